@@ -1,0 +1,325 @@
+"""A Scenario: everything a run needs. Plain frozen values; what is left out has no effect."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from simulator.schema import Count, NonNegative, Percent, Positive, Seed, Value
+
+Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")]
+
+
+class RegularArrivals(Value):
+    """One arrival every 1 / `rate_per_s`."""
+
+    process: Literal["regular"]
+    rate_per_s: Positive
+
+
+class PoissonArrivals(Value):
+    """Independent arrivals: exponential gaps of mean 1 / `rate_per_s`."""
+
+    process: Literal["poisson"]
+    rate_per_s: Positive
+
+
+class GammaArrivals(Value):
+    """A renewal process with gamma gaps of mean 1 / `rate_per_s` and coefficient of variation `cv`."""
+
+    process: Literal["gamma"]
+    rate_per_s: Positive
+    cv: Annotated[float, Field(gt=0, le=100)]
+
+
+class BurstArrivals(Value):
+    """Poisson arrivals at `peak_to_mean` times the mean rate for `peak_s` out of every `every_s`; the mean includes the bursts."""
+
+    process: Literal["bursts"]
+    rate_per_s: Positive
+    peak_to_mean: Annotated[float, Field(ge=1, le=10_000)]
+    peak_s: Positive
+    every_s: Positive
+
+    @model_validator(mode="after")
+    def _the_mean_holds(self) -> Self:
+        if self.peak_s >= self.every_s:
+            raise ValueError("peak_s must be shorter than every_s")
+        if self.peak_to_mean * self.peak_s > self.every_s * (1 + 1e-9):
+            raise ValueError("peak_to_mean x peak_s must not exceed every_s, or the peaks alone exceed the mean rate")
+        return self
+
+
+class DailyArrivals(Value):
+    """A sinusoidal daily profile whose busiest instant is `peak_to_mean` times the mean rate."""
+
+    process: Literal["daily"]
+    rate_per_s: Positive
+    peak_to_mean: Annotated[float, Field(ge=1, le=2)]
+
+
+class TraceArrivals(Value):
+    """Recorded arrivals, replayed once at `speed` times the recorded pace. `path` on the command line, `trace` (an upload's id) elsewhere."""
+
+    process: Literal["trace"]
+    path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    trace: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    speed: Positive = 1
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.path is None) == (self.trace is None):
+            raise ValueError("give either path or trace")
+        return self
+
+
+Arrivals = Annotated[
+    RegularArrivals | PoissonArrivals | GammaArrivals | BurstArrivals | DailyArrivals | TraceArrivals,
+    Field(discriminator="process"),
+]
+
+
+class DeterministicService(Value):
+    """Every job takes `mean_s`."""
+
+    distribution: Literal["deterministic"]
+    mean_s: Positive
+
+
+class ExponentialService(Value):
+    """Exponential service times of mean `mean_s`."""
+
+    distribution: Literal["exponential"]
+    mean_s: Positive
+
+
+class LognormalService(Value):
+    """The lognormal through the median and the 95th percentile."""
+
+    distribution: Literal["lognormal"]
+    p50_s: Positive
+    p95_s: Positive
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.p95_s < self.p50_s:
+            raise ValueError("p95_s must be at least p50_s")
+        return self
+
+
+class GammaService(Value):
+    """Gamma service times of mean `mean_s` and coefficient of variation `cv`."""
+
+    distribution: Literal["gamma"]
+    mean_s: Positive
+    cv: Annotated[float, Field(gt=0, le=100)]
+
+
+class TokensService(Value):
+    """`base_s` plus `per_output_token_s` for each of a job's output tokens (the trace's own where it has them)."""
+
+    distribution: Literal["tokens"]
+    base_s: NonNegative
+    per_output_token_s: NonNegative
+
+
+class EmpiricalService(Value):
+    """Drawn with replacement from the durations in a file, or the trace's own durations job by job where `path` is null."""
+
+    distribution: Literal["empirical"]
+    path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+
+
+Service = Annotated[
+    DeterministicService | ExponentialService | LognormalService | GammaService | TokensService | EmpiricalService,
+    Field(discriminator="distribution"),
+]
+
+
+class Outage(Value):
+    """A window in which every call to the provider fails at once."""
+
+    start_s: NonNegative
+    length_s: Positive
+
+
+class Provider(Value):
+    """The model provider's limits; null is unlimited. Quotas refill continuously."""
+
+    max_concurrency: Count | None = None
+    requests_per_minute: Positive | None = None
+    burst_requests: Count = 1
+    input_tokens_per_minute: Positive | None = None
+    output_tokens_per_minute: Positive | None = None
+    input_tokens: NonNegative = 0
+    """Mean input tokens a job, where no trace says."""
+    output_tokens: NonNegative = 0
+    """Mean output tokens a job, where no trace says."""
+    failed_calls_count: bool = True
+    """Whether a failed call burns quota."""
+    outages: Annotated[tuple[Outage, ...], Field(strict=False, max_length=100)] = ()
+
+
+class Failures(Value):
+    """Failures that belong to the call (`transient_percent`, an attempt) and to the job (`poison_percent`, every attempt)."""
+
+    transient_percent: Percent = 0
+    poison_percent: Percent = 0
+
+
+class Retries(Value):
+    """Retries of a failed attempt, in both designs: at most `max`, after a backoff of up to min(`cap_s`, `base_s` x 2^a), a = 0 first."""
+
+    max: Annotated[int, Field(ge=0, le=100)] = 0
+    base_s: NonNegative = 1
+    cap_s: NonNegative = 60
+    jitter: Literal["none", "full", "equal", "decorrelated"] = "full"
+    flat_s: NonNegative | None = None
+    """A constant interval instead of the exponential one."""
+
+
+class Hop(Value):
+    """A proxy, gateway or server on the way, with its time limit: total, or idle (which acts as total unless the response streams)."""
+
+    name: Annotated[str, Field(min_length=1, max_length=60)]
+    limit_s: Positive
+    kind: Literal["total", "idle"]
+
+
+class Synchronous(Value):
+    """The synchronous design."""
+
+    workers: Count = 22
+    backlog: Annotated[int, Field(ge=0, le=100_000_000)] | None = None
+    """Requests that may wait for a worker; null is unbounded, 0 refuses whoever finds every worker busy."""
+    client_timeout_s: Positive | None = None
+    client_retries: Annotated[int, Field(ge=0, le=100)] = 0
+    client_backoff_s: NonNegative = 0
+    hops: Annotated[tuple[Hop, ...], Field(strict=False, max_length=20)] = ()
+    streams_response: bool = False
+    drops_abandoned: bool = False
+    """Whether a backlog entry that its client abandoned is dropped unstarted."""
+    inline_retries: Annotated[int, Field(ge=0, le=100)] | None = None
+    """Retries in line, holding the worker; null: as `retries.max`."""
+
+
+class PollingDelivery(Value):
+    """The client asks every `interval_s`, at a phase of its own."""
+
+    method: Literal["polling"]
+    interval_s: NonNegative = 0
+
+
+class WebhookDelivery(Value):
+    """We call the client; a failed call is tried again after each delay of `schedule` in turn."""
+
+    method: Literal["webhook"]
+    failure_percent: Percent = 0
+    schedule: Annotated[tuple[NonNegative, ...], Field(strict=False, max_length=50)] = ()
+    latency_s: NonNegative = 0
+
+
+class PushDelivery(Value):
+    """We push over an open connection, after `latency_s`; `reconnect_percent` of results find it closed and wait `reconnect_s`."""
+
+    method: Literal["sse", "websocket"]
+    latency_s: NonNegative = 0
+    reconnect_percent: Percent = 0
+    reconnect_s: NonNegative = 3
+
+
+class NoDelivery(Value):
+    """Nobody waits: a job is complete when its work is done."""
+
+    method: Literal["none"]
+
+
+Delivery = Annotated[PollingDelivery | WebhookDelivery | PushDelivery | NoDelivery, Field(discriminator="method")]
+
+
+class EventDriven(Value):
+    """The event-driven design."""
+
+    consumers: Count = 22
+    queues: dict[Name, Percent] = Field(default={"standard": 100.0}, min_length=1, max_length=8)
+    """Share of the jobs a queue, most urgent first."""
+    discipline: Literal["dedicated", "strict", "weighted"] = "strict"
+    accept_s: NonNegative = 0
+    dispatch_s: NonNegative = 0
+    retry_tick_s: NonNegative = 0
+    max_queue: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
+    expires_s: Positive | None = None
+    dead_letter: bool = True
+    circuit_breaker: bool = False
+    delivery: Delivery = PollingDelivery(method="polling", interval_s=0)
+
+    @model_validator(mode="after")
+    def _shares_are_whole(self) -> Self:
+        total = sum(self.queues.values())
+        if abs(total - 100) > 0.01:
+            raise ValueError(f"the shares in queues must sum to 100, not {total:g}")
+        return self
+
+
+class Hybrid(Value):
+    """In line for `inline_wait_s`, then 202 and delivery."""
+
+    inline_wait_s: Positive
+
+
+class Subscribers(Value):
+    """Services that react to each result; 1 means one consumer, the caller counted where it is one."""
+
+    count: Annotated[int, Field(ge=1, le=100)] = 1
+    handling_p50_s: NonNegative = 0
+    handling_p95_s: NonNegative = 0
+    failure_percent: Percent = 0
+    inline: Literal["together", "one_by_one"] = "together"
+
+
+class Autoscaling(Value):
+    """Workers and consumers between `min` and `max`, on queue depth a worker or on lag; a new one is ready after `start_up_s`."""
+
+    min: Count
+    max: Count
+    target_depth: Positive | None = None
+    target_lag_s: Positive | None = None
+    start_up_s: NonNegative = 0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.max < self.min:
+            raise ValueError("max must be at least min")
+        if (self.target_depth is None) == (self.target_lag_s is None):
+            raise ValueError("give either target_depth or target_lag_s")
+        return self
+
+
+class Scenario(Value):
+    """Everything that one run of both designs needs.
+
+    Counts are jobs, durations seconds, rates per second unless a name says otherwise.
+    """
+
+    schema_: Literal["crossover/scenario@1"] = Field(default="crossover/scenario@1", alias="schema")
+    seed: Seed = 1
+    jobs: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    duration_s: Positive | None = None
+    warmup_jobs: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
+    deadline_s: Positive | dict[Name, Positive] | None = None
+    tolerated_miss_percent: Percent = 1
+    arrivals: Arrivals
+    service: Service
+    provider: Provider = Provider()
+    failures: Failures = Failures()
+    retries: Retries = Retries()
+    synchronous: Synchronous = Synchronous()
+    event_driven: EventDriven = EventDriven()
+    hybrid: Hybrid | None = None
+    subscribers: Subscribers = Subscribers()
+    autoscaling: Autoscaling | None = None
+
+    @model_validator(mode="after")
+    def _length(self) -> Self:
+        if self.jobs is not None and self.duration_s is not None:
+            raise ValueError("give either jobs or duration_s, not both")
+        return self
