@@ -1,0 +1,30 @@
+"""Every number that bounds a run, a revision or an upload, in one place."""
+
+from datetime import timedelta
+
+HEARTBEAT_S = 5.0
+"""A worker extends its lease this often."""
+LEASE = timedelta(seconds=20)
+"""A worker that has not extended its lease for this long is taken for dead."""
+RECONCILE_EVERY_S = 5.0
+"""The reconciler looks at every unfinished run this often."""
+LOST_LEASES_ALLOWED = 1
+"""How often a run is started again after its worker died; the next death fails it."""
+PROGRESS_EVERY_S = 0.25
+"""Progress is written, and a cancellation noticed, at most this often."""
+TERMINAL_WRITE_PATIENCE_S = 60.0
+"""How long a worker tries to write a result into a locked or full database, before it lets the lease run out."""
+
+QUEUED_RUNS_CAP = 1_000
+"""Runs of one workspace that may wait at a time."""
+RUN_MEMORY_BYTES = 1 << 30
+"""What one run may need; more is refused before it is queued."""
+REPLICATIONS_CAP = 1_000
+
+TRACE_BYTES = 64 << 20
+"""The largest upload of a trace; a million rows take about 45 MB."""
+TRACE_ROWS = 1_000_000
+
+TITLE_LENGTH = 120
+IDEMPOTENCY_KEY_LENGTH = 64
+ERROR_LENGTH = 500

@@ -1,0 +1,18 @@
+"""What is stored: Decisions with their Revisions, Traces and Runs. Each belongs to a workspace."""
+
+from advisor.decisions.models.decision import Decision, Revision, Status
+from advisor.decisions.models.run import ACTIVE, TERMINAL, EngineName, Run, State
+from advisor.decisions.models.trace import Trace, TraceData
+
+__all__ = [
+    "ACTIVE",
+    "TERMINAL",
+    "Decision",
+    "EngineName",
+    "Revision",
+    "Run",
+    "State",
+    "Status",
+    "Trace",
+    "TraceData",
+]

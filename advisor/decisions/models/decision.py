@@ -1,0 +1,110 @@
+"""A Decision and its Revisions."""
+
+import uuid
+from typing import ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+
+from advisor.decisions.limits import TITLE_LENGTH
+from advisor.teams.models import Workspace
+
+
+class Status(models.TextChoices):
+    """Where a decision stands, as architecture decision records have it."""
+
+    DRAFT = "draft"
+    PROPOSED = "proposed"
+    ACCEPTED = "accepted"
+    SUPERSEDED = "superseded"
+
+
+class DecisionQuerySet(models.QuerySet["Decision"]):
+    def for_workspace(self, workspace: Workspace) -> Self:
+        """The only door through which a page may fetch: what isn't in the workspace doesn't exist."""
+        return self.filter(workspace=workspace)
+
+
+class Decision(models.Model):
+    """One question of style, with the workspace's answers to it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="decisions")
+    title = models.CharField(max_length=TITLE_LENGTH)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)
+    is_demo = models.BooleanField(default=False)
+    draft_version = models.PositiveIntegerField(default=1)
+    """Counts every saved change. A form hands back the one it was filled from, so that nobody overwrites what they haven't seen."""
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = DecisionQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-updated_at", "id"]
+        indexes: ClassVar = [models.Index(fields=["workspace", "-updated_at"], name="decisions_of_workspace")]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(status__in=Status.values), name="decision_status_is_known"),
+            models.CheckConstraint(condition=~models.Q(title=""), name="decision_has_a_title"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def latest(self) -> "Revision":
+        """The revision that holds the current answers."""
+        return self.revisions.latest("number")
+
+
+class RevisionQuerySet(models.QuerySet["Revision"]):
+    def for_workspace(self, workspace: Workspace) -> Self:
+        """The revisions of the workspace's decisions."""
+        return self.filter(decision__workspace=workspace)
+
+    def latest_only(self) -> Self:
+        """The revision of each decision that holds its current answers."""
+        newest = Revision.objects.filter(decision=models.OuterRef("decision")).order_by("-number").values("number")[:1]
+        return self.filter(number=models.Subquery(newest))
+
+
+class Revision(models.Model):
+    """Answers, and the recommendation that the rules of their day gave.
+
+    The latest revision takes changes until a run or an export refers to it: from then on it is frozen, and the next
+    change opens a new one. JSON is kept as text: the order of keys carries meaning (most urgent queue first), which a
+    database's own JSON type doesn't keep.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="revisions")
+    number = models.PositiveIntegerField()
+    answers_json = models.TextField()
+    recommendation_json = models.TextField()
+    versions = models.JSONField(default=dict)
+    """The versions of the rules and profiles that it was advised with."""
+    frozen_at = models.DateTimeField(null=True, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = RevisionQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["decision", "number"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["decision", "number"], name="revision_numbers_are_unique"),
+            models.CheckConstraint(condition=models.Q(number__gte=1), name="revision_numbers_start_at_1"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.decision} (revision {self.number})"
+
+    @property
+    def frozen(self) -> bool:
+        """Whether a run or an export refers to it."""
+        return self.frozen_at is not None

@@ -1,0 +1,164 @@
+"""A Run: one simulation of a revision's workload. The row is the truth about it; the queue is only a doorbell."""
+
+import uuid
+from typing import ClassVar, NamedTuple, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from advisor.decisions.limits import IDEMPOTENCY_KEY_LENGTH
+from advisor.decisions.models.decision import Revision
+from advisor.decisions.models.trace import Trace
+from advisor.teams.models import Workspace
+
+
+class State(models.TextChoices):
+    """queued -> running -> one of the four ends; running -> queued again when its worker died or was stopped."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+
+
+ACTIVE = (State.QUEUED, State.RUNNING)
+TERMINAL = (State.SUCCEEDED, State.FAILED, State.CANCELLED, State.TIMED_OUT)
+WITH_ERROR = (State.FAILED, State.TIMED_OUT)
+
+
+class EngineName(models.TextChoices):
+    """What runs the Scenario."""
+
+    KERNEL = "kernel"
+    LIVE = "live"
+
+
+class RunProgress(NamedTuple):
+    """What a run is doing, in words, and the share of it that is done."""
+
+    step: str
+    fraction: float
+
+
+class RunError(NamedTuple):
+    """Why a run has no result: a code for programs, a sentence for people."""
+
+    code: str
+    text: str
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    def for_workspace(self, workspace: Workspace) -> Self:
+        """The only door through which a page may fetch: what isn't in the workspace doesn't exist."""
+        return self.filter(workspace=workspace)
+
+    def active(self) -> Self:
+        """Queued or running."""
+        return self.filter(state__in=ACTIVE)
+
+    def without_result(self) -> Self:
+        """Leaves the two large columns in the database, for lists and progress."""
+        return self.defer("result_json", "scenario_json")
+
+
+class Run(models.Model):
+    """Every acknowledged run reaches exactly one terminal state, and one that succeeded has one result.
+
+    A worker claims a queued run and gets an `attempt`, which fences it: each of its writes holds only while the run is
+    still running that attempt. Cancelling needs no flag beside the state for the same reason: the row is cancelled at
+    once, whatever became of its worker, and a worker that still runs finds out at its next write.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="runs")
+    revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="runs")
+    trace = models.ForeignKey(Trace, on_delete=models.RESTRICT, null=True, blank=True, related_name="runs")
+    engine = models.CharField(max_length=10, choices=EngineName.choices, default=EngineName.KERNEL)
+    replications = models.PositiveIntegerField(null=True, blank=True)
+    """Null: the engine's own number."""
+    idempotency_key = models.CharField(max_length=IDEMPOTENCY_KEY_LENGTH)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    attempt = models.PositiveIntegerField(default=0)
+    """Counts the claims; each one makes all writes of the one before void."""
+    lost_leases = models.PositiveSmallIntegerField(default=0)
+    """Counts the workers that died on it."""
+    lease_until = models.DateTimeField(null=True, blank=True)
+    worker = models.CharField(max_length=100, blank=True, default="")
+    """`host:pid` of the process that has, or had last, claimed it."""
+    elapsed_s = models.FloatField(default=0)
+    """How long this attempt has run by its worker's own clock, at its last sign of life; the time limit goes by this,
+    so that a clock set forward ends nothing."""
+    progress_step = models.CharField(max_length=120, blank=True, default="")
+    progress_fraction = models.FloatField(default=0)
+    error_code = models.CharField(max_length=40, blank=True, default="")
+    error_text = models.TextField(blank=True, default="")
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    """When its current, or last, attempt began."""
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    scenario_json = models.TextField()
+    result_json = models.TextField(null=True, blank=True)  # noqa: DJ001 - absent is not empty, and a constraint tells them apart
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-created_at", "id"]
+        indexes: ClassVar = [
+            models.Index(fields=["workspace", "-created_at"], name="runs_of_workspace"),
+            models.Index(fields=["state", "created_at"], name="unfinished_runs", condition=Q(state__in=ACTIVE)),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["workspace", "idempotency_key"], name="run_is_requested_once"),
+            models.CheckConstraint(condition=Q(state__in=State.values), name="run_state_is_known"),
+            models.CheckConstraint(condition=Q(engine__in=EngineName.values), name="run_engine_is_known"),
+            models.CheckConstraint(
+                condition=Q(state=State.SUCCEEDED, result_json__isnull=False)
+                | (~Q(state=State.SUCCEEDED) & Q(result_json__isnull=True)),
+                name="run_has_a_result_iff_succeeded",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=TERMINAL, finished_at__isnull=False)
+                | Q(state__in=ACTIVE, finished_at__isnull=True),
+                name="run_is_finished_iff_terminal",
+            ),
+            models.CheckConstraint(
+                condition=Q(state=State.RUNNING, lease_until__isnull=False, started_at__isnull=False, attempt__gte=1)
+                | (~Q(state=State.RUNNING) & Q(lease_until__isnull=True)),
+                name="run_has_a_lease_iff_running",
+            ),
+            models.CheckConstraint(
+                condition=(Q(state__in=WITH_ERROR) & ~Q(error_code="") & ~Q(error_text=""))
+                | (~Q(state__in=WITH_ERROR) & Q(error_code="", error_text="")),
+                name="run_has_an_error_iff_it_failed",
+            ),
+            models.CheckConstraint(
+                condition=Q(progress_fraction__gte=0, progress_fraction__lte=1), name="run_progress_is_a_share"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"run {self.id} ({self.state})"
+
+    @property
+    def active(self) -> bool:
+        """Queued or running."""
+        return self.state in ACTIVE
+
+    @property
+    def progress(self) -> RunProgress:
+        """What it is doing and how far it is."""
+        return RunProgress(self.progress_step, self.progress_fraction)
+
+    @property
+    def error(self) -> RunError | None:
+        """Why it has no result, if it failed or timed out."""
+        return RunError(self.error_code, self.error_text) if self.error_code else None

@@ -1,0 +1,64 @@
+"""An uploaded arrival trace."""
+
+import uuid
+from typing import ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+
+from advisor.decisions.limits import TITLE_LENGTH
+from advisor.teams.models import Workspace
+
+
+class TraceQuerySet(models.QuerySet["Trace"]):
+    def for_workspace(self, workspace: Workspace) -> Self:
+        """The only door through which a page may fetch: what isn't in the workspace doesn't exist."""
+        return self.filter(workspace=workspace)
+
+
+class Trace(models.Model):
+    """What is known of a trace; its arrays are in `TraceData`, so that no query loads them by the way."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="traces")
+    name = models.CharField(max_length=TITLE_LENGTH)
+    """How the user calls it, cleaned for display; never used as a path."""
+    sha256 = models.CharField(max_length=64)
+    """Of the file as it was uploaded."""
+    size_bytes = models.PositiveBigIntegerField()
+    requests = models.PositiveIntegerField()
+    span_s = models.FloatField()
+    statistics = models.JSONField(default=dict)
+    """mean_rate_per_s, interarrival_cv2, dispersion_1s, _10s, _60s, busiest_10s; null where it has no meaning."""
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = TraceQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-created_at", "id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["workspace", "sha256", "name"], name="trace_is_uploaded_once"),
+            models.CheckConstraint(condition=models.Q(requests__gte=1), name="trace_has_requests"),
+            models.CheckConstraint(condition=models.Q(span_s__gte=0), name="trace_span_is_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TraceData(models.Model):
+    """A trace's arrays, as a compressed npz.
+
+    In the database and not in a file beside it: a full disk or a crash leaves both or neither, deleting the row cleans
+    up, one backup holds everything, and a worker on another machine needs no shared disk. A million arrivals with
+    their tokens come to about 10 MB, read once a run.
+    """
+
+    trace = models.OneToOneField(Trace, on_delete=models.CASCADE, primary_key=True, related_name="data")
+    npz = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"data of {self.trace_id}"
