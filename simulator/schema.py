@@ -1,6 +1,6 @@
 """What every value that people write or we store has in common: frozen, strict, bounded, and clear about what is wrong."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
@@ -49,20 +49,122 @@ class Value(BaseModel):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise InvalidInput(problems_of(error)) from error
+            raise InvalidInput(problems_of(error, data)) from error
 
 
-def problems_of(error: ValidationError) -> list[Problem]:
-    """Pydantic's errors as problems that name their field by its path."""
+def problems_of(error: ValidationError, data: Any = None) -> list[Problem]:
+    """Pydantic's errors as problems that name their field by its path; with the `data` at fault, without the tags of unions."""
     return [
-        Problem(path=".".join(str(part) for part in item["loc"]), reason=_reason(item["msg"], item["type"]))
-        for item in error.errors(include_url=False, include_context=False)
+        Problem(path=".".join(_path(item["loc"], item["type"], data)), reason=_reason(item))
+        for item in error.errors(include_url=False)
     ]
 
 
-def _reason(message: str, kind: str) -> str:
+def _path(location: Sequence[int | str], kind: str, data: Any) -> Iterable[str]:
+    """The location's parts that are the user's own: pydantic adds the tag of a union's member, and `[key]`."""
+    here = data
+    for place, part in enumerate(location):
+        last = place == len(location) - 1
+        if part == "[key]":
+            continue
+        if isinstance(here, Mapping):
+            if part not in here and not (last and kind == "missing"):
+                continue
+            here = here.get(part)
+        elif isinstance(here, Sequence) and not isinstance(here, str):
+            if not (isinstance(part, int) and part < len(here)):
+                continue
+            here = here[part]
+        elif data is not None:
+            continue
+        yield str(part)
+
+
+_WANTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing_size": "a smaller whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "string_unicode": "valid text",
+    "dict_type": "a mapping of names to values",
+    "mapping_type": "a mapping of names to values",
+    "model_type": "a group of named fields",
+    "model_attributes_type": "a group of named fields",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "none_required": "left empty",
+}
+
+_BOUNDS = {
+    "greater_than": ("greater than", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("less than", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+
+
+def _reason(item: Mapping[str, Any]) -> str:
+    """A plain sentence: what it must be, and what was received."""
+    kind, context, received = item["type"], item.get("ctx", {}), shown(item["input"])
     if kind == "extra_forbidden":
         return "there is no such field"
     if kind == "missing":
         return "is required"
-    return message.removeprefix("Value error, ").removeprefix("Input ").replace("Input ", "")
+    if kind in _WANTED:
+        return f"must be {_WANTED[kind]}, not {received}"
+    if kind in _BOUNDS:
+        words, key = _BOUNDS[kind]
+        return f"must be {words} {_number(context[key])}, not {received}"
+    return _other_reason(kind, context, received, item["msg"])
+
+
+def _other_reason(kind: str, context: Mapping[str, Any], received: str, message: str) -> str:
+    match kind:
+        case "literal_error":
+            return f"must be {context['expected']}, not {received}"
+        case "union_tag_invalid":
+            return f"{_bare(context['discriminator'])} must be one of {context['expected_tags']}, not {shown(context['tag'])}"
+        case "union_tag_not_found":
+            return f"{_bare(context['discriminator'])} is required: it says which kind this is"
+        case "string_too_short":
+            return (
+                "must not be empty"
+                if context["min_length"] == 1
+                else f"must have at least {context['min_length']} characters"
+            )
+        case "string_too_long":
+            return f"must have at most {context['max_length']} characters"
+        case "string_pattern_mismatch":
+            return f"must start with a letter or digit and have only letters, digits, spaces, dots, dashes and underscores, not {received}"
+        case "too_long":
+            return f"must have at most {context['max_length']} entries, not {context['actual_length']}"
+        case "too_short":
+            return f"must have at least {context['min_length']} entry"
+        case _:
+            return message.removeprefix("Value error, ").removeprefix("Input ")
+
+
+def _bare(name: str) -> str:
+    return name.strip("'")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() and abs(value) < 1e15 else f"{value:g}"
+
+
+def shown(value: Any, longest: int = 40) -> str:
+    """A value as a message may show it: escaped and short."""
+    if value is None:
+        return "empty"
+    if isinstance(value, Mapping):
+        return "a group of fields"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**18:
+        return "a number of over 18 digits"
+    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    return text if len(text) <= longest else text[: longest - 1] + "…"

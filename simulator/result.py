@@ -1,0 +1,143 @@
+"""What a run found out: for each design, and for their difference. The JSON contract of `simulate --format json`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from simulator.schema import Value
+
+Floats = Annotated[tuple[float, ...], Field(strict=False)]
+Bounds = Annotated[tuple[float, float], Field(strict=False)]
+
+
+class Interval(Value):
+    """A mean with its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class Quantiles(Value):
+    """Seconds. Null where the figure is infinite (jobs never served) or where there is no steady state.
+
+    Each is the mean over replications of that replication's figure, `max` too (the expected maximum of one run).
+    """
+
+    mean: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    max: float | None = None
+
+
+class Depth(Value):
+    """Jobs waiting: the average over time, and the largest number of a replication."""
+
+    mean: float
+    max: float
+
+
+class Lag(Value):
+    """Seconds that the oldest waiting job had waited, at its worst."""
+
+    max: float
+
+
+class Series(Value):
+    """At most 1,000 equal bins of the first replication.
+
+    `t_s` is the bin's start. `arrivals` and `completed` are per bin; the others are at its end (the last bin's at the run's).
+    Completions past the end of the last bin (a webhook redelivered hours later) are not in it.
+    """
+
+    t_s: Floats = ()
+    arrivals: Floats = ()
+    queue_depth: Floats = ()
+    in_flight: Floats = ()
+    lag_s: Floats = ()
+    completed: Floats = ()
+
+
+class Curve(Value):
+    """The cumulative latency curve over all offered jobs, replications together: at most 400 points, ending at the completed share."""
+
+    latency_s: Floats = ()
+    share: Floats = ()
+
+
+class SubscriberResult(Value):
+    """One subscriber's share of the fan-out: results offered to it, handled, and given up after the retries; seconds from arrival to handled."""
+
+    offered: int
+    handled: int
+    failed: int
+    latency_s: Quantiles
+
+
+class ClassResult(Value):
+    """One class of jobs (a queue of the event-driven design; a label of the same jobs in the synchronous one)."""
+
+    offered: int
+    completed: int
+    good: int
+    late: int
+    wait_mean_s: float | None = None
+
+
+class DesignResult(Value):
+    """One design's tally. Counts are of original jobs, summed over replications:
+
+    offered = completed + failed + timed_out + rejected + dead_lettered + undelivered + lost + in_system; completed = good + late.
+    """
+
+    offered: int
+    accepted: int
+    completed: int
+    good: int
+    late: int
+    failed: int
+    timed_out: int
+    rejected: int
+    dead_lettered: int
+    undelivered: int
+    lost: int
+    in_system: int
+    stable: bool
+    growth_per_min: float | None = None
+    wait_s: Quantiles
+    latency_s: Quantiles
+    queue_depth: Depth
+    lag_s: Lag
+    utilisation: float
+    attempts_per_job: float
+    wasted_s: float
+    provider_calls: int
+    provider_429: int
+    delivery_calls: int
+    subscribers: dict[str, SubscriberResult] = Field(default={})
+    classes: dict[str, ClassResult] = Field(default={})
+    intervals: dict[str, Bounds] = Field(default={})
+    series: Series = Series()
+    curve: Curve = Curve()
+
+    @property
+    def good_share(self) -> float:
+        """The share of all offered jobs whose result was in hand by the deadline."""
+        return self.good / self.offered if self.offered else 0.0
+
+
+class Result(Value):
+    """What an engine found. The difference is event-driven minus synchronous, paired by replication."""
+
+    schema_: Literal["crossover/result@1"] = Field(default="crossover/result@1", alias="schema")
+    engine: Literal["kernel", "live"]
+    seed: int
+    replications: int
+    synchronous: DesignResult
+    event_driven: DesignResult
+    hybrid: DesignResult | None = None
+    difference: dict[str, Interval]
+    verdict: str | Annotated[list[str], Field(min_length=2)]
+    inequalities: Annotated[tuple[str, ...], Field(strict=False)] = ()
