@@ -7,3 +7,8 @@ os.environ["CROSSOVER_MODE"] = "local"
 os.environ.setdefault("CROSSOVER_DATA", tempfile.mkdtemp(prefix="crossover-test-"))
 
 from advisor.settings import *  # noqa: F403
+from advisor.settings import CONFIGURATION, DATABASES
+
+if not CONFIGURATION.database_url:
+    # A file, not memory: only a file has the write-ahead log and the locks that threads and processes meet in the field.
+    DATABASES["default"]["TEST"] = {"NAME": str(CONFIGURATION.data / "test.sqlite3")}

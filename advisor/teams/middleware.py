@@ -44,8 +44,8 @@ class LocalSignIn:
             def somebody() -> User:
                 return visitor if isinstance(visitor, User) else local_user_and_workspace()[0]
 
-            request.user = SimpleLazyObject(somebody)
-            request.auser = sync_to_async(somebody)  # type: ignore[method-assign]
+            request.user = SimpleLazyObject(somebody)  # type: ignore[assignment]
+            request.auser = sync_to_async(somebody)
         return self.get_response(request)
 
 

@@ -1,0 +1,69 @@
+"""What every test may ask for: the people of the access tests, their workspace, and a browserless client on this machine."""
+
+import pytest
+from django.conf import settings as django_settings
+from django.test import Client
+from pytest_django.fixtures import SettingsWrapper
+
+from advisor.configuration import Configuration
+from advisor.teams.models import Membership, Role, User, Workspace
+from advisor.teams.services import local_user_and_workspace
+
+pytest_plugins = ["tests.selection"]
+
+
+@pytest.fixture
+def user(db: None) -> User:
+    """The local user, whom local mode signs in by itself."""
+    return local_user_and_workspace()[0]
+
+
+@pytest.fixture
+def workspace(db: None) -> Workspace:
+    """The local workspace; Alice, Bob and Vera are members of it, too, Charlie is not."""
+    return local_user_and_workspace()[1]
+
+
+@pytest.fixture
+def alice(workspace: Workspace) -> User:
+    """An owner."""
+    return member("alice", workspace, Role.OWNER)
+
+
+@pytest.fixture
+def bob(workspace: Workspace) -> User:
+    """A teammate who may edit."""
+    return member("bob", workspace, Role.EDITOR)
+
+
+@pytest.fixture
+def vera(workspace: Workspace) -> User:
+    """A teammate who may only read."""
+    return member("vera", workspace, Role.VIEWER)
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    """An outsider, owner of a workspace of his own."""
+    return member("charlie", Workspace.objects.create(name="Elsewhere"), Role.OWNER)
+
+
+def member(name: str, workspace: Workspace, role: Role) -> User:
+    """A user called `name` with the role in the workspace."""
+    person, _ = User.objects.get_or_create(username=name)
+    Membership.objects.get_or_create(user=person, workspace=workspace, defaults={"role": role})
+    return person
+
+
+@pytest.fixture
+def client() -> Client:
+    """A client on this very machine: in local mode it is signed in by itself."""
+    return Client(SERVER_NAME="localhost")
+
+
+@pytest.fixture
+def hosted(settings: SettingsWrapper) -> Configuration:
+    """Hosted mode: nobody is signed in by themselves."""
+    hosted = django_settings.CONFIGURATION.model_copy(update={"mode": "hosted", "public_url": "https://localhost"})
+    settings.CONFIGURATION = hosted
+    return hosted
