@@ -3,7 +3,7 @@
 import pytest
 from django.conf import settings as django_settings
 from django.test import Client
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from advisor.configuration import Configuration
 from advisor.teams.models import Membership, Role, User, Workspace
@@ -62,7 +62,7 @@ def client() -> Client:
 
 
 @pytest.fixture
-def hosted(settings: SettingsWrapper) -> Configuration:
+def hosted(settings: Settings) -> Configuration:
     """Hosted mode: nobody is signed in by themselves."""
     hosted = django_settings.CONFIGURATION.model_copy(update={"mode": "hosted", "public_url": "https://localhost"})
     settings.CONFIGURATION = hosted

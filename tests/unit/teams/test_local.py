@@ -7,8 +7,7 @@ from django.contrib.auth import authenticate
 from django.db import IntegrityError, connection
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
-from pytest_django import DjangoAssertNumQueries
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from advisor.configuration import Configuration
 from advisor.teams.middleware import LocalSignIn, is_of_this_machine
@@ -78,7 +77,7 @@ def test_a_request_over_loopback_is_of_this_machine(meta: dict[str, str]) -> Non
         {"HTTP_HOST": "localhost.evil.example"},
     ],
 )
-def test_a_request_from_elsewhere_is_not(meta: dict[str, str], settings: SettingsWrapper) -> None:
+def test_a_request_from_elsewhere_is_not(meta: dict[str, str], settings: Settings) -> None:
     settings.ALLOWED_HOSTS = ["*"]
     given = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "localhost"} | meta
     assert not is_of_this_machine(RequestFactory().get("/", **given))
