@@ -1,0 +1,73 @@
+"""Recorded arrivals: a Trace, and what its shape says."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.trace_file import TraceError, read_columns
+
+__all__ = ["MOST_ROWS", "Trace", "TraceError", "read_trace"]
+
+Floats = NDArray[np.float64]
+MOST_ROWS = 1_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """Arrival instants in seconds, sorted, the first at 0; and what the file said of each request, where it did."""
+
+    arrivals_s: Floats
+    input_tokens: Floats | None = None
+    output_tokens: Floats | None = None
+    service_s: Floats | None = None
+    name: str = "trace"
+
+    @property
+    def requests(self) -> int:
+        """How many arrivals there are."""
+        return len(self.arrivals_s)
+
+    @property
+    def span_s(self) -> float:
+        """From the first arrival to the last."""
+        return float(self.arrivals_s[-1])
+
+    @property
+    def mean_rate_per_s(self) -> float:
+        """Requests by the span."""
+        return self.requests / self.span_s
+
+    @cached_property
+    def interarrival_cv2(self) -> float:
+        """The squared coefficient of variation of the gaps: 1 for Poisson, 0 for a metronome."""
+        gaps = np.diff(self.arrivals_s)
+        return float(gaps.var() / gaps.mean() ** 2)
+
+    def counts(self, window_s: float) -> NDArray[np.int64]:
+        """Arrivals in each whole window of the span (one window, where the span is shorter)."""
+        windows = max(1, int(self.span_s / window_s))
+        places = (self.arrivals_s / window_s).astype(np.int64)
+        return np.bincount(places[places < windows], minlength=windows)
+
+    def dispersion(self, window_s: float) -> float:
+        """Variance by mean of the counts in windows of `window_s`: 1 for Poisson at every scale."""
+        counts = self.counts(window_s)
+        return float(counts.var() / counts.mean()) if counts.any() else 0.0
+
+    def busiest(self, window_s: float) -> float:
+        """The largest count in a window of `window_s`, by the mean."""
+        counts = self.counts(window_s)
+        return float(counts.max() / (self.mean_rate_per_s * window_s))
+
+
+def read_trace(stream: BinaryIO, name: str = "trace", max_rows: int = MOST_ROWS) -> Trace:
+    """The trace in a CSV stream: a time column (ISO dates, or epoch seconds or milliseconds, sorted), and what columns it knows beside.
+
+    Raises:
+        TraceError: its problems carry the row at fault as `line` (the file's first line is 1).
+    """
+    columns = read_columns(stream, max_rows)
+    return Trace(columns.arrivals_s, columns.input_tokens, columns.output_tokens, columns.service_s, name)

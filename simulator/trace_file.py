@@ -1,0 +1,244 @@
+"""Reads an arrival trace from a CSV stream: chunk by chunk, in bounded memory, with the row of the first fault."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.schema import InvalidInput, Problem
+from simulator.trace_columns import (
+    CellError,
+    Cells,
+    Floats,
+    Layout,
+    amounts,
+    date_times,
+    is_time,
+    layout_of,
+    numeric_times,
+)
+
+CHUNK_BYTES = 1 << 20
+LONGEST_LINE = 1 << 16
+MOST_COLUMNS = 200
+_MAGIC = {
+    b"PK\x03\x04": "a zip archive (or a spreadsheet)",
+    b"\x1f\x8b": "compressed with gzip",
+    b"%PDF": "a PDF",
+    b"\xff\xfe": "UTF-16 text",
+    b"\xfe\xff": "UTF-16 text",
+    b"PAR1": "a Parquet file",
+    b"SQLite": "a database",
+}
+
+
+class TraceError(InvalidInput):
+    """A trace file that cannot be read; each problem carries its row in the file (the first line is 1)."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a trace file: arrivals in seconds from the first."""
+
+    arrivals_s: Floats
+    input_tokens: Floats | None
+    output_tokens: Floats | None
+    service_s: Floats | None
+
+
+def fail(row: int | None, reason: str) -> NoReturn:
+    """Refuse the trace for what stands in `row`."""
+    raise TraceError([Problem("trace", reason, row)])
+
+
+def read_columns(stream: BinaryIO, max_rows: int) -> Columns:
+    """The columns of a CSV, at most `max_rows` rows of it.
+
+    Raises:
+        TraceError: with the row at fault.
+    """
+    reader = _Reader(max_rows)
+    for first_row, lines in _chunks(stream):
+        reader.take(first_row, lines)
+    return reader.columns()
+
+
+def _chunks(stream: BinaryIO) -> Iterator[tuple[int, list[str]]]:
+    """The stream's lines as text, with the number of the first of them."""
+    row, rest, first = 1, b"", True
+    while block := stream.read(CHUNK_BYTES):
+        if first:
+            block, first = _checked_start(block), False
+        rest += block
+        cut = rest.rfind(b"\n") + 1
+        if not cut and b"\r" in rest and len(rest) > LONGEST_LINE:
+            cut = rest.rfind(b"\r") + 1
+        if len(rest) - cut > LONGEST_LINE:
+            fail(
+                row + rest.count(b"\n"),
+                f"the line is longer than {LONGEST_LINE // 1024} kB: this is no CSV of arrivals",
+            )
+        if cut:
+            lines = _text(rest[:cut], row)
+            yield row, lines
+            row, rest = row + len(lines), rest[cut:]
+    if first:
+        fail(None, "the file is empty")
+    if rest:
+        yield row, _text(rest, row)
+
+
+def _checked_start(block: bytes) -> bytes:
+    for magic, what in _MAGIC.items():
+        if block.startswith(magic):
+            fail(1, f"the file is {what}; save it as CSV in UTF-8")
+    return block.removeprefix(b"\xef\xbb\xbf")
+
+
+def _text(block: bytes, row: int) -> list[str]:
+    """The block's lines. Only CR LF, LF and CR end a line, so that rows count as an editor counts them."""
+    if (place := block.find(b"\0")) >= 0:
+        fail(row + block.count(b"\n", 0, place), "there is a NUL byte: this is not text")
+    try:
+        text = block.decode("utf-8")
+    except UnicodeDecodeError as error:
+        fail(row + block.count(b"\n", 0, error.start), "the text is not UTF-8")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return lines[:-1] if lines[-1] == "" else lines
+
+
+class _Reader:
+    """Collects the columns; knows the layout once the first row is read."""
+
+    def __init__(self, max_rows: int) -> None:
+        self.max_rows = max_rows
+        self.rows = 0
+        self.layout: Layout | None = None
+        self.separator = ","
+        self.dated = False
+        self.unit_s = 1.0
+        self.first: float | np.int64 = 0.0
+        self.last_s = 0.0
+        self.parts: dict[str, list[Floats]] = {
+            "arrivals_s": [],
+            "input_tokens": [],
+            "output_tokens": [],
+            "service_s": [],
+        }
+
+    def take(self, first_row: int, lines: list[str]) -> None:
+        """Read the next lines of the file."""
+        numbers = [first_row + place for place, line in enumerate(lines) if line.strip()]
+        kept = [line for line in lines if line.strip()]
+        if not kept:
+            return
+        if self.layout is None:
+            kept, numbers = self._begin(kept, numbers)
+            if not kept:
+                return
+        cells = self._split(kept, numbers)
+        self.rows += len(cells[0])
+        try:
+            self._keep(cells, numbers)
+        except CellError as error:
+            fail(numbers[error.place], error.reason)
+        if self.rows > self.max_rows:
+            fail(numbers[len(numbers) - (self.rows - self.max_rows)], f"there are more than {self.max_rows:,} rows")
+
+    def _begin(self, lines: list[str], numbers: list[int]) -> tuple[list[str], list[int]]:
+        self.separator = max(",;\t", key=lines[0].count)
+        header = self._row(lines[0], numbers[0])
+        if len(header) > MOST_COLUMNS:
+            fail(numbers[0], f"there are {len(header)} columns, more than {MOST_COLUMNS}")
+        if is_time(header[0]):
+            self.layout = Layout(columns=len(header), time=0, time_unit_s=None)
+            return lines, numbers
+        try:
+            self.layout = layout_of(header)
+        except CellError as error:
+            fail(numbers[0], error.reason)
+        return lines[1:], numbers[1:]
+
+    def _row(self, line: str, number: int) -> list[str]:
+        try:
+            return next(csv.reader([line], delimiter=self.separator, strict=True))
+        except csv.Error as error:
+            fail(number, f"the row is not CSV: {error}")
+
+    def _split(self, lines: list[str], numbers: list[int]) -> list[Cells]:
+        """The cells, column by column; a ragged row is refused."""
+        assert self.layout is not None  # noqa: S101  take() has read the first row
+        if not any('"' in line for line in lines):
+            rows = [line.split(self.separator) for line in lines]
+        else:
+            rows = [self._row(line, number) for line, number in zip(lines, numbers, strict=True)]
+        wanted = self.layout.columns
+        for row, number in zip(rows, numbers, strict=True):
+            if len(row) != wanted:
+                fail(number, f"the row has {len(row)} cells where the first row has {wanted}")
+        return list(zip(*rows, strict=True))
+
+    def _keep(self, cells: list[Cells], numbers: list[int]) -> None:
+        layout = self.layout
+        assert layout is not None  # noqa: S101
+        self._keep_times(self._times_s(cells[layout.time], numbers), numbers)
+        for name, place, what, unit in (
+            ("input_tokens", layout.input_tokens, "the number of input tokens", 1.0),
+            ("output_tokens", layout.output_tokens, "the number of output tokens", 1.0),
+            ("service_s", layout.service, "the duration", layout.service_unit_s),
+        ):
+            if place is not None:
+                self.parts[name].append(amounts(cells[place], what, unit))
+
+    def _times_s(self, cells: Cells, numbers: list[int]) -> Floats:
+        """Seconds since the file's first arrival."""
+        assert self.layout is not None  # noqa: S101
+        opening = not self.parts["arrivals_s"]
+        if opening:
+            self.dated = "-" in cells[0].strip()[1:] and not cells[0].strip().lower().count("e-")
+        if self.dated:
+            stamps = date_times(cells)
+            if opening:
+                self.first = stamps[0]
+            return np.asarray((stamps - self.first) / 1e9, dtype=np.float64)
+        values = numeric_times(cells)
+        if opening:
+            self.first = float(values[0])
+            self.unit_s = self.layout.time_unit_s or _unit_of(float(values[0]))
+        return np.asarray((values - self.first) * self.unit_s, dtype=np.float64)
+
+    def _keep_times(self, times: NDArray[np.float64], numbers: list[int]) -> None:
+        gaps = np.diff(times, prepend=self.last_s)
+        back = np.flatnonzero(gaps < 0)
+        if len(back):
+            place = int(back[0])
+            fail(numbers[place], f"the arrival is {-gaps[place]:.6g} s before the one above it: sort the file by time")
+        if times[-1] > 1e9:
+            fail(numbers[int(np.argmax(times > 1e9))], "the arrival is over thirty years after the first")
+        self.parts["arrivals_s"].append(times)
+        self.last_s = float(times[-1])
+
+    def columns(self) -> Columns:
+        """All that was read; at least two different instants, or there is no rate."""
+        if self.rows == 0:
+            fail(
+                None if self.layout is None else 1,
+                "there is nothing in it" if self.layout is None else "there is a header and no row",
+            )
+        if self.last_s <= 0:
+            fail(None, "all arrivals are at one instant, so there is no rate: two different instants are the least")
+        whole = {name: np.concatenate(parts) if parts else None for name, parts in self.parts.items()}
+        arrivals = whole["arrivals_s"]
+        assert arrivals is not None  # noqa: S101  rows > 0
+        return Columns(arrivals, whole["input_tokens"], whole["output_tokens"], whole["service_s"])
+
+
+def _unit_of(first: float) -> float:
+    """Seconds, but for an epoch in milli-, micro- or nanoseconds, known by its size (1e11 s is the year 5138)."""
+    for size, unit in ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3)):
+        if first >= size:
+            return unit
+    return 1.0

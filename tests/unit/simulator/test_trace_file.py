@@ -1,0 +1,118 @@
+"""Reading recorded arrivals: what is accepted, and the row of what is not."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+from simulator.arrivals import TraceError, read_trace
+
+
+def read(text: str | bytes, **options: int):  # noqa: ANN201
+    return read_trace(io.BytesIO(text.encode() if isinstance(text, str) else text), **options)
+
+
+def zipped() -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("trace.csv", "time\n1\n2\n")
+    return target.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("text", "row", "says"),
+    [
+        (b"", None, "empty"),
+        ("\n\n", None, "nothing in it"),
+        ("time\n", 1, "a header and no row"),
+        ("time\n1\n1\n", None, "one instant"),
+        ("time\n1\n3\n2\n", 4, "1 s before the one above"),
+        ("time,tokens\n1,2\n3\n", 3, "1 cells where the first row has 2"),
+        ("time\n-1\n2\n", 2, "'-1' is negative"),
+        ("time\n1\n2\n".encode("utf-16"), 1, "UTF-16"),
+        (b"time\n1\n\0\n", 3, "NUL"),
+        (zipped(), 1, "zip archive"),
+        (b"time\n1\n\xff\n", 3, "not UTF-8"),
+        ("time\n1\n\n2\nx\n", 5, "'x' is not a number"),
+        ("a,b\n1,2\n", 1, "no time column"),
+        ("timestamp\n2023-01-01 00:00:00\n2023-13-01 00:00:00\n", 3, "neither an ISO date nor a number"),
+        ("timestamp\n2023-01-01 00:00:00\nNaT\n", 3, "neither an ISO date"),
+        ("timestamp\n2023-01-01 00:00:00\n12\n", 3, "neither an ISO date"),
+        ("time,duration\n1,nan\n2,1\n", 2, "'nan' is not a number"),
+        ("time,duration\n1,1\n2,-1\n", 3, "between 0 and 1,000,000,000"),
+        ("time,duration\n1,1\n2,\n", 3, "the duration is empty"),
+        ("time\n1\n1e400\n", 3, "beyond measure"),
+        ("time\n1_0\n20\n", 2, "not a number"),
+        ("time\n\u0661\n2\n", 2, "not a number"),
+        (b"x" * 100_000, 1, "longer than 64 kB"),
+        ('time\n1\n"2\n', 3, "not CSV"),
+    ],
+)
+def test_it_names_the_row_at_fault(text: str | bytes, row: int | None, says: str) -> None:
+    with pytest.raises(TraceError, match=says) as caught:
+        read(text)
+    assert [problem.line for problem in caught.value.problems] == [row]
+
+
+@pytest.mark.parametrize(
+    ("text", "arrivals"),
+    [
+        ("time\n10\n10.5\n12\n", [0, 0.5, 2]),
+        ("t\n1700000000000\n1700000000500\n", [0, 0.5]),
+        ("time_ms\n100\n350\n", [0, 0.25]),
+        ("5\n6\n8\n", [0, 1, 3]),
+        (
+            "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03.9799600,1,2\n2023-11-16 18:17:04.0319600,3,4\n",
+            [0, 0.052],
+        ),
+        ("timestamp\n2023-01-01T00:00:00Z\n2023-01-01T02:00:01.5+02:00\n", [0, 1.5]),
+        ("id;arrival time\r\n7;1\r\n8;2\r\n", [0, 1]),
+        ("\ufefftime\n1\n2", [0, 1]),
+    ],
+)
+def test_it_reads_the_times_that_people_have(text: str, arrivals: list[float]) -> None:
+    assert read(text).arrivals_s == pytest.approx(arrivals, abs=1e-9)
+
+
+def test_it_reads_tokens_and_durations_where_there_are_any() -> None:
+    trace = read("Timestamp,Model,Request tokens,Response tokens,duration_ms\n5,a,472,18,1200\n45,b,1087,230,80\n")
+    assert trace.input_tokens is not None and trace.output_tokens is not None and trace.service_s is not None
+    assert trace.input_tokens.tolist() == [472, 1087]
+    assert trace.output_tokens.tolist() == [18, 230]
+    assert trace.service_s == pytest.approx([1.2, 0.08])
+    assert read("time\n1\n2\n").service_s is None
+
+
+def test_a_row_past_a_chunk_is_named_as_an_editor_would() -> None:
+    rows = [str(number) for number in range(400_000)]
+    rows[300_000] = "7"
+    with pytest.raises(TraceError) as caught:
+        read("time\n" + "\n".join(rows))
+    assert caught.value.problems[0].line == 300_002
+
+
+def test_too_many_rows_are_refused_without_reading_on() -> None:
+    class Endless(io.RawIOBase):
+        sent = 0
+
+        def read(self, size: int = -1) -> bytes:
+            self.sent += 1
+            assert self.sent < 5, "it reads on"
+            return b"2\n" * 40_000 if self.sent > 1 else b"time\n" + b"1\n" * 1000
+
+    with pytest.raises(TraceError, match="more than 1,500 rows") as caught:
+        read_trace(Endless(), max_rows=1500)  # type: ignore[arg-type]
+    assert caught.value.problems[0].line == 1502
+
+
+def test_the_shape_of_a_metronome_and_of_a_burst() -> None:
+    metronome = read("time\n" + "\n".join(str(second) for second in range(1001)))
+    assert metronome.interarrival_cv2 == pytest.approx(0)
+    assert metronome.mean_rate_per_s == pytest.approx(1.001)
+    assert metronome.busiest(10) == pytest.approx(1, rel=0.01)
+    assert metronome.dispersion(10) == 0
+    burst = read("time\n0\n" + "\n".join(f"500.{number:03d}" for number in range(998)) + "\n1000\n")
+    assert burst.busiest(10) == pytest.approx(99.8, rel=0.01)
+    assert burst.dispersion(10) > 900
+    assert np.all(np.diff(burst.arrivals_s) >= 0)
