@@ -1,0 +1,295 @@
+"""Answers: the filled-in questionnaire, strict and bounded, laid over the values of its template."""
+
+import math
+import unicodedata
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from advisor.advice import library
+from advisor.advice.fields import Leaf, leaves
+from advisor.advice.overlay import laid_over
+from advisor.advice.ranges import Range, Uncertain, located, restored
+from simulator.scenario import Hop
+from simulator.schema import Value
+
+Seconds = Annotated[float, Field(ge=0.001, le=31_536_000), Uncertain]
+"""A millisecond to a year."""
+Pause = Annotated[float, Field(ge=0, le=31_536_000), Uncertain]
+Rate = Annotated[float, Field(ge=1e-6, le=1e6), Uncertain]
+Quota = Annotated[float, Field(ge=0.1, le=1e12), Uncertain]
+Percent = Annotated[float, Field(ge=0, le=100), Uncertain]
+Tokens = Annotated[int, Field(ge=0, le=10_000_000), Uncertain]
+Workers = Annotated[int, Field(ge=1, le=100_000), Uncertain]
+Tries = Annotated[int, Field(ge=0, le=20), Uncertain]
+HopName = Annotated[str, Field(min_length=1, max_length=60)]
+
+
+MINUTES_A_DAY = 1440
+
+
+def at_least(value: float, other: str, info: ValidationInfo) -> float:
+    """The value, where it is no less than an earlier field of the same section."""
+    least = info.data.get(other)
+    if least is not None and value < least:
+        raise ValueError(f"must be at least {other}, {least:g}")
+    return value
+
+
+class Caller(Value):
+    """Who waits for the result, for how long, and how a result can reach them."""
+
+    kind: Literal["end_user", "internal", "partner", "nobody"]
+    deadline_s: Seconds | None
+    tolerated_miss_percent: Percent
+    needs_immediate_response: bool
+    streams_response: bool
+    first_token_s: Seconds | None
+    accepts_webhooks: bool
+    wants_live_updates: bool
+    bidirectional: bool
+
+
+class Volume(Value):
+    """The load. The mean includes the peaks; `trace` is an uploaded trace's id, or a file's path on the command line."""
+
+    mean_rate_per_s: Rate
+    peak_minutes: Annotated[float, Field(ge=0.01, le=1440), Uncertain]
+    peaks_per_day: Annotated[float, Field(ge=0, le=1440), Uncertain]
+    peak_to_mean: Annotated[float, Field(ge=1, le=10_000), Uncertain]
+    interarrival_cv: Annotated[float, Field(ge=0, le=100), Uncertain]
+    trace: Annotated[str, Field(min_length=1, max_length=4096)] | None
+
+    @field_validator("peak_to_mean")
+    @classmethod
+    def _the_mean_includes_the_peaks(cls, value: float, info: ValidationInfo) -> float:
+        minutes = info.data.get("peak_minutes", 0) * info.data.get("peaks_per_day", 0)
+        if value > 1 and value * minutes > MINUTES_A_DAY * (1 + 1e-9):
+            most = MINUTES_A_DAY / minutes
+            raise ValueError(
+                f"peaks of {minutes:.4g} min a day run at most at {most:.4g} times the mean, which includes them"
+            )
+        return value
+
+    @property
+    def peaks(self) -> bool:
+        """Whether there is any peak at all."""
+        return self.peak_to_mean > 1 and self.peaks_per_day > 0
+
+
+class Processing(Value):
+    """Time and tokens that one attempt takes. `p99_s` null: from the lognormal through the other two."""
+
+    p50_s: Seconds
+    p95_s: Seconds
+    p99_s: Seconds | None
+    input_tokens: Tokens
+    output_tokens: Tokens
+
+    @field_validator("p95_s")
+    @classmethod
+    def _p95_from_p50(cls, value: float, info: ValidationInfo) -> float:
+        return at_least(value, "p50_s", info)
+
+    @field_validator("p99_s")
+    @classmethod
+    def _p99_from_p95(cls, value: float | None, info: ValidationInfo) -> float | None:
+        return None if value is None else at_least(value, "p95_s", info)
+
+
+class ProviderLimits(Value):
+    """What the model provider allows; null is unlimited. `share_percent` is the part of it that is this workload's."""
+
+    profile: Annotated[str, Field(min_length=1, max_length=60)] | None
+    max_concurrency: Workers | None
+    requests_per_minute: Quota | None
+    input_tokens_per_minute: Quota | None
+    output_tokens_per_minute: Quota | None
+    share_percent: Annotated[float, Field(ge=0.01, le=100), Uncertain]
+
+    @field_validator("profile")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        if value is not None and value not in library.profiles():
+            raise ValueError(f"there is no such profile; known are {', '.join(library.profiles())}")
+        return value
+
+
+class FailurePolicy(Value):
+    """How attempts fail and what is done about it."""
+
+    transient_percent: Percent
+    poison_percent: Percent
+    max_retries: Tries
+    backoff_base_s: Pause
+    backoff_cap_s: Pause
+    jitter: Literal["none", "full", "equal", "decorrelated"]
+    dead_letter: bool
+    idempotent: bool
+
+    @field_validator("backoff_cap_s")
+    @classmethod
+    def _cap_from_base(cls, value: float, info: ValidationInfo) -> float:
+        return at_least(value, "backoff_base_s", info)
+
+
+class SynchronousDesign(Value):
+    """The synchronous design as it would be built."""
+
+    workers: Workers
+    backlog: Annotated[int, Field(ge=0, le=100_000_000), Uncertain] | None
+    client_timeout_s: Seconds | None
+    client_retries: Tries
+    hops: Annotated[tuple[HopName | Hop, ...], Field(strict=False, max_length=20)]
+
+    @field_validator("hops")
+    @classmethod
+    def _known(cls, value: tuple[HopName | Hop, ...]) -> tuple[HopName | Hop, ...]:
+        for hop in value:
+            if isinstance(hop, str) and library.hop_named(hop) is None:
+                known = ", ".join(library.hops())
+                raise ValueError(f"there is no hop named {hop!r}; give name, limit_s and kind, or one of {known}")
+        return value
+
+
+class SubscriberAnswers(Value):
+    """Services that react to each result; 1 means one consumer, the caller counted where it is one."""
+
+    count: Annotated[int, Field(ge=1, le=100), Uncertain]
+    independent_releases: bool
+    ordering: Literal["none", "per_key", "global"]
+    handling_p95_s: Pause
+
+
+class Priority(Value):
+    """A class of jobs: its share, and how long one may wait to be started."""
+
+    share_percent: Percent
+    max_wait_s: Seconds
+
+
+class Priorities(Value):
+    """The three classes, most urgent first. A share of 0 means that there is no such class."""
+
+    urgent: Priority
+    standard: Priority
+    batch: Priority
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        total = math.fsum(priority.share_percent for priority in self.shares().values())
+        if abs(total - 100) > 0.01:
+            raise ValueError(f"the shares of the classes must sum to 100, not {total:g}")
+        return self
+
+    def shares(self) -> dict[str, Priority]:
+        """The classes that have any jobs, most urgent first."""
+        every = {"urgent": self.urgent, "standard": self.standard, "batch": self.batch}
+        return {name: priority for name, priority in every.items() if priority.share_percent > 0}
+
+
+class Resilience(Value):
+    """What the workload must survive."""
+
+    outage_minutes: Annotated[float, Field(ge=0, le=10_080), Uncertain]
+    recover_within_minutes: Annotated[float, Field(ge=0.1, le=10_080), Uncertain]
+    max_lost_jobs: Annotated[int, Field(ge=0, le=1_000_000_000), Uncertain]
+    result_retention_h: Annotated[float, Field(ge=0.001, le=87_600), Uncertain]
+
+
+class Operations(Value):
+    """What the team runs today, and between which bounds workers may scale."""
+
+    runs_a_broker_today: bool
+    min_workers: Workers
+    max_workers: Workers
+
+    @field_validator("max_workers")
+    @classmethod
+    def _max_from_min(cls, value: int, info: ValidationInfo) -> int:
+        return int(at_least(value, "min_workers", info))
+
+
+class Answers(Value):
+    """The whole questionnaire.
+
+    Every number is a plain number here. Where a range or "don't know" was given, the number is the middle of that range and `uncertain`
+    keeps the range; dumping puts it back, so that a dump reads as what was given.
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    schema_: Literal["crossover/answers@1"] = Field(default="crossover/answers@1", alias="schema")
+    template: Annotated[str, Field(min_length=1, max_length=60)] = library.DEFAULT_TEMPLATE
+    name: Annotated[str, Field(min_length=1, max_length=120)]
+    caller: Caller
+    volume: Volume
+    processing: Processing
+    provider: ProviderLimits
+    failures: FailurePolicy
+    synchronous: SynchronousDesign
+    subscribers: SubscriberAnswers
+    priorities: Priorities
+    resilience: Resilience
+    operations: Operations
+
+    _uncertain: Mapping[str, Range] = PrivateAttr(default_factory=dict)
+
+    @property
+    def uncertain(self) -> Mapping[str, Range]:
+        """The ranges given, by path."""
+        return self._uncertain
+
+    @field_validator("template")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in library.sheets():
+            raise ValueError(f"there is no such template; known are {', '.join(library.sheets())}")
+        return value
+
+    @field_validator("name")
+    @classmethod
+    def _printable(cls, value: str) -> str:
+        if any(unicodedata.category(letter) in ("Cc", "Cf", "Cs") for letter in value):
+            raise ValueError("must not hold control or direction marks")
+        if not value.strip():
+            raise ValueError("must not be empty")
+        return value
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _with_ranges(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(data, Mapping):
+            return handler(data)
+        spelled, ranges = located(data, LEAVES)
+        answers = handler(spelled)
+        answers._uncertain = ranges
+        return answers
+
+    @model_serializer(mode="wrap")
+    def _dumped(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return restored(handler(self), self._uncertain)
+
+
+LEAVES: Mapping[str, Leaf] = leaves(Answers)
+"""Every field of the Answers by its path."""
+
+
+def answers_from(given: Mapping[str, Any]) -> Answers:
+    """What is given, laid over its template's values: deep, lists replace, and a template's value gives way to a given one it contradicts.
+
+    Raises:
+        InvalidInput: with a problem for each field that is wrong, by its dotted path.
+    """
+    return Answers.parse(laid_over(given))

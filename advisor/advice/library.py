@@ -1,0 +1,144 @@
+"""The data files: templates, HTTP hops and provider profiles. Facts that vendors change live there, dated and sourced, and nowhere in code."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from simulator.scenario import Hop
+
+DATA = Path(__file__).parent / "data"
+
+DEFAULT_TEMPLATE = "document_extraction"
+
+
+@dataclass(frozen=True)
+class Default:
+    """A template's value for one field, the range to assume where the value is not known, and the reason for it."""
+
+    value: Any
+    why: str
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A template as its file has it: every field by its dotted path."""
+
+    name: str
+    title: str
+    summary: str
+    defaults: Mapping[str, Default]
+
+    def values(self) -> dict[str, Any]:
+        """The values as the nested mapping that an Answers file would hold."""
+        return nested({path: default.value for path, default in self.defaults.items()})
+
+
+@dataclass(frozen=True)
+class HopFact:
+    """A time limit that some proxy, gateway or server sets by default, with where that was read and when."""
+
+    name: str
+    title: str
+    limit_s: float
+    kind: Literal["total", "idle"]
+    streaming_limit_s: float | None
+    """The total limit of a streamed response, where it is another."""
+    aliases: tuple[str, ...]
+    note: str
+    source: str
+    checked: str
+    unchecked: bool
+
+    def hop(self, streams: bool) -> Hop:
+        """The limit as it meets a response that streams, or one that does not."""
+        limit_s = self.streaming_limit_s if streams and self.streaming_limit_s is not None else self.limit_s
+        return Hop(name=self.name, limit_s=limit_s, kind=self.kind)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A model provider's limits as read on a date: a start to edit, not a promise."""
+
+    name: str
+    title: str
+    limits: Mapping[str, float | int | None]
+    failed_calls_count: bool
+    note: str
+    source: str
+    checked: str
+    unchecked: bool
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """{"a.b": 1} as {"a": {"b": 1}}."""
+    tree: dict[str, Any] = {}
+    for path, value in flat.items():
+        *parents, last = path.split(".")
+        branch = tree
+        for parent in parents:
+            branch = branch.setdefault(parent, {})
+        branch[last] = value
+    return tree
+
+
+def _read(name: str) -> Any:
+    return json.loads((DATA / name).read_text(encoding="utf-8"))
+
+
+def _sheet(name: str, common: dict[str, Any]) -> Sheet:
+    data = _read(f"templates/{name}.json")
+    rows = common | data["values"]
+    defaults = {
+        path: Default(
+            row["value"],
+            row["why"],
+            *row.get("range", common.get(path, {}).get("range", (None, None))),
+        )
+        for path, row in rows.items()
+    }
+    return Sheet(name, data["title"], data["summary"], MappingProxyType(defaults))
+
+
+@cache
+def sheets() -> Mapping[str, Sheet]:
+    """The templates by name, in the order in which they are offered."""
+    index = _read("templates/index.json")
+    common = _read("templates/common.json")["values"]
+    return MappingProxyType({name: _sheet(name, common) for name in index["order"]})
+
+
+@cache
+def hops() -> Mapping[str, HopFact]:
+    """The known HTTP hops by name."""
+    facts = [HopFact(**row | {"aliases": tuple(row["aliases"])}) for row in _read("hops.json")["hops"]]
+    return MappingProxyType({fact.name: fact for fact in facts})
+
+
+def hop_named(name: str) -> HopFact | None:
+    """The hop of this name or alias, however it is capitalised and joined; None where there is none."""
+    plain = name.strip().lower().replace(" ", "_").replace("-", "_")
+    return next((fact for fact in hops().values() if plain == fact.name or plain in fact.aliases), None)
+
+
+@cache
+def profiles() -> Mapping[str, Profile]:
+    """The known provider profiles by name."""
+    return MappingProxyType({row["name"]: Profile(**row) for row in _read("profiles.json")["profiles"]})
+
+
+@cache
+def dates() -> Mapping[str, str]:
+    """The version of each data file."""
+    return MappingProxyType(
+        {
+            "templates": _read("templates/index.json")["version"],
+            "hops": _read("hops.json")["version"],
+            "profiles": _read("profiles.json")["version"],
+        }
+    )

@@ -1,0 +1,147 @@
+"""Answers that are not one number: a range, or "don't know", which is the range that the template documents."""
+
+import math
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidatorFunctionWrapHandler, WrapValidator
+
+from advisor.advice import library
+from advisor.advice.fields import Leaf
+
+
+@dataclass(frozen=True)
+class Range:
+    """Between `low` and `high`, evenly likely on a logarithmic scale. `unknown` where the template's range stands in for "don't know"."""
+
+    low: float
+    high: float
+    unknown: bool = False
+
+    @property
+    def offset(self) -> float:
+        """What is added before taking logarithms: nothing, or a hundredth of the range where it begins at zero."""
+        return 0.0 if self.low > 0 else self.high / 100 or 1.0
+
+    @property
+    def middle(self) -> float:
+        """The geometric mean of the two ends, which is the median of the samples."""
+        return self.at(0.5)
+
+    def at(self, quantile: float) -> float:
+        """The value below which this share of the samples lies."""
+        if self.low == self.high:
+            return self.low
+        low, high = math.log(self.low + self.offset), math.log(self.high + self.offset)
+        return min(self.high, max(self.low, math.exp(low + quantile * (high - low)) - self.offset))
+
+    def given(self) -> dict[str, Any]:
+        """As it is written in an Answers file."""
+        return {"unknown": True} if self.unknown else {"low": self.low, "high": self.high}
+
+
+def _point(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """A plain number as it is; of a range, both ends checked by the field's own bounds, the middle."""
+    if not isinstance(value, Mapping):
+        return handler(value)
+    if set(value) - {"low", "high", "unknown"} or not {"low", "high"} <= set(value):
+        raise ValueError("should be a number, a range {low, high} or {unknown: true}")
+    low, high = handler(value["low"]), handler(value["high"])
+    if low is None or high is None or low > high:
+        raise ValueError("of a range, low must not exceed high")
+    middle = Range(low, high).middle
+    return handler(round(middle) if isinstance(low, int) else middle)
+
+
+ORDERED = (
+    ("processing.p50_s", "processing.p95_s"),
+    ("processing.p95_s", "processing.p99_s"),
+    ("failures.backoff_base_s", "failures.backoff_cap_s"),
+    ("operations.min_workers", "operations.max_workers"),
+)
+"""Pairs of fields of which the first must not exceed the second."""
+
+Uncertain = WrapValidator(_point)
+"""Marks a numeric field: a range or "don't know" is accepted and becomes its middle."""
+
+
+def located(data: Mapping[str, Any], fields: Mapping[str, Leaf]) -> tuple[dict[str, Any], dict[str, Range]]:
+    """The ranges in an Answers mapping by path; and the mapping with each "don't know" spelled out as its template's range."""
+    spelled = deepcopy(dict(data))
+    sheet = library.sheets().get(str(spelled.get("template", library.DEFAULT_TEMPLATE)))
+    ranges: dict[str, Range] = {}
+    for path, leaf in fields.items():
+        if not leaf.numeric:
+            continue
+        branch, key = _branch(spelled, path)
+        value = branch.get(key) if branch is not None else None
+        if branch is None or not isinstance(value, Mapping):
+            continue
+        if dict(value) == {"unknown": True} and sheet is not None:
+            default = sheet.defaults[path]
+            ranges[path] = Range(_number(default.low), _number(default.high), unknown=True)
+            branch[key] = {"low": default.low, "high": default.high}
+        elif set(value) == {"low", "high"} and all(_plain(value[end]) for end in ("low", "high")):
+            ranges[path] = Range(value["low"], value["high"])
+    for lower, upper in ORDERED:
+        _in_order(spelled, ranges, lower, upper)
+    return spelled, ranges
+
+
+def _in_order(data: dict[str, Any], ranges: dict[str, Range], lower: str, upper: str) -> None:
+    """A "don't know" stays on its side of the number that it must not cross."""
+    (below, low_key), (above, high_key) = _branch(data, lower), _branch(data, upper)
+    if below is None or above is None:
+        return
+    least, most = middle_of(below.get(low_key)), middle_of(above.get(high_key))
+    if least is None or most is None or least <= most:
+        return
+    for path, branch, key in ((upper, above, high_key), (lower, below, low_key)):
+        uncertain = ranges.get(path)
+        if uncertain is not None and uncertain.unknown:
+            keep = max if path == upper else min
+            bound = least if path == upper else most
+            kind = type(branch[key]["low"])
+            low, high = kind(keep(uncertain.low, bound)), kind(keep(uncertain.high, bound))
+            ranges[path], branch[key] = Range(low, high, unknown=True), {"low": low, "high": high}
+            return
+
+
+def restored(data: dict[str, Any], ranges: Mapping[str, Range]) -> dict[str, Any]:
+    """A dump with its ranges put back in place of their middles."""
+    for path, uncertain in ranges.items():
+        branch, key = _branch(data, path)
+        if branch is not None and key in branch:
+            branch[key] = uncertain.given()
+    return data
+
+
+def middle_of(value: Any) -> float | None:
+    """The number that a given value stands for; None where it is none."""
+    if _plain(value):
+        return float(value)
+    if isinstance(value, Mapping) and set(value) == {"low", "high"} and all(_plain(value[end]) for end in value):
+        low, high = float(value["low"]), float(value["high"])
+        return Range(low, high).middle if 0 <= low <= high else None
+    return None
+
+
+def _plain(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
+
+
+def _number(value: float | None) -> float:
+    if value is None:
+        raise LookupError("a template gives a range for every number")
+    return value
+
+
+def _branch(tree: dict[str, Any], path: str) -> tuple[dict[str, Any] | None, str]:
+    """The mapping that holds the last part of a path, and that part."""
+    *parents, last = path.split(".")
+    branch: Any = tree
+    for parent in parents:
+        branch = branch.get(parent) if isinstance(branch, dict) else None
+    return (branch if isinstance(branch, dict) else None), last

@@ -1,0 +1,42 @@
+"""The eight templates: workloads that most people can start from, every value with its reason."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from advisor.advice import library
+from advisor.advice.answers import Answers, answers_from
+
+
+@dataclass(frozen=True)
+class Template:
+    """A filled-in questionnaire. `why` has the reason for each value by its path, `ranges` what to assume where one is not known."""
+
+    name: str
+    title: str
+    summary: str
+    answers: Answers
+    why: Mapping[str, str]
+    ranges: Mapping[str, tuple[float, float]]
+
+
+def _template(sheet: library.Sheet) -> Template:
+    return Template(
+        name=sheet.name,
+        title=sheet.title,
+        summary=sheet.summary,
+        answers=answers_from({"template": sheet.name}),
+        why=MappingProxyType({path: default.why for path, default in sheet.defaults.items()}),
+        ranges=MappingProxyType(
+            {
+                path: (default.low, default.high)
+                for path, default in sheet.defaults.items()
+                if default.low is not None and default.high is not None
+            }
+        ),
+    )
+
+
+TEMPLATES: Mapping[str, Template] = MappingProxyType(
+    {name: _template(sheet) for name, sheet in library.sheets().items()}
+)
