@@ -1,0 +1,213 @@
+"""The one place that turns values into words: the same word for the same thing on every page, on the command line and in every file."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+
+from advisor.advice.recommendation import Delivery, Flip, Recommendation
+from advisor.reports.numbers import (
+    MISSING,
+    count,
+    duration,
+    interval,
+    number,
+    percent,
+    rate,
+    share,
+    share_interval,
+)
+from simulator.result import DesignResult, Result
+
+__all__ = [
+    "MISSING",
+    "NOT_REACHED",
+    "OUTCOMES",
+    "count",
+    "design_name",
+    "duration",
+    "favours",
+    "flip_sentence",
+    "headline",
+    "interval",
+    "listed",
+    "method_name",
+    "number",
+    "percent",
+    "rate",
+    "recommendation_sentence",
+    "run_state",
+    "share",
+    "share_interval",
+    "simulated_sentence",
+    "style_name",
+    "unstable_sentence",
+]
+
+NOT_REACHED = "not reached"
+"""A percentile of the latency that the completed share does not come up to."""
+
+STYLES: Mapping[str, str] = MappingProxyType(
+    {"synchronous": "Synchronous", "event_driven": "Event-driven", "hybrid": "Hybrid"}
+)
+
+METHODS: Mapping[str, str] = MappingProxyType(
+    {
+        "inline": "in line",
+        "polling": "polling",
+        "webhook": "webhook",
+        "sse": "server-sent events",
+        "websocket": "WebSocket",
+        "none": "none",
+    }
+)
+
+OUTCOMES: Mapping[str, str] = MappingProxyType(
+    {
+        "good": "good",
+        "late": "late",
+        "failed": "failed",
+        "timed_out": "timed out",
+        "rejected": "rejected",
+        "dead_lettered": "dead-lettered",
+        "undelivered": "undelivered",
+        "lost": "lost",
+        "in_system": "in system",
+    }
+)
+"""What may become of a job, best first: the fields of a DesignResult that sum to `offered`."""
+
+RUN_STATES: Mapping[str, str] = MappingProxyType(
+    {
+        "queued": "Queued",
+        "running": "Running",
+        "succeeded": "Done",
+        "failed": "Failed",
+        "cancelled": "Cancelled",
+        "timed_out": "Timed out",
+    }
+)
+
+
+def style_name(style: str) -> str:
+    """Synchronous, Event-driven or Hybrid."""
+    return STYLES[style]
+
+
+def design_name(style: str) -> str:
+    """A style inside a sentence: event-driven."""
+    return STYLES[style].lower()
+
+
+def method_name(method: str) -> str:
+    """A delivery method inside a sentence."""
+    return METHODS[method]
+
+
+def run_state(state: str) -> str:
+    """A run's state as a heading says it."""
+    return RUN_STATES[state]
+
+
+def favours(style: str) -> str:
+    """Which style a rule speaks for; some speak for neither."""
+    return "Neither" if style == "neither" else STYLES[style]
+
+
+def headline(style: str, strength: str) -> str:
+    """Style and strength: "Event-driven, clearly."."""
+    name = STYLES[style]
+    match strength:
+        case "clear":
+            return f"{name}, clearly."
+        case "lean":
+            return f"{name}, on balance."
+        case "close":
+            return f"A close call, {name.lower()} by a narrow margin."
+    raise ValueError(f"there is no strength {strength!r}")
+
+
+def delivery_sentence(method: str) -> str:
+    """How the result gets back: "Deliver by webhook."."""
+    match method:
+        case "inline":
+            return "Answer in the response."
+        case "none":
+            return "Nobody waits, so nothing is delivered."
+    return f"Deliver by {METHODS[method]}."
+
+
+def recommendation_sentence(recommendation: Recommendation) -> str:
+    """The verdict: "Event-driven, clearly. Deliver by webhook."; what cannot be met is said first."""
+    verdict = headline(recommendation.style, recommendation.strength)
+    if recommendation.style == "hybrid" and recommendation.inline_wait_s is not None:
+        wait = duration(recommendation.inline_wait_s)
+        verdict += f" Answer in the response within {wait}, later than that {_later(recommendation.delivery)}"
+    else:
+        verdict += f" {delivery_sentence(recommendation.delivery.method)}"
+    return verdict if recommendation.feasible else f"Not feasible with these answers as they are. {verdict}"
+
+
+def _later(delivery: Delivery) -> str:
+    if delivery.method in ("inline", "none"):
+        return "by event."
+    return delivery_sentence(delivery.method).replace("Deliver", "deliver")
+
+
+def flip_sentence(flip: Flip, recommendation: Recommendation, field: str, before: str, after: str) -> str:
+    """What a flip changes. `field` in words, the values with their units."""
+    becomes, changes = flip.becomes, []
+    if (becomes.style, becomes.strength) != (recommendation.style, recommendation.strength):
+        changes.append(headline(becomes.style, becomes.strength).removesuffix("."))
+    if becomes.delivery != recommendation.delivery.method:
+        changes.append(delivery_sentence(becomes.delivery).removesuffix("."))
+    return f"{field}: {after} instead of {before} would make it: {'; '.join(changes) or 'the same'}."
+
+
+def simulated_sentence(result: Result, deadline_s: float | Mapping[str, float] | None, tolerated_percent: float) -> str:
+    """What the simulation found about the deadline, which may be one for all or one a class."""
+    within = _deadline(deadline_s)
+    misses = f"with at most {percent(tolerated_percent)} missed"
+    if isinstance(result.verdict, list):
+        names = listed([design_name(style) for style in result.verdict])
+        both = f"The {names} designs {'both' if len(result.verdict) == 2 else 'all'}"
+        return f"{both} meet {within} in simulation, {misses}."
+    match result.verdict:
+        case "neither":
+            none = "Neither" if result.hybrid is None else "No"
+            return f"{none} design meets {within} in simulation, {misses}."
+        case "unresolved":
+            return f"The simulation cannot tell yet whether {within} is met, {misses}: the interval straddles it. Run more replications."
+        case "no_deadline":
+            return "There is no deadline, so the simulation names no winner; compare latency and outcomes."
+    return f"Only the {design_name(result.verdict)} design meets {within} in simulation, {misses}."
+
+
+def _deadline(deadline_s: float | Mapping[str, float] | None) -> str:
+    if deadline_s is None:
+        return "the deadline"
+    if isinstance(deadline_s, Mapping):
+        return f"the deadlines ({', '.join(f'{name} {duration(value)}' for name, value in deadline_s.items())})"
+    return f"the deadline of {duration(deadline_s)}"
+
+
+def unstable_sentence(style: str, design: DesignResult) -> str:
+    """Why there are no percentiles where a design cannot keep up."""
+    growth = "" if design.growth_per_min is None else f" by {number(design.growth_per_min)} jobs a minute"
+    return (
+        f"The {design_name(style)} design cannot keep up: its backlog grows{growth}, so waits have no limit "
+        "and percentiles would mean nothing."
+    )
+
+
+def designs_of(result: Result) -> Iterable[tuple[str, DesignResult]]:
+    """The designs that ran, in the order in which they are always shown."""
+    yield "synchronous", result.synchronous
+    yield "event_driven", result.event_driven
+    if result.hybrid is not None:
+        yield "hybrid", result.hybrid
+
+
+def listed(items: Sequence[str], word: str = "and") -> str:
+    """one; one and two; one, two and three."""
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} {word} {items[-1]}"

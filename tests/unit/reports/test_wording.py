@@ -1,0 +1,76 @@
+"""Sentences for enums and verdicts."""
+
+import pytest
+
+from advisor.advice.recommendation import Flip, Recommendation
+from advisor.reports import wording
+from simulator.result import Result
+from tests.unit.reports import results
+
+
+def test_a_verdict_is_a_sentence() -> None:
+    assert wording.recommendation_sentence(results.recommendation()) == "Event-driven, clearly. Deliver by webhook."
+
+
+def test_a_close_call_sounds_like_one() -> None:
+    sentence = wording.headline("synchronous", "close")
+    assert "close call" in sentence and "clearly" not in sentence
+
+
+def test_a_hybrid_names_its_time_in_line() -> None:
+    hybrid = results.recommendation(style="hybrid", strength="lean", inline_wait_s=10.0)
+    assert wording.recommendation_sentence(hybrid) == (
+        "Hybrid, on balance. Answer in the response within 10 s, later than that deliver by webhook."
+    )
+
+
+def test_what_cannot_be_met_is_said_first() -> None:
+    infeasible = results.recommendation(feasible=False)
+    assert wording.recommendation_sentence(infeasible).startswith("Not feasible")
+
+
+@pytest.mark.parametrize("field", ["style", "strength"])
+def test_every_style_and_strength_has_words(field: str) -> None:
+    for value in Recommendation.model_fields[field].annotation.__args__:  # type: ignore[union-attr]
+        assert wording.headline(**{"style": "hybrid", "strength": "lean", field: value}).endswith(".")
+
+
+def test_every_outcome_sums_to_the_offered_jobs() -> None:
+    result = results.result()
+    for _, design in wording.designs_of(result):
+        assert sum(getattr(design, outcome) for outcome in wording.OUTCOMES) == design.offered
+
+
+@pytest.mark.parametrize(
+    ("verdict", "says"),
+    [
+        ("event_driven", "Only the event-driven design meets the deadline of 2 min"),
+        (["synchronous", "event_driven"], "The synchronous and event-driven designs both meet"),
+        ("neither", "Neither design meets"),
+        ("unresolved", "cannot tell yet"),
+        ("no_deadline", "no deadline"),
+    ],
+)
+def test_every_simulated_verdict_is_a_sentence(verdict: str | list[str], says: str) -> None:
+    result = Result.parse(results.result().model_dump(by_alias=True) | {"verdict": verdict})
+    sentence = wording.simulated_sentence(result, 120.0, 1.0)
+    assert says in sentence and sentence.endswith(".")
+
+
+def test_deadlines_a_class_are_all_named() -> None:
+    sentence = wording.simulated_sentence(results.result(), {"urgent": 5.0, "batch": 3600.0}, 1.0)
+    assert "urgent 5 s, batch 1 h" in sentence
+
+
+def test_an_unstable_design_gets_a_sentence_with_its_growth() -> None:
+    growing = results.design_result(**results.unstable())
+    assert "grows by 12.5 jobs a minute" in wording.unstable_sentence("event_driven", growing)
+
+
+def test_a_flip_says_what_becomes_of_the_advice() -> None:
+    recommendation = results.recommendation()
+    flip: Flip = recommendation.flips[0]
+    sentence = wording.flip_sentence(flip, recommendation, "Processing p95", "20 s", "1.9 s")
+    assert sentence == (
+        "Processing p95: 1.9 s instead of 20 s would make it: Synchronous, on balance; Answer in the response."
+    )
