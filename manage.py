@@ -143,9 +143,9 @@ def working_uv() -> str | None:
 def run(command: list[str]) -> None:
     """Run one step of the making; what it printed is shown only when it failed."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    step = subprocess.run(
+    step = subprocess.run(  # noqa: S603
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, check=False
-    )  # noqa: S603
+    )
     if step.returncode:
         say(f"{step.stdout}{step.stderr}".rstrip())
         program = " ".join(Path(part).name for part in command[:4])

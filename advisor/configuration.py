@@ -1,14 +1,21 @@
 """What the environment may set, read once and checked; `settings.py` turns it into Django's terms."""
 
+import hashlib
+import os
 import secrets
+import tempfile
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
+SOCKET_PATH_BYTES = 100
+"""A unix socket's path must be shorter than this on every system (108 on Linux, 104 on macOS, less the final NUL)."""
+BROKER_PATIENCE_S = 1.5
+"""How long a page or a command waits for a broker that hangs, before it goes on without."""
 
 
 class Configuration(BaseSettings):
@@ -28,6 +35,8 @@ class Configuration(BaseSettings):
     """The longest that one simulation may run before its worker is ended."""
     database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")
     redis_url: str | None = Field(default=None, validation_alias="REDIS_URL")
+    metrics_token: str | None = Field(default=None, min_length=16)
+    """Lets a scraper read `/metrics` without signing in, as `Authorization: Bearer …`."""
 
     @field_validator("data")
     @classmethod
@@ -46,12 +55,25 @@ class Configuration(BaseSettings):
 
     @property
     def broker_url(self) -> str:
-        """The broker's address: the one given, else the embedded broker's unix socket in the data folder."""
-        return self.redis_url or f"unix://{self.broker_socket}"
+        """The broker's address, the one given or else the embedded broker's socket, with the limits on waiting for it."""
+        address, _, given = (self.redis_url or f"unix://{quote(str(self.broker_socket))}").partition("?")
+        limits = {"socket_connect_timeout": str(BROKER_PATIENCE_S), "socket_timeout": str(BROKER_PATIENCE_S)}
+        return f"{address}?{urlencode(limits | dict(parse_qsl(given)))}"
 
     @property
     def broker_socket(self) -> Path:
-        return self.data / "broker" / "broker.sock"
+        """The embedded broker's unix socket: in the data folder, or where that path is too long, in a folder of ours beside
+        the temporary files, named after the data folder so that every process finds the same one."""
+        socket = self.data / "broker" / "broker.sock"
+        if len(os.fsencode(socket)) < SOCKET_PATH_BYTES:
+            return socket
+        name = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"crossover-{os.getuid()}-{name}" / "broker.sock"
+
+    @property
+    def logs(self) -> Path:
+        """Where the processes that `up` starts write what they do."""
+        return self.data / "logs"
 
     def secret_key(self) -> str:
         """The key that signs cookies, made at the first start and kept in the data folder, readable by its owner alone."""

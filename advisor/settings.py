@@ -6,6 +6,7 @@ import dj_database_url
 from csp.constants import NONE, SELF
 
 from advisor.configuration import ROOT, Configuration
+from advisor.server import logs
 
 CONFIGURATION = Configuration()
 
@@ -91,9 +92,11 @@ RQ_QUEUES = {
         "URL": CONFIGURATION.broker_url,
         "DEFAULT_TIMEOUT": CONFIGURATION.run_time_limit_s,
         "SERIALIZER": "rq.serializers.JSONSerializer",
-        "REDIS_CLIENT_KWARGS": {"socket_connect_timeout": 2},
     },
 }
+RQ_SHOW_ADMIN_LINK = False  # its pages are at /admin/queues/, for superusers alone
+
+LOGGING = logs.configured(CONFIGURATION.log_level)
 
 AUTH_USER_MODEL = "teams.User"
 AUTH_PASSWORD_VALIDATORS = [
@@ -113,13 +116,14 @@ STATIC_ROOT = CONFIGURATION.data / "static"
 STATICFILES_DIRS = [ROOT / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "advisor.server.static.CollectedStaticFilesStorage"},
 }
 WHITENOISE_USE_FINDERS = True
 
 # Inside TLS everywhere but on the loopback address, where `up` serves plain HTTP.
 _TLS = not CONFIGURATION.local
 SECURE_SSL_REDIRECT = _TLS
+SECURE_REDIRECT_EXEMPT = [r"^health/"]
 SESSION_COOKIE_SECURE = _TLS
 CSRF_COOKIE_SECURE = _TLS
 SECURE_HSTS_SECONDS = 31_536_000 if _TLS else 0

@@ -1,0 +1,49 @@
+"""How the project logs: one calm line an event, from structlog and the standard library alike."""
+
+from typing import Any
+
+import structlog
+from structlog.typing import Processor
+
+SHARED: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+    structlog.processors.StackInfoRenderer(),
+]
+
+
+def configured(level: str) -> dict[str, Any]:
+    """Sets structlog up and returns the standard library's part, for Django's LOGGING: everything to standard error."""
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": SHARED,
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    structlog.dev.ConsoleRenderer(
+                        colors=False, pad_event_to=0, pad_level=False, exception_formatter=structlog.dev.plain_traceback
+                    ),
+                ],
+            }
+        },
+        "handlers": {"terminal": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["terminal"], "level": level},
+        "loggers": {
+            "django": {"level": level},
+            "django.server": {"handlers": ["terminal"], "level": level, "propagate": False},
+            "uvicorn": {"level": "WARNING"},
+            "numba": {"level": "WARNING"},
+            "matplotlib": {"level": "WARNING"},
+            "fontTools": {"level": "WARNING"},
+        },
+    }

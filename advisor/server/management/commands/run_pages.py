@@ -1,0 +1,28 @@
+"""The web process, as `up` starts it."""
+
+import socket
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from advisor.server import leash
+from advisor.server.pages import serve
+
+
+class Command(BaseCommand):
+    """Serves the pages on a socket that somebody else has bound."""
+
+    help = "Serve the pages on an inherited socket until SIGTERM."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """`--leash` is for `up`."""
+        parser.add_argument("--fd", type=int, required=True, help="the listening socket's file descriptor")
+        parser.add_argument("--leash", action="store_true", help="end when standard input ends")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Returns after SIGTERM."""
+        if options["leash"]:
+            leash.watch()
+        serve(socket.socket(fileno=options["fd"]))

@@ -1,0 +1,30 @@
+"""The reconciler process, as `up` starts it."""
+
+import signal
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from advisor.decisions.limits import RECONCILE_EVERY_S
+from advisor.server import leash
+from advisor.server.reconciler import Reconciler
+
+
+class Command(BaseCommand):
+    """Puts right, every few seconds, what faults left behind."""
+
+    help = "Look after unfinished runs until SIGTERM."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """`--leash` is for `up`."""
+        parser.add_argument("--leash", action="store_true", help="end when standard input ends")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Returns after SIGTERM."""
+        if options["leash"]:
+            leash.watch()
+        reconciler = Reconciler(RECONCILE_EVERY_S)
+        signal.signal(signal.SIGTERM, reconciler.stop)
+        reconciler.run()

@@ -1,0 +1,69 @@
+"""Figures for Prometheus. Depth and age of the queue come first: they tell of trouble before anything else does."""
+
+import secrets
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
+
+from advisor.server.vitals import BrokerVitals, RunVitals, broker_vitals, run_vitals
+
+
+class Figures(Collector):
+    """Reads everything anew for each scrape; what cannot be read is left out, and `crossover_up` says so."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The gauges."""
+        broker, runs = broker_vitals(), run_vitals()
+        up = GaugeMetricFamily("crossover_up", "1 where the part answers, else 0", labels=["part"])
+        up.add_metric(["broker"], float(broker is not None))
+        up.add_metric(["database"], float(runs is not None))
+        yield up
+        if broker:
+            yield from _of_broker(broker)
+        if runs:
+            yield from _of_runs(runs)
+
+
+def _of_broker(broker: BrokerVitals) -> Iterator[GaugeMetricFamily]:
+    yield GaugeMetricFamily("crossover_queue_depth", "Jobs in the queue that no worker has taken", broker.queue_depth)
+    yield GaugeMetricFamily("crossover_workers_alive", "Workers with a fresh heartbeat", broker.workers_alive)
+    if broker.reconciler_age_s is not None:
+        yield GaugeMetricFamily(
+            "crossover_reconciler_age_seconds",
+            "Since the reconciler's last look that went well",
+            broker.reconciler_age_s,
+        )
+
+
+def _of_runs(runs: RunVitals) -> Iterator[GaugeMetricFamily]:
+    states = GaugeMetricFamily("crossover_runs", "Runs by state", labels=["state"])
+    for state, count in runs.by_state.items():
+        states.add_metric([state], count)
+    yield states
+    yield GaugeMetricFamily("crossover_oldest_queued_seconds", "Age of the oldest queued run", runs.oldest_queued_age_s)
+
+
+@login_not_required
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """For a superuser, or for who brings the token; 401 to strangers, 403 to other users."""
+    if not _brings_token(request) and not (request.user.is_active and request.user.is_superuser):
+        return HttpResponse(status=403 if request.user.is_authenticated else 401)
+    registry = CollectorRegistry()
+    registry.register(Figures())
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+def _brings_token(request: HttpRequest) -> bool:
+    token = settings.CONFIGURATION.metrics_token
+    given = request.headers.get("Authorization", "").encode()
+    return bool(token) and secrets.compare_digest(given, f"Bearer {token}".encode())

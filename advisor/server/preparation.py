@@ -1,0 +1,35 @@
+"""What must stand before the first request: tables, static files, the local user and their first decisions."""
+
+import structlog
+from django.core.management import call_command
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+from django.db.migrations.executor import MigrationExecutor
+
+from advisor.decisions.services.demo import ensure_demo
+from advisor.server import static
+from advisor.server.child import CannotStart
+from advisor.teams.services import local_user_and_workspace
+
+log = structlog.get_logger("up")
+
+
+def prepare() -> None:
+    """Idempotent, and quick where nothing has changed. Raises CannotStart where the database cannot be used."""
+    try:
+        migrate_if_behind()
+        _, workspace = local_user_and_workspace()
+        ensure_demo(workspace)
+    except DatabaseError as trouble:
+        raise CannotStart(f"The database cannot be used: {str(trouble).strip()}") from trouble
+    finally:
+        connections.close_all()
+    if static.collect_if_changed():
+        log.info("Collected and compressed the static files")
+
+
+def migrate_if_behind() -> None:
+    """Bring the tables up to date."""
+    executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        log.info("Bringing the database up to date")
+        call_command("migrate", interactive=False, verbosity=0)

@@ -1,0 +1,178 @@
+"""The order in which a site comes up: data folder, port, broker, database, static files, and then the processes."""
+
+import http.client
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
+
+import structlog
+
+from advisor.configuration import ROOT, Configuration
+from advisor.server import broker, instance, pages, preparation
+from advisor.server.child import Child
+from advisor.server.supervisor import Supervisor
+from advisor.server.watchdog import Watchdog
+
+log = structlog.get_logger("up")
+
+HOST = "127.0.0.1"
+LEFTOVER_PATIENCE_S = 10.0
+"""The children of an `up` that was killed need this long to end and to free the port."""
+BROKER_START_S = 30.0
+"""A long log takes its time to load."""
+OUTSIDE_BROKER_PATIENCE_S = 5.0
+FIRST_ANSWER_S = 120.0
+
+
+class PortTaken(Exception):
+    """Somebody else listens there."""
+
+
+class Terminal(Protocol):
+    """Where the address is printed."""
+
+    def write(self, text: str) -> object:
+        """As Django's wrapper of standard output does, which adds the line's end."""
+
+    def flush(self) -> None:
+        """Now."""
+
+
+class Worker(Child):
+    """A worker process; each start gets a name of its own, since the broker remembers a killed one's for a while."""
+
+    label = ""
+
+    def new_command(self) -> list[str]:
+        """Called at each start."""
+        self.label = f"{socket.gethostname()}-{uuid4().hex[:12]}"
+        return command("run_worker", self.label)
+
+
+def run_site(configuration: Configuration, port: int, workers: int, out: Terminal) -> None:
+    """Run until SIGTERM or SIGINT. Raises CannotStart, AlreadyRunning or PortTaken, each with a sentence."""
+    left_over = instance.ended_uncleanly(configuration.data)
+    with instance.sole_use_of(configuration.data), _listening(port, left_over) as listener, Supervisor() as supervisor:
+        try:
+            _start(supervisor, configuration, listener, workers)
+            _tend(supervisor, listener, out)
+        except KeyboardInterrupt:
+            pass  # asked to end before it had begun
+        log.info("Ending; a second Ctrl-C ends it at once")
+
+
+def _start(supervisor: Supervisor, configuration: Configuration, listener: socket.socket, workers: int) -> None:
+    environment = child_environment()
+    if configuration.redis_url:
+        broker.wait_for(configuration.broker_url, OUTSIDE_BROKER_PATIENCE_S)
+    else:
+        embedded = _broker(configuration, environment)
+        supervisor.start(embedded)
+        broker.wait_for(configuration.broker_url, BROKER_START_S, embedded.has_ended)
+    preparation.prepare()
+    fd = listener.fileno()
+    supervisor.start(
+        Child(
+            "web server", lambda: command("run_pages", "--fd", str(fd)), environment, configuration.logs, pass_fds=[fd]
+        ),
+        Child("reconciler", lambda: command("run_reconciler"), environment, configuration.logs),
+        *(_worker(number, environment, configuration.logs) for number in range(1, workers + 1)),
+    )
+
+
+def _tend(supervisor: Supervisor, listener: socket.socket, out: Terminal) -> None:
+    answers = threading.Event()
+    port = listener.getsockname()[1]
+    threading.Thread(target=_await_first_answer, args=[port, answers], name="first answer", daemon=True).start()
+    watchdog = Watchdog(lambda: _living(supervisor))
+    watchdog.start()
+
+    def each_tick() -> None:
+        if answers.is_set() and not supervisor.ready:
+            supervisor.ready = True
+            out.write(f"Crossover is at http://{HOST}:{port}")
+            out.flush()
+        for child in supervisor.children:
+            if child.pid in watchdog.stuck:
+                log.warning(f"The {child.name} is stuck; it is ended")
+                child.kill()
+
+    supervisor.tend(each_tick)
+
+
+def _living(supervisor: Supervisor) -> Mapping[str, int]:
+    return {child.label: child.pid for child in supervisor.children if isinstance(child, Worker) and child.pid}
+
+
+def _await_first_answer(port: int, answers: threading.Event) -> None:
+    """The socket listens already, so that the first request waits in it until the web server is there."""
+    deadline = time.monotonic() + FIRST_ANSWER_S
+    while time.monotonic() < deadline:
+        connection = http.client.HTTPConnection(HOST, port, timeout=FIRST_ANSWER_S)
+        try:
+            connection.request("GET", "/health/live")
+            if connection.getresponse().status == HTTPStatus.OK:
+                answers.set()
+                return
+        except (OSError, http.client.HTTPException):
+            pass  # the web server ended before it answered; another one is on its way
+        finally:
+            connection.close()
+        time.sleep(0.1)
+
+
+def command(name: str, *arguments: str) -> list[str]:
+    """A management command as a child of ours."""
+    return [sys.executable, str(ROOT / "manage.py"), name, *arguments, "--leash"]
+
+
+def child_environment() -> dict[str, str]:
+    """Ours; the environment is made by now, and the rest is what manage.py has set for `up`."""
+    return os.environ | {"CROSSOVER_MANAGED_ENVIRONMENT": "off"}
+
+
+def _broker(configuration: Configuration, environment: Mapping[str, str]) -> Child:
+    program, at, data = broker.server_program(), configuration.broker_socket, configuration.data / "broker"
+    data.mkdir(parents=True, exist_ok=True)
+
+    def make_room() -> None:
+        broker.make_private(at.parent)
+        broker.clear_the_way(at)
+
+    return Child(
+        "broker",
+        lambda: broker.server_command(program, at, data),
+        environment,
+        configuration.logs,
+        before_start=make_room,
+    )
+
+
+def _worker(number: int, environment: Mapping[str, str], logs: Path) -> Worker:
+    worker = Worker(f"worker {number}", list, environment, logs)
+    worker.command = worker.new_command
+    return worker
+
+
+def _listening(port: int, left_over: bool) -> socket.socket:
+    deadline = time.monotonic() + (LEFTOVER_PATIENCE_S if left_over else 0)
+    while True:
+        try:
+            return pages.bound(HOST, port)
+        except PermissionError:
+            raise PortTaken(
+                f"Port {port} is reserved for the system's own services. Choose another with --port."
+            ) from None
+        except OSError:
+            if time.monotonic() >= deadline:
+                raise PortTaken(
+                    f"Port {port} is taken. Choose another with --port, or 0 for any that is free."
+                ) from None
+            time.sleep(0.1)

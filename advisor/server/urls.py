@@ -1,0 +1,13 @@
+"""Addresses for operators."""
+
+from django.urls import path
+
+from advisor.server import health, metrics
+
+app_name = "server"
+
+urlpatterns = [
+    path("health/live", health.live, name="live"),
+    path("health/ready", health.ready, name="ready"),
+    path("metrics", metrics.metrics, name="metrics"),
+]

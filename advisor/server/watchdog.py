@@ -1,0 +1,77 @@
+"""Finds workers that are stuck, for the supervisor to end.
+
+A run that overran its limit or lost its lease is settled in its row by the reconciler. What is left is its process: still at work on a run that
+is no longer its own, deaf to signals in compiled code. A sound worker notices at its next write, within seconds.
+"""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import django_rq
+import redis
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections
+
+from advisor.decisions.models import Run, State
+
+log = structlog.get_logger("up")
+
+EVERY_S = 2.0
+PATIENCE_S = 30.0
+"""A worker may wait this long for a locked database before it has claimed its run, and after its run was taken from it."""
+
+
+@dataclass
+class Vigil:
+    """What was seen of each worker, by a clock that nobody sets: since when it is busy on no run, or on which run."""
+
+    limit_s: float
+    since: dict[tuple[int, str], float] = field(default_factory=dict)
+
+    def stuck(self, now: float, busy: Iterable[int], held: Mapping[int, str]) -> set[int]:
+        """The process ids to end. `busy` are those at work by the broker's account, `held` the attempt that each holds in the database."""
+        doing = {(pid, held.get(pid, "")) for pid in busy}
+        self.since = {seen: self.since.get(seen, now) for seen in doing}
+        return {pid for (pid, attempt), since in self.since.items() if now - since > self._allowed_s(attempt)}
+
+    def _allowed_s(self, attempt: str) -> float:
+        return self.limit_s + PATIENCE_S if attempt else PATIENCE_S
+
+
+class Watchdog(threading.Thread):
+    """Looks every two seconds, in a thread: neither a hung database nor a hung broker may keep `up` from tending its children."""
+
+    def __init__(self, workers: Callable[[], Mapping[str, int]]) -> None:
+        """`workers` gives the living workers' names in the broker and their process ids."""
+        super().__init__(name="watchdog", daemon=True)
+        self.workers = workers
+        self.vigil = Vigil(settings.CONFIGURATION.run_time_limit_s)
+        self.stuck: set[int] = set()
+
+    def run(self) -> None:
+        """Look until the process ends."""
+        while True:
+            # The reconciler tells of outages; whoever is stuck will still be so when they are over.
+            with contextlib.suppress(DatabaseError, redis.exceptions.RedisError):
+                self.look()
+            threading.Event().wait(EVERY_S)
+
+    def look(self) -> None:
+        """One look."""
+        close_old_connections()
+        workers = self.workers()
+        connection = django_rq.get_connection(settings.SIMULATIONS_QUEUE)
+        busy = {pid for name, pid in workers.items() if connection.hget(f"rq:worker:{name}", "state") == b"busy"}
+        self.stuck = self.vigil.stuck(time.monotonic(), busy, held_by(workers.values()))
+
+
+def held_by(pids: Iterable[int]) -> dict[int, str]:
+    """The attempts that processes of this host hold."""
+    of_worker = {f"{socket.gethostname()}:{pid}": pid for pid in pids}
+    held = Run.objects.filter(state=State.RUNNING, worker__in=of_worker).values_list("worker", "id", "attempt")
+    return {of_worker[worker]: f"{run} {attempt}" for worker, run, attempt in held}

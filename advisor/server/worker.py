@@ -1,0 +1,113 @@
+"""The process that runs simulations: an rq worker that doesn't fork, so that the compiled kernel stays warm in it.
+
+It warms the kernel first, then takes one run at a time from the one queue.
+"""
+
+import fcntl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import django_rq
+import redis
+import structlog
+from django.conf import settings
+from rq.job import Job
+from rq.timeouts import BaseDeathPenalty
+from rq.worker import BaseWorker, SimpleWorker
+
+from advisor.server.beats import PULSE_S
+from simulator.simulate import warm
+
+log = structlog.get_logger("worker")
+
+MAINTENANCE_S = 60
+
+
+class NoDeathPenalty(BaseDeathPenalty):
+    """A run keeps its own time limit, and the supervisor ends a worker that overruns it: rq's alarm, which strikes anywhere, has no part."""
+
+    def setup_death_penalty(self) -> None:
+        """Sets no alarm."""
+
+    def cancel_death_penalty(self) -> None:
+        """There is none to cancel."""
+
+
+class SimulationWorker(SimpleWorker):
+    """Runs jobs in its own process and shows a heartbeat every five seconds, also while one runs.
+
+    Commands to a worker (stop this job, shut down) come by the Run row and by signals instead of rq's subscription.
+    """
+
+    death_penalty_class = NoDeathPenalty
+    max_connection_wait_time = 5.0
+    log_result_lifespan = False
+
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
+        """As forking workers do, who renew it while they wait: SimpleWorker promises the job's whole limit in advance."""
+        return int(BaseWorker.get_heartbeat_ttl(self, job, working_time))
+
+    def subscribe(self) -> None:
+        """Needs no subscription."""
+
+    def unsubscribe(self) -> None:
+        """Has none."""
+
+    def work_until_told(self) -> None:
+        """Take jobs until SIGTERM: the first lets a running job finish, the second stops it."""
+        stopped = threading.Event()
+        pulse = threading.Thread(target=self._show_pulse, args=[stopped], name="pulse", daemon=True)
+        pulse.start()
+        try:
+            self.work(logging_level="WARNING", with_scheduler=False)
+        finally:
+            stopped.set()
+            pulse.join()
+
+    def _show_pulse(self, stopped: threading.Event) -> None:
+        reachable = True
+        while not stopped.wait(PULSE_S):
+            try:
+                self._beat()
+            except redis.exceptions.RedisError as trouble:
+                if reachable:
+                    log.warning("The broker does not answer; a running simulation goes on", reason=str(trouble))
+                reachable = False
+            else:
+                reachable = True
+
+    def _beat(self) -> None:
+        for execution in list(self.executions.values()):
+            job = Job.fetch(execution.job_id, self.connection, self.serializer)
+            self.maintain_heartbeats(job, execution)
+            return
+        self.heartbeat(self.job_monitoring_interval + 60)
+
+
+@contextmanager
+def _one_at_a_time(lock: Path) -> Iterator[None]:
+    """The first of several workers compiles, the others then load what it left: half the work of the first start."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def work(name: str) -> None:
+    """Warm the kernel, then work until told to end."""
+    with _one_at_a_time(settings.CONFIGURATION.data / "kernel.lock"):
+        warm()
+    queue = django_rq.get_queue(settings.SIMULATIONS_QUEUE)
+    worker = SimulationWorker(
+        [queue],
+        name=name,
+        connection=queue.connection,
+        serializer=queue.serializer,
+        worker_ttl=15 + PULSE_S,
+        job_monitoring_interval=PULSE_S,
+        maintenance_interval=MAINTENANCE_S,
+        log_job_description=False,
+    )
+    log.info("The worker is ready", name=name)
+    worker.work_until_told()
