@@ -7,14 +7,15 @@ import socket
 import stat
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
 import redis
 
+from advisor.configuration import Configuration
 from advisor.server import leash
-from advisor.server.child import CannotStart
+from advisor.server.child import CannotStart, Child
 
 EVICTION_SENTENCE = (
     "The broker's maxmemory-policy is {policy}: it would drop queued work silently when its memory is full. "
@@ -25,6 +26,24 @@ ORPHAN_PATIENCE_S = 5.0
 
 class BrokerUnusable(CannotStart):
     """There is no broker to work with."""
+
+
+def embedded(configuration: Configuration, environment: Mapping[str, str]) -> Child:
+    """The broker as a child. Raises BrokerUnusable where this machine has none to start."""
+    program, at, data = server_program(), configuration.broker_socket, configuration.data / "broker"
+    data.mkdir(parents=True, exist_ok=True)
+
+    def make_room() -> None:
+        make_private(at.parent)
+        clear_the_way(at)
+
+    return Child(
+        "broker",
+        lambda: server_command(program, at, data),
+        environment,
+        configuration.logs,
+        before_start=make_room,
+    )
 
 
 def server_program() -> Path:

@@ -101,6 +101,12 @@ class Child:
         if not self.has_ended() and self.process is not None:
             os.killpg(self.process.pid, signal.SIGKILL)
 
+    def reap(self) -> None:
+        """Wait for its end and let go of it."""
+        if self.process is not None:
+            self.process.wait()
+            self._release()
+
     def has_ended(self) -> bool:
         return self.process is None or self.process.poll() is not None
 

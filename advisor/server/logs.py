@@ -40,6 +40,7 @@ def configured(level: str) -> dict[str, Any]:
         "root": {"handlers": ["terminal"], "level": level},
         "loggers": {
             "django": {"level": level},
+            "django.request": {"level": "ERROR"},  # a page that does not exist is no event
             "django.server": {"handlers": ["terminal"], "level": level, "propagate": False},
             "uvicorn": {"level": "WARNING"},
             "numba": {"level": "WARNING"},

@@ -6,7 +6,8 @@ from django.contrib.auth.decorators import user_passes_test
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponseBase
-from django_rq.urls import get_admin_urlpatterns
+from django.urls import URLPattern
+from django_rq.urls import get_admin_urlpatterns, get_api_urlpatterns
 
 from advisor.teams.models import User
 
@@ -26,4 +27,10 @@ def superusers_only(view: View) -> View:
     return user_passes_test(allowed, login_url="admin:login")(view)
 
 
-urlpatterns = get_admin_urlpatterns(view_wrapper=superusers_only)
+def _guarded(pattern: URLPattern) -> URLPattern:
+    """Those that django-rq would open to any token or staff member, too."""
+    pattern.callback = superusers_only(pattern.callback)
+    return pattern
+
+
+urlpatterns = [*map(_guarded, get_api_urlpatterns()), *get_admin_urlpatterns(view_wrapper=superusers_only)]

@@ -73,7 +73,7 @@ def _start(supervisor: Supervisor, configuration: Configuration, listener: socke
     if configuration.redis_url:
         broker.wait_for(configuration.broker_url, OUTSIDE_BROKER_PATIENCE_S)
     else:
-        embedded = _broker(configuration, environment)
+        embedded = broker.embedded(configuration, environment)
         supervisor.start(embedded)
         broker.wait_for(configuration.broker_url, BROKER_START_S, embedded.has_ended)
     preparation.prepare()
@@ -136,23 +136,6 @@ def command(name: str, *arguments: str) -> list[str]:
 def child_environment() -> dict[str, str]:
     """Ours; the environment is made by now, and the rest is what manage.py has set for `up`."""
     return os.environ | {"CROSSOVER_MANAGED_ENVIRONMENT": "off"}
-
-
-def _broker(configuration: Configuration, environment: Mapping[str, str]) -> Child:
-    program, at, data = broker.server_program(), configuration.broker_socket, configuration.data / "broker"
-    data.mkdir(parents=True, exist_ok=True)
-
-    def make_room() -> None:
-        broker.make_private(at.parent)
-        broker.clear_the_way(at)
-
-    return Child(
-        "broker",
-        lambda: broker.server_command(program, at, data),
-        environment,
-        configuration.logs,
-        before_start=make_room,
-    )
 
 
 def _worker(number: int, environment: Mapping[str, str], logs: Path) -> Worker:

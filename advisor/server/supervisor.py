@@ -11,11 +11,7 @@ from typing import Any, Self
 from advisor.server.child import CannotStart, Child
 
 TICK_S = 0.2
-HARDER: tuple[tuple[Callable[[Child], None], float], ...] = (
-    (Child.terminate, 3.0),
-    (Child.terminate, 2.0),
-    (Child.kill, 2.0),
-)
+HARDER = ((signal.SIGTERM, 3.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0))
 """Finish what you are at, stop now, be killed; and how many seconds each is given."""
 STILLBORN = 4
 """So many ends in a row before the site ever answered: starting again will not help."""
@@ -93,10 +89,10 @@ class Supervisor:
         """End the groups one after the other, each harder and harder. Who asks a second time gets the SIGKILL at once."""
         asked = self.ends_asked
         for group in reversed(self.groups):
-            for ask, grace_s in HARDER:
-                if self.ends_asked == asked or ask is Child.kill:
+            for number, grace_s in HARDER:
+                if self.ends_asked == asked or number is signal.SIGKILL:
                     for child in group:
-                        ask(child)
+                        child.kill() if number is signal.SIGKILL else child.terminate()
                     self._wait_for_end(group, grace_s, asked)
 
     def _wait_for_end(self, group: Sequence[Child], grace_s: float, asked: int) -> None:

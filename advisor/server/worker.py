@@ -98,8 +98,15 @@ def work(name: str) -> None:
     """Warm the kernel, then work until told to end."""
     with _one_at_a_time(settings.CONFIGURATION.data / "kernel.lock"):
         warm()
+    worker = simulation_worker(name)
+    log.info("The worker is ready", name=name)
+    worker.work_until_told()
+
+
+def simulation_worker(name: str) -> SimulationWorker:
+    """A worker of the one queue, whose heartbeats are a few seconds apart."""
     queue = django_rq.get_queue(settings.SIMULATIONS_QUEUE)
-    worker = SimulationWorker(
+    return SimulationWorker(
         [queue],
         name=name,
         connection=queue.connection,
@@ -109,5 +116,3 @@ def work(name: str) -> None:
         maintenance_interval=MAINTENANCE_S,
         log_job_description=False,
     )
-    log.info("The worker is ready", name=name)
-    worker.work_until_told()

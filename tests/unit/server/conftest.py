@@ -1,0 +1,44 @@
+"""A real broker of our own for the tests that talk to one."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings as django_settings
+from pytest_django import Settings
+
+from advisor.configuration import Configuration
+from advisor.server import broker
+
+
+@pytest.fixture
+def configuration(tmp_path: Path) -> Configuration:
+    """As `up` would have it for a data folder of its own."""
+    return django_settings.CONFIGURATION.model_copy(update={"data": tmp_path, "redis_url": None})
+
+
+@pytest.fixture
+def queue_url(configuration: Configuration, settings: Settings) -> Iterator[str]:
+    """The address of a running broker, which django-rq and our own connections use for the test."""
+    child = broker.embedded(configuration, os.environ)
+    child.start()
+    try:
+        broker.wait_for(configuration.broker_url, 10, child.has_ended)
+        _use(settings, configuration)
+        yield configuration.broker_url
+    finally:
+        child.kill()
+        child.reap()
+
+
+@pytest.fixture
+def no_broker(configuration: Configuration, settings: Settings) -> None:
+    """Nobody listens where the broker should be."""
+    _use(settings, configuration)
+
+
+def _use(settings: Settings, configuration: Configuration) -> None:
+    queue = django_settings.RQ_QUEUES[django_settings.SIMULATIONS_QUEUE]
+    settings.CONFIGURATION = configuration
+    settings.RQ_QUEUES = {django_settings.SIMULATIONS_QUEUE: queue | {"URL": configuration.broker_url}}

@@ -1,0 +1,109 @@
+"""What operators are told, with everything in place and with parts missing."""
+
+from datetime import timedelta
+
+import django_rq
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from advisor.configuration import Configuration
+from advisor.server.beats import ALIVE_WITHIN_S, beat_of_reconciler
+from advisor.server.vitals import workers_alive
+from advisor.server.worker import SimulationWorker, simulation_worker
+from advisor.teams.models import User
+
+pytestmark = pytest.mark.django_db
+TOKEN = "a-token-for-the-scraper"
+
+
+@pytest.fixture
+def worker(queue_url: str) -> SimulationWorker:
+    """One that has shown its heartbeat just now."""
+    worker = simulation_worker("worker-of-the-test")
+    worker.register_birth()
+    return worker
+
+
+def test_liveness_asks_nothing_of_the_broker(client: Client, no_broker: None) -> None:
+    assert client.get("/health/live").status_code == 200
+
+
+def test_it_is_ready_when_a_run_would_be_done(client: Client, worker: SimulationWorker) -> None:
+    beat_of_reconciler(worker.connection)
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ready")
+
+
+def test_it_is_not_ready_without_a_worker(client: Client, queue_url: str) -> None:
+    beat_of_reconciler(django_rq.get_connection(settings.SIMULATIONS_QUEUE))
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()["checks"]["workers"]) == (503, "none alive")
+
+
+def test_it_is_not_ready_without_a_reconciler(client: Client, worker: SimulationWorker) -> None:
+    answer = client.get("/health/ready")
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["reconciler"] != "ok"
+
+
+def test_it_is_not_ready_without_a_broker(client: Client, no_broker: None) -> None:
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()["checks"]["broker"]) == (503, "does not answer")
+
+
+def test_a_worker_that_fell_silent_does_not_count(worker: SimulationWorker) -> None:
+    [queue] = worker.queues
+    assert workers_alive(queue, timezone.now()) == 1
+    assert workers_alive(queue, timezone.now() + timedelta(seconds=ALIVE_WITHIN_S + 1)) == 0
+
+
+def test_a_worker_that_left_does_not_count(worker: SimulationWorker) -> None:
+    worker.register_death()
+    assert workers_alive(worker.queues[0], timezone.now()) == 0
+
+
+def test_metrics_tell_of_queue_and_runs(client: Client, worker: SimulationWorker) -> None:
+    page = client.get("/metrics").content.decode()
+    assert "crossover_queue_depth 0.0" in page
+    assert "crossover_workers_alive 1.0" in page
+    assert 'crossover_runs{state="queued"} 0.0' in page
+
+
+def test_metrics_say_what_does_not_answer(client: Client, no_broker: None) -> None:
+    page = client.get("/metrics").content.decode()
+    assert 'crossover_up{part="broker"} 0.0' in page
+    assert 'crossover_up{part="database"} 1.0' in page
+    assert "crossover_queue_depth" not in page
+
+
+@pytest.mark.parametrize("page", ["/metrics", "/admin/queues/", "/admin/queues/stats.json"])
+def test_strangers_and_members_see_no_figures(
+    page: str, client: Client, hosted: Configuration, alice: User, queue_url: str
+) -> None:
+    assert client.get(page, secure=True).status_code in (302, 401)
+    client.force_login(alice)
+    assert client.get(page, secure=True).status_code == 403
+
+
+@pytest.mark.parametrize("page", ["/metrics", "/admin/queues/", "/admin/queues/stats.json", "/admin/queues/queues/0/"])
+def test_a_superuser_sees_them(page: str, client: Client, hosted: Configuration, alice: User, queue_url: str) -> None:
+    User.objects.filter(pk=alice.pk).update(is_staff=True, is_superuser=True)
+    client.force_login(alice)
+    assert client.get(page, secure=True).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("given", "status"), [(f"Bearer {TOKEN}", 200), (f"Bearer {TOKEN}x", 401), ("Bearer ", 401), ("", 401)]
+)
+def test_a_scraper_brings_a_token(
+    given: str, status: int, client: Client, hosted: Configuration, settings: Settings, no_broker: None
+) -> None:
+    settings.CONFIGURATION = hosted.model_copy(update={"metrics_token": TOKEN})
+    assert client.get("/metrics", secure=True, headers={"Authorization": given}).status_code == status
+
+
+def test_without_a_token_set_an_empty_one_opens_nothing(client: Client, hosted: Configuration, no_broker: None) -> None:
+    assert client.get("/metrics", secure=True, headers={"Authorization": "Bearer None"}).status_code == 401

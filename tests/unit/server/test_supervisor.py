@@ -1,0 +1,171 @@
+"""Children that die, children that will not, and the way out."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from advisor.server import leash, supervisor
+from advisor.server.child import FIRST_BACKOFF_S, SETTLED_S, CannotStart, Child
+from advisor.server.supervisor import Supervisor
+
+SLEEPS = "import time; time.sleep(60)"
+DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('deaf', 'w'); time.sleep(60)"
+PATIENCE_S = 10
+
+
+@pytest.fixture
+def child(tmp_path: Path) -> Iterator[Child]:
+    child = of_code(SLEEPS, tmp_path)
+    yield child
+    child.kill()
+
+
+def of_code(code: str, folder: Path, name: str = "sleeper") -> Child:
+    return Child(name, lambda: [sys.executable, "-c", code], os.environ | {"PYTHONPATH": os.getcwd()}, folder)  # noqa: PTH109
+
+
+def until_ended(child: Child) -> int:
+    assert child.process is not None
+    return child.process.wait(PATIENCE_S)
+
+
+def test_a_child_that_ends_starts_again_after_its_backoff(child: Child) -> None:
+    child.start()
+    first = child.pid
+    child.kill()
+    until_ended(child)
+    now = time.monotonic()
+    child.tend(now)
+    assert child.process is None
+    child.tend(now + FIRST_BACKOFF_S)
+    assert child.pid not in (None, first)
+
+
+def test_the_backoff_grows_and_starts_afresh_for_one_that_had_settled(child: Child) -> None:
+    now = time.monotonic()
+    for failures in (1, 2):
+        child.start()
+        child.kill()
+        until_ended(child)
+        child.tend(now)
+        assert child.due_at - now == pytest.approx(FIRST_BACKOFF_S * 2 ** (failures - 1))
+    child.start()
+    child.kill()
+    until_ended(child)
+    child.tend(now + 2 * SETTLED_S)
+    assert child.failures == 1
+
+
+def test_what_keeps_it_from_starting_is_tried_again(child: Child) -> None:
+    def obstruct() -> None:
+        raise CannotStart("There is no room.")
+
+    child.before_start = obstruct
+    child.tend(0)
+    assert (child.process, child.failures) == (None, 1)
+    child.before_start = lambda: None
+    child.tend(FIRST_BACKOFF_S)
+    assert child.process is not None
+
+
+def test_what_it_printed_is_in_its_log(tmp_path: Path) -> None:
+    child = of_code("print('a word')", tmp_path)
+    child.start()
+    until_ended(child)
+    assert (tmp_path / "sleeper.log").read_text() == "a word\n"
+
+
+def test_leaving_ends_every_child(tmp_path: Path, child: Child) -> None:
+    with Supervisor() as supervised:
+        supervised.start(child)
+    assert until_ended(child) == -signal.SIGTERM
+
+
+def test_one_that_is_deaf_to_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(supervisor, "HARDER", [(number, 0.1) for number, _ in supervisor.HARDER])
+    deaf = of_code(DEAF, tmp_path)
+    with Supervisor() as supervised:
+        supervised.start(deaf)
+        eventually((tmp_path / "deaf").exists)
+    assert until_ended(deaf) == -signal.SIGKILL
+
+
+def test_the_broker_leaves_last(tmp_path: Path) -> None:
+    ended: list[str] = []
+
+    class Watched(Child):
+        def terminate(self) -> None:
+            ended.append(self.name)
+            super().terminate()
+
+    sleeps = of_code(SLEEPS, tmp_path).command
+    broker, worker = (Watched(name, sleeps, os.environ, tmp_path) for name in ("broker", "worker"))
+    with Supervisor() as supervised:
+        supervised.start(broker)
+        supervised.start(worker)
+    assert ended[0] == "worker"
+    assert "worker" not in ended[ended.index("broker") :]
+
+
+def test_sigterm_ends_the_tending(child: Child) -> None:
+    with Supervisor() as supervised:
+        supervised.start(child)
+        supervised.tend(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert child.has_ended()
+
+
+def test_what_never_comes_up_is_given_up(tmp_path: Path) -> None:
+    stillborn = of_code("raise SystemExit(3)", tmp_path)
+    with Supervisor() as supervised, pytest.raises(CannotStart, match=r"sleeper does not start.*sleeper\.log"):
+        supervised.start(stillborn)
+        supervised.tend(lambda: None)
+
+
+def test_a_child_ends_when_its_leash_is_let_go(tmp_path: Path) -> None:
+    on = tmp_path / "on"
+    child = of_code(f"from advisor.server import leash; leash.watch(); open({str(on)!r}, 'w'); {SLEEPS}", tmp_path)
+    child.start()
+    eventually(on.exists)
+    assert child.process is not None
+    assert child.process.stdin is not None
+    child.process.stdin.close()
+    assert until_ended(child) == -signal.SIGTERM
+
+
+def test_a_program_on_the_leash_passes_its_end_on(tmp_path: Path) -> None:
+    child = of_code("", tmp_path)
+    child.command = lambda: [sys.executable, "-P", leash.__file__, sys.executable, "-c", "raise SystemExit(7)"]
+    child.start()
+    assert until_ended(child) == 7
+
+
+def test_a_program_ends_when_its_leash_is_let_go(tmp_path: Path) -> None:
+    child = of_code("", tmp_path)
+    child.command = lambda: [
+        sys.executable,
+        "-P",
+        leash.__file__,
+        sys.executable,
+        "-c",
+        f"open({str(tmp_path / 'on')!r}, 'w'); {SLEEPS}",
+    ]
+    child.start()
+    eventually((tmp_path / "on").exists)
+    assert child.process is not None
+    assert child.process.stdin is not None
+    child.process.stdin.close()
+    assert until_ended(child) == 128 + signal.SIGTERM
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.02)
