@@ -6,6 +6,9 @@ from typing import ClassVar, Self
 from django.conf import settings
 from django.db import models
 
+from advisor.advice.answers import Answers
+from advisor.advice.recommendation import Recommendation
+from advisor.decisions import stored
 from advisor.decisions.limits import TITLE_LENGTH
 from advisor.teams.models import Workspace
 
@@ -108,3 +111,13 @@ class Revision(models.Model):
     def frozen(self) -> bool:
         """Whether a run or an export refers to it."""
         return self.frozen_at is not None
+
+    @property
+    def answers(self) -> Answers:
+        """The questionnaire as filled in."""
+        return stored.load(Answers, self.answers_json)
+
+    @property
+    def recommendation(self) -> Recommendation:
+        """The advice that was given on it."""
+        return stored.load(Recommendation, self.recommendation_json)

@@ -7,10 +7,13 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from advisor.decisions import stored
 from advisor.decisions.limits import IDEMPOTENCY_KEY_LENGTH
 from advisor.decisions.models.decision import Revision
 from advisor.decisions.models.trace import Trace
 from advisor.teams.models import Workspace
+from simulator.result import Result
+from simulator.scenario import Scenario
 
 
 class State(models.TextChoices):
@@ -162,3 +165,20 @@ class Run(models.Model):
     def error(self) -> RunError | None:
         """Why it has no result, if it failed or timed out."""
         return RunError(self.error_code, self.error_text) if self.error_code else None
+
+    @property
+    def scenario(self) -> Scenario:
+        """What it runs."""
+        return stored.load(Scenario, self.scenario_json)
+
+    @property
+    def result(self) -> Result | None:
+        """What it found, once it has succeeded."""
+        return stored.load(Result, self.result_json) if self.result_json else None
+
+    @property
+    def remaining_s(self) -> float | None:
+        """How long it still needs, going by how long it took so far; None while that says too little."""
+        if self.state != State.RUNNING or self.progress_fraction < 0.02 or self.elapsed_s <= 0:
+            return None
+        return self.elapsed_s * (1 - self.progress_fraction) / self.progress_fraction

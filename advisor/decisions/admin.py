@@ -1,0 +1,72 @@
+"""The rows as an administrator sees them: to look, not to touch, and every look is on record."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.http import HttpRequest, HttpResponse
+
+from advisor.decisions.models import Decision, Revision, Run, Trace
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Changes go through the site, where roles and the life of a run are looked after."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Shows one row, and writes down who looked at it: it belongs to somebody's workspace."""
+        response = super().change_view(request, object_id, *args, **kwargs)
+        if response.status_code == 200:
+            LogEntry.objects.create(
+                user_id=int(request.user.pk or 0),
+                content_type=ContentType.objects.get_for_model(self.model),
+                object_id=object_id,
+                object_repr=f"{self.model._meta.verbose_name} {object_id}"[:200],
+                action_flag=CHANGE,
+                change_message="Viewed.",
+            )
+        return response
+
+
+@admin.register(Decision)
+class DecisionAdmin(ReadOnlyAdmin):
+    list_display = ("title", "workspace", "status", "is_demo", "updated_at")
+    list_filter = ("status", "is_demo")
+    search_fields = ("title", "id")
+    list_select_related = ("workspace",)
+
+
+@admin.register(Revision)
+class RevisionAdmin(ReadOnlyAdmin):
+    list_display = ("decision", "number", "frozen_at", "updated_at")
+    list_select_related = ("decision",)
+
+
+@admin.register(Trace)
+class TraceAdmin(ReadOnlyAdmin):
+    list_display = ("name", "workspace", "requests", "span_s", "size_bytes", "created_at")
+    list_select_related = ("workspace",)
+
+
+@admin.register(Run)
+class RunAdmin(ReadOnlyAdmin):
+    list_display = ("id", "workspace", "engine", "state", "attempt", "worker", "created_at", "finished_at")
+    list_filter = ("state", "engine")
+    search_fields = ("id",)
+    list_select_related = ("workspace",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Without the large columns, but for the one run that is looked at."""
+        runs = super().get_queryset(request)
+        return (
+            runs if request.resolver_match and "object_id" in request.resolver_match.kwargs else runs.without_result()
+        )

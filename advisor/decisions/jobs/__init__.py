@@ -1,0 +1,17 @@
+"""Runs and the queue: the use case and the bell in one step, and what a worker does when the bell rings."""
+
+from advisor.decisions.jobs.doorbell import Doorbell, RqDoorbell, has_job, job_id, ring
+from advisor.decisions.jobs.starting import Started, reconcile_and_ring, start
+from advisor.decisions.jobs.work import run_simulation
+
+__all__ = [
+    "Doorbell",
+    "RqDoorbell",
+    "Started",
+    "has_job",
+    "job_id",
+    "reconcile_and_ring",
+    "ring",
+    "run_simulation",
+    "start",
+]

@@ -1,0 +1,153 @@
+"""What a worker does when the bell rings."""
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError, OperationalError, close_old_connections, connection
+from django.utils import timezone
+from rq.exceptions import ShutDownImminentException
+from rq.timeouts import JobTimeoutException
+
+from advisor.decisions.engines import ENGINES, Engine
+from advisor.decisions.jobs.heartbeat import Heartbeat
+from advisor.decisions.limits import PROGRESS_EVERY_S, TERMINAL_WRITE_PATIENCE_S
+from advisor.decisions.models import Run
+from advisor.decisions.models.run import RunProgress
+from advisor.decisions.services.claim_run import claim_run
+from advisor.decisions.services.hold_run import fail_run, finish_run, record_progress, release_run, time_out_run
+from advisor.decisions.services.upload_trace import read_stored_trace
+from simulator.result import Result
+from simulator.schema import InvalidInput
+from simulator.simulate import Progress
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Lost(Exception):
+    """The run is no longer ours: cancelled, ended, or another worker's."""
+
+
+class PastLimit(Exception):
+    """The run has reached its time limit."""
+
+
+def run_simulation(run_id: str, engines: Mapping[str, Engine] = ENGINES) -> None:
+    """Claims the run, simulates, and writes down how it ended. To call it for a run that isn't queued does nothing.
+
+    Where the database doesn't even let it claim, it raises, and the reconciler rings again. From then on, whatever goes wrong is in the row; what should never go wrong is raised, too, for the worker's log and registry.
+    """
+    close_old_connections()
+    attempt = claim_run(UUID(run_id), timezone.now(), worker_name())
+    if attempt is None:
+        log.info("Run %s has nothing to do", run_id)
+        return
+    with Heartbeat(UUID(run_id), attempt, settings.CONFIGURATION.run_time_limit_s) as heartbeat:
+        _work(heartbeat, engines)
+    close_old_connections()
+
+
+def worker_name() -> str:
+    """`host:pid` of this process, for whoever must end it."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _work(heartbeat: Heartbeat, engines: Mapping[str, Engine]) -> None:
+    """Every way in which a simulation ends, and what is then written."""
+    run_id, attempt = heartbeat.run_id, heartbeat.attempt
+    try:
+        result = _simulate(heartbeat, engines)
+    except Lost:
+        log.info("Run %s is no longer attempt %d's", run_id, attempt)
+    except (PastLimit, JobTimeoutException):
+        _persist(lambda: time_out_run(run_id, attempt, timezone.now(), heartbeat.limit_s))
+    except InvalidInput as error:
+        _fail(heartbeat, "invalid_input", str(error))
+    except MemoryError:
+        _fail(heartbeat, "out_of_memory", "The simulation needs more memory than there is. Simulate fewer jobs.")
+    except Exception as error:
+        _fail(heartbeat, "internal", f"The simulation stopped: {type(error).__name__}: {error}")
+        raise
+    except (SystemExit, KeyboardInterrupt, ShutDownImminentException):
+        _release(heartbeat)
+        raise
+    else:
+        _persist(lambda: finish_run(run_id, attempt, timezone.now(), result))
+
+
+def _simulate(heartbeat: Heartbeat, engines: Mapping[str, Engine]) -> Result:
+    run = Run.objects.get(pk=heartbeat.run_id)
+    trace = read_stored_trace(run.trace) if run.trace else None
+    return engines[run.engine].simulate(
+        run.scenario, trace=trace, replications=run.replications, on_progress=_reporter(heartbeat)
+    )
+
+
+def _reporter(heartbeat: Heartbeat) -> Callable[[Progress], None]:
+    """Writes progress a few times a second, and stops the simulation where the run is no longer ours or past its limit."""
+    written = -PROGRESS_EVERY_S
+
+    def report(progress: Progress) -> None:
+        nonlocal written
+        if heartbeat.lost.is_set():
+            raise PastLimit if heartbeat.expired else Lost
+        if heartbeat.expired:
+            raise PastLimit
+        if heartbeat.elapsed_s - written < PROGRESS_EVERY_S:
+            return
+        written = heartbeat.elapsed_s
+        try:
+            held = record_progress(
+                heartbeat.run_id,
+                heartbeat.attempt,
+                timezone.now(),
+                RunProgress(progress.step, progress.fraction),
+                heartbeat.elapsed_s,
+            )
+        except OperationalError:
+            log.warning("Progress of run %s could not be written; the next will be", heartbeat.run_id, exc_info=True)
+            return
+        if not held:
+            raise Lost
+
+    return report
+
+
+def _fail(heartbeat: Heartbeat, code: str, text: str) -> None:
+    log.exception("Run %s failed: %s", heartbeat.run_id, code)
+    _persist(lambda: fail_run(heartbeat.run_id, heartbeat.attempt, timezone.now(), code, text))
+
+
+def _release(heartbeat: Heartbeat) -> None:
+    """Tried once, because somebody is waiting for this process to go; the lease says the same in 20 s."""
+    try:
+        release_run(heartbeat.run_id, heartbeat.attempt, timezone.now())
+    except DatabaseError:
+        log.exception("Run %s could not be put back into the queue", heartbeat.run_id)
+
+
+def _persist(write: Callable[[], T]) -> T:
+    """Writes what must not be missing, again and again while the database is locked, full or restarting.
+
+    Raises:
+        OperationalError: after a minute of trying; the run's lease then runs out, and the reconciler takes over.
+    """
+    give_up = time.monotonic() + TERMINAL_WRITE_PATIENCE_S
+    pause_s = 0.05
+    while True:
+        try:
+            return write()
+        except OperationalError:
+            if time.monotonic() > give_up:
+                raise
+            log.warning("The database did not take a write; trying again", exc_info=True)
+            connection.close_if_unusable_or_obsolete()
+            time.sleep(pause_s)
+            pause_s = min(2.0, pause_s * 2)

@@ -1,0 +1,40 @@
+"""Names that people give, made safe to show and to store; never used as a path."""
+
+import unicodedata
+
+from advisor.decisions.limits import TITLE_LENGTH
+from simulator.schema import InvalidInput, Problem
+
+INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+"""Categories of control and format characters (right-to-left marks among them), surrogates and unassigned code points."""
+
+
+def clean_name(text: str, path: str = "name", limit: int = TITLE_LENGTH) -> str:
+    """The name on one line, without characters that can't be seen or stored.
+
+    Raises:
+        InvalidInput: if nothing is left, or more than `limit` characters.
+    """
+    name = _visible(text)
+    if not name:
+        raise InvalidInput([Problem(path, "is required")])
+    if len(name) > limit:
+        raise InvalidInput([Problem(path, f"should have at most {limit} characters")])
+    return name
+
+
+def clean_file_name(text: str, fallback: str) -> str:
+    """The last part of a file's name as its sender gave it, cut to what can be stored; `fallback` where nothing is left."""
+    name = _visible(text.replace("\\", "/").rsplit("/", 1)[-1])
+    return name[:TITLE_LENGTH].strip() or fallback
+
+
+def clean_sentence(text: str, limit: int) -> str:
+    """A message of unknown origin, cut to `limit`, with nothing that a database refuses."""
+    return _visible(text)[:limit]
+
+
+def _visible(text: str) -> str:
+    spaced = "".join(" " if character.isspace() else character for character in text)
+    seen = "".join(character for character in spaced if unicodedata.category(character) not in INVISIBLE)
+    return " ".join(unicodedata.normalize("NFC", seen).split())

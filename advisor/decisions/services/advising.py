@@ -1,0 +1,54 @@
+"""Answers and the advice on them, as a revision keeps both."""
+
+from typing import TypedDict
+from uuid import UUID
+
+from advisor import advice
+from advisor.advice.answers import Answers
+from advisor.advice.recommendation import advise
+from advisor.decisions import stored
+from advisor.decisions.models import Trace
+from advisor.teams.models import Workspace
+from simulator.schema import InvalidInput, Problem
+
+
+class Advised(TypedDict):
+    """The fields of a revision that its answers decide."""
+
+    answers_json: str
+    recommendation_json: str
+    versions: dict[str, str]
+
+
+def advised(answers: Answers) -> Advised:
+    """The answers with today's advice on them, and the versions that gave it."""
+    return {
+        "answers_json": stored.dump(answers),
+        "recommendation_json": stored.dump(advise(answers)),
+        "versions": advice.versions(),
+    }
+
+
+def require_known_trace(answers: Answers, workspace: Workspace) -> None:
+    """A trace is given by the id of an upload of the workspace; a path means something on the command line only.
+
+    Raises:
+        InvalidInput: if it isn't.
+    """
+    if answers.volume.trace is not None:
+        find_trace(answers.volume.trace, workspace)
+
+
+def find_trace(given: str, workspace: Workspace, path: str = "volume.trace") -> Trace:
+    """The workspace's trace with the id.
+
+    Raises:
+        InvalidInput: if there is none.
+    """
+    try:
+        trace = Trace.objects.for_workspace(workspace).filter(pk=UUID(given)).first()
+    except ValueError:
+        trace = None
+    if trace is None:
+        raise InvalidInput([Problem(path, "there is no such trace in this workspace; upload it first")])
+    return trace

@@ -1,0 +1,61 @@
+"""Stored JSON and the values it holds. An older schema is upgraded on reading, version by version; nothing is rewritten.
+
+To change a stored schema: raise the number in its value's `schema`, add the step from the version before to `UPGRADES`,
+and a file of the version before to the fixtures that the tests read.
+"""
+
+import json
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, TypeVar, cast
+
+from simulator.schema import Value
+
+V = TypeVar("V", bound=Value)
+Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
+
+UPGRADES: dict[str, Upgrade] = {}
+"""From `crossover/<kind>@N` to the plain data of N + 1."""
+
+
+class NewerSchema(Exception):
+    """It was stored by a newer Crossover than this one."""
+
+
+def dump(value: Value) -> str:
+    """The value as JSON text, keys in the value's own order."""
+    return value.model_dump_json(by_alias=True)
+
+
+def load(kind: type[V], text: str) -> V:
+    """The value in the text, brought up to this version's schema. Values are frozen, so one serves all who read it.
+
+    Raises:
+        NewerSchema: if the text was written by a later version.
+    """
+    return cast(V, _load(kind, text))
+
+
+@lru_cache(maxsize=64)
+def _load(kind: type[Value], text: str) -> Value:
+    current = schema_of(kind)
+    data = json.loads(text)
+    if data["schema"] == current:
+        return kind.model_validate_json(text)
+    return kind.model_validate_json(json.dumps(upgraded(data, current, UPGRADES)))
+
+
+def upgraded(data: dict[str, Any], current: str, upgrades: dict[str, Upgrade]) -> dict[str, Any]:
+    """The data after every step from its own schema up to the current one."""
+    while data["schema"] != current:
+        step = upgrades.get(data["schema"])
+        if step is None:
+            raise NewerSchema(f"{data['schema']} was stored by another version of Crossover; this one reads {current}.")
+        name, _, version = data["schema"].rpartition("@")
+        data = step(data) | {"schema": f"{name}@{int(version) + 1}"}
+    return data
+
+
+def schema_of(kind: type[Value]) -> str:
+    """The current schema of a kind of value: `crossover/<kind>@N`."""
+    return str(kind.model_fields["schema_"].default)

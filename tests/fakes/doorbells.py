@@ -1,0 +1,47 @@
+"""Doorbells without a broker."""
+
+from uuid import UUID
+
+from advisor.decisions.jobs.doorbell import job_id
+
+
+class FakeDoorbell:
+    """Keeps the job ids it was rung for, until they are taken or lost."""
+
+    def __init__(self) -> None:
+        self.rung: list[str] = []
+        self.queue: list[tuple[UUID, str]] = []
+
+    def ring(self, run_id: UUID, attempt: int) -> None:
+        """Puts the run into the queue."""
+        self.rung.append(job_id(run_id, attempt))
+        self.queue.append((run_id, job_id(run_id, attempt)))
+
+    def waiting(self) -> set[str]:
+        """What is in the queue."""
+        return {job for _, job in self.queue}
+
+    def take(self) -> UUID | None:
+        """The next run in the queue, out of it."""
+        return self.queue.pop(0)[0] if self.queue else None
+
+    def lose_everything(self) -> None:
+        """As a broker without persistence does when it is killed."""
+        self.queue.clear()
+
+
+class BrokenDoorbell:
+    """A broker that is gone."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error or ConnectionError("connection refused")
+        self.tries = 0
+
+    def ring(self, run_id: UUID, attempt: int) -> None:
+        """Fails."""
+        self.tries += 1
+        raise self.error
+
+    def waiting(self) -> set[str]:
+        """Fails."""
+        raise self.error

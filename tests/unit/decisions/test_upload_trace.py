@@ -1,0 +1,95 @@
+"""Taking in a trace: all of it, checked, or nothing."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from django.core.exceptions import PermissionDenied
+
+from advisor.decisions import limits
+from advisor.decisions.errors import UploadTooLarge
+from advisor.decisions.models import Trace, TraceData
+from advisor.decisions.services.upload_trace import read_stored_trace, upload_trace
+from advisor.teams.models import User, Workspace
+from simulator.arrivals import TraceError
+
+HEADER = b"TIMESTAMP,ContextTokens,GeneratedTokens\n"
+ROWS = [b"2023-11-16 18:00:00.0,10,1\n", b"2023-11-16 18:00:02.5,20,2\n", b"2023-11-16 18:00:10.0,30,3\n"]
+CSV = HEADER + b"".join(ROWS)
+
+
+def in_chunks(data: bytes, size: int = 7) -> Iterator[bytes]:
+    """As a browser sends it."""
+    for at in range(0, len(data), size):
+        yield data[at : at + size]
+
+
+def test_it_keeps_what_it_read(workspace: Workspace, bob: User) -> None:
+    trace = upload_trace(workspace, bob, "hour.csv", in_chunks(CSV))
+    stored = Trace.objects.get()
+    assert (stored.requests, stored.span_s, stored.size_bytes, stored.created_by) == (3, 10.0, len(CSV), bob)
+    assert stored.statistics["mean_rate_per_s"] == pytest.approx(0.3)
+    arrays = read_stored_trace(trace)
+    np.testing.assert_array_equal(arrays.arrivals_s, [0, 2.5, 10])
+    np.testing.assert_array_equal(arrays.input_tokens, [10, 20, 30])
+    assert (arrays.service_s, arrays.name) == (None, "hour.csv")
+
+
+def test_the_same_file_is_the_same_trace_and_in_another_workspace_another(
+    workspace: Workspace, bob: User, charlie: User
+) -> None:
+    first = upload_trace(workspace, bob, "hour.csv", [CSV])
+    assert upload_trace(workspace, bob, "hour.csv", in_chunks(CSV)) == first
+    assert upload_trace(charlie.memberships.get().workspace, charlie, "hour.csv", [CSV]) != first
+    assert TraceData.objects.count() == 2
+
+
+def test_it_stops_reading_where_it_is_too_large(
+    workspace: Workspace, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "TRACE_BYTES", 1000)
+    sent: list[int] = []
+
+    def endless() -> Iterator[bytes]:
+        while True:
+            sent.append(400)
+            yield b"x" * 400
+
+    with pytest.raises(UploadTooLarge):
+        upload_trace(workspace, bob, "hour.csv", endless())
+    assert sum(sent) == 1200
+    assert not Trace.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "data", [b"", HEADER, CSV + ROWS[0], b"PK\x03\x04zip", CSV.decode().encode("utf-16"), HEADER + b"soon,1,1\n"]
+)
+def test_a_file_that_is_no_trace_leaves_nothing_behind(workspace: Workspace, bob: User, data: bytes) -> None:
+    with pytest.raises(TraceError):
+        upload_trace(workspace, bob, "hour.csv", [data])
+    assert not Trace.objects.exists()
+    assert not TraceData.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("C:\\logs\\hour.csv", "hour.csv"),
+        ("a\r\nb\x00.csv", "a b.csv"),
+        ("\u202egnp.csv", "gnp.csv"),
+        ("", "trace.csv"),
+        ("/", "trace.csv"),
+        ("\ud800", "trace.csv"),
+        ("x" * 500, "x" * 120),
+    ],
+)
+def test_its_name_is_shown_and_nothing_else(workspace: Workspace, bob: User, given: str, shown: str) -> None:
+    assert upload_trace(workspace, bob, given, [CSV]).name == shown
+
+
+def test_who_may_only_read_uploads_nothing(workspace: Workspace, vera: User, charlie: User) -> None:
+    for person in (vera, charlie):
+        with pytest.raises(PermissionDenied):
+            upload_trace(workspace, person, "hour.csv", [CSV])
+    assert not Trace.objects.exists()
