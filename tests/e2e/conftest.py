@@ -1,0 +1,62 @@
+"""A browser, and a site for it to visit: a real `up`, never this process's own database."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from advisor.server import browser
+from tests.sites import Site
+
+HERE = Path(__file__).parent
+QUIET = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything else first: what is quick should fail first."""
+    items.sort(key=lambda item: item.path.is_relative_to(HERE))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _playwright_beside_django() -> None:
+    """Playwright keeps an event loop in this thread, which Django's guard takes for asynchronous code, up to the very last teardown."""
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+
+
+@pytest.fixture(scope="session")
+def browser_path() -> Path:
+    """The Chromium to use: the one that the test command found, or any that is here."""
+    found = os.environ.get("CROSSOVER_BROWSER") or browser.find()
+    if not found:
+        pytest.skip(browser.HOW)
+    return Path(found)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any], browser_path: Path) -> dict[str, Any]:
+    """Chromium refuses to run as root inside its own sandbox."""
+    unsandboxed = ("--no-sandbox",) if os.geteuid() == 0 else ()
+    return browser_type_launch_args | {"executable_path": str(browser_path), "args": [*QUIET, *unsandboxed]}
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One `up` for all tests in a browser."""
+    site = Site.start(tmp_path_factory.mktemp("site") / "data")
+    yield site
+    site.end()
+
+
+@pytest.fixture(scope="session")
+def site(running: Site) -> str:
+    """Its address."""
+    return running.url

@@ -1,0 +1,146 @@
+"""A real Crossover for a test: `up` in a process of its own, on a free port and a data folder of its own."""
+
+import json
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+ADDRESS = re.compile(r"^Crossover is at (http://127\.0\.0\.1:(\d+))$")
+START_S = 120.0
+"""The first start on a machine compiles the kernel, on two cores that others may use, too."""
+END_S = 30.0
+
+
+class Site:
+    """`up` and what it prints. Ends by its own process id, never by name."""
+
+    def __init__(self, data: Path, *arguments: str, **environment: str) -> None:
+        self.data = data
+        self.url = ""
+        self.lines: list[str] = []
+        self._printed: queue.Queue[str | None] = queue.Queue()
+        self.process = subprocess.Popen(
+            [sys.executable, str(ROOT / "manage.py"), "up", "--data", str(data), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=own_environment() | environment,
+            start_new_session=True,
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    @classmethod
+    def start(cls, data: Path, *arguments: str, **environment: str) -> "Site":
+        """Returns when the address is printed, which is when the site answers."""
+        site = cls(data, *("--port", "0", *arguments), **environment)
+        try:
+            site.url = site.until_printed(ADDRESS, START_S)[1]
+        except BaseException:
+            site.kill()
+            raise
+        return site
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self._printed.put(line.rstrip("\n"))
+        self._printed.put(None)
+
+    def until_printed(self, pattern: re.Pattern[str], within_s: float) -> re.Match[str]:
+        """The first line from now on that matches; an end before that, or none in time, fails the test with all that was printed."""
+        deadline = time.monotonic() + within_s
+        while True:
+            try:
+                line = self._printed.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(self.said(f"Nothing matched {pattern.pattern!r} in {within_s:g} s")) from None
+            if line is None:
+                raise AssertionError(self.said(f"It ended before anything matched {pattern.pattern!r}"))
+            self.lines.append(line)
+            found = pattern.search(line)
+            if found:
+                return found
+
+    def said(self, reason: str) -> str:
+        """The reason, with what `up` and its children have written."""
+        logs = [f"--- {log.name}\n{log.read_text()[-2000:]}" for log in sorted((self.data / "logs").glob("*.log"))]
+        return "\n".join([f"{reason}. It printed:", *self.lines, *logs])
+
+    def get(self, path: str) -> tuple[int, Any]:
+        """Status and JSON of a page."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(self.url + path, timeout=10) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as refused:
+            return refused.code, json.load(refused)
+
+    def until_ready(self, within_s: float = START_S) -> None:
+        """Wait until a worker, the broker and the reconciler are all there."""
+        eventually(lambda: self.get("/health/ready")[0] == 200, within_s, lambda: self.said("It is not ready"))
+
+    def children(self) -> dict[int, str]:
+        """Process ids and command lines of everything that this `up` has started and that lives."""
+        return descendants(self.process.pid)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to end; its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(END_S)
+
+    def kill(self) -> None:
+        """End it the hard way; its children follow by themselves."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(END_S)
+
+
+def own_environment() -> dict[str, str]:
+    """This process's, less what would point a second Crossover at somebody's data."""
+    given = {
+        name: value for name, value in os.environ.items() if not name.startswith(("CROSSOVER_", "DJANGO_", "COV_"))
+    }
+    return given | {"CROSSOVER_MANAGED_ENVIRONMENT": "off"}
+
+
+def descendants(pid: int) -> dict[int, str]:
+    """Every living process below `pid`, from the system's process table."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 3) for line in listed.splitlines()]
+    alive = {int(row[0]): (int(row[1]), row[3]) for row in rows if len(row) == 4 and not row[2].startswith("Z")}
+    found: dict[int, str] = {}
+    generation = {pid}
+    while generation:
+        generation = {child for child, (parent, _) in alive.items() if parent in generation}
+        found |= {child: alive[child][1] for child in generation}
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; one that has ended and waits to be reaped does not."""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return bool(state.strip()) and not state.startswith("Z")
+
+
+def eventually(
+    condition: Callable[[], bool], within_s: float, otherwise: Callable[[], str] = lambda: "It did not come about"
+) -> None:
+    """Look until it holds; fail with `otherwise` when it has not within the time."""
+    deadline = time.monotonic() + within_s
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, otherwise()
+        pause.wait(0.05)
