@@ -1,6 +1,6 @@
 """The rows as an administrator sees them: to look, not to touch, and every look is on record."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -8,6 +8,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.http import HttpRequest, HttpResponse
 
 from advisor.decisions.models import Decision, Revision, Run, Trace
+from advisor.decisions.models.run import RunQuerySet
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]

@@ -42,7 +42,8 @@ class PastLimit(Exception):
 def run_simulation(run_id: str, engines: Mapping[str, Engine] = ENGINES) -> None:
     """Claims the run, simulates, and writes down how it ended. To call it for a run that isn't queued does nothing.
 
-    Where the database doesn't even let it claim, it raises, and the reconciler rings again. From then on, whatever goes wrong is in the row; what should never go wrong is raised, too, for the worker's log and registry.
+    Where the database doesn't even let it claim, it raises, and the reconciler rings again. From then on, whatever goes
+    wrong is in the row; what should never go wrong is raised, too, for the worker's log and registry.
     """
     close_old_connections()
     attempt = claim_run(UUID(run_id), timezone.now(), worker_name())

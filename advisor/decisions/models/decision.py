@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import models
 
 from advisor.advice.answers import Answers
-from advisor.advice.recommendation import Recommendation
+from advisor.advice.contract import Recommendation
 from advisor.decisions import stored
 from advisor.decisions.limits import TITLE_LENGTH
 from advisor.teams.models import Workspace

@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field
 
 from advisor.advice.answers import Answers
-from advisor.advice.recommendation import Recommendation
+from advisor.advice.contract import Recommendation
 from advisor.decisions import stored
 from advisor.decisions.stored import NewerSchema
 from simulator.result import Result
