@@ -1,6 +1,6 @@
 """The rows as an administrator sees them: to look, not to touch, and every look is on record."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -65,9 +65,8 @@ class RunAdmin(ReadOnlyAdmin):
     search_fields = ("id",)
     list_select_related = ("workspace",)
 
-    def get_queryset(self, request: HttpRequest) -> Any:
+    def get_queryset(self, request: HttpRequest) -> RunQuerySet:
         """Without the large columns, but for the one run that is looked at."""
-        runs = super().get_queryset(request)
-        return (
-            runs if request.resolver_match and "object_id" in request.resolver_match.kwargs else runs.without_result()
-        )
+        one = request.resolver_match is not None and "object_id" in request.resolver_match.kwargs
+        runs = RunQuerySet(Run)
+        return runs if one else runs.without_result()
