@@ -24,6 +24,8 @@ REPLICATIONS_CAP = 1_000
 TRACE_BYTES = 64 << 20
 """The largest upload of a trace; a million rows take about 45 MB."""
 TRACE_ROWS = 1_000_000
+TRACES_CAP = 200
+"""Traces of one workspace; a million rows take about 10 MB of the database."""
 
 TITLE_LENGTH = 120
 IDEMPOTENCY_KEY_LENGTH = 64

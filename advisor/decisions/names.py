@@ -5,8 +5,8 @@ import unicodedata
 from advisor.decisions.limits import TITLE_LENGTH
 from simulator.schema import InvalidInput, Problem
 
-INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
-"""Categories of control and format characters (right-to-left marks among them), surrogates and unassigned code points."""
+INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co"})
+"""Categories of control and format characters (right-to-left marks among them), surrogates and private characters."""
 
 
 def clean_name(text: str, path: str = "name", limit: int = TITLE_LENGTH) -> str:

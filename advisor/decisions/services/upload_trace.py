@@ -17,6 +17,7 @@ from advisor.decisions.names import clean_file_name
 from advisor.teams.access import require_editor
 from advisor.teams.models import User, Workspace
 from simulator import arrivals
+from simulator.schema import InvalidInput, Problem
 
 COLUMNS = ("arrivals_s", "input_tokens", "output_tokens", "service_s")
 IN_MEMORY_BYTES = 1 << 20
@@ -28,6 +29,7 @@ def upload_trace(workspace: Workspace, user: User, name: str, chunks: Iterable[b
 
     Raises:
         PermissionDenied: unless the user may edit in the workspace.
+        InvalidInput: if the workspace has as many traces as it may have.
         UploadTooLarge: as soon as it is, without reading on.
         TraceError: with the row that is wrong.
     """
@@ -38,6 +40,9 @@ def upload_trace(workspace: Workspace, user: User, name: str, chunks: Iterable[b
         existing = Trace.objects.filter(workspace=workspace, sha256=sha256, name=shown).first()
         if existing:
             return existing
+        if Trace.objects.filter(workspace=workspace).count() >= limits.TRACES_CAP:
+            reason = f"this workspace has {limits.TRACES_CAP} traces already; delete one first"
+            raise InvalidInput([Problem("trace", reason)])
         recorded = arrivals.read_trace(cast(BinaryIO, file), shown, max_rows=limits.TRACE_ROWS)
     values = {
         "size_bytes": size_bytes,

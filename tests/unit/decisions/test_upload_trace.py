@@ -9,9 +9,13 @@ from django.core.exceptions import PermissionDenied
 from advisor.decisions import limits
 from advisor.decisions.errors import UploadTooLarge
 from advisor.decisions.models import Trace, TraceData
+from advisor.decisions.services.delete_trace import delete_trace
+from advisor.decisions.services.edit_decision import delete_decision
 from advisor.decisions.services.upload_trace import read_stored_trace, upload_trace
 from advisor.teams.models import User, Workspace
 from simulator.arrivals import TraceError
+from simulator.schema import InvalidInput
+from tests.rows import a_run
 
 HEADER = b"TIMESTAMP,ContextTokens,GeneratedTokens\n"
 ROWS = [b"2023-11-16 18:00:00.0,10,1\n", b"2023-11-16 18:00:02.5,20,2\n", b"2023-11-16 18:00:10.0,30,3\n"]
@@ -88,8 +92,36 @@ def test_its_name_is_shown_and_nothing_else(workspace: Workspace, bob: User, giv
     assert upload_trace(workspace, bob, given, [CSV]).name == shown
 
 
-def test_who_may_only_read_uploads_nothing(workspace: Workspace, vera: User, charlie: User) -> None:
+def test_who_may_only_read_uploads_and_deletes_nothing(
+    workspace: Workspace, bob: User, vera: User, charlie: User
+) -> None:
     for person in (vera, charlie):
         with pytest.raises(PermissionDenied):
             upload_trace(workspace, person, "hour.csv", [CSV])
+    assert not Trace.objects.exists()
+    trace = upload_trace(workspace, bob, "hour.csv", [CSV])
+    for person in (vera, charlie):
+        with pytest.raises(PermissionDenied):
+            delete_trace(trace, person)
+    assert Trace.objects.exists()
+
+
+def test_a_workspace_has_room_for_so_many(workspace: Workspace, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "TRACES_CAP", 1)
+    first = upload_trace(workspace, bob, "a.csv", [CSV])
+    with pytest.raises(InvalidInput, match="delete one first"):
+        upload_trace(workspace, bob, "b.csv", [CSV])
+    assert upload_trace(workspace, bob, "a.csv", [CSV]) == first
+    delete_trace(first, bob)
+    assert upload_trace(workspace, bob, "b.csv", [CSV]).requests == 3
+    assert TraceData.objects.count() == 1
+
+
+def test_what_a_result_rests_on_is_not_deleted(workspace: Workspace, bob: User) -> None:
+    trace = upload_trace(workspace, bob, "a.csv", [CSV])
+    run = a_run(workspace, trace=trace)
+    with pytest.raises(InvalidInput, match="has been simulated"):
+        delete_trace(trace, bob)
+    delete_decision(run.revision.decision, bob)
+    delete_trace(trace, bob)
     assert not Trace.objects.exists()
