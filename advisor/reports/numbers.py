@@ -79,7 +79,7 @@ def interval(mean: float | None, low: float, high: float, unit: str = "", missin
     """A figure with its interval: 12.4 ± 0.3 s; where it lies off the centre by much, 12.4 s (11.9 to 14.1). Durations (`s`) are scaled."""
     if mean is None or not all(math.isfinite(figure) for figure in (mean, low, high)):
         return missing
-    scale, name = _scale(max(abs(mean), abs(high - low) / 2)) if unit == "s" else (1.0, unit)
+    scale, name = time_unit(max(abs(mean), abs(high - low) / 2)) if unit == "s" else (1.0, unit)
     mean, low, high = mean / scale, low / scale, high / scale
     half = (high - low) / 2
     if half <= 1e-9 * max(1.0, abs(mean)):
@@ -148,8 +148,8 @@ def _composed(total: int) -> str:
     return " ".join(parts)
 
 
-def _scale(seconds: float) -> tuple[float, str]:
-    """The unit in which an interval of this size reads best."""
+def time_unit(seconds: float) -> tuple[float, str]:
+    """The unit in which times up to this size read best, for an axis or an interval: its seconds and its name."""
     if seconds < 1:
         return 1e-3, "ms"
     if seconds < 100:

@@ -1,0 +1,99 @@
+"""Where each line's label stands: at its end, or else where its words cross no line and no other label."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from advisor.reports.charts.model import Axis, Floats, Line, Spot
+
+PLACES = 121
+WIDTH, HEIGHT, GAP = 0.2, 0.075, 0.015
+"""A label's box and its distance from its line, as shares of the plot."""
+FLAT = 0.04
+"""A line this low is of no interest where it runs along the floor together with the others."""
+
+Side = Literal["left", "right", "centre"]
+
+
+@dataclass(frozen=True)
+class _Box:
+    """A place for a label in shares of the plot, which reaches from 0 to 1 both ways."""
+
+    place: int
+    above: bool
+    side: Side
+    left: float
+    bottom: float
+
+    def meets(self, other: "_Box") -> bool:
+        return abs(self.left - other.left) < WIDTH and abs(self.bottom - other.bottom) < HEIGHT
+
+    def outside(self) -> float:
+        """How far it sticks out of the plot; a label may stand over its top by its own height."""
+        return max(0.0, -self.left, self.left + WIDTH - 1.02, -self.bottom, self.bottom + HEIGHT - 1.0)
+
+
+def labelled(lines: tuple[Line, ...], x: Axis) -> tuple[Line, ...]:
+    """The lines, each with the spot of its label."""
+    if not lines:
+        return lines
+    top = max(float(line.y.max()) for line in lines) or 1.0
+    places = _places(lines, x)
+    heights = [_heights(line, places) / (top * 1.06) for line in lines]
+    taken: list[_Box] = []
+    done = []
+    for number, line in enumerate(lines):
+        box = min(_boxes(heights[number]), key=lambda box: _cost(box, number, heights, taken))
+        taken.append(box)
+        height = float(heights[number][box.place]) * top * 1.06
+        done.append(replace(line, spot=Spot(float(places[box.place]), height, box.above, box.side)))
+    return tuple(done)
+
+
+def _places(lines: tuple[Line, ...], x: Axis) -> Floats:
+    low, high = min(float(line.x[0]) for line in lines), max(float(line.x[-1]) for line in lines)
+    if x.log:
+        return np.geomspace(max(low, 1e-12), max(high, 1e-12), PLACES)
+    return np.linspace(min(low, 0.0) if x.low == 0 else low, high, PLACES)
+
+
+def _heights(line: Line, places: Floats) -> Floats:
+    """The line's values; a step holds its value until the next one."""
+    if line.shape == "line":
+        return np.interp(places, line.x, line.y)
+    return line.y[np.maximum(0, np.searchsorted(line.x, places, side="right") - 1)]
+
+
+def _boxes(own: Floats) -> Iterator[_Box]:
+    """Every place along the line, over and under it, to each side."""
+    shifts: tuple[tuple[Side, float], ...] = (("left", WIDTH), ("right", 0.0), ("centre", WIDTH / 2))
+    for place in range(0, PLACES, 4):
+        share = place / (PLACES - 1)
+        for above in (True, False):
+            bottom = float(own[place]) + (GAP if above else -GAP - HEIGHT)
+            for side, shift in shifts:
+                yield _Box(place, above, side, share - shift, bottom)
+
+
+def _cost(box: _Box, number: int, heights: list[Floats], taken: list[_Box]) -> float:
+    """Low is good: no line crossed, no label met, inside the plot, apart from the other lines, at the end or else high up."""
+    low = max(0, round(box.left * (PLACES - 1)) - 1)
+    high = min(PLACES, round((box.left + WIDTH) * (PLACES - 1)) + 2)
+    crossed = sum(_crosses(line[low:high], box) for line in heights)
+    own = float(heights[number][box.place])
+    others = [abs(own - float(line[box.place])) for place, line in enumerate(heights) if place != number]
+    close = max(0.0, HEIGHT - min(others, default=1.0)) / HEIGHT
+    met = sum(box.meets(other) for other in taken)
+    flat = 2.0 if own < FLAT and others else 0.0
+    at_end = (PLACES - 1 - box.place) / PLACES
+    return 6 * crossed + 20 * met + 60 * box.outside() + 3 * close + flat + 0.4 * at_end + 0.3 * (1 - own)
+
+
+def _crosses(line: Floats, box: _Box) -> float:
+    """The share of the box's width in which a line runs through it, jumps included."""
+    if len(line) < 2:
+        return 0.0
+    low, high = np.minimum(line[:-1], line[1:]), np.maximum(line[:-1], line[1:])
+    return float(np.mean((high > box.bottom) & (low < box.bottom + HEIGHT)))

@@ -1,0 +1,156 @@
+"""Latency as a cumulative curve over all offered jobs, with the percentiles and the deadline marked."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from advisor.reports import wording
+from advisor.reports.charts.labels import labelled
+from advisor.reports.charts.model import Axis, Chart, Deadline, Floats, Line, Mark, Table
+from advisor.reports.numbers import duration, interval, percent, share, time_unit
+from simulator.result import DesignResult, Result
+from simulator.scenario import Scenario
+
+MARKED = (("p50", 50.0), ("p95", 95.0), ("p99", 99.0))
+ROWS = ("mean", "p50", "p90", "p95", "p99", "max")
+LOG_FROM = 30.0
+"""The axis is logarithmic where the tail ends past so many medians."""
+
+LEFT, RIGHT = 0.25, 0.7
+"""Where along the axis a mark's words have room on its left, and on its right."""
+
+Designs = tuple[tuple[str, DesignResult], ...]
+
+
+def latency(result: Result, scenario: Scenario) -> Chart:
+    """The curve of each design that has a steady state; the others have a sentence instead."""
+    every: Designs = tuple(wording.designs_of(result))
+    drawn: Designs = tuple((style, design) for style, design in every if design.stable and len(design.curve.share) > 1)
+    notes = tuple(wording.unstable_sentence(style, design) for style, design in every if not design.stable)
+    deadlines = _deadlines(scenario)
+    longest = max([design.curve.latency_s[-1] for _, design in drawn] + list(deadlines.values()), default=1.0)
+    scale, unit = time_unit(_typical(drawn, longest))
+    log = _needs_log(drawn, longest)
+    x = Axis(f"Latency ({unit}{', log scale' if log else ''})", unit, log=log)
+    lines = _lines(drawn, scale, log, longest)
+    title = _finding(every, scenario)
+    return Chart(
+        id="latency",
+        title=title,
+        alt=f"{title}. Cumulative share of all offered jobs by latency.",
+        x=x,
+        y=Axis("Results in hand (% of offered jobs)", "%", low=0.0, high=100.0),
+        table=_table(every),
+        lines=labelled(lines, x),
+        marks=_marks(drawn, scale, lines, log),
+        deadlines=tuple(Deadline(value / scale, _deadline_text(name, value)) for name, value in deadlines.items()),
+        notes=notes,
+    )
+
+
+def _deadlines(scenario: Scenario) -> Mapping[str, float]:
+    if scenario.deadline_s is None:
+        return {}
+    return scenario.deadline_s if isinstance(scenario.deadline_s, Mapping) else {"": scenario.deadline_s}
+
+
+def _deadline_text(name: str, value: float) -> str:
+    return f"{f'{name} ' if name else ''}deadline {duration(value)}"
+
+
+def _typical(drawn: Designs, longest: float) -> float:
+    """What the axis' unit is chosen by: the largest 95th percentile, or else the longest latency."""
+    p95s = [design.latency_s.p95 for _, design in drawn if design.latency_s.p95]
+    return max(p95s, default=longest)
+
+
+def _needs_log(drawn: Designs, longest: float) -> bool:
+    medians = [_at(design, 0.5) for _, design in drawn]
+    return bool(medians) and longest > LOG_FROM * min(medians)
+
+
+def _at(design: DesignResult, level: float) -> float:
+    """The latency at this share of the completed jobs, positive."""
+    shares = np.asarray(design.curve.share)
+    place = int(np.searchsorted(shares, level * shares[-1]))
+    return max(1e-6, design.curve.latency_s[min(place, len(shares) - 1)])
+
+
+def _lines(drawn: Designs, scale: float, log: bool, longest: float) -> tuple[Line, ...]:
+    """Every curve over the same instants, so that one hover reads all; after its end a curve stays at the completed share."""
+    if not drawn:
+        return ()
+    instants: Floats = np.unique(np.concatenate([design.curve.latency_s for _, design in drawn] + [[longest]]))
+    first = min(_at(design, 0.001) for _, design in drawn)
+    if log:
+        instants = instants[instants >= first]
+    return tuple(
+        Line(
+            wording.style_name(style),
+            style,
+            instants / scale,
+            100 * np.interp(instants, design.curve.latency_s, design.curve.share, left=0.0),
+            "line",
+        )
+        for style, design in drawn
+    )
+
+
+def _marks(drawn: Designs, scale: float, lines: tuple[Line, ...], log: bool) -> tuple[Mark, ...]:
+    """The percentiles on each curve; at a height, the words of the first to come stand left, those of the others right."""
+    marks = []
+    for name, level in MARKED:
+        found = [(getattr(design.latency_s, name), style) for style, design in drawn]
+        for place, (value, style) in enumerate(sorted((value, style) for value, style in found if value)):
+            along = _along(value / scale, lines, log)
+            wanted = "left" if place == 0 and (len(found) > 1 or along > RIGHT) else "right"
+            fits = along > LEFT if wanted == "left" else along < RIGHT
+            marks.append(Mark(value / scale, level, f"{name} {duration(value)}", style, wanted if fits else "none"))  # type: ignore[arg-type]
+    return tuple(marks)
+
+
+def _along(x: float, lines: tuple[Line, ...], log: bool) -> float:
+    """The place of a value along the axis, 0 to 1."""
+    low, high = (float(lines[0].x[0]), float(lines[0].x[-1])) if log else (0.0, float(lines[0].x[-1]))
+    if log:
+        return float(np.log(x / low) / np.log(high / low)) if high > low else 0.0
+    return x / high if high else 0.0
+
+
+def _finding(every: Designs, scenario: Scenario) -> str:
+    if scenario.deadline_s is not None:
+        name = "their deadline" if isinstance(scenario.deadline_s, Mapping) else duration(scenario.deadline_s)
+        parts = [f"{share(design.good_share)} of {wording.design_name(style)} jobs" for style, design in every]
+        return f"Within {name}: {wording.listed(parts)} have their result"
+    parts = []
+    for style, design in every:
+        name = wording.design_name(style)
+        if not design.stable:
+            parts.append(f"the {name} design cannot keep up")
+        elif design.latency_s.p95 is None:
+            done = design.completed / design.offered if design.offered else 0.0
+            parts.append(f"only {share(done)} of {name} jobs complete")
+        else:
+            parts.append(f"95 % of {name} jobs have their result within {duration(design.latency_s.p95)}")
+    text = "; ".join(parts)
+    return text[:1].upper() + text[1:]
+
+
+def _table(every: Designs) -> Table:
+    rows = []
+    for name in ROWS:
+        words = "mean" if name == "mean" else "largest" if name == "max" else name
+        rows.append((words, *(quantile(design, name) for _, design in every)))
+    rows.append(("good", *(percent(100 * design.good_share) for _, design in every)))
+    return Table(("Latency", *(wording.style_name(style) for style, _ in every)), tuple(rows))
+
+
+def quantile(design: DesignResult, name: str, of: str = "latency_s") -> str:
+    """A percentile, mean or maximum with its interval, where it means something."""
+    if not design.stable:
+        return "no steady state"
+    value = getattr(getattr(design, of), name)
+    bounds = design.intervals.get(f"{of}.{name}")
+    if value is None or bounds is None:
+        return duration(value, missing=wording.NOT_REACHED)
+    return interval(value, *bounds, "s")

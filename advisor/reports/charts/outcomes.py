@@ -1,0 +1,58 @@
+"""What became of the jobs, side by side."""
+
+from advisor.reports import wording
+from advisor.reports.charts.model import Axis, Bars, Chart, Table
+from advisor.reports.numbers import count, share
+from simulator.result import DesignResult, Result
+
+LOSSES = tuple(name for name in wording.OUTCOMES if name != "good")
+
+
+def outcomes(result: Result) -> Chart:
+    """The share of the offered jobs that ended each way, of the ways that occurred in any design."""
+    designs = tuple(wording.designs_of(result))
+    seen = [name for name in wording.OUTCOMES if name == "good" or any(getattr(design, name) for _, design in designs)]
+    title = _finding(designs)
+    return Chart(
+        id="outcomes",
+        title=title,
+        alt=f"{title}. Bars of the share of offered jobs by outcome, all replications.",
+        x=Axis("Share of offered jobs (%)", "%", low=0.0, high=100.0),
+        y=Axis("Outcome", ""),
+        groups=tuple(wording.OUTCOMES[name] for name in seen),
+        bars=tuple(
+            Bars(
+                wording.style_name(style),
+                style,
+                tuple(100 * _share(design, name) for name in seen),
+                tuple(share(_share(design, name)) for name in seen),
+            )
+            for style, design in designs
+        ),
+        table=_table(designs),
+    )
+
+
+def _share(design: DesignResult, name: str) -> float:
+    return float(getattr(design, name) / design.offered) if design.offered else 0.0
+
+
+def _finding(designs: tuple[tuple[str, DesignResult], ...]) -> str:
+    good = wording.listed(
+        [f"{share(_share(design, 'good'))} {wording.design_name(style)}" for style, design in designs]
+    )
+    worst = max(
+        ((_share(design, name), name, style) for style, design in designs for name in LOSSES), key=lambda loss: loss[0]
+    )
+    if worst[0] == 0:
+        return "Every job ends good in " + ("both designs" if len(designs) == 2 else "every design")
+    part, name, style = worst
+    return f"Good: {good}; the largest loss: {share(part)} {wording.OUTCOMES[name]} ({wording.design_name(style)})"
+
+
+def _table(designs: tuple[tuple[str, DesignResult], ...]) -> Table:
+    rows = [("offered", *(count(design.offered) for _, design in designs))]
+    for name, words in wording.OUTCOMES.items():
+        figures = [f"{count(getattr(design, name))} ({share(_share(design, name))})" for _, design in designs]
+        rows.append((words, *figures))
+    return Table(("Jobs", *(wording.style_name(style) for style, _ in designs)), tuple(rows))

@@ -1,0 +1,143 @@
+"""Charts state what is seen, mark what matters, and keep quiet where a figure means nothing."""
+
+import numpy as np
+import pytest
+
+from advisor.reports.charts import Chart, charts_of
+from simulator.result import Result
+from simulator.scenario import Scenario
+from tests.unit.reports import results
+
+EVERY = ("latency", "outcomes", "queue_depth", "lag", "in_flight", "throughput")
+
+
+def charts(result: Result | None = None, scenario: Scenario | None = None) -> dict[str, Chart]:
+    return {chart.id: chart for chart in charts_of(result or results.result(), scenario or results.scenario())}
+
+
+def test_there_is_a_chart_for_each_question() -> None:
+    assert tuple(charts()) == EVERY
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_title_states_the_finding_and_the_alternative_text_repeats_it(name: str) -> None:
+    chart = charts()[name]
+    assert any(letter.isdigit() for letter in chart.title)
+    assert chart.alt.startswith(chart.title)
+
+
+@pytest.mark.parametrize("name", ["latency", "queue_depth", "lag", "in_flight", "throughput"])
+def test_axis_titles_carry_units(name: str) -> None:
+    chart = charts()[name]
+    assert "(" in chart.x.title
+    assert chart.y.unit
+
+
+def test_the_queue_depth_says_peak_limit_and_drain() -> None:
+    title = charts()["queue_depth"].title
+    assert "synchronous backlog fills to its limit of 100" in title
+    assert "event-driven queue peaks at 212 and drains 5 min 50 s after the burst" in title
+
+
+def test_a_queue_that_never_forms_is_said_so() -> None:
+    idle = results.series(0, 310)
+    calm = results.result(synchronous=results.synchronous(series=idle), event_driven=results.design(series=idle))
+    assert charts(calm)["queue_depth"].title == "No queue forms in either design"
+
+
+def test_bursts_and_outages_are_shaded_in_every_chart_over_time() -> None:
+    for name in ("queue_depth", "lag", "in_flight", "throughput"):
+        windows = [(window.kind, window.start, window.end) for window in charts()[name].windows]
+        assert windows == [("burst", 0, 5), ("outage", 30, 35)], name
+
+
+def test_a_trace_that_runs_well_above_its_mean_is_shaded_as_a_burst() -> None:
+    trace = results.scenario(arrivals={"process": "trace", "path": "hour.csv"}, provider={})
+    windows = charts(scenario=trace)["queue_depth"].windows
+    assert [(window.kind, window.start, window.end) for window in windows] == [("burst", 0, 5)]
+
+
+def test_depth_is_drawn_at_the_bins_ends_as_steps_on_shared_axes() -> None:
+    chart = charts()["queue_depth"]
+    assert {line.shape for line in chart.lines} == {"step"}
+    for line in chart.lines:
+        assert line.x[0] == pytest.approx(10 / 60) and line.x[-1] == pytest.approx(60)
+
+
+def test_rates_keep_the_number_of_jobs() -> None:
+    chart, series = charts()["throughput"], results.result().event_driven.series
+    load = next(line for line in chart.lines if line.style is None)
+    jobs = float(np.sum(load.y[:-1] * np.diff(load.x)) * 60)
+    assert jobs == pytest.approx(sum(series.arrivals))
+
+
+def test_the_latency_curve_ends_at_the_completed_share() -> None:
+    lines = {line.style: line for line in charts()["latency"].lines}
+    assert lines["synchronous"].y[-1] == pytest.approx(69.3)
+    assert np.array_equal(lines["synchronous"].x, lines["event_driven"].x)
+
+
+def test_percentiles_that_are_reached_and_the_deadline_are_marked() -> None:
+    chart = charts()["latency"]
+    texts = {(mark.style, mark.text) for mark in chart.marks}
+    assert ("event_driven", "p95 66 s") in texts
+    assert not any(style == "synchronous" and text.startswith("p95") for style, text in texts)
+    assert [deadline.text for deadline in chart.deadlines] == ["deadline 2 min"]
+
+
+def test_a_latency_without_deadline_speaks_of_percentiles() -> None:
+    title = charts(scenario=results.scenario(deadline_s=None))["latency"].title
+    assert title == "Only 70 % of synchronous jobs complete; 95 % of event-driven jobs have their result within 66 s"
+
+
+def test_deadlines_a_class_are_all_drawn() -> None:
+    chart = charts(scenario=results.scenario(deadline_s={"urgent": 5, "batch": 3600}))["latency"]
+    assert [deadline.text for deadline in chart.deadlines] == ["urgent deadline 5 s", "batch deadline 1 h"]
+
+
+def test_a_long_tail_gets_a_logarithmic_axis() -> None:
+    long_tail = results.design(curve={"latency_s": [1, 2, 5000], "share": [0.4, 0.9, 0.99]})
+    assert charts(results.result(event_driven=long_tail))["latency"].x.log
+
+
+def test_an_unstable_design_has_a_sentence_and_no_percentile() -> None:
+    growing = results.result(event_driven=results.unstable())
+    chart = charts(growing)["latency"]
+    assert [line.style for line in chart.lines] == ["synchronous"]
+    assert {mark.style for mark in chart.marks} == {"synchronous"}
+    assert "12.5 jobs a minute" in chart.notes[0]
+    column = [row[2] for row in chart.table.rows if row[0] != "good"]
+    assert set(column) == {"no steady state"}
+
+
+def test_two_unstable_designs_leave_only_sentences() -> None:
+    both = results.result(synchronous=results.unstable(), event_driven=results.unstable())
+    chart = charts(both)["latency"]
+    assert not chart.drawn and len(chart.notes) == 2
+
+
+def test_outcomes_that_never_occur_have_no_bar_but_stand_in_the_table() -> None:
+    chart = charts()["outcomes"]
+    assert "lost" not in chart.groups
+    assert ("lost", "0 (0 %)", "0 (0 %)") in chart.table.rows
+    assert "20 % rejected (synchronous)" in chart.title
+
+
+def test_every_line_has_a_label_inside_the_plot() -> None:
+    for chart in charts().values():
+        for line in chart.lines:
+            assert line.spot is not None
+            assert line.x[0] <= line.spot.x <= line.x[-1]
+
+
+def test_a_result_without_series_still_has_its_latency_and_outcomes() -> None:
+    bare = results.result(
+        synchronous=results.synchronous(series={}, curve={}), event_driven=results.design(series={}, curve={})
+    )
+    assert tuple(charts(bare)) == ("latency", "outcomes")
+    assert not charts(bare)["latency"].drawn
+
+
+def test_a_hybrid_is_drawn_beside_the_two() -> None:
+    three = results.result(hybrid=results.design())
+    assert [line.style for line in charts(three)["queue_depth"].lines] == ["synchronous", "event_driven", "hybrid"]
