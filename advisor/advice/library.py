@@ -140,5 +140,12 @@ def dates() -> Mapping[str, str]:
             "templates": _read("templates/index.json")["version"],
             "hops": _read("hops.json")["version"],
             "profiles": _read("profiles.json")["version"],
+            "delivery": _read("delivery.json")["version"],
         }
     )
+
+
+@cache
+def delivery() -> Mapping[str, Any]:
+    """What the standards of delivery say: webhook schedule and signature, limits of event streams."""
+    return MappingProxyType(_read("delivery.json"))

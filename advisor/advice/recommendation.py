@@ -1,127 +1,76 @@
-"""The Recommendation: what the advice says, as a value that is stored, shown and exported."""
+"""Advise: Answers in, Recommendation out."""
 
-from typing import Any, Literal
+from advisor.advice import cautions, delivery, sizing
+from advisor.advice.answers import Answers
+from advisor.advice.columns import columns_of
+from advisor.advice.contract import Caution, Delivery, Reason, Recommendation, Strength, Style
+from advisor.advice.decision import Decisions, decide_facts
+from advisor.advice.facts import Facts, Point, facts_of
+from advisor.advice.monitors import monitors
+from advisor.advice.rule import Rule
+from advisor.advice.rules import CONSTRAINTS, RULES, inline_wait_s
 
-from pydantic import ConfigDict, Field
-
-from simulator.schema import Value
-
-Style = Literal["synchronous", "event_driven", "hybrid"]
-Strength = Literal["clear", "lean", "close"]
-Method = Literal["inline", "polling", "webhook", "sse", "websocket", "none"]
-Favours = Literal["synchronous", "event_driven", "hybrid", "neither"]
-
-
-class Delivery(Value):
-    """How the result gets back, why so, what each other method would lack, and what to fall back to."""
-
-    method: Method
-    why: str
-    why_not: dict[Method, str]
-    parameters: dict[str, Any]
-    fallback: Method | None
+__all__ = ["Delivery", "Recommendation", "Strength", "Style", "advise"]
 
 
-class Reason(Value):
-    """A rule that fired: what it favours, its weight in the score (0 to 1), and the evidence in the user's numbers."""
-
-    rule: str
-    favours: Favours
-    weight: float
-    evidence: str
-    source: str
-
-
-class Outcome(Value):
-    """What a decision comes to."""
-
-    style: Style
-    strength: Strength
-    delivery: Method
-
-
-class Flip(Value):
-    """The nearest other value of one answer at which style, strength or delivery changes."""
-
-    model_config = ConfigDict(serialize_by_alias=True, populate_by_name=True)
-
-    field: str
-    from_: Any = Field(alias="from")
-    to: Any
-    becomes: Outcome
-
-
-class Queue(Value):
-    """One queue of the plan. `alarm_depth` and `alarm_lag_s` are where a missed wait announces itself."""
-
-    name: str
-    share_percent: float
-    consumers: int
-    max_wait_s: float
-    alarm_depth: int
-    alarm_lag_s: float
+def advise(answers: Answers, *, flips: bool = True) -> Recommendation:
+    """The advice for these answers: decided by the table of rules, explained in their numbers."""
+    facts = facts_of(columns_of(answers))
+    decisions = decide_facts(facts)
+    style, strength, method = decisions.outcome()
+    point = Point(facts)
+    plan = sizing.plan(answers, point)
+    queues = () if style == "synchronous" else plan.queues
+    case = cautions.Case(answers, point, style, method)
+    return Recommendation(
+        style=style,
+        strength=strength,
+        score=round(float(decisions.score[0]), 6),
+        feasible=not all(flags[0] for flags in decisions.ruled_out.values()),
+        infeasible=_infeasible(facts, point, decisions),
+        probability=None,
+        settle=None,
+        inline_wait_s=round(float(inline_wait_s(facts)[0]), 3) if style == "hybrid" else None,
+        delivery=delivery.explained(point, method),
+        reasons=_reasons(facts, point),
+        flips=(),
+        queues=queues,
+        concurrency=sizing.concurrency(point),
+        retries=sizing.retries(answers, point),
+        dead_letter=style != "synchronous" and answers.failures.dead_letter,
+        monitors=monitors(answers, point, style, queues),
+        warnings=tuple(
+            Caution(code=check.code, text=check.sentence(case)) for check in cautions.CHECKS if check.when(case)
+        ),
+    )
 
 
-class Concurrency(Value):
-    """How many calls at once are of any use, and what binds it."""
-
-    useful: int
-    bound_by: str
+def _fires(rule: Rule, facts: Facts) -> bool:
+    return bool(rule.when(facts)[0])
 
 
-class RetryPlan(Value):
-    """Retries of a failed attempt, and the chance that all of them fail."""
-
-    max: int
-    base_s: float
-    cap_s: float
-    jitter: str
-    all_fail_probability: float
-
-
-class DeadLetterPlan(Value):
-    """Whether requests that failed for good are kept, and how many to expect."""
-
-    enabled: bool
-    expected_per_day: float
-    text: str
+def _infeasible(facts: Facts, point: Point, decisions: Decisions) -> dict[Style, tuple[str, ...]]:
+    """Each style that a hard constraint rules out, with the sentences of those constraints."""
+    fired = [rule for rule in CONSTRAINTS if _fires(rule, facts)]
+    return {
+        style: tuple(rule.sentence(point) for rule in fired if style in rule.rules_out)
+        for style, flags in decisions.ruled_out.items()
+        if flags[0]
+    }
 
 
-class Monitor(Value):
-    """What to watch, at what threshold, and why."""
-
-    metric: str
-    threshold: str
-    text: str
-
-
-class Warning_(Value):  # noqa: N801  # Warning is a builtin
-    """Something that is wrong or will go wrong, whichever style is chosen."""
-
-    code: str
-    text: str
-
-
-class Recommendation(Value):
-    """The advice. `score` runs from -1 (synchronous) to +1 (event-driven); lean from 0.15, clear from 0.5."""
-
-    model_config = ConfigDict(serialize_by_alias=True)
-
-    schema_: Literal["crossover/recommendation@1"] = Field(default="crossover/recommendation@1", alias="schema")
-    style: Style
-    strength: Strength
-    score: float
-    feasible: bool
-    infeasible: dict[Style, tuple[str, ...]]
-    probability: dict[Style, float] | None
-    settle: str | None
-    inline_wait_s: float | None
-    delivery: Delivery
-    reasons: tuple[Reason, ...]
-    flips: tuple[Flip, ...]
-    queues: tuple[Queue, ...]
-    concurrency: Concurrency
-    retries: RetryPlan
-    dead_letter: DeadLetterPlan
-    monitors: tuple[Monitor, ...]
-    warnings: tuple[Warning_, ...]
+def _reasons(facts: Facts, point: Point) -> tuple[Reason, ...]:
+    """Every rule that fired, hard constraints first, then the strongest."""
+    fired = [rule for rule in RULES if _fires(rule, facts)]
+    weights = {rule.id: float(rule.weight(facts)[0]) for rule in fired}
+    fired.sort(key=lambda rule: (not rule.rules_out, -weights[rule.id]))
+    return tuple(
+        Reason(
+            rule=rule.id,
+            favours=rule.favours,
+            weight=round(weights[rule.id], 4),
+            evidence=rule.sentence(point),
+            source=rule.source,
+        )
+        for rule in fired
+    )

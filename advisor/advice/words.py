@@ -54,6 +54,11 @@ def times(value: float) -> str:
     return f"{number(value)}x"
 
 
+def sentences(text: str) -> str:
+    """The first letter in upper case, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def count(value: float, one: str, many: str | None = None) -> str:
     """A whole number with its noun: 1 worker, 20 workers."""
     return f"{value:,.0f} {one if value == 1 else many or one + 's'}"

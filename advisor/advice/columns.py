@@ -1,0 +1,88 @@
+"""Answers as columns of numbers, so that one pass of arithmetic decides thousands of variations of them at once."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.advice import library
+from advisor.advice.answers import LEAVES, Answers
+from simulator.scenario import Hop
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Columns = Mapping[str, Floats]
+"""Each answer by its path, one row a variation. Null is infinity where it means "no limit", else NaN; a flag is 0 or 1, a choice its place."""
+
+UNLIMITED = (
+    "caller.deadline_s",
+    "provider.max_concurrency",
+    "provider.requests_per_minute",
+    "provider.input_tokens_per_minute",
+    "provider.output_tokens_per_minute",
+    "synchronous.backlog",
+    "synchronous.client_timeout_s",
+)
+"""Fields whose null means that there is no limit."""
+
+HOP_COLUMNS = ("hops.total_s", "hops.streaming_total_s", "hops.idle_s")
+"""The tightest limit of each kind: total, total for a streamed response, idle."""
+
+
+def resolved_hops(answers: Answers, streams: bool) -> tuple[Hop, ...]:
+    """The hops on the way with their limits, as they meet a response that streams or does not."""
+    return tuple(_resolved(hop, streams) for hop in answers.synchronous.hops)
+
+
+def _resolved(hop: str | Hop, streams: bool) -> Hop:
+    if isinstance(hop, Hop):
+        return hop
+    fact = library.hop_named(hop)
+    if fact is None:
+        raise LookupError(f"there is no hop named {hop!r}")
+    return fact.hop(streams)
+
+
+def encoded(path: str, value: Any) -> float:
+    """One answer as a number."""
+    leaf = LEAVES[path]
+    if value is None:
+        return np.inf if path in UNLIMITED else np.nan
+    if leaf.kind == "choice":
+        return float(leaf.choices.index(value))
+    return float(value)
+
+
+def hop_limits(answers: Answers) -> dict[str, float]:
+    """The tightest limit of each kind on the way; infinite where there is none."""
+
+    def tightest(hops: tuple[Hop, ...], kind: str) -> float:
+        return min((hop.limit_s for hop in hops if hop.kind == kind), default=np.inf)
+
+    whole, streamed = resolved_hops(answers, False), resolved_hops(answers, True)
+    return dict(
+        zip(HOP_COLUMNS, (tightest(whole, "total"), tightest(streamed, "total"), tightest(whole, "idle")), strict=True)
+    )
+
+
+def value_at(answers: Answers, path: str) -> Any:
+    """The answer at a dotted path."""
+    value: Any = answers
+    for part in path.split("."):
+        value = getattr(value, part)
+    return value
+
+
+ENCODED = tuple(
+    path
+    for path, leaf in LEAVES.items()
+    if leaf.numeric or leaf.kind == "flag" or (leaf.kind == "choice" and path != "schema")
+)
+"""The answers that have a column."""
+
+
+def columns_of(answers: Answers) -> dict[str, Floats]:
+    """Answers as columns of one row."""
+    columns = {path: encoded(path, value_at(answers, path)) for path in ENCODED} | hop_limits(answers)
+    return {path: np.array([value], dtype=np.float64) for path, value in columns.items()}

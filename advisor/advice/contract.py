@@ -1,0 +1,119 @@
+"""What advice consists of, as values that are stored, shown and exported: the JSON contract."""
+
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from simulator.schema import Value
+
+Style = Literal["synchronous", "event_driven", "hybrid"]
+Strength = Literal["clear", "lean", "close"]
+Method = Literal["inline", "polling", "webhook", "sse", "websocket", "none"]
+Favours = Literal["synchronous", "event_driven", "hybrid", "neither"]
+
+
+class Delivery(Value):
+    """How the result gets back, why so, what each other method would lack, and what to fall back to."""
+
+    method: Method
+    why: str
+    why_not: dict[Method, str]
+    parameters: dict[str, Any]
+    fallback: Method | None
+
+
+class Reason(Value):
+    """A rule that fired: what it favours, its weight in the score (0 to 1), and the evidence in the user's numbers."""
+
+    rule: str
+    favours: Favours
+    weight: float
+    evidence: str
+    source: str
+
+
+class Outcome(Value):
+    """What a decision comes to."""
+
+    style: Style
+    strength: Strength
+    delivery: Method
+
+
+class Flip(Value):
+    """The nearest other value of one answer at which style, strength or delivery changes."""
+
+    model_config = ConfigDict(serialize_by_alias=True, populate_by_name=True)
+
+    field: str
+    from_: Any = Field(alias="from")
+    to: Any
+    becomes: Outcome
+
+
+class Queue(Value):
+    """One queue of the plan. `alarm_depth` and `alarm_lag_s` are where a missed wait announces itself."""
+
+    name: str
+    share_percent: float
+    consumers: int
+    max_wait_s: float
+    alarm_depth: int
+    alarm_lag_s: float
+
+
+class Concurrency(Value):
+    """How many calls at once are of any use, and what binds it."""
+
+    useful: int
+    bound_by: str
+
+
+class RetryPlan(Value):
+    """Retries of a failed attempt, and the chance that all of them fail."""
+
+    max: int
+    base_s: float
+    cap_s: float
+    jitter: str
+    all_fail_probability: float
+
+
+class Monitor(Value):
+    """What to watch, at what threshold, and why."""
+
+    metric: str
+    threshold: str
+    text: str
+
+
+class Caution(Value):
+    """Something that is wrong or will go wrong, whichever style is chosen."""
+
+    code: str
+    text: str
+
+
+class Recommendation(Value):
+    """The advice. `score` runs from -1 (synchronous) to +1 (event-driven); lean from 0.15, clear from 0.5."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    schema_: Literal["crossover/recommendation@1"] = Field(default="crossover/recommendation@1", alias="schema")
+    style: Style
+    strength: Strength
+    score: float
+    feasible: bool
+    infeasible: dict[Style, tuple[str, ...]]
+    probability: dict[Style, float] | None
+    settle: str | None
+    inline_wait_s: float | None
+    delivery: Delivery
+    reasons: tuple[Reason, ...]
+    flips: tuple[Flip, ...]
+    queues: tuple[Queue, ...]
+    concurrency: Concurrency
+    retries: RetryPlan
+    dead_letter: bool
+    monitors: tuple[Monitor, ...]
+    warnings: tuple[Caution, ...]

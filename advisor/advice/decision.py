@@ -1,0 +1,84 @@
+"""Decide: facts to style, strength and delivery by the table of rules. Numbers only; the words are in `explanation`."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.advice.columns import Columns, Flags, Floats
+from advisor.advice.contract import Method, Strength, Style
+from advisor.advice.delivery import METHODS, method_of
+from advisor.advice.facts import Facts, facts_of
+from advisor.advice.rule import ALL
+from advisor.advice.rules import CONSTRAINTS, FORCES, HYBRIDS
+
+LEAN, CLEAR = 0.15, 0.5
+"""From these scores on, either way, advice leans or is clear."""
+
+STYLES: tuple[Style, ...] = ALL
+STRENGTHS: tuple[Strength, ...] = ("close", "lean", "clear")
+
+Codes = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What each row comes to. `style`, `strength` and `method` are places in STYLES, STRENGTHS and METHODS."""
+
+    style: Codes
+    strength: Codes
+    method: Codes
+    score: Floats
+    ruled_out: dict[Style, Flags]
+
+    def outcome(self, row: int = 0) -> tuple[Style, Strength, Method]:
+        """A row's decision by name."""
+        return STYLES[self.style[row]], STRENGTHS[self.strength[row]], METHODS[self.method[row]]
+
+    @property
+    def key(self) -> Codes:
+        """One number a row that differs wherever the decision does."""
+        return (self.style * len(STRENGTHS) + self.strength) * len(METHODS) + self.method
+
+
+def decide(columns: Columns) -> Decisions:
+    """Style, strength and delivery of every row of answers."""
+    return decide_facts(facts_of(columns))
+
+
+def decide_facts(facts: Facts) -> Decisions:
+    """Hard constraints first, then the weighted forces, then the case for both at once."""
+    ruled_out = _ruled_out(facts)
+    none_left = np.logical_and.reduce(list(ruled_out.values()))
+    no_inline = ruled_out["synchronous"] & ~none_left
+    score = np.clip(_pull(facts), -1.0, 1.0)
+    score = np.where(no_inline, np.maximum(score, CLEAR), score)
+
+    case = _hybrid_case(facts) * ~(ruled_out["hybrid"] & ~none_left)
+    hybrid = case > 0
+    style = np.where(
+        hybrid, STYLES.index("hybrid"), np.where(score > 0, STYLES.index("event_driven"), STYLES.index("synchronous"))
+    )
+    certainty = np.where(hybrid, case, np.abs(score))
+    strength = np.searchsorted([LEAN, CLEAR], certainty, side="right")
+    return Decisions(style, strength, method_of(facts, style == STYLES.index("synchronous")), score, ruled_out)
+
+
+def _ruled_out(facts: Facts) -> dict[Style, Flags]:
+    fired = {rule.id: rule.when(facts) for rule in CONSTRAINTS}
+    never = np.zeros(facts.rate.shape, dtype=bool)
+    return {
+        style: np.logical_or.reduce([never, *(fired[rule.id] for rule in CONSTRAINTS if style in rule.rules_out)])
+        for style in STYLES
+    }
+
+
+def _pull(facts: Facts) -> Floats:
+    signs = {"event_driven": 1.0, "synchronous": -1.0}
+    pulls = [signs[rule.favours] * rule.weight(facts) * rule.when(facts) for rule in FORCES]
+    return np.asarray(np.sum(pulls, axis=0), dtype=np.float64)
+
+
+def _hybrid_case(facts: Facts) -> Floats:
+    cases = [rule.weight(facts) * rule.when(facts) for rule in HYBRIDS]
+    return np.asarray(np.max(cases, axis=0), dtype=np.float64)

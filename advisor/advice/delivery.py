@@ -1,0 +1,208 @@
+"""How a result gets back: who waits, whether it can receive, whether updates are wanted, and both ways."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.advice import library
+from advisor.advice.columns import Flags
+from advisor.advice.contract import Delivery, Method
+from advisor.advice.facts import Facts, Point
+from advisor.advice.words import number, seconds
+
+METHODS: tuple[Method, ...] = ("inline", "polling", "webhook", "sse", "websocket", "none")
+
+TIGHT_S = 30.0
+"""Under this deadline the delay that polling adds is felt, so an internal caller that can be called back is."""
+POLLS_A_JOB = 10.0
+"""A polling interval of a tenth of the typical latency adds a twentieth of it and asks some ten times."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One delivery method: when it is the one, why it is, and what it lacks where it is not."""
+
+    method: Method
+    when: Callable[[Facts], Flags]
+    why: Callable[[Point], str]
+    why_not: Callable[[Point], str]
+    parameters: Callable[[Point], dict[str, Any]]
+    fallback: Method | None
+
+
+def method_of(facts: Facts, synchronous: Flags) -> NDArray[np.int64]:
+    """Each row's method as its place in METHODS: inline for synchronous advice, else the first way that applies."""
+    later = np.select([way.when(facts) for way in WAYS], [METHODS.index(way.method) for way in WAYS])
+    return np.where(synchronous, METHODS.index("inline"), later)
+
+
+def explained(point: Point, method: Method) -> Delivery:
+    """The method with its reasons, its parameters and its fallback."""
+    chosen = INLINE if method == "inline" else next(way for way in WAYS if way.method == method)
+    others = [way for way in (INLINE, *WAYS) if way.method != method]
+    return Delivery(
+        method=method,
+        why=chosen.why(point),
+        why_not={way.method: way.why_not(point) for way in others},
+        parameters=chosen.parameters(point),
+        fallback=chosen.fallback,
+    )
+
+
+def polling_interval_s(point: Point) -> float:
+    """A tenth of the typical latency, down to 1, 2 or 5 x 10^n; a second at least (a tenth of one where the deadline is tight).
+
+    Never more than half of what the deadline leaves after p95.
+    """
+    slack = (point.deadline_s - point.p95_s) / 2
+    floor = 1.0 if point.deadline_s > TIGHT_S else 0.1
+    return max(floor, _round_down(min(point.mean_s / POLLS_A_JOB, max(slack, floor), 60.0)))
+
+
+def _round_down(value: float) -> float:
+    """The largest of 1, 2, 5 x 10^n that is no larger."""
+    if value <= 0:
+        return 0.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return max(step * power for step in (1, 2, 5) if step * power <= value * (1 + 1e-9))
+
+
+def _none(_: Point) -> dict[str, Any]:
+    return {}
+
+
+def _polling(point: Point) -> dict[str, Any]:
+    interval = polling_interval_s(point)
+    return {
+        "interval_s": interval,
+        "first_poll_after_s": round(max(interval, point.p50_s), 3),
+        "calls_per_job": max(1, math.ceil(point.mean_s / interval)),
+        "added_delay_mean_s": interval / 2,
+        "added_delay_max_s": interval,
+        "accepted": "202 with Location and Retry-After",
+    }
+
+
+def _webhook(point: Point) -> dict[str, Any]:
+    facts = library.delivery()["webhook"]
+    return {
+        key: facts[key] for key in ("schedule_s", "timeout_s", "max_payload_bytes", "signature", "stops_at_status")
+    } | {"gives_up_after_s": sum(facts["schedule_s"])}
+
+
+def _sse(point: Point) -> dict[str, Any]:
+    facts = library.delivery()["sse"]
+    return {
+        "resume_header": facts["resume_header"],
+        "heartbeat_s": 15,
+        "connections_per_browser_http1": facts["connections_per_browser_http1"],
+        "streams_http2": facts["streams_http2"],
+        "open_connections_at_peak": math.ceil(point.peak_rate * point.mean_s),
+    }
+
+
+def _websocket(point: Point) -> dict[str, Any]:
+    return {
+        "heartbeat_s": 30,
+        "resume": "the client names the last message it has",
+        "open_connections_at_peak": math.ceil(point.peak_rate * point.mean_s),
+    }
+
+
+def _why_not_inline(point: Point) -> str:
+    if point.nobody:
+        return "Nobody waits for a response."
+    if point.inline_p99_s > point.inline_limit_s:
+        return f"The answer takes {seconds(point.inline_p99_s)} at p99, past the {seconds(point.inline_limit_s)} limit on the way."
+    return f"It would hold the caller for {seconds(point.inline_p99_s)} at p99."
+
+
+def _why_not_webhook(point: Point) -> str:
+    if point.nobody:
+        return "Nobody is to be told."
+    if point.end_user:
+        return "A person has no address that we could call."
+    return (
+        "The caller has said that it cannot be called back."
+        if not point.webhooks
+        else "One organisation's own callers can simply ask."
+    )
+
+
+def _why_not_polling(point: Point) -> str:
+    if point.nobody:
+        return "Nobody would ask."
+    if point.end_user:
+        return "A person sees the result an interval late, and every open page asks again and again."
+    return f"It would ask {number(max(1, math.ceil(point.mean_s / polling_interval_s(point))))} times a job, mostly for nothing."
+
+
+INLINE = Way(
+    "inline",
+    when=lambda f: np.zeros_like(f.nobody),
+    why=lambda p: f"The answer fits into the response: {seconds(p.inline_p99_s)} at p99.",
+    why_not=_why_not_inline,
+    parameters=_none,
+    fallback=None,
+)
+
+WAYS: tuple[Way, ...] = (
+    Way(
+        "none",
+        when=lambda f: f.nobody,
+        why=lambda p: "Nobody waits: a job is complete when its work is done, and its subscribers have the event.",
+        why_not=lambda p: "Somebody waits for the result.",
+        parameters=_none,
+        fallback=None,
+    ),
+    Way(
+        "websocket",
+        when=lambda f: f.bidirectional,
+        why=lambda p: "The caller sends more while the work runs, so the connection must carry both ways.",
+        why_not=lambda p: "Nothing is sent while the work runs; a connection that carries both ways costs more to run.",
+        parameters=_websocket,
+        fallback="sse",
+    ),
+    Way(
+        "sse",
+        when=lambda f: f.end_user | (f.live_updates & ~f.webhooks),
+        why=lambda p: (
+            "A person waits: the page shows the result, and progress until then, as it comes, over one plain HTTP response."
+            if p.end_user
+            else "Progress is wanted as it happens, and the caller cannot be called back."
+        ),
+        why_not=lambda p: (
+            "Nobody waits."
+            if p.nobody
+            else "Nobody watches a page; an open connection for each job would be held for nothing."
+        ),
+        parameters=_sse,
+        fallback="polling",
+    ),
+    Way(
+        "webhook",
+        when=lambda f: f.webhooks & (f.partner | (f.deadline_s <= TIGHT_S) | f.live_updates),
+        why=lambda p: (
+            "The caller has an address that can be called, so it hears of its result at once and need not ask."
+        ),
+        why_not=_why_not_webhook,
+        parameters=_webhook,
+        fallback="polling",
+    ),
+    Way(
+        "polling",
+        when=lambda f: ~f.nobody,
+        why=lambda p: (
+            "The caller is one of our own services: it gets 202 with an address and asks there. Nothing has to be kept open or called."
+            if p.internal
+            else "The caller cannot be called back, so it gets 202 with an address and asks there."
+        ),
+        why_not=_why_not_polling,
+        parameters=_polling,
+        fallback=None,
+    ),
+)

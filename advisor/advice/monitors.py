@@ -1,0 +1,104 @@
+"""What to watch once it runs: queue depth and consumer lag above all."""
+
+import math
+
+from advisor.advice import sizing
+from advisor.advice.answers import Answers
+from advisor.advice.contract import Monitor, Queue, Style
+from advisor.advice.facts import Point
+from advisor.advice.words import count, number, percent, rate, seconds
+
+
+def monitors(answers: Answers, point: Point, style: Style, queues: tuple[Queue, ...]) -> tuple[Monitor, ...]:
+    """The list for a style, the most telling first."""
+    watched = [] if style == "event_driven" else _in_line(point)
+    if style != "synchronous":
+        watched = [*_queues(queues), *_drains(point), *_dead_letters(answers, point), *watched]
+    return (*watched, *_provider(point))
+
+
+def _queues(queues: tuple[Queue, ...]) -> list[Monitor]:
+    return [
+        Monitor(
+            metric=f"queue depth and consumer lag, {queue.name}",
+            threshold=f"{count(queue.alarm_depth, 'job')} or {seconds(queue.alarm_lag_s)}",
+            text=f"Past either, jobs of this class will wait longer than {seconds(queue.max_wait_s)} or miss the deadline.",
+        )
+        for queue in queues
+    ]
+
+
+def _drains(point: Point) -> list[Monitor]:
+    after_peak, after_outage = sizing.drain_after_peak_s(point), sizing.drain_after_outage_s(point)
+    found = []
+    if after_peak > 0:
+        found.append(
+            _drain(
+                "time to drain after a peak",
+                after_peak,
+                "A queue that is not empty by then has lost consumers or gained load.",
+            )
+        )
+    if after_outage > 0:
+        found.append(
+            _drain(
+                "time to drain after the stated outage",
+                after_outage,
+                f"{number(point.arrives_in_outage)} requests gather meanwhile.",
+            )
+        )
+    return found
+
+
+def _drain(metric: str, duration_s: float, text: str) -> Monitor:
+    return Monitor(
+        metric=metric, threshold=seconds(duration_s) if math.isfinite(duration_s) else "it never drains", text=text
+    )
+
+
+def _dead_letters(answers: Answers, point: Point) -> list[Monitor]:
+    if not answers.failures.dead_letter:
+        return []
+    a_day = 86_400 * point.rate * point.all_fail
+    return [
+        Monitor(
+            metric="dead letters",
+            threshold=f"{number(max(1.0, math.ceil(2 * a_day)))} a day",
+            text=f"About {number(a_day)} a day are to be expected; twice as many mean that something has changed.",
+        )
+    ]
+
+
+def _in_line(point: Point) -> list[Monitor]:
+    limit = point.inline_limit_s if math.isfinite(point.inline_limit_s) else point.deadline_s
+    threshold = seconds(0.9 * limit) if math.isfinite(limit) else seconds(2 * point.inline_p99_s)
+    return [
+        Monitor(
+            metric="p99 of the in-line answer",
+            threshold=threshold,
+            text=f"It is {seconds(point.inline_p99_s)} by these answers; past the limits on the way, callers get errors for work that was done.",
+        ),
+        Monitor(
+            metric="busy workers",
+            threshold=percent(80.0),
+            text=f"{number(point.peak_rate * point.mean_s * point.attempts)} of {number(point.workers)} are busy in a peak.",
+        ),
+        Monitor(
+            metric="refused requests (503) and client timeouts",
+            threshold=percent(100 * point.tolerated),
+            text="More of them miss the objective.",
+        ),
+    ]
+
+
+def _provider(point: Point) -> list[Monitor]:
+    cap = sizing.provider_cap(point)
+    if not math.isfinite(cap):
+        return []
+    return [
+        Monitor(
+            metric="calls to the model provider and its 429s",
+            threshold=rate(0.9 * cap),
+            text=f"The provider's limits allow {rate(cap)}, attempts counted; past them, it refuses.",
+        )
+    ]

@@ -1,0 +1,31 @@
+"""The one shape that every rule has."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from advisor.advice.columns import Flags, Floats
+from advisor.advice.contract import Favours, Style
+from advisor.advice.facts import Facts, Point
+
+SEED = "A. Prajapat, Event-Driven Architecture for AI Workloads: When and How to Use It, 30 Nov 2025"
+NIELSEN = "J. Nielsen, Usability Engineering, 1993: 0.1, 1 and 10 s are the limits of attention"
+
+ALL: tuple[Style, ...] = ("synchronous", "event_driven", "hybrid")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One force: when it is felt, which style it favours and how strongly, and the sentence that says why.
+
+    `weight` (0 to 1) counts towards the score for synchronous or event-driven; for hybrid it is the strength of its case. A rule that
+    `rules_out` styles is a hard constraint: it comes before all weights, and its own weight is not added to them.
+    """
+
+    id: str
+    title: str
+    favours: Favours
+    when: Callable[[Facts], Flags]
+    weight: Callable[[Facts], Floats]
+    sentence: Callable[[Point], str]
+    source: str
+    rules_out: tuple[Style, ...] = ()
