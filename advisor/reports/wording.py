@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from advisor.advice.recommendation import Delivery, Flip, Recommendation
+from advisor.advice.contract import Delivery, Flip, Recommendation
 from advisor.reports.numbers import (
     MISSING,
     count,

@@ -145,12 +145,12 @@ def _table(every: Designs) -> Table:
     return Table(("Latency", *(wording.style_name(style) for style, _ in every)), tuple(rows))
 
 
-def quantile(design: DesignResult, name: str, of: str = "latency_s") -> str:
-    """A percentile, mean or maximum with its interval, where it means something."""
+def quantile(design: DesignResult, name: str, of: str = "latency") -> str:
+    """A percentile, mean or maximum of `latency` or `wait` with its interval, where it means something."""
     if not design.stable:
         return "no steady state"
-    value = getattr(getattr(design, of), name)
-    bounds = design.intervals.get(f"{of}.{name}")
+    value = getattr(getattr(design, f"{of}_s"), name)
+    bounds = design.intervals.get(f"{of}_{name}_s")
     if value is None or bounds is None:
         return duration(value, missing=wording.NOT_REACHED)
     return interval(value, *bounds, "s")

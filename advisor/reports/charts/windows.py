@@ -39,7 +39,8 @@ def _bursts(scenario: Scenario, series: Series, end_s: float) -> list[Window]:
     arrivals = scenario.arrivals
     last_s = _last_arrival_s(series)
     if isinstance(arrivals, BurstArrivals) and arrivals.peak_to_mean > 1:
-        starts = np.arange(0.0, last_s, arrivals.every_s)
+        quiet_s = (arrivals.every_s - arrivals.peak_s) / 2
+        starts = np.arange(quiet_s, last_s, arrivals.every_s)  # the peak is in the middle of its cycle
         return [Window(float(start), min(end_s, float(start) + arrivals.peak_s), "burst") for start in starts]
     if isinstance(arrivals, TraceArrivals):
         return _busy(series, last_s)

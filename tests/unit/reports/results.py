@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from advisor.advice.recommendation import Recommendation
+from advisor.advice.contract import Recommendation
 from simulator.result import DesignResult, Result
 from simulator.scenario import Scenario
 
@@ -12,14 +12,14 @@ NO_QUANTILES = dict.fromkeys(("mean", "p50", "p90", "p95", "p99", "max"))
 
 
 def scenario(**changes: Any) -> Scenario:
-    """Five minutes of bursts against twenty workers."""
+    """An hour with five minutes of burst in its middle, and an outage later, against twenty workers."""
     data = {
         "seed": 7,
         "jobs": 3000,
         "deadline_s": 120,
         "arrivals": {"process": "bursts", "rate_per_s": 1, "peak_to_mean": 5, "peak_s": 300, "every_s": 3600},
         "service": {"distribution": "lognormal", "p50_s": 8, "p95_s": 20},
-        "provider": {"outages": [{"start_s": 1800, "length_s": 300}]},
+        "provider": {"outages": [{"start_s": 3000, "length_s": 300}]},
         "synchronous": {"workers": 20, "backlog": 100, "client_timeout_s": 30},
         "event_driven": {"consumers": 20},
     }
@@ -30,21 +30,25 @@ def quantiles(scale: float) -> dict[str, float | None]:
     return {"mean": scale, "p50": 0.8 * scale, "p90": 2 * scale, "p95": 3 * scale, "p99": 6 * scale, "max": 9 * scale}
 
 
-def series(peak: float, drained_s: float) -> dict[str, list[float]]:
-    """A queue that fills over the first 300 s and is empty at `drained_s`; bins of 10 s."""
-    times = [10.0 * place for place in range(360)]
+BURST_S = (1650.0, 1950.0)
 
-    def depth(end_s: float) -> float:
-        if end_s <= 300:
-            return round(peak * end_s / 300)
-        return max(0.0, round(peak * (drained_s - end_s) / (drained_s - 300)))
+
+def series(peak: float, drains_s: float) -> dict[str, list[float]]:
+    """An hour in bins of 10 s: a queue that fills in the burst in its middle and is empty `drains_s` after it."""
+    times = [10.0 * place for place in range(360)]
+    begins, ends = BURST_S
+
+    def depth(at_s: float) -> float:
+        if at_s <= ends:
+            return max(0.0, round(peak * (at_s - begins) / (ends - begins)))
+        return max(0.0, round(peak * (1 - (at_s - ends) / drains_s)))
 
     return {
         "t_s": times,
-        "arrivals": [50.0 if time < 300 else 6.0 for time in times],
-        "completed": [20.0 if time < drained_s else 6.0 for time in times],
+        "arrivals": [50.0 if begins <= time < ends else 6.0 for time in times],
+        "completed": [20.0 if begins <= time < ends + drains_s else 6.0 for time in times],
         "queue_depth": [depth(time + 10) for time in times],
-        "in_flight": [20.0 if time < drained_s else 6.0 for time in times],
+        "in_flight": [20.0 if begins <= time < ends + drains_s else 6.0 for time in times],
         "lag_s": [depth(time + 10) / 2 for time in times],
     }
 
@@ -85,8 +89,8 @@ def design(**changes: Any) -> dict[str, Any]:
         "provider_calls": 61_200,
         "provider_429": 0,
         "delivery_calls": 180_000,
-        "intervals": {"latency_s.p95": [64.0, 68.0], "latency_s.mean": [21.4, 22.6], "good_share": [0.976, 0.984]},
-        "series": series(212, 660),
+        "intervals": {"latency_p95_s": [64.0, 68.0], "latency_mean_s": [21.4, 22.6], "good_share": [0.976, 0.984]},
+        "series": series(212, 360),
         "curve": curve(22, 0.99),
     }
     return data | changes
@@ -108,7 +112,7 @@ def synchronous(**changes: Any) -> dict[str, Any]:
         queue_depth={"mean": 14.0, "max": 100.0},
         wasted_s=98_000.0,
         intervals={"good_share": [0.69, 0.71]},
-        series=series(100, 420),
+        series=series(100, 120),
         curve=curve(14, 0.70),
     )
     return worse | changes
@@ -211,7 +215,7 @@ def recommendation(**changes: Any) -> Recommendation:
         ],
         "concurrency": {"useful": 20, "bound_by": "max_concurrency"},
         "retries": {"max": 4, "base_s": 1, "cap_s": 60, "jitter": "full", "all_fail_probability": 3.2e-9},
-        "dead_letter": {"enabled": True, "expected_per_day": 43.2, "text": "Keep and look at them daily."},
+        "dead_letter": True,
         "monitors": [{"metric": "queue_depth", "threshold": "12", "text": "Depth beyond it means missed waits."}],
         "warnings": [{"code": "outage", "text": "Four retries span 15 s; the outage lasts 15 min."}],
     }

@@ -48,13 +48,13 @@ def test_a_queue_that_never_forms_is_said_so() -> None:
 def test_bursts_and_outages_are_shaded_in_every_chart_over_time() -> None:
     for name in ("queue_depth", "lag", "in_flight", "throughput"):
         windows = [(window.kind, window.start, window.end) for window in charts()[name].windows]
-        assert windows == [("burst", 0, 5), ("outage", 30, 35)], name
+        assert windows == [("burst", 27.5, 32.5), ("outage", 50, 55)], name
 
 
 def test_a_trace_that_runs_well_above_its_mean_is_shaded_as_a_burst() -> None:
     trace = results.scenario(arrivals={"process": "trace", "path": "hour.csv"}, provider={})
     windows = charts(scenario=trace)["queue_depth"].windows
-    assert [(window.kind, window.start, window.end) for window in windows] == [("burst", 0, 5)]
+    assert [(window.kind, window.start, window.end) for window in windows] == [("burst", 27, 33)]
 
 
 def test_depth_is_drawn_at_the_bins_ends_as_steps_on_shared_axes() -> None:
@@ -91,7 +91,9 @@ def test_a_latency_without_deadline_speaks_of_percentiles() -> None:
 
 
 def test_deadlines_a_class_are_all_drawn() -> None:
-    chart = charts(scenario=results.scenario(deadline_s={"urgent": 5, "batch": 3600}))["latency"]
+    queues = {"consumers": 20, "queues": {"urgent": 10, "batch": 90}}
+    classes = results.scenario(deadline_s={"urgent": 5, "batch": 3600}, event_driven=queues)
+    chart = charts(scenario=classes)["latency"]
     assert [deadline.text for deadline in chart.deadlines] == ["urgent deadline 5 s", "batch deadline 1 h"]
 
 

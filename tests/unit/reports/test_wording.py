@@ -2,7 +2,7 @@
 
 import pytest
 
-from advisor.advice.recommendation import Flip, Recommendation
+from advisor.advice.contract import Flip, Recommendation
 from advisor.reports import wording
 from simulator.result import Result
 from tests.unit.reports import results
