@@ -1,8 +1,9 @@
 """A Scenario: everything a run needs. Plain frozen values; what is left out has no effect."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from simulator.schema import Count, NonNegative, Percent, Positive, Seed, Value
 
@@ -32,7 +33,9 @@ class GammaArrivals(Value):
 
 
 class BurstArrivals(Value):
-    """Poisson arrivals at `peak_to_mean` times the mean rate for `peak_s` out of every `every_s`; the mean includes the bursts."""
+    """Poisson arrivals at `peak_to_mean` times the mean rate for `peak_s` out of every `every_s`, in its middle.
+
+    The mean includes the bursts."""
 
     process: Literal["bursts"]
     rate_per_s: Positive
@@ -50,7 +53,7 @@ class BurstArrivals(Value):
 
 
 class DailyArrivals(Value):
-    """A sinusoidal daily profile whose busiest instant is `peak_to_mean` times the mean rate."""
+    """A sinusoidal daily profile whose busiest instant (noon; the run begins at midnight) has `peak_to_mean` times the mean rate."""
 
     process: Literal["daily"]
     rate_per_s: Positive
@@ -210,7 +213,7 @@ class PollingDelivery(Value):
 
 
 class WebhookDelivery(Value):
-    """We call the client; a failed call is tried again after each delay of `schedule` in turn."""
+    """We call the client at once; a failed call is tried again after each delay of `schedule` in turn (a leading 0 stands for the first call)."""
 
     method: Literal["webhook"]
     failure_percent: Percent = 0
@@ -294,6 +297,13 @@ class Autoscaling(Value):
         return self
 
 
+Deadline = Annotated[
+    Annotated[Positive, Tag("one")] | Annotated[dict[Name, Positive], Tag("by_queue")],
+    Discriminator(lambda given: "by_queue" if isinstance(given, Mapping) else "one"),
+]
+"""One for all jobs, or one a queue (jobs of a queue without one are all good)."""
+
+
 class Scenario(Value):
     """Everything that one run of both designs needs.
 
@@ -303,9 +313,10 @@ class Scenario(Value):
     schema_: Literal["crossover/scenario@1"] = Field(default="crossover/scenario@1", alias="schema")
     seed: Seed = 1
     jobs: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    """Arrivals a replication, then the run drains; bursts and days round it up to whole cycles. Without it or `duration_s`: 200,000, a trace once."""
     duration_s: Positive | None = None
     warmup_jobs: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
-    deadline_s: Positive | dict[Name, Positive] | None = None
+    deadline_s: Deadline | None = None
     tolerated_miss_percent: Percent = 1
     arrivals: Arrivals
     service: Service
@@ -322,4 +333,17 @@ class Scenario(Value):
     def _length(self) -> Self:
         if self.jobs is not None and self.duration_s is not None:
             raise ValueError("give either jobs or duration_s, not both")
+        if self.jobs is not None and self.warmup_jobs >= self.jobs:
+            raise ValueError(f"warmup_jobs ({self.warmup_jobs:,}) must be less than jobs ({self.jobs:,})")
+        return self
+
+    @model_validator(mode="after")
+    def _deadlines_are_of_queues(self) -> Self:
+        if isinstance(self.deadline_s, Mapping):
+            unknown = [name for name in self.deadline_s if name not in self.event_driven.queues]
+            if unknown or not self.deadline_s:
+                queues = ", ".join(self.event_driven.queues)
+                raise ValueError(
+                    f"deadline_s must name queues of event_driven.queues ({queues}), not {', '.join(unknown) or 'none'}"
+                )
         return self

@@ -1,20 +1,24 @@
-"""Runs a Scenario through the designs."""
+"""Runs a Scenario through both designs with common random numbers: replications, intervals, the paired difference and the verdict."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from simulator.arrivals import Trace
-from simulator.result import Result
-from simulator.scenario import Scenario
-from simulator.schema import Problem
+from simulator.memory import memory_bytes
+from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, jobs_of
+from simulator.replications import LOOPS, OnProgress, Progress, Runner
+from simulator.result import DesignResult, Interval, Result
+from simulator.scenario import EmpiricalService, Scenario, TraceArrivals
+from simulator.schema import InvalidInput, Problem
+from simulator.stability import load_of
+from simulator.statistics import HALF_WIDTH_WANTED, half_width
+from simulator.summary import design_result, differences
+from simulator.verdict import Share, inequalities_of, verdict_of
+from simulator.warming import warm
 
+__all__ = ["Estimate", "OnProgress", "Progress", "estimate", "simulate", "unsupported", "warm"]
 
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is: the step in words, and the fraction of the whole (0 to 1)."""
-
-    step: str
-    fraction: float
+FEWEST, MOST, STEP = 10, 50, 10
+"""Automatic replications: at least, at most, and how many are added at a time."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +29,6 @@ class Estimate:
     memory_bytes: int
 
 
-OnProgress = Callable[[Progress], None]
-
-
 def simulate(
     scenario: Scenario,
     *,
@@ -36,20 +37,109 @@ def simulate(
     on_progress: OnProgress | None = None,
     threads: int | None = None,
 ) -> Result:
-    """Both designs on the same jobs. `on_progress` is called from this thread; what it raises stops the run and propagates."""
-    raise NotImplementedError
+    """Both designs on the same jobs.
+
+    `replications` None: at least 10, until the paired difference in good share is known to half a point, or 50 were run.
+    With one replication the intervals of good share are over 20 batches of its consecutive jobs, and other figures have none.
+    `on_progress` is called from this thread, at most 250 ms apart; what it raises stops the run and propagates.
+
+    Raises:
+        InvalidInput: the scenario asks for what this engine does not do, or for a trace that is not there.
+        MemoryError: more jobs are in the system at once than a run can hold.
+    """
+    check(scenario, trace)
+    trace, drawn = _used(scenario, trace), None
+    warm(on_progress)
+    loads = {design: load_of(scenario, design, trace, drawn) for design in LOOPS}
+    runner = Runner(scenario, trace, drawn, {design: load.stable for design, load in loads.items()}, threads)
+    wanted = replications or FEWEST
+    while True:
+        runner.run(wanted, wanted, on_progress)
+        if replications is not None or wanted >= MOST or _is_known(runner):
+            break
+        wanted += STEP
+    return _result(scenario, runner, {design: load.stable for design, load in loads.items()})
+
+
+def _used(scenario: Scenario, trace: Trace | None) -> Trace | None:
+    """The trace, where the scenario replays one."""
+    return trace if isinstance(scenario.arrivals, TraceArrivals) else None
+
+
+def _is_known(runner: Runner) -> bool:
+    pairs = zip(runner.tallies[EVENT_DRIVEN], runner.tallies[SYNCHRONOUS], strict=True)
+    return half_width([b.good_share - a.good_share for b, a in pairs]) < HALF_WIDTH_WANTED
+
+
+def _result(scenario: Scenario, runner: Runner, stable: dict[str, bool]) -> Result:
+    names = list(scenario.event_driven.queues)
+    results = {
+        design: design_result(tallies, names, stable=stable[design]) for design, tallies in runner.tallies.items()
+    }
+    difference = differences(runner.tallies[SYNCHRONOUS], runner.tallies[EVENT_DRIVEN], stable=all(stable.values()))
+    shares = {design: _share(result) for design, result in results.items()}
+    return Result(
+        engine="kernel",
+        seed=scenario.seed,
+        replications=runner.finished,
+        synchronous=results[SYNCHRONOUS],
+        event_driven=results[EVENT_DRIVEN],
+        difference=difference,
+        verdict=verdict_of(scenario, shares, _leader(difference)),
+        inequalities=tuple(inequalities_of(scenario)),
+    )
+
+
+def _share(result: DesignResult) -> Share:
+    low, high = result.intervals.get("good_share", (0.0, 1.0))
+    return Share(low, high, result.stable)
+
+
+def _leader(difference: dict[str, Interval]) -> str | None:
+    paired = difference.get("good_share")
+    if paired is None or paired.low <= 0 <= paired.high:
+        return None
+    return EVENT_DRIVEN if paired.mean > 0 else SYNCHRONOUS
+
+
+def check(scenario: Scenario, trace: Trace | None) -> None:
+    """Refuse what cannot be run.
+
+    Raises:
+        InvalidInput: with a problem for each reason.
+    """
+    problems = list(unsupported(scenario))
+    trace = _used(scenario, trace)
+    if isinstance(scenario.arrivals, TraceArrivals) and trace is None:
+        problems.append(Problem("arrivals", "the trace has to be read first, and given to the engine"))
+    if (
+        isinstance(scenario.service, EmpiricalService)
+        and scenario.service.path is None
+        and (trace is None or trace.service_s is None)
+    ):
+        problems.append(Problem("service", "empirical service without a path needs a trace that has a duration column"))
+    if not problems and scenario.warmup_jobs >= (jobs := jobs_of(scenario, trace)):
+        problems.append(Problem("warmup_jobs", f"must be less than the {jobs:,} jobs of a run"))
+    if problems:
+        raise InvalidInput(problems)
 
 
 def estimate(scenario: Scenario, trace: Trace | None = None, replications: int | None = None) -> Estimate:
-    """What the run will take, before it is begun."""
-    raise NotImplementedError
-
-
-def warm(on_progress: OnProgress | None = None) -> None:
-    """Load the compiled kernel, or compile it, once."""
-    raise NotImplementedError
+    """What the run will take, before it is begun: jobs of the fewest replications, and memory for as many as run at once."""
+    trace = _used(scenario, trace)
+    jobs = jobs_of(scenario, trace)
+    return Estimate(jobs * len(LOOPS) * (replications or FEWEST), memory_bytes(scenario, trace))
 
 
 def unsupported(scenario: Scenario) -> tuple[Problem, ...]:
-    """The fields that this engine does not honour."""
-    raise NotImplementedError
+    """The fields that this engine does not honour: refused, never ignored."""
+    problems = []
+    if scenario.hybrid is not None:
+        problems.append(Problem("hybrid", "the kernel does not simulate the hybrid design yet"))
+    if scenario.autoscaling is not None:
+        problems.append(Problem("autoscaling", "the kernel does not simulate autoscaling yet"))
+    if isinstance(scenario.service, EmpiricalService) and scenario.service.path is not None:
+        problems.append(
+            Problem("service.path", "the kernel does not read a file of durations yet; give them in the trace")
+        )
+    return tuple(problems)

@@ -1,0 +1,56 @@
+"""How the event loops are compiled: once, cached on disk under a hash of every source file of the kernel.
+
+Numba's own cache watches only the file of the function it compiled, and would keep a loop whose helpers have changed.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+from numba import njit
+
+F = TypeVar("F", bound=Callable[..., Any])
+HERE = Path(__file__).parent
+
+
+def _stamp() -> str:
+    digest = hashlib.sha256(numba.__version__.encode())
+    for source in sorted(HERE.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _folder() -> str:
+    """The first of the usual places that can be written."""
+    places = [os.environ.get("NUMBA_CACHE_DIR"), str(HERE / "__pycache__"), str(Path.home() / ".cache" / "crossover")]
+    for place in filter(None, places):
+        folder = Path(place) / f"kernel-{_stamp()}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return str(folder)
+    return tempfile.mkdtemp(prefix="crossover-kernel-")
+
+
+CACHE = _folder()
+
+
+def compiled(function: F) -> F:
+    """The function, compiled without the interpreter (it releases the GIL), division as IEEE 754 has it."""
+    settings: Any = numba.config
+    before, settings.CACHE_DIR = settings.CACHE_DIR, CACHE
+    try:
+        return cast(F, njit(cache=True, nogil=True, error_model="numpy")(function))
+    finally:
+        settings.CACHE_DIR = before
+
+
+def is_cached() -> bool:
+    """Whether both event loops have been compiled before, on this machine and from these sources."""
+    return all(any(Path(CACHE).rglob(f"*.run_{design}-*.nbc")) for design in ("synchronous", "event_driven"))

@@ -1,0 +1,65 @@
+# mypy: disable-error-code="no-any-return"
+"""The fan-out to subscribers beside the caller: each handles every result, with the same retries, and none waits for another's."""
+
+import math
+
+from simulator.kernel.compiled import compiled
+from simulator.kernel.draws import backoff_s, normal_quantile, uniform
+from simulator.kernel.layout import (
+    U_HANDLING,
+    U_REFUSAL,
+    U_SUBSCRIBER_JITTER,
+)
+from simulator.kernel.machine import Machine, Slots
+from simulator.kernel.record import bucket_of
+
+OFFERED, HANDLED, GIVEN_UP = 0, 1, 2
+MOST_ATTEMPTS = 101
+
+
+@compiled
+def fan_out(m: Machine, slots: Slots, s: int, now: float, in_line: bool) -> float:
+    """Hand a result to every subscriber; returns how long that takes whoever waits for all of them (in line: together, or one by one)."""
+    taken = 0.0
+    for subscriber in range(m.subscribers):
+        if in_line and m.together == 0:
+            taken += handle(m, slots, s, subscriber, now + taken)
+        else:
+            taken = max(taken, handle(m, slots, s, subscriber, now))
+    return taken
+
+
+@compiled
+def handle(m: Machine, slots: Slots, s: int, subscriber: int, now: float) -> float:
+    """One subscriber's handling from the instant `now`, its retries and pauses included; returns how long it takes."""
+    key, job = m.key, slots[s].job
+    once = 0.0
+    if m.handling_mu > -math.inf:
+        once = math.exp(m.handling_mu + m.handling_sigma * normal_quantile(uniform(key, job, U_HANDLING, subscriber)))
+    taken, pause, handled = 0.0, 0.0, False
+    for attempt in range(m.retries + 1):
+        taken += once
+        draw = subscriber * MOST_ATTEMPTS + attempt
+        if m.handling_fails <= 0.0 or uniform(key, job, U_REFUSAL, draw) >= m.handling_fails:
+            handled = True
+            break
+        if attempt < m.retries:
+            pause = backoff_s(m, uniform(key, job, U_SUBSCRIBER_JITTER, draw), attempt, pause)
+            taken += pause
+    if job >= m.warmup:
+        record(m, slots, s, subscriber, now + taken, handled)
+    return taken
+
+
+@compiled
+def record(m: Machine, slots: Slots, s: int, subscriber: int, at: float, handled: bool) -> None:
+    """Tally one subscriber's outcome."""
+    m.fans[subscriber, OFFERED] += 1
+    if not handled:
+        m.fans[subscriber, GIVEN_UP] += 1
+        return
+    m.fans[subscriber, HANDLED] += 1
+    latency = at - slots[s].arrived
+    m.fan_histograms[subscriber, bucket_of(latency)] += 1
+    m.fan_sums[subscriber, 0] += latency
+    m.fan_sums[subscriber, 1] = max(m.fan_sums[subscriber, 1], latency)

@@ -1,0 +1,234 @@
+"""The records that the event loops work on, and the numbers that stand for kinds, phases and purposes.
+
+A `Machine` is one replication of one design: its parameters, its state and its tally, in one record of fixed size. Beside it stand three
+arrays: slots (a job in the system; in the synchronous design a client's call), a heap of events, and what a trace recorded.
+"""
+
+import numpy as np
+
+MOST_CLASSES = 8
+MOST_SUBSCRIBERS = 100
+MOST_OUTAGES = 100
+MOST_CALLS = 51
+BINS = 1000
+BATCHES = 20
+
+# --- histograms: 128 buckets an octave, from 2^-20 s (1 us) to 2^26 s (2 years)
+FRACTION_BITS = 7
+FIRST_OCTAVE, LAST_OCTAVE = -20, 26
+BUCKETS_OF_HISTOGRAM = (LAST_OCTAVE - FIRST_OCTAVE) * 2**FRACTION_BITS + 2
+H_WAIT, H_LATENCY = 0, 1
+
+# --- counts, indices of Machine.counts
+(
+    C_OFFERED,
+    C_ACCEPTED,
+    C_COMPLETED,
+    C_GOOD,
+    C_FAILED,
+    C_TIMED_OUT,
+    C_REJECTED,
+    C_DEAD,
+    C_UNDELIVERED,
+    C_STARTED,
+    C_CALLS,
+    C_429,
+    C_DELIVERY,
+    C_MAX_DEPTH,
+    COUNTS,
+) = range(15)
+
+# --- a class's counts, indices of Machine.by_class
+K_OFFERED, K_COMPLETED, K_GOOD, K_STARTED, CLASS_COUNTS = range(5)
+
+# --- time bins, rows of Machine.bins
+B_ARRIVALS, B_COMPLETED, B_DEPTH, B_FLIGHT, B_LAG, BIN_ROWS = range(6)
+
+# --- the provider's quotas, indices of Machine.bucket_*
+BUCKETS = 3  # requests, input tokens, output tokens
+
+_i, _f = np.int64, np.float64
+
+PARAMETERS = [
+    ("key", np.uint64),  # of the random numbers: seed and replication
+    ("jobs", _i),  # arrivals at most
+    ("warmup", _i),  # jobs left out of the tally
+    ("batch", _i),  # jobs a batch
+    ("drains", _i),  # 1: run on after the last arrival until nothing is left
+    ("binned", _i),  # 1: fill the time bins
+    ("end", _f),  # when the run is cut, or infinity
+    ("last", _f),  # no arrivals from here on (whole cycles), or infinity
+    ("arrival_kind", _i),
+    ("rate", _f),
+    ("arrival_a", _f),  # gamma: shape; bursts, daily: peak to mean; trace: speed
+    ("arrival_b", _f),  # gamma: scale; bursts: length of the peak
+    ("arrival_c", _f),  # bursts: period
+    ("service_kind", _i),
+    ("service_a", _f),  # mean; lognormal: mu; gamma: shape; tokens: base
+    ("service_b", _f),  # lognormal: sigma; gamma: scale; tokens: a token's time
+    ("drawn", _i),  # durations to draw from
+    ("classes", _i),
+    ("shares", _f, MOST_CLASSES),  # upper ends, in 0..1
+    ("deadlines", _f, MOST_CLASSES),
+    ("concurrency", _i),  # calls at once that the provider takes
+    ("gated", _i),  # 1: the provider (or the circuit breaker) limits anything at all
+    ("failed_calls_count", _i),  # 1: a failed call burns quota
+    ("bucket_rate", _f, BUCKETS),  # a second; infinite: no such quota
+    ("bucket_size", _f, BUCKETS),
+    ("input_tokens", _f),
+    ("output_tokens", _f),
+    ("traced_input", _i),
+    ("traced_output", _i),
+    ("outage_count", _i),
+    ("outages", _f, (MOST_OUTAGES, 2)),
+    ("transient", _f),
+    ("poison", _f),
+    ("retries", _i),
+    ("jitter", _i),
+    ("base", _f),
+    ("cap", _f),
+    ("flat", _f),
+    ("subscribers", _i),  # called beside the caller
+    ("together", _i),
+    ("handling_mu", _f),  # minus infinity: no time at all
+    ("handling_sigma", _f),
+    ("handling_fails", _f),
+    ("places", _i),  # synchronous: of the backlog; event-driven: of the queues together
+    ("patience", _f),  # the client's, hops included
+    ("client_retries", _i),
+    ("client_backoff", _f),
+    ("drops_abandoned", _i),
+    ("discipline", _i),
+    ("accept", _f),
+    ("dispatch_cost", _f),
+    ("tick", _f),
+    ("expires", _f),
+    ("dead_letter", _i),
+    ("breaks", _i),  # 1: a circuit breaker
+    ("delivery", _i),
+    ("delivery_a", _f),  # polling: interval; webhook, push: latency
+    ("delivery_b", _f),  # probability of a failed call, or of a lost connection
+    ("delivery_c", _f),  # reconnection time
+    ("schedule_count", _i),
+    ("schedule", _f, MOST_CALLS),  # pauses before each webhook call
+]
+
+STATE = [
+    ("now", _f),
+    ("events", _i),
+    ("serial", _i),
+    ("next_job", _i),
+    ("arrival", _f),  # instant of the next arrival
+    ("last_arrival", _f),
+    ("cumulated", _f),  # intensity, for arrivals whose rate changes
+    ("in_system", _i),  # jobs, warm-up included
+    ("heap_size", _i),
+    ("free", _i),  # head of the list of free slots
+    ("free_count", _i),
+    ("servers", _i),
+    ("idle", _i),
+    ("queued", _i),
+    ("q_head", _i, MOST_CLASSES),
+    ("q_tail", _i, MOST_CLASSES),
+    ("q_length", _i, MOST_CLASSES),
+    ("q_idle", _i, MOST_CLASSES),  # dedicated consumers
+    ("turn", _i),  # of the weighted discipline
+    ("calls", _i),  # under way
+    ("bucket_full", _f, BUCKETS),  # when each will be
+    ("timer", _f),  # when the gate may open
+    ("breaker", _i),
+    ("breaker_until", _f),
+    ("streak", _i),  # failed calls in a row
+    ("line_head", _i),  # synchronous: workers waiting for the provider
+    ("line_tail", _i),
+    ("patient_head", _i),  # synchronous: clients by the end of their patience
+    ("patient_tail", _i),
+    ("again_head", _i),  # synchronous: clients that will call again
+    ("again_tail", _i),
+]
+
+TALLY = [
+    ("counts", _i, COUNTS),
+    ("since", _f),  # when the warm-up ended
+    ("changed", _f),  # when the queue last did
+    ("area", _f),  # jobs waiting x time
+    ("servers_changed", _f),
+    ("capacity", _f),  # servers x time
+    ("busy", _f),  # servers at work x time
+    ("work_end", _f),  # when a server last finished
+    ("wasted", _f),
+    ("wait_sum", _f),
+    ("wait_max", _f),
+    ("latency_sum", _f),
+    ("latency_max", _f),
+    ("lag_max", _f),
+    ("by_class", _i, (MOST_CLASSES, CLASS_COUNTS)),
+    ("class_waits", _f, MOST_CLASSES),
+    ("batches", _i, (BATCHES, 2)),  # offered and good, by consecutive jobs
+    ("bin", _i),
+    ("bin_end", _f),
+    ("bin_width", _f),
+    ("bins", _f, (BIN_ROWS, BINS)),
+    ("histograms", _i, (2, BUCKETS_OF_HISTOGRAM)),
+    ("fans", _i, (MOST_SUBSCRIBERS, 3)),  # offered, handled, given up
+    ("fan_sums", _f, (MOST_SUBSCRIBERS, 2)),  # sum and maximum of latencies
+    ("fan_histograms", _i, (MOST_SUBSCRIBERS, BUCKETS_OF_HISTOGRAM)),
+]
+
+MACHINE = np.dtype(PARAMETERS + STATE + TALLY, align=True)
+
+SLOT = np.dtype(
+    [
+        ("arrived", _f),  # the job, not this attempt
+        ("sent", _f),  # synchronous: this call (or when the next will be)
+        ("queued", _f),
+        ("waited", _f),  # summed over attempts
+        ("began", _f),  # its server's work
+        ("backoff", _f),  # the last pause
+        ("gave_up", _f),
+        ("job", _i),
+        ("next", _i),  # in whatever list it is
+        ("before", _i),  # synchronous: among those who wait
+        ("after", _i),
+        ("place", np.int32),  # class
+        ("attempt", np.int32),
+        ("caller", np.int32),  # synchronous: the client's calls before this one
+        ("phase", np.int16),
+        ("flags", np.int16),
+    ],
+    align=True,
+)
+EVENT = np.dtype([("at", _f), ("key", _i)], align=True)
+RECORDED_ROW = np.dtype([("arrival", _f), ("input_tokens", _f), ("output_tokens", _f), ("duration", _f)], align=True)
+
+# --- kinds
+REGULAR, POISSON, GAMMA_GAPS, BURSTS, DAILY, TRACE = range(6)
+DETERMINISTIC, EXPONENTIAL, LOGNORMAL, GAMMA, TOKENS, DRAWN, RECORDED = range(7)
+JITTER_NONE, JITTER_FULL, JITTER_EQUAL, JITTER_DECORRELATED, FLAT = range(5)
+STRICT, DEDICATED, WEIGHTED = range(3)
+NOBODY, POLLING, WEBHOOK, PUSH = range(4)
+
+# --- purposes of random numbers
+(
+    U_GAP,
+    U_SERVICE,
+    U_CLASS,
+    U_POISON,
+    U_FAILURE,
+    U_JITTER,
+    U_PHASE,
+    U_WEBHOOK,
+    U_RECONNECT,
+    U_HANDLING,
+    U_REFUSAL,
+    U_GAP_MORE,
+    U_SERVICE_MORE,
+    U_SUBSCRIBER_JITTER,
+) = range(14)
+
+# --- a slot's phase and flags
+WAITING, AT_THE_GATE, CALLING, BACKING_OFF, HANDLING, AGAIN = range(6)
+STARTED, ABANDONED, ACCEPTED, OUTAGE, PROBE = 1, 2, 4, 8, 16
+
+# --- what a slice of the loop returns
+DONE, MORE, GROW = range(3)

@@ -1,0 +1,68 @@
+# mypy: disable-error-code="no-any-return"
+"""Filling a tally: log histograms and time bins."""
+
+from typing import Any
+
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import types
+from numba.extending import intrinsic
+
+from simulator.kernel.compiled import compiled
+from simulator.kernel.layout import (
+    B_ARRIVALS,
+    B_COMPLETED,
+    B_DEPTH,
+    B_FLIGHT,
+    B_LAG,
+    BINS,
+    BUCKETS_OF_HISTOGRAM,
+    FIRST_OCTAVE,
+    FRACTION_BITS,
+    LAST_OCTAVE,
+)
+
+SHIFT = 52 - FRACTION_BITS
+ORIGIN = (1023 + FIRST_OCTAVE) << FRACTION_BITS
+SMALLEST = 2.0**FIRST_OCTAVE
+LARGEST = 2.0**LAST_OCTAVE
+
+
+def _bits_of(typing_context: Any, value: Any) -> Any:
+    """The bits of a float as an integer."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.IntType(64))
+
+    return types.int64(types.float64), generate
+
+
+bits_of: Any = intrinsic(_bits_of)
+
+
+@compiled
+def bucket_of(seconds: float) -> int:
+    """The histogram's bucket: 0 for less than a microsecond, the last for over two years."""
+    if seconds < SMALLEST:
+        return 0
+    if seconds >= LARGEST:
+        return BUCKETS_OF_HISTOGRAM - 1
+    return (bits_of(seconds) >> SHIFT) - ORIGIN + 1
+
+
+@compiled
+def merge_bins(bins: Any) -> None:
+    """Make bins of twice the width: counts add up, levels are those at the end of the second."""
+    for place in range(BINS // 2):
+        for row in (B_ARRIVALS, B_COMPLETED):
+            bins[row, place] = bins[row, 2 * place] + bins[row, 2 * place + 1]
+        for row in (B_DEPTH, B_FLIGHT, B_LAG):
+            bins[row, place] = bins[row, 2 * place + 1]
+    bins[:, BINS // 2 :] = 0.0
+
+
+@compiled
+def count_in_bin(bins: Any, row: int, at: float, width: float) -> None:
+    """Count one at an instant, where the bins reach that far."""
+    place = int(at / width)
+    if place < BINS:
+        bins[row, place] += 1.0

@@ -1,0 +1,83 @@
+"""How much memory a run will take, so that one that is too large is refused before it is queued."""
+
+import os
+from math import inf
+
+import numpy as np
+
+from simulator.arrivals import Trace
+from simulator.kernel.layout import EVENT, MACHINE, RECORDED_ROW, SLOT
+from simulator.plan import (
+    EVENT_DRIVEN,
+    FIRST_SLOTS,
+    SYNCHRONOUS,
+    jobs_of,
+    mean_service_s,
+    patience_s,
+    rate_of,
+    servers_of,
+)
+from simulator.scenario import BurstArrivals, DailyArrivals, Scenario
+from simulator.stability import attempts_per_job, load_of, mean_backoffs_s
+
+BASE_BYTES = 100 * 2**20
+"""The interpreter with numpy, numba and the compiled loops."""
+GROWTH = 3
+"""Slots double when they run out, and for a moment the old ones stand beside the new."""
+DAY_S = 86_400.0
+
+
+def memory_bytes(scenario: Scenario, trace: Trace | None) -> int:
+    """Of a run with as many threads as there are processors."""
+    slots = max(_most_in_system(scenario, design, trace) for design in (SYNCHRONOUS, EVENT_DRIVEN))
+    slots = max(FIRST_SLOTS, GROWTH * slots)
+    machine = MACHINE.itemsize + slots * (SLOT.itemsize + EVENT.itemsize)
+    rows = trace.requests * (RECORDED_ROW.itemsize + 32) if trace is not None else 0
+    return int(BASE_BYTES + rows + (os.cpu_count() or 1) * machine)
+
+
+def _most_in_system(scenario: Scenario, design: str, trace: Trace | None) -> int:
+    """A fluid estimate: what flows in faster than it can flow out piles up."""
+    jobs, rate = jobs_of(scenario, trace), rate_of(scenario, trace)
+    service = mean_service_s(scenario, trace, None)
+    attempts = attempts_per_job(scenario, design)
+    load = load_of(scenario, design, None if trace is None else trace, None)
+    share = max(load.servers, load.provider)
+    out = rate / share if share > 0 else inf
+    piled = (
+        _piled_up(scenario, trace, jobs, rate, out)
+        + sum(outage.length_s for outage in scenario.provider.outages) * rate
+    )
+    if design == SYNCHRONOUS:
+        piled = _bounded(scenario, piled, rate)
+    backing_off = rate * mean_backoffs_s(scenario, scenario.retries.max)
+    standing = servers_of(scenario, design) + 10 * rate * service * attempts / max(0.05, 1 - min(share, 0.95))
+    return int(min(jobs * 1.1 + 1000, piled * 1.2 + backing_off * 2 + standing + 1000))
+
+
+def _bounded(scenario: Scenario, piled: float, rate: float) -> float:
+    """The synchronous backlog keeps what piles up within its bound; callers who will call again wait outside."""
+    synchronous = scenario.synchronous
+    outside = (
+        rate * (synchronous.client_retries + 1) * min(patience_s(scenario), 1e6) if synchronous.client_retries else 0.0
+    )
+    again = rate * synchronous.client_retries * synchronous.client_backoff_s
+    return (
+        (piled if synchronous.backlog is None else min(piled, synchronous.backlog + synchronous.workers))
+        + outside
+        + again
+    )
+
+
+def _piled_up(scenario: Scenario, trace: Trace | None, jobs: int, rate: float, out: float) -> float:
+    arrivals = scenario.arrivals
+    steady = max(0.0, 1 - out / rate) * jobs
+    if trace is not None:
+        at = trace.arrivals_s / getattr(arrivals, "speed", 1.0)
+        level = np.arange(1, len(at) + 1) - (out * at if out < inf else 0.0)
+        return float(np.max(level - np.minimum.accumulate(level))) if out < inf else 0.0
+    if isinstance(arrivals, BurstArrivals):
+        return max(steady, (rate * arrivals.peak_to_mean - out) * arrivals.peak_s)
+    if isinstance(arrivals, DailyArrivals):
+        return max(steady, (rate * arrivals.peak_to_mean - out) * DAY_S / 2)
+    return steady

@@ -1,0 +1,384 @@
+"""A Scenario as the arrays that an event loop works on: one Machine a replication and design."""
+
+from dataclasses import dataclass
+from math import ceil, inf, log
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator import theory
+from simulator.arrivals import Trace
+from simulator.kernel import layout as at
+from simulator.kernel.draws import mixed
+from simulator.kernel.machine import first_arrival
+from simulator.scenario import (
+    BurstArrivals,
+    DailyArrivals,
+    EmpiricalService,
+    GammaArrivals,
+    GammaService,
+    LognormalService,
+    PollingDelivery,
+    PushDelivery,
+    Scenario,
+    TokensService,
+    TraceArrivals,
+    WebhookDelivery,
+)
+
+DEFAULT_JOBS = 200_000
+DAY_S = 86_400.0
+UNBOUNDED = 2**62
+FIRST_SLOTS = 1024
+MOST_SLOTS = 2**24 - 1
+GOLDEN = 0x9E3779B97F4A7C15
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
+SYNCHRONOUS, EVENT_DRIVEN = "synchronous", "event_driven"
+
+
+def cycle_s(scenario: Scenario) -> float | None:
+    """The period of arrivals whose rate changes: such runs take whole cycles, so that no part of a day counts twice."""
+    if isinstance(scenario.arrivals, BurstArrivals):
+        return scenario.arrivals.every_s
+    return DAY_S if isinstance(scenario.arrivals, DailyArrivals) else None
+
+
+def jobs_of(scenario: Scenario, trace: Trace | None) -> int:
+    """Arrivals of one replication: exact where the number decides, else expected."""
+    if trace is not None:
+        whole = trace.requests
+        if scenario.duration_s is not None and isinstance(scenario.arrivals, TraceArrivals):
+            return int(np.searchsorted(trace.arrivals_s / scenario.arrivals.speed, scenario.duration_s, side="right"))
+        return min(whole, scenario.jobs or whole)
+    rate = rate_of(scenario, trace)
+    if scenario.duration_s is not None:
+        return max(1, round(rate * scenario.duration_s))
+    wanted = scenario.jobs or DEFAULT_JOBS
+    cycle = cycle_s(scenario)
+    return wanted if cycle is None else max(1, round(rate * cycle * _cycles(scenario, rate, cycle)))
+
+
+def _cycles(scenario: Scenario, rate: float, cycle: float) -> int:
+    return max(1, ceil((scenario.jobs or DEFAULT_JOBS) / (rate * cycle) - 1e-9))
+
+
+def rate_of(scenario: Scenario, trace: Trace | None) -> float:
+    """The mean arrival rate."""
+    if isinstance(scenario.arrivals, TraceArrivals):
+        assert trace is not None  # noqa: S101  simulate() has refused the scenario otherwise
+        return trace.mean_rate_per_s * scenario.arrivals.speed
+    return scenario.arrivals.rate_per_s
+
+
+def servers_of(scenario: Scenario, design: str) -> int:
+    """Workers, or consumers."""
+    return scenario.synchronous.workers if design == SYNCHRONOUS else scenario.event_driven.consumers
+
+
+def mean_service_s(scenario: Scenario, trace: Trace | None, drawn: Floats | None) -> float:
+    """The mean time of one attempt at the model."""
+    service = scenario.service
+    if isinstance(service, LognormalService):
+        return theory.lognormal_mean_s(service.p50_s, service.p95_s)
+    if isinstance(service, TokensService):
+        tokens = scenario.provider.output_tokens
+        if trace is not None and trace.output_tokens is not None:
+            tokens = float(trace.output_tokens.mean())
+        return service.base_s + service.per_output_token_s * tokens
+    if isinstance(service, EmpiricalService):
+        durations = drawn if drawn is not None else trace.service_s if trace is not None else None
+        assert durations is not None  # noqa: S101  simulate() has refused the scenario otherwise
+        return float(durations.mean())
+    return service.mean_s
+
+
+@dataclass
+class Bench:
+    """What an event loop works on: the machine's record (an array of one), slots, heap, and what a trace recorded."""
+
+    machine: Array
+    slots: Array
+    heap: Array
+    trace: Array
+
+    def grow(self) -> None:
+        """Twice the slots.
+
+        Raises:
+            MemoryError: more jobs are in the system than a run can hold.
+        """
+        before = len(self.slots)
+        if before >= MOST_SLOTS:
+            raise MemoryError(f"more than {MOST_SLOTS:,} jobs are in the system at once")
+        after = min(2 * before, MOST_SLOTS)
+        self.slots = _longer(self.slots, after)
+        self.heap = _longer(self.heap, after)
+        _link_free(self.machine[0], self.slots, before)
+
+
+def _longer(array: Array, length: int) -> Array:
+    longer = np.zeros(length, dtype=array.dtype)
+    longer[: len(array)] = array
+    return longer
+
+
+def _link_free(m: Any, slots: Array, first: int) -> None:
+    """Put the slots from `first` on before the free ones."""
+    slots["next"][first:] = np.arange(first + 1, len(slots) + 1)
+    slots["next"][-1] = m["free"]
+    m["free"] = first
+    m["free_count"] += len(slots) - first
+
+
+def recorded_of(trace: Trace | None, drawn: Floats | None) -> Array:
+    """What a trace recorded, as rows; `drawn` are durations to draw from, which take the place of the trace's own."""
+    durations = drawn if drawn is not None else (trace.service_s if trace is not None else None)
+    rows = np.zeros(
+        max(1, trace.requests if trace is not None else 0, 0 if durations is None else len(durations)),
+        dtype=at.RECORDED_ROW,
+    )
+    columns = {"duration": durations}
+    if trace is not None:
+        columns |= {
+            "arrival": trace.arrivals_s,
+            "input_tokens": trace.input_tokens,
+            "output_tokens": trace.output_tokens,
+        }
+    for name, column in columns.items():
+        if column is not None:
+            rows[name][: len(column)] = column
+    return rows
+
+
+def bench_of(
+    scenario: Scenario,
+    design: str,
+    replication: int,
+    *,
+    trace: Trace | None,
+    drawn: Floats | None,
+    rows: Array,
+    drains: bool,
+) -> Bench:
+    """One replication of one design, before its first event. `rows` are those of `recorded_of`, shared by all."""
+    machine = np.zeros(1, dtype=at.MACHINE)
+    m = machine[0]
+    m["key"] = key_of(scenario.seed, replication)
+    m["drains"] = drains
+    m["binned"] = replication == 0
+    _set_length(m, scenario, trace)
+    _set_arrivals(m, scenario, trace)
+    _set_service(m, scenario, drawn)
+    _set_classes(m, scenario)
+    _set_provider(m, scenario, trace)
+    _set_failures(m, scenario, design)
+    _set_subscribers(m, scenario)
+    if design == SYNCHRONOUS:
+        _set_synchronous(m, scenario)
+    else:
+        _set_event_driven(m, scenario)
+    slots, heap = np.zeros(FIRST_SLOTS, dtype=at.SLOT), np.zeros(FIRST_SLOTS, dtype=at.EVENT)
+    _begin(m, slots, scenario, servers_of(scenario, design))
+    first_arrival(machine, rows)
+    return Bench(machine, slots, heap, rows)
+
+
+def _begin(m: Any, slots: Array, scenario: Scenario, servers: int) -> None:
+    m["free"] = -1
+    _link_free(m, slots, 0)
+    for head in ("line_head", "line_tail", "patient_head", "patient_tail", "again_head", "again_tail"):
+        m[head] = -1
+    m["servers"] = m["idle"] = servers
+    m["timer"] = inf
+    m["bucket_full"][:] = -inf
+    dedicated = dedicated_consumers(scenario)
+    m["q_idle"][: len(dedicated)] = dedicated
+
+
+def dedicated_consumers(scenario: Scenario) -> list[int]:
+    """Consumers a queue, where each has its own: by share (largest remainders), one at the least."""
+    servers = scenario.event_driven.consumers
+    shares = [share / 100 for share in scenario.event_driven.queues.values()]
+    spare = max(0, servers - len(shares))
+    exact = [share * spare for share in shares]
+    given = [int(part) for part in exact]
+    order = sorted(range(len(shares)), key=lambda place: given[place] - exact[place])
+    for place in order[: spare - sum(given)]:
+        given[place] += 1
+    return [part + 1 for part in given]
+
+
+def key_of(seed: int, replication: int) -> np.uint64:
+    """The key of a replication's random numbers."""
+    mask = 2**64 - 1
+    state = int(mixed(np.uint64((seed * GOLDEN + 0x632BE59BD9B4E019) & mask)))
+    return np.uint64(mixed(np.uint64((state + (replication + 1) * GOLDEN) & mask)))
+
+
+_ARRIVALS = {
+    "regular": at.REGULAR, "poisson": at.POISSON, "gamma": at.GAMMA_GAPS, "bursts": at.BURSTS, "daily": at.DAILY, "trace": at.TRACE,
+}  # fmt: skip
+_SERVICES = {
+    "deterministic": at.DETERMINISTIC, "exponential": at.EXPONENTIAL, "lognormal": at.LOGNORMAL, "gamma": at.GAMMA, "tokens": at.TOKENS,
+}  # fmt: skip
+_JITTERS = {
+    "none": at.JITTER_NONE,
+    "full": at.JITTER_FULL,
+    "equal": at.JITTER_EQUAL,
+    "decorrelated": at.JITTER_DECORRELATED,
+}
+_DISCIPLINES = {"strict": at.STRICT, "dedicated": at.DEDICATED, "weighted": at.WEIGHTED}
+_DELIVERIES = {"none": at.NOBODY, "polling": at.POLLING, "webhook": at.WEBHOOK, "sse": at.PUSH, "websocket": at.PUSH}
+
+
+def retries_of(scenario: Scenario, design: str) -> int:
+    """Retries of a failed attempt in a design."""
+    inline = scenario.synchronous.inline_retries
+    return scenario.retries.max if design == EVENT_DRIVEN or inline is None else inline
+
+
+def called_subscribers(scenario: Scenario) -> int:
+    """Subscribers that are handed each result: all but the caller, who is one where somebody waits."""
+    waits = scenario.event_driven.delivery.method != "none"
+    return max(0, scenario.subscribers.count - (1 if waits else 0))
+
+
+def patience_s(scenario: Scenario) -> float:
+    """When a client gives up: its timeout, or the tightest hop. An idle limit acts as a total one unless the response streams."""
+    streams = scenario.synchronous.streams_response
+    limits = [hop.limit_s for hop in scenario.synchronous.hops if hop.kind == "total" or not streams]
+    return min([scenario.synchronous.client_timeout_s or inf, *limits])
+
+
+def _set_length(m: Any, scenario: Scenario, trace: Trace | None) -> None:
+    rate = rate_of(scenario, trace)
+    cycle = cycle_s(scenario)
+    m["warmup"] = scenario.warmup_jobs
+    m["end"] = scenario.duration_s or inf
+    m["last"] = cycle * _cycles(scenario, rate, cycle) if cycle is not None and scenario.duration_s is None else inf
+    bounded = trace is not None or (scenario.duration_s is None and cycle is None)
+    m["jobs"] = jobs_of(scenario, trace) if bounded else UNBOUNDED
+    m["batch"] = max(1, (jobs_of(scenario, trace) - scenario.warmup_jobs) // at.BATCHES)
+    expected = scenario.duration_s or 1.1 * max(jobs_of(scenario, trace) / rate, 1e-6)
+    m["bin_width"] = m["bin_end"] = expected / at.BINS
+
+
+def _set_arrivals(m: Any, scenario: Scenario, trace: Trace | None) -> None:
+    arrivals = scenario.arrivals
+    m["arrival_kind"] = _ARRIVALS[arrivals.process]
+    m["rate"] = rate_of(scenario, trace)
+    if isinstance(arrivals, GammaArrivals):
+        m["arrival_a"] = 1 / arrivals.cv**2
+        m["arrival_b"] = arrivals.cv**2 / arrivals.rate_per_s
+    elif isinstance(arrivals, BurstArrivals):
+        m["arrival_a"], m["arrival_b"], m["arrival_c"] = arrivals.peak_to_mean, arrivals.peak_s, arrivals.every_s
+    elif isinstance(arrivals, DailyArrivals):
+        m["arrival_a"] = arrivals.peak_to_mean
+    elif isinstance(arrivals, TraceArrivals):
+        m["arrival_a"] = arrivals.speed
+
+
+def _set_service(m: Any, scenario: Scenario, drawn: Floats | None) -> None:
+    service = scenario.service
+    if isinstance(service, EmpiricalService):
+        m["service_kind"] = at.RECORDED if drawn is None else at.DRAWN
+        m["drawn"] = 0 if drawn is None else len(drawn)
+        return
+    m["service_kind"] = _SERVICES[service.distribution]
+    if isinstance(service, LognormalService):
+        m["service_a"], m["service_b"] = log(service.p50_s), theory.lognormal_sigma(service.p50_s, service.p95_s)
+    elif isinstance(service, GammaService):
+        m["service_a"], m["service_b"] = 1 / service.cv**2, service.mean_s * service.cv**2
+    elif isinstance(service, TokensService):
+        m["service_a"], m["service_b"] = service.base_s, service.per_output_token_s
+    else:
+        m["service_a"] = service.mean_s
+
+
+def _set_classes(m: Any, scenario: Scenario) -> None:
+    names = list(scenario.event_driven.queues)
+    deadline = scenario.deadline_s
+    m["classes"] = len(names)
+    m["shares"][: len(names)] = np.cumsum(list(scenario.event_driven.queues.values())) / 100
+    m["deadlines"][: len(names)] = [
+        deadline.get(name, inf) if isinstance(deadline, dict) else (deadline or inf) for name in names
+    ]
+
+
+def _set_provider(m: Any, scenario: Scenario, trace: Trace | None) -> None:
+    """Of tokens a minute's worth is a bucket's size; of requests `burst_requests`."""
+    provider = scenario.provider
+    quotas = (provider.requests_per_minute, provider.input_tokens_per_minute, provider.output_tokens_per_minute)
+    m["concurrency"] = provider.max_concurrency or UNBOUNDED
+    m["gated"] = provider.max_concurrency is not None or any(quota is not None for quota in quotas)
+    m["failed_calls_count"] = provider.failed_calls_count
+    m["bucket_rate"][:] = [inf if quota is None else quota / 60 for quota in quotas]
+    m["bucket_size"][:] = [provider.burst_requests, quotas[1] or 0, quotas[2] or 0]
+    m["input_tokens"], m["output_tokens"] = provider.input_tokens, provider.output_tokens
+    m["traced_input"] = trace is not None and trace.input_tokens is not None
+    m["traced_output"] = trace is not None and trace.output_tokens is not None
+    m["outage_count"] = len(provider.outages)
+    for place, outage in enumerate(provider.outages):
+        m["outages"][place] = outage.start_s, outage.start_s + outage.length_s
+
+
+def _set_failures(m: Any, scenario: Scenario, design: str) -> None:
+    m["transient"] = scenario.failures.transient_percent / 100
+    m["poison"] = scenario.failures.poison_percent / 100
+    m["retries"] = retries_of(scenario, design)
+    m["jitter"] = at.FLAT if scenario.retries.flat_s is not None else _JITTERS[scenario.retries.jitter]
+    m["base"], m["cap"], m["flat"] = scenario.retries.base_s, scenario.retries.cap_s, scenario.retries.flat_s or 0.0
+
+
+def _set_subscribers(m: Any, scenario: Scenario) -> None:
+    """A lognormal through both quantiles; the 95th percentile alone is a constant time."""
+    subscribers = scenario.subscribers
+    p50 = subscribers.handling_p50_s or subscribers.handling_p95_s
+    m["subscribers"] = called_subscribers(scenario)
+    m["together"] = subscribers.inline == "together"
+    m["handling_mu"] = log(p50) if p50 > 0 else -inf
+    m["handling_sigma"] = (
+        theory.lognormal_sigma(p50, subscribers.handling_p95_s) if subscribers.handling_p95_s > p50 > 0 else 0.0
+    )
+    m["handling_fails"] = subscribers.failure_percent / 100
+
+
+def _set_synchronous(m: Any, scenario: Scenario) -> None:
+    design = scenario.synchronous
+    m["places"] = UNBOUNDED if design.backlog is None else design.backlog
+    m["patience"] = patience_s(scenario)
+    m["client_retries"], m["client_backoff"] = design.client_retries, design.client_backoff_s
+    m["drops_abandoned"] = design.drops_abandoned
+
+
+def _set_event_driven(m: Any, scenario: Scenario) -> None:
+    design, delivery = scenario.event_driven, scenario.event_driven.delivery
+    m["places"] = UNBOUNDED if design.max_queue is None else design.max_queue
+    m["discipline"] = _DISCIPLINES[design.discipline]
+    m["accept"], m["dispatch_cost"], m["tick"] = design.accept_s, design.dispatch_s, design.retry_tick_s
+    m["expires"] = design.expires_s or inf
+    m["dead_letter"] = design.dead_letter
+    m["breaks"] = design.circuit_breaker
+    m["gated"] = m["gated"] or design.circuit_breaker
+    m["delivery"] = _DELIVERIES[delivery.method]
+    if isinstance(delivery, PollingDelivery):
+        m["delivery_a"] = delivery.interval_s
+    elif isinstance(delivery, WebhookDelivery):
+        m["delivery_a"], m["delivery_b"] = delivery.latency_s, delivery.failure_percent / 100
+        pauses = webhook_pauses_s(delivery)
+        m["schedule_count"] = len(pauses)
+        m["schedule"][: len(pauses)] = pauses
+    elif isinstance(delivery, PushDelivery):
+        m["delivery_a"], m["delivery_b"], m["delivery_c"] = (
+            delivery.latency_s,
+            delivery.reconnect_percent / 100,
+            delivery.reconnect_s,
+        )
+
+
+def webhook_pauses_s(delivery: WebhookDelivery) -> tuple[float, ...]:
+    """Pauses before each webhook call. A schedule that begins with 0 names the first call, any other only the later ones."""
+    return delivery.schedule if delivery.schedule[:1] == (0,) else (0.0, *delivery.schedule)

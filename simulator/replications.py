@@ -1,0 +1,126 @@
+"""Runs replications of both designs in threads (the kernel releases the GIL), in slices, with progress from the calling thread."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Any
+
+from simulator.arrivals import Trace
+from simulator.kernel.event_driven import run_event_driven
+from simulator.kernel.layout import DONE, GROW
+from simulator.kernel.synchronous import run_synchronous
+from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, Array, Bench, Floats, bench_of, jobs_of, recorded_of
+from simulator.scenario import Scenario
+from simulator.tally import Tally, tally_of
+
+LOOPS: dict[str, Callable[..., int]] = {SYNCHRONOUS: run_synchronous, EVENT_DRIVEN: run_event_driven}
+SLICE_S = 0.08
+"""A slice of the event loop: short enough that a cancel is heard at once."""
+FIRST_BUDGET = 100_000
+REPORT_S = 0.1
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: the step in words, and the fraction of the whole (0 to 1)."""
+
+    step: str
+    fraction: float
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class Stopped(Exception):
+    """The run was asked to stop; its replications end at their next slice."""
+
+
+@dataclass
+class Runner:
+    """Runs replications of one scenario; collects their tallies by design, in the order of replications."""
+
+    scenario: Scenario
+    trace: Trace | None
+    drawn: Floats | None
+    drains: dict[str, bool]
+    threads: int | None = None
+    rows: Array = field(init=False)
+    tallies: dict[str, list[Tally]] = field(init=False)
+    peak_slots: int = 0
+
+    def __post_init__(self) -> None:
+        self.rows = recorded_of(self.trace, self.drawn)
+        self.tallies = {design: [] for design in LOOPS}
+        self._stop = threading.Event()
+        self._jobs = max(1, jobs_of(self.scenario, self.trace))
+        self._done: dict[tuple[str, int], float] = {}
+
+    @property
+    def finished(self) -> int:
+        """Replications run so far."""
+        return len(self.tallies[SYNCHRONOUS])
+
+    def run(self, until: int, of: int, on_progress: OnProgress | None) -> None:
+        """Run replications up to the number `until`, of `of` expected in all. What `on_progress` raises stops the run and propagates."""
+        tasks = [(design, replication) for replication in range(self.finished, until) for design in LOOPS]
+        workers = max(1, min(len(tasks), self.threads or os.cpu_count() or 1))
+        with ThreadPoolExecutor(workers, thread_name_prefix="kernel") as pool:
+            futures = {pool.submit(self._replicate, *task): task for task in tasks}
+            try:
+                self._watch(futures, of, on_progress)
+            except BaseException:
+                self._stop.set()
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+        for future, (design, _) in futures.items():
+            self.tallies[design].append(future.result())
+
+    def _watch(self, futures: dict[Future[Tally], tuple[str, int]], of: int, on_progress: OnProgress | None) -> None:
+        pending = set(futures)
+        while pending:
+            ended, pending = wait(pending, timeout=REPORT_S, return_when=FIRST_COMPLETED)
+            for future in ended:
+                future.result()
+            if on_progress is not None:
+                whole = of * len(LOOPS)
+                fraction = min(sum(self._done.values()) / whole, 1.0)
+                replication = min(int(fraction * of) + 1, of)
+                on_progress(Progress(f"Simulating both designs, replication {replication} of {of}", fraction))
+
+    def _replicate(self, design: str, replication: int) -> Tally:
+        bench = bench_of(
+            self.scenario,
+            design,
+            replication,
+            trace=self.trace,
+            drawn=self.drawn,
+            rows=self.rows,
+            drains=self.drains[design],
+        )
+        self._slices(design, replication, bench)
+        self.peak_slots = max(self.peak_slots, len(bench.slots))
+        return tally_of(bench.machine[0])
+
+    def _slices(self, design: str, replication: int, bench: Bench) -> None:
+        loop, budget, m = LOOPS[design], FIRST_BUDGET, bench.machine[0]
+        while True:
+            if self._stop.is_set():
+                raise Stopped
+            began, before = time.perf_counter(), int(m["events"])
+            status = loop(bench.machine, bench.slots, bench.heap, bench.trace, budget)
+            self._done[design, replication] = 1.0 if status == DONE else min(self._fraction(m), 0.999)
+            if status == DONE:
+                return
+            if status == GROW:
+                bench.grow()
+                continue
+            rate = (int(m["events"]) - before) / max(time.perf_counter() - began, 1e-6)
+            budget = max(1000, int(rate * SLICE_S))
+
+    def _fraction(self, m: Any) -> float:
+        if self.scenario.duration_s is not None:
+            return float(m["now"]) / self.scenario.duration_s
+        return float(m["next_job"]) / self._jobs

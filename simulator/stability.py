@@ -1,0 +1,110 @@
+"""Whether a design has a steady state: its long-run offered load, retries included, against each capacity."""
+
+from dataclasses import dataclass
+from math import inf
+
+from simulator import theory
+from simulator.arrivals import Trace
+from simulator.plan import (
+    EVENT_DRIVEN,
+    Floats,
+    called_subscribers,
+    dedicated_consumers,
+    mean_service_s,
+    patience_s,
+    rate_of,
+    retries_of,
+)
+from simulator.scenario import Retries, Scenario
+
+
+@dataclass(frozen=True)
+class Load:
+    """The offered load on each resource as a share of its capacity; 1 or more has no steady state, unless work is turned away."""
+
+    servers: float
+    provider: float
+    bounded: bool
+
+    @property
+    def stable(self) -> bool:
+        """Whether queues stay finite in the long run."""
+        return self.bounded or max(self.servers, self.provider) < 1
+
+
+def attempts_per_job(scenario: Scenario, design: str) -> float:
+    """Calls a job takes: failures are independent, and poison fails every time."""
+    retries = retries_of(scenario, design)
+    poison = scenario.failures.poison_percent / 100
+    usual = theory.retry_attempts(scenario.failures.transient_percent / 100, retries)
+    return (1 - poison) * usual + poison * (retries + 1)
+
+
+def mean_backoffs_s(scenario: Scenario, retries: int) -> float:
+    """The mean time a job spends backing off, over all its retries."""
+    poison, fails = scenario.failures.poison_percent / 100, scenario.failures.transient_percent / 100
+    total, before = 0.0, 0.0
+    for attempt in range(retries):
+        before = _mean_backoff_s(scenario.retries, attempt, before)
+        total += before * (poison + (1 - poison) * fails ** (attempt + 1))
+    return total
+
+
+def _mean_backoff_s(retries: Retries, attempt: int, before: float) -> float:
+    if retries.flat_s is not None:
+        return retries.flat_s
+    if retries.jitter == "decorrelated":
+        return min(retries.cap_s, (retries.base_s + max(retries.base_s, 3 * before)) / 2)
+    limit = min(retries.cap_s, retries.base_s * 2.0 ** min(attempt, 60))
+    return limit * {"none": 1.0, "full": 0.5, "equal": 0.75}[retries.jitter]
+
+
+def load_of(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats | None) -> Load:
+    """The long-run load of a design. A trace is finite: it drains, and counts as bounded."""
+    rate, service = rate_of(scenario, trace), mean_service_s(scenario, trace, drawn)
+    attempts = attempts_per_job(scenario, design)
+    provider = _provider_load(scenario, rate, attempts, service)
+    if design == EVENT_DRIVEN:
+        servers = _consumer_load(scenario, rate * attempts * (service + scenario.event_driven.dispatch_s))
+        bounded = scenario.event_driven.max_queue is not None or scenario.event_driven.expires_s is not None
+    else:
+        held = attempts * service + mean_backoffs_s(scenario, retries_of(scenario, design)) + _handling_s(scenario)
+        servers = rate * held / scenario.synchronous.workers
+        bounded = scenario.synchronous.backlog is not None or (
+            scenario.synchronous.drops_abandoned and patience_s(scenario) < inf
+        )
+    return Load(servers, provider, bounded or trace is not None)
+
+
+def _consumer_load(scenario: Scenario, work: float) -> float:
+    design = scenario.event_driven
+    if design.discipline != "dedicated":
+        return work / design.consumers
+    shares = [share / 100 for share in design.queues.values()]
+    return max(work * share / consumers for share, consumers in zip(shares, dedicated_consumers(scenario), strict=True))
+
+
+def _provider_load(scenario: Scenario, rate: float, attempts: float, service: float) -> float:
+    provider = scenario.provider
+    counted = attempts if provider.failed_calls_count else min(attempts, 1.0)
+    tokens_in, tokens_out = provider.input_tokens, provider.output_tokens
+    quotas = (
+        (provider.requests_per_minute, 1.0),
+        (provider.input_tokens_per_minute, tokens_in),
+        (provider.output_tokens_per_minute, tokens_out),
+    )
+    loads = [rate * counted * wanted * 60 / quota for quota, wanted in quotas if quota is not None]
+    if provider.max_concurrency is not None:
+        loads.append(rate * attempts * service / provider.max_concurrency)
+    return max(loads, default=0.0)
+
+
+def _handling_s(scenario: Scenario) -> float:
+    """The mean time that subscribers hold a worker: the sum one by one; together at least one's, which serves for a bound."""
+    called = called_subscribers(scenario)
+    subscribers = scenario.subscribers
+    p50 = subscribers.handling_p50_s or subscribers.handling_p95_s
+    if not called or p50 <= 0:
+        return 0.0
+    once = theory.lognormal_mean_s(p50, max(p50, subscribers.handling_p95_s))
+    return once * (called if subscribers.inline == "one_by_one" else 1)

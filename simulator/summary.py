@@ -1,0 +1,173 @@
+"""Tallies summarised: a DesignResult a design, and the difference between the two, paired by replication."""
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from simulator.kernel import layout as at
+from simulator.result import ClassResult, Curve, Depth, DesignResult, Interval, Lag, Quantiles, Series, SubscriberResult
+from simulator.statistics import half_width
+from simulator.tally import EDGES_S, QUANTILES, Tally, quantile_s
+
+MOST_POINTS = 400
+TIMES = ("wait_", "latency_")
+SHARES = {"good_share", "completed_share", "utilisation"}
+
+
+def design_result(tallies: Sequence[Tally], names: Sequence[str], *, stable: bool) -> DesignResult:
+    """A design's result; `names` are those of the classes. Without a steady state there are no percentiles, only growth."""
+    counts = {name: sum(tally.counts[name] for tally in tallies) for name in tallies[0].counts}
+    return DesignResult(
+        **counts,
+        stable=stable,
+        growth_per_min=None if stable else _mean([tally.growth_per_min for tally in tallies]),
+        wait_s=_quantiles([tally.wait for tally in tallies]) if stable else Quantiles(),
+        latency_s=_quantiles([tally.latency for tally in tallies]) if stable else Quantiles(),
+        queue_depth=Depth(
+            mean=_mean([tally.depth_mean for tally in tallies]),
+            max=_mean([float(tally.depth_max) for tally in tallies]),
+        ),
+        lag_s=Lag(max=_mean([tally.lag_max_s for tally in tallies])),
+        utilisation=_mean([tally.utilisation for tally in tallies]),
+        attempts_per_job=_mean([tally.attempts_per_job for tally in tallies]),
+        wasted_s=_mean([tally.wasted_s for tally in tallies]),
+        provider_calls=sum(tally.provider_calls for tally in tallies),
+        provider_429=sum(tally.provider_429 for tally in tallies),
+        delivery_calls=sum(tally.delivery_calls for tally in tallies),
+        subscribers=_subscribers(tallies),
+        classes=_classes(tallies, names),
+        intervals=_intervals(tallies, stable=stable),
+        series=_series(tallies[0]),
+        curve=_curve(tallies),
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values))
+
+
+def _finite_mean(values: Sequence[float]) -> float | None:
+    mean = _mean(values)
+    return mean if isfinite(mean) else None
+
+
+def _quantiles(each: Sequence[dict[str, float]]) -> Quantiles:
+    return Quantiles(**{name: _finite_mean([figures[name] for figures in each]) for name in each[0]})
+
+
+def _intervals(tallies: Sequence[Tally], *, stable: bool) -> dict[str, tuple[float, float]]:
+    """95 % intervals: over replications, or (good share alone) over batches of consecutive jobs where there is one replication."""
+    if len(tallies) == 1:
+        return _bounded("good_share", *_over_batches(_batch_shares(tallies[0])))
+    found: dict[str, tuple[float, float]] = {}
+    figures = [tally.metrics() for tally in tallies]
+    for name in figures[0]:
+        values = [metrics[name] for metrics in figures]
+        if all(map(isfinite, values)) and (stable or not name.startswith(TIMES)):
+            found |= _bounded(name, _mean(values), half_width(values))
+    return found
+
+
+def _bounded(name: str, mean: float, half: float) -> dict[str, tuple[float, float]]:
+    if not isfinite(half):
+        return {}
+    low, high = max(0.0, mean - half), mean + half
+    return {name: (low, min(1.0, high) if name in SHARES else high)}
+
+
+def _batch_shares(tally: Tally) -> list[float]:
+    """The good share in each batch of consecutive jobs. Source: batch means, Law, Simulation Modeling and Analysis, 5th ed., section 9.5.3."""
+    return [float(good / offered) for offered, good in tally.batches if offered > 0]
+
+
+def _over_batches(values: Sequence[float]) -> tuple[float, float]:
+    return (_mean(values) if values else 0.0), half_width(values)
+
+
+def differences(synchronous: Sequence[Tally], event_driven: Sequence[Tally], *, stable: bool) -> dict[str, Interval]:
+    """Event-driven minus synchronous by replication (by batch, and good share alone, where there is one). Infinite figures have no difference."""
+    if len(synchronous) == 1:
+        pairs = zip(_batch_shares(event_driven[0]), _batch_shares(synchronous[0]), strict=False)
+        return _interval(
+            "good_share", [b - a for b, a in pairs], event_driven[0].good_share - synchronous[0].good_share
+        )
+    found: dict[str, Interval] = {}
+    pairs_of_metrics = [(a.metrics(), b.metrics()) for a, b in zip(synchronous, event_driven, strict=True)]
+    for name in pairs_of_metrics[0][0]:
+        if not stable and name.startswith(TIMES):
+            continue
+        if all(isfinite(a[name]) and isfinite(b[name]) for a, b in pairs_of_metrics):
+            values = [b[name] - a[name] for a, b in pairs_of_metrics]
+            found |= _interval(name, values, _mean(values))
+    return found
+
+
+def _interval(name: str, values: Sequence[float], mean: float) -> dict[str, Interval]:
+    half = half_width(values)
+    return {name: Interval(mean=mean, low=mean - half, high=mean + half)} if isfinite(half) else {}
+
+
+def _subscribers(tallies: Sequence[Tally]) -> dict[str, SubscriberResult]:
+    found = {}
+    for place in range(len(tallies[0].fans)):
+        offered, handled, failed = (int(sum(tally.fans[place, column] for tally in tallies)) for column in range(3))
+        histogram = sum(tally.fan_histograms[place] for tally in tallies)
+        total = float(sum(tally.fan_sums_s[place, 0] for tally in tallies))
+        largest = float(max(tally.fan_sums_s[place, 1] for tally in tallies))
+        figures = {name: quantile_s(np.asarray(histogram), handled, q) for name, q in QUANTILES.items()}
+        latency = Quantiles(mean=total / handled, **figures, max=largest) if handled else Quantiles()
+        found[f"subscriber_{place + 1}"] = SubscriberResult(
+            offered=offered, handled=handled, failed=failed, latency_s=latency
+        )
+    return found
+
+
+def _classes(tallies: Sequence[Tally], names: Sequence[str]) -> dict[str, ClassResult]:
+    found = {}
+    for place, name in enumerate(names):
+        offered, completed, good, started = (
+            int(sum(tally.classes[place, column] for tally in tallies)) for column in range(at.CLASS_COUNTS)
+        )
+        waited = float(sum(tally.class_waits_s[place] for tally in tallies))
+        mean = waited / started if started else None
+        found[name] = ClassResult(
+            offered=offered, completed=completed, good=good, late=completed - good, wait_mean_s=mean
+        )
+    return found
+
+
+def _series(tally: Tally) -> Series:
+    bins, width = tally.bins, tally.bin_width_s
+    return Series(
+        t_s=_rounded(np.arange(bins.shape[1]) * width),
+        arrivals=_rounded(bins[at.B_ARRIVALS]),
+        queue_depth=_rounded(bins[at.B_DEPTH]),
+        in_flight=_rounded(bins[at.B_FLIGHT]),
+        lag_s=_rounded(bins[at.B_LAG]),
+        completed=_rounded(bins[at.B_COMPLETED]),
+    )
+
+
+def _rounded(values: Any) -> tuple[float, ...]:
+    """To a microsecond: what is stored for a chart need not carry seventeen digits."""
+    return tuple(np.round(values, 6).tolist())
+
+
+def _curve(tallies: Sequence[Tally]) -> Curve:
+    """The share of all offered jobs whose result was in hand by then. Points are where the curve rises, thinned evenly by share."""
+    histogram = np.sum([tally.latency_histogram for tally in tallies], axis=0)
+    offered = sum(tally.counts["offered"] for tally in tallies)
+    places = np.flatnonzero(histogram)
+    if not offered or not len(places):
+        return Curve()
+    shares = np.cumsum(histogram)[places] / offered
+    edges = np.minimum(EDGES_S[places + 1], EDGES_S[-2])
+    if len(places) > MOST_POINTS:
+        wanted = np.linspace(shares[0], shares[-1], MOST_POINTS // 2)
+        spread = np.linspace(0, len(places) - 1, MOST_POINTS // 2)
+        keep = np.unique(np.concatenate([np.searchsorted(shares, wanted), spread.astype(np.int64)]))
+        keep = keep[keep < len(places)]
+        shares, edges = shares[keep], edges[keep]
+    return Curve(latency_s=_rounded(edges), share=tuple(shares.tolist()))

@@ -1,0 +1,113 @@
+"""Which design meets the deadline, and in what the two were not given the same."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+
+from simulator.plan import called_subscribers, patience_s
+from simulator.scenario import Scenario
+
+NO_DEADLINE, NEITHER, UNRESOLVED = "no_deadline", "neither", "unresolved"
+
+
+@dataclass(frozen=True)
+class Share:
+    """A design's good share with its interval, and whether the design is stable."""
+
+    low: float
+    high: float
+    stable: bool
+
+
+def verdict_of(scenario: Scenario, shares: Mapping[str, Share], leader: str | None) -> str | list[str]:
+    """The designs whose good share clears 1 - tolerated misses; `leader` is the design that the paired difference puts ahead, if it does.
+
+    A design without a steady state does not meet a deadline. Where one design meets it and the other's interval straddles,
+    the paired difference decides, because it has less noise; where that straddles zero, the question is open.
+    """
+    if scenario.deadline_s is None:
+        return NO_DEADLINE
+    wanted = 1 - scenario.tolerated_miss_percent / 100
+    meet = [name for name, share in shares.items() if share.stable and share.low >= wanted - 1e-12]
+    miss = [name for name, share in shares.items() if not share.stable or share.high < wanted - 1e-12]
+    if len(meet) + len(miss) < len(shares) and not (len(meet) == 1 and meet[0] == leader):
+        return UNRESOLVED
+    if not meet:
+        return NEITHER
+    return meet[0] if len(meet) == 1 else meet
+
+
+def inequalities_of(scenario: Scenario) -> list[str]:
+    """A sentence for each way in which the designs were not given the same."""
+    synchronous, event_driven = scenario.synchronous, scenario.event_driven
+    found = [
+        *_of_capacity(scenario),
+        *_of_clients(scenario),
+        (
+            event_driven.expires_s is not None,
+            f"Event-driven jobs that are not begun within {event_driven.expires_s} s expire; synchronous calls have no such limit.",
+        ),
+        (
+            event_driven.circuit_breaker,
+            "A circuit breaker pauses the event-driven consumers; the synchronous workers have none.",
+        ),
+        (
+            len(event_driven.queues) > 1,
+            f"Event-driven jobs wait in {len(event_driven.queues)} queues ({event_driven.discipline}); the synchronous backlog is a single one.",
+        ),
+        (
+            synchronous.inline_retries is not None and synchronous.inline_retries != scenario.retries.max,
+            f"Retries: {synchronous.inline_retries} in line, {scenario.retries.max} event-driven.",
+        ),
+    ]
+    return [sentence for differs, sentence in found if differs]
+
+
+def _of_capacity(scenario: Scenario) -> Sequence[tuple[bool, str]]:
+    synchronous, event_driven = scenario.synchronous, scenario.event_driven
+    backlog = "without bound" if synchronous.backlog is None else f"of {synchronous.backlog:,}"
+    queue = "without bound" if event_driven.max_queue is None else f"of {event_driven.max_queue:,}"
+    cost = event_driven.accept_s + event_driven.dispatch_s
+    return [
+        (
+            synchronous.workers != event_driven.consumers,
+            f"Synchronous has {synchronous.workers} workers, event-driven {event_driven.consumers} consumers.",
+        ),
+        (
+            synchronous.backlog != event_driven.max_queue,
+            f"The synchronous backlog is {backlog}, the event-driven queue {queue}.",
+        ),
+        (cost > 0, f"Accepting and dispatching through the broker costs the event-driven design {cost:g} s a job."),
+        (
+            event_driven.retry_tick_s > 0,
+            f"Event-driven retries wait for the broker's tick of {event_driven.retry_tick_s:g} s.",
+        ),
+        (
+            called_subscribers(scenario) > 0,
+            "Subscribers are called in line before the synchronous answer; the event-driven result does not wait for them.",
+        ),
+    ]
+
+
+def _of_clients(scenario: Scenario) -> Sequence[tuple[bool, str]]:
+    synchronous, delivery = scenario.synchronous, scenario.event_driven.delivery
+    patience = patience_s(scenario)
+    return [
+        (
+            patience < inf,
+            f"Synchronous callers give up after {patience:g} s; event-driven callers wait for their result.",
+        ),
+        (
+            synchronous.client_retries > 0,
+            f"Synchronous callers call again up to {synchronous.client_retries} times; event-driven callers need not.",
+        ),
+        (synchronous.drops_abandoned, "The synchronous server drops calls whose caller gave up before they began."),
+        (
+            delivery.method == "polling" and delivery.interval_s > 0,
+            f"Event-driven results are polled for every {getattr(delivery, 'interval_s', 0):g} s; synchronous answers come at once.",
+        ),
+        (
+            delivery.method in {"webhook", "sse", "websocket"},
+            f"Event-driven results take a delivery ({delivery.method}); synchronous answers come in line.",
+        ),
+    ]
