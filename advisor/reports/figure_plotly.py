@@ -114,7 +114,7 @@ def _layout(chart: Chart, palette: Palette) -> dict[str, Any]:
             "font": {"color": palette.ink, "size": 12},
         },
         "xaxis": _axis(chart.x, palette),
-        "yaxis": _axis(chart.y, palette),
+        "yaxis": _axis(chart.y, palette) | ({"range": [0, chart.y.high * HEADROOM]} if chart.y.high else {}),
         "shapes": [*_windows(chart, palette), *_deadlines(chart, palette)],
         "annotations": [*_labels(chart, palette), *_deadline_texts(chart, palette), *_window_texts(chart, palette)],
     }
@@ -135,9 +135,11 @@ def _axis(axis: Axis, palette: Palette) -> dict[str, Any]:
         "separatethousands": True,
     }
     if axis.log:
-        shown |= {"type": "log", "dtick": "D2", "tickformat": "~g"}
+        shown |= {"type": "log"}
+    if axis.ticks:
+        shown |= {"tickvals": [tick for tick, _ in axis.ticks], "ticktext": [text for _, text in axis.ticks]}
     if axis.low is not None and axis.high is not None:
-        shown["range"] = [axis.low, axis.high * HEADROOM]
+        shown["range"] = [_placed(axis.low, axis), _placed(axis.high, axis)]
     elif axis.low is not None:
         shown["rangemode"] = "tozero"
     if axis.whole:

@@ -14,9 +14,9 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from advisor.reports.charts.model import Axis, Chart
+from advisor.reports.charts.model import Chart
 from advisor.reports.numbers import plain
 from advisor.reports.palette import DASHES, LIGHT, WIDTHS
 
@@ -99,12 +99,8 @@ def _axes(chart: Chart, axes: Axes) -> None:
     axes.set_ylabel(chart.y.title)
     if chart.x.log:
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_minor_formatter(NullFormatter())
     _ticks(chart, axes)
-    if chart.lines:
-        low, high = _span(chart)
-        axes.set_xlim(low, high)
+    axes.set_xlim(chart.x.low, chart.x.high)
 
 
 def _ticks(chart: Chart, axes: Axes) -> None:
@@ -112,16 +108,11 @@ def _ticks(chart: Chart, axes: Axes) -> None:
     axes.xaxis.set_major_formatter(words)
     axes.yaxis.set_major_formatter(words)
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=chart.y.whole))
-    if not chart.x.log:
+    if chart.x.ticks:
+        axes.set_xticks([tick for tick, _ in chart.x.ticks], [text for _, text in chart.x.ticks], minor=False)
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    else:
         axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
-
-
-def _span(chart: Chart) -> tuple[float, float]:
-    fixed: Axis = chart.x
-    if fixed.low is not None and fixed.high is not None:
-        return fixed.low, fixed.high
-    low = min(float(line.x[0]) for line in chart.lines)
-    return low if fixed.log else 0.0, max(float(line.x[-1]) for line in chart.lines)
 
 
 def _words(chart: Chart, axes: Axes) -> None:

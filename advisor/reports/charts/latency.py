@@ -1,12 +1,13 @@
 """Latency as a cumulative curve over all offered jobs, with the percentiles and the deadline marked."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from advisor.reports import wording
 from advisor.reports.charts.labels import labelled
-from advisor.reports.charts.model import Axis, Chart, Deadline, Floats, Line, Mark, Table
+from advisor.reports.charts.model import Axis, Chart, Deadline, Floats, Line, Mark, Side, Table
 from advisor.reports.numbers import duration, interval, percent, share, time_unit
 from simulator.result import DesignResult, Result
 from simulator.scenario import Scenario
@@ -15,6 +16,13 @@ MARKED = (("p50", 50.0), ("p95", 95.0), ("p99", 99.0))
 ROWS = ("mean", "p50", "p90", "p95", "p99", "max")
 LOG_FROM = 30.0
 """The axis is logarithmic where the tail ends past so many medians."""
+
+NATURAL_S = (
+    *(digit * 10.0**power for power in range(-4, 1) for digit in (1, 3)),
+    *(10.0, 30.0, 60.0, 180.0, 600.0, 1800.0, 3600.0, 10_800.0, 36_000.0, 86_400.0, 259_200.0, 864_000.0),
+)
+"""Ticks of a logarithmic axis: about three to a step."""
+MOST_TICKS = 8
 
 LEFT, RIGHT = 0.25, 0.7
 """Where along the axis a mark's words have room on its left, and on its right."""
@@ -29,10 +37,10 @@ def latency(result: Result, scenario: Scenario) -> Chart:
     notes = tuple(wording.unstable_sentence(style, design) for style, design in every if not design.stable)
     deadlines = _deadlines(scenario)
     longest = max([design.curve.latency_s[-1] for _, design in drawn] + list(deadlines.values()), default=1.0)
-    scale, unit = time_unit(_typical(drawn, longest))
     log = _needs_log(drawn, longest)
-    x = Axis(f"Latency ({unit}{', log scale' if log else ''})", unit, log=log)
+    scale, unit = (1.0, "s") if log else time_unit(longest)
     lines = _lines(drawn, scale, log, longest)
+    x = _axis(lines, unit, log)
     title = _finding(every, scenario)
     return Chart(
         id="latency",
@@ -58,10 +66,17 @@ def _deadline_text(name: str, value: float) -> str:
     return f"{f'{name} ' if name else ''}deadline {duration(value)}"
 
 
-def _typical(drawn: Designs, longest: float) -> float:
-    """What the axis' unit is chosen by: the largest 95th percentile, or else the longest latency."""
-    p95s = [design.latency_s.p95 for _, design in drawn if design.latency_s.p95]
-    return max(p95s, default=longest)
+def _axis(lines: tuple[Line, ...], unit: str, log: bool) -> Axis:
+    """Linear in a readable unit; logarithmic in seconds, its ticks as people say durations."""
+    if not log:
+        return Axis(f"Latency ({unit})", unit, low=0.0, high=float(lines[0].x[-1]) if lines else 1.0)
+    low, high = float(lines[0].x[0]), float(lines[0].x[-1])
+    inside = [tick for tick in NATURAL_S if low <= tick <= high]
+    ticks = inside[:: -(-len(inside) // MOST_TICKS)]
+    return Axis(
+        "Latency (s, min, h; log scale)", "s", log=True, low=low, high=high,
+        ticks=tuple((tick, duration(tick).replace("60 s", "1 min")) for tick in ticks),
+    )  # fmt: skip
 
 
 def _needs_log(drawn: Designs, longest: float) -> bool:
@@ -98,15 +113,38 @@ def _lines(drawn: Designs, scale: float, log: bool, longest: float) -> tuple[Lin
 
 def _marks(drawn: Designs, scale: float, lines: tuple[Line, ...], log: bool) -> tuple[Mark, ...]:
     """The percentiles on each curve; at a height, the words of the first to come stand left, those of the others right."""
-    marks = []
+    marks: list[Mark] = []
     for name, level in MARKED:
         found = [(getattr(design.latency_s, name), style) for style, design in drawn]
         for place, (value, style) in enumerate(sorted((value, style) for value, style in found if value)):
             along = _along(value / scale, lines, log)
-            wanted = "left" if place == 0 and (len(found) > 1 or along > RIGHT) else "right"
-            fits = along > LEFT if wanted == "left" else along < RIGHT
-            marks.append(Mark(value / scale, level, f"{name} {duration(value)}", style, wanted if fits else "none"))  # type: ignore[arg-type]
-    return tuple(marks)
+            side = _side(along, first=place == 0, alone=len(found) == 1)
+            marks.append(Mark(value / scale, level, f"{name} {duration(value)}", style, side))
+    return tuple(_joined(marks, lines, log))
+
+
+def _side(along: float, *, first: bool, alone: bool) -> Side:
+    if first and not (alone and along < RIGHT):
+        return "left" if along > LEFT else "none"
+    return "right" if along < RIGHT else "left" if alone else "none"
+
+
+def _joined(marks: list[Mark], lines: tuple[Line, ...], log: bool) -> list[Mark]:
+    """p95 and p99 stand nearly at one height: where their words would meet, one of the two says both."""
+    done = list(marks)
+    for style in {mark.style for mark in marks}:
+        places = [
+            place for place, mark in enumerate(done) if mark.style == style and mark.y > 90 and mark.side != "none"
+        ]
+        if len(places) != 2:
+            continue
+        p95, p99 = (done[place] for place in places)
+        near = _along(p99.x, lines, log) - _along(p95.x, lines, log) < RIGHT - LEFT
+        if near and p95.side == p99.side:
+            both, silent = (places[1], places[0]) if p95.side == "left" else (places[0], places[1])
+            done[both] = replace(done[both], text=f"{p95.text}, {p99.text}")
+            done[silent] = replace(done[silent], side="none")
+    return done
 
 
 def _along(x: float, lines: tuple[Line, ...], log: bool) -> float:

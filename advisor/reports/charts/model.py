@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
+Side = Literal["left", "right", "none"]
+
+
 @dataclass(frozen=True)
 class Axis:
     """A title with its unit, and the range where it is fixed. `unit` follows a value in the hover."""
@@ -20,6 +23,8 @@ class Axis:
     high: float | None = None
     whole: bool = False
     """Whether only whole numbers mean something on it."""
+    ticks: tuple[tuple[float, str], ...] = ()
+    """Where the ticks are and what they say, where that is not left to the drawing."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class Mark:
     y: float
     text: str
     style: str
-    side: Literal["left", "right", "none"]
+    side: Side
 
 
 @dataclass(frozen=True)
