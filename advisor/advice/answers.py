@@ -21,8 +21,9 @@ from advisor.advice import library
 from advisor.advice.fields import Leaf, leaves
 from advisor.advice.overlay import laid_over
 from advisor.advice.ranges import Range, Uncertain, located, restored
+from advisor.advice.reading import with_lines
 from simulator.scenario import Hop
-from simulator.schema import Value
+from simulator.schema import InvalidInput, Value
 
 Seconds = Annotated[float, Field(ge=0.001, le=31_536_000), Uncertain]
 """A millisecond to a year."""
@@ -292,4 +293,7 @@ def answers_from(given: Mapping[str, Any]) -> Answers:
     Raises:
         InvalidInput: with a problem for each field that is wrong, by its dotted path.
     """
-    return Answers.parse(laid_over(given))
+    try:
+        return Answers.parse(laid_over(given))
+    except InvalidInput as error:
+        raise with_lines(error, given) from error

@@ -3,14 +3,45 @@
 from advisor.advice import cautions, delivery, sizing
 from advisor.advice.answers import Answers
 from advisor.advice.columns import columns_of
-from advisor.advice.contract import Caution, Delivery, Reason, Recommendation, Strength, Style
+from advisor.advice.contract import (
+    Caution,
+    Concurrency,
+    Delivery,
+    Favours,
+    Flip,
+    Method,
+    Monitor,
+    Outcome,
+    Queue,
+    Reason,
+    Recommendation,
+    RetryPlan,
+    Strength,
+    Style,
+)
 from advisor.advice.decision import Decisions, decide_facts
 from advisor.advice.facts import Facts, Point, facts_of
 from advisor.advice.monitors import monitors
 from advisor.advice.rule import Rule
 from advisor.advice.rules import CONSTRAINTS, RULES, inline_wait_s
 
-__all__ = ["Delivery", "Recommendation", "Strength", "Style", "advise"]
+__all__ = [
+    "Caution",
+    "Concurrency",
+    "Delivery",
+    "Favours",
+    "Flip",
+    "Method",
+    "Monitor",
+    "Outcome",
+    "Queue",
+    "Reason",
+    "Recommendation",
+    "RetryPlan",
+    "Strength",
+    "Style",
+    "advise",
+]
 
 
 def advise(answers: Answers, *, flips: bool = True) -> Recommendation:

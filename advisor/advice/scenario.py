@@ -1,0 +1,199 @@
+"""Answers and their Recommendation to a Scenario: the workload as both designs are to be run against it."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from advisor.advice import library
+from advisor.advice.answers import Answers
+from advisor.advice.columns import columns_of, resolved_hops
+from advisor.advice.contract import Recommendation
+from advisor.advice.delivery import METHODS, method_of, polling_interval_s
+from advisor.advice.facts import Point, facts_of
+from advisor.advice.overlay import MINUTES_A_DAY
+from advisor.advice.reading import with_lines
+from simulator.scenario import (
+    Arrivals,
+    BurstArrivals,
+    Delivery,
+    EventDriven,
+    Failures,
+    GammaArrivals,
+    LognormalService,
+    NoDelivery,
+    PoissonArrivals,
+    PollingDelivery,
+    Provider,
+    PushDelivery,
+    RegularArrivals,
+    Retries,
+    Scenario,
+    Subscribers,
+    Synchronous,
+    TraceArrivals,
+    WebhookDelivery,
+)
+from simulator.schema import InvalidInput, Problem
+
+JOBS = 200_000
+"""Jobs of a replication, rounded up to whole cycles of the peaks: a second or two for both designs."""
+WARMUP_JOBS = 10_000
+"""Left out where arrivals are stationary, so that the empty start does not count. Cycles and traces are run whole."""
+UUID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
+
+
+def scenario_of(answers: Answers, recommendation: Recommendation) -> Scenario:
+    """The Scenario behind answers, both designs alike: as many consumers as workers, the same retries, the same limits.
+
+    A clumped renewal process (`interarrival_cv`) is simulated where there are no peaks; within peaks arrivals are Poisson.
+    """
+    arrivals = _arrivals(answers)
+    stationary = not isinstance(arrivals, BurstArrivals | TraceArrivals)
+    failures = answers.failures
+    return Scenario(
+        jobs=None if isinstance(arrivals, TraceArrivals) else JOBS,
+        warmup_jobs=WARMUP_JOBS if stationary else 0,
+        deadline_s=answers.caller.deadline_s,
+        tolerated_miss_percent=answers.caller.tolerated_miss_percent,
+        arrivals=arrivals,
+        service=LognormalService(
+            distribution="lognormal", p50_s=answers.processing.p50_s, p95_s=answers.processing.p95_s
+        ),
+        provider=_provider(answers),
+        failures=Failures(transient_percent=failures.transient_percent, poison_percent=failures.poison_percent),
+        retries=Retries(
+            max=failures.max_retries,
+            base_s=failures.backoff_base_s,
+            cap_s=failures.backoff_cap_s,
+            jitter=failures.jitter,
+        ),
+        synchronous=_synchronous(answers),
+        event_driven=_event_driven(answers, recommendation),
+        subscribers=Subscribers(
+            count=answers.subscribers.count,
+            handling_p50_s=answers.subscribers.handling_p95_s / 2,
+            handling_p95_s=answers.subscribers.handling_p95_s,
+        ),
+    )
+
+
+def scenario_from(given: Mapping[str, Any]) -> Scenario:
+    """A hand-written Scenario; hops may be given by name.
+
+    Raises:
+        InvalidInput: with a problem for each field that is wrong, by its dotted path.
+    """
+    try:
+        return Scenario.parse(_with_hops(given))
+    except InvalidInput as error:
+        raise with_lines(error, given) from error
+
+
+def _with_hops(given: Mapping[str, Any]) -> dict[str, Any]:
+    data = dict(given)
+    server = data.get("synchronous")
+    hops = server.get("hops") if isinstance(server, Mapping) else None
+    if not isinstance(server, Mapping) or not isinstance(hops, list | tuple):
+        return data
+    streams = server.get("streams_response") is True
+    problems = [
+        Problem(f"synchronous.hops.{place}", f"there is no hop named {hop!r}; known are {', '.join(library.hops())}")
+        for place, hop in enumerate(hops)
+        if isinstance(hop, str) and library.hop_named(hop) is None
+    ]
+    if problems:
+        raise InvalidInput(problems)
+    data["synchronous"] = {**server, "hops": [_hop(hop, streams) for hop in hops]}
+    return data
+
+
+def _hop(hop: Any, streams: bool) -> Any:
+    fact = library.hop_named(hop) if isinstance(hop, str) else None
+    return fact.hop(streams).model_dump() if fact else hop
+
+
+def _arrivals(answers: Answers) -> Arrivals:
+    volume = answers.volume
+    if volume.trace is not None:
+        key = "trace" if UUID.fullmatch(volume.trace) else "path"
+        return TraceArrivals.model_validate({"process": "trace", key: volume.trace})
+    peak_s = volume.peak_minutes * 60
+    every_s = MINUTES_A_DAY * 60 / volume.peaks_per_day if volume.peaks_per_day > 0 else np.inf
+    if volume.peaks and peak_s < every_s:
+        return BurstArrivals(
+            process="bursts",
+            rate_per_s=volume.mean_rate_per_s,
+            peak_to_mean=volume.peak_to_mean,
+            peak_s=peak_s,
+            every_s=every_s,
+        )
+    if volume.interarrival_cv == 0:
+        return RegularArrivals(process="regular", rate_per_s=volume.mean_rate_per_s)
+    if volume.interarrival_cv == 1:
+        return PoissonArrivals(process="poisson", rate_per_s=volume.mean_rate_per_s)
+    return GammaArrivals(process="gamma", rate_per_s=volume.mean_rate_per_s, cv=volume.interarrival_cv)
+
+
+def _provider(answers: Answers) -> Provider:
+    limits = answers.provider
+    profile = library.profiles().get(limits.profile or "")
+
+    def ours(quota: float | None) -> float | None:
+        return None if quota is None else quota * limits.share_percent / 100
+
+    return Provider(
+        max_concurrency=limits.max_concurrency,
+        requests_per_minute=ours(limits.requests_per_minute),
+        input_tokens_per_minute=ours(limits.input_tokens_per_minute),
+        output_tokens_per_minute=ours(limits.output_tokens_per_minute),
+        input_tokens=float(answers.processing.input_tokens),
+        output_tokens=float(answers.processing.output_tokens),
+        failed_calls_count=profile.failed_calls_count if profile else True,
+    )
+
+
+def _synchronous(answers: Answers) -> Synchronous:
+    design, caller = answers.synchronous, answers.caller
+    waits = caller.kind != "nobody"
+    streams = waits and caller.streams_response
+    return Synchronous(
+        workers=design.workers,
+        backlog=design.backlog,
+        client_timeout_s=design.client_timeout_s if waits else None,
+        client_retries=design.client_retries if waits else 0,
+        client_backoff_s=answers.failures.backoff_base_s if waits and design.client_retries else 0,
+        hops=resolved_hops(answers, streams) if waits else (),
+        streams_response=streams,
+    )
+
+
+def _event_driven(answers: Answers, recommendation: Recommendation) -> EventDriven:
+    classes = answers.priorities.shares()
+    total = sum(priority.share_percent for priority in classes.values())
+    return EventDriven(
+        consumers=answers.synchronous.workers,
+        queues={name: 100 * priority.share_percent / total for name, priority in classes.items()},
+        discipline="strict",
+        dead_letter=answers.failures.dead_letter,
+        delivery=_delivery(answers, recommendation),
+    )
+
+
+def _delivery(answers: Answers, recommendation: Recommendation) -> Delivery:
+    """The recommended delivery; for synchronous advice the one that the event-driven design would have."""
+    facts = facts_of(columns_of(answers))
+    method = recommendation.delivery.method
+    if method == "inline":
+        method = METHODS[method_of(facts, np.zeros_like(facts.nobody))[0]]
+    match method:
+        case "none":
+            return NoDelivery(method="none")
+        case "webhook":
+            schedule = library.delivery()["webhook"]["schedule_s"]
+            return WebhookDelivery(method="webhook", schedule=tuple(float(pause) for pause in schedule[1:]))
+        case "sse" | "websocket":
+            return PushDelivery(method=method)
+        case _:
+            return PollingDelivery(method="polling", interval_s=polling_interval_s(Point(facts)))

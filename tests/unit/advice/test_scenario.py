@@ -1,0 +1,105 @@
+"""From Answers to a Scenario: nothing is lost, nothing is invented, and both designs get the same."""
+
+from typing import Any
+
+import pytest
+
+from advisor.advice.answers import answers_from
+from advisor.advice.recommendation import advise
+from advisor.advice.scenario import scenario_from, scenario_of
+from advisor.advice.templates import TEMPLATES
+from simulator.scenario import BurstArrivals, Scenario, TraceArrivals
+from simulator.schema import InvalidInput
+
+
+def scenario(given: dict[str, Any]) -> Scenario:
+    answers = answers_from(given)
+    return scenario_of(answers, advise(answers, flips=False))
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_template_becomes_a_scenario_that_reads_back(name: str) -> None:
+    made = scenario({"template": name})
+    assert scenario_from(made.model_dump(by_alias=True, mode="json")) == made
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_both_designs_get_the_same(name: str) -> None:
+    made = scenario({"template": name})
+    assert made.event_driven.consumers == made.synchronous.workers
+    assert made.synchronous.inline_retries is None
+
+
+def test_peaks_become_bursts_of_which_the_mean_includes_all() -> None:
+    arrivals = scenario({}).arrivals
+    assert isinstance(arrivals, BurstArrivals)
+    assert (arrivals.rate_per_s, arrivals.peak_to_mean, arrivals.peak_s, arrivals.every_s) == (0.5, 8, 900, 86_400)
+
+
+@pytest.mark.parametrize(
+    ("volume", "process"),
+    [
+        ({"peak_to_mean": 1}, "poisson"),
+        ({"peaks_per_day": 0}, "poisson"),
+        ({"peak_to_mean": 1, "interarrival_cv": 0}, "regular"),
+        ({"peak_to_mean": 1, "interarrival_cv": 3}, "gamma"),
+    ],
+)
+def test_a_load_without_peaks_is_a_stationary_process(volume: dict[str, Any], process: str) -> None:
+    made = scenario({"volume": volume})
+    assert made.arrivals.process == process
+    assert made.warmup_jobs > 0
+
+
+def test_a_trace_is_replayed_once_from_its_id_or_on_the_command_line_from_its_path() -> None:
+    uploaded = scenario({"volume": {"trace": "7f1f3d5e-3c52-4b5e-9f0e-0a1b2c3d4e5f"}})
+    assert isinstance(uploaded.arrivals, TraceArrivals)
+    assert uploaded.arrivals.trace == "7f1f3d5e-3c52-4b5e-9f0e-0a1b2c3d4e5f"
+    assert (uploaded.jobs, uploaded.warmup_jobs) == (None, 0)
+    local = scenario({"volume": {"trace": "arrivals.csv"}})
+    assert isinstance(local.arrivals, TraceArrivals)
+    assert local.arrivals.path == "arrivals.csv"
+
+
+def test_quotas_are_our_share_of_them() -> None:
+    provider = scenario({"provider": {"requests_per_minute": 600, "share_percent": 25}}).provider
+    assert provider.requests_per_minute == 150
+    assert provider.max_concurrency == 20
+
+
+def test_hops_bring_their_limits_and_nobody_who_waits_has_none() -> None:
+    limits = [(hop.name, hop.limit_s, hop.kind) for hop in scenario({}).synchronous.hops]
+    assert limits == [("nginx", 60, "idle"), ("gunicorn", 30, "total")]
+    nobody = scenario({"caller": {"kind": "nobody"}})
+    assert nobody.synchronous.hops == ()
+    assert nobody.synchronous.client_timeout_s is None
+    assert nobody.event_driven.delivery.method == "none"
+
+
+def test_a_streamed_response_meets_the_streaming_limit_of_a_hop() -> None:
+    hops = {"hops": ["api-gateway"]}
+    plain = scenario({"synchronous": hops}).synchronous.hops[0].limit_s
+    streamed = scenario({"synchronous": hops, "caller": {"streams_response": True}}).synchronous.hops[0].limit_s
+    assert (plain, streamed) == (29, 900)
+
+
+def test_classes_become_queues_most_urgent_first() -> None:
+    assert list(scenario({}).event_driven.queues) == ["urgent", "standard", "batch"]
+    assert list(scenario({"template": "batch_enrichment"}).event_driven.queues) == ["batch"]
+
+
+def test_synchronous_advice_still_gives_the_other_design_the_delivery_it_would_have() -> None:
+    assert scenario({"template": "form_classification"}).event_driven.delivery.method == "sse"
+
+
+def test_a_hand_written_scenario_names_its_hops() -> None:
+    given = {
+        "arrivals": {"process": "poisson", "rate_per_s": 1},
+        "service": {"distribution": "exponential", "mean_s": 20},
+        "synchronous": {"hops": ["nginx", {"name": "own", "limit_s": 5, "kind": "total"}]},
+    }
+    assert [hop.limit_s for hop in scenario_from(given).synchronous.hops] == [60, 5]
+    given["synchronous"] = {"hops": ["nginks"]}
+    with pytest.raises(InvalidInput) as caught:
+        scenario_from(given)
+    assert caught.value.problems[0].path == "synchronous.hops.0"
