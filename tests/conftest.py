@@ -6,10 +6,12 @@ from django.test import Client
 from pytest_django import Settings
 
 from advisor.configuration import Configuration
+from advisor.decisions.models import Decision
+from advisor.decisions.services.create_decision import create_decision
 from advisor.teams.models import Membership, Role, User, Workspace
 from advisor.teams.services import local_user_and_workspace
 
-pytest_plugins = ["tests.selection"]
+pytest_plugins = ["tests.selection", "tests.sites"]
 
 
 @pytest.fixture
@@ -53,6 +55,12 @@ def member(name: str, workspace: Workspace, role: Role) -> User:
     person, _ = User.objects.get_or_create(username=name)
     Membership.objects.get_or_create(user=person, workspace=workspace, defaults={"role": role})
     return person
+
+
+@pytest.fixture
+def decision(workspace: Workspace, user: User) -> Decision:
+    """A draft from the default template, of the local user."""
+    return create_decision(workspace, user, {"template": "document_extraction"})
 
 
 @pytest.fixture

@@ -71,8 +71,8 @@ def _work(heartbeat: Heartbeat, engines: Mapping[str, Engine]) -> None:
         _persist(lambda: time_out_run(run_id, attempt, timezone.now(), heartbeat.limit_s))
     except InvalidInput as error:
         _fail(heartbeat, "invalid_input", str(error))
-    except MemoryError:
-        _fail(heartbeat, "out_of_memory", "The simulation needs more memory than there is. Simulate fewer jobs.")
+    except MemoryError as error:
+        _fail(heartbeat, "out_of_memory", str(error) or "The simulation needs more memory than there is.")
     except Exception as error:
         _fail(heartbeat, "internal", f"The simulation stopped: {type(error).__name__}: {error}")
         raise

@@ -36,6 +36,8 @@ def silent(settings: Settings) -> Iterator[socket.socket]:
 def test_a_broker_that_hangs_is_given_up_in_time(silent: socket.socket) -> None:
     with pytest.raises(redis.RedisError):
         RqDoorbell().ring(uuid4(), 0)
+    patience = doorbell._connection(doorbell.settings.CONFIGURATION.broker_url).connection_pool.connection_kwargs
+    assert {patience["socket_connect_timeout"], patience["socket_timeout"]} == {PATIENCE_S}
     assert 3 * PATIENCE_S < 2, "a user waits for the connection, its greeting and the answer"
 
 
