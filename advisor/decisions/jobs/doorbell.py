@@ -14,8 +14,6 @@ from rq.serializers import JSONSerializer
 
 from advisor.decisions.models import Run
 
-PATIENCE_S = 0.6
-"""For each answer of the broker; a bell that can't be rung costs its caller three of them at most."""
 BACKSTOP_S = 30
 """rq's own timeout comes this much after ours, for a run that neither we nor the supervisor could end."""
 FAILURE_TTL_S = 86_400
@@ -90,11 +88,5 @@ def _queue() -> Queue:
 
 @lru_cache(maxsize=4)
 def _connection(url: str) -> Redis:
-    """Made here and not by django-rq, which drops every timeout where the broker is given by its URL."""
-    return Redis.from_url(
-        url,
-        socket_connect_timeout=PATIENCE_S,
-        socket_timeout=PATIENCE_S,
-        retry=Retry(NoBackoff(), 0),
-        health_check_interval=0,
-    )
+    """Tries once, for as long as the URL says: the client's own retries would make a user wait for a broker that hangs."""
+    return Redis.from_url(url, retry=Retry(NoBackoff(), 0))
