@@ -44,6 +44,11 @@ def _resolved(hop: str | Hop, streams: bool) -> Hop:
     return fact.hop(streams)
 
 
+def chosen(columns: Columns, path: str, value: str) -> Flags:
+    """The rows in which a choice is this one."""
+    return np.equal(columns[path], LEAVES[path].choices.index(value))
+
+
 def encoded(path: str, value: Any) -> float:
     """One answer as a number."""
     leaf = LEAVES[path]

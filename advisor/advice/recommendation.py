@@ -23,7 +23,7 @@ from advisor.advice.decision import Decisions, decide_facts
 from advisor.advice.facts import Facts, Point, facts_of
 from advisor.advice.monitors import monitors
 from advisor.advice.rule import Rule
-from advisor.advice.rules import CONSTRAINTS, RULES, inline_wait_s
+from advisor.advice.rules import CONSTRAINTS, RULES
 
 __all__ = [
     "Caution",
@@ -61,7 +61,7 @@ def advise(answers: Answers, *, flips: bool = True) -> Recommendation:
         infeasible=_infeasible(facts, point, decisions),
         probability=None,
         settle=None,
-        inline_wait_s=round(float(inline_wait_s(facts)[0]), 3) if style == "hybrid" else None,
+        inline_wait_s=round(point.hybrid_wait_s, 3) if style == "hybrid" else None,
         delivery=delivery.explained(point, method),
         reasons=_reasons(facts, point),
         flips=(),

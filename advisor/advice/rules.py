@@ -29,13 +29,6 @@ def constant(weight: float) -> Callable[[Facts], Floats]:
     return lambda f: np.full_like(f.rate, weight)
 
 
-def inline_wait_s(f: Facts) -> Floats:
-    """How long the hybrid answers in line: inside every limit on the way, the deadline, and a person's attention where nothing streams."""
-    patience = np.where(f.end_user & ~f.streams, ATTENTION_S, np.inf)
-    wait = np.minimum(np.minimum(0.9 * f.inline_limit_s, f.deadline_s), patience)
-    return np.where(np.isfinite(wait), wait, f.inline_p99_s)
-
-
 def _burst_weight(f: Facts) -> Floats:
     """How far the peak demand passes the capacity, as far as the load varies at all."""
     overflow = np.interp(f.peak_load, [0.8, 1.0, 2.0], [0.0, 0.35, 0.5])
@@ -172,10 +165,10 @@ CONSTRAINTS: tuple[Rule, ...] = (
         id="first_token_limit",
         title="The first token comes after an idle limit",
         favours="event_driven",
-        when=lambda f: f.streams & (f.first_token_s + f.inline_wait_s > np.minimum(f.hop_idle_s, f.client_timeout_s)),
+        when=lambda f: f.streams & (f.first_token_s + f.wait_s > np.minimum(f.hop_idle_s, f.client_timeout_s)),
         weight=constant(1.0),
         sentence=lambda p: (
-            f"The first token comes after {seconds(p.first_token_s + p.inline_wait_s)}, past the idle limit of "
+            f"The first token comes after {seconds(p.first_token_s + p.wait_s)}, past the idle limit of "
             f"{seconds(min(p.hop_idle_s, p.client_timeout_s))} on the way: the stream is cut before it begins."
         ),
         source="Time limits of the hops, from the dated data file",
@@ -248,10 +241,10 @@ FORCES: tuple[Rule, ...] = (
         id="durable_intake",
         title="What arrives in an outage must be kept",
         favours="event_driven",
-        when=lambda f: (f.arrives_in_outage > f.max_lost) & ~f.immediate,
+        when=lambda f: f.loses_in_outage & ~f.immediate,
         weight=constant(0.15),
         sentence=lambda p: (
-            f"An outage of {seconds(p.outage_s)} meets {number(p.arrives_in_outage)} requests, and {number(p.max_lost)} may be lost: "
+            f"An outage of {seconds(p.outage_s)} meets {number(p.arrives_in_outage)} requests, more than may be lost: "
             "they must be stored before they are acknowledged."
         ),
         source="Store and forward: G. Hohpe and B. Woolf, Enterprise Integration Patterns, 2003, Guaranteed Delivery",
@@ -351,7 +344,7 @@ HYBRIDS: tuple[Rule, ...] = (
         id="slow_tail",
         title="A slow tail behind an immediate answer",
         favours="hybrid",
-        when=lambda f: f.immediate & (f.inline_p99_s > f.inline_limit_s) & (f.inline_p50_s <= inline_wait_s(f)),
+        when=lambda f: f.immediate & (f.inline_p99_s > f.inline_limit_s) & (f.inline_p50_s <= f.hybrid_wait_s),
         weight=constant(0.6),
         sentence=lambda p: (
             f"Half of the answers are there within {seconds(p.inline_p50_s)} and fit in line; the slow tail ({seconds(p.inline_p99_s)} at p99) "

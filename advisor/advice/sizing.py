@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from advisor.advice.answers import Answers, Priority
 from advisor.advice.contract import Concurrency, Queue, RetryPlan
-from advisor.advice.facts import NEAR_CAPACITY, Point
+from advisor.advice.facts import Point
+from advisor.advice.facts.queueing import NEAR_CAPACITY
 from simulator import theory
 
 WAITS = 0.95
@@ -82,7 +83,7 @@ def stream_of(point: Point, share: float = 1.0) -> Stream:
     return Stream(
         rate=point.rate * share,
         peak_rate=point.peak_rate * share,
-        peak_s=point.peak_s if point.peak_to_mean > 1 else 0.0,
+        peak_s=point.peak_s,
         work_s=point.mean_s * point.attempts,
         factor=(point.arrival_cv**2 + point.service_cv2) / 2,
     )
@@ -166,7 +167,7 @@ def window_s(answers: Answers, attempts: int) -> float:
 
 def drain_after_peak_s(point: Point) -> float:
     """How long the backlog of a peak takes to go, at the mean rate of the rest of the day; infinite where it never does."""
-    gathered = max(0.0, point.peak_rate - point.cap) * (point.peak_s if point.peak_to_mean > 1 else 0.0)
+    gathered = max(0.0, point.peak_rate - point.cap) * point.peak_s
     return drain_s(point, gathered)
 
 

@@ -1,0 +1,58 @@
+"""Queueing formulas on columns. The same as in `simulator.theory`, which they are tested against, for thousands of rows at once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import gammaincc, gammaln
+
+from advisor.advice.columns import Floats
+
+Z95, Z99 = 1.6448536269514722, 2.3263478740408408
+"""Standard normal quantiles."""
+NEAR_CAPACITY = 0.98
+"""Stationary formulas are read up to this utilisation; what a peak brings beyond capacity is counted as it gathers."""
+
+
+def erlang_c(servers: Floats, offered_load: Floats) -> Floats:
+    """The probability of waiting in M/M/c for columns of any, also fractional, numbers of servers; 1 at or above capacity.
+
+    Source: Erlang B as e^-a a^c / Gamma(c + 1, a) (Jagerman, Bell System Technical Journal 53, 1974), then C = B / (1 - rho (1 - B)).
+    """
+    load = np.minimum(offered_load, servers)
+    blocked = np.exp(servers * np.log(load) - load - gammaln(servers + 1)) / gammaincc(servers + 1, load)
+    utilisation = load / servers
+    return np.where(offered_load >= servers, 1.0, blocked / (1 - utilisation * (1 - blocked)))
+
+
+@dataclass(frozen=True)
+class Wait:
+    """The wait for a worker."""
+
+    mean_s: Floats
+    variance: Floats
+
+
+def waiting(*, rate: Floats, cap: Floats, servers: Floats, factor: Floats, gathers_s: Floats, backlog: Floats) -> Wait:
+    """The wait for a worker: Allen-Cunneen up to near capacity, and what a peak gathers beyond it; no longer than a full backlog takes.
+
+    `factor` is (Ca^2 + Cs^2) / 2. Of M/M/c, E[W] = C / (c mu - lambda) and Var[W] = (2 - C) C / (c mu - lambda)^2.
+    """
+    stable = np.minimum(rate, NEAR_CAPACITY * cap)
+    chance = erlang_c(servers, stable / cap * servers)
+    pace = factor / (cap - stable)
+    fullest = backlog / cap
+    mean = np.minimum(chance * pace, fullest) + np.minimum(np.maximum(0.0, gathers_s), fullest)
+    return Wait(mean, np.minimum((2 - chance) * chance * pace**2, fullest**2))
+
+
+def lognormal_p99(mean: Floats, variance: Floats) -> Floats:
+    """The 99th percentile of the lognormal with this mean and variance; its spread is held where the percentile would fall again."""
+    sigma = np.minimum(np.sqrt(np.log1p(variance / mean**2)), Z99)
+    return mean * np.exp(Z99 * sigma - sigma**2 / 2)
+
+
+def attempts_of(failure: Floats, retries: Floats) -> Floats:
+    """Mean attempts with independent failures: (1 - p^(n+1)) / (1 - p)."""
+    certain = failure >= 1
+    share = np.where(certain, 0.5, failure)
+    return np.where(certain, retries + 1, (1 - share ** (retries + 1)) / (1 - share))
