@@ -1,6 +1,6 @@
 """Answers as columns of numbers, so that one pass of arithmetic decides thousands of variations of them at once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,9 +30,9 @@ HOP_COLUMNS = ("hops.total_s", "hops.streaming_total_s", "hops.idle_s")
 """The tightest limit of each kind: total, total for a streamed response, idle."""
 
 
-def resolved_hops(answers: Answers, streams: bool) -> tuple[Hop, ...]:
+def resolved_hops(hops: Iterable[str | Hop], streams: bool) -> tuple[Hop, ...]:
     """The hops on the way with their limits, as they meet a response that streams or does not."""
-    return tuple(_resolved(hop, streams) for hop in answers.synchronous.hops)
+    return tuple(_resolved(hop, streams) for hop in hops)
 
 
 def _resolved(hop: str | Hop, streams: bool) -> Hop:
@@ -59,16 +59,15 @@ def encoded(path: str, value: Any) -> float:
     return float(value)
 
 
-def hop_limits(answers: Answers) -> dict[str, float]:
-    """The tightest limit of each kind on the way; infinite where there is none."""
+def hop_limits(hops: Sequence[str | Hop]) -> dict[str, float]:
+    """The tightest limit of each kind on a way; infinite where there is none."""
 
-    def tightest(hops: tuple[Hop, ...], kind: str) -> float:
-        return min((hop.limit_s for hop in hops if hop.kind == kind), default=np.inf)
+    def tightest(on_the_way: tuple[Hop, ...], kind: str) -> float:
+        return min((hop.limit_s for hop in on_the_way if hop.kind == kind), default=np.inf)
 
-    whole, streamed = resolved_hops(answers, False), resolved_hops(answers, True)
-    return dict(
-        zip(HOP_COLUMNS, (tightest(whole, "total"), tightest(streamed, "total"), tightest(whole, "idle")), strict=True)
-    )
+    whole, streamed = resolved_hops(hops, False), resolved_hops(hops, True)
+    limits = (tightest(whole, "total"), tightest(streamed, "total"), tightest(whole, "idle"))
+    return dict(zip(HOP_COLUMNS, limits, strict=True))
 
 
 def value_at(answers: Answers, path: str) -> Any:
@@ -89,5 +88,5 @@ ENCODED = tuple(
 
 def columns_of(answers: Answers) -> dict[str, Floats]:
     """Answers as columns of one row."""
-    columns = {path: encoded(path, value_at(answers, path)) for path in ENCODED} | hop_limits(answers)
+    columns = {path: encoded(path, value_at(answers, path)) for path in ENCODED} | hop_limits(answers.synchronous.hops)
     return {path: np.array([value], dtype=np.float64) for path, value in columns.items()}

@@ -1,6 +1,6 @@
 """What advice consists of, as values that are stored, shown and exported: the JSON contract."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -104,16 +104,16 @@ class Recommendation(Value):
     strength: Strength
     score: float
     feasible: bool
-    infeasible: dict[Style, tuple[str, ...]]
+    infeasible: dict[Style, Annotated[tuple[str, ...], Field(strict=False)]]
     probability: dict[Style, float] | None
     settle: str | None
     inline_wait_s: float | None
     delivery: Delivery
-    reasons: tuple[Reason, ...]
-    flips: tuple[Flip, ...]
-    queues: tuple[Queue, ...]
+    reasons: Annotated[tuple[Reason, ...], Field(strict=False)]
+    flips: Annotated[tuple[Flip, ...], Field(strict=False)]
+    queues: Annotated[tuple[Queue, ...], Field(strict=False)]
     concurrency: Concurrency
     retries: RetryPlan
     dead_letter: bool
-    monitors: tuple[Monitor, ...]
-    warnings: tuple[Caution, ...]
+    monitors: Annotated[tuple[Monitor, ...], Field(strict=False)]
+    warnings: Annotated[tuple[Caution, ...], Field(strict=False)]

@@ -1,6 +1,7 @@
 """Decide: facts to style, strength and delivery by the table of rules. Numbers only; the words are in `explanation`."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ class Decisions:
         """A row's decision by name."""
         return STYLES[self.style[row]], STRENGTHS[self.strength[row]], METHODS[self.method[row]]
 
-    @property
+    @cached_property
     def key(self) -> Codes:
         """One number a row that differs wherever the decision does."""
         return (self.style * len(STRENGTHS) + self.strength) * len(METHODS) + self.method

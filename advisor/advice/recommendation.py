@@ -21,9 +21,11 @@ from advisor.advice.contract import (
 )
 from advisor.advice.decision import Decisions, decide_facts
 from advisor.advice.facts import Facts, Point, facts_of
+from advisor.advice.flips import flips_of
 from advisor.advice.monitors import monitors
 from advisor.advice.rule import Rule
 from advisor.advice.rules import CONSTRAINTS, RULES
+from advisor.advice.uncertainty import probabilities, settling_flip
 
 __all__ = [
     "Caution",
@@ -45,7 +47,10 @@ __all__ = [
 
 
 def advise(answers: Answers, *, flips: bool = True) -> Recommendation:
-    """The advice for these answers: decided by the table of rules, explained in their numbers."""
+    """The advice for these answers: decided by the table of rules, explained in their numbers.
+
+    `flips` False leaves the search for flips out, and with it what would settle a close call. Ranges are sampled in any case.
+    """
     facts = facts_of(columns_of(answers))
     decisions = decide_facts(facts)
     style, strength, method = decisions.outcome()
@@ -53,18 +58,20 @@ def advise(answers: Answers, *, flips: bool = True) -> Recommendation:
     plan = sizing.plan(answers, point)
     queues = () if style == "synchronous" else plan.queues
     case = cautions.Case(answers, point, style, method)
+    found = flips_of(answers) if flips else ()
+    probability, settle = probabilities(answers) or (None, settling_flip(strength, style, found))
     return Recommendation(
         style=style,
         strength=strength,
         score=round(float(decisions.score[0]), 6),
         feasible=not all(flags[0] for flags in decisions.ruled_out.values()),
         infeasible=_infeasible(facts, point, decisions),
-        probability=None,
-        settle=None,
+        probability=probability,
+        settle=settle,
         inline_wait_s=round(point.hybrid_wait_s, 3) if style == "hybrid" else None,
         delivery=delivery.explained(point, method),
         reasons=_reasons(facts, point),
-        flips=(),
+        flips=found,
         queues=queues,
         concurrency=sizing.concurrency(point),
         retries=sizing.retries(answers, point),

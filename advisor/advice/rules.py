@@ -233,7 +233,7 @@ FORCES: tuple[Rule, ...] = (
         title="Nobody waits",
         favours="event_driven",
         when=lambda f: f.nobody,
-        weight=constant(0.2),
+        weight=constant(0.3),
         sentence=lambda p: "Nobody waits for the result, so a call that waits gains nothing.",
         source=SEED,
     ),

@@ -164,7 +164,7 @@ def _synchronous(answers: Answers) -> Synchronous:
         client_timeout_s=design.client_timeout_s if waits else None,
         client_retries=design.client_retries if waits else 0,
         client_backoff_s=answers.failures.backoff_base_s if waits and design.client_retries else 0,
-        hops=resolved_hops(answers, streams) if waits else (),
+        hops=resolved_hops(design.hops, streams) if waits else (),
         streams_response=streams,
     )
 

@@ -1,0 +1,252 @@
+"""Flips: for every answer, the nearest other value at which style, strength or delivery changes. Found by search, one pass for all."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from advisor.advice.answers import LEAVES, Answers
+from advisor.advice.columns import ENCODED, HOP_COLUMNS, Columns, Floats, columns_of, encoded, hop_limits, value_at
+from advisor.advice.contract import Flip, Outcome
+from advisor.advice.decision import Codes, Decisions, decide
+from advisor.advice.variations import moved_along, reach
+
+STEPS = 48
+"""Values tried towards each bound, dense near the answer and sparse far from it."""
+EVERY_INTEGER = 32
+"""Integers no farther than this are all tried."""
+PARTS = 16
+"""Into how many parts a bracket is cut at each pass."""
+PASSES = 9
+"""Passes of refinement: 16^-9 of the first bracket."""
+NICE = 5e-4
+"""A threshold is rounded, away from the answer, by no more than this."""
+SMALL = 1e-6
+"""From zero, the search begins at this part of the bound."""
+
+
+@dataclass
+class Probe:
+    """One answer, one direction (or a list of choices): the values to try, from the nearest on."""
+
+    path: str
+    values: Floats
+    given: list[Any]
+    """The values as they would be written, one for each of `values`."""
+    columns: dict[str, Floats] = field(default_factory=dict)
+    """What to override, where it isn't the field's own column."""
+
+    def overridden(self, base: Columns) -> dict[str, Floats]:
+        """The columns that this probe changes."""
+        return self.columns or moved_along(self.path, self.values, base)
+
+
+def flips_of(answers: Answers) -> tuple[Flip, ...]:
+    """Every flip, those of style first, then of delivery, then of strength, the nearest of each first."""
+    base = columns_of(answers)
+    now = decide(base)
+    numeric = [probe for path in ENCODED if LEAVES[path].numeric for probe in _directions(path, base)]
+    listed = [_choices(answers, path) for path in ENCODED if not LEAVES[path].numeric] + [_hops(answers)]
+    probes = [probe for probe in (*numeric, *listed) if len(probe.values)]
+    decided = _decided(base, probes)
+    found = [
+        flip for probe in listed if len(probe.values) for flip in _changed_choices(answers, probe, decided, probes, now)
+    ]
+    found += _thresholds(answers, base, now, [probe for probe in numeric if len(probe.values)], decided, probes)
+    return tuple(flip for _, flip in sorted(((_rank(flip, now), flip) for flip in found), key=lambda pair: pair[0]))
+
+
+@dataclass(frozen=True)
+class _Decided:
+    """The decisions of many probes, one after the other."""
+
+    decisions: Decisions
+    starts: list[int]
+
+    def keys(self, place: int, probe: Probe) -> Codes:
+        return self.decisions.key[self.starts[place] : self.starts[place] + len(probe.values)]
+
+    def outcome(self, place: int, row: int) -> Outcome:
+        style, strength, method = self.decisions.outcome(self.starts[place] + row)
+        return Outcome(style=style, strength=strength, delivery=method)
+
+
+def _decided(base: Columns, probes: list[Probe]) -> _Decided:
+    """One pass of `decide` over every value of every probe."""
+    starts = list(np.cumsum([0, *(len(probe.values) for probe in probes)]))
+    columns = {path: np.repeat(column, starts[-1]) for path, column in base.items()}
+    for start, probe in zip(starts, probes, strict=False):
+        for path, values in probe.overridden(base).items():
+            columns[path][start : start + len(probe.values)] = values
+    return _Decided(decide(columns), starts)
+
+
+def _directions(path: str, base: Columns) -> Iterable[Probe]:
+    """The numbers to try below and above an answer."""
+    low, high = reach(path, base)
+    now = float(base[path][0])
+    integer = LEAVES[path].kind == "integer"
+    if math.isnan(now):
+        return [Probe(path, values := _spread(low, high, integer), list(values))]
+    if math.isinf(now):
+        return [Probe(path, values := _spread(high, low, integer, ends=True), list(values))]
+    return [Probe(path, values, list(values)) for bound in (low, high) for values in [_spread(now, bound, integer)]]
+
+
+def _spread(start: float, bound: float, integer: bool, *, ends: bool = False) -> Floats:
+    """Values from `start` (left out unless `ends`) to `bound`, on a logarithmic scale, dense at the start."""
+    if start == bound:
+        return np.array([])
+    tiny = SMALL * max(start, bound)
+    near, far = max(start, tiny), max(bound, tiny)
+    values = near * (far / near) ** (np.arange(0, STEPS + 1) / STEPS) ** 2.5
+    values[-1] = bound
+    if start > 0 and not ends:
+        values = values[1:]
+    if not integer:
+        return values
+    side = 1 if bound > start else -1
+    every = start + side * np.arange(0 if ends else 1, EVERY_INTEGER + 1)
+    whole = np.unique(np.round(np.concatenate([every, values])))
+    whole = whole[(whole >= min(start, bound)) & (whole <= max(start, bound))]
+    whole = whole if ends else whole[whole != start]
+    return whole if side > 0 else whole[::-1]
+
+
+def _choices(answers: Answers, path: str) -> Probe:
+    now = value_at(answers, path)
+    others = [value for value in (LEAVES[path].choices or (False, True)) if value != now]
+    return Probe(path, np.array([encoded(path, value) for value in others]), others)
+
+
+def _hops(answers: Answers) -> Probe:
+    """The way without each of its hops in turn, and without any."""
+    hops = list(answers.synchronous.hops)
+    ways = [hops[:place] + hops[place + 1 :] for place in range(len(hops))] if len(hops) > 1 else []
+    ways = [*ways, []] if hops else []
+    limits = [hop_limits(way) for way in ways]
+    columns = {name: np.array([limit[name] for limit in limits]) for name in HOP_COLUMNS}
+    written = [[hop if isinstance(hop, str) else hop.model_dump() for hop in way] for way in ways]
+    return Probe("synchronous.hops", np.zeros(len(ways)), written, columns if ways else {})
+
+
+def _changed_choices(
+    answers: Answers, probe: Probe, decided: _Decided, probes: list[Probe], now: Decisions
+) -> Iterable[Flip]:
+    place = next(index for index, other in enumerate(probes) if other is probe)
+    for row in np.flatnonzero(decided.keys(place, probe) != now.key[0]):
+        yield _flip(answers, probe.path, probe.given[row], decided.outcome(place, int(row)))
+
+
+@dataclass
+class _Bracket:
+    """Between two values of one answer: the last with the old advice, and the first with another."""
+
+    path: str
+    old: float
+    new: float
+
+    @property
+    def integer(self) -> bool:
+        return LEAVES[self.path].kind == "integer"
+
+    def cut(self) -> Floats:
+        """Values from the old end (left out) to the new one."""
+        if self.integer:
+            side = 1 if self.new > self.old else -1
+            gap = abs(self.new - self.old)
+            return self.old + side * np.unique(np.ceil(gap * np.arange(1, PARTS + 1) / PARTS))
+        parts = np.arange(1, PARTS + 1) / PARTS
+        if min(self.old, self.new) <= 0:
+            return self.old + (self.new - self.old) * parts
+        return np.append((self.old * (self.new / self.old) ** parts)[:-1], self.new)
+
+    def narrowed(self, values: Floats, differs: np.ndarray[Any, np.dtype[np.bool_]]) -> "_Bracket":
+        """The part in which the advice changes."""
+        first = int(np.argmax(differs))
+        return _Bracket(self.path, self.old if first == 0 else float(values[first - 1]), float(values[first]))
+
+
+def _thresholds(
+    answers: Answers, base: Columns, now: Decisions, probes: list[Probe], decided: _Decided, every: list[Probe]
+) -> list[Flip]:
+    """The first change along each probe, narrowed to the threshold and rounded for reading."""
+    places = {id(probe): place for place, probe in enumerate(every)}
+    brackets = []
+    for probe in probes:
+        differs = decided.keys(places[id(probe)], probe) != now.key[0]
+        if differs.any():
+            first = int(np.argmax(differs))
+            start = float(base[probe.path][0])
+            if first == 0 and not math.isfinite(start):
+                start = float(probe.values[0])
+            brackets.append(
+                _Bracket(
+                    probe.path, start if first == 0 else float(probe.values[first - 1]), float(probe.values[first])
+                )
+            )
+    for _ in range(PASSES if brackets else 0):
+        cuts = [Probe(bracket.path, bracket.cut(), []) for bracket in brackets]
+        seen = _decided(base, cuts)
+        brackets = [
+            bracket.narrowed(cut.values, seen.keys(place, cut) != now.key[0])
+            for place, (bracket, cut) in enumerate(zip(brackets, cuts, strict=True))
+        ]
+    return _rounded(answers, base, now, brackets)
+
+
+def _rounded(answers: Answers, base: Columns, now: Decisions, brackets: list[_Bracket]) -> list[Flip]:
+    """The thresholds with as few digits as tell the same."""
+    probes = [Probe(bracket.path, np.array([bracket.new, *_nice(bracket)]), []) for bracket in brackets]
+    if not probes:
+        return []
+    decided = _decided(base, probes)
+    flips = []
+    for place, probe in enumerate(probes):
+        keys = decided.keys(place, probe)
+        same = np.flatnonzero(keys == keys[0])
+        row = int(same[1]) if len(same) > 1 else 0
+        value = float(probe.values[row])
+        integer = LEAVES[probe.path].kind == "integer"
+        flips.append(_flip(answers, probe.path, round(value) if integer else value, decided.outcome(place, row)))
+    return flips
+
+
+def _nice(bracket: _Bracket) -> list[float]:
+    """The threshold rounded away from the old value to one digit, two, and so on, as far as that is close enough."""
+    if bracket.integer or bracket.new == 0:
+        return []
+    up = bracket.new > bracket.old
+    low, high = LEAVES[bracket.path].low or 0.0, LEAVES[bracket.path].high or math.inf
+    found = []
+    for digits in range(1, 7):
+        unit = 10.0 ** (math.floor(math.log10(bracket.new)) + 1 - digits)
+        steps = bracket.new / unit
+        value = float(f"{(math.ceil(steps * (1 - 1e-12)) if up else math.floor(steps * (1 + 1e-12))) * unit:.12g}")
+        if abs(value / bracket.new - 1) <= NICE and low <= value <= high:
+            found.append(value)
+    return found
+
+
+def _flip(answers: Answers, path: str, to: Any, becomes: Outcome) -> Flip:
+    now = value_at(answers, path)
+    if path == "synchronous.hops":
+        now = [hop if isinstance(hop, str) else hop.model_dump() for hop in now]
+    return Flip(field=path, from_=now, to=to, becomes=becomes)
+
+
+def _rank(flip: Flip, now: Decisions) -> tuple[int, float, str]:
+    style, _, method = now.outcome()
+    order = 0 if flip.becomes.style != style else 1 if flip.becomes.delivery != method else 2
+    return order, distance(flip), flip.field
+
+
+def distance(flip: Flip) -> float:
+    """How far a flip is from the answer: the factor between the two as a logarithm; one for a choice."""
+    if isinstance(flip.from_, bool) or not isinstance(flip.from_, int | float) or not isinstance(flip.to, int | float):
+        return 1.0
+    if flip.from_ <= 0 or flip.to <= 0:
+        return 2.0
+    return abs(math.log(flip.to / flip.from_))

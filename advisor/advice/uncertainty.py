@@ -1,0 +1,88 @@
+"""Ranges and "don't know": how probable each style is over a seeded sample, and which answer would settle it."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from advisor.advice.answers import LEAVES, Answers
+from advisor.advice.columns import Columns, Floats, columns_of
+from advisor.advice.contract import Flip, Strength, Style
+from advisor.advice.decision import STYLES, Codes, decide
+from advisor.advice.ranges import Range
+from advisor.advice.variations import SHARES, moved_along
+
+SAMPLES = 1000
+SEED = 20251130
+BINS = 4
+"""Into how many parts each answer's range is cut to see how much depends on it."""
+
+
+def sampled(answers: Answers, samples: int = SAMPLES) -> tuple[Columns, dict[str, Floats]]:
+    """Columns of as many rows as samples, and the quantile of each uncertain answer in each.
+
+    A Latin hypercube: each answer's quantiles are spread evenly and shuffled, with a fixed seed.
+    """
+    base = columns_of(answers)
+    random = np.random.default_rng(SEED)
+    columns = {path: np.repeat(column, samples) for path, column in base.items()}
+    quantiles: dict[str, Floats] = {}
+    for path, uncertain in answers.uncertain.items():
+        quantiles[path] = (random.permutation(samples) + random.random(samples)) / samples
+        values = _drawn(uncertain, quantiles[path])
+        if LEAVES[path].kind == "integer":
+            values = np.round(values)
+        given = {other for other in answers.uncertain if other != path}
+        moved = moved_along(path, values, base)
+        columns |= {other: column for other, column in moved.items() if other not in given}
+    return _whole(columns), quantiles
+
+
+def probabilities(answers: Answers) -> tuple[dict[Style, float], str | None] | None:
+    """The share of the samples that each style wins, and the answer on which that depends most; None where every answer is a number."""
+    if not answers.uncertain:
+        return None
+    columns, quantiles = sampled(answers)
+    styles = decide(columns).style
+    shares: dict[Style, float] = {style: float(np.mean(styles == place)) for place, style in enumerate(STYLES)}
+    return shares, _matters_most(styles, quantiles)
+
+
+def settling_flip(strength: Strength, style: Style, flips: tuple[Flip, ...]) -> str | None:
+    """Of a close call without ranges: the answer that is nearest to another style."""
+    if strength != "close":
+        return None
+    return next((flip.field for flip in flips if flip.becomes.style != style), None)
+
+
+def _drawn(uncertain: Range, quantile: Floats) -> Floats:
+    if uncertain.low == uncertain.high:
+        return np.full_like(quantile, uncertain.low)
+    low, high = np.log(uncertain.low + uncertain.offset), np.log(uncertain.high + uncertain.offset)
+    values = np.exp(low + quantile * (high - low)) - uncertain.offset
+    return np.asarray(np.clip(values, uncertain.low, uncertain.high), dtype=np.float64)
+
+
+def _whole(columns: dict[str, Floats]) -> Columns:
+    """Samples that fit together: shares sum to 100, and what must not be less than another answer isn't."""
+    total = np.sum([columns[share] for share in SHARES], axis=0)
+    return (
+        columns
+        | {share: 100 * columns[share] / np.where(total > 0, total, 1.0) for share in SHARES}
+        | {
+            "processing.p95_s": np.maximum(columns["processing.p95_s"], columns["processing.p50_s"]),
+            "failures.backoff_cap_s": np.maximum(columns["failures.backoff_cap_s"], columns["failures.backoff_base_s"]),
+        }
+    )
+
+
+def _matters_most(styles: Codes, quantiles: Mapping[str, Floats]) -> str | None:
+    """The answer between the parts of whose range the styles' shares vary most; None where one style wins everywhere."""
+    if len(np.unique(styles)) == 1:
+        return None
+
+    def varies(quantile: Floats) -> float:
+        part = np.minimum((quantile * BINS).astype(np.int64), BINS - 1)
+        shares = [[np.mean(styles[part == place] == style) for style in range(len(STYLES))] for place in range(BINS)]
+        return float(np.var(shares, axis=0).sum())
+
+    return max(quantiles, key=lambda path: varies(quantiles[path]))
