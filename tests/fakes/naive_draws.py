@@ -1,0 +1,158 @@
+"""The random numbers that belong to a job, in plain Python: what the kernel's draws must equal."""
+
+from math import exp, floor, log, pi, sin, sqrt
+from typing import Any
+
+from scipy.optimize import brentq
+from scipy.special import ndtri
+
+MASK = 2**64 - 1
+GOLDEN = 0x9E3779B97F4A7C15
+(
+    GAP,
+    SERVICE,
+    CLASS,
+    POISON,
+    FAILURE,
+    JITTER,
+    PHASE,
+    WEBHOOK,
+    RECONNECT,
+    HANDLING,
+    REFUSAL,
+    GAP_MORE,
+    SERVICE_MORE,
+    SUB_JITTER,
+) = range(14)
+DAY = 86_400.0
+
+
+def mixed(z: int) -> int:
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
+    return z ^ (z >> 31)
+
+
+class Draws:
+    """Every draw of one replication of a scenario."""
+
+    def __init__(self, scenario: Any, replication: int, trace: Any = None) -> None:
+        state = mixed((scenario.seed * GOLDEN + 0x632BE59BD9B4E019) & MASK)
+        self.key = mixed((state + (replication + 1) * GOLDEN) & MASK)
+        self.scenario = scenario
+        self.trace = trace
+
+    def uniform(self, job: int, purpose: int, index: int = 0) -> float:
+        counter = (job << 18) | (purpose << 14) | index
+        return ((mixed((self.key + counter * GOLDEN) & MASK) >> 11) + 0.5) * 2.0**-53
+
+    def gamma(self, job: int, purpose: int, shape: float) -> float:
+        raised = shape if shape >= 1 else shape + 1
+        d = raised - 1 / 3
+        trial = 1
+        while True:
+            x = float(ndtri(self.uniform(job, purpose, 2 * trial)))
+            v = (1 + x / sqrt(9 * d)) ** 3
+            if v > 0 and log(self.uniform(job, purpose, 2 * trial + 1)) < 0.5 * x * x + d - d * v + d * log(v):
+                break
+            trial += 1
+        return d * v * (self.uniform(job, purpose, 0) ** (1 / shape) if shape < 1 else 1)
+
+    def arrivals(self) -> Any:
+        """Instants, without end (but for a trace)."""
+        arrivals = self.scenario.arrivals
+        if arrivals.process == "trace":
+            yield from (float(instant) / arrivals.speed for instant in self.trace.arrivals_s)
+            return
+        rate, instant, cumulated, job = arrivals.rate_per_s, 0.0, 0.0, 0
+        while True:
+            gap = -log(self.uniform(job, GAP))
+            cumulated += gap
+            if arrivals.process == "regular":
+                instant = job / rate
+            elif arrivals.process == "poisson":
+                instant += gap / rate
+            elif arrivals.process == "gamma":
+                instant += self.gamma(job, GAP_MORE, 1 / arrivals.cv**2) * arrivals.cv**2 / rate
+            elif arrivals.process == "bursts":
+                instant = self.in_bursts(cumulated)
+            else:
+                instant = self.in_a_day(cumulated)
+            yield instant
+            job += 1
+
+    def in_bursts(self, cumulated: float) -> float:
+        a = self.scenario.arrivals
+        low = (a.every_s - a.peak_to_mean * a.peak_s) / (a.every_s - a.peak_s)
+        cycle = floor(cumulated / (a.rate_per_s * a.every_s))
+        rest = cumulated / a.rate_per_s - cycle * a.every_s
+        begin, end = (a.every_s - a.peak_s) / 2, (a.every_s + a.peak_s) / 2
+
+        def intensity(t: float) -> float:
+            quiet = min(t, begin) + max(0.0, t - end)
+            return low * quiet + a.peak_to_mean * min(max(0.0, t - begin), a.peak_s)
+
+        return float(cycle * a.every_s + brentq(lambda t: intensity(t) - rest, 0, a.every_s + 1e-9, xtol=1e-12))
+
+    def in_a_day(self, cumulated: float) -> float:
+        a = self.scenario.arrivals
+        turn, swing = 2 * pi / DAY, a.peak_to_mean - 1
+        target = cumulated / a.rate_per_s
+        reach = swing / turn + 1
+        return float(
+            brentq(lambda t: t - swing * sin(turn * t) / turn - target, target - reach, target + reach, xtol=1e-9)
+        )
+
+    def service(self, job: int) -> float:
+        service = self.scenario.service
+        match service.distribution:
+            case "deterministic":
+                return float(service.mean_s)
+            case "exponential":
+                return float(service.mean_s * -log(self.uniform(job, SERVICE)))
+            case "lognormal":
+                sigma = log(service.p95_s / service.p50_s) / 1.6448536269514722
+                return float(exp(log(service.p50_s) + sigma * ndtri(self.uniform(job, SERVICE))))
+            case "gamma":
+                return float(self.gamma(job, SERVICE_MORE, 1 / service.cv**2) * service.mean_s * service.cv**2)
+            case "tokens":
+                return float(service.base_s + service.per_output_token_s * self.tokens(job)[1])
+            case _:
+                return float(self.trace.service_s[job])
+
+    def tokens(self, job: int) -> tuple[float, float]:
+        provider, trace = self.scenario.provider, self.trace
+        given = trace is not None
+        return (
+            float(trace.input_tokens[job]) if given and trace.input_tokens is not None else provider.input_tokens,
+            float(trace.output_tokens[job]) if given and trace.output_tokens is not None else provider.output_tokens,
+        )
+
+    def place(self, job: int) -> int:
+        """The job's class."""
+        shares = list(self.scenario.event_driven.queues.values())
+        if len(shares) == 1:
+            return 0
+        draw, upto = self.uniform(job, CLASS), 0.0
+        for place, share in enumerate(shares):
+            upto += share
+            if draw < upto / 100:
+                return place
+        return len(shares) - 1
+
+    def is_poison(self, job: int) -> bool:
+        return self.uniform(job, POISON) < self.scenario.failures.poison_percent / 100
+
+    def fails(self, job: int, attempt: int) -> bool:
+        return (
+            self.is_poison(job) or self.uniform(job, FAILURE, attempt) < self.scenario.failures.transient_percent / 100
+        )
+
+    def backoff(self, draw: float, retry: int, before: float) -> float:
+        r = self.scenario.retries
+        if r.flat_s is not None:
+            return float(r.flat_s)
+        if r.jitter == "decorrelated":
+            return float(min(r.cap_s, r.base_s + (max(r.base_s, 3 * before) - r.base_s) * draw))
+        limit = min(r.cap_s, r.base_s * 2.0**retry)
+        return float({"none": limit, "equal": limit * (0.5 + 0.5 * draw), "full": limit * draw}[r.jitter])

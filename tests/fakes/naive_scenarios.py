@@ -1,0 +1,163 @@
+"""Small random scenarios that turn every knob of the kernel, for hypothesis."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from simulator.scenario import Scenario
+
+rates = st.sampled_from([0.3, 1.0, 2.5])
+times = st.sampled_from([0.2, 0.5, 1.0, 3.0])
+
+
+def maybe(value: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.none() | value
+
+
+arrivals = st.one_of(
+    st.fixed_dictionaries({"process": st.sampled_from(["regular", "poisson"]), "rate_per_s": rates}),
+    st.fixed_dictionaries({"process": st.just("gamma"), "rate_per_s": rates, "cv": st.sampled_from([0.4, 1.0, 2.5])}),
+    st.fixed_dictionaries(
+        {
+            "process": st.just("bursts"),
+            "rate_per_s": rates,
+            "peak_to_mean": st.sampled_from([1.0, 3.0, 5.0]),
+            "peak_s": st.just(4.0),
+            "every_s": st.just(20.0),
+        }
+    ),
+    st.fixed_dictionaries(
+        {"process": st.just("daily"), "rate_per_s": st.just(0.0003), "peak_to_mean": st.sampled_from([1.0, 1.6, 2.0])}
+    ),
+)
+services = st.one_of(
+    st.fixed_dictionaries({"distribution": st.sampled_from(["deterministic", "exponential"]), "mean_s": times}),
+    st.fixed_dictionaries({"distribution": st.just("lognormal"), "p50_s": times, "p95_s": st.just(4.0)}),
+    st.fixed_dictionaries({"distribution": st.just("gamma"), "mean_s": times, "cv": st.sampled_from([0.5, 1.5])}),
+    st.fixed_dictionaries({"distribution": st.just("tokens"), "base_s": times, "per_output_token_s": st.just(0.001)}),
+)
+deliveries = st.one_of(
+    st.fixed_dictionaries({"method": st.just("polling"), "interval_s": st.sampled_from([0.0, 0.7])}),
+    st.fixed_dictionaries(
+        {
+            "method": st.just("webhook"),
+            "failure_percent": st.sampled_from([0.0, 40.0, 100.0]),
+            "schedule": st.sampled_from([(), (0.0, 2.0), (1.0, 5.0)]),
+            "latency_s": st.sampled_from([0.0, 0.1]),
+        }
+    ),
+    st.fixed_dictionaries(
+        {
+            "method": st.sampled_from(["sse", "websocket"]),
+            "latency_s": st.just(0.05),
+            "reconnect_percent": st.sampled_from([0.0, 30.0]),
+        }
+    ),
+    st.just({"method": "none"}),
+)
+providers = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries(
+        {
+            "max_concurrency": maybe(st.integers(1, 3)),
+            "requests_per_minute": maybe(st.sampled_from([20.0, 90.0])),
+            "burst_requests": st.sampled_from([1, 4]),
+            "input_tokens_per_minute": maybe(st.just(30_000.0)),
+            "output_tokens_per_minute": maybe(st.just(9_000.0)),
+            "input_tokens": st.sampled_from([0.0, 500.0]),
+            "output_tokens": st.sampled_from([0.0, 200.0]),
+            "failed_calls_count": st.booleans(),
+            "outages": st.sampled_from([(), ({"start_s": 5.0, "length_s": 10.0},)]),
+        }
+    ),
+)
+synchronous = st.fixed_dictionaries(
+    {
+        "workers": st.integers(1, 4),
+        "backlog": maybe(st.integers(0, 3)),
+        "client_timeout_s": maybe(st.sampled_from([0.8, 2.0, 6.0])),
+        "client_retries": st.integers(0, 2),
+        "client_backoff_s": st.sampled_from([0.0, 0.5]),
+        "hops": st.sampled_from(
+            [
+                (),
+                ({"name": "gateway", "limit_s": 4.0, "kind": "idle"},),
+                ({"name": "router", "limit_s": 3.0, "kind": "total"},),
+            ]
+        ),
+        "streams_response": st.booleans(),
+        "drops_abandoned": st.booleans(),
+        "inline_retries": maybe(st.integers(0, 2)),
+    }
+)
+queues = st.sampled_from(
+    [{"standard": 100.0}, {"urgent": 20.0, "standard": 80.0}, {"urgent": 10.0, "standard": 60.0, "batch": 30.0}]
+)
+event_driven = st.fixed_dictionaries(
+    {
+        "consumers": st.integers(1, 4),
+        "queues": queues,
+        "discipline": st.sampled_from(["strict", "dedicated", "weighted"]),
+        "accept_s": st.sampled_from([0.0, 0.3]),
+        "dispatch_s": st.sampled_from([0.0, 0.05]),
+        "retry_tick_s": st.sampled_from([0.0, 1.0]),
+        "max_queue": maybe(st.integers(1, 4)),
+        "expires_s": maybe(st.sampled_from([2.0, 8.0])),
+        "dead_letter": st.booleans(),
+        "circuit_breaker": st.booleans(),
+        "delivery": deliveries,
+    }
+)
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> Scenario:
+    """A scenario of at most 60 jobs a replication."""
+    given: dict[str, Any] = {
+        "seed": draw(st.integers(0, 2**53 - 1)),
+        "arrivals": draw(arrivals),
+        "service": draw(services),
+        "provider": draw(providers),
+        "failures": draw(
+            st.sampled_from(
+                [
+                    {},
+                    {"transient_percent": 30.0},
+                    {"transient_percent": 100.0},
+                    {"transient_percent": 20.0, "poison_percent": 20.0},
+                ]
+            )
+        ),
+        "retries": {
+            "max": draw(st.integers(0, 3)),
+            "base_s": draw(st.sampled_from([0.2, 1.0])),
+            "cap_s": draw(st.sampled_from([1.5, 60.0])),
+            "jitter": draw(st.sampled_from(["none", "full", "equal", "decorrelated"])),
+            "flat_s": draw(maybe(st.just(0.5))),
+        },
+        "synchronous": draw(synchronous),
+        "event_driven": draw(event_driven),
+        "subscribers": draw(
+            st.sampled_from(
+                [
+                    {},
+                    {
+                        "count": 3,
+                        "handling_p50_s": 0.1,
+                        "handling_p95_s": 0.4,
+                        "failure_percent": 20.0,
+                        "inline": "one_by_one",
+                    },
+                    {"count": 2, "handling_p95_s": 0.2},
+                ]
+            )
+        ),
+        "deadline_s": draw(maybe(st.sampled_from([1.0, 5.0]))),
+        "warmup_jobs": draw(st.sampled_from([0, 7])),
+    }
+    if draw(st.booleans()) and given["arrivals"]["process"] != "daily":
+        given["duration_s"] = 30.0
+        given["warmup_jobs"] = 0
+    else:
+        given["jobs"] = draw(st.integers(8, 60))
+    return Scenario.parse(given)

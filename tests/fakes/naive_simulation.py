@@ -1,0 +1,512 @@
+"""Both designs as slow, plain event simulations over objects: the oracle that the compiled loops must agree with, event by event.
+
+Nothing here comes from the simulator; the random numbers are its own (naive_draws), and so is the order of simultaneous events:
+the end of work, then patience, then calls again, then the provider's limits, then arrivals.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Callable
+from math import ceil, exp, inf, log
+from typing import Any
+
+from scipy.special import ndtri
+
+from tests.fakes.naive_draws import FAILURE, HANDLING, JITTER, PHASE, RECONNECT, REFUSAL, SUB_JITTER, WEBHOOK, Draws
+
+WORK, PATIENCE, AGAIN, GATE, ARRIVAL = range(5)
+OUTCOMES = ("completed", "failed", "timed_out", "rejected", "dead_lettered", "undelivered")
+
+
+class Job:
+    """A job in the system; in the synchronous design, one call of its client."""
+
+    def __init__(self, number: int, arrived: float, place: int) -> None:
+        self.number, self.arrived, self.place = number, arrived, place
+        self.attempt = self.caller = 0
+        self.waited = self.backoff = 0.0
+        self.started = self.accepted = self.probe = self.abandoned = False
+        self.gave_up = inf
+        self.listening = True
+
+
+class Naive:
+    """What both designs share: the calendar, the provider, and the tally."""
+
+    def __init__(
+        self, scenario: Any, draws: Draws, jobs: float, last: float, drains: bool, servers: int, gated: bool
+    ) -> None:
+        self.scenario, self.draws, self.drains = scenario, draws, drains
+        self.calendar: list[tuple[float, int, int, Callable[[], None]]] = []
+        self.serial = 0
+        self.now = 0.0
+        self.jobs, self.last, self.end = jobs, last, scenario.duration_s or inf
+        self.instants = draws.arrivals()
+        self.next_job, self.more = 0, True
+        self.idle, self.queued, self.in_system, self.calls_now = servers, 0, 0, 0
+        self.counts = dict.fromkeys(("offered", "accepted", "good", "calls", "paced", "delivery", *OUTCOMES), 0)
+        self.waits: list[float] = []
+        self.latencies: list[float] = []
+        self.wasted = self.area = self.area_since = 0.0
+        self.fans = [[0, 0, 0] for _ in range(self.called())]
+        provider = scenario.provider
+        self.gated = gated
+        self.buckets = [
+            [provider.requests_per_minute, float(provider.burst_requests), None],
+            [provider.input_tokens_per_minute, provider.input_tokens_per_minute, None],
+            [provider.output_tokens_per_minute, provider.output_tokens_per_minute, None],
+        ]
+        self.full = [-inf, -inf, -inf]
+        self.history: list[tuple[Any, ...]] = []
+
+    def called(self) -> int:
+        waits = self.scenario.event_driven.delivery.method != "none"
+        return max(0, self.scenario.subscribers.count - waits)
+
+    def at(self, instant: float, priority: int, action: Callable[[], None]) -> None:
+        self.serial += 1
+        heapq.heappush(self.calendar, (instant, priority, self.serial, action))
+
+    def plan_arrival(self, delay: float) -> None:
+        instant = next(self.instants, inf) if self.next_job < self.jobs else inf
+        if instant > self.last or instant == inf:
+            self.more = False
+            return
+        self.pending = instant
+        self.at(instant + delay, ARRIVAL, lambda: self.arrival(instant, delay))
+
+    def arrival(self, instant: float, delay: float) -> None:
+        job = Job(self.next_job, instant, self.draws.place(self.next_job))
+        self.next_job += 1
+        self.in_system += 1
+        if job.number == self.scenario.warmup_jobs:
+            self.area, self.area_since = 0.0, self.now
+        self.count("offered", job)
+        self.plan_arrival(delay)
+        self.arrive(job)
+
+    def arrive(self, job: Job) -> None:
+        raise NotImplementedError
+
+    def count(self, what: str, job: Job, by: int = 1) -> None:
+        if job.number >= self.scenario.warmup_jobs:
+            self.counts[what] += by
+
+    def queue_changes(self, by: int) -> None:
+        self.area += self.queued * (self.now - self.area_since)
+        self.area_since = self.now
+        self.queued += by
+
+    def run(self, delay: float = 0.0) -> None:
+        self.plan_arrival(delay)
+        while self.calendar and (self.drains or self.more):
+            if self.calendar[0][0] > self.end:
+                break
+            self.now, _, _, action = heapq.heappop(self.calendar)
+            action()
+            self.history.append((self.now, self.queued, self.idle, self.in_system, *self.counts.values()))
+        if self.more and self.end < inf:
+            while self.pending <= self.end and self.more:
+                self.counts["offered"] += self.next_job >= self.scenario.warmup_jobs
+                self.in_system += 1
+                self.next_job += 1
+                self.calendar = []
+                self.plan_arrival(delay)
+
+    # the provider
+
+    def opens(self, job: Job) -> float:
+        wanted = (1.0, *self.draws.tokens(job.number))
+        return max(
+            (
+                full - (size - min(want, size)) / (quota / 60)
+                for (quota, size, _), full, want in zip(self.buckets, self.full, wanted, strict=True)
+                if quota is not None
+            ),
+            default=-inf,
+        )
+
+    def charge(self, job: Job, sign: int) -> None:
+        for place, want in enumerate((1.0, *self.draws.tokens(job.number))):
+            quota = self.buckets[place][0]
+            if quota is not None:
+                base = max(self.full[place], self.now) if sign > 0 else self.full[place]
+                self.full[place] = base + sign * want / (quota / 60)
+
+    def is_out(self, instant: float) -> bool:
+        return any(o.start_s <= instant < o.start_s + o.length_s for o in self.scenario.provider.outages)
+
+    def room(self) -> bool:
+        return self.scenario.provider.max_concurrency is None or self.calls_now < self.scenario.provider.max_concurrency
+
+    # the tally
+
+    def settle(self, job: Job, outcome: str, instant: float) -> None:
+        self.in_system -= 1
+        self.count(outcome, job)
+        if job.number < self.scenario.warmup_jobs:
+            return
+        if job.started:
+            self.waits.append(job.waited)
+        if outcome == "completed":
+            latency = instant - job.arrived
+            self.latencies.append(latency)
+            self.counts["good"] += latency <= self.deadline(job)
+
+    def deadline(self, job: Job) -> float:
+        deadline = self.scenario.deadline_s
+        if isinstance(deadline, dict):
+            return float(deadline.get(list(self.scenario.event_driven.queues)[job.place], inf))
+        return float(deadline or inf)
+
+    def worked(self, job: Job, began: float, useless_from: float) -> None:
+        if job.number >= self.scenario.warmup_jobs and useless_from < self.now:
+            self.wasted += self.now - max(began, useless_from)
+
+    def handling(self, job: Job, subscriber: int) -> float:
+        subscribers, retries = self.scenario.subscribers, self.retries
+        p50 = subscribers.handling_p50_s or subscribers.handling_p95_s
+        once = 0.0
+        if p50 > 0:
+            sigma = (
+                log(subscribers.handling_p95_s / p50) / 1.6448536269514722 if subscribers.handling_p95_s > p50 else 0.0
+            )
+            once = exp(log(p50) + sigma * float(ndtri(self.draws.uniform(job.number, HANDLING, subscriber))))
+        taken, pause, handled = 0.0, 0.0, False
+        for attempt in range(retries + 1):
+            taken += once
+            index = subscriber * 101 + attempt
+            if self.draws.uniform(job.number, REFUSAL, index) >= subscribers.failure_percent / 100:
+                handled = True
+                break
+            if attempt < retries:
+                pause = self.draws.backoff(self.draws.uniform(job.number, SUB_JITTER, index), attempt, pause)
+                taken += pause
+        if job.number >= self.scenario.warmup_jobs:
+            tally = self.fans[subscriber]
+            tally[0] += 1
+            tally[1 if handled else 2] += 1
+        return taken
+
+    retries = 0
+
+
+class NaiveEventDriven(Naive):
+    """Accept, queues, paced consumers, retries, dead letters, delivery."""
+
+    def __init__(self, scenario: Any, draws: Draws, jobs: float, last: float, drains: bool) -> None:
+        provider, design = scenario.provider, scenario.event_driven
+        limits = (
+            provider.max_concurrency,
+            provider.requests_per_minute,
+            provider.input_tokens_per_minute,
+            provider.output_tokens_per_minute,
+        )
+        gated = design.circuit_breaker or any(limit is not None for limit in limits)
+        super().__init__(scenario, draws, jobs, last, drains, design.consumers, gated)
+        self.design, self.retries = design, scenario.retries.max
+        self.lines: list[deque[tuple[Job, float]]] = [deque() for _ in design.queues]
+        self.own = self.dedicated()
+        self.turn, self.streak, self.circuit, self.until = 0, 0, "closed", 0.0
+
+    def dedicated(self) -> list[int]:
+        shares = list(self.design.queues.values())
+        spare = max(0, self.design.consumers - len(shares))
+        exact = [share / 100 * spare for share in shares]
+        given = [int(part) for part in exact]
+        for place in sorted(range(len(shares)), key=lambda place: given[place] - exact[place])[: spare - sum(given)]:
+            given[place] += 1
+        return [part + 1 for part in given]
+
+    def arrive(self, job: Job) -> None:
+        if self.design.max_queue is not None and self.queued >= self.design.max_queue:
+            self.settle(job, "rejected", self.now)
+            return
+        self.count("accepted", job)
+        self.offer(job)
+
+    def offer(self, job: Job) -> None:
+        self.lines[job.place].append((job, self.now))
+        self.queue_changes(1)
+        self.dispatch(False)
+
+    def choose(self) -> int | None:
+        filled = [place for place, line in enumerate(self.lines) if line]
+        if self.design.discipline == "strict":
+            return filled[0]
+        if self.design.discipline == "dedicated":
+            return next((place for place in filled if self.own[place] > 0), None)
+        turn = self.turn
+        while True:
+            turn += 1
+            place = min(len(bin(turn)) - len(bin(turn).rstrip("0")), len(self.lines) - 1)
+            if self.lines[place]:
+                self.turn = turn - 1
+                return place
+
+    def dispatch(self, paced: bool) -> None:
+        while self.queued and self.idle:
+            place = self.choose()
+            if place is None:
+                return
+            job, since = self.lines[place][0]
+            if self.now > job.arrived + (self.design.expires_s or inf):
+                self.lines[place].popleft()
+                self.queue_changes(-1)
+                self.settle(job, "timed_out", self.now)
+                continue
+            if self.gated and not self.let_through(job):
+                return
+            self.lines[place].popleft()
+            self.queue_changes(-1)
+            self.turn += self.design.discipline == "weighted"
+            if paced:
+                self.count("paced", job)
+            job.waited += self.now - since
+            self.begin(job)
+
+    def let_through(self, job: Job) -> bool:
+        if self.circuit == "probing":
+            return False
+        if self.circuit == "open" and self.now < self.until:
+            self.at(self.until, GATE, lambda: self.dispatch(True))
+            return False
+        if not self.room():
+            return False
+        opens = self.opens(job)
+        if opens > self.now:
+            self.at(opens, GATE, lambda: self.dispatch(True))
+            return False
+        return True
+
+    def begin(self, job: Job) -> None:
+        self.idle -= 1
+        self.own[job.place] -= 1
+        if self.gated:
+            self.calls_now += 1
+            self.charge(job, 1)
+            if self.circuit == "open":
+                self.circuit, job.probe = "probing", True
+        job.started = True
+        self.count("calls", job)
+        calls_at = self.now + self.design.dispatch_s
+        out = self.is_out(calls_at)
+        began = self.now
+        self.at(calls_at + (0.0 if out else self.draws.service(job.number)), WORK, lambda: self.ends(job, began, out))
+
+    def ends(self, job: Job, began: float, out: bool) -> None:
+        others = self.idle > 0 if self.design.discipline != "dedicated" else self.own[job.place] > 0
+        fails = out or self.draws.fails(job.number, job.attempt)
+        self.idle += 1
+        self.own[job.place] += 1
+        if self.gated:
+            self.calls_now -= 1
+            if fails and not self.scenario.provider.failed_calls_count:
+                self.charge(job, -1)
+            if self.design.circuit_breaker:
+                self.hear(job, fails, out)
+        self.worked(job, began, job.arrived + min(self.deadline(job), self.design.expires_s or inf))
+        if not fails:
+            for subscriber in range(len(self.fans)):
+                self.handling(job, subscriber)
+            self.deliver(job)
+        elif job.attempt < self.retries:
+            job.backoff = self.draws.backoff(
+                self.draws.uniform(job.number, JITTER, job.attempt), job.attempt, job.backoff
+            )
+            job.attempt += 1
+            ready, tick = self.now + job.backoff, self.design.retry_tick_s
+            ready = max(self.now, ceil(ready / tick) * tick if tick else ready)
+            self.at(ready, WORK, lambda: self.offer(job))
+        else:
+            self.settle(job, "dead_lettered" if self.design.dead_letter else "failed", self.now)
+        if self.queued:
+            self.dispatch(others)
+
+    def hear(self, job: Job, fails: bool, out: bool) -> None:
+        if not out and self.draws.is_poison(job.number):
+            fails = False
+        probe, job.probe = job.probe, False
+        self.streak = self.streak + 1 if fails else 0
+        if self.circuit != "closed" and not probe:
+            return
+        opens = fails if probe else self.streak >= 5
+        self.circuit = "open" if opens else "closed"
+        if opens:
+            self.until = self.now + 10
+
+    def deliver(self, job: Job) -> None:
+        delivery, at, calls, arrives = self.design.delivery, self.now, 0, True
+        if delivery.method == "polling":
+            calls = 1
+            if delivery.interval_s > 0:
+                at = job.arrived + self.design.accept_s + delivery.interval_s * self.draws.uniform(job.number, PHASE)
+                more = max(0, ceil((self.now - at) / delivery.interval_s))
+                at, calls = at + more * delivery.interval_s, more + 1
+        elif delivery.method == "webhook":
+            arrives = False
+            pauses = delivery.schedule if delivery.schedule[:1] == (0,) else (0.0, *delivery.schedule)
+            for call, pause in enumerate(pauses):
+                at, calls = at + pause, calls + 1
+                if self.draws.uniform(job.number, WEBHOOK, call) >= delivery.failure_percent / 100:
+                    at, arrives = at + delivery.latency_s, True
+                    break
+        elif delivery.method != "none":
+            calls, at = 1, at + delivery.latency_s
+            if self.draws.uniform(job.number, RECONNECT) < delivery.reconnect_percent / 100:
+                calls, at = 2, at + delivery.reconnect_s
+        if at > self.end:
+            return
+        self.count("delivery", job, calls)
+        self.settle(job, "completed" if arrives else "undelivered", at)
+
+
+class NaiveSynchronous(Naive):
+    """Clients with patience, a backlog, workers that hold a call through pacing, retries and subscribers."""
+
+    def __init__(self, scenario: Any, draws: Draws, jobs: float, last: float, drains: bool) -> None:
+        provider, design = scenario.provider, scenario.synchronous
+        limits = (
+            provider.max_concurrency,
+            provider.requests_per_minute,
+            provider.input_tokens_per_minute,
+            provider.output_tokens_per_minute,
+        )
+        super().__init__(
+            scenario, draws, jobs, last, drains, design.workers, any(limit is not None for limit in limits)
+        )
+        self.design = design
+        self.retries = scenario.retries.max if design.inline_retries is None else design.inline_retries
+        limits_s = [hop.limit_s for hop in design.hops if hop.kind == "total" or not design.streams_response]
+        self.patience = min([design.client_timeout_s or inf, *limits_s])
+        self.backlog: deque[tuple[Job, float]] = deque()
+        self.line: deque[tuple[Job, float, float]] = deque()
+
+    def arrive(self, job: Job) -> None:
+        self.send(job)
+
+    def accept(self, job: Job) -> None:
+        if not job.accepted:
+            job.accepted = True
+            self.count("accepted", job)
+        if self.patience < inf:
+            self.at(self.now + self.patience, PATIENCE, lambda: self.give_up(job))
+
+    def send(self, job: Job) -> None:
+        if self.idle:
+            self.accept(job)
+            self.idle -= 1
+            self.try_call(job, self.now)
+        elif self.design.backlog is None or self.queued < self.design.backlog:
+            self.accept(job)
+            self.backlog.append((job, self.now))
+            self.queue_changes(1)
+            job.waiting_since = self.now  # type: ignore[attr-defined]
+        else:
+            self.refused(job, "rejected")
+
+    def give_up(self, job: Job) -> None:
+        if not job.listening:
+            return
+        job.listening, job.abandoned, job.gave_up = False, True, self.now
+        since = getattr(job, "waiting_since", None)
+        if since is not None:
+            job.waited += self.now - since
+        if job.caller >= self.design.client_retries:
+            self.settle(job, "timed_out", self.now)
+            return
+        again = Job(job.number, job.arrived, job.place)
+        again.waited, again.started, again.accepted, again.caller = job.waited, job.started, job.accepted, job.caller
+        self.call_again(again)
+
+    def refused(self, job: Job, outcome: str) -> None:
+        if job.caller >= self.design.client_retries:
+            self.settle(job, outcome, self.now)
+            return
+        again = Job(job.number, job.arrived, job.place)
+        again.waited, again.started, again.accepted, again.caller = job.waited, job.started, job.accepted, job.caller
+        self.call_again(again)
+
+    def call_again(self, job: Job) -> None:
+        job.caller += 1
+        self.at(self.now + self.design.client_backoff_s, AGAIN, lambda: self.send(job))
+
+    def try_call(self, job: Job, began: float) -> None:
+        if not self.gated or (not self.line and self.let_through(job)):
+            self.call(job, began)
+        else:
+            self.count("paced", job)
+            self.line.append((job, self.now, began))
+            job.waiting_since = self.now  # type: ignore[attr-defined]
+
+    def let_through(self, job: Job) -> bool:
+        if not self.room():
+            return False
+        opens = self.opens(job)
+        if opens > self.now:
+            self.at(opens, GATE, self.serve)
+            return False
+        return True
+
+    def serve(self) -> None:
+        while self.line and self.let_through(self.line[0][0]):
+            job, since, began = self.line.popleft()
+            job.waiting_since = None  # type: ignore[attr-defined]
+            if not job.abandoned:
+                job.waited += self.now - since
+            self.call(job, began)
+
+    def call(self, job: Job, began: float) -> None:
+        if self.gated:
+            self.calls_now += 1
+            self.charge(job, 1)
+        job.started = True
+        self.count("calls", job)
+        out = self.is_out(self.now)
+        self.at(self.now + (0.0 if out else self.draws.service(job.number)), WORK, lambda: self.ends(job, began, out))
+
+    def ends(self, job: Job, began: float, out: bool) -> None:
+        number = job.caller * (self.retries + 1) + job.attempt
+        fails = out or self.draws.is_poison(job.number)
+        fails = (
+            fails or self.draws.uniform(job.number, FAILURE, number) < self.scenario.failures.transient_percent / 100
+        )
+        if self.gated:
+            self.calls_now -= 1
+            if fails and not self.scenario.provider.failed_calls_count:
+                self.charge(job, -1)
+        if fails and job.attempt < self.retries:
+            job.backoff = self.draws.backoff(self.draws.uniform(job.number, JITTER, number), job.attempt, job.backoff)
+            job.attempt += 1
+            self.at(self.now + job.backoff, WORK, lambda: self.try_call(job, began))
+        elif fails:
+            self.respond(job, began, False)
+        elif self.fans:
+            self.at(self.now + self.hand_on(job), WORK, lambda: self.respond(job, began, True))
+        else:
+            self.respond(job, began, True)
+        self.serve()
+
+    def hand_on(self, job: Job) -> float:
+        spent = [self.handling(job, subscriber) for subscriber in range(len(self.fans))]
+        return max(spent) if self.scenario.subscribers.inline == "together" else sum(spent)
+
+    def respond(self, job: Job, began: float, succeeded: bool) -> None:
+        self.worked(job, began, min(job.gave_up, job.arrived + self.deadline(job)))
+        if not job.abandoned:
+            job.listening = False
+            if succeeded:
+                self.settle(job, "completed", self.now)
+            else:
+                self.refused(job, "failed")
+        self.idle += 1
+        while self.backlog and self.idle:
+            following, since = self.backlog.popleft()
+            self.queue_changes(-1)
+            following.waiting_since = None  # type: ignore[attr-defined]
+            if following.abandoned and self.design.drops_abandoned:
+                continue
+            if not following.abandoned:
+                following.waited += self.now - since
+            self.idle -= 1
+            self.try_call(following, self.now)
