@@ -1,4 +1,7 @@
-"""A real Crossover for a test: `up` in a process of its own, on a free port and a data folder of its own."""
+"""A real Crossover for a test: `up` in a process of its own, on a free port and a data folder of its own.
+
+A plugin of the whole suite, for the fixture `prepared_data`.
+"""
 
 import json
 import os
@@ -14,6 +17,8 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESS = re.compile(r"^Crossover is at (http://127\.0\.0\.1:(\d+))$")
@@ -108,6 +113,16 @@ class Site:
         self.process.wait(END_S)
 
 
+@pytest.fixture(scope="session")
+def prepared_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a site that has been up once: tables made, static files collected, kernel compiled. Copy it."""
+    data = tmp_path_factory.mktemp("prepared") / "data"
+    site = Site.start(data)
+    site.until_ready()
+    assert site.end() == 0, site.said("It did not end well")
+    return data
+
+
 def own_environment() -> dict[str, str]:
     """This process's, less what would point a second Crossover at somebody's data."""
     given = {
@@ -118,7 +133,9 @@ def own_environment() -> dict[str, str]:
 
 def descendants(pid: int) -> dict[int, str]:
     """Every living process below `pid`, from the system's process table."""
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["ps", "-eww", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True
+    ).stdout
     rows = [line.split(None, 3) for line in listed.splitlines()]
     alive = {int(row[0]): (int(row[1]), row[3]) for row in rows if len(row) == 4 and not row[2].startswith("Z")}
     found: dict[int, str] = {}

@@ -18,7 +18,7 @@ from advisor.configuration import ROOT, Configuration
 from advisor.server import broker, instance, pages, preparation
 from advisor.server.child import Child
 from advisor.server.supervisor import Supervisor
-from advisor.server.watchdog import Watchdog
+from advisor.server.watchdog import Watchdog, holders_on_this_host
 
 log = structlog.get_logger("up")
 
@@ -62,7 +62,7 @@ def run_site(configuration: Configuration, port: int, workers: int, out: Termina
     with instance.sole_use_of(configuration.data), _listening(port, left_over) as listener, Supervisor() as supervisor:
         try:
             _start(supervisor, configuration, listener, workers)
-            _tend(supervisor, listener, out)
+            _tend(supervisor, configuration, listener, out)
         except KeyboardInterrupt:
             pass  # asked to end before it had begun
         log.info("Ending; a second Ctrl-C ends it at once")
@@ -87,11 +87,13 @@ def _start(supervisor: Supervisor, configuration: Configuration, listener: socke
     )
 
 
-def _tend(supervisor: Supervisor, listener: socket.socket, out: Terminal) -> None:
+def _tend(supervisor: Supervisor, configuration: Configuration, listener: socket.socket, out: Terminal) -> None:
     answers = threading.Event()
     port = listener.getsockname()[1]
     threading.Thread(target=_await_first_answer, args=[port, answers], name="first answer", daemon=True).start()
-    watchdog = Watchdog(lambda: _living(supervisor))
+    # The data folder is ours alone, so that whoever holds a run in its database is a child of ours, or of an `up` that was killed.
+    left_over = set() if configuration.database_url else holders_on_this_host()
+    watchdog = Watchdog(lambda: _living(supervisor), left_over)
     watchdog.start()
 
     def each_tick() -> None:

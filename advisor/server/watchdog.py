@@ -1,10 +1,12 @@
-"""Finds workers that are stuck, for the supervisor to end.
+"""Finds workers that are stuck, for the supervisor to end, and gives up the leases of those that have ended.
 
 A run that overran its limit or lost its lease is settled in its row by the reconciler. What is left is its process: still at work on a run that
 is no longer its own, deaf to signals in compiled code. A sound worker notices at its next write, within seconds.
+A worker that was killed cannot give its lease back: who knows that it is gone does, so that the run need not wait for the lease to run out.
 """
 
 import contextlib
+import os
 import socket
 import threading
 import time
@@ -16,6 +18,7 @@ import redis
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
 
 from advisor.decisions.models import Run, State
 
@@ -46,12 +49,13 @@ class Vigil:
 class Watchdog(threading.Thread):
     """Looks every two seconds, in a thread: neither a hung database nor a hung broker may keep `up` from tending its children."""
 
-    def __init__(self, workers: Callable[[], Mapping[str, int]]) -> None:
-        """`workers` gives the living workers' names in the broker and their process ids."""
+    def __init__(self, workers: Callable[[], Mapping[str, int]], known: Iterable[int] = ()) -> None:
+        """`workers` gives the living workers' names in the broker and their process ids; `known` are those of an earlier start."""
         super().__init__(name="watchdog", daemon=True)
         self.workers = workers
         self.vigil = Vigil(settings.CONFIGURATION.run_time_limit_s)
         self.stuck: set[int] = set()
+        self.known = set(known)
 
     def run(self) -> None:
         """Look until the process ends."""
@@ -65,6 +69,10 @@ class Watchdog(threading.Thread):
         """One look."""
         close_old_connections()
         workers = self.workers()
+        gone = {pid for pid in self.known - set(workers.values()) if not is_alive(pid)}
+        if gone:
+            give_up_leases(gone)
+        self.known = (self.known - gone) | set(workers.values())
         connection = django_rq.get_connection(settings.SIMULATIONS_QUEUE)
         busy = {pid for name, pid in workers.items() if connection.hget(f"rq:worker:{name}", "state") == b"busy"}
         self.stuck = self.vigil.stuck(time.monotonic(), busy, held_by(workers.values()))
@@ -72,6 +80,34 @@ class Watchdog(threading.Thread):
 
 def held_by(pids: Iterable[int]) -> dict[int, str]:
     """The attempts that processes of this host hold."""
-    of_worker = {f"{socket.gethostname()}:{pid}": pid for pid in pids}
+    of_worker = {worker_name(pid): pid for pid in pids}
     held = Run.objects.filter(state=State.RUNNING, worker__in=of_worker).values_list("worker", "id", "attempt")
     return {of_worker[worker]: f"{run} {attempt}" for worker, run, attempt in held}
+
+
+def give_up_leases(pids: Iterable[int]) -> None:
+    """What processes of this host held when they ended is for the reconciler to look at now."""
+    workers = [worker_name(pid) for pid in pids]
+    Run.objects.filter(state=State.RUNNING, worker__in=workers).update(lease_until=timezone.now())
+
+
+def holders_on_this_host() -> set[int]:
+    """The process ids that the rows name, of this host's workers, living or not."""
+    of_host = Run.objects.filter(state=State.RUNNING, worker__startswith=worker_name(0)[:-1])
+    return {int(worker.rpartition(":")[2]) for worker in of_host.values_list("worker", flat=True)}
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def worker_name(pid: int) -> str:
+    """What a worker enters into the runs that it claims."""
+    return f"{socket.gethostname()}:{pid}"

@@ -1,6 +1,7 @@
 """A browser, and a site for it to visit: a real `up`, never this process's own database."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,9 +50,9 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any], browser_p
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def running(prepared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One `up` for all tests in a browser."""
-    site = Site.start(tmp_path_factory.mktemp("site") / "data")
+    site = Site.start(Path(shutil.copytree(prepared_data, tmp_path_factory.mktemp("site") / "data")))
     yield site
     site.end()
 

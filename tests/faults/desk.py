@@ -1,0 +1,44 @@
+"""Starts runs in a site's database and looks at them, from a process that has the site's settings. One JSON object a line, each way.
+
+Run as `python -m tests.faults.desk`; `tests.faults.conftest.Desk` is the other end.
+"""
+
+import json
+import sys
+from typing import Any
+from uuid import UUID, uuid4
+
+import django
+
+django.setup()
+
+from advisor.decisions import stored  # noqa: E402 - settings first
+from advisor.decisions.jobs import ring  # noqa: E402
+from advisor.decisions.models import Run  # noqa: E402
+from advisor.teams.services import local_user_and_workspace  # noqa: E402
+from tests.rows import SCENARIO, a_run  # noqa: E402
+
+SEEN = ("state", "attempt", "lost_leases", "worker", "progress_fraction", "progress_step", "error_text")
+
+
+def start(jobs: int, replications: int, rings: bool) -> str:
+    """A queued run of that size; whether a worker is told of it is up to the test."""
+    _, workspace = local_user_and_workspace()
+    scenario = stored.dump(SCENARIO.model_copy(update={"jobs": jobs}))
+    run = a_run(workspace, scenario_json=scenario, replications=replications, idempotency_key=uuid4().hex)
+    if rings:
+        ring(run.id)
+    return str(run.id)
+
+
+def look(run: str) -> dict[str, Any]:
+    """The row, and how many results it has."""
+    row = Run.objects.get(pk=UUID(run))
+    return {name: getattr(row, name) for name in SEEN} | {"has_result": row.result_json is not None}
+
+
+ANSWERS = {"start": start, "look": look}
+
+for line in sys.stdin:
+    asked = json.loads(line)
+    print(json.dumps(ANSWERS[asked.pop("do")](**asked)), flush=True)

@@ -1,0 +1,96 @@
+"""Whoever is killed in the middle of a run: it ends once, with one result."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import TERMINAL, Desk, StartSite, kill, pid_of
+from tests.sites import eventually
+
+LONG = {"jobs": 500_000, "replications": 10}
+"""A few seconds of work."""
+RETRIED_S = 30
+OpenDesk = Callable[..., Desk]
+EMBEDDED = {"REDIS_URL": ""}
+"""Also where the other tests use an outside broker: this one is ours to kill."""
+
+SEEDS = [pytest.param(seed, marks=pytest.mark.full if seed else ()) for seed in range(20)]
+
+
+def begun(desk: Desk, run: str, share: float = 0.0) -> dict[str, object]:
+    """Wait until it is running and so far along."""
+    row: dict[str, object] = {}
+
+    def is_so_far() -> bool:
+        row.update(desk.look(run))
+        assert row["state"] not in TERMINAL, row
+        return row["state"] == "running" and float(str(row["progress_fraction"])) > share
+
+    eventually(is_so_far, 60, lambda: f"{run} is {row}")
+    return row
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_killed_worker_comes_back_and_its_run_ends_once(
+    seed: int, start_site: StartSite, open_desk: OpenDesk
+) -> None:
+    site, desk = start_site("--workers", "1"), open_desk()
+    run = desk.start(**LONG)
+    row = begun(desk, run, random.Random(seed).uniform(0, 0.5))
+    worker = int(str(row["worker"]).rpartition(":")[2])
+    kill(worker)
+    eventually(lambda: desk.look(run)["attempt"] == 2, RETRIED_S, lambda: site.said(f"{run} is {desk.look(run)}"))
+    end = desk.until_done(run)
+    assert (end["state"], end["attempt"], end["lost_leases"], end["has_result"]) == ("succeeded", 2, 1, True)
+    assert pid_of(site, "run_worker") != worker
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_killed_broker_comes_back_and_loses_nothing(seed: int, start_site: StartSite, open_desk: OpenDesk) -> None:
+    site, desk = start_site("--workers", "1", **EMBEDDED), open_desk(**EMBEDDED)
+    running = desk.start(**LONG)
+    queued = [desk.start() for _ in range(5)]
+    begun(desk, running, random.Random(seed).uniform(0, 0.5))
+    kill(pid_of(site, "valkey-server unixsocket"))
+    unrung = desk.start(rings=False)  # as a page would have it whose bell could not be rung
+    ends = [desk.until_done(run) for run in [running, *queued, unrung]]
+    assert {(end["state"], end["attempt"], end["has_result"]) for end in ends} == {("succeeded", 1, True)}
+    site.until_ready(30)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_after_everything_was_killed_the_next_start_finishes_the_work(
+    seed: int, start_site: StartSite, open_desk: OpenDesk, data: Path
+) -> None:
+    site, desk = start_site("--workers", "1"), open_desk()
+    running = desk.start(**LONG)
+    queued = [desk.start() for _ in range(5)]
+    begun(desk, running, random.Random(seed).uniform(0, 0.5))
+    everything = [site.process.pid, *site.children()]
+    for pid in everything:
+        kill(pid)
+    start_site("--workers", "1")
+    ends = [desk.until_done(run) for run in [running, *queued]]
+    assert {(end["state"], end["has_result"]) for end in ends} == {("succeeded", True)}
+    assert (ends[0]["attempt"], ends[0]["lost_leases"]) == (2, 1)
+    assert {end["attempt"] for end in ends[1:]} == {1}
+
+
+def test_a_run_that_was_cut_short_by_ctrl_c_starts_again_at_no_cost(start_site: StartSite, open_desk: OpenDesk) -> None:
+    site, desk = start_site("--workers", "1"), open_desk()
+    run = desk.start(**{**LONG, "replications": 200})
+    begun(desk, run)
+    assert site.end() == 0
+    row = desk.look(run)
+    assert (row["state"], row["lost_leases"]) == ("queued", 0)
+
+
+def test_a_run_past_its_limit_is_timed_out(start_site: StartSite, open_desk: OpenDesk) -> None:
+    start_site("--workers", "1", CROSSOVER_RUN_TIME_LIMIT_S="5")
+    desk = open_desk(CROSSOVER_RUN_TIME_LIMIT_S="5")
+    run = desk.start(**{**LONG, "replications": 300})
+    begun(desk, run)
+    end = desk.until_done(run, 15)
+    assert (end["state"], end["has_result"]) == ("timed_out", False)
