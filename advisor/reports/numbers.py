@@ -82,6 +82,8 @@ def interval(mean: float | None, low: float, high: float, unit: str = "", missin
     scale, name = time_unit(max(abs(mean), abs(high - low) / 2)) if unit == "s" else (1.0, unit)
     mean, low, high = mean / scale, low / scale, high / scale
     half = (high - low) / 2
+    if mean == half == 0:
+        return f"0 {unit}".rstrip()
     if half <= 1e-9 * max(1.0, abs(mean)):
         return f"{_significant(mean)} {name}".rstrip()
     digits = _decimals(half)

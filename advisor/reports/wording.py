@@ -1,5 +1,6 @@
 """The one place that turns values into words: the same word for the same thing on every page, on the command line and in every file."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -39,6 +40,7 @@ __all__ = [
     "share_interval",
     "simulated_sentence",
     "style_name",
+    "unbroken",
     "unstable_sentence",
 ]
 
@@ -152,14 +154,14 @@ def _later(delivery: Delivery) -> str:
     return delivery_sentence(delivery.method).replace("Deliver", "deliver")
 
 
-def flip_sentence(flip: Flip, recommendation: Recommendation, field: str, before: str, after: str) -> str:
-    """What a flip changes. `field` in words, the values with their units."""
+def flip_sentence(flip: Flip, recommendation: Recommendation, question: str, before: str, after: str) -> str:
+    """What a flip changes: the question and the two answers in words, and what the advice becomes."""
     becomes, changes = flip.becomes, []
     if (becomes.style, becomes.strength) != (recommendation.style, recommendation.strength):
-        changes.append(headline(becomes.style, becomes.strength).removesuffix("."))
+        changes.append(headline(becomes.style, becomes.strength))
     if becomes.delivery != recommendation.delivery.method:
-        changes.append(delivery_sentence(becomes.delivery).removesuffix("."))
-    return f"{field}: {after} instead of {before} would make it: {'; '.join(changes) or 'the same'}."
+        changes.append(delivery_sentence(becomes.delivery))
+    return f"“{question}” {after}, not {before}: {' '.join(changes) or 'the same.'}"
 
 
 def simulated_sentence(result: Result, deadline_s: float | Mapping[str, float] | None, tolerated_percent: float) -> str:
@@ -204,6 +206,14 @@ def designs_of(result: Result) -> Iterable[tuple[str, DesignResult]]:
     yield "event_driven", result.event_driven
     if result.hybrid is not None:
         yield "hybrid", result.hybrid
+
+
+def unbroken(text: str) -> str:
+    """The text with each number kept on one line with its unit."""
+    return _BEFORE_UNIT.sub("\u00a0", text)
+
+
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:%|µs|ms|s|min|h|d|/s|/h|/d|/min|±)(?:[\s.,;:)]|$))")
 
 
 def listed(items: Sequence[str], word: str = "and") -> str:

@@ -1,6 +1,6 @@
 """Where each line's label stands: at its end, or else where its words cross no line and no other label."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -18,6 +18,20 @@ Side = Literal["left", "right", "centre"]
 
 
 @dataclass(frozen=True)
+class Area:
+    """Words on the plot, in shares of it: their left end, their foot, and their width; all are `HEIGHT` high."""
+
+    left: float
+    bottom: float
+    width: float
+
+    def meets(self, other: "Area") -> bool:
+        """Whether the two overlap."""
+        across = self.left < other.left + other.width and other.left < self.left + self.width
+        return across and abs(self.bottom - other.bottom) < HEIGHT
+
+
+@dataclass(frozen=True)
 class _Box:
     """A place for a label in shares of the plot, which reaches from 0 to 1 both ways."""
 
@@ -27,26 +41,27 @@ class _Box:
     left: float
     bottom: float
 
-    def meets(self, other: "_Box") -> bool:
-        return abs(self.left - other.left) < WIDTH and abs(self.bottom - other.bottom) < HEIGHT
+    @property
+    def area(self) -> "Area":
+        return Area(self.left, self.bottom, WIDTH)
 
     def outside(self) -> float:
         """How far it sticks out of the plot; a label may stand over its top by its own height."""
         return max(0.0, -self.left, self.left + WIDTH - 1.02, -self.bottom, self.bottom + HEIGHT - 1.0)
 
 
-def labelled(lines: tuple[Line, ...], x: Axis) -> tuple[Line, ...]:
-    """The lines, each with the spot of its label."""
+def labelled(lines: tuple[Line, ...], x: Axis, words: Iterable[Area] = ()) -> tuple[Line, ...]:
+    """The lines, each with the spot of its label, clear of other `words` on the plot."""
     if not lines:
         return lines
     top = max(float(line.y.max()) for line in lines) or 1.0
     places = _places(lines, x)
     heights = [_heights(line, places) / (top * 1.06) for line in lines]
-    taken: list[_Box] = []
+    taken = list(words)
     done = []
     for number, line in enumerate(lines):
         box = min(_boxes(heights[number]), key=lambda box: _cost(box, number, heights, taken))
-        taken.append(box)
+        taken.append(box.area)
         height = float(heights[number][box.place]) * top * 1.06
         done.append(replace(line, spot=Spot(float(places[box.place]), height, box.above, box.side)))
     return tuple(done)
@@ -77,7 +92,7 @@ def _boxes(own: Floats) -> Iterator[_Box]:
                 yield _Box(place, above, side, share - shift, bottom)
 
 
-def _cost(box: _Box, number: int, heights: list[Floats], taken: list[_Box]) -> float:
+def _cost(box: _Box, number: int, heights: list[Floats], taken: list[Area]) -> float:
     """Low is good: no line crossed, no label met, inside the plot, apart from the other lines, at the end or else high up."""
     low = max(0, round(box.left * (PLACES - 1)) - 1)
     high = min(PLACES, round((box.left + WIDTH) * (PLACES - 1)) + 2)
@@ -85,7 +100,7 @@ def _cost(box: _Box, number: int, heights: list[Floats], taken: list[_Box]) -> f
     own = float(heights[number][box.place])
     others = [abs(own - float(line[box.place])) for place, line in enumerate(heights) if place != number]
     close = max(0.0, HEIGHT - min(others, default=1.0)) / HEIGHT
-    met = sum(box.meets(other) for other in taken)
+    met = sum(box.area.meets(other) for other in taken)
     flat = 2.0 if own < FLAT and others else 0.0
     at_end = (PLACES - 1 - box.place) / PLACES
     return 6 * crossed + 20 * met + 60 * box.outside() + 3 * close + flat + 0.4 * at_end + 0.3 * (1 - own)

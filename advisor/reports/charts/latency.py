@@ -1,12 +1,12 @@
 """Latency as a cumulative curve over all offered jobs, with the percentiles and the deadline marked."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from advisor.reports import wording
-from advisor.reports.charts.labels import labelled
+from advisor.reports.charts.labels import HEIGHT, Area, labelled
 from advisor.reports.charts.model import Axis, Chart, Deadline, Floats, Line, Mark, Side, Table
 from advisor.reports.numbers import duration, interval, percent, share, time_unit
 from simulator.result import DesignResult, Result
@@ -24,6 +24,8 @@ NATURAL_S = (
 """Ticks of a logarithmic axis: about three to a step."""
 MOST_TICKS = 8
 
+LETTER = 0.014
+"""A letter's width as a share of the plot's."""
 LEFT, RIGHT = 0.25, 0.7
 """Where along the axis a mark's words have room on its left, and on its right."""
 
@@ -41,6 +43,7 @@ def latency(result: Result, scenario: Scenario) -> Chart:
     scale, unit = (1.0, "s") if log else time_unit(longest)
     lines = _lines(drawn, scale, log, longest)
     x = _axis(lines, unit, log)
+    marks = _marks(drawn, scale, lines, log)
     title = _finding(every, scenario)
     return Chart(
         id="latency",
@@ -49,8 +52,8 @@ def latency(result: Result, scenario: Scenario) -> Chart:
         x=x,
         y=Axis("Results in hand (% of offered jobs)", "%", low=0.0, high=100.0),
         table=_table(every),
-        lines=labelled(lines, x),
-        marks=_marks(drawn, scale, lines, log),
+        lines=labelled(lines, x, _words(marks, lines, log)),
+        marks=marks,
         deadlines=tuple(Deadline(value / scale, _deadline_text(name, value)) for name, value in deadlines.items()),
         notes=notes,
     )
@@ -145,6 +148,17 @@ def _joined(marks: list[Mark], lines: tuple[Line, ...], log: bool) -> list[Mark]
             done[both] = replace(done[both], text=f"{p95.text}, {p99.text}")
             done[silent] = replace(done[silent], side="none")
     return done
+
+
+def _words(marks: tuple[Mark, ...], lines: tuple[Line, ...], log: bool) -> Iterator[Area]:
+    """Where the marks' words stand on the plot, for the lines' labels to keep clear of."""
+    for mark in marks:
+        width, height = LETTER * len(mark.text), mark.y / 106
+        along = _along(mark.x, lines, log)
+        if mark.side == "left":
+            yield Area(along - width, height, width)
+        elif mark.side == "right":
+            yield Area(along, height - HEIGHT, width)
 
 
 def _along(x: float, lines: tuple[Line, ...], log: bool) -> float:

@@ -5,17 +5,19 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from advisor.reports import wording
 from advisor.reports.charts.labels import labelled
 from advisor.reports.charts.model import Axis, Chart, Floats, Line, Table, Window
 from advisor.reports.charts.windows import bin_s, drain_s, run_end_s, windows_of
-from advisor.reports.numbers import count, duration, rate, time_unit
+from advisor.reports.numbers import count, duration, number, rate, time_unit
 from simulator.result import DesignResult, Result, Series
 from simulator.scenario import Scenario
 
 TABLE_ROWS = 24
 RATE_BINS = 120
+MEAN_BINS = 200
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,8 @@ def in_flight(run: Run) -> Chart:
         parts.append(f"{at} {wording.design_name(style)} {nouns}")
     title = f"At the busiest {wording.listed(parts)} are at work"
     return _stepped(
-        run, "in_flight", title, Axis("Jobs in flight", "jobs", low=0.0, whole=True),
-        lambda series: np.asarray(series.in_flight), count,
+        run, "in_flight", title, Axis("Jobs in flight (average)", "jobs", low=0.0),
+        lambda series: np.asarray(series.in_flight), number, most=MEAN_BINS,
     )  # fmt: skip
 
 
@@ -153,17 +155,35 @@ def _rates(series: Series, name: str) -> tuple[Floats, Floats]:
 
 
 def _stepped(
-    run: Run, name: str, title: str, y: Axis, values: Callable[[Series], Floats], words: Callable[[float], str]
+    run: Run,
+    name: str,
+    title: str,
+    y: Axis,
+    values: Callable[[Series], Floats],
+    words: Callable[[float], str],
+    most: int = 0,
 ) -> Chart:
-    """A chart of one figure at the bins' ends, both designs on the same axes."""
-    lines = [
-        Line(wording.style_name(style), style, _ends(design.series) / run.scale, values(design.series), "step")
-        for style, design in run.designs
-    ]
+    """A chart of one figure at the bins' ends, both designs on the same axes; averaged over `most` stretches where that is given."""
+    lines = []
+    for style, design in run.designs:
+        at_s, figures = _ends(design.series), values(design.series)
+        group = -(-len(figures) // most) if most else 1
+        at_s, figures = at_s[_last_of(len(at_s), group)], _averaged(figures, group)
+        lines.append(Line(wording.style_name(style), style, at_s / run.scale, figures, "step"))
     return Chart(
         id=name, title=title, alt=f"{title}. {y.title} over time, first replication.{run.behind()}", x=run.axis(), y=y,
         table=_table(run, lines, words, "Largest"), lines=labelled(tuple(lines), run.axis()), windows=run.shaded(),
     )  # fmt: skip
+
+
+def _last_of(length: int, group: int) -> NDArray[np.int64]:
+    """The place of the last of each group of bins."""
+    return np.minimum(np.arange(group - 1, length + group - 1, group), length - 1)
+
+
+def _averaged(figures: Floats, group: int) -> Floats:
+    starts = np.arange(0, len(figures), group)
+    return np.add.reduceat(figures, starts) / np.diff(np.append(starts, len(figures)))
 
 
 def _ends(series: Series) -> Floats:

@@ -70,7 +70,15 @@ def test_an_unstable_design_gets_a_sentence_with_its_growth() -> None:
 def test_a_flip_says_what_becomes_of_the_advice() -> None:
     recommendation = results.recommendation()
     flip: Flip = recommendation.flips[0]
-    sentence = wording.flip_sentence(flip, recommendation, "Processing p95", "20 s", "1.9 s")
-    assert sentence == (
-        "Processing p95: 1.9 s instead of 20 s would make it: Synchronous, on balance; Answer in the response."
+    sentence = wording.flip_sentence(flip, recommendation, "And the slowest one in twenty?", "20 s", "1.9 s")
+    assert (
+        sentence == "“And the slowest one in twenty?” 1.9 s, not 20 s: Synchronous, on balance. Answer in the response."
     )
+
+
+def test_a_number_stays_with_its_unit() -> None:
+    assert (
+        wording.unbroken("Within 3 min 20 s, at 1 % or 2 /s.")
+        == "Within 3\u00a0min 20\u00a0s, at 1\u00a0% or 2\u00a0/s."
+    )
+    assert wording.unbroken("20 sheep") == "20 sheep"

@@ -1,0 +1,110 @@
+"""A Document: a decision report before it becomes Markdown, HTML, PDF or JSON."""
+
+import datetime
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from advisor.advice.answers import Answers
+from advisor.advice.contract import Recommendation
+from advisor.reports import wording
+from advisor.reports.document import advice
+from advisor.reports.document.answers import assumptions
+from advisor.reports.document.blocks import (
+    Block,
+    Drawing,
+    Grid,
+    Listing,
+    Paragraph,
+    Point,
+    Points,
+    Section,
+)
+from advisor.reports.document.method import appendices, method
+from advisor.reports.document.simulation import results_table, simulation
+from simulator.result import Result
+from simulator.scenario import Scenario
+
+__all__ = [
+    "Block",
+    "Document",
+    "Drawing",
+    "Grid",
+    "Listing",
+    "Paragraph",
+    "Point",
+    "Points",
+    "Section",
+    "build",
+    "file_name",
+    "results_table",
+]
+
+LONGEST_NAME = 60
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """What a report says, and the values that it says it about."""
+
+    title: str
+    verdict: str
+    date: datetime.date
+    sections: tuple[Section, ...]
+    answers: Answers
+    recommendation: Recommendation
+    scenario: Scenario | None
+    result: Result | None
+    versions: Mapping[str, str]
+
+    @property
+    def summary(self) -> tuple[tuple[str, str], ...]:
+        """What stands under the title: status, date, and what the simulation found."""
+        rows = [("Status", "Proposed"), ("Date", f"{self.date.day} {self.date:%B %Y}")]
+        if self.result is not None and self.scenario is not None:
+            found = wording.simulated_sentence(
+                self.result, self.scenario.deadline_s, self.scenario.tolerated_miss_percent
+            )
+            rows.append(("Simulated", found))
+        return tuple(rows)
+
+
+def build(
+    answers: Answers,
+    recommendation: Recommendation,
+    *,
+    date: datetime.date,
+    versions: Mapping[str, str],
+    scenario: Scenario | None = None,
+    result: Result | None = None,
+) -> Document:
+    """The report on a decision, with what the simulation found where there is a `result` of a `scenario`."""
+    simulated = () if result is None or scenario is None else (simulation(result, scenario),)
+    sections = (
+        advice.context(answers),
+        *advice.advice_sections(recommendation),
+        *simulated,
+        assumptions(answers),
+        method(scenario, result, versions),
+        *appendices(answers, scenario if result is not None else None),
+    )
+    return Document(
+        title=answers.name,
+        verdict=wording.recommendation_sentence(recommendation),
+        date=date,
+        sections=sections,
+        answers=answers,
+        recommendation=recommendation,
+        scenario=scenario,
+        result=result,
+        versions=MappingProxyType(dict(versions)),
+    )
+
+
+def file_name(document: Document, extension: str) -> str:
+    """A name of our own for the file, in plain ASCII letters, digits and dashes, whatever the title holds."""
+    plain = unicodedata.normalize("NFKD", document.title).encode("ascii", "ignore").decode("ascii").lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:LONGEST_NAME].rstrip("-")
+    return f"{slug or 'decision'}.{extension}"

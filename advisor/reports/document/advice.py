@@ -1,0 +1,201 @@
+"""The sections that say what is advised, and why."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from advisor.advice.answers import Answers
+from advisor.advice.contract import Reason, Recommendation
+from advisor.advice.questionnaire import SECTIONS
+from advisor.reports import wording
+from advisor.reports.document.answers import LABELS, answered
+from advisor.reports.document.blocks import Grid, Paragraph, Point, Points, Section, grid
+from advisor.reports.numbers import count, duration, number, percent, share
+
+MOST_REASONS = 5
+
+
+def context(answers: Answers) -> Section:
+    """The workload in a few lines."""
+    items = tuple(Point(f"{section.title}: {section.state(answers)}") for section in SECTIONS)
+    return Section("context", "Context", (Points(items),))
+
+
+def reasons(recommendation: Recommendation) -> Section:
+    """At most five reasons for it, the strongest first."""
+    found = [reason for reason in recommendation.reasons if reason.favours == recommendation.style]
+    blocks: list[Paragraph | Points] = [Points(tuple(_point(reason) for reason in found[:MOST_REASONS]), ranked=True)]
+    if not found:
+        blocks = [Paragraph("No force speaks for one style more than for the other: the simpler one is advised.")]
+    ruled_out = _ruled_out(recommendation)
+    if ruled_out:
+        blocks += [Paragraph("Ruled out, whatever else speaks for it:"), Points(ruled_out)]
+    return Section("why", "Why", tuple(blocks))
+
+
+def _ruled_out(recommendation: Recommendation) -> tuple[Point, ...]:
+    """Each constraint that a style breaks, said once, with the styles that break it."""
+    broken: dict[str, list[str]] = {}
+    for style, sentences in recommendation.infeasible.items():
+        for sentence in sentences:
+            broken.setdefault(sentence, []).append(wording.design_name(style))
+    points = (Point(f"{wording.listed(styles)}: {sentence}") for sentence, styles in broken.items())
+    return tuple(replace(point, text=point.text[:1].upper() + point.text[1:]) for point in points)
+
+
+def against(recommendation: Recommendation) -> Section | None:
+    """What speaks for another style, or only has to be known."""
+    found = [reason for reason in recommendation.reasons if reason.favours != recommendation.style]
+    if not found:
+        return None
+    return Section("against", "What speaks against it", (Points(tuple(_point(reason) for reason in found)),))
+
+
+def _point(reason: Reason) -> Point:
+    weighs = f", weight {number(reason.weight)}" if reason.weight else ""
+    speaks = "" if reason.favours == "neither" else f"; speaks for {wording.design_name(reason.favours)}"
+    return Point(reason.evidence, f"Rule {reason.rule}{speaks}{weighs}.", reason.source)
+
+
+def flips(recommendation: Recommendation) -> Section | None:
+    """What would change the advice."""
+    blocks: list[Paragraph | Points] = []
+    if recommendation.probability is not None:
+        parts = [
+            f"{wording.design_name(style)} in {share(part)}"
+            for style, part in recommendation.probability.items()
+            if part
+        ]
+        blocks.append(Paragraph(f"Over the ranges given, the advice is {wording.listed(parts)} of the cases."))
+    if recommendation.settle is not None:
+        field = LABELS.get(recommendation.settle, recommendation.settle)
+        blocks.append(Paragraph(f"What would settle it: {field}"))
+    if recommendation.flips:
+        items = (
+            wording.flip_sentence(
+                flip,
+                recommendation,
+                LABELS.get(flip.field, flip.field),
+                answered(flip.field, flip.from_),
+                answered(flip.field, flip.to),
+            )
+            for flip in recommendation.flips
+        )
+        blocks.append(Points(tuple(Point(item) for item in items)))
+    return Section("flips", "What would change it", tuple(blocks)) if blocks else None
+
+
+def warnings(recommendation: Recommendation) -> Section | None:
+    """What is wrong or will go wrong, whichever style is chosen."""
+    if not recommendation.warnings:
+        return None
+    items = tuple(Point(warning.text, f"Check {warning.code}.") for warning in recommendation.warnings)
+    return Section("warnings", "Warnings", (Points(items),))
+
+
+def delivery(recommendation: Recommendation) -> Section:
+    """How the result gets back."""
+    plan = recommendation.delivery
+    blocks: list[Paragraph | Grid | Points] = [
+        Paragraph(f"{wording.delivery_sentence(plan.method)} {plan.why}", strong=True)
+    ]
+    if plan.parameters:
+        rows = [(_spoken(key), parameter_words(key, value)) for key, value in plan.parameters.items()]
+        blocks.append(grid(("Parameter", "Value"), rows, "Parameters of the delivery", figures_from=2))
+    if plan.fallback is not None:
+        blocks.append(Paragraph(f"Where that fails: {wording.method_name(plan.fallback)}."))
+    if plan.why_not:
+        items = (
+            Point(f"Not {wording.method_name(method)}: {why}")
+            for method, why in plan.why_not.items()
+            if method != "none"
+        )
+        blocks.append(Points(tuple(items)))
+    return Section("delivery", "Delivery", tuple(blocks))
+
+
+def _spoken(key: str) -> str:
+    words = key.removesuffix("_s").removesuffix("_percent").replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def parameter_words(key: str, value: Any) -> str:
+    """A delivery parameter's value by the unit in its name."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(parameter_words(key, item) for item in value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_spoken(name).lower()} {parameter_words(name, item)}" for name, item in value.items())
+    if not isinstance(value, int | float):
+        return str(value)
+    if key.endswith("_s"):
+        return duration(value)
+    if key.endswith("_percent"):
+        return percent(value)
+    return str(value) if isinstance(value, int) and value < 10_000 else number(value)
+
+
+def queues(recommendation: Recommendation) -> Section:
+    """Queues, consumers and what bounds them."""
+    concurrency = recommendation.concurrency
+    bound = concurrency.bound_by.replace("_", " ")
+    useful = Paragraph(f"{count(concurrency.useful, 'call')} at once are of use; more are bound by: {bound}.")
+    if not recommendation.queues:
+        return Section("queues", "Concurrency", (useful,))
+    rows = [
+        (
+            queue.name,
+            percent(queue.share_percent),
+            count(queue.consumers),
+            duration(queue.max_wait_s),
+            count(queue.alarm_depth, "job"),
+            duration(queue.alarm_lag_s),
+        )
+        for queue in recommendation.queues
+    ]
+    headers = ("Queue", "Share", "Consumers", "Longest wait", "Alarm at depth", "Alarm at lag")
+    return Section("queues", "Queue plan", (grid(headers, rows, "Queues, the most urgent first"), useful))
+
+
+def retries(recommendation: Recommendation) -> Section:
+    """Retries and dead letters."""
+    plan = recommendation.retries
+    jitter = "without jitter" if plan.jitter == "none" else f"with {plan.jitter} jitter"
+    tries = (
+        f"At most {count(plan.max, 'retry', 'retries')}, after a backoff from {duration(plan.base_s)} "
+        f"to {duration(plan.cap_s)} {jitter}; all attempts fail for {share(plan.all_fail_probability)} of the jobs "
+        "where failures are independent."
+        if plan.max
+        else "No retries."
+    )
+    letters = (
+        "What has failed for good goes to a dead-letter queue; somebody has to look at it."
+        if recommendation.dead_letter
+        else "There is no dead-letter queue: what has failed for good is gone."
+    )
+    return Section("retries", "Retries and dead letters", (Paragraph(tries), Paragraph(letters)))
+
+
+def monitors(recommendation: Recommendation) -> Section | None:
+    """What to watch."""
+    if not recommendation.monitors:
+        return None
+    rows = [(monitor.metric, monitor.threshold, monitor.text) for monitor in recommendation.monitors]
+    table = grid(("Watch", "Alarm at", "Because"), rows, "Alarms", figures_from=3)
+    return Section("monitors", "What to monitor", (table,))
+
+
+def advice_sections(recommendation: Recommendation) -> Iterator[Section]:
+    """Every section of the advice, in reading order."""
+    every = (
+        reasons(recommendation),
+        against(recommendation),
+        flips(recommendation),
+        warnings(recommendation),
+        delivery(recommendation),
+        queues(recommendation),
+        retries(recommendation),
+        monitors(recommendation),
+    )
+    yield from (section for section in every if section is not None)

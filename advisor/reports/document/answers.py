@@ -1,0 +1,107 @@
+"""The answers as a table: every assumption with its unit, and whether it is the user's own or the template's."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from advisor.advice import library
+from advisor.advice.answers import Answers
+from advisor.advice.questionnaire import SECTIONS, Question
+from advisor.advice.templates import TEMPLATES
+from advisor.reports.document.blocks import Grid, Paragraph, Section, grid
+from advisor.reports.numbers import count, duration, number, percent, rate
+
+QUESTIONS: Mapping[str, Question] = {question.path: question for section in SECTIONS for question in section.questions}
+LABELS: Mapping[str, str] = {path: question.label for path, question in QUESTIONS.items()}
+
+EMPTY: Mapping[str, str] = {
+    "caller.deadline_s": "no deadline",
+    "caller.first_token_s": "not known",
+    "volume.trace": "none",
+    "processing.p99_s": "from p50 and p95",
+    "provider.profile": "none",
+    "synchronous.client_timeout_s": "never",
+}
+"""What an empty answer means; anywhere else it is no limit."""
+
+
+def assumptions(answers: Answers) -> Section:
+    """All answers to questions that apply, a table a section of the questionnaire."""
+    template = TEMPLATES[answers.template]
+    given, assumed = answers.model_dump(), template.answers.model_dump()
+    blocks: list[Paragraph | Grid] = [
+        Paragraph(
+            f"Answers marked “template” are those of the template {template.title} and were not changed; check them first. "
+            "Questions that do not apply are left out; Appendix A has every answer."
+        )
+    ]
+    for section in SECTIONS:
+        rows = []
+        for question in section.questions:
+            if not question.applies(answers):
+                continue
+            value = _at(given, question.path)
+            own = "template" if value == _at(assumed, question.path) else "given"
+            rows.append((question.label, value_words(question.path, value), own))
+        blocks.append(grid(("Question", "Answer", "From"), rows, section.title, figures_from=3))
+    return Section("assumptions", "Assumptions", tuple(blocks))
+
+
+def _at(data: Mapping[str, Any], path: str) -> Any:
+    value: Any = data
+    for part in path.split("."):
+        value = value[part]
+    return value
+
+
+def value_words(path: str, value: Any) -> str:
+    """An answer with its unit; a range as one; "don't know" as what is assumed instead."""
+    question = QUESTIONS.get(path)
+    if isinstance(value, Mapping) and not value.get("unknown"):
+        return f"{value_words(path, value['low'])} to {value_words(path, value['high'])}"
+    if isinstance(value, Mapping):
+        return "not known: the template's range is assumed"
+    if value is None:
+        return EMPTY.get(path, "no limit")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(_hop(hop) for hop in value) or "none"
+    if isinstance(value, str):
+        return (
+            dict(question.choices).get(value, value) if question and question.kind in ("choice", "profile") else value
+        )
+    return _figure(value, question.unit if question else "")
+
+
+def answered(path: str, value: Any) -> str:
+    """An answer inside a sentence: a choice's words begin small."""
+    words = value_words(path, value)
+    chosen = isinstance(value, str) and path in QUESTIONS and QUESTIONS[path].kind == "choice"
+    return words[:1].lower() + words[1:] if chosen else words
+
+
+def _hop(hop: Any) -> str:
+    if isinstance(hop, str):
+        fact = library.hop_named(hop)
+        return f"{fact.title} ({duration(fact.limit_s)}, {fact.kind})" if fact else hop
+    return f"{hop['name']} ({duration(hop['limit_s'])}, {hop['kind']})"
+
+
+def _figure(value: float, unit: str) -> str:
+    match unit:
+        case "s":
+            return duration(value)
+        case "min":
+            return duration(60 * value)
+        case "h":
+            return duration(3600 * value)
+        case "/s":
+            return rate(value)
+        case "%":
+            return percent(value)
+        case "x":
+            return f"{number(value)}x"
+        case "/min" | "tokens/min":
+            return f"{count(value) if float(value).is_integer() else number(value)} {unit}"
+    figure = count(value) if isinstance(value, int) else number(value)
+    return f"{figure} {unit.removesuffix('s') if value == 1 else unit}".rstrip()

@@ -1,0 +1,81 @@
+"""What a Document is made of: plain values that every format renders in its own way. Texts are plain text, never markup."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from advisor.reports.charts.model import Chart, Table
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """Sentences; `strong` where they carry the section."""
+
+    text: str
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Point:
+    """An entry of a list: a sentence, what stands behind it, and where that was read."""
+
+    text: str
+    detail: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Points:
+    """A list; numbered where the order is a rank."""
+
+    items: tuple[Point, ...]
+    ranked: bool = False
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table with its caption. Columns from `figures_from` on hold figures and are right-aligned."""
+
+    table: Table
+    caption: str
+    figures_from: int = 1
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A chart, with its numbers as a table."""
+
+    chart: Chart
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Text to be copied: a command, or a file's content."""
+
+    text: str
+    caption: str
+    language: str = ""
+
+
+Block: TypeAlias = Paragraph | Points | Grid | Drawing | Listing
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands under it."""
+
+    id: str
+    title: str
+    blocks: tuple[Block, ...]
+
+
+def grid(headers: tuple[str, ...], rows: Iterable[tuple[str, ...]], caption: str, figures_from: int = 1) -> Grid:
+    """A table whose cells a spreadsheet will not take for formulas when they are pasted."""
+    return Grid(Table(headers, tuple(tuple(cell(text) for text in row) for row in rows)), caption, figures_from)
+
+
+def cell(text: str) -> str:
+    """The text, with an apostrophe before what a spreadsheet would compute."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

@@ -1,0 +1,82 @@
+"""How it was worked out, and how to work it out again."""
+
+import json
+from collections.abc import Mapping
+
+from advisor.advice.answers import Answers
+from advisor.reports.document.blocks import Block, Listing, Paragraph, Point, Points, Section
+from advisor.reports.numbers import count
+from simulator.result import Result
+from simulator.scenario import Scenario
+
+SEED_ARTICLE = "“Event-Driven Architecture for AI Workloads: When and How to Use It”, Ajay Prajapat, 30 November 2025"
+
+
+def method(scenario: Scenario | None, result: Result | None, versions: Mapping[str, str]) -> Section:
+    """The method in a few sentences, the versions, and the commands."""
+    blocks: list[Block] = [
+        Paragraph(
+            "The advice weighs forces: each rule that fires speaks for a style with a weight, and their sum from −1 "
+            "(synchronous) to +1 (event-driven) leans from 0.15 and is clear from 0.5; hard constraints rule a style out "
+            f"whatever the sum. The forces are those of {SEED_ARTICLE}, with queueing theory where that is silent."
+        )
+    ]
+    if result is not None:
+        blocks += _simulated(result)
+    known = ", ".join(f"{name} {version}" for name, version in versions.items())
+    blocks.append(Paragraph(f"Versions: {known}."))
+    blocks.append(Paragraph("To work it out again, save Appendix A as answers.json and run:"))
+    blocks.append(Listing("python3 manage.py advise answers.json", "The advice", "sh"))
+    if scenario is not None and result is not None:
+        blocks.append(Paragraph("and for the simulation save Appendix B as scenario.json and run:"))
+        blocks.append(Listing(simulate_command(scenario, result), "The simulation", "sh"))
+    return Section("method", "Method", tuple(blocks))
+
+
+def simulate_command(scenario: Scenario, result: Result) -> str:
+    """The command that repeats the run to the last digit."""
+    return (
+        f"python3 manage.py simulate scenario.json --engine {result.engine} --seed {result.seed} "
+        f"--replications {result.replications}"
+    )
+
+
+def _simulated(result: Result) -> list[Block]:
+    replications = count(result.replications, "replication")
+    return [
+        Paragraph(
+            f"The simulation is one of discrete events ({replications}, seed {result.seed}). Its counts are of original jobs, "
+            "by their final state, summed over replications; other figures are means over replications. Definitions:"
+        ),
+        Points(
+            (
+                Point(
+                    "Latency: from a job's first attempt to its result in hand, over all offered jobs; "
+                    "one that is never served counts as infinite."
+                ),
+                Point("Wait: time in queue, backlog or pacing, over all attempts, without backoff and service."),
+                Point("Good: completed within the deadline. Late: completed after it."),
+                Point(
+                    "Offered = completed + failed + timed out + rejected + dead-lettered + undelivered + lost + in system."
+                ),
+                Point("Intervals are 95 %. The difference is paired by replication: both designs see the same draws."),
+            )
+        ),
+    ]
+
+
+def appendices(answers: Answers | None, scenario: Scenario | None) -> tuple[Section, ...]:
+    """The inputs, whole, as files."""
+    found = []
+    if answers is not None:
+        text = _json(answers.model_dump(mode="json", by_alias=True))
+        found.append(Section("answers", "Appendix A: Answers", (Listing(text, "answers.json", "json"),)))
+    if scenario is not None:
+        given = scenario.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        text = _json({"schema": scenario.schema_} | given)
+        found.append(Section("scenario", "Appendix B: Scenario", (Listing(text, "scenario.json", "json"),)))
+    return tuple(found)
+
+
+def _json(data: object) -> str:
+    return json.dumps(data, indent=2, ensure_ascii=False)

@@ -1,0 +1,150 @@
+"""The sections that say what the simulation found."""
+
+from advisor.reports import wording
+from advisor.reports.charts import charts_of
+from advisor.reports.charts.latency import quantile
+from advisor.reports.charts.model import Table
+from advisor.reports.document.blocks import Block, Drawing, Paragraph, Point, Points, Section, cell, grid
+from advisor.reports.numbers import count, duration, interval, number, share, share_interval
+from simulator.result import DesignResult, Interval, Result
+from simulator.scenario import Scenario
+
+QUANTILES = (("mean", "mean"), ("p50", "p50"), ("p90", "p90"), ("p95", "p95"), ("p99", "p99"), ("max", "largest"))
+SHARES = {"good_share", "completed_share", "utilisation"}
+DIFFERENCES = {
+    "good_share": "Good share",
+    "completed_share": "Completed share",
+    "latency_mean_s": "Latency, mean",
+    "latency_p50_s": "Latency, p50",
+    "latency_p95_s": "Latency, p95",
+    "latency_p99_s": "Latency, p99",
+    "wait_mean_s": "Wait, mean",
+    "wait_p95_s": "Wait, p95",
+    "queue_depth_mean": "Queue depth, mean",
+    "queue_depth_max": "Queue depth, largest",
+    "lag_max_s": "Lag, largest",
+    "utilisation": "Utilisation",
+    "attempts_per_job": "Attempts a job",
+    "wasted_s": "Wasted work",
+}
+
+
+def simulation(result: Result, scenario: Scenario, drawings: bool = True) -> Section:
+    """The verdict of the simulation, how it was run, its figures and its charts."""
+    sentence = wording.simulated_sentence(result, scenario.deadline_s, scenario.tolerated_miss_percent)
+    blocks: list[Block] = [Paragraph(sentence, strong=True), Paragraph(_how(result))]
+    blocks += [
+        Paragraph(wording.unstable_sentence(style, design), strong=True)
+        for style, design in wording.designs_of(result)
+        if not design.stable
+    ]
+    blocks += _unequal(result)
+    figures = results_table(result)
+    blocks.append(grid(figures.headers, figures.rows, "Results of the designs, with 95 % intervals"))
+    compared = difference_rows(result)
+    if compared:
+        headers = ("Figure", "Difference")
+        blocks.append(grid(headers, compared, "Event-driven minus synchronous, paired by replication, 95 % intervals"))
+    if drawings:
+        blocks += [Drawing(chart) for chart in charts_of(result, scenario)]
+    return Section("simulation", "Simulation", tuple(blocks))
+
+
+def _how(result: Result) -> str:
+    offered = result.synchronous.offered
+    return (
+        f"Both designs met the same {count(offered, 'job')} in {count(result.replications, 'replication')} of the "
+        f"{result.engine} engine, seed {result.seed}: the same arrivals, service times and failures for each job."
+    )
+
+
+def _unequal(result: Result) -> list[Block]:
+    if not result.inequalities:
+        return [Paragraph("Both designs were given the same in everything.")]
+    return [
+        Paragraph("Both were given the same, but for this:"),
+        Points(tuple(Point(sentence) for sentence in result.inequalities)),
+    ]
+
+
+def results_table(result: Result) -> Table:
+    """Every figure of the designs side by side, with its interval where there is one."""
+    designs = [design for _, design in wording.designs_of(result)]
+    rows: list[tuple[str, ...]] = [("Jobs offered", *(count(design.offered) for design in designs))]
+    for name, words in wording.OUTCOMES.items():
+        if name in ("good", "late") or any(getattr(design, name) for design in designs):
+            rows.append((f"of these {words}", *(_outcome(design, name) for design in designs)))
+    rows.append(("Good share", *(_good(design) for design in designs)))
+    for of, title in (("latency", "Latency"), ("wait", "Wait")):
+        for name, words in QUANTILES:
+            rows.append((f"{title}, {words}", *(quantile(design, name, of) for design in designs)))
+    rows += [
+        ("Queue depth, mean", *(_with(design, "queue_depth_mean", design.queue_depth.mean) for design in designs)),
+        ("Queue depth, largest", *(_with(design, "queue_depth_max", design.queue_depth.max) for design in designs)),
+        ("Lag, largest", *(_with(design, "lag_max_s", design.lag_s.max) for design in designs)),
+        ("Utilisation", *(_with(design, "utilisation", design.utilisation) for design in designs)),
+        ("Attempts a job", *(_with(design, "attempts_per_job", design.attempts_per_job) for design in designs)),
+        ("Work wasted, a replication", *(_with(design, "wasted_s", design.wasted_s) for design in designs)),
+        ("Calls to the provider", *(count(design.provider_calls) for design in designs)),
+        ("Refused by the provider (429)", *(count(design.provider_429) for design in designs)),
+        ("Delivery calls", *(count(design.delivery_calls) for design in designs)),
+    ]
+    rows += _subscriber_rows(designs)
+    names = [wording.style_name(style) for style, _ in wording.designs_of(result)]
+    return Table(("Figure", *names), tuple(tuple(cell(text) for text in row) for row in rows))
+
+
+def _outcome(design: DesignResult, name: str) -> str:
+    jobs = getattr(design, name)
+    return f"{count(jobs)} ({share(jobs / design.offered if design.offered else 0.0)})"
+
+
+def _good(design: DesignResult) -> str:
+    bounds = design.intervals.get("good_share")
+    return share(design.good_share) if bounds is None else share_interval(design.good_share, *bounds)
+
+
+def _with(design: DesignResult, name: str, value: float) -> str:
+    bounds = design.intervals.get(name)
+    if bounds is None:
+        return _plain(name, value)
+    return figure(name, Interval(mean=value, low=bounds[0], high=bounds[1]))
+
+
+def _plain(name: str, value: float) -> str:
+    if name in SHARES:
+        return share(value)
+    return duration(value) if name.endswith("_s") else number(value)
+
+
+def figure(name: str, value: Interval) -> str:
+    """A metric with its interval, by the unit in its name."""
+    if name in SHARES:
+        return share_interval(value.mean, value.low, value.high)
+    return interval(value.mean, value.low, value.high, "s" if name.endswith("_s") else "")
+
+
+def difference_rows(result: Result) -> list[tuple[str, str]]:
+    """The paired difference of the figures that people compare."""
+    found = result.difference
+    return [(words, _difference(name, found[name])) for name, words in DIFFERENCES.items() if name in found]
+
+
+def _difference(name: str, value: Interval) -> str:
+    """Shares differ by percentage points."""
+    if name in SHARES:
+        return interval(100 * value.mean, 100 * value.low, 100 * value.high, "points")
+    return figure(name, value)
+
+
+def _subscriber_rows(designs: list[DesignResult]) -> list[tuple[str, ...]]:
+    names = sorted({name for design in designs for name in design.subscribers})
+    rows = []
+    for name in names:
+        found = [design.subscribers.get(name) for design in designs]
+        cells = (
+            "–" if one is None else f"{count(one.handled)} of {count(one.offered)}, p95 {duration(one.latency_s.p95)}"
+            for one in found
+        )
+        rows.append((f"{name.replace('_', ' ').capitalize()}, handled", *cells))
+    return rows

@@ -1,0 +1,28 @@
+"""The formats of a report. To add one: a module with `render(document) -> bytes`, and its row here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from advisor.reports.document import Document
+from advisor.reports.formats import html, json_, markdown, pdf
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format: its file's extension, its media type, and what makes its bytes (the same for the same document)."""
+
+    title: str
+    extension: str
+    content_type: str
+    render: Callable[[Document], bytes]
+
+
+FORMATS: Mapping[str, Format] = MappingProxyType(
+    {
+        "markdown": Format("Markdown", "md", "text/markdown; charset=utf-8", markdown.render),
+        "html": Format("HTML", "html", "text/html; charset=utf-8", html.render),
+        "pdf": Format("PDF", "pdf", "application/pdf", pdf.render),
+        "json": Format("JSON", "json", "application/json", json_.render),
+    }
+)

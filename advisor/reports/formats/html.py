@@ -1,0 +1,111 @@
+"""HTML that stands alone: its style and its charts inside, no script, nothing fetched; for light, dark and paper."""
+
+import re
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from string import Template
+
+from advisor.reports.charts.model import Chart, Table
+from advisor.reports.document import Document
+from advisor.reports.document.blocks import Block, Drawing, Grid, Listing, Paragraph, Point, Points, Section
+from advisor.reports.figure_svg import svg
+from advisor.reports.formats.links import linked
+from advisor.reports.palette import DARK, LIGHT
+from advisor.reports.wording import unbroken
+
+HERE = Path(__file__).parent
+PAGE = Template((HERE / "report.html").read_text(encoding="utf-8"))
+STYLE = (HERE / "report.css").read_text(encoding="utf-8")
+STRONG = ' class="strong"'
+COLOURS = ("synchronous", "event_driven", "hybrid", "load", "ink", "muted", "grid", "burst", "outage")
+
+
+def render(document: Document) -> bytes:
+    """The document as UTF-8."""
+    return PAGE.substitute(
+        title=escape(document.title),
+        style=STYLE,
+        light=_variables(LIGHT),
+        dark=_variables(DARK),
+        summary="\n".join(f"<dt>{escape(label)}</dt><dd>{_words(words)}</dd>" for label, words in document.summary),
+        verdict=_words(document.verdict),
+        sections="\n".join(_section(section) for section in document.sections),
+    ).encode()
+
+
+def _variables(palette: object) -> str:
+    return " ".join(f"--{name.replace('_', '-')}: {getattr(palette, name)};" for name in COLOURS)
+
+
+def _words(text: str) -> str:
+    return escape(unbroken(text))
+
+
+def _section(section: Section) -> str:
+    blocks = "\n".join(part for block in section.blocks for part in _block(block))
+    return f'<section id="{section.id}">\n<h2>{escape(section.title)}</h2>\n{blocks}\n</section>'
+
+
+def _block(block: Block) -> Iterator[str]:
+    match block:
+        case Paragraph():
+            yield f"<p{STRONG if block.strong else ''}>{_words(block.text)}</p>"
+        case Points():
+            tag = "ol" if block.ranked else "ul"
+            yield f"<{tag}>{''.join(map(_point, block.items))}</{tag}>"
+        case Grid():
+            yield _table(block.table, block.caption, block.figures_from)
+        case Drawing():
+            yield _figure(block.chart)
+        case Listing():
+            yield f'<figure class="listing"><figcaption>{escape(block.caption)}</figcaption>'
+            yield f'<pre tabindex="0"><code>{escape(block.text)}</code></pre></figure>'
+
+
+def _point(point: Point) -> str:
+    source = "".join(
+        f'<a href="{escape(piece)}" rel="noreferrer">{escape(piece)}</a>' if is_link else escape(piece)
+        for piece, is_link in linked(point.source)
+    )
+    behind = " ".join(filter(None, (escape(point.detail), source)))
+    return f"<li>{_words(point.text)}{f'<small>{behind}</small>' if behind else ''}</li>"
+
+
+def _table(table: Table, caption: str, figures_from: int) -> str:
+    head = "".join(
+        f'<th scope="col"{_side(column, figures_from)}>{escape(cell)}</th>' for column, cell in enumerate(table.headers)
+    )
+    rows = "\n".join(f"<tr>{''.join(_cells(row, figures_from))}</tr>" for row in table.rows)
+    return (
+        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(caption)}"><table><caption>{escape(caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>"
+    )
+
+
+def _cells(row: tuple[str, ...], figures_from: int) -> Iterator[str]:
+    yield f'<th scope="row">{escape(row[0])}</th>'
+    for column, cell in enumerate(row[1:], 1):
+        yield f"<td{_side(column, figures_from)}>{escape(cell)}</td>"
+
+
+def _side(column: int, figures_from: int) -> str:
+    return ' class="figure"' if column >= figures_from else ""
+
+
+def _figure(chart: Chart) -> str:
+    notes = "".join(f"<p>{_words(note)}</p>" for note in chart.notes)
+    numbers = _table(chart.table, f"Numbers of: {chart.title}", 1)
+    return (
+        f"<figure><figcaption><h3>{_words(chart.title)}</h3></figcaption>{notes}{_drawing(chart)}"
+        f"<details><summary>The same as a table</summary>{numbers}</details></figure>"
+    )
+
+
+def _drawing(chart: Chart) -> str:
+    """The chart in the page's own colours, light or dark, and its own size."""
+    drawn = re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r"<svg \1", svg(chart), count=1)
+    for name in COLOURS:
+        colour = getattr(LIGHT, name)
+        drawn = re.sub(re.escape(colour), f"var(--{name.replace('_', '-')})", drawn, flags=re.IGNORECASE)
+    return drawn

@@ -1,0 +1,91 @@
+"""PDF/UA by typst. The words go in as JSON, so nothing in them is markup; the same document gives the same bytes."""
+
+import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import typst
+
+from advisor.reports.charts.model import Table
+from advisor.reports.document import Document
+from advisor.reports.document.blocks import Block, Drawing, Grid, Listing, Paragraph, Point, Points
+from advisor.reports.figure_svg import svg
+from advisor.reports.formats.links import linked
+from advisor.reports.palette import LIGHT
+from advisor.reports.wording import unbroken
+
+TEMPLATE = Path(__file__).parent / "report.typ"
+FONTS = Path(mpl.get_data_path()) / "fonts" / "ttf"
+"""DejaVu Sans, in which the charts are written: with matplotlib wherever this runs."""
+WORDY = 46
+"""A column with a longer cell than this many letters takes a share of the width instead of what it needs."""
+
+
+def render(document: Document) -> bytes:
+    """The document as PDF, A4."""
+    noon = datetime.datetime.combine(document.date, datetime.time(12), tzinfo=datetime.UTC)
+    return bytes(
+        typst.compile(
+            TEMPLATE,
+            root=TEMPLATE.parent,
+            font_paths=[FONTS],
+            ignore_system_fonts=True,
+            format="pdf",
+            pdf_standards="ua-1",
+            sys_inputs={"report": json.dumps(_data(document))},
+            timestamp=int(noon.timestamp()),
+        )
+    )
+
+
+def _data(document: Document) -> dict[str, Any]:
+    day = document.date
+    return {
+        "title": document.title,
+        "verdict": unbroken(document.verdict),
+        "running": f"{document.title}, {day.day} {day:%B %Y}",
+        "year": day.year,
+        "month": day.month,
+        "day": day.day,
+        "summary": [(label, unbroken(words)) for label, words in document.summary],
+        "sections": [
+            {"title": section.title, "blocks": [_block(block) for block in section.blocks]}
+            for section in document.sections
+        ],
+        "colours": {"ink": LIGHT.ink, "muted": LIGHT.muted, "grid": LIGHT.grid},
+    }
+
+
+def _block(block: Block) -> dict[str, Any]:
+    match block:
+        case Paragraph():
+            return {"kind": "paragraph", "text": unbroken(block.text), "strong": block.strong}
+        case Points():
+            return {"kind": "points", "ranked": block.ranked, "items": [_point(point) for point in block.items]}
+        case Grid():
+            return {"kind": "grid", "caption": block.caption, "figures_from": block.figures_from} | _table(block.table)
+        case Drawing():
+            chart = block.chart
+            return {
+                "kind": "drawing",
+                "title": unbroken(chart.title),
+                "alt": chart.alt,
+                "notes": [unbroken(note) for note in chart.notes],
+                "svg": svg(chart),
+            }
+        case Listing():
+            return {"kind": "listing", "caption": block.caption, "text": block.text}
+
+
+def _point(point: Point) -> dict[str, Any]:
+    source = [{"text": piece, "link": is_link} for piece, is_link in linked(point.source)]
+    return {"text": unbroken(point.text), "detail": point.detail, "source": source}
+
+
+def _table(table: Table) -> dict[str, Any]:
+    """The cells, and a width for each column: 0 for what it needs, else its share of what is left."""
+    longest = [max(len(row[column]) for row in (table.headers, *table.rows)) for column in range(len(table.headers))]
+    widths = [0 if letters <= WORDY else letters for letters in longest]
+    return {"headers": table.headers, "rows": table.rows, "widths": widths}

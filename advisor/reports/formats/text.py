@@ -1,0 +1,76 @@
+"""Sections as plain text, 100 columns wide, for the command line. Charts stay out."""
+
+import textwrap
+from collections.abc import Iterable, Iterator
+
+from advisor.reports.document.blocks import Block, Grid, Listing, Paragraph, Point, Points, Section
+
+WIDTH = 100
+NARROWEST = 20
+
+
+def text(title: str, verdict: str, sections: Iterable[Section]) -> str:
+    """The verdict first, then the sections."""
+    parts = [_wrapped(verdict), _wrapped(title)] if title else [_wrapped(verdict)]
+    for section in sections:
+        blocks = "\n\n".join(filter(None, (_block(block) for block in section.blocks)))
+        parts.append(f"{section.title.upper()}\n{blocks}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _wrapped(sentence: str, first: str = "", rest: str = "") -> str:
+    return textwrap.fill(
+        sentence, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Paragraph():
+            return _wrapped(block.text)
+        case Points():
+            return "\n".join(
+                _point(point, f"{place}. " if block.ranked else "- ") for place, point in enumerate(block.items, 1)
+            )
+        case Grid():
+            return "\n".join(_grid(block))
+        case Listing():
+            return textwrap.indent(block.text, "    ")
+    return ""
+
+
+def _point(point: Point, mark: str) -> str:
+    indent = " " * len(mark)
+    lines = [_wrapped(point.text, mark, indent)]
+    lines += [_wrapped(more, indent, indent) for more in (point.detail, point.source) if more]
+    return "\n".join(lines)
+
+
+def _grid(block: Grid) -> Iterator[str]:
+    """Columns aligned, figures to the right; what is too wide for the page is wrapped in its widest column."""
+    rows = [block.table.headers, *block.table.rows]
+    columns = len(block.table.headers)
+    widths = [max(len(row[column]) for row in rows) for column in range(columns)]
+    excess = sum(widths) + 2 * (columns - 1) - WIDTH
+    if excess > 0:
+        widest = widths.index(max(widths))
+        widths[widest] = max(NARROWEST, widths[widest] - excess)
+    yield _row(block.table.headers, widths, block.figures_from)[0]
+    yield "  ".join("-" * width for width in widths)
+    for row in block.table.rows:
+        yield from _row(row, widths, block.figures_from)
+
+
+def _row(row: tuple[str, ...], widths: list[int], figures_from: int) -> list[str]:
+    cells = [
+        textwrap.wrap(cell, width, break_long_words=False) or [""] for cell, width in zip(row, widths, strict=True)
+    ]
+    lines = []
+    for line in range(max(map(len, cells))):
+        parts = [cell[line] if line < len(cell) else "" for cell in cells]
+        aligned = [
+            part.rjust(width) if column >= figures_from else part.ljust(width)
+            for column, (part, width) in enumerate(zip(parts, widths, strict=True))
+        ]
+        lines.append("  ".join(aligned).rstrip())
+    return lines

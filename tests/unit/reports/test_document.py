@@ -1,0 +1,158 @@
+"""A report that a review board can check and reproduce."""
+
+import json
+
+import pytest
+
+from advisor.advice.answers import Answers, answers_from
+from advisor.advice.reading import read_mapping
+from advisor.advice.scenario import scenario_from
+from advisor.reports.document import Document, Drawing, Grid, Listing, Paragraph, Points, advice, file_name
+from advisor.reports.document.answers import QUESTIONS, value_words
+from advisor.reports.document.blocks import cell
+from tests.unit.reports import results
+from tests.unit.reports.documents import advice_alone, document
+
+
+def section(report: Document, name: str) -> tuple[object, ...]:
+    return next(part.blocks for part in report.sections if part.id == name)
+
+
+def test_the_verdict_comes_first_and_the_reasons_follow() -> None:
+    report = document()
+    assert report.verdict == "Event-driven, clearly. Deliver by webhook."
+    assert [part.id for part in report.sections][:4] == ["context", "why", "against", "flips"]
+
+
+def test_a_reason_names_its_rule_its_numbers_and_its_source() -> None:
+    (reasons, *_) = section(document(), "why")
+    assert isinstance(reasons, Points) and reasons.ranked and len(reasons.items) <= 5
+    first = reasons.items[0]
+    assert first.text == "p99 34 s, past the 30 s limit of gunicorn."
+    assert "hop_limit" in first.detail and first.source.startswith("https://docs.gunicorn.org")
+
+
+def test_what_speaks_for_the_other_style_is_not_hidden() -> None:
+    (points,) = section(document(), "against")
+    assert isinstance(points, Points)
+    assert [point.text for point in points.items] == ["One subscriber."]
+
+
+def test_a_constraint_that_every_style_breaks_is_said_once() -> None:
+    alike = {style: ["A peak is past the deadline."] for style in ("synchronous", "event_driven", "hybrid")}
+    blocked = results.recommendation(feasible=False, infeasible=alike)
+
+    ruled_out = advice.reasons(blocked).blocks[-1]
+    assert isinstance(ruled_out, Points)
+    assert [point.text for point in ruled_out.items] == [
+        "Synchronous, event-driven and hybrid: A peak is past the deadline."
+    ]
+
+
+def test_every_applicable_answer_is_listed_with_its_unit_and_origin() -> None:
+    report = document(caller={"deadline_s": 900})
+    rows = {
+        row[0]: row[1:]
+        for block in section(report, "assumptions")
+        if isinstance(block, Grid)
+        for row in block.table.rows
+    }
+    asked = [question.label for question in QUESTIONS.values() if question.applies(report.answers)]
+    assert set(rows) == set(asked)
+    assert rows["How soon must the result be there?"] == ("15 min", "given")
+    assert rows["And the slowest one in twenty?"] == ("20 s", "template")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("caller.deadline_s", None, "no deadline"),
+        ("provider.requests_per_minute", None, "no limit"),
+        ("volume.mean_rate_per_s", 0.5, "0.5 /s"),
+        ("volume.mean_rate_per_s", {"low": 0.5, "high": 2}, "0.5 /s to 2 /s"),
+        ("processing.p95_s", {"unknown": True}, "not known: the template's range is assumed"),
+        ("operations.min_workers", 1, "1 worker"),
+        ("resilience.result_retention_h", 24.0, "24 h"),
+        ("volume.peak_minutes", 15.0, "15 min"),
+        ("provider.input_tokens_per_minute", 2_000_000.0, "2,000,000 tokens/min"),
+        ("caller.kind", "partner", "A partner's service"),
+        ("failures.idempotent", True, "yes"),
+        ("synchronous.hops", ["gunicorn", {"name": "Ours", "limit_s": 12, "kind": "total"}], None),
+    ],
+)
+def test_an_answer_is_said_with_its_unit(path: str, value: object, words: str | None) -> None:
+    said = value_words(path, value)
+    assert said == words if words else "30 s, total" in said and "Ours (12 s, total)" in said
+
+
+def test_the_simulation_states_verdict_inequalities_figures_and_charts() -> None:
+    blocks = section(document(), "simulation")
+    texts = " ".join(block.text for block in blocks if isinstance(block, Paragraph))
+    assert "Only the event-driven design meets the deadline of 2 min" in texts
+    assert "seed 7" in texts and "20 replications" in texts
+    assert any(isinstance(block, Points) and "polling every 2 s" in block.items[0].text for block in blocks)
+    assert sum(isinstance(block, Drawing) for block in blocks) == 6
+    figures = next(block for block in blocks if isinstance(block, Grid))
+    rows = {row[0]: row[1:] for row in figures.table.rows}
+    assert rows["Latency, p95"] == ("not reached", "66 ± 2 s")
+    assert rows["of these rejected"] == ("12,000 (20 %)", "0 (0 %)")
+
+
+def test_outcomes_in_the_results_sum_to_the_jobs_offered() -> None:
+    figures = next(block for block in section(document(), "simulation") if isinstance(block, Grid))
+    rows = {row[0]: row[1] for row in figures.table.rows}
+    parts = [int(text.split(" ")[0].replace(",", "")) for name, text in rows.items() if name.startswith("of these")]
+    assert sum(parts) == int(rows["Jobs offered"].replace(",", ""))
+
+
+def test_an_unstable_design_is_explained_and_has_no_percentile() -> None:
+    blocks = section(document(results.result(event_driven=results.unstable())), "simulation")
+    assert any(isinstance(block, Paragraph) and "cannot keep up" in block.text for block in blocks)
+    figures = next(block for block in blocks if isinstance(block, Grid))
+    assert {row[2] for row in figures.table.rows if row[0].startswith(("Latency", "Wait"))} == {"no steady state"}
+
+
+def test_a_reviewer_can_reproduce_it_from_the_appendices() -> None:
+    report = document()
+    (answers,) = section(report, "answers")
+    (scenario,) = section(report, "scenario")
+    assert isinstance(answers, Listing) and isinstance(scenario, Listing)
+    assert answers_from(_without_schema(answers.text)) == report.answers
+    assert scenario_from(read_mapping(scenario.text.encode(), "scenario.json")) == report.scenario
+    commands = [block.text for block in section(report, "method") if isinstance(block, Listing)]
+    assert "python3 manage.py simulate scenario.json --engine kernel --seed 7 --replications 20" in commands
+
+
+def _without_schema(text: str) -> dict[str, object]:
+    data = json.loads(text)
+    assert data["schema"] == Answers.model_fields["schema_"].default
+    return dict(data)
+
+
+def test_without_a_simulation_there_is_no_word_of_one() -> None:
+    names = [part.id for part in advice_alone().sections]
+    assert "simulation" not in names and "scenario" not in names
+    assert [label for label, _ in advice_alone().summary] == ["Status", "Date"]
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("Invoice extraction", "invoice-extraction.md"),
+        ("../../etc/passwd", "etc-passwd.md"),
+        ("Rechnungsprüfung für Café", "rechnungsprufung-fur-cafe.md"),
+        ("=HYPERLINK(1)", "hyperlink-1.md"),
+        ("日本語", "decision.md"),
+        ("a" * 120, f"{'a' * 60}.md"),
+    ],
+)
+def test_the_file_has_a_plain_name_of_our_own(title: str, name: str) -> None:
+    assert file_name(advice_alone(name=title), "md") == name
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)"])
+def test_a_spreadsheet_takes_no_cell_for_a_formula(text: str) -> None:
+    assert cell(text) == f"'{text}"
+    report = advice_alone(name=text)
+    rows = [row for block in section(report, "assumptions") if isinstance(block, Grid) for row in block.table.rows]
+    assert ("What is this decision about?", f"'{text}", "given") in rows

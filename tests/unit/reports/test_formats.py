@@ -1,0 +1,251 @@
+"""Every format says the same, stands alone, and shows a hostile text literally."""
+
+import io
+import json
+import re
+from functools import cache
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+from markdown_it import MarkdownIt
+from pypdf import PdfReader
+from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject
+
+from advisor.reports.charts import charts_of
+from advisor.reports.document import Document
+from advisor.reports.formats import FORMATS
+from advisor.reports.formats.links import linked
+from advisor.reports.formats.markdown import escaped
+from advisor.reports.formats.text import text
+from tests.unit.reports import results
+from tests.unit.reports.documents import advice_alone, document
+
+HOSTILE = (
+    '=1+1 #link("x")[y] $x$ *b* _i_ `c` <script>a</script> [a](javascript:b) | ![i](http://x/y) --- ``` <!-- &amp;'
+)
+REPORT = document()
+
+
+class Page(HTMLParser):
+    """Tags, the attributes of each, and the text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return plain(" ".join(self.words))
+
+
+def plain(words: str) -> str:
+    """With single, ordinary spaces."""
+    return " ".join(words.split())
+
+
+@cache
+def rendered(name: str, report: Document) -> bytes:
+    """Rendered once: a document is compared by identity."""
+    return FORMATS[name].render(report)
+
+
+def page_of(report: Document) -> Page:
+    return Page(rendered("html", report).decode())
+
+
+def pdf_of(report: Document) -> PdfReader:
+    return PdfReader(io.BytesIO(rendered("pdf", report)))
+
+
+@cache
+def pdf_text(report: Document) -> str:
+    return plain(" ".join(page.extract_text() for page in pdf_of(report).pages))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_same_document_gives_the_same_bytes(name: str) -> None:
+    assert FORMATS[name].render(document()) == rendered(name, REPORT)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Event-driven, clearly. Deliver by webhook.",
+        "p99 34 s, past the 30 s limit of gunicorn.",
+        "Only the event-driven design meets the deadline of 2 min",
+        "The synchronous backlog fills to its limit of 100",
+        "66 ± 2 s",
+        "--seed 7 --replications 20",
+        "How soon must the result be there?",
+    ],
+)
+def test_markdown_html_and_pdf_say_the_same(words: str) -> None:
+    record = MarkdownIt("commonmark").enable("table").render(rendered("markdown", REPORT).decode())
+    assert words in Page(record).text
+    assert words in page_of(REPORT).text
+    assert words in pdf_text(REPORT)
+
+
+def test_json_holds_the_values_themselves() -> None:
+    report = json.loads(rendered("json", REPORT))
+    assert report["schema"] == "crossover/report@1"
+    assert report["answers"]["schema"] == "crossover/answers@1"
+    assert report["result"]["synchronous"]["rejected"] == 12_000
+    assert json.loads(FORMATS["json"].render(advice_alone()))["result"] is None
+
+
+class TestMarkdown:
+    def test_it_is_a_decision_record(self) -> None:
+        lines = rendered("markdown", REPORT).decode().splitlines()
+        assert lines[0] == "# Invoice extraction"
+        assert "- Status: Proposed" in lines and "## Decision" in lines and "## Context" in lines
+
+    def test_hostile_words_are_shown_literally(self) -> None:
+        source = FORMATS["markdown"].render(advice_alone(name=HOSTILE)).decode()
+        page = Page(MarkdownIt("gfm-like", {"linkify": False}).render(source))
+        assert plain(HOSTILE) in page.text
+        assert {"script", "img"}.isdisjoint(tag for tag, _ in page.tags)
+        links = {attributes["href"] for tag, attributes in page.tags if tag == "a"}
+        assert links == {"https://docs.gunicorn.org/en/stable/settings.html#timeout"}
+
+    @pytest.mark.parametrize(
+        "words",
+        ["- a", "+ a", "1. a", "2) a", "# a", "> a", "=== ", "---", "~~~", "```", "| a |", "www.evil.example", "a@b.example",
+         "https://evil.example", "mailto:a", "&lt;", "<b>", "**a**", "a  \nb", "[x]: http://y", ":::", "\\", "a_b_c"],
+    )  # fmt: skip
+    def test_no_words_become_markup(self, words: str) -> None:
+        shown = Page(MarkdownIt("commonmark").render(escaped(words)))
+        assert [tag for tag, _ in shown.tags] == ["p"]
+        assert shown.text == plain(words)
+
+    def test_a_listing_cannot_close_its_fence(self) -> None:
+        source = FORMATS["markdown"].render(advice_alone(name="a ````` b")).decode()
+        assert re.search(r"^`{6,}json$", source, re.MULTILINE)
+
+
+class TestHtml:
+    def test_it_stands_alone(self) -> None:
+        page = page_of(REPORT)
+        tags = [tag for tag, _ in page.tags]
+        assert "script" not in tags and "link" not in tags and "iframe" not in tags
+        for _, attributes in page.tags:
+            assert not attributes.get("src")
+            assert not any(name.startswith("on") for name in attributes)
+            assert not any("url(http" in (value or "") for value in attributes.values())
+
+    def test_it_has_a_language_a_title_and_ordered_headings(self) -> None:
+        page = page_of(REPORT)
+        assert ("html", {"lang": "en-GB"}) in page.tags
+        levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+        assert levels.count(1) == 1 and levels[0] == 1
+        assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
+
+    def test_every_chart_has_an_alternative_text_and_a_table(self) -> None:
+        page = page_of(REPORT)
+        alternatives = {attributes["aria-label"] for tag, attributes in page.tags if tag == "svg"}
+        assert alternatives == {chart.alt for chart in charts_of(results.result(), results.scenario())}
+        assert sum(tag == "details" for tag, _ in page.tags) == 6
+
+    def test_no_id_is_given_twice(self) -> None:
+        ids = [attributes["id"] for _, attributes in page_of(REPORT).tags if "id" in attributes]
+        assert len(ids) == len(set(ids))
+
+    def test_charts_follow_light_and_dark(self) -> None:
+        page = rendered("html", REPORT).decode()
+        drawings = "".join(re.findall(r"<svg.*?</svg>", page, re.DOTALL))
+        assert "var(--synchronous)" in drawings
+        assert "#0072b2" not in drawings.lower()
+
+    def test_hostile_words_are_shown_literally(self) -> None:
+        page = page_of(advice_alone(name=HOSTILE))
+        assert "script" not in [tag for tag, _ in page.tags]
+        assert plain(HOSTILE) in page.text
+
+
+class TestPdf:
+    def test_it_is_tagged_titled_dated_and_in_english(self) -> None:
+        reader = pdf_of(REPORT)
+        catalogue = reader.trailer["/Root"]
+        assert reader.metadata is not None and reader.metadata.title == "Invoice extraction"
+        assert reader.metadata.creation_date is not None and reader.metadata.creation_date.year == 2026
+        assert catalogue["/Lang"] == "en-GB"
+        assert catalogue["/MarkInfo"]["/Marked"] is True or bool(catalogue["/MarkInfo"]["/Marked"])
+        assert b"pdfuaid:part" in catalogue["/Metadata"].get_data()
+
+    def test_its_outline_leads_to_every_section(self) -> None:
+        outline = [entry.title for entry in pdf_of(REPORT).outline if not isinstance(entry, list)]
+        assert [part.title for part in REPORT.sections] == [title for title in outline if title]
+
+    def test_pages_are_numbered(self) -> None:
+        reader = pdf_of(REPORT)
+        total = len(reader.pages)
+        assert f"1 / {total}" in reader.pages[0].extract_text()
+
+    def test_every_chart_has_its_alternative_text(self) -> None:
+        found = set(_alternatives(pdf_of(REPORT).trailer["/Root"]["/StructTreeRoot"]))
+        assert {chart.alt for chart in charts_of(results.result(), results.scenario())} <= found
+
+    def test_words_in_charts_can_be_searched(self) -> None:
+        assert "Time since the start (min)" in pdf_text(REPORT)
+
+    def test_hostile_words_are_shown_literally(self) -> None:
+        shown = pdf_text(advice_alone(name=HOSTILE)).replace(" ", "")
+        assert '#link("x")[y]$x$*b*_i_`c`<script>' in shown
+
+    def test_links_lead_to_http_only(self) -> None:
+        targets = {
+            annotation.get_object()["/A"]["/URI"]
+            for page in pdf_of(REPORT).pages
+            for annotation in page.get("/Annots", [])
+            if "/A" in annotation.get_object() and "/URI" in annotation.get_object()["/A"]
+        }
+        assert targets == {"https://docs.gunicorn.org/en/stable/settings.html#timeout"}
+
+
+def _alternatives(node: object) -> list[str]:
+    """The alternative texts in a tree of a PDF's structure."""
+    if isinstance(node, IndirectObject):
+        node = node.get_object()
+    if isinstance(node, ArrayObject):
+        return [found for child in node for found in _alternatives(child)]
+    if not isinstance(node, DictionaryObject):
+        return []
+    own = [str(node["/Alt"])] if "/Alt" in node else []
+    return own + (_alternatives(node.raw_get("/K")) if "/K" in node else [])
+
+
+class TestText:
+    def test_the_verdict_is_the_first_line(self) -> None:
+        assert text("", REPORT.verdict, REPORT.sections).splitlines()[0] == REPORT.verdict
+
+    def test_no_line_of_prose_or_table_is_wider_than_the_page(self) -> None:
+        shown = text(REPORT.title, REPORT.verdict, REPORT.sections[:-2])
+        assert max(map(len, shown.splitlines())) <= 100
+
+    def test_figures_are_aligned(self) -> None:
+        lines = text("", REPORT.verdict, REPORT.sections).splitlines()
+        rows = [line for line in lines if line.startswith(("of these", "Jobs offered"))]
+        assert len({len(line) for line in rows}) == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "addresses"),
+    [
+        ("See https://a.example/b?c=d#e.", ["https://a.example/b?c=d#e"]),
+        ("javascript:alert(1) data:text/html,x file:///etc/passwd", []),
+        ("http://a.example and https://b.example", ["http://a.example", "https://b.example"]),
+        ("Anon., Book, 2003", []),
+    ],
+)
+def test_only_web_addresses_become_links(source: str, addresses: list[str]) -> None:
+    assert [piece for piece, is_link in linked(source) if is_link] == addresses
+    assert "".join(piece for piece, _ in linked(source)) == source
