@@ -61,39 +61,37 @@ def run_site(configuration: Configuration, port: int, workers: int, out: Termina
     left_over = instance.ended_uncleanly(configuration.data)
     with instance.sole_use_of(configuration.data), _listening(port, left_over) as listener, Supervisor() as supervisor:
         try:
-            _start(supervisor, configuration, listener, workers)
-            _tend(supervisor, configuration, listener, out)
+            _start_broker(supervisor, configuration)
+            preparation.prepare()
+            _tend(supervisor, configuration, listener, workers, out)
         except KeyboardInterrupt:
             pass  # asked to end before it had begun
         log.info("Ending; a second Ctrl-C ends it at once")
 
 
-def _start(supervisor: Supervisor, configuration: Configuration, listener: socket.socket, workers: int) -> None:
-    environment = child_environment()
+def _start_broker(supervisor: Supervisor, configuration: Configuration) -> None:
     if configuration.redis_url:
         broker.wait_for(configuration.broker_url, OUTSIDE_BROKER_PATIENCE_S)
     else:
-        embedded = broker.embedded(configuration, environment)
+        embedded = broker.embedded(configuration, child_environment())
         supervisor.start(embedded)
         broker.wait_for(configuration.broker_url, BROKER_START_S, embedded.has_ended)
-    preparation.prepare()
-    fd = listener.fileno()
-    supervisor.start(
-        Child(
-            "web server", lambda: command("run_pages", "--fd", str(fd)), environment, configuration.logs, pass_fds=[fd]
-        ),
-        Child("reconciler", lambda: command("run_reconciler"), environment, configuration.logs),
-        *(_worker(number, environment, configuration.logs) for number in range(1, workers + 1)),
-    )
 
 
-def _tend(supervisor: Supervisor, configuration: Configuration, listener: socket.socket, out: Terminal) -> None:
-    answers = threading.Event()
-    port = listener.getsockname()[1]
-    threading.Thread(target=_await_first_answer, args=[port, answers], name="first answer", daemon=True).start()
+def _tend(
+    supervisor: Supervisor, configuration: Configuration, listener: socket.socket, workers: int, out: Terminal
+) -> None:
+    """The pages come first and have the processors to themselves; what runs simulations follows when they answer."""
+    environment, logs = child_environment(), configuration.logs
+    fd, port = listener.fileno(), listener.getsockname()[1]
     # The data folder is ours alone, so that whoever holds a run in its database is a child of ours, or of an `up` that was killed.
     left_over = set() if configuration.database_url else holders_on_this_host()
     watchdog = Watchdog(lambda: _living(supervisor), left_over)
+    answers = threading.Event()
+    supervisor.start(
+        Child("web server", lambda: command("run_pages", "--fd", str(fd)), environment, logs, pass_fds=[fd])
+    )
+    threading.Thread(target=_await_first_answer, args=[port, answers], name="first answer", daemon=True).start()
     watchdog.start()
 
     def each_tick() -> None:
@@ -101,6 +99,9 @@ def _tend(supervisor: Supervisor, configuration: Configuration, listener: socket
             supervisor.ready = True
             out.write(f"Crossover is at http://{HOST}:{port}")
             out.flush()
+            reconciler = Child("reconciler", lambda: command("run_reconciler"), environment, logs)
+            simulators = [_worker(number, environment, logs) for number in range(1, workers + 1)]
+            supervisor.start(*simulators, reconciler, beside_the_last=True)
         for child in supervisor.children:
             if child.pid in watchdog.stuck:
                 log.warning(f"The {child.name} is stuck; it is ended")

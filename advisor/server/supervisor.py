@@ -24,7 +24,7 @@ class Supervisor:
     """
 
     def __init__(self) -> None:
-        self.groups: list[Sequence[Child]] = []
+        self.groups: list[list[Child]] = []
         self.ready = False
         self.tending = False
         self.ends_asked = 0
@@ -62,10 +62,12 @@ class Supervisor:
     def children(self) -> list[Child]:
         return [child for group in self.groups for child in group]
 
-    def start(self, *group: Child) -> None:
-        """Start a group of children, which end together. Raises CannotStart."""
-        self.groups.append(group)
-        for child in group:
+    def start(self, *children: Child, beside_the_last: bool = False) -> None:
+        """Start children that end together, or together with those that were started before. Raises CannotStart."""
+        if not beside_the_last:
+            self.groups.append([])
+        for child in children:
+            self.groups[-1].append(child)
             child.start()
 
     def tend(self, each_tick: Callable[[], None]) -> None:

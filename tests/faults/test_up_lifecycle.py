@@ -20,6 +20,7 @@ def test_sigterm_ends_it_cleanly_with_nothing_left(start_site: StartSite) -> Non
 
 def test_ctrl_c_ends_it_cleanly_too(start_site: StartSite) -> None:
     site = start_site("--workers", "1")
+    site.until_ready()
     children = site.children()
     assert site.end(signal.SIGINT) == 0
     assert [command for pid, command in children.items() if is_alive(pid)] == []
@@ -27,6 +28,7 @@ def test_ctrl_c_ends_it_cleanly_too(start_site: StartSite) -> None:
 
 def test_when_it_is_killed_its_children_end_by_themselves(start_site: StartSite) -> None:
     site = start_site()
+    site.until_ready()
     children = site.children()
     site.kill()
     eventually(lambda: not any(map(is_alive, children)), END_S, lambda: f"Left over: {children}")
