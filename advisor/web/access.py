@@ -1,0 +1,76 @@
+"""What a page may fetch: what is in the workspace of whoever asks. All else doesn't exist (404)."""
+
+import logging
+from typing import TypeVar
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest
+
+from advisor.decisions.models import Decision, Run
+from advisor.teams.access import may_edit, require_editor
+from advisor.teams.middleware import MemberRequest
+from advisor.teams.models import Workspace
+
+log = logging.getLogger(__name__)
+
+M = TypeVar("M", bound=Model)
+
+
+def workspace_of(request: HttpRequest) -> Workspace | None:
+    """The current workspace; None for somebody who is in none."""
+    workspace: Workspace = request.workspace  # type: ignore[attr-defined]
+    try:
+        workspace.pk  # noqa: B018  # looked up now
+    except PermissionDenied:
+        return None
+    return workspace
+
+
+def find_decision(request: MemberRequest, decision_id: UUID) -> Decision:
+    """The workspace's decision with the id; an administrator may read every one, on record.
+
+    Raises:
+        Http404: if there is none.
+    """
+    return _find(request, Decision.objects.select_related("workspace"), decision_id)
+
+
+def find_run(request: MemberRequest, run_id: UUID, *, with_result: bool = False) -> Run:
+    """The workspace's run with the id, its large columns left in the database unless asked for.
+
+    Raises:
+        Http404: if there is none.
+    """
+    runs = Run.objects.select_related("workspace", "revision__decision__workspace", "trace")
+    return _find(request, runs if with_result else runs.without_result(), run_id)
+
+
+def editable_decision(request: MemberRequest, decision_id: UUID) -> Decision:
+    """The decision, for somebody who may change it.
+
+    Raises:
+        Http404: if there is none.
+        PermissionDenied: if the role lets one read only.
+    """
+    decision = find_decision(request, decision_id)
+    require_editor(request.user, decision.workspace)
+    return decision
+
+
+def may_change(request: MemberRequest, workspace: Workspace) -> bool:
+    """Whether to offer what changes something."""
+    return may_edit(request.user, workspace)
+
+
+def _find(request: MemberRequest, rows: "QuerySet[M]", key: UUID) -> M:
+    workspace = workspace_of(request)
+    found = rows.filter(pk=key, workspace=workspace).first() if workspace else None
+    if found is None and request.user.is_superuser:
+        found = rows.filter(pk=key).first()
+        if found is not None:
+            log.info("Administrator %s read %s %s", request.user.pk, found._meta.model_name, key)
+    if found is None:
+        raise Http404
+    return found

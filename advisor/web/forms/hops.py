@@ -1,0 +1,44 @@
+"""Hops as a form carries them: a known one by its name, one of the user's own as JSON."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+UNREADABLE = "holds a hop that cannot be read"
+OWN = {"name", "limit_s", "kind"}
+LONGEST = 400
+
+
+def hop_from(text: str) -> Any:
+    """A known hop's name, or the mapping of one of the user's own.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    if not text.startswith("{"):
+        return text
+    try:
+        hop = json.loads(text) if len(text) <= LONGEST else None
+    except (ValueError, RecursionError):
+        hop = None
+    if not isinstance(hop, dict) or set(hop) != OWN:
+        raise ValueError(UNREADABLE)
+    return hop
+
+
+def texts_of(hops: Iterable[Any]) -> tuple[str, ...]:
+    """Stored hops as a form carries them."""
+    return tuple(hop if isinstance(hop, str) else json.dumps(dict(hop)) for hop in hops)
+
+
+def own_hops(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """The user's own hops among the texts, each with its words."""
+    found = []
+    for text in texts:
+        try:
+            hop = hop_from(text)
+        except ValueError:
+            continue
+        if isinstance(hop, dict):
+            found.append((text, f"{hop['name']}, {hop['limit_s']} s {hop['kind']}"))
+    return tuple(found)

@@ -1,0 +1,38 @@
+"""Questions by their dotted paths, and values at these paths in a nested mapping."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from advisor.advice.questionnaire import SECTIONS, Question
+
+QUESTIONS: Mapping[str, Question] = {question.path: question for section in SECTIONS for question in section.questions}
+TRACE = "volume.trace"
+"""Not a field to type into: a trace is uploaded and removed by actions of its own."""
+
+
+def value_at(tree: Mapping[str, Any], path: str) -> Any:
+    """The value at the path."""
+    for part in path.split("."):
+        tree = tree[part]
+    return tree
+
+
+def set_at(tree: dict[str, Any], path: str, value: Any) -> None:
+    """Puts the value at the path."""
+    *parents, last = path.split(".")
+    for parent in parents:
+        tree = tree[parent]
+    tree[last] = value
+
+
+def owner_of(path: str) -> str:
+    """The question beside which a problem is shown: its own, the one of its list, the first of its group; empty if there is none."""
+    parts = path.split(".")
+    for length in range(len(parts), 0, -1):
+        prefix = ".".join(parts[:length])
+        if prefix in QUESTIONS:
+            return prefix
+        first = next((known for known in QUESTIONS if known.startswith(prefix + ".")), None)
+        if first:
+            return first
+    return ""

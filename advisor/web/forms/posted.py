@@ -1,0 +1,103 @@
+"""What was posted, as answers are given."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import QueryDict
+
+from advisor.advice import library
+from advisor.advice.answers import Answers, answers_from
+from advisor.advice.questionnaire import Question
+from advisor.web.forms import numbers
+from advisor.web.forms.hops import hop_from
+from advisor.web.forms.paths import QUESTIONS, TRACE, set_at, value_at
+from simulator.schema import InvalidInput, Problem
+
+
+def given_from(post: QueryDict, before: Answers) -> dict[str, Any]:
+    """The stored answers, with each posted field in place of its own.
+
+    A profile that was just chosen brings its limits along, but for those that were changed in the same breath.
+
+    Raises:
+        InvalidInput: with every problem of every field, those of the rest of the answers included.
+    """
+    given = before.model_dump()
+    typed, problems = _typed(post)
+    for path, value in typed.items():
+        set_at(given, path, value)
+    _take_profile(given, before)
+    if problems:
+        raise InvalidInput([*problems, *_other_problems(given)])
+    return given
+
+
+def moved(post: QueryDict, before: Answers, after: Answers) -> frozenset[str]:
+    """The paths of the fields that now hold something else than the page shows: whoever filled them in, it wasn't by typing."""
+    shown, stored = before.model_dump(), after.model_dump()
+    typed, _ = _typed(post)
+    return frozenset(path for path in QUESTIONS if value_at(stored, path) != typed.get(path, value_at(shown, path)))
+
+
+def _typed(post: QueryDict) -> tuple[dict[str, Any], list[Problem]]:
+    """The posted fields' values by path, and what is wrong with the others."""
+    typed, problems = {}, []
+    for path, question in QUESTIONS.items():
+        if path == TRACE or path not in post:
+            continue
+        try:
+            typed[path] = _value(question, post)
+        except ValueError as error:
+            problems.append(Problem(path, str(error)))
+    return typed, problems
+
+
+def _value(question: Question, post: QueryDict) -> Any:
+    """The field's value.
+
+    Raises:
+        ValueError: with the reason, if what was typed can't be read.
+    """
+    texts = post.getlist(question.path)
+    text = texts[-1]
+    match question.kind:
+        case "number" | "integer":
+            return _number(question, text, post)
+        case "flag":
+            return text == "on"
+        case "hops":
+            return tuple(hop_from(name) for name in texts if name)
+        case "profile":
+            return text or None
+        case _:
+            return text.strip()
+
+
+def _number(question: Question, text: str, post: QueryDict) -> Any:
+    if not text.strip():
+        if question.optional:
+            return None
+        raise ValueError("is required")
+    unit = post.get(f"unit:{question.path}", question.unit)
+    factors = {question.unit: 1.0} | {converter.unit: converter.factor for converter in question.converters}
+    if unit not in factors:
+        raise ValueError("has no such unit")
+    return numbers.parsed(text, question.kind == "integer", factors[unit])
+
+
+def _take_profile(given: dict[str, Any], before: Answers) -> None:
+    profile = library.profiles().get(str(given["provider"]["profile"]))
+    if profile is None or profile.name == before.provider.profile:
+        return
+    stored = before.model_dump()["provider"]
+    for name, limit in profile.limits.items():
+        if given["provider"][name] == stored[name]:
+            given["provider"][name] = limit
+
+
+def _other_problems(given: Mapping[str, Any]) -> tuple[Problem, ...]:
+    try:
+        answers_from(given)
+    except InvalidInput as error:
+        return error.problems
+    return ()

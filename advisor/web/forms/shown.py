@@ -1,0 +1,118 @@
+"""Answers, and what was posted in their stead, as a page shows them."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import QueryDict
+
+from advisor.advice.answers import Answers
+from advisor.advice.questionnaire import SECTIONS, Question, Section
+from advisor.web.forms import numbers
+from advisor.web.forms.hops import own_hops, texts_of
+from advisor.web.forms.paths import owner_of, value_at
+from simulator.schema import Problem
+
+UNIT_SUFFIX = re.compile(r"(?<=[a-z0-9])_s\b,? ")
+"""Sentences name a neighbour by its field ("at least p50_s, 6"): on a page, without the unit."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One question with its answer."""
+
+    question: Question
+    text: str
+    """As typed, or as stored."""
+    unit: str
+    chosen: tuple[str, ...]
+    """The hops that are ticked."""
+    error: str
+    hidden: bool
+
+    @property
+    def id(self) -> str:
+        """Unique on the page, and fit for a selector."""
+        return "field-" + self.question.path.replace(".", "-")
+
+    @property
+    def checked(self) -> bool:
+        """Of a flag: yes."""
+        return self.text == "on"
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The units in which it may be given, the question's own first."""
+        return (self.question.unit, *(converter.unit for converter in self.question.converters))
+
+    @property
+    def options(self) -> tuple[tuple[str, str, bool], ...]:
+        """Value, words and whether it is chosen, of whatever may be chosen."""
+        chosen = self.chosen if self.question.kind == "hops" else (self.text,)
+        offered = (*self.question.choices, *own_hops(self.chosen))
+        return tuple((value, words, value in chosen) for value, words in offered)
+
+
+@dataclass(frozen=True)
+class FieldGroup:
+    """A section with its state and its fields."""
+
+    section: Section
+    state: str
+    fields: tuple[Field, ...]
+
+    @property
+    def faulty(self) -> bool:
+        """Whether any of its fields has an error."""
+        return any(field.error for field in self.fields)
+
+
+def groups_of(
+    answers: Answers, post: QueryDict | None = None, problems: Iterable[Problem] = ()
+) -> tuple[FieldGroup, ...]:
+    """Every section, filled with the answers; where a post was refused, with what was posted and what is wrong with it."""
+    stored = answers.model_dump()
+    errors = errors_by_field(problems)
+    return tuple(
+        FieldGroup(
+            section,
+            section.state(answers),
+            tuple(_field(question, answers, stored, post, errors) for question in section.questions),
+        )
+        for section in SECTIONS
+    )
+
+
+def errors_by_field(problems: Iterable[Problem]) -> dict[str, str]:
+    """The first sentence for each field; what belongs to none stands under the empty path."""
+    errors: dict[str, str] = {}
+    for problem in problems:
+        errors.setdefault(owner_of(problem.path), UNIT_SUFFIX.sub(" ", problem.reason))
+    return errors
+
+
+def _field(
+    question: Question, answers: Answers, stored: Mapping[str, Any], post: QueryDict | None, errors: Mapping[str, str]
+) -> Field:
+    value = value_at(stored, question.path)
+    chosen = texts_of(value) if question.kind == "hops" else ()
+    text, unit = _written(question, value), question.unit
+    if post is not None and question.path in post:
+        texts = post.getlist(question.path)
+        text, unit = texts[-1], post.get(f"unit:{question.path}", unit)
+        chosen = tuple(filter(None, texts)) if question.kind == "hops" else ()
+    error = errors.get(question.path, "")
+    return Field(question, text, unit, chosen, error, hidden=not error and not question.applies(answers))
+
+
+def _written(question: Question, value: Any) -> str:
+    match question.kind:
+        case "flag":
+            return "on" if value else ""
+        case "number" | "integer":
+            return numbers.written(value)
+        case "hops":
+            return ""
+        case _:
+            return value or ""

@@ -1,0 +1,32 @@
+"""What a use case refuses, as a page: the same sentence and status whichever view it came from."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from advisor.decisions.errors import StaleVersion, TooManyRuns, UploadTooLarge
+from advisor.web.views.errors import refusal
+from simulator.schema import InvalidInput
+
+
+class Refusals:
+    """Views let a use case's refusals through, unless they have a better place for the sentence."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """The page for a refusal; None for all else."""
+        match error:
+            case InvalidInput():
+                return refusal(request, 422, [str(problem) for problem in error.problems])
+            case StaleVersion():
+                return refusal(request, 409, [str(error)])
+            case UploadTooLarge():
+                return refusal(request, 413, [str(error)])
+            case TooManyRuns():
+                return refusal(request, 429, [str(error)], retry_after_s=30)
+        return None

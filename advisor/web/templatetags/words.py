@@ -1,0 +1,156 @@
+"""The words of `reports.wording`, for templates."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+
+from advisor.advice.contract import Flip, Recommendation
+from advisor.advice.rules import RULES
+from advisor.decisions.models import Trace
+from advisor.reports import wording
+from advisor.reports.document.advice import parameter_words
+from advisor.reports.document.answers import value_words
+from advisor.web.forms.paths import QUESTIONS
+
+register = template.Library()
+
+TITLES = {rule.id: rule.title for rule in RULES}
+CLUMPED, EVEN = 2.0, 0.5
+"""Dispersions from, and up to, which a recording is called bursty or even at a scale."""
+
+for name in (
+    "number",
+    "duration",
+    "rate",
+    "percent",
+    "share",
+    "style_name",
+    "design_name",
+    "method_name",
+    "run_state",
+    "favours",
+    "recommendation_sentence",
+):
+    register.filter(name, getattr(wording, name))
+
+
+@register.filter
+def headline(recommendation: Recommendation) -> str:
+    """Style and strength of a recommendation."""
+    return wording.headline(recommendation.style, recommendation.strength)
+
+
+@register.filter
+def counted(value: float | None, nouns: str = "") -> str:
+    """A whole number in full; with "job" or "retry,retries" also its noun."""
+    one, _, many = nouns.partition(",")
+    return wording.count(value, one, many)
+
+
+@register.filter
+def listed(items: Iterable[str]) -> str:
+    """one, two and three"""
+    return wording.listed(list(items))
+
+
+@register.filter
+def latency(value: float | None) -> str:
+    """A percentile over all offered jobs: null means that it was not reached."""
+    return wording.duration(value, missing=wording.NOT_REACHED)
+
+
+@register.filter
+def in_words(name: str) -> str:
+    """A parameter's name as a label: `interval_s` is "interval"."""
+    stem = name.removesuffix("_s").removesuffix("_percent")
+    return stem.replace("_", " ")
+
+
+@register.filter
+def whole_percent(fraction: float) -> int:
+    """0 to 1 as 0 to 100, never 100 before the end."""
+    return min(99, int(fraction * 100)) if fraction < 1 else 100
+
+
+@register.simple_tag
+def style_mark(style: str) -> SafeString:
+    """A design's name with its mark: colour and line, so that neither alone carries the meaning."""
+    kind = style if style in wording.STYLES else "neither"
+    return format_html(
+        '<span class="style style-{}"><span class="style-line" aria-hidden="true"></span>{}</span>',
+        kind,
+        wording.favours(style),
+    )
+
+
+@register.simple_tag
+def style_line(style: str) -> SafeString:
+    """A design's line alone, where its name stands beside it anyway."""
+    return format_html('<span class="style-{}"><span class="style-line" aria-hidden="true"></span></span>', style)
+
+
+@register.filter
+def ago(instant: datetime) -> str:
+    """How long since, by the largest unit."""
+    spoken = timesince(instant, depth=1)
+    return "just now" if spoken.startswith("0") else f"{spoken} ago"
+
+
+@register.filter
+def rule_title(rule: str) -> str:
+    """A rule's name in words; its id where the rule of then is no more."""
+    return TITLES.get(rule, rule.replace("_", " ").capitalize())
+
+
+@register.filter
+def question_words(path: str) -> str:
+    """The question at a path, as part of a sentence."""
+    question = QUESTIONS.get(path)
+    return f"“{question.label}”" if question else path
+
+
+@register.simple_tag
+def flip_sentence(flip: Flip, recommendation: Recommendation) -> str:
+    """What one changed answer would lead to."""
+    before, after = value_words(flip.field, flip.from_), value_words(flip.field, flip.to)
+    return wording.flip_sentence(flip, recommendation, question_words(flip.field), before, after)
+
+
+@register.filter
+def parameter(value: Any, name: str) -> str:
+    """A delivery parameter in words, by what its name says of its unit."""
+    return parameter_words(name, value)
+
+
+@register.filter
+def burstiness(trace: Trace) -> str:
+    """What the dispersion of a recording says of its shape, at three scales: 1 is what independent senders make."""
+    statistics = trace.statistics
+    figures = {scale: statistics.get(f"dispersion_{scale}s") for scale in (1, 10, 60)}
+    known = {scale: figure for scale, figure in figures.items() if figure is not None}
+    if not known:
+        return "It is too short to say how its requests are spread."
+    clumped = [f"{scale} s" for scale, figure in known.items() if figure >= CLUMPED]
+    if len(clumped) == len(known):
+        return "Bursty at every scale: requests come in clumps, so a rate alone would mislead."
+    if clumped:
+        calm = next(f"{scale} s" for scale, figure in known.items() if figure < CLUMPED)
+        return f"Bursty over {wording.listed(clumped)}, smooth over {calm}: the load drifts rather than jumps."
+    if all(figure <= EVEN for figure in known.values()):
+        return "More even than independent senders would be: a rate describes it well."
+    return "Smooth: much like independent senders at a steady rate."
+
+
+@register.filter
+def coarse(seconds: float) -> str:
+    """A time still needed, as far as it can be told beforehand: a few seconds, 20 s, 3 min."""
+    if seconds < 5:
+        return "a few seconds"
+    if seconds < 120:
+        return wording.duration(5 * round(seconds / 5))
+    return wording.duration(60 * round(seconds / 60))

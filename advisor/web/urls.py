@@ -1,0 +1,26 @@
+"""Addresses of the pages."""
+
+from django.contrib.auth import views as auth
+from django.urls import path
+
+from advisor.web.views import answers, decisions, exports, home, runs, signing
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("decisions/new", decisions.new, name="new-decision"),
+    path("decisions/<uuid:decision_id>", decisions.show, name="decision"),
+    path("decisions/<uuid:decision_id>/advice", decisions.advice, name="advice"),
+    path("decisions/<uuid:decision_id>/answers", answers.save, name="save-answers"),
+    path("decisions/<uuid:decision_id>/trace", answers.upload, name="upload-trace"),
+    path("decisions/<uuid:decision_id>/trace/forget", answers.forget_trace, name="forget-trace"),
+    path("decisions/<uuid:decision_id>/simulate", answers.simulate, name="simulate"),
+    path("decisions/<uuid:decision_id>/status", decisions.status, name="decision-status"),
+    path("decisions/<uuid:decision_id>/delete", decisions.delete, name="delete-decision"),
+    path("decisions/<uuid:decision_id>/report.<str:extension>", exports.report, name="report"),
+    path("runs/<uuid:run_id>", runs.show, name="run"),
+    path("runs/<uuid:run_id>/progress", runs.progress, name="run-progress"),
+    path("runs/<uuid:run_id>/cancel", runs.cancel, name="cancel-run"),
+    path("runs/<uuid:run_id>/charts", runs.charts, name="run-charts"),
+    path("accounts/login/", signing.SignIn.as_view(), name="login"),
+    path("accounts/logout/", auth.LogoutView.as_view(next_page="home"), name="logout"),
+]

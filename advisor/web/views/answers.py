@@ -1,0 +1,154 @@
+"""Answers that are changed, by typing or by a recording of arrivals; and the simulation of them."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_POST
+from django_htmx.http import HttpResponseClientRedirect, reswap, retarget
+
+from advisor.decisions import jobs
+from advisor.decisions.errors import StaleVersion, UploadTooLarge
+from advisor.decisions.models import Decision, Revision, Run
+from advisor.decisions.services.save_answers import save_answers
+from advisor.decisions.services.upload_trace import upload_trace
+from advisor.decisions.services.use_trace import drop_trace, use_trace
+from advisor.teams.middleware import MemberRequest
+from advisor.web.access import editable_decision
+from advisor.web.decision_page import changes, page_of
+from advisor.web.forms import given_from, groups_of, moved
+from advisor.web.uploads import limit_upload
+from simulator.schema import InvalidInput, Problem
+
+SAVED_BUT_SILENT = "The run is saved. The queue does not answer right now; it starts by itself once the queue is back."
+
+
+@require_POST
+def save(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
+    """Saves what was typed, and shows what the advice makes of it."""
+    decision = editable_decision(request, decision_id)
+    before = decision.latest()
+    try:
+        after = _saved(request, decision, before)
+    except InvalidInput as error:
+        return _refused(request, decision, before, error.problems)
+    except StaleVersion as error:
+        return _conflict(request, decision, before, error)
+    return _shown(request, decision, before, after)
+
+
+@require_POST
+def simulate(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
+    """Saves what was typed and simulates it. The same press twice is the same run."""
+    decision = editable_decision(request, decision_id)
+    key = request.POST.get("idempotency_key", "")
+    earlier = Run.objects.for_workspace(decision.workspace).filter(idempotency_key=key).first() if key else None
+    if earlier:
+        return _went_to(request, earlier)
+    before = decision.latest()
+    try:
+        revision = _saved(request, decision, before)
+        started = jobs.start(revision, request.user, idempotency_key=key)
+    except InvalidInput as error:
+        return _refused(request, decision, decision.latest(), error.problems)
+    except StaleVersion as error:
+        return _conflict(request, decision, before, error)
+    if started.rung is False:
+        messages.info(request, SAVED_BUT_SILENT)
+    return _went_to(request, started.run)
+
+
+@csrf_exempt
+@require_POST
+def upload(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
+    """Takes in a recording. The limit on its size is laid before anything reads the request; only then comes the token."""
+    decision = editable_decision(request, decision_id)
+    limit_upload(request)
+    try:
+        return _upload(request, decision)
+    except UploadTooLarge as error:
+        return _refused(request, decision, decision.latest(), [Problem("volume.trace", str(error))], status=413)
+
+
+@csrf_protect
+def _upload(request: MemberRequest, decision: Decision) -> HttpResponseBase:
+    before = decision.latest()
+    file = request.FILES.get("trace")
+    try:
+        if not isinstance(file, UploadedFile):
+            raise InvalidInput([Problem("volume.trace", "choose a CSV file first")])
+        trace = upload_trace(decision.workspace, request.user, file.name or "", file.chunks())
+        after = use_trace(decision, trace, request.user, _version(request))
+    except InvalidInput as error:
+        return _refused(request, decision, before, [_about_trace(problem) for problem in error.problems])
+    except StaleVersion as error:
+        return _conflict(request, decision, before, error)
+    return _shown(request, decision, before, after)
+
+
+@require_POST
+def forget_trace(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
+    """Back from a recording to a rate."""
+    decision = editable_decision(request, decision_id)
+    before = decision.latest()
+    try:
+        after = drop_trace(decision, request.user, _version(request))
+    except StaleVersion as error:
+        return _conflict(request, decision, before, error)
+    return _shown(request, decision, before, after)
+
+
+def _saved(request: MemberRequest, decision: Decision, before: Revision) -> Revision:
+    return save_answers(decision, given_from(request.POST, before.answers), request.user, _version(request))
+
+
+def _version(request: MemberRequest) -> int:
+    """The version that the page was filled from; -1, which no decision has, where it says none."""
+    text = request.POST.get("version", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+
+
+def _about_trace(problem: Problem) -> Problem:
+    """A problem of a file's row, as a problem of the field that the file was given in."""
+    if problem.path.startswith("volume."):
+        return problem
+    row = f"Row {problem.line:,}: " if problem.line else ""
+    return Problem("volume.trace", f"{row}{problem.path + ' ' if problem.path else ''}{problem.reason}")
+
+
+def _shown(request: MemberRequest, decision: Decision, before: Revision, after: Revision) -> HttpResponseBase:
+    if not request.htmx:  # type: ignore[attr-defined]
+        return redirect("decision", decision.pk)
+    context = page_of(request, decision, after)
+    elsewhere = moved(request.POST, before.answers, after.answers)
+    context["changed_fields"] = changes(groups_of(before.answers), context["groups"], elsewhere)
+    return render(request, "decisions/_saved.html", context)
+
+
+def _refused(
+    request: MemberRequest,
+    decision: Decision,
+    before: Revision,
+    problems: "list[Problem] | tuple[Problem, ...]",
+    status: int = 422,
+) -> HttpResponse:
+    context = page_of(request, decision, before, request.POST, problems)
+    template = "decisions/_saved.html" if request.htmx else "decisions/show.html"  # type: ignore[attr-defined]
+    return render(request, template, context, status=status)
+
+
+def _conflict(request: MemberRequest, decision: Decision, before: Revision, error: StaleVersion) -> HttpResponse:
+    if request.htmx:  # type: ignore[attr-defined]
+        context = {"decision": decision, "conflict": str(error)}
+        response = render(request, "decisions/_fragments.html#conflict", context, status=409)
+        return reswap(retarget(response, "#conflict"), "innerHTML")
+    context = page_of(request, decision, before, request.POST) | {"conflict": str(error)}
+    return render(request, "decisions/show.html", context, status=409)
+
+
+def _went_to(request: MemberRequest, run: Run) -> HttpResponseBase:
+    response = redirect("run", run.pk)
+    return HttpResponseClientRedirect(response.url) if request.htmx else response  # type: ignore[attr-defined]

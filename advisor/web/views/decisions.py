@@ -1,0 +1,64 @@
+"""A decision: begun from a template, looked at, given a status, deleted."""
+
+from functools import cache
+from uuid import UUID
+
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from advisor.advice.recommendation import Recommendation, advise
+from advisor.advice.templates import TEMPLATES
+from advisor.decisions.services.create_decision import create_decision
+from advisor.decisions.services.edit_decision import change_status, delete_decision
+from advisor.teams.access import require_editor
+from advisor.teams.middleware import MemberRequest
+from advisor.web.access import editable_decision, find_decision
+from advisor.web.decision_page import page_of
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: MemberRequest) -> HttpResponseBase:
+    """The templates; and a new decision from the one chosen."""
+    require_editor(request.user, request.workspace)
+    if request.method == "POST":
+        given = {"template": request.POST.get("template", "")}
+        decision = create_decision(request.workspace, request.user, given)
+        return redirect("decision", decision.pk)
+    offers = [(template, typical(name)) for name, template in TEMPLATES.items()]
+    return render(request, "decisions/new.html", {"offers": offers})
+
+
+@cache
+def typical(template: str) -> Recommendation:
+    """What a template's own answers lead to."""
+    return advise(TEMPLATES[template].answers, flips=False)
+
+
+@require_safe
+def show(request: MemberRequest, decision_id: UUID) -> HttpResponse:
+    """Questionnaire and advice."""
+    decision = find_decision(request, decision_id)
+    return render(request, "decisions/show.html", page_of(request, decision, decision.latest()))
+
+
+@require_safe
+def advice(request: MemberRequest, decision_id: UUID) -> HttpResponse:
+    """The advice alone."""
+    decision = find_decision(request, decision_id)
+    return render(request, "decisions/_advice.html#advice", page_of(request, decision, decision.latest()))
+
+
+@require_POST
+def status(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
+    """Marks it as draft, proposed, accepted or superseded."""
+    decision = editable_decision(request, decision_id)
+    change_status(decision, request.user, request.POST.get("status", ""))
+    return redirect("decision", decision.pk)
+
+
+@require_POST
+def delete(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
+    """Deletes it for good."""
+    delete_decision(editable_decision(request, decision_id), request.user)
+    return redirect("home")

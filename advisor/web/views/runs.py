@@ -1,0 +1,60 @@
+"""A run: watched, cancelled, read."""
+
+from uuid import UUID
+
+from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.gzip import gzip_page
+from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import retarget
+
+from advisor.decisions.models import State
+from advisor.decisions.services.cancel_run import cancel_run
+from advisor.reports.charts import charts_of
+from advisor.reports.figure_plotly import figure
+from advisor.teams.access import require_editor
+from advisor.teams.middleware import MemberRequest
+from advisor.web.access import find_run
+from advisor.web.run_page import page_of
+
+
+@require_safe
+def show(request: MemberRequest, run_id: UUID) -> HttpResponse:
+    """The run, whatever its state."""
+    return render(request, "runs/show.html", page_of(request, find_run(request, run_id)))
+
+
+@require_safe
+def progress(request: MemberRequest, run_id: UUID) -> HttpResponse:
+    """How far it is; once it has ended, the whole of it, which takes the place of what asked and asks no more."""
+    run = find_run(request, run_id)
+    fragment = "live" if run.active else "run"
+    response = render(request, f"runs/_fragments.html#{fragment}", page_of(request, run))
+    response["Cache-Control"] = "no-store"
+    return response if run.active else retarget(response, "#run")
+
+
+@require_POST
+def cancel(request: MemberRequest, run_id: UUID) -> HttpResponseBase:
+    """Cancels it; one that has ended stays as it ended."""
+    run = find_run(request, run_id)
+    require_editor(request.user, run.workspace)
+    cancel_run(run, request.user)
+    return redirect("run-progress" if request.htmx else "run", run.pk)  # type: ignore[attr-defined]
+
+
+@require_safe
+@gzip_page
+def charts(request: MemberRequest, run_id: UUID) -> JsonResponse:
+    """The run's figures for plotly.js, by chart; `?theme=dark` for the dark colours.
+
+    A result never changes, so a browser may keep them for a while.
+    """
+    run = find_run(request, run_id)
+    if run.state != State.SUCCEEDED or run.result is None:
+        raise Http404
+    dark = request.GET.get("theme") == "dark"
+    drawn = [chart for chart in charts_of(run.result, run.scenario) if chart.drawn]
+    response = JsonResponse({chart.id: figure(chart, dark=dark) for chart in drawn})
+    response["Cache-Control"] = "private, max-age=600"
+    return response

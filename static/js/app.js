@@ -1,0 +1,130 @@
+// What a page does beyond its HTML: marks what changed, keeps what was open, opens the advice on a phone.
+(() => {
+  const MARKED_MS = 2500;
+  let before = new Map();
+  let open = new Set();
+  let scrolled = 0;
+  let drawer = false;
+
+  const text = (element) => element.textContent.replace(/\s+/g, " ").trim();
+  const advice = () => document.getElementById("advice");
+
+  const remember = () => {
+    const panel = advice();
+    if (!panel) return;
+    before = new Map([...panel.querySelectorAll("[data-mark]")].map((element) => [element.dataset.mark, text(element)]));
+    open = new Set([...panel.querySelectorAll("details[open][id]")].map((element) => element.id));
+    scrolled = panel.querySelector(".advice-body")?.scrollTop ?? 0;
+    drawer = panel.classList.contains("is-open");
+  };
+
+  const restore = () => {
+    const panel = advice();
+    if (!panel) return;
+    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+    setDrawer(panel, drawer);
+    const body = panel.querySelector(".advice-body");
+    if (body) body.scrollTop = scrolled;
+    for (const element of panel.querySelectorAll("[data-mark]")) {
+      if (before.get(element.dataset.mark) === text(element)) continue;
+      element.classList.add("is-new");
+      setTimeout(() => element.classList.remove("is-new"), MARKED_MS);
+    }
+  };
+
+  const setDrawer = (panel, isOpen) => {
+    panel.classList.toggle("is-open", isOpen);
+    panel.querySelector("[data-open-advice]")?.setAttribute("aria-expanded", String(isOpen));
+  };
+
+  const announce = () => {
+    const words = [...document.querySelectorAll("[data-announce]")].map(text).join(" ");
+    const announcer = document.getElementById("announcer");
+    if (announcer && announcer.textContent !== words) announcer.textContent = words;
+  };
+
+  const showErrors = () => {
+    for (const error of document.querySelectorAll(".field-error[id$='-error']")) {
+      const input = document.getElementById(error.id.replace(/-error$/, "-input"));
+      const wrong = error.textContent.trim() !== "";
+      if (wrong) {
+        input?.setAttribute("aria-invalid", "true");
+        error.closest("details.section")?.setAttribute("open", "");
+      } else input?.removeAttribute("aria-invalid");
+    }
+  };
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target?.id === "advice") remember();
+  });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.detail.elt?.id === "advice") restore();
+    showErrors();
+    announce();
+    const unsaved = document.getElementById("unsaved");
+    if (unsaved) unsaved.hidden = true;
+  });
+
+  const failed = (event) => {
+    const unsaved = document.getElementById("unsaved");
+    if (unsaved && event.detail.requestConfig?.verb === "post") unsaved.hidden = false;
+  };
+  document.addEventListener("htmx:responseError", failed);
+  document.addEventListener("htmx:sendError", failed);
+
+  document.addEventListener("click", (event) => {
+    const bar = event.target.closest("[data-open-advice]");
+    if (bar) setDrawer(advice(), bar.getAttribute("aria-expanded") !== "true");
+    for (const menu of document.querySelectorAll("details.menu[open]"))
+      if (!menu.contains(event.target)) menu.open = false;
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    const menu = event.target.closest("details.menu[open]");
+    if (menu) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+    const panel = advice();
+    if (panel?.classList.contains("is-open")) {
+      setDrawer(panel, false);
+      panel.querySelector("[data-open-advice]").focus();
+    }
+  });
+
+  // Enter in a field saves at once, without leaving the page.
+  document.addEventListener("submit", (event) => {
+    if (event.target.id !== "answers" || !event.submitter?.matches("[data-save]")) return;
+    event.preventDefault();
+    htmx.trigger(event.target, "save");
+  });
+
+  // A trace goes up as soon as it is chosen, unless it is plainly too large.
+  document.addEventListener("change", (event) => {
+    const input = event.target.closest("input[type=file][data-limit-mb]");
+    if (!input?.files.length) return;
+    const limit = Number(input.dataset.limitMb);
+    const error = document.getElementById("field-volume-trace-error");
+    if (input.files[0].size > limit * 2 ** 20) {
+      error.textContent = `The file is over the limit of ${limit} MB.`;
+      input.value = "";
+      return;
+    }
+    error.textContent = "";
+    input.form.requestSubmit();
+  });
+  document.addEventListener("htmx:xhr:progress", (event) => {
+    if (event.detail.elt?.id !== "trace-form") return;
+    const line = document.querySelector(".upload-progress");
+    if (!line) return;
+    const { loaded, total } = event.detail;
+    line.hidden = false;
+    line.querySelector("progress").value = total ? (100 * loaded) / total : 0;
+    line.querySelector("span").textContent = loaded < total ? "Uploading" : "Reading the rows";
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.elt?.id !== "trace-form") return;
+    const line = document.querySelector(".upload-progress");
+    if (line) line.hidden = true;
+  });
+})();

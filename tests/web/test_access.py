@@ -1,0 +1,136 @@
+"""Who may do what: every address of the pages, for six identities. An address that is missing from the table fails the first test."""
+
+from typing import NamedTuple
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from advisor.configuration import Configuration
+from advisor.decisions.models import Decision, Run
+from advisor.teams.models import User
+
+WHO = ("anonymous", "owner", "editor", "viewer", "outsider", "admin")
+LOGIN = 302
+ELSEWHERE = {"admin", "django_rq"}
+"""Namespaces with a table of their own."""
+
+
+class Row(NamedTuple):
+    """One address, how it is asked, and the answer for each of WHO."""
+
+    method: str
+    answers: tuple[int, int, int, int, int, int]
+
+
+TABLE: dict[str, Row] = {
+    "home": Row("GET", (200, 200, 200, 200, 200, 200)),
+    "new-decision": Row("GET", (LOGIN, 200, 200, 403, 200, 403)),
+    "decision": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "advice": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "save-answers": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
+    "upload-trace": Row("POST", (LOGIN, 422, 422, 403, 404, 403)),
+    "forget-trace": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
+    "simulate": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
+    "decision-status": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
+    "delete-decision": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
+    "report": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "run": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "run-progress": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "cancel-run": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
+    "run-charts": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "login": Row("GET", (200, 302, 302, 302, 302, 302)),
+    "logout": Row("POST", (302, 302, 302, 302, 302, 302)),
+    "server:live": Row("GET", (200, 200, 200, 200, 200, 200)),
+    "server:ready": Row("GET", (503, 503, 503, 503, 503, 503)),
+    "server:metrics": Row("GET", (401, 403, 403, 403, 403, 200)),
+}
+POSTED = {
+    "save-answers": {"version": "1"},
+    "forget-trace": {"version": "1"},
+    "simulate": {"version": "1", "idempotency_key": "a-key"},
+    "decision-status": {"status": "proposed"},
+}
+
+
+def names(patterns: "list[URLPattern | URLResolver]", prefix: str = "") -> set[str]:
+    """The names of all addresses, those with a table elsewhere left out."""
+    found: set[str] = set()
+    for pattern in patterns:
+        if isinstance(pattern, URLPattern):
+            found.add(f"{prefix}{pattern.name}")
+        elif pattern.namespace not in ELSEWHERE:
+            found |= names(pattern.url_patterns, f"{pattern.namespace}:" if pattern.namespace else prefix)
+    return found
+
+
+def test_every_address_is_in_the_table() -> None:
+    assert names(get_resolver().url_patterns) == set(TABLE)
+
+
+@pytest.fixture
+def people(alice: User, bob: User, vera: User, charlie: User) -> dict[str, User | None]:
+    """Somebody for each of WHO."""
+    admin = User.objects.create_superuser("root")
+    return {"anonymous": None, "owner": alice, "editor": bob, "viewer": vera, "outsider": charlie, "admin": admin}
+
+
+def address(name: str, decision: Decision, run: Run) -> str:
+    match name:
+        case "report":
+            return reverse(name, args=[decision.pk, "md"])
+        case "run" | "run-progress" | "cancel-run" | "run-charts":
+            return reverse(name, args=[run.pk])
+        case "home" | "new-decision" | "login" | "logout":
+            return reverse(name)
+        case _ if name.startswith("server:"):
+            return reverse(name)
+    return reverse(name, args=[decision.pk])
+
+
+@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("who", WHO)
+def test_access(
+    name: str,
+    who: str,
+    client: Client,
+    hosted: Configuration,
+    people: dict[str, User | None],
+    decision: Decision,
+    run: Run,
+) -> None:
+    person, row = people[who], TABLE[name]
+    if person:
+        client.force_login(person)
+    url = address(name, decision, run)
+    answer = client.post(url, POSTED.get(name, {})) if row.method == "POST" else client.get(url)
+    assert answer.status_code == row.answers[WHO.index(who)]
+    if who == "anonymous" and answer.status_code == LOGIN and name != "logout":
+        assert answer["Location"].startswith(reverse("login"))
+
+
+@pytest.mark.parametrize("name", [name for name, row in TABLE.items() if row.method == "POST"])
+def test_what_changes_something_answers_to_no_get_and_wants_a_token(
+    name: str, user: User, decision: Decision, run: Run
+) -> None:
+    strict = Client(SERVER_NAME="localhost", enforce_csrf_checks=True)
+    url = address(name, decision, run)
+    assert strict.get(url).status_code == 405
+    assert strict.post(url, POSTED.get(name, {})).status_code == 403
+
+
+def test_a_fragment_whose_session_has_ended_reloads_its_page(
+    client: Client, hosted: Configuration, decision: Decision
+) -> None:
+    answer = client.get(reverse("advice", args=[decision.pk]), follow=True, HTTP_HX_REQUEST="true")
+    assert answer.headers["HX-Refresh"] == "true"
+
+
+def test_a_viewer_is_offered_nothing_that_changes_something(
+    client: Client, hosted: Configuration, vera: User, decision: Decision
+) -> None:
+    client.force_login(vera)
+    page = client.get(reverse("decision", args=[decision.pk])).content.decode()
+    assert "Simulate" not in page
+    assert "Delete" not in page
+    assert '<fieldset class="plain" disabled>' in page

@@ -1,0 +1,216 @@
+"""Typing into the questionnaire."""
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from advisor.decisions.models import Decision, Run
+from advisor.decisions.services.save_answers import save_answers
+from advisor.teams.models import User
+
+
+def post(client: Client, decision: Decision, to: str = "save-answers", **fields: Any) -> Any:
+    data = {"version": str(decision.draft_version)} | {key.replace("__", "."): value for key, value in fields.items()}
+    return client.post(reverse(to, args=[decision.pk]), data)
+
+
+def test_the_advice_follows_what_was_typed(htmx: Client, decision: Decision) -> None:
+    before = htmx.get(reverse("decision", args=[decision.pk])).content.decode()
+    assert "Event-driven, clearly. Deliver by polling." in before
+    changed = {"processing.p50_s": "0.2", "processing.p95_s": "0.4", "volume.peak_to_mean": "1", "failures.dead_letter": "",
+               "caller.needs_immediate_response": ["", "on"], "resilience.outage_minutes": "0"}  # fmt: skip
+    answer = htmx.post(reverse("save-answers", args=[decision.pk]), changed | {"version": "1"})
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert "Synchronous, clearly. Answer in the response." in page
+    assert re.search(r'id="version"\s+value="2"', page)
+    assert "p50 200 ms, p95 400 ms" in page
+    assert decision.latest().answers.processing.p95_s == 0.4
+
+
+def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_saved(htmx: Client, decision: Decision) -> None:
+    answer = post(htmx, decision, processing__p95_s="4x", provider__max_concurrency="0")
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert "must be a number such as 1800 or 0.5" in error(page, "processing-p95_s")
+    assert "must be at least 1" in error(page, "provider-max_concurrency")
+    assert "This is the advice on the answers before." in page
+    assert "Event-driven, clearly." in page
+    decision.refresh_from_db()
+    assert decision.draft_version == 1
+
+
+def error(page: str, field: str) -> str:
+    found = re.search(rf'id="field-{field}-error"[^>]*>([^<]*)<', page)
+    assert found
+    return found[1]
+
+
+def test_without_javascript_the_page_comes_again_with_the_input_kept(client: Client, decision: Decision) -> None:
+    answer = post(client, decision, processing__p95_s="<script>alert(1)</script>")
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert 'value="&lt;script&gt;alert(1)&lt;/script&gt;"' in page
+    assert 'aria-invalid="true"' in page
+    assert "<script>alert" not in page
+
+
+def test_without_javascript_a_good_change_leads_back_to_the_page(client: Client, decision: Decision) -> None:
+    answer = post(client, decision, processing__p95_s="30")
+    assert answer.status_code == 302
+    assert answer["Location"] == reverse("decision", args=[decision.pk])
+
+
+def test_two_tabs_overwrite_nothing(htmx: Client, user: User, decision: Decision) -> None:
+    save_answers(decision, {"processing": {"p95_s": 44}}, user, 1)
+    answer = htmx.post(reverse("save-answers", args=[decision.pk]), {"version": "1", "processing.p95_s": "30"})
+    assert answer.status_code == 409
+    assert answer["HX-Retarget"] == "#conflict"
+    assert "changed elsewhere" in answer.content.decode()
+    assert decision.latest().answers.processing.p95_s == 44
+
+
+def test_a_conflict_without_javascript_keeps_what_was_typed(client: Client, user: User, decision: Decision) -> None:
+    save_answers(decision, {"processing": {"p95_s": 44}}, user, 1)
+    answer = client.post(reverse("save-answers", args=[decision.pk]), {"version": "1", "processing.p95_s": "31.5"})
+    assert answer.status_code == 409
+    assert 'value="31.5"' in answer.content.decode()
+
+
+def test_questions_that_no_longer_apply_go_and_keep_their_answers(htmx: Client, decision: Decision) -> None:
+    page = post(htmx, decision, caller__kind="nobody").content.decode()
+    hidden = re.search(r'<div class="field[^"]*"\s+id="field-synchronous-client_timeout_s"\s+hidden', page)
+    assert hidden
+    assert decision.latest().answers.synchronous.client_timeout_s == 30
+
+
+def test_a_profile_brings_its_limits_and_the_page_shows_them(htmx: Client, decision: Decision) -> None:
+    stored = {"provider.requests_per_minute": "600", "provider.max_concurrency": "20"}
+    data = stored | {"version": "1", "provider.profile": "anthropic_start"}
+    page = htmx.post(reverse("save-answers", args=[decision.pk]), data).content.decode()
+    assert decision.latest().answers.provider.requests_per_minute == 1000
+    assert re.search(r'name="provider.requests_per_minute"\s+value="1000"', page)
+
+
+def test_a_rate_may_be_given_by_the_hour(htmx: Client, decision: Decision) -> None:
+    post(htmx, decision, volume__mean_rate_per_s="1800", **{"unit:volume.mean_rate_per_s": "per hour"})
+    assert decision.latest().answers.volume.mean_rate_per_s == pytest.approx(0.5)
+
+
+def test_a_range_and_an_unknown_are_answers_and_are_shown_as_typed(client: Client, decision: Decision) -> None:
+    post(client, decision, processing__p95_s="15 to 40", volume__peak_to_mean="unknown")
+    page = client.get(reverse("decision", args=[decision.pk])).content.decode()
+    assert re.search(r'name="processing.p95_s"\s+value="15 to 40"', page)
+    assert re.search(r'name="volume.peak_to_mean"\s+value="unknown"', page)
+    decision.refresh_from_db()
+    assert post(client, decision, processing__p50_s="7").status_code == 302
+    assert dict(decision.latest().answers.model_dump()["processing"]["p95_s"]) == {"low": 15, "high": 40}
+
+
+BAD_NUMBERS = (
+    "NaN",
+    "inf",
+    "-inf",
+    "1e999",
+    "1e308",
+    "-3",
+    str(2**63),
+    "9" * 400,
+    "٣",
+    "4\x00",
+    "‮4",
+    "1,5",
+    "0x10",
+    "1_000",
+    "true",
+)
+
+
+@pytest.mark.parametrize("text", BAD_NUMBERS)
+@pytest.mark.parametrize("field", ["processing.p95_s", "synchronous.workers"])
+def test_a_bad_number_is_refused_beside_its_field(text: str, field: str, client: Client, decision: Decision) -> None:
+    answer = client.post(reverse("save-answers", args=[decision.pk]), {"version": "1", field: text})
+    assert answer.status_code == 422
+    assert error(answer.content.decode(), field.replace(".", "-"))
+    decision.refresh_from_db()
+    assert decision.draft_version == 1
+
+
+BAD_TEXTS = ("", "   ", "\x00", "a\x00b", "‮", "x" * 121, "x" * 1_000_000)
+
+
+@pytest.mark.parametrize("text", BAD_TEXTS, ids=lambda text: ascii(text[:10]))
+def test_a_bad_name_is_refused_beside_its_field(text: str, client: Client, decision: Decision) -> None:
+    answer = client.post(reverse("save-answers", args=[decision.pk]), {"version": "1", "name": text})
+    assert answer.status_code == 422
+    assert error(answer.content.decode(), "name")
+
+
+BAD_CHOICES = {
+    "caller.kind": "robot",
+    "provider.profile": "../etc",
+    "synchronous.hops": "telegraph",
+    "failures.jitter": "",
+    "subscribers.ordering": "\ud800".encode("utf-8", "replace").decode(),
+    "unit:volume.mean_rate_per_s": "per fortnight",
+}
+
+
+@pytest.mark.parametrize(("field", "value"), BAD_CHOICES.items())
+def test_an_unknown_choice_is_refused(field: str, value: str, client: Client, decision: Decision) -> None:
+    data = {"version": "1", "volume.mean_rate_per_s": "1", field: value}
+    answer = client.post(reverse("save-answers", args=[decision.pk]), data)
+    assert answer.status_code == 422
+    assert error(answer.content.decode(), field.removeprefix("unit:").replace(".", "-"))
+
+
+@pytest.mark.parametrize(
+    "hop", ['{"name": 1}', "{", "{}", '{"name": "x", "limit_s": "long", "kind": "total"}', "[" * 5000]
+)
+def test_a_hop_that_cannot_be_read_is_refused(hop: str, client: Client, decision: Decision) -> None:
+    answer = client.post(reverse("save-answers", args=[decision.pk]), {"version": "1", "synchronous.hops": ["", hop]})
+    assert answer.status_code == 422
+    assert error(answer.content.decode(), "synchronous-hops")
+
+
+@pytest.mark.parametrize("version", ["", "x", "-1", str(2**63), "٣", "1.0", "0"])
+def test_a_version_that_is_none_is_a_conflict(version: str, client: Client, decision: Decision) -> None:
+    answer = client.post(reverse("save-answers", args=[decision.pk]), {"version": version, "processing.p95_s": "30"})
+    assert answer.status_code == 409
+
+
+def test_markup_in_a_name_is_shown_as_text_everywhere(client: Client, decision: Decision) -> None:
+    name = "<img src=x hx-get=/ hx-trigger=load>"
+    post(client, decision, name=name)
+    for url in (reverse("home"), reverse("decision", args=[decision.pk])):
+        page = client.get(url).content.decode()
+        assert "&lt;img src=x" in page
+        assert "<img src=x" not in page
+
+
+def test_simulate_saves_what_was_typed_and_the_same_press_twice_is_one_run(client: Client, decision: Decision) -> None:
+    fields = {"processing__p95_s": "33", "idempotency_key": "press"}
+    first = post(client, decision, "simulate", **fields)
+    second = post(client, decision, "simulate", **fields)
+    run = Run.objects.get()
+    assert first["Location"] == second["Location"] == reverse("run", args=[run.pk])
+    assert run.revision.answers.processing.p95_s == 33
+
+
+def test_simulate_answers_htmx_with_the_way_to_the_run(htmx: Client, decision: Decision) -> None:
+    answer = post(htmx, decision, "simulate", idempotency_key="press")
+    assert answer["HX-Redirect"] == reverse("run", args=[Run.objects.get().pk])
+
+
+@pytest.mark.parametrize("key", ["", "x" * 65, "a b", "\x00", "é"])
+def test_simulate_without_a_usable_key_is_refused(key: str, client: Client, decision: Decision) -> None:
+    assert post(client, decision, "simulate", idempotency_key=key).status_code == 422
+    assert not Run.objects.exists()
+
+
+def test_simulate_with_wrong_answers_starts_nothing(client: Client, decision: Decision) -> None:
+    assert post(client, decision, "simulate", idempotency_key="press", processing__p95_s="x").status_code == 422
+    assert not Run.objects.exists()

@@ -1,0 +1,181 @@
+"""The other pages: the list, the templates, exports, errors, and what all pages have in common."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.staticfiles import finders
+from django.db import OperationalError
+from django.test import Client
+from django.urls import reverse
+from plotly.offline import get_plotlyjs_version
+
+from advisor.configuration import ROOT, Configuration
+from advisor.decisions.errors import TooManyRuns
+from advisor.decisions.models import Decision, Run, Status
+from advisor.decisions.services.create_decision import create_decision
+from advisor.teams.models import User, Workspace
+from advisor.web.views import answers, decisions, home
+
+
+def test_the_list_is_empty_at_first_and_offers_the_first_step(client: Client, workspace: Workspace) -> None:
+    page = client.get(reverse("home")).content.decode()
+    assert "No decisions yet" in page
+    assert reverse("new-decision") in page
+
+
+def test_the_list_says_verdict_and_last_run(client: Client, decision: Decision, run: Run) -> None:
+    page = client.get(reverse("home")).content.decode()
+    assert "Event-driven, clearly. Deliver by polling." in page
+    assert "Simulated" in page
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "x", "9" * 30, "٣", "\x00", "1e3", ""])
+def test_a_bad_page_number_is_clamped(page: str, client: Client, decision: Decision) -> None:
+    assert client.get(reverse("home"), {"page": page}).status_code == 200
+
+
+def test_a_stranger_sees_what_it_is_for(client: Client, hosted: Configuration, db: None) -> None:
+    page = client.get(reverse("home")).content.decode()
+    assert "Synchronous or event-driven?" in page
+    assert reverse("login") in page
+
+
+def test_every_template_is_offered_with_what_it_leads_to(client: Client, workspace: Workspace) -> None:
+    page = client.get(reverse("new-decision")).content.decode()
+    assert page.count('class="template-card"') == 8
+    assert page.count("clearly.") >= 6
+
+
+def test_a_template_begins_a_decision(client: Client, workspace: Workspace) -> None:
+    answer = client.post(reverse("new-decision"), {"template": "chat_assistant"}, follow=True)
+    assert answer.status_code == 200
+    assert Decision.objects.get().title == "Chat assistant"
+
+
+@pytest.mark.parametrize("name", ["", "nothing", "\x00", "x" * 100_000])
+def test_an_unknown_template_is_refused(name: str, client: Client, workspace: Workspace) -> None:
+    assert client.post(reverse("new-decision"), {"template": name}).status_code == 422
+    assert not Decision.objects.exists()
+
+
+def test_status_and_deletion(client: Client, decision: Decision) -> None:
+    assert client.post(reverse("decision-status", args=[decision.pk]), {"status": "accepted"}).status_code == 302
+    assert client.post(reverse("delete-decision", args=[decision.pk])).status_code == 422
+    assert client.post(reverse("decision-status", args=[decision.pk]), {"status": "x\x00"}).status_code == 422
+    Decision.objects.update(status=Status.DRAFT)
+    assert client.post(reverse("delete-decision", args=[decision.pk]))["Location"] == reverse("home")
+    assert not Decision.objects.exists()
+
+
+@pytest.mark.parametrize(("extension", "start"), [("md", b"#"), ("html", b"<!"), ("pdf", b"%PDF"), ("json", b"{")])
+def test_a_report_is_a_file_with_a_name_of_our_own(
+    extension: str, start: bytes, client: Client, decision: Decision
+) -> None:
+    Decision.objects.update(title="../../etc\r\nX: 1")
+    answer = client.get(reverse("report", args=[decision.pk, extension]))
+    assert answer.content.lstrip().lower().startswith(start.lower())
+    assert re.fullmatch(rf'attachment; filename="[a-z0-9-]+\.{extension}"', answer["Content-Disposition"])
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert decision.latest().frozen
+
+
+@pytest.mark.parametrize("revision", ["0", "2", "x", "9" * 40, "-1", "\x00"])
+def test_a_revision_that_is_not_there_has_no_report(revision: str, client: Client, decision: Decision) -> None:
+    assert client.get(reverse("report", args=[decision.pk, "md"]), {"revision": revision}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["/decisions/x", "/runs/" + "a" * 8000, "/decisions/" + "0" * 36, "/nothing", "/runs/%00"]
+)
+def test_what_is_not_there_is_404(path: str, client: Client, user: User) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "There is no such page" in answer.content.decode()
+
+
+def fails(error: Exception) -> Any:
+    def view(*args: Any, **kwargs: Any) -> Any:
+        raise error
+
+    return view
+
+
+def test_a_database_that_does_not_answer_is_503(monkeypatch: pytest.MonkeyPatch, decision: Decision) -> None:
+    client = Client(SERVER_NAME="localhost", raise_request_exception=False)
+    monkeypatch.setattr(decisions, "find_decision", fails(OperationalError("database is locked")))
+    answer = client.get(reverse("decision", args=[decision.pk]))
+    assert answer.status_code == 503
+    assert answer["Retry-After"] == "5"
+    assert "locked" not in answer.content.decode()
+
+
+def test_anything_else_is_500_without_its_details(monkeypatch: pytest.MonkeyPatch, decision: Decision) -> None:
+    client = Client(SERVER_NAME="localhost", raise_request_exception=False)
+    monkeypatch.setattr(decisions, "find_decision", fails(RuntimeError("secret")))
+    answer = client.get(reverse("decision", args=[decision.pk]))
+    assert answer.status_code == 500
+    assert "secret" not in answer.content.decode()
+
+
+def test_too_many_runs_is_429(monkeypatch: pytest.MonkeyPatch, client: Client, decision: Decision) -> None:
+    monkeypatch.setattr(answers.jobs, "start", fails(TooManyRuns(1000)))
+    answer = client.post(reverse("simulate", args=[decision.pk]), {"version": "1", "idempotency_key": "k"})
+    assert answer.status_code == 429
+    assert answer["Retry-After"]
+
+
+def test_a_form_over_the_limit_is_413(client: Client, decision: Decision) -> None:
+    answer = client.post(reverse("save-answers", args=[decision.pk]), {"version": "1", "name": "x" * 3_000_000})
+    assert answer.status_code == 413
+
+
+def test_a_form_with_a_thousand_fields_is_400(client: Client, decision: Decision) -> None:
+    data = {f"field-{number}": "" for number in range(2_000)}
+    assert client.post(reverse("save-answers", args=[decision.pk]), data).status_code == 400
+
+
+TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT / "templates")))
+def test_no_page_has_inline_style_or_script(path: Path) -> None:
+    text = path.read_text()
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:|\|safe|<script(?![^>]*\ssrc=)", text)
+
+
+def test_the_drawing_library_is_the_one_that_figures_are_written_for() -> None:
+    found = finders.find("vendor/plotly/plotly-cartesian.min.js")
+    assert found
+    head = Path(str(found)).read_text()[:200]
+    assert f"v{get_plotlyjs_version()}" in head
+    table = (ROOT / "static" / "vendor" / "VENDORED.md").read_text()
+    assert f"| {get_plotlyjs_version()} |" in table
+
+
+def test_every_vendored_folder_has_its_licence() -> None:
+    folders = [path for path in (ROOT / "static" / "vendor").iterdir() if path.is_dir()]
+    assert folders
+    assert all((folder / "LICENSE").exists() for folder in folders)
+
+
+def test_nothing_is_loaded_from_elsewhere(client: Client, decision: Decision) -> None:
+    page = client.get(reverse("decision", args=[decision.pk])).content.decode()
+    sources = re.findall(r'(?:src|href|hx-[a-z]+)="([^"]*)"', page)
+    assert sources
+    assert not [source for source in sources if re.match(r"(https?:)?//", source)]
+
+
+def test_the_policy_allows_nothing_inline(client: Client, workspace: Workspace) -> None:
+    policy = client.get(reverse("home"))["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
+
+
+def test_a_long_list_comes_in_pages(client: Client, user: User, workspace: Workspace) -> None:
+    for number in range(home.PER_PAGE + 1):
+        create_decision(workspace, user, {"template": "chat_assistant", "name": f"Number {number}"})
+    first, second = (client.get(reverse("home"), {"page": page}).content.decode() for page in ("1", "99"))
+    assert 'href="?page=2"' in first
+    assert "Number 0<" in second

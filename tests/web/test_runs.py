@@ -1,0 +1,115 @@
+"""A run's page, in every state."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from advisor.decisions.models import Decision, Run, State
+from tests.web.conftest import MakeRun
+
+
+def page_of(client: Client, run: Run, name: str = "run") -> str:
+    answer = client.get(reverse(name, args=[run.pk]))
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_a_queued_run_says_where_it_stands_and_asks_again(client: Client, make_run: MakeRun) -> None:
+    make_run()
+    page = page_of(client, make_run())
+    assert "2 in the queue, counting this one." in page
+    assert "hx-trigger" in page
+    assert "Cancel" in page
+
+
+def test_a_run_that_nobody_takes_says_that_it_is_saved(client: Client, make_run: MakeRun) -> None:
+    run = make_run()
+    Run.objects.update(created_at=timezone.now() - timedelta(seconds=30))
+    assert "Saved, will start: no worker has taken it yet." in page_of(client, run)
+
+
+def test_a_running_one_says_what_it_does_and_how_long_it_needs(client: Client, make_run: MakeRun) -> None:
+    run = make_run(
+        State.RUNNING, progress_step="Simulating the synchronous design", progress_fraction=0.25, elapsed_s=10
+    )
+    page = page_of(client, run, "run-progress")
+    assert "Simulating the synchronous design" in page
+    assert "25 %, about 30 s to go" in page
+    assert 'value="25"' in page
+
+
+def test_progress_never_says_all_before_the_end(client: Client, make_run: MakeRun) -> None:
+    page = page_of(client, make_run(State.RUNNING, progress_fraction=0.9999, elapsed_s=10), "run-progress")
+    assert "99 %" in page
+    assert "100 %" not in page
+
+
+def test_a_run_whose_worker_died_says_so(client: Client, make_run: MakeRun) -> None:
+    assert "Worker died, retrying" in page_of(client, make_run(attempt=1, progress_step="Worker died, retrying"))
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        (State.FAILED, "Simulation failed"),
+        (State.CANCELLED, "Simulation cancelled"),
+        (State.TIMED_OUT, "Simulation timed out"),
+        (State.SUCCEEDED, "There is no deadline, so the simulation names no winner"),
+    ],
+)
+def test_an_ended_run_says_how_and_asks_no_more(
+    state: State, sentence: str, client: Client, make_run: MakeRun, htmx: Client
+) -> None:
+    run = make_run(state)
+    answer = htmx.get(reverse("run-progress", args=[run.pk]))
+    page = answer.content.decode()
+    assert sentence in page
+    assert "hx-trigger" not in page
+    assert answer["HX-Retarget"] == "#run"
+
+
+def test_a_failure_is_shown_as_text(client: Client, make_run: MakeRun) -> None:
+    page = page_of(client, make_run(State.FAILED))
+    assert "The simulation stopped: &lt;b&gt;oh&lt;/b&gt;" in page
+    assert "are kept" in page
+
+
+def test_cancel_ends_it_and_a_second_cancel_changes_nothing(client: Client, make_run: MakeRun) -> None:
+    run = make_run(State.RUNNING)
+    for _ in range(2):
+        assert client.post(reverse("cancel-run", args=[run.pk]))["Location"] == reverse("run", args=[run.pk])
+    run.refresh_from_db()
+    assert run.state == State.CANCELLED
+
+
+def test_cancel_by_htmx_shows_what_became_of_it(htmx: Client, make_run: MakeRun) -> None:
+    answer = htmx.post(reverse("cancel-run", args=[make_run().pk]), follow=True)
+    assert "Simulation cancelled" in answer.content.decode()
+
+
+def test_a_result_shows_figures_outcomes_and_where_the_designs_differ(client: Client, run: Run) -> None:
+    page = page_of(client, run)
+    for heading in ("Figures", "What became of the requests", "Where the designs are not equal"):
+        assert heading in page
+    assert "plotly-cartesian.min.js" in page
+
+
+def test_charts_come_as_json_in_both_themes(client: Client, run: Run) -> None:
+    light, dark = (client.get(reverse("run-charts", args=[run.pk]), {"theme": theme}) for theme in ("light", "dark"))
+    figures: dict[str, Any] = light.json()
+    assert figures
+    assert all({"data", "layout"} <= set(figure) for figure in figures.values())
+    assert light.content != dark.content
+
+
+def test_a_run_without_a_result_has_no_charts(client: Client, make_run: MakeRun) -> None:
+    assert client.get(reverse("run-charts", args=[make_run().pk])).status_code == 404
+
+
+def test_the_decision_links_to_its_last_run(client: Client, run: Run, decision: Decision) -> None:
+    page = client.get(reverse("decision", args=[decision.pk])).content.decode()
+    assert reverse("run", args=[run.pk]) in page
