@@ -104,6 +104,13 @@ class Bench:
     heap: Array
     trace: Array
 
+    def __post_init__(self) -> None:
+        self._tell_addresses()
+
+    def _tell_addresses(self) -> None:
+        for name in ("slots", "heap", "trace"):
+            self.machine[name] = getattr(self, name).ctypes.data
+
     def grow(self) -> None:
         """Twice the slots.
 
@@ -117,6 +124,7 @@ class Bench:
         self.slots = _longer(self.slots, after)
         self.heap = _longer(self.heap, after)
         _link_free(self.machine[0], self.slots, before)
+        self._tell_addresses()
 
 
 def _longer(array: Array, length: int) -> Array:
@@ -182,8 +190,9 @@ def bench_of(
         _set_event_driven(m, scenario)
     slots, heap = np.zeros(FIRST_SLOTS, dtype=at.SLOT), np.zeros(FIRST_SLOTS, dtype=at.EVENT)
     _begin(m, slots, scenario, servers_of(scenario, design))
-    first_arrival(machine, rows)
-    return Bench(machine, slots, heap, rows)
+    bench = Bench(machine, slots, heap, rows)
+    first_arrival(machine)
+    return bench
 
 
 def _begin(m: Any, slots: Array, scenario: Scenario, servers: int) -> None:

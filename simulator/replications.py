@@ -110,7 +110,7 @@ class Runner:
             if self._stop.is_set():
                 raise Stopped
             began, before = time.perf_counter(), int(m["events"])
-            status = loop(bench.machine, bench.slots, bench.heap, bench.trace, budget)
+            status = loop(bench.machine, budget)
             self._done[design, replication] = 1.0 if status == DONE else min(self._fraction(m), 0.999)
             if status == DONE:
                 return

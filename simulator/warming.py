@@ -41,6 +41,6 @@ def _run_a_few() -> None:
         )
         for design, loop in LOOPS.items():
             bench = bench_of(scenario, design, 0, trace=None, drawn=None, rows=recorded_of(None, None), drains=True)
-            if loop(bench.machine, bench.slots, bench.heap, bench.trace, 1000) != DONE:
+            if loop(bench.machine, 1000) != DONE:
                 raise RuntimeError("the kernel did not finish ten jobs")
         _warm.set()

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from simulator.kernel.access import recorded
 from simulator.kernel.compiled import compiled
 from simulator.kernel.layout import (
     BURSTS,
@@ -106,7 +107,7 @@ def gamma(key: Any, job: int, purpose: int, shape: float) -> float:
 
 
 @compiled
-def service_s(m: Any, trace: Any, job: int, output_tokens: float) -> float:
+def service_s(m: Any, job: int, output_tokens: float) -> float:
     """The job's own time at the model, whatever the attempt and the design."""
     kind = m.service_kind
     if kind == EXPONENTIAL:
@@ -120,12 +121,12 @@ def service_s(m: Any, trace: Any, job: int, output_tokens: float) -> float:
     if kind == TOKENS:
         return m.service_a + m.service_b * output_tokens
     if kind == DRAWN:
-        return trace[int(uniform(m.key, job, U_SERVICE, 0) * m.drawn)].duration
-    return trace[job].duration
+        return recorded(m.trace, int(uniform(m.key, job, U_SERVICE, 0) * m.drawn)).duration
+    return recorded(m.trace, job).duration
 
 
 @compiled
-def next_arrival(m: Any, trace: Any, job: int) -> float:
+def next_arrival(m: Any, job: int) -> float:
     """The instant of arrival `job`, the last having been at `m.arrival`; `m.cumulated` is the cumulated intensity of a rate that changes."""
     kind = m.arrival_kind
     if kind == POISSON:
@@ -139,7 +140,7 @@ def next_arrival(m: Any, trace: Any, job: int) -> float:
         if kind == BURSTS:
             return burst_instant(m, m.cumulated)
         return daily_instant(m, m.cumulated, m.arrival)
-    return trace[job].arrival / m.arrival_a
+    return recorded(m.trace, job).arrival / m.arrival_a
 
 
 @compiled

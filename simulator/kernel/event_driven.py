@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from simulator.kernel.access import event, slot
 from simulator.kernel.compiled import compiled
 from simulator.kernel.draws import backoff_s, uniform
 from simulator.kernel.fanout import fan_out
@@ -36,10 +37,7 @@ from simulator.kernel.layout import (
     WEBHOOK,
 )
 from simulator.kernel.machine import (
-    Heap,
     Machine,
-    Recorded,
-    Slots,
     admit_arrival,
     begin_call,
     call_fails,
@@ -69,7 +67,7 @@ CLOSED, OPEN, PROBING = 0, 1, 2
 
 
 @compiled
-def run_event_driven(machine: Any, slots: Slots, heap: Heap, trace: Recorded, budget: int) -> int:
+def run_event_driven(machine: Any, budget: int) -> int:
     """Run on for about `budget` events. Returns DONE, MORE (call again) or GROW (call again with more slots)."""
     m = machine[0]
     accept, end = m.accept, m.end
@@ -79,102 +77,102 @@ def run_event_driven(machine: Any, slots: Slots, heap: Heap, trace: Recorded, bu
         if m.free_count < 1:
             return GROW
         arrival = m.arrival + accept
-        event = heap[0].at if m.heap_size > 0 else np.inf
+        happens = event(m.heap, 0).at if m.heap_size > 0 else np.inf
         timer = m.timer
-        now = min(arrival, event, timer)
+        now = min(arrival, happens, timer)
         if now > end:
-            count_unaccepted(m, trace, end)
+            count_unaccepted(m, end)
             m.now = end
-            count_unfinished(m, slots, heap, end)
-            finish(m, slots, end, True)
+            count_unfinished(m, end)
+            finish(m, end, True)
             return DONE
         if now == np.inf or (m.drains == 0 and m.arrival == np.inf):
             if now < np.inf:
-                count_unfinished(m, slots, heap, m.now)
-            finish(m, slots, m.now, now < np.inf)
+                count_unfinished(m, m.now)
+            finish(m, m.now, now < np.inf)
             return DONE
         if binned and now > m.bin_end:
-            sample(m, slots, now)
+            sample(m, now)
         m.now = now
         m.events += 1
-        if event <= now:
-            s = heap[0].key & SLOT_MASK
-            pop(heap, m.heap_size)
+        if happens <= now:
+            s = event(m.heap, 0).key & SLOT_MASK
+            pop(m.heap, m.heap_size)
             m.heap_size -= 1
-            if slots[s].phase == CALLING:
-                call_ends(m, slots, heap, trace, s, now)
+            if slot(m.slots, s).phase == CALLING:
+                call_ends(m, s, now)
             else:
-                offer(m, slots, heap, trace, s, now)
+                offer(m, s, now)
         elif timer <= now:
             m.timer = np.inf
-            dispatch(m, slots, heap, trace, now, True)
+            dispatch(m, now, True)
         else:
-            arrive(m, slots, heap, trace, now)
+            arrive(m, now)
     return MORE
 
 
 @compiled
-def count_unaccepted(m: Machine, trace: Recorded, end: float) -> None:
+def count_unaccepted(m: Machine, end: float) -> None:
     """Jobs that arrived before the run was cut, and were not accepted yet: in the system."""
     while m.arrival <= end:
         job = m.next_job
         m.in_system += 1
-        count_offered(m, trace, job, class_of(m, job), m.arrival, m.arrival)
+        count_offered(m, job, class_of(m, job), m.arrival, m.arrival)
 
 
 @compiled
-def count_unfinished(m: Machine, slots: Slots, heap: Heap, now: float) -> None:
+def count_unfinished(m: Machine, now: float) -> None:
     """Consumers at work when the run is cut were busy up to then."""
     for place in range(m.heap_size):
-        s = heap[place].key & SLOT_MASK
-        if slots[s].phase == CALLING:
-            count_busy(m, slots, s, now, np.inf)
+        s = event(m.heap, place).key & SLOT_MASK
+        if slot(m.slots, s).phase == CALLING:
+            count_busy(m, s, now, np.inf)
 
 
 @compiled
-def arrive(m: Machine, slots: Slots, heap: Heap, trace: Recorded, now: float) -> None:
+def arrive(m: Machine, now: float) -> None:
     """A job is accepted, unless the queues are full."""
-    s = admit_arrival(m, slots, trace, now)
+    s = admit_arrival(m, now)
     if m.queued >= m.places:
-        settle(m, slots, s, C_REJECTED, now)
-        free_slot(m, slots, s)
+        settle(m, s, C_REJECTED, now)
+        free_slot(m, s)
         return
-    count_accepted(m, slots, s)
-    offer(m, slots, heap, trace, s, now)
+    count_accepted(m, s)
+    offer(m, s, now)
 
 
 @compiled
-def offer(m: Machine, slots: Slots, heap: Heap, trace: Recorded, s: int, now: float) -> None:
+def offer(m: Machine, s: int, now: float) -> None:
     """A job is ready to be worked on."""
     plain = m.gated == 0 and m.discipline != DEDICATED and m.expires == np.inf
     if plain and m.queued == 0 and m.idle > 0:
-        slots[s].queued = now
-        begin(m, slots, heap, trace, s, now)
+        slot(m.slots, s).queued = now
+        begin(m, s, now)
         return
-    enqueue(m, slots, slots[s].place, s, now)
-    dispatch(m, slots, heap, trace, now, False)
+    enqueue(m, slot(m.slots, s).place, s, now)
+    dispatch(m, now, False)
 
 
 @compiled
-def dispatch(m: Machine, slots: Slots, heap: Heap, trace: Recorded, now: float, paced: bool) -> None:
+def dispatch(m: Machine, now: float, paced: bool) -> None:
     """Hand jobs to idle consumers while the provider's limits let them through."""
     while m.queued > 0 and m.idle > 0:
         q = chosen_queue(m)
         if q < 0:
             return
         s = m.q_head[q]
-        if now > slots[s].arrived + m.expires:
-            dequeue(m, slots, q, now)
-            settle(m, slots, s, C_TIMED_OUT, now)
-            free_slot(m, slots, s)
+        if now > slot(m.slots, s).arrived + m.expires:
+            dequeue(m, q, now)
+            settle(m, s, C_TIMED_OUT, now)
+            free_slot(m, s)
             continue
-        if m.gated and not let_through(m, slots, trace, s, now):
+        if m.gated and not let_through(m, s, now):
             return
-        dequeue(m, slots, q, now)
+        dequeue(m, q, now)
         turn_taken(m, q)
         if paced:
-            count_paced(m, slots, s)
-        begin(m, slots, heap, trace, s, now)
+            count_paced(m, s)
+        begin(m, s, now)
 
 
 @compiled
@@ -218,7 +216,7 @@ def turn_taken(m: Machine, q: int) -> None:
 
 
 @compiled
-def let_through(m: Machine, slots: Slots, trace: Recorded, s: int, now: float) -> bool:
+def let_through(m: Machine, s: int, now: float) -> bool:
     """Whether the provider's limits and the circuit let the job's call through; if time alone will, a timer is set."""
     if m.breaks and m.breaker != CLOSED:
         if m.breaker == PROBING:
@@ -228,7 +226,7 @@ def let_through(m: Machine, slots: Slots, trace: Recorded, s: int, now: float) -
             return False
     if m.calls >= m.concurrency:
         return False
-    opens = gate_opens(m, trace, slots[s].job)
+    opens = gate_opens(m, slot(m.slots, s).job)
     if opens > now:
         m.timer = opens
         return False
@@ -236,30 +234,30 @@ def let_through(m: Machine, slots: Slots, trace: Recorded, s: int, now: float) -
 
 
 @compiled
-def begin(m: Machine, slots: Slots, heap: Heap, trace: Recorded, s: int, now: float) -> None:
+def begin(m: Machine, s: int, now: float) -> None:
     """A consumer takes the job and calls the provider."""
     m.idle -= 1
     if m.discipline == DEDICATED:
-        m.q_idle[slots[s].place] -= 1
+        m.q_idle[slot(m.slots, s).place] -= 1
     if m.gated:
         m.calls += 1
-        charge(m, trace, slots[s].job, now, 1.0)
+        charge(m, slot(m.slots, s).job, now, 1.0)
         if m.breaker == OPEN:
             m.breaker = PROBING
-            slots[s].flags |= PROBE
-    slots[s].waited += now - slots[s].queued
-    slots[s].began = now
-    set_phase(m, slots, s, CALLING)
+            slot(m.slots, s).flags |= PROBE
+    slot(m.slots, s).waited += now - slot(m.slots, s).queued
+    slot(m.slots, s).began = now
+    set_phase(m, s, CALLING)
     at_model = now + m.dispatch_cost
-    schedule(m, heap, s, at_model + begin_call(m, slots, trace, s, at_model))
+    schedule(m, s, at_model + begin_call(m, s, at_model))
 
 
 @compiled
-def call_ends(m: Machine, slots: Slots, heap: Heap, trace: Recorded, s: int, now: float) -> None:
+def call_ends(m: Machine, s: int, now: float) -> None:
     """The consumer is free; the job is done, tried again later, or given up."""
     others_idle = m.idle > 0
-    place = slots[s].place
-    fails = call_fails(m, slots, s, slots[s].attempt)
+    place = slot(m.slots, s).place
+    fails = call_fails(m, s, slot(m.slots, s).attempt)
     m.idle += 1
     if m.discipline == DEDICATED:
         others_idle = m.q_idle[place] > 0
@@ -267,31 +265,31 @@ def call_ends(m: Machine, slots: Slots, heap: Heap, trace: Recorded, s: int, now
     if m.gated:
         m.calls -= 1
         if fails and m.failed_calls_count == 0:
-            charge(m, trace, slots[s].job, now, -1.0)
+            charge(m, slot(m.slots, s).job, now, -1.0)
         if m.breaks:
-            circuit_hears(m, slots, s, fails, now)
+            circuit_hears(m, s, fails, now)
     patience = min(m.deadlines[place], m.expires)
-    count_busy(m, slots, s, now, slots[s].arrived + patience)
+    count_busy(m, s, now, slot(m.slots, s).arrived + patience)
     if not fails:
         if m.subscribers > 0:
-            fan_out(m, slots, s, now, False)
-        deliver(m, slots, s, now)
-    elif slots[s].attempt < m.retries:
-        back_off(m, slots, heap, s, now)
+            fan_out(m, s, now, False)
+        deliver(m, s, now)
+    elif slot(m.slots, s).attempt < m.retries:
+        back_off(m, s, now)
     else:
-        settle(m, slots, s, C_DEAD if m.dead_letter else C_FAILED, now)
-        free_slot(m, slots, s)
+        settle(m, s, C_DEAD if m.dead_letter else C_FAILED, now)
+        free_slot(m, s)
     if m.queued > 0:
-        dispatch(m, slots, heap, trace, now, others_idle)
+        dispatch(m, now, others_idle)
 
 
 @compiled
-def circuit_hears(m: Machine, slots: Slots, s: int, fails: bool, now: float) -> None:
+def circuit_hears(m: Machine, s: int, fails: bool, now: float) -> None:
     """The circuit breaker learns how a call went."""
-    if fails and slots[s].flags & OUTAGE == 0 and is_poison(m, slots[s].job):
+    if fails and slot(m.slots, s).flags & OUTAGE == 0 and is_poison(m, slot(m.slots, s).job):
         fails = False
-    probe = slots[s].flags & PROBE != 0
-    slots[s].flags &= ~PROBE
+    probe = slot(m.slots, s).flags & PROBE != 0
+    slot(m.slots, s).flags &= ~PROBE
     m.streak = m.streak + 1 if fails else 0
     if m.breaker == CLOSED:
         opens = m.streak >= BREAKER_STREAK
@@ -305,28 +303,28 @@ def circuit_hears(m: Machine, slots: Slots, s: int, fails: bool, now: float) -> 
 
 
 @compiled
-def back_off(m: Machine, slots: Slots, heap: Heap, s: int, now: float) -> None:
+def back_off(m: Machine, s: int, now: float) -> None:
     """Try the job again after a pause, rounded up to the broker's tick."""
-    attempt = slots[s].attempt
-    draw = uniform(m.key, slots[s].job, U_JITTER, attempt)
-    pause = backoff_s(m, draw, attempt, slots[s].backoff)
-    slots[s].backoff = pause
-    slots[s].attempt = attempt + 1
+    attempt = slot(m.slots, s).attempt
+    draw = uniform(m.key, slot(m.slots, s).job, U_JITTER, attempt)
+    pause = backoff_s(m, draw, attempt, slot(m.slots, s).backoff)
+    slot(m.slots, s).backoff = pause
+    slot(m.slots, s).attempt = attempt + 1
     ready = now + pause
     if m.tick > 0.0:
         ready = math.ceil(ready / m.tick) * m.tick
-    set_phase(m, slots, s, BACKING_OFF)
-    schedule(m, heap, s, max(ready, now))
+    set_phase(m, s, BACKING_OFF)
+    schedule(m, s, max(ready, now))
 
 
 @compiled
-def deliver(m: Machine, slots: Slots, s: int, now: float) -> None:
+def deliver(m: Machine, s: int, now: float) -> None:
     """The result is there: when is it in the client's hand, and what does that take?"""
-    job, kind, key = slots[s].job, m.delivery, m.key
+    job, kind, key = slot(m.slots, s).job, m.delivery, m.key
     at, calls, arrives = now, 0, True
     if kind == POLLING and m.delivery_a > 0.0:
         interval = m.delivery_a
-        first = slots[s].arrived + m.accept + interval * uniform(key, job, U_PHASE, 0)
+        first = slot(m.slots, s).arrived + m.accept + interval * uniform(key, job, U_PHASE, 0)
         more = max(0.0, math.ceil((now - first) / interval))
         at, calls = first + more * interval, int(more) + 1
     elif kind == POLLING:
@@ -345,9 +343,9 @@ def deliver(m: Machine, slots: Slots, s: int, now: float) -> None:
         if uniform(key, job, U_RECONNECT, 0) < m.delivery_b:
             calls, at = 2, at + m.delivery_c
     if at > m.end:
-        free_slot(m, slots, s)
+        free_slot(m, s)
         return
     if job >= m.warmup:
         m.counts[C_DELIVERY] += calls
-    settle(m, slots, s, C_COMPLETED if arrives else C_UNDELIVERED, at)
-    free_slot(m, slots, s)
+    settle(m, s, C_COMPLETED if arrives else C_UNDELIVERED, at)
+    free_slot(m, s)

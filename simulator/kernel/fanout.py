@@ -3,6 +3,7 @@
 
 import math
 
+from simulator.kernel.access import slot
 from simulator.kernel.compiled import compiled
 from simulator.kernel.draws import backoff_s, normal_quantile, uniform
 from simulator.kernel.layout import (
@@ -10,7 +11,7 @@ from simulator.kernel.layout import (
     U_REFUSAL,
     U_SUBSCRIBER_JITTER,
 )
-from simulator.kernel.machine import Machine, Slots
+from simulator.kernel.machine import Machine
 from simulator.kernel.record import bucket_of
 
 OFFERED, HANDLED, GIVEN_UP = 0, 1, 2
@@ -18,21 +19,21 @@ MOST_ATTEMPTS = 101
 
 
 @compiled
-def fan_out(m: Machine, slots: Slots, s: int, now: float, in_line: bool) -> float:
+def fan_out(m: Machine, s: int, now: float, in_line: bool) -> float:
     """Hand a result to every subscriber; returns how long that takes whoever waits for all of them (in line: together, or one by one)."""
     taken = 0.0
     for subscriber in range(m.subscribers):
         if in_line and m.together == 0:
-            taken += handle(m, slots, s, subscriber, now + taken)
+            taken += handle(m, s, subscriber, now + taken)
         else:
-            taken = max(taken, handle(m, slots, s, subscriber, now))
+            taken = max(taken, handle(m, s, subscriber, now))
     return taken
 
 
 @compiled
-def handle(m: Machine, slots: Slots, s: int, subscriber: int, now: float) -> float:
+def handle(m: Machine, s: int, subscriber: int, now: float) -> float:
     """One subscriber's handling from the instant `now`, its retries and pauses included; returns how long it takes."""
-    key, job = m.key, slots[s].job
+    key, job = m.key, slot(m.slots, s).job
     once = 0.0
     if m.handling_mu > -math.inf:
         once = math.exp(m.handling_mu + m.handling_sigma * normal_quantile(uniform(key, job, U_HANDLING, subscriber)))
@@ -47,19 +48,19 @@ def handle(m: Machine, slots: Slots, s: int, subscriber: int, now: float) -> flo
             pause = backoff_s(m, uniform(key, job, U_SUBSCRIBER_JITTER, draw), attempt, pause)
             taken += pause
     if job >= m.warmup:
-        record(m, slots, s, subscriber, now + taken, handled)
+        record(m, s, subscriber, now + taken, handled)
     return taken
 
 
 @compiled
-def record(m: Machine, slots: Slots, s: int, subscriber: int, at: float, handled: bool) -> None:
+def record(m: Machine, s: int, subscriber: int, at: float, handled: bool) -> None:
     """Tally one subscriber's outcome."""
     m.fans[subscriber, OFFERED] += 1
     if not handled:
         m.fans[subscriber, GIVEN_UP] += 1
         return
     m.fans[subscriber, HANDLED] += 1
-    latency = at - slots[s].arrived
+    latency = at - slot(m.slots, s).arrived
     m.fan_histograms[subscriber, bucket_of(latency)] += 1
     m.fan_sums[subscriber, 0] += latency
     m.fan_sums[subscriber, 1] = max(m.fan_sums[subscriber, 1], latency)

@@ -50,6 +50,9 @@ BUCKETS = 3  # requests, input tokens, output tokens
 _i, _f = np.int64, np.float64
 
 PARAMETERS = [
+    ("slots", _i),  # addresses of the arrays beside the machine
+    ("heap", _i),
+    ("trace", _i),
     ("key", np.uint64),  # of the random numbers: seed and replication
     ("jobs", _i),  # arrivals at most
     ("warmup", _i),  # jobs left out of the tally

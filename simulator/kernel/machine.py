@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from simulator.kernel.access import recorded, slot
 from simulator.kernel.compiled import compiled
 from simulator.kernel.draws import next_arrival, service_s, uniform
 from simulator.kernel.heap import SLOT_BITS, push
@@ -41,85 +42,82 @@ from simulator.kernel.layout import (
 )
 from simulator.kernel.record import bucket_of, count_in_bin, merge_bins
 
-# What the compiler sees are records (pointers) and arrays of records; Python has no better name for them.
 Machine = Any
-Slots = Any
-Heap = Any
-Recorded = Any
+"""A record of the type layout.MACHINE, which compiled code has by its address."""
 
 
 @compiled
-def take_slot(m: Machine, slots: Slots) -> int:
+def take_slot(m: Machine) -> int:
     """A free slot; the loop has made sure that there is one."""
     s = m.free
-    m.free = slots[s].next
+    m.free = slot(m.slots, s).next
     m.free_count -= 1
     return s
 
 
 @compiled
-def free_slot(m: Machine, slots: Slots, s: int) -> None:
+def free_slot(m: Machine, s: int) -> None:
     """Give a slot back."""
-    slots[s].next = m.free
+    slot(m.slots, s).next = m.free
     m.free = s
     m.free_count += 1
 
 
 @compiled
-def copy_slot(slots: Slots, source: int, target: int) -> None:
+def copy_slot(m: Machine, source: int, target: int) -> None:
     """What belongs to the job, for a slot of its own."""
-    slots[target].job = slots[source].job
-    slots[target].place = slots[source].place
-    slots[target].caller = slots[source].caller
-    slots[target].flags = slots[source].flags
-    slots[target].arrived = slots[source].arrived
-    slots[target].waited = slots[source].waited
+    slot(m.slots, target).job = slot(m.slots, source).job
+    slot(m.slots, target).place = slot(m.slots, source).place
+    slot(m.slots, target).caller = slot(m.slots, source).caller
+    slot(m.slots, target).flags = slot(m.slots, source).flags
+    slot(m.slots, target).arrived = slot(m.slots, source).arrived
+    slot(m.slots, target).waited = slot(m.slots, source).waited
 
 
 @compiled
-def schedule(m: Machine, heap: Heap, s: int, at: float) -> None:
+def schedule(m: Machine, s: int, at: float) -> None:
     """Put the slot's next event on the heap."""
     m.serial += 1
-    push(heap, m.heap_size, at, (m.serial << SLOT_BITS) | s)
+    push(m.heap, m.heap_size, at, (m.serial << SLOT_BITS) | s)
     m.heap_size += 1
 
 
 @compiled
-def draw_next_arrival(m: Machine, trace: Recorded) -> None:
+def draw_next_arrival(m: Machine) -> None:
     """Move on to the next arrival; infinity when there are no more."""
     job = m.next_job
     if job >= m.jobs:
         m.arrival = np.inf
         return
-    at = next_arrival(m, trace, job)
+    at = next_arrival(m, job)
     m.arrival = at if at <= m.last else np.inf
 
 
 @compiled
-def first_arrival(machine: Any, trace: Recorded) -> None:
+def first_arrival(machine: Any) -> None:
     """Draw the first arrival."""
-    draw_next_arrival(machine[0], trace)
+    draw_next_arrival(machine[0])
 
 
 @compiled
-def admit_arrival(m: Machine, slots: Slots, trace: Recorded, now: float) -> int:
+def admit_arrival(m: Machine, now: float) -> int:
     """A slot for the job that arrives; the next arrival is drawn. `now` is when it reaches the design."""
-    s = take_slot(m, slots)
+    s = take_slot(m)
     job, arrived = m.next_job, m.arrival
-    slots[s].job = job
-    slots[s].attempt = slots[s].flags = slots[s].caller = 0
-    slots[s].place = class_of(m, job)
-    slots[s].arrived = arrived
-    slots[s].sent = now
-    slots[s].waited = slots[s].backoff = 0.0
-    slots[s].gave_up = np.inf
+    slot(m.slots, s).job = job
+    slot(m.slots, s).attempt = slot(m.slots, s).flags = slot(m.slots, s).caller = 0
+    slot(m.slots, s).place = class_of(m, job)
+    slot(m.slots, s).arrived = arrived
+    slot(m.slots, s).sent = now
+    slot(m.slots, s).waited = slot(m.slots, s).backoff = 0.0
+    slot(m.slots, s).gave_up = np.inf
     m.in_system += 1
-    count_offered(m, trace, job, slots[s].place, arrived, now)
+    count_offered(m, job, slot(m.slots, s).place, arrived, now)
     return s
 
 
 @compiled
-def count_offered(m: Machine, trace: Recorded, job: int, place: int, arrived: float, now: float) -> None:
+def count_offered(m: Machine, job: int, place: int, arrived: float, now: float) -> None:
     """Tally an arrival and draw the next."""
     if job == m.warmup:
         end_warm_up(m, now)
@@ -131,7 +129,7 @@ def count_offered(m: Machine, trace: Recorded, job: int, place: int, arrived: fl
         count_in_bin(m.bins, B_ARRIVALS, arrived, m.bin_width)
     m.last_arrival = arrived
     m.next_job = job + 1
-    draw_next_arrival(m, trace)
+    draw_next_arrival(m)
 
 
 @compiled
@@ -173,57 +171,57 @@ def depth_changes(m: Machine, now: float, by: int) -> None:
 
 
 @compiled
-def enqueue(m: Machine, slots: Slots, q: int, s: int, now: float) -> None:
+def enqueue(m: Machine, q: int, s: int, now: float) -> None:
     """At the tail of a queue."""
-    slots[s].next = -1
-    slots[s].queued = now
+    slot(m.slots, s).next = -1
+    slot(m.slots, s).queued = now
     if m.q_length[q] == 0:
         m.q_head[q] = s
     else:
-        slots[m.q_tail[q]].next = s
+        slot(m.slots, m.q_tail[q]).next = s
     m.q_tail[q] = s
     m.q_length[q] += 1
     depth_changes(m, now, 1)
 
 
 @compiled
-def dequeue(m: Machine, slots: Slots, q: int, now: float) -> int:
+def dequeue(m: Machine, q: int, now: float) -> int:
     """The head of a queue that is not empty."""
     s = m.q_head[q]
-    m.q_head[q] = slots[s].next
+    m.q_head[q] = slot(m.slots, s).next
     m.q_length[q] -= 1
     depth_changes(m, now, -1)
-    waited = now - slots[s].queued
+    waited = now - slot(m.slots, s).queued
     if waited > m.lag_max:
         m.lag_max = waited
     return s
 
 
 @compiled
-def oldest_wait(m: Machine, slots: Slots, now: float) -> float:
+def oldest_wait(m: Machine, now: float) -> float:
     """How long the oldest waiting job has waited."""
     oldest = 0.0
     for q in range(m.classes):
         if m.q_length[q] > 0:
-            oldest = max(oldest, now - slots[m.q_head[q]].queued)
+            oldest = max(oldest, now - slot(m.slots, m.q_head[q]).queued)
     return oldest
 
 
 @compiled
-def tokens_of(m: Machine, trace: Recorded, job: int) -> Any:
+def tokens_of(m: Machine, job: int) -> Any:
     """The job's input and output tokens."""
-    tokens_in = trace[job].input_tokens if m.traced_input else m.input_tokens
-    tokens_out = trace[job].output_tokens if m.traced_output else m.output_tokens
+    tokens_in = recorded(m.trace, job).input_tokens if m.traced_input else m.input_tokens
+    tokens_out = recorded(m.trace, job).output_tokens if m.traced_output else m.output_tokens
     return tokens_in, tokens_out
 
 
 @compiled
-def gate_opens(m: Machine, trace: Recorded, job: int) -> float:
+def gate_opens(m: Machine, job: int) -> float:
     """From when the quotas let the job's call through. A bucket's state is the instant at which it will be full (GCRA).
 
     Source: ITU-T I.371, the virtual scheduling algorithm.
     """
-    tokens_in, tokens_out = tokens_of(m, trace, job)
+    tokens_in, tokens_out = tokens_of(m, job)
     opens = -np.inf
     for bucket in range(BUCKETS):
         rate, capacity = m.bucket_rate[bucket], m.bucket_size[bucket]
@@ -234,9 +232,9 @@ def gate_opens(m: Machine, trace: Recorded, job: int) -> float:
 
 
 @compiled
-def charge(m: Machine, trace: Recorded, job: int, now: float, sign: float) -> None:
+def charge(m: Machine, job: int, now: float, sign: float) -> None:
     """Take a call's quota from the buckets, or give it back (`sign` -1)."""
-    tokens_in, tokens_out = tokens_of(m, trace, job)
+    tokens_in, tokens_out = tokens_of(m, job)
     for bucket in range(BUCKETS):
         rate = m.bucket_rate[bucket]
         if rate < np.inf:
@@ -255,19 +253,19 @@ def is_out(m: Machine, now: float) -> bool:
 
 
 @compiled
-def begin_call(m: Machine, slots: Slots, trace: Recorded, s: int, now: float) -> float:
+def begin_call(m: Machine, s: int, now: float) -> float:
     """Tally the start of a call; returns how long it will take (nothing in an outage)."""
-    job = slots[s].job
+    job = slot(m.slots, s).job
     if job >= m.warmup:
         m.counts[C_CALLS] += 1
-    slots[s].flags |= STARTED
+    slot(m.slots, s).flags |= STARTED
     if m.outage_count > 0:
         if is_out(m, now):
-            slots[s].flags |= OUTAGE
+            slot(m.slots, s).flags |= OUTAGE
             return 0.0
-        slots[s].flags &= ~OUTAGE
-    _, tokens_out = tokens_of(m, trace, job)
-    return service_s(m, trace, job, tokens_out)
+        slot(m.slots, s).flags &= ~OUTAGE
+    _, tokens_out = tokens_of(m, job)
+    return service_s(m, job, tokens_out)
 
 
 @compiled
@@ -277,10 +275,10 @@ def is_poison(m: Machine, job: int) -> bool:
 
 
 @compiled
-def call_fails(m: Machine, slots: Slots, s: int, attempt: int) -> bool:
+def call_fails(m: Machine, s: int, attempt: int) -> bool:
     """Whether the call that ends has failed."""
-    job = slots[s].job
-    if slots[s].flags & OUTAGE:
+    job = slot(m.slots, s).job
+    if slot(m.slots, s).flags & OUTAGE:
         return True
     if m.transient > 0.0 and uniform(m.key, job, U_FAILURE, attempt) < m.transient:
         return True
@@ -288,43 +286,43 @@ def call_fails(m: Machine, slots: Slots, s: int, attempt: int) -> bool:
 
 
 @compiled
-def count_paced(m: Machine, slots: Slots, s: int) -> None:
+def count_paced(m: Machine, s: int) -> None:
     """A call was ready to go and found a limit exhausted."""
-    if slots[s].job >= m.warmup:
+    if slot(m.slots, s).job >= m.warmup:
         m.counts[C_429] += 1
 
 
 @compiled
-def count_busy(m: Machine, slots: Slots, s: int, now: float, wasted_from: float) -> None:
+def count_busy(m: Machine, s: int, now: float, wasted_from: float) -> None:
     """A server that worked on the job since S_BEGAN is free: how long it was busy, and how much of that was for nothing."""
-    began = slots[s].began
+    began = slot(m.slots, s).began
     m.busy += now - max(began, m.since)
     m.work_end = now
-    if wasted_from < now and slots[s].job >= m.warmup:
+    if wasted_from < now and slot(m.slots, s).job >= m.warmup:
         m.wasted += now - max(began, wasted_from)
 
 
 @compiled
-def count_accepted(m: Machine, slots: Slots, s: int) -> None:
+def count_accepted(m: Machine, s: int) -> None:
     """The job was taken in, for the first time."""
-    if slots[s].flags & ACCEPTED == 0:
-        slots[s].flags |= ACCEPTED
-        if slots[s].job >= m.warmup:
+    if slot(m.slots, s).flags & ACCEPTED == 0:
+        slot(m.slots, s).flags |= ACCEPTED
+        if slot(m.slots, s).job >= m.warmup:
             m.counts[C_ACCEPTED] += 1
 
 
 @compiled
-def settle(m: Machine, slots: Slots, s: int, outcome: int, at: float) -> None:
+def settle(m: Machine, s: int, outcome: int, at: float) -> None:
     """The job's final state, as its client has it at the instant `at`."""
     m.in_system -= 1
-    job, place = slots[s].job, slots[s].place
+    job, place = slot(m.slots, s).job, slot(m.slots, s).place
     if m.binned and outcome == C_COMPLETED:
         count_in_bin(m.bins, B_COMPLETED, at, m.bin_width)
     if job < m.warmup:
         return
     m.counts[outcome] += 1
-    if slots[s].flags & STARTED:
-        waited = slots[s].waited
+    if slot(m.slots, s).flags & STARTED:
+        waited = slot(m.slots, s).waited
         m.counts[C_STARTED] += 1
         m.wait_sum += waited
         m.wait_max = max(m.wait_max, waited)
@@ -332,7 +330,7 @@ def settle(m: Machine, slots: Slots, s: int, outcome: int, at: float) -> None:
         m.by_class[place, K_STARTED] += 1
         m.class_waits[place] += waited
     if outcome == C_COMPLETED:
-        latency = at - slots[s].arrived
+        latency = at - slot(m.slots, s).arrived
         m.latency_sum += latency
         m.latency_max = max(m.latency_max, latency)
         m.histograms[H_LATENCY, bucket_of(latency)] += 1
@@ -344,7 +342,7 @@ def settle(m: Machine, slots: Slots, s: int, outcome: int, at: float) -> None:
 
 
 @compiled
-def sample(m: Machine, slots: Slots, now: float) -> None:
+def sample(m: Machine, now: float) -> None:
     """Close every time bin that ends before `now`."""
     while m.bin_end < now:
         place = m.bin
@@ -355,17 +353,17 @@ def sample(m: Machine, slots: Slots, now: float) -> None:
             m.bin = place
             m.bin_end = (place + 1) * m.bin_width
             continue
-        fill_bin(m, slots, place, m.bin_end)
+        fill_bin(m, place, m.bin_end)
         m.bin = place + 1
         m.bin_end = (place + 2) * m.bin_width
 
 
 @compiled
-def fill_bin(m: Machine, slots: Slots, place: int, at: float) -> None:
+def fill_bin(m: Machine, place: int, at: float) -> None:
     """The levels at the instant `at`."""
     m.bins[B_DEPTH, place] = m.queued
     m.bins[B_FLIGHT, place] = m.servers - m.idle
-    m.bins[B_LAG, place] = oldest_wait(m, slots, at)
+    m.bins[B_LAG, place] = oldest_wait(m, at)
 
 
 @compiled
@@ -377,28 +375,28 @@ def servers_change(m: Machine, now: float, by: int) -> None:
 
 
 @compiled
-def finish(m: Machine, slots: Slots, now: float, cut: bool) -> None:
+def finish(m: Machine, now: float, cut: bool) -> None:
     """Close the averages over time. Where the run was cut, servers at work are counted up to now."""
     end = now if cut else max(m.work_end, m.since)
     if end > m.changed:
         depth_changes(m, end, 0)
     if end > m.servers_changed:
         servers_change(m, end, 0)
-    m.lag_max = max(m.lag_max, oldest_wait(m, slots, end))
+    m.lag_max = max(m.lag_max, oldest_wait(m, end))
     if m.binned:
-        sample(m, slots, end)
+        sample(m, end)
         if m.bin < BINS and end > m.bin * m.bin_width:
-            fill_bin(m, slots, m.bin, end)
+            fill_bin(m, m.bin, end)
             m.bin += 1
 
 
 @compiled
-def is_abandoned(m: Machine, slots: Slots, s: int) -> bool:
+def is_abandoned(m: Machine, s: int) -> bool:
     """Whether the client of this call has given up."""
-    return slots[s].flags & ABANDONED != 0
+    return slot(m.slots, s).flags & ABANDONED != 0
 
 
 @compiled
-def set_phase(m: Machine, slots: Slots, s: int, phase: int) -> None:
+def set_phase(m: Machine, s: int, phase: int) -> None:
     """What the slot's next event will be."""
-    slots[s].phase = phase
+    slot(m.slots, s).phase = phase

@@ -34,7 +34,7 @@ COUNTS = (
 def history_of_kernel(scenario: Scenario, design: str, drains: bool) -> tuple[list[tuple[Any, ...]], Any]:
     bench = bench_of(scenario, design, 0, trace=None, drawn=None, rows=recorded_of(None, None), drains=drains)
     m, history = bench.machine[0], []
-    while (status := LOOPS[design](bench.machine, bench.slots, bench.heap, bench.trace, 1)) != at.DONE:
+    while (status := LOOPS[design](bench.machine, 1)) != at.DONE:
         assert status == at.MORE
         counts = [int(m["counts"][place]) for place in COUNTS]
         history.append((float(m["now"]), int(m["queued"]), int(m["idle"]), int(m["in_system"]), *counts))

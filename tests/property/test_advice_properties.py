@@ -1,0 +1,219 @@
+"""What must hold for all answers that the schema allows, not for those alone that somebody thought of."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from advisor.advice import library
+from advisor.advice.answers import LEAVES, Answers, answers_from
+from advisor.advice.columns import columns_of, value_at
+from advisor.advice.fields import Leaf
+from advisor.advice.library import nested
+from advisor.advice.recommendation import Recommendation, advise
+from advisor.advice.scenario import scenario_of
+from advisor.advice.templates import TEMPLATES
+from advisor.advice.variations import changed, reach
+
+QUICK = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
+THOROUGH = settings(QUICK, max_examples=2000)
+
+ORDERED = (
+    ("processing.p50_s", "processing.p95_s"),
+    ("processing.p95_s", "processing.p99_s"),
+    ("failures.backoff_base_s", "failures.backoff_cap_s"),
+    ("operations.min_workers", "operations.max_workers"),
+)
+
+
+def values(leaf: Leaf) -> st.SearchStrategy[Any]:
+    """Any value of a field, the bounds among them."""
+    match leaf.kind:
+        case "flag":
+            plain: st.SearchStrategy[Any] = st.booleans()
+        case "choice":
+            plain = st.sampled_from(leaf.choices)
+        case "integer":
+            plain = st.integers(int(leaf.low or 0), int(leaf.high or 0)) | st.integers(int(leaf.low or 0), min(20, int(leaf.high or 0)))
+        case "number":
+            low, high = leaf.low or 0.0, leaf.high or 0.0
+            scale = st.floats(math.log(max(low, 1e-6)), math.log(high)).map(math.exp)
+            plain = (scale | st.floats(low, high)).map(lambda value: min(high, max(low, value)))
+        case _:
+            raise TypeError(leaf.path)
+    return st.none() | plain if leaf.nullable else plain
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> Answers:
+    """Any answers: some fields of a template replaced by anything that the schema allows."""
+    template = draw(st.sampled_from(list(TEMPLATES)))
+    fields = [
+        leaf
+        for leaf in LEAVES.values()
+        if leaf.kind not in ("text", "list") and leaf.path != "schema" and "share_" not in leaf.path
+    ]
+    chosen = draw(st.lists(st.sampled_from(fields), max_size=25, unique_by=lambda leaf: leaf.path))
+    flat: dict[str, Any] = {leaf.path: draw(values(leaf)) for leaf in chosen}
+    flat["synchronous.hops"] = draw(st.lists(st.sampled_from(list(library.hops())), max_size=3))
+    flat["provider.share_percent"] = draw(st.floats(0.01, 100))
+    defaults = library.sheets()[template].defaults
+    for low, high in ORDERED:
+        least, most = flat.get(low, defaults[low].value), flat.get(high, defaults[high].value)
+        if least is not None and most is not None and least > most:
+            flat[low], flat[high] = most, least
+    flat = flat | {"processing.p99_s": None}
+    time_share = flat.get("volume.peak_minutes", 15) * flat.get("volume.peaks_per_day", 1) / 1440
+    flat["volume.peak_minutes"], flat["volume.peaks_per_day"] = (
+        flat.get("volume.peak_minutes", 15),
+        flat.get("volume.peaks_per_day", 1),
+    )
+    flat["volume.peak_to_mean"] = max(1.0, min(flat.get("volume.peak_to_mean", 3), 1 / max(time_share, 1e-9)))
+    return answers_from({"template": template, **nested(flat)})
+
+
+def require_sound(advice: Recommendation) -> None:
+    """The contract that holds for every recommendation."""
+    assert -1 <= advice.score <= 1
+    text = json.dumps(advice.model_dump(mode="json"), allow_nan=False)
+    assert Recommendation.parse(json.loads(text)) == advice
+    if advice.style == "synchronous":
+        assert advice.delivery.method == "inline"
+        assert advice.queues == ()
+    else:
+        assert advice.delivery.method != "inline"
+        assert advice.queues
+    if advice.style != "hybrid":
+        assert (advice.score > 0) == (advice.style == "event_driven")
+        assert advice.strength == (
+            "clear" if abs(advice.score) >= 0.5 else "lean" if abs(advice.score) >= 0.15 else "close"
+        )
+    assert advice.feasible == (len(advice.infeasible) < 3)
+    assert all(reason.evidence and reason.source for reason in advice.reasons)
+
+
+@QUICK
+@given(answers())
+def test_advice_is_total_and_keeps_its_contract(given_answers: Answers) -> None:
+    advice = advise(given_answers, flips=False)
+    require_sound(advice)
+    assert scenario_of(given_answers, advice).event_driven.consumers == given_answers.synchronous.workers
+
+
+@QUICK
+@given(answers())
+def test_the_same_answers_get_the_same_advice(given_answers: Answers) -> None:
+    assert advise(given_answers) == advise(answers_from(given_answers.model_dump()))
+
+
+def score(given_answers: Answers) -> float:
+    """The score of a feasible workload; others are left out."""
+    advice = advise(given_answers, flips=False)
+    assume(advice.feasible)
+    return advice.score
+
+
+def given_with(base: Answers, flat: dict[str, Any]) -> Answers:
+    data = base.model_dump()
+    for path, value in flat.items():
+        *parents, last = path.split(".")
+        branch = data
+        for parent in parents:
+            branch = branch[parent]
+        branch[last] = value
+    return answers_from(data)
+
+
+@QUICK
+@given(answers(), st.floats(1, 100))
+def test_longer_processing_never_speaks_for_synchronous(base: Answers, factor: float) -> None:
+    time = base.processing
+    assume(time.p95_s * factor < 1e7 and time.p95_s / time.p50_s < 20)
+    longer = given_with(base, {"processing.p50_s": time.p50_s * factor, "processing.p95_s": time.p95_s * factor})
+    assert score(longer) >= score(base) - 1e-9
+
+
+@QUICK
+@given(answers(), st.integers(1, 100))
+def test_more_subscribers_never_speak_for_synchronous(base: Answers, more: int) -> None:
+    assume(more > base.subscribers.count)
+    assert score(given_with(base, {"subscribers.count": more})) >= score(base) - 1e-9
+
+
+@QUICK
+@given(answers(), st.floats(0, 1), st.sampled_from(["volume.peak_to_mean", "volume.interarrival_cv"]))
+def test_a_burstier_load_never_speaks_for_synchronous(base: Answers, part: float, path: str) -> None:
+    _, most = reach(path, columns_of(base))
+    now = value_at(base, path)
+    assume(most > now)
+    assert score(given_with(base, {path: now + part * (most - now)})) >= score(base) - 1e-9
+
+
+@QUICK
+@given(answers(), st.floats(0.01, 1))
+def test_a_faster_deadline_never_moves_delivery_towards_polling(base: Answers, factor: float) -> None:
+    deadline = base.caller.deadline_s or 1e6
+    before = advise(given_with(base, {"caller.deadline_s": deadline}), flips=False).delivery.method
+    after = advise(given_with(base, {"caller.deadline_s": max(0.001, deadline * factor)}), flips=False).delivery.method
+    assert after != "polling" or before == "polling"
+
+
+def require_real_flips(base: Answers) -> None:
+    """At each flip the advice that it says, and just before it the old one."""
+    now = advise(base, flips=False)
+    for flip in advise(base).flips:
+        there = advise(changed(base, flip.field, flip.to), flips=False)
+        assert (there.style, there.strength, there.delivery.method) == (
+            flip.becomes.style,
+            flip.becomes.strength,
+            flip.becomes.delivery,
+        ), flip
+        assert (there.style, there.strength, there.delivery.method) != (now.style, now.strength, now.delivery.method), (
+            flip
+        )
+        if LEAVES[flip.field].numeric and flip.from_ is not None:
+            before = advise(changed(base, flip.field, just_before(flip.field, flip.from_, flip.to)), flips=False)
+            assert (before.style, before.strength, before.delivery.method) == (
+                now.style,
+                now.strength,
+                now.delivery.method,
+            ), flip
+
+
+def just_before(path: str, start: float, to: float) -> float:
+    if LEAVES[path].kind == "integer":
+        return int(to) - (1 if to > start else -1)
+    step = 1e-3 * to if to else 1e-9 * start
+    return max(start, to - step) if to > start else min(start, to + step)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_flip_of_every_template_is_real(name: str) -> None:
+    require_real_flips(TEMPLATES[name].answers)
+
+
+@settings(QUICK, max_examples=15)
+@given(answers())
+def test_every_flip_is_real(base: Answers) -> None:
+    require_real_flips(base)
+
+
+@QUICK
+@given(answers(), st.sampled_from([leaf for leaf in LEAVES.values() if leaf.numeric and "share_" not in leaf.path]))
+def test_the_probabilities_of_an_unknown_answer_are_whole(base: Answers, leaf: Leaf) -> None:
+    advice = advise(given_with(base, {leaf.path: {"unknown": True}}), flips=False)
+    assert advice.probability is not None
+    assert sum(advice.probability.values()) == pytest.approx(1)
+    assert advice.settle in (None, leaf.path)
+
+
+@pytest.mark.full
+@THOROUGH
+@given(answers())
+def test_advice_is_total_over_thousands(given_answers: Answers) -> None:
+    require_sound(advise(given_answers, flips=False))
