@@ -11,6 +11,7 @@ from simulator import arrivals
 PEAK_WINDOWS_S = (10.0, 60.0, 300.0, 900.0, 3600.0)
 DAY_S = 86_400
 HIGHEST_CV = 100.0
+MOST_PEAKS = 1440.0
 RATES = (1e-6, 1e6)
 
 
@@ -52,7 +53,7 @@ def measured(trace: arrivals.Trace) -> dict[str, Any]:
         "mean_rate_per_s": _three(min(RATES[1], max(RATES[0], mean))),
         "peak_to_mean": _three(ratio),
         "peak_minutes": _three(min(1440.0, minutes)),
-        "peaks_per_day": _three(min(DAY_S / trace.span_s, 0.99 * 1440 / (minutes * ratio))),
+        "peaks_per_day": _three(min(MOST_PEAKS, DAY_S / trace.span_s, 0.98 * 1440 / (minutes * ratio))),
         "interarrival_cv": _three(min(HIGHEST_CV, trace.interarrival_cv2**0.5)),
     }
 
