@@ -29,7 +29,7 @@ Seconds = Annotated[float, Field(ge=0.001, le=31_536_000), Uncertain]
 """A millisecond to a year."""
 Pause = Annotated[float, Field(ge=0, le=31_536_000), Uncertain]
 Rate = Annotated[float, Field(ge=1e-6, le=1e6), Uncertain]
-Quota = Annotated[float, Field(ge=0.1, le=1e12), Uncertain]
+Quota = Annotated[float, Field(ge=0.1, le=1e9), Uncertain]
 Percent = Annotated[float, Field(ge=0, le=100), Uncertain]
 Tokens = Annotated[int, Field(ge=0, le=10_000_000), Uncertain]
 Workers = Annotated[int, Field(ge=1, le=100_000), Uncertain]

@@ -10,8 +10,8 @@ from advisor.advice.columns import Columns, Flags, Floats
 from advisor.advice.contract import Method, Strength, Style
 from advisor.advice.delivery import METHODS, method_of
 from advisor.advice.facts import Facts, facts_of
-from advisor.advice.rule import ALL
 from advisor.advice.rules import CONSTRAINTS, FORCES, HYBRIDS
+from advisor.advice.rules.shape import ALL
 
 LEAN, CLEAR = 0.15, 0.5
 """From these scores on, either way, advice leans or is clear."""
@@ -48,14 +48,16 @@ def decide(columns: Columns) -> Decisions:
 
 
 def decide_facts(facts: Facts) -> Decisions:
-    """Hard constraints first, then the weighted forces, then the case for both at once."""
-    ruled_out = _ruled_out(facts)
-    none_left = np.logical_and.reduce(list(ruled_out.values()))
-    no_inline = ruled_out["synchronous"] & ~none_left
+    """Hard constraints first, then the weighted forces, then the case for both at once.
+
+    What rules out every style (too little capacity, a deadline that nothing keeps) does not choose between them: the advice says it first, and
+    still names the style that fits once it is mended.
+    """
+    ruled_out, no_inline = _ruled_out(facts)
     score = np.clip(_pull(facts), -1.0, 1.0)
     score = np.where(no_inline, np.maximum(score, CLEAR), score)
 
-    case = _hybrid_case(facts) * ~(ruled_out["hybrid"] & ~none_left)
+    case = _hybrid_case(facts)
     hybrid = case > 0
     style = np.where(
         hybrid, STYLES.index("hybrid"), np.where(score > 0, STYLES.index("event_driven"), STYLES.index("synchronous"))
@@ -65,13 +67,15 @@ def decide_facts(facts: Facts) -> Decisions:
     return Decisions(style, strength, method_of(facts, style == STYLES.index("synchronous")), score, ruled_out)
 
 
-def _ruled_out(facts: Facts) -> dict[Style, Flags]:
-    fired = {rule.id: rule.when(facts) for rule in CONSTRAINTS}
-    never = np.zeros(facts.rate.shape, dtype=bool)
-    return {
-        style: np.logical_or.reduce([never, *(fired[rule.id] for rule in CONSTRAINTS if style in rule.rules_out)])
-        for style in STYLES
-    }
+def _ruled_out(facts: Facts) -> tuple[dict[Style, Flags], Flags]:
+    """Where each style is ruled out, and where synchronous alone is."""
+    fired = [(rule.rules_out, rule.when(facts)) for rule in CONSTRAINTS]
+
+    def out(style: Style, *, alone: bool = False) -> Flags:
+        flags = [when for styles, when in fired if style in styles and (len(styles) == 1 or not alone)]
+        return np.asarray(np.any(flags, axis=0), dtype=np.bool_)
+
+    return {style: out(style) for style in STYLES}, out("synchronous", alone=True)
 
 
 def _pull(facts: Facts) -> Floats:

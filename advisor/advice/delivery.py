@@ -75,12 +75,16 @@ def _none(_: Point) -> dict[str, Any]:
     return {}
 
 
+def _calls_a_job(point: Point) -> int:
+    return max(1, math.ceil(min(point.mean_s / polling_interval_s(point), 1e9)))
+
+
 def _polling(point: Point) -> dict[str, Any]:
     interval = polling_interval_s(point)
     return {
         "interval_s": interval,
         "first_poll_after_s": round(max(interval, point.p50_s), 3),
-        "calls_per_job": max(1, math.ceil(point.mean_s / interval)),
+        "calls_per_job": _calls_a_job(point),
         "added_delay_mean_s": interval / 2,
         "added_delay_max_s": interval,
         "accepted": "202 with Location and Retry-After",
@@ -94,6 +98,11 @@ def _webhook(point: Point) -> dict[str, Any]:
     } | {"gives_up_after_s": sum(facts["schedule_s"])}
 
 
+def _open_at_peak(point: Point) -> int:
+    """Connections that are open at once in a peak, by Little's law."""
+    return math.ceil(min(point.peak_rate * point.mean_s, 1e9))
+
+
 def _sse(point: Point) -> dict[str, Any]:
     facts = library.delivery()["sse"]
     return {
@@ -101,7 +110,7 @@ def _sse(point: Point) -> dict[str, Any]:
         "heartbeat_s": 15,
         "connections_per_browser_http1": facts["connections_per_browser_http1"],
         "streams_http2": facts["streams_http2"],
-        "open_connections_at_peak": math.ceil(point.peak_rate * point.mean_s),
+        "open_connections_at_peak": _open_at_peak(point),
     }
 
 
@@ -109,7 +118,7 @@ def _websocket(point: Point) -> dict[str, Any]:
     return {
         "heartbeat_s": 30,
         "resume": "the client names the last message it has",
-        "open_connections_at_peak": math.ceil(point.peak_rate * point.mean_s),
+        "open_connections_at_peak": _open_at_peak(point),
     }
 
 
@@ -138,7 +147,7 @@ def _why_not_polling(point: Point) -> str:
         return "Nobody would ask."
     if point.end_user:
         return "A person sees the result an interval late, and every open page asks again and again."
-    return f"It would ask {number(max(1, math.ceil(point.mean_s / polling_interval_s(point))))} times a job, mostly for nothing."
+    return f"It would ask {number(_calls_a_job(point))} times a job, mostly for nothing."
 
 
 INLINE = Way(

@@ -2,18 +2,17 @@
 
 import math
 
-from advisor.advice import sizing
-from advisor.advice.answers import Answers
-from advisor.advice.contract import Monitor, Queue, Style
+from advisor.advice import recovery, sizing
+from advisor.advice.contract import Monitor, Queue, RetryPlan, Style
 from advisor.advice.facts import Point
 from advisor.advice.words import count, number, percent, rate, seconds
 
 
-def monitors(answers: Answers, point: Point, style: Style, queues: tuple[Queue, ...]) -> tuple[Monitor, ...]:
-    """The list for a style, the most telling first."""
+def monitors(point: Point, style: Style, queues: tuple[Queue, ...], kept: RetryPlan | None) -> tuple[Monitor, ...]:
+    """The list for a style, the most telling first. `kept` is the retry plan where what fails for good is kept."""
     watched = [] if style == "event_driven" else _in_line(point)
     if style != "synchronous":
-        watched = [*_queues(queues), *_drains(point), *_dead_letters(answers, point), *watched]
+        watched = [*_queues(queues), *_drains(point), *_dead_letters(point, kept), *watched]
     return (*watched, *_provider(point))
 
 
@@ -29,7 +28,7 @@ def _queues(queues: tuple[Queue, ...]) -> list[Monitor]:
 
 
 def _drains(point: Point) -> list[Monitor]:
-    after_peak, after_outage = sizing.drain_after_peak_s(point), sizing.drain_after_outage_s(point)
+    after_peak, after_outage = recovery.drain_after_peak_s(point), recovery.drain_after_outage_s(point)
     found = []
     if after_peak > 0:
         found.append(
@@ -56,10 +55,10 @@ def _drain(metric: str, duration_s: float, text: str) -> Monitor:
     )
 
 
-def _dead_letters(answers: Answers, point: Point) -> list[Monitor]:
-    if not answers.failures.dead_letter:
+def _dead_letters(point: Point, kept: RetryPlan | None) -> list[Monitor]:
+    if kept is None:
         return []
-    a_day = 86_400 * point.rate * point.all_fail
+    a_day = recovery.dead_letters_a_day(point, kept)
     return [
         Monitor(
             metric="dead letters",

@@ -1,7 +1,8 @@
 """Advise: Answers in, Recommendation out."""
 
-from advisor.advice import cautions, delivery, sizing
+from advisor.advice import delivery, recovery, sizing
 from advisor.advice.answers import Answers
+from advisor.advice.cautions import Case, cautions
 from advisor.advice.columns import columns_of
 from advisor.advice.contract import (
     Caution,
@@ -23,8 +24,7 @@ from advisor.advice.decision import Decisions, decide_facts
 from advisor.advice.facts import Facts, Point, facts_of
 from advisor.advice.flips import flips_of
 from advisor.advice.monitors import monitors
-from advisor.advice.rule import Rule
-from advisor.advice.rules import CONSTRAINTS, RULES
+from advisor.advice.rules import CONSTRAINTS, RULES, Rule
 from advisor.advice.uncertainty import probabilities, settling_flip
 
 __all__ = [
@@ -54,10 +54,10 @@ def advise(answers: Answers, *, flips: bool = True) -> Recommendation:
     facts = facts_of(columns_of(answers))
     decisions = decide_facts(facts)
     style, strength, method = decisions.outcome()
-    point = Point(facts)
+    point = Point(facts, answers)
     plan = sizing.plan(answers, point)
     queues = () if style == "synchronous" else plan.queues
-    case = cautions.Case(answers, point, style, method)
+    retry_plan = recovery.retries(answers, point)
     found = flips_of(answers) if flips else ()
     probability, settle = probabilities(answers) or (None, settling_flip(strength, style, found))
     return Recommendation(
@@ -74,12 +74,10 @@ def advise(answers: Answers, *, flips: bool = True) -> Recommendation:
         flips=found,
         queues=queues,
         concurrency=sizing.concurrency(point),
-        retries=sizing.retries(answers, point),
+        retries=retry_plan,
         dead_letter=style != "synchronous" and answers.failures.dead_letter,
-        monitors=monitors(answers, point, style, queues),
-        warnings=tuple(
-            Caution(code=check.code, text=check.sentence(case)) for check in cautions.CHECKS if check.when(case)
-        ),
+        monitors=monitors(point, style, queues, retry_plan if answers.failures.dead_letter else None),
+        warnings=cautions(Case(answers, point, style, method, plan)),
     )
 
 

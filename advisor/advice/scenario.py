@@ -196,4 +196,4 @@ def _delivery(answers: Answers, recommendation: Recommendation) -> Delivery:
         case "sse" | "websocket":
             return PushDelivery(method=method)
         case _:
-            return PollingDelivery(method="polling", interval_s=polling_interval_s(Point(facts)))
+            return PollingDelivery(method="polling", interval_s=polling_interval_s(Point(facts, answers)))

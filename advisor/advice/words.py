@@ -9,6 +9,8 @@ def number(value: float) -> str:
         return "0"
     if not math.isfinite(value):
         return "no limit" if value > 0 else "none"
+    if abs(value) >= 1e15:
+        return f"{value:.2e}"
     digits = 2 - math.floor(math.log10(abs(value)))
     rounded = round(value, digits)
     text = f"{rounded:,.{max(0, digits)}f}" if abs(rounded) >= 1e-6 else f"{rounded:.2e}"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 
+from advisor.advice.answers import Answers
 from advisor.advice.columns import Columns
 from advisor.advice.facts.caller import ATTENTION_S, Caller, caller_of
 from advisor.advice.facts.capacity import Capacity, capacity_of
@@ -33,10 +34,11 @@ def facts_of(columns: Columns) -> Facts:
 
 
 class Point:
-    """One row of the facts, every one a plain number (a flag 0.0 or 1.0)."""
+    """The facts of one set of answers, every one a plain number (a flag 0.0 or 1.0), and the answers themselves for their words."""
 
-    def __init__(self, facts: Facts, row: int = 0) -> None:
-        self._numbers = {field.name: float(getattr(facts, field.name)[row]) for field in fields(facts)}
+    def __init__(self, facts: Facts, answers: Answers) -> None:
+        self.answers = answers
+        self._numbers = {field.name: float(getattr(facts, field.name)[0]) for field in fields(facts)}
 
     def __getattr__(self, name: str) -> float:
         try:

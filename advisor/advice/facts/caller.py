@@ -18,6 +18,8 @@ class Caller:
     partner: Flags
     immediate: Flags
     """Somebody waits and cannot go on without the result."""
+    wants_inline: Flags
+    """The same, or a person waits with a deadline within the time that attention lasts."""
     streams: Flags
     webhooks: Flags
     live_updates: Flags
@@ -33,15 +35,18 @@ def caller_of(c: Columns) -> Caller:
     """The caller behind columns of answers."""
     nobody = chosen(c, "caller.kind", "nobody")
 
+    end_user = chosen(c, "caller.kind", "end_user")
+
     def flag(name: str) -> Flags:
         return (c[f"caller.{name}"] > 0) & ~nobody
 
     return Caller(
         nobody=nobody,
-        end_user=chosen(c, "caller.kind", "end_user"),
+        end_user=end_user,
         internal=chosen(c, "caller.kind", "internal"),
         partner=chosen(c, "caller.kind", "partner"),
         immediate=flag("needs_immediate_response"),
+        wants_inline=flag("needs_immediate_response") | (end_user & (c["caller.deadline_s"] <= ATTENTION_S)),
         streams=flag("streams_response"),
         webhooks=flag("accepts_webhooks"),
         live_updates=flag("wants_live_updates"),

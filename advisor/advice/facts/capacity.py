@@ -18,6 +18,10 @@ class Capacity:
     consumers: Floats
     """The most that operations allow."""
     concurrency: Floats
+    servers: Floats
+    """Workers of the synchronous design that can call at once."""
+    quotas: Floats
+    """What the quotas together allow."""
     requests_cap: Floats
     input_cap: Floats
     output_cap: Floats
@@ -56,12 +60,15 @@ def capacity_of(c: Columns, load: Load, work: Work, failure: Failure) -> Capacit
     ordered = chosen(c, "subscribers.ordering", "global")
     at_once = np.where(ordered, 1.0, concurrency)
     held_s = work.mean_s * failure.attempts
-    sync_cap = np.minimum(np.minimum(workers, at_once) / held_s, quotas)
+    servers = np.minimum(workers, at_once)
+    sync_cap = np.minimum(servers / held_s, quotas)
     cap = np.minimum(np.minimum(np.maximum(workers, consumers), at_once) / held_s, quotas)
     return Capacity(
         workers=workers,
         consumers=consumers,
         concurrency=concurrency,
+        servers=servers,
+        quotas=quotas,
         requests_cap=requests_cap,
         input_cap=input_cap,
         output_cap=output_cap,

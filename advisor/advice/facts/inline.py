@@ -15,6 +15,8 @@ from advisor.advice.facts.work import Work
 
 RARE = 0.01
 """Peaks that bring less than this share of the requests don't reach the 99th percentile."""
+UNLIMITED_RATE = 1e12
+"""Stands for a quota that is not there."""
 MARGIN = 0.9
 """A hybrid answers in line for this part of the tightest limit."""
 
@@ -35,8 +37,10 @@ class Inline:
     inline_p50_s: Floats
     inline_p99_s: Floats
     """The in-line answer at the median and the 99th percentile: waiting, retries and in-line subscribers included."""
+    patience_s: Floats
+    """How long a person looks at nothing; infinite for others, and where the answer streams."""
     hybrid_wait_s: Floats
-    """How long a hybrid answers in line: inside every limit, the deadline, and a person's attention where nothing streams."""
+    """How long a hybrid answers in line: inside every limit and the deadline, and within patience where the typical answer is."""
 
 
 def inline_of(
@@ -67,8 +71,10 @@ def inline_of(
     hop_idle_s = np.where(caller.nobody, np.inf, c["hops.idle_s"])
     limit_s = np.minimum(hop_total_s, np.where(caller.streams, np.inf, np.minimum(hop_idle_s, timeout_s)))
     patience_s = np.where(caller.end_user & ~caller.streams, ATTENTION_S, np.inf)
-    in_line_s = np.minimum(np.minimum(MARGIN * limit_s, caller.deadline_s), patience_s)
     p99_s = work.p99_s + beyond
+    p50_s = work.p50_s + np.where(out_of_reach, 0.0, typical.mean_s) + handling_s
+    allowed_s = np.minimum(MARGIN * limit_s, caller.deadline_s)
+    in_line_s = np.where(p50_s <= patience_s, np.minimum(allowed_s, patience_s), allowed_s)
     return Inline(
         backlog=c["synchronous.backlog"],
         client_timeout_s=timeout_s,
@@ -76,18 +82,32 @@ def inline_of(
         hop_idle_s=hop_idle_s,
         inline_limit_s=limit_s,
         wait_s=wait_s,
-        inline_p50_s=work.p50_s + np.where(out_of_reach, 0.0, typical.mean_s) + handling_s,
+        inline_p50_s=p50_s,
         inline_p99_s=p99_s,
+        patience_s=patience_s,
         hybrid_wait_s=np.where(np.isfinite(in_line_s), in_line_s, p99_s),
     )
 
 
 def _wait(c: Columns, load: Load, work: Work, failure: Failure, capacity: Capacity, in_peak: Flags) -> Wait:
-    return waiting(
-        rate=np.where(in_peak, load.peak_rate, load.rate),
-        cap=capacity.sync_cap,
-        servers=np.maximum(capacity.sync_cap * work.mean_s * failure.attempts, 1e-9),
+    """The wait for a worker, for the quotas (a bucket that gives at even intervals), and for what a peak gathers beyond both."""
+    rate = np.where(in_peak, load.peak_rate, load.rate)
+    fullest_s = c["synchronous.backlog"] / capacity.sync_cap
+    held_s = work.mean_s * failure.attempts
+    workers = waiting(
+        rate=rate,
+        cap=capacity.servers / held_s,
+        servers=capacity.servers,
         factor=(load.arrival_cv**2 + work.service_cv2) / 2,
-        gathers_s=np.where(in_peak, (capacity.peak_load - 1) * load.peak_s, 0.0),
-        backlog=c["synchronous.backlog"],
+        longest_s=fullest_s,
     )
+    quotas = waiting(
+        rate=rate,
+        cap=np.minimum(capacity.quotas, UNLIMITED_RATE),
+        servers=np.ones_like(rate),
+        factor=load.arrival_cv**2 / 2,
+        longest_s=fullest_s,
+    )
+    gathers_s = np.where(in_peak, np.maximum(0.0, capacity.peak_load - 1) * load.peak_s, 0.0)
+    mean_s = workers.mean_s + quotas.mean_s + np.minimum(gathers_s, fullest_s)
+    return Wait(mean_s, workers.variance + quotas.variance)

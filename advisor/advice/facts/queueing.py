@@ -32,17 +32,15 @@ class Wait:
     variance: Floats
 
 
-def waiting(*, rate: Floats, cap: Floats, servers: Floats, factor: Floats, gathers_s: Floats, backlog: Floats) -> Wait:
-    """The wait for a worker: Allen-Cunneen up to near capacity, and what a peak gathers beyond it; no longer than a full backlog takes.
+def waiting(*, rate: Floats, cap: Floats, servers: Floats, factor: Floats, longest_s: Floats) -> Wait:
+    """The wait for one of `servers` that do `cap` jobs a second together, by Allen-Cunneen, up to near capacity; `longest_s` at most.
 
     `factor` is (Ca^2 + Cs^2) / 2. Of M/M/c, E[W] = C / (c mu - lambda) and Var[W] = (2 - C) C / (c mu - lambda)^2.
     """
     stable = np.minimum(rate, NEAR_CAPACITY * cap)
     chance = erlang_c(servers, stable / cap * servers)
     pace = factor / (cap - stable)
-    fullest = backlog / cap
-    mean = np.minimum(chance * pace, fullest) + np.minimum(np.maximum(0.0, gathers_s), fullest)
-    return Wait(mean, np.minimum((2 - chance) * chance * pace**2, fullest**2))
+    return Wait(np.minimum(chance * pace, longest_s), np.minimum((2 - chance) * chance * pace**2, longest_s**2))
 
 
 def lognormal_p99(mean: Floats, variance: Floats) -> Floats:

@@ -3,12 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from advisor.advice.columns import Flags, Floats
 from advisor.advice.contract import Favours, Style
 from advisor.advice.facts import Facts, Point
 
 SEED = "A. Prajapat, Event-Driven Architecture for AI Workloads: When and How to Use It, 30 Nov 2025"
 NIELSEN = "J. Nielsen, Usability Engineering, 1993: 0.1, 1 and 10 s are the limits of attention"
+PATTERNS = "G. Hohpe and B. Woolf, Enterprise Integration Patterns, 2003"
+HOPS = "Time limits of the hops, from the dated data file"
 
 ALL: tuple[Style, ...] = ("synchronous", "event_driven", "hybrid")
 
@@ -23,9 +27,17 @@ class Rule:
 
     id: str
     title: str
+    about: str
+    """What it weighs and from which value on, for the handbook."""
     favours: Favours
     when: Callable[[Facts], Flags]
     weight: Callable[[Facts], Floats]
     sentence: Callable[[Point], str]
+    """The evidence: the user's own number, with the threshold beside it."""
     source: str
     rules_out: tuple[Style, ...] = ()
+
+
+def constant(weight: float) -> Callable[[Facts], Floats]:
+    """A weight that does not depend on anything."""
+    return lambda f: np.full_like(f.rate, weight)

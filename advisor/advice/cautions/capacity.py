@@ -1,0 +1,107 @@
+"""Cross-checks of demand against capacity."""
+
+from advisor.advice import recovery, sizing
+from advisor.advice.cautions.shape import Case, Check
+from advisor.advice.words import count, number, percent, rate, seconds
+
+
+def _past_workers(case: Case) -> str:
+    p = case.point
+    growth = f"the backlog grows by {number((p.peak_rate - p.sync_cap) * 60)} a minute"
+    demand = f"Peak demand of {rate(p.peak_rate)} is past the {rate(p.sync_cap)} that {count(p.workers, 'worker')} can do here"
+    if p.peak_s == 0 or p.rate >= p.sync_cap:
+        return f"{demand}: {growth} and never drains."
+    return (
+        f"{demand}: in a peak {growth}, and it is gone {seconds(recovery.drain_after_peak_s(p, p.sync_cap))} after it."
+    )
+
+
+def _past_provider(case: Case) -> str:
+    p, bound = case.point, sizing.concurrency(case.point).bound_by
+    by = "" if bound == "workers" else f" (bound by its {bound})"
+    return (
+        f"Peak demand of {rate(p.peak_rate)} is past the {rate(sizing.provider_cap(p))} that the model provider allows{by}: "
+        "more workers cannot help."
+    )
+
+
+def _recover_within_s(case: Case) -> float:
+    return 60 * case.answers.resilience.recover_within_minutes
+
+
+CAPACITY: tuple[Check, ...] = (
+    Check(
+        "impossible_deadline",
+        "The deadline is shorter than the work",
+        "More requests take longer to process than may be late. Only faster processing or a later deadline helps.",
+        lambda c: c.point.late_share > c.point.tolerated + 1e-9,
+        lambda c: (
+            f"{percent(100 * c.point.late_share)} of the requests take longer than {seconds(c.point.deadline_s)} to process, and "
+            f"{percent(100 * c.point.tolerated)} may be late: no design can keep this deadline."
+        ),
+    ),
+    Check(
+        "overload",
+        "More arrives than can be served",
+        "The mean demand is past capacity, retries included: the backlog grows without end.",
+        lambda c: c.point.long_run_load >= 1,
+        lambda c: (
+            f"{rate(c.point.rate)} arrive on average and {rate(c.point.cap)} can be served: the backlog grows by "
+            f"{number((c.point.rate - c.point.cap) * 60)} a minute and never drains."
+        ),
+    ),
+    Check(
+        "peak_past_workers",
+        "A peak needs more workers than there are",
+        "Peak demand is past what the synchronous service can do: a backlog grows, or requests are refused.",
+        lambda c: c.point.peak_rate > c.point.sync_cap,
+        _past_workers,
+    ),
+    Check(
+        "demand_past_provider",
+        "A peak needs more than the provider allows",
+        "Peak demand is past the provider's concurrency or quotas: more workers cannot help; a larger quota or fewer tokens can.",
+        lambda c: c.point.peak_rate > sizing.provider_cap(c.point),
+        _past_provider,
+    ),
+    Check(
+        "targets_need_more_consumers",
+        "The wait targets need more consumers than there may be",
+        "The classes' longest waits take more consumers in a peak than are allowed, or than the provider's limits leave of use.",
+        lambda c: c.style != "synchronous" and c.plan.needed > c.plan.available,
+        lambda c: (
+            f"In a peak the wait targets of the classes take {count(c.plan.needed, 'consumer')}; {c.plan.available:,} are allowed and of use. "
+            "The most urgent queue is served first; the others wait longer than they should."
+        ),
+    ),
+    Check(
+        "recovery_too_slow",
+        "The outage's backlog is not gone in time",
+        "What gathers in the stated outage takes longer to drain than recovery may take.",
+        lambda c: c.point.long_run_load < 1 and recovery.drain_after_outage_s(c.point) > _recover_within_s(c),
+        lambda c: (
+            f"After an outage of {seconds(c.point.outage_s)} the backlog needs {seconds(recovery.drain_after_outage_s(c.point))} to go, longer "
+            f"than {seconds(_recover_within_s(c))}: recovery in time takes "
+            f"{count(recovery.consumers_to_recover(c.point, _recover_within_s(c)), 'consumer')}."
+        ),
+    ),
+    Check(
+        "global_order",
+        "One order leaves one consumer",
+        "Results that all keep one order are processed one at a time, whatever the number of workers.",
+        lambda c: bool(c.point.ordered_globally),
+        lambda c: (
+            f"One order for all results leaves one at a time: {rate(1 / (c.point.mean_s * c.point.attempts))} at the most, whatever the number "
+            "of workers."
+        ),
+    ),
+    Check(
+        "order_needs_partitions",
+        "Order for each key needs partitions",
+        "Competing consumers mix up the order of a key unless each key always goes to the same one.",
+        lambda c: c.style != "synchronous" and bool(c.point.ordered_by_key),
+        lambda c: (
+            "Order for each key needs a partition by key: one consumer a partition, and a retry holds back its own key alone."
+        ),
+    ),
+)

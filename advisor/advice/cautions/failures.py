@@ -1,0 +1,107 @@
+"""Cross-checks of retries, outages and what fails for good."""
+
+import math
+
+from advisor.advice.cautions.shape import Case, Check
+from advisor.advice.words import count, number, percent, seconds
+
+BURNT = 0.05
+"""Failing calls that take this part of the quota are worth a word."""
+
+
+def _retries(case: Case) -> str:
+    return count(case.point.max_retries, "retry", "retries")
+
+
+def _fails(case: Case) -> bool:
+    return case.point.max_retries > 0 and case.point.transient + case.point.poison > 0
+
+
+def _has_quota(case: Case) -> bool:
+    return any(math.isfinite(cap) for cap in (case.point.requests_cap, case.point.input_cap, case.point.output_cap))
+
+
+def _layers(case: Case) -> tuple[int, int]:
+    return case.answers.synchronous.client_retries + 1, case.answers.failures.max_retries + 1
+
+
+FAILURES: tuple[Check, ...] = (
+    Check(
+        "retry_window_past_deadline",
+        "Retries go on past the deadline",
+        "Pauses between retries that outlast the deadline: the last tries are for nobody.",
+        lambda c: _fails(c) and c.point.retry_window_s + c.point.p95_s > c.point.deadline_s,
+        lambda c: (
+            f"{_retries(c)} may pause for {seconds(c.point.retry_window_s)} in all; with p95 {seconds(c.point.p95_s)} that is past the deadline of "
+            f"{seconds(c.point.deadline_s)}, when nobody wants the result any more."
+        ),
+    ),
+    Check(
+        "retries_at_two_layers",
+        "Two layers retry",
+        "Tries multiply where two layers retry. Retry at one layer (Google, Site Reliability Engineering, chapter 22).",
+        lambda c: not c.point.nobody and min(_layers(c)) > 1,
+        lambda c: (
+            f"The client tries {_layers(c)[0]} times and the service {_layers(c)[1]} times: up to {math.prod(_layers(c))} attempts for one "
+            "request. Retry at one layer."
+        ),
+    ),
+    Check(
+        "not_idempotent",
+        "Work is repeated that must not be",
+        "Retries and queues process a request at least once. Give each request a key and refuse the second.",
+        lambda c: not c.answers.failures.idempotent and (c.point.max_retries > 0 or c.style != "synchronous"),
+        lambda c: (
+            f"{'Retries' if c.style == 'synchronous' else 'Queues and retries'} process a request at least once, and twice does harm here: "
+            "give each request a key and refuse the second."
+        ),
+    ),
+    Check(
+        "outage_outlasts_retries",
+        "An outage outlasts the retries",
+        "An outage is not independent from call to call: without a circuit breaker everything that fails in it becomes a dead letter.",
+        lambda c: c.style != "synchronous" and c.point.max_retries > 0 and c.point.outage_s > c.point.retry_window_s,
+        lambda c: (
+            f"{_retries(c)} span {seconds(c.point.retry_window_s)} at most, an outage {seconds(c.point.outage_s)}: nearly everything would become a "
+            "dead letter. Pause the consumers while the provider is away (a circuit breaker)."
+        ),
+    ),
+    Check(
+        "quota_burnt",
+        "Failing calls use up quota",
+        "Failed calls count against the quota, and each retry takes a place of its own.",
+        lambda c: 1 - 1 / c.point.attempts >= BURNT and _has_quota(c),
+        lambda c: (
+            f"A request takes {number(c.point.attempts)} attempts on average, so failing calls burn {percent(100 * (1 - 1 / c.point.attempts))} of "
+            "the quota."
+        ),
+    ),
+    Check(
+        "too_few_retries",
+        "Retries leave more failures than may be",
+        "Transient failures that all retries together do not bring below the tolerated misses.",
+        lambda c: c.point.transient ** (c.point.max_retries + 1) > c.point.tolerated,
+        lambda c: (
+            f"With {percent(100 * c.point.transient)} of the calls failing and {_retries(c)}, "
+            f"{percent(100 * c.point.transient ** (c.point.max_retries + 1))} of the requests fail for good, more than the "
+            f"{percent(100 * c.point.tolerated)} that may."
+        ),
+    ),
+    Check(
+        "poison_without_dead_letters",
+        "What never works has nowhere to go",
+        "Requests that never work, and no dead-letter queue to show them to a person.",
+        lambda c: c.style != "synchronous" and not c.answers.failures.dead_letter and c.point.poison > 0,
+        lambda c: (
+            f"{percent(100 * c.point.poison)} of the requests never work, {number(c.point.rate * 86_400 * c.point.poison)} a day, and nothing keeps "
+            "them: a dead-letter queue shows them to a person."
+        ),
+    ),
+    Check(
+        "no_jitter",
+        "Retries return as one wave",
+        "Pauses without jitter bring everything that failed together back together.",
+        lambda c: _fails(c) and c.answers.failures.jitter == "none",
+        lambda c: "Without jitter everything that failed together is tried again together: use full jitter.",
+    ),
+)

@@ -1,0 +1,83 @@
+"""Cross-checks of time limits, of what people stand, and of what has not been checked."""
+
+import math
+
+from advisor.advice import library
+from advisor.advice.cautions.shape import Case, Check
+from advisor.advice.delivery import polling_interval_s
+from advisor.advice.facts import ATTENTION_S
+from advisor.advice.words import seconds
+
+
+def _unchecked(case: Case) -> list[str]:
+    facts = [library.hop_named(hop) for hop in case.answers.synchronous.hops if isinstance(hop, str)]
+    profile = library.profiles().get(case.answers.provider.profile or "")
+    waits = not case.point.nobody
+    return [fact.title for fact in facts if fact and fact.unchecked and waits] + (
+        [profile.title] if profile and profile.unchecked else []
+    )
+
+
+LIMITS: tuple[Check, ...] = (
+    Check(
+        "immediate_answer_impossible",
+        "No answer in line can be immediate",
+        "The caller wants its answer at once, but even the typical answer does not fit into the limits on the way.",
+        lambda c: bool(c.point.immediate) and c.style == "event_driven",
+        lambda c: (
+            f"The caller wants its answer at once, but it takes {seconds(c.point.inline_p50_s)} at the median and {seconds(c.point.inline_p99_s)} at "
+            f"p99, and no answer in line outlives {seconds(c.point.hybrid_wait_s)}: answer with 202 and show progress, or make the work shorter."
+        ),
+    ),
+    Check(
+        "timeout_under_p99",
+        "The client gives up before the slowest answers",
+        "A client timeout below p99 of processing: the work goes on for nobody.",
+        lambda c: c.style != "event_driven" and not c.point.streams and c.point.client_timeout_s < c.point.p99_s,
+        lambda c: (
+            f"The client gives up after {seconds(c.point.client_timeout_s)}, before the slowest one in a hundred ({seconds(c.point.p99_s)}) is "
+            "processed: the work goes on for nobody."
+        ),
+    ),
+    Check(
+        "past_attention",
+        "A person waits longer than attention lasts",
+        f"An answer in line that takes a person past {ATTENTION_S:g} s, and nothing that shows progress.",
+        lambda c: (
+            bool(c.point.end_user)
+            and c.style == "synchronous"
+            and not c.point.streams
+            and c.point.inline_p99_s > ATTENTION_S
+        ),
+        lambda c: (
+            f"A person waits {seconds(c.point.inline_p99_s)} at p99, past the {seconds(ATTENTION_S)} that attention lasts: stream the answer, or "
+            "show progress."
+        ),
+    ),
+    Check(
+        "first_token_unknown",
+        "The first token's time is not known",
+        "A streamed answer must begin before the idle limits on the way, so its first token has to be measured.",
+        lambda c: bool(c.point.streams) and math.isnan(c.point.first_token_s),
+        lambda c: (
+            "The answer streams, but nothing says when its first part comes: measure it, for the idle limits on the way count from the start."
+        ),
+    ),
+    Check(
+        "retention_too_short",
+        "A result may be gone before it is asked for",
+        "Results that are kept for a shorter time than the polling interval: a caller may miss its own.",
+        lambda c: c.method == "polling" and c.point.retention_s < polling_interval_s(c.point),
+        lambda c: (
+            f"Results are kept for {seconds(c.point.retention_s)}, shorter than the polling interval of {seconds(polling_interval_s(c.point))}: "
+            "a caller may miss its result."
+        ),
+    ),
+    Check(
+        "unchecked_fact",
+        "A limit has not been seen at its source",
+        "A hop or a profile whose figures were not read in a first-hand source.",
+        lambda c: bool(_unchecked(c)),
+        lambda c: f"Not yet checked at the source: {', '.join(_unchecked(c))}. Check it before you rely on it.",
+    ),
+)

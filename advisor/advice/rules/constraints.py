@@ -1,0 +1,120 @@
+"""Hard constraints: what rules a style out, whatever speaks for it."""
+
+import numpy as np
+
+from advisor.advice import library
+from advisor.advice.columns import resolved_hops
+from advisor.advice.facts import Point
+from advisor.advice.rules.shape import ALL, HOPS, Rule, constant
+from advisor.advice.words import number, percent, rate, seconds
+
+
+def _hop_title(p: Point, kind: str, limit_s: float) -> str:
+    """The hop that sets a limit, by its usual name."""
+    hops = resolved_hops(p.answers.synchronous.hops, bool(p.streams))
+    name = next((hop.name for hop in hops if hop.kind == kind and hop.limit_s == limit_s), "a hop on the way")
+    fact = library.hop_named(name)
+    return fact.title if fact else name
+
+
+def _limit(p: Point) -> str:
+    if p.hop_total_s <= p.inline_limit_s:
+        return f"the {seconds(p.hop_total_s)} total limit of {_hop_title(p, 'total', p.hop_total_s)}"
+    if p.hop_idle_s <= p.inline_limit_s:
+        return f"the {seconds(p.hop_idle_s)} idle limit of {_hop_title(p, 'idle', p.hop_idle_s)}, where nothing is streamed"
+    return f"the {seconds(p.client_timeout_s)} after which the client gives up"
+
+
+def _inline_limit(p: Point) -> str:
+    besides = [f"waiting for a worker {seconds(p.wait_s)} on average"] if p.wait_s > 0.05 * p.p99_s else []
+    if p.transient > 0 and p.max_retries > 0:
+        besides.append("retries")
+    if p.others > 0 and p.handling_s > 0:
+        besides.append(f"in-line subscribers {seconds(p.handling_s)}")
+    rest = f"; with {', '.join(besides)}" if besides else ""
+    return f"The in-line answer takes {seconds(p.inline_p99_s)} at p99 (processing {seconds(p.p99_s)}{rest}), past {_limit(p)}."
+
+
+def _overload(p: Point) -> str:
+    order = " One order for all results leaves one at a time." if p.ordered_globally else ""
+    return (
+        f"On average {rate(p.rate)} arrive and at most {rate(p.cap)} can be served, retries included: the backlog grows by "
+        f"{number((p.rate - p.cap) * 60)} a minute for ever.{order} More capacity comes first, whichever the style."
+    )
+
+
+def _burst_beyond_deadline(p: Point) -> str:
+    return (
+        f"A peak of {rate(p.peak_rate)} for {seconds(p.peak_s)} gathers {seconds(p.gathers_s)} of work beyond the {rate(p.cap)} that can be "
+        f"served; with p95 {seconds(p.p95_s)} that is past the deadline of {seconds(p.deadline_s)}. No style serves this peak in time: "
+        "more capacity comes first, or shedding, or expiry."
+    )
+
+
+CONSTRAINTS: tuple[Rule, ...] = (
+    Rule(
+        id="overload",
+        title="More arrives than can ever be served",
+        about="The mean demand, retries included, at or above what all allowed workers and the provider can do: no queue and no call helps.",
+        favours="neither",
+        when=lambda f: f.long_run_load >= 1,
+        weight=constant(1.0),
+        sentence=_overload,
+        source="Stability of a queue: the arrival rate must stay below capacity",
+        rules_out=ALL,
+    ),
+    Rule(
+        id="burst_beyond_deadline",
+        title="A peak gathers more than the deadline lets a queue serve",
+        about="(peak demand / capacity - 1) x length of the peak + p95 past the deadline: a queue only moves the misses to later.",
+        favours="neither",
+        when=lambda f: (f.gathers_s > 0) & (f.gathers_s + f.p95_s > f.deadline_s),
+        weight=constant(1.0),
+        sentence=_burst_beyond_deadline,
+        source="Fluid approximation of a queue in a peak",
+        rules_out=ALL,
+    ),
+    Rule(
+        id="impossible_deadline",
+        title="Processing alone takes longer than the deadline",
+        about="More requests take longer to process than the deadline than may be late: no design answers sooner than it processes.",
+        favours="neither",
+        when=lambda f: f.late_share > f.tolerated + 1e-9,
+        weight=constant(1.0),
+        sentence=lambda p: (
+            f"{percent(100 * p.late_share)} of the requests take longer than the deadline of {seconds(p.deadline_s)} to process "
+            f"(p50 {seconds(p.p50_s)}, p95 {seconds(p.p95_s)}), more than the {percent(100 * p.tolerated)} that may be late. No design answers "
+            "sooner than it processes."
+        ),
+        source="The lognormal through p50 and p95",
+        rules_out=ALL,
+    ),
+    Rule(
+        id="inline_limit",
+        title="The in-line answer outlasts a limit on the way",
+        about=(
+            "p99 of the in-line answer (waiting, retries and in-line subscribers included) past a total limit, or past an idle limit or the "
+            "client's timeout where nothing streams: the caller gets an error for work that was done."
+        ),
+        favours="event_driven",
+        when=lambda f: f.inline_p99_s > f.inline_limit_s,
+        weight=constant(1.0),
+        sentence=_inline_limit,
+        source=HOPS,
+        rules_out=("synchronous",),
+    ),
+    Rule(
+        id="first_token_limit",
+        title="The first token comes after an idle limit",
+        about="A stream keeps idle limits from firing only once it has begun.",
+        favours="event_driven",
+        when=lambda f: f.streams & (f.first_token_s + f.wait_s > np.minimum(f.hop_idle_s, f.client_timeout_s)),
+        weight=constant(1.0),
+        sentence=lambda p: (
+            f"The first token comes after {seconds(p.first_token_s + p.wait_s)}, past the {seconds(min(p.hop_idle_s, p.client_timeout_s))} for "
+            "which something on the way waits in silence: the stream is cut before it begins."
+        ),
+        source=HOPS,
+        rules_out=("synchronous",),
+    ),
+)

@@ -1,0 +1,136 @@
+"""Forces that favour an event-driven design."""
+
+import numpy as np
+
+from advisor.advice.columns import Floats
+from advisor.advice.facts import Facts, Point
+from advisor.advice.rules.shape import PATTERNS, SEED, Rule, constant
+from advisor.advice.words import count, number, percent, rate, seconds, sentences, times
+
+LONG_S, VERY_LONG_S = 10.0, 30.0
+"""The seed's bounds of long processing; between its 2 s and these 10 s it says nothing, so nothing weighs."""
+LONG_PAUSES_S = 10.0
+"""Pauses between retries that span longer than this cannot be kept while somebody waits."""
+
+
+def _burst_weight(f: Facts) -> Floats:
+    """How far the peak demand passes the capacity, as far as the load varies at all."""
+    overflow = np.interp(f.peak_load, [0.8, 1.0, 2.0], [0.0, 0.35, 0.5])
+    varies = np.maximum(
+        np.interp(f.peak_to_mean, [1.2, 2.0], [0.0, 1.0]), np.interp(f.arrival_cv, [1.5, 3.0], [0.0, 1.0])
+    )
+    return overflow * varies
+
+
+def _burst(p: Point) -> str:
+    swings = (
+        f"peaks of {times(p.peak_to_mean)} the mean"
+        if p.peak_to_mean > 1.2
+        else f"uneven arrivals (variation {number(p.arrival_cv)})"
+    )
+    past = "past" if p.peak_load >= 1 else "close to"
+    return sentences(
+        f"{swings} bring {rate(p.peak_rate)} at {seconds(p.mean_s)} each, {past} the {rate(p.sync_cap)} that the synchronous service "
+        f"can take ({percent(100 * p.peak_load)} of it). A queue holds what comes too fast."
+    )
+
+
+def _retry_weight(f: Facts) -> Floats:
+    """Full where failures are retried and what fails for good is kept; half where only one of the two is needed."""
+    retried = (f.max_retries >= 2) & (f.transient + f.poison > 0)
+    return np.where(retried & f.dead_letter, 0.25, 0.12)
+
+
+def _retries(p: Point) -> str:
+    tries = f"{count(p.max_retries, 'retry', 'retries')} with pauses of up to {seconds(p.retry_window_s)} in all"
+    kept = "dead letters kept"
+    needs = f"{tries}, and {kept}" if p.dead_letter and p.max_retries else kept if p.dead_letter else tries
+    return (
+        f"Failure handling asks for {needs}. Queues have it built in; in line a retry holds its worker and its caller."
+    )
+
+
+FOR_EVENTS: tuple[Rule, ...] = (
+    Rule(
+        id="variable_volume",
+        title="High volume at a variable rate",
+        about=(
+            "Peak demand against the synchronous capacity (workers, the provider's concurrency and quotas), as far as the rate varies: felt from "
+            "80 % of it, strong past it. A queue absorbs the spike."
+        ),
+        favours="event_driven",
+        when=lambda f: _burst_weight(f) > 0,
+        weight=_burst_weight,
+        sentence=_burst,
+        source=SEED,
+    ),
+    Rule(
+        id="long_processing",
+        title="Long processing",
+        about="p95 of processing from 10 s on, most from 30 s on; not where the answer streams. A synchronous call blocks its caller.",
+        favours="event_driven",
+        when=lambda f: (f.p95_s >= LONG_S) & ~f.streams,
+        weight=lambda f: np.interp(f.p95_s, [LONG_S, VERY_LONG_S], [0.2, 0.45]),
+        sentence=lambda p: (
+            f"Processing is long: p95 {seconds(p.p95_s)}, past {seconds(LONG_S)}. A synchronous call holds its caller and a connection for all of it."
+        ),
+        source=SEED,
+    ),
+    Rule(
+        id="several_subscribers",
+        title="Several services react",
+        about="Two or more services that react to each result, the caller counted: an event reaches them all.",
+        favours="event_driven",
+        when=lambda f: f.subscribers >= 2,
+        weight=lambda f: np.interp(f.subscribers, [2, 3, 5], [0.2, 0.3, 0.4]),
+        sentence=lambda p: (
+            f"{number(p.subscribers)} services react to each result, where one would be called: an event reaches them all without a call to each."
+        ),
+        source=SEED,
+    ),
+    Rule(
+        id="retries_and_dead_letters",
+        title="Retries with backoff and dead letters",
+        about=f"Dead letters that must be kept, or retries whose pauses span more than {LONG_PAUSES_S:g} s: queues have both built in.",
+        favours="event_driven",
+        when=lambda f: f.dead_letter | ((f.retry_window_s > LONG_PAUSES_S) & (f.transient > 0)),
+        weight=_retry_weight,
+        sentence=_retries,
+        source=SEED,
+    ),
+    Rule(
+        id="independent_evolution",
+        title="Both sides evolve independently",
+        about="Producers and consumers that are changed and released on their own: an event between them keeps them apart.",
+        favours="event_driven",
+        when=lambda f: f.independent,
+        weight=constant(0.15),
+        sentence=lambda p: (
+            "Those who send and those who react are released independently; an event between them keeps them apart."
+        ),
+        source=SEED,
+    ),
+    Rule(
+        id="nobody_waits",
+        title="Nobody waits",
+        about="No caller that wants the result back: a call that waits gains nothing.",
+        favours="event_driven",
+        when=lambda f: f.nobody,
+        weight=constant(0.3),
+        sentence=lambda p: "Nobody waits for the result, so a call that waits for it gains nothing.",
+        source=PATTERNS + ": Event Message",
+    ),
+    Rule(
+        id="durable_intake",
+        title="What arrives in an outage must be kept",
+        about="More requests arrive in the stated outage of the model than may be lost, and the caller can do without an immediate answer.",
+        favours="event_driven",
+        when=lambda f: f.loses_in_outage & ~f.immediate,
+        weight=constant(0.15),
+        sentence=lambda p: (
+            f"An outage of {seconds(p.outage_s)} meets {number(p.arrives_in_outage)} requests, and "
+            f"{number(p.answers.resilience.max_lost_jobs)} may be lost: they must be stored before they are acknowledged."
+        ),
+        source=PATTERNS + ": Guaranteed Delivery",
+    ),
+)
