@@ -1,0 +1,29 @@
+"""Advice on Answers."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from advisor.advice.recommendation import advise
+from advisor.decisions.management.console import Console, add_format
+from advisor.decisions.management.workload import answers_in, read
+from advisor.reports.document.advice import advice_sections
+from advisor.reports.formats.text import text
+from advisor.reports.wording import recommendation_sentence
+
+
+class Command(Console):
+    help = "Advises whether a workload should be served synchronously or through events, and how results get back."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("answers", metavar="ANSWERS", help="a YAML or JSON file; - for standard input")
+        add_format(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        answers = answers_in(read(options["answers"]))
+        recommendation = advise(answers)
+        if options["format"] == "json":
+            self.print_json(recommendation.model_dump(mode="json", by_alias=True))
+        else:
+            verdict = recommendation_sentence(recommendation)
+            self.stdout.write(text(answers.name, verdict, advice_sections(recommendation)), ending="")

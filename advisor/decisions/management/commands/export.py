@@ -1,0 +1,67 @@
+"""The decision report as a file."""
+
+import datetime
+import secrets
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from advisor import advice
+from advisor.advice.recommendation import advise
+from advisor.decisions.management.console import FAILURE, BadInput, Console
+from advisor.decisions.management.running import run
+from advisor.decisions.management.workload import answers_in, read, workload_of
+from advisor.decisions.models import EngineName
+from advisor.reports.document import build
+from advisor.reports.formats import FORMATS, Format
+
+
+class Command(Console):
+    help = "Writes the decision report: Markdown, HTML, PDF or JSON, by the file's ending."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("answers", metavar="ANSWERS", help="a YAML or JSON file; - for standard input")
+        parser.add_argument("--to", required=True, metavar="REPORT", help="report.md, .html, .pdf or .json")
+        parser.add_argument("--simulate", action="store_true", help="with a simulation of both designs in it")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        place = Path(options["to"])
+        chosen = _format_of(place)
+        source = read(options["answers"])
+        answers = answers_in(source)
+        recommendation = advise(answers)
+        workload = workload_of(source, answers, recommendation)
+        result = run(self, workload, source.name, EngineName.KERNEL, None) if options["simulate"] else None
+        document = build(
+            answers,
+            recommendation,
+            date=datetime.datetime.now(datetime.UTC).date(),
+            versions=advice.versions(),
+            scenario=workload.scenario,
+            result=result,
+        )
+        _write(place, chosen.render(document))
+        self.stdout.write(str(place))
+
+
+def _format_of(place: Path) -> Format:
+    for chosen in FORMATS.values():
+        if place.suffix.lower() == f".{chosen.extension}":
+            return chosen
+    endings = ", ".join(f".{chosen.extension}" for chosen in FORMATS.values())
+    raise BadInput(f"--to {place}: the ending must be one of {endings}")
+
+
+def _write(place: Path, content: bytes) -> None:
+    """The whole file or none of it: written beside its place, then moved there."""
+    if not place.parent.is_dir():
+        raise BadInput(f"--to {place}: there is no folder {place.parent}")
+    fresh = place.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        fresh.write_bytes(content)
+        fresh.replace(place)
+    except OSError as error:
+        raise CommandError(f"{place}: cannot be written: {error.strerror}", returncode=FAILURE) from error
+    finally:
+        fresh.unlink(missing_ok=True)

@@ -1,0 +1,32 @@
+"""Both designs on one workload."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from advisor.decisions.management.console import Console, add_format
+from advisor.decisions.management.running import add_engine, run
+from advisor.decisions.management.workload import read, workload_in
+from advisor.reports.document.simulation import simulation
+from advisor.reports.formats.text import text
+from advisor.reports.wording import simulated_sentence
+
+
+class Command(Console):
+    help = "Runs a workload through the synchronous and the event-driven design, and compares them."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", metavar="FILE", help="Answers or a Scenario, YAML or JSON; - for standard input")
+        add_engine(parser)
+        add_format(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        source = read(options["file"])
+        workload = workload_in(source).seeded(options["seed"])
+        result = run(self, workload, source.name, options["engine"], options["replications"])
+        if options["format"] == "json":
+            self.print_json(result.model_dump(mode="json", by_alias=True))
+            return
+        scenario = workload.scenario
+        verdict = simulated_sentence(result, scenario.deadline_s, scenario.tolerated_miss_percent)
+        self.stdout.write(text(workload.title, verdict, [simulation(result, scenario, drawings=False)]), ending="")

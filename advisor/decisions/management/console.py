@@ -1,0 +1,88 @@
+"""What the commands share: exit codes, clean streams, FILE or standard input, and a line of progress."""
+
+import io
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from simulator.schema import InvalidInput, Problem
+from simulator.simulate import Progress
+
+BAD_INPUT, FAILURE = 2, 1
+LONGEST_STEP = 60
+
+
+class BadInput(CommandError):
+    """What was given is wrong: exit code 2."""
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(lines), returncode=BAD_INPUT)
+
+
+def bad_input(error: InvalidInput, name: str) -> BadInput:
+    """Every problem on a line of its own, with the file that has it."""
+    return BadInput(*(_line(problem, name) for problem in error.problems))
+
+
+def _line(problem: Problem, name: str) -> str:
+    if problem.path:
+        return f"{name}: {problem}"
+    where = f"{name} (line {problem.line})" if problem.line else name
+    return f"{where}: {problem.reason.removeprefix(f'{Path(name).name} ')}"
+
+
+class Console(BaseCommand):
+    """A command that needs no server, no broker and no database.
+
+    Standard output carries the answer and nothing else; messages go to standard error. Exit code 0, 1 for a failure, 2 for bad input.
+    """
+
+    requires_system_checks: ClassVar[list[str]] = []  # type: ignore[misc]
+    requires_migrations_checks = False
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run it; on the command line a refusal is its bare message and its exit code."""
+        if not self._called_from_command_line:  # type: ignore[attr-defined]
+            return super().execute(*args, **options)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
+        try:
+            output = super().execute(*args, **options)
+            sys.stdout.flush()
+        except CommandError as error:
+            self.stderr.write(str(error))
+            sys.exit(error.returncode)
+        except BrokenPipeError:  # whoever read has read enough: `| head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(FAILURE)
+        except KeyboardInterrupt:
+            self.stderr.write("Stopped.")
+            sys.exit(130)
+        return output
+
+    def print_json(self, value: Any) -> None:
+        """One JSON object, in letters that any terminal and any pipe can carry."""
+        self.stdout.write(json.dumps(value, indent=2, allow_nan=False))
+
+    def progress(self) -> Callable[[Progress | None], None]:
+        """Shows a line of progress where somebody watches; None takes it away."""
+        if not self.stderr.isatty():
+            return lambda _: None
+
+        def show(progress: Progress | None) -> None:
+            words = "" if progress is None else f"{progress.step[:LONGEST_STEP]}, {progress.fraction:.0%}"
+            self.stderr.write(f"\r{words:<{LONGEST_STEP + 8}}\r{words}", ending="")
+            self.stderr.flush()
+
+        return show
+
+
+def add_format(parser: CommandParser) -> None:
+    """`--format text|json`."""
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="text for people, json for programs")

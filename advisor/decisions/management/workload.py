@@ -1,0 +1,157 @@
+"""What a FILE says: Answers or a Scenario, with the trace that it names."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from advisor.advice.answers import Answers, answers_from
+from advisor.advice.contract import Recommendation
+from advisor.advice.reading import LARGEST_BYTES, kind_of, read_mapping
+from advisor.advice.recommendation import advise
+from advisor.advice.scenario import scenario_from, scenario_of
+from advisor.decisions.limits import TRACE_ROWS
+from advisor.decisions.management.console import BadInput, bad_input
+from advisor.decisions.services.use_trace import measured
+from simulator.arrivals import Trace, read_trace
+from simulator.scenario import Scenario, TraceArrivals
+from simulator.schema import InvalidInput
+
+STANDARD_INPUT = "-"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A Scenario ready to run, its trace where it has one, and what it is called."""
+
+    scenario: Scenario
+    trace: Trace | None = None
+    title: str = ""
+
+    def seeded(self, seed: int | None) -> "Workload":
+        """The same with another seed, where one is given."""
+        if seed is None:
+            return self
+        return replace(self, scenario=self.scenario.model_copy(update={"seed": seed}))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A FILE: its mapping, its name for messages, and the folder that paths in it start from."""
+
+    given: Mapping[str, Any]
+    name: str
+    folder: Path
+    traces: dict[Path, Trace] = field(default_factory=dict)
+    """The traces that were read: each is read once."""
+
+
+def read(file: str) -> Source:
+    """The mapping in a YAML or JSON file, or in standard input where it is `-`.
+
+    Raises:
+        BadInput: naming the file, and the line where there is one.
+    """
+    name = "standard input" if file == STANDARD_INPUT else file
+    folder = Path() if file == STANDARD_INPUT else Path(file).parent
+    try:
+        given = read_mapping(_bytes(file), name if file == STANDARD_INPUT else Path(file).name)
+    except InvalidInput as error:
+        raise bad_input(error, name) from error
+    return Source(given, name, folder)
+
+
+def _bytes(file: str) -> bytes:
+    if file == STANDARD_INPUT:
+        return sys.stdin.buffer.read(LARGEST_BYTES + 1)
+    try:
+        with Path(file).open("rb") as stream:
+            return stream.read(LARGEST_BYTES + 1)
+    except FileNotFoundError as error:
+        raise BadInput(f"{file}: there is no such file") from error
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{file}: cannot be read: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+
+
+def answers_in(source: Source) -> Answers:
+    """The Answers in a FILE; a trace's own rate, peaks and unevenness stand in for those that are not given.
+
+    Raises:
+        BadInput: for what is wrong in it.
+    """
+    try:
+        if kind_of(source.given) == "scenario":
+            raise BadInput(f"{source.name}: is a Scenario; this command takes Answers")
+        return answers_from(_with_trace(source))
+    except InvalidInput as error:
+        raise bad_input(error, source.name) from error
+
+
+def _with_trace(source: Source) -> Mapping[str, Any]:
+    volume = source.given.get("volume")
+    path = volume.get("trace") if isinstance(volume, Mapping) else None
+    if not isinstance(volume, Mapping) or not isinstance(path, str) or not path:
+        return source.given
+    found = measured(_read_trace(source, path, "volume.trace")) | dict(volume)
+    source.given["volume"].update(found)
+    return source.given
+
+
+def workload_in(source: Source) -> Workload:
+    """What a FILE asks to be run.
+
+    Raises:
+        BadInput: for what is wrong in it, or in the trace it names.
+    """
+    try:
+        if kind_of(source.given) == "scenario":
+            scenario = scenario_from(source.given)
+            return Workload(scenario, _trace_of(source, scenario))
+    except InvalidInput as error:
+        raise bad_input(error, source.name) from error
+    answers = answers_in(source)
+    return workload_of(source, answers, advise(answers))
+
+
+def workload_of(source: Source, answers: Answers, recommendation: Recommendation) -> Workload:
+    """The run behind Answers.
+
+    Raises:
+        BadInput: for what is wrong in the trace that they name.
+    """
+    scenario = scenario_of(answers, recommendation)
+    return Workload(scenario, _trace_of(source, scenario), answers.name)
+
+
+def _trace_of(source: Source, scenario: Scenario) -> Trace | None:
+    arrivals = scenario.arrivals
+    if not isinstance(arrivals, TraceArrivals):
+        return None
+    if arrivals.path is None:
+        raise BadInput(f"{source.name}: arrivals.trace: is an upload's id, which pages know; here give a file's path")
+    return _read_trace(source, arrivals.path, "arrivals.path")
+
+
+def _read_trace(source: Source, path: str, named_by: str) -> Trace:
+    """A trace beside the FILE that names it."""
+    place = source.folder / path
+    if place not in source.traces:
+        source.traces[place] = _parsed(place, f"{source.name}: {named_by}")
+    return source.traces[place]
+
+
+def _parsed(place: Path, named_by: str) -> Trace:
+    try:
+        with place.open("rb") as stream:
+            return read_trace(stream, place.name, TRACE_ROWS)
+    except FileNotFoundError as error:
+        raise BadInput(f"{named_by}: there is no file {place}") from error
+    except InvalidInput as error:
+        raise bad_input(error, str(place)) from error
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{named_by}: {place} cannot be read: {_reason(error)}") from error

@@ -1,0 +1,86 @@
+"""`advise`: the recommendation on the command line."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.management.base import CommandError
+
+from advisor.advice.answers import answers_from
+from advisor.advice.recommendation import Recommendation, advise
+from tests.unit.commands.conftest import Run
+
+Write = Callable[[str, str], str]
+TRACE = "timestamp\n" + "\n".join(str(second) for second in range(100)) + "\n"
+
+
+def test_the_verdict_is_the_first_line(run: Run) -> None:
+    output = run("advise", "-", stdin="template: document_extraction")
+    assert output.splitlines()[0].startswith("Event-driven")
+    assert "WHY" in output and "Rule " in output
+
+
+def test_json_is_the_recommendation_and_nothing_else(run_json: Callable[..., Any]) -> None:
+    found = run_json("advise", "-", stdin="{}")
+    assert set(found) == {field.alias or name for name, field in Recommendation.model_fields.items()}
+    assert found == advise(answers_from({})).model_dump(mode="json", by_alias=True)
+
+
+def test_yaml_and_json_say_the_same(run: Run, write: Write) -> None:
+    as_yaml = write("answers.yaml", "processing: {p50_s: 0.4, p95_s: 0.9}\n")
+    as_json = write("answers.json", '{"processing": {"p50_s": 0.4, "p95_s": 0.9}}')
+    assert run("advise", as_yaml) == run("advise", as_json)
+
+
+def test_no_line_is_wider_than_100_columns(run: Run) -> None:
+    for template in ("document_extraction", "chat_assistant", "batch_enrichment"):
+        lines = run("advise", "-", stdin=f"template: {template}").splitlines()
+        assert max(map(len, lines)) <= 100
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("processing:\n  p95_s: -3\n", "standard input: processing.p95_s (line 2): must be at least 0.001, not -3"),
+        ("bogus: 1", "standard input: bogus (line 1): there is no such field"),
+        ("a: &x 1\nb: *x", "standard input (line 1): anchors are not allowed"),
+        ("{", "standard input (line 1): is not YAML"),
+        ("arrivals: {process: poisson, rate_per_s: 1}\ncaller: {kind: nobody}", "give one of the two"),
+        ("arrivals: {process: poisson, rate_per_s: 1}", "is a Scenario; this command takes Answers"),
+    ],
+)
+def test_bad_input_is_refused_with_field_line_and_reason(run: Run, given: str, message: str) -> None:
+    with pytest.raises(CommandError) as refused:
+        run("advise", "-", stdin=given)
+    assert refused.value.returncode == 2
+    assert message in str(refused.value)
+
+
+def test_every_problem_is_told_at_once(run: Run) -> None:
+    with pytest.raises(CommandError) as refused:
+        run("advise", "-", stdin="processing: {p50_s: -1}\nvolume: {mean_rate_per_s: 0}")
+    assert len(str(refused.value).splitlines()) == 2
+
+
+def test_a_missing_file_is_named(run: Run) -> None:
+    with pytest.raises(CommandError, match=r"nowhere\.yaml: there is no such file") as refused:
+        run("advise", "nowhere.yaml")
+    assert refused.value.returncode == 2
+
+
+def test_a_folder_is_no_file(run: Run, tmp_path: object) -> None:
+    with pytest.raises(CommandError, match="cannot be read") as refused:
+        run("advise", str(tmp_path))
+    assert refused.value.returncode == 2
+
+
+def test_a_traces_own_rate_is_advised_on(run: Run, write: Write) -> None:
+    write("arrivals.csv", TRACE)
+    recorded = write("answers.yaml", "volume: {trace: arrivals.csv}")
+    stated = write("stated.yaml", "volume: {trace: arrivals.csv, mean_rate_per_s: 3}")
+    assert run("advise", recorded) != run("advise", stated)
+
+
+def test_a_missing_trace_is_named(run: Run, write: Write) -> None:
+    with pytest.raises(CommandError, match=r"volume\.trace: there is no file .*arrivals\.csv"):
+        run("advise", write("answers.yaml", "volume: {trace: arrivals.csv}"))

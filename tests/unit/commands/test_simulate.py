@@ -1,0 +1,106 @@
+"""`simulate`: a FILE through both designs."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management.base import CommandError
+
+from advisor.advice.answers import answers_from
+from advisor.advice.recommendation import advise
+from advisor.advice.scenario import scenario_of
+from simulator.result import Result
+from tests.unit.commands.conftest import Recorder, Run
+
+Write = Callable[[str, str], str]
+SCENARIO = "arrivals: {process: poisson, rate_per_s: 1}\nservice: {distribution: exponential, mean_s: 2}\n"
+TRACED = "arrivals: {process: trace, path: arrivals.csv}\nservice: {distribution: exponential, mean_s: 2}\n"
+TRACE = "timestamp\n0\n1.5\n4\n"
+
+
+def test_the_verdict_is_the_first_line_and_the_figures_follow(run: Run, engine: Recorder) -> None:
+    output = run("simulate", "-", stdin=f"deadline_s: 120\n{SCENARIO}")
+    assert output.startswith("Only the event-driven design meets the deadline of 2 min")
+    assert "66 ± 2 s" in output and "not reached" in output
+    assert max(map(len, output.splitlines())) <= 100
+
+
+def test_json_is_the_result_and_nothing_else(run_json: Callable[..., Any], engine: Recorder) -> None:
+    found = run_json("simulate", "-", stdin=SCENARIO)
+    assert set(found) == {field.alias or name for name, field in Result.model_fields.items()}
+
+
+def test_answers_are_run_as_the_scenario_behind_them(run: Run, engine: Recorder) -> None:
+    run("simulate", "-", stdin="template: email_triage")
+    answers = answers_from({"template": "email_triage"})
+    assert engine.scenario == scenario_of(answers, advise(answers))
+
+
+def test_seed_and_replications_are_the_callers(run: Run, engine: Recorder) -> None:
+    run("simulate", "-", "--seed", "42", "--replications", "3", stdin=SCENARIO)
+    assert engine.scenario is not None
+    assert (engine.scenario.seed, engine.replications) == (42, 3)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--seed", "-1"], ["--seed", str(2**53)], ["--replications", "0"], ["--replications", "1e3"], ["--seed", "٣"]],
+)
+def test_numbers_out_of_range_are_refused(run: Run, engine: Recorder, arguments: list[str]) -> None:
+    with pytest.raises(CommandError, match="must be a whole number from"):
+        run("simulate", "-", *arguments, stdin=SCENARIO)
+
+
+def test_a_trace_stands_beside_the_file_that_names_it(run: Run, engine: Recorder, write: Write) -> None:
+    write("arrivals.csv", TRACE)
+    run("simulate", write("scenario.yaml", TRACED))
+    assert engine.trace is not None and engine.trace.requests == 3
+
+
+def test_a_trace_of_standard_input_stands_in_the_current_folder(
+    run: Run, engine: Recorder, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("arrivals.csv", TRACE)
+    monkeypatch.chdir(tmp_path)
+    run("simulate", "-", stdin=TRACED)
+    assert engine.trace is not None
+
+
+def test_a_bad_row_of_a_trace_is_named(run: Run, engine: Recorder, write: Write) -> None:
+    write("arrivals.csv", "timestamp\n0\n5\n4\n")
+    with pytest.raises(CommandError, match=r"arrivals\.csv: .*line 4") as refused:
+        run("simulate", write("scenario.yaml", TRACED))
+    assert refused.value.returncode == 2
+
+
+def test_an_uploads_id_means_nothing_here(run: Run, engine: Recorder) -> None:
+    with pytest.raises(CommandError, match="give a file's path"):
+        run("simulate", "-", stdin=TRACED.replace("path: arrivals.csv", "trace: 7f3a"))
+
+
+def test_the_live_engine_says_that_it_is_not_there_yet(run: Run, engine: Recorder) -> None:
+    with pytest.raises(CommandError, match="--engine live: is not there yet") as refused:
+        run("simulate", "-", "--engine", "live", stdin=SCENARIO)
+    assert refused.value.returncode == 2
+
+
+def test_a_run_too_large_is_refused_with_the_limit(run: Run, engine: Recorder) -> None:
+    engine.memory_bytes = 64 << 30
+    with pytest.raises(CommandError, match=r"68\.7 GB of memory, over the limit") as refused:
+        run("simulate", "-", stdin=SCENARIO)
+    assert refused.value.returncode == 2
+    assert engine.scenario is None
+
+
+def test_what_the_engine_does_not_do_is_refused(run: Run) -> None:
+    given = f"{SCENARIO}autoscaling: {{min: 1, max: 4, target_depth: 2}}"
+    with pytest.raises(CommandError, match="autoscaling") as refused:
+        run("simulate", "-", stdin=given)
+    assert refused.value.returncode == 2
+
+
+def test_the_kernel_really_runs(run_json: Callable[..., Any]) -> None:
+    found = run_json("simulate", "-", "--replications", "2", "--seed", "5", stdin=f"jobs: 2000\n{SCENARIO}")
+    assert (found["seed"], found["replications"]) == (5, 2)
+    assert found["synchronous"]["offered"] == found["event_driven"]["offered"] == 4000
