@@ -73,7 +73,9 @@ def changes(before: tuple[FieldGroup, ...], after: tuple[FieldGroup, ...], moved
         field
         for group in after
         for field in group.fields
-        if field.hidden != old[field.id].hidden or field.question.path in moved
+        if field.hidden != old[field.id].hidden
+        or field.question.path in moved
+        or field.profile != old[field.id].profile
     ]
 
 

@@ -59,7 +59,7 @@ def test_what_is_no_recording_is_refused(content: bytes, client: Client, decisio
 def test_no_file_at_all_is_refused(client: Client, decision: Decision) -> None:
     answer = client.post(reverse("upload-trace", args=[decision.pk]), {"version": "1"})
     assert answer.status_code == 422
-    assert "choose a CSV file first" in answer.content.decode()
+    assert "Choose a CSV file first" in answer.content.decode()
 
 
 def test_an_upload_that_announces_too_much_is_refused_unread(client: Client, decision: Decision) -> None:

@@ -4,8 +4,13 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from django.http import QueryDict
+
+from advisor.web.forms import numbers
+
 UNREADABLE = "holds a hop that cannot be read"
 OWN = {"name", "limit_s", "kind"}
+OWN_NAME, OWN_LIMIT, OWN_KIND = "own-hop:name", "own-hop:limit_s", "own-hop:kind"
 LONGEST = 400
 
 
@@ -24,6 +29,18 @@ def hop_from(text: str) -> Any:
     if not isinstance(hop, dict) or set(hop) != OWN:
         raise ValueError(UNREADABLE)
     return hop
+
+
+def typed_hop(post: QueryDict) -> list[dict[str, Any]]:
+    """The hop that is described in the three fields below the list; none while its name or limit is missing.
+
+    Raises:
+        ValueError: if the limit is no number.
+    """
+    name, limit = post.get(OWN_NAME, "").strip(), post.get(OWN_LIMIT, "").strip()
+    if not name or not limit:
+        return []
+    return [{"name": name, "limit_s": float(numbers.one(limit, whole=False)), "kind": post.get(OWN_KIND, "total")}]
 
 
 def texts_of(hops: Iterable[Any]) -> tuple[str, ...]:

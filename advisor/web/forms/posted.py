@@ -9,7 +9,7 @@ from advisor.advice import library
 from advisor.advice.answers import Answers, answers_from
 from advisor.advice.questionnaire import Question
 from advisor.web.forms import numbers
-from advisor.web.forms.hops import hop_from
+from advisor.web.forms.hops import hop_from, typed_hop
 from advisor.web.forms.paths import QUESTIONS, TRACE, set_at, value_at
 from simulator.schema import InvalidInput, Problem
 
@@ -66,7 +66,7 @@ def _value(question: Question, post: QueryDict) -> Any:
         case "flag":
             return text == "on"
         case "hops":
-            return tuple(hop_from(name) for name in texts if name)
+            return (*(hop_from(name) for name in texts if name), *typed_hop(post))
         case "profile":
             return text or None
         case _:

@@ -2,20 +2,22 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import QueryDict
 
+from advisor.advice import library
 from advisor.advice.answers import Answers
 from advisor.advice.questionnaire import SECTIONS, Question, Section
 from advisor.web.forms import numbers
-from advisor.web.forms.hops import own_hops, texts_of
+from advisor.web.forms.hops import OWN_KIND, OWN_LIMIT, OWN_NAME, own_hops, texts_of
 from advisor.web.forms.paths import owner_of, value_at
 from simulator.schema import Problem
 
-UNIT_SUFFIX = re.compile(r"(?<=[a-z0-9])_s\b,? ")
-"""Sentences name a neighbour by its field ("at least p50_s, 6"): on a page, without the unit."""
+NEIGHBOUR = re.compile(r"\b([a-z0-9]+(?:_[a-z0-9]+)*?)(?:_s)?, ([\d.e+]+)$")
+"""Reasons name a neighbour by its field ("must be at least p50_s, 6"): on a page it is "p50 of 6"."""
+CONTINUES = ("must ", "should ", "is ", "has ", "holds ")
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,18 @@ class Field:
     """The hops that are ticked."""
     error: str
     hidden: bool
+    own_hop: Mapping[str, str] = field(default_factory=dict)
+    """The hop that is being described, as typed."""
 
     @property
     def id(self) -> str:
         """Unique on the page, and fit for a selector."""
         return "field-" + self.question.path.replace(".", "-")
+
+    @property
+    def profile(self) -> library.Profile | None:
+        """The provider profile that is chosen."""
+        return library.profiles().get(self.text) if self.question.kind == "profile" else None
 
     @property
     def checked(self) -> bool:
@@ -88,8 +97,15 @@ def errors_by_field(problems: Iterable[Problem]) -> dict[str, str]:
     """The first sentence for each field; what belongs to none stands under the empty path."""
     errors: dict[str, str] = {}
     for problem in problems:
-        errors.setdefault(owner_of(problem.path), UNIT_SUFFIX.sub(" ", problem.reason))
+        errors.setdefault(owner_of(problem.path), _sentence(problem.reason))
     return errors
+
+
+def _sentence(reason: str) -> str:
+    """A reason goes on where a field's name stands before it; here "This" does."""
+    plain = NEIGHBOUR.sub(lambda found: f"{found[1].replace('_', ' ')} of {found[2]}", reason)
+    whole = f"This {plain}" if plain.startswith(CONTINUES) else plain[:1].upper() + plain[1:]
+    return whole if whole.endswith(".") else f"{whole}."
 
 
 def _field(
@@ -103,7 +119,13 @@ def _field(
         text, unit = texts[-1], post.get(f"unit:{question.path}", unit)
         chosen = tuple(filter(None, texts)) if question.kind == "hops" else ()
     error = errors.get(question.path, "")
-    return Field(question, text, unit, chosen, error, hidden=not error and not question.applies(answers))
+    hidden = not error and not question.applies(answers)
+    return Field(question, text, unit, chosen, error, hidden, _own_hop(post) if post else {})
+
+
+def _own_hop(post: QueryDict) -> dict[str, str]:
+    names = {"name": OWN_NAME, "limit_s": OWN_LIMIT, "kind": OWN_KIND}
+    return {key: post.get(name, "") for key, name in names.items()}
 
 
 def _written(question: Question, value: Any) -> str:

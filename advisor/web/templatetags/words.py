@@ -1,5 +1,6 @@
 """The words of `reports.wording`, for templates."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ from advisor.web.forms.paths import QUESTIONS
 register = template.Library()
 
 TITLES = {rule.id: rule.title for rule in RULES}
+UNIT = re.compile(r"(\d) ([a-zµ]{1,3}\b|%|/)")
 CLUMPED, EVEN = 2.0, 0.5
 """Dispersions from, and up to, which a recording is called bursty or even at a scale."""
 
@@ -144,6 +146,12 @@ def burstiness(trace: Trace) -> str:
     if all(figure <= EVEN for figure in known.values()):
         return "More even than independent senders would be: a rate describes it well."
     return "Smooth: much like independent senders at a steady rate."
+
+
+@register.filter
+def glued(sentence: str) -> str:
+    """Numbers and their units stay on one line."""
+    return UNIT.sub("\\1\u00a0\\2", sentence)
 
 
 @register.filter
