@@ -45,7 +45,7 @@ def inequalities_of(scenario: Scenario) -> list[str]:
         *_of_clients(scenario),
         (
             event_driven.expires_s is not None,
-            f"Event-driven jobs that are not begun within {event_driven.expires_s} s expire; synchronous calls have no such limit.",
+            f"Event-driven jobs that are not begun within {event_driven.expires_s or 0:g} s expire; synchronous calls have no such limit.",
         ),
         (
             event_driven.circuit_breaker,
@@ -65,8 +65,8 @@ def inequalities_of(scenario: Scenario) -> list[str]:
 
 def _of_capacity(scenario: Scenario) -> Sequence[tuple[bool, str]]:
     synchronous, event_driven = scenario.synchronous, scenario.event_driven
-    backlog = "without bound" if synchronous.backlog is None else f"of {synchronous.backlog:,}"
-    queue = "without bound" if event_driven.max_queue is None else f"of {event_driven.max_queue:,}"
+    backlog = "any number of calls" if synchronous.backlog is None else f"{synchronous.backlog:,} calls"
+    queue = "any number of jobs" if event_driven.max_queue is None else f"{event_driven.max_queue:,} jobs"
     cost = event_driven.accept_s + event_driven.dispatch_s
     return [
         (
@@ -75,7 +75,7 @@ def _of_capacity(scenario: Scenario) -> Sequence[tuple[bool, str]]:
         ),
         (
             synchronous.backlog != event_driven.max_queue,
-            f"The synchronous backlog is {backlog}, the event-driven queue {queue}.",
+            f"The synchronous backlog holds {backlog}, the event-driven queue {queue}.",
         ),
         (cost > 0, f"Accepting and dispatching through the broker costs the event-driven design {cost:g} s a job."),
         (

@@ -25,7 +25,6 @@ THOROUGH = settings(QUICK, max_examples=2000)
 
 ORDERED = (
     ("processing.p50_s", "processing.p95_s"),
-    ("processing.p95_s", "processing.p99_s"),
     ("failures.backoff_base_s", "failures.backoff_cap_s"),
     ("operations.min_workers", "operations.max_workers"),
 )
@@ -39,7 +38,9 @@ def values(leaf: Leaf) -> st.SearchStrategy[Any]:
         case "choice":
             plain = st.sampled_from(leaf.choices)
         case "integer":
-            plain = st.integers(int(leaf.low or 0), int(leaf.high or 0)) | st.integers(int(leaf.low or 0), min(20, int(leaf.high or 0)))
+            plain = st.integers(int(leaf.low or 0), int(leaf.high or 0)) | st.integers(
+                int(leaf.low or 0), min(20, int(leaf.high or 0))
+            )
         case "number":
             low, high = leaf.low or 0.0, leaf.high or 0.0
             scale = st.floats(math.log(max(low, 1e-6)), math.log(high)).map(math.exp)
@@ -67,7 +68,9 @@ def answers(draw: st.DrawFn) -> Answers:
         least, most = flat.get(low, defaults[low].value), flat.get(high, defaults[high].value)
         if least is not None and most is not None and least > most:
             flat[low], flat[high] = most, least
-    flat = flat | {"processing.p99_s": None}
+    p95 = flat.get("processing.p95_s", max(defaults["processing.p95_s"].value, flat.get("processing.p50_s", 0)))
+    flat["processing.p95_s"] = p95
+    flat["processing.p99_s"] = draw(st.none() | st.floats(1, 3).map(lambda factor: min(3.1e7, p95 * factor)))
     time_share = flat.get("volume.peak_minutes", 15) * flat.get("volume.peaks_per_day", 1) / 1440
     flat["volume.peak_minutes"], flat["volume.peaks_per_day"] = (
         flat.get("volume.peak_minutes", 15),
@@ -134,7 +137,12 @@ def given_with(base: Answers, flat: dict[str, Any]) -> Answers:
 def test_longer_processing_never_speaks_for_synchronous(base: Answers, factor: float) -> None:
     time = base.processing
     assume(time.p95_s * factor < 1e7 and time.p95_s / time.p50_s < 20)
-    longer = given_with(base, {"processing.p50_s": time.p50_s * factor, "processing.p95_s": time.p95_s * factor})
+    scaled = {
+        f"processing.{name}": getattr(time, name) * factor
+        for name in ("p50_s", "p95_s", "p99_s")
+        if getattr(time, name) is not None
+    }
+    longer = given_with(base, scaled)
     assert score(longer) >= score(base) - 1e-9
 
 

@@ -1,0 +1,112 @@
+"""What holds on every run: jobs are conserved, Little's law, good and late make up the completed, and the same seed gives the same result."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from simulator.kernel import layout as at
+from simulator.plan import bench_of, recorded_of
+from simulator.replications import LOOPS
+from simulator.result import DesignResult, Result
+from simulator.scenario import Scenario
+from simulator.simulate import simulate
+from simulator.stability import load_of
+from simulator.tally import tally_of
+from tests.fakes.naive_scenarios import scenarios
+
+OUTCOMES = ("completed", "failed", "timed_out", "rejected", "dead_lettered", "undelivered", "lost", "in_system")
+
+
+def designs(result: Result) -> Iterator[DesignResult]:
+    yield result.synchronous
+    yield result.event_driven
+
+
+def check_laws(scenario: Scenario) -> None:
+    result = simulate(scenario, replications=2, threads=1)
+    again = simulate(scenario, replications=2, threads=2)
+    assert result == again
+    assert Result.model_validate_json(result.model_dump_json(by_alias=True)) == result
+    assert result.synchronous.offered == result.event_driven.offered
+    for design in designs(result):
+        assert design.offered == sum(getattr(design, outcome) for outcome in OUTCOMES)
+        assert design.completed == design.good + design.late
+        assert design.accepted <= design.offered
+        assert 0 <= design.utilisation <= 1 + 1e-9
+        assert sum(found.offered for found in design.classes.values()) == design.offered
+        assert sum(found.good for found in design.classes.values()) == design.good
+        assert all(low <= high for low, high in design.intervals.values())
+        assert len(design.series.t_s) <= 1000
+        assert len(design.curve.share) <= 400
+        assert list(design.curve.share) == sorted(design.curve.share)
+        if design.curve.share:
+            assert design.curve.share[-1] == pytest.approx(design.completed / design.offered)
+        for subscriber in design.subscribers.values():
+            assert subscriber.offered == subscriber.handled + subscriber.failed
+        if design.stable and scenario.duration_s is None:
+            assert design.in_system == 0
+        if design.wait_s.p50 is not None and design.wait_s.p95 is not None and design.wait_s.max is not None:
+            assert design.wait_s.p50 <= design.wait_s.p95 <= design.wait_s.max + 1e-9
+
+
+def check_little(scenario: Scenario, design: str) -> None:
+    """Jobs waiting, averaged over the run, times its length: the area under the number waiting, event by event."""
+    scenario = scenario.model_copy(update={"warmup_jobs": 0, "duration_s": None, "jobs": 40})
+    if not load_of(scenario, design, None, None).stable:
+        return
+    bench = bench_of(scenario, design, 0, trace=None, drawn=None, rows=recorded_of(None, None), drains=True)
+    m, waited, queued_before, now_before = bench.machine[0], 0.0, 0, 0.0
+    while LOOPS[design](bench.machine, 1) != at.DONE:
+        waited += queued_before * (float(m["now"]) - now_before)
+        queued_before, now_before = int(m["queued"]), float(m["now"])
+    tally = tally_of(m)
+    length = float(m["changed"]) - float(m["since"])
+    assert tally.depth_mean * length == pytest.approx(waited, rel=1e-9, abs=1e-6)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(scenario=scenarios())
+def test_jobs_are_conserved(scenario: Scenario) -> None:
+    check_laws(scenario)
+
+
+@pytest.mark.parametrize("design", LOOPS)
+def test_the_mean_depth_is_the_area_under_the_queue(design: str) -> None:
+    @settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(scenario=scenarios())
+    def holds(scenario: Scenario) -> None:
+        check_little(scenario, design)
+
+    holds()
+
+
+@pytest.mark.parametrize("design", LOOPS)
+@pytest.mark.parametrize("service", ["deterministic", "exponential"])
+def test_littles_law_holds_to_the_last_job(design: str, service: str) -> None:
+    """Where every wait ends in service: L T = sum of waits, exactly."""
+    scenario = Scenario.parse(
+        {
+            "jobs": 20_000,
+            "arrivals": {"process": "poisson", "rate_per_s": 3.7},
+            "service": {"distribution": service, "mean_s": 1},
+            "failures": {"transient_percent": 5},
+            "retries": {"max": 2},
+            "synchronous": {"workers": 5},
+            "event_driven": {"consumers": 5},
+        }
+    )
+    bench = bench_of(scenario, design, 0, trace=None, drawn=None, rows=recorded_of(None, None), drains=True)
+    while LOOPS[design](bench.machine, 10**6) != at.DONE:
+        bench.grow()
+    m = bench.machine[0]
+    assert float(m["area"]) == pytest.approx(float(m["wait_sum"]), rel=1e-9)
+    # and L of those in service is the load that was carried
+    assert float(m["busy"]) <= float(m["capacity"])
+
+
+@pytest.mark.full
+@settings(max_examples=3000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(scenario=scenarios())
+def test_jobs_are_conserved_in_thousands_of_scenarios(scenario: Scenario) -> None:
+    check_laws(scenario)

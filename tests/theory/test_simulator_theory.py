@@ -1,0 +1,214 @@
+"""The simulator against queueing theory: each exact value lies inside a 99.9 % interval that is narrow, the seed fixed beforehand."""
+
+from collections.abc import Callable
+from math import inf
+
+import pytest
+
+from simulator import theory
+from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
+from simulator.replications import LOOPS, Runner
+from simulator.scenario import Scenario
+from simulator.statistics import half_width
+from simulator.tally import Tally
+
+SEED = 20_240_611
+REPLICATIONS = 24
+
+# arrival rate, service, servers, and the jobs (millions, in all) that this row's slow mixing needs for an interval of 3 %, and of 2 % for p95, too
+ERLANG_C = [
+    (1, 20, 21, 66, 200),
+    (1, 20, 22, 36, 80),
+    (1, 20, 25, 24, 56),
+    (1, 20, 30, 96, 220),
+    (5, 1.5, 10, 6, 12),
+    (0.5, 15, 10, 6, 12),
+]
+
+
+def tallies(jobs: int, replications: int = REPLICATIONS, **given: object) -> dict[str, list[Tally]]:
+    """Replications of both designs, without looking at a deadline."""
+    scenario = Scenario.parse({"seed": SEED, "jobs": jobs // replications, **given})
+    runner = Runner(scenario, None, None, dict.fromkeys(LOOPS, True))
+    runner.run(replications, replications, None)
+    return runner.tallies
+
+
+def inside(values: list[float], exact: float, narrow: float) -> None:
+    mean, half = sum(values) / len(values), half_width(values, 0.999)
+    assert half < narrow * exact, f"the interval {mean:.5g} ± {half:.3g} is too wide to prove {exact:.5g}"
+    assert abs(mean - exact) <= half, f"{exact:.5g} is not within {mean:.5g} ± {half:.3g}"
+
+
+def poisson(rate: float) -> dict[str, object]:
+    return {"process": "poisson", "rate_per_s": rate}
+
+
+def exponential(mean: float) -> dict[str, object]:
+    return {"distribution": "exponential", "mean_s": mean}
+
+
+def servers(count: int, **synchronous: object) -> dict[str, object]:
+    return {"synchronous": {"workers": count, **synchronous}, "event_driven": {"consumers": count}}
+
+
+def check_erlang_c(rate: float, service: float, count: int, millions: float, narrow: float, narrow_p95: float) -> None:
+    found = tallies(
+        int(millions * 1e6), arrivals=poisson(rate), service=exponential(service), warmup_jobs=5000, **servers(count)
+    )
+    for design in LOOPS:
+        inside([tally.wait["mean"] for tally in found[design]], theory.mean_wait_s(rate, service, count), narrow)
+        exact = theory.wait_quantile_s(rate, service, count, 0.95)
+        if exact > 0:
+            inside([tally.wait["p95"] for tally in found[design]], exact, narrow_p95)
+        else:
+            assert all(tally.wait["p95"] == 0 for tally in found[design])
+        inside([tally.utilisation for tally in found[design]], rate * service / count, 0.01)
+
+
+@pytest.mark.parametrize(("rate", "service", "count", "millions"), [row[:4] for row in ERLANG_C])
+def test_erlang_c(rate: float, service: float, count: int, millions: float) -> None:
+    check_erlang_c(rate, service, count, millions, 0.03, 0.045)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("rate", "service", "count", "millions"), [(*row[:3], row[4]) for row in ERLANG_C])
+def test_erlang_c_to_two_percent(rate: float, service: float, count: int, millions: float) -> None:
+    check_erlang_c(rate, service, count, millions, 0.02, 0.02)
+
+
+def cobham(urgent: float, batch: float) -> list[float]:
+    return theory.cobham_wait_s([urgent, batch], 1.0)
+
+
+SINGLE: list[tuple[str, dict[str, object], Callable[[Tally], float], float]] = [
+    (
+        "M/D/1",
+        {"arrivals": poisson(0.8), "service": {"distribution": "deterministic", "mean_s": 1}, **servers(1)},
+        lambda tally: tally.wait["mean"],
+        theory.md1_wait_s(0.8, 1),
+    ),
+    (
+        "M/G/1 lognormal",
+        {"arrivals": poisson(0.7), "service": {"distribution": "lognormal", "p50_s": 0.8, "p95_s": 2.0}, **servers(1)},
+        lambda tally: tally.wait["mean"],
+        theory.pollaczek_khinchine_wait_s(0.7, theory.lognormal_mean_s(0.8, 2), theory.lognormal_cv(0.8, 2)),
+    ),
+    (
+        "M/G/1 gamma",
+        {"arrivals": poisson(0.7), "service": {"distribution": "gamma", "mean_s": 1, "cv": 0.5}, **servers(1)},
+        lambda tally: tally.wait["mean"],
+        theory.pollaczek_khinchine_wait_s(0.7, 1, 0.5),
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "figure", "exact"), [row[1:] for row in SINGLE], ids=[row[0] for row in SINGLE])
+def test_a_single_server(given: dict[str, object], figure: Callable[[Tally], float], exact: float) -> None:
+    found = tallies(10_000_000, warmup_jobs=1000, **given)
+    for design in LOOPS:
+        inside([figure(tally) for tally in found[design]], exact, 0.02)
+
+
+@pytest.mark.parametrize(("count", "places", "load"), [(4, 4, 3.0), (4, 8, 3.5), (1, 1, 0.7)])
+def test_a_bounded_backlog_loses_what_erlang_b_says(count: int, places: int, load: float) -> None:
+    found = tallies(
+        4_000_000,
+        arrivals=poisson(load),
+        service=exponential(1),
+        warmup_jobs=1000,
+        **servers(count, backlog=places - count),
+    )
+    lost = [tally.counts["rejected"] / tally.counts["offered"] for tally in found[SYNCHRONOUS]]
+    inside(lost, theory.mmck_loss(count, places, load), 0.02)
+    if places > count:
+        waits = [tally.wait["mean"] for tally in found[SYNCHRONOUS]]
+        inside(waits, theory.mmck_wait_s(load, 1, count, places), 0.02)
+
+
+def test_strict_priorities_wait_as_cobham_says() -> None:
+    found = tallies(
+        12_000_000,
+        arrivals=poisson(0.8),
+        service=exponential(1),
+        warmup_jobs=1000,
+        event_driven={"consumers": 1, "queues": {"urgent": 25.0, "batch": 75.0}},
+    )[EVENT_DRIVEN]
+    for place, exact in enumerate(cobham(0.2, 0.6)):
+        inside([tally.class_waits_s[place] / tally.classes[place, 3] for tally in found], exact, 0.02)
+
+
+def test_retries_take_the_attempts_and_leave_the_dead_that_theory_says() -> None:
+    found = tallies(
+        2_000_000,
+        arrivals=poisson(1),
+        service=exponential(1),
+        failures={"transient_percent": 30},
+        retries={"max": 3, "base_s": 1, "cap_s": 60},
+        **servers(20),
+    )
+    for design, outcome in ((SYNCHRONOUS, "failed"), (EVENT_DRIVEN, "dead_lettered")):
+        inside([tally.attempts_per_job for tally in found[design]], theory.retry_attempts(0.3, 3), 0.02)
+        given_up = [tally.counts[outcome] / tally.counts["offered"] for tally in found[design]]
+        inside(given_up, theory.all_attempts_fail(0.3, 3), 0.05)
+
+
+@pytest.mark.parametrize(("burst", "jobs"), [(1, 2400), (30, 2400)])
+def test_a_request_quota_lets_through_its_burst_and_then_its_rate(burst: int, jobs: int) -> None:
+    """Saturated: from the first call on, `burst` go at once and then one every 60 / RPM seconds."""
+    per_minute = 120.0
+    found = tallies(
+        jobs,
+        replications=2,
+        arrivals={"process": "regular", "rate_per_s": 1000},
+        service={"distribution": "deterministic", "mean_s": 0.25},
+        provider={"requests_per_minute": per_minute, "burst_requests": burst},
+        **servers(1000),
+    )
+    for design in LOOPS:
+        latest = found[design][0].latency["max"]
+        calls = jobs // 2
+        expected = (calls - burst) * 60 / per_minute + 0.25 - calls / 1000
+        assert latest == pytest.approx(expected, abs=0.6), design
+
+
+def test_token_quotas_let_through_their_minute_and_then_their_rate() -> None:
+    found = tallies(
+        4800,
+        replications=2,
+        arrivals={"process": "regular", "rate_per_s": 1000},
+        service={"distribution": "deterministic", "mean_s": 0.1},
+        provider={"output_tokens_per_minute": 60_000, "output_tokens": 500},
+        **servers(3000),
+    )
+    for design in LOOPS:
+        after_the_first_minute = (2400 - 120) * 500 / 1000
+        assert found[design][0].latency["max"] == pytest.approx(after_the_first_minute, rel=0.01), design
+
+
+@pytest.mark.parametrize("interval", [2.0, 10.0])
+def test_polling_adds_half_an_interval(interval: float) -> None:
+    given = {"arrivals": poisson(1), "service": exponential(20), **servers(60)}
+    given["event_driven"] = {"consumers": 60, "delivery": {"method": "polling", "interval_s": interval}}
+    found = tallies(2_000_000, **given)
+    added = [
+        b.latency["mean"] - a.latency["mean"] for a, b in zip(found[SYNCHRONOUS], found[EVENT_DRIVEN], strict=True)
+    ]
+    inside(added, interval / 2, 0.02)
+
+
+def test_provider_concurrency_is_as_good_as_that_many_servers() -> None:
+    found = tallies(
+        8_000_000,
+        arrivals=poisson(5),
+        service=exponential(1.5),
+        provider={"max_concurrency": 10},
+        warmup_jobs=2000,
+        **servers(200),
+    )
+    for design in LOOPS:
+        inside([tally.wait["mean"] for tally in found[design]], theory.mean_wait_s(5, 1.5, 10), 0.03)
+
+
+def test_theory_is_finite_where_it_is_tested() -> None:
+    assert all(theory.mean_wait_s(rate, service, count) < inf for rate, service, count, *_ in ERLANG_C)

@@ -1,0 +1,289 @@
+"""simulate(): progress and cancel, statistics, verdicts, stability, fairness, and what is refused."""
+
+import time
+from typing import Any
+
+import pytest
+
+from simulator import simulate as module
+from simulator.arrivals import Trace
+from simulator.replications import Progress
+from simulator.result import Result
+from simulator.scenario import Scenario
+from simulator.schema import InvalidInput
+from simulator.simulate import estimate, simulate, unsupported, warm
+
+BASE: dict[str, Any] = {
+    "jobs": 20_000,
+    "arrivals": {"process": "poisson", "rate_per_s": 1.0},
+    "service": {"distribution": "exponential", "mean_s": 10.0},
+    "synchronous": {"workers": 14},
+    "event_driven": {"consumers": 14},
+}
+
+
+def scenario(**given: Any) -> Scenario:
+    return Scenario.parse(BASE | given)
+
+
+def run(replications: int | None = 10, **given: Any) -> Result:
+    return simulate(scenario(**given), replications=replications)
+
+
+def test_with_everything_equal_both_designs_are_the_same() -> None:
+    result = run(
+        failures={"transient_percent": 0}, deadline_s=60, synchronous={"workers": 400}, event_driven={"consumers": 400}
+    )
+    assert result.inequalities == ()
+    assert result.synchronous.completed == result.event_driven.completed == 200_000
+    assert result.synchronous.latency_s == result.event_driven.latency_s
+    assert result.verdict == ["synchronous", "event_driven"]
+    assert result.difference["latency_mean_s"].mean == pytest.approx(0, abs=1e-9)
+
+
+def test_with_failures_and_nothing_limiting_completions_are_the_same_and_latency_nearly() -> None:
+    given = {
+        "failures": {"transient_percent": 20, "poison_percent": 1},
+        "retries": {"max": 3, "base_s": 1, "cap_s": 10},
+    }
+    result = run(**given, synchronous={"workers": 400}, event_driven={"consumers": 400})
+    assert result.synchronous.completed == result.event_driven.completed
+    assert result.synchronous.failed == result.event_driven.dead_lettered > 0
+    one, other = result.synchronous.latency_s.p50, result.event_driven.latency_s.p50
+    assert one is not None and other == pytest.approx(one, rel=1e-6)
+
+
+def test_every_inequality_is_said() -> None:
+    result = run(
+        replications=2,
+        jobs=500,
+        retries={"max": 2},
+        synchronous={
+            "workers": 3,
+            "backlog": 5,
+            "client_timeout_s": 30,
+            "client_retries": 2,
+            "drops_abandoned": True,
+            "inline_retries": 0,
+        },
+        event_driven={
+            "consumers": 4,
+            "accept_s": 0.01,
+            "delivery": {"method": "polling", "interval_s": 2},
+            "circuit_breaker": True,
+            "expires_s": 90,
+        },
+    )
+    said = " ".join(result.inequalities)
+    for words in (
+        "3 workers",
+        "4 consumers",
+        "backlog holds 5 calls",
+        "30 s",
+        "2 times",
+        "0 in line",
+        "0.01 s",
+        "every 2 s",
+        "circuit breaker",
+        "90 s",
+        "drops",
+    ):
+        assert words in said, words
+
+
+def test_progress_comes_from_the_calling_thread_and_only_grows() -> None:
+    import threading
+
+    seen: list[Progress] = []
+    caller = threading.get_ident()
+
+    def on_progress(progress: Progress) -> None:
+        assert threading.get_ident() == caller
+        seen.append(progress)
+
+    simulate(scenario(jobs=300_000), replications=4, on_progress=on_progress)
+    fractions = [progress.fraction for progress in seen]
+    assert fractions == sorted(fractions)
+    assert 0 <= fractions[0] < fractions[-1] == 1
+    assert "replication" in seen[-1].step
+
+
+def test_an_exception_in_progress_stops_the_run_at_once() -> None:
+    warm()
+
+    class Cancelled(Exception):
+        pass
+
+    def cancel(progress: Progress) -> None:
+        raise Cancelled
+
+    began = time.perf_counter()
+    with pytest.raises(Cancelled):
+        simulate(scenario(jobs=500_000_000), replications=4, on_progress=cancel)
+    assert time.perf_counter() - began < 5  # 4,000 million jobs would take minutes
+
+
+def test_a_design_at_capacity_has_growth_and_no_percentiles() -> None:
+    result = run(replications=3, synchronous={"workers": 8}, event_driven={"consumers": 8}, deadline_s=60)
+    for design in (result.synchronous, result.event_driven):
+        assert not design.stable
+        assert design.latency_s.p50 is design.wait_s.mean is None
+        assert design.growth_per_min == pytest.approx(0.2 * 60, rel=0.1)
+        assert design.in_system > 0
+    assert result.verdict == "neither"
+    assert "latency_mean_s" not in result.difference
+
+
+def test_retries_can_tip_a_design_over_its_capacity() -> None:
+    given = {"failures": {"transient_percent": 40}, "retries": {"max": 5}}
+    result = run(replications=2, synchronous={"workers": 14}, event_driven={"consumers": 14}, **given)
+    assert not result.event_driven.stable
+    assert not result.synchronous.stable
+
+
+def test_a_bounded_backlog_turns_work_away_and_stays_stable() -> None:
+    result = run(
+        replications=3, synchronous={"workers": 8, "backlog": 10}, event_driven={"consumers": 14}, deadline_s=120
+    )
+    assert result.synchronous.stable
+    assert result.synchronous.rejected > 0.15 * result.synchronous.offered
+    assert result.verdict == "event_driven"
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict"),
+    [
+        ({}, "no_deadline"),
+        ({"deadline_s": 200.0}, ["synchronous", "event_driven"]),
+        ({"deadline_s": 1.0}, "neither"),
+        (
+            {
+                "deadline_s": 200.0,
+                "event_driven": {"consumers": 14, "delivery": {"method": "polling", "interval_s": 900}},
+            },
+            "synchronous",
+        ),
+        ({"deadline_s": 200.0, "synchronous": {"workers": 14, "client_timeout_s": 5}}, "event_driven"),
+    ],
+)
+def test_the_verdict_follows_the_deadline(given: dict[str, Any], verdict: str | list[str]) -> None:
+    assert run(**given).verdict == verdict
+
+
+def test_an_interval_that_straddles_leaves_the_question_open() -> None:
+    first = run(jobs=400, replications=10, deadline_s=20)
+    misses = 100 * (1 - first.synchronous.good_share)
+    assert run(jobs=400, replications=10, deadline_s=20, tolerated_miss_percent=misses).verdict == "unresolved"
+
+
+def test_a_deadline_a_class_counts_by_class() -> None:
+    queues = {"urgent": 30.0, "batch": 70.0}
+    result = run(event_driven={"consumers": 14, "queues": queues}, deadline_s={"urgent": 10.0})
+    urgent, batch = result.event_driven.classes["urgent"], result.event_driven.classes["batch"]
+    assert urgent.offered == pytest.approx(0.3 * 200_000, rel=0.03)
+    assert urgent.late > 0 and batch.late == 0
+    assert (
+        urgent.wait_mean_s is not None and batch.wait_mean_s is not None and urgent.wait_mean_s < batch.wait_mean_s / 2
+    )
+    assert result.synchronous.classes["urgent"].offered == urgent.offered
+
+
+def test_automatic_replications_go_on_until_the_difference_is_known() -> None:
+    assert run(None, deadline_s=60).replications == 10
+    noisy = run(
+        None, jobs=60, deadline_s=20, synchronous={"workers": 9, "client_timeout_s": 25}, event_driven={"consumers": 12}
+    )
+    assert noisy.replications == 50
+
+
+def test_one_replication_has_an_interval_of_batch_means_for_the_good_share_alone() -> None:
+    result = run(1, deadline_s=20)
+    low, high = result.synchronous.intervals["good_share"]
+    assert low < result.synchronous.good_share < high
+    assert set(result.synchronous.intervals) == {"good_share"}
+    assert set(result.difference) == {"good_share"}
+
+
+def test_a_trace_with_nothing_random_has_intervals_of_no_width() -> None:
+    trace = Trace(arrivals_s=__import__("numpy").array([0.0, 1.0, 1.5, 7.0]))
+    result = simulate(
+        scenario(
+            jobs=None,
+            arrivals={"process": "trace", "trace": "mine"},
+            service={"distribution": "deterministic", "mean_s": 2},
+        ),
+        trace=trace,
+    )
+    assert result.synchronous.offered == 4 * result.replications
+    low, high = result.synchronous.intervals["latency_mean_s"]
+    assert low == high == 2
+
+
+def test_warm_up_is_left_out() -> None:
+    result = run(2, jobs=1000, warmup_jobs=400)
+    assert result.synchronous.offered == 2 * 600
+    assert sum(result.synchronous.series.arrivals) == 1000
+
+
+def test_a_duration_cuts_the_run_and_says_who_was_inside() -> None:
+    result = run(2, jobs=None, duration_s=500.0, arrivals={"process": "regular", "rate_per_s": 1})
+    for design in (result.synchronous, result.event_driven):
+        assert design.offered == 2 * 501
+        assert 5 < design.in_system / 2 < 20
+        assert max(design.series.t_s) < 500
+
+
+def test_bursts_run_whole_cycles() -> None:
+    arrivals = {"process": "bursts", "rate_per_s": 2, "peak_to_mean": 8, "peak_s": 60, "every_s": 900}
+    result = run(4, jobs=2000, arrivals=arrivals, synchronous={"workers": 60}, event_driven={"consumers": 60})
+    assert result.synchronous.offered / 4 == pytest.approx(3600, rel=0.05)
+    series = result.synchronous.series
+    busiest = max(zip(series.arrivals, series.t_s, strict=True))[1] % 900
+    assert 420 - 5 <= busiest <= 480
+
+
+def test_a_day_has_its_peak_at_noon() -> None:
+    arrivals = {"process": "daily", "rate_per_s": 0.5, "peak_to_mean": 1.8}
+    result = run(1, jobs=1000, arrivals=arrivals)
+    series = result.synchronous.series
+    assert sum(series.arrivals) == pytest.approx(43_200, rel=0.03)
+    morning = sum(n for n, t in zip(series.arrivals, series.t_s, strict=True) if t < 21_600)
+    assert morning / sum(series.arrivals) == pytest.approx(0.25 - 0.8 / (2 * 3.14159), rel=0.05)
+
+
+def test_an_outage_kills_what_retries_cannot_outlast_unless_the_circuit_opens() -> None:
+    given: dict[str, Any] = {
+        "jobs": 5000,
+        "provider": {"outages": [{"start_s": 1000.0, "length_s": 900.0}]},
+        "retries": {"max": 4, "base_s": 1, "cap_s": 60},
+    }
+    without = run(3, **given).event_driven
+    with_breaker = run(3, **given, event_driven={"consumers": 14, "circuit_breaker": True}).event_driven
+    assert without.dead_lettered / 3 == pytest.approx(900, rel=0.1)
+    assert with_breaker.dead_lettered / 3 < 120
+
+
+def test_what_cannot_be_run_is_refused_by_name() -> None:
+    with pytest.raises(InvalidInput, match="the trace has to be read first"):
+        run(arrivals={"process": "trace", "path": "x.csv"}, jobs=None)
+    with pytest.raises(InvalidInput, match="warmup_jobs"):
+        run(warmup_jobs=20_000)
+    with pytest.raises(InvalidInput, match="warmup_jobs"):
+        run(jobs=None, duration_s=10.0, warmup_jobs=50)
+    with pytest.raises(InvalidInput, match="duration column"):
+        run(service={"distribution": "empirical"})
+    assert unsupported(scenario()) == ()
+
+
+def test_the_estimate_tells_a_small_run_from_one_that_does_not_fit() -> None:
+    small = estimate(scenario())
+    assert small.jobs == 20_000 * 2 * 10
+    assert small.memory_bytes < 300 * 2**20
+    flood = estimate(scenario(jobs=900_000_000, synchronous={"workers": 1}, event_driven={"consumers": 1}))
+    assert flood.memory_bytes > 64 * 2**30
+
+
+def test_the_engine_says_what_it_does_not_do() -> None:
+    assert module.FEWEST == 10
+    for problem in unsupported(scenario(service={"distribution": "empirical", "path": "durations.csv"})):
+        assert problem.path == "service.path"
