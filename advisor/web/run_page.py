@@ -2,18 +2,21 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.utils import timezone
 
+from advisor.decisions import stored
 from advisor.decisions.models import Run, State
 from advisor.decisions.services.queue_position import queue_position
 from advisor.reports import wording
-from advisor.reports.charts import charts_of
+from advisor.reports.charts import Chart, charts_of
 from advisor.reports.document.simulation import difference_rows, results_table
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import may_change
 from simulator.result import Result
+from simulator.scenario import Scenario
 
 UNTAKEN = timedelta(seconds=5)
 """A run that is next for this long has no worker to take it."""
@@ -48,13 +51,23 @@ def _found(run: Run) -> dict[str, Any]:
     designs = list(wording.designs_of(result))
     return {
         "result": result,
-        "colour": result.verdict if result.verdict in wording.STYLES else "neither",
+        "colour": result.verdict if result.verdict in tuple(wording.STYLES) else "neither",
         "finding": wording.simulated_sentence(result, scenario.deadline_s, scenario.tolerated_miss_percent),
         "designs": designs,
         "unstable": [wording.unstable_sentence(style, design) for style, design in designs if not design.stable],
-        "charts": charts_of(result, scenario),
+        "charts": drawn(run),
         **_tables(result),
     }
+
+
+def drawn(run: Run) -> tuple[Chart, ...]:
+    """The charts of a run that succeeded. To place their labels takes a while, and a result never changes: the last few are kept."""
+    return _drawn(run.scenario_json, run.result_json or "")
+
+
+@lru_cache(maxsize=32)
+def _drawn(scenario_json: str, result_json: str) -> tuple[Chart, ...]:
+    return charts_of(stored.load(Result, result_json), stored.load(Scenario, scenario_json))
 
 
 def _tables(result: Result) -> dict[str, list[Row]]:

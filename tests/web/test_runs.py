@@ -8,7 +8,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from advisor.decisions import stored
 from advisor.decisions.models import Decision, Run, State
+from tests.fakes.engines import a_result
 from tests.web.conftest import MakeRun
 
 
@@ -113,3 +115,11 @@ def test_a_run_without_a_result_has_no_charts(client: Client, make_run: MakeRun)
 def test_the_decision_links_to_its_last_run(client: Client, run: Run, decision: Decision) -> None:
     page = client.get(reverse("decision", args=[decision.pk])).content.decode()
     assert reverse("run", args=[run.pk]) in page
+
+
+@pytest.mark.parametrize("verdict", ["neither", "unresolved", "event_driven", ["synchronous", "event_driven"]])
+def test_every_verdict_has_its_sentence(verdict: str | list[str], client: Client, make_run: MakeRun) -> None:
+    result = a_result().model_copy(update={"verdict": verdict})
+    page = page_of(client, make_run(State.SUCCEEDED, result_json=stored.dump(result)))
+    colour = verdict if verdict == "event_driven" else "neither"
+    assert f"verdict-{colour}" in page
