@@ -161,7 +161,7 @@ def flip_sentence(flip: Flip, recommendation: Recommendation, question: str, bef
         changes.append(headline(becomes.style, becomes.strength))
     if becomes.delivery != recommendation.delivery.method:
         changes.append(delivery_sentence(becomes.delivery))
-    return f"“{question}” {after}, not {before}: {' '.join(changes) or 'the same.'}"
+    return f"{question} {after}, not {before}: {' '.join(changes) or 'the same.'}"
 
 
 def simulated_sentence(result: Result, deadline_s: float | Mapping[str, float] | None, tolerated_percent: float) -> str:

@@ -5,14 +5,19 @@ from dataclasses import replace
 from typing import Any
 
 from advisor.advice.answers import Answers
+from advisor.advice.cautions import CHECKS
 from advisor.advice.contract import Reason, Recommendation
 from advisor.advice.questionnaire import SECTIONS
+from advisor.advice.rules import RULES
 from advisor.reports import wording
 from advisor.reports.document.answers import LABELS, answered
 from advisor.reports.document.blocks import Grid, Paragraph, Point, Points, Section, grid
 from advisor.reports.numbers import count, duration, number, percent, share
 
 MOST_REASONS = 5
+
+RULE_TITLES: Mapping[str, str] = {rule.id: rule.title for rule in RULES}
+CHECK_TITLES: Mapping[str, str] = {check.code: check.title for check in CHECKS}
 
 
 def context(answers: Answers) -> Section:
@@ -54,7 +59,8 @@ def against(recommendation: Recommendation) -> Section | None:
 def _point(reason: Reason) -> Point:
     weighs = f", weight {number(reason.weight)}" if reason.weight else ""
     speaks = "" if reason.favours == "neither" else f"; speaks for {wording.design_name(reason.favours)}"
-    return Point(reason.evidence, f"Rule {reason.rule}{speaks}{weighs}.", reason.source)
+    name = RULE_TITLES.get(reason.rule, "Rule")
+    return Point(reason.evidence, f"{name} ({reason.rule}){speaks}{weighs}.", reason.source)
 
 
 def flips(recommendation: Recommendation) -> Section | None:
@@ -75,7 +81,7 @@ def flips(recommendation: Recommendation) -> Section | None:
             wording.flip_sentence(
                 flip,
                 recommendation,
-                LABELS.get(flip.field, flip.field),
+                f"“{LABELS.get(flip.field, flip.field)}”",
                 answered(flip.field, flip.from_),
                 answered(flip.field, flip.to),
             )
@@ -89,8 +95,11 @@ def warnings(recommendation: Recommendation) -> Section | None:
     """What is wrong or will go wrong, whichever style is chosen."""
     if not recommendation.warnings:
         return None
-    items = tuple(Point(warning.text, f"Check {warning.code}.") for warning in recommendation.warnings)
-    return Section("warnings", "Warnings", (Points(items),))
+    items = (
+        Point(warning.text, f"{CHECK_TITLES.get(warning.code, 'Check')} ({warning.code}).")
+        for warning in recommendation.warnings
+    )
+    return Section("warnings", "Warnings", (Points(tuple(items)),))
 
 
 def delivery(recommendation: Recommendation) -> Section:

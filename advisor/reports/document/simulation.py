@@ -25,7 +25,7 @@ DIFFERENCES = {
     "lag_max_s": "Lag, largest",
     "utilisation": "Utilisation",
     "attempts_per_job": "Attempts a job",
-    "wasted_s": "Wasted work",
+    "wasted_s": "Work wasted, a replication",
 }
 
 

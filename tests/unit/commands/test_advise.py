@@ -17,7 +17,8 @@ TRACE = "timestamp\n" + "\n".join(str(second) for second in range(100)) + "\n"
 def test_the_verdict_is_the_first_line(run: Run) -> None:
     output = run("advise", "-", stdin="template: document_extraction")
     assert output.splitlines()[0].startswith("Event-driven")
-    assert "WHY" in output and "Rule " in output
+    assert "\nWHY\n" in output
+    assert all(f"({reason.rule})" in output for reason in advise(answers_from({})).reasons)
 
 
 def test_json_is_the_recommendation_and_nothing_else(run_json: Callable[..., Any]) -> None:
