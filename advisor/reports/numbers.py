@@ -79,7 +79,7 @@ def interval(mean: float | None, low: float, high: float, unit: str = "", missin
     """A figure with its interval: 12.4 ± 0.3 s; where it lies off the centre by much, 12.4 s (11.9 to 14.1). Durations (`s`) are scaled."""
     if mean is None or not all(math.isfinite(figure) for figure in (mean, low, high)):
         return missing
-    scale, name = time_unit(max(abs(mean), abs(high - low) / 2)) if unit == "s" else (1.0, unit)
+    scale, name = _unit_beside(max(abs(mean), abs(high - low) / 2)) if unit == "s" else (1.0, unit)
     mean, low, high = mean / scale, low / scale, high / scale
     half = (high - low) / 2
     if mean == half == 0:
@@ -150,8 +150,13 @@ def _composed(total: int) -> str:
     return " ".join(parts)
 
 
+def _unit_beside(seconds: float) -> tuple[float, str]:
+    """An interval's unit: seconds for longer than on an axis, for nobody reads 1.68 ± 0.01 min."""
+    return (1.0, "s") if 1 <= seconds < 600 else time_unit(seconds)
+
+
 def time_unit(seconds: float) -> tuple[float, str]:
-    """The unit in which times up to this size read best, for an axis or an interval: its seconds and its name."""
+    """The unit in which times up to this size read best, for an axis: its seconds and its name."""
     if seconds < 1:
         return 1e-3, "ms"
     if seconds < 100:

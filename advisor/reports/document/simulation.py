@@ -29,10 +29,16 @@ DIFFERENCES = {
 }
 
 
-def simulation(result: Result, scenario: Scenario, drawings: bool = True) -> Section:
+def simulation(result: Result, scenario: Scenario) -> Section:
     """The verdict of the simulation, how it was run, its figures and its charts."""
     sentence = wording.simulated_sentence(result, scenario.deadline_s, scenario.tolerated_miss_percent)
-    blocks: list[Block] = [Paragraph(sentence, strong=True), Paragraph(_how(result))]
+    drawings = tuple(Drawing(chart) for chart in charts_of(result, scenario))
+    return Section("simulation", "Simulation", (Paragraph(sentence, strong=True), *findings(result), *drawings))
+
+
+def findings(result: Result) -> tuple[Block, ...]:
+    """How it was run, and its figures."""
+    blocks: list[Block] = [Paragraph(_how(result))]
     blocks += [
         Paragraph(wording.unstable_sentence(style, design), strong=True)
         for style, design in wording.designs_of(result)
@@ -43,11 +49,9 @@ def simulation(result: Result, scenario: Scenario, drawings: bool = True) -> Sec
     blocks.append(grid(figures.headers, figures.rows, "Results of the designs, with 95 % intervals"))
     compared = difference_rows(result)
     if compared:
-        headers = ("Figure", "Difference")
-        blocks.append(grid(headers, compared, "Event-driven minus synchronous, paired by replication, 95 % intervals"))
-    if drawings:
-        blocks += [Drawing(chart) for chart in charts_of(result, scenario)]
-    return Section("simulation", "Simulation", tuple(blocks))
+        caption = "Event-driven minus synchronous, paired by replication, 95 % intervals"
+        blocks.append(grid(("Figure", "Difference"), compared, caption))
+    return tuple(blocks)
 
 
 def _how(result: Result) -> str:

@@ -33,7 +33,7 @@ def _block(block: Block) -> str:
                 _point(point, f"{place}. " if block.ranked else "- ") for place, point in enumerate(block.items, 1)
             )
         case Grid():
-            return "\n".join(_grid(block))
+            return f"{block.caption}\n\n" + "\n".join(_grid(block))
         case Listing():
             return textwrap.indent(block.text, "    ")
     return ""

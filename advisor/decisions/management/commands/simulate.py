@@ -7,7 +7,8 @@ from django.core.management.base import CommandParser
 from advisor.decisions.management.console import Console, add_format
 from advisor.decisions.management.running import add_engine, run
 from advisor.decisions.management.workload import read, workload_in
-from advisor.reports.document.simulation import simulation
+from advisor.reports.document import Section
+from advisor.reports.document.simulation import findings
 from advisor.reports.formats.text import text
 from advisor.reports.wording import simulated_sentence
 
@@ -29,4 +30,6 @@ class Command(Console):
             return
         scenario = workload.scenario
         verdict = simulated_sentence(result, scenario.deadline_s, scenario.tolerated_miss_percent)
-        self.stdout.write(text(workload.title, verdict, [simulation(result, scenario, drawings=False)]), ending="")
+        self.stdout.write(
+            text(workload.title, verdict, [Section("simulation", "Simulation", findings(result))]), ending=""
+        )
