@@ -207,6 +207,24 @@ def _begin(m: Any, slots: Array, scenario: Scenario, servers: int) -> None:
     m["q_idle"][: len(dedicated)] = dedicated
 
 
+def is_plain(m: Any) -> bool:
+    """Whether a machine is only a queue before equal servers, first come first served, whose time bins nobody wants."""
+    nothing_fails = m["transient"] == 0 and m["poison"] == 0 and m["outage_count"] == 0 and m["subscribers"] == 0
+    nobody_leaves = (
+        m["patience"] in (0, inf) and m["expires"] in (0, inf) and m["places"] == UNBOUNDED and m["end"] == inf
+    )
+    costs_nothing = m["accept"] == 0 and m["dispatch_cost"] == 0 and m["gated"] == 0
+    at_once = m["delivery"] == at.NOBODY or (m["delivery"] == at.POLLING and m["delivery_a"] == 0)
+    counted = (
+        m["jobs"] < UNBOUNDED
+        and m["classes"] == 1
+        and m["drains"] == 1
+        and m["binned"] == 0
+        and m["servers"] <= FIRST_SLOTS
+    )
+    return bool(nothing_fails and nobody_leaves and costs_nothing and at_once and counted)
+
+
 def dedicated_consumers(scenario: Scenario) -> list[int]:
     """Consumers a queue, where each has its own: by share (largest remainders), one at the least."""
     servers = scenario.event_driven.consumers
@@ -270,7 +288,7 @@ def _set_length(m: Any, scenario: Scenario, trace: Trace | None) -> None:
     m["last"] = cycle * _cycles(scenario, rate, cycle) if cycle is not None and scenario.duration_s is None else inf
     bounded = trace is not None or (scenario.duration_s is None and cycle is None)
     m["jobs"] = jobs_of(scenario, trace) if bounded else UNBOUNDED
-    m["batch"] = max(1, (jobs_of(scenario, trace) - scenario.warmup_jobs) // at.BATCHES)
+    m["batches_a_job"] = at.BATCHES / max(1, jobs_of(scenario, trace) - scenario.warmup_jobs)
     expected = scenario.duration_s or 1.1 * max(jobs_of(scenario, trace) / rate, 1e-6)
     m["bin_width"] = m["bin_end"] = expected / at.BINS
 

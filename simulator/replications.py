@@ -10,13 +10,15 @@ from typing import Any
 
 from simulator.arrivals import Trace
 from simulator.kernel.event_driven import run_event_driven
-from simulator.kernel.layout import DONE, GROW
+from simulator.kernel.layout import DONE, GROW, UNFIT
+from simulator.kernel.plain import run_plain
 from simulator.kernel.synchronous import run_synchronous
-from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, Array, Bench, Floats, bench_of, jobs_of, recorded_of
+from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, Array, Bench, Floats, bench_of, is_plain, jobs_of, recorded_of
 from simulator.scenario import Scenario
 from simulator.tally import Tally, tally_of
 
-LOOPS: dict[str, Callable[..., int]] = {SYNCHRONOUS: run_synchronous, EVENT_DRIVEN: run_event_driven}
+Loop = Callable[..., int]
+LOOPS: dict[str, Loop] = {SYNCHRONOUS: run_synchronous, EVENT_DRIVEN: run_event_driven}
 SLICE_S = 0.08
 """A slice of the event loop: short enough that a cancel is heard at once."""
 FIRST_BUDGET = 100_000
@@ -40,13 +42,17 @@ class Stopped(Exception):
 
 @dataclass
 class Runner:
-    """Runs replications of one scenario; collects their tallies by design, in the order of replications."""
+    """Runs replications of one scenario; collects their tallies by design, in the order of replications.
+
+    `shortcut`: where a design is only a queue before equal servers, the plain loop runs it, to the same tally.
+    """
 
     scenario: Scenario
     trace: Trace | None
     drawn: Floats | None
     drains: dict[str, bool]
     threads: int | None = None
+    shortcut: bool = True
     rows: Array = field(init=False)
     tallies: dict[str, list[Tally]] = field(init=False)
     peak_slots: int = 0
@@ -91,7 +97,16 @@ class Runner:
                 on_progress(Progress(f"Simulating both designs, replication {replication} of {of}", fraction))
 
     def _replicate(self, design: str, replication: int) -> Tally:
-        bench = bench_of(
+        bench = self._bench(design, replication)
+        plain = self.shortcut and is_plain(bench.machine[0])
+        if not plain or not self._slices(design, replication, bench, run_plain):
+            bench = self._bench(design, replication) if plain else bench
+            self._slices(design, replication, bench, LOOPS[design])
+        self.peak_slots = max(self.peak_slots, len(bench.slots))
+        return tally_of(bench.machine[0])
+
+    def _bench(self, design: str, replication: int) -> Bench:
+        return bench_of(
             self.scenario,
             design,
             replication,
@@ -100,20 +115,18 @@ class Runner:
             rows=self.rows,
             drains=self.drains[design],
         )
-        self._slices(design, replication, bench)
-        self.peak_slots = max(self.peak_slots, len(bench.slots))
-        return tally_of(bench.machine[0])
 
-    def _slices(self, design: str, replication: int, bench: Bench) -> None:
-        loop, budget, m = LOOPS[design], FIRST_BUDGET, bench.machine[0]
+    def _slices(self, design: str, replication: int, bench: Bench, loop: Loop) -> bool:
+        """Run to the end, slice by slice. False: this loop will not do."""
+        budget, m = FIRST_BUDGET, bench.machine[0]
         while True:
             if self._stop.is_set():
                 raise Stopped
             began, before = time.perf_counter(), int(m["events"])
             status = loop(bench.machine, budget)
             self._done[design, replication] = 1.0 if status == DONE else min(self._fraction(m), 0.999)
-            if status == DONE:
-                return
+            if status in (DONE, UNFIT):
+                return status == DONE
             if status == GROW:
                 bench.grow()
                 continue

@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 from simulator.kernel.compiled import is_cached
 from simulator.kernel.layout import DONE
-from simulator.plan import bench_of, recorded_of
+from simulator.kernel.plain import run_plain
+from simulator.plan import SYNCHRONOUS, bench_of, recorded_of
 from simulator.replications import LOOPS, REPORT_S, OnProgress, Progress
 from simulator.scenario import ExponentialService, PoissonArrivals, Scenario
 
@@ -39,7 +40,7 @@ def _run_a_few() -> None:
             arrivals=PoissonArrivals(process="poisson", rate_per_s=1.0),
             service=ExponentialService(distribution="exponential", mean_s=1.0),
         )
-        for design, loop in LOOPS.items():
+        for design, loop in [*LOOPS.items(), (SYNCHRONOUS, run_plain)]:
             bench = bench_of(scenario, design, 0, trace=None, drawn=None, rows=recorded_of(None, None), drains=True)
             if loop(bench.machine, 1000) != DONE:
                 raise RuntimeError("the kernel did not finish ten jobs")

@@ -11,7 +11,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
-from simulator.kernel.layout import EVENT, RECORDED_ROW, SLOT
+from simulator.kernel.layout import EVENT, RECORDED_ROW, SLOT, START
 
 
 def _accessor(layout: np.dtype[Any]) -> Any:
@@ -30,3 +30,4 @@ def _accessor(layout: np.dtype[Any]) -> Any:
 slot = _accessor(SLOT)
 event = _accessor(EVENT)
 recorded = _accessor(RECORDED_ROW)
+start = _accessor(START)

@@ -52,5 +52,5 @@ def compiled(function: F) -> F:
 
 
 def is_cached() -> bool:
-    """Whether both event loops have been compiled before, on this machine and from these sources."""
-    return all(any(Path(CACHE).rglob(f"*.run_{design}-*.nbc")) for design in ("synchronous", "event_driven"))
+    """Whether the event loops have been compiled before, on this machine and from these sources."""
+    return all(any(Path(CACHE).rglob(f"*.run_{loop}-*.nbc")) for loop in ("synchronous", "event_driven", "plain"))

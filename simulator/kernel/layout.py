@@ -56,7 +56,7 @@ PARAMETERS = [
     ("key", np.uint64),  # of the random numbers: seed and replication
     ("jobs", _i),  # arrivals at most
     ("warmup", _i),  # jobs left out of the tally
-    ("batch", _i),  # jobs a batch
+    ("batches_a_job", _f),
     ("drains", _i),  # 1: run on after the last arrival until nothing is left
     ("binned", _i),  # 1: fill the time bins
     ("end", _f),  # when the run is cut, or infinity
@@ -202,6 +202,7 @@ SLOT = np.dtype(
     align=True,
 )
 EVENT = np.dtype([("at", _f), ("key", _i)], align=True)
+START = np.dtype([("at", _f), ("waited", _f)], align=True)  # of a job that waits, in the plain loop
 RECORDED_ROW = np.dtype([("arrival", _f), ("input_tokens", _f), ("output_tokens", _f), ("duration", _f)], align=True)
 
 # --- kinds
@@ -234,4 +235,4 @@ WAITING, AT_THE_GATE, CALLING, BACKING_OFF, HANDLING, AGAIN = range(6)
 STARTED, ABANDONED, ACCEPTED, OUTAGE, PROBE = 1, 2, 4, 8, 16
 
 # --- what a slice of the loop returns
-DONE, MORE, GROW = range(3)
+DONE, MORE, GROW, UNFIT = range(4)

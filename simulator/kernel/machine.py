@@ -135,7 +135,7 @@ def count_offered(m: Machine, job: int, place: int, arrived: float, now: float) 
 @compiled
 def batch_of(m: Machine, job: int) -> int:
     """The job's batch: runs of consecutive jobs, for the batch means of a single replication."""
-    return min((job - m.warmup) // m.batch, BATCHES - 1)
+    return min(int((job - m.warmup) * m.batches_a_job), BATCHES - 1)
 
 
 @compiled

@@ -1,0 +1,162 @@
+# mypy: disable-error-code="no-any-return"
+"""The loop for what is only a queue before equal servers: nothing fails, nothing is limited, nobody gives up.
+
+Both designs are then the same queue, first come first served, and a job's start follows at its arrival from the instants at which
+the servers will be free: no events are needed. Source: J. Kiefer, J. Wolfowitz, On the theory of queues with many servers, 1955.
+The tally is that of the other loops.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from simulator.kernel.access import event, recorded, start
+from simulator.kernel.compiled import compiled
+from simulator.kernel.draws import next_arrival, service_s
+from simulator.kernel.layout import (
+    BATCHES,
+    C_ACCEPTED,
+    C_CALLS,
+    C_COMPLETED,
+    C_DELIVERY,
+    C_GOOD,
+    C_MAX_DEPTH,
+    C_OFFERED,
+    C_STARTED,
+    DONE,
+    H_LATENCY,
+    H_WAIT,
+    K_COMPLETED,
+    K_GOOD,
+    K_OFFERED,
+    K_STARTED,
+    MORE,
+    POLLING,
+    UNFIT,
+)
+from simulator.kernel.machine import Machine
+from simulator.kernel.record import bucket_of
+
+RING = 4096
+"""Jobs that may wait; a longer queue is left to the other loops."""
+
+
+@compiled
+def run_plain(machine: Any, budget: int) -> int:
+    """Run on for `budget` events (two a job). Returns DONE, MORE (call again) or UNFIT (start again in another loop).
+
+    The heap's memory holds the instant at which each server will be free, that of the slots a ring of starts: `q_head[0]` to `q_tail[0]`.
+    """
+    m = machine[0]
+    job, arrival = m.next_job, m.arrival
+    head, tail = m.q_head[0], m.q_tail[0]
+    upto = min(m.jobs, job + max(1, budget // 2))
+    deepest, area, lag = m.counts[C_MAX_DEPTH], m.area, m.lag_max
+    busy, work_end, good = m.busy, m.work_end, m.counts[C_GOOD]
+    wait_sum, wait_max, latency_sum, latency_max = m.wait_sum, m.wait_max, m.latency_sum, m.latency_max
+    deadline, wasted = m.deadlines[0], m.wasted
+    while job < upto:
+        while head < tail and start(m.slots, head % RING).at <= arrival:
+            head += 1
+        if job == m.warmup:
+            deepest, lag, area, busy = end_warm_up(m, head, tail, arrival)
+        begins = max(arrival, event(m.heap, 0).at)
+        waited = begins - arrival
+        if waited > 0.0:
+            if tail - head >= RING:
+                return UNFIT
+            start(m.slots, tail % RING).at = begins
+            start(m.slots, tail % RING).waited = waited
+            tail += 1
+            deepest = max(deepest, tail - head)
+            lag = max(lag, waited)
+            area += waited
+        takes = service_s(m, job, m.output_tokens if m.traced_output == 0 else traced_tokens(m, job))
+        ends = begins + takes
+        busy += takes
+        work_end = max(work_end, ends)
+        occupy(m.heap, m.servers, ends)
+        if job >= m.warmup:
+            latency = ends - arrival
+            wait_sum += waited
+            wait_max = max(wait_max, waited)
+            latency_sum += latency
+            latency_max = max(latency_max, latency)
+            m.histograms[H_WAIT, bucket_of(waited)] += 1
+            m.histograms[H_LATENCY, bucket_of(latency)] += 1
+            batch = min(int((job - m.warmup) * m.batches_a_job), BATCHES - 1)
+            m.batches[batch, 0] += 1
+            if latency <= deadline:
+                good += 1
+                m.batches[batch, 1] += 1
+            else:
+                wasted += ends - max(begins, arrival + deadline)
+        job += 1
+        m.last_arrival = arrival
+        if job < m.jobs:
+            arrival = next_arrival(m, job)
+            m.arrival = arrival
+    m.next_job, m.arrival = job, arrival
+    m.q_head[0], m.q_tail[0] = head, tail
+    m.events = 2 * job
+    m.counts[C_MAX_DEPTH], m.area, m.lag_max = deepest, area, lag
+    m.busy, m.work_end, m.counts[C_GOOD] = busy, work_end, good
+    m.wasted = wasted
+    m.wait_sum, m.wait_max, m.latency_sum, m.latency_max = wait_sum, wait_max, latency_sum, latency_max
+    if job < m.jobs:
+        return MORE
+    count_all(m)
+    return DONE
+
+
+@compiled
+def traced_tokens(m: Machine, job: int) -> float:
+    """The trace's output tokens."""
+    return recorded(m.trace, job).output_tokens
+
+
+@compiled
+def end_warm_up(m: Machine, head: int, tail: int, now: float) -> Any:
+    """Averages over time begin here: with the jobs that wait, and the work that servers have before them."""
+    m.since = now
+    area, lag, busy = 0.0, 0.0, 0.0
+    for place in range(head, tail):
+        area += start(m.slots, place % RING).at - now
+        lag = max(lag, start(m.slots, place % RING).waited)
+    for server in range(m.servers):
+        busy += max(0.0, event(m.heap, server).at - now)
+    return tail - head, lag, area, busy
+
+
+@compiled
+def occupy(heap: int, servers: int, until: float) -> None:
+    """The server that is free first will be free at `until`: it takes its new place in the heap."""
+    place, child = 0, 1
+    while child < servers:
+        right = child + 1
+        if right < servers and event(heap, right).at < event(heap, child).at:
+            child = right
+        if until <= event(heap, child).at:
+            break
+        event(heap, place).at = event(heap, child).at
+        place = child
+        child = 2 * place + 1
+    event(heap, place).at = until
+
+
+@compiled
+def count_all(m: Machine) -> None:
+    """Every job was accepted, and completed at its first attempt."""
+    tallied = m.jobs - m.warmup
+    for count in (C_OFFERED, C_ACCEPTED, C_COMPLETED, C_STARTED, C_CALLS):
+        m.counts[count] = tallied
+    if m.delivery == POLLING:
+        m.counts[C_DELIVERY] = tallied
+    for count in (K_OFFERED, K_COMPLETED, K_STARTED):
+        m.by_class[0, count] = tallied
+    m.by_class[0, K_GOOD] = m.counts[C_GOOD]
+    m.class_waits[0] = m.wait_sum
+    m.now = m.changed = m.servers_changed = m.work_end
+    m.capacity = m.servers * (m.work_end - m.since)
+    m.in_system = 0
+    m.arrival = np.inf

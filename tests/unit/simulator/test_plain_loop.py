@@ -1,0 +1,106 @@
+"""The plain loop gives the tally of the event loops, where it applies; where it does not, it is not used."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simulator.arrivals import Trace
+from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, bench_of, is_plain, recorded_of
+from simulator.replications import LOOPS, Runner
+from simulator.scenario import Scenario
+
+BASE: dict[str, Any] = {
+    "jobs": 30_000,
+    "deadline_s": 3.0,
+    "arrivals": {"process": "poisson", "rate_per_s": 3.5},
+    "service": {"distribution": "exponential", "mean_s": 1.0},
+    "synchronous": {"workers": 4},
+    "event_driven": {"consumers": 4},
+}
+
+
+def run(scenario: Scenario, shortcut: bool, trace: Trace | None = None) -> Runner:
+    runner = Runner(scenario, trace, None, dict.fromkeys(LOOPS, True), shortcut=shortcut)
+    runner.run(3, 3, None)
+    return runner
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"warmup_jobs": 777},
+        {
+            "service": {"distribution": "lognormal", "p50_s": 0.7, "p95_s": 2},
+            "arrivals": {"process": "gamma", "rate_per_s": 3, "cv": 2},
+        },
+        {
+            "service": {"distribution": "deterministic", "mean_s": 1},
+            "arrivals": {"process": "regular", "rate_per_s": 3.5},
+        },
+        {
+            "arrivals": {"process": "trace", "trace": "x"},
+            "service": {"distribution": "tokens", "base_s": 0.1, "per_output_token_s": 0.02},
+        },
+    ],
+    ids=["M/M/4", "warm-up", "gamma arrivals", "ties", "trace"],
+)
+@pytest.mark.parametrize("design", LOOPS)
+def test_the_plain_loop_gives_the_same_tally(design: str, given: dict[str, Any]) -> None:
+    generator = np.random.default_rng(1)
+    arrivals = np.cumsum(generator.exponential(0.3, 30_000))
+    trace = (
+        Trace(arrivals - arrivals[0], output_tokens=generator.integers(1, 100, 30_000).astype(float))
+        if "arrivals" in given
+        else None
+    )
+    scenario = Scenario.parse(BASE | given)
+    slow, fast = (run(scenario, shortcut, trace).tallies[design][2] for shortcut in (False, True))
+    assert fast.counts == slow.counts
+    assert fast.metrics() == pytest.approx(slow.metrics(), rel=1e-9)
+    assert fast.batches.tolist() == slow.batches.tolist()
+    assert fast.latency_histogram.tolist() == slow.latency_histogram.tolist()
+    assert fast.classes.tolist() == slow.classes.tolist()
+    assert (fast.provider_calls, fast.delivery_calls) == (slow.provider_calls, slow.delivery_calls)
+
+
+def test_a_queue_too_long_for_the_plain_loop_goes_to_the_event_loop() -> None:
+    scenario = Scenario.parse(BASE | {"arrivals": {"process": "regular", "rate_per_s": 100.0}, "jobs": 20_000})
+    slow, fast = (run(scenario, shortcut).tallies[SYNCHRONOUS][1] for shortcut in (False, True))
+    assert fast.depth_max == slow.depth_max > 15_000
+    assert fast.metrics() == slow.metrics()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"failures": {"transient_percent": 1}},
+        {"failures": {"poison_percent": 1}},
+        {"provider": {"max_concurrency": 3}},
+        {"provider": {"requests_per_minute": 300}},
+        {"provider": {"outages": [{"start_s": 5, "length_s": 1}]}},
+        {"subscribers": {"count": 2}},
+        {"event_driven": {"consumers": 4, "expires_s": 9}},
+        {"event_driven": {"consumers": 4, "accept_s": 0.1}},
+        {"event_driven": {"consumers": 4, "dispatch_s": 0.1}},
+        {"event_driven": {"consumers": 4, "max_queue": 9}},
+        {"event_driven": {"consumers": 4, "circuit_breaker": True}},
+        {"event_driven": {"consumers": 4, "queues": {"urgent": 50.0, "batch": 50.0}}},
+        {"event_driven": {"consumers": 4, "delivery": {"method": "polling", "interval_s": 1}}},
+        {"event_driven": {"consumers": 4, "delivery": {"method": "webhook"}}},
+        {"jobs": None, "duration_s": 100.0},
+    ],
+)
+def test_what_is_not_plain_is_not_taken_for_it(given: dict[str, Any]) -> None:
+    bench = bench_of(
+        Scenario.parse(BASE | given), EVENT_DRIVEN, 1, trace=None, drawn=None, rows=recorded_of(None, None), drains=True
+    )
+    assert not is_plain(bench.machine[0])
+
+
+@pytest.mark.parametrize("synchronous", [{"backlog": 3}, {"client_timeout_s": 5}])
+def test_a_synchronous_design_with_a_bound_is_not_plain(synchronous: dict[str, Any]) -> None:
+    scenario = Scenario.parse(BASE | {"synchronous": {"workers": 4, **synchronous}})
+    bench = bench_of(scenario, SYNCHRONOUS, 1, trace=None, drawn=None, rows=recorded_of(None, None), drains=True)
+    assert not is_plain(bench.machine[0])
