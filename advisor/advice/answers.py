@@ -20,7 +20,7 @@ from pydantic import (
 from advisor.advice import library
 from advisor.advice.fields import Leaf, leaves
 from advisor.advice.overlay import laid_over
-from advisor.advice.ranges import Range, Uncertain, located, restored
+from advisor.advice.ranges import MINUTES_A_DAY, Range, Uncertain, located, restored
 from advisor.advice.reading import with_lines
 from simulator.scenario import Hop
 from simulator.schema import InvalidInput, Value
@@ -35,9 +35,6 @@ Tokens = Annotated[int, Field(ge=0, le=10_000_000), Uncertain]
 Workers = Annotated[int, Field(ge=1, le=100_000), Uncertain]
 Tries = Annotated[int, Field(ge=0, le=20), Uncertain]
 HopName = Annotated[str, Field(min_length=1, max_length=60)]
-
-
-MINUTES_A_DAY = 1440
 
 
 def at_least(value: float, other: str, info: ValidationInfo) -> float:

@@ -16,6 +16,9 @@ from advisor.advice.rules.shape import ALL
 LEAN, CLEAR = 0.15, 0.5
 """From these scores on, either way, advice leans or is clear."""
 
+DIGITS = 9
+"""Digits of a score: what the order of additions does to it stays beneath."""
+
 STYLES: tuple[Style, ...] = ALL
 STRENGTHS: tuple[Strength, ...] = ("close", "lean", "clear")
 
@@ -80,8 +83,10 @@ def _ruled_out(facts: Facts) -> tuple[dict[Style, Flags], Flags]:
 
 def _pull(facts: Facts) -> Floats:
     signs = {"event_driven": 1.0, "synchronous": -1.0}
-    pulls = [signs[rule.favours] * rule.weight(facts) * rule.when(facts) for rule in FORCES]
-    return np.asarray(np.sum(pulls, axis=0), dtype=np.float64)
+    total = np.zeros_like(facts.rate)
+    for rule in FORCES:  # in this order whatever the number of rows, so that one row alone gets the same sum
+        total = total + signs[rule.favours] * rule.weight(facts) * rule.when(facts)
+    return np.asarray(np.round(total, DIGITS), dtype=np.float64)
 
 
 def _hybrid_case(facts: Facts) -> Floats:

@@ -163,6 +163,13 @@ class _Bracket:
             return self.old + (self.new - self.old) * parts
         return np.append((self.old * (self.new / self.old) ** parts)[:-1], self.new)
 
+    def beyond(self) -> float:
+        """The new value, past the last bits that depend on how many rows are worked out at once."""
+        if self.integer:
+            return self.new
+        low, high = LEAVES[self.path].low or 0.0, LEAVES[self.path].high or math.inf
+        return min(high, max(low, self.new * (1 + math.copysign(1e-9, self.new - self.old))))
+
     def narrowed(self, values: Floats, differs: np.ndarray[Any, np.dtype[np.bool_]]) -> "_Bracket":
         """The part in which the advice changes."""
         first = int(np.argmax(differs))
@@ -199,7 +206,7 @@ def _thresholds(
 
 def _rounded(answers: Answers, base: Columns, now: Decisions, brackets: list[_Bracket]) -> list[Flip]:
     """The thresholds with as few digits as tell the same."""
-    probes = [Probe(bracket.path, np.array([bracket.new, *_nice(bracket)]), []) for bracket in brackets]
+    probes = [Probe(bracket.path, np.array([bracket.beyond(), *_nice(bracket)]), []) for bracket in brackets]
     if not probes:
         return []
     decided = _decided(base, probes)

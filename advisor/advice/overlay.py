@@ -5,9 +5,8 @@ from copy import deepcopy
 from typing import Any
 
 from advisor.advice import library
-from advisor.advice.ranges import middle_of
+from advisor.advice.ranges import MINUTES_A_DAY, UNKNOWN, middle_of, template_range
 
-MINUTES_A_DAY = 1440
 CLASSES = ("urgent", "standard", "batch")
 
 
@@ -28,16 +27,17 @@ def laid_over(given: Mapping[str, Any]) -> dict[str, Any]:
     A value that nobody gave moves where it would contradict one that was: p50 keeps its ratio to a given p95, the other shares fill up to
     100 %, the template's peak shortens so that the peaks still fit into the mean.
     """
-    sheet = library.sheets().get(str(given.get("template", library.DEFAULT_TEMPLATE)))
-    base = (sheet or library.sheets()[library.DEFAULT_TEMPLATE]).values()
-    title = sheet.title if sheet else "Decision"
+    known = library.sheets().get(str(given.get("template", library.DEFAULT_TEMPLATE)))
+    sheet = known or library.sheets()[library.DEFAULT_TEMPLATE]
     limits = _profile_limits(given)
-    result = overlay(overlay({"name": title, **base}, {"provider": limits} if limits else {}), given)
-    _times(result, given)
-    _peaks(result, given)
-    _shares(result, given)
-    _bound(result, given, "failures", "backoff_base_s", "backoff_cap_s")
-    _bound(result, given, "operations", "min_workers", "max_workers")
+    base = {"name": known.title if known else "Decision", **sheet.values()}
+    result = overlay(overlay(base, {"provider": limits}) if limits else base, given)
+    laying = _Laying(sheet, result, given)
+    laying.times()
+    laying.peaks()
+    laying.shares()
+    laying.bound("failures", "backoff_base_s", "backoff_cap_s")
+    laying.bound("operations", "min_workers", "max_workers")
     return result
 
 
@@ -51,67 +51,78 @@ def _section(tree: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return section if isinstance(section, Mapping) else {}
 
 
-def _times(result: dict[str, Any], given: Mapping[str, Any]) -> None:
-    """A template's p50 or p95 on the wrong side of the one that was given keeps its ratio to it."""
-    times, said = _section(result, "processing"), _section(given, "processing")
-    p50, p95 = middle_of(times.get("p50_s")), middle_of(times.get("p95_s"))
-    if p50 is None or p95 is None or not isinstance(times, dict):
-        return
-    if p95 < p50 and "p50_s" not in said:
-        times["p50_s"] = max(0.001, p95 * _ratio(given))
-    elif p95 < p50 and "p95_s" not in said:
-        times["p95_s"] = p50 / _ratio(given)
-    p99, p95 = middle_of(times.get("p99_s")), middle_of(times.get("p95_s"))
-    if p99 is not None and p95 is not None and p99 < p95 and "p99_s" not in said:
-        times["p99_s"] = None
+class _Laying:
+    """The merged values, what was given of them, and the template they lie over."""
 
+    def __init__(self, sheet: library.Sheet, result: dict[str, Any], given: Mapping[str, Any]) -> None:
+        self.sheet, self.result, self.given = sheet, result, given
 
-def _ratio(given: Mapping[str, Any]) -> float:
-    sheet = library.sheets().get(str(given.get("template", library.DEFAULT_TEMPLATE)))
-    if sheet is None:
-        return 1.0
-    return float(sheet.defaults["processing.p50_s"].value / sheet.defaults["processing.p95_s"].value)
+    def said(self, section: str, key: str) -> bool:
+        """Whether a value was given."""
+        return key in _section(self.given, section)
 
+    def middle(self, section: str, key: str) -> float | None:
+        """The number that a value stands for; None where it is none."""
+        value = _section(self.result, section).get(key)
+        return template_range(self.sheet, f"{section}.{key}").middle if value == UNKNOWN else middle_of(value)
 
-def _peaks(result: dict[str, Any], given: Mapping[str, Any]) -> None:
-    volume, said = _section(result, "volume"), _section(given, "volume")
-    peak, minutes, often = (middle_of(volume.get(key)) for key in ("peak_to_mean", "peak_minutes", "peaks_per_day"))
-    if peak is None or minutes is None or often is None or not isinstance(volume, dict):
-        return
-    if peak <= 1 or peak * minutes * often <= MINUTES_A_DAY:
-        return
-    if "peak_minutes" not in said:
-        volume["peak_minutes"] = max(0.01, MINUTES_A_DAY / (peak * often))
-    elif "peaks_per_day" not in said and minutes > 0:
-        volume["peaks_per_day"] = MINUTES_A_DAY / (peak * minutes)
-    elif "peak_to_mean" not in said and minutes > 0:
-        volume["peak_to_mean"] = max(1.0, MINUTES_A_DAY / (often * minutes))
+    def put(self, section: str, key: str, value: Any) -> None:
+        """Another value for a field that was not given."""
+        values = self.result[section]
+        if isinstance(values, dict):
+            values[key] = value
 
+    def times(self) -> None:
+        """A template's p50 or p95 on the wrong side of the one that was given keeps its ratio to it."""
+        p50, p95 = self.middle("processing", "p50_s"), self.middle("processing", "p95_s")
+        ratio = self.sheet.defaults["processing.p50_s"].value / self.sheet.defaults["processing.p95_s"].value
+        if p50 is not None and p95 is not None and p95 < p50:
+            if not self.said("processing", "p50_s"):
+                self.put("processing", "p50_s", max(0.001, p95 * ratio))
+            elif not self.said("processing", "p95_s"):
+                self.put("processing", "p95_s", p50 / ratio)
 
-def _shares(result: dict[str, Any], given: Mapping[str, Any]) -> None:
-    """Shares that were not given fill up what the given ones leave, in their own proportions."""
-    classes, said = _section(result, "priorities"), _section(given, "priorities")
-    fixed = [name for name in CLASSES if "share_percent" in _section(said, name)]
-    free = [name for name in CLASSES if name not in fixed]
-    taken = [middle_of(_section(classes, name).get("share_percent")) for name in fixed]
-    own = [middle_of(_section(classes, name).get("share_percent")) for name in free]
-    if not fixed or not free or None in taken or None in own:
-        return
-    left, total = 100 - sum(share or 0 for share in taken), sum(share or 0 for share in own)
-    if left < 0:
-        return
-    for name, share in zip(free, own, strict=True):
-        section = classes.get(name)
-        if isinstance(section, dict):
-            section["share_percent"] = left * (share or 0) / total if total else left / len(free)
+    def peaks(self) -> None:
+        """The length of a peak, else their number, else their height gives way until the mean can include them."""
+        peak, minutes, often = (self.middle("volume", key) for key in ("peak_to_mean", "peak_minutes", "peaks_per_day"))
+        if peak is None or minutes is None or often is None or peak <= 1 or peak * minutes * often <= MINUTES_A_DAY:
+            return
+        if not self.said("volume", "peak_minutes"):
+            self.put("volume", "peak_minutes", max(0.01, MINUTES_A_DAY / (peak * often)))
+        elif not self.said("volume", "peaks_per_day"):
+            self.put("volume", "peaks_per_day", MINUTES_A_DAY / (peak * minutes))
+        elif not self.said("volume", "peak_to_mean"):
+            self.put("volume", "peak_to_mean", max(1.0, MINUTES_A_DAY / (often * minutes)))
 
+    def shares(self) -> None:
+        """Shares that were not given fill up what the given ones leave, in their own proportions."""
+        classes = _section(self.result, "priorities")
+        fixed = [name for name in CLASSES if "share_percent" in _section(_section(self.given, "priorities"), name)]
+        free = [name for name in CLASSES if name not in fixed]
+        shares = {name: self._share(classes, name) for name in CLASSES}
+        if not fixed or not free or None in shares.values():
+            return
+        left, total = 100 - sum(shares[name] or 0 for name in fixed), sum(shares[name] or 0 for name in free)
+        for name in free if left >= 0 else []:
+            section = classes[name]
+            if isinstance(section, dict):
+                section["share_percent"] = left * (shares[name] or 0) / total if total else left / len(free)
 
-def _bound(result: dict[str, Any], given: Mapping[str, Any], section: str, low: str, high: str) -> None:
-    values, said = _section(result, section), _section(given, section)
-    least, most = middle_of(values.get(low)), middle_of(values.get(high))
-    if least is None or most is None or least <= most or not isinstance(values, dict):
-        return
-    if high not in said:
-        values[high] = values[low]
-    elif low not in said:
-        values[low] = values[high]
+    def _share(self, classes: Mapping[str, Any], name: str) -> float | None:
+        value = _section(classes, name).get("share_percent")
+        return (
+            template_range(self.sheet, f"priorities.{name}.share_percent").middle
+            if value == UNKNOWN
+            else middle_of(value)
+        )
+
+    def bound(self, section: str, low: str, high: str) -> None:
+        """Of two bounds in the wrong order the one that was not given takes the other's value."""
+        least, most = self.middle(section, low), self.middle(section, high)
+        if least is None or most is None or least <= most:
+            return
+        values = _section(self.result, section)
+        if not self.said(section, high):
+            self.put(section, high, values[low])
+        elif not self.said(section, low):
+            self.put(section, low, values[high])

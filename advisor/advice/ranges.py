@@ -11,6 +11,10 @@ from pydantic import ValidatorFunctionWrapHandler, WrapValidator
 from advisor.advice import library
 from advisor.advice.fields import Leaf
 
+MINUTES_A_DAY = 1440
+UNKNOWN: Mapping[str, Any] = {"unknown": True}
+"""How "don't know" is written."""
+
 
 @dataclass(frozen=True)
 class Range:
@@ -37,9 +41,13 @@ class Range:
         low, high = math.log(self.low + self.offset), math.log(self.high + self.offset)
         return min(self.high, max(self.low, math.exp(low + quantile * (high - low)) - self.offset))
 
+    def ends(self) -> dict[str, Any]:
+        """Both ends, as a range is written."""
+        return {"low": self.low, "high": self.high}
+
     def given(self) -> dict[str, Any]:
         """As it is written in an Answers file."""
-        return {"unknown": True} if self.unknown else {"low": self.low, "high": self.high}
+        return dict(UNKNOWN) if self.unknown else self.ends()
 
 
 def _point(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
@@ -79,15 +87,33 @@ def located(data: Mapping[str, Any], fields: Mapping[str, Leaf]) -> tuple[dict[s
         value = branch.get(key) if branch is not None else None
         if branch is None or not isinstance(value, Mapping):
             continue
-        if dict(value) == {"unknown": True} and sheet is not None:
-            default = sheet.defaults[path]
-            ranges[path] = Range(_number(default.low), _number(default.high), unknown=True)
-            branch[key] = {"low": default.low, "high": default.high}
+        if dict(value) == UNKNOWN and sheet is not None:
+            ranges[path] = template_range(sheet, path)
+            branch[key] = ranges[path].ends()
         elif set(value) == {"low", "high"} and all(_plain(value[end]) for end in ("low", "high")):
             ranges[path] = Range(value["low"], value["high"])
     for lower, upper in ORDERED:
         _in_order(spelled, ranges, lower, upper)
+    _fit_peaks(spelled, ranges)
     return spelled, ranges
+
+
+def _fit_peaks(data: dict[str, Any], ranges: dict[str, Range]) -> None:
+    """A "don't know" about the peaks leaves them such that the mean can include them."""
+    volume = data.get("volume")
+    if not isinstance(volume, dict):
+        return
+    for key, least in (("peak_minutes", 0.01), ("peaks_per_day", 0.0), ("peak_to_mean", 1.0)):
+        middles = [middle_of(volume.get(name)) for name in ("peak_to_mean", "peak_minutes", "peaks_per_day")]
+        if any(middle is None for middle in middles) or (middles[0] or 0) <= 1:
+            return
+        fits = MINUTES_A_DAY / max(1e-12, math.prod(middle or 0 for middle in middles))
+        uncertain = ranges.get(f"volume.{key}")
+        if fits < 1 and uncertain is not None and uncertain.unknown:
+            ranges[f"volume.{key}"] = Range(
+                max(least, uncertain.low * fits), max(least, uncertain.high * fits), unknown=True
+            )
+            volume[key] = ranges[f"volume.{key}"].ends()
 
 
 def _in_order(data: dict[str, Any], ranges: dict[str, Range], lower: str, upper: str) -> None:
@@ -105,7 +131,8 @@ def _in_order(data: dict[str, Any], ranges: dict[str, Range], lower: str, upper:
             bound = least if path == upper else most
             kind = type(branch[key]["low"])
             low, high = kind(keep(uncertain.low, bound)), kind(keep(uncertain.high, bound))
-            ranges[path], branch[key] = Range(low, high, unknown=True), {"low": low, "high": high}
+            ranges[path] = Range(low, high, unknown=True)
+            branch[key] = ranges[path].ends()
             return
 
 
@@ -116,6 +143,14 @@ def restored(data: dict[str, Any], ranges: Mapping[str, Range]) -> dict[str, Any
         if branch is not None and key in branch:
             branch[key] = uncertain.given()
     return data
+
+
+def template_range(sheet: library.Sheet, path: str) -> Range:
+    """The range that a template documents for a number."""
+    default = sheet.defaults[path]
+    if default.low is None or default.high is None:
+        raise LookupError(f"the template {sheet.name} has no range for {path}")
+    return Range(default.low, default.high, unknown=True)
 
 
 def middle_of(value: Any) -> float | None:
@@ -130,12 +165,6 @@ def middle_of(value: Any) -> float | None:
 
 def _plain(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
-
-
-def _number(value: float | None) -> float:
-    if value is None:
-        raise LookupError("a template gives a range for every number")
-    return value
 
 
 def _branch(tree: dict[str, Any], path: str) -> tuple[dict[str, Any] | None, str]:

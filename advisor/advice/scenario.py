@@ -12,7 +12,7 @@ from advisor.advice.columns import columns_of, resolved_hops
 from advisor.advice.contract import Recommendation
 from advisor.advice.delivery import METHODS, method_of, polling_interval_s
 from advisor.advice.facts import Point, facts_of
-from advisor.advice.overlay import MINUTES_A_DAY
+from advisor.advice.ranges import MINUTES_A_DAY
 from advisor.advice.reading import with_lines
 from simulator.scenario import (
     Arrivals,
@@ -41,6 +41,8 @@ JOBS = 200_000
 """Jobs of a replication, rounded up to whole cycles of the peaks: a second or two for both designs."""
 WARMUP_JOBS = 10_000
 """Left out where arrivals are stationary, so that the empty start does not count. Cycles and traces are run whole."""
+LONGEST_CYCLE_S = 1e9
+"""Peaks that are rarer than this come once in a generation: none is simulated."""
 UUID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 
 
@@ -121,7 +123,7 @@ def _arrivals(answers: Answers) -> Arrivals:
         return TraceArrivals.model_validate({"process": "trace", key: volume.trace})
     peak_s = volume.peak_minutes * 60
     every_s = MINUTES_A_DAY * 60 / volume.peaks_per_day if volume.peaks_per_day > 0 else np.inf
-    if volume.peaks and peak_s < every_s:
+    if volume.peaks and peak_s < every_s <= LONGEST_CYCLE_S:
         return BurstArrivals(
             process="bursts",
             rate_per_s=volume.mean_rate_per_s,

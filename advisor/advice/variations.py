@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from advisor.advice.answers import LEAVES, MINUTES_A_DAY, Answers, answers_from
+from advisor.advice.answers import LEAVES, Answers, answers_from
 from advisor.advice.columns import Columns, Floats
 from advisor.advice.library import nested
 from advisor.advice.overlay import CLASSES, overlay
+from advisor.advice.ranges import MINUTES_A_DAY
 
 SHARES = tuple(f"priorities.{name}.share_percent" for name in CLASSES)
 SHORTEST_S = 0.001

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.advice.answers import MINUTES_A_DAY
 from advisor.advice.columns import Columns, Floats
+from advisor.advice.ranges import MINUTES_A_DAY
 
 
 @dataclass(frozen=True)

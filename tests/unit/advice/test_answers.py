@@ -117,6 +117,18 @@ def test_a_template_value_gives_way_to_a_given_one_that_it_would_contradict() ->
     assert (shares.standard.share_percent, shares.batch.share_percent) == (pytest.approx(35), pytest.approx(10))
 
 
+def test_an_unknown_share_leaves_the_rest_to_the_others() -> None:
+    answers = answers_from({"priorities": {"urgent": {"share_percent": {"unknown": True}}}})
+    assert sum(priority.share_percent for priority in answers.priorities.shares().values()) == pytest.approx(100)
+    assert answers_from(answers.model_dump()) == answers
+
+
+def test_an_unknown_peak_stays_within_what_the_mean_can_include() -> None:
+    answers = answers_from({"volume": {"peak_minutes": {"unknown": True}, "peaks_per_day": 24, "peak_to_mean": 3}})
+    assert answers.volume.peak_minutes <= 1440 / (24 * 3) * (1 + 1e-9)
+    assert answers_from(answers.model_dump()) == answers
+
+
 def test_a_hop_of_ones_own_is_given_with_its_limit() -> None:
     hops = answers_from(
         {"synchronous": {"hops": [{"name": "our gateway", "limit_s": 12, "kind": "total"}]}}
