@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,37 +20,47 @@ from advisor.reports.wording import unbroken
 TEMPLATE = Path(__file__).parent / "report.typ"
 FONTS = Path(mpl.get_data_path()) / "fonts" / "ttf"
 """DejaVu Sans, in which the charts are written: with matplotlib wherever this runs."""
+FIRST_BEYOND = "\u2e80"
+"""From here on (East Asian scripts) our own fonts have no letters, and those of the machine must serve."""
+LONG_WORD = re.compile(r"(\S{24})(?=\S)")
 WORDY = 46
 """A column with a longer cell than this many letters takes a share of the width instead of what it needs."""
 
 
 def render(document: Document) -> bytes:
     """The document as PDF, A4."""
+    report = json.dumps(_data(document), ensure_ascii=False)
     noon = datetime.datetime.combine(document.date, datetime.time(12), tzinfo=datetime.UTC)
     return bytes(
         typst.compile(
             TEMPLATE,
             root=TEMPLATE.parent,
             font_paths=[FONTS],
-            ignore_system_fonts=True,
+            ignore_system_fonts=max(report) < FIRST_BEYOND,
             format="pdf",
             pdf_standards="ua-1",
-            sys_inputs={"report": json.dumps(_data(document))},
+            sys_inputs={"report": report},
             timestamp=int(noon.timestamp()),
         )
     )
+
+
+def _set(text: str) -> str:
+    """The text as it is set: numbers beside their units, and words too long for a line broken where they must be."""
+    return LONG_WORD.sub("\\1\u200b", unbroken(text))
 
 
 def _data(document: Document) -> dict[str, Any]:
     day = document.date
     return {
         "title": document.title,
-        "verdict": unbroken(document.verdict),
-        "running": f"{document.title}, {day.day} {day:%B %Y}",
+        "heading": _set(document.title),
+        "verdict": _set(document.verdict),
+        "running": f"{_set(document.title)}, {day.day} {day:%B %Y}",
         "year": day.year,
         "month": day.month,
         "day": day.day,
-        "summary": [(label, unbroken(words)) for label, words in document.summary],
+        "summary": [(label, _set(words)) for label, words in document.summary],
         "sections": [
             {"title": section.title, "blocks": [_block(block) for block in section.blocks]}
             for section in document.sections
@@ -61,7 +72,7 @@ def _data(document: Document) -> dict[str, Any]:
 def _block(block: Block) -> dict[str, Any]:
     match block:
         case Paragraph():
-            return {"kind": "paragraph", "text": unbroken(block.text), "strong": block.strong}
+            return {"kind": "paragraph", "text": _set(block.text), "strong": block.strong}
         case Points():
             return {"kind": "points", "ranked": block.ranked, "items": [_point(point) for point in block.items]}
         case Grid():
@@ -70,9 +81,9 @@ def _block(block: Block) -> dict[str, Any]:
             chart = block.chart
             return {
                 "kind": "drawing",
-                "title": unbroken(chart.title),
+                "title": _set(chart.title),
                 "alt": chart.alt,
-                "notes": [unbroken(note) for note in chart.notes],
+                "notes": [_set(note) for note in chart.notes],
                 "svg": svg(chart),
             }
         case Listing():
@@ -80,12 +91,12 @@ def _block(block: Block) -> dict[str, Any]:
 
 
 def _point(point: Point) -> dict[str, Any]:
-    source = [{"text": piece, "link": is_link} for piece, is_link in linked(point.source)]
-    return {"text": unbroken(point.text), "detail": point.detail, "source": source}
+    source = [{"address": piece, "text": _set(piece), "link": is_link} for piece, is_link in linked(point.source)]
+    return {"text": _set(point.text), "detail": point.detail, "source": source}
 
 
 def _table(table: Table) -> dict[str, Any]:
     """The cells, and a width for each column: 0 for what it needs, else its share of what is left."""
     longest = [max(len(row[column]) for row in (table.headers, *table.rows)) for column in range(len(table.headers))]
     widths = [0 if letters <= WORDY else letters for letters in longest]
-    return {"headers": table.headers, "rows": table.rows, "widths": widths}
+    return {"headers": table.headers, "rows": [[_set(cell) for cell in row] for row in table.rows], "widths": widths}

@@ -252,3 +252,14 @@ class TestText:
 def test_only_web_addresses_become_links(source: str, addresses: list[str]) -> None:
     assert [piece for piece, is_link in linked(source) if is_link] == addresses
     assert "".join(piece for piece, _ in linked(source)) == source
+
+
+def test_a_word_longer_than_the_line_is_broken_on_paper() -> None:
+    pages = pdf_of(advice_alone(name="x" * 120)).pages
+    assert max(len(line) for line in pages[0].extract_text().splitlines() if set(line) == {"x"}) < 60
+
+
+@pytest.mark.parametrize("title", ["日本語の請求書", "Счета и العربية", "🚀 ★ ½"])
+def test_a_title_in_any_script_gives_a_report(title: str) -> None:
+    reader = pdf_of(advice_alone(name=title))
+    assert reader.metadata is not None and reader.metadata.title == title
