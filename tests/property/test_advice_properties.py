@@ -70,7 +70,7 @@ def answers(draw: st.DrawFn) -> Answers:
             flat[low], flat[high] = most, least
     p95 = flat.get("processing.p95_s", max(defaults["processing.p95_s"].value, flat.get("processing.p50_s", 0)))
     flat["processing.p95_s"] = p95
-    flat["processing.p99_s"] = draw(st.none() | st.floats(1, 3).map(lambda factor: min(3.1e7, p95 * factor)))
+    flat["processing.p99_s"] = draw(st.none() | st.floats(1, 3).map(lambda factor: max(p95, min(3.1e7, p95 * factor))))
     time_share = flat.get("volume.peak_minutes", 15) * flat.get("volume.peaks_per_day", 1) / 1440
     flat["volume.peak_minutes"], flat["volume.peaks_per_day"] = (
         flat.get("volume.peak_minutes", 15),
