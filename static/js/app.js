@@ -3,38 +3,28 @@
   const MARKED_MS = 2500;
   let before = new Map();
   let open = new Set();
-  let scrolled = 0;
-  let drawer = false;
 
   const text = (element) => element.textContent.replace(/\s+/g, " ").trim();
   const advice = () => document.getElementById("advice");
+  const marked = () => [...advice().querySelectorAll("[data-mark]")];
 
   const remember = () => {
-    const panel = advice();
-    if (!panel) return;
-    before = new Map([...panel.querySelectorAll("[data-mark]")].map((element) => [element.dataset.mark, text(element)]));
-    open = new Set([...panel.querySelectorAll("details[open][id]")].map((element) => element.id));
-    scrolled = panel.querySelector(".advice-body")?.scrollTop ?? 0;
-    drawer = panel.classList.contains("is-open");
+    before = new Map(marked().map((element) => [element.dataset.mark, text(element)]));
+    open = new Set([...advice().querySelectorAll("details[open][id]")].map((element) => element.id));
   };
 
   const restore = () => {
-    const panel = advice();
-    if (!panel) return;
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-    setDrawer(panel, drawer);
-    const body = panel.querySelector(".advice-body");
-    if (body) body.scrollTop = scrolled;
-    for (const element of panel.querySelectorAll("[data-mark]")) {
+    for (const element of marked()) {
       if (before.get(element.dataset.mark) === text(element)) continue;
       element.classList.add("is-new");
       setTimeout(() => element.classList.remove("is-new"), MARKED_MS);
     }
   };
 
-  const setDrawer = (panel, isOpen) => {
-    panel.classList.toggle("is-open", isOpen);
-    panel.querySelector("[data-open-advice]")?.setAttribute("aria-expanded", String(isOpen));
+  const setDrawer = (isOpen) => {
+    advice().classList.toggle("is-open", isOpen);
+    advice().querySelector("[data-open-advice]").setAttribute("aria-expanded", String(isOpen));
   };
 
   const announce = () => {
@@ -55,10 +45,10 @@
   };
 
   document.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.target?.id === "advice") remember();
+    if (event.detail.target?.id === "advice-details") remember();
   });
   document.addEventListener("htmx:afterSettle", (event) => {
-    if (event.detail.elt?.id === "advice") restore();
+    if (event.detail.elt?.id === "advice-details") restore();
     showErrors();
     announce();
     const unsaved = document.getElementById("unsaved");
@@ -74,7 +64,7 @@
 
   document.addEventListener("click", (event) => {
     const bar = event.target.closest("[data-open-advice]");
-    if (bar) setDrawer(advice(), bar.getAttribute("aria-expanded") !== "true");
+    if (bar) setDrawer(bar.getAttribute("aria-expanded") !== "true");
     for (const menu of document.querySelectorAll("details.menu[open]"))
       if (!menu.contains(event.target)) menu.open = false;
   });
@@ -85,10 +75,9 @@
       menu.open = false;
       menu.querySelector("summary").focus();
     }
-    const panel = advice();
-    if (panel?.classList.contains("is-open")) {
-      setDrawer(panel, false);
-      panel.querySelector("[data-open-advice]").focus();
+    if (advice()?.classList.contains("is-open")) {
+      setDrawer(false);
+      advice().querySelector("[data-open-advice]").focus();
     }
   });
 
@@ -98,6 +87,9 @@
     event.preventDefault();
     htmx.trigger(event.target, "save");
   });
+
+  // A file that was chosen is no answer that was typed.
+  document.addEventListener("input", (event) => event.target.type === "file" && event.stopPropagation(), true);
 
   // A trace goes up as soon as it is chosen, unless it is plainly too large.
   document.addEventListener("change", (event) => {

@@ -131,7 +131,7 @@ def test_the_advice_follows_an_answer_and_both_designs_run_and_the_report_says_s
     visit.reload()
     expect(visit.locator("article.result")).to_be_visible()
 
-    finding = visit.locator("article.result h1").inner_text()
+    finding = " ".join(visit.locator("article.result h1").inner_text().split())
     visit.locator(".crumbs a").click()
     name, markdown = download(visit, "Markdown")
     assert name.endswith(".md")

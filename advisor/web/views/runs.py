@@ -10,12 +10,11 @@ from django_htmx.http import retarget
 
 from advisor.decisions.models import State
 from advisor.decisions.services.cancel_run import cancel_run
-from advisor.reports.charts import charts_of
 from advisor.reports.figure_plotly import figure
 from advisor.teams.access import require_editor
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import find_run
-from advisor.web.run_page import page_of
+from advisor.web.run_page import drawn, page_of
 
 
 @require_safe
@@ -51,10 +50,9 @@ def charts(request: MemberRequest, run_id: UUID) -> JsonResponse:
     A result never changes, so a browser may keep them for a while.
     """
     run = find_run(request, run_id)
-    if run.state != State.SUCCEEDED or run.result is None:
+    if run.state != State.SUCCEEDED:
         raise Http404
     dark = request.GET.get("theme") == "dark"
-    drawn = [chart for chart in charts_of(run.result, run.scenario) if chart.drawn]
-    response = JsonResponse({chart.id: figure(chart, dark=dark) for chart in drawn})
+    response = JsonResponse({chart.id: figure(chart, dark=dark) for chart in drawn(run) if chart.drawn})
     response["Cache-Control"] = "private, max-age=600"
     return response
