@@ -22,7 +22,7 @@ FONTS = Path(mpl.get_data_path()) / "fonts" / "ttf"
 """DejaVu Sans, in which the charts are written: with matplotlib wherever this runs."""
 FIRST_BEYOND = "\u2e80"
 """From here on (East Asian scripts) our own fonts have no letters, and those of the machine must serve."""
-LONG_WORD = re.compile(r"(\S{24})(?=\S)")
+LONG_WORD = re.compile(r"(\S{16})(?=\S)")
 WORDY = 46
 """A column with a longer cell than this many letters takes a share of the width instead of what it needs."""
 

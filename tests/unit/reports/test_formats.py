@@ -255,8 +255,8 @@ def test_only_web_addresses_become_links(source: str, addresses: list[str]) -> N
 
 
 def test_a_word_longer_than_the_line_is_broken_on_paper() -> None:
-    pages = pdf_of(advice_alone(name="x" * 120)).pages
-    assert max(len(line) for line in pages[0].extract_text().splitlines() if set(line) == {"x"}) < 60
+    heading = pdf_of(advice_alone(name="x" * 120)).pages[0].extract_text().splitlines()[0]
+    assert len(heading) <= 20
 
 
 @pytest.mark.parametrize("title", ["日本語の請求書", "Счета и العربية", "🚀 ★ ½"])
