@@ -1,0 +1,42 @@
+"""Speed on this machine."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from advisor.decisions.management.console import FAILURE, Console, add_format
+from advisor.decisions.management.timing import advice_figures
+from advisor.reports.numbers import count, number
+from simulator.bench import kernel_figures
+
+
+class Command(Console):
+    help = "Measures how fast the kernel simulates and how fast advice is given on this machine."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_format(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            figures = {"kernel": kernel_figures(), "advice": advice_figures()}
+        except AssertionError as error:
+            raise CommandError(f"bench: the kernel counted wrong: {error}", returncode=FAILURE) from error
+        if options["format"] == "json":
+            self.print_json(figures)
+            return
+        for part, values in figures.items():
+            self.stdout.write(f"{part.upper()}\n" + "\n".join(_lines(values)) + "\n")
+
+
+def _lines(values: Mapping[str, Any], under: str = "") -> Iterator[str]:
+    """A figure a line, aligned; its unit is in its name."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _lines(value, f"{name}, ")
+            continue
+        words = f"{under}{name}".replace("_per_s", "").replace("event_driven", "event-driven").replace("_", " ")
+        if name.startswith("ms"):
+            yield f"{words.replace('ms', 'recommendation', 1):<40}{number(value):>16} ms"
+        else:
+            yield f"{words:<40}{count(value):>16}{' /s' if name.endswith('_per_s') else ''}"
