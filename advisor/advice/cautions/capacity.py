@@ -25,6 +25,16 @@ def _past_provider(case: Case) -> str:
     )
 
 
+def _too_slow(case: Case) -> str:
+    p, within_s = case.point, _recover_within_s(case)
+    needed, useful = recovery.consumers_to_recover(p, within_s), sizing.concurrency(p).useful
+    but = f", of which {useful:,} are of use" if needed > useful else ""
+    return (
+        f"After an outage of {seconds(p.outage_s)} the backlog needs {seconds(recovery.drain_after_outage_s(p))} to go, longer than "
+        f"{seconds(within_s)}: recovery in time takes {count(needed, 'consumer')}{but}."
+    )
+
+
 def _recover_within_s(case: Case) -> float:
     return 60 * case.answers.resilience.recover_within_minutes
 
@@ -79,11 +89,7 @@ CAPACITY: tuple[Check, ...] = (
         "The outage's backlog is not gone in time",
         "What gathers in the stated outage takes longer to drain than recovery may take.",
         lambda c: c.point.long_run_load < 1 and recovery.drain_after_outage_s(c.point) > _recover_within_s(c),
-        lambda c: (
-            f"After an outage of {seconds(c.point.outage_s)} the backlog needs {seconds(recovery.drain_after_outage_s(c.point))} to go, longer "
-            f"than {seconds(_recover_within_s(c))}: recovery in time takes "
-            f"{count(recovery.consumers_to_recover(c.point, _recover_within_s(c)), 'consumer')}."
-        ),
+        _too_slow,
     ),
     Check(
         "global_order",

@@ -61,7 +61,8 @@ CASES: tuple[Case, ...] = (
         "synchronous lean inline"),
     # The seed's silence: 2 to 10 s carry no weight.
     ("5 s and the other forces balance", "document_extraction", {**STEADY, **MIDDLING}, "synchronous close inline"),
-    ("5 s, a broker runs today: a tie goes to the simpler design", "document_extraction", {**STEADY, **MIDDLING, "operations.runs_a_broker_today": True},
+    ("5 s, a broker runs today: a tie goes to the simpler design", "document_extraction",
+        {**STEADY, **MIDDLING, "operations.runs_a_broker_today": True},
         "synchronous close inline"),
     ("9.9 s are not yet long", "document_extraction", {**STEADY, "processing.p50_s": 6, "processing.p95_s": 9.9},
         "synchronous close inline"),

@@ -1,0 +1,86 @@
+"""Each cross-check warns where it should, and only there."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from advisor.advice.answers import answers_from
+from advisor.advice.cautions import CHECKS
+from advisor.advice.library import nested
+from advisor.advice.recommendation import advise
+
+WARNED: Mapping[str, tuple[str, Mapping[str, Any], tuple[str, ...]]] = {
+    "impossible_deadline": ("form_classification", {"caller.deadline_s": 1}, ("1 s", "1 %")),
+    "overload": ("document_extraction", {"volume.mean_rate_per_s": 5}, ("5 /s", "2.09 /s", "175 a minute", "never")),
+    "peak_past_workers": ("document_extraction", {}, ("4 /s", "20 workers", "115 a minute", "17 min")),
+    "demand_past_provider": ("document_extraction", {}, ("4 /s", "2.09 /s", "more workers cannot help")),
+    "targets_need_more_consumers": ("document_extraction", {}, ("35 consumers", "20")),
+    "recovery_too_slow": (
+        "document_extraction",
+        {"resilience.outage_minutes": 300},
+        ("outage of 5 h", "60 min", "29 consumers", "20 are of use"),
+    ),
+    "global_order": ("document_extraction", {"subscribers.ordering": "global"}, ("one at a time",)),
+    "order_needs_partitions": ("email_triage", {}, ("partition",)),
+    "immediate_answer_impossible": ("speech_transcription", {"caller.needs_immediate_response": True}, ("202",)),
+    "timeout_under_p99": (
+        "form_classification",
+        {"synchronous.client_timeout_s": 1.9, "subscribers.count": 3},
+        ("1.9 s", "1.99 s"),
+    ),
+    "past_attention": ("chat_assistant", {"caller.streams_response": False}, ("29.", "10 s")),
+    "first_token_unknown": ("chat_assistant", {"caller.first_token_s": None}, ("measure",)),
+    "retention_too_short": (
+        "document_extraction",
+        {"resilience.result_retention_h": 0.001, "processing.p50_s": 60},
+        ("3.6 s", "5 s"),
+    ),
+    "unchecked_fact": ("form_classification", {"synchronous.hops": ["cloudflare"]}, ("Cloudflare",)),
+    "retry_window_past_deadline": ("document_extraction", {"caller.deadline_s": 30}, ("15 s", "20 s", "30 s")),
+    "retries_at_two_layers": (
+        "document_extraction",
+        {"synchronous.client_retries": 3},
+        ("4 times", "5 times", "20 attempts"),
+    ),
+    "not_idempotent": ("document_extraction", {"failures.idempotent": False}, ("key",)),
+    "outage_outlasts_retries": ("document_extraction", {}, ("15 s", "15 min", "circuit breaker")),
+    "quota_burnt": ("document_extraction", {"failures.transient_percent": 20}, ("1.25 attempts", "20.2 %")),
+    "too_few_retries": (
+        "document_extraction",
+        {"failures.transient_percent": 50, "failures.max_retries": 2},
+        ("12.5 %", "1 %"),
+    ),
+    "poison_without_dead_letters": ("document_extraction", {"failures.dead_letter": False}, ("43.2 a day",)),
+    "no_jitter": ("document_extraction", {"failures.jitter": "none"}, ("full jitter",)),
+}
+
+
+def warnings(template: str, differs: Mapping[str, Any]) -> dict[str, str]:
+    advice = advise(answers_from({"template": template, **nested(differs)}), flips=False)
+    return {caution.code: caution.text for caution in advice.warnings}
+
+
+@pytest.mark.parametrize("code", [check.code for check in CHECKS])
+def test_each_check_warns_in_the_users_numbers(code: str) -> None:
+    template, differs, said = WARNED[code]
+    text = warnings(template, differs)[code]
+    for words in said:
+        assert words in text
+
+
+def test_every_check_has_a_title_and_says_what_helps() -> None:
+    assert len({check.code for check in CHECKS}) == len(CHECKS)
+    for check in CHECKS:
+        assert check.title
+        assert check.about.endswith((".", ")."))
+
+
+def test_a_sound_form_gets_no_warning() -> None:
+    assert warnings("form_classification", {}) == {}
+
+
+def test_nobody_who_waits_has_no_client_that_retries() -> None:
+    assert "retries_at_two_layers" not in warnings(
+        "document_extraction", {"synchronous.client_retries": 3, "caller.kind": "nobody"}
+    )
