@@ -77,7 +77,7 @@ class Console(BaseCommand):
 
         def show(progress: Progress | None) -> None:
             words = "" if progress is None else f"{progress.step[:LONGEST_STEP]}, {progress.fraction:.0%}"
-            self.stderr.write(f"\r{words:<{LONGEST_STEP + 8}}\r{words}", ending="")
+            self.stderr.write(f"\r{words:<{LONGEST_STEP + 8}}\r{words}", style_func=str, ending="")
             self.stderr.flush()
 
         return show

@@ -1,5 +1,6 @@
 """As a shell sees the commands: exit codes, and streams that carry one thing each."""
 
+import io
 import json
 import os
 import subprocess
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+
+from advisor.decisions.management.console import Console
+from simulator.simulate import Progress
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -51,3 +55,22 @@ def test_sweep_says_that_it_is_not_there_yet() -> None:
     with pytest.raises(CommandError, match="sweep: is not there yet") as refused:
         call_command("sweep", "answers.yaml", "--x", "processing.p95_s=1:30:10")
     assert refused.value.returncode == 2
+
+
+class Terminal(io.StringIO):
+    """Somebody watches."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("stream", "shown"), [(Terminal, True), (io.StringIO, False)])
+def test_progress_is_shown_where_somebody_watches_and_taken_away_at_the_end(
+    stream: type[io.StringIO], shown: bool
+) -> None:
+    errors = stream()
+    show = Console(stderr=errors).progress()
+    show(Progress("Simulating both designs, replication 3 of 10", 0.25))
+    assert ("replication 3 of 10, 25%" in errors.getvalue()) is shown
+    show(None)
+    assert not errors.getvalue().rpartition("\r")[2]
