@@ -204,5 +204,5 @@ def quantile(design: DesignResult, name: str, of: str = "latency") -> str:
     value = getattr(getattr(design, f"{of}_s"), name)
     bounds = design.intervals.get(f"{of}_{name}_s")
     if value is None or bounds is None:
-        return duration(value, missing=wording.NOT_REACHED)
+        return duration(value, missing=wording.NOT_REACHED if of == "latency" else wording.MISSING)
     return interval(value, *bounds, "s")

@@ -105,6 +105,15 @@ def test_outcomes_in_the_results_sum_to_the_jobs_offered() -> None:
     assert sum(parts) == int(rows["Jobs offered"].replace(",", ""))
 
 
+def test_where_no_job_started_there_is_no_wait_to_speak_of() -> None:
+    idle = results.synchronous(wait_s=results.NO_QUANTILES, latency_s=results.NO_QUANTILES, intervals={})
+    figures = next(
+        block for block in section(document(results.result(synchronous=idle)), "simulation") if isinstance(block, Grid)
+    )
+    rows = {row[0]: row[1] for row in figures.table.rows}
+    assert (rows["Latency, p95"], rows["Wait, p95"]) == ("not reached", "–")
+
+
 def test_an_unstable_design_is_explained_and_has_no_percentile() -> None:
     blocks = section(document(results.result(event_driven=results.unstable())), "simulation")
     assert any(isinstance(block, Paragraph) and "cannot keep up" in block.text for block in blocks)
