@@ -36,7 +36,7 @@ GOLDEN = 0x9E3779B97F4A7C15
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
-SYNCHRONOUS, EVENT_DRIVEN = "synchronous", "event_driven"
+SYNCHRONOUS, EVENT_DRIVEN, HYBRID = "synchronous", "event_driven", "hybrid"
 
 
 def cycle_s(scenario: Scenario) -> float | None:
@@ -71,6 +71,11 @@ def rate_of(scenario: Scenario, trace: Trace | None) -> float:
         assert trace is not None  # noqa: S101  simulate() has refused the scenario otherwise
         return trace.mean_rate_per_s * scenario.arrivals.speed
     return scenario.arrivals.rate_per_s
+
+
+def designs_of(scenario: Scenario) -> tuple[str, ...]:
+    """The designs that a scenario runs."""
+    return (SYNCHRONOUS, EVENT_DRIVEN) if scenario.hybrid is None else (SYNCHRONOUS, EVENT_DRIVEN, HYBRID)
 
 
 def servers_of(scenario: Scenario, design: str) -> int:
@@ -187,7 +192,7 @@ def bench_of(
     if design == SYNCHRONOUS:
         _set_synchronous(m, scenario)
     else:
-        _set_event_driven(m, scenario)
+        _set_event_driven(m, scenario, hybrid=design == HYBRID)
     slots, heap = np.zeros(FIRST_SLOTS, dtype=at.SLOT), np.zeros(FIRST_SLOTS, dtype=at.EVENT)
     _begin(m, slots, scenario, servers_of(scenario, design))
     bench = Bench(machine, slots, heap, rows)
@@ -264,7 +269,7 @@ _DELIVERIES = {"none": at.NOBODY, "polling": at.POLLING, "webhook": at.WEBHOOK, 
 def retries_of(scenario: Scenario, design: str) -> int:
     """Retries of a failed attempt in a design."""
     inline = scenario.synchronous.inline_retries
-    return scenario.retries.max if design == EVENT_DRIVEN or inline is None else inline
+    return scenario.retries.max if design != SYNCHRONOUS or inline is None else inline
 
 
 def called_subscribers(scenario: Scenario) -> int:
@@ -381,7 +386,7 @@ def _set_synchronous(m: Any, scenario: Scenario) -> None:
     m["drops_abandoned"] = design.drops_abandoned
 
 
-def _set_event_driven(m: Any, scenario: Scenario) -> None:
+def _set_event_driven(m: Any, scenario: Scenario, *, hybrid: bool) -> None:
     design, delivery = scenario.event_driven, scenario.event_driven.delivery
     m["places"] = UNBOUNDED if design.max_queue is None else design.max_queue
     m["discipline"] = _DISCIPLINES[design.discipline]
@@ -390,6 +395,7 @@ def _set_event_driven(m: Any, scenario: Scenario) -> None:
     m["dead_letter"] = design.dead_letter
     m["breaks"] = design.circuit_breaker
     m["gated"] = m["gated"] or design.circuit_breaker
+    m["inline_wait"] = scenario.hybrid.inline_wait_s if hybrid and scenario.hybrid is not None else -inf
     m["delivery"] = _DELIVERIES[delivery.method]
     if isinstance(delivery, PollingDelivery):
         m["delivery_a"] = delivery.interval_s

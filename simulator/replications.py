@@ -13,16 +13,29 @@ from simulator.kernel.event_driven import run_event_driven
 from simulator.kernel.layout import DONE, GROW, UNFIT
 from simulator.kernel.plain import run_plain
 from simulator.kernel.synchronous import run_synchronous
-from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, Array, Bench, Floats, bench_of, is_plain, jobs_of, recorded_of
+from simulator.plan import (
+    EVENT_DRIVEN,
+    SYNCHRONOUS,
+    Array,
+    Bench,
+    Floats,
+    bench_of,
+    designs_of,
+    is_plain,
+    jobs_of,
+    recorded_of,
+)
 from simulator.scenario import Scenario
 from simulator.tally import Tally, tally_of
 
 Loop = Callable[..., int]
 LOOPS: dict[str, Loop] = {SYNCHRONOUS: run_synchronous, EVENT_DRIVEN: run_event_driven}
+"""The event loop of each design; the hybrid runs in the event-driven one."""
 SLICE_S = 0.08
 """A slice of the event loop: short enough that a cancel is heard at once."""
 FIRST_BUDGET = 100_000
 REPORT_S = 0.1
+NUMBER = {2: "both", 3: "three"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +72,7 @@ class Runner:
 
     def __post_init__(self) -> None:
         self.rows = recorded_of(self.trace, self.drawn)
-        self.tallies = {design: [] for design in LOOPS}
+        self.tallies = {design: [] for design in designs_of(self.scenario)}
         self._stop = threading.Event()
         self._jobs = max(1, jobs_of(self.scenario, self.trace))
         self._done: dict[tuple[str, int], float] = {}
@@ -71,7 +84,7 @@ class Runner:
 
     def run(self, until: int, of: int, on_progress: OnProgress | None) -> None:
         """Run replications up to the number `until`, of `of` expected in all. What `on_progress` raises stops the run and propagates."""
-        tasks = [(design, replication) for replication in range(self.finished, until) for design in LOOPS]
+        tasks = [(design, replication) for replication in range(self.finished, until) for design in self.tallies]
         workers = max(1, min(len(tasks), self.threads or os.cpu_count() or 1))
         with ThreadPoolExecutor(workers, thread_name_prefix="kernel") as pool:
             futures = {pool.submit(self._replicate, *task): task for task in tasks}
@@ -91,17 +104,21 @@ class Runner:
             for future in ended:
                 future.result()
             if on_progress is not None:
-                whole = of * len(LOOPS)
+                whole = of * len(self.tallies)
                 fraction = min(sum(self._done.values()) / whole, 1.0)
                 replication = min(int(fraction * of) + 1, of)
-                on_progress(Progress(f"Simulating both designs, replication {replication} of {of}", fraction))
+                on_progress(
+                    Progress(
+                        f"Simulating {NUMBER[len(self.tallies)]} designs, replication {replication} of {of}", fraction
+                    )
+                )
 
     def _replicate(self, design: str, replication: int) -> Tally:
         bench = self._bench(design, replication)
         plain = self.shortcut and is_plain(bench.machine[0])
         if not plain or not self._slices(design, replication, bench, run_plain):
             bench = self._bench(design, replication) if plain else bench
-            self._slices(design, replication, bench, LOOPS[design])
+            self._slices(design, replication, bench, LOOPS.get(design, run_event_driven))
         self.peak_slots = max(self.peak_slots, len(bench.slots))
         return tally_of(bench.machine[0])
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from simulator.arrivals import Trace
 from simulator.memory import memory_bytes
-from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, jobs_of
-from simulator.replications import LOOPS, OnProgress, Progress, Runner
+from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, designs_of, jobs_of
+from simulator.replications import OnProgress, Progress, Runner
 from simulator.result import DesignResult, Interval, Result
 from simulator.scenario import EmpiricalService, Scenario, TraceArrivals
 from simulator.schema import InvalidInput, Problem
@@ -50,7 +50,7 @@ def simulate(
     check(scenario, trace)
     trace, drawn = _used(scenario, trace), None
     warm(on_progress)
-    loads = {design: load_of(scenario, design, trace, drawn) for design in LOOPS}
+    loads = {design: load_of(scenario, design, trace, drawn) for design in designs_of(scenario)}
     runner = Runner(scenario, trace, drawn, {design: load.stable for design, load in loads.items()}, threads)
     wanted = replications or FEWEST
     while True:
@@ -76,30 +76,38 @@ def _result(scenario: Scenario, runner: Runner, stable: dict[str, bool]) -> Resu
     results = {
         design: design_result(tallies, names, stable=stable[design]) for design, tallies in runner.tallies.items()
     }
-    difference = differences(runner.tallies[SYNCHRONOUS], runner.tallies[EVENT_DRIVEN], stable=all(stable.values()))
+    difference = _difference(runner, SYNCHRONOUS, EVENT_DRIVEN, stable)
     shares = {design: _share(result) for design, result in results.items()}
+    ahead = {
+        (one, other)
+        for one in results
+        for other in results
+        if one != other and _is_ahead(_difference(runner, other, one, stable))
+    }
     return Result(
         engine="kernel",
         seed=scenario.seed,
         replications=runner.finished,
         synchronous=results[SYNCHRONOUS],
         event_driven=results[EVENT_DRIVEN],
+        hybrid=results.get(HYBRID),
         difference=difference,
-        verdict=verdict_of(scenario, shares, _leader(difference)),
+        verdict=verdict_of(scenario, shares, ahead),
         inequalities=tuple(inequalities_of(scenario)),
     )
+
+
+def _difference(runner: Runner, less: str, more: str, stable: dict[str, bool]) -> dict[str, Interval]:
+    return differences(runner.tallies[less], runner.tallies[more], stable=stable[less] and stable[more])
+
+
+def _is_ahead(difference: dict[str, Interval]) -> bool:
+    return "good_share" in difference and difference["good_share"].low > 0
 
 
 def _share(result: DesignResult) -> Share:
     low, high = result.intervals.get("good_share", (0.0, 1.0))
     return Share(low, high, result.stable)
-
-
-def _leader(difference: dict[str, Interval]) -> str | None:
-    paired = difference.get("good_share")
-    if paired is None or paired.low <= 0 <= paired.high:
-        return None
-    return EVENT_DRIVEN if paired.mean > 0 else SYNCHRONOUS
 
 
 def check(scenario: Scenario, trace: Trace | None) -> None:
@@ -128,14 +136,12 @@ def estimate(scenario: Scenario, trace: Trace | None = None, replications: int |
     """What the run will take, before it is begun: jobs of the fewest replications, and memory for as many as run at once."""
     trace = _used(scenario, trace)
     jobs = jobs_of(scenario, trace)
-    return Estimate(jobs * len(LOOPS) * (replications or FEWEST), memory_bytes(scenario, trace))
+    return Estimate(jobs * len(designs_of(scenario)) * (replications or FEWEST), memory_bytes(scenario, trace))
 
 
 def unsupported(scenario: Scenario) -> tuple[Problem, ...]:
     """The fields that this engine does not honour: refused, never ignored."""
     problems = []
-    if scenario.hybrid is not None:
-        problems.append(Problem("hybrid", "the kernel does not simulate the hybrid design yet"))
     if scenario.autoscaling is not None:
         problems.append(Problem("autoscaling", "the kernel does not simulate autoscaling yet"))
     if isinstance(scenario.service, EmpiricalService) and scenario.service.path is not None:

@@ -6,7 +6,7 @@ from math import inf
 from simulator import theory
 from simulator.arrivals import Trace
 from simulator.plan import (
-    EVENT_DRIVEN,
+    SYNCHRONOUS,
     Floats,
     called_subscribers,
     dedicated_consumers,
@@ -64,7 +64,7 @@ def load_of(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats 
     rate, service = rate_of(scenario, trace), mean_service_s(scenario, trace, drawn)
     attempts = attempts_per_job(scenario, design)
     provider = _provider_load(scenario, rate, attempts, service)
-    if design == EVENT_DRIVEN:
+    if design != SYNCHRONOUS:
         servers = _consumer_load(scenario, rate * attempts * (service + scenario.event_driven.dispatch_s))
         bounded = scenario.event_driven.max_queue is not None or scenario.event_driven.expires_s is not None
     else:

@@ -86,15 +86,13 @@ def _over_batches(values: Sequence[float]) -> tuple[float, float]:
     return (_mean(values) if values else 0.0), half_width(values)
 
 
-def differences(synchronous: Sequence[Tally], event_driven: Sequence[Tally], *, stable: bool) -> dict[str, Interval]:
-    """Event-driven minus synchronous by replication (by batch, and good share alone, where there is one). Infinite figures have no difference."""
-    if len(synchronous) == 1:
-        pairs = zip(_batch_shares(event_driven[0]), _batch_shares(synchronous[0]), strict=False)
-        return _interval(
-            "good_share", [b - a for b, a in pairs], event_driven[0].good_share - synchronous[0].good_share
-        )
+def differences(less: Sequence[Tally], more: Sequence[Tally], *, stable: bool) -> dict[str, Interval]:
+    """`more` minus `less`, paired by replication (by batch, and good share alone, where there is one). Infinite figures have no difference."""
+    if len(less) == 1:
+        pairs = zip(_batch_shares(more[0]), _batch_shares(less[0]), strict=False)
+        return _interval("good_share", [b - a for b, a in pairs], more[0].good_share - less[0].good_share)
     found: dict[str, Interval] = {}
-    pairs_of_metrics = [(a.metrics(), b.metrics()) for a, b in zip(synchronous, event_driven, strict=True)]
+    pairs_of_metrics = [(a.metrics(), b.metrics()) for a, b in zip(less, more, strict=True)]
     for name in pairs_of_metrics[0][0]:
         if not stable and name.startswith(TIMES):
             continue

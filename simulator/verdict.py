@@ -1,6 +1,6 @@
 """Which design meets the deadline, and in what the two were not given the same."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from math import inf
 
@@ -19,18 +19,19 @@ class Share:
     stable: bool
 
 
-def verdict_of(scenario: Scenario, shares: Mapping[str, Share], leader: str | None) -> str | list[str]:
-    """The designs whose good share clears 1 - tolerated misses; `leader` is the design that the paired difference puts ahead, if it does.
+def verdict_of(scenario: Scenario, shares: Mapping[str, Share], ahead: Set[tuple[str, str]]) -> str | list[str]:
+    """The designs whose good share clears 1 - tolerated misses; `ahead` has the pairs of which the paired difference puts the first ahead.
 
-    A design without a steady state does not meet a deadline. Where one design meets it and the other's interval straddles,
-    the paired difference decides, because it has less noise; where that straddles zero, the question is open.
+    A design without a steady state does not meet a deadline. Where one design meets it and the intervals of others straddle,
+    the paired differences decide, because they have less noise; where those straddle zero, the question is open.
     """
     if scenario.deadline_s is None:
         return NO_DEADLINE
     wanted = 1 - scenario.tolerated_miss_percent / 100
     meet = [name for name, share in shares.items() if share.stable and share.low >= wanted - 1e-12]
     miss = [name for name, share in shares.items() if not share.stable or share.high < wanted - 1e-12]
-    if len(meet) + len(miss) < len(shares) and not (len(meet) == 1 and meet[0] == leader):
+    straddle = [name for name in shares if name not in meet and name not in miss]
+    if straddle and not (len(meet) == 1 and all((meet[0], other) in ahead for other in straddle)):
         return UNRESOLVED
     if not meet:
         return NEITHER

@@ -1,5 +1,8 @@
 # mypy: disable-error-code="no-any-return"
-"""The event-driven design's loop: accept, queues, consumers paced by the provider, retries, dead letters, fan-out, delivery."""
+"""The event-driven design's loop: accept, queues, consumers paced by the provider, retries, dead letters, fan-out, delivery.
+
+The hybrid design is the same but for its delivery: in line for a while, then 202 and as here.
+"""
 
 import math
 from typing import Any
@@ -319,12 +322,15 @@ def back_off(m: Machine, s: int, now: float) -> None:
 
 @compiled
 def deliver(m: Machine, s: int, now: float) -> None:
-    """The result is there: when is it in the client's hand, and what does that take?"""
+    """The result is there: when is it in the client's hand, and what does that take? (Hybrid: nothing while the client waits in line.)"""
     job, kind, key = slot(m.slots, s).job, m.delivery, m.key
     at, calls, arrives = now, 0, True
-    if kind == POLLING and m.delivery_a > 0.0:
+    asked = slot(m.slots, s).arrived + max(m.accept, m.inline_wait)
+    if now <= slot(m.slots, s).arrived + m.inline_wait:
+        pass  # the caller still waits in line
+    elif kind == POLLING and m.delivery_a > 0.0:
         interval = m.delivery_a
-        first = slot(m.slots, s).arrived + m.accept + interval * uniform(key, job, U_PHASE, 0)
+        first = asked + interval * uniform(key, job, U_PHASE, 0)
         more = max(0.0, math.ceil((now - first) / interval))
         at, calls = first + more * interval, int(more) + 1
     elif kind == POLLING:

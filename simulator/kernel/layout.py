@@ -108,6 +108,7 @@ PARAMETERS = [
     ("expires", _f),
     ("dead_letter", _i),
     ("breaks", _i),  # 1: a circuit breaker
+    ("inline_wait", _f),  # hybrid: answers come in line until then; minus infinity: never
     ("delivery", _i),
     ("delivery_a", _f),  # polling: interval; webhook, push: latency
     ("delivery_b", _f),  # probability of a failed call, or of a lost connection

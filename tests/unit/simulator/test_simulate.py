@@ -287,3 +287,31 @@ def test_the_engine_says_what_it_does_not_do() -> None:
     assert module.FEWEST == 10
     for problem in unsupported(scenario(service={"distribution": "empirical", "path": "durations.csv"})):
         assert problem.path == "service.path"
+
+
+def test_the_hybrid_answers_in_line_and_delivers_what_takes_longer() -> None:
+    given: dict[str, Any] = {
+        "event_driven": {"consumers": 14, "delivery": {"method": "polling", "interval_s": 20}},
+        "failures": {"transient_percent": 10},
+        "retries": {"max": 3},
+    }
+    result = run(3, **given, hybrid={"inline_wait_s": 15})
+    hybrid, queued, direct = result.hybrid, result.event_driven, result.synchronous
+    assert hybrid is not None and hybrid.offered == queued.offered
+    assert (hybrid.completed, hybrid.dead_lettered) == (queued.completed, queued.dead_lettered)
+    assert hybrid.wait_s == queued.wait_s  # the same consumers do the same work
+    assert hybrid.latency_s.p50 is not None and direct.latency_s.p50 is not None and queued.latency_s.p50 is not None
+    assert direct.latency_s.p50 == pytest.approx(hybrid.latency_s.p50, rel=0.05)
+    assert hybrid.latency_s.p50 < queued.latency_s.p50 - 5
+    assert 0 < hybrid.delivery_calls < queued.delivery_calls
+
+
+def test_a_hybrid_of_no_patience_is_event_driven_and_one_of_great_patience_never_delivers() -> None:
+    event_driven = {"consumers": 14, "delivery": {"method": "sse", "latency_s": 0.5}}
+    brief = run(2, event_driven=event_driven, hybrid={"inline_wait_s": 1e-9})
+    assert brief.hybrid is not None
+    assert brief.hybrid.latency_s == brief.event_driven.latency_s
+    endless = run(2, event_driven=event_driven, hybrid={"inline_wait_s": 1e6})
+    assert endless.hybrid is not None
+    assert endless.hybrid.delivery_calls == 0
+    assert endless.hybrid.latency_s.mean == pytest.approx(endless.synchronous.latency_s.mean)
