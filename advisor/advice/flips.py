@@ -222,7 +222,7 @@ def _rounded(answers: Answers, base: Columns, now: Decisions, brackets: list[_Br
 
 
 def _nice(bracket: _Bracket) -> list[float]:
-    """The threshold rounded away from the old value to one digit, two, and so on, as far as that is close enough."""
+    """The threshold rounded to one digit, two, and so on, as far as that is close enough: as it is (it may be a round number), or away."""
     if bracket.integer or bracket.new == 0:
         return []
     up = bracket.new > bracket.old
@@ -231,9 +231,9 @@ def _nice(bracket: _Bracket) -> list[float]:
     for digits in range(1, 7):
         unit = 10.0 ** (math.floor(math.log10(bracket.new)) + 1 - digits)
         steps = bracket.new / unit
-        value = float(f"{(math.ceil(steps * (1 - 1e-12)) if up else math.floor(steps * (1 + 1e-12))) * unit:.12g}")
-        if abs(value / bracket.new - 1) <= NICE and low <= value <= high:
-            found.append(value)
+        away = math.ceil(steps) if up else math.floor(steps)
+        values = [float(f"{whole * unit:.12g}") for whole in (round(steps), away)]
+        found += [value for value in values if abs(value / bracket.new - 1) <= NICE and low <= value <= high]
     return found
 
 

@@ -48,21 +48,21 @@ def inline_of(
 ) -> Inline:
     """The in-line answer behind columns of answers.
 
-    Its 99th percentile is that of processing plus what the lognormals with and without the rest (matched in mean and variance) differ by.
+    Its 99th percentile is that of processing; what the lognormals with and without waiting and retries (matched in mean and variance) differ
+    by; what a peak has gathered; and the in-line subscribers.
     Where nothing serves the load in time, waiting is left out: capacity comes first, and with it the wait goes.
     """
     out_of_reach = (capacity.long_run_load >= 1) | (capacity.gathers_s + work.p95_s > caller.deadline_s)
+    waits = np.where(out_of_reach, 0.0, 1.0)
     peak = _wait(c, load, work, failure, capacity, load.peak_share >= RARE)
     typical = _wait(c, load, work, failure, capacity, load.peak_share > 0.5)
-    wait_s, wait_variance = np.where(out_of_reach, 0.0, peak.mean_s), np.where(out_of_reach, 0.0, peak.variance)
     handling_s = np.where(coupling.others > 0, coupling.handling_s, 0.0)
 
     spread = work.service_cv2 * work.mean_s**2
     retried = failure.transient * np.minimum(failure.max_retries, 1.0)
-    mean = work.mean_s * failure.tries + failure.pauses_s + wait_s + handling_s
-    variance = (
-        spread * failure.tries + retried * (1 + retried) * work.mean_s**2 + failure.pauses_variance + wait_variance
-    )
+    mean = work.mean_s * failure.tries + failure.pauses_s + waits * peak.mean_s
+    retries_variance = retried * (1 + retried) * work.mean_s**2 + failure.pauses_variance
+    variance = spread * failure.tries + retries_variance + waits * peak.variance
     beyond = np.maximum(0.0, lognormal_p99(mean, variance) - lognormal_p99(work.mean_s, spread))
 
     total_s = np.where(caller.streams, c["hops.streaming_total_s"], c["hops.total_s"])
@@ -71,8 +71,8 @@ def inline_of(
     hop_idle_s = np.where(caller.nobody, np.inf, c["hops.idle_s"])
     limit_s = np.minimum(hop_total_s, np.where(caller.streams, np.inf, np.minimum(hop_idle_s, timeout_s)))
     patience_s = np.where(caller.end_user & ~caller.streams, ATTENTION_S, np.inf)
-    p99_s = work.p99_s + beyond
-    p50_s = work.p50_s + np.where(out_of_reach, 0.0, typical.mean_s) + handling_s
+    p99_s = work.p99_s + beyond + waits * peak.gathered_s + handling_s
+    p50_s = work.p50_s + waits * (typical.mean_s + typical.gathered_s) + handling_s
     allowed_s = np.minimum(MARGIN * limit_s, caller.deadline_s)
     in_line_s = np.where(p50_s <= patience_s, np.minimum(allowed_s, patience_s), allowed_s)
     return Inline(
@@ -81,7 +81,7 @@ def inline_of(
         hop_total_s=hop_total_s,
         hop_idle_s=hop_idle_s,
         inline_limit_s=limit_s,
-        wait_s=wait_s,
+        wait_s=waits * (peak.mean_s + peak.gathered_s),
         inline_p50_s=p50_s,
         inline_p99_s=p99_s,
         patience_s=patience_s,
@@ -109,5 +109,4 @@ def _wait(c: Columns, load: Load, work: Work, failure: Failure, capacity: Capaci
         longest_s=fullest_s,
     )
     gathers_s = np.where(in_peak, np.maximum(0.0, capacity.peak_load - 1) * load.peak_s, 0.0)
-    mean_s = workers.mean_s + quotas.mean_s + np.minimum(gathers_s, fullest_s)
-    return Wait(mean_s, workers.variance + quotas.variance)
+    return Wait(workers.mean_s + quotas.mean_s, workers.variance + quotas.variance, np.minimum(gathers_s, fullest_s))

@@ -1,0 +1,70 @@
+"""How results get back: method, reasons, parameters and fallback."""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+import pytest
+
+from advisor.advice.answers import answers_from
+from advisor.advice.contract import Delivery, Method
+from advisor.advice.library import nested
+from advisor.advice.recommendation import advise
+
+
+def delivery(differs: Mapping[str, Any], template: str = "document_extraction") -> Delivery:
+    return advise(answers_from({"template": template, **nested(differs)}), flips=False).delivery
+
+
+@pytest.mark.parametrize(
+    ("differs", "method", "fallback"),
+    [
+        ({}, "polling", None),
+        ({"caller.kind": "partner", "caller.accepts_webhooks": True}, "webhook", "polling"),
+        ({"caller.kind": "end_user"}, "sse", "polling"),
+        ({"caller.kind": "end_user", "caller.bidirectional": True}, "websocket", "sse"),
+        ({"caller.kind": "nobody"}, "none", None),
+    ],
+)
+def test_each_method_has_its_fallback_and_says_why_not_the_others(
+    differs: Mapping[str, Any], method: str, fallback: str | None
+) -> None:
+    chosen = delivery(differs)
+    assert (chosen.method, chosen.fallback) == (method, fallback)
+    assert chosen.why.endswith(".")
+    assert set(chosen.why_not) == set(get_args(Method)) - {method}
+    assert all(reason.endswith(".") for reason in chosen.why_not.values())
+
+
+def test_polling_states_its_interval_its_calls_and_the_delay_it_adds() -> None:
+    parameters = delivery({"processing.p50_s": 40, "processing.p95_s": 100}).parameters
+    interval = parameters["interval_s"]
+    assert interval in (1, 2, 5, 10, 20, 50)
+    assert parameters["added_delay_mean_s"] == interval / 2
+    assert parameters["added_delay_max_s"] == interval
+    assert parameters["calls_per_job"] >= 46 / interval
+
+
+def test_longer_work_is_asked_for_less_often() -> None:
+    quick = delivery({}).parameters["interval_s"]
+    slow = delivery({"processing.p50_s": 200, "processing.p95_s": 400, "volume.mean_rate_per_s": 0.01}).parameters[
+        "interval_s"
+    ]
+    assert slow > quick
+
+
+def test_a_webhook_follows_the_published_schedule_of_75_h_35_min() -> None:
+    parameters = delivery({"caller.kind": "partner", "caller.accepts_webhooks": True}).parameters
+    assert parameters["schedule_s"][:3] == [0, 5, 300]
+    assert parameters["gives_up_after_s"] == 75 * 3600 + 35 * 60 + 5
+    assert "HMAC" in parameters["signature"]
+
+
+def test_an_event_stream_resumes_by_its_last_event() -> None:
+    parameters = delivery({"caller.kind": "end_user"}).parameters
+    assert parameters["resume_header"] == "Last-Event-ID"
+    assert parameters["open_connections_at_peak"] == 38  # Little: 4 /s for 9.34 s each
+
+
+def test_synchronous_advice_answers_in_line() -> None:
+    chosen = delivery({}, "form_classification")
+    assert (chosen.method, chosen.parameters, chosen.fallback) == ("inline", {}, None)

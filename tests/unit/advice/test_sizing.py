@@ -1,0 +1,177 @@
+"""The queue plan against queueing theory and the facts it is built on."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from advisor.advice import recovery, sizing
+from advisor.advice.answers import Answers, answers_from
+from advisor.advice.columns import columns_of
+from advisor.advice.facts import Point, facts_of
+from advisor.advice.facts.queueing import erlang_c, lognormal_p99
+from advisor.advice.library import nested
+from advisor.advice.recommendation import advise
+from simulator import theory
+
+
+def answers_with(differs: Mapping[str, Any], template: str = "document_extraction") -> Answers:
+    return answers_from({"template": template, **nested(differs)})
+
+
+def point(differs: Mapping[str, Any], template: str = "document_extraction") -> Point:
+    answers = answers_with(differs, template)
+    return Point(facts_of(columns_of(answers)), answers)
+
+
+ERLANG = [
+    # lambda /s, S s, c, P(wait), mean wait s
+    (1, 20, 21, 0.761, 15.2),
+    (1, 20, 22, 0.568, 5.68),
+    (1, 20, 25, 0.209, 0.836),
+    (1, 20, 30, 0.025, 0.05),
+    (5, 1.5, 10, 0.307, 0.184),
+    (0.5, 15, 10, 0.307, 1.84),
+]
+
+
+@pytest.mark.parametrize(("rate", "service_s", "servers", "waits", "mean_s"), ERLANG)
+def test_the_formulas_on_columns_are_those_of_theory(
+    rate: float, service_s: float, servers: int, waits: float, mean_s: float
+) -> None:
+    offered = np.array([rate * service_s])
+    found = float(erlang_c(np.array([float(servers)]), offered)[0])
+    assert found == pytest.approx(waits, rel=0.02)
+    assert found == pytest.approx(theory.erlang_c(servers, rate * service_s), rel=1e-9)
+    assert found / (servers / service_s - rate) == pytest.approx(theory.mean_wait_s(rate, service_s, servers), rel=1e-9)
+    assert theory.mean_wait_s(rate, service_s, servers) == pytest.approx(mean_s, rel=0.02)
+
+
+def test_the_lognormal_fit_gives_back_the_percentile_it_came_from() -> None:
+    facts = facts_of(columns_of(answers_from({})))
+    fitted = lognormal_p99(facts.mean_s, facts.service_cv2 * facts.mean_s**2)
+    assert fitted[0] == pytest.approx(facts.p99_s[0])
+    assert facts.mean_s[0] == pytest.approx(theory.lognormal_mean_s(8, 20))
+
+
+def test_the_throughput_cap_is_the_least_of_servers_and_quotas() -> None:
+    quick = {
+        "processing.p50_s": 1,
+        "processing.p95_s": 1,
+        "failures.transient_percent": 0,
+        "failures.poison_percent": 0,
+    }
+    assert point(quick).cap == pytest.approx(10)  # 600 requests a minute
+    assert point(quick | {"provider.share_percent": 25}).cap == pytest.approx(2.5)
+    assert point(quick | {"provider.input_tokens_per_minute": 180_000}).cap == pytest.approx(1)  # 3,000 tokens each
+    assert point(quick | {"provider.output_tokens_per_minute": 12_000}).cap == pytest.approx(0.5)  # 400 tokens each
+    assert point(quick | {"provider.max_concurrency": 3}).cap == pytest.approx(3)
+    assert point(quick | {"failures.transient_percent": 50, "failures.max_retries": 1}).cap == pytest.approx(10 / 1.5)
+
+
+@pytest.mark.parametrize(
+    ("differs", "useful", "bound_by"),
+    [
+        ({}, 20, "concurrency"),
+        ({"provider.requests_per_minute": 60}, 10, "requests per minute"),
+        ({"provider.input_tokens_per_minute": 180_000}, 10, "input tokens per minute"),
+        ({"provider.output_tokens_per_minute": 12_000}, 5, "output tokens per minute"),
+        ({"provider.max_concurrency": 50}, 50, "workers"),
+        ({"provider.max_concurrency": None, "provider.requests_per_minute": None}, 20, "workers"),
+    ],
+)
+def test_useful_concurrency_is_what_the_provider_allows_and_names_what_binds(
+    differs: Mapping[str, Any], useful: int, bound_by: str
+) -> None:
+    found = sizing.concurrency(point(differs))
+    assert (found.useful, found.bound_by) == (useful, bound_by)
+
+
+def test_a_queue_waits_as_theory_says_where_arrivals_are_random_and_there_is_no_peak() -> None:
+    stream = sizing.Stream(rate=1, peak_rate=1, peak_s=0, work_s=20, factor=1)
+    for servers in (21, 22, 25):
+        assert stream.wait_s(servers) == pytest.approx(theory.wait_quantile_s(1, 20, servers, 0.95), rel=1e-6)
+
+
+def test_burstiness_makes_a_wait_longer_by_allen_and_cunneen() -> None:
+    calm = sizing.Stream(rate=1, peak_rate=1, peak_s=0, work_s=20, factor=1)
+    bursty = sizing.Stream(rate=1, peak_rate=1, peak_s=0, work_s=20, factor=5)
+    assert bursty.wait_s(22) == pytest.approx(5 * calm.wait_s(22))
+
+
+@pytest.mark.parametrize("target_s", [0.5, 5, 60, 600, 3600])
+@pytest.mark.parametrize("peak", [1, 3, 8])
+def test_consumers_are_the_fewest_that_keep_the_target(target_s: float, peak: float) -> None:
+    stream = sizing.Stream(rate=0.7, peak_rate=0.7 * peak, peak_s=900 if peak > 1 else 0, work_s=9.5, factor=0.7)
+    consumers = stream.consumers(target_s)
+    assert stream.wait_s(consumers) <= target_s
+    assert consumers == stream.steady or stream.wait_s(consumers - 1) > target_s
+
+
+def test_the_plan_has_a_queue_a_class_and_shares_out_what_there_is() -> None:
+    advice = advise(answers_from({}), flips=False)
+    assert [queue.name for queue in advice.queues] == ["urgent", "standard", "batch"]
+    assert sum(queue.consumers for queue in advice.queues) == 20
+    urgent = advice.queues[0]
+    assert urgent.max_wait_s == 5
+    assert sizing.stream_of(point({}), 0.1).wait_s(urgent.consumers) <= 5
+
+
+def test_alarms_sound_before_a_class_waits_too_long() -> None:
+    for queue in advise(answers_from({}), flips=False).queues:
+        assert queue.alarm_lag_s < queue.max_wait_s
+        assert queue.alarm_depth * 9.5 / queue.consumers <= queue.max_wait_s or queue.alarm_depth == 1
+
+
+def test_one_order_for_all_leaves_one_consumer() -> None:
+    advice = advise(answers_with({"subscribers.ordering": "global", "volume.mean_rate_per_s": 0.01}), flips=False)
+    assert max(queue.consumers for queue in advice.queues) == 1
+
+
+def test_a_backlog_drains_at_what_capacity_leaves_over() -> None:
+    p = point({})
+    between = 0.5 * (1 - 8 * 15 / 1440) / (1 - 15 / 1440)
+    assert recovery.between_peaks(p) == pytest.approx(between)
+    assert recovery.drain_after_peak_s(p) == pytest.approx((4 - p.cap) * 900 / (p.cap - between))
+    assert recovery.drain_after_outage_s(p) == pytest.approx(450 / (p.cap - between))
+    assert recovery.drain_after_outage_s(point({"volume.mean_rate_per_s": 5, "volume.peak_to_mean": 1})) == math.inf
+
+
+def test_recovery_in_time_takes_the_consumers_of_the_formula() -> None:
+    p = point({})
+    work_s = p.mean_s * p.attempts
+    assert recovery.consumers_to_recover(p, 3600) == math.ceil(0.5 * work_s + 450 * work_s / 3600)
+
+
+@pytest.mark.parametrize(
+    ("differs", "most"),
+    [
+        ({}, 2),  # 2 % cubed is 8 in a million, under a hundredth of the 1 % that may be late
+        ({"failures.transient_percent": 0}, 0),
+        ({"failures.transient_percent": 20}, 4),
+        ({"caller.tolerated_miss_percent": 50}, 1),
+        ({"caller.deadline_s": 22}, 1),  # a second retry could come after the deadline
+        ({"failures.max_retries": 1}, 1),
+    ],
+)
+def test_retries_are_as_few_as_the_tolerated_misses_ask_for(differs: Mapping[str, Any], most: int) -> None:
+    plan = advise(answers_with(differs), flips=False).retries
+    assert plan.max == most
+    transient = answers_with(differs).failures.transient_percent / 100
+    assert plan.all_fail_probability == pytest.approx(transient ** (most + 1))
+
+
+def test_the_in_line_answer_counts_waiting_retries_and_subscribers() -> None:
+    calm = {
+        "volume.peak_to_mean": 1,
+        "volume.mean_rate_per_s": 0.001,
+        "failures.transient_percent": 0,
+        "failures.poison_percent": 0,
+    }
+    alone = point(calm).inline_p99_s
+    assert alone == pytest.approx(point(calm).p99_s, rel=1e-6)
+    assert point(calm | {"failures.transient_percent": 10}).inline_p99_s > alone
+    assert point(calm | {"subscribers.count": 2, "subscribers.handling_p95_s": 3}).inline_p99_s > alone + 2
+    assert point(calm | {"volume.mean_rate_per_s": 2}).inline_p99_s > alone
