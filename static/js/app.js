@@ -1,6 +1,13 @@
 // What a page does beyond its HTML: marks what changed, keeps what was open, opens the advice on a phone.
 (() => {
   const MARKED_MS = 2500;
+  const WHY = {
+    403: "you may no longer change it, or the page is too old; reload it",
+    404: "the decision was deleted",
+    429: "too much is queued already",
+    500: "something broke on our side",
+    503: "the database is busy",
+  };
   let before = new Map();
   let open = new Set();
 
@@ -57,7 +64,9 @@
 
   const failed = (event) => {
     const unsaved = document.getElementById("unsaved");
-    if (unsaved && event.detail.requestConfig?.verb === "post") unsaved.hidden = false;
+    if (!unsaved || event.detail.requestConfig?.verb !== "post") return;
+    unsaved.querySelector("[data-why]").textContent = WHY[event.detail.xhr?.status] ?? "the server did not answer";
+    unsaved.hidden = false;
   };
   document.addEventListener("htmx:responseError", failed);
   document.addEventListener("htmx:sendError", failed);

@@ -7,7 +7,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from advisor.decisions.models import Decision, Run
+from advisor.decisions.jobs.doorbell import RqDoorbell
+from advisor.decisions.models import Decision, Run, State
 from advisor.decisions.services.save_answers import save_answers
 from advisor.teams.models import User
 
@@ -214,3 +215,19 @@ def test_simulate_without_a_usable_key_is_refused(key: str, client: Client, deci
 def test_simulate_with_wrong_answers_starts_nothing(client: Client, decision: Decision) -> None:
     assert post(client, decision, "simulate", idempotency_key="press", processing__p95_s="x").status_code == 422
     assert not Run.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_broker_that_is_gone_loses_no_run_and_the_page_says_so(
+    client: Client, decision: Decision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*args: object) -> None:
+        raise ConnectionError("connection refused")
+
+    monkeypatch.setattr(RqDoorbell, "ring", gone)
+    url = reverse("simulate", args=[decision.pk])
+    answer = client.post(url, {"version": "1", "idempotency_key": "press"}, follow=True)
+    page = answer.content.decode()
+    assert "The queue does not answer right now" in page
+    assert "Simulation queued" in page
+    assert Run.objects.get().state == State.QUEUED

@@ -156,9 +156,9 @@ def glued(sentence: str) -> str:
 
 @register.filter
 def coarse(seconds: float) -> str:
-    """A time still needed, as far as it can be told beforehand: a few seconds, 20 s, 3 min."""
+    """A time still needed, as far as it can be told beforehand: a few seconds, about 20 s, about 3 min."""
     if seconds < 5:
         return "a few seconds"
     if seconds < 120:
-        return wording.duration(5 * round(seconds / 5))
-    return wording.duration(60 * round(seconds / 60))
+        return f"about {wording.duration(5 * round(seconds / 5))}"
+    return f"about {wording.duration(60 * round(seconds / 60))}"
