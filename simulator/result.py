@@ -116,6 +116,8 @@ class DesignResult(Value):
     provider_calls: int
     provider_429: int
     delivery_calls: int
+    client_calls: int = 0
+    """Calls that clients sent, their own retries included; by `offered` it is their amplification."""
     subscribers: dict[str, SubscriberResult] = Field(default={})
     classes: dict[str, ClassResult] = Field(default={})
     intervals: dict[str, Bounds] = Field(default={})

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from simulator.arrivals import Trace
+from simulator.growth import growth_per_min, may_grow_by_retries
 from simulator.memory import memory_bytes
-from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, designs_of, jobs_of
+from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, designs_of, jobs_of, servers_of
 from simulator.replications import OnProgress, Progress, Runner
 from simulator.result import DesignResult, Interval, Result
 from simulator.scenario import EmpiricalService, Scenario, TraceArrivals
@@ -61,6 +62,16 @@ def simulate(
     return _result(scenario, runner, {design: load.stable for design, load in loads.items()})
 
 
+def _seen_growth(scenario: Scenario, runner: Runner) -> dict[str, float]:
+    """Designs that callers' retries made grow without bound, with their growth a minute."""
+    found = {
+        design: growth_per_min(tallies[0], servers_of(scenario, design))
+        for design, tallies in runner.tallies.items()
+        if may_grow_by_retries(scenario, design)
+    }
+    return {design: growth for design, growth in found.items() if growth is not None}
+
+
 def _used(scenario: Scenario, trace: Trace | None) -> Trace | None:
     """The trace, where the scenario replays one."""
     return trace if isinstance(scenario.arrivals, TraceArrivals) else None
@@ -73,8 +84,11 @@ def _is_known(runner: Runner) -> bool:
 
 def _result(scenario: Scenario, runner: Runner, stable: dict[str, bool]) -> Result:
     names = list(scenario.event_driven.queues)
+    grows = _seen_growth(scenario, runner)
+    stable = {design: steady and design not in grows for design, steady in stable.items()}
     results = {
-        design: design_result(tallies, names, stable=stable[design]) for design, tallies in runner.tallies.items()
+        design: design_result(tallies, names, stable=stable[design], growth_per_min=grows.get(design))
+        for design, tallies in runner.tallies.items()
     }
     difference = _difference(runner, SYNCHRONOUS, EVENT_DRIVEN, stable)
     shares = {design: _share(result) for design, result in results.items()}

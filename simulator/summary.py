@@ -16,13 +16,15 @@ TIMES = ("wait_", "latency_")
 SHARES = {"good_share", "completed_share", "utilisation"}
 
 
-def design_result(tallies: Sequence[Tally], names: Sequence[str], *, stable: bool) -> DesignResult:
+def design_result(
+    tallies: Sequence[Tally], names: Sequence[str], *, stable: bool, growth_per_min: float | None = None
+) -> DesignResult:
     """A design's result; `names` are those of the classes. Without a steady state there are no percentiles, only growth."""
     counts = {name: sum(tally.counts[name] for tally in tallies) for name in tallies[0].counts}
     return DesignResult(
         **counts,
         stable=stable,
-        growth_per_min=None if stable else _mean([tally.growth_per_min for tally in tallies]),
+        growth_per_min=None if stable else growth_per_min or _mean([tally.growth_per_min for tally in tallies]),
         wait_s=_quantiles([tally.wait for tally in tallies]) if stable else Quantiles(),
         latency_s=_quantiles([tally.latency for tally in tallies]) if stable else Quantiles(),
         queue_depth=Depth(
@@ -36,6 +38,7 @@ def design_result(tallies: Sequence[Tally], names: Sequence[str], *, stable: boo
         provider_calls=sum(tally.provider_calls for tally in tallies),
         provider_429=sum(tally.provider_429 for tally in tallies),
         delivery_calls=sum(tally.delivery_calls for tally in tallies),
+        client_calls=sum(tally.client_calls for tally in tallies),
         subscribers=_subscribers(tallies),
         classes=_classes(tallies, names),
         intervals=_intervals(tallies, stable=stable),

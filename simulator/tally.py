@@ -52,6 +52,7 @@ class Tally:
     provider_calls: int
     provider_429: int
     delivery_calls: int
+    client_calls: int
     wait: dict[str, float]
     latency: dict[str, float]
     latency_histogram: Counts
@@ -110,6 +111,7 @@ def tally_of(m: Any) -> Tally:
         provider_calls=int(raw[at.C_CALLS]),
         provider_429=int(raw[at.C_429]),
         delivery_calls=int(raw[at.C_DELIVERY]),
+        client_calls=max(int(raw[at.C_SENT]), counts["offered"]),
         wait=_quantiles(m["histograms"][at.H_WAIT], started, float(m["wait_sum"]), float(m["wait_max"]), complete=True),
         latency=_quantiles(
             m["histograms"][at.H_LATENCY],

@@ -35,8 +35,9 @@ H_WAIT, H_LATENCY = 0, 1
     C_429,
     C_DELIVERY,
     C_MAX_DEPTH,
+    C_SENT,
     COUNTS,
-) = range(15)
+) = range(16)
 
 # --- a class's counts, indices of Machine.by_class
 K_OFFERED, K_COMPLETED, K_GOOD, K_STARTED, CLASS_COUNTS = range(5)

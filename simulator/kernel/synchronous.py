@@ -22,6 +22,7 @@ from simulator.kernel.layout import (
     C_COMPLETED,
     C_FAILED,
     C_REJECTED,
+    C_SENT,
     C_TIMED_OUT,
     CALLING,
     DONE,
@@ -125,6 +126,8 @@ def worker_event(m: Machine, s: int, now: float) -> None:
 def send(m: Machine, s: int, now: float) -> None:
     """A client's call reaches the server: a worker takes it, or it waits, or it is refused (503)."""
     slot(m.slots, s).sent = now
+    if slot(m.slots, s).job >= m.warmup:
+        m.counts[C_SENT] += 1
     if m.idle > 0:
         count_accepted(m, s)
         be_patient(m, s)
