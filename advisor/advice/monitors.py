@@ -80,7 +80,7 @@ def _in_line(point: Point) -> list[Monitor]:
         Monitor(
             metric="busy workers",
             threshold=percent(80.0),
-            text=f"{number(point.peak_rate * point.mean_s * point.attempts)} of {number(point.workers)} are busy in a peak.",
+            text=f"{number(point.peak_rate * point.mean_s * point.attempts)} of {number(min(point.workers, point.consumers))} are busy in a peak.",
         ),
         Monitor(
             metric="refused requests (503) and client timeouts",

@@ -37,6 +37,7 @@ def laid_over(given: Mapping[str, Any]) -> dict[str, Any]:
     laying.peaks()
     laying.shares()
     laying.bound("failures", "backoff_base_s", "backoff_cap_s")
+    laying.workers()
     laying.bound("operations", "min_workers", "max_workers")
     return result
 
@@ -115,6 +116,16 @@ class _Laying:
             if value == UNKNOWN
             else middle_of(value)
         )
+
+    def workers(self) -> None:
+        """The workers of the synchronous design and the most that operations allow: the one that was not given gives way."""
+        workers, most = self.middle("synchronous", "workers"), self.middle("operations", "max_workers")
+        if workers is None or most is None or workers <= most:
+            return
+        if not self.said("operations", "max_workers"):
+            self.put("operations", "max_workers", _section(self.result, "synchronous")["workers"])
+        elif not self.said("synchronous", "workers"):
+            self.put("synchronous", "workers", _section(self.result, "operations")["max_workers"])
 
     def bound(self, section: str, low: str, high: str) -> None:
         """Of two bounds in the wrong order the one that was not given takes the other's value."""

@@ -362,7 +362,7 @@ LIMITS = Section(
         ),
         Question(
             "provider.share_percent",
-            "What part of these limits is this workload's?",
+            "What part of these quotas is this workload's?",
             "Other workloads use the rest of the quota.",
             "%",
             "100",

@@ -156,12 +156,17 @@ def _provider(answers: Answers) -> Provider:
     )
 
 
+def _servers(answers: Answers) -> int:
+    """Workers, and as many consumers: no more than operations allow."""
+    return min(answers.synchronous.workers, answers.operations.max_workers)
+
+
 def _synchronous(answers: Answers) -> Synchronous:
     design, caller = answers.synchronous, answers.caller
     waits = caller.kind != "nobody"
     streams = waits and caller.streams_response
     return Synchronous(
-        workers=design.workers,
+        workers=_servers(answers),
         backlog=design.backlog,
         client_timeout_s=design.client_timeout_s if waits else None,
         client_retries=design.client_retries if waits else 0,
@@ -175,7 +180,7 @@ def _event_driven(answers: Answers, recommendation: Recommendation) -> EventDriv
     classes = answers.priorities.shares()
     total = sum(priority.share_percent for priority in classes.values())
     return EventDriven(
-        consumers=answers.synchronous.workers,
+        consumers=_servers(answers),
         queues={name: 100 * priority.share_percent / total for name, priority in classes.items()},
         discipline="strict",
         dead_letter=answers.failures.dead_letter,

@@ -29,7 +29,7 @@ def concurrency(point: Point) -> Concurrency:
         "output tokens per minute": point.output_cap * point.mean_s,
     }
     binding = min(terms, key=lambda name: terms[name])
-    most = int(max(point.workers, point.consumers))
+    most = int(point.consumers)
     if not math.isfinite(terms[binding]):
         return Concurrency(useful=most, bound_by="workers")
     useful = max(1, math.ceil(min(terms[binding], MOST_CONSUMERS) - 1e-9))
@@ -105,9 +105,7 @@ def plan(answers: Answers, point: Point) -> Plan:
     """A queue a class, the consumers shared out: first what keeps each queue up with its mean rate, then the most urgent's target."""
     classes = answers.priorities.shares()
     streams = {name: stream_of(point, priority.share_percent / 100) for name, priority in classes.items()}
-    available = (
-        1 if point.ordered_globally else int(min(max(point.workers, point.consumers), concurrency(point).useful))
-    )
+    available = 1 if point.ordered_globally else int(min(point.consumers, concurrency(point).useful))
     needs = {name: streams[name].consumers(priority.max_wait_s) for name, priority in classes.items()}
     given = _shared_out(needs, {name: stream.steady for name, stream in streams.items()}, available)
     queues = tuple(_queue(name, classes[name], given[name], streams[name], point) for name in classes)

@@ -105,7 +105,10 @@ def require_sound(advice: Recommendation) -> None:
 def test_advice_is_total_and_keeps_its_contract(given_answers: Answers) -> None:
     advice = advise(given_answers, flips=False)
     require_sound(advice)
-    assert scenario_of(given_answers, advice).event_driven.consumers == given_answers.synchronous.workers
+    assert (
+        scenario_of(given_answers, advice).event_driven.consumers
+        == scenario_of(given_answers, advice).synchronous.workers
+    )
 
 
 @QUICK

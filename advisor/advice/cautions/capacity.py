@@ -8,7 +8,7 @@ from advisor.advice.words import count, number, percent, rate, seconds
 def _past_workers(case: Case) -> str:
     p = case.point
     growth = f"the backlog grows by {number((p.peak_rate - p.sync_cap) * 60)} a minute"
-    demand = f"Peak demand of {rate(p.peak_rate)} is past the {rate(p.sync_cap)} that {count(p.workers, 'worker')} can do here"
+    demand = f"Peak demand of {rate(p.peak_rate)} is past the {rate(p.sync_cap)} that {count(min(p.workers, p.consumers), 'worker')} can do here"
     if p.peak_s == 0 or p.rate >= p.sync_cap:
         return f"{demand}: {growth} and never drains."
     return (
@@ -66,6 +66,16 @@ CAPACITY: tuple[Check, ...] = (
         "Peak demand is past what the synchronous service can do: a backlog grows, or requests are refused.",
         lambda c: c.point.peak_rate > c.point.sync_cap,
         _past_workers,
+    ),
+    Check(
+        "workers_past_most",
+        "The synchronous design has more workers than there may be",
+        "Operations allow fewer workers than the synchronous design is given: the smaller number counts.",
+        lambda c: c.answers.synchronous.workers > c.answers.operations.max_workers,
+        lambda c: (
+            f"The synchronous design has {count(c.answers.synchronous.workers, 'worker')}, operations allow "
+            f"{c.answers.operations.max_workers:,} at most: the smaller number counts."
+        ),
     ),
     Check(
         "demand_past_provider",

@@ -16,10 +16,10 @@ class Capacity:
 
     workers: Floats
     consumers: Floats
-    """The most that operations allow."""
+    """The most that operations allow: of consumers, and of workers too."""
     concurrency: Floats
     servers: Floats
-    """Workers of the synchronous design that can call at once."""
+    """Workers of the synchronous design that operations allow and that can call at once."""
     quotas: Floats
     """What the quotas together allow."""
     requests_cap: Floats
@@ -60,9 +60,9 @@ def capacity_of(c: Columns, load: Load, work: Work, failure: Failure) -> Capacit
     ordered = chosen(c, "subscribers.ordering", "global")
     at_once = np.where(ordered, 1.0, concurrency)
     held_s = work.mean_s * failure.attempts
-    servers = np.minimum(workers, at_once)
+    servers = np.minimum(np.minimum(workers, consumers), at_once)
     sync_cap = np.minimum(servers / held_s, quotas)
-    cap = np.minimum(np.minimum(np.maximum(workers, consumers), at_once) / held_s, quotas)
+    cap = np.minimum(np.minimum(consumers, at_once) / held_s, quotas)
     return Capacity(
         workers=workers,
         consumers=consumers,

@@ -113,6 +113,8 @@ def test_a_template_value_gives_way_to_a_given_one_that_it_would_contradict() ->
     assert answers_from({"volume": {"peak_to_mean": 144}}).volume.peak_minutes == pytest.approx(10)
     assert answers_from({"operations": {"max_workers": 1, "min_workers": 1}}).operations.max_workers == 1
     assert answers_from({"operations": {"min_workers": 30}}).operations.max_workers == 30
+    assert answers_from({"synchronous": {"workers": 50}}).operations.max_workers == 50
+    assert answers_from({"operations": {"max_workers": 5}}).synchronous.workers == 5
     shares = answers_from({"priorities": {"urgent": {"share_percent": 55}}}).priorities
     assert (shares.standard.share_percent, shares.batch.share_percent) == (pytest.approx(35), pytest.approx(10))
 

@@ -14,6 +14,11 @@ WARNED: Mapping[str, tuple[str, Mapping[str, Any], tuple[str, ...]]] = {
     "impossible_deadline": ("form_classification", {"caller.deadline_s": 1}, ("1 s", "1 %")),
     "overload": ("document_extraction", {"volume.mean_rate_per_s": 5}, ("5 /s", "2.09 /s", "175 a minute", "never")),
     "peak_past_workers": ("document_extraction", {}, ("4 /s", "20 workers", "115 a minute", "17 min")),
+    "workers_past_most": (
+        "document_extraction",
+        {"synchronous.workers": 30, "operations.max_workers": 10},
+        ("30 workers", "10"),
+    ),
     "demand_past_provider": ("document_extraction", {}, ("4 /s", "2.09 /s", "more workers cannot help")),
     "targets_need_more_consumers": ("document_extraction", {}, ("35 consumers", "20")),
     "recovery_too_slow": (

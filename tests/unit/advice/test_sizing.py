@@ -68,6 +68,7 @@ def test_the_throughput_cap_is_the_least_of_servers_and_quotas() -> None:
     assert point(quick | {"provider.input_tokens_per_minute": 180_000}).cap == pytest.approx(1)  # 3,000 tokens each
     assert point(quick | {"provider.output_tokens_per_minute": 12_000}).cap == pytest.approx(0.5)  # 400 tokens each
     assert point(quick | {"provider.max_concurrency": 3}).cap == pytest.approx(3)
+    assert point(quick | {"operations.max_workers": 2}).cap == pytest.approx(2)
     assert point(quick | {"failures.transient_percent": 50, "failures.max_retries": 1}).cap == pytest.approx(10 / 1.5)
 
 
