@@ -1,5 +1,7 @@
 """What must stand before the first request: tables, static files, the local user and their first decisions."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import structlog
 from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
@@ -15,6 +17,14 @@ log = structlog.get_logger("up")
 
 def prepare() -> None:
     """Idempotent, and quick where nothing has changed. Raises CannotStart where the database cannot be used."""
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        collecting = beside.submit(static.collect_if_changed)
+        _prepare_database()
+    if collecting.result():
+        log.info("Collected and compressed the static files")
+
+
+def _prepare_database() -> None:
     try:
         migrate_if_behind()
         _, workspace = local_user_and_workspace()
@@ -23,8 +33,6 @@ def prepare() -> None:
         raise CannotStart(f"The database cannot be used: {str(trouble).strip()}") from trouble
     finally:
         connections.close_all()
-    if static.collect_if_changed():
-        log.info("Collected and compressed the static files")
 
 
 def migrate_if_behind() -> None:

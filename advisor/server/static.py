@@ -2,12 +2,27 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
+import brotli
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management import call_command
+from whitenoise.compress import Compressor
 from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+BROTLI_QUALITY = 9
+"""The charts' script and the styles take 0.15 s in place of 3.2 at the highest quality, and 511 kB in place of 467."""
+
+
+class QuickCompressor(Compressor):  # type: ignore[misc]
+    """Compresses while somebody waits for the first start."""
+
+    @staticmethod
+    def compress_brotli(data: bytes) -> bytes:
+        """At a quality that is nearly as good, in a twentieth of the time."""
+        return bytes(brotli.compress(data, quality=BROTLI_QUALITY))
 
 
 class CollectedStaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
@@ -16,6 +31,10 @@ class CollectedStaticFilesStorage(CompressedManifestStaticFilesStorage):  # type
     def stored_name(self, name: str) -> str:
         """The hashed name; a file that was not collected is an error, unless nothing was."""
         return str(super().stored_name(name)) if self.hashed_files else name
+
+    def create_compressor(self, **options: Any) -> Compressor:
+        """Ours."""
+        return QuickCompressor(**options)
 
 
 def collect_if_changed() -> bool:
