@@ -12,7 +12,7 @@ from advisor.advice import library
 from advisor.advice.columns import Flags
 from advisor.advice.contract import Delivery, Method
 from advisor.advice.facts import Facts, Point
-from advisor.advice.words import number, seconds
+from advisor.advice.words import duration, number
 
 METHODS: tuple[Method, ...] = ("inline", "polling", "webhook", "sse", "websocket", "none")
 
@@ -126,8 +126,8 @@ def _why_not_inline(point: Point) -> str:
     if point.nobody:
         return "Nobody waits for a response."
     if point.inline_p99_s > point.inline_limit_s:
-        return f"The answer takes {seconds(point.inline_p99_s)} at p99, past the {seconds(point.inline_limit_s)} limit on the way."
-    return f"It would hold the caller for {seconds(point.inline_p99_s)} at p99."
+        return f"The answer takes {duration(point.inline_p99_s)} at p99, past the {duration(point.inline_limit_s)} limit on the way."
+    return f"It would hold the caller for {duration(point.inline_p99_s)} at p99."
 
 
 def _why_not_webhook(point: Point) -> str:
@@ -153,7 +153,7 @@ def _why_not_polling(point: Point) -> str:
 INLINE = Way(
     "inline",
     when=lambda f: np.zeros_like(f.nobody),
-    why=lambda p: f"The answer fits into the response: {seconds(p.inline_p99_s)} at p99.",
+    why=lambda p: f"The answer fits into the response: {duration(p.inline_p99_s)} at p99.",
     why_not=_why_not_inline,
     parameters=_none,
     fallback=None,

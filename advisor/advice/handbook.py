@@ -8,7 +8,7 @@ from advisor.advice import library
 from advisor.advice.cautions import CHECKS
 from advisor.advice.rules import RULES, Rule
 from advisor.advice.templates import TEMPLATES
-from advisor.advice.words import number, seconds
+from advisor.advice.words import duration, number
 
 Kind = Literal["rule", "warning", "template", "hop", "profile"]
 
@@ -52,8 +52,8 @@ def _templates() -> Iterator[Entry]:
 
 
 def _hop(fact: library.HopFact) -> Entry:
-    streamed = f", {seconds(fact.streaming_limit_s)} where the response streams" if fact.streaming_limit_s else ""
-    text = f"{seconds(fact.limit_s)}, {fact.kind}{streamed}. {fact.note}"
+    streamed = f", {duration(fact.streaming_limit_s)} where the response streams" if fact.streaming_limit_s else ""
+    text = f"{duration(fact.limit_s)}, {fact.kind}{streamed}. {fact.note}"
     return Entry("hop", fact.name, fact.title, text, fact.source, fact.checked, fact.unchecked)
 
 

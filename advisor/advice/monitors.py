@@ -5,7 +5,7 @@ import math
 from advisor.advice import recovery, sizing
 from advisor.advice.contract import Monitor, Queue, RetryPlan, Style
 from advisor.advice.facts import Point
-from advisor.advice.words import count, number, percent, rate, seconds
+from advisor.advice.words import count, duration, number, percent, rate
 
 
 def monitors(point: Point, style: Style, queues: tuple[Queue, ...], kept: RetryPlan | None) -> tuple[Monitor, ...]:
@@ -20,8 +20,8 @@ def _queues(queues: tuple[Queue, ...]) -> list[Monitor]:
     return [
         Monitor(
             metric=f"queue depth and consumer lag, {queue.name}",
-            threshold=f"{count(queue.alarm_depth, 'job')} or {seconds(queue.alarm_lag_s)}",
-            text=f"Past either, jobs of this class will wait longer than {seconds(queue.max_wait_s)} or miss the deadline.",
+            threshold=f"{count(queue.alarm_depth, 'job')} or {duration(queue.alarm_lag_s)}",
+            text=f"Past either, jobs of this class will wait longer than {duration(queue.max_wait_s)} or miss the deadline.",
         )
         for queue in queues
     ]
@@ -51,7 +51,7 @@ def _drains(point: Point) -> list[Monitor]:
 
 def _drain(metric: str, duration_s: float, text: str) -> Monitor:
     return Monitor(
-        metric=metric, threshold=seconds(duration_s) if math.isfinite(duration_s) else "it never drains", text=text
+        metric=metric, threshold=duration(duration_s) if math.isfinite(duration_s) else "it never drains", text=text
     )
 
 
@@ -70,12 +70,12 @@ def _dead_letters(point: Point, kept: RetryPlan | None) -> list[Monitor]:
 
 def _in_line(point: Point) -> list[Monitor]:
     limit = point.inline_limit_s if math.isfinite(point.inline_limit_s) else point.deadline_s
-    threshold = seconds(0.9 * limit) if math.isfinite(limit) else seconds(2 * point.inline_p99_s)
+    threshold = duration(0.9 * limit) if math.isfinite(limit) else duration(2 * point.inline_p99_s)
     return [
         Monitor(
             metric="p99 of the in-line answer",
             threshold=threshold,
-            text=f"It is {seconds(point.inline_p99_s)} by these answers; past the limits on the way, callers get errors for work that was done.",
+            text=f"It is {duration(point.inline_p99_s)} by these answers; past the limits on the way, callers get errors for work that was done.",
         ),
         Monitor(
             metric="busy workers",

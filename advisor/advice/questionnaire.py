@@ -10,7 +10,7 @@ from typing import Literal
 
 from advisor.advice import library
 from advisor.advice.answers import LEAVES, Answers
-from advisor.advice.words import count, number, percent, rate, seconds, times
+from advisor.advice.words import count, duration, number, percent, rate, times
 
 Kind = Literal["number", "integer", "choice", "flag", "text", "hops", "profile"]
 
@@ -103,7 +103,7 @@ class Question:
     def choices(self) -> tuple[tuple[str, str], ...]:
         """What may be chosen, each with its words."""
         if self.kind == "hops":
-            return tuple((fact.name, f"{fact.title}, {seconds(fact.limit_s)}") for fact in library.hops().values())
+            return tuple((fact.name, f"{fact.title}, {duration(fact.limit_s)}") for fact in library.hops().values())
         if self.kind == "profile":
             return tuple((profile.name, profile.title) for profile in library.profiles().values())
         words = dict(self.labels)
@@ -145,14 +145,14 @@ def _caller_state(answers: Answers) -> str:
     caller = answers.caller
     who = dict(CALLERS)[caller.kind]
     waits = f"{who} waits" if someone_waits(answers) else "Nobody waits"
-    return f"{waits}; {'no deadline' if caller.deadline_s is None else f'deadline {seconds(caller.deadline_s)}'}"
+    return f"{waits}; {'no deadline' if caller.deadline_s is None else f'deadline {duration(caller.deadline_s)}'}"
 
 
 def _load_state(answers: Answers) -> str:
     volume, time = answers.volume, answers.processing
     load = "a recorded trace" if volume.trace else rate(volume.mean_rate_per_s)
     bursts = f", peaks of {times(volume.peak_to_mean)}" if volume.trace is None and volume.peaks else ""
-    return f"{load}{bursts}; p50 {seconds(time.p50_s)}, p95 {seconds(time.p95_s)}"
+    return f"{load}{bursts}; p50 {duration(time.p50_s)}, p95 {duration(time.p95_s)}"
 
 
 def _limits_state(answers: Answers) -> str:

@@ -2,7 +2,7 @@
 
 from advisor.advice import recovery, sizing
 from advisor.advice.cautions.shape import Case, Check
-from advisor.advice.words import count, number, percent, rate, seconds
+from advisor.advice.words import count, duration, number, percent, rate
 
 
 def _past_workers(case: Case) -> str:
@@ -12,7 +12,7 @@ def _past_workers(case: Case) -> str:
     if p.peak_s == 0 or p.rate >= p.sync_cap:
         return f"{demand}: {growth} and never drains."
     return (
-        f"{demand}: in a peak {growth}, and it is gone {seconds(recovery.drain_after_peak_s(p, p.sync_cap))} after it."
+        f"{demand}: in a peak {growth}, and it is gone {duration(recovery.drain_after_peak_s(p, p.sync_cap))} after it."
     )
 
 
@@ -30,8 +30,8 @@ def _too_slow(case: Case) -> str:
     needed, useful = recovery.consumers_to_recover(p, within_s), sizing.concurrency(p).useful
     but = f", of which {useful:,} are of use" if needed > useful else ""
     return (
-        f"After an outage of {seconds(p.outage_s)} the backlog needs {seconds(recovery.drain_after_outage_s(p))} to go, longer than "
-        f"{seconds(within_s)}: recovery in time takes {count(needed, 'consumer')}{but}."
+        f"After an outage of {duration(p.outage_s)} the backlog needs {duration(recovery.drain_after_outage_s(p))} to go, longer than "
+        f"{duration(within_s)}: recovery in time takes {count(needed, 'consumer')}{but}."
     )
 
 
@@ -46,7 +46,7 @@ CAPACITY: tuple[Check, ...] = (
         "More requests take longer to process than may be late. Only faster processing or a later deadline helps.",
         lambda c: c.point.late_share > c.point.tolerated + 1e-9,
         lambda c: (
-            f"{percent(100 * c.point.late_share)} of the requests take longer than {seconds(c.point.deadline_s)} to process, and "
+            f"{percent(100 * c.point.late_share)} of the requests take longer than {duration(c.point.deadline_s)} to process, and "
             f"{percent(100 * c.point.tolerated)} may be late: no design can keep this deadline."
         ),
     ),

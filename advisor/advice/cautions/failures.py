@@ -3,7 +3,7 @@
 import math
 
 from advisor.advice.cautions.shape import Case, Check
-from advisor.advice.words import count, number, percent, seconds
+from advisor.advice.words import count, duration, number, percent
 
 BURNT = 0.05
 """Failing calls that take this part of the quota are worth a word."""
@@ -32,8 +32,8 @@ FAILURES: tuple[Check, ...] = (
         "Pauses between retries that outlast the deadline: the last tries are for nobody.",
         lambda c: _fails(c) and c.point.retry_window_s + c.point.p95_s > c.point.deadline_s,
         lambda c: (
-            f"{_retries(c)} may pause for {seconds(c.point.retry_window_s)} in all; with p95 {seconds(c.point.p95_s)} that is past the deadline of "
-            f"{seconds(c.point.deadline_s)}, when nobody wants the result any more."
+            f"{_retries(c)} may pause for {duration(c.point.retry_window_s)} in all; with p95 {duration(c.point.p95_s)} that is past the deadline of "
+            f"{duration(c.point.deadline_s)}, when nobody wants the result any more."
         ),
     ),
     Check(
@@ -62,8 +62,8 @@ FAILURES: tuple[Check, ...] = (
         "An outage is not independent from call to call: without a circuit breaker everything that fails in it becomes a dead letter.",
         lambda c: c.style != "synchronous" and c.point.max_retries > 0 and c.point.outage_s > c.point.retry_window_s,
         lambda c: (
-            f"{_retries(c)} span {seconds(c.point.retry_window_s)} at most, an outage {seconds(c.point.outage_s)}: nearly everything would become a "
-            "dead letter. Pause the consumers while the provider is away (a circuit breaker)."
+            f"{_retries(c)} span {duration(c.point.retry_window_s)} at most, an outage {duration(c.point.outage_s)}: nearly "
+            "everything would become a dead letter. Pause the consumers while the provider is away (a circuit breaker)."
         ),
     ),
     Check(

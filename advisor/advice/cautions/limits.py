@@ -6,7 +6,7 @@ from advisor.advice import library
 from advisor.advice.cautions.shape import Case, Check
 from advisor.advice.delivery import polling_interval_s
 from advisor.advice.facts import ATTENTION_S
-from advisor.advice.words import seconds
+from advisor.advice.words import duration
 
 
 def _unchecked(case: Case) -> list[str]:
@@ -25,8 +25,8 @@ LIMITS: tuple[Check, ...] = (
         "The caller wants its answer at once, but even the typical answer does not fit into the limits on the way.",
         lambda c: bool(c.point.immediate) and c.style == "event_driven",
         lambda c: (
-            f"The caller wants its answer at once, but it takes {seconds(c.point.inline_p50_s)} at the median and {seconds(c.point.inline_p99_s)} at "
-            f"p99, and no answer in line outlives {seconds(c.point.hybrid_wait_s)}: answer with 202 and show progress, or make the work shorter."
+            f"The caller wants its answer at once, but it takes {duration(c.point.inline_p50_s)} at the median and {duration(c.point.inline_p99_s)} "
+            f"at p99, and no answer in line outlives {duration(c.point.hybrid_wait_s)}: answer with 202 and show progress, or make the work shorter."
         ),
     ),
     Check(
@@ -35,7 +35,7 @@ LIMITS: tuple[Check, ...] = (
         "A client timeout below p99 of processing: the work goes on for nobody.",
         lambda c: c.style != "event_driven" and not c.point.streams and c.point.client_timeout_s < c.point.p99_s,
         lambda c: (
-            f"The client gives up after {seconds(c.point.client_timeout_s)}, before the slowest one in a hundred ({seconds(c.point.p99_s)}) is "
+            f"The client gives up after {duration(c.point.client_timeout_s)}, before the slowest one in a hundred ({duration(c.point.p99_s)}) is "
             "processed: the work goes on for nobody."
         ),
     ),
@@ -50,7 +50,7 @@ LIMITS: tuple[Check, ...] = (
             and c.point.inline_p99_s > ATTENTION_S
         ),
         lambda c: (
-            f"A person waits {seconds(c.point.inline_p99_s)} at p99, past the {seconds(ATTENTION_S)} that attention lasts: stream the answer, or "
+            f"A person waits {duration(c.point.inline_p99_s)} at p99, past the {duration(ATTENTION_S)} that attention lasts: stream the answer, or "
             "show progress."
         ),
     ),
@@ -69,7 +69,7 @@ LIMITS: tuple[Check, ...] = (
         "Results that are kept for a shorter time than the polling interval: a caller may miss its own.",
         lambda c: c.method == "polling" and c.point.retention_s < polling_interval_s(c.point),
         lambda c: (
-            f"Results are kept for {seconds(c.point.retention_s)}, shorter than the polling interval of {seconds(polling_interval_s(c.point))}: "
+            f"Results are kept for {duration(c.point.retention_s)}, shorter than the polling interval of {duration(polling_interval_s(c.point))}: "
             "a caller may miss its result."
         ),
     ),

@@ -6,7 +6,7 @@ from advisor.advice import library
 from advisor.advice.columns import resolved_hops
 from advisor.advice.facts import Point
 from advisor.advice.rules.shape import ALL, HOPS, Rule, constant
-from advisor.advice.words import number, percent, rate, seconds
+from advisor.advice.words import duration, number, percent, rate
 
 
 def _hop_title(p: Point, kind: str, limit_s: float) -> str:
@@ -19,20 +19,20 @@ def _hop_title(p: Point, kind: str, limit_s: float) -> str:
 
 def _limit(p: Point) -> str:
     if p.hop_total_s <= p.inline_limit_s:
-        return f"the {seconds(p.hop_total_s)} total limit of {_hop_title(p, 'total', p.hop_total_s)}"
+        return f"the {duration(p.hop_total_s)} total limit of {_hop_title(p, 'total', p.hop_total_s)}"
     if p.hop_idle_s <= p.inline_limit_s:
-        return f"the {seconds(p.hop_idle_s)} idle limit of {_hop_title(p, 'idle', p.hop_idle_s)}, where nothing is streamed"
-    return f"the {seconds(p.client_timeout_s)} after which the client gives up"
+        return f"the {duration(p.hop_idle_s)} idle limit of {_hop_title(p, 'idle', p.hop_idle_s)}, where nothing is streamed"
+    return f"the {duration(p.client_timeout_s)} after which the client gives up"
 
 
 def _inline_limit(p: Point) -> str:
-    besides = [f"waiting for a worker {seconds(p.wait_s)} on average"] if p.wait_s > 0.05 * p.p99_s else []
+    besides = [f"waiting for a worker {duration(p.wait_s)} on average"] if p.wait_s > 0.05 * p.p99_s else []
     if p.transient > 0 and p.max_retries > 0:
         besides.append("retries")
     if p.others > 0 and p.handling_s > 0:
-        besides.append(f"in-line subscribers {seconds(p.handling_s)}")
+        besides.append(f"in-line subscribers {duration(p.handling_s)}")
     rest = f"; with {', '.join(besides)}" if besides else ""
-    return f"The in-line answer takes {seconds(p.inline_p99_s)} at p99 (processing {seconds(p.p99_s)}{rest}), past {_limit(p)}."
+    return f"The in-line answer takes {duration(p.inline_p99_s)} at p99 (processing {duration(p.p99_s)}{rest}), past {_limit(p)}."
 
 
 def _overload(p: Point) -> str:
@@ -45,8 +45,8 @@ def _overload(p: Point) -> str:
 
 def _burst_beyond_deadline(p: Point) -> str:
     return (
-        f"A peak of {rate(p.peak_rate)} for {seconds(p.peak_s)} gathers {seconds(p.gathers_s)} of work beyond the {rate(p.cap)} that can be "
-        f"served; with p95 {seconds(p.p95_s)} that is past the deadline of {seconds(p.deadline_s)}. No style serves this peak in time: "
+        f"A peak of {rate(p.peak_rate)} for {duration(p.peak_s)} gathers {duration(p.gathers_s)} of work beyond the {rate(p.cap)} that can be "
+        f"served; with p95 {duration(p.p95_s)} that is past the deadline of {duration(p.deadline_s)}. No style serves this peak in time: "
         "more capacity comes first, or shedding, or expiry."
     )
 
@@ -82,8 +82,8 @@ CONSTRAINTS: tuple[Rule, ...] = (
         when=lambda f: f.late_share > f.tolerated + 1e-9,
         weight=constant(1.0),
         sentence=lambda p: (
-            f"{percent(100 * p.late_share)} of the requests take longer than the deadline of {seconds(p.deadline_s)} to process "
-            f"(p50 {seconds(p.p50_s)}, p95 {seconds(p.p95_s)}), more than the {percent(100 * p.tolerated)} that may be late. No design answers "
+            f"{percent(100 * p.late_share)} of the requests take longer than the deadline of {duration(p.deadline_s)} to process "
+            f"(p50 {duration(p.p50_s)}, p95 {duration(p.p95_s)}), more than the {percent(100 * p.tolerated)} that may be late. No design answers "
             "sooner than it processes."
         ),
         source="The lognormal through p50 and p95",
@@ -111,7 +111,7 @@ CONSTRAINTS: tuple[Rule, ...] = (
         when=lambda f: f.streams & (f.first_token_s + f.wait_s > np.minimum(f.hop_idle_s, f.client_timeout_s)),
         weight=constant(1.0),
         sentence=lambda p: (
-            f"The first token comes after {seconds(p.first_token_s + p.wait_s)}, past the {seconds(min(p.hop_idle_s, p.client_timeout_s))} for "
+            f"The first token comes after {duration(p.first_token_s + p.wait_s)}, past the {duration(min(p.hop_idle_s, p.client_timeout_s))} for "
             "which something on the way waits in silence: the stream is cut before it begins."
         ),
         source=HOPS,

@@ -5,7 +5,7 @@ import numpy as np
 from advisor.advice.columns import Flags
 from advisor.advice.facts import Facts
 from advisor.advice.rules.shape import HOPS, SEED, Rule, constant
-from advisor.advice.words import count, seconds
+from advisor.advice.words import count, duration
 
 
 def _fits_patience(f: Facts) -> Flags:
@@ -40,8 +40,8 @@ FOR_BOTH: tuple[Rule, ...] = (
         when=lambda f: f.wants_inline & (f.inline_p99_s > f.inline_limit_s) & _fits_patience(f),
         weight=constant(0.6),
         sentence=lambda p: (
-            f"Half of the answers are there within {seconds(p.inline_p50_s)} and fit into the {seconds(p.hybrid_wait_s)} in line; the slow tail "
-            f"({seconds(p.inline_p99_s)} at p99) does not, and gets 202 with a later delivery."
+            f"Half of the answers are there within {duration(p.inline_p50_s)} and fit into the {duration(p.hybrid_wait_s)} in line; the slow tail "
+            f"({duration(p.inline_p99_s)} at p99) does not, and gets 202 with a later delivery."
         ),
         source=f"RFC 9110, section 15.3.3, 202 Accepted; {HOPS}",
     ),

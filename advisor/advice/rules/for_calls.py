@@ -4,7 +4,7 @@ import numpy as np
 
 from advisor.advice.facts import ATTENTION_S, Point
 from advisor.advice.rules.shape import HOPS, NIELSEN, PATTERNS, SEED, Rule, constant
-from advisor.advice.words import percent, rate, seconds, times
+from advisor.advice.words import duration, percent, rate, times
 
 FAST_S = 2.0
 """The seed's bound of fast processing."""
@@ -17,7 +17,7 @@ STEADY_PEAK, STEADY_CV = 3.0, 1.5
 def _immediate(p: Point) -> str:
     if p.immediate:
         return "The caller cannot go on without the result: it needs an immediate response."
-    return f"Somebody waits with a deadline of {seconds(p.deadline_s)}, within the {seconds(ATTENTION_S)} for which attention lasts."
+    return f"Somebody waits with a deadline of {duration(p.deadline_s)}, within the {duration(ATTENTION_S)} for which attention lasts."
 
 
 FOR_CALLS: tuple[Rule, ...] = (
@@ -29,7 +29,7 @@ FOR_CALLS: tuple[Rule, ...] = (
         when=lambda f: f.p95_s < FAST_S,
         weight=lambda f: np.interp(f.p95_s, [0.5, FAST_S], [0.35, 0.2]),
         sentence=lambda p: (
-            f"Processing is fast: p95 {seconds(p.p95_s)}, under {seconds(FAST_S)}. Waiting in line costs little."
+            f"Processing is fast: p95 {duration(p.p95_s)}, under {duration(FAST_S)}. Waiting in line costs little."
         ),
         source=SEED,
     ),
@@ -93,7 +93,7 @@ FOR_CALLS: tuple[Rule, ...] = (
         when=lambda f: f.streams & (f.inline_p99_s <= f.inline_limit_s),
         weight=constant(0.1),
         sentence=lambda p: (
-            f"The answer streams, and no total limit on the way is shorter than its {seconds(p.inline_p99_s)} at p99: its length alone needs "
+            f"The answer streams, and no total limit on the way is shorter than its {duration(p.inline_p99_s)} at p99: its length alone needs "
             "no queue."
         ),
         source=HOPS,

@@ -5,7 +5,7 @@ import numpy as np
 from advisor.advice.columns import Floats
 from advisor.advice.facts import Facts, Point
 from advisor.advice.rules.shape import PATTERNS, SEED, Rule, constant
-from advisor.advice.words import count, number, percent, rate, seconds, sentences, times
+from advisor.advice.words import count, duration, number, percent, rate, sentence, times
 
 LONG_S, VERY_LONG_S = 10.0, 30.0
 """The seed's bounds of long processing; between its 2 s and these 10 s it says nothing, so nothing weighs."""
@@ -29,8 +29,8 @@ def _burst(p: Point) -> str:
         else f"uneven arrivals (variation {number(p.arrival_cv)})"
     )
     past = "past" if p.peak_load >= 1 else "close to"
-    return sentences(
-        f"{swings} bring {rate(p.peak_rate)} at {seconds(p.mean_s)} each, {past} the {rate(p.sync_cap)} that the synchronous service "
+    return sentence(
+        f"{swings} bring {rate(p.peak_rate)} at {duration(p.mean_s)} each, {past} the {rate(p.sync_cap)} that the synchronous service "
         f"can take ({percent(100 * p.peak_load)} of it). A queue holds what comes too fast."
     )
 
@@ -42,7 +42,7 @@ def _retry_weight(f: Facts) -> Floats:
 
 
 def _retries(p: Point) -> str:
-    tries = f"{count(p.max_retries, 'retry', 'retries')} with pauses of up to {seconds(p.retry_window_s)} in all"
+    tries = f"{count(p.max_retries, 'retry', 'retries')} with pauses of up to {duration(p.retry_window_s)} in all"
     kept = "dead letters kept"
     needs = f"{tries}, and {kept}" if p.dead_letter and p.max_retries else kept if p.dead_letter else tries
     return (
@@ -72,7 +72,8 @@ FOR_EVENTS: tuple[Rule, ...] = (
         when=lambda f: (f.p95_s >= LONG_S) & ~f.streams,
         weight=lambda f: np.interp(f.p95_s, [LONG_S, VERY_LONG_S], [0.2, 0.45]),
         sentence=lambda p: (
-            f"Processing is long: p95 {seconds(p.p95_s)}, past {seconds(LONG_S)}. A synchronous call holds its caller and a connection for all of it."
+            f"Processing is long: p95 {duration(p.p95_s)}, past {duration(LONG_S)}. A synchronous call holds its caller and a "
+            "connection for all of it."
         ),
         source=SEED,
     ),
@@ -128,7 +129,7 @@ FOR_EVENTS: tuple[Rule, ...] = (
         when=lambda f: f.loses_in_outage & ~f.immediate,
         weight=constant(0.15),
         sentence=lambda p: (
-            f"An outage of {seconds(p.outage_s)} meets {number(p.arrives_in_outage)} requests, and "
+            f"An outage of {duration(p.outage_s)} meets {number(p.arrives_in_outage)} requests, and "
             f"{number(p.answers.resilience.max_lost_jobs)} may be lost: they must be stored before they are acknowledged."
         ),
         source=PATTERNS + ": Guaranteed Delivery",

@@ -24,7 +24,7 @@ WARNED: Mapping[str, tuple[str, Mapping[str, Any], tuple[str, ...]]] = {
     "recovery_too_slow": (
         "document_extraction",
         {"resilience.outage_minutes": 300},
-        ("outage of 5 h", "60 min", "29 consumers", "20 are of use"),
+        ("outage of 5 h", "1 h", "29 consumers", "20 are of use"),
     ),
     "global_order": ("document_extraction", {"subscribers.ordering": "global"}, ("one at a time",)),
     "order_needs_partitions": ("email_triage", {}, ("partition",)),

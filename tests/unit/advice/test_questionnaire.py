@@ -43,7 +43,7 @@ def test_nobody_who_waits_is_not_asked_about_a_client_timeout() -> None:
 
 def test_a_folded_section_says_its_state() -> None:
     states = {section.id: section.state(answers_from({})) for section in SECTIONS}
-    assert states["load"] == "30 /min, peaks of 8x; p50 8 s, p95 20 s"
+    assert states["load"] == "0.5 /s, peaks of 8x; p50 8 s, p95 20 s"
     assert "deadline 30 min" in states["caller"]
 
 

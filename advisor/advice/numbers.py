@@ -1,0 +1,168 @@
+"""Numbers as people read them: three significant digits, the unit beside, a scale that fits. None and infinities become `missing`."""
+
+import math
+
+MISSING = "–"
+MINUS = "−"
+
+MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
+
+# Up to the limit a duration is rounded to the step and said in two units: within half a percent everywhere.
+_STEPS: tuple[tuple[float, int], ...] = (
+    (600, 1),
+    (3600, 5),
+    (6000, 30),
+    (36_000, 60),
+    (360_000, 300),
+    (8_640_000, 3600),
+    (math.inf, DAY_S),
+)
+_UNITS: tuple[tuple[int, str], ...] = ((DAY_S, "d"), (HOUR_S, "h"), (MINUTE_S, "min"), (1, "s"))
+
+
+def number(value: float | None, unit: str = "", missing: str = MISSING) -> str:
+    """Three significant digits, thousands apart, the unit beside: 0.0123, 1.5 kB, 12,300 jobs."""
+    if value is None or not math.isfinite(value):
+        return missing
+    return f"{_significant(value)} {unit}".rstrip()
+
+
+def count(value: float | None, one: str = "", many: str = "", missing: str = MISSING) -> str:
+    """A whole number in full, with its noun where one is given: 12,345 or 1 job."""
+    if value is None or not math.isfinite(value):
+        return missing
+    text = _signed(f"{round(value):,}")
+    noun = one if round(value) == 1 else many or f"{one}s" if one else ""
+    return f"{text} {noun}".rstrip()
+
+
+def duration(seconds: float | None, missing: str = MISSING) -> str:
+    """As people say it: 340 ms, 1.2 s, 90 s, 3 min 20 s, 2 h 5 min, 75 h 35 min, 12 d."""
+    if seconds is None or not math.isfinite(seconds):
+        return missing
+    if seconds < 0:
+        return MINUS + duration(-seconds)
+    if float(f"{seconds:.3g}") < 100:
+        return _short(seconds)
+    step = next(step for limit, step in _STEPS if seconds < limit)
+    return _composed(round(seconds / step) * step)
+
+
+def rate(per_s: float | None, missing: str = MISSING) -> str:
+    """At the scale where it reads best: 2 /s, 600 /h, 12 /d."""
+    if per_s is None or not math.isfinite(per_s):
+        return missing
+    if per_s == 0 or abs(per_s) * HOUR_S >= 1000:
+        return f"{_significant(per_s)} /s"
+    if abs(per_s) * HOUR_S >= 1:
+        return f"{_significant(per_s * HOUR_S)} /h"
+    return f"{_significant(per_s * DAY_S)} /d"
+
+
+def percent(value: float | None, missing: str = MISSING) -> str:
+    """A percentage, 0 to 100. What is short of 100 is never rounded up to it: 99.97 %."""
+    if value is None or not math.isfinite(value):
+        return missing
+    if 99 < value < 100:
+        digits = min(10, 1 - math.floor(math.log10(100 - value)))
+        text = f"{value:.{digits}f}"
+        return f"{'> 99.99' if float(text) >= 100 else text.rstrip('0')} %"
+    return f"{_significant(value)} %"
+
+
+def share(fraction: float | None, missing: str = MISSING) -> str:
+    """A fraction, 0 to 1, as a percentage."""
+    return missing if fraction is None else percent(100 * fraction, missing)
+
+
+def interval(mean: float | None, low: float, high: float, unit: str = "", missing: str = MISSING) -> str:
+    """A figure with its interval: 12.4 ± 0.3 s; where it lies off the centre by much, 12.4 s (11.9 to 14.1). Durations (`s`) are scaled."""
+    if mean is None or not all(math.isfinite(figure) for figure in (mean, low, high)):
+        return missing
+    scale, name = _unit_beside(max(abs(mean), abs(high - low) / 2)) if unit == "s" else (1.0, unit)
+    mean, low, high = mean / scale, low / scale, high / scale
+    half = (high - low) / 2
+    if mean == half == 0:
+        return f"0 {unit}".rstrip()
+    if half <= 1e-9 * max(1.0, abs(mean)):
+        return f"{_significant(mean)} {name}".rstrip()
+    digits = _decimals(half)
+    centred = abs((high + low) / 2 - mean) <= max(0.1 * half, 10.0**-digits / 2)
+    if centred:
+        return f"{_fixed(mean, digits)} ± {_fixed(half, digits)} {name}".rstrip()
+    return f"{f'{_fixed(mean, digits)} {name}'.rstrip()} ({_fixed(low, digits)} to {_fixed(high, digits)})"
+
+
+def share_interval(mean: float, low: float, high: float) -> str:
+    """A share (0 to 1) with its interval, in percent: 98.2 ± 0.4 %."""
+    return interval(100 * mean, 100 * low, 100 * high, "%")
+
+
+def plain(value: float, digits: int = 3) -> str:
+    """The number alone, to so many significant digits, without trailing zeros: what a unit or a word follows."""
+    return _significant(value, digits)
+
+
+def _significant(value: float, digits: int = 3) -> str:
+    rounded = float(f"{value:.{digits}g}")
+    if rounded == 0:
+        return "0"
+    size = math.floor(math.log10(abs(rounded)))
+    if not -6 <= size < 15:
+        return _signed(f"{rounded:.{digits}g}".replace("e+", "e").replace("e-0", "e-").replace("e0", "e"))
+    text = f"{rounded:,.{max(0, digits - 1 - size)}f}"
+    return _signed(text.rstrip("0").rstrip(".") if "." in text else text)
+
+
+def _fixed(value: float, digits: int) -> str:
+    rounded = round(value, digits) + 0.0
+    return _signed(f"{rounded:,.{max(0, digits)}f}")
+
+
+def _signed(text: str) -> str:
+    return MINUS + text[1:] if text.startswith("-") else text
+
+
+def _decimals(half: float) -> int:
+    """Decimals that show an interval's half width to one digit, or two where the first is a 1."""
+    size = math.floor(math.log10(half))
+    leading = half / 10.0**size
+    return min(12, -size + (1 if leading < 1.95 else 0))
+
+
+def _short(seconds: float) -> str:
+    """Under 100 s: one unit."""
+    for scale, unit in ((1e-6, "µs"), (1e-3, "ms")):
+        if float(f"{seconds / scale:.3g}") < 1000 and seconds:
+            return f"{_significant(seconds / scale)} {unit}"
+    return f"{_significant(seconds)} s"
+
+
+def _composed(total: int) -> str:
+    """Whole seconds from a minute on, in two units (three from 60 to 100 minutes, where the half minute counts)."""
+    parts = []
+    for size, unit in _UNITS:
+        if unit == "d" and total < 360_000:
+            continue
+        amount, total = divmod(total, size)
+        if amount:
+            parts.append(f"{amount:,} {unit}")
+    return " ".join(parts)
+
+
+def _unit_beside(seconds: float) -> tuple[float, str]:
+    """An interval's unit: seconds for longer than on an axis, for nobody reads 1.68 ± 0.01 min."""
+    return (1.0, "s") if 1 <= seconds < 600 else time_unit(seconds)
+
+
+def time_unit(seconds: float) -> tuple[float, str]:
+    """The unit in which times up to this size read best, for an axis: its seconds and its name."""
+    if seconds < 1:
+        return 1e-3, "ms"
+    if seconds < 100:
+        return 1.0, "s"
+    if seconds < 6000:
+        return 60.0, "min"
+    if seconds < 360_000:
+        return 3600.0, "h"
+    return 86_400.0, "d"
