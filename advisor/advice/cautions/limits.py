@@ -33,10 +33,10 @@ LIMITS: tuple[Check, ...] = (
         "timeout_under_p99",
         "The client gives up before the slowest answers",
         "A client timeout below p99 of processing: the work goes on for nobody.",
-        lambda c: c.style != "event_driven" and not c.point.streams and c.point.client_timeout_s < c.point.p99_s,
+        lambda c: not c.point.streams and c.point.client_timeout_s < c.point.p99_s,
         lambda c: (
-            f"The client gives up after {duration(c.point.client_timeout_s)}, before the slowest one in a hundred ({duration(c.point.p99_s)}) is "
-            "processed: the work goes on for nobody."
+            f"In line the client gives up after {duration(c.point.client_timeout_s)}, before the slowest one in a hundred "
+            f"({duration(c.point.p99_s)}) is processed: the work goes on for nobody."
         ),
     ),
     Check(

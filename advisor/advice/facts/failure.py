@@ -20,8 +20,6 @@ class Failure:
     """Mean attempts a job, poison included."""
     tries: Floats
     """Mean attempts of a job that is not poison."""
-    all_fail: Floats
-    """Share of the jobs that fail for good, poison included."""
     retry_window_s: Floats
     """The longest time that the pauses between attempts span."""
     pauses_s: Floats
@@ -45,7 +43,6 @@ def failure_of(c: Columns, load: Load) -> Failure:
         max_retries=retries,
         attempts=(1 - poison) * tries + poison * (retries + 1),
         tries=tries,
-        all_fail=poison + (1 - poison) * transient ** (retries + 1),
         retry_window_s=longest,
         pauses_s=mean,
         pauses_variance=variance,

@@ -1,0 +1,98 @@
+"""How calls fail, and what must survive it."""
+
+from advisor.advice.answers import Answers
+from advisor.advice.questionnaire.branches import retries
+from advisor.advice.questionnaire.shape import Question, Section
+from advisor.advice.words import count, percent
+
+JITTERS = (("none", "None"), ("full", "Full"), ("equal", "Equal"), ("decorrelated", "Decorrelated"))
+
+
+def _failure_state(answers: Answers) -> str:
+    failures = answers.failures
+    letters = "dead letters kept" if failures.dead_letter else "no dead letters"
+    return f"{percent(failures.transient_percent)} of calls fail; {count(failures.max_retries, 'retry', 'retries')}; {letters}"
+
+
+FAILURE = Section(
+    "failure",
+    "Failure",
+    (
+        Question(
+            "failures.transient_percent",
+            "How many calls to the model fail and would work if tried again?",
+            "It makes attempts and decides how many retries are needed.",
+            "%",
+            "2",
+        ),
+        Question(
+            "failures.poison_percent",
+            "How many requests never work?",
+            "They use up every retry and end as dead letters.",
+            "%",
+            "0.1",
+        ),
+        Question(
+            "failures.max_retries",
+            "How many retries are needed at most?",
+            "Retries with pauses are easy behind a queue; in line they hold a worker and the caller.",
+            "retries",
+            "4",
+        ),
+        Question(
+            "failures.backoff_base_s",
+            "How long is the first pause, at most?",
+            "Later pauses double.",
+            "s",
+            "1",
+            retries,
+        ),
+        Question(
+            "failures.backoff_cap_s",
+            "How long may a pause become?",
+            "With the number of retries it says how long an outage can be outlasted.",
+            "s",
+            "60",
+            retries,
+        ),
+        Question(
+            "failures.jitter",
+            "How are the pauses spread?",
+            "Without jitter everything that failed together comes back together.",
+            applies=retries,
+            labels=JITTERS,
+        ),
+        Question(
+            "failures.dead_letter",
+            "Must requests that failed for good be kept?",
+            "A dead-letter queue keeps them; a synchronous service has no such place.",
+        ),
+        Question(
+            "failures.idempotent",
+            "May the same request be processed twice without harm?",
+            "Retries and queues deliver at least once.",
+        ),
+        Question(
+            "resilience.outage_minutes",
+            "How long an outage of the model must be survived?",
+            "What arrives meanwhile must be kept and served afterwards.",
+            "min",
+            "15",
+        ),
+        Question(
+            "resilience.recover_within_minutes",
+            "How soon after it must everything be served?",
+            "It sets the number of consumers needed to recover.",
+            "min",
+            "60",
+        ),
+        Question(
+            "resilience.max_lost_jobs",
+            "How many requests may be lost in such an outage?",
+            "None means that they must be stored before they are acknowledged.",
+            "requests",
+            "0",
+        ),
+    ),
+    _failure_state,
+)

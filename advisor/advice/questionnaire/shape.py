@@ -1,0 +1,104 @@
+"""What a question and a section are. Bounds, choices and whether a field may be empty come from the Answers schema."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from advisor.advice import library
+from advisor.advice.answers import LEAVES, Answers
+from advisor.advice.words import duration
+
+Kind = Literal["number", "integer", "choice", "flag", "text", "hops", "profile"]
+
+
+def always(_: Answers) -> bool:
+    """For a question that everybody is asked."""
+    return True
+
+
+@dataclass(frozen=True)
+class Converter:
+    """Another unit in which the answer may be known: value in the field's unit = value x `factor`."""
+
+    unit: str
+    factor: float
+
+
+@dataclass(frozen=True)
+class Question:
+    """One answer, asked plainly."""
+
+    path: str
+    label: str
+    help: str
+    """What the answer changes in the advice."""
+    unit: str = ""
+    example: str = ""
+    applies: Callable[[Answers], bool] = always
+    labels: tuple[tuple[str, str], ...] = ()
+    converters: tuple[Converter, ...] = ()
+
+    @cached_property
+    def kind(self) -> Kind:
+        """How it is answered."""
+        if self.path == "synchronous.hops":
+            return "hops"
+        if self.path == "provider.profile":
+            return "profile"
+        kind = LEAVES[self.path].kind
+        if kind == "list":
+            raise TypeError(f"{self.path} has no kind of question")
+        return kind
+
+    @property
+    def low(self) -> float | None:
+        """The smallest value the schema allows."""
+        return LEAVES[self.path].low
+
+    @property
+    def high(self) -> float | None:
+        """The largest value the schema allows."""
+        return LEAVES[self.path].high
+
+    @property
+    def optional(self) -> bool:
+        """Whether it may be left empty."""
+        return LEAVES[self.path].nullable
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether a range or "don't know" is an answer."""
+        return LEAVES[self.path].numeric
+
+    @cached_property
+    def choices(self) -> tuple[tuple[str, str], ...]:
+        """What may be chosen, each with its words."""
+        if self.kind == "hops":
+            return tuple((fact.name, f"{fact.title}, {duration(fact.limit_s)}") for fact in library.hops().values())
+        if self.kind == "profile":
+            return tuple((profile.name, profile.title) for profile in library.profiles().values())
+        words = dict(self.labels)
+        return tuple((value, words[value]) for value in LEAVES[self.path].choices)
+
+
+@dataclass(frozen=True)
+class Section:
+    """Questions that belong together, with a sentence that says their state where they are folded away."""
+
+    id: str
+    title: str
+    questions: tuple[Question, ...]
+    sentence: Callable[[Answers], str]
+
+    def state(self, answers: Answers) -> str:
+        """The section's answers in a short sentence."""
+        return self.sentence(answers)
+
+
+PER_MINUTE, PER_HOUR, PER_DAY = (
+    Converter("per minute", 1 / 60),
+    Converter("per hour", 1 / 3600),
+    Converter("per day", 1 / 86_400),
+)
+MILLISECONDS, MINUTES, HOURS = Converter("ms", 0.001), Converter("min", 60), Converter("h", 3600)
