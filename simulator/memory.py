@@ -13,9 +13,9 @@ from simulator.plan import (
     SYNCHRONOUS,
     jobs_of,
     mean_service_s,
+    most_servers_of,
     patience_s,
     rate_of,
-    servers_of,
 )
 from simulator.scenario import BurstArrivals, DailyArrivals, Scenario
 from simulator.stability import attempts_per_job, load_of, mean_backoffs_s
@@ -51,7 +51,7 @@ def _most_in_system(scenario: Scenario, design: str, trace: Trace | None) -> int
     if design == SYNCHRONOUS:
         piled = _bounded(scenario, piled, rate)
     backing_off = rate * mean_backoffs_s(scenario, scenario.retries.max)
-    standing = servers_of(scenario, design) + 10 * rate * service * attempts / max(0.05, 1 - min(share, 0.95))
+    standing = most_servers_of(scenario, design) + 10 * rate * service * attempts / max(0.05, 1 - min(share, 0.95))
     return int(min(jobs * 1.1 + 1000, piled * 1.2 + backing_off * 2 + standing + 1000))
 
 

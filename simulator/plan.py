@@ -12,6 +12,7 @@ from simulator.arrivals import Trace
 from simulator.kernel import layout as at
 from simulator.kernel.draws import mixed
 from simulator.kernel.machine import first_arrival
+from simulator.kernel.scaling import LOOK_S
 from simulator.scenario import (
     BurstArrivals,
     DailyArrivals,
@@ -79,8 +80,15 @@ def designs_of(scenario: Scenario) -> tuple[str, ...]:
 
 
 def servers_of(scenario: Scenario, design: str) -> int:
-    """Workers, or consumers."""
-    return scenario.synchronous.workers if design == SYNCHRONOUS else scenario.event_driven.consumers
+    """Workers, or consumers, that a run begins with."""
+    servers = scenario.synchronous.workers if design == SYNCHRONOUS else scenario.event_driven.consumers
+    scaling = scenario.autoscaling
+    return servers if scaling is None else min(max(servers, scaling.min), scaling.max)
+
+
+def most_servers_of(scenario: Scenario, design: str) -> int:
+    """Workers, or consumers, that there can be."""
+    return servers_of(scenario, design) if scenario.autoscaling is None else scenario.autoscaling.max
 
 
 def mean_service_s(scenario: Scenario, trace: Trace | None, drawn: Floats | None) -> float:
@@ -189,6 +197,7 @@ def bench_of(
     _set_provider(m, scenario, trace)
     _set_failures(m, scenario, design)
     _set_subscribers(m, scenario)
+    _set_autoscaling(m, scenario)
     if design == SYNCHRONOUS:
         _set_synchronous(m, scenario)
     else:
@@ -363,6 +372,15 @@ def _set_failures(m: Any, scenario: Scenario, design: str) -> None:
     m["retries"] = retries_of(scenario, design)
     m["jitter"] = at.FLAT if scenario.retries.flat_s is not None else _JITTERS[scenario.retries.jitter]
     m["base"], m["cap"], m["flat"] = scenario.retries.base_s, scenario.retries.cap_s, scenario.retries.flat_s or 0.0
+
+
+def _set_autoscaling(m: Any, scenario: Scenario) -> None:
+    scaling = scenario.autoscaling
+    m["scaled"], m["scale_at"] = scaling is not None, inf
+    if scaling is not None:
+        m["fewest"], m["most"] = scaling.min, scaling.max
+        m["target_depth"], m["target_lag"] = scaling.target_depth or inf, scaling.target_lag_s or inf
+        m["start_up"], m["scale_at"] = scaling.start_up_s, LOOK_S
 
 
 def _set_subscribers(m: Any, scenario: Scenario) -> None:

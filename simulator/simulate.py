@@ -156,8 +156,12 @@ def estimate(scenario: Scenario, trace: Trace | None = None, replications: int |
 def unsupported(scenario: Scenario) -> tuple[Problem, ...]:
     """The fields that this engine does not honour: refused, never ignored."""
     problems = []
-    if scenario.autoscaling is not None:
-        problems.append(Problem("autoscaling", "the kernel does not simulate autoscaling yet"))
+    if scenario.autoscaling is not None and scenario.event_driven.discipline == "dedicated":
+        problems.append(
+            Problem(
+                "autoscaling", "the kernel does not scale dedicated consumers; use the strict or weighted discipline"
+            )
+        )
     if isinstance(scenario.service, EmpiricalService) and scenario.service.path is not None:
         problems.append(
             Problem("service.path", "the kernel does not read a file of durations yet; give them in the trace")

@@ -6,11 +6,13 @@ from math import inf
 from simulator import theory
 from simulator.arrivals import Trace
 from simulator.plan import (
+    EVENT_DRIVEN,
     SYNCHRONOUS,
     Floats,
     called_subscribers,
     dedicated_consumers,
     mean_service_s,
+    most_servers_of,
     patience_s,
     rate_of,
     retries_of,
@@ -69,7 +71,7 @@ def load_of(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats 
         bounded = scenario.event_driven.max_queue is not None or scenario.event_driven.expires_s is not None
     else:
         held = attempts * service + mean_backoffs_s(scenario, retries_of(scenario, design)) + _handling_s(scenario)
-        servers = rate * held / scenario.synchronous.workers
+        servers = rate * held / most_servers_of(scenario, design)
         bounded = scenario.synchronous.backlog is not None or (
             scenario.synchronous.drops_abandoned and patience_s(scenario) < inf
         )
@@ -79,7 +81,7 @@ def load_of(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats 
 def _consumer_load(scenario: Scenario, work: float) -> float:
     design = scenario.event_driven
     if design.discipline != "dedicated":
-        return work / design.consumers
+        return work / most_servers_of(scenario, EVENT_DRIVEN)
     shares = [share / 100 for share in design.queues.values()]
     return max(work * share / consumers for share, consumers in zip(shares, dedicated_consumers(scenario), strict=True))
 

@@ -77,7 +77,7 @@ def _bounded(name: str, mean: float, half: float) -> dict[str, tuple[float, floa
     if not isfinite(half):
         return {}
     low, high = max(0.0, mean - half), mean + half
-    return {name: (low, min(1.0, high) if name in SHARES else high)}
+    return {name: (min(1.0, low), min(1.0, high)) if name in SHARES else (low, high)}
 
 
 def _batch_shares(tally: Tally) -> list[float]:

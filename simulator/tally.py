@@ -124,7 +124,7 @@ def tally_of(m: Any) -> Tally:
         depth_mean=float(m["area"]) / observed if observed > 0 else 0.0,
         depth_max=int(raw[at.C_MAX_DEPTH]),
         lag_max_s=float(m["lag_max"]),
-        utilisation=float(m["busy"]) / float(m["capacity"]) if m["capacity"] > 0 else 0.0,
+        utilisation=min(1.0, float(m["busy"]) / float(m["capacity"])) if m["capacity"] > 0 else 0.0,
         wasted_s=float(m["wasted"]),
         growth_per_min=60 * int(m["in_system"]) / float(m["now"]) if m["now"] > 0 else 0.0,
         classes=m["by_class"][:classes].copy(),

@@ -61,6 +61,7 @@ from simulator.kernel.machine import (
     set_phase,
     settle,
 )
+from simulator.kernel.scaling import look, servers_are_ready
 
 BREAKER_STREAK = 5
 """Failed calls in a row (poison apart) that open the circuit."""
@@ -77,12 +78,17 @@ def run_event_driven(machine: Any, budget: int) -> int:
     binned = m.binned == 1
     last = m.events + budget
     while m.events < last:
-        if m.free_count < 1:
+        if m.free_count < 2:
             return GROW
         arrival = m.arrival + accept
         happens = event(m.heap, 0).at if m.heap_size > 0 else np.inf
         timer = m.timer
         now = min(arrival, happens, timer)
+        if m.scale_at < now and m.scale_at <= end and now < np.inf:
+            if binned and m.scale_at > m.bin_end:
+                sample(m, m.scale_at)
+            look(m, m.scale_at)
+            continue
         if now > end:
             count_unaccepted(m, end)
             m.now = end
@@ -102,10 +108,14 @@ def run_event_driven(machine: Any, budget: int) -> int:
             s = event(m.heap, 0).key & SLOT_MASK
             pop(m.heap, m.heap_size)
             m.heap_size -= 1
-            if slot(m.slots, s).phase == CALLING:
+            phase = slot(m.slots, s).phase
+            if phase == CALLING:
                 call_ends(m, s, now)
-            else:
+            elif phase == BACKING_OFF:
                 offer(m, s, now)
+            else:
+                servers_are_ready(m, s, now)
+                dispatch(m, now, False)
         elif timer <= now:
             m.timer = np.inf
             dispatch(m, now, True)

@@ -97,6 +97,12 @@ PARAMETERS = [
     ("handling_mu", _f),  # minus infinity: no time at all
     ("handling_sigma", _f),
     ("handling_fails", _f),
+    ("scaled", _i),  # 1: servers come and go
+    ("fewest", _i),
+    ("most", _i),
+    ("target_depth", _f),  # jobs waiting a server; infinite: no such target
+    ("target_lag", _f),
+    ("start_up", _f),
     ("places", _i),  # synchronous: of the backlog; event-driven: of the queues together
     ("patience", _f),  # the client's, hops included
     ("client_retries", _i),
@@ -131,6 +137,8 @@ STATE = [
     ("free", _i),  # head of the list of free slots
     ("free_count", _i),
     ("servers", _i),
+    ("starting", _i),
+    ("scale_at", _f),  # the autoscaler's next look
     ("idle", _i),
     ("queued", _i),
     ("q_head", _i, MOST_CLASSES),
@@ -233,7 +241,7 @@ NOBODY, POLLING, WEBHOOK, PUSH = range(4)
 ) = range(14)
 
 # --- a slot's phase and flags
-WAITING, AT_THE_GATE, CALLING, BACKING_OFF, HANDLING, AGAIN = range(6)
+WAITING, AT_THE_GATE, CALLING, BACKING_OFF, HANDLING, AGAIN, SCALING = range(7)
 STARTED, ABANDONED, ACCEPTED, OUTAGE, PROBE = 1, 2, 4, 8, 16
 
 # --- what a slice of the loop returns

@@ -29,6 +29,7 @@ from simulator.kernel.layout import (
     GROW,
     HANDLING,
     MORE,
+    SCALING,
     U_JITTER,
     WAITING,
 )
@@ -54,6 +55,7 @@ from simulator.kernel.machine import (
     settle,
     take_slot,
 )
+from simulator.kernel.scaling import look, servers_are_ready
 
 
 @compiled
@@ -71,6 +73,11 @@ def run_synchronous(machine: Any, budget: int) -> int:
         again = slot(m.slots, m.again_head).sent if m.again_head >= 0 else np.inf
         timer = m.timer
         now = min(min(m.arrival, happens), min(min(patience, again), timer))
+        if m.scale_at < now and m.scale_at <= end and now < np.inf:
+            if binned and m.scale_at > m.bin_end:
+                sample(m, m.scale_at)
+            look(m, m.scale_at)
+            continue
         if now > end or now == np.inf or (m.drains == 0 and m.arrival == np.inf):
             close(m, end if now > end else m.now, now < np.inf)
             return DONE
@@ -102,7 +109,9 @@ def close(m: Machine, at: float, cut: bool) -> None:
     """The run ends; where it was cut, workers were busy up to then."""
     if cut:
         for place in range(m.heap_size):
-            count_busy(m, event(m.heap, place).key & SLOT_MASK, at, np.inf)
+            s = event(m.heap, place).key & SLOT_MASK
+            if slot(m.slots, s).phase != SCALING:
+                count_busy(m, s, at, np.inf)
         s = m.line_head
         while s >= 0:
             count_busy(m, s, at, np.inf)
@@ -118,8 +127,11 @@ def worker_event(m: Machine, s: int, now: float) -> None:
         call_ends(m, s, now)
     elif phase == BACKING_OFF:
         try_call(m, s, now)
-    else:
+    elif phase == HANDLING:
         respond(m, s, now, True)
+    else:
+        servers_are_ready(m, s, now)
+        take_next(m, now)
 
 
 @compiled

@@ -152,9 +152,21 @@ def scenarios(draw: st.DrawFn) -> Scenario:
                 ]
             )
         ),
+        "autoscaling": draw(
+            st.sampled_from(
+                [
+                    None,
+                    {"min": 1, "max": 6, "target_depth": 0.5, "start_up_s": 3.0},
+                    {"min": 2, "max": 3, "target_lag_s": 1.0, "start_up_s": 0.0},
+                    {"min": 1, "max": 9, "target_lag_s": 2.5, "start_up_s": 40.0},
+                ]
+            )
+        ),
         "deadline_s": draw(maybe(st.sampled_from([1.0, 5.0]))),
         "warmup_jobs": draw(st.sampled_from([0, 7])),
     }
+    if given["event_driven"]["discipline"] == "dedicated" or given["arrivals"]["process"] == "daily":
+        given["autoscaling"] = None
     if draw(st.booleans()) and given["arrivals"]["process"] != "daily":
         given["duration_s"] = 30.0
         given["warmup_jobs"] = 0

@@ -1,7 +1,7 @@
 """Both designs as slow, plain event simulations over objects: the oracle that the compiled loops must agree with, event by event.
 
 Nothing here comes from the simulator; the random numbers are its own (naive_draws), and so is the order of simultaneous events:
-the end of work, then patience, then calls again, then the provider's limits, then arrivals.
+the end of work, then patience, then calls again, then the provider's limits, then arrivals, then the autoscaler.
 """
 
 import heapq
@@ -14,7 +14,7 @@ from scipy.special import ndtri
 
 from tests.fakes.naive_draws import FAILURE, HANDLING, JITTER, PHASE, RECONNECT, REFUSAL, SUB_JITTER, WEBHOOK, Draws
 
-WORK, PATIENCE, AGAIN, GATE, ARRIVAL = range(5)
+WORK, PATIENCE, AGAIN, GATE, ARRIVAL, LOOK = range(6)
 OUTCOMES = ("completed", "failed", "timed_out", "rejected", "dead_lettered", "undelivered")
 
 
@@ -58,6 +58,41 @@ class Naive:
         ]
         self.full = [-inf, -inf, -inf]
         self.history: list[tuple[Any, ...]] = []
+        self.servers, self.starting = servers, 0
+        if scenario.autoscaling is not None:
+            scaling = scenario.autoscaling
+            self.servers = self.idle = min(max(servers, scaling.min), scaling.max)
+            self.at(15.0, LOOK, self.look)
+
+    def look(self) -> None:
+        scaling = self.scenario.autoscaling
+        self.at(self.now + 15.0, LOOK, self.look)
+        there = wanted = self.servers + self.starting
+        if self.queued:
+            if scaling.target_depth is not None and self.queued / self.servers > scaling.target_depth:
+                wanted = max(wanted, ceil(self.queued / scaling.target_depth))
+            if scaling.target_lag_s is not None and self.oldest() > scaling.target_lag_s:
+                wanted = max(wanted, ceil(self.servers * min(2.0, self.oldest() / scaling.target_lag_s)))
+        elif self.idle and there > scaling.min:
+            self.servers -= 1
+            self.idle -= 1
+            return
+        more = min(wanted, scaling.max) - there
+        if more > 0:
+            self.starting += more
+            self.at(self.now + scaling.start_up_s, WORK, lambda: self.are_ready(more))
+
+    def are_ready(self, more: int) -> None:
+        self.servers += more
+        self.starting -= more
+        self.idle += more
+        self.servers_came()
+
+    def oldest(self) -> float:
+        raise NotImplementedError
+
+    def servers_came(self) -> None:
+        raise NotImplementedError
 
     def called(self) -> int:
         waits = self.scenario.event_driven.delivery.method != "none"
@@ -99,7 +134,7 @@ class Naive:
 
     def run(self, delay: float = 0.0) -> None:
         self.plan_arrival(delay)
-        while self.calendar and (self.drains or self.more):
+        while any(entry[1] != LOOK for entry in self.calendar) and (self.drains or self.more):
             if self.calendar[0][0] > self.end:
                 break
             self.now, _, _, action = heapq.heappop(self.calendar)
@@ -208,6 +243,12 @@ class NaiveEventDriven(Naive):
         self.lines: list[deque[tuple[Job, float]]] = [deque() for _ in design.queues]
         self.own = self.dedicated()
         self.turn, self.streak, self.circuit, self.until = 0, 0, "closed", 0.0
+
+    def oldest(self) -> float:
+        return max(self.now - line[0][1] for line in self.lines if line)
+
+    def servers_came(self) -> None:
+        self.dispatch(False)
 
     def dedicated(self) -> list[int]:
         shares = list(self.design.queues.values())
@@ -385,6 +426,12 @@ class NaiveSynchronous(Naive):
     def arrive(self, job: Job) -> None:
         self.send(job)
 
+    def oldest(self) -> float:
+        return self.now - self.backlog[0][1]
+
+    def servers_came(self) -> None:
+        self.take_next()
+
     def accept(self, job: Job) -> None:
         if not job.accepted:
             job.accepted = True
@@ -500,6 +547,9 @@ class NaiveSynchronous(Naive):
             else:
                 self.refused(job, "failed")
         self.idle += 1
+        self.take_next()
+
+    def take_next(self) -> None:
         while self.backlog and self.idle:
             following, since = self.backlog.popleft()
             self.queue_changes(-1)

@@ -315,3 +315,35 @@ def test_a_hybrid_of_no_patience_is_event_driven_and_one_of_great_patience_never
     assert endless.hybrid is not None
     assert endless.hybrid.delivery_calls == 0
     assert endless.hybrid.latency_s.mean == pytest.approx(endless.synchronous.latency_s.mean)
+
+
+BURST: dict[str, Any] = {
+    "jobs": 2000,
+    "arrivals": {"process": "bursts", "rate_per_s": 0.5, "peak_to_mean": 8, "peak_s": 300, "every_s": 3600},
+    "synchronous": {"workers": 4},
+    "event_driven": {"consumers": 4},
+}
+
+
+def test_autoscaling_follows_a_burst_in_both_designs_and_costs_less_than_its_most_servers() -> None:
+    fixed = run(4, **BURST)
+    scaled = run(4, **BURST, autoscaling={"min": 4, "max": 50, "target_depth": 1, "start_up_s": 30})
+    most = run(4, **BURST | {"synchronous": {"workers": 50}, "event_driven": {"consumers": 50}})
+    for name in ("synchronous", "event_driven"):
+        before, after, upper = (getattr(result, name) for result in (fixed, scaled, most))
+        assert not before.stable  # 4 servers at a load of 5
+        assert after.stable
+        assert after.completed == upper.completed
+        assert upper.wait_s.mean < after.wait_s.mean < 60
+        assert after.utilisation > 1.5 * upper.utilisation
+    assert scaled.synchronous.wait_s == scaled.event_driven.wait_s
+
+
+def test_a_slow_start_up_comes_too_late() -> None:
+    prompt, slow = (
+        run(
+            4, **BURST, autoscaling={"min": 4, "max": 50, "target_lag_s": 5, "start_up_s": start_up}
+        ).event_driven.wait_s.mean
+        for start_up in (5, 240)
+    )
+    assert prompt is not None and slow is not None and slow > 2 * prompt
