@@ -129,9 +129,9 @@ def _in_order(data: dict[str, Any], ranges: dict[str, Range], lower: str, upper:
         if uncertain is not None and uncertain.unknown:
             keep = max if path == upper else min
             bound = least if path == upper else most
-            kind = type(branch[key]["low"])
-            low, high = kind(keep(uncertain.low, bound)), kind(keep(uncertain.high, bound))
-            ranges[path] = Range(low, high, unknown=True)
+            whole = isinstance(uncertain.low, int) and bound.is_integer()
+            low, high = keep(uncertain.low, bound), keep(uncertain.high, bound)
+            ranges[path] = Range(int(low), int(high), unknown=True) if whole else Range(low, high, unknown=True)
             branch[key] = ranges[path].ends()
             return
 

@@ -125,6 +125,18 @@ def test_an_unknown_share_leaves_the_rest_to_the_others() -> None:
     assert answers_from(answers.model_dump()) == answers
 
 
+def test_an_unknown_percentile_stays_on_its_side_of_the_others() -> None:
+    answers = answers_from({"processing": {"p50_s": 1, "p95_s": 148.413, "p99_s": {"unknown": True}}})
+    assert answers.processing.p99_s == pytest.approx(148.413)
+    assert answers_from(
+        {"operations": {"min_workers": 7, "max_workers": 9000}, "synchronous": {"workers": {"unknown": True}}}
+    )
+    assert (
+        answers_from({"operations": {"min_workers": 500, "max_workers": {"unknown": True}}}).operations.max_workers
+        == 500
+    )
+
+
 def test_an_unknown_peak_stays_within_what_the_mean_can_include() -> None:
     answers = answers_from({"volume": {"peak_minutes": {"unknown": True}, "peaks_per_day": 24, "peak_to_mean": 3}})
     assert answers.volume.peak_minutes <= 1440 / (24 * 3) * (1 + 1e-9)
