@@ -7,9 +7,9 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.trace_file import TraceError, read_columns
+from simulator.trace_file import TraceError, read_columns, read_durations_column
 
-__all__ = ["MOST_ROWS", "Trace", "TraceError", "read_trace"]
+__all__ = ["MOST_ROWS", "Trace", "TraceError", "read_durations", "read_trace"]
 
 Floats = NDArray[np.float64]
 MOST_ROWS = 1_000_000
@@ -71,3 +71,12 @@ def read_trace(stream: BinaryIO, name: str = "trace", max_rows: int = MOST_ROWS)
     """
     columns = read_columns(stream, max_rows)
     return Trace(columns.arrivals_s, columns.input_tokens, columns.output_tokens, columns.service_s, name)
+
+
+def read_durations(stream: BinaryIO, max_rows: int = MOST_ROWS) -> Floats:
+    """Durations in seconds to draw from (`service: {distribution: empirical, path}`): a CSV's duration column, or its only one.
+
+    Raises:
+        TraceError: its problems carry the row at fault.
+    """
+    return read_durations_column(stream, max_rows)

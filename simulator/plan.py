@@ -92,7 +92,7 @@ def most_servers_of(scenario: Scenario, design: str) -> int:
 
 
 def mean_service_s(scenario: Scenario, trace: Trace | None, drawn: Floats | None) -> float:
-    """The mean time of one attempt at the model."""
+    """The mean time of one attempt at the model; 0 where durations have not been read yet."""
     service = scenario.service
     if isinstance(service, LognormalService):
         return theory.lognormal_mean_s(service.p50_s, service.p95_s)
@@ -103,8 +103,7 @@ def mean_service_s(scenario: Scenario, trace: Trace | None, drawn: Floats | None
         return service.base_s + service.per_output_token_s * tokens
     if isinstance(service, EmpiricalService):
         durations = drawn if drawn is not None else trace.service_s if trace is not None else None
-        assert durations is not None  # noqa: S101  simulate() has refused the scenario otherwise
-        return float(durations.mean())
+        return float(durations.mean()) if durations is not None else 0.0
     return service.mean_s
 
 
@@ -204,9 +203,24 @@ def bench_of(
         _set_event_driven(m, scenario, hybrid=design == HYBRID)
     slots, heap = np.zeros(FIRST_SLOTS, dtype=at.SLOT), np.zeros(FIRST_SLOTS, dtype=at.EVENT)
     _begin(m, slots, scenario, servers_of(scenario, design))
+    _check_rows(m, rows)
     bench = Bench(machine, slots, heap, rows)
     first_arrival(machine)
     return bench
+
+
+def _check_rows(m: Any, rows: Array) -> None:
+    """The loops read rows by address, without a look at how many there are.
+
+    Raises:
+        ValueError: they would read past the last one.
+    """
+    by_job = (
+        m["arrival_kind"] == at.TRACE or m["service_kind"] == at.RECORDED or m["traced_input"] or m["traced_output"]
+    )
+    drawn = m["service_kind"] == at.DRAWN
+    if (by_job and m["jobs"] > len(rows)) or (drawn and not 0 < m["drawn"] <= len(rows)):
+        raise ValueError(f"{len(rows)} recorded rows are too few for {m['jobs']} jobs")
 
 
 def _begin(m: Any, slots: Array, scenario: Scenario, servers: int) -> None:

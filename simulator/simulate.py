@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from simulator.arrivals import Trace
 from simulator.growth import growth_per_min, may_grow_by_retries
 from simulator.memory import memory_bytes
-from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, designs_of, jobs_of, servers_of
+from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, Floats, designs_of, jobs_of, servers_of
 from simulator.replications import OnProgress, Progress, Runner
 from simulator.result import DesignResult, Interval, Result
 from simulator.scenario import EmpiricalService, Scenario, TraceArrivals
@@ -37,19 +37,21 @@ def simulate(
     replications: int | None = None,
     on_progress: OnProgress | None = None,
     threads: int | None = None,
+    durations_s: Floats | None = None,
 ) -> Result:
     """Both designs on the same jobs.
 
     `replications` None: at least 10, until the paired difference in good share is known to half a point, or 50 were run.
     With one replication the intervals of good share are over 20 batches of its consecutive jobs, and other figures have none.
+    `durations_s` are those that an empirical service with a path draws from (`arrivals.read_durations`).
     `on_progress` is called from this thread, at most 250 ms apart; what it raises stops the run and propagates.
 
     Raises:
         InvalidInput: the scenario asks for what this engine does not do, or for a trace that is not there.
         MemoryError: more jobs are in the system at once than a run can hold.
     """
-    check(scenario, trace)
-    trace, drawn = _used(scenario, trace), None
+    check(scenario, trace, durations_s)
+    trace, drawn = _used(scenario, trace), durations_s if _draws(scenario) else None
     warm(on_progress)
     loads = {design: load_of(scenario, design, trace, drawn) for design in designs_of(scenario)}
     runner = Runner(scenario, trace, drawn, {design: load.stable for design, load in loads.items()}, threads)
@@ -124,7 +126,23 @@ def _share(result: DesignResult) -> Share:
     return Share(low, high, result.stable)
 
 
-def check(scenario: Scenario, trace: Trace | None) -> None:
+def _draws(scenario: Scenario) -> bool:
+    return isinstance(scenario.service, EmpiricalService) and scenario.service.path is not None
+
+
+def _missing_durations(scenario: Scenario, trace: Trace | None, durations_s: Floats | None) -> list[Problem]:
+    if not isinstance(scenario.service, EmpiricalService):
+        return []
+    if not _draws(scenario):
+        if trace is not None and trace.service_s is not None:
+            return []
+        return [Problem("service", "empirical service without a path needs a trace that has a duration column")]
+    if durations_s is None:
+        return [Problem("service.path", "the file of durations has to be read first, and given to the engine")]
+    return [] if len(durations_s) else [Problem("service.path", "there is no duration in the file")]
+
+
+def check(scenario: Scenario, trace: Trace | None, durations_s: Floats | None = None) -> None:
     """Refuse what cannot be run.
 
     Raises:
@@ -134,12 +152,7 @@ def check(scenario: Scenario, trace: Trace | None) -> None:
     trace = _used(scenario, trace)
     if isinstance(scenario.arrivals, TraceArrivals) and trace is None:
         problems.append(Problem("arrivals", "the trace has to be read first, and given to the engine"))
-    if (
-        isinstance(scenario.service, EmpiricalService)
-        and scenario.service.path is None
-        and (trace is None or trace.service_s is None)
-    ):
-        problems.append(Problem("service", "empirical service without a path needs a trace that has a duration column"))
+    problems += _missing_durations(scenario, trace, durations_s)
     if not problems and scenario.warmup_jobs >= (jobs := jobs_of(scenario, trace)):
         problems.append(Problem("warmup_jobs", f"must be less than the {jobs:,} jobs of a run"))
     if problems:
@@ -161,9 +174,5 @@ def unsupported(scenario: Scenario) -> tuple[Problem, ...]:
             Problem(
                 "autoscaling", "the kernel does not scale dedicated consumers; use the strict or weighted discipline"
             )
-        )
-    if isinstance(scenario.service, EmpiricalService) and scenario.service.path is not None:
-        problems.append(
-            Problem("service.path", "the kernel does not read a file of durations yet; give them in the trace")
         )
     return tuple(problems)

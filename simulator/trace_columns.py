@@ -85,6 +85,21 @@ def layout_of(header: Cells) -> Layout:
     )
 
 
+def durations_layout(header: Cells) -> Layout | None:
+    """The layout of a file of durations: its duration column, or the only one; None where the first row is no header but a duration."""
+    if len(header) == 1 and _NUMBER.fullmatch(header[0].strip()):
+        return None
+    names = [_split_unit(name) for name in header]
+    place = 0 if len(header) == 1 else _first(names, DURATIONS)
+    if place is None:
+        raise CellError(
+            0, f"the header has no duration column; name one duration_s or service_s (it has: {_listed(header)})"
+        )
+    return Layout(
+        columns=len(header), time=place, time_unit_s=None, service=place, service_unit_s=names[place][1] or 1.0
+    )
+
+
 def is_time(cell: str) -> bool:
     """Whether a cell reads as an instant: so that a file without a header is known by its first row."""
     return bool(_NUMBER.fullmatch(cell.strip()) or _DATE.fullmatch(cell.strip()))

@@ -16,6 +16,7 @@ from simulator.trace_columns import (
     Layout,
     amounts,
     date_times,
+    durations_layout,
     is_time,
     layout_of,
     numeric_times,
@@ -64,6 +65,20 @@ def read_columns(stream: BinaryIO, max_rows: int) -> Columns:
     for first_row, lines in _chunks(stream):
         reader.take(first_row, lines)
     return reader.columns()
+
+
+def read_durations_column(stream: BinaryIO, max_rows: int) -> Floats:
+    """The duration column of a CSV (or its only column), in seconds.
+
+    Raises:
+        TraceError: with the row at fault.
+    """
+    reader = _DurationReader(max_rows)
+    for first_row, lines in _chunks(stream):
+        reader.take(first_row, lines)
+    if not reader.rows:
+        fail(None, "there is no duration in it")
+    return np.concatenate(reader.parts["service_s"])
 
 
 def _chunks(stream: BinaryIO) -> Iterator[tuple[int, list[str]]]:
@@ -153,14 +168,16 @@ class _Reader:
         header = self._row(lines[0], numbers[0])
         if len(header) > MOST_COLUMNS:
             fail(numbers[0], f"there are {len(header)} columns, more than {MOST_COLUMNS}")
-        if is_time(header[0]):
-            self.layout = Layout(columns=len(header), time=0, time_unit_s=None)
-            return lines, numbers
         try:
-            self.layout = layout_of(header)
+            layout = self._layout_of(header)
         except CellError as error:
             fail(numbers[0], error.reason)
-        return lines[1:], numbers[1:]
+        self.layout = layout or Layout(columns=len(header), time=0, time_unit_s=None)
+        return (lines, numbers) if layout is None else (lines[1:], numbers[1:])
+
+    def _layout_of(self, header: Cells) -> Layout | None:
+        """None: the first row is no header."""
+        return None if is_time(header[0]) else layout_of(header)
 
     def _row(self, line: str, number: int) -> list[str]:
         try:
@@ -234,6 +251,17 @@ class _Reader:
         arrivals = whole["arrivals_s"]
         assert arrivals is not None  # noqa: S101  rows > 0
         return Columns(arrivals, whole["input_tokens"], whole["output_tokens"], whole["service_s"])
+
+
+class _DurationReader(_Reader):
+    """Collects durations alone."""
+
+    def _layout_of(self, header: Cells) -> Layout | None:
+        return durations_layout(header)
+
+    def _keep(self, cells: list[Cells], numbers: list[int]) -> None:
+        assert self.layout is not None  # noqa: S101
+        self.parts["service_s"].append(amounts(cells[self.layout.time], "the duration", self.layout.service_unit_s))
 
 
 def _unit_of(first: float) -> float:

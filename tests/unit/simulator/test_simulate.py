@@ -1,12 +1,14 @@
 """simulate(): progress and cancel, statistics, verdicts, stability, fairness, and what is refused."""
 
+import io
+import threading
 import time
 from typing import Any
 
+import numpy as np
 import pytest
 
-from simulator import simulate as module
-from simulator.arrivals import Trace
+from simulator.arrivals import Trace, read_durations
 from simulator.replications import Progress
 from simulator.result import Result
 from simulator.scenario import Scenario
@@ -92,8 +94,6 @@ def test_every_inequality_is_said() -> None:
 
 
 def test_progress_comes_from_the_calling_thread_and_only_grows() -> None:
-    import threading
-
     seen: list[Progress] = []
     caller = threading.get_ident()
 
@@ -205,7 +205,7 @@ def test_one_replication_has_an_interval_of_batch_means_for_the_good_share_alone
 
 
 def test_a_trace_with_nothing_random_has_intervals_of_no_width() -> None:
-    trace = Trace(arrivals_s=__import__("numpy").array([0.0, 1.0, 1.5, 7.0]))
+    trace = Trace(arrivals_s=np.array([0.0, 1.0, 1.5, 7.0]))
     result = simulate(
         scenario(
             jobs=None,
@@ -284,9 +284,28 @@ def test_the_estimate_tells_a_small_run_from_one_that_does_not_fit() -> None:
 
 
 def test_the_engine_says_what_it_does_not_do() -> None:
-    assert module.FEWEST == 10
-    for problem in unsupported(scenario(service={"distribution": "empirical", "path": "durations.csv"})):
-        assert problem.path == "service.path"
+    dedicated = scenario(
+        event_driven={"consumers": 14, "discipline": "dedicated"}, autoscaling={"min": 1, "max": 20, "target_depth": 2}
+    )
+    assert [problem.path for problem in unsupported(dedicated)] == ["autoscaling"]
+    with pytest.raises(InvalidInput, match="dedicated"):
+        simulate(dedicated)
+
+
+def test_an_empirical_service_draws_from_the_durations_it_is_given() -> None:
+    durations = read_durations(io.BytesIO(b"duration_ms\n5000\n15000\n"))
+    given = scenario(
+        service={"distribution": "empirical", "path": "durations.csv"},
+        synchronous={"workers": 400},
+        event_driven={"consumers": 400},
+    )
+    result = simulate(given, replications=2, durations_s=durations)
+    assert result.event_driven.latency_s.mean == pytest.approx(10, rel=0.02)
+    assert result.event_driven.latency_s.p50 == pytest.approx(5, rel=0.005)
+    assert result.event_driven.latency_s.p90 == pytest.approx(15, rel=0.005)
+    with pytest.raises(InvalidInput, match="has to be read first"):
+        simulate(given)
+    assert estimate(given).jobs == 400_000
 
 
 def test_the_hybrid_answers_in_line_and_delivers_what_takes_longer() -> None:

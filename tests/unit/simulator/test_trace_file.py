@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from simulator.arrivals import TraceError, read_trace
+from simulator.arrivals import TraceError, read_durations, read_trace
 
 
 def read(text: str | bytes, **options: int):  # noqa: ANN201
@@ -116,3 +116,21 @@ def test_the_shape_of_a_metronome_and_of_a_burst() -> None:
     assert burst.busiest(10) == pytest.approx(99.8, rel=0.01)
     assert burst.dispersion(10) > 900
     assert np.all(np.diff(burst.arrivals_s) >= 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("1.5\n2\n", [1.5, 2]), ("anything\n1\n2\n", [1, 2]), ("id,latency_ms\na,1500\nb,20\n", [1.5, 0.02])],
+)
+def test_it_reads_durations(text: str, seconds: list[float]) -> None:
+    assert read_durations(io.BytesIO(text.encode())) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "row", "says"),
+    [("a,b\n1,2\n", 1, "no duration column"), ("s\n", None, "no duration in it"), ("1\n-2\n", 2, "between 0")],
+)
+def test_durations_name_the_row_at_fault(text: str, row: int | None, says: str) -> None:
+    with pytest.raises(TraceError, match=says) as caught:
+        read_durations(io.BytesIO(text.encode()))
+    assert caught.value.problems[0].line == row
