@@ -159,8 +159,8 @@ class _Bracket:
             gap = abs(self.new - self.old)
             return self.old + side * np.unique(np.ceil(gap * np.arange(1, PARTS + 1) / PARTS))
         parts = np.arange(1, PARTS + 1) / PARTS
-        if min(self.old, self.new) <= 0:
-            return self.old + (self.new - self.old) * parts
+        if min(self.old, self.new) <= 0:  # zero, and the smallest value that is told from it
+            return np.array([self.new])
         return np.append((self.old * (self.new / self.old) ** parts)[:-1], self.new)
 
     def beyond(self) -> float:
