@@ -67,6 +67,11 @@ def test_json_that_could_do_harm_is_refused_with_its_line(text: str, line: int, 
     assert problem.line == line
 
 
+def test_twenty_levels_are_read_and_one_more_is_refused() -> None:
+    assert read_mapping(("{a: " * 20 + "1" + "}" * 20).encode(), "-")
+    assert "deeper than 20" in refused("{a: " * 21 + "1" + "}" * 21).reason
+
+
 def test_what_is_not_utf_8_or_too_long_is_refused() -> None:
     assert refused(b"a: 1\nb: \xff").line == 2
     assert "UTF-8" in refused("a: 1".encode("utf-16")).reason

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,20 @@ def test_the_formulas_on_columns_are_those_of_theory(
     assert found == pytest.approx(theory.erlang_c(servers, rate * service_s), rel=1e-9)
     assert found / (servers / service_s - rate) == pytest.approx(theory.mean_wait_s(rate, service_s, servers), rel=1e-9)
     assert theory.mean_wait_s(rate, service_s, servers) == pytest.approx(mean_s, rel=0.02)
+
+
+@pytest.mark.parametrize(("rate", "service_s", "servers", "waits", "mean_s"), ERLANG)
+def test_erlang_c_is_exact_to_more_than_four_digits(
+    rate: float, service_s: float, servers: int, waits: float, mean_s: float
+) -> None:
+    """Against the definition, summed in fractions: C = a^c/c! c/(c - a) / (sum of a^k/k! for k < c + the same)."""
+    load = Fraction(rate) * Fraction(service_s)
+    busy = load**servers / math.factorial(servers) * servers / (servers - load)
+    exact = busy / (sum(load**k / math.factorial(k) for k in range(servers)) + busy)
+    found = float(erlang_c(np.array([float(servers)]), np.array([float(load)]))[0])
+    assert found == pytest.approx(float(exact), rel=1e-9)
+    assert waits == pytest.approx(float(exact), abs=6e-4)
+    assert mean_s == pytest.approx(float(exact) / (servers / service_s - rate), rel=0.02)
 
 
 def test_the_lognormal_fit_gives_back_the_percentile_it_came_from() -> None:
