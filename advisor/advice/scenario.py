@@ -21,6 +21,7 @@ from simulator.scenario import (
     EventDriven,
     Failures,
     GammaArrivals,
+    Hybrid,
     LognormalService,
     NoDelivery,
     PoissonArrivals,
@@ -47,7 +48,7 @@ UUID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 
 
 def scenario_of(answers: Answers, recommendation: Recommendation) -> Scenario:
-    """The Scenario behind answers, both designs alike: as many consumers as workers, the same retries, the same limits.
+    """The Scenario behind answers, the designs alike: as many consumers as workers, the same retries, the same limits.
 
     A clumped renewal process (`interarrival_cv`) is simulated where there are no peaks; within peaks arrivals are Poisson.
     """
@@ -73,6 +74,7 @@ def scenario_of(answers: Answers, recommendation: Recommendation) -> Scenario:
         ),
         synchronous=_synchronous(answers),
         event_driven=_event_driven(answers, recommendation),
+        hybrid=_hybrid(recommendation),
         subscribers=Subscribers(
             count=answers.subscribers.count,
             handling_p50_s=answers.subscribers.handling_p95_s / 2,
@@ -174,6 +176,11 @@ def _synchronous(answers: Answers) -> Synchronous:
         hops=resolved_hops(design.hops, streams) if waits else (),
         streams_response=streams,
     )
+
+
+def _hybrid(recommendation: Recommendation) -> Hybrid | None:
+    """The third design, where it is the one that is recommended."""
+    return Hybrid(inline_wait_s=recommendation.inline_wait_s) if recommendation.inline_wait_s else None
 
 
 def _event_driven(answers: Answers, recommendation: Recommendation) -> EventDriven:

@@ -92,6 +92,13 @@ def test_synchronous_advice_still_gives_the_other_design_the_delivery_it_would_h
     assert scenario({"template": "form_classification"}).event_driven.delivery.method == "sse"
 
 
+def test_a_recommended_hybrid_is_simulated_too() -> None:
+    made = scenario({"template": "image_moderation", "caller": {"needs_immediate_response": True}})
+    assert made.hybrid is not None
+    assert made.hybrid.inline_wait_s == 10
+    assert scenario({}).hybrid is None
+
+
 def test_a_hand_written_scenario_names_its_hops() -> None:
     given = {
         "arrivals": {"process": "poisson", "rate_per_s": 1},
