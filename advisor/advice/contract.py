@@ -95,7 +95,11 @@ class Caution(Value):
 
 
 class Recommendation(Value):
-    """The advice. `score` runs from -1 (synchronous) to +1 (event-driven); lean from 0.15, clear from 0.5."""
+    """The advice. `score` runs from -1 (synchronous) to +1 (event-driven); lean from 0.15, clear from 0.5.
+
+    A hybrid's strength is that of its own case; its score still says where the other forces pull. `feasible` is false where nothing can be done
+    by any style: the reasons then begin with what is missing.
+    """
 
     model_config = ConfigDict(serialize_by_alias=True)
 

@@ -26,12 +26,12 @@ def _limit(p: Point) -> str:
 
 
 def _inline_limit(p: Point) -> str:
-    besides = [f"waiting for a worker {duration(p.wait_s)} on average"] if p.wait_s > 0.05 * p.p99_s else []
+    besides = [f"waiting {duration(p.wait_s)} on average"] if p.wait_s > 0.05 * p.p99_s else []
     if p.transient > 0 and p.max_retries > 0:
         besides.append("retries")
     if p.others > 0 and p.handling_s > 0:
         besides.append(f"in-line subscribers {duration(p.handling_s)}")
-    rest = f"; with {', '.join(besides)}" if besides else ""
+    rest = "".join(f", {part}" for part in besides)
     return f"The in-line answer takes {duration(p.inline_p99_s)} at p99 (processing {duration(p.p99_s)}{rest}), past {_limit(p)}."
 
 
