@@ -325,6 +325,7 @@ def _set_arrivals(m: Any, scenario: Scenario, trace: Trace | None) -> None:
     arrivals = scenario.arrivals
     m["arrival_kind"] = _ARRIVALS[arrivals.process]
     m["rate"] = rate_of(scenario, trace)
+    m["gap"] = 1 / m["rate"]
     if isinstance(arrivals, GammaArrivals):
         m["arrival_a"] = 1 / arrivals.cv**2
         m["arrival_b"] = arrivals.cv**2 / arrivals.rate_per_s
@@ -370,7 +371,7 @@ def _set_provider(m: Any, scenario: Scenario, trace: Trace | None) -> None:
     m["concurrency"] = provider.max_concurrency or UNBOUNDED
     m["gated"] = provider.max_concurrency is not None or any(quota is not None for quota in quotas)
     m["failed_calls_count"] = provider.failed_calls_count
-    m["bucket_rate"][:] = [inf if quota is None else quota / 60 for quota in quotas]
+    m["bucket_time"][:] = [0 if quota is None else 60 / quota for quota in quotas]
     m["bucket_size"][:] = [provider.burst_requests, quotas[1] or 0, quotas[2] or 0]
     m["input_tokens"], m["output_tokens"] = provider.input_tokens, provider.output_tokens
     m["traced_input"] = trace is not None and trace.input_tokens is not None

@@ -5,7 +5,9 @@ Numba's own cache watches only the file of the function it compiled, and would k
 
 import hashlib
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -14,6 +16,7 @@ import numba
 from numba import njit
 
 F = TypeVar("F", bound=Callable[..., Any])
+DAY_S = 86_400
 HERE = Path(__file__).parent
 
 
@@ -22,6 +25,13 @@ def _stamp() -> str:
     for source in sorted(HERE.glob("*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _prune(place: Path, keep: Path) -> None:
+    """Forget what was compiled from sources that have changed, a day after it was last written."""
+    for folder in place.glob("kernel-*"):
+        if folder != keep and time.time() - folder.stat().st_mtime > DAY_S:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _folder() -> str:
@@ -34,6 +44,7 @@ def _folder() -> str:
         except OSError:
             continue
         if os.access(folder, os.W_OK):
+            _prune(Path(place), folder)
             return str(folder)
     return tempfile.mkdtemp(prefix="crossover-kernel-")
 

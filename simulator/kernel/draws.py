@@ -109,9 +109,15 @@ def gamma(key: Any, job: int, purpose: int, shape: float) -> float:
 @compiled
 def service_s(m: Any, job: int, output_tokens: float) -> float:
     """The job's own time at the model, whatever the attempt and the design."""
-    kind = m.service_kind
-    if kind == EXPONENTIAL:
+    if m.service_kind == EXPONENTIAL:
         return m.service_a * exponential(m.key, job, U_SERVICE, 0)
+    return other_service_s(m, job, output_tokens)
+
+
+@compiled
+def other_service_s(m: Any, job: int, output_tokens: float) -> float:
+    """All but the usual kind, out of the way of what the compiler inlines."""
+    kind = m.service_kind
     if kind == DETERMINISTIC:
         return m.service_a
     if kind == LOGNORMAL:
@@ -127,10 +133,16 @@ def service_s(m: Any, job: int, output_tokens: float) -> float:
 
 @compiled
 def next_arrival(m: Any, job: int) -> float:
-    """The instant of arrival `job`, the last having been at `m.arrival`; `m.cumulated` is the cumulated intensity of a rate that changes."""
+    """The instant of arrival `job`, the last having been at `m.arrival`."""
+    if m.arrival_kind == POISSON:
+        return m.arrival + m.gap * exponential(m.key, job, U_GAP, 0)
+    return other_arrival(m, job)
+
+
+@compiled
+def other_arrival(m: Any, job: int) -> float:
+    """All but the usual kind; `m.cumulated` is the cumulated intensity of a rate that changes."""
     kind = m.arrival_kind
-    if kind == POISSON:
-        return m.arrival + exponential(m.key, job, U_GAP, 0) / m.rate
     if kind == REGULAR:
         return job / m.rate
     if kind == GAMMA_GAPS:

@@ -157,12 +157,13 @@ def arrive(m: Machine, now: float) -> None:
 @compiled
 def offer(m: Machine, s: int, now: float) -> None:
     """A job is ready to be worked on."""
+    it = slot(m.slots, s)
     plain = m.gated == 0 and m.discipline != DEDICATED and m.expires == np.inf
     if plain and m.queued == 0 and m.idle > 0:
-        slot(m.slots, s).queued = now
+        it.queued = now
         begin(m, s, now)
         return
-    enqueue(m, slot(m.slots, s).place, s, now)
+    enqueue(m, it.place, s, now)
     dispatch(m, now, False)
 
 
@@ -249,17 +250,18 @@ def let_through(m: Machine, s: int, now: float) -> bool:
 @compiled
 def begin(m: Machine, s: int, now: float) -> None:
     """A consumer takes the job and calls the provider."""
+    it = slot(m.slots, s)
     m.idle -= 1
     if m.discipline == DEDICATED:
-        m.q_idle[slot(m.slots, s).place] -= 1
+        m.q_idle[it.place] -= 1
     if m.gated:
         m.calls += 1
-        charge(m, slot(m.slots, s).job, now, 1.0)
+        charge(m, it.job, now, 1.0)
         if m.breaker == OPEN:
             m.breaker = PROBING
-            slot(m.slots, s).flags |= PROBE
-    slot(m.slots, s).waited += now - slot(m.slots, s).queued
-    slot(m.slots, s).began = now
+            it.flags |= PROBE
+    it.waited += now - it.queued
+    it.began = now
     set_phase(m, s, CALLING)
     at_model = now + m.dispatch_cost
     schedule(m, s, at_model + begin_call(m, s, at_model))
@@ -268,9 +270,10 @@ def begin(m: Machine, s: int, now: float) -> None:
 @compiled
 def call_ends(m: Machine, s: int, now: float) -> None:
     """The consumer is free; the job is done, tried again later, or given up."""
+    it = slot(m.slots, s)
     others_idle = m.idle > 0
-    place = slot(m.slots, s).place
-    fails = call_fails(m, s, slot(m.slots, s).attempt)
+    place = it.place
+    fails = call_fails(m, s, it.attempt)
     m.idle += 1
     if m.discipline == DEDICATED:
         others_idle = m.q_idle[place] > 0
@@ -278,16 +281,16 @@ def call_ends(m: Machine, s: int, now: float) -> None:
     if m.gated:
         m.calls -= 1
         if fails and m.failed_calls_count == 0:
-            charge(m, slot(m.slots, s).job, now, -1.0)
+            charge(m, it.job, now, -1.0)
         if m.breaks:
             circuit_hears(m, s, fails, now)
     patience = min(m.deadlines[place], m.expires)
-    count_busy(m, s, now, slot(m.slots, s).arrived + patience)
+    count_busy(m, s, now, it.arrived + patience)
     if not fails:
         if m.subscribers > 0:
             fan_out(m, s, now, False)
         deliver(m, s, now)
-    elif slot(m.slots, s).attempt < m.retries:
+    elif it.attempt < m.retries:
         back_off(m, s, now)
     else:
         settle(m, s, C_DEAD if m.dead_letter else C_FAILED, now)
@@ -299,10 +302,11 @@ def call_ends(m: Machine, s: int, now: float) -> None:
 @compiled
 def circuit_hears(m: Machine, s: int, fails: bool, now: float) -> None:
     """The circuit breaker learns how a call went."""
-    if fails and slot(m.slots, s).flags & OUTAGE == 0 and is_poison(m, slot(m.slots, s).job):
+    it = slot(m.slots, s)
+    if fails and it.flags & OUTAGE == 0 and is_poison(m, it.job):
         fails = False
-    probe = slot(m.slots, s).flags & PROBE != 0
-    slot(m.slots, s).flags &= ~PROBE
+    probe = it.flags & PROBE != 0
+    it.flags &= ~PROBE
     m.streak = m.streak + 1 if fails else 0
     if m.breaker == CLOSED:
         opens = m.streak >= BREAKER_STREAK
@@ -318,11 +322,12 @@ def circuit_hears(m: Machine, s: int, fails: bool, now: float) -> None:
 @compiled
 def back_off(m: Machine, s: int, now: float) -> None:
     """Try the job again after a pause, rounded up to the broker's tick."""
-    attempt = slot(m.slots, s).attempt
-    draw = uniform(m.key, slot(m.slots, s).job, U_JITTER, attempt)
-    pause = backoff_s(m, draw, attempt, slot(m.slots, s).backoff)
-    slot(m.slots, s).backoff = pause
-    slot(m.slots, s).attempt = attempt + 1
+    it = slot(m.slots, s)
+    attempt = it.attempt
+    draw = uniform(m.key, it.job, U_JITTER, attempt)
+    pause = backoff_s(m, draw, attempt, it.backoff)
+    it.backoff = pause
+    it.attempt = attempt + 1
     ready = now + pause
     if m.tick > 0.0:
         ready = math.ceil(ready / m.tick) * m.tick
@@ -333,10 +338,11 @@ def back_off(m: Machine, s: int, now: float) -> None:
 @compiled
 def deliver(m: Machine, s: int, now: float) -> None:
     """The result is there: when is it in the client's hand, and what does that take? (Hybrid: nothing while the client waits in line.)"""
-    job, kind, key = slot(m.slots, s).job, m.delivery, m.key
+    it = slot(m.slots, s)
+    job, kind, key = it.job, m.delivery, m.key
     at, calls, arrives = now, 0, True
-    asked = slot(m.slots, s).arrived + max(m.accept, m.inline_wait)
-    if now <= slot(m.slots, s).arrived + m.inline_wait:
+    asked = it.arrived + max(m.accept, m.inline_wait)
+    if now <= it.arrived + m.inline_wait:
         pass  # the caller still waits in line
     elif kind == POLLING and m.delivery_a > 0.0:
         interval = m.delivery_a

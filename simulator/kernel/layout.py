@@ -59,11 +59,12 @@ PARAMETERS = [
     ("warmup", _i),  # jobs left out of the tally
     ("batches_a_job", _f),
     ("drains", _i),  # 1: run on after the last arrival until nothing is left
-    ("binned", _i),  # 1: fill the time bins
+    ("binned", _i),  # 1: fill the time bins and batches
     ("end", _f),  # when the run is cut, or infinity
     ("last", _f),  # no arrivals from here on (whole cycles), or infinity
     ("arrival_kind", _i),
     ("rate", _f),
+    ("gap", _f),  # its inverse
     ("arrival_a", _f),  # gamma: shape; bursts, daily: peak to mean; trace: speed
     ("arrival_b", _f),  # gamma: scale; bursts: length of the peak
     ("arrival_c", _f),  # bursts: period
@@ -77,7 +78,7 @@ PARAMETERS = [
     ("concurrency", _i),  # calls at once that the provider takes
     ("gated", _i),  # 1: the provider (or the circuit breaker) limits anything at all
     ("failed_calls_count", _i),  # 1: a failed call burns quota
-    ("bucket_rate", _f, BUCKETS),  # a second; infinite: no such quota
+    ("bucket_time", _f, BUCKETS),  # that a unit takes to flow in; 0: no such quota
     ("bucket_size", _f, BUCKETS),
     ("input_tokens", _f),
     ("output_tokens", _f),

@@ -103,16 +103,17 @@ def first_arrival(machine: Any) -> None:
 def admit_arrival(m: Machine, now: float) -> int:
     """A slot for the job that arrives; the next arrival is drawn. `now` is when it reaches the design."""
     s = take_slot(m)
+    it = slot(m.slots, s)
     job, arrived = m.next_job, m.arrival
-    slot(m.slots, s).job = job
-    slot(m.slots, s).attempt = slot(m.slots, s).flags = slot(m.slots, s).caller = 0
-    slot(m.slots, s).place = class_of(m, job)
-    slot(m.slots, s).arrived = arrived
-    slot(m.slots, s).sent = now
-    slot(m.slots, s).waited = slot(m.slots, s).backoff = 0.0
-    slot(m.slots, s).gave_up = np.inf
+    it.job = job
+    it.attempt = it.flags = it.caller = 0
+    it.place = class_of(m, job)
+    it.arrived = arrived
+    it.sent = now
+    it.waited = it.backoff = 0.0
+    it.gave_up = np.inf
     m.in_system += 1
-    count_offered(m, job, slot(m.slots, s).place, arrived, now)
+    count_offered(m, job, it.place, arrived, now)
     return s
 
 
@@ -123,7 +124,8 @@ def count_offered(m: Machine, job: int, place: int, arrived: float, now: float) 
         end_warm_up(m, now)
     if job >= m.warmup:
         m.counts[C_OFFERED] += 1
-        m.batches[batch_of(m, job), 0] += 1
+        if m.binned:
+            m.batches[batch_of(m, job), 0] += 1
         m.by_class[place, K_OFFERED] += 1
     if m.binned:
         count_in_bin(m.bins, B_ARRIVALS, arrived, m.bin_width)
@@ -173,8 +175,9 @@ def depth_changes(m: Machine, now: float, by: int) -> None:
 @compiled
 def enqueue(m: Machine, q: int, s: int, now: float) -> None:
     """At the tail of a queue."""
-    slot(m.slots, s).next = -1
-    slot(m.slots, s).queued = now
+    it = slot(m.slots, s)
+    it.next = -1
+    it.queued = now
     if m.q_length[q] == 0:
         m.q_head[q] = s
     else:
@@ -188,10 +191,11 @@ def enqueue(m: Machine, q: int, s: int, now: float) -> None:
 def dequeue(m: Machine, q: int, now: float) -> int:
     """The head of a queue that is not empty."""
     s = m.q_head[q]
-    m.q_head[q] = slot(m.slots, s).next
+    it = slot(m.slots, s)
+    m.q_head[q] = it.next
     m.q_length[q] -= 1
     depth_changes(m, now, -1)
-    waited = now - slot(m.slots, s).queued
+    waited = now - it.queued
     if waited > m.lag_max:
         m.lag_max = waited
     return s
@@ -224,10 +228,10 @@ def gate_opens(m: Machine, job: int) -> float:
     tokens_in, tokens_out = tokens_of(m, job)
     opens = -np.inf
     for bucket in range(BUCKETS):
-        rate, capacity = m.bucket_rate[bucket], m.bucket_size[bucket]
-        if rate < np.inf:
+        unit, capacity = m.bucket_time[bucket], m.bucket_size[bucket]
+        if unit > 0.0:
             wanted = 1.0 if bucket == 0 else (tokens_in if bucket == 1 else tokens_out)
-            opens = max(opens, m.bucket_full[bucket] - (capacity - min(wanted, capacity)) / rate)
+            opens = max(opens, m.bucket_full[bucket] - (capacity - min(wanted, capacity)) * unit)
     return opens
 
 
@@ -236,11 +240,11 @@ def charge(m: Machine, job: int, now: float, sign: float) -> None:
     """Take a call's quota from the buckets, or give it back (`sign` -1)."""
     tokens_in, tokens_out = tokens_of(m, job)
     for bucket in range(BUCKETS):
-        rate = m.bucket_rate[bucket]
-        if rate < np.inf:
+        unit = m.bucket_time[bucket]
+        if unit > 0.0:
             wanted = 1.0 if bucket == 0 else (tokens_in if bucket == 1 else tokens_out)
             full = m.bucket_full[bucket]
-            m.bucket_full[bucket] = (max(full, now) if sign > 0.0 else full) + sign * wanted / rate
+            m.bucket_full[bucket] = (max(full, now) if sign > 0.0 else full) + sign * wanted * unit
 
 
 @compiled
@@ -255,15 +259,16 @@ def is_out(m: Machine, now: float) -> bool:
 @compiled
 def begin_call(m: Machine, s: int, now: float) -> float:
     """Tally the start of a call; returns how long it will take (nothing in an outage)."""
-    job = slot(m.slots, s).job
+    it = slot(m.slots, s)
+    job = it.job
     if job >= m.warmup:
         m.counts[C_CALLS] += 1
-    slot(m.slots, s).flags |= STARTED
+    it.flags |= STARTED
     if m.outage_count > 0:
         if is_out(m, now):
-            slot(m.slots, s).flags |= OUTAGE
+            it.flags |= OUTAGE
             return 0.0
-        slot(m.slots, s).flags &= ~OUTAGE
+        it.flags &= ~OUTAGE
     _, tokens_out = tokens_of(m, job)
     return service_s(m, job, tokens_out)
 
@@ -277,8 +282,9 @@ def is_poison(m: Machine, job: int) -> bool:
 @compiled
 def call_fails(m: Machine, s: int, attempt: int) -> bool:
     """Whether the call that ends has failed."""
-    job = slot(m.slots, s).job
-    if slot(m.slots, s).flags & OUTAGE:
+    it = slot(m.slots, s)
+    job = it.job
+    if it.flags & OUTAGE:
         return True
     if m.transient > 0.0 and uniform(m.key, job, U_FAILURE, attempt) < m.transient:
         return True
@@ -295,34 +301,37 @@ def count_paced(m: Machine, s: int) -> None:
 @compiled
 def count_busy(m: Machine, s: int, now: float, wasted_from: float) -> None:
     """A server that worked on the job since S_BEGAN is free: how long it was busy, and how much of that was for nothing."""
-    began = slot(m.slots, s).began
+    it = slot(m.slots, s)
+    began = it.began
     m.busy += now - max(began, m.since)
     m.work_end = now
-    if wasted_from < now and slot(m.slots, s).job >= m.warmup:
+    if wasted_from < now and it.job >= m.warmup:
         m.wasted += now - max(began, wasted_from)
 
 
 @compiled
 def count_accepted(m: Machine, s: int) -> None:
     """The job was taken in, for the first time."""
-    if slot(m.slots, s).flags & ACCEPTED == 0:
-        slot(m.slots, s).flags |= ACCEPTED
-        if slot(m.slots, s).job >= m.warmup:
+    it = slot(m.slots, s)
+    if it.flags & ACCEPTED == 0:
+        it.flags |= ACCEPTED
+        if it.job >= m.warmup:
             m.counts[C_ACCEPTED] += 1
 
 
 @compiled
 def settle(m: Machine, s: int, outcome: int, at: float) -> None:
     """The job's final state, as its client has it at the instant `at`."""
+    it = slot(m.slots, s)
     m.in_system -= 1
-    job, place = slot(m.slots, s).job, slot(m.slots, s).place
+    job, place = it.job, it.place
     if m.binned and outcome == C_COMPLETED:
         count_in_bin(m.bins, B_COMPLETED, at, m.bin_width)
     if job < m.warmup:
         return
     m.counts[outcome] += 1
-    if slot(m.slots, s).flags & STARTED:
-        waited = slot(m.slots, s).waited
+    if it.flags & STARTED:
+        waited = it.waited
         m.counts[C_STARTED] += 1
         m.wait_sum += waited
         m.wait_max = max(m.wait_max, waited)
@@ -330,14 +339,15 @@ def settle(m: Machine, s: int, outcome: int, at: float) -> None:
         m.by_class[place, K_STARTED] += 1
         m.class_waits[place] += waited
     if outcome == C_COMPLETED:
-        latency = at - slot(m.slots, s).arrived
+        latency = at - it.arrived
         m.latency_sum += latency
         m.latency_max = max(m.latency_max, latency)
         m.histograms[H_LATENCY, bucket_of(latency)] += 1
         m.by_class[place, K_COMPLETED] += 1
         if latency <= m.deadlines[place]:
             m.counts[C_GOOD] += 1
-            m.batches[batch_of(m, job), 1] += 1
+            if m.binned:
+                m.batches[batch_of(m, job), 1] += 1
             m.by_class[place, K_GOOD] += 1
 
 

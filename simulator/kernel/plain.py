@@ -3,7 +3,7 @@
 
 Both designs are then the same queue, first come first served, and a job's start follows at its arrival from the instants at which
 the servers will be free: no events are needed. Source: J. Kiefer, J. Wolfowitz, On the theory of queues with many servers, 1955.
-The tally is that of the other loops.
+The tally is that of the other loops, but for what only a first replication has: time bins and batches.
 """
 
 from typing import Any
@@ -14,7 +14,6 @@ from simulator.kernel.access import event, recorded, start
 from simulator.kernel.compiled import compiled
 from simulator.kernel.draws import next_arrival, service_s
 from simulator.kernel.layout import (
-    BATCHES,
     C_ACCEPTED,
     C_CALLS,
     C_COMPLETED,
@@ -38,7 +37,8 @@ from simulator.kernel.machine import Machine
 from simulator.kernel.record import bucket_of
 
 RING = 4096
-"""Jobs that may wait; a longer queue is left to the other loops."""
+"""Jobs that may wait; a longer queue is left to the other loops. A power of two."""
+MASK = RING - 1
 
 
 @compiled
@@ -55,18 +55,19 @@ def run_plain(machine: Any, budget: int) -> int:
     busy, work_end, good = m.busy, m.work_end, m.counts[C_GOOD]
     wait_sum, wait_max, latency_sum, latency_max = m.wait_sum, m.wait_max, m.latency_sum, m.latency_max
     deadline, wasted = m.deadlines[0], m.wasted
+    slots, heap, servers, warmup = m.slots, m.heap, m.servers, m.warmup
     while job < upto:
-        while head < tail and start(m.slots, head % RING).at <= arrival:
+        while head < tail and start(slots, head & MASK).at <= arrival:
             head += 1
-        if job == m.warmup:
+        if job == warmup:
             deepest, lag, area, busy = end_warm_up(m, head, tail, arrival)
-        begins = max(arrival, event(m.heap, 0).at)
+        begins = max(arrival, event(heap, 0).at)
         waited = begins - arrival
         if waited > 0.0:
             if tail - head >= RING:
                 return UNFIT
-            start(m.slots, tail % RING).at = begins
-            start(m.slots, tail % RING).waited = waited
+            start(slots, tail & MASK).at = begins
+            start(slots, tail & MASK).waited = waited
             tail += 1
             deepest = max(deepest, tail - head)
             lag = max(lag, waited)
@@ -75,8 +76,8 @@ def run_plain(machine: Any, budget: int) -> int:
         ends = begins + takes
         busy += takes
         work_end = max(work_end, ends)
-        occupy(m.heap, m.servers, ends)
-        if job >= m.warmup:
+        occupy(heap, servers, ends)
+        if job >= warmup:
             latency = ends - arrival
             wait_sum += waited
             wait_max = max(wait_max, waited)
@@ -84,11 +85,8 @@ def run_plain(machine: Any, budget: int) -> int:
             latency_max = max(latency_max, latency)
             m.histograms[H_WAIT, bucket_of(waited)] += 1
             m.histograms[H_LATENCY, bucket_of(latency)] += 1
-            batch = min(int((job - m.warmup) * m.batches_a_job), BATCHES - 1)
-            m.batches[batch, 0] += 1
             if latency <= deadline:
                 good += 1
-                m.batches[batch, 1] += 1
             else:
                 wasted += ends - max(begins, arrival + deadline)
         job += 1
@@ -121,8 +119,8 @@ def end_warm_up(m: Machine, head: int, tail: int, now: float) -> Any:
     m.since = now
     area, lag, busy = 0.0, 0.0, 0.0
     for place in range(head, tail):
-        area += start(m.slots, place % RING).at - now
-        lag = max(lag, start(m.slots, place % RING).waited)
+        area += start(m.slots, place & MASK).at - now
+        lag = max(lag, start(m.slots, place & MASK).waited)
     for server in range(m.servers):
         busy += max(0.0, event(m.heap, server).at - now)
     return tail - head, lag, area, busy
@@ -132,15 +130,18 @@ def end_warm_up(m: Machine, head: int, tail: int, now: float) -> Any:
 def occupy(heap: int, servers: int, until: float) -> None:
     """The server that is free first will be free at `until`: it takes its new place in the heap."""
     place, child = 0, 1
-    while child < servers:
-        right = child + 1
-        if right < servers and event(heap, right).at < event(heap, child).at:
-            child = right
-        if until <= event(heap, child).at:
-            break
-        event(heap, place).at = event(heap, child).at
+    while child < servers - 1:
+        child += event(heap, child + 1).at < event(heap, child).at
+        below = event(heap, child).at
+        if until <= below:
+            event(heap, place).at = until
+            return
+        event(heap, place).at = below
         place = child
         child = 2 * place + 1
+    if child < servers and event(heap, child).at < until:
+        event(heap, place).at = event(heap, child).at
+        place = child
     event(heap, place).at = until
 
 

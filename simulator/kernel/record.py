@@ -3,10 +3,7 @@
 
 from typing import Any
 
-from llvmlite import ir  # type: ignore[import-untyped]
-from numba import types
-from numba.extending import intrinsic
-
+from simulator.kernel.bits import bits_of
 from simulator.kernel.compiled import compiled
 from simulator.kernel.layout import (
     B_ARRIVALS,
@@ -25,18 +22,6 @@ SHIFT = 52 - FRACTION_BITS
 ORIGIN = (1023 + FIRST_OCTAVE) << FRACTION_BITS
 SMALLEST = 2.0**FIRST_OCTAVE
 LARGEST = 2.0**LAST_OCTAVE
-
-
-def _bits_of(typing_context: Any, value: Any) -> Any:
-    """The bits of a float as an integer."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], ir.IntType(64))
-
-    return types.int64(types.float64), generate
-
-
-bits_of: Any = intrinsic(_bits_of)
 
 
 @compiled

@@ -137,14 +137,15 @@ def worker_event(m: Machine, s: int, now: float) -> None:
 @compiled
 def send(m: Machine, s: int, now: float) -> None:
     """A client's call reaches the server: a worker takes it, or it waits, or it is refused (503)."""
-    slot(m.slots, s).sent = now
-    if slot(m.slots, s).job >= m.warmup:
+    it = slot(m.slots, s)
+    it.sent = now
+    if it.job >= m.warmup:
         m.counts[C_SENT] += 1
     if m.idle > 0:
         count_accepted(m, s)
         be_patient(m, s)
         m.idle -= 1
-        slot(m.slots, s).began = now
+        it.began = now
         try_call(m, s, now)
     elif m.queued < m.places:
         count_accepted(m, s)
@@ -158,10 +159,11 @@ def send(m: Machine, s: int, now: float) -> None:
 @compiled
 def be_patient(m: Machine, s: int) -> None:
     """The client waits, for as long as its limit: at the end of the list of those who wait, since the limit is the same for all."""
+    it = slot(m.slots, s)
     if m.patience == np.inf:
         return
     tail = m.patient_tail
-    slot(m.slots, s).before, slot(m.slots, s).after = tail, -1
+    it.before, it.after = tail, -1
     if tail >= 0:
         slot(m.slots, tail).after = s
     else:
@@ -172,9 +174,10 @@ def be_patient(m: Machine, s: int) -> None:
 @compiled
 def no_longer_waits(m: Machine, s: int) -> None:
     """The client has its answer, or has given up."""
+    it = slot(m.slots, s)
     if m.patience == np.inf:
         return
-    before, after = slot(m.slots, s).before, slot(m.slots, s).after
+    before, after = it.before, it.after
     if before >= 0:
         slot(m.slots, before).after = after
     else:
@@ -188,13 +191,14 @@ def no_longer_waits(m: Machine, s: int) -> None:
 @compiled
 def give_up(m: Machine, s: int, now: float) -> None:
     """The client's patience ends. The server does not know, and works on."""
+    it = slot(m.slots, s)
     no_longer_waits(m, s)
-    slot(m.slots, s).flags |= ABANDONED
-    slot(m.slots, s).gave_up = now
-    phase = slot(m.slots, s).phase
+    it.flags |= ABANDONED
+    it.gave_up = now
+    phase = it.phase
     if phase in (WAITING, AT_THE_GATE):
-        slot(m.slots, s).waited += now - slot(m.slots, s).queued
-    if slot(m.slots, s).caller >= m.client_retries:
+        it.waited += now - it.queued
+    if it.caller >= m.client_retries:
         settle(m, s, C_TIMED_OUT, now)
         return
     mine = take_slot(m)
@@ -217,11 +221,12 @@ def call_again_or(m: Machine, s: int, outcome: int, now: float) -> None:
 @compiled
 def call_again(m: Machine, s: int, now: float) -> None:
     """The client will call again after its backoff, which is the same for all: at the end of the list of those who will."""
-    slot(m.slots, s).caller += 1
-    slot(m.slots, s).attempt = 0
-    slot(m.slots, s).next = -1
-    slot(m.slots, s).backoff = 0.0
-    slot(m.slots, s).sent = now + m.client_backoff
+    it = slot(m.slots, s)
+    it.caller += 1
+    it.attempt = 0
+    it.next = -1
+    it.backoff = 0.0
+    it.sent = now + m.client_backoff
     set_phase(m, s, AGAIN)
     if m.again_head < 0:
         m.again_head = s
@@ -233,12 +238,14 @@ def call_again(m: Machine, s: int, now: float) -> None:
 @compiled
 def attempt_of(m: Machine, s: int) -> int:
     """The attempt's number among all of the job, the client's calls counted through."""
-    return slot(m.slots, s).caller * (m.retries + 1) + slot(m.slots, s).attempt
+    it = slot(m.slots, s)
+    return it.caller * (m.retries + 1) + it.attempt
 
 
 @compiled
 def try_call(m: Machine, s: int, now: float) -> None:
     """The worker calls the provider, or waits in line for its limits."""
+    it = slot(m.slots, s)
     if m.gated == 0:
         set_phase(m, s, CALLING)
         schedule(m, s, now + begin_call(m, s, now))
@@ -248,8 +255,8 @@ def try_call(m: Machine, s: int, now: float) -> None:
         return
     count_paced(m, s)
     set_phase(m, s, AT_THE_GATE)
-    slot(m.slots, s).queued = now
-    slot(m.slots, s).next = -1
+    it.queued = now
+    it.next = -1
     if m.line_head < 0:
         m.line_head = s
     else:
@@ -283,25 +290,27 @@ def serve_line(m: Machine, now: float) -> None:
     """Let workers who wait for the provider through, first come first served."""
     while m.line_head >= 0 and let_through(m, m.line_head, now):
         s = m.line_head
-        m.line_head = slot(m.slots, s).next
+        it = slot(m.slots, s)
+        m.line_head = it.next
         if not is_abandoned(m, s):
-            slot(m.slots, s).waited += now - slot(m.slots, s).queued
+            it.waited += now - it.queued
         call(m, s, now)
 
 
 @compiled
 def call_ends(m: Machine, s: int, now: float) -> None:
     """The provider has answered: on to the subscribers, to another try in line, or back with a failure."""
+    it = slot(m.slots, s)
     fails = call_fails(m, s, attempt_of(m, s))
     if m.gated:
         m.calls -= 1
         if fails and m.failed_calls_count == 0:
-            charge(m, slot(m.slots, s).job, now, -1.0)
-    if fails and slot(m.slots, s).attempt < m.retries:
-        draw = uniform(m.key, slot(m.slots, s).job, U_JITTER, attempt_of(m, s))
-        pause = backoff_s(m, draw, slot(m.slots, s).attempt, slot(m.slots, s).backoff)
-        slot(m.slots, s).backoff = pause
-        slot(m.slots, s).attempt += 1
+            charge(m, it.job, now, -1.0)
+    if fails and it.attempt < m.retries:
+        draw = uniform(m.key, it.job, U_JITTER, attempt_of(m, s))
+        pause = backoff_s(m, draw, it.attempt, it.backoff)
+        it.backoff = pause
+        it.attempt += 1
         set_phase(m, s, BACKING_OFF)
         schedule(m, s, now + pause)
     elif fails:
@@ -318,8 +327,9 @@ def call_ends(m: Machine, s: int, now: float) -> None:
 @compiled
 def respond(m: Machine, s: int, now: float, succeeded: bool) -> None:
     """The worker answers, whether or not anybody still listens, and takes the next call from the backlog."""
-    deadline = slot(m.slots, s).arrived + m.deadlines[slot(m.slots, s).place]
-    count_busy(m, s, now, min(slot(m.slots, s).gave_up, deadline))
+    it = slot(m.slots, s)
+    deadline = it.arrived + m.deadlines[it.place]
+    count_busy(m, s, now, min(it.gave_up, deadline))
     if is_abandoned(m, s):
         free_slot(m, s)
     else:
@@ -338,12 +348,13 @@ def take_next(m: Machine, now: float) -> None:
     """Idle workers take calls from the backlog."""
     while m.queued > 0 and m.idle > 0:
         s = dequeue(m, 0, now)
+        it = slot(m.slots, s)
         if is_abandoned(m, s):
             if m.drops_abandoned:
                 free_slot(m, s)
                 continue
         else:
-            slot(m.slots, s).waited += now - slot(m.slots, s).queued
+            it.waited += now - it.queued
         m.idle -= 1
-        slot(m.slots, s).began = now
+        it.began = now
         try_call(m, s, now)
