@@ -82,14 +82,18 @@ class Runner:
         """Replications run so far."""
         return len(self.tallies[SYNCHRONOUS])
 
-    def run(self, until: int, of: int, on_progress: OnProgress | None) -> None:
-        """Run replications up to the number `until`, of `of` expected in all. What `on_progress` raises stops the run and propagates."""
+    def run(self, until: int, on_progress: OnProgress | None = None, span: tuple[float, float] = (0.0, 1.0)) -> None:
+        """Run replications up to the number `until`, reporting the part `span` of the whole.
+
+        What `on_progress` raises stops the run and propagates.
+        """
+        first = self.finished
         tasks = [(design, replication) for replication in range(self.finished, until) for design in self.tallies]
         workers = max(1, min(len(tasks), self.threads or os.cpu_count() or 1))
         with ThreadPoolExecutor(workers, thread_name_prefix="kernel") as pool:
             futures = {pool.submit(self._replicate, *task): task for task in tasks}
             try:
-                self._watch(futures, of, on_progress)
+                self._watch(futures, (first, until), on_progress, span)
             except BaseException:
                 self._stop.set()
                 pool.shutdown(wait=True, cancel_futures=True)
@@ -97,21 +101,24 @@ class Runner:
         for future, (design, _) in futures.items():
             self.tallies[design].append(future.result())
 
-    def _watch(self, futures: dict[Future[Tally], tuple[str, int]], of: int, on_progress: OnProgress | None) -> None:
+    def _watch(
+        self,
+        futures: dict[Future[Tally], tuple[str, int]],
+        replications: tuple[int, int],
+        on_progress: OnProgress | None,
+        span: tuple[float, float],
+    ) -> None:
         pending = set(futures)
+        first, until = replications
         while pending:
             ended, pending = wait(pending, timeout=REPORT_S, return_when=FIRST_COMPLETED)
             for future in ended:
                 future.result()
             if on_progress is not None:
-                whole = of * len(self.tallies)
-                fraction = min(sum(self._done.values()) / whole, 1.0)
-                replication = min(int(fraction * of) + 1, of)
-                on_progress(
-                    Progress(
-                        f"Simulating {NUMBER[len(self.tallies)]} designs, replication {replication} of {of}", fraction
-                    )
-                )
+                done = min(sum(self._done.get(task, 0.0) for task in futures.values()) / len(futures), 1.0)
+                replication = min(first + int(done * (until - first)) + 1, until)
+                step = f"Simulating {NUMBER[len(self.tallies)]} designs, replication {replication} of {until}"
+                on_progress(Progress(step, span[0] + done * (span[1] - span[0])))
 
     def _replicate(self, design: str, replication: int) -> Tally:
         bench = self._bench(design, replication)

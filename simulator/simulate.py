@@ -1,6 +1,7 @@
 """Runs a Scenario through both designs with common random numbers: replications, intervals, the paired difference and the verdict."""
 
 from dataclasses import dataclass
+from math import ceil
 
 from simulator.arrivals import Trace
 from simulator.growth import growth_per_min, may_grow_by_retries
@@ -18,8 +19,8 @@ from simulator.warming import warm
 
 __all__ = ["Estimate", "OnProgress", "Progress", "estimate", "simulate", "unsupported", "warm"]
 
-FEWEST, MOST, STEP = 10, 50, 10
-"""Automatic replications: at least, at most, and how many are added at a time."""
+FEWEST, MOST, STEP = 10, 50, 5
+"""Automatic replications: at least, at most, and how many are added at a time, at least."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,9 @@ def simulate(
     warm(on_progress)
     loads = {design: load_of(scenario, design, trace, drawn) for design in designs_of(scenario)}
     runner = Runner(scenario, trace, drawn, {design: load.stable for design, load in loads.items()}, threads)
-    wanted = replications or FEWEST
-    while True:
-        runner.run(wanted, wanted, on_progress)
-        if replications is not None or wanted >= MOST or _is_known(runner):
-            break
-        wanted += STEP
+    _run(runner, replications, on_progress)
+    if on_progress is not None:
+        on_progress(Progress("Summarising", 1.0))
     return _result(scenario, runner, {design: load.stable for design, load in loads.items()})
 
 
@@ -79,9 +77,26 @@ def _used(scenario: Scenario, trace: Trace | None) -> Trace | None:
     return trace if isinstance(scenario.arrivals, TraceArrivals) else None
 
 
-def _is_known(runner: Runner) -> bool:
+def _run(runner: Runner, replications: int | None, on_progress: OnProgress | None) -> None:
+    """A number of replications; or as many as make the difference known, in stages that take up less and less of the progress bar."""
+    if replications is not None:
+        runner.run(replications, on_progress, (0.0, 1.0))
+        return
+    wanted, low, high = FEWEST, 0.0, 0.8
+    while runner.finished < wanted:
+        runner.run(wanted, on_progress, (low, high))
+        wanted = _wanted(runner)
+        low, high = high, (high + 1) / 2
+
+
+def _wanted(runner: Runner) -> int:
+    """Replications that should make the paired difference known, judged by those run so far: half-widths shrink with the root of their number."""
     pairs = zip(runner.tallies[EVENT_DRIVEN], runner.tallies[SYNCHRONOUS], strict=True)
-    return half_width([b.good_share - a.good_share for b, a in pairs]) < HALF_WIDTH_WANTED
+    half = half_width([b.good_share - a.good_share for b, a in pairs])
+    if half < HALF_WIDTH_WANTED:
+        return runner.finished
+    needed = ceil(runner.finished * (half / HALF_WIDTH_WANTED) ** 2)
+    return min(MOST, max(needed, runner.finished + STEP))
 
 
 def _result(scenario: Scenario, runner: Runner, stable: dict[str, bool]) -> Result:

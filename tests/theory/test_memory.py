@@ -20,7 +20,7 @@ scenario = Scenario.parse({
     "event_driven": {"consumers": 8},
 })
 runner = Runner(scenario, None, None, dict.fromkeys(LOOPS, True), shortcut=False)
-runner.run(1, 1, None)
+runner.run(1)
 print(runner.peak_slots, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 

@@ -33,7 +33,7 @@ def kernel() -> Figures:
         }
     )
     runner = Runner(scenario, None, None, dict.fromkeys(LOOPS, True))
-    runner.run(REPLICATIONS, REPLICATIONS, None)
+    runner.run(REPLICATIONS)
     return [
         (tally.wait["mean"], tally.counts["rejected"] / tally.counts["offered"])
         for tally in runner.tallies[SYNCHRONOUS]

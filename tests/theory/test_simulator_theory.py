@@ -30,7 +30,7 @@ def tallies(jobs: int, replications: int = REPLICATIONS, **given: object) -> dic
     """Replications of both designs, without looking at a deadline."""
     scenario = Scenario.parse({"seed": SEED, "jobs": jobs // replications, **given})
     runner = Runner(scenario, None, None, dict.fromkeys(LOOPS, True), shortcut=False)
-    runner.run(replications, replications, None)
+    runner.run(replications)
     return runner.tallies
 
 

@@ -22,7 +22,7 @@ BASE: dict[str, Any] = {
 
 def run(scenario: Scenario, shortcut: bool, trace: Trace | None = None) -> Runner:
     runner = Runner(scenario, trace, None, dict.fromkeys(LOOPS, True), shortcut=shortcut)
-    runner.run(3, 3, None)
+    runner.run(3)
     return runner
 
 

@@ -105,7 +105,16 @@ def test_progress_comes_from_the_calling_thread_and_only_grows() -> None:
     fractions = [progress.fraction for progress in seen]
     assert fractions == sorted(fractions)
     assert 0 <= fractions[0] < fractions[-1] == 1
-    assert "replication" in seen[-1].step
+    assert "replication" in seen[0].step
+
+
+def test_progress_only_grows_while_automatic_replications_are_added() -> None:
+    seen: list[float] = []
+    given = {"jobs": 3000, "deadline_s": 20, "synchronous": {"workers": 10, "client_timeout_s": 25}}
+    result = simulate(scenario(**given), on_progress=lambda progress: seen.append(progress.fraction))
+    assert result.replications > 10
+    assert seen == sorted(seen)
+    assert seen[-1] == 1
 
 
 def test_an_exception_in_progress_stops_the_run_at_once() -> None:
