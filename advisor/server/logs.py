@@ -1,5 +1,6 @@
 """How the project logs: one calm line an event, from structlog and the standard library alike."""
 
+import logging
 from typing import Any
 
 import structlog
@@ -11,6 +12,14 @@ SHARED: list[Processor] = [
     structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
     structlog.processors.StackInfoRenderer(),
 ]
+
+
+class OfNote(logging.Filter):
+    """Leaves out the answers of the readiness page: whoever asks every second knows, and says so once."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to keep it."""
+        return not str(getattr(getattr(record, "request", None), "path", "")).startswith("/health/")
 
 
 def configured(level: str) -> dict[str, Any]:
@@ -36,11 +45,12 @@ def configured(level: str) -> dict[str, Any]:
                 ],
             }
         },
+        "filters": {"of note": {"()": OfNote}},
         "handlers": {"terminal": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["terminal"], "level": level},
         "loggers": {
             "django": {"level": level},
-            "django.request": {"level": "ERROR"},  # a page that does not exist is no event
+            "django.request": {"level": "ERROR", "filters": ["of note"]},  # a page that does not exist is no event
             "django.server": {"handlers": ["terminal"], "level": level, "propagate": False},
             "uvicorn": {"level": "WARNING"},
             "numba": {"level": "WARNING"},

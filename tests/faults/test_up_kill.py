@@ -9,8 +9,8 @@ import pytest
 from tests.faults.conftest import TERMINAL, Desk, StartSite, kill, pid_of
 from tests.sites import eventually
 
-LONG = {"jobs": 500_000, "replications": 10}
-"""A few seconds of work."""
+LONG = {"jobs": 500_000, "replications": 120}
+"""Several seconds of work, so that there is a middle to be killed in."""
 RETRIED_S = 30
 OpenDesk = Callable[..., Desk]
 EMBEDDED = {"REDIS_URL": ""}
@@ -38,7 +38,7 @@ def test_a_killed_worker_comes_back_and_its_run_ends_once(
 ) -> None:
     site, desk = start_site("--workers", "1"), open_desk()
     run = desk.start(**LONG)
-    row = begun(desk, run, random.Random(seed).uniform(0, 0.5))
+    row = begun(desk, run, random.Random(seed).uniform(0, 0.3))
     worker = int(str(row["worker"]).rpartition(":")[2])
     kill(worker)
     eventually(lambda: desk.look(run)["attempt"] == 2, RETRIED_S, lambda: site.said(f"{run} is {desk.look(run)}"))
@@ -52,7 +52,7 @@ def test_a_killed_broker_comes_back_and_loses_nothing(seed: int, start_site: Sta
     site, desk = start_site("--workers", "1", **EMBEDDED), open_desk(**EMBEDDED)
     running = desk.start(**LONG)
     queued = [desk.start() for _ in range(5)]
-    begun(desk, running, random.Random(seed).uniform(0, 0.5))
+    begun(desk, running, random.Random(seed).uniform(0, 0.3))
     kill(pid_of(site, "valkey-server unixsocket"))
     unrung = desk.start(rings=False)  # as a page would have it whose bell could not be rung
     ends = [desk.until_done(run) for run in [running, *queued, unrung]]
@@ -67,7 +67,7 @@ def test_after_everything_was_killed_the_next_start_finishes_the_work(
     site, desk = start_site("--workers", "1"), open_desk()
     running = desk.start(**LONG)
     queued = [desk.start() for _ in range(5)]
-    begun(desk, running, random.Random(seed).uniform(0, 0.5))
+    begun(desk, running, random.Random(seed).uniform(0, 0.3))
     everything = [site.process.pid, *site.children()]
     for pid in everything:
         kill(pid)
@@ -80,7 +80,7 @@ def test_after_everything_was_killed_the_next_start_finishes_the_work(
 
 def test_a_run_that_was_cut_short_by_ctrl_c_starts_again_at_no_cost(start_site: StartSite, open_desk: OpenDesk) -> None:
     site, desk = start_site("--workers", "1"), open_desk()
-    run = desk.start(**{**LONG, "replications": 200})
+    run = desk.start(**{**LONG, "replications": 900})
     begun(desk, run)
     assert site.end() == 0
     row = desk.look(run)
@@ -90,7 +90,7 @@ def test_a_run_that_was_cut_short_by_ctrl_c_starts_again_at_no_cost(start_site: 
 def test_a_run_past_its_limit_is_timed_out(start_site: StartSite, open_desk: OpenDesk) -> None:
     start_site("--workers", "1", CROSSOVER_RUN_TIME_LIMIT_S="5")
     desk = open_desk(CROSSOVER_RUN_TIME_LIMIT_S="5")
-    run = desk.start(**{**LONG, "replications": 300})
+    run = desk.start(**{**LONG, "replications": 900})
     begun(desk, run)
     end = desk.until_done(run, 15)
     assert (end["state"], end["has_result"]) == ("timed_out", False)

