@@ -32,6 +32,7 @@ from simulator.kernel.layout import (
     OUTAGE,
     POLLING,
     PROBE,
+    ROUNDING_S,
     STRICT,
     U_JITTER,
     U_PHASE,
@@ -158,7 +159,7 @@ def arrive(m: Machine, now: float) -> None:
 def offer(m: Machine, s: int, now: float) -> None:
     """A job is ready to be worked on."""
     it = slot(m.slots, s)
-    plain = m.gated == 0 and m.discipline != DEDICATED and m.expires == np.inf
+    plain = m.gated == 0 and m.discipline == STRICT and m.expires == np.inf
     if plain and m.queued == 0 and m.idle > 0:
         it.queued = now
         begin(m, s, now)
@@ -175,7 +176,7 @@ def dispatch(m: Machine, now: float, paced: bool) -> None:
         if q < 0:
             return
         s = m.q_head[q]
-        if now > slot(m.slots, s).arrived + m.expires:
+        if now > slot(m.slots, s).arrived + m.expires + ROUNDING_S:
             dequeue(m, q, now)
             settle(m, s, C_TIMED_OUT, now)
             free_slot(m, s)
@@ -241,7 +242,7 @@ def let_through(m: Machine, s: int, now: float) -> bool:
     if m.calls >= m.concurrency:
         return False
     opens = gate_opens(m, slot(m.slots, s).job)
-    if opens > now:
+    if opens > now + ROUNDING_S:
         m.timer = opens
         return False
     return True

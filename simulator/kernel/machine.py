@@ -35,6 +35,7 @@ from simulator.kernel.layout import (
     K_OFFERED,
     K_STARTED,
     OUTAGE,
+    ROUNDING_S,
     STARTED,
     U_CLASS,
     U_FAILURE,
@@ -344,7 +345,7 @@ def settle(m: Machine, s: int, outcome: int, at: float) -> None:
         m.latency_max = max(m.latency_max, latency)
         m.histograms[H_LATENCY, bucket_of(latency)] += 1
         m.by_class[place, K_COMPLETED] += 1
-        if latency <= m.deadlines[place]:
+        if latency <= m.deadlines[place] + ROUNDING_S:
             m.counts[C_GOOD] += 1
             if m.binned:
                 m.batches[batch_of(m, job), 1] += 1

@@ -31,6 +31,7 @@ from simulator.kernel.layout import (
     K_STARTED,
     MORE,
     POLLING,
+    ROUNDING_S,
     UNFIT,
 )
 from simulator.kernel.machine import Machine
@@ -85,7 +86,7 @@ def run_plain(machine: Any, budget: int) -> int:
             latency_max = max(latency_max, latency)
             m.histograms[H_WAIT, bucket_of(waited)] += 1
             m.histograms[H_LATENCY, bucket_of(latency)] += 1
-            if latency <= deadline:
+            if latency <= deadline + ROUNDING_S:
                 good += 1
             else:
                 wasted += ends - max(begins, arrival + deadline)

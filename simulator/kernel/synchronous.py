@@ -29,6 +29,7 @@ from simulator.kernel.layout import (
     GROW,
     HANDLING,
     MORE,
+    ROUNDING_S,
     SCALING,
     U_JITTER,
     WAITING,
@@ -270,7 +271,7 @@ def let_through(m: Machine, s: int, now: float) -> bool:
     if m.calls >= m.concurrency:
         return False
     opens = gate_opens(m, slot(m.slots, s).job)
-    if opens > now:
+    if opens > now + ROUNDING_S:
         m.timer = opens
         return False
     return True

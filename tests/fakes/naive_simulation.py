@@ -37,6 +37,7 @@ class Naive:
         self, scenario: Any, draws: Draws, jobs: float, last: float, drains: bool, servers: int, gated: bool
     ) -> None:
         self.scenario, self.draws, self.drains = scenario, draws, drains
+        self.timer = inf
         self.calendar: list[tuple[float, int, int, Callable[[], None]]] = []
         self.serial = 0
         self.now = 0.0
@@ -134,7 +135,7 @@ class Naive:
 
     def run(self, delay: float = 0.0) -> None:
         self.plan_arrival(delay)
-        while any(entry[1] != LOOK for entry in self.calendar) and (self.drains or self.more):
+        while self.goes_on() and (self.drains or self.more):
             if self.calendar[0][0] > self.end:
                 break
             self.now, _, _, action = heapq.heappop(self.calendar)
@@ -147,6 +148,12 @@ class Naive:
                 self.next_job += 1
                 self.calendar = []
                 self.plan_arrival(delay)
+
+    def goes_on(self) -> bool:
+        """Whether anything is still to happen, but for the autoscaler's looks and the patience of clients who have their answer."""
+        return any(
+            entry[1] in (WORK, AGAIN, ARRIVAL) or (entry[1] == GATE and self.timer < inf) for entry in self.calendar
+        )
 
     # the provider
 
@@ -171,6 +178,17 @@ class Naive:
     def is_out(self, instant: float) -> bool:
         return any(o.start_s <= instant < o.start_s + o.length_s for o in self.scenario.provider.outages)
 
+    def wake(self, instant: float, action: Callable[[], None]) -> None:
+        """Look at the provider's limits again then; a later wish replaces an earlier one."""
+        self.timer = instant
+
+        def look_again() -> None:
+            if self.timer == instant:
+                self.timer = inf
+                action()
+
+        self.at(instant, GATE, look_again)
+
     def room(self) -> bool:
         return self.scenario.provider.max_concurrency is None or self.calls_now < self.scenario.provider.max_concurrency
 
@@ -186,7 +204,7 @@ class Naive:
         if outcome == "completed":
             latency = instant - job.arrived
             self.latencies.append(latency)
-            self.counts["good"] += latency <= self.deadline(job)
+            self.counts["good"] += latency <= self.deadline(job) + 1e-9
 
     def deadline(self, job: Job) -> float:
         deadline = self.scenario.deadline_s
@@ -291,7 +309,7 @@ class NaiveEventDriven(Naive):
             if place is None:
                 return
             job, since = self.lines[place][0]
-            if self.now > job.arrived + (self.design.expires_s or inf):
+            if self.now > job.arrived + (self.design.expires_s or inf) + 1e-9:
                 self.lines[place].popleft()
                 self.queue_changes(-1)
                 self.settle(job, "timed_out", self.now)
@@ -310,13 +328,13 @@ class NaiveEventDriven(Naive):
         if self.circuit == "probing":
             return False
         if self.circuit == "open" and self.now < self.until:
-            self.at(self.until, GATE, lambda: self.dispatch(True))
+            self.wake(self.until, lambda: self.dispatch(True))
             return False
         if not self.room():
             return False
         opens = self.opens(job)
-        if opens > self.now:
-            self.at(opens, GATE, lambda: self.dispatch(True))
+        if opens > self.now + 1e-9:
+            self.wake(opens, lambda: self.dispatch(True))
             return False
         return True
 
@@ -490,8 +508,8 @@ class NaiveSynchronous(Naive):
         if not self.room():
             return False
         opens = self.opens(job)
-        if opens > self.now:
-            self.at(opens, GATE, self.serve)
+        if opens > self.now + 1e-9:
+            self.wake(opens, self.serve)
             return False
         return True
 

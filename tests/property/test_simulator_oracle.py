@@ -14,6 +14,8 @@ from tests.fakes.naive_draws import Draws
 from tests.fakes.naive_scenarios import scenarios
 from tests.fakes.naive_simulation import NaiveEventDriven, NaiveSynchronous
 
+INSTANT_S = 1e-7
+"""Events less far apart are simultaneous, but for rounding."""
 ORACLES = {SYNCHRONOUS: NaiveSynchronous, EVENT_DRIVEN: NaiveEventDriven}
 COUNTS = (
     at.C_OFFERED,
@@ -43,10 +45,10 @@ def history_of_kernel(scenario: Scenario, design: str, drains: bool) -> tuple[li
 
 def instants(history: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """The state after each instant at which anything changed."""
-    last_of_each = {round(entry[0], 6): entry for entry in history}
     found: list[tuple[Any, ...]] = []
-    for entry in last_of_each.values():
-        if not found or found[-1][1:] != entry[1:]:
+    for entry, following in zip(history, [*history[1:], None], strict=True):
+        at_once = following is not None and following[0] - entry[0] < INSTANT_S
+        if not at_once and (not found or found[-1][1:] != entry[1:]):
             found.append(entry)
     return found
 
