@@ -50,8 +50,8 @@ def workers_alive(queue: Queue, now: datetime) -> int:
     """How many workers of the queue have shown a heartbeat lately."""
     alive = 0
     for key in get_keys(queue=queue):
-        beat, death = queue.connection.hmget(key, "last_heartbeat", "death")
-        if beat and not death and (now - utcparse(as_text(beat))).total_seconds() < ALIVE_WITHIN_S:
+        beat = queue.connection.hget(key, "last_heartbeat")
+        if beat and (now - utcparse(as_text(beat))).total_seconds() < ALIVE_WITHIN_S:
             alive += 1
     return alive
 

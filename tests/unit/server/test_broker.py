@@ -95,6 +95,15 @@ def test_a_long_data_path_gets_a_short_socket(
         deep.broker_socket.parent.rmdir()
 
 
+def test_a_stale_socket_is_removed(configuration: Configuration) -> None:
+    at = configuration.broker_socket
+    at.parent.mkdir()
+    with socket.socket(socket.AF_UNIX) as gone:
+        gone.bind(str(at))
+    broker.clear_the_way(at)
+    assert not at.exists()
+
+
 def test_a_folder_that_is_no_folder_of_ours_is_refused(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")

@@ -103,6 +103,20 @@ def test_an_interrupted_install_begins_again(
     assert not half_made.exists()
 
 
+def test_test_tools_that_were_half_added_are_not_left_to_chance(
+    environment: Environment, commands: list[Command], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment.ensure(RUNTIME)
+
+    def interrupted(command: Command) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(manage, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        environment.ensure(TEST)
+    assert not environment.satisfies(RUNTIME)
+
+
 def test_an_interpreter_that_went_away_makes_it_anew(environment: Environment, commands: list[Command]) -> None:
     environment.ensure(RUNTIME)
     environment.python.unlink()
