@@ -46,8 +46,8 @@ def history_of_kernel(scenario: Scenario, design: str, drains: bool) -> tuple[li
 def instants(history: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """The state after each instant at which anything changed."""
     found: list[tuple[Any, ...]] = []
-    for entry, following in zip(history, [*history[1:], None], strict=True):
-        at_once = following is not None and following[0] - entry[0] < INSTANT_S
+    for place, entry in enumerate(history):
+        at_once = place + 1 < len(history) and history[place + 1][0] - entry[0] < INSTANT_S
         if not at_once and (not found or found[-1][1:] != entry[1:]):
             found.append(entry)
     return found
