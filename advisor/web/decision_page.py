@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.http import QueryDict
 
-from advisor.advice.recommendation import Reason, Recommendation
+from advisor.advice.contract import Recommendation
 from advisor.decisions.models import Decision, Revision, Run, Status, Trace
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import may_change
@@ -45,7 +45,7 @@ def page_of(
 
 def advice_of(recommendation: Recommendation) -> dict[str, Any]:
     """The advice, its reasons sorted by what they speak for; with a fresh key for the run that may come of it."""
-    speaks = [reason for reason in recommendation.reasons if _speaks_for(reason, recommendation)]
+    speaks = [reason for reason in recommendation.reasons if reason.favours == recommendation.style]
     against = [reason for reason in recommendation.reasons if reason not in speaks]
     neutral = [reason for reason in against if reason.favours == "neither"]
     said = {reason.rule for reason in neutral}
@@ -58,12 +58,6 @@ def advice_of(recommendation: Recommendation) -> dict[str, Any]:
         "warnings": [warning for warning in recommendation.warnings if warning.code not in said],
         "idempotency_key": uuid.uuid4().hex,
     }
-
-
-def _speaks_for(reason: Reason, recommendation: Recommendation) -> bool:
-    """A hybrid answers in line and publishes besides: what speaks for events speaks for it, too."""
-    wanted = ("hybrid", "event_driven") if recommendation.style == "hybrid" else (recommendation.style,)
-    return reason.favours in wanted
 
 
 def changes(before: tuple[FieldGroup, ...], after: tuple[FieldGroup, ...], moved: frozenset[str]) -> list[Any]:

@@ -9,8 +9,9 @@ from django.urls import reverse
 
 from advisor.decisions.jobs.doorbell import RqDoorbell
 from advisor.decisions.models import Decision, Run, State
+from advisor.decisions.services.create_decision import create_decision
 from advisor.decisions.services.save_answers import save_answers
-from advisor.teams.models import User
+from advisor.teams.models import User, Workspace
 
 
 def post(client: Client, decision: Decision, to: str = "save-answers", **fields: Any) -> Any:
@@ -231,3 +232,14 @@ def test_a_broker_that_is_gone_loses_no_run_and_the_page_says_so(
     assert "The queue does not answer right now" in page
     assert "Simulation queued" in page
     assert Run.objects.get().state == State.QUEUED
+
+
+def test_a_hybrid_shows_the_forces_on_both_sides_and_calls_none_of_them_against_it(
+    client: Client, user: User, workspace: Workspace
+) -> None:
+    both = {"template": "chat_assistant", "subscribers": {"count": 4, "independent_releases": True}}
+    decision = create_decision(workspace, user, both)
+    page = client.get(reverse("decision", args=[decision.pk])).content.decode()
+    assert decision.latest().recommendation.style == "hybrid"
+    assert "Forces on both sides" in page
+    assert "Against it" not in page
