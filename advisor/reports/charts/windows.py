@@ -63,7 +63,7 @@ def _busy(series: Series, last_s: float) -> list[Window]:
 def drain_s(ends_s: Floats, depth: Floats, windows: tuple[Window, ...]) -> tuple[Window, float] | None:
     """The window after which the queue was deepest, and how long after its end it had drained: to its depth before, or to 5 % of its peak.
 
-    None where there is no window, or no queue worth the name, or where it never drained.
+    None where there is no window, or no queue was left at its end (jobs that wait a moment now and then are no backlog), or where it never drained.
     """
     if not windows or depth.max() < 1:
         return None
@@ -74,5 +74,8 @@ def drain_s(ends_s: Floats, depth: Floats, windows: tuple[Window, ...]) -> tuple
     window = before[-1]
     earlier = depth[ends_s <= window.start]
     level = max(0.05 * float(depth[peak]), float(earlier[-1]) if len(earlier) else 0.0)
+    left = depth[ends_s >= window.end]
+    if not len(left) or left[0] <= level:
+        return None
     low = np.flatnonzero((ends_s >= max(window.end, float(ends_s[peak]))) & (depth <= level))
     return (window, float(ends_s[low[0]]) - window.end) if len(low) else None

@@ -90,7 +90,7 @@ def results_table(result: Result) -> Table:
         ("Attempts a job", *(_with(design, "attempts_per_job", design.attempts_per_job) for design in designs)),
         ("Work wasted, a replication", *(_with(design, "wasted_s", design.wasted_s) for design in designs)),
         ("Calls to the provider", *(count(design.provider_calls) for design in designs)),
-        ("Refused by the provider (429)", *(count(design.provider_429) for design in designs)),
+        ("Calls held back by the provider's limits", *(count(design.provider_429) for design in designs)),
         ("Delivery calls", *(count(design.delivery_calls) for design in designs)),
     ]
     rows += _subscriber_rows(designs)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from advisor.reports.charts import Chart, charts_of
+from advisor.reports.charts.model import Window
+from advisor.reports.charts.windows import drain_s
 from simulator.result import Result
 from simulator.scenario import Scenario
 from tests.unit.reports import results
@@ -143,3 +145,12 @@ def test_a_result_without_series_still_has_its_latency_and_outcomes() -> None:
 def test_a_hybrid_is_drawn_beside_the_two() -> None:
     three = results.result(hybrid=results.design())
     assert [line.style for line in charts(three)["queue_depth"].lines] == ["synchronous", "event_driven", "hybrid"]
+
+
+def test_a_job_that_waits_a_moment_after_a_burst_is_no_backlog_to_drain() -> None:
+    depth = np.zeros(100)
+    depth[62] = 2.0
+    ends_s = 10.0 * np.arange(1, 101)
+    assert drain_s(ends_s, depth, (Window(400.0, 600.0, "burst"),)) is None
+    depth[45:80] = 9.0
+    assert drain_s(ends_s, depth, (Window(400.0, 600.0, "burst"),)) == (Window(400.0, 600.0, "burst"), 210.0)
