@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from advisor.decisions.models import EngineName
 from simulator import simulate as kernel
 from simulator.arrivals import Trace
@@ -23,6 +26,7 @@ class Simulate(Protocol):
         trace: Trace | None,
         replications: int | None,
         on_progress: Callable[[Progress], None],
+        durations_s: NDArray[np.float64] | None = None,
     ) -> Result: ...
 
 

@@ -37,7 +37,14 @@ def engine(
 ) -> Engine:
     """An engine that does `behaviour` with the progress callback, then finds `a_result` unless the behaviour found one."""
 
-    def simulate(scenario: Scenario, *, trace: Trace | None, replications: int | None, on_progress: Report) -> Result:
+    def simulate(
+        scenario: Scenario,
+        *,
+        trace: Trace | None,
+        replications: int | None,
+        on_progress: Report,
+        durations_s: object = None,
+    ) -> Result:
         if seen is not None:
             seen.append((scenario, trace, replications))
         return behaviour(on_progress) or a_result(scenario.seed)

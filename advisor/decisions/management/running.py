@@ -62,7 +62,13 @@ def run(console: Console, workload: Workload, name: str, engine: str, replicatio
                 f"{name}: this run would need about {needed / 1e9:.1f} GB of memory, over the limit of "
                 f"{RUN_MEMORY_BYTES / 1e9:.1f} GB: give fewer jobs, or a shorter time"
             )
-        return chosen.simulate(workload.scenario, trace=workload.trace, replications=replications, on_progress=show)
+        return chosen.simulate(
+            workload.scenario,
+            trace=workload.trace,
+            replications=replications,
+            on_progress=show,
+            durations_s=workload.durations_s,
+        )
     except InvalidInput as error:
         raise bad_input(error, name) from error
     except MemoryError as error:

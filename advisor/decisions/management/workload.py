@@ -1,10 +1,13 @@
 """What a FILE says: Answers or a Scenario, with the trace that it names."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from advisor.advice.answers import Answers, answers_from
 from advisor.advice.contract import Recommendation
@@ -14,11 +17,12 @@ from advisor.advice.scenario import scenario_from, scenario_of
 from advisor.decisions.limits import TRACE_ROWS
 from advisor.decisions.management.console import BadInput, bad_input
 from advisor.decisions.services.use_trace import measured
-from simulator.arrivals import Trace, read_trace
-from simulator.scenario import Scenario, TraceArrivals
+from simulator.arrivals import Trace, read_durations, read_trace
+from simulator.scenario import EmpiricalService, Scenario, TraceArrivals
 from simulator.schema import InvalidInput
 
 STANDARD_INPUT = "-"
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class Workload:
     scenario: Scenario
     trace: Trace | None = None
     title: str = ""
+    durations_s: NDArray[np.float64] | None = None
+    """Service times to draw from, where the Scenario names a file of them."""
 
     def seeded(self, seed: int | None) -> "Workload":
         """The same with another seed, where one is given."""
@@ -111,7 +117,7 @@ def workload_in(source: Source) -> Workload:
     try:
         if kind_of(source.given) == "scenario":
             scenario = scenario_from(source.given)
-            return Workload(scenario, _trace_of(source, scenario))
+            return Workload(scenario, _trace_of(source, scenario), durations_s=_durations_of(source, scenario))
     except InvalidInput as error:
         raise bad_input(error, source.name) from error
     answers = answers_in(source)
@@ -137,18 +143,27 @@ def _trace_of(source: Source, scenario: Scenario) -> Trace | None:
     return _read_trace(source, arrivals.path, "arrivals.path")
 
 
+def _durations_of(source: Source, scenario: Scenario) -> NDArray[np.float64] | None:
+    service = scenario.service
+    if not isinstance(service, EmpiricalService) or service.path is None:
+        return None
+    return _parsed(source.folder / service.path, f"{source.name}: service.path", read_durations)
+
+
 def _read_trace(source: Source, path: str, named_by: str) -> Trace:
     """A trace beside the FILE that names it."""
     place = source.folder / path
     if place not in source.traces:
-        source.traces[place] = _parsed(place, f"{source.name}: {named_by}")
+        source.traces[place] = _parsed(
+            place, f"{source.name}: {named_by}", lambda stream: read_trace(stream, place.name, TRACE_ROWS)
+        )
     return source.traces[place]
 
 
-def _parsed(place: Path, named_by: str) -> Trace:
+def _parsed(place: Path, named_by: str, parse: Callable[[BinaryIO], Read]) -> Read:
     try:
         with place.open("rb") as stream:
-            return read_trace(stream, place.name, TRACE_ROWS)
+            return parse(stream)
     except FileNotFoundError as error:
         raise BadInput(f"{named_by}: there is no file {place}") from error
     except InvalidInput as error:

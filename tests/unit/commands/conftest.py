@@ -55,7 +55,13 @@ class Recorder:
         self.memory_bytes = 1000
 
     def simulate(
-        self, scenario: Scenario, *, trace: Trace | None, replications: int | None, on_progress: Any
+        self,
+        scenario: Scenario,
+        *,
+        trace: Trace | None,
+        replications: int | None,
+        on_progress: Any,
+        durations_s: Any = None,
     ) -> Result:
         self.scenario, self.trace, self.replications = scenario, trace, replications
         return results.result()

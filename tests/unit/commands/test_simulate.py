@@ -94,10 +94,21 @@ def test_a_run_too_large_is_refused_with_the_limit(run: Run, engine: Recorder) -
 
 
 def test_what_the_engine_does_not_do_is_refused(run: Run) -> None:
-    given = f"{SCENARIO}autoscaling: {{min: 1, max: 4, target_depth: 2}}"
+    given = f"{SCENARIO}autoscaling: {{min: 1, max: 4, target_depth: 2}}\nevent_driven: {{discipline: dedicated}}"
     with pytest.raises(CommandError, match="autoscaling") as refused:
         run("simulate", "-", stdin=given)
     assert refused.value.returncode == 2
+
+
+def test_service_times_come_from_a_file_beside_the_scenario(
+    run_json: Callable[..., Any], write: Callable[[str, str], str]
+) -> None:
+    write("durations.csv", "duration_s\n2.5\n2.5\n")
+    file = write(
+        "w.yaml",
+        "jobs: 50\narrivals: {process: regular, rate_per_s: 0.1}\nservice: {distribution: empirical, path: durations.csv}\n",
+    )
+    assert run_json("simulate", file, "--replications", "1")["synchronous"]["latency_s"]["max"] == pytest.approx(2.5)
 
 
 def test_the_kernel_really_runs(run_json: Callable[..., Any]) -> None:
