@@ -4,10 +4,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from advisor.advice.scenario import scenario_of
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 
+from advisor.advice.scenario import scenario_of
 from advisor.decisions import limits
 from advisor.decisions.engines import Engine
 from advisor.decisions.errors import StaleVersion, TooManyRuns
