@@ -3,10 +3,11 @@
 from django.contrib.auth import views as auth
 from django.urls import path
 
-from advisor.web.views import answers, decisions, exports, home, runs, signing
+from advisor.web.views import answers, decisions, exports, handbook, home, runs, signing
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("handbook", handbook.handbook, name="handbook"),
     path("decisions/new", decisions.new, name="new-decision"),
     path("decisions/<uuid:decision_id>", decisions.show, name="decision"),
     path("decisions/<uuid:decision_id>/advice", decisions.advice, name="advice"),

@@ -25,6 +25,7 @@ class Row(NamedTuple):
 
 TABLE: dict[str, Row] = {
     "home": Row("GET", (200, 200, 200, 200, 200, 200)),
+    "handbook": Row("GET", (200, 200, 200, 200, 200, 200)),
     "new-decision": Row("GET", (LOGIN, 200, 200, 403, 200, 403)),
     "decision": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "advice": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
@@ -81,7 +82,7 @@ def address(name: str, decision: Decision, run: Run) -> str:
             return reverse(name, args=[decision.pk, "md"])
         case "run" | "run-progress" | "cancel-run" | "run-charts":
             return reverse(name, args=[run.pk])
-        case "home" | "new-decision" | "login" | "logout":
+        case "home" | "handbook" | "new-decision" | "login" | "logout":
             return reverse(name)
         case _ if name.startswith("server:"):
             return reverse(name)
