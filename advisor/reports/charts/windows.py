@@ -61,7 +61,7 @@ def _busy(series: Series, last_s: float) -> list[Window]:
 
 
 def drain_s(ends_s: Floats, depth: Floats, windows: tuple[Window, ...]) -> tuple[Window, float] | None:
-    """The window after which the queue was deepest, and how long after its end it had drained: to its depth before, or to 5 % of its peak.
+    """The window after which the queue was deepest, and how long after its end it had drained to 5 % of its peak.
 
     None where there is no window, or no queue was left at its end (jobs that wait a moment now and then are no backlog), or where it never drained.
     """
@@ -72,8 +72,7 @@ def drain_s(ends_s: Floats, depth: Floats, windows: tuple[Window, ...]) -> tuple
     if not before:
         return None
     window = before[-1]
-    earlier = depth[ends_s <= window.start]
-    level = max(0.05 * float(depth[peak]), float(earlier[-1]) if len(earlier) else 0.0)
+    level = 0.05 * float(depth[peak])
     left = depth[ends_s >= window.end]
     if not len(left) or left[0] <= level:
         return None
