@@ -72,13 +72,11 @@ def _drawn(scenario_json: str, result_json: str) -> tuple[Chart, ...]:
 
 def _tables(result: Result) -> dict[str, list[Row]]:
     """The report's figures in two tables: what became of the requests, and what was measured, with the difference beside."""
-    points = " (points)"
-    differences = {name.removesuffix(points): (text, points in name) for name, text in difference_rows(result)}
+    differences = dict(difference_rows(result))
     outcomes, figures = [], []
     for name, *cells in results_table(result).rows:
         if name.startswith(("Jobs offered", "of these")):
             outcomes.append(Row(name, tuple(cells)))
         else:
-            text, in_points = differences.get(name, ("", False))
-            figures.append(Row(name, tuple(cells), text.replace(" %", " points") if in_points else text))
+            figures.append(Row(name, tuple(cells), differences.get(name, "")))
     return {"outcomes": outcomes, "figures": figures}

@@ -1,6 +1,5 @@
 """The words of `reports.wording`, for templates."""
 
-import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -21,7 +20,6 @@ from advisor.web.forms.paths import QUESTIONS
 register = template.Library()
 
 TITLES = {rule.id: rule.title for rule in RULES}
-UNIT = re.compile(r"(\d) ([a-zµ]{1,3}\b|%|/)")
 CLUMPED, EVEN = 2.0, 0.5
 """Dispersions from, and up to, which a recording is called bursty or even at a scale."""
 
@@ -151,7 +149,7 @@ def burstiness(trace: Trace) -> str:
 @register.filter
 def glued(sentence: str) -> str:
     """Numbers and their units stay on one line."""
-    return UNIT.sub("\\1\u00a0\\2", sentence)
+    return wording.unbroken(sentence)
 
 
 @register.filter
