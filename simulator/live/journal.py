@@ -1,0 +1,95 @@
+"""What every part of a live run writes down, as it happens: one file a process, one fixed-size row an event.
+
+A row is written by one `os.write` to a file opened for appending, so that a part that is killed loses nothing that it had done, and the
+controller may read along. Instants are the machine's monotonic clock, which all processes share.
+"""
+
+import os
+import struct
+import time
+from enum import IntEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class What(IntEnum):
+    """What happened to a job. `index` counts attempts, calls or subscribers from 0, `value` is as told here, else 0."""
+
+    ARRIVED = 1  # clients: sent for the first time; value: how late after its instant, in real seconds
+    SENT = 2  # clients: call number `index` leaves (synchronous: the client's own retries count up)
+    ACCEPTED = 3  # service: a worker or a place in the backlog; event-driven: the 202 is being sent
+    REFUSED = 4  # service: no place (503)
+    QUEUED = 5  # event-driven: attempt `index` stands in its queue; value: the class's place
+    STARTED = 6  # a worker or consumer has taken attempt `index`; value: the class's place
+    WAITED_FOR_PROVIDER = 7  # attempt `index` found a limit exhausted; value: real seconds until it was let through
+    CALLED = 8  # attempt `index` calls the provider
+    ANSWERED = 9  # attempt `index` has its answer; value: the HTTP status (0: none came)
+    BACKED_OFF = 10  # attempt `index` failed; value: the pause before the next, in real seconds
+    FREED = 11  # the worker or consumer of attempt `index` is free again
+    COMPUTED = 12  # the result is there
+    GAVE_UP = 13  # attempts are exhausted: value 1: dead-lettered, 0: failed
+    EXPIRED = 14  # taken from its queue after its expiry, and dropped
+    HANDLED = 15  # subscriber `index` has handled the result
+    UNHANDLED = 16  # subscriber `index` gave up
+    DELIVERY_CALL = (
+        17  # a poll, a webhook call or a connection, number `index`; value: the HTTP status where there is one
+    )
+    IN_HAND = 18  # clients: the result has arrived in answer to call `index`
+    TOLD_FAILED = 19  # clients: told, finally, that the job failed
+    TIMED_OUT = 20  # clients: gave up waiting for call `index`; value 1: finally
+    TOLD_REFUSED = 21  # clients: refused, finally
+    UNDELIVERED = 22  # the delivery's schedule is exhausted
+    PROVIDER_CALL = 23  # endpoint: a call came in; value: the status that it is going to get
+    ABANDONED = 24  # synchronous service: began, or dropped, work whose client had gone; value 1: dropped unstarted
+
+
+ROW = np.dtype([("at_ns", "<i8"), ("job", "<i4"), ("what", "<i2"), ("index", "<i2"), ("value", "<f8")])
+_PACKED = struct.Struct("<qihhd")
+
+
+class Journal:
+    """Appends to one file. Threads may share it. Times are now unless given."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def write(self, what: What, job: int, index: int = 0, value: float = 0.0, at_ns: int | None = None) -> None:
+        """Raises OSError where the disk is full."""
+        os.write(self._file, _PACKED.pack(time.monotonic_ns() if at_ns is None else at_ns, job, what, index, value))
+
+
+class Reader:
+    """Reads what has been added to the journals in a folder since the last look."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: dict[Path, int] = {}
+
+    def more(self) -> NDArray[np.void]:
+        """New rows of all journals (`ROW`), by their time; a row that is still being written is left for the next look."""
+        found = [self._more_of(path) for path in sorted(self._folder.glob("*.journal"))]
+        rows = np.concatenate([np.zeros(0, ROW), *found])
+        return rows[np.argsort(rows["at_ns"], kind="stable")]
+
+    def _more_of(self, path: Path) -> NDArray[np.void]:
+        with path.open("rb") as file:
+            file.seek(self._read.get(path, 0))
+            added = file.read()
+        whole = len(added) - len(added) % ROW.itemsize
+        self._read[path] = self._read.get(path, 0) + whole
+        return np.frombuffer(added[:whole], ROW)

@@ -1,0 +1,66 @@
+"""What every part of a live run is told: one file, written by the controller before it starts them."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field
+
+from simulator.scenario import Scenario
+from simulator.schema import Positive, Value
+
+Address = Annotated[str, Field(pattern=r"^http://127\.0\.0\.1:\d{1,5}$")]
+
+
+class ExternalEndpoint(Value):
+    """An OpenAI-compatible server in the sample endpoint's place. Its key is in the environment of the parts that call it, never in a file."""
+
+    url: Annotated[str, Field(min_length=8, max_length=2048)]
+    model: Annotated[str, Field(min_length=1, max_length=200)]
+    max_calls: Annotated[int, Field(ge=1, le=1_000_000)]
+    max_tokens_a_call: Annotated[int, Field(ge=1, le=100_000)]
+    max_seconds: Positive
+
+
+class LivePlan(Value):
+    """Addresses, paths and numbers of one design's run. Times in the Scenario are its own; parts divide them by `speed`."""
+
+    scenario: Scenario
+    design: Literal["synchronous", "event_driven"]
+    speed: Positive
+    jobs: int
+    """How many; their arrays are in `jobs.npz` in the folder (`simulator.live.jobs`)."""
+    workload: str
+    """Whose sample prompts are sent: a name in `simulator/live/workloads`."""
+    folder: str
+    """Of the run: `plan.json`, `jobs.npz`, journals, logs, the broker's socket and data."""
+    broker: str
+    """The URL of the run's own broker: unix://…, database 0. Nobody else's keys are in it."""
+    endpoint: Address
+    """The sample AI endpoint; the OpenAI base URL is this + /v1."""
+    service: Address
+    """The design's service, which the clients call."""
+    clients: Address
+    """Where webhooks and the subscribers' calls arrive."""
+    external: ExternalEndpoint | None = None
+    webhook_secret: str
+    """Of this run alone, in the form of Standard Webhooks (whsec_ and base64)."""
+    consumer_processes: int = 2
+    """Processes that carry the event-driven design's consumers, as threads."""
+
+    @property
+    def path(self) -> Path:
+        return Path(self.folder)
+
+    def journal(self, part: str) -> Path:
+        """Where a part's process writes."""
+        return self.path / f"{part}.journal"
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        return cls.model_validate_json(path.read_text())
+
+    def write(self) -> Path:
+        """`plan.json` in the run's folder."""
+        at = self.path / "plan.json"
+        at.write_text(self.model_dump_json(by_alias=True))
+        return at
