@@ -1,0 +1,44 @@
+"""The advice's own border on a sweep's grid: where the rules change the style, decided densely in one pass of arithmetic."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.advice.columns import Columns, columns_of
+from advisor.advice.contract import Style
+from advisor.advice.decision import STYLES, decide
+from advisor.advice.variations import moved_along
+from advisor.sweeps.grid import Grid
+
+FINE = 120
+"""Values along each axis on which the rules are asked."""
+
+
+@dataclass(frozen=True)
+class Advised:
+    """The style that the rules name on a fine grid: `style[row, column]` is a place in STYLES at `y[row]`, `x[column]`."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    style: NDArray[np.int64]
+
+    def named(self) -> set[Style]:
+        """The styles that occur."""
+        return {STYLES[place] for place in np.unique(self.style)}
+
+
+def advised(grid: Grid, fine: int = FINE) -> Advised:
+    """The rules' own map; one row where a single answer is varied."""
+    x = np.array(grid.x.within(fine).values)
+    y = np.array(grid.y.within(fine).values) if grid.y else np.array([np.nan])
+    across, down = np.meshgrid(x, y)
+    base = columns_of(grid.answers)
+    columns = _spread(base, across.size) | moved_along(grid.x.field, across.ravel(), base)
+    if grid.y:
+        columns |= moved_along(grid.y.field, down.ravel(), columns)
+    return Advised(x, y, decide(columns).style.reshape(across.shape))
+
+
+def _spread(base: Columns, rows: int) -> dict[str, NDArray[np.float64]]:
+    return {path: np.full(rows, column[0]) for path, column in base.items()}

@@ -1,0 +1,70 @@
+"""Simulates one cell of a sweep."""
+
+from dataclasses import dataclass
+
+from advisor.advice.recommendation import advise
+from advisor.advice.scenario import scenario_of
+from advisor.sweeps.contract import Cell, GoodShare
+from advisor.sweeps.grid import Grid, Point
+from simulator.arrivals import Trace
+from simulator.result import DesignResult
+from simulator.scenario import BurstArrivals, Scenario, TraceArrivals
+from simulator.simulate import simulate
+
+WARM_UP_SHARE = 20
+"""One job in this many is left out at the start of a stationary run."""
+WHOLE_CYCLES = 4
+"""Replications of a workload with peaks: the batches of a single cycle differ as its hours do, so only replications tell how sure a share is."""
+
+
+@dataclass(frozen=True)
+class Length:
+    """How a cell is run: its Scenario cut to length, and the replications."""
+
+    scenario: Scenario
+    replications: int
+
+
+def cut(scenario: Scenario, jobs: int, seed: int) -> Length:
+    """A Scenario of `jobs` jobs, rounded up to whole cycles of its peaks; a trace is replayed as it is. The map is of the two designs: no hybrid."""
+    stationary = not isinstance(scenario.arrivals, BurstArrivals | TraceArrivals)
+    length = scenario.model_copy(
+        update={
+            "jobs": None if isinstance(scenario.arrivals, TraceArrivals) else jobs,
+            "warmup_jobs": jobs // WARM_UP_SHARE if stationary else 0,
+            "seed": seed,
+            "hybrid": None,
+        }
+    )
+    return Length(length, 1 if stationary else WHOLE_CYCLES)
+
+
+def simulate_cell(grid: Grid, point: Point, trace: Trace | None = None) -> Cell:
+    """What the advice says at a point, and what both designs do there, on this thread alone."""
+    answers = grid.answers_at(point)
+    recommendation = advise(answers, flips=False)
+    length = cut(scenario_of(answers, recommendation), grid.jobs, grid.seed)
+    result = simulate(length.scenario, trace=trace, replications=length.replications, threads=1)
+    x, y = point
+    return Cell(
+        x=x,
+        y=y,
+        style=recommendation.style,
+        verdict=result.verdict,
+        margin=_margin(length.scenario, result.synchronous, result.event_driven),
+        synchronous=good_share(result.synchronous),
+        event_driven=good_share(result.event_driven),
+    )
+
+
+def good_share(design: DesignResult) -> GoodShare:
+    """A design's good share with its interval."""
+    low, high = design.intervals.get("good_share", (0.0, 1.0))
+    return GoodShare(good_share=design.good_share, low=low, high=high, stable=design.stable)
+
+
+def _margin(scenario: Scenario, *designs: DesignResult) -> float | None:
+    if scenario.deadline_s is None:
+        return None
+    best = max(design.good_share if design.stable else 0.0 for design in designs)
+    return best - (1 - scenario.tolerated_miss_percent / 100)

@@ -1,0 +1,75 @@
+"""The grid of a sweep: which Answers stand in which cell."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from advisor.advice.answers import LEAVES, Answers
+from advisor.advice.variations import changed
+from advisor.sweeps.axes import Axis
+from simulator.schema import InvalidInput, Problem
+
+FEWEST_JOBS, MOST_JOBS = 1_000, 1_000_000
+JOBS = 20_000
+"""Jobs a cell, for each design."""
+
+Point = tuple[float, float | None]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Answers, the one or two of them that vary, and how long each cell is simulated. All cells share the seed: common random numbers."""
+
+    answers: Answers
+    x: Axis
+    y: Axis | None = None
+    jobs: int = JOBS
+    seed: int = 1
+
+    def points(self) -> Iterator[Point]:
+        """Every cell's place, row by row."""
+        for y in self.y.values if self.y else (None,):
+            for x in self.x.values:
+                yield x, y
+
+    @property
+    def size(self) -> int:
+        return len(self.x.values) * (len(self.y.values) if self.y else 1)
+
+    def answers_at(self, point: Point) -> Answers:
+        """The Answers of a cell, with what moves along (p50 with p95, the other shares with one).
+
+        Raises:
+            InvalidInput: where the two values contradict each other or another answer.
+        """
+        x, y = point
+        answers = changed(self.answers, self.x.field, _typed(self.x.field, x))
+        return answers if self.y is None or y is None else changed(answers, self.y.field, _typed(self.y.field, y))
+
+
+def grid(answers: Answers, x: Axis, y: Axis | None = None, jobs: int = JOBS, seed: int = 1) -> Grid:
+    """A grid in which every cell is a valid questionnaire.
+
+    Raises:
+        InvalidInput: on `jobs`, on `y` where it is the same answer as `x`, and on `x` with the first cell that contradicts another answer.
+    """
+    if not FEWEST_JOBS <= jobs <= MOST_JOBS:
+        raise InvalidInput([Problem("jobs", f"should be {FEWEST_JOBS:,} to {MOST_JOBS:,} a cell, not {jobs:,}")])
+    if y is not None and y.field == x.field:
+        raise InvalidInput([Problem("y", f"{y.field} is varied by x already")])
+    made = Grid(answers, x, y, jobs, seed)
+    for point in made.points():
+        try:
+            made.answers_at(point)
+        except InvalidInput as error:
+            raise InvalidInput([Problem("x", f"{_place(made, point)}: {error.problems[0]}")]) from error
+    return made
+
+
+def _typed(field: str, value: float) -> float | int:
+    return round(value) if LEAVES[field].kind == "integer" else value
+
+
+def _place(made: Grid, point: Point) -> str:
+    x, y = point
+    where = f"at {made.x.field} = {x:g}"
+    return where if made.y is None or y is None else f"{where}, {made.y.field} = {y:g}"
