@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from advisor.advice.contract import Recommendation
 from advisor.decisions.models import Decision, Revision, Run, Status, Trace
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import may_change
-from advisor.web.forms import FieldGroup, errors_by_field, groups_of
+from advisor.web.forms import Field, FieldGroup, errors_by_field, groups_of, numbers
 from simulator.schema import Problem
 
 TOP_REASONS = 5
@@ -60,17 +61,31 @@ def advice_of(recommendation: Recommendation) -> dict[str, Any]:
     }
 
 
-def changes(before: tuple[FieldGroup, ...], after: tuple[FieldGroup, ...], moved: frozenset[str]) -> list[Any]:
-    """The fields that the page must show anew: those that now apply or no longer do, and those that hold something else."""
+@dataclass(frozen=True)
+class Changes:
+    """What of the questionnaire the page must show anew."""
+
+    fields: list[Field]
+    """Whole: those that now apply or no longer do, and those that hold something else than the page shows."""
+    besides: list[tuple[Field, str]]
+    """What stands beside a field, and the text in it that is to be put plainly once it is left; empty where it is plain."""
+
+
+def changes(
+    before: tuple[FieldGroup, ...], after: tuple[FieldGroup, ...], elsewhere: frozenset[str], post: QueryDict
+) -> Changes:
+    """What differs between two states of the questionnaire, given what was posted and which fields were filled by something else than typing."""
     old = {field.id: field for group in before for field in group.fields}
-    return [
-        field
-        for group in after
-        for field in group.fields
-        if field.hidden != old[field.id].hidden
-        or field.question.path in moved
-        or field.profile != old[field.id].profile
-    ]
+    found = Changes([], [])
+    for field in (field for group in after for field in group.fields):
+        was, path = old[field.id], field.question.path
+        typed = post.get(path, "")
+        typed = "" if not field.question.uncertain or numbers.is_plain(typed) else typed
+        if field.hidden != was.hidden or path in elsewhere or field.profile != was.profile:
+            found.fields.append(field)
+        elif field.beside != was.beside or typed:
+            found.besides.append((field, typed))
+    return found
 
 
 def trace_of(revision: Revision) -> Trace | None:

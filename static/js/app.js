@@ -51,12 +51,27 @@
     }
   };
 
+  // "20 min" becomes 1200 s once its field is left: the server has said how it would write it.
+  const settle = () => {
+    for (const reading of document.querySelectorAll(".reading[data-typed]:not([data-typed=''])")) {
+      const id = reading.id.replace(/-reading$/, "");
+      const input = document.getElementById(`${id}-input`);
+      const unit = document.getElementById(`${id}-unit`);
+      if (!input || input === document.activeElement || input.value !== reading.dataset.typed) continue;
+      input.value = reading.dataset.text;
+      if (unit) unit.value = reading.dataset.unit;
+      reading.dataset.typed = "";
+    }
+  };
+  document.addEventListener("focusout", () => setTimeout(settle));
+
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.target?.id === "advice-details") remember();
   });
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.detail.elt?.id === "advice-details") restore();
     showErrors();
+    settle();
     announce();
     const unsaved = document.getElementById("unsaved");
     if (unsaved) unsaved.hidden = true;
@@ -88,6 +103,19 @@
       setDrawer(false);
       advice().querySelector("[data-open-advice]").focus();
     }
+  });
+
+  // A link to an answer unfolds its section and stands in its field.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-field]");
+    const field = link && document.querySelector(link.getAttribute("href"));
+    if (!field) return;
+    event.preventDefault();
+    setDrawer(false);
+    field.closest("details.section")?.setAttribute("open", "");
+    field.scrollIntoView({ block: "center" });
+    field.focus();
+    field.select?.();
   });
 
   // Enter in a field saves at once, without leaving the page.

@@ -34,7 +34,7 @@ def test_the_advice_follows_what_was_typed(htmx: Client, decision: Decision) -> 
 
 
 def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_saved(htmx: Client, decision: Decision) -> None:
-    answer = post(htmx, decision, processing__p95_s="4x", provider__max_concurrency="0")
+    answer = post(htmx, decision, processing__p95_s="4,5", provider__max_concurrency="0")
     page = answer.content.decode()
     assert answer.status_code == 422
     assert "must be a number such as 1800 or 0.5" in error(page, "processing-p95_s")
@@ -102,14 +102,77 @@ def test_a_rate_may_be_given_by_the_hour(htmx: Client, decision: Decision) -> No
     assert decision.latest().answers.volume.mean_rate_per_s == pytest.approx(0.5)
 
 
+def shown_as(page: str, path: str) -> tuple[str, str]:
+    """What the field's input holds, and how sure the page says the answer is."""
+    text = re.search(rf'name="{re.escape(path)}"\s+value="([^"]*)"', page)
+    sure = re.search(rf'name="was:{re.escape(path)}"\s+value="([^"]*)"', page)
+    assert text
+    assert sure
+    return text[1].replace("&#x27;", "'"), sure[1]
+
+
 def test_a_range_and_an_unknown_are_answers_and_are_shown_as_typed(client: Client, decision: Decision) -> None:
-    post(client, decision, processing__p95_s="15 to 40", volume__peak_to_mean="unknown")
+    post(client, decision, processing__p95_s="15-40", volume__peak_to_mean="?")
     page = client.get(reverse("decision", args=[decision.pk])).content.decode()
-    assert re.search(r'name="processing.p95_s"\s+value="15 to 40"', page)
-    assert re.search(r'name="volume.peak_to_mean"\s+value="unknown"', page)
+    assert shown_as(page, "processing.p95_s") == ("15 to 40", "range")
+    assert shown_as(page, "volume.peak_to_mean") == ("don't know", "unknown")
+    assert "taken as 24.5" in page
     decision.refresh_from_db()
     assert post(client, decision, processing__p50_s="7").status_code == 302
     assert dict(decision.latest().answers.model_dump()["processing"]["p95_s"]) == {"low": 15, "high": 40}
+
+
+def test_the_choice_beside_a_number_turns_it_into_a_range_and_back_without_a_script(
+    client: Client, decision: Decision
+) -> None:
+    def choose(text: str, was: str, now: str) -> tuple[str, str]:
+        more = {"as:processing.p95_s": now, "was:processing.p95_s": was}
+        assert post(client, decision, processing__p95_s=text, **more).status_code == 302
+        decision.refresh_from_db()
+        page = client.get(reverse("decision", args=[decision.pk])).content.decode()
+        return shown_as(page, "processing.p95_s")
+
+    assert choose("20", "number", "range") == ("10 to 45", "range"), "the template's range, which holds 20"
+    assert choose("10 to 45", "range", "unknown") == ("don't know", "unknown")
+    assert choose("don't know", "unknown", "number") == ("21", "number"), "the middle of the template's range"
+    assert choose("400", "number", "range") == ("200 to 800", "range"), "half to double, past the template's range"
+    assert choose("30-60", "number", "range") == ("30 to 60", "range"), "what was typed in the same breath stands"
+    assert choose("30 to 90", "range", "range") == ("30 to 90", "range")
+
+
+def test_a_choice_is_shown_at_once_even_while_another_answer_is_wrong(htmx: Client, decision: Decision) -> None:
+    more = {"as:processing.p95_s": "range", "was:processing.p95_s": "number"}
+    answer = post(htmx, decision, processing__p95_s="20", synchronous__workers="many", **more)
+    assert answer.status_code == 422
+    assert shown_as(answer.content.decode(), "processing.p95_s")[0] == "10 to 45"
+    assert error(answer.content.decode(), "synchronous-workers")
+
+
+def test_a_range_the_wrong_way_round_is_refused_beside_its_field(htmx: Client, decision: Decision) -> None:
+    answer = post(htmx, decision, processing__p95_s="40 to 15")
+    assert answer.status_code == 422
+    assert "Low must be less than high." in error(answer.content.decode(), "processing-p95_s")
+
+
+def test_a_typed_unit_is_taken_and_the_field_says_how_it_reads(htmx: Client, decision: Decision) -> None:
+    page = post(htmx, decision, volume__mean_rate_per_s="5000/day", caller__deadline_s="20 min").content.decode()
+    answers = decision.latest().answers
+    assert answers.volume.mean_rate_per_s == pytest.approx(5000 / 86_400)
+    assert answers.caller.deadline_s == 1200
+    assert re.search(r'data-typed="5000/day"\s+data-text="5000"\s+data-unit="per day">= 0.0579', page)
+    assert re.search(r'data-typed="20 min"\s+data-text="1200"\s+data-unit="s">= 20', page)
+
+
+def test_uncertain_answers_give_each_style_its_probability_and_lead_to_the_answer_that_settles_it(
+    htmx: Client, decision: Decision
+) -> None:
+    fields: dict[str, Any] = {"processing__p50_s": "?", "processing__p95_s": "0.5 to 40", "caller__needs_immediate_response": ["", "on"],
+              "volume__peak_to_mean": "1 to 12", "failures__dead_letter": ""}  # fmt: skip
+    page = post(htmx, decision, **fields).content.decode()
+    recommendation = decision.latest().recommendation
+    assert recommendation.settle
+    assert "The answer that matters most to settle it" in page
+    assert f'href="#field-{recommendation.settle.replace(".", "-")}-input"' in page
 
 
 BAD_NUMBERS = (

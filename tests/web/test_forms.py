@@ -1,5 +1,7 @@
 """The bridge between fields and Answers."""
 
+from typing import Any
+
 import pytest
 from django.http import QueryDict
 from hypothesis import given
@@ -7,7 +9,8 @@ from hypothesis import strategies as st
 
 from advisor.advice.answers import answers_from
 from advisor.advice.templates import TEMPLATES
-from advisor.web.forms import errors_by_field, given_from, groups_of, numbers
+from advisor.web.forms import errors_by_field, given_from, groups_of, numbers, settled
+from advisor.web.forms.beside import best_written
 from advisor.web.forms.paths import QUESTIONS, TRACE, owner_of
 from advisor.web.templatetags import words
 from simulator.schema import InvalidInput, Problem
@@ -32,9 +35,103 @@ def test_an_untouched_page_changes_nothing(template: str) -> None:
     assert answers_from(given_from(posted(template), answers)) == answers
 
 
-@given(st.floats(min_value=0.001, max_value=31_536_000))
-def test_a_number_reads_back_as_it_was_written(value: float) -> None:
-    assert numbers.parsed(numbers.written(value), whole=False) == value
+NUMBERS = [question.path for question in QUESTIONS.values() if question.uncertain]
+
+
+@given(st.floats(min_value=0.001, max_value=31_536_000), st.sampled_from(["processing.p95_s", "caller.deadline_s"]))
+def test_a_number_reads_back_as_it_was_written(value: float, path: str) -> None:
+    text, unit = best_written(QUESTIONS[path], value)
+    assert numbers.parsed(text, False, QUESTIONS[path].unit, QUESTIONS[path].factor(unit)) == value
+
+
+TYPED: list[tuple[str, str, Any]] = [
+    ("8", "s", 8),
+    ("20 min", "s", 1200),
+    ("340 ms", "s", 0.34),
+    ("3 min 20 s", "s", 200),
+    ("1h30m", "s", 5400),
+    ("2 d", "h", 48),
+    ("1.5 h", "min", 90),
+    ("5000/day", "/s", 5000 / 86_400),
+    ("5k requests a day", "/s", 5000 / 86_400),
+    ("300 per hour", "/s", 300 / 3600),
+    ("10/s", "/min", 600),
+    ("600 rpm", "/min", 600),
+    ("400k/min", "tokens/min", 400_000),
+    ("1/week", "a day", 1 / 7),
+    ("2k", "tokens", 2000),
+    ("2M tokens", "tokens", 2_000_000),
+    ("8x", "x", 8),
+    ("5 %", "%", 5),
+    ("1e-3", "s", 0.001),
+    ("2-8", "s", {"low": 2, "high": 8}),
+    ("2 to 8", "s", {"low": 2, "high": 8}),
+    ("2..8", "s", {"low": 2, "high": 8}),
+    ("2 – 8 min", "s", {"low": 120, "high": 480}),
+    ("between 500 ms and 2 s", "s", {"low": 0.5, "high": 2}),
+    ("1e-3-5e-3", "s", {"low": 0.001, "high": 0.005}),
+    ("2-8k", "tokens", {"low": 2000, "high": 8000}),
+    ("500-2k", "tokens", {"low": 500, "high": 2000}),
+    ("?", "s", {"unknown": True}),
+    ("Don’t know", "s", {"unknown": True}),
+]
+
+
+@pytest.mark.parametrize(("text", "unit", "value"), TYPED)
+def test_numbers_are_taken_as_people_type_them(text: str, unit: str, value: Any) -> None:
+    whole = unit == "tokens"
+    assert numbers.parsed(text, whole, unit) == value
+    assert numbers.parsed(f"  {text} ", whole, unit) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "reason"),
+    [
+        ("8 to 2", "s", "low must be less than high"),
+        ("4 parsecs", "s", "there is no unit 'parsecs' here: give ms, s, min, h or d"),
+        ("20 s 3 min", "s", "one number"),
+        ("20 5", "s", "one number"),
+        ("1,5", "s", "a point for decimals"),
+        ("1.5", "workers", "whole number"),
+        ("3 s", "", "without a unit"),
+        ("5/day", "s", "no unit"),
+    ],
+)
+def test_what_is_no_number_gets_a_reason_that_helps(text: str, unit: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        numbers.parsed(text, unit == "workers", unit)
+
+
+@pytest.mark.parametrize("path", NUMBERS)
+@pytest.mark.parametrize("choice", ["range", "unknown"])
+def test_any_number_of_any_template_may_become_a_range_or_unknown_and_a_number_again(path: str, choice: str) -> None:
+    for template in TEMPLATES.values():
+        post, changed = settled(chosen(path, posted(template.name), "number", choice), template.answers)
+        if path not in changed:
+            continue
+        try:
+            uncertain = answers_from(given_from(post, template.answers))
+        except InvalidInput as error:
+            assert "shares of the classes" in str(error), "a share alone may not fit the two others"
+            continue
+        assert uncertain.uncertain[path].unknown == (choice == "unknown")
+        back, changed = settled(chosen(path, post, choice, "number"), uncertain)
+        assert changed == {path}
+        assert not answers_from(given_from(back, uncertain)).uncertain
+
+
+def chosen(path: str, post: QueryDict, was: str, now: str) -> QueryDict:
+    result = post.copy()
+    result[f"was:{path}"], result[f"as:{path}"] = was, now
+    return result
+
+
+@pytest.mark.parametrize("text", ["", "none", "unlimited", "Never"])
+def test_an_optional_number_may_be_nothing(text: str) -> None:
+    before = TEMPLATES["document_extraction"].answers
+    post = QueryDict(mutable=True)
+    post["synchronous.client_timeout_s"] = text
+    assert answers_from(given_from(post, before)).synchronous.client_timeout_s is None
 
 
 @given(st.text(max_size=60))

@@ -6,8 +6,8 @@ from advisor.advice.questionnaire.failure import FAILURE
 from advisor.advice.questionnaire.limits import LIMITS
 from advisor.advice.questionnaire.load import LOAD
 from advisor.advice.questionnaire.operations import OPERATIONS
-from advisor.advice.questionnaire.shape import Converter, Question, Section
+from advisor.advice.questionnaire.shape import Question, Section
 
-__all__ = ["SECTIONS", "Converter", "Question", "Section"]
+__all__ = ["SECTIONS", "Question", "Section"]
 
 SECTIONS: tuple[Section, ...] = (CALLER, LOAD, LIMITS, FAILURE, COUPLING, OPERATIONS)

@@ -1,11 +1,18 @@
 """When a question applies: what nobody is asked changes nothing."""
 
+from collections.abc import Callable
+
 from advisor.advice.answers import Answers
 
 
 def someone_waits(answers: Answers) -> bool:
     """Somebody wants the result back."""
     return answers.caller.kind != "nobody"
+
+
+def a_service_waits(answers: Answers) -> bool:
+    """Whoever waits is a service, which may have an address to be called at; a person has none."""
+    return answers.caller.kind in ("internal", "partner")
 
 
 def streams(answers: Answers) -> bool:
@@ -23,6 +30,33 @@ def rate_matters(answers: Answers) -> bool:
     return answers.volume.trace is None
 
 
+def has_quota(answers: Answers) -> bool:
+    """The provider counts requests or tokens at all."""
+    provider = answers.provider
+    quotas = (provider.requests_per_minute, provider.input_tokens_per_minute, provider.output_tokens_per_minute)
+    return any(quota is not None for quota in quotas)
+
+
 def retries(answers: Answers) -> bool:
     """Failed attempts are tried again."""
     return answers.failures.max_retries > 0
+
+
+def anybody_retries(answers: Answers) -> bool:
+    """Failed attempts are tried again, by us or by the client."""
+    return retries(answers) or (someone_waits(answers) and answers.synchronous.client_retries > 0)
+
+
+def others_react(answers: Answers) -> bool:
+    """There is a subscriber besides a caller that waits."""
+    return answers.subscribers.count > (1 if someone_waits(answers) else 0)
+
+
+def outage(answers: Answers) -> bool:
+    """An outage must be survived."""
+    return answers.resilience.outage_minutes > 0
+
+
+def has_class(name: str) -> Callable[[Answers], bool]:
+    """Some jobs are of this class."""
+    return lambda answers: name in answers.priorities.shares()

@@ -2,7 +2,7 @@
 
 from advisor.advice.answers import Answers
 from advisor.advice.questionnaire.branches import someone_waits
-from advisor.advice.questionnaire.shape import HOURS, MINUTES, Question, Section
+from advisor.advice.questionnaire.shape import HOURS, MINUTES, Question, Section, said
 from advisor.advice.words import duration
 
 CALLERS = (
@@ -17,7 +17,10 @@ def _caller_state(answers: Answers) -> str:
     caller = answers.caller
     who = dict(CALLERS)[caller.kind]
     waits = f"{who} waits" if someone_waits(answers) else "Nobody waits"
-    return f"{waits}; {'no deadline' if caller.deadline_s is None else f'deadline {duration(caller.deadline_s)}'}"
+    deadline = (
+        "no deadline" if caller.deadline_s is None else f"deadline {said(answers, 'caller.deadline_s', duration)}"
+    )
+    return f"{waits}; {deadline}"
 
 
 CALLER = Section(

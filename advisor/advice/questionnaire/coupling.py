@@ -1,8 +1,8 @@
 """Who else reacts, and how results get back."""
 
 from advisor.advice.answers import Answers
-from advisor.advice.questionnaire.branches import someone_waits, streams
-from advisor.advice.questionnaire.shape import HOURS, MINUTES, Question, Section
+from advisor.advice.questionnaire.branches import a_service_waits, has_class, others_react, someone_waits, streams
+from advisor.advice.questionnaire.shape import DAYS, HOURS, MILLISECONDS, MINUTES, Question, Section
 from advisor.advice.words import count, percent
 
 ORDERINGS = (("none", "No order"), ("per_key", "In order for each key"), ("global", "All in one order"))
@@ -31,7 +31,7 @@ COUPLING = Section(
         Question(
             "subscribers.independent_releases",
             "Do they change and release independently?",
-            "Events keep the two sides apart.",
+            "Then events, which keep the two sides apart, gain weight.",
         ),
         Question(
             "subscribers.ordering",
@@ -45,6 +45,8 @@ COUPLING = Section(
             "In line it adds to the answer.",
             "s",
             "0.2",
+            others_react,
+            converters=(MILLISECONDS, MINUTES),
         ),
         Question(
             "caller.streams_response",
@@ -59,18 +61,19 @@ COUPLING = Section(
             "s",
             "0.8",
             streams,
+            converters=(MILLISECONDS,),
         ),
         Question(
             "caller.accepts_webhooks",
             "Can the caller be called back?",
-            "If it has an address, results go there; if not, it asks.",
-            applies=someone_waits,
+            "If it has an address, results can go there; if not, it asks.",
+            applies=a_service_waits,
         ),
         Question(
             "caller.wants_live_updates",
             "Does somebody watch the progress?",
-            "An open connection (SSE) shows it.",
-            applies=someone_waits,
+            "An open connection (SSE) shows it, unless a webhook can tell.",
+            applies=a_service_waits,
         ),
         Question(
             "caller.bidirectional",
@@ -81,45 +84,59 @@ COUPLING = Section(
         Question(
             "priorities.urgent.share_percent",
             "How many requests are urgent?",
-            "They get a queue of their own.",
+            "They get a queue of their own, served first. 0: there is no such class.",
             "%",
             "10",
         ),
         Question(
             "priorities.urgent.max_wait_s",
             "How long may an urgent one wait?",
-            "It sets the consumers of that queue.",
+            "It sets the consumers of that queue and where its alarm sounds.",
             "s",
             "5",
+            has_class("urgent"),
+            converters=(MILLISECONDS, MINUTES),
         ),
         Question(
-            "priorities.standard.share_percent", "How many are ordinary?", "They get a queue of their own.", "%", "70"
+            "priorities.standard.share_percent",
+            "How many are ordinary?",
+            "They get a queue of their own, behind the urgent one. 0: there is no such class.",
+            "%",
+            "70",
         ),
         Question(
             "priorities.standard.max_wait_s",
             "How long may an ordinary one wait?",
-            "It sets the consumers of that queue.",
+            "It sets the consumers of that queue and where its alarm sounds.",
             "s",
             "60",
+            has_class("standard"),
+            converters=(MINUTES, HOURS),
         ),
         Question(
-            "priorities.batch.share_percent", "How many are bulk work?", "They get a queue of their own.", "%", "20"
+            "priorities.batch.share_percent",
+            "How many are bulk work?",
+            "They get a queue of their own, behind both others. 0: there is no such class.",
+            "%",
+            "20",
         ),
         Question(
             "priorities.batch.max_wait_s",
             "How long may bulk work wait?",
-            "It sets the consumers of that queue.",
+            "It sets the consumers of that queue and where its alarm sounds.",
             "s",
             "3600",
+            has_class("batch"),
             converters=(MINUTES, HOURS),
         ),
         Question(
             "resilience.result_retention_h",
             "How long is a result kept?",
-            "Whoever asks later finds nothing.",
+            "Whoever asks later finds nothing; shorter than the polling interval, nobody finds it.",
             "h",
             "24",
             someone_waits,
+            converters=(MINUTES, DAYS),
         ),
     ),
     _coupling_state,

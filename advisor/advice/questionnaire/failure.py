@@ -1,8 +1,8 @@
 """How calls fail, and what must survive it."""
 
 from advisor.advice.answers import Answers
-from advisor.advice.questionnaire.branches import retries
-from advisor.advice.questionnaire.shape import Question, Section
+from advisor.advice.questionnaire.branches import anybody_retries, outage, retries
+from advisor.advice.questionnaire.shape import DAYS, HOURS, MILLISECONDS, MINUTES, Question, Section, said
 from advisor.advice.words import count, percent
 
 JITTERS = (("none", "None"), ("full", "Full"), ("equal", "Equal"), ("decorrelated", "Decorrelated"))
@@ -11,7 +11,8 @@ JITTERS = (("none", "None"), ("full", "Full"), ("equal", "Equal"), ("decorrelate
 def _failure_state(answers: Answers) -> str:
     failures = answers.failures
     letters = "dead letters kept" if failures.dead_letter else "no dead letters"
-    return f"{percent(failures.transient_percent)} of calls fail; {count(failures.max_retries, 'retry', 'retries')}; {letters}"
+    retried = said(answers, "failures.max_retries", lambda most: count(most, "retry", "retries"))
+    return f"{said(answers, 'failures.transient_percent', percent)} of calls fail; {retried}; {letters}"
 
 
 FAILURE = Section(
@@ -42,10 +43,11 @@ FAILURE = Section(
         Question(
             "failures.backoff_base_s",
             "How long is the first pause, at most?",
-            "Later pauses double.",
+            "Later pauses double. In line every pause holds a worker and the caller.",
             "s",
             "1",
-            retries,
+            anybody_retries,
+            converters=(MILLISECONDS, MINUTES),
         ),
         Question(
             "failures.backoff_cap_s",
@@ -54,6 +56,7 @@ FAILURE = Section(
             "s",
             "60",
             retries,
+            converters=(MINUTES, HOURS),
         ),
         Question(
             "failures.jitter",
@@ -70,7 +73,7 @@ FAILURE = Section(
         Question(
             "failures.idempotent",
             "May the same request be processed twice without harm?",
-            "Retries and queues deliver at least once.",
+            "Retries and queues deliver at least once: if not, the advice warns.",
         ),
         Question(
             "resilience.outage_minutes",
@@ -78,6 +81,7 @@ FAILURE = Section(
             "What arrives meanwhile must be kept and served afterwards.",
             "min",
             "15",
+            converters=(HOURS, DAYS),
         ),
         Question(
             "resilience.recover_within_minutes",
@@ -85,6 +89,8 @@ FAILURE = Section(
             "It sets the number of consumers needed to recover.",
             "min",
             "60",
+            outage,
+            converters=(HOURS, DAYS),
         ),
         Question(
             "resilience.max_lost_jobs",
@@ -92,6 +98,7 @@ FAILURE = Section(
             "None means that they must be stored before they are acknowledged.",
             "requests",
             "0",
+            outage,
         ),
     ),
     _failure_state,

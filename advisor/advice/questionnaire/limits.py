@@ -1,8 +1,8 @@
 """What the provider and the synchronous design allow."""
 
 from advisor.advice.answers import Answers
-from advisor.advice.questionnaire.branches import someone_waits
-from advisor.advice.questionnaire.shape import Question, Section
+from advisor.advice.questionnaire.branches import has_quota, someone_waits
+from advisor.advice.questionnaire.shape import MINUTES, PER_SECOND, Question, Section
 from advisor.advice.words import count, number
 
 
@@ -39,6 +39,7 @@ LIMITS = Section(
             "It bounds the throughput of both designs. Empty: unlimited.",
             "/min",
             "600",
+            converters=(PER_SECOND,),
         ),
         Question(
             "provider.input_tokens_per_minute",
@@ -57,9 +58,10 @@ LIMITS = Section(
         Question(
             "provider.share_percent",
             "What part of these quotas is this workload's?",
-            "Other workloads use the rest of the quota.",
+            "The rest of the quota is other workloads': it bounds the throughput further.",
             "%",
             "100",
+            has_quota,
         ),
         Question(
             "synchronous.workers",
@@ -82,11 +84,12 @@ LIMITS = Section(
             "s",
             "30",
             someone_waits,
+            converters=(MINUTES,),
         ),
         Question(
             "synchronous.client_retries",
             "How often does the client try again by itself?",
-            "Retries at two layers multiply.",
+            "Retries at two layers multiply: the advice warns with the product.",
             "times",
             "0",
             someone_waits,

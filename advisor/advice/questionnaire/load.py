@@ -3,23 +3,26 @@
 from advisor.advice.answers import Answers
 from advisor.advice.questionnaire.branches import peaks, rate_matters
 from advisor.advice.questionnaire.shape import (
+    HOURS,
     MILLISECONDS,
     MINUTES,
     PER_DAY,
     PER_HOUR,
     PER_MINUTE,
-    Converter,
     Question,
     Section,
+    said,
 )
 from advisor.advice.words import duration, rate, times
 
 
 def _load_state(answers: Answers) -> str:
-    volume, time = answers.volume, answers.processing
-    load = "a recorded trace" if volume.trace else rate(volume.mean_rate_per_s)
-    bursts = f", peaks of {times(volume.peak_to_mean)}" if volume.trace is None and volume.peaks else ""
-    return f"{load}{bursts}; p50 {duration(time.p50_s)}, p95 {duration(time.p95_s)}"
+    volume = answers.volume
+    load = "a recorded trace" if volume.trace else said(answers, "volume.mean_rate_per_s", rate)
+    peaks = volume.trace is None and volume.peaks
+    bursts = f", peaks of {said(answers, 'volume.peak_to_mean', times)}" if peaks else ""
+    p50, p95 = (said(answers, f"processing.{name}", duration) for name in ("p50_s", "p95_s"))
+    return f"{load}{bursts}; p50 {p50}, p95 {p95}"
 
 
 LOAD = Section(
@@ -50,7 +53,7 @@ LOAD = Section(
             "min",
             "15",
             peaks,
-            converters=(Converter("h", 60),),
+            converters=(HOURS,),
         ),
         Question(
             "volume.peaks_per_day",

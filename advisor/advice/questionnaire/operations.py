@@ -21,7 +21,11 @@ OPERATIONS = Section(
             "A first broker has a cost: queues, consumers and dead letters to watch.",
         ),
         Question(
-            "operations.min_workers", "How many workers stay up?", "The least that autoscaling keeps.", "workers", "1"
+            "operations.min_workers",
+            "How many workers stay up?",
+            "The least that autoscaling keeps. The advice does not weigh it.",
+            "workers",
+            "1",
         ),
         Question(
             "operations.max_workers",

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from advisor.advice import library
 from advisor.advice.answers import LEAVES, Answers
+from advisor.advice.columns import value_at
+from advisor.advice.questionnaire.units import plainly, spelled
 from advisor.advice.words import duration
 
 Kind = Literal["number", "integer", "choice", "flag", "text", "hops", "profile"]
@@ -15,14 +18,6 @@ Kind = Literal["number", "integer", "choice", "flag", "text", "hops", "profile"]
 def always(_: Answers) -> bool:
     """For a question that everybody is asked."""
     return True
-
-
-@dataclass(frozen=True)
-class Converter:
-    """Another unit in which the answer may be known: value in the field's unit = value x `factor`."""
-
-    unit: str
-    factor: float
 
 
 @dataclass(frozen=True)
@@ -37,7 +32,8 @@ class Question:
     example: str = ""
     applies: Callable[[Answers], bool] = always
     labels: tuple[tuple[str, str], ...] = ()
-    converters: tuple[Converter, ...] = ()
+    converters: tuple[str, ...] = ()
+    """Other units to choose from; more may be typed."""
 
     @cached_property
     def kind(self) -> Kind:
@@ -60,6 +56,21 @@ class Question:
     def high(self) -> float | None:
         """The largest value the schema allows."""
         return LEAVES[self.path].high
+
+    def factor(self, unit: str) -> Fraction:
+        """What a value in one of the `units` is multiplied with for the question's own.
+
+        Raises:
+            ValueError: if it has no such unit.
+        """
+        if unit not in self.units:
+            raise ValueError("has no such unit")
+        return Fraction(1) if unit == self.unit else spelled(self.unit)[plainly(unit)]
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The units to choose from, the question's own first."""
+        return (self.unit, *self.converters)
 
     @property
     def optional(self) -> bool:
@@ -96,9 +107,13 @@ class Section:
         return self.sentence(answers)
 
 
-PER_MINUTE, PER_HOUR, PER_DAY = (
-    Converter("per minute", 1 / 60),
-    Converter("per hour", 1 / 3600),
-    Converter("per day", 1 / 86_400),
-)
-MILLISECONDS, MINUTES, HOURS = Converter("ms", 0.001), Converter("min", 60), Converter("h", 3600)
+def said(answers: Answers, path: str, words: Callable[[Any], str]) -> str:
+    """A number in words; as a range where one was given."""
+    uncertain = answers.uncertain.get(path)
+    if uncertain is None:
+        return words(value_at(answers, path))
+    return f"{words(uncertain.low)} to {words(uncertain.high)}"
+
+
+PER_SECOND, PER_MINUTE, PER_HOUR, PER_DAY = "per second", "per minute", "per hour", "per day"
+MILLISECONDS, MINUTES, HOURS, DAYS = "ms", "min", "h", "d"

@@ -25,6 +25,11 @@ def set_at(tree: dict[str, Any], path: str, value: Any) -> None:
     tree[last] = value
 
 
+def field_id(path: str) -> str:
+    """The id of a question's field: unique on the page, and fit for a selector."""
+    return "field-" + path.replace(".", "-")
+
+
 def owner_of(path: str) -> str:
     """The question beside which a problem is shown: its own, the one of its list, the first of its group; empty if there is none."""
     parts = path.split(".")

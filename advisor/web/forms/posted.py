@@ -74,15 +74,12 @@ def _value(question: Question, post: QueryDict) -> Any:
 
 
 def _number(question: Question, text: str, post: QueryDict) -> Any:
+    if question.optional and numbers.is_nothing(text):
+        return None
     if not text.strip():
-        if question.optional:
-            return None
         raise ValueError("is required")
-    unit = post.get(f"unit:{question.path}", question.unit)
-    factors = {question.unit: 1.0} | {converter.unit: converter.factor for converter in question.converters}
-    if unit not in factors:
-        raise ValueError("has no such unit")
-    return numbers.parsed(text, question.kind == "integer", factors[unit])
+    factor = question.factor(post.get(f"unit:{question.path}", question.unit))
+    return numbers.parsed(text, question.kind == "integer", question.unit, factor)
 
 
 def _take_profile(given: dict[str, Any], before: Answers) -> None:

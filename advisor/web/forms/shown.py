@@ -10,9 +10,9 @@ from django.http import QueryDict
 from advisor.advice import library
 from advisor.advice.answers import Answers
 from advisor.advice.questionnaire import SECTIONS, Question, Section
-from advisor.web.forms import numbers
+from advisor.web.forms.beside import Beside, beside_of, best_written, bounds_of
 from advisor.web.forms.hops import OWN_KIND, OWN_LIMIT, OWN_NAME, own_hops, texts_of
-from advisor.web.forms.paths import owner_of, value_at
+from advisor.web.forms.paths import field_id, owner_of, value_at
 from simulator.schema import Problem
 
 NEIGHBOUR = re.compile(r"\b([a-z0-9]+(?:_[a-z0-9]+)*?)(?:_s)?, ([\d.e+]+)$")
@@ -34,11 +34,12 @@ class Field:
     hidden: bool
     own_hop: Mapping[str, str] = field(default_factory=dict)
     """The hop that is being described, as typed."""
+    beside: Beside = field(default_factory=Beside)
 
     @property
     def id(self) -> str:
         """Unique on the page, and fit for a selector."""
-        return "field-" + self.question.path.replace(".", "-")
+        return field_id(self.question.path)
 
     @property
     def profile(self) -> library.Profile | None:
@@ -51,9 +52,9 @@ class Field:
         return self.text == "on"
 
     @property
-    def units(self) -> tuple[str, ...]:
-        """The units in which it may be given, the question's own first."""
-        return (self.question.unit, *(converter.unit for converter in self.question.converters))
+    def bounds(self) -> str:
+        """Between which numbers it must lie."""
+        return bounds_of(self.question)
 
     @property
     def options(self) -> tuple[tuple[str, str, bool], ...]:
@@ -113,14 +114,15 @@ def _field(
 ) -> Field:
     value = value_at(stored, question.path)
     chosen = texts_of(value) if question.kind == "hops" else ()
-    text, unit = _written(question, value), question.unit
+    text, unit = _written(question, value)
+    beside = beside_of(question, value, answers, text, unit)
     if post is not None and question.path in post:
         texts = post.getlist(question.path)
         text, unit = texts[-1], post.get(f"unit:{question.path}", unit)
         chosen = tuple(filter(None, texts)) if question.kind == "hops" else ()
     error = errors.get(question.path, "")
     hidden = not error and not question.applies(answers)
-    return Field(question, text, unit, chosen, error, hidden, _own_hop(post) if post else {})
+    return Field(question, text, unit, chosen, error, hidden, _own_hop(post) if post else {}, beside)
 
 
 def _own_hop(post: QueryDict) -> dict[str, str]:
@@ -128,13 +130,14 @@ def _own_hop(post: QueryDict) -> dict[str, str]:
     return {key: post.get(name, "") for key, name in names.items()}
 
 
-def _written(question: Question, value: Any) -> str:
+def _written(question: Question, value: Any) -> tuple[str, str]:
+    """The value as its field shows it, and the unit."""
     match question.kind:
         case "flag":
-            return "on" if value else ""
+            return "on" if value else "", ""
         case "number" | "integer":
-            return numbers.written(value)
+            return best_written(question, value)
         case "hops":
-            return ""
+            return "", ""
         case _:
-            return value or ""
+            return value or "", ""

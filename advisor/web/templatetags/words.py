@@ -1,6 +1,6 @@
 """The words of `reports.wording`, for templates."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from advisor.decisions.models import Trace
 from advisor.reports import wording
 from advisor.reports.document.advice import parameter_words
 from advisor.reports.document.answers import value_words
-from advisor.web.forms.paths import QUESTIONS
+from advisor.web.forms.paths import QUESTIONS, field_id
 
 register = template.Library()
 
@@ -112,6 +112,30 @@ def question_words(path: str) -> str:
     """The question at a path, as part of a sentence."""
     question = QUESTIONS.get(path)
     return f"“{question.label}”" if question else path
+
+
+@register.simple_tag
+def question_link(path: str) -> SafeString:
+    """The question at a path, as a link that leads to its field."""
+    question = QUESTIONS.get(path)
+    return format_html('<a href="#{}-input" data-field>{}</a>', field_id(path), question.label if question else path)
+
+
+@register.filter
+def chances(probability: Mapping[str, float]) -> list[tuple[str, float]]:
+    """The styles that are possible at all, the most probable first."""
+    return sorted(((style, chance) for style, chance in probability.items() if chance > 0), key=lambda pair: -pair[1])
+
+
+@register.simple_tag
+def chance_bar(style: str, chance: float) -> SafeString:
+    """A share as a bar; the figure stands beside it."""
+    return format_html(
+        '<svg class="chance style-{}" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect class="chance-all" width="100" height="6"/><rect class="chance-part" width="{}" height="6"/></svg>',
+        style,
+        f"{100 * chance:.1f}",
+    )
 
 
 @register.simple_tag

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
@@ -18,8 +18,8 @@ from advisor.decisions.services.upload_trace import upload_trace
 from advisor.decisions.services.use_trace import drop_trace, use_trace
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision
-from advisor.web.decision_page import changes, page_of
-from advisor.web.forms import given_from, groups_of, moved
+from advisor.web.decision_page import Changes, changes, page_of
+from advisor.web.forms import given_from, groups_of, moved, settled
 from advisor.web.uploads import limit_upload
 from simulator.schema import InvalidInput, Problem
 
@@ -31,13 +31,14 @@ def save(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     """Saves what was typed, and shows what the advice makes of it."""
     decision = editable_decision(request, decision_id)
     before = decision.latest()
+    post, chosen = settled(request.POST, before.answers)
     try:
-        after = _saved(request, decision, before)
+        after = _saved(request, decision, before, post)
     except InvalidInput as error:
-        return _refused(request, decision, before, error.problems)
+        return _refused(request, decision, before, error.problems, post, chosen)
     except StaleVersion as error:
         return _conflict(request, decision, before, error)
-    return _shown(request, decision, before, after)
+    return _shown(request, decision, before, after, post, chosen)
 
 
 @require_POST
@@ -50,7 +51,7 @@ def simulate(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
         return _went_to(request, earlier)
     before = decision.latest()
     try:
-        revision = _saved(request, decision, before)
+        revision = _saved(request, decision, before, settled(request.POST, before.answers)[0])
         started = jobs.start(revision, request.user, idempotency_key=key)
     except InvalidInput as error:
         return _refused(request, decision, decision.latest(), error.problems)
@@ -101,8 +102,8 @@ def forget_trace(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     return _shown(request, decision, before, after)
 
 
-def _saved(request: MemberRequest, decision: Decision, before: Revision) -> Revision:
-    return save_answers(decision, given_from(request.POST, before.answers), request.user, _version(request))
+def _saved(request: MemberRequest, decision: Decision, before: Revision, post: QueryDict) -> Revision:
+    return save_answers(decision, given_from(post, before.answers), request.user, _version(request))
 
 
 def _version(request: MemberRequest) -> int:
@@ -119,12 +120,21 @@ def _about_trace(problem: Problem) -> Problem:
     return Problem("volume.trace", f"{row}{problem.path + ' ' if problem.path else ''}{problem.reason}")
 
 
-def _shown(request: MemberRequest, decision: Decision, before: Revision, after: Revision) -> HttpResponseBase:
+def _shown(
+    request: MemberRequest,
+    decision: Decision,
+    before: Revision,
+    after: Revision,
+    post: QueryDict | None = None,
+    chosen: frozenset[str] = frozenset(),
+) -> HttpResponseBase:
+    """The saved answers; `post` is what the page shows, and in `chosen` fields it shows something else."""
     if not request.htmx:  # type: ignore[attr-defined]
         return redirect("decision", decision.pk)
     context = page_of(request, decision, after)
-    elsewhere = moved(request.POST, before.answers, after.answers)
-    context["changed_fields"] = changes(groups_of(before.answers), context["groups"], elsewhere)
+    shown = request.POST if post is None else post
+    elsewhere = moved(shown, before.answers, after.answers) | chosen
+    context["changes"] = changes(groups_of(before.answers), context["groups"], elsewhere, shown)
     return render(request, "decisions/_saved.html", context)
 
 
@@ -133,9 +143,13 @@ def _refused(
     decision: Decision,
     before: Revision,
     problems: "list[Problem] | tuple[Problem, ...]",
+    post: QueryDict | None = None,
+    chosen: frozenset[str] = frozenset(),
     status: int = 422,
 ) -> HttpResponse:
-    context = page_of(request, decision, before, request.POST, problems)
+    context = page_of(request, decision, before, request.POST if post is None else post, problems)
+    fields = [field for group in context["groups"] for field in group.fields if field.question.path in chosen]
+    context["changes"] = Changes(fields, [])
     template = "decisions/_saved.html" if request.htmx else "decisions/show.html"  # type: ignore[attr-defined]
     return render(request, template, context, status=status)
 

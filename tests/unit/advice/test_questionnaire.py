@@ -4,6 +4,7 @@ from advisor.advice.answers import LEAVES, answers_from
 from advisor.advice.questionnaire import SECTIONS
 from advisor.advice.templates import TEMPLATES
 
+QUESTIONNAIRE = {section.id: section for section in SECTIONS}
 QUESTIONS = {question.path: question for section in SECTIONS for question in section.questions}
 
 
@@ -45,6 +46,14 @@ def test_a_folded_section_says_its_state() -> None:
     states = {section.id: section.state(answers_from({})) for section in SECTIONS}
     assert states["load"] == "0.5 /s, peaks of 8x; p50 8 s, p95 20 s"
     assert "deadline 30 min" in states["caller"]
+
+
+def test_a_section_says_a_range_as_one() -> None:
+    answers = answers_from(
+        {"processing": {"p95_s": {"low": 12, "high": 60}}, "caller": {"deadline_s": {"unknown": True}}}
+    )
+    assert "p95 12 s to 60 s" in QUESTIONNAIRE["load"].state(answers)
+    assert "deadline 5 min to 4 h" in QUESTIONNAIRE["caller"].state(answers)
 
 
 def test_every_template_fills_every_field_with_its_reason() -> None:
