@@ -1,8 +1,15 @@
 """The questionnaire asks for every answer once, in plain words, with the bounds of the schema."""
 
-from advisor.advice.answers import LEAVES, answers_from
+from typing import Any
+
+import pytest
+
+from advisor.advice.answers import LEAVES, Answers, answers_from
+from advisor.advice.columns import value_at
 from advisor.advice.questionnaire import SECTIONS
+from advisor.advice.recommendation import advise
 from advisor.advice.templates import TEMPLATES
+from advisor.advice.variations import changed
 
 QUESTIONNAIRE = {section.id: section for section in SECTIONS}
 QUESTIONS = {question.path: question for section in SECTIONS for question in section.questions}
@@ -13,13 +20,36 @@ def test_every_answer_is_asked_for_exactly_once() -> None:
     assert len(QUESTIONS) == sum(len(section.questions) for section in SECTIONS)
 
 
-def test_every_question_is_a_question_with_help_and_numbers_have_an_example() -> None:
-    for question in QUESTIONS.values():
-        assert question.label.endswith("?"), question.path
-        assert question.help.endswith("."), question.path
-        if question.uncertain:
-            assert question.example, question.path
-            assert LEAVES[question.path].fault(float(question.example)) is None, question.path
+UNITLESS = {"volume.interarrival_cv"}
+"""A coefficient of variation is a pure number."""
+
+
+@pytest.mark.parametrize("path", QUESTIONS)
+def test_every_question_is_plain_and_says_what_it_changes(path: str) -> None:
+    question = QUESTIONS[path]
+    assert question.label.endswith("?")
+    assert len(question.help) > 15
+    assert question.help.endswith(".")
+    assert question.help != question.label
+
+
+@pytest.mark.parametrize("path", [path for path, question in QUESTIONS.items() if question.uncertain])
+def test_every_number_has_a_unit_an_example_bounds_and_a_range_where_it_is_not_known(path: str) -> None:
+    question = QUESTIONS[path]
+    assert question.unit or path in UNITLESS
+    assert LEAVES[path].fault(float(question.example)) is None
+    assert question.low is not None
+    assert question.high is not None
+    assert question.low < question.high
+    for unit in question.units:
+        assert question.factor(unit) > 0
+    for template in TEMPLATES.values():
+        low, high = template.ranges[path]
+        assert question.low <= low <= high <= question.high
+
+
+def test_the_sections_come_in_the_order_in_which_an_architect_knows_them() -> None:
+    assert [section.id for section in SECTIONS] == ["caller", "load", "limits", "failure", "coupling", "operations"]
 
 
 def test_every_choice_of_the_schema_has_its_words() -> None:
@@ -28,18 +58,65 @@ def test_every_choice_of_the_schema_has_its_words() -> None:
             assert [value for value, _ in question.choices] == list(LEAVES[question.path].choices)
 
 
-def test_every_number_has_bounds_from_the_schema() -> None:
-    for question in QUESTIONS.values():
-        if question.uncertain:
-            assert question.low is not None, question.path
-            assert question.high is not None, question.path
+CALLER = "caller.needs_immediate_response caller.streams_response caller.bidirectional"
+SERVICE = "caller.accepts_webhooks caller.wants_live_updates"
+CLIENT = "synchronous.client_timeout_s synchronous.client_retries synchronous.hops resilience.result_retention_h"
+ARRIVALS = "volume.mean_rate_per_s volume.peak_to_mean volume.peak_minutes volume.peaks_per_day volume.interarrival_cv"
+HANDLING, FIRST = "subscribers.handling_p95_s", "caller.first_token_s"
+
+BRANCHES: list[tuple[str, dict[str, Any], str, str]] = [
+    # name, what differs from the default template, what is asked no longer, what is asked in addition
+    ("nobody waits", {"caller": {"kind": "nobody"}}, f"{CALLER} {SERVICE} {CLIENT}", HANDLING),
+    ("a person waits", {"caller": {"kind": "end_user"}}, SERVICE, ""),
+    ("a person waits for a stream", {"caller": {"kind": "end_user", "streams_response": True}}, SERVICE, FIRST),
+    ("a partner's service waits", {"caller": {"kind": "partner"}}, "", ""),
+    ("others react, too", {"subscribers": {"count": 2}}, "", HANDLING),
+    ("a recording", {"volume": {"trace": "march.csv"}}, ARRIVALS, ""),
+    ("no peaks", {"volume": {"peak_to_mean": 1}}, "volume.peak_minutes volume.peaks_per_day", ""),
+    ("no retries", {"failures": {"max_retries": 0}},
+     "failures.backoff_base_s failures.backoff_cap_s failures.jitter", ""),
+    ("only the client retries", {"failures": {"max_retries": 0}, "synchronous": {"client_retries": 2}},
+     "failures.backoff_cap_s failures.jitter", ""),
+    ("no quota", {"provider": {"requests_per_minute": None}}, "provider.share_percent", ""),
+    ("no outage", {"resilience": {"outage_minutes": 0}},
+     "resilience.recover_within_minutes resilience.max_lost_jobs", ""),
+    ("one class", {"priorities": {"urgent": {"share_percent": 0}, "batch": {"share_percent": 0}}},
+     "priorities.urgent.max_wait_s priorities.batch.max_wait_s", ""),
+]  # fmt: skip
+NAMES = [row[0] for row in BRANCHES]
 
 
-def test_nobody_who_waits_is_not_asked_about_a_client_timeout() -> None:
-    nobody, person = answers_from({"template": "email_triage"}), answers_from({"template": "chat_assistant"})
-    assert not QUESTIONS["synchronous.client_timeout_s"].applies(nobody)
-    assert QUESTIONS["synchronous.client_timeout_s"].applies(person)
-    assert QUESTIONS["caller.first_token_s"].applies(person)
+def not_asked(answers: Answers) -> set[str]:
+    return {path for path, question in QUESTIONS.items() if not question.applies(answers)}
+
+
+@pytest.mark.parametrize(("given", "gone", "come"), [row[1:] for row in BRANCHES], ids=NAMES)
+def test_what_does_not_apply_is_not_asked(given: dict[str, Any], gone: str, come: str) -> None:
+    usual = not_asked(answers_from({}))
+    assert usual == {HANDLING, FIRST}
+    assert not_asked(answers_from(given)) == (usual | set(gone.split())) - set(come.split())
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "a recording"])
+def test_what_is_not_asked_changes_nothing(name: str) -> None:
+    """Another value for a hidden question leaves the advice as it is. (A recording fills in the answers that it hides.)"""
+    answers = answers_from(next(row[1] for row in BRANCHES if row[0] == name))
+    before = advise(answers, flips=False)
+    for path in not_asked(answers):
+        for value in [] if path == "synchronous.hops" else others(path, value_at(answers, path)):
+            after = advise(changed(answers, path, value), flips=False)
+            kept = ("style", "strength", "score", "delivery", "feasible")
+            assert [getattr(after, name) for name in kept] == [getattr(before, name) for name in kept], (path, value)
+
+
+def others(path: str, now: Any) -> list[Any]:
+    leaf = LEAVES[path]
+    if leaf.kind == "flag":
+        return [not now]
+    if leaf.kind == "choice":
+        return [choice for choice in leaf.choices if choice != now]
+    low, high = TEMPLATES["document_extraction"].ranges[path]
+    return [value for value in (low, high) if value != now]
 
 
 def test_a_folded_section_says_its_state() -> None:
