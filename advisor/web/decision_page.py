@@ -88,6 +88,12 @@ def changes(
     return found
 
 
+def version_of(request: MemberRequest) -> int:
+    """The version that the page was filled from; -1, which no decision has, where it says none."""
+    text = request.POST.get("version", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+
+
 def trace_of(revision: Revision) -> Trace | None:
     """The recording that the answers refer to, if it is still there."""
     given = revision.answers.volume.trace

@@ -3,7 +3,7 @@
 from django.contrib.auth import views as auth
 from django.urls import path
 
-from advisor.web.views import answers, decisions, exports, handbook, home, runs, signing
+from advisor.web.views import answers, answers_file, decisions, exports, handbook, home, runs, signing
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -12,6 +12,8 @@ urlpatterns = [
     path("decisions/<uuid:decision_id>", decisions.show, name="decision"),
     path("decisions/<uuid:decision_id>/advice", decisions.advice, name="advice"),
     path("decisions/<uuid:decision_id>/answers", answers.save, name="save-answers"),
+    path("decisions/<uuid:decision_id>/answers/file", answers_file.replace, name="replace-answers"),
+    path("decisions/<uuid:decision_id>/answers.<str:extension>", answers_file.download, name="answers-file"),
     path("decisions/<uuid:decision_id>/trace", answers.upload, name="upload-trace"),
     path("decisions/<uuid:decision_id>/trace/forget", answers.forget_trace, name="forget-trace"),
     path("decisions/<uuid:decision_id>/simulate", answers.simulate, name="simulate"),

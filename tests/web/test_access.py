@@ -30,6 +30,8 @@ TABLE: dict[str, Row] = {
     "decision": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "advice": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "save-answers": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
+    "replace-answers": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
+    "answers-file": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "upload-trace": Row("POST", (LOGIN, 422, 422, 403, 404, 403)),
     "forget-trace": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "simulate": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
@@ -48,6 +50,7 @@ TABLE: dict[str, Row] = {
 }
 POSTED = {
     "save-answers": {"version": "1"},
+    "replace-answers": {"version": "1", "text": "template: chat_assistant"},
     "forget-trace": {"version": "1"},
     "simulate": {"version": "1", "idempotency_key": "a-key"},
     "decision-status": {"status": "proposed"},
@@ -80,6 +83,8 @@ def address(name: str, decision: Decision, run: Run) -> str:
     match name:
         case "report":
             return reverse(name, args=[decision.pk, "md"])
+        case "answers-file":
+            return reverse(name, args=[decision.pk, "yaml"])
         case "run" | "run-progress" | "cancel-run" | "run-charts":
             return reverse(name, args=[run.pk])
         case "home" | "handbook" | "new-decision" | "login" | "logout":

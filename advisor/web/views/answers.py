@@ -18,7 +18,7 @@ from advisor.decisions.services.upload_trace import upload_trace
 from advisor.decisions.services.use_trace import drop_trace, use_trace
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision
-from advisor.web.decision_page import Changes, changes, page_of
+from advisor.web.decision_page import Changes, changes, page_of, version_of
 from advisor.web.forms import given_from, groups_of, moved, settled
 from advisor.web.uploads import limit_upload
 from simulator.schema import InvalidInput, Problem
@@ -82,7 +82,7 @@ def _upload(request: MemberRequest, decision: Decision) -> HttpResponseBase:
         if not isinstance(file, UploadedFile):
             raise InvalidInput([Problem("volume.trace", "choose a CSV file first")])
         trace = upload_trace(decision.workspace, request.user, file.name or "", file.chunks())
-        after = use_trace(decision, trace, request.user, _version(request))
+        after = use_trace(decision, trace, request.user, version_of(request))
     except InvalidInput as error:
         return _refused(request, decision, before, [_about_trace(problem) for problem in error.problems])
     except StaleVersion as error:
@@ -96,20 +96,14 @@ def forget_trace(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     decision = editable_decision(request, decision_id)
     before = decision.latest()
     try:
-        after = drop_trace(decision, request.user, _version(request))
+        after = drop_trace(decision, request.user, version_of(request))
     except StaleVersion as error:
         return _conflict(request, decision, before, error)
     return _shown(request, decision, before, after)
 
 
 def _saved(request: MemberRequest, decision: Decision, before: Revision, post: QueryDict) -> Revision:
-    return save_answers(decision, given_from(post, before.answers), request.user, _version(request))
-
-
-def _version(request: MemberRequest) -> int:
-    """The version that the page was filled from; -1, which no decision has, where it says none."""
-    text = request.POST.get("version", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+    return save_answers(decision, given_from(post, before.answers), request.user, version_of(request))
 
 
 def _about_trace(problem: Problem) -> Problem:
