@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
-from django.core.management.base import CommandError
 
 from advisor.decisions.management.console import Console
 from simulator.simulate import Progress
@@ -49,12 +47,6 @@ def test_a_wrong_option_exits_with_2(tmp_path: Path) -> None:
     done = shell(tmp_path, "simulate", "-", "--replications", "many")
     assert (done.returncode, done.stdout) == (2, "")
     assert "must be a whole number" in done.stderr
-
-
-def test_sweep_says_that_it_is_not_there_yet() -> None:
-    with pytest.raises(CommandError, match="sweep: is not there yet") as refused:
-        call_command("sweep", "answers.yaml", "--x", "processing.p95_s=1:30:10")
-    assert refused.value.returncode == 2
 
 
 class Terminal(io.StringIO):

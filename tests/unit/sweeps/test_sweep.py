@@ -1,0 +1,112 @@
+"""A sweep against what simulating, advising and flipping say one by one."""
+
+import numpy as np
+import pytest
+
+from advisor.advice.answers import Answers, answers_from
+from advisor.advice.recommendation import advise
+from advisor.advice.scenario import scenario_of
+from advisor.sweeps.axes import axis
+from advisor.sweeps.border import STYLES, advised
+from advisor.sweeps.cells import cut, simulate_cell
+from advisor.sweeps.contract import Cell, GoodShare
+from advisor.sweeps.grid import Grid, grid
+from advisor.sweeps.sweeping import sweep
+from simulator.schema import InvalidInput
+from simulator.simulate import Progress, simulate
+
+
+@pytest.fixture(scope="module")
+def steady() -> Answers:
+    return answers_from({"volume": {"mean_rate_per_s": 0.5, "peak_to_mean": 1}})
+
+
+@pytest.fixture(scope="module")
+def small(steady: Answers) -> Grid:
+    return grid(steady, axis("processing.p95_s", 10, 80, 3), axis("volume.mean_rate_per_s", 0.2, 1, 2, "y"), jobs=4_000)
+
+
+def test_every_cell_is_there_in_order_and_is_what_the_simulator_says(small: Grid) -> None:
+    found = sweep(small)
+    assert [(cell.x, cell.y) for cell in found.cells] == list(small.points())
+    last = found.cells[-1]
+    answers = small.answers_at((80, 1))
+    scenario = cut(scenario_of(answers, advise(answers)), 4_000, 1).scenario
+    alone = simulate(scenario, replications=1)
+    assert last.synchronous.good_share == alone.synchronous.good_share
+    assert last.event_driven.good_share == alone.event_driven.good_share
+    assert last.verdict == alone.verdict
+
+
+def test_more_load_and_longer_work_never_help(small: Grid) -> None:
+    shares = {(cell.x, cell.y): cell.event_driven.good_share for cell in sweep(small).cells}
+    assert shares[(80, 1)] <= shares[(80, 0.2)] and shares[(80, 1)] <= shares[(10, 1)]
+
+
+def test_the_margin_is_the_better_designs_share_over_what_is_asked(small: Grid) -> None:
+    cell = simulate_cell(small, (10, 0.2))
+    assert cell.margin == pytest.approx(max(cell.synchronous.good_share, cell.event_driven.good_share) - 0.99)
+
+
+@pytest.mark.parametrize("template", ["form_classification", "image_moderation"])
+def test_the_border_runs_where_the_flip_says(template: str) -> None:
+    answers = answers_from({"template": template})
+    advice = advise(answers)
+    flip = next(flip for flip in advice.flips if flip.becomes.style != advice.style and type(flip.to) in (int, float))
+    low, high = sorted((float(flip.to) * 0.9, float(flip.to) * 1.1))
+    found = advised(grid(answers, axis(flip.field, low, high, 2)), fine=201)
+    turns = np.flatnonzero(np.diff(found.style[0]))
+    step = float(found.x[1] - found.x[0])
+    assert any(abs(found.x[turn] - float(flip.to)) <= 2 * step for turn in turns)
+    assert {STYLES[place] for place in found.style[0]} == found.named()
+
+
+def test_a_cell_that_contradicts_another_answer_is_refused_before_anything_runs(steady: Answers) -> None:
+    with pytest.raises(InvalidInput, match=r"at operations\.max_workers = 1.*min_workers"):
+        grid(answers_from({"operations": {"min_workers": 5}}), axis("operations.max_workers", 1, 20, 3))
+
+
+def test_the_same_answer_twice_and_too_many_jobs_are_refused(steady: Answers) -> None:
+    one = axis("processing.p95_s", 10, 80, 3)
+    with pytest.raises(InvalidInput, match="varied by x already"):
+        grid(steady, one, one)
+    with pytest.raises(InvalidInput, match="jobs"):
+        grid(steady, one, jobs=10)
+
+
+def test_peaks_are_run_in_whole_cycles_more_than_once() -> None:
+    answers = answers_from({})
+    length = cut(scenario_of(answers, advise(answers, flips=False)), 20_000, 7)
+    assert length.replications > 1 and length.scenario.warmup_jobs == 0 and length.scenario.seed == 7
+
+
+def test_what_progress_raises_stops_the_sweep(small: Grid) -> None:
+    def stop(progress: Progress) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        sweep(small, on_progress=stop)
+
+
+def _cell(style: str, verdict: str | list[str]) -> Cell:
+    share = GoodShare(good_share=1, low=1, high=1)
+    return Cell.model_validate(
+        {"x": 1.0, "style": style, "verdict": verdict, "margin": 0.0, "synchronous": share, "event_driven": share}
+    )
+
+
+@pytest.mark.parametrize(
+    ("style", "verdict", "disagrees"),
+    [
+        ("synchronous", "event_driven", True),
+        ("event_driven", "synchronous", True),
+        ("synchronous", ["synchronous", "event_driven"], False),
+        ("event_driven", "neither", False),
+        ("event_driven", "unresolved", False),
+        ("hybrid", "event_driven", False),
+    ],
+)
+def test_advice_and_simulation_disagree_where_only_the_other_design_meets_the_deadline(
+    style: str, verdict: str | list[str], disagrees: bool
+) -> None:
+    assert _cell(style, verdict).disagrees is disagrees
