@@ -26,6 +26,7 @@ __all__ = [
     "design_name",
     "duration",
     "favours",
+    "flip_outcome",
     "flip_sentence",
     "headline",
     "interval",
@@ -156,12 +157,17 @@ def _later(delivery: Delivery) -> str:
 
 def flip_sentence(flip: Flip, recommendation: Recommendation, question: str, before: str, after: str) -> str:
     """What a flip changes: the question and the two answers in words, and what the advice becomes."""
+    return f"{question} {after}, not {before}: {flip_outcome(flip, recommendation)}"
+
+
+def flip_outcome(flip: Flip, recommendation: Recommendation) -> str:
+    """What the advice becomes at a flip, as far as it differs."""
     becomes, changes = flip.becomes, []
     if (becomes.style, becomes.strength) != (recommendation.style, recommendation.strength):
         changes.append(headline(becomes.style, becomes.strength))
     if becomes.delivery != recommendation.delivery.method:
         changes.append(delivery_sentence(becomes.delivery))
-    return f"{question} {after}, not {before}: {' '.join(changes) or 'the same.'}"
+    return " ".join(changes) or "the same."
 
 
 def simulated_sentence(result: Result, deadline_s: float | Mapping[str, float] | None, tolerated_percent: float) -> str:

@@ -32,7 +32,7 @@ def page_of(
         "decision": decision,
         "revision": revision,
         "answers": answers,
-        "groups": groups_of(answers, post, problems),
+        "groups": groups_of(answers, post, problems, revision.recommendation),
         "problem": errors_by_field(problems).get("", ""),
         "problems": problems,
         "trace": trace_of(revision),

@@ -126,6 +126,15 @@ def chosen(path: str, post: QueryDict, was: str, now: str) -> QueryDict:
     return result
 
 
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_untouched_field_says_why_the_template_has_its_value_and_a_changed_one_does_not(name: str) -> None:
+    template = TEMPLATES[name]
+    for answers in (template.answers, answers_from({"template": name, "volume": {"interarrival_cv": 1.7}})):
+        fields = [field for group in groups_of(answers) for field in group.fields if field.question.path != "name"]
+        silent = {field.question.path for field in fields if not field.beside.why.endswith(".")}
+        assert silent == (set() if answers == template.answers else {"volume.interarrival_cv"})
+
+
 @pytest.mark.parametrize("text", ["", "none", "unlimited", "Never"])
 def test_an_optional_number_may_be_nothing(text: str) -> None:
     before = TEMPLATES["document_extraction"].answers

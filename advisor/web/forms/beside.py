@@ -13,9 +13,11 @@ from advisor.web.forms import numbers
 from advisor.web.forms.certainty import CHOICES, Certainty, certainty_of
 from advisor.web.forms.paths import value_at
 from advisor.web.forms.readings import reading
+from advisor.web.forms.turns import Turns
 
 SHORT = 7
 """Text up to this length is shown in the question's own unit."""
+NONE = Turns()
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Beside:
     text: str = ""
     unit: str = ""
     """How the page would write it."""
+    turns: Turns = NONE
 
     @property
     def choices(self) -> tuple[tuple[str, str, bool], ...]:
@@ -36,7 +39,7 @@ class Beside:
         return tuple((value, words, value == self.certainty) for value, words in CHOICES)
 
 
-def beside_of(question: Question, value: Any, answers: Answers, text: str, unit: str) -> Beside:
+def beside_of(question: Question, value: Any, answers: Answers, text: str, unit: str, turns: Turns = NONE) -> Beside:
     """What stands beside the answer, which the page writes as `text` in `unit`."""
     template = TEMPLATES[answers.template]
     own = question.path in template.why and value == value_at(_values(answers.template), question.path)
@@ -46,6 +49,7 @@ def beside_of(question: Question, value: Any, answers: Answers, text: str, unit:
         why=template.why[question.path] if own else "",
         text=text,
         unit=unit,
+        turns=turns,
     )
 
 

@@ -9,10 +9,12 @@ from django.http import QueryDict
 
 from advisor.advice import library
 from advisor.advice.answers import Answers
+from advisor.advice.contract import Recommendation
 from advisor.advice.questionnaire import SECTIONS, Question, Section
 from advisor.web.forms.beside import Beside, beside_of, best_written, bounds_of
 from advisor.web.forms.hops import OWN_KIND, OWN_LIMIT, OWN_NAME, own_hops, texts_of
 from advisor.web.forms.paths import field_id, owner_of, value_at
+from advisor.web.forms.turns import Turns, turns_by_path
 from simulator.schema import Problem
 
 NEIGHBOUR = re.compile(r"\b([a-z0-9]+(?:_[a-z0-9]+)*?)(?:_s)?, ([\d.e+]+)$")
@@ -79,16 +81,26 @@ class FieldGroup:
 
 
 def groups_of(
-    answers: Answers, post: QueryDict | None = None, problems: Iterable[Problem] = ()
+    answers: Answers,
+    post: QueryDict | None = None,
+    problems: Iterable[Problem] = (),
+    recommendation: Recommendation | None = None,
 ) -> tuple[FieldGroup, ...]:
-    """Every section, filled with the answers; where a post was refused, with what was posted and what is wrong with it."""
+    """Every section, filled with the answers; where a post was refused, with what was posted and what is wrong with it.
+
+    With the `recommendation` on these answers, each field says where it turns.
+    """
     stored = answers.model_dump()
     errors = errors_by_field(problems)
+    turns = turns_by_path(answers, recommendation) if recommendation else {}
     return tuple(
         FieldGroup(
             section,
             section.state(answers),
-            tuple(_field(question, answers, stored, post, errors) for question in section.questions),
+            tuple(
+                _field(question, answers, stored, post, errors, turns.get(question.path, Turns()))
+                for question in section.questions
+            ),
         )
         for section in SECTIONS
     )
@@ -110,12 +122,17 @@ def _sentence(reason: str) -> str:
 
 
 def _field(
-    question: Question, answers: Answers, stored: Mapping[str, Any], post: QueryDict | None, errors: Mapping[str, str]
+    question: Question,
+    answers: Answers,
+    stored: Mapping[str, Any],
+    post: QueryDict | None,
+    errors: Mapping[str, str],
+    turns: Turns,
 ) -> Field:
     value = value_at(stored, question.path)
     chosen = texts_of(value) if question.kind == "hops" else ()
     text, unit = _written(question, value)
-    beside = beside_of(question, value, answers, text, unit)
+    beside = beside_of(question, value, answers, text, unit, turns)
     if post is not None and question.path in post:
         texts = post.getlist(question.path)
         text, unit = texts[-1], post.get(f"unit:{question.path}", unit)

@@ -128,7 +128,8 @@ def _shown(
     context = page_of(request, decision, after)
     shown = request.POST if post is None else post
     elsewhere = moved(shown, before.answers, after.answers) | chosen
-    context["changes"] = changes(groups_of(before.answers), context["groups"], elsewhere, shown)
+    old = groups_of(before.answers, recommendation=before.recommendation)
+    context["changes"] = changes(old, context["groups"], elsewhere, shown)
     return render(request, "decisions/_saved.html", context)
 
 

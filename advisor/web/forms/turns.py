@@ -1,0 +1,119 @@
+"""Where the advice turns if one answer alone changes: the field's own flips, as a small chart with words."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from advisor.advice.answers import LEAVES, Answers
+from advisor.advice.columns import UNLIMITED, value_at
+from advisor.advice.contract import Flip, Recommendation
+from advisor.reports import wording
+from advisor.reports.document.answers import answered, value_words
+
+WIDTH = 240.0
+EDGE = 36.0
+"""Room left and right of the outermost values."""
+LEAST_SPAN = math.log(4)
+"""The axis never zooms in further than a factor of four."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One flip: from which answer on, and what the advice becomes there."""
+
+    words: str
+    style: str
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of the axis in which the advice has one style."""
+
+    start: float
+    end: float
+    style: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A logarithmic axis of one answer, `WIDTH` wide: where it is, and where the advice turns."""
+
+    stretches: tuple[Stretch, ...]
+    ticks: tuple[float, ...]
+    here: float
+    spread: tuple[float, float] | None
+    """The ends of a range."""
+    words: str
+    """Its alternative text."""
+
+
+@dataclass(frozen=True)
+class Turns:
+    """What one answer's flips come to; the chart is there for numbers alone."""
+
+    turns: tuple[Turn, ...] = ()
+    chart: Chart | None = None
+
+
+def turns_by_path(answers: Answers, recommendation: Recommendation) -> Mapping[str, Turns]:
+    """The turns of every answer that has a flip; of choices only those that change the style."""
+    flips: dict[str, list[Flip]] = {}
+    for flip in recommendation.flips:
+        numeric = LEAVES[flip.field].numeric
+        if numeric or flip.becomes.style != recommendation.style:
+            flips.setdefault(flip.field, []).append(flip)
+    return {path: _turns(path, found, answers, recommendation) for path, found in flips.items()}
+
+
+def _turns(path: str, flips: list[Flip], answers: Answers, recommendation: Recommendation) -> Turns:
+    numeric = LEAVES[path].numeric
+    flips = sorted(flips, key=lambda flip: flip.to) if numeric else flips
+    now = value_at(answers, path)
+    turns = tuple(
+        Turn(f"If {_from_there(path, flip, now)}: {wording.flip_outcome(flip, recommendation)}", flip.becomes.style)
+        for flip in flips
+    )
+    return Turns(turns, _chart(path, flips, turns, answers, recommendation.style) if numeric else None)
+
+
+def _from_there(path: str, flip: Flip, now: Any) -> str:
+    """From which answer on: 6.3 s or less, 40 s or more; a choice as it is."""
+    there = value_words(path, flip.to)
+    if not LEAVES[path].numeric:
+        return answered(path, flip.to)
+    return f"{there} or {'more' if now is not None and flip.to > now else 'less'}"
+
+
+def _chart(path: str, flips: list[Flip], turns: Iterable[Turn], answers: Answers, style: str) -> Chart | None:
+    now, uncertain = value_at(answers, path), answers.uncertain.get(path)
+    if now is None and path not in UNLIMITED:
+        return None
+    ends = (uncertain.low, uncertain.high) if uncertain else ()
+    place = _axis([flip.to for flip in flips] + ([] if now is None else [now]) + list(ends))
+    below = [flip for flip in flips if now is None or flip.to < now]
+    above = [flip for flip in flips if now is not None and flip.to > now]
+    edges = [0.0, *(place(flip.to) for flip in [*below, *above]), WIDTH]
+    styles = [*(flip.becomes.style for flip in below), style, *(flip.becomes.style for flip in above)]
+    here = WIDTH - EDGE / 2 if now is None else place(now)
+    words = " ".join(turn.words for turn in turns)
+    return Chart(
+        stretches=tuple(map(Stretch, edges, edges[1:], styles)),
+        ticks=tuple(place(flip.to) for flip in flips),
+        here=here,
+        spread=(place(ends[0]), place(ends[1])) if ends else None,
+        words=f"Now {value_words(path, now)}. {words}",
+    )
+
+
+def _axis(values: list[float]) -> Callable[[float], float]:
+    """Where a value stands, logarithmically; a hundredth of the largest is added where any is zero."""
+    offset = 0.0 if min(values) > 0 else max(values) / 100 or 1.0
+    low, high = math.log(min(values) + offset), math.log(max(values) + offset)
+    short = max(0.0, LEAST_SPAN - (high - low)) / 2
+    low, high = low - short, high + short
+
+    def place(value: float) -> float:
+        return round(EDGE + (math.log(value + offset) - low) / (high - low) * (WIDTH - 2 * EDGE), 1)
+
+    return place

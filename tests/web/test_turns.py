@@ -1,0 +1,54 @@
+"""The flips on the fields themselves."""
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from advisor.advice.answers import LEAVES, answers_from
+from advisor.advice.recommendation import advise
+from advisor.advice.templates import TEMPLATES
+from advisor.decisions.models import Decision
+from advisor.web.forms.turns import WIDTH, turns_by_path
+
+GIVEN: dict[str, dict[str, Any]] = {name: {"template": name} for name in TEMPLATES} | {
+    "a range": {"processing": {"p95_s": {"low": 4, "high": 60}}},
+    "no deadline": {"caller": {"deadline_s": None}},
+    "nothing lost": {"failures": {"max_retries": 0, "transient_percent": 0}},
+}
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_every_numeric_flip_is_on_its_field_and_stands_on_its_side_of_the_answer(name: str) -> None:
+    answers = answers_from(GIVEN[name])
+    recommendation = advise(answers)
+    turns = turns_by_path(answers, recommendation)
+    assert {flip.field for flip in recommendation.flips if LEAVES[flip.field].numeric} <= set(turns)
+    for path, found in turns.items():
+        flips = sorted((flip for flip in recommendation.flips if flip.field == path), key=lambda flip: str(flip.to))
+        if found.chart is None:
+            continue
+        chart = found.chart
+        assert len(chart.ticks) == len(found.turns) == len(flips)
+        assert list(chart.ticks) == sorted(chart.ticks)
+        assert chart.stretches[0].start == 0
+        assert chart.stretches[-1].end == WIDTH
+        assert all(stretch.start < stretch.end for stretch in chart.stretches)
+        inside = next(stretch for stretch in chart.stretches if stretch.start <= chart.here <= stretch.end)
+        assert inside.style == recommendation.style, path
+        assert 0 < chart.here < WIDTH
+        sides = {"more" if flip.to > flip.from_ else "less" for flip in flips if flip.from_ is not None}
+        assert all(any(f" or {side}: " in turn.words for turn in found.turns) for side in sides)
+
+
+def test_a_fields_chart_says_where_the_answer_is_and_where_the_advice_turns(client: Client, decision: Decision) -> None:
+    page = client.get(reverse("decision", args=[decision.pk])).content.decode()
+    flip = next(flip for flip in decision.latest().recommendation.flips if LEAVES[flip.field].numeric)
+    block = page[page.index(f'id="field-{flip.field.replace(".", "-")}-turns"') :].split("</div>", 1)[0]
+    alternative = re.search(r'aria-label="Now ([^"]*)"', block)
+    assert alternative
+    assert re.search(r"or (more|less): ", alternative[1])
+    assert "<svg" in block
+    assert "style=" not in block
