@@ -52,6 +52,6 @@ class Limited(FileUploadHandler):
         """Another handler keeps the file."""
 
 
-def limit_upload(request: HttpRequest, limit_bytes: int = TRACE_BYTES) -> None:
-    """Lays the limit on a request of which nothing has been read yet."""
-    request.upload_handlers.insert(0, Limited(request, limit_bytes))
+def limit_upload(request: HttpRequest, limit_bytes: int | None = None) -> None:
+    """Lays the limit (a trace's, unless given) on a request of which nothing has been read yet."""
+    request.upload_handlers.insert(0, Limited(request, TRACE_BYTES if limit_bytes is None else limit_bytes))
