@@ -9,7 +9,8 @@ from uuid import UUID
 from django.http import QueryDict
 
 from advisor.advice.contract import Recommendation
-from advisor.decisions.models import Decision, Revision, Run, Status, Trace
+from advisor.decisions.models import Decision, Direction, Revision, Run, Status, Trace
+from advisor.decisions.services.undo import next_step
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import may_change
 from advisor.web.forms import Field, FieldGroup, errors_by_field, groups_of, numbers
@@ -39,6 +40,8 @@ def page_of(
         "may_edit": may_change(request, decision.workspace),
         "statuses": Status.choices,
         "last_run": last_run_of(decision),
+        "undo": next_step(decision, Direction.UNDO),
+        "redo": next_step(decision, Direction.REDO),
         "stale": bool(problems),
         **advice_of(revision.recommendation),
     }

@@ -92,6 +92,17 @@
     for (const menu of document.querySelectorAll("details.menu[open]"))
       if (!menu.contains(event.target)) menu.open = false;
   });
+  // Ctrl+Z takes the last change back, Ctrl+Shift+Z or Ctrl+Y brings it back again; in a text the browser does that itself.
+  document.addEventListener("keydown", (event) => {
+    if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
+    const key = event.key.toLowerCase();
+    if (key !== "z" && key !== "y") return;
+    if (event.target.closest("textarea, input:not([type=checkbox]), [contenteditable]")) return;
+    const step = document.getElementById(key === "y" || event.shiftKey ? "redo" : "undo");
+    if (!step) return;
+    event.preventDefault();
+    step.click();
+  });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     const menu = event.target.closest("details.menu[open]");

@@ -30,6 +30,8 @@ TABLE: dict[str, Row] = {
     "decision": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "advice": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "save-answers": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
+    "undo-answers": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
+    "redo-answers": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "replace-answers": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "answers-file": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "upload-trace": Row("POST", (LOGIN, 422, 422, 403, 404, 403)),
@@ -50,6 +52,8 @@ TABLE: dict[str, Row] = {
 }
 POSTED = {
     "save-answers": {"version": "1"},
+    "undo-answers": {"version": "1"},
+    "redo-answers": {"version": "1"},
     "replace-answers": {"version": "1", "text": "template: chat_assistant"},
     "forget-trace": {"version": "1"},
     "simulate": {"version": "1", "idempotency_key": "a-key"},

@@ -2,17 +2,20 @@
 
 from advisor.decisions.models.decision import Decision, Revision, Status
 from advisor.decisions.models.run import ACTIVE, TERMINAL, EngineName, Run, State
+from advisor.decisions.models.step import Direction, Step
 from advisor.decisions.models.trace import Trace, TraceData
 
 __all__ = [
     "ACTIVE",
     "TERMINAL",
     "Decision",
+    "Direction",
     "EngineName",
     "Revision",
     "Run",
     "State",
     "Status",
+    "Step",
     "Trace",
     "TraceData",
 ]

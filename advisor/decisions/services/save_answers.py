@@ -10,15 +10,19 @@ from advisor.decisions.errors import StaleVersion
 from advisor.decisions.models import Decision, Revision
 from advisor.decisions.names import clean_name
 from advisor.decisions.services.advising import advised, require_known_trace
+from advisor.decisions.services.undo import Change, record
 from advisor.teams.access import require_editor
 from advisor.teams.models import User
 
 
-def save_answers(decision: Decision, given: Mapping[str, Any], user: User, version: int) -> Revision:
+def save_answers(
+    decision: Decision, given: Mapping[str, Any], user: User, version: int, *, change: Change = "new"
+) -> Revision:
     """The revision that holds the answers now: the latest one, or a new one where a run or an export has frozen it.
 
     `given` is laid over its template's values, not over the answers of before. `version` is the decision's
     `draft_version` that the change was made on; `decision` is brought up to date. What changes nothing saves nothing.
+    The answers of before stay a step away (`undo`).
 
     Raises:
         PermissionDenied: unless the user may edit in the decision's workspace.
@@ -38,6 +42,7 @@ def save_answers(decision: Decision, given: Mapping[str, Any], user: User, versi
         before = latest.answers
         if answers == before:
             return latest
+        record(locked, before, answers, change)
         if answers.name != before.name:
             locked.title = clean_name(answers.name)
         locked.draft_version += 1

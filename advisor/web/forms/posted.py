@@ -35,8 +35,9 @@ def given_from(post: QueryDict, before: Answers) -> dict[str, Any]:
 def moved(post: QueryDict, before: Answers, after: Answers) -> frozenset[str]:
     """The paths of the fields that now hold something else than the page shows: whoever filled them in, it wasn't by typing."""
     shown, stored = before.model_dump(), after.model_dump()
-    typed, _ = _typed(post)
-    return frozenset(path for path in QUESTIONS if value_at(stored, path) != typed.get(path, value_at(shown, path)))
+    typed, problems = _typed(post)
+    elsewhere = {path for path in QUESTIONS if value_at(stored, path) != typed.get(path, value_at(shown, path))}
+    return frozenset(elsewhere | {problem.path for problem in problems})
 
 
 def _typed(post: QueryDict) -> tuple[dict[str, Any], list[Problem]]:

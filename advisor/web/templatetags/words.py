@@ -114,6 +114,14 @@ def question_words(path: str) -> str:
     return f"“{question.label}”" if question else path
 
 
+@register.filter
+def step_words(paths: list[str]) -> str:
+    """What a step changes: one question by its words, several by their number."""
+    if len(paths) == 1:
+        return question_words(paths[0])
+    return wording.count(len(paths), "answer")
+
+
 @register.simple_tag
 def question_link(path: str) -> SafeString:
     """The question at a path, as a link that leads to its field."""

@@ -1,5 +1,6 @@
 """Answers that are changed, by typing or by a recording of arrivals; and the simulation of them."""
 
+from typing import Literal
 from uuid import UUID
 
 from django.contrib import messages
@@ -14,6 +15,7 @@ from advisor.decisions import jobs
 from advisor.decisions.errors import StaleVersion, UploadTooLarge
 from advisor.decisions.models import Decision, Revision, Run
 from advisor.decisions.services.save_answers import save_answers
+from advisor.decisions.services.step_answers import step_answers
 from advisor.decisions.services.upload_trace import upload_trace
 from advisor.decisions.services.use_trace import drop_trace, use_trace
 from advisor.teams.middleware import MemberRequest
@@ -60,6 +62,20 @@ def simulate(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     if started.rung is False:
         messages.info(request, SAVED_BUT_SILENT)
     return _went_to(request, started.run)
+
+
+@require_POST
+def step(request: MemberRequest, decision_id: UUID, direction: Literal["undo", "redo"]) -> HttpResponseBase:
+    """Takes the last change back, or brings it back again."""
+    decision = editable_decision(request, decision_id)
+    before = decision.latest()
+    try:
+        after = step_answers(decision, request.user, version_of(request), direction)
+    except InvalidInput as error:
+        return _refused(request, decision, before, error.problems)
+    except StaleVersion as error:
+        return _conflict(request, decision, before, error)
+    return _shown(request, decision, before, after)
 
 
 @csrf_exempt

@@ -1,0 +1,129 @@
+"""Undo and redo of answers."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from advisor.decisions.models import Decision, Step
+from advisor.decisions.services import undo
+from advisor.decisions.services.freeze_revision import freeze_revision
+from advisor.decisions.services.save_answers import save_answers
+from advisor.teams.models import User
+
+
+def post(client: Client, decision: Decision, to: str, **fields: Any) -> str:
+    decision.refresh_from_db()
+    answer = client.post(reverse(to, args=[decision.pk]), {"version": str(decision.draft_version)} | fields)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def typed(client: Client, decision: Decision, path: str, text: str) -> str:
+    return post(client, decision, "save-answers", **{path: text})
+
+
+def p95(decision: Decision) -> float:
+    return decision.latest().answers.processing.p95_s
+
+
+@pytest.fixture(autouse=True)
+def hours_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every change is a step of its own, unless a test says otherwise."""
+    monkeypatch.setattr(undo, "TOGETHER", timedelta(0))
+
+
+def test_several_steps_back_and_forward(htmx: Client, decision: Decision) -> None:
+    for text in ("30", "40", "15 to 50"):
+        typed(htmx, decision, "processing.p95_s", text)
+    page = post(htmx, decision, "undo-answers")
+    assert p95(decision) == 40
+    assert 'name="processing.p95_s"' in page, "the field is shown anew"
+    post(htmx, decision, "undo-answers")
+    post(htmx, decision, "undo-answers")
+    assert p95(decision) == 20
+    post(htmx, decision, "redo-answers")
+    assert p95(decision) == 30
+    post(htmx, decision, "redo-answers")
+    post(htmx, decision, "redo-answers")
+    assert decision.latest().answers.uncertain["processing.p95_s"].high == 50, "a range comes back as a range"
+
+
+def test_nothing_to_undo_changes_nothing(htmx: Client, decision: Decision) -> None:
+    before = decision.latest().answers
+    post(htmx, decision, "undo-answers")
+    post(htmx, decision, "redo-answers")
+    assert decision.latest().answers == before
+
+
+def test_a_new_change_leaves_nothing_to_redo(htmx: Client, decision: Decision) -> None:
+    typed(htmx, decision, "processing.p95_s", "30")
+    post(htmx, decision, "undo-answers")
+    typed(htmx, decision, "processing.p95_s", "50")
+    post(htmx, decision, "redo-answers")
+    assert p95(decision) == 50
+
+
+def test_a_number_typed_digit_by_digit_is_one_step(
+    htmx: Client, decision: Decision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(undo, "TOGETHER", timedelta(hours=1))
+    typed(htmx, decision, "volume.peak_to_mean", "4")
+    for text in ("30", "300", "3000"):
+        typed(htmx, decision, "processing.p95_s", text)
+    post(htmx, decision, "undo-answers")
+    assert p95(decision) == 20
+    assert decision.latest().answers.volume.peak_to_mean == 4
+
+
+def test_typed_away_and_back_again_is_no_step(
+    htmx: Client, decision: Decision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed(htmx, decision, "volume.peak_to_mean", "4")
+    monkeypatch.setattr(undo, "TOGETHER", timedelta(hours=1))
+    typed(htmx, decision, "processing.p95_s", "30")
+    typed(htmx, decision, "processing.p95_s", "20")
+    post(htmx, decision, "undo-answers")
+    assert decision.latest().answers.volume.peak_to_mean == 8
+
+
+def test_text_that_was_never_an_answer_gives_way(htmx: Client, decision: Decision) -> None:
+    typed(htmx, decision, "processing.p95_s", "30")
+    page = post(htmx, decision, "undo-answers", **{"synchronous.workers": "many"})
+    assert 'name="synchronous.workers"' in page
+    assert 'value="many"' not in page
+
+
+def test_a_frozen_revision_keeps_its_answers(htmx: Client, decision: Decision) -> None:
+    typed(htmx, decision, "processing.p95_s", "30")
+    freeze_revision(decision.latest())
+    post(htmx, decision, "undo-answers")
+    assert [revision.answers.processing.p95_s for revision in decision.revisions.all()] == [30, 20]
+
+
+def test_somebody_elses_change_is_not_undone_unseen(htmx: Client, user: User, decision: Decision) -> None:
+    save_answers(decision, {"processing": {"p95_s": 44}}, user, 1)
+    answer = htmx.post(reverse("undo-answers", args=[decision.pk]), {"version": "1"})
+    assert answer.status_code == 409
+    assert p95(decision) == 44
+
+
+def test_the_way_back_has_an_end(htmx: Client, decision: Decision, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(undo, "MOST", 3)
+    for number in range(6):
+        typed(htmx, decision, "processing.p95_s", str(30 + number))
+    assert Step.objects.count() == 3
+    for _ in range(6):
+        post(htmx, decision, "undo-answers")
+    assert p95(decision) == 32
+
+
+def test_without_javascript_undo_leads_back_to_the_page(client: Client, decision: Decision, user: User) -> None:
+    save_answers(decision, {"processing": {"p95_s": 44}}, user, 1)
+    page = client.get(reverse("decision", args=[decision.pk])).content.decode()
+    assert "Undo: “And the slowest one in twenty?”" in page
+    answer = client.post(reverse("undo-answers", args=[decision.pk]), {"version": "2"})
+    assert answer["Location"] == reverse("decision", args=[decision.pk])
+    assert p95(decision) == 20
