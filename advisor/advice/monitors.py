@@ -38,12 +38,12 @@ def _drains(point: Point) -> list[Monitor]:
                 "A queue that is not empty by then has lost consumers or gained load.",
             )
         )
-    if after_outage > 0:
+    if point.arrives_in_outage >= 1:
         found.append(
             _drain(
                 "time to drain after the stated outage",
                 after_outage,
-                f"{number(point.arrives_in_outage)} requests gather meanwhile.",
+                f"Some {number(point.arrives_in_outage)} requests gather meanwhile.",
             )
         )
     return found

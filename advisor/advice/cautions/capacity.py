@@ -2,13 +2,23 @@
 
 from advisor.advice import recovery, sizing
 from advisor.advice.cautions.shape import Case, Check
-from advisor.advice.words import count, duration, number, percent, rate
+from advisor.advice.words import count, duration, number, percent, rate, rates
+
+
+def _overload(case: Case) -> str:
+    p = case.point
+    arrive, served = rates(p.rate, p.cap)
+    growth = number((p.rate - p.cap) * 60)
+    return f"{arrive} arrive on average and {served} can be served: the backlog grows by {growth} a minute and never drains."
 
 
 def _past_workers(case: Case) -> str:
     p = case.point
     growth = f"the backlog grows by {number((p.peak_rate - p.sync_cap) * 60)} a minute"
-    demand = f"Peak demand of {rate(p.peak_rate)} is past the {rate(p.sync_cap)} that {count(min(p.workers, p.consumers), 'worker')} can do here"
+    peak, served = rates(p.peak_rate, p.sync_cap)
+    demand = (
+        f"Peak demand of {peak} is past the {served} that {count(min(p.workers, p.consumers), 'worker')} can do here"
+    )
     if p.peak_s == 0 or p.rate >= p.sync_cap:
         return f"{demand}: {growth} and never drains."
     return (
@@ -19,10 +29,8 @@ def _past_workers(case: Case) -> str:
 def _past_provider(case: Case) -> str:
     p, bound = case.point, sizing.concurrency(case.point).bound_by
     by = "" if bound == "workers" else f" (bound by its {bound})"
-    return (
-        f"Peak demand of {rate(p.peak_rate)} is past the {rate(sizing.provider_cap(p))} that the model provider allows{by}: "
-        "more workers cannot help."
-    )
+    peak, allowed = rates(p.peak_rate, sizing.provider_cap(p))
+    return f"Peak demand of {peak} is past the {allowed} that the model provider allows{by}: more workers cannot help."
 
 
 def _too_slow(case: Case) -> str:
@@ -55,10 +63,7 @@ CAPACITY: tuple[Check, ...] = (
         "More arrives than can be served",
         "The mean demand is past capacity, retries included: the backlog grows without end.",
         lambda c: c.point.long_run_load >= 1,
-        lambda c: (
-            f"{rate(c.point.rate)} arrive on average and {rate(c.point.cap)} can be served: the backlog grows by "
-            f"{number((c.point.rate - c.point.cap) * 60)} a minute and never drains."
-        ),
+        _overload,
     ),
     Check(
         "peak_past_workers",

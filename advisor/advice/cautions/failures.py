@@ -17,6 +17,10 @@ def _fails(case: Case) -> bool:
     return case.point.max_retries > 0 and case.point.transient + case.point.poison > 0
 
 
+def _is_lost(case: Case) -> str:
+    return "would become a dead letter" if case.answers.failures.dead_letter else "would fail for good"
+
+
 def _has_quota(case: Case) -> bool:
     return any(math.isfinite(cap) for cap in (case.point.requests_cap, case.point.input_cap, case.point.output_cap))
 
@@ -62,8 +66,9 @@ FAILURES: tuple[Check, ...] = (
         "An outage is not independent from call to call: without a circuit breaker everything that fails in it becomes a dead letter.",
         lambda c: c.style != "synchronous" and c.point.max_retries > 0 and c.point.outage_s > c.point.retry_window_s,
         lambda c: (
-            f"{_retries(c)} span {duration(c.point.retry_window_s)} at most, an outage {duration(c.point.outage_s)}: nearly "
-            "everything would become a dead letter. Pause the consumers while the provider is away (a circuit breaker)."
+            f"{_retries(c)} {'spans' if c.point.max_retries == 1 else 'span'} {duration(c.point.retry_window_s)} at most, "
+            f"an outage {duration(c.point.outage_s)}: nearly everything that meets it {_is_lost(c)}. "
+            "Pause the consumers while the provider is away (a circuit breaker)."
         ),
     ),
     Check(

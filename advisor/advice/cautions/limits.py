@@ -18,16 +18,29 @@ def _unchecked(case: Case) -> list[str]:
     )
 
 
+def _no_immediate_answer(case: Case) -> str:
+    p = case.point
+    takes = f"it takes {duration(p.answer_p50_s)} at the median and {duration(p.answer_p99_s)} at p99"
+    silence_s = min(p.hop_idle_s, p.client_timeout_s)
+    why = (
+        f"the stream begins after {duration(p.first_token_s + p.wait_s)}, past the {duration(silence_s)} of silence that the way allows"
+        if p.streams and p.first_token_s + p.wait_s > silence_s
+        else f"{takes}, past the {duration(p.patience_s)} that attention lasts"
+        if p.answer_p50_s > p.patience_s
+        else f"{takes}, and no answer in line outlives {duration(p.hybrid_wait_s)}"
+    )
+    return (
+        f"The caller wants its answer at once, but {why}: answer with 202 and show progress, or make the work shorter."
+    )
+
+
 LIMITS: tuple[Check, ...] = (
     Check(
         "immediate_answer_impossible",
         "No answer in line can be immediate",
         "The caller wants its answer at once, but even the typical answer does not fit into the limits on the way.",
         lambda c: bool(c.point.immediate) and c.style == "event_driven",
-        lambda c: (
-            f"The caller wants its answer at once, but it takes {duration(c.point.inline_p50_s)} at the median and {duration(c.point.inline_p99_s)} "
-            f"at p99, and no answer in line outlives {duration(c.point.hybrid_wait_s)}: answer with 202 and show progress, or make the work shorter."
-        ),
+        _no_immediate_answer,
     ),
     Check(
         "timeout_under_p99",

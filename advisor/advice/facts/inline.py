@@ -37,6 +37,9 @@ class Inline:
     inline_p50_s: Floats
     inline_p99_s: Floats
     """The in-line answer at the median and the 99th percentile: waiting, retries and in-line subscribers included."""
+    answer_p50_s: Floats
+    answer_p99_s: Floats
+    """The same without the other subscribers: what the caller of a hybrid waits for, since the others get an event."""
     patience_s: Floats
     """How long a person looks at nothing; infinite for others, and where the answer streams."""
     hybrid_wait_s: Floats
@@ -49,7 +52,7 @@ def inline_of(
     """The in-line answer behind columns of answers.
 
     Its 99th percentile is that of processing; what the lognormals with and without waiting and retries (matched in mean and variance) differ
-    by; what a peak has gathered; and the in-line subscribers.
+    by; what a peak has gathered; and, where they are called in line, the other subscribers.
     Where nothing serves the load in time, waiting is left out: capacity comes first, and with it the wait goes.
     """
     out_of_reach = (capacity.long_run_load >= 1) | (capacity.gathers_s + work.p95_s > caller.deadline_s)
@@ -71,8 +74,8 @@ def inline_of(
     hop_idle_s = np.where(caller.nobody, np.inf, c["hops.idle_s"])
     limit_s = np.minimum(hop_total_s, np.where(caller.streams, np.inf, np.minimum(hop_idle_s, timeout_s)))
     patience_s = np.where(caller.end_user & ~caller.streams, ATTENTION_S, np.inf)
-    p99_s = work.p99_s + beyond + waits * peak.gathered_s + handling_s
-    p50_s = work.p50_s + waits * (typical.mean_s + typical.gathered_s) + handling_s
+    p99_s = work.p99_s + beyond + waits * peak.gathered_s
+    p50_s = work.p50_s + waits * (typical.mean_s + typical.gathered_s)
     allowed_s = np.minimum(MARGIN * limit_s, caller.deadline_s)
     in_line_s = np.where(p50_s <= patience_s, np.minimum(allowed_s, patience_s), allowed_s)
     return Inline(
@@ -82,8 +85,10 @@ def inline_of(
         hop_idle_s=hop_idle_s,
         inline_limit_s=limit_s,
         wait_s=waits * (peak.mean_s + peak.gathered_s),
-        inline_p50_s=p50_s,
-        inline_p99_s=p99_s,
+        inline_p50_s=p50_s + handling_s,
+        inline_p99_s=p99_s + handling_s,
+        answer_p50_s=p50_s,
+        answer_p99_s=p99_s,
         patience_s=patience_s,
         hybrid_wait_s=np.where(np.isfinite(in_line_s), in_line_s, p99_s),
     )

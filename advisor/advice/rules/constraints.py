@@ -6,7 +6,7 @@ from advisor.advice import library
 from advisor.advice.columns import resolved_hops
 from advisor.advice.facts import Point
 from advisor.advice.rules.shape import ALL, HOPS, Rule, constant
-from advisor.advice.words import duration, number, percent, rate
+from advisor.advice.words import duration, number, percent, rates
 
 
 def _hop_title(p: Point, kind: str, limit_s: float) -> str:
@@ -37,15 +37,17 @@ def _inline_limit(p: Point) -> str:
 
 def _overload(p: Point) -> str:
     order = " One order for all results leaves one at a time." if p.ordered_globally else ""
+    arrive, served = rates(p.rate, p.cap)
     return (
-        f"On average {rate(p.rate)} arrive and at most {rate(p.cap)} can be served, retries included: the backlog grows by "
+        f"On average {arrive} arrive and at most {served} can be served, retries included: the backlog grows by "
         f"{number((p.rate - p.cap) * 60)} a minute for ever.{order} More capacity comes first, whichever the style."
     )
 
 
 def _burst_beyond_deadline(p: Point) -> str:
+    peak, served = rates(p.peak_rate, p.cap)
     return (
-        f"A peak of {rate(p.peak_rate)} for {duration(p.peak_s)} gathers {duration(p.gathers_s)} of work beyond the {rate(p.cap)} that can be "
+        f"A peak of {peak} for {duration(p.peak_s)} gathers {duration(p.gathers_s)} of work beyond the {served} that can be "
         f"served; with p95 {duration(p.p95_s)} that is past the deadline of {duration(p.deadline_s)}. No style serves this peak in time: "
         "more capacity comes first, or shedding, or expiry."
     )

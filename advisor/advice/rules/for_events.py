@@ -5,7 +5,7 @@ import numpy as np
 from advisor.advice.columns import Floats
 from advisor.advice.facts import Facts, Point
 from advisor.advice.rules.shape import PATTERNS, SEED, Rule, constant
-from advisor.advice.words import count, duration, number, percent, rate, sentence, times
+from advisor.advice.words import count, duration, number, percent, rates, sentence, times
 
 LONG_S, VERY_LONG_S = 10.0, 30.0
 """The seed's bounds of long processing; between its 2 s and these 10 s it says nothing, so nothing weighs."""
@@ -28,9 +28,10 @@ def _burst(p: Point) -> str:
         if p.peak_to_mean > 1.2
         else f"uneven arrivals (variation {number(p.arrival_cv)})"
     )
+    peak, served = rates(p.peak_rate, p.sync_cap)
     past = "past" if p.peak_load >= 1 else "close to"
     return sentence(
-        f"{swings} bring {rate(p.peak_rate)} at {duration(p.mean_s)} each, {past} the {rate(p.sync_cap)} that the synchronous service "
+        f"{swings} bring {peak} at {duration(p.mean_s)} each, {past} the {served} that the synchronous service "
         f"can take ({percent(100 * p.peak_load)} of it). A queue holds what comes too fast."
     )
 
@@ -129,8 +130,8 @@ FOR_EVENTS: tuple[Rule, ...] = (
         when=lambda f: f.loses_in_outage & ~f.immediate,
         weight=constant(0.15),
         sentence=lambda p: (
-            f"An outage of {duration(p.outage_s)} meets {number(p.arrives_in_outage)} requests, and "
-            f"{number(p.answers.resilience.max_lost_jobs)} may be lost: they must be stored before they are acknowledged."
+            f"An outage of {duration(p.outage_s)} meets some {number(p.arrives_in_outage)} requests, and "
+            f"{count(p.answers.resilience.max_lost_jobs or None, missing='none')} may be lost: they must be stored before they are acknowledged."
         ),
         source=PATTERNS + ": Guaranteed Delivery",
     ),

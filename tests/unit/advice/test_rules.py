@@ -32,7 +32,7 @@ FELT: Mapping[str, tuple[str, Mapping[str, Any], tuple[str, ...]]] = {
     "retries_and_dead_letters": ("document_extraction", {}, ("4 retries", "15 s", "dead letters")),
     "independent_evolution": ("email_triage", {}, ("independently",)),
     "nobody_waits": ("email_triage", {}, ("Nobody",)),
-    "durable_intake": ("document_extraction", {}, ("15 min", "450", "0 may be lost")),
+    "durable_intake": ("document_extraction", {}, ("15 min", "450", "none may be lost")),
     "fast_processing": ("form_classification", {}, ("1.4 s", "2 s")),
     "steady_volume": ("form_classification", {}, ("4 /s", "70 %", "2x", "3x")),
     "immediate_response": ("form_classification", {}, ("immediate",)),
