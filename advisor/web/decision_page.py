@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.http import QueryDict
 
+from advisor.advice.behind import answers_behind
 from advisor.advice.contract import Recommendation
 from advisor.decisions.models import Decision, Direction, Revision, Run, Status, Trace
 from advisor.decisions.services.undo import next_step
@@ -43,6 +44,7 @@ def page_of(
         "undo": next_step(decision, Direction.UNDO),
         "redo": next_step(decision, Direction.REDO),
         "stale": bool(problems),
+        "behind": answers_behind(answers, [reason.rule for reason in revision.recommendation.reasons]),
         **advice_of(revision.recommendation),
     }
 

@@ -129,6 +129,11 @@
     field.select?.();
   });
 
+  // To skip to the advice opens it where it is a bar.
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("a[data-open-drawer]")) setDrawer(true);
+  });
+
   // Enter in a field saves at once, without leaving the page.
   document.addEventListener("submit", (event) => {
     if (event.target.id !== "answers" || !event.submitter?.matches("[data-save]")) return;

@@ -9,13 +9,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
+from advisor.advice.answers import Answers
 from advisor.advice.contract import Flip, Recommendation
 from advisor.advice.rules import RULES
 from advisor.decisions.models import Trace
 from advisor.reports import wording
 from advisor.reports.document.advice import parameter_words
 from advisor.reports.document.answers import value_words
-from advisor.web.forms.paths import QUESTIONS, field_id
+from advisor.web.forms.paths import QUESTIONS, field_id, value_at
 
 register = template.Library()
 
@@ -147,10 +148,23 @@ def chance_bar(style: str, chance: float) -> SafeString:
 
 
 @register.simple_tag
-def flip_sentence(flip: Flip, recommendation: Recommendation) -> str:
-    """What one changed answer would lead to."""
+def answer_link(path: str, answers: Answers) -> SafeString:
+    """The question at a path with its answer, as a link that leads to its field."""
+    return format_html("{} {}", question_link(path), glued(value_words(path, value_at(answers.model_dump(), path))))
+
+
+@register.filter
+def of(found: Mapping[str, Any], key: str) -> Any:
+    """What is found under a key; nothing where it is none."""
+    return found.get(key, ())
+
+
+@register.simple_tag
+def flip_sentence(flip: Flip, recommendation: Recommendation) -> SafeString:
+    """What one changed answer would lead to, with a link to its field."""
     before, after = value_words(flip.field, flip.from_), value_words(flip.field, flip.to)
-    return wording.flip_sentence(flip, recommendation, question_words(flip.field), before, after)
+    words = wording.flip_sentence(flip, recommendation, "", before, after)
+    return format_html("{} {}", question_link(flip.field), glued(words.strip()))
 
 
 @register.filter

@@ -1,0 +1,165 @@
+"""The questionnaire in a browser: doubts, units, undo, files, and the keyboard all the way."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.test_main_job import NARROW, begin, field, no_serious_finding, verdict, visit
+
+__all__ = ["visit"]
+
+
+def beside(page: Page, path: str) -> Locator:
+    return page.locator(f"#field-{path.replace('.', '-')}-beside")
+
+
+def error(page: Page, path: str) -> Locator:
+    return page.locator(f"#field-{path.replace('.', '-')}-error")
+
+
+@pytest.fixture
+def extraction(visit: Page) -> Iterator[Page]:
+    begin(visit, "Document extraction")
+    yield visit
+
+
+def test_a_number_becomes_a_range_and_the_advice_says_what_would_settle_it(extraction: Page) -> None:
+    page = extraction
+    page.locator('[name="as:processing.p50_s"]').select_option("unknown")
+    expect(field(page, "processing.p50_s")).to_have_value("don't know")
+    field(page, "processing.p95_s").fill("0.5 to 40")
+    expect(beside(page, "processing.p95_s").locator(".certainty")).to_have_value("range")
+    expect(beside(page, "processing.p95_s")).to_contain_text("taken as 4.47")
+    field(page, "caller.needs_immediate_response").check()
+    field(page, "volume.peak_to_mean").fill("1-12")
+    field(page, "failures.dead_letter").uncheck()
+    expect(page.locator("#verdict")).to_contain_text("The answer that matters most to settle it")
+    expect(page.locator(".chances")).to_contain_text("Over 3 uncertain answers")
+    no_serious_finding(page)
+    link = page.locator(".chances a[data-field]")
+    target = (link.get_attribute("href") or "").removeprefix("#")
+    link.click()
+    expect(page.locator(f"#{target}")).to_be_focused()
+    page.reload()
+    expect(field(page, "processing.p50_s")).to_have_value("don't know")
+    expect(field(page, "processing.p95_s")).to_have_value("0.5 to 40")
+
+
+def test_a_unit_is_typed_and_put_plainly_once_the_field_is_left(extraction: Page) -> None:
+    page = extraction
+    rate = field(page, "volume.mean_rate_per_s")
+    rate.fill("5000/day")
+    expect(beside(page, "volume.mean_rate_per_s")).to_contain_text("= 0.0579")
+    expect(rate).to_have_value("5000/day")
+    rate.press("Tab")
+    expect(rate).to_have_value("5000")
+    expect(page.locator('[name="unit:volume.mean_rate_per_s"]')).to_have_value("per day")
+    deadline = field(page, "caller.deadline_s")
+    deadline.fill("20 min")
+    deadline.press("Tab")
+    expect(deadline).to_have_value("1200")
+    deadline.fill("20 to 5")
+    expect(error(page, "caller.deadline_s")).to_have_text("Low must be less than high.")
+    expect(deadline).to_be_focused()
+
+
+def test_changes_are_taken_back_and_brought_back_with_the_keyboard(extraction: Page) -> None:
+    page = extraction
+    before = verdict(page).inner_text()
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
+    field(page, "subscribers.count").fill("6")
+    expect(page.locator("#state-coupling")).to_contain_text("6 subscribers")
+    field(page, "caller.needs_immediate_response").check()
+    expect(verdict(page)).not_to_have_text(before)
+    page.locator("h1").click()
+    page.keyboard.press("Control+z")
+    expect(verdict(page)).to_have_text(before)
+    expect(field(page, "caller.needs_immediate_response")).not_to_be_checked()
+    page.keyboard.press("Control+z")
+    expect(field(page, "subscribers.count")).to_have_value("1")
+    page.keyboard.press("Control+Shift+z")
+    expect(field(page, "subscribers.count")).to_have_value("6")
+    page.get_by_role("button", name="Undo").click()
+    expect(field(page, "subscribers.count")).to_have_value("1")
+    expect(page.get_by_role("button", name="Redo")).to_be_enabled()
+
+
+def test_a_reason_opens_to_its_rule_its_source_and_the_answers_behind_it(extraction: Page) -> None:
+    page = extraction
+    reason = page.locator("#reason-long_processing")
+    reason.locator("summary").press("Enter")
+    expect(reason).to_contain_text("Prajapat")
+    reason.get_by_role("link", name="And the slowest one in twenty?").press("Enter")
+    expect(page.locator("#field-processing-p95_s-input")).to_be_focused()
+    page.keyboard.type("12")
+    expect(page.locator("[data-mark=reason-long_processing]")).to_contain_text("12 s")
+    expect(page.locator("[data-mark=reason-long_processing]")).to_have_class(re.compile("is-new"))
+    expect(reason).to_have_attribute("open", "")
+    chart = page.locator("#field-processing-p95_s-turns svg")
+    expect(chart).to_have_attribute("aria-label", re.compile(r"Now 12 s\. If .* or less: "))
+
+
+def test_answers_leave_and_come_as_a_file(extraction: Page, tmp_path: Path) -> None:
+    page = extraction
+    part = page.locator("#section-file")
+    part.locator("summary").click()
+    with page.expect_download() as started:
+        part.get_by_role("link", name="YAML").click()
+    text = Path(started.value.path()).read_text()
+    assert "p95_s: 20" in text
+    part.get_by_label("Paste YAML or JSON").fill(text.replace("p95_s: 20", "p95_s: quick"))
+    part.get_by_role("button", name="Replace the answers").click()
+    expect(page.locator("#file-problems")).to_contain_text(re.compile(r"processing\.p95_s \(line \d+\)"))
+    expect(part.get_by_label("Paste YAML or JSON")).to_have_value(re.compile("p95_s: quick"))
+    no_serious_finding(page)
+    file = tmp_path / "mine.yaml"
+    file.write_text(text.replace("p95_s: 20", "p95_s: {low: 9, high: 44}"))
+    part.get_by_label("or choose a file").set_input_files(file)
+    part.get_by_role("button", name="Replace the answers").click()
+    expect(field(page, "processing.p95_s")).to_have_value("9 to 44")
+    page.locator("h1").click()
+    page.keyboard.press("Control+z")
+    expect(field(page, "processing.p95_s")).to_have_value("20")
+
+
+def test_the_keyboard_reaches_sections_doubts_and_advice(extraction: Page) -> None:
+    page = extraction
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the advice")
+    skip.focus()
+    skip.press("Enter")
+    expect(page.locator("#advice")).to_be_focused()
+    summary = page.locator("#section-limits > summary")
+    summary.press("Enter")
+    workers = field(page, "synchronous.workers")
+    expect(workers).to_be_visible()
+    workers.focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowDown")
+    expect(workers).to_have_value(re.compile(r"^\d+ to \d+$"))
+    expect(page.locator('[name="as:synchronous.workers"]')).to_be_focused()
+    no_serious_finding(page)
+
+
+def test_on_a_phone_the_advice_is_a_bar_that_opens_and_leads_back_to_a_field(extraction: Page) -> None:
+    page = extraction
+    page.set_viewport_size(NARROW)  # type: ignore[arg-type]
+    bar = page.locator("[data-open-advice]")
+    expect(bar).to_contain_text("Event-driven")
+    bar.press("Enter")
+    expect(verdict(page)).to_be_visible()
+    page.locator(".flips a[data-field]").first.click()
+    expect(verdict(page)).not_to_be_visible()
+    assert page.evaluate("document.activeElement.id").startswith("field-")
+
+
+def test_what_no_style_can_do_is_said_first(extraction: Page) -> None:
+    page = extraction
+    field(page, "volume.mean_rate_per_s").fill("500")
+    expect(verdict(page)).to_have_text(re.compile("^Not feasible"))
+    expect(page.locator("#advice-words")).to_contain_text("Not feasible")
+    no_serious_finding(page)

@@ -1,0 +1,46 @@
+"""The answers behind a reason."""
+
+import pytest
+
+from advisor.advice.answers import answers_from
+from advisor.advice.behind import MOST, answers_behind
+from advisor.advice.questionnaire import SECTIONS
+from advisor.advice.recommendation import advise
+from advisor.advice.rules import RULES
+from advisor.advice.templates import TEMPLATES
+
+QUESTIONS = {question.path for section in SECTIONS for question in section.questions}
+
+EXPECTED = [
+    # rule, answers that an architect would name
+    ("fast_processing", {"processing.p95_s"}),
+    ("long_processing", {"processing.p95_s"}),
+    ("single_consumer", {"subscribers.count"}),
+    ("operational_cost", {"operations.runs_a_broker_today"}),
+    ("immediate_response", {"caller.needs_immediate_response", "caller.deadline_s"}),
+    ("global_order", {"subscribers.ordering"}),
+]
+
+
+@pytest.mark.parametrize(("rule", "paths"), EXPECTED)
+def test_the_answers_that_an_architect_would_name_are_among_them(rule: str, paths: set[str]) -> None:
+    if rule not in {known.id for known in RULES}:
+        pytest.fail(f"there is no rule {rule}")
+    assert paths <= set(answers_behind(answers_from({}), [rule])[rule])
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_reason_has_answers_behind_it_each_of_which_is_asked(name: str) -> None:
+    answers = answers_from({"template": name})
+    reasons = [reason.rule for reason in advise(answers, flips=False).reasons]
+    behind = answers_behind(answers, reasons)
+    assert set(behind) == set(reasons)
+    for paths in behind.values():
+        assert 1 <= len(paths) <= MOST
+        assert set(paths) <= QUESTIONS
+
+
+def test_every_rule_has_answers_behind_it() -> None:
+    given = {"synchronous": {"hops": ["nginx"]}, "caller": {"streams_response": True}}
+    behind = answers_behind(answers_from(given), [rule.id for rule in RULES])
+    assert all(behind.values())
