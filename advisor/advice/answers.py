@@ -119,7 +119,7 @@ class ProviderLimits(Value):
     @field_validator("profile")
     @classmethod
     def _known(cls, value: str | None) -> str | None:
-        if value is not None and value not in library.profiles():
+        if value is not None and value not in library.profiles() and not value.startswith(library.OWN):
             raise ValueError(f"there is no such profile; known are {', '.join(library.profiles())}")
         return value
 

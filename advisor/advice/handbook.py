@@ -32,9 +32,14 @@ def entries() -> tuple[Entry, ...]:
         *map(_rule, RULES),
         *_warnings(),
         *_templates(),
-        *map(_hop, library.hops().values()),
-        *map(_profile, library.profiles().values()),
+        *map(entry_of, library.hops().values()),
+        *map(entry_of, library.profiles().values()),
     )
+
+
+def entry_of(fact: library.HopFact | library.Profile) -> Entry:
+    """A hop or a profile to read about."""
+    return _hop(fact) if isinstance(fact, library.HopFact) else _profile(fact)
 
 
 def _rule(rule: Rule) -> Entry:

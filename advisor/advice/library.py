@@ -14,6 +14,9 @@ DATA = Path(__file__).parent / "data"
 
 DEFAULT_TEMPLATE = "document_extraction"
 
+OWN = "own_"
+"""How the names of hops and profiles begin that a workspace has added to these."""
+
 
 @dataclass(frozen=True)
 class Default:

@@ -27,6 +27,9 @@ TRACE_ROWS = 1_000_000
 TRACES_CAP = 200
 """Traces of one workspace; a million rows take about 10 MB of the database."""
 
+LIBRARY_CAP = 200
+"""Hops and profiles of one workspace that are not as shipped."""
+
 TITLE_LENGTH = 120
 IDEMPOTENCY_KEY_LENGTH = 64
 ERROR_LENGTH = 500

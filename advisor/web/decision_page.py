@@ -11,6 +11,7 @@ from django.http import QueryDict
 from advisor.advice.behind import answers_behind
 from advisor.advice.contract import Recommendation
 from advisor.decisions.models import Decision, Direction, Revision, Run, Status, Trace
+from advisor.decisions.services.edit_library import library_of
 from advisor.decisions.services.undo import next_step
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import may_change
@@ -34,7 +35,7 @@ def page_of(
         "decision": decision,
         "revision": revision,
         "answers": answers,
-        "groups": groups_of(answers, post, problems, revision.recommendation),
+        "groups": groups_of(answers, post, problems, revision.recommendation, library_of(decision.workspace)),
         "problem": errors_by_field(problems).get("", ""),
         "problems": problems,
         "trace": trace_of(revision),

@@ -3,11 +3,16 @@
 from django.contrib.auth import views as auth
 from django.urls import path
 
-from advisor.web.views import answers, answers_file, decisions, exports, handbook, home, runs, signing
+from advisor.web.views import answers, answers_file, decisions, exports, handbook, home, library, runs, signing
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("handbook", handbook.handbook, name="handbook"),
+    path("library", library.show, name="library"),
+    path("library/<slug:kind>/new", library.edit, name="new-library-entry"),
+    path("library/<slug:kind>/<slug:name>", library.edit, name="library-entry"),
+    path("library/<slug:kind>/<slug:name>/hide", library.hide, name="hide-library-entry"),
+    path("library/<slug:kind>/<slug:name>/reset", library.reset, name="reset-library-entry"),
     path("decisions/new", decisions.new, name="new-decision"),
     path("decisions/<uuid:decision_id>", decisions.show, name="decision"),
     path("decisions/<uuid:decision_id>/advice", decisions.advice, name="advice"),

@@ -26,6 +26,11 @@ class Row(NamedTuple):
 TABLE: dict[str, Row] = {
     "home": Row("GET", (200, 200, 200, 200, 200, 200)),
     "handbook": Row("GET", (200, 200, 200, 200, 200, 200)),
+    "library": Row("GET", (LOGIN, 200, 200, 200, 200, 403)),
+    "new-library-entry": Row("GET", (LOGIN, 200, 200, 403, 200, 403)),
+    "library-entry": Row("GET", (LOGIN, 200, 200, 403, 200, 403)),
+    "hide-library-entry": Row("POST", (LOGIN, 302, 302, 403, 302, 403)),
+    "reset-library-entry": Row("POST", (LOGIN, 302, 302, 403, 302, 403)),
     "new-decision": Row("GET", (LOGIN, 200, 200, 403, 200, 403)),
     "decision": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "advice": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
@@ -91,7 +96,11 @@ def address(name: str, decision: Decision, run: Run) -> str:
             return reverse(name, args=[decision.pk, "yaml"])
         case "run" | "run-progress" | "cancel-run" | "run-charts":
             return reverse(name, args=[run.pk])
-        case "home" | "handbook" | "new-decision" | "login" | "logout":
+        case "new-library-entry":
+            return reverse(name, args=["hop"])
+        case "library-entry" | "hide-library-entry" | "reset-library-entry":
+            return reverse(name, args=["hop", "nginx"])
+        case "home" | "handbook" | "library" | "new-decision" | "login" | "logout":
             return reverse(name)
         case _ if name.startswith("server:"):
             return reverse(name)

@@ -1,6 +1,7 @@
-"""What is stored: Decisions with their Revisions, Traces and Runs. Each belongs to a workspace."""
+"""What is stored: Decisions with their Revisions, Traces and Runs, and what a workspace made of the library. Each belongs to a workspace."""
 
 from advisor.decisions.models.decision import Decision, Revision, Status
+from advisor.decisions.models.library import LibraryEntry
 from advisor.decisions.models.run import ACTIVE, TERMINAL, EngineName, Run, State
 from advisor.decisions.models.step import Direction, Step
 from advisor.decisions.models.trace import Trace, TraceData
@@ -11,6 +12,7 @@ __all__ = [
     "Decision",
     "Direction",
     "EngineName",
+    "LibraryEntry",
     "Revision",
     "Run",
     "State",

@@ -8,6 +8,7 @@ from advisor.advice.answers import Answers
 from advisor.advice.recommendation import advise
 from advisor.decisions import stored
 from advisor.decisions.models import Trace
+from advisor.decisions.services.edit_library import library_version
 from advisor.teams.models import Workspace
 from simulator.schema import InvalidInput, Problem
 
@@ -20,12 +21,13 @@ class Advised(TypedDict):
     versions: dict[str, str]
 
 
-def advised(answers: Answers) -> Advised:
-    """The answers with today's advice on them, and the versions that gave it."""
+def advised(answers: Answers, workspace: Workspace) -> Advised:
+    """The answers with today's advice on them, and the versions that gave it: the workspace's edits of the library, too."""
+    edits = library_version(workspace)
     return {
         "answers_json": stored.dump(answers),
         "recommendation_json": stored.dump(advise(answers)),
-        "versions": advice.versions(),
+        "versions": advice.versions() | ({"library": edits} if edits else {}),
     }
 
 

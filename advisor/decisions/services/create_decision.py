@@ -6,9 +6,11 @@ from typing import Any
 from django.db import transaction
 
 from advisor.advice.answers import answers_from
+from advisor.advice.editions import taken_over
 from advisor.decisions.models import Decision, Revision
 from advisor.decisions.names import clean_name
 from advisor.decisions.services.advising import advised, require_known_trace
+from advisor.decisions.services.edit_library import library_of
 from advisor.teams.access import require_editor
 from advisor.teams.models import User, Workspace
 
@@ -23,10 +25,10 @@ def create_decision(
         InvalidInput: with what is wrong in `given` or the title; nothing is saved.
     """
     require_editor(user, workspace)
-    answers = answers_from(given)
+    answers = answers_from(taken_over(given, library_of(workspace)))
     require_known_trace(answers, workspace)
     name = clean_name(answers.name if title is None else title, "title")
-    fields = advised(answers)
+    fields = advised(answers, workspace)
     with transaction.atomic():
         decision = Decision.objects.create(workspace=workspace, title=name, is_demo=is_demo, created_by=user)
         Revision.objects.create(decision=decision, number=1, created_by=user, **fields)

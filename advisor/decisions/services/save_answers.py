@@ -6,10 +6,12 @@ from typing import Any
 from django.db import transaction
 
 from advisor.advice.answers import answers_from
+from advisor.advice.editions import taken_over
 from advisor.decisions.errors import StaleVersion
 from advisor.decisions.models import Decision, Revision
 from advisor.decisions.names import clean_name
 from advisor.decisions.services.advising import advised, require_known_trace
+from advisor.decisions.services.edit_library import library_of
 from advisor.decisions.services.undo import Change, record
 from advisor.teams.access import require_editor
 from advisor.teams.models import User
@@ -31,9 +33,9 @@ def save_answers(
         Decision.DoesNotExist: if it was deleted meanwhile.
     """
     require_editor(user, decision.workspace)
-    answers = answers_from(given)
+    answers = answers_from(taken_over(given, library_of(decision.workspace)))
     require_known_trace(answers, decision.workspace)
-    fields = advised(answers)
+    fields = advised(answers, decision.workspace)
     with transaction.atomic():
         locked = Decision.objects.select_for_update().get(pk=decision.pk)
         if locked.draft_version != version:

@@ -6,6 +6,9 @@ from typing import Any
 
 from django.http import QueryDict
 
+from advisor.advice.editions import Library
+from advisor.advice.questionnaire import Question
+from advisor.advice.words import duration
 from advisor.web.forms import numbers
 
 UNREADABLE = "holds a hop that cannot be read"
@@ -43,9 +46,26 @@ def typed_hop(post: QueryDict) -> list[dict[str, Any]]:
     return [{"name": name, "limit_s": float(numbers.one(limit, whole=False)), "kind": post.get(OWN_KIND, "total")}]
 
 
-def texts_of(hops: Iterable[Any]) -> tuple[str, ...]:
-    """Stored hops as a form carries them."""
-    return tuple(hop if isinstance(hop, str) else json.dumps(dict(hop)) for hop in hops)
+def texts_of(hops: Iterable[Any], own: Library) -> tuple[str, ...]:
+    """Stored hops as a form carries them: those of the workspace's library by name, though their figures are stored."""
+    return tuple(_text(hop, own) for hop in hops)
+
+
+def _text(hop: Any, own: Library) -> str:
+    if isinstance(hop, str):
+        return hop
+    entry = own.hop_entitled(hop["name"])
+    return entry.name if entry else json.dumps(dict(hop))
+
+
+def choices_of(question: Question, own: Library) -> tuple[tuple[str, str], ...]:
+    """What may be chosen: of hops and profiles, those that the workspace's library has."""
+    match question.kind:
+        case "hops":
+            return tuple((fact.name, f"{fact.title}, {duration(fact.limit_s)}") for fact in own.hops.values())
+        case "profile":
+            return tuple((profile.name, profile.title) for profile in own.profiles.values())
+    return question.choices
 
 
 def own_hops(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.http import QueryDict
 
-from advisor.advice import library
 from advisor.advice.answers import Answers, answers_from
+from advisor.advice.editions import SHIPPED, Library, by_value
 from advisor.advice.questionnaire import Question
 from advisor.web.forms import numbers
 from advisor.web.forms.hops import hop_from, typed_hop
@@ -14,7 +14,7 @@ from advisor.web.forms.paths import QUESTIONS, TRACE, set_at, value_at
 from simulator.schema import InvalidInput, Problem
 
 
-def given_from(post: QueryDict, before: Answers) -> dict[str, Any]:
+def given_from(post: QueryDict, before: Answers, own: Library = SHIPPED) -> dict[str, Any]:
     """The stored answers, with each posted field in place of its own.
 
     A profile that was just chosen brings its limits along, but for those that were changed in the same breath.
@@ -23,37 +23,37 @@ def given_from(post: QueryDict, before: Answers) -> dict[str, Any]:
         InvalidInput: with every problem of every field, those of the rest of the answers included.
     """
     given = before.model_dump()
-    typed, problems = _typed(post)
+    typed, problems = _typed(post, before, own)
     for path, value in typed.items():
         set_at(given, path, value)
-    _take_profile(given, before)
+    _take_profile(given, before, own)
     if problems:
         raise InvalidInput([*problems, *_other_problems(given)])
     return given
 
 
-def moved(post: QueryDict, before: Answers, after: Answers) -> frozenset[str]:
+def moved(post: QueryDict, before: Answers, after: Answers, own: Library = SHIPPED) -> frozenset[str]:
     """The paths of the fields that now hold something else than the page shows: whoever filled them in, it wasn't by typing."""
     shown, stored = before.model_dump(), after.model_dump()
-    typed, problems = _typed(post)
+    typed, problems = _typed(post, before, own)
     elsewhere = {path for path in QUESTIONS if value_at(stored, path) != typed.get(path, value_at(shown, path))}
     return frozenset(elsewhere | {problem.path for problem in problems})
 
 
-def _typed(post: QueryDict) -> tuple[dict[str, Any], list[Problem]]:
+def _typed(post: QueryDict, before: Answers, own: Library) -> tuple[dict[str, Any], list[Problem]]:
     """The posted fields' values by path, and what is wrong with the others."""
     typed, problems = {}, []
     for path, question in QUESTIONS.items():
         if path == TRACE or path not in post:
             continue
         try:
-            typed[path] = _value(question, post)
+            typed[path] = _value(question, post, before, own)
         except ValueError as error:
             problems.append(Problem(path, str(error)))
     return typed, problems
 
 
-def _value(question: Question, post: QueryDict) -> Any:
+def _value(question: Question, post: QueryDict, before: Answers, own: Library) -> Any:
     """The field's value.
 
     Raises:
@@ -67,7 +67,8 @@ def _value(question: Question, post: QueryDict) -> Any:
         case "flag":
             return text == "on"
         case "hops":
-            return (*(hop_from(name) for name in texts if name), *typed_hop(post))
+            hops = (*(hop_from(name) for name in texts if name), *typed_hop(post))
+            return tuple(by_value(hop, own, before.caller.streams_response) for hop in hops)
         case "profile":
             return text or None
         case _:
@@ -83,8 +84,8 @@ def _number(question: Question, text: str, post: QueryDict) -> Any:
     return numbers.parsed(text, question.kind == "integer", question.unit, factor)
 
 
-def _take_profile(given: dict[str, Any], before: Answers) -> None:
-    profile = library.profiles().get(str(given["provider"]["profile"]))
+def _take_profile(given: dict[str, Any], before: Answers, own: Library) -> None:
+    profile = own.profiles.get(str(given["provider"]["profile"]))
     if profile is None or profile.name == before.provider.profile:
         return
     stored = before.model_dump()["provider"]

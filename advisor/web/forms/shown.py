@@ -7,12 +7,13 @@ from typing import Any
 
 from django.http import QueryDict
 
-from advisor.advice import library
 from advisor.advice.answers import Answers
 from advisor.advice.contract import Recommendation
+from advisor.advice.editions import SHIPPED, Library
+from advisor.advice.library import Profile
 from advisor.advice.questionnaire import SECTIONS, Question, Section
 from advisor.web.forms.beside import Beside, beside_of, best_written, bounds_of
-from advisor.web.forms.hops import OWN_KIND, OWN_LIMIT, OWN_NAME, own_hops, texts_of
+from advisor.web.forms.hops import OWN_KIND, OWN_LIMIT, OWN_NAME, choices_of, own_hops, texts_of
 from advisor.web.forms.paths import field_id, owner_of, value_at
 from advisor.web.forms.turns import Turns, turns_by_path
 from simulator.schema import Problem
@@ -37,6 +38,8 @@ class Field:
     own_hop: Mapping[str, str] = field(default_factory=dict)
     """The hop that is being described, as typed."""
     beside: Beside = field(default_factory=Beside)
+    library: Library = SHIPPED
+    """The hops and profiles that are offered."""
 
     @property
     def id(self) -> str:
@@ -44,9 +47,9 @@ class Field:
         return field_id(self.question.path)
 
     @property
-    def profile(self) -> library.Profile | None:
+    def profile(self) -> Profile | None:
         """The provider profile that is chosen."""
-        return library.profiles().get(self.text) if self.question.kind == "profile" else None
+        return self.library.profiles.get(self.text) if self.question.kind == "profile" else None
 
     @property
     def checked(self) -> bool:
@@ -62,7 +65,7 @@ class Field:
     def options(self) -> tuple[tuple[str, str, bool], ...]:
         """Value, words and whether it is chosen, of whatever may be chosen."""
         chosen = self.chosen if self.question.kind == "hops" else (self.text,)
-        offered = (*self.question.choices, *own_hops(self.chosen))
+        offered = (*choices_of(self.question, self.library), *own_hops(self.chosen))
         return tuple((value, words, value in chosen) for value, words in offered)
 
 
@@ -85,10 +88,11 @@ def groups_of(
     post: QueryDict | None = None,
     problems: Iterable[Problem] = (),
     recommendation: Recommendation | None = None,
+    own: Library = SHIPPED,
 ) -> tuple[FieldGroup, ...]:
     """Every section, filled with the answers; where a post was refused, with what was posted and what is wrong with it.
 
-    With the `recommendation` on these answers, each field says where it turns.
+    With the `recommendation` on these answers, each field says where it turns. `own` is the library that it offers.
     """
     stored = answers.model_dump()
     errors = errors_by_field(problems)
@@ -98,7 +102,7 @@ def groups_of(
             section,
             section.state(answers),
             tuple(
-                _field(question, answers, stored, post, errors, turns.get(question.path, Turns()))
+                _field(question, answers, stored, post, errors, turns.get(question.path, Turns()), own)
                 for question in section.questions
             ),
         )
@@ -128,9 +132,10 @@ def _field(
     post: QueryDict | None,
     errors: Mapping[str, str],
     turns: Turns,
+    own: Library,
 ) -> Field:
     value = value_at(stored, question.path)
-    chosen = texts_of(value) if question.kind == "hops" else ()
+    chosen = texts_of(value, own) if question.kind == "hops" else ()
     text, unit = _written(question, value)
     beside = beside_of(question, value, answers, text, unit, turns)
     if post is not None and question.path in post:
@@ -139,7 +144,7 @@ def _field(
         chosen = tuple(filter(None, texts)) if question.kind == "hops" else ()
     error = errors.get(question.path, "")
     hidden = not error and not question.applies(answers)
-    return Field(question, text, unit, chosen, error, hidden, _own_hop(post) if post else {}, beside)
+    return Field(question, text, unit, chosen, error, hidden, _own_hop(post) if post else {}, beside, own)
 
 
 def _own_hop(post: QueryDict) -> dict[str, str]:

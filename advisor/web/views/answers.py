@@ -14,6 +14,7 @@ from django_htmx.http import HttpResponseClientRedirect, reswap, retarget
 from advisor.decisions import jobs
 from advisor.decisions.errors import StaleVersion, UploadTooLarge
 from advisor.decisions.models import Decision, Revision, Run
+from advisor.decisions.services.edit_library import library_of
 from advisor.decisions.services.save_answers import save_answers
 from advisor.decisions.services.step_answers import step_answers
 from advisor.decisions.services.upload_trace import upload_trace
@@ -119,7 +120,8 @@ def forget_trace(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
 
 
 def _saved(request: MemberRequest, decision: Decision, before: Revision, post: QueryDict) -> Revision:
-    return save_answers(decision, given_from(post, before.answers), request.user, version_of(request))
+    own = library_of(decision.workspace)
+    return save_answers(decision, given_from(post, before.answers, own), request.user, version_of(request))
 
 
 def _about_trace(problem: Problem) -> Problem:
@@ -143,8 +145,9 @@ def _shown(
         return redirect("decision", decision.pk)
     context = page_of(request, decision, after)
     shown = request.POST if post is None else post
-    elsewhere = moved(shown, before.answers, after.answers) | chosen
-    old = groups_of(before.answers, recommendation=before.recommendation)
+    own = library_of(decision.workspace)
+    elsewhere = moved(shown, before.answers, after.answers, own) | chosen
+    old = groups_of(before.answers, recommendation=before.recommendation, own=own)
     context["changes"] = changes(old, context["groups"], elsewhere, shown)
     return render(request, "decisions/_saved.html", context)
 

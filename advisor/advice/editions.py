@@ -1,0 +1,149 @@
+"""A workspace's own edition of the library: its hops and profiles laid over the shipped ones, and taken over into Answers by value.
+
+Answers hold an edited or added hop as its figures, never as a name: advice stays a function of Answers alone, and a revision keeps the figures
+that it was advised with, whatever becomes of the entry.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from advisor.advice import library
+from advisor.advice.answers import Quota, Seconds, Workers
+from advisor.advice.library import HopFact, Profile
+from simulator.schema import Value
+
+Title = Annotated[str, Field(min_length=1, max_length=60)]
+Note = Annotated[str, Field(max_length=400)]
+Source = Annotated[str, Field(min_length=1, max_length=400)]
+Day = Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
+
+
+class HopEdit(Value):
+    """A hop as a workspace has it."""
+
+    schema_: Literal["crossover/hop@1"] = Field(default="crossover/hop@1", alias="schema")
+    title: Title
+    limit_s: Seconds
+    kind: Literal["total", "idle"]
+    streaming_limit_s: Seconds | None = None
+    note: Note = ""
+    source: Source
+    checked: Day
+
+
+class ProfileEdit(Value):
+    """A provider's limits as a workspace has them; null is unlimited."""
+
+    schema_: Literal["crossover/profile@1"] = Field(default="crossover/profile@1", alias="schema")
+    title: Title
+    max_concurrency: Workers | None = None
+    requests_per_minute: Quota | None = None
+    input_tokens_per_minute: Quota | None = None
+    output_tokens_per_minute: Quota | None = None
+    note: Note = ""
+    source: Source
+    checked: Day
+
+
+LIMITS = ("max_concurrency", "requests_per_minute", "input_tokens_per_minute", "output_tokens_per_minute")
+
+
+@dataclass(frozen=True)
+class Library:
+    """The hops and profiles that one workspace offers. `edited` has the names of those that are not as shipped."""
+
+    hops: Mapping[str, HopFact]
+    profiles: Mapping[str, Profile]
+    edited: frozenset[str] = frozenset()
+
+    def hop_entitled(self, title: str) -> HopFact | None:
+        """The edited or added hop of this title."""
+        return next((fact for name, fact in self.hops.items() if fact.title == title and name in self.edited), None)
+
+    def hop_named(self, name: str) -> HopFact | None:
+        """The hop of this name or alias."""
+        shipped = library.hop_named(name)
+        return self.hops.get(shipped.name if shipped else name.strip())
+
+
+@dataclass(frozen=True)
+class Edition:
+    """What a workspace made of one entry: other figures, or nothing at all where it is hidden."""
+
+    name: str
+    edit: HopEdit | ProfileEdit | None
+    kind: Literal["hop", "profile"]
+
+
+SHIPPED = Library(library.hops(), library.profiles())
+
+
+def edition(edits: Iterable[Edition]) -> Library:
+    """The shipped library with a workspace's edits laid over it."""
+    hops, profiles, edited = dict(SHIPPED.hops), dict(SHIPPED.profiles), set()
+    for made in edits:
+        edited.add(made.name)
+        match made.edit:
+            case HopEdit():
+                hops[made.name] = _hop(made.name, made.edit, SHIPPED.hops.get(made.name))
+            case ProfileEdit():
+                profiles[made.name] = _profile(made.name, made.edit, SHIPPED.profiles.get(made.name))
+            case None:
+                (hops if made.kind == "hop" else profiles).pop(made.name, None)
+    return Library(MappingProxyType(hops), MappingProxyType(profiles), frozenset(edited))
+
+
+def _hop(name: str, edit: HopEdit, shipped: HopFact | None) -> HopFact:
+    return HopFact(
+        name=name,
+        title=edit.title,
+        limit_s=edit.limit_s,
+        kind=edit.kind,
+        streaming_limit_s=edit.streaming_limit_s,
+        aliases=shipped.aliases if shipped else (),
+        note=edit.note,
+        source=edit.source,
+        checked=edit.checked,
+        unchecked=False,
+    )
+
+
+def _profile(name: str, edit: ProfileEdit, shipped: Profile | None) -> Profile:
+    limits = {limit: getattr(edit, limit) for limit in LIMITS}
+    fresh = Profile(name, edit.title, limits, True, edit.note, edit.source, edit.checked, False)
+    return replace(fresh, failed_calls_count=shipped.failed_calls_count) if shipped else fresh
+
+
+def as_edit(fact: HopFact | Profile) -> HopEdit | ProfileEdit:
+    """An entry's figures, to start an edit from."""
+    about = {"title": fact.title, "note": fact.note[:400], "source": fact.source, "checked": fact.checked}
+    if isinstance(fact, HopFact):
+        limits = {"limit_s": fact.limit_s, "kind": fact.kind, "streaming_limit_s": fact.streaming_limit_s}
+        return HopEdit.parse(about | limits)
+    return ProfileEdit.parse(about | {limit: fact.limits.get(limit) for limit in LIMITS})
+
+
+def taken_over(given: Mapping[str, Any], own: Library) -> Mapping[str, Any]:
+    """What is given for Answers, each hop that the workspace has edited or added by its figures of today; anything else as it is."""
+    design = given.get("synchronous")
+    hops = design.get("hops") if isinstance(design, Mapping) else None
+    if not own.edited or not isinstance(design, Mapping) or not isinstance(hops, list | tuple):
+        return given
+    caller = given.get("caller")
+    streams = isinstance(caller, Mapping) and caller.get("streams_response") is True
+    return {**given, "synchronous": {**design, "hops": [by_value(hop, own, streams) for hop in hops]}}
+
+
+def by_value(hop: Any, own: Library, streams: bool) -> Any:
+    """A hop as Answers hold it: by its name where it is as shipped, else by its figures, as they meet a response that streams or does not."""
+    fact = None
+    if isinstance(hop, str):
+        found = own.hop_named(hop)
+        fact = found if found is not None and found.name in own.edited else None
+    elif isinstance(hop, Mapping) and isinstance(hop.get("name"), str):
+        fact = own.hop_entitled(hop["name"])
+    return fact.hop(streams).model_dump() | {"name": fact.title} if fact else hop

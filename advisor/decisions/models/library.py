@@ -1,0 +1,65 @@
+"""What a workspace has made of the library of hops and provider profiles."""
+
+import uuid
+from typing import ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+
+from advisor.advice.editions import Edition, HopEdit, ProfileEdit
+from advisor.decisions import stored
+from advisor.teams.models import Workspace
+
+
+class EntryKind(models.TextChoices):
+    """What an entry is about."""
+
+    HOP = "hop"
+    PROFILE = "profile"
+
+
+class LibraryEntryQuerySet(models.QuerySet["LibraryEntry"]):
+    def for_workspace(self, workspace: Workspace) -> Self:
+        """The only door through which a page may fetch: what isn't in the workspace doesn't exist."""
+        return self.filter(workspace=workspace)
+
+
+class LibraryEntry(models.Model):
+    """One hop or profile with other figures than the shipped ones, one that was added, or one that is hidden."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="library_entries")
+    kind = models.CharField(max_length=10, choices=EntryKind.choices)
+    name = models.CharField(max_length=60)
+    edit_json = models.TextField(null=True, blank=True)  # noqa: DJ001 - null: hidden
+    edited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    edited_at = models.DateTimeField(auto_now=True)
+
+    objects = LibraryEntryQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["kind", "name"]
+        verbose_name_plural = "library entries"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["workspace", "kind", "name"], name="library_entry_is_edited_in_place"),
+            models.CheckConstraint(condition=models.Q(kind__in=EntryKind.values), name="library_entry_kind_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+    @property
+    def edit(self) -> HopEdit | ProfileEdit | None:
+        """Its figures; None where it is hidden."""
+        if self.edit_json is None:
+            return None
+        if self.kind == EntryKind.HOP:
+            return stored.load(HopEdit, self.edit_json)
+        return stored.load(ProfileEdit, self.edit_json)
+
+    @property
+    def edition(self) -> Edition:
+        """What it lays over the shipped library."""
+        return Edition(self.name, self.edit, "hop" if self.kind == EntryKind.HOP else "profile")

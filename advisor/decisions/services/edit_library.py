@@ -1,0 +1,103 @@
+"""A workspace's own hops and provider profiles: read, changed, added, hidden, and put back as shipped."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils.text import slugify
+
+from advisor.advice.editions import SHIPPED, HopEdit, Library, ProfileEdit, edition
+from advisor.advice.library import OWN
+from advisor.decisions import stored
+from advisor.decisions.limits import LIBRARY_CAP
+from advisor.decisions.models import LibraryEntry
+from advisor.decisions.models.library import EntryKind
+from advisor.decisions.names import clean_name
+from advisor.teams.access import require_editor
+from advisor.teams.models import User, Workspace
+from simulator.schema import InvalidInput, Problem
+
+EDITS: Mapping[str, type[HopEdit] | type[ProfileEdit]] = {EntryKind.HOP: HopEdit, EntryKind.PROFILE: ProfileEdit}
+
+
+def library_of(workspace: Workspace) -> Library:
+    """The hops and profiles that the workspace offers."""
+    return edition(entry.edition for entry in LibraryEntry.objects.for_workspace(workspace))
+
+
+def library_version(workspace: Workspace) -> str | None:
+    """How many edits are in force and from when the last is, for a revision to remember; None where all is as shipped."""
+    entries = LibraryEntry.objects.for_workspace(workspace)
+    latest = entries.order_by("-edited_at").first()
+    return None if latest is None else f"{entries.count()} edited, last {latest.edited_at:%Y-%m-%d %H:%M}"
+
+
+def save_entry(workspace: Workspace, user: User, kind: str, name: str, given: Mapping[str, Any]) -> LibraryEntry:
+    """The workspace's figures for a hop or profile; without a name a new one, named after its title.
+
+    Raises:
+        PermissionDenied: unless the user may edit in the workspace.
+        InvalidInput: with what is wrong; nothing is saved.
+    """
+    require_editor(user, workspace)
+    edit = EDITS[kind].parse({**given, "title": clean_name(str(given.get("title", "")), "title")})
+    with transaction.atomic():
+        Workspace.objects.select_for_update().get(pk=workspace.pk)
+        name = name or _new_name(workspace, kind, edit.title)
+        _require_unique(workspace, kind, name, edit.title)
+        return _put(workspace, user, kind, name, stored.dump(edit))
+
+
+def hide_entry(workspace: Workspace, user: User, kind: str, name: str) -> None:
+    """Offers a shipped entry no more; one that the workspace has added is deleted. Answers that have its figures keep them.
+
+    Raises:
+        PermissionDenied: unless the user may edit in the workspace.
+        LookupError: if there is no such entry.
+    """
+    require_editor(user, workspace)
+    if name in (SHIPPED.hops if kind == EntryKind.HOP else SHIPPED.profiles):
+        _put(workspace, user, kind, name, None)
+    elif not _entries(workspace, kind, name).delete()[0]:
+        raise LookupError(name)
+
+
+def reset_entry(workspace: Workspace, user: User, kind: str, name: str) -> None:
+    """Puts a shipped entry back as it was shipped.
+
+    Raises:
+        PermissionDenied: unless the user may edit in the workspace.
+    """
+    require_editor(user, workspace)
+    _entries(workspace, kind, name).delete()
+
+
+def _entries(workspace: Workspace, kind: str, name: str) -> Any:
+    return LibraryEntry.objects.for_workspace(workspace).filter(kind=kind, name=name)
+
+
+def _put(workspace: Workspace, user: User, kind: str, name: str, edit_json: str | None) -> LibraryEntry:
+    entry, _ = LibraryEntry.objects.update_or_create(
+        workspace=workspace, kind=kind, name=name, defaults={"edit_json": edit_json, "edited_by": user}
+    )
+    return entry
+
+
+def _new_name(workspace: Workspace, kind: str, title: str) -> str:
+    if LibraryEntry.objects.for_workspace(workspace).count() >= LIBRARY_CAP:
+        raise InvalidInput(
+            [Problem("title", f"a workspace may have {LIBRARY_CAP} entries of its own; delete one first")]
+        )
+    base = f"{OWN}{slugify(title).replace('-', '_')[:40] or 'entry'}"
+    taken = set(LibraryEntry.objects.for_workspace(workspace).filter(kind=kind).values_list("name", flat=True))
+    return next(
+        name for number in range(LIBRARY_CAP + 1) if (name := f"{base}_{number}" if number else base) not in taken
+    )
+
+
+def _require_unique(workspace: Workspace, kind: str, name: str, title: str) -> None:
+    """Answers know an entry by its title."""
+    own = library_of(workspace)
+    entries = own.hops if kind == EntryKind.HOP else own.profiles
+    if any(entry.title == title and other != name for other, entry in entries.items()):
+        raise InvalidInput([Problem("title", "is another entry's title already")])

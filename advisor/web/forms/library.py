@@ -1,0 +1,125 @@
+"""A hop or profile as a form: what is typed to the figures of an edit, and back."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.http import QueryDict
+
+from advisor.advice.editions import HopEdit, ProfileEdit
+from advisor.web.forms import numbers
+from simulator.schema import InvalidInput, Problem
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One figure of an entry, asked plainly."""
+
+    name: str
+    label: str
+    help: str
+    unit: str = ""
+    kind: str = "text"
+    required: bool = False
+    whole: bool = False
+    choices: tuple[tuple[str, str], ...] = ()
+
+
+TITLE = Asked("title", "What is it called?", "As it is offered in the questionnaire.", required=True)
+ABOUT = (
+    Asked("note", "What should one know of it?", "Shown beside it: exceptions, and what can be changed."),
+    Asked("source", "Where does that stand?", "An address, a contract, a measurement of yours.", required=True),
+    Asked(
+        "checked",
+        "When was that checked?",
+        "Limits change: the date says how far to trust it.",
+        kind="date",
+        required=True,
+    ),
+)
+ASKED: Mapping[str, tuple[Asked, ...]] = {
+    "hop": (
+        TITLE,
+        Asked(
+            "limit_s", "After how long does it give up?", "The in-line answer must fit under it.", "s", "number", True
+        ),
+        Asked(
+            "kind",
+            "What does the limit count?",
+            "A total limit ends a response however it goes; an idle one is reset by every byte, so that streaming escapes it.",
+            kind="choice",
+            choices=(("total", "the whole time"), ("idle", "silence between bytes")),
+        ),
+        Asked("streaming_limit_s", "And where the response streams?", "Empty: the same limit.", "s", "number"),
+        *ABOUT,
+    ),
+    "profile": (
+        TITLE,
+        Asked("max_concurrency", "How many calls at once?", "Empty: unlimited.", "calls", "number", whole=True),
+        Asked("requests_per_minute", "How many requests a minute?", "Empty: unlimited.", "/min", "number"),
+        Asked(
+            "input_tokens_per_minute", "How many input tokens a minute?", "Empty: unlimited.", "tokens/min", "number"
+        ),
+        Asked(
+            "output_tokens_per_minute", "How many output tokens a minute?", "Empty: unlimited.", "tokens/min", "number"
+        ),
+        *ABOUT,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A question with what stands in it, and what is wrong with that."""
+
+    asked: Asked
+    text: str
+    error: str = ""
+
+
+def edit_from(kind: str, post: QueryDict) -> dict[str, Any]:
+    """What was typed, as `save_entry` takes it.
+
+    Raises:
+        InvalidInput: with every field that is no number.
+    """
+    given: dict[str, Any] = {}
+    problems = []
+    for asked in ASKED[kind]:
+        text = post.get(asked.name, "").strip()
+        try:
+            given[asked.name] = _value(asked, text)
+        except ValueError as error:
+            problems.append(Problem(asked.name, str(error)))
+    if problems:
+        raise InvalidInput(problems)
+    return given
+
+
+def _value(asked: Asked, text: str) -> Any:
+    if asked.kind != "number":
+        return text
+    if not text:
+        if asked.required:
+            raise ValueError("is required")
+        return None
+    number = numbers.one(text, whole=asked.whole)
+    return int(number) if asked.whole else float(number)
+
+
+def filled(
+    kind: str, edit: HopEdit | ProfileEdit | None, post: QueryDict | None = None, problems: Iterable[Problem] = ()
+) -> tuple[Filled, ...]:
+    """The form: empty, with an entry's figures, or with what was posted and is refused."""
+    errors = {problem.path: problem.reason for problem in problems}
+    stored = {} if edit is None else edit.model_dump()
+    fresh = {"checked": date.today().isoformat(), "kind": "total"}  # noqa: DTZ011  the day of whoever types
+
+    def text(asked: Asked) -> str:
+        if post is not None:
+            return post.get(asked.name, "")
+        value = stored.get(asked.name, fresh.get(asked.name, ""))
+        return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+    return tuple(Filled(asked, text(asked), errors.get(asked.name, "")) for asked in ASKED[kind])

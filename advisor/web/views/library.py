@@ -1,0 +1,99 @@
+"""The workspace's library: hops and provider profiles as shipped, as edited, and its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.http import Http404, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from advisor.advice.editions import SHIPPED, Library, as_edit
+from advisor.advice.handbook import Entry, entry_of
+from advisor.advice.library import HopFact, Profile
+from advisor.decisions.services.edit_library import hide_entry, library_of, reset_entry, save_entry
+from advisor.teams.access import require_editor
+from advisor.teams.middleware import MemberRequest
+from advisor.web.access import may_change
+from advisor.web.forms.library import edit_from, filled
+from simulator.schema import InvalidInput
+
+WORDS = {"hop": "hop", "profile": "provider profile"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """An entry as it is offered; `was` is what was shipped where that differs."""
+
+    entry: Entry
+    state: str
+    was: str
+
+
+@require_safe
+def show(request: MemberRequest) -> HttpResponse:
+    """All entries, with what became of the shipped ones."""
+    own = library_of(request.workspace)
+    parts = [("hop", "Hops", _rows("hop", own)), ("profile", "Provider profiles", _rows("profile", own))]
+    return render(request, "library/show.html", {"parts": parts, "may_edit": may_change(request, request.workspace)})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: MemberRequest, kind: str, name: str = "") -> HttpResponseBase:
+    """One entry's figures; without a name a new one's."""
+    require_editor(request.user, request.workspace)
+    entries = _entries(kind, library_of(request.workspace))
+    if name and name not in entries:
+        raise Http404
+    if request.method != "POST":
+        return _form(request, kind, name, filled(kind, as_edit(entries[name]) if name else None))
+    try:
+        save_entry(request.workspace, request.user, kind, name, edit_from(kind, request.POST))
+    except InvalidInput as error:
+        return _form(request, kind, name, filled(kind, None, request.POST, error.problems), 422)
+    return redirect("library")
+
+
+@require_POST
+def hide(request: MemberRequest, kind: str, name: str) -> HttpResponseBase:
+    """Offers it no more."""
+    _entries(kind, SHIPPED)
+    try:
+        hide_entry(request.workspace, request.user, kind, name)
+    except LookupError:
+        raise Http404 from None
+    return redirect("library")
+
+
+@require_POST
+def reset(request: MemberRequest, kind: str, name: str) -> HttpResponseBase:
+    """As it was shipped."""
+    _entries(kind, SHIPPED)
+    reset_entry(request.workspace, request.user, kind, name)
+    return redirect("library")
+
+
+def _form(request: MemberRequest, kind: str, name: str, fields: object, status: int = 200) -> HttpResponse:
+    title = _entries(kind, library_of(request.workspace))[name].title if name else f"New {WORDS[kind]}"
+    context = {"kind": kind, "name": name, "title": title, "fields": fields, "shipped": name in _entries(kind, SHIPPED)}
+    return render(request, "library/edit.html", context, status=status)
+
+
+def _entries(kind: str, own: Library) -> Mapping[str, HopFact | Profile]:
+    if kind not in WORDS:
+        raise Http404
+    return own.hops if kind == "hop" else own.profiles
+
+
+def _rows(kind: str, own: Library) -> list[Row]:
+    offered, shipped = _entries(kind, own), _entries(kind, SHIPPED)
+    rows = []
+    for name in dict.fromkeys((*shipped, *offered)):
+        if name not in offered:
+            rows.append(Row(entry_of(shipped[name]), "hidden", ""))
+        elif name not in shipped:
+            rows.append(Row(entry_of(offered[name]), "own", ""))
+        elif name in own.edited:
+            rows.append(Row(entry_of(offered[name]), "edited", entry_of(shipped[name]).text))
+        else:
+            rows.append(Row(entry_of(offered[name]), "shipped", ""))
+    return rows

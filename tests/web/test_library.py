@@ -1,0 +1,52 @@
+"""The pages of the library."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from advisor.advice import library
+from advisor.decisions.models import Decision, LibraryEntry
+
+POSTED = {"title": "Our gateway", "limit_s": "2 min", "kind": "total", "source": "measured", "checked": "2026-11-24"}
+POSTED_PLAIN = POSTED | {"limit_s": "45"}
+
+pytestmark = pytest.mark.django_db
+
+
+def test_every_hop_and_profile_is_listed_with_its_date(client: Client, decision: Decision) -> None:
+    page = client.get(reverse("library")).content.decode()
+    for fact in (*library.hops().values(), *library.profiles().values()):
+        assert fact.title in page and fact.checked in page
+    assert "Unchecked" in page
+
+
+def test_a_new_hop_is_offered_by_the_questionnaire_and_stays_ticked(client: Client, decision: Decision) -> None:
+    assert client.post(reverse("new-library-entry", args=["hop"]), POSTED_PLAIN).status_code == 302
+    page = client.get(reverse("decision", args=[decision.pk])).content.decode()
+    assert "Our gateway, 45 s" in page
+    answers = {"version": decision.draft_version, "synchronous.hops": ["", "own_our_gateway"]}
+    assert client.post(reverse("save-answers", args=[decision.pk]), answers).status_code == 302
+    assert decision.latest().answers.synchronous.hops[0].limit_s == 45  # type: ignore[union-attr]
+    page = client.get(reverse("decision", args=[decision.pk])).content.decode()
+    assert page.count("Our gateway, 45 s") == 1
+
+
+def test_what_is_refused_comes_back_as_typed_with_the_reason_beside_it(client: Client, decision: Decision) -> None:
+    answer = client.post(reverse("new-library-entry", args=["hop"]), POSTED | {"limit_s": "soon<b>", "source": "x"})
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert 'value="soon&lt;b&gt;"' in page and 'id="error-limit_s"' in page
+    assert not LibraryEntry.objects.exists()
+
+
+def test_an_edited_entry_shows_what_was_shipped_and_goes_back_to_it(client: Client, decision: Decision) -> None:
+    client.post(reverse("library-entry", args=["hop", "nginx"]), POSTED_PLAIN | {"title": "nginx"})
+    page = client.get(reverse("library")).content.decode()
+    assert "As shipped: 60 s, idle" in page
+    client.post(reverse("reset-library-entry", args=["hop", "nginx"]))
+    assert "As shipped" not in client.get(reverse("library")).content.decode()
+
+
+@pytest.mark.parametrize("address", ["/library/pipe/new", "/library/hop/unheard-of", "/library/pipe/nginx"])
+def test_what_is_not_there_is_not_found(client: Client, decision: Decision, address: str) -> None:
+    assert client.get(address).status_code == 404
