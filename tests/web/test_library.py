@@ -21,14 +21,14 @@ def test_every_hop_and_profile_is_listed_with_its_date(client: Client, decision:
 
 
 def test_a_new_hop_is_offered_by_the_questionnaire_and_stays_ticked(client: Client, decision: Decision) -> None:
-    assert client.post(reverse("new-library-entry", args=["hop"]), POSTED_PLAIN).status_code == 302
+    assert client.post(reverse("new-library-entry", args=["hop"]), POSTED).status_code == 302
     page = client.get(reverse("decision", args=[decision.pk])).content.decode()
-    assert "Our gateway, 45 s" in page
+    assert "Our gateway, 2 min" in page
     answers = {"version": decision.draft_version, "synchronous.hops": ["", "own_our_gateway"]}
     assert client.post(reverse("save-answers", args=[decision.pk]), answers).status_code == 302
-    assert decision.latest().answers.synchronous.hops[0].limit_s == 45  # type: ignore[union-attr]
+    assert decision.latest().answers.synchronous.hops[0].limit_s == 120  # type: ignore[union-attr]
     page = client.get(reverse("decision", args=[decision.pk])).content.decode()
-    assert page.count("Our gateway, 45 s") == 1
+    assert page.count("Our gateway, 2 min") == 1
 
 
 def test_what_is_refused_comes_back_as_typed_with_the_reason_beside_it(client: Client, decision: Decision) -> None:

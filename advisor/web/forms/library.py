@@ -104,7 +104,7 @@ def _value(asked: Asked, text: str) -> Any:
         if asked.required:
             raise ValueError("is required")
         return None
-    number = numbers.one(text, whole=asked.whole)
+    number = numbers.one(text, asked.whole, asked.unit)
     return int(number) if asked.whole else float(number)
 
 
