@@ -92,7 +92,7 @@ def test_a_reason_opens_to_its_rule_its_source_and_the_answers_behind_it(extract
     reason = page.locator("#reason-long_processing")
     reason.locator("summary").press("Enter")
     expect(reason).to_contain_text("Prajapat")
-    reason.get_by_role("link", name="And the slowest one in twenty?").press("Enter")
+    reason.get_by_role("link", name="How long does the slowest one in twenty take?").press("Enter")
     expect(page.locator("#field-processing-p95_s-input")).to_be_focused()
     page.keyboard.type("12")
     expect(page.locator("[data-mark=reason-long_processing]")).to_contain_text("12 s")

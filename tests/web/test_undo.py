@@ -123,7 +123,7 @@ def test_the_way_back_has_an_end(htmx: Client, decision: Decision, monkeypatch: 
 def test_without_javascript_undo_leads_back_to_the_page(client: Client, decision: Decision, user: User) -> None:
     save_answers(decision, {"processing": {"p95_s": 44}}, user, 1)
     page = client.get(reverse("decision", args=[decision.pk])).content.decode()
-    assert "Undo: “And the slowest one in twenty?”" in page
+    assert "Undo: “How long does the slowest one in twenty take?”" in page
     answer = client.post(reverse("undo-answers", args=[decision.pk]), {"version": "2"})
     assert answer["Location"] == reverse("decision", args=[decision.pk])
     assert p95(decision) == 20

@@ -30,7 +30,7 @@ COUPLING = Section(
         ),
         Question(
             "subscribers.independent_releases",
-            "Do they change and release independently?",
+            "Do these services change and release independently?",
             "Then events, which keep the two sides apart, gain weight.",
         ),
         Question(
@@ -56,7 +56,7 @@ COUPLING = Section(
         ),
         Question(
             "caller.first_token_s",
-            "How soon does the first part come?",
+            "How soon does the first part of a streamed answer come?",
             "It must come before the shortest idle limit on the way.",
             "s",
             "0.8",
@@ -90,7 +90,7 @@ COUPLING = Section(
         ),
         Question(
             "priorities.urgent.max_wait_s",
-            "How long may an urgent one wait?",
+            "How long may an urgent request wait?",
             "It sets the consumers of that queue and where its alarm sounds.",
             "s",
             "5",
@@ -99,14 +99,14 @@ COUPLING = Section(
         ),
         Question(
             "priorities.standard.share_percent",
-            "How many are ordinary?",
+            "How many requests are ordinary?",
             "They get a queue of their own, behind the urgent one. 0: there is no such class.",
             "%",
             "70",
         ),
         Question(
             "priorities.standard.max_wait_s",
-            "How long may an ordinary one wait?",
+            "How long may an ordinary request wait?",
             "It sets the consumers of that queue and where its alarm sounds.",
             "s",
             "60",
@@ -115,7 +115,7 @@ COUPLING = Section(
         ),
         Question(
             "priorities.batch.share_percent",
-            "How many are bulk work?",
+            "How many requests are bulk work?",
             "They get a queue of their own, behind both others. 0: there is no such class.",
             "%",
             "20",

@@ -42,7 +42,7 @@ FAILURE = Section(
         ),
         Question(
             "failures.backoff_base_s",
-            "How long is the first pause, at most?",
+            "How long is the first pause before a retry, at most?",
             "Later pauses double. In line every pause holds a worker and the caller.",
             "s",
             "1",
@@ -51,7 +51,7 @@ FAILURE = Section(
         ),
         Question(
             "failures.backoff_cap_s",
-            "How long may a pause become?",
+            "How long may a pause between retries become?",
             "With the number of retries it says how long an outage can be outlasted.",
             "s",
             "60",
@@ -60,7 +60,7 @@ FAILURE = Section(
         ),
         Question(
             "failures.jitter",
-            "How are the pauses spread?",
+            "How are the pauses between retries spread?",
             "Without jitter everything that failed together comes back together.",
             applies=retries,
             labels=JITTERS,
@@ -85,7 +85,7 @@ FAILURE = Section(
         ),
         Question(
             "resilience.recover_within_minutes",
-            "How soon after it must everything be served?",
+            "How soon after an outage must everything be served?",
             "It sets the number of consumers needed to recover.",
             "min",
             "60",

@@ -88,7 +88,7 @@ LOAD = Section(
         ),
         Question(
             "processing.p95_s",
-            "And the slowest one in twenty?",
+            "How long does the slowest one in twenty take?",
             "Under 2 s speaks for a synchronous answer, past 10 s for events; in between it does not weigh.",
             "s",
             "20",
@@ -96,7 +96,7 @@ LOAD = Section(
         ),
         Question(
             "processing.p99_s",
-            "And the slowest one in a hundred?",
+            "How long does the slowest one in a hundred take?",
             "It is held against every time limit on the way. Empty: worked out from the two above.",
             "s",
             "35",

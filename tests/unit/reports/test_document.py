@@ -60,7 +60,7 @@ def test_every_applicable_answer_is_listed_with_its_unit_and_origin() -> None:
     asked = [question.label for question in QUESTIONS.values() if question.applies(report.answers)]
     assert set(rows) == set(asked)
     assert rows["How soon must the result be there?"] == ("15 min", "given")
-    assert rows["And the slowest one in twenty?"] == ("20 s", "template")
+    assert rows["How long does the slowest one in twenty take?"] == ("20 s", "template")
 
 
 @pytest.mark.parametrize(
