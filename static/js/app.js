@@ -40,8 +40,11 @@
     if (announcer && announcer.textContent !== words) announcer.textContent = words;
   };
 
+  // The server names the fields that are wrong; what is said beside any other is over.
   const showErrors = () => {
+    const faulty = document.getElementById("faulty")?.dataset.fields.split(" ") ?? [];
     for (const error of document.querySelectorAll(".field-error[id$='-error']")) {
+      if (error.textContent && !faulty.includes(error.id.replace(/-error$/, ""))) error.textContent = "";
       const input = document.getElementById(error.id.replace(/-error$/, "-input"));
       const wrong = error.textContent.trim() !== "";
       if (wrong) {
@@ -68,8 +71,11 @@
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.target?.id === "advice-details") remember();
   });
+  // Every element that was swapped in tells of it; the answer as a whole has settled when the advice has.
   document.addEventListener("htmx:afterSettle", (event) => {
-    if (event.detail.elt?.id === "advice-details") restore();
+    const id = event.detail.elt?.id;
+    if (id !== "advice-details" && id !== "conflict") return;
+    if (id === "advice-details") restore();
     showErrors();
     settle();
     announce();

@@ -98,7 +98,7 @@ def no_serious_finding(page: Page) -> None:
 
 
 def test_the_first_screen_shows_three_decisions_computed_here(visit: Page) -> None:
-    rows = visit.locator(".decision-row")
+    rows = visit.locator(".decision-row", has=visit.get_by_text("Demo", exact=True))
     expect(rows).to_have_count(3)
     for title in ("Document extraction", "Form classification", "Email triage"):
         expect(rows.filter(has_text=re.compile(title, re.IGNORECASE))).to_have_count(1)

@@ -175,6 +175,34 @@ def test_uncertain_answers_give_each_style_its_probability_and_lead_to_the_answe
     assert f'href="#field-{recommendation.settle.replace(".", "-")}-input"' in page
 
 
+def test_a_close_call_says_what_would_settle_it_and_offers_the_simulation(htmx: Client, decision: Decision) -> None:
+    page = post(htmx, decision, processing__p50_s="2", processing__p95_s="5").content.decode()
+    recommendation = decision.latest().recommendation
+    assert recommendation.strength == "close"
+    assert recommendation.settle
+    verdict = page[page.index('id="verdict"') :].split("</header>")[0]
+    assert "A close call" in verdict
+    assert f'href="#field-{recommendation.settle.replace(".", "-")}-input"' in verdict
+    assert "The simulation decides it" in verdict
+    assert "strength-close" in verdict
+
+
+def test_what_no_style_can_do_is_said_before_the_style(htmx: Client, decision: Decision) -> None:
+    page = post(htmx, decision, volume__mean_rate_per_s="500").content.decode()
+    verdict = page[page.index('id="verdict"') :].split("</header>")[0]
+    assert re.search(r"<h2[^>]*>\s*Not feasible with these answers as they are\.", verdict)
+    assert "the backlog grows" in verdict, "and what is missing, right below"
+
+
+def test_errors_are_sent_for_the_fields_that_have_one_and_the_page_is_told_which(
+    htmx: Client, decision: Decision
+) -> None:
+    page = post(htmx, decision, processing__p95_s="soon").content.decode()
+    assert re.findall(r'id="(field-[a-z0-9_-]+)-error"', page) == ["field-processing-p95_s"]
+    assert 'data-fields="field-processing-p95_s "' in page
+    assert 'data-fields=""' in post(htmx, decision, processing__p95_s="21").content.decode()
+
+
 BAD_NUMBERS = (
     "NaN",
     "inf",
