@@ -6,6 +6,7 @@ from typing import Literal
 
 from advisor.advice import library
 from advisor.advice.cautions import CHECKS
+from advisor.advice.editions import SHIPPED, Library
 from advisor.advice.rules import RULES, Rule
 from advisor.advice.templates import TEMPLATES
 from advisor.advice.words import duration, number
@@ -26,14 +27,14 @@ class Entry:
     unchecked: bool = False
 
 
-def entries() -> tuple[Entry, ...]:
-    """Every entry of the handbook, by kind, in the order in which things are weighed or offered."""
+def entries(own: Library = SHIPPED) -> tuple[Entry, ...]:
+    """Every entry of the handbook, by kind, in the order in which things are weighed or offered; hops and profiles of the given library."""
     return (
         *map(_rule, RULES),
         *_warnings(),
         *_templates(),
-        *map(entry_of, library.hops().values()),
-        *map(entry_of, library.profiles().values()),
+        *map(entry_of, own.hops.values()),
+        *map(entry_of, own.profiles.values()),
     )
 
 

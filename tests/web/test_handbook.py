@@ -10,6 +10,9 @@ from advisor.advice.handbook import entries
 from advisor.advice.library import hops, profiles
 from advisor.advice.rules import RULES
 from advisor.advice.templates import TEMPLATES
+from advisor.decisions.models import Decision
+from advisor.decisions.services.edit_library import hide_entry, save_entry
+from advisor.teams.models import User
 
 
 @pytest.mark.django_db
@@ -24,3 +27,23 @@ def test_every_rule_warning_template_hop_and_profile_has_its_place(client: Clien
     ]
     assert [place for place in wanted if f'id="{place}"' not in page] == []
     assert all(escape(entry.text) in page for entry in entries())
+
+
+@pytest.mark.django_db
+def test_members_read_their_own_library_and_anybody_else_the_shipped_one(
+    client: Client, decision: Decision, user: User
+) -> None:
+    own = {
+        "title": "Our gateway",
+        "limit_s": 12.0,
+        "kind": "total",
+        "source": "measured by us",
+        "checked": "2026-11-24",
+    }
+    save_entry(decision.workspace, user, "hop", "", own)
+    hide_entry(decision.workspace, user, "hop", "heroku_router")
+    page = client.get(reverse("handbook")).content.decode()
+    assert 'id="hop-own_our_gateway"' in page and "12 s, total" in page and "measured by us" in page
+    assert 'id="hop-heroku_router"' not in page and "Library 2 edited" in page
+    page = Client().get(reverse("handbook")).content.decode()
+    assert "Our gateway" not in page and 'id="hop-heroku_router"' in page

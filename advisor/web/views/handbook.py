@@ -8,7 +8,10 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from advisor import advice
+from advisor.advice.editions import SHIPPED
 from advisor.advice.handbook import entries
+from advisor.decisions.services.edit_library import library_of, library_version
+from advisor.web.access import workspace_of
 
 PARTS = {
     "rule": ("Rules", "Forces, and what rules a style out. Nothing decides outside this table."),
@@ -22,6 +25,10 @@ PARTS = {
 @login_not_required
 @require_safe
 def handbook(request: HttpRequest) -> HttpResponse:
-    """Every rule, warning, template, hop and profile; anybody may read it."""
-    parts = [(kind, *PARTS[kind], list(found)) for kind, found in groupby(entries(), key=lambda entry: entry.kind)]
-    return render(request, "handbook/show.html", {"parts": parts, "versions": advice.versions()})
+    """Every rule, warning, template, hop and profile; anybody may read it, members with their workspace's own library."""
+    workspace = workspace_of(request) if request.user.is_authenticated else None
+    own = library_of(workspace) if workspace else SHIPPED
+    parts = [(kind, *PARTS[kind], list(found)) for kind, found in groupby(entries(own), key=lambda entry: entry.kind)]
+    edits = library_version(workspace) if workspace else None
+    versions = advice.versions() | ({"library": edits} if edits else {})
+    return render(request, "handbook/show.html", {"parts": parts, "versions": versions, "edited": own.edited})
