@@ -47,6 +47,33 @@ def test_an_edited_entry_shows_what_was_shipped_and_goes_back_to_it(client: Clie
     assert "As shipped" not in client.get(reverse("library")).content.decode()
 
 
+def test_answers_keep_what_the_library_hides_and_say_so(client: Client, decision: Decision) -> None:
+    chosen = {"synchronous.hops": ["", "nginx"], "provider.profile": "self_hosted"}
+    client.post(reverse("save-answers", args=[decision.pk]), chosen | {"version": decision.draft_version})
+    client.post(reverse("hide-library-entry", args=["hop", "nginx"]))
+    client.post(reverse("hide-library-entry", args=["profile", "self_hosted"]))
+    page = client.get(reverse("decision", args=[decision.pk])).content.decode()
+    assert "nginx, 60 s, hidden in the library" in page
+    assert "Your own model server, hidden in the library" in page
+    assert 'value="self_hosted" selected' in page
+    decision.refresh_from_db()
+    again = chosen | {"version": decision.draft_version, "name": "Again"}
+    assert client.post(reverse("save-answers", args=[decision.pk]), again).status_code == 302
+    answers = decision.latest().answers
+    assert answers.synchronous.hops == ("nginx",) and answers.provider.profile == "self_hosted"
+
+
+def test_a_deleted_profile_stays_chosen_with_its_last_limits(client: Client, decision: Decision) -> None:
+    profile = {"title": "Our server", "requests_per_minute": "77", "source": "measured", "checked": "2026-11-24"}
+    client.post(reverse("new-library-entry", args=["profile"]), profile)
+    post = {"provider.profile": "own_our_server", "version": decision.draft_version}
+    assert client.post(reverse("save-answers", args=[decision.pk]), post).status_code == 302
+    client.post(reverse("hide-library-entry", args=["profile", "own_our_server"]))
+    page = client.get(reverse("decision", args=[decision.pk])).content.decode()
+    assert "our server, no longer in the library" in page
+    assert decision.latest().answers.provider.requests_per_minute == 77
+
+
 @pytest.mark.parametrize("address", ["/library/pipe/new", "/library/hop/unheard-of", "/library/pipe/nginx"])
 def test_what_is_not_there_is_not_found(client: Client, decision: Decision, address: str) -> None:
     assert client.get(address).status_code == 404

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.http import QueryDict
 
-from advisor.advice.editions import Library
+from advisor.advice.editions import SHIPPED, Library
+from advisor.advice.library import OWN as LIBRARY_OWN
 from advisor.advice.questionnaire import Question
 from advisor.advice.words import duration
 from advisor.web.forms import numbers
@@ -66,6 +67,27 @@ def choices_of(question: Question, own: Library) -> tuple[tuple[str, str], ...]:
         case "profile":
             return tuple((profile.name, profile.title) for profile in own.profiles.values())
     return question.choices
+
+
+def kept_choices(question: Question, chosen: Iterable[str], own: Library) -> tuple[tuple[str, str], ...]:
+    """What the answers have though the library offers it no more: it stays chosen, and says so."""
+    match question.kind:
+        case "hops":
+            gone = ((name, SHIPPED.hops[name]) for name in chosen if name in SHIPPED.hops and name not in own.hops)
+            return tuple(
+                (name, f"{fact.title}, {duration(fact.limit_s)}, hidden in the library") for name, fact in gone
+            )
+        case "profile":
+            lost = (name for name in chosen if name and name not in own.profiles)
+            return tuple((name, _lost_profile(name)) for name in lost)
+    return ()
+
+
+def _lost_profile(name: str) -> str:
+    shipped = SHIPPED.profiles.get(name)
+    if shipped:
+        return f"{shipped.title}, hidden in the library"
+    return f"{name.removeprefix(LIBRARY_OWN).replace('_', ' ')}, no longer in the library: limits as last taken over"
 
 
 def own_hops(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:

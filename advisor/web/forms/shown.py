@@ -13,7 +13,7 @@ from advisor.advice.editions import SHIPPED, Library
 from advisor.advice.library import Profile
 from advisor.advice.questionnaire import SECTIONS, Question, Section
 from advisor.web.forms.beside import Beside, beside_of, best_written, bounds_of
-from advisor.web.forms.hops import OWN_KIND, OWN_LIMIT, OWN_NAME, choices_of, own_hops, texts_of
+from advisor.web.forms.hops import OWN_KIND, OWN_LIMIT, OWN_NAME, choices_of, kept_choices, own_hops, texts_of
 from advisor.web.forms.paths import field_id, owner_of, value_at
 from advisor.web.forms.turns import Turns, turns_by_path
 from simulator.schema import Problem
@@ -65,7 +65,8 @@ class Field:
     def options(self) -> tuple[tuple[str, str, bool], ...]:
         """Value, words and whether it is chosen, of whatever may be chosen."""
         chosen = self.chosen if self.question.kind == "hops" else (self.text,)
-        offered = (*choices_of(self.question, self.library), *own_hops(self.chosen))
+        kept = kept_choices(self.question, chosen, self.library)
+        offered = (*choices_of(self.question, self.library), *kept, *own_hops(self.chosen))
         return tuple((value, words, value in chosen) for value, words in offered)
 
 
