@@ -231,6 +231,7 @@ def _begin(m: Any, slots: Array, scenario: Scenario, servers: int) -> None:
     m["servers"] = m["idle"] = servers
     m["timer"] = inf
     m["bucket_full"][:] = -inf
+    m["quotas_open"] = -inf
     dedicated = dedicated_consumers(scenario)
     m["q_idle"][: len(dedicated)] = dedicated
 

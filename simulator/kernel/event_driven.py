@@ -159,8 +159,8 @@ def arrive(m: Machine, now: float) -> None:
 def offer(m: Machine, s: int, now: float) -> None:
     """A job is ready to be worked on."""
     it = slot(m.slots, s)
-    plain = m.gated == 0 and m.discipline == STRICT and m.expires == np.inf
-    if plain and m.queued == 0 and m.idle > 0:
+    alone = m.queued == 0 and m.idle > 0 and m.discipline == STRICT and m.expires == np.inf
+    if alone and (m.gated == 0 or let_through(m, s, now)):
         it.queued = now
         begin(m, s, now)
         return

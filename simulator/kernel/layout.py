@@ -152,6 +152,7 @@ STATE = [
     ("turn", _i),  # of the weighted discipline
     ("calls", _i),  # under way
     ("bucket_full", _f, BUCKETS),  # when each will be
+    ("quotas_open", _f),  # from when they let a call of the usual size through
     ("timer", _f),  # when the gate may open
     ("breaker", _i),
     ("breaker_until", _f),

@@ -226,6 +226,8 @@ def gate_opens(m: Machine, job: int) -> float:
 
     Source: ITU-T I.371, the virtual scheduling algorithm.
     """
+    if m.traced_input == 0 and m.traced_output == 0:
+        return m.quotas_open
     tokens_in, tokens_out = tokens_of(m, job)
     opens = -np.inf
     for bucket in range(BUCKETS):
@@ -240,12 +242,17 @@ def gate_opens(m: Machine, job: int) -> float:
 def charge(m: Machine, job: int, now: float, sign: float) -> None:
     """Take a call's quota from the buckets, or give it back (`sign` -1)."""
     tokens_in, tokens_out = tokens_of(m, job)
+    opens = -np.inf
     for bucket in range(BUCKETS):
         unit = m.bucket_time[bucket]
         if unit > 0.0:
             wanted = 1.0 if bucket == 0 else (tokens_in if bucket == 1 else tokens_out)
             full = m.bucket_full[bucket]
-            m.bucket_full[bucket] = (max(full, now) if sign > 0.0 else full) + sign * wanted * unit
+            full = (max(full, now) if sign > 0.0 else full) + sign * wanted * unit
+            m.bucket_full[bucket] = full
+            capacity = m.bucket_size[bucket]
+            opens = max(opens, full - (capacity - min(wanted, capacity)) * unit)
+    m.quotas_open = opens
 
 
 @compiled
