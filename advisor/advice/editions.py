@@ -4,6 +4,7 @@ Answers hold an edited or added hop as its figures, never as a name: advice stay
 that it was advised with, whatever becomes of the entry.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -14,7 +15,7 @@ from pydantic import Field
 from advisor.advice import library
 from advisor.advice.answers import Quota, Seconds, Workers
 from advisor.advice.library import HopFact, Profile
-from simulator.schema import Value
+from simulator.schema import InvalidInput, Problem, Value
 
 Title = Annotated[str, Field(min_length=1, max_length=60)]
 Note = Annotated[str, Field(max_length=400)]
@@ -49,6 +50,7 @@ class ProfileEdit(Value):
     checked: Day
 
 
+NAME = re.compile(r"[a-z0-9_]{1,60}")
 LIMITS = ("max_concurrency", "requests_per_minute", "input_tokens_per_minute", "output_tokens_per_minute")
 
 
@@ -128,14 +130,68 @@ def as_edit(fact: HopFact | Profile) -> HopEdit | ProfileEdit:
 
 
 def taken_over(given: Mapping[str, Any], own: Library) -> Mapping[str, Any]:
-    """What is given for Answers, each hop that the workspace has edited or added by its figures of today; anything else as it is."""
+    """What is given, each hop and profile that the library has edited or added by its figures of today; anything else as it is."""
+    return _with_hops(_with_limits(given, own), own) if own.edited else given
+
+
+def _with_hops(given: Mapping[str, Any], own: Library) -> Mapping[str, Any]:
     design = given.get("synchronous")
     hops = design.get("hops") if isinstance(design, Mapping) else None
-    if not own.edited or not isinstance(design, Mapping) or not isinstance(hops, list | tuple):
+    if not isinstance(design, Mapping) or not isinstance(hops, list | tuple):
         return given
-    caller = given.get("caller")
-    streams = isinstance(caller, Mapping) and caller.get("streams_response") is True
+    streams = any(
+        isinstance(part, Mapping) and part.get("streams_response") is True for part in (given.get("caller"), design)
+    )
     return {**given, "synchronous": {**design, "hops": [by_value(hop, own, streams) for hop in hops]}}
+
+
+def _with_limits(given: Mapping[str, Any], own: Library) -> Mapping[str, Any]:
+    """Limits that are not given come from the profile; a profile that Answers cannot name leaves its limits only."""
+    provider = given.get("provider")
+    name = provider.get("profile") if isinstance(provider, Mapping) else None
+    if not isinstance(provider, Mapping) or not isinstance(name, str) or name not in own.edited:
+        return given
+    profile = own.profiles.get(name)
+    if profile is None:
+        return given
+    named = name if name in SHIPPED.profiles or name.startswith(library.OWN) else None
+    return {**given, "provider": {**profile.limits, **provider, "profile": named}}
+
+
+def edition_in(given: Mapping[str, Any]) -> Library:
+    """The shipped library with a file's hops and profiles laid over it: rows of an edit's fields, each with its `name`.
+
+    Raises:
+        InvalidInput: with the path of what is wrong.
+    """
+    problems = [Problem(str(key), "there is no such field") for key in given if key not in ("hops", "profiles")]
+    edits: list[Edition] = []
+    kinds: tuple[tuple[Literal["hop", "profile"], str, type[HopEdit] | type[ProfileEdit]], ...] = (
+        ("hop", "hops", HopEdit),
+        ("profile", "profiles", ProfileEdit),
+    )
+    for kind, key, form in kinds:
+        rows = given.get(key, [])
+        if not isinstance(rows, list | tuple):
+            problems.append(Problem(key, "must be a list"))
+            continue
+        for place, row in enumerate(rows):
+            try:
+                edits.append(_edition_of(kind, form, row))
+            except InvalidInput as error:
+                problems += [Problem(f"{key}.{place}.{at.path}".rstrip("."), at.reason) for at in error.problems]
+    if problems:
+        raise InvalidInput(problems)
+    return edition(edits)
+
+
+def _edition_of(kind: Literal["hop", "profile"], form: type[HopEdit] | type[ProfileEdit], row: Any) -> Edition:
+    if not isinstance(row, Mapping):
+        raise InvalidInput([Problem("", "must be an entry with its name and figures")])
+    name = row.get("name")
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise InvalidInput([Problem("name", "must be small letters, digits and underscores, 60 at most")])
+    return Edition(name, form.parse({key: value for key, value in row.items() if key != "name"}), kind)
 
 
 def by_value(hop: Any, own: Library, streams: bool) -> Any:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
+from django.core.management.base import CommandParser
 from numpy.typing import NDArray
 
 from advisor.advice.answers import Answers, answers_from
 from advisor.advice.contract import Recommendation
-from advisor.advice.reading import LARGEST_BYTES, kind_of, read_mapping
+from advisor.advice.editions import Library, edition_in, taken_over
+from advisor.advice.reading import LARGEST_BYTES, kind_of, read_mapping, with_lines
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_from, scenario_of
 from advisor.decisions.limits import TRACE_ROWS
@@ -53,8 +55,13 @@ class Source:
     """The traces that were read: each is read once."""
 
 
-def read(file: str) -> Source:
-    """The mapping in a YAML or JSON file, or in standard input where it is `-`.
+def add_library(parser: CommandParser) -> None:
+    """The option for hops and profiles of one's own."""
+    parser.add_argument("--library", metavar="FILE", help="hops and provider profiles to lay over the shipped ones")
+
+
+def read(file: str, library: str | None = None) -> Source:
+    """The mapping in a YAML or JSON file, or in standard input where it is `-`; with the figures of a library file taken over.
 
     Raises:
         BadInput: naming the file, and the line where there is one.
@@ -65,7 +72,20 @@ def read(file: str) -> Source:
         given = read_mapping(_bytes(file), name if file == STANDARD_INPUT else Path(file).name)
     except InvalidInput as error:
         raise bad_input(error, name) from error
+    if library is not None:
+        given.update(taken_over(given, _library_in(library)))
     return Source(given, name, folder)
+
+
+def _library_in(file: str) -> Library:
+    try:
+        given = read_mapping(_bytes(file), Path(file).name)
+        try:
+            return edition_in(given)
+        except InvalidInput as error:
+            raise with_lines(error, given) from error
+    except InvalidInput as error:
+        raise bad_input(error, file) from error
 
 
 def _bytes(file: str) -> bytes:

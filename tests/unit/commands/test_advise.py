@@ -85,3 +85,38 @@ def test_a_traces_own_rate_is_advised_on(run: Run, write: Write) -> None:
 def test_a_missing_trace_is_named(run: Run, write: Write) -> None:
     with pytest.raises(CommandError, match=r"volume\.trace: there is no file .*arrivals\.csv"):
         run("advise", write("answers.yaml", "volume: {trace: arrivals.csv}"))
+
+
+LIBRARY = """
+hops: [{name: our_gateway, title: Our gateway, limit_s: 3, kind: total, source: our runbook, checked: "2026-11-24"}]
+profiles: [{name: our_server, title: Our server, requests_per_minute: 6, source: measured, checked: "2026-11-24"}]
+"""
+
+
+def test_a_library_file_lays_its_hops_and_profiles_over_the_shipped_ones(
+    run_json: Callable[..., Any], write: Write
+) -> None:
+    own = write("library.yaml", LIBRARY)
+    by_hop = run_json("advise", "-", "--library", own, stdin="synchronous: {hops: [our_gateway]}")
+    assert any("3 s" in reason for reason in by_hop["infeasible"]["synchronous"])
+    by_profile = run_json("advise", "-", "--library", own, stdin="provider: {profile: our_server}")
+    by_hand = run_json("advise", "-", stdin="provider: {profile: null, requests_per_minute: 6, max_concurrency: null}")
+    assert by_profile["concurrency"] == by_hand["concurrency"]
+    assert by_profile["concurrency"]["bound_by"] == "requests per minute"
+
+
+@pytest.mark.parametrize(
+    ("library", "message"),
+    [
+        (LIBRARY.replace("limit_s: 3", "limit_s: soon"), "hops.0.limit_s"),
+        (LIBRARY.replace("source: our runbook, ", ""), "hops.0.source"),
+        (LIBRARY.replace("name: our_server, ", ""), "profiles.0.name"),
+        ("hops: 3", "hops (line 1): must be a list"),
+        ("hop: []", "hop (line 1): there is no such field"),
+        ("hops: [nginx]", "must be an entry with its name and figures"),
+    ],
+)
+def test_a_wrong_library_file_is_refused_with_the_field(run: Run, write: Write, library: str, message: str) -> None:
+    with pytest.raises(CommandError) as refused:
+        run("advise", "-", "--library", write("library.yaml", library), stdin="{}")
+    assert message in str(refused.value) and refused.value.returncode == 2

@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 
 from advisor.advice.recommendation import advise
 from advisor.decisions.management.console import Console, add_format
-from advisor.decisions.management.workload import answers_in, read
+from advisor.decisions.management.workload import add_library, answers_in, read
 from advisor.reports.document.advice import advice_sections
 from advisor.reports.formats.text import text
 from advisor.reports.wording import recommendation_sentence
@@ -17,10 +17,11 @@ class Command(Console):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("answers", metavar="ANSWERS", help="a YAML or JSON file; - for standard input")
+        add_library(parser)
         add_format(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        answers = answers_in(read(options["answers"]))
+        answers = answers_in(read(options["answers"], options["library"]))
         recommendation = advise(answers)
         if options["format"] == "json":
             self.print_json(recommendation.model_dump(mode="json", by_alias=True))

@@ -11,7 +11,7 @@ from advisor import advice
 from advisor.advice.recommendation import advise
 from advisor.decisions.management.console import FAILURE, BadInput, Console
 from advisor.decisions.management.running import run
-from advisor.decisions.management.workload import answers_in, read, workload_of
+from advisor.decisions.management.workload import add_library, answers_in, read, workload_of
 from advisor.decisions.models import EngineName
 from advisor.reports.document import build
 from advisor.reports.formats import FORMATS, Format
@@ -24,11 +24,12 @@ class Command(Console):
         parser.add_argument("answers", metavar="ANSWERS", help="a YAML or JSON file; - for standard input")
         parser.add_argument("--to", required=True, metavar="REPORT", help="report.md, .html, .pdf or .json")
         parser.add_argument("--simulate", action="store_true", help="with a simulation of both designs in it")
+        add_library(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         place = Path(options["to"])
         chosen = _format_of(place)
-        source = read(options["answers"])
+        source = read(options["answers"], options["library"])
         answers = answers_in(source)
         recommendation = advise(answers)
         workload = workload_of(source, answers, recommendation)
@@ -37,7 +38,7 @@ class Command(Console):
             answers,
             recommendation,
             date=datetime.datetime.now(datetime.UTC).date(),
-            versions=advice.versions(),
+            versions=advice.versions() | ({"library": Path(options["library"]).name} if options["library"] else {}),
             scenario=workload.scenario,
             result=result,
         )

@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 
 from advisor.decisions.management.console import Console, add_format
 from advisor.decisions.management.running import add_engine, run
-from advisor.decisions.management.workload import read, workload_in
+from advisor.decisions.management.workload import add_library, read, workload_in
 from advisor.reports.document import Section
 from advisor.reports.document.simulation import findings
 from advisor.reports.formats.text import text
@@ -19,10 +19,11 @@ class Command(Console):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", metavar="FILE", help="Answers or a Scenario, YAML or JSON; - for standard input")
         add_engine(parser)
+        add_library(parser)
         add_format(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        source = read(options["file"])
+        source = read(options["file"], options["library"])
         workload = workload_in(source).seeded(options["seed"])
         result = run(self, workload, source.name, options["engine"], options["replications"])
         if options["format"] == "json":

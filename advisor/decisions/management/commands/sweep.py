@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from advisor.advice.recommendation import advise
 from advisor.decisions.management.console import FAILURE, Console, add_format, bad_input
-from advisor.decisions.management.workload import answers_in, read, workload_of
+from advisor.decisions.management.workload import add_library, answers_in, read, workload_of
 from advisor.reports.maps.text import sweep_text
 from advisor.sweeps.axes import SHAPE, Axis, parsed
 from advisor.sweeps.grid import JOBS, grid
@@ -26,10 +26,11 @@ class Command(Console):
         parser.add_argument("--y", metavar=SHAPE, help="another one")
         parser.add_argument("--jobs", type=int, default=JOBS, metavar="N", help="jobs a cell and design")
         parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all cells")
+        add_library(parser)
         add_format(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        source = read(options["answers"])
+        source = read(options["answers"], options["library"])
         answers = answers_in(source)
         trace = workload_of(source, answers, advise(answers, flips=False)).trace
         show = self.progress()
