@@ -55,8 +55,8 @@ from simulator.kernel.machine import (
     enqueue,
     finish,
     free_slot,
-    gate_opens,
     is_poison,
+    provider_lets_through,
     sample,
     schedule,
     set_phase,
@@ -239,13 +239,7 @@ def let_through(m: Machine, s: int, now: float) -> bool:
         if now < m.breaker_until:
             m.timer = m.breaker_until
             return False
-    if m.calls >= m.concurrency:
-        return False
-    opens = gate_opens(m, slot(m.slots, s).job)
-    if opens > now + ROUNDING_S:
-        m.timer = opens
-        return False
-    return True
+    return provider_lets_through(m, s, now)
 
 
 @compiled

@@ -239,6 +239,18 @@ def gate_opens(m: Machine, job: int) -> float:
 
 
 @compiled
+def provider_lets_through(m: Machine, s: int, now: float) -> bool:
+    """Whether the provider's limits let the job's call through; if time alone will, a timer is set."""
+    if m.calls >= m.concurrency:
+        return False
+    opens = gate_opens(m, slot(m.slots, s).job)
+    if opens > now + ROUNDING_S:
+        m.timer = opens
+        return False
+    return True
+
+
+@compiled
 def charge(m: Machine, job: int, now: float, sign: float) -> None:
     """Take a call's quota from the buckets, or give it back (`sign` -1)."""
     tokens_in, tokens_out = tokens_of(m, job)

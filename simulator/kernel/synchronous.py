@@ -29,7 +29,6 @@ from simulator.kernel.layout import (
     GROW,
     HANDLING,
     MORE,
-    ROUNDING_S,
     SCALING,
     U_JITTER,
     WAITING,
@@ -48,8 +47,8 @@ from simulator.kernel.machine import (
     enqueue,
     finish,
     free_slot,
-    gate_opens,
     is_abandoned,
+    provider_lets_through,
     sample,
     schedule,
     set_phase,
@@ -251,7 +250,7 @@ def try_call(m: Machine, s: int, now: float) -> None:
         set_phase(m, s, CALLING)
         schedule(m, s, now + begin_call(m, s, now))
         return
-    if m.line_head < 0 and let_through(m, s, now):
+    if m.line_head < 0 and provider_lets_through(m, s, now):
         call(m, s, now)
         return
     count_paced(m, s)
@@ -266,18 +265,6 @@ def try_call(m: Machine, s: int, now: float) -> None:
 
 
 @compiled
-def let_through(m: Machine, s: int, now: float) -> bool:
-    """Whether the provider's limits let the call through; if time alone will, a timer is set."""
-    if m.calls >= m.concurrency:
-        return False
-    opens = gate_opens(m, slot(m.slots, s).job)
-    if opens > now + ROUNDING_S:
-        m.timer = opens
-        return False
-    return True
-
-
-@compiled
 def call(m: Machine, s: int, now: float) -> None:
     """The call to the provider starts."""
     m.calls += 1
@@ -289,7 +276,7 @@ def call(m: Machine, s: int, now: float) -> None:
 @compiled
 def serve_line(m: Machine, now: float) -> None:
     """Let workers who wait for the provider through, first come first served."""
-    while m.line_head >= 0 and let_through(m, m.line_head, now):
+    while m.line_head >= 0 and provider_lets_through(m, m.line_head, now):
         s = m.line_head
         it = slot(m.slots, s)
         m.line_head = it.next
