@@ -154,6 +154,13 @@ def test_a_range_the_wrong_way_round_is_refused_beside_its_field(htmx: Client, d
     assert "Low must be less than high." in error(answer.content.decode(), "processing-p95_s")
 
 
+def test_a_range_whose_middle_falls_below_its_neighbour_says_so(htmx: Client, decision: Decision) -> None:
+    answer = post(htmx, decision, processing__p95_s="0.5 to 40")
+    assert "at least p50 of 8. A range counts by its middle." in error(answer.content.decode(), "processing-p95_s")
+    plain = post(htmx, decision, processing__p95_s="4").content.decode()
+    assert error(plain, "processing-p95_s") == "This must be at least p50 of 8."
+
+
 def test_a_typed_unit_is_taken_and_the_field_says_how_it_reads(htmx: Client, decision: Decision) -> None:
     page = post(htmx, decision, volume__mean_rate_per_s="5000/day", caller__deadline_s="20 min").content.decode()
     answers = decision.latest().answers

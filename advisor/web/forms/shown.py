@@ -12,6 +12,7 @@ from advisor.advice.contract import Recommendation
 from advisor.advice.editions import SHIPPED, Library
 from advisor.advice.library import Profile
 from advisor.advice.questionnaire import SECTIONS, Question, Section
+from advisor.web.forms import numbers
 from advisor.web.forms.beside import Beside, beside_of, best_written, bounds_of
 from advisor.web.forms.hops import OWN_KIND, OWN_LIMIT, OWN_NAME, choices_of, kept_choices, own_hops, texts_of
 from advisor.web.forms.paths import field_id, owner_of, value_at
@@ -20,6 +21,7 @@ from simulator.schema import Problem
 
 NEIGHBOUR = re.compile(r"\b([a-z0-9]+(?:_[a-z0-9]+)*?)(?:_s)?, ([\d.e+]+)$")
 """Reasons name a neighbour by its field ("must be at least p50_s, 6"): on a page it is "p50 of 6"."""
+BESIDE_NEIGHBOUR = re.compile(r"This must be at least [a-z]")
 CONTINUES = ("must ", "should ", "is ", "has ", "holds ")
 
 
@@ -144,6 +146,8 @@ def _field(
         text, unit = texts[-1], post.get(f"unit:{question.path}", unit)
         chosen = tuple(filter(None, texts)) if question.kind == "hops" else ()
     error = errors.get(question.path, "")
+    if BESIDE_NEIGHBOUR.match(error) and post is not None and numbers.is_range(text):
+        error += " A range counts by its middle."
     hidden = not error and not question.applies(answers)
     return Field(question, text, unit, chosen, error, hidden, _own_hop(post) if post else {}, beside, own)
 
