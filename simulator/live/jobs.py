@@ -1,0 +1,126 @@
+"""The jobs of a live run, with every draw that belongs to them: what a part reads from `jobs.npz`, without the compiled kernel.
+
+What a job has once lies in arrays, and so does what the kernel makes of the Scenario (patience, consumers a queue, webhook pauses). What it
+has once an attempt is asked of the same generator that the kernel uses, in plain Python. All durations are Scenario seconds.
+"""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.kernel.layout import U_FAILURE, U_JITTER, U_REFUSAL, U_SUBSCRIBER_JITTER
+
+Floats = NDArray[np.float64]
+_MASK = 2**64 - 1
+_GOLDEN = 0x9E3779B97F4A7C15
+SUBSCRIBER_ATTEMPTS = 101
+"""Draws that the kernel keeps for one subscriber's attempts at a job (`fanout.MOST_ATTEMPTS`)."""
+
+
+def uniform(key: int, job: int, purpose: int, attempt: int) -> float:
+    """In (0, 1), to the last bit what `kernel.draws.uniform` gives."""
+    z = (key + (job << 18 | purpose << 14 | attempt) * _GOLDEN) & _MASK
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+    return (((z ^ (z >> 31)) >> 11) + 0.5) * 2.0**-53
+
+
+@dataclass(frozen=True, eq=False)
+class Jobs:
+    """n jobs of one design's run, by their number from 0. Arrays are n long; a second dimension counts calls or subscribers."""
+
+    key: int
+    """Of the random numbers."""
+    arrival_s: Floats
+    service_s: Floats
+    place: NDArray[np.int8]
+    """Class: the place of its queue, the most urgent first."""
+    input_tokens: Floats
+    output_tokens: Floats
+    poison: NDArray[np.bool_]
+    phase_u: Floats
+    """Of the first poll in its interval."""
+    reconnect_u: Floats
+    webhook_u: Floats
+    """n x webhook calls: one that is under `failure_percent` / 100 fails."""
+    handling_s: Floats
+    """n x subscribers beside the caller: what handling the result takes, an attempt."""
+    deadlines_s: Floats
+    """A class; infinite where it has none."""
+    consumers: NDArray[np.int64]
+    """A class: consumers of its queue alone (dedicated discipline)."""
+    webhook_pauses_s: Floats
+    """Before each webhook call."""
+    subscribers: int
+    """Beside the caller."""
+    retries: int
+    """Of a failed attempt, in this design."""
+    patience_s: float
+    """When a synchronous client gives up a call, hops included; may be infinite."""
+    end_s: float
+    """When the run is cut, whatever is still under way; infinite where it drains."""
+    transient: float
+    """Probability that a call fails."""
+    refusing: float
+    """Probability that a subscriber's attempt fails."""
+    jitter: str
+    """As in the Scenario; or `flat`, then every pause is `base_s`."""
+    base_s: float
+    cap_s: float
+
+    def __len__(self) -> int:
+        return len(self.arrival_s)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The jobs in a file that `write` has made."""
+        with np.load(path) as stored:
+            given: dict[str, Any] = {field.name: stored[field.name] for field in fields(cls)}
+        return cls(**{name: value if value.ndim else value.item() for name, value in given.items()})
+
+    def write(self, path: Path) -> None:
+        """One file, for every part of the run to read."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        with path.open("wb") as file:
+            np.savez(file, **values | {"key": np.uint64(self.key)})
+
+    def fails(self, job: int, attempt: int) -> bool:
+        """Whether the job's call number `attempt` fails, outages apart.
+
+        Attempts count through a synchronous client's calls: call x (`retries` + 1) + the attempt in it.
+        """
+        if self.poison[job]:
+            return True
+        return self.transient > 0 and uniform(self.key, job, U_FAILURE, attempt) < self.transient
+
+    def backoff_s(self, job: int, attempt: int, before: float = 0.0) -> float:
+        """The pause after the job's failed attempt (counted as for `fails`); `before` is the pause before it, 0 at the first of a call."""
+        return self._pause_s(uniform(self.key, job, U_JITTER, attempt), attempt % (self.retries + 1), before)
+
+    def deadline_s(self, job: int) -> float:
+        """How long after its arrival the job's result is still good; may be infinite."""
+        return float(self.deadlines_s[self.place[job]])
+
+    def refuses(self, job: int, subscriber: int, attempt: int) -> bool:
+        """Whether a subscriber's attempt to handle the job's result fails."""
+        draw = subscriber * SUBSCRIBER_ATTEMPTS + attempt
+        return self.refusing > 0 and uniform(self.key, job, U_REFUSAL, draw) < self.refusing
+
+    def subscriber_backoff_s(self, job: int, subscriber: int, attempt: int, before: float = 0.0) -> float:
+        """The pause after a subscriber's failed attempt."""
+        draw = uniform(self.key, job, U_SUBSCRIBER_JITTER, subscriber * SUBSCRIBER_ATTEMPTS + attempt)
+        return self._pause_s(draw, attempt, before)
+
+    def _pause_s(self, draw: float, attempt: int, before: float) -> float:
+        """As `kernel.draws.backoff_s`, to the last bit."""
+        if self.jitter == "flat":
+            return self.base_s
+        if self.jitter == "decorrelated":
+            return min(self.cap_s, self.base_s + (max(self.base_s, 3.0 * before) - self.base_s) * draw)
+        limit = min(self.cap_s, self.base_s * 2.0 ** min(attempt, 60))
+        if self.jitter == "none":
+            return limit
+        return limit * (0.5 + 0.5 * draw) if self.jitter == "equal" else limit * draw
