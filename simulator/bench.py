@@ -1,9 +1,14 @@
 """How fast the kernel is on this machine, with the event counts that each figure asserts."""
 
 import os
+import resource
+import sys
 import time
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from importlib import import_module, util
+from math import sqrt
+from typing import Any, NamedTuple
 
 from simulator.kernel import layout as at
 from simulator.kernel.plain import run_plain
@@ -15,6 +20,10 @@ from simulator.warming import warm
 REPLICATION = 1
 """The first replication fills time bins, too, and is not what a long run is made of."""
 BUDGET = 4_000_000
+ROUNDS = 3
+PEER_JOBS = 40_000
+SPREAD = 0.1
+"""Variance of the attempts that a job of the full model takes, at most."""
 
 PLAIN: dict[str, Any] = {
     "arrivals": {"process": "poisson", "rate_per_s": 7.2},
@@ -44,39 +53,85 @@ FULL: dict[str, Any] = {
 }
 
 
-def kernel_figures(millions: float = 4.0) -> dict[str, float]:
-    """Jobs a second: plain M/M/8 at 0.9 on one thread, the full model of each design, and plain on all threads.
+class Timed(NamedTuple):
+    """One run of a loop: its speed, and what it counted."""
 
-    The full model has retries, buckets, priorities, timeouts and the whole tally.
-    The event counts were asserted: two a job where the queue is plain; in the full model every job is settled.
+    jobs_per_s: float
+    events: int
+    attempts_per_job: float
+
+
+def kernel_figures(millions: float = 4.0) -> dict[str, float]:
+    """Jobs a second: plain M/M/8 at 0.9 on one thread, the full model of each design, plain on all threads; over SimPy's, where that is installed.
+
+    The full model has retries, buckets, priorities, timeouts and the whole tally. Each is the best of a few runs, for whatever else the machine does.
+    The event counts were asserted: two a job where the queue is plain; in the full model every job is settled, and SimPy takes as many attempts.
     """
     warm()
     jobs = int(millions * 1e6)
-    plain, plain_events = _timed(PLAIN, jobs, SYNCHRONOUS, run_plain)
-    event_driven, event_driven_events = _timed(FULL, jobs, EVENT_DRIVEN, LOOPS[EVENT_DRIVEN])
-    synchronous, synchronous_events = _timed(FULL, jobs, SYNCHRONOUS, LOOPS[SYNCHRONOUS])
+    found = {
+        "plain": _best(PLAIN, jobs, SYNCHRONOUS, run_plain),
+        "full_event_driven": _best(FULL, jobs, EVENT_DRIVEN, LOOPS[EVENT_DRIVEN]),
+        "full_synchronous": _best(FULL, jobs, SYNCHRONOUS, LOOPS[SYNCHRONOUS]),
+    }
     threads = os.cpu_count() or 1
     began = time.perf_counter()
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(lambda replication: _timed(PLAIN, jobs, SYNCHRONOUS, run_plain, replication + 1), range(threads)))
     together = threads * jobs / (time.perf_counter() - began)
-    if plain_events != 2 * jobs:
-        raise AssertionError(f"plain: {plain_events:,} events, not two a job")
+    if found["plain"].events != 2 * jobs:
+        raise AssertionError(f"plain: {found['plain'].events:,} events, not two a job")
     return {
-        "plain_jobs_per_s": plain,
-        "full_event_driven_jobs_per_s": event_driven,
-        "full_synchronous_jobs_per_s": synchronous,
+        **{f"{name}_jobs_per_s": timed.jobs_per_s for name, timed in found.items()},
         "threads_jobs_per_s": together,
-        "plain_events": plain_events,
-        "full_event_driven_events": event_driven_events,
-        "full_synchronous_events": synchronous_events,
+        **{f"{name}_events": timed.events for name, timed in found.items()},
+        **_over_simpy(found, jobs),
     }
 
 
-def _timed(
-    given: dict[str, Any], jobs: int, design: str, loop: Loop, replication: int = REPLICATION
-) -> tuple[float, int]:
-    """Jobs a second, and events; every job is accounted for."""
+def _over_simpy(found: Mapping[str, Timed], jobs: int) -> dict[str, float]:
+    """SimPy's jobs a second on the same models, and how many times as fast the kernel is; nothing where it is not installed.
+
+    Raises:
+        AssertionError: if it settles other jobs, or takes other numbers of attempts than sampling explains.
+    """
+    if util.find_spec("simpy") is None:
+        return {}
+    figures: dict[str, float] = {}
+    peer_jobs = min(PEER_JOBS, jobs)
+    sampling = 5 * sqrt(SPREAD / peer_jobs + SPREAD / jobs)
+    for name, jobs_per_s, counted in import_module("simulator.peer").peer_figures(PLAIN, FULL, peer_jobs):
+        ours = found[name]
+        off = abs(counted.attempts / peer_jobs - ours.attempts_per_job)
+        if counted.settled != peer_jobs or (name != "plain" and off > sampling):
+            raise AssertionError(f"SimPy, {name}: {counted.settled:,} settled, {counted.attempts:,} attempts")
+        figures |= {f"simpy_{name}_jobs_per_s": jobs_per_s, f"{name}_over_simpy": ours.jobs_per_s / jobs_per_s}
+    return figures
+
+
+def scale_figures(sizes: Sequence[int] = (10**5, 10**6, 10**7, 10**8)) -> dict[str, float]:
+    """The full event-driven model at growing sizes: jobs a second, which do not fall, and this process's peak memory, which does not grow."""
+    warm()
+    figures: dict[str, float] = {}
+    for jobs in sizes:
+        timed = _timed(FULL, jobs, EVENT_DRIVEN, LOOPS[EVENT_DRIVEN])
+        name = f"{jobs:.0e}".replace("e+0", "e")
+        figures |= {f"{name}_jobs_per_s": timed.jobs_per_s, f"{name}_peak_mb": peak_mb()}
+    return figures
+
+
+def peak_mb() -> float:
+    """The most memory that this process has had, in megabytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+def _best(given: dict[str, Any], jobs: int, design: str, loop: Loop) -> Timed:
+    return max(_timed(given, jobs, design, loop) for _ in range(ROUNDS))
+
+
+def _timed(given: dict[str, Any], jobs: int, design: str, loop: Loop, replication: int = REPLICATION) -> Timed:
+    """One run; every job is accounted for."""
     scenario = Scenario.parse(given | {"jobs": jobs})
     bench = bench_of(scenario, design, replication, trace=None, drawn=None, rows=recorded_of(None, None), drains=True)
     began = time.perf_counter()
@@ -93,4 +148,4 @@ def _timed(
     )
     if not settled == int(m["counts"][at.C_OFFERED]) == jobs:
         raise AssertionError(f"{design}: {settled:,} of {jobs:,} jobs settled")
-    return jobs / elapsed, int(m["events"])
+    return Timed(jobs / elapsed, int(m["events"]), int(m["counts"][at.C_CALLS]) / jobs)

@@ -7,7 +7,9 @@ import pytest
 from django.core.management.base import CommandError
 
 from advisor.decisions.management.commands import bench
-from simulator.bench import kernel_figures
+from advisor.decisions.management.keystroke import keystroke_ms
+from simulator.bench import FULL, kernel_figures, scale_figures
+from simulator.peer import peer_figures
 from tests.unit.commands.conftest import Run
 
 
@@ -15,6 +17,8 @@ from tests.unit.commands.conftest import Run
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few thousand jobs, where it would be millions."""
     monkeypatch.setattr(bench, "kernel_figures", lambda: kernel_figures(millions=0.002))
+    monkeypatch.setattr(bench, "scale_figures", lambda: scale_figures((1000, 2000)))
+    monkeypatch.setattr(bench, "keystroke_ms", lambda: 40.0)
 
 
 @pytest.mark.usefixtures("short")
@@ -34,7 +38,20 @@ def test_text_names_the_units(run: Run) -> None:
     assert any(line.startswith("recommendation") and line.endswith(" ms") for line in lines)
 
 
+@pytest.mark.usefixtures("short")
+def test_full_adds_size_and_memory(run_json: Callable[..., Any]) -> None:
+    assert set(run_json("bench", "--full")["scale"]) == {
+        f"{size}_{figure}" for size in ("1e3", "2e3") for figure in ("jobs_per_s", "peak_mb")
+    }
+
+
+def test_a_keystroke_is_answered_by_the_real_page() -> None:
+    assert 0 < keystroke_ms() < 10_000
+
+
 def test_a_kernel_that_counts_wrong_is_a_failure(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "keystroke_ms", lambda: 40.0)
+
     def wrong() -> dict[str, Any]:
         raise AssertionError("plain: 3 events, not two a job")
 
@@ -42,3 +59,22 @@ def test_a_kernel_that_counts_wrong_is_a_failure(run: Run, monkeypatch: pytest.M
     with pytest.raises(CommandError, match="not two a job") as failed:
         run("bench")
     assert failed.value.returncode == 1
+
+
+@pytest.mark.usefixtures("short")
+def test_the_kernel_is_held_against_simpy_on_the_same_models(run_json: Callable[..., Any]) -> None:
+    kernel = run_json("bench")["kernel"]
+    for model in ("plain", "full_event_driven", "full_synchronous"):
+        assert kernel[f"{model}_over_simpy"] == pytest.approx(
+            kernel[f"{model}_jobs_per_s"] / kernel[f"simpy_{model}_jobs_per_s"]
+        )
+
+
+def test_a_peer_that_takes_other_attempts_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    generous = FULL | {
+        "failures": {"transient_percent": 5, "poison_percent": 0.1},
+        "retries": {"max": 0, "base_s": 1, "cap_s": 30},
+    }
+    monkeypatch.setattr("simulator.peer.peer_figures", lambda plain, full, jobs: peer_figures(plain, generous, jobs))
+    with pytest.raises(AssertionError, match="SimPy, full_event_driven"):
+        kernel_figures(millions=0.02)

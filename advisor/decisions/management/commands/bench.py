@@ -1,25 +1,35 @@
 """Speed on this machine."""
 
+import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
 from advisor.decisions.management.console import FAILURE, Console, add_format
+from advisor.decisions.management.keystroke import keystroke_ms
 from advisor.decisions.management.timing import advice_figures
 from advisor.reports.numbers import count, number
-from simulator.bench import kernel_figures
+from simulator.bench import kernel_figures, scale_figures
 
 
 class Command(Console):
     help = "Measures how fast the kernel simulates and how fast advice is given on this machine."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--full", action="store_true", help="up to a hundred million jobs, too, with the memory they take"
+        )
         add_format(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            figures = {"kernel": kernel_figures(), "advice": advice_figures()}
+            advice = advice_figures() | {"keystroke_ms": keystroke_ms()}
+            figures = {"kernel": kernel_figures(), "advice": advice}
+            if options["full"]:
+                figures["scale"] = scale_figures()
+        except subprocess.SubprocessError as error:
+            raise CommandError(f"bench: the keystroke could not be measured: {error}", returncode=FAILURE) from error
         except AssertionError as error:
             raise CommandError(f"bench: the kernel counted wrong: {error}", returncode=FAILURE) from error
         if options["format"] == "json":
@@ -36,7 +46,13 @@ def _lines(values: Mapping[str, Any], under: str = "") -> Iterator[str]:
             yield from _lines(value, f"{name}, ")
             continue
         words = f"{under}{name}".replace("_per_s", "").replace("event_driven", "event-driven").replace("_", " ")
-        if name.startswith("ms"):
+        if name.endswith("_mb"):
+            yield f"{words.removesuffix(' mb'):<40}{number(value):>16} MB"
+        elif name.endswith("_over_simpy"):
+            yield f"{words:<40}{f'{number(value)}x':>16}"
+        elif name == "keystroke_ms":
+            yield f"{'answer of the server to a keystroke':<40}{number(value):>16} ms"
+        elif name.startswith("ms"):
             yield f"{words.replace('ms', 'recommendation', 1):<40}{number(value):>16} ms"
         else:
             yield f"{words:<40}{count(value):>16}{' /s' if name.endswith('_per_s') else ''}"

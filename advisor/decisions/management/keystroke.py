@@ -1,0 +1,75 @@
+"""How long the server takes to answer a keystroke in the questionnaire: saved, advised anew with every flip, and rendered.
+
+Run as a module it measures on a database of its own, in the folder that CROSSOVER_DATA names, and prints the milliseconds.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+KEYSTROKES = 30
+PATIENCE_S = 120
+
+
+def keystroke_ms() -> float:
+    """The median of a few keystrokes, in a process and on a database of its own.
+
+    Raises:
+        subprocess.CalledProcessError: if it could not be measured; what it printed is in it.
+    """
+    with tempfile.TemporaryDirectory(prefix="crossover-bench-") as folder:
+        environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+        environment |= {
+            "CROSSOVER_DATA": folder,
+            "CROSSOVER_MODE": "local",
+            "DJANGO_SETTINGS_MODULE": "advisor.settings",
+        }
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", __name__],
+            cwd=Path(__file__).resolve().parents[3],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=True,
+        )
+    return float(done.stdout.splitlines()[-1])
+
+
+def _measured() -> float:
+    """One field after another value, as typing does; the page's own forms say what is posted."""
+    from django.core.management import call_command
+    from django.test import Client
+    from django.urls import reverse
+
+    from advisor.decisions.services.create_decision import create_decision
+    from advisor.teams.services import local_user_and_workspace
+
+    call_command("migrate", verbosity=0)
+    user, workspace = local_user_and_workspace()
+    decision = create_decision(workspace, user, {})
+    client, address = (
+        Client(SERVER_NAME="localhost", headers={"HX-Request": "true"}),
+        reverse("save-answers", args=[decision.pk]),
+    )
+    times = []
+    for stroke in range(KEYSTROKES):
+        decision.refresh_from_db()
+        begun = perf_counter()
+        answer = client.post(address, {"version": decision.draft_version, "processing.p95_s": f"{20 + stroke / 2:g}"})
+        times.append(1000 * (perf_counter() - begun))
+        if answer.status_code != 200:
+            raise RuntimeError(f"the server answered {answer.status_code}")
+    return median(times)
+
+
+if __name__ == "__main__":
+    import django
+
+    django.setup()
+    sys.stdout.write(f"{_measured():.2f}\n")
