@@ -157,8 +157,8 @@ def class_of(m: Machine, job: int) -> int:
         return 0
     draw = uniform(m.key, job, U_CLASS, 0)
     place = 0
-    while draw >= m.shares[place] and place < m.classes - 1:
-        place += 1
+    for upper in range(m.classes - 1):
+        place += np.int64(draw >= m.shares[upper])  # no branch: a draw cannot be foreseen
     return place
 
 
