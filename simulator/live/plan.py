@@ -44,6 +44,8 @@ class LivePlan(Value):
     external: ExternalEndpoint | None = None
     webhook_secret: str
     """Of this run alone, in the form of Standard Webhooks (whsec_ and base64)."""
+    drain_limit_s: Positive = 60.0
+    """Real seconds that the clients wait for results after the last arrival, at most."""
     consumer_processes: int = 2
     """Processes that carry the event-driven design's consumers, as threads."""
 

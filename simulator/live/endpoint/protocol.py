@@ -8,6 +8,8 @@ from typing import Any
 from simulator.live.workloads import CHARACTERS_A_TOKEN
 
 MODEL = "sample"
+JOB, ATTEMPT = "X-Crossover-Job", "X-Crossover-Attempt"
+"""Headers by which the run's own parts say whose call it is, so that it meets that job's draws."""
 CREATED = 1_750_000_000
 
 

@@ -10,14 +10,23 @@ from aiohttp import web
 
 from simulator.live.clock import RunClock
 from simulator.live.endpoint.limits import EARLY_S, Limits, Refusal
-from simulator.live.endpoint.protocol import MODEL, Asked, Completion, Fault, asked, missing_model, model, tokens_in
+from simulator.live.endpoint.protocol import (
+    ATTEMPT,
+    JOB,
+    MODEL,
+    Asked,
+    Completion,
+    Fault,
+    asked,
+    missing_model,
+    model,
+    tokens_in,
+)
 from simulator.live.jobs import Jobs
 from simulator.live.journal import Journal, What
 from simulator.live.plan import LivePlan
 from simulator.live.workloads import Workload, load
 
-JOB, ATTEMPT = "X-Crossover-Job", "X-Crossover-Attempt"
-"""Headers by which the run's own parts say whose call it is, so that it meets that job's draws."""
 NOBODY = -1
 LARGEST_BODY = 8 * 2**20
 PIECES = 24

@@ -1,0 +1,47 @@
+"""What has become of each job, as its client has it; and when the clients are done."""
+
+import asyncio
+
+import numpy as np
+
+from simulator.live.jobs import Jobs
+from simulator.live.journal import Journal, Reader, What
+
+LOOK_S = 0.1
+UNTOLD = (What.GAVE_UP, What.EXPIRED, What.UNDELIVERED)
+"""Ends that nobody tells a caller who is only called back."""
+
+
+class Ends:
+    """Each job has one end, and it is written once. `all_there` is set when every job has its."""
+
+    def __init__(self, jobs: Jobs, journal: Journal) -> None:
+        self._journal = journal
+        self._open = set(range(len(jobs)))
+        self.all_there = asyncio.Event()
+        if not self._open:
+            self.all_there.set()
+
+    def is_open(self, job: int) -> bool:
+        """Whether the job's client still waits for its end."""
+        return job in self._open
+
+    def settle(self, job: int, what: What, index: int = 0, value: float = 0.0) -> None:
+        """The job's end, as its client learns it; a second one is not an end any more."""
+        if job in self._open:
+            self._journal.write(what, job, index, value)
+            self.close(job)
+
+    def close(self, job: int) -> None:
+        """The job has ended, and nobody tells its client."""
+        self._open.discard(job)
+        if not self._open:
+            self.all_there.set()
+
+    async def watch(self, reader: Reader, kinds: tuple[What, ...]) -> None:
+        """Close jobs whose end stands in another part's journal, until all are there."""
+        while not self.all_there.is_set():
+            rows = reader.more()
+            for job in rows["job"][np.isin(rows["what"], kinds)]:
+                self.close(int(job))
+            await asyncio.sleep(LOOK_S)

@@ -1,0 +1,63 @@
+"""A caller of the synchronous design: it waits as long as its patience lasts, and calls again while it may."""
+
+import asyncio
+import sys
+from math import isfinite
+
+import aiohttp
+
+from simulator.live.clients.ends import Ends
+from simulator.live.clock import RunClock
+from simulator.live.jobs import Jobs
+from simulator.live.journal import Journal, What
+from simulator.live.plan import LivePlan
+
+DONE, REFUSED, GONE = 200, 503, 0
+JSON = {"Content-Type": "application/json"}
+
+
+class Caller:
+    """All callers of one run. Semantics are the kernel's: patience from each call's sending, the same backoff before each call."""
+
+    def __init__(
+        self, plan: LivePlan, jobs: Jobs, clock: RunClock, session: aiohttp.ClientSession, journal: Journal, ends: Ends
+    ) -> None:
+        self._url = f"{plan.service}/jobs"
+        self._session, self._journal, self._ends = session, journal, ends
+        design = plan.scenario.synchronous
+        self._retries = design.client_retries
+        self._backoff_s = clock.real_s(design.client_backoff_s)
+        self._patience_s = clock.real_s(jobs.patience_s) if isfinite(jobs.patience_s) else None
+
+    async def __call__(self, job: int) -> None:
+        """Until the result is in hand, or the last call has failed."""
+        for call in range(self._retries + 1):
+            if call > 0:
+                await asyncio.sleep(self._backoff_s)
+            self._journal.write(What.SENT, job, call)
+            last = call == self._retries
+            try:
+                async with asyncio.timeout(self._patience_s):
+                    status = await self._post(job, call)
+            except TimeoutError:
+                if not last:
+                    self._journal.write(What.TIMED_OUT, job, call)
+                    continue
+                self._ends.settle(job, What.TIMED_OUT, call, 1)
+                return
+            if status == DONE:
+                self._ends.settle(job, What.IN_HAND, call)
+                return
+            if last:
+                self._ends.settle(job, What.TOLD_REFUSED if status == REFUSED else What.TOLD_FAILED, call)
+
+    async def _post(self, job: int, call: int) -> int:
+        """The status of the answer, once all of it is there. Whoever is cancelled here has closed the connection."""
+        try:
+            body = b'{"job": %d, "call": %d}' % (job, call)
+            async with self._session.post(self._url, data=body, headers=JSON) as response:
+                await response.read()
+                return response.status
+        except aiohttp.ClientError as error:
+            print(f"job {job}, call {call}: {error!r}", file=sys.stderr)
+            return GONE
