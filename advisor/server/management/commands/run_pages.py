@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from advisor.server import leash
 from advisor.server.pages import serve
+from simulator.live import leashed
 
 
 class Command(BaseCommand):
@@ -24,5 +24,5 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Returns after SIGTERM."""
         if options["leash"]:
-            leash.watch()
+            leashed.watch()
         serve(socket.socket(fileno=options["fd"]))

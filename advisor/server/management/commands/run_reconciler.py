@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from advisor.decisions.limits import RECONCILE_EVERY_S
-from advisor.server import leash
 from advisor.server.reconciler import Reconciler
+from simulator.live import leashed
 
 
 class Command(BaseCommand):
@@ -24,7 +24,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Returns after SIGTERM."""
         if options["leash"]:
-            leash.watch()
+            leashed.watch()
         reconciler = Reconciler(RECONCILE_EVERY_S)
         signal.signal(signal.SIGTERM, reconciler.stop)
         reconciler.run()

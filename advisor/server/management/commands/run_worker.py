@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from advisor.server import leash
 from advisor.server.worker import work
+from simulator.live import leashed
 
 
 class Command(BaseCommand):
@@ -23,5 +23,5 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Returns after SIGTERM."""
         if options["leash"]:
-            leash.watch()
+            leashed.watch()
         work(options["name"])

@@ -1,7 +1,7 @@
 """Ends a process when the one that started it is gone, however it went.
 
 `up` holds the writing end of each child's standard input and never writes: the end of that file means that `up` has ended, even by SIGKILL.
-A Python child calls `watch()`; a program of another kind is run by this file as a script (`leash.py PROGRAM …`), which ends it in the same way.
+A Python child calls `watch()`; a program of another kind is run by this file as a script (`leashed.py PROGRAM …`), which ends it in the same way.
 """
 
 import os

@@ -1,0 +1,189 @@
+"""The processes of one design's live run: started on leashes with their listening sockets, waited for, begun, and ended without a trace."""
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from simulator.live.listening import LISTEN_FD
+
+ROOT = Path(__file__).resolve().parents[2]
+LOOK_S = 0.05
+GRACE_S = 0.6
+"""From SIGTERM to SIGKILL."""
+LAST_LINES = 600
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE")
+
+
+class PartFailed(Exception):
+    """A part of the run did not start, or ended when it should not have."""
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a part may know of ours: no keys, and no more threads for arithmetic than it needs."""
+    known = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    return known | threads | {"PYTHONPATH": str(ROOT)} | dict(extra or {})
+
+
+def listener() -> socket.socket:
+    """A socket of this machine alone, bound to a free port; the part that inherits it listens."""
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind(("127.0.0.1", 0))
+    bound.listen(1024)
+    return bound
+
+
+def address_of(bound: socket.socket) -> str:
+    """Its URL."""
+    return f"http://127.0.0.1:{bound.getsockname()[1]}"
+
+
+@dataclass
+class Part:
+    """One part: `simulator.live.<module>`, with the plan and whatever arguments follow it."""
+
+    name: str
+    module: str
+    arguments: Sequence[str] = ()
+    listener: socket.socket | None = None
+    starts_again: bool = False
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    restarts: int = 0
+
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.process else None
+
+    def has_ended(self) -> bool:
+        return self.process is None or self.process.poll() is not None
+
+
+class Crew:
+    """All parts of a run. Leaving it ends them: SIGTERM, and soon after SIGKILL."""
+
+    def __init__(self, folder: Path, plan: Path, extra: Mapping[str, str] | None = None) -> None:
+        self._folder, self._plan, self._environment = folder, plan, environment(extra)
+        self._begun: int | None = None
+        self.parts: dict[str, Part] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        end_all([part.process for part in reversed(self.parts.values()) if part.process is not None])
+
+    def start(self, part: Part) -> None:
+        """Start a part; it is not ready yet."""
+        self.parts[part.name] = part
+        self._spawn(part)
+
+    def _spawn(self, part: Part) -> None:
+        fds: tuple[int, ...] = ()
+        known = self._environment
+        if part.listener is not None:
+            fds = (part.listener.fileno(),)
+            known = known | {LISTEN_FD: str(part.listener.fileno())}
+        with (self._folder / f"{part.name}.log").open("ab") as log:
+            part.process = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-P", "-m", f"simulator.live.{part.module}", str(self._plan), *part.arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=known,
+                pass_fds=fds,
+                start_new_session=True,
+            )
+
+    def wait_ready(self, patience_s: float, tick: Callable[[], None]) -> None:
+        """Return when every part has said so; `tick` is called meanwhile. Raises PartFailed where one ends, or takes too long."""
+        deadline = time.monotonic() + patience_s
+        with selectors.DefaultSelector() as selector:
+            for part in self.parts.values():
+                assert part.process is not None and part.process.stdout is not None  # noqa: S101  it was started
+                selector.register(part.process.stdout, selectors.EVENT_READ, part)
+            while selector.get_map():
+                for key, _ in selector.select(LOOK_S):
+                    if b"ready" not in os.read(key.fd, 4096):
+                        raise PartFailed(self._why(key.data))
+                    selector.unregister(key.fileobj)
+                if time.monotonic() > deadline:
+                    late = ", ".join(key.data.name for key in selector.get_map().values())
+                    raise PartFailed(f"{late} of the live run did not start within {patience_s:g} s")
+                tick()
+
+    def begin(self, started_ns: int) -> None:
+        """Tell every part when the Scenario begins."""
+        self._begun = started_ns
+        for part in self.parts.values():
+            self._tell(part)
+
+    def _tell(self, part: Part) -> None:
+        assert part.process is not None and part.process.stdin is not None  # noqa: S101  it was started
+        part.process.stdin.write(f"start {self._begun}\n".encode())
+        part.process.stdin.flush()
+
+    def tend(self, but: str) -> bool:
+        """Start again what may die; whether the part `but` has ended well. Raises PartFailed for any other end."""
+        for part in self.parts.values():
+            if not part.has_ended():
+                continue
+            if part.name == but and part.process is not None and part.process.returncode == 0:
+                return True
+            if not part.starts_again:
+                raise PartFailed(self._why(part))
+            self._release(part)
+            part.restarts += 1
+            self._spawn(part)
+            self._tell(part)
+        return False
+
+    def _release(self, part: Part) -> None:
+        if part.process is not None:
+            _close(part.process)
+
+    def _why(self, part: Part) -> str:
+        log = self._folder / f"{part.name}.log"
+        said = log.read_text(errors="replace")[-LAST_LINES:].strip() if log.exists() else ""
+        return f"{part.name} of the live run ended: {said or 'without a word'}"
+
+
+def end_all(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """End processes that lead sessions of their own, and whatever they started: SIGTERM together, SIGKILL after the grace."""
+    for process in processes:
+        _close_input(process)
+        _signal(process, signal.SIGTERM)
+    deadline = time.monotonic() + GRACE_S
+    for process in processes:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, deadline - time.monotonic()))
+    for process in processes:
+        _signal(process, signal.SIGKILL)
+        process.wait()
+        _close(process)
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def _close_input(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
+    _close_input(process)
+    if process.stdout is not None:
+        process.stdout.close()
