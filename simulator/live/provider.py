@@ -4,6 +4,7 @@ An outside endpoint's calls, their tokens and the time are capped, over all proc
 stays in this module: it is in no plan, journal or message, whatever the server answers.
 """
 
+import logging
 import os
 import time
 from dataclasses import dataclass
@@ -79,6 +80,8 @@ class _Calls:
         self._external = plan.external
         self._caps = Caps(plan, plan.external, started_ns) if plan.external is not None else None
         self._key = _key(plan)
+        for name in ("openai", "httpx2"):
+            logging.getLogger(name).setLevel(logging.WARNING)  # they log addresses, and at their most talkative more
         self._arguments: dict[str, Any] = {"model": MODEL if plan.external is None else plan.external.model}
         if plan.external is not None:
             self._arguments["max_tokens"] = plan.external.max_tokens_a_call
@@ -101,6 +104,9 @@ class _Calls:
         return Reply(NO_ANSWER, reason=why) if why else None
 
     def _reply(self, completion: ChatCompletion) -> Reply:
+        """Whatever a server calls success is only that with an answer in it."""
+        if not isinstance(completion, ChatCompletion):
+            return Reply(NO_ANSWER, reason="the endpoint's answer is no chat completion")
         usage, text = completion.usage, completion.choices[0].message.content if completion.choices else None
         if usage is None:
             return Reply(OK, text or "")

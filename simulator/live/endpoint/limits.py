@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from math import inf
 
+from simulator.kernel.layout import ROUNDING_S
 from simulator.scenario import Provider
 
 EARLY_S = 0.1
@@ -73,7 +74,7 @@ class Limits:
         wanted = (1.0, input_tokens, output_tokens)
         for place, bucket in self.buckets:
             wait_s = bucket.opens_s(wanted[place]) - now_s
-            if wait_s > self._early_s:
+            if wait_s > self._early_s + ROUNDING_S:
                 return Refusal(bucket.name.replace("-", " "), "rate_limit_exceeded", wait_s)
         for place, bucket in self.buckets:
             bucket.take(wanted[place], now_s)

@@ -1,0 +1,119 @@
+"""For tests of the endpoint and the callers: a plan and its jobs in a folder, servers on free ports, and services that do as they are told."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from aiohttp import web
+from numpy.typing import NDArray
+
+from simulator.live.clients.__main__ import go, session
+from simulator.live.clients.ends import Ends
+from simulator.live.clients.receiver import Receiver
+from simulator.live.clock import RunClock
+from simulator.live.drawing import draw_jobs
+from simulator.live.jobs import Jobs
+from simulator.live.journal import Journal, Reader, What
+from simulator.live.listening import serve
+from simulator.live.plan import LivePlan
+from simulator.scenario import Scenario
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+NOBODY = "http://127.0.0.1:1"
+QUICK = {"distribution": "deterministic", "mean_s": 0.01}
+
+
+def a_scenario(**given: Any) -> Scenario:
+    base = {"jobs": 20, "arrivals": {"process": "regular", "rate_per_s": 200.0}, "service": QUICK}
+    return Scenario.parse(base | given)
+
+
+def a_plan(folder: Path, scenario: Scenario, design: str = "event_driven", **given: Any) -> tuple[LivePlan, Jobs]:
+    """With its jobs written in the folder. Nobody is at its addresses unless they are given."""
+    jobs = draw_jobs(scenario, design)
+    jobs.write(folder / "jobs.npz")
+    values: dict[str, Any] = {
+        "scenario": scenario,
+        "design": design,
+        "speed": 1.0,
+        "jobs": len(jobs),
+        "workload": "document_extraction",
+        "folder": str(folder),
+        "broker": "unix:///nowhere",
+        "endpoint": NOBODY,
+        "service": NOBODY,
+        "clients": NOBODY,
+        "webhook_secret": SECRET,
+    }
+    plan = LivePlan(**values | given)
+    plan.write()
+    return plan, jobs
+
+
+def a_listener() -> socket.socket:
+    """On a free port of this machine."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    return listener
+
+
+def address_of(listener: socket.socket) -> str:
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@asynccontextmanager
+async def serving(app: web.Application, listener: socket.socket | None = None, **how: Any) -> AsyncIterator[str]:
+    """The application at an address, for as long as the block lasts."""
+    listener = listener or a_listener()
+    runner = await serve(app, listener, **how)
+    try:
+        yield address_of(listener)
+    finally:
+        await runner.cleanup()
+
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def a_service(**routes: Handler) -> web.Application:
+    """Routes by what they are for: submit, poll, events, socket."""
+    app = web.Application()
+    paths = {"submit": ("POST", "/jobs"), "poll": ("GET", "/jobs/{job}"), "events": ("GET", "/jobs/{job}/events"),
+             "socket": ("GET", "/jobs/{job}/socket")}  # fmt: skip
+    for name, handler in routes.items():
+        app.router.add_route(*paths[name], handler)
+    return app
+
+
+async def accept(request: web.Request) -> web.Response:
+    """202, as the event-driven design does."""
+    job = (await request.json())["job"]
+    return web.json_response({"job": job, "state": "queued"}, status=202, headers={"Location": f"/jobs/{job}"})
+
+
+async def call_all(plan: LivePlan, jobs: Jobs, *, with_receiver: socket.socket | None = None) -> NDArray[np.void]:
+    """All callers of the plan, from now to their ends; returns what they wrote down."""
+    with Journal(plan.journal("clients")) as journal:
+        ends = Ends(jobs, journal)
+        async with session() as calls:
+            clock = RunClock(_now(), plan.speed)
+            if with_receiver is None:
+                await go(plan, jobs, clock, calls, journal, ends)
+            else:
+                async with serving(Receiver(plan, jobs, ends).app(), with_receiver):
+                    await go(plan, jobs, clock, calls, journal, ends)
+    return Reader(plan.path).more()
+
+
+def _now() -> int:
+    return round(asyncio.get_running_loop().time() * 1e9)
+
+
+def of(rows: NDArray[np.void], what: What, job: int | None = None) -> NDArray[np.void]:
+    """The rows of one kind, of one job or of all."""
+    chosen = rows[rows["what"] == what]
+    return chosen if job is None else chosen[chosen["job"] == job]
