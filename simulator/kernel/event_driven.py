@@ -178,8 +178,7 @@ def dispatch(m: Machine, now: float, paced: bool) -> None:
         s = m.q_head[q]
         if now > slot(m.slots, s).arrived + m.expires + ROUNDING_S:
             dequeue(m, q, now)
-            settle(m, s, C_TIMED_OUT, now)
-            free_slot(m, s)
+            give_up(m, s, C_TIMED_OUT, now)
             continue
         if m.gated and not let_through(m, s, now):
             return
@@ -288,8 +287,7 @@ def call_ends(m: Machine, s: int, now: float) -> None:
     elif it.attempt < m.retries:
         back_off(m, s, now)
     else:
-        settle(m, s, C_DEAD if m.dead_letter else C_FAILED, now)
-        free_slot(m, s)
+        give_up(m, s, C_DEAD if m.dead_letter else C_FAILED, now)
     if m.queued > 0:
         dispatch(m, now, others_idle)
 
@@ -331,21 +329,38 @@ def back_off(m: Machine, s: int, now: float) -> None:
 
 
 @compiled
+def give_up(m: Machine, s: int, outcome: int, now: float) -> None:
+    """There will be no result. A client that polls learns of it at its next call; the outcome is the job's from now on."""
+    it = slot(m.slots, s)
+    if m.delivery == POLLING and it.job >= m.warmup and now > it.arrived + m.inline_wait:
+        at, calls = polled(m, s, now)
+        m.counts[C_DELIVERY] += calls if at <= m.end else calls - 1
+    settle(m, s, outcome, now)
+    free_slot(m, s)
+
+
+@compiled
+def polled(m: Machine, s: int, now: float) -> Any:
+    """When a client that polls learns of what is known from `now` on, and its calls until then."""
+    it = slot(m.slots, s)
+    interval = m.delivery_a
+    if interval <= 0.0:
+        return now, 1
+    first = it.arrived + max(m.accept, m.inline_wait) + interval * uniform(m.key, it.job, U_PHASE, 0)
+    more = max(0.0, math.ceil((now - first) / interval))
+    return first + more * interval, int(more) + 1
+
+
+@compiled
 def deliver(m: Machine, s: int, now: float) -> None:
     """The result is there: when is it in the client's hand, and what does that take? (Hybrid: nothing while the client waits in line.)"""
     it = slot(m.slots, s)
     job, kind, key = it.job, m.delivery, m.key
     at, calls, arrives = now, 0, True
-    asked = it.arrived + max(m.accept, m.inline_wait)
     if now <= it.arrived + m.inline_wait:
         pass  # the caller still waits in line
-    elif kind == POLLING and m.delivery_a > 0.0:
-        interval = m.delivery_a
-        first = asked + interval * uniform(key, job, U_PHASE, 0)
-        more = max(0.0, math.ceil((now - first) / interval))
-        at, calls = first + more * interval, int(more) + 1
     elif kind == POLLING:
-        calls = 1
+        at, calls = polled(m, s, now)
     elif kind == WEBHOOK:
         arrives = False
         for call in range(m.schedule_count):

@@ -312,7 +312,7 @@ class NaiveEventDriven(Naive):
             if self.now > job.arrived + (self.design.expires_s or inf) + 1e-9:
                 self.lines[place].popleft()
                 self.queue_changes(-1)
-                self.settle(job, "timed_out", self.now)
+                self.give_up(job, "timed_out")
                 continue
             if self.gated and not self.let_through(job):
                 return
@@ -378,7 +378,7 @@ class NaiveEventDriven(Naive):
             ready = max(self.now, ceil(ready / tick) * tick if tick else ready)
             self.at(ready, WORK, lambda: self.offer(job))
         else:
-            self.settle(job, "dead_lettered" if self.design.dead_letter else "failed", self.now)
+            self.give_up(job, "dead_lettered" if self.design.dead_letter else "failed")
         if self.queued:
             self.dispatch(others)
 
@@ -394,14 +394,26 @@ class NaiveEventDriven(Naive):
         if opens:
             self.until = self.now + 10
 
+    def give_up(self, job: Job, outcome: str) -> None:
+        if self.design.delivery.method == "polling":
+            at, calls = self.poll(job)
+            self.count("delivery", job, calls - (at > self.end))
+        self.settle(job, outcome, self.now)
+
+    def poll(self, job: Job) -> tuple[float, int]:
+        """Calls of a client one by one, until the first that finds an end."""
+        interval = self.design.delivery.interval_s
+        if interval == 0:
+            return self.now, 1
+        first, calls = job.arrived + self.design.accept_s + interval * self.draws.uniform(job.number, PHASE), 1
+        while first + (calls - 1) * interval < self.now:
+            calls += 1
+        return first + (calls - 1) * interval, calls
+
     def deliver(self, job: Job) -> None:
         delivery, at, calls, arrives = self.design.delivery, self.now, 0, True
         if delivery.method == "polling":
-            calls = 1
-            if delivery.interval_s > 0:
-                at = job.arrived + self.design.accept_s + delivery.interval_s * self.draws.uniform(job.number, PHASE)
-                more = max(0, ceil((self.now - at) / delivery.interval_s))
-                at, calls = at + more * delivery.interval_s, more + 1
+            at, calls = self.poll(job)
         elif delivery.method == "webhook":
             arrives = False
             pauses = delivery.schedule if delivery.schedule[:1] == (0,) else (0.0, *delivery.schedule)

@@ -375,3 +375,30 @@ def test_a_slow_start_up_comes_too_late() -> None:
         for start_up in (5, 240)
     )
     assert prompt is not None and slow is not None and slow > 2 * prompt
+
+
+@pytest.mark.parametrize("interval_s", [0, 4])
+def test_a_caller_polls_for_a_result_that_will_never_be_as_for_one_that_comes(interval_s: float) -> None:
+    """Service takes no longer when it fails, so both ask as often until they know."""
+    given = {"event_driven": {"consumers": 400, "delivery": {"method": "polling", "interval_s": interval_s}}}
+    served = run(2, **given).event_driven
+    failed = run(2, **given, failures={"poison_percent": 100}).event_driven
+    assert failed.dead_lettered == served.completed
+    assert failed.delivery_calls == served.delivery_calls > 0
+
+
+def test_a_caller_whose_job_expires_polls_until_it_has() -> None:
+    """One consumer is busy for 100 s; the other jobs expire in its queue, and are seen to when it is free."""
+    expiring = run(
+        1,
+        jobs=3,
+        arrivals={"process": "regular", "rate_per_s": 1},
+        service={"distribution": "deterministic", "mean_s": 100},
+        event_driven={
+            "consumers": 1,
+            "expires_s": 10,
+            "delivery": {"method": "polling", "interval_s": 10},
+        },
+    ).event_driven
+    assert (expiring.completed, expiring.timed_out) == (1, 2)
+    assert 3 * 10 <= expiring.delivery_calls <= 3 * 11
