@@ -12,14 +12,11 @@ from advisor.advice import library
 from advisor.advice.columns import Flags
 from advisor.advice.contract import Delivery, Method
 from advisor.advice.facts import Facts, Point
+from advisor.advice.polling import TIGHT_S, polling_of
 from advisor.advice.words import duration, number
 
 METHODS: tuple[Method, ...] = ("inline", "polling", "webhook", "sse", "websocket", "none")
 
-TIGHT_S = 30.0
-"""Under this deadline the delay that polling adds is felt, so an internal caller that can be called back is."""
-POLLS_A_JOB = 10.0
-"""A polling interval of a tenth of the typical latency adds a twentieth of it and asks some ten times."""
 
 
 @dataclass(frozen=True)
@@ -53,41 +50,20 @@ def explained(point: Point, method: Method) -> Delivery:
     )
 
 
-def polling_interval_s(point: Point) -> float:
-    """A tenth of the typical latency, down to 1, 2 or 5 x 10^n; a second at least (a tenth of one where the deadline is tight).
-
-    Never more than half of what the deadline leaves after p95.
-    """
-    slack = (point.deadline_s - point.p95_s) / 2
-    floor = 1.0 if point.deadline_s > TIGHT_S else 0.1
-    return max(floor, _round_down(min(point.mean_s / POLLS_A_JOB, max(slack, floor), 60.0)))
-
-
-def _round_down(value: float) -> float:
-    """The largest of 1, 2, 5 x 10^n that is no larger."""
-    if value <= 0:
-        return 0.0
-    power = 10.0 ** math.floor(math.log10(value))
-    return max(step * power for step in (1, 2, 5) if step * power <= value * (1 + 1e-9))
-
-
 def _none(_: Point) -> dict[str, Any]:
     return {}
 
 
-def _calls_a_job(point: Point) -> int:
-    return max(1, math.ceil(min(point.mean_s / polling_interval_s(point), 1e9)))
-
-
 def _polling(point: Point) -> dict[str, Any]:
-    interval = polling_interval_s(point)
+    plan = polling_of(point)
     return {
-        "interval_s": interval,
-        "first_poll_after_s": round(max(interval, point.p50_s), 3),
-        "calls_per_job": _calls_a_job(point),
-        "added_delay_mean_s": interval / 2,
-        "added_delay_max_s": interval,
-        "accepted": "202 with Location and Retry-After",
+        "interval_s": plan.interval_s,
+        "first_poll_after_s": plan.first_s,
+        "calls_per_job": round(plan.calls_mean, 1),
+        "calls_per_job_p99": plan.calls_p99,
+        "added_delay_mean_s": plan.added_mean_s,
+        "added_delay_max_s": plan.interval_s,
+        "accepted": "202 with Location and Retry-After; the client honours Retry-After, which grows with the queue's lag",
     }
 
 
@@ -147,7 +123,7 @@ def _why_not_polling(point: Point) -> str:
         return "Nobody would ask."
     if point.end_user:
         return "A person sees the result an interval late, and every open page asks again and again."
-    return f"It would ask {number(_calls_a_job(point))} times a job, mostly for nothing."
+    return f"It would ask {number(polling_of(point).calls_mean)} times a job, mostly for nothing."
 
 
 INLINE = Way(

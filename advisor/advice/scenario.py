@@ -10,8 +10,9 @@ from advisor.advice import library
 from advisor.advice.answers import Answers
 from advisor.advice.columns import columns_of, resolved_hops
 from advisor.advice.contract import Recommendation
-from advisor.advice.delivery import METHODS, method_of, polling_interval_s
+from advisor.advice.delivery import METHODS, method_of
 from advisor.advice.facts import Point, facts_of
+from advisor.advice.polling import polling_interval_s
 from advisor.advice.ranges import MINUTES_A_DAY
 from advisor.advice.reading import with_lines
 from simulator.scenario import (

@@ -4,8 +4,8 @@ import math
 
 from advisor.advice import library
 from advisor.advice.cautions.shape import Case, Check
-from advisor.advice.delivery import polling_interval_s
 from advisor.advice.facts import ATTENTION_S
+from advisor.advice.polling import polling_interval_s
 from advisor.advice.words import duration
 
 

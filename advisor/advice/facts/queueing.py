@@ -18,7 +18,7 @@ def erlang_c(servers: Floats, offered_load: Floats) -> Floats:
 
     Source: Erlang B as e^-a a^c / Gamma(c + 1, a) (Jagerman, Bell System Technical Journal 53, 1974), then C = B / (1 - rho (1 - B)).
     """
-    load = np.minimum(offered_load, servers)
+    load = np.clip(offered_load, np.finfo(np.float64).tiny, servers)
     blocked = np.exp(servers * np.log(load) - load - gammaln(servers + 1)) / gammaincc(servers + 1, load)
     utilisation = load / servers
     return np.where(offered_load >= servers, 1.0, blocked / (1 - utilisation * (1 - blocked)))
