@@ -158,7 +158,7 @@ def class_of(m: Machine, job: int) -> int:
     draw = uniform(m.key, job, U_CLASS, 0)
     place = 0
     for upper in range(m.classes - 1):
-        place += np.int64(draw >= m.shares[upper])  # no branch: a draw cannot be foreseen
+        place += int(draw >= m.shares[upper])  # no branch: a draw cannot be foreseen
     return place
 
 
