@@ -30,6 +30,10 @@ TRACES_CAP = 200
 LIBRARY_CAP = 200
 """Hops and profiles of one workspace that are not as shipped."""
 
+COMMENT_LENGTH = 5_000
+COMMENTS_CAP = 1_000
+"""Comments on one decision."""
+
 TITLE_LENGTH = 120
 IDEMPOTENCY_KEY_LENGTH = 64
 ERROR_LENGTH = 500

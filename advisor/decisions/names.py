@@ -34,6 +34,23 @@ def clean_sentence(text: str, limit: int) -> str:
     return _visible(text)[:limit]
 
 
+def clean_text(text: str, path: str, limit: int) -> str:
+    """Plain text of several lines, its line ends as they are meant, without characters that can't be seen or stored.
+
+    Raises:
+        InvalidInput: if nothing is left, or more than `limit` characters.
+    """
+    lines = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).split("\n")
+    kept = "\n".join(
+        "".join(c for c in line if c == "\t" or unicodedata.category(c) not in INVISIBLE) for line in lines
+    )
+    if not kept.strip():
+        raise InvalidInput([Problem(path, "is required")])
+    if len(kept.strip()) > limit:
+        raise InvalidInput([Problem(path, f"should have at most {limit} characters")])
+    return kept.strip()
+
+
 def _visible(text: str) -> str:
     spaced = "".join(" " if character.isspace() else character for character in text)
     seen = "".join(character for character in spaced if unicodedata.category(character) not in INVISIBLE)

@@ -1,6 +1,7 @@
 """Who may do what: asked by every use case that changes something, whichever door it came through."""
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 
 from advisor.teams.models import Membership, Role, User, Workspace
 
@@ -27,7 +28,29 @@ def require_editor(user: User, workspace: Workspace) -> None:
         raise PermissionDenied("Your role in this workspace lets you read, not change.")
 
 
+def require_member(user: User, workspace: Workspace) -> None:
+    """
+    Raises:
+        PermissionDenied: unless the user is a member of the workspace, whatever the role.
+    """
+    if role_in(user, workspace) is None:
+        raise PermissionDenied("Only members of the workspace may do this.")
+
+
+def require_owner(user: User, workspace: Workspace) -> None:
+    """
+    Raises:
+        PermissionDenied: unless the user is an owner of the workspace.
+    """
+    if role_in(user, workspace) is not Role.OWNER:
+        raise PermissionDenied("Only an owner of the workspace may do this.")
+
+
+def workspaces_of(user: User) -> "QuerySet[Workspace]":
+    """The workspaces that the user is a member of, the first joined first."""
+    return Workspace.objects.filter(memberships__user=user).order_by("memberships__created_at", "memberships__id")
+
+
 def first_workspace(user: User) -> Workspace | None:
     """The workspace that the user joined first."""
-    membership = Membership.objects.filter(user=user).select_related("workspace").order_by("created_at", "id").first()
-    return membership.workspace if membership else None
+    return workspaces_of(user).first()

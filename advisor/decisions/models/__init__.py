@@ -1,5 +1,6 @@
 """What is stored: Decisions with their Revisions, Traces and Runs, and what a workspace made of the library. Each belongs to a workspace."""
 
+from advisor.decisions.models.comment import Comment, StatusChange
 from advisor.decisions.models.decision import Decision, Revision, Status
 from advisor.decisions.models.library import LibraryEntry
 from advisor.decisions.models.run import ACTIVE, TERMINAL, EngineName, Run, State
@@ -9,6 +10,7 @@ from advisor.decisions.models.trace import Trace, TraceData
 __all__ = [
     "ACTIVE",
     "TERMINAL",
+    "Comment",
     "Decision",
     "Direction",
     "EngineName",
@@ -17,6 +19,7 @@ __all__ = [
     "Run",
     "State",
     "Status",
+    "StatusChange",
     "Step",
     "Trace",
     "TraceData",

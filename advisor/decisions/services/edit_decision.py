@@ -2,9 +2,10 @@
 
 from django.db import transaction
 
-from advisor.decisions.models import Decision, Run, Status
+from advisor.decisions.models import Decision, Run, Status, StatusChange
 from advisor.decisions.names import clean_name
 from advisor.decisions.services.cancel_run import cancel_all
+from advisor.decisions.services.freeze_revision import freeze_revision
 from advisor.teams.access import require_editor
 from advisor.teams.models import User
 from simulator.schema import InvalidInput, Problem
@@ -25,6 +26,8 @@ def rename_decision(decision: Decision, user: User, title: str) -> None:
 def change_status(decision: Decision, user: User, status: str) -> None:
     """Marks it as a draft, proposed, accepted or superseded; any may follow any, for people change their minds.
 
+    Who changed it and when is on record. What is accepted is frozen: a later change of answers opens a new revision.
+
     Raises:
         PermissionDenied: unless the user may edit in its workspace.
         InvalidInput: if there is no such status.
@@ -32,8 +35,18 @@ def change_status(decision: Decision, user: User, status: str) -> None:
     require_editor(user, decision.workspace)
     if status not in Status.values:
         raise InvalidInput([Problem("status", f"should be one of {', '.join(Status.values)}")])
-    decision.status = status
-    decision.save(update_fields=["status", "updated_at"])
+    with transaction.atomic():
+        locked = Decision.objects.select_for_update().get(pk=decision.pk)
+        if locked.status != status:
+            latest = locked.latest()
+            StatusChange.objects.create(
+                decision=locked, revision=latest, before=locked.status, after=status, changed_by=user
+            )
+            if status == Status.ACCEPTED:
+                freeze_revision(latest)
+        locked.status = status
+        locked.save(update_fields=["status", "updated_at"])
+    decision.status, decision.updated_at = locked.status, locked.updated_at
 
 
 def delete_decision(decision: Decision, user: User) -> None:

@@ -1,0 +1,39 @@
+"""Comments on a decision. Every member may comment, viewers too: to object is not to change."""
+
+from django.core.exceptions import PermissionDenied
+
+from advisor.decisions.limits import COMMENT_LENGTH, COMMENTS_CAP
+from advisor.decisions.models import Comment, Decision
+from advisor.decisions.names import clean_text
+from advisor.teams.access import require_member, role_in
+from advisor.teams.models import Role, User
+from simulator.schema import InvalidInput, Problem
+
+
+def add_comment(decision: Decision, user: User, text: str) -> Comment:
+    """
+    Raises:
+        PermissionDenied: unless the user is a member of the decision's workspace.
+        InvalidInput: if the text is empty or too long, or the decision has as many as it may.
+    """
+    require_member(user, decision.workspace)
+    cleaned = clean_text(text, "text", COMMENT_LENGTH)
+    if decision.comments.count() >= COMMENTS_CAP:
+        raise InvalidInput([Problem("text", f"a decision may have {COMMENTS_CAP:,} comments; delete some first")])
+    return Comment.objects.create(decision=decision, author=user, text=cleaned)
+
+
+def may_delete_comment(comment: Comment, user: User) -> bool:
+    """Whether the user wrote it, or owns the workspace."""
+    role = role_in(user, comment.decision.workspace)
+    return role is Role.OWNER or (role is not None and comment.author_id == user.pk)
+
+
+def delete_comment(comment: Comment, user: User) -> None:
+    """
+    Raises:
+        PermissionDenied: unless the user wrote it, or owns the workspace.
+    """
+    if not may_delete_comment(comment, user):
+        raise PermissionDenied("A comment is deleted by whoever wrote it, or by an owner of the workspace.")
+    comment.delete()
