@@ -40,12 +40,12 @@ class Receiver:
         """401 for a signature that doesn't hold, 500 where the job's draw says so, else the result is in hand."""
         body = await request.read()
         try:
-            told = self._webhook.verify(body, dict(request.headers))
+            self._webhook.verify(body, dict(request.headers), json_parse=False)
         except (WebhookVerificationError, ValueError) as error:
             print(f"webhook refused: {error!r}", file=sys.stderr)
             return web.Response(status=401)
         named = MESSAGE.fullmatch(request.headers["webhook-id"])
-        if named is None or not 0 <= (job := int(named[1])) < len(self._jobs) or told.get("job") != job:
+        if named is None or not 0 <= (job := int(named[1])) < len(self._jobs):
             return web.Response(status=422)
         call = self._calls[job]
         self._calls[job] += 1
