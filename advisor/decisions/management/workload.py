@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from advisor.advice.answers import Answers, answers_from
 from advisor.advice.contract import Recommendation
 from advisor.advice.editions import Library, edition_in, taken_over
+from advisor.advice.measuring import capacity_per_s, measured
 from advisor.advice.reading import LARGEST_BYTES, kind_of, read_mapping, with_lines
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_from, scenario_of
 from advisor.decisions.limits import TRACE_ROWS
 from advisor.decisions.management.console import BadInput, bad_input
-from advisor.decisions.services.use_trace import measured
 from simulator.arrivals import Trace, read_durations, read_trace
 from simulator.scenario import EmpiricalService, Scenario, TraceArrivals
 from simulator.schema import InvalidInput
@@ -123,7 +123,8 @@ def _with_trace(source: Source) -> Mapping[str, Any]:
     path = volume.get("trace") if isinstance(volume, Mapping) else None
     if not isinstance(volume, Mapping) or not isinstance(path, str) or not path:
         return source.given
-    found = measured(_read_trace(source, path, "volume.trace")) | dict(volume)
+    capacity = capacity_per_s(answers_from(source.given))
+    found = measured(_read_trace(source, path, "volume.trace"), capacity) | dict(volume)
     source.given["volume"].update(found)
     return source.given
 

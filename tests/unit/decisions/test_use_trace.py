@@ -1,16 +1,11 @@
 """A decision that goes by a recording: its volume becomes the answers, and they are always ones the questionnaire takes."""
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from advisor.advice.answers import answers_from
 from advisor.decisions.models import Decision
 from advisor.decisions.services.upload_trace import upload_trace
-from advisor.decisions.services.use_trace import drop_trace, measured, use_trace
+from advisor.decisions.services.use_trace import drop_trace, use_trace
 from advisor.teams.models import User, Workspace
-from simulator.arrivals import Trace
 
 
 def test_the_rate_and_the_peak_are_those_of_the_recording(decision: Decision, workspace: Workspace, user: User) -> None:
@@ -26,13 +21,3 @@ def test_the_rate_and_the_peak_are_those_of_the_recording(decision: Decision, wo
     dropped = drop_trace(decision, user, version=2).answers.volume
     assert dropped.trace is None
     assert dropped.mean_rate_per_s == volume.mean_rate_per_s
-
-
-@given(gaps_us=st.lists(st.integers(0, 10**12), min_size=1, max_size=50))
-def test_whatever_was_recorded_gives_answers_that_are_valid(gaps_us: list[int]) -> None:
-    volume = measured(Trace(np.concatenate([[0.0], np.cumsum(gaps_us) / 1e6])))
-    assert answers_from({"volume": volume}).volume.trace is None
-
-
-def test_a_recording_of_one_instant_says_nothing() -> None:
-    assert measured(Trace(np.zeros(3))) == {}

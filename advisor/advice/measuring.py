@@ -1,0 +1,66 @@
+"""What a recording of arrivals says about the volume, as answers."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from advisor.advice.answers import Answers
+from advisor.advice.columns import columns_of
+from advisor.advice.facts import facts_of
+from simulator.arrivals import Trace
+
+WINDOWS_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
+"""The lengths of peak that are looked for."""
+BEYOND_CHANCE = 5.0
+"""A window is a peak where its count is this many standard deviations of a Poisson count over the mean: more than chance makes of a long recording."""
+DAY_S = 86_400
+HIGHEST_CV = 100.0
+MOST_PEAKS = 1440.0
+RATES = (1e-6, 1e6)
+
+
+def capacity_per_s(answers: Answers) -> float:
+    """Jobs a second that workers and provider get through, for these answers."""
+    return float(facts_of(columns_of(answers)).cap[0])
+
+
+def measured(trace: Trace, cap_per_s: float = math.inf) -> dict[str, Any]:
+    """A recording's volume: its mean rate, and as its peak the window that gathers most.
+
+    Where some window brings more than `cap_per_s` gets through, the peak is the one that gathers the largest backlog against it, be it of
+    seconds or of an hour; else the one that gathers most above the mean. The unevenness is that of the gaps, peaks included. A recording
+    with no length says nothing.
+    """
+    if trace.span_s <= 0:
+        return {}
+    mean = trace.mean_rate_per_s
+    peak_s = _peak_s(trace, cap_per_s)
+    minutes = max(0.01, peak_s / 60)
+    ratio = min(10_000.0, max(1.0, trace.busiest(peak_s)))
+    return {
+        "mean_rate_per_s": _three(min(RATES[1], max(RATES[0], mean))),
+        "peak_to_mean": _three(ratio),
+        "peak_minutes": _three(min(1440.0, minutes)),
+        "peaks_per_day": _three(min(MOST_PEAKS, DAY_S / trace.span_s, 0.98 * 1440 / (minutes * ratio))),
+        "interarrival_cv": _three(min(HIGHEST_CV, trace.interarrival_cv2**0.5)),
+    }
+
+
+def _peak_s(trace: Trace, cap_per_s: float) -> float:
+    """The window that binds. Shorter windows than there are peaks in are chance, and left out."""
+    mean = trace.mean_rate_per_s
+    windows = np.array([window for window in WINDOWS_S if window <= trace.span_s / 2] or [trace.span_s])
+    counts = np.array([trace.busiest(window) * mean * window for window in windows])
+    expected = mean * windows
+    telling = counts > expected + BEYOND_CHANCE * np.sqrt(expected) + BEYOND_CHANCE
+    gathered = np.where(telling, counts - cap_per_s * windows, -math.inf)
+    if gathered.max() > 0:
+        return float(windows[np.argmax(gathered)])
+    long = windows >= min(10.0, windows[-1])
+    return float(windows[np.argmax(np.where(long, counts - expected, -math.inf))])
+
+
+def _three(value: float) -> float:
+    """To three significant digits: the figures are shown and edited."""
+    return float(f"{value:.3g}")
