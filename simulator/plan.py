@@ -14,6 +14,7 @@ from simulator.kernel.draws import mixed
 from simulator.kernel.machine import first_arrival
 from simulator.kernel.scaling import LOOK_S
 from simulator.scenario import (
+    Autoscaling,
     BurstArrivals,
     DailyArrivals,
     EmpiricalService,
@@ -81,8 +82,10 @@ def designs_of(scenario: Scenario) -> tuple[str, ...]:
 
 def servers_of(scenario: Scenario, design: str) -> int:
     """Workers, or consumers, that a run begins with."""
-    servers = scenario.synchronous.workers if design == SYNCHRONOUS else scenario.event_driven.consumers
-    scaling = scenario.autoscaling
+    scaling, event_driven = scenario.autoscaling, scenario.event_driven
+    if design != SYNCHRONOUS and scaling is not None and event_driven.discipline == "dedicated":
+        return sum(dedicated_consumers(scenario))
+    servers = scenario.synchronous.workers if design == SYNCHRONOUS else event_driven.consumers
     return servers if scaling is None else min(max(servers, scaling.min), scaling.max)
 
 
@@ -233,7 +236,7 @@ def _begin(m: Any, slots: Array, scenario: Scenario, servers: int) -> None:
     m["bucket_full"][:] = -inf
     m["quotas_open"] = -inf
     dedicated = dedicated_consumers(scenario)
-    m["q_idle"][: len(dedicated)] = dedicated
+    m["q_idle"][: len(dedicated)] = m["q_servers"][: len(dedicated)] = dedicated
 
 
 def is_plain(m: Any) -> bool:
@@ -249,14 +252,30 @@ def is_plain(m: Any) -> bool:
         and m["classes"] == 1
         and m["drains"] == 1
         and m["binned"] == 0
+        and m["scaled"] == 0
+        and m["inline_wait"] <= 0
         and m["servers"] <= FIRST_SLOTS
     )
     return bool(nothing_fails and nobody_leaves and costs_nothing and at_once and counted)
 
 
 def dedicated_consumers(scenario: Scenario) -> list[int]:
-    """Consumers a queue, where each has its own: by share (largest remainders), one at the least."""
-    servers = scenario.event_driven.consumers
+    """Consumers a queue that a run begins with, where each has its own."""
+    given, scaling = apportioned(scenario, scenario.event_driven.consumers), scenario.autoscaling
+    if scaling is None:
+        return given
+    bounds = zip(given, *dedicated_bounds(scenario, scaling), strict=True)
+    return [min(max(consumers, fewest), most) for consumers, fewest, most in bounds]
+
+
+def dedicated_bounds(scenario: Scenario, scaling: Autoscaling) -> tuple[list[int], list[int]]:
+    """The fewest and the most consumers a queue, where each scales its own: its shares of `min` and `max`."""
+    fewest, most = apportioned(scenario, scaling.min), apportioned(scenario, scaling.max)
+    return [min(pair) for pair in zip(fewest, most, strict=True)], most
+
+
+def apportioned(scenario: Scenario, servers: int) -> list[int]:
+    """Servers a queue: by share (largest remainders), one at the least."""
     shares = [share / 100 for share in scenario.event_driven.queues.values()]
     spare = max(0, servers - len(shares))
     exact = [share * spare for share in shares]
@@ -397,6 +416,8 @@ def _set_autoscaling(m: Any, scenario: Scenario) -> None:
         m["fewest"], m["most"] = scaling.min, scaling.max
         m["target_depth"], m["target_lag"] = scaling.target_depth or inf, scaling.target_lag_s or inf
         m["start_up"], m["scale_at"] = scaling.start_up_s, LOOK_S
+        fewest, most = dedicated_bounds(scenario, scaling)
+        m["q_fewest"][: len(fewest)], m["q_most"][: len(most)] = fewest, most
 
 
 def _set_subscribers(m: Any, scenario: Scenario) -> None:

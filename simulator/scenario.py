@@ -280,7 +280,10 @@ class Subscribers(Value):
 
 
 class Autoscaling(Value):
-    """Workers and consumers between `min` and `max`, on queue depth a worker or on lag; a new one is ready after `start_up_s`."""
+    """Workers and consumers between `min` and `max`, on queue depth a worker or on lag; a new one is ready after `start_up_s`.
+
+    Dedicated queues scale each on its own depth or lag, between its share of `min` and of `max`.
+    """
 
     min: Count
     max: Count
@@ -335,6 +338,16 @@ class Scenario(Value):
             raise ValueError("give either jobs or duration_s, not both")
         if self.jobs is not None and self.warmup_jobs >= self.jobs:
             raise ValueError(f"warmup_jobs ({self.warmup_jobs:,}) must be less than jobs ({self.jobs:,})")
+        return self
+
+    @model_validator(mode="after")
+    def _every_dedicated_queue_has_a_consumer(self) -> Self:
+        scaling, design = self.autoscaling, self.event_driven
+        if scaling is not None and design.discipline == "dedicated" and scaling.min < len(design.queues):
+            raise ValueError(
+                f"autoscaling.min ({scaling.min}) must be at least one consumer for each of the"
+                f" {len(design.queues)} dedicated queues"
+            )
         return self
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ from simulator.plan import (
     SYNCHRONOUS,
     Floats,
     called_subscribers,
+    dedicated_bounds,
     dedicated_consumers,
     mean_service_s,
     most_servers_of,
@@ -83,7 +84,9 @@ def _consumer_load(scenario: Scenario, work: float) -> float:
     if design.discipline != "dedicated":
         return work / most_servers_of(scenario, EVENT_DRIVEN)
     shares = [share / 100 for share in design.queues.values()]
-    return max(work * share / consumers for share, consumers in zip(shares, dedicated_consumers(scenario), strict=True))
+    scaling = scenario.autoscaling
+    most = dedicated_consumers(scenario) if scaling is None else dedicated_bounds(scenario, scaling)[1]
+    return max(work * share / consumers for share, consumers in zip(shares, most, strict=True))
 
 
 def _provider_load(scenario: Scenario, rate: float, attempts: float, service: float) -> float:

@@ -28,6 +28,7 @@ from simulator.kernel.layout import (
     DONE,
     GROW,
     MORE,
+    MOST_CLASSES,
     NOBODY,
     OUTAGE,
     POLLING,
@@ -79,7 +80,7 @@ def run_event_driven(machine: Any, budget: int) -> int:
     binned = m.binned == 1
     last = m.events + budget
     while m.events < last:
-        if m.free_count < 2:
+        if m.free_count < MOST_CLASSES:
             return GROW
         arrival = m.arrival + accept
         happens = event(m.heap, 0).at if m.heap_size > 0 else np.inf

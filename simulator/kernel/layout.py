@@ -104,6 +104,8 @@ PARAMETERS = [
     ("scaled", _i),  # 1: servers come and go
     ("fewest", _i),
     ("most", _i),
+    ("q_fewest", _i, MOST_CLASSES),  # of dedicated consumers
+    ("q_most", _i, MOST_CLASSES),
     ("target_depth", _f),  # jobs waiting a server; infinite: no such target
     ("target_lag", _f),
     ("start_up", _f),
@@ -149,6 +151,8 @@ STATE = [
     ("q_tail", _i, MOST_CLASSES),
     ("q_length", _i, MOST_CLASSES),
     ("q_idle", _i, MOST_CLASSES),  # dedicated consumers
+    ("q_servers", _i, MOST_CLASSES),  # those of them that are there, and that start up
+    ("q_starting", _i, MOST_CLASSES),
     ("turn", _i),  # of the weighted discipline
     ("calls", _i),  # under way
     ("bucket_full", _f, BUCKETS),  # when each will be

@@ -168,8 +168,11 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         "deadline_s": draw(maybe(st.sampled_from([1.0, 5.0]))),
         "warmup_jobs": draw(st.sampled_from([0, 7])),
     }
-    if given["event_driven"]["discipline"] == "dedicated" or given["arrivals"]["process"] == "daily":
+    if given["arrivals"]["process"] == "daily":
         given["autoscaling"] = None
+    elif given["autoscaling"] and given["event_driven"]["discipline"] == "dedicated":
+        fewest = max(given["autoscaling"]["min"], len(given["event_driven"]["queues"]))
+        given["autoscaling"] = given["autoscaling"] | {"min": fewest}
     if draw(st.booleans()) and given["arrivals"]["process"] != "daily":
         given["duration_s"] = 30.0
         given["warmup_jobs"] = 0

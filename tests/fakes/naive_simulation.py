@@ -259,7 +259,9 @@ class NaiveEventDriven(Naive):
         super().__init__(scenario, draws, jobs, last, drains, design.consumers, gated)
         self.design, self.retries = design, scenario.retries.max
         self.lines: list[deque[tuple[Job, float]]] = [deque() for _ in design.queues]
-        self.own = self.dedicated()
+        self.own = self.dedicated(design.consumers)
+        if scenario.autoscaling is not None and design.discipline == "dedicated":
+            self.scale_dedicated()
         self.turn, self.streak, self.circuit, self.until = 0, 0, "closed", 0.0
 
     def oldest(self) -> float:
@@ -268,9 +270,54 @@ class NaiveEventDriven(Naive):
     def servers_came(self) -> None:
         self.dispatch(False)
 
-    def dedicated(self) -> list[int]:
+    def scale_dedicated(self) -> None:
+        """Every queue has a scaler of its own, which knows nothing of the others."""
+        scaling = self.scenario.autoscaling
+        most = self.dedicated(scaling.max)
+        fewest = [min(pair) for pair in zip(self.dedicated(scaling.min), most, strict=True)]
+        self.own = [sorted(three)[1] for three in zip(fewest, self.own, most, strict=True)]
+        self.has, self.comes = self.own.copy(), [0] * len(self.own)
+        self.servers = self.idle = sum(self.own)
+        self.bounds = list(zip(fewest, most, strict=True))
+
+    def look(self) -> None:
+        if self.design.discipline != "dedicated":
+            super().look()
+            return
+        self.at(self.now + 15.0, LOOK, self.look)
+        for place in range(len(self.lines)):
+            self.look_at(place)
+
+    def look_at(self, place: int) -> None:
+        scaling, line, (fewest, most) = self.scenario.autoscaling, self.lines[place], self.bounds[place]
+        there = wanted = self.has[place] + self.comes[place]
+        if not line:
+            if self.own[place] and there > fewest:
+                self.has[place] -= 1
+                self.own[place] -= 1
+                self.servers -= 1
+                self.idle -= 1
+            return
+        if scaling.target_depth is not None and len(line) / self.has[place] > scaling.target_depth:
+            wanted = max(wanted, ceil(len(line) / scaling.target_depth))
+        if scaling.target_lag_s is not None and self.now - line[0][1] > scaling.target_lag_s:
+            wanted = max(wanted, ceil(self.has[place] * min(2.0, (self.now - line[0][1]) / scaling.target_lag_s)))
+        more = min(wanted, most) - there
+        if more > 0:
+            self.comes[place] += more
+            self.at(self.now + scaling.start_up_s, WORK, lambda: self.come(place, more))
+
+    def come(self, place: int, more: int) -> None:
+        self.comes[place] -= more
+        self.has[place] += more
+        self.own[place] += more
+        self.servers += more
+        self.idle += more
+        self.dispatch(False)
+
+    def dedicated(self, consumers: int) -> list[int]:
         shares = list(self.design.queues.values())
-        spare = max(0, self.design.consumers - len(shares))
+        spare = max(0, consumers - len(shares))
         exact = [share / 100 * spare for share in shares]
         given = [int(part) for part in exact]
         for place in sorted(range(len(shares)), key=lambda place: given[place] - exact[place])[: spare - sum(given)]:

@@ -15,6 +15,7 @@ from advisor.decisions.management import running
 from simulator.arrivals import Trace
 from simulator.result import Result
 from simulator.scenario import Scenario
+from simulator.schema import Problem
 from simulator.simulate import Estimate
 from tests.unit.reports import results
 
@@ -53,6 +54,7 @@ class Recorder:
         self.trace: Trace | None = None
         self.replications: int | None = None
         self.memory_bytes = 1000
+        self.problems: tuple[Problem, ...] = ()
 
     def simulate(
         self,
@@ -75,7 +77,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     """Stands in for the kernel."""
     recorder = Recorder()
     monkeypatch.setattr(
-        running, "ENGINES", {"kernel": Engine(recorder.simulate, recorder.estimate, lambda scenario: ())}
+        running, "ENGINES", {"kernel": Engine(recorder.simulate, recorder.estimate, lambda scenario: recorder.problems)}
     )
     return recorder
 

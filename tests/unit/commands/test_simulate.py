@@ -11,6 +11,7 @@ from advisor.advice.answers import answers_from
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from simulator.result import Result
+from simulator.schema import Problem
 from tests.unit.commands.conftest import Recorder, Run
 
 Write = Callable[[str, str], str]
@@ -93,11 +94,12 @@ def test_a_run_too_large_is_refused_with_the_limit(run: Run, engine: Recorder) -
     assert engine.scenario is None
 
 
-def test_what_the_engine_does_not_do_is_refused(run: Run) -> None:
-    given = f"{SCENARIO}autoscaling: {{min: 1, max: 4, target_depth: 2}}\nevent_driven: {{discipline: dedicated}}"
+def test_what_the_engine_does_not_do_is_refused(run: Run, engine: Recorder) -> None:
+    engine.problems = (Problem("autoscaling", "this engine does not scale"),)
     with pytest.raises(CommandError, match="autoscaling") as refused:
-        run("simulate", "-", stdin=given)
+        run("simulate", "-", stdin=SCENARIO)
     assert refused.value.returncode == 2
+    assert engine.scenario is None
 
 
 def test_service_times_come_from_a_file_beside_the_scenario(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simulator.arrivals import Trace
-from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, bench_of, is_plain, recorded_of
+from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, bench_of, is_plain, recorded_of
 from simulator.replications import LOOPS, Runner
 from simulator.scenario import Scenario
 
@@ -90,6 +90,7 @@ def test_a_queue_too_long_for_the_plain_loop_goes_to_the_event_loop() -> None:
         {"event_driven": {"consumers": 4, "delivery": {"method": "polling", "interval_s": 1}}},
         {"event_driven": {"consumers": 4, "delivery": {"method": "webhook"}}},
         {"jobs": None, "duration_s": 100.0},
+        {"autoscaling": {"min": 4, "max": 8, "target_depth": 2}},
     ],
 )
 def test_what_is_not_plain_is_not_taken_for_it(given: dict[str, Any]) -> None:
@@ -104,3 +105,11 @@ def test_a_synchronous_design_with_a_bound_is_not_plain(synchronous: dict[str, A
     scenario = Scenario.parse(BASE | {"synchronous": {"workers": 4, **synchronous}})
     bench = bench_of(scenario, SYNCHRONOUS, 1, trace=None, drawn=None, rows=recorded_of(None, None), drains=True)
     assert not is_plain(bench.machine[0])
+
+
+def test_a_hybrid_that_answers_in_line_is_not_plain() -> None:
+    """Who has waited in line needs no call to fetch the result."""
+    scenario = Scenario.parse(BASE | {"hybrid": {"inline_wait_s": 5}})
+    rows = recorded_of(None, None)
+    assert not is_plain(bench_of(scenario, HYBRID, 1, trace=None, drawn=None, rows=rows, drains=True).machine[0])
+    assert is_plain(bench_of(scenario, EVENT_DRIVEN, 1, trace=None, drawn=None, rows=rows, drains=True).machine[0])

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from simulator.arrivals import Trace, read_durations
+from simulator.plan import dedicated_bounds
 from simulator.replications import Progress
 from simulator.result import Result
-from simulator.scenario import Scenario
+from simulator.scenario import Autoscaling, Scenario
 from simulator.schema import InvalidInput
 from simulator.simulate import estimate, simulate, unsupported, warm
 
@@ -292,13 +293,41 @@ def test_the_estimate_tells_a_small_run_from_one_that_does_not_fit() -> None:
     assert flood.memory_bytes > 64 * 2**30
 
 
-def test_the_engine_says_what_it_does_not_do() -> None:
-    dedicated = scenario(
-        event_driven={"consumers": 14, "discipline": "dedicated"}, autoscaling={"min": 1, "max": 20, "target_depth": 2}
+def test_dedicated_consumers_are_scaled_queue_by_queue() -> None:
+    """The large queue gets most of the consumers that a burst brings, the small one its own."""
+    given: dict[str, Any] = BURST | {
+        "event_driven": {
+            "consumers": 8,
+            "discipline": "dedicated",
+            "queues": {"small": 10.0, "large": 90.0},
+        },
+        "synchronous": {"workers": 8},
+    }
+    fixed = run(4, **given)
+    scaled = run(4, **given, autoscaling={"min": 8, "max": 60, "target_depth": 1, "start_up_s": 30})
+    before, after = (
+        {name: found.wait_mean_s or 0.0 for name, found in result.event_driven.classes.items()}
+        for result in (fixed, scaled)
     )
-    assert [problem.path for problem in unsupported(dedicated)] == ["autoscaling"]
-    with pytest.raises(InvalidInput, match="dedicated"):
-        simulate(dedicated)
+    assert before["large"] > 150
+    assert 0 < after["large"] < 60
+    assert after["small"] < 60
+
+
+def test_a_dedicated_queue_never_scales_past_its_share() -> None:
+    shares = {"a": 98.0, "b": 1.0, "c": 1.0}
+    bounds = dedicated_bounds(
+        scenario(event_driven={"discipline": "dedicated", "queues": shares}), Autoscaling(min=3, max=9, target_depth=1)
+    )
+    assert bounds == ([1, 1, 1], [7, 1, 1])
+
+
+def test_every_dedicated_queue_needs_a_consumer() -> None:
+    with pytest.raises(InvalidInput, match=r"autoscaling.min \(1\) must be at least one consumer for each of the 2"):
+        scenario(
+            event_driven={"consumers": 14, "discipline": "dedicated", "queues": {"a": 50.0, "b": 50.0}},
+            autoscaling={"min": 1, "max": 20, "target_depth": 2},
+        )
 
 
 def test_an_empirical_service_draws_from_the_durations_it_is_given() -> None:
