@@ -25,6 +25,7 @@ from simulator.plan import (
     jobs_of,
     recorded_of,
 )
+from simulator.result import SoFar
 from simulator.scenario import Scenario
 from simulator.tally import Tally, tally_of
 
@@ -44,6 +45,8 @@ class Progress:
 
     step: str
     fraction: float
+    so_far: SoFar | None = None
+    """What has been measured, where the engine can say before the end."""
 
 
 OnProgress = Callable[[Progress], None]

@@ -130,6 +130,85 @@ class DesignResult(Value):
         return self.good / self.offered if self.offered else 0.0
 
 
+class Costs(Value):
+    """What this machine's own parts took a job, in real seconds, measured in a separate run just before."""
+
+    accept_s: float
+    """From the instant at which a job was due until it stood in its queue."""
+    dispatch_s: float
+    """What a consumer took for an attempt beside the model's own time."""
+    synchronous_s: float
+    """What a synchronous worker took for an attempt beside the model's own time."""
+    retry_tick_s: float
+    """How often due retries are looked for."""
+
+
+class Lateness(Value):
+    """How long after their instants jobs were sent, in real seconds."""
+
+    mean_s: float
+    p99_s: float
+    max_s: float
+
+
+class DeadLetter(Value):
+    """A job that was given up."""
+
+    job: int
+    queue: str
+    attempts: int
+    reason: str
+
+
+class SoFar(Value):
+    """What a live run has measured before its end: by design, of the one that runs now as far as it has come."""
+
+    speed: float
+    window: str
+    synchronous: DesignResult | None = None
+    event_driven: DesignResult | None = None
+
+
+class LiveFigure(Value):
+    """A figure as the kernel predicted it and as it was measured. The error is the measured one's distance from the prediction, in per cent."""
+
+    design: Literal["synchronous", "event_driven"]
+    figure: str
+    unit: Literal["s", "share", "jobs", "calls"]
+    predicted: float | None
+    measured: float | None
+    error_percent: float | None
+    within: bool
+    """Whether the two agree within the tolerance of their kind."""
+
+
+class LiveReport(Value):
+    """What a live run adds to its Result: how it was run, and how far the kernel's prediction of the same jobs was off."""
+
+    speed: float
+    """Seconds of the Scenario in one real second."""
+    window: str
+    """Which part of the workload was run, in words."""
+    window_s: float
+    jobs: int
+    real_s: float
+    """How long all of it took."""
+    costs: Costs
+    predicted_synchronous: DesignResult
+    predicted_event_driven: DesignResult
+    figures: Annotated[tuple[LiveFigure, ...], Field(strict=False)]
+    lateness: dict[str, Lateness]
+    """By design."""
+    restarts: int = 0
+    """Consumer processes that died and were started again."""
+    dead_letters: Annotated[tuple[DeadLetter, ...], Field(strict=False)] = ()
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every figure is within its tolerance."""
+        return all(figure.within for figure in self.figures)
+
+
 class Result(Value):
     """What an engine found. The difference is event-driven minus synchronous, paired by replication."""
 
@@ -143,3 +222,5 @@ class Result(Value):
     difference: dict[str, Interval]
     verdict: str | Annotated[list[str], Field(min_length=2)]
     inequalities: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    live: LiveReport | None = None
+    """Of a live run."""

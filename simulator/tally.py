@@ -112,8 +112,8 @@ def tally_of(m: Any) -> Tally:
         provider_429=int(raw[at.C_429]),
         delivery_calls=int(raw[at.C_DELIVERY]),
         client_calls=max(int(raw[at.C_SENT]), counts["offered"]),
-        wait=_quantiles(m["histograms"][at.H_WAIT], started, float(m["wait_sum"]), float(m["wait_max"]), complete=True),
-        latency=_quantiles(
+        wait=quantiles(m["histograms"][at.H_WAIT], started, float(m["wait_sum"]), float(m["wait_max"]), complete=True),
+        latency=quantiles(
             m["histograms"][at.H_LATENCY],
             counts["offered"],
             float(m["latency_sum"]),
@@ -153,7 +153,7 @@ def _counts(raw: Counts) -> dict[str, int]:
     }
 
 
-def _quantiles(histogram: Counts, total: int, value_sum: float, largest: float, *, complete: bool) -> dict[str, float]:
+def quantiles(histogram: Counts, total: int, value_sum: float, largest: float, *, complete: bool) -> dict[str, float]:
     """Mean, quantiles and maximum; infinite mass (jobs that never got there) makes mean and maximum infinite, and the upper quantiles."""
     if not total:
         return dict.fromkeys(("mean", *QUANTILES, "max"), inf)

@@ -84,6 +84,17 @@ OWN = np.dtype(
 """What a job has once, whatever its attempt."""
 
 
+def arrivals_of(scenario: Scenario, design: str, *, durations_s: Floats | None = None) -> Floats:
+    """The arrival instants that replication 0 of the kernel draws for a scenario that replays no trace.
+
+    Raises:
+        InvalidInput: there are more than a live run holds.
+    """
+    drawn = durations_s if isinstance(scenario.service, EmpiricalService) and scenario.service.path else None
+    bench = bench_of(scenario, design, 0, trace=None, drawn=drawn, rows=recorded_of(None, drawn), drains=True)
+    return _arrivals(bench.machine)
+
+
 def _arrivals(machine: Any) -> Floats:
     """Every arrival of the run; the machine stands before its first."""
     chunks: list[Floats] = []

@@ -1,0 +1,121 @@
+"""A short live run of its own that measures what this machine's parts cost a job, at the speed and load of the run that follows."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from simulator.live.conducting import Design, Performance, Stage
+from simulator.live.drawing import draw_jobs
+from simulator.live.jobs import Jobs
+from simulator.live.journal import What
+from simulator.live.measure import Rows
+from simulator.live.plan import ExternalEndpoint
+from simulator.live.window import Window
+from simulator.plan import SYNCHRONOUS, designs_of, mean_service_s
+from simulator.replications import Runner
+from simulator.result import Costs
+from simulator.scenario import (
+    DeterministicService,
+    EmpiricalService,
+    Failures,
+    PoissonArrivals,
+    Provider,
+    Scenario,
+    Subscribers,
+)
+from simulator.tally import Tally
+
+SECONDS = 3.0
+"""Real seconds over which its jobs arrive."""
+UTILISATION = 0.6
+"""Of its servers: busy enough to be like the run, idle enough that nothing waits long."""
+MOST_JOBS_PER_S = 60.0
+DRAIN_LIMIT_S = 15.0
+RETRY_TICK_S = 0.01
+"""How often the run's own scheduler looks for due retries, in real seconds (`event_driven.due`)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """The scenario of the separate run: the same servers and delivery, but nothing fails and each job takes the mean time."""
+
+    scenario: Scenario
+    speed: float
+
+    def stage(self, design: Design, workload: str, external: ExternalEndpoint | None, key: str | None) -> Stage:
+        jobs = draw_jobs(self.scenario, design)
+        return Stage(self.scenario, design, jobs, self.speed, DRAIN_LIMIT_S, workload, external, key)
+
+
+def calibration_of(window: Window, speed: float) -> Calibration:
+    """What to run, other jobs than those of the window itself."""
+    scenario = window.scenario
+    mean_s = mean_service_s(scenario, window.trace, window.durations_s)
+    servers = min(scenario.synchronous.workers, scenario.event_driven.consumers)
+    concurrency = min(servers, scenario.provider.max_concurrency or servers)
+    rate = min(UTILISATION * concurrency / mean_s, MOST_JOBS_PER_S / speed)
+    plain = scenario.synchronous.model_copy(
+        update={"backlog": None, "client_timeout_s": None, "hops": (), "client_retries": 0}
+    )
+    quiet = scenario.event_driven.model_copy(update={"max_queue": None, "expires_s": None})
+    return Calibration(
+        scenario.model_copy(
+            update={
+                "seed": scenario.seed + 1,
+                "jobs": max(20, round(rate * speed * SECONDS)),
+                "arrivals": PoissonArrivals(process="poisson", rate_per_s=rate),
+                "service": DeterministicService(distribution="deterministic", mean_s=mean_s),
+                "provider": Provider(
+                    input_tokens=scenario.provider.input_tokens, output_tokens=scenario.provider.output_tokens
+                ),
+                "failures": Failures(),
+                "subscribers": Subscribers(),
+                "synchronous": plain,
+                "event_driven": quiet,
+            }
+        ),
+        speed,
+    )
+
+
+def costs_of(synchronous: Performance, event_driven: Performance) -> Costs:
+    """The mean costs a job, from both designs' separate runs."""
+    queued = _table(event_driven, What.QUEUED)
+    accept = (queued - event_driven.stage.jobs.arrival_s) / event_driven.clock.speed
+    return Costs(
+        accept_s=max(0.0, float(np.nanmean(accept))),
+        dispatch_s=_beside_the_model_s(event_driven),
+        synchronous_s=_beside_the_model_s(synchronous),
+        retry_tick_s=RETRY_TICK_S,
+    )
+
+
+def _beside_the_model_s(found: Performance) -> float:
+    """What holds a server beside the model's own time, an attempt."""
+    held = (_table(found, What.FREED) - _table(found, What.STARTED)) - found.stage.jobs.service_s
+    return max(0.0, float(np.nanmean(held)) / found.clock.speed)
+
+
+def _table(found: Performance, what: What) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """By job: when its first attempt did that."""
+    return Rows.of(found.rows, found.clock).table(what, len(found.stage.jobs), 1)[:, 0]
+
+
+def predicted(window: Window, costs: Costs, speed: float, jobs: Jobs, design: Design) -> Tally:
+    """What the kernel makes of the same jobs with this machine's costs, times the speed: here, and nowhere else."""
+    scenario, trace, drawn = window.scenario, window.trace, window.durations_s
+    if design == SYNCHRONOUS:
+        trace = replace(trace, service_s=jobs.service_s + costs.synchronous_s * speed)
+        scenario = scenario.model_copy(update={"service": EmpiricalService(distribution="empirical")})
+        drawn = None
+    else:
+        own = scenario.event_driven
+        dear = {
+            "accept_s": own.accept_s + costs.accept_s * speed,
+            "dispatch_s": own.dispatch_s + costs.dispatch_s * speed,
+            "retry_tick_s": max(own.retry_tick_s, costs.retry_tick_s * speed),
+        }
+        scenario = scenario.model_copy(update={"event_driven": own.model_copy(update=dear)})
+    runner = Runner(scenario, trace, drawn, dict.fromkeys(designs_of(scenario), True), threads=1)
+    runner.run(1)
+    return runner.tallies[design][0]

@@ -1,0 +1,151 @@
+"""One design's live run, from its folder to its journals: parts started, clients let loose, watched, and ended."""
+
+import base64
+import secrets
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.live import broker
+from simulator.live.clock import RunClock
+from simulator.live.jobs import Jobs
+from simulator.live.journal import ROW, Reader
+from simulator.live.plan import ExternalEndpoint, LivePlan
+from simulator.live.processes import Crew, Part, address_of, end_all, environment, listener
+from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
+from simulator.scenario import Scenario
+
+READY_PATIENCE_S = 20.0
+LEAD_S = 0.2
+"""Between the word to begin and the Scenario's zero."""
+LOOK_S = 0.1
+CONSUMER_PROCESSES = 2
+KEY = "CROSSOVER_EXTERNAL_KEY"
+"""The environment variable in which parts find an external endpoint's key."""
+
+Design = Literal["synchronous", "event_driven"]
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """What one design is run with, on this machine."""
+
+    scenario: Scenario
+    design: Design
+    jobs: Jobs
+    speed: float
+    drain_limit_s: float
+    workload: str
+    external: ExternalEndpoint | None = None
+    key: str | None = field(default=None, repr=False)
+
+
+@dataclass
+class Performance:
+    """A run under way, or ended: its clock, and the rows that its parts have written so far."""
+
+    stage: Stage
+    clock: RunClock
+    broker: str
+    rows: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, ROW))
+    restarts: int = 0
+    ended: bool = False
+
+
+Watch = Callable[[Performance | None], None]
+"""Called some ten times a second: with nothing while the parts start, then with the run. What it raises ends the run."""
+
+
+def perform(stage: Stage, folder: Path, watch: Watch) -> Performance:
+    """Run the design; everything that was started has ended when this returns or raises.
+
+    Raises:
+        PartFailed, NoBroker: a part did not start, or ended when it should not have.
+    """
+    room = folder / stage.design
+    shutil.rmtree(room, ignore_errors=True)
+    room.mkdir(mode=0o700)
+    stage.jobs.write(room / "jobs.npz")
+    with ExitStack() as kept:
+        sockets = [kept.enter_context(listener()) for _ in range(3)]
+        plan = _plan(stage, folder, room, sockets)
+        kept.enter_context(_broker(folder, watch))
+        known = {KEY: stage.key} if stage.key is not None else None
+        crew = kept.enter_context(Crew(room, plan.write(), known))
+        for part in _parts(plan, sockets):
+            crew.start(part)
+        crew.wait_ready(READY_PATIENCE_S, lambda: watch(None))
+        return _play(stage, plan, crew, watch)
+
+
+def _play(stage: Stage, plan: LivePlan, crew: Crew, watch: Watch) -> Performance:
+    started_ns = time.monotonic_ns() + int(LEAD_S * 1e9)
+    crew.begin(started_ns)
+    found = Performance(stage, RunClock(started_ns, stage.speed), plan.broker)
+    reader = Reader(plan.path)
+    while not crew.tend(but="clients"):
+        found.rows = _merged(found.rows, reader.more())
+        watch(found)
+        time.sleep(LOOK_S)
+    found.restarts = sum(part.restarts for part in crew.parts.values())
+    crew.__exit__()
+    found.rows = _merged(found.rows, reader.more())
+    found.ended = True
+    return found
+
+
+def _merged(before: NDArray[np.void], more: NDArray[np.void]) -> NDArray[np.void]:
+    rows = np.concatenate([before, more])
+    return rows[np.argsort(rows["at_ns"], kind="stable")] if len(more) else before
+
+
+def _plan(stage: Stage, folder: Path, room: Path, sockets: list[socket.socket]) -> LivePlan:
+    endpoint, service, clients = map(address_of, sockets)
+    return LivePlan(
+        scenario=stage.scenario,
+        design=stage.design,
+        speed=stage.speed,
+        jobs=len(stage.jobs),
+        workload=stage.workload,
+        folder=str(room),
+        broker=broker.socket_url(folder / "broker.sock"),
+        endpoint=endpoint,
+        service=service,
+        clients=clients,
+        external=stage.external,
+        webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(),
+        drain_limit_s=stage.drain_limit_s,
+        consumer_processes=CONSUMER_PROCESSES,
+    )
+
+
+def _parts(plan: LivePlan, sockets: list[socket.socket]) -> Iterator[Part]:
+    endpoint, service, clients = sockets
+    yield Part("endpoint", "endpoint", listener=endpoint)
+    if plan.design == SYNCHRONOUS:
+        yield Part("service", "synchronous", listener=service)
+    else:
+        yield Part("accept", f"{EVENT_DRIVEN}.accept", listener=service)
+        yield Part("due", f"{EVENT_DRIVEN}.due", starts_again=True)
+        for number in range(plan.consumer_processes):
+            yield Part(f"consume-{number}", f"{EVENT_DRIVEN}.consume", (str(number),), starts_again=True)
+    yield Part("clients", "clients", listener=clients)
+
+
+@contextmanager
+def _broker(folder: Path, watch: Watch) -> Iterator[None]:
+    process = broker.start(folder, environment())
+    try:
+        broker.wait_for(process, folder, READY_PATIENCE_S, lambda: watch(None))
+        yield
+    finally:
+        end_all([process])
+        (folder / "broker.sock").unlink(missing_ok=True)

@@ -1,0 +1,308 @@
+"""The live engine: a window of the Scenario through both designs with real parts, one after the other, beside what the kernel predicts.
+
+It has the same face as the kernel (`simulator.simulate`). Both designs get the same jobs and equal workers.
+"""
+
+import time
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from simulator.arrivals import Trace
+from simulator.live import calibrate
+from simulator.live import speed as speeds
+from simulator.live.calibrate import Calibration, calibration_of, costs_of
+from simulator.live.compare import compared
+from simulator.live.conducting import Design, Performance, Stage, perform
+from simulator.live.drawing import draw_jobs
+from simulator.live.folders import run_folder
+from simulator.live.jobs import Jobs
+from simulator.live.journal import What
+from simulator.live.letters import dead_letters_of
+from simulator.live.measure import Rows, tally_of
+from simulator.live.plan import ExternalEndpoint
+from simulator.live.window import Window, window_of
+from simulator.memory import memory_bytes
+from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, Floats, mean_service_s
+from simulator.replications import OnProgress, Progress
+from simulator.result import Costs, DesignResult, Interval, Lateness, LiveReport, Result, SoFar
+from simulator.scenario import Scenario, TraceArrivals
+from simulator.schema import InvalidInput, Problem
+from simulator.simulate import Estimate
+from simulator.simulate import check as check_for_kernel
+from simulator.summary import design_result, differences
+from simulator.tally import Tally
+from simulator.verdict import Share, inequalities_of, verdict_of
+from simulator.warming import warm
+
+__all__ = ["estimate", "simulate", "unsupported"]
+
+MOST_SERVERS = 200
+DESIGNS: tuple[Design, Design] = (SYNCHRONOUS, EVENT_DRIVEN)  # type: ignore[assignment]
+WORDS = {SYNCHRONOUS: "the synchronous design", EVENT_DRIVEN: "the event-driven design"}
+SPANS = {
+    ("calibrate", SYNCHRONOUS): (0.0, 0.06),
+    ("calibrate", EVENT_DRIVEN): (0.06, 0.12),
+    ("run", SYNCHRONOUS): (0.12, 0.55),
+    ("run", EVENT_DRIVEN): (0.55, 0.98),
+}
+START_UP = 0.1
+"""The share of a part's progress that its start takes."""
+SO_FAR_EVERY_S = 1.0
+LEAST_DRAIN_S, MOST_DRAIN_S = 10.0, 60.0
+
+
+def simulate(
+    scenario: Scenario,
+    *,
+    trace: Trace | None = None,
+    replications: int | None = None,
+    on_progress: OnProgress | None = None,
+    durations_s: Floats | None = None,
+    speed: float | None = None,
+    label: str | None = None,
+    workload: str = "document_extraction",
+    external: ExternalEndpoint | None = None,
+    key: str | None = None,
+) -> Result:
+    """Both designs on the same jobs, live.
+
+    `replications`: a live run is one, whatever is asked for. `speed` None: the highest that this machine tells the truth at. `label` names the
+    run's folder, so that its dead letters can be found while it lives. `on_progress` is called from this thread some ten times a second;
+    what it raises stops the run, ends every part within two seconds and propagates.
+
+    Raises:
+        InvalidInput: the scenario asks for what a live run does not do, or for a speed at which it would measure this machine.
+        PartFailed, NoBroker, NotOurs: this machine does not let its parts run.
+    """
+    began = time.monotonic()
+    check(scenario, trace, durations_s)
+    trace = trace if isinstance(scenario.arrivals, TraceArrivals) else None
+    warm(on_progress)
+    if external is not None:
+        speed = 1.0
+    pace = speeds.checked(scenario, trace, durations_s, speed)
+    window = window_of(scenario, trace, durations_s, speeds.SECONDS * pace)
+    with run_folder(label or f"{time.time_ns()}") as folder:
+        show = Show(on_progress or (lambda _: None), window, pace)
+        setting = Setting(folder, window, pace, show, workload, external, key)
+        costs = setting.calibrate()
+        before = {design: setting.predict(design, costs) for design in DESIGNS}
+        after = {design: setting.run(design, before[design]) for design in DESIGNS}
+        show.at("Comparing with the prediction", 0.99)
+        return _result(setting, costs, before, after, time.monotonic() - began)
+
+
+@dataclass
+class Show:
+    """Tells how far the run is, with what has been measured so far about once a second."""
+
+    on_progress: OnProgress
+    window: Window
+    speed: float
+    done: dict[str, DesignResult] = field(default_factory=dict)
+    shown_at: float = 0.0
+    so_far: SoFar | None = None
+
+    def at(self, step: str, fraction: float) -> None:
+        self.on_progress(Progress(step, fraction, self.so_far))
+
+    def watch(self, step: str, span: tuple[float, float], expected_s: float, *, measures: bool) -> "Watcher":
+        return Watcher(self, step, span, expected_s, measures)
+
+
+@dataclass
+class Watcher:
+    """What watches one design's run."""
+
+    show: Show
+    step: str
+    span: tuple[float, float]
+    expected_s: float
+    measures: bool
+
+    def __call__(self, found: Performance | None) -> None:
+        low, high = self.span
+        if found is None:
+            self.show.at(f"Starting the parts of {self.step}", low)
+            return
+        now_s = found.clock.now_s()
+        share = START_UP + (1 - START_UP) * min(1.0, max(0.0, now_s / self.expected_s))
+        if self.measures and time.monotonic() - self.show.shown_at >= SO_FAR_EVERY_S:
+            self.show.shown_at = time.monotonic()
+            self.show.so_far = self._measured(found, now_s)
+        self.show.at(f"Running {self.step} live", low + share * (high - low))
+
+    def _measured(self, found: Performance, now_s: float) -> SoFar:
+        stage = found.stage
+        tally = tally_of(stage.scenario, stage.design, stage.jobs, Rows.of(found.rows, found.clock, now_s), ended=False)
+        names = list(stage.scenario.event_driven.queues)
+        results = self.show.done | {stage.design: design_result([tally], names, stable=True)}
+        return SoFar(speed=self.show.speed, window=self.show.window.words, **results)
+
+
+@dataclass
+class Setting:
+    """What every part of one live run shares."""
+
+    folder: Path
+    window: Window
+    speed: float
+    show: Show
+    workload: str
+    external: ExternalEndpoint | None
+    key: str | None
+    jobs: dict[str, Jobs] = field(init=False)
+    performances: dict[str, Performance] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        window = self.window
+        self.jobs = {
+            design: draw_jobs(window.scenario, design, trace=window.trace, durations_s=window.durations_s)
+            for design in DESIGNS
+        }
+
+    def calibrate(self) -> Costs:
+        """Both designs for a few seconds on other jobs."""
+        calibration = calibration_of(self.window, self.speed)
+        found = {design: self._calibrated(calibration, design) for design in DESIGNS}
+        return costs_of(found[SYNCHRONOUS], found[EVENT_DRIVEN])
+
+    def _calibrated(self, calibration: Calibration, design: Design) -> Performance:
+        stage = calibration.stage(design, self.workload, self.external, self.key)
+        step = f"a calibration of {WORDS[design]}"
+        watch = self.show.watch(step, SPANS["calibrate", design], calibrate.SECONDS * self.speed, measures=False)
+        return perform(stage, self.folder, watch)
+
+    def predict(self, design: Design, costs: Costs) -> Tally:
+        """The kernel on the same jobs, with the machine's costs."""
+        self.show.at(f"Predicting {WORDS[design]}", SPANS["run", SYNCHRONOUS][0])
+        return calibrate.predicted(self.window, costs, self.speed, self.jobs[design], design)
+
+    def run(self, design: Design, prediction: Tally) -> Tally:
+        """The design, live; how long to wait for the last results goes by the kernel's prediction."""
+        last_s = float(self.window.trace.arrivals_s[-1])
+        expected_s = max(last_s, prediction.bins.shape[1] * prediction.bin_width_s)
+        drain_s = min(MOST_DRAIN_S, LEAST_DRAIN_S + 2 * (expected_s - last_s) / self.speed)
+        stage = Stage(
+            self.window.scenario,
+            design,
+            self.jobs[design],
+            self.speed,
+            drain_s,
+            self.workload,
+            self.external,
+            self.key,
+        )
+        watch = self.show.watch(WORDS[design], SPANS["run", design], expected_s, measures=True)
+        found = self.performances[design] = perform(stage, self.folder, watch)
+        tally = tally_of(stage.scenario, design, stage.jobs, Rows.of(found.rows, found.clock), ended=True)
+        self.show.done[design] = self.result_of(tally)
+        return tally
+
+    def result_of(self, tally: Tally) -> DesignResult:
+        return design_result([tally], list(self.window.scenario.event_driven.queues), stable=True)
+
+
+def _result(
+    setting: Setting, costs: Costs, before: dict[Design, Tally], after: dict[Design, Tally], real_s: float
+) -> Result:
+    scenario = setting.window.scenario
+    results = {design: setting.result_of(tally) for design, tally in after.items()}
+    predicted = {design: setting.result_of(tally) for design, tally in before.items()}
+    difference = differences([after[SYNCHRONOUS]], [after[EVENT_DRIVEN]], stable=True)
+    shares = {str(design): _share(result) for design, result in results.items()}
+    return Result(
+        engine="live",
+        seed=scenario.seed,
+        replications=1,
+        synchronous=results[SYNCHRONOUS],
+        event_driven=results[EVENT_DRIVEN],
+        difference=difference,
+        verdict=verdict_of(scenario, shares, _ahead(difference)),
+        inequalities=tuple(inequalities_of(scenario)),
+        live=_report(setting, costs, predicted, results, real_s),
+    )
+
+
+def _report(
+    setting: Setting,
+    costs: Costs,
+    predicted: dict[Design, DesignResult],
+    measured: dict[Design, DesignResult],
+    real_s: float,
+) -> LiveReport:
+    window = setting.window
+    mean_s = mean_service_s(window.scenario, window.trace, window.durations_s)
+    figures = (compared(design, predicted[design], measured[design], mean_s) for design in DESIGNS)
+    return LiveReport(
+        speed=setting.speed,
+        window=window.words,
+        window_s=window.length_s,
+        jobs=window.jobs,
+        real_s=real_s,
+        costs=costs,
+        predicted_synchronous=predicted[SYNCHRONOUS],
+        predicted_event_driven=predicted[EVENT_DRIVEN],
+        figures=tuple(chain.from_iterable(figures)),
+        lateness={design: _lateness(found) for design, found in setting.performances.items()},
+        restarts=sum(found.restarts for found in setting.performances.values()),
+        dead_letters=dead_letters_of(setting.performances[EVENT_DRIVEN]),
+    )
+
+
+def _lateness(found: Performance) -> Lateness:
+    late = found.rows["value"][found.rows["what"] == What.ARRIVED]
+    if not len(late):
+        return Lateness(mean_s=0.0, p99_s=0.0, max_s=0.0)
+    return Lateness(mean_s=float(late.mean()), p99_s=float(np.quantile(late, 0.99)), max_s=float(late.max()))
+
+
+def _share(result: DesignResult) -> Share:
+    low, high = result.intervals.get("good_share", (0.0, 1.0))
+    return Share(low, high, True)
+
+
+def _ahead(difference: dict[str, Interval]) -> set[tuple[str, str]]:
+    found = difference.get("good_share")
+    if found is None:
+        return set()
+    ahead = [(EVENT_DRIVEN, SYNCHRONOUS, found.low > 0), (SYNCHRONOUS, EVENT_DRIVEN, found.high < 0)]
+    return {(one, other) for one, other, is_ahead in ahead if is_ahead}
+
+
+def check(scenario: Scenario, trace: Trace | None, durations_s: Floats | None = None) -> None:
+    """Refuse what cannot be run live.
+
+    Raises:
+        InvalidInput: with a problem for each reason.
+    """
+    if problems := unsupported(scenario):
+        raise InvalidInput(problems)
+    check_for_kernel(scenario, trace, durations_s)
+
+
+def estimate(scenario: Scenario, trace: Trace | None = None, replications: int | None = None) -> Estimate:
+    """What the run will take: a window of jobs through each design, and the memory of the recording that it is cut from."""
+    trace = trace if isinstance(scenario.arrivals, TraceArrivals) else None
+    jobs = round(2 * speeds.SECONDS * speeds.JOBS_PER_S)
+    return Estimate(jobs, memory_bytes(scenario, trace))
+
+
+def unsupported(scenario: Scenario) -> tuple[Problem, ...]:
+    """What a live run does not do: refused, never ignored."""
+    servers = {
+        "synchronous.workers": scenario.synchronous.workers,
+        "event_driven.consumers": scenario.event_driven.consumers,
+    }
+    reasons: list[tuple[bool, str, str]] = [
+        (scenario.hybrid is not None, "hybrid", "a live run has the two designs, and no hybrid; use the kernel"),
+        (scenario.autoscaling is not None, "autoscaling", "a live run has a fixed number of workers; use the kernel"),
+        *(
+            (number > MOST_SERVERS, path, f"a live run has at most {MOST_SERVERS} of them; use the kernel")
+            for path, number in servers.items()
+        ),
+    ]
+    return tuple(Problem(path, reason) for applies, path, reason in reasons if applies)

@@ -1,0 +1,174 @@
+"""What journals say: every figure by the kernel's definitions, from instants written by hand."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from simulator.arrivals import Trace
+from simulator.live.clock import RunClock
+from simulator.live.drawing import draw_jobs
+from simulator.live.jobs import Jobs
+from simulator.live.journal import ROW, What
+from simulator.live.measure import Rows, tally_of
+from simulator.scenario import Scenario
+from simulator.summary import design_result
+from simulator.tally import Tally
+
+SPEED = 10.0
+CLOCK = RunClock(started_ns=5_000_000_000, speed=SPEED)
+ARRIVALS_S = (0.0, 10.0, 20.0)
+
+
+def scenario(**given: object) -> Scenario:
+    return Scenario.model_validate(
+        {
+            "arrivals": {"process": "trace", "trace": "three"},
+            "service": {"distribution": "deterministic", "mean_s": 8},
+            "deadline_s": 15,
+            "synchronous": {"workers": 1},
+            "event_driven": {"consumers": 1, "discipline": "dedicated"},
+        }
+        | given
+    )
+
+
+def jobs_of(chosen: Scenario, design: str) -> Jobs:
+    return draw_jobs(chosen, design, trace=Trace(np.array(ARRIVALS_S)))
+
+
+def rows(*events: tuple[float, What, int, int, float]) -> NDArray[np.void]:
+    """(Scenario seconds, what, job, index, value)."""
+    found = np.zeros(len(events), ROW)
+    for place, (at_s, what, job, index, value) in enumerate(events):
+        found[place] = (CLOCK.started_ns + round(at_s / SPEED * 1e9), job, what, index, value)
+    return found[np.argsort(found["at_ns"], kind="stable")]
+
+
+def tally(chosen: Scenario, design: str, *events: tuple[float, What, int, int, float], ended: bool = True) -> Tally:
+    return tally_of(chosen, design, jobs_of(chosen, design), Rows.of(rows(*events), CLOCK), ended=ended)
+
+
+def served(
+    job: int, queued: float, started: float, freed: float, hand: float
+) -> list[tuple[float, What, int, int, float]]:
+    return [
+        (ARRIVALS_S[job], What.ARRIVED, job, 0, 0),
+        (ARRIVALS_S[job], What.SENT, job, 0, 0),
+        (queued, What.ACCEPTED, job, 0, 0),
+        (queued, What.QUEUED, job, 0, 0),
+        (started, What.STARTED, job, 0, 0),
+        (started, What.CALLED, job, 0, 0),
+        (freed, What.COMPUTED, job, 0, 0),
+        (freed, What.FREED, job, 0, 0),
+        (hand, What.IN_HAND, job, 0, 0),
+    ]
+
+
+EVENT_DRIVEN = [*served(0, 1, 2, 10, 12), *served(1, 11, 11, 19, 20), *served(2, 21, 30, 38, 41)]
+
+
+def test_latency_runs_from_the_instant_a_job_was_due_to_its_result_in_hand() -> None:
+    found = tally(scenario(), "event_driven", *EVENT_DRIVEN)
+    assert found.latency["mean"] == pytest.approx((12 + 10 + 21) / 3)
+    assert found.latency["max"] == pytest.approx(21)
+    assert (found.counts["good"], found.counts["late"]) == (2, 1)
+
+
+def test_waits_are_from_queue_to_consumer_and_their_average_over_time_is_the_depth() -> None:
+    found = tally(scenario(), "event_driven", *EVENT_DRIVEN)
+    assert found.wait["mean"] == pytest.approx((1 + 0 + 9) / 3)
+    assert found.depth_mean == pytest.approx((1 + 0 + 9) / 38)
+    assert found.depth_max == 1
+    assert found.lag_max_s == pytest.approx(9)
+
+
+def test_utilisation_is_the_busy_time_of_all_consumers_up_to_the_last_work() -> None:
+    assert tally(scenario(), "event_driven", *EVENT_DRIVEN).utilisation == pytest.approx(24 / 38)
+
+
+def test_what_a_consumer_waits_for_the_providers_limits_counts_as_waiting_and_not_as_work() -> None:
+    paced = [*EVENT_DRIVEN, (33.0, What.WAITED_FOR_PROVIDER, 2, 0, 3 / SPEED)]
+    found = tally(scenario(), "event_driven", *paced)
+    assert found.wait["mean"] == pytest.approx((1 + 0 + 12) / 3)
+    assert found.utilisation == pytest.approx(21 / 38)
+    assert found.provider_429 == 1
+
+
+def test_a_job_without_an_end_makes_the_upper_percentiles_infinite() -> None:
+    found = tally(scenario(), "event_driven", *EVENT_DRIVEN[:-1])
+    assert found.counts["in_system"] == 1
+    assert found.latency["mean"] == found.latency["p95"] == np.inf
+    assert found.latency["p50"] == pytest.approx(12, rel=0.01)
+
+
+def test_a_job_that_was_acknowledged_and_then_never_seen_again_is_lost() -> None:
+    gone = [(20.0, What.ARRIVED, 2, 0, 0.0), (21.0, What.ACCEPTED, 2, 0, 0.0)]
+    found = tally(scenario(), "event_driven", *EVENT_DRIVEN[:18], *gone)
+    assert found.counts["lost"] == 1
+
+
+def test_a_dead_letter_that_was_requeued_and_done_is_completed() -> None:
+    again = [*EVENT_DRIVEN, (25.0, What.GAVE_UP, 2, 0, 1.0)]
+    assert tally(scenario(), "event_driven", *again).counts["dead_lettered"] == 0
+
+
+def test_a_synchronous_client_waits_no_longer_than_its_patience_and_its_worker_works_in_vain() -> None:
+    chosen = scenario(synchronous={"workers": 1, "client_timeout_s": 15})
+    events = [
+        (0.0, What.SENT, 0, 0, 0.0),
+        (0.0, What.ACCEPTED, 0, 0, 0.0),
+        (0.0, What.STARTED, 0, 0, 0.0),
+        (0.0, What.CALLED, 0, 0, 0.0),
+        (15.0, What.TIMED_OUT, 0, 0, 1.0),
+        (30.0, What.FREED, 0, 0, 0.0),
+        (10.0, What.SENT, 1, 0, 0.0),
+        (10.0, What.ACCEPTED, 1, 0, 0.0),
+        (25.0, What.TIMED_OUT, 1, 0, 1.0),
+        (30.0, What.STARTED, 1, 0, 0.0),
+        (30.0, What.CALLED, 1, 0, 0.0),
+        (38.0, What.FREED, 1, 0, 0.0),
+        (20.0, What.SENT, 2, 0, 0.0),
+        (20.0, What.REFUSED, 2, 0, 0.0),
+        (20.0, What.TOLD_REFUSED, 2, 0, 0.0),
+    ]
+    found = tally(chosen, "synchronous", *events)
+    assert (found.counts["timed_out"], found.counts["rejected"], found.counts["accepted"]) == (2, 1, 2)
+    assert found.wait["mean"] == pytest.approx((0 + 15) / 2)
+    assert found.wasted_s == pytest.approx((30 - 15) + (38 - 30))
+    assert found.depth_mean == pytest.approx(20 / 38)
+    assert found.client_calls == 3
+
+
+def test_each_subscriber_is_tallied_beside_the_jobs() -> None:
+    chosen = scenario(subscribers={"count": 3})
+    events = [
+        *EVENT_DRIVEN,
+        (12.0, What.HANDLED, 0, 0, 0.0),
+        (14.0, What.HANDLED, 0, 1, 0.0),
+        (25.0, What.UNHANDLED, 1, 1, 0.0),
+    ]
+    found = design_result([tally(chosen, "event_driven", *events)], ["standard"], stable=True)
+    first, second = found.subscribers["subscriber_1"], found.subscribers["subscriber_2"]
+    assert (first.offered, first.handled, first.failed) == (1, 1, 0)
+    assert (second.offered, second.handled, second.failed) == (2, 1, 1)
+    assert second.latency_s.mean == pytest.approx(14)
+
+
+def test_half_way_through_only_what_is_due_has_been_offered() -> None:
+    chosen = scenario()
+    so_far = [event for event in EVENT_DRIVEN if event[0] <= 15]
+    found = tally_of(
+        chosen, "event_driven", jobs_of(chosen, "event_driven"), Rows.of(rows(*so_far), CLOCK, 15.0), ended=False
+    )
+    assert found.counts["offered"] == 2
+    assert found.counts["completed"] == 1
+    assert found.bins[:, -1].tolist()[3] == 1.0  # in flight
+
+
+def test_series_count_arrivals_and_hold_levels_at_the_end_of_each_bin() -> None:
+    found = tally(scenario(), "event_driven", *EVENT_DRIVEN)
+    series = design_result([found], ["standard"], stable=True).series
+    depth = dict(zip(np.round(np.array(series.t_s) + found.bin_width_s, 3), series.queue_depth, strict=True))
+    assert sum(series.arrivals) == 3
+    assert max(level for at, level in depth.items() if 21 < at < 30) == 1
+    assert max(level for at, level in depth.items() if 11 < at < 20) == 0
