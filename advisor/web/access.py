@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest
 
-from advisor.decisions.models import Decision, Run
+from advisor.decisions.models import Decision, Revision, Run
 from advisor.teams.access import may_edit, require_editor
 from advisor.teams.middleware import MemberRequest
 from advisor.teams.models import Workspace
@@ -45,6 +45,19 @@ def find_run(request: MemberRequest, run_id: UUID, *, with_result: bool = False)
     """
     runs = Run.objects.select_related("workspace", "revision__decision__workspace", "trace")
     return _find(request, runs if with_result else runs.without_result(), run_id)
+
+
+def revision_numbered(revisions: "QuerySet[Revision]", given: str) -> Revision:
+    """The revision with the number.
+
+    Raises:
+        Http404: if there is none.
+    """
+    number = int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
+    found = revisions.filter(number=number).first()
+    if found is None:
+        raise Http404
+    return found
 
 
 def editable_decision(request: MemberRequest, decision_id: UUID) -> Decision:

@@ -3,7 +3,19 @@
 from django.contrib.auth import views as auth
 from django.urls import path
 
-from advisor.web.views import answers, answers_file, decisions, exports, handbook, home, library, runs, signing
+from advisor.web.views import (
+    answers,
+    answers_file,
+    comments,
+    decisions,
+    exports,
+    handbook,
+    home,
+    library,
+    revisions,
+    runs,
+    signing,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -26,6 +38,12 @@ urlpatterns = [
     path("decisions/<uuid:decision_id>/simulate", answers.simulate, name="simulate"),
     path("decisions/<uuid:decision_id>/status", decisions.status, name="decision-status"),
     path("decisions/<uuid:decision_id>/delete", decisions.delete, name="delete-decision"),
+    path("decisions/<uuid:decision_id>/revisions", revisions.index, name="revisions"),
+    path("decisions/<uuid:decision_id>/revisions/compare", revisions.compare, name="compare-revisions"),
+    path("decisions/<uuid:decision_id>/revisions/<int:number>", revisions.show, name="revision"),
+    path("decisions/<uuid:decision_id>/comments", comments.show, name="comments"),
+    path("decisions/<uuid:decision_id>/comments/add", comments.add, name="add-comment"),
+    path("decisions/<uuid:decision_id>/comments/<uuid:comment_id>/delete", comments.delete, name="delete-comment"),
     path("decisions/<uuid:decision_id>/report.<str:extension>", exports.report, name="report"),
     path("runs/<uuid:run_id>", runs.show, name="run"),
     path("runs/<uuid:run_id>/progress", runs.progress, name="run-progress"),

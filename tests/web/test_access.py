@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from advisor.configuration import Configuration
-from advisor.decisions.models import Decision, Run
+from advisor.decisions.models import Comment, Decision, Run
 from advisor.teams.models import User
 
 WHO = ("anonymous", "owner", "editor", "viewer", "outsider", "admin")
@@ -44,6 +44,12 @@ TABLE: dict[str, Row] = {
     "simulate": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "decision-status": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "delete-decision": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
+    "revisions": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "revision": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "compare-revisions": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "comments": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "add-comment": Row("POST", (LOGIN, 302, 302, 302, 404, 403)),
+    "delete-comment": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "report": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "run": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "run-progress": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
@@ -62,6 +68,7 @@ POSTED = {
     "replace-answers": {"version": "1", "text": "template: chat_assistant"},
     "forget-trace": {"version": "1"},
     "simulate": {"version": "1", "idempotency_key": "a-key"},
+    "add-comment": {"text": "A word"},
     "decision-status": {"status": "proposed"},
 }
 
@@ -92,6 +99,13 @@ def address(name: str, decision: Decision, run: Run) -> str:
     match name:
         case "report":
             return reverse(name, args=[decision.pk, "md"])
+        case "revision":
+            return reverse(name, args=[decision.pk, 1])
+        case "delete-comment":
+            author, _ = User.objects.get_or_create(username="bob")
+            return reverse(
+                name, args=[decision.pk, Comment.objects.create(decision=decision, author=author, text="x").pk]
+            )
         case "answers-file":
             return reverse(name, args=[decision.pk, "yaml"])
         case "run" | "run-progress" | "cancel-run" | "run-charts":

@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
@@ -13,7 +12,7 @@ from advisor.decisions.services.freeze_revision import freeze_revision
 from advisor.reports.document import Document, build, file_name
 from advisor.reports.formats import FORMATS
 from advisor.teams.middleware import MemberRequest
-from advisor.web.access import find_decision
+from advisor.web.access import find_decision, revision_numbered
 
 BY_EXTENSION = {format_.extension: format_ for format_ in FORMATS.values()}
 
@@ -24,7 +23,8 @@ def report(request: MemberRequest, decision_id: UUID, extension: str) -> HttpRes
     decision = find_decision(request, decision_id)
     if extension not in BY_EXTENSION:
         raise Http404
-    revision = _revision(decision.revisions.all(), request.GET.get("revision", ""))
+    given = request.GET.get("revision", "")
+    revision = revision_numbered(decision.revisions.all(), given) if given else decision.latest()
     freeze_revision(revision)
     document = _document(revision)
     chosen = BY_EXTENSION[extension]
@@ -32,21 +32,6 @@ def report(request: MemberRequest, decision_id: UUID, extension: str) -> HttpRes
     response["Content-Disposition"] = content_disposition_header(True, file_name(document, chosen.extension))
     response["Cache-Control"] = "private, no-store"
     return response
-
-
-def _revision(revisions: QuerySet[Revision], given: str) -> Revision:
-    """The revision with the number, or the latest one where none is given.
-
-    Raises:
-        Http404: if there is none.
-    """
-    if not given:
-        return revisions.latest("number")
-    number = int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
-    found = revisions.filter(number=number).first()
-    if found is None:
-        raise Http404
-    return found
 
 
 def _document(revision: Revision) -> Document:

@@ -1,0 +1,1 @@
+"""Things laid beside each other: two revisions of a decision, several runs."""

@@ -1,0 +1,134 @@
+"""What differs between two revisions: the answers in words, and what became of the advice."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from advisor.advice.answers import Answers
+from advisor.advice.contract import Reason, Recommendation
+from advisor.advice.rules import RULES
+from advisor.advice.templates import TEMPLATES
+from advisor.reports import wording
+from advisor.reports.document.answers import LABELS, value_words
+
+MOST_NAMED = 2
+"""So many answers are named in the sentence; the others are counted."""
+COMMON = {"kind", "count", "profile", "share", "max wait", "ordering", "trace", "workers"}
+"""Names that say too little without what they are of."""
+TITLES: Mapping[str, str] = {rule.id: rule.title for rule in RULES}
+
+
+@dataclass(frozen=True)
+class Changed:
+    """One thing, before and after, in words."""
+
+    name: str
+    before: str
+    after: str
+    path: str = ""
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything became of it."""
+        return self.before != self.after
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two revisions, field by field."""
+
+    answers: tuple[Changed, ...]
+    advice: tuple[Changed, ...]
+    """Style, strength, delivery and so on, also where they are the same."""
+    gained: tuple[Reason, ...]
+    lost: tuple[Reason, ...]
+    reworded: tuple[Changed, ...]
+    """Reasons that stand in both, with other evidence or weight."""
+
+    @property
+    def sentence(self) -> str:
+        """What changed, in one sentence: "p95 8 s → 20 s: the style changed to event-driven"."""
+        if not self.answers:
+            return "The same answers" + (f": {_outcome(self.advice)}" if _outcome(self.advice) != SAME else "")
+        named = [f"{short_name(one.path)} {one.before} → {one.after}" for one in self.answers[:MOST_NAMED]]
+        rest = len(self.answers) - len(named)
+        if rest:
+            named.append(wording.count(rest, "other answer"))
+        return f"{wording.listed(named)}: {_outcome(self.advice)}"
+
+
+SAME = "the advice stayed the same"
+
+
+def compare(
+    before: tuple[Answers, Recommendation], after: tuple[Answers, Recommendation], paths: Iterable[str]
+) -> Comparison:
+    """The second against the first; `paths` are the answers that differ."""
+    old, new = before[1], after[1]
+    reasons = {reason.rule: reason for reason in old.reasons}
+    now = {reason.rule: reason for reason in new.reasons}
+    return Comparison(
+        answers=tuple(_answer(path, before[0].model_dump(), after[0].model_dump()) for path in paths),
+        advice=_advice(old, new),
+        gained=tuple(reason for rule, reason in now.items() if rule not in reasons),
+        lost=tuple(reason for rule, reason in reasons.items() if rule not in now),
+        reworded=tuple(
+            Changed(TITLES.get(rule, rule), reasons[rule].evidence, reason.evidence)
+            for rule, reason in now.items()
+            if rule in reasons and reasons[rule].evidence != reason.evidence
+        ),
+    )
+
+
+def short_name(path: str) -> str:
+    """An answer's name inside a sentence: `processing.p95_s` is "p95"."""
+    *parents, leaf = path.split(".")
+    for unit in ("_per_s", "_s", "_percent", "_minutes", "_h"):
+        leaf = leaf.removesuffix(unit)
+    words = leaf.replace("_", " ")
+    return f"{parents[-1]} {words}" if parents and words in COMMON else words
+
+
+def _answer(path: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Changed:
+    old, new = _words(path, before), _words(path, after)
+    return Changed(LABELS.get(path, "Which template does it start from?"), old, new, path)
+
+
+def _words(path: str, tree: Mapping[str, Any]) -> str:
+    value: Any = tree
+    for part in path.split("."):
+        value = value[part]
+    if path == "template":
+        return TEMPLATES[value].title if value in TEMPLATES else str(value)
+    return "a recording" if path == "volume.trace" and value else value_words(path, value)
+
+
+def _advice(old: Recommendation, new: Recommendation) -> tuple[Changed, ...]:
+    return (
+        Changed("Style", wording.style_name(old.style), wording.style_name(new.style)),
+        Changed("Strength", old.strength, new.strength),
+        Changed("Delivery", wording.method_name(old.delivery.method), wording.method_name(new.delivery.method)),
+        Changed("Score, from synchronous −1 to event-driven +1", _score(old), _score(new)),
+        Changed("Feasible", "yes" if old.feasible else "no", "yes" if new.feasible else "no"),
+        Changed("Queues", _queues(old), _queues(new)),
+        Changed("Calls at once that are of use", wording.count(old.concurrency.useful), wording.count(new.concurrency.useful)),
+    )  # fmt: skip
+
+
+def _score(recommendation: Recommendation) -> str:
+    return f"{recommendation.score:+.2f}".replace("-", "−")
+
+
+def _queues(recommendation: Recommendation) -> str:
+    parts = [f"{queue.name} with {wording.count(queue.consumers, 'consumer')}" for queue in recommendation.queues]
+    return wording.listed(parts) or "none"
+
+
+def _outcome(advice: tuple[Changed, ...]) -> str:
+    """The weightiest thing that became of the advice."""
+    for one in advice[:3]:
+        if one.differs:
+            return f"the {one.name.lower()} changed to {one.after[:1].lower() + one.after[1:] if one.name != 'Delivery' else one.after}"
+    if advice[4].differs:
+        return f"it is {'feasible now' if advice[4].after == 'yes' else 'no longer feasible'}"
+    return SAME

@@ -1,0 +1,99 @@
+"""The history of a decision: its revisions, one of them as it was, two of them compared."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from advisor.advice.answers import Answers
+from advisor.advice.behind import answers_behind
+from advisor.advice.questionnaire import SECTIONS
+from advisor.decisions.models import Run
+from advisor.decisions.services.compare_revisions import compare_revisions, entries_of, history
+from advisor.reports.document.answers import value_words
+from advisor.teams.middleware import MemberRequest
+from advisor.web.access import find_decision, revision_numbered
+from advisor.web.decision_page import advice_of
+from advisor.web.forms.paths import TRACE, field_id, value_at
+
+PER_PAGE = 25
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer as it stood; `id` is where links from the advice lead."""
+
+    id: str
+    label: str
+    words: str
+
+
+@require_safe
+def index(request: MemberRequest, decision_id: UUID) -> HttpResponse:
+    """All revisions, the newest first, and what changed in each."""
+    decision = find_decision(request, decision_id)
+    page = Paginator(history(decision), PER_PAGE).get_page(request.GET.get("page"))
+    latest = decision.latest().number
+    context = {"decision": decision, "page": page, "entries": entries_of(list(page)), "latest": latest}
+    return render(request, "revisions/index.html", context | {"numbers": range(latest, 0, -1)})
+
+
+@require_safe
+def show(request: MemberRequest, decision_id: UUID, number: int) -> HttpResponse:
+    """One revision, to read: its answers, its advice, its runs."""
+    decision = find_decision(request, decision_id)
+    revision = revision_numbered(decision.revisions.select_related("created_by"), str(number))
+    answers, recommendation = revision.answers, revision.recommendation
+    context = {
+        "decision": decision,
+        "revision": revision,
+        "latest": decision.latest().number,
+        "sections": _sections(answers),
+        "answers": answers,
+        "runs": Run.objects.without_result().filter(revision=revision),
+        "behind": answers_behind(answers, [reason.rule for reason in recommendation.reasons]),
+        "may_edit": False,
+        "run": {"revision": revision},
+        **advice_of(recommendation),
+    }
+    return render(request, "revisions/show.html", context)
+
+
+@require_safe
+def compare(request: MemberRequest, decision_id: UUID) -> HttpResponse:
+    """`?from=1&to=3`, field by field; the last two where nothing is given."""
+    decision = find_decision(request, decision_id)
+    latest = decision.latest().number
+    before = revision_numbered(decision.revisions, request.GET.get("from", str(max(1, latest - 1))))
+    after = revision_numbered(decision.revisions, request.GET.get("to", str(latest)))
+    context = {
+        "decision": decision,
+        "before": before,
+        "after": after,
+        "comparison": compare_revisions(before, after),
+        "numbers": range(latest, 0, -1),
+    }
+    return render(request, "revisions/compare.html", context)
+
+
+def _sections(answers: Answers) -> list[tuple[str, list[Answer]]]:
+    given = answers.model_dump()
+    return [
+        (
+            section.title,
+            [
+                Answer(f"{field_id(question.path)}-input", question.label, _words(question.path, given))
+                for question in section.questions
+                if question.applies(answers)
+            ],
+        )
+        for section in SECTIONS
+    ]
+
+
+def _words(path: str, given: dict[str, object]) -> str:
+    value = value_at(given, path)
+    return "a recording" if path == TRACE and value else value_words(path, value)

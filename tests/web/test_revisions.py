@@ -1,0 +1,91 @@
+"""The history of a decision as it is read, and what is said about it."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from advisor.decisions.models import Comment, Decision, Run, State
+from advisor.decisions.services.edit_decision import change_status
+from advisor.decisions.services.freeze_revision import freeze_revision
+from advisor.decisions.services.save_answers import save_answers
+from advisor.teams.models import User
+
+SLOWER = {"caller": {"kind": "end_user", "deadline_s": 60}, "processing": {"p50_s": 0.2, "p95_s": 0.5}}
+
+
+@pytest.fixture
+def two(decision: Decision, user: User) -> Decision:
+    """A decision whose second revision is of another style."""
+    freeze_revision(decision.latest())
+    given = {"template": "form_classification", "name": decision.title}
+    save_answers(decision, given, user, decision.draft_version)
+    return decision
+
+
+def page(client: Client, name: str, *args: object, query: str = "") -> str:
+    answer = client.get(reverse(name, args=args) + query)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_the_list_says_what_each_revision_changed_and_who_did_it(client: Client, two: Decision, user: User) -> None:
+    change_status(two, user, "proposed")
+    shown = page(client, "revisions", two.pk)
+    assert "the style changed to synchronous" in shown
+    assert shown.index("Revision 2") < shown.index("Revision 1")
+    assert "The first answers" in shown
+    assert "<strong>proposed</strong>" in shown
+
+
+def test_an_old_revision_shows_its_own_answers_advice_and_runs(
+    client: Client, make_run: Callable[..., Run], two: Decision
+) -> None:
+    first = two.revisions.get(number=1)
+    run = make_run(State.SUCCEEDED, revision=first)
+    shown = page(client, "revision", two.pk, 1)
+    assert "Event-driven" in shown.split('id="verdict"')[1][:600]
+    assert reverse("run", args=[run.pk]) in shown
+    assert "Simulate" not in shown and "<fieldset" not in shown
+    assert reverse("run", args=[run.pk]) not in page(client, "revision", two.pk, 2)
+
+
+def test_two_revisions_are_compared_with_both_values_in_words(client: Client, decision: Decision, user: User) -> None:
+    freeze_revision(decision.latest())
+    before = decision.latest().answers
+    save_answers(
+        decision,
+        before.model_dump(mode="json") | {"processing": {"p50_s": 8, "p95_s": 100}},
+        user,
+        decision.draft_version,
+    )
+    shown = page(client, "compare-revisions", decision.pk, query="?from=1&to=2")
+    row = shown.split("How long does the slowest one in twenty take?")[1][:300]
+    assert f">{before.processing.p95_s:g}\u00a0s<" in row and "1\u00a0min 40\u00a0s" in row
+    swapped = page(client, "compare-revisions", decision.pk, query="?from=2&to=1")
+    assert swapped.split("How long does the slowest one in twenty take?")[1].index("1\u00a0min") < 100
+    assert "Every answer is the same" in page(client, "compare-revisions", decision.pk, query="?from=2&to=2")
+
+
+@pytest.mark.parametrize("query", ["?from=0", "?to=9", "?from=x", "?from=-1", "?from=%D9%A1"])
+def test_a_revision_that_is_not_there_is_not_found(client: Client, two: Decision, query: str) -> None:
+    assert client.get(reverse("compare-revisions", args=[two.pk]) + query).status_code == 404
+
+
+def test_a_comment_is_shown_literally_and_the_decision_counts_it(client: Client, decision: Decision) -> None:
+    client.post(reverse("add-comment", args=[decision.pk]), {"text": "<script>x</script>\n{{ user }}"})
+    shown = page(client, "comments", decision.pk)
+    assert "&lt;script&gt;x&lt;/script&gt;\n{{ user }}" in shown
+    assert "1 comment" in page(client, "decision", decision.pk)
+
+
+def test_an_empty_comment_comes_back_with_the_reason(client: Client, decision: Decision) -> None:
+    answer = client.post(reverse("add-comment", args=[decision.pk]), {"text": " "})
+    assert answer.status_code == 422 and "It is required." in answer.content.decode()
+
+
+def test_a_comment_of_another_decision_is_not_found(client: Client, decision: Decision, two: Decision) -> None:
+    other = Decision.objects.create(workspace=decision.workspace, title="Other")
+    said = Comment.objects.create(decision=other, text="x")
+    assert client.post(reverse("delete-comment", args=[decision.pk, said.pk])).status_code == 404
