@@ -11,6 +11,9 @@ LISTEN_FD = "CROSSOVER_LISTEN_FD"
 BACKLOG = 4096
 """Connections that may wait to be accepted: a burst must not be refused by the kernel before the design has seen it."""
 
+GRACE_S = 1.0
+"""For calls under way, when a part ends."""
+
 
 def listening_socket() -> socket.socket:
     """The socket inherited from the controller.
@@ -29,7 +32,7 @@ def raise_file_limit() -> None:
 
 async def serve(app: web.Application, listener: socket.socket, *, notices_leavers: bool = False) -> web.AppRunner:
     """The application answers from now on. `notices_leavers`: a handler is cancelled when its client closes the connection."""
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=notices_leavers)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=notices_leavers, shutdown_timeout=GRACE_S)
     await runner.setup()
     await web.SockSite(runner, listener, backlog=BACKLOG).start()
     return runner

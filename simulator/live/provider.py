@@ -105,9 +105,9 @@ class _Calls:
 
     def _reply(self, completion: ChatCompletion) -> Reply:
         """Whatever a server calls success is only that with an answer in it."""
-        if not isinstance(completion, ChatCompletion):
+        if not isinstance(completion, ChatCompletion) or not completion.choices:
             return Reply(NO_ANSWER, reason="the endpoint's answer is no chat completion")
-        usage, text = completion.usage, completion.choices[0].message.content if completion.choices else None
+        usage, text = completion.usage, completion.choices[0].message.content
         if usage is None:
             return Reply(OK, text or "")
         return Reply(OK, text or "", usage.prompt_tokens, usage.completion_tokens)

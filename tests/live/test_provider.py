@@ -1,0 +1,231 @@
+"""Calls to the provider, by OpenAI's own client: outcomes as replies, an outside endpoint's caps, and a key that nobody sees."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from simulator.live.endpoint.server import Endpoint
+from simulator.live.journal import Journal
+from simulator.live.plan import ExternalEndpoint, LivePlan
+from simulator.live.provider import KEY, AsyncProvider, KeyMissing, Provider, Reply
+from tests.live.fakes_clients import a_listener, a_plan, a_scenario, address_of, serving
+
+SECRET_KEY = "sk-very-secret-0123456789"
+
+
+@contextmanager
+def in_a_thread(app: Callable[[], web.Application]) -> Iterator[str]:
+    """The application in another thread's event loop: the client under test blocks its own."""
+    listener, ends, ready = a_listener(), asyncio.Event(), threading.Event()
+    loop = asyncio.new_event_loop()
+
+    async def run() -> None:
+        async with serving(app(), listener, notices_leavers=True):
+            ready.set()
+            await ends.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield address_of(listener)
+    finally:
+        loop.call_soon_threadsafe(ends.set)
+        thread.join(10)
+        loop.close()
+
+
+def outside(url: str, **given: Any) -> ExternalEndpoint:
+    values = {"url": url, "model": "some-model", "max_calls": 100, "max_tokens_a_call": 50, "max_seconds": 60.0}
+    return ExternalEndpoint(**values | given)
+
+
+def now_ns() -> int:
+    return time.monotonic_ns()
+
+
+def called(plan: LivePlan, job: int, attempt: int = 0, how: str = "threads") -> Reply:
+    """One call by the client for threads, or by the one for an event loop."""
+    if how == "threads":
+        return Provider(plan, now_ns()).call(job, attempt)
+
+    async def run() -> Reply:
+        return await AsyncProvider(plan, now_ns()).call(job, attempt)
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("how", ["threads", "event loop"])
+def test_the_sample_endpoint_knows_whose_call_it_is(tmp_path: Path, how: str) -> None:
+    scenario = a_scenario(
+        provider={"input_tokens": 300, "output_tokens": 200}, failures={"transient_percent": 50.0}, retries={"max": 3}
+    )
+    plan, jobs = a_plan(tmp_path, scenario)
+    with Journal(tmp_path / "endpoint.journal") as journal, in_a_thread(Endpoint(plan, jobs, journal).app) as address:
+        plan = plan.model_copy(update={"endpoint": address})
+        replies = [called(plan, job, attempt, how) for job in range(3) for attempt in range(3)]
+    expected = [500 if jobs.fails(job, attempt) else 200 for job in range(3) for attempt in range(3)]
+    assert [reply.status for reply in replies] == expected
+    good = next(reply for reply in replies if reply.succeeded)
+    assert (good.input_tokens, good.output_tokens) == (300, 200)
+    assert good.text.startswith("{")
+    assert next(reply for reply in replies if not reply.succeeded).reason
+
+
+def test_a_refusal_says_when_to_come_again_and_is_not_retried_by_the_library(tmp_path: Path) -> None:
+    calls = []
+
+    async def refuse(request: web.Request) -> web.Response:
+        calls.append(request.headers.get("X-Crossover-Job"))
+        error = {"message": "slow down", "type": "requests", "param": None, "code": "rate_limit_exceeded"}
+        return web.json_response({"error": error}, status=429, headers={"retry-after": "2", "retry-after-ms": "1250"})
+
+    with in_a_thread(answering(refuse)) as address:
+        plan, _ = a_plan(tmp_path, a_scenario(), endpoint=address)
+        reply = called(plan, 7)
+    assert (reply.status, reply.retry_after_s) == (429, 1.25)
+    assert calls == ["7"]
+
+
+def test_nobody_there_is_no_answer(tmp_path: Path) -> None:
+    plan, _ = a_plan(tmp_path, a_scenario())
+    assert called(plan, 0).status == 0
+
+
+# --- an outside endpoint
+
+
+def answering(handler: Any) -> Callable[[], web.Application]:
+    def app() -> web.Application:
+        made = web.Application()
+        made.router.add_post("/v1/chat/completions", handler)
+        return made
+
+    return app
+
+
+async def complete(request: web.Request) -> web.Response:
+    message = {"role": "assistant", "content": "ok"}
+    return web.json_response(
+        {
+            "id": "1",
+            "object": "chat.completion",
+            "created": 1,
+            "model": "some-model",
+            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 6},
+        }
+    )
+
+
+def test_an_outside_endpoint_gets_the_key_the_cap_on_tokens_and_no_header_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY, SECRET_KEY)
+    seen: list[Any] = []
+
+    async def look(request: web.Request) -> web.Response:
+        seen.append((dict(request.headers), await request.json()))
+        return await complete(request)
+
+    with in_a_thread(answering(look)) as address:
+        plan, _ = a_plan(tmp_path, a_scenario(), external=outside(f"{address}/v1"))
+        reply = called(plan, 3)
+    (headers, asked), = seen  # fmt: skip
+    assert reply == Reply(200, "ok", 5, 1)
+    assert headers["Authorization"] == f"Bearer {SECRET_KEY}"
+    assert not [name for name in headers if name.lower().startswith("x-crossover")]
+    assert asked["model"] == "some-model"
+    assert asked["max_tokens"] == 50
+
+
+def test_calls_are_capped_over_all_processes_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each client counts in the same file, as processes do."""
+    monkeypatch.setenv(KEY, SECRET_KEY)
+    made = []
+
+    async def count(request: web.Request) -> web.Response:
+        made.append(1)
+        return await complete(request)
+
+    with in_a_thread(answering(count)) as address:
+        plan, _ = a_plan(tmp_path, a_scenario(), external=outside(f"{address}/v1", max_calls=5))
+        providers = [Provider(plan, now_ns()) for _ in range(2)]
+        replies = [providers[call % 2].call(call, 0) for call in range(8)]
+    assert [reply.status for reply in replies] == [200] * 5 + [0] * 3
+    assert "5 calls" in replies[-1].reason
+    assert len(made) == 5
+
+
+def test_no_call_is_made_after_the_runs_time_and_none_outlasts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY, SECRET_KEY)
+
+    async def hang(request: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    with in_a_thread(answering(hang)) as address:
+        plan, _ = a_plan(tmp_path, a_scenario(), external=outside(f"{address}/v1", max_seconds=0.3))
+        provider = Provider(plan, now_ns())
+        cut, after = provider.call(0, 0), provider.call(1, 0)
+    assert cut.status == after.status == 0
+    assert "timed out" in cut.reason.lower()
+    assert "0.3 s" in after.reason
+
+
+@pytest.mark.parametrize("answer", ["a page", {"detail": "fine"}, {"choices": None}])
+def test_what_is_no_completion_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
+    monkeypatch.setenv(KEY, SECRET_KEY)
+
+    async def other(request: web.Request) -> web.Response:
+        return web.Response(text=answer) if isinstance(answer, str) else web.json_response(answer)
+
+    with in_a_thread(answering(other)) as address:
+        plan, _ = a_plan(tmp_path, a_scenario(), external=outside(f"{address}/v1"))
+        reply = called(plan, 0)
+    assert reply.status == 0
+    assert "no chat completion" in reply.reason
+
+
+def test_without_its_key_an_outside_endpoint_is_not_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(KEY, raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-somebody-elses")
+    plan, _ = a_plan(tmp_path, a_scenario(), external=outside("http://127.0.0.1:1/v1"))
+    with pytest.raises(KeyMissing, match=KEY):
+        Provider(plan, now_ns())
+
+
+@pytest.mark.parametrize("how", ["threads", "event loop"])
+def test_the_key_is_nowhere_whatever_the_server_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: Any, how: str
+) -> None:
+    """The server repeats the key in its error; then there is no server. Every log is on, and everything is read back."""
+    monkeypatch.setenv(KEY, SECRET_KEY)
+    caplog.set_level(logging.DEBUG)
+
+    async def repeat(request: web.Request) -> web.Response:
+        told = f"Incorrect API key provided: {request.headers['Authorization'].split()[1]}."
+        error = {"message": told, "type": "invalid_request_error", "param": None, "code": told}
+        return web.json_response({"error": error}, status=401)
+
+    with in_a_thread(answering(repeat)) as address:
+        plan, _ = a_plan(tmp_path, a_scenario(), external=outside(f"{address}/v1"))
+        refused = called(plan, 0, how=how)
+    gone = called(plan, 1, how=how)
+    assert (refused.status, gone.status) == (401, 0)
+    assert "[key]" in refused.reason
+    files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    printed = capfd.readouterr()
+    everything = f"{refused!r} {gone!r} {caplog.text} {printed.out} {printed.err} {Provider(plan, now_ns())!r}"
+    assert SECRET_KEY not in everything
+    assert all(SECRET_KEY.encode() not in content for content in files)
