@@ -15,7 +15,7 @@ from typing import Any
 FOLDER = Path(__file__).parent
 CHARACTERS_A_TOKEN = 4
 """The usual rule of thumb for English."""
-SEPARATOR = 3
+SEPARATOR = 4
 """Characters between two sentences, as a list of them is written."""
 KEPT = 4096
 """Answers that are kept, once made."""
