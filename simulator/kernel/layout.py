@@ -47,6 +47,8 @@ B_ARRIVALS, B_COMPLETED, B_DEPTH, B_FLIGHT, B_LAG, BIN_ROWS = range(6)
 
 ROUNDING_S = 1e-9
 """A job that takes exactly its deadline meets it, whatever adding floats makes of that; so with expiry, and with quotas."""
+GRACE_S = ROUNDING_S / 4
+"""A client gives up so much after its limit: an answer that comes exactly at the limit is in time, whatever adding floats makes of it."""
 
 # --- the provider's quotas, indices of Machine.bucket_*
 BUCKETS = 3  # requests, input tokens, output tokens

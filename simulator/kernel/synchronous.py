@@ -26,6 +26,7 @@ from simulator.kernel.layout import (
     C_TIMED_OUT,
     CALLING,
     DONE,
+    GRACE_S,
     GROW,
     HANDLING,
     MORE,
@@ -62,7 +63,7 @@ from simulator.kernel.scaling import look, servers_are_ready
 def run_synchronous(machine: Any, budget: int) -> int:
     """Run on for about `budget` events. Returns DONE, MORE (call again) or GROW (call again with more slots)."""
     m = machine[0]
-    limit, end = m.patience, m.end
+    limit, end = m.patience + GRACE_S, m.end
     binned = m.binned == 1
     last = m.events + budget
     while m.events < last:

@@ -496,7 +496,7 @@ class NaiveSynchronous(Naive):
         self.design = design
         self.retries = scenario.retries.max if design.inline_retries is None else design.inline_retries
         limits_s = [hop.limit_s for hop in design.hops if hop.kind == "total" or not design.streams_response]
-        self.patience = min([design.client_timeout_s or inf, *limits_s])
+        self.patience = min([design.client_timeout_s or inf, *limits_s]) + 0.25e-9  # an answer at the limit is in time
         self.backlog: deque[tuple[Job, float]] = deque()
         self.line: deque[tuple[Job, float, float]] = deque()
 

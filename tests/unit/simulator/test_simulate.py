@@ -431,3 +431,18 @@ def test_a_caller_whose_job_expires_polls_until_it_has() -> None:
     ).event_driven
     assert (expiring.completed, expiring.timed_out) == (1, 2)
     assert 3 * 10 <= expiring.delivery_calls <= 3 * 11
+
+
+def test_an_answer_that_comes_exactly_at_the_limit_is_in_time() -> None:
+    """Two attempts of 0.7 s and a pause as long take 2.1 s, whatever adding floats makes of it."""
+    given: dict[str, Any] = {
+        "jobs": 3000,
+        "arrivals": {"process": "regular", "rate_per_s": 3},
+        "service": {"distribution": "deterministic", "mean_s": 0.7},
+        "failures": {"poison_percent": 100},
+        "retries": {"max": 1, "flat_s": 0.7},
+    }
+    at_the_limit = run(1, **given, synchronous={"workers": 14, "client_timeout_s": 2.1}).synchronous
+    assert (at_the_limit.failed, at_the_limit.timed_out) == (3000, 0)
+    short_of_it = run(1, **given, synchronous={"workers": 14, "client_timeout_s": 2.0999}).synchronous
+    assert (short_of_it.failed, short_of_it.timed_out) == (0, 3000)
