@@ -18,7 +18,7 @@ from simulator.live.endpoint.protocol import ATTEMPT, JOB, MODEL
 from simulator.live.plan import ExternalEndpoint, LivePlan
 from simulator.live.workloads import load
 
-KEY = "CROSSOVER_ENDPOINT_KEY"
+KEY = "CROSSOVER_EXTERNAL_KEY"
 """The environment variable with an outside endpoint's key."""
 SAMPLE_KEY = "sample"
 OUTSIDE_TIMEOUT_S = 120.0
