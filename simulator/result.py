@@ -163,6 +163,7 @@ class DeadLetter(Value):
 class SoFar(Value):
     """What a live run has measured before its end: by design, of the one that runs now as far as it has come."""
 
+    schema_: Literal["crossover/so-far@1"] = Field(default="crossover/so-far@1", alias="schema")
     speed: float
     window: str
     synchronous: DesignResult | None = None

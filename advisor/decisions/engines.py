@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from advisor.decisions.models import EngineName
 from simulator import simulate as kernel
 from simulator.arrivals import Trace
+from simulator.live import engine as live
 from simulator.result import Result
 from simulator.scenario import Scenario
 from simulator.schema import Problem
@@ -17,7 +18,10 @@ from simulator.simulate import Estimate, Progress
 
 
 class Simulate(Protocol):
-    """Runs both designs. `on_progress` is called a few times a second; what it raises stops the run and propagates."""
+    """Runs both designs. `on_progress` is called a few times a second; what it raises stops the run and propagates.
+
+    `options` are those of an engine that has some (`Engine.is_live`).
+    """
 
     def __call__(
         self,
@@ -27,6 +31,7 @@ class Simulate(Protocol):
         replications: int | None,
         on_progress: Callable[[Progress], None],
         durations_s: NDArray[np.float64] | None = None,
+        **options: Any,
     ) -> Result: ...
 
 
@@ -37,8 +42,11 @@ class Engine:
     simulate: Simulate
     estimate: Callable[[Scenario, Trace | None, int | None], Estimate]
     unsupported: Callable[[Scenario], tuple[Problem, ...]]
+    is_live: bool = False
+    """Whether it runs in real time, and takes a `speed`, a `label` for its folder and a `workload` to send."""
 
 
 ENGINES: Mapping[str, Engine] = {
     EngineName.KERNEL: Engine(kernel.simulate, kernel.estimate, kernel.unsupported),
+    EngineName.LIVE: Engine(live.simulate, live.estimate, live.unsupported, is_live=True),
 }

@@ -20,6 +20,10 @@ QUEUED_RUNS_CAP = 1_000
 RUN_MEMORY_BYTES = 1 << 30
 """What one run may need; more is refused before it is queued."""
 REPLICATIONS_CAP = 1_000
+HIGHEST_SPEED = 100_000
+"""Of a live run, however little its machine has to do."""
+SO_FAR_EVERY_S = 1.0
+"""What a live run has measured is written at most this often."""
 
 TRACE_BYTES = 64 << 20
 """The largest upload of a trace; a million rows take about 45 MB."""

@@ -110,6 +110,7 @@ class Measured:
     settled_s: Floats
     waited_s: Floats
     called: NDArray[np.bool_]
+    """Before it was settled: what a worker begins for a client that has gone is no start of its job."""
     waiting: Spells
     working: Spells
     calls: int
@@ -123,11 +124,12 @@ def measured(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended: 
     outcome, settled = _outcomes(scenario, design, n, rows, ended=ended)
     waits, waiting = _waiting(scenario, design, n, top, rows)
     called = rows.of_kind(What.CALLED)
+    in_time = called & ~(rows.at_s > settled[rows.rows["job"]])
     return Measured(
         outcome=outcome,
         settled_s=settled,
         waited_s=waits,
-        called=np.isin(np.arange(n), rows.rows["job"][called]),
+        called=np.isin(np.arange(n), rows.rows["job"][in_time]),
         waiting=waiting,
         working=_working(design, n, top, rows),
         calls=int(called.sum()),

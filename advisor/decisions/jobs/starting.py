@@ -39,10 +39,11 @@ def start(
     idempotency_key: str,
     engine: str = EngineName.KERNEL,
     replications: int | None = None,
+    speed: float | None = None,
     bell: Doorbell = RQ,
 ) -> Started:
     """Requests the run (see `request_run` for what it raises) and rings for it once it is committed, in 2 s at most."""
-    run = request_run(revision, user, idempotency_key, engine=engine, replications=replications)
+    run = request_run(revision, user, idempotency_key, engine=engine, replications=replications, speed=speed)
     started = Started(run)
 
     def after_commit() -> None:

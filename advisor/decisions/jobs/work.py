@@ -5,7 +5,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -16,11 +16,18 @@ from rq.timeouts import JobTimeoutException
 
 from advisor.decisions.engines import ENGINES, Engine
 from advisor.decisions.jobs.heartbeat import Heartbeat
-from advisor.decisions.limits import PROGRESS_EVERY_S, TERMINAL_WRITE_PATIENCE_S
+from advisor.decisions.limits import PROGRESS_EVERY_S, SO_FAR_EVERY_S, TERMINAL_WRITE_PATIENCE_S
 from advisor.decisions.models import Run
 from advisor.decisions.models.run import RunProgress
 from advisor.decisions.services.claim_run import claim_run
-from advisor.decisions.services.hold_run import fail_run, finish_run, record_progress, release_run, time_out_run
+from advisor.decisions.services.hold_run import (
+    fail_run,
+    finish_run,
+    record_progress,
+    record_so_far,
+    release_run,
+    time_out_run,
+)
 from advisor.decisions.services.upload_trace import read_stored_trace
 from simulator.result import Result
 from simulator.schema import InvalidInput
@@ -86,17 +93,26 @@ def _work(heartbeat: Heartbeat, engines: Mapping[str, Engine]) -> None:
 def _simulate(heartbeat: Heartbeat, engines: Mapping[str, Engine]) -> Result:
     run = Run.objects.get(pk=heartbeat.run_id)
     trace = read_stored_trace(run.trace) if run.trace else None
-    return engines[run.engine].simulate(
-        run.scenario, trace=trace, replications=run.replications, on_progress=_reporter(heartbeat)
+    engine = engines[run.engine]
+    return engine.simulate(
+        run.scenario,
+        trace=trace,
+        replications=run.replications,
+        on_progress=_reporter(heartbeat),
+        **(_live_options(run) if engine.is_live else {}),
     )
+
+
+def _live_options(run: Run) -> dict[str, Any]:
+    return {"speed": run.speed, "label": str(run.pk), "workload": run.revision.answers.template}
 
 
 def _reporter(heartbeat: Heartbeat) -> Callable[[Progress], None]:
     """Writes progress a few times a second, and stops the simulation where the run is no longer ours or past its limit."""
-    written = -PROGRESS_EVERY_S
+    written, told = -PROGRESS_EVERY_S, -SO_FAR_EVERY_S
 
     def report(progress: Progress) -> None:
-        nonlocal written
+        nonlocal written, told
         if heartbeat.lost.is_set():
             raise PastLimit if heartbeat.expired else Lost
         if heartbeat.expired:
@@ -112,6 +128,9 @@ def _reporter(heartbeat: Heartbeat) -> Callable[[Progress], None]:
                 RunProgress(progress.step, progress.fraction),
                 heartbeat.elapsed_s,
             )
+            if held and progress.so_far is not None and heartbeat.elapsed_s - told >= SO_FAR_EVERY_S:
+                told = heartbeat.elapsed_s
+                held = record_so_far(heartbeat.run_id, heartbeat.attempt, progress.so_far)
         except OperationalError:
             log.warning("Progress of run %s could not be written; the next will be", heartbeat.run_id, exc_info=True)
             return

@@ -12,7 +12,7 @@ from advisor.decisions.limits import IDEMPOTENCY_KEY_LENGTH
 from advisor.decisions.models.decision import Revision
 from advisor.decisions.models.trace import Trace
 from advisor.teams.models import Workspace
-from simulator.result import Result
+from simulator.result import Result, SoFar
 from simulator.scenario import Scenario
 
 
@@ -64,7 +64,7 @@ class RunQuerySet(models.QuerySet["Run"]):
 
     def without_result(self) -> Self:
         """Leaves the two large columns in the database, for lists and progress."""
-        return self.defer("result_json", "scenario_json")
+        return self.defer("result_json", "scenario_json", "so_far_json")
 
 
 class Run(models.Model):
@@ -82,6 +82,8 @@ class Run(models.Model):
     engine = models.CharField(max_length=10, choices=EngineName.choices, default=EngineName.KERNEL)
     replications = models.PositiveIntegerField(null=True, blank=True)
     """Null: the engine's own number."""
+    speed = models.FloatField(null=True, blank=True)
+    """Of a live run: seconds of the Scenario in a real second. Null: the highest that the machine tells the truth at."""
     idempotency_key = models.CharField(max_length=IDEMPOTENCY_KEY_LENGTH)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
@@ -109,6 +111,8 @@ class Run(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
 
     scenario_json = models.TextField()
+    so_far_json = models.TextField(blank=True, default="")
+    """Of a live run that is under way: what it has measured, written once a second; empty before and after."""
     result_json = models.TextField(null=True, blank=True)  # noqa: DJ001 - absent is not empty, and a constraint tells them apart
 
     objects = RunQuerySet.as_manager()
@@ -175,6 +179,11 @@ class Run(models.Model):
     def result(self) -> Result | None:
         """What it found, once it has succeeded."""
         return stored.load(Result, self.result_json) if self.result_json else None
+
+    @property
+    def so_far(self) -> SoFar | None:
+        """What a live run that is under way has measured."""
+        return stored.load(SoFar, self.so_far_json) if self.active and self.so_far_json else None
 
     @property
     def remaining_s(self) -> float | None:

@@ -11,7 +11,7 @@ from advisor.decisions.limits import ERROR_LENGTH, LEASE
 from advisor.decisions.models import Run, State
 from advisor.decisions.models.run import RunProgress, RunQuerySet
 from advisor.decisions.names import clean_sentence
-from simulator.result import Result
+from simulator.result import Result, SoFar
 
 
 def extend_lease(run_id: UUID, attempt: int, now: datetime, elapsed_s: float) -> bool:
@@ -38,12 +38,18 @@ def finish_run(run_id: UUID, attempt: int, now: datetime, result: Result) -> boo
         _held(run_id, attempt).update(
             state=State.SUCCEEDED,
             result_json=result.model_dump_json(by_alias=True),
+            so_far_json="",
             progress_step="Done",
             progress_fraction=1,
             lease_until=None,
             finished_at=now,
         )
     )
+
+
+def record_so_far(run_id: UUID, attempt: int, so_far: SoFar) -> bool:
+    """What a live run has measured."""
+    return bool(_held(run_id, attempt).update(so_far_json=so_far.model_dump_json(by_alias=True)))
 
 
 def fail_run(run_id: UUID, attempt: int, now: datetime, code: str, text: str) -> bool:

@@ -28,6 +28,7 @@ def request_run(
     *,
     engine: str = EngineName.KERNEL,
     replications: int | None = None,
+    speed: float | None = None,
     engines: Mapping[str, Engine] = ENGINES,
 ) -> Run:
     """The queued run, which freezes the revision; the run of before where the key was used for this revision already.
@@ -50,6 +51,7 @@ def request_run(
     scenario = scenario_of(revision.answers, revision.recommendation)
     trace = _trace_of(scenario, revision)
     _require_runnable(scenario, trace, engine, replications, engines)
+    _require_speed(engines[engine], speed)
     with transaction.atomic():
         decision = Decision.objects.select_for_update().get(pk=revision.decision_id)
         if not Revision.objects.filter(pk=revision.pk, answers_json=revision.answers_json).exists():
@@ -64,12 +66,27 @@ def request_run(
                 "trace": trace,
                 "engine": engine,
                 "replications": replications,
+                "speed": speed,
                 "scenario_json": stored.dump(scenario),
                 "created_by": user,
             },
         )
         freeze_revision(revision)
     return _same(run, revision)
+
+
+def _require_speed(engine: Engine, speed: float | None) -> None:
+    """Whether the machine can tell the truth at it, the run itself finds out.
+
+    Raises:
+        InvalidInput: for an engine that has none, or a number that is none.
+    """
+    if speed is None:
+        return
+    if not engine.is_live:
+        raise InvalidInput([Problem("speed", "is for a live run; the kernel takes no real time")])
+    if not 0 < speed <= limits.HIGHEST_SPEED:
+        raise InvalidInput([Problem("speed", f"should be over 0, and at most {limits.HIGHEST_SPEED:,}")])
 
 
 def _same(run: Run, revision: Revision) -> Run:
