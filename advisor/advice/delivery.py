@@ -18,7 +18,6 @@ from advisor.advice.words import duration, number
 METHODS: tuple[Method, ...] = ("inline", "polling", "webhook", "sse", "websocket", "none")
 
 
-
 @dataclass(frozen=True)
 class Way:
     """One delivery method: when it is the one, why it is, and what it lacks where it is not."""

@@ -10,7 +10,7 @@ from advisor.advice.words import count, duration, number, percent, rate
 
 def monitors(point: Point, style: Style, queues: tuple[Queue, ...], kept: RetryPlan | None) -> tuple[Monitor, ...]:
     """The list for a style, the most telling first. `kept` is the retry plan where what fails for good is kept."""
-    watched = [] if style == "event_driven" else _in_line(point)
+    watched = [] if style == "event_driven" else _in_line(point, style)
     if style != "synchronous":
         watched = [*_queues(queues), *_drains(point), *_dead_letters(point, kept), *watched]
     return (*watched, *_provider(point))
@@ -68,19 +68,25 @@ def _dead_letters(point: Point, kept: RetryPlan | None) -> list[Monitor]:
     ]
 
 
-def _in_line(point: Point) -> list[Monitor]:
+def _in_line(point: Point, style: Style) -> list[Monitor]:
+    p99_s = point.answer_p99_s if style == "hybrid" else point.inline_p99_s
+    workers = min(point.workers, point.consumers)
+    knee = percent(100 * sizing.knee(point, workers))
     limit = point.inline_limit_s if math.isfinite(point.inline_limit_s) else point.deadline_s
-    threshold = duration(0.9 * limit) if math.isfinite(limit) else duration(2 * point.inline_p99_s)
+    threshold = duration(0.9 * limit) if math.isfinite(limit) else duration(2 * p99_s)
     return [
         Monitor(
             metric="p99 of the in-line answer",
             threshold=threshold,
-            text=f"It is {duration(point.inline_p99_s)} by these answers; past the limits on the way, callers get errors for work that was done.",
+            text=f"It is {duration(p99_s)} by these answers; past the limits on the way, callers get errors for work that was done.",
         ),
         Monitor(
             metric="busy workers",
-            threshold=percent(80.0),
-            text=f"{number(point.peak_rate * point.mean_s * point.attempts)} of {number(min(point.workers, point.consumers))} are busy in a peak.",
+            threshold=knee,
+            text=(
+                f"A peak offers work for {number(point.peak_rate * point.mean_s * point.attempts)} of {number(workers)}; past {knee} the mean wait "
+                "is longer than half of processing."
+            ),
         ),
         Monitor(
             metric="refused requests (503) and client timeouts",

@@ -14,6 +14,8 @@ WAITS = 0.95
 """The share of a class's jobs that are to start within its longest wait."""
 ALARM = 0.8
 """An alarm sounds at this part of what would miss, so that there is time to act."""
+LONGEST_WAIT_PART = 0.5
+"""In line, a mean wait of half of processing is felt: the alarm for busy workers sounds there."""
 STEADY_UTILISATION = 0.9
 """No queue is planned to be busier than this over the day."""
 MOST_CONSUMERS = 1_000_000
@@ -90,6 +92,18 @@ def stream_of(point: Point, share: float = 1.0) -> Stream:
         work_s=point.mean_s * point.attempts,
         factor=(point.arrival_cv**2 + point.service_cv2) / 2,
     )
+
+
+def knee(point: Point, servers: float) -> float:
+    """The utilisation past which the mean wait is longer than half of processing (Erlang C, Allen-Cunneen): .33 for one worker, .9 for ten.
+
+    Waits grow as fast as they like past it; one flat figure for all numbers of workers is wrong at both ends.
+    """
+    factor = (point.arrival_cv**2 + point.service_cv2) / 2
+    tried = np.linspace(0.01, 0.99, 99)
+    waits = factor * erlang_c(np.full_like(tried, servers), tried * servers) / (servers * (1 - tried))
+    fits = tried[waits <= LONGEST_WAIT_PART]
+    return float(fits[-1]) if len(fits) else float(tried[0])
 
 
 @dataclass(frozen=True)

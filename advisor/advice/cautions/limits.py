@@ -6,7 +6,7 @@ from advisor.advice import library
 from advisor.advice.cautions.shape import Case, Check
 from advisor.advice.facts import ATTENTION_S
 from advisor.advice.polling import polling_interval_s
-from advisor.advice.words import duration
+from advisor.advice.words import duration, times
 
 
 def _unchecked(case: Case) -> list[str]:
@@ -31,6 +31,15 @@ def _no_immediate_answer(case: Case) -> str:
     )
     return (
         f"The caller wants its answer at once, but {why}: answer with 202 and show progress, or make the work shorter."
+    )
+
+
+def _swings(case: Case) -> str:
+    p = case.point
+    peak = f"its busiest {duration(p.peak_s)} ({times(p.peak_to_mean)} the mean)" if p.peak_s > 0 else "no peak of it"
+    return (
+        f"The advice takes {peak} from the recording, and the consumers come from formulas for steady arrivals. What swings slower or faster "
+        "than that waits longer: simulate the recording before you size queues by it."
     )
 
 
@@ -85,6 +94,14 @@ LIMITS: tuple[Check, ...] = (
             f"Results are kept for {duration(c.point.retention_s)}, shorter than the polling interval of {duration(polling_interval_s(c.point))}: "
             "a caller may miss its result."
         ),
+    ),
+    Check(
+        "recording_is_not_stationary",
+        "Formulas miss how a recording swings",
+        "The advice takes a recording's rate, its one peak and the unevenness of its gaps. Arrivals that swing in between wait longer than "
+        "the formulas behind limits and consumers say: simulate the recording.",
+        lambda c: c.answers.volume.trace is not None,
+        _swings,
     ),
     Check(
         "unchecked_fact",

@@ -41,6 +41,11 @@ WARNED: Mapping[str, tuple[str, Mapping[str, Any], tuple[str, ...]]] = {
         {"resilience.result_retention_h": 0.001, "processing.p50_s": 60},
         ("3.6 s", "5 s"),
     ),
+    "recording_is_not_stationary": (
+        "document_extraction",
+        {"volume.trace": "arrivals.csv"},
+        ("busiest 15 min", "8x the mean", "simulate the recording"),
+    ),
     "unchecked_fact": ("form_classification", {"synchronous.hops": ["cloudflare"]}, ("Cloudflare",)),
     "retry_window_past_deadline": ("document_extraction", {"caller.deadline_s": 30}, ("15 s", "20 s", "30 s")),
     "retries_at_two_layers": (

@@ -9,7 +9,9 @@ from advisor.advice.answers import answers_from
 from advisor.advice.contract import Delivery, Method
 from advisor.advice.library import nested
 from advisor.advice.recommendation import advise
+from advisor.advice.scenario import scenario_of
 from simulator import theory
+from simulator.scenario import PollingDelivery
 
 
 def delivery(differs: Mapping[str, Any], template: str = "document_extraction") -> Delivery:
@@ -71,3 +73,22 @@ def test_an_event_stream_resumes_by_its_last_event() -> None:
 def test_synchronous_advice_answers_in_line() -> None:
     chosen = delivery({}, "form_classification")
     assert (chosen.method, chosen.parameters, chosen.fallback) == ("inline", {}, None)
+
+
+def test_where_a_peak_makes_them_wait_callers_ask_less_often_and_the_run_asks_alike() -> None:
+    answers = answers_from({"template": "document_extraction"})
+    advice = advise(answers, flips=False)
+    calm = delivery({"volume.peak_to_mean": 2}).parameters
+    peaks = advice.delivery.parameters
+    assert peaks["interval_s"] > calm["interval_s"]
+    assert peaks["calls_per_job"] < peaks["calls_per_job_p99"] < 200
+    simulated = scenario_of(answers, advice).event_driven.delivery
+    assert isinstance(simulated, PollingDelivery)
+    assert simulated.interval_s == peaks["interval_s"]
+
+
+def test_a_deadline_that_leaves_little_asks_more_often() -> None:
+    work = {"processing.p50_s": 400, "processing.p95_s": 800, "volume.mean_rate_per_s": 0.01, "volume.peak_to_mean": 1}
+    days = delivery({**work, "caller.deadline_s": 200_000}).parameters["interval_s"]
+    tight = delivery({**work, "caller.deadline_s": 1150}).parameters["interval_s"]
+    assert tight < days

@@ -191,3 +191,11 @@ def test_the_in_line_answer_counts_waiting_retries_and_subscribers() -> None:
     assert point(calm | {"failures.transient_percent": 10}).inline_p99_s > alone
     assert point(calm | {"subscribers.count": 2, "subscribers.handling_p95_s": 3}).inline_p99_s > alone + 2
     assert point(calm | {"volume.mean_rate_per_s": 2}).inline_p99_s > alone
+
+
+def test_the_knee_is_early_for_one_worker_and_late_for_ten() -> None:
+    exponential = {"processing.p50_s": 1.0, "processing.p95_s": math.exp(1.6448536269514722 * math.sqrt(math.log(2)))}
+    steady = point({**exponential, "volume.peak_to_mean": 1, "volume.interarrival_cv": 1})
+    assert sizing.knee(steady, 1) == pytest.approx(1 / 3, abs=0.01)  # M/M/1: rho / (1 - rho) = 1/2
+    ten = sizing.knee(steady, 10)
+    assert theory.mean_wait_s(10 * ten, 1.0, 10) <= 0.5 < theory.mean_wait_s(10 * (ten + 0.01), 1.0, 10)
