@@ -5,16 +5,18 @@ from collections.abc import Callable
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
-from advisor.teams.access import first_workspace
+from advisor.teams.access import first_workspace, workspaces_of
 from advisor.teams.models import User, Workspace
 from advisor.teams.services import local_user_and_workspace
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+CHOSEN = "workspace"
+"""Where the session keeps the workspace that was chosen."""
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 PROXY_HEADERS = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP", "HTTP_VIA")
@@ -50,13 +52,17 @@ class LocalSignIn:
 
 
 class CurrentWorkspace:
-    """Sets `request.workspace`: the first one of whoever is signed in. To use it without any is a refusal (403)."""
+    """Sets `request.workspace`: the one that was last chosen, else the first one joined, of whoever is signed in.
+
+    The session only remembers the choice; whether one is a member is asked each time. To use it without any is a
+    refusal (403).
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        request.workspace = SimpleLazyObject(lambda: _workspace_of(request.user))  # type: ignore[attr-defined]
+        request.workspace = SimpleLazyObject(lambda: _workspace_of(request))  # type: ignore[attr-defined]
         return self.get_response(request)
 
 
@@ -80,8 +86,18 @@ def _is_loopback(address: str) -> bool:
     return (mapped or parsed).is_loopback
 
 
-def _workspace_of(user: User | AnonymousUser) -> Workspace:
-    workspace = first_workspace(user) if isinstance(user, User) else None
+def choose_workspace(request: HttpRequest, workspace: Workspace) -> None:
+    """From now on it is the current one, in this session."""
+    request.session[CHOSEN] = str(workspace.pk)
+
+
+def _workspace_of(request: HttpRequest) -> Workspace:
+    user = request.user
+    workspace = None
+    if isinstance(user, User):
+        chosen = request.session.get(CHOSEN)
+        workspace = workspaces_of(user).filter(pk=chosen).first() if chosen else None
+        workspace = workspace or first_workspace(user)
     if workspace is None:
         raise PermissionDenied("You are not a member of any workspace yet.")
     return workspace

@@ -67,8 +67,8 @@ def compare(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     """`?from=1&to=3`, field by field; the last two where nothing is given."""
     decision = find_decision(request, decision_id)
     latest = decision.latest().number
-    before = revision_numbered(decision.revisions, request.GET.get("from", str(max(1, latest - 1))))
-    after = revision_numbered(decision.revisions, request.GET.get("to", str(latest)))
+    before = revision_numbered(decision.revisions.all(), request.GET.get("from", str(max(1, latest - 1))))
+    after = revision_numbered(decision.revisions.all(), request.GET.get("to", str(latest)))
     context = {
         "decision": decision,
         "before": before,

@@ -2,13 +2,14 @@
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
 from advisor.teams.access import may_edit, require_editor, role_in
-from advisor.teams.middleware import CurrentWorkspace
+from advisor.teams.middleware import CurrentWorkspace, choose_workspace
 from advisor.teams.models import Membership, Role, User, Workspace
 from tests.conftest import member
 
@@ -37,10 +38,13 @@ def test_a_role_that_does_not_exist_is_refused_by_the_database(workspace: Worksp
         Membership.objects.create(user=charlie, workspace=workspace, role="emperor")
 
 
-def workspace_seen_by(person: User | AnonymousUser) -> Workspace:
+def workspace_seen_by(person: User | AnonymousUser, chosen: Workspace | None = None) -> Workspace:
     """What a view finds in `request.workspace`."""
     request = RequestFactory().get("/")
     request.user = person
+    request.session = SessionStore()
+    if chosen:
+        choose_workspace(request, chosen)
     seen: list[Workspace] = []
 
     def view(request: HttpRequest) -> HttpResponse:
@@ -62,3 +66,15 @@ def test_somebody_without_a_workspace_is_refused() -> None:
         workspace_seen_by(User.objects.create_user("newcomer"))
     with pytest.raises(PermissionDenied):
         workspace_seen_by(AnonymousUser())
+
+
+def test_the_chosen_workspace_is_the_current_one_while_one_is_a_member(
+    workspace: Workspace, bob: User, charlie: User
+) -> None:
+    later = Workspace.objects.create(name="Later")
+    member("bob", later, Role.VIEWER)
+    elsewhere = charlie.workspaces.get()
+    assert workspace_seen_by(bob, later) == later
+    assert workspace_seen_by(bob, elsewhere) == workspace
+    Membership.objects.get(user=bob, workspace=later).delete()
+    assert workspace_seen_by(bob, later) == workspace

@@ -1,0 +1,8 @@
+"""Every number that bounds a team, in one place."""
+
+INVITATION_DAYS = (1, 7, 30)
+"""How long an invitation may hold; the second is offered first."""
+OPEN_INVITATIONS_CAP = 100
+"""Invitations of one workspace that wait to be used."""
+WORKSPACES_CAP = 50
+"""Workspaces of one person."""
