@@ -93,11 +93,17 @@ class _Calls:
         }
 
     def _request(self, job: int, attempt: int) -> dict[str, Any]:
-        """The arguments of one call; only the sample endpoint is told whose it is."""
-        arguments = self._arguments | {"messages": self._workload.messages(job)}
-        if self._caps is None:
-            return arguments | {"extra_headers": {JOB: str(job), ATTEMPT: str(attempt)}}
-        return arguments | {"timeout": max(0.001, min(OUTSIDE_TIMEOUT_S, self._caps.left_s()))}
+        """One call, as the library's `post` takes it; only the sample endpoint is told whose it is.
+
+        `chat.completions.create` makes the same request, but searches every message for what it might have to rewrite (a third of a call's cost).
+        """
+        options: dict[str, Any] = (
+            {"headers": {JOB: str(job), ATTEMPT: str(attempt)}}
+            if self._caps is None
+            else {"timeout": max(0.001, min(OUTSIDE_TIMEOUT_S, self._caps.left_s()))}
+        )
+        body = self._arguments | {"messages": self._workload.messages(job)}
+        return {"path": "/chat/completions", "cast_to": ChatCompletion, "body": body, "options": options}
 
     def _forbidden(self) -> Reply | None:
         why = self._caps.forbid() if self._caps is not None else ""
@@ -135,7 +141,7 @@ class Provider(_Calls):
         if forbidden is not None:
             return forbidden
         try:
-            return self._reply(self._client.chat.completions.create(**self._request(job, attempt)))
+            return self._reply(self._client.post(**self._request(job, attempt)))
         except openai.APIError as error:
             return self._failure(error)
 
@@ -154,7 +160,7 @@ class AsyncProvider(_Calls):
         if forbidden is not None:
             return forbidden
         try:
-            return self._reply(await self._client.chat.completions.create(**self._request(job, attempt)))
+            return self._reply(await self._client.post(**self._request(job, attempt)))
         except openai.APIError as error:
             return self._failure(error)
 
