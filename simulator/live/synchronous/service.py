@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from simulator.live.clock import RunClock
+from simulator.live.gate import Gate
 from simulator.live.jobs import Jobs
 from simulator.live.journal import Journal, What
 from simulator.live.plan import LivePlan
 from simulator.live.provider import AsyncProvider, Reply
-from simulator.live.synchronous.gate import Gate
 from simulator.live.synchronous.subscribers import Subscribers
 
 LARGEST_BODY = 2**16

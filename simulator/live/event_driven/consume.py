@@ -1,0 +1,80 @@
+"""`python -m simulator.live.event_driven.consume PLAN.json N`: process N of those that carry the consumers, one rq worker a thread."""
+
+import logging
+import os
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from math import ceil
+from pathlib import Path
+
+from rq.serializers import JSONSerializer
+
+from simulator.live.clock import RunClock
+from simulator.live.event_driven.consuming import Consumers, use
+from simulator.live.event_driven.desk import Desk, subscriber_queue
+from simulator.live.event_driven.worker import ThreadWorker
+from simulator.live.jobs import Jobs
+from simulator.live.journal import Journal
+from simulator.live.leash import Leash
+from simulator.live.plan import LivePlan
+from simulator.live.provider import Provider
+
+FEWEST_HANDLERS, MOST_HANDLERS = 2, 12
+"""Consumers of one subscriber's queue in one process: enough that nobody queues for handling, which the kernel has not either."""
+
+
+def seats(plan: LivePlan, jobs: Jobs, process: int) -> Iterator[str]:
+    """The queue of each thread of this process: each class's consumers dealt out to the processes in turn, then the subscribers'."""
+    place = 0
+    for name, consumers in zip(plan.scenario.event_driven.queues, jobs.consumers, strict=True):
+        for _ in range(int(consumers)):
+            if place % plan.consumer_processes == process:
+                yield name
+            place += 1
+    busy = float(jobs.consumers.sum()) / max(1e-9, float(jobs.service_s.mean()) if len(jobs) else 1.0)
+    for subscriber in range(jobs.subscribers):
+        handling_s = float(jobs.handling_s[:, subscriber].mean()) if len(jobs) else 0.0
+        wanted = ceil(3 * busy * handling_s / plan.consumer_processes)
+        for _ in range(min(MOST_HANDLERS, max(FEWEST_HANDLERS, wanted))):
+            yield subscriber_queue(subscriber)
+
+
+def run(plan: LivePlan, process: int) -> None:
+    """Works until the leash ends it."""
+    logging.getLogger("rq.worker").setLevel(logging.WARNING)
+    jobs, leash = Jobs.read(plan.path / "jobs.npz"), Leash()
+    desk = Desk(plan, jobs)
+    desk.connection.ping()
+    leash.ready()
+    leash.started.wait()
+    clock, name = RunClock(leash.started_ns, plan.speed), f"{process}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+    journal = Journal(plan.journal(f"consume-{process}"))
+    provider = Provider(plan, leash.started_ns)
+    consumers = Consumers(plan, jobs, clock, journal, desk, provider, name)
+    use(consumers)
+    consumers.show_alive()
+    threads = [
+        threading.Thread(target=_work, args=(desk, queue, f"{name}-{seat}"), name=f"consumer-{seat}", daemon=True)
+        for seat, queue in enumerate(seats(plan, jobs, process))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _work(desk: Desk, queue: str, name: str) -> None:
+    worker = ThreadWorker(
+        [desk.queue_named(queue)],
+        name=name,
+        connection=desk.connection,
+        serializer=JSONSerializer,
+        log_job_description=False,
+    )
+    worker.work(logging_level="WARNING")
+
+
+if __name__ == "__main__":
+    run(LivePlan.read(Path(sys.argv[1])), int(sys.argv[2]))

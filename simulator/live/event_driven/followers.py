@@ -1,0 +1,52 @@
+"""What is known of each job, and who waits to hear more: events from the broker's stream, kept for those who come back for what they missed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+ENDS = frozenset({"done", "failed", "dead_lettered", "expired"})
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event of a job; its number counts from 1 within the job."""
+
+    number: int
+    name: str
+    text: str = ""
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing follows."""
+        return self.name in ENDS
+
+
+@dataclass(eq=False)
+class Followed:
+    """A job's events so far."""
+
+    events: list[Event] = field(default_factory=list)
+    more: asyncio.Event = field(default_factory=asyncio.Event)
+    connections: int = 0
+
+    def add(self, name: str, text: str = "") -> None:
+        """Append an event and wake those who wait."""
+        self.events.append(Event(len(self.events) + 1, name, text))
+        self.more.set()
+        self.more = asyncio.Event()
+
+    @property
+    def state(self) -> Event:
+        """The latest event."""
+        return self.events[-1]
+
+    async def after(self, number: int) -> AsyncIterator[Event]:
+        """The events after that number, those to come included, to the last."""
+        while True:
+            more = self.more
+            for event in self.events[number:]:
+                yield event
+                number = event.number
+                if event.final:
+                    return
+            await more.wait()
