@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
-from numba import njit
+from numba.core.registry import CPUDispatcher
 
+_njit: Any = numba.njit
 F = TypeVar("F", bound=Callable[..., Any])
 DAY_S = 86_400
 HERE = Path(__file__).parent
@@ -52,12 +53,28 @@ def _folder() -> str:
 CACHE = _folder()
 
 
+class Part(CPUDispatcher):
+    """Compiled code that only compiled code calls: it has no way in from Python, which takes longer to make than many a part."""
+
+    def __call__(self, *arguments: Any) -> Any:
+        raise TypeError(
+            f"{self.py_func.__name__} is a part of the event loops: make it an @entry to call it from Python"
+        )
+
+
 def compiled(function: F) -> F:
-    """The function, compiled without the interpreter (it releases the GIL), division as IEEE 754 has it."""
+    """A part of an event loop, compiled without the interpreter, division as IEEE 754 has it. The loop that it ends up in is what is cached."""
+    part = _njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    part.__class__ = Part
+    return cast(F, part)
+
+
+def entry(function: F) -> F:
+    """What Python calls: compiled (it releases the GIL) together with its parts, and cached."""
     settings: Any = numba.config
     before, settings.CACHE_DIR = settings.CACHE_DIR, CACHE
     try:
-        return cast(F, njit(cache=True, nogil=True, error_model="numpy")(function))
+        return cast(F, _njit(cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True)(function))
     finally:
         settings.CACHE_DIR = before
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from simulator.kernel.access import recorded
-from simulator.kernel.compiled import compiled
+from simulator.kernel.compiled import compiled, entry
 from simulator.kernel.layout import (
     BURSTS,
     DAILY,
@@ -43,7 +43,7 @@ JOB_BITS = np.uint64(18)
 DAY_S = 86_400.0
 
 
-@compiled
+@entry
 def mixed(z: Any) -> Any:
     """64 bits, well stirred."""
     z = (z ^ (z >> S30)) * M1
@@ -51,7 +51,7 @@ def mixed(z: Any) -> Any:
     return z ^ (z >> S31)
 
 
-@compiled
+@entry
 def uniform(key: Any, job: int, purpose: int, attempt: int) -> float:
     """In (0, 1): 53 bits, never 0 and never 1."""
     counter = (np.uint64(job) << JOB_BITS) | np.uint64((purpose << ATTEMPT_BITS) | attempt)
@@ -64,7 +64,7 @@ def exponential(key: Any, job: int, purpose: int, attempt: int) -> float:
     return -math.log(uniform(key, job, purpose, attempt))
 
 
-@compiled
+@entry
 def normal_quantile(p: float) -> float:
     """The standard normal's quantile. Source: M. J. Wichura, Algorithm AS 241 (PPND16), Applied Statistics 37 (1988)."""
     q = p - 0.5

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from simulator.kernel.access import recorded, slot
-from simulator.kernel.compiled import compiled
+from simulator.kernel.compiled import compiled, entry
 from simulator.kernel.draws import next_arrival, service_s, uniform
 from simulator.kernel.heap import SLOT_BITS, push
 from simulator.kernel.layout import (
@@ -94,7 +94,7 @@ def draw_next_arrival(m: Machine) -> None:
     m.arrival = at if at <= m.last else np.inf
 
 
-@compiled
+@entry
 def first_arrival(machine: Any) -> None:
     """Draw the first arrival."""
     draw_next_arrival(machine[0])

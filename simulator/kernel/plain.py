@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from simulator.kernel.access import event, recorded, start
-from simulator.kernel.compiled import compiled
+from simulator.kernel.compiled import compiled, entry
 from simulator.kernel.draws import next_arrival, service_s
 from simulator.kernel.layout import (
     C_ACCEPTED,
@@ -42,7 +42,7 @@ RING = 4096
 MASK = RING - 1
 
 
-@compiled
+@entry
 def run_plain(machine: Any, budget: int) -> int:
     """Run on for `budget` events (two a job). Returns DONE, MORE (call again) or UNFIT (start again in another loop).
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from simulator.kernel.access import event, slot
-from simulator.kernel.compiled import compiled
+from simulator.kernel.compiled import compiled, entry
 from simulator.kernel.draws import backoff_s, uniform
 from simulator.kernel.fanout import fan_out
 from simulator.kernel.heap import SLOT_MASK, pop
@@ -59,7 +59,7 @@ from simulator.kernel.machine import (
 from simulator.kernel.scaling import look, servers_are_ready
 
 
-@compiled
+@entry
 def run_synchronous(machine: Any, budget: int) -> int:
     """Run on for about `budget` events. Returns DONE, MORE (call again) or GROW (call again with more slots)."""
     m = machine[0]

@@ -7,7 +7,7 @@ import numpy as np
 
 from simulator.arrivals import Trace
 from simulator.kernel import layout as at
-from simulator.kernel.compiled import compiled
+from simulator.kernel.compiled import entry
 from simulator.kernel.draws import normal_quantile, service_s, uniform
 from simulator.kernel.machine import class_of, draw_next_arrival, is_poison, tokens_of
 from simulator.live.jobs import Jobs
@@ -108,7 +108,7 @@ def _arrivals(machine: Any) -> Floats:
     return arrivals[arrivals <= last]
 
 
-@compiled
+@entry
 def _fill_arrivals(machine: Any, arrivals: Any) -> int:
     """The next arrivals, as many as there is room for; returns how many there were."""
     m = machine[0]
@@ -121,7 +121,7 @@ def _fill_arrivals(machine: Any, arrivals: Any) -> int:
     return count
 
 
-@compiled
+@entry
 def _fill(machine: Any, own: Any, webhook_u: Any, handling_s: Any) -> None:
     """What belongs to each job, in the kernel's order of indices."""
     m = machine[0]
