@@ -12,11 +12,12 @@ from urllib.parse import quote
 import redis
 
 from simulator.live import leashed
+from simulator.live.failures import CannotRun
 
 LOOK_S = 0.01
 
 
-class NoBroker(Exception):
+class NoBroker(CannotRun):
     """Why there is no broker to start, and what to do about it, in a sentence."""
 
 

@@ -75,7 +75,7 @@ def simulate(
 
     Raises:
         InvalidInput: the scenario asks for what a live run does not do, or for a speed at which it would measure this machine.
-        PartFailed, NoBroker, NotOurs: this machine does not let its parts run.
+        CannotRun: this machine does not let its parts run, or one of them failed.
     """
     began = time.monotonic()
     check(scenario, trace, durations_s)

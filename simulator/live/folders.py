@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from simulator.live.failures import CannotRun
+
 LOCK = "lock"
 
 
-class NotOurs(Exception):
+class NotOurs(CannotRun):
     """The place for the runs' folders belongs to somebody else."""
 
 

@@ -11,6 +11,8 @@ import sys
 import threading
 
 GRACE_S = 2.0
+LISTEN_FD = "CROSSOVER_LISTEN_FD"
+"""The environment variable with the number of the listening socket that a part inherits."""
 
 
 class Leash:

@@ -6,8 +6,8 @@ import socket
 
 from aiohttp import web
 
-LISTEN_FD = "CROSSOVER_LISTEN_FD"
-"""The environment variable with the number of the inherited socket."""
+from simulator.live.leash import LISTEN_FD
+
 BACKLOG = 4096
 """Connections that may wait to be accepted: a burst must not be refused by the kernel before the design has seen it."""
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from simulator.live.listening import LISTEN_FD
+from simulator.live.failures import CannotRun
+from simulator.live.leash import LISTEN_FD
 
 ROOT = Path(__file__).resolve().parents[2]
 LOOK_S = 0.05
@@ -23,7 +24,7 @@ LAST_LINES = 600
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE")
 
 
-class PartFailed(Exception):
+class PartFailed(CannotRun):
     """A part of the run did not start, or ended when it should not have."""
 
 

@@ -29,6 +29,7 @@ from advisor.decisions.services.hold_run import (
     time_out_run,
 )
 from advisor.decisions.services.upload_trace import read_stored_trace
+from simulator.live.failures import CannotRun
 from simulator.result import Result
 from simulator.schema import InvalidInput
 from simulator.simulate import Progress
@@ -78,6 +79,8 @@ def _work(heartbeat: Heartbeat, engines: Mapping[str, Engine]) -> None:
         _persist(lambda: time_out_run(run_id, attempt, timezone.now(), heartbeat.limit_s))
     except InvalidInput as error:
         _fail(heartbeat, "invalid_input", str(error))
+    except CannotRun as error:
+        _fail(heartbeat, "live_run_stopped", f"The live run stopped: {error}")
     except MemoryError as error:
         _fail(heartbeat, "out_of_memory", str(error) or "The simulation needs more memory than there is.")
     except Exception as error:

@@ -70,15 +70,26 @@ class Console(BaseCommand):
         """One JSON object, in letters that any terminal and any pipe can carry."""
         self.stdout.write(json.dumps(value, indent=2, allow_nan=False))
 
-    def progress(self) -> Callable[[Progress | None], None]:
-        """Shows a line of progress where somebody watches; None takes it away."""
+    def progress(self, *, steps: bool = False) -> Callable[[Progress | None], None]:
+        """Shows a line of progress where somebody watches; None takes it away. `steps`: a log, too, gets a line for each step."""
         if not self.stderr.isatty():
-            return lambda _: None
+            return self._steps() if steps else lambda _: None
 
         def show(progress: Progress | None) -> None:
             words = "" if progress is None else f"{progress.step[:LONGEST_STEP]}, {progress.fraction:.0%}"
             self.stderr.write(f"\r{words:<{LONGEST_STEP + 8}}\r{words}", style_func=str, ending="")
             self.stderr.flush()
+
+        return show
+
+    def _steps(self) -> Callable[[Progress | None], None]:
+        last = ""
+
+        def show(progress: Progress | None) -> None:
+            nonlocal last
+            if progress is not None and progress.step != last:
+                last = progress.step
+                self.stderr.write(last, style_func=str)
 
         return show
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from advisor.advice.answers import Answers, answers_from
 from advisor.advice.contract import Recommendation
 from advisor.advice.editions import Library, edition_in, taken_over
+from advisor.advice.library import DEFAULT_TEMPLATE
 from advisor.advice.measuring import capacity_per_s, measured
 from advisor.advice.reading import LARGEST_BYTES, kind_of, read_mapping, with_lines
 from advisor.advice.recommendation import advise
@@ -36,6 +37,8 @@ class Workload:
     title: str = ""
     durations_s: NDArray[np.float64] | None = None
     """Service times to draw from, where the Scenario names a file of them."""
+    template: str = DEFAULT_TEMPLATE
+    """Whose sample documents a live run sends."""
 
     def seeded(self, seed: int | None) -> "Workload":
         """The same with another seed, where one is given."""
@@ -152,7 +155,7 @@ def workload_of(source: Source, answers: Answers, recommendation: Recommendation
         BadInput: for what is wrong in the trace that they name.
     """
     scenario = scenario_of(answers, recommendation)
-    return Workload(scenario, _trace_of(source, scenario), answers.name)
+    return Workload(scenario, _trace_of(source, scenario), answers.name, template=answers.template)
 
 
 def _trace_of(source: Source, scenario: Scenario) -> Trace | None:

@@ -80,10 +80,16 @@ def test_an_uploads_id_means_nothing_here(run: Run, engine: Recorder) -> None:
         run("simulate", "-", stdin=TRACED.replace("path: arrivals.csv", "trace: 7f3a"))
 
 
-def test_the_live_engine_says_that_it_is_not_there_yet(run: Run, engine: Recorder) -> None:
-    with pytest.raises(CommandError, match="--engine live: is not there yet") as refused:
-        run("simulate", "-", "--engine", "live", stdin=SCENARIO)
+def test_a_speed_is_for_the_live_engine(run: Run, engine: Recorder) -> None:
+    with pytest.raises(CommandError, match="--speed: is for --engine live") as refused:
+        run("simulate", "-", "--speed", "20", stdin=SCENARIO)
     assert refused.value.returncode == 2
+
+
+@pytest.mark.parametrize("speed", ["0", "-1", "nan", "inf", "fast"])
+def test_a_speed_is_a_number_over_0(speed: str, run: Run) -> None:
+    with pytest.raises((CommandError, SystemExit), match="--speed|2"):
+        run("simulate", "-", "--engine", "live", "--speed", speed, stdin=SCENARIO)
 
 
 def test_a_run_too_large_is_refused_with_the_limit(run: Run, engine: Recorder) -> None:

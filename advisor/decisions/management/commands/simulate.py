@@ -25,7 +25,7 @@ class Command(Console):
     def handle(self, *args: Any, **options: Any) -> None:
         source = read(options["file"], options["library"])
         workload = workload_in(source).seeded(options["seed"])
-        result = run(self, workload, source.name, options["engine"], options["replications"])
+        result = run(self, workload, source.name, options["engine"], options["replications"], options["speed"])
         if options["format"] == "json":
             self.print_json(result.model_dump(mode="json", by_alias=True))
             return
