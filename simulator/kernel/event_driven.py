@@ -333,11 +333,17 @@ def back_off(m: Machine, s: int, now: float) -> None:
 def give_up(m: Machine, s: int, outcome: int, now: float) -> None:
     """There will be no result. A client that polls learns of it at its next call; the outcome is the job's from now on."""
     it = slot(m.slots, s)
-    if m.delivery == POLLING and it.job >= m.warmup and now > it.arrived + m.inline_wait:
+    if m.delivery == POLLING and it.job >= m.warmup and not waits_in_line(m, s, now):
         at, calls = polled(m, s, now)
         m.counts[C_DELIVERY] += calls if at <= m.end else calls - 1
     settle(m, s, outcome, now)
     free_slot(m, s)
+
+
+@compiled
+def waits_in_line(m: Machine, s: int, now: float) -> bool:
+    """Whether the caller of a hybrid still waits in line, an answer exactly at its limit included."""
+    return now <= slot(m.slots, s).arrived + m.inline_wait + ROUNDING_S
 
 
 @compiled
@@ -358,8 +364,8 @@ def deliver(m: Machine, s: int, now: float) -> None:
     it = slot(m.slots, s)
     job, kind, key = it.job, m.delivery, m.key
     at, calls, arrives = now, 0, True
-    if now <= it.arrived + m.inline_wait:
-        pass  # the caller still waits in line
+    if waits_in_line(m, s, now):
+        pass
     elif kind == POLLING:
         at, calls = polled(m, s, now)
     elif kind == WEBHOOK:

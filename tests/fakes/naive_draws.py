@@ -36,11 +36,12 @@ def mixed(z: int) -> int:
 class Draws:
     """Every draw of one replication of a scenario."""
 
-    def __init__(self, scenario: Any, replication: int, trace: Any = None) -> None:
+    def __init__(self, scenario: Any, replication: int, trace: Any = None, durations: Any = None) -> None:
         state = mixed((scenario.seed * GOLDEN + 0x632BE59BD9B4E019) & MASK)
         self.key = mixed((state + (replication + 1) * GOLDEN) & MASK)
         self.scenario = scenario
         self.trace = trace
+        self.durations = durations
 
     def uniform(self, job: int, purpose: int, index: int = 0) -> float:
         counter = (job << 18) | (purpose << 14) | index
@@ -117,6 +118,8 @@ class Draws:
                 return float(self.gamma(job, SERVICE_MORE, 1 / service.cv**2) * service.mean_s * service.cv**2)
             case "tokens":
                 return float(service.base_s + service.per_output_token_s * self.tokens(job)[1])
+            case _ if self.durations is not None:
+                return float(self.durations[int(self.uniform(job, SERVICE) * len(self.durations))])
             case _:
                 return float(self.trace.service_s[job])
 

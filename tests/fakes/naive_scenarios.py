@@ -5,12 +5,38 @@ Times are round numbers, so that much happens at the very instant of something e
 
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
-from simulator.scenario import Scenario
+from simulator.arrivals import Trace
+from simulator.plan import Floats
+from simulator.scenario import EmpiricalService, Scenario, TraceArrivals
 
 rates = st.sampled_from([0.3, 1.0, 2.5])
 times = st.sampled_from([0.2, 0.5, 1.0, 3.0])
+
+
+ROWS = 45
+INSTANTS = np.cumsum(np.tile([0.0, 0.0, 0.4, 3.0, 0.1, 0.7, 1.0, 0.0, 0.2], ROWS // 9))
+TRACES = {
+    "instants": Trace(INSTANTS),
+    "tokens": Trace(
+        INSTANTS, np.tile([100.0, 900.0, 2500.0], ROWS // 3), np.tile([20.0, 400.0, 0.0, 90.0, 1500.0], ROWS // 5)
+    ),
+    "durations": Trace(INSTANTS, service_s=np.tile([0.5, 2.0, 0.1], ROWS // 3)),
+}
+DURATIONS_S = np.array([0.3, 0.5, 0.5, 1.0, 4.0])
+
+
+def trace_of(scenario: Scenario) -> Trace | None:
+    """What the scenario replays."""
+    return TRACES[scenario.arrivals.trace or ""] if isinstance(scenario.arrivals, TraceArrivals) else None
+
+
+def durations_of(scenario: Scenario) -> Floats | None:
+    """What its service draws from."""
+    service = scenario.service
+    return DURATIONS_S if isinstance(service, EmpiricalService) and service.path is not None else None
 
 
 def maybe(value: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -30,6 +56,9 @@ arrivals = st.one_of(
         }
     ),
     st.fixed_dictionaries(
+        {"process": st.just("trace"), "trace": st.sampled_from(list(TRACES)), "speed": st.sampled_from([0.5, 1.0, 3.0])}
+    ),
+    st.fixed_dictionaries(
         {"process": st.just("daily"), "rate_per_s": st.just(0.0003), "peak_to_mean": st.sampled_from([1.0, 1.6, 2.0])}
     ),
 )
@@ -37,6 +66,7 @@ services = st.one_of(
     st.fixed_dictionaries({"distribution": st.sampled_from(["deterministic", "exponential"]), "mean_s": times}),
     st.fixed_dictionaries({"distribution": st.just("lognormal"), "p50_s": times, "p95_s": st.just(4.0)}),
     st.fixed_dictionaries({"distribution": st.just("gamma"), "mean_s": times, "cv": st.sampled_from([0.5, 1.5])}),
+    st.fixed_dictionaries({"distribution": st.just("empirical"), "path": maybe(st.just("durations.csv"))}),
     st.fixed_dictionaries({"distribution": st.just("tokens"), "base_s": times, "per_output_token_s": st.just(0.001)}),
 )
 deliveries = st.one_of(
@@ -62,7 +92,7 @@ providers = st.one_of(
     st.just({}),
     st.fixed_dictionaries(
         {
-            "max_concurrency": maybe(st.integers(1, 3)),
+            "max_concurrency": st.sampled_from([1, 2, 3, None]),
             "requests_per_minute": maybe(st.sampled_from([20.0, 90.0])),
             "burst_requests": st.sampled_from([1, 4]),
             "input_tokens_per_minute": maybe(st.just(30_000.0)),
@@ -94,13 +124,13 @@ synchronous = st.fixed_dictionaries(
     }
 )
 queues = st.sampled_from(
-    [{"standard": 100.0}, {"urgent": 20.0, "standard": 80.0}, {"urgent": 10.0, "standard": 60.0, "batch": 30.0}]
+    [{"urgent": 20.0, "standard": 80.0}, {"urgent": 10.0, "standard": 60.0, "batch": 30.0}, {"standard": 100.0}]
 )
 event_driven = st.fixed_dictionaries(
     {
         "consumers": st.integers(1, 4),
         "queues": queues,
-        "discipline": st.sampled_from(["strict", "dedicated", "weighted"]),
+        "discipline": st.sampled_from(["dedicated", "weighted", "strict"]),
         "accept_s": st.sampled_from([0.0, 0.3]),
         "dispatch_s": st.sampled_from([0.0, 0.05]),
         "retry_tick_s": st.sampled_from([0.0, 1.0]),
@@ -132,10 +162,10 @@ def scenarios(draw: st.DrawFn) -> Scenario:
             )
         ),
         "retries": {
-            "max": draw(st.integers(0, 3)),
+            "max": draw(st.sampled_from([2, 1, 3, 0])),
             "base_s": draw(st.sampled_from([0.2, 1.0])),
             "cap_s": draw(st.sampled_from([1.5, 60.0])),
-            "jitter": draw(st.sampled_from(["none", "full", "equal", "decorrelated"])),
+            "jitter": draw(st.sampled_from(["decorrelated", "equal", "full", "none"])),
             "flat_s": draw(maybe(st.just(0.5))),
         },
         "synchronous": draw(synchronous),
@@ -155,6 +185,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
                 ]
             )
         ),
+        "hybrid": draw(st.sampled_from([{"inline_wait_s": 2.0}, {"inline_wait_s": 0.5}, {"inline_wait_s": 6.0}, None])),
         "autoscaling": draw(
             st.sampled_from(
                 [
@@ -168,6 +199,8 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         "deadline_s": draw(maybe(st.sampled_from([1.0, 5.0]))),
         "warmup_jobs": draw(st.sampled_from([0, 7])),
     }
+    if given["service"] == {"distribution": "empirical", "path": None}:
+        given["arrivals"] = {"process": "trace", "trace": "durations"}
     if given["arrivals"]["process"] == "daily":
         given["autoscaling"] = None
     elif given["autoscaling"] and given["event_driven"]["discipline"] == "dedicated":

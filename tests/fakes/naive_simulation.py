@@ -58,12 +58,17 @@ class Naive:
             [provider.output_tokens_per_minute, provider.output_tokens_per_minute, None],
         ]
         self.full = [-inf, -inf, -inf]
+        self.fired = {f"{scenario.arrivals.process} arrivals", f"{scenario.service.distribution} service"}
         self.history: list[tuple[Any, ...]] = []
         self.servers, self.starting = servers, 0
         if scenario.autoscaling is not None:
             scaling = scenario.autoscaling
             self.servers = self.idle = min(max(servers, scaling.min), scaling.max)
             self.at(15.0, LOOK, self.look)
+
+    def saw(self, what: str) -> None:
+        """Note what came to pass, so that a test can say whether its scenarios turn every knob."""
+        self.fired.add(what)
 
     def look(self) -> None:
         scaling = self.scenario.autoscaling
@@ -75,6 +80,7 @@ class Naive:
             if scaling.target_lag_s is not None and self.oldest() > scaling.target_lag_s:
                 wanted = max(wanted, ceil(self.servers * min(2.0, self.oldest() / scaling.target_lag_s)))
         elif self.idle and there > scaling.min:
+            self.saw("scaled down")
             self.servers -= 1
             self.idle -= 1
             return
@@ -84,6 +90,7 @@ class Naive:
             self.at(self.now + scaling.start_up_s, WORK, lambda: self.are_ready(more))
 
     def are_ready(self, more: int) -> None:
+        self.saw("scaled up")
         self.servers += more
         self.starting -= more
         self.idle += more
@@ -169,6 +176,8 @@ class Naive:
         )
 
     def charge(self, job: Job, sign: int) -> None:
+        if sign < 0:
+            self.saw("quota given back")
         for place, want in enumerate((1.0, *self.draws.tokens(job.number))):
             quota = self.buckets[place][0]
             if quota is not None:
@@ -176,11 +185,15 @@ class Naive:
                 self.full[place] = base + sign * want / (quota / 60)
 
     def is_out(self, instant: float) -> bool:
-        return any(o.start_s <= instant < o.start_s + o.length_s for o in self.scenario.provider.outages)
+        out = any(o.start_s <= instant < o.start_s + o.length_s for o in self.scenario.provider.outages)
+        if out:
+            self.saw("outage")
+        return out
 
     def wake(self, instant: float, action: Callable[[], None]) -> None:
         """Look at the provider's limits again then; a later wish replaces an earlier one."""
         self.timer = instant
+        self.saw("waited for the limits")
 
         def look_again() -> None:
             if self.timer == instant:
@@ -190,12 +203,16 @@ class Naive:
         self.at(instant, GATE, look_again)
 
     def room(self) -> bool:
-        return self.scenario.provider.max_concurrency is None or self.calls_now < self.scenario.provider.max_concurrency
+        most = self.scenario.provider.max_concurrency
+        if most is not None and self.calls_now >= most:
+            self.saw("waited for other calls")
+        return most is None or self.calls_now < most
 
     # the tally
 
     def settle(self, job: Job, outcome: str, instant: float) -> None:
         self.in_system -= 1
+        self.saw(outcome)
         self.count(outcome, job)
         if job.number < self.scenario.warmup_jobs:
             return
@@ -204,7 +221,9 @@ class Naive:
         if outcome == "completed":
             latency = instant - job.arrived
             self.latencies.append(latency)
-            self.counts["good"] += latency <= self.deadline(job) + 1e-9
+            good = latency <= self.deadline(job) + 1e-9
+            self.saw("good" if good else "late")
+            self.counts["good"] += good
 
     def deadline(self, job: Job) -> float:
         deadline = self.scenario.deadline_s
@@ -214,6 +233,7 @@ class Naive:
 
     def worked(self, job: Job, began: float, useless_from: float) -> None:
         if job.number >= self.scenario.warmup_jobs and useless_from < self.now:
+            self.saw("wasted work")
             self.wasted += self.now - max(began, useless_from)
 
     def handling(self, job: Job, subscriber: int) -> float:
@@ -239,6 +259,7 @@ class Naive:
             tally = self.fans[subscriber]
             tally[0] += 1
             tally[1 if handled else 2] += 1
+            self.saw("handled" if handled and not pause else "handled again" if handled else "handling given up")
         return taken
 
     retries = 0
@@ -247,8 +268,11 @@ class Naive:
 class NaiveEventDriven(Naive):
     """Accept, queues, paced consumers, retries, dead letters, delivery."""
 
-    def __init__(self, scenario: Any, draws: Draws, jobs: float, last: float, drains: bool) -> None:
+    def __init__(
+        self, scenario: Any, draws: Draws, jobs: float, last: float, drains: bool, inline_wait: float = -inf
+    ) -> None:
         provider, design = scenario.provider, scenario.event_driven
+        self.inline_wait = inline_wait
         limits = (
             provider.max_concurrency,
             provider.requests_per_minute,
@@ -293,6 +317,7 @@ class NaiveEventDriven(Naive):
         there = wanted = self.has[place] + self.comes[place]
         if not line:
             if self.own[place] and there > fewest:
+                self.saw("dedicated scaled down")
                 self.has[place] -= 1
                 self.own[place] -= 1
                 self.servers -= 1
@@ -308,6 +333,7 @@ class NaiveEventDriven(Naive):
             self.at(self.now + scaling.start_up_s, WORK, lambda: self.come(place, more))
 
     def come(self, place: int, more: int) -> None:
+        self.saw("dedicated scaled up")
         self.comes[place] -= more
         self.has[place] += more
         self.own[place] += more
@@ -338,6 +364,8 @@ class NaiveEventDriven(Naive):
 
     def choose(self) -> int | None:
         filled = [place for place, line in enumerate(self.lines) if line]
+        if len(filled) > 1:
+            self.saw(f"chose between queues, {self.design.discipline}")
         if self.design.discipline == "strict":
             return filled[0]
         if self.design.discipline == "dedicated":
@@ -393,6 +421,7 @@ class NaiveEventDriven(Naive):
             self.charge(job, 1)
             if self.circuit == "open":
                 self.circuit, job.probe = "probing", True
+                self.saw("probed")
         job.started = True
         self.count("calls", job)
         calls_at = self.now + self.design.dispatch_s
@@ -421,6 +450,8 @@ class NaiveEventDriven(Naive):
                 self.draws.uniform(job.number, JITTER, job.attempt), job.attempt, job.backoff
             )
             job.attempt += 1
+            self.saw("backed off" if self.scenario.retries.flat_s is None else "backed off flat")
+            self.saw(f"backoff {self.scenario.retries.jitter}")
             ready, tick = self.now + job.backoff, self.design.retry_tick_s
             ready = max(self.now, ceil(ready / tick) * tick if tick else ready)
             self.at(ready, WORK, lambda: self.offer(job))
@@ -438,29 +469,41 @@ class NaiveEventDriven(Naive):
             return
         opens = fails if probe else self.streak >= 5
         self.circuit = "open" if opens else "closed"
+        self.saw("circuit opened" if opens else "circuit closed" if probe else "circuit heard")
         if opens:
             self.until = self.now + 10
 
     def give_up(self, job: Job, outcome: str) -> None:
-        if self.design.delivery.method == "polling":
+        if self.in_line(job):
+            self.saw("failed in line")
+        elif self.design.delivery.method == "polling":
             at, calls = self.poll(job)
+            self.saw("polled for nothing")
             self.count("delivery", job, calls - (at > self.end))
+        self.saw(outcome)
         self.settle(job, outcome, self.now)
+
+    def in_line(self, job: Job) -> bool:
+        return self.now <= job.arrived + self.inline_wait + 1e-9
 
     def poll(self, job: Job) -> tuple[float, int]:
         """Calls of a client one by one, until the first that finds an end."""
         interval = self.design.delivery.interval_s
         if interval == 0:
             return self.now, 1
-        first, calls = job.arrived + self.design.accept_s + interval * self.draws.uniform(job.number, PHASE), 1
+        accepted = job.arrived + max(self.design.accept_s, self.inline_wait)
+        first, calls = accepted + interval * self.draws.uniform(job.number, PHASE), 1
         while first + (calls - 1) * interval < self.now:
             calls += 1
         return first + (calls - 1) * interval, calls
 
     def deliver(self, job: Job) -> None:
         delivery, at, calls, arrives = self.design.delivery, self.now, 0, True
-        if delivery.method == "polling":
+        if self.in_line(job):
+            self.saw("answered in line")
+        elif delivery.method == "polling":
             at, calls = self.poll(job)
+            self.saw("polled again" if calls > 1 else "polled once")
         elif delivery.method == "webhook":
             arrives = False
             pauses = delivery.schedule if delivery.schedule[:1] == (0,) else (0.0, *delivery.schedule)
@@ -468,11 +511,17 @@ class NaiveEventDriven(Naive):
                 at, calls = at + pause, calls + 1
                 if self.draws.uniform(job.number, WEBHOOK, call) >= delivery.failure_percent / 100:
                     at, arrives = at + delivery.latency_s, True
+                    self.saw("webhook again" if calls > 1 else "webhook at once")
                     break
+            else:
+                self.saw("webhook in vain")
         elif delivery.method != "none":
             calls, at = 1, at + delivery.latency_s
             if self.draws.uniform(job.number, RECONNECT) < delivery.reconnect_percent / 100:
                 calls, at = 2, at + delivery.reconnect_s
+            self.saw("reconnected" if calls > 1 else "pushed")
+        else:
+            self.saw("nobody waits")
         if at > self.end:
             return
         self.count("delivery", job, calls)
@@ -536,6 +585,7 @@ class NaiveSynchronous(Naive):
         since = getattr(job, "waiting_since", None)
         if since is not None:
             job.waited += self.now - since
+        self.saw("gave up waiting" if since is not None else "gave up while worked on")
         if job.caller >= self.design.client_retries:
             self.settle(job, "timed_out", self.now)
             return
@@ -553,6 +603,7 @@ class NaiveSynchronous(Naive):
 
     def call_again(self, job: Job) -> None:
         job.caller += 1
+        self.saw("called again")
         self.at(self.now + self.design.client_backoff_s, AGAIN, lambda: self.send(job))
 
     def try_call(self, job: Job, began: float) -> None:
@@ -600,6 +651,7 @@ class NaiveSynchronous(Naive):
             if fails and not self.scenario.provider.failed_calls_count:
                 self.charge(job, -1)
         if fails and job.attempt < self.retries:
+            self.saw("tried again in line")
             job.backoff = self.draws.backoff(self.draws.uniform(job.number, JITTER, number), job.attempt, job.backoff)
             job.attempt += 1
             self.at(self.now + job.backoff, WORK, lambda: self.try_call(job, began))
@@ -613,6 +665,7 @@ class NaiveSynchronous(Naive):
 
     def hand_on(self, job: Job) -> float:
         spent = [self.handling(job, subscriber) for subscriber in range(len(self.fans))]
+        self.saw(f"handed on {self.scenario.subscribers.inline}")
         return max(spent) if self.scenario.subscribers.inline == "together" else sum(spent)
 
     def respond(self, job: Job, began: float, succeeded: bool) -> None:
@@ -632,7 +685,10 @@ class NaiveSynchronous(Naive):
             self.queue_changes(-1)
             following.waiting_since = None  # type: ignore[attr-defined]
             if following.abandoned and self.design.drops_abandoned:
+                self.saw("dropped abandoned")
                 continue
+            if following.abandoned:
+                self.saw("began abandoned")
             if not following.abandoned:
                 following.waited += self.now - since
             self.idle -= 1

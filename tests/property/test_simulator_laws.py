@@ -13,7 +13,7 @@ from simulator.scenario import Scenario
 from simulator.simulate import simulate
 from simulator.stability import load_of
 from simulator.tally import tally_of
-from tests.fakes.naive_scenarios import scenarios
+from tests.fakes.naive_scenarios import durations_of, scenarios, trace_of
 
 OUTCOMES = ("completed", "failed", "timed_out", "rejected", "dead_lettered", "undelivered", "lost", "in_system")
 
@@ -21,11 +21,14 @@ OUTCOMES = ("completed", "failed", "timed_out", "rejected", "dead_lettered", "un
 def designs(result: Result) -> Iterator[DesignResult]:
     yield result.synchronous
     yield result.event_driven
+    if result.hybrid is not None:
+        yield result.hybrid
 
 
 def check_laws(scenario: Scenario) -> None:
-    result = simulate(scenario, replications=2, threads=1)
-    again = simulate(scenario, replications=2, threads=2)
+    given = {"replications": 2, "trace": trace_of(scenario), "durations_s": durations_of(scenario)}
+    result = simulate(scenario, threads=1, **given)
+    again = simulate(scenario, threads=2, **given)
     assert result == again
     assert Result.model_validate_json(result.model_dump_json(by_alias=True)) == result
     assert result.synchronous.offered == result.event_driven.offered
@@ -53,9 +56,10 @@ def check_laws(scenario: Scenario) -> None:
 def check_little(scenario: Scenario, design: str) -> None:
     """Jobs waiting, averaged over the run, times its length: the area under the number waiting, event by event."""
     scenario = scenario.model_copy(update={"warmup_jobs": 0, "duration_s": None, "jobs": 40})
-    if not load_of(scenario, design, None, None).stable:
+    trace, drawn = trace_of(scenario), durations_of(scenario)
+    if not load_of(scenario, design, trace, drawn).stable:
         return
-    bench = bench_of(scenario, design, 0, trace=None, drawn=None, rows=recorded_of(None, None), drains=True)
+    bench = bench_of(scenario, design, 0, trace=trace, drawn=drawn, rows=recorded_of(trace, drawn), drains=True)
     m, waited, queued_before, now_before = bench.machine[0], 0.0, 0, 0.0
     while LOOPS[design](bench.machine, 1) != at.DONE:
         waited += queued_before * (float(m["now"]) - now_before)

@@ -1,5 +1,6 @@
 """The compiled loops tell the same history as the slow oracle, event by event, whatever the scenario."""
 
+from collections import Counter
 from math import inf
 from typing import Any
 
@@ -7,16 +8,42 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from simulator.kernel import layout as at
-from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, bench_of, recorded_of
+from simulator.kernel.event_driven import run_event_driven
+from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, bench_of, recorded_of
 from simulator.replications import LOOPS
 from simulator.scenario import Scenario
 from tests.fakes.naive_draws import Draws
-from tests.fakes.naive_scenarios import scenarios
-from tests.fakes.naive_simulation import NaiveEventDriven, NaiveSynchronous
+from tests.fakes.naive_scenarios import durations_of, scenarios, trace_of
+from tests.fakes.naive_simulation import Naive, NaiveEventDriven, NaiveSynchronous
 
 INSTANT_S = 1e-7
 """Events less far apart are simultaneous, but for rounding."""
-ORACLES = {SYNCHRONOUS: NaiveSynchronous, EVENT_DRIVEN: NaiveEventDriven}
+DESIGNS = (SYNCHRONOUS, EVENT_DRIVEN, HYBRID)
+BOTH = {
+    *(f"{process} arrivals" for process in ("regular", "poisson", "gamma", "bursts", "daily", "trace")),
+    *(f"{kind} service" for kind in ("deterministic", "exponential", "lognormal", "gamma", "tokens", "empirical")),
+    "completed", "good", "late", "failed", "timed_out", "rejected", "wasted work",
+    "outage", "quota given back", "waited for other calls", "waited for the limits", "scaled up", "scaled down",
+    "handled", "handled again", "handling given up",
+}  # fmt: skip
+QUEUED = BOTH | {
+    *(f"backoff {jitter}" for jitter in ("none", "full", "equal", "decorrelated")), "backed off", "backed off flat",
+    *(f"chose between queues, {discipline}" for discipline in ("strict", "dedicated", "weighted")),
+    "dedicated scaled up", "dedicated scaled down", "dead_lettered", "undelivered",
+    "circuit opened", "probed", "circuit heard", "circuit closed",
+    "polled once", "polled again", "polled for nothing", "webhook at once", "webhook again", "webhook in vain",
+    "pushed", "reconnected", "nobody waits",
+}  # fmt: skip
+FEATURES = {
+    SYNCHRONOUS: BOTH
+    | {
+        "gave up waiting", "gave up while worked on", "called again", "began abandoned", "dropped abandoned",
+        "tried again in line", "handed on one_by_one", "handed on together",
+    },
+    EVENT_DRIVEN: QUEUED,
+    HYBRID: QUEUED | {"answered in line", "failed in line"},
+}  # fmt: skip
+"""What must have come to pass in the default scenarios of each design, lest a knob is turned and nothing comes of it."""
 COUNTS = (
     at.C_OFFERED,
     at.C_ACCEPTED,
@@ -34,9 +61,10 @@ COUNTS = (
 
 
 def history_of_kernel(scenario: Scenario, design: str, drains: bool) -> tuple[list[tuple[Any, ...]], Any]:
-    bench = bench_of(scenario, design, 0, trace=None, drawn=None, rows=recorded_of(None, None), drains=drains)
+    trace, drawn = trace_of(scenario), durations_of(scenario)
+    bench = bench_of(scenario, design, 0, trace=trace, drawn=drawn, rows=recorded_of(trace, drawn), drains=drains)
     m, history = bench.machine[0], []
-    while (status := LOOPS[design](bench.machine, 1)) != at.DONE:
+    while (status := LOOPS.get(design, run_event_driven)(bench.machine, 1)) != at.DONE:
         assert status == at.MORE
         counts = [int(m["counts"][place]) for place in COUNTS]
         history.append((float(m["now"]), int(m["queued"]), int(m["idle"]), int(m["in_system"]), *counts))
@@ -53,15 +81,25 @@ def instants(history: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     return found
 
 
-def check(scenario: Scenario, design: str, drains: bool = True) -> None:
+def oracle_of(scenario: Scenario, design: str, last: float, drains: bool) -> Naive:
+    trace = trace_of(scenario)
+    jobs: float = (scenario.jobs or inf) if last == inf else inf
+    draws = Draws(scenario, 0, trace, durations_of(scenario))
+    given = (scenario, draws, jobs if trace is None else min(jobs, trace.requests), last, drains)
+    if design == SYNCHRONOUS:
+        return NaiveSynchronous(*given)
+    return NaiveEventDriven(*given, -inf if design == EVENT_DRIVEN else scenario.hybrid.inline_wait_s)
+
+
+def check(scenario: Scenario, design: str, drains: bool = True) -> set[str]:
+    """Compares, and tells what came to pass."""
+    if design == HYBRID and scenario.hybrid is None:
+        return set()
     history, m = history_of_kernel(scenario, design, drains)
     cycle = {"bursts": 20.0, "daily": 86_400.0}.get(scenario.arrivals.process)
-    jobs: float = scenario.jobs or inf
-    last = inf
-    if cycle is not None and scenario.duration_s is None:
-        jobs, last = inf, float(m["last"])
-    oracle = ORACLES[design](scenario, Draws(scenario, 0), jobs, last, drains)
-    oracle.run(scenario.event_driven.accept_s if design == EVENT_DRIVEN else 0.0)
+    whole_cycles = cycle is not None and scenario.duration_s is None
+    oracle = oracle_of(scenario, design, float(m["last"]) if whole_cycles else inf, drains)
+    oracle.run(scenario.event_driven.accept_s if design != SYNCHRONOUS else 0.0)
 
     mine, theirs = instants(history), instants(oracle.history)
     for ours, naive in zip(mine, theirs, strict=False):
@@ -74,20 +112,26 @@ def check(scenario: Scenario, design: str, drains: bool = True) -> None:
     assert int(m["counts"][at.C_STARTED]) == len(oracle.waits)
     assert float(m["wasted"]) == pytest.approx(oracle.wasted, abs=1e-2) or scenario.duration_s is not None
     assert m["fans"][: len(oracle.fans)].tolist() == oracle.fans
+    return oracle.fired
 
 
-@pytest.mark.parametrize("design", LOOPS)
+@pytest.mark.parametrize("design", DESIGNS)
 def test_the_kernel_tells_the_same_history_as_the_oracle(design: str) -> None:
-    @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    """And the scenarios are such that all comes to pass that can, most of it in several."""
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(scenario=scenarios())
     def holds(scenario: Scenario) -> None:
-        check(scenario, design)
+        seen.update(check(scenario, design))
 
     holds()
+    missing = FEATURES[design] - set(seen)
+    assert not missing, f"these never came to pass: {sorted(missing)}; of the others {seen}"
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("design", LOOPS)
+@pytest.mark.parametrize("design", DESIGNS)
 def test_the_kernel_tells_the_same_history_in_thousands_of_scenarios(design: str) -> None:
     @settings(max_examples=4000, deadline=None, suppress_health_check=list(HealthCheck))
     @given(scenario=scenarios())
