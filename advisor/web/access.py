@@ -1,4 +1,4 @@
-"""What a page may fetch: what is in the workspace of whoever asks. All else doesn't exist (404)."""
+"""What a page may fetch: what is in a workspace of whoever asks, the current one or another. All else doesn't exist (404)."""
 
 import logging
 from typing import TypeVar
@@ -29,7 +29,9 @@ def workspace_of(request: HttpRequest) -> Workspace | None:
 
 
 def find_decision(request: MemberRequest, decision_id: UUID) -> Decision:
-    """The workspace's decision with the id; an administrator may read every one, on record.
+    """The decision with the id, of any workspace that the user is a member of: a link holds whichever is the current one.
+
+    An administrator may read every one, on record.
 
     Raises:
         Http404: if there is none.
@@ -38,7 +40,7 @@ def find_decision(request: MemberRequest, decision_id: UUID) -> Decision:
 
 
 def find_run(request: MemberRequest, run_id: UUID, *, with_result: bool = False) -> Run:
-    """The workspace's run with the id, its large columns left in the database unless asked for.
+    """The run with the id, as `find_decision` has it, its large columns left in the database unless asked for.
 
     Raises:
         Http404: if there is none.
@@ -77,9 +79,18 @@ def may_change(request: MemberRequest, workspace: Workspace) -> bool:
     return may_edit(request.user, workspace)
 
 
-def _find(request: MemberRequest, rows: "QuerySet[M]", key: UUID) -> M:
-    workspace = workspace_of(request)
-    found = rows.filter(pk=key, workspace=workspace).first() if workspace else None
+def find_workspace(request: MemberRequest, workspace_id: UUID) -> Workspace:
+    """A workspace that the user is a member of; an administrator may read every one, on record.
+
+    Raises:
+        Http404: if there is none.
+    """
+    return _find(request, Workspace.objects.all(), workspace_id, "")
+
+
+def _find(request: MemberRequest, rows: "QuerySet[M]", key: UUID, within: str = "workspace__") -> M:
+    """`within` leads from a row to its workspace."""
+    found = rows.filter(pk=key, **{f"{within}memberships__user": request.user}).first()
     if found is None and request.user.is_superuser:
         found = rows.filter(pk=key).first()
         if found is not None:

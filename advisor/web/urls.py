@@ -12,9 +12,11 @@ from advisor.web.views import (
     handbook,
     home,
     library,
+    members,
     revisions,
     runs,
     signing,
+    workspaces,
 )
 
 urlpatterns = [
@@ -49,6 +51,20 @@ urlpatterns = [
     path("runs/<uuid:run_id>/progress", runs.progress, name="run-progress"),
     path("runs/<uuid:run_id>/cancel", runs.cancel, name="cancel-run"),
     path("runs/<uuid:run_id>/charts", runs.charts, name="run-charts"),
+    path("workspaces", workspaces.index, name="workspaces"),
+    path("workspaces/<uuid:workspace_id>", members.show, name="workspace"),
+    path("workspaces/<uuid:workspace_id>/switch", workspaces.switch, name="switch-workspace"),
+    path("workspaces/<uuid:workspace_id>/name", workspaces.rename, name="rename-workspace"),
+    path("workspaces/<uuid:workspace_id>/members/<int:member_id>/role", members.role, name="member-role"),
+    path("workspaces/<uuid:workspace_id>/members/<int:member_id>/remove", members.remove, name="remove-member"),
+    path("workspaces/<uuid:workspace_id>/invitations", members.invite, name="invite"),
+    path(
+        "workspaces/<uuid:workspace_id>/invitations/<uuid:invitation_id>/revoke",
+        members.revoke,
+        name="revoke-invitation",
+    ),
+    path("invitations/<str:token>", members.opened, name="invitation"),
+    path("invitation", members.join, name="join"),
     path("accounts/login/", signing.SignIn.as_view(), name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(next_page="home"), name="logout"),
 ]

@@ -8,7 +8,9 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from advisor.configuration import Configuration
 from advisor.decisions.models import Comment, Decision, Run
-from advisor.teams.models import User
+from advisor.teams.models import Invitation, Membership, Role, User, Workspace
+from advisor.teams.services.invitations import invite
+from tests.conftest import member
 
 WHO = ("anonymous", "owner", "editor", "viewer", "outsider", "admin")
 LOGIN = 302
@@ -55,6 +57,16 @@ TABLE: dict[str, Row] = {
     "run-progress": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "cancel-run": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "run-charts": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "workspaces": Row("GET", (LOGIN, 200, 200, 200, 200, 200)),
+    "workspace": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "switch-workspace": Row("POST", (LOGIN, 302, 302, 302, 404, 403)),
+    "rename-workspace": Row("POST", (LOGIN, 302, 403, 403, 404, 403)),
+    "member-role": Row("POST", (LOGIN, 302, 403, 403, 404, 403)),
+    "remove-member": Row("POST", (LOGIN, 302, 403, 403, 404, 403)),
+    "invite": Row("POST", (LOGIN, 200, 403, 403, 404, 403)),
+    "revoke-invitation": Row("POST", (LOGIN, 302, 403, 403, 404, 302)),
+    "invitation": Row("GET", (302, 302, 302, 302, 302, 302)),
+    "join": Row("GET", (404, 404, 404, 404, 404, 404)),
     "login": Row("GET", (200, 302, 302, 302, 302, 302)),
     "logout": Row("POST", (302, 302, 302, 302, 302, 302)),
     "server:live": Row("GET", (200, 200, 200, 200, 200, 200)),
@@ -69,6 +81,9 @@ POSTED = {
     "forget-trace": {"version": "1"},
     "simulate": {"version": "1", "idempotency_key": "a-key"},
     "add-comment": {"text": "A word"},
+    "rename-workspace": {"name": "Ours"},
+    "member-role": {"role": "editor"},
+    "invite": {"role": "viewer", "days": "7"},
     "decision-status": {"status": "proposed"},
 }
 
@@ -95,7 +110,29 @@ def people(alice: User, bob: User, vera: User, charlie: User) -> dict[str, User 
     return {"anonymous": None, "owner": alice, "editor": bob, "viewer": vera, "outsider": charlie, "admin": admin}
 
 
+def an_invitation(workspace: Workspace) -> tuple[Invitation, str]:
+    """An open one, with its token."""
+    return invite(workspace, member("olga", workspace, Role.OWNER), Role.VIEWER, 7)
+
+
+def teams_address(name: str, workspace: Workspace) -> str:
+    """One that belongs to the workspace; empty for any other."""
+    match name:
+        case "workspace" | "switch-workspace" | "rename-workspace" | "invite":
+            return reverse(name, args=[workspace.pk])
+        case "member-role" | "remove-member":
+            dora = member("dora", workspace, Role.VIEWER)
+            return reverse(name, args=[workspace.pk, Membership.objects.get(workspace=workspace, user=dora).pk])
+        case "revoke-invitation":
+            return reverse(name, args=[workspace.pk, an_invitation(workspace)[0].pk])
+        case "invitation":
+            return reverse(name, args=[an_invitation(workspace)[1]])
+    return ""
+
+
 def address(name: str, decision: Decision, run: Run) -> str:
+    if of_team := teams_address(name, decision.workspace):
+        return of_team
     match name:
         case "report":
             return reverse(name, args=[decision.pk, "md"])
@@ -114,7 +151,7 @@ def address(name: str, decision: Decision, run: Run) -> str:
             return reverse(name, args=["hop"])
         case "library-entry" | "hide-library-entry" | "reset-library-entry":
             return reverse(name, args=["hop", "nginx"])
-        case "home" | "handbook" | "library" | "new-decision" | "login" | "logout":
+        case "home" | "handbook" | "library" | "new-decision" | "login" | "logout" | "workspaces" | "join":
             return reverse(name)
         case _ if name.startswith("server:"):
             return reverse(name)
@@ -138,7 +175,7 @@ def test_access(
     url = address(name, decision, run)
     answer = client.post(url, POSTED.get(name, {})) if row.method == "POST" else client.get(url)
     assert answer.status_code == row.answers[WHO.index(who)]
-    if who == "anonymous" and answer.status_code == LOGIN and name != "logout":
+    if who == "anonymous" and answer.status_code == LOGIN and name not in ("logout", "invitation"):
         assert answer["Location"].startswith(reverse("login"))
 
 

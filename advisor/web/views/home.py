@@ -2,13 +2,14 @@
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.paginator import Paginator
-from django.db.models import OuterRef, Subquery
+from django.db.models import Count, OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from advisor.decisions.models import Decision, Revision, Run
+from advisor.decisions.models import Decision, Revision, Run, Status
 from advisor.teams.access import may_edit
+from advisor.teams.models import Workspace
 from advisor.web.access import workspace_of
 
 PER_PAGE = 20
@@ -17,7 +18,7 @@ PER_PAGE = 20
 @login_not_required
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """The decisions, the latest change first; each with its verdict and the state of its last run."""
+    """The decisions, the latest change first; each with its status, its verdict and the state of its last run; `?status=` leaves one status."""
     if not request.user.is_authenticated:
         return render(request, "home/welcome.html")
     workspace = workspace_of(request)
@@ -25,12 +26,29 @@ def home(request: HttpRequest) -> HttpResponse:
         return render(request, "home/no_workspace.html")
     last_run = Run.objects.filter(revision__decision=OuterRef("pk")).order_by("-created_at").values("pk")[:1]
     decisions = Decision.objects.for_workspace(workspace).annotate(last_run_id=Subquery(last_run))
+    status = request.GET.get("status", "")
+    if status in Status.values:
+        decisions = decisions.filter(status=status)
     page = Paginator(decisions, PER_PAGE).get_page(request.GET.get("page"))
     return render(
         request,
         "home/decisions.html",
-        {"page": page, "rows": _rows(list(page)), "may_edit": may_edit(request.user, workspace)},
+        {
+            "page": page,
+            "rows": _rows(list(page)),
+            "may_edit": may_edit(request.user, workspace),
+            "workspace": workspace,
+            "status": status if status in Status.values else "",
+            "statuses": _statuses(workspace),
+        },
     )
+
+
+def _statuses(workspace: Workspace) -> list[tuple[str, str, int]]:
+    """Each status that occurs, in words, and how many decisions have it; nothing to choose from where there is one."""
+    counted = Decision.objects.for_workspace(workspace).order_by().values_list("status").annotate(Count("pk"))
+    counts = dict(counted)
+    return [(value, words, counts[value]) for value, words in Status.choices if value in counts]
 
 
 def _rows(decisions: list[Decision]) -> list[dict[str, object]]:

@@ -1,0 +1,165 @@
+"""The members of a workspace, and the links that invite more."""
+
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from advisor.teams.access import role_in
+from advisor.teams.errors import InvitationGone
+from advisor.teams.limits import INVITATION_DAYS
+from advisor.teams.middleware import MemberRequest, choose_workspace
+from advisor.teams.models import Invitation, Membership, Role, User, Workspace
+from advisor.teams.services import invitations
+from advisor.teams.services.members import change_role, remove_member
+from advisor.web.access import find_workspace
+from advisor.web.forms.workspaces import days_from
+from advisor.web.views.errors import refusal
+from simulator.schema import InvalidInput
+
+INVITED = "invitation"
+"""Where the session keeps the digest of the link that was opened, so that the link itself leaves the address at once."""
+PASSWORDS = "django.contrib.auth.backends.ModelBackend"
+
+
+@require_safe
+def show(request: MemberRequest, workspace_id: UUID) -> HttpResponse:
+    """Members with their roles, and open invitations."""
+    return _page(request, find_workspace(request, workspace_id))
+
+
+@require_POST
+def role(request: MemberRequest, workspace_id: UUID, member_id: int) -> HttpResponseBase:
+    """Gives a member another role."""
+    membership = _membership(find_workspace(request, workspace_id), member_id)
+    change_role(membership, request.user, request.POST.get("role", ""))
+    return redirect("workspace", workspace_id)
+
+
+@require_POST
+def remove(request: MemberRequest, workspace_id: UUID, member_id: int) -> HttpResponseBase:
+    """Puts a member out, or leaves."""
+    membership = _membership(find_workspace(request, workspace_id), member_id)
+    remove_member(membership, request.user)
+    left = membership.user_id == request.user.pk
+    return redirect("workspaces") if left else redirect("workspace", workspace_id)
+
+
+@require_POST
+@never_cache
+def invite(request: MemberRequest, workspace_id: UUID) -> HttpResponseBase:
+    """Makes a link and shows it, this once: only its digest is kept."""
+    workspace = find_workspace(request, workspace_id)
+    _, token = invitations.invite(workspace, request.user, request.POST.get("role", ""), days_from(request.POST))
+    address = reverse("invitation", args=[token])
+    public = (settings.CONFIGURATION.public_url or "").rstrip("/")
+    return _page(request, workspace, f"{public}{address}" if public else request.build_absolute_uri(address))
+
+
+@require_POST
+def revoke(request: MemberRequest, workspace_id: UUID, invitation_id: UUID) -> HttpResponseBase:
+    """Makes a link void."""
+    workspace = find_workspace(request, workspace_id)
+    invitation = Invitation.objects.select_related("workspace").filter(workspace=workspace, pk=invitation_id).first()
+    if invitation is None:
+        raise Http404
+    invitations.revoke(invitation, request.user)
+    return redirect("workspace", workspace_id)
+
+
+@login_not_required
+@require_safe
+def opened(request: HttpRequest, token: str) -> HttpResponseBase:
+    """Takes the link out of the address, where histories, logs and referrers would keep it."""
+    digest = invitations.digest_of(token)
+    try:
+        invitations.find_invitation(digest)
+    except InvitationGone:
+        return _gone(request)
+    request.session[INVITED] = digest
+    return _unseen(redirect("join"))
+
+
+@login_not_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def join(request: HttpRequest) -> HttpResponseBase:
+    """Who invites to what; whoever is signed in joins, anybody else signs in first or makes an account."""
+    try:
+        invitation = invitations.find_invitation(request.session.get(INVITED, ""))
+        if request.method != "POST":
+            return _unseen(_join_page(request, invitation))
+        if isinstance(request.user, User):
+            invitations.accept(invitation, request.user)
+        else:
+            password, again = request.POST.get("password", ""), request.POST.get("again", "")
+            user = invitations.register(invitation, request.POST.get("username", ""), password, again)
+            login(request, user, PASSWORDS)
+    except InvitationGone:
+        return _gone(request)
+    except InvalidInput as error:
+        return _unseen(_join_page(request, invitation, error))
+    request.session.pop(INVITED, None)
+    choose_workspace(request, invitation.workspace)
+    return redirect("home")
+
+
+def _join_page(request: HttpRequest, invitation: Invitation, refused: InvalidInput | None = None) -> HttpResponse:
+    errors: dict[str, list[str]] = {}
+    for problem in refused.problems if refused else ():
+        errors.setdefault(problem.path, []).append(problem.reason)
+    user = request.user
+    context = {
+        "invitation": invitation,
+        "errors": errors,
+        "username": request.POST.get("username", ""),
+        "role_held": role_in(user, invitation.workspace) if isinstance(user, User) else None,
+    }
+    return render(request, "workspaces/join.html", context, status=422 if refused else 200)
+
+
+def _gone(request: HttpRequest) -> HttpResponse:
+    """The same for a link that is wrong, used, revoked or too old."""
+    return _unseen(refusal(request, 404))
+
+
+def _unseen(response: HttpResponse) -> HttpResponse:
+    """Kept by no cache. The page's own forms need the referrer of their own site, and its address holds no secret."""
+    response["Cache-Control"] = "no-store"
+    if response.status_code not in (200, 422):
+        response["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _membership(workspace: Workspace, member_id: int) -> Membership:
+    found = Membership.objects.select_related("workspace", "user").filter(workspace=workspace, pk=member_id).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _page(request: MemberRequest, workspace: Workspace, link: str = "") -> HttpResponse:
+    held = role_in(request.user, workspace)
+    members = workspace.memberships.select_related("user").order_by("created_at", "id")
+    context = {
+        "workspace": workspace,
+        "role_held": held,
+        "is_owner": held is Role.OWNER,
+        "may_revoke": held is Role.OWNER or request.user.is_superuser,
+        "members": members,
+        "only_owner": members.filter(role=Role.OWNER).count() == 1,
+        "roles": Role.choices,
+        "days": INVITATION_DAYS,
+        "invitations": invitations.open_invitations(workspace).select_related("created_by"),
+        "link": link,
+        "is_local": settings.CONFIGURATION.local,
+    }
+    response = render(request, "workspaces/show.html", context)
+    if link:
+        response["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,161 @@
+"""Workspaces and invitations, as people go through them."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from advisor.configuration import Configuration
+from advisor.decisions.models import Decision, Status
+from advisor.teams.models import Invitation, Membership, Role, User, Workspace
+from advisor.teams.services.invitations import invite, revoke
+from tests.conftest import member
+
+pytestmark = pytest.mark.django_db
+ACCOUNT = {"username": "dora", "password": "a-long-enough-one", "again": "a-long-enough-one"}
+
+
+def link_of(workspace: Workspace, owner: User, role: str = Role.EDITOR) -> tuple[Invitation, str]:
+    invitation, token = invite(workspace, owner, role, 7)
+    return invitation, reverse("invitation", args=[token])
+
+
+def test_a_link_is_shown_once_and_lets_somebody_without_an_account_in(
+    client: Client, hosted: Configuration, workspace: Workspace, alice: User, decision: Decision
+) -> None:
+    client.force_login(alice)
+    made = client.post(reverse("invite", args=[workspace.pk]), {"role": "editor", "days": "7"})
+    found = re.search(r"https://localhost(/invitations/[\w-]+)", made.content.decode())
+    assert found and "no-store" in made["Cache-Control"]
+    assert found[1] not in client.get(reverse("workspace", args=[workspace.pk])).content.decode()
+    client.logout()
+    opened = client.get(found[1])
+    assert opened["Location"] == reverse("join") and opened["Referrer-Policy"] == "no-referrer"
+    assert "no-store" in opened["Cache-Control"]
+    page = client.get(reverse("join"))
+    assert "alice invites you as editor" in " ".join(page.content.decode().split())
+    assert "no-store" in page["Cache-Control"]
+    assert client.post(reverse("join"), ACCOUNT)["Location"] == reverse("home")
+    dora = User.objects.get(username="dora")
+    assert Membership.objects.get(user=dora, workspace=workspace).role == Role.EDITOR
+    assert decision.title in client.get(reverse("home")).content.decode()
+    assert client.get(found[1]).status_code == 404
+
+
+def test_what_is_wrong_with_an_account_is_said_beside_its_field_and_the_link_still_works(
+    client: Client, hosted: Configuration, workspace: Workspace, alice: User
+) -> None:
+    client.get(link_of(workspace, alice)[1])
+    refused = client.post(reverse("join"), ACCOUNT | {"password": "12345", "username": "<b>"})
+    page = refused.content.decode()
+    assert refused.status_code == 422
+    assert 'id="error-password"' in page and 'id="error-username"' in page and 'value="&lt;b&gt;"' in page
+    assert client.post(reverse("join"), ACCOUNT).status_code == 302
+
+
+def test_somebody_with_an_account_signs_in_and_joins(
+    client: Client, hosted: Configuration, workspace: Workspace, alice: User, charlie: User
+) -> None:
+    charlie.set_password("right")
+    charlie.save()
+    client.get(link_of(workspace, alice)[1])
+    signed = client.post(
+        reverse("login") + "?next=" + reverse("join"),
+        {"username": "charlie", "password": "right", "next": reverse("join")},
+    )
+    assert signed["Location"] == reverse("join")
+    assert "Join</button>" in client.get(reverse("join")).content.decode()
+    client.post(reverse("join"))
+    assert workspace.members.filter(pk=charlie.pk).exists()
+    assert workspace.name in client.get(reverse("home")).content.decode()
+
+
+def test_every_link_that_does_not_work_answers_alike(
+    client: Client, hosted: Configuration, workspace: Workspace, alice: User, bob: User
+) -> None:
+    revoked, revoked_link = link_of(workspace, alice)
+    revoke(revoked, alice)
+    expired, expired_link = link_of(workspace, alice)
+    Invitation.objects.filter(pk=expired.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+    used, used_link = link_of(workspace, alice)
+    Invitation.objects.filter(pk=used.pk).update(accepted_at=timezone.now(), accepted_by=bob)
+    _, good = link_of(workspace, alice)
+    answers = [client.get(link) for link in (revoked_link, expired_link, used_link, good[:-1] + "!", "/invitations/x")]
+    assert {answer.status_code for answer in answers} == {404}
+    assert len({answer.content for answer in answers}) == 1
+    assert {answer["Referrer-Policy"] for answer in answers} == {"no-referrer"}
+    assert {answer["Cache-Control"] for answer in answers} == {"no-store"}
+    assert client.get(reverse("join")).status_code == 404
+
+
+def test_a_link_that_is_revoked_while_its_page_is_open_lets_nobody_in(
+    client: Client, hosted: Configuration, workspace: Workspace, alice: User
+) -> None:
+    invitation, link = link_of(workspace, alice)
+    client.get(link)
+    revoke(invitation, alice)
+    assert client.post(reverse("join"), ACCOUNT).status_code == 404
+    assert not User.objects.filter(username="dora").exists()
+
+
+def test_one_switches_between_workspaces_and_links_hold_in_all(
+    client: Client, hosted: Configuration, workspace: Workspace, bob: User, decision: Decision
+) -> None:
+    later = Workspace.objects.create(name="Later")
+    member("bob", later, Role.OWNER)
+    client.force_login(bob)
+    assert decision.title in client.get(reverse("home")).content.decode()
+    client.post(reverse("switch-workspace", args=[later.pk]))
+    assert decision.title not in client.get(reverse("home")).content.decode()
+    assert client.get(reverse("decision", args=[decision.pk])).status_code == 200
+    made = client.post(reverse("new-decision"), {"template": "chat_assistant"})
+    assert made.status_code == 302 and later.decisions.count() == 1
+
+
+def test_a_new_workspace_becomes_the_current_one(client: Client, hosted: Configuration, charlie: User) -> None:
+    client.force_login(charlie)
+    client.post(reverse("workspaces"), {"name": " Our\u202e team "})
+    assert "Our team" in client.get(reverse("home")).content.decode()
+    refused = client.post(reverse("workspaces"), {"name": " "})
+    assert refused.status_code == 422 and "It is required." in refused.content.decode()
+
+
+def test_the_last_owner_is_offered_no_way_out_and_refused_one(
+    client: Client, hosted: Configuration, charlie: User
+) -> None:
+    client.force_login(charlie)
+    workspace = charlie.workspaces.get()
+    page = client.get(reverse("workspace", args=[workspace.pk])).content.decode()
+    assert "Owner, the only one" in page and "Leave" not in page
+    seat = Membership.objects.get(user=charlie)
+    refused = client.post(reverse("remove-member", args=[workspace.pk, seat.pk]))
+    assert refused.status_code == 422 and "last owner" in refused.content.decode()
+
+
+def test_a_member_of_another_workspace_is_not_found(
+    client: Client, hosted: Configuration, workspace: Workspace, alice: User, charlie: User
+) -> None:
+    client.force_login(alice)
+    foreign = Membership.objects.get(user=charlie)
+    assert client.post(reverse("remove-member", args=[workspace.pk, foreign.pk])).status_code == 404
+    assert client.post(reverse("member-role", args=[workspace.pk, foreign.pk]), {"role": "viewer"}).status_code == 404
+
+
+def test_local_use_has_the_pages_and_none_of_it_in_the_way(client: Client, workspace: Workspace) -> None:
+    home = client.get(reverse("home")).content.decode()
+    assert "Workspaces</a>" not in home and "Sign out" not in home
+    page = client.get(reverse("workspace", args=[workspace.pk])).content.decode()
+    assert "answers on this machine alone" in page
+
+
+def test_decisions_are_listed_by_status(client: Client, decision: Decision, workspace: Workspace) -> None:
+    assert "Decisions by status" not in client.get(reverse("home")).content.decode()
+    Decision.objects.filter(pk=decision.pk).update(status=Status.ACCEPTED, title="Accepted one")
+    client.post(reverse("new-decision"), {"template": "chat_assistant"})
+    assert "Decisions by status" in client.get(reverse("home")).content.decode()
+    accepted = client.get(reverse("home") + "?status=accepted").content.decode()
+    assert "Accepted one" in accepted and "Chat assistant" not in accepted
+    assert "Chat assistant" in client.get(reverse("home") + "?status=nonsense").content.decode()
