@@ -59,6 +59,7 @@ class Accept:
             self._journal.write(What.REFUSED, job)
             return web.json_response({"error": "full"}, status=503, headers={"Retry-After": self._retry_after})
         self._journal.write(What.ACCEPTED, job)
+        self._followed[job]  # known from now on: its caller may be back before the broker's stream tells of it
         headers = {"Location": f"/jobs/{job}", "Retry-After": self._retry_after}
         return web.json_response({"job": job, "state": "queued"}, status=202, headers=headers)
 

@@ -37,8 +37,8 @@ class Followed:
 
     @property
     def state(self) -> Event:
-        """The latest event."""
-        return self.events[-1]
+        """The latest event; a job that was accepted and not heard of yet is queued."""
+        return self.events[-1] if self.events else Event(0, "queued")
 
     async def after(self, number: int) -> AsyncIterator[Event]:
         """The events after that number, those to come included, to the last."""
