@@ -43,7 +43,7 @@ H_WAIT, H_LATENCY = 0, 1
 K_OFFERED, K_COMPLETED, K_GOOD, K_STARTED, CLASS_COUNTS = range(5)
 
 # --- time bins, rows of Machine.bins
-B_ARRIVALS, B_COMPLETED, B_DEPTH, B_FLIGHT, B_LAG, BIN_ROWS = range(6)
+B_ARRIVALS, B_COMPLETED, B_DEPTH, B_FLIGHT, B_LAG, B_WITHOUT_RESULT, BIN_ROWS = range(7)
 
 ROUNDING_S = 1e-9
 """A job that takes exactly its deadline meets it, whatever adding floats makes of that; so with expiry, and with quotas."""

@@ -17,6 +17,7 @@ from simulator.kernel.layout import (
     B_DEPTH,
     B_FLIGHT,
     B_LAG,
+    B_WITHOUT_RESULT,
     BATCHES,
     BINS,
     BUCKETS,
@@ -345,8 +346,8 @@ def settle(m: Machine, s: int, outcome: int, at: float) -> None:
     it = slot(m.slots, s)
     m.in_system -= 1
     job, place = it.job, it.place
-    if m.binned and outcome == C_COMPLETED:
-        count_in_bin(m.bins, B_COMPLETED, at, m.bin_width)
+    if m.binned:
+        count_in_bin(m.bins, B_COMPLETED if outcome == C_COMPLETED else B_WITHOUT_RESULT, at, m.bin_width)
     if job < m.warmup:
         return
     m.counts[outcome] += 1

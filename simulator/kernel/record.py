@@ -11,6 +11,7 @@ from simulator.kernel.layout import (
     B_DEPTH,
     B_FLIGHT,
     B_LAG,
+    B_WITHOUT_RESULT,
     BINS,
     BUCKETS_OF_HISTOGRAM,
     FIRST_OCTAVE,
@@ -38,7 +39,7 @@ def bucket_of(seconds: float) -> int:
 def merge_bins(bins: Any) -> None:
     """Make bins of twice the width: counts add up, levels are those at the end of the second."""
     for place in range(BINS // 2):
-        for row in (B_ARRIVALS, B_COMPLETED):
+        for row in (B_ARRIVALS, B_COMPLETED, B_WITHOUT_RESULT):
             bins[row, place] = bins[row, 2 * place] + bins[row, 2 * place + 1]
         for row in (B_DEPTH, B_FLIGHT, B_LAG):
             bins[row, place] = bins[row, 2 * place + 1]

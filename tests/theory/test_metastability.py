@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from simulator.metastability import metastability
+import numpy as np
+import pytest
+
+from simulator.metastability import drained_bin, metastability, with_outage
 from simulator.scenario import Scenario
 from simulator.simulate import simulate
 
@@ -36,24 +39,56 @@ def scenario(**synchronous: Any) -> Scenario:
 
 
 def test_retries_keep_the_overload_up_after_its_trigger_is_gone() -> None:
-    found = metastability(scenario(), trigger=TRIGGER, observe_s=1500)
-    assert not found["synchronous"].recovers
-    assert found["synchronous"].amplification > 1.8
-    assert found["synchronous"].dead_lettered > 5000  # of 9,000 that arrived since: nearly everybody times out
-    assert found["event_driven"].recovers
-    assert found["event_driven"].amplification < 1.01
-    drain = found["event_driven"].drain_s
-    assert drain is not None and 200 < drain < 800  # some 600 jobs pile up in the minute; 2 /s are to spare: 300 s
+    found = metastability(scenario(), trigger=TRIGGER, observe_s=1500, replications=4)
+    stays, drains = found["synchronous"], found["event_driven"]
+    assert stays.recovered == 0
+    assert stays.drain_s is None
+    assert stays.amplification.low > 1.8
+    assert stays.dead_letters.low > 5000  # of 9,000 that arrived since: nearly everybody times out
+    assert 300 < stays.peak_dead_letters_per_min.low < 1000  # and 360 arrive a minute
+    assert drains.recovers
+    assert drains.amplification.high < 1.01
+    assert drains.dead_letters.high == 0
+    assert drains.drain_s is not None
+    assert 200 < drains.drain_s.mean < 500  # some 600 jobs pile up in the minute; 2 /s are to spare: 300 s
 
 
-def test_a_short_backlog_or_not_calling_again_lets_it_recover() -> None:
-    for cure in ({"client_retries": 0}, {"backlog": 40}):
-        assert metastability(scenario(**cure), trigger=TRIGGER, observe_s=1500)["synchronous"].recovers, cure
+@pytest.mark.parametrize("cure", [{"client_retries": 0}, {"backlog": 40}])
+def test_a_short_backlog_or_not_calling_again_lets_it_recover(cure: dict[str, int]) -> None:
+    assert metastability(scenario(**cure), trigger=TRIGGER, observe_s=1500, replications=2)["synchronous"].recovers
 
 
 def test_dropping_abandoned_calls_is_no_cure_where_those_that_begin_have_no_time_left() -> None:
     """First come first served, every call that is begun has waited nearly as long as its caller will."""
-    assert not metastability(scenario(drops_abandoned=True), trigger=TRIGGER, observe_s=1500)["synchronous"].recovers
+    found = metastability(scenario(drops_abandoned=True), trigger=TRIGGER, observe_s=1500, replications=2)
+    assert found["synchronous"].recovered == 0
+
+
+def test_one_dip_is_no_recovery() -> None:
+    """An empty queue in a single bin, amid thousands that wait, is not drained; one that stays short is, from its first such bin."""
+    depth = np.full(1000, 500.0)
+    depth[300] = 0
+    assert drained_bin(depth, 3) is None
+    depth[600:] = 2
+    assert drained_bin(depth, 3) == 600
+    depth[950:] = 80  # it was drained, and is not any more
+    assert drained_bin(depth, 3) is None
+
+
+def test_an_outage_of_the_provider_is_a_trigger_too() -> None:
+    """Workers held by retries in line, and callers who call again, stay overloaded; dead letters stop with the outage."""
+    given = scenario().model_dump(by_alias=True) | {
+        "arrivals": {"process": "poisson", "rate_per_s": RATE},
+        "retries": {"max": 4, "base_s": 1, "cap_s": 60},
+    }
+    found = metastability(
+        with_outage(Scenario.parse(given), 300, 120), trigger=(300, 420), observe_s=900, replications=3
+    )
+    assert found["synchronous"].recovered == 0
+    queued = found["event_driven"]
+    assert queued.recovers
+    assert 0 < queued.peak_dead_letters_per_min.mean <= 60 * RATE * 1.3
+    assert queued.dead_letters.mean < 2 * RATE * 120
 
 
 def test_a_server_that_retries_keep_overloaded_is_called_unstable() -> None:
