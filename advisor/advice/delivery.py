@@ -62,7 +62,7 @@ def _polling(point: Point) -> dict[str, Any]:
         "calls_per_job_p99": plan.calls_p99,
         "added_delay_mean_s": plan.added_mean_s,
         "added_delay_max_s": plan.interval_s,
-        "accepted": "202 with Location and Retry-After; the client honours Retry-After, which grows with the queue's lag",
+        "accepted": "202 with Location and Retry-After",
     }
 
 
