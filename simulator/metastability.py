@@ -13,6 +13,7 @@ from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, Floats
 from simulator.replications import LOOPS, OnProgress, Runner
 from simulator.result import Interval
 from simulator.scenario import BurstArrivals, Outage, Scenario
+from simulator.schema import Value
 from simulator.simulate import check
 from simulator.statistics import half_width
 from simulator.tally import Tally
@@ -25,8 +26,7 @@ SUSTAINED = 0.1
 ENDINGS = ("failed", "timed_out", "rejected", "dead_lettered", "undelivered")
 
 
-@dataclass(frozen=True)
-class Recovery:
+class Recovery(Value):
     """What a trigger did to a design: means over replications with 95 % intervals.
 
     Depths are of jobs waiting; amplification is the clients' calls an offered job, by those of a quiet run. Dead letters are all jobs that

@@ -4,10 +4,13 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from advisor.decisions.management.console import Console, add_format
+from advisor.decisions.management.console import BadInput, Console, add_format
 from advisor.decisions.management.running import add_engine, run
-from advisor.decisions.management.workload import add_library, read, workload_in
+from advisor.decisions.management.trigger import add_trigger, observed_s, recoveries
+from advisor.decisions.management.workload import Workload, add_library, read, workload_in
+from advisor.decisions.models import EngineName
 from advisor.reports.document import Section
+from advisor.reports.document.recovery import recovery, recovery_sentence
 from advisor.reports.document.simulation import findings
 from advisor.reports.formats.text import text
 from advisor.reports.wording import simulated_sentence
@@ -19,12 +22,16 @@ class Command(Console):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", metavar="FILE", help="Answers or a Scenario, YAML or JSON; - for standard input")
         add_engine(parser)
+        add_trigger(parser)
         add_library(parser)
         add_format(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         source = read(options["file"], options["library"])
         workload = workload_in(source).seeded(options["seed"])
+        if options["trigger"] is not None:
+            self._recover(workload, source.name, options)
+            return
         result = run(self, workload, source.name, options["engine"], options["replications"], options["speed"])
         if options["format"] == "json":
             self.print_json(result.model_dump(mode="json", by_alias=True))
@@ -33,4 +40,23 @@ class Command(Console):
         verdict = simulated_sentence(result, scenario.deadline_s, scenario.tolerated_miss_percent)
         self.stdout.write(
             text(workload.title, verdict, [Section("simulation", "Simulation", findings(result))]), ending=""
+        )
+
+    def _recover(self, workload: Workload, name: str, options: dict[str, Any]) -> None:
+        if options["engine"] != EngineName.KERNEL.value:
+            raise BadInput("--trigger: is for --engine kernel")
+        trigger = options["trigger"]
+        found = recoveries(self, workload, name, trigger, options["replications"])
+        if options["format"] == "text":
+            section = recovery(found, trigger, observed_s(trigger))
+            self.stdout.write(text(workload.title, recovery_sentence(found), [section]), ending="")
+            return
+        self.print_json(
+            {
+                "schema": "crossover/recovery@1",
+                "seed": workload.scenario.seed,
+                "trigger": {"start_s": trigger[0], "length_s": trigger[1] - trigger[0]},
+                "observed_s": observed_s(trigger),
+                **{design: it.model_dump(mode="json") for design, it in found.items()},
+            }
         )
