@@ -11,6 +11,8 @@ from advisor.decisions.management.keystroke import keystroke_ms
 from advisor.decisions.management.timing import advice_figures
 from advisor.reports.numbers import count, number
 from simulator.bench import kernel_figures, scale_figures
+from simulator.live.bench import live_figures
+from simulator.live.broker import NoBroker
 
 
 class Command(Console):
@@ -20,6 +22,9 @@ class Command(Console):
         parser.add_argument(
             "--full", action="store_true", help="up to a hundred million jobs, too, with the memory they take"
         )
+        parser.add_argument(
+            "--live", action="store_true", help="the workers of a live run, too: jobs a second, dispatch, memory"
+        )
         add_format(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -28,10 +33,14 @@ class Command(Console):
             figures = {"kernel": kernel_figures(), "advice": advice}
             if options["full"]:
                 figures["scale"] = scale_figures()
+            if options["live"]:
+                figures["live"] = live_figures()
         except subprocess.SubprocessError as error:
             raise CommandError(f"bench: the keystroke could not be measured: {error}", returncode=FAILURE) from error
+        except NoBroker as error:
+            raise CommandError(f"bench: {error}", returncode=FAILURE) from error
         except AssertionError as error:
-            raise CommandError(f"bench: the kernel counted wrong: {error}", returncode=FAILURE) from error
+            raise CommandError(f"bench: counted wrong: {error}", returncode=FAILURE) from error
         if options["format"] == "json":
             self.print_json(figures)
             return
@@ -46,7 +55,9 @@ def _lines(values: Mapping[str, Any], under: str = "") -> Iterator[str]:
             yield from _lines(value, f"{name}, ")
             continue
         words = f"{under}{name}".replace("_per_s", "").replace("event_driven", "event-driven").replace("_", " ")
-        if name.endswith("_mb"):
+        if name.startswith("dispatch_"):
+            yield f"{words.removesuffix(' ms'):<40}{number(value):>16} ms"
+        elif name.endswith("_mb"):
             yield f"{words.removesuffix(' mb'):<40}{number(value):>16} MB"
         elif name.endswith("_over_simpy"):
             yield f"{words:<40}{f'{number(value)}x':>16}"
