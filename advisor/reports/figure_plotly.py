@@ -44,7 +44,7 @@ def _lines(chart: Chart, palette: Palette) -> list[dict[str, Any]]:
             "y": _packed(line.y),
             "line": {
                 "color": palette.of(line.style),
-                "dash": DASHES[line.style],
+                "dash": line.dash or DASHES[line.style],
                 "width": WIDTHS[line.style],
                 "shape": "hv" if line.shape == "step" else "linear",
             },

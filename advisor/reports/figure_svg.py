@@ -21,7 +21,14 @@ from advisor.reports.numbers import plain
 from advisor.reports.palette import DASHES, LIGHT, WIDTHS
 
 WIDTH_IN, HEIGHT_IN = 6.9, 2.75
-DASH_PATTERNS: dict[str, Any] = {"solid": "-", "dash": (0, (5, 2.5)), "dot": (0, (1.2, 1.8))}
+DASH_PATTERNS: dict[str, Any] = {
+    "solid": "-",
+    "dash": (0, (5, 2.5)),
+    "dot": (0, (1.2, 1.8)),
+    "dashdot": (0, (5, 2, 1.2, 2)),
+    "longdash": (0, (9, 3)),
+    "longdashdot": (0, (9, 2.5, 1.2, 2.5)),
+}
 HATCHES = {"synchronous": "////", "event_driven": "", "hybrid": ".."}
 HEADROOM = 1.06
 
@@ -82,7 +89,7 @@ def _lines(chart: Chart, axes: Axes) -> None:
             line.x,
             line.y,
             color=LIGHT.of(line.style),
-            ls=DASH_PATTERNS[DASHES[line.style]],
+            ls=DASH_PATTERNS[line.dash or DASHES[line.style]],
             lw=0.8 * WIDTHS[line.style],
             drawstyle="steps-post" if line.shape == "step" else "default",
         )

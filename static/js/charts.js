@@ -1,4 +1,4 @@
-// Draws a run's charts once its result is on the page, and again when the theme changes.
+// Draws a run's charts once its result is on the page, and again when the theme changes; those of a live run every second while it runs.
 (() => {
   let drawn = "";
 
@@ -8,19 +8,41 @@
     if (!box || drawn === box.dataset.charts + theme) return;
     drawn = box.dataset.charts + theme;
     const sentence = document.getElementById("charts-failed");
+    const live = "live" in box.dataset;
     try {
-      const answer = await fetch(`${box.dataset.charts}?theme=${theme}`, { headers: { Accept: "application/json" } });
+      const answer = await fetch(`${box.dataset.charts}${box.dataset.charts.includes("?") ? "&" : "?"}theme=${theme}`, { headers: { Accept: "application/json" } });
       if (!answer.ok) throw new Error(String(answer.status));
       const figures = await answer.json();
       for (const place of box.querySelectorAll("[data-chart]")) {
         const figure = figures[place.dataset.chart];
-        if (figure) await Plotly.react(place, figure.data, figure.layout, figure.config);
+        if (!figure) continue;
+        if (live) show(place, figure.title);
+        await Plotly.react(place, figure.data, figure.layout, figure.config);
       }
+      if (live) again(box);
       sentence.hidden = true;
     } catch {
       drawn = "";
+      if (!box.isConnected) return;
       sentence.hidden = false;
+      if (live) again(box);
     }
+  };
+
+  const show = (place, title) => {
+    const shown = place.closest("figure");
+    shown.querySelector("[data-title]").textContent = title;
+    place.setAttribute("aria-label", `${title}, so far`);
+    shown.hidden = false;
+    shown.parentElement.hidden = false;
+  };
+
+  const again = (box) => {
+    setTimeout(() => {
+      if (!box.isConnected) return;
+      drawn = "";
+      draw();
+    }, 1000);
   };
 
   document.addEventListener("DOMContentLoaded", draw);

@@ -53,6 +53,8 @@ TABLE: dict[str, Row] = {
     "add-comment": Row("POST", (LOGIN, 302, 302, 302, 404, 403)),
     "delete-comment": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "report": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "compare": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "compare-charts": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "run": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "run-progress": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "cancel-run": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
@@ -131,6 +133,12 @@ def teams_address(name: str, workspace: Workspace) -> str:
 
 
 def address(name: str, decision: Decision, run: Run) -> str:
+    if name.startswith("compare") and name != "compare-revisions":
+        other = Run.objects.create(
+            workspace=run.workspace, revision=run.revision, idempotency_key="other", scenario_json=run.scenario_json,
+            state=run.state, finished_at=run.finished_at, result_json=run.result_json,
+        )  # fmt: skip
+        return f"{reverse(name)}?run={run.pk}&run={other.pk}"
     if of_team := teams_address(name, decision.workspace):
         return of_team
     match name:

@@ -39,10 +39,10 @@ def latency(result: Result, scenario: Scenario) -> Chart:
     notes = tuple(wording.unstable_sentence(style, design) for style, design in every if not design.stable)
     deadlines = _deadlines(scenario)
     longest = max([design.curve.latency_s[-1] for _, design in drawn] + list(deadlines.values()), default=1.0)
-    log = _needs_log(drawn, longest)
+    log = needs_log(drawn, longest)
     scale, unit = (1.0, "s") if log else time_unit(longest)
     lines = _lines(drawn, scale, log, longest)
-    x = _axis(lines, unit, log)
+    x = axis_of(lines, unit, log)
     marks = _marks(drawn, scale, lines, log)
     title = _finding(every, scenario)
     return Chart(
@@ -69,7 +69,7 @@ def _deadline_text(name: str, value: float) -> str:
     return f"{f'{name} ' if name else ''}deadline {duration(value)}"
 
 
-def _axis(lines: tuple[Line, ...], unit: str, log: bool) -> Axis:
+def axis_of(lines: tuple[Line, ...], unit: str, log: bool) -> Axis:
     """Linear in a readable unit; logarithmic in seconds, its ticks as people say durations."""
     if not log:
         return Axis(f"Latency ({unit})", unit, low=0.0, high=float(lines[0].x[-1]) if lines else 1.0)
@@ -82,12 +82,13 @@ def _axis(lines: tuple[Line, ...], unit: str, log: bool) -> Axis:
     )  # fmt: skip
 
 
-def _needs_log(drawn: Designs, longest: float) -> bool:
-    medians = [_at(design, 0.5) for _, design in drawn]
+def needs_log(drawn: Designs, longest: float) -> bool:
+    """Whether the tail is too long for a linear axis."""
+    medians = [latency_at(design, 0.5) for _, design in drawn]
     return bool(medians) and longest > LOG_FROM * min(medians)
 
 
-def _at(design: DesignResult, level: float) -> float:
+def latency_at(design: DesignResult, level: float) -> float:
     """The latency at this share of the completed jobs, positive."""
     shares = np.asarray(design.curve.share)
     place = int(np.searchsorted(shares, level * shares[-1]))
@@ -99,7 +100,7 @@ def _lines(drawn: Designs, scale: float, log: bool, longest: float) -> tuple[Lin
     if not drawn:
         return ()
     instants: Floats = np.unique(np.concatenate([design.curve.latency_s for _, design in drawn] + [[longest]]))
-    first = min(_at(design, 0.001) for _, design in drawn)
+    first = min(latency_at(design, 0.001) for _, design in drawn)
     if log:
         instants = instants[instants >= first]
     return tuple(

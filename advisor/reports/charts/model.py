@@ -6,6 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from advisor.reports.palette import Dash
+
 Floats = NDArray[np.float64]
 
 
@@ -47,6 +49,8 @@ class Line:
     y: Floats
     shape: Literal["line", "step"]
     spot: Spot | None = None
+    dash: Dash | None = None
+    """Where several lines are of one design, what tells them apart; else the design's own."""
 
 
 @dataclass(frozen=True)

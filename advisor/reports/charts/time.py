@@ -80,7 +80,7 @@ def _depth_finding(run: Run, peaks: dict[str, float]) -> str:
 
 
 def _drain(design: DesignResult, windows: tuple[Window, ...]) -> str:
-    ends, depth = _ends(design.series), np.asarray(design.series.queue_depth)
+    ends, depth = ends_of(design.series), np.asarray(design.series.queue_depth)
     found = drain_s(ends, depth, windows) if design.stable else None
     if found is None:
         return "" if design.stable else " and keeps growing"
@@ -137,7 +137,7 @@ def throughput(run: Run) -> Chart:
     title = _sentence(parts)
     return Chart(
         id="throughput", title=title, alt=f"{title}. Rates over time, first replication.{run.behind()}", x=run.axis(),
-        y=Axis("Jobs per second (/s)", "/s", low=0.0), table=_table(run, lines, rate, "Mean rate"),
+        y=Axis("Jobs per second (/s)", "/s", low=0.0), table=table_over_time(run, lines, rate, "Mean rate"),
         lines=labelled(tuple(lines), run.axis()), windows=run.shaded(),
     )  # fmt: skip
 
@@ -166,13 +166,13 @@ def _stepped(
     """A chart of one figure at the bins' ends, both designs on the same axes; averaged over `most` stretches where that is given."""
     lines = []
     for style, design in run.designs:
-        at_s, figures = _ends(design.series), values(design.series)
+        at_s, figures = ends_of(design.series), values(design.series)
         group = -(-len(figures) // most) if most else 1
         at_s, figures = at_s[_last_of(len(at_s), group)], _averaged(figures, group)
         lines.append(Line(wording.style_name(style), style, at_s / run.scale, figures, "step"))
     return Chart(
         id=name, title=title, alt=f"{title}. {y.title} over time, first replication.{run.behind()}", x=run.axis(), y=y,
-        table=_table(run, lines, words, "Largest"), lines=labelled(tuple(lines), run.axis()), windows=run.shaded(),
+        table=table_over_time(run, lines, words, "Largest"), lines=labelled(tuple(lines), run.axis()), windows=run.shaded(),
     )  # fmt: skip
 
 
@@ -186,11 +186,12 @@ def _averaged(figures: Floats, group: int) -> Floats:
     return np.add.reduceat(figures, starts) / np.diff(np.append(starts, len(figures)))
 
 
-def _ends(series: Series) -> Floats:
+def ends_of(series: Series) -> Floats:
+    """The ends of the bins, which queue depth and lag stand for."""
     return np.asarray(series.t_s, dtype=np.float64) + bin_s(series)
 
 
-def _table(run: Run, lines: Sequence[Line], words: Callable[[float], str], how: str) -> Table:
+def table_over_time(run: Run, lines: Sequence[Line], words: Callable[[float], str], how: str) -> Table:
     """At most `TABLE_ROWS` equal stretches, each with the lines' largest or mean value in it."""
     high = run.end_s / run.scale
     edges = np.linspace(0, high, min(TABLE_ROWS, max(len(line.x) for line in lines)) + 1)

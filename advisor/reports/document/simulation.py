@@ -5,6 +5,7 @@ from advisor.reports.charts import charts_of
 from advisor.reports.charts.latency import quantile
 from advisor.reports.charts.model import Table
 from advisor.reports.document.blocks import Block, Drawing, Paragraph, Point, Points, Section, cell, grid
+from advisor.reports.document.live import live_blocks
 from advisor.reports.numbers import count, duration, interval, number, share, share_interval
 from simulator.result import DesignResult, Interval, Result
 from simulator.scenario import Scenario
@@ -47,6 +48,8 @@ def findings(result: Result) -> tuple[Block, ...]:
     blocks += _unequal(result)
     figures = results_table(result)
     blocks.append(grid(figures.headers, figures.rows, "Results of the designs, with 95 % intervals"))
+    if result.live is not None:
+        blocks += live_blocks(result.live)
     compared = difference_rows(result)
     if compared:
         caption = "Event-driven minus synchronous, paired by replication, 95 % intervals"
@@ -131,10 +134,10 @@ def figure(name: str, value: Interval) -> str:
 def difference_rows(result: Result) -> list[tuple[str, str]]:
     """The paired difference of the figures that people compare."""
     found = result.difference
-    return [(words, _difference(name, found[name])) for name, words in DIFFERENCES.items() if name in found]
+    return [(words, difference_words(name, found[name])) for name, words in DIFFERENCES.items() if name in found]
 
 
-def _difference(name: str, value: Interval) -> str:
+def difference_words(name: str, value: Interval) -> str:
     """Shares differ by percentage points."""
     if name in SHARES:
         return interval(100 * value.mean, 100 * value.low, 100 * value.high, "points")

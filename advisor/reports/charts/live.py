@@ -1,0 +1,123 @@
+"""The charts of a live run: what was measured with the kernel's prediction dashed over it; and what has been measured before its end."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from advisor.reports import wording
+from advisor.reports.charts.labels import labelled
+from advisor.reports.charts.model import Axis, Chart, Floats, Line, Table
+from advisor.reports.charts.windows import bin_s, run_end_s
+from advisor.reports.numbers import count, duration, share, time_unit
+from simulator.result import DesignResult, LiveReport, Result, SoFar
+
+SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
+Designs = tuple[tuple[str, DesignResult], ...]
+
+
+def predicted_of(result: Result, live: LiveReport) -> Result:
+    """The result that the kernel predicted."""
+    return result.model_copy(
+        update={
+            "synchronous": live.predicted_synchronous,
+            "event_driven": live.predicted_event_driven,
+            "live": None,
+        }
+    )
+
+
+def over(measured: tuple[Chart, ...], predicted: tuple[Chart, ...]) -> tuple[Chart, ...]:
+    """Each measured chart with the lines of the predicted one of the same name, dashed in the design's colour."""
+    before = {chart.id: chart for chart in predicted}
+    return tuple(_over(chart, before[chart.id]) if chart.lines and chart.id in before else chart for chart in measured)
+
+
+def _over(chart: Chart, before: Chart) -> Chart:
+    across, up = _factor(before.x, chart.x), _factor(before.y, chart.y)
+    designs = [line for line in before.lines if line.style is not None]
+    dashed = tuple(
+        Line(f"{line.label}, predicted", line.style, line.x * across, line.y * up, line.shape, dash="dash")
+        for line in designs
+    )
+    lines = tuple(replace(line, dash="solid") for line in chart.lines) + dashed
+    ends = [float(line.x[-1]) for line in lines if len(line.x)]
+    x = chart.x if chart.x.high is None else replace(chart.x, high=max([chart.x.high, *ends]))
+    return replace(
+        chart,
+        x=x,
+        lines=labelled(lines, x),
+        alt=f"{chart.alt} Solid: measured; dashed: as the kernel predicted it.",
+    )
+
+
+def _factor(of: Axis, to: Axis) -> float:
+    """From one axis' unit of time to the other's; 1 where they are of something else."""
+    return SECONDS[of.unit] / SECONDS[to.unit] if of.unit in SECONDS and to.unit in SECONDS else 1.0
+
+
+def so_far_charts(so_far: SoFar) -> tuple[Chart, ...]:
+    """What has been measured: depth and lag of the queues, jobs in flight, and the latencies of the results that are there."""
+    found = (("synchronous", so_far.synchronous), ("event_driven", so_far.event_driven))
+    designs: Designs = tuple((style, design) for style, design in found if design is not None and design.series.t_s)
+    if not designs:
+        return ()
+    end_s = max(run_end_s(design.series) for _, design in designs)
+    scale, unit = time_unit(end_s)
+    x = Axis(f"Time since the start ({unit})", unit, low=0.0, high=end_s / scale)
+    return (
+        _over_time(designs, x, scale, "queue_depth", "Jobs waiting", "jobs", 1.0),
+        _lag(designs, x, scale),
+        _over_time(designs, x, scale, "in_flight", "Jobs in flight", "jobs", 1.0),
+        *_latency(designs),
+    )
+
+
+def _lag(designs: Designs, x: Axis, scale: float) -> Chart:
+    unit_s, unit = time_unit(max(max(design.series.lag_s) for _, design in designs))
+    return _over_time(designs, x, scale, "lag_s", "Age of the oldest waiting job", unit, unit_s)
+
+
+def _over_time(designs: Designs, x: Axis, scale: float, name: str, words: str, unit: str, unit_s: float) -> Chart:
+    lines, now = [], []
+    for style, design in designs:
+        at: Floats = (np.asarray(design.series.t_s) + bin_s(design.series)) / scale
+        figures = np.asarray(getattr(design.series, name)) / unit_s
+        lines.append(Line(wording.style_name(style), style, at, figures, "step", dash="solid"))
+        last = float(figures[-1] * unit_s)
+        now.append((wording.style_name(style), duration(last) if name == "lag_s" else count(round(last))))
+    title = f"{words}: {wording.listed([f'{value} ({style.lower()})' for style, value in now])}"
+    table = Table(("Design", f"{words}, last"), tuple(now))
+    y = Axis(f"{words} ({unit})" if name == "lag_s" else words, unit, low=0.0)
+    return Chart(id=name, title=title, alt=f"{title}, so far.", x=x, y=y, table=table, lines=labelled(tuple(lines), x))
+
+
+def _latency(designs: Designs) -> tuple[Chart, ...]:
+    drawn = [(style, design) for style, design in designs if len(design.curve.share) > 1]
+    if not drawn:
+        return ()
+    scale, unit = time_unit(max(design.curve.latency_s[-1] for _, design in drawn))
+    lines = tuple(
+        Line(
+            wording.style_name(style),
+            style,
+            np.asarray(design.curve.latency_s) / scale,
+            100 * np.asarray(design.curve.share),
+            "line",
+            dash="solid",
+        )
+        for style, design in drawn
+    )
+    x = Axis(f"Latency ({unit})", unit, low=0.0, high=max(float(line.x[-1]) for line in lines))
+    done = tuple((wording.style_name(style), share(design.completed / design.offered)) for style, design in drawn)
+    title = f"Results in hand: {wording.listed([f'{value} ({style.lower()})' for style, value in done])}"
+    return (
+        Chart(
+            id="latency",
+            title=title,
+            alt=f"{title}, so far. Cumulative share of the jobs offered so far by latency.",
+            x=x,
+            y=Axis("Results in hand (% of jobs offered so far)", "%", low=0.0, high=100.0),
+            table=Table(("Design", "In hand"), done),
+            lines=labelled(lines, x),
+        ),
+    )

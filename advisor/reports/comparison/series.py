@@ -1,0 +1,140 @@
+"""Queue depth and lag of several runs, a chart a design, on one time axis; and the good share of each."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from tsdownsample import MinMaxLTTBDownsampler
+
+from advisor.reports import wording
+from advisor.reports.charts.labels import labelled
+from advisor.reports.charts.model import Axis, Bars, Chart, Floats, Line, Table, Window
+from advisor.reports.charts.time import Run, ends_of, table_over_time
+from advisor.reports.charts.windows import run_end_s, windows_of
+from advisor.reports.comparison.runs import Laid, styles_of, with_design
+from advisor.reports.numbers import MISSING, count, duration, share, time_unit
+from simulator.result import Series
+
+POINTS = 300
+"""So many points of a line are sent: more than its pixels show on a page. Peaks are kept."""
+
+
+@dataclass(frozen=True)
+class _Figure:
+    """What is drawn over time, and how it reads."""
+
+    name: str
+    axis: str
+    unit: str
+    scale: float
+    words: Callable[[float], str]
+    whole: bool
+
+
+def over_time(laid: Sequence[Laid]) -> tuple[Chart, ...]:
+    """Queue depth, then lag, each design beside the other."""
+    every = [design for style in styles_of(laid) for _, design in with_design(laid, style) if design.series.t_s]
+    if not every:
+        return ()
+    end_s = max(run_end_s(design.series) for design in every)
+    scale, unit = time_unit(end_s)
+    run = Run(laid[0].scenario, (), _windows(laid), end_s, scale, unit)
+    lag_scale, lag_unit = time_unit(max(max(design.series.lag_s) for design in every))
+    figures = (
+        _Figure("queue_depth", "Jobs waiting", "jobs", 1.0, count, whole=True),
+        _Figure(
+            "lag_s", f"Age of the oldest waiting job ({lag_unit})", lag_unit, lag_scale,
+            lambda value: duration(value * lag_scale), whole=False,
+        ),
+    )  # fmt: skip
+    return tuple(chart for figure in figures for chart in _charts(figure, laid, run))
+
+
+def _charts(figure: _Figure, laid: Sequence[Laid], run: Run) -> list[Chart]:
+    lines = {
+        style: [
+            _line(figure, one, style, design.series, run)
+            for one, design in with_design(laid, style)
+            if design.series.t_s
+        ]
+        for style in styles_of(laid)
+    }
+    high = max(float(line.y.max()) for each in lines.values() for line in each)
+    y = Axis(figure.axis, figure.unit, low=0.0, high=high or None, whole=figure.whole)
+    return [_chart(figure, style, each, y, run) for style, each in lines.items() if each]
+
+
+def _line(figure: _Figure, one: Laid, style: str, series: Series, run: Run) -> Line:
+    values = np.asarray(getattr(series, figure.name), dtype=np.float64) / figure.scale
+    return Line(one.letter, style, ends_of(series) / run.scale, values, "step", dash=one.dash)
+
+
+def _chart(figure: _Figure, style: str, lines: list[Line], y: Axis, run: Run) -> Chart:
+    peaks = wording.listed([f"{figure.words(float(line.y.max()))} ({line.label})" for line in lines])
+    if not max(float(line.y.max()) for line in lines):
+        finding = "no job waits"
+    elif figure.name == "queue_depth":
+        finding = f"the {'backlog' if style == 'synchronous' else 'queue'} peaks at {peaks}"
+    else:
+        finding = f"the oldest job waits up to {peaks}"
+    title = f"{wording.style_name(style)}: {finding}"
+    return Chart(
+        id=f"{figure.name}-{style}",
+        title=title,
+        alt=f"{title}. {y.title} over time, first replication, a line a run.{run.behind()}",
+        x=run.axis(),
+        y=y,
+        table=table_over_time(run, lines, figure.words, "Largest"),
+        lines=labelled(tuple(thinned(line) for line in lines), run.axis()),
+        windows=run.shaded(),
+    )
+
+
+def thinned(line: Line) -> Line:
+    """The line with at most `POINTS` points, its peaks among them."""
+    if len(line.x) <= POINTS:
+        return line
+    kept = MinMaxLTTBDownsampler().downsample(line.x, line.y, n_out=POINTS)  # type: ignore[no-untyped-call]
+    x: Floats = line.x[kept]
+    return Line(line.label, line.style, x, line.y[kept], line.shape, dash=line.dash)
+
+
+def _windows(laid: Sequence[Laid]) -> tuple[Window, ...]:
+    """Bursts and outages where they are the same in all runs; else they would shade what they do not explain."""
+    each = {windows_of(one.scenario, one.result.synchronous.series) for one in laid}
+    return next(iter(each)) if len(each) == 1 else ()
+
+
+def good_shares(laid: Sequence[Laid]) -> Chart:
+    """The share of the offered jobs whose result was in hand by the deadline, run by run."""
+    styles = styles_of(laid)
+    shares = {style: {one.letter: design.good_share for one, design in with_design(laid, style)} for style in styles}
+    best, letter, style = max((value, letter, style) for style in styles for letter, value in shares[style].items())
+    title = f"Most results are good in {letter}, {wording.design_name(style)}: {share(best)}"
+    if len({value for each in shares.values() for value in each.values()}) == 1:
+        title = f"{share(best)} of the results are good in every run and design"
+    return Chart(
+        id="good",
+        title=title,
+        alt=f"{title}. Bars of the share of offered jobs that ended good, by run and design.",
+        x=Axis("Good results (% of offered jobs)", "%", low=0.0, high=100.0),
+        y=Axis("Run", ""),
+        groups=tuple(one.letter for one in laid),
+        bars=tuple(
+            Bars(
+                wording.style_name(style),
+                style,
+                tuple(100 * shares[style].get(one.letter, 0.0) for one in laid),
+                tuple(_words(shares[style], one) for one in laid),
+            )
+            for style in styles
+        ),
+        table=Table(
+            ("Run", *(wording.style_name(style) for style in styles)),
+            tuple((one.letter, *(_words(shares[style], one) for style in styles)) for one in laid),
+        ),
+    )
+
+
+def _words(shares: dict[str, float], one: Laid) -> str:
+    return share(shares[one.letter]) if one.letter in shares else MISSING

@@ -1,0 +1,153 @@
+"""Runs beside each other: `/compare?run=…&run=…`; with fewer than two, the runs to pick from."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.gzip import gzip_page
+from django.views.decorators.http import require_safe
+
+from advisor.decisions import stored
+from advisor.decisions.models import Run, State
+from advisor.reports import wording
+from advisor.reports.charts import Chart
+from advisor.reports.comparison.curves import latencies
+from advisor.reports.comparison.differences import between_designs, between_runs, figures_of
+from advisor.reports.comparison.runs import FEWEST, MOST, Laid, styles_of, with_design
+from advisor.reports.comparison.scenarios import settings_of
+from advisor.reports.comparison.series import good_shares, over_time
+from advisor.reports.figure_plotly import figure
+from advisor.teams.middleware import MemberRequest
+from advisor.web.access import find_run, workspace_of
+from simulator.result import Result
+from simulator.scenario import Scenario
+
+OFFERED = 50
+"""So many runs are there to pick from, the latest first."""
+
+Stored = tuple[str, str, str, str]
+"""A run as a key: its name, its scenario, its result, and the name of its recording."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A run that is compared, with what it found, and the address of the comparison without it."""
+
+    laid: Laid
+    run: Run
+    finding: str
+    without: str
+
+
+@require_safe
+def show(request: MemberRequest) -> HttpResponse:
+    """The comparison; or what to pick from, with a sentence on what is wrong with the choice."""
+    picked = _picked(request)
+    finished = [run for run in picked if run.state == State.SUCCEEDED]
+    if "pick" in request.GET or not FEWEST <= len(finished) <= MOST:
+        return _pick(request, picked, finished)
+    key = tuple(_key(run) for run in finished)
+    laid = _laid(key)
+    settings = settings_of(laid)
+    context = {
+        "columns": [
+            Column(one, run, _finding(one), _address(other for other in finished if other is not run))
+            for one, run in zip(laid, finished, strict=True)
+        ],
+        "unfinished": [run for run in picked if run not in finished],
+        "differing": [setting for setting in settings if setting.differs],
+        "same": [setting for setting in settings if not setting.differs],
+        "charts": _charts(key),
+        "charts_address": f"{reverse('compare-charts')}?{_query(finished)}",
+        "figures": [(style, figures_of(laid, style)) for style in styles_of(laid)],
+        "between_designs": between_designs(laid),
+        "between_runs": [between_runs(laid, style) for style in styles_of(laid) if len(with_design(laid, style)) > 1],
+        "more": f"{_address(finished)}&pick=1" if len(finished) < MOST else "",
+    }
+    return render(request, "compare/show.html", context)
+
+
+@require_safe
+@gzip_page
+def charts(request: MemberRequest) -> JsonResponse:
+    """The figures for plotly.js, by chart; `&theme=dark` for the dark colours. Results never change."""
+    finished = [run for run in _picked(request) if run.state == State.SUCCEEDED]
+    if not FEWEST <= len(finished) <= MOST:
+        raise Http404
+    dark = request.GET.get("theme") == "dark"
+    drawn = {
+        chart.id: figure(chart, dark=dark) for chart in _charts(tuple(_key(run) for run in finished)) if chart.drawn
+    }
+    response = JsonResponse(drawn)
+    response["Cache-Control"] = "private, max-age=600"
+    return response
+
+
+def _picked(request: MemberRequest) -> list[Run]:
+    """The runs in the address, each once, in its order; more than can be compared are not looked for.
+
+    Raises:
+        Http404: if one is none, or nobody's business.
+    """
+    given = list(dict.fromkeys(request.GET.getlist("run")))
+    try:
+        keys = list(dict.fromkeys(UUID(text) for text in given))
+    except ValueError:
+        raise Http404 from None
+    return [find_run(request, key, with_result=True) for key in keys[: MOST + 1]]
+
+
+def _pick(request: MemberRequest, picked: list[Run], finished: list[Run]) -> HttpResponse:
+    workspace = workspace_of(request)
+    offered: QuerySet[Run] = Run.objects.without_result().select_related("revision__decision")
+    offered = offered.filter(workspace=workspace, state=State.SUCCEEDED) if workspace else offered.none()
+    chosen = {run.pk for run in finished}
+    others = [run for run in offered[:OFFERED] if run.pk not in chosen]
+    too_many = len(finished) > MOST
+    context = {
+        "runs": [*finished, *others],
+        "chosen": chosen,
+        "unfinished": [run for run in picked if run not in finished],
+        "too_many": too_many,
+        "fewest": FEWEST,
+        "most": MOST,
+    }
+    return render(request, "compare/pick.html", context, status=422 if too_many else 200)
+
+
+def _finding(one: Laid) -> str:
+    return wording.simulated_sentence(one.result, one.scenario.deadline_s, one.scenario.tolerated_miss_percent)
+
+
+def _query(runs: Iterable[Run]) -> str:
+    return urlencode([("run", run.pk) for run in runs])
+
+
+def _address(runs: Iterable[Run]) -> str:
+    return f"{reverse('compare')}?{_query(runs)}"
+
+
+def _key(run: Run) -> Stored:
+    revision = run.revision
+    name = f"{revision.decision.title}, revision {revision.number}"
+    return name, run.scenario_json, run.result_json or "", run.trace.name if run.trace else ""
+
+
+def _laid(key: tuple[Stored, ...]) -> tuple[Laid, ...]:
+    return tuple(
+        Laid(place, name, stored.load(Scenario, scenario), stored.load(Result, result), recording)
+        for place, (name, scenario, result, recording) in enumerate(key)
+    )
+
+
+@lru_cache(maxsize=16)
+def _charts(key: tuple[Stored, ...]) -> tuple[Chart, ...]:
+    """To place their labels takes a while: the page and its drawings share them."""
+    laid = _laid(key)
+    return (*latencies(laid), *over_time(laid), good_shares(laid))
