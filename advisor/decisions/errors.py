@@ -26,3 +26,11 @@ class UploadTooLarge(Exception):
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
         super().__init__(f"The file is over the limit of {limit_bytes >> 20} MB.")
+
+
+class TooManySweeps(Exception):
+    """The workspace has as many sweeps under way as it may have (429)."""
+
+    def __init__(self, cap: int) -> None:
+        self.cap = cap
+        super().__init__(f"{cap:,} maps are being drawn already. Wait for some to finish, or cancel some.")

@@ -25,6 +25,16 @@ HIGHEST_SPEED = 100_000
 SO_FAR_EVERY_S = 1.0
 """What a live run has measured is written at most this often."""
 
+SWEEP_JOBS = 100_000_000
+"""Simulated jobs of one sweep, all cells and designs together: a minute or two on two cores."""
+PART_JOBS = 1_000_000
+"""Simulated jobs of one part of a sweep: half a second or so, unless a single cell needs more."""
+MOST_CELLS = 2_500
+UNFINISHED_SWEEPS_CAP = 20
+"""Sweeps of one workspace that may be under way at a time."""
+LOOK_EVERY_S = 0.5
+"""A worker looks this often whether the sweep is still wanted."""
+
 TRACE_BYTES = 64 << 20
 """The largest upload of a trace; a million rows take about 45 MB."""
 TRACE_ROWS = 1_000_000

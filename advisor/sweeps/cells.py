@@ -9,7 +9,7 @@ from advisor.sweeps.grid import Grid, Point
 from simulator.arrivals import Trace
 from simulator.result import DesignResult
 from simulator.scenario import BurstArrivals, Scenario, TraceArrivals
-from simulator.simulate import simulate
+from simulator.simulate import OnProgress, simulate
 
 WARM_UP_SHARE = 20
 """One job in this many is left out at the start of a stationary run."""
@@ -39,12 +39,14 @@ def cut(scenario: Scenario, jobs: int, seed: int) -> Length:
     return Length(length, 1 if stationary else WHOLE_CYCLES)
 
 
-def simulate_cell(grid: Grid, point: Point, trace: Trace | None = None) -> Cell:
-    """What the advice says at a point, and what both designs do there, on this thread alone."""
+def simulate_cell(grid: Grid, point: Point, trace: Trace | None = None, on_progress: OnProgress | None = None) -> Cell:
+    """What the advice says at a point, and what both designs do there, on this thread alone. What `on_progress` raises stops it."""
     answers = grid.answers_at(point)
     recommendation = advise(answers, flips=False)
     length = cut(scenario_of(answers, recommendation), grid.jobs, grid.seed)
-    result = simulate(length.scenario, trace=trace, replications=length.replications, threads=1)
+    result = simulate(
+        length.scenario, trace=trace, replications=length.replications, threads=1, on_progress=on_progress
+    )
     x, y = point
     return Cell(
         x=x,

@@ -2,6 +2,7 @@
 
 from advisor.decisions.jobs.doorbell import Doorbell, RqDoorbell, has_job, job_id, ring
 from advisor.decisions.jobs.starting import Started, reconcile_and_ring, start
+from advisor.decisions.jobs.sweeping import reconcile_sweeps_and_ring, run_part, start_sweep
 from advisor.decisions.jobs.work import run_simulation
 
 __all__ = [
@@ -11,7 +12,10 @@ __all__ = [
     "has_job",
     "job_id",
     "reconcile_and_ring",
+    "reconcile_sweeps_and_ring",
     "ring",
+    "run_part",
     "run_simulation",
     "start",
+    "start_sweep",
 ]

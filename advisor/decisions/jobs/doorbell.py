@@ -18,6 +18,7 @@ BACKSTOP_S = 30
 """rq's own timeout comes this much after ours, for a run that neither we nor the supervisor could end."""
 FAILURE_TTL_S = 86_400
 RUN_SIMULATION = "advisor.decisions.jobs.run_simulation"
+RUN_PART = "advisor.decisions.jobs.run_part"
 
 
 class Doorbell(Protocol):
@@ -31,7 +32,10 @@ class Doorbell(Protocol):
 
 
 class RqDoorbell:
-    """One rq queue; a job is but the id of a run."""
+    """One rq queue; a job is but the id of a row: of a run, or of a part of a sweep."""
+
+    def __init__(self, function: str = RUN_SIMULATION) -> None:
+        self.function = function
 
     def ring(self, run_id: UUID, attempt: int) -> None:
         """Puts a job into the queue; the id comes from the run and its attempt, so that ringing twice makes one job, not two.
@@ -40,7 +44,7 @@ class RqDoorbell:
             redis.RedisError: within seconds, if the broker is gone or hangs.
         """
         _queue().enqueue_call(
-            RUN_SIMULATION,
+            self.function,
             args=(str(run_id),),
             job_id=job_id(run_id, attempt),
             timeout=settings.CONFIGURATION.run_time_limit_s + BACKSTOP_S,

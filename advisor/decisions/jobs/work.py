@@ -76,7 +76,7 @@ def _work(heartbeat: Heartbeat, engines: Mapping[str, Engine]) -> None:
     except Lost:
         log.info("Run %s is no longer attempt %d's", run_id, attempt)
     except (PastLimit, JobTimeoutException):
-        _persist(lambda: time_out_run(run_id, attempt, timezone.now(), heartbeat.limit_s))
+        persist(lambda: time_out_run(run_id, attempt, timezone.now(), heartbeat.limit_s))
     except InvalidInput as error:
         _fail(heartbeat, "invalid_input", str(error))
     except CannotRun as error:
@@ -90,7 +90,7 @@ def _work(heartbeat: Heartbeat, engines: Mapping[str, Engine]) -> None:
         _release(heartbeat)
         raise
     else:
-        _persist(lambda: finish_run(run_id, attempt, timezone.now(), result))
+        persist(lambda: finish_run(run_id, attempt, timezone.now(), result))
 
 
 def _simulate(heartbeat: Heartbeat, engines: Mapping[str, Engine]) -> Result:
@@ -145,7 +145,7 @@ def _reporter(heartbeat: Heartbeat) -> Callable[[Progress], None]:
 
 def _fail(heartbeat: Heartbeat, code: str, text: str) -> None:
     log.exception("Run %s failed: %s", heartbeat.run_id, code)
-    _persist(lambda: fail_run(heartbeat.run_id, heartbeat.attempt, timezone.now(), code, text))
+    persist(lambda: fail_run(heartbeat.run_id, heartbeat.attempt, timezone.now(), code, text))
 
 
 def _release(heartbeat: Heartbeat) -> None:
@@ -156,7 +156,7 @@ def _release(heartbeat: Heartbeat) -> None:
         log.exception("Run %s could not be put back into the queue", heartbeat.run_id)
 
 
-def _persist(write: Callable[[], T]) -> T:
+def persist(write: Callable[[], T]) -> T:
     """Writes what must not be missing, again and again while the database is locked, full or restarting.
 
     Raises:

@@ -1,26 +1,32 @@
-"""What is stored: Decisions with their Revisions, Traces and Runs, and what a workspace made of the library. Each belongs to a workspace."""
+"""What is stored: Decisions with their Revisions, Traces, Runs and Sweeps, and what a workspace made of the library. Each belongs to a workspace."""
 
 from advisor.decisions.models.comment import Comment, StatusChange
 from advisor.decisions.models.decision import Decision, Revision, Status
 from advisor.decisions.models.library import LibraryEntry
 from advisor.decisions.models.run import ACTIVE, TERMINAL, EngineName, Run, State
 from advisor.decisions.models.step import Direction, Step
+from advisor.decisions.models.sweep import UNFINISHED, PartState, Sweep, SweepPart, SweepState
 from advisor.decisions.models.trace import Trace, TraceData
 
 __all__ = [
     "ACTIVE",
     "TERMINAL",
+    "UNFINISHED",
     "Comment",
     "Decision",
     "Direction",
     "EngineName",
     "LibraryEntry",
+    "PartState",
     "Revision",
     "Run",
     "State",
     "Status",
     "StatusChange",
     "Step",
+    "Sweep",
+    "SweepPart",
+    "SweepState",
     "Trace",
     "TraceData",
 ]

@@ -1,0 +1,135 @@
+"""Sweeps and the queue: the rows first, then a bell for each part; and what a worker does when it rings."""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from django.db import DatabaseError, OperationalError, close_old_connections, transaction
+from django.utils import timezone
+from rq.exceptions import ShutDownImminentException
+
+from advisor.decisions.jobs.doorbell import RUN_PART, Doorbell, RqDoorbell, job_id
+from advisor.decisions.jobs.work import persist, worker_name
+from advisor.decisions.limits import LOOK_EVERY_S
+from advisor.decisions.models import Revision, Sweep, SweepPart
+from advisor.decisions.services.hold_sweep import claim_part, fail_sweep, finish_part, hold_part, release_part
+from advisor.decisions.services.read_sweep import CELLS
+from advisor.decisions.services.reconcile_sweeps import ReconciledSweeps, reconcile_sweeps
+from advisor.decisions.services.request_sweep import Asked, request_sweep
+from advisor.decisions.services.upload_trace import read_stored_trace
+from advisor.sweeps.cells import simulate_cell
+from advisor.sweeps.contract import Cell
+from advisor.teams.models import User
+from simulator.schema import InvalidInput
+from simulator.simulate import OnProgress, Progress
+
+log = logging.getLogger(__name__)
+
+RQ: Doorbell = RqDoorbell(RUN_PART)
+
+
+class Unwanted(Exception):
+    """The part is no longer ours: cancelled, ended, or another worker's."""
+
+
+def start_sweep(revision: Revision, user: User, asked: Asked, *, idempotency_key: str, bell: Doorbell = RQ) -> Sweep:
+    """Requests the sweep (see `request_sweep` for what it raises) and rings for its parts once it is committed.
+
+    A bell that does not ring is no failure: the reconciler rings again.
+    """
+    sweep = request_sweep(revision, user, asked, idempotency_key)
+    parts = tuple(sweep.parts.filter(state="queued").values_list("id", "attempt")) if sweep.active else ()
+    transaction.on_commit(lambda: _ring_all(bell, sweep.id, parts))
+    return sweep
+
+
+def reconcile_sweeps_and_ring(bell: Doorbell = RQ, clock: Callable[[], datetime] = timezone.now) -> ReconciledSweeps:
+    """Sets the rows right, then rings for each queued part that has no job.
+
+    Raises:
+        redis.RedisError: if the broker is gone; the rows have been set right by then.
+    """
+    reconciled = reconcile_sweeps(clock())
+    known = bell.waiting() if reconciled.waiting else set()
+    for part_id, attempt in reconciled.waiting:
+        if job_id(part_id, attempt) not in known:
+            bell.ring(part_id, attempt)
+    return reconciled
+
+
+def run_part(part_id: str) -> None:
+    """Claims the part, simulates its cells on this thread, and writes them down. For a part that isn't queued it does nothing."""
+    close_old_connections()
+    part, attempt = UUID(part_id), claim_part(UUID(part_id), timezone.now(), worker_name())
+    if attempt is None:
+        log.info("Part %s has nothing to do", part_id)
+        return
+    try:
+        cells = _simulated(part, attempt)
+    except Unwanted:
+        log.info("Part %s is no longer attempt %d's", part_id, attempt)
+    except (InvalidInput, MemoryError) as error:
+        _fail(part, attempt, str(error) or "A cell needs more memory than there is; simulate fewer jobs a cell.")
+    except Exception as error:
+        _fail(part, attempt, f"A cell could not be simulated: {type(error).__name__}: {error}")
+        raise
+    except (SystemExit, KeyboardInterrupt, ShutDownImminentException):
+        _release(part, attempt)
+        raise
+    else:
+        cells_json = CELLS.dump_json(tuple(cells), by_alias=True).decode()
+        persist(lambda: finish_part(part, attempt, timezone.now(), cells_json))
+    close_old_connections()
+
+
+def _simulated(part_id: UUID, attempt: int) -> list[Cell]:
+    part = SweepPart.objects.select_related("sweep__revision", "sweep__trace").get(pk=part_id)
+    grid, trace = part.sweep.grid, part.sweep.trace
+    recorded = read_stored_trace(trace) if trace else None
+    look = _looker(part_id, attempt)
+    points = list(grid.points())[part.first : part.first + part.cells]
+    return [simulate_cell(grid, point, recorded, look) for point in points]
+
+
+def _looker(part_id: UUID, attempt: int) -> OnProgress:
+    """Extends the lease, and stops the work where it is wanted no more, a few times a second."""
+    looked = time.monotonic()
+
+    def look(_: Progress) -> None:
+        nonlocal looked
+        if time.monotonic() - looked < LOOK_EVERY_S:
+            return
+        looked = time.monotonic()
+        try:
+            held = hold_part(part_id, attempt, timezone.now())
+        except OperationalError:
+            log.warning("Part %s could not be held; the next look will", part_id, exc_info=True)
+            return
+        if not held:
+            raise Unwanted
+
+    return look
+
+
+def _ring_all(bell: Doorbell, sweep_id: UUID, parts: tuple[tuple[UUID, int], ...]) -> None:
+    try:
+        for part_id, attempt in parts:
+            bell.ring(part_id, attempt)
+    except Exception:
+        # The sweep is committed: whatever is wrong with the bell must not look like a failure of the request.
+        log.exception("Could not ring for sweep %s; the reconciler will", sweep_id)
+
+
+def _fail(part_id: UUID, attempt: int, text: str) -> None:
+    log.exception("Part %s failed", part_id)
+    persist(lambda: fail_sweep(part_id, attempt, timezone.now(), text))
+
+
+def _release(part_id: UUID, attempt: int) -> None:
+    """Tried once, because somebody is waiting for this process to go; the lease says the same in 20 s."""
+    try:
+        release_part(part_id, attempt)
+    except DatabaseError:
+        log.exception("Part %s could not be put back into the queue", part_id)

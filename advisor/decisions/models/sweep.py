@@ -1,0 +1,168 @@
+"""A Sweep: a revision's crossover map, in parts that the workers share out. The rows are the truth; the queue is only a doorbell."""
+
+import uuid
+from typing import ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from advisor.decisions.limits import IDEMPOTENCY_KEY_LENGTH
+from advisor.decisions.models.decision import Revision
+from advisor.decisions.models.trace import Trace
+from advisor.sweeps.axes import Axis, axis
+from advisor.sweeps.grid import Grid
+from advisor.teams.models import Workspace
+
+
+class SweepState(models.TextChoices):
+    """queued -> running -> one of the three ends. One that was cancelled keeps the cells that were done."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+UNFINISHED = (SweepState.QUEUED, SweepState.RUNNING)
+
+
+class SweepQuerySet(models.QuerySet["Sweep"]):
+    def for_workspace(self, workspace: Workspace) -> Self:
+        """The only door through which a page may fetch."""
+        return self.filter(workspace=workspace)
+
+    def active(self) -> Self:
+        """Queued or running."""
+        return self.filter(state__in=UNFINISHED)
+
+
+class Sweep(models.Model):
+    """One or two answers of a revision varied over a grid. Nothing of it changes but its state: axes, jobs and seed say what every cell is."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="sweeps")
+    revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="sweeps")
+    trace = models.ForeignKey(Trace, on_delete=models.RESTRICT, null=True, blank=True, related_name="sweeps")
+    idempotency_key = models.CharField(max_length=IDEMPOTENCY_KEY_LENGTH)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    x_field = models.CharField(max_length=80)
+    x_low = models.FloatField()
+    x_high = models.FloatField()
+    x_steps = models.PositiveSmallIntegerField()
+    y_field = models.CharField(max_length=80, blank=True, default="")
+    """Empty where one answer is varied."""
+    y_low = models.FloatField(null=True, blank=True)
+    y_high = models.FloatField(null=True, blank=True)
+    y_steps = models.PositiveSmallIntegerField(null=True, blank=True)
+    jobs = models.PositiveIntegerField()
+    """A cell, for each design."""
+    seed = models.PositiveIntegerField(default=1)
+    size = models.PositiveIntegerField()
+    """How many cells there are to be."""
+
+    state = models.CharField(max_length=10, choices=SweepState.choices, default=SweepState.QUEUED)
+    error_text = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SweepQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-created_at", "id"]
+        indexes: ClassVar = [
+            models.Index(fields=["revision", "-created_at"], name="sweeps_of_revision"),
+            models.Index(fields=["state"], name="unfinished_sweeps", condition=Q(state__in=UNFINISHED)),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["workspace", "idempotency_key"], name="sweep_is_requested_once"),
+            models.CheckConstraint(condition=Q(state__in=SweepState.values), name="sweep_state_is_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=UNFINISHED, finished_at__isnull=True)
+                | (~Q(state__in=UNFINISHED) & Q(finished_at__isnull=False)),
+                name="sweep_is_finished_iff_terminal",
+            ),
+            models.CheckConstraint(
+                condition=Q(state=SweepState.FAILED) & ~Q(error_text="")
+                | (~Q(state=SweepState.FAILED) & Q(error_text="")),
+                name="sweep_has_an_error_iff_it_failed",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"sweep {self.id} ({self.state})"
+
+    @property
+    def active(self) -> bool:
+        """Queued or running."""
+        return self.state in UNFINISHED
+
+    @property
+    def grid(self) -> Grid:
+        """Every cell of it. It was seen to be without contradictions when it was requested."""
+        return Grid(self.revision.answers, self.x_axis, self.y_axis, self.jobs, self.seed)
+
+    @property
+    def x_axis(self) -> Axis:
+        """What varies across."""
+        return axis(self.x_field, self.x_low, self.x_high, self.x_steps)
+
+    @property
+    def y_axis(self) -> Axis | None:
+        """What varies upwards, if anything does."""
+        if not self.y_field or self.y_low is None or self.y_high is None or self.y_steps is None:
+            return None
+        return axis(self.y_field, self.y_low, self.y_high, self.y_steps, "y")
+
+
+class PartState(models.TextChoices):
+    """queued -> running -> done; running -> queued again when its worker died or was stopped."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+
+
+class SweepPart(models.Model):
+    """Neighbouring cells that one worker simulates at a stretch. `attempt` fences it as it does a run: a write holds for the claim it belongs to."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    sweep = models.ForeignKey(Sweep, on_delete=models.CASCADE, related_name="parts")
+    first = models.PositiveIntegerField()
+    """The place of its first cell among the grid's points."""
+    cells = models.PositiveIntegerField()
+    """How many it has."""
+    state = models.CharField(max_length=10, choices=PartState.choices, default=PartState.QUEUED)
+    attempt = models.PositiveIntegerField(default=0)
+    lost_leases = models.PositiveSmallIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    worker = models.CharField(max_length=100, blank=True, default="")
+    cells_json = models.TextField(blank=True, default="")
+    """A JSON list of Cells, once it is done."""
+
+    class Meta:
+        ordering: ClassVar = ["sweep", "first"]
+        indexes: ClassVar = [
+            models.Index(fields=["state"], name="unfinished_parts", condition=~Q(state="done")),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["sweep", "first"], name="sweep_part_is_there_once"),
+            models.CheckConstraint(condition=Q(state__in=PartState.values), name="sweep_part_state_is_known"),
+            models.CheckConstraint(
+                condition=Q(state=PartState.RUNNING, lease_until__isnull=False, attempt__gte=1)
+                | (~Q(state=PartState.RUNNING) & Q(lease_until__isnull=True)),
+                name="sweep_part_has_a_lease_iff_running",
+            ),
+            models.CheckConstraint(
+                condition=(Q(state=PartState.DONE) & ~Q(cells_json="")) | (~Q(state=PartState.DONE) & Q(cells_json="")),
+                name="sweep_part_has_cells_iff_done",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"cells {self.first} to {self.first + self.cells - 1} of {self.sweep_id} ({self.state})"

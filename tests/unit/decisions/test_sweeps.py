@@ -1,0 +1,272 @@
+"""A crossover map's life: requested, shared out in parts, simulated, cancelled, taken from dead workers."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied
+
+from advisor.decisions import limits
+from advisor.decisions.errors import TooManySweeps
+from advisor.decisions.jobs import reconcile_sweeps_and_ring, run_part, start_sweep, sweeping
+from advisor.decisions.models import Decision, PartState, Sweep, SweepPart, SweepState
+from advisor.decisions.services import hold_sweep
+from advisor.decisions.services.hold_sweep import (
+    cancel_sweep,
+    claim_part,
+    end_complete,
+    finish_part,
+    hold_part,
+    release_part,
+)
+from advisor.decisions.services.read_sweep import cells_done, found_so_far
+from advisor.decisions.services.request_sweep import Asked, request_sweep
+from advisor.sweeps.axes import axis
+from advisor.sweeps.cells import simulate_cell
+from advisor.teams.models import User
+from simulator.schema import InvalidInput
+from tests.fakes.clock import FakeClock
+from tests.fakes.doorbells import BrokenDoorbell, FakeDoorbell
+
+ASKED = Asked(axis("processing.p95_s", 10, 80, 3), axis("volume.mean_rate_per_s", 0.2, 1, 2, "y"), jobs=1_000)
+
+
+@pytest.fixture(autouse=True)
+def _connection_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closing it would close that of the test's transaction, too."""
+    monkeypatch.setattr(sweeping, "close_old_connections", lambda: None)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def sweep(decision: Decision, user: User, monkeypatch: pytest.MonkeyPatch) -> Sweep:
+    """Six cells in as many parts."""
+    monkeypatch.setattr(limits, "PART_JOBS", 1)
+    return request_sweep(decision.latest(), user, ASKED, "a-key")
+
+
+def parts(sweep: Sweep) -> list[SweepPart]:
+    return list(sweep.parts.order_by("first"))
+
+
+def state(sweep: Sweep) -> str:
+    return Sweep.objects.get(pk=sweep.pk).state
+
+
+def claimed(part: SweepPart, now: datetime) -> int:
+    attempt = claim_part(part.pk, now, "host:1")
+    assert attempt is not None
+    return attempt
+
+
+def test_it_is_queued_in_parts_that_cover_every_cell_once_and_freezes_its_revision(
+    decision: Decision, user: User
+) -> None:
+    sweep = request_sweep(decision.latest(), user, replace(ASKED, jobs=20_000), "k")
+    covered = [place for part in parts(sweep) for place in range(part.first, part.first + part.cells)]
+    assert covered == list(range(6))
+    assert (sweep.size, sweep.state) == (6, SweepState.QUEUED)
+    assert decision.latest().frozen_at is not None
+    assert list(sweep.grid.points()) == [(x, y) for y in (0.2, 1.0) for x in (10.0, 45.0, 80.0)]
+
+
+def test_the_same_key_is_the_same_sweep_and_another_revisions_key_is_refused(
+    sweep: Sweep, decision: Decision, user: User
+) -> None:
+    assert request_sweep(decision.latest(), user, ASKED, "a-key") == sweep
+    assert SweepPart.objects.count() == 6
+    other = decision.revisions.create(number=2, answers_json="{}", recommendation_json="{}")
+    with pytest.raises(InvalidInput, match="another map"):
+        request_sweep(other, user, ASKED, "a-key")
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (replace(ASKED, jobs=1_000_000, x=axis("processing.p95_s", 10, 80, 50)), "over the limit of 100 million"),
+        (replace(ASKED, jobs=10), "1,000 to 1,000,000"),
+        (replace(ASKED, y=axis("processing.p95_s", 10, 80, 3)), "varied by x already"),
+        (replace(ASKED, y=axis("processing.p50_s", 10, 79, 3)), "at processing.p95_s"),
+    ],
+)
+def test_what_is_too_large_or_contradicts_itself_is_refused_with_a_sentence(
+    decision: Decision, user: User, asked: Asked, words: str
+) -> None:
+    with pytest.raises(InvalidInput, match=words):
+        request_sweep(decision.latest(), user, asked, "k")
+    assert Sweep.objects.count() == 0
+    assert decision.latest().frozen_at is None
+
+
+def test_a_workspace_may_have_so_many_under_way_and_no_more(
+    sweep: Sweep, decision: Decision, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "UNFINISHED_SWEEPS_CAP", 1)
+    with pytest.raises(TooManySweeps):
+        request_sweep(decision.latest(), user, ASKED, "another")
+    cancel_sweep(sweep, user)
+    assert request_sweep(decision.latest(), user, ASKED, "another").active
+
+
+def test_a_viewer_may_neither_start_nor_cancel(sweep: Sweep, decision: Decision, vera: User) -> None:
+    with pytest.raises(PermissionDenied):
+        request_sweep(decision.latest(), vera, ASKED, "k")
+    with pytest.raises(PermissionDenied):
+        cancel_sweep(sweep, vera)
+
+
+def test_of_two_workers_one_gets_a_part_and_a_late_write_counts_for_nothing(sweep: Sweep, clock: FakeClock) -> None:
+    part = parts(sweep)[0]
+    first = claimed(part, clock.now())
+    assert claim_part(part.pk, clock.now()) is None
+    assert state(sweep) == SweepState.RUNNING
+    assert release_part(part.pk, first)
+    second = claimed(part, clock.now())
+    assert not finish_part(part.pk, first, clock.now(), "[1]")
+    assert not hold_part(part.pk, first, clock.now())
+    assert finish_part(part.pk, second, clock.now(), "[]")
+
+
+def test_the_last_part_ends_it_whichever_that_is(sweep: Sweep, clock: FakeClock) -> None:
+    *others, last = reversed(parts(sweep))
+    for part in others:
+        finish_part(part.pk, claimed(part, clock.now()), clock.now(), "[]")
+    assert state(sweep) == SweepState.RUNNING
+    assert end_complete(clock.now(), Sweep.objects.all()) == 0
+    finish_part(last.pk, claimed(last, clock.now()), clock.now(), "[]")
+    assert state(sweep) == SweepState.SUCCEEDED
+
+
+def test_a_worker_that_died_between_its_last_part_and_the_end_leaves_that_to_the_reconciler(
+    sweep: Sweep, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as dead:
+        dead.setattr(hold_sweep, "end_complete", lambda *_: 0)
+        for part in parts(sweep):
+            finish_part(part.pk, claimed(part, clock.now()), clock.now(), "[]")
+    assert state(sweep) == SweepState.RUNNING
+    assert reconcile_sweeps_and_ring(FakeDoorbell(), clock.now).ended == 1
+    assert state(sweep) == SweepState.SUCCEEDED
+
+
+def test_a_lease_that_ran_out_is_retried_once_then_fails_the_map(sweep: Sweep, clock: FakeClock) -> None:
+    part, bell = parts(sweep)[0], FakeDoorbell()
+    claimed(part, clock.now())
+    clock.move(19)
+    assert reconcile_sweeps_and_ring(bell, clock.now).retried == 0
+    clock.move(2)
+    assert reconcile_sweeps_and_ring(bell, clock.now).retried == 1
+    assert f"{part.pk}-1" in bell.rung
+    attempt = claimed(part, clock.now())
+    clock.move(15)
+    assert hold_part(part.pk, attempt, clock.now())
+    clock.move(15)
+    assert reconcile_sweeps_and_ring(bell, clock.now).failed == 0
+    clock.move(6)
+    assert reconcile_sweeps_and_ring(bell, clock.now).failed == 1
+    failed = Sweep.objects.get(pk=sweep.pk)
+    assert failed.state == SweepState.FAILED
+    assert "died twice" in failed.error_text
+    assert claim_part(parts(sweep)[1].pk, clock.now()) is None
+
+
+def test_a_clock_set_back_keeps_no_dead_workers_part(sweep: Sweep, clock: FakeClock) -> None:
+    claimed(parts(sweep)[0], clock.now())
+    clock.move(-3600)
+    reconcile_sweeps_and_ring(FakeDoorbell(), clock.now)
+    clock.move(21)
+    assert reconcile_sweeps_and_ring(FakeDoorbell(), clock.now).retried == 1
+
+
+def test_it_rings_once_for_what_has_no_job_and_for_nothing_else(sweep: Sweep, clock: FakeClock) -> None:
+    bell, (running, known, *silent) = FakeDoorbell(), parts(sweep)
+    claimed(running, clock.now())
+    bell.ring(known.pk, 0)
+    for _ in range(2):
+        reconcile_sweeps_and_ring(bell, clock.now)
+    assert bell.rung == [f"{part.pk}-0" for part in (known, *silent)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_starting_rings_for_every_part_and_a_broken_bell_harms_nobody(decision: Decision, user: User) -> None:
+    bell = FakeDoorbell()
+    sweep = start_sweep(decision.latest(), user, ASKED, idempotency_key="k", bell=bell)
+    assert len(bell.rung) == sweep.parts.count() > 0
+    start_sweep(decision.latest(), user, ASKED, idempotency_key="k", bell=bell)
+    assert len(bell.waiting()) == sweep.parts.count()
+    silent = start_sweep(decision.latest(), user, ASKED, idempotency_key="other", bell=BrokenDoorbell())
+    assert silent.state == SweepState.QUEUED
+
+
+def test_cancel_keeps_what_is_done_and_what_still_runs_is_dropped(sweep: Sweep, user: User, clock: FakeClock) -> None:
+    done, running, queued, *_ = parts(sweep)
+    run_part(str(done.pk))
+    attempt = claimed(running, clock.now())
+    assert cancel_sweep(sweep, user)
+    assert not cancel_sweep(sweep, user)
+    assert not finish_part(running.pk, attempt, clock.now(), "[]")
+    run_part(str(queued.pk))
+    assert cells_done(sweep) == 1
+    assert reconcile_sweeps_and_ring(FakeDoorbell(), clock.now).waiting == ()
+    assert state(sweep) == SweepState.CANCELLED
+
+
+def test_a_worker_stops_in_the_middle_of_a_cell_that_is_wanted_no_more(
+    sweep: Sweep, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def cell(grid: Any, point: Any, trace: Any, look: Any) -> Any:
+        seen.append(point)
+        cancel_sweep(sweep, user)
+        look(None)
+        pytest.fail("it went on")
+
+    monkeypatch.setattr(sweeping, "simulate_cell", cell)
+    monkeypatch.setattr(sweeping, "LOOK_EVERY_S", 0)
+    run_part(str(parts(sweep)[0].pk))
+    assert len(seen) == 1
+
+
+def test_what_the_workers_find_is_what_the_simulator_says_cell_by_cell(sweep: Sweep) -> None:
+    for part in reversed(parts(sweep)):
+        for _ in range(2):
+            run_part(str(part.pk))
+    found = found_so_far(Sweep.objects.get(pk=sweep.pk))
+    assert found.cells == tuple(simulate_cell(sweep.grid, point) for point in sweep.grid.points())
+    assert state(sweep) == SweepState.SUCCEEDED
+    assert {part.state for part in parts(sweep)} == {PartState.DONE}
+    assert {part.attempt for part in parts(sweep)} == {1}
+
+
+@pytest.mark.parametrize("error", [MemoryError("too many jobs are in the system"), ZeroDivisionError("by zero")])
+def test_a_cell_that_cannot_be_simulated_fails_the_map_with_the_reason(
+    sweep: Sweep, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def cell(*_: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(sweeping, "simulate_cell", cell)
+    try:
+        run_part(str(parts(sweep)[0].pk))
+    except ZeroDivisionError:
+        assert isinstance(error, ZeroDivisionError)
+    failed = Sweep.objects.get(pk=sweep.pk)
+    assert failed.state == SweepState.FAILED
+    assert str(error) in failed.error_text
+
+
+def test_a_worker_that_is_stopped_gives_its_part_back(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cell(*_: Any) -> Any:
+        raise SystemExit
+
+    monkeypatch.setattr(sweeping, "simulate_cell", cell)
+    with pytest.raises(SystemExit):
+        run_part(str(parts(sweep)[0].pk))
+    part = parts(sweep)[0]
+    assert (part.state, part.lost_leases) == (PartState.QUEUED, 0)
