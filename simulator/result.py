@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from simulator.scenario import Scenario
 from simulator.schema import Value
 
 Floats = Annotated[tuple[float, ...], Field(strict=False)]
@@ -191,6 +192,8 @@ class LiveReport(Value):
     window: str
     """Which part of the workload was run, in words."""
     window_s: float
+    scenario: Scenario
+    """The window: what was run, its arrivals replayed from memory."""
     jobs: int
     real_s: float
     """How long all of it took."""

@@ -8,16 +8,25 @@ from typing import Any
 from django.utils import timezone
 
 from advisor.decisions import stored
-from advisor.decisions.models import Run, State
+from advisor.decisions.models import EngineName, Run, State
 from advisor.decisions.services.queue_position import queue_position
 from advisor.reports import wording
-from advisor.reports.charts import Chart, charts_of
+from advisor.reports.charts import Chart, charts_of, so_far_charts
+from advisor.reports.document.live import (
+    agreement_sentence,
+    compared_rows,
+    costs_sentence,
+    how_sentence,
+    lateness_sentence,
+)
 from advisor.reports.document.simulation import difference_rows, results_table
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import may_change
-from simulator.result import Result
+from simulator.result import LiveReport, Result
 from simulator.scenario import Scenario
 
+SO_FAR_CHARTS = ("queue_depth", "lag_s", "in_flight", "latency")
+"""The charts that fill while a live run runs (`reports.charts.live`)."""
 UNTAKEN = timedelta(seconds=5)
 """A run that is next for this long has no worker to take it."""
 
@@ -41,7 +50,37 @@ def page_of(request: MemberRequest, run: Run) -> dict[str, Any]:
         "untaken": position == 1 and timezone.now() - run.created_at > UNTAKEN,
         "may_edit": may_change(request, run.workspace),
     }
-    return context | _found(run) if run.state == State.SUCCEEDED else context
+    if run.state == State.SUCCEEDED:
+        return context | _found(run)
+    return context | _under_way(run) if run.active and run.engine == EngineName.LIVE else context
+
+
+def _under_way(run: Run) -> dict[str, Any]:
+    """A live run so far, and what it waits for."""
+    others = Run.objects.filter(state=State.RUNNING, engine=EngineName.LIVE).exclude(pk=run.pk)
+    return {
+        "so_far_charts": SO_FAR_CHARTS,
+        "waits_for_another": run.state == State.QUEUED and others.exists(),
+    }
+
+
+def _live(live: LiveReport) -> dict[str, Any]:
+    """What a live run adds."""
+    return {
+        "live": live,
+        "compared": compared_rows(live),
+        "live_sentences": (
+            how_sentence(live),
+            agreement_sentence(live),
+            f"{costs_sentence(live)} {lateness_sentence(live)}",
+        ),
+    }
+
+
+def charts_so_far(run: Run) -> tuple[Chart, ...]:
+    """The charts of a live run that is under way; none before it has measured anything."""
+    so_far = run.so_far
+    return so_far_charts(so_far) if so_far is not None else ()
 
 
 def _found(run: Run) -> dict[str, Any]:
@@ -56,6 +95,7 @@ def _found(run: Run) -> dict[str, Any]:
         "designs": designs,
         "unstable": [wording.unstable_sentence(style, design) for style, design in designs if not design.stable],
         "charts": drawn(run),
+        **(_live(result.live) if result.live is not None else {}),
         **_tables(result),
     }
 

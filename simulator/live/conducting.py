@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import redis
 from numpy.typing import NDArray
+from rq import Queue
 
 from simulator.live import broker
 from simulator.live.clock import RunClock
@@ -21,6 +23,7 @@ from simulator.live.journal import ROW, Reader
 from simulator.live.plan import ExternalEndpoint, LivePlan
 from simulator.live.processes import Crew, Part, address_of, end_all, environment, listener
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
+from simulator.result import Series
 from simulator.scenario import Scenario
 
 READY_PATIENCE_S = 20.0
@@ -58,6 +61,18 @@ class Performance:
     rows: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, ROW))
     restarts: int = 0
     ended: bool = False
+    depths: list[tuple[float, int]] = field(default_factory=list)
+    """Event-driven: jobs in rq's queues, as rq tells at an instant of the Scenario."""
+
+    def as_sampled(self, series: Series) -> Series:
+        """The series with the queue's depth as rq itself has told it."""
+        if not self.depths or not series.t_s:
+            return series
+        instants, depths = map(np.array, zip(*self.depths, strict=True))
+        ends = np.asarray(series.t_s) + (series.t_s[1] - series.t_s[0] if len(series.t_s) > 1 else 0.0)
+        places = np.searchsorted(instants, ends, "right") - 1
+        told = np.where(places < 0, 0, depths[np.maximum(places, 0)])
+        return series.model_copy(update={"queue_depth": tuple(told.astype(float).tolist())})
 
 
 Watch = Callable[[Performance | None], None]
@@ -83,16 +98,19 @@ def perform(stage: Stage, folder: Path, watch: Watch) -> Performance:
         for part in _parts(plan, sockets):
             crew.start(part)
         crew.wait_ready(READY_PATIENCE_S, lambda: watch(None))
-        return _play(stage, plan, crew, watch)
+        return _play(stage, plan, crew, watch, kept)
 
 
-def _play(stage: Stage, plan: LivePlan, crew: Crew, watch: Watch) -> Performance:
+def _play(stage: Stage, plan: LivePlan, crew: Crew, watch: Watch, kept: ExitStack) -> Performance:
     started_ns = time.monotonic_ns() + int(LEAD_S * 1e9)
     crew.begin(started_ns)
     found = Performance(stage, RunClock(started_ns, stage.speed), plan.broker)
     reader = Reader(plan.path)
+    ask = _asker(stage, kept.enter_context(redis.Redis.from_url(plan.broker)))
     while not crew.tend(but="clients"):
         found.rows = _merged(found.rows, reader.more())
+        if (waiting := ask()) is not None:
+            found.depths.append((found.clock.now_s(), waiting))
         watch(found)
         time.sleep(LOOK_S)
     found.restarts = sum(part.restarts for part in crew.parts.values())
@@ -100,6 +118,14 @@ def _play(stage: Stage, plan: LivePlan, crew: Crew, watch: Watch) -> Performance
     found.rows = _merged(found.rows, reader.more())
     found.ended = True
     return found
+
+
+def _asker(stage: Stage, connection: redis.Redis) -> Callable[[], int | None]:
+    """Asks rq how many jobs wait in the queues of all classes; the synchronous design has none."""
+    if stage.design == SYNCHRONOUS:
+        return lambda: None
+    queues = [Queue(name, connection=connection) for name in stage.scenario.event_driven.queues]
+    return lambda: sum(queue.count for queue in queues)
 
 
 def _merged(before: NDArray[np.void], more: NDArray[np.void]) -> NDArray[np.void]:

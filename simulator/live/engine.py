@@ -139,7 +139,8 @@ class Watcher:
         stage = found.stage
         tally = tally_of(stage.scenario, stage.design, stage.jobs, Rows.of(found.rows, found.clock, now_s), ended=False)
         names = list(stage.scenario.event_driven.queues)
-        results = self.show.done | {stage.design: design_result([tally], names, stable=True)}
+        result = design_result([tally], names, stable=True)
+        results = self.show.done | {stage.design: result.model_copy(update={"series": found.as_sampled(result.series)})}
         return SoFar(speed=self.show.speed, window=self.show.window.words, **results)
 
 
@@ -241,6 +242,7 @@ def _report(
         speed=setting.speed,
         window=window.words,
         window_s=window.length_s,
+        scenario=window.scenario,
         jobs=window.jobs,
         real_s=real_s,
         costs=costs,

@@ -5,22 +5,25 @@ from math import floor
 
 from simulator.arrivals import Trace
 from simulator.live.window import Window, window_of
-from simulator.plan import EVENT_DRIVEN, Floats, mean_service_s
+from simulator.plan import EVENT_DRIVEN, Floats, called_subscribers, mean_service_s
 from simulator.replications import Runner
 from simulator.scenario import PollingDelivery, Scenario
 from simulator.schema import InvalidInput, Problem
 
 SECONDS = 20.0
 """Real seconds over which jobs arrive."""
-JOBS_PER_S = 100.0
-"""Jobs a real second that two cores carry through either design with all of its parts, with room to spare."""
+JOBS_PER_S = 80.0
+"""Jobs a real second that two cores carry through either design with all of its parts, each subscriber's share counted as one, with room
+to spare."""
 CALLS_PER_S = 400.0
 """Polls a real second that two cores answer beside that."""
-DISPATCH_S = 0.004
+DISPATCH_S = 0.012
 """What a consumer or a worker takes for an attempt beside the model's own time, at most."""
 TIMES_DISPATCH = 20.0
 """A mean service time has to last so many dispatches."""
 STEPS = 24
+PEAK_S = 3.0
+"""The busiest real seconds that count: a burst of less is smoothed by what waits."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,11 @@ def _by_service(scenario: Scenario, trace: Trace | None, durations_s: Floats | N
 def _too_much(scenario: Scenario, trace: Trace | None, durations_s: Floats | None, speed: float) -> str | None:
     """What a speed asks of this machine that it does not have; None where it has."""
     window = window_of(scenario, trace, durations_s, SECONDS * speed)
-    rate = window.peak_rate_per_s(speed) * speed
+    hands = 1 + called_subscribers(scenario)
+    rate = window.peak_rate_per_s(PEAK_S * speed) * speed * hands
     if rate > JOBS_PER_S:
-        return f"the busiest second would bring {rate:.0f} jobs, and two cores carry {JOBS_PER_S:g} a second"
+        each = f", handed to {hands - 1} subscribers each" if hands > 1 else ""
+        return f"the busiest seconds would bring {rate / hands:.0f} jobs a second{each}, and two cores carry {JOBS_PER_S / hands:.0f} a second"
     polls = _polls_per_s(window, speed)
     if polls > CALLS_PER_S:
         return f"callers would poll {polls:.0f} times a second, and two cores answer {CALLS_PER_S:g}"

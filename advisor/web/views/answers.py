@@ -13,7 +13,7 @@ from django_htmx.http import HttpResponseClientRedirect, reswap, retarget
 
 from advisor.decisions import jobs
 from advisor.decisions.errors import StaleVersion, UploadTooLarge
-from advisor.decisions.models import Decision, Revision, Run
+from advisor.decisions.models import Decision, EngineName, Revision, Run
 from advisor.decisions.services.edit_library import library_of
 from advisor.decisions.services.save_answers import save_answers
 from advisor.decisions.services.step_answers import step_answers
@@ -55,7 +55,8 @@ def simulate(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     before = decision.latest()
     try:
         revision = _saved(request, decision, before, settled(request.POST, before.answers)[0])
-        started = jobs.start(revision, request.user, idempotency_key=key)
+        engine, speed = _engine_and_speed(request)
+        started = jobs.start(revision, request.user, idempotency_key=key, engine=engine, speed=speed)
     except InvalidInput as error:
         return _refused(request, decision, decision.latest(), error.problems)
     except StaleVersion as error:
@@ -63,6 +64,21 @@ def simulate(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     if started.rung is False:
         messages.info(request, SAVED_BUT_SILENT)
     return _went_to(request, started.run)
+
+
+def _engine_and_speed(request: MemberRequest) -> tuple[str, float | None]:
+    """What is to run it, and how fast where a speed was given.
+
+    Raises:
+        InvalidInput: for a speed that is no number.
+    """
+    engine, given = request.POST.get("engine") or EngineName.KERNEL, request.POST.get("speed", "").strip()
+    if engine != EngineName.LIVE or not given:
+        return engine, None
+    try:
+        return engine, float(given) if len(given) < 20 else 0.0
+    except ValueError as error:
+        raise InvalidInput([Problem("speed", "should be a number")]) from error
 
 
 @require_POST

@@ -8,12 +8,12 @@ from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import retarget
 
-from advisor.decisions.models import State
+from advisor.decisions.models import EngineName, State
 from advisor.decisions.services.cancel_run import cancel_run
 from advisor.reports.figure_plotly import figure
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import find_run
-from advisor.web.run_page import drawn, page_of
+from advisor.web.run_page import charts_so_far, drawn, page_of
 
 
 @require_safe
@@ -45,12 +45,16 @@ def cancel(request: MemberRequest, run_id: UUID) -> HttpResponseBase:
 def charts(request: MemberRequest, run_id: UUID) -> JsonResponse:
     """The run's figures for plotly.js, by chart; `?theme=dark` for the dark colours.
 
-    A result never changes, so a browser may keep them for a while.
+    A result never changes, so a browser may keep them for a while; a live run that is under way has more every second.
     """
     run = find_run(request, run_id)
-    if run.state != State.SUCCEEDED:
+    under_way = run.active and run.engine == EngineName.LIVE
+    if not under_way and run.state != State.SUCCEEDED:
         raise Http404
     dark = request.GET.get("theme") == "dark"
-    response = JsonResponse({chart.id: figure(chart, dark=dark) for chart in drawn(run) if chart.drawn})
-    response["Cache-Control"] = "private, max-age=600"
+    shown = charts_so_far(run) if under_way else drawn(run)
+    response = JsonResponse(
+        {chart.id: figure(chart, dark=dark) | {"title": chart.title} for chart in shown if chart.drawn}
+    )
+    response["Cache-Control"] = "no-store" if under_way else "private, max-age=600"
     return response

@@ -1,0 +1,126 @@
+"""What a live run adds to a report: how it was run, and how far the kernel's prediction was off."""
+
+from dataclasses import dataclass
+
+from advisor.reports import wording
+from advisor.reports.document.blocks import Block, Paragraph, grid
+from advisor.reports.numbers import count, duration, number, share
+from simulator.result import LiveFigure, LiveReport
+
+NAMES = {
+    "wait_s.mean": "Wait, mean",
+    "wait_s.p95": "Wait, p95",
+    "latency_s.mean": "Latency, mean",
+    "latency_s.p50": "Latency, p50",
+    "latency_s.p95": "Latency, p95",
+    "good_share": "Good share",
+    "queue_depth.mean": "Queue depth, mean",
+    "queue_depth.max": "Queue depth, largest",
+    "lag_s.max": "Lag, largest",
+    "utilisation": "Utilisation",
+    "provider_calls": "Calls to the model",
+    "delivery_calls": "Calls to deliver",
+    "in_system": "Jobs still in the system",
+}
+WORDS = {"share": share, "s": duration}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A figure of one design: predicted, measured, the error, and whether that is within the tolerance."""
+
+    style: str
+    name: str
+    predicted: str
+    measured: str
+    error: str
+    within: bool
+
+
+def compared_rows(live: LiveReport) -> tuple[Compared, ...]:
+    """Every figure in words."""
+    return tuple(
+        Compared(
+            figure.design,
+            NAMES.get(figure.figure) or f"Jobs {wording.OUTCOMES.get(figure.figure, figure.figure)}",
+            _words(figure, figure.predicted),
+            _words(figure, figure.measured),
+            _error(figure),
+            figure.within,
+        )
+        for figure in live.figures
+    )
+
+
+def _words(figure: LiveFigure, value: float | None) -> str:
+    if value is None:
+        return wording.NOT_REACHED
+    if figure.unit in WORDS:
+        return WORDS[figure.unit](value)
+    return count(round(value)) if value == round(value) else number(value)
+
+
+def _error(figure: LiveFigure) -> str:
+    if figure.error_percent is None:
+        return "none" if figure.predicted == figure.measured else wording.MISSING
+    return f"{figure.error_percent:+.1f} %" if abs(figure.error_percent) < 1000 else "over ±1,000 %"
+
+
+def how_sentence(live: LiveReport) -> str:
+    """What was run, where and how fast."""
+    pace = "in real time" if live.speed == 1 else f"{number(live.speed)} times as fast"
+    return (
+        f"Live: {live.window}, {pace}, {count(live.jobs, 'job')} through real queues, workers and HTTP, one design after the other; "
+        f"{duration(live.real_s)} in all."
+    )
+
+
+def agreement_sentence(live: LiveReport) -> str:
+    """How far the model and the machine agree."""
+    off = [figure for figure in live.figures if not figure.within]
+    if not off:
+        return f"All {count(len(live.figures))} figures of the kernel are within their tolerance of what was measured."
+    return (
+        f"{count(len(live.figures) - len(off))} of {count(len(live.figures))} figures of the kernel are within their tolerance of what "
+        "was measured."
+    )
+
+
+def costs_sentence(live: LiveReport) -> str:
+    """What the machine's own parts took."""
+    costs = live.costs
+    return (
+        f"This machine took {duration(costs.accept_s)} to accept a job, {duration(costs.dispatch_s)} to dispatch an attempt and "
+        f"{duration(costs.synchronous_s)} for a call in line, measured in a run of its own just before; the prediction counts them."
+    )
+
+
+def lateness_sentence(live: LiveReport) -> str:
+    """How punctual the load was."""
+    worst = max(live.lateness.values(), key=lambda late: late.p99_s, default=None)
+    if worst is None:
+        return ""
+    return f"Jobs were sent {duration(worst.mean_s)} after their instants on average, {duration(worst.p99_s)} at p99 (real time)."
+
+
+def live_blocks(live: LiveReport) -> tuple[Block, ...]:
+    """The comparison, for a document."""
+    rows = [
+        (
+            wording.style_name(row.style),
+            row.name,
+            row.predicted,
+            row.measured,
+            row.error if row.within else f"{row.error} (over)",
+        )
+        for row in compared_rows(live)
+    ]
+    return (
+        Paragraph(how_sentence(live)),
+        Paragraph(f"{agreement_sentence(live)} {costs_sentence(live)} {lateness_sentence(live)}"),
+        grid(
+            ("Design", "Figure", "Predicted", "Measured", "Error"),
+            rows,
+            "The kernel's prediction against the live run; (over): past 15 %, 0.05 of the mean service time, 2 jobs, or sampling error",
+        ),
+    )
