@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 
 from simulator.live.clock import RunClock
-from simulator.live.event_driven.desk import ALIVE, ASKS, DUE, GO, RUNNING, Desk, Letter
+from simulator.live.event_driven.desk import ALIVE, ASKS, DUE, GO, HANDLING, RUNNING, Desk, Letter
 from simulator.live.jobs import Jobs
 from simulator.live.journal import Journal, What
 from simulator.live.plan import LivePlan
@@ -69,16 +69,21 @@ def attempt(job: int, number: int) -> None:
 def handle(job: int, subscriber: int) -> None:
     """A subscriber handles the job's result, with its own retries, and nobody waits for it."""
     mine = _process[0]
+    mine.desk.connection.hset(HANDLING, f"{job}-{subscriber}", mine.name)
+    mine.journal.write(What.HANDLED if _is_handled(mine, job, subscriber) else What.UNHANDLED, job, subscriber)
+    mine.desk.connection.hdel(HANDLING, f"{job}-{subscriber}")
+
+
+def _is_handled(mine: Consumers, job: int, subscriber: int) -> bool:
     pause_s = 0.0
     for number in range(mine.jobs.retries + 1):
         time.sleep(mine.clock.real_s(float(mine.jobs.handling_s[job, subscriber])))
         if not mine.jobs.refuses(job, subscriber, number):
-            mine.journal.write(What.HANDLED, job, subscriber)
-            return
+            return True
         if number < mine.jobs.retries:
             pause_s = mine.jobs.subscriber_backoff_s(job, subscriber, number, pause_s)
             time.sleep(mine.clock.real_s(pause_s))
-    mine.journal.write(What.UNHANDLED, job, subscriber)
+    return False
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +101,7 @@ class _Attempt:
             if mine.desk.finish(job, "expired"):
                 mine.journal.write(What.EXPIRED, job, self.number)
             return
-        mine.desk.connection.hset(RUNNING, str(job), f"{self.number} {mine.name}")
+        mine.desk.begin(job, self.number, mine.name)
         mine.journal.write(What.STARTED, job, self.number, float(mine.jobs.place[job]))
         reply = self._call()
         if reply.succeeded:

@@ -17,6 +17,7 @@ from simulator.live.jobs import Jobs
 from simulator.live.plan import LivePlan
 
 EVENTS, ASKS, DUE, RUNNING, DONE, DEAD = "x:events", "x:asks", "x:due", "x:running", "x:done", "x:dead"
+HANDLING = "x:handling"
 ALIVE, GO = "x:alive:", "x:go:"
 ATTEMPT = "simulator.live.event_driven.consuming.attempt"
 HANDLE = "simulator.live.event_driven.consuming.handle"
@@ -67,8 +68,19 @@ class Desk:
 
     def fan_out(self, job: int) -> None:
         """The result to every subscriber's queue."""
-        for subscriber, queue in enumerate(self._subscribers):
-            _enqueue(queue, HANDLE, job, subscriber)
+        for subscriber in range(len(self._subscribers)):
+            self.hand(job, subscriber)
+
+    def hand(self, job: int, subscriber: int) -> None:
+        """The result to one subscriber's queue."""
+        _enqueue(self._subscribers[subscriber], HANDLE, job, subscriber)
+
+    def begin(self, job: int, attempt: int, process: str) -> None:
+        """A process has the attempt in hand, and whoever follows the job is told."""
+        with self.connection.pipeline() as pipeline:
+            pipeline.hset(RUNNING, str(job), f"{attempt} {process}")
+            pipeline.xadd(EVENTS, {"job": job, "event": "started"})
+            pipeline.execute()
 
     def tell(self, job: int, event: str, **more: Any) -> None:
         """An event of the job, for whoever follows it."""

@@ -15,7 +15,7 @@ from typing import Any
 import redis.asyncio
 
 from simulator.live.clock import RunClock
-from simulator.live.event_driven.desk import ALIVE, ASKS, ATTEMPT, DUE, GO, RUNNING, Desk, Letter
+from simulator.live.event_driven.desk import ALIVE, ASKS, ATTEMPT, DUE, GO, HANDLING, RUNNING, Desk, Letter
 from simulator.live.gate import Circuit, Gate
 from simulator.live.jobs import Jobs
 from simulator.live.journal import Journal, What
@@ -108,6 +108,8 @@ class Scheduler:
             running = self._desk.connection.hgetall(RUNNING)
             processes = {told.decode().partition(" ")[2] for told in running.values()}
             processes |= {process for _, _, process in self._held.values()}
+            handling = self._desk.connection.hgetall(HANDLING)
+            processes |= {name.decode() for name in handling.values()}
             dead = {name for name in processes if not self._desk.connection.exists(ALIVE + name)}
             for ticket in [ticket for ticket, held in self._held.items() if held[2] in dead]:
                 self._leave(ticket, failed=True, providers_fault=False)
@@ -115,6 +117,10 @@ class Scheduler:
                 attempt, _, name = told.decode().partition(" ")
                 if name in dead:
                     self._take_up(int(job), int(attempt))
+            for handed, name in handling.items():
+                if name.decode() in dead and self._desk.connection.hdel(HANDLING, handed):
+                    job, _, subscriber = handed.decode().partition("-")
+                    self._desk.hand(int(job), int(subscriber))
             self._find_unclaimed({int(job) for job in running})
 
     def _take_up(self, job: int, attempt: int) -> None:
