@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import redis
 from rq import Queue, SimpleWorker, Worker
+from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from simulator.live import broker
@@ -142,12 +143,18 @@ def _work(socket: str, kind: str) -> None:
     worker.work(logging_level="WARNING")
 
 
+def _claim(job: Job) -> None:
+    """One command, as a live run's workers send."""
+    _mine[0].hset("bench:running", job.id, 1)
+
+
 def _main(socket: str, threads: int, kind: str) -> None:
     sys.modules["simulator.live.bench"] = sys.modules["__main__"]  # rq finds jobs by this name
     _mine[:] = [redis.Redis(unix_socket_path=socket)]
     if kind != "threads":
         _work(socket, kind)
         return
+    ThreadWorker.claims = staticmethod(_claim)
     for _ in range(threads):
         threading.Thread(target=_work, args=(socket, kind), daemon=True).start()
     sys.stdin.read()

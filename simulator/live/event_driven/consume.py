@@ -12,7 +12,7 @@ from pathlib import Path
 from rq.serializers import JSONSerializer
 
 from simulator.live.clock import RunClock
-from simulator.live.event_driven.consuming import Consumers, use
+from simulator.live.event_driven.consuming import Consumers, claim, use
 from simulator.live.event_driven.desk import Desk, subscriber_queue
 from simulator.live.event_driven.worker import ThreadWorker
 from simulator.live.jobs import Jobs
@@ -54,6 +54,7 @@ def run(plan: LivePlan, process: int) -> None:
     provider = Provider(plan, leash.started_ns)
     consumers = Consumers(plan, jobs, clock, journal, desk, provider, name)
     use(consumers)
+    ThreadWorker.claims = staticmethod(claim)
     consumers.show_alive()
     threads = [
         threading.Thread(target=_work, args=(desk, queue, f"{name}-{seat}"), name=f"consumer-{seat}", daemon=True)

@@ -6,6 +6,8 @@ import time
 import uuid
 from dataclasses import dataclass
 
+from rq.job import Job
+
 from simulator.live.clock import RunClock
 from simulator.live.event_driven.desk import ALIVE, ASKS, DUE, GO, HANDLING, RUNNING, Desk, Letter
 from simulator.live.jobs import Jobs
@@ -61,6 +63,11 @@ def use(consumers: Consumers) -> None:
     _process[:] = [consumers]
 
 
+def claim(rq_job: Job) -> None:
+    """Before rq's own list of jobs that are taken and not begun forgets it, so that no death falls between the two."""
+    _process[0].desk.claim(rq_job, _process[0].name)
+
+
 def attempt(job: int, number: int) -> None:
     """Attempt `number` at the job, called by an rq worker."""
     _Attempt(_process[0], job, number).make()
@@ -69,7 +76,6 @@ def attempt(job: int, number: int) -> None:
 def handle(job: int, subscriber: int) -> None:
     """A subscriber handles the job's result, with its own retries, and nobody waits for it."""
     mine = _process[0]
-    mine.desk.connection.hset(HANDLING, f"{job}-{subscriber}", mine.name)
     mine.journal.write(What.HANDLED if _is_handled(mine, job, subscriber) else What.UNHANDLED, job, subscriber)
     mine.desk.connection.hdel(HANDLING, f"{job}-{subscriber}")
 
@@ -95,13 +101,17 @@ class _Attempt:
     def make(self) -> None:
         """From the queue to its end: done, tried again later, or given up. A job that has its end already is left alone."""
         mine, job = self.mine, self.job
-        if mine.desk.is_done(job):
-            return
+        if not mine.desk.is_done(job):
+            self._make()
+        mine.desk.connection.hdel(RUNNING, str(job))
+
+    def _make(self) -> None:
+        mine, job = self.mine, self.job
         if self._has_expired():
             if mine.desk.finish(job, "expired"):
                 mine.journal.write(What.EXPIRED, job, self.number)
             return
-        mine.desk.begin(job, self.number, mine.name)
+        mine.desk.tell(job, "started")
         mine.journal.write(What.STARTED, job, self.number, float(mine.jobs.place[job]))
         reply = self._call()
         if reply.succeeded:
@@ -110,7 +120,6 @@ class _Attempt:
             self._back_off()
         else:
             self._give_up(reply)
-        mine.desk.connection.hdel(RUNNING, str(job))
         mine.journal.write(What.FREED, job, self.number)
 
     def _has_expired(self) -> bool:

@@ -75,12 +75,13 @@ class Desk:
         """The result to one subscriber's queue."""
         _enqueue(self._subscribers[subscriber], HANDLE, job, subscriber)
 
-    def begin(self, job: int, attempt: int, process: str) -> None:
-        """A process has the attempt in hand, and whoever follows the job is told."""
-        with self.connection.pipeline() as pipeline:
-            pipeline.hset(RUNNING, str(job), f"{attempt} {process}")
-            pipeline.xadd(EVENTS, {"job": job, "event": "started"})
-            pipeline.execute()
+    def claim(self, rq_job: Job, process: str) -> None:
+        """A process has it in hand from now on: an attempt at a job, or a subscriber's handling."""
+        job, index = numbers_of(rq_job)
+        if rq_job.func_name == ATTEMPT:
+            self.connection.hset(RUNNING, str(job), f"{index} {process}")
+        else:
+            self.connection.hset(HANDLING, f"{job}-{index}", process)
 
     def tell(self, job: int, event: str, **more: Any) -> None:
         """An event of the job, for whoever follows it."""

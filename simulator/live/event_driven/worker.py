@@ -1,8 +1,10 @@
 """The rq worker of a live run: many as threads of one process, since AI-like work waits on the network and needs little else."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from redis.client import Pipeline
+from rq.job import Job
 from rq.timeouts import BaseDeathPenalty
 from rq.worker import SimpleWorker
 
@@ -25,7 +27,14 @@ class ThreadWorker(SimpleWorker):
 
     death_penalty_class = NoDeathPenalty
     log_result_lifespan = False
+    claims: ClassVar[Callable[[Job], None]]
+    """Told of each job before rq forgets that it was taken."""
     _beats = 0
+
+    def prepare_job_execution(self, job: Job, remove_from_intermediate_queue: bool = False) -> None:
+        """As rq does, once the job is claimed."""
+        type(self).claims(job)
+        super().prepare_job_execution(job, remove_from_intermediate_queue)
 
     def _install_signal_handlers(self) -> None:
         """Signals are the process's."""
