@@ -47,3 +47,17 @@ def test_bad_axes_exit_with_2_and_the_option(run: Run, arguments: tuple[str, ...
     with pytest.raises(CommandError, match=reason) as refused:
         run("sweep", "-", *arguments, stdin=STEADY)
     assert refused.value.returncode == 2
+
+
+def test_fewest_says_what_each_design_needs(run_json: Callable[..., Any], run: Run) -> None:
+    found = run_json("sweep", "-", "--fewest", "--jobs", "2000", stdin=STEADY)
+    assert set(found) == {"schema", "jobs", "seed", "wanted_share", "synchronous", "event_driven", "trials"}
+    assert found["event_driven"]["low"] <= found["event_driven"]["high"]
+    assert "Event-driven meets the deadline from" in run("sweep", "-", "--fewest", "--jobs", "2000", stdin=STEADY)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--fewest", "--x", P95)])
+def test_it_takes_axes_or_fewest(run: Run, arguments: tuple[str, ...]) -> None:
+    with pytest.raises(CommandError, match="--fewest") as refused:
+        run("sweep", "-", *arguments, stdin=STEADY)
+    assert refused.value.returncode == 2

@@ -5,14 +5,20 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from advisor.advice.answers import Answers
 from advisor.advice.recommendation import advise
 from advisor.decisions.management.console import FAILURE, Console, add_format, bad_input
 from advisor.decisions.management.workload import add_library, answers_in, read, workload_of
+from advisor.reports.maps.needed import needed_text
 from advisor.reports.maps.text import sweep_text
 from advisor.sweeps.axes import SHAPE, Axis, parsed
+from advisor.sweeps.contract import Sweep
+from advisor.sweeps.fewest import Needed, fewest
 from advisor.sweeps.grid import JOBS, grid
 from advisor.sweeps.sweeping import sweep
-from simulator.schema import InvalidInput
+from simulator.arrivals import Trace
+from simulator.schema import InvalidInput, Problem
+from simulator.simulate import OnProgress
 
 
 class Command(Console):
@@ -20,10 +26,13 @@ class Command(Console):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("answers", metavar="ANSWERS", help="Answers, YAML or JSON; - for standard input")
-        parser.add_argument(
-            "--x", required=True, metavar=SHAPE, help="the answer to vary, as in processing.p95_s=2:30:20"
-        )
+        parser.add_argument("--x", metavar=SHAPE, help="the answer to vary, as in processing.p95_s=2:30:20")
         parser.add_argument("--y", metavar=SHAPE, help="another one")
+        parser.add_argument(
+            "--fewest",
+            action="store_true",
+            help="instead of a map, the fewest workers or consumers that meet the deadline",
+        )
         parser.add_argument("--jobs", type=int, default=JOBS, metavar="N", help="jobs a cell and design")
         parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all cells")
         add_library(parser)
@@ -35,7 +44,7 @@ class Command(Console):
         trace = workload_of(source, answers, advise(answers, flips=False)).trace
         show = self.progress()
         try:
-            found = sweep(grid(answers, *_axes(options), jobs=options["jobs"], seed=options["seed"]), trace, show)
+            found = _found(answers, options, trace, show)
         except InvalidInput as error:
             raise bad_input(error, source.name) from error
         except MemoryError as error:
@@ -45,8 +54,20 @@ class Command(Console):
         if options["format"] == "json":
             self.print_json(found.model_dump(mode="json", by_alias=True))
         else:
-            self.stdout.write(sweep_text(answers.name, found), ending="")
+            name = answers.name
+            words = needed_text(name, found) if isinstance(found, Needed) else sweep_text(name, found)
+            self.stdout.write(words, ending="")
+
+
+def _found(answers: Answers, options: Mapping[str, Any], trace: Trace | None, show: OnProgress) -> Sweep | Needed:
+    if options["fewest"]:
+        if options["x"] or options["y"]:
+            raise InvalidInput([Problem("--fewest", "varies the workers itself; give it without --x and --y")])
+        return fewest(answers, jobs=options["jobs"], seed=options["seed"], trace=trace, on_progress=show)
+    return sweep(grid(answers, *_axes(options), jobs=options["jobs"], seed=options["seed"]), trace, show)
 
 
 def _axes(options: Mapping[str, Any]) -> tuple[Axis, Axis | None]:
+    if not options["x"]:
+        raise InvalidInput([Problem("--x", f"say which answer to vary, as {SHAPE}; or --fewest")])
     return parsed(options["x"], "--x"), parsed(options["y"], "--y") if options["y"] else None

@@ -1,0 +1,49 @@
+"""The fewest workers or consumers of each design, in sentences and as a table."""
+
+from advisor.reports.document.blocks import Grid, Section, grid
+from advisor.reports.formats.text import text
+from advisor.reports.numbers import count, percent, share_interval
+from advisor.reports.wording import design_name
+from advisor.sweeps.fewest import Fewest, Needed
+
+SERVERS = {"synchronous": ("worker", "workers"), "event_driven": ("consumer", "consumers")}
+
+
+def needed_sentence(found: Fewest) -> str:
+    """What a design needs, with the interval where the simulation leaves one."""
+    one, many = SERVERS[found.design]
+    name = design_name(found.design).capitalize()
+    if found.high is None:
+        return f"{name} does not meet the deadline with any number up to {count(found.most, one, many)}: it is not {many} that it lacks."
+    if found.low == found.high:
+        return f"{name} meets the deadline from {count(found.high, one, many)} on; one less is sure to miss it."
+    below = f"fewer than {found.low:,} are sure to miss it" if found.low > 1 else "no number is sure to miss it"
+    return f"{name} meets the deadline from {count(found.high, one, many)} on; {below}, between the two the intervals straddle."
+
+
+def needed_words(needed: Needed) -> tuple[str, ...]:
+    """A sentence a design, and what was held fixed."""
+    return (
+        needed_sentence(needed.synchronous),
+        needed_sentence(needed.event_driven),
+        f"Asked for: {percent(100 * needed.wanted_share)} of all jobs in hand by the deadline. Both designs met the same jobs "
+        "in every trial; their numbers are fixed, nothing scales by itself.",
+    )
+
+
+def needed_table(needed: Needed) -> Grid:
+    """Every number that was tried, with the good share of each design."""
+    rows = [
+        (
+            f"{trial.servers:,}",
+            *(share_interval(good.good_share, good.low, good.high) for good in (trial.synchronous, trial.event_driven)),
+        )
+        for trial in needed.trials
+    ]
+    headers = ("Workers, consumers", "Good, synchronous", "Good, event-driven")
+    return grid(headers, rows, "Numbers tried", figures_from=2)
+
+
+def needed_text(title: str, needed: Needed) -> str:
+    """For the command line: the finding first, then the trials."""
+    return text(title, " ".join(needed_words(needed)), [Section("fewest", "Trials", (needed_table(needed),))])

@@ -1,0 +1,186 @@
+"""The fewest workers, or consumers, with which each design meets the deadline, found by bisection with common random numbers."""
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from advisor.advice.answers import Answers
+from advisor.advice.recommendation import advise
+from advisor.advice.scenario import scenario_of
+from advisor.sweeps.cells import Length, cut, good_share
+from advisor.sweeps.contract import GoodShare
+from advisor.sweeps.grid import JOBS
+from simulator.arrivals import Trace
+from simulator.result import Result
+from simulator.scenario import Scenario
+from simulator.schema import InvalidInput, Problem, Value
+from simulator.simulate import OnProgress, Progress, simulate
+
+MOST = 4_096
+"""The search goes up to this many, or to eight times the number in the answers where that is more."""
+DESIGNS: tuple[Literal["synchronous", "event_driven"], ...] = ("synchronous", "event_driven")
+EXACTLY = 1e-12
+"""What rounding may take from a share that is just what is asked for."""
+
+Run = Callable[[int], Result]
+
+
+class Trial(Value):
+    """A number that was tried, and the good share it gave each design."""
+
+    servers: int
+    synchronous: GoodShare
+    event_driven: GoodShare
+
+
+class Fewest(Value):
+    """What a design needs. The simulation is sure that fewer than `low` miss the deadline and that `high` meet it: between, intervals straddle."""
+
+    design: Literal["synchronous", "event_driven"]
+    low: int
+    high: int | None
+    """The answer: the fewest whose whole interval clears what is asked for. Null: not even the most that were tried."""
+    most: int
+
+
+class Needed(Value):
+    """What both designs need, on the same jobs."""
+
+    schema_: Literal["crossover/fewest@1"] = Field(default="crossover/fewest@1", alias="schema")
+    jobs: int
+    seed: int
+    wanted_share: float
+    synchronous: Fewest
+    event_driven: Fewest
+    trials: Annotated[tuple[Trial, ...], Field(strict=False)]
+    """By rising number."""
+
+
+def fewest(
+    answers: Answers,
+    *,
+    jobs: int = JOBS,
+    seed: int = 1,
+    trace: Trace | None = None,
+    on_progress: OnProgress | None = None,
+) -> Needed:
+    """What the workload in the answers needs. What `on_progress` raises stops the search.
+
+    Raises:
+        InvalidInput: where there is no deadline to meet.
+    """
+    if answers.caller.deadline_s is None:
+        raise InvalidInput([Problem("caller.deadline_s", "give a deadline first: without one, any number meets it")])
+    length = cut(scenario_of(answers, advise(answers, flips=False)), jobs, seed)
+    wanted = 1 - answers.caller.tolerated_miss_percent / 100
+    start = answers.synchronous.workers
+    search = Search(length, wanted, max(MOST, 8 * start), _runner(length, trace, on_progress))
+    synchronous, event_driven = (search.of(design, start) for design in DESIGNS)
+    return Needed(
+        jobs=jobs,
+        seed=seed,
+        wanted_share=wanted,
+        synchronous=synchronous,
+        event_driven=event_driven,
+        trials=search.trials(),
+    )
+
+
+class Search:
+    """Bisection over a number of servers. Both designs have it in a run, so each run serves the search of both.
+
+    It relies on more servers never making a good share worse, which holds for the same jobs and draws but for the
+    noise of a trial; what it finds has been tried, whatever the noise: `high` meets and one less does not.
+    """
+
+    def __init__(self, length: Length, wanted: float, most: int, run: Run) -> None:
+        design = length.scenario.event_driven
+        self.least = len(design.queues) if design.discipline == "dedicated" else 1
+        self.wanted = wanted
+        self.most = max(most, self.least)
+        self.run = run
+        self.results: dict[int, Result] = {}
+
+    def of(self, design: Literal["synchronous", "event_driven"], start: int) -> Fewest:
+        """The fewest of a design, the search beginning at `start`."""
+        high = self._first(lambda servers: self._meets(design, servers), start, self.most)
+        low = self._first(lambda servers: not self._misses(design, servers), high or self.most, high or self.most)
+        return Fewest(design=design, low=self.most + 1 if low is None else low, high=high, most=self.most)
+
+    def trials(self) -> tuple[Trial, ...]:
+        """What was tried, for both designs, by rising number."""
+        return tuple(
+            Trial(servers=n, synchronous=self.good("synchronous", n), event_driven=self.good("event_driven", n))
+            for n in sorted(self.results)
+        )
+
+    def good(self, design: str, servers: int) -> GoodShare:
+        """The good share of a design with so many servers."""
+        if servers not in self.results:
+            self.results[servers] = self.run(servers)
+        return good_share(getattr(self.results[servers], design))
+
+    def _meets(self, design: str, servers: int) -> bool:
+        found = self.good(design, servers)
+        return found.stable and found.low >= self.wanted - EXACTLY
+
+    def _misses(self, design: str, servers: int) -> bool:
+        found = self.good(design, servers)
+        return not found.stable or found.high < self.wanted - EXACTLY
+
+    def _first(self, holds: Callable[[int], bool], start: int, most: int) -> int | None:
+        """The smallest number for which something holds that holds for all larger ones; None where not even for `most`."""
+        below, above = self.least - 1, min(max(start, self.least), most)
+        while not holds(above):
+            if above >= most:
+                return None
+            below, above = above, min(2 * above, most)
+        while below < self.least <= above // 2:
+            # Downwards in halves first: the answer is rarely far from where the search begins.
+            if holds(above // 2):
+                above //= 2
+            else:
+                below = above // 2
+        while above - below > 1:
+            middle = (below + above) // 2
+            if holds(middle):
+                above = middle
+            else:
+                below = middle
+        return above
+
+
+def _runner(length: Length, trace: Trace | None, on_progress: OnProgress | None) -> Run:
+    """Runs a number of servers, telling of it; how many numbers it takes is known only roughly beforehand."""
+    tried = 0
+
+    def run(servers: int) -> Result:
+        nonlocal tried
+        done, tried = tried, tried + 1
+
+        def tell(progress: Progress) -> None:
+            if on_progress is not None:
+                fraction = 1 - 0.9 ** (done + progress.fraction)
+                on_progress(Progress(f"Trying {servers:,} workers and consumers", fraction))
+
+        return simulate(
+            with_servers(length.scenario, servers),
+            trace=trace,
+            replications=length.replications,
+            threads=1,
+            on_progress=tell,
+        )
+
+    return run
+
+
+def with_servers(scenario: Scenario, servers: int) -> Scenario:
+    """The scenario with a fixed number of workers and as many consumers; nothing scales by itself."""
+    return scenario.model_copy(
+        update={
+            "autoscaling": None,
+            "synchronous": scenario.synchronous.model_copy(update={"workers": servers}),
+            "event_driven": scenario.event_driven.model_copy(update={"consumers": servers}),
+        }
+    )

@@ -1,0 +1,92 @@
+"""The search for the fewest workers or consumers against trying every number."""
+
+from collections.abc import Callable
+
+import pytest
+
+from advisor.advice.answers import Answers, answers_from
+from advisor.advice.recommendation import advise
+from advisor.advice.scenario import scenario_of
+from advisor.reports.maps.needed import needed_sentence
+from advisor.sweeps.cells import Length, cut
+from advisor.sweeps.fewest import Fewest, Needed, Search, fewest, with_servers
+from simulator.result import DesignResult, Result
+from simulator.schema import InvalidInput
+from simulator.simulate import Progress, simulate
+
+WANTED = 0.99
+
+
+@pytest.fixture(scope="module")
+def steady() -> Answers:
+    return answers_from({"template": "chat_assistant", "volume": {"peak_to_mean": 1}})
+
+
+@pytest.fixture(scope="module")
+def length(steady: Answers) -> Length:
+    return cut(scenario_of(steady, advise(steady, flips=False)), 10_000, 1)
+
+
+@pytest.fixture(scope="module")
+def found(steady: Answers) -> Needed:
+    return fewest(steady, jobs=10_000)
+
+
+def shares(length: Length, servers: int) -> Result:
+    return simulate(with_servers(length.scenario, servers), replications=length.replications, threads=1)
+
+
+@pytest.mark.parametrize("design", ["synchronous", "event_driven"])
+def test_it_finds_what_trying_every_number_finds(found: Needed, length: Length, design: str) -> None:
+    answer: Fewest = getattr(found, design)
+    assert answer.high is not None
+    every: dict[int, DesignResult] = {n: getattr(shares(length, n), design) for n in range(1, answer.high + 4)}
+    wanted = found.wanted_share
+    meet = [n for n, one in every.items() if one.stable and one.intervals["good_share"][0] >= wanted]
+    miss = [n for n, one in every.items() if not one.stable or one.intervals["good_share"][1] < wanted]
+    assert answer.high == min(meet)
+    assert answer.low == max(miss, default=0) + 1
+
+
+def stepped(length: Length, meets_from: int, misses_below: int, calls: list[int]) -> Callable[[int], Result]:
+    """A simulation whose good share is sure to clear from one number on, and to miss below another."""
+    base = shares(length, 20)
+
+    def run(servers: int) -> Result:
+        calls.append(servers)
+        interval = (0.995, 1.0) if servers >= meets_from else (0.5, 0.6) if servers < misses_below else (0.98, 0.995)
+        design = base.synchronous.model_copy(update={"stable": True, "intervals": {"good_share": interval}})
+        return base.model_copy(update={"synchronous": design, "event_driven": design})
+
+    return run
+
+
+@pytest.mark.parametrize("start", [1, 20, 700])
+@pytest.mark.parametrize(("misses_below", "meets_from"), [(1, 1), (1, 5), (7, 7), (33, 40), (1, 900), (1_000, 1_000)])
+def test_it_finds_both_ends_from_wherever_it_begins_in_few_trials(
+    length: Length, start: int, misses_below: int, meets_from: int
+) -> None:
+    calls: list[int] = []
+    answer = Search(length, WANTED, 1_000, stepped(length, meets_from, misses_below, calls)).of("synchronous", start)
+    assert (answer.low, answer.high) == (misses_below, meets_from)
+    assert len(calls) == len(set(calls)) <= 32
+
+
+def test_where_no_number_meets_the_deadline_it_says_so(length: Length) -> None:
+    run = stepped(length, 10**9, 10**9, [])
+    answer = Search(length, WANTED, 64, run).of("synchronous", 20)
+    assert (answer.low, answer.high) == (65, None)
+    assert "any number up to 64 workers" in needed_sentence(answer)
+
+
+def test_without_a_deadline_there_is_nothing_to_search_for() -> None:
+    with pytest.raises(InvalidInput, match="deadline"):
+        fewest(answers_from({"caller": {"kind": "nobody", "deadline_s": None}}))
+
+
+def test_what_progress_raises_stops_the_search(steady: Answers) -> None:
+    def stop(progress: Progress) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        fewest(steady, jobs=10_000, on_progress=stop)
