@@ -191,7 +191,7 @@ def _synchronous_waiting(
     mine = rows.of_kind(What.WAITED_FOR_PROVIDER)
     job, ended = rows.rows["job"][mine], rows.at_s[mine]
     began = ended - rows.rows["value"][mine] * rows.speed
-    patience = np.fmin(np.nan_to_num(np.nanmax(np.where(np.isnan(gave_up), -inf, gave_up), axis=1), nan=inf), inf)
+    patience = np.where(np.isnan(gave_up), -inf, gave_up).max(axis=1)
     patience = np.where(np.isneginf(patience), inf, patience)
     line = np.zeros(n)
     np.add.at(line, job, np.maximum(0.0, np.minimum(ended, patience[job]) - began))

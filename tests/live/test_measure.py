@@ -139,6 +139,22 @@ def test_a_synchronous_client_waits_no_longer_than_its_patience_and_its_worker_w
     assert found.client_calls == 3
 
 
+def test_a_worker_in_line_for_the_provider_makes_its_call_wait_up_to_the_end_of_its_clients_patience() -> None:
+    chosen = scenario(synchronous={"workers": 1, "client_timeout_s": 15})
+    events = [
+        (0.0, What.SENT, 0, 0, 0.0),
+        (0.0, What.ACCEPTED, 0, 0, 0.0),
+        (0.0, What.STARTED, 0, 0, 0.0),
+        (4.0, What.WAITED_FOR_PROVIDER, 0, 0, 4 / SPEED),
+        (4.0, What.CALLED, 0, 0, 0.0),
+        (12.0, What.FREED, 0, 0, 0.0),
+        (12.0, What.IN_HAND, 0, 0, 0.0),
+    ]
+    found = tally(chosen, "synchronous", *events)
+    assert found.wait["mean"] == pytest.approx(4)
+    assert found.provider_429 == 1
+
+
 def test_each_subscriber_is_tallied_beside_the_jobs() -> None:
     chosen = scenario(subscribers={"count": 3})
     events = [

@@ -1,0 +1,163 @@
+"""The live engine end to end: what it finds, what it refuses, and that it leaves nothing behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simulator.live import engine, folders, speed
+from simulator.live.failures import CannotRun
+from simulator.live.processes import ROOT
+from simulator.replications import Progress
+from simulator.result import Result
+from simulator.scenario import Scenario
+from simulator.schema import InvalidInput
+
+OUTCOMES = ("completed", "failed", "timed_out", "rejected", "dead_lettered", "undelivered", "lost", "in_system")
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A place of this test's own for runs' folders, with a short path."""
+    at = Path("/tmp") / f"clt-{os.getpid()}"  # noqa: S108
+    at.mkdir(exist_ok=True)
+    monkeypatch.setattr("tempfile.tempdir", str(at))
+    monkeypatch.setattr(speed, "SECONDS", 2.0)
+    monkeypatch.setattr("simulator.live.calibrate.SECONDS", 0.7)
+    yield folders.base()
+    assert not list(folders.base().glob("run-*"))
+
+
+def scenario(**given: object) -> Scenario:
+    return Scenario.model_validate(
+        {
+            "seed": 7,
+            "arrivals": {"process": "poisson", "rate_per_s": 2},
+            "service": {"distribution": "exponential", "mean_s": 3},
+            "deadline_s": 20,
+            "failures": {"transient_percent": 10, "poison_percent": 2},
+            "retries": {"max": 2, "base_s": 0.5},
+            "synchronous": {"workers": 6, "backlog": 20, "client_timeout_s": 15},
+            "event_driven": {
+                "consumers": 6,
+                "queues": {"urgent": 30, "standard": 70},
+                "delivery": {"method": "sse"},
+            },
+        }
+        | given
+    )
+
+
+def parts() -> list[int]:
+    """Processes of parts and brokers that live now, started by this process or its children."""
+    found = subprocess.run(["pgrep", "-f", f"clt-{os.getpid()}"], capture_output=True, text=True, check=False)
+    return [int(pid) for pid in found.stdout.split()]
+
+
+def test_it_runs_both_designs_on_the_same_jobs_and_accounts_for_each() -> None:
+    steps: list[Progress] = []
+    result = engine.simulate(scenario(), on_progress=steps.append)
+    assert result.engine == "live"
+    assert result.live is not None
+    for design in (result.synchronous, result.event_driven):
+        assert design.offered == result.live.jobs > 40
+        assert design.offered == sum(getattr(design, name) for name in OUTCOMES)
+        assert design.lost == design.in_system == 0
+    assert result.event_driven.dead_lettered == result.live.predicted_event_driven.dead_lettered
+    assert result.event_driven.provider_calls == result.live.predicted_event_driven.provider_calls
+    assert Result.model_validate_json(result.model_dump_json(by_alias=True)) == result
+    fractions = [step.fraction for step in steps]
+    assert fractions == sorted(fractions)
+    assert any(step.so_far is not None for step in steps)
+    assert not parts()
+
+
+def test_what_progress_raises_ends_everything_within_two_seconds() -> None:
+    class Cancelled(Exception):
+        pass
+
+    raised = 0.0
+
+    def cancel(progress: Progress) -> None:
+        nonlocal raised
+        if progress.step.startswith("Running the event-driven") or progress.step.startswith("Running the synchronous"):
+            raised = time.monotonic()
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        engine.simulate(scenario(), on_progress=cancel)
+    assert time.monotonic() - raised < 2
+    assert not parts()
+
+
+CONTROLLER = """
+import os, sys
+import tempfile
+tempfile.tempdir = sys.argv[1]
+from simulator.live import engine, speed
+from simulator.scenario import Scenario
+def tell(progress):
+    print(progress.step, flush=True)
+engine.simulate(Scenario.model_validate_json(sys.stdin.read()), on_progress=tell)
+"""
+
+
+def test_after_a_kill_of_the_controller_its_parts_end_and_the_next_start_sweeps_its_folder(place: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", CONTROLLER, str(place.parent)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
+    ) as controller:
+        assert controller.stdin is not None and controller.stdout is not None
+        controller.stdin.write(scenario().model_dump_json(by_alias=True))
+        controller.stdin.close()
+        for line in controller.stdout:
+            if line.startswith("Running"):
+                break
+        controller.send_signal(signal.SIGKILL)
+    assert list(place.glob("run-*"))
+    deadline = time.monotonic() + 10
+    while parts() and time.monotonic() < deadline:
+        os.sched_yield()
+    assert not parts()
+    assert folders.sweep() == 1
+
+
+def test_a_living_run_is_not_swept() -> None:
+    with folders.run_folder("mine") as folder:
+        assert folders.sweep() == 0
+        assert folder.is_dir()
+        assert folders.living("mine") == folder
+        with pytest.raises(BlockingIOError), folders.run_folder("mine"):
+            pass
+    assert folders.living("mine") is None
+
+
+def test_a_part_that_does_not_start_is_told_with_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulator.live.conducting.EVENT_DRIVEN", "nowhere")
+    with pytest.raises(CannotRun, match=r"accept of the live run ended: .*nowhere"):
+        engine.simulate(scenario())
+    assert not parts()
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"hybrid": {"inline_wait_s": 5}}, "hybrid"),
+        ({"autoscaling": {"min": 1, "max": 4, "target_depth": 2}}, "autoscaling"),
+        ({"synchronous": {"workers": 500}}, "synchronous.workers"),
+    ],
+)
+def test_it_refuses_what_it_does_not_do(given: dict[str, object], field: str) -> None:
+    with pytest.raises(InvalidInput, match=field):
+        engine.simulate(scenario(**given))
+
+
+def test_a_speed_that_would_measure_the_machine_is_refused_with_the_reason() -> None:
+    with pytest.raises(InvalidInput, match=r"speed.*at most 12 here: a mean service time of 3 s has to last 240 ms"):
+        engine.simulate(scenario(), speed=200)
