@@ -50,11 +50,16 @@ class _Box:
         return max(0.0, -self.left, self.left + WIDTH - 1.02, -self.bottom, self.bottom + HEIGHT - 1.0)
 
 
-def labelled(lines: tuple[Line, ...], x: Axis, words: Iterable[Area] = ()) -> tuple[Line, ...]:
-    """The lines, each with the spot of its label, clear of other `words` on the plot."""
+def labelled(
+    lines: tuple[Line, ...], x: Axis, words: Iterable[Area] = (), high: float | None = None
+) -> tuple[Line, ...]:
+    """The lines, each with the spot of its label, clear of other `words` on the plot.
+
+    `high` is the top of the y axis, where that is not the lines' own.
+    """
     if not lines:
         return lines
-    top = max(float(line.y.max()) for line in lines) or 1.0
+    top = high or max(float(line.y.max()) for line in lines) or 1.0
     places = _places(lines, x)
     heights = [_heights(line, places) / (top * 1.06) for line in lines]
     taken = list(words)

@@ -31,7 +31,7 @@ def latencies(laid: Sequence[Laid]) -> tuple[Chart, ...]:
     }
     x = axis_of(tuple(line for each in lines.values() for line in each), unit, log)
     marks = tuple(Deadline(value / scale, words) for value, words in deadlines.items())
-    return tuple(_chart(style, laid, labelled(lines[style], x), x, marks) for style in styles)
+    return tuple(_chart(style, laid, labelled(lines[style], x, high=100.0), x, marks) for style in styles)
 
 
 def _drawable(design: DesignResult) -> bool:
@@ -55,7 +55,7 @@ def _chart(
     return Chart(
         id=f"latency-{style}",
         title=title,
-        alt=f"{title}. Cumulative share of all offered jobs by latency, a line a run.",
+        alt=f"{title}. Cumulative share of all offered jobs by latency, a line a run; upright lines are the deadlines.",
         x=x,
         y=Axis("Results in hand (% of offered jobs)", "%", low=0.0, high=100.0),
         table=_table(runs),
@@ -87,15 +87,16 @@ def _table(runs: Drawn) -> Table:
 
 
 def deadlines_of(laid: Sequence[Laid]) -> dict[float, str]:
-    """Each deadline once, with the letters of the runs that have it where not all do."""
+    """Each deadline once, with the letters of the runs that have it where not all do; in short where there are several."""
     found: dict[tuple[float, str], list[str]] = {}
     for one in laid:
         given = one.scenario.deadline_s
         each: Mapping[str, float] = {} if given is None else given if isinstance(given, Mapping) else {"": given}
         for name, value in each.items():
             found.setdefault((value, name), []).append(one.letter)
+    lone = len(found) == 1
     words: dict[float, list[str]] = {}
     for (value, name), letters in found.items():
-        whose = "" if len(letters) == len(laid) else f"{', '.join(letters)}: "
-        words.setdefault(value, []).append(f"{whose}{name} deadline {duration(value)}".replace("  ", " ").strip())
+        parts = (*(["".join(letters)] if len(letters) < len(laid) else []), name, *(["deadline"] if lone else []))
+        words.setdefault(value, []).append(" ".join(part for part in (*parts, duration(value)) if part))
     return {value: "; ".join(texts) for value, texts in words.items()}

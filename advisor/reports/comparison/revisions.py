@@ -54,7 +54,8 @@ class Comparison:
         rest = len(self.answers) - len(named)
         if rest:
             named.append(wording.count(rest, "other answer"))
-        return f"{wording.listed(named)}: {_outcome(self.advice)}"
+        text = f"{wording.listed(named)}: {_outcome(self.advice)}"
+        return text if text[1:2].isdigit() else text[:1].upper() + text[1:]
 
 
 SAME = "the advice stayed the same"

@@ -85,7 +85,7 @@ def _chart(figure: _Figure, style: str, lines: list[Line], y: Axis, run: Run) ->
         x=run.axis(),
         y=y,
         table=table_over_time(run, lines, figure.words, "Largest"),
-        lines=labelled(tuple(thinned(line) for line in lines), run.axis()),
+        lines=labelled(tuple(thinned(line) for line in lines), run.axis(), high=y.high),
         windows=run.shaded(),
     )
 
@@ -109,10 +109,7 @@ def good_shares(laid: Sequence[Laid]) -> Chart:
     """The share of the offered jobs whose result was in hand by the deadline, run by run."""
     styles = styles_of(laid)
     shares = {style: {one.letter: design.good_share for one, design in with_design(laid, style)} for style in styles}
-    best, letter, style = max((value, letter, style) for style in styles for letter, value in shares[style].items())
-    title = f"Most results are good in {letter}, {wording.design_name(style)}: {share(best)}"
-    if len({value for each in shares.values() for value in each.values()}) == 1:
-        title = f"{share(best)} of the results are good in every run and design"
+    title = _best(shares)
     return Chart(
         id="good",
         title=title,
@@ -138,3 +135,17 @@ def good_shares(laid: Sequence[Laid]) -> Chart:
 
 def _words(shares: dict[str, float], one: Laid) -> str:
     return share(shares[one.letter]) if one.letter in shares else MISSING
+
+
+def _best(shares: dict[str, dict[str, float]]) -> str:
+    """Which run and design has the largest share, or which, where they read alike."""
+    each = [
+        (f"{letter}, {wording.design_name(style)}", value)
+        for style in shares
+        for letter, value in shares[style].items()
+    ]
+    most = share(max(value for _, value in each))
+    names = [name for name, value in each if share(value) == most]
+    if len(names) == len(each):
+        return f"{most} of the results are good in every run and design"
+    return f"Most results are good in {wording.listed(names)}: {most}"

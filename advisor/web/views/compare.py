@@ -37,12 +37,13 @@ Stored = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class Column:
-    """A run that is compared, with what it found, and the address of the comparison without it."""
+    """A run that is compared, with what it found, and the addresses of the comparison without it and with it first."""
 
     laid: Laid
     run: Run
     finding: str
     without: str
+    first: str
 
 
 @require_safe
@@ -57,7 +58,7 @@ def show(request: MemberRequest) -> HttpResponse:
     settings = settings_of(laid)
     context = {
         "columns": [
-            Column(one, run, _finding(one), _address(other for other in finished if other is not run))
+            _column(one, run, [other for other in finished if other is not run])
             for one, run in zip(laid, finished, strict=True)
         ],
         "unfinished": [run for run in picked if run not in finished],
@@ -119,6 +120,10 @@ def _pick(request: MemberRequest, picked: list[Run], finished: list[Run]) -> Htt
         "most": MOST,
     }
     return render(request, "compare/pick.html", context, status=422 if too_many else 200)
+
+
+def _column(one: Laid, run: Run, others: list[Run]) -> Column:
+    return Column(one, run, _finding(one), _address(others), _address([run, *others]) if one.place else "")
 
 
 def _finding(one: Laid) -> str:

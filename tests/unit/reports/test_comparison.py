@@ -8,7 +8,8 @@ import pytest
 
 from advisor.advice.answers import answers_from
 from advisor.advice.recommendation import advise
-from advisor.reports.charts.model import Line
+from advisor.reports.charts.labels import labelled
+from advisor.reports.charts.model import Axis, Line
 from advisor.reports.comparison.curves import deadlines_of, latencies
 from advisor.reports.comparison.differences import between_designs, between_runs, difference, figures_of
 from advisor.reports.comparison.revisions import Comparison, compare, short_name
@@ -120,12 +121,20 @@ def test_a_run_that_cannot_keep_up_has_a_sentence_in_place_of_a_curve() -> None:
     assert chart.notes[0].startswith("B: The synchronous design cannot keep up")
 
 
+def test_labels_on_a_low_line_keep_apart_by_the_axis_that_is_drawn() -> None:
+    x, low = np.linspace(0, 10, 200), np.full(200, 1.0)
+    lines = tuple(Line(letter, "synchronous", x, low * height, "step") for letter, height in (("A", 1.0), ("B", 1.5)))
+    spots = [line.spot for line in labelled(lines, Axis("Time (s)", "s", low=0.0, high=10.0), high=1000.0)]
+    assert all(spots)
+    assert abs(spots[0].x - spots[1].x) > 1 or spots[0].above != spots[1].above  # type: ignore[union-attr]
+
+
 def test_a_deadline_says_whose_it_is_where_not_all_have_it() -> None:
     runs = laid(a_design(), a_design(), scenario=SCENARIO.model_copy(update={"deadline_s": 60.0}))
     assert deadlines_of(runs) == {60.0: "deadline 60 s"}
     other = SCENARIO.model_copy(update={"deadline_s": {"urgent": 5.0}})
     assert deadlines_of([runs[0], replace(runs[1], scenario=other)]) == {
-        60.0: "A: deadline 60 s", 5.0: "B: urgent deadline 5 s",
+        60.0: "A 60 s", 5.0: "B urgent 5 s",
     }  # fmt: skip
 
 
@@ -156,7 +165,7 @@ def test_runs_of_any_length_share_one_time_axis() -> None:
 
 def test_the_best_good_share_is_named() -> None:
     chart = good_shares(laid(a_design(good=5), a_design(good=9)))
-    assert chart.title == "Most results are good in B, synchronous: 90 %"
+    assert chart.title == "Most results are good in B, synchronous and B, event-driven: 90 %"
     assert chart.bars[0].values == (50.0, 90.0)
     assert styles_of(laid(a_design())) == ("synchronous", "event_driven")
 
@@ -172,7 +181,7 @@ def revised(changes: dict[str, object]) -> Comparison:
 
 def test_a_change_is_one_sentence_with_both_values_and_what_became_of_the_advice() -> None:
     sentence = revised({"caller": {"deadline_s": 60.0}, "processing": {"p50_s": 0.1, "p95_s": 0.3}}).sentence
-    assert sentence.startswith("deadline 30 min → 60 s, p50 8 s → 100 ms and 1 other answer: the ")
+    assert sentence.startswith("Deadline 30 min → 60 s, p50 8 s → 100 ms and 1 other answer: the ")
 
 
 def test_what_changes_nothing_says_so() -> None:
