@@ -18,6 +18,7 @@ import redis
 from rq import Queue, SimpleWorker, Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.worker import BaseWorker
 
 from simulator.live import broker
 from simulator.live.event_driven.worker import ThreadWorker
@@ -28,7 +29,7 @@ QUEUE = "bench"
 STARTED, DONE = "bench:started", "bench:done"
 PATIENCE_S = 60.0
 WAIT, NOTE = f"{__name__}.wait", f"{__name__}.note"
-CLASSES: dict[str, type[Worker]] = {"threads": ThreadWorker, "unforked": SimpleWorker, "forked": Worker}
+CLASSES: dict[str, type[BaseWorker]] = {"threads": ThreadWorker, "unforked": SimpleWorker, "forked": Worker}
 _mine: list[Any] = []
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from simulator.live import dead_letters
 from simulator.live.conducting import Performance, Stage, Watch, perform
 from simulator.live.drawing import draw_jobs
-from simulator.live.event_driven.desk import ALIVE, RUNNING, Desk
+from simulator.live.event_driven.desk import ALIVE, RUNNING, Desk, Letter
 from simulator.live.folders import run_folder
 from simulator.live.journal import What
 from simulator.scenario import Scenario
@@ -51,7 +51,7 @@ def every_accepted_job_has_one_end(found: Performance) -> None:
 
 def once(what: Callable[[Performance], bool]) -> Watch:
     """Called until it says that it has done what it wanted."""
-    done = []
+    done: list[bool] = []
 
     def watch(found: Performance | None) -> None:
         if found is not None and not found.ended and not done and what(found):
@@ -88,7 +88,7 @@ def test_a_killed_consumer_process_loses_no_job_and_computes_none_twice() -> Non
 
 def test_a_dead_letter_is_seen_and_taken_up_again() -> None:
     """Every job is poison: each dies after its attempts; one that is taken up again is tried once more."""
-    seen: list[dead_letters.Letter] = []
+    seen: list[Letter] = []
 
     def take_up(found: Performance) -> bool:
         plan: Any = type("Plan", (), {"broker": found.broker, "scenario": found.stage.scenario})

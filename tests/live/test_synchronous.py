@@ -94,7 +94,7 @@ def leaving(folder: Path, drops: bool) -> NDArray[np.void]:
             await asyncio.sleep(0.005)
         leaver.cancel()
         await asyncio.gather(leaver, return_exceptions=True)
-        assert await asyncio.gather(asyncio.create_task(later(post, provider)), first) == [200, 200]
+        assert list(await asyncio.gather(later(post, provider), first)) == [200, 200]
 
     async def later(post: Any, provider: HeldProvider) -> int:
         last = asyncio.create_task(post(2))
@@ -124,7 +124,7 @@ def test_a_failed_attempt_is_tried_again_in_line_and_holds_its_worker(tmp_path: 
 
     async def play(post: Any, provider: HeldProvider) -> None:
         provider.open.set()
-        assert await asyncio.gather(post(0), post(1)) == [200, 500]
+        assert list(await asyncio.gather(post(0), post(1))) == [200, 500]
 
     retries = {"max": 2, "base_s": 0.02, "jitter": "none"}
     rows = a_service_under(tmp_path, play, 500, 429, 200, 500, 500, 500, synchronous={"workers": 1}, retries=retries)
