@@ -70,12 +70,11 @@ def fewest(
     Raises:
         InvalidInput: where there is no deadline to meet.
     """
-    if answers.caller.deadline_s is None:
-        raise InvalidInput([Problem("caller.deadline_s", "give a deadline first: without one, any number meets it")])
+    require_deadline(answers)
     length = cut(scenario_of(answers, advise(answers, flips=False)), jobs, seed)
     wanted = 1 - answers.caller.tolerated_miss_percent / 100
     start = answers.synchronous.workers
-    search = Search(length, wanted, max(MOST, 8 * start), _runner(length, trace, on_progress))
+    search = Search(length, wanted, most_of(answers), _runner(length, trace, on_progress))
     synchronous, event_driven = (search.of(design, start) for design in DESIGNS)
     return Needed(
         jobs=jobs,
@@ -85,6 +84,20 @@ def fewest(
         event_driven=event_driven,
         trials=search.trials(),
     )
+
+
+def require_deadline(answers: Answers) -> None:
+    """
+    Raises:
+        InvalidInput: where there is no deadline to meet.
+    """
+    if answers.caller.deadline_s is None:
+        raise InvalidInput([Problem("caller.deadline_s", "give a deadline first: without one, any number meets it")])
+
+
+def most_of(answers: Answers) -> int:
+    """The most servers that a search tries."""
+    return max(MOST, 8 * answers.synchronous.workers)
 
 
 class Search:

@@ -2,7 +2,7 @@
 
 from advisor.decisions.jobs.doorbell import Doorbell, RqDoorbell, has_job, job_id, ring
 from advisor.decisions.jobs.starting import Started, reconcile_and_ring, start
-from advisor.decisions.jobs.sweeping import reconcile_sweeps_and_ring, run_part, start_sweep
+from advisor.decisions.jobs.sweeping import reconcile_sweeps_and_ring, run_part, start_fewest, start_sweep
 from advisor.decisions.jobs.work import run_simulation
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "run_part",
     "run_simulation",
     "start",
+    "start_fewest",
     "start_sweep",
 ]

@@ -10,17 +10,26 @@ from django.db import DatabaseError, OperationalError, close_old_connections, tr
 from django.utils import timezone
 from rq.exceptions import ShutDownImminentException
 
+from advisor.decisions import stored
 from advisor.decisions.jobs.doorbell import RUN_PART, Doorbell, RqDoorbell, job_id
 from advisor.decisions.jobs.work import persist, worker_name
 from advisor.decisions.limits import LOOK_EVERY_S
-from advisor.decisions.models import Revision, Sweep, SweepPart
-from advisor.decisions.services.hold_sweep import claim_part, fail_sweep, finish_part, hold_part, release_part
+from advisor.decisions.models import Revision, Sweep, SweepKind, SweepPart
+from advisor.decisions.services.hold_sweep import (
+    claim_part,
+    fail_sweep,
+    finish_part,
+    hold_part,
+    record_search,
+    release_part,
+)
 from advisor.decisions.services.read_sweep import CELLS
 from advisor.decisions.services.reconcile_sweeps import ReconciledSweeps, reconcile_sweeps
+from advisor.decisions.services.request_fewest import request_fewest
 from advisor.decisions.services.request_sweep import Asked, request_sweep
 from advisor.decisions.services.upload_trace import read_stored_trace
 from advisor.sweeps.cells import simulate_cell
-from advisor.sweeps.contract import Cell
+from advisor.sweeps.fewest import fewest
 from advisor.teams.models import User
 from simulator.schema import InvalidInput
 from simulator.simulate import OnProgress, Progress
@@ -39,10 +48,18 @@ def start_sweep(revision: Revision, user: User, asked: Asked, *, idempotency_key
 
     A bell that does not ring is no failure: the reconciler rings again.
     """
-    sweep = request_sweep(revision, user, asked, idempotency_key)
+    return _rung_on_commit(request_sweep(revision, user, asked, idempotency_key), bell)
+
+
+def _rung_on_commit(sweep: Sweep, bell: Doorbell) -> Sweep:
     parts = tuple(sweep.parts.filter(state="queued").values_list("id", "attempt")) if sweep.active else ()
     transaction.on_commit(lambda: _ring_all(bell, sweep.id, parts))
     return sweep
+
+
+def start_fewest(revision: Revision, user: User, *, idempotency_key: str, bell: Doorbell = RQ) -> Sweep:
+    """Requests the search for the fewest servers (see `request_fewest` for what it raises) and rings as `start_sweep` does."""
+    return _rung_on_commit(request_fewest(revision, user, idempotency_key), bell)
 
 
 def reconcile_sweeps_and_ring(bell: Doorbell = RQ, clock: Callable[[], datetime] = timezone.now) -> ReconciledSweeps:
@@ -67,7 +84,7 @@ def run_part(part_id: str) -> None:
         log.info("Part %s has nothing to do", part_id)
         return
     try:
-        cells = _simulated(part, attempt)
+        found = _simulated(part, attempt)
     except Unwanted:
         log.info("Part %s is no longer attempt %d's", part_id, attempt)
     except (InvalidInput, MemoryError) as error:
@@ -79,31 +96,39 @@ def run_part(part_id: str) -> None:
         _release(part, attempt)
         raise
     else:
-        cells_json = CELLS.dump_json(tuple(cells), by_alias=True).decode()
-        persist(lambda: finish_part(part, attempt, timezone.now(), cells_json))
+        persist(lambda: finish_part(part, attempt, timezone.now(), found))
     close_old_connections()
 
 
-def _simulated(part_id: UUID, attempt: int) -> list[Cell]:
+def _simulated(part_id: UUID, attempt: int) -> str:
+    """What the part found, as JSON."""
     part = SweepPart.objects.select_related("sweep__revision", "sweep__trace").get(pk=part_id)
-    grid, trace = part.sweep.grid, part.sweep.trace
-    recorded = read_stored_trace(trace) if trace else None
-    look = _looker(part_id, attempt)
+    sweep = part.sweep
+    recorded = read_stored_trace(sweep.trace) if sweep.trace else None
+    look = _looker(part_id, attempt, tells=sweep.kind == SweepKind.FEWEST)
+    if sweep.kind == SweepKind.FEWEST:
+        return stored.dump(
+            fewest(sweep.revision.answers, jobs=sweep.jobs, seed=sweep.seed, trace=recorded, on_progress=look)
+        )
+    grid = sweep.grid
     points = list(grid.points())[part.first : part.first + part.cells]
-    return [simulate_cell(grid, point, recorded, look) for point in points]
+    cells = tuple(simulate_cell(grid, point, recorded, look) for point in points)
+    return CELLS.dump_json(cells, by_alias=True).decode()
 
 
-def _looker(part_id: UUID, attempt: int) -> OnProgress:
-    """Extends the lease, and stops the work where it is wanted no more, a few times a second."""
+def _looker(part_id: UUID, attempt: int, *, tells: bool = False) -> OnProgress:
+    """Extends the lease, and stops the work where it is wanted no more, a few times a second; writes what is being done where it `tells`."""
     looked = time.monotonic()
 
-    def look(_: Progress) -> None:
+    def look(progress: Progress) -> None:
         nonlocal looked
         if time.monotonic() - looked < LOOK_EVERY_S:
             return
         looked = time.monotonic()
         try:
             held = hold_part(part_id, attempt, timezone.now())
+            if held and tells:
+                held = record_search(part_id, attempt, progress.step, progress.fraction)
         except OperationalError:
             log.warning("Part %s could not be held; the next look will", part_id, exc_info=True)
             return

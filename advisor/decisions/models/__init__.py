@@ -5,7 +5,7 @@ from advisor.decisions.models.decision import Decision, Revision, Status
 from advisor.decisions.models.library import LibraryEntry
 from advisor.decisions.models.run import ACTIVE, TERMINAL, EngineName, Run, State
 from advisor.decisions.models.step import Direction, Step
-from advisor.decisions.models.sweep import UNFINISHED, PartState, Sweep, SweepPart, SweepState
+from advisor.decisions.models.sweep import UNFINISHED, PartState, Sweep, SweepKind, SweepPart, SweepState
 from advisor.decisions.models.trace import Trace, TraceData
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "StatusChange",
     "Step",
     "Sweep",
+    "SweepKind",
     "SweepPart",
     "SweepState",
     "Trace",

@@ -28,6 +28,13 @@ class SweepState(models.TextChoices):
 UNFINISHED = (SweepState.QUEUED, SweepState.RUNNING)
 
 
+class SweepKind(models.TextChoices):
+    """A map of cells; or the search for the fewest workers or consumers, in a single part."""
+
+    MAP = "map"
+    FEWEST = "fewest"
+
+
 class SweepQuerySet(models.QuerySet["Sweep"]):
     def for_workspace(self, workspace: Workspace) -> Self:
         """The only door through which a page may fetch."""
@@ -37,6 +44,10 @@ class SweepQuerySet(models.QuerySet["Sweep"]):
         """Queued or running."""
         return self.filter(state__in=UNFINISHED)
 
+    def maps(self) -> Self:
+        """The maps alone."""
+        return self.filter(kind=SweepKind.MAP)
+
 
 class Sweep(models.Model):
     """One or two answers of a revision varied over a grid. Nothing of it changes but its state: axes, jobs and seed say what every cell is."""
@@ -45,12 +56,14 @@ class Sweep(models.Model):
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="sweeps")
     revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="sweeps")
     trace = models.ForeignKey(Trace, on_delete=models.RESTRICT, null=True, blank=True, related_name="sweeps")
+    kind = models.CharField(max_length=10, choices=SweepKind.choices, default=SweepKind.MAP)
     idempotency_key = models.CharField(max_length=IDEMPOTENCY_KEY_LENGTH)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
 
     x_field = models.CharField(max_length=80)
+    """Of a search: the workers of the synchronous design, which stand for the consumers as well."""
     x_low = models.FloatField()
     x_high = models.FloatField()
     x_steps = models.PositiveSmallIntegerField()
@@ -67,6 +80,9 @@ class Sweep(models.Model):
 
     state = models.CharField(max_length=10, choices=SweepState.choices, default=SweepState.QUEUED)
     error_text = models.TextField(blank=True, default="")
+    progress_step = models.CharField(max_length=120, blank=True, default="")
+    """What a search is trying; a map counts its cells instead."""
+    progress_fraction = models.FloatField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -82,6 +98,7 @@ class Sweep(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["workspace", "idempotency_key"], name="sweep_is_requested_once"),
             models.CheckConstraint(condition=Q(state__in=SweepState.values), name="sweep_state_is_known"),
+            models.CheckConstraint(condition=Q(kind__in=SweepKind.values), name="sweep_kind_is_known"),
             models.CheckConstraint(
                 condition=Q(state__in=UNFINISHED, finished_at__isnull=True)
                 | (~Q(state__in=UNFINISHED) & Q(finished_at__isnull=False)),
@@ -143,7 +160,7 @@ class SweepPart(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
     worker = models.CharField(max_length=100, blank=True, default="")
     cells_json = models.TextField(blank=True, default="")
-    """A JSON list of Cells, once it is done."""
+    """A JSON list of Cells, once it is done; of a search what it found."""
 
     class Meta:
         ordering: ClassVar = ["sweep", "first"]

@@ -33,6 +33,13 @@ def hold_part(part_id: UUID, attempt: int, now: datetime) -> bool:
     return bool(_held(part_id, attempt).update(lease_until=now + LEASE))
 
 
+def record_search(part_id: UUID, attempt: int, step: str, fraction: float) -> bool:
+    """What a search is trying."""
+    held = _held(part_id, attempt).values("sweep_id")
+    share = min(1.0, max(0.0, fraction))
+    return bool(Sweep.objects.filter(pk__in=held).update(progress_step=step[:120], progress_fraction=share))
+
+
 def finish_part(part_id: UUID, attempt: int, now: datetime, cells_json: str) -> bool:
     """It is done, with these cells; the last part ends the sweep. False where the cells are wanted no more."""
     if not _held(part_id, attempt).update(state=PartState.DONE, cells_json=cells_json, lease_until=None):

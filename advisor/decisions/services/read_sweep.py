@@ -3,9 +3,11 @@
 from django.db.models import Sum
 from pydantic import TypeAdapter
 
+from advisor.decisions import stored
 from advisor.decisions.models import PartState, Sweep
 from advisor.sweeps import contract
 from advisor.sweeps.contract import Cell
+from advisor.sweeps.fewest import Needed
 from advisor.sweeps.sweeping import axis_of
 
 CELLS = TypeAdapter(tuple[Cell, ...])
@@ -14,6 +16,12 @@ CELLS = TypeAdapter(tuple[Cell, ...])
 def cells_done(sweep: Sweep) -> int:
     """How many cells are done."""
     return int(sweep.parts.filter(state=PartState.DONE).aggregate(done=Sum("cells"))["done"] or 0)
+
+
+def needed_by(sweep: Sweep) -> Needed | None:
+    """What a search has found, once it has ended well."""
+    text = sweep.parts.filter(state=PartState.DONE).values_list("cells_json", flat=True).first()
+    return stored.load(Needed, text) if text else None
 
 
 def found_so_far(sweep: Sweep) -> contract.Sweep:

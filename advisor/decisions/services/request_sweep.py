@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 
@@ -44,16 +45,41 @@ def request_sweep(revision: Revision, user: User, asked: Asked, idempotency_key:
         StaleVersion: if the revision's answers were changed since it was read.
         TooManySweeps: if the workspace has as many under way as it may have.
     """
+    existing = requested_before(revision, user, idempotency_key)
+    if existing:
+        return existing
+    trace = trace_of(revision)
+    wanted = _checked(revision, asked)
+    cell_jobs = _require_small_enough(wanted, trace)
+    return put_on_record(revision, user, idempotency_key, trace, _fields(wanted), max(1, limits.PART_JOBS // cell_jobs))
+
+
+def requested_before(revision: Revision, user: User, idempotency_key: str) -> Sweep | None:
+    """The sweep of this key, if there is one.
+
+    Raises:
+        PermissionDenied: unless the user may edit in the revision's workspace.
+        InvalidInput: if the key is none, or was used for another revision.
+    """
     workspace = revision.decision.workspace
     require_editor(user, workspace)
     if not IDEMPOTENCY_KEY.fullmatch(idempotency_key):
         raise InvalidInput([Problem("idempotency_key", "should be 1 to 64 letters, digits or _ . : -")])
     existing = Sweep.objects.filter(workspace=workspace, idempotency_key=idempotency_key).first()
-    if existing:
-        return _same(existing, revision)
-    trace = find_trace(revision.answers.volume.trace, workspace) if revision.answers.volume.trace else None
-    wanted = _checked(revision, asked)
-    cell_jobs = _require_small_enough(wanted, trace)
+    return _same(existing, revision) if existing else None
+
+
+def trace_of(revision: Revision) -> Trace | None:
+    """The recording that the answers replay, if they do."""
+    given = revision.answers.volume.trace
+    return find_trace(given, revision.decision.workspace) if given else None
+
+
+def put_on_record(
+    revision: Revision, user: User, idempotency_key: str, trace: Trace | None, fields: dict[str, Any], cells_a_part: int
+) -> Sweep:
+    """The sweep and its parts, queued; the revision is frozen by it. Raises as `request_sweep` does."""
+    workspace = revision.decision.workspace
     with transaction.atomic():
         decision = Decision.objects.select_for_update().get(pk=revision.decision_id)
         if not Revision.objects.filter(pk=revision.pk, answers_json=revision.answers_json).exists():
@@ -63,10 +89,10 @@ def request_sweep(revision: Revision, user: User, asked: Asked, idempotency_key:
         sweep, new = Sweep.objects.get_or_create(
             workspace=workspace,
             idempotency_key=idempotency_key,
-            defaults={"revision": revision, "trace": trace, "created_by": user, **_fields(wanted)},
+            defaults={"revision": revision, "trace": trace, "created_by": user, **fields},
         )
         if new:
-            SweepPart.objects.bulk_create(_parts(sweep, cell_jobs))
+            SweepPart.objects.bulk_create(_parts(sweep, cells_a_part))
         freeze_revision(revision)
     return _same(sweep, revision)
 
@@ -80,7 +106,7 @@ def _checked(revision: Revision, asked: Asked) -> Grid:
     return grid(revision.answers, asked.x, asked.y, asked.jobs, asked.seed)
 
 
-def _fields(wanted: Grid) -> dict[str, object]:
+def _fields(wanted: Grid) -> dict[str, Any]:
     x, y = wanted.x, wanted.y
     across = {"x_field": x.field, "x_low": x.low, "x_high": x.high, "x_steps": len(x.values)}
     up = {"y_field": y.field, "y_low": y.low, "y_high": y.high, "y_steps": len(y.values)} if y else {}
@@ -121,8 +147,7 @@ def _looked_at(wanted: Grid) -> Iterator[Point]:
     yield points[len(points) // 2]
 
 
-def _parts(sweep: Sweep, cell_jobs: int) -> list[SweepPart]:
-    at_once = max(1, limits.PART_JOBS // cell_jobs)
+def _parts(sweep: Sweep, at_once: int) -> list[SweepPart]:
     return [
         SweepPart(sweep=sweep, first=first, cells=min(at_once, sweep.size - first))
         for first in range(0, sweep.size, at_once)
