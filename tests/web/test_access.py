@@ -57,6 +57,9 @@ TABLE: dict[str, Row] = {
     "compare-charts": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "run": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "run-progress": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "run-letters": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "requeue-letters": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
+    "empty-letters": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "cancel-run": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "run-charts": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "workspaces": Row("GET", (LOGIN, 200, 200, 200, 200, 200)),
@@ -153,7 +156,7 @@ def address(name: str, decision: Decision, run: Run) -> str:
             )
         case "answers-file":
             return reverse(name, args=[decision.pk, "yaml"])
-        case "run" | "run-progress" | "cancel-run" | "run-charts":
+        case "run" | "run-progress" | "cancel-run" | "run-charts" | "run-letters" | "requeue-letters" | "empty-letters":
             return reverse(name, args=[run.pk])
         case "new-library-entry":
             return reverse(name, args=["hop"])

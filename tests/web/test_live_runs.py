@@ -1,0 +1,139 @@
+"""Live runs on the pages: chosen beside Simulate, one at a time, charts while they run, figures after."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from advisor.decisions import stored
+from advisor.decisions.jobs import dead_letters
+from advisor.decisions.models import Decision, EngineName, Run, State
+from advisor.decisions.services.claim_run import claim_run
+from advisor.decisions.services.hold_run import finish_run, record_so_far
+from advisor.decisions.services.request_run import request_run
+from advisor.teams.models import User
+from simulator.result import Costs, DesignResult, Lateness, LiveFigure, LiveReport, Series, SoFar
+from simulator.scenario import Scenario
+from simulator.schema import InvalidInput
+from tests.fakes.engines import a_result
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def live_run(decision: Decision, user: User, key: str = "one") -> Run:
+    return request_run(decision.latest(), user, key, engine=EngineName.LIVE)
+
+
+def a_design() -> DesignResult:
+    series = Series(
+        t_s=(0.0, 1.0),
+        arrivals=(1.0, 1.0),
+        queue_depth=(0.0, 3.0),
+        in_flight=(1.0, 2.0),
+        lag_s=(0.0, 2.5),
+        completed=(0.0, 1.0),
+    )
+    return a_result().synchronous.model_copy(update={"series": series})
+
+
+def a_report(run: Run) -> LiveReport:
+    figure = LiveFigure(
+        design="event_driven",
+        figure="wait_s.mean",
+        unit="s",
+        predicted=10.0,
+        measured=12.5,
+        error_percent=25.0,
+        within=False,
+    )
+    return LiveReport(
+        speed=10,
+        window="3 minutes around the peak",
+        window_s=200,
+        scenario=stored.load(Scenario, run.scenario_json),
+        jobs=356,
+        real_s=61,
+        costs=Costs(accept_s=0.003, dispatch_s=0.01, synchronous_s=0.008, retry_tick_s=0.01),
+        predicted_synchronous=a_design(),
+        predicted_event_driven=a_design(),
+        figures=(figure,),
+        lateness={"synchronous": Lateness(mean_s=0.001, p99_s=0.005, max_s=0.01)},
+    )
+
+
+def test_it_starts_a_live_run_where_that_is_chosen(client: Client, decision: Decision) -> None:
+    answer = client.post(
+        reverse("simulate", args=[decision.pk]),
+        {"idempotency_key": "k", "engine": "live", "version": decision.draft_version},
+    )
+    run = Run.objects.get()
+    assert answer.status_code == 302
+    assert (run.engine, run.speed) == ("live", None)
+
+
+def test_a_second_live_run_waits_until_the_first_has_ended(client: Client, decision: Decision, user: User) -> None:
+    first, second = live_run(decision, user), live_run(decision, user, "two")
+    attempt = claim_run(first.pk, NOW)
+    assert attempt == 1
+    assert claim_run(second.pk, NOW) is None
+    assert "Waits for another live run" in client.get(reverse("run", args=[second.pk])).content.decode()
+    assert finish_run(first.pk, attempt, NOW, a_result())
+    assert claim_run(second.pk, NOW) == 1
+
+
+def test_a_live_run_keeps_no_kernel_run_waiting(decision: Decision, user: User) -> None:
+    live, kernel = live_run(decision, user), request_run(decision.latest(), user, "two")
+    assert claim_run(live.pk, NOW) == 1
+    assert claim_run(kernel.pk, NOW) == 1
+
+
+def test_its_charts_fill_while_it_runs(client: Client, decision: Decision, user: User) -> None:
+    run = live_run(decision, user)
+    attempt = claim_run(run.pk, NOW)
+    assert attempt is not None
+    url = reverse("run-charts", args=[run.pk])
+    assert client.get(url).json() == {}
+    assert record_so_far(run.pk, attempt, SoFar(speed=10, window="w", synchronous=a_design()))
+    answer = client.get(url)
+    assert answer["Cache-Control"] == "no-store"
+    figures = answer.json()
+    assert {"queue_depth", "lag_s", "in_flight"} <= set(figures)
+    assert figures["queue_depth"]["title"] == "Jobs waiting: 3 (synchronous)"
+
+
+def test_its_page_lays_what_was_measured_over_what_was_predicted(
+    client: Client, decision: Decision, user: User
+) -> None:
+    run = live_run(decision, user)
+    attempt = claim_run(run.pk, NOW)
+    assert attempt is not None
+    result = a_result().model_copy(
+        update={"engine": "live", "synchronous": a_design(), "event_driven": a_design(), "live": a_report(run)}
+    )
+    assert finish_run(run.pk, attempt, NOW, result)
+    page = client.get(reverse("run", args=[run.pk])).content.decode()
+    assert "+25.0" in page
+    assert "over</strong>" in page
+    assert "3 minutes around the peak" in page
+    names = [line["name"] for line in client.get(reverse("run-charts", args=[run.pk])).json()["queue_depth"]["data"]]
+    assert "Event-driven, predicted" in names
+
+
+def test_dead_letters_of_a_run_that_is_not_under_way_can_only_be_read(decision: Decision, user: User) -> None:
+    run = live_run(decision, user)
+    assert dead_letters.letters_of(run) == ((), False)
+    with pytest.raises(dead_letters.NotUnderWay):
+        dead_letters.empty(run)
+
+
+def test_a_kernel_run_has_no_speed(decision: Decision, user: User) -> None:
+    with pytest.raises(InvalidInput, match="speed"):
+        request_run(decision.latest(), user, "one", speed=10)
+
+
+def test_a_cancelled_live_run_says_so(client: Client, decision: Decision, user: User) -> None:
+    run = live_run(decision, user)
+    client.post(reverse("cancel-run", args=[run.pk]))
+    run.refresh_from_db()
+    assert run.state == State.CANCELLED
