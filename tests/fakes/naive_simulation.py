@@ -47,6 +47,8 @@ class Naive:
         self.idle, self.queued, self.in_system, self.calls_now = servers, 0, 0, 0
         self.counts = dict.fromkeys(("offered", "accepted", "good", "calls", "paced", "delivery", *OUTCOMES), 0)
         self.waits: list[float] = []
+        self.busy = self.lag = 0.0
+        self.classes = [[0, 0, 0, 0] for _ in scenario.event_driven.queues]
         self.latencies: list[float] = []
         self.wasted = self.area = self.area_since = 0.0
         self.fans = [[0, 0, 0] for _ in range(self.called())]
@@ -125,6 +127,7 @@ class Naive:
         if job.number == self.scenario.warmup_jobs:
             self.area, self.area_since = 0.0, self.now
         self.count("offered", job)
+        self.classes[job.place][0] += job.number >= self.scenario.warmup_jobs
         self.plan_arrival(delay)
         self.arrive(job)
 
@@ -140,14 +143,22 @@ class Naive:
         self.area_since = self.now
         self.queued += by
 
+    def leaves_queue(self, since: float) -> None:
+        self.queue_changes(-1)
+        self.lag = max(self.lag, self.now - since)
+
     def run(self, delay: float = 0.0) -> None:
         self.plan_arrival(delay)
         while self.goes_on() and (self.drains or self.more):
             if self.calendar[0][0] > self.end:
                 break
-            self.now, _, _, action = heapq.heappop(self.calendar)
+            instant, _, _, action = heapq.heappop(self.calendar)
+            self.busy += (self.servers - self.idle) * (instant - self.now)
+            self.now = instant
             action()
             self.history.append((self.now, self.queued, self.idle, self.in_system, *self.counts.values()))
+        if self.calendar and self.end < inf:
+            self.busy += (self.servers - self.idle) * (self.end - self.now)
         if self.more and self.end < inf:
             while self.pending <= self.end and self.more:
                 self.counts["offered"] += self.next_job >= self.scenario.warmup_jobs
@@ -216,6 +227,8 @@ class Naive:
         self.count(outcome, job)
         if job.number < self.scenario.warmup_jobs:
             return
+        tally = self.classes[job.place]
+        tally[3] += job.started
         if job.started:
             self.waits.append(job.waited)
         if outcome == "completed":
@@ -224,6 +237,8 @@ class Naive:
             good = latency <= self.deadline(job) + 1e-9
             self.saw("good" if good else "late")
             self.counts["good"] += good
+            tally[1] += 1
+            tally[2] += good
 
     def deadline(self, job: Job) -> float:
         deadline = self.scenario.deadline_s
@@ -386,13 +401,13 @@ class NaiveEventDriven(Naive):
             job, since = self.lines[place][0]
             if self.now > job.arrived + (self.design.expires_s or inf) + 1e-9:
                 self.lines[place].popleft()
-                self.queue_changes(-1)
+                self.leaves_queue(since)
                 self.give_up(job, "timed_out")
                 continue
             if self.gated and not self.let_through(job):
                 return
             self.lines[place].popleft()
-            self.queue_changes(-1)
+            self.leaves_queue(since)
             self.turn += self.design.discipline == "weighted"
             if paced:
                 self.count("paced", job)
@@ -682,7 +697,7 @@ class NaiveSynchronous(Naive):
     def take_next(self) -> None:
         while self.backlog and self.idle:
             following, since = self.backlog.popleft()
-            self.queue_changes(-1)
+            self.leaves_queue(since)
             following.waiting_since = None  # type: ignore[attr-defined]
             if following.abandoned and self.design.drops_abandoned:
                 self.saw("dropped abandoned")

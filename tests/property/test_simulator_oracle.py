@@ -110,7 +110,13 @@ def check(scenario: Scenario, design: str, drains: bool = True) -> set[str]:
     assert float(m["wait_sum"]) == pytest.approx(sum(oracle.waits), abs=1e-3)
     assert float(m["latency_sum"]) == pytest.approx(sum(oracle.latencies), abs=1e-2)
     assert int(m["counts"][at.C_STARTED]) == len(oracle.waits)
-    assert float(m["wasted"]) == pytest.approx(oracle.wasted, abs=1e-2) or scenario.duration_s is not None
+    assert float(m["wasted"]) == pytest.approx(oracle.wasted, abs=1e-2)
+    if scenario.duration_s is None and drains:
+        assert m["by_class"][: len(oracle.classes)].tolist() == oracle.classes
+    if scenario.warmup_jobs == 0:
+        assert float(m["busy"]) == pytest.approx(oracle.busy, abs=1e-2)
+    if scenario.warmup_jobs == 0 and scenario.duration_s is None and drains:
+        assert float(m["lag_max"]) == pytest.approx(oracle.lag, abs=1e-5)
     assert m["fans"][: len(oracle.fans)].tolist() == oracle.fans
     return oracle.fired
 

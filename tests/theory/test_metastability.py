@@ -91,6 +91,25 @@ def test_an_outage_of_the_provider_is_a_trigger_too() -> None:
     assert queued.dead_letters.mean < 2 * RATE * 120
 
 
+def test_the_peak_of_dead_letters_is_what_arrives_in_a_minute_of_outage() -> None:
+    """Six a second come, none is retried, and the outage takes two minutes."""
+    given = {
+        "arrivals": {"process": "regular", "rate_per_s": 6},
+        "service": {"distribution": "deterministic", "mean_s": 0.25},
+        "synchronous": {"workers": 8},
+        "event_driven": {"consumers": 8},
+    }
+    found = metastability(
+        with_outage(Scenario.parse(given), 300, 120), trigger=(300, 420), observe_s=580, replications=2
+    )
+    for design in found.values():
+        assert design.recovers
+        assert design.dead_letters.mean == 720
+        assert design.peak_dead_letters_per_min.mean == pytest.approx(360, rel=0.02)
+        assert design.drain_s is not None
+        assert design.drain_s.mean <= 1
+
+
 def test_a_server_that_retries_keep_overloaded_is_called_unstable() -> None:
     steady = {"arrivals": {"process": "poisson", "rate_per_s": 7.2}, "jobs": 40_000}
     given = scenario(client_timeout_s=4).model_dump(by_alias=True) | steady
