@@ -10,6 +10,7 @@ from django_htmx.http import retarget
 
 from advisor.decisions.models import EngineName, State
 from advisor.decisions.services.cancel_run import cancel_run
+from advisor.reports import wording
 from advisor.reports.figure_plotly import figure
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import find_run
@@ -54,7 +55,7 @@ def charts(request: MemberRequest, run_id: UUID) -> JsonResponse:
     dark = request.GET.get("theme") == "dark"
     shown = charts_so_far(run) if under_way else drawn(run)
     response = JsonResponse(
-        {chart.id: figure(chart, dark=dark) | {"title": chart.title} for chart in shown if chart.drawn}
+        {chart.id: figure(chart, dark=dark) | {"title": wording.unbroken(chart.title)} for chart in shown if chart.drawn}
     )
     response["Cache-Control"] = "no-store" if under_way else "private, max-age=600"
     return response

@@ -1,0 +1,108 @@
+"""The part of a workload that a live run takes, how fast it may go, and when a prediction agrees."""
+
+import numpy as np
+import pytest
+
+from simulator.arrivals import Trace
+from simulator.live import speed
+from simulator.live.compare import compared
+from simulator.live.window import window_of
+from simulator.scenario import Outage, Scenario
+from simulator.schema import InvalidInput
+from tests.fakes.engines import a_result
+
+
+def scenario(**given: object) -> Scenario:
+    return Scenario.model_validate(
+        {
+            "arrivals": {"process": "poisson", "rate_per_s": 2},
+            "service": {"distribution": "exponential", "mean_s": 3},
+        }
+        | given
+    )
+
+
+BURSTS = {"process": "bursts", "rate_per_s": 1, "peak_to_mean": 5, "peak_s": 300, "every_s": 3600}
+
+
+def test_a_burst_is_taken_with_its_lead_and_its_drain_and_cut_where_it_is_too_long() -> None:
+    window = window_of(scenario(arrivals=BURSTS), None, None, 200)
+    assert window.words == "3 minutes around the peak (80 seconds of its 5 minutes)"
+    counts = np.histogram(window.trace.arrivals_s, [0, 20, 100, 200])[0] / [20, 80, 100]
+    assert counts[1] == pytest.approx(5, rel=0.15)
+    assert max(counts[0], counts[2]) < 1.5
+
+
+def test_a_burst_that_fits_is_whole() -> None:
+    window = window_of(scenario(arrivals=BURSTS | {"peak_s": 60}), None, None, 200)
+    assert window.words == "3 minutes around the peak"
+
+
+def test_a_recording_is_taken_at_its_busiest() -> None:
+    arrivals_s = np.sort(np.concatenate([np.linspace(0, 3000, 300), np.linspace(2000, 2020, 200)]))
+    chosen = scenario(arrivals={"process": "trace", "trace": "t"})
+    window = window_of(chosen, Trace(arrivals_s, output_tokens=np.arange(500.0)), None, 100)
+    assert window.jobs > 200
+    assert window.trace.output_tokens is not None
+    kept = window.trace.output_tokens.astype(int)
+    assert np.allclose(np.diff(arrivals_s[kept]), np.diff(window.trace.arrivals_s))
+
+
+def test_an_outage_is_in_the_window_by_its_clock() -> None:
+    outage = Outage(start_s=500, length_s=30)
+    window = window_of(scenario(provider={"outages": [outage.model_dump()]}, jobs=4000), None, None, 100)
+    (found,) = window.scenario.provider.outages
+    assert (found.start_s, found.length_s) == (pytest.approx(10), pytest.approx(30))
+
+
+def test_a_short_workload_is_run_whole() -> None:
+    window = window_of(scenario(jobs=20), None, None, 1000)
+    assert (window.jobs, window.words) == (20, "the whole workload")
+
+
+def test_the_busiest_moment_stays_under_what_the_machine_carries() -> None:
+    found = speed.limit_of(
+        scenario(
+            arrivals={"process": "regular", "rate_per_s": 10}, service={"distribution": "deterministic", "mean_s": 60}
+        ),
+        None,
+        None,
+    )
+    assert found.speed == pytest.approx(speed.JOBS_PER_S / 10, rel=0.1)
+    assert "jobs a second" in found.reason
+
+
+def test_each_subscriber_counts_as_work() -> None:
+    alone = scenario(
+        arrivals={"process": "regular", "rate_per_s": 10}, service={"distribution": "deterministic", "mean_s": 60}
+    )
+    with_others = alone.model_copy(update={"subscribers": alone.subscribers.model_copy(update={"count": 4})})
+    assert speed.limit_of(with_others, None, None).speed < speed.limit_of(alone, None, None).speed / 3
+
+
+def test_callers_who_poll_bound_the_speed_too() -> None:
+    polling = scenario(event_driven={"consumers": 8, "delivery": {"method": "polling", "interval_s": 0.2}})
+    assert "poll" in speed.limit_of(polling, None, None).reason
+
+
+def test_a_speed_beyond_is_refused_on_its_field() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        speed.checked(scenario(), None, None, 1000)
+    assert refused.value.problems[0].path == "speed"
+
+
+def test_a_figure_agrees_within_its_tolerance_and_says_by_how_much_it_is_off() -> None:
+    predicted = a_result().synchronous
+    slower = predicted.model_copy(update={"wait_s": predicted.wait_s.model_copy(update={"mean": 1.3})})
+    found = {figure.figure: figure for figure in compared("synchronous", predicted, slower, mean_service_s=1)}
+    assert found["wait_s.mean"].error_percent == pytest.approx(30)
+    assert not found["wait_s.mean"].within
+    near = {figure.figure: figure for figure in compared("synchronous", predicted, slower, mean_service_s=10)}
+    assert near["wait_s.mean"].within
+
+
+def test_a_percentile_that_only_one_of_them_reached_does_not_agree() -> None:
+    predicted = a_result().synchronous
+    never = predicted.model_copy(update={"latency_s": predicted.latency_s.model_copy(update={"mean": None})})
+    found = {figure.figure: figure for figure in compared("synchronous", predicted, never, mean_service_s=1)}
+    assert not found["latency_s.mean"].within
