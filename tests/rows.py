@@ -4,7 +4,7 @@ from itertools import count
 from typing import Any
 
 from advisor.decisions import stored
-from advisor.decisions.models import Decision, Revision, Run
+from advisor.decisions.models import Decision, Revision, Run, Sweep, SweepPart
 from advisor.teams.models import Workspace
 from simulator.scenario import ExponentialService, PoissonArrivals, Scenario
 
@@ -22,3 +22,15 @@ def a_run(workspace: Workspace, **fields: Any) -> Run:
     revision = Revision.objects.create(decision=decision, number=1, answers_json="{}", recommendation_json="{}")
     values = {"idempotency_key": f"key-{next(_keys)}", "scenario_json": stored.dump(SCENARIO)} | fields
     return Run.objects.create(workspace=workspace, revision=revision, **values)
+
+
+def a_sweep(revision: Revision, **fields: Any) -> Sweep:
+    """A queued map of six cells of the revision, in parts of three."""
+    values = {
+        "idempotency_key": f"key-{next(_keys)}", "size": 6, "jobs": 1_000,
+        "x_field": "processing.p95_s", "x_low": 10, "x_high": 80, "x_steps": 3,
+        "y_field": "volume.mean_rate_per_s", "y_low": 0.2, "y_high": 1, "y_steps": 2,
+    }  # fmt: skip
+    sweep = Sweep.objects.create(workspace=revision.decision.workspace, revision=revision, **(values | fields))
+    SweepPart.objects.bulk_create(SweepPart(sweep=sweep, first=first, cells=3) for first in range(0, sweep.size, 3))
+    return sweep

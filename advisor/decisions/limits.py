@@ -25,8 +25,10 @@ HIGHEST_SPEED = 100_000
 SO_FAR_EVERY_S = 1.0
 """What a live run has measured is written at most this often."""
 
-SWEEP_JOBS = 100_000_000
-"""Simulated jobs of one sweep, all cells and designs together: a minute or two on two cores."""
+SWEEP_JOBS = 500_000_000
+"""Simulated jobs of one sweep, all cells and designs together: two or three minutes on two cores."""
+PROPOSED_SWEEP_JOBS = 100_000_000
+"""What is proposed takes no more than this: half a minute."""
 PART_JOBS = 1_000_000
 """Simulated jobs of one part of a sweep: half a second or so, unless a single cell needs more."""
 MOST_CELLS = 2_500

@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest
 
-from advisor.decisions.models import Decision, Revision, Run
+from advisor.decisions.models import Decision, Revision, Run, Sweep, SweepKind
 from advisor.teams.access import may_edit, require_editor
 from advisor.teams.middleware import MemberRequest
 from advisor.teams.models import Workspace
@@ -47,6 +47,16 @@ def find_run(request: MemberRequest, run_id: UUID, *, with_result: bool = False)
     """
     runs = Run.objects.select_related("workspace", "revision__decision__workspace", "trace")
     return _find(request, runs if with_result else runs.without_result(), run_id)
+
+
+def find_sweep(request: MemberRequest, sweep_id: UUID, kind: str = SweepKind.MAP) -> Sweep:
+    """The crossover map, or search, with the id, as `find_decision` has it.
+
+    Raises:
+        Http404: if there is none.
+    """
+    sweeps = Sweep.objects.select_related("workspace", "revision__decision__workspace", "trace")
+    return _find(request, sweeps.filter(kind=kind), sweep_id)
 
 
 def revision_numbered(revisions: "QuerySet[Revision]", given: str) -> Revision:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from advisor.decisions.errors import StaleVersion, TooManyRuns, UploadTooLarge
+from advisor.decisions.errors import StaleVersion, TooManyRuns, TooManySweeps, UploadTooLarge
 from advisor.web.views.errors import refusal
 from simulator.schema import InvalidInput
 
@@ -27,6 +27,6 @@ class Refusals:
                 return refusal(request, 409, [str(error)])
             case UploadTooLarge():
                 return refusal(request, 413, [str(error)])
-            case TooManyRuns():
+            case TooManyRuns() | TooManySweeps():
                 return refusal(request, 429, [str(error)], retry_after_s=30)
         return None

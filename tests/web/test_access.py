@@ -11,6 +11,7 @@ from advisor.decisions.models import Comment, Decision, Run
 from advisor.teams.models import Invitation, Membership, Role, User, Workspace
 from advisor.teams.services.invitations import invite
 from tests.conftest import member
+from tests.rows import a_sweep
 
 WHO = ("anonymous", "owner", "editor", "viewer", "outsider", "admin")
 LOGIN = 302
@@ -62,6 +63,16 @@ TABLE: dict[str, Row] = {
     "empty-letters": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "cancel-run": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "run-charts": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "new-sweep": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "start-sweep": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
+    "sweep": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "sweep-progress": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "cancel-sweep": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
+    "sweep-figure": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "start-fewest": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
+    "fewest": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "fewest-progress": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "cancel-fewest": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "workspaces": Row("GET", (LOGIN, 200, 200, 200, 200, 200)),
     "workspace": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "switch-workspace": Row("POST", (LOGIN, 302, 302, 302, 404, 403)),
@@ -84,6 +95,8 @@ POSTED = {
     "redo-answers": {"version": "1"},
     "replace-answers": {"version": "1", "text": "template: chat_assistant"},
     "forget-trace": {"version": "1"},
+    "start-sweep": {"idempotency_key": "a-key"},
+    "start-fewest": {"idempotency_key": "a-key"},
     "simulate": {"version": "1", "idempotency_key": "a-key"},
     "add-comment": {"text": "A word"},
     "rename-workspace": {"name": "Ours"},
@@ -91,6 +104,8 @@ POSTED = {
     "invite": {"role": "viewer", "days": "7"},
     "decision-status": {"status": "proposed"},
 }
+SWEEPS = dict.fromkeys(("sweep", "sweep-progress", "cancel-sweep", "sweep-figure"), "map")
+SWEEPS |= dict.fromkeys(("fewest", "fewest-progress", "cancel-fewest"), "fewest")
 
 
 def names(patterns: "list[URLPattern | URLResolver]", prefix: str = "") -> set[str]:
@@ -135,27 +150,30 @@ def teams_address(name: str, workspace: Workspace) -> str:
     return ""
 
 
+def compare_address(name: str, run: Run) -> str:
+    """The run beside another of the same scenario."""
+    other = Run.objects.create(
+        workspace=run.workspace, revision=run.revision, idempotency_key="other", scenario_json=run.scenario_json,
+        state=run.state, finished_at=run.finished_at, result_json=run.result_json,
+    )  # fmt: skip
+    return f"{reverse(name)}?run={run.pk}&run={other.pk}"
+
+
 def address(name: str, decision: Decision, run: Run) -> str:
-    if name.startswith("compare") and name != "compare-revisions":
-        other = Run.objects.create(
-            workspace=run.workspace, revision=run.revision, idempotency_key="other", scenario_json=run.scenario_json,
-            state=run.state, finished_at=run.finished_at, result_json=run.result_json,
-        )  # fmt: skip
-        return f"{reverse(name)}?run={run.pk}&run={other.pk}"
+    if name in SWEEPS:
+        return reverse(name, args=[a_sweep(decision.latest(), kind=SWEEPS[name]).pk])
+    if name in ("compare", "compare-charts"):
+        return compare_address(name, run)
     if of_team := teams_address(name, decision.workspace):
         return of_team
     match name:
-        case "report":
-            return reverse(name, args=[decision.pk, "md"])
-        case "revision":
-            return reverse(name, args=[decision.pk, 1])
+        case "report" | "revision" | "answers-file":
+            return reverse(name, args=[decision.pk, {"report": "md", "revision": 1, "answers-file": "yaml"}[name]])
         case "delete-comment":
             author, _ = User.objects.get_or_create(username="bob")
             return reverse(
                 name, args=[decision.pk, Comment.objects.create(decision=decision, author=author, text="x").pk]
             )
-        case "answers-file":
-            return reverse(name, args=[decision.pk, "yaml"])
         case "run" | "run-progress" | "cancel-run" | "run-charts" | "run-letters" | "requeue-letters" | "empty-letters":
             return reverse(name, args=[run.pk])
         case "new-library-entry":

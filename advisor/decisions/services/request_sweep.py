@@ -113,29 +113,45 @@ def _fields(wanted: Grid) -> dict[str, Any]:
     return {**across, **up, "jobs": wanted.jobs, "seed": wanted.seed, "size": wanted.size}
 
 
-def _require_small_enough(wanted: Grid, trace: Trace | None) -> int:
-    """Jobs simulated in the largest cell that was looked at: the corners, and the middle.
+@dataclass(frozen=True)
+class Load:
+    """What cells take, going by the corners of the grid and its middle: jobs through both designs, and bytes of memory."""
 
-    Raises:
-        InvalidInput: if all cells together, or one alone, need more than a sweep may.
-    """
+    most_jobs: int
+    mean_jobs: float
+    memory_bytes: int
+
+
+def load_of(wanted: Grid, trace: Trace | None) -> Load:
+    """How much there is to simulate; nothing is simulated for it."""
     recorded = read_stored_trace(trace) if trace else None
-    cell_jobs, memory = 1, 0
+    jobs, memory = [], 0
     for point in _looked_at(wanted):
         answers = wanted.answers_at(point)
         length = cut(scenario_of(answers, advise(answers, flips=False)), wanted.jobs, wanted.seed)
         needed = estimate(length.scenario, recorded, length.replications)
-        cell_jobs, memory = max(cell_jobs, needed.jobs), max(memory, needed.memory_bytes)
-    if memory > limits.RUN_MEMORY_BYTES:
-        sentence = f"a cell would need about {memory / 1e9:.1f} GB of memory, over the limit of {limits.RUN_MEMORY_BYTES / 1e9:.1f} GB"
+        jobs.append(max(1, needed.jobs))
+        memory = max(memory, needed.memory_bytes)
+    return Load(max(jobs), sum(jobs) / len(jobs), memory)
+
+
+def _require_small_enough(wanted: Grid, trace: Trace | None) -> int:
+    """Jobs simulated in the largest cell that was looked at.
+
+    Raises:
+        InvalidInput: if all cells together, or one alone, need more than a sweep may.
+    """
+    load = load_of(wanted, trace)
+    if load.memory_bytes > limits.RUN_MEMORY_BYTES:
+        sentence = f"a cell would need about {load.memory_bytes / 1e9:.1f} GB of memory, over the limit of {limits.RUN_MEMORY_BYTES / 1e9:.1f} GB"
         raise InvalidInput([Problem("jobs", f"{sentence}; simulate fewer jobs, or a shorter trace")])
-    if cell_jobs * wanted.size > limits.SWEEP_JOBS:
+    if load.mean_jobs * wanted.size > limits.SWEEP_JOBS:
         sentence = (
-            f"{wanted.size:,} cells would simulate up to {cell_jobs * wanted.size / 1e6:,.0f} million jobs in both designs, over the "
-            f"limit of {limits.SWEEP_JOBS / 1e6:,.0f} million; give fewer steps, or fewer jobs a cell"
+            f"{wanted.size:,} cells would simulate about {load.mean_jobs * wanted.size / 1e6:,.0f} million requests in both designs, over the "
+            f"limit of {limits.SWEEP_JOBS / 1e6:,.0f} million; give fewer steps, lower rates, or fewer requests a cell"
         )
         raise InvalidInput([Problem("jobs", sentence)])
-    return cell_jobs
+    return load.most_jobs
 
 
 def _looked_at(wanted: Grid) -> Iterator[Point]:

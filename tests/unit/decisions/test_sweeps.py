@@ -88,7 +88,7 @@ def test_the_same_key_is_the_same_sweep_and_another_revisions_key_is_refused(
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        (replace(ASKED, jobs=1_000_000, x=axis("processing.p95_s", 10, 80, 50)), "over the limit of 100 million"),
+        (replace(ASKED, jobs=1_000_000, x=axis("processing.p95_s", 10, 80, 50)), "over the limit of 500 million"),
         (replace(ASKED, jobs=10), "1,000 to 1,000,000"),
         (replace(ASKED, y=axis("processing.p95_s", 10, 80, 3)), "varied by x already"),
         (replace(ASKED, y=axis("processing.p50_s", 10, 79, 3)), "at processing.p95_s"),

@@ -1,0 +1,178 @@
+"""The form of a crossover map: which answers vary, between what, in how many steps. Its values are its address, too."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+
+from advisor.advice.answers import Answers
+from advisor.decisions.limits import PROPOSED_SWEEP_JOBS
+from advisor.decisions.models import Sweep, Trace
+from advisor.decisions.services.request_sweep import Asked, load_of
+from advisor.reports.document.answers import QUESTIONS
+from advisor.sweeps.axes import Axis, axis
+from advisor.sweeps.grid import JOBS, Grid, grid
+from advisor.sweeps.proposals import Proposal
+from advisor.web.forms import numbers
+from simulator.schema import InvalidInput, Problem
+
+OFFERED_STEPS = (20, 16, 12, 10, 8, 6, 5)
+LONGEST = 60
+"""More characters than this are shown again cut off."""
+
+
+@dataclass(frozen=True)
+class AxisField:
+    """One axis as it stands in the form; `field` is empty for an axis that isn't there."""
+
+    name: str
+    field: str
+    low: str = ""
+    high: str = ""
+    steps: str = ""
+    error: str = ""
+
+    @property
+    def unit(self) -> str:
+        """What low and high are in."""
+        return QUESTIONS[self.field].unit if self.field else ""
+
+    @property
+    def words(self) -> str:
+        """What it is called on the page."""
+        return "Across" if self.name == "x" else "Upwards"
+
+
+@dataclass(frozen=True)
+class SweepForm:
+    """What is chosen, as text; and whatever is wrong with it that belongs to no axis."""
+
+    x: AxisField
+    y: AxisField
+    jobs: str
+    jobs_error: str = ""
+    errors: tuple[str, ...] = ()
+
+    @property
+    def axes(self) -> tuple[AxisField, AxisField]:
+        """Both, for the page."""
+        return self.x, self.y
+
+    @property
+    def query(self) -> str:
+        """The form as an address's query."""
+        return urlencode(
+            {
+                key: value
+                for one in self.axes
+                for key, value in (
+                    [
+                        (one.name, one.field),
+                        (f"{one.name}_low", one.low),
+                        (f"{one.name}_high", one.high),
+                        (f"{one.name}_steps", one.steps),
+                    ]
+                    if one.field
+                    else [(one.name, "")]
+                )
+            }
+            | {"jobs": self.jobs}
+        )
+
+
+def form_of(given: QueryDict, offered: Sequence[Proposal], answers: Answers, trace: Trace | None) -> SweepForm:
+    """The form with what was given, and for the rest with what is proposed. An answer that was changed for another gets that one's range."""
+    known = {proposal.field: proposal for proposal in offered}
+    x = given.get("x", "") if given.get("x", "") in known else offered[0].field
+    beside = given.get("y", "") if "y" in given else _beside(offered, known[x], answers)
+    y = beside if beside in known and beside != x else ""
+    steps = _steps(known[x], known.get(y), answers, trace)
+    across, up = (_axis_field(name, field, given, known, steps) for name, field in (("x", x), ("y", y)))
+    return SweepForm(across, up, _text(given, "jobs", str(JOBS)))
+
+
+def _steps(x: Proposal, y: Proposal | None, answers: Answers, trace: Trace | None) -> int:
+    """The most steps along each axis that take no long time; the load of peaks is simulated over whole days of them."""
+    ends = (axis(x.field, x.low, x.high, 2), axis(y.field, y.low, y.high, 2, "y") if y else None)
+    a_cell = load_of(Grid(answers, *ends), trace).mean_jobs
+    axes = 2 if y else 1
+    return next((steps for steps in OFFERED_STEPS if a_cell * steps**axes <= PROPOSED_SWEEP_JOBS), OFFERED_STEPS[-1])
+
+
+def _beside(offered: Sequence[Proposal], x: Proposal, answers: Answers) -> str:
+    """The first other answer of another group whose range contradicts nothing in the range of `x`."""
+    for proposal in offered:
+        if proposal.field.split(".")[0] == x.field.split(".")[0]:
+            continue
+        try:
+            grid(answers, axis(x.field, x.low, x.high, 2), axis(proposal.field, proposal.low, proposal.high, 2, "y"))
+        except InvalidInput:
+            continue
+        return proposal.field
+    return ""
+
+
+def _axis_field(name: str, field: str, given: QueryDict, known: Mapping[str, Proposal], steps: int) -> AxisField:
+    if not field:
+        return AxisField(name, "")
+    proposal = known[field]
+    stands = given.get(f"{name}_was", field) == field
+    low, high = (numbers.written(float(value)) for value in (proposal.low, proposal.high))
+    return AxisField(
+        name,
+        field,
+        _text(given, f"{name}_low", low) if stands else low,
+        _text(given, f"{name}_high", high) if stands else high,
+        _text(given, f"{name}_steps", str(steps)),
+    )
+
+
+def _text(given: QueryDict, name: str, otherwise: str) -> str:
+    return given.get(name, "").strip()[:LONGEST] or otherwise
+
+
+def asked_by(form: SweepForm) -> Asked:
+    """What the form asks for.
+
+    Raises:
+        InvalidInput: on `x`, `y` or `jobs`, with what is wrong.
+    """
+    x = _axis_of(form.x)
+    return Asked(x, _axis_of(form.y) if form.y.field else None, int(_number("jobs", "jobs a cell", form.jobs, True)))
+
+
+def _axis_of(given: AxisField) -> Axis:
+    unit = QUESTIONS[given.field].unit
+    low, high = (
+        _number(given.name, words, text, False, unit) for words, text in (("from", given.low), ("to", given.high))
+    )
+    return axis(given.field, low, high, int(_number(given.name, "steps", given.steps, True)), given.name)
+
+
+def _number(name: str, words: str, text: str, whole: bool, unit: str = "") -> float | int:
+    try:
+        return numbers.one(text, whole, unit)
+    except ValueError as error:
+        raise InvalidInput([Problem(name, f"{words} {error}")]) from error
+
+
+def with_errors(form: SweepForm, problems: Sequence[Problem]) -> SweepForm:
+    """The form with each problem beside what it is about."""
+    said = {
+        name: ". ".join(problem.reason for problem in problems if problem.path == name) for name in ("x", "y", "jobs")
+    }
+    x, y = (AxisField(one.name, one.field, one.low, one.high, one.steps, said[one.name]) for one in form.axes)
+    rest = tuple(str(problem) for problem in problems if problem.path not in said)
+    return SweepForm(x, y, form.jobs, said["jobs"], rest)
+
+
+def form_again(sweep: Sweep) -> SweepForm:
+    """The form that asks for this very sweep."""
+    x, y = sweep.x_axis, sweep.y_axis
+    return SweepForm(_again("x", x), _again("y", y) if y else AxisField("y", ""), str(sweep.jobs))
+
+
+def _again(name: str, given: Axis) -> AxisField:
+    low, high = (numbers.written(value) for value in (given.low, given.high))
+    return AxisField(name, given.field, low, high, str(len(given.values)))

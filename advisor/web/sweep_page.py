@@ -1,0 +1,85 @@
+"""What the page of a crossover map shows: how far it is, and what has been found."""
+
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+
+from django.utils import timezone
+
+from advisor.advice.answers import Answers
+from advisor.advice.columns import columns_of
+from advisor.advice.decision import STYLES
+from advisor.decisions import stored
+from advisor.decisions.models import Sweep, SweepState
+from advisor.decisions.services.read_sweep import found_so_far
+from advisor.reports.maps.figure import Here
+from advisor.reports.maps.table import map_table
+from advisor.reports.maps.text import LETTERS
+from advisor.reports.maps.words import KINDS, axis_words, counted, disagreement, finding
+from advisor.reports.wording import count, design_name, listed
+from advisor.sweeps.axes import Axis
+from advisor.sweeps.border import Advised, advised
+from advisor.sweeps.grid import Grid
+from advisor.teams.middleware import MemberRequest
+from advisor.web.access import may_change
+from advisor.web.forms.sweep import form_again
+
+UNTAKEN = timedelta(seconds=5)
+"""A sweep that waits for this long has no worker to take it."""
+
+
+def page_of(request: MemberRequest, sweep: Sweep) -> dict[str, Any]:
+    """The map so far; its table once it has ended."""
+    found = found_so_far(sweep)
+    done, border = len(found.cells), border_of(sweep)
+    counts = counted(found.cells)
+    said = finding(found)
+    against = disagreement(found.cells) if done else ""
+    return {
+        "sweep": sweep,
+        "decision": sweep.revision.decision,
+        "done": done,
+        "share": done / sweep.size,
+        "axes": listed([axis_words(one) for one in (found.x, found.y) if one]),
+        "finding": said,
+        "disagreement": against,
+        "disagrees": any(cell.disagrees for cell in found.cells),
+        "line": _line(border),
+        "alt": " ".join(part for part in (said, against, _line(border)) if part),
+        "key": [(kind, LETTERS[kind], KINDS[kind], count(number, "cell")) for kind, number in counts.items()],
+        "table": None if sweep.active else map_table(found),
+        "untaken": is_untaken(sweep),
+        "took_s": found.elapsed_s,
+        "query": form_again(sweep).query,
+        "may_edit": may_change(request, sweep.workspace),
+    }
+
+
+def is_untaken(sweep: Sweep) -> bool:
+    """Whether it has waited so long that there seems to be no worker."""
+    return sweep.state == SweepState.QUEUED and timezone.now() - sweep.created_at > UNTAKEN
+
+
+def _line(border: Advised) -> str:
+    """What the advice's own border is on this map."""
+    named = [design_name(style) for style in STYLES if style in border.named()]
+    if len(named) == 1:
+        return f"The advice is {named[0]} everywhere on it: the rules have no border here."
+    return f"The line is where the rules turn between {listed(named)}."
+
+
+def border_of(sweep: Sweep) -> Advised:
+    """The rules' own style over the sweep's stretch; it never changes, so the last few are kept."""
+    return _border(sweep.revision.answers_json, sweep.x_axis, sweep.y_axis)
+
+
+@lru_cache(maxsize=32)
+def _border(answers_json: str, x: Axis, y: Axis | None) -> Advised:
+    return advised(Grid(stored.load(Answers, answers_json), x, y))
+
+
+def here_of(sweep: Sweep) -> Here:
+    """Where the workload itself stands on the map."""
+    base = columns_of(sweep.revision.answers)
+    x, y = float(base[sweep.x_field][0]), float(base[sweep.y_field][0]) if sweep.y_field else None
+    return Here(x, y)

@@ -1,0 +1,122 @@
+"""The crossover map of a decision: asked for, watched, cancelled, read."""
+
+import uuid
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse, HttpResponseBase, JsonResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.gzip import gzip_page
+from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import replace_url
+
+from advisor.decisions import jobs
+from advisor.decisions.models import Decision, Sweep, SweepKind
+from advisor.decisions.services.hold_sweep import cancel_sweep
+from advisor.decisions.services.read_sweep import found_so_far
+from advisor.reports.maps.figure import map_figure
+from advisor.reports.maps.words import axis_name
+from advisor.sweeps.proposals import proposals
+from advisor.teams.middleware import MemberRequest
+from advisor.web.access import editable_decision, find_decision, find_sweep, may_change
+from advisor.web.decision_page import trace_of
+from advisor.web.forms.paths import QUESTIONS
+from advisor.web.forms.sweep import SweepForm, asked_by, form_of, with_errors
+from advisor.web.sweep_page import border_of, here_of, page_of
+from simulator.schema import InvalidInput
+
+SHOWN = 20
+"""So many maps of a decision are listed, the latest first."""
+
+
+@require_safe
+def new(request: MemberRequest, decision_id: UUID) -> HttpResponse:
+    """What to vary: by the address where it says so, else as proposed."""
+    decision = find_decision(request, decision_id)
+    context = _form_page(request, decision, _form(decision, request.GET))
+    if not request.htmx:  # type: ignore[attr-defined]
+        return render(request, "sweeps/new.html", context)
+    address = f"{reverse('new-sweep', args=[decision.pk])}?{context['form'].query}"
+    return replace_url(render(request, "sweeps/_form.html", context), address)
+
+
+@require_POST
+def start(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
+    """Draws the map. The same press twice is the same map."""
+    decision = editable_decision(request, decision_id)
+    form = _form(decision, request.POST)
+    try:
+        asked = asked_by(form)
+        key = request.POST.get("idempotency_key", "")
+        sweep = jobs.start_sweep(decision.latest(), request.user, asked, idempotency_key=key)
+    except InvalidInput as error:
+        context = _form_page(request, decision, with_errors(form, error.problems))
+        return render(request, "sweeps/new.html", context, status=422)
+    return redirect("sweep", sweep.pk)
+
+
+@require_safe
+def show(request: MemberRequest, sweep_id: UUID) -> HttpResponse:
+    """The map, whatever its state."""
+    return render(request, "sweeps/show.html", page_of(request, find_sweep(request, sweep_id)))
+
+
+@require_safe
+def progress(request: MemberRequest, sweep_id: UUID) -> HttpResponse:
+    """How far it is and what is found so far; once it has ended, it asks no more."""
+    context = page_of(request, find_sweep(request, sweep_id)) | {"oob": True}
+    response = render(request, "sweeps/_live.html", context)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_POST
+def cancel(request: MemberRequest, sweep_id: UUID) -> HttpResponseBase:
+    """Cancels it and keeps what is done; one that has ended stays as it ended."""
+    sweep = find_sweep(request, sweep_id)
+    cancel_sweep(sweep, request.user)
+    return redirect("sweep-progress" if request.htmx else "sweep", sweep.pk)  # type: ignore[attr-defined]
+
+
+@require_safe
+@gzip_page
+def figure(request: MemberRequest, sweep_id: UUID) -> JsonResponse:
+    """The drawing so far for plotly.js; `?theme=dark` for the dark colours."""
+    sweep = find_sweep(request, sweep_id)
+    drawn = map_figure(found_so_far(sweep), border_of(sweep), here_of(sweep), request.GET.get("theme") == "dark")
+    response = JsonResponse(drawn)
+    response["Cache-Control"] = "no-store" if sweep.active else "private, max-age=600"
+    return response
+
+
+def _form(decision: Decision, given: QueryDict) -> SweepForm:
+    revision = decision.latest()
+    return form_of(given, proposals(revision.answers, revision.recommendation), revision.answers, trace_of(revision))
+
+
+def _form_page(request: MemberRequest, decision: Decision, form: SweepForm) -> dict[str, Any]:
+    revision = decision.latest()
+    offered = proposals(revision.answers, revision.recommendation)
+    searches = Sweep.objects.filter(kind=SweepKind.FEWEST, revision__decision=decision)
+    earlier = Sweep.objects.maps().filter(revision__decision=decision).select_related("revision")[:SHOWN]
+    return {
+        "decision": decision,
+        "revision": revision,
+        "form": form,
+        "turning": [_choice(proposal.field) for proposal in offered if proposal.turns],
+        "others": [_choice(proposal.field) for proposal in offered if not proposal.turns],
+        "searches": searches.select_related("revision")[:SHOWN],
+        "sweeps": [(sweep, _words(sweep)) for sweep in earlier],
+        "may_edit": may_change(request, decision.workspace),
+        "idempotency_key": uuid.uuid4().hex,
+    }
+
+
+def _choice(field: str) -> tuple[str, str]:
+    return field, QUESTIONS[field].label
+
+
+def _words(sweep: Sweep) -> str:
+    across = axis_name(sweep.x_field)
+    return f"{across} against {axis_name(sweep.y_field)}" if sweep.y_field else across
