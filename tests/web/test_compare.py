@@ -10,7 +10,9 @@ from django.urls import reverse
 from advisor.decisions import stored
 from advisor.decisions.models import Decision, Run, State
 from advisor.teams.models import User, Workspace
+from tests.fakes.engines import a_result
 from tests.rows import SCENARIO
+from tests.web.test_live_runs import a_report
 
 MakeRun = Callable[..., Run]
 
@@ -95,3 +97,16 @@ def test_a_decision_that_compares_its_own_runs_keeps_their_revisions_apart(
 ) -> None:
     page = client.get(address(run, make_run(State.SUCCEEDED))).content.decode()
     assert page.count(f"{decision.title}, revision 1") == 2
+
+
+def test_a_live_run_is_compared_by_the_window_that_it_ran(client: Client, make_run: MakeRun) -> None:
+    kernel = make_run(State.SUCCEEDED)
+    window = SCENARIO.model_copy(update={"jobs": 77})
+    report = a_report(kernel).model_copy(update={"scenario": window})
+    result = a_result().model_copy(update={"engine": "live", "live": report})
+    live = make_run(State.SUCCEEDED, engine="live", result_json=stored.dump(result))
+    page = client.get(address(kernel, live)).content.decode()
+    assert 'class="differs">3 minutes around the peak</td>' in page
+    assert 'class="differs">10x</td>' in page and 'class="differs">live</td>' in page
+    assert ">77</td>" in page.split(">Jobs</th>")[1][:250]
+    assert client.get(address(kernel, live, name="compare-charts")).status_code == 200

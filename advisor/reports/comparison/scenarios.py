@@ -9,6 +9,7 @@ from advisor.reports.comparison.runs import Laid
 from advisor.reports.numbers import count, duration, number, percent, rate
 
 ABSENT = "–"
+WHOLE = "all of it"
 NOTHING: Mapping[str, str] = {
     "deadline_s": "no deadline",
     "synchronous.backlog": "unbounded",
@@ -43,6 +44,8 @@ def settings_of(laid: Sequence[Laid]) -> tuple[Setting, ...]:
     found = [Setting(_told_apart(path, names), tuple(_words(path, settings) for settings in each)) for path in paths]
     run = [
         Setting("Engine", tuple(one.result.engine for one in laid)),
+        Setting("Part that was run", tuple(one.result.live.window if one.result.live else WHOLE for one in laid)),
+        Setting("Speed", tuple(f"{number(one.result.live.speed)}x" if one.result.live else ABSENT for one in laid)),
         Setting("Replications", tuple(count(one.result.replications) for one in laid)),
     ]
     return (*run, *found)

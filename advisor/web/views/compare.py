@@ -145,10 +145,13 @@ def _key(run: Run) -> Stored:
 
 
 def _laid(key: tuple[Stored, ...]) -> tuple[Laid, ...]:
-    return tuple(
-        Laid(place, name, stored.load(Scenario, scenario), stored.load(Result, result), recording)
-        for place, (name, scenario, result, recording) in enumerate(key)
-    )
+    return tuple(_beside(place, *run) for place, run in enumerate(key))
+
+
+def _beside(place: int, name: str, scenario: str, result: str, recording: str) -> Laid:
+    """A live run has run a window of its scenario: that is what it is compared by."""
+    found = stored.load(Result, result)
+    return Laid(place, name, found.live.scenario if found.live else stored.load(Scenario, scenario), found, recording)
 
 
 @lru_cache(maxsize=16)
