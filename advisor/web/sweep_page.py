@@ -19,6 +19,7 @@ from advisor.reports.maps.words import KINDS, axis_words, counted, disagreement,
 from advisor.reports.wording import count, design_name, listed
 from advisor.sweeps.axes import Axis
 from advisor.sweeps.border import Advised, advised
+from advisor.sweeps.cells import WHOLE_CYCLES
 from advisor.sweeps.grid import Grid
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import may_change
@@ -40,6 +41,7 @@ def page_of(request: MemberRequest, sweep: Sweep) -> dict[str, Any]:
         "decision": sweep.revision.decision,
         "done": done,
         "share": done / sweep.size,
+        "length": _length(sweep),
         "axes": listed([axis_words(one) for one in (found.x, found.y) if one]),
         "finding": said,
         "disagreement": against,
@@ -58,6 +60,17 @@ def page_of(request: MemberRequest, sweep: Sweep) -> dict[str, Any]:
 def is_untaken(sweep: Sweep) -> bool:
     """Whether it has waited so long that there seems to be no worker."""
     return sweep.state == SweepState.QUEUED and timezone.now() - sweep.created_at > UNTAKEN
+
+
+def _length(sweep: Sweep) -> str:
+    """How long each cell is simulated: what was asked for, rounded up to whole cycles where the load has peaks."""
+    if sweep.trace:
+        return f"Each cell replays {sweep.trace.name} through both designs."
+    requests = count(sweep.jobs, "request")
+    if sweep.revision.answers.volume.peak_to_mean > 1 or "volume.peak_to_mean" in (sweep.x_field, sweep.y_field):
+        again = f"where the load has peaks, {WHOLE_CYCLES} times over, rounded up to whole cycles of them"
+        return f"At least {requests} a cell through each design, the same in both; {again}."
+    return f"{requests.capitalize()} a cell through each design, the same in both."
 
 
 def _line(border: Advised) -> str:

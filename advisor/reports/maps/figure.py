@@ -11,6 +11,7 @@ import numpy as np
 from advisor.advice.decision import STYLES
 from advisor.reports.document.answers import QUESTIONS
 from advisor.reports.figure_plotly import FONT
+from advisor.reports.maps.regions import regions, softened
 from advisor.reports.maps.shares import shares_figure
 from advisor.reports.maps.table import margin_words, place_words, share_words
 from advisor.reports.maps.text import LETTERS
@@ -121,11 +122,12 @@ def edges(values: Sequence[float]) -> list[float]:
 def _borders(border: Advised, palette: Palette, page: str) -> Iterator[dict[str, Any]]:
     """The line where the rules change the style: ink on a halo, so that it is seen over every colour."""
     for place in np.unique(border.style)[:-1]:
-        inside = (border.style == place).astype("<i1")
+        percent = np.rint(100 * softened(border.style == place)).astype("<i1")
+        rows, columns = percent.shape
         packed = {
             "dtype": "i1",
-            "bdata": base64.b64encode(inside.tobytes()).decode(),
-            "shape": f"{inside.shape[0]}, {inside.shape[1]}",
+            "bdata": base64.b64encode(percent.tobytes()).decode(),
+            "shape": f"{rows}, {columns}",
         }
         for colour, width in ((page, 6), (palette.ink, 2.5)):
             yield {
@@ -133,8 +135,8 @@ def _borders(border: Advised, palette: Palette, page: str) -> Iterator[dict[str,
                 "x": border.x.round(6).tolist(),
                 "y": border.y.round(6).tolist(),
                 "z": packed,
-                "contours": {"start": 0.5, "end": 0.5, "size": 1, "coloring": "none"},
-                "line": {"color": colour, "width": width, "smoothing": 0},
+                "contours": {"start": 50, "end": 50, "size": 1, "coloring": "none"},
+                "line": {"color": colour, "width": width, "smoothing": 1},
                 "showscale": False,
                 "hoverinfo": "skip",
             }
@@ -142,19 +144,14 @@ def _borders(border: Advised, palette: Palette, page: str) -> Iterator[dict[str,
 
 def _regions(border: Advised, palette: Palette, page: str) -> Iterator[dict[str, Any]]:
     """The style that the rules name on each side of the line, in words."""
-    places = np.unique(border.style)
-    if len(places) < 2:
-        return
-    for place in places:
-        rows, columns = np.nonzero(border.style == place)
-        far = (rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2
-        row, column = rows[far.argmin()], columns[far.argmin()]
-        style = STYLES[int(place)]
+    found = list(regions(border))
+    for region in found if len(border.named()) > 1 else ():
+        style, across = STYLES[region.style], region.column / len(border.x)
         yield {
             "text": f"advice: {design_name(style)}",
-            "x": float(border.x[column]),
-            "y": float(border.y[row]),
-            "xanchor": "left" if column < 24 else "right" if column > 96 else "center",
+            "x": float(border.x[region.column]),
+            "y": float(border.y[region.row]),
+            "xanchor": "left" if across < 0.2 else "right" if across > 0.8 else "center",
             "showarrow": False,
             "bgcolor": page,
             "borderpad": 3,

@@ -1,0 +1,75 @@
+"""Where on the advice's own map its words may stand, and its borders as smooth as the rules are."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.sweeps.border import Advised
+
+SMALLEST = 0.01
+"""A region with a smaller share of the map carries no word."""
+BLUR = 2
+"""Values to each side that are averaged: the line of half way is then free of the grid's stairs."""
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Region:
+    """A connected stretch of one style, and the place in it that is farthest from its rim."""
+
+    style: int
+    row: int
+    column: int
+
+
+def regions(border: Advised) -> Iterator[Region]:
+    """Every region that is large enough for a word, the styles in their order."""
+    for style in np.unique(border.style):
+        left: Mask = border.style == style
+        while left.any():
+            region = _grown(np.unravel_index(int(left.argmax()), left.shape), left)
+            left &= ~region
+            if region.mean() >= SMALLEST:
+                row, column = _deepest(region)
+                yield Region(int(style), row, column)
+
+
+def _grown(start: tuple[np.intp, ...], within: Mask) -> Mask:
+    """All that is connected with a place."""
+    region = np.zeros_like(within)
+    region[start] = True
+    while True:
+        wider = within & (_shifted(region).any(axis=0) | region)
+        if (wider == region).all():
+            return region
+        region = wider
+
+
+def _deepest(region: Mask) -> tuple[int, int]:
+    """What is left last when the rim is taken off again and again; of that, what is nearest to its middle."""
+    while True:
+        inner = region & _shifted(region).all(axis=0)
+        if not inner.any():
+            break
+        region = inner
+    rows, columns = np.nonzero(region)
+    nearest = ((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2).argmin()
+    return int(rows[nearest]), int(columns[nearest])
+
+
+def _shifted(region: Mask) -> Mask:
+    """The region moved by one to each side; nothing comes in from outside."""
+    padded = np.pad(region, 1)
+    return np.stack([padded[2:, 1:-1], padded[:-2, 1:-1], padded[1:-1, 2:], padded[1:-1, :-2]])
+
+
+def softened(inside: Mask) -> NDArray[np.float64]:
+    """1 inside and 0 outside, in between over a few values on either side of the rim."""
+    values = np.pad(inside.astype(float), BLUR, mode="edge")
+    width = 2 * BLUR + 1
+    window = np.lib.stride_tricks.sliding_window_view(values, (width, width))
+    soft: NDArray[np.float64] = window.mean(axis=(2, 3))
+    return soft
