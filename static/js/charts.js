@@ -5,8 +5,9 @@
   const draw = async () => {
     const box = document.querySelector("[data-charts]");
     const theme = document.documentElement.dataset.bsTheme;
-    if (!box || drawn === box.dataset.charts + theme) return;
-    drawn = box.dataset.charts + theme;
+    const wanted = box && box.dataset.charts + theme + ("live" in box.dataset);
+    if (!box || drawn === wanted) return;
+    drawn = wanted;
     const sentence = document.getElementById("charts-failed");
     const live = "live" in box.dataset;
     try {
@@ -22,8 +23,8 @@
       if (live) again(box);
       sentence.hidden = true;
     } catch {
-      drawn = "";
       if (!box.isConnected) return;
+      drawn = "";
       sentence.hidden = false;
       if (live) again(box);
     }

@@ -12,6 +12,8 @@ from advisor.reports.numbers import count, duration, share, time_unit
 from simulator.result import DesignResult, LiveReport, Result, SoFar
 
 SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
+OVERLAID = {"latency", "queue_depth", "lag", "in_flight"}
+"""Rates of arrivals and completions are too restless for two lines each."""
 Designs = tuple[tuple[str, DesignResult], ...]
 
 
@@ -29,7 +31,10 @@ def predicted_of(result: Result, live: LiveReport) -> Result:
 def over(measured: tuple[Chart, ...], predicted: tuple[Chart, ...]) -> tuple[Chart, ...]:
     """Each measured chart with the lines of the predicted one of the same name, dashed in the design's colour."""
     before = {chart.id: chart for chart in predicted}
-    return tuple(_over(chart, before[chart.id]) if chart.lines and chart.id in before else chart for chart in measured)
+    return tuple(
+        _over(chart, before[chart.id]) if chart.lines and chart.id in OVERLAID & before.keys() else chart
+        for chart in measured
+    )
 
 
 def _over(chart: Chart, before: Chart) -> Chart:
