@@ -31,6 +31,7 @@ def test_the_page_asks_again_until_it_has_ended_and_then_says_what_each_design_n
     run_part(str(search.parts.get().pk))
     ended = page(client, "fewest-progress", search)
     assert "hx-trigger" not in ended
+    assert "Synchronous needs" in ended
     assert "Synchronous meets the deadline from" in ended
     assert "Event-driven meets the deadline from" in ended
     assert '<th scope="row">' in ended

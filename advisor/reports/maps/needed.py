@@ -9,6 +9,20 @@ from advisor.sweeps.fewest import Fewest, Needed
 SERVERS = {"synchronous": ("worker", "workers"), "event_driven": ("consumer", "consumers")}
 
 
+def needed_headline(needed: Needed) -> str:
+    """The answer in a line."""
+    both = (needed.synchronous, needed.event_driven)
+    meet = [found for found in both if found.high is not None]
+    if not meet:
+        return f"Neither design meets the deadline, with any number up to {both[0].most:,}"
+    needs = " and ".join(
+        f"{design_name(found.design)} needs {count(found.high, *SERVERS[found.design])}" for found in meet
+    )
+    missing = [design_name(found.design) for found in both if found.high is None]
+    sentence = needs + (f"; {missing[0]} does not meet the deadline with any number" if missing else "")
+    return sentence[0].upper() + sentence[1:]
+
+
 def needed_sentence(found: Fewest) -> str:
     """What a design needs, with the interval where the simulation leaves one."""
     one, many = SERVERS[found.design]

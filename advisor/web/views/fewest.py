@@ -11,7 +11,7 @@ from advisor.decisions import jobs
 from advisor.decisions.models import Sweep, SweepKind
 from advisor.decisions.services.hold_sweep import cancel_sweep
 from advisor.decisions.services.read_sweep import needed_by
-from advisor.reports.maps.needed import needed_table, needed_words
+from advisor.reports.maps.needed import needed_headline, needed_table, needed_words
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision, find_sweep, may_change
 from advisor.web.sweep_page import is_untaken
@@ -62,6 +62,7 @@ def _page_of(request: MemberRequest, search: Sweep) -> dict[str, Any]:
     return {
         "sweep": search,
         "decision": search.revision.decision,
+        "headline": needed_headline(needed) if needed else "",
         "words": needed_words(needed) if needed else (),
         "table": needed_table(needed).table if needed else None,
         "untaken": is_untaken(search),

@@ -7,7 +7,7 @@ import pytest
 from advisor.advice.answers import Answers, answers_from
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
-from advisor.reports.maps.needed import needed_sentence
+from advisor.reports.maps.needed import needed_headline, needed_sentence
 from advisor.sweeps.cells import Length, cut
 from advisor.sweeps.fewest import Fewest, Needed, Search, fewest, with_servers
 from simulator.result import DesignResult, Result
@@ -77,6 +77,17 @@ def test_where_no_number_meets_the_deadline_it_says_so(length: Length) -> None:
     answer = Search(length, WANTED, 64, run).of("synchronous", 20)
     assert (answer.low, answer.high) == (65, None)
     assert "any number up to 64 workers" in needed_sentence(answer)
+
+
+def test_the_headline_says_what_each_design_needs_or_that_no_number_does(found: Needed) -> None:
+    several = found.model_copy(update={"event_driven": found.event_driven.model_copy(update={"high": 1})})
+    assert needed_headline(several) == "Synchronous needs 9 workers and event-driven needs 1 consumer"
+    one = several.model_copy(update={"synchronous": found.synchronous.model_copy(update={"high": None})})
+    assert needed_headline(one) == (
+        "Event-driven needs 1 consumer; synchronous does not meet the deadline with any number"
+    )
+    none = one.model_copy(update={"event_driven": found.event_driven.model_copy(update={"high": None})})
+    assert needed_headline(none) == "Neither design meets the deadline, with any number up to 4,096"
 
 
 def test_without_a_deadline_there_is_nothing_to_search_for() -> None:
