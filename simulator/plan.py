@@ -137,7 +137,7 @@ class Bench:
             raise MemoryError(f"more than {MOST_SLOTS:,} jobs are in the system at once")
         after = min(2 * before, MOST_SLOTS)
         self.slots = _longer(self.slots, after)
-        self.heap = _longer(self.heap, after)
+        self.heap = _longer(self.heap, after + at.NEAR)
         _link_free(self.machine[0], self.slots, before)
         self._tell_addresses()
 
@@ -204,7 +204,7 @@ def bench_of(
         _set_synchronous(m, scenario)
     else:
         _set_event_driven(m, scenario, hybrid=design == HYBRID)
-    slots, heap = np.zeros(FIRST_SLOTS, dtype=at.SLOT), np.zeros(FIRST_SLOTS, dtype=at.EVENT)
+    slots, heap = np.zeros(FIRST_SLOTS, dtype=at.SLOT), np.zeros(FIRST_SLOTS + at.NEAR, dtype=at.EVENT)
     _begin(m, slots, scenario, servers_of(scenario, design))
     _check_rows(m, rows)
     bench = Bench(machine, slots, heap, rows)

@@ -64,7 +64,18 @@ class Part(CPUDispatcher):
 
 def compiled(function: F) -> F:
     """A part of an event loop, compiled without the interpreter, division as IEEE 754 has it. The loop that it ends up in is what is cached."""
-    part = _njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    return _part(function, forceinline=False)
+
+
+def inlined(function: F) -> F:
+    """A part that is put in place where it is called: for what is done at every event, and is called in one place or two."""
+    return _part(function, forceinline=True)
+
+
+def _part(function: F, *, forceinline: bool) -> F:
+    part = _njit(
+        nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=forceinline
+    )(function)
     part.__class__ = Part
     return cast(F, part)
 

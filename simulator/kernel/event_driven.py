@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from simulator.kernel.access import event, slot
-from simulator.kernel.compiled import compiled, entry
+from simulator.kernel.access import slot
+from simulator.kernel.compiled import compiled, entry, inlined
 from simulator.kernel.draws import backoff_s, uniform
 from simulator.kernel.fanout import fan_out
-from simulator.kernel.heap import SLOT_MASK, pop
+from simulator.kernel.heap import next_event_at, slot_of_event, take_event
 from simulator.kernel.layout import (
     BACKING_OFF,
     C_COMPLETED,
@@ -83,7 +83,7 @@ def run_event_driven(machine: Any, budget: int) -> int:
         if m.free_count < MOST_CLASSES:
             return GROW
         arrival = m.arrival + accept
-        happens = event(m.heap, 0).at if m.heap_size > 0 else np.inf
+        happens = next_event_at(m)
         timer = m.timer
         now = min(arrival, happens, timer)
         if m.scale_at < now and m.scale_at <= end and now < np.inf:
@@ -107,9 +107,7 @@ def run_event_driven(machine: Any, budget: int) -> int:
         m.now = now
         m.events += 1
         if happens <= now:
-            s = event(m.heap, 0).key & SLOT_MASK
-            pop(m.heap, m.heap_size)
-            m.heap_size -= 1
+            s = take_event(m)
             phase = slot(m.slots, s).phase
             if phase == CALLING:
                 call_ends(m, s, now)
@@ -138,13 +136,13 @@ def count_unaccepted(m: Machine, end: float) -> None:
 @compiled
 def count_unfinished(m: Machine, now: float) -> None:
     """Consumers at work when the run is cut were busy up to then."""
-    for place in range(m.heap_size):
-        s = event(m.heap, place).key & SLOT_MASK
+    for place in range(m.near + m.heap_size):
+        s = slot_of_event(m, place)
         if slot(m.slots, s).phase == CALLING:
             count_busy(m, s, now, np.inf)
 
 
-@compiled
+@inlined
 def arrive(m: Machine, now: float) -> None:
     """A job is accepted, unless the queues are full."""
     s = admit_arrival(m, now)
@@ -156,7 +154,7 @@ def arrive(m: Machine, now: float) -> None:
     offer(m, s, now)
 
 
-@compiled
+@inlined
 def offer(m: Machine, s: int, now: float) -> None:
     """A job is ready to be worked on."""
     it = slot(m.slots, s)
@@ -242,7 +240,7 @@ def let_through(m: Machine, s: int, now: float) -> bool:
     return provider_lets_through(m, s, now)
 
 
-@compiled
+@inlined
 def begin(m: Machine, s: int, now: float) -> None:
     """A consumer takes the job and calls the provider."""
     it = slot(m.slots, s)
@@ -262,7 +260,7 @@ def begin(m: Machine, s: int, now: float) -> None:
     schedule(m, s, at_model + begin_call(m, s, at_model))
 
 
-@compiled
+@inlined
 def call_ends(m: Machine, s: int, now: float) -> None:
     """The consumer is free; the job is done, tried again later, or given up."""
     it = slot(m.slots, s)
@@ -358,7 +356,7 @@ def polled(m: Machine, s: int, now: float) -> Any:
     return first + more * interval, int(more) + 1
 
 
-@compiled
+@inlined
 def deliver(m: Machine, s: int, now: float) -> None:
     """The result is there: when is it in the client's hand, and what does that take? (Hybrid: nothing while the client waits in line.)"""
     it = slot(m.slots, s)

@@ -4,6 +4,8 @@ A `Machine` is one replication of one design: its parameters, its state and its 
 arrays: slots (a job in the system; in the synchronous design a client's call), a heap of events, and what a trace recorded.
 """
 
+from typing import Any
+
 import numpy as np
 
 MOST_CLASSES = 8
@@ -12,6 +14,8 @@ MOST_OUTAGES = 100
 MOST_CALLS = 51
 BINS = 1000
 BATCHES = 20
+NEAR = 24
+"""Events to come that are kept in order, before the heap."""
 
 # --- histograms: 128 buckets an octave, from 2^-20 s (1 us) to 2^26 s (2 years)
 FRACTION_BITS = 7
@@ -141,7 +145,8 @@ STATE = [
     ("last_arrival", _f),
     ("cumulated", _f),  # intensity, for arrivals whose rate changes
     ("in_system", _i),  # jobs, warm-up included
-    ("heap_size", _i),
+    ("near", _i),  # of the events to come: those in order
+    ("heap_size", _i),  # and those in the heap behind them
     ("free", _i),  # head of the list of free slots
     ("free_count", _i),
     ("servers", _i),
@@ -198,6 +203,9 @@ TALLY = [
     ("fan_sums", _f, (MOST_SUBSCRIBERS, 2)),  # sum and maximum of latencies
     ("fan_histograms", _i, (MOST_SUBSCRIBERS, BUCKETS_OF_HISTOGRAM)),
 ]
+
+Machine = Any
+"""A record of the type MACHINE, which compiled code has by its address."""
 
 MACHINE = np.dtype(PARAMETERS + STATE + TALLY, align=True)
 

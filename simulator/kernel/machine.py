@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from simulator.kernel.access import recorded, slot
-from simulator.kernel.compiled import compiled, entry
+from simulator.kernel.compiled import compiled, entry, inlined
 from simulator.kernel.draws import next_arrival, service_s, uniform
-from simulator.kernel.heap import SLOT_BITS, push
+from simulator.kernel.heap import SLOT_BITS, put_event
 from simulator.kernel.layout import (
     ABANDONED,
     ACCEPTED,
@@ -41,11 +41,9 @@ from simulator.kernel.layout import (
     U_CLASS,
     U_FAILURE,
     U_POISON,
+    Machine,
 )
 from simulator.kernel.record import bucket_of, count_in_bin, merge_bins
-
-Machine = Any
-"""A record of the type layout.MACHINE, which compiled code has by its address."""
 
 
 @compiled
@@ -78,10 +76,9 @@ def copy_slot(m: Machine, source: int, target: int) -> None:
 
 @compiled
 def schedule(m: Machine, s: int, at: float) -> None:
-    """Put the slot's next event on the heap."""
+    """Put the slot's next event among those to come."""
     m.serial += 1
-    push(m.heap, m.heap_size, at, (m.serial << SLOT_BITS) | s)
-    m.heap_size += 1
+    put_event(m, at, (m.serial << SLOT_BITS) | s)
 
 
 @compiled
@@ -101,7 +98,7 @@ def first_arrival(machine: Any) -> None:
     draw_next_arrival(machine[0])
 
 
-@compiled
+@inlined
 def admit_arrival(m: Machine, now: float) -> int:
     """A slot for the job that arrives; the next arrival is drawn. `now` is when it reaches the design."""
     s = take_slot(m)
@@ -119,7 +116,7 @@ def admit_arrival(m: Machine, now: float) -> int:
     return s
 
 
-@compiled
+@inlined
 def count_offered(m: Machine, job: int, place: int, arrived: float, now: float) -> None:
     """Tally an arrival and draw the next."""
     if job == m.warmup:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from simulator.kernel.access import event, slot
-from simulator.kernel.compiled import compiled, entry
+from simulator.kernel.access import slot
+from simulator.kernel.compiled import compiled, entry, inlined
 from simulator.kernel.draws import backoff_s, uniform
 from simulator.kernel.fanout import fan_out
-from simulator.kernel.heap import SLOT_MASK, pop
+from simulator.kernel.heap import next_event_at, slot_of_event, take_event
 from simulator.kernel.layout import (
     ABANDONED,
     AGAIN,
@@ -69,7 +69,7 @@ def run_synchronous(machine: Any, budget: int) -> int:
     while m.events < last:
         if m.free_count < 2:
             return GROW
-        happens = event(m.heap, 0).at if m.heap_size > 0 else np.inf
+        happens = next_event_at(m)
         patience = slot(m.slots, m.patient_head).sent + limit if m.patient_head >= 0 else np.inf
         again = slot(m.slots, m.again_head).sent if m.again_head >= 0 else np.inf
         timer = m.timer
@@ -87,9 +87,7 @@ def run_synchronous(machine: Any, budget: int) -> int:
         m.now = now
         m.events += 1
         if happens <= now:
-            s = event(m.heap, 0).key & SLOT_MASK
-            pop(m.heap, m.heap_size)
-            m.heap_size -= 1
+            s = take_event(m)
             worker_event(m, s, now)
         elif patience <= now:
             give_up(m, m.patient_head, now)
@@ -109,8 +107,8 @@ def run_synchronous(machine: Any, budget: int) -> int:
 def close(m: Machine, at: float, cut: bool) -> None:
     """The run ends; where it was cut, workers were busy up to then."""
     if cut:
-        for place in range(m.heap_size):
-            s = event(m.heap, place).key & SLOT_MASK
+        for place in range(m.near + m.heap_size):
+            s = slot_of_event(m, place)
             if slot(m.slots, s).phase != SCALING:
                 count_busy(m, s, at, np.inf)
         s = m.line_head
@@ -120,7 +118,7 @@ def close(m: Machine, at: float, cut: bool) -> None:
     finish(m, at, cut)
 
 
-@compiled
+@inlined
 def worker_event(m: Machine, s: int, now: float) -> None:
     """What a worker was doing for the call has ended."""
     phase = slot(m.slots, s).phase
@@ -286,7 +284,7 @@ def serve_line(m: Machine, now: float) -> None:
         call(m, s, now)
 
 
-@compiled
+@inlined
 def call_ends(m: Machine, s: int, now: float) -> None:
     """The provider has answered: on to the subscribers, to another try in line, or back with a failure."""
     it = slot(m.slots, s)
@@ -313,7 +311,7 @@ def call_ends(m: Machine, s: int, now: float) -> None:
         serve_line(m, now)
 
 
-@compiled
+@inlined
 def respond(m: Machine, s: int, now: float, succeeded: bool) -> None:
     """The worker answers, whether or not anybody still listens, and takes the next call from the backlog."""
     it = slot(m.slots, s)
