@@ -9,6 +9,7 @@ from advisor.advice.decision import STYLES
 from advisor.reports.document.answers import QUESTIONS
 from advisor.reports.figure_plotly import FONT
 from advisor.reports.maps.words import axis_name
+from advisor.reports.numbers import percent
 from advisor.reports.palette import DASHES, Palette
 from advisor.reports.wording import design_name
 from advisor.sweeps.border import Advised
@@ -64,17 +65,18 @@ def _faint(colour: str) -> str:
     return f"rgba({red},{green},{blue},0.18)"
 
 
+def asked_of(sweep: Sweep) -> list[tuple[float, float]]:
+    """The share that is asked for at each value: the better design's, less its margin."""
+    return [(cell.x, _best(cell) - cell.margin) for cell in sweep.cells if cell.margin is not None]
+
+
+def _best(cell: Cell) -> float:
+    found = (_of(cell, design) for design in DESIGNS)
+    return max(share.good_share if share.stable else 0.0 for share in found)
+
+
 def _asked(sweep: Sweep, palette: Palette) -> Iterator[dict[str, Any]]:
-    """The share that is asked for: the better design's, less its margin."""
-    asked = [
-        (
-            cell.x,
-            max(_of(cell, design).good_share if _of(cell, design).stable else 0.0 for design in DESIGNS) - cell.margin,
-        )
-        for cell in sweep.cells
-        if cell.margin is not None
-    ]
-    if asked:
+    if asked := asked_of(sweep):
         yield {
             "type": "scatter",
             "mode": "lines",
@@ -83,6 +85,19 @@ def _asked(sweep: Sweep, palette: Palette) -> Iterator[dict[str, Any]]:
             "y": [100 * share for _, share in asked],
             "line": {"color": palette.ink, "dash": "longdash", "width": 1.2},
             "hovertemplate": "%{y:.4~g} %",
+        }
+
+
+def _asked_word(sweep: Sweep, palette: Palette) -> Iterator[dict[str, Any]]:
+    for x, share in asked_of(sweep)[-1:]:
+        yield {
+            "text": f"{percent(100 * share)} is asked for",
+            "x": x,
+            "y": 100 * share,
+            "xanchor": "right",
+            "yanchor": "top",
+            "showarrow": False,
+            "font": {"size": 11, "color": palette.ink},
         }
 
 
@@ -112,7 +127,11 @@ def _layout(sweep: Sweep, border: Advised, here: float, palette: Palette) -> dic
         | {"unifiedhovertitle": {"text": f"%{{x:,.4~g}} {unit}"}},
         "yaxis": axis | {"title": {"text": "good share (%)", "standoff": 8}, "range": [-2, 104]},
         "shapes": [_upright(x, colour, dash) for x, _, colour, dash in lines],
-        "annotations": [*(_upright_word(lines, place, sweep) for place in range(len(lines))), *_ends(sweep, palette)],
+        "annotations": [
+            *(_upright_word(lines, place, sweep) for place in range(len(lines))),
+            *_ends(sweep, palette),
+            *_asked_word(sweep, palette),
+        ],
     }
 
 
