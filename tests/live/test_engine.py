@@ -1,6 +1,7 @@
 """The live engine end to end: what it finds, what it refuses, and that it leaves nothing behind."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,6 +32,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("simulator.live.calibrate.SECONDS", 0.7)
     yield folders.base()
     assert not list(folders.base().glob("run-*"))
+    shutil.rmtree(at)
 
 
 def scenario(**given: object) -> Scenario:
