@@ -89,3 +89,11 @@ def test_a_comment_of_another_decision_is_not_found(client: Client, decision: De
     other = Decision.objects.create(workspace=decision.workspace, title="Other")
     said = Comment.objects.create(decision=other, text="x")
     assert client.post(reverse("delete-comment", args=[decision.pk, said.pk])).status_code == 404
+
+
+def test_a_decision_that_changed_after_it_was_accepted_says_so(client: Client, decision: Decision, user: User) -> None:
+    change_status(decision, user, "accepted")
+    assert "changed since" not in page(client, "decision", decision.pk)
+    before = decision.latest().answers.model_dump(mode="json")
+    save_answers(decision, before | {"processing": {"p50_s": 8, "p95_s": 100}}, user, decision.draft_version)
+    assert "at revision 1, changed since" in page(client, "decision", decision.pk)

@@ -16,6 +16,7 @@ from advisor.decisions.models import Trace
 from advisor.reports import wording
 from advisor.reports.document.advice import parameter_words
 from advisor.reports.document.answers import value_words
+from advisor.teams.models import User
 from advisor.web.forms.paths import QUESTIONS, field_id, value_at
 
 register = template.Library()
@@ -196,6 +197,12 @@ def burstiness(trace: Trace) -> str:
 def glued(sentence: str) -> str:
     """Numbers and their units stay on one line."""
     return wording.unbroken(sentence)
+
+
+@register.filter
+def person(user: User | None) -> str:
+    """Somebody's name; their rows outlive their account."""
+    return (user.get_full_name() or user.get_username()) if user else "somebody who has left"
 
 
 @register.filter
