@@ -103,6 +103,13 @@ def lateness_sentence(live: LiveReport) -> str:
     return f"Jobs were sent {duration(worst.mean_s)} after their instants on average, {duration(worst.p99_s)} at p99 (real time)."
 
 
+def _in_words(row: Compared) -> str:
+    """The error without a leading sign, which spreadsheets would take for a formula."""
+    sign, size = row.error[:1], row.error[1:]
+    words = f"{size} {'higher' if sign == '+' else 'lower'}" if sign in ("+", "-") else row.error
+    return words if row.within else f"{words} (over)"
+
+
 def live_blocks(live: LiveReport) -> tuple[Block, ...]:
     """The comparison, for a document."""
     rows = [
@@ -111,7 +118,7 @@ def live_blocks(live: LiveReport) -> tuple[Block, ...]:
             row.name,
             row.predicted,
             row.measured,
-            row.error if row.within else f"{row.error} (over)",
+            _in_words(row),
         )
         for row in compared_rows(live)
     ]
