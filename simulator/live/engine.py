@@ -89,8 +89,8 @@ def simulate(
         show = Show(on_progress or (lambda _: None), window, pace)
         setting = Setting(folder, window, pace, show, workload, external, key)
         costs = setting.calibrate()
-        before = {design: setting.predict(design, costs) for design in DESIGNS}
-        after = {design: setting.run(design, before[design]) for design in DESIGNS}
+        before: dict[str, Tally] = {design: setting.predict(design, costs) for design in DESIGNS}
+        after: dict[str, Tally] = {design: setting.run(design, before[design]) for design in DESIGNS}
         show.at("Comparing with the prediction", 0.99)
         return _result(setting, costs, before, after, time.monotonic() - began)
 
@@ -141,7 +141,12 @@ class Watcher:
         names = list(stage.scenario.event_driven.queues)
         result = design_result([tally], names, stable=True)
         results = self.show.done | {stage.design: result.model_copy(update={"series": found.as_sampled(result.series)})}
-        return SoFar(speed=self.show.speed, window=self.show.window.words, **results)
+        return SoFar(
+            speed=self.show.speed,
+            window=self.show.window.words,
+            synchronous=results.get(SYNCHRONOUS),
+            event_driven=results.get(EVENT_DRIVEN),
+        )
 
 
 @dataclass
@@ -168,7 +173,7 @@ class Setting:
     def calibrate(self) -> Costs:
         """Both designs for a few seconds on other jobs."""
         calibration = calibration_of(self.window, self.speed)
-        found = {design: self._calibrated(calibration, design) for design in DESIGNS}
+        found: dict[str, Performance] = {design: self._calibrated(calibration, design) for design in DESIGNS}
         return costs_of(found[SYNCHRONOUS], found[EVENT_DRIVEN])
 
     def _calibrated(self, calibration: Calibration, design: Design) -> Performance:
@@ -207,12 +212,10 @@ class Setting:
         return design_result([tally], list(self.window.scenario.event_driven.queues), stable=True)
 
 
-def _result(
-    setting: Setting, costs: Costs, before: dict[Design, Tally], after: dict[Design, Tally], real_s: float
-) -> Result:
+def _result(setting: Setting, costs: Costs, before: dict[str, Tally], after: dict[str, Tally], real_s: float) -> Result:
     scenario = setting.window.scenario
-    results = {design: setting.result_of(tally) for design, tally in after.items()}
-    predicted = {design: setting.result_of(tally) for design, tally in before.items()}
+    results: dict[str, DesignResult] = {design: setting.result_of(tally) for design, tally in after.items()}
+    predicted: dict[str, DesignResult] = {design: setting.result_of(tally) for design, tally in before.items()}
     difference = differences([after[SYNCHRONOUS]], [after[EVENT_DRIVEN]], stable=True)
     shares = {str(design): _share(result) for design, result in results.items()}
     return Result(
@@ -231,8 +234,8 @@ def _result(
 def _report(
     setting: Setting,
     costs: Costs,
-    predicted: dict[Design, DesignResult],
-    measured: dict[Design, DesignResult],
+    predicted: dict[str, DesignResult],
+    measured: dict[str, DesignResult],
     real_s: float,
 ) -> LiveReport:
     window = setting.window

@@ -239,6 +239,7 @@ def tally_of(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended: 
     busy = float((found.working.end - found.working.start).sum())
     observed = max(end, float(found.waiting.end.max()) if len(found.waiting.end) else 0.0)
     area = float((found.waiting.end - found.waiting.start).sum())
+    fans, fan_sums_s, fan_histograms = _fans(scenario, jobs, rows)
     bins, width = _bins(jobs, found, offered, max(observed if ended else rows.now_s, 1e-9))
     return Tally(
         counts=counts,
@@ -256,9 +257,13 @@ def tally_of(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended: 
         wasted_s=_wasted_s(scenario, design, jobs, rows, found),
         growth_per_min=0.0,
         classes=_classes(jobs, found, offered, started),
-        class_waits_s=np.bincount(jobs.place[started], found.waited_s[started], minlength=len(jobs.deadlines_s)),
+        class_waits_s=np.bincount(jobs.place[started], found.waited_s[started], minlength=len(jobs.deadlines_s)).astype(
+            np.float64
+        ),
         batches=_batches(jobs, found, offered),
-        **_fans(scenario, jobs, rows),
+        fans=fans,
+        fan_sums_s=fan_sums_s,
+        fan_histograms=fan_histograms,
         bins=bins,
         bin_width_s=width,
     )
@@ -266,7 +271,7 @@ def tally_of(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended: 
 
 def _good(jobs: Jobs, found: Measured) -> NDArray[np.bool_]:
     latency = found.settled_s - jobs.arrival_s
-    return (found.outcome == COMPLETED) & (latency <= jobs.deadlines_s[jobs.place] + at.ROUNDING_S)
+    return np.asarray((found.outcome == COMPLETED) & (latency <= jobs.deadlines_s[jobs.place] + at.ROUNDING_S))
 
 
 def _counts(jobs: Jobs, rows: Rows, found: Measured, offered: NDArray[np.bool_]) -> dict[str, int]:
@@ -319,7 +324,7 @@ def _batches(jobs: Jobs, found: Measured, offered: NDArray[np.bool_]) -> NDArray
     return np.stack([np.bincount(batch[column], minlength=at.BATCHES) for column in columns], axis=1)
 
 
-def _fans(scenario: Scenario, jobs: Jobs, rows: Rows) -> dict[str, NDArray[np.int64] | Floats]:
+def _fans(scenario: Scenario, jobs: Jobs, rows: Rows) -> tuple[NDArray[np.int64], Floats, NDArray[np.int64]]:
     """By subscriber: results offered, handled and given up, and the latencies of those handled."""
     count = called_subscribers(scenario)
     fans = np.zeros((count, 3), np.int64)
@@ -332,13 +337,13 @@ def _fans(scenario: Scenario, jobs: Jobs, rows: Rows) -> dict[str, NDArray[np.in
         fans[subscriber] = len(latency) + lost, len(latency), lost
         sums[subscriber] = latency.sum(), latency.max() if len(latency) else 0.0
         histograms[subscriber] = _histogram(latency)
-    return {"fans": fans, "fan_sums_s": sums, "fan_histograms": histograms}
+    return fans, sums, histograms
 
 
 def _bins(jobs: Jobs, found: Measured, offered: NDArray[np.bool_], end_s: float) -> tuple[Floats, float]:
     """Time bins up to the end, levels at the end of each."""
     width = end_s / (at.BINS // 2)
-    ends = np.arange(1, at.BINS // 2 + 1) * width
+    ends: Floats = np.asarray(np.arange(1, at.BINS // 2 + 1) * width, np.float64)
     edges = np.concatenate([[0.0], ends])
     bins = np.zeros((at.BIN_ROWS, len(ends)))
     bins[at.B_ARRIVALS] = np.histogram(jobs.arrival_s[offered], edges)[0]
