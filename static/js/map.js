@@ -1,4 +1,5 @@
 // Draws a crossover map, again as cells finish and when the theme changes; one request at a time.
+// In the map's form, keeps the address in step with what is typed, so that it can be sent.
 (() => {
   let drawn = "";
   let busy = false;
@@ -33,6 +34,13 @@
     busy = false;
     if (drawn === state && wanted() !== state) draw();
   };
+
+  document.addEventListener("change", (event) => {
+    const form = event.target.closest("#sweep-form");
+    if (!form || event.target.matches("select")) return;
+    const values = [...new FormData(form)].filter(([name]) => /^(x|y)(_low|_high|_steps)?$|^jobs$/.test(name));
+    history.replaceState(history.state, "", `?${new URLSearchParams(values)}`);
+  });
 
   document.addEventListener("DOMContentLoaded", draw);
   document.addEventListener("htmx:afterSettle", draw);
