@@ -2,10 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from advisor.decisions.models import EngineName
 from simulator import simulate as kernel
@@ -14,25 +10,13 @@ from simulator.live import engine as live
 from simulator.result import Result
 from simulator.scenario import Scenario
 from simulator.schema import Problem
-from simulator.simulate import Estimate, Progress
+from simulator.simulate import Estimate
 
+Simulate = Callable[..., Result]
+"""Runs both designs: `scenario`, then by name `trace`, `replications`, `on_progress`, `durations_s`, and the options of an engine that has some.
 
-class Simulate(Protocol):
-    """Runs both designs. `on_progress` is called a few times a second; what it raises stops the run and propagates.
-
-    `options` are those of an engine that has some (`Engine.is_live`).
-    """
-
-    def __call__(
-        self,
-        scenario: Scenario,
-        *,
-        trace: Trace | None,
-        replications: int | None,
-        on_progress: Callable[[Progress], None],
-        durations_s: NDArray[np.float64] | None = None,
-        **options: Any,
-    ) -> Result: ...
+`on_progress` is called a few times a second; what it raises stops the run and propagates.
+"""
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def test_a_speed_is_for_the_live_engine(run: Run, engine: Recorder) -> None:
 
 @pytest.mark.parametrize("speed", ["0", "-1", "nan", "inf", "fast"])
 def test_a_speed_is_a_number_over_0(speed: str, run: Run) -> None:
-    with pytest.raises((CommandError, SystemExit), match="--speed|2"):
+    with pytest.raises((CommandError, SystemExit), match=r"--speed|2"):
         run("simulate", "-", "--engine", "live", "--speed", speed, stdin=SCENARIO)
 
 
