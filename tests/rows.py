@@ -26,7 +26,7 @@ def a_run(workspace: Workspace, **fields: Any) -> Run:
 
 def a_sweep(revision: Revision, **fields: Any) -> Sweep:
     """A queued map of six cells of the revision, in parts of three."""
-    values = {
+    values: dict[str, Any] = {
         "idempotency_key": f"key-{next(_keys)}", "size": 6, "jobs": 1_000,
         "x_field": "processing.p95_s", "x_low": 10, "x_high": 80, "x_steps": 3,
         "y_field": "volume.mean_rate_per_s", "y_low": 0.2, "y_high": 1, "y_steps": 2,

@@ -21,7 +21,7 @@ GROWS = GoodShare(good_share=0.3, low=0.2, high=0.4, stable=False)
 def filled(sweep: Sweep, parts: int, **cell: Any) -> Sweep:
     """The sweep with its first parts done; in every cell only the event-driven design meets the deadline."""
     points = list(sweep.grid.points())
-    values = {
+    values: dict[str, Any] = {
         "style": "event_driven",
         "verdict": "event_driven",
         "margin": 0.008,
