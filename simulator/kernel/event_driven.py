@@ -40,9 +40,9 @@ from simulator.kernel.layout import (
     U_RECONNECT,
     U_WEBHOOK,
     WEBHOOK,
+    Machine,
 )
 from simulator.kernel.machine import (
-    Machine,
     admit_arrival,
     begin_call,
     call_fails,

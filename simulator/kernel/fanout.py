@@ -10,8 +10,8 @@ from simulator.kernel.layout import (
     U_HANDLING,
     U_REFUSAL,
     U_SUBSCRIBER_JITTER,
+    Machine,
 )
-from simulator.kernel.machine import Machine
 from simulator.kernel.record import bucket_of
 
 OFFERED, HANDLED, GIVEN_UP = 0, 1, 2

@@ -33,8 +33,8 @@ from simulator.kernel.layout import (
     POLLING,
     ROUNDING_S,
     UNFIT,
+    Machine,
 )
-from simulator.kernel.machine import Machine
 from simulator.kernel.record import bucket_of
 
 RING = 4096

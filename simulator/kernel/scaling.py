@@ -13,8 +13,8 @@ import numpy as np
 
 from simulator.kernel.access import slot
 from simulator.kernel.compiled import compiled
-from simulator.kernel.layout import DEDICATED, SCALING
-from simulator.kernel.machine import Machine, free_slot, oldest_wait, schedule, servers_change, set_phase, take_slot
+from simulator.kernel.layout import DEDICATED, SCALING, Machine
+from simulator.kernel.machine import free_slot, oldest_wait, schedule, servers_change, set_phase, take_slot
 
 LOOK_S = 15.0
 

@@ -33,9 +33,9 @@ from simulator.kernel.layout import (
     SCALING,
     U_JITTER,
     WAITING,
+    Machine,
 )
 from simulator.kernel.machine import (
-    Machine,
     admit_arrival,
     begin_call,
     call_fails,

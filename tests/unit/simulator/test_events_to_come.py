@@ -13,7 +13,7 @@ from simulator.plan import SYNCHRONOUS, bench_of, recorded_of
 from simulator.scenario import Scenario
 
 
-@njit  # type: ignore[untyped-decorator]
+@njit
 def replay(machine: Any, puts: Any, ats: Any, order: Any, instants: Any) -> None:
     """Put the next event where `puts` says so, else take one."""
     m = machine[0]
