@@ -17,13 +17,13 @@ times = st.sampled_from([0.2, 0.5, 1.0, 3.0])
 
 
 ROWS = 45
-INSTANTS = np.cumsum(np.tile([0.0, 0.0, 0.4, 3.0, 0.1, 0.7, 1.0, 0.0, 0.2], ROWS // 9))
+INSTANTS = np.cumsum(np.tile([0.0, 0.0, 0.4173, 3.0119, 0.1371, 0.7193, 1.0457, 0.0, 0.2239], ROWS // 9))
 TRACES = {
     "instants": Trace(INSTANTS),
     "tokens": Trace(
         INSTANTS, np.tile([100.0, 900.0, 2500.0], ROWS // 3), np.tile([20.0, 400.0, 0.0, 90.0, 1500.0], ROWS // 5)
     ),
-    "durations": Trace(INSTANTS, service_s=np.tile([0.5, 2.0, 0.1], ROWS // 3)),
+    "durations": Trace(INSTANTS, service_s=np.tile([0.5137, 2.0391, 0.1123], ROWS // 3)),
 }
 DURATIONS_S = np.array([0.3, 0.5, 0.5, 1.0, 4.0])
 

@@ -16,7 +16,7 @@ from tests.fakes.naive_draws import Draws
 from tests.fakes.naive_scenarios import durations_of, scenarios, trace_of
 from tests.fakes.naive_simulation import Naive, NaiveEventDriven, NaiveSynchronous
 
-INSTANT_S = 1e-7
+INSTANT_S = 1e-8
 """Events less far apart are simultaneous, but for rounding."""
 DESIGNS = (SYNCHRONOUS, EVENT_DRIVEN, HYBRID)
 BOTH = {
@@ -72,10 +72,11 @@ def history_of_kernel(scenario: Scenario, design: str, drains: bool) -> tuple[li
 
 
 def instants(history: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """The state after each instant at which anything changed."""
+    """The state after each instant at which anything changed; what changes nothing joins no two instants."""
     found: list[tuple[Any, ...]] = []
-    for place, entry in enumerate(history):
-        at_once = place + 1 < len(history) and history[place + 1][0] - entry[0] < INSTANT_S
+    changes = [entry for before, entry in zip([(), *history], history, strict=False) if before[1:] != entry[1:]]
+    for place, entry in enumerate(changes):
+        at_once = place + 1 < len(changes) and changes[place + 1][0] - entry[0] < INSTANT_S
         if not at_once and (not found or found[-1][1:] != entry[1:]):
             found.append(entry)
     return found
