@@ -55,7 +55,11 @@ def charts(request: MemberRequest, run_id: UUID) -> JsonResponse:
     dark = request.GET.get("theme") == "dark"
     shown = charts_so_far(run) if under_way else drawn(run)
     response = JsonResponse(
-        {chart.id: figure(chart, dark=dark) | {"title": wording.unbroken(chart.title)} for chart in shown if chart.drawn}
+        {
+            chart.id: figure(chart, dark=dark) | {"title": wording.unbroken(chart.title)}
+            for chart in shown
+            if chart.drawn
+        }
     )
     response["Cache-Control"] = "no-store" if under_way else "private, max-age=600"
     return response

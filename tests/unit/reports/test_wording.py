@@ -70,9 +70,12 @@ def test_an_unstable_design_gets_a_sentence_with_its_growth() -> None:
 def test_a_flip_says_what_becomes_of_the_advice() -> None:
     recommendation = results.recommendation()
     flip: Flip = recommendation.flips[0]
-    sentence = wording.flip_sentence(flip, recommendation, "“How long does the slowest one in twenty take?”", "20 s", "1.9 s")
+    sentence = wording.flip_sentence(
+        flip, recommendation, "“How long does the slowest one in twenty take?”", "20 s", "1.9 s"
+    )
     assert (
-        sentence == "“How long does the slowest one in twenty take?” 1.9 s, not 20 s: Synchronous, on balance. Answer in the response."
+        sentence
+        == "“How long does the slowest one in twenty take?” 1.9 s, not 20 s: Synchronous, on balance. Answer in the response."
     )
 
 
