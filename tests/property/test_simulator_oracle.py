@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 
 from simulator.kernel import layout as at
 from simulator.kernel.event_driven import run_event_driven
-from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, bench_of, recorded_of
+from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, bench_of, jobs_of, recorded_of
 from simulator.replications import LOOPS
 from simulator.scenario import Scenario
 from tests.fakes.naive_draws import Draws
@@ -86,7 +86,7 @@ def oracle_of(scenario: Scenario, design: str, last: float, drains: bool) -> Nai
     trace = trace_of(scenario)
     jobs: float = (scenario.jobs or inf) if last == inf else inf
     draws = Draws(scenario, 0, trace, durations_of(scenario))
-    given = (scenario, draws, jobs if trace is None else min(jobs, trace.requests), last, drains)
+    given = (scenario, draws, jobs if trace is None else jobs_of(scenario, trace), last, drains)
     if design == SYNCHRONOUS:
         return NaiveSynchronous(*given)
     return NaiveEventDriven(*given, -inf if design == EVENT_DRIVEN else scenario.hybrid.inline_wait_s)
