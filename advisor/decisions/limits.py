@@ -31,6 +31,8 @@ PROPOSED_SWEEP_JOBS = 100_000_000
 """What is proposed takes no more than this: half a minute."""
 PART_JOBS = 1_000_000
 """Simulated jobs of one part of a sweep: half a second or so, unless a single cell needs more."""
+CELLS_A_PART = 20
+"""At most: short cells, too, take their time to advise on, and the map should fill in steadily."""
 MOST_CELLS = 2_500
 UNFINISHED_SWEEPS_CAP = 20
 """Sweeps of one workspace that may be under way at a time."""

@@ -12,7 +12,7 @@ from advisor.advice.decision import STYLES
 from advisor.decisions import stored
 from advisor.decisions.models import Sweep, SweepState
 from advisor.decisions.services.read_sweep import found_so_far
-from advisor.reports.maps.figure import Here
+from advisor.reports.maps.figure import Here, on_axis
 from advisor.reports.maps.table import map_table
 from advisor.reports.maps.text import LETTERS
 from advisor.reports.maps.words import KINDS, axis_words, counted, disagreement, finding
@@ -47,6 +47,7 @@ def page_of(request: MemberRequest, sweep: Sweep) -> dict[str, Any]:
         "disagreement": against,
         "disagrees": any(cell.disagrees for cell in found.cells),
         "line": _line(border),
+        "where": _where(sweep),
         "alt": " ".join(part for part in (said, against, _line(border)) if part),
         "key": [(kind, LETTERS[kind], KINDS[kind], count(number, "cell")) for kind, number in counts.items()],
         "table": None if sweep.active else map_table(found),
@@ -79,6 +80,15 @@ def _line(border: Advised) -> str:
     if len(named) == 1:
         return f"The advice is {named[0]} everywhere on it: the rules have no border here."
     return f"The line is where the rules turn between {listed(named)}."
+
+
+def _where(sweep: Sweep) -> str:
+    """Where this workload is found on the map."""
+    here, x, y = here_of(sweep), sweep.x_axis, sweep.y_axis
+    inside = on_axis(x.values, here.x) and on_axis(y.values, here.y or 0) if y else x.low <= here.x <= x.high
+    if not inside:
+        return "This workload itself lies outside these ranges."
+    return "The diamond is this workload." if y else "The dotted line is this workload."
 
 
 def border_of(sweep: Sweep) -> Advised:

@@ -197,6 +197,13 @@ def test_one_answer_alone_is_drawn_as_lines_with_intervals_and_what_is_asked(
     assert named["asked for"]["y"] == pytest.approx([99.0] * 3)
 
 
+def test_a_workload_that_is_not_on_the_map_is_said_to_be_elsewhere(client: Client, decision: Decision) -> None:
+    inside = ended(filled(a_sweep(decision.latest()), 2))
+    assert "The diamond is this workload." in page_of(client, inside)
+    outside = ended(filled(a_sweep(decision.latest(), y_low=0.9), 2))
+    assert "This workload itself lies outside these ranges." in page_of(client, outside)
+
+
 def test_the_decision_leads_to_its_map(client: Client, decision: Decision) -> None:
     page = client.get(reverse("decision", args=[decision.pk])).content.decode()
     assert reverse("new-sweep", args=[decision.pk]) in page

@@ -51,7 +51,8 @@ def request_sweep(revision: Revision, user: User, asked: Asked, idempotency_key:
     trace = trace_of(revision)
     wanted = _checked(revision, asked)
     cell_jobs = _require_small_enough(wanted, trace)
-    return put_on_record(revision, user, idempotency_key, trace, _fields(wanted), max(1, limits.PART_JOBS // cell_jobs))
+    at_once = min(limits.CELLS_A_PART, max(1, limits.PART_JOBS // cell_jobs))
+    return put_on_record(revision, user, idempotency_key, trace, _fields(wanted), at_once)
 
 
 def requested_before(revision: Revision, user: User, idempotency_key: str) -> Sweep | None:

@@ -119,6 +119,12 @@ def edges(values: Sequence[float]) -> list[float]:
     return [2 * values[0] - middles[0], *middles, 2 * values[-1] - middles[-1]]
 
 
+def on_axis(values: Sequence[float], value: float) -> bool:
+    """Whether some cell along the axis reaches as far as the value."""
+    ends = edges(values)
+    return ends[0] <= value <= ends[-1]
+
+
 def _borders(border: Advised, palette: Palette, page: str) -> Iterator[dict[str, Any]]:
     """The line where the rules change the style: ink on a halo, so that it is seen over every colour."""
     for place in np.unique(border.style)[:-1]:
@@ -161,8 +167,7 @@ def _regions(border: Advised, palette: Palette, page: str) -> Iterator[dict[str,
 
 
 def _inside(sweep: Sweep, y: Axis, here: Here) -> bool:
-    across, up = edges(sweep.x.values), edges(y.values)
-    return here.y is not None and across[0] <= here.x <= across[-1] and up[0] <= here.y <= up[-1]
+    return here.y is not None and on_axis(sweep.x.values, here.x) and on_axis(y.values, here.y)
 
 
 def _here(sweep: Sweep, y: Axis, here: Here, palette: Palette, page: str) -> Iterator[dict[str, Any]]:
