@@ -125,7 +125,7 @@ class Full:
 
 
 class EventDriven(Full):
-    """Consumers take jobs from priority queues; retries with backoff, then dead letters; the caller polls."""
+    """Consumers take jobs from priority queues; retries with backoff, then dead letters; jobs expire; the caller polls."""
 
     def __init__(self, given: Mapping[str, Any], seed: int) -> None:
         super().__init__(given, seed)
@@ -138,14 +138,14 @@ class EventDriven(Full):
         arrived, waited = environment.now, 0.0
         draw, poison = self.draws.random(), self.is_poison()
         place = next(place for place, upto in enumerate(self.shares) if draw < upto)
-        retries = self.given["retries"]["max"]
+        retries, expires_s = self.given["retries"]["max"], self.given["event_driven"]["expires_s"]
         for attempt in range(retries + 1):
             queued = environment.now
             with self.consumers.request(priority=place) as turn:
                 yield turn
                 waited += environment.now - queued
-                succeeded = yield from self.call(poison)
-            if succeeded:
+                succeeded = environment.now <= arrived + expires_s and (yield from self.call(poison))
+            if succeeded or environment.now > arrived + expires_s:
                 break
             if attempt < retries:
                 yield environment.timeout(self.backoff_s(attempt))

@@ -158,7 +158,7 @@ def arrive(m: Machine, now: float) -> None:
 def offer(m: Machine, s: int, now: float) -> None:
     """A job is ready to be worked on."""
     it = slot(m.slots, s)
-    alone = m.queued == 0 and m.idle > 0 and m.discipline == STRICT and m.expires == np.inf
+    alone = m.queued == 0 and m.idle > 0 and m.discipline == STRICT and now <= it.arrived + m.expires
     if alone and (m.gated == 0 or let_through(m, s, now)):
         it.queued = now
         begin(m, s, now)
