@@ -39,6 +39,7 @@ def handle(m: Machine, s: int, subscriber: int, now: float) -> float:
         once = math.exp(m.handling_mu + m.handling_sigma * normal_quantile(uniform(key, job, U_HANDLING, subscriber)))
     taken, pause, handled = 0.0, 0.0, False
     for attempt in range(m.retries + 1):
+        m.events += 1
         taken += once
         draw = subscriber * MOST_ATTEMPTS + attempt
         if m.handling_fails <= 0.0 or uniform(key, job, U_REFUSAL, draw) >= m.handling_fails:

@@ -138,7 +138,7 @@ PARAMETERS = [
 
 STATE = [
     ("now", _f),
-    ("events", _i),
+    ("events", _i),  # subscribers' attempts included: they take as long
     ("serial", _i),
     ("next_job", _i),
     ("arrival", _f),  # instant of the next arrival
