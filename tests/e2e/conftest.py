@@ -22,8 +22,9 @@ QUIET = (
 )
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything else first: what is quick should fail first."""
+    """Everything else first, after all other orderings: what is quick should fail first, and the browser keeps this thread's event loop for good."""
     items.sort(key=lambda item: item.path.is_relative_to(HERE))
 
 

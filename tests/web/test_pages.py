@@ -13,10 +13,11 @@ from plotly.offline import get_plotlyjs_version
 
 from advisor.configuration import ROOT, Configuration
 from advisor.decisions.errors import TooManyRuns
-from advisor.decisions.models import Decision, Run, Status
+from advisor.decisions.models import Decision, Run, State, Status
 from advisor.decisions.services.create_decision import create_decision
 from advisor.teams.models import User, Workspace
 from advisor.web.views import answers, decisions, home
+from tests.web.conftest import MakeRun
 
 
 def test_the_list_is_empty_at_first_and_offers_the_first_step(client: Client, workspace: Workspace) -> None:
@@ -179,3 +180,11 @@ def test_a_long_list_comes_in_pages(client: Client, user: User, workspace: Works
     first, second = (client.get(reverse("home"), {"page": page}).content.decode() for page in ("1", "99"))
     assert 'href="?page=2"' in first
     assert "Number 0<" in second
+
+
+def test_the_list_looks_again_while_a_simulation_is_under_way(client: Client, make_run: MakeRun) -> None:
+    run = make_run(State.RUNNING)
+    assert 'hx-trigger="every 2s"' in client.get(reverse("home")).content.decode()
+    run.delete()
+    make_run(State.SUCCEEDED)
+    assert "hx-trigger" not in client.get(reverse("home")).content.decode()

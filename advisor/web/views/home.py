@@ -1,5 +1,7 @@
 """The landing page: a workspace's decisions, or what this is for whoever isn't signed in."""
 
+from dataclasses import dataclass
+
 from django.contrib.auth.decorators import login_not_required
 from django.core.paginator import Paginator
 from django.db.models import Count, OuterRef, Subquery
@@ -7,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from advisor.advice.contract import Recommendation
 from advisor.decisions.models import Decision, Revision, Run, Status
 from advisor.teams.access import may_edit
 from advisor.teams.models import Workspace
@@ -30,12 +33,14 @@ def home(request: HttpRequest) -> HttpResponse:
     if status in Status.values:
         decisions = decisions.filter(status=status)
     page = Paginator(decisions, PER_PAGE).get_page(request.GET.get("page"))
+    rows = _rows(list(page))
     return render(
         request,
         "home/decisions.html",
         {
             "page": page,
-            "rows": _rows(list(page)),
+            "rows": rows,
+            "under_way": any(row.run.active for row in rows if row.run),
             "may_edit": may_edit(request.user, workspace),
             "workspace": workspace,
             "status": status if status in Status.values else "",
@@ -51,17 +56,26 @@ def _statuses(workspace: Workspace) -> list[tuple[str, str, int]]:
     return [(value, words, counts[value]) for value, words in Status.choices if value in counts]
 
 
-def _rows(decisions: list[Decision]) -> list[dict[str, object]]:
+@dataclass(frozen=True)
+class Row:
+    """A decision with its advice and its last simulation."""
+
+    decision: Decision
+    recommendation: Recommendation
+    run: Run | None
+
+
+def _rows(decisions: list[Decision]) -> list[Row]:
     revisions = {
         revision.decision_id: revision for revision in Revision.objects.filter(decision__in=decisions).latest_only()
     }
     wanted = [decision.last_run_id for decision in decisions]  # type: ignore[attr-defined]  # annotated
     runs = Run.objects.without_result().in_bulk([pk for pk in wanted if pk])
     return [
-        {
-            "decision": decision,
-            "recommendation": revisions[decision.pk].recommendation,
-            "run": runs.get(decision.last_run_id),  # type: ignore[attr-defined]
-        }
+        Row(
+            decision,
+            revisions[decision.pk].recommendation,
+            runs.get(decision.last_run_id),  # type: ignore[attr-defined]
+        )
         for decision in decisions
     ]
