@@ -44,6 +44,13 @@ def test_a_running_one_says_what_it_does_and_how_long_it_needs(client: Client, m
     assert 'value="25"' in page
 
 
+@pytest.mark.parametrize(
+    ("elapsed_s", "pause"), [(0.3, "every 200ms"), (10, "every 700ms")], ids=["most end at once", "a long one"]
+)
+def test_a_young_run_is_asked_after_more_often(client: Client, make_run: MakeRun, elapsed_s: float, pause: str) -> None:
+    assert pause in page_of(client, make_run(State.RUNNING, progress_fraction=0.1, elapsed_s=elapsed_s), "run-progress")
+
+
 def test_progress_never_says_all_before_the_end(client: Client, make_run: MakeRun) -> None:
     page = page_of(client, make_run(State.RUNNING, progress_fraction=0.9999, elapsed_s=10), "run-progress")
     assert "99 %" in page
