@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba import types
 from numba.core.registry import CPUDispatcher
 
 _njit: Any = numba.njit
@@ -55,6 +56,11 @@ CACHE = _folder()
 
 class Part(CPUDispatcher):
     """Compiled code that only compiled code calls: it has no way in from Python, which takes longer to make than many a part."""
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        """Numbers that stand in a call are like any others: else the part would be compiled anew for each."""
+        plain = [types.unliteral(given) for given in args]
+        return super().get_call_template(plain, {name: types.unliteral(given) for name, given in kws.items()})
 
     def __call__(self, *arguments: Any) -> Any:
         raise TypeError(

@@ -51,7 +51,7 @@ def mixed(z: Any) -> Any:
     return z ^ (z >> S31)
 
 
-@entry
+@compiled
 def uniform(key: Any, job: int, purpose: int, attempt: int) -> float:
     """In (0, 1): 53 bits, never 0 and never 1."""
     counter = (np.uint64(job) << JOB_BITS) | np.uint64((purpose << ATTEMPT_BITS) | attempt)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numba import njit
 
 from simulator.arrivals import Trace
 from simulator.kernel import draws
@@ -18,6 +19,8 @@ from simulator.plan import bench_of, key_of, recorded_of
 from simulator.scenario import Scenario
 from simulator.simulate import simulate
 from tests.fakes.naive_draws import HANDLING, PHASE, RECONNECT, WEBHOOK, Draws
+
+kernel_uniform = njit(draws.uniform.py_func)  # type: ignore[attr-defined]
 
 EXPONENTIAL = {"distribution": "exponential", "mean_s": 2.0}
 
@@ -31,7 +34,7 @@ def test_one_uniform_is_the_kernels_to_the_last_bit() -> None:
     for seed in (0, 1, 2**53 - 1):
         key = key_of(seed, 0)
         for job, purpose, attempt in ((0, 0, 0), (1, U_FAILURE, 3), (999_999, U_REFUSAL, 10_099)):
-            assert uniform(int(key), job, purpose, attempt) == draws.uniform(key, job, purpose, attempt)
+            assert uniform(int(key), job, purpose, attempt) == kernel_uniform(key, job, purpose, attempt)
 
 
 @pytest.mark.parametrize("jitter", ["none", "full", "equal", "decorrelated", "flat"])
@@ -53,9 +56,9 @@ def test_failures_and_pauses_are_the_kernels(jitter: str) -> None:
             before = 0.0
             for attempt in range(4):
                 index = call * 4 + attempt
-                failed = job in poison or draws.uniform(machine.key, job, U_FAILURE, index) < 0.3
+                failed = job in poison or kernel_uniform(machine.key, job, U_FAILURE, index) < 0.3
                 assert jobs.fails(job, index) == failed
-                draw = draws.uniform(machine.key, job, 5, index)
+                draw = kernel_uniform(machine.key, job, 5, index)
                 expected = draws.backoff_s.py_func(machine, draw, attempt, before)
                 assert jobs.backoff_s(job, index, before) == expected
                 before = expected
