@@ -17,6 +17,7 @@ from numba import types
 from numba.core.registry import CPUDispatcher
 
 _njit: Any = numba.njit
+_unliteral: Any = types.unliteral
 F = TypeVar("F", bound=Callable[..., Any])
 DAY_S = 86_400
 HERE = Path(__file__).parent
@@ -59,8 +60,8 @@ class Part(CPUDispatcher):
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
         """Numbers that stand in a call are like any others: else the part would be compiled anew for each."""
-        plain = [types.unliteral(given) for given in args]
-        return super().get_call_template(plain, {name: types.unliteral(given) for name, given in kws.items()})
+        plain = [_unliteral(given) for given in args]
+        return super().get_call_template(plain, {name: _unliteral(given) for name, given in kws.items()})
 
     def __call__(self, *arguments: Any) -> Any:
         raise TypeError(
