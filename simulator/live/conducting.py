@@ -20,7 +20,7 @@ from simulator.live import broker
 from simulator.live.clock import RunClock
 from simulator.live.jobs import Jobs
 from simulator.live.journal import ROW, Reader
-from simulator.live.plan import ExternalEndpoint, LivePlan
+from simulator.live.plan import KEY, ExternalEndpoint, LivePlan
 from simulator.live.processes import Crew, Part, address_of, end_all, environment, listener
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
 from simulator.result import Series
@@ -31,8 +31,6 @@ LEAD_S = 0.2
 """Between the word to begin and the Scenario's zero."""
 LOOK_S = 0.1
 CONSUMER_PROCESSES = 2
-KEY = "CROSSOVER_EXTERNAL_KEY"
-"""The environment variable in which parts find an external endpoint's key."""
 
 Design = Literal["synchronous", "event_driven"]
 

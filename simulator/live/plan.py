@@ -10,6 +10,9 @@ from simulator.schema import Positive, Value
 
 Address = Annotated[str, Field(pattern=r"^http://127\.0\.0\.1:\d{1,5}$")]
 
+KEY = "CROSSOVER_EXTERNAL_KEY"
+"""The environment variable in which parts find an external endpoint's key."""
+
 
 class ExternalEndpoint(Value):
     """An OpenAI-compatible server in the sample endpoint's place. Its key is in the environment of the parts that call it, never in a file."""

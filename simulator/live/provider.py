@@ -15,11 +15,9 @@ from openai.types.chat import ChatCompletion
 
 from simulator.live.clock import NS_PER_S
 from simulator.live.endpoint.protocol import ATTEMPT, JOB, MODEL
-from simulator.live.plan import ExternalEndpoint, LivePlan
+from simulator.live.plan import KEY, ExternalEndpoint, LivePlan
 from simulator.live.workloads import load
 
-KEY = "CROSSOVER_EXTERNAL_KEY"
-"""The environment variable with an outside endpoint's key."""
 SAMPLE_KEY = "sample"
 OUTSIDE_TIMEOUT_S = 120.0
 SAMPLE_TIMEOUT_S = 3600.0

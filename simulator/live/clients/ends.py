@@ -22,10 +22,6 @@ class Ends:
         if not self._open:
             self.all_there.set()
 
-    def is_open(self, job: int) -> bool:
-        """Whether the job's client still waits for its end."""
-        return job in self._open
-
     def settle(self, job: int, what: What, index: int = 0, value: float = 0.0) -> None:
         """The job's end, as its client learns it; a second one is not an end any more."""
         if job in self._open:
