@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.test_main_job import RUN_MS, begin, field, no_serious_finding, visit
 
@@ -69,6 +69,16 @@ def test_one_answer_alone_is_drawn_as_lines(visit: Page) -> None:
     no_serious_finding(visit)
 
 
+def cancel_while_a_look_is_under_way(page: Page) -> None:
+    """Of two answers that cross, the one that comes second must find its place as it was."""
+    held: list[Route] = []
+    page.route("**/progress", lambda route: held.append(route))
+    page.wait_for_event("request", lambda request: request.url.endswith("/progress"))
+    page.get_by_role("button", name="Cancel").click()
+    held[0].continue_()
+    page.unroute("**/progress")
+
+
 def test_cancel_takes_effect_at_once_and_keeps_what_is_done(visit: Page) -> None:
     steady(visit)
     vary(visit, "processing.p95_s", "volume.mean_rate_per_s")
@@ -77,7 +87,7 @@ def test_cancel_takes_effect_at_once_and_keeps_what_is_done(visit: Page) -> None
     visit.wait_for_url(MAP)
     expect(visit.locator("#sweep-live")).to_contain_text(re.compile(r"[1-9]\d? of 100 cells"), timeout=RUN_MS)
     no_serious_finding(visit)
-    visit.get_by_role("button", name="Cancel").click()
+    cancel_while_a_look_is_under_way(visit)
     expect(visit.locator("#sweep-live")).to_contain_text(re.compile("Cancelled with [1-9]"), timeout=2_000)
     expect(visit.locator("#map-table")).to_be_visible()
 
