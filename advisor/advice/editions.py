@@ -61,6 +61,8 @@ class Library:
     hops: Mapping[str, HopFact]
     profiles: Mapping[str, Profile]
     edited: frozenset[str] = frozenset()
+    version: str | None = None
+    """How many edits are in force and from when the last is, for a revision to remember; None where all is as shipped."""
 
     def hop_entitled(self, title: str) -> HopFact | None:
         """The edited or added hop of this title."""

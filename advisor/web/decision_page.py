@@ -10,6 +10,7 @@ from django.http import QueryDict
 
 from advisor.advice.behind import answers_behind
 from advisor.advice.contract import Recommendation
+from advisor.advice.editions import Library
 from advisor.decisions.models import Decision, Direction, Revision, Run, Status, Trace
 from advisor.decisions.services.edit_library import library_of
 from advisor.decisions.services.undo import next_step
@@ -27,15 +28,20 @@ def page_of(
     revision: Revision,
     post: QueryDict | None = None,
     problems: Iterable[Problem] = (),
+    own: Library | None = None,
 ) -> dict[str, Any]:
-    """The page; where a post was refused, with what was posted, what is wrong with it, and the last valid advice."""
+    """The page; where a post was refused, with what was posted, what is wrong with it, and the last valid advice.
+
+    `own` is the workspace's library, for who has looked it up already.
+    """
     problems = tuple(problems)
+    own = own or library_of(decision.workspace)
     answers = revision.answers
     return {
         "decision": decision,
         "revision": revision,
         "answers": answers,
-        "groups": groups_of(answers, post, problems, revision.recommendation, library_of(decision.workspace)),
+        "groups": groups_of(answers, post, problems, revision.recommendation, own),
         "problem": errors_by_field(problems).get("", ""),
         "problems": problems,
         "trace": trace_of(revision),

@@ -4,12 +4,15 @@ import re
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from advisor.decisions.jobs.doorbell import RqDoorbell
 from advisor.decisions.models import Decision, Run, State
 from advisor.decisions.services.create_decision import create_decision
+from advisor.decisions.services.edit_library import hide_entry
 from advisor.decisions.services.save_answers import save_answers
 from advisor.teams.models import User, Workspace
 
@@ -64,6 +67,22 @@ def test_without_javascript_a_good_change_leads_back_to_the_page(client: Client,
     answer = post(client, decision, processing__p95_s="30")
     assert answer.status_code == 302
     assert answer["Location"] == reverse("decision", args=[decision.pk])
+
+
+def test_a_keystroke_asks_for_the_library_once_and_for_little_else(
+    htmx: Client, user: User, decision: Decision
+) -> None:
+    hide_entry(decision.workspace, user, "hop", "nginx")
+    with CaptureQueriesContext(connection) as asked:
+        assert post(htmx, decision, processing__p95_s="30").status_code == 200
+    assert sum('FROM "decisions_libraryentry"' in query["sql"] for query in asked) == 1
+    assert len(asked) <= 22
+
+
+def test_a_refused_keystroke_asks_for_the_library_once(htmx: Client, decision: Decision) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        assert post(htmx, decision, processing__p95_s="soon").status_code == 422
+    assert sum('FROM "decisions_libraryentry"' in query["sql"] for query in asked) == 1
 
 
 def test_two_tabs_overwrite_nothing(htmx: Client, user: User, decision: Decision) -> None:

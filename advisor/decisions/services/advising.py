@@ -5,10 +5,10 @@ from uuid import UUID
 
 from advisor import advice
 from advisor.advice.answers import Answers
+from advisor.advice.editions import Library
 from advisor.advice.recommendation import advise
 from advisor.decisions import stored
 from advisor.decisions.models import Trace
-from advisor.decisions.services.edit_library import library_version
 from advisor.teams.models import Workspace
 from simulator.schema import InvalidInput, Problem
 
@@ -21,13 +21,12 @@ class Advised(TypedDict):
     versions: dict[str, str]
 
 
-def advised(answers: Answers, workspace: Workspace) -> Advised:
-    """The answers with today's advice on them, and the versions that gave it: the workspace's edits of the library, too."""
-    edits = library_version(workspace)
+def advised(answers: Answers, own: Library) -> Advised:
+    """The answers with today's advice on them, and the versions that gave it: the edits of the workspace's library, too."""
     return {
         "answers_json": stored.dump(answers),
         "recommendation_json": stored.dump(advise(answers)),
-        "versions": advice.versions() | ({"library": edits} if edits else {}),
+        "versions": advice.versions() | ({"library": own.version} if own.version else {}),
     }
 
 

@@ -25,10 +25,11 @@ def create_decision(
         InvalidInput: with what is wrong in `given` or the title; nothing is saved.
     """
     require_editor(user, workspace)
-    answers = answers_from(taken_over(given, library_of(workspace)))
+    own = library_of(workspace)
+    answers = answers_from(taken_over(given, own))
     require_known_trace(answers, workspace)
     name = clean_name(answers.name if title is None else title, "title")
-    fields = advised(answers, workspace)
+    fields = advised(answers, own)
     with transaction.atomic():
         decision = Decision.objects.create(workspace=workspace, title=name, is_demo=is_demo, created_by=user)
         Revision.objects.create(decision=decision, number=1, created_by=user, **fields)

@@ -1,6 +1,7 @@
 """A workspace's own hops and provider profiles: read, changed, added, hidden, and put back as shipped."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -21,15 +22,15 @@ EDITS: Mapping[str, type[HopEdit] | type[ProfileEdit]] = {EntryKind.HOP: HopEdit
 
 
 def library_of(workspace: Workspace) -> Library:
-    """The hops and profiles that the workspace offers."""
-    return edition(entry.edition for entry in LibraryEntry.objects.for_workspace(workspace))
+    """The hops and profiles that the workspace offers. It asks the database once; who needs it twice hands it on."""
+    entries = list(LibraryEntry.objects.for_workspace(workspace))
+    return replace(edition(entry.edition for entry in entries), version=_version(entries))
 
 
-def library_version(workspace: Workspace) -> str | None:
-    """How many edits are in force and from when the last is, for a revision to remember; None where all is as shipped."""
-    entries = LibraryEntry.objects.for_workspace(workspace)
-    latest = entries.order_by("-edited_at").first()
-    return None if latest is None else f"{entries.count()} edited, last {latest.edited_at:%Y-%m-%d %H:%M}"
+def _version(entries: Sequence[LibraryEntry]) -> str | None:
+    if not entries:
+        return None
+    return f"{len(entries)} edited, last {max(entry.edited_at for entry in entries):%Y-%m-%d %H:%M}"
 
 
 def save_entry(workspace: Workspace, user: User, kind: str, name: str, given: Mapping[str, Any]) -> LibraryEntry:

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 
 from advisor.advice.answers import answers_from
-from advisor.advice.editions import taken_over
+from advisor.advice.editions import Library, taken_over
 from advisor.decisions.errors import StaleVersion
 from advisor.decisions.models import Decision, Revision
 from advisor.decisions.names import clean_name
@@ -18,13 +18,19 @@ from advisor.teams.models import User
 
 
 def save_answers(
-    decision: Decision, given: Mapping[str, Any], user: User, version: int, *, change: Change = "new"
+    decision: Decision,
+    given: Mapping[str, Any],
+    user: User,
+    version: int,
+    *,
+    change: Change = "new",
+    own: Library | None = None,
 ) -> Revision:
     """The revision that holds the answers now: the latest one, or a new one where a run or an export has frozen it.
 
     `given` is laid over its template's values, not over the answers of before. `version` is the decision's
     `draft_version` that the change was made on; `decision` is brought up to date. What changes nothing saves nothing.
-    The answers of before stay a step away (`undo`).
+    The answers of before stay a step away (`undo`). `own` is the workspace's library, for who has looked it up already.
 
     Raises:
         PermissionDenied: unless the user may edit in the decision's workspace.
@@ -33,9 +39,10 @@ def save_answers(
         Decision.DoesNotExist: if it was deleted meanwhile.
     """
     require_editor(user, decision.workspace)
-    answers = answers_from(taken_over(given, library_of(decision.workspace)))
+    own = own or library_of(decision.workspace)
+    answers = answers_from(taken_over(given, own))
     require_known_trace(answers, decision.workspace)
-    fields = advised(answers, decision.workspace)
+    fields = advised(answers, own)
     with transaction.atomic():
         locked = Decision.objects.select_for_update().get(pk=decision.pk)
         if locked.draft_version != version:

@@ -11,6 +11,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseClientRedirect, reswap, retarget
 
+from advisor.advice.editions import Library
 from advisor.decisions import jobs
 from advisor.decisions.errors import StaleVersion, UploadTooLarge
 from advisor.decisions.models import Decision, EngineName, Revision, Run
@@ -34,14 +35,15 @@ def save(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     """Saves what was typed, and shows what the advice makes of it."""
     decision = editable_decision(request, decision_id)
     before = decision.latest()
+    own = library_of(decision.workspace)
     post, chosen = settled(request.POST, before.answers)
     try:
-        after = _saved(request, decision, before, post)
+        after = _saved(request, decision, before, post, own)
     except InvalidInput as error:
-        return _refused(request, decision, before, error.problems, post, chosen)
+        return _refused(request, decision, before, error.problems, post, chosen, own=own)
     except StaleVersion as error:
         return _conflict(request, decision, before, error)
-    return _shown(request, decision, before, after, post, chosen)
+    return _shown(request, decision, before, after, post, chosen, own)
 
 
 @require_POST
@@ -54,7 +56,9 @@ def simulate(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
         return _went_to(request, earlier)
     before = decision.latest()
     try:
-        revision = _saved(request, decision, before, settled(request.POST, before.answers)[0])
+        revision = _saved(
+            request, decision, before, settled(request.POST, before.answers)[0], library_of(decision.workspace)
+        )
         engine, speed = _engine_and_speed(request)
         started = jobs.start(revision, request.user, idempotency_key=key, engine=engine, speed=speed)
     except InvalidInput as error:
@@ -135,9 +139,8 @@ def forget_trace(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     return _shown(request, decision, before, after)
 
 
-def _saved(request: MemberRequest, decision: Decision, before: Revision, post: QueryDict) -> Revision:
-    own = library_of(decision.workspace)
-    return save_answers(decision, given_from(post, before.answers, own), request.user, version_of(request))
+def _saved(request: MemberRequest, decision: Decision, before: Revision, post: QueryDict, own: Library) -> Revision:
+    return save_answers(decision, given_from(post, before.answers, own), request.user, version_of(request), own=own)
 
 
 def _about_trace(problem: Problem) -> Problem:
@@ -155,13 +158,14 @@ def _shown(
     after: Revision,
     post: QueryDict | None = None,
     chosen: frozenset[str] = frozenset(),
+    own: Library | None = None,
 ) -> HttpResponseBase:
     """The saved answers; `post` is what the page shows, and in `chosen` fields it shows something else."""
     if not request.htmx:  # type: ignore[attr-defined]
         return redirect("decision", decision.pk)
-    context = page_of(request, decision, after)
+    own = own or library_of(decision.workspace)
+    context = page_of(request, decision, after, own=own)
     shown = request.POST if post is None else post
-    own = library_of(decision.workspace)
     elsewhere = moved(shown, before.answers, after.answers, own) | chosen
     old = groups_of(before.answers, recommendation=before.recommendation, own=own)
     context["changes"] = changes(old, context["groups"], elsewhere, shown)
@@ -176,8 +180,9 @@ def _refused(
     post: QueryDict | None = None,
     chosen: frozenset[str] = frozenset(),
     status: int = 422,
+    own: Library | None = None,
 ) -> HttpResponse:
-    context = page_of(request, decision, before, request.POST if post is None else post, problems)
+    context = page_of(request, decision, before, request.POST if post is None else post, problems, own)
     fields = [field for group in context["groups"] for field in group.fields if field.question.path in chosen]
     context["changes"] = Changes(fields, [])
     template = "decisions/_saved.html" if request.htmx else "decisions/show.html"  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from advisor import advice
 from advisor.advice.editions import SHIPPED
 from advisor.advice.handbook import entries
-from advisor.decisions.services.edit_library import library_of, library_version
+from advisor.decisions.services.edit_library import library_of
 from advisor.web.access import workspace_of
 
 PARTS = {
@@ -29,6 +29,5 @@ def handbook(request: HttpRequest) -> HttpResponse:
     workspace = workspace_of(request) if request.user.is_authenticated else None
     own = library_of(workspace) if workspace else SHIPPED
     parts = [(kind, *PARTS[kind], list(found)) for kind, found in groupby(entries(own), key=lambda entry: entry.kind)]
-    edits = library_version(workspace) if workspace else None
-    versions = advice.versions() | ({"library": edits} if edits else {})
+    versions = advice.versions() | ({"library": own.version} if own.version else {})
     return render(request, "handbook/show.html", {"parts": parts, "versions": versions, "edited": own.edited})
