@@ -61,6 +61,17 @@ class Series(Value):
     completed: Floats = ()
 
 
+class CallRate(Value):
+    """Calls to the provider a second, in the first replication: of each bin its busiest second, so that a herd of retries shows in a long run, too.
+
+    Seconds are whole ones of the run. The bins are at most 1,000, `width_s` wide, and reach up to the last call; a result of before there was
+    such a thing has none.
+    """
+
+    width_s: float = 1.0
+    per_s: Floats = ()
+
+
 class Curve(Value):
     """The cumulative latency curve over all offered jobs, replications together: at most 400 points, ending at the completed share."""
 
@@ -123,6 +134,7 @@ class DesignResult(Value):
     classes: dict[str, ClassResult] = Field(default={})
     intervals: dict[str, Bounds] = Field(default={})
     series: Series = Series()
+    call_rate: CallRate = CallRate()
     curve: Curve = Curve()
 
     @property

@@ -7,7 +7,18 @@ from typing import Any
 import numpy as np
 
 from simulator.kernel import layout as at
-from simulator.result import ClassResult, Curve, Depth, DesignResult, Interval, Lag, Quantiles, Series, SubscriberResult
+from simulator.result import (
+    CallRate,
+    ClassResult,
+    Curve,
+    Depth,
+    DesignResult,
+    Interval,
+    Lag,
+    Quantiles,
+    Series,
+    SubscriberResult,
+)
 from simulator.statistics import half_width
 from simulator.tally import EDGES_S, QUANTILES, Tally, quantile_s
 
@@ -43,6 +54,7 @@ def design_result(
         classes=_classes(tallies, names),
         intervals=_intervals(tallies, stable=stable),
         series=_series(tallies[0]),
+        call_rate=CallRate(width_s=tallies[0].call_width_s, per_s=_rounded(tallies[0].call_bins)),
         curve=_curve(tallies),
     )
 

@@ -70,6 +70,9 @@ class Tally:
     fan_histograms: Counts
     bins: Floats
     bin_width_s: float
+    call_bins: Counts
+    """Calls to the provider in the busiest second of each bin, up to the last call."""
+    call_width_s: float
 
     @property
     def good_share(self) -> float:
@@ -135,6 +138,8 @@ def tally_of(m: Any) -> Tally:
         fan_histograms=m["fan_histograms"][:subscribers].copy(),
         bins=m["bins"][:, : int(m["bin"])].copy(),
         bin_width_s=float(m["bin_width"]),
+        call_bins=np.trim_zeros(m["call_bins"], "b").copy(),
+        call_width_s=float(2 ** int(m["call_shift"])),
     )
 
 

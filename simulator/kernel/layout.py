@@ -198,6 +198,10 @@ TALLY = [
     ("bin_end", _f),
     ("bin_width", _f),
     ("bins", _f, (BIN_ROWS, BINS)),
+    ("call_bins", _i, BINS),  # calls to the provider in the busiest second of each: a herd of retries lasts no longer
+    ("call_shift", _i),  # a bin's width in seconds, as a power of two
+    ("call_second", _i),  # the second that is being counted, and its calls so far
+    ("calls_in_second", _i),
     ("histograms", _i, (2, BUCKETS_OF_HISTOGRAM)),
     ("fans", _i, (MOST_SUBSCRIBERS, 3)),  # offered, handled, given up
     ("fan_sums", _f, (MOST_SUBSCRIBERS, 2)),  # sum and maximum of latencies

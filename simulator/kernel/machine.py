@@ -43,7 +43,7 @@ from simulator.kernel.layout import (
     U_POISON,
     Machine,
 )
-from simulator.kernel.record import bucket_of, count_in_bin, merge_bins
+from simulator.kernel.record import bucket_of, close_second, count_call_in_second, count_in_bin, merge_bins
 
 
 @compiled
@@ -281,6 +281,8 @@ def begin_call(m: Machine, s: int, now: float) -> float:
     job = it.job
     if job >= m.warmup:
         m.counts[C_CALLS] += 1
+    if m.binned:
+        count_call_in_second(m, now)
     it.flags |= STARTED
     if m.outage_count > 0:
         if is_out(m, now):
@@ -412,6 +414,7 @@ def finish(m: Machine, now: float, cut: bool) -> None:
         servers_change(m, end, 0)
     m.lag_max = max(m.lag_max, oldest_wait(m, end))
     if m.binned:
+        close_second(m)
         sample(m, end)
         if m.bin < BINS and end > m.bin * m.bin_width:
             fill_bin(m, m.bin, end)

@@ -17,6 +17,7 @@ from simulator.kernel.layout import (
     FIRST_OCTAVE,
     FRACTION_BITS,
     LAST_OCTAVE,
+    Machine,
 )
 
 SHIFT = 52 - FRACTION_BITS
@@ -52,3 +53,27 @@ def count_in_bin(bins: Any, row: int, at: float, width: float) -> None:
     place = int(at / width)
     if place < BINS:
         bins[row, place] += 1.0
+
+
+@compiled
+def count_call_in_second(m: Machine, at: float) -> None:
+    """Count a call to the provider; calls come in order."""
+    second = int(at)
+    if second != m.call_second:
+        close_second(m)
+        m.call_second = second
+    m.calls_in_second += 1
+
+
+@compiled
+def close_second(m: Machine) -> None:
+    """The second's bin keeps the largest number of calls of any of its seconds; bins double their width as the run grows."""
+    second, calls = m.call_second, m.calls_in_second
+    m.calls_in_second = 0
+    while second >> m.call_shift >= BINS:
+        for place in range(BINS // 2):
+            m.call_bins[place] = max(m.call_bins[2 * place], m.call_bins[2 * place + 1])
+        m.call_bins[BINS // 2 :] = 0
+        m.call_shift += 1
+    place = second >> m.call_shift
+    m.call_bins[place] = max(m.call_bins[place], calls)

@@ -241,6 +241,7 @@ def tally_of(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended: 
     area = float((found.waiting.end - found.waiting.start).sum())
     fans, fan_sums_s, fan_histograms = _fans(scenario, jobs, rows)
     bins, width = _bins(jobs, found, offered, max(observed if ended else rows.now_s, 1e-9))
+    call_bins, call_width = _call_bins(rows.at_s[rows.of_kind(What.CALLED)])
     return Tally(
         counts=counts,
         provider_calls=found.calls,
@@ -266,6 +267,8 @@ def tally_of(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended: 
         fan_histograms=fan_histograms,
         bins=bins,
         bin_width_s=width,
+        call_bins=call_bins,
+        call_width_s=call_width,
     )
 
 
@@ -352,3 +355,13 @@ def _bins(jobs: Jobs, found: Measured, offered: NDArray[np.bool_], end_s: float)
     bins[at.B_FLIGHT] = found.working.level(ends)
     bins[at.B_LAG] = found.waiting.oldest(ends)
     return bins, width
+
+
+def _call_bins(called_s: Floats) -> tuple[NDArray[np.int64], float]:
+    """Calls by whole seconds up to the last; of more than `at.BINS` of them the largest of each 2, 4, 8 … seconds."""
+    seconds = np.bincount(np.maximum(called_s, 0.0).astype(np.int64))
+    group = 1
+    while len(seconds) > group * at.BINS:
+        group *= 2
+    padded = np.concatenate([seconds, np.zeros(-len(seconds) % group, np.int64)])
+    return padded.reshape(-1, group).max(axis=1), float(group)

@@ -47,6 +47,7 @@ class Naive:
         self.idle, self.queued, self.in_system, self.calls_now = servers, 0, 0, 0
         self.counts = dict.fromkeys(("offered", "accepted", "good", "calls", "paced", "delivery", *OUTCOMES), 0)
         self.waits: list[float] = []
+        self.called_at: list[float] = []
         self.busy = self.lag = 0.0
         self.classes = [[0, 0, 0, 0] for _ in scenario.event_driven.queues]
         self.latencies: list[float] = []
@@ -440,6 +441,7 @@ class NaiveEventDriven(Naive):
         job.started = True
         self.count("calls", job)
         calls_at = self.now + self.design.dispatch_s
+        self.called_at.append(calls_at)
         out = self.is_out(calls_at)
         began = self.now
         self.at(calls_at + (0.0 if out else self.draws.service(job.number)), WORK, lambda: self.ends(job, began, out))
@@ -652,6 +654,7 @@ class NaiveSynchronous(Naive):
             self.charge(job, 1)
         job.started = True
         self.count("calls", job)
+        self.called_at.append(self.now)
         out = self.is_out(self.now)
         self.at(self.now + (0.0 if out else self.draws.service(job.number)), WORK, lambda: self.ends(job, began, out))
 

@@ -188,3 +188,23 @@ def test_series_count_arrivals_and_hold_levels_at_the_end_of_each_bin() -> None:
     assert sum(series.arrivals) == 3
     assert max(level for at, level in depth.items() if 21 < at < 30) == 1
     assert max(level for at, level in depth.items() if 11 < at < 20) == 0
+
+
+def test_calls_to_the_provider_are_counted_by_seconds_of_the_scenario() -> None:
+    again = [(30.2, What.CALLED, 0, 1, 0), (30.4, What.CALLED, 1, 1, 0), (30.9, What.CALLED, 2, 1, 0)]
+    found = tally(scenario(), "event_driven", *EVENT_DRIVEN, *again)
+    rate = design_result([found], ["standard"], stable=True).call_rate
+    assert (rate.width_s, len(rate.per_s)) == (1, 31)
+    assert {second: calls for second, calls in enumerate(rate.per_s) if calls} == {2: 1, 11: 1, 30: 4}
+    assert sum(rate.per_s) == found.provider_calls
+
+
+def test_a_run_of_hours_keeps_the_busiest_second_of_each_stretch() -> None:
+    late = [(2000.1, What.CALLED, 0, 1, 0), (2000.2, What.CALLED, 0, 2, 0), (2003.1, What.CALLED, 0, 3, 0)]
+    found = tally(scenario(), "event_driven", *EVENT_DRIVEN, *late)
+    rate = design_result([found], ["standard"], stable=True).call_rate
+    assert (rate.width_s, len(rate.per_s), rate.per_s[-1]) == (4, 501, 2)
+
+
+def test_nothing_called_is_no_rate() -> None:
+    assert tally(scenario(), "event_driven").call_bins.tolist() == []

@@ -4,6 +4,7 @@ from collections import Counter
 from math import inf
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
@@ -119,7 +120,17 @@ def check(scenario: Scenario, design: str, drains: bool = True) -> set[str]:
     if scenario.warmup_jobs == 0 and scenario.duration_s is None and drains:
         assert float(m["lag_max"]) == pytest.approx(oracle.lag, abs=1e-5)
     assert m["fans"][: len(oracle.fans)].tolist() == oracle.fans
+    fewest, most = (busiest_seconds(oracle.called_at, int(m["call_shift"]), slack_s) for slack_s in (-1e-5, 1e-5))
+    assert (fewest <= m["call_bins"]).all() and (m["call_bins"] <= most).all()
     return oracle.fired
+
+
+def busiest_seconds(called_at: list[float], shift: int, slack_s: float) -> Any:
+    """Of each bin of 2^shift seconds the most calls of any, where a second begins and ends so much early and late."""
+    instants = np.sort(called_at)
+    starts = np.arange(at.BINS << shift)
+    counts = np.searchsorted(instants, starts + 1 + slack_s) - np.searchsorted(instants, starts - slack_s)
+    return counts.reshape(at.BINS, -1).max(axis=1)
 
 
 @pytest.mark.parametrize("design", DESIGNS)

@@ -273,6 +273,38 @@ def test_an_outage_kills_what_retries_cannot_outlast_unless_the_circuit_opens() 
     assert with_breaker.dead_lettered / 3 < 120
 
 
+def herd(**retries: Any) -> list[float]:
+    """Calls a second of a job a second through an outage that fails calls at once, each with one more attempt."""
+    found = run(
+        1,
+        jobs=300,
+        arrivals={"process": "regular", "rate_per_s": 1.0},
+        service={"distribution": "deterministic", "mean_s": 1.0},
+        provider={"outages": [{"start_s": 100.0, "length_s": 50.0}]},
+        retries={"max": 1} | retries,
+    ).event_driven
+    assert found.call_rate.width_s == 1
+    assert sum(found.call_rate.per_s) == found.provider_calls
+    return list(found.call_rate.per_s)
+
+
+def test_calls_to_the_provider_are_counted_second_by_second() -> None:
+    flat = herd(flat_s=20)
+    assert flat[60:100] == [1.0] * 40
+    assert flat[125:150] == [2.0] * 25, "new calls, and those of 20 s before again"
+    assert max(herd(base_s=20, cap_s=20, jitter="full")) > 2
+
+
+def test_a_bin_of_a_long_run_keeps_the_calls_of_its_busiest_second() -> None:
+    together = Trace(np.concatenate([np.arange(0.0, 2500.0, 10.0), np.full(9, 1234.5), [2600.0]]))
+    given = scenario(jobs=None, arrivals={"process": "trace", "trace": "x"})
+    rate = simulate(given, trace=together, replications=1).synchronous.call_rate
+    assert rate.width_s == 4
+    assert len(rate.per_s) == 2600 // 4 + 1
+    assert [place for place, calls in enumerate(rate.per_s) if calls > 5] == [1234 // 4]
+    assert rate.per_s[1234 // 4] == 9
+
+
 def test_what_cannot_be_run_is_refused_by_name() -> None:
     with pytest.raises(InvalidInput, match="the trace has to be read first"):
         run(arrivals={"process": "trace", "path": "x.csv"}, jobs=None)
