@@ -196,6 +196,28 @@ class LiveFigure(Value):
     """Whether the two agree within the tolerance of their kind."""
 
 
+class EndpointUse(Value):
+    """Of a live run at an outside endpoint: who answered, what both designs spent there, and how long its calls took."""
+
+    host: str
+    model: str
+    max_calls: int
+    """The cap on calls, both designs together; each had half."""
+    max_tokens_a_call: int
+    """Output tokens."""
+    calls: int
+    failed_calls: int
+    input_tokens: int
+    output_tokens: int
+    """As the endpoint told them; some tell none."""
+    cut: dict[str, Literal["calls", "tokens", "time"]] = Field(default={})
+    """By design: the cap that cut it short."""
+    call_s: Quantiles
+    """Of the calls that brought a result, in real seconds."""
+    scenario_mean_s: float
+    """The mean service time that the Scenario, and so the prediction, has in its place."""
+
+
 class LiveReport(Value):
     """What a live run adds to its Result: how it was run, and how far the kernel's prediction of the same jobs was off."""
 
@@ -218,6 +240,8 @@ class LiveReport(Value):
     restarts: int = 0
     """Consumer processes that died and were started again."""
     dead_letters: Annotated[tuple[DeadLetter, ...], Field(strict=False)] = ()
+    endpoint: EndpointUse | None = None
+    """Where an outside endpoint answered in the sample endpoint's place."""
 
     @property
     def agrees(self) -> bool:

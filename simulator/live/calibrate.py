@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from pydantic import SecretStr
 
 from simulator.live.conducting import Design, Performance, Stage
 from simulator.live.drawing import draw_jobs
@@ -42,7 +43,7 @@ class Calibration:
     scenario: Scenario
     speed: float
 
-    def stage(self, design: Design, workload: str, external: ExternalEndpoint | None, key: str | None) -> Stage:
+    def stage(self, design: Design, workload: str, external: ExternalEndpoint | None, key: SecretStr | None) -> Stage:
         jobs = draw_jobs(self.scenario, design)
         return Stage(self.scenario, design, jobs, self.speed, DRAIN_LIMIT_S, workload, external, key)
 

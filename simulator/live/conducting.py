@@ -14,14 +14,16 @@ from typing import Literal
 import numpy as np
 import redis
 from numpy.typing import NDArray
+from pydantic import SecretStr
 from rq import Queue
 
 from simulator.live import broker
 from simulator.live.clock import RunClock
 from simulator.live.jobs import Jobs
 from simulator.live.journal import ROW, Reader
-from simulator.live.plan import KEY, ExternalEndpoint, LivePlan
-from simulator.live.processes import Crew, Part, address_of, end_all, environment, listener
+from simulator.live.ledger import Ledger, Spent
+from simulator.live.plan import ExternalEndpoint, LivePlan
+from simulator.live.processes import Crew, Part, address_of, end_all, environment, for_callers, listener
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
 from simulator.result import Series
 from simulator.scenario import Scenario
@@ -46,7 +48,7 @@ class Stage:
     drain_limit_s: float
     workload: str
     external: ExternalEndpoint | None = None
-    key: str | None = field(default=None, repr=False)
+    key: SecretStr | None = field(default=None, repr=False)
 
 
 @dataclass
@@ -61,6 +63,8 @@ class Performance:
     ended: bool = False
     depths: list[tuple[float, int]] = field(default_factory=list)
     """Event-driven: jobs in rq's queues, as rq tells at an instant of the Scenario."""
+    spent: Spent = field(default_factory=Spent)
+    """At an outside endpoint, once ended."""
 
     def as_sampled(self, series: Series) -> Series:
         """The series with the queue's depth as rq itself has told it."""
@@ -91,9 +95,9 @@ def perform(stage: Stage, folder: Path, watch: Watch) -> Performance:
         sockets = [kept.enter_context(listener()) for _ in range(3)]
         plan = _plan(stage, folder, room, sockets)
         kept.enter_context(_broker(folder, watch))
-        known = {KEY: stage.key} if stage.key is not None else None
-        crew = kept.enter_context(Crew(room, plan.write(), known))
-        for part in _parts(plan, sockets):
+        crew = kept.enter_context(Crew(room, plan.write()))
+        calls = for_callers(stage.key.get_secret_value()) if stage.key is not None else {}
+        for part in _parts(plan, sockets, calls):
             crew.start(part)
         crew.wait_ready(READY_PATIENCE_S, lambda: watch(None))
         return _play(stage, plan, crew, watch, kept)
@@ -114,6 +118,7 @@ def _play(stage: Stage, plan: LivePlan, crew: Crew, watch: Watch, kept: ExitStac
     found.restarts = sum(part.restarts for part in crew.parts.values())
     crew.__exit__()
     found.rows = _merged(found.rows, reader.more())
+    found.spent = Ledger.read(plan.path)
     found.ended = True
     return found
 
@@ -151,16 +156,17 @@ def _plan(stage: Stage, folder: Path, room: Path, sockets: list[socket.socket]) 
     )
 
 
-def _parts(plan: LivePlan, sockets: list[socket.socket]) -> Iterator[Part]:
+def _parts(plan: LivePlan, sockets: list[socket.socket], calls: dict[str, str]) -> Iterator[Part]:
+    """`calls` is for those that call the provider, and for nobody else."""
     endpoint, service, clients = sockets
     yield Part("endpoint", "endpoint", listener=endpoint)
     if plan.design == SYNCHRONOUS:
-        yield Part("service", "synchronous", listener=service)
+        yield Part("service", "synchronous", listener=service, knows=calls)
     else:
         yield Part("accept", f"{EVENT_DRIVEN}.accept", listener=service)
         yield Part("due", f"{EVENT_DRIVEN}.due", starts_again=True)
         for number in range(plan.consumer_processes):
-            yield Part(f"consume-{number}", f"{EVENT_DRIVEN}.consume", (str(number),), starts_again=True)
+            yield Part(f"consume-{number}", f"{EVENT_DRIVEN}.consume", (str(number),), starts_again=True, knows=calls)
     yield Part("clients", "clients", listener=clients)
 
 

@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
+from pydantic import SecretStr
 
 from simulator.arrivals import Trace
 from simulator.live import calibrate
@@ -16,14 +17,16 @@ from simulator.live import speed as speeds
 from simulator.live.calibrate import Calibration, calibration_of, costs_of
 from simulator.live.compare import compared
 from simulator.live.conducting import Design, Performance, Stage, perform
+from simulator.live.course import course_of
 from simulator.live.drawing import draw_jobs
 from simulator.live.folders import run_folder
 from simulator.live.jobs import Jobs
 from simulator.live.journal import What
 from simulator.live.letters import dead_letters_of
 from simulator.live.measure import Rows, tally_of
+from simulator.live.outside import use_of
 from simulator.live.plan import ExternalEndpoint
-from simulator.live.window import Window, window_of
+from simulator.live.window import Window
 from simulator.memory import memory_bytes
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, Floats, mean_service_s
 from simulator.replications import OnProgress, Progress
@@ -65,13 +68,14 @@ def simulate(
     label: str | None = None,
     workload: str = "document_extraction",
     external: ExternalEndpoint | None = None,
-    key: str | None = None,
+    key: SecretStr | None = None,
 ) -> Result:
     """Both designs on the same jobs, live.
 
     `replications`: a live run is one, whatever is asked for. `speed` None: the highest that this machine tells the truth at. `label` names the
     run's folder, so that its dead letters can be found while it lives. `on_progress` is called from this thread some ten times a second;
-    what it raises stops the run, ends every part within two seconds and propagates.
+    what it raises stops the run, ends every part within two seconds and propagates. `external`, with its `key`, answers in the sample
+    endpoint's place: in real time, and within its caps.
 
     Raises:
         InvalidInput: the scenario asks for what a live run does not do, or for a speed at which it would measure this machine.
@@ -79,15 +83,11 @@ def simulate(
     """
     began = time.monotonic()
     check(scenario, trace, durations_s)
-    trace = trace if isinstance(scenario.arrivals, TraceArrivals) else None
     warm(on_progress)
-    if external is not None:
-        speed = 1.0
-    pace = speeds.checked(scenario, trace, durations_s, speed)
-    window = window_of(scenario, trace, durations_s, speeds.SECONDS * pace)
+    course = course_of(scenario, trace, durations_s, speed=speed, external=external)
     with run_folder(label or f"{time.time_ns()}") as folder:
-        show = Show(on_progress or (lambda _: None), window, pace)
-        setting = Setting(folder, window, pace, show, workload, external, key)
+        show = Show(on_progress or (lambda _: None), course.window, course.speed)
+        setting = Setting(folder, course.window, course.speed, show, workload, external, key)
         costs = setting.calibrate()
         before: dict[str, Tally] = {design: setting.predict(design, costs) for design in DESIGNS}
         after: dict[str, Tally] = {design: setting.run(design, before[design]) for design in DESIGNS}
@@ -159,7 +159,7 @@ class Setting:
     show: Show
     workload: str
     external: ExternalEndpoint | None
-    key: str | None
+    key: SecretStr | None = field(repr=False)
     jobs: dict[str, Jobs] = field(init=False)
     performances: dict[str, Performance] = field(default_factory=dict)
 
@@ -171,13 +171,13 @@ class Setting:
         }
 
     def calibrate(self) -> Costs:
-        """Both designs for a few seconds on other jobs."""
+        """Both designs for a few seconds on other jobs, always at the sample endpoint: it is this machine that is measured."""
         calibration = calibration_of(self.window, self.speed)
         found: dict[str, Performance] = {design: self._calibrated(calibration, design) for design in DESIGNS}
         return costs_of(found[SYNCHRONOUS], found[EVENT_DRIVEN])
 
     def _calibrated(self, calibration: Calibration, design: Design) -> Performance:
-        stage = calibration.stage(design, self.workload, self.external, self.key)
+        stage = calibration.stage(design, self.workload, None, None)
         step = f"a calibration of {WORDS[design]}"
         watch = self.show.watch(step, SPANS["calibrate", design], calibrate.SECONDS * self.speed, measures=False)
         return perform(stage, self.folder, watch)
@@ -255,6 +255,7 @@ def _report(
         lateness={design: _lateness(found) for design, found in setting.performances.items()},
         restarts=sum(found.restarts for found in setting.performances.values()),
         dead_letters=dead_letters_of(setting.performances[EVENT_DRIVEN]),
+        endpoint=None if setting.external is None else use_of(setting.external, setting.performances, mean_s),
     )
 
 

@@ -31,4 +31,6 @@ def _reason(found: Performance, job: int) -> str:
         return "poison: every attempt fails"
     rows = found.rows
     statuses = rows["value"][(rows["job"] == job) & (rows["what"] == What.ANSWERED)]
-    return f"the model answered {int(statuses[-1])}" if len(statuses) else "no attempt was answered"
+    if not len(statuses):
+        return "no attempt was answered"
+    return f"the model answered {int(statuses[-1])}" if statuses[-1] else "no answer came, or a cap forbade the call"

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -15,13 +16,36 @@ KEY = "CROSSOVER_EXTERNAL_KEY"
 
 
 class ExternalEndpoint(Value):
-    """An OpenAI-compatible server in the sample endpoint's place. Its key is in the environment of the parts that call it, never in a file."""
+    """An OpenAI-compatible server in the sample endpoint's place. Its key is in the environment of the parts that call it, never in a file.
+
+    The caps are of a whole run. Each design gets half of the calls and of the time, so that the first cannot spend what the second needs.
+    """
 
     url: Annotated[str, Field(min_length=8, max_length=2048)]
+    """As the official client takes it: `https://host/v1`."""
     model: Annotated[str, Field(min_length=1, max_length=200)]
-    max_calls: Annotated[int, Field(ge=1, le=1_000_000)]
+    max_calls: Annotated[int, Field(ge=2, le=1_000_000)]
     max_tokens_a_call: Annotated[int, Field(ge=1, le=100_000)]
+    """Output tokens; asked of the server by each call, and held against what it says it used."""
     max_seconds: Positive
+    """Real seconds in which calls may be under way, both designs together."""
+    tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """What the server calls the limit on a call's tokens."""
+
+    @property
+    def host(self) -> str:
+        """Whom people know it as: its host, with the port where one is given."""
+        return urlsplit(self.url).netloc
+
+    @property
+    def calls_a_design(self) -> int:
+        """Each design's half."""
+        return self.max_calls // 2
+
+    @property
+    def seconds_a_design(self) -> float:
+        """Each design's half."""
+        return self.max_seconds / 2
 
 
 class LivePlan(Value):

@@ -15,6 +15,7 @@ from typing import Self
 
 from simulator.live.failures import CannotRun
 from simulator.live.leash import LISTEN_FD
+from simulator.live.plan import KEY
 
 ROOT = Path(__file__).resolve().parents[2]
 LOOK_S = 0.05
@@ -22,17 +23,23 @@ GRACE_S = 0.6
 """From SIGTERM to SIGKILL."""
 LAST_LINES = 600
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE")
+WAY_OUT = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
 
 
 class PartFailed(CannotRun):
     """A part of the run did not start, or ended when it should not have."""
 
 
-def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What a part may know of ours: no keys, and no more threads for arithmetic than it needs."""
+def environment() -> dict[str, str]:
+    """What every part may know of ours: no keys, and no more threads for arithmetic than it needs."""
     known = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return known | threads | {"PYTHONPATH": str(ROOT)} | dict(extra or {})
+    return known | threads | {"PYTHONPATH": str(ROOT)}
+
+
+def for_callers(key: str) -> dict[str, str]:
+    """What those parts know besides that call an outside endpoint: its key, and the way out of this network."""
+    return {name: os.environ[name] for name in WAY_OUT if name in os.environ} | {KEY: key}
 
 
 def listener() -> socket.socket:
@@ -58,6 +65,8 @@ class Part:
     arguments: Sequence[str] = ()
     listener: socket.socket | None = None
     starts_again: bool = False
+    knows: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What it alone finds in its environment: the key of an outside endpoint, where it calls one."""
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     restarts: int = 0
 
@@ -72,8 +81,8 @@ class Part:
 class Crew:
     """All parts of a run. Leaving it ends them: SIGTERM, and soon after SIGKILL."""
 
-    def __init__(self, folder: Path, plan: Path, extra: Mapping[str, str] | None = None) -> None:
-        self._folder, self._plan, self._environment = folder, plan, environment(extra)
+    def __init__(self, folder: Path, plan: Path) -> None:
+        self._folder, self._plan, self._environment = folder, plan, environment()
         self._begun: int | None = None
         self.parts: dict[str, Part] = {}
 
@@ -90,7 +99,7 @@ class Crew:
 
     def _spawn(self, part: Part) -> None:
         fds: tuple[int, ...] = ()
-        known = self._environment
+        known = self._environment | dict(part.knows)
         if part.listener is not None:
             fds = (part.listener.fileno(),)
             known = known | {LISTEN_FD: str(part.listener.fileno())}

@@ -9,12 +9,14 @@ import os
 import time
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import openai
 from openai.types.chat import ChatCompletion
 
 from simulator.live.clock import NS_PER_S
 from simulator.live.endpoint.protocol import ATTEMPT, JOB, MODEL
+from simulator.live.ledger import Cut, Ledger
 from simulator.live.plan import KEY, ExternalEndpoint, LivePlan
 from simulator.live.workloads import load
 
@@ -23,6 +25,8 @@ OUTSIDE_TIMEOUT_S = 120.0
 SAMPLE_TIMEOUT_S = 3600.0
 """The sample endpoint always answers; how long it takes is the Scenario's."""
 LONGEST_REASON = 300
+LEAST_OF_A_KEY = 8
+"""Characters of a key in a row that are taken out of a server's words."""
 OK, NO_ANSWER = 200, 0
 
 
@@ -49,25 +53,35 @@ class Reply:
 
 
 class Caps:
-    """An outside endpoint's caps. Calls are counted as the bytes of a file, which every process of the run appends to."""
+    """An outside endpoint's caps, which all processes of a design's run share."""
 
     def __init__(self, plan: LivePlan, external: ExternalEndpoint, started_ns: int) -> None:
         self._external = external
-        self._until_ns = started_ns + round(external.max_seconds * NS_PER_S)
-        self._file = os.open(plan.path / "external.calls", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._until_ns = started_ns + round(external.seconds_a_design * NS_PER_S)
+        self._ledger = Ledger(plan.path, external.calls_a_design, external.max_tokens_a_call)
 
     def left_s(self) -> float:
         """Real seconds until no call may be under way any more."""
         return (self._until_ns - time.monotonic_ns()) / NS_PER_S
 
     def forbid(self) -> str:
-        """Count a call; why it must not be made, or nothing."""
-        if self.left_s() <= 0:
-            return f"the run's {self._external.max_seconds:g} s at this endpoint are over"
-        os.write(self._file, b".")
-        if os.fstat(self._file).st_size > self._external.max_calls:
-            return f"the run's {self._external.max_calls:,} calls to this endpoint are made"
-        return ""
+        """Book a call; why it must not be made, or nothing."""
+        external = self._external
+        cut = self._ledger.book() if self.left_s() > 0 else self._ledger.out_of_time()
+        return {
+            Cut.NONE: "",
+            Cut.CALLS: f"the {external.calls_a_design:,} calls that a design may make to this endpoint are made",
+            Cut.TOKENS: f"the {external.calls_a_design * external.max_tokens_a_call:,} output tokens that a design may use are used",
+            Cut.TIME: f"the {external.seconds_a_design:g} s that a design has at this endpoint are over",
+        }[cut]
+
+    def settle(self, reply: Reply) -> None:
+        """A call that was booked has ended."""
+        if not reply.succeeded and self.left_s() <= 0:
+            self._ledger.out_of_time()
+        self._ledger.settle(
+            succeeded=reply.succeeded, input_tokens=reply.input_tokens, output_tokens=reply.output_tokens
+        )
 
 
 class _Calls:
@@ -78,11 +92,11 @@ class _Calls:
         self._external = plan.external
         self._caps = Caps(plan, plan.external, started_ns) if plan.external is not None else None
         self._key = _key(plan)
-        for name in ("openai", "httpx2"):
+        for name in ("openai", "httpx2", "httpcore2"):
             logging.getLogger(name).setLevel(logging.WARNING)  # they log addresses, and at their most talkative more
         self._arguments: dict[str, Any] = {"model": MODEL if plan.external is None else plan.external.model}
         if plan.external is not None:
-            self._arguments["max_tokens"] = plan.external.max_tokens_a_call
+            self._arguments[plan.external.tokens_field] = plan.external.max_tokens_a_call
         self._settings: dict[str, Any] = {
             "api_key": self._key,
             "base_url": f"{plan.endpoint}/v1" if plan.external is None else plan.external.url,
@@ -107,14 +121,19 @@ class _Calls:
         why = self._caps.forbid() if self._caps is not None else ""
         return Reply(NO_ANSWER, reason=why) if why else None
 
+    def _settled(self, reply: Reply) -> Reply:
+        if self._caps is not None:
+            self._caps.settle(reply)
+        return reply
+
     def _reply(self, completion: ChatCompletion) -> Reply:
         """Whatever a server calls success is only that with an answer in it."""
         if not isinstance(completion, ChatCompletion) or not completion.choices:
             return Reply(NO_ANSWER, reason="the endpoint's answer is no chat completion")
-        usage, text = completion.usage, completion.choices[0].message.content
+        usage, text = completion.usage, self._unkeyed(completion.choices[0].message.content or "")
         if usage is None:
-            return Reply(OK, text or "")
-        return Reply(OK, text or "", usage.prompt_tokens, usage.completion_tokens)
+            return Reply(OK, text)
+        return Reply(OK, text, _tokens(usage.prompt_tokens), _tokens(usage.completion_tokens))
 
     def _failure(self, error: openai.APIError) -> Reply:
         if isinstance(error, openai.APIStatusError):
@@ -123,7 +142,11 @@ class _Calls:
 
     def _told(self, message: str) -> str:
         """A server's words, without the key that it may have repeated."""
-        return message.replace(self._key, "[key]")[:LONGEST_REASON]
+        return self._unkeyed(message)[:LONGEST_REASON]
+
+    def _unkeyed(self, text: str) -> str:
+        """Without the key, whole, in part or as addresses write it."""
+        return text if self._external is None else without(text, self._key, quote(self._key, safe=""))
 
 
 class Provider(_Calls):
@@ -131,7 +154,8 @@ class Provider(_Calls):
 
     def __init__(self, plan: LivePlan, started_ns: int) -> None:
         super().__init__(plan, started_ns)
-        self._client = openai.OpenAI(**self._settings)
+        http_client = openai.DefaultHttpxClient(follow_redirects=False) if plan.external is not None else None
+        self._client = openai.OpenAI(**self._settings, http_client=http_client)
 
     def call(self, job: int, attempt: int) -> Reply:
         """Call number `attempt` of the job, the calls of a synchronous client counted through. Failures are replies, too."""
@@ -139,9 +163,9 @@ class Provider(_Calls):
         if forbidden is not None:
             return forbidden
         try:
-            return self._reply(self._client.post(**self._request(job, attempt)))
+            return self._settled(self._reply(self._client.post(**self._request(job, attempt))))
         except openai.APIError as error:
-            return self._failure(error)
+            return self._settled(self._failure(error))
 
 
 class AsyncProvider(_Calls):
@@ -149,7 +173,10 @@ class AsyncProvider(_Calls):
 
     def __init__(self, plan: LivePlan, started_ns: int) -> None:
         super().__init__(plan, started_ns)
-        http_client = openai.DefaultAioHttpClient() if plan.external is None else None
+        outside = plan.external is not None
+        http_client = (
+            openai.DefaultAsyncHttpxClient(follow_redirects=False) if outside else openai.DefaultAioHttpClient()
+        )
         self._client = openai.AsyncOpenAI(**self._settings, http_client=http_client)
 
     async def call(self, job: int, attempt: int) -> Reply:
@@ -158,9 +185,30 @@ class AsyncProvider(_Calls):
         if forbidden is not None:
             return forbidden
         try:
-            return self._reply(await self._client.post(**self._request(job, attempt)))
+            return self._settled(self._reply(await self._client.post(**self._request(job, attempt))))
         except openai.APIError as error:
-            return self._failure(error)
+            return self._settled(self._failure(error))
+
+
+def without(text: str, *secrets: str) -> str:
+    """The text, with `[key]` for every run of characters of a secret that is long enough to give it away."""
+    for secret in secrets:
+        size = min(len(secret), LEAST_OF_A_KEY)
+        pieces = {secret[start : start + size] for start in range(len(secret) - size + 1)}
+        shown = [True] * len(text)
+        for start in range(len(text) - size + 1):
+            if text[start : start + size] in pieces:
+                shown[start : start + size] = [False] * size
+        text = "".join(
+            letter if seen else "" if place and not shown[place - 1] else "[key]"
+            for place, (letter, seen) in enumerate(zip(text, shown, strict=True))
+        )
+    return text
+
+
+def _tokens(count: Any) -> int:
+    """As a server says; whatever is no number counts as none."""
+    return count if isinstance(count, int) and count >= 0 else 0
 
 
 def _key(plan: LivePlan) -> str:

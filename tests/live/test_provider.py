@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from aiohttp import web
 
 from simulator.live.endpoint.server import Endpoint
 from simulator.live.journal import Journal
-from simulator.live.plan import ExternalEndpoint, LivePlan
-from simulator.live.provider import KEY, AsyncProvider, KeyMissing, Provider, Reply
+from simulator.live.ledger import Cut, Ledger
+from simulator.live.plan import KEY, ExternalEndpoint, LivePlan
+from simulator.live.provider import AsyncProvider, KeyMissing, Provider, Reply, without
 from tests.live.fakes_clients import a_listener, a_plan, a_scenario, address_of, serving
 
 SECRET_KEY = "sk-very-secret-0123456789"
@@ -112,7 +114,7 @@ def answering(handler: Any) -> Callable[[], web.Application]:
     return app
 
 
-async def complete(request: web.Request) -> web.Response:
+async def complete(request: web.Request, output_tokens: int = 1) -> web.Response:
     message = {"role": "assistant", "content": "ok"}
     return web.json_response(
         {
@@ -121,7 +123,7 @@ async def complete(request: web.Request) -> web.Response:
             "created": 1,
             "model": "some-model",
             "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 6},
+            "usage": {"prompt_tokens": 5, "completion_tokens": output_tokens, "total_tokens": 5 + output_tokens},
         }
     )
 
@@ -147,7 +149,9 @@ def test_an_outside_endpoint_gets_the_key_the_cap_on_tokens_and_no_header_of_our
     assert asked["max_tokens"] == 50
 
 
-def test_calls_are_capped_over_all_processes_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_are_capped_over_all_processes_of_a_design_which_has_half_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each client counts in the same file, as processes do."""
     monkeypatch.setenv(KEY, SECRET_KEY)
     made = []
@@ -157,12 +161,92 @@ def test_calls_are_capped_over_all_processes_of_a_run(tmp_path: Path, monkeypatc
         return await complete(request)
 
     with in_a_thread(answering(count)) as address:
-        plan, _ = a_plan(tmp_path, a_scenario(), external=outside(f"{address}/v1", max_calls=5))
+        plan, _ = a_plan(tmp_path, a_scenario(), external=outside(f"{address}/v1", max_calls=10))
         providers = [Provider(plan, now_ns()) for _ in range(2)]
         replies = [providers[call % 2].call(call, 0) for call in range(8)]
     assert [reply.status for reply in replies] == [200] * 5 + [0] * 3
     assert "5 calls" in replies[-1].reason
     assert len(made) == 5
+    spent = Ledger.read(tmp_path)
+    assert (spent.calls, spent.failed, spent.input_tokens, spent.output_tokens) == (5, 0, 25, 5)
+    assert spent.cut == Cut.CALLS
+
+
+def test_a_server_that_uses_more_tokens_than_it_was_asked_to_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four calls of ten tokens a design; each uses twenty-five: the second exhausts what was left for a third."""
+    monkeypatch.setenv(KEY, SECRET_KEY)
+
+    async def babble(request: web.Request) -> web.Response:
+        return await complete(request, output_tokens=25)
+
+    with in_a_thread(answering(babble)) as address:
+        external = outside(f"{address}/v1", max_calls=8, max_tokens_a_call=10)
+        plan, _ = a_plan(tmp_path, a_scenario(), external=external)
+        provider = Provider(plan, now_ns())
+        replies = [provider.call(job, 0) for job in range(4)]
+    assert [reply.status for reply in replies] == [200, 200, 0, 0]
+    assert "40 output tokens" in replies[-1].reason
+    assert Ledger.read(tmp_path).cut == Cut.TOKENS
+
+
+def test_a_server_may_call_the_limit_on_tokens_by_its_newer_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY, SECRET_KEY)
+    asked: list[Any] = []
+
+    async def look(request: web.Request) -> web.Response:
+        asked.append(await request.json())
+        return await complete(request)
+
+    with in_a_thread(answering(look)) as address:
+        plan, _ = a_plan(
+            tmp_path, a_scenario(), external=outside(f"{address}/v1", tokens_field="max_completion_tokens")
+        )
+        called(plan, 0)
+    assert asked[0]["max_completion_tokens"] == 50
+    assert "max_tokens" not in asked[0]
+
+
+@pytest.mark.parametrize("how", ["threads", "event loop"])
+def test_a_redirect_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """Whoever the key is for was named by an administrator, not by a server."""
+    monkeypatch.setenv(KEY, SECRET_KEY)
+    calls = []
+
+    async def away(request: web.Request) -> web.Response:
+        calls.append(request.path)
+        return web.Response(status=307, headers={"Location": "/v1/chat/completions?again"})
+
+    with in_a_thread(answering(away)) as address:
+        plan, _ = a_plan(tmp_path, a_scenario(), external=outside(f"{address}/v1"))
+        reply = called(plan, 0, how=how)
+    assert reply.status == 307
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("no key here", "no key here"),
+        (f"bad key {SECRET_KEY}!", "bad key [key]!"),
+        (f"bad key {SECRET_KEY[:12]}...", "bad key [key]..."),
+        (f"{SECRET_KEY}{SECRET_KEY} twice", "[key] twice"),
+        ("sk-very is a beginning", "sk-very is a beginning"),
+    ],
+)
+def test_a_key_is_taken_out_whole_or_in_part(text: str, told: str) -> None:
+    assert without(text, SECRET_KEY) == told
+
+
+def test_a_ledger_is_shared_by_threads_and_never_oversold(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path, most_calls=50, tokens_a_call=10)
+    with ThreadPoolExecutor(8) as pool:
+        booked = list(pool.map(lambda _: ledger.book(), range(80)))
+    assert booked.count(Cut.NONE) == 50
+    assert Ledger.read(tmp_path).reserved == 500
 
 
 def test_no_call_is_made_after_the_runs_time_and_none_outlasts_it(
@@ -175,7 +259,7 @@ def test_no_call_is_made_after_the_runs_time_and_none_outlasts_it(
         raise AssertionError
 
     with in_a_thread(answering(hang)) as address:
-        plan, _ = a_plan(tmp_path, a_scenario(), external=outside(f"{address}/v1", max_seconds=0.3))
+        plan, _ = a_plan(tmp_path, a_scenario(), external=outside(f"{address}/v1", max_seconds=0.6))
         provider = Provider(plan, now_ns())
         cut, after = provider.call(0, 0), provider.call(1, 0)
     assert cut.status == after.status == 0
