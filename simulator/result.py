@@ -179,6 +179,8 @@ class SoFar(Value):
     schema_: Literal["crossover/so-far@1"] = Field(default="crossover/so-far@1", alias="schema")
     speed: float
     window: str
+    scenario: Scenario | None = None
+    """The window that runs."""
     synchronous: DesignResult | None = None
     event_driven: DesignResult | None = None
 

@@ -25,7 +25,7 @@ from advisor.web.access import may_change
 from simulator.result import LiveReport, Result
 from simulator.scenario import Scenario
 
-SO_FAR_CHARTS = ("queue_depth", "lag_s", "in_flight", "latency")
+SO_FAR_CHARTS = ("queue_depth", "lag_s", "in_flight", "provider_calls", "latency")
 """The charts that fill while a live run runs (`reports.charts.live`)."""
 UNTAKEN = timedelta(seconds=5)
 """A run that is next for this long has no worker to take it."""

@@ -1,5 +1,6 @@
 """The charts of a Result, each with its finding, its alternative text and its table."""
 
+from advisor.reports.charts.calls import provider_calls
 from advisor.reports.charts.latency import latency
 from advisor.reports.charts.live import over, predicted_of, so_far_charts
 from advisor.reports.charts.model import Axis, Bars, Chart, Deadline, Line, Mark, Spot, Table, Window
@@ -24,5 +25,7 @@ def charts_of(result: Result, scenario: Scenario) -> tuple[Chart, ...]:
 
 def _charts_of(result: Result, scenario: Scenario) -> tuple[Chart, ...]:
     run = run_of(result, scenario)
-    over_time = () if run is None else (queue_depth(run), lag(run), in_flight(run), throughput(run))
+    over_time = (
+        () if run is None else (queue_depth(run), lag(run), in_flight(run), throughput(run), *provider_calls(run))
+    )
     return (latency(result, scenario), outcomes(result), *over_time)

@@ -5,14 +5,15 @@ from dataclasses import replace
 import numpy as np
 
 from advisor.reports import wording
+from advisor.reports.charts.calls import axis_title, lines_of
 from advisor.reports.charts.labels import labelled
-from advisor.reports.charts.model import Axis, Chart, Floats, Line, Table
+from advisor.reports.charts.model import Axis, Chart, Floats, Line, Table, Window
 from advisor.reports.charts.windows import bin_s, run_end_s
 from advisor.reports.numbers import count, duration, share, time_unit
 from simulator.result import DesignResult, LiveReport, Result, SoFar
 
 SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
-OVERLAID = {"latency", "queue_depth", "lag", "in_flight"}
+OVERLAID = {"latency", "queue_depth", "lag", "in_flight", "provider_calls"}
 """Rates of arrivals and completions are too restless for two lines each."""
 Designs = tuple[tuple[str, DesignResult], ...]
 
@@ -69,11 +70,23 @@ def so_far_charts(so_far: SoFar) -> tuple[Chart, ...]:
     end_s = max(run_end_s(design.series) for _, design in designs)
     scale, unit = time_unit(end_s)
     x = Axis(f"Time since the start ({unit})", unit, low=0.0, high=end_s / scale)
-    return (
+    over_time = (
         _over_time(designs, x, scale, "queue_depth", "Jobs waiting", "jobs", 1.0),
         _lag(designs, x, scale),
         _over_time(designs, x, scale, "in_flight", "Jobs in flight", "jobs", 1.0),
-        *_latency(designs),
+        *_calls(designs, x, end_s, scale),
+    )
+    windows = _outages(so_far, end_s, scale)
+    return (*(replace(chart, windows=windows) for chart in over_time), *_latency(designs))
+
+
+def _outages(so_far: SoFar, end_s: float, scale: float) -> tuple[Window, ...]:
+    """Those that have begun."""
+    outages = so_far.scenario.provider.outages if so_far.scenario is not None else ()
+    return tuple(
+        Window(outage.start_s / scale, min(end_s, outage.start_s + outage.length_s) / scale, "outage")
+        for outage in outages
+        if outage.start_s < end_s
     )
 
 
@@ -94,6 +107,26 @@ def _over_time(designs: Designs, x: Axis, scale: float, name: str, words: str, u
     table = Table(("Design", f"{words}, last"), tuple(now))
     y = Axis(f"{words} ({unit})" if name == "lag_s" else words, unit, low=0.0)
     return Chart(id=name, title=title, alt=f"{title}, so far.", x=x, y=y, table=table, lines=labelled(tuple(lines), x))
+
+
+def _calls(designs: Designs, x: Axis, end_s: float, scale: float) -> tuple[Chart, ...]:
+    drawn = tuple((style, design) for style, design in designs if design.call_rate.per_s)
+    if not drawn:
+        return ()
+    most = tuple((wording.style_name(style), count(max(design.call_rate.per_s))) for style, design in drawn)
+    title = f"Calls to the provider a second, most: {wording.listed([f'{value} ({style.lower()})' for style, value in most])}"
+    lines = tuple(replace(line, dash="solid") for line in lines_of(drawn, end_s, scale))
+    return (
+        Chart(
+            id="provider_calls",
+            title=title,
+            alt=f"{title}, so far.",
+            x=x,
+            y=Axis(axis_title(drawn), "/s", low=0.0),
+            table=Table(("Design", "Calls a second, most"), most),
+            lines=labelled(lines, x),
+        ),
+    )
 
 
 def _latency(designs: Designs) -> tuple[Chart, ...]:

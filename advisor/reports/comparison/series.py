@@ -1,4 +1,4 @@
-"""Queue depth and lag of several runs, a chart a design, on one time axis; and the good share of each."""
+"""Queue depth, lag and calls to the provider of several runs, a chart a design, on one time axis; and the good share of each."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,13 +7,14 @@ import numpy as np
 from tsdownsample import MinMaxLTTBDownsampler
 
 from advisor.reports import wording
+from advisor.reports.charts.calls import axis_title, steps
 from advisor.reports.charts.labels import labelled
 from advisor.reports.charts.model import Axis, Bars, Chart, Floats, Line, Table, Window
 from advisor.reports.charts.time import Run, ends_of, table_over_time
 from advisor.reports.charts.windows import run_end_s, windows_of
 from advisor.reports.comparison.runs import Laid, styles_of, with_design
 from advisor.reports.numbers import MISSING, count, duration, share, time_unit
-from simulator.result import Series
+from simulator.result import DesignResult
 
 POINTS = 300
 """So many points of a line are sent: more than its pixels show on a page. Peaks are kept."""
@@ -26,13 +27,14 @@ class _Figure:
     name: str
     axis: str
     unit: str
-    scale: float
+    points: Callable[[DesignResult], tuple[Floats, Floats]]
+    """Instants in seconds, and the values there."""
     words: Callable[[float], str]
     whole: bool
 
 
 def over_time(laid: Sequence[Laid]) -> tuple[Chart, ...]:
-    """Queue depth, then lag, each design beside the other."""
+    """Queue depth, then lag, then calls to the provider, each design beside the other."""
     every = [design for style in styles_of(laid) for _, design in with_design(laid, style) if design.series.t_s]
     if not every:
         return ()
@@ -41,37 +43,48 @@ def over_time(laid: Sequence[Laid]) -> tuple[Chart, ...]:
     run = Run(laid[0].scenario, (), _windows(laid), end_s, scale, unit)
     lag_scale, lag_unit = time_unit(max(max(design.series.lag_s) for design in every))
     figures = (
-        _Figure("queue_depth", "Jobs waiting", "jobs", 1.0, count, whole=True),
+        _Figure("queue_depth", "Jobs waiting", "jobs", _levels("queue_depth"), count, whole=True),
         _Figure(
-            "lag_s", f"Age of the oldest waiting job ({lag_unit})", lag_unit, lag_scale,
+            "lag_s", f"Age of the oldest waiting job ({lag_unit})", lag_unit, _levels("lag_s", lag_scale),
             lambda value: duration(value * lag_scale), whole=False,
+        ),
+        _Figure(
+            "provider_calls", axis_title([("", design) for design in every]), "/s",
+            lambda design: steps(design.call_rate, run_end_s(design.series)), count, whole=False,
         ),
     )  # fmt: skip
     return tuple(chart for figure in figures for chart in _charts(figure, laid, run))
 
 
+def _levels(name: str, scale: float = 1.0) -> Callable[[DesignResult], tuple[Floats, Floats]]:
+    """A figure of the series, at the bins' ends."""
+    return lambda design: (ends_of(design.series), np.asarray(getattr(design.series, name), np.float64) / scale)
+
+
 def _charts(figure: _Figure, laid: Sequence[Laid], run: Run) -> list[Chart]:
     lines = {
         style: [
-            _line(figure, one, style, design.series, run)
+            _line(figure, one, style, design, run)
             for one, design in with_design(laid, style)
-            if design.series.t_s
+            if (design.call_rate.per_s if figure.name == "provider_calls" else design.series.t_s)
         ]
         for style in styles_of(laid)
     }
-    high = max(float(line.y.max()) for each in lines.values() for line in each)
+    high = max((float(line.y.max()) for each in lines.values() for line in each), default=0.0)
     y = Axis(figure.axis, figure.unit, low=0.0, high=high or None, whole=figure.whole)
     return [_chart(figure, style, each, y, run) for style, each in lines.items() if each]
 
 
-def _line(figure: _Figure, one: Laid, style: str, series: Series, run: Run) -> Line:
-    values = np.asarray(getattr(series, figure.name), dtype=np.float64) / figure.scale
-    return Line(one.letter, style, ends_of(series) / run.scale, values, "step", dash=one.dash)
+def _line(figure: _Figure, one: Laid, style: str, design: DesignResult, run: Run) -> Line:
+    at_s, values = figure.points(design)
+    return Line(one.letter, style, at_s / run.scale, values, "step", dash=one.dash)
 
 
 def _chart(figure: _Figure, style: str, lines: list[Line], y: Axis, run: Run) -> Chart:
     peaks = wording.listed([f"{figure.words(float(line.y.max()))} ({line.label})" for line in lines])
-    if not max(float(line.y.max()) for line in lines):
+    if figure.name == "provider_calls":
+        finding = f"calls to the provider reach {peaks} a second"
+    elif not max(float(line.y.max()) for line in lines):
         finding = "no job waits"
     elif figure.name == "queue_depth":
         finding = f"the {'backlog' if style == 'synchronous' else 'queue'} peaks at {peaks}"

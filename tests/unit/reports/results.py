@@ -53,6 +53,14 @@ def series(peak: float, drains_s: float) -> dict[str, list[float]]:
     }
 
 
+OUTAGE_S = 3000.0
+
+
+def call_rate(herd: float) -> dict[str, Any]:
+    """The hour's busiest seconds, 4 s each, up to 40 s before its end; from the outage on `herd` times as many calls a second."""
+    return {"width_s": 4, "per_s": [20.0 if 4 * place < OUTAGE_S else 20.0 * herd for place in range(890)]}
+
+
 def curve(scale: float, completed: float) -> dict[str, list[float]]:
     """An exponential latency of mean `scale`, cut at the completed share."""
     places = [place / 100 for place in range(1, 100)]
@@ -91,6 +99,7 @@ def design(**changes: Any) -> dict[str, Any]:
         "delivery_calls": 180_000,
         "intervals": {"latency_p95_s": [64.0, 68.0], "latency_mean_s": [21.4, 22.6], "good_share": [0.976, 0.984]},
         "series": series(212, 360),
+        "call_rate": call_rate(1.1),
         "curve": curve(22, 0.99),
     }
     return data | changes
@@ -113,6 +122,7 @@ def synchronous(**changes: Any) -> dict[str, Any]:
         wasted_s=98_000.0,
         intervals={"good_share": [0.69, 0.71]},
         series=series(100, 120),
+        call_rate=call_rate(3),
         curve=curve(14, 0.70),
     )
     return worse | changes

@@ -10,7 +10,8 @@ from simulator.result import Result
 from simulator.scenario import Scenario
 from tests.unit.reports import results
 
-EVERY = ("latency", "outcomes", "queue_depth", "lag", "in_flight", "throughput")
+OVER_TIME = ("queue_depth", "lag", "in_flight", "throughput", "provider_calls")
+EVERY = ("latency", "outcomes", *OVER_TIME)
 
 
 def charts(result: Result | None = None, scenario: Scenario | None = None) -> dict[str, Chart]:
@@ -28,7 +29,7 @@ def test_the_title_states_the_finding_and_the_alternative_text_repeats_it(name: 
     assert chart.alt.startswith(chart.title)
 
 
-@pytest.mark.parametrize("name", ["latency", "queue_depth", "lag", "in_flight", "throughput"])
+@pytest.mark.parametrize("name", ["latency", *OVER_TIME])
 def test_axis_titles_carry_units(name: str) -> None:
     chart = charts()[name]
     assert "(" in chart.x.title
@@ -48,7 +49,7 @@ def test_a_queue_that_never_forms_is_said_so() -> None:
 
 
 def test_bursts_and_outages_are_shaded_in_every_chart_over_time() -> None:
-    for name in ("queue_depth", "lag", "in_flight", "throughput"):
+    for name in OVER_TIME:
         windows = [(window.kind, window.start, window.end) for window in charts()[name].windows]
         assert windows == [("burst", 27.5, 32.5), ("outage", 50, 55)], name
 
@@ -71,6 +72,34 @@ def test_rates_keep_the_number_of_jobs() -> None:
     load = next(line for line in chart.lines if line.style is None)
     jobs = float(np.sum(load.y[:-1] * np.diff(load.x)) * 60)
     assert jobs == pytest.approx(sum(series.arrivals))
+
+
+def test_calls_to_the_provider_say_which_design_comes_back_as_a_herd() -> None:
+    """The event-driven design has a tenth more calls after the outage: no herd."""
+    chart = charts()["provider_calls"]
+    assert chart.title == (
+        "Calls to the provider reach 60 (synchronous) and 22 (event-driven) a second: "
+        "3 times as many as before the outage in the synchronous design"
+    )
+    calm = results.result(synchronous=results.synchronous(call_rate=results.call_rate(1)))
+    assert charts(calm)["provider_calls"].title.endswith("22 (event-driven) a second")
+
+
+def test_calls_to_the_provider_are_steps_from_the_bins_starts_up_to_the_runs_end() -> None:
+    chart = charts()["provider_calls"]
+    line = next(line for line in chart.lines if line.style == "synchronous")
+    assert line.x[0] == 0 and line.x[-1] == pytest.approx(60)
+    assert line.y[line.x >= 890 * 4 / 60].max() == 0
+    herd = line.x[line.y == 60]
+    assert herd[0] == pytest.approx(50) and herd[-1] == pytest.approx(889 * 4 / 60)
+    assert chart.y.title == "Calls to the provider a second (/s), busiest of 4 s"
+    assert ("47 min 30 s to 50 min", "20", "20") in chart.table.rows
+    assert ("50 min to 52 min 30 s", "60", "22") in chart.table.rows
+
+
+def test_a_result_of_before_calls_were_counted_by_seconds_has_no_such_chart() -> None:
+    old = results.result(synchronous=results.synchronous(call_rate={}), event_driven=results.design(call_rate={}))
+    assert tuple(charts(old)) == EVERY[:-1]
 
 
 def test_the_latency_curve_ends_at_the_completed_share() -> None:

@@ -16,7 +16,7 @@ from advisor.reports.comparison.revisions import Comparison, compare, short_name
 from advisor.reports.comparison.runs import Laid, styles_of
 from advisor.reports.comparison.scenarios import settings_of
 from advisor.reports.comparison.series import POINTS, good_shares, over_time, thinned
-from simulator.result import Curve, DesignResult, Interval, Series
+from simulator.result import CallRate, Curve, DesignResult, Interval, Series
 from simulator.scenario import Scenario
 from tests.fakes.engines import a_result
 from tests.rows import SCENARIO
@@ -161,6 +161,19 @@ def test_runs_of_any_length_share_one_time_axis() -> None:
     assert {chart.x.high for chart in charts} == {40.0}
     assert depth[0].title == "Synchronous: the backlog peaks at 5 (A) and 5 (B)"
     assert depth[0].y == depth[1].y
+
+
+def test_calls_to_the_provider_are_laid_beside_each_other_where_they_were_counted() -> None:
+    series = Series(
+        t_s=(0.0, 5.0), arrivals=(1, 1), queue_depth=(0, 0), in_flight=(1, 1), lag_s=(0, 0), completed=(1, 1)
+    )
+    calm = a_design(series=series, call_rate=CallRate(per_s=(2.0, 3.0)))
+    herd = a_design(series=series, call_rate=CallRate(per_s=(2.0, 9.0, 1.0)))
+    charts = [chart for chart in over_time(laid(calm, herd, a_design(series=series))) if "provider" in chart.id]
+    assert [chart.id for chart in charts] == ["provider_calls-synchronous", "provider_calls-event_driven"]
+    assert charts[0].title == "Synchronous: calls to the provider reach 3 (A) and 9 (B) a second"
+    assert [line.label for line in charts[0].lines] == ["A", "B"]
+    assert charts[0].y == charts[1].y
 
 
 def test_the_best_good_share_is_named() -> None:

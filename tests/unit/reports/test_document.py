@@ -91,7 +91,7 @@ def test_the_simulation_states_verdict_inequalities_figures_and_charts() -> None
     assert "Only the event-driven design meets the deadline of 2 min" in texts
     assert "seed 7" in texts and "20 replications" in texts
     assert any(isinstance(block, Points) and "polling every 2 s" in block.items[0].text for block in blocks)
-    assert sum(isinstance(block, Drawing) for block in blocks) == 6
+    assert sum(isinstance(block, Drawing) for block in blocks) == 7
     figures = next(block for block in blocks if isinstance(block, Grid))
     rows = {row[0]: row[1:] for row in figures.table.rows}
     assert rows["Latency, p95"] == ("not reached", "66 ± 2 s")

@@ -155,7 +155,7 @@ class TestHtml:
         page = page_of(REPORT)
         alternatives = {attributes["aria-label"] for tag, attributes in page.tags if tag == "svg"}
         assert alternatives == {chart.alt for chart in charts_of(results.result(), results.scenario())}
-        assert sum(tag == "details" for tag, _ in page.tags) == 6
+        assert sum(tag == "details" for tag, _ in page.tags) == 7
 
     def test_no_id_is_given_twice(self) -> None:
         ids = [attributes["id"] for _, attributes in page_of(REPORT).tags if "id" in attributes]

@@ -1,0 +1,91 @@
+"""Calls to the provider over time, by their busiest seconds: where retries come back as a herd, it stands out."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from advisor.reports import wording
+from advisor.reports.charts.labels import labelled
+from advisor.reports.charts.model import Axis, Chart, Floats, Line
+from advisor.reports.charts.time import Run, table_over_time
+from advisor.reports.numbers import count, duration, number
+from simulator.result import CallRate, DesignResult
+
+Designs = Sequence[tuple[str, DesignResult]]
+TITLE = "Calls to the provider a second (/s)"
+MORE = 1.2
+"""After an outage the busiest second is told apart from the busiest before it where it has so many times its calls."""
+
+
+def provider_calls(run: Run) -> tuple[Chart, ...]:
+    """The chart; none where no design has such a series (results of before there was one)."""
+    designs = tuple((style, design) for style, design in run.designs if design.call_rate.per_s)
+    if not designs:
+        return ()
+    title = _finding(designs, _outage_s(run))
+    lines = lines_of(designs, run.end_s, run.scale)
+    ends = [
+        _at_ends(line, design.call_rate.width_s / run.scale) for line, (_, design) in zip(lines, designs, strict=True)
+    ]
+    return (
+        Chart(
+            id="provider_calls",
+            title=title,
+            alt=f"{title}. {axis_title(designs)} over time, first replication.{run.behind()}",
+            x=run.axis(),
+            y=Axis(axis_title(designs), "/s", low=0.0),
+            table=table_over_time(run, ends, count, "Largest"),
+            lines=labelled(lines, run.axis()),
+            windows=run.shaded(),
+        ),
+    )  # fmt: skip
+
+
+def axis_title(designs: Designs) -> str:
+    """What a bin of more than a second stands for is said."""
+    width_s = max((design.call_rate.width_s for _, design in designs), default=1.0)
+    return TITLE if width_s <= 1 else f"{TITLE}, busiest of {duration(width_s)}"
+
+
+def lines_of(designs: Designs, end_s: float, scale: float) -> tuple[Line, ...]:
+    """A step a bin from its start on, and nothing after the last call, up to the end of the run."""
+    return tuple(
+        Line(wording.style_name(style), style, x / scale, y, "step")
+        for style, design in designs
+        for x, y in [steps(design.call_rate, end_s)]
+    )
+
+
+def steps(rate: CallRate, end_s: float) -> tuple[Floats, Floats]:
+    """Starts of the bins that lie in the run, and their calls; then the end of the last, and of the run."""
+    starts: Floats = np.arange(len(rate.per_s), dtype=np.float64) * np.float64(rate.width_s)
+    last_s = min(len(rate.per_s) * rate.width_s, max(end_s, float(starts[-1]) if len(starts) else 0.0))
+    x = np.concatenate([starts, [last_s, max(end_s, last_s)]])
+    return x, np.concatenate([np.asarray(rate.per_s, np.float64), [0.0, 0.0]])
+
+
+def _at_ends(line: Line, width: float) -> Line:
+    """As a table reads it: a bin's value at its end."""
+    return Line(line.label, line.style, np.minimum(line.x + width, line.x[-1]), line.y, line.shape)
+
+
+def _outage_s(run: Run) -> float | None:
+    return min((window.start for window in run.windows if window.kind == "outage"), default=None)
+
+
+def _finding(designs: Designs, outage_s: float | None) -> str:
+    peaks = [(style, max(design.call_rate.per_s)) for style, design in designs]
+    told = wording.listed([f"{count(peak)} ({wording.design_name(style)})" for style, peak in peaks])
+    title = f"Calls to the provider reach {told} a second"
+    herds = [] if outage_s is None else [herd for style, design in designs if (herd := _herd(style, design, outage_s))]
+    return f"{title}: {wording.listed(herds)}" if herds else title
+
+
+def _herd(style: str, design: DesignResult, outage_s: float) -> str:
+    """How much the busiest second from the outage on stands out of those before."""
+    place = int(outage_s / design.call_rate.width_s)
+    before, after = design.call_rate.per_s[:place], design.call_rate.per_s[place:]
+    if not before or not after or not max(before) or max(after) <= MORE * max(before):
+        return ""
+    times = number(max(after) / max(before))
+    return f"{times} times as many as before the outage in the {wording.design_name(style)} design"
