@@ -1,8 +1,6 @@
 """The dead-letter queue of a run under way: looked into, taken up again, emptied."""
 
-import json
-
-from simulator.live.event_driven.desk import ASKS, DEAD, DONE, Desk, Letter
+from simulator.live.event_driven.desk import DEAD, Desk, Letter
 
 AT_ONCE = 0
 
@@ -15,16 +13,16 @@ def letters(desk: Desk) -> tuple[Letter, ...]:
 def requeue(desk: Desk, job: int) -> bool:
     """One more attempt at the job; False where it is no dead letter (any more)."""
     letter = next((letter for letter in desk.dead_letters() if letter.job == job), None)
-    if letter is None or not desk.connection.hdel(DEAD, str(job)):
+    if letter is None:
         return False
-    desk.connection.hdel(DONE, str(job))
-    desk.tell(job, "queued")
-    desk.connection.rpush(ASKS, json.dumps(["due", job, letter.attempts, AT_ONCE]))
-    return True
+    step = desk.step()
+    step.hdel(DEAD, str(job))
+    desk.retry_at(step, job, letter.attempts, AT_ONCE)
+    return desk.move(step)
 
 
 def empty(desk: Desk) -> int:
     """Throws all of them away; how many there were. Their jobs stay given up."""
-    count = int(desk.connection.hlen(DEAD))
-    desk.connection.delete(DEAD)
-    return count
+    with desk.connection.pipeline() as step:
+        count, _ = step.hlen(DEAD).delete(DEAD).execute()
+    return int(count)

@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,13 +13,14 @@ from advisor.advice.answers import answers_from
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from simulator.arrivals import Trace
-from simulator.live import engine, folders, speed
+from simulator.live import conducting, engine, folders, speed
 from simulator.live.conducting import Performance, Stage, perform
 from simulator.live.drawing import draw_jobs
 from simulator.live.journal import What
 from simulator.live.measure import Rows, tally_of
 from simulator.result import DesignResult, LiveReport
 from simulator.scenario import Scenario
+from tests.live.fakes_kills import KnownCrew, kill, unaccounted
 
 OUTCOMES = ("completed", "failed", "timed_out", "rejected", "dead_lettered", "undelivered", "lost", "in_system")
 HELD = {"wait_s.mean", "latency_s.p95", "good_share", "queue_depth.max"}
@@ -118,18 +117,8 @@ def test_flat_retries_come_back_as_a_herd_and_jittered_ones_do_not() -> None:
     assert busiest(flat, 13, 1.5) > 1.5 * busiest(full, 13, 1.5)
 
 
-def unended(found: Performance) -> list[str]:
-    """What was done for the jobs that have no end, for whoever reads the failure."""
-    ends = np.isin(found.rows["what"], (What.IN_HAND, What.GAVE_UP))
-    left = ~np.isin(found.rows["job"], found.rows["job"][ends])
-    at_s = Rows.of(found.rows, found.clock).at_s
-    rows = zip(at_s[left], found.rows[left], strict=True)
-    return [
-        f"job {row['job']} at {at:.2f}: {What(row['what']).name} {row['index']} {row['value']:g}" for at, row in rows
-    ]
-
-
-def test_a_killed_consumers_jobs_are_done_again_and_every_job_is_accounted_for(place: Path) -> None:
+def test_a_killed_consumers_jobs_are_done_again_and_every_job_is_accounted_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conducting, "Crew", KnownCrew)
     scenario = Scenario.model_validate(
         {
             "arrivals": {"process": "trace", "trace": "steady"},
@@ -138,18 +127,15 @@ def test_a_killed_consumers_jobs_are_done_again_and_every_job_is_accounted_for(p
             "event_driven": {"consumers": 8, "delivery": {"method": "sse"}},
         }
     )
-    arrivals_s = np.linspace(0, 40, 30)
-    killed: list[int] = []
+    killed: list[float] = []
 
-    def kill(found: Performance | None) -> None:
+    def watch(found: Performance | None) -> None:
         if found is not None and found.clock.now_s() > 15 and not killed:
-            listed = subprocess.run(
-                ["pgrep", "-f", f"event_driven.consume {place}"], capture_output=True, text=True, check=True
-            )
-            killed.append(int(listed.stdout.split()[0]))
-            os.kill(killed[0], signal.SIGKILL)
+            killed.append(found.clock.now_s())
+            kill("consume-0")
 
-    found = performed(scenario, arrivals_s, 10.0, kill)
-    tally = tally_of(scenario, "event_driven", found.stage.jobs, Rows.of(found.rows, found.clock), ended=True)
+    found = performed(scenario, np.linspace(0, 40, 30), 10.0, watch)
     assert killed and found.restarts == 1
-    assert tally.counts["completed"] + tally.counts["dead_lettered"] == tally.counts["offered"] == 30, unended(found)
+    assert not unaccounted(found)
+    tally = tally_of(scenario, "event_driven", found.stage.jobs, Rows.of(found.rows, found.clock), ended=True)
+    assert tally.counts["completed"] + tally.counts["dead_lettered"] == tally.counts["offered"] == 30

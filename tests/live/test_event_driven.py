@@ -66,7 +66,7 @@ def test_a_killed_consumer_process_loses_no_job_and_computes_none_twice() -> Non
 
     def kill(found: Performance) -> bool:
         connection: Any = redis.Redis.from_url(found.broker)
-        running = [told.decode().partition(" ")[2] for told in connection.hvals(RUNNING)]
+        running = [told.decode().partition(" ")[2] for told in connection.smembers(RUNNING)]
         if len(jobs_of(found, What.COMPUTED)) < 10 or not running:
             return False
         killed.append(int(running[0].split("-")[1]))

@@ -1,4 +1,8 @@
-"""`python -m simulator.live.event_driven.accept PLAN.json`: takes jobs in with 202, says how they stand, and delivers their results."""
+"""`python -m simulator.live.event_driven.accept PLAN.json`: takes jobs in with 202, says how they stand, and delivers their results.
+
+A run stands or falls with this part, as with its broker: it is never started again. It may therefore keep what it knows of the jobs, and when
+webhooks are due again, in its memory; and it writes down what the others, who may die at any moment, have told.
+"""
 
 import asyncio
 import json
@@ -25,6 +29,7 @@ from simulator.scenario import PollingDelivery, PushDelivery, WebhookDelivery
 
 LARGEST_BODY = 2**16
 LAST_EVENT_ID = "Last-Event-ID"
+TOLD_TO_NOBODY = frozenset({"handled", "unhandled"})
 READ_BLOCK_MS, READ_AT_ONCE = 1000, 500
 
 
@@ -58,7 +63,6 @@ class Accept:
         if not await asyncio.get_running_loop().run_in_executor(self._enqueuing, self._enqueue, job):
             self._journal.write(What.REFUSED, job)
             return web.json_response({"error": "full"}, status=503, headers={"Retry-After": self._retry_after})
-        self._journal.write(What.ACCEPTED, job)
         self._followed[job]  # known from now on: its caller may be back before the broker's stream tells of it
         headers = {"Location": f"/jobs/{job}", "Retry-After": self._retry_after}
         return web.json_response({"job": job, "state": "queued"}, status=202, headers=headers)
@@ -66,8 +70,7 @@ class Accept:
     def _enqueue(self, job: int) -> bool:
         if self._design.max_queue is not None and self._desk.waiting() >= self._design.max_queue:
             return False
-        self._journal.write(What.QUEUED, job, 0, float(self._jobs.place[job]))
-        self._desk.tell(job, "queued")
+        self._journal.write(What.ACCEPTED, job)
         self._desk.enqueue(job, 0)
         return True
 
@@ -136,14 +139,36 @@ class Accept:
             for _, entries in told or []:
                 for entry, fields in entries:
                     last = entry
-                    self._hear(int(fields[b"job"]), fields[b"event"].decode(), fields.get(b"text", b"").decode())
+                    self._hear({name.decode(): value.decode() for name, value in fields.items()})
 
-    def _hear(self, job: int, name: str, text: str) -> None:
-        self._followed[job].add(name, text)
+    def _hear(self, told: dict[str, str]) -> None:
+        """Write it down, and tell it to who follows the job. Nothing but this part writes these rows, which are complete whoever dies beside it."""
+        job, name, index, at_ns = int(told["job"]), told["event"], int(told["index"]), int(told["at_ns"])
+        for what, value in self._rows(job, name, float(told.get("pause_s", 0.0))):
+            self._journal.write(what, job, index, value, at_ns)
+        if name in TOLD_TO_NOBODY:
+            return
+        self._followed[job].add(name, told.get("text", ""))
         if name == "done" and self._webhooks is not None:
-            task = asyncio.get_running_loop().create_task(self._webhooks.deliver(job, text))
+            task = asyncio.get_running_loop().create_task(self._webhooks.deliver(job, told["text"]))
             self._delivering.add(task)
             task.add_done_callback(self._delivering.discard)
+
+    def _rows(self, job: int, event: str, pause_s: float) -> tuple[tuple[What, float], ...]:
+        match event:
+            case "queued":
+                return ((What.QUEUED, float(self._jobs.place[job])),)
+            case "retrying":
+                return (What.BACKED_OFF, pause_s), (What.FREED, 0.0)
+            case "done":
+                return (What.COMPUTED, 0.0), (What.FREED, 0.0)
+            case "dead_lettered" | "failed":
+                return (What.GAVE_UP, float(event == "dead_lettered")), (What.FREED, 0.0)
+            case "expired":
+                return ((What.EXPIRED, 0.0),)
+            case "handled" | "unhandled":
+                return ((What.HANDLED if event == "handled" else What.UNHANDLED, 0.0),)
+        return ()
 
 
 async def run(plan: LivePlan) -> None:

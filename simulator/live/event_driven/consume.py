@@ -75,6 +75,7 @@ def _work(desk: Desk, queue: str, name: str) -> None:
         log_job_description=False,
     )
     worker.work(logging_level="WARNING")
+    os._exit(1)  # a worker never returns of itself: its log says why it did, and the whole process is started again
 
 
 if __name__ == "__main__":

@@ -1,23 +1,29 @@
 """What an rq worker does with a job: one attempt at it, or one subscriber's handling of its result."""
 
 import json
+import sys
 import threading
 import time
 import uuid
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
+from types import TracebackType
+from typing import Any, Self
 
 from rq.job import Job
 
 from simulator.live.clock import RunClock
-from simulator.live.event_driven.desk import ALIVE, ASKS, DUE, GO, HANDLING, RUNNING, Desk, Letter
+from simulator.live.event_driven.desk import ALIVE, ASKS, CALLING, GO, RUNNING, WAITING, Desk, Task, held, task_of
+from simulator.live.gate import Pass
 from simulator.live.jobs import Jobs
 from simulator.live.journal import Journal, What
 from simulator.live.plan import LivePlan
 from simulator.live.provider import Provider, Reply
 
 ALIVE_FOR_MS, BEAT_S = 2000, 0.5
-ASK_AGAIN_S = 5
 OUTAGE = 503
+NOBODY = "nobody"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +49,11 @@ class Consumers:
             or self.plan.scenario.event_driven.circuit_breaker
         )
 
+    def has_expired(self, job: int) -> bool:
+        """Whether nobody wants the job's result any more, if it is only taken now."""
+        expires_s = self.plan.scenario.event_driven.expires_s
+        return expires_s is not None and self.clock.now_s() > self.jobs.arrival_s[job] + expires_s
+
     def show_alive(self) -> None:
         """From now on: what runs in a process that no longer beats is taken up by another."""
         self.desk.connection.set(ALIVE + self.name, 1, px=ALIVE_FOR_MS)
@@ -56,6 +67,7 @@ class Consumers:
 
 _process: list[Consumers] = []
 """The one of this process; rq finds the functions below by their names alone."""
+_thread = threading.local()
 
 
 def use(consumers: Consumers) -> None:
@@ -64,20 +76,35 @@ def use(consumers: Consumers) -> None:
 
 
 def claim(rq_job: Job) -> None:
-    """Before rq's own list of jobs that are taken and not begun forgets it, so that no death falls between the two."""
-    _process[0].desk.claim(rq_job, _process[0].name)
+    """From rq's list of what has been taken into this process's hands. What another has taken up meanwhile, or what has expired, is not its."""
+    _thread.holds = False
+    mine, task = _process[0], task_of(rq_job)
+    expired = task.is_attempt and mine.has_expired(task.job)
+    step = mine.desk.step()
+    step.lrem(mine.desk.queue_named(rq_job.origin).intermediate_queue_key, 1, rq_job.id)
+    if expired:
+        mine.desk.tell(step, task.job, "expired", task.index)
+    else:
+        step.sadd(RUNNING, held(task, mine.name))
+        if task.is_attempt:
+            mine.desk.tell(step, task.job, "started", task.index)
+    _thread.holds = mine.desk.move(step) and not expired
 
 
 def attempt(job: int, number: int) -> None:
     """Attempt `number` at the job, called by an rq worker."""
-    _Attempt(_process[0], job, number).make()
+    if _thread.holds:
+        with _Holding(_process[0], Task("attempt", job, number)) as holding:
+            _Attempt(holding.mine, holding, job, number).make()
 
 
 def handle(job: int, subscriber: int) -> None:
     """A subscriber handles the job's result, with its own retries, and nobody waits for it."""
-    mine = _process[0]
-    mine.journal.write(What.HANDLED if _is_handled(mine, job, subscriber) else What.UNHANDLED, job, subscriber)
-    mine.desk.connection.hdel(HANDLING, f"{job}-{subscriber}")
+    if _thread.holds:
+        with _Holding(_process[0], Task("handle", job, subscriber)) as holding:
+            event = "handled" if _is_handled(holding.mine, job, subscriber) else "unhandled"
+            with holding.letting_go() as step:
+                holding.mine.desk.tell(step, job, event, subscriber)
 
 
 def _is_handled(mine: Consumers, job: int, subscriber: int) -> bool:
@@ -93,83 +120,99 @@ def _is_handled(mine: Consumers, job: int, subscriber: int) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
+class _Holding:
+    """A task in this process's hands. Where work at it breaks off, nobody has it, as if the process had died: the scheduler takes it up."""
+
+    mine: Consumers
+    task: Task
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if value is not None:
+            print(f"{self.task}: {value!r}", file=sys.stderr)
+            with self.letting_go() as step:
+                step.sadd(RUNNING, held(self.task, NOBODY))
+
+    @contextmanager
+    def letting_go(self) -> Iterator[Any]:
+        """What is done with it at the end, in one step; nothing is, where it was taken out of these hands before."""
+        step = self.mine.desk.step()
+        step.srem(RUNNING, held(self.task, self.mine.name))
+        yield step
+        self.mine.desk.move(step)
+
+
+@dataclass(frozen=True, eq=False)
 class _Attempt:
     mine: Consumers
+    holding: _Holding
     job: int
     number: int
 
     def make(self) -> None:
-        """From the queue to its end: done, tried again later, or given up. A job that has its end already is left alone."""
-        mine, job = self.mine, self.job
-        if not mine.desk.is_done(job):
-            self._make()
-        mine.desk.connection.hdel(RUNNING, str(job))
-
-    def _make(self) -> None:
-        mine, job = self.mine, self.job
-        if self._has_expired():
-            if mine.desk.finish(job, "expired"):
-                mine.journal.write(What.EXPIRED, job, self.number)
-            return
-        mine.desk.tell(job, "started")
-        mine.journal.write(What.STARTED, job, self.number, float(mine.jobs.place[job]))
+        """From its start to its end: done, tried again later, or given up."""
+        self.mine.journal.write(What.STARTED, self.job, self.number, float(self.mine.jobs.place[self.job]))
         reply = self._call()
         if reply.succeeded:
             self._succeed(reply)
-        elif self.number < mine.jobs.retries:
+        elif self.number < self.mine.jobs.retries:
             self._back_off()
         else:
             self._give_up(reply)
-        mine.journal.write(What.FREED, job, self.number)
-
-    def _has_expired(self) -> bool:
-        expires_s = self.mine.plan.scenario.event_driven.expires_s
-        return expires_s is not None and self.mine.clock.now_s() > self.mine.jobs.arrival_s[self.job] + expires_s
 
     def _call(self) -> Reply:
         mine = self.mine
-        ticket = self._enter() if mine.gated else None
+        ticket, passed = self._enter() if mine.gated else ("", None)
         mine.journal.write(What.CALLED, self.job, self.number)
         reply = mine.provider.call(self.job, self.number)
         mine.journal.write(What.ANSWERED, self.job, self.number, reply.status)
-        if ticket is not None:
-            self._leave(ticket, reply)
+        if passed is not None:
+            self._leave(ticket, passed, reply)
         return reply
 
-    def _enter(self) -> str:
-        """Returns when the pacer lets the call through."""
+    def _enter(self) -> tuple[str, Pass]:
+        """Returns when the pacer lets the call through. The line lies in the broker, and outlives the pacer."""
         mine, ready_ns = self.mine, time.monotonic_ns()
         ticket = f"{self.job}-{self.number}-{uuid.uuid4().hex[:8]}"
         tokens = [float(mine.jobs.input_tokens[self.job]), float(mine.jobs.output_tokens[self.job])]
         ask = json.dumps(["enter", ticket, *tokens, mine.name])
-        mine.desk.connection.rpush(ASKS, ask)
-        while (told := mine.desk.connection.blpop([GO + ticket], timeout=ASK_AGAIN_S)) is None:
-            mine.desk.connection.rpush(ASKS, ask)  # the pacer may have been started anew
-        if told[1] == b"waited":
+        with mine.desk.connection.pipeline() as step:
+            step.zadd(WAITING, {ask: ready_ns})
+            step.rpush(ASKS, ask)
+            step.execute()
+        _, told = mine.desk.connection.blpop([GO + ticket])
+        passed = Pass(*json.loads(told))
+        if passed.waited:
             waited_s = (time.monotonic_ns() - ready_ns) / 1e9
             mine.journal.write(What.WAITED_FOR_PROVIDER, self.job, self.number, waited_s)
-        return ticket
+        return ticket, passed
 
-    def _leave(self, ticket: str, reply: Reply) -> None:
+    def _leave(self, ticket: str, passed: Pass, reply: Reply) -> None:
+        """Said once: by its caller, or, where that was thought dead, by the pacer."""
         poisoned = bool(self.mine.jobs.poison[self.job]) and reply.status != OUTAGE
-        ask = ["leave", ticket, not reply.succeeded, not reply.succeeded and not poisoned]
-        self.mine.desk.connection.rpush(ASKS, json.dumps(ask))
+        failed = not reply.succeeded
+        step = self.mine.desk.step()
+        step.hdel(CALLING, ticket)
+        step.rpush(ASKS, json.dumps(["leave", astuple(passed), failed, failed and not poisoned]))
+        self.mine.desk.move(step)
 
     def _succeed(self, reply: Reply) -> None:
-        if self.mine.desk.finish(self.job, "done", reply.text):
-            self.mine.journal.write(What.COMPUTED, self.job, self.number)
-            self.mine.desk.fan_out(self.job)
+        with self.holding.letting_go() as step:
+            self.mine.desk.tell(step, self.job, "done", self.number, text=reply.text)
+            self.mine.desk.fan_out(step, self.job)
 
     def _back_off(self) -> None:
         """The run's own scheduler rings when the pause is over: rq's looks once a second, which is a minute at sixty times the speed."""
-        mine = self.mine
-        before_s = self._pause_before_s()
-        pause_s = mine.clock.real_s(mine.jobs.backoff_s(self.job, self.number, before_s))
+        mine, again = self.mine, self.number + 1
+        pause_s = mine.clock.real_s(mine.jobs.backoff_s(self.job, self.number, self._pause_before_s()))
         due_ns = time.monotonic_ns() + round(pause_s * 1e9)
-        mine.journal.write(What.BACKED_OFF, self.job, self.number, pause_s)
-        mine.desk.connection.zadd(DUE, {f"{self.job}-{self.number + 1}": due_ns})
-        mine.desk.connection.rpush(ASKS, json.dumps(["due", self.job, self.number + 1, due_ns]))
-        mine.desk.tell(self.job, "retrying", attempt=self.number + 1)
+        with self.holding.letting_go() as step:
+            mine.desk.retry_at(step, self.job, again, due_ns)
+            mine.desk.tell(step, self.job, "retrying", self.number, pause_s=pause_s)
 
     def _pause_before_s(self) -> float:
         """The pause before this attempt: only decorrelated jitter asks, and the draws tell it again."""
@@ -180,12 +223,6 @@ class _Attempt:
         return pause_s
 
     def _give_up(self, reply: Reply) -> None:
-        mine = self.mine
-        kept = mine.plan.scenario.event_driven.dead_letter
-        if not mine.desk.finish(self.job, "dead_lettered" if kept else "failed"):
-            return
-        if kept:
-            queue = mine.desk.queue_of(self.job).name
-            reason = reply.reason or f"the model answered {reply.status}"
-            mine.desk.bury(Letter(self.job, queue, self.number + 1, reason))
-        mine.journal.write(What.GAVE_UP, self.job, self.number, float(kept))
+        reason = reply.reason or f"the model answered {reply.status}"
+        with self.holding.letting_go() as step:
+            self.mine.desk.give_up(step, self.job, self.number, reason)

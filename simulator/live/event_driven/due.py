@@ -1,29 +1,45 @@
 """`python -m simulator.live.event_driven.due PLAN.json`: the run's own scheduler and pacer.
 
 It rings retries when their pauses are over, to the millisecond; lets calls through to the provider in the order in which they asked; and
-puts back into its queue what a process that died was working on.
+puts back into its queue what a process that died was working on. All that it must not forget lies in the broker: one that is started anew
+goes on where the last one was. What that one had heard of a call's end and not yet written down is lost: the quota that a failed call
+would have given back, and a failure that the circuit breaker would have counted.
 """
 
 import asyncio
 import json
 import sys
 import time
-from collections import Counter
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 import redis.asyncio
 
 from simulator.live.clock import RunClock
-from simulator.live.event_driven.desk import ALIVE, ASKS, ATTEMPT, DUE, GO, HANDLING, RUNNING, Desk, Letter
-from simulator.live.gate import Circuit, Gate
+from simulator.live.event_driven.desk import (
+    ALIVE,
+    ASKS,
+    CALLING,
+    DEATHS,
+    DUE,
+    GATE,
+    GO,
+    RUNNING,
+    WAITING,
+    Desk,
+    Task,
+    held,
+)
+from simulator.live.gate import Circuit, Gate, Pass
 from simulator.live.jobs import Jobs
-from simulator.live.journal import Journal, What
 from simulator.live.leash import Leash
 from simulator.live.plan import LivePlan
 
 GO_FOR_MS = 60_000
 LOOK_S = 0.5
+UNCLAIMED_S = 1.0
+"""How long a task may be taken from its queue and in nobody's hands, before it is put back."""
 DEATHS_ALLOWED = 2
 """How often a job's process may die with it before the job is dead-lettered."""
 AT_ONCE = 200
@@ -32,26 +48,39 @@ AT_ONCE = 200
 class Scheduler:
     """One event loop, one connection for what is asked of it, and the desk for what it does."""
 
-    def __init__(self, plan: LivePlan, jobs: Jobs, clock: RunClock, journal: Journal) -> None:
-        self._plan, self._jobs, self._journal = plan, jobs, journal
+    def __init__(self, plan: LivePlan, jobs: Jobs, clock: RunClock) -> None:
+        self._failed_calls_count = plan.scenario.provider.failed_calls_count
         self._desk = Desk(plan, jobs)
         self._asked: redis.asyncio.Redis = redis.asyncio.Redis.from_url(plan.broker)
         circuit = Circuit() if plan.scenario.event_driven.circuit_breaker else None
         self._gate = Gate(plan.scenario.provider, clock, circuit)
-        self._held: dict[str, tuple[float, float, str]] = {}
-        """Calls under way by their tickets: their tokens, and the process that makes them."""
-        self._asking: set[str] = set()
-        self._deaths: Counter[int] = Counter()
-        self._unclaimed: set[bytes] = set()
+        self._line: dict[str, asyncio.Task[None]] = {}
+        """By what was asked: calls that wait."""
+        self._taken_ns: dict[bytes, int] = {}
 
     async def run(self) -> None:
         """For good."""
-        for told, due_ns in self._desk.connection.zrange(DUE, 0, -1, withscores=True):
-            job, _, attempt = told.decode().partition("-")
-            self._ring_at(int(job), int(attempt), int(due_ns))
         async with asyncio.TaskGroup() as group:
+            self._go_on(group)
             group.create_task(self._listen(group))
             group.create_task(self._watch())
+
+    def _go_on(self, group: asyncio.TaskGroup) -> None:
+        """Where another scheduler has been: from its gate, its line and its pauses. What was asked meanwhile is said there, calls' ends apart."""
+        with self._desk.connection.pipeline() as step:
+            step.get(GATE).hvals(CALLING).lrange(ASKS, 0, -1).delete(ASKS)
+            step.zrange(WAITING, 0, -1).zrange(DUE, 0, -1, withscores=True)
+            state, calling, asked, _, waiting, due = step.execute()
+        ends = [message for message in map(json.loads, asked) if message[0] == "leave"]
+        under_way = [Pass(*json.loads(told)[1]) for told in calling] + [Pass(*message[1]) for message in ends]
+        if state is not None:
+            self._gate.resume(json.loads(state), len(under_way), probing=any(call.probe for call in under_way))
+        for message in ends:
+            self._hear(message, group)
+        for ask in waiting:
+            self._hear(json.loads(ask), group)
+        for name, due_ns in due:
+            group.create_task(self._ring_at(Task.named(name.decode()), int(due_ns)))
 
     async def _listen(self, group: asyncio.TaskGroup) -> None:
         while True:
@@ -65,92 +94,101 @@ class Scheduler:
     def _hear(self, message: list[Any], group: asyncio.TaskGroup) -> None:
         match message:
             case ["due", job, attempt, due_ns]:
-                self._ring_at(job, attempt, due_ns)
+                group.create_task(self._ring_at(Task("attempt", job, attempt), due_ns))
             case ["enter", ticket, tokens_in, tokens_out, process]:
-                if ticket not in self._asking and ticket not in self._held:
-                    self._asking.add(ticket)
-                    group.create_task(self._let_through(ticket, tokens_in, tokens_out, process))
-            case ["leave", ticket, failed, providers_fault]:
-                self._leave(ticket, failed=failed, providers_fault=providers_fault)
+                ask = json.dumps(message)
+                self._line[ask] = group.create_task(self._let_through(ask, ticket, tokens_in, tokens_out, process))
+            case ["leave", passed, failed, providers_fault]:
+                self._leave(Pass(*passed), failed=failed, providers_fault=providers_fault)
 
-    async def _let_through(self, ticket: str, tokens_in: float, tokens_out: float, process: str) -> None:
-        waited = await self._gate.enter(tokens_in, tokens_out)
-        self._asking.discard(ticket)
-        self._held[ticket] = (tokens_in, tokens_out, process)
-        async with self._asked.pipeline(transaction=False) as pipeline:
-            pipeline.rpush(GO + ticket, "waited" if waited else "at once")
-            pipeline.pexpire(GO + ticket, GO_FOR_MS)
-            await pipeline.execute()
+    async def _let_through(self, ask: str, ticket: str, tokens_in: float, tokens_out: float, process: str) -> None:
+        passed = await self._gate.enter(tokens_in, tokens_out)
+        del self._line[ask]
+        step = self._desk.step()
+        step.zrem(WAITING, ask)
+        step.hset(CALLING, ticket, json.dumps([process, astuple(passed)]))
+        step.set(GATE, json.dumps(self._gate.state()))
+        step.rpush(GO + ticket, json.dumps(astuple(passed)))
+        step.pexpire(GO + ticket, GO_FOR_MS)
+        self._desk.move(step)
 
-    def _leave(self, ticket: str, *, failed: bool, providers_fault: bool) -> None:
-        held = self._held.pop(ticket, None)
-        if held is not None:
-            gives_back = failed and not self._plan.scenario.provider.failed_calls_count
-            self._gate.leave(held[0], held[1], gives_back=gives_back, providers_fault=providers_fault)
+    def _leave(self, call: Pass, *, failed: bool, providers_fault: bool | None) -> None:
+        gives_back = failed and not self._failed_calls_count
+        self._gate.leave(call, gives_back=gives_back, providers_fault=providers_fault)
+        self._desk.connection.set(GATE, json.dumps(self._gate.state()))
 
-    def _ring_at(self, job: int, attempt: int, due_ns: int) -> None:
-        wait_s = max(0.0, (due_ns - time.monotonic_ns()) / 1e9)
-        asyncio.get_running_loop().call_later(wait_s, self._ring, job, attempt)
-
-    def _ring(self, job: int, attempt: int) -> None:
-        """The scheduler's own list forgets it only once it stands in its queue: a scheduler that dies between the two rings again."""
-        self._queue(job, attempt)
-        self._desk.connection.zrem(DUE, f"{job}-{attempt}")
-
-    def _queue(self, job: int, attempt: int) -> None:
-        self._journal.write(What.QUEUED, job, attempt, float(self._jobs.place[job]))
-        self._desk.enqueue(job, attempt)
+    async def _ring_at(self, task: Task, due_ns: int) -> None:
+        await asyncio.sleep(max(0.0, (due_ns - time.monotonic_ns()) / 1e9))
+        step = self._desk.step()
+        step.zrem(DUE, str(task))
+        self._desk.put(step, task)
+        self._desk.move(step)
 
     async def _watch(self) -> None:
-        """What a process that died has left: calls at the provider, attempts under way, and jobs that it had taken but not begun."""
+        """What a process that died has left: calls at the provider or in line, tasks in its hands, and what it had taken and not yet begun."""
         while True:
             await asyncio.sleep(LOOK_S)
-            running = self._desk.connection.hgetall(RUNNING)
-            processes = {told.decode().partition(" ")[2] for told in running.values()}
-            processes |= {process for _, _, process in self._held.values()}
-            handling = self._desk.connection.hgetall(HANDLING)
-            processes |= {name.decode() for name in handling.values()}
-            dead = {name for name in processes if not self._desk.connection.exists(ALIVE + name)}
-            for ticket in [ticket for ticket, held in self._held.items() if held[2] in dead]:
-                self._leave(ticket, failed=True, providers_fault=False)
-            for job, told in running.items():
-                attempt, _, name = told.decode().partition(" ")
-                if name in dead:
-                    self._take_up(int(job), int(attempt))
-            for handed, name in handling.items():
-                if name.decode() in dead and self._desk.connection.hdel(HANDLING, handed):
-                    job, _, subscriber = handed.decode().partition("-")
-                    self._desk.hand(int(job), int(subscriber))
-            self._find_unclaimed({int(job) for job in running})
+            with self._desk.connection.pipeline() as step:
+                step.smembers(RUNNING).hgetall(CALLING).zrange(WAITING, 0, -1)
+                running, calling, waiting = step.execute()
+            in_hands = [member.decode().partition(" ")[::2] for member in running]
+            calls = [(ticket, *json.loads(told)) for ticket, told in calling.items()]
+            asks = [(ask.decode(), json.loads(ask)[-1]) for ask in waiting]
+            dead = self._dead({process for _, process in (*in_hands, *asks)} | {process for _, process, _ in calls})
+            for ticket, process, passed in calls:
+                if process in dead:
+                    self._end_call(ticket, Pass(*passed))
+            for ask, process in asks:
+                if process in dead:
+                    self._forget(ask)
+            for name, process in in_hands:
+                if process in dead:
+                    self._take_up(Task.named(name), process)
+            self._put_back()
 
-    def _take_up(self, job: int, attempt: int) -> None:
-        """Try the attempt again; a job that kills whoever works on it is given up."""
-        self._desk.connection.hdel(RUNNING, str(job))
-        self._deaths[job] += 1
-        if self._deaths[job] <= DEATHS_ALLOWED:
-            self._queue(job, attempt)
-            return
-        kept = self._plan.scenario.event_driven.dead_letter
-        if self._desk.finish(job, "dead_lettered" if kept else "failed"):
-            if kept:
-                self._desk.bury(Letter(job, self._desk.queue_of(job).name, attempt + 1, "its consumer died each time"))
-            self._journal.write(What.GAVE_UP, job, attempt, float(kept))
+    def _dead(self, processes: set[str]) -> set[str]:
+        return {process for process in processes if not self._desk.connection.exists(ALIVE + process)}
 
-    def _find_unclaimed(self, running: set[int]) -> None:
-        """rq keeps a job in an intermediate list between taking it and starting it. One that stays there for two looks has lost its worker."""
-        found = set()
-        for name in self._plan.scenario.event_driven.queues:
-            queue = self._desk.queue_named(name)
+    def _end_call(self, ticket: str, call: Pass) -> None:
+        """The caller is dead, and nobody knows how the call went."""
+        step = self._desk.step()
+        step.hdel(CALLING, ticket)
+        if self._desk.move(step):
+            self._leave(call, failed=True, providers_fault=None)
+
+    def _forget(self, ask: str) -> None:
+        """A call that nobody will make."""
+        if ask in self._line:
+            self._line.pop(ask).cancel()
+        self._desk.connection.zrem(WAITING, ask)
+
+    def _take_up(self, task: Task, process: str) -> None:
+        """Back to the head of its queue; a task that kills whoever works on it is given up."""
+        deaths = 1 + int(self._desk.connection.hget(DEATHS, str(task)) or 0)
+        step = self._desk.step()
+        step.srem(RUNNING, held(task, process))
+        step.hset(DEATHS, str(task), deaths)
+        if deaths <= DEATHS_ALLOWED:
+            self._desk.put(step, task, at_front=True)
+        elif task.is_attempt:
+            self._desk.give_up(step, task.job, task.index, "its consumer died each time")
+        else:
+            self._desk.tell(step, task.job, "unhandled", task.index)
+        self._desk.move(step)
+
+    def _put_back(self) -> None:
+        """rq keeps what a worker has taken in a list until the worker has it in hand. What stays there has lost its worker."""
+        now_ns, before, self._taken_ns = time.monotonic_ns(), self._taken_ns, {}
+        for queue in self._desk.queues:
             for entry in self._desk.connection.lrange(queue.intermediate_queue_key, 0, -1):
-                kind, job, _ = entry.decode().rsplit("-", 2)
-                if kind != ATTEMPT.rpartition(".")[2] or int(job) in running or self._desk.is_done(int(job)):
+                since_ns = before.get(entry, now_ns)
+                if now_ns - since_ns < UNCLAIMED_S * 1e9:
+                    self._taken_ns[entry] = since_ns
                     continue
-                if entry in self._unclaimed:
-                    self._desk.connection.lrem(queue.intermediate_queue_key, 1, entry.decode())
-                    self._desk.connection.rpush(queue.key, entry)
-                else:
-                    found.add(entry)
-        self._unclaimed = found
+                step = self._desk.step()
+                step.lrem(queue.intermediate_queue_key, 1, entry)
+                self._desk.put(step, Task.named(entry.decode()), at_front=True)
+                self._desk.move(step)
 
 
 async def run(plan: LivePlan) -> None:
@@ -158,8 +196,7 @@ async def run(plan: LivePlan) -> None:
     jobs, leash = Jobs.read(plan.path / "jobs.npz"), Leash()
     leash.ready()
     clock = RunClock(await leash.begun(), plan.speed)
-    with Journal(plan.journal("due")) as journal:
-        await Scheduler(plan, jobs, clock, journal).run()
+    await Scheduler(plan, jobs, clock).run()
 
 
 if __name__ == "__main__":

@@ -118,10 +118,11 @@ class Service:
     async def _call(self, job: int, attempt: int, gate: Gate, provider: AsyncProvider) -> Reply:
         tokens = float(self._jobs.input_tokens[job]), float(self._jobs.output_tokens[job])
         ready_ns = time.monotonic_ns()
-        if await gate.enter(*tokens):
+        passed = await gate.enter(*tokens)
+        if passed.waited:
             self._journal.write(What.WAITED_FOR_PROVIDER, job, attempt, (time.monotonic_ns() - ready_ns) / 1e9)
         self._journal.write(What.CALLED, job, attempt)
         reply = await provider.call(job, attempt)
         self._journal.write(What.ANSWERED, job, attempt, reply.status)
-        gate.leave(*tokens, gives_back=not reply.succeeded and not self._provider_limits.failed_calls_count)
+        gate.leave(passed, gives_back=not reply.succeeded and not self._provider_limits.failed_calls_count)
         return reply
