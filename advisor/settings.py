@@ -5,10 +5,10 @@ from typing import Any
 import dj_database_url
 from csp.constants import NONE, SELF
 
-from advisor.configuration import ROOT, Configuration
+from advisor.configuration import ROOT, configured
 from advisor.server import logs
 
-CONFIGURATION = Configuration()
+CONFIGURATION = configured()
 
 SECRET_KEY = CONFIGURATION.secret_key()
 DEBUG = CONFIGURATION.debug
@@ -87,13 +87,15 @@ def _database() -> dict[str, Any]:
 DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-SIMULATIONS_QUEUE = "simulations"
+# A worker reads the first before it looks at the second: what somebody waits for begins between two parts of a map, not after the map.
+SIMULATIONS_QUEUE, MAPS_QUEUE = "simulations", "maps"
 RQ_QUEUES = {
-    SIMULATIONS_QUEUE: {
+    name: {
         "URL": CONFIGURATION.broker_url,
         "DEFAULT_TIMEOUT": CONFIGURATION.run_time_limit_s,
         "SERIALIZER": "rq.serializers.JSONSerializer",
-    },
+    }
+    for name in (SIMULATIONS_QUEUE, MAPS_QUEUE)
 }
 RQ_SHOW_ADMIN_LINK = False  # its pages are at /admin/queues/, for superusers alone
 

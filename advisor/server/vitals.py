@@ -22,9 +22,9 @@ from advisor.server.beats import ALIVE_WITHIN_S, reconciler_age_s
 
 @dataclass(frozen=True)
 class BrokerVitals:
-    """Jobs waiting in the queue, workers with a fresh heartbeat, and seconds since the reconciler's last look (None: over a minute)."""
+    """Jobs waiting in each queue, workers with a fresh heartbeat, and seconds since the reconciler's last look (None: over a minute)."""
 
-    queue_depth: int
+    queue_depths: dict[str, int]
     workers_alive: int
     reconciler_age_s: float | None
 
@@ -39,9 +39,11 @@ class RunVitals:
 
 def broker_vitals() -> BrokerVitals | None:
     """None where the broker does not answer."""
-    queue = django_rq.get_queue(settings.SIMULATIONS_QUEUE)
+    queues = [django_rq.get_queue(name) for name in (settings.SIMULATIONS_QUEUE, settings.MAPS_QUEUE)]
+    first = queues[0]
     try:
-        return BrokerVitals(queue.count, workers_alive(queue, timezone.now()), reconciler_age_s(queue.connection))
+        depths = {queue.name: queue.count for queue in queues}
+        return BrokerVitals(depths, workers_alive(first, timezone.now()), reconciler_age_s(first.connection))
     except redis.exceptions.RedisError:
         return None
 

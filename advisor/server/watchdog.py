@@ -1,8 +1,8 @@
 """Finds workers that are stuck, for the supervisor to end, and gives up the leases of those that have ended.
 
-A run that overran its limit or lost its lease is settled in its row by the reconciler. What is left is its process: still at work on a run that
-is no longer its own, deaf to signals in compiled code. A sound worker notices at its next write, within seconds.
-A worker that was killed cannot give its lease back: who knows that it is gone does, so that the run need not wait for the lease to run out.
+A run, or a part of a sweep, that overran its limit or lost its lease is settled in its row by the reconciler. What is left is its process: still
+at work on what is no longer its own, deaf to signals in compiled code. A sound worker notices at its next write, within seconds.
+A worker that was killed cannot give its lease back: who knows that it is gone does, so that nothing need wait for the lease to run out.
 """
 
 import contextlib
@@ -18,20 +18,21 @@ import redis
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from advisor.decisions.models import Run, State
+from advisor.decisions.models import UNFINISHED, PartState, Run, State, SweepPart
 
 log = structlog.get_logger("up")
 
 EVERY_S = 2.0
 PATIENCE_S = 30.0
-"""A worker may wait this long for a locked database before it has claimed its run, and after its run was taken from it."""
+"""A worker may wait this long for a locked database before it has claimed what it is to do, and after that was taken from it."""
 
 
 @dataclass
 class Vigil:
-    """What was seen of each worker, by a clock that nobody sets: since when it is busy on no run, or on which run."""
+    """What was seen of each worker, by a clock that nobody sets: since when it is busy on nothing of its own, or on what."""
 
     limit_s: float
     since: dict[tuple[int, str], float] = field(default_factory=dict)
@@ -79,22 +80,36 @@ class Watchdog(threading.Thread):
 
 
 def held_by(pids: Iterable[int]) -> dict[int, str]:
-    """The attempts that processes of this host hold."""
+    """The attempts at runs and at parts of sweeps that processes of this host hold."""
     of_worker = {worker_name(pid): pid for pid in pids}
-    held = Run.objects.filter(state=State.RUNNING, worker__in=of_worker).values_list("worker", "id", "attempt")
-    return {of_worker[worker]: f"{run} {attempt}" for worker, run, attempt in held}
+    return {
+        of_worker[worker]: f"{row} {attempt}"
+        for claims in _claims()
+        for worker, row, attempt in claims.filter(worker__in=of_worker).values_list("worker", "id", "attempt")
+    }
+
+
+def _claims() -> "tuple[QuerySet[Run], QuerySet[SweepPart]]":
+    """What workers have claimed and are still wanted to do."""
+    parts = SweepPart.objects.filter(state=PartState.RUNNING, sweep__state__in=UNFINISHED)
+    return Run.objects.filter(state=State.RUNNING), parts
 
 
 def give_up_leases(pids: Iterable[int]) -> None:
     """What processes of this host held when they ended is for the reconciler to look at now."""
     workers = [worker_name(pid) for pid in pids]
-    Run.objects.filter(state=State.RUNNING, worker__in=workers).update(lease_until=timezone.now())
+    for claims in _claims():
+        claims.filter(worker__in=workers).update(lease_until=timezone.now())
 
 
 def holders_on_this_host() -> set[int]:
     """The process ids that the rows name, of this host's workers, living or not."""
-    of_host = Run.objects.filter(state=State.RUNNING, worker__startswith=worker_name(0)[:-1])
-    return {int(worker.rpartition(":")[2]) for worker in of_host.values_list("worker", flat=True)}
+    of_host = worker_name(0)[:-1]
+    return {
+        int(worker.rpartition(":")[2])
+        for claims in _claims()
+        for worker in claims.filter(worker__startswith=of_host).values_list("worker", flat=True)
+    }
 
 
 def is_alive(pid: int) -> bool:

@@ -1,6 +1,8 @@
 """The process that runs simulations: an rq worker that doesn't fork, so that the compiled kernel stays warm in it.
 
-It warms the kernel first, then takes one run at a time from the one queue.
+It warms the kernel first, then takes one run, or part of a sweep, at a time: of a map only where nobody waits for anything else.
+
+Of two queues rq pops a job before it is safe with the worker; one that is lost so is rung for again by the reconciler.
 """
 
 import fcntl
@@ -104,13 +106,13 @@ def work(name: str) -> None:
 
 
 def simulation_worker(name: str) -> SimulationWorker:
-    """A worker of the one queue, whose heartbeats are a few seconds apart."""
-    queue = django_rq.get_queue(settings.SIMULATIONS_QUEUE)
+    """A worker of both queues, whose heartbeats are a few seconds apart; what is in the first goes first."""
+    queues = [django_rq.get_queue(queue) for queue in (settings.SIMULATIONS_QUEUE, settings.MAPS_QUEUE)]
     return SimulationWorker(
-        [queue],
+        queues,
         name=name,
-        connection=queue.connection,
-        serializer=queue.serializer,
+        connection=queues[0].connection,
+        serializer=queues[0].serializer,
         worker_ttl=15 + PULSE_S,
         job_monitoring_interval=PULSE_S,
         maintenance_interval=MAINTENANCE_S,

@@ -13,8 +13,11 @@ import django
 django.setup()
 
 from advisor.decisions import stored  # noqa: E402 - settings first
-from advisor.decisions.jobs import ring  # noqa: E402
-from advisor.decisions.models import Run  # noqa: E402
+from advisor.decisions.jobs import ring, start_sweep  # noqa: E402
+from advisor.decisions.models import PartState, Run, Sweep  # noqa: E402
+from advisor.decisions.services.create_decision import create_decision  # noqa: E402
+from advisor.decisions.services.request_sweep import Asked  # noqa: E402
+from advisor.sweeps.axes import axis  # noqa: E402
 from advisor.teams.services import local_user_and_workspace  # noqa: E402
 from tests.rows import SCENARIO, a_run  # noqa: E402
 
@@ -37,7 +40,23 @@ def look(run: str) -> dict[str, Any]:
     return {name: getattr(row, name) for name in SEEN} | {"has_result": row.result_json is not None}
 
 
-ANSWERS = {"start": start, "look": look}
+def start_map(cells: int, jobs: int) -> str:
+    """A map of so many cells, a part each, of which the workers are told."""
+    user, workspace = local_user_and_workspace()
+    revision = create_decision(workspace, user, {"volume": {"peak_to_mean": 1}}).latest()
+    asked = Asked(axis("processing.p95_s", 10, 20, cells), None, jobs)
+    return str(start_sweep(revision, user, asked, idempotency_key=uuid4().hex).pk)
+
+
+def look_at_map(sweep: str) -> dict[str, Any]:
+    """Its state, and the parts that are claimed: what is known of each."""
+    row = Sweep.objects.get(pk=UUID(sweep))
+    running = row.parts.filter(state=PartState.RUNNING).values("first", "attempt", "worker")
+    lost = sum(row.parts.values_list("lost_leases", flat=True))
+    return {"state": row.state, "step": row.progress_step, "running": list(running), "lost_leases": lost}
+
+
+ANSWERS = {"start": start, "look": look, "start_map": start_map, "look_at_map": look_at_map}
 
 for line in sys.stdin:
     asked = json.loads(line)

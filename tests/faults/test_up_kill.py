@@ -1,13 +1,16 @@
 """Whoever is killed in the middle of a run: it ends once, with one result."""
 
+import os
 import random
+import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.faults.conftest import TERMINAL, Desk, StartSite, kill, pid_of
-from tests.sites import eventually
+from tests.sites import eventually, is_alive
 
 LONG = {"jobs": 500_000, "replications": 120}
 """Several seconds of work, so that there is a middle to be killed in."""
@@ -76,6 +79,23 @@ def test_after_everything_was_killed_the_next_start_finishes_the_work(
     assert {(end["state"], end["has_result"]) for end in ends} == {("succeeded", True)}
     assert (ends[0]["attempt"], ends[0]["lost_leases"]) == (2, 1)
     assert {end["attempt"] for end in ends[1:]} == {1}
+
+
+@pytest.mark.full
+def test_a_worker_that_hangs_in_a_map_is_ended_and_the_map_is_drawn(start_site: StartSite, open_desk: OpenDesk) -> None:
+    site, desk = start_site("--workers", "2"), open_desk()
+    sweep = desk.ask("start_map", cells=40, jobs=1_000_000)
+
+    def look() -> dict[str, Any]:
+        return dict(desk.ask("look_at_map", sweep=sweep))
+
+    eventually(lambda: look()["running"], 60, lambda: site.said(f"The map is {look()}"))
+    hung = int(look()["running"][0]["worker"].rpartition(":")[2])
+    os.kill(hung, signal.SIGSTOP)
+    eventually(lambda: look()["lost_leases"] == 1, RETRIED_S, lambda: site.said(f"The map is {look()}"))
+    eventually(lambda: look()["state"] == "succeeded", 60, lambda: site.said(f"The map is {look()}"))
+    eventually(lambda: not is_alive(hung), 60, lambda: site.said(f"{hung} still hangs"))
+    assert look()["lost_leases"] == 1
 
 
 def test_a_run_that_was_cut_short_by_ctrl_c_starts_again_at_no_cost(start_site: StartSite, open_desk: OpenDesk) -> None:

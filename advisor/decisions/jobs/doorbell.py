@@ -34,8 +34,9 @@ class Doorbell(Protocol):
 class RqDoorbell:
     """One rq queue; a job is but the id of a row: of a run, or of a part of a sweep."""
 
-    def __init__(self, function: str = RUN_SIMULATION) -> None:
+    def __init__(self, function: str = RUN_SIMULATION, queue: str = settings.SIMULATIONS_QUEUE) -> None:
         self.function = function
+        self.queue = queue
 
     def ring(self, run_id: UUID, attempt: int) -> None:
         """Puts a job into the queue; the id comes from the run and its attempt, so that ringing twice makes one job, not two.
@@ -43,7 +44,7 @@ class RqDoorbell:
         Raises:
             redis.RedisError: within seconds, if the broker is gone or hangs.
         """
-        _queue().enqueue_call(
+        _queue(self.queue).enqueue_call(
             self.function,
             args=(str(run_id),),
             job_id=job_id(run_id, attempt),
@@ -55,7 +56,7 @@ class RqDoorbell:
     def waiting(self) -> set[str]:
         """The ids in the queue. One that a worker has taken out is not among them: should that worker die before it claims
         the run, the bell must ring again, and if it does not, ringing again does no harm."""
-        return set(_queue().get_job_ids())
+        return set(_queue(self.queue).get_job_ids())
 
 
 def job_id(run_id: UUID, attempt: int) -> str:
@@ -78,16 +79,14 @@ def has_job(run_id: UUID) -> bool:
     Raises:
         redis.RedisError: if the broker is gone or hangs.
     """
-    queue = _queue()
+    queue = _queue(settings.SIMULATIONS_QUEUE)
     attempt = Run.objects.values_list("attempt", flat=True).get(pk=run_id)
     ids = {job_id(run_id, attempt), job_id(run_id, max(0, attempt - 1))}
     return any(Job.exists(candidate, connection=queue.connection) for candidate in ids)
 
 
-def _queue() -> Queue:
-    return Queue(
-        settings.SIMULATIONS_QUEUE, connection=_connection(settings.CONFIGURATION.broker_url), serializer=JSONSerializer
-    )
+def _queue(name: str) -> Queue:
+    return Queue(name, connection=_connection(settings.CONFIGURATION.broker_url), serializer=JSONSerializer)
 
 
 @lru_cache(maxsize=4)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
+from django.conf import settings
 from django.db import DatabaseError, OperationalError, close_old_connections, transaction
 from django.utils import timezone
 from rq.exceptions import ShutDownImminentException
@@ -36,14 +37,21 @@ from simulator.simulate import OnProgress, Progress
 
 log = logging.getLogger(__name__)
 
-RQ: Doorbell = RqDoorbell(RUN_PART)
+MAPS: Doorbell = RqDoorbell(RUN_PART, settings.MAPS_QUEUE)
+"""For the parts of maps: workers hear it when nothing else is to be done."""
+SEARCHES: Doorbell = RqDoorbell(RUN_PART)
+"""A search is a single part that somebody waits for, as for a run."""
 
 
 class Unwanted(Exception):
     """The part is no longer ours: cancelled, ended, or another worker's."""
 
 
-def start_sweep(revision: Revision, user: User, asked: Asked, *, idempotency_key: str, bell: Doorbell = RQ) -> Sweep:
+class PastLimit(Exception):
+    """The part has reached the time limit of a run."""
+
+
+def start_sweep(revision: Revision, user: User, asked: Asked, *, idempotency_key: str, bell: Doorbell = MAPS) -> Sweep:
     """Requests the sweep (see `request_sweep` for what it raises) and rings for its parts once it is committed.
 
     A bell that does not ring is no failure: the reconciler rings again.
@@ -57,22 +65,26 @@ def _rung_on_commit(sweep: Sweep, bell: Doorbell) -> Sweep:
     return sweep
 
 
-def start_fewest(revision: Revision, user: User, *, idempotency_key: str, bell: Doorbell = RQ) -> Sweep:
+def start_fewest(revision: Revision, user: User, *, idempotency_key: str, bell: Doorbell = SEARCHES) -> Sweep:
     """Requests the search for the fewest servers (see `request_fewest` for what it raises) and rings as `start_sweep` does."""
     return _rung_on_commit(request_fewest(revision, user, idempotency_key), bell)
 
 
-def reconcile_sweeps_and_ring(bell: Doorbell = RQ, clock: Callable[[], datetime] = timezone.now) -> ReconciledSweeps:
+def reconcile_sweeps_and_ring(
+    maps: Doorbell = MAPS, clock: Callable[[], datetime] = timezone.now, *, searches: Doorbell = SEARCHES
+) -> ReconciledSweeps:
     """Sets the rows right, then rings for each queued part that has no job.
 
     Raises:
         redis.RedisError: if the broker is gone; the rows have been set right by then.
     """
     reconciled = reconcile_sweeps(clock())
-    known = bell.waiting() if reconciled.waiting else set()
-    for part_id, attempt in reconciled.waiting:
-        if job_id(part_id, attempt) not in known:
-            bell.ring(part_id, attempt)
+    for kind, bell in ((SweepKind.FEWEST, searches), (SweepKind.MAP, maps)):
+        waiting = [(one.part, one.attempt) for one in reconciled.waiting if one.kind == kind]
+        known = bell.waiting() if waiting else set()
+        for part_id, attempt in waiting:
+            if job_id(part_id, attempt) not in known:
+                bell.ring(part_id, attempt)
     return reconciled
 
 
@@ -87,6 +99,8 @@ def run_part(part_id: str) -> None:
         found = _simulated(part, attempt)
     except Unwanted:
         log.info("Part %s is no longer attempt %d's", part_id, attempt)
+    except PastLimit as error:
+        _fail(part, attempt, str(error))
     except (InvalidInput, MemoryError) as error:
         _fail(part, attempt, str(error) or "A cell needs more memory than there is; simulate fewer jobs a cell.")
     except Exception as error:
@@ -117,14 +131,19 @@ def _simulated(part_id: UUID, attempt: int) -> str:
 
 
 def _looker(part_id: UUID, attempt: int, *, tells: bool = False) -> OnProgress:
-    """Extends the lease, and stops the work where it is wanted no more, a few times a second; writes what is being done where it `tells`."""
-    looked = time.monotonic()
+    """Extends the lease, and stops the work where it is wanted no more or past its limit, a few times a second; writes what is being
+    done where it `tells`."""
+    begun = looked = time.monotonic()
+    limit_s = settings.CONFIGURATION.run_time_limit_s
 
     def look(progress: Progress) -> None:
         nonlocal looked
         if time.monotonic() - looked < LOOK_EVERY_S:
             return
         looked = time.monotonic()
+        if looked - begun > limit_s:
+            what = "The search was" if tells else "Some cells were"
+            raise PastLimit(f"{what} not done within the limit of {limit_s:g} s. Simulate fewer jobs, or shorter work.")
         try:
             held = hold_part(part_id, attempt, timezone.now())
             if held and tells:

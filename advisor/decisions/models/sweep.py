@@ -81,7 +81,7 @@ class Sweep(models.Model):
     state = models.CharField(max_length=10, choices=SweepState.choices, default=SweepState.QUEUED)
     error_text = models.TextField(blank=True, default="")
     progress_step = models.CharField(max_length=120, blank=True, default="")
-    """What a search is trying; a map counts its cells instead."""
+    """What a search is trying, or that a worker died; a map counts its cells else."""
     progress_fraction = models.FloatField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)

@@ -8,7 +8,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from advisor.decisions.limits import ERROR_LENGTH, LEASE
-from advisor.decisions.models import UNFINISHED, PartState, Sweep, SweepPart, SweepState
+from advisor.decisions.models import UNFINISHED, PartState, Sweep, SweepKind, SweepPart, SweepState
 from advisor.decisions.names import clean_sentence
 from advisor.teams.access import require_editor
 from advisor.teams.models import User
@@ -44,6 +44,7 @@ def finish_part(part_id: UUID, attempt: int, now: datetime, cells_json: str) -> 
     """It is done, with these cells; the last part ends the sweep. False where the cells are wanted no more."""
     if not _held(part_id, attempt).update(state=PartState.DONE, cells_json=cells_json, lease_until=None):
         return False
+    Sweep.objects.filter(parts=part_id, kind=SweepKind.MAP).exclude(progress_step="").update(progress_step="")
     end_complete(now, Sweep.objects.filter(parts=part_id))
     return True
 

@@ -11,6 +11,7 @@ from advisor.decisions import jobs
 from advisor.decisions.models import Sweep, SweepKind
 from advisor.decisions.services.hold_sweep import cancel_sweep
 from advisor.decisions.services.read_sweep import needed_by
+from advisor.decisions.services.reconcile import WORKER_DIED
 from advisor.reports.maps.needed import needed_headline, needed_table, needed_words
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision, find_sweep, may_change
@@ -66,5 +67,6 @@ def _page_of(request: MemberRequest, search: Sweep) -> dict[str, Any]:
         "words": needed_words(needed) if needed else (),
         "table": needed_table(needed).table if needed else None,
         "untaken": is_untaken(search),
+        "tried": "" if search.progress_step == WORKER_DIED else search.progress_step,
         "may_edit": may_change(request, search.workspace),
     }

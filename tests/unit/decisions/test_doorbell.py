@@ -33,10 +33,10 @@ def silent(settings: Settings) -> Iterator[socket.socket]:
         yield server
 
 
-def test_a_broker_that_hangs_is_given_up_in_time(silent: socket.socket) -> None:
+def test_a_broker_that_hangs_is_given_up_in_time(silent: socket.socket, settings: Settings) -> None:
     with pytest.raises(redis.TimeoutError):
         RqDoorbell().ring(uuid4(), 0)
-    pool = doorbell._queue().connection.connection_pool
+    pool = doorbell._queue(settings.SIMULATIONS_QUEUE).connection.connection_pool
     assert pool.connection_kwargs["socket_timeout"] == BROKER_PATIENCE_S < 2
     assert pool.connection_kwargs["retry"].get_retries() == 0
 

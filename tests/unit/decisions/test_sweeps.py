@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.utils import timezone
+from pytest_django import Settings
 
 from advisor.decisions import limits
 from advisor.decisions.errors import TooManySweeps
@@ -22,6 +24,7 @@ from advisor.decisions.services.hold_sweep import (
 )
 from advisor.decisions.services.read_sweep import cells_done, found_so_far
 from advisor.decisions.services.request_sweep import Asked, request_sweep
+from advisor.server.watchdog import give_up_leases, held_by, holders_on_this_host, worker_name
 from advisor.sweeps.axes import axis
 from advisor.sweeps.cells import simulate_cell
 from advisor.teams.models import User
@@ -171,8 +174,41 @@ def test_a_lease_that_ran_out_is_retried_once_then_fails_the_map(sweep: Sweep, c
     assert reconcile_sweeps_and_ring(bell, clock.now).failed == 1
     failed = Sweep.objects.get(pk=sweep.pk)
     assert failed.state == SweepState.FAILED
-    assert "died twice" in failed.error_text
+    assert "twice" in failed.error_text
     assert claim_part(parts(sweep)[1].pk, clock.now()) is None
+
+
+def test_a_dead_worker_is_told_of_until_the_map_goes_on(sweep: Sweep, clock: FakeClock) -> None:
+    part = parts(sweep)[0]
+    claimed(part, clock.now())
+    clock.move(21)
+    reconcile_sweeps_and_ring(FakeDoorbell(), clock.now)
+    assert Sweep.objects.get(pk=sweep.pk).progress_step == "Worker died, retrying"
+    finish_part(part.pk, claimed(part, clock.now()), clock.now(), "[]")
+    assert Sweep.objects.get(pk=sweep.pk).progress_step == ""
+
+
+def test_cells_past_the_time_limit_fail_the_map_and_say_so(
+    sweep: Sweep, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.CONFIGURATION = settings.CONFIGURATION.model_copy(update={"run_time_limit_s": -1})
+    monkeypatch.setattr(sweeping, "LOOK_EVERY_S", 0)
+    run_part(str(parts(sweep)[0].pk))
+    failed = Sweep.objects.get(pk=sweep.pk)
+    assert failed.state == SweepState.FAILED
+    assert "Some cells were not done within the limit" in failed.error_text
+
+
+def test_the_watchdog_knows_who_is_at_which_part(sweep: Sweep, user: User, clock: FakeClock) -> None:
+    part = parts(sweep)[0]
+    attempt = claim_part(part.pk, clock.now(), worker_name(77))
+    assert held_by([77, 78]) == {77: f"{part.pk} {attempt}"}
+    assert 77 in holders_on_this_host()
+    give_up_leases([77])
+    assert reconcile_sweeps_and_ring(FakeDoorbell(), timezone.now).retried == 1
+    claim_part(part.pk, clock.now(), worker_name(77))
+    cancel_sweep(sweep, user)
+    assert held_by([77]) == {}
 
 
 def test_a_clock_set_back_keeps_no_dead_workers_part(sweep: Sweep, clock: FakeClock) -> None:

@@ -39,6 +39,7 @@ def no_broker(configuration: Configuration, settings: Settings) -> None:
 
 
 def _use(settings: Settings, configuration: Configuration) -> None:
-    queue = django_settings.RQ_QUEUES[django_settings.SIMULATIONS_QUEUE]
     settings.CONFIGURATION = configuration
-    settings.RQ_QUEUES = {django_settings.SIMULATIONS_QUEUE: queue | {"URL": configuration.broker_url}}
+    settings.RQ_QUEUES = {
+        name: queue | {"URL": configuration.broker_url} for name, queue in django_settings.RQ_QUEUES.items()
+    }

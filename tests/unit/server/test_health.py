@@ -55,7 +55,7 @@ def test_it_is_not_ready_without_a_broker(client: Client, no_broker: None) -> No
 
 
 def test_a_worker_that_fell_silent_does_not_count(worker: SimulationWorker) -> None:
-    [queue] = worker.queues
+    queue = worker.queues[0]
     assert workers_alive(queue, timezone.now()) == 1
     assert workers_alive(queue, timezone.now() + timedelta(seconds=ALIVE_WITHIN_S + 1)) == 0
 
@@ -67,7 +67,8 @@ def test_a_worker_that_left_does_not_count(worker: SimulationWorker) -> None:
 
 def test_metrics_tell_of_queue_and_runs(client: Client, worker: SimulationWorker) -> None:
     page = client.get("/metrics").content.decode()
-    assert "crossover_queue_depth 0.0" in page
+    assert 'crossover_queue_depth{queue="simulations"} 0.0' in page
+    assert 'crossover_queue_depth{queue="maps"} 0.0' in page
     assert "crossover_workers_alive 1.0" in page
     assert 'crossover_runs{state="queued"} 0.0' in page
 

@@ -4,15 +4,25 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.utils import timezone
 from rq import Queue
 from rq.job import Job, JobStatus
 
+from advisor.decisions import limits
+from advisor.decisions.jobs import job_id, reconcile_sweeps_and_ring, ring, start_fewest, start_sweep, sweeping
+from advisor.decisions.models import Run, State, Sweep, SweepState
+from advisor.decisions.services.create_decision import create_decision
+from advisor.decisions.services.request_sweep import Asked
 from advisor.server import worker as module
 from advisor.server.vitals import workers_alive
 from advisor.server.worker import SimulationWorker, simulation_worker
+from advisor.sweeps.axes import axis
+from advisor.sweeps.contract import Cell
+from advisor.teams.models import User, Workspace
+from tests.rows import a_run
 
 
 def end_this_worker() -> None:
@@ -33,7 +43,7 @@ def worker(queue_url: str) -> SimulationWorker:
 
 def enqueue(worker: SimulationWorker, function: Callable[[], None], timeout_s: int = 60) -> Job:
     """At once: django-rq's own queue waits for a transaction to commit."""
-    [queue] = worker.queues
+    queue = worker.queues[0]
     return Queue(queue.name, queue.connection, serializer=queue.serializer).enqueue(function, job_timeout=timeout_s)
 
 
@@ -70,6 +80,37 @@ def test_one_that_was_killed_is_not_promised_for_the_length_of_its_run(worker: S
     assert worker.get_heartbeat_ttl(job) < 120
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_run_that_is_asked_for_while_a_map_is_drawn_begins_before_its_next_part(
+    worker: SimulationWorker, workspace: Workspace, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decision = create_decision(workspace, user, {})
+    monkeypatch.setattr(limits, "CELLS_A_PART", 1)
+    asked = Asked(axis("processing.p95_s", 10, 80, 4), None, jobs=1_000)
+    sweep = start_sweep(decision.latest(), user, asked, idempotency_key="map")
+    done: list[int] = []
+    cell = sweeping.simulate_cell
+
+    def while_somebody_asks(*of: Any) -> Cell:
+        if not done:
+            ring(a_run(workspace).id)
+        done.append(Run.objects.filter(state=State.SUCCEEDED).count())
+        return cell(*of)
+
+    monkeypatch.setattr(sweeping, "simulate_cell", while_somebody_asks)
+    worker.work(burst=True)
+    assert done == [0, 1, 1, 1]
+    assert Sweep.objects.get(pk=sweep.pk).state == SweepState.SUCCEEDED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_search_is_waited_for_as_a_run_is(worker: SimulationWorker, workspace: Workspace, user: User) -> None:
+    search = start_fewest(create_decision(workspace, user, {}).latest(), user, idempotency_key="search")
+    reconcile_sweeps_and_ring()
+    simulations, maps = worker.queues
+    assert (set(simulations.job_ids), maps.job_ids) == ({job_id(search.parts.get().pk, 0)}, [])
+
+
 def test_a_job_is_not_struck_by_an_alarm(worker: SimulationWorker) -> None:
     before = signal.getitimer(signal.ITIMER_REAL)
     with worker.death_penalty_class(1, RuntimeError):
@@ -77,7 +118,7 @@ def test_a_job_is_not_struck_by_an_alarm(worker: SimulationWorker) -> None:
 
 
 def test_it_is_counted_from_its_first_moment_to_its_last(worker: SimulationWorker) -> None:
-    [queue] = worker.queues
+    queue = worker.queues[0]
     enqueue(worker, end_this_worker)
     counted: list[int] = []
     perform = worker.perform_job
