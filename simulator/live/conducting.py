@@ -22,6 +22,7 @@ from simulator.live.clock import RunClock
 from simulator.live.jobs import Jobs
 from simulator.live.journal import ROW, Reader
 from simulator.live.ledger import Ledger, Spent
+from simulator.live.nurseries import Nursery, nursed
 from simulator.live.plan import ExternalEndpoint, LivePlan
 from simulator.live.processes import Crew, Part, address_of, end_all, environment, for_callers, listener
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
@@ -63,6 +64,8 @@ class Performance:
     ended: bool = False
     depths: list[tuple[float, int]] = field(default_factory=list)
     """Event-driven: jobs in rq's queues, as rq tells at an instant of the Scenario."""
+    pids: dict[str, int] = field(default_factory=dict)
+    """The processes of the parts as they were started, by their names."""
     spent: Spent = field(default_factory=Spent)
     """At an outside endpoint, once ended."""
 
@@ -81,8 +84,8 @@ Watch = Callable[[Performance | None], None]
 """Called some ten times a second: with nothing while the parts start, then with the run. What it raises ends the run."""
 
 
-def perform(stage: Stage, folder: Path, watch: Watch) -> Performance:
-    """Run the design; everything that was started has ended when this returns or raises.
+def perform(stage: Stage, folder: Path, watch: Watch, nursery: Nursery | None = None) -> Performance:
+    """Run the design; everything that was started has ended when this returns or raises. Without a nursery it has one of its own.
 
     Raises:
         PartFailed, NoBroker: a part did not start, or ended when it should not have.
@@ -94,8 +97,11 @@ def perform(stage: Stage, folder: Path, watch: Watch) -> Performance:
     with ExitStack() as kept:
         sockets = [kept.enter_context(listener()) for _ in range(3)]
         plan = _plan(stage, folder, room, sockets)
+        nursery = nursery or kept.enter_context(nursed(folder))
         kept.enter_context(_broker(folder, watch))
-        crew = kept.enter_context(Crew(room, plan.write()))
+        if nursery is not None:
+            nursery.wait_ready(READY_PATIENCE_S, lambda: watch(None))
+        crew = kept.enter_context(Crew(room, plan.write(), nursery=nursery))
         calls = for_callers(stage.key.get_secret_value()) if stage.key is not None else {}
         for part in _parts(plan, sockets, calls):
             crew.start(part)
@@ -106,7 +112,8 @@ def perform(stage: Stage, folder: Path, watch: Watch) -> Performance:
 def _play(stage: Stage, plan: LivePlan, crew: Crew, watch: Watch, kept: ExitStack) -> Performance:
     started_ns = time.monotonic_ns() + int(LEAD_S * 1e9)
     crew.begin(started_ns)
-    found = Performance(stage, RunClock(started_ns, stage.speed), plan.broker)
+    pids = {name: part.pid for name, part in crew.parts.items() if part.pid is not None}
+    found = Performance(stage, RunClock(started_ns, stage.speed), plan.broker, pids=pids)
     reader = Reader(plan.path)
     ask = _asker(stage, kept.enter_context(redis.Redis.from_url(plan.broker)))
     while not crew.tend(but="clients"):

@@ -24,6 +24,7 @@ from simulator.live.jobs import Jobs
 from simulator.live.journal import What
 from simulator.live.letters import dead_letters_of
 from simulator.live.measure import Rows, tally_of
+from simulator.live.nurseries import Nursery, nursed
 from simulator.live.outside import use_of
 from simulator.live.plan import ExternalEndpoint
 from simulator.live.window import Window
@@ -85,9 +86,9 @@ def simulate(
     check(scenario, trace, durations_s)
     warm(on_progress)
     course = course_of(scenario, trace, durations_s, speed=speed, external=external)
-    with run_folder(label or f"{time.time_ns()}") as folder:
+    with run_folder(label or f"{time.time_ns()}") as folder, nursed(folder) as nursery:
         show = Show(on_progress or (lambda _: None), course.window, course.speed)
-        setting = Setting(folder, course.window, course.speed, show, workload, external, key)
+        setting = Setting(folder, course.window, course.speed, show, workload, external, key, nursery)
         costs = setting.calibrate()
         before: dict[str, Tally] = {design: setting.predict(design, costs) for design in DESIGNS}
         after: dict[str, Tally] = {design: setting.run(design, before[design]) for design in DESIGNS}
@@ -144,6 +145,7 @@ class Watcher:
         return SoFar(
             speed=self.show.speed,
             window=self.show.window.words,
+            scenario=self.show.window.scenario,
             synchronous=results.get(SYNCHRONOUS),
             event_driven=results.get(EVENT_DRIVEN),
         )
@@ -160,6 +162,7 @@ class Setting:
     workload: str
     external: ExternalEndpoint | None
     key: SecretStr | None = field(repr=False)
+    nursery: Nursery | None
     jobs: dict[str, Jobs] = field(init=False)
     performances: dict[str, Performance] = field(default_factory=dict)
 
@@ -180,7 +183,7 @@ class Setting:
         stage = calibration.stage(design, self.workload, None, None)
         step = f"a calibration of {WORDS[design]}"
         watch = self.show.watch(step, SPANS["calibrate", design], calibrate.SECONDS * self.speed, measures=False)
-        return perform(stage, self.folder, watch)
+        return perform(stage, self.folder, watch, self.nursery)
 
     def predict(self, design: Design, costs: Costs) -> Tally:
         """The kernel on the same jobs, with the machine's costs."""
@@ -203,7 +206,7 @@ class Setting:
             self.key,
         )
         watch = self.show.watch(WORDS[design], SPANS["run", design], expected_s, measures=True)
-        found = self.performances[design] = perform(stage, self.folder, watch)
+        found = self.performances[design] = perform(stage, self.folder, watch, self.nursery)
         tally = tally_of(stage.scenario, design, stage.jobs, Rows.of(found.rows, found.clock), ended=True)
         self.show.done[design] = self.result_of(tally)
         return tally

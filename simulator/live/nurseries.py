@@ -67,6 +67,10 @@ class Nursery:
         self._control.close()
         end_all([self._process])
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def wait_ready(self, patience_s: float, tick: Callable[[], None]) -> None:
         """Return when it can bear; `tick` is called meanwhile. Raises PartFailed where it ends, or takes too long."""
         deadline = time.monotonic() + patience_s

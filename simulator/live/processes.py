@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import IO, Any, Protocol, Self
 
 from simulator.live.failures import CannotRun
 from simulator.live.leash import LISTEN_FD
@@ -56,6 +56,19 @@ def address_of(bound: socket.socket) -> str:
     return f"http://127.0.0.1:{bound.getsockname()[1]}"
 
 
+class Process(Protocol):
+    """What the controller needs of a process that it has started; `subprocess.Popen` is one."""
+
+    pid: int
+    stdin: IO[bytes] | None
+    stdout: IO[bytes] | None
+    returncode: int | Any
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
 @dataclass
 class Part:
     """One part: `simulator.live.<module>`, with the plan and whatever arguments follow it."""
@@ -67,7 +80,7 @@ class Part:
     starts_again: bool = False
     knows: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What it alone finds in its environment: the key of an outside endpoint, where it calls one."""
-    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    process: Process | None = field(default=None, repr=False)
     restarts: int = 0
 
     @property
@@ -78,11 +91,17 @@ class Part:
         return self.process is None or self.process.poll() is not None
 
 
-class Crew:
-    """All parts of a run. Leaving it ends them: SIGTERM, and soon after SIGKILL."""
+class Bears(Protocol):
+    """What makes a new process of a part in less time than a start takes (`nurseries.Nursery`)."""
 
-    def __init__(self, folder: Path, plan: Path) -> None:
-        self._folder, self._plan, self._environment = folder, plan, environment()
+    def bear(self, part: Part, plan: Path, known: Mapping[str, str], log: IO[bytes]) -> Process: ...
+
+
+class Crew:
+    """All parts of a run. Leaving it ends them: SIGTERM, and soon after SIGKILL. A nursery bears them where there is one."""
+
+    def __init__(self, folder: Path, plan: Path, nursery: Bears | None = None) -> None:
+        self._folder, self._plan, self._environment, self._nursery = folder, plan, environment(), nursery
         self._begun: int | None = None
         self.parts: dict[str, Part] = {}
 
@@ -98,21 +117,27 @@ class Crew:
         self._spawn(part)
 
     def _spawn(self, part: Part) -> None:
-        fds: tuple[int, ...] = ()
         known = self._environment | dict(part.knows)
+        with (self._folder / f"{part.name}.log").open("ab") as log:
+            if self._nursery is not None:
+                part.process = self._nursery.bear(part, self._plan, known, log)
+            else:
+                part.process = self._started(part, known, log)
+
+    def _started(self, part: Part, known: dict[str, str], log: IO[bytes]) -> Process:
+        fds: tuple[int, ...] = ()
         if part.listener is not None:
             fds = (part.listener.fileno(),)
             known = known | {LISTEN_FD: str(part.listener.fileno())}
-        with (self._folder / f"{part.name}.log").open("ab") as log:
-            part.process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-P", "-m", f"simulator.live.{part.module}", str(self._plan), *part.arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env=known,
-                pass_fds=fds,
-                start_new_session=True,
-            )
+        return subprocess.Popen(  # noqa: S603
+            [sys.executable, "-P", "-m", f"simulator.live.{part.module}", str(self._plan), *part.arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=known,
+            pass_fds=fds,
+            start_new_session=True,
+        )
 
     def wait_ready(self, patience_s: float, tick: Callable[[], None]) -> None:
         """Return when every part has said so; `tick` is called meanwhile. Raises PartFailed where one ends, or takes too long."""
@@ -167,7 +192,7 @@ class Crew:
         return f"{part.name} of the live run ended: {said or 'without a word'}"
 
 
-def end_all(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+def end_all(processes: Sequence[Process]) -> None:
     """End processes that lead sessions of their own, and whatever they started: SIGTERM together, SIGKILL after the grace."""
     for process in processes:
         _close_input(process)
@@ -182,18 +207,18 @@ def end_all(processes: Sequence[subprocess.Popen[bytes]]) -> None:
         _close(process)
 
 
-def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def _signal(process: Process, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)
 
 
-def _close_input(process: subprocess.Popen[bytes]) -> None:
+def _close_input(process: Process) -> None:
     if process.stdin is not None:
         with contextlib.suppress(BrokenPipeError):
             process.stdin.close()
 
 
-def _close(process: subprocess.Popen[bytes]) -> None:
+def _close(process: Process) -> None:
     _close_input(process)
     if process.stdout is not None:
         process.stdout.close()
