@@ -250,7 +250,7 @@ def _labels(chart: Chart, palette: Palette) -> list[dict[str, Any]]:
 
 def _label(line: Line, spot: Spot, x: Axis, palette: Palette) -> dict[str, Any]:
     return {
-        "text": line.label,
+        "text": line.words,
         "x": _placed(spot.x, x),
         "y": spot.y,
         "xanchor": {"left": "right", "right": "left", "centre": "center"}[spot.side],

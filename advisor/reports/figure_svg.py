@@ -140,7 +140,7 @@ def _words(chart: Chart, axes: Axes) -> None:
     for line in chart.lines:
         if line.spot is not None:
             side = {"left": True, "right": False, "centre": None}[line.spot.side]
-            _near(axes, line.spot.x, line.spot.y, line.label, side, line.spot.above, LIGHT.of(line.style), 8.5)
+            _near(axes, line.spot.x, line.spot.y, line.words, side, line.spot.above, LIGHT.of(line.style), 8.5)
 
 
 def _near(axes: Axes, x: float, y: float, text: str, left: bool | None, above: bool, colour: str, size: float) -> None:

@@ -28,6 +28,7 @@ __all__ = [
     "favours",
     "flip_outcome",
     "flip_sentence",
+    "found_by",
     "headline",
     "interval",
     "listed",
@@ -171,22 +172,35 @@ def flip_outcome(flip: Flip, recommendation: Recommendation) -> str:
 
 
 def simulated_sentence(result: Result, deadline_s: float | Mapping[str, float] | None, tolerated_percent: float) -> str:
-    """What the simulation found about the deadline, which may be one for all or one a class."""
+    """What the simulation, or the live run, found about the deadline, which may be one for all or one a class."""
     within = _deadline(deadline_s)
-    misses = f"with at most {percent(tolerated_percent)} missed"
+    live = result.engine == "live"
+    misses, where = f"with at most {percent(tolerated_percent)} missed", "live" if live else "in simulation"
     if isinstance(result.verdict, list):
         names = listed([design_name(style) for style in result.verdict])
         both = f"The {names} designs {'both' if len(result.verdict) == 2 else 'all'}"
-        return f"{both} meet {within} in simulation, {misses}."
+        return f"{both} meet {within} {where}, {misses}."
     match result.verdict:
         case "neither":
             none = "Neither" if result.hybrid is None else "No"
-            return f"{none} design meets {within} in simulation, {misses}."
+            return f"{none} design meets {within} {where}, {misses}."
         case "unresolved":
-            return f"The simulation cannot tell yet whether {within} is met, {misses}: the interval straddles it. Run more replications."
+            more = "Simulate it, with more replications." if live else "Run more replications."
+            return f"{found_by(result)} cannot tell yet whether {within} is met, {misses}: the interval straddles it. {more}"
         case "no_deadline":
-            return "There is no deadline, so the simulation names no winner; compare latency and outcomes."
-    return f"Only the {design_name(result.verdict)} design meets {within} in simulation, {misses}."
+            return (
+                f"There is no deadline, so {_inside(found_by(result))} names no winner; compare latency and outcomes."
+            )
+    return f"Only the {design_name(result.verdict)} design meets {within} {where}, {misses}."
+
+
+def found_by(result: Result) -> str:
+    """What found a result, at the start of a sentence."""
+    return "The live run" if result.engine == "live" else "The simulation"
+
+
+def _inside(words: str) -> str:
+    return words[:1].lower() + words[1:]
 
 
 def _deadline(deadline_s: float | Mapping[str, float] | None) -> str:

@@ -9,8 +9,10 @@ import numpy as np
 from advisor.reports.charts.model import Axis, Floats, Line, Spot
 
 PLACES = 121
-WIDTH, HEIGHT, GAP = 0.2, 0.075, 0.015
-"""A label's box and its distance from its line, as shares of the plot."""
+LETTER, HEIGHT, GAP = 0.02, 0.075, 0.015
+"""A letter's width on a phone, a label's height, and its distance from its line, as shares of the plot."""
+FEWEST = 4
+"""Letters that a label has room for, at least: those of two lines are told apart."""
 FLAT = 0.04
 """A line this low is of no interest where it runs along the floor together with the others."""
 
@@ -40,14 +42,15 @@ class _Box:
     side: Side
     left: float
     bottom: float
+    width: float
 
     @property
     def area(self) -> "Area":
-        return Area(self.left, self.bottom, WIDTH)
+        return Area(self.left, self.bottom, self.width)
 
     def outside(self) -> float:
         """How far it sticks out of the plot; a label may stand over its top by its own height."""
-        return max(0.0, -self.left, self.left + WIDTH - 1.02, -self.bottom, self.bottom + HEIGHT - 1.0)
+        return max(0.0, -self.left, self.left + self.width - 1.02, -self.bottom, self.bottom + HEIGHT - 1.0)
 
 
 def labelled(
@@ -65,7 +68,7 @@ def labelled(
     taken = list(words)
     done = []
     for number, line in enumerate(lines):
-        box = min(_boxes(heights[number]), key=lambda box: _cost(box, number, heights, taken))
+        box = min(_boxes(heights[number], LETTER * max(FEWEST, len(line.words))), key=lambda box: _cost(box, number, heights, taken))
         taken.append(box.area)
         height = float(heights[number][box.place]) * top * 1.06
         done.append(replace(line, spot=Spot(float(places[box.place]), height, box.above, box.side)))
@@ -86,21 +89,21 @@ def _heights(line: Line, places: Floats) -> Floats:
     return line.y[np.maximum(0, np.searchsorted(line.x, places, side="right") - 1)]
 
 
-def _boxes(own: Floats) -> Iterator[_Box]:
+def _boxes(own: Floats, width: float) -> Iterator[_Box]:
     """Every place along the line, over and under it, to each side."""
-    shifts: tuple[tuple[Side, float], ...] = (("left", WIDTH), ("right", 0.0), ("centre", WIDTH / 2))
+    shifts: tuple[tuple[Side, float], ...] = (("left", width), ("right", 0.0), ("centre", width / 2))
     for place in range(0, PLACES, 4):
         share = place / (PLACES - 1)
         for above in (True, False):
             bottom = float(own[place]) + (GAP if above else -GAP - HEIGHT)
             for side, shift in shifts:
-                yield _Box(place, above, side, share - shift, bottom)
+                yield _Box(place, above, side, share - shift, bottom, width)
 
 
 def _cost(box: _Box, number: int, heights: list[Floats], taken: list[Area]) -> float:
     """Low is good: no line crossed, no label met, inside the plot, apart from the other lines, at the end or else high up."""
     low = max(0, round(box.left * (PLACES - 1)) - 1)
-    high = min(PLACES, round((box.left + WIDTH) * (PLACES - 1)) + 2)
+    high = min(PLACES, round((box.left + box.width) * (PLACES - 1)) + 2)
     crossed = sum(_crosses(line[low:high], box) for line in heights)
     own = float(heights[number][box.place])
     others = [abs(own - float(line[box.place])) for place, line in enumerate(heights) if place != number]

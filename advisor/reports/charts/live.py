@@ -42,7 +42,15 @@ def _over(chart: Chart, before: Chart) -> Chart:
     across, up = _factor(before.x, chart.x), _factor(before.y, chart.y)
     designs = [line for line in before.lines if line.style is not None]
     dashed = tuple(
-        Line(f"{line.label}, predicted", line.style, line.x * across, line.y * up, line.shape, dash="dash")
+        Line(
+            f"{line.label}, predicted",
+            line.style,
+            line.x * across,
+            line.y * up,
+            line.shape,
+            dash="dash",
+            short="predicted",
+        )
         for line in designs
     )
     lines = tuple(replace(line, dash="solid") for line in chart.lines) + dashed

@@ -51,6 +51,13 @@ class Line:
     spot: Spot | None = None
     dash: Dash | None = None
     """Where several lines are of one design, what tells them apart; else the design's own."""
+    short: str = ""
+    """What stands beside it, where that is less than its whole label."""
+
+    @property
+    def words(self) -> str:
+        """What stands beside it."""
+        return self.short or self.label
 
 
 @dataclass(frozen=True)

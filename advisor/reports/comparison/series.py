@@ -113,9 +113,9 @@ def thinned(line: Line) -> Line:
 
 
 def _windows(laid: Sequence[Laid]) -> tuple[Window, ...]:
-    """Bursts and outages where they are the same in all runs; else they would shade what they do not explain."""
-    each = {windows_of(one.scenario, one.result.synchronous.series) for one in laid}
-    return next(iter(each)) if len(each) == 1 else ()
+    """The bursts and outages that all runs have; others would shade what they do not explain."""
+    each = [windows_of(one.scenario, one.result.synchronous.series) for one in laid]
+    return tuple(window for window in each[0] if all(window in others for others in each))
 
 
 def good_shares(laid: Sequence[Laid]) -> Chart:

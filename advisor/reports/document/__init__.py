@@ -67,7 +67,7 @@ class Document:
             found = wording.simulated_sentence(
                 self.result, self.scenario.deadline_s, self.scenario.tolerated_miss_percent
             )
-            rows.append(("Simulated", found))
+            rows.append(("Run live" if self.result.engine == "live" else "Simulated", found))
         return tuple(rows)
 
 

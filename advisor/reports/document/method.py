@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 
 from advisor.advice.answers import Answers
+from advisor.reports import wording
 from advisor.reports.document.blocks import Block, Listing, Paragraph, Point, Points, Section
 from advisor.reports.numbers import count
 from simulator.result import Result
@@ -28,13 +29,18 @@ def method(scenario: Scenario | None, result: Result | None, versions: Mapping[s
     blocks.append(Paragraph("To work it out again, save Appendix A as answers.json and run:"))
     blocks.append(Listing("python3 manage.py advise answers.json", "The advice", "sh"))
     if scenario is not None and result is not None:
-        blocks.append(Paragraph("and for the simulation save Appendix B as scenario.json and run:"))
-        blocks.append(Listing(simulate_command(scenario, result), "The simulation", "sh"))
+        found = wording.found_by(result)
+        blocks.append(Paragraph(f"and for {found[:1].lower()}{found[1:]} save Appendix B as scenario.json and run:"))
+        blocks.append(Listing(simulate_command(scenario, result), found, "sh"))
     return Section("method", "Method", tuple(blocks))
 
 
 def simulate_command(scenario: Scenario, result: Result) -> str:
-    """The command that repeats the run to the last digit."""
+    """The command that repeats the run: of the kernel to the last digit, live on the same jobs."""
+    if result.live is not None:
+        return (
+            f"python3 manage.py simulate scenario.json --engine live --speed {result.live.speed:g} --seed {result.seed}"
+        )
     return (
         f"python3 manage.py simulate scenario.json --engine {result.engine} --seed {result.seed} "
         f"--replications {result.replications}"
@@ -42,12 +48,8 @@ def simulate_command(scenario: Scenario, result: Result) -> str:
 
 
 def _simulated(result: Result) -> list[Block]:
-    replications = count(result.replications, "replication")
     return [
-        Paragraph(
-            f"The simulation is one of discrete events ({replications}, seed {result.seed}). Its counts are of original jobs, "
-            "by their final state, summed over replications; other figures are means over replications. Definitions:"
-        ),
+        Paragraph(_how_counted(result)),
         Points(
             (
                 Point(
@@ -63,6 +65,19 @@ def _simulated(result: Result) -> list[Block]:
             )
         ),
     ]
+
+
+def _how_counted(result: Result) -> str:
+    if result.engine == "live":
+        return (
+            f"The live run sent the jobs of a simulation (seed {result.seed}) through real parts, and measured instants by the machine's "
+            "clock. Its counts are of original jobs, by their final state. Definitions:"
+        )
+    replications = count(result.replications, "replication")
+    return (
+        f"The simulation is one of discrete events ({replications}, seed {result.seed}). Its counts are of original jobs, "
+        "by their final state, summed over replications; other figures are means over replications. Definitions:"
+    )
 
 
 def appendices(answers: Answers | None, scenario: Scenario | None) -> tuple[Section, ...]:

@@ -34,7 +34,12 @@ def simulation(result: Result, scenario: Scenario) -> Section:
     """The verdict of the simulation, how it was run, its figures and its charts."""
     sentence = wording.simulated_sentence(result, scenario.deadline_s, scenario.tolerated_miss_percent)
     drawings = tuple(Drawing(chart) for chart in charts_of(result, scenario))
-    return Section("simulation", "Simulation", (Paragraph(sentence, strong=True), *findings(result), *drawings))
+    return Section("simulation", title_of(result), (Paragraph(sentence, strong=True), *findings(result), *drawings))
+
+
+def title_of(result: Result) -> str:
+    """The section's heading."""
+    return "Live run" if result.engine == "live" else "Simulation"
 
 
 def findings(result: Result) -> tuple[Block, ...]:
@@ -59,6 +64,11 @@ def findings(result: Result) -> tuple[Block, ...]:
 
 def _how(result: Result) -> str:
     offered = result.synchronous.offered
+    if result.engine == "live":
+        return (
+            f"Both designs met the same {count(offered, 'job')} live, one design after the other, seed {result.seed}: "
+            "the same arrivals, service times and failures for each job."
+        )
     return (
         f"Both designs met the same {count(offered, 'job')} in {count(result.replications, 'replication')} of the "
         f"{result.engine} engine, seed {result.seed}: the same arrivals, service times and failures for each job."

@@ -57,6 +57,19 @@ def test_every_simulated_verdict_is_a_sentence(verdict: str | list[str], says: s
     assert says in sentence and sentence.endswith(".")
 
 
+@pytest.mark.parametrize(
+    "verdict", ["event_driven", ["synchronous", "event_driven"], "neither", "unresolved", "no_deadline"]
+)
+def test_a_verdict_says_whether_it_was_found_in_simulation_or_live(verdict: str | list[str]) -> None:
+    found = results.result().model_dump(by_alias=True) | {"verdict": verdict}
+    simulated, live = (
+        wording.simulated_sentence(Result.parse(found | {"engine": engine}), 120.0, 1.0)
+        for engine in ("kernel", "live")
+    )
+    assert "simulation" in simulated and "live" not in simulated
+    assert "live" in live and "simulation" not in live
+
+
 def test_deadlines_a_class_are_all_named() -> None:
     sentence = wording.simulated_sentence(results.result(), {"urgent": 5.0, "batch": 3600.0}, 1.0)
     assert "urgent 5 s, batch 1 h" in sentence
