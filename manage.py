@@ -193,7 +193,12 @@ def main(arguments: list[str]) -> None:
     prepare_settings(arguments)
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line([sys.argv[0], *arguments])
+    from advisor.configuration import Misconfigured
+
+    try:
+        execute_from_command_line([sys.argv[0], *arguments])
+    except Misconfigured as wrong:
+        raise CannotStart(str(wrong)) from None
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What the environment may set, read once and checked; `settings.py` turns it into Django's terms."""
 
 import hashlib
+import ipaddress
 import os
 import secrets
 import tempfile
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -16,12 +17,21 @@ SOCKET_PATH_BYTES = 100
 """A unix socket's path must be shorter than this on every system (108 on Linux, 104 on macOS, less the final NUL)."""
 BROKER_PATIENCE_S = 1.5
 """How long a page or a command waits for a broker that hangs, before it goes on without."""
+LEAST_KEY = 8
+"""Characters of an outside endpoint's key: fewer could not be told from other words when they are kept out of messages."""
+PREFIX = "CROSSOVER_"
+
+
+class Misconfigured(Exception):
+    """What the environment sets is wrong: a line for each variable, with its name and without its value."""
 
 
 class Configuration(BaseSettings):
     """Every variable, with its default. `REDIS_URL` and `DATABASE_URL` go by their usual names, the rest begin with `CROSSOVER_`."""
 
-    model_config = SettingsConfigDict(env_prefix="CROSSOVER_", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, populate_by_name=True, hide_input_in_errors=True, env_ignore_empty=True
+    )
 
     mode: Literal["local", "hosted"] = "hosted"
     """`local`: loopback only, plain HTTP, the local user signed in by itself (`up` sets it). `hosted`: HTTPS and sign-in."""
@@ -37,6 +47,51 @@ class Configuration(BaseSettings):
     redis_url: str | None = Field(default=None, validation_alias="REDIS_URL")
     metrics_token: str | None = Field(default=None, min_length=16)
     """Lets a scraper read `/metrics` without signing in, as `Authorization: Bearer …`."""
+
+    external_url: str | None = None
+    """Base URL of an OpenAI-compatible server that may answer live runs in the sample endpoint's place, as the official client takes it:
+    `https://host/v1`. Without this, the model and the key, it is not offered."""
+    external_model: str | None = Field(default=None, min_length=1, max_length=200)
+    external_key: SecretStr | None = None
+    """Reaches only the processes that call; it is in no file, row, message or page."""
+    external_max_calls: int = Field(default=200, ge=2, le=100_000)
+    """Of one live run, both designs together."""
+    external_max_tokens_per_call: int = Field(default=256, ge=1, le=100_000)
+    """Output tokens."""
+    external_max_seconds: int = Field(default=120, ge=20, le=3600)
+    """In which calls of one live run may be under way, both designs together."""
+    external_runs_per_day: int = Field(default=20, ge=1, le=10_000)
+    """Live runs at the outside endpoint in any 24 hours, all workspaces together."""
+    external_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """What the server calls the limit on a call's tokens."""
+
+    @field_validator("external_url")
+    @classmethod
+    def _an_address_without_secrets(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value.strip())
+        if parts.scheme not in ("https", "http") or not parts.hostname or len(value) > 2000 or not value.isprintable():
+            raise ValueError("should be an address like https://host/v1")
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("should hold no user name or password; the key has a variable of its own")
+        if parts.query or parts.fragment or "?" in value or "#" in value:
+            raise ValueError("should have no query and no fragment")
+        if parts.scheme == "http" and not _is_loopback(parts.hostname):
+            raise ValueError("should begin with https://; plain http is for this machine alone")
+        return value.strip().rstrip("/")
+
+    @field_validator("external_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        key = value.get_secret_value().strip()
+        if len(key) < LEAST_KEY or not key.isascii() or not key.isprintable():
+            raise ValueError(
+                f"should have {LEAST_KEY} characters at least, all of ASCII; a server that asks for no key takes any"
+            )
+        return SecretStr(key)
 
     @field_validator("data")
     @classmethod
@@ -90,3 +145,30 @@ class Configuration(BaseSettings):
             finally:
                 fresh.unlink()
         return path.read_text().strip()
+
+
+def configured() -> Configuration:
+    """What the environment sets.
+
+    Raises:
+        Misconfigured: where something in it is wrong.
+    """
+    try:
+        return Configuration()
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        lines = [f"{_variable(item['loc'])}: {item['msg'].removeprefix('Value error, ')}" for item in found]
+    raise Misconfigured("\n".join(lines))  # out here, so that no traceback leads to what was given
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    """The environment variable that a setting comes from; pydantic gives an alias as it is."""
+    name = str(location[0]) if location else ""
+    return name if name.isupper() else f"{PREFIX}{name.removeprefix(PREFIX.lower()).upper()}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

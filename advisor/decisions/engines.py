@@ -7,6 +7,7 @@ from advisor.decisions.models import EngineName
 from simulator import simulate as kernel
 from simulator.arrivals import Trace
 from simulator.live import engine as live
+from simulator.live.course import Course, course_of
 from simulator.result import Result
 from simulator.scenario import Scenario
 from simulator.schema import Problem
@@ -27,7 +28,10 @@ class Engine:
     estimate: Callable[[Scenario, Trace | None, int | None], Estimate]
     unsupported: Callable[[Scenario], tuple[Problem, ...]]
     is_live: bool = False
-    """Whether it runs in real time, and takes a `speed`, a `label` for its folder and a `workload` to send."""
+    """Whether it runs in real time, and takes a `speed`, a `label` for its folder, a `workload` to send, and an outside endpoint
+    (`external`, `key`) to call."""
+    course: Callable[..., Course] = course_of
+    """Of a live engine: what a run is going to be."""
 
 
 ENGINES: Mapping[str, Engine] = {

@@ -17,6 +17,8 @@ from advisor.decisions.services.undo import next_step
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import may_change
 from advisor.web.forms import Field, FieldGroup, errors_by_field, groups_of, numbers
+from advisor.web.forms.running import Running, chosen_for
+from advisor.web.live_plan import offer, plan_of
 from simulator.schema import Problem
 
 TOP_REASONS = 5
@@ -29,12 +31,16 @@ def page_of(
     post: QueryDict | None = None,
     problems: Iterable[Problem] = (),
     own: Library | None = None,
+    running: Running | None = None,
 ) -> dict[str, Any]:
     """The page; where a post was refused, with what was posted, what is wrong with it, and the last valid advice.
 
-    `own` is the workspace's library, for who has looked it up already.
+    `own` is the workspace's library, for who has looked it up already; `running` how a simulation is to be run, where that is known
+    better than the request says.
     """
     problems = tuple(problems)
+    running = running or chosen_for(request, decision)
+    is_page = not request.htmx  # type: ignore[attr-defined]  # a fragment leaves the plan of a live run as it stands
     own = own or library_of(decision.workspace)
     answers = revision.answers
     return {
@@ -52,6 +58,7 @@ def page_of(
         "redo": next_step(decision, Direction.REDO),
         "stale": bool(problems),
         "behind": answers_behind(answers, [reason.rule for reason in revision.recommendation.reasons]),
+        **(plan_of(revision, running) if is_page else {"running": running, "outside": offer()}),
         **advice_of(revision.recommendation),
     }
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from math import ceil, floor
 
 from simulator.arrivals import Trace
-from simulator.live import calibrate
 from simulator.live import speed as speeds
 from simulator.live.plan import ExternalEndpoint
 from simulator.live.speed import Limit
@@ -16,6 +15,8 @@ from simulator.schema import InvalidInput, Problem
 
 STARTING_S = 3.0
 """What starting and ending one design's parts takes, about."""
+CALIBRATING_S = 3.0
+"""`calibrate.SECONDS`; what only says what a run will be imports none of its parts."""
 ARRIVING = 0.5
 """The share of a design's time at an outside endpoint in which jobs arrive; the rest is for those under way."""
 RESERVE = 0.8
@@ -104,7 +105,7 @@ def _course(window: Window, speed: float, limit: Limit, external: ExternalEndpoi
     scenario = window.scenario
     attempts = (scenario.retries.max + 1) * (scenario.synchronous.client_retries + 1)
     calls = window.jobs * (attempts + scenario.retries.max + 1)
-    real_s = sum(ceil(end_s / speed) for end_s in _ends_s(window)) + 4 * STARTING_S + 2 * calibrate.SECONDS
+    real_s = sum(ceil(end_s / speed) for end_s in _ends_s(window)) + 4 * STARTING_S + 2 * CALIBRATING_S
     return Course(
         window=window,
         speed=speed,

@@ -43,7 +43,7 @@
   // The server names the fields that are wrong; what is said beside any other is over.
   const showErrors = () => {
     const faulty = document.getElementById("faulty")?.dataset.fields.split(" ") ?? [];
-    for (const error of document.querySelectorAll(".field-error[id$='-error']")) {
+    for (const error of document.querySelectorAll(".field-error[id^='field-'][id$='-error']")) {
       if (error.textContent && !faulty.includes(error.id.replace(/-error$/, ""))) error.textContent = "";
       const input = document.getElementById(error.id.replace(/-error$/, "-input"));
       const wrong = error.textContent.trim() !== "";
@@ -51,6 +51,16 @@
         input?.setAttribute("aria-invalid", "true");
         error.closest("details.section")?.setAttribute("open", "");
       } else input?.removeAttribute("aria-invalid");
+    }
+  };
+
+  // The choice of a live run is no answer: the server says beside it what is wrong, and takes it back.
+  const showRunErrors = () => {
+    for (const name of ["run-speed", "run-endpoint"]) {
+      const wrong = document.getElementById(`${name}-error`)?.textContent.trim();
+      const input = document.getElementById(`${name}-input`);
+      if (wrong) input?.setAttribute("aria-invalid", "true");
+      else input?.removeAttribute("aria-invalid");
     }
   };
 
@@ -74,6 +84,7 @@
   // Every element that was swapped in tells of it; the answer as a whole has settled when the advice has.
   document.addEventListener("htmx:afterSettle", (event) => {
     const id = event.detail.elt?.id;
+    if (id === "live-plan" || id === "advice-details") showRunErrors();
     if (id !== "advice-details" && id !== "conflict") return;
     if (id === "advice-details") restore();
     showErrors();

@@ -45,6 +45,7 @@ TABLE: dict[str, Row] = {
     "upload-trace": Row("POST", (LOGIN, 422, 422, 403, 404, 403)),
     "forget-trace": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "simulate": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
+    "live-plan": Row("GET", (LOGIN, 200, 200, 403, 404, 403)),
     "decision-status": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "delete-decision": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "revisions": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),

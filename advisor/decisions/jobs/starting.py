@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from advisor.decisions.jobs.doorbell import Doorbell, RqDoorbell, job_id
 from advisor.decisions.models import EngineName, Revision, Run, State
+from advisor.decisions.outside import SAMPLE
 from advisor.decisions.services.reconcile import Reconciled, reconcile
 from advisor.decisions.services.request_run import request_run
 from advisor.teams.models import User
@@ -40,10 +41,19 @@ def start(
     engine: str = EngineName.KERNEL,
     replications: int | None = None,
     speed: float | None = None,
+    endpoint: str = SAMPLE,
     bell: Doorbell = RQ,
 ) -> Started:
     """Requests the run (see `request_run` for what it raises) and rings for it once it is committed, in 2 s at most."""
-    run = request_run(revision, user, idempotency_key, engine=engine, replications=replications, speed=speed)
+    run = request_run(
+        revision,
+        user,
+        idempotency_key,
+        engine=engine,
+        replications=replications,
+        speed=speed,
+        endpoint=endpoint,
+    )
     started = Started(run)
 
     def after_commit() -> None:

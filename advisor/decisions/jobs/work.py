@@ -19,6 +19,7 @@ from advisor.decisions.jobs.heartbeat import Heartbeat
 from advisor.decisions.limits import PROGRESS_EVERY_S, SO_FAR_EVERY_S, TERMINAL_WRITE_PATIENCE_S
 from advisor.decisions.models import Run
 from advisor.decisions.models.run import RunProgress
+from advisor.decisions.outside import OUTSIDE, chosen
 from advisor.decisions.services.claim_run import claim_run
 from advisor.decisions.services.hold_run import (
     fail_run,
@@ -31,7 +32,7 @@ from advisor.decisions.services.hold_run import (
 from advisor.decisions.services.upload_trace import read_stored_trace
 from simulator.live.failures import CannotRun
 from simulator.result import Result
-from simulator.schema import InvalidInput
+from simulator.schema import InvalidInput, Problem
 from simulator.simulate import Progress
 
 log = logging.getLogger(__name__)
@@ -107,7 +108,27 @@ def _simulate(heartbeat: Heartbeat, engines: Mapping[str, Engine]) -> Result:
 
 
 def _live_options(run: Run) -> dict[str, Any]:
-    return {"speed": run.speed, "label": str(run.pk), "workload": run.revision.answers.template}
+    options = {"speed": run.speed, "label": str(run.pk), "workload": run.revision.answers.template}
+    return options | (_outside(run) if run.endpoint_host else {})
+
+
+def _outside(run: Run) -> dict[str, Any]:
+    """The endpoint as it is allowed now; the key comes from this process's own configuration, and from nowhere else.
+
+    Raises:
+        InvalidInput: it is no longer allowed, or another than the one that was shown when the run was asked for.
+        CannotRun: a worker has been at it before, and may have spent what it may spend.
+    """
+    found = chosen(OUTSIDE)
+    assert found is not None  # noqa: S101  it would have been refused
+    if (found.host, found.model) != (run.endpoint_host, run.endpoint_model):
+        asked, now = f"{run.endpoint_model} at {run.endpoint_host}", f"{found.model} at {found.host}"
+        raise InvalidInput([Problem("endpoint", f"{asked} was to answer, and now {now} would; start the run again")])
+    if run.attempt > 1:
+        raise CannotRun(
+            "its worker ended while it may have called the outside endpoint. So that its caps hold, it does not begin again by itself."
+        )
+    return {"external": found.endpoint, "key": found.key}
 
 
 def _reporter(heartbeat: Heartbeat) -> Callable[[Progress], None]:

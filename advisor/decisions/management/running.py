@@ -1,15 +1,20 @@
 """Running a workload from the command line."""
 
 import argparse
+from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from advisor.decisions.engines import ENGINES
+from advisor.decisions.engines import ENGINES, Engine
 from advisor.decisions.limits import HIGHEST_SPEED, REPLICATIONS_CAP, RUN_MEMORY_BYTES
 from advisor.decisions.management.console import FAILURE, BadInput, Console, bad_input
 from advisor.decisions.management.workload import Workload
 from advisor.decisions.models import EngineName
+from advisor.decisions.outside import OUTSIDE, SAMPLE
+from advisor.decisions.outside import chosen as allowed_endpoint
+from advisor.reports.document.outside import endpoint_terms
 from simulator.live.failures import CannotRun
+from simulator.live.plan import ExternalEndpoint
 from simulator.result import Result
 from simulator.schema import InvalidInput
 
@@ -17,10 +22,16 @@ LARGEST_SEED = 2**53 - 1
 
 
 def add_engine(parser: CommandParser) -> None:
-    """`--engine`, `--speed`, `--seed` and `--replications`."""
+    """`--engine`, `--speed`, `--endpoint`, `--seed` and `--replications`."""
     parser.add_argument("--engine", choices=EngineName.values, default=EngineName.KERNEL.value, help="what runs it")
     parser.add_argument(
         "--speed", type=_positive, metavar="X", help="of a live run: how many times as fast as the workload, at most"
+    )
+    parser.add_argument(
+        "--endpoint",
+        choices=(SAMPLE, OUTSIDE),
+        default=SAMPLE,
+        help="of a live run: who answers, the sample endpoint or the outside one that CROSSOVER_EXTERNAL_URL names",
     )
     parser.add_argument("--seed", type=_whole(0, LARGEST_SEED), metavar="N", help="instead of the scenario's own")
     parser.add_argument(
@@ -64,6 +75,7 @@ def run(
     engine: str,
     replications: int | None = None,
     speed: float | None = None,
+    endpoint: str = SAMPLE,
 ) -> Result:
     """Both designs on the workload, with a line of progress.
 
@@ -72,9 +84,7 @@ def run(
         CommandError: if there is not enough memory after all, or this machine does not let a live run run.
     """
     chosen = ENGINES[engine]
-    if speed is not None and not chosen.is_live:
-        raise BadInput("--speed: is for --engine live; the kernel takes no real time")
-    options = {"speed": speed, "workload": workload.template} if chosen.is_live else {}
+    options = _live_options(workload, speed, endpoint) if chosen.is_live else _no_live_options(speed, endpoint)
     show = console.progress(steps=chosen.is_live)
     try:
         if problems := chosen.unsupported(workload.scenario):
@@ -85,6 +95,8 @@ def run(
                 f"{name}: this run would need about {needed / 1e9:.1f} GB of memory, over the limit of "
                 f"{RUN_MEMORY_BYTES / 1e9:.1f} GB: give fewer jobs, or a shorter time"
             )
+        if options.get("external") is not None:
+            console.stderr.write(_spending(chosen, workload, speed, options["external"]), style_func=str)
         return chosen.simulate(
             workload.scenario,
             trace=workload.trace,
@@ -101,3 +113,30 @@ def run(
         raise CommandError(f"{name}: {error or 'there is not enough memory'}", returncode=FAILURE) from error
     finally:
         show(None)
+
+
+def _live_options(workload: Workload, speed: float | None, endpoint: str) -> dict[str, Any]:
+    """
+    Raises:
+        BadInput: for an outside endpoint that is not allowed.
+    """
+    try:
+        outside = allowed_endpoint(endpoint)
+    except InvalidInput as error:
+        raise BadInput(*(f"--endpoint: {problem.reason}" for problem in error.problems)) from error
+    called = {"external": outside.endpoint, "key": outside.key} if outside is not None else {}
+    return {"speed": speed, "workload": workload.template, **called}
+
+
+def _no_live_options(speed: float | None, endpoint: str) -> dict[str, Any]:
+    if speed is not None:
+        raise BadInput("--speed: is for --engine live; the kernel takes no real time")
+    if endpoint != SAMPLE:
+        raise BadInput("--endpoint: is for --engine live; the kernel calls nobody")
+    return {}
+
+
+def _spending(engine: Engine, workload: Workload, speed: float | None, external: ExternalEndpoint) -> str:
+    """What the run may spend, said before it is begun. Raises InvalidInput, where it cannot be."""
+    course = engine.course(workload.scenario, workload.trace, workload.durations_s, speed=speed, external=external)
+    return endpoint_terms(course)

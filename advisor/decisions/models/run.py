@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from advisor.decisions import stored
-from advisor.decisions.limits import IDEMPOTENCY_KEY_LENGTH
+from advisor.decisions.limits import ENDPOINT_HOST_LENGTH, ENDPOINT_MODEL_LENGTH, IDEMPOTENCY_KEY_LENGTH
 from advisor.decisions.models.decision import Revision
 from advisor.decisions.models.trace import Trace
 from advisor.teams.models import Workspace
@@ -84,6 +84,10 @@ class Run(models.Model):
     """Null: the engine's own number."""
     speed = models.FloatField(null=True, blank=True)
     """Of a live run: seconds of the Scenario in a real second. Null: the highest that the machine tells the truth at."""
+    endpoint_host = models.CharField(max_length=ENDPOINT_HOST_LENGTH, blank=True, default="")
+    """Of a live run that calls an outside endpoint: its host, as it was shown when the run was asked for. Empty: the sample endpoint."""
+    endpoint_model = models.CharField(max_length=ENDPOINT_MODEL_LENGTH, blank=True, default="")
+    """The model that it was to be asked for."""
     idempotency_key = models.CharField(max_length=IDEMPOTENCY_KEY_LENGTH)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
@@ -146,6 +150,11 @@ class Run(models.Model):
                 condition=(Q(state__in=WITH_ERROR) & ~Q(error_code="") & ~Q(error_text=""))
                 | (~Q(state__in=WITH_ERROR) & Q(error_code="", error_text="")),
                 name="run_has_an_error_iff_it_failed",
+            ),
+            models.CheckConstraint(
+                condition=Q(endpoint_host="", endpoint_model="")
+                | (Q(engine=EngineName.LIVE) & ~Q(endpoint_host="") & ~Q(endpoint_model="")),
+                name="run_has_an_outside_endpoint_or_none",
             ),
             models.CheckConstraint(
                 condition=Q(progress_fraction__gte=0, progress_fraction__lte=1), name="run_progress_is_a_share"

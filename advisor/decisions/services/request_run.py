@@ -10,12 +10,14 @@ from advisor.decisions import limits, stored
 from advisor.decisions.engines import ENGINES, Engine
 from advisor.decisions.errors import StaleVersion, TooManyRuns
 from advisor.decisions.models import Decision, EngineName, Revision, Run, State, Trace
-from advisor.decisions.services.advising import find_trace
+from advisor.decisions.outside import SAMPLE, Outside, chosen
 from advisor.decisions.services.freeze_revision import freeze_revision
+from advisor.decisions.services.plan_run import runs_left, trace_of
 from advisor.decisions.services.upload_trace import read_stored_trace
 from advisor.teams.access import require_editor
 from advisor.teams.models import User
-from simulator.scenario import EmpiricalService, Scenario, TraceArrivals
+from simulator.arrivals import Trace as Arrivals
+from simulator.scenario import Scenario
 from simulator.schema import InvalidInput, Problem
 
 IDEMPOTENCY_KEY = re.compile(rf"[A-Za-z0-9_.:-]{{1,{limits.IDEMPOTENCY_KEY_LENGTH}}}")
@@ -29,6 +31,7 @@ def request_run(
     engine: str = EngineName.KERNEL,
     replications: int | None = None,
     speed: float | None = None,
+    endpoint: str = SAMPLE,
     engines: Mapping[str, Engine] = ENGINES,
 ) -> Run:
     """The queued run, which freezes the revision; the run of before where the key was used for this revision already.
@@ -38,7 +41,7 @@ def request_run(
     Raises:
         PermissionDenied: unless the user may edit in the revision's workspace.
         StaleVersion: if the revision's answers were changed since it was read.
-        InvalidInput: if the engine can't run it as it is, or if it needs more memory than a run may have.
+        InvalidInput: if the engine can't run it as it is, at that speed or that endpoint, or if it needs more memory than a run may have.
         TooManyRuns: if the workspace has as many queued as it may have.
     """
     workspace = revision.decision.workspace
@@ -49,15 +52,17 @@ def request_run(
     if existing:
         return _same(existing, revision)
     scenario = scenario_of(revision.answers, revision.recommendation)
-    trace = _trace_of(scenario, revision)
-    _require_runnable(scenario, trace, engine, replications, engines)
-    _require_speed(engines[engine], speed)
+    trace = trace_of(scenario, revision)
+    recorded = _require_runnable(scenario, trace, engine, replications, engines)
+    outside = _require_course(engines[engine], scenario, recorded, speed, endpoint)
     with transaction.atomic():
         decision = Decision.objects.select_for_update().get(pk=revision.decision_id)
         if not Revision.objects.filter(pk=revision.pk, answers_json=revision.answers_json).exists():
             raise StaleVersion(revision.decision.draft_version, decision.draft_version)
         if Run.objects.filter(workspace=workspace, state=State.QUEUED).count() >= limits.QUEUED_RUNS_CAP:
             raise TooManyRuns(limits.QUEUED_RUNS_CAP)
+        if outside is not None:
+            _require_run_left(outside)
         run, _ = Run.objects.get_or_create(
             workspace=workspace,
             idempotency_key=idempotency_key,
@@ -67,6 +72,8 @@ def request_run(
                 "engine": engine,
                 "replications": replications,
                 "speed": speed,
+                "endpoint_host": outside.host if outside is not None else "",
+                "endpoint_model": outside.model if outside is not None else "",
                 "scenario_json": stored.dump(scenario),
                 "created_by": user,
             },
@@ -75,18 +82,34 @@ def request_run(
     return _same(run, revision)
 
 
-def _require_speed(engine: Engine, speed: float | None) -> None:
-    """Whether the machine can tell the truth at it, the run itself finds out.
+def _require_course(
+    engine: Engine, scenario: Scenario, trace: Arrivals | None, speed: float | None, endpoint: str
+) -> Outside | None:
+    """The outside endpoint, where that is to answer.
 
     Raises:
-        InvalidInput: for an engine that has none, or a number that is none.
+        InvalidInput: on `speed` or `endpoint`, for what the engine does not have, this machine does not bear, or nobody allows.
     """
-    if speed is None:
-        return
     if not engine.is_live:
-        raise InvalidInput([Problem("speed", "is for a live run; the kernel takes no real time")])
-    if not 0 < speed <= limits.HIGHEST_SPEED:
+        for path, given in (("speed", speed is not None), ("endpoint", endpoint != SAMPLE)):
+            if given:
+                raise InvalidInput([Problem(path, "is for a live run; the kernel takes no real time and calls nobody")])
+        return None
+    if speed is not None and not 0 < speed <= limits.HIGHEST_SPEED:
         raise InvalidInput([Problem("speed", f"should be over 0, and at most {limits.HIGHEST_SPEED:,}")])
+    outside = chosen(endpoint)
+    engine.course(scenario, trace, speed=speed, external=outside.endpoint if outside is not None else None)
+    return outside
+
+
+def _require_run_left(outside: Outside) -> None:
+    """
+    Raises:
+        InvalidInput: on `endpoint`, where the day's runs are made.
+    """
+    if not runs_left(outside):
+        reason = f"{outside.host} has had the {outside.runs_per_day} runs that it may have in 24 hours; try later, or let the sample endpoint answer"
+        raise InvalidInput([Problem("endpoint", reason)])
 
 
 def _same(run: Run, revision: Revision) -> Run:
@@ -95,19 +118,11 @@ def _same(run: Run, revision: Revision) -> Run:
     return run
 
 
-def _trace_of(scenario: Scenario, revision: Revision) -> Trace | None:
-    """The uploaded trace that the scenario replays. A path is for the command line alone: here it would read our own disk."""
-    if isinstance(scenario.service, EmpiricalService) and scenario.service.path is not None:
-        raise InvalidInput([Problem("service.path", "a file's path is honoured on the command line only")])
-    if not isinstance(scenario.arrivals, TraceArrivals):
-        return None
-    return find_trace(scenario.arrivals.trace or "", revision.decision.workspace)
-
-
 def _require_runnable(
     scenario: Scenario, trace: Trace | None, engine: str, replications: int | None, engines: Mapping[str, Engine]
-) -> None:
-    """
+) -> Arrivals | None:
+    """The recording that it replays, read.
+
     Raises:
         InvalidInput: if there is no such engine, it can't honour the scenario, or the run is too large.
     """
@@ -126,3 +141,4 @@ def _require_runnable(
             f"{limits.RUN_MEMORY_BYTES / 1e9:.1f} GB; simulate fewer jobs, or a shorter trace"
         )
         raise InvalidInput([Problem("jobs", reason)])
+    return recorded

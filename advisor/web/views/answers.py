@@ -9,12 +9,12 @@ from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
-from django_htmx.http import HttpResponseClientRedirect, reswap, retarget
+from django_htmx.http import HttpResponseClientRedirect, reswap, retarget, trigger_client_event
 
 from advisor.advice.editions import Library
 from advisor.decisions import jobs
 from advisor.decisions.errors import StaleVersion, UploadTooLarge
-from advisor.decisions.models import Decision, EngineName, Revision, Run
+from advisor.decisions.models import Decision, Revision, Run
 from advisor.decisions.services.edit_library import library_of
 from advisor.decisions.services.save_answers import save_answers
 from advisor.decisions.services.step_answers import step_answers
@@ -24,9 +24,12 @@ from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision
 from advisor.web.decision_page import Changes, changes, page_of, version_of
 from advisor.web.forms import given_from, groups_of, moved, settled
+from advisor.web.forms.running import Running, remember
 from advisor.web.uploads import limit_upload
 from simulator.schema import InvalidInput, Problem
 
+ADVISED = "advised"
+"""Tells a page whose choice is a live run that its plan is to be looked up anew."""
 SAVED_BUT_SILENT = "The run is saved. The queue does not answer right now; it starts by itself once the queue is back."
 
 
@@ -36,6 +39,7 @@ def save(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     decision = editable_decision(request, decision_id)
     before = decision.latest()
     own = library_of(decision.workspace)
+    remember(request, decision)
     post, chosen = settled(request.POST, before.answers)
     try:
         after = _saved(request, decision, before, post, own)
@@ -55,34 +59,44 @@ def simulate(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     if earlier:
         return _went_to(request, earlier)
     before = decision.latest()
+    remember(request, decision)
+    own = library_of(decision.workspace)
     try:
-        revision = _saved(
-            request, decision, before, settled(request.POST, before.answers)[0], library_of(decision.workspace)
-        )
-        engine, speed = _engine_and_speed(request)
-        started = jobs.start(revision, request.user, idempotency_key=key, engine=engine, speed=speed)
+        revision = _saved(request, decision, before, settled(request.POST, before.answers)[0], own)
     except InvalidInput as error:
         return _refused(request, decision, decision.latest(), error.problems)
     except StaleVersion as error:
         return _conflict(request, decision, before, error)
+    return _started(request, decision, revision, key)
+
+
+def _started(request: MemberRequest, decision: Decision, revision: Revision, key: str) -> HttpResponseBase:
+    """The run of answers that are saved, whatever becomes of it."""
+    running = Running.of(request.POST)
+    try:
+        started = jobs.start(
+            revision,
+            request.user,
+            idempotency_key=key,
+            engine=running.engine,
+            speed=running.speed_asked,
+            endpoint=running.endpoint_asked,
+        )
+    except InvalidInput as error:
+        return _not_started(request, decision, revision, running.refused(error))
+    except StaleVersion as error:
+        return _conflict(request, decision, revision, error)
     if started.rung is False:
         messages.info(request, SAVED_BUT_SILENT)
     return _went_to(request, started.run)
 
 
-def _engine_and_speed(request: MemberRequest) -> tuple[str, float | None]:
-    """What is to run it, and how fast where a speed was given.
-
-    Raises:
-        InvalidInput: for a speed that is no number.
-    """
-    engine, given = request.POST.get("engine") or EngineName.KERNEL, request.POST.get("speed", "").strip()
-    if engine != EngineName.LIVE or not given:
-        return engine, None
-    try:
-        return engine, float(given) if len(given) < 20 else 0.0
-    except ValueError as error:
-        raise InvalidInput([Problem("speed", "should be a number")]) from error
+def _not_started(request: MemberRequest, decision: Decision, revision: Revision, running: Running) -> HttpResponse:
+    """The answers are saved, and what is wrong with the run stands beside its choice."""
+    context = page_of(request, decision, revision, running=running)
+    context["changes"] = Changes([], [])
+    template = "decisions/_saved.html" if request.htmx else "decisions/show.html"  # type: ignore[attr-defined]
+    return render(request, template, context, status=422)
 
 
 @require_POST
@@ -169,7 +183,8 @@ def _shown(
     elsewhere = moved(shown, before.answers, after.answers, own) | chosen
     old = groups_of(before.answers, recommendation=before.recommendation, own=own)
     context["changes"] = changes(old, context["groups"], elsewhere, shown)
-    return render(request, "decisions/_saved.html", context)
+    response = render(request, "decisions/_saved.html", context)
+    return trigger_client_event(response, ADVISED, after="settle") if context["running"].live else response
 
 
 def _refused(

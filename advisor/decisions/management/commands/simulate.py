@@ -11,7 +11,7 @@ from advisor.decisions.management.workload import Workload, add_library, read, w
 from advisor.decisions.models import EngineName
 from advisor.reports.document import Section
 from advisor.reports.document.recovery import recovery, recovery_sentence
-from advisor.reports.document.simulation import findings
+from advisor.reports.document.simulation import findings, title_of
 from advisor.reports.formats.text import text
 from advisor.reports.wording import simulated_sentence
 
@@ -32,14 +32,22 @@ class Command(Console):
         if options["trigger"] is not None:
             self._recover(workload, source.name, options)
             return
-        result = run(self, workload, source.name, options["engine"], options["replications"], options["speed"])
+        result = run(
+            self,
+            workload,
+            source.name,
+            options["engine"],
+            options["replications"],
+            options["speed"],
+            options["endpoint"],
+        )
         if options["format"] == "json":
             self.print_json(result.model_dump(mode="json", by_alias=True))
             return
         scenario = workload.scenario
         verdict = simulated_sentence(result, scenario.deadline_s, scenario.tolerated_miss_percent)
         self.stdout.write(
-            text(workload.title, verdict, [Section("simulation", "Simulation", findings(result))]), ending=""
+            text(workload.title, verdict, [Section("simulation", title_of(result), findings(result))]), ending=""
         )
 
     def _recover(self, workload: Workload, name: str, options: dict[str, Any]) -> None:

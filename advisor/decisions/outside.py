@@ -1,0 +1,77 @@
+"""The outside endpoint that an administrator lets live runs call in the sample endpoint's place; nobody else can name one."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from django.conf import settings
+from pydantic import SecretStr
+
+from advisor.configuration import Configuration
+from simulator.live.plan import ExternalEndpoint
+from simulator.schema import InvalidInput, Problem
+
+Answering = Literal["sample", "outside"]
+"""Who answers the calls of a live run."""
+SAMPLE, OUTSIDE = "sample", "outside"
+NEEDED = ("CROSSOVER_EXTERNAL_URL", "CROSSOVER_EXTERNAL_MODEL", "CROSSOVER_EXTERNAL_KEY")
+
+
+@dataclass(frozen=True)
+class Outside:
+    """The endpoint with its caps, its key, and how many runs a day may call it."""
+
+    endpoint: ExternalEndpoint
+    key: SecretStr = field(repr=False)
+    runs_per_day: int
+
+    @property
+    def host(self) -> str:
+        """Whom people know it as."""
+        return self.endpoint.host
+
+    @property
+    def model(self) -> str:
+        """The model that is asked for."""
+        return self.endpoint.model
+
+
+def allowed(configuration: Configuration | None = None) -> Outside | None:
+    """The outside endpoint; None unless its address, its model and its key are all set."""
+    given: Configuration = configuration or settings.CONFIGURATION
+    if given.external_url is None or given.external_model is None or given.external_key is None:
+        return None
+    endpoint = ExternalEndpoint(
+        url=given.external_url,
+        model=given.external_model,
+        max_calls=given.external_max_calls,
+        max_tokens_a_call=given.external_max_tokens_per_call,
+        max_seconds=float(given.external_max_seconds),
+        tokens_field=given.external_tokens_field,
+    )
+    return Outside(endpoint, given.external_key, given.external_runs_per_day)
+
+
+def chosen(answering: str, configuration: Configuration | None = None) -> Outside | None:
+    """The outside endpoint where that is to answer; None for the sample endpoint.
+
+    Raises:
+        InvalidInput: on `endpoint`, where there is no such choice, or no outside endpoint is allowed.
+    """
+    if answering == SAMPLE:
+        return None
+    if answering != OUTSIDE:
+        raise InvalidInput([Problem("endpoint", f"should be {SAMPLE} or {OUTSIDE}")])
+    found = allowed(configuration)
+    if found is None:
+        raise InvalidInput([Problem("endpoint", f"no outside endpoint is allowed here. {how(configuration)}")])
+    return found
+
+
+def how(configuration: Configuration | None = None) -> str:
+    """How an administrator allows one, and what is still missing where that was begun."""
+    given: Configuration = configuration or settings.CONFIGURATION
+    values = (given.external_url, given.external_model, given.external_key)
+    missing = [name for name, value in zip(NEEDED, values, strict=True) if value is None]
+    if len(missing) in (0, len(NEEDED)):
+        return f"An administrator allows one by setting {NEEDED[0]}, {NEEDED[1]} and {NEEDED[2]}."
+    return f"An administrator has begun to allow one; not set: {', '.join(missing)}."

@@ -1,0 +1,73 @@
+"""A live run at an outside endpoint in words: what it may spend, and afterwards who answered, what was spent, and what that means."""
+
+from advisor.reports import wording
+from advisor.reports.numbers import count, duration
+from simulator.live.course import Course
+from simulator.result import EndpointUse, LiveReport
+
+CAPS = {
+    "calls": "the cap on calls",
+    "tokens": "the cap on tokens",
+    "time": "the cap on time",
+}
+
+
+def course_sentence(course: Course) -> str:
+    """What a live run is going to be."""
+    pace = "in real time" if course.speed == 1 else f"{course.speed:g} times as fast"
+    jobs = count(course.window.jobs, "job")
+    return f"{course.window.words[:1].upper()}{course.window.words[1:]}, {pace}: {jobs} through each design, about {duration(course.real_s)} in all."
+
+
+def endpoint_terms(course: Course) -> str:
+    """At an outside endpoint: the most that the run may spend there. Empty at the sample endpoint."""
+    external = course.external
+    if external is None or course.most_output_tokens is None:
+        return ""
+    return (
+        f"{external.model} at {external.host} answers, in real time: at most {count(course.most_calls, 'call')} of "
+        f"{count(external.max_tokens_a_call)} output tokens, {count(course.most_output_tokens)} in all, "
+        f"within {duration(external.max_seconds)}."
+    )
+
+
+def outside_sentences(live: LiveReport) -> tuple[str, ...]:
+    """Who answered, what was spent, how its calls compare with the prediction, whether a cap cut it short. None at the sample endpoint."""
+    use = live.endpoint
+    if use is None:
+        return ()
+    return tuple(sentence for sentence in (_spent(use), _answered(use), _cut(use)) if sentence)
+
+
+def _spent(use: EndpointUse) -> str:
+    told = use.input_tokens or use.output_tokens
+    tokens = (
+        f"{count(use.input_tokens)} input and {count(use.output_tokens)} output tokens by its own account"
+        if told
+        else "it told of no tokens"
+    )
+    failed = f", {count(use.failed_calls)} of them in vain" if use.failed_calls else ""
+    return (
+        f"{use.model} at {use.host} answered in the sample endpoint's place: {count(use.calls, 'call')} of at most "
+        f"{count(use.max_calls)}{failed}; {tokens}."
+    )
+
+
+def _answered(use: EndpointUse) -> str:
+    """The prediction draws service times from the Scenario; this says how far that is from what was seen."""
+    if use.call_s.mean is None or use.call_s.p50 is None or use.call_s.p95 is None:
+        return "None of its calls brought a result, so there is nothing of it to measure."
+    return (
+        f"Its times were measured, not drawn: {duration(use.call_s.mean)} a call on average ({duration(use.call_s.p50)} at p50, "
+        f"{duration(use.call_s.p95)} at p95). The prediction has {duration(use.scenario_mean_s)} from the answers and no failures, so an "
+        "error beside a figure is as much the answers' as the model's. To compare on equal terms, put p50 and p95 into the answers and run again."
+    )
+
+
+def _cut(use: EndpointUse) -> str:
+    if not use.cut:
+        return ""
+    where = [
+        f"{CAPS[cap]} ended the calls of the {wording.style_name(name).lower()} design" for name, cap in use.cut.items()
+    ]
+    return f"Cut short: {' and '.join(where)}; its jobs from then on failed, and its figures say so."
