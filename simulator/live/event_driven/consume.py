@@ -4,10 +4,12 @@ import logging
 import os
 import sys
 import threading
+import traceback
 import uuid
 from collections.abc import Iterator
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 from rq.serializers import JSONSerializer
 
@@ -57,7 +59,9 @@ def run(plan: LivePlan, process: int) -> None:
     ThreadWorker.claims = staticmethod(claim)
     consumers.show_alive()
     threads = [
-        threading.Thread(target=_work, args=(desk, queue, f"{name}-{seat}"), name=f"consumer-{seat}", daemon=True)
+        threading.Thread(
+            target=_work, args=(queue, f"{name}-{seat}", desk.connection), name=f"consumer-{seat}", daemon=True
+        )
         for seat, queue in enumerate(seats(plan, jobs, process))
     ]
     for thread in threads:
@@ -66,16 +70,18 @@ def run(plan: LivePlan, process: int) -> None:
         thread.join()
 
 
-def _work(desk: Desk, queue: str, name: str) -> None:
-    worker = ThreadWorker(
-        [desk.queue_named(queue)],
-        name=name,
-        connection=desk.connection,
-        serializer=JSONSerializer,
-        log_job_description=False,
-    )
-    worker.work(logging_level="WARNING")
-    os._exit(1)  # a worker never returns of itself: its log says why it did, and the whole process is started again
+def _work(queue: str, name: str, connection: Any) -> None:
+    """For good: where a worker ends, its log says why, and the whole process ends with it, to be started again."""
+    try:
+        worker = ThreadWorker(
+            [queue], name=name, connection=connection, serializer=JSONSerializer, log_job_description=False
+        )
+        worker.work(logging_level="WARNING")
+    except BaseException:
+        traceback.print_exc()
+        raise
+    finally:
+        os._exit(1)
 
 
 if __name__ == "__main__":
