@@ -1,8 +1,6 @@
 """The event-driven design with all its real parts: a broker, rq workers, retries, dead letters, a consumer that is killed."""
 
-import os
-import signal
-import time
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,17 +9,23 @@ from uuid import uuid4
 import numpy as np
 import pytest
 import redis
-from numpy.typing import NDArray
 
-from simulator.live import dead_letters
+from simulator.live import conducting, dead_letters
 from simulator.live.conducting import Performance, Stage, Watch, perform
 from simulator.live.drawing import draw_jobs
-from simulator.live.event_driven.desk import ALIVE, RUNNING, Desk, Letter
+from simulator.live.event_driven.desk import ALIVE, Desk, Letter
 from simulator.live.folders import run_folder
 from simulator.live.journal import What
 from simulator.scenario import Scenario
+from tests.live.fakes_kills import KnownCrew, jobs_of, kill, unaccounted
 
 DEDICATED = {"discipline": "dedicated", "consumers": 8}
+
+
+@pytest.fixture(autouse=True)
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its parts can be looked up, and killed."""
+    monkeypatch.setattr(conducting, "Crew", KnownCrew)
 
 
 def a_live_run(given: dict[str, Any], watch: Watch = lambda found: None, drain_s: float = 20.0) -> Performance:
@@ -32,21 +36,6 @@ def a_live_run(given: dict[str, Any], watch: Watch = lambda found: None, drain_s
     jobs = draw_jobs(scenario, "event_driven")
     with run_folder(f"test-{uuid4().hex}") as folder:
         return perform(Stage(scenario, "event_driven", jobs, 1.0, drain_s, "document_extraction"), folder, watch)
-
-
-def jobs_of(found: Performance, *whats: What) -> NDArray[np.int32]:
-    """The job of every row of these kinds."""
-    return found.rows["job"][np.isin(found.rows["what"], whats)]
-
-
-def every_accepted_job_has_one_end(found: Performance) -> None:
-    """Told to its caller once, and given to it by the consumers once."""
-    accepted = jobs_of(found, What.ACCEPTED)
-    ends = jobs_of(found, What.COMPUTED, What.GAVE_UP, What.EXPIRED)
-    told = jobs_of(found, What.IN_HAND, What.TOLD_FAILED, What.UNDELIVERED)
-    assert sorted(accepted) == list(range(len(found.stage.jobs)))
-    assert sorted(ends) == sorted(accepted)
-    assert sorted(told) == sorted(accepted)
 
 
 def once(what: Callable[[Performance], bool]) -> Watch:
@@ -60,30 +49,56 @@ def once(what: Callable[[Performance], bool]) -> Watch:
     return watch
 
 
-def test_a_killed_consumer_process_loses_no_job_and_computes_none_twice() -> None:
-    killed: list[int] = []
-    killed_ns: list[int] = []
+BUSY: dict[str, Any] = {
+    "service": {"distribution": "deterministic", "mean_s": 0.15},
+    "failures": {"transient_percent": 20},
+    "retries": {"max": 2, "base_s": 0.1, "cap_s": 0.2},
+    "provider": {"max_concurrency": 6},
+    "subscribers": {"count": 3, "handling_p50_s": 0.1, "handling_p95_s": 0.12},
+}
+"""Something of everything is under way at any moment: attempts, pauses, calls in line, subscribers at work."""
 
-    def kill(found: Performance) -> bool:
-        connection: Any = redis.Redis.from_url(found.broker)
-        running = [told.decode().partition(" ")[2] for told in connection.smembers(RUNNING)]
-        if len(jobs_of(found, What.COMPUTED)) < 10 or not running:
-            return False
-        killed.append(int(running[0].split("-")[1]))
-        os.kill(killed[0], signal.SIGKILL)
-        killed_ns.append(time.monotonic_ns())
-        return True
 
-    slow = {"distribution": "deterministic", "mean_s": 0.15}
-    subscribers = {"count": 3, "handling_p50_s": 0.1, "handling_p95_s": 0.12}
-    found = a_live_run({"service": slow, "subscribers": subscribers}, once(kill))
-    assert killed
-    assert found.restarts == 1
-    every_accepted_job_has_one_end(found)
+def a_run_with_a_death(part: str, given: dict[str, Any], *at_s: float) -> Performance:
+    """The part is killed at these instants, and started again; nothing may be missing from the books."""
+    left = list(at_s)
+
+    def watch(found: Performance | None) -> None:
+        if found is not None and left and found.clock.now_s() >= left[0]:
+            left.pop(0)
+            kill(part)
+
+    found = a_live_run(given, watch)
+    assert not left
+    assert found.restarts == len(at_s)
+    assert not unaccounted(found, subscribers=2)
+    return found
+
+
+def calls_at_once(found: Performance) -> int:
+    """The most that the provider had, as it saw them come, and as those that were not killed saw them end."""
     rows = found.rows
-    before = rows["job"][(rows["what"] == What.COMPUTED) & (rows["at_ns"] < killed_ns[0])]
-    handled = {(int(row["job"]), int(row["index"])) for row in rows[rows["what"] == What.HANDLED]}
-    assert {(int(job), subscriber) for job in before for subscriber in range(2)} <= handled
+    came = np.sort(rows["at_ns"][rows["what"] == What.CALLED])
+    ended = np.sort(rows["at_ns"][rows["what"] == What.ANSWERED])
+    return int((np.arange(1, len(came) + 1) - np.searchsorted(ended, came, "right")).max())
+
+
+def test_a_killed_consumer_process_loses_nothing_and_nothing_has_two_ends() -> None:
+    a_run_with_a_death("consume-0", BUSY, 0.9)
+
+
+def test_a_killed_scheduler_forgets_no_pause_and_no_call() -> None:
+    found = a_run_with_a_death("due", BUSY, 0.6, 1.2)
+    assert 3 <= calls_at_once(found) <= 6
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_dies_and_whenever_every_job_is_accounted_for(seed: int) -> None:
+    chance = random.Random(seed)
+    part = chance.choice(["consume-0", "consume-1", "due"])
+    a_run_with_a_death(part, BUSY | {"seed": seed + 1, "failures": {"transient_percent": 20, "poison_percent": 5}},
+                       *sorted(chance.uniform(0.1, 2.0) for _ in range(2)))  # fmt: skip
 
 
 def test_a_dead_letter_is_seen_and_taken_up_again() -> None:
@@ -113,7 +128,7 @@ def test_a_retry_comes_when_its_pause_is_over_and_no_second_later() -> None:
         "retries": {"max": 3, "base_s": 0.1, "cap_s": 0.1, "jitter": "none"},
     }
     found = a_live_run(given)
-    every_accepted_job_has_one_end(found)
+    assert not unaccounted(found)
     rows, again = found.rows, 0
     for backed_off in rows[rows["what"] == What.BACKED_OFF]:
         after = rows[(rows["what"] == What.QUEUED) & (rows["job"] == backed_off["job"])]
@@ -133,7 +148,7 @@ def test_flat_retries_keep_the_herd_together_and_full_jitter_spreads_it() -> Non
                  "provider": {"outages": [{"start_s": 0.0, "length_s": 1.5}]},
                  "event_driven": {"discipline": "dedicated", "consumers": 20}}  # fmt: skip
         found = a_live_run(given)
-        every_accepted_job_has_one_end(found)
+        assert not unaccounted(found)
         calls_s = (
             found.clock.speed
             * (found.rows["at_ns"][found.rows["what"] == What.PROVIDER_CALL] - found.clock.started_ns)
@@ -156,7 +171,7 @@ def test_flat_retries_keep_the_herd_together_and_full_jitter_spreads_it() -> Non
 )
 def test_every_way_of_delivery_brings_every_result(delivery: dict[str, Any]) -> None:
     found = a_live_run({"jobs": 30, "event_driven": DEDICATED | {"delivery": delivery}})
-    every_accepted_job_has_one_end(found)
+    assert not unaccounted(found)
     assert sorted(jobs_of(found, What.IN_HAND)) == list(range(30))
 
 
@@ -175,7 +190,7 @@ def test_classes_have_queues_and_consumers_of_their_own_and_the_broker_goes_with
 
     queues = {"urgent": 30.0, "standard": 70.0}
     found = a_live_run({"event_driven": DEDICATED | {"queues": queues}}, once(look))
-    every_accepted_job_has_one_end(found)
+    assert not unaccounted(found)
     started = found.rows[found.rows["what"] == What.STARTED]
     assert set(started["value"].astype(int)) == {0, 1}
     assert sockets

@@ -24,7 +24,7 @@ KEPT_ALIVE_S = 15.0
 
 
 async def run(plan: LivePlan) -> None:
-    """Serves, sends and follows. Returns when every job has its end, when the run is cut, or when the drain's limit has passed."""
+    """Serves, sends and follows. Returns when every job has its end and its subscribers have theirs, or when the run is cut."""
     raise_file_limit()
     jobs = Jobs.read(plan.path / "jobs.npz")
     with Journal(plan.journal("clients")) as journal:
@@ -55,6 +55,8 @@ async def go(
             told_by_others = _told_by_others(plan)
             if told_by_others:
                 group.create_task(ends.watch(Reader(plan.path), told_by_others))
+            if plan.design == "event_driven" and jobs.subscribers:
+                group.create_task(ends.all_handled(Reader(plan.path), jobs.subscribers))
             await arrive(jobs, clock, journal, call, group)
 
 

@@ -41,3 +41,17 @@ class Ends:
             for job in rows["job"][np.isin(rows["what"], kinds)]:
                 self.close(int(job))
             await asyncio.sleep(LOOK_S)
+
+    async def all_handled(self, reader: Reader, subscribers: int) -> None:
+        """Returns when every job has its end and every result has been handled, or given up, by each subscriber: their part of the run, too."""
+        await self.all_there.wait()
+        handled: set[tuple[int, int]] = set()
+        computed: set[int] = set()
+        while True:
+            rows = reader.more()
+            computed.update(rows["job"][rows["what"] == What.COMPUTED].tolist())
+            done = rows[np.isin(rows["what"], (What.HANDLED, What.UNHANDLED))]
+            handled.update(zip(done["job"].tolist(), done["index"].tolist(), strict=True))
+            if len(handled) >= subscribers * len(computed):
+                return
+            await asyncio.sleep(LOOK_S)
