@@ -139,14 +139,16 @@ def _crew(place: Path, processes: int, threads: int, kind: str) -> Iterator[list
 
 def _work(socket: str, kind: str) -> None:
     connection = redis.Redis(unix_socket_path=socket)
-    queue = Queue(QUEUE, connection=connection, serializer=JSONSerializer)
-    worker = CLASSES[kind]([queue], connection=connection, serializer=JSONSerializer, log_job_description=False)
+    worker = CLASSES[kind]([QUEUE], connection=connection, serializer=JSONSerializer, log_job_description=False)
     worker.work(logging_level="WARNING")
 
 
 def _claim(job: Job) -> None:
-    """One command, as a live run's workers send."""
-    _mine[0].hset("bench:running", job.id, 1)
+    """One step of the broker, as a live run's workers take it."""
+    with _mine[0].pipeline() as step:
+        step.lrem(f"rq:queue:{QUEUE}:intermediate", 1, job.id)
+        step.sadd("bench:running", job.id)
+        step.execute()
 
 
 def _main(socket: str, threads: int, kind: str) -> None:

@@ -15,6 +15,7 @@ from rq.job import Job
 
 from simulator.live.clock import RunClock
 from simulator.live.event_driven.desk import ALIVE, ASKS, CALLING, GO, RUNNING, WAITING, Desk, Task, held, task_of
+from simulator.live.event_driven.worker import taken_ns
 from simulator.live.gate import Pass
 from simulator.live.jobs import Jobs
 from simulator.live.journal import Journal, What
@@ -155,7 +156,8 @@ class _Attempt:
 
     def make(self) -> None:
         """From its start to its end: done, tried again later, or given up."""
-        self.mine.journal.write(What.STARTED, self.job, self.number, float(self.mine.jobs.place[self.job]))
+        place = float(self.mine.jobs.place[self.job])
+        self.mine.journal.write(What.STARTED, self.job, self.number, place, at_ns=taken_ns())
         reply = self._call()
         if reply.succeeded:
             self._succeed(reply)
