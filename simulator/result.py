@@ -154,6 +154,8 @@ class Costs(Value):
     """What a synchronous worker took for an attempt beside the model's own time."""
     retry_tick_s: float
     """How often due retries are looked for."""
+    pickup_s: float = 0.0
+    """From a job's place in its queue until an idle consumer had it in hand."""
 
 
 class Lateness(Value):
@@ -171,6 +173,8 @@ class DeadLetter(Value):
     queue: str
     attempts: int
     reason: str
+    at_s: float | None = None
+    """When, in Scenario seconds since the start."""
 
 
 class SoFar(Value):

@@ -52,7 +52,9 @@ def page_of(request: MemberRequest, run: Run) -> dict[str, Any]:
     }
     if run.state == State.SUCCEEDED:
         return context | _found(run)
-    return context | _under_way(run) if run.active and run.engine == EngineName.LIVE else context
+    if run.engine != EngineName.LIVE:
+        return context
+    return context | (_under_way(run) if run.active else {"charts": charts_so_far(run)})
 
 
 def _under_way(run: Run) -> dict[str, Any]:
@@ -78,7 +80,7 @@ def _live(live: LiveReport) -> dict[str, Any]:
 
 
 def charts_so_far(run: Run) -> tuple[Chart, ...]:
-    """The charts of a live run that is under way; none before it has measured anything."""
+    """The charts of a live run that is under way, or that was stopped; none before it has measured anything."""
     so_far = run.so_far
     return so_far_charts(so_far) if so_far is not None else ()
 

@@ -111,6 +111,7 @@ def perform(stage: Stage, folder: Path, watch: Watch, nursery: Nursery | None = 
 
 def _play(stage: Stage, plan: LivePlan, crew: Crew, watch: Watch, kept: ExitStack) -> Performance:
     started_ns = time.monotonic_ns() + int(LEAD_S * 1e9)
+    plan.begin(started_ns)
     crew.begin(started_ns)
     pids = {name: part.pid for name, part in crew.parts.items() if part.pid is not None}
     found = Performance(stage, RunClock(started_ns, stage.speed), plan.broker, pids=pids)

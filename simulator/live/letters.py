@@ -21,6 +21,7 @@ def dead_letters_of(found: Performance) -> tuple[DeadLetter, ...]:
             queue=names[int(jobs.place[job])],
             attempts=int(((rows["job"] == job) & (rows["what"] == What.CALLED)).sum()),
             reason=_reason(found, int(job)),
+            at_s=found.clock.scenario_s(int(rows["at_ns"][(rows["job"] == job) & (rows["what"] == What.GAVE_UP)][-1])),
         )
         for job in np.setdiff1d(given_up, computed)[:KEPT]
     )

@@ -6,11 +6,13 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from simulator.live.clock import RunClock
 from simulator.scenario import Scenario
 from simulator.schema import Positive, Value
 
 Address = Annotated[str, Field(pattern=r"^http://127\.0\.0\.1:\d{1,5}$")]
 
+BEGUN = "begun"
 KEY = "CROSSOVER_EXTERNAL_KEY"
 """The environment variable in which parts find an external endpoint's key."""
 
@@ -79,6 +81,14 @@ class LivePlan(Value):
     @property
     def path(self) -> Path:
         return Path(self.folder)
+
+    def begin(self, started_ns: int) -> None:
+        """Write down for whoever looks in from outside when the Scenario's zero is (`time.monotonic_ns`)."""
+        (self.path / BEGUN).write_text(str(started_ns))
+
+    def clock(self) -> RunClock:
+        """The run's clock. Raises FileNotFoundError before it has begun."""
+        return RunClock(int((self.path / BEGUN).read_text()), self.speed)
 
     def journal(self, part: str) -> Path:
         """Where a part's process writes."""

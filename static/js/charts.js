@@ -36,6 +36,7 @@
     place.setAttribute("aria-label", `${title}, so far`);
     shown.hidden = false;
     shown.parentElement.hidden = false;
+    document.getElementById(shown.parentElement.dataset.empty).hidden = true;
   };
 
   const again = (box) => {

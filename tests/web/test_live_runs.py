@@ -13,7 +13,7 @@ from advisor.decisions.services.claim_run import claim_run
 from advisor.decisions.services.hold_run import finish_run, record_so_far
 from advisor.decisions.services.request_run import request_run
 from advisor.teams.models import User
-from simulator.result import Costs, DesignResult, Lateness, LiveFigure, LiveReport, Series, SoFar
+from simulator.result import Costs, DeadLetter, DesignResult, Lateness, LiveFigure, LiveReport, Series, SoFar
 from simulator.scenario import Scenario
 from simulator.schema import InvalidInput
 from tests.fakes.engines import a_result
@@ -125,6 +125,58 @@ def test_dead_letters_of_a_run_that_is_not_under_way_can_only_be_read(decision: 
     assert dead_letters.letters_of(run) == ((), False)
     with pytest.raises(dead_letters.NotUnderWay):
         dead_letters.empty(run)
+
+
+def test_what_had_been_measured_of_a_live_run_is_kept_when_it_is_cancelled(
+    client: Client, decision: Decision, user: User
+) -> None:
+    run = live_run(decision, user)
+    attempt = claim_run(run.pk, NOW)
+    assert attempt is not None
+    assert record_so_far(run.pk, attempt, SoFar(speed=10, window="w", synchronous=a_design()))
+    client.post(reverse("cancel-run", args=[run.pk]))
+    page = client.get(reverse("run", args=[run.pk])).content.decode()
+    assert "Live run cancelled" in page and "Simulation" not in page
+    assert "Measured up to then" in page
+    assert {"queue_depth", "lag_s"} <= set(client.get(reverse("run-charts", args=[run.pk])).json())
+
+
+def test_a_live_run_that_is_cancelled_before_it_measured_anything_has_nothing_to_show(
+    client: Client, decision: Decision, user: User
+) -> None:
+    run = live_run(decision, user)
+    client.post(reverse("cancel-run", args=[run.pk]))
+    page = client.get(reverse("run", args=[run.pk])).content.decode()
+    assert "It had not started" in page
+    assert "Measured up to then" not in page
+
+
+def test_dead_letters_that_were_kept_are_told_with_when_they_were_given_up(
+    client: Client, decision: Decision, user: User
+) -> None:
+    run = live_run(decision, user)
+    attempt = claim_run(run.pk, NOW)
+    assert attempt is not None
+    letter = DeadLetter(job=7, queue="standard", attempts=3, reason="poison: every attempt fails", at_s=100)
+    report = a_report(run).model_copy(update={"dead_letters": (letter,)})
+    assert finish_run(run.pk, attempt, NOW, a_result().model_copy(update={"engine": "live", "live": report}))
+    page = " ".join(client.get(reverse("run", args=[run.pk])).content.decode().split())
+    assert "poison: every attempt fails</td> <td>1 min 40 s</td>" in page
+    assert "Requeue" not in page
+
+
+@pytest.mark.parametrize("job", ["", "x", "-1", "1" * 40, "٣"])
+def test_a_job_that_cannot_be_is_not_taken_for_all_of_them(
+    job: str, client: Client, decision: Decision, user: User
+) -> None:
+    run = live_run(decision, user)
+    assert client.post(reverse("requeue-letters", args=[run.pk]), {"job": job}).status_code == 404
+
+
+def test_a_requeue_that_comes_too_late_is_told_so(client: Client, decision: Decision, user: User) -> None:
+    run = live_run(decision, user)
+    answer = client.post(reverse("requeue-letters", args=[run.pk]), {"job": "all"}, headers={"HX-Request": "true"})
+    assert "Nothing was requeued." in answer.content.decode()
 
 
 def test_a_kernel_run_has_no_speed(decision: Decision, user: User) -> None:

@@ -8,6 +8,7 @@ import redis
 
 from advisor.decisions.models import EngineName, Run
 from simulator.live import dead_letters
+from simulator.live.clock import RunClock
 from simulator.live.event_driven.desk import Desk
 from simulator.live.folders import living
 from simulator.live.jobs import Jobs
@@ -22,24 +23,27 @@ class NotUnderWay(Exception):
 
 @dataclass(frozen=True)
 class Letter:
-    """A dead letter."""
+    """A dead letter; `at_s`: when it was given up, in Scenario seconds since the start."""
 
     job: int
     queue: str
     attempts: int
     reason: str
+    at_s: float | None
 
 
 def letters_of(run: Run) -> tuple[tuple[Letter, ...], bool]:
     """The dead letters of a run, by job, and whether they can still be taken up again."""
     try:
-        with _desk(run) as desk:
+        with _desk(run) as (desk, clock):
             found = dead_letters.letters(desk)
-            return tuple(Letter(one.job, one.queue, one.attempts, one.reason) for one in found), True
+            return tuple(
+                Letter(one.job, one.queue, one.attempts, one.reason, clock.scenario_s(one.at_ns)) for one in found
+            ), True
     except NotUnderWay:
         result = run.result
         kept = result.live.dead_letters if result is not None and result.live is not None else ()
-        return tuple(Letter(one.job, one.queue, one.attempts, one.reason) for one in kept), False
+        return tuple(Letter(one.job, one.queue, one.attempts, one.reason, one.at_s) for one in kept), False
 
 
 def requeue(run: Run, job: int | None = None) -> int:
@@ -48,7 +52,7 @@ def requeue(run: Run, job: int | None = None) -> int:
     Raises:
         NotUnderWay: its event-driven design does not run now.
     """
-    with _desk(run) as desk:
+    with _desk(run) as (desk, _):
         wanted = [job] if job is not None else [letter.job for letter in dead_letters.letters(desk)]
         return sum(dead_letters.requeue(desk, one) for one in wanted)
 
@@ -59,12 +63,12 @@ def empty(run: Run) -> int:
     Raises:
         NotUnderWay: its event-driven design does not run now.
     """
-    with _desk(run) as desk:
+    with _desk(run) as (desk, _):
         return dead_letters.empty(desk)
 
 
 @contextmanager
-def _desk(run: Run) -> Iterator[Desk]:
+def _desk(run: Run) -> Iterator[tuple[Desk, RunClock]]:
     folder = living(str(run.pk)) if run.engine == EngineName.LIVE else None
     try:
         if folder is None:
@@ -72,6 +76,6 @@ def _desk(run: Run) -> Iterator[Desk]:
         plan = LivePlan.read(folder / DESIGN / "plan.json")
         desk = Desk(plan, Jobs.read(plan.path / "jobs.npz"))
         with desk.connection:
-            yield desk
+            yield desk, plan.clock()
     except (FileNotFoundError, redis.exceptions.ConnectionError) as gone:
         raise NotUnderWay("The event-driven design of the run is not under way.") from gone

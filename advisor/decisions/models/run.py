@@ -191,8 +191,8 @@ class Run(models.Model):
 
     @property
     def so_far(self) -> SoFar | None:
-        """What a live run that is under way has measured."""
-        return stored.load(SoFar, self.so_far_json) if self.active and self.so_far_json else None
+        """What a live run has measured that is under way, or was stopped."""
+        return stored.load(SoFar, self.so_far_json) if self.so_far_json else None
 
     @property
     def remaining_s(self) -> float | None:

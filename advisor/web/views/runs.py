@@ -46,14 +46,15 @@ def cancel(request: MemberRequest, run_id: UUID) -> HttpResponseBase:
 def charts(request: MemberRequest, run_id: UUID) -> JsonResponse:
     """The run's figures for plotly.js, by chart; `?theme=dark` for the dark colours.
 
-    A result never changes, so a browser may keep them for a while; a live run that is under way has more every second.
+    A result never changes, so a browser may keep them for a while; a live run that is under way has more every second, and one that was
+    stopped keeps what it had.
     """
     run = find_run(request, run_id)
-    under_way = run.active and run.engine == EngineName.LIVE
-    if not under_way and run.state != State.SUCCEEDED:
+    so_far = run.engine == EngineName.LIVE and run.state != State.SUCCEEDED
+    if not so_far and run.state != State.SUCCEEDED:
         raise Http404
     dark = request.GET.get("theme") == "dark"
-    shown = charts_so_far(run) if under_way else drawn(run)
+    shown = charts_so_far(run) if so_far else drawn(run)
     response = JsonResponse(
         {
             chart.id: figure(chart, dark=dark) | {"title": wording.unbroken(chart.title)}
@@ -61,5 +62,5 @@ def charts(request: MemberRequest, run_id: UUID) -> JsonResponse:
             if chart.drawn
         }
     )
-    response["Cache-Control"] = "no-store" if under_way else "private, max-age=600"
+    response["Cache-Control"] = "no-store" if run.active else "private, max-age=600"
     return response

@@ -44,12 +44,13 @@ return 1
 
 @dataclass(frozen=True)
 class Letter:
-    """A dead letter: its job, how often it was tried, and why it was given up."""
+    """A dead letter: its job, how often it was tried, why it was given up, and when, by the machine's clock."""
 
     job: int
     queue: str
     attempts: int
     reason: str
+    at_ns: int
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class Desk:
         """That was the last attempt: to the dead letters, where there are any."""
         self.tell(step, job, "dead_lettered" if self._keeps_letters else "failed", attempt)
         if self._keeps_letters:
-            step.hset(DEAD, str(job), json.dumps([self.queue_of(job).name, attempt + 1, reason]))
+            step.hset(DEAD, str(job), json.dumps([self.queue_of(job).name, attempt + 1, reason, time.monotonic_ns()]))
 
     def dead_letters(self) -> Iterator[Letter]:
         """All of them, by job."""
