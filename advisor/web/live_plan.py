@@ -27,7 +27,7 @@ def offer() -> Offer | None:
     if found is None:
         return None
     caps = found.endpoint
-    terms = f"at most {count(caps.max_calls, 'call')} of {count(caps.max_tokens_a_call, 'token')}"
+    terms = f"{count(caps.max_calls, 'call')} of {count(caps.max_tokens_a_call, 'token')}"
     return Offer(found.host, found.model, terms)
 
 

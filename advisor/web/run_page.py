@@ -19,6 +19,7 @@ from advisor.reports.document.live import (
     how_sentence,
     lateness_sentence,
 )
+from advisor.reports.document.outside import outside_sentences
 from advisor.reports.document.simulation import difference_rows, results_table
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import may_change
@@ -73,6 +74,7 @@ def _live(live: LiveReport) -> dict[str, Any]:
         "compared": compared_rows(live),
         "live_sentences": (
             how_sentence(live),
+            *outside_sentences(live),
             agreement_sentence(live),
             f"{costs_sentence(live)} {lateness_sentence(live)}",
         ),

@@ -21,7 +21,7 @@ ARRIVING = 0.5
 """The share of a design's time at an outside endpoint in which jobs arrive; the rest is for those under way."""
 RESERVE = 0.8
 """The share of a design's calls that its jobs may take at the first attempt, where there are retries."""
-TRIES = 12
+TRIES = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,17 +88,23 @@ def _affordable(
     """The longest window whose first attempts fit into the calls and the time; at the least a burst of a single instant."""
     has_retries = scenario.retries.max > 0 or scenario.synchronous.client_retries > 0
     jobs = max(1, floor(external.calls_a_design * (RESERVE if has_retries else 1.0)))
-    length_s = ARRIVING * external.seconds_a_design
-    window = window_of(scenario, trace, durations_s, length_s)
+    longest = ARRIVING * external.seconds_a_design
+    found = window_of(scenario, trace, durations_s, longest)
+    if found.jobs <= jobs:
+        return found
+    least, too_long = 0.0, longest
     for _ in range(TRIES):
-        if window.jobs <= jobs:
-            break
-        length_s *= max(0.1, 0.98 * jobs / window.jobs)
+        length_s = (least + too_long) / 2
         try:
-            window = window_of(scenario, trace, durations_s, length_s)
-        except InvalidInput:
-            break  # nothing arrives in less
-    return window
+            tried = window_of(scenario, trace, durations_s, length_s)
+        except InvalidInput:  # nothing arrives in so little
+            least = length_s
+            continue
+        if tried.jobs > jobs:
+            found, too_long = tried if found.jobs > jobs else found, length_s
+        else:
+            found, least = tried, length_s
+    return found
 
 
 def _course(window: Window, speed: float, limit: Limit, external: ExternalEndpoint | None = None) -> Course:

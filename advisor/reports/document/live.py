@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from advisor.reports import wording
 from advisor.reports.document.blocks import Block, Paragraph, grid
+from advisor.reports.document.outside import outside_sentences
 from advisor.reports.numbers import count, duration, number, share
 from simulator.result import LiveFigure, LiveReport
 
@@ -124,6 +125,7 @@ def live_blocks(live: LiveReport) -> tuple[Block, ...]:
     ]
     return (
         Paragraph(how_sentence(live)),
+        *(Paragraph(sentence) for sentence in outside_sentences(live)),
         Paragraph(f"{agreement_sentence(live)} {costs_sentence(live)} {lateness_sentence(live)}"),
         grid(
             ("Design", "Figure", "Predicted", "Measured", "Error"),

@@ -24,7 +24,7 @@ class Running:
     speed: str = ""
     endpoint: str = SAMPLE
     errors: Mapping[str, str] = field(default_factory=dict)
-    """By field; what belongs to neither stands under the empty one."""
+    """By field; what belongs to none of them stands under the empty one."""
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self:
@@ -60,6 +60,11 @@ class Running:
     def endpoint_asked(self) -> str:
         """Who answers; an engine that calls nobody has the sample endpoint."""
         return self.endpoint if self.live else SAMPLE
+
+    @property
+    def error(self) -> str:
+        """What is wrong with the run as a whole."""
+        return self.errors.get("", "")
 
     def refused(self, error: InvalidInput) -> "Running":
         """The same, with what is wrong with it."""

@@ -1,0 +1,228 @@
+"""An outside endpoint in the sample endpoint's place: asked with its key, within its caps, over both designs; and the key is nowhere."""
+
+import asyncio
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from aiohttp import web
+from pydantic import SecretStr
+
+from simulator.live import engine, folders
+from simulator.live.course import course_of
+from simulator.live.plan import ExternalEndpoint
+from simulator.replications import Progress
+from simulator.result import Result
+from simulator.scenario import Scenario
+from simulator.schema import InvalidInput
+from tests.live.fakes_clients import a_listener, address_of, serving
+
+KEY = "sk-nobody-may-see-this-4711"
+ANSWER = {
+    "id": "1",
+    "object": "chat.completion",
+    "created": 1,
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "ok"}, "finish_reason": "stop"}],
+}
+
+
+@dataclass
+class StandIn:
+    """A server that speaks the protocol, and remembers who asked for what; every `fails`-th call it repeats the key in an error."""
+
+    fails: int = 0
+    lasts_s: float = 0.02
+    keys: list[str] = field(default_factory=list)
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    url: str = ""
+
+    async def complete(self, request: web.Request) -> web.Response:
+        self.keys.append(request.headers.get("Authorization", ""))
+        body = await request.json()
+        self.bodies.append(body)
+        await asyncio.sleep(self.lasts_s)
+        if self.fails and len(self.keys) % self.fails == 0:
+            words = f"Key {self.keys[-1]} has failed us, {self.keys[-1][7:20]}…"
+            return web.json_response(
+                {"error": {"message": words, "type": words, "param": None, "code": words}}, status=500
+            )
+        usage = {"prompt_tokens": 300, "completion_tokens": 7, "total_tokens": 307}
+        return web.json_response(ANSWER | {"model": body["model"], "usage": usage})
+
+    @contextmanager
+    def serving(self) -> Iterator["StandIn"]:
+        """In a thread of its own, on a free port."""
+        listener, ends, ready = a_listener(), asyncio.Event(), threading.Event()
+        loop = asyncio.new_event_loop()
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", self.complete)
+
+        async def run() -> None:
+            async with serving(app, listener, notices_leavers=True):
+                ready.set()
+                await ends.wait()
+
+        thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
+        thread.start()
+        try:
+            assert ready.wait(10)
+            self.url = f"{address_of(listener)}/v1"
+            yield self
+        finally:
+            loop.call_soon_threadsafe(ends.set)
+            thread.join(10)
+            loop.close()
+
+
+@pytest.fixture(autouse=True)
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A place of this test's own for runs' folders, with a short path."""
+    at = Path("/tmp") / f"clx-{os.getpid()}"  # noqa: S108
+    at.mkdir(exist_ok=True)
+    monkeypatch.setattr("tempfile.tempdir", str(at))
+    monkeypatch.setattr("simulator.live.calibrate.SECONDS", 0.5)
+    yield folders.base()
+    shutil.rmtree(at)
+
+
+def scenario(**given: object) -> Scenario:
+    return Scenario.model_validate(
+        {
+            "seed": 3,
+            "arrivals": {"process": "poisson", "rate_per_s": 12},
+            "service": {"distribution": "deterministic", "mean_s": 0.5},
+            "deadline_s": 5,
+            "failures": {"transient_percent": 50, "poison_percent": 20},
+            "retries": {"max": 1, "base_s": 0.05},
+            "synchronous": {"workers": 8, "client_timeout_s": 5},
+            "event_driven": {"consumers": 8, "delivery": {"method": "sse"}},
+        }
+        | given
+    )
+
+
+def allowed(url: str, **given: Any) -> ExternalEndpoint:
+    values = {"url": url, "model": "some-model", "max_calls": 60, "max_tokens_a_call": 50, "max_seconds": 8.0}
+    return ExternalEndpoint(**values | given)
+
+
+class Onlooker:
+    """Reads all that a run leaves in its folder and its broker while it lives, and every process's arguments."""
+
+    def __init__(self, place: Path) -> None:
+        self.place, self.seen, self.looks = place, b"", 0
+
+    def __call__(self, progress: Progress) -> None:
+        self.looks += 1
+        self.seen += repr(progress).encode()
+        for path in self.place.rglob("*"):
+            if path.is_file():
+                self.seen += path.read_bytes()
+            elif path.is_socket():
+                self.ask(path)
+        for arguments in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                self.seen += arguments.read_bytes()
+            except OSError:
+                continue  # it has ended
+
+    def ask(self, socket: Path) -> None:
+        """All keys and values of the run's broker."""
+        try:
+            with redis.Redis(unix_socket_path=str(socket)) as broker:
+                for key in broker.scan_iter(count=1000):
+                    self.seen += key + b" " + (broker.dump(key) or b"")
+        except redis.RedisError:
+            return  # it starts, or has ended
+
+
+def run(stand_in: StandIn, watch: Any = None, **caps: Any) -> Result:
+    return engine.simulate(
+        scenario(), external=allowed(stand_in.url, **caps), key=SecretStr(KEY), on_progress=watch or (lambda _: None)
+    )
+
+
+def test_it_answers_both_designs_in_real_time_and_the_report_says_so(place: Path) -> None:
+    """The Scenario's own failures are left out: the server has its own."""
+    with StandIn().serving() as stand_in:
+        result = run(stand_in)
+    live = result.live
+    assert live is not None and live.endpoint is not None
+    use = live.endpoint
+    assert set(stand_in.keys) == {f"Bearer {KEY}"}
+    assert {(body["model"], body["max_tokens"]) for body in stand_in.bodies} == {("some-model", 50)}
+    assert use.calls == len(stand_in.keys) == 2 * live.jobs
+    assert (use.failed_calls, use.input_tokens, use.output_tokens) == (0, 300 * use.calls, 7 * use.calls)
+    assert (live.speed, use.model, use.cut) == (1.0, "some-model", {})
+    assert f"http://{use.host}/v1" == stand_in.url
+    for design in (result.synchronous, result.event_driven):
+        assert design.completed == design.offered == live.jobs
+    assert use.call_s.mean is not None and use.call_s.mean < use.scenario_mean_s == 0.5
+    assert live.predicted_synchronous.failed == live.predicted_event_driven.dead_lettered == 0
+
+
+def test_the_key_is_nowhere_though_the_server_repeats_it(
+    place: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level("DEBUG")
+    onlooker = Onlooker(place)
+    with StandIn(fails=2).serving() as stand_in:
+        result = run(stand_in, onlooker)
+    assert result.live is not None and result.live.endpoint is not None
+    assert result.live.endpoint.failed_calls > 5
+    assert onlooker.looks > 20
+    printed = capfd.readouterr()
+    everything = onlooker.seen.decode(errors="replace") + result.model_dump_json() + repr(result)
+    everything += caplog.text + printed.out + printed.err
+    assert "[key]" in everything, "its words were kept"
+    for start in range(len(KEY) - 8):
+        assert KEY[start : start + 8] not in everything
+
+
+@pytest.mark.parametrize(
+    ("caps", "fails", "why"),
+    [({"max_calls": 10}, 1, "calls"), pytest.param({"max_tokens_a_call": 2}, 2, "tokens", marks=pytest.mark.full)],
+)
+def test_no_cap_is_passed_and_the_report_says_which_has_cut_the_run_short(
+    caps: dict[str, Any], fails: int, why: str
+) -> None:
+    """Each design has half; a server that uses more tokens than it was asked to is stopped by the total."""
+    with StandIn(lasts_s=0.0, fails=fails).serving() as stand_in:
+        result = run(stand_in, **caps)
+    assert result.live is not None and result.live.endpoint is not None
+    use = result.live.endpoint
+    most_calls = caps.get("max_calls", 60)
+    assert len(stand_in.keys) == use.calls <= most_calls
+    assert set(use.cut.values()) == {why}
+    if why == "tokens":
+        assert use.calls < most_calls
+        assert use.output_tokens <= 60 * 2 + 2 * 8 * 7  # what was under way in either design when its share was used
+    for design in (result.synchronous, result.event_driven):
+        assert design.offered == result.live.jobs
+
+
+def test_a_window_is_cut_to_what_the_calls_and_the_time_allow() -> None:
+    plenty = course_of(scenario(), external=allowed("http://127.0.0.1:1/v1", max_calls=10_000, max_seconds=100.0))
+    assert plenty.window.length_s == pytest.approx(25, rel=0.05)
+    few = course_of(scenario(), external=allowed("http://127.0.0.1:1/v1", max_calls=20, max_seconds=100.0))
+    assert few.window.jobs == pytest.approx(8, abs=1)
+    assert few.window.jobs <= 8
+    assert few.most_calls == 20
+    assert few.most_output_tokens == 1000
+    burst = scenario(arrivals={"process": "bursts", "rate_per_s": 1, "peak_to_mean": 20, "peak_s": 60, "every_s": 3600})
+    assert course_of(burst, external=allowed("http://127.0.0.1:1/v1", max_calls=40)).window.jobs <= 16
+
+
+def test_an_outside_endpoint_has_no_speed_and_no_workload_that_this_machine_cannot_bear() -> None:
+    external = allowed("http://127.0.0.1:1/v1")
+    with pytest.raises(InvalidInput, match=r"speed.*real time"):
+        course_of(scenario(), speed=2.0, external=external)
+    with pytest.raises(InvalidInput, match=r"endpoint.*real time, and"):
+        course_of(scenario(service={"distribution": "exponential", "mean_s": 0.01}), external=external)
