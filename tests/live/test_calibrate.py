@@ -1,0 +1,92 @@
+"""What a calibration makes of its journals, and what the prediction makes of that: instants written by hand."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from simulator.arrivals import Trace
+from simulator.live.calibrate import costs_of, predicted
+from simulator.live.clock import RunClock
+from simulator.live.conducting import Design, Performance, Stage
+from simulator.live.drawing import draw_jobs
+from simulator.live.journal import ROW, What
+from simulator.live.window import Window
+from simulator.result import Costs
+from simulator.scenario import Scenario
+
+SYNCHRONOUS: Design = "synchronous"
+EVENT_DRIVEN: Design = "event_driven"
+SPEED = 10.0
+SERVICE_S = 8.0
+ARRIVALS_S = np.array([0.0, 20.0, 21.0, 60.0])
+
+
+def scenario(consumers: int) -> Scenario:
+    return Scenario.model_validate(
+        {
+            "arrivals": {"process": "trace", "trace": "four"},
+            "service": {"distribution": "deterministic", "mean_s": SERVICE_S},
+            "synchronous": {"workers": consumers},
+            "event_driven": {"consumers": consumers, "discipline": "dedicated"},
+        }
+    )
+
+
+def performed(design: Design, spans: list[tuple[float, float, float]], consumers: int = 1) -> Performance:
+    """Each job queued, taken and done so long after its arrival, in Scenario seconds."""
+    jobs = draw_jobs(scenario(consumers), design, trace=Trace(ARRIVALS_S))
+    clock = RunClock(7_000_000_000, SPEED)
+    rows: NDArray[np.void] = np.zeros(3 * len(spans), ROW)
+    instants = [
+        (arrival + after, what, job)
+        for job, (arrival, span) in enumerate(zip(ARRIVALS_S, spans, strict=True))
+        for after, what in zip(span, (What.QUEUED, What.STARTED, What.FREED), strict=True)
+    ]
+    for row, (at_s, what, job) in zip(rows, sorted(instants), strict=True):
+        row["at_ns"], row["what"], row["job"] = clock.started_ns + round(at_s / SPEED * 1e9), what, job
+    stage = Stage(scenario(consumers), design, jobs, SPEED, 1.0, "document_extraction")
+    return Performance(stage, clock, "", rows)
+
+
+SPANS = [(0.1, 0.3, 8.5), (0.1, 0.5, 8.7), (0.1, 8.0, 16.2), (0.1, 0.1, 8.3)]
+"""The third finds the only consumer at work."""
+
+
+def costs() -> Costs:
+    inline = performed(SYNCHRONOUS, [(0.0, 0.0, 8.2)] * 4)
+    return costs_of(inline, performed(EVENT_DRIVEN, SPANS))
+
+
+def test_costs_are_what_the_machine_took_in_real_seconds() -> None:
+    found = costs()
+    assert found.accept_s == pytest.approx(0.1 / SPEED)
+    assert found.dispatch_s == pytest.approx(0.2 / SPEED)
+    assert found.synchronous_s == pytest.approx(0.2 / SPEED)
+
+
+def test_the_pick_up_is_of_jobs_that_find_a_consumer_idle() -> None:
+    assert costs().pickup_s == pytest.approx((0.2 + 0.4 + 0.0) / 3 / SPEED)
+    both = performed(EVENT_DRIVEN, SPANS, consumers=2)
+    inline = performed(SYNCHRONOUS, [(0.0, 0.0, 8.2)] * 4)
+    assert costs_of(inline, both).pickup_s == pytest.approx((0.2 + 0.4 + 7.9 + 0.0) / 4 / SPEED)
+
+
+def test_the_prediction_has_every_job_wait_for_its_pick_up_and_holds_no_consumer_meanwhile() -> None:
+    """One consumer, held for 9 s a job; the second job, 8 s after the first, waits for the rest of it, and for the pick-up."""
+    chosen, speed = scenario(1), 10.0
+    window = Window(chosen, Trace(np.array([0.0, 8.0])), None, 60.0, "all")
+    jobs = draw_jobs(chosen, EVENT_DRIVEN, trace=window.trace)
+    plain = Costs(accept_s=0.0, dispatch_s=0.1, synchronous_s=0.0, retry_tick_s=0.0)
+    picked = plain.model_copy(update={"pickup_s": 0.02})
+    before, after = (predicted(window, given, speed, jobs, EVENT_DRIVEN) for given in (plain, picked))
+    assert before.wait["mean"] == pytest.approx(0.5)  # 8 + 1 s of dispatch: the second waits 1 s
+    assert after.wait["mean"] == pytest.approx(0.5 + 0.2)
+    assert after.wait["max"] == pytest.approx(1.0 + 0.2)
+    assert after.latency["mean"] == pytest.approx(before.latency["mean"] + 0.2)
+    assert after.class_waits_s.sum() == pytest.approx(2 * after.wait["mean"])
+    assert after.utilisation == pytest.approx(before.utilisation, rel=0.02)
+
+
+def test_costs_that_were_stored_before_pick_ups_were_measured_still_load() -> None:
+    stored = Costs(accept_s=0.1, dispatch_s=0.2, synchronous_s=0.3, retry_tick_s=0.01).model_dump(exclude={"pickup_s"})
+    assert Costs.model_validate(stored).pickup_s == 0.0
