@@ -82,7 +82,7 @@ def so_far_charts(so_far: SoFar) -> tuple[Chart, ...]:
         _over_time(designs, x, scale, "queue_depth", "Jobs waiting", "jobs", 1.0),
         _lag(designs, x, scale),
         _over_time(designs, x, scale, "in_flight", "Jobs in flight", "jobs", 1.0),
-        *_calls(designs, x, end_s, scale),
+        *_calls(designs, x, scale),
     )
     windows = _outages(so_far, end_s, scale)
     return (*(replace(chart, windows=windows) for chart in over_time), *_latency(designs))
@@ -117,13 +117,17 @@ def _over_time(designs: Designs, x: Axis, scale: float, name: str, words: str, u
     return Chart(id=name, title=title, alt=f"{title}, so far.", x=x, y=y, table=table, lines=labelled(tuple(lines), x))
 
 
-def _calls(designs: Designs, x: Axis, end_s: float, scale: float) -> tuple[Chart, ...]:
+def _calls(designs: Designs, x: Axis, scale: float) -> tuple[Chart, ...]:
     drawn = tuple((style, design) for style, design in designs if design.call_rate.per_s)
     if not drawn:
         return ()
     most = tuple((wording.style_name(style), count(max(design.call_rate.per_s))) for style, design in drawn)
     title = f"Calls to the provider a second, most: {wording.listed([f'{value} ({style.lower()})' for style, value in most])}"
-    lines = tuple(replace(line, dash="solid") for line in lines_of(drawn, end_s, scale))
+    lines = tuple(
+        replace(line, dash="solid")
+        for drawn_one in drawn
+        for line in lines_of((drawn_one,), run_end_s(drawn_one[1].series), scale)
+    )
     return (
         Chart(
             id="provider_calls",
