@@ -110,7 +110,7 @@ def scenario(**given: object) -> Scenario:
 
 def allowed(url: str, **given: Any) -> ExternalEndpoint:
     values = {"url": url, "model": "some-model", "max_calls": 60, "max_tokens_a_call": 50, "max_seconds": 8.0}
-    return ExternalEndpoint(**values | given)
+    return ExternalEndpoint.model_validate(values | given)
 
 
 class Onlooker:

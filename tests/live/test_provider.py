@@ -47,7 +47,7 @@ def in_a_thread(app: Callable[[], web.Application]) -> Iterator[str]:
 
 def outside(url: str, **given: Any) -> ExternalEndpoint:
     values = {"url": url, "model": "some-model", "max_calls": 100, "max_tokens_a_call": 50, "max_seconds": 60.0}
-    return ExternalEndpoint(**values | given)
+    return ExternalEndpoint.model_validate(values | given)
 
 
 def now_ns() -> int:

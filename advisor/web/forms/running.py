@@ -7,7 +7,7 @@ from typing import Any, Self
 from django.http import HttpRequest
 
 from advisor.decisions.models import Decision, EngineName
-from advisor.decisions.outside import OUTSIDE, SAMPLE
+from advisor.decisions.outside import OUTSIDE, SAMPLE, allowed
 from simulator.schema import InvalidInput, Problem
 
 FIELDS = ("engine", "speed", "endpoint")
@@ -80,7 +80,9 @@ def chosen_for(request: HttpRequest, decision: Decision) -> Running:
     if "engine" in request.POST:
         return Running.of(request.POST)
     kept = request.session.get(REMEMBERED)
-    return Running.of(kept) if isinstance(kept, dict) and kept.get("decision") == str(decision.pk) else Running()
+    if not isinstance(kept, dict) or kept.get("decision") != str(decision.pk):
+        return Running()
+    return Running.of(kept if allowed() is not None else kept | {"endpoint": SAMPLE})
 
 
 def remember(request: HttpRequest, decision: Decision) -> None:

@@ -1,0 +1,163 @@
+"""How a simulation is run, chosen beside Simulate: kept through saves, refused beside its field, and planned before it starts."""
+
+import re
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from advisor.decisions.models import Decision, Run
+from advisor.decisions.services.create_decision import create_decision
+from advisor.decisions.services.save_answers import save_answers
+from advisor.teams.models import User
+from tests.fakes.outside import HOST, MODEL, allow
+
+LIVE = {"engine": "live", "speed": "4"}
+HTMX = {"HX-Request": "true"}
+
+
+def posted(decision: Decision, **given: str) -> dict[str, str]:
+    decision.refresh_from_db()
+    return {"idempotency_key": "k", "version": str(decision.draft_version)} | given
+
+
+def show(client: Client, decision: Decision) -> str:
+    return client.get(reverse("decision", args=[decision.pk])).content.decode()
+
+
+def plan(client: Client, decision: Decision, **given: str) -> str:
+    answer = client.get(reverse("live-plan", args=[decision.pk]), {"engine": "live"} | given, headers=HTMX)
+    assert answer.status_code == 200 and answer["Cache-Control"] == "no-store"
+    return answer.content.decode().replace("\xa0", " ")
+
+
+def error_of(page: str, name: str) -> str:
+    found = re.search(rf'id="{name}-?error"[^>]*>([^<]*)<', page)
+    return found[1].strip() if found else ""
+
+
+def is_live(page: str) -> bool:
+    return re.search(r'value="live"\s+selected', page) is not None
+
+
+def test_without_a_choice_it_is_the_kernel_and_nothing_is_planned(client: Client, decision: Decision) -> None:
+    page = show(client, decision)
+    assert not is_live(page)
+    assert "times as fast" not in page
+
+
+def test_a_choice_outlasts_a_save_without_javascript(client: Client, decision: Decision) -> None:
+    client.post(reverse("save-answers", args=[decision.pk]), posted(decision, **LIVE))
+    page = show(client, decision)
+    assert is_live(page)
+    assert re.search(r'name="speed"\s+form="answers"\s+value="4"', page)
+    assert "4 times as fast" in page
+
+
+def test_a_choice_is_of_its_decision_alone(client: Client, decision: Decision, user: User) -> None:
+    client.post(reverse("save-answers", args=[decision.pk]), posted(decision, **LIVE))
+    other = create_decision(decision.workspace, user, {"template": "email_triage"})
+    assert not is_live(show(client, other))
+
+
+def test_a_save_of_a_page_that_shows_a_live_run_asks_for_its_plan_anew(client: Client, decision: Decision) -> None:
+    url = reverse("save-answers", args=[decision.pk])
+    assert "advised" in client.post(url, posted(decision, **LIVE), headers=HTMX)["HX-Trigger-After-Settle"]
+    assert "HX-Trigger-After-Settle" not in client.post(url, posted(decision, engine="kernel"), headers=HTMX)
+
+
+def test_a_plan_says_what_a_live_run_will_be(client: Client, decision: Decision, user: User) -> None:
+    words = plan(client, decision)
+    assert "3 minutes around the peak" in words and "10 times as fast" in words
+    assert re.search(r"3\d\d jobs through each design, about (1 min|\d\d s|\d min)", words)
+    assert "callers would poll" in words, "what sets the highest speed"
+    assert "5 times as fast" in plan(client, decision, speed="5")
+    save_answers(decision, {"processing": {"p50_s": 1, "p95_s": 2}}, user, decision.draft_version)
+    assert "10 times as fast" not in plan(client, decision)
+
+
+def test_a_kernel_run_needs_no_plan(client: Client, decision: Decision) -> None:
+    assert "times as fast" not in plan(client, decision, engine="kernel")
+
+
+@pytest.mark.parametrize(
+    ("speed", "why"),
+    [("400", "at most 10 here: callers would poll"), ("fast", "a number"), ("0", "over 0"), ("-1", "over 0"),
+     ("nan", "over 0"), ("1e999", "over 0"), ("9" * 30, "over 0"), ("٣x", "over 0|at most|number")],
+)  # fmt: skip
+def test_a_speed_that_will_not_do_is_refused_beside_its_field_and_nothing_is_lost(
+    client: Client, decision: Decision, speed: str, why: str
+) -> None:
+    given = posted(decision, engine="live", speed=speed, **{"processing.p95_s": "21", "unit:processing.p95_s": "s"})
+    if speed == "٣x":  # another alphabet's three is a three
+        given["speed"] = "99999٣x"
+    answer = client.post(reverse("simulate", args=[decision.pk]), given)
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert re.search(why, error_of(page, "run-speed"))
+    assert is_live(page) and f'value="{given["speed"][:20]}"' in page
+    assert not Run.objects.exists()
+    decision.refresh_from_db()
+    assert decision.latest().answers.processing.p95_s == 21, "the answers are saved"
+    assert f'value="{decision.draft_version}"' in page, "and the page knows their version"
+
+
+def test_with_htmx_a_refusal_comes_alone(client: Client, decision: Decision) -> None:
+    given = posted(decision, engine="live", speed="400")
+    answer = client.post(reverse("simulate", args=[decision.pk]), given, headers=HTMX)
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert "at most 10 here" in error_of(page, "run-speed")
+    assert 'id="run-engine"' not in page, "the choice itself stays as it stands"
+
+
+def test_what_a_live_run_does_not_do_is_said_before_it_is_asked_for(
+    client: Client, decision: Decision, user: User
+) -> None:
+    save_answers(decision, {"synchronous": {"workers": 300}}, user, decision.draft_version)
+    assert "at most 200" in error_of(plan(client, decision), "run")
+    answer = client.post(reverse("simulate", args=[decision.pk]), posted(decision, engine="live"))
+    assert answer.status_code == 422
+    assert "at most 200" in error_of(answer.content.decode(), "run")
+
+
+def test_the_speed_asked_for_is_on_record(client: Client, decision: Decision) -> None:
+    client.post(reverse("simulate", args=[decision.pk]), posted(decision, engine="live", speed="2.5x"))
+    assert Run.objects.get().speed == 2.5
+
+
+def test_the_speed_of_a_choice_that_is_no_longer_live_counts_for_nothing(client: Client, decision: Decision) -> None:
+    client.post(reverse("simulate", args=[decision.pk]), posted(decision, engine="kernel", speed="400"))
+    assert Run.objects.get().speed is None
+
+
+def test_who_answers_is_no_question_unless_an_administrator_has_made_it_one(client: Client, decision: Decision) -> None:
+    assert 'name="endpoint"' not in show(client, decision)
+    answer = client.post(
+        reverse("simulate", args=[decision.pk]), posted(decision, engine="live", speed="", endpoint="outside")
+    )
+    assert answer.status_code == 422
+    assert "no outside endpoint is allowed here" in answer.content.decode().lower()
+    assert not Run.objects.exists()
+    assert "allowed here" not in show(client, decision), "a choice that is no longer one is forgotten"
+
+
+def test_who_answers_is_offered_with_its_caps(client: Client, decision: Decision, settings: Settings) -> None:
+    allow(settings)
+    page = show(client, decision)
+    assert 'name="endpoint"' in page and HOST in page
+    assert "at most 200 calls of 256 tokens" in page
+    words = plan(client, decision, endpoint="outside")
+    assert f"{MODEL} at {HOST} answers" in words and "in real time" in words
+    assert "20 such runs left of 20 in 24 hours" in words
+    client.post(reverse("simulate", args=[decision.pk]), posted(decision, **LIVE, endpoint="outside"))
+    assert not Run.objects.exists(), "it has no speed but that of life"
+    client.post(reverse("simulate", args=[decision.pk]), posted(decision, engine="live", endpoint="outside"))
+    assert Run.objects.get().endpoint_host == HOST
+
+
+def test_the_plan_has_a_page_of_its_own(client: Client, decision: Decision) -> None:
+    answer = client.get(reverse("live-plan", args=[decision.pk]), {"engine": "live"})
+    assert "3 minutes around the peak" in answer.content.decode()
+    assert reverse("decision", args=[decision.pk]) in answer.content.decode()
