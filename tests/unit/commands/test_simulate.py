@@ -6,18 +6,38 @@ from typing import Any
 
 import pytest
 from django.core.management.base import CommandError
+from pytest_django import Settings
 
 from advisor.advice.answers import answers_from
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
+from advisor.decisions.engines import Engine
+from advisor.decisions.management import running
 from simulator.result import Result
 from simulator.schema import Problem
+from simulator.simulate import Estimate
+from tests.fakes.outside import HOST, KEY, allow
 from tests.unit.commands.conftest import Recorder, Run
+from tests.unit.reports import results
 
 Write = Callable[[str, str], str]
 SCENARIO = "arrivals: {process: poisson, rate_per_s: 1}\nservice: {distribution: exponential, mean_s: 2}\n"
 TRACED = "arrivals: {process: trace, path: arrivals.csv}\nservice: {distribution: exponential, mean_s: 2}\n"
 TRACE = "timestamp\n0\n1.5\n4\n"
+
+
+@pytest.fixture
+def live(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Stands in for the live engine; what each run was told."""
+    told: list[dict[str, Any]] = []
+
+    def simulate(*_: Any, **options: Any) -> Result:
+        told.append(options)
+        return results.result()
+
+    engine = Engine(simulate, lambda *_: Estimate(jobs=1, memory_bytes=1), lambda _: (), is_live=True)
+    monkeypatch.setattr(running, "ENGINES", {"live": engine})
+    return told
 
 
 def test_the_verdict_is_the_first_line_and_the_figures_follow(run: Run, engine: Recorder) -> None:
@@ -90,6 +110,39 @@ def test_a_speed_is_for_the_live_engine(run: Run, engine: Recorder) -> None:
 def test_a_speed_is_a_number_over_0(speed: str, run: Run) -> None:
     with pytest.raises((CommandError, SystemExit), match=r"--speed|2"):
         run("simulate", "-", "--engine", "live", "--speed", speed, stdin=SCENARIO)
+
+
+def test_an_outside_endpoint_is_for_the_live_engine(run: Run, engine: Recorder) -> None:
+    with pytest.raises(CommandError, match="--endpoint: is for --engine live") as refused:
+        run("simulate", "-", "--endpoint", "outside", stdin=SCENARIO)
+    assert refused.value.returncode == 2
+
+
+def test_an_outside_endpoint_that_nobody_allows_is_refused_with_how_to_allow_it(run: Run) -> None:
+    with pytest.raises(CommandError, match="--endpoint: no outside endpoint is allowed here") as refused:
+        run("simulate", "-", "--engine", "live", "--endpoint", "outside", stdin=SCENARIO)
+    assert refused.value.returncode == 2
+    assert "CROSSOVER_EXTERNAL_URL, CROSSOVER_EXTERNAL_MODEL and CROSSOVER_EXTERNAL_KEY" in str(refused.value)
+
+
+def test_what_a_run_at_an_outside_endpoint_may_spend_is_said_before_it_is_begun(
+    run: Run, live: list[dict[str, Any]], settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    allow(settings)
+    run("simulate", "-", "--engine", "live", "--endpoint", "outside", stdin=SCENARIO)
+    (options,) = live
+    assert options["external"].host == HOST
+    assert options["key"].get_secret_value() == KEY
+    told = capsys.readouterr().err
+    assert f"at {HOST} answers, in real time: at most " in told
+    assert KEY not in told
+
+
+def test_the_sample_endpoint_needs_nobodys_leave(run: Run, live: list[dict[str, Any]], settings: Settings) -> None:
+    allow(settings)
+    run("simulate", "-", "--engine", "live", "--speed", "3", stdin=SCENARIO)
+    assert live[0]["speed"] == 3
+    assert "key" not in live[0] and "external" not in live[0]
 
 
 def test_a_run_too_large_is_refused_with_the_limit(run: Run, engine: Recorder) -> None:
