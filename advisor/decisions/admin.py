@@ -5,16 +5,17 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from advisor.decisions.models import Decision, Revision, Run, Trace
+from advisor.decisions.models import Decision, Revision, Run, Sweep, SweepPart, Trace
 from advisor.decisions.models.run import RunQuerySet
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class Untouched:
     """Changes go through the site, where roles and the life of a run are looked after."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -22,6 +23,10 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class ReadOnlyAdmin(Untouched, admin.ModelAdmin):  # type: ignore[type-arg]
+    """Shows rows, and keeps who looked at which."""
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         """Shows one row, and writes down who looked at it: it belongs to somebody's workspace."""
@@ -67,6 +72,45 @@ class RunAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> RunQuerySet:
         """Without the large columns, but for the one run that is looked at."""
-        one = request.resolver_match is not None and "object_id" in request.resolver_match.kwargs
         runs = RunQuerySet(Run)
-        return runs if one else runs.without_result()
+        return runs if is_of_one(request) else runs.without_result()
+
+
+class SweepPartInline(Untouched, admin.TabularInline):  # type: ignore[type-arg]
+    """Who is at which cells; what they found is a page of its own."""
+
+    model = SweepPart
+    fields = ("first", "cells", "state", "attempt", "lost_leases", "lease_until", "worker")
+    show_change_link = True
+    extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SweepPart]:
+        """Without the cells."""
+        return SweepPart.objects.defer("cells_json")
+
+
+@admin.register(Sweep)
+class SweepAdmin(ReadOnlyAdmin):
+    list_display = ("id", "workspace", "kind", "state", "size", "jobs", "created_at", "finished_at")
+    list_filter = ("state", "kind")
+    search_fields = ("id",)
+    list_select_related = ("workspace",)
+    inlines = (SweepPartInline,)
+
+
+@admin.register(SweepPart)
+class SweepPartAdmin(ReadOnlyAdmin):
+    list_display = ("id", "sweep", "first", "cells", "state", "attempt", "lost_leases", "worker")
+    list_filter = ("state",)
+    search_fields = ("id", "sweep__id")
+    list_select_related = ("sweep",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SweepPart]:
+        """Without the cells, but for the one part that is looked at."""
+        parts = SweepPart.objects.all()
+        return parts if is_of_one(request) else parts.defer("cells_json")
+
+
+def is_of_one(request: HttpRequest) -> bool:
+    """Whether it asks for one row, not for a list."""
+    return request.resolver_match is not None and "object_id" in request.resolver_match.kwargs

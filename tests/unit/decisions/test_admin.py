@@ -2,12 +2,14 @@
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from advisor.decisions.models import Run
+from advisor.decisions.models import Decision, Run
 from advisor.teams.models import User, Workspace
-from tests.rows import a_run
+from tests.rows import a_run, a_sweep
 
 
 @pytest.fixture
@@ -32,6 +34,28 @@ def test_nobody_changes_or_deletes_one_there(client: Client, run: Run) -> None:
     assert client.post(url("change", run), {"state": "failed"}).status_code == 403
     assert client.post(url("delete", run), {"post": "yes"}).status_code == 403
     assert Run.objects.get().state == "queued"
+
+
+@pytest.mark.parametrize("rows", ["sweep", "sweeppart"])
+def test_a_superuser_sees_maps_and_their_parts_and_touches_nothing(
+    client: Client, decision: Decision, rows: str
+) -> None:
+    sweep = a_sweep(decision.latest())
+    pk = sweep.pk if rows == "sweep" else sweep.parts.first().pk  # type: ignore[union-attr]
+    change = reverse(f"admin:decisions_{rows}_change", args=[pk])
+    assert str(pk) in client.get(reverse(f"admin:decisions_{rows}_changelist")).content.decode()
+    assert client.get(change).status_code == 200
+    assert LogEntry.objects.get().object_id == str(pk)
+    assert client.post(change, {"state": "failed"}).status_code == 403
+    assert client.post(reverse(f"admin:decisions_{rows}_delete", args=[pk]), {"post": "yes"}).status_code == 403
+
+
+def test_a_list_of_parts_leaves_their_cells_in_the_database(client: Client, decision: Decision) -> None:
+    sweep = a_sweep(decision.latest())
+    with CaptureQueriesContext(connection) as asked:
+        client.get(reverse("admin:decisions_sweeppart_changelist"))
+        client.get(reverse("admin:decisions_sweep_change", args=[sweep.pk]))
+    assert not any("cells_json" in query["sql"] for query in asked)
 
 
 def test_a_member_does_not_get_in(client: Client, run: Run, alice: User) -> None:
