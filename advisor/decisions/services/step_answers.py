@@ -2,23 +2,36 @@
 
 from typing import Literal
 
+from advisor.advice.answers import Answers
 from advisor.decisions.models import Decision, Revision
+from advisor.decisions.services.advising import require_known_trace
 from advisor.decisions.services.save_answers import save_answers
 from advisor.decisions.services.undo import next_step
-from advisor.teams.models import User
+from advisor.teams.models import User, Workspace
+from simulator.schema import InvalidInput
 
 
 def step_answers(decision: Decision, user: User, version: int, direction: Literal["undo", "redo"]) -> Revision:
     """The revision that holds the answers of before the last change, or of before the last undo; where there is no step, the latest one.
 
     A run or an export that refers to the answers keeps them: then the step opens a new revision, as every change does.
+    Answers that replay a recording which was deleted since come back with its rate and peaks, but without it.
 
     Raises:
         PermissionDenied, InvalidInput, StaleVersion: as `save_answers`.
     """
     latest = decision.latest()
-    while (step := next_step(decision, direction)) and step.answers == latest.answers:
+    while step := next_step(decision, direction):
+        wanted = _without_lost_trace(step.answers, decision.workspace)
+        if wanted != latest.answers:
+            return save_answers(decision, wanted.model_dump(), user, version, change=direction)
         step.delete()  # typed away and back again: there is nothing to see there
-    if step is None:
-        return latest
-    return save_answers(decision, step.answers.model_dump(), user, version, change=direction)
+    return latest
+
+
+def _without_lost_trace(answers: Answers, workspace: Workspace) -> Answers:
+    try:
+        require_known_trace(answers, workspace)
+    except InvalidInput:
+        return answers.model_copy(update={"volume": answers.volume.model_copy(update={"trace": None})})
+    return answers

@@ -3,9 +3,13 @@
 import pytest
 
 from advisor.decisions.models import Decision
+from advisor.decisions.services.delete_trace import delete_trace
+from advisor.decisions.services.save_answers import save_answers
+from advisor.decisions.services.step_answers import step_answers
 from advisor.decisions.services.upload_trace import upload_trace
 from advisor.decisions.services.use_trace import drop_trace, use_trace
 from advisor.teams.models import User, Workspace
+from simulator.schema import InvalidInput
 
 
 def test_the_rate_and_the_peak_are_those_of_the_recording(decision: Decision, workspace: Workspace, user: User) -> None:
@@ -21,3 +25,30 @@ def test_the_rate_and_the_peak_are_those_of_the_recording(decision: Decision, wo
     dropped = drop_trace(decision, user, version=2).answers.volume
     assert dropped.trace is None
     assert dropped.mean_rate_per_s == volume.mean_rate_per_s
+
+
+def test_undo_comes_back_to_a_deleted_recording_by_its_rate_and_goes_on_from_there(
+    decision: Decision, workspace: Workspace, user: User
+) -> None:
+    first = decision.latest().answers
+    trace = upload_trace(workspace, user, "a.csv", [b"time_s\n" + b"".join(b"%d\n" % n for n in range(0, 900, 3))])
+    replayed = use_trace(decision, trace, user, decision.draft_version).answers.volume
+    drop_trace(decision, user, decision.draft_version)
+    save_answers(decision, {"processing": {"p95_s": 44}}, user, decision.draft_version)
+    delete_trace(trace, user)
+    back = step_answers(decision, user, decision.draft_version, "undo").answers.volume
+    assert back == replayed.model_copy(update={"trace": None})
+    assert step_answers(decision, user, decision.draft_version, "undo").answers == first
+    again = step_answers(decision, user, decision.draft_version, "redo").answers.volume
+    assert again == replayed.model_copy(update={"trace": None})
+
+
+def test_a_recording_that_a_decision_goes_by_is_not_deleted(
+    decision: Decision, workspace: Workspace, user: User
+) -> None:
+    trace = upload_trace(workspace, user, "a.csv", [b"time_s\n0\n1\n2\n"])
+    use_trace(decision, trace, user, decision.draft_version)
+    with pytest.raises(InvalidInput, match="go by a rate first"):
+        delete_trace(trace, user)
+    drop_trace(decision, user, decision.draft_version)
+    delete_trace(trace, user)
