@@ -9,8 +9,12 @@ from pydantic import Field
 
 from advisor.advice.answers import Answers
 from advisor.advice.contract import Recommendation
+from advisor.advice.editions import HopEdit, ProfileEdit
 from advisor.decisions import stored
+from advisor.decisions.services.read_sweep import CELLS
 from advisor.decisions.stored import NewerSchema
+from advisor.sweeps import contract
+from advisor.sweeps.fewest import Needed
 from simulator.result import Result
 from simulator.scenario import Scenario
 from simulator.schema import Value
@@ -21,6 +25,10 @@ KINDS: dict[str, type[Value]] = {
     "recommendation": Recommendation,
     "scenario": Scenario,
     "result": Result,
+    "sweep": contract.Sweep,
+    "fewest": Needed,
+    "hop": HopEdit,
+    "profile": ProfileEdit,
 }
 
 
@@ -37,6 +45,12 @@ def test_every_version_is_read(file: Path) -> None:
     kind = KINDS[file.stem.rpartition("-")[0]]
     value = stored.load(kind, file.read_text())
     assert stored.load(kind, stored.dump(value)) == value
+
+
+def test_the_cells_of_a_part_are_read_as_they_were_first_stored() -> None:
+    """A part keeps its cells as a bare list; their shape is that of the sweep, and has its version."""
+    text = json.dumps(json.loads((FILES / "sweep-1.json").read_text())["cells"])
+    assert CELLS.validate_json(text) == stored.load(contract.Sweep, (FILES / "sweep-1.json").read_text()).cells
 
 
 class Thing(Value):
