@@ -87,18 +87,21 @@ def costs_of(synchronous: Performance, event_driven: Performance) -> Costs:
     accept = (queued - event_driven.stage.jobs.arrival_s) / event_driven.clock.speed
     return Costs(
         accept_s=max(0.0, float(np.nanmean(accept))),
-        pickup_s=_pickup_s(event_driven),
-        dispatch_s=_beside_the_model_s(event_driven),
-        synchronous_s=_beside_the_model_s(synchronous),
+        pickup_s=pickup_s(event_driven),
+        dispatch_s=beside_the_model_s(event_driven),
+        synchronous_s=beside_the_model_s(synchronous),
         retry_tick_s=RETRY_TICK_S,
     )
 
 
-def _pickup_s(found: Performance) -> float:
-    """From a job's place in its queue to a consumer's hands, of jobs that found one idle in their class."""
+EVERY = slice(None)
+
+
+def pickup_s(found: Performance, which: slice = EVERY) -> float:
+    """From a job's place in its queue to a consumer's hands, on average over the jobs that found one idle in their class."""
     jobs = found.stage.jobs
     queued, taken, freed = (_table(found, what) for what in (What.QUEUED, What.STARTED, What.FREED))
-    taken_in = [taken[job] - queued[job] for job in range(len(jobs)) if _finds_idle(job, jobs, queued, freed)]
+    taken_in = [taken[job] - queued[job] for job in range(len(jobs))[which] if _finds_idle(job, jobs, queued, freed)]
     return max(0.0, float(np.nanmean(taken_in)) / found.clock.speed) if taken_in else 0.0
 
 
@@ -108,10 +111,10 @@ def _finds_idle(job: int, jobs: Jobs, queued: Instants, freed: Instants) -> bool
     return bool(before.sum() < jobs.consumers[jobs.place[job]])
 
 
-def _beside_the_model_s(found: Performance) -> float:
-    """What holds a server beside the model's own time, an attempt."""
+def beside_the_model_s(found: Performance, which: slice = EVERY) -> float:
+    """What holds a server beside the model's own time, an attempt, on average."""
     held = (_table(found, What.FREED) - _table(found, What.STARTED)) - found.stage.jobs.service_s
-    return max(0.0, float(np.nanmean(held)) / found.clock.speed)
+    return max(0.0, float(np.nanmean(held[which])) / found.clock.speed)
 
 
 def _table(found: Performance, what: What) -> Instants:

@@ -64,8 +64,6 @@ class Performance:
     ended: bool = False
     depths: list[tuple[float, int]] = field(default_factory=list)
     """Event-driven: jobs in rq's queues, as rq tells at an instant of the Scenario."""
-    pids: dict[str, int] = field(default_factory=dict)
-    """The processes of the parts as they were started, by their names."""
     spent: Spent = field(default_factory=Spent)
     """At an outside endpoint, once ended."""
 
@@ -113,8 +111,7 @@ def _play(stage: Stage, plan: LivePlan, crew: Crew, watch: Watch, kept: ExitStac
     started_ns = time.monotonic_ns() + int(LEAD_S * 1e9)
     plan.begin(started_ns)
     crew.begin(started_ns)
-    pids = {name: part.pid for name, part in crew.parts.items() if part.pid is not None}
-    found = Performance(stage, RunClock(started_ns, stage.speed), plan.broker, pids=pids)
+    found = Performance(stage, RunClock(started_ns, stage.speed), plan.broker)
     reader = Reader(plan.path)
     ask = _asker(stage, kept.enter_context(redis.Redis.from_url(plan.broker)))
     while not crew.tend(but="clients"):

@@ -15,11 +15,13 @@ from simulator.arrivals import Trace
 from simulator.live import calibrate
 from simulator.live import speed as speeds
 from simulator.live.calibrate import Calibration, calibration_of, costs_of
+from simulator.live.capacity import current
 from simulator.live.compare import compared
 from simulator.live.conducting import Design, Performance, Stage, perform
 from simulator.live.course import course_of
 from simulator.live.drawing import draw_jobs
 from simulator.live.folders import run_folder
+from simulator.live.gauging import gauged
 from simulator.live.jobs import Jobs
 from simulator.live.journal import What
 from simulator.live.letters import dead_letters_of
@@ -85,9 +87,11 @@ def simulate(
     began = time.monotonic()
     check(scenario, trace, durations_s)
     warm(on_progress)
-    course = course_of(scenario, trace, durations_s, speed=speed, external=external)
+    tell = on_progress or (lambda _: None)
     with run_folder(label or f"{time.time_ns()}") as folder, nursed(folder) as nursery:
-        show = Show(on_progress or (lambda _: None), course.window, course.speed)
+        gauged(folder, lambda: tell(Progress("Measuring what this machine carries, once", 0.0)), nursery)
+        course = course_of(scenario, trace, durations_s, speed=speed, external=external)
+        show = Show(tell, course.window, course.speed)
         setting = Setting(folder, course.window, course.speed, show, workload, external, key, nursery)
         costs = setting.calibrate()
         before: dict[str, Tally] = {design: setting.predict(design, costs) for design in DESIGNS}
@@ -296,7 +300,7 @@ def check(scenario: Scenario, trace: Trace | None, durations_s: Floats | None = 
 def estimate(scenario: Scenario, trace: Trace | None = None, replications: int | None = None) -> Estimate:
     """What the run will take: a window of jobs through each design, and the memory of the recording that it is cut from."""
     trace = trace if isinstance(scenario.arrivals, TraceArrivals) else None
-    jobs = round(2 * speeds.SECONDS * speeds.JOBS_PER_S)
+    jobs = round(2 * speeds.SECONDS * current().jobs_per_s)
     return Estimate(jobs, memory_bytes(scenario, trace))
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import floor
 
 from simulator.arrivals import Trace
+from simulator.live.capacity import Capacity, current
 from simulator.live.window import Window, window_of
 from simulator.plan import EVENT_DRIVEN, Floats, called_subscribers, mean_service_s
 from simulator.replications import Runner
@@ -12,15 +13,10 @@ from simulator.schema import InvalidInput, Problem
 
 SECONDS = 20.0
 """Real seconds over which jobs arrive."""
-JOBS_PER_S = 80.0
-"""Jobs a real second that two cores carry through either design with all of its parts, each subscriber's share counted as one, with room
-to spare."""
-CALLS_PER_S = 400.0
-"""Polls a real second that two cores answer beside that."""
-DISPATCH_S = 0.012
-"""What a consumer or a worker takes for an attempt beside the model's own time, at most."""
-TIMES_DISPATCH = 20.0
-"""A mean service time has to last so many dispatches."""
+POLL = 0.1
+"""What asking and answering once asks of the machine, next to a job: 0.3 ms of processor time against 4 to 8, and some in reserve."""
+TIMES_OVERHEAD = 20.0
+"""A mean service time has to last so many times what the machine's own parts take for a job."""
 STEPS = 24
 PEAK_S = 3.0
 """The busiest real seconds that count: a burst of less is smoothed by what waits."""
@@ -34,22 +30,30 @@ class Limit:
     reason: str
 
 
-def proposed(scenario: Scenario, trace: Trace | None, durations_s: Floats | None) -> float:
+def proposed(
+    scenario: Scenario, trace: Trace | None, durations_s: Floats | None, capacity: Capacity | None = None
+) -> float:
     """The speed to run at unless one is asked for: the highest there is, or real time where that is less."""
-    return limit_of(scenario, trace, durations_s).speed
+    return limit_of(scenario, trace, durations_s, capacity).speed
 
 
-def limit_of(scenario: Scenario, trace: Trace | None, durations_s: Floats | None) -> Limit:
-    """The highest speed at which a live run says something about the designs, and not about this machine."""
-    service = _by_service(scenario, trace, durations_s)
+def limit_of(
+    scenario: Scenario, trace: Trace | None, durations_s: Floats | None, capacity: Capacity | None = None
+) -> Limit:
+    """The highest speed at which a live run says something about the designs, and not about this machine.
+
+    `capacity` None: as it was measured, or taken with caution until the first live run here measures it.
+    """
+    machine = capacity or current()
+    service = _by_service(scenario, trace, durations_s, machine)
     low, high = service.speed / 2**STEPS, service.speed
-    at_high = _too_much(scenario, trace, durations_s, high)
+    at_high = _too_much(scenario, trace, durations_s, high, machine)
     if at_high is None:
         return service
     reason = at_high
     for _ in range(8):
         middle = (low + high) / 2 if low > high / 8 else high / 2
-        found = _too_much(scenario, trace, durations_s, middle)
+        found = _too_much(scenario, trace, durations_s, middle, machine)
         if found is None:
             low = middle
         else:
@@ -59,13 +63,19 @@ def limit_of(scenario: Scenario, trace: Trace | None, durations_s: Floats | None
     return Limit(_rounded(low), reason)
 
 
-def checked(scenario: Scenario, trace: Trace | None, durations_s: Floats | None, asked: float | None) -> float:
+def checked(
+    scenario: Scenario,
+    trace: Trace | None,
+    durations_s: Floats | None,
+    asked: float | None,
+    capacity: Capacity | None = None,
+) -> float:
     """The speed to run at.
 
     Raises:
         InvalidInput: on `speed`, where the one asked for is more than this machine can tell the truth at.
     """
-    limit = limit_of(scenario, trace, durations_s)
+    limit = limit_of(scenario, trace, durations_s, capacity)
     if asked is None:
         return limit.speed
     if asked > limit.speed * 1.001:
@@ -73,27 +83,35 @@ def checked(scenario: Scenario, trace: Trace | None, durations_s: Floats | None,
     return asked
 
 
-def _by_service(scenario: Scenario, trace: Trace | None, durations_s: Floats | None) -> Limit:
+def _by_service(scenario: Scenario, trace: Trace | None, durations_s: Floats | None, machine: Capacity) -> Limit:
     mean_s = mean_service_s(scenario, trace, durations_s)
-    speed = _rounded(mean_s / (TIMES_DISPATCH * DISPATCH_S))
-    least_ms = 1000 * TIMES_DISPATCH * DISPATCH_S
+    least_s = TIMES_OVERHEAD * machine.overhead_s
     return Limit(
-        speed,
-        f"a mean service time of {mean_s:.3g} s has to last {least_ms:.0f} ms, {TIMES_DISPATCH:g} times what a dispatch costs",
+        _rounded(mean_s / least_s),
+        f"a mean service time of {mean_s:.3g} s has to last {1000 * least_s:.0f} ms, {TIMES_OVERHEAD:g} times the "
+        f"{1000 * machine.overhead_s:.2g} ms that the parts of a live run take for a job on this machine{_told(machine)}",
     )
 
 
-def _too_much(scenario: Scenario, trace: Trace | None, durations_s: Floats | None, speed: float) -> str | None:
-    """What a speed asks of this machine that it does not have; None where it has."""
+def _told(machine: Capacity) -> str:
+    return "" if machine.measured else ", by a cautious estimate: the first live run here measures it"
+
+
+def _too_much(
+    scenario: Scenario, trace: Trace | None, durations_s: Floats | None, speed: float, machine: Capacity
+) -> str | None:
+    """What a speed asks of this machine that it does not have; None where it has. Each subscriber's share of a job counts as one."""
     window = window_of(scenario, trace, durations_s, SECONDS * speed)
     hands = 1 + called_subscribers(scenario)
-    rate = window.peak_rate_per_s(PEAK_S * speed) * speed * hands
-    if rate > JOBS_PER_S:
+    rate = window.peak_rate_per_s(PEAK_S * speed) * speed
+    carried = min(machine.synchronous_jobs_per_s, machine.event_driven_jobs_per_s)
+    has = f"this machine carries {carried / hands:.0f} at full use, of which a run takes {machine.jobs_per_s / hands:.0f}{_told(machine)}"
+    if rate * hands > machine.jobs_per_s:
         each = f", handed to {hands - 1} subscribers each" if hands > 1 else ""
-        return f"the busiest seconds would bring {rate / hands:.0f} jobs a second{each}, and two cores carry {JOBS_PER_S / hands:.0f} a second"
+        return f"the busiest seconds would bring {rate:.0f} jobs a second{each}, and {has}"
     polls = _polls_per_s(window, speed)
-    if polls > CALLS_PER_S:
-        return f"callers would poll {polls:.0f} times a second, and two cores answer {CALLS_PER_S:g}"
+    if rate * hands + POLL * polls > machine.jobs_per_s:
+        return f"callers would poll {polls:.0f} times a second beside {rate:.0f} jobs, {1 / POLL:g} polls cost what a job does, and {has}"
     return None
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from simulator.live import engine, folders, speed
+from simulator.live import capacity, engine, folders, speed
+from simulator.live.capacity import Capacity
 from simulator.live.failures import CannotRun
 from simulator.live.processes import ROOT
 from simulator.replications import Progress
@@ -23,13 +24,14 @@ OUTCOMES = ("completed", "failed", "timed_out", "rejected", "dead_lettered", "un
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def place(monkeypatch: pytest.MonkeyPatch, calm: Capacity) -> Iterator[Path]:
     """A place of this test's own for runs' folders, with a short path."""
     at = Path("/tmp") / f"clt-{os.getpid()}"  # noqa: S108
     at.mkdir(exist_ok=True)
     monkeypatch.setattr("tempfile.tempdir", str(at))
     monkeypatch.setattr(speed, "SECONDS", 2.0)
     monkeypatch.setattr("simulator.live.calibrate.SECONDS", 0.7)
+    capacity.keep(calm)
     yield folders.base()
     assert not list(folders.base().glob("run-*"))
     shutil.rmtree(at)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simulator.arrivals import Trace
-from simulator.live import speed
+from simulator.live import capacity, speed
 from simulator.live.compare import compared
 from simulator.live.window import window_of
 from simulator.scenario import Outage, Scenario
@@ -68,7 +68,7 @@ def test_the_busiest_moment_stays_under_what_the_machine_carries() -> None:
         None,
         None,
     )
-    assert found.speed == pytest.approx(speed.JOBS_PER_S / 10, rel=0.1)
+    assert found.speed == pytest.approx(capacity.current().jobs_per_s / 10, rel=0.1)
     assert "jobs a second" in found.reason
 
 
@@ -81,7 +81,7 @@ def test_each_subscriber_counts_as_work() -> None:
 
 
 def test_callers_who_poll_bound_the_speed_too() -> None:
-    polling = scenario(event_driven={"consumers": 8, "delivery": {"method": "polling", "interval_s": 0.2}})
+    polling = scenario(event_driven={"consumers": 8, "delivery": {"method": "polling", "interval_s": 0.1}})
     assert "poll" in speed.limit_of(polling, None, None).reason
 
 
