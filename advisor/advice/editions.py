@@ -20,6 +20,7 @@ from simulator.schema import InvalidInput, Problem, Value
 Title = Annotated[str, Field(min_length=1, max_length=60)]
 Note = Annotated[str, Field(max_length=400)]
 Source = Annotated[str, Field(min_length=1, max_length=400)]
+FORMER_TITLES = 20
 Day = Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
 
 
@@ -34,6 +35,8 @@ class HopEdit(Value):
     note: Note = ""
     source: Source
     checked: Day
+    formerly: Annotated[tuple[Title, ...], Field(strict=False, max_length=FORMER_TITLES)] = ()
+    """Titles that it had before, the last one first: answers may know it by one of them."""
 
 
 class ProfileEdit(Value):
@@ -65,8 +68,10 @@ class Library:
     """How many edits are in force and from when the last is, for a revision to remember; None where all is as shipped."""
 
     def hop_entitled(self, title: str) -> HopFact | None:
-        """The edited or added hop of this title."""
-        return next((fact for name, fact in self.hops.items() if fact.title == title and name in self.edited), None)
+        """The edited or added hop of this title, else the one that had it before."""
+        own = [fact for name, fact in self.hops.items() if name in self.edited]
+        now = (fact for fact in own if fact.title == title)
+        return next(now, None) or next((fact for fact in own if title in fact.formerly), None)
 
     def hop_named(self, name: str) -> HopFact | None:
         """The hop of this name or alias."""
@@ -113,6 +118,7 @@ def _hop(name: str, edit: HopEdit, shipped: HopFact | None) -> HopFact:
         source=edit.source,
         checked=edit.checked,
         unchecked=False,
+        formerly=edit.formerly,
     )
 
 

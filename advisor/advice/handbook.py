@@ -26,6 +26,13 @@ class Entry:
     checked: str = ""
     unchecked: bool = False
 
+    @property
+    def standing(self) -> str:
+        """When it was checked at its source, in words; a date of what was not checked would say too much."""
+        if self.unchecked:
+            return "not checked at the source"
+        return f"checked {self.checked}" if self.checked else ""
+
 
 def entries(own: Library = SHIPPED) -> tuple[Entry, ...]:
     """Every entry of the handbook, by kind, in the order in which things are weighed or offered; hops and profiles of the given library."""

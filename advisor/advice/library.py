@@ -57,6 +57,8 @@ class HopFact:
     source: str
     checked: str
     unchecked: bool
+    formerly: tuple[str, ...] = ()
+    """Titles that it had before: answers may know it by one of them."""
 
     def hop(self, streams: bool) -> Hop:
         """The limit as it meets a response that streams, or one that does not."""

@@ -1,13 +1,18 @@
 """The pages of the library."""
 
+import re
+
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from advisor.advice import library
 from advisor.decisions.models import Decision, LibraryEntry
+from advisor.decisions.services.edit_library import hide_entry, save_entry
+from advisor.teams.models import User
 
 POSTED = {"title": "Our gateway", "limit_s": "2 min", "kind": "total", "source": "measured", "checked": "2026-11-24"}
+EDIT = POSTED | {"limit_s": 45.0, "title": "Edge"}
 POSTED_PLAIN = POSTED | {"limit_s": "45"}
 
 pytestmark = pytest.mark.django_db
@@ -18,6 +23,33 @@ def test_every_hop_and_profile_is_listed_with_its_date(client: Client, decision:
     for fact in (*library.hops().values(), *library.profiles().values()):
         assert fact.title in page and fact.checked in page
     assert "Unchecked" in page
+
+
+@pytest.mark.parametrize("name", ["library", "handbook"])
+def test_what_nobody_checked_shows_no_date_of_a_check(client: Client, decision: Decision, name: str) -> None:
+    page = client.get(reverse(name)).content.decode()
+    unchecked = [fact for fact in (*library.hops().values(), *library.profiles().values()) if fact.unchecked]
+    for fact in unchecked:
+        assert f"{fact.source}, not checked at the source" in page
+    assert page.count("not checked at the source") == len(unchecked) > 0
+
+
+def test_who_edits_what_was_never_checked_says_when_they_did(client: Client, decision: Decision) -> None:
+    page = client.get(reverse("library-entry", args=["hop", "cloudflare"])).content.decode()
+    assert re.search(r'name="checked"\s+value=""', page)
+
+
+def test_who_changed_added_or_hid_an_entry_is_told(client: Client, decision: Decision, bob: User) -> None:
+    save_entry(decision.workspace, bob, "hop", "nginx", EDIT)
+    save_entry(decision.workspace, bob, "hop", "", EDIT | {"title": "Ours"})
+    hide_entry(decision.workspace, bob, "profile", "openai")
+    page = " ".join(client.get(reverse("library")).content.decode().split())
+    for done in ("Changed", "As it stands", "Hidden"):
+        assert f"{done} by bob, just now" in page
+    bob.delete()
+    assert "Changed by somebody who has left, just now" in " ".join(
+        client.get(reverse("library")).content.decode().split()
+    )
 
 
 def test_a_new_hop_is_offered_by_the_questionnaire_and_stays_ticked(client: Client, decision: Decision) -> None:

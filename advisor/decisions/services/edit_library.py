@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.text import slugify
 
-from advisor.advice.editions import SHIPPED, HopEdit, Library, ProfileEdit, edition
+from advisor.advice.editions import FORMER_TITLES, SHIPPED, HopEdit, Library, ProfileEdit, edition
 from advisor.advice.library import OWN
 from advisor.decisions import stored
 from advisor.decisions.limits import LIBRARY_CAP
@@ -27,6 +27,12 @@ def library_of(workspace: Workspace) -> Library:
     return replace(edition(entry.edition for entry in entries), version=_version(entries))
 
 
+def edits_of(workspace: Workspace) -> dict[tuple[str, str], LibraryEntry]:
+    """What the workspace changed, added or hid, by kind and name, with who did so."""
+    entries = LibraryEntry.objects.for_workspace(workspace).select_related("edited_by")
+    return {(entry.kind, entry.name): entry for entry in entries}
+
+
 def _version(entries: Sequence[LibraryEntry]) -> str | None:
     if not entries:
         return None
@@ -35,6 +41,8 @@ def _version(entries: Sequence[LibraryEntry]) -> str | None:
 
 def save_entry(workspace: Workspace, user: User, kind: str, name: str, given: Mapping[str, Any]) -> LibraryEntry:
     """The workspace's figures for a hop or profile; without a name a new one, named after its title.
+
+    Answers know an edited hop by its title: one with a new title is still found by those it had.
 
     Raises:
         PermissionDenied: unless the user may edit in the workspace.
@@ -46,6 +54,8 @@ def save_entry(workspace: Workspace, user: User, kind: str, name: str, given: Ma
         Workspace.objects.select_for_update().get(pk=workspace.pk)
         name = name or _new_name(workspace, kind, edit.title)
         _require_unique(workspace, kind, name, edit.title)
+        if isinstance(edit, HopEdit):
+            edit = edit.model_copy(update={"formerly": _former_titles(workspace, name, edit.title)})
         return _put(workspace, user, kind, name, stored.dump(edit))
 
 
@@ -96,9 +106,20 @@ def _new_name(workspace: Workspace, kind: str, title: str) -> str:
     )
 
 
+def _former_titles(workspace: Workspace, name: str, title: str) -> tuple[str, ...]:
+    entry = _entries(workspace, EntryKind.HOP, name).first()
+    before = entry.edit if entry else None
+    if not isinstance(before, HopEdit):
+        return ()
+    titles = dict.fromkeys((before.title, *before.formerly))
+    return tuple(former for former in titles if former != title)[:FORMER_TITLES]
+
+
 def _require_unique(workspace: Workspace, kind: str, name: str, title: str) -> None:
-    """Answers know an entry by its title."""
+    """Answers know an entry by its title, or by one that it had."""
     own = library_of(workspace)
     entries = own.hops if kind == EntryKind.HOP else own.profiles
     if any(entry.title == title and other != name for other, entry in entries.items()):
         raise InvalidInput([Problem("title", "is another entry's title already")])
+    if kind == EntryKind.HOP and any(title in hop.formerly and hop.name != name for hop in own.hops.values()):
+        raise InvalidInput([Problem("title", "was another entry's title, by which decisions may still know that one")])

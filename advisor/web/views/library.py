@@ -1,39 +1,48 @@
 """The workspace's library: hops and provider profiles as shipped, as edited, and its own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from advisor.advice.editions import SHIPPED, Library, as_edit
+from advisor.advice.editions import SHIPPED, Library, as_edit, edition
 from advisor.advice.handbook import Entry, entry_of
 from advisor.advice.library import HopFact, Profile
-from advisor.decisions.services.edit_library import hide_entry, library_of, reset_entry, save_entry
+from advisor.decisions.models import LibraryEntry
+from advisor.decisions.services.edit_library import edits_of, hide_entry, library_of, reset_entry, save_entry
 from advisor.teams.access import require_editor
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import may_change
-from advisor.web.forms.library import edit_from, filled
+from advisor.web.forms.library import Filled, edit_from, filled
 from simulator.schema import InvalidInput
 
+TITLES = {"hop": "Hops", "profile": "Provider profiles"}
 WORDS = {"hop": "hop", "profile": "provider profile"}
 
 
 @dataclass(frozen=True)
 class Row:
-    """An entry as it is offered; `was` is what was shipped where that differs."""
+    """An entry as it is offered; `was` is what was shipped where that differs, `edit` who made it so and when."""
 
     entry: Entry
     state: str
-    was: str
+    was: str = ""
+    edit: LibraryEntry | None = None
+
+    @property
+    def said(self) -> str:
+        """What was done to it."""
+        return {"hidden": "Hidden", "own": "As it stands", "edited": "Changed"}.get(self.state, "")
 
 
 @require_safe
 def show(request: MemberRequest) -> HttpResponse:
     """All entries, with what became of the shipped ones."""
-    own = library_of(request.workspace)
-    parts = [("hop", "Hops", _rows("hop", own)), ("profile", "Provider profiles", _rows("profile", own))]
+    edits = edits_of(request.workspace)
+    own = edition(edit.edition for edit in edits.values())
+    parts = [(kind, title, _rows(kind, own, edits)) for kind, title in TITLES.items()]
     return render(request, "library/show.html", {"parts": parts, "may_edit": may_change(request, request.workspace)})
 
 
@@ -45,7 +54,7 @@ def edit(request: MemberRequest, kind: str, name: str = "") -> HttpResponseBase:
     if name and name not in entries:
         raise Http404
     if request.method != "POST":
-        return _form(request, kind, name, filled(kind, as_edit(entries[name]) if name else None))
+        return _form(request, kind, name, _filled(kind, entries.get(name)))
     try:
         save_entry(request.workspace, request.user, kind, name, edit_from(kind, request.POST))
     except InvalidInput as error:
@@ -78,22 +87,31 @@ def _form(request: MemberRequest, kind: str, name: str, fields: object, status: 
     return render(request, "library/edit.html", context, status=status)
 
 
+def _filled(kind: str, fact: HopFact | Profile | None) -> tuple[Filled, ...]:
+    """The form with an entry's figures. Nobody checked an unchecked one on its date: who saves it says when they did."""
+    if fact is None:
+        return filled(kind, None)
+    fields = filled(kind, as_edit(fact))
+    return tuple(replace(one, text="") if fact.unchecked and one.asked.name == "checked" else one for one in fields)
+
+
 def _entries(kind: str, own: Library) -> Mapping[str, HopFact | Profile]:
     if kind not in WORDS:
         raise Http404
     return own.hops if kind == "hop" else own.profiles
 
 
-def _rows(kind: str, own: Library) -> list[Row]:
+def _rows(kind: str, own: Library, edits: Mapping[tuple[str, str], LibraryEntry]) -> list[Row]:
     offered, shipped = _entries(kind, own), _entries(kind, SHIPPED)
     rows = []
     for name in dict.fromkeys((*shipped, *offered)):
+        edit = edits.get((kind, name))
         if name not in offered:
-            rows.append(Row(entry_of(shipped[name]), "hidden", ""))
+            rows.append(Row(entry_of(shipped[name]), "hidden", edit=edit))
         elif name not in shipped:
-            rows.append(Row(entry_of(offered[name]), "own", ""))
-        elif name in own.edited:
-            rows.append(Row(entry_of(offered[name]), "edited", entry_of(shipped[name]).text))
+            rows.append(Row(entry_of(offered[name]), "own", edit=edit))
+        elif edit is not None:
+            rows.append(Row(entry_of(offered[name]), "edited", entry_of(shipped[name]).text, edit))
         else:
-            rows.append(Row(entry_of(offered[name]), "shipped", ""))
+            rows.append(Row(entry_of(offered[name]), "shipped"))
     return rows

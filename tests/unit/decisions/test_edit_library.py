@@ -49,6 +49,29 @@ def test_a_changed_figure_reaches_a_draft_when_it_is_saved_and_a_removed_one_sta
     assert last.answers.synchronous.hops[0].limit_s == 12  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("name", ["", "nginx"])
+def test_a_hop_with_a_new_title_is_still_the_one_that_decisions_have(decision: Decision, user: User, name: str) -> None:
+    workspace = decision.workspace
+    name = save_entry(workspace, user, "hop", name, GATEWAY).name
+    first = save_answers(decision, {"synchronous": {"hops": [name]}}, user, decision.draft_version)
+    for title in ("EU gateway", "Our gateway again", "Gateway of the EU"):
+        save_entry(workspace, user, "hop", name, GATEWAY | {"title": title, "limit_s": 90.0})
+    again = first.answers.model_dump() | {"name": "Again"}
+    hops = save_answers(decision, again, user, decision.draft_version).answers.synchronous.hops
+    assert hops == (Hop(name="Gateway of the EU", limit_s=90, kind="total"),)
+
+
+def test_a_title_that_a_hop_had_is_not_given_to_another_but_may_be_its_own_again(
+    workspace: Workspace, user: User
+) -> None:
+    name = save_entry(workspace, user, "hop", "", GATEWAY).name
+    save_entry(workspace, user, "hop", name, GATEWAY | {"title": "EU gateway"})
+    with pytest.raises(InvalidInput, match="was another entry's title"):
+        save_entry(workspace, user, "hop", "", GATEWAY)
+    save_entry(workspace, user, "hop", name, GATEWAY)
+    assert library_of(workspace).hops[name].formerly == ("EU gateway",)
+
+
 def test_a_shipped_entry_is_hidden_and_comes_back_as_it_was(workspace: Workspace, user: User) -> None:
     before = library_of(workspace).hops["nginx"]
     hide_entry(workspace, user, "hop", "nginx")
