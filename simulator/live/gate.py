@@ -153,9 +153,8 @@ class Gate:
             self._line.popleft().through.set_result(passed)
 
     def _give_up(self, waiter: Waiter) -> None:
-        """A call that has gone: out of the line, or, where it was let through just now, as if it had not been."""
-        if waiter in self._line:
-            self._line.remove(waiter)
+        """A call that has gone: those behind it come up, and where it was let through just now, it is as if it had not been."""
+        if waiter.through.cancelled():
             self._serve()
-        elif waiter.through.done() and not waiter.through.cancelled():
+        else:
             self.leave(waiter.through.result(), gives_back=True, providers_fault=None)

@@ -84,6 +84,20 @@ def test_who_leaves_the_line_lets_the_next_one_up() -> None:
     at_a_gate(play, max_concurrency=1)
 
 
+def test_who_goes_holds_nobody_up() -> None:
+    """The first in line wants all of a minute's tokens; when it goes, the next, which wants one, need not wait for the first one's time."""
+
+    async def play(gate: Gate) -> None:
+        await gate.enter(600, 0)
+        goes = asyncio.create_task(gate.enter(600, 0))
+        stays = asyncio.create_task(gate.enter(1, 0))
+        await asyncio.sleep(0)
+        goes.cancel()
+        await asyncio.wait_for(stays, 0.5 * 60 / SPEED)
+
+    at_a_gate(play, input_tokens_per_minute=600)
+
+
 async def fail(gate: Gate, times: int) -> None:
     for _ in range(times):
         gate.leave(await gate.enter(0, 0), gives_back=False, providers_fault=True)
@@ -132,19 +146,18 @@ def test_a_probe_that_nobody_comes_back_from_is_followed_by_another() -> None:
     at_a_gate(play, Circuit())
 
 
-def test_another_gate_goes_on_where_the_last_one_ended() -> None:
-    """Two of two under way, and the quota spent: neither is forgotten. Its state goes through JSON, as in the broker."""
-    limits: dict[str, Any] = {"max_concurrency": 2, "requests_per_minute": 60, "burst_requests": 2}
+@pytest.mark.parametrize("limits", [{"max_concurrency": 1}, {"requests_per_minute": 1, "burst_requests": 1}])
+def test_another_gate_goes_on_where_the_last_one_ended(limits: dict[str, Any]) -> None:
+    """The one call under way, or the minute's one request, is not forgotten. The state goes through JSON, as in the broker."""
 
     async def play(gate: Gate) -> None:
-        calls = [await gate.enter(0, 0) for _ in range(2)]
-        now_s = time.monotonic_ns()
-        heir = Gate(Provider.model_validate(limits), RunClock(now_s, SPEED))
-        heir.resume(json.loads(json.dumps(gate.state())), len(calls), probing=False)
+        call = await gate.enter(0, 0)
+        heir = Gate(Provider.model_validate(limits), RunClock(time.monotonic_ns(), SPEED))
+        heir.resume(json.loads(json.dumps(gate.state())), 1, probing=False)
         waits = asyncio.create_task(heir.enter(0, 0))
         await asyncio.sleep(0.02)
         assert not waits.done()
-        heir.leave(calls[0], gives_back=False)
+        heir.leave(call, gives_back=True)
         assert (await waits).waited
 
     at_a_gate(play, **limits)
