@@ -35,7 +35,10 @@ def kill(part: str) -> None:
 def unaccounted(found: Performance, *, subscribers: int = 0) -> list[str]:
     """What is wrong with the books: a job without exactly one end, told not exactly once, handled not exactly once by every subscriber."""
     accepted = set(jobs_of(found, What.ACCEPTED))
-    wrong = [f"job {job} was not accepted" for job in set(range(len(found.stage.jobs))) - accepted]
+    refused = set(jobs_of(found, What.REFUSED))
+    answered = accepted | refused
+    wrong = [f"job {job} was neither accepted nor refused" for job in set(range(len(found.stage.jobs))) - answered]
+    wrong += [f"job {job} was accepted, and refused" for job in accepted & refused]
     for name, kinds in (("ended", ENDS), ("was told", TOLD)):
         times = Counter(jobs_of(found, *kinds))
         wrong += [f"job {job} {name} {times[job]} times: {history(found, job)}" for job in accepted if times[job] != 1]

@@ -9,6 +9,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 import redis
+from numpy.typing import NDArray
 
 from simulator.live import conducting, dead_letters
 from simulator.live.conducting import Performance, Stage, Watch, perform
@@ -28,14 +29,16 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conducting, "Crew", KnownCrew)
 
 
-def a_live_run(given: dict[str, Any], watch: Watch = lambda found: None, drain_s: float = 20.0) -> Performance:
+def a_live_run(
+    given: dict[str, Any], watch: Watch = lambda found: None, drain_s: float = 20.0, speed: float = 1.0
+) -> Performance:
     """Both ends and everything between them, in seconds of this machine."""
     base = {"jobs": 60, "arrivals": {"process": "regular", "rate_per_s": 40.0}, "event_driven": DEDICATED}
     quick = {"distribution": "deterministic", "mean_s": 0.05}
     scenario = Scenario.parse(base | {"service": quick} | given)
     jobs = draw_jobs(scenario, "event_driven")
     with run_folder(f"test-{uuid4().hex}") as folder:
-        return perform(Stage(scenario, "event_driven", jobs, 1.0, drain_s, "document_extraction"), folder, watch)
+        return perform(Stage(scenario, "event_driven", jobs, speed, drain_s, "document_extraction"), folder, watch)
 
 
 def once(what: Callable[[Performance], bool]) -> Watch:
@@ -101,19 +104,32 @@ def test_whatever_dies_and_whenever_every_job_is_accounted_for(seed: int) -> Non
                        *sorted(chance.uniform(0.1, 2.0) for _ in range(2)))  # fmt: skip
 
 
-def test_a_dead_letter_is_seen_and_taken_up_again() -> None:
-    """Every job is poison: each dies after its attempts; one that is taken up again is tried once more."""
+def test_a_dead_letter_is_seen_taken_up_again_and_thrown_away() -> None:
+    """Every job is poison: each dies after its attempts; one that is taken up again is tried once more, and is then a letter again."""
     seen: list[Letter] = []
+    emptied: list[int] = []
 
-    def take_up(found: Performance) -> bool:
+    def act(found: Performance) -> bool:
         plan: Any = type("Plan", (), {"broker": found.broker, "scenario": found.stage.scenario})
         desk = Desk(plan, found.stage.jobs)
-        seen[:] = dead_letters.letters(desk)
-        return bool(seen) and dead_letters.requeue(desk, seen[0].job) and not dead_letters.requeue(desk, 10_000)
+        letters = dead_letters.letters(desk)
+        if letters and not seen:
+            seen.append(letters[0])
+            assert dead_letters.requeue(desk, seen[0].job)
+            assert not dead_letters.requeue(desk, 10_000)
+        again = [letter for letter in letters if seen and letter.job == seen[0].job and letter.attempts == 3]
+        if not again:
+            return False
+        emptied.append(dead_letters.empty(desk))
+        assert emptied[0] >= len(letters)
+        assert not {letter.job for letter in letters} & {letter.job for letter in dead_letters.letters(desk)}
+        assert not dead_letters.requeue(desk, seen[0].job)
+        return True
 
     given = {"jobs": 30, "arrivals": {"process": "regular", "rate_per_s": 15.0}, "failures": {"poison_percent": 100},
              "retries": {"max": 1, "base_s": 0.05, "jitter": "none"}}  # fmt: skip
-    found = a_live_run(given, once(take_up))
+    found = a_live_run(given, once(act))
+    assert emptied
     assert (seen[0].attempts, seen[0].queue) == (2, "standard")
     called = found.rows[found.rows["what"] == What.CALLED]
     assert sorted(called["index"][called["job"] == seen[0].job]) == [0, 1, 2]
@@ -195,3 +211,91 @@ def test_classes_have_queues_and_consumers_of_their_own_and_the_broker_goes_with
     assert set(started["value"].astype(int)) == {0, 1}
     assert sockets
     assert not Path(sockets[0]).exists()
+
+
+SSE = {"method": "sse"}
+SLACK_S = 0.15
+"""Real seconds that a call, once let through, may need to be seen."""
+
+
+def at_s(found: Performance, what: What) -> NDArray[np.float64]:
+    """Real seconds from the start at which such rows were written, in order."""
+    return np.sort(found.rows["at_ns"][found.rows["what"] == what] - found.clock.started_ns) / 1e9
+
+
+def test_the_pacer_keeps_quotas_of_requests_and_of_tokens() -> None:
+    """At 30 times the speed: 15 requests a second, 2 at once; 500 tokens a second, the bucket full with 1,000, and each call takes 100 of them."""
+    found = a_live_run(
+        {
+            "jobs": 20,
+            "arrivals": {"process": "regular", "rate_per_s": 10.0},
+            "provider": {"requests_per_minute": 30, "burst_requests": 2,
+                         "input_tokens_per_minute": 1000, "input_tokens": 100},
+            "event_driven": {"discipline": "dedicated", "consumers": 20, "delivery": SSE},
+        },
+        speed=30.0,
+    )  # fmt: skip
+    assert not unaccounted(found)
+    assert set(found.rows["value"][found.rows["what"] == What.PROVIDER_CALL]) == {200.0}
+    called_s, calls = at_s(found, What.CALLED), np.arange(1, 21)
+    assert np.all(called_s - called_s[0] >= (calls - 2) / 15 - SLACK_S)
+    assert np.all(called_s - called_s[0] >= (calls - 10) / 5 - SLACK_S)
+    assert len(jobs_of(found, What.WAITED_FOR_PROVIDER)) >= 18 - 2
+
+
+def test_the_circuit_opens_after_a_streak_probes_and_closes() -> None:
+    """At 10 times the speed: an outage from 0.2 s to 1.6 s, a circuit that opens for a second. The first probe fails, the second does not."""
+    found = a_live_run(
+        {
+            "jobs": 30,
+            "arrivals": {"process": "regular", "rate_per_s": 5.0},
+            "service": {"distribution": "deterministic", "mean_s": 1.0},
+            "retries": {"max": 5, "base_s": 1.0, "cap_s": 4.0},
+            "provider": {"outages": [{"start_s": 2.0, "length_s": 14.0}]},
+            "event_driven": {"discipline": "dedicated", "consumers": 8, "circuit_breaker": True, "delivery": SSE},
+        },
+        speed=10.0,
+    )
+    assert not unaccounted(found)
+    assert len(jobs_of(found, What.COMPUTED)) == 30
+    rows = found.rows
+    came = rows[rows["what"] == What.PROVIDER_CALL]
+    came_s = (came["at_ns"] - found.clock.started_ns) / 1e9
+    failed_s = came_s[came["value"] == 503]
+    probes_s = failed_s[failed_s > failed_s[0] + 0.8]
+    assert len(failed_s) - len(probes_s) <= 5 + 8, "a streak, and what was under way"
+    assert len(probes_s) == 1
+    opened_s, last_s = failed_s[:-1].max(), probes_s[0]
+    assert not np.any((came_s > opened_s + SLACK_S) & (came_s < last_s)), "nothing goes through an open circuit"
+    after_s = came_s[came_s > last_s]
+    assert after_s[0] >= last_s + 1.0 - SLACK_S, "the probe that failed opens it again"
+    assert after_s[1] >= after_s[0] + 0.1 - 0.02, "one probe, alone until it is answered"
+
+
+def test_full_queues_refuse_and_what_is_taken_too_late_is_dropped() -> None:
+    """One consumer, a job in 0.2 s; three may wait, and none longer than 0.5 s."""
+    expires_s = 0.5
+    found = a_live_run(
+        {
+            "jobs": 20,
+            "arrivals": {"process": "regular", "rate_per_s": 200.0},
+            "service": {"distribution": "deterministic", "mean_s": 0.2},
+            "event_driven": {"discipline": "dedicated", "consumers": 1, "max_queue": 3, "expires_s": expires_s,
+                             "delivery": SSE},
+        }
+    )  # fmt: skip
+    assert not unaccounted(found)
+    accepted, refused = jobs_of(found, What.ACCEPTED), jobs_of(found, What.REFUSED)
+    assert sorted(accepted + refused) == list(range(20))
+    assert jobs_of(found, What.TOLD_REFUSED) and sorted(jobs_of(found, What.TOLD_REFUSED)) == sorted(refused)
+    rows = found.rows
+    standing = np.cumsum(
+        np.select([rows["what"] == What.QUEUED, np.isin(rows["what"], (What.STARTED, What.EXPIRED))], [1, -1])
+    )
+    assert standing.max() == 3
+    expired = jobs_of(found, What.EXPIRED)
+    assert expired and not set(expired) & set(jobs_of(found, What.CALLED))
+    assert sorted(expired + jobs_of(found, What.COMPUTED)) == sorted(accepted)
+    for row in rows[np.isin(rows["what"], (What.EXPIRED, What.STARTED))]:
+        age_s = (row["at_ns"] - found.clock.started_ns) / 1e9 - found.stage.jobs.arrival_s[row["job"]]
+        assert age_s > expires_s if row["what"] == What.EXPIRED else age_s <= expires_s

@@ -125,26 +125,29 @@ class Scheduler:
         self._desk.move(step)
 
     async def _watch(self) -> None:
-        """What a process that died has left: calls at the provider or in line, tasks in its hands, and what it had taken and not yet begun."""
         while True:
             await asyncio.sleep(LOOK_S)
-            with self._desk.connection.pipeline() as step:
-                step.smembers(RUNNING).hgetall(CALLING).zrange(WAITING, 0, -1)
-                running, calling, waiting = step.execute()
-            in_hands = [member.decode().partition(" ")[::2] for member in running]
-            calls = [(ticket, *json.loads(told)) for ticket, told in calling.items()]
-            asks = [(ask.decode(), json.loads(ask)[-1]) for ask in waiting]
-            dead = self._dead({process for _, process in (*in_hands, *asks)} | {process for _, process, _ in calls})
-            for ticket, process, passed in calls:
-                if process in dead:
-                    self._end_call(ticket, Pass(*passed))
-            for ask, process in asks:
-                if process in dead:
-                    self._forget(ask)
-            for name, process in in_hands:
-                if process in dead:
-                    self._take_up(Task.named(name), process)
-            self._put_back()
+            self.look()
+
+    def look(self) -> None:
+        """For what a process that died has left: calls at the provider or in line, tasks in its hands, and what it had taken and not yet begun."""
+        with self._desk.connection.pipeline() as step:
+            step.smembers(RUNNING).hgetall(CALLING).zrange(WAITING, 0, -1)
+            running, calling, waiting = step.execute()
+        in_hands = [member.decode().partition(" ")[::2] for member in running]
+        calls = [(ticket, *json.loads(told)) for ticket, told in calling.items()]
+        asks = [(ask.decode(), json.loads(ask)[-1]) for ask in waiting]
+        dead = self._dead({process for _, process in (*in_hands, *asks)} | {process for _, process, _ in calls})
+        for ticket, process, passed in calls:
+            if process in dead:
+                self._end_call(ticket, Pass(*passed))
+        for ask, process in asks:
+            if process in dead:
+                self._forget(ask)
+        for name, process in in_hands:
+            if process in dead:
+                self._take_up(Task.named(name), process)
+        self._put_back()
 
     def _dead(self, processes: set[str]) -> set[str]:
         return {process for process in processes if not self._desk.connection.exists(ALIVE + process)}
