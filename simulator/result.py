@@ -221,7 +221,7 @@ class EndpointUse(Value):
     call_s: Quantiles
     """Of the calls that brought a result, in real seconds."""
     scenario_mean_s: float
-    """The mean service time that the Scenario, and so the prediction, has in its place."""
+    """The mean service time that the Scenario has in their place; the prediction has the calls' own times."""
 
 
 class LiveReport(Value):

@@ -27,7 +27,7 @@ from simulator.live.journal import What
 from simulator.live.letters import dead_letters_of
 from simulator.live.measure import Rows, tally_of
 from simulator.live.nurseries import Nursery, nursed
-from simulator.live.outside import use_of
+from simulator.live.outside import as_answered, use_of
 from simulator.live.plan import ExternalEndpoint
 from simulator.live.window import Window
 from simulator.memory import memory_bytes
@@ -97,6 +97,8 @@ def simulate(
         before: dict[str, Tally] = {design: setting.predict(design, costs) for design in DESIGNS}
         after: dict[str, Tally] = {design: setting.run(design, before[design]) for design in DESIGNS}
         show.at("Comparing with the prediction", 0.99)
+        if external is not None:
+            before = {design: setting.predict_as_answered(design, costs) for design in DESIGNS}
         return _result(setting, costs, before, after, time.monotonic() - began)
 
 
@@ -194,6 +196,11 @@ class Setting:
         self.show.at(f"Predicting {WORDS[design]}", SPANS["run", SYNCHRONOUS][0])
         return calibrate.predicted(self.window, costs, self.speed, self.jobs[design], design)
 
+    def predict_as_answered(self, design: Design, costs: Costs) -> Tally:
+        """What the kernel makes of it with the times that an outside endpoint's calls really took: on equal terms."""
+        window, jobs = as_answered(self.window, self.jobs[design], self.performances[design])
+        return calibrate.predicted(window, costs, self.speed, jobs, design)
+
     def run(self, design: Design, prediction: Tally) -> Tally:
         """The design, live; how long to wait for the last results goes by the kernel's prediction."""
         last_s = float(self.window.trace.arrivals_s[-1])
@@ -247,7 +254,9 @@ def _report(
 ) -> LiveReport:
     window = setting.window
     mean_s = mean_service_s(window.scenario, window.trace, window.durations_s)
-    figures = (compared(design, predicted[design], measured[design], mean_s) for design in DESIGNS)
+    endpoint = None if setting.external is None else use_of(setting.external, setting.performances, mean_s)
+    served_s = endpoint.call_s.mean or mean_s if endpoint is not None else mean_s
+    figures = (compared(design, predicted[design], measured[design], served_s) for design in DESIGNS)
     return LiveReport(
         speed=setting.speed,
         window=window.words,
@@ -262,7 +271,7 @@ def _report(
         lateness={design: _lateness(found) for design, found in setting.performances.items()},
         restarts=sum(found.restarts for found in setting.performances.values()),
         dead_letters=dead_letters_of(setting.performances[EVENT_DRIVEN]),
-        endpoint=None if setting.external is None else use_of(setting.external, setting.performances, mean_s),
+        endpoint=endpoint,
     )
 
 

@@ -1,22 +1,44 @@
 """What an outside endpoint was used for, and how it answered."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
+from simulator.live.clock import NS_PER_S
 from simulator.live.conducting import Performance
+from simulator.live.jobs import Jobs
 from simulator.live.journal import What
 from simulator.live.ledger import Cut
 from simulator.live.plan import ExternalEndpoint
+from simulator.live.window import Window
 from simulator.plan import Floats
 from simulator.result import EndpointUse, Quantiles
+from simulator.scenario import EmpiricalService
 
 SUCCEEDED = 200.0
+
+
+def as_answered(window: Window, jobs: Jobs, found: Performance) -> tuple[Window, Jobs]:
+    """The same window and jobs with the service times that the endpoint's calls took in this run, for a prediction on equal terms.
+
+    A job whose calls brought nothing has the mean of those that brought something; where none did, the Scenario's times stand.
+    """
+    took = _by_job_s(found, len(jobs))
+    answered = ~np.isnan(took)
+    if not answered.any():
+        return window, jobs
+    service_s = np.where(answered, took, float(took[answered].mean()))
+    scenario = window.scenario.model_copy(update={"service": EmpiricalService(distribution="empirical")})
+    told = replace(window, scenario=scenario, trace=replace(window.trace, service_s=service_s), durations_s=None)
+    return told, replace(jobs, service_s=service_s)
 
 
 def use_of(external: ExternalEndpoint, performances: Mapping[str, Performance], scenario_mean_s: float) -> EndpointUse:
     """Of both designs together; `scenario_mean_s` is the service time that the Scenario takes for granted."""
     spent = [found.spent for found in performances.values()]
+    took = [_by_job_s(found, len(found.stage.jobs)) for found in performances.values()]
+    calls_s = np.concatenate([each[~np.isnan(each)] for each in took])
     return EndpointUse(
         host=external.host,
         model=external.model,
@@ -27,22 +49,22 @@ def use_of(external: ExternalEndpoint, performances: Mapping[str, Performance], 
         input_tokens=sum(each.input_tokens for each in spent),
         output_tokens=sum(each.output_tokens for each in spent),
         cut={name: Cut(found.spent.cut).name.lower() for name, found in performances.items() if found.spent.cut},  # type: ignore[misc]
-        call_s=_quantiles(np.concatenate([_calls_s(found) for found in performances.values()])),
+        call_s=_quantiles(calls_s),
         scenario_mean_s=scenario_mean_s,
     )
 
 
-def _calls_s(found: Performance) -> Floats:
-    """How long each call took that was answered with a result, in real seconds."""
+def _by_job_s(found: Performance, n: int) -> Floats:
+    """How long each job's call took that brought its result, in real seconds; NaN where none did."""
     begun: dict[tuple[int, int], int] = {}
-    lasted = []
+    took = np.full(n, np.nan)
     for row in found.rows[np.isin(found.rows["what"], (What.CALLED, What.ANSWERED))]:
         call = int(row["job"]), int(row["index"])
         if row["what"] == What.CALLED:
             begun[call] = int(row["at_ns"])
         elif row["value"] == SUCCEEDED and call in begun:
-            lasted.append((int(row["at_ns"]) - begun[call]) / 1e9)
-    return np.array(lasted, dtype=np.float64)
+            took[call[0]] = (int(row["at_ns"]) - begun[call]) / NS_PER_S
+    return took
 
 
 def _quantiles(values: Floats) -> Quantiles:

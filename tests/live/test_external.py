@@ -165,6 +165,9 @@ def test_it_answers_both_designs_in_real_time_and_the_report_says_so(place: Path
     for design in (result.synchronous, result.event_driven):
         assert design.completed == design.offered == live.jobs
     assert use.call_s.mean is not None and use.call_s.mean < use.scenario_mean_s == 0.5
+    for predicted in (live.predicted_synchronous, live.predicted_event_driven):
+        assert predicted.latency_s.p50 is not None
+        assert predicted.latency_s.p50 < 0.25, "made of the calls' own times, not of the half second of the Scenario"
     assert live.predicted_synchronous.failed == live.predicted_event_driven.dead_lettered == 0
 
 

@@ -54,13 +54,14 @@ def _spent(use: EndpointUse) -> str:
 
 
 def _answered(use: EndpointUse) -> str:
-    """The prediction draws service times from the Scenario; this says how far that is from what was seen."""
+    """How long its calls took, and that the prediction is made of them."""
     if use.call_s.mean is None or use.call_s.p50 is None or use.call_s.p95 is None:
         return "None of its calls brought a result, so there is nothing of it to measure."
     return (
         f"Its times were measured, not drawn: {duration(use.call_s.mean)} a call on average ({duration(use.call_s.p50)} at p50, "
-        f"{duration(use.call_s.p95)} at p95). The prediction has {duration(use.scenario_mean_s)} from the answers and no failures, so an "
-        "error beside a figure is as much the answers' as the model's. To compare on equal terms, put p50 and p95 into the answers and run again."
+        f"{duration(use.call_s.p95)} at p95). The prediction takes these very times in place of the {duration(use.scenario_mean_s)} of the "
+        "answers, and no failures; what is held against it here is the queues and the workers. To simulate this endpoint, put its p50 and p95 "
+        "into the answers."
     )
 
 

@@ -1,0 +1,75 @@
+"""A live run at an outside endpoint in words."""
+
+import pytest
+
+from advisor.reports.document.outside import course_sentence, endpoint_terms, outside_sentences
+from simulator.live.course import Course, course_of
+from simulator.live.plan import ExternalEndpoint
+from simulator.result import EndpointUse, LiveReport, Quantiles
+from simulator.scenario import Scenario
+
+EXTERNAL = ExternalEndpoint(
+    url="https://models.example/v1", model="some-model", max_calls=200, max_tokens_a_call=256, max_seconds=120.0
+)
+
+
+@pytest.fixture
+def course() -> Course:
+    scenario = Scenario.model_validate(
+        {
+            "arrivals": {"process": "regular", "rate_per_s": 1},
+            "service": {"distribution": "deterministic", "mean_s": 5},
+            "retries": {"max": 1},
+        }
+    )
+    return course_of(scenario, external=EXTERNAL)
+
+
+def report(**given: object) -> LiveReport:
+    values = {
+        "host": "models.example", "model": "some-model", "max_calls": 200, "max_tokens_a_call": 256, "calls": 122,
+        "failed_calls": 3, "input_tokens": 61_000, "output_tokens": 4_880, "cut": {},
+        "call_s": Quantiles(mean=0.9, p50=0.8, p95=1.5), "scenario_mean_s": 9.3,
+    }  # fmt: skip
+    return LiveReport.model_construct(endpoint=EndpointUse.model_validate(values | given))
+
+
+def words(live: LiveReport) -> str:
+    return " ".join(outside_sentences(live)).replace("\xa0", " ")
+
+
+def test_before_it_starts_it_says_what_it_may_spend(course: Course) -> None:
+    said = endpoint_terms(course).replace("\xa0", " ")
+    assert "some-model at models.example answers, in real time" in said
+    assert "at most 124 calls of 256 output tokens, 31,744 in all, within 2 min" in said, (
+        "31 jobs, twice, in both designs"
+    )
+    assert "in real time: 31 jobs through each design" in course_sentence(course).replace("\xa0", " ")
+
+
+def test_afterwards_it_says_who_answered_what_was_spent_and_what_the_prediction_is_made_of() -> None:
+    said = words(report())
+    assert (
+        "some-model at models.example answered in the sample endpoint's place: 122 calls of at most 200, 3 of them in vain"
+        in said
+    )
+    assert "61,000 input and 4,880 output tokens" in said
+    assert "measured, not drawn: 900 ms a call on average (800 ms at p50, 1.5 s at p95)" in said
+    assert "in place of the 9.3 s of the answers" in said
+    assert "Cut short" not in said
+
+
+def test_a_cap_that_cut_it_short_is_named_with_its_design() -> None:
+    said = words(report(cut={"synchronous": "calls", "event_driven": "time"}))
+    assert "the cap on calls ended the calls of the synchronous design" in said
+    assert "the cap on time ended the calls of the event-driven design" in said
+
+
+def test_calls_that_all_failed_are_no_measurement() -> None:
+    said = words(report(call_s=Quantiles(), input_tokens=0, output_tokens=0, failed_calls=122))
+    assert "None of its calls brought a result" in said
+    assert "told of no tokens" in said
+
+
+def test_the_sample_endpoint_needs_no_words() -> None:
+    assert outside_sentences(LiveReport.model_construct(endpoint=None)) == ()
