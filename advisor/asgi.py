@@ -4,6 +4,9 @@ import os
 
 from django.core.asgi import get_asgi_application
 
+from advisor.web.bodies import LimitedBodies
+from advisor.web.uploads import LARGEST_BODY_BYTES
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "advisor.settings")
 
-application = get_asgi_application()
+application = LimitedBodies(get_asgi_application(), LARGEST_BODY_BYTES)

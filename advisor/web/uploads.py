@@ -11,6 +11,8 @@ from advisor.decisions.limits import TRACE_BYTES
 
 FORM_BYTES = 1 << 16
 """What the other fields and the headings of the parts may take."""
+LARGEST_BODY_BYTES = TRACE_BYTES + FORM_BYTES
+"""No page takes more."""
 
 
 class Limited(FileUploadHandler):

@@ -1,0 +1,88 @@
+"""A limit on the body of every request, kept before anything is made of it.
+
+Django's ASGI handler writes a whole body to disk before a middleware or a view sees the request, and takes one without an announced length for
+empty. Around it, this reads on only as far as the largest upload may go. What is longer is cut, with a `Content-Length` over the limit: the
+page that it was sent to then refuses it in its own words.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+Scope = dict[str, Any]
+Message = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+LINGER_S = 2.0
+"""The rest of a body that was cut is read and dropped for so long: a client that still sends when the connection ends may not see the answer."""
+
+
+class LimitedBodies:
+    """An ASGI application around another."""
+
+    def __init__(self, app: App, limit_bytes: int, linger_s: float = LINGER_S) -> None:
+        self.app = app
+        self.limit_bytes = limit_bytes
+        self.linger_s = linger_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            headers = list(scope["headers"])
+            scope = {**scope, "headers": headers}
+            receive = Body(headers, receive, self.limit_bytes, self.linger_s).receive
+        await self.app(scope, receive, send)
+
+
+class Body:
+    """The body of one request, whose headers it completes before the last of it is given out."""
+
+    def __init__(self, headers: list[tuple[bytes, bytes]], receive: Receive, limit_bytes: int, linger_s: float) -> None:
+        self.headers = headers
+        self.limit_bytes = limit_bytes
+        self.linger_s = linger_s
+        self.seen = 0
+        self.ended = False
+        self._receive = receive
+
+    async def receive(self) -> Message:
+        """The next part of it; after the last one what follows a body, which is that the client has gone."""
+        if self.ended:
+            return await self._after_the_end()
+        if self._announced() > self.limit_bytes:
+            return await self._cut(self._announced())
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self.seen += len(message.get("body", b""))
+            if self.seen > self.limit_bytes:
+                return await self._cut(self.seen)
+            if not message.get("more_body", False):
+                self._end(self.seen)
+        return message
+
+    def _announced(self) -> int:
+        """The length that the request says it has; 0 where it says none."""
+        given = dict(self.headers).get(b"content-length", b"")
+        return int(given) if given.isdigit() else 0
+
+    async def _cut(self, length: int) -> Message:
+        self._end(length)
+        if b"expect" not in dict(self.headers):  # who waits to be told to go on sends nothing yet
+            try:
+                async with asyncio.timeout(self.linger_s):
+                    while (await self._receive()).get("more_body", False):
+                        pass
+            except TimeoutError:
+                pass
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    def _end(self, length: int) -> None:
+        self.ended = True
+        self.headers[:] = [(name, value) for name, value in self.headers if name != b"content-length"]
+        self.headers.append((b"content-length", str(length).encode()))
+
+    async def _after_the_end(self) -> Message:
+        while (message := await self._receive())["type"] == "http.request":
+            pass
+        return message
