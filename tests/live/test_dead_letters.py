@@ -1,0 +1,104 @@
+"""The dead letters of a run under way, by the command that people use: looked into, taken up again, thrown away; and what is kept of them."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+
+from advisor.decisions.jobs import dead_letters
+from advisor.decisions.models import Decision, EngineName, Run
+from advisor.decisions.services.request_run import request_run
+from advisor.teams.models import User
+from simulator.arrivals import Trace
+from simulator.live import folders
+from simulator.live.conducting import Performance, Stage, perform
+from simulator.live.drawing import draw_jobs
+from simulator.live.letters import dead_letters_of
+from simulator.live.measure import Rows, tally_of
+from simulator.scenario import Scenario
+
+SPEED = 5.0
+HALF_POISON = Scenario.model_validate(
+    {
+        "seed": 2,
+        "arrivals": {"process": "trace", "trace": "steady"},
+        "service": {"distribution": "deterministic", "mean_s": 2},
+        "failures": {"poison_percent": 50},
+        "event_driven": {"consumers": 8, "queues": {"urgent": 50, "standard": 50}, "delivery": {"method": "sse"}},
+    }
+)
+ARRIVALS_S = np.linspace(0, 20, 24)
+
+
+@pytest.fixture(autouse=True)
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A place of this test's own for runs' folders, with a short path."""
+    at = Path("/tmp") / f"cld-{os.getpid()}"  # noqa: S108
+    at.mkdir(exist_ok=True)
+    monkeypatch.setattr("tempfile.tempdir", str(at))
+    yield at
+    shutil.rmtree(at)
+
+
+class Keeper:
+    """What a person does while the run runs: takes the first letter up again, waits until it is back, then throws all away."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.taken_up: dict[str, Any] = {}
+        self.came_back: dict[str, Any] = {}
+        self.thrown_away = 0
+
+    def says(self, *arguments: str) -> dict[str, Any]:
+        """The command's answer."""
+        told = StringIO()
+        call_command("dead_letters", str(self.run.pk), *arguments, "--format", "json", stdout=told)
+        return dict(json.loads(told.getvalue()))
+
+    def __call__(self, found: Performance | None) -> None:
+        if found is None or self.thrown_away:
+            return
+        letters = self.says()["dead_letters"]
+        if letters and not self.taken_up:
+            self.taken_up = letters[0]
+            assert self.says("--requeue", str(letters[0]["job"])) == {"requeued": 1}
+            assert self.says("--requeue", str(letters[0]["job"])) == {"requeued": 0}
+        again = [letter for letter in letters if letter["job"] == self.taken_up.get("job") and letter["attempts"] == 2]
+        if again:
+            self.came_back = again[0]
+            self.thrown_away = self.says("--empty")["thrown_away"]
+            assert self.says()["dead_letters"] == []
+
+
+@pytest.mark.django_db
+def test_a_dead_letter_is_taken_up_again_by_command_and_others_are_thrown_away(decision: Decision, user: User) -> None:
+    run = request_run(decision.latest(), user, "one", engine=EngineName.LIVE)
+    jobs = draw_jobs(HALF_POISON, "event_driven", trace=Trace(ARRIVALS_S))
+    keeper = Keeper(run)
+    with folders.run_folder(str(run.pk)) as folder:
+        found = perform(Stage(HALF_POISON, "event_driven", jobs, SPEED, 20.0, "document_extraction"), folder, keeper)
+    assert keeper.came_back["at_s"] > keeper.taken_up["at_s"] > 2
+    assert keeper.came_back["queue"] in HALF_POISON.event_driven.queues
+    assert "500" in keeper.came_back["reason"]
+    assert keeper.thrown_away >= 1
+    tally = tally_of(HALF_POISON, "event_driven", jobs, Rows.of(found.rows, found.clock), ended=True)
+    assert tally.counts["dead_lettered"] == int(jobs.poison.sum()), "what is thrown away stays given up"
+    kept = {letter.job: letter for letter in dead_letters_of(found)}
+    assert set(kept) == set(np.flatnonzero(jobs.poison))
+    assert kept[keeper.taken_up["job"]].attempts == 2
+    assert kept[keeper.taken_up["job"]].at_s == pytest.approx(keeper.came_back["at_s"], abs=0.05 * SPEED)
+
+
+@pytest.mark.django_db
+def test_of_a_run_that_has_ended_nothing_can_be_taken_up(decision: Decision, user: User) -> None:
+    run = request_run(decision.latest(), user, "one", engine=EngineName.LIVE)
+    assert dead_letters.letters_of(run) == ((), False)
+    with pytest.raises(CommandError, match="not under way"):
+        call_command("dead_letters", str(run.pk), "--empty")
