@@ -86,9 +86,9 @@ def simulate(
     """
     began = time.monotonic()
     check(scenario, trace, durations_s)
-    warm(on_progress)
     tell = on_progress or (lambda _: None)
     with run_folder(label or f"{time.time_ns()}") as folder, nursed(folder) as nursery:
+        warm(on_progress)
         gauged(folder, lambda: tell(Progress("Measuring what this machine carries, once", 0.0)), nursery)
         course = course_of(scenario, trace, durations_s, speed=speed, external=external)
         show = Show(tell, course.window, course.speed)

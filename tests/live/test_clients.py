@@ -275,9 +275,13 @@ def test_a_websocket_tells_its_events_and_is_resumed_too(tmp_path: Path) -> None
 
 
 def test_where_nobody_waits_the_callers_end_with_the_work(tmp_path: Path) -> None:
+    """That of the one subscriber included."""
+
     async def submit(request: web.Request) -> web.Response:
         job = (await request.json())["job"]
         consumer.write(What.GAVE_UP if job == 1 else What.COMPUTED, job)
+        if job != 1:
+            consumer.write(What.HANDLED if job == 2 else What.UNHANDLED, job)
         return await accept(request)
 
     with Journal(tmp_path / "consume-0.journal") as consumer:
