@@ -4,15 +4,23 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import aiohttp
 import numpy as np
+import pytest
+from aiohttp import web
 from numpy.typing import NDArray
 
 from simulator.live.clock import RunClock
+from simulator.live.conducting import Stage, perform
+from simulator.live.drawing import draw_jobs
+from simulator.live.folders import run_folder
 from simulator.live.journal import Journal, Reader, What
+from simulator.live.measure import Rows, tally_of
 from simulator.live.provider import Reply
 from simulator.live.synchronous.service import Service
+from simulator.live.synchronous.subscribers import Subscribers
 from tests.live.fakes_clients import _now, a_plan, a_scenario, of, serving
 
 
@@ -42,15 +50,15 @@ class Handed:
 Play = Callable[[Callable[[int], Awaitable[int]], HeldProvider], Awaitable[None]]
 
 
-def a_service_under(folder: Path, play: Play, *statuses: int, **given: Any) -> NDArray[np.void]:
+def a_service_under(folder: Path, play: Play, *statuses: int, hands_to: Any = None, **given: Any) -> NDArray[np.void]:
     """`play` posts jobs with the function that it is given (it returns the status); what the service wrote down."""
 
     async def run() -> None:
         plan, jobs = a_plan(folder, a_scenario(**given), "synchronous")
-        provider, subscribers = HeldProvider(*statuses), Handed()
+        provider = HeldProvider(*statuses)
         with Journal(plan.journal("service")) as journal:
             service: Any = Service(plan, jobs, journal)
-            work = asyncio.create_task(service.work(RunClock(_now(), 1.0), provider, subscribers))
+            work = asyncio.create_task(service.work(RunClock(_now(), 1.0), provider, hands_to or Handed()))
             async with serving(service.app(), notices_leavers=True) as address, aiohttp.ClientSession() as session:
 
                 async def post(job: int) -> int:
@@ -149,3 +157,112 @@ def test_the_providers_concurrency_is_kept_first_come_first_served(tmp_path: Pat
     rows = a_service_under(tmp_path, play, synchronous={"workers": 4}, provider={"max_concurrency": 1})
     assert list(of(rows, What.CALLED)["job"]) == [0, 1, 2, 3]
     assert list(of(rows, What.WAITED_FOR_PROVIDER)["job"]) == [1, 2, 3]
+
+
+class Guests:
+    """The subscribers' side: notes who is called, how many at once, and answers with these statuses in turn, then with 200."""
+
+    def __init__(self, *statuses: int, wait_for: int = 1) -> None:
+        self.called: list[tuple[int, int]] = []
+        self.most = self._under_way = 0
+        self._statuses, self._together = list(statuses), asyncio.Barrier(wait_for)
+
+    def app(self) -> web.Application:
+        app = web.Application()
+        app.router.add_post("/subscribers/{subscriber}", self._handle)
+        return app
+
+    async def _handle(self, request: web.Request) -> web.Response:
+        self.called.append((int(request.match_info["subscriber"]), (await request.json())["attempt"]))
+        self._under_way += 1
+        self.most = max(self.most, self._under_way)
+        await self._together.wait()
+        self._under_way -= 1
+        return web.Response(status=self._statuses.pop(0) if self._statuses else 200)
+
+
+def handed(folder: Path, guests: Guests, inline: str, **given: Any) -> NDArray[np.void]:
+    """Job 3's result handed to two subscribers in line; what was written down."""
+
+    async def run() -> None:
+        async with serving(guests.app()) as address:
+            scenario = a_scenario(**{"subscribers": {"count": 3, "inline": inline}} | given)
+            plan, jobs = a_plan(folder, scenario, "synchronous", clients=address)
+            with Journal(plan.journal("service")) as journal:
+                async with Subscribers(plan, jobs, RunClock(_now(), 1.0), journal) as subscribers:
+                    await asyncio.wait_for(subscribers.hand(3), 20)
+
+    asyncio.run(run())
+    return Reader(folder).more()
+
+
+def test_subscribers_are_called_one_by_one_in_their_order(tmp_path: Path) -> None:
+    guests = Guests()
+    rows = handed(tmp_path, guests, "one_by_one")
+    assert guests.called == [(0, 0), (1, 0)]
+    assert guests.most == 1
+    assert [(row["job"], row["index"]) for row in of(rows, What.HANDLED)] == [(3, 0), (3, 1)]
+
+
+def test_subscribers_that_are_called_together_are_all_under_way_at_once(tmp_path: Path) -> None:
+    """Neither answers before both are there: called one by one, they would never answer."""
+    guests = Guests(wait_for=2)
+    rows = handed(tmp_path, guests, "together")
+    assert guests.most == 2
+    assert sorted(of(rows, What.HANDLED)["index"]) == [0, 1]
+
+
+def test_a_subscriber_that_fails_is_tried_again_and_then_given_up(tmp_path: Path) -> None:
+    """The first takes it at its third attempt; the second never does."""
+    guests = Guests(500, 503, 200, 500, 500, 500)
+    rows = handed(tmp_path, guests, "one_by_one", retries={"max": 2, "base_s": 0.01, "jitter": "none"})
+    assert guests.called == [(subscriber, attempt) for subscriber in (0, 1) for attempt in range(3)]
+    assert list(of(rows, What.HANDLED)["index"]) == [0]
+    assert list(of(rows, What.UNHANDLED)["index"]) == [1]
+
+
+def test_an_answer_waits_for_the_subscribers_and_so_does_the_worker(tmp_path: Path) -> None:
+    handing, go_on = asyncio.Queue[int](), asyncio.Event()
+
+    class Slow(Handed):
+        async def hand(self, job: int) -> None:
+            handing.put_nowait(job)
+            await go_on.wait()
+
+    async def play(post: Any, provider: HeldProvider) -> None:
+        provider.open.set()
+        posts = [asyncio.create_task(post(job)) for job in (0, 1)]
+        assert await handing.get() == 0
+        assert handing.empty()
+        assert not any(task.done() for task in posts)
+        go_on.set()
+        assert await asyncio.gather(*posts) == [200, 200]
+
+    given: dict[str, Any] = {"synchronous": {"workers": 1}, "subscribers": {"count": 2}}
+    rows = a_service_under(tmp_path, play, hands_to=Slow(), **given)
+    assert of(rows, What.STARTED, 1)["at_ns"][0] >= of(rows, What.COMPUTED, 0)["at_ns"][0]
+
+
+@pytest.mark.parametrize("drops", [False, True])
+def test_abandoned_work_is_counted_and_begun_only_where_it_is_not_dropped(drops: bool) -> None:
+    """Live, from its clients to its books: one worker, a job in 0.15 s, 20 a second, and nobody waits longer than 0.4 s."""
+    scenario = a_scenario(
+        jobs=14,
+        arrivals={"process": "regular", "rate_per_s": 20.0},
+        service={"distribution": "deterministic", "mean_s": 0.15},
+        synchronous={"workers": 1, "client_timeout_s": 0.4, "drops_abandoned": drops},
+    )
+    jobs = draw_jobs(scenario, "synchronous")
+    with run_folder(f"test-{uuid4().hex}") as folder:
+        stage = Stage(scenario, "synchronous", jobs, 1.0, 20.0, "document_extraction")
+        found = perform(stage, folder, lambda _: None)
+    rows = found.rows
+    gone = set(of(rows, What.TIMED_OUT)["job"])
+    abandoned, started = of(rows, What.ABANDONED), set(of(rows, What.STARTED)["job"])
+    assert gone and set(abandoned["job"]) <= gone
+    assert set(abandoned["value"]) == {float(drops)}
+    assert bool(set(abandoned["job"]) & started) is not drops
+    tally = tally_of(scenario, "synchronous", jobs, Rows.of(rows, found.clock), ended=True)
+    assert (tally.counts["timed_out"], tally.counts["completed"]) == (len(gone), 14 - len(gone))
+    assert tally.counts["offered"] == 14
+    assert tally.wasted_s >= 0.15 * len(set(abandoned["job"]) & started), "of its worker's time, for nobody"
