@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.e2e.test_main_job import ENDED, begin, field, no_serious_finding, visit
+from tests.e2e.test_main_job import ENDED, NARROW, WIDE, begin, field, no_serious_finding, visit
 
 __all__ = ["visit"]
 
@@ -62,6 +62,9 @@ def test_a_live_run_is_watched_its_dead_letters_are_handled_and_the_prediction_i
     no_serious_finding(visit)
 
     expect(letters(visit)).not_to_have_count(0, timeout=PART_MS)
+    visit.set_viewport_size(NARROW)  # type: ignore[arg-type]
+    assert visit.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    visit.set_viewport_size(WIDE)  # type: ignore[arg-type]
     status = visit.locator("#letters [role=status]")
     first = letters(visit).first
     job = first.locator("th").inner_text()

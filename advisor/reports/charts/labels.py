@@ -9,9 +9,9 @@ import numpy as np
 from advisor.reports.charts.model import Axis, Floats, Line, Spot
 
 PLACES = 121
-LETTER, HEIGHT, GAP = 0.02, 0.075, 0.015
+LETTER, HEIGHT, GAP = 0.026, 0.075, 0.015
 """A letter's width on a phone, a label's height, and its distance from its line, as shares of the plot."""
-FEWEST = 8
+FEWEST = 6
 """Letters that a label has room for, at least: those of two lines are told apart."""
 FLAT = 0.04
 """A line this low is of no interest where it runs along the floor together with the others."""
