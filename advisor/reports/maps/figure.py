@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from advisor.advice.decision import STYLES
+from advisor.reports.charts.labels import Area
 from advisor.reports.document.answers import QUESTIONS
 from advisor.reports.figure_plotly import FONT
-from advisor.reports.maps.regions import regions, softened
+from advisor.reports.maps.placing import area_of, placed
+from advisor.reports.maps.regions import Region, regions, softened
 from advisor.reports.maps.shares import shares_figure
 from advisor.reports.maps.table import margin_words, place_words, share_words
 from advisor.reports.maps.text import LETTERS
@@ -45,11 +47,10 @@ def map_figure(sweep: Sweep, border: Advised, here: Here, dark: bool = False) ->
         return shares_figure(sweep, border, here.x, palette)
     traces = [_cells(sweep, sweep.y, theme, palette), *_frames(sweep, sweep.y, palette)]
     traces += [*_borders(border, palette, PAGE[theme]), *_here(sweep, sweep.y, here, palette, PAGE[theme])]
+    word = list(_here_word(sweep, sweep.y, here, palette, PAGE[theme]))
+    taken = [_area_of_word(sweep, sweep.y, one) for one in word]
     layout = _layout(sweep, sweep.y, palette) | {
-        "annotations": [
-            *_regions(border, palette, PAGE[theme]),
-            *_here_word(sweep, sweep.y, here, palette, PAGE[theme]),
-        ]
+        "annotations": [*_regions(sweep, sweep.y, border, taken, palette, PAGE[theme]), *word]
     }
     return {
         "data": traces,
@@ -148,22 +149,42 @@ def _borders(border: Advised, palette: Palette, page: str) -> Iterator[dict[str,
             }
 
 
-def _regions(border: Advised, palette: Palette, page: str) -> Iterator[dict[str, Any]]:
-    """The style that the rules name on each side of the line, in words."""
-    found = list(regions(border))
-    for region in found if len(border.named()) > 1 else ():
-        style, across = STYLES[region.style], region.column / len(border.x)
+def _regions(
+    sweep: Sweep, y: Axis, border: Advised, taken: list[Area], palette: Palette, page: str
+) -> Iterator[dict[str, Any]]:
+    """The style that the rules name on each side of the line, in words that keep clear of those that stand already."""
+
+    def at(row: int, column: int) -> tuple[float, float]:
+        return _share(sweep.x, float(border.x[column])), _share(y, float(border.y[row]))
+
+    named = [(region, _advice(region)) for region in regions(border)] if len(border.named()) > 1 else []
+    for place in placed(named, at, taken):
         yield {
-            "text": f"advice: {design_name(style)}",
-            "x": float(border.x[region.column]),
-            "y": float(border.y[region.row]),
-            "xanchor": "left" if across < 0.05 else "right" if across > 0.95 else "center",
+            "text": _advice(place.region),
+            "x": float(border.x[place.column]),
+            "y": float(border.y[place.row]),
+            "xanchor": place.anchor,
             "showarrow": False,
             "bgcolor": page,
             "borderpad": 3,
             "opacity": 0.92,
-            "font": {"size": 12, "color": palette.of(style)},
+            "font": {"size": 12, "color": palette.of(STYLES[place.region.style])},
         }
+
+
+def _advice(region: Region) -> str:
+    return f"advice: {design_name(STYLES[region.style])}"
+
+
+def _area_of_word(sweep: Sweep, y: Axis, word: dict[str, Any]) -> Area:
+    """What the workload's own word takes, its diamond included, in shares of the plot."""
+    return area_of(f"<> {word['text']}", _share(sweep.x, word["x"]), _share(y, word["y"]), word["xanchor"])
+
+
+def _share(axis: Axis, value: float) -> float:
+    """How far along its axis a value is drawn."""
+    ends = edges(axis.values)
+    return (value - ends[0]) / (ends[-1] - ends[0])
 
 
 def _inside(sweep: Sweep, y: Axis, here: Here) -> bool:

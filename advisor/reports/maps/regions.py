@@ -18,11 +18,10 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Region:
-    """A connected stretch of one style, and the place in it that is farthest from its rim."""
+    """A connected stretch of one style, and the places in it for its words: the one that is farthest from its rim, then one in each row."""
 
     style: int
-    row: int
-    column: int
+    spots: tuple[tuple[int, int], ...]
 
 
 def regions(border: Advised) -> Iterator[Region]:
@@ -33,8 +32,7 @@ def regions(border: Advised) -> Iterator[Region]:
             region = _grown(np.unravel_index(int(left.argmax()), left.shape), left)
             left &= ~region
             if region.mean() >= SMALLEST:
-                row, column = _deepest(region)
-                yield Region(int(style), row, column)
+                yield Region(int(style), tuple(_spots(region)))
 
 
 def _grown(start: tuple[np.intp, ...], within: Mask) -> Mask:
@@ -46,6 +44,16 @@ def _grown(start: tuple[np.intp, ...], within: Mask) -> Mask:
         if (wider == region).all():
             return region
         region = wider
+
+
+def _spots(region: Mask) -> Iterator[tuple[int, int]]:
+    """Places (row, column): the deepest, then in the middle of every row, the nearest rows first."""
+    deepest = _deepest(region)
+    yield deepest
+    rows: list[int] = np.flatnonzero(region.any(axis=1)).tolist()
+    for row in sorted(rows, key=lambda row: abs(row - deepest[0])):
+        columns = np.flatnonzero(region[row])
+        yield row, int(columns[len(columns) // 2])
 
 
 def _deepest(region: Mask) -> tuple[int, int]:

@@ -1,9 +1,12 @@
 """The drawing of a crossover map against a border whose place is known."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
 from advisor.reports.maps.figure import Here, edges, map_figure
+from advisor.reports.maps.placing import area_of, placed
 from advisor.reports.maps.regions import regions, softened
 from advisor.reports.maps.shares import turns
 from advisor.sweeps.border import Advised
@@ -35,14 +38,39 @@ def a_map(y: bool = True) -> Sweep:
 def test_each_style_is_named_in_the_middle_of_its_own_region() -> None:
     left, right = regions(halves(3.05))
     assert (left.style, right.style) == (0, 1)
-    assert 1 <= ACROSS[left.column] <= 2
-    assert 4.5 <= ACROSS[right.column] <= 8.6
+    assert 1 <= ACROSS[left.spots[0][1]] <= 2
+    assert 4.5 <= ACROSS[right.spots[0][1]] <= 8.6
 
 
 def test_a_region_in_two_pieces_is_named_in_both() -> None:
     border = halves(3.05)
     border.style[:, 70:] = 0
     assert sorted(region.style for region in regions(border)) == [0, 0, 1]
+
+
+def test_words_of_narrow_regions_meet_neither_each_other_nor_the_workloads_own_on_a_phone() -> None:
+    stripes = halves(3.05)
+    stripes.style[:, 31:38] = 2
+    drawn = map_figure(a_map(), stripes, Here(6.0, 0.5))["layout"]["annotations"]
+    assert sorted(word["text"] for word in drawn) == [
+        "advice: event-driven", "advice: hybrid", "advice: synchronous", "this workload",
+    ]  # fmt: skip
+    areas = [area_of(word["text"], (word["x"] + 2.5) / 15, (word["y"] + 0.5) / 2, word["xanchor"]) for word in drawn]
+    assert not any(one.meets(other) for one, other in combinations(areas, 2))
+    assert all(area.left >= 0 and area.left + area.width <= 1 for area in areas)
+
+
+def test_words_stand_in_their_own_regions() -> None:
+    stripes = halves(3.05)
+    stripes.style[:, 31:38] = 2
+    for region in regions(stripes):
+        assert {int(stripes.style[spot]) for spot in region.spots} == {region.style}
+
+
+def test_words_that_find_no_room_are_left_out() -> None:
+    everywhere = [area_of("x" * 50, 0.5, up / 20, "center") for up in range(21)]
+    named = [(region, "advice: hybrid") for region in regions(halves(3.05))]
+    assert list(placed(named, lambda row, column: (column / 101, row / 40), everywhere)) == []
 
 
 def test_the_softened_rim_is_half_where_the_style_turns() -> None:
