@@ -52,7 +52,7 @@ def live_figures(jobs: int = 2000, processes: int = 2, threads: int = 25, kind: 
             _wait_until(lambda: connection.scard("rq:workers") >= processes * threads)
             latencies = _dispatch_ms(connection)
             rate, commands = _rate(connection, jobs)
-            memory = sum(_pss_mb(process.pid) for process in [*crew, server])
+            memory = sum(_family_mb(process.pid) for process in [*crew, server])
         connection.close()
     return {
         "live_jobs_per_s": rate,
@@ -104,14 +104,20 @@ def _wait_until(holds: Any) -> None:
         time.sleep(0.05)
 
 
-def _pss_mb(pid: int) -> float:
+def pss_mb(pid: int) -> float:
     """A process's memory, what it shares counted by its share; 0 where the system does not tell."""
     own = Path(f"/proc/{pid}/smaps_rollup")
-    children = Path(f"/proc/{pid}/task/{pid}/children")
     if not own.exists():
         return 0.0
     kilobytes = next(int(line.split()[1]) for line in own.read_text().splitlines() if line.startswith("Pss:"))
-    return kilobytes / 1024 + sum(_pss_mb(int(child)) for child in children.read_text().split())
+    return kilobytes / 1024
+
+
+def _family_mb(pid: int) -> float:
+    """A process's memory and that of all that it has started."""
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    mine = children.read_text().split() if children.exists() else []
+    return pss_mb(pid) + sum(_family_mb(int(child)) for child in mine)
 
 
 @contextmanager

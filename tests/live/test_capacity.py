@@ -13,6 +13,7 @@ import pytest
 from simulator.live import capacity, folders, gauging, speed
 from simulator.live.capacity import CAUTIOUS, Capacity
 from simulator.live.nurseries import nursed
+from simulator.live.run_bench import run_figures
 from simulator.scenario import Scenario
 from simulator.schema import InvalidInput
 
@@ -114,3 +115,11 @@ def test_what_is_stored_is_plain_json_with_its_schema(place: Path, calm: Capacit
     capacity.keep(calm)
     assert json.loads((place / capacity.NAME).read_text())["schema"] == "crossover/capacity@1"
     assert (place / capacity.NAME).stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.full
+def test_fifty_jobs_wait_at_the_model_in_less_than_400_mb_of_all_parts_and_a_bench_is_kept_for_runs() -> None:
+    figures = run_figures()
+    assert 0 < figures["waiting_memory_mb"] < 400
+    found = capacity.known()
+    assert found is not None and found.event_driven_jobs_per_s == figures["event_driven_jobs_per_s"]

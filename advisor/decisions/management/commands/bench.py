@@ -12,7 +12,8 @@ from advisor.decisions.management.timing import advice_figures
 from advisor.reports.numbers import count, number
 from simulator.bench import kernel_figures, scale_figures
 from simulator.live.bench import live_figures
-from simulator.live.broker import NoBroker
+from simulator.live.failures import CannotRun
+from simulator.live.run_bench import run_figures
 
 
 class Command(Console):
@@ -23,7 +24,9 @@ class Command(Console):
             "--full", action="store_true", help="up to a hundred million jobs, too, with the memory they take"
         )
         parser.add_argument(
-            "--live", action="store_true", help="the workers of a live run, too: jobs a second, dispatch, memory"
+            "--live",
+            action="store_true",
+            help="a live run, too: jobs a second of its workers and of all its parts, memory; with --full other kinds of workers",
         )
         add_format(parser)
 
@@ -34,10 +37,10 @@ class Command(Console):
             if options["full"]:
                 figures["scale"] = scale_figures()
             if options["live"]:
-                figures["live"] = live_figures()
+                figures["live"] = _live_figures(others=options["full"])
         except subprocess.SubprocessError as error:
             raise CommandError(f"bench: the keystroke could not be measured: {error}", returncode=FAILURE) from error
-        except NoBroker as error:
+        except CannotRun as error:
             raise CommandError(f"bench: {error}", returncode=FAILURE) from error
         except AssertionError as error:
             raise CommandError(f"bench: counted wrong: {error}", returncode=FAILURE) from error
@@ -48,6 +51,14 @@ class Command(Console):
             self.stdout.write(f"{part.upper()}\n" + "\n".join(_lines(values)) + "\n")
 
 
+def _live_figures(*, others: bool) -> dict[str, Any]:
+    """Of the workers that a run has, and of a whole run; `others`: of workers that it might have had."""
+    figures: dict[str, Any] = {"threads": live_figures(), "run": run_figures()}
+    if others:
+        figures |= {kind: live_figures(500, 25, 1, kind) for kind in ("unforked", "forked")}
+    return figures
+
+
 def _lines(values: Mapping[str, Any], under: str = "") -> Iterator[str]:
     """A figure a line, aligned; its unit is in its name."""
     for name, value in values.items():
@@ -55,7 +66,7 @@ def _lines(values: Mapping[str, Any], under: str = "") -> Iterator[str]:
             yield from _lines(value, f"{name}, ")
             continue
         words = f"{under}{name}".replace("_per_s", "").replace("event_driven", "event-driven").replace("_", " ")
-        if name.startswith("dispatch_"):
+        if name.startswith("dispatch_") or name == "overhead_ms":
             yield f"{words.removesuffix(' ms'):<40}{number(value):>16} ms"
         elif name.endswith("_mb"):
             yield f"{words.removesuffix(' mb'):<40}{number(value):>16} MB"
