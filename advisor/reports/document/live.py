@@ -19,11 +19,14 @@ NAMES = {
     "queue_depth.max": "Queue depth, largest",
     "lag_s.max": "Lag, largest",
     "utilisation": "Utilisation",
-    "provider_calls": "Calls to the model",
-    "delivery_calls": "Calls to deliver",
+    "provider_calls": "Calls to the provider",
+    "delivery_calls": "Delivery calls",
     "in_system": "Jobs still in the system",
 }
 WORDS = {"share": share, "s": duration}
+SMALLEST_PERCENT = 0.05
+"""What reads as no error."""
+MOST_LETTERS = 20
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ def _words(figure: LiveFigure, value: float | None) -> str:
 def _error(figure: LiveFigure) -> str:
     if figure.error_percent is None:
         return "none" if figure.predicted == figure.measured else wording.MISSING
+    if abs(figure.error_percent) < SMALLEST_PERCENT:
+        return "none"
     return f"{figure.error_percent:+.1f} %" if abs(figure.error_percent) < 1000 else "over ±1,000 %"
 
 
@@ -131,5 +136,27 @@ def live_blocks(live: LiveReport) -> tuple[Block, ...]:
             ("Design", "Figure", "Predicted", "Measured", "Error"),
             rows,
             "The kernel's prediction against the live run; (over): past 15 %, 0.05 of the mean service time, 2 jobs, or sampling error",
+            figures_from=2,
+        ),
+        *_letters(live),
+    )
+
+
+def _letters(live: LiveReport) -> tuple[Block, ...]:
+    """The first of the dead letters that were left."""
+    if not live.dead_letters:
+        return ()
+    shown = live.dead_letters[:MOST_LETTERS]
+    rows = [
+        (letter.queue, letter.reason, str(letter.job), str(letter.attempts), duration(letter.at_s)) for letter in shown
+    ]
+    several = count(len(live.dead_letters), "dead letter")
+    words = several if len(shown) == len(live.dead_letters) else f"The first {len(shown)} of {several}"
+    return (
+        grid(
+            ("Queue", "Reason", "Job", "Attempts", "When"),
+            rows,
+            f"{words}, and when each was given up since the start",
+            figures_from=2,
         ),
     )

@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 from advisor.advice.contract import Recommendation
-from simulator.result import DesignResult, Result
+from simulator.result import Costs, DesignResult, LiveReport, Result
 from simulator.scenario import Scenario
 
 NO_QUANTILES = dict.fromkeys(("mean", "p50", "p90", "p95", "p99", "max"))
@@ -158,6 +158,25 @@ def result(**changes: Any) -> Result:
         "inequalities": ["event_driven: delivery polling every 2 s"],
     }
     return Result.parse(data | changes)
+
+
+def live_result(**changes: Any) -> Result:
+    """Measured as `result`, predicted with a herd of its own."""
+    predicted = design_result(call_rate=call_rate(5))
+    live: dict[str, Any] = {
+        "speed": 10,
+        "window": "the whole workload",
+        "window_s": 3600,
+        "scenario": scenario(),
+        "jobs": 100,
+        "real_s": 60,
+        "costs": Costs(accept_s=0.01, dispatch_s=0.01, synchronous_s=0.01, retry_tick_s=0.01),
+        "predicted_synchronous": predicted,
+        "predicted_event_driven": predicted,
+        "figures": (),
+        "lateness": {},
+    }
+    return result().model_copy(update={"engine": "live", "live": LiveReport(**live | changes)})
 
 
 def design_result(**changes: Any) -> DesignResult:

@@ -6,7 +6,7 @@ import pytest
 from advisor.reports.charts import Chart, charts_of, so_far_charts
 from advisor.reports.charts.model import Window
 from advisor.reports.charts.windows import drain_s
-from simulator.result import Costs, LiveReport, Result, SoFar
+from simulator.result import Result, SoFar
 from simulator.scenario import Scenario
 from tests.unit.reports import results
 
@@ -192,29 +192,9 @@ def test_a_burst_upon_a_backlog_drains_when_both_are_gone() -> None:
     assert drain_s(ends_s, depth, windows) == (windows[1], 480.0)
 
 
-def live_result() -> Result:
-    """Measured as `results.result`, predicted with a herd of its own."""
-    predicted = results.design_result(call_rate=results.call_rate(5))
-    found = results.result()
-    live = LiveReport(
-        speed=10,
-        window="the whole workload",
-        window_s=3600,
-        scenario=results.scenario(),
-        jobs=100,
-        real_s=60,
-        costs=Costs(accept_s=0.01, dispatch_s=0.01, synchronous_s=0.01, retry_tick_s=0.01),
-        predicted_synchronous=predicted,
-        predicted_event_driven=predicted,
-        figures=(),
-        lateness={},
-    )
-    return found.model_copy(update={"engine": "live", "live": live})
-
-
 @pytest.mark.parametrize("name", ["latency", "queue_depth", "lag", "in_flight", "provider_calls"])
 def test_a_live_run_has_the_prediction_dashed_over_what_was_measured(name: str) -> None:
-    chart = charts(live_result())[name]
+    chart = charts(results.live_result())[name]
     told = [(line.label, line.words, line.style, line.dash) for line in chart.lines]
     for style, word in (("synchronous", "Synchronous"), ("event_driven", "Event-driven")):
         assert (word, word, style, "solid") in told
@@ -222,7 +202,7 @@ def test_a_live_run_has_the_prediction_dashed_over_what_was_measured(name: str) 
 
 
 def test_the_prediction_of_the_calls_is_that_of_the_kernel() -> None:
-    lines = {line.label: line for line in charts(live_result())["provider_calls"].lines}
+    lines = {line.label: line for line in charts(results.live_result())["provider_calls"].lines}
     assert lines["Event-driven"].y.max() == 22
     assert lines["Event-driven, predicted"].y.max() == 100
 
