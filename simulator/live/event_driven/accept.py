@@ -142,7 +142,7 @@ class Accept:
                     self._hear({name.decode(): value.decode() for name, value in fields.items()})
 
     def _hear(self, told: dict[str, str]) -> None:
-        """Write it down, and tell it to who follows the job. Nothing but this part writes these rows, which are complete whoever dies beside it."""
+        """Write it down, and tell it to who follows the job. This part alone writes these rows: they are complete whoever dies beside it."""
         job, name, index, at_ns = int(told["job"]), told["event"], int(told["index"]), int(told["at_ns"])
         for what, value in self._rows(job, name, float(told.get("pause_s", 0.0))):
             self._journal.write(what, job, index, value, at_ns)
@@ -155,6 +155,7 @@ class Accept:
             task.add_done_callback(self._delivering.discard)
 
     def _rows(self, job: int, event: str, pause_s: float) -> tuple[tuple[What, float], ...]:
+        """Its consumer may not live to say that it is free; where it does, its own row is the later one, and counts."""
         match event:
             case "queued":
                 return ((What.QUEUED, float(self._jobs.place[job])),)

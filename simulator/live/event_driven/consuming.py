@@ -144,7 +144,8 @@ class _Holding:
         step = self.mine.desk.step()
         step.srem(RUNNING, held(self.task, self.mine.name))
         yield step
-        self.mine.desk.move(step)
+        if self.mine.desk.move(step) and self.task.is_attempt:
+            self.mine.journal.write(What.FREED, self.task.job, self.task.index)
 
 
 @dataclass(frozen=True, eq=False)
