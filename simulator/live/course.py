@@ -8,15 +8,15 @@ from simulator.live import speed as speeds
 from simulator.live.plan import ExternalEndpoint
 from simulator.live.speed import Limit
 from simulator.live.window import Window, window_of
-from simulator.plan import Floats, designs_of
+from simulator.plan import Floats, designs_of, mean_service_s
 from simulator.replications import Runner
 from simulator.scenario import Failures, Scenario, TraceArrivals
 from simulator.schema import InvalidInput, Problem
 
-STARTING_S = 3.0
+STARTING_S = 1.5
 """What starting and ending one design's parts takes, about."""
 CALIBRATING_S = 3.0
-"""`calibrate.SECONDS`; what only says what a run will be imports none of its parts."""
+"""`calibrate.SECONDS`, in which jobs arrive; what only says what a run will be imports none of its parts."""
 ARRIVING = 0.5
 """The share of a design's time at an outside endpoint in which jobs arrive; the rest is for those under way."""
 RESERVE = 0.8
@@ -111,12 +111,14 @@ def _course(window: Window, speed: float, limit: Limit, external: ExternalEndpoi
     scenario = window.scenario
     attempts = (scenario.retries.max + 1) * (scenario.synchronous.client_retries + 1)
     calls = window.jobs * (attempts + scenario.retries.max + 1)
-    real_s = sum(ceil(end_s / speed) for end_s in _ends_s(window)) + 4 * STARTING_S + 2 * CALIBRATING_S
+    mean_s = mean_service_s(scenario, window.trace, window.durations_s) / speed
+    calibrating_s = CALIBRATING_S + (mean_s if external is None else min(1.0, mean_s))
+    real_s = sum(ceil(end_s / speed) for end_s in _ends_s(window)) + 4 * STARTING_S + 2 * calibrating_s
     return Course(
         window=window,
         speed=speed,
         limit=limit,
-        real_s=real_s,
+        real_s=float(ceil(real_s)),
         most_calls=calls if external is None else min(calls, 2 * external.calls_a_design),
         external=external,
     )

@@ -27,7 +27,7 @@ from simulator.live.journal import What
 from simulator.live.letters import dead_letters_of
 from simulator.live.measure import Rows, tally_of
 from simulator.live.nurseries import Nursery, nursed
-from simulator.live.outside import as_answered, use_of
+from simulator.live.outside import as_answered, briefly, use_of
 from simulator.live.plan import ExternalEndpoint
 from simulator.live.window import Window
 from simulator.memory import memory_bytes
@@ -181,7 +181,7 @@ class Setting:
 
     def calibrate(self) -> Costs:
         """Both designs for a few seconds on other jobs, always at the sample endpoint: it is this machine that is measured."""
-        calibration = calibration_of(self.window, self.speed)
+        calibration = calibration_of(self.window if self.external is None else briefly(self.window), self.speed)
         found: dict[str, Performance] = {design: self._calibrated(calibration, design) for design in DESIGNS}
         return costs_of(found[SYNCHRONOUS], found[EVENT_DRIVEN])
 

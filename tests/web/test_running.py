@@ -90,7 +90,8 @@ def test_a_kernel_run_needs_no_plan(client: Client, decision: Decision) -> None:
 
 @pytest.mark.parametrize(
     ("speed", "why"),
-    [("400", "at most 10 here: callers would poll"), ("fast", "a number"), ("0", "over 0"), ("-1", "over 0"),
+    [("400", "at most 10 here: callers would poll"), ("0.1", "more than 0.1 here: it would take about"),
+     ("fast", "a number"), ("0", "over 0"), ("-1", "over 0"),
      ("nan", "over 0"), ("1e999", "over 0"), ("9" * 30, "over 0"), ("٣x", "over 0|at most|number")],
 )  # fmt: skip
 def test_a_speed_that_will_not_do_is_refused_beside_its_field_and_nothing_is_lost(

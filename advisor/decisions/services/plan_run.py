@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
+from django.conf import settings
 from django.utils import timezone
 
 from advisor.advice.scenario import scenario_of
@@ -29,7 +30,22 @@ def plan_run(
         raise InvalidInput(problems)
     outside, trace = chosen(endpoint), trace_of(scenario, revision)
     recorded = read_stored_trace(trace) if trace else None
-    return live.course(scenario, recorded, speed=speed, external=outside.endpoint if outside is not None else None)
+    course = live.course(scenario, recorded, speed=speed, external=outside.endpoint if outside is not None else None)
+    require_time(course)
+    return course
+
+
+def require_time(course: Course) -> None:
+    """
+    Raises:
+        InvalidInput: on `speed` or `endpoint`, if it would take longer than a run may.
+    """
+    limit_s = settings.CONFIGURATION.run_time_limit_s
+    if course.real_s > limit_s:
+        path = "speed" if course.external is None else "endpoint"
+        took = f"{course.real_s / 60:.0f} minutes, and a run may take {limit_s / 60:.0f}"
+        slow = f"should be more than {course.speed:g}" if course.external is None else "an outside endpoint is too slow"
+        raise InvalidInput([Problem(path, f"{slow} here: it would take about {took}")])
 
 
 def trace_of(scenario: Scenario, revision: Revision) -> Trace | None:

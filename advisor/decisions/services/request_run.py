@@ -12,7 +12,7 @@ from advisor.decisions.errors import StaleVersion, TooManyRuns
 from advisor.decisions.models import Decision, EngineName, Revision, Run, State, Trace
 from advisor.decisions.outside import SAMPLE, Outside, chosen
 from advisor.decisions.services.freeze_revision import freeze_revision
-from advisor.decisions.services.plan_run import runs_left, trace_of
+from advisor.decisions.services.plan_run import require_time, runs_left, trace_of
 from advisor.decisions.services.upload_trace import read_stored_trace
 from advisor.teams.access import require_editor
 from advisor.teams.models import User
@@ -98,7 +98,8 @@ def _require_course(
     if speed is not None and not 0 < speed <= limits.HIGHEST_SPEED:
         raise InvalidInput([Problem("speed", f"should be over 0, and at most {limits.HIGHEST_SPEED:,}")])
     outside = chosen(endpoint)
-    engine.course(scenario, trace, speed=speed, external=outside.endpoint if outside is not None else None)
+    external = outside.endpoint if outside is not None else None
+    require_time(engine.course(scenario, trace, speed=speed, external=external))
     return outside
 
 
