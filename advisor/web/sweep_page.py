@@ -41,6 +41,7 @@ def page_of(request: MemberRequest, sweep: Sweep) -> dict[str, Any]:
         "decision": sweep.revision.decision,
         "done": done,
         "share": done / sweep.size,
+        "figure": f"{done:,} of {count(sweep.size, 'cell')}",
         "length": _length(sweep),
         "axes": listed([axis_words(one) for one in (found.x, found.y) if one]),
         "finding": said,
