@@ -108,3 +108,10 @@ def test_caps_are_what_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> 
     assert (caps.max_calls, caps.max_tokens_a_call, caps.max_seconds) == (30, 64, 40.0)
     assert (caps.calls_a_design, caps.seconds_a_design, caps.tokens_field) == (15, 20.0, "max_completion_tokens")
     assert not [name for name in os.environ if name.startswith("CROSSOVER_EXTERNAL") and name[19:] not in given]
+
+
+def test_every_variable_of_it_is_documented() -> None:
+    readme = (ROOT / "README.md").read_text()
+    names = [f"CROSSOVER_{name.upper()}" for name in Configuration.model_fields if name.startswith("external_")]
+    assert len(names) == 8
+    assert not [name for name in names if name not in readme]
