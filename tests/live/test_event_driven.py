@@ -244,14 +244,14 @@ def test_the_pacer_keeps_quotas_of_requests_and_of_tokens() -> None:
 
 
 def test_the_circuit_opens_after_a_streak_probes_and_closes() -> None:
-    """At 10 times the speed: an outage from 0.2 s to 1.6 s, a circuit that opens for a second. The first probe fails, the second does not."""
+    """At 10 times the speed: an outage from 0.2 s to 2 s, a circuit that opens for a second. The first probe fails, the second does not."""
     found = a_live_run(
         {
             "jobs": 30,
             "arrivals": {"process": "regular", "rate_per_s": 5.0},
             "service": {"distribution": "deterministic", "mean_s": 1.0},
             "retries": {"max": 5, "base_s": 1.0, "cap_s": 4.0},
-            "provider": {"outages": [{"start_s": 2.0, "length_s": 14.0}]},
+            "provider": {"outages": [{"start_s": 2.0, "length_s": 18.0}]},
             "event_driven": {"discipline": "dedicated", "consumers": 8, "circuit_breaker": True, "delivery": SSE},
         },
         speed=10.0,
