@@ -11,6 +11,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from simulator.live.clock import RunClock
@@ -44,20 +45,18 @@ def seats(plan: LivePlan, jobs: Jobs, process: int) -> Iterator[str]:
 
 
 def run(plan: LivePlan, process: int) -> None:
-    """Works until the leash ends it."""
+    """Works until the leash ends it. It is ready when every worker listens: none is still starting when the first job comes."""
     logging.getLogger("rq.worker").setLevel(logging.WARNING)
     jobs, leash = Jobs.read(plan.path / "jobs.npz"), Leash()
-    desk = Desk(plan, jobs)
+    desk, name = Desk(plan, jobs), f"{process}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
     desk.connection.ping()
-    leash.ready()
-    leash.started.wait()
-    clock, name = RunClock(leash.started_ns, plan.speed), f"{process}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
-    journal = Journal(plan.journal(f"consume-{process}"))
-    provider = Provider(plan, leash.started_ns)
-    consumers = Consumers(plan, jobs, clock, journal, desk, provider, name)
-    use(consumers)
-    ThreadWorker.claims = staticmethod(claim)
-    consumers.show_alive()
+    listening, begun = threading.Semaphore(0), threading.Event()
+
+    def claim_once_begun(job: Job) -> None:
+        begun.wait()
+        claim(job)
+
+    ThreadWorker.claims, ThreadWorker.listens = staticmethod(claim_once_begun), staticmethod(listening.release)
     threads = [
         threading.Thread(
             target=_work, args=(queue, f"{name}-{seat}", desk.connection), name=f"consumer-{seat}", daemon=True
@@ -66,6 +65,15 @@ def run(plan: LivePlan, process: int) -> None:
     ]
     for thread in threads:
         thread.start()
+    for _ in threads:
+        listening.acquire()
+    leash.ready()
+    leash.started.wait()
+    clock, journal = RunClock(leash.started_ns, plan.speed), Journal(plan.journal(f"consume-{process}"))
+    consumers = Consumers(plan, jobs, clock, journal, desk, Provider(plan, leash.started_ns), name)
+    use(consumers)
+    consumers.show_alive()
+    begun.set()
     for thread in threads:
         thread.join()
 

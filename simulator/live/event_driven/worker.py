@@ -60,7 +60,19 @@ class ThreadWorker(SimpleWorker):
     log_result_lifespan = False
     claims: ClassVar[Callable[[Job], None]]
     """Told of each job that has been taken: it moves it from rq's list of what has been taken and not begun to the run's own."""
+    listens: ClassVar[Callable[[], None]] = staticmethod(lambda: None)
+    """Told once by each worker, when it is about to take its first job."""
     _beats = 0
+    _listens = False
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, Queue] | None:
+        """As rq does."""
+        if not self._listens:
+            self._listens = True
+            type(self).listens()
+        return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
 
     def prepare_execution(self, job: Job) -> Execution:
         """One that nobody looks up."""
