@@ -86,23 +86,20 @@ def costs_of(synchronous: Performance, event_driven: Performance) -> Costs:
     queued = _table(event_driven, What.QUEUED)
     accept = (queued - event_driven.stage.jobs.arrival_s) / event_driven.clock.speed
     return Costs(
-        accept_s=max(0.0, float(np.nanmean(accept))),
-        pickup_s=pickup_s(event_driven),
-        dispatch_s=beside_the_model_s(event_driven),
-        synchronous_s=beside_the_model_s(synchronous),
+        accept_s=_mean_s(accept),
+        pickup_s=_mean_s(pickups(event_driven)),
+        dispatch_s=_mean_s(beside_the_model(event_driven)),
+        synchronous_s=_mean_s(beside_the_model(synchronous)),
         retry_tick_s=RETRY_TICK_S,
     )
 
 
-EVERY = slice(None)
-
-
-def pickup_s(found: Performance, which: slice = EVERY) -> float:
-    """From a job's place in its queue to a consumer's hands, on average over the jobs that found one idle in their class."""
+def pickups(found: Performance) -> Instants:
+    """By job, in real seconds: from its place in its queue to a consumer's hands; NaN where it found none idle in its class."""
     jobs = found.stage.jobs
     queued, taken, freed = (_table(found, what) for what in (What.QUEUED, What.STARTED, What.FREED))
-    taken_in = [taken[job] - queued[job] for job in range(len(jobs))[which] if _finds_idle(job, jobs, queued, freed)]
-    return max(0.0, float(np.nanmean(taken_in)) / found.clock.speed) if taken_in else 0.0
+    idle = [_finds_idle(job, jobs, queued, freed) for job in range(len(jobs))]
+    return np.where(idle, taken - queued, np.nan) / found.clock.speed
 
 
 def _finds_idle(job: int, jobs: Jobs, queued: Instants, freed: Instants) -> bool:
@@ -111,10 +108,15 @@ def _finds_idle(job: int, jobs: Jobs, queued: Instants, freed: Instants) -> bool
     return bool(before.sum() < jobs.consumers[jobs.place[job]])
 
 
-def beside_the_model_s(found: Performance, which: slice = EVERY) -> float:
-    """What holds a server beside the model's own time, an attempt, on average."""
+def beside_the_model(found: Performance) -> Instants:
+    """By job, in real seconds: what holds a server beside the model's own time, an attempt."""
     held = (_table(found, What.FREED) - _table(found, What.STARTED)) - found.stage.jobs.service_s
-    return max(0.0, float(np.nanmean(held[which])) / found.clock.speed)
+    return held / found.clock.speed
+
+
+def _mean_s(taken_s: Instants) -> float:
+    """Of the jobs that have it."""
+    return max(0.0, float(np.nanmean(taken_s))) if not np.isnan(taken_s).all() else 0.0
 
 
 def _table(found: Performance, what: What) -> Instants:

@@ -20,8 +20,10 @@ from simulator.schema import Positive, Value
 NAME = "capacity.json"
 SHARE = 0.4
 """Of what the machine carried at full use, a run asks for so much at most: what waits for the machine itself is then no part of the result."""
-KEPT_S = 7 * 86400.0
-"""A machine is measured anew after so long."""
+KEPT_S, KEPT_BUSY_S = 7 * 86400.0, 3600.0
+"""A machine is measured anew after so long; sooner, where it was busy with other things when it was measured."""
+BUSY = 0.75
+"""Of its cores, in the minute before."""
 
 
 class Capacity(Value):
@@ -32,9 +34,11 @@ class Capacity(Value):
     """Carried from arrival to the result in hand, with more arriving than that."""
     event_driven_jobs_per_s: Positive
     overhead_s: Positive
-    """What the parts take for a job beside the model's own time, of the dearer design, where nothing else is going on."""
+    """What the parts take for a job beside the model's own time, of the dearer design, where hardly anything else is going on."""
     measured: bool = False
     """Else taken with caution."""
+    busy: bool = False
+    """Whether the machine was busy with other things when it was measured."""
     machine: str = ""
     """Which machine, cores and version of the parts it was measured with."""
     at_s: float = 0.0
@@ -48,7 +52,8 @@ class Capacity(Value):
     @property
     def is_stale(self) -> bool:
         """Whether it says nothing of this machine as it is now."""
-        return self.machine != this_machine() or not 0 <= time.time() - self.at_s < KEPT_S
+        kept_s = KEPT_BUSY_S if self.busy else KEPT_S
+        return self.machine != this_machine() or not 0 <= time.time() - self.at_s < kept_s
 
 
 CAUTIOUS = Capacity(synchronous_jobs_per_s=200.0, event_driven_jobs_per_s=200.0, overhead_s=0.012)
@@ -78,11 +83,20 @@ def keep(capacity: Capacity) -> None:
     Path(file.name).replace(place / NAME)
 
 
+def is_busy() -> bool:
+    """Whether other things take most of this machine, as far as it tells."""
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] > BUSY * cores()
+
+
+def cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def this_machine() -> str:
     """Its name, the cores we may use, and the parts as they are: a change of any makes what was measured stale."""
     parts = hashlib.sha256()
     for path in sorted(Path(__file__).parent.rglob("*.py")):
         found = path.stat()
         parts.update(f"{path.name} {found.st_size} {found.st_mtime_ns}\n".encode())
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{platform.node()}, {cores} cores, Python {sys.version_info[0]}.{sys.version_info[1]}, {parts.hexdigest()[:12]}"
+    return f"{platform.node()}, {cores()} cores, Python {sys.version_info[0]}.{sys.version_info[1]}, {parts.hexdigest()[:12]}"

@@ -94,7 +94,9 @@ def _by_service(scenario: Scenario, trace: Trace | None, durations_s: Floats | N
 
 
 def _told(machine: Capacity) -> str:
-    return "" if machine.measured else ", by a cautious estimate: the first live run here measures it"
+    if not machine.measured:
+        return ", by a cautious estimate: the first live run here measures it"
+    return ", measured while it was busy with other things" if machine.busy else ""
 
 
 def _too_much(

@@ -65,6 +65,14 @@ def test_of_another_machine_or_long_ago_it_is_not_believed(calm: Capacity, chang
     assert not capacity.current().measured
 
 
+def test_of_a_busy_machine_it_is_not_believed_for_long(calm: Capacity) -> None:
+    two_hours_ago = {"at_s": calm.at_s - 7200}
+    capacity.keep(calm.model_copy(update=two_hours_ago))
+    assert capacity.known() is not None
+    capacity.keep(calm.model_copy(update=two_hours_ago | {"busy": True}))
+    assert capacity.known() is None
+
+
 @pytest.mark.parametrize("written", ["", "{", "[]", '{"jobs": 3}', "\udcff"])
 def test_a_file_that_cannot_be_read_is_as_good_as_none(place: Path, written: str) -> None:
     (place / capacity.NAME).write_bytes(written.encode(errors="surrogateescape"))

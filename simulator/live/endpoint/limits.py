@@ -7,7 +7,7 @@ from math import inf
 from simulator.kernel.layout import ROUNDING_S
 from simulator.scenario import Provider
 
-EARLY_S = 0.1
+EARLY_S = 0.25
 """Real seconds by which a call may come before its quota: who paces calls in another process cannot keep the distances between them exactly."""
 
 
