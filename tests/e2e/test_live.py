@@ -63,9 +63,10 @@ def test_a_live_run_is_watched_its_dead_letters_are_handled_and_the_prediction_i
 
     expect(letters(visit)).not_to_have_count(0, timeout=PART_MS)
     visit.set_viewport_size(NARROW)  # type: ignore[arg-type]
+    expect(visit.locator(".plot .main-svg").last).to_have_attribute("width", re.compile(r"^3\d\d(\.\d+)?$"))
     assert visit.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
     visit.set_viewport_size(WIDE)  # type: ignore[arg-type]
-    status = visit.locator("#letters [role=status]")
+    status = visit.locator("#letters-said")
     first = letters(visit).first
     job = first.locator("th").inner_text()
     press_while_a_look_is_under_way(visit, "**/dead-letters", first.get_by_role("button", name=f"Requeue job {job}"))
