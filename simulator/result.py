@@ -213,6 +213,8 @@ class EndpointUse(Value):
     """Output tokens."""
     calls: int
     failed_calls: int
+    failures: dict[str, int] = Field(default={})
+    """By HTTP status, of those that had an answer."""
     input_tokens: int
     output_tokens: int
     """As the endpoint told them; some tell none."""

@@ -1,6 +1,6 @@
 """What an outside endpoint was used for, and how it answered."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -58,12 +58,20 @@ def use_of(external: ExternalEndpoint, performances: Mapping[str, Performance], 
         max_tokens_a_call=external.max_tokens_a_call,
         calls=sum(each.calls for each in spent),
         failed_calls=sum(each.failed for each in spent),
+        failures=_failures(performances.values()),
         input_tokens=sum(each.input_tokens for each in spent),
         output_tokens=sum(each.output_tokens for each in spent),
         cut={name: Cut(found.spent.cut).name.lower() for name, found in performances.items() if found.spent.cut},  # type: ignore[misc]
         call_s=_quantiles(calls_s),
         scenario_mean_s=scenario_mean_s,
     )
+
+
+def _failures(performances: Iterable[Performance]) -> dict[str, int]:
+    """How often each status was answered that brought no result."""
+    statuses = np.concatenate([found.rows["value"][found.rows["what"] == What.ANSWERED] for found in performances])
+    told, times = np.unique(statuses[(statuses != SUCCEEDED) & (statuses != 0.0)].astype(int), return_counts=True)
+    return {str(status): int(count) for status, count in zip(told, times, strict=True)}
 
 
 def _by_job_s(found: Performance, n: int) -> Floats:

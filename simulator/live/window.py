@@ -156,7 +156,7 @@ def _kept(scenario: Scenario, arrivals: Floats, length_s: float) -> tuple[Kept, 
     kind, last = scenario.arrivals, float(arrivals[-1]) if len(arrivals) else 0.0
     span = minutes(length_s)
     if last <= length_s:
-        return Kept(0.0, max(last, 1e-9)), "the whole workload"
+        return Kept(0.0, max(last, 1e-9)), _words_of_all(scenario, len(arrivals), length_s)
     if isinstance(kind, BurstArrivals):
         start = (kind.every_s - kind.peak_s) / 2
         peak = min(kind.peak_s, PEAK * length_s)
@@ -172,6 +172,15 @@ def _kept(scenario: Scenario, arrivals: Floats, length_s: float) -> tuple[Kept, 
     if isinstance(kind, TraceArrivals):
         return Kept(_busiest_s(arrivals, length_s), length_s), f"the busiest {span}"
     return Kept(0.0, length_s), f"the first {span}"
+
+
+def _words_of_all(scenario: Scenario, arrived: int, length_s: float) -> str:
+    """What all arrivals that were drawn are of the workload: all of it, where it ends by itself."""
+    ends = (scenario.duration_s or np.inf) <= length_s or (scenario.jobs or np.inf) <= arrived
+    if ends or isinstance(scenario.arrivals, TraceArrivals):
+        return "the whole workload"
+    period_s = _period_s(scenario)
+    return f"the first {minutes(length_s)}" if period_s is None else f"a whole cycle of {minutes(period_s)}"
 
 
 def _busiest_s(arrivals: Floats, length_s: float) -> float:

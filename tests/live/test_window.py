@@ -60,6 +60,13 @@ def test_a_short_workload_is_run_whole() -> None:
     assert (window.jobs, window.words) == (20, "the whole workload")
 
 
+def test_of_a_workload_that_goes_on_the_beginning_is_run() -> None:
+    assert window_of(scenario(), None, None, 100).words == "the first 100 seconds"
+    assert window_of(scenario(duration_s=50), None, None, 100).words == "the whole workload"
+    often = {"process": "bursts", "rate_per_s": 1, "peak_to_mean": 5, "peak_s": 5, "every_s": 60}
+    assert window_of(scenario(arrivals=often), None, None, 100).words == "a whole cycle of 60 seconds"
+
+
 def test_the_busiest_moment_stays_under_what_the_machine_carries() -> None:
     found = speed.limit_of(
         scenario(

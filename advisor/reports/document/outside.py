@@ -46,7 +46,10 @@ def _spent(use: EndpointUse) -> str:
         if told
         else "it told of no tokens"
     )
-    failed = f", {count(use.failed_calls)} of them in vain" if use.failed_calls else ""
+    some = "all" if use.failed_calls == use.calls else count(use.failed_calls)
+    statuses = ", ".join(f"HTTP {status}: {count(times)}" for status, times in use.failures.items())
+    answers = f" ({statuses})" if statuses else ""
+    failed = f", {some} of them in vain{answers}" if use.failed_calls else ""
     return (
         f"{use.model} at {use.host} answered in the sample endpoint's place: {count(use.calls, 'call')} of at most "
         f"{count(use.max_calls)}{failed}; {tokens}."
@@ -68,7 +71,12 @@ def _answered(use: EndpointUse) -> str:
 def _cut(use: EndpointUse) -> str:
     if not use.cut:
         return ""
+    if set(use.cut) == {"synchronous", "event_driven"} and len(set(use.cut.values())) == 1:
+        cap = CAPS[next(iter(use.cut.values()))]
+        return (
+            f"Cut short: {cap} ended the calls of both designs; their jobs from then on failed, and the figures say so."
+        )
     where = [
         f"{CAPS[cap]} ended the calls of the {wording.style_name(name).lower()} design" for name, cap in use.cut.items()
     ]
-    return f"Cut short: {' and '.join(where)}; its jobs from then on failed, and its figures say so."
+    return f"Cut short: {', and '.join(where)}; its jobs from then on failed, and the figures say so."

@@ -65,9 +65,11 @@ def findings(result: Result) -> tuple[Block, ...]:
 def _how(result: Result) -> str:
     offered = result.synchronous.offered
     if result.engine == "live":
+        outside = result.live is not None and result.live.endpoint is not None
+        same = "arrivals and documents" if outside else "arrivals, service times and failures"
         return (
             f"Both designs met the same {count(offered, 'job')} live, one design after the other, seed {result.seed}: "
-            "the same arrivals, service times and failures for each job."
+            f"the same {same} for each job."
         )
     return (
         f"Both designs met the same {count(offered, 'job')} in {count(result.replications, 'replication')} of the "

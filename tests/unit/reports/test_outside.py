@@ -65,8 +65,16 @@ def test_a_cap_that_cut_it_short_is_named_with_its_design() -> None:
     assert "the cap on time ended the calls of the event-driven design" in said
 
 
+def test_one_cap_that_cut_both_is_named_once() -> None:
+    assert "the cap on tokens ended the calls of both designs" in words(
+        report(cut={"synchronous": "tokens", "event_driven": "tokens"})
+    )
+
+
 def test_calls_that_all_failed_are_no_measurement() -> None:
-    said = words(report(call_s=Quantiles(), input_tokens=0, output_tokens=0, failed_calls=122))
+    used = {"input_tokens": 0, "output_tokens": 0, "failed_calls": 122, "failures": {"401": 121, "429": 1}}
+    said = words(report(call_s=Quantiles(), **used))
+    assert "122 calls of at most 200, all of them in vain (HTTP 401: 121, HTTP 429: 1)" in said
     assert "None of its calls brought a result" in said
     assert "told of no tokens" in said
 
