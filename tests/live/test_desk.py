@@ -1,7 +1,9 @@
 """Each step that a task of the event-driven design takes, on a real broker and without the processes: what holds between any two of them."""
 
 import json
+import os
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -59,12 +61,13 @@ class House:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._journal.close()
-        self.desk.connection.close()
 
-    def consumers(self, name: str, call: Callable[[int, int], Reply]) -> None:
+    def consumers(self, name: str, call: Callable[[int, int], Reply]) -> Consumers:
         """From now on the functions that rq calls are those of this process."""
         provider: Any = type("Fake", (), {"call": staticmethod(call)})
-        use(Consumers(self.plan, self.jobs, CLOCK, self._journal, self.desk, provider, name))
+        made = Consumers(self.plan, self.jobs, CLOCK, self._journal, self.desk, provider, name)
+        use(made)
+        return made
 
     def take(self, queue: Queue) -> Any:
         """As a worker does it: to the list of what has been taken; the rq job."""
@@ -213,3 +216,22 @@ def test_what_has_expired_is_dropped_when_it_is_taken(tmp_path: Path, server: st
         consuming.attempt(0, 0)
         assert house.events() == ["queued", "expired"]
         assert house.held() == set()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_process_that_cannot_say_that_it_is_alive_ends(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others take up what it has; it must not go on taking more."""
+    ended = threading.Event()
+
+    class Deaf:
+        beats = 0
+
+        def set(self, *_: object, **__: object) -> None:
+            self.beats += 1
+            if self.beats > 1:
+                raise ConnectionError
+
+    monkeypatch.setattr(os, "_exit", lambda code: ended.set())
+    house.desk.connection = Deaf()
+    house.consumers("a", done).show_alive()
+    assert ended.wait(PATIENCE_S)

@@ -243,7 +243,7 @@ def test_an_answer_waits_for_the_subscribers_and_so_does_the_worker(tmp_path: Pa
     assert of(rows, What.STARTED, 1)["at_ns"][0] >= of(rows, What.COMPUTED, 0)["at_ns"][0]
 
 
-@pytest.mark.parametrize("drops", [False, True])
+@pytest.mark.parametrize("drops", [pytest.param(False, marks=pytest.mark.full), True])
 def test_abandoned_work_is_counted_and_begun_only_where_it_is_not_dropped(drops: bool) -> None:
     """Live, from its clients to its books: one worker, a job in 0.15 s, 20 a second, and nobody waits longer than 0.4 s."""
     scenario = a_scenario(

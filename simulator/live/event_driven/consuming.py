@@ -1,6 +1,7 @@
 """What an rq worker does with a job: one attempt at it, or one subscriber's handling of its result."""
 
 import json
+import os
 import sys
 import threading
 import time
@@ -61,9 +62,13 @@ class Consumers:
         threading.Thread(target=self._beat, name="beat", daemon=True).start()
 
     def _beat(self) -> None:
-        while True:
-            self.desk.connection.set(ALIVE + self.name, 1, px=ALIVE_FOR_MS)
-            threading.Event().wait(BEAT_S)
+        """A process that cannot say that it is alive must not go on as if it were."""
+        try:
+            while True:
+                self.desk.connection.set(ALIVE + self.name, 1, px=ALIVE_FOR_MS)
+                time.sleep(BEAT_S)
+        finally:
+            os._exit(1)
 
 
 _process: list[Consumers] = []
