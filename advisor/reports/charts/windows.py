@@ -10,7 +10,9 @@ MOST_WINDOWS = 60
 BUSY = 2.0
 """A recorded trace bursts where it runs at more than this many times its mean rate ..."""
 STRETCHES = 60
-"""... over a stretch of one part in so many of the run."""
+"""... over a stretch of one part in so many of the run ..."""
+PAUSE = 3
+"""... with pauses of at most so many stretches in it."""
 
 
 def windows_of(scenario: Scenario, series: Series) -> tuple[Window, ...]:
@@ -53,11 +55,15 @@ def _last_arrival_s(series: Series) -> float:
 
 
 def _busy(series: Series, last_s: float) -> list[Window]:
-    """Stretches of the recorded arrivals that run well above their mean rate, joined where they touch."""
+    """Stretches of the recorded arrivals that run well above their mean rate, joined where they nearly touch."""
     counts, edges = np.histogram(series.t_s, bins=STRETCHES, range=(0, last_s or 1.0), weights=series.arrivals)
-    busy = np.concatenate([[False], counts > BUSY * counts.mean(), [False]])
-    starts, ends = np.flatnonzero(np.diff(busy.astype(int)) == 1), np.flatnonzero(np.diff(busy.astype(int)) == -1)
-    return [Window(float(edges[start]), float(edges[end]), "burst") for start, end in zip(starts, ends, strict=True)]
+    found: list[tuple[int, int]] = []
+    for place in np.flatnonzero(counts > BUSY * counts.mean()).tolist():
+        if found and place - found[-1][1] <= PAUSE:
+            found[-1] = found[-1][0], place + 1
+        else:
+            found.append((place, place + 1))
+    return [Window(float(edges[start]), float(edges[end]), "burst") for start, end in found]
 
 
 def drain_s(ends_s: Floats, depth: Floats, windows: tuple[Window, ...]) -> tuple[Window, float] | None:

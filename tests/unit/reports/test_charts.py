@@ -60,6 +60,20 @@ def test_a_trace_that_runs_well_above_its_mean_is_shaded_as_a_burst() -> None:
     assert [(window.kind, window.start, window.end) for window in windows] == [("burst", 27, 33)]
 
 
+def test_a_burst_of_a_trace_is_one_where_it_only_pauses_a_moment() -> None:
+    counts = [1.0] * 60
+    for place in (10, 11, 14, 15, 30):
+        counts[place] = 30.0
+    paused = results.series(100, 120) | {"t_s": list(range(60)), "arrivals": counts}
+    series = {name: values[:60] for name, values in paused.items()}
+    trace = results.scenario(arrivals={"process": "trace", "path": "minute.csv"}, provider={})
+    found = charts(
+        results.result(synchronous=results.synchronous(series=series), event_driven=results.design(series=series)),
+        trace,
+    )
+    assert [(window.start, window.end) for window in found["queue_depth"].windows] == [(10, 16), (30, 31)]
+
+
 def test_depth_is_drawn_at_the_bins_ends_as_steps_on_shared_axes() -> None:
     chart = charts()["queue_depth"]
     assert {line.shape for line in chart.lines} == {"step"}
