@@ -17,7 +17,7 @@ from simulator.live import speed as speeds
 from simulator.live.calibrate import Calibration, calibration_of, costs_of
 from simulator.live.capacity import current
 from simulator.live.compare import compared
-from simulator.live.conducting import Design, Performance, Stage, perform
+from simulator.live.conducting import Design, Performance, Stage, Watch, perform
 from simulator.live.course import course_of
 from simulator.live.drawing import draw_jobs
 from simulator.live.folders import run_folder
@@ -27,7 +27,7 @@ from simulator.live.journal import What
 from simulator.live.letters import dead_letters_of
 from simulator.live.measure import Rows, tally_of
 from simulator.live.nurseries import Nursery, nursed
-from simulator.live.outside import as_answered, briefly, use_of
+from simulator.live.outside import as_answered, briefly, require_answers, use_of
 from simulator.live.plan import ExternalEndpoint
 from simulator.live.window import Window
 from simulator.memory import memory_bytes
@@ -206,6 +206,8 @@ class Setting:
         last_s = float(self.window.trace.arrivals_s[-1])
         expected_s = max(last_s, prediction.bins.shape[1] * prediction.bin_width_s)
         drain_s = min(MOST_DRAIN_S, LEAST_DRAIN_S + 2 * (expected_s - last_s) / self.speed)
+        if self.external is not None:  # as long as calls may be under way
+            drain_s = max(drain_s, self.external.seconds_a_design - last_s)
         stage = Stage(
             self.window.scenario,
             design,
@@ -217,10 +219,25 @@ class Setting:
             self.key,
         )
         watch = self.show.watch(WORDS[design], SPANS["run", design], expected_s, measures=True)
-        found = self.performances[design] = perform(stage, self.folder, watch, self.nursery)
+        found = self.performances[design] = perform(stage, self.folder, self._attentive(watch, design), self.nursery)
+        if self.external is not None:
+            require_answers(self.external, found, self.folder / design)
         tally = tally_of(stage.scenario, design, stage.jobs, Rows.of(found.rows, found.clock), ended=True)
         self.show.done[design] = self.result_of(tally)
         return tally
+
+    def _attentive(self, watch: Watch, design: Design) -> Watch:
+        """Looks, at an outside endpoint, whether anything can come of its answers, too."""
+        external = self.external
+        if external is None:
+            return watch
+
+        def look(found: Performance | None) -> None:
+            watch(found)
+            if found is not None:
+                require_answers(external, found, self.folder / design)
+
+        return look
 
     def result_of(self, tally: Tally) -> DesignResult:
         return design_result([tally], list(self.window.scenario.event_driven.queues), stable=True)

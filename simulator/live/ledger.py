@@ -7,12 +7,12 @@ import fcntl
 import os
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple, Self
 
-NAME = "external.ledger"
+NAME, WORDS = "external.ledger", "external.words"
 _ROW = struct.Struct("<6q")
 
 
@@ -74,6 +74,19 @@ class Ledger:
                 output_tokens=max(0, output_tokens),
                 reserved=-self._tokens_a_call,
             )
+
+    def note(self, words: str) -> None:
+        """Keep the words of the first call that failed, for a run that nothing comes of."""
+        with suppress(FileExistsError):
+            file = os.open(self._path.with_name(WORDS), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            os.write(file, words.encode(errors="replace"))
+            os.close(file)
+
+    @staticmethod
+    def noted(folder: Path) -> str:
+        """Those words, if there are any."""
+        path = folder / WORDS
+        return path.read_text(errors="replace") if path.exists() else ""
 
     @contextmanager
     def _row(self) -> Iterator["_Row"]:

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from simulator.live.clock import NS_PER_S
 from simulator.live.conducting import Performance
+from simulator.live.failures import CannotRun
 from simulator.live.jobs import Jobs
 from simulator.live.journal import What
-from simulator.live.ledger import Cut
+from simulator.live.ledger import Cut, Ledger
 from simulator.live.plan import ExternalEndpoint
 from simulator.live.window import Window
 from simulator.plan import Floats, mean_service_s
@@ -18,6 +20,9 @@ from simulator.scenario import DeterministicService, EmpiricalService
 
 SUCCEEDED = 200.0
 BRIEF_S = 1.0
+REFUSALS = (400.0, 401.0, 403.0, 404.0)
+"""What a wrong key, address, model or argument is answered with; no retry helps."""
+ENOUGH = 5
 
 
 def briefly(window: Window) -> Window:
@@ -44,6 +49,21 @@ def as_answered(window: Window, jobs: Jobs, found: Performance) -> tuple[Window,
     scenario = window.scenario.model_copy(update={"service": EmpiricalService(distribution="empirical")})
     told = replace(window, scenario=scenario, trace=replace(window.trace, service_s=service_s), durations_s=None)
     return told, replace(jobs, service_s=service_s)
+
+
+def require_answers(external: ExternalEndpoint, found: Performance, room: Path) -> None:
+    """Stop a run of which nothing can come: whatever it would say of the designs would be said of a wrong key or a wrong name.
+
+    Raises:
+        CannotRun: the first calls were all refused for what they are, or none of a whole design's brought a result; in the endpoint's own words.
+    """
+    answers = found.rows["value"][found.rows["what"] == What.ANSWERED]
+    refused = len(answers) >= ENOUGH and bool(np.isin(answers, REFUSALS).all())
+    if refused or (found.ended and len(answers) and not (answers == SUCCEEDED).any()):
+        told = Ledger.noted(room)
+        raise CannotRun(
+            f"{external.model} at {external.host} answered none of {len(answers)} calls with a result. The first was told: {told or 'nothing'}"
+        )
 
 
 def use_of(external: ExternalEndpoint, performances: Mapping[str, Performance], scenario_mean_s: float) -> EndpointUse:

@@ -78,8 +78,10 @@ class Caps:
 
     def settle(self, reply: Reply) -> None:
         """A call that was booked has ended."""
-        if not reply.succeeded and self.left_s() <= 0:
-            self._ledger.out_of_time()
+        if not reply.succeeded:
+            self._ledger.note(f"HTTP {reply.status}, {reply.reason}" if reply.status else reply.reason)
+            if self.left_s() <= 0:
+                self._ledger.out_of_time()
         self._ledger.settle(
             succeeded=reply.succeeded, input_tokens=reply.input_tokens, output_tokens=reply.output_tokens
         )

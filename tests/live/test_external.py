@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from simulator.live import engine, folders
 from simulator.live.course import course_of
+from simulator.live.failures import CannotRun
 from simulator.live.plan import ExternalEndpoint
 from simulator.replications import Progress
 from simulator.result import Result
@@ -39,6 +40,7 @@ class StandIn:
 
     fails: int = 0
     lasts_s: float = 0.02
+    refuses_with: int = 500
     keys: list[str] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
@@ -51,7 +53,7 @@ class StandIn:
         if self.fails and len(self.keys) % self.fails == 0:
             words = f"Key {self.keys[-1]} has failed us, {self.keys[-1][7:20]}…"
             return web.json_response(
-                {"error": {"message": words, "type": words, "param": None, "code": words}}, status=500
+                {"error": {"message": words, "type": words, "param": None, "code": words}}, status=self.refuses_with
             )
         usage = {"prompt_tokens": 300, "completion_tokens": 7, "total_tokens": 307}
         return web.json_response(ANSWER | {"model": body["model"], "usage": usage})
@@ -191,7 +193,7 @@ def test_the_key_is_nowhere_though_the_server_repeats_it(
 
 @pytest.mark.parametrize(
     ("caps", "fails", "why"),
-    [({"max_calls": 10}, 1, "calls"), pytest.param({"max_tokens_a_call": 2}, 2, "tokens", marks=pytest.mark.full)],
+    [({"max_calls": 10}, 2, "calls"), pytest.param({"max_tokens_a_call": 2}, 2, "tokens", marks=pytest.mark.full)],
 )
 def test_no_cap_is_passed_and_the_report_says_which_has_cut_the_run_short(
     caps: dict[str, Any], fails: int, why: str
@@ -209,6 +211,16 @@ def test_no_cap_is_passed_and_the_report_says_which_has_cut_the_run_short(
         assert use.output_tokens <= 60 * 2 + 2 * 8 * 7  # what was under way in either design when its share was used
     for design in (result.synchronous, result.event_driven):
         assert design.offered == result.live.jobs
+
+
+def test_a_run_whose_calls_are_all_refused_is_no_result_and_says_what_it_was_told() -> None:
+    """A wrong key must not look like a design that fails; nor need the other design, or the rest of the calls, be spent on it."""
+    with StandIn(lasts_s=0.0, fails=1, refuses_with=401).serving() as stand_in, pytest.raises(CannotRun) as stopped:
+        run(stand_in)
+    told = str(stopped.value)
+    assert "some-model at 127.0.0.1" in told and "HTTP 401, " in told and "has failed us" in told
+    assert KEY not in told and KEY[:12] not in told
+    assert len(stand_in.keys) < 60
 
 
 def test_a_window_is_cut_to_what_the_calls_and_the_time_allow() -> None:
