@@ -68,7 +68,10 @@ def labelled(
     taken = list(words)
     done = []
     for number, line in enumerate(lines):
-        box = min(_boxes(heights[number], LETTER * max(FEWEST, len(line.words))), key=lambda box: _cost(box, number, heights, taken))
+        box = min(
+            _boxes(heights[number], LETTER * max(FEWEST, len(line.words))),
+            key=lambda box: _cost(box, number, heights, taken),
+        )
         taken.append(box.area)
         height = float(heights[number][box.place]) * top * 1.06
         done.append(replace(line, spot=Spot(float(places[box.place]), height, box.above, box.side)))
