@@ -1,16 +1,14 @@
-"""`python -m simulator.live.event_driven.due PLAN.json`: the run's own scheduler and pacer.
+"""`python -m simulator.live.event_driven.due PLAN.json`: the run's own scheduler.
 
-It rings retries when their pauses are over, to the millisecond; lets calls through to the provider in the order in which they asked; and
-puts back into its queue what a process that died was working on. All that it must not forget lies in the broker: one that is started anew
-goes on where the last one was. What that one had heard of a call's end and not yet written down is lost: the quota that a failed call
-would have given back, and a failure that the circuit breaker would have counted.
+It rings retries when their pauses are over, to the millisecond; hears for the pacer who wants to call the provider, and who has; and puts back
+into its queue what a process that died was working on. All that it must not forget lies in the broker: one that is started anew goes on
+where the last one was.
 """
 
 import asyncio
 import json
 import sys
 import time
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +22,18 @@ from simulator.live.event_driven.desk import (
     DEATHS,
     DUE,
     GATE,
-    GO,
     RUNNING,
     WAITING,
     Desk,
     Task,
     held,
 )
-from simulator.live.gate import Circuit, Gate, Pass
+from simulator.live.event_driven.pacer import Pacer
+from simulator.live.gate import Pass
 from simulator.live.jobs import Jobs
 from simulator.live.leash import Leash
 from simulator.live.plan import LivePlan
 
-GO_FOR_MS = 60_000
 LOOK_S = 0.5
 UNCLAIMED_S = 1.0
 """How long a task may be taken from its queue and in nobody's hands, before it is put back."""
@@ -49,13 +46,9 @@ class Scheduler:
     """One event loop, one connection for what is asked of it, and the desk for what it does."""
 
     def __init__(self, plan: LivePlan, jobs: Jobs, clock: RunClock) -> None:
-        self._failed_calls_count = plan.scenario.provider.failed_calls_count
         self._desk = Desk(plan, jobs)
+        self._pacer = Pacer(plan, self._desk, clock)
         self._asked: redis.asyncio.Redis = redis.asyncio.Redis.from_url(plan.broker)
-        circuit = Circuit() if plan.scenario.event_driven.circuit_breaker else None
-        self._gate = Gate(plan.scenario.provider, clock, circuit)
-        self._line: dict[str, asyncio.Task[None]] = {}
-        """By what was asked: calls that wait."""
         self._taken_ns: dict[bytes, int] = {}
 
     async def run(self) -> None:
@@ -66,19 +59,15 @@ class Scheduler:
             group.create_task(self._watch())
 
     def _go_on(self, group: asyncio.TaskGroup) -> None:
-        """Where another scheduler has been: from its gate, its line and its pauses. What was asked meanwhile is said there, calls' ends apart."""
+        """Where another scheduler has been. What was asked meanwhile stands in the line and among the pauses, too, all but the ends of calls."""
         with self._desk.connection.pipeline() as step:
             step.get(GATE).hvals(CALLING).lrange(ASKS, 0, -1).delete(ASKS)
             step.zrange(WAITING, 0, -1).zrange(DUE, 0, -1, withscores=True)
             state, calling, asked, _, waiting, due = step.execute()
         ends = [message for message in map(json.loads, asked) if message[0] == "leave"]
-        under_way = [Pass(*json.loads(told)[1]) for told in calling] + [Pass(*message[1]) for message in ends]
-        if state is not None:
-            self._gate.resume(json.loads(state), len(under_way), probing=any(call.probe for call in under_way))
-        for message in ends:
+        self._pacer.go_on(state, calling, ends)
+        for message in [*ends, *map(json.loads, waiting)]:
             self._hear(message, group)
-        for ask in waiting:
-            self._hear(json.loads(ask), group)
         for name, due_ns in due:
             group.create_task(self._ring_at(Task.named(name.decode()), int(due_ns)))
 
@@ -95,27 +84,10 @@ class Scheduler:
         match message:
             case ["due", job, attempt, due_ns]:
                 group.create_task(self._ring_at(Task("attempt", job, attempt), due_ns))
-            case ["enter", ticket, tokens_in, tokens_out, process]:
-                ask = json.dumps(message)
-                self._line[ask] = group.create_task(self._let_through(ask, ticket, tokens_in, tokens_out, process))
+            case ["enter", *_]:
+                self._pacer.enter(message, group)
             case ["leave", passed, failed, providers_fault]:
-                self._leave(Pass(*passed), failed=failed, providers_fault=providers_fault)
-
-    async def _let_through(self, ask: str, ticket: str, tokens_in: float, tokens_out: float, process: str) -> None:
-        passed = await self._gate.enter(tokens_in, tokens_out)
-        del self._line[ask]
-        step = self._desk.step()
-        step.zrem(WAITING, ask)
-        step.hset(CALLING, ticket, json.dumps([process, astuple(passed)]))
-        step.set(GATE, json.dumps(self._gate.state()))
-        step.rpush(GO + ticket, json.dumps(astuple(passed)))
-        step.pexpire(GO + ticket, GO_FOR_MS)
-        self._desk.move(step)
-
-    def _leave(self, call: Pass, *, failed: bool, providers_fault: bool | None) -> None:
-        gives_back = failed and not self._failed_calls_count
-        self._gate.leave(call, gives_back=gives_back, providers_fault=providers_fault)
-        self._desk.connection.set(GATE, json.dumps(self._gate.state()))
+                self._pacer.leave(Pass(*passed), failed=failed, providers_fault=providers_fault)
 
     async def _ring_at(self, task: Task, due_ns: int) -> None:
         await asyncio.sleep(max(0.0, (due_ns - time.monotonic_ns()) / 1e9))
@@ -131,19 +103,10 @@ class Scheduler:
 
     def look(self) -> None:
         """For what a process that died has left: calls at the provider or in line, tasks in its hands, and what it had taken and not yet begun."""
-        with self._desk.connection.pipeline() as step:
-            step.smembers(RUNNING).hgetall(CALLING).zrange(WAITING, 0, -1)
-            running, calling, waiting = step.execute()
-        in_hands = [member.decode().partition(" ")[::2] for member in running]
-        calls = [(ticket, *json.loads(told)) for ticket, told in calling.items()]
-        asks = [(ask.decode(), json.loads(ask)[-1]) for ask in waiting]
-        dead = self._dead({process for _, process in (*in_hands, *asks)} | {process for _, process, _ in calls})
-        for ticket, process, passed in calls:
-            if process in dead:
-                self._end_call(ticket, Pass(*passed))
-        for ask, process in asks:
-            if process in dead:
-                self._forget(ask)
+        members = [member.decode().partition(" ") for member in self._desk.connection.smembers(RUNNING)]
+        in_hands = [(name, process) for name, _, process in members]
+        dead = self._dead({process for _, process in in_hands} | self._pacer.processes())
+        self._pacer.forget(dead)
         for name, process in in_hands:
             if process in dead:
                 self._take_up(Task.named(name), process)
@@ -151,19 +114,6 @@ class Scheduler:
 
     def _dead(self, processes: set[str]) -> set[str]:
         return {process for process in processes if not self._desk.connection.exists(ALIVE + process)}
-
-    def _end_call(self, ticket: str, call: Pass) -> None:
-        """The caller is dead, and nobody knows how the call went."""
-        step = self._desk.step()
-        step.hdel(CALLING, ticket)
-        if self._desk.move(step):
-            self._leave(call, failed=True, providers_fault=None)
-
-    def _forget(self, ask: str) -> None:
-        """A call that nobody will make."""
-        if ask in self._line:
-            self._line.pop(ask).cancel()
-        self._desk.connection.zrem(WAITING, ask)
 
     def _take_up(self, task: Task, process: str) -> None:
         """Back to the head of its queue; a task that kills whoever works on it is given up."""
