@@ -79,7 +79,7 @@ class Caps:
     def settle(self, reply: Reply) -> None:
         """A call that was booked has ended."""
         if not reply.succeeded:
-            self._ledger.note(f"HTTP {reply.status}, {reply.reason}" if reply.status else reply.reason)
+            self._ledger.note(reply.reason or f"HTTP {reply.status}")
             if self.left_s() <= 0:
                 self._ledger.out_of_time()
         self._ledger.settle(

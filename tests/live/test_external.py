@@ -218,7 +218,7 @@ def test_a_run_whose_calls_are_all_refused_is_no_result_and_says_what_it_was_tol
     with StandIn(lasts_s=0.0, fails=1, refuses_with=401).serving() as stand_in, pytest.raises(CannotRun) as stopped:
         run(stand_in)
     told = str(stopped.value)
-    assert "some-model at 127.0.0.1" in told and "HTTP 401, " in told and "has failed us" in told
+    assert "some-model at 127.0.0.1" in told and "401" in told and "has failed us" in told
     assert KEY not in told and KEY[:12] not in told
     assert len(stand_in.keys) < 60
 
