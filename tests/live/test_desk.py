@@ -15,9 +15,10 @@ from rq import Queue
 from simulator.live import broker
 from simulator.live.clock import RunClock
 from simulator.live.event_driven import consuming, due
-from simulator.live.event_driven.consuming import Consumers, claim, use
+from simulator.live.event_driven.consuming import claim, use
 from simulator.live.event_driven.desk import ALIVE, CALLING, EVENTS, HANDLE, RUNNING, WAITING, Desk, Task
 from simulator.live.event_driven.due import DEATHS_ALLOWED, Scheduler
+from simulator.live.event_driven.hands import Consumers
 from simulator.live.event_driven.worker import ThreadWorker
 from simulator.live.jobs import Jobs
 from simulator.live.journal import Journal

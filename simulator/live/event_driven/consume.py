@@ -15,8 +15,9 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from simulator.live.clock import RunClock
-from simulator.live.event_driven.consuming import Consumers, claim, use
+from simulator.live.event_driven.consuming import claim, use
 from simulator.live.event_driven.desk import Desk, subscriber_queue
+from simulator.live.event_driven.hands import Consumers
 from simulator.live.event_driven.worker import ThreadWorker
 from simulator.live.jobs import Jobs
 from simulator.live.journal import Journal

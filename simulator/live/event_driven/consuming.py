@@ -1,74 +1,21 @@
 """What an rq worker does with a job: one attempt at it, or one subscriber's handling of its result."""
 
 import json
-import os
-import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import astuple, dataclass
-from types import TracebackType
-from typing import Any, Self
 
 from rq.job import Job
 
-from simulator.live.clock import RunClock
-from simulator.live.event_driven.desk import ALIVE, ASKS, CALLING, GO, RUNNING, WAITING, Desk, Task, held, task_of
+from simulator.live.event_driven.desk import ASKS, CALLING, GO, RUNNING, WAITING, Task, held, task_of
+from simulator.live.event_driven.hands import Consumers, Holding
 from simulator.live.event_driven.worker import taken_ns
 from simulator.live.gate import Pass
-from simulator.live.jobs import Jobs
-from simulator.live.journal import Journal, What
-from simulator.live.plan import LivePlan
-from simulator.live.provider import Provider, Reply
+from simulator.live.journal import What
+from simulator.live.provider import Reply
 
-ALIVE_FOR_MS, BEAT_S = 2000, 0.5
 OUTAGE = 503
-NOBODY = "nobody"
-
-
-@dataclass(frozen=True, eq=False)
-class Consumers:
-    """What the threads of one process share."""
-
-    plan: LivePlan
-    jobs: Jobs
-    clock: RunClock
-    journal: Journal
-    desk: Desk
-    provider: Provider
-    name: str
-
-    @property
-    def gated(self) -> bool:
-        """Whether anything limits calls at all."""
-        provider = self.plan.scenario.provider
-        quotas = (provider.requests_per_minute, provider.input_tokens_per_minute, provider.output_tokens_per_minute)
-        return (
-            provider.max_concurrency is not None
-            or any(quota is not None for quota in quotas)
-            or self.plan.scenario.event_driven.circuit_breaker
-        )
-
-    def has_expired(self, job: int) -> bool:
-        """Whether nobody wants the job's result any more, if it is only taken now."""
-        expires_s = self.plan.scenario.event_driven.expires_s
-        return expires_s is not None and self.clock.now_s() > self.jobs.arrival_s[job] + expires_s
-
-    def show_alive(self) -> None:
-        """From now on: what runs in a process that no longer beats is taken up by another."""
-        self.desk.connection.set(ALIVE + self.name, 1, px=ALIVE_FOR_MS)
-        threading.Thread(target=self._beat, name="beat", daemon=True).start()
-
-    def _beat(self) -> None:
-        """A process that cannot say that it is alive must not go on as if it were."""
-        try:
-            while True:
-                self.desk.connection.set(ALIVE + self.name, 1, px=ALIVE_FOR_MS)
-                time.sleep(BEAT_S)
-        finally:
-            os._exit(1)
 
 
 _process: list[Consumers] = []
@@ -100,14 +47,14 @@ def claim(rq_job: Job) -> None:
 def attempt(job: int, number: int) -> None:
     """Attempt `number` at the job, called by an rq worker."""
     if _thread.holds:
-        with _Holding(_process[0], Task("attempt", job, number)) as holding:
+        with Holding(_process[0], Task("attempt", job, number)) as holding:
             _Attempt(holding.mine, holding, job, number).make()
 
 
 def handle(job: int, subscriber: int) -> None:
     """A subscriber handles the job's result, with its own retries, and nobody waits for it."""
     if _thread.holds:
-        with _Holding(_process[0], Task("handle", job, subscriber)) as holding:
+        with Holding(_process[0], Task("handle", job, subscriber)) as holding:
             event = "handled" if _is_handled(holding.mine, job, subscriber) else "unhandled"
             with holding.letting_go() as step:
                 holding.mine.desk.tell(step, job, event, subscriber)
@@ -126,37 +73,9 @@ def _is_handled(mine: Consumers, job: int, subscriber: int) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class _Holding:
-    """A task in this process's hands. Where work at it breaks off, nobody has it, as if the process had died: the scheduler takes it up."""
-
-    mine: Consumers
-    task: Task
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if value is not None:
-            print(f"{self.task}: {value!r}", file=sys.stderr)
-            with self.letting_go() as step:
-                step.sadd(RUNNING, held(self.task, NOBODY))
-
-    @contextmanager
-    def letting_go(self) -> Iterator[Any]:
-        """What is done with it at the end, in one step; nothing is, where it was taken out of these hands before."""
-        step = self.mine.desk.step()
-        step.srem(RUNNING, held(self.task, self.mine.name))
-        yield step
-        if self.mine.desk.move(step) and self.task.is_attempt:
-            self.mine.journal.write(What.FREED, self.task.job, self.task.index)
-
-
-@dataclass(frozen=True, eq=False)
 class _Attempt:
     mine: Consumers
-    holding: _Holding
+    holding: Holding
     job: int
     number: int
 
