@@ -1,6 +1,7 @@
 """The synchronous service: its workers, its backlog, and the work that goes on for clients that have gone."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,24 @@ def test_a_full_backlog_refuses_and_an_idle_worker_is_a_place(tmp_path: Path) ->
     rows = a_service_under(tmp_path, play, synchronous={"workers": 2, "backlog": 1})
     assert len(of(rows, What.ACCEPTED)) == 3
     assert len(of(rows, What.REFUSED)) == 1
+
+
+def test_calls_that_come_at_once_to_idle_workers_do_not_stand_in_the_backlog(tmp_path: Path) -> None:
+    """The loop is held until all three are there to be read; so many workers are idle."""
+
+    async def play(post: Any, provider: HeldProvider) -> None:
+        provider.open.set()
+        await asyncio.gather(*(post(job) for job in range(3)))  # their connections stay open
+        three = [asyncio.create_task(post(job)) for job in (3, 4, 5)]
+        for _ in range(5):
+            await asyncio.sleep(0)
+        time.sleep(0.02)  # this is what a busy machine does
+        await asyncio.gather(*three)
+
+    rows = a_service_under(tmp_path, play, synchronous={"workers": 3, "backlog": 5})
+    rows = rows[(rows["job"] >= 3)]
+    standing = np.cumsum(np.select([rows["what"] == What.ACCEPTED, rows["what"] == What.STARTED], [1, -1]))
+    assert standing.max() == 1
 
 
 def leaving(folder: Path, drops: bool) -> NDArray[np.void]:

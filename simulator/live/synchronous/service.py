@@ -28,6 +28,8 @@ class Call:
     number: int
     """The client's calls before this one."""
     abandoned: bool = False
+    taken_ns: int | None = None
+    """When it was accepted, where a worker was idle then: it has not waited, even if others are accepted before the worker comes to it."""
     answer: asyncio.Future[Reply] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -57,6 +59,7 @@ class Service:
             self._journal.write(What.REFUSED, call.job, call.number)
             return web.json_response({"error": "busy"}, status=503, headers={"Retry-After": RETRY_AFTER_S})
         self._journal.write(What.ACCEPTED, call.job, call.number)
+        call.taken_ns = time.monotonic_ns() if len(self._backlog) <= self._idle else None
         try:
             reply = await asyncio.shield(call.answer)
         except asyncio.CancelledError:
@@ -91,7 +94,8 @@ class Service:
                 if self._design.drops_abandoned:
                     continue
             self._idle -= 1
-            self._journal.write(What.STARTED, call.job, call.number, float(self._jobs.place[call.job]))
+            place = float(self._jobs.place[call.job])
+            self._journal.write(What.STARTED, call.job, call.number, place, at_ns=call.taken_ns)
             reply = await self._serve(call, clock, gate, provider)
             if reply.succeeded:
                 if self._jobs.subscribers:
