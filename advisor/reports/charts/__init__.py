@@ -1,11 +1,12 @@
 """The charts of a Result, each with its finding, its alternative text and its table."""
 
-from advisor.reports.charts.calls import provider_calls
+from advisor.reports.charts.calls import provider_calls, stretch_s
 from advisor.reports.charts.latency import latency
 from advisor.reports.charts.live import over, predicted_of, so_far_charts
 from advisor.reports.charts.model import Axis, Bars, Chart, Deadline, Line, Mark, Spot, Table, Window
 from advisor.reports.charts.outcomes import outcomes
 from advisor.reports.charts.time import in_flight, lag, queue_depth, run_of, throughput
+from advisor.reports.wording import designs_of
 from simulator.result import Result
 from simulator.scenario import Scenario
 
@@ -17,15 +18,20 @@ def charts_of(result: Result, scenario: Scenario) -> tuple[Chart, ...]:
 
     Those of a live run are of its window, with the kernel's prediction over what was measured.
     """
+    designs = [design for _, design in designs_of(result)]
     if result.live is None:
-        return _charts_of(result, scenario)
-    window = result.live.scenario
-    return over(_charts_of(result, window), _charts_of(predicted_of(result, result.live), window))
+        return _charts_of(result, scenario, stretch_s(designs))
+    window, predicted = result.live.scenario, predicted_of(result, result.live)
+    width_s = stretch_s([*designs, *(design for _, design in designs_of(predicted))])
+    return over(_charts_of(result, window, width_s), _charts_of(predicted, window, width_s))
 
 
-def _charts_of(result: Result, scenario: Scenario) -> tuple[Chart, ...]:
+def _charts_of(result: Result, scenario: Scenario, width_s: float) -> tuple[Chart, ...]:
+    """`width_s`: of a stretch of the calls to the provider."""
     run = run_of(result, scenario)
     over_time = (
-        () if run is None else (queue_depth(run), lag(run), in_flight(run), throughput(run), *provider_calls(run))
+        ()
+        if run is None
+        else (queue_depth(run), lag(run), in_flight(run), throughput(run), *provider_calls(run, width_s))
     )
     return (latency(result, scenario), outcomes(result), *over_time)

@@ -1,6 +1,7 @@
 """Calls to the provider over time, by their busiest seconds: where retries come back as a herd, it stands out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from math import ceil
 
 import numpy as np
 
@@ -13,55 +14,64 @@ from simulator.result import CallRate, DesignResult
 
 Designs = Sequence[tuple[str, DesignResult]]
 TITLE = "Calls to the provider a second (/s)"
+MOST = 100
+"""Stretches of a line: more would be a comb. Each keeps its busiest second."""
 MORE = 1.2
 """After an outage the busiest second is told apart from the busiest before it where it has so many times its calls."""
 
 
-def provider_calls(run: Run) -> tuple[Chart, ...]:
-    """The chart; none where no design has such a series (results of before there was one)."""
+def provider_calls(run: Run, width_s: float) -> tuple[Chart, ...]:
+    """The chart, in stretches of `width_s` (`stretch_s`); none where no design has such a series (results of before there was one)."""
     designs = tuple((style, design) for style, design in run.designs if design.call_rate.per_s)
     if not designs:
         return ()
     title = _finding(designs, _outage_s(run))
-    lines = lines_of(designs, run.end_s, run.scale)
-    ends = [
-        _at_ends(line, design.call_rate.width_s / run.scale) for line, (_, design) in zip(lines, designs, strict=True)
-    ]
+    lines = lines_of(designs, width_s, run.end_s, run.scale)
+    ends = [_at_ends(line, width_s / run.scale) for line in lines]
     return (
         Chart(
             id="provider_calls",
             title=title,
-            alt=f"{title}. {axis_title(designs)} over time, first replication.{run.behind()}",
+            alt=f"{title}. {axis_title(width_s)} over time, first replication.{run.behind()}",
             x=run.axis(),
-            y=Axis(axis_title(designs), "/s", low=0.0),
+            y=Axis(axis_title(width_s), "/s", low=0.0),
             table=table_over_time(run, ends, count, "Largest"),
             lines=labelled(lines, run.axis()),
             windows=run.shaded(),
         ),
-    )  # fmt: skip
-
-
-def axis_title(designs: Designs) -> str:
-    """What a bin of more than a second stands for is said."""
-    width_s = max((design.call_rate.width_s for _, design in designs), default=1.0)
-    return TITLE if width_s <= 1 else f"{TITLE}, busiest of {duration(width_s)}"
-
-
-def lines_of(designs: Designs, end_s: float, scale: float) -> tuple[Line, ...]:
-    """A step a bin from its start on, and nothing after the last call, up to the end of the run."""
-    return tuple(
-        Line(wording.style_name(style), style, x / scale, y, "step")
-        for style, design in designs
-        for x, y in [steps(design.call_rate, end_s)]
     )
 
 
-def steps(rate: CallRate, end_s: float) -> tuple[Floats, Floats]:
-    """Starts of the bins that lie in the run, and their calls; then the end of the last, and of the run."""
-    starts: Floats = np.arange(len(rate.per_s), dtype=np.float64) * np.float64(rate.width_s)
-    last_s = min(len(rate.per_s) * rate.width_s, max(end_s, float(starts[-1]) if len(starts) else 0.0))
-    x = np.concatenate([starts, [last_s, max(end_s, last_s)]])
-    return x, np.concatenate([np.asarray(rate.per_s, np.float64), [0.0, 0.0]])
+def stretch_s(designs: Iterable[DesignResult]) -> float:
+    """How long a stretch a step stands for, the same for all: at most `MOST` of them, of whole bins."""
+    rates = [design.call_rate for design in designs if design.call_rate.per_s]
+    widest = max((rate.width_s for rate in rates), default=1.0)
+    longest = max((len(rate.per_s) * rate.width_s for rate in rates), default=0.0)
+    return widest * max(1, ceil(longest / (MOST * widest)))
+
+
+def axis_title(width_s: float) -> str:
+    """What a stretch of more than a second stands for is said."""
+    return TITLE if width_s <= 1 else f"{TITLE}, busiest of {duration(width_s)}"
+
+
+def lines_of(designs: Designs, width_s: float, end_s: float, scale: float) -> tuple[Line, ...]:
+    """A step a stretch from its start on, and nothing after the last call, up to the end of the run."""
+    return tuple(
+        Line(wording.style_name(style), style, x / scale, y, "step")
+        for style, design in designs
+        for x, y in [steps(design.call_rate, width_s, end_s)]
+    )
+
+
+def steps(rate: CallRate, width_s: float, end_s: float) -> tuple[Floats, Floats]:
+    """Starts of the stretches, and the calls of the busiest second of each; then the end of the last call's, and of the run."""
+    group = max(1, round(width_s / rate.width_s))
+    padded = np.concatenate([np.asarray(rate.per_s, np.float64), np.zeros(-len(rate.per_s) % group)])
+    most = padded.reshape(-1, group).max(axis=1) if len(padded) else padded
+    starts: Floats = np.arange(len(most), dtype=np.float64) * np.float64(width_s)
+    last_s = min(len(most) * width_s, max(end_s, float(starts[-1]) if len(starts) else 0.0))
+    return np.concatenate([starts, [last_s, max(end_s, last_s)]]), np.concatenate([most, [0.0, 0.0]])
 
 
 def _at_ends(line: Line, width: float) -> Line:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from advisor.reports import wording
-from advisor.reports.charts.calls import axis_title, lines_of
+from advisor.reports.charts.calls import axis_title, lines_of, stretch_s
 from advisor.reports.charts.labels import labelled
 from advisor.reports.charts.model import Axis, Chart, Floats, Line, Table, Window
 from advisor.reports.charts.windows import bin_s, run_end_s
@@ -121,12 +121,13 @@ def _calls(designs: Designs, x: Axis, scale: float) -> tuple[Chart, ...]:
     drawn = tuple((style, design) for style, design in designs if design.call_rate.per_s)
     if not drawn:
         return ()
+    width_s = stretch_s(design for _, design in drawn)
     most = tuple((wording.style_name(style), count(max(design.call_rate.per_s))) for style, design in drawn)
     title = f"Calls to the provider a second, most: {wording.listed([f'{value} ({style.lower()})' for style, value in most])}"
     lines = tuple(
         replace(line, dash="solid")
         for drawn_one in drawn
-        for line in lines_of((drawn_one,), run_end_s(drawn_one[1].series), scale)
+        for line in lines_of((drawn_one,), width_s, run_end_s(drawn_one[1].series), scale)
     )
     return (
         Chart(
@@ -134,7 +135,7 @@ def _calls(designs: Designs, x: Axis, scale: float) -> tuple[Chart, ...]:
             title=title,
             alt=f"{title}, so far.",
             x=x,
-            y=Axis(axis_title(drawn), "/s", low=0.0),
+            y=Axis(axis_title(width_s), "/s", low=0.0),
             table=Table(("Design", "Calls a second, most"), most),
             lines=labelled(lines, x),
         ),

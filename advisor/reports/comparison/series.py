@@ -7,7 +7,7 @@ import numpy as np
 from tsdownsample import MinMaxLTTBDownsampler
 
 from advisor.reports import wording
-from advisor.reports.charts.calls import axis_title, steps
+from advisor.reports.charts.calls import axis_title, steps, stretch_s
 from advisor.reports.charts.labels import labelled
 from advisor.reports.charts.model import Axis, Bars, Chart, Floats, Line, Table, Window
 from advisor.reports.charts.time import Run, ends_of, table_over_time
@@ -41,6 +41,7 @@ def over_time(laid: Sequence[Laid]) -> tuple[Chart, ...]:
     end_s = max(run_end_s(design.series) for design in every)
     scale, unit = time_unit(end_s)
     run = Run(laid[0].scenario, (), _windows(laid), end_s, scale, unit)
+    width_s = stretch_s(every)
     lag_scale, lag_unit = time_unit(max(max(design.series.lag_s) for design in every))
     figures = (
         _Figure("queue_depth", "Jobs waiting", "jobs", _levels("queue_depth"), count, whole=True),
@@ -49,8 +50,8 @@ def over_time(laid: Sequence[Laid]) -> tuple[Chart, ...]:
             lambda value: duration(value * lag_scale), whole=False,
         ),
         _Figure(
-            "provider_calls", axis_title([("", design) for design in every]), "/s",
-            lambda design: steps(design.call_rate, run_end_s(design.series)), count, whole=False,
+            "provider_calls", axis_title(width_s), "/s",
+            lambda design: steps(design.call_rate, width_s, run_end_s(design.series)), count, whole=False,
         ),
     )  # fmt: skip
     return tuple(chart for figure in figures for chart in _charts(figure, laid, run))
