@@ -1,11 +1,15 @@
-"""This machine, as if it had been measured: tests of speed and of runs do not depend on how busy it is, nor wait for it to be measured."""
+"""What live tests share: this machine, as if it had been measured, and one nursery for the designs that are performed by themselves."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from pathlib import Path
 
 import pytest
 
-from simulator.live import capacity
+from simulator.live import capacity, conducting
 from simulator.live.capacity import Capacity
+from simulator.live.nurseries import Nursery, nursed
 
 
 @pytest.fixture
@@ -23,6 +27,31 @@ def calm() -> Capacity:
 
 @pytest.fixture(autouse=True)
 def measured(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, calm: Capacity) -> None:
-    """But for the tests of measuring itself, and for those that hold the kernel to this machine at the speed that it proposes."""
+    """So that no test depends on how busy it is, or waits for it to be measured; but for those of measuring itself, and those that hold
+    the kernel to this machine at the speed that it proposes."""
     if request.node.get_closest_marker("full") is None and request.module.__name__ != "tests.live.test_capacity":
         monkeypatch.setattr(capacity, "known", lambda: calm)
+
+
+Nursing = Callable[[Path], AbstractContextManager[Nursery | None]]
+
+
+@pytest.fixture(scope="session")
+def one_nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursing]:
+    """Begun with the first test that needs it; its folder, before any test has set a place of its own."""
+    at = tmp_path_factory.mktemp("nursery")
+    with ExitStack() as kept:
+        begun: list[Nursery | None] = []
+
+        def nursing(folder: Path) -> AbstractContextManager[Nursery | None]:
+            if not begun:
+                begun.append(kept.enter_context(nursed(at)))
+            return nullcontext(begun[0])
+
+        yield nursing
+
+
+@pytest.fixture(autouse=True)
+def _nursed_together(monkeypatch: pytest.MonkeyPatch, one_nursery: Nursing) -> None:
+    """A whole engine's run keeps a nursery of its own."""
+    monkeypatch.setattr(conducting, "nursed", one_nursery)
