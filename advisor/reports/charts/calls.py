@@ -13,7 +13,7 @@ from advisor.reports.numbers import count, duration, number
 from simulator.result import CallRate, DesignResult
 
 Designs = Sequence[tuple[str, DesignResult]]
-TITLE = "Calls to the provider a second (/s)"
+TITLE = "Calls to the provider (/s)"
 MOST = 100
 """Stretches of a line: more would be a comb. Each keeps its busiest second."""
 MORE = 1.2
@@ -52,7 +52,7 @@ def stretch_s(designs: Iterable[DesignResult]) -> float:
 
 def axis_title(width_s: float) -> str:
     """What a stretch of more than a second stands for is said."""
-    return TITLE if width_s <= 1 else f"{TITLE}, busiest of {duration(width_s)}"
+    return TITLE if width_s <= 1 else f"Calls (/s, most in {duration(width_s)})"
 
 
 def lines_of(designs: Designs, width_s: float, end_s: float, scale: float) -> tuple[Line, ...]:
