@@ -1,18 +1,13 @@
 """An outside endpoint in the sample endpoint's place: asked with its key, within its caps, over both designs; and the key is nowhere."""
 
-import asyncio
 import os
 import shutil
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
-from aiohttp import web
 from pydantic import SecretStr
 
 from simulator.live import engine, folders
@@ -23,64 +18,10 @@ from simulator.replications import Progress
 from simulator.result import Result
 from simulator.scenario import Scenario
 from simulator.schema import InvalidInput
-from tests.live.fakes_clients import a_listener, address_of, serving
+from tests.live.fakes_kills import KnownCrew, kill
+from tests.live.fakes_outside import StandIn
 
 KEY = "sk-nobody-may-see-this-4711"
-ANSWER = {
-    "id": "1",
-    "object": "chat.completion",
-    "created": 1,
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": "ok"}, "finish_reason": "stop"}],
-}
-
-
-@dataclass
-class StandIn:
-    """A server that speaks the protocol, and remembers who asked for what; every `fails`-th call it repeats the key in an error."""
-
-    fails: int = 0
-    lasts_s: float = 0.02
-    refuses_with: int = 500
-    keys: list[str] = field(default_factory=list)
-    bodies: list[dict[str, Any]] = field(default_factory=list)
-    url: str = ""
-
-    async def complete(self, request: web.Request) -> web.Response:
-        self.keys.append(request.headers.get("Authorization", ""))
-        body = await request.json()
-        self.bodies.append(body)
-        await asyncio.sleep(self.lasts_s)
-        if self.fails and len(self.keys) % self.fails == 0:
-            words = f"Key {self.keys[-1]} has failed us, {self.keys[-1][7:20]}…"
-            return web.json_response(
-                {"error": {"message": words, "type": words, "param": None, "code": words}}, status=self.refuses_with
-            )
-        usage = {"prompt_tokens": 300, "completion_tokens": 7, "total_tokens": 307}
-        return web.json_response(ANSWER | {"model": body["model"], "usage": usage})
-
-    @contextmanager
-    def serving(self) -> Iterator["StandIn"]:
-        """In a thread of its own, on a free port."""
-        listener, ends, ready = a_listener(), asyncio.Event(), threading.Event()
-        loop = asyncio.new_event_loop()
-        app = web.Application()
-        app.router.add_post("/v1/chat/completions", self.complete)
-
-        async def run() -> None:
-            async with serving(app, listener, notices_leavers=True):
-                ready.set()
-                await ends.wait()
-
-        thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
-        thread.start()
-        try:
-            assert ready.wait(10)
-            self.url = f"{address_of(listener)}/v1"
-            yield self
-        finally:
-            loop.call_soon_threadsafe(ends.set)
-            thread.join(10)
-            loop.close()
 
 
 @pytest.fixture(autouse=True)
@@ -211,6 +152,28 @@ def test_no_cap_is_passed_and_the_report_says_which_has_cut_the_run_short(
         assert use.output_tokens <= 60 * 2 + 2 * 8 * 7  # what was under way in either design when its share was used
     for design in (result.synchronous, result.event_driven):
         assert design.offered == result.live.jobs
+
+
+@pytest.mark.full
+def test_a_consumer_process_that_is_killed_in_its_calls_passes_no_cap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that takes its place books on in the same ledger; what the dead one had booked stays booked."""
+    monkeypatch.setattr("simulator.live.conducting.Crew", KnownCrew)
+    killed: list[str] = []
+
+    def watch(progress: Progress) -> None:
+        if not killed and progress.step == "Running the event-driven design live" and progress.fraction > 0.65:
+            killed.append("consume-0")
+            kill("consume-0")
+
+    with StandIn(lasts_s=0.3).serving() as stand_in:
+        result = run(stand_in, watch, max_calls=30, max_seconds=12.0)
+    assert killed and result.live is not None and result.live.endpoint is not None
+    assert result.live.restarts == 1
+    use, found = result.live.endpoint, result.event_driven
+    assert len(stand_in.keys) <= use.calls <= 30
+    assert set(stand_in.keys) == {f"Bearer {KEY}"}, "the one that takes its place has the key"
+    assert found.offered == found.completed + found.dead_lettered
+    assert use.calls > result.synchronous.provider_calls + found.offered - 1
 
 
 def test_a_run_whose_calls_are_all_refused_is_no_result_and_says_what_it_was_told() -> None:
