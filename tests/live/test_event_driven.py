@@ -21,6 +21,7 @@ from simulator.scenario import Scenario
 from tests.live.fakes_kills import KnownCrew, jobs_of, kill, unaccounted
 
 DEDICATED = {"discipline": "dedicated", "consumers": 8}
+SSE = {"method": "sse"}
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +58,8 @@ BUSY: dict[str, Any] = {
     "failures": {"transient_percent": 20},
     "retries": {"max": 2, "base_s": 0.1, "cap_s": 0.2},
     "provider": {"max_concurrency": 6},
-    "subscribers": {"count": 3, "handling_p50_s": 0.1, "handling_p95_s": 0.12},
+    "subscribers": {"count": 3, "handling_p50_s": 0.3, "handling_p95_s": 0.32},
+    "event_driven": DEDICATED | {"delivery": SSE},
 }
 """Something of everything is under way at any moment: attempts, pauses, calls in line, subscribers at work."""
 
@@ -213,7 +215,6 @@ def test_classes_have_queues_and_consumers_of_their_own_and_the_broker_goes_with
     assert not Path(sockets[0]).exists()
 
 
-SSE = {"method": "sse"}
 SLACK_S = 0.15
 """Real seconds that a call, once let through, may need to be seen."""
 
