@@ -136,10 +136,10 @@ class _Attempt:
         """The run's own scheduler rings when the pause is over: rq's looks once a second, which is a minute at sixty times the speed."""
         mine, again = self.mine, self.number + 1
         pause_s = mine.clock.real_s(mine.jobs.backoff_s(self.job, self.number, self._pause_before_s()))
-        due_ns = time.monotonic_ns() + round(pause_s * 1e9)
         with self.holding.letting_go() as step:
-            mine.desk.retry_at(step, self.job, again, due_ns)
             mine.desk.tell(step, self.job, "retrying", self.number, pause_s=pause_s)
+            due_ns = time.monotonic_ns() + round(pause_s * 1e9)  # from when it is told on, never less
+            mine.desk.retry_at(step, self.job, again, due_ns)
 
     def _pause_before_s(self) -> float:
         """The pause before this attempt: only decorrelated jitter asks, and the draws tell it again."""
