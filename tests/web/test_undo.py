@@ -4,13 +4,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from advisor.decisions.models import Decision, Step
 from advisor.decisions.services import undo
+from advisor.decisions.services.delete_trace import delete_trace
 from advisor.decisions.services.freeze_revision import freeze_revision
 from advisor.decisions.services.save_answers import save_answers
+from advisor.decisions.services.upload_trace import upload_trace
+from advisor.decisions.services.use_trace import use_trace
 from advisor.teams.models import User
 
 
@@ -127,3 +132,34 @@ def test_without_javascript_undo_leads_back_to_the_page(client: Client, decision
     answer = client.post(reverse("undo-answers", args=[decision.pk]), {"version": "2"})
     assert answer["Location"] == reverse("decision", args=[decision.pk])
     assert p95(decision) == 20
+
+
+@pytest.fixture
+def came_back_without(decision: Decision, user: User) -> Decision:
+    """A decision whose undo leads to answers that went by a recording which is deleted now."""
+    trace = upload_trace(decision.workspace, user, "a.csv", [b"time_s\n" + b"".join(b"%d\n" % n for n in range(900))])
+    use_trace(decision, trace, user, decision.draft_version)
+    save_answers(decision, {"processing": {"p95_s": 44}}, user, decision.draft_version)
+    delete_trace(trace, user)
+    return decision
+
+
+def test_answers_that_come_back_without_their_recording_say_so(htmx: Client, came_back_without: Decision) -> None:
+    assert "has been deleted since" in post(htmx, came_back_without, "undo-answers")
+    assert "has been deleted since" not in typed(htmx, came_back_without, "processing.p95_s", "30"), "said once"
+
+
+def test_so_they_do_without_javascript(client: Client, came_back_without: Decision) -> None:
+    version = {"version": str(came_back_without.draft_version)}
+    shown = client.post(reverse("undo-answers", args=[came_back_without.pk]), version, follow=True)
+    assert "has been deleted since" in shown.content.decode()
+
+
+@pytest.mark.parametrize("address", ["undo-answers", "redo-answers", "save-answers", "forget-trace"])
+def test_a_change_looks_the_library_up_once(htmx: Client, decision: Decision, address: str) -> None:
+    typed(htmx, decision, "processing.p95_s", "30")
+    if address == "redo-answers":
+        post(htmx, decision, "undo-answers")
+    with CaptureQueriesContext(connection) as asked:
+        post(htmx, decision, address)
+    assert sum('FROM "decisions_libraryentry"' in query["sql"] for query in asked) == 1

@@ -40,6 +40,18 @@ def require_known_trace(answers: Answers, workspace: Workspace) -> None:
         find_trace(answers.volume.trace, workspace)
 
 
+def hold_trace(answers: Answers, workspace: Workspace) -> None:
+    """Keeps the answers' trace from being deleted until the transaction that saves them ends.
+
+    Raises:
+        InvalidInput: if it has just been.
+    """
+    if answers.volume.trace is not None:
+        held = Trace.objects.select_for_update().filter(pk=find_trace(answers.volume.trace, workspace).pk)
+        if held.first() is None:
+            raise _no_such_trace("volume.trace")
+
+
 def find_trace(given: str, workspace: Workspace, path: str = "volume.trace") -> Trace:
     """The workspace's trace with the id.
 
@@ -51,5 +63,9 @@ def find_trace(given: str, workspace: Workspace, path: str = "volume.trace") -> 
     except ValueError:
         trace = None
     if trace is None:
-        raise InvalidInput([Problem(path, "there is no such trace in this workspace; upload it first")])
+        raise _no_such_trace(path)
     return trace
+
+
+def _no_such_trace(path: str) -> InvalidInput:
+    return InvalidInput([Problem(path, "there is no such trace in this workspace; upload it first")])

@@ -1,9 +1,10 @@
 """Makes room: deletes an uploaded trace."""
 
-from django.db import IntegrityError, transaction
-from django.db.models import RestrictedError
+from django.db import transaction
 
-from advisor.decisions.models import Revision, Trace
+from advisor.decisions.models import Trace
+from advisor.decisions.services.recording_uses import uses_of
+from advisor.reports.wording import listed
 from advisor.teams.access import require_editor
 from advisor.teams.models import User
 from simulator.schema import InvalidInput, Problem
@@ -12,19 +13,20 @@ from simulator.schema import InvalidInput, Problem
 def delete_trace(trace: Trace, user: User) -> None:
     """Deletes a trace that no simulation has replayed and no decision goes by; what a result rests on stays as long as the result.
 
+    Answers of older revisions may still name it: those keep the rate and the peaks that were read from it.
+
     Raises:
         PermissionDenied: unless the user may edit in its workspace.
-        InvalidInput: if a simulation, or the current answers of a decision, refer to it.
+        InvalidInput: if a simulation, or the current answers of a decision, refer to it; with the decisions.
+        Trace.DoesNotExist: if somebody else has deleted it meanwhile.
     """
     require_editor(user, trace.workspace)
-    current = Revision.objects.for_workspace(trace.workspace).latest_only()
-    going_by_it = current.filter(answers_json__contains=str(trace.pk)).select_related("decision").first()
-    if going_by_it is not None:
-        reason = f"is what arrives in {going_by_it.decision.title}; let that decision go by a rate first"
-        raise InvalidInput([Problem("trace", reason)])
-    try:
-        with transaction.atomic():
-            trace.delete()
-    except (RestrictedError, IntegrityError) as error:
-        reason = "has been simulated; delete the decisions that did so first"
-        raise InvalidInput([Problem("trace", reason)]) from error
+    with transaction.atomic():
+        locked = Trace.objects.select_for_update().get(pk=trace.pk)
+        uses = uses_of([locked], trace.workspace)[locked.pk]
+        if titles := uses.going_by_it:
+            raise InvalidInput([Problem("trace", f"is what arrives in {listed(titles)}; go by a rate there first")])
+        if titles := uses.resting_on_it:
+            reason = f"has been simulated in {listed(titles)}; it goes once what rests on it is deleted"
+            raise InvalidInput([Problem("trace", reason)])
+        locked.delete()

@@ -10,7 +10,7 @@ from advisor.advice.editions import Library, taken_over
 from advisor.decisions.errors import StaleVersion
 from advisor.decisions.models import Decision, Revision
 from advisor.decisions.names import clean_name
-from advisor.decisions.services.advising import advised, require_known_trace
+from advisor.decisions.services.advising import advised, hold_trace, require_known_trace
 from advisor.decisions.services.edit_library import library_of
 from advisor.decisions.services.undo import Change, record
 from advisor.teams.access import require_editor
@@ -51,6 +51,8 @@ def save_answers(
         before = latest.answers
         if answers == before:
             return latest
+        if answers.volume.trace != before.volume.trace:
+            hold_trace(answers, decision.workspace)
         record(locked, before, answers, change)
         if answers.name != before.name:
             locked.title = clean_name(answers.name)

@@ -30,6 +30,9 @@ from simulator.schema import InvalidInput, Problem
 
 ADVISED = "advised"
 """Tells a page whose choice is a live run that its plan is to be looked up anew."""
+RECORDING_LOST = (
+    "These answers went by a recording that has been deleted since. They are back with its rate and peaks, without it."
+)
 SAVED_BUT_SILENT = "The run is saved. The queue does not answer right now; it starts by itself once the queue is back."
 
 
@@ -47,7 +50,7 @@ def save(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
         return _refused(request, decision, before, error.problems, post, chosen, own=own)
     except StaleVersion as error:
         return _conflict(request, decision, before, error)
-    return _shown(request, decision, before, after, post, chosen, own)
+    return _shown(request, decision, before, after, post, chosen, own=own)
 
 
 @require_POST
@@ -64,7 +67,7 @@ def simulate(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     try:
         revision = _saved(request, decision, before, settled(request.POST, before.answers)[0], own)
     except InvalidInput as error:
-        return _refused(request, decision, decision.latest(), error.problems)
+        return _refused(request, decision, decision.latest(), error.problems, own=own)
     except StaleVersion as error:
         return _conflict(request, decision, before, error)
     return _started(request, decision, revision, key)
@@ -104,13 +107,14 @@ def step(request: MemberRequest, decision_id: UUID, direction: Literal["undo", "
     """Takes the last change back, or brings it back again."""
     decision = editable_decision(request, decision_id)
     before = decision.latest()
+    own = library_of(decision.workspace)
     try:
-        after = step_answers(decision, request.user, version_of(request), direction)
+        after, lost = step_answers(decision, request.user, version_of(request), direction, own=own)
     except InvalidInput as error:
-        return _refused(request, decision, before, error.problems)
+        return _refused(request, decision, before, error.problems, own=own)
     except StaleVersion as error:
         return _conflict(request, decision, before, error)
-    return _shown(request, decision, before, after)
+    return _shown(request, decision, before, after, own=own, told=RECORDING_LOST if lost else "")
 
 
 @csrf_exempt
@@ -128,17 +132,19 @@ def upload(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
 @csrf_protect
 def _upload(request: MemberRequest, decision: Decision) -> HttpResponseBase:
     before = decision.latest()
+    own = library_of(decision.workspace)
     file = request.FILES.get("trace")
     try:
         if not isinstance(file, UploadedFile):
             raise InvalidInput([Problem("volume.trace", "choose a CSV file first")])
         trace = upload_trace(decision.workspace, request.user, file.name or "", file.chunks())
-        after = use_trace(decision, trace, request.user, version_of(request))
+        after = use_trace(decision, trace, request.user, version_of(request), own=own)
     except InvalidInput as error:
-        return _refused(request, decision, before, [_about_trace(problem) for problem in error.problems])
+        problems = [_about_trace(problem) for problem in error.problems]
+        return _refused(request, decision, before, problems, own=own)
     except StaleVersion as error:
         return _conflict(request, decision, before, error)
-    return _shown(request, decision, before, after)
+    return _shown(request, decision, before, after, own=own)
 
 
 @require_POST
@@ -146,11 +152,12 @@ def forget_trace(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     """Back from a recording to a rate."""
     decision = editable_decision(request, decision_id)
     before = decision.latest()
+    own = library_of(decision.workspace)
     try:
-        after = drop_trace(decision, request.user, version_of(request))
+        after = drop_trace(decision, request.user, version_of(request), own=own)
     except StaleVersion as error:
         return _conflict(request, decision, before, error)
-    return _shown(request, decision, before, after)
+    return _shown(request, decision, before, after, own=own)
 
 
 def _saved(request: MemberRequest, decision: Decision, before: Revision, post: QueryDict, own: Library) -> Revision:
@@ -172,17 +179,20 @@ def _shown(
     after: Revision,
     post: QueryDict | None = None,
     chosen: frozenset[str] = frozenset(),
-    own: Library | None = None,
+    *,
+    own: Library,
+    told: str = "",
 ) -> HttpResponseBase:
-    """The saved answers; `post` is what the page shows, and in `chosen` fields it shows something else."""
+    """The saved answers; `post` is what the page shows, and in `chosen` fields it shows something else; `told` is said beside."""
     if not request.htmx:  # type: ignore[attr-defined]
+        if told:
+            messages.info(request, told)
         return redirect("decision", decision.pk)
-    own = own or library_of(decision.workspace)
     context = page_of(request, decision, after, own=own)
     shown = request.POST if post is None else post
     elsewhere = moved(shown, before.answers, after.answers, own) | chosen
     old = groups_of(before.answers, recommendation=before.recommendation, own=own)
-    context["changes"] = changes(old, context["groups"], elsewhere, shown)
+    context |= {"changes": changes(old, context["groups"], elsewhere, shown), "told": told}
     response = render(request, "decisions/_saved.html", context)
     return trigger_client_event(response, ADVISED, after="settle") if context["running"].live else response
 

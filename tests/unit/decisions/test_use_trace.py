@@ -36,10 +36,10 @@ def test_undo_comes_back_to_a_deleted_recording_by_its_rate_and_goes_on_from_the
     drop_trace(decision, user, decision.draft_version)
     save_answers(decision, {"processing": {"p95_s": 44}}, user, decision.draft_version)
     delete_trace(trace, user)
-    back = step_answers(decision, user, decision.draft_version, "undo").answers.volume
+    back = step_answers(decision, user, decision.draft_version, "undo").revision.answers.volume
     assert back == replayed.model_copy(update={"trace": None})
-    assert step_answers(decision, user, decision.draft_version, "undo").answers == first
-    again = step_answers(decision, user, decision.draft_version, "redo").answers.volume
+    assert step_answers(decision, user, decision.draft_version, "undo").revision.answers == first
+    again = step_answers(decision, user, decision.draft_version, "redo").revision.answers.volume
     assert again == replayed.model_copy(update={"trace": None})
 
 
@@ -48,7 +48,16 @@ def test_a_recording_that_a_decision_goes_by_is_not_deleted(
 ) -> None:
     trace = upload_trace(workspace, user, "a.csv", [b"time_s\n0\n1\n2\n"])
     use_trace(decision, trace, user, decision.draft_version)
-    with pytest.raises(InvalidInput, match="go by a rate first"):
+    with pytest.raises(InvalidInput, match="go by a rate there first"):
         delete_trace(trace, user)
     drop_trace(decision, user, decision.draft_version)
     delete_trace(trace, user)
+
+
+def test_a_recording_is_known_by_its_id_however_that_is_written(
+    decision: Decision, workspace: Workspace, user: User
+) -> None:
+    trace = upload_trace(workspace, user, "a.csv", [b"time_s\n0\n1\n2\n"])
+    save_answers(decision, {"volume": {"trace": trace.pk.hex.upper()}}, user, decision.draft_version)
+    with pytest.raises(InvalidInput, match=decision.latest().answers.name):
+        delete_trace(trace, user)
