@@ -9,13 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import redis
 from numpy.typing import NDArray
 from pydantic import SecretStr
 from rq import Queue
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.utils import now
 
 from simulator.live import broker
 from simulator.live.clock import RunClock
@@ -52,6 +55,15 @@ class Stage:
     key: SecretStr | None = field(default=None, repr=False)
 
 
+class Sample(NamedTuple):
+    """What rq tells of the queues of all classes at an instant of the Scenario."""
+
+    at_s: float
+    waiting: int
+    oldest_s: float
+    """For how long the oldest of the jobs at the queues' heads has stood there; 0 where nothing waits."""
+
+
 @dataclass
 class Performance:
     """A run under way, or ended: its clock, and the rows that its parts have written so far."""
@@ -62,20 +74,21 @@ class Performance:
     rows: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, ROW))
     restarts: int = 0
     ended: bool = False
-    depths: list[tuple[float, int]] = field(default_factory=list)
-    """Event-driven: jobs in rq's queues, as rq tells at an instant of the Scenario."""
+    samples: list["Sample"] = field(default_factory=list)
+    """Event-driven: what rq has told of its queues."""
     spent: Spent = field(default_factory=Spent)
     """At an outside endpoint, once ended."""
 
     def as_sampled(self, series: Series) -> Series:
-        """The series with the queue's depth as rq itself has told it."""
-        if not self.depths or not series.t_s:
+        """The series with the queue's depth and lag as rq itself has told them."""
+        if not self.samples or not series.t_s:
             return series
-        instants, depths = map(np.array, zip(*self.depths, strict=True))
+        at_s, depths, lags = map(np.array, zip(*self.samples, strict=True))
         ends = np.asarray(series.t_s) + (series.t_s[1] - series.t_s[0] if len(series.t_s) > 1 else 0.0)
-        places = np.searchsorted(instants, ends, "right") - 1
-        told = np.where(places < 0, 0, depths[np.maximum(places, 0)])
-        return series.model_copy(update={"queue_depth": tuple(told.astype(float).tolist())})
+        places = np.searchsorted(at_s, ends, "right") - 1
+        told = (np.where(places < 0, 0.0, figures[np.maximum(places, 0)]) for figures in (depths, lags))
+        depth, lag = (tuple(figures.astype(float).tolist()) for figures in told)
+        return series.model_copy(update={"queue_depth": depth, "lag_s": lag})
 
 
 Watch = Callable[[Performance | None], None]
@@ -116,8 +129,8 @@ def _play(stage: Stage, plan: LivePlan, crew: Crew, watch: Watch, kept: ExitStac
     ask = _asker(stage, kept.enter_context(redis.Redis.from_url(plan.broker)))
     while not crew.tend(but="clients"):
         found.rows = _merged(found.rows, reader.more())
-        if (waiting := ask()) is not None:
-            found.depths.append((found.clock.now_s(), waiting))
+        if (told := ask(found.clock)) is not None:
+            found.samples.append(told)
         watch(found)
         time.sleep(LOOK_S)
     found.restarts = sum(part.restarts for part in crew.parts.values())
@@ -128,12 +141,20 @@ def _play(stage: Stage, plan: LivePlan, crew: Crew, watch: Watch, kept: ExitStac
     return found
 
 
-def _asker(stage: Stage, connection: redis.Redis) -> Callable[[], int | None]:
-    """Asks rq how many jobs wait in the queues of all classes; the synchronous design has none."""
+def _asker(stage: Stage, connection: redis.Redis) -> Callable[[RunClock], Sample | None]:
+    """Asks rq what waits in the queues of all classes; the synchronous design has none."""
     if stage.design == SYNCHRONOUS:
-        return lambda: None
+        return lambda _: None
     queues = [Queue(name, connection=connection) for name in stage.scenario.event_driven.queues]
-    return lambda: sum(queue.count for queue in queues)
+
+    def ask(clock: RunClock) -> Sample:
+        heads = [head for queue in queues for head in queue.get_job_ids(0, 1)]
+        jobs = Job.fetch_many(heads, connection, serializer=JSONSerializer)
+        since = [job.enqueued_at for job in jobs if job is not None and job.enqueued_at is not None]
+        oldest_s = max(0.0, (now() - min(since)).total_seconds()) if since else 0.0
+        return Sample(clock.now_s(), sum(queue.count for queue in queues), oldest_s * clock.speed)
+
+    return ask
 
 
 def _merged(before: NDArray[np.void], more: NDArray[np.void]) -> NDArray[np.void]:

@@ -22,6 +22,8 @@ LOOK_S = 0.05
 GRACE_S = 0.6
 """From SIGTERM to SIGKILL."""
 LAST_LINES = 600
+MOST_RESTARTS = 20
+"""Of one part: what dies more often does not work at all."""
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE")
 WAY_OUT = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
 
@@ -164,17 +166,18 @@ class Crew:
 
     def _tell(self, part: Part) -> None:
         assert part.process is not None and part.process.stdin is not None  # noqa: S101  it was started
-        part.process.stdin.write(f"start {self._begun}\n".encode())
-        part.process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # it has ended already: `tend` sees to that
+            part.process.stdin.write(f"start {self._begun}\n".encode())
+            part.process.stdin.flush()
 
     def tend(self, but: str) -> bool:
-        """Start again what may die; whether the part `but` has ended well. Raises PartFailed for any other end."""
+        """Start again what may die; whether the part `but` has ended well. Raises PartFailed for any other end, and for one that dies on and on."""
         for part in self.parts.values():
             if not part.has_ended():
                 continue
             if part.name == but and part.process is not None and part.process.returncode == 0:
                 return True
-            if not part.starts_again:
+            if not part.starts_again or part.restarts >= MOST_RESTARTS:
                 raise PartFailed(self._why(part))
             self._release(part)
             part.restarts += 1

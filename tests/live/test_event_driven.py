@@ -290,7 +290,13 @@ def test_full_queues_refuse_and_what_is_taken_too_late_is_dropped() -> None:
     assert sorted(accepted + refused) == list(range(20))
     assert jobs_of(found, What.TOLD_REFUSED) and sorted(jobs_of(found, What.TOLD_REFUSED)) == sorted(refused)
     rows = found.rows
-    assert max(depth for _, depth in found.depths) == 3, "as rq tells"
+    assert max(sample.waiting for sample in found.samples) == 3, "as rq tells"
+    queued_s, taken_s = (
+        {row["job"]: row["at_ns"] / 1e9 for row in rows[np.isin(rows["what"], whats)]}
+        for whats in ([What.QUEUED], [What.EXPIRED, What.STARTED])
+    )
+    longest_s = max(taken_s[job] - queued_s[job] for job in taken_s)
+    assert longest_s / 2 < max(sample.oldest_s for sample in found.samples) <= longest_s + SLACK_S, "as rq tells"
     expired = jobs_of(found, What.EXPIRED)
     assert expired and not set(expired) & set(jobs_of(found, What.CALLED))
     assert sorted(expired + jobs_of(found, What.COMPUTED)) == sorted(accepted)
