@@ -189,3 +189,11 @@ def test_a_cancelled_live_run_says_so(client: Client, decision: Decision, user: 
     client.post(reverse("cancel-run", args=[run.pk]))
     run.refresh_from_db()
     assert run.state == State.CANCELLED
+
+
+def test_a_run_under_way_says_who_answers(client: Client, decision: Decision, user: User) -> None:
+    run = live_run(decision, user)
+    page = reverse("run", args=[run.pk])
+    assert "answers, in real time" not in client.get(page).content.decode()
+    Run.objects.update(endpoint_host="models.example", endpoint_model="small")
+    assert "small at models.example answers, in real time" in client.get(page).content.decode()

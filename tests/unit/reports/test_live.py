@@ -1,10 +1,12 @@
 """What a report says of a live run: predicted against measured, and the dead letters that were left."""
 
+import pytest
+
 from advisor.reports.document.blocks import Grid, Paragraph
-from advisor.reports.document.live import compared_rows, live_blocks
+from advisor.reports.document.live import compared_rows, lateness_sentence, live_blocks
 from advisor.reports.document.method import simulate_command
 from advisor.reports.document.simulation import simulation
-from simulator.result import DeadLetter, LiveFigure, LiveReport
+from simulator.result import DeadLetter, Lateness, LiveFigure, LiveReport
 from tests.unit.reports import results
 
 
@@ -64,3 +66,11 @@ def test_a_live_run_is_called_so_throughout() -> None:
     said = " ".join(block.text for block in section.blocks if isinstance(block, Paragraph))
     assert "live, one design after the other" in said and "simulation" not in said
     assert "--engine live --speed 10 --seed 7" in simulate_command(results.scenario(), results.live_result())
+
+
+@pytest.mark.parametrize(("p99_s", "is_told"), [(0.012, False), (0.15, True)])
+def test_a_load_that_comes_late_is_told_to_be_the_machines(p99_s: float, is_told: bool) -> None:
+    late = {"synchronous": Lateness(mean_s=0.001, p99_s=p99_s, max_s=1.0)}
+    live = results.live_result(lateness=late).live
+    assert live is not None
+    assert ("busy with something else" in lateness_sentence(live)) is is_told
