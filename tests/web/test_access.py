@@ -7,7 +7,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from advisor.configuration import Configuration
-from advisor.decisions.models import Comment, Decision, Run
+from advisor.decisions.models import Comment, Decision, Run, Trace
+from advisor.decisions.services.upload_trace import upload_trace
 from advisor.teams.models import Invitation, Membership, Role, User, Workspace
 from advisor.teams.services.invitations import invite
 from tests.conftest import member
@@ -76,6 +77,8 @@ TABLE: dict[str, Row] = {
     "cancel-fewest": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "workspaces": Row("GET", (LOGIN, 200, 200, 200, 200, 200)),
     "workspace": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "recordings": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "delete-recording": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "switch-workspace": Row("POST", (LOGIN, 302, 302, 302, 404, 403)),
     "rename-workspace": Row("POST", (LOGIN, 302, 403, 403, 404, 403)),
     "member-role": Row("POST", (LOGIN, 302, 403, 403, 404, 403)),
@@ -136,11 +139,18 @@ def an_invitation(workspace: Workspace) -> tuple[Invitation, str]:
     return invite(workspace, member("olga", workspace, Role.OWNER), Role.VIEWER, 7)
 
 
+def a_recording(workspace: Workspace) -> Trace:
+    """One that nothing uses."""
+    return upload_trace(workspace, member("olga", workspace, Role.OWNER), "a.csv", [b"time_s\n0\n1\n2\n"])
+
+
 def teams_address(name: str, workspace: Workspace) -> str:
     """One that belongs to the workspace; empty for any other."""
     match name:
-        case "workspace" | "switch-workspace" | "rename-workspace" | "invite":
+        case "workspace" | "switch-workspace" | "rename-workspace" | "invite" | "recordings":
             return reverse(name, args=[workspace.pk])
+        case "delete-recording":
+            return reverse(name, args=[workspace.pk, a_recording(workspace).pk])
         case "member-role" | "remove-member":
             dora = member("dora", workspace, Role.VIEWER)
             return reverse(name, args=[workspace.pk, Membership.objects.get(workspace=workspace, user=dora).pk])

@@ -41,7 +41,7 @@ def upload_trace(workspace: Workspace, user: User, name: str, chunks: Iterable[b
         if existing:
             return existing
         if Trace.objects.filter(workspace=workspace).count() >= limits.TRACES_CAP:
-            reason = f"this workspace has {limits.TRACES_CAP} traces already; delete one first"
+            reason = f"this workspace has {limits.TRACES_CAP} recordings already; delete one first, on the page of its recordings"
             raise InvalidInput([Problem("trace", reason)])
         recorded = arrivals.read_trace(cast(BinaryIO, file), shown, max_rows=limits.TRACE_ROWS)
     values = {
