@@ -21,7 +21,7 @@ def test_runs_are_picked_laid_beside_each_other_and_sent_as_an_address(visit: Pa
     expect(page.locator(".beside-runs .letter")).to_have_text(["A", "B", "C"])
     expect(page.locator(".plot .main-svg").first).to_be_visible()
     charts = page.locator(".plot")
-    expect(charts).to_have_count(7)
+    expect(charts).to_have_count(9)
     for alternative in charts.evaluate_all("places => places.map((place) => place.getAttribute('aria-label'))"):
         assert len(alternative) > 30
     expect(page.get_by_role("row", name="Deadline").first).to_contain_text("30 min")

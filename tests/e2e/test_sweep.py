@@ -19,6 +19,7 @@ def steady(page: Page) -> None:
     expect(page.locator("#saved-state")).to_contain_text("saved")
     page.get_by_role("link", name="Crossover map").click()
     expect(page.locator("#x-field")).to_be_visible()
+    page.wait_for_load_state()  # before that nothing listens to the fields
 
 
 def vary(page: Page, x: str, y: str) -> None:
