@@ -5,13 +5,9 @@ A test that can't run everywhere carries `@pytest.mark.may_skip(reason=...)`; wh
 
 import os
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent
-TOGETHER = ("faults", "live", "e2e")
-"""Folders whose tests mostly wait, for processes and browsers that they start: where several processes share the suite, each stays in one."""
 IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
@@ -23,12 +19,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "may_skip(reason): where it may be skipped even in CI, and why")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        folder = item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
-        if folder in TOGETHER:
-            item.add_marker(pytest.mark.xdist_group(folder))
         for mark in item.iter_markers("may_skip"):
             if not mark.kwargs.get("reason"):
                 raise pytest.UsageError(f"{item.nodeid}: may_skip needs a reason")

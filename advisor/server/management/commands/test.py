@@ -13,10 +13,6 @@ OURS = ("DJANGO_SETTINGS_MODULE", "CROSSOVER_DATA", "CROSSOVER_MODE")
 """Set for this process or for the person's own Crossover: tests have a data folder of their own."""
 
 
-IN_TWO = ("-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder")
-"""The whole suite in two processes: half of its time it waits, for what its tests have started. The browser's tests come last."""
-
-
 class Command(BaseCommand):
     """Hands over to pytest, in a process that has no settings yet."""
 
@@ -34,7 +30,7 @@ class Command(BaseCommand):
             else:
                 print(browser.HOW, file=sys.stderr)
         os.chdir(ROOT)
-        os.execve(sys.executable, [sys.executable, "-m", "pytest", *(options or IN_TWO)], environment)  # noqa: S606
+        os.execve(sys.executable, [sys.executable, "-m", "pytest", *options], environment)  # noqa: S606
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Called as a function, with pytest's options in a list."""
