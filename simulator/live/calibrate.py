@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from pydantic import SecretStr
 
 from simulator.kernel import layout as at
 from simulator.live.conducting import Design, Performance, Stage
@@ -11,10 +10,8 @@ from simulator.live.drawing import draw_jobs
 from simulator.live.jobs import Jobs
 from simulator.live.journal import What
 from simulator.live.measure import Rows
-from simulator.live.plan import ExternalEndpoint
-from simulator.live.window import Window
-from simulator.plan import SYNCHRONOUS, designs_of, mean_service_s
-from simulator.replications import Runner
+from simulator.live.window import Window, played
+from simulator.plan import SYNCHRONOUS, mean_service_s
 from simulator.result import Costs
 from simulator.scenario import (
     DeterministicService,
@@ -45,9 +42,9 @@ class Calibration:
     scenario: Scenario
     speed: float
 
-    def stage(self, design: Design, workload: str, external: ExternalEndpoint | None, key: SecretStr | None) -> Stage:
+    def stage(self, design: Design, workload: str) -> Stage:
         jobs = draw_jobs(self.scenario, design)
-        return Stage(self.scenario, design, jobs, self.speed, DRAIN_LIMIT_S, workload, external, key)
+        return Stage(self.scenario, design, jobs, self.speed, DRAIN_LIMIT_S, workload)
 
 
 def calibration_of(window: Window, speed: float) -> Calibration:
@@ -142,9 +139,7 @@ def predicted(window: Window, costs: Costs, speed: float, jobs: Jobs, design: De
             "retry_tick_s": max(own.retry_tick_s, costs.retry_tick_s * speed),
         }
         scenario = scenario.model_copy(update={"event_driven": own.model_copy(update=dear)})
-    runner = Runner(scenario, trace, drawn, dict.fromkeys(designs_of(scenario), True), threads=1)
-    runner.run(1)
-    tally = runner.tallies[design][0]
+    tally = played(scenario, trace, drawn)[design]
     return tally if design == SYNCHRONOUS else waiting_longer(tally, costs.pickup_s * speed)
 
 

@@ -7,9 +7,8 @@ from simulator.arrivals import Trace
 from simulator.live import speed as speeds
 from simulator.live.plan import ExternalEndpoint
 from simulator.live.speed import Limit
-from simulator.live.window import Window, window_of
-from simulator.plan import Floats, designs_of, mean_service_s
-from simulator.replications import Runner
+from simulator.live.window import Window, played, window_of
+from simulator.plan import Floats, mean_service_s
 from simulator.scenario import Failures, Scenario, TraceArrivals
 from simulator.schema import InvalidInput, Problem
 
@@ -61,7 +60,7 @@ def course_of(
     if external is not None:
         return _at_outside(scenario, trace, durations_s, speed, external)
     limit = speeds.limit_of(scenario, trace, durations_s)
-    pace = limit.speed if speed is None else speeds.checked(scenario, trace, durations_s, speed)
+    pace = limit.checked(speed)
     window = window_of(scenario, trace, durations_s, speeds.SECONDS * pace)
     return _course(window, pace, limit)
 
@@ -113,7 +112,8 @@ def _course(window: Window, speed: float, limit: Limit, external: ExternalEndpoi
     calls = window.jobs * (attempts + scenario.retries.max + 1)
     mean_s = mean_service_s(scenario, window.trace, window.durations_s) / speed
     calibrating_s = CALIBRATING_S + (mean_s if external is None else min(1.0, mean_s))
-    real_s = sum(ceil(end_s / speed) for end_s in _ends_s(window)) + 4 * STARTING_S + 2 * calibrating_s
+    accounts = played(scenario, window.trace, window.durations_s).values()
+    real_s = sum(ceil(window.done_s(tally) / speed) for tally in accounts) + 4 * STARTING_S + 2 * calibrating_s
     return Course(
         window=window,
         speed=speed,
@@ -122,13 +122,3 @@ def _course(window: Window, speed: float, limit: Limit, external: ExternalEndpoi
         most_calls=calls if external is None else min(calls, 2 * external.calls_a_design),
         external=external,
     )
-
-
-def _ends_s(window: Window) -> tuple[float, ...]:
-    """When each design has done its last job, in Scenario seconds, by the kernel's account."""
-    runner = Runner(
-        window.scenario, window.trace, window.durations_s, dict.fromkeys(designs_of(window.scenario), True), 1
-    )
-    runner.run(1)
-    last_s = float(window.trace.arrivals_s[-1])
-    return tuple(max(last_s, tallies[0].bins.shape[1] * tallies[0].bin_width_s) for tallies in runner.tallies.values())

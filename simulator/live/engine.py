@@ -186,7 +186,7 @@ class Setting:
         return costs_of(found[SYNCHRONOUS], found[EVENT_DRIVEN])
 
     def _calibrated(self, calibration: Calibration, design: Design) -> Performance:
-        stage = calibration.stage(design, self.workload, None, None)
+        stage = calibration.stage(design, self.workload)
         step = f"a calibration of {WORDS[design]}"
         watch = self.show.watch(step, SPANS["calibrate", design], calibrate.SECONDS * self.speed, measures=False)
         return perform(stage, self.folder, watch, self.nursery)
@@ -204,7 +204,7 @@ class Setting:
     def run(self, design: Design, prediction: Tally) -> Tally:
         """The design, live; how long to wait for the last results goes by the kernel's prediction."""
         last_s = float(self.window.trace.arrivals_s[-1])
-        expected_s = max(last_s, prediction.bins.shape[1] * prediction.bin_width_s)
+        expected_s = self.window.done_s(prediction)
         drain_s = min(MOST_DRAIN_S, LEAST_DRAIN_S + 2 * (expected_s - last_s) / self.speed)
         if self.external is not None:  # as long as calls may be under way
             drain_s = max(drain_s, self.external.seconds_a_design - last_s)

@@ -1,7 +1,7 @@
 """`python -m simulator.live.nursery FD`: the process that a live run's parts are born from.
 
 What they all need takes most of a second to import. This process imports it once; each part is a fork of it that is at work some
-hundredths of a second later. Its controller asks over a socket (`processes.Nursery`) and is told over it how each part ended. When the
+hundredths of a second later. Its controller asks over a socket (`nurseries.Nursery`) and is told over it how each part ended. When the
 controller goes, so does this process; the parts have leashes of their own.
 """
 

@@ -5,9 +5,8 @@ from math import floor
 
 from simulator.arrivals import Trace
 from simulator.live.capacity import Capacity, current
-from simulator.live.window import Window, window_of
+from simulator.live.window import Window, played, window_of
 from simulator.plan import EVENT_DRIVEN, Floats, called_subscribers, mean_service_s
-from simulator.replications import Runner
 from simulator.scenario import PollingDelivery, Scenario
 from simulator.schema import InvalidInput, Problem
 
@@ -29,12 +28,13 @@ class Limit:
     speed: float
     reason: str
 
-
-def proposed(
-    scenario: Scenario, trace: Trace | None, durations_s: Floats | None, capacity: Capacity | None = None
-) -> float:
-    """The speed to run at unless one is asked for: the highest there is, or real time where that is less."""
-    return limit_of(scenario, trace, durations_s, capacity).speed
+    def checked(self, asked: float | None) -> float:
+        """The speed to run at: the highest unless one is asked for. Raises InvalidInput on `speed`, where that is more."""
+        if asked is None:
+            return self.speed
+        if asked > self.speed * 1.001:
+            raise InvalidInput([Problem("speed", f"should be at most {self.speed:g} here: {self.reason}")])
+        return asked
 
 
 def limit_of(
@@ -75,12 +75,7 @@ def checked(
     Raises:
         InvalidInput: on `speed`, where the one asked for is more than this machine can tell the truth at.
     """
-    limit = limit_of(scenario, trace, durations_s, capacity)
-    if asked is None:
-        return limit.speed
-    if asked > limit.speed * 1.001:
-        raise InvalidInput([Problem("speed", f"should be at most {limit.speed:g} here: {limit.reason}")])
-    return asked
+    return limit_of(scenario, trace, durations_s, capacity).checked(asked)
 
 
 def _by_service(scenario: Scenario, trace: Trace | None, durations_s: Floats | None, machine: Capacity) -> Limit:
@@ -122,9 +117,7 @@ def _polls_per_s(window: Window, speed: float) -> float:
     delivery = window.scenario.event_driven.delivery
     if not isinstance(delivery, PollingDelivery) or delivery.interval_s <= 0:
         return 0.0
-    runner = Runner(window.scenario, window.trace, window.durations_s, {"synchronous": True, EVENT_DRIVEN: True}, 1)
-    runner.run(1)
-    tally = runner.tallies[EVENT_DRIVEN][0]
+    tally = played(window.scenario, window.trace, window.durations_s)[EVENT_DRIVEN]
     return (tally.depth_max + window.scenario.event_driven.consumers) / delivery.interval_s * speed
 
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from simulator.arrivals import Trace
 from simulator.live.drawing import arrivals_of
-from simulator.plan import DAY_S, SYNCHRONOUS
+from simulator.plan import DAY_S, SYNCHRONOUS, designs_of
+from simulator.replications import Runner
 from simulator.scenario import (
     BurstArrivals,
     DailyArrivals,
@@ -22,6 +23,7 @@ from simulator.scenario import (
     TraceArrivals,
 )
 from simulator.schema import InvalidInput, Problem
+from simulator.tally import Tally
 
 Floats = NDArray[np.float64]
 LEAD, PEAK = 0.1, 0.4
@@ -43,11 +45,22 @@ class Window:
     def jobs(self) -> int:
         return self.trace.requests
 
+    def done_s(self, tally: Tally) -> float:
+        """When a design has done its last job, by the kernel's account of it."""
+        return max(float(self.trace.arrivals_s[-1]), float(tally.bins.shape[1] * tally.bin_width_s))
+
     def peak_rate_per_s(self, over_s: float) -> float:
         """The busiest `over_s` Scenario seconds, a second."""
         arrivals = self.trace.arrivals_s
         ends = np.searchsorted(arrivals, arrivals + over_s, "left")
         return float((ends - np.arange(len(arrivals))).max()) / over_s
+
+
+def played(scenario: Scenario, trace: Trace | None, durations_s: Floats | None) -> dict[str, Tally]:
+    """The kernel's account of these very jobs, by design."""
+    runner = Runner(scenario, trace, durations_s, dict.fromkeys(designs_of(scenario), True), threads=1)
+    runner.run(1)
+    return {design: tallies[0] for design, tallies in runner.tallies.items()}
 
 
 def window_of(scenario: Scenario, trace: Trace | None, durations_s: Floats | None, length_s: float) -> Window:

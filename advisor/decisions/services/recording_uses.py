@@ -45,7 +45,7 @@ class Uses:
 
 
 def uses_of(traces: Iterable[Trace], workspace: Workspace) -> Mapping[UUID, Uses]:
-    """What uses each of the recordings, by id; four queries, however many there are."""
+    """What uses each of the recordings, by id; five queries, however many there are."""
     wanted = {trace.pk for trace in traces}
     found: dict[tuple[UUID, UUID], Use] = {}
     decisions = Decision.objects.for_workspace(workspace).only("title").in_bulk()
