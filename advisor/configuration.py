@@ -48,6 +48,13 @@ class Configuration(BaseSettings):
     metrics_token: str | None = Field(default=None, min_length=16)
     """Lets a scraper read `/metrics` without signing in, as `Authorization: Bearer …`."""
 
+    sign_in_attempts_per_account: int = Field(default=5, ge=1, le=1000)
+    """Wrong passwords for one account, from wherever, before it has to wait."""
+    sign_in_attempts_per_address: int = Field(default=20, ge=1, le=100_000)
+    """Wrong passwords and wrong links from one address, for whichever account, before it has to wait."""
+    sign_in_cool_off_minutes: int = Field(default=15, ge=1, le=1440)
+    """How long it waits, and how long a wrong attempt counts."""
+
     external_url: str | None = None
     """Base URL of an OpenAI-compatible server that may answer live runs in the sample endpoint's place, as the official client takes it:
     `https://host/v1`. Without this, the model and the key, it is not offered."""

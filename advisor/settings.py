@@ -1,5 +1,6 @@
 """Django's settings, from the environment by way of `configuration`."""
 
+from datetime import timedelta
 from typing import Any
 
 import dj_database_url
@@ -23,6 +24,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "axes",
     "csp",
     "django_htmx",
     "template_partials",
@@ -48,6 +50,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "advisor.web.middleware.Refusals",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "advisor.urls"
@@ -108,6 +111,19 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+
+# django-axes throttles sign-in; how it counts is `advisor.teams.throttle`.
+AXES_HANDLER = "advisor.teams.throttle.SignInThrottle"
+AXES_CLIENT_IP_CALLABLE = "advisor.teams.throttle.client_address"
+AXES_LOCKOUT_CALLABLE = "advisor.teams.throttle.lockout_response"
+AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
+AXES_FAILURE_LIMIT = CONFIGURATION.sign_in_attempts_per_account
+AXES_COOLOFF_TIME = timedelta(minutes=CONFIGURATION.sign_in_cool_off_minutes)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"

@@ -53,6 +53,7 @@ def configured(level: str) -> dict[str, Any]:
             "django.request": {"level": "ERROR", "filters": ["of note"]},  # a page that does not exist is no event
             "django.server": {"handlers": ["terminal"], "level": level, "propagate": False},
             "uvicorn": {"level": "WARNING"},
+            "axes": {"level": "ERROR"},  # `advisor.teams.throttle` says it in one line
             "numba": {"level": "WARNING"},
             "matplotlib": {"level": "WARNING"},
             "fontTools": {"level": "WARNING"},

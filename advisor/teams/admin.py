@@ -2,12 +2,31 @@
 
 from typing import ClassVar
 
-from django.contrib import admin
+from axes.models import AccessFailureLog, AccessLog
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
+from advisor.teams.forms import AdminSignInForm
 from advisor.teams.models import Membership, User, Workspace
+from advisor.teams.throttle import forget_attempts
 
-admin.site.register(User, UserAdmin)
+admin.site.login_form = AdminSignInForm
+admin.site.unregister([AccessLog, AccessFailureLog])  # never written: see `advisor.teams.throttle`
+
+
+@admin.register(User)
+class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
+    actions = ["lift_wait"]  # noqa: RUF012  # as Django annotates it
+
+    @admin.action(description="Let the selected accounts sign in again at once")
+    def lift_wait(self, request: HttpRequest, accounts: "QuerySet[User]") -> None:
+        """Forget wrong passwords; a wait for a whole address is lifted in the list of access attempts."""
+        for account in accounts:
+            forget_attempts(account)
+            self.log_change(request, account, "Let the account sign in again at once")
+        self.message_user(request, "The selected accounts may sign in again.", messages.SUCCESS)
 
 
 class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]

@@ -3,3 +3,11 @@
 
 class InvitationGone(Exception):
     """It was used, revoked or has expired, or never was: to whoever holds the link that is all the same."""
+
+
+class TooManyAttempts(Exception):
+    """An address has tried too many wrong links; `wait_s` says how long it waits."""
+
+    def __init__(self, wait_s: int) -> None:
+        super().__init__(wait_s)
+        self.wait_s = wait_s

@@ -5,8 +5,12 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from advisor.decisions.errors import StaleVersion, TooManyRuns, TooManySweeps, UploadTooLarge
+from advisor.teams.errors import TooManyAttempts
+from advisor.teams.throttle import wait_sentence
 from advisor.web.views.errors import refusal
 from simulator.schema import InvalidInput
+
+ATTEMPTS_ADVICE = "A link that works keeps working; try it again then."
 
 
 class Refusals:
@@ -29,4 +33,6 @@ class Refusals:
                 return refusal(request, 413, [str(error)])
             case TooManyRuns() | TooManySweeps():
                 return refusal(request, 429, [str(error)], retry_after_s=30)
+            case TooManyAttempts():
+                return refusal(request, 429, [wait_sentence(error.wait_s)], error.wait_s, advice=ATTEMPTS_ADVICE)
         return None

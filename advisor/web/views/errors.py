@@ -37,10 +37,19 @@ BUSY_RETRY_AFTER_S = 5
 
 
 def refusal(
-    request: HttpRequest, status: int, sentences: Iterable[str] = (), retry_after_s: int | None = None
+    request: HttpRequest,
+    status: int,
+    sentences: Iterable[str] = (),
+    retry_after_s: int | None = None,
+    advice: str = "",
 ) -> HttpResponse:
     """The page for a status. It asks neither database nor user, so that it shows when they are what is broken."""
-    context = {"status": status, "heading": HEADINGS[status], "sentences": list(sentences), "advice": ADVICE[status]}
+    context = {
+        "status": status,
+        "heading": HEADINGS[status],
+        "sentences": list(sentences),
+        "advice": advice or ADVICE[status],
+    }
     is_fragment = request.headers.get("HX-Request") == "true"
     template = "errors/_fragments.html#problem" if is_fragment else "errors/error.html"
     response = HttpResponse(loader.get_template(template).render(context), status=status)

@@ -18,6 +18,7 @@ from advisor.teams.middleware import MemberRequest, choose_workspace
 from advisor.teams.models import Invitation, Membership, Role, User, Workspace
 from advisor.teams.services import invitations
 from advisor.teams.services.members import change_role, remove_member
+from advisor.teams.throttle import count_attempt, require_patience
 from advisor.web.access import find_workspace
 from advisor.web.forms.workspaces import days_from
 from advisor.web.views.errors import refusal
@@ -77,10 +78,12 @@ def revoke(request: MemberRequest, workspace_id: UUID, invitation_id: UUID) -> H
 @require_safe
 def opened(request: HttpRequest, token: str) -> HttpResponseBase:
     """Takes the link out of the address, where histories, logs and referrers would keep it."""
+    require_patience(request)
     digest = invitations.digest_of(token)
     try:
         invitations.find_invitation(digest)
     except InvitationGone:
+        count_attempt(request)
         return _gone(request)
     request.session[INVITED] = digest
     return _unseen(redirect("join"))

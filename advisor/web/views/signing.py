@@ -6,12 +6,15 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.decorators import method_decorator
 from django_htmx.http import HttpResponseClientRefresh
 
+from advisor.teams.forms import SignInForm
+
 
 @method_decorator(login_not_required, name="dispatch")
 class SignIn(LoginView):
     """Django's own. A fragment that meets an ended session reloads its page instead of showing a form in its place."""
 
     template_name = "accounts/login.html"
+    authentication_form = SignInForm
     next_page = "home"
     redirect_authenticated_user = True
 

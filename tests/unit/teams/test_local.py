@@ -41,7 +41,7 @@ def test_it_makes_one_even_when_several_first_requests_race() -> None:
 def test_it_has_no_password_that_works() -> None:
     user, _ = local_user_and_workspace()
     assert not user.has_usable_password()
-    assert authenticate(username=user.username, password="") is None
+    assert authenticate(HttpRequest(), username=user.username, password="") is None
 
 
 @pytest.mark.django_db

@@ -1,0 +1,159 @@
+"""How many wrong passwords and links are answered, by account and by address, before a wait is asked for."""
+
+import ipaddress
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from math import ceil
+
+from axes.handlers.database import AxesDatabaseHandler
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.db.models import F, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from advisor.teams.errors import TooManyAttempts
+from advisor.teams.models import User
+
+log = logging.getLogger(__name__)
+
+IPV6_CUSTOMER_BITS = 64
+"""Who has one IPv6 address has, as a rule, all that share its first 64 bits."""
+
+
+class SignInThrottle(AxesDatabaseHandler):  # type: ignore[misc]
+    """django-axes' rows and commands, with a limit for accounts and another for addresses.
+
+    An attempt is counted before its password is checked, so that guesses sent in parallel are counted, too. Attempts that are
+    refused are not counted: the wait ends when it was said to end.
+    """
+
+    def is_allowed(self, request: HttpRequest, credentials: Mapping[str, str] | None = None) -> bool:
+        """Whether the password may be checked."""
+        username = (credentials or {}).get("username") or ""
+        wait_s = seconds_to_wait(username, client_address(request))
+        if not wait_s:
+            count_attempt(request, username)
+            wait_s = seconds_to_wait(username, client_address(request), in_hand=1)
+        request.sign_in_wait_s = wait_s  # type: ignore[attr-defined]
+        return not wait_s
+
+    def user_login_failed(
+        self, sender: object, credentials: Mapping[str, str], request: HttpRequest | None = None, **kwargs: object
+    ) -> None:
+        """One line. The name is in it only if there is such an account: people type passwords into the wrong field."""
+        wait_s = wait_of(request) if request else 0
+        username = credentials.get("username", "")
+        known = User.objects.filter(username=username).exists()
+        log.log(
+            logging.WARNING if wait_s else logging.INFO,
+            "Sign-in %s: account %s, address %s",
+            f"refused for {wait_s} s after too many attempts" if wait_s else "failed",
+            repr(username) if known else "(no such account)",
+            client_address(request) if request else None,
+        )
+
+    def user_logged_in(self, sender: object, request: HttpRequest, user: User, **kwargs: object) -> None:
+        """Forget what was counted against the account; what was counted against its address for other accounts stays."""
+        forget_attempts(user)
+
+    def user_logged_out(self, *args: object, **kwargs: object) -> None:
+        pass
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """The address as the web server gives it, never a header's; an IPv6 address as its network; None if there is none."""
+    try:
+        address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", "").partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, IPV6_CUSTOMER_BITS), strict=False).network_address)
+
+
+def seconds_to_wait(username: str, address: str | None, in_hand: int = 0) -> int:
+    """Until both the account and the address are below their limits; 0 if they are. `in_hand` attempts are let through."""
+    configuration = settings.CONFIGURATION
+    limits: list[tuple[QuerySet[AccessAttempt], int]] = []
+    if username:
+        limits.append((AccessAttempt.objects.filter(username=username), configuration.sign_in_attempts_per_account))
+    if address:
+        limits.append((AccessAttempt.objects.filter(ip_address=address), configuration.sign_in_attempts_per_address))
+    return max((_seconds_until_below(rows, limit + in_hand) for rows, limit in limits), default=0)
+
+
+def count_attempt(request: HttpRequest, username: str = "") -> None:
+    """Count it against the account, if one is named, and against the address that the request comes from."""
+    now = timezone.now()
+    AccessAttempt.objects.filter(attempt_time__lte=now - _cool_off()).delete()
+    row, is_new = AccessAttempt.objects.get_or_create(
+        username=username,
+        ip_address=client_address(request) or "::",
+        user_agent="",
+        defaults={"failures_since_start": 1, "path_info": request.path[:255]},
+    )
+    if not is_new:
+        AccessAttempt.objects.filter(pk=row.pk).update(
+            failures_since_start=F("failures_since_start") + 1, attempt_time=now
+        )
+
+
+def forget_attempts(user: User) -> int:
+    """Let the account sign in again at once; returns how many rows were forgotten."""
+    return int(AccessAttempt.objects.filter(username=user.get_username()).delete()[0])
+
+
+def require_patience(request: HttpRequest) -> None:
+    """For what needs a secret link.
+
+    Raises:
+        TooManyAttempts: if the address has tried too many wrong ones.
+    """
+    wait_s = seconds_to_wait("", client_address(request))
+    if wait_s:
+        log.warning("Link refused for %d s after too many attempts: address %s", wait_s, client_address(request))
+        raise TooManyAttempts(wait_s)
+
+
+def wait_of(request: HttpRequest) -> int:
+    """The seconds that this request was told to wait; 0 if it was not refused."""
+    wait_s: int = getattr(request, "sign_in_wait_s", 0)
+    return wait_s
+
+
+def wait_sentence(wait_s: int) -> str:
+    """What somebody reads who has to wait: the same for every account, whether there is such a one or not."""
+    minutes = ceil(wait_s / 60)
+    return f"Too many attempts. Try again in {minutes} minute{'' if minutes == 1 else 's'}."
+
+
+def lockout_response(request: HttpRequest, response: HttpResponse, credentials: object) -> HttpResponse:
+    """The page that refuses, which says so itself, with the status and header for programs."""
+    response.status_code = 429
+    response["Retry-After"] = str(wait_of(request))
+    return response
+
+
+def _seconds_until_below(attempts: "QuerySet[AccessAttempt]", limit: int) -> int:
+    now, cool_off = timezone.now(), _cool_off()
+    rows: list[tuple[int, datetime]] = list(
+        attempts.filter(attempt_time__gt=now - cool_off)
+        .order_by("attempt_time")
+        .values_list("failures_since_start", "attempt_time")
+    )
+    count = sum(failures for failures, _ in rows)
+    wait_s = 0
+    for failures, last in rows:
+        if count < limit:
+            break
+        wait_s = max(1, ceil((last + cool_off - now).total_seconds()))
+        count -= failures
+    return wait_s
+
+
+def _cool_off() -> timedelta:
+    return timedelta(minutes=settings.CONFIGURATION.sign_in_cool_off_minutes)
