@@ -12,3 +12,5 @@ from advisor.settings import CONFIGURATION, DATABASES
 if not CONFIGURATION.database_url:
     # A file, not memory: only a file has the write-ahead log and the locks that threads and processes meet in the field.
     DATABASES["default"]["TEST"] = {"NAME": str(CONFIGURATION.data / "test.sqlite3")}
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # a real one takes a third of a second

@@ -1,15 +1,68 @@
 """Who works here: people, workspaces, and what each may do in which."""
 
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import ValidationError
 from django.db import models
+
+from advisor.teams.names import fault_of, looks_of
+
+NAME_TAKEN = "That name is taken. If it is yours, sign in instead."
+NAME_TOO_ALIKE = "That name looks too much like an existing one; choose one that differs by more."
 
 
 class User(AbstractUser):
     """A person. Our own model from the first migration, because Django can't change it later."""
+
+    look = models.CharField(max_length=64, unique=True, null=True, editable=False)  # noqa: DJ001  # null: no claim on it
+    look_in_small_letters = models.CharField(max_length=64, unique=True, null=True, editable=False)  # noqa: DJ001
+    """Digests of what the name looks like (`names.looks_of`): the database settles a race for one. Null for an account that was
+    there before an older one's look was known to be the same; it keeps its name."""
+
+    def clean(self) -> None:
+        """
+        Raises:
+            ValidationError: also if the name is new and hard to tell from another account's.
+        """
+        super().clean()
+        if self.is_renamed():
+            self.check_name()
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """
+        Raises:
+            ValidationError: if the name is new and hard to tell from another account's.
+        """
+        fields = kwargs.get("update_fields")
+        if (fields is None or "username" in fields) and self.is_renamed():
+            self.check_name()
+            self.look, self.look_in_small_letters = looks_of(self.username)
+            if fields is not None:
+                kwargs["update_fields"] = {*fields, "look", "look_in_small_letters"}
+        super().save(*args, **kwargs)
+
+    def is_renamed(self) -> bool:
+        """Whether the name is not what the database has: an account keeps the name that it has, whatever the rules are by now."""
+        return self.pk is None or not User.objects.filter(pk=self.pk, username=self.username).exists()
+
+    def check_name(self) -> None:
+        """
+        Raises:
+            ValidationError: if nobody may have the name, or it resembles another account's.
+        """
+        fault = fault_of(self.username)
+        if not fault:
+            look, in_small_letters = looks_of(self.username)
+            others = User.objects.exclude(pk=self.pk)
+            alike = others.filter(models.Q(look=look) | models.Q(look_in_small_letters=in_small_letters)).first()
+            if alike:
+                is_same = alike.username.casefold() == self.username.casefold()
+                fault = NAME_TAKEN if is_same else NAME_TOO_ALIKE
+        if fault:
+            raise ValidationError({"username": [fault]})
 
 
 class Workspace(models.Model):

@@ -11,21 +11,14 @@ from django.db.models import F
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import reverse
-from pytest_django import Settings
 
-from advisor.configuration import Configuration
 from advisor.teams.models import Role, User, Workspace
 from advisor.teams.throttle import client_address
 from tests.conftest import member
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("hosted")]
 RIGHT, WRONG = "the right password", "hunter2-is-wrong"
 PER_ACCOUNT, PER_ADDRESS = 5, 20
-
-
-@pytest.fixture(autouse=True)
-def _quick_passwords(settings: Settings, hosted: Configuration) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

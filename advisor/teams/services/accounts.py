@@ -2,8 +2,10 @@
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 
-from advisor.teams.models import User
+from advisor.teams.models import NAME_TAKEN, NAME_TOO_ALIKE, User
+from advisor.teams.names import looks_of
 from advisor.teams.services.local import LOCAL_USERNAME
 from simulator.schema import InvalidInput, Problem
 
@@ -11,24 +13,29 @@ from simulator.schema import InvalidInput, Problem
 def new_account(username: str, password: str, again: str) -> User:
     """
     Raises:
-        InvalidInput: if the name is taken (capitals aside) or not one, or the password is weak or typed in two ways.
+        InvalidInput: if the name is taken, resembles another or is not one, or the password is weak or typed in two ways.
     """
     user = User(username=User.normalize_username(username.strip()))
     problems = [*_wrong_names(user), *_wrong_passwords(user, password, again)]
     if problems:
         raise InvalidInput(problems)
     user.set_password(password)
-    user.save()
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError:  # somebody took it since it was looked up
+        raise InvalidInput([Problem("username", NAME_TAKEN)]) from None
     return user
 
 
 def _wrong_names(user: User) -> list[Problem]:
     try:
         user.clean_fields(exclude=["password"])
+        user.check_name()
     except ValidationError as error:
         return [Problem("username", text) for text in error.messages]
-    if user.username.lower() == LOCAL_USERNAME or User.objects.filter(username__iexact=user.username).exists():
-        return [Problem("username", "That name is taken. If it is yours, sign in instead.")]
+    if looks_of(user.username) == looks_of(LOCAL_USERNAME):
+        return [Problem("username", NAME_TOO_ALIKE)]
     return []
 
 
