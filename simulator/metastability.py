@@ -9,11 +9,12 @@ import numpy as np
 
 from simulator.arrivals import Trace
 from simulator.kernel import layout as at
+from simulator.kernel.layout import BINS, MOST_OUTAGES
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, Floats
 from simulator.replications import LOOPS, OnProgress, Runner
 from simulator.result import Interval
-from simulator.scenario import BurstArrivals, Outage, Scenario
-from simulator.schema import Value
+from simulator.scenario import BurstArrivals, Outage, Scenario, TraceArrivals
+from simulator.schema import InvalidInput, Problem, Value
 from simulator.simulate import check
 from simulator.statistics import half_width
 from simulator.tally import Tally
@@ -22,7 +23,8 @@ from simulator.warming import warm
 REPLICATIONS = 10
 HIGHEST = 1e15
 SUSTAINED = 0.1
-"""A queue is drained where it stays, on average, as short as it was for this part of the time observed."""
+"""A queue is drained if it stays, on average, as short as it is without the trigger for this part of the time observed."""
+ROUNDING = 1e-9
 ENDINGS = ("failed", "timed_out", "rejected", "dead_lettered", "undelivered")
 
 
@@ -37,7 +39,7 @@ class Recovery(Value):
     recovered: int
     """Replications in which the queue was drained, and was still at the end."""
     drain_s: Interval | None
-    """From the end of the trigger until the queue was drained, where it was; None where it never was."""
+    """From the end of the trigger until the queue was drained, if it was; None if it never was."""
     amplification: Interval
     peak_depth: Interval
     dead_letters: Interval
@@ -61,13 +63,26 @@ class _Course:
 
 
 def with_outage(scenario: Scenario, start_s: float, length_s: float) -> Scenario:
-    """The scenario, its provider out of service from `start_s` on."""
+    """The scenario, its provider out of service from `start_s` on.
+
+    Raises:
+        InvalidInput: the scenario has as many outages as it may have.
+    """
     outages = (*scenario.provider.outages, Outage(start_s=start_s, length_s=length_s))
+    if len(outages) > MOST_OUTAGES:
+        raise InvalidInput([Problem("provider.outages", f"has {MOST_OUTAGES}, and may have no more: remove one")])
     return scenario.model_copy(update={"provider": scenario.provider.model_copy(update={"outages": outages})})
+
+
+def watched(scenario: Scenario, trigger: tuple[float, float], observe_s: float) -> Scenario:
+    """The scenario as it is run: from the beginning until `observe_s` after the trigger, without a warm-up and without the hybrid design."""
+    length = {"jobs": None, "duration_s": trigger[1] + observe_s, "warmup_jobs": 0, "hybrid": None}
+    return scenario.model_copy(update=length)
 
 
 def metastability(
     scenario: Scenario,
+    quiet: Scenario,
     *,
     trigger: tuple[float, float],
     observe_s: float,
@@ -78,65 +93,91 @@ def metastability(
 ) -> dict[str, Recovery]:
     """Each design's recovery from a `trigger` (start and end, seconds), watched for `observe_s` after it.
 
-    The trigger is in the scenario: one burst, or an outage of the provider. The same seeds without it are the quiet runs.
+    The trigger is in the scenario: one burst, or an outage of the provider. `quiet` is the same scenario without it, run with the same seeds.
 
     Raises:
-        InvalidInput: the scenario asks for a trace or for durations that are not there.
+        InvalidInput: the scenario asks for a trace or for durations that are not there, or no job arrives before the trigger ends.
         ValueError: fewer than two replications tell no interval.
     """
     if replications < 2:
         raise ValueError("a recovery takes at least two replications")
-    check(scenario, trace, durations_s)
+    pair = tuple(watched(given, trigger, observe_s) for given in (scenario, quiet))
+    for given in pair:
+        check(given, trace, durations_s)
+    _require_arrivals(scenario, trigger, trace)
     warm(on_progress)
-    start, end = trigger
-    length = {"jobs": None, "duration_s": end + observe_s, "warmup_jobs": 0, "hybrid": None}
     courses: dict[str, list[_Course]] = {SYNCHRONOUS: [], EVENT_DRIVEN: []}
+    offered = 0
     for replication in range(replications):
         runs = []
-        for half, given in enumerate((scenario, _without_trigger(scenario))):
-            seeded = given.model_copy(update=length | {"seed": (scenario.seed + replication) % 2**53})
+        for half, given in enumerate(pair):
+            seeded = given.model_copy(update={"seed": (scenario.seed + replication) % 2**53})
             runner = Runner(seeded, trace, durations_s, dict.fromkeys(LOOPS, True))
             part = (2 * replication + half) / (2 * replications), (2 * replication + half + 1) / (2 * replications)
             runner.run(1, on_progress, part)
             runs.append(runner.tallies)
         for design, found in courses.items():
-            found.append(_course(runs[0][design][0], runs[1][design][0], start, end))
+            found.append(_course(runs[0][design][0], runs[1][design][0], trigger))
+        offered += runs[0][SYNCHRONOUS][0].counts["offered"]
+    if not offered:
+        raise InvalidInput(
+            [Problem("--trigger", f"no request arrives in the {trigger[1] + observe_s:,.0f} s that are watched")]
+        )
     return {design: _recovery(found, observe_s) for design, found in courses.items()}
 
 
-def _without_trigger(scenario: Scenario) -> Scenario:
-    provider = scenario.provider.model_copy(update={"outages": ()})
-    arrivals = scenario.arrivals
-    if isinstance(arrivals, BurstArrivals):
-        low = (arrivals.every_s - arrivals.peak_to_mean * arrivals.peak_s) / (arrivals.every_s - arrivals.peak_s)
-        arrivals = arrivals.model_copy(update={"rate_per_s": arrivals.rate_per_s * low, "peak_to_mean": 1.0})
-    return scenario.model_copy(update={"provider": provider, "arrivals": arrivals})
+def _require_arrivals(scenario: Scenario, trigger: tuple[float, float], trace: Trace | None) -> None:
+    """Refuse a trigger that hits nothing."""
+    (start, end), arrivals = trigger, scenario.arrivals
+    if isinstance(arrivals, TraceArrivals) and trace is not None and start > (last := trace.span_s / arrivals.speed):
+        raise InvalidInput([Problem("--trigger", f"starts at {start:g} s, after the last request at {last:g} s")])
+    if not isinstance(arrivals, BurstArrivals):
+        return
+    first, idle = (arrivals.every_s - arrivals.peak_s) / 2, arrivals.every_s - arrivals.peak_to_mean * arrivals.peak_s
+    if end <= first and idle <= ROUNDING * arrivals.every_s:
+        peak = f"from {first:,.0f} s to {first + arrivals.peak_s:,.0f} s of every {arrivals.every_s:,.0f} s"
+        raise InvalidInput(
+            [Problem("--trigger", f"ends at {end:g} s, and requests arrive only {peak}: start it there")]
+        )
 
 
-def _course(disturbed: Tally, quiet: Tally, start: float, end: float) -> _Course:
-    depth, width = disturbed.bins[at.B_DEPTH], disturbed.bin_width_s
-    ends = width * np.arange(1, len(depth) + 1)
-    before, after = depth[ends <= start], depth[ends >= end]
-    usual = max(float(np.quantile(before, 0.99)) if len(before) else 0.0, 1.0)
+def _course(disturbed: Tally, quiet: Tally, trigger: tuple[float, float]) -> _Course:
+    """Drained is a queue that is as short as it is without the trigger; one as short as it usually is counts, too, and one of a single job."""
+    start, end = trigger
+    width = disturbed.bin_width_s
+    ends = width * np.arange(1, BINS + 1)
+    depth, usual = (_whole(tally, at.B_DEPTH) for tally in (disturbed, quiet))
     lost = [sum(tally.counts[ending] for ending in ENDINGS) for tally in (disturbed, quiet)]
-    drained = drained_bin(after, usual)
+    lost_in_bin = _whole(disturbed, at.B_WITHOUT_RESULT) - _whole(quiet, at.B_WITHOUT_RESULT)
+    allowed = np.maximum(usual, max(1.0, min(_high(usual[ends <= start]), _high(usual[ends >= end]))))
+    drained = drained_bin(depth[ends >= end], allowed[ends >= end])
     return _Course(
         drain_s=None if drained is None else float(ends[ends >= end][drained] - end),
         amplification=_calls(disturbed) / _calls(quiet),
-        peak_depth=float(depth.max(initial=0.0)),
+        peak_depth=float(depth.max()),
         dead_letters=float(max(0, lost[0] - lost[1])),
-        peak_dead_letters_per_min=_peak_per_min(disturbed.bins[at.B_WITHOUT_RESULT], width),
+        peak_dead_letters_per_min=max(0.0, _peak_per_min(lost_in_bin, width)),
     )
 
 
-def drained_bin(depth: Floats, usual: float) -> int | None:
-    """The first bin from which the queue stays as short as usual, on average over a tenth of the time; and so it must be at the end."""
+def _whole(tally: Tally, row: int) -> Floats:
+    """A row of the time bins, up to the end of the time observed: zeros follow a run that had nothing more to do."""
+    return np.pad(tally.bins[row], (0, BINS - tally.bins.shape[1]))
+
+
+def _high(depth: Floats) -> float:
+    return float(np.quantile(depth, 0.99)) if len(depth) else 0.0
+
+
+def drained_bin(depth: Floats, allowed: Floats | float) -> int | None:
+    """The first bin from which the queue stays as short as allowed, on average over a tenth of the time; and so it must be at the end."""
     window = max(1, round(SUSTAINED * len(depth)))
     if len(depth) < window:
         return None
-    averages = np.convolve(depth, np.full(window, 1 / window), mode="valid")
-    short = np.flatnonzero((averages <= usual) & (depth[: len(averages)] <= usual))
-    return int(short[0]) if len(short) and averages[-1] <= usual else None
+    excess = depth - allowed
+    averages = np.convolve(excess, np.full(window, 1 / window), mode="valid")
+    short = np.flatnonzero((averages <= 0) & (excess[: len(averages)] <= 0))
+    return int(short[0]) if len(short) and averages[-1] <= 0 else None
 
 
 def _peak_per_min(each_bin: Floats, width_s: float) -> float:

@@ -12,10 +12,12 @@ from simulator.arrivals import Trace
 from simulator.kernel.event_driven import run_event_driven
 from simulator.kernel.layout import DONE, GROW, UNFIT
 from simulator.kernel.plain import run_plain
+from simulator.kernel.scaling import LOOK_S
 from simulator.kernel.synchronous import run_synchronous
 from simulator.plan import (
     EVENT_DRIVEN,
     SYNCHRONOUS,
+    UNBOUNDED,
     Array,
     Bench,
     Floats,
@@ -24,6 +26,7 @@ from simulator.plan import (
     is_plain,
     jobs_of,
     recorded_of,
+    retries_of,
 )
 from simulator.result import SoFar
 from simulator.scenario import Scenario
@@ -57,6 +60,46 @@ OnProgress = Callable[[Progress], None]
 
 class Stopped(Exception):
     """The run was asked to stop; its replications end at their next slice."""
+
+
+class EndlessRun(RuntimeError):
+    """An event loop handles more events than its jobs can cause: a defect, of which this run would never end."""
+
+
+EVENTS_ALLOWED = 1_000_000
+"""Jobs and events that a run may have beyond what is expected of it, before it counts as endless."""
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """How many jobs can arrive, and how many events a job can cause, with a margin: checked after each slice."""
+
+    jobs: float
+    events_per_job: int
+
+    @classmethod
+    def from_scenario(cls, scenario: Scenario, design: str, m: Any) -> "_Bounds":
+        if m["jobs"] < UNBOUNDED:
+            jobs = float(m["jobs"])
+        else:
+            peak = getattr(scenario.arrivals, "peak_to_mean", 1.0)
+            jobs = EVENTS_ALLOWED + 2 * float(m["rate"]) * min(float(m["end"]) * peak, float(m["last"]))
+        calls = scenario.synchronous.client_retries + 1 if design == SYNCHRONOUS else 1
+        attempts = retries_of(scenario, design) + 1
+        return cls(jobs, calls * (4 + attempts * (8 + scenario.subscribers.count)))
+
+    def check(self, m: Any) -> None:
+        """
+        Raises:
+            EndlessRun: if the loop is beyond them.
+        """
+        jobs, events = int(m["next_job"]), int(m["events"])
+        looks = 2 * float(m["scale_at"]) / LOOK_S if m["scaled"] else 0.0
+        if jobs > self.jobs or events > EVENTS_ALLOWED + self.events_per_job * jobs + looks:
+            raise EndlessRun(
+                f"the simulation was stopped at {float(m['now']):g} s of simulated time: {jobs:,} requests caused {events:,} events, "
+                "more than they can. This is a defect of the simulator; please report it with the scenario"
+            )
 
 
 @dataclass
@@ -149,6 +192,7 @@ class Runner:
     def _slices(self, design: str, replication: int, bench: Bench, loop: Loop) -> bool:
         """Run to the end, slice by slice. False: this loop will not do."""
         budget, m = FIRST_BUDGET, bench.machine[0]
+        bounds = _Bounds.from_scenario(self.scenario, design, m)
         while True:
             if self._stop.is_set():
                 raise Stopped
@@ -157,6 +201,7 @@ class Runner:
             self._done[design, replication] = 1.0 if status == DONE else min(self._fraction(m), 0.999)
             if status in (DONE, UNFIT):
                 return status == DONE
+            bounds.check(m)
             rate = (int(m["events"]) - before) / max(time.perf_counter() - began, 1e-6)
             budget = min(max(100, int(rate * SLICE_S)), FASTER * budget)
             if status == GROW:

@@ -9,6 +9,9 @@ from simulator.schema import Count, NonNegative, Percent, Positive, Seed, Value
 
 Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")]
 
+WIDEST = 1e12
+"""How many times its median the 95th percentile of subscribers' handling may be: the lognormal's mean has to fit a double."""
+
 
 class RegularArrivals(Value):
     """One arrival every 1 / `rate_per_s`."""
@@ -277,6 +280,12 @@ class Subscribers(Value):
     handling_p95_s: NonNegative = 0
     failure_percent: Percent = 0
     inline: Literal["together", "one_by_one"] = "together"
+
+    @model_validator(mode="after")
+    def _not_too_wide(self) -> Self:
+        if 0 < self.handling_p50_s < self.handling_p95_s / WIDEST:
+            raise ValueError(f"handling_p95_s must be at most {WIDEST:,.0f} times handling_p50_s")
+        return self
 
 
 class Autoscaling(Value):

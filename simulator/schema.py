@@ -4,9 +4,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-Positive = Annotated[float, Field(gt=0, le=1e9)]
+SMALLEST = 1e-9
+
+
+def _not_tiny(value: float) -> float:
+    """Refuse numbers so small that their quotients overflow a double."""
+    if value < SMALLEST:
+        raise ValueError(f"must be at least {SMALLEST:.9f}, not {value:g}")
+    return value
+
+
+Positive = Annotated[float, Field(gt=0, le=1e9), AfterValidator(_not_tiny)]
 NonNegative = Annotated[float, Field(ge=0, le=1e9)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]

@@ -6,7 +6,7 @@ from math import ceil
 from simulator.arrivals import Trace
 from simulator.growth import growth_per_min, may_grow_by_retries
 from simulator.memory import memory_bytes
-from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, Floats, designs_of, jobs_of, servers_of
+from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, Floats, cycle_s, designs_of, jobs_of, servers_of
 from simulator.replications import OnProgress, Progress, Runner
 from simulator.result import DesignResult, Interval, Result
 from simulator.scenario import EmpiricalService, Scenario, TraceArrivals
@@ -21,6 +21,11 @@ __all__ = ["Estimate", "OnProgress", "Progress", "estimate", "simulate", "unsupp
 
 FEWEST, MOST, STEP = 10, 50, 5
 """Automatic replications: at least, at most, and how many are added at a time, at least."""
+MOST_JOBS = 1_000_000_000
+"""Jobs of one replication, as `jobs` bounds them: whole cycles and durations keep to it as well."""
+LONGEST_S = 1e12
+"""Simulated time of one replication: beyond it the clock, a double, no longer resolves a tenth of a millisecond."""
+YEAR_S = 365 * 86_400.0
 
 
 @dataclass(frozen=True)
@@ -145,6 +150,15 @@ def _draws(scenario: Scenario) -> bool:
     return isinstance(scenario.service, EmpiricalService) and scenario.service.path is not None
 
 
+def _trace_too_slow(speed: float, trace: Trace) -> list[Problem]:
+    length_s = trace.span_s / speed
+    return [] if length_s <= LONGEST_S else [Problem("arrivals.speed", f"is too low: {_too_long(length_s)}")]
+
+
+def _too_long(length_s: float) -> str:
+    return f"a run would take {length_s / YEAR_S:,.0f} years; it may take {LONGEST_S / YEAR_S:,.0f} years"
+
+
 def _missing_durations(scenario: Scenario, trace: Trace | None, durations_s: Floats | None) -> list[Problem]:
     if not isinstance(scenario.service, EmpiricalService):
         return []
@@ -167,6 +181,8 @@ def check(scenario: Scenario, trace: Trace | None, durations_s: Floats | None = 
     trace = _used(scenario, trace)
     if isinstance(scenario.arrivals, TraceArrivals) and trace is None:
         problems.append(Problem("arrivals", "the trace has to be read first, and given to the engine"))
+    if isinstance(scenario.arrivals, TraceArrivals) and trace is not None:
+        problems += _trace_too_slow(scenario.arrivals.speed, trace)
     problems += _missing_durations(scenario, trace, durations_s)
     if not problems and scenario.warmup_jobs >= (jobs := jobs_of(scenario, trace)):
         problems.append(Problem("warmup_jobs", f"must be less than the {jobs:,} jobs of a run"))
@@ -182,6 +198,18 @@ def estimate(scenario: Scenario, trace: Trace | None = None, replications: int |
 
 
 def unsupported(scenario: Scenario) -> tuple[Problem, ...]:
-    """The fields that this engine does not honour, to be refused, never ignored: it honours them all."""
-    del scenario
+    """What this engine cannot run, to be refused, never ignored. It honours every field; a run has to be of finite length."""
+    if isinstance(scenario.arrivals, TraceArrivals):
+        return ()
+    jobs, rate = jobs_of(scenario, None), scenario.arrivals.rate_per_s
+    if jobs > MOST_JOBS:
+        cycle = "" if (length := cycle_s(scenario)) is None else f", in whole cycles of {length:,.0f} s"
+        return (
+            Problem(
+                "arrivals",
+                f"at {rate:,g} requests a second a run has {jobs:,} requests{cycle}; it may have {MOST_JOBS:,}",
+            ),
+        )
+    if (length_s := scenario.duration_s or jobs / rate) > LONGEST_S:
+        return (Problem("arrivals.rate_per_s", f"is too low for {jobs:,} requests: {_too_long(length_s)}"),)
     return ()

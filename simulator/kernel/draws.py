@@ -161,7 +161,7 @@ def burst_instant(m: Any, cumulated: float) -> float:
     rate, high, peak, cycle = m.rate, m.arrival_a, m.arrival_b, m.arrival_c
     low = (cycle - high * peak) / (cycle - peak)
     quiet = (cycle - peak) / 2.0
-    whole = math.floor(cumulated / (rate * cycle))
+    whole = np.floor(cumulated / (rate * cycle))  # math.floor makes an int64, which overflows where the rate is tiny
     rest = cumulated / rate - whole * cycle
     if rest < quiet * low:
         into = rest / low

@@ -4,7 +4,6 @@
 The hybrid design is the same but for its delivery: in line for a while, then 202 and as here.
 """
 
-import math
 from typing import Any
 
 import numpy as np
@@ -70,6 +69,8 @@ BREAKER_STREAK = 5
 BREAKER_PAUSE_S = 10.0
 """How long an open circuit lets no call through; then one probe."""
 CLOSED, OPEN, PROBING = 0, 1, 2
+MOST_POLLS = 1e9
+"""Polls of one job that are counted: a sum over all jobs stays within an int64."""
 
 
 @entry
@@ -89,7 +90,7 @@ def run_event_driven(machine: Any, budget: int) -> int:
         if m.scale_at < now and m.scale_at <= end and now < np.inf:
             if binned and m.scale_at > m.bin_end:
                 sample(m, m.scale_at)
-            look(m, m.scale_at)
+            look(m, m.scale_at, now)
             continue
         if now > end:
             count_unaccepted(m, end)
@@ -322,7 +323,7 @@ def back_off(m: Machine, s: int, now: float) -> None:
     it.attempt = attempt + 1
     ready = now + pause
     if m.tick > 0.0:
-        ready = math.ceil(ready / m.tick) * m.tick
+        ready = np.ceil(ready / m.tick) * m.tick
     set_phase(m, s, BACKING_OFF)
     schedule(m, s, max(ready, now))
 
@@ -352,8 +353,8 @@ def polled(m: Machine, s: int, now: float) -> Any:
     if interval <= 0.0:
         return now, 1
     first = it.arrived + max(m.accept, m.inline_wait) + interval * uniform(m.key, it.job, U_PHASE, 0)
-    more = max(0.0, math.ceil((now - first) / interval))
-    return first + more * interval, int(more) + 1
+    more = max(0.0, np.ceil((now - first) / interval))
+    return first + more * interval, int(min(more, MOST_POLLS)) + 1
 
 
 @inlined

@@ -24,6 +24,7 @@ SHIFT = 52 - FRACTION_BITS
 ORIGIN = (1023 + FIRST_OCTAVE) << FRACTION_BITS
 SMALLEST = 2.0**FIRST_OCTAVE
 LARGEST = 2.0**LAST_OCTAVE
+LAST_SECOND = 2.0**62
 
 
 @compiled
@@ -50,15 +51,14 @@ def merge_bins(bins: Any) -> None:
 @compiled
 def count_in_bin(bins: Any, row: int, at: float, width: float) -> None:
     """Count one at an instant, where the bins reach that far."""
-    place = int(at / width)
-    if place < BINS:
-        bins[row, place] += 1.0
+    if at < BINS * width:
+        bins[row, min(int(at / width), BINS - 1)] += 1.0
 
 
 @compiled
 def count_call_in_second(m: Machine, at: float) -> None:
     """Count a call to the provider; calls come in order."""
-    second = int(at)
+    second = int(min(at, LAST_SECOND))
     if second != m.call_second:
         close_second(m)
         m.call_second = second

@@ -20,11 +20,38 @@ LOOK_S = 15.0
 
 
 @compiled
-def look(m: Machine, now: float) -> None:
-    """The autoscaler's look at the queue, or at each queue."""
+def look(m: Machine, now: float, upto: float) -> None:
+    """The autoscaler's look at the queue, or at each queue. If it changes nothing, no look before the next event, at `upto`, does."""
     m.now = now
     m.events += 1
+    if is_settled(m):
+        m.scale_at = now + LOOK_S * np.ceil((upto - now) / LOOK_S)
+        return
     m.scale_at = now + LOOK_S
+    scale(m, now)
+
+
+@compiled
+def is_settled(m: Machine) -> bool:
+    """Whether no look changes anything before the next event: nothing waits and no idle server can go, or no server can be added."""
+    if m.discipline == DEDICATED:
+        for q in range(m.classes):
+            there = m.q_servers[q] + m.q_starting[q]
+            if m.q_length[q] > 0:
+                if there < m.q_most[q]:
+                    return False
+            elif m.q_idle[q] > 0 and there > m.q_fewest[q]:
+                return False
+        return True
+    there = m.servers + m.starting
+    if m.queued > 0:
+        return there >= m.most
+    return m.idle == 0 or there <= m.fewest
+
+
+@compiled
+def scale(m: Machine, now: float) -> None:
+    """Add or remove servers."""
     if m.discipline == DEDICATED:
         for q in range(m.classes):
             look_at_queue(m, q, now)
@@ -57,7 +84,7 @@ def wanted(m: Machine, queued: int, servers: int, there: int, lag: float) -> int
     """How many servers the jobs that wait call for, at least those that are `there` or start up."""
     found = there
     if queued > m.target_depth * servers:
-        found = max(found, math.ceil(queued / m.target_depth))
+        found = max(found, math.ceil(min(queued / m.target_depth, float(m.most))))
     if lag > m.target_lag:
         found = max(found, math.ceil(servers * min(2.0, lag / m.target_lag)))
     return found

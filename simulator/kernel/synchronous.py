@@ -77,7 +77,7 @@ def run_synchronous(machine: Any, budget: int) -> int:
         if m.scale_at < now and m.scale_at <= end and now < np.inf:
             if binned and m.scale_at > m.bin_end:
                 sample(m, m.scale_at)
-            look(m, m.scale_at)
+            look(m, m.scale_at, now)
             continue
         if now > end or now == np.inf or (m.drains == 0 and m.arrival == np.inf):
             close(m, end if now > end else m.now, now < np.inf)

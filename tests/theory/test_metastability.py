@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulator.metastability import drained_bin, metastability, with_outage
+from simulator.arrivals import Trace
+from simulator.metastability import Recovery, drained_bin, metastability, with_outage
 from simulator.scenario import Scenario
+from simulator.schema import InvalidInput
 from simulator.simulate import simulate
 
 EVERY_S, PEAK_S, RATE = 4000.0, 60.0, 6.0
@@ -38,8 +40,26 @@ def scenario(**synchronous: Any) -> Scenario:
     )
 
 
+def after_burst(given: Scenario, replications: int = 2) -> dict[str, Recovery]:
+    """Beside the same rate without its peak."""
+    low = RATE * 1.03 * (EVERY_S - 3 * PEAK_S) / (EVERY_S - PEAK_S)
+    quiet = given.model_copy(
+        update={"arrivals": given.arrivals.model_copy(update={"rate_per_s": low, "peak_to_mean": 1.0})}
+    )
+    return metastability(given, quiet, trigger=TRIGGER, observe_s=1500, replications=replications)
+
+
+def after_outage(
+    given: dict[str, Any], observe_s: float, replications: int, length_s: float = 120
+) -> dict[str, Recovery]:
+    """From 300 s on."""
+    quiet = Scenario.parse(given)
+    disturbed, trigger = with_outage(quiet, 300, length_s), (300, 300 + length_s)
+    return metastability(disturbed, quiet, trigger=trigger, observe_s=observe_s, replications=replications)
+
+
 def test_retries_keep_the_overload_up_after_its_trigger_is_gone() -> None:
-    found = metastability(scenario(), trigger=TRIGGER, observe_s=1500, replications=4)
+    found = after_burst(scenario(), replications=4)
     stays, drains = found["synchronous"], found["event_driven"]
     assert stays.recovered == 0
     assert stays.drain_s is None
@@ -55,12 +75,12 @@ def test_retries_keep_the_overload_up_after_its_trigger_is_gone() -> None:
 
 @pytest.mark.parametrize("cure", [{"client_retries": 0}, {"backlog": 40}])
 def test_a_short_backlog_or_not_calling_again_lets_it_recover(cure: dict[str, int]) -> None:
-    assert metastability(scenario(**cure), trigger=TRIGGER, observe_s=1500, replications=2)["synchronous"].recovers
+    assert after_burst(scenario(**cure))["synchronous"].recovers
 
 
 def test_dropping_abandoned_calls_is_no_cure_where_those_that_begin_have_no_time_left() -> None:
     """First come first served, every call that is begun has waited nearly as long as its caller will."""
-    found = metastability(scenario(drops_abandoned=True), trigger=TRIGGER, observe_s=1500, replications=2)
+    found = after_burst(scenario(drops_abandoned=True))
     assert found["synchronous"].recovered == 0
 
 
@@ -81,9 +101,7 @@ def test_an_outage_of_the_provider_is_a_trigger_too() -> None:
         "arrivals": {"process": "poisson", "rate_per_s": RATE},
         "retries": {"max": 4, "base_s": 1, "cap_s": 60},
     }
-    found = metastability(
-        with_outage(Scenario.parse(given), 300, 120), trigger=(300, 420), observe_s=900, replications=3
-    )
+    found = after_outage(given, observe_s=900, replications=3)
     assert found["synchronous"].recovered == 0
     queued = found["event_driven"]
     assert queued.recovers
@@ -99,15 +117,61 @@ def test_the_peak_of_dead_letters_is_what_arrives_in_a_minute_of_outage() -> Non
         "synchronous": {"workers": 8},
         "event_driven": {"consumers": 8},
     }
-    found = metastability(
-        with_outage(Scenario.parse(given), 300, 120), trigger=(300, 420), observe_s=580, replications=2
-    )
+    found = after_outage(given, observe_s=580, replications=2)
     for design in found.values():
         assert design.recovers
         assert design.dead_letters.mean == 720
         assert design.peak_dead_letters_per_min.mean == pytest.approx(360, rel=0.02)
         assert design.drain_s is not None
         assert design.drain_s.mean <= 1
+
+
+def plain(arrivals: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Half a second's work for each of eight servers."""
+    return {
+        "arrivals": arrivals,
+        "service": {"distribution": "deterministic", "mean_s": 0.5},
+        "synchronous": {"workers": 8},
+        "event_driven": {"consumers": 8},
+    } | more
+
+
+def test_a_peak_and_an_outage_of_the_workloads_own_are_not_the_triggers() -> None:
+    """The end is watched in a peak that fills the queue, and that an older outage loses jobs in: the same jobs without the trigger."""
+    peak = {"process": "bursts", "rate_per_s": 6.0, "peak_to_mean": 5.0, "peak_s": 1000, "every_s": 5600}
+    given = plain(peak, provider={"outages": [{"start_s": 2350, "length_s": 30}]})
+    for design in after_outage(given, observe_s=2500, replications=2).values():
+        assert design.recovers
+        assert design.drain_s is not None and design.drain_s.mean <= 3  # a bin
+        assert design.peak_depth.mean > 1000
+        assert 40 < design.dead_letters.mean < 200
+        assert design.peak_dead_letters_per_min.mean <= design.dead_letters.mean
+
+
+def test_an_outage_that_outlasts_a_recording_is_over_when_its_jobs_are() -> None:
+    trace = Trace(np.arange(0.0, 400.0, 0.25))
+    quiet = Scenario.parse(plain({"process": "trace", "path": "recorded.csv"}))
+    for design in metastability(
+        with_outage(quiet, 300, 1000), quiet, trigger=(300, 1300), observe_s=600, replications=2, trace=trace
+    ).values():
+        assert design.recovers
+        assert design.dead_letters.mean == 400
+    with pytest.raises(InvalidInput, match=r"--trigger: starts at 500 s, after the last request at 399\.75 s"):
+        metastability(with_outage(quiet, 500, 10), quiet, trigger=(500, 510), observe_s=600, trace=trace)
+
+
+def test_a_trigger_that_meets_no_request_is_refused() -> None:
+    peaks_alone = {"process": "bursts", "rate_per_s": 1.0, "peak_to_mean": 10.0, "peak_s": 600, "every_s": 6000}
+    with pytest.raises(InvalidInput, match="requests arrive only from 2,700 s to 3,300 s of every 6,000 s"):
+        after_outage(plain(peaks_alone), observe_s=600, replications=2)
+    with pytest.raises(InvalidInput, match="no request arrives in the 1,020 s that are watched"):
+        after_outage(plain({"process": "poisson", "rate_per_s": 1e-6}), observe_s=600, replications=2)
+
+
+def test_a_scenario_that_is_full_of_outages_takes_no_trigger() -> None:
+    outages = [{"start_s": 10 * place, "length_s": 1} for place in range(100)]
+    with pytest.raises(InvalidInput, match=r"provider\.outages: has 100"):
+        after_outage(plain({"process": "poisson", "rate_per_s": 1}, provider={"outages": outages}), 600, 2)
 
 
 def test_a_server_that_retries_keep_overloaded_is_called_unstable() -> None:

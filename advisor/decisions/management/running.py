@@ -15,6 +15,7 @@ from advisor.decisions.outside import chosen as allowed_endpoint
 from advisor.reports.document.outside import endpoint_terms
 from simulator.live.failures import CannotRun
 from simulator.live.plan import ExternalEndpoint
+from simulator.replications import EndlessRun
 from simulator.result import Result
 from simulator.schema import InvalidInput
 
@@ -84,17 +85,12 @@ def run(
         CommandError: if there is not enough memory after all, or this machine does not let a live run run.
     """
     chosen = ENGINES[engine]
-    options = _live_options(workload, speed, endpoint) if chosen.is_live else _no_live_options(speed, endpoint)
+    options = _live_options(workload, speed, endpoint) if chosen.is_live else kernel_options(speed, endpoint)
     show = console.progress(steps=chosen.is_live)
     try:
         if problems := chosen.unsupported(workload.scenario):
             raise InvalidInput(problems)
-        needed = chosen.estimate(workload.scenario, workload.trace, replications).memory_bytes
-        if needed > RUN_MEMORY_BYTES:
-            raise BadInput(
-                f"{name}: this run would need about {needed / 1e9:.1f} GB of memory, over the limit of "
-                f"{RUN_MEMORY_BYTES / 1e9:.1f} GB: give fewer jobs, or a shorter time"
-            )
+        require_memory(chosen.estimate(workload.scenario, workload.trace, replications).memory_bytes, name)
         if options.get("external") is not None:
             console.stderr.write(_spending(chosen, workload, speed, options["external"]), style_func=str)
         return chosen.simulate(
@@ -109,10 +105,19 @@ def run(
         raise bad_input(error, name) from error
     except CannotRun as error:
         raise CommandError(f"{name}: the live run stopped: {error}", returncode=FAILURE) from error
-    except MemoryError as error:
+    except (MemoryError, EndlessRun) as error:
         raise CommandError(f"{name}: {error or 'there is not enough memory'}", returncode=FAILURE) from error
     finally:
         show(None)
+
+
+def require_memory(needed_bytes: int, name: str) -> None:
+    """Refuse a run that is too large for the limit."""
+    if needed_bytes > RUN_MEMORY_BYTES:
+        raise BadInput(
+            f"{name}: this run would need about {needed_bytes / 1e9:.1f} GB of memory, over the limit of "
+            f"{RUN_MEMORY_BYTES / 1e9:.1f} GB: give fewer jobs, or a shorter time"
+        )
 
 
 def _live_options(workload: Workload, speed: float | None, endpoint: str) -> dict[str, Any]:
@@ -128,7 +133,12 @@ def _live_options(workload: Workload, speed: float | None, endpoint: str) -> dic
     return {"speed": speed, "workload": workload.template, **called}
 
 
-def _no_live_options(speed: float | None, endpoint: str) -> dict[str, Any]:
+def kernel_options(speed: float | None, endpoint: str) -> dict[str, Any]:
+    """The options of a run by the kernel: none.
+
+    Raises:
+        BadInput: for an option that only a live run has.
+    """
     if speed is not None:
         raise BadInput("--speed: is for --engine live; the kernel takes no real time")
     if endpoint != SAMPLE:

@@ -6,9 +6,12 @@ from math import inf
 from django.core.management.base import CommandError, CommandParser
 
 from advisor.decisions.management.console import FAILURE, BadInput, Console, bad_input
+from advisor.decisions.management.running import require_memory
 from advisor.decisions.management.workload import Workload
-from simulator.metastability import REPLICATIONS, Recovery, metastability, with_outage
+from simulator.metastability import REPLICATIONS, Recovery, metastability, watched, with_outage
+from simulator.replications import EndlessRun
 from simulator.schema import InvalidInput
+from simulator.simulate import estimate
 
 SHORTEST_S, LONGEST_S = 1.0, 7 * 86_400.0
 OBSERVED, LEAST_OBSERVED_S = 10.0, 600.0
@@ -32,7 +35,10 @@ def trigger_in(text: str) -> tuple[float, float]:
     except ValueError:
         start, length = inf, inf
     if not (0 < start <= LONGEST_S and SHORTEST_S <= length <= LONGEST_S):
-        raise argparse.ArgumentTypeError(f"must be START:LENGTH in seconds, as in 300:120, not {text[:30]!r}")
+        raise argparse.ArgumentTypeError(
+            f"must be START:LENGTH in seconds, as in 300:120; START over 0, LENGTH from {SHORTEST_S:g}, "
+            f"each at most {LONGEST_S:,.0f} (7 days); not {text[:30]!r}"
+        )
     return start, start + length
 
 
@@ -48,15 +54,18 @@ def recoveries(
 
     Raises:
         BadInput: for what the engine does not do, or a single replication.
-        CommandError: if there is not enough memory.
+        CommandError: if there is not enough memory, or the simulator has a defect.
     """
     if replications == 1:
         raise BadInput("--replications: a recovery takes at least two")
     show = console.progress()
     start, end = trigger
     try:
+        disturbed = with_outage(workload.scenario, start, end - start)
+        require_memory(estimate(watched(disturbed, trigger, observed_s(trigger)), workload.trace).memory_bytes, name)
         return metastability(
-            with_outage(workload.scenario, start, end - start),
+            disturbed,
+            workload.scenario,
             trigger=trigger,
             observe_s=observed_s(trigger),
             replications=replications or REPLICATIONS,
@@ -66,7 +75,7 @@ def recoveries(
         )
     except InvalidInput as error:
         raise bad_input(error, name) from error
-    except MemoryError as error:
+    except (MemoryError, EndlessRun) as error:
         raise CommandError(f"{name}: {error or 'there is not enough memory'}", returncode=FAILURE) from error
     finally:
         show(None)

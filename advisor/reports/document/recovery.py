@@ -16,16 +16,18 @@ FIGURES = {
 }
 
 
-def recovery_sentence(found: Mapping[str, Recovery]) -> str:
+def recovery_sentence(found: Mapping[str, Recovery], observed_s: float) -> str:
     """Which designs recovered, in how many replications."""
-    return " ".join(f"The {wording.style_name(design).lower()} design {_recovers(it)}." for design, it in found.items())
+    return " ".join(
+        f"The {wording.style_name(design).lower()} design {_recovers(it, observed_s)}." for design, it in found.items()
+    )
 
 
-def _recovers(found: Recovery) -> str:
+def _recovers(found: Recovery, observed_s: float) -> str:
     if found.recovers:
         return "recovers"
     if not found.recovered:
-        return "does not recover"
+        return f"does not recover in the {duration(observed_s)} watched"
     return f"recovers in {found.recovered} of {count(found.replications, 'replication')}"
 
 
@@ -39,8 +41,8 @@ def recovery(found: Mapping[str, Recovery], trigger: tuple[float, float], observ
     ]
     said = (
         f"The provider is out of service for {duration(end - start)} from {duration(start)} on, and the designs are watched for "
-        f"{duration(observed_s)} after that. A design recovers when its queue is as short as before, and stays so. Dead letters are all "
-        "jobs that end without a result, beyond those of the same run without the outage."
+        f"{duration(observed_s)} after that. A design recovers when its queue is as short again as it is without the outage, and stays so. "
+        "Dead letters are all jobs that end without a result, beyond those of the same run without the outage."
     )
     headers = ("Figure", *(wording.style_name(design) for design in found))
     return Section("recovery", "Recovery", (Paragraph(said), grid(headers, rows, "After the outage")))

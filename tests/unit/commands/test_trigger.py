@@ -15,7 +15,9 @@ OUTAGE = ("--trigger", "600:120", "--replications", "3")
 
 def test_an_outage_overloads_the_synchronous_example_for_good(run: Run) -> None:
     output = run("simulate", EXAMPLE, *OUTAGE)
-    assert output.startswith("The synchronous design does not recover. The event-driven design recovers.\n")
+    assert output.startswith(
+        "The synchronous design does not recover in the 20 min watched. The event-driven design recovers.\n"
+    )
     assert "0 of 3" in output and "3 of 3" in output and "not reached" in output
 
 
@@ -39,11 +41,37 @@ def test_a_trigger_is_a_start_and_a_length(trigger: str, run: Run) -> None:
         run("simulate", EXAMPLE, "--trigger", trigger)
 
 
+def test_a_template_without_requests_outside_its_peak_says_when_they_arrive(run: Run) -> None:
+    """Its arrivals without a peak had a rate of 0, and the run never ended."""
+    with pytest.raises(
+        CommandError, match=r"requests arrive only from 42,300 s to 44,100 s of every 86,400 s"
+    ) as refused:
+        run("simulate", "-", *OUTAGE, stdin="template: batch_enrichment")
+    assert refused.value.returncode == 2
+
+
+def test_an_outage_in_such_a_peak_is_measured_against_the_same_peak(run_json: Callable[..., Any]) -> None:
+    given = "template: batch_enrichment\ncaller: {deadline_s: null}\n"
+    found = run_json("simulate", "-", "--trigger", "43000:120", "--replications", "2", stdin=given)
+    assert found["synchronous"]["recovered"] == 2
+    assert found["synchronous"]["dead_letters"]["mean"] < 1500
+    assert found["event_driven"]["dead_letters"]["mean"] == 0
+
+
+@pytest.mark.parametrize("option", [("--speed", "2"), ("--endpoint", "outside"), ("--engine", "live")])
+def test_what_is_of_a_live_run_is_refused(run: Run, option: tuple[str, str]) -> None:
+    with pytest.raises(CommandError, match=f"{option[0]}: is for|--trigger: is for") as refused:
+        run("simulate", EXAMPLE, *OUTAGE, *option)
+    assert refused.value.returncode == 2
+
+
+def test_a_trigger_that_fills_the_memory_is_refused(run: Run) -> None:
+    given = "arrivals: {process: poisson, rate_per_s: 1000}\nservice: {distribution: exponential, mean_s: 0.01}\n"
+    with pytest.raises(CommandError, match="GB of memory, over the limit") as refused:
+        run("simulate", "-", "--trigger", "600:600000", stdin=given)
+    assert refused.value.returncode == 2
+
+
 def test_one_replication_tells_no_interval(run: Run) -> None:
     with pytest.raises(CommandError, match="at least two"):
         run("simulate", EXAMPLE, "--trigger", "600:120", "--replications", "1")
-
-
-def test_the_kernel_alone_has_triggers(run: Run) -> None:
-    with pytest.raises(CommandError, match="--engine kernel"):
-        run("simulate", EXAMPLE, *OUTAGE, "--engine", "live")

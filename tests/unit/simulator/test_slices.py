@@ -52,7 +52,7 @@ def test_no_slice_is_longer_than_a_quarter_of_a_second(
         took_s = sum(cost_s(done + event) for event in range(0, budget, 100)) * 100
         clock.now_s += took_s
         slices.append(took_s)
-        m["events"] = done + budget
+        m["events"], m["next_job"] = done + budget, m["jobs"]
         if m["events"] >= EVENTS:
             return DONE
         return first if len(slices) == 1 else MORE

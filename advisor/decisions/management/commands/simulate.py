@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from advisor.decisions.management.console import BadInput, Console, add_format
-from advisor.decisions.management.running import add_engine, run
+from advisor.decisions.management.running import add_engine, kernel_options, run
 from advisor.decisions.management.trigger import add_trigger, observed_s, recoveries
 from advisor.decisions.management.workload import Workload, add_library, read, workload_in
 from advisor.decisions.models import EngineName
@@ -53,11 +53,12 @@ class Command(Console):
     def _recover(self, workload: Workload, name: str, options: dict[str, Any]) -> None:
         if options["engine"] != EngineName.KERNEL.value:
             raise BadInput("--trigger: is for --engine kernel")
+        kernel_options(options["speed"], options["endpoint"])
         trigger = options["trigger"]
         found = recoveries(self, workload, name, trigger, options["replications"])
         if options["format"] == "text":
             section = recovery(found, trigger, observed_s(trigger))
-            self.stdout.write(text(workload.title, recovery_sentence(found), [section]), ending="")
+            self.stdout.write(text(workload.title, recovery_sentence(found, observed_s(trigger)), [section]), ending="")
             return
         self.print_json(
             {

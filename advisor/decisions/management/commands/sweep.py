@@ -17,6 +17,7 @@ from advisor.sweeps.fewest import Needed, fewest
 from advisor.sweeps.grid import JOBS, grid
 from advisor.sweeps.sweeping import sweep
 from simulator.arrivals import Trace
+from simulator.replications import EndlessRun
 from simulator.schema import InvalidInput, Problem
 from simulator.simulate import OnProgress
 
@@ -47,7 +48,7 @@ class Command(Console):
             found = _found(answers, options, trace, show)
         except InvalidInput as error:
             raise bad_input(error, source.name) from error
-        except MemoryError as error:
+        except (MemoryError, EndlessRun) as error:
             raise CommandError(f"{source.name}: {error or 'there is not enough memory'}", returncode=FAILURE) from error
         finally:
             show(None)
