@@ -38,7 +38,8 @@ class User(AbstractUser):
         """
         fields = kwargs.get("update_fields")
         if (fields is None or "username" in fields) and self.is_renamed():
-            self.check_name()
+            if not User.objects.filter(username=self.username).exists():  # else the database refuses it: get_or_create knows
+                self.check_name()
             self.look, self.look_in_small_letters = looks_of(self.username)
             if fields is not None:
                 kwargs["update_fields"] = {*fields, "look", "look_in_small_letters"}
