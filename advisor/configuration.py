@@ -5,6 +5,7 @@ import ipaddress
 import os
 import secrets
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -54,6 +55,8 @@ class Configuration(BaseSettings):
     """Wrong passwords and wrong links from one address, for whichever account, before it has to wait."""
     sign_in_cool_off_minutes: int = Field(default=15, ge=1, le=1440)
     """How long it waits, and how long a wrong attempt counts."""
+    session_days: int = Field(default=14, ge=1, le=365)
+    """How long somebody stays signed in, from signing in on."""
 
     external_url: str | None = None
     """Base URL of an OpenAI-compatible server that may answer live runs in the sample endpoint's place, as the official client takes it:
@@ -104,6 +107,10 @@ class Configuration(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    @property
+    def session_age(self) -> timedelta:
+        return timedelta(days=self.session_days)
 
     @property
     def local(self) -> bool:

@@ -8,8 +8,10 @@ from django.contrib.auth.admin import UserAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from advisor.reports.wording import count
 from advisor.teams.forms import AdminSignInForm
 from advisor.teams.models import Membership, User, Workspace
+from advisor.teams.services.sessions import end_other_sessions
 from advisor.teams.throttle import forget_attempts
 
 admin.site.login_form = AdminSignInForm
@@ -18,7 +20,7 @@ admin.site.unregister([AccessLog, AccessFailureLog])  # never written: see `advi
 
 @admin.register(User)
 class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
-    actions = ["lift_wait"]  # noqa: RUF012  # as Django annotates it
+    actions = ["lift_wait", "end_sessions"]  # noqa: RUF012  # as Django annotates it
 
     @admin.action(description="Let the selected accounts sign in again at once")
     def lift_wait(self, request: HttpRequest, accounts: "QuerySet[User]") -> None:
@@ -27,6 +29,15 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
             forget_attempts(account)
             self.log_change(request, account, "Let the account sign in again at once")
         self.message_user(request, "The selected accounts may sign in again.", messages.SUCCESS)
+
+    @admin.action(description="End all sessions of the selected accounts")
+    def end_sessions(self, request: HttpRequest, accounts: "QuerySet[User]") -> None:
+        """One's own included."""
+        ended = 0
+        for account in accounts:
+            ended += end_other_sessions(account)
+            self.log_change(request, account, "Ended all sessions")
+        self.message_user(request, f"{count(ended, 'session')} ended.", messages.SUCCESS)
 
 
 class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]

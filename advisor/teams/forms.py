@@ -1,10 +1,15 @@
-"""Signing in, on the site's own page and on the admin's."""
+"""Signing in, on the site's own page and on the admin's; changing a password."""
+
+from typing import Any
 
 from django.contrib.admin.forms import AdminAuthenticationForm
-from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth import authenticate
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 
-from advisor.teams.throttle import wait_of, wait_sentence
+from advisor.teams.models import User
+from advisor.teams.throttle import forget_attempts, wait_of, wait_sentence
 
 
 class SignInForm(AuthenticationForm):
@@ -27,3 +32,27 @@ class AdminSignInForm(SignInForm, AdminAuthenticationForm):
     """The same for the admin, which lets staff in alone."""
 
     error_messages = AdminAuthenticationForm.error_messages
+
+
+class ChangePasswordForm(PasswordChangeForm):
+    """Django's own; guesses of the current password are throttled as on the sign-in page."""
+
+    def __init__(self, user: User, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(user, *args, **kwargs)
+        self.request = request
+
+    def clean_old_password(self) -> str:
+        """
+        Raises:
+            ValidationError: if it is not the current password, or too many wrong ones were given.
+        """
+        password: str = self.cleaned_data["old_password"]
+        if authenticate(self.request, username=self.user.get_username(), password=password) != self.user:
+            wait_s = wait_of(self.request)
+            raise ValidationError(wait_sentence(wait_s) if wait_s else "That is not your current password.")
+        forget_attempts(self.user)
+        return password
+
+    def validate_password_for_user(self, user: User, password_field_name: str = "") -> None:
+        """What is wrong with the new password is said beside its first field, not beside its repetition."""
+        super().validate_password_for_user(user, "new_password1")

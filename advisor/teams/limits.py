@@ -1,5 +1,9 @@
 """Every number that bounds a team, in one place."""
 
+from datetime import timedelta
+
+SESSION_SEEN_EVERY = timedelta(minutes=5)
+"""How often it is noted that somebody who is signed in was here."""
 INVITATION_DAYS = (1, 7, 30)
 """How long an invitation may hold; the second is offered first."""
 OPEN_INVITATIONS_CAP = 100

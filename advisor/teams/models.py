@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import models
 
@@ -38,7 +39,9 @@ class User(AbstractUser):
         """
         fields = kwargs.get("update_fields")
         if (fields is None or "username" in fields) and self.is_renamed():
-            if not User.objects.filter(username=self.username).exists():  # else the database refuses it: get_or_create knows
+            if not User.objects.filter(
+                username=self.username
+            ).exists():  # else the database refuses it: get_or_create knows
                 self.check_name()
             self.look, self.look_in_small_letters = looks_of(self.username)
             if fields is not None:
@@ -64,6 +67,23 @@ class User(AbstractUser):
                 fault = NAME_TAKEN if is_same else NAME_TOO_ALIKE
         if fault:
             raise ValidationError({"username": [fault]})
+
+
+class SignedInSession(models.Model):
+    """Where somebody is signed in. It goes with Django's row of the session: signing out, expiry and ending delete both."""
+
+    session = models.OneToOneField(Session, on_delete=models.CASCADE, related_name="signed_in")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="signed_in_sessions")
+    begun_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    address = models.GenericIPAddressField(null=True, blank=True)
+    user_agent = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-last_seen_at", "id"]
+
+    def __str__(self) -> str:
+        return f"session of {self.user} since {self.begun_at:%Y-%m-%d}"
 
 
 class Workspace(models.Model):

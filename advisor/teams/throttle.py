@@ -62,16 +62,21 @@ class SignInThrottle(AxesDatabaseHandler):  # type: ignore[misc]
         pass
 
 
-def client_address(request: HttpRequest) -> str | None:
-    """The address as the web server gives it, never a header's; an IPv6 address as its network; None if there is none."""
+def connection_address(request: HttpRequest) -> str | None:
+    """The address as the web server gives it, never a header's; None if there is none."""
     try:
         address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", "").partition("%")[0])
     except ValueError:
         return None
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """What attempts are counted by: the address; of an IPv6 address its network."""
+    address = connection_address(request)
+    if address is None or ":" not in address:
+        return address
     return str(ipaddress.ip_network((address, IPV6_CUSTOMER_BITS), strict=False).network_address)
 
 

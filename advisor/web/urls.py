@@ -4,6 +4,7 @@ from django.contrib.auth import views as auth
 from django.urls import path
 
 from advisor.web.views import (
+    account,
     answers,
     answers_file,
     comments,
@@ -94,5 +95,9 @@ urlpatterns = [
     path("invitations/<str:token>", members.opened, name="invitation"),
     path("invitation", members.join, name="join"),
     path("accounts/login/", signing.SignIn.as_view(), name="login"),
+    path("account", account.show, name="account"),
+    path("account/password", account.ChangePassword.as_view(), name="change-password"),
+    path("account/sessions/end", account.end_others, name="end-other-sessions"),
+    path("account/sessions/<int:session_id>/end", account.end, name="end-session"),
     path("accounts/logout/", auth.LogoutView.as_view(next_page="home"), name="logout"),
 ]

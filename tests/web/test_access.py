@@ -9,7 +9,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from advisor.configuration import Configuration
 from advisor.decisions.models import Comment, Decision, Run, Trace
 from advisor.decisions.services.upload_trace import upload_trace
-from advisor.teams.models import Invitation, Membership, Role, User, Workspace
+from advisor.teams.models import Invitation, Membership, Role, SignedInSession, User, Workspace
 from advisor.teams.services.invitations import invite
 from tests.conftest import member
 from tests.rows import a_sweep
@@ -87,6 +87,11 @@ TABLE: dict[str, Row] = {
     "revoke-invitation": Row("POST", (LOGIN, 302, 403, 403, 404, 302)),
     "invitation": Row("GET", (302, 302, 302, 302, 302, 302)),
     "join": Row("GET", (404, 404, 404, 404, 404, 404)),
+    "account": Row("GET", (LOGIN, 200, 200, 200, 200, 200)),
+    "change-password": Row("GET", (LOGIN, 200, 200, 200, 200, 200)),
+    "end-other-sessions": Row("POST", (LOGIN, 302, 302, 302, 302, 302)),
+    "end-session": Row("POST", (LOGIN, 302, 404, 404, 404, 404)),
+    "admin-change-password": Row("GET", (LOGIN, 302, 302, 302, 302, 302)),
     "login": Row("GET", (200, 302, 302, 302, 302, 302)),
     "logout": Row("POST", (302, 302, 302, 302, 302, 302)),
     "server:live": Row("GET", (200, 200, 200, 200, 200, 200)),
@@ -147,6 +152,11 @@ def a_recording(workspace: Workspace) -> Trace:
 def teams_address(name: str, workspace: Workspace) -> str:
     """One that belongs to the workspace; empty for any other."""
     match name:
+        case "account" | "change-password" | "end-other-sessions" | "admin-change-password":
+            return reverse(name)
+        case "end-session":
+            Client().force_login(member("alice", workspace, Role.OWNER))
+            return reverse(name, args=[SignedInSession.objects.filter(user__username="alice").latest("id").pk])
         case "workspace" | "switch-workspace" | "rename-workspace" | "invite" | "recordings":
             return reverse(name, args=[workspace.pk])
         case "delete-recording":
