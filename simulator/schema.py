@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 SMALLEST = 1e-9
 
@@ -30,6 +31,8 @@ class Problem:
     path: str
     reason: str
     line: int | None = None
+    others: tuple[tuple[str, float], ...] = ()
+    """The paths and values of other fields that this one contradicts."""
 
     def __str__(self) -> str:
         where = self.path or "input"
@@ -64,10 +67,23 @@ class Value(BaseModel):
 
 def problems_of(error: ValidationError, data: Any = None) -> list[Problem]:
     """Pydantic's errors as problems that name their field by its path; with the `data` at fault, without the tags of unions."""
-    return [
-        Problem(path=".".join(_path(item["loc"], item["type"], data)), reason=_reason(item))
-        for item in error.errors(include_url=False)
-    ]
+    return [_problem(item, data) for item in error.errors(include_url=False)]
+
+
+def contradiction(reason: str, others: Mapping[str, float]) -> PydanticCustomError:
+    """What a validator raises if a field contradicts others, given with their values by their paths relative to its section."""
+    return PydanticCustomError("contradiction", "{reason}", {"reason": reason, "others": dict(others)})
+
+
+def _problem(item: Mapping[str, Any], data: Any) -> Problem:
+    path = list(_path(item["loc"], item["type"], data))
+    section = path[:-1] if item["loc"] else []
+    others = item.get("ctx", {}).get("others", {}) if item["type"] == "contradiction" else {}
+    return Problem(
+        path=".".join(path),
+        reason=_reason(item),
+        others=tuple((".".join([*section, other]), value) for other, value in others.items()),
+    )
 
 
 def _path(location: Sequence[int | str], kind: str, data: Any) -> Iterable[str]:

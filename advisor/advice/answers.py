@@ -23,7 +23,7 @@ from advisor.advice.overlay import laid_over
 from advisor.advice.ranges import MINUTES_A_DAY, Range, Uncertain, located, restored
 from advisor.advice.reading import with_lines
 from simulator.scenario import Hop
-from simulator.schema import InvalidInput, Value
+from simulator.schema import InvalidInput, Value, contradiction
 
 Seconds = Annotated[float, Field(ge=0.001, le=31_536_000), Uncertain]
 """A millisecond to a year."""
@@ -41,7 +41,7 @@ def at_least(value: float, other: str, info: ValidationInfo) -> float:
     """The value, where it is no less than an earlier field of the same section."""
     least = info.data.get(other)
     if least is not None and value < least:
-        raise ValueError(f"must be at least {other}, {least:g}")
+        raise contradiction(f"must be at least {other}, {least:g}", {other: least})
     return value
 
 
@@ -75,9 +75,8 @@ class Volume(Value):
         minutes = info.data.get("peak_minutes", 0) * info.data.get("peaks_per_day", 0)
         if value > 1 and value * minutes > MINUTES_A_DAY * (1 + 1e-9):
             most = MINUTES_A_DAY / minutes
-            raise ValueError(
-                f"peaks of {minutes:.4g} min a day run at most at {most:.4g} times the mean, which includes them"
-            )
+            reason = f"peaks of {minutes:.4g} min a day run at most at {most:.4g} times the mean, which includes them"
+            raise contradiction(reason, {name: info.data[name] for name in ("peak_minutes", "peaks_per_day")})
         return value
 
     @property
@@ -188,7 +187,11 @@ class Priorities(Value):
     def _whole(self) -> Self:
         total = math.fsum(priority.share_percent for priority in self.shares().values())
         if abs(total - 100) > 0.01:
-            raise ValueError(f"the shares of the classes must sum to 100, not {total:g}")
+            shares = {
+                f"priorities.{name}.share_percent": getattr(self, name).share_percent
+                for name in type(self).model_fields
+            }
+            raise contradiction(f"the shares of the classes must sum to 100, not {total:g}", shares)
         return self
 
     def shares(self) -> dict[str, Priority]:

@@ -7,7 +7,7 @@ Refused with their line: tags, anchors and aliases, keys that are repeated or ar
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NoReturn
 
 from ruamel.yaml import YAML
@@ -66,7 +66,7 @@ def with_lines(error: InvalidInput, given: Mapping[str, Any]) -> InvalidInput:
     if not isinstance(given, Source):
         return error
     return InvalidInput(
-        Problem(problem.path, problem.reason, problem.line or given.line_of(problem.path)) for problem in error.problems
+        replace(problem, line=problem.line or given.line_of(problem.path)) for problem in error.problems
     )
 
 

@@ -78,8 +78,76 @@
   };
   document.addEventListener("focusout", () => setTimeout(settle));
 
+  // What can be undone or redone comes with each answer; the buttons stay, so that a waiting press and the focus keep theirs.
+  const showSteps = () => {
+    const steps = document.getElementById("steps");
+    const buttons = ["undo", "redo"].map((id) => document.getElementById(id));
+    if (!steps || buttons.includes(null)) return;
+    const focused = buttons.indexOf(document.activeElement);
+    for (const button of buttons) {
+      button.title = steps.dataset[button.id];
+      button.disabled = !button.title;
+    }
+    if (focused >= 0 && buttons[focused].disabled) buttons[1 - focused].focus();
+  };
+
+  // Requests about the answers go one at a time and in order. A save sends what is typed when its turn comes,
+  // so that one that waits last makes another superfluous; undo, redo and Simulate each keep their place.
+  const isAboutAnswers = (element) =>
+    element.id === "answers" || (element.getAttribute("hx-sync") ?? "").startsWith("#answers");
+  let isUnderWay = false;
+  let waiting = [];
+  document.addEventListener("htmx:confirm", (event) => {
+    const { elt } = event.detail;
+    if (!isAboutAnswers(elt)) return;
+    if (!isUnderWay) waiting.shift();
+    else if (elt.id === "answers" && waiting.at(-1) === elt) event.preventDefault();
+    else waiting.push(elt);
+  });
+
+  // htmx sends a form's request to the address of the button that was last pressed in it, even long after: take this request's own.
+  document.addEventListener("htmx:configRequest", (event) => {
+    const { elt, triggeringEvent } = event.detail;
+    if (!elt.matches("form[hx-post]")) return;
+    event.detail.path = triggeringEvent?.submitter?.getAttribute("formaction") ?? elt.getAttribute("hx-post");
+  });
+
+  // A field that was changed while a request was under way keeps what it holds: it is saved next.
+  const changedAt = new WeakMap();
+  let clock = 0;
+  let sentAt = 0;
+  document.addEventListener("input", (event) => changedAt.set(event.target, ++clock), true);
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (!isAboutAnswers(event.detail.elt)) return;
+    isUnderWay = true;
+    sentAt = ++clock;
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (isAboutAnswers(event.detail.elt)) isUnderWay = false;
+  });
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const controls = [...event.detail.target.querySelectorAll("input, select, textarea")];
+    if (controls.some((control) => (changedAt.get(control) ?? 0) > sentAt)) event.detail.shouldSwap = false;
+  });
+
+  // Where the focus is in what is about to be replaced: htmx finds only elements with an id again.
+  let focus = null;
+  const rememberFocus = () => {
+    const element = document.activeElement;
+    const home = element.closest("[id]");
+    if (!home || home === element) focus = null;
+    else focus = { id: home.id, tag: element.tagName, text: text(element) };
+  };
+  const restoreFocus = () => {
+    if (!focus || document.activeElement !== document.body) return;
+    const found = document.getElementById(focus.id)?.querySelectorAll(focus.tag) ?? [];
+    [...found].find((element) => text(element) === focus.text)?.focus({ preventScroll: true });
+  };
+
   document.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.target?.id === "advice-details") remember();
+    if (event.detail.target?.id !== "advice-details") return;
+    remember();
+    rememberFocus();
   });
   // Every element that was swapped in tells of it; the answer as a whole has settled when the advice has.
   document.addEventListener("htmx:afterSettle", (event) => {
@@ -87,6 +155,8 @@
     if (id === "live-plan" || id === "advice-details") showRunErrors();
     if (id !== "advice-details" && id !== "conflict") return;
     if (id === "advice-details") restore();
+    restoreFocus();
+    showSteps();
     showErrors();
     settle();
     announce();
@@ -110,16 +180,20 @@
       if (!menu.contains(event.target)) menu.open = false;
   });
   // Ctrl+Z takes the last change back, Ctrl+Shift+Z or Ctrl+Y brings it back again; in a text the browser does that itself.
+  const TEXT = "textarea, [contenteditable], input:not([type=checkbox], [type=radio], [type=file], [type=submit])";
   document.addEventListener("keydown", (event) => {
     if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
     const key = event.key.toLowerCase();
     if (key !== "z" && key !== "y") return;
-    if (event.target.closest("textarea, input:not([type=checkbox]), [contenteditable]")) return;
+    if (event.target.closest(TEXT)) return;
     const step = document.getElementById(key === "y" || event.shiftKey ? "redo" : "undo");
     if (!step) return;
     event.preventDefault();
-    step.click();
+    // Not a click: htmx would send the form's next request to the button's address. It also works while the button is
+    // still disabled because the answer to the change has not arrived; the server ignores a step that does not exist.
+    htmx.trigger(step, "step");
   });
+
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     const menu = event.target.closest("details.menu[open]");

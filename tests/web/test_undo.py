@@ -101,6 +101,33 @@ def test_text_that_was_never_an_answer_gives_way(htmx: Client, decision: Decisio
     assert 'value="many"' not in page
 
 
+def test_what_was_typed_and_not_saved_is_what_undo_takes_back(htmx: Client, decision: Decision) -> None:
+    typed(htmx, decision, "volume.peak_to_mean", "4")
+    post(htmx, decision, "undo-answers", **{"processing.p95_s": "30"})
+    assert p95(decision) == 20
+    assert decision.latest().answers.volume.peak_to_mean == 4
+    post(htmx, decision, "redo-answers")
+    assert p95(decision) == 30
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"synchronous.workers": "many"}, {"operations.min_workers": "90"}, {"priorities.urgent.share_percent": "99"}],
+)
+def test_undo_takes_back_what_is_no_answer_alone_and_saves_what_was_typed_with_it(
+    htmx: Client, decision: Decision, wrong: dict[str, str]
+) -> None:
+    typed(htmx, decision, "volume.peak_to_mean", "4")
+    before = decision.latest().answers
+    page = post(htmx, decision, "undo-answers", **wrong, **{"processing.p95_s": "30"})
+    after = decision.latest().answers
+    assert (after.processing.p95_s, after.volume.peak_to_mean) == (30, 4)
+    assert (after.synchronous, after.operations, after.priorities) == (
+        before.synchronous, before.operations, before.priorities
+    )  # fmt: skip
+    assert f'name="{next(iter(wrong))}"' in page, "the field is shown anew"
+
+
 def test_a_frozen_revision_keeps_its_answers(htmx: Client, decision: Decision) -> None:
     typed(htmx, decision, "processing.p95_s", "30")
     freeze_revision(decision.latest())

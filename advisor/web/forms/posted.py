@@ -10,7 +10,7 @@ from advisor.advice.editions import SHIPPED, Library, by_value
 from advisor.advice.questionnaire import Question
 from advisor.web.forms import numbers
 from advisor.web.forms.hops import hop_from, typed_hop
-from advisor.web.forms.paths import QUESTIONS, TRACE, set_at, value_at
+from advisor.web.forms.paths import QUESTIONS, TRACE, owner_of, set_at, value_at
 from simulator.schema import InvalidInput, Problem
 
 
@@ -22,13 +22,36 @@ def given_from(post: QueryDict, before: Answers, own: Library = SHIPPED) -> dict
     Raises:
         InvalidInput: with every problem of every field, those of the rest of the answers included.
     """
-    given = before.model_dump()
     typed, problems = _typed(post, before, own)
+    given = _over(before, typed, own)
+    if problems:
+        raise InvalidInput([*problems, *_other_problems(given)])
+    return given
+
+
+def valid_from(post: QueryDict, before: Answers, own: Library = SHIPPED) -> tuple[Answers, bool]:
+    """The stored answers with each valid posted field in place of its own, and whether any was invalid.
+
+    Of fields that contradict each other none is taken.
+    """
+    typed, problems = _typed(post, before, own)
+    refused = bool(problems)
+    while typed:
+        try:
+            return answers_from(_over(before, typed, own)), refused
+        except InvalidInput as error:
+            refused = True
+            wrong = {owner_of(path) for problem in error.problems for path in (problem.path, *dict(problem.others))}
+            left = {path: value for path, value in typed.items() if path not in wrong}
+            typed = left if len(left) < len(typed) else {}
+    return before, refused
+
+
+def _over(before: Answers, typed: Mapping[str, Any], own: Library) -> dict[str, Any]:
+    given = before.model_dump()
     for path, value in typed.items():
         set_at(given, path, value)
     _take_profile(given, before, own)
-    if problems:
-        raise InvalidInput([*problems, *_other_problems(given)])
     return given
 
 

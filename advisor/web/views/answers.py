@@ -23,7 +23,7 @@ from advisor.decisions.services.use_trace import drop_trace, use_trace
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision
 from advisor.web.decision_page import Changes, changes, page_of, version_of
-from advisor.web.forms import given_from, groups_of, moved, settled
+from advisor.web.forms import given_from, groups_of, moved, settled, valid_from
 from advisor.web.forms.running import Running, remember
 from advisor.web.uploads import limit_upload
 from simulator.schema import InvalidInput, Problem
@@ -104,12 +104,24 @@ def _not_started(request: MemberRequest, decision: Decision, revision: Revision,
 
 @require_POST
 def step(request: MemberRequest, decision_id: UUID, direction: Literal["undo", "redo"]) -> HttpResponseBase:
-    """Takes the last change back, or brings it back again."""
+    """Takes the last change back, or brings it back again.
+
+    What was typed and not yet saved is the last change. Text that is no answer gives way by itself: the valid answers typed with it are saved.
+    """
     decision = editable_decision(request, decision_id)
     before = decision.latest()
     own = library_of(decision.workspace)
+    post, _ = settled(request.POST, before.answers)
+    typed, refused = valid_from(post, before.answers, own)
     try:
-        after, lost = step_answers(decision, request.user, version_of(request), direction, own=own)
+        after, lost = before, False
+        if typed != before.answers:
+            after = save_answers(decision, typed.model_dump(), request.user, version_of(request), own=own)
+            version = decision.draft_version
+        else:
+            version = version_of(request)
+        if direction == "redo" or not refused:
+            after, lost = step_answers(decision, request.user, version, direction, own=own)
     except InvalidInput as error:
         return _refused(request, decision, before, error.problems, own=own)
     except StaleVersion as error:
