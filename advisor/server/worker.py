@@ -10,11 +10,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import django_rq
 import redis
 import structlog
 from django.conf import settings
+from rq import worker_registration
+from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from rq.timeouts import BaseDeathPenalty
 from rq.worker import BaseWorker, SimpleWorker
@@ -46,6 +49,10 @@ class SimulationWorker(SimpleWorker):
     death_penalty_class = NoDeathPenalty
     max_connection_wait_time = 5.0
     log_result_lifespan = False
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.has_left = threading.Event()
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """As forking workers do, who renew it while they wait: SimpleWorker promises the job's whole limit in advance."""
@@ -81,11 +88,31 @@ class SimulationWorker(SimpleWorker):
                 reachable = True
 
     def _beat(self) -> None:
+        self._register_again_if_lost()
         for execution in list(self.executions.values()):
-            job = Job.fetch(execution.job_id, self.connection, self.serializer)
+            try:
+                job = Job.fetch(execution.job_id, self.connection, self.serializer)
+            except NoSuchJobError:
+                break  # the broker was emptied; the run goes on, its row is what counts
             self.maintain_heartbeats(job, execution)
             return
         self.heartbeat(self.job_monitoring_interval + 60)
+
+    def _register_again_if_lost(self) -> None:
+        """A broker that was emptied, or restarted without its log, has forgotten this worker, which still takes its jobs."""
+        is_registered = self.connection.sismember(self.redis_workers_keys, self.key)
+        if is_registered or self.birth_date is None or self.has_left.is_set():
+            return
+        with self.connection.pipeline() as pipeline:
+            pipeline.hset(self.key, mapping=self.serialize())
+            worker_registration.register(self, pipeline)
+            pipeline.execute()
+        log.warning("The broker had forgotten this worker; it is registered again", name=self.name)
+
+    def register_death(self) -> None:
+        """No heartbeat registers it again from now on."""
+        self.has_left.set()
+        super().register_death()  # type: ignore[no-untyped-call]
 
 
 @contextmanager

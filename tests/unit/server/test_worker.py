@@ -125,3 +125,42 @@ def test_it_is_counted_from_its_first_moment_to_its_last(worker: SimulationWorke
     worker.perform_job = lambda *of: (counted.append(workers_alive(queue, timezone.now())), perform(*of))[1]
     worker.work_until_told()
     assert (counted, workers_alive(queue, timezone.now())) == ([1], 0)
+
+
+def test_a_broker_that_was_emptied_learns_of_the_worker_again(
+    worker: SimulationWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PULSE_S", 0.05)
+    queue = worker.queues[0]
+    counted: list[int] = []
+
+    def count_after_a_pulse() -> None:
+        queue.connection.flushall()
+        known = threading.Event()
+        monkeypatch.setattr(worker, "heartbeat", lambda *_: known.set())
+        assert known.wait(10)
+        counted.append(workers_alive(queue, timezone.now()))
+        end_this_worker()
+
+    enqueue(worker, end_this_worker)
+    monkeypatch.setattr(worker, "perform_job", lambda *_: count_after_a_pulse())
+    worker.work_until_told()
+    assert (counted, workers_alive(queue, timezone.now())) == ([1], 0)
+
+
+def test_a_pulse_outlives_the_loss_of_the_job_that_runs(
+    worker: SimulationWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker.register_birth()
+    job = enqueue(worker, end_this_worker)
+    worker.prepare_execution(job)
+    worker.connection.flushall()
+    worker._beat()
+    assert workers_alive(worker.queues[0], timezone.now()) == 1
+
+
+def test_one_that_has_left_is_not_registered_again(worker: SimulationWorker) -> None:
+    worker.register_birth()
+    worker.register_death()
+    worker._beat()
+    assert workers_alive(worker.queues[0], timezone.now()) == 0
