@@ -22,6 +22,15 @@ class OfNote(logging.Filter):
         return not str(getattr(getattr(record, "request", None), "path", "")).startswith("/health/")
 
 
+class OneLine(logging.Filter):
+    """Leaves the traceback out: the message says it all."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Always keeps the record."""
+        record.exc_info = record.exc_text = None
+        return True
+
+
 def configured(level: str) -> dict[str, Any]:
     """Sets structlog up and returns the standard library's part, for Django's LOGGING: everything to standard error."""
     structlog.configure(
@@ -45,12 +54,13 @@ def configured(level: str) -> dict[str, Any]:
                 ],
             }
         },
-        "filters": {"of note": {"()": OfNote}},
+        "filters": {"of note": {"()": OfNote}, "one line": {"()": OneLine}},
         "handlers": {"terminal": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["terminal"], "level": level},
         "loggers": {
             "django": {"level": level},
             "django.request": {"level": "ERROR", "filters": ["of note"]},  # a page that does not exist is no event
+            "django.security.DisallowedHost": {"level": level, "filters": ["one line"]},
             "django.server": {"handlers": ["terminal"], "level": level, "propagate": False},
             "uvicorn": {"level": "WARNING"},
             "axes": {"level": "ERROR"},  # `advisor.teams.throttle` says it in one line
