@@ -169,10 +169,13 @@ def option(arguments: list[str], name: str) -> str | None:
 
 
 def prepare_settings(arguments: list[str]) -> None:
-    """`up` serves this machine alone, from the folder that `--data` names: settings are read once, before any command is."""
+    """`up` serves this machine alone unless the environment says otherwise, from the folder that `--data` names.
+
+    Settings are read once, before any command is.
+    """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "advisor.settings")
     if arguments[:1] == ["up"]:
-        os.environ["CROSSOVER_MODE"] = "local"
+        os.environ["CROSSOVER_MODE"] = os.environ.get("CROSSOVER_MODE") or "local"
         data = option(arguments, "--data")
         if data:
             os.environ["CROSSOVER_DATA"] = str(Path(data).expanduser().resolve())

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,11 +35,18 @@ class Configuration(BaseSettings):
     )
 
     mode: Literal["local", "hosted"] = "hosted"
-    """`local`: loopback only, plain HTTP, the local user signed in by itself (`up` sets it). `hosted`: HTTPS and sign-in."""
+    """`local`: loopback only, plain HTTP, one user, let in by the address that `up` prints (`up` takes this mode where none is set).
+    `hosted`: sign-in, behind a reverse proxy that ends TLS."""
     data: Path = ROOT / "var"
     """Where the database, the broker's log, the secret key and the collected static files live."""
     public_url: str | None = None
     """The address people use in hosted mode, `https://crossover.example`."""
+    trusted_proxies: str = "127.0.0.1, ::1"
+    """Addresses and networks of the reverse proxies whose X-Forwarded-Proto and X-Forwarded-For are believed; separated by commas."""
+    hsts_include_subdomains: bool = False
+    """Whether browsers shall use HTTPS for every subdomain of the public host, too."""
+    hsts_preload: bool = False
+    """Whether browser vendors may put the public host on their preload lists, which is hard to undo."""
     debug: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     run_time_limit_s: int = Field(default=600, ge=5, le=86_400)
@@ -74,6 +81,32 @@ class Configuration(BaseSettings):
     """Live runs at the outside endpoint in any 24 hours, all workspaces together."""
     external_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """What the server calls the limit on a call's tokens."""
+
+    @field_validator("public_url")
+    @classmethod
+    def _an_origin(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            return None
+        if info.data.get("mode") == "local":
+            raise ValueError(
+                "is for hosted mode; local mode serves this machine alone, without sign-in. Set CROSSOVER_MODE=hosted, or unset the address"
+            )
+        parts = urlsplit(value.strip())
+        if parts.scheme != "https" or not parts.hostname or not value.isprintable():
+            raise ValueError("should be the address that people open, like https://crossover.example")
+        if parts.username is not None or parts.path.strip("/") or parts.query or parts.fragment:
+            raise ValueError("should hold nothing but https://, the host and, where it is not 443, the port")
+        return f"https://{parts.netloc}"
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses_and_networks(cls, value: str) -> str:
+        try:
+            return ",".join(str(ipaddress.ip_network(item.strip())) for item in value.split(","))
+        except ValueError:
+            raise ValueError(
+                "should be addresses or networks separated by commas, like 10.0.0.5, 192.168.7.0/24"
+            ) from None
 
     @field_validator("external_url")
     @classmethod
@@ -140,25 +173,39 @@ class Configuration(BaseSettings):
         return Path(tempfile.gettempdir()) / f"crossover-{os.getuid()}-{name}" / "broker.sock"
 
     @property
+    def local_address_token(self) -> Path:
+        """Holds the token of the address that `up` prints in local mode."""
+        return self.data / "local-address-token"
+
+    @property
+    def first_administrator_token(self) -> Path:
+        """Holds the token of the link that makes the first administrator in hosted mode."""
+        return self.data / "first-administrator-token"
+
+    @property
     def logs(self) -> Path:
         """Where the processes that `up` starts write what they do."""
         return self.data / "logs"
 
     def secret_key(self) -> str:
         """The key that signs cookies, made at the first start and kept in the data folder, readable by its owner alone."""
-        path = self.data / "secret-key"
-        if not path.exists():
-            self.data.mkdir(parents=True, exist_ok=True)
-            fresh = path.with_name(f".secret-key-{secrets.token_hex(4)}")
-            fresh.touch(mode=0o600)
-            fresh.write_text(secrets.token_urlsafe(64))
-            try:
-                path.hardlink_to(fresh)
-            except FileExistsError:
-                pass  # another process of the same start was first: its key is the key
-            finally:
-                fresh.unlink()
-        return path.read_text().strip()
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return kept_secret(self.data / "secret-key", 64)
+
+
+def kept_secret(path: Path, random_bytes: int) -> str:
+    """The secret in a file that its owner alone can read, made by the first process that asks for it."""
+    if not path.exists():
+        fresh = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(random_bytes))
+        try:
+            path.hardlink_to(fresh)
+        except FileExistsError:
+            pass  # another process was first: its secret is the one
+        finally:
+            fresh.unlink()
+    return path.read_text().strip()
 
 
 def configured() -> Configuration:

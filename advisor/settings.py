@@ -14,7 +14,7 @@ CONFIGURATION = configured()
 SECRET_KEY = CONFIGURATION.secret_key()
 DEBUG = CONFIGURATION.debug
 ALLOWED_HOSTS = CONFIGURATION.allowed_hosts
-CSRF_TRUSTED_ORIGINS = [CONFIGURATION.public_url.rstrip("/")] if CONFIGURATION.public_url else []
+CSRF_TRUSTED_ORIGINS = [CONFIGURATION.public_url] if CONFIGURATION.public_url else []
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -36,6 +36,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "advisor.server.middleware.OperatorPages",  # first: they are asked by address, over plain HTTP, with the database down
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -43,7 +44,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "advisor.teams.session_notes.SessionNotes",
-    "advisor.teams.middleware.LocalSignIn",
+    "advisor.teams.middleware.LocalAccess",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "advisor.teams.middleware.CurrentWorkspace",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -133,6 +134,7 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = CONFIGURATION.data / "static"
+FILE_UPLOAD_PERMISSIONS = 0o600  # of collected static files; the data folder is readable by its owner alone
 STATICFILES_DIRS = [ROOT / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -140,16 +142,16 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = True
 
-# Inside TLS everywhere but on the loopback address, where `up` serves plain HTTP.
+# In hosted mode a reverse proxy ends TLS; the web server takes the scheme from its X-Forwarded-Proto, if it is a trusted one.
 _TLS = not CONFIGURATION.local
 SECURE_SSL_REDIRECT = _TLS
-SECURE_REDIRECT_EXEMPT = [r"^health/"]
 SESSION_COOKIE_SECURE = _TLS
 CSRF_COOKIE_SECURE = _TLS
 SECURE_HSTS_SECONDS = 31_536_000 if _TLS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = _TLS
-SECURE_HSTS_PRELOAD = _TLS
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _TLS else None
+SECURE_HSTS_INCLUDE_SUBDOMAINS = _TLS and CONFIGURATION.hsts_include_subdomains
+SECURE_HSTS_PRELOAD = _TLS and CONFIGURATION.hsts_preload
+# Both commit hosts other than this one, which is for whoever runs the domain to decide.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True

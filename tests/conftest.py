@@ -1,13 +1,17 @@
 """What every test may ask for: the people of the access tests, their workspace, and a browserless client on this machine."""
 
+from typing import Any
+
 import pytest
 from django.conf import settings as django_settings
+from django.http import HttpResponse
 from django.test import Client
 from pytest_django import Settings
 
 from advisor.configuration import Configuration
 from advisor.decisions.models import Decision
 from advisor.decisions.services.create_decision import create_decision
+from advisor.teams.middleware import let_in
 from advisor.teams.models import Membership, Role, User, Workspace
 from advisor.teams.services import local_user_and_workspace
 
@@ -65,8 +69,17 @@ def decision(workspace: Workspace, user: User) -> Decision:
 
 @pytest.fixture
 def client() -> Client:
-    """A client on this very machine: in local mode it is signed in by itself."""
-    return Client(SERVER_NAME="localhost")
+    """A client on this very machine that has opened the printed address: local mode knows it."""
+    return local_client()
+
+
+def local_client(**options: Any) -> Client:
+    """A client with the cookie of local mode."""
+    client = Client(SERVER_NAME="localhost", **options)
+    opened = HttpResponse()
+    let_in(opened)
+    client.cookies.update(opened.cookies)
+    return client
 
 
 @pytest.fixture

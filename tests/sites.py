@@ -15,13 +15,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from http.cookiejar import Cookie, CookieJar
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ADDRESS = re.compile(r"^Crossover is at (http://127\.0\.0\.1:(\d+))$")
+ADDRESS = re.compile(r"^Crossover is at (http://127\.0\.0\.1:(\d+))/\?token=([\w-]+)$")
+"""In local mode: where the site is, its port, and the token that lets one browser in."""
 START_S = 120.0
 """The first start on a machine compiles the kernel, on two cores that others may use, too."""
 END_S = 30.0
@@ -33,6 +35,8 @@ class Site:
     def __init__(self, data: Path, *arguments: str, **environment: str) -> None:
         self.data = data
         self.url = ""
+        self.token = ""
+        self.cookies = CookieJar()
         self.lines: list[str] = []
         self._printed: queue.Queue[str | None] = queue.Queue()
         self.process = subprocess.Popen(
@@ -51,7 +55,8 @@ class Site:
         """Returns when the address is printed, which is when the site answers."""
         site = cls(data, *("--port", "0", *arguments), **environment)
         try:
-            site.url = site.until_printed(ADDRESS, START_S)[1]
+            printed = site.until_printed(ADDRESS, START_S)
+            site.url, site.token = printed[1], printed[3]
         except BaseException:
             site.kill()
             raise
@@ -83,9 +88,20 @@ class Site:
         logs = [f"--- {log.name}\n{log.read_text()[-2000:]}" for log in sorted((self.data / "logs").glob("*.log"))]
         return "\n".join([f"{reason}. It printed:", *self.lines, *logs])
 
+    def let_in(self) -> Cookie:
+        """Open the printed address; the cookie that it left."""
+        if not any(True for _ in self.cookies):
+            self._opener().open(f"{self.url}/?token={self.token}", timeout=30).close()
+        return next(cookie for cookie in self.cookies if cookie.name.startswith("crossover_"))
+
+    def _opener(self) -> urllib.request.OpenerDirector:
+        return urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self.cookies)
+        )
+
     def get(self, path: str) -> tuple[int, Any]:
         """Status and JSON of a page."""
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        opener = self._opener()
         try:
             with opener.open(self.url + path, timeout=10) as answer:
                 return answer.status, json.load(answer)

@@ -3,19 +3,52 @@
 import contextlib
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
+
+OWN_FILES = (
+    "crossover.sqlite3*",
+    "secret-key",
+    "*-token",
+    "*.lock",
+    "broker",
+    "logs",
+    "static",
+    "live",
+    "capacity.json",
+)
+"""What Crossover writes to the data folder."""
 
 
 class AlreadyRunning(Exception):
     """Another `up` holds the data folder."""
 
 
+def make_private(data: Path) -> None:
+    """Nobody but its owner may read the data folder and what Crossover has written to it, or will write in this process and its children.
+
+    Files of somebody else in it, and a folder that all accounts share (/tmp), keep their permissions.
+    """
+    os.umask(0o077)
+    data.mkdir(parents=True, exist_ok=True)
+    if not data.stat().st_mode & stat.S_ISVTX:
+        _close(data)
+    for own in (path for pattern in OWN_FILES for path in data.glob(pattern)):
+        for path in [own, *own.rglob("*")]:
+            _close(path)
+
+
+def _close(path: Path) -> None:
+    mode = path.lstat().st_mode
+    if mode & 0o077 and not stat.S_ISLNK(mode):
+        path.chmod(stat.S_IMODE(mode) & ~0o077)
+
+
 @contextlib.contextmanager
 def sole_use_of(data: Path) -> Iterator[TextIO]:
     """Hold the data folder until the block ends. Raises AlreadyRunning, naming the process that holds it."""
-    data.mkdir(parents=True, exist_ok=True)
     with (data / "up.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -59,14 +59,15 @@ def _of_runs(runs: RunVitals) -> Iterator[GaugeMetricFamily]:
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """For a superuser, or for who brings the token; 401 to strangers, 403 to other users."""
-    if not _brings_token(request) and not (request.user.is_active and request.user.is_superuser):
+    if not brings_token(request) and not (request.user.is_active and request.user.is_superuser):
         return HttpResponse(status=403 if request.user.is_authenticated else 401)
     registry = CollectorRegistry()
     registry.register(Figures())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
-def _brings_token(request: HttpRequest) -> bool:
+def brings_token(request: HttpRequest) -> bool:
+    """Whether the request holds the metrics token."""
     token = settings.CONFIGURATION.metrics_token
     given = request.headers.get("Authorization", "").encode()
     return bool(token) and secrets.compare_digest(given, f"Bearer {token}".encode())

@@ -1,4 +1,4 @@
-"""What must stand before the first request: tables, static files, the local user and their first decisions."""
+"""What the first request needs: tables, static files and, in local mode, the local user with the first decisions."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,20 +15,21 @@ from advisor.teams.services import local_user_and_workspace
 log = structlog.get_logger("up")
 
 
-def prepare() -> None:
-    """Idempotent, and quick where nothing has changed. Raises CannotStart where the database cannot be used."""
+def prepare(is_local: bool) -> None:
+    """Idempotent, and quick if nothing has changed. Raises CannotStart if the database cannot be used."""
     with ThreadPoolExecutor(max_workers=1) as beside:
         collecting = beside.submit(static.collect_if_changed)
-        _prepare_database()
+        _prepare_database(is_local)
     if collecting.result():
         log.info("Collected and compressed the static files")
 
 
-def _prepare_database() -> None:
+def _prepare_database(is_local: bool) -> None:
     try:
         migrate_if_behind()
-        _, workspace = local_user_and_workspace()
-        ensure_demo(workspace)
+        if is_local:
+            _, workspace = local_user_and_workspace()
+            ensure_demo(workspace)
     except DatabaseError as trouble:
         raise CannotStart(f"The database cannot be used: {str(trouble).strip()}") from trouble
     finally:

@@ -11,3 +11,7 @@ class TooManyAttempts(Exception):
     def __init__(self, wait_s: int) -> None:
         super().__init__(wait_s)
         self.wait_s = wait_s
+
+
+class LinkUsed(Exception):
+    """The link that makes the first administrator was used, or never was one."""

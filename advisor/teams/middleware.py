@@ -6,11 +6,14 @@ from collections.abc import Callable
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.utils.crypto import salted_hmac
 from django.utils.functional import SimpleLazyObject
+from django.utils.http import escape_leading_slashes
 
 from advisor.teams.access import first_workspace, workspaces_of
 from advisor.teams.models import User, Workspace
+from advisor.teams.one_time import OneTimeToken
 from advisor.teams.services import local_user_and_workspace
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -19,7 +22,18 @@ CHOSEN = "workspace"
 """Where the session keeps the workspace that was chosen."""
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
-PROXY_HEADERS = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP", "HTTP_VIA")
+TOKEN = "token"  # noqa: S105
+"""The parameter of the printed address."""
+COOKIE_SALT = "advisor.teams.local"
+COOKIE_AGE_S = 30 * 86_400
+PROXY_HEADERS = (
+    "HTTP_FORWARDED",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_REAL_IP",
+    "HTTP_VIA",
+)
 
 
 class MemberRequest(HttpRequest):
@@ -29,25 +43,52 @@ class MemberRequest(HttpRequest):
     workspace: Workspace
 
 
-class LocalSignIn:
-    """In local mode, takes whoever asks from this very machine for the local user.
+class NotLetIn(PermissionDenied):
+    """Local mode does not know this browser."""
 
-    No session is begun: the same data served in hosted mode later knows nobody by an old cookie. A request with the
-    header of a proxy may come from anywhere, and a foreign Host header is a page elsewhere that rebinds its name to us.
+
+class LocalAccess:
+    """In local mode, lets in whoever opened the address that `up` printed, as the local user; all others get 403.
+
+    The address holds a token that is used up by a GET and leaves a signed cookie. No session begins: hosted mode on the same data knows
+    nobody by that cookie. A proxy's header and a foreign Host are refused even with the cookie: local mode is for one person at one machine.
+
+    Raises:
+        NotLetIn: with what to do.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if settings.CONFIGURATION.local and is_of_this_machine(request):
-            visitor = request.user
+        if not settings.CONFIGURATION.local:
+            return self.get_response(request)
+        if not is_of_this_machine(request):
+            raise NotLetIn(
+                "In local mode Crossover serves this machine alone, and this request came through a proxy or from another machine. "
+                "To serve others, start it in hosted mode: the README says how."
+            )
+        given = request.GET.get(TOKEN) if request.method == "GET" else None
+        if _holds_cookie(request):
+            return _without_token(request) if given else self._as_local_user(request)
+        if given and OneTimeToken(settings.CONFIGURATION.local_address_token).use(given):
+            response = _without_token(request)
+            let_in(response)
+            return response
+        raise NotLetIn(
+            "That address has been used already, or is not the one that was printed last."
+            if given
+            else "This browser has not opened the address that Crossover printed when it started."
+        )
 
-            def somebody() -> User:
-                return visitor if isinstance(visitor, User) else local_user_and_workspace()[0]
+    def _as_local_user(self, request: HttpRequest) -> HttpResponseBase:
+        visitor = request.user
 
-            request.user = SimpleLazyObject(somebody)  # type: ignore[assignment]
-            request.auser = sync_to_async(somebody)
+        def somebody() -> User:
+            return visitor if isinstance(visitor, User) else local_user_and_workspace()[0]
+
+        request.user = SimpleLazyObject(somebody)  # type: ignore[assignment]
+        request.auser = sync_to_async(somebody)
         return self.get_response(request)
 
 
@@ -75,6 +116,31 @@ def is_of_this_machine(request: HttpRequest) -> bool:
         and _is_loopback(request.META.get("REMOTE_ADDR", ""))
         and not any(header in request.META for header in PROXY_HEADERS)
     )
+
+
+def cookie_name() -> str:
+    """One a data folder: cookies are shared by all ports of a host, and two sites may run side by side."""
+    return f"crossover_{salted_hmac(COOKIE_SALT, 'name').hexdigest()[:8]}"
+
+
+def let_in(response: HttpResponseBase) -> None:
+    """Give the browser the cookie that local mode knows it by. It holds for a month, restarts included."""
+    response.set_signed_cookie(
+        cookie_name(), "local", salt=COOKIE_SALT, max_age=COOKIE_AGE_S, httponly=True, samesite="Lax"
+    )
+
+
+def _holds_cookie(request: HttpRequest) -> bool:
+    return request.get_signed_cookie(cookie_name(), "", salt=COOKIE_SALT, max_age=COOKIE_AGE_S) == "local"
+
+
+def _without_token(request: HttpRequest) -> HttpResponse:
+    """To the same page, with the token gone from the address, where histories would keep it."""
+    kept = request.GET.copy()
+    del kept[TOKEN]
+    response = HttpResponseRedirect(escape_leading_slashes(request.path) + (f"?{kept.urlencode()}" if kept else ""))
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def _is_loopback(address: str) -> bool:

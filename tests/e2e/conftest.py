@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import StorageState, StorageStateCookie
 
 from advisor.server import browser
 from tests.sites import Site
@@ -62,3 +63,25 @@ def running(prepared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 def site(running: Site) -> str:
     """Its address."""
     return running.url
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any], running: Site) -> dict[str, Any]:
+    """Each browser of a test has opened the printed address before."""
+    return browser_context_args | {"storage_state": signed_in(running)}
+
+
+def signed_in(site: Site) -> StorageState:
+    """What a browser keeps that has opened the site's printed address."""
+    cookie = site.let_in()
+    kept: StorageStateCookie = {
+        "name": cookie.name,
+        "value": cookie.value or "",
+        "domain": "127.0.0.1",
+        "path": "/",
+        "expires": float(cookie.expires or -1),
+        "httpOnly": True,
+        "secure": False,
+        "sameSite": "Lax",
+    }
+    return {"cookies": [kept], "origins": []}

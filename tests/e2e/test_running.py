@@ -1,6 +1,8 @@
 """How a simulation is to be run, chosen beside Simulate: by keyboard, kept while the advice changes, refused beside its field, without JavaScript."""
 
-from playwright.sync_api import Browser, Locator, Page, expect
+from collections.abc import Callable
+
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.e2e.test_main_job import NARROW, begin, field, no_serious_finding, verdict, visit
 
@@ -69,8 +71,8 @@ def test_too_high_a_speed_is_refused_beside_its_field_and_nothing_is_lost(visit:
     expect(visit.locator("#live-plan")).to_contain_text("jobs through each design")
 
 
-def test_it_is_chosen_without_javascript_too(browser: Browser, site: str) -> None:
-    with browser.new_context(java_script_enabled=False) as context:
+def test_it_is_chosen_without_javascript_too(new_context: Callable[..., BrowserContext], site: str) -> None:
+    with new_context(java_script_enabled=False) as context:
         page = context.new_page()
         page.goto(site)
         begin(page, "Document extraction")

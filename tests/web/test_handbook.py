@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils.html import escape
+from pytest_django import Settings
 
 from advisor.advice.cautions import CHECKS
 from advisor.advice.handbook import entries
@@ -31,7 +32,7 @@ def test_every_rule_warning_template_hop_and_profile_has_its_place(client: Clien
 
 @pytest.mark.django_db
 def test_members_read_their_own_library_and_anybody_else_the_shipped_one(
-    client: Client, decision: Decision, user: User
+    settings: Settings, client: Client, decision: Decision, user: User
 ) -> None:
     own = {
         "title": "Our gateway",
@@ -45,5 +46,6 @@ def test_members_read_their_own_library_and_anybody_else_the_shipped_one(
     page = client.get(reverse("handbook")).content.decode()
     assert 'id="hop-own_our_gateway"' in page and "12 s, total" in page and "measured by us" in page
     assert 'id="hop-heroku_router"' not in page and "Library 2 edited" in page
+    settings.CONFIGURATION = settings.CONFIGURATION.model_copy(update={"mode": "hosted"})
     page = Client().get(reverse("handbook")).content.decode()
     assert "Our gateway" not in page and 'id="hop-heroku_router"' in page

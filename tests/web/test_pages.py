@@ -17,6 +17,7 @@ from advisor.decisions.models import Decision, Run, State, Status
 from advisor.decisions.services.create_decision import create_decision
 from advisor.teams.models import User, Workspace
 from advisor.web.views import answers, decisions, home
+from tests.conftest import local_client
 from tests.web.conftest import MakeRun
 
 
@@ -104,7 +105,7 @@ def fails(error: Exception) -> Any:
 
 
 def test_a_database_that_does_not_answer_is_503(monkeypatch: pytest.MonkeyPatch, decision: Decision) -> None:
-    client = Client(SERVER_NAME="localhost", raise_request_exception=False)
+    client = local_client(raise_request_exception=False)
     monkeypatch.setattr(decisions, "find_decision", fails(OperationalError("database is locked")))
     answer = client.get(reverse("decision", args=[decision.pk]))
     assert answer.status_code == 503
@@ -113,7 +114,7 @@ def test_a_database_that_does_not_answer_is_503(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_anything_else_is_500_without_its_details(monkeypatch: pytest.MonkeyPatch, decision: Decision) -> None:
-    client = Client(SERVER_NAME="localhost", raise_request_exception=False)
+    client = local_client(raise_request_exception=False)
     monkeypatch.setattr(decisions, "find_decision", fails(RuntimeError("secret")))
     answer = client.get(reverse("decision", args=[decision.pk]))
     assert answer.status_code == 500

@@ -8,6 +8,9 @@ from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
+from django_htmx.http import HttpResponseClientRefresh
+
+from advisor.teams.middleware import NotLetIn
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +44,13 @@ def refusal(
     status: int,
     sentences: Iterable[str] = (),
     retry_after_s: int | None = None,
+    heading: str = "",
     advice: str = "",
 ) -> HttpResponse:
     """The page for a status. It asks neither database nor user, so that it shows when they are what is broken."""
     context = {
         "status": status,
-        "heading": HEADINGS[status],
+        "heading": heading or HEADINGS[status],
         "sentences": list(sentences),
         "advice": advice or ADVICE[status],
     }
@@ -66,7 +70,22 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """403, with the sentence of whoever denied it."""
+    if isinstance(exception, NotLetIn):
+        return _not_let_in(request, exception)
     return refusal(request, 403, [str(exception)] if str(exception) else [])
+
+
+def _not_let_in(request: HttpRequest, exception: NotLetIn) -> HttpResponse:
+    """A fragment reloads its page, which then shows this."""
+    if request.headers.get("HX-Request") == "true":
+        return HttpResponseClientRefresh()
+    return refusal(
+        request,
+        403,
+        [str(exception)],
+        heading="Open the address that Crossover printed",
+        advice="It is in the terminal where Crossover was started, and lets one browser in. Once used, a new one is printed for the next.",
+    )
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -209,10 +209,19 @@ def test_each_command_has_its_lock(command: str | None, managed: str, lock: str)
 @pytest.mark.parametrize("given", [["up", "--data", "folder"], ["up", "--port", "0", "--data=folder"]])
 def test_up_reads_its_data_folder_before_the_settings(given: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CROSSOVER_DATA", "elsewhere")
-    monkeypatch.setenv("CROSSOVER_MODE", "hosted")
     manage.prepare_settings(given)
     assert manage.os.environ["CROSSOVER_DATA"] == str(Path("folder").resolve())
-    assert manage.os.environ["CROSSOVER_MODE"] == "local"
+
+
+@pytest.mark.parametrize(("given", "mode"), [("hosted", "hosted"), ("local", "local"), ("", "local"), (None, "local")])
+def test_up_runs_in_the_mode_that_is_given_and_else_locally(
+    given: str | None, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CROSSOVER_MODE", raising=False)
+    if given is not None:
+        monkeypatch.setenv("CROSSOVER_MODE", given)
+    manage.prepare_settings(["up"])
+    assert manage.os.environ["CROSSOVER_MODE"] == mode
 
 
 def test_other_commands_leave_the_data_folder_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,11 +5,15 @@ from datetime import timedelta
 import django_rq
 import pytest
 from django.conf import settings
+from django.db import OperationalError
+from django.db.backends.utils import CursorWrapper
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
 from advisor.configuration import Configuration
+from advisor.server import queue_pages
 from advisor.server.beats import ALIVE_WITHIN_S, beat_of_reconciler
 from advisor.server.vitals import workers_alive
 from advisor.server.worker import SimulationWorker, simulation_worker
@@ -115,3 +119,70 @@ def test_a_site_that_is_not_ready_does_not_fill_its_log(
 ) -> None:
     assert client.get("/health/ready").status_code == 503
     assert caplog.records == []
+
+
+@pytest.fixture
+def no_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every question to the database fails, as when its server is down."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OperationalError("the server is down")
+
+    monkeypatch.setattr(CursorWrapper, "execute", fail)
+
+
+@pytest.mark.parametrize("mode", ["local", "hosted"])
+def test_it_is_live_with_neither_database_nor_sign_in(
+    mode: str, settings: Settings, no_broker: None, no_database: None
+) -> None:
+    settings.CONFIGURATION = settings.CONFIGURATION.model_copy(update={"mode": mode})
+    assert Client().get("/health/live", headers={"Host": "10.9.8.7:8000"}).status_code == 200
+    answer = Client().get("/health/ready", headers={"Host": "10.9.8.7:8000"})
+    assert (answer.status_code, answer.json()["checks"]["database"]) == (503, "does not answer")
+
+
+def test_probes_and_scrapers_ask_by_address_and_without_tls(
+    hosted: Configuration, settings: Settings, worker: SimulationWorker
+) -> None:
+    settings.CONFIGURATION = settings.CONFIGURATION.model_copy(update={"mode": "hosted", "metrics_token": TOKEN})
+    settings.SECURE_SSL_REDIRECT = True
+    settings.ALLOWED_HOSTS = ["crossover.example"]
+    beat_of_reconciler(worker.connection)
+    by_address = {"Host": "10.9.8.7:8000"}
+    assert Client().get("/health/live", headers=by_address).status_code == 200
+    assert Client().get("/health/ready", headers=by_address).status_code == 200
+    with_token = by_address | {"Authorization": f"Bearer {TOKEN}"}
+    assert Client().get("/metrics", headers=with_token).status_code == 200
+    assert Client().get("/metrics", headers=by_address).status_code in (301, 400)
+
+
+BOGUS = {"queue_index": 0, "connection_index": 0, "scheduler_index": 0, "job_id": "x", "result_id": "x"}
+BOGUS |= {"key": "x", "scheduler_name": "x", "cron_job_name": "x", "token": "x"}
+
+
+def bogus_addresses() -> list[tuple[str, dict[str, object]]]:
+    """Every address of django-rq's pages that names something, with a name of nothing and with a queue that does not exist."""
+    found = []
+    for pattern in queue_pages.urlpatterns:
+        names = list(pattern.pattern.converters) or list(pattern.pattern.regex.groupindex)
+        ids = {name: BOGUS[name] for name in names}
+        if set(ids) - {"queue_index", "token"}:
+            found.append((str(pattern.name), ids))
+            found.append((str(pattern.name), ids | {name: "rq:worker:x" for name in ids if name == "key"}))
+            found.append((str(pattern.name), ids | {name: "a b:%" for name in ids if name == "job_id"}))
+        if "queue_index" in ids:
+            found.append((str(pattern.name), ids | {"queue_index": 99}))
+    return found
+
+
+@pytest.mark.parametrize(("name", "ids"), bogus_addresses())
+def test_an_unknown_id_under_the_queue_pages_does_not_exist(
+    name: str, ids: dict[str, object], client: Client, queue_url: str
+) -> None:
+    address = reverse(f"django_rq:{name}", kwargs=ids)
+    assert {client.get(address).status_code, client.post(address).status_code} <= {404, 405}
+
+
+def test_a_job_that_is_gone_cannot_be_deleted_in_bulk(client: Client, queue_url: str) -> None:
+    address = reverse("django_rq:actions", kwargs={"queue_index": 0})
+    assert client.post(address, {"action": "delete", "job_ids": ["gone"]}).status_code == 404

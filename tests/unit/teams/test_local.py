@@ -1,18 +1,22 @@
 """The local user and workspace, and who gets signed in by themselves."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from django.contrib.auth import authenticate
 from django.db import IntegrityError, connection
 from django.http import HttpRequest, HttpResponse
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
+from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from advisor.configuration import Configuration
-from advisor.teams.middleware import LocalSignIn, is_of_this_machine
+from advisor.teams.middleware import LocalAccess, cookie_name, is_of_this_machine
 from advisor.teams.models import Membership, Role, User, Workspace
+from advisor.teams.one_time import OneTimeToken
 from advisor.teams.services import local_user_and_workspace
+from tests.conftest import local_client
 
 
 @pytest.mark.django_db
@@ -83,39 +87,112 @@ def test_a_request_from_elsewhere_is_not(meta: dict[str, str], settings: Setting
     assert not is_of_this_machine(RequestFactory().get("/", **given))
 
 
-def signed_in(request: HttpRequest, visitor: User | None = None) -> object:
-    """Who the view behind `LocalSignIn` sees."""
-    from_session = visitor or type("Anonymous", (), {"is_authenticated": False})()
-    request.user = from_session
-    seen: list[object] = []
-
-    def view(request: HttpRequest) -> HttpResponse:
-        seen.append(request.user)
-        return HttpResponse()
-
-    LocalSignIn(view)(request)
-    return seen[0]
+@pytest.fixture
+def token(tmp_path: Path, settings: Settings) -> OneTimeToken:
+    """The one of the printed address."""
+    settings.CONFIGURATION = settings.CONFIGURATION.model_copy(update={"data": tmp_path})
+    return OneTimeToken(settings.CONFIGURATION.local_address_token)
 
 
-@pytest.mark.django_db
-def test_local_mode_signs_in_the_local_user() -> None:
-    assert signed_in(RequestFactory(SERVER_NAME="localhost").get("/")) == local_user_and_workspace()[0]
+def stranger() -> Client:
+    """A browser on this machine that has opened nothing yet."""
+    return Client(SERVER_NAME="localhost")
+
+
+def every_kind_of_page() -> list[str]:
+    """The pages of the product, of the administration and of django-rq."""
+    return [reverse(name) for name in ("home", "handbook", "login", "workspaces", "admin:index", "django_rq:home")]
 
 
 @pytest.mark.django_db
-def test_local_mode_leaves_somebody_signed_in_as_they_are(alice: User) -> None:
-    assert signed_in(RequestFactory(SERVER_NAME="localhost").get("/"), alice) == alice
+def test_a_browser_that_has_not_opened_the_printed_address_sees_nothing(token: OneTimeToken) -> None:
+    token.current()
+    for page in [*every_kind_of_page(), "/metrics", "/no-such-page"]:
+        answer = stranger().get(page)
+        assert answer.status_code == 403, page
+        assert "Open the address that Crossover printed" in answer.content.decode()
+    assert stranger().post(reverse("new-decision")).status_code == 403
+    assert stranger().get("/health/live").status_code == 200
+    assert not User.objects.exists()
 
 
 @pytest.mark.django_db
-def test_hosted_mode_signs_in_nobody(hosted: Configuration) -> None:
-    assert not isinstance(signed_in(RequestFactory(SERVER_NAME="localhost").get("/")), User)
+def test_the_printed_address_lets_one_browser_in(token: OneTimeToken) -> None:
+    browser, printed = stranger(), f"/handbook?x=1&token={token.current()}"
+    opened = browser.get(printed)
+    assert (opened.status_code, opened["Location"]) == (302, "/handbook?x=1")
+    assert opened["Cache-Control"] == "no-store"
+    assert browser.get(reverse("home")).status_code == 200
+    assert browser.get(printed).status_code == 302
+    assert stranger().get(printed).status_code == 403
+    assert not token.is_open()
+
+
+@pytest.mark.django_db
+def test_only_a_get_uses_the_token_up(token: OneTimeToken) -> None:
+    printed = f"/?token={token.current()}"
+    assert stranger().head(printed).status_code == 403
+    assert stranger().post(printed).status_code == 403
+    assert stranger().get("/?token=wrong").status_code == 403
+    assert token.is_open()
+
+
+@pytest.mark.django_db
+def test_a_wrong_or_foreign_cookie_lets_nobody_in(token: OneTimeToken, settings: Settings) -> None:
+    elsewhere = local_client()
+    settings.SECRET_KEY = "that of another data folder"
+    assert elsewhere.get(reverse("home")).status_code == 403
+    forged = stranger()
+    forged.cookies[cookie_name()] = "local:1abcde:forged"
+    assert forged.get(reverse("home")).status_code == 403
+
+
+@pytest.mark.django_db
+def test_an_address_that_leads_elsewhere_does_not(token: OneTimeToken) -> None:
+    answer = stranger().get("/", {"token": token.current()}, PATH_INFO="//evil.example/")
+    assert answer["Location"] == "/%2Fevil.example/"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "Via"])
+def test_local_mode_serves_nobody_behind_a_proxy(header: str, client: Client) -> None:
+    answer = client.get(reverse("home"), headers={header: "203.0.113.9"})
+    assert answer.status_code == 403
+    assert "hosted mode" in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_a_fragment_without_the_cookie_reloads_its_page() -> None:
+    assert stranger().get(reverse("home"), headers={"HX-Request": "true"}).headers["HX-Refresh"] == "true"
+
+
+@pytest.mark.django_db
+def test_local_mode_leaves_somebody_signed_in_as_they_are(client: Client, alice: User) -> None:
+    client.force_login(alice)
+    assert client.get(reverse("home")).context["user"] == alice
+
+
+@pytest.mark.django_db
+def test_hosted_mode_signs_in_nobody(client: Client, hosted: Configuration) -> None:
+    assert client.get(reverse("workspaces")).status_code == 302
     assert not User.objects.exists()
 
 
 @pytest.mark.django_db
 def test_a_view_that_asks_for_nobody_costs_no_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     request = RequestFactory(SERVER_NAME="localhost").get("/")
+    request.COOKIES = {name: cookie.value for name, cookie in local_client().cookies.items()}
     request.user = None
     with django_assert_num_queries(0):
-        LocalSignIn(lambda _: HttpResponse())(request)
+        LocalAccess(lambda _: HttpResponse())(request)
+
+
+def test_a_token_is_used_once_however_many_try(tmp_path: Path) -> None:
+    token = OneTimeToken(tmp_path / "token")
+    given = token.current()
+    assert token.current() == given
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda _: token.use(given), range(8))).count(True) == 1
+    assert not token.use(given)
+    assert token.current() != given
+    assert token.path.stat().st_mode & 0o077 == 0

@@ -4,6 +4,7 @@ import socket
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from advisor.server.pages import serve
@@ -25,4 +26,4 @@ class Command(BaseCommand):
         """Returns after SIGTERM."""
         if options["leash"]:
             leashed.watch()
-        serve(socket.socket(fileno=options["fd"]))
+        serve(socket.socket(fileno=options["fd"]), settings.CONFIGURATION)

@@ -10,9 +10,11 @@ from advisor.server.child import CannotStart
 from advisor.server.instance import AlreadyRunning
 from advisor.server.running import PortTaken, run_site
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
 
 class Command(BaseCommand):
-    """Local mode: bound to the loopback address, the local user signed in."""
+    """Local mode: bound to the loopback address, one browser let in by the printed address. Hosted mode: behind a reverse proxy."""
 
     help = "Start the web server, the workers and the broker, and print the address. Ctrl-C ends them all."
     requires_system_checks = ()
@@ -20,8 +22,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """--data is read by manage.py already, before the settings are."""
+        parser.add_argument("--port", type=_port, default=8000, help="port; 0 takes a free one (default 8000)")
         parser.add_argument(
-            "--port", type=_port, default=8000, help="port on 127.0.0.1; 0 takes a free one (default 8000)"
+            "--host",
+            default=LOOPBACK[0],
+            help=f"address of this machine to listen on, in hosted mode: 0.0.0.0 for all (default {LOOPBACK[0]})",
+        )
+        parser.add_argument(
+            "--no-browser", action="store_true", help="do not open a browser, in local mode on a terminal"
         )
         parser.add_argument(
             "--workers", type=_workers, default=2, help="how many simulations run at a time (default 2)"
@@ -30,8 +38,17 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Returns when it was asked to end and has."""
+        configuration, host = settings.CONFIGURATION, options["host"]
+        if configuration.local and host not in LOOPBACK:
+            raise CommandError(
+                f"--host {host}: local mode serves this machine alone, without sign-in. Set CROSSOVER_MODE=hosted to serve others."
+            )
+        if not configuration.local and not configuration.public_url:
+            raise CommandError(
+                "CROSSOVER_PUBLIC_URL: hosted mode needs the address that people open, like https://crossover.example"
+            )
         try:
-            run_site(settings.CONFIGURATION, options["port"], options["workers"], self.stdout)
+            run_site(configuration, host, options["port"], options["workers"], self.stdout, not options["no_browser"])
         except (CannotStart, AlreadyRunning, PortTaken) as reason:
             raise CommandError(str(reason)) from reason
 

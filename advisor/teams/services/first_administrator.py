@@ -1,0 +1,46 @@
+"""The first administrator of a hosted site, made with the link that `up` prints."""
+
+from django.conf import settings
+from django.db import transaction
+
+from advisor.teams.errors import LinkUsed
+from advisor.teams.models import Membership, Role, User, Workspace
+from advisor.teams.one_time import OneTimeToken
+from advisor.teams.services.accounts import new_account
+from advisor.teams.services.local import LOCAL_USERNAME
+from advisor.teams.services.workspaces import create_workspace
+
+
+def first_administrator_is_missing() -> bool:
+    """Whether nobody can administer the site yet: the local user cannot sign in."""
+    return not User.objects.filter(is_superuser=True, is_active=True).exclude(username=LOCAL_USERNAME).exists()
+
+
+def is_first_administrator_link(token: str) -> bool:
+    """Whether the link of the token makes the first administrator."""
+    return OneTimeToken(settings.CONFIGURATION.first_administrator_token).matches(token) and (
+        first_administrator_is_missing()
+    )
+
+
+def make_first_administrator(
+    token: str, username: str, password: str, again: str, workspace_name: str
+) -> tuple[User, Workspace]:
+    """A superuser who owns a new workspace, and the one that was used in local mode, if there is one.
+
+    Raises:
+        InvalidInput: if name, password or workspace name will not do; the link stays good.
+        LinkUsed: if the link is not the one that was printed, has been used, or there is an administrator.
+    """
+    if not is_first_administrator_link(token):
+        raise LinkUsed
+    with transaction.atomic():
+        user = new_account(username, password, again)
+        user.is_staff = user.is_superuser = True
+        user.save(update_fields=["is_staff", "is_superuser"])
+        workspace = create_workspace(user, workspace_name)
+        for local in Workspace.objects.filter(is_local=True):
+            Membership.objects.create(user=user, workspace=local, role=Role.OWNER)
+        if not OneTimeToken(settings.CONFIGURATION.first_administrator_token).use(token):
+            raise LinkUsed
+    return user, workspace

@@ -1,0 +1,211 @@
+"""Hosted mode behind a real reverse proxy that ends TLS: nginx, with a certificate made for the test."""
+
+import http.client
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from http.cookiejar import CookieJar
+from pathlib import Path
+
+import pytest
+
+from tests.selection import IN_CI
+from tests.sites import START_S, Site, eventually
+
+TRUSTED = "127.0.0.2"
+"""The address that nginx calls from. Requests of the test itself come from 127.0.0.1, which is not trusted."""
+ADDRESSES = re.compile(r"^Crossover is at (https://\S+), .* (http://127\.0\.0\.1:\d+)$")
+LINK = re.compile(r"^This link makes the first administrator, once: (https://\S+)$")
+NGINX = """
+daemon off; error_log stderr; pid {folder}/nginx.pid;
+events {{}}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  server {{
+    listen 127.0.0.1:{port} ssl;
+    ssl_certificate {folder}/certificate.pem; ssl_certificate_key {folder}/key.pem;
+    location / {{
+      proxy_pass {upstream}; proxy_bind {trusted};
+      proxy_set_header Host $http_host;
+      proxy_set_header X-Forwarded-Proto $scheme;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    }}
+  }}
+}}
+"""
+
+
+class Visitor:
+    """A client with cookies, redirects followed, that trusts the test's certificate."""
+
+    def __init__(self, certificate: Path | None = None) -> None:
+        context = ssl.create_default_context(cafile=str(certificate) if certificate else None)
+        self.opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}),
+            urllib.request.HTTPSHandler(context=context),
+            urllib.request.HTTPCookieProcessor(CookieJar()),
+        )
+
+    def open(self, address: str, **posted: str) -> tuple[int, str, str]:
+        """Status, the address that redirects led to, and the page. With fields, they are posted with the page's own token."""
+        data = None
+        if posted:
+            page = self.open(address)[2]
+            found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+            assert found, page
+            data = urllib.parse.urlencode(posted | {"csrfmiddlewaretoken": found[1]}).encode()
+        request = urllib.request.Request(address, data, headers={"Referer": address})  # noqa: S310
+        try:
+            with self.opener.open(request, timeout=30) as answer:
+                return answer.status, answer.url, answer.read().decode()
+        except urllib.error.HTTPError as refused:
+            return refused.code, refused.url or "", refused.read().decode()
+
+
+class HostedSite:
+    """`up` in hosted mode on a data folder, and nginx before it."""
+
+    def __init__(self, data: Path, folder: Path) -> None:
+        for program in ("nginx", "openssl"):
+            if not shutil.which(program):
+                (pytest.fail if IN_CI else pytest.skip)(
+                    f"{program} is not installed: apt-get install nginx-light openssl"
+                )
+        self.certificate = folder / "certificate.pem"
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"https://localhost:{port}"
+        hosted = {"CROSSOVER_MODE": "hosted", "CROSSOVER_PUBLIC_URL": self.url, "CROSSOVER_TRUSTED_PROXIES": TRUSTED}
+        self.up = Site(data, "--port", "0", "--workers", "1", **hosted)
+        self.nginx: subprocess.Popen[bytes] | None = None
+        try:
+            printed = self.up.until_printed(ADDRESSES, START_S)
+            assert printed[1] == self.url
+            self.upstream = printed[2]
+            self._start_nginx(folder, port)
+        except BaseException:
+            self.end()
+            raise
+
+    def _start_nginx(self, folder: Path, port: int) -> None:
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+             "-addext", "subjectAltName=DNS:localhost", "-keyout", folder / "key.pem", "-out", self.certificate],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        settings = folder / "nginx.conf"
+        settings.write_text(NGINX.format(folder=folder, port=port, upstream=self.upstream, trusted=TRUSTED))
+        folder.chmod(0o755)  # its workers run as another user
+        self.nginx = subprocess.Popen(["nginx", "-e", "stderr", "-c", settings], stderr=subprocess.DEVNULL)
+        eventually(lambda: _listens(port), 20, lambda: "nginx does not listen")
+
+    def end(self) -> None:
+        """Both, by their process ids."""
+        if self.nginx:
+            self.nginx.terminate()
+            self.nginx.wait(10)
+        self.up.end()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def hosted_site(data: Path, tmp_path: Path) -> Iterator[HostedSite]:
+    folder = tmp_path / "nginx"
+    folder.mkdir()
+    site = HostedSite(data, folder)
+    yield site
+    site.end()
+
+
+def test_hosted_mode_behind_a_reverse_proxy(hosted_site: HostedSite) -> None:
+    link = hosted_site.up.until_printed(LINK, 10)[1]
+    ada, stranger, direct = Visitor(hosted_site.certificate), Visitor(hosted_site.certificate), Visitor()
+
+    # Nobody gets in without signing in, and probes ask by address.
+    assert stranger.open(f"{hosted_site.url}/decisions/new")[1].startswith(f"{hosted_site.url}/accounts/login/")
+    assert direct.open(f"{hosted_site.upstream}/health/live")[0] == 200
+    eventually(lambda: direct.open(f"{hosted_site.upstream}/health/ready")[0] == 200, START_S)
+
+    # Who is not a trusted proxy is not believed.
+    connection = http.client.HTTPConnection(hosted_site.upstream.removeprefix("http://"), timeout=10)
+    spoofed = {"Host": hosted_site.url.removeprefix("https://"), "X-Forwarded-Proto": "https"}
+    connection.request("HEAD", "/handbook", headers=spoofed)
+    assert connection.getresponse().status == 301
+    connection.close()
+
+    # The first administrator, from the printed link, who finds what was made in local mode.
+    status, _, page = ada.open(link, username="ada", password="too", again="other", name="Platform")
+    assert status == 422
+    assert "The two passwords differ" in page or "too short" in page
+    password = "correct-horse-battery-9"
+    status, address, page = ada.open(link, username="ada", password=password, again=password, name="Platform")
+    assert (status, address) == (200, f"{hosted_site.url}/")
+    assert ada.open(f"{hosted_site.url}/admin/")[0] == 200
+    assert "My decisions" in ada.open(f"{hosted_site.url}/workspaces")[2]
+    assert stranger.open(link)[0] == 404
+
+    # And signs in with the password from then on.
+    again = Visitor(hosted_site.certificate)
+    signed_in = again.open(f"{hosted_site.url}/accounts/login/", username="ada", password=password)
+    assert signed_in[:2] == (200, f"{hosted_site.url}/")
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"CROSSOVER_MODE": "hosted"}, "CROSSOVER_PUBLIC_URL: hosted mode needs the address"),
+        ({"CROSSOVER_PUBLIC_URL": "https://x.example"}, "CROSSOVER_PUBLIC_URL: is for hosted mode"),
+        ({"CROSSOVER_MODE": "hosted", "CROSSOVER_PUBLIC_URL": "http://x.example"}, "like https://crossover.example"),
+        ({"CROSSOVER_MODE": "hosted", "CROSSOVER_TRUSTED_PROXIES": "nginx"}, "addresses or networks"),
+    ],
+)
+def test_a_start_that_would_serve_the_wrong_people_is_refused(
+    environment: dict[str, str], sentence: str, tmp_path: Path
+) -> None:
+    refused = Site(tmp_path / "data", "--port", "0", **environment)
+    assert refused.until_printed(re.compile(sentence), 30)
+    assert refused.process.wait(10) == 1
+
+
+def test_local_mode_listens_on_this_machine_alone(tmp_path: Path) -> None:
+    refused = Site(tmp_path / "data", "--port", "0", "--host", "0.0.0.0")  # noqa: S104
+    assert refused.until_printed(re.compile("local mode serves this machine alone"), 30)
+    assert refused.process.wait(10) == 1
+
+
+def test_everything_in_the_data_folder_is_for_its_owner_alone(data: Path) -> None:
+    for path in [data, *data.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    site = Site.start(data, "--workers", "1")
+    try:
+        site.until_ready()
+        site.let_in()
+        readable = [path for path in [data, *data.rglob("*")] if path.lstat().st_mode & 0o077 and not path.is_symlink()]
+    finally:
+        site.end()
+    assert readable == []
+
+
+def test_the_printed_address_survives_a_restart(data: Path) -> None:
+    first = Site.start(data, "--workers", "1")
+    first.end()
+    second = Site.start(data, "--workers", "1")
+    try:
+        assert second.token == first.token
+        assert second.let_in().value
+        assert second.until_printed(re.compile(r"^For another browser: .*\?token="), 10)
+    finally:
+        second.end()
