@@ -44,7 +44,12 @@ class MemberRequest(HttpRequest):
 
 
 class NotLetIn(PermissionDenied):
-    """Local mode does not know this browser."""
+    """Local mode does not know this browser. A heading, what is wrong, and what to do."""
+
+    def __init__(self, heading: str, reason: str, advice: str) -> None:
+        super().__init__(reason)
+        self.heading = heading
+        self.advice = advice
 
 
 class LocalAccess:
@@ -65,8 +70,9 @@ class LocalAccess:
             return self.get_response(request)
         if not is_of_this_machine(request):
             raise NotLetIn(
-                "In local mode Crossover serves this machine alone, and this request came through a proxy or from another machine. "
-                "To serve others, start it in hosted mode: the README says how."
+                "Crossover runs in local mode",
+                "It serves this machine alone, and this request came through a proxy or from another machine.",
+                "To serve others, start it in hosted mode: the README says how.",
             )
         given = request.GET.get(TOKEN) if request.method == "GET" else None
         if _holds_cookie(request):
@@ -76,9 +82,12 @@ class LocalAccess:
             let_in(response)
             return response
         raise NotLetIn(
-            "That address has been used already, or is not the one that was printed last."
+            "Open the address that Crossover printed",
+            "This address has been used already, or is not the one that was printed last."
             if given
-            else "This browser has not opened the address that Crossover printed when it started."
+            else "This browser has not been let in yet.",
+            "The address is in the terminal where Crossover was started, and lets one browser in. Once it has been used, "
+            "a new one is printed for the next browser.",
         )
 
     def _as_local_user(self, request: HttpRequest) -> HttpResponseBase:

@@ -46,6 +46,7 @@ def refusal(
     retry_after_s: int | None = None,
     heading: str = "",
     advice: str = "",
+    leads_home: bool = True,
 ) -> HttpResponse:
     """The page for a status. It asks neither database nor user, so that it shows when they are what is broken."""
     context = {
@@ -53,6 +54,7 @@ def refusal(
         "heading": heading or HEADINGS[status],
         "sentences": list(sentences),
         "advice": advice or ADVICE[status],
+        "leads_home": leads_home,
     }
     is_fragment = request.headers.get("HX-Request") == "true"
     template = "errors/_fragments.html#problem" if is_fragment else "errors/error.html"
@@ -79,13 +81,7 @@ def _not_let_in(request: HttpRequest, exception: NotLetIn) -> HttpResponse:
     """A fragment reloads its page, which then shows this."""
     if request.headers.get("HX-Request") == "true":
         return HttpResponseClientRefresh()
-    return refusal(
-        request,
-        403,
-        [str(exception)],
-        heading="Open the address that Crossover printed",
-        advice="It is in the terminal where Crossover was started, and lets one browser in. Once used, a new one is printed for the next.",
-    )
+    return refusal(request, 403, [str(exception)], heading=exception.heading, advice=exception.advice, leads_home=False)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
