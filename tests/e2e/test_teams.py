@@ -71,7 +71,7 @@ def test_a_workspace_is_begun_invited_to_and_left_for_another(visit: Page, site:
     no_serious_finding(page)
     page.get_by_role("link", name="Workspaces").click()
     page.get_by_label("Name of a new workspace").fill("Invoices")
-    page.get_by_role("button", name="Begin it").click()
+    page.get_by_role("button", name="Create workspace").click()
     expect(page.locator("h1")).to_have_text("Invoices")
     page.get_by_label("Role").select_option("viewer")
     page.get_by_role("button", name="Make a link").click()

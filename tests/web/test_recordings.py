@@ -46,13 +46,13 @@ def test_what_rests_on_one_is_said_and_keeps_it(
     revision = use_trace(decision, recording, user, decision.draft_version)
     request_run(revision, user, "a-key")
     shown = page(client, workspace)
-    assert f"{decision.title}</a> goes by it and replayed it in 1 simulation" in shown
+    assert f"{decision.title}</a> uses it and replayed it in 1 simulation" in shown
     assert "Delete the recording" not in shown
     status, refused = delete(client, recording)
-    assert status == 422 and f"is what arrives in {decision.title}" in refused
+    assert status == 422 and f"is used by {decision.title}" in refused
     decision.refresh_from_db()
     drop_trace(decision, user, decision.draft_version)
-    assert f"went by it in revision {revision.number} and replayed it in 1 simulation" in page(client, workspace)
+    assert f"used it in revision {revision.number} and replayed it in 1 simulation" in page(client, workspace)
     status, refused = delete(client, recording)
     assert status == 422 and f"has been simulated in {decision.title}" in refused
     assert Trace.objects.get() == recording

@@ -11,7 +11,7 @@ def _limits_state(answers: Answers) -> str:
     calls = (
         "unlimited calls at once"
         if provider.max_concurrency is None
-        else f"{number(provider.max_concurrency)} calls at once"
+        else f"{count(provider.max_concurrency, 'call')} at once"
     )
     quota = "" if provider.requests_per_minute is None else f", {number(provider.requests_per_minute)} /min"
     return f"{calls}{quota}; {count(server.workers, 'worker')}"

@@ -18,7 +18,7 @@ from advisor.advice.words import duration, rate, times
 
 def _load_state(answers: Answers) -> str:
     volume = answers.volume
-    load = "a recorded trace" if volume.trace else said(answers, "volume.mean_rate_per_s", rate)
+    load = "a recording" if volume.trace else said(answers, "volume.mean_rate_per_s", rate)
     peaks = volume.trace is None and volume.peaks
     bursts = f", peaks of {said(answers, 'volume.peak_to_mean', times)}" if peaks else ""
     p50, p95 = (said(answers, f"processing.{name}", duration) for name in ("p50_s", "p95_s"))

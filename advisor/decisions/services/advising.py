@@ -68,4 +68,4 @@ def find_trace(given: str, workspace: Workspace, path: str = "volume.trace") -> 
 
 
 def _no_such_trace(path: str) -> InvalidInput:
-    return InvalidInput([Problem(path, "there is no such trace in this workspace; upload it first")])
+    return InvalidInput([Problem(path, "there is no such recording in this workspace; upload it first")])

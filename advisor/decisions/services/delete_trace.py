@@ -25,8 +25,8 @@ def delete_trace(trace: Trace, user: User) -> None:
         locked = Trace.objects.select_for_update().get(pk=trace.pk)
         uses = uses_of([locked], trace.workspace)[locked.pk]
         if titles := uses.going_by_it:
-            raise InvalidInput([Problem("trace", f"is what arrives in {listed(titles)}; go by a rate there first")])
+            raise InvalidInput([Problem("trace", f"is used by {listed(titles)}; remove the recording there first")])
         if titles := uses.resting_on_it:
-            reason = f"has been simulated in {listed(titles)}; it goes once what rests on it is deleted"
+            reason = f"has been simulated in {listed(titles)}; it can be deleted when no simulation uses it"
             raise InvalidInput([Problem("trace", reason)])
         locked.delete()

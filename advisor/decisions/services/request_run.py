@@ -139,7 +139,7 @@ def _require_runnable(
     if needed > limits.RUN_MEMORY_BYTES:
         reason = (
             f"this run would need about {needed / 1e9:.1f} GB of memory, over the limit of "
-            f"{limits.RUN_MEMORY_BYTES / 1e9:.1f} GB; simulate fewer jobs, or a shorter trace"
+            f"{limits.RUN_MEMORY_BYTES / 1e9:.1f} GB; simulate fewer jobs, or a shorter recording"
         )
         raise InvalidInput([Problem("jobs", reason)])
     return recorded

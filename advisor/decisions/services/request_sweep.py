@@ -145,7 +145,7 @@ def _require_small_enough(wanted: Grid, trace: Trace | None) -> int:
     load = load_of(wanted, trace)
     if load.memory_bytes > limits.RUN_MEMORY_BYTES:
         sentence = f"a cell would need about {load.memory_bytes / 1e9:.1f} GB of memory, over the limit of {limits.RUN_MEMORY_BYTES / 1e9:.1f} GB"
-        raise InvalidInput([Problem("jobs", f"{sentence}; simulate fewer jobs, or a shorter trace")])
+        raise InvalidInput([Problem("jobs", f"{sentence}; simulate fewer jobs, or a shorter recording")])
     if load.mean_jobs * wanted.size > limits.SWEEP_JOBS:
         sentence = (
             f"{wanted.size:,} cells would simulate about {load.mean_jobs * wanted.size / 1e6:,.0f} million requests in both designs, over the "

@@ -52,7 +52,7 @@ def stretch_s(designs: Iterable[DesignResult]) -> float:
 
 def axis_title(width_s: float) -> str:
     """What a stretch of more than a second stands for is said."""
-    return TITLE if width_s <= 1 else f"Calls (/s, most in {duration(width_s)})"
+    return TITLE if width_s <= 1 else f"Calls a second (highest in each {duration(width_s)})"
 
 
 def lines_of(designs: Designs, width_s: float, end_s: float, scale: float) -> tuple[Line, ...]:

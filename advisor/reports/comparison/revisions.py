@@ -112,7 +112,7 @@ def _advice(old: Recommendation, new: Recommendation) -> tuple[Changed, ...]:
         Changed("Score, from synchronous −1 to event-driven +1", _score(old), _score(new)),
         Changed("Feasible", "yes" if old.feasible else "no", "yes" if new.feasible else "no"),
         Changed("Queues", _queues(old), _queues(new)),
-        Changed("Calls at once that are of use", wording.count(old.concurrency.useful), wording.count(new.concurrency.useful)),
+        Changed("Most calls at once that help", wording.count(old.concurrency.useful), wording.count(new.concurrency.useful)),
     )  # fmt: skip
 
 

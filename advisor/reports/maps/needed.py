@@ -28,11 +28,20 @@ def needed_sentence(found: Fewest) -> str:
     one, many = SERVERS[found.design]
     name = design_name(found.design).capitalize()
     if found.high is None:
-        return f"{name} does not meet the deadline with any number up to {count(found.most, one, many)}: it is not {many} that it lacks."
+        return f"{name} does not meet the deadline with any number up to {count(found.most, one, many)}: more {many} do not help."
+    if found.high == 1:
+        return f"{name} meets the deadline from 1 {one} on."
     if found.low == found.high:
         return f"{name} meets the deadline from {count(found.high, one, many)} on; one less is sure to miss it."
-    below = f"fewer than {found.low:,} are sure to miss it" if found.low > 1 else "no number is sure to miss it"
-    return f"{name} meets the deadline from {count(found.high, one, many)} on; {below}, between the two the intervals straddle."
+    below = (
+        ""
+        if found.low < 2
+        else f"{'1 is' if found.low == 2 else f'fewer than {found.low:,} are'} sure to miss it, and "
+    )
+    between = f"{found.low:,}" if found.high - found.low == 1 else f"{found.low:,} to {found.high - 1:,}"
+    return (
+        f"{name} meets the deadline from {count(found.high, one, many)} on; {below}{between} may or may not be enough."
+    )
 
 
 def needed_words(needed: Needed) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "synchronous": "only synchronous meets it",
         "event_driven": "only event-driven meets it",
         "neither": "neither meets it",
-        "unresolved": "the intervals straddle it",
+        "unresolved": "it is not certain either way",
         "no_deadline": "there is no deadline",
     }
 )

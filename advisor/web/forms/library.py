@@ -29,7 +29,7 @@ class Asked:
 TITLE = Asked("title", "What is it called?", "As it is offered in the questionnaire.", required=True)
 ABOUT = (
     Asked("note", "What should one know of it?", "Shown beside it: exceptions, and what can be changed."),
-    Asked("source", "Where does that stand?", "An address, a contract, a measurement of yours.", required=True),
+    Asked("source", "Source", "An address, a contract, a measurement of yours.", required=True),
     Asked(
         "checked",
         "When was that checked?",

@@ -31,7 +31,7 @@ from simulator.schema import InvalidInput, Problem
 ADVISED = "advised"
 """Tells a page whose choice is a live run that its plan is to be looked up anew."""
 RECORDING_LOST = (
-    "These answers went by a recording that has been deleted since. They are back with its rate and peaks, without it."
+    "These answers used a recording that has been deleted since. They are back with its rate and peaks, without it."
 )
 SAVED_BUT_SILENT = "The run is saved. The queue does not answer right now; it starts by itself once the queue is back."
 

@@ -10,7 +10,8 @@ from advisor.decisions.limits import TRACES_CAP
 from advisor.decisions.models import Trace
 from advisor.decisions.services.delete_trace import delete_trace
 from advisor.decisions.services.recording_uses import Use, uses_of
-from advisor.reports.wording import count, listed
+from advisor.reports.numbers import count, plural
+from advisor.reports.wording import listed
 from advisor.teams.middleware import MemberRequest
 from advisor.teams.models import Workspace
 from advisor.web.access import find_workspace, may_change
@@ -43,10 +44,11 @@ def _words(use: Use) -> str:
     """What a decision has to do with a recording."""
     told = []
     if use.current:
-        told.append("goes by it")
+        told.append("uses it")
     if use.earlier:
-        noun = "revision" if len(use.earlier) == 1 else "revisions"
-        told.append(f"went by it in {noun} {listed([str(number) for number in use.earlier])}")
+        told.append(
+            f"used it in {plural(len(use.earlier), 'revision')} {listed([str(number) for number in use.earlier])}"
+        )
     if use.simulations:
         told.append(f"replayed it in {count(use.simulations, 'simulation')}")
     return listed(told)

@@ -48,7 +48,7 @@ def test_a_recording_that_a_decision_goes_by_is_not_deleted(
 ) -> None:
     trace = upload_trace(workspace, user, "a.csv", [b"time_s\n0\n1\n2\n"])
     use_trace(decision, trace, user, decision.draft_version)
-    with pytest.raises(InvalidInput, match="go by a rate there first"):
+    with pytest.raises(InvalidInput, match="remove the recording there first"):
         delete_trace(trace, user)
     drop_trace(decision, user, decision.draft_version)
     delete_trace(trace, user)

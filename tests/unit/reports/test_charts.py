@@ -109,7 +109,7 @@ def test_calls_to_the_provider_are_steps_from_the_bins_starts_up_to_the_runs_end
         "a stretch has the calls of its busiest second, and here begins before the outage"
     )
     assert np.diff(line.x[:-2]) == pytest.approx(36 / 60)
-    assert chart.y.title == "Calls (/s, most in 36 s)"
+    assert chart.y.title == "Calls a second (highest in each 36 s)"
     assert ("47 min 30 s to 50 min", "20", "20") in chart.table.rows
     assert ("50 min to 52 min 30 s", "60", "22") in chart.table.rows
 
