@@ -10,7 +10,7 @@ from advisor.advice.answers import LEAVES, Answers
 from advisor.advice.columns import ENCODED, HOP_COLUMNS, Columns, Floats, columns_of
 from advisor.advice.facts import Facts, Point, facts_of
 from advisor.advice.rules import RULES, Rule
-from advisor.advice.variations import moved_along
+from advisor.advice.variations import ALONE, moved_along
 
 MOST = 5
 """No reason names more answers than this."""
@@ -83,7 +83,7 @@ def _changes(answers: Answers) -> Iterator[_Change]:
     base = columns_of(answers)
     for path in ENCODED:
         for value in _others(path, float(base[path][0])):
-            yield _Change(path, moved_along(path, np.array([value]), base))
+            yield _Change(path, moved_along(path, np.array([value]), base, ALONE.get(path, frozenset())))
     yield _Change(HOPS, {name: np.array([30.0 if np.isinf(base[name][0]) else np.inf]) for name in HOP_COLUMNS})
 
 

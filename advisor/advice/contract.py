@@ -9,6 +9,7 @@ from simulator.schema import Value
 Style = Literal["synchronous", "event_driven", "hybrid"]
 Strength = Literal["clear", "lean", "close"]
 Method = Literal["inline", "polling", "webhook", "sse", "websocket", "none"]
+Jitter = Literal["none", "full", "equal", "decorrelated"]
 Favours = Literal["synchronous", "event_driven", "hybrid", "neither"]
 
 
@@ -33,15 +34,16 @@ class Reason(Value):
 
 
 class Outcome(Value):
-    """What a decision comes to."""
+    """What a decision comes to. Where nothing is feasible, style, strength and delivery are those that the forces favour."""
 
     style: Style
     strength: Strength
     delivery: Method
+    feasible: bool = True
 
 
 class Flip(Value):
-    """The nearest other value of one answer at which style, strength or delivery changes."""
+    """The nearest other value of one answer at which style, strength, delivery or feasibility changes."""
 
     model_config = ConfigDict(serialize_by_alias=True, populate_by_name=True)
 
@@ -49,6 +51,14 @@ class Flip(Value):
     from_: Any = Field(alias="from")
     to: Any
     becomes: Outcome
+
+
+class Remedy(Value):
+    """The nearest change of one answer with which advice that is not feasible becomes so, and the same as a sentence."""
+
+    field: str
+    to: Any
+    text: str
 
 
 class Queue(Value):
@@ -70,13 +80,14 @@ class Concurrency(Value):
 
 
 class RetryPlan(Value):
-    """Retries of a failed attempt, and the chance that all of them fail."""
+    """Retries of a failed attempt, the chance that all of them fail, and a sentence on both; older advice has none."""
 
     max: int
     base_s: float
     cap_s: float
-    jitter: str
+    jitter: Jitter
     all_fail_probability: float
+    why: str = ""
 
 
 class Monitor(Value):
@@ -98,7 +109,8 @@ class Recommendation(Value):
     """The advice. `score` runs from -1 (synchronous) to +1 (event-driven); lean from 0.15, clear from 0.5.
 
     A hybrid's strength is that of its own case; its score still says where the other forces pull. `feasible` is false where nothing can be done
-    by any style: the reasons then begin with what is missing.
+    by any style: the reasons then begin with what is missing, `shortfall` says it in a sentence, and `remedy` is what would mend it, if a
+    single answer does and flips were searched for.
     """
 
     model_config = ConfigDict(serialize_by_alias=True)
@@ -109,6 +121,8 @@ class Recommendation(Value):
     score: float
     feasible: bool
     infeasible: dict[Style, Annotated[tuple[str, ...], Field(strict=False)]]
+    shortfall: str = ""
+    remedy: Remedy | None = None
     probability: dict[Style, float] | None
     settle: str | None
     inline_wait_s: float | None

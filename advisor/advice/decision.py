@@ -40,9 +40,15 @@ class Decisions:
         return STYLES[self.style[row]], STRENGTHS[self.strength[row]], METHODS[self.method[row]]
 
     @cached_property
+    def feasible(self) -> Flags:
+        """Where any style is."""
+        return np.asarray(~np.all(list(self.ruled_out.values()), axis=0), dtype=np.bool_)
+
+    @cached_property
     def key(self) -> Codes:
-        """One number a row that differs wherever the decision does."""
-        return (self.style * len(STRENGTHS) + self.strength) * len(METHODS) + self.method
+        """One number a row that differs wherever the decision does. What is not feasible is one decision, whatever the forces favour."""
+        key = (self.style * len(STRENGTHS) + self.strength) * len(METHODS) + self.method
+        return np.where(self.feasible, key, -1)
 
 
 def decide(columns: Columns) -> Decisions:

@@ -13,7 +13,7 @@ from advisor.advice.columns import Flags
 from advisor.advice.contract import Delivery, Method
 from advisor.advice.facts import Facts, Point
 from advisor.advice.polling import TIGHT_S, polling_of
-from advisor.advice.words import duration, number
+from advisor.advice.words import duration, past, times_a_job
 
 METHODS: tuple[Method, ...] = ("inline", "polling", "webhook", "sse", "websocket", "none")
 
@@ -101,13 +101,14 @@ def _why_not_inline(point: Point) -> str:
     if point.nobody:
         return "Nobody waits for a response."
     if point.inline_p99_s > point.inline_limit_s:
-        return f"The answer takes {duration(point.inline_p99_s)} at p99, past the {duration(point.inline_limit_s)} limit on the way."
+        takes, beyond, limit = past(point.inline_p99_s, point.inline_limit_s)
+        return f"The answer takes {takes} at p99, {beyond} the {limit} limit on the way."
     return f"It would hold the caller for {duration(point.inline_p99_s)} at p99."
 
 
 def _why_not_webhook(point: Point) -> str:
     if point.nobody:
-        return "Nobody is to be told."
+        return "Nobody waits for a result."
     if point.end_user:
         return "A person has no address that we could call."
     return (
@@ -122,7 +123,7 @@ def _why_not_polling(point: Point) -> str:
         return "Nobody would ask."
     if point.end_user:
         return "A person sees the result an interval late, and every open page asks again and again."
-    return f"It would ask {number(polling_of(point).calls_mean)} times a job, mostly for nothing."
+    return f"It would ask {times_a_job(polling_of(point).calls_mean)} a job, mostly for nothing."
 
 
 INLINE = Way(
@@ -170,9 +171,7 @@ WAYS: tuple[Way, ...] = (
     Way(
         "webhook",
         when=lambda f: f.webhooks & (f.partner | (f.deadline_s <= TIGHT_S) | f.live_updates),
-        why=lambda p: (
-            "The caller has an address that can be called, so it hears of its result at once and need not ask."
-        ),
+        why=lambda p: "The caller has an address that can be called, so it gets its result at once and need not ask.",
         why_not=_why_not_webhook,
         parameters=_webhook,
         fallback="polling",

@@ -1,4 +1,4 @@
-"""Flips: for every answer, the nearest other value at which style, strength or delivery changes. Found by search, one pass for all."""
+"""Flips: for every answer, the nearest other value at which style, strength, delivery or feasibility changes. Found by search, one pass for all."""
 
 import math
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from advisor.advice.answers import LEAVES, Answers
 from advisor.advice.columns import ENCODED, HOP_COLUMNS, Columns, Floats, columns_of, encoded, hop_limits, value_at
 from advisor.advice.contract import Flip, Outcome
 from advisor.advice.decision import Codes, Decisions, decide
-from advisor.advice.variations import moved_along, reach
+from advisor.advice.variations import moved_along, reach, starting_number
 
 STEPS = 48
 """Values tried towards each bound, dense near the answer and sparse far from it."""
@@ -23,8 +23,8 @@ PASSES = 9
 """Passes of refinement: 16^-9 of the first bracket."""
 NICE = 5e-4
 """A threshold is rounded, away from the answer, by no more than this."""
-SMALL = 1e-6
-"""From zero, the search begins at this part of the bound."""
+SMALL, SMALLEST = 1e-6, 1e-3
+"""From zero, the search begins at this part of the bound, or at a thousandth where that is less."""
 
 
 @dataclass
@@ -69,8 +69,9 @@ class _Decided:
         return self.decisions.key[self.starts[place] : self.starts[place] + len(probe.values)]
 
     def outcome(self, place: int, row: int) -> Outcome:
-        style, strength, method = self.decisions.outcome(self.starts[place] + row)
-        return Outcome(style=style, strength=strength, delivery=method)
+        at = self.starts[place] + row
+        style, strength, method = self.decisions.outcome(at)
+        return Outcome(style=style, strength=strength, delivery=method, feasible=bool(self.decisions.feasible[at]))
 
 
 def _decided(base: Columns, probes: list[Probe]) -> _Decided:
@@ -86,23 +87,26 @@ def _decided(base: Columns, probes: list[Probe]) -> _Decided:
 def _directions(path: str, base: Columns) -> Iterable[Probe]:
     """The numbers to try below and above an answer."""
     low, high = reach(path, base)
-    now = float(base[path][0])
+    now = starting_number(path, base)
     integer = LEAVES[path].kind == "integer"
-    if math.isnan(now):
-        return [Probe(path, values := _spread(low, high, integer), list(values))]
     if math.isinf(now):
         return [Probe(path, values := _spread(high, low, integer, ends=True), list(values))]
-    return [Probe(path, values, list(values)) for bound in (low, high) for values in [_spread(now, bound, integer)]]
+    return [
+        Probe(path, values, list(values))
+        for bound in (low, high)
+        if (bound > now) == (bound == high)
+        for values in [_spread(now, bound, integer)]
+    ]
 
 
 def _spread(start: float, bound: float, integer: bool, *, ends: bool = False) -> Floats:
     """Values from `start` (left out unless `ends`) to `bound`, on a logarithmic scale, dense at the start."""
     if start == bound:
         return np.array([])
-    tiny = SMALL * max(start, bound)
-    near, far = max(start, tiny), max(bound, tiny)
+    tiny = min(SMALLEST, SMALL * max(start, bound))
+    near, far = start or tiny, bound or tiny
     values = near * (far / near) ** (np.arange(0, STEPS + 1) / STEPS) ** 2.5
-    values[-1] = bound
+    values = np.append(values[:-1], [far, bound] if bound == 0 else [bound])
     if start > 0 and not ends:
         values = values[1:]
     if not integer:
@@ -186,7 +190,7 @@ def _thresholds(
         differs = decided.keys(places[id(probe)], probe) != now.key[0]
         if differs.any():
             first = int(np.argmax(differs))
-            start = float(base[probe.path][0])
+            start = starting_number(probe.path, base)
             if first == 0 and not math.isfinite(start):
                 start = float(probe.values[0])
             brackets.append(
@@ -246,7 +250,13 @@ def _flip(answers: Answers, path: str, to: Any, becomes: Outcome) -> Flip:
 
 def _rank(flip: Flip, now: Decisions) -> tuple[int, float, str]:
     style, _, method = now.outcome()
-    order = 0 if flip.becomes.style != style else 1 if flip.becomes.delivery != method else 2
+    order = (
+        0
+        if flip.becomes.style != style or flip.becomes.feasible != bool(now.feasible[0])
+        else 1
+        if flip.becomes.delivery != method
+        else 2
+    )
     return order, distance(flip), flip.field
 
 

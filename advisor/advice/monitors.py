@@ -5,7 +5,7 @@ import math
 from advisor.advice import recovery, sizing
 from advisor.advice.contract import Monitor, Queue, RetryPlan, Style
 from advisor.advice.facts import Point
-from advisor.advice.words import count, duration, number, percent, rate
+from advisor.advice.words import a_day, count, duration, number, percent, plural, rate
 
 
 def monitors(point: Point, style: Style, queues: tuple[Queue, ...], kept: RetryPlan | None) -> tuple[Monitor, ...]:
@@ -43,7 +43,7 @@ def _drains(point: Point) -> list[Monitor]:
             _drain(
                 "time to drain after the stated outage",
                 after_outage,
-                f"Some {number(point.arrives_in_outage)} requests gather meanwhile.",
+                f"About {number(point.arrives_in_outage)} {plural(point.arrives_in_outage, 'request gathers', 'requests gather')} meanwhile.",
             )
         )
     return found
@@ -51,19 +51,19 @@ def _drains(point: Point) -> list[Monitor]:
 
 def _drain(metric: str, duration_s: float, text: str) -> Monitor:
     return Monitor(
-        metric=metric, threshold=duration(duration_s) if math.isfinite(duration_s) else "it never drains", text=text
+        metric=metric, threshold=duration(duration_s) if math.isfinite(duration_s) else "it never clears", text=text
     )
 
 
 def _dead_letters(point: Point, kept: RetryPlan | None) -> list[Monitor]:
     if kept is None:
         return []
-    a_day = recovery.dead_letters_a_day(point, kept)
+    per_day = recovery.dead_letters_a_day(point, kept)
     return [
         Monitor(
             metric="dead letters",
-            threshold=f"{number(max(1.0, math.ceil(2 * a_day)))} a day",
-            text=f"About {number(a_day)} a day are to be expected; twice as many mean that something has changed.",
+            threshold=f"{number(max(1.0, math.ceil(2 * per_day)))} a day",
+            text=f"Expect {a_day(per_day)}; twice as many mean that something has changed.",
         )
     ]
 
@@ -84,8 +84,8 @@ def _in_line(point: Point, style: Style) -> list[Monitor]:
             metric="busy workers",
             threshold=knee,
             text=(
-                f"A peak offers work for {number(point.peak_rate * point.mean_s * point.attempts)} of {number(workers)}; past {knee} the mean wait "
-                "is longer than half of processing."
+                f"A peak offers work for {number(point.peak_rate * point.mean_s * point.attempts)} of {count(workers, 'worker')}; past {knee} the "
+                "mean wait is longer than half of processing."
             ),
         ),
         Monitor(

@@ -1,9 +1,13 @@
 """Numbers as people read them: three significant digits, the unit beside, a scale that fits. None and infinities become `missing`."""
 
 import math
+from typing import Protocol
 
 MISSING = "–"
 MINUS = "−"
+
+DIGITS = 3
+"""Significant digits of a figure that is not compared with another."""
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 
@@ -20,54 +24,82 @@ _STEPS: tuple[tuple[float, int], ...] = (
 _UNITS: tuple[tuple[int, str], ...] = ((DAY_S, "d"), (HOUR_S, "h"), (MINUTE_S, "min"), (1, "s"))
 
 
-def number(value: float | None, unit: str = "", missing: str = MISSING) -> str:
+class Writer(Protocol):
+    """How a figure is written to a number of significant digits: `duration`, `percent`, `rate`."""
+
+    def __call__(self, value: float, /, *, digits: int) -> str: ...
+
+
+MOST_DIGITS = 12
+
+
+def exactly(value: float, write: Writer) -> str:
+    """A figure with as many digits as it has, three at least: what is written is the very value."""
+    full = write(value, digits=MOST_DIGITS)
+    return next(words for digits in range(DIGITS, MOST_DIGITS + 1) if (words := write(value, digits=digits)) == full)
+
+
+def number(value: float | None, unit: str = "", missing: str = MISSING, digits: int = DIGITS) -> str:
     """Three significant digits, thousands apart, the unit beside: 0.0123, 1.5 kB, 12,300 jobs."""
     if value is None or not math.isfinite(value):
         return missing
-    return f"{_significant(value)} {unit}".rstrip()
+    return f"{_significant(value, digits)} {unit}".rstrip()
+
+
+def plural(value: float, one: str, many: str = "") -> str:
+    """The word that goes with a number as it is printed: job or jobs, retry or retries, and with both given is or are."""
+    if plain(value) == "1":
+        return one
+    return many or (f"{one[:-1]}ies" if one.endswith("y") and one[-2:-1] not in "aeiou" else f"{one}s")
+
+
+def singular(many: str) -> str:
+    """The noun for one of a unit that is written in the plural: retries, workers."""
+    return f"{many[:-3]}y" if many.endswith("ies") else many.removesuffix("s")
 
 
 def count(value: float | None, one: str = "", many: str = "", missing: str = MISSING) -> str:
     """A whole number in full, with its noun where one is given: 12,345 or 1 job."""
     if value is None or not math.isfinite(value):
         return missing
-    text = _signed(f"{round(value):,}")
-    noun = one if round(value) == 1 else many or f"{one}s" if one else ""
-    return f"{text} {noun}".rstrip()
+    whole = round(value)
+    return f"{_signed(f'{whole:,}')} {plural(whole, one, many) if one else ''}".rstrip()
 
 
-def duration(seconds: float | None, missing: str = MISSING) -> str:
-    """As people say it: 340 ms, 1.2 s, 90 s, 3 min 20 s, 2 h 5 min, 75 h 35 min, 12 d."""
+def duration(seconds: float | None, missing: str = MISSING, digits: int = DIGITS) -> str:
+    """As people say it: 340 ms, 1.2 s, 90 s, 3 min 20 s, 2 h 5 min, 75 h 35 min, 12 d. More `digits` than three: 1.0004 s, 5 h 2 s."""
     if seconds is None or not math.isfinite(seconds):
         return missing
     if seconds < 0:
-        return MINUS + duration(-seconds)
-    if float(f"{seconds:.3g}") < 100:
-        return _short(seconds)
-    step = next(step for limit, step in _STEPS if seconds < limit)
+        return MINUS + duration(-seconds, missing, digits)
+    if float(f"{seconds:.{digits}g}") < 100:
+        return _short(seconds, digits)
+    if digits > DIGITS + 1 and round(seconds, 6) != round(seconds):
+        return f"{_significant(seconds, digits)} s"
+    step = 1 if digits > DIGITS else next(step for limit, step in _STEPS if seconds < limit)
     return _composed(round(seconds / step) * step)
 
 
-def rate(per_s: float | None, missing: str = MISSING) -> str:
+def rate(per_s: float | None, missing: str = MISSING, digits: int = DIGITS) -> str:
     """At the scale where it reads best: 2 /s, 600 /h, 12 /d."""
     if per_s is None or not math.isfinite(per_s):
         return missing
     if per_s == 0 or abs(per_s) * HOUR_S >= 1000:
-        return f"{_significant(per_s)} /s"
+        return f"{_significant(per_s, digits)} /s"
     if abs(per_s) * HOUR_S >= 1:
-        return f"{_significant(per_s * HOUR_S)} /h"
-    return f"{_significant(per_s * DAY_S)} /d"
+        return f"{_significant(per_s * HOUR_S, digits)} /h"
+    return f"{_significant(per_s * DAY_S, digits)} /d"
 
 
-def percent(value: float | None, missing: str = MISSING) -> str:
+def percent(value: float | None, missing: str = MISSING, digits: int = DIGITS) -> str:
     """A percentage, 0 to 100. What is short of 100 is never rounded up to it: 99.97 %."""
     if value is None or not math.isfinite(value):
         return missing
     if 99 < value < 100:
-        digits = min(10, 1 - math.floor(math.log10(100 - value)))
-        text = f"{value:.{digits}f}"
+        decimals = min(10, digits - 2 - math.floor(math.log10(100 - value)))
+        text = f"{value:.{decimals}f}"
         return f"{'> 99.99' if float(text) >= 100 else text.rstrip('0')} %"
-    return f"{_significant(value)} %"
+    return f"{_significant(value, digits)} %"
 
 
 def share(fraction: float | None, missing: str = MISSING) -> str:
@@ -98,12 +130,12 @@ def share_interval(mean: float, low: float, high: float) -> str:
     return interval(100 * mean, 100 * low, 100 * high, "%")
 
 
-def plain(value: float, digits: int = 3) -> str:
+def plain(value: float, digits: int = DIGITS) -> str:
     """The number alone, to so many significant digits, without trailing zeros: what a unit or a word follows."""
     return _significant(value, digits)
 
 
-def _significant(value: float, digits: int = 3) -> str:
+def _significant(value: float, digits: int = DIGITS) -> str:
     rounded = float(f"{value:.{digits}g}")
     if rounded == 0:
         return "0"
@@ -130,12 +162,12 @@ def _decimals(half: float) -> int:
     return min(12, -size + (1 if leading < 1.95 else 0))
 
 
-def _short(seconds: float) -> str:
+def _short(seconds: float, digits: int) -> str:
     """Under 100 s: one unit."""
     for scale, unit in ((1e-6, "µs"), (1e-3, "ms")):
-        if float(f"{seconds / scale:.3g}") < 1000 and seconds:
-            return f"{_significant(seconds / scale)} {unit}"
-    return f"{_significant(seconds)} s"
+        if float(f"{seconds / scale:.{digits}g}") < 1000 and seconds:
+            return f"{_significant(seconds / scale, digits)} {unit}"
+    return f"{_significant(seconds, digits)} s"
 
 
 def _composed(total: int) -> str:

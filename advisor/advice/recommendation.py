@@ -16,6 +16,7 @@ from advisor.advice.contract import (
     Queue,
     Reason,
     Recommendation,
+    Remedy,
     RetryPlan,
     Strength,
     Style,
@@ -24,6 +25,7 @@ from advisor.advice.decision import Decisions, decide_facts
 from advisor.advice.facts import Facts, Point, facts_of
 from advisor.advice.flips import flips_of
 from advisor.advice.monitors import monitors
+from advisor.advice.remedies import remedy_of
 from advisor.advice.rules import CONSTRAINTS, RULES, Rule
 from advisor.advice.uncertainty import probabilities, settling_flip
 
@@ -39,6 +41,7 @@ __all__ = [
     "Queue",
     "Reason",
     "Recommendation",
+    "Remedy",
     "RetryPlan",
     "Strength",
     "Style",
@@ -59,13 +62,16 @@ def advise(answers: Answers, *, flips: bool = True) -> Recommendation:
     queues = () if style == "synchronous" else plan.queues
     retry_plan = recovery.retries(answers, point)
     found = flips_of(answers) if flips else ()
+    remedy = remedy_of(found, bool(decisions.feasible[0]))
     probability, settle = probabilities(answers) or (None, settling_flip(strength, style, found))
     return Recommendation(
         style=style,
         strength=strength,
         score=round(float(decisions.score[0]), 6),
-        feasible=not all(flags[0] for flags in decisions.ruled_out.values()),
+        feasible=bool(decisions.feasible[0]),
         infeasible=_infeasible(facts, point, decisions),
+        shortfall=_shortfall(facts, point, remedy),
+        remedy=remedy,
         probability=probability,
         settle=settle,
         inline_wait_s=round(point.hybrid_wait_s, 3) if style == "hybrid" else None,
@@ -93,6 +99,15 @@ def _infeasible(facts: Facts, point: Point, decisions: Decisions) -> dict[Style,
         for style, flags in decisions.ruled_out.items()
         if flags[0]
     }
+
+
+def _shortfall(facts: Facts, point: Point, remedy: Remedy | None) -> str:
+    """What no design can do, with the arithmetic of what would mend it where no remedy is known; empty where one design is feasible."""
+    for rule in CONSTRAINTS:
+        if rule.shortfall and _fires(rule, facts):
+            mend = rule.mend(point) if rule.mend and remedy is None else ""
+            return f"{rule.shortfall(point)} {mend}".rstrip()
+    return ""
 
 
 def _reasons(facts: Facts, point: Point) -> tuple[Reason, ...]:

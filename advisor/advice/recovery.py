@@ -5,31 +5,65 @@ import math
 from advisor.advice.answers import Answers
 from advisor.advice.contract import RetryPlan
 from advisor.advice.facts import Point
+from advisor.advice.words import apart, count, duration, percent, plural
 from simulator import theory
 
 SPARE = 0.01
 """Retries may leave this part of the tolerated misses to failures."""
+RARELY = 1e-6
+"""Shares of the requests under one in a million are not told apart."""
 
 
 def retries(answers: Answers, point: Point) -> RetryPlan:
-    """As few retries as leave a hundredth of the tolerated misses to failures; no more than were asked for, nor than the deadline has time for."""
+    """The user's own retries: the rules count them and simulations make them. The words say what fewer would come to."""
     failures = answers.failures
-    enough = next(
-        (
-            n
-            for n in range(failures.max_retries)
-            if theory.all_attempts_fail(point.transient, n) <= SPARE * point.tolerated
-        ),
-        failures.max_retries,
-    )
-    while enough > 0 and window_s(answers, enough) + point.p95_s > point.deadline_s:
-        enough -= 1
+    fails = theory.all_attempts_fail(point.transient, failures.max_retries)
     return RetryPlan(
-        max=enough,
+        max=failures.max_retries,
         base_s=failures.backoff_base_s,
         cap_s=failures.backoff_cap_s,
-        jitter="full" if failures.jitter == "none" else failures.jitter,
-        all_fail_probability=theory.all_attempts_fail(point.transient, enough),
+        jitter=failures.jitter,
+        all_fail_probability=fails,
+        why=" ".join((_allowed(answers, fails), *_fewer(answers, point))),
+    )
+
+
+def _allowed(answers: Answers, fails: float) -> str:
+    failures = answers.failures
+    if failures.max_retries == 0:
+        return f"You allow no retries: {percent(100 * fails)} of the calls fail."
+    base, cap = duration(failures.backoff_base_s), duration(failures.backoff_cap_s)
+    pauses = f"a pause of up to {base}" if failures.max_retries == 1 or base == cap else f"pauses of {base} up to {cap}"
+    jitter = "without jitter" if failures.jitter == "none" else f"with {failures.jitter} jitter"
+    share = percent(100 * fails) if fails == 0 or fails >= RARELY else f"less than {percent(100 * RARELY)}"
+    return (
+        f"You allow {count(failures.max_retries, 'retry')}, after {pauses} {jitter}. All attempts fail for {share} of the requests, where "
+        "failures are independent."
+    )
+
+
+def _fewer(answers: Answers, point: Point) -> list[str]:
+    """With how many retries the tolerated misses are kept, and how many the deadline has time for, where that is fewer."""
+    most, found = answers.failures.max_retries, []
+    enough = enough_retries(point, most)
+    if most and point.transient == 0:
+        found.append("No call fails, so none is needed.")
+    elif enough is not None and enough < most:
+        fail, tolerated = apart(100 * theory.all_attempts_fail(point.transient, enough), 100 * point.tolerated, percent)
+        found.append(
+            f"{count(enough) if enough else 'None'} would be enough for {tolerated} missed ({fail} {'fail all' if enough else 'fail'})."
+        )
+    in_time = next((n for n in range(most, 0, -1) if window_s(answers, n) + point.p95_s <= point.deadline_s), 0)
+    if in_time < most and point.transient > 0:
+        fits = f"Only {count(in_time)} {plural(in_time, 'fits', 'fit')}" if in_time else "None fits"
+        found.append(f"{fits} into the deadline of {duration(point.deadline_s)} when pauses are at their longest.")
+    return found
+
+
+def enough_retries(point: Point, most: int) -> int | None:
+    """The fewest retries, up to `most`, that leave a hundredth of the tolerated misses to failures; None where that takes more."""
+    return next(
+        (n for n in range(most + 1) if theory.all_attempts_fail(point.transient, n) <= SPARE * point.tolerated), None
     )
 
 

@@ -55,7 +55,7 @@ def scenario_of(answers: Answers, recommendation: Recommendation) -> Scenario:
     """
     arrivals = _arrivals(answers)
     stationary = not isinstance(arrivals, BurstArrivals | TraceArrivals)
-    failures = answers.failures
+    failures, retries = answers.failures, recommendation.retries
     return Scenario(
         jobs=None if isinstance(arrivals, TraceArrivals) else JOBS,
         warmup_jobs=WARMUP_JOBS if stationary else 0,
@@ -67,12 +67,7 @@ def scenario_of(answers: Answers, recommendation: Recommendation) -> Scenario:
         ),
         provider=_provider(answers),
         failures=Failures(transient_percent=failures.transient_percent, poison_percent=failures.poison_percent),
-        retries=Retries(
-            max=failures.max_retries,
-            base_s=failures.backoff_base_s,
-            cap_s=failures.backoff_cap_s,
-            jitter=failures.jitter,
-        ),
+        retries=Retries(max=retries.max, base_s=retries.base_s, cap_s=retries.cap_s, jitter=retries.jitter),
         synchronous=_synchronous(answers),
         event_driven=_event_driven(answers, recommendation),
         hybrid=_hybrid(recommendation),

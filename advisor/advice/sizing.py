@@ -23,13 +23,15 @@ MOST_CONSUMERS = 1_000_000
 
 
 def concurrency(point: Point) -> Concurrency:
-    """Up to how many calls at once more consumers help, from the provider's terms alone, and what binds."""
+    """Up to how many calls at once more consumers help, from one order of results or the provider's terms alone, and what binds."""
     terms = {
         "concurrency": point.concurrency,
         "requests per minute": point.requests_cap * point.mean_s,
         "input tokens per minute": point.input_cap * point.mean_s,
         "output tokens per minute": point.output_cap * point.mean_s,
     }
+    if point.ordered_globally:
+        return Concurrency(useful=1, bound_by="order")
     binding = min(terms, key=lambda name: terms[name])
     most = int(point.consumers)
     if not math.isfinite(terms[binding]):
@@ -119,7 +121,7 @@ def plan(answers: Answers, point: Point) -> Plan:
     """A queue a class, the consumers shared out: first what keeps each queue up with its mean rate, then the most urgent's target."""
     classes = answers.priorities.shares()
     streams = {name: stream_of(point, priority.share_percent / 100) for name, priority in classes.items()}
-    available = 1 if point.ordered_globally else int(min(point.consumers, concurrency(point).useful))
+    available = int(min(point.consumers, concurrency(point).useful))
     needs = {name: streams[name].consumers(priority.max_wait_s) for name, priority in classes.items()}
     given = _shared_out(needs, {name: stream.steady for name, stream in streams.items()}, available)
     queues = tuple(_queue(name, classes[name], given[name], streams[name], point) for name in classes)

@@ -9,7 +9,7 @@ from advisor.advice.columns import Columns, Floats, columns_of
 from advisor.advice.contract import Flip, Strength, Style
 from advisor.advice.decision import STYLES, Codes, decide
 from advisor.advice.ranges import Range
-from advisor.advice.variations import SHARES, moved_along
+from advisor.advice.variations import ALONE, SHARES, moved_along
 
 SAMPLES = 1000
 SEED = 20251130
@@ -31,9 +31,7 @@ def sampled(answers: Answers, samples: int = SAMPLES) -> tuple[Columns, dict[str
         values = _drawn(uncertain, quantiles[path])
         if LEAVES[path].kind == "integer":
             values = np.round(values)
-        given = {other for other in answers.uncertain if other != path}
-        moved = moved_along(path, values, base)
-        columns |= {other: column for other, column in moved.items() if other not in given}
+        columns |= moved_along(path, values, base, frozenset(answers.uncertain) | ALONE.get(path, frozenset()))
     return _whole(columns), quantiles
 
 
@@ -51,7 +49,7 @@ def settling_flip(strength: Strength, style: Style, flips: tuple[Flip, ...]) -> 
     """Of a close call without ranges: the answer that is nearest to another style."""
     if strength != "close":
         return None
-    return next((flip.field for flip in flips if flip.becomes.style != style), None)
+    return next((flip.field for flip in flips if flip.becomes.style != style and flip.becomes.feasible), None)
 
 
 def _drawn(uncertain: Range, quantile: Floats) -> Floats:

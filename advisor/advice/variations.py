@@ -1,38 +1,58 @@
 """Answers varied one field at a time: what moves along with it, how far it may go, and the same as columns."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from advisor.advice.answers import LEAVES, Answers, answers_from
-from advisor.advice.columns import Columns, Floats
+from advisor.advice.columns import Columns, Floats, columns_of
+from advisor.advice.facts import facts_of
 from advisor.advice.library import nested
 from advisor.advice.overlay import CLASSES, overlay
 from advisor.advice.ranges import MINUTES_A_DAY
 
 SHARES = tuple(f"priorities.{name}.share_percent" for name in CLASSES)
+P50, P95, P99 = "processing.p50_s", "processing.p95_s", "processing.p99_s"
+ALONE: Mapping[str, frozenset[str]] = MappingProxyType({P50: frozenset({P95, P99})})
+"""What stays where it is where an answer is looked at by itself, such as a range of p50 under a given p95."""
 SHORTEST_S = 0.001
 
 
-def moved_along(path: str, values: Floats, base: Columns) -> dict[str, Floats]:
-    """The columns of an answer's new values: p50 and a given p99 keep their ratio to p95, the other shares fill up what one leaves."""
-    if path == "processing.p95_s":
+def moved_along(path: str, values: Floats, base: Columns, fixed: frozenset[str] = frozenset()) -> dict[str, Floats]:
+    """The columns of an answer's new values, and of what moves along unless it is `fixed`.
+
+    p50, p95 and a given p99 keep their ratios; the other shares fill up what one leaves.
+    """
+    moved = {path: values, **_along(path, values, base)}
+    return {other: column for other, column in moved.items() if other == path or other not in fixed}
+
+
+def _along(path: str, values: Floats, base: Columns) -> dict[str, Floats]:
+    if path in (P50, P95):
         scale = values / base[path]
-        return {
-            path: values,
-            "processing.p50_s": np.minimum(values, np.maximum(SHORTEST_S, base["processing.p50_s"] * scale)),
-            "processing.p99_s": np.maximum(values, base["processing.p99_s"] * scale),
-        }
+        p50, p95, p99 = (np.maximum(SHORTEST_S, base[other] * scale) for other in (P50, P95, P99))
+        return (
+            {P95: np.maximum(values, p95), P99: np.maximum(p95, p99)}
+            if path == P50
+            else {P50: np.minimum(values, p50), P99: np.maximum(values, p99)}
+        )
     if path in SHARES:
         others = [share for share in SHARES if share != path]
         total = sum(base[share] for share in others)
         left = 100 - values
-        return {path: values} | {
+        return {
             share: np.where(total > 0, left * base[share] / np.where(total > 0, total, 1.0), left / len(others))
             for share in others
         }
-    return {path: values}
+    return {}
+
+
+def in_order(paths: Iterable[str]) -> list[tuple[str, frozenset[str]]]:
+    """Answers that are varied together, each with what it leaves where it is: p95 moves p50 along first, then p50 moves alone."""
+    both = sorted(paths, key=lambda path: path == P50)
+    return [(path, ALONE.get(path, frozenset()) if P95 in both else frozenset()) for path in both]
 
 
 def reach(path: str, base: Columns) -> tuple[float, float]:
@@ -43,8 +63,8 @@ def reach(path: str, base: Columns) -> tuple[float, float]:
         float(base[f"volume.{name}"][0]) for name in ("peak_minutes", "peaks_per_day", "peak_to_mean")
     )
     bounds: Mapping[str, tuple[float, float]] = {
-        "processing.p50_s": (low, float(base["processing.p95_s"][0])),
-        "processing.p99_s": (float(base["processing.p95_s"][0]), high),
+        P50: (low, high * float(base[P50][0] / base[P95][0])),
+        P99: (float(base[P95][0]), high),
         "failures.backoff_base_s": (low, float(base["failures.backoff_cap_s"][0])),
         "failures.backoff_cap_s": (float(base["failures.backoff_base_s"][0]), high),
         "operations.min_workers": (low, float(base["operations.max_workers"][0])),
@@ -62,19 +82,25 @@ def reach(path: str, base: Columns) -> tuple[float, float]:
     return bounds.get(path, (low, high))
 
 
-def changed(answers: Answers, path: str, value: Any) -> Answers:
-    """The answers with another value for one field, and what moves along with it; ranges of other fields stay.
+def starting_number(path: str, base: Columns) -> float:
+    """The number that a numeric answer stands for: no limit is infinite, an empty p99 is the lognormal's, and what is not known is nothing."""
+    value = float(base[path][0])
+    if not np.isnan(value):
+        return value
+    return float(facts_of(base).p99_s[0]) if path == P99 else 0.0
+
+
+def changed(answers: Answers, path: str, value: Any, fixed: frozenset[str] = frozenset()) -> Answers:
+    """The answers with another value for one field, and what moves along with it unless it is `fixed`; ranges of other fields stay.
 
     Raises:
         InvalidInput: if the value is none for that field.
     """
     given = answers.model_dump()
-    if path == "processing.p95_s" and isinstance(value, int | float):
-        scale = value / answers.processing.p95_s
-        time = {"p95_s": value, "p50_s": min(value, max(SHORTEST_S, answers.processing.p50_s * scale))}
-        if answers.processing.p99_s is not None:
-            time["p99_s"] = max(value, answers.processing.p99_s * scale)
-        return answers_from(overlay(given, {"processing": time}))
+    if path in (P50, P95) and isinstance(value, int | float):
+        moved = moved_along(path, np.array([float(value)]), columns_of(answers), fixed)
+        times = {other: float(column[0]) for other, column in moved.items() if not np.isnan(column[0])}
+        return answers_from(overlay(given, nested(times)))
     if path in SHARES and isinstance(value, int | float):
         others = [name for name in CLASSES if path != f"priorities.{name}.share_percent"]
         own = {name: getattr(answers.priorities, name).share_percent for name in others}

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from advisor.advice.contract import Delivery, Flip, Recommendation
+from advisor.advice.contract import Concurrency, Delivery, Flip, Recommendation, RetryPlan
+from advisor.advice.variations import P50, P95, SHARES
 from advisor.reports.numbers import (
     MISSING,
     count,
@@ -12,6 +13,7 @@ from advisor.reports.numbers import (
     interval,
     number,
     percent,
+    plural,
     rate,
     share,
     share_interval,
@@ -22,6 +24,8 @@ __all__ = [
     "MISSING",
     "NOT_REACHED",
     "OUTCOMES",
+    "advice_headline",
+    "concurrency_sentence",
     "count",
     "design_name",
     "duration",
@@ -37,15 +41,18 @@ __all__ = [
     "percent",
     "rate",
     "recommendation_sentence",
+    "retries_sentence",
     "run_state",
     "share",
     "share_interval",
+    "shown_style",
     "simulated_sentence",
     "style_name",
     "unbroken",
     "unstable_sentence",
 ]
 
+NOT_FEASIBLE = "Not feasible with these answers."
 NOT_REACHED = "not reached"
 """A percentile of the latency that the completed share does not come up to."""
 
@@ -78,6 +85,15 @@ OUTCOMES: Mapping[str, str] = MappingProxyType(
     }
 )
 """What may become of a job, best first: the fields of a DesignResult that sum to `offered`."""
+
+MOVES_ALONG: Mapping[str, str] = MappingProxyType(
+    {
+        P50: "The slower times in proportion",
+        P95: "The typical time in proportion",
+        **dict.fromkeys(SHARES, "The other classes in proportion"),
+    }
+)
+"""What moves with an answer that flips the advice."""
 
 RUN_STATES: Mapping[str, str] = MappingProxyType(
     {
@@ -139,15 +155,30 @@ def delivery_sentence(method: str) -> str:
     return f"Deliver by {METHODS[method]}."
 
 
+def shown_style(recommendation: Recommendation) -> str:
+    """The style in whose colour advice is shown: neither where none is feasible."""
+    return recommendation.style if recommendation.feasible else "neither"
+
+
+def advice_headline(recommendation: Recommendation) -> str:
+    """The verdict in a few words: "Event-driven, clearly.", "Neither design can keep up."."""
+    if not recommendation.feasible:
+        return f"{(recommendation.shortfall or NOT_FEASIBLE).partition(':')[0].rstrip('.')}."
+    return headline(recommendation.style, recommendation.strength)
+
+
 def recommendation_sentence(recommendation: Recommendation) -> str:
-    """The verdict: "Event-driven, clearly. Deliver by webhook."; what cannot be met is said first."""
+    """The verdict: "Event-driven, clearly. Deliver by webhook."; where nothing is feasible, what is short and what would mend it."""
+    if not recommendation.feasible:
+        remedy = "" if recommendation.remedy is None else f" {recommendation.remedy.text}"
+        return f"{recommendation.shortfall or NOT_FEASIBLE}{remedy}"
     verdict = headline(recommendation.style, recommendation.strength)
     if recommendation.style == "hybrid" and recommendation.inline_wait_s is not None:
         wait = duration(recommendation.inline_wait_s)
         verdict += f" Answer in the response within {wait}, later than that {_later(recommendation.delivery)}"
     else:
         verdict += f" {delivery_sentence(recommendation.delivery.method)}"
-    return verdict if recommendation.feasible else f"Not feasible with these answers as they are. {verdict}"
+    return verdict
 
 
 def _later(delivery: Delivery) -> str:
@@ -156,19 +187,52 @@ def _later(delivery: Delivery) -> str:
     return delivery_sentence(delivery.method).replace("Deliver", "deliver")
 
 
-def flip_sentence(flip: Flip, recommendation: Recommendation, question: str, before: str, after: str) -> str:
-    """What a flip changes: the question and the two answers in words, and what the advice becomes."""
-    return f"{question} {after}, not {before}: {flip_outcome(flip, recommendation)}"
+def flip_sentence(flip: Flip, recommendation: Recommendation, question: str, condition: str) -> str:
+    """What a flip changes: the question, from which answer on, and what the advice becomes."""
+    along = f" ({MOVES_ALONG[flip.field]}.)" if flip.field in MOVES_ALONG else ""
+    return f"{question} {condition}: {flip_outcome(flip, recommendation)}{along}".strip()
 
 
 def flip_outcome(flip: Flip, recommendation: Recommendation) -> str:
     """What the advice becomes at a flip, as far as it differs."""
     becomes, changes = flip.becomes, []
-    if (becomes.style, becomes.strength) != (recommendation.style, recommendation.strength):
+    if not becomes.feasible:
+        return "no design is feasible."
+    if not recommendation.feasible or (becomes.style, becomes.strength) != (
+        recommendation.style,
+        recommendation.strength,
+    ):
         changes.append(headline(becomes.style, becomes.strength))
     if becomes.delivery != recommendation.delivery.method:
         changes.append(delivery_sentence(becomes.delivery))
     return " ".join(changes) or "the same."
+
+
+def retries_sentence(plan: RetryPlan) -> str:
+    """How often a failed attempt is tried again, what that leaves, and what fewer would come to."""
+    if plan.why:
+        return plan.why
+    if not plan.max:
+        return f"No retries; an attempt fails in {share(plan.all_fail_probability)} of cases."
+    jitter = "without jitter" if plan.jitter == "none" else f"with {plan.jitter} jitter"
+    return (
+        f"At most {count(plan.max, 'retry')}, after pauses of {duration(plan.base_s)} up to {duration(plan.cap_s)} {jitter}; all of them fail "
+        f"in {share(plan.all_fail_probability)} of cases."
+    )
+
+
+def concurrency_sentence(concurrency: Concurrency) -> str:
+    """Up to how many calls at once more consumers help, and why no further."""
+    calls, bound = count(concurrency.useful, "call"), concurrency.bound_by.replace("_", " ")
+    if bound == "workers":
+        return f"Up to {calls} at once: that is how many workers there may be."
+    if bound == "order":
+        why = "all results keep one order"
+    elif bound.endswith("concurrency"):
+        why = f"the provider allows {concurrency.useful:,}"
+    else:
+        why = f"the provider limits the {bound}"
+    return f"More than {calls} at once {plural(concurrency.useful, 'brings', 'bring')} nothing: {why}."
 
 
 def simulated_sentence(result: Result, deadline_s: float | Mapping[str, float] | None, tolerated_percent: float) -> str:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from advisor.advice.columns import Columns, columns_of
 from advisor.advice.contract import Style
 from advisor.advice.decision import STYLES, decide
-from advisor.advice.variations import moved_along
+from advisor.advice.variations import in_order, moved_along
 from advisor.sweeps.grid import Grid
 
 FINE = 120
@@ -34,9 +34,10 @@ def advised(grid: Grid, fine: int = FINE) -> Advised:
     y = np.array(grid.y.within(fine).values) if grid.y else np.array([np.nan])
     across, down = np.meshgrid(x, y)
     base = columns_of(grid.answers)
-    columns = _spread(base, across.size) | moved_along(grid.x.field, across.ravel(), base)
-    if grid.y:
-        columns |= moved_along(grid.y.field, down.ravel(), columns)
+    columns = _spread(base, across.size)
+    values = {grid.x.field: across.ravel()} | ({grid.y.field: down.ravel()} if grid.y else {})
+    for path, fixed in in_order(values):
+        columns |= moved_along(path, values[path], columns, fixed)
     return Advised(x, y, decide(columns).style.reshape(across.shape))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from advisor.advice.answers import LEAVES, Answers
-from advisor.advice.variations import changed
+from advisor.advice.variations import changed, in_order
 from advisor.sweeps.axes import Axis
 from simulator.schema import InvalidInput, Problem
 
@@ -36,14 +36,17 @@ class Grid:
         return len(self.x.values) * (len(self.y.values) if self.y else 1)
 
     def answers_at(self, point: Point) -> Answers:
-        """The Answers of a cell, with what moves along (p50 with p95, the other shares with one).
+        """The Answers of a cell, with what moves along (p50 with p95, the other shares with one) unless it is the other axis.
 
         Raises:
             InvalidInput: where the two values contradict each other or another answer.
         """
         x, y = point
-        answers = changed(self.answers, self.x.field, _typed(self.x.field, x))
-        return answers if self.y is None or y is None else changed(answers, self.y.field, _typed(self.y.field, y))
+        values = {self.x.field: x} | ({self.y.field: y} if self.y and y is not None else {})
+        answers = self.answers
+        for path, fixed in in_order(values):
+            answers = changed(answers, path, _typed(path, values[path]), fixed)
+        return answers
 
 
 def grid(answers: Answers, x: Axis, y: Axis | None = None, jobs: int = JOBS, seed: int = 1) -> Grid:

@@ -32,7 +32,7 @@ def proposals(answers: Answers, recommendation: Recommendation) -> tuple[Proposa
     turning = {
         flip.field: float(flip.to)
         for flip in reversed(recommendation.flips)
-        if flip.becomes.style != recommendation.style and type(flip.to) in (int, float)
+        if flip.becomes.feasible and flip.becomes.style != recommendation.style and type(flip.to) in (int, float)
     }
     asked = [
         question.path

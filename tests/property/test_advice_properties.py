@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import Any
 
 import pytest
@@ -11,12 +12,15 @@ from hypothesis import strategies as st
 from advisor.advice import library
 from advisor.advice.answers import LEAVES, Answers, answers_from
 from advisor.advice.columns import columns_of, value_at
+from advisor.advice.contract import Outcome
 from advisor.advice.fields import Leaf
 from advisor.advice.library import nested
 from advisor.advice.recommendation import Recommendation, advise
 from advisor.advice.scenario import scenario_of
 from advisor.advice.templates import TEMPLATES
-from advisor.advice.variations import changed, reach
+from advisor.advice.variations import changed, reach, starting_number
+from advisor.reports.document.answers import flip_condition
+from simulator.scenario import Scenario
 
 QUICK = settings(
     max_examples=60,
@@ -108,10 +112,19 @@ def require_sound(advice: Recommendation) -> None:
 def test_advice_is_total_and_keeps_its_contract(given_answers: Answers) -> None:
     advice = advise(given_answers, flips=False)
     require_sound(advice)
-    assert (
-        scenario_of(given_answers, advice).event_driven.consumers
-        == scenario_of(given_answers, advice).synchronous.workers
-    )
+    scenario = scenario_of(given_answers, advice)
+    assert scenario.event_driven.consumers == scenario.synchronous.workers
+    require_one_number_of_retries(given_answers, advice, scenario)
+
+
+def require_one_number_of_retries(given_answers: Answers, advice: Recommendation, scenario: Scenario) -> None:
+    """What is advised, what is simulated and what every sentence says."""
+    plan, simulated = advice.retries, scenario.retries
+    assert (simulated.max, simulated.base_s, simulated.cap_s) == (plan.max, plan.base_s, plan.cap_s)
+    assert simulated.jitter == plan.jitter
+    texts = [plan.why, *(reason.evidence for reason in advice.reasons), *(warning.text for warning in advice.warnings)]
+    said = {int(number) for text in texts for number in re.findall(r"(\d+) retr(?:y|ies)", text)}
+    assert said <= {plan.max} == {given_answers.failures.max_retries}
 
 
 @QUICK
@@ -177,34 +190,43 @@ def test_a_faster_deadline_never_moves_delivery_towards_polling(base: Answers, f
     assert after != "polling" or before == "polling"
 
 
+def outcome(advice: Recommendation) -> Outcome:
+    return Outcome(
+        style=advice.style, strength=advice.strength, delivery=advice.delivery.method, feasible=advice.feasible
+    )
+
+
+def differs(one: Outcome, other: Outcome) -> bool:
+    """What is not feasible is one and the same, whatever the forces favour."""
+    return one.feasible != other.feasible or (one.feasible and one != other)
+
+
 def require_real_flips(base: Answers) -> None:
-    """At each flip the advice that it says, and just before it the old one."""
-    now = advise(base, flips=False)
+    """At each flip the advice that it says, its direction right, and up to just before it the old one: it is the nearest."""
+    now = outcome(advise(base, flips=False))
     for flip in advise(base).flips:
-        there = advise(changed(base, flip.field, flip.to), flips=False)
-        assert (there.style, there.strength, there.delivery.method) == (
-            flip.becomes.style,
-            flip.becomes.strength,
-            flip.becomes.delivery,
+        there = outcome(advise(changed(base, flip.field, flip.to), flips=False))
+        assert there == flip.becomes, flip
+        assert differs(there, now), flip
+        if not LEAVES[flip.field].numeric:
+            continue
+        start = starting_number(flip.field, columns_of(base))
+        assert flip_condition(flip, base).endswith(
+            "less" if 0 < flip.to < start else "more" if flip.to > start else ""
         ), flip
-        assert (there.style, there.strength, there.delivery.method) != (now.style, now.strength, now.delivery.method), (
-            flip
-        )
-        if LEAVES[flip.field].numeric and flip.from_ is not None:
-            before = advise(changed(base, flip.field, just_before(flip.field, flip.from_, flip.to)), flips=False)
-            assert (before.style, before.strength, before.delivery.method) == (
-                now.style,
-                now.strength,
-                now.delivery.method,
-            ), flip
+        last = just_before(flip.field, start, flip.to)
+        between = [start + part * (last - start) for part in (0.5, 0.9)] if math.isfinite(start) else []
+        for value in (*(round(one) if LEAVES[flip.field].kind == "integer" else one for one in between), last):
+            if value != start:  # an empty answer stands for its start
+                assert not differs(outcome(advise(changed(base, flip.field, value), flips=False)), now), (flip, value)
 
 
 def just_before(path: str, start: float, to: float) -> float:
     if LEAVES[path].kind == "integer":
         return int(to) - (1 if to > start else -1)
-    if start == 0 and to <= 2e-6 * (LEAVES[path].high or 0):
-        return 0.0
-    step = 1e-3 * to if to else 1e-6 * start
+    if start == 0 and to <= 1.001e-3:
+        return LEAVES[path].low or 0.0
+    step = 1e-3 * to if to else 1e-3
     return max(start, to - step) if to > start else min(start, to + step)
 
 

@@ -42,7 +42,7 @@ def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_saved(htmx: Clien
     assert answer.status_code == 422
     assert "must be a number such as 1800 or 0.5" in error(page, "processing-p95_s")
     assert "must be at least 1" in error(page, "provider-max_concurrency")
-    assert "This is the advice on the answers before." in page
+    assert "This is the advice on the last correct answers." in page
     assert "Event-driven, clearly." in page
     decision.refresh_from_db()
     assert decision.draft_version == 1
@@ -213,11 +213,15 @@ def test_a_close_call_says_what_would_settle_it_and_offers_the_simulation(htmx: 
     assert "strength-close" in verdict
 
 
-def test_what_no_style_can_do_is_said_before_the_style(htmx: Client, decision: Decision) -> None:
+def test_what_no_style_can_do_is_said_and_no_style_is_called_clear(htmx: Client, decision: Decision) -> None:
     page = post(htmx, decision, volume__mean_rate_per_s="500").content.decode()
     verdict = page[page.index('id="verdict"') :].split("</header>")[0]
-    assert re.search(r"<h2[^>]*>\s*Not feasible with these answers as they are\.", verdict)
+    assert re.search(r"<h2[^>]*>\s*Neither design can keep up: 500\s/s arrive, 2.09\s/s can be served\.", verdict)
     assert "the backlog grows" in verdict, "and what is missing, right below"
+    assert "The nearest single change that helps: " in verdict
+    assert "clearly" not in verdict
+    assert "verdict-neither" in verdict and "event_driven" not in verdict
+    assert 'style-neither"><span class="style-line"' in page
 
 
 def test_errors_are_sent_for_the_fields_that_have_one_and_the_page_is_told_which(

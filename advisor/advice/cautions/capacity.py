@@ -1,29 +1,34 @@
 """Cross-checks of demand against capacity."""
 
+import math
+
 from advisor.advice import recovery, sizing
 from advisor.advice.cautions.shape import Case, Check
-from advisor.advice.words import count, duration, number, percent, rate, rates
+from advisor.advice.words import apart, count, duration, number, percent, plural, rate, rates
 
 
 def _overload(case: Case) -> str:
     p = case.point
     arrive, served = rates(p.rate, p.cap)
-    growth = number((p.rate - p.cap) * 60)
-    return f"{arrive} arrive on average and {served} can be served: the backlog grows by {growth} a minute and never drains."
+    grows = f"{_growth(p.rate, p.cap)} and never clears" if p.rate > p.cap else "a backlog never clears"
+    return f"{arrive} arrive on average and {served} can be served: {grows}."
+
+
+def _growth(arrive: float, served: float) -> str:
+    return f"the backlog grows by {number((arrive - served) * 60)} {plural((arrive - served) * 60, 'job')} a minute"
 
 
 def _past_workers(case: Case) -> str:
     p = case.point
-    growth = f"the backlog grows by {number((p.peak_rate - p.sync_cap) * 60)} a minute"
+    growth = _growth(p.peak_rate, p.sync_cap)
     peak, served = rates(p.peak_rate, p.sync_cap)
     demand = (
         f"Peak demand of {peak} is past the {served} that {count(min(p.workers, p.consumers), 'worker')} can do here"
     )
     if p.peak_s == 0 or p.rate >= p.sync_cap:
-        return f"{demand}: {growth} and never drains."
-    return (
-        f"{demand}: in a peak {growth}, and it is gone {duration(recovery.drain_after_peak_s(p, p.sync_cap))} after it."
-    )
+        return f"{demand}: {growth} and never clears."
+    clears = duration(recovery.drain_after_peak_s(p, p.sync_cap))
+    return f"{demand}: in a peak {growth}, and takes {clears} to clear afterwards."
 
 
 def _past_provider(case: Case) -> str:
@@ -36,15 +41,25 @@ def _past_provider(case: Case) -> str:
 def _too_slow(case: Case) -> str:
     p, within_s = case.point, _recover_within_s(case)
     needed, useful = recovery.consumers_to_recover(p, within_s), sizing.concurrency(p).useful
-    but = f", of which {useful:,} are of use" if needed > useful else ""
+    but = f", and more than {useful:,} {plural(useful, 'brings', 'bring')} nothing" if needed > useful else ""
+    takes_s = recovery.drain_after_outage_s(p)
+    takes, within = apart(takes_s, within_s)
     return (
-        f"After an outage of {duration(p.outage_s)} the backlog needs {duration(recovery.drain_after_outage_s(p))} to go, longer than "
-        f"{duration(within_s)}: recovery in time takes {count(needed, 'consumer')}{but}."
+        f"After an outage of {duration(p.outage_s)} the backlog {f'takes {takes} to clear' if math.isfinite(takes_s) else 'never clears'}, and it "
+        f"may take {within}: recovery in time takes {count(needed, 'consumer')}{but}."
     )
 
 
 def _recover_within_s(case: Case) -> float:
     return 60 * case.answers.resilience.recover_within_minutes
+
+
+def _impossible_deadline(case: Case) -> str:
+    late, tolerated = apart(100 * case.point.late_share, 100 * case.point.tolerated, percent)
+    return (
+        f"{late} of the requests take longer than {duration(case.point.deadline_s)} to process, and {tolerated} may be late: no design can keep "
+        "this deadline."
+    )
 
 
 CAPACITY: tuple[Check, ...] = (
@@ -53,10 +68,7 @@ CAPACITY: tuple[Check, ...] = (
         "The deadline is shorter than the work",
         "More requests take longer to process than may be late. Only faster processing or a later deadline helps.",
         lambda c: c.point.late_share > c.point.tolerated + 1e-9,
-        lambda c: (
-            f"{percent(100 * c.point.late_share)} of the requests take longer than {duration(c.point.deadline_s)} to process, and "
-            f"{percent(100 * c.point.tolerated)} may be late: no design can keep this deadline."
-        ),
+        _impossible_deadline,
     ),
     Check(
         "overload",
@@ -95,8 +107,8 @@ CAPACITY: tuple[Check, ...] = (
         "The classes' longest waits take more consumers in a peak than are allowed, or than the provider's limits leave of use.",
         lambda c: c.style != "synchronous" and c.plan.needed > c.plan.available,
         lambda c: (
-            f"In a peak the wait targets of the classes take {count(c.plan.needed, 'consumer')}; {c.plan.available:,} are allowed and of use. "
-            "The most urgent queue is served first; the others wait longer than they should."
+            f"In a peak the wait targets of the classes take {count(c.plan.needed, 'consumer')}, and no more than "
+            f"{c.plan.available:,} can be put to use. The most urgent queue is served first; the others wait longer than they should."
         ),
     ),
     Check(

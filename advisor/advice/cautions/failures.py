@@ -3,7 +3,7 @@
 import math
 
 from advisor.advice.cautions.shape import Case, Check
-from advisor.advice.words import count, duration, number, percent
+from advisor.advice.words import a_day, apart, count, duration, number, past, percent, plural
 
 BURNT = 0.05
 """Failing calls that take this part of the quota are worth a word."""
@@ -29,16 +29,32 @@ def _layers(case: Case) -> tuple[int, int]:
     return case.answers.synchronous.client_retries + 1, case.answers.failures.max_retries + 1
 
 
+def _past_deadline(case: Case) -> str:
+    p = case.point
+    takes, beyond, deadline = past(p.retry_window_s + p.p95_s, p.deadline_s)
+    return (
+        f"{_retries(case)} may pause for {duration(p.retry_window_s)} in all; with p95 {duration(p.p95_s)} that makes {takes}, {beyond} the "
+        f"deadline of {deadline}, when nobody wants the result any more."
+    )
+
+
+def _too_few(case: Case) -> str:
+    p = case.point
+    fail, tolerated = apart(100 * p.transient ** (p.max_retries + 1), 100 * p.tolerated, percent)
+    tried = _retries(case) if p.max_retries else "no retries"
+    return (
+        f"With {percent(100 * p.transient)} of the calls failing and {tried}, {fail} of the requests fail for good, more than the {tolerated} "
+        "that may."
+    )
+
+
 FAILURES: tuple[Check, ...] = (
     Check(
         "retry_window_past_deadline",
         "Retries go on past the deadline",
         "Pauses between retries that outlast the deadline: the last tries are for nobody.",
         lambda c: _fails(c) and c.point.retry_window_s + c.point.p95_s > c.point.deadline_s,
-        lambda c: (
-            f"{_retries(c)} may pause for {duration(c.point.retry_window_s)} in all; with p95 {duration(c.point.p95_s)} that is past the deadline of "
-            f"{duration(c.point.deadline_s)}, when nobody wants the result any more."
-        ),
+        _past_deadline,
     ),
     Check(
         "retries_at_two_layers",
@@ -66,8 +82,8 @@ FAILURES: tuple[Check, ...] = (
         "An outage is not independent from call to call: without a circuit breaker everything that fails in it becomes a dead letter.",
         lambda c: c.style != "synchronous" and c.point.max_retries > 0 and c.point.outage_s > c.point.retry_window_s,
         lambda c: (
-            f"{_retries(c)} {'spans' if c.point.max_retries == 1 else 'span'} {duration(c.point.retry_window_s)} at most, "
-            f"an outage {duration(c.point.outage_s)}: nearly everything that meets it {_is_lost(c)}. "
+            f"{_retries(c)} {plural(c.point.max_retries, 'spans', 'span')} {apart(c.point.retry_window_s, c.point.outage_s)[0]} at most, "
+            f"an outage {apart(c.point.retry_window_s, c.point.outage_s)[1]}: nearly everything that meets it {_is_lost(c)}. "
             "Pause the consumers while the provider is away (a circuit breaker)."
         ),
     ),
@@ -86,11 +102,7 @@ FAILURES: tuple[Check, ...] = (
         "Retries leave more failures than may be",
         "Transient failures that all retries together do not bring below the tolerated misses.",
         lambda c: c.point.transient ** (c.point.max_retries + 1) > c.point.tolerated,
-        lambda c: (
-            f"With {percent(100 * c.point.transient)} of the calls failing and {_retries(c)}, "
-            f"{percent(100 * c.point.transient ** (c.point.max_retries + 1))} of the requests fail for good, more than the "
-            f"{percent(100 * c.point.tolerated)} that may."
-        ),
+        _too_few,
     ),
     Check(
         "poison_without_dead_letters",
@@ -98,7 +110,7 @@ FAILURES: tuple[Check, ...] = (
         "Requests that never work, and no dead-letter queue to show them to a person.",
         lambda c: c.style != "synchronous" and not c.answers.failures.dead_letter and c.point.poison > 0,
         lambda c: (
-            f"{percent(100 * c.point.poison)} of the requests never work, {number(c.point.rate * 86_400 * c.point.poison)} a day, and nothing keeps "
+            f"{percent(100 * c.point.poison)} of the requests never work, {a_day(c.point.rate * 86_400 * c.point.poison)}, and nothing keeps "
             "them: a dead-letter queue shows them to a person."
         ),
     ),

@@ -6,7 +6,7 @@ from advisor.advice import library
 from advisor.advice.cautions.shape import Case, Check
 from advisor.advice.facts import ATTENTION_S
 from advisor.advice.polling import polling_interval_s
-from advisor.advice.words import duration, times
+from advisor.advice.words import apart, duration, past, times
 
 
 def _unchecked(case: Case) -> list[str]:
@@ -20,15 +20,16 @@ def _unchecked(case: Case) -> list[str]:
 
 def _no_immediate_answer(case: Case) -> str:
     p = case.point
-    takes = f"it takes {duration(p.answer_p50_s)} at the median and {duration(p.answer_p99_s)} at p99"
     silence_s = min(p.hop_idle_s, p.client_timeout_s)
-    why = (
-        f"the stream begins after {duration(p.first_token_s + p.wait_s)}, past the {duration(silence_s)} of silence that the way allows"
-        if p.streams and p.first_token_s + p.wait_s > silence_s
-        else f"{takes}, past the {duration(p.patience_s)} that attention lasts"
-        if p.answer_p50_s > p.patience_s
-        else f"{takes}, and no answer in line outlives {duration(p.hybrid_wait_s)}"
-    )
+    at_p99 = f"{duration(p.answer_p99_s)} at p99"
+    if p.streams and p.first_token_s + p.wait_s > silence_s:
+        begins, beyond, silence = past(p.first_token_s + p.wait_s, silence_s)
+        why = f"the stream begins after {begins}, {beyond} the {silence} of silence that the way allows"
+    elif p.answer_p50_s > p.patience_s:
+        takes, beyond, patience = past(p.answer_p50_s, p.patience_s)
+        why = f"it takes {takes} at the median, {beyond} the {patience} that attention lasts, and {at_p99}"
+    else:
+        why = f"it takes {duration(p.answer_p50_s)} at the median and {at_p99}, and no answer in line outlives {duration(p.hybrid_wait_s)}"
     return (
         f"The caller wants its answer at once, but {why}: answer with 202 and show progress, or make the work shorter."
     )
@@ -40,6 +41,23 @@ def _swings(case: Case) -> str:
     return (
         f"The advice takes {peak} from the recording, and the consumers come from formulas for steady arrivals. What swings slower or faster "
         "than that waits longer: simulate the recording before you size queues by it."
+    )
+
+
+def _gives_up(case: Case) -> str:
+    slowest, timeout = apart(case.point.p99_s, case.point.client_timeout_s)
+    return f"In line the client gives up after {timeout}, before the slowest one in a hundred ({slowest}) is processed: the work goes on for nobody."
+
+
+def _past_attention(case: Case) -> str:
+    waits, beyond, attention = past(case.point.inline_p99_s, ATTENTION_S)
+    return f"A person waits {waits} at p99, {beyond} the {attention} that attention lasts: stream the answer, or show progress."
+
+
+def _gone_before_asked(case: Case) -> str:
+    kept, interval = apart(case.point.retention_s, polling_interval_s(case.point))
+    return (
+        f"Results are kept for {kept}, shorter than the polling interval of {interval}: a caller may miss its result."
     )
 
 
@@ -56,10 +74,7 @@ LIMITS: tuple[Check, ...] = (
         "The client gives up before the slowest answers",
         "A client timeout below p99 of processing: the work goes on for nobody.",
         lambda c: not c.point.streams and c.point.client_timeout_s < c.point.p99_s,
-        lambda c: (
-            f"In line the client gives up after {duration(c.point.client_timeout_s)}, before the slowest one in a hundred "
-            f"({duration(c.point.p99_s)}) is processed: the work goes on for nobody."
-        ),
+        _gives_up,
     ),
     Check(
         "past_attention",
@@ -71,10 +86,7 @@ LIMITS: tuple[Check, ...] = (
             and not c.point.streams
             and c.point.inline_p99_s > ATTENTION_S
         ),
-        lambda c: (
-            f"A person waits {duration(c.point.inline_p99_s)} at p99, past the {duration(ATTENTION_S)} that attention lasts: stream the answer, or "
-            "show progress."
-        ),
+        _past_attention,
     ),
     Check(
         "first_token_unknown",
@@ -90,10 +102,7 @@ LIMITS: tuple[Check, ...] = (
         "A result may be gone before it is asked for",
         "Results that are kept for a shorter time than the polling interval: a caller may miss its own.",
         lambda c: c.method == "polling" and c.point.retention_s < polling_interval_s(c.point),
-        lambda c: (
-            f"Results are kept for {duration(c.point.retention_s)}, shorter than the polling interval of {duration(polling_interval_s(c.point))}: "
-            "a caller may miss its result."
-        ),
+        _gone_before_asked,
     ),
     Check(
         "recording_is_not_stationary",

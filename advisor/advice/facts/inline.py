@@ -32,6 +32,8 @@ class Inline:
     hop_idle_s: Floats
     inline_limit_s: Floats
     """What the in-line answer must keep: the tightest limit that can end it."""
+    counts_waits: Flags
+    """Whether waiting is counted: not if nothing serves the load in time."""
     wait_s: Floats
     """Mean wait for a worker, in the peak where one request in a hundred or more arrives in it."""
     inline_p50_s: Floats
@@ -84,6 +86,7 @@ def inline_of(
         hop_total_s=hop_total_s,
         hop_idle_s=hop_idle_s,
         inline_limit_s=limit_s,
+        counts_waits=~out_of_reach,
         wait_s=waits * (peak.mean_s + peak.gathered_s),
         inline_p50_s=p50_s + handling_s,
         inline_p99_s=p99_s + handling_s,

@@ -5,7 +5,7 @@ import numpy as np
 from advisor.advice.columns import Flags
 from advisor.advice.facts import Facts, Point
 from advisor.advice.rules.shape import HOPS, SEED, Rule, constant
-from advisor.advice.words import count, duration
+from advisor.advice.words import apart, count, duration, past, plural
 
 
 def _fits_patience(f: Facts) -> Flags:
@@ -24,13 +24,23 @@ def _others_outlast(f: Facts) -> Flags:
 
 
 def _publish(p: Point) -> str:
-    who = f"The caller wants its answer in line, and {count(p.others, 'other service')} {'reacts' if p.others == 1 else 'react'} to it"
-    outlast = p.answer_p99_s <= p.inline_limit_s < p.inline_p99_s
-    called = (
-        f" Called in line, {'it' if p.others == 1 else 'they'} would stretch the {duration(p.answer_p99_s)} at p99 to "
-        f"{duration(p.inline_p99_s)}, past the {duration(p.inline_limit_s)} on the way."
+    who = f"The caller wants its answer in line, and {count(p.others, 'other service')} {plural(p.others, 'reacts', 'react')} to it"
+    called = ""
+    if p.answer_p99_s <= p.inline_limit_s < p.inline_p99_s:
+        takes, beyond, limit = past(p.inline_p99_s, p.inline_limit_s)
+        called = (
+            f" Called in line, {plural(p.others, 'it', 'they')} would stretch the {duration(p.answer_p99_s)} at p99 to {takes}, "
+            f"{beyond} the {limit} limit on the way."
+        )
+    return f"{who}: answer in line and publish an event for the rest.{called}"
+
+
+def _slow_tail(p: Point) -> str:
+    typical, wait = apart(p.answer_p50_s, p.hybrid_wait_s)
+    return (
+        f"Half of the answers are there within {typical} and fit into the {wait} in line; the slow tail "
+        f"({duration(p.answer_p99_s)} at p99) does not, and gets 202 with a later delivery."
     )
-    return f"{who}: answer in line and publish an event for the rest.{called if outlast else ''}"
 
 
 FOR_BOTH: tuple[Rule, ...] = (
@@ -59,10 +69,7 @@ FOR_BOTH: tuple[Rule, ...] = (
         favours="hybrid",
         when=lambda f: f.wants_inline & (f.answer_p99_s > f.inline_limit_s) & _fits_patience(f),
         weight=constant(0.6),
-        sentence=lambda p: (
-            f"Half of the answers are there within {duration(p.answer_p50_s)} and fit into the {duration(p.hybrid_wait_s)} in line; the slow tail "
-            f"({duration(p.answer_p99_s)} at p99) does not, and gets 202 with a later delivery."
-        ),
+        sentence=_slow_tail,
         source=f"RFC 9110, section 15.3.3, 202 Accepted; {HOPS}",
     ),
 )

@@ -4,7 +4,7 @@ import numpy as np
 
 from advisor.advice.facts import ATTENTION_S, Point
 from advisor.advice.rules.shape import HOPS, NIELSEN, PATTERNS, SEED, Rule, constant
-from advisor.advice.words import duration, percent, rate, times
+from advisor.advice.words import apart, duration, percent, rate, times
 
 FAST_S = 2.0
 """The seed's bound of fast processing."""
@@ -20,6 +20,19 @@ def _immediate(p: Point) -> str:
     return f"Somebody waits with a deadline of {duration(p.deadline_s)}, within the {duration(ATTENTION_S)} for which attention lasts."
 
 
+def _fast(p: Point) -> str:
+    takes, limit = apart(p.p95_s, FAST_S)
+    return f"Processing is fast: p95 {takes}, under {limit}. Waiting in line costs little."
+
+
+def _steady(p: Point) -> str:
+    load, moderate = apart(100 * p.peak_load, 100 * MODERATE_LOAD, percent)
+    return (
+        f"The volume is moderate and consistent: {rate(p.peak_rate)} at most is {load} of the capacity (moderate below {moderate}), with peaks of "
+        f"{times(p.peak_to_mean)} the mean (consistent up to {times(STEADY_PEAK)})."
+    )
+
+
 FOR_CALLS: tuple[Rule, ...] = (
     Rule(
         id="fast_processing",
@@ -28,9 +41,7 @@ FOR_CALLS: tuple[Rule, ...] = (
         favours="synchronous",
         when=lambda f: f.p95_s < FAST_S,
         weight=lambda f: np.interp(f.p95_s, [0.5, FAST_S], [0.35, 0.2]),
-        sentence=lambda p: (
-            f"Processing is fast: p95 {duration(p.p95_s)}, under {duration(FAST_S)}. Waiting in line costs little."
-        ),
+        sentence=_fast,
         source=SEED,
     ),
     Rule(
@@ -43,10 +54,7 @@ FOR_CALLS: tuple[Rule, ...] = (
         favours="synchronous",
         when=lambda f: (f.peak_load < MODERATE_LOAD) & (f.peak_to_mean <= STEADY_PEAK) & (f.arrival_cv <= STEADY_CV),
         weight=constant(0.2),
-        sentence=lambda p: (
-            f"The volume is moderate and consistent: {rate(p.peak_rate)} at most is {percent(100 * p.peak_load)} of the capacity (moderate below "
-            f"{percent(100 * MODERATE_LOAD)}), with peaks of {times(p.peak_to_mean)} the mean (consistent up to {times(STEADY_PEAK)})."
-        ),
+        sentence=_steady,
         source=SEED,
     ),
     Rule(

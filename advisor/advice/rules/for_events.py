@@ -5,7 +5,7 @@ import numpy as np
 from advisor.advice.columns import Floats
 from advisor.advice.facts import Facts, Point
 from advisor.advice.rules.shape import PATTERNS, SEED, Rule, constant
-from advisor.advice.words import count, duration, number, percent, rates, sentence, times
+from advisor.advice.words import apart, count, duration, number, past, percent, rates, sentence, times
 
 LONG_S, VERY_LONG_S = 10.0, 30.0
 """The seed's bounds of long processing; between its 2 s and these 10 s it says nothing, so nothing weighs."""
@@ -29,10 +29,10 @@ def _burst(p: Point) -> str:
         else f"uneven arrivals (variation {number(p.arrival_cv)})"
     )
     peak, served = rates(p.peak_rate, p.sync_cap)
-    past = "past" if p.peak_load >= 1 else "close to"
+    load, reached, _ = past(100 * p.peak_load, 100, percent)
     return sentence(
-        f"{swings} bring {peak} at {duration(p.mean_s)} each, {past} the {served} that the synchronous service "
-        f"can take ({percent(100 * p.peak_load)} of it). A queue holds what comes too fast."
+        f"{swings} bring {peak} at {duration(p.mean_s)} each, {reached if p.peak_load >= 1 else 'close to'} the {served} that the synchronous "
+        f"service can take ({load} of it). A queue holds what comes too fast."
     )
 
 
@@ -48,6 +48,22 @@ def _retries(p: Point) -> str:
     needs = f"{tries}, and {kept}" if p.dead_letter and p.max_retries else kept if p.dead_letter else tries
     return (
         f"Failure handling asks for {needs}. Queues have it built in; in line a retry holds its worker and its caller."
+    )
+
+
+def _durable(p: Point) -> str:
+    allowed = p.answers.resilience.max_lost_jobs
+    arrive, lost = apart(p.arrives_in_outage, allowed, number)
+    meets = (
+        f"some {arrive} requests"
+        if p.arrives_in_outage > 1.5
+        else "about one request"
+        if p.arrives_in_outage >= 0.5
+        else "few requests, if any"
+    )
+    return (
+        f"An outage of {duration(p.outage_s)} meets {meets}, and {lost if allowed else 'none'} may be lost: they must be stored before they "
+        "are acknowledged."
     )
 
 
@@ -73,8 +89,8 @@ FOR_EVENTS: tuple[Rule, ...] = (
         when=lambda f: (f.p95_s >= LONG_S) & ~f.streams,
         weight=lambda f: np.interp(f.p95_s, [LONG_S, VERY_LONG_S], [0.2, 0.45]),
         sentence=lambda p: (
-            f"Processing is long: p95 {duration(p.p95_s)}, past {duration(LONG_S)}. A synchronous call holds its caller and a "
-            "connection for all of it."
+            f"Processing is long: p95 {duration(p.p95_s)}, and from {duration(LONG_S)} on a synchronous call holds its caller and a connection "
+            "for too long."
         ),
         source=SEED,
     ),
@@ -86,7 +102,7 @@ FOR_EVENTS: tuple[Rule, ...] = (
         when=lambda f: f.subscribers >= 2,
         weight=lambda f: np.interp(f.subscribers, [2, 3, 5], [0.2, 0.3, 0.4]),
         sentence=lambda p: (
-            f"{number(p.subscribers)} services react to each result, where one would be called: an event reaches them all without a call to each."
+            f"{count(p.subscribers, 'service')} react to each result, where one would be called: an event reaches them all without a call to each."
         ),
         source=SEED,
     ),
@@ -129,10 +145,7 @@ FOR_EVENTS: tuple[Rule, ...] = (
         favours="event_driven",
         when=lambda f: f.loses_in_outage & ~f.immediate,
         weight=constant(0.15),
-        sentence=lambda p: (
-            f"An outage of {duration(p.outage_s)} meets some {number(p.arrives_in_outage)} requests, and "
-            f"{count(p.answers.resilience.max_lost_jobs or None, missing='none')} may be lost: they must be stored before they are acknowledged."
-        ),
+        sentence=_durable,
         source=PATTERNS + ": Guaranteed Delivery",
     ),
 )

@@ -36,6 +36,10 @@ class Rule:
     """The evidence: the user's own number, with the threshold beside it."""
     source: str
     rules_out: tuple[Style, ...] = ()
+    shortfall: Callable[[Point], str] | None = None
+    """What no design can do, as the headline of advice that is not feasible; given by every rule that rules out all styles."""
+    mend: Callable[[Point], str] | None = None
+    """What would take that away, by arithmetic alone; empty where none does."""
 
 
 def constant(weight: float) -> Callable[[Facts], Floats]:

@@ -84,7 +84,7 @@ def build(
     simulated = () if result is None or scenario is None else (simulation(result, scenario),)
     sections = (
         advice.context(answers),
-        *advice.advice_sections(recommendation),
+        *advice.advice_sections(recommendation, answers),
         *simulated,
         assumptions(answers),
         method(scenario, result, versions),

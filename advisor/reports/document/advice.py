@@ -10,7 +10,7 @@ from advisor.advice.contract import Reason, Recommendation
 from advisor.advice.questionnaire import SECTIONS
 from advisor.advice.rules import RULES
 from advisor.reports import wording
-from advisor.reports.document.answers import LABELS, answered
+from advisor.reports.document.answers import LABELS, flip_condition
 from advisor.reports.document.blocks import Grid, Paragraph, Point, Points, Section, grid
 from advisor.reports.numbers import count, duration, number, percent, share
 
@@ -32,9 +32,11 @@ def reasons(recommendation: Recommendation) -> Section:
     blocks: list[Paragraph | Points] = [Points(tuple(_point(reason) for reason in found[:MOST_REASONS]), ranked=True)]
     if not found:
         blocks = [Paragraph("No force speaks for one style more than for the other: the simpler one is advised.")]
-    ruled_out = _ruled_out(recommendation)
-    if ruled_out:
-        blocks += [Paragraph("Ruled out, whatever else speaks for it:"), Points(ruled_out)]
+    if not recommendation.feasible:
+        favoured = f"Once a design is feasible, the forces favour the {wording.design_name(recommendation.style)} one:"
+        blocks = [Points(_ruled_out(recommendation)), *([Paragraph(favoured), *blocks] if found else [])]
+    elif recommendation.infeasible:
+        blocks += [Paragraph("Ruled out, whatever else speaks for it:"), Points(_ruled_out(recommendation))]
     return Section("why", "Why", tuple(blocks))
 
 
@@ -63,7 +65,7 @@ def _point(reason: Reason) -> Point:
     return Point(reason.evidence, f"{name} ({reason.rule}){speaks}{weighs}.", reason.source)
 
 
-def flips(recommendation: Recommendation) -> Section | None:
+def flips(recommendation: Recommendation, answers: Answers) -> Section | None:
     """What would change the advice."""
     blocks: list[Paragraph | Points] = []
     if recommendation.probability is not None:
@@ -82,8 +84,7 @@ def flips(recommendation: Recommendation) -> Section | None:
                 flip,
                 recommendation,
                 f"“{LABELS.get(flip.field, flip.field)}”",
-                answered(flip.field, flip.from_),
-                answered(flip.field, flip.to),
+                flip_condition(flip, answers),
             )
             for flip in recommendation.flips
         )
@@ -147,9 +148,7 @@ def parameter_words(key: str, value: Any) -> str:
 
 def queues(recommendation: Recommendation) -> Section:
     """Queues, consumers and what bounds them."""
-    concurrency = recommendation.concurrency
-    bound = concurrency.bound_by.replace("_", " ")
-    useful = Paragraph(f"{count(concurrency.useful, 'call')} at once are of use; more are bound by: {bound}.")
+    useful = Paragraph(wording.concurrency_sentence(recommendation.concurrency))
     if not recommendation.queues:
         return Section("queues", "Concurrency", (useful,))
     rows = [
@@ -169,21 +168,16 @@ def queues(recommendation: Recommendation) -> Section:
 
 def retries(recommendation: Recommendation) -> Section:
     """Retries and dead letters."""
-    plan = recommendation.retries
-    jitter = "without jitter" if plan.jitter == "none" else f"with {plan.jitter} jitter"
-    tries = (
-        f"At most {count(plan.max, 'retry', 'retries')}, after a backoff from {duration(plan.base_s)} "
-        f"to {duration(plan.cap_s)} {jitter}; all attempts fail for {share(plan.all_fail_probability)} of the jobs "
-        "where failures are independent."
-        if plan.max
-        else "No retries."
-    )
     letters = (
         "What has failed for good goes to a dead-letter queue; somebody has to look at it."
         if recommendation.dead_letter
         else "There is no dead-letter queue: what has failed for good is gone."
     )
-    return Section("retries", "Retries and dead letters", (Paragraph(tries), Paragraph(letters)))
+    return Section(
+        "retries",
+        "Retries and dead letters",
+        (Paragraph(wording.retries_sentence(recommendation.retries)), Paragraph(letters)),
+    )
 
 
 def monitors(recommendation: Recommendation) -> Section | None:
@@ -195,12 +189,12 @@ def monitors(recommendation: Recommendation) -> Section | None:
     return Section("monitors", "What to monitor", (table,))
 
 
-def advice_sections(recommendation: Recommendation) -> Iterator[Section]:
+def advice_sections(recommendation: Recommendation, answers: Answers) -> Iterator[Section]:
     """Every section of the advice, in reading order."""
     every = (
         reasons(recommendation),
         against(recommendation),
-        flips(recommendation),
+        flips(recommendation, answers),
         warnings(recommendation),
         delivery(recommendation),
         queues(recommendation),

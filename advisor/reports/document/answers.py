@@ -4,11 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from advisor.advice import library
-from advisor.advice.answers import Answers
+from advisor.advice.answers import LEAVES, Answers
+from advisor.advice.columns import columns_of
+from advisor.advice.contract import Flip
+from advisor.advice.numbers import Writer
 from advisor.advice.questionnaire import SECTIONS, Question
 from advisor.advice.templates import TEMPLATES
+from advisor.advice.variations import starting_number
 from advisor.reports.document.blocks import Grid, Paragraph, Section, grid
-from advisor.reports.numbers import count, duration, number, percent, rate
+from advisor.reports.numbers import count, duration, exactly, number, percent, rate, singular
 
 QUESTIONS: Mapping[str, Question] = {question.path: question for section in SECTIONS for question in section.questions}
 LABELS: Mapping[str, str] = {path: question.label for path, question in QUESTIONS.items()}
@@ -73,6 +77,50 @@ def value_words(path: str, value: Any) -> str:
     return _figure(value, question.unit if question else "")
 
 
+def exact_words(path: str, value: float) -> str:
+    """A number with its unit and all of its digits, so that the very value can be typed."""
+    unit = QUESTIONS[path].unit
+    scale, write = WRITTEN.get(unit, (1.0, number))
+    if isinstance(value, int):
+        return value_words(path, value)
+    words = exactly(value * scale, write)
+    if unit in WRITTEN:
+        return words
+    return f"{words}x" if unit == "x" else f"{words} {of_unit(unit, words)}".rstrip()
+
+
+WRITTEN: Mapping[str, tuple[float, Writer]] = {
+    "s": (1.0, duration),
+    "min": (60.0, duration),
+    "h": (3600.0, duration),
+    "/s": (1.0, rate),
+    "%": (1.0, percent),
+}
+"""Units whose figures are scaled, and how each is written."""
+
+IF_CHOSEN: Mapping[str, Mapping[str, str]] = {
+    "caller.kind": {
+        "end_user": "If a person waited",
+        "internal": "If one of our own services waited",
+        "partner": "If a partner's service waited",
+        "nobody": "If nobody waited",
+    }
+}
+"""Choices as conditions, where their own words don't read as one."""
+
+
+def flip_condition(flip: Flip, answers: Answers) -> str:
+    """From which answer on a flip holds: If 1.9 s or less; If yes; If nobody waited."""
+    path, to = flip.field, flip.to
+    if LEAVES[path].numeric:
+        more = to > starting_number(path, columns_of(answers))
+        words = exact_words(path, to) + (" or more" if more else " or less" if to else "")
+        return f"If {words}"
+    if isinstance(to, list | tuple):
+        return f"With only {value_words(path, to)}" if to else "With none of them"
+    return IF_CHOSEN.get(path, {}).get(to) or f"If {answered(path, to)}"
+
+
 def answered(path: str, value: Any) -> str:
     """An answer inside a sentence: a choice's words begin small."""
     words = value_words(path, value)
@@ -102,6 +150,13 @@ def _figure(value: float, unit: str) -> str:
         case "x":
             return f"{number(value)}x"
         case "/min" | "tokens/min":
-            return f"{count(value) if float(value).is_integer() else number(value)} {unit}"
+            figure = count(value) if float(value).is_integer() else number(value)
+            return f"{figure} {of_unit(unit, figure)}"
     figure = count(value) if isinstance(value, int) else number(value)
-    return f"{figure} {unit.removesuffix('s') if value == 1 else unit}".rstrip()
+    return f"{figure} {of_unit(unit, figure)}".rstrip()
+
+
+def of_unit(unit: str, figure: str) -> str:
+    """A question's unit after a figure: 1 token/min, 2 tokens/min."""
+    noun, slash, per = unit.partition("/")
+    return f"{singular(noun) if figure == '1' else noun}{slash}{per}"

@@ -1,5 +1,6 @@
 """What a live run adds to a report: how it was run, and how far the kernel's prediction was off."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from advisor.reports import wording
@@ -23,7 +24,7 @@ NAMES = {
     "delivery_calls": "Delivery calls",
     "in_system": "Jobs still in the system",
 }
-WORDS = {"share": share, "s": duration}
+WORDS: Mapping[str, Callable[[float], str]] = {"share": share, "s": duration}
 SMALLEST_PERCENT = 0.05
 """What reads as no error."""
 LATE_S = 0.05

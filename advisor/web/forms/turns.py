@@ -3,13 +3,13 @@
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from advisor.advice.answers import LEAVES, Answers
-from advisor.advice.columns import UNLIMITED, value_at
+from advisor.advice.columns import columns_of, value_at
 from advisor.advice.contract import Flip, Recommendation
+from advisor.advice.variations import starting_number
 from advisor.reports import wording
-from advisor.reports.document.answers import answered, value_words
+from advisor.reports.document.answers import flip_condition, value_words
 
 WIDTH = 240.0
 EDGE = 36.0
@@ -61,7 +61,7 @@ def turns_by_path(answers: Answers, recommendation: Recommendation) -> Mapping[s
     flips: dict[str, list[Flip]] = {}
     for flip in recommendation.flips:
         numeric = LEAVES[flip.field].numeric
-        if numeric or flip.becomes.style != recommendation.style:
+        if numeric or _style_there(flip) != wording.shown_style(recommendation):
             flips.setdefault(flip.field, []).append(flip)
     return {path: _turns(path, found, answers, recommendation) for path, found in flips.items()}
 
@@ -69,40 +69,36 @@ def turns_by_path(answers: Answers, recommendation: Recommendation) -> Mapping[s
 def _turns(path: str, flips: list[Flip], answers: Answers, recommendation: Recommendation) -> Turns:
     numeric = LEAVES[path].numeric
     flips = sorted(flips, key=lambda flip: flip.to) if numeric else flips
-    now = value_at(answers, path)
     turns = tuple(
-        Turn(f"If {_from_there(path, flip, now)}: {wording.flip_outcome(flip, recommendation)}", flip.becomes.style)
+        Turn(wording.flip_sentence(flip, recommendation, "", flip_condition(flip, answers)), _style_there(flip))
         for flip in flips
     )
-    return Turns(turns, _chart(path, flips, turns, answers, recommendation.style) if numeric else None)
+    return Turns(turns, _chart(path, flips, turns, answers, wording.shown_style(recommendation)) if numeric else None)
 
 
-def _from_there(path: str, flip: Flip, now: Any) -> str:
-    """From which answer on: 6.3 s or less, 40 s or more; a choice as it is."""
-    there = value_words(path, flip.to)
-    if not LEAVES[path].numeric:
-        return answered(path, flip.to)
-    return f"{there} or {'more' if now is not None and flip.to > now else 'less'}"
+def _style_there(flip: Flip) -> str:
+    return flip.becomes.style if flip.becomes.feasible else "neither"
 
 
 def _chart(path: str, flips: list[Flip], turns: Iterable[Turn], answers: Answers, style: str) -> Chart | None:
-    now, uncertain = value_at(answers, path), answers.uncertain.get(path)
-    if now is None and path not in UNLIMITED:
+    given, uncertain = value_at(answers, path), answers.uncertain.get(path)
+    now = starting_number(path, columns_of(answers))
+    if given is None and now == 0:
         return None
     ends = (uncertain.low, uncertain.high) if uncertain else ()
-    place = _axis([flip.to for flip in flips] + ([] if now is None else [now]) + list(ends))
-    below = [flip for flip in flips if now is None or flip.to < now]
-    above = [flip for flip in flips if now is not None and flip.to > now]
+    place = _axis([flip.to for flip in flips] + ([now] if math.isfinite(now) else []) + list(ends))
+    below = [flip for flip in flips if flip.to < now]
+    above = [flip for flip in flips if flip.to > now]
     edges = [0.0, *(place(flip.to) for flip in [*below, *above]), WIDTH]
-    styles = [*(flip.becomes.style for flip in below), style, *(flip.becomes.style for flip in above)]
-    here = WIDTH - EDGE / 2 if now is None else place(now)
+    styles = [*map(_style_there, below), style, *map(_style_there, above)]
+    here = place(now) if math.isfinite(now) else WIDTH - EDGE / 2
     words = " ".join(turn.words for turn in turns)
     return Chart(
         stretches=tuple(map(Stretch, edges, edges[1:], styles)),
         ticks=tuple(place(flip.to) for flip in flips),
         here=here,
         spread=(place(ends[0]), place(ends[1])) if ends else None,
-        words=f"Now {value_words(path, now)}. {words}",
+        words=f"Now {value_words(path, given)}. {words}",
     )
 
 

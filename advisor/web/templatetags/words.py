@@ -15,7 +15,7 @@ from advisor.advice.rules import RULES
 from advisor.decisions.models import Trace
 from advisor.reports import wording
 from advisor.reports.document.advice import parameter_words
-from advisor.reports.document.answers import value_words
+from advisor.reports.document.answers import flip_condition, value_words
 from advisor.teams.models import User
 from advisor.web.forms.paths import QUESTIONS, field_id, value_at
 
@@ -37,19 +37,17 @@ for name in (
     "run_state",
     "favours",
     "recommendation_sentence",
+    "advice_headline",
+    "shown_style",
+    "concurrency_sentence",
+    "retries_sentence",
 ):
     register.filter(name, getattr(wording, name))
 
 
 @register.filter
-def headline(recommendation: Recommendation) -> str:
-    """Style and strength of a recommendation."""
-    return wording.headline(recommendation.style, recommendation.strength)
-
-
-@register.filter
 def counted(value: float | None, nouns: str = "") -> str:
-    """A whole number in full; with "job" or "retry,retries" also its noun."""
+    """A whole number in full; with "job" or "child,children" also its noun."""
     one, _, many = nouns.partition(",")
     return wording.count(value, one, many)
 
@@ -161,11 +159,10 @@ def of(found: Mapping[str, Any], key: str) -> Any:
 
 
 @register.simple_tag
-def flip_sentence(flip: Flip, recommendation: Recommendation) -> SafeString:
+def flip_sentence(flip: Flip, recommendation: Recommendation, answers: Answers) -> SafeString:
     """What one changed answer would lead to, with a link to its field."""
-    before, after = value_words(flip.field, flip.from_), value_words(flip.field, flip.to)
-    words = wording.flip_sentence(flip, recommendation, "", before, after)
-    return format_html("{} {}", question_link(flip.field), glued(words.strip()))
+    words = wording.flip_sentence(flip, recommendation, "", flip_condition(flip, answers))
+    return format_html("{} {}", question_link(flip.field), glued(words))
 
 
 @register.filter

@@ -12,8 +12,12 @@ from advisor.advice.recommendation import advise
 
 WARNED: Mapping[str, tuple[str, Mapping[str, Any], tuple[str, ...]]] = {
     "impossible_deadline": ("form_classification", {"caller.deadline_s": 1}, ("1 s", "1 %")),
-    "overload": ("document_extraction", {"volume.mean_rate_per_s": 5}, ("5 /s", "2.09 /s", "175 a minute", "never")),
-    "peak_past_workers": ("document_extraction", {}, ("4 /s", "20 workers", "115 a minute", "17 min")),
+    "overload": (
+        "document_extraction",
+        {"volume.mean_rate_per_s": 5},
+        ("5 /s", "2.09 /s", "175 jobs a minute", "never"),
+    ),
+    "peak_past_workers": ("document_extraction", {}, ("4 /s", "20 workers", "115 jobs a minute", "17 min")),
     "workers_past_most": (
         "document_extraction",
         {"synchronous.workers": 30, "operations.max_workers": 10},
@@ -24,7 +28,7 @@ WARNED: Mapping[str, tuple[str, Mapping[str, Any], tuple[str, ...]]] = {
     "recovery_too_slow": (
         "document_extraction",
         {"resilience.outage_minutes": 300},
-        ("outage of 5 h", "1 h", "29 consumers", "20 are of use"),
+        ("outage of 5 h", "1 h", "29 consumers", "more than 20 bring nothing"),
     ),
     "global_order": ("document_extraction", {"subscribers.ordering": "global"}, ("one at a time",)),
     "order_needs_partitions": ("email_triage", {}, ("partition",)),

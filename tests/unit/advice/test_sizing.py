@@ -162,21 +162,29 @@ def test_recovery_in_time_takes_the_consumers_of_the_formula() -> None:
 
 
 @pytest.mark.parametrize(
-    ("differs", "most"),
+    ("differs", "fewer"),
     [
-        ({}, 2),  # 2 % cubed is 8 in a million, under a hundredth of the 1 % that may be late
-        ({"failures.transient_percent": 0}, 0),
-        ({"failures.transient_percent": 20}, 4),
-        ({"caller.tolerated_miss_percent": 50}, 1),
-        ({"caller.deadline_s": 22}, 1),  # a second retry could come after the deadline
-        ({"failures.max_retries": 1}, 1),
+        # 2 % cubed is 8 in a million, under a hundredth of the 1 % that may be late
+        ({}, "You allow 4 retries, after pauses of 1 s up to 60 s with full jitter. All attempts fail for less than 0.0001 % of the requests, "
+         "where failures are independent. 2 would be enough for 1 % missed (0.0008 % fail all)."),
+        ({"failures.transient_percent": 0}, "No call fails, so none is needed."),
+        ({"failures.transient_percent": 20}, "You allow 4 retries, after pauses of 1 s up to 60 s with full jitter. All attempts fail for 0.032 % of "
+         "the requests, where failures are independent."),
+        ({"caller.tolerated_miss_percent": 50}, "1 would be enough for 50 % missed (0.04 % fail all)."),
+        ({"caller.deadline_s": 22}, "Only 1 fits into the deadline of 22 s when pauses are at their longest."),
+        ({"caller.deadline_s": 20.5}, "None fits into the deadline of 20.5 s when pauses are at their longest."),
+        ({"failures.max_retries": 1}, "You allow 1 retry, after a pause of up to 1 s with full jitter. All attempts fail for 0.04 % of the requests, "
+         "where failures are independent."),
+        ({"failures.max_retries": 0, "failures.jitter": "none"}, "You allow no retries: 2 % of the calls fail."),
     ],
-)
-def test_retries_are_as_few_as_the_tolerated_misses_ask_for(differs: Mapping[str, Any], most: int) -> None:
-    plan = advise(answers_with(differs), flips=False).retries
-    assert plan.max == most
-    transient = answers_with(differs).failures.transient_percent / 100
-    assert plan.all_fail_probability == pytest.approx(transient ** (most + 1))
+)  # fmt: skip
+def test_retries_are_the_users_own_and_the_sentence_says_what_fewer_would_come_to(
+    differs: Mapping[str, Any], fewer: str
+) -> None:
+    failures, plan = answers_with(differs).failures, advise(answers_with(differs), flips=False).retries
+    assert (plan.max, plan.jitter) == (failures.max_retries, failures.jitter)
+    assert plan.all_fail_probability == pytest.approx((failures.transient_percent / 100) ** (plan.max + 1))
+    assert plan.why.endswith(fewer)
 
 
 def test_the_in_line_answer_counts_waiting_retries_and_subscribers() -> None:

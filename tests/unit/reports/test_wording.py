@@ -24,9 +24,31 @@ def test_a_hybrid_names_its_time_in_line() -> None:
     )
 
 
-def test_what_cannot_be_met_is_said_first() -> None:
-    infeasible = results.recommendation(feasible=False)
-    assert wording.recommendation_sentence(infeasible).startswith("Not feasible")
+SHORT = "Neither design can keep up: 5.53 /s arrive, 2.09 /s can be served."
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence", "headline"),
+    [
+        ({"shortfall": SHORT}, SHORT, "Neither design can keep up."),
+        (
+            {"shortfall": SHORT, "remedy": {"field": "provider.max_concurrency", "to": 54, "text": "54 calls do."}},
+            f"{SHORT} 54 calls do.",
+            "Neither design can keep up.",
+        ),
+        (
+            {},
+            "Not feasible with these answers.",
+            "Not feasible with these answers.",
+        ),  # advice of before there were words for it
+    ],
+)
+def test_what_is_not_feasible_is_not_called_clear(found: dict[str, object], sentence: str, headline: str) -> None:
+    infeasible = results.recommendation(feasible=False, **found)
+    assert wording.recommendation_sentence(infeasible) == sentence
+    assert wording.advice_headline(infeasible) == headline
+    assert wording.shown_style(infeasible) == "neither"
+    assert wording.shown_style(results.recommendation()) == "event_driven"
 
 
 @pytest.mark.parametrize("field", ["style", "strength"])
@@ -84,11 +106,11 @@ def test_a_flip_says_what_becomes_of_the_advice() -> None:
     recommendation = results.recommendation()
     flip: Flip = recommendation.flips[0]
     sentence = wording.flip_sentence(
-        flip, recommendation, "“How long does the slowest one in twenty take?”", "20 s", "1.9 s"
+        flip, recommendation, "“How long does the slowest one in twenty take?”", "If 1.9 s or less"
     )
-    assert (
-        sentence
-        == "“How long does the slowest one in twenty take?” 1.9 s, not 20 s: Synchronous, on balance. Answer in the response."
+    assert sentence == (
+        "“How long does the slowest one in twenty take?” If 1.9 s or less: Synchronous, on balance. Answer in the response. "
+        "(The typical time in proportion.)"
     )
 
 

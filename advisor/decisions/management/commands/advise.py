@@ -27,4 +27,4 @@ class Command(Console):
             self.print_json(recommendation.model_dump(mode="json", by_alias=True))
         else:
             verdict = recommendation_sentence(recommendation)
-            self.stdout.write(text(answers.name, verdict, advice_sections(recommendation)), ending="")
+            self.stdout.write(text(answers.name, verdict, advice_sections(recommendation, answers)), ending="")

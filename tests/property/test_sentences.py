@@ -1,0 +1,207 @@
+"""What every sentence of the advice must get right, whatever the figures: comparisons, and nouns and verbs that go with their numbers."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from advisor.advice.answers import LEAVES, Answers, answers_from
+from advisor.advice.columns import columns_of
+from advisor.advice.contract import Recommendation
+from advisor.advice.library import nested
+from advisor.advice.numbers import count, plural, singular
+from advisor.advice.questionnaire import SECTIONS
+from advisor.advice.recommendation import advise
+from advisor.advice.templates import TEMPLATES
+from advisor.advice.variations import changed, starting_number
+from advisor.advice.words import apart, past, rates
+from advisor.reports import wording
+from advisor.reports.document.advice import advice_sections
+from advisor.reports.document.answers import exact_words, value_words
+from advisor.reports.formats.text import text
+from simulator.schema import InvalidInput
+from tests.property.test_advice_properties import QUICK, THOROUGH, answers
+
+FIGURE = r"(?<![\w.,])(?<!\d d )(?<!\d h )(?<!\d min )(\d(?:[\d.,]*\d)?(?: (?:%|/s|/h|/d|µs\b|ms\b|s\b|min\b|h\b|d\b))?(?: \d+ (?:s|min|h)\b)*)"
+ALIKE = re.compile(
+    rf"(?={FIGURE}[^.;:]*?\b(?:past|under|over|longer than|shorter than|more than|before the slowest|fewer than) [^\d.;:]*{FIGURE}(?!\d|\.\d))"
+)
+"""Two figures and a word that says that they differ."""
+
+WRONG = re.compile(
+    r"(?<![\d.,])1 (?:are|were|have|jobs|requests|retries|workers|consumers|calls|services|tokens|minutes|times|attempts|replications|peaks|react|span|fit"
+    r"|bring|other services)\b"
+    r"|\b0 (?:job|request|retry|worker|consumer|call|service) |\b(?:[02-9]|\d\d+) (?:job|request|retry|worker|consumer|service|is|was|has)\b"
+    r"|\bretrie\b|\bretrys\b|\bnone \w+s an?\b| 1x times|\bmore than 1 are\b"
+)
+
+
+def sentences(answers_: Answers, advice: Recommendation) -> Iterator[str]:
+    """Every sentence of the advice as a page or a report says it."""
+    yield wording.recommendation_sentence(advice)
+    yield from advice.delivery.why_not.values()
+    yield re.sub(r"\s+", " ", text(answers_.name, "", advice_sections(advice, answers_)))
+    yield from (section.state(answers_) for section in SECTIONS)
+
+
+def alike(words: str) -> list[str]:
+    return [words[found.start() :] for found in ALIKE.finditer(words) if found[1] == found[2]]
+
+
+def require_figures_that_differ(answers_: Answers) -> None:
+    advice = advise(answers_, flips=False)
+    texts = [
+        advice.shortfall,
+        advice.retries.why,
+        advice.delivery.why,
+        *advice.delivery.why_not.values(),
+        *(reason.evidence for reason in advice.reasons),
+        *(warning.text for warning in advice.warnings),
+        *(monitor.text for monitor in advice.monitors),
+    ]
+    for words in texts:
+        assert not alike(words), words
+
+
+NUMERIC = [path for path, leaf in LEAVES.items() if leaf.numeric and "share_" not in path]
+HAIRS = (0.0, 1e-4, 1e-6)
+"""By what part of itself an answer lies past where a rule begins."""
+
+
+def at_the_edge(base: Answers, hair: float) -> Iterator[Answers]:
+    """The answers at each of their flips, and a hair to either side."""
+    for flip in advise(base).flips:
+        if not LEAVES[flip.field].numeric or LEAVES[flip.field].kind == "integer":
+            continue
+        for side in (1, -1):
+            try:
+                yield changed(base, flip.field, flip.to * (1 + side * hair))
+            except InvalidInput:
+                continue
+
+
+EDGES: Mapping[str, Mapping[str, Any]] = {
+    "long processing begins": {"processing.p95_s": 10.0},
+    "long processing begins, by a hair": {"processing.p95_s": 10.0001},
+    "fast processing ends, by a hair": {"processing.p50_s": 0.5, "processing.p95_s": 1.99999},
+    "as much arrives as is served": {"volume.mean_rate_per_s": 2.0865, "volume.peak_to_mean": 1},
+    "a peak as large as the capacity": {"volume.peak_to_mean": 4.17355},
+    "the timeout is the slowest": {"synchronous.client_timeout_s": 29.23},
+    "pauses as long as the outage": {"resilience.outage_minutes": 0.25001},
+    "the deadline is what retries take": {"caller.deadline_s": 34.9999},
+    "what arrives in an outage is what may be lost": {
+        "resilience.max_lost_jobs": 449,
+        "volume.mean_rate_per_s": 0.4994,
+    },
+    "as many late as may be": {"caller.deadline_s": 29.2, "synchronous.hops": []},
+    "recovery takes as long as it may": {"resilience.recover_within_minutes": 4.731},
+}
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_figures_that_differ_are_not_written_alike_at_an_edge(name: str) -> None:
+    require_figures_that_differ(answers_from(nested(EDGES[name])))
+
+
+@pytest.mark.parametrize("hair", HAIRS)
+@pytest.mark.parametrize("template", ["document_extraction", "form_classification", "chat_assistant"])
+def test_figures_that_differ_are_not_written_alike_around_a_flip(template: str, hair: float) -> None:
+    for near in at_the_edge(TEMPLATES[template].answers, hair):
+        require_figures_that_differ(near)
+
+
+@settings(QUICK, max_examples=40)
+@given(answers())
+def test_figures_that_differ_are_not_written_alike(base: Answers) -> None:
+    require_figures_that_differ(base)
+
+
+@pytest.mark.full
+@THOROUGH
+@given(answers())
+def test_figures_that_differ_are_not_written_alike_in_thousands(base: Answers) -> None:
+    require_figures_that_differ(base)
+
+
+def test_the_pattern_finds_what_it_is_for() -> None:
+    assert alike("Processing is long: p95 10 s, past 10 s.")
+    assert alike("The answer takes 30 s at p99, past the 30 s total limit of gunicorn.")
+    assert alike("the backlog needs 1 h 5 min to go, longer than 1 h 5 min")
+    assert not alike("p95 10.4 s, past the 10 s that count")
+    assert all(map(WRONG.search, ("1 are allowed", "1 retries", "by 1 retrie or more", "2 worker", "0 job ")))
+
+
+@given(st.floats(1e-3, 1e7), st.floats(1e-9, 1e-2))
+def test_two_figures_are_told_apart_or_called_equal(value: float, part: float) -> None:
+    larger = value * (1 + part)
+    for one, other in (apart(larger, value), rates(larger, value)):
+        assert one != other or part < 1e-8
+    assert past(value, value)[1] == "at"
+    assert past(larger, value)[1] == ("past" if apart(larger, value)[0] != apart(larger, value)[1] else "at")
+
+
+FEW: Mapping[str, tuple[int, ...]] = {
+    "failures.max_retries": (0, 1, 2),
+    "synchronous.client_retries": (0, 1, 2),
+    "synchronous.workers": (1, 2),
+    "synchronous.backlog": (0, 1, 2),
+    "operations.max_workers": (1, 2),
+    "provider.max_concurrency": (1, 2),
+    "provider.requests_per_minute": (1, 2),
+    "subscribers.count": (1, 2, 3),
+    "resilience.max_lost_jobs": (0, 1, 2),
+    "resilience.outage_minutes": (0, 1, 2),
+    "volume.mean_rate_per_s": (1, 2),
+    "volume.peaks_per_day": (0, 1, 2),
+    "processing.output_tokens": (0, 1, 2),
+}
+
+
+@pytest.mark.parametrize("path", FEW)
+@pytest.mark.parametrize("template", ["document_extraction", "form_classification"])
+def test_a_noun_and_its_verb_go_with_the_number(template: str, path: str) -> None:
+    for number in FEW[path]:
+        for more in (
+            {},
+            {"subscribers.ordering": "global"},
+            {"operations.max_workers": 1, "volume.mean_rate_per_s": 0.01},
+        ):
+            given_answers = answers_from({"template": template, **nested({**more, path: number})})
+            for words in sentences(given_answers, advise(given_answers)):
+                assert not (found := WRONG.search(words)), words[max(0, found.start() - 60) : found.end() + 40]
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 1000])
+def test_every_unit_of_a_question_goes_with_its_number(number: int) -> None:
+    for section in SECTIONS:
+        for question in section.questions:
+            if question.uncertain:
+                assert not WRONG.search(value_words(question.path, number)), question.path
+
+
+def test_one_helper_knows_the_plurals() -> None:
+    assert [count(n, "retry") for n in (0, 1, 2)] == ["0 retries", "1 retry", "2 retries"]
+    assert [plural(n, "is", "are") for n in (0, 0.5, 1, 1.0001, 2)] == ["are", "are", "is", "is", "are"]
+    assert [singular(many) for many in ("retries", "workers", "calls", "times")] == ["retry", "worker", "call", "time"]
+    assert plural(2, "day") == "days"
+
+
+@given(st.sampled_from(NUMERIC), st.floats(1e-3, 1e3))
+def test_a_flips_value_is_written_to_its_last_digit(path: str, value: float) -> None:
+    to = float(f"{value:.5g}")
+    same, other = exact_words(path, to), exact_words(path, float(f"{value * 1.0002:.5g}"))
+    assert same != other or to == float(f"{value * 1.0002:.5g}")
+
+
+def test_an_empty_p99_flips_upwards_from_where_the_lognormal_has_it() -> None:
+    fast = answers_from(nested({"processing.p50_s": 0.6, "processing.p95_s": 1.5}))
+    assert starting_number("processing.p99_s", columns_of(fast)) == pytest.approx(2.19, abs=0.01)
+    advice = advise(fast)
+    (flip,) = (flip for flip in advice.flips if flip.field == "processing.p99_s")
+    assert 29.5 < flip.to < 30
+    assert "How long does the slowest one in a hundred take?” If 29.85 s or more: Event-driven" in " ".join(
+        text("", "", advice_sections(advice, fast)).split()
+    )
