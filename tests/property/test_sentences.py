@@ -32,8 +32,8 @@ ALIKE = re.compile(
 """Two figures and a word that says that they differ."""
 
 WRONG = re.compile(
-    r"(?<![\d.,])1 (?:are|were|have|jobs|requests|retries|workers|consumers|calls|services|tokens|minutes|times|attempts|replications|peaks|react|span|fit"
-    r"|bring|other services)\b"
+    r"(?<![\d.,])1 (?:are|were|have|jobs|requests|retries|workers|consumers|calls|services|tokens|minutes|times|attempts|replications|peaks"
+    r"|react|span|fit|bring|other services)\b"
     r"|\b0 (?:job|request|retry|worker|consumer|call|service) |\b(?:[02-9]|\d\d+) (?:job|request|retry|worker|consumer|service|is|was|has)\b"
     r"|\bretrie\b|\bretrys\b|\bnone \w+s an?\b| 1x times|\bmore than 1 are\b"
 )
