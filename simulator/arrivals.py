@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from simulator.trace_file import TraceError, read_columns, read_durations_column
 
-__all__ = ["MOST_ROWS", "Trace", "TraceError", "read_durations", "read_trace"]
+__all__ = ["MOST_ROWS", "Trace", "TraceError", "read_durations", "read_trace", "write_trace"]
 
 Floats = NDArray[np.float64]
 MOST_ROWS = 1_000_000
+ROWS_A_WRITE = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +25,9 @@ class Trace:
     output_tokens: Floats | None = None
     service_s: Floats | None = None
     name: str = "trace"
+    first: str = ""
+    """The first instant by the file's clock, ISO 8601 in UTC or seconds; empty if that is not known."""
+    last: str = ""
 
     @property
     def requests(self) -> int:
@@ -70,7 +74,30 @@ def read_trace(stream: BinaryIO, name: str = "trace", max_rows: int = MOST_ROWS)
         TraceError: its problems carry the row at fault as `line` (the file's first line is 1).
     """
     columns = read_columns(stream, max_rows)
-    return Trace(columns.arrivals_s, columns.input_tokens, columns.output_tokens, columns.service_s, name)
+    return Trace(
+        columns.arrivals_s,
+        columns.input_tokens,
+        columns.output_tokens,
+        columns.service_s,
+        name,
+        columns.first,
+        columns.last,
+    )
+
+
+def write_trace(trace: Trace, stream: BinaryIO) -> None:
+    """A CSV that `read_trace` reads as the very same numbers; the first arrival is at 0."""
+    columns = {
+        "time_s": trace.arrivals_s,
+        "input_tokens": trace.input_tokens,
+        "output_tokens": trace.output_tokens,
+        "service_s": trace.service_s,
+    }
+    kept = {name: values for name, values in columns.items() if values is not None}
+    stream.write(f"{','.join(kept)}\n".encode())
+    for start in range(0, trace.requests, ROWS_A_WRITE):
+        cells = [map(repr, values[start : start + ROWS_A_WRITE].tolist()) for values in kept.values()]
+        stream.write("".join(f"{','.join(row)}\n" for row in zip(*cells, strict=True)).encode())
 
 
 def read_durations(stream: BinaryIO, max_rows: int = MOST_ROWS) -> Floats:

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, NoReturn
 
 import numpy as np
@@ -25,6 +26,8 @@ from simulator.trace_columns import (
 CHUNK_BYTES = 1 << 20
 LONGEST_LINE = 1 << 16
 MOST_COLUMNS = 200
+EPOCHS_S = (1e8, 1e11)
+"""Seconds that are taken for an epoch: the years 1973 to 5138."""
 _MAGIC = {
     b"PK\x03\x04": "a zip archive (or a spreadsheet)",
     b"\x1f\x8b": "compressed with gzip",
@@ -42,12 +45,14 @@ class TraceError(InvalidInput):
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a trace file: arrivals in seconds from the first."""
+    """The columns of a trace file: arrivals in seconds from the first, and the first and last instant by the file's clock."""
 
     arrivals_s: Floats
     input_tokens: Floats | None
     output_tokens: Floats | None
     service_s: Floats | None
+    first: str
+    last: str
 
 
 def fail(row: int | None, reason: str) -> NoReturn:
@@ -250,7 +255,9 @@ class _Reader:
         whole = {name: np.concatenate(parts) if parts else None for name, parts in self.parts.items()}
         arrivals = whole["arrivals_s"]
         assert arrivals is not None  # noqa: S101  rows > 0
-        return Columns(arrivals, whole["input_tokens"], whole["output_tokens"], whole["service_s"])
+        first_s = float(self.first) * (1e-9 if self.dated else self.unit_s)
+        instants = (_instant(first_s, self.dated), _instant(first_s + self.last_s, self.dated))
+        return Columns(arrivals, whole["input_tokens"], whole["output_tokens"], whole["service_s"], *instants)
 
 
 class _DurationReader(_Reader):
@@ -262,6 +269,14 @@ class _DurationReader(_Reader):
     def _keep(self, cells: list[Cells], numbers: list[int]) -> None:
         assert self.layout is not None  # noqa: S101
         self.parts["service_s"].append(amounts(cells[self.layout.time], "the duration", self.layout.service_unit_s))
+
+
+def _instant(since_s: float, is_date: bool) -> str:
+    """ISO 8601 in UTC for a date or an epoch, to the microsecond; seconds for any other clock."""
+    if is_date or EPOCHS_S[0] <= since_s < EPOCHS_S[1]:
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=since_s)
+        return moment.isoformat().replace("+00:00", "Z")
+    return f"{since_s:.6f}".rstrip("0").rstrip(".") + " s"
 
 
 def _unit_of(first: float) -> float:

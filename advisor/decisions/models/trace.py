@@ -28,6 +28,9 @@ class Trace(models.Model):
     size_bytes = models.PositiveBigIntegerField()
     requests = models.PositiveIntegerField()
     span_s = models.FloatField()
+    first_instant = models.CharField(max_length=40, blank=True, default="")
+    """Of the first request by the file's clock: ISO 8601 in UTC, or seconds. Empty for uploads of an older version, which kept no instants."""
+    last_instant = models.CharField(max_length=40, blank=True, default="")
     statistics = models.JSONField(default=dict)
     """mean_rate_per_s, interarrival_cv2, dispersion_1s, _10s, _60s, busiest_10s; null where it has no meaning."""
     created_by = models.ForeignKey(
@@ -50,15 +53,17 @@ class Trace(models.Model):
 
 
 class TraceData(models.Model):
-    """A trace's arrays, as a compressed npz.
+    """A trace's arrays, as a compressed npz, and the file that they were read from.
 
     In the database and not in a file beside it: a full disk or a crash leaves both or neither, deleting the row cleans
     up, one backup holds everything, and a worker on another machine needs no shared disk. A million arrivals with
-    their tokens come to about 10 MB, read once a run.
+    their tokens come to about 10 MB, read once a run; the file to about as much, read for a bundle only.
     """
 
     trace = models.OneToOneField(Trace, on_delete=models.CASCADE, primary_key=True, related_name="data")
     npz = models.BinaryField()
+    csv_gz = models.BinaryField(null=True, blank=True)
+    """The file as it was uploaded, byte for byte, compressed with gzip. Null for uploads of an older version, which kept the arrays alone."""
 
     def __str__(self) -> str:
         return f"data of {self.trace_id}"

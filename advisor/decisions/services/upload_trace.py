@@ -1,8 +1,10 @@
 """Takes in an arrival trace: all of it, checked, or nothing."""
 
+import gzip
 import hashlib
 import io
 import math
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from typing import BinaryIO, cast
@@ -22,6 +24,8 @@ from simulator.schema import InvalidInput, Problem
 COLUMNS = ("arrivals_s", "input_tokens", "output_tokens", "service_s")
 IN_MEMORY_BYTES = 1 << 20
 WINDOWS_S = (1, 10, 60)
+GZIP_LEVEL = 3
+"""Higher ones take longer and save little of a CSV of numbers."""
 
 
 def upload_trace(workspace: Workspace, user: User, name: str, chunks: Iterable[bytes]) -> Trace:
@@ -44,10 +48,13 @@ def upload_trace(workspace: Workspace, user: User, name: str, chunks: Iterable[b
             reason = f"this workspace has {limits.TRACES_CAP} recordings already; delete one first, on the page of its recordings"
             raise InvalidInput([Problem("trace", reason)])
         recorded = arrivals.read_trace(cast(BinaryIO, file), shown, max_rows=limits.TRACE_ROWS)
+        csv_gz = _compressed(cast(BinaryIO, file))
     values = {
         "size_bytes": size_bytes,
         "requests": recorded.requests,
         "span_s": recorded.span_s,
+        "first_instant": recorded.first,
+        "last_instant": recorded.last,
         "statistics": statistics_of(recorded),
         "created_by": user,
     }
@@ -55,7 +62,7 @@ def upload_trace(workspace: Workspace, user: User, name: str, chunks: Iterable[b
     with transaction.atomic():
         trace, created = Trace.objects.get_or_create(workspace=workspace, sha256=sha256, name=shown, defaults=values)
         if created:
-            TraceData.objects.create(trace=trace, npz=npz)
+            TraceData.objects.create(trace=trace, npz=npz, csv_gz=csv_gz)
     return trace
 
 
@@ -64,6 +71,24 @@ def read_stored_trace(trace: Trace) -> arrivals.Trace:
     npz = bytes(TraceData.objects.values_list("npz", flat=True).get(trace=trace))
     with np.load(io.BytesIO(npz), allow_pickle=False) as columns:
         return arrivals.Trace(name=trace.name, **{column: columns[column] for column in columns.files})
+
+
+def copy_file(trace: Trace, to: BinaryIO) -> None:
+    """Writes the recording as a CSV: as it was uploaded, or with the very same numbers if the file was not kept (`TraceData.csv_gz`)."""
+    csv_gz = TraceData.objects.values_list("csv_gz", flat=True).get(trace=trace)
+    if csv_gz is None:
+        arrivals.write_trace(read_stored_trace(trace), to)
+        return
+    with gzip.open(io.BytesIO(csv_gz)) as file:
+        shutil.copyfileobj(file, to)
+
+
+def _compressed(file: BinaryIO) -> bytes:
+    file.seek(0)
+    buffer = io.BytesIO()
+    with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=GZIP_LEVEL, mtime=0) as to:
+        shutil.copyfileobj(file, to)
+    return buffer.getvalue()
 
 
 def packed(trace: arrivals.Trace) -> bytes:

@@ -1,5 +1,7 @@
 """Taking in a trace: all of it, checked, or nothing."""
 
+import hashlib
+import io
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,7 +13,7 @@ from advisor.decisions.errors import UploadTooLarge
 from advisor.decisions.models import Trace, TraceData
 from advisor.decisions.services.delete_trace import delete_trace
 from advisor.decisions.services.edit_decision import delete_decision
-from advisor.decisions.services.upload_trace import read_stored_trace, upload_trace
+from advisor.decisions.services.upload_trace import copy_file, read_stored_trace, upload_trace
 from advisor.teams.models import User, Workspace
 from simulator.arrivals import TraceError
 from simulator.schema import InvalidInput
@@ -37,6 +39,14 @@ def test_it_keeps_what_it_read(workspace: Workspace, bob: User) -> None:
     np.testing.assert_array_equal(arrays.arrivals_s, [0, 2.5, 10])
     np.testing.assert_array_equal(arrays.input_tokens, [10, 20, 30])
     assert (arrays.service_s, arrays.name) == (None, "hour.csv")
+    assert (stored.first_instant, stored.last_instant) == ("2023-11-16T18:00:00Z", "2023-11-16T18:00:10Z")
+
+
+def test_the_file_itself_is_kept_byte_for_byte(workspace: Workspace, bob: User) -> None:
+    odd = b"\xef\xbb\xbftime;tokens\r\n\r\n1;2\r\n3;4"
+    trace, copy = upload_trace(workspace, bob, "odd.csv", in_chunks(odd)), io.BytesIO()
+    copy_file(trace, copy)
+    assert copy.getvalue() == odd and hashlib.sha256(odd).hexdigest() == trace.sha256
 
 
 def test_the_same_file_is_the_same_trace_and_in_another_workspace_another(

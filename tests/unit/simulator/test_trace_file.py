@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from simulator.arrivals import TraceError, read_durations, read_trace
+from simulator.arrivals import Trace, TraceError, read_durations, read_trace, write_trace
 
 
 def read(text: str | bytes, **options: int):  # noqa: ANN201
@@ -134,3 +134,37 @@ def test_durations_name_the_row_at_fault(text: str, row: int | None, says: str) 
     with pytest.raises(TraceError, match=says) as caught:
         read_durations(io.BytesIO(text.encode()))
     assert caught.value.problems[0].line == row
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "instants"),
+    [
+        ("2026-11-02 09:00:04.341688", "2026-11-02 10:00:00", ("2026-11-02T09:00:04.341688Z", "2026-11-02T10:00:00Z")),
+        ("2026-11-02T09:00:00+02:00", "2026-11-02T07:00:01Z", ("2026-11-02T07:00:00Z", "2026-11-02T07:00:01Z")),
+        ("1700000000", "1700000001.5", ("2023-11-14T22:13:20Z", "2023-11-14T22:13:21.500000Z")),
+        ("1700000000000", "1700000001500", ("2023-11-14T22:13:20Z", "2023-11-14T22:13:21.500000Z")),
+        ("0.25", "3590", ("0.25 s", "3590 s")),
+        ("1e18", "1e18", None),
+    ],
+)
+def test_the_first_and_last_instant_are_those_of_the_files_clock(
+    first: str, last: str, instants: tuple[str, str] | None
+) -> None:
+    if instants is None:
+        wide = read(f"time_s\n{first}\n1000000001000000000\n")
+        assert wide.first.endswith(" s"), "no calendar goes so far"
+        return
+    trace = read(f"time\n{first}\n{last}\n")
+    assert (trace.first, trace.last) == instants
+
+
+def test_a_trace_that_is_written_is_read_as_the_same_numbers() -> None:
+    random = np.random.default_rng(7)
+    arrivals = np.cumsum(random.exponential(0.1, 25_000))
+    trace = Trace(arrivals - arrivals[0], None, random.integers(0, 9000, 25_000) * 1.0, random.lognormal(0, 3, 25_000))
+    file = io.BytesIO()
+    write_trace(trace, file)
+    again = read(file.getvalue())
+    for column in ("arrivals_s", "output_tokens", "service_s"):
+        np.testing.assert_array_equal(getattr(again, column), getattr(trace, column))
+    assert again.input_tokens is None
