@@ -45,15 +45,16 @@ class ReadOnlyAdmin(Untouched, admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(Decision)
 class DecisionAdmin(ReadOnlyAdmin):
-    list_display = ("title", "workspace", "status", "is_demo", "updated_at")
-    list_filter = ("status", "is_demo")
+    list_display = ("title", "workspace", "is_demo", "updated_at")
+    list_filter = ("is_demo",)
     search_fields = ("title", "id")
     list_select_related = ("workspace",)
 
 
 @admin.register(Revision)
 class RevisionAdmin(ReadOnlyAdmin):
-    list_display = ("decision", "number", "frozen_at", "updated_at")
+    list_display = ("decision", "number", "status", "frozen_at", "updated_at")
+    list_filter = ("status",)
     list_select_related = ("decision",)
 
 

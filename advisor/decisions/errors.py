@@ -12,6 +12,13 @@ class StaleVersion(Exception):
         )
 
 
+class StaleStatus(Exception):
+    """A status was to be set on something else than the page showed. Nothing was recorded."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason} Nothing was recorded; look at the decision again first.")
+
+
 class TooManyRuns(Exception):
     """The workspace has as many queued runs as it may have (429)."""
 

@@ -3,6 +3,7 @@
 import unicodedata
 
 from advisor.decisions.limits import TITLE_LENGTH
+from advisor.teams.models import User
 from simulator.schema import InvalidInput, Problem
 
 INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co"})
@@ -27,6 +28,11 @@ def clean_file_name(text: str, fallback: str) -> str:
     """The last part of a file's name as its sender gave it, cut to what can be stored; `fallback` where nothing is left."""
     name = _visible(text.replace("\\", "/").rsplit("/", 1)[-1])
     return name[:TITLE_LENGTH].strip() or fallback
+
+
+def person_name(user: User | None) -> str:
+    """Somebody's name; their rows outlive their account."""
+    return (user.get_full_name() or user.get_username()) if user else "somebody who has left"
 
 
 def clean_sentence(text: str, limit: int) -> str:

@@ -4,15 +4,16 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from django.http import QueryDict
 
 from advisor.advice.behind import answers_behind
 from advisor.advice.contract import Recommendation
 from advisor.advice.editions import Library
-from advisor.decisions.models import Decision, Direction, Revision, Run, Status, Trace
+from advisor.decisions.models import Decision, Direction, Revision, Run, Status
 from advisor.decisions.services.edit_library import library_of
+from advisor.decisions.services.make_report import recording_of
+from advisor.decisions.services.standing import standing_of
 from advisor.decisions.services.undo import next_step
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import may_change
@@ -50,8 +51,9 @@ def page_of(
         "groups": groups_of(answers, post, problems, revision.recommendation, own),
         "problem": errors_by_field(problems).get("", ""),
         "problems": problems,
-        "trace": trace_of(revision),
+        "trace": recording_of(revision),
         "may_edit": may_change(request, decision.workspace),
+        "standing": standing_of(decision, revision),
         "statuses": Status.choices,
         "last_run": last_run_of(decision),
         "undo": next_step(decision, Direction.UNDO),
@@ -111,18 +113,6 @@ def version_of(request: MemberRequest) -> int:
     """The version that the page was filled from; -1, which no decision has, where it says none."""
     text = request.POST.get("version", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
-
-
-def trace_of(revision: Revision) -> Trace | None:
-    """The recording that the answers refer to, if it is still there."""
-    given = revision.answers.volume.trace
-    if given is None:
-        return None
-    try:
-        key = UUID(given)
-    except ValueError:
-        return None
-    return Trace.objects.filter(pk=key, workspace=revision.decision.workspace_id).first()
 
 
 def last_run_of(decision: Decision) -> Run | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from advisor.decisions.errors import StaleVersion, TooManyRuns, TooManySweeps, UploadTooLarge
+from advisor.decisions.errors import StaleStatus, StaleVersion, TooManyRuns, TooManySweeps, UploadTooLarge
 from advisor.teams.errors import TooManyAttempts
 from advisor.teams.throttle import wait_sentence
 from advisor.web.views.errors import refusal
@@ -27,7 +27,7 @@ class Refusals:
         match error:
             case InvalidInput():
                 return refusal(request, 422, [str(problem) for problem in error.problems])
-            case StaleVersion():
+            case StaleStatus() | StaleVersion():
                 return refusal(request, 409, [str(error)])
             case UploadTooLarge():
                 return refusal(request, 413, [str(error)])

@@ -43,7 +43,7 @@ def test_a_decision_is_revised_and_the_revisions_compared(visit: Page) -> None:
 
     page.goto(decision)
     page.locator("details.menu", has_text="More").locator("summary").first.click()
-    page.get_by_label("Status").select_option("accepted")
+    page.get_by_label("Status of revision 2").select_option("accepted")
     page.get_by_role("button", name="Set status").click()
     page.get_by_role("link", name="Revisions", exact=True).click()
     expect(page.locator("#revision-2")).to_contain_text(re.compile(r"Draft → accepted by You,"))

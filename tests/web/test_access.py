@@ -3,11 +3,14 @@
 from typing import NamedTuple
 
 import pytest
+from django.apps import apps
+from django.contrib.sessions.models import Session
+from django.db.models import Model
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from advisor.configuration import Configuration
-from advisor.decisions.models import Comment, Decision, Run, Trace
+from advisor.decisions.models import Comment, Decision, Revision, Run, Trace
 from advisor.decisions.services.upload_trace import upload_trace
 from advisor.teams.models import Invitation, Membership, Role, SignedInSession, User, Workspace
 from advisor.teams.services.invitations import invite
@@ -176,10 +179,9 @@ def teams_address(name: str, workspace: Workspace) -> str:
 
 def compare_address(name: str, run: Run) -> str:
     """The run beside another of the same scenario."""
-    other = Run.objects.create(
-        workspace=run.workspace, revision=run.revision, idempotency_key="other", scenario_json=run.scenario_json,
-        state=run.state, finished_at=run.finished_at, result_json=run.result_json,
-    )  # fmt: skip
+    fields = {"revision": run.revision, "scenario_json": run.scenario_json, "result_json": run.result_json}
+    fields |= {"state": run.state, "finished_at": run.finished_at}
+    other, _ = Run.objects.get_or_create(workspace=run.workspace, idempotency_key="other", defaults=fields)
     return f"{reverse(name)}?run={run.pk}&run={other.pk}"
 
 
@@ -211,6 +213,22 @@ def address(name: str, decision: Decision, run: Run) -> str:
     return reverse(name, args=[decision.pk])
 
 
+KEEPS_A_SESSION = {"invitation": {Session}}
+"""What follows an invitation takes its token out of the address, and keeps it in the session."""
+
+
+def rows() -> dict[type[Model], list[object]]:
+    """All that is stored."""
+    models = [model for model in apps.get_models() if model._meta.managed]
+    return {model: list(model._base_manager.order_by("pk").values_list()) for model in models}
+
+
+def changed_tables(before: dict[type[Model], list[object]]) -> set[type[Model]]:
+    """The tables that hold something else than before."""
+    now = rows()
+    return {model for model in now if now[model] != before[model]}
+
+
 @pytest.mark.parametrize("name", TABLE)
 @pytest.mark.parametrize("who", WHO)
 def test_access(
@@ -226,10 +244,33 @@ def test_access(
     if person:
         client.force_login(person)
     url = address(name, decision, run)
+    stored = rows()
     answer = client.post(url, POSTED.get(name, {})) if row.method == "POST" else client.get(url)
     assert answer.status_code == row.answers[WHO.index(who)]
+    if row.method == "GET":
+        assert changed_tables(stored) - KEEPS_A_SESSION.get(name, set()) == set()
     if who == "anonymous" and answer.status_code == LOGIN and name not in ("logout", "invitation"):
         assert answer["Location"].startswith(reverse("login"))
+
+
+@pytest.mark.parametrize("who", ["editor", "viewer", "admin"])
+def test_no_page_writes_anything_whatever_is_asked_of_it(
+    who: str, client: Client, hosted: Configuration, people: dict[str, User | None], decision: Decision, run: Run
+) -> None:
+    """Of a revision that is still open: HEAD, another file, other parameters, and as htmx asks."""
+    Revision.objects.update(frozen_at=None)
+    person = people[who]
+    assert person
+    client.force_login(person)
+    urls = [address(name, decision, run) for name, row in TABLE.items() if row.method == "GET" and name != "invitation"]
+    urls += [reverse("report", args=[decision.pk, "json"]), f"{reverse('report', args=[decision.pk, 'md'])}?revision=1"]
+    urls += [f"{reverse('home')}?status=draft&page=2"]
+    urls += [f"{reverse('live-plan', args=[decision.pk])}?engine=live&speed=5", f"{reverse('compare')}?pick=1"]
+    stored = rows()
+    for url in urls:
+        client.head(url)
+        client.get(url, HTTP_HX_REQUEST="true")
+        assert changed_tables(stored) == set(), url
 
 
 @pytest.mark.parametrize("name", [name for name, row in TABLE.items() if row.method == "POST"])

@@ -1,15 +1,18 @@
 """The history of a decision as it is read, and what is said about it."""
 
+import re
 from collections.abc import Callable
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
-from advisor.decisions.models import Comment, Decision, Run, State
+from advisor.configuration import Configuration
+from advisor.decisions.models import Comment, Decision, Run, State, StatusChange
 from advisor.decisions.services.edit_decision import change_status
 from advisor.decisions.services.freeze_revision import freeze_revision
 from advisor.decisions.services.save_answers import save_answers
+from advisor.decisions.services.step_answers import step_answers
 from advisor.teams.models import User
 
 SLOWER = {"caller": {"kind": "end_user", "deadline_s": 60}, "processing": {"p50_s": 0.2, "p95_s": 0.5}}
@@ -91,9 +94,92 @@ def test_a_comment_of_another_decision_is_not_found(client: Client, decision: De
     assert client.post(reverse("delete-comment", args=[decision.pk, said.pk])).status_code == 404
 
 
-def test_a_decision_that_changed_after_it_was_accepted_says_so(client: Client, decision: Decision, user: User) -> None:
+SLOW = {"processing": {"p50_s": 8, "p95_s": 100}}
+
+
+@pytest.fixture
+def changed(decision: Decision, user: User) -> Decision:
+    """A decision whose answers were changed after they were accepted."""
     change_status(decision, user, "accepted")
-    assert "changed since" not in page(client, "decision", decision.pk)
-    before = decision.latest().answers.model_dump(mode="json")
-    save_answers(decision, before | {"processing": {"p50_s": 8, "p95_s": 100}}, user, decision.draft_version)
-    assert "at revision 1, changed since" in page(client, "decision", decision.pk)
+    save_answers(decision, SLOW, user, decision.draft_version)
+    return decision
+
+
+def test_a_decision_that_changed_after_it_was_accepted_says_so_everywhere(client: Client, changed: Decision) -> None:
+    words = "Revision 1 accepted; revision 2 is a draft"
+    for name in ("decision", "revisions"):
+        assert words in page(client, name, changed.pk)
+    assert words in page(client, "home")
+    for extension in ("md", "html", "json"):
+        assert words in page(client, "report", changed.pk, extension)
+
+
+def test_the_status_beside_the_answers_follows_the_first_change(htmx: Client, decision: Decision, user: User) -> None:
+    change_status(decision, user, "accepted")
+    answer = htmx.post(reverse("save-answers", args=[decision.pk]), {"version": "1", "processing.p95_s": "100"})
+    shown = answer.content.decode()
+    assert "Revision 1 accepted; revision 2 is a draft" in shown
+    form = shown.split('id="status-form"')[1].split("</form>")[0]
+    assert "Status of revision 2" in form and 'name="version" value="2"' in form
+    assert 'name="csrfmiddlewaretoken"' in form
+
+
+def status_form(shown: str) -> dict[str, str]:
+    """The hidden fields of the form that sets a status."""
+    form = shown.split('id="status-form"')[1].split("</form>")[0]
+    return dict(re.findall(r'type="hidden" name="(revision|seen|version)" value="([^"]*)"', form))
+
+
+def test_what_was_seen_gets_the_status(client: Client, changed: Decision) -> None:
+    fields = status_form(page(client, "decision", changed.pk))
+    assert (
+        client.post(reverse("decision-status", args=[changed.pk]), fields | {"status": "accepted"}).status_code == 302
+    )
+    assert "Accepted" in page(client, "decision", changed.pk)
+    assert [one.status for one in changed.revisions.all()] == ["superseded", "accepted"]
+
+
+@pytest.mark.parametrize("meanwhile", ["answers", "status", "undo"])
+def test_what_is_no_longer_the_one_seen_gets_none(meanwhile: str, client: Client, changed: Decision, bob: User) -> None:
+    fields = status_form(page(client, "decision", changed.pk))
+    match meanwhile:
+        case "answers":
+            save_answers(changed, {"processing": {"p95_s": 44}}, bob, changed.draft_version)
+        case "status":
+            change_status(changed, bob, "proposed")
+        case "undo":
+            step_answers(changed, bob, changed.draft_version, "undo")
+    before = StatusChange.objects.count()
+    answer = client.post(reverse("decision-status", args=[changed.pk]), fields | {"status": "accepted"})
+    assert answer.status_code == 409 and "Nothing was recorded" in answer.content.decode()
+    assert StatusChange.objects.count() == before
+    assert changed.revisions.get(number=1).status == "accepted"
+
+
+def test_an_older_revision_has_a_status_of_its_own(client: Client, changed: Decision) -> None:
+    shown = page(client, "revision", changed.pk, 1)
+    assert "by You, <time" in shown
+    fields = status_form(shown)
+    assert fields == {"revision": "1", "seen": "accepted"}
+    answer = client.post(reverse("decision-status", args=[changed.pk]), fields | {"status": "superseded"})
+    assert answer["Location"] == reverse("revision", args=[changed.pk, 1])
+    assert "Draft" in page(client, "home")
+    assert client.post(reverse("delete-decision", args=[changed.pk])).status_code == 302
+
+
+@pytest.mark.parametrize("fields", [{"revision": "9"}, {"revision": "x"}, {"revision": ""}, {"revision": "1\x00"}])
+def test_a_status_of_a_revision_that_is_not_there_is_404(
+    client: Client, changed: Decision, fields: dict[str, str]
+) -> None:
+    url = reverse("decision-status", args=[changed.pk])
+    assert client.post(url, {"status": "accepted"} | fields).status_code == 404
+    assert client.post(url, {"status": "accepted", "version": "x"}).status_code == 409
+
+
+def test_a_viewer_sees_the_status_and_sets_none(
+    client: Client, hosted: Configuration, vera: User, changed: Decision
+) -> None:
+    client.force_login(vera)
+    assert "Set status" not in page(client, "revision", changed.pk, 1)
+    url = reverse("decision-status", args=[changed.pk])
+    assert client.post(url, {"status": "accepted", "revision": "2", "version": "2"}).status_code == 403

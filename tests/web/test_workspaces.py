@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from advisor.configuration import Configuration
 from advisor.decisions.models import Decision, Status
+from advisor.decisions.services.edit_decision import change_status
 from advisor.teams.models import Invitation, Membership, Role, User, Workspace
 from advisor.teams.services.invitations import invite, revoke
 from tests.conftest import member
@@ -151,9 +152,10 @@ def test_local_use_has_the_pages_and_none_of_it_in_the_way(client: Client, works
     assert "answers on this machine alone" in page
 
 
-def test_decisions_are_listed_by_status(client: Client, decision: Decision, workspace: Workspace) -> None:
+def test_decisions_are_listed_by_status(client: Client, decision: Decision, user: User) -> None:
     assert "Decisions by status" not in client.get(reverse("home")).content.decode()
-    Decision.objects.filter(pk=decision.pk).update(status=Status.ACCEPTED, title="Accepted one")
+    Decision.objects.filter(pk=decision.pk).update(title="Accepted one")
+    change_status(decision, user, Status.ACCEPTED)
     client.post(reverse("new-decision"), {"template": "chat_assistant"})
     assert "Decisions by status" in client.get(reverse("home")).content.decode()
     accepted = client.get(reverse("home") + "?status=accepted").content.decode()

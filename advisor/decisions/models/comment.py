@@ -1,4 +1,4 @@
-"""What people say about a Decision, and who moved its status when."""
+"""What people say about a Decision, and who set the status of which revision when."""
 
 import uuid
 from typing import ClassVar
@@ -28,7 +28,7 @@ class Comment(models.Model):
 
 
 class StatusChange(models.Model):
-    """From one status to another, and the revision that was the latest then."""
+    """A revision's status, set from one to another."""
 
     decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="status_changes")
     revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="status_changes")

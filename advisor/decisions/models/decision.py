@@ -14,7 +14,7 @@ from advisor.teams.models import Workspace
 
 
 class Status(models.TextChoices):
-    """Where a decision stands, as architecture decision records have it."""
+    """The status of a revision, as architecture decision records have it."""
 
     DRAFT = "draft"
     PROPOSED = "proposed"
@@ -22,19 +22,27 @@ class Status(models.TextChoices):
     SUPERSEDED = "superseded"
 
 
+EXCLUSIVE = (Status.PROPOSED, Status.ACCEPTED)
+"""Statuses that one revision of a decision may have at a time."""
+
+
 class DecisionQuerySet(models.QuerySet["Decision"]):
     def for_workspace(self, workspace: Workspace) -> Self:
         """The only door through which a page may fetch: what isn't in the workspace doesn't exist."""
         return self.filter(workspace=workspace)
 
+    def showing(self, status: str) -> Self:
+        """Those that show a revision of this status (`RevisionQuerySet.shown`)."""
+        revisions = Revision.objects.filter(decision=models.OuterRef("pk"), status=status).shown()
+        return self.filter(models.Exists(revisions))
+
 
 class Decision(models.Model):
-    """One question of style, with the workspace's answers to it."""
+    """One question of style, with the workspace's answers to it. Its status is that of its revisions (`decisions.services.standing`)."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="decisions")
     title = models.CharField(max_length=TITLE_LENGTH)
-    status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)
     is_demo = models.BooleanField(default=False)
     draft_version = models.PositiveIntegerField(default=1)
     """Counts every saved change. A form hands back the one it was filled from, so that nobody overwrites what they haven't seen."""
@@ -50,7 +58,6 @@ class Decision(models.Model):
         ordering: ClassVar = ["-updated_at", "id"]
         indexes: ClassVar = [models.Index(fields=["workspace", "-updated_at"], name="decisions_of_workspace")]
         constraints: ClassVar = [
-            models.CheckConstraint(condition=models.Q(status__in=Status.values), name="decision_status_is_known"),
             models.CheckConstraint(condition=~models.Q(title=""), name="decision_has_a_title"),
         ]
 
@@ -69,15 +76,23 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
 
     def latest_only(self) -> Self:
         """The revision of each decision that holds its current answers."""
-        newest = Revision.objects.filter(decision=models.OuterRef("decision")).order_by("-number").values("number")[:1]
-        return self.filter(number=models.Subquery(newest))
+        return self.filter(_is_latest())
+
+    def shown(self) -> Self:
+        """The revisions that make a decision's status: the accepted one, the proposed one, and the latest."""
+        return self.filter(models.Q(status__in=EXCLUSIVE) | _is_latest())
+
+
+def _is_latest() -> models.Q:
+    newest = Revision.objects.filter(decision=models.OuterRef("decision")).order_by("-number").values("number")[:1]
+    return models.Q(number=models.Subquery(newest))
 
 
 class Revision(models.Model):
     """Answers, and the recommendation that the rules of their day gave.
 
-    The latest revision takes changes until a run or an export refers to it: from then on it is frozen, and the next
-    change opens a new one. JSON is kept as text: the order of keys carries meaning (most urgent queue first), which a
+    The latest revision takes changes until a run or a status refers to it: from then on it is frozen, and the next
+    change opens a new draft. JSON is kept as text: the order of keys carries meaning (most urgent queue first), which a
     database's own JSON type doesn't keep.
     """
 
@@ -88,6 +103,8 @@ class Revision(models.Model):
     recommendation_json = models.TextField()
     versions = models.JSONField(default=dict)
     """The versions of the rules and profiles that it was advised with."""
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)
+    """Who set it and when is in `StatusChange`."""
     frozen_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
@@ -102,6 +119,16 @@ class Revision(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["decision", "number"], name="revision_numbers_are_unique"),
             models.CheckConstraint(condition=models.Q(number__gte=1), name="revision_numbers_start_at_1"),
+            models.CheckConstraint(condition=models.Q(status__in=Status.values), name="revision_status_is_known"),
+            models.UniqueConstraint(
+                fields=["decision", "status"],
+                condition=models.Q(status__in=EXCLUSIVE),
+                name="one_revision_is_accepted_and_one_proposed",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status=Status.DRAFT) | models.Q(frozen_at__isnull=False),
+                name="revision_with_a_status_is_frozen",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -109,7 +136,7 @@ class Revision(models.Model):
 
     @property
     def frozen(self) -> bool:
-        """Whether a run or an export refers to it."""
+        """Whether a run or a status refers to it."""
         return self.frozen_at is not None
 
     @property

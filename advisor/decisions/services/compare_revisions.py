@@ -21,7 +21,7 @@ class Entry:
 
 
 def history(decision: Decision) -> QuerySet[Revision]:
-    """The revisions, the newest first, with their runs and with what became of the status while each was the latest."""
+    """The revisions, the newest first, with their runs and the changes of their status."""
     return (
         decision.revisions.select_related("created_by")
         .prefetch_related(

@@ -23,6 +23,15 @@ from advisor.reports.document.blocks import (
     Section,
 )
 from advisor.reports.document.method import appendices, method
+from advisor.reports.document.record import NOT_RECORDED, Record
+from advisor.reports.document.recording import (
+    DELETED,
+    Recording,
+    answers_on_file,
+    deleted_section,
+    recording_section,
+    scenario_on_file,
+)
 from advisor.reports.document.simulation import results_table, simulation
 from simulator.result import Result
 from simulator.scenario import Scenario
@@ -36,6 +45,8 @@ __all__ = [
     "Paragraph",
     "Point",
     "Points",
+    "Record",
+    "Recording",
     "Section",
     "build",
     "file_name",
@@ -58,11 +69,15 @@ class Document:
     scenario: Scenario | None
     result: Result | None
     versions: Mapping[str, str]
+    record: Record | None = None
+    """None for a report made from a file."""
+    recording: Recording | None = None
 
     @property
     def summary(self) -> tuple[tuple[str, str], ...]:
-        """What stands under the title: status, date, and what the simulation found."""
-        rows = [("Status", "Proposed"), ("Date", f"{self.date.day} {self.date:%B %Y}")]
+        """The head of the report: status, revision, workspace, address, date, and what the simulation found."""
+        rows = list(self.record.rows if self.record else (("Status", NOT_RECORDED),))
+        rows.append(("Date", f"{self.date.isoformat()} (UTC)"))
         if self.result is not None and self.scenario is not None:
             found = wording.simulated_sentence(
                 self.result, self.scenario.deadline_s, self.scenario.tolerated_miss_percent
@@ -79,15 +94,25 @@ def build(
     versions: Mapping[str, str],
     scenario: Scenario | None = None,
     result: Result | None = None,
+    record: Record | None = None,
+    recording: Recording | None = None,
 ) -> Document:
-    """The report on a decision, with what the simulation found where there is a `result` of a `scenario`."""
+    """The report on a decision, with what the simulation found where there is a `result` of a `scenario`.
+
+    `recording` is the one that the answers name by an id or a path. The report names it by its file, so that the commands in it work.
+    """
+    has_lost_recording = answers.volume.trace is not None and recording is None
+    answers = answers_on_file(answers, recording)
+    scenario = scenario and scenario_on_file(scenario, recording)
     simulated = () if result is None or scenario is None else (simulation(result, scenario),)
     sections = (
         advice.context(answers),
         *advice.advice_sections(recommendation, answers),
         *simulated,
-        assumptions(answers),
-        method(scenario, result, versions),
+        *([recording_section(recording)] if recording else []),
+        *([deleted_section()] if has_lost_recording else []),
+        assumptions(answers, DELETED if has_lost_recording else recording.words if recording else None),
+        method(scenario, result, versions, recording),
         *appendices(answers, scenario if result is not None else None),
     )
     return Document(
@@ -100,6 +125,8 @@ def build(
         scenario=scenario,
         result=result,
         versions=MappingProxyType(dict(versions)),
+        record=record,
+        recording=recording,
     )
 
 

@@ -17,10 +17,12 @@ from advisor.reports.numbers import count, duration, exactly, number, percent, r
 QUESTIONS: Mapping[str, Question] = {question.path: question for section in SECTIONS for question in section.questions}
 LABELS: Mapping[str, str] = {path: question.label for path, question in QUESTIONS.items()}
 
+TRACE = "volume.trace"
+
 EMPTY: Mapping[str, str] = {
     "caller.deadline_s": "no deadline",
     "caller.first_token_s": "not known",
-    "volume.trace": "none",
+    TRACE: "none",
     "processing.p99_s": "from p50 and p95",
     "provider.profile": "none",
     "synchronous.client_timeout_s": "never",
@@ -28,8 +30,8 @@ EMPTY: Mapping[str, str] = {
 """What an empty answer means; anywhere else it is no limit."""
 
 
-def assumptions(answers: Answers) -> Section:
-    """All answers to questions that apply, a table a section of the questionnaire."""
+def assumptions(answers: Answers, recording: str | None = None) -> Section:
+    """All answers to questions that apply, a table a section of the questionnaire; `recording` in words, if there is one."""
     template = TEMPLATES[answers.template]
     given, assumed = answers.model_dump(), template.answers.model_dump()
     blocks: list[Paragraph | Grid] = [
@@ -44,8 +46,10 @@ def assumptions(answers: Answers) -> Section:
             if not question.applies(answers):
                 continue
             value = _at(given, question.path)
-            own = "template" if value == _at(assumed, question.path) else "given"
-            rows.append((question.label, value_words(question.path, value), own))
+            is_recording = question.path == TRACE and recording is not None
+            own = "template" if value == _at(assumed, question.path) and not is_recording else "given"
+            words = recording if is_recording and recording else value_words(question.path, value)
+            rows.append((question.label, words, own))
         blocks.append(grid(("Question", "Answer", "From"), rows, section.title, figures_from=3))
     return Section("assumptions", "Assumptions", tuple(blocks))
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from advisor.advice.answers import Answers
 from advisor.reports import wording
 from advisor.reports.document.blocks import Block, Listing, Paragraph, Point, Points, Section
+from advisor.reports.document.recording import Recording
 from advisor.reports.numbers import count
 from simulator.result import Result
 from simulator.scenario import Scenario
@@ -13,7 +14,9 @@ from simulator.scenario import Scenario
 SEED_ARTICLE = "“Event-Driven Architecture for AI Workloads: When and How to Use It”, Ajay Prajapat, 30 November 2025"
 
 
-def method(scenario: Scenario | None, result: Result | None, versions: Mapping[str, str]) -> Section:
+def method(
+    scenario: Scenario | None, result: Result | None, versions: Mapping[str, str], recording: Recording | None = None
+) -> Section:
     """The method in a few sentences, the versions, and the commands."""
     blocks: list[Block] = [
         Paragraph(
@@ -26,7 +29,8 @@ def method(scenario: Scenario | None, result: Result | None, versions: Mapping[s
         blocks += _simulated(result)
     known = ", ".join(f"{name} {version}" for name, version in versions.items())
     blocks.append(Paragraph(f"Versions: {known}."))
-    blocks.append(Paragraph("To work it out again, save Appendix A as answers.json and run:"))
+    beside = f", put the recording next to it as {recording.file}" if recording else ""
+    blocks.append(Paragraph(f"To work it out again, save Appendix A as answers.json{beside}, and run:"))
     blocks.append(Listing("python3 manage.py advise answers.json", "The advice", "sh"))
     if scenario is not None and result is not None:
         found = wording.found_by(result)
@@ -37,6 +41,8 @@ def method(scenario: Scenario | None, result: Result | None, versions: Mapping[s
 
 def simulate_command(scenario: Scenario, result: Result) -> str:
     """The command that repeats the run: of the kernel to the last digit, live on the same jobs."""
+    if result.live is not None and result.live.endpoint is not None:
+        return f"python3 manage.py simulate scenario.json --engine live --endpoint outside --seed {result.seed}"
     if result.live is not None:
         return (
             f"python3 manage.py simulate scenario.json --engine live --speed {result.live.speed:g} --seed {result.seed}"
@@ -84,13 +90,23 @@ def appendices(answers: Answers | None, scenario: Scenario | None) -> tuple[Sect
     """The inputs, whole, as files."""
     found = []
     if answers is not None:
-        text = _json(answers.model_dump(mode="json", by_alias=True))
+        text = answers_json(answers)
         found.append(Section("answers", "Appendix A: Answers", (Listing(text, "answers.json", "json"),)))
     if scenario is not None:
-        given = scenario.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        text = _json({"schema": scenario.schema_} | given)
+        text = scenario_json(scenario)
         found.append(Section("scenario", "Appendix B: Scenario", (Listing(text, "scenario.json", "json"),)))
     return tuple(found)
+
+
+def answers_json(answers: Answers) -> str:
+    """The answers as a file that the command line reads."""
+    return _json(answers.model_dump(mode="json", by_alias=True))
+
+
+def scenario_json(scenario: Scenario) -> str:
+    """The scenario as a file that the command line reads."""
+    given = scenario.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return _json({"schema": scenario.schema_} | given)
 
 
 def _json(data: object) -> str:

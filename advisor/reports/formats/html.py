@@ -9,6 +9,7 @@ from string import Template
 from advisor.reports.charts.model import Chart, Table
 from advisor.reports.document import Document
 from advisor.reports.document.blocks import Block, Drawing, Grid, Listing, Paragraph, Point, Points, Section
+from advisor.reports.document.record import ADDRESS
 from advisor.reports.figure_svg import svg
 from advisor.reports.formats.links import linked
 from advisor.reports.palette import DARK, LIGHT
@@ -28,7 +29,10 @@ def render(document: Document) -> bytes:
         style=STYLE,
         light=_variables(LIGHT),
         dark=_variables(DARK),
-        summary="\n".join(f"<dt>{escape(label)}</dt><dd>{_words(words)}</dd>" for label, words in document.summary),
+        summary="\n".join(
+            f"<dt>{escape(label)}</dt><dd>{_sourced(words) if label == ADDRESS else _words(words)}</dd>"
+            for label, words in document.summary
+        ),
         verdict=_words(document.verdict),
         sections="\n".join(_section(section) for section in document.sections),
     ).encode()
@@ -64,12 +68,16 @@ def _block(block: Block) -> Iterator[str]:
 
 
 def _point(point: Point) -> str:
-    source = "".join(
-        f'<a href="{escape(piece)}" rel="noreferrer">{escape(piece)}</a>' if is_link else escape(piece)
-        for piece, is_link in linked(point.source)
-    )
-    behind = " ".join(filter(None, (escape(point.detail), source)))
+    behind = " ".join(filter(None, (escape(point.detail), _sourced(point.source))))
     return f"<li>{_words(point.text)}{f'<small>{behind}</small>' if behind else ''}</li>"
+
+
+def _sourced(text: str) -> str:
+    """The text with its addresses as links."""
+    return "".join(
+        f'<a href="{escape(piece)}" rel="noreferrer">{escape(piece)}</a>' if is_link else escape(piece)
+        for piece, is_link in linked(text)
+    )
 
 
 def _table(table: Table, caption: str, figures_from: int) -> str:

@@ -1,8 +1,11 @@
 """JSON: the values themselves, for programs."""
 
 import json
+from dataclasses import asdict
+from typing import Any
 
 from advisor.reports.document import Document
+from advisor.reports.document.record import NOT_RECORDED, instant
 
 
 def render(document: Document) -> bytes:
@@ -12,6 +15,8 @@ def render(document: Document) -> bytes:
         "title": document.title,
         "verdict": document.verdict,
         "date": document.date.isoformat(),
+        **_recorded(document),
+        "recording": document.recording and asdict(document.recording),
         "versions": dict(document.versions),
         "answers": document.answers.model_dump(mode="json", by_alias=True),
         "recommendation": document.recommendation.model_dump(mode="json", by_alias=True),
@@ -19,3 +24,31 @@ def render(document: Document) -> bytes:
         "result": document.result and document.result.model_dump(mode="json", by_alias=True),
     }
     return (json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _recorded(document: Document) -> dict[str, Any]:
+    """The status of the revision, and where the decision is kept; null for a report that was made from a file."""
+    record = document.record
+    if record is None:
+        status = dict.fromkeys(("status", "revision", "set_by", "set_at", "saved_at", "is_open"))
+        return {
+            "status": status | {"words": NOT_RECORDED},
+            "workspace": None,
+            "workspace_address": None,
+            "address": None,
+        }
+    status = {
+        "status": record.status,
+        "revision": record.revision,
+        "set_by": record.set_by,
+        "set_at": record.set_at and instant(record.set_at),
+        "saved_at": instant(record.saved_at),
+        "is_open": record.is_open,
+        "words": record.standing,
+    }
+    return {
+        "status": status,
+        "workspace": record.workspace,
+        "workspace_address": record.workspace_address,
+        "address": record.address,
+    }

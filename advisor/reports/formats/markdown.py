@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from advisor.reports.document import Document
 from advisor.reports.document.blocks import Block, Drawing, Grid, Listing, Paragraph, Point, Points, Section
+from advisor.reports.document.record import ADDRESS
 from advisor.reports.formats.links import linked
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&@$^!])")
@@ -20,7 +21,9 @@ def render(document: Document) -> bytes:
 
 def _parts(document: Document) -> Iterator[str]:
     yield f"# {escaped(document.title)}"
-    yield "\n".join(f"- {label}: {escaped(words)}" for label, words in document.summary)
+    yield "\n".join(
+        f"- {label}: {_sourced(words) if label == ADDRESS else escaped(words)}" for label, words in document.summary
+    )
     yield "## Decision"
     yield f"**{escaped(document.verdict)}**"
     for section in document.sections:
@@ -57,11 +60,13 @@ def _point(point: Point, mark: str) -> str:
     indent = " " * (len(mark) + 1)
     lines = [f"{mark} {escaped(point.text)}"]
     if point.detail or point.source:
-        source = "".join(
-            f"[{escaped(piece)}](<{piece}>)" if is_link else escaped(piece) for piece, is_link in linked(point.source)
-        )
-        lines.append(f"{indent}{' '.join(filter(None, (escaped(point.detail), source)))}")
+        lines.append(f"{indent}{' '.join(filter(None, (escaped(point.detail), _sourced(point.source))))}")
     return "  \n".join(lines)
+
+
+def _sourced(text: str) -> str:
+    """The text with its addresses as links."""
+    return "".join(f"[{escaped(piece)}](<{piece}>)" if is_link else escaped(piece) for piece, is_link in linked(text))
 
 
 def _table(headers: tuple[str, ...], rows: tuple[tuple[str, ...], ...], figures_from: int) -> str:

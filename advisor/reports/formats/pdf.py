@@ -12,6 +12,7 @@ import typst
 from advisor.reports.charts.model import Table
 from advisor.reports.document import Document
 from advisor.reports.document.blocks import Block, Drawing, Grid, Listing, Paragraph, Point, Points
+from advisor.reports.document.record import ADDRESS
 from advisor.reports.figure_svg import svg
 from advisor.reports.formats.links import linked
 from advisor.reports.palette import LIGHT
@@ -60,7 +61,9 @@ def _data(document: Document) -> dict[str, Any]:
         "year": day.year,
         "month": day.month,
         "day": day.day,
-        "summary": [(label, _set(words)) for label, words in document.summary],
+        "summary": [
+            (label, _sourced(words) if label == ADDRESS else [_plain(words)]) for label, words in document.summary
+        ],
         "sections": [
             {"title": section.title, "blocks": [_block(block) for block in section.blocks]}
             for section in document.sections
@@ -91,8 +94,19 @@ def _block(block: Block) -> dict[str, Any]:
 
 
 def _point(point: Point) -> dict[str, Any]:
-    source = [{"address": piece, "text": _set(piece), "link": is_link} for piece, is_link in linked(point.source)]
-    return {"text": _set(point.text), "detail": point.detail, "source": source}
+    return {"text": _set(point.text), "detail": point.detail, "source": _sourced(point.source)}
+
+
+def _sourced(text: str) -> list[dict[str, Any]]:
+    """The text in pieces, its addresses as links."""
+    return [
+        {"address": piece, "text": _set(piece), "link": True} if is_link else _plain(piece)
+        for piece, is_link in linked(text)
+    ]
+
+
+def _plain(text: str) -> dict[str, Any]:
+    return {"text": _set(text), "link": False}
 
 
 def _table(table: Table) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from advisor.advice.answers import Answers
 from advisor.advice.contract import Flip, Recommendation
 from advisor.advice.rules import RULES
 from advisor.decisions.models import Trace
+from advisor.decisions.names import person_name
 from advisor.reports import wording
 from advisor.reports.document.advice import parameter_words
 from advisor.reports.document.answers import flip_condition, value_words
-from advisor.teams.models import User
 from advisor.web.forms.paths import QUESTIONS, field_id, value_at
 
 register = template.Library()
@@ -43,6 +43,9 @@ for name in (
     "retries_sentence",
 ):
     register.filter(name, getattr(wording, name))
+
+
+register.filter("person", person_name)
 
 
 @register.filter
@@ -194,12 +197,6 @@ def burstiness(trace: Trace) -> str:
 def glued(sentence: str) -> str:
     """Numbers and their units stay on one line."""
     return wording.unbroken(sentence)
-
-
-@register.filter
-def person(user: User | None) -> str:
-    """Somebody's name; their rows outlive their account."""
-    return (user.get_full_name() or user.get_username()) if user else "somebody who has left"
 
 
 @register.filter

@@ -13,8 +13,8 @@ from advisor.decisions.services.create_decision import create_decision
 from advisor.decisions.services.edit_decision import change_status, delete_decision
 from advisor.teams.access import require_editor
 from advisor.teams.middleware import MemberRequest
-from advisor.web.access import editable_decision, find_decision
-from advisor.web.decision_page import page_of
+from advisor.web.access import editable_decision, find_decision, revision_numbered
+from advisor.web.decision_page import page_of, version_of
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -51,10 +51,21 @@ def advice(request: MemberRequest, decision_id: UUID) -> HttpResponse:
 
 @require_POST
 def status(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
-    """Marks it as draft, proposed, accepted or superseded."""
+    """Marks a revision as draft, proposed, accepted or superseded: the latest one, or the one that is named."""
     decision = editable_decision(request, decision_id)
-    change_status(decision, request.user, request.POST.get("status", ""))
-    return redirect("decision", decision.pk)
+    named = request.POST.get("revision")
+    revision = decision.latest() if named is None else revision_numbered(decision.revisions.all(), named)
+    change_status(
+        decision,
+        request.user,
+        request.POST.get("status", ""),
+        number=revision.number,
+        seen_status=request.POST.get("seen"),
+        seen_version=version_of(request) if "version" in request.POST else None,
+    )
+    if revision.number == decision.latest().number:
+        return redirect("decision", decision.pk)
+    return redirect("revision", decision.pk, revision.number)
 
 
 @require_POST

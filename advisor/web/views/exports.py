@@ -1,15 +1,16 @@
-"""A decision's report, to take away."""
+"""A decision's report, to take away. Nothing is written: a revision that is still open says so."""
 
 from uuid import UUID
 
+from django.conf import settings
 from django.http import Http404, HttpResponse
-from django.utils import timezone
+from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from advisor.decisions.models import Revision, Run, State
-from advisor.decisions.services.freeze_revision import freeze_revision
-from advisor.reports.document import Document, build, file_name
+from advisor.decisions.models import Revision
+from advisor.decisions.services.make_report import make_report
+from advisor.reports.document import Document, file_name
 from advisor.reports.formats import FORMATS
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import find_decision, revision_numbered
@@ -19,28 +20,39 @@ BY_EXTENSION = {format_.extension: format_ for format_ in FORMATS.values()}
 
 @require_safe
 def report(request: MemberRequest, decision_id: UUID, extension: str) -> HttpResponse:
-    """The latest revision as a file, or `?revision=N`, with the latest simulation of it. What was taken away is frozen."""
-    decision = find_decision(request, decision_id)
+    """The latest revision as a file, or `?revision=N`, with the latest simulation of it."""
+    revision = _revision(request, decision_id)
     if extension not in BY_EXTENSION:
         raise Http404
-    given = request.GET.get("revision", "")
-    revision = revision_numbered(decision.revisions.all(), given) if given else decision.latest()
-    freeze_revision(revision)
-    document = _document(revision)
+    document = _document(request, revision)
     chosen = BY_EXTENSION[extension]
-    response = HttpResponse(chosen.render(document), content_type=chosen.content_type)
-    response["Content-Disposition"] = content_disposition_header(True, file_name(document, chosen.extension))
+    return _download(chosen.render(document), chosen.content_type, file_name(document, chosen.extension))
+
+
+def _revision(request: MemberRequest, decision_id: UUID) -> Revision:
+    decision = find_decision(request, decision_id)
+    revisions = decision.revisions.select_related("decision__workspace")
+    given = request.GET.get("revision", "")
+    return revision_numbered(revisions, given) if given else revisions.latest("number")
+
+
+def _document(request: MemberRequest, revision: Revision) -> Document:
+    workspace_id = revision.decision.workspace_id
+    return make_report(
+        revision,
+        address=_absolute(request, reverse("revision", args=[revision.decision_id, revision.number])),
+        workspace_address=_absolute(request, reverse("workspace", args=[workspace_id])),
+    )
+
+
+def _absolute(request: MemberRequest, path: str) -> str:
+    """The address that others can open: below the public one in hosted mode."""
+    public = (settings.CONFIGURATION.public_url or "").rstrip("/")
+    return f"{public}{path}" if public else request.build_absolute_uri(path)
+
+
+def _download(content: bytes, content_type: str, name: str) -> HttpResponse:
+    response = HttpResponse(content, content_type=content_type)
+    response["Content-Disposition"] = content_disposition_header(True, name)
     response["Cache-Control"] = "private, no-store"
     return response
-
-
-def _document(revision: Revision) -> Document:
-    run = Run.objects.filter(revision=revision, state=State.SUCCEEDED).order_by("-created_at").first()
-    return build(
-        revision.answers,
-        revision.recommendation,
-        date=timezone.localdate(revision.updated_at),
-        versions=revision.versions,
-        scenario=run.scenario if run else None,
-        result=run.result if run else None,
-    )

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from advisor.advice.contract import Recommendation
 from advisor.decisions.models import Decision, Revision, Run, Status
+from advisor.decisions.services.standing import Standing, standings_of
 from advisor.teams.access import may_edit
 from advisor.teams.models import Workspace
 from advisor.web.access import workspace_of
@@ -31,7 +32,7 @@ def home(request: HttpRequest) -> HttpResponse:
     decisions = Decision.objects.for_workspace(workspace).annotate(last_run_id=Subquery(last_run))
     status = request.GET.get("status", "")
     if status in Status.values:
-        decisions = decisions.filter(status=status)
+        decisions = decisions.showing(status)
     page = Paginator(decisions, PER_PAGE).get_page(request.GET.get("page"))
     rows = _rows(list(page))
     return render(
@@ -50,31 +51,31 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def _statuses(workspace: Workspace) -> list[tuple[str, str, int]]:
-    """Each status that occurs, in words, and how many decisions have it; nothing to choose from where there is one."""
-    counted = Decision.objects.for_workspace(workspace).order_by().values_list("status").annotate(Count("pk"))
-    counts = dict(counted)
+    """Each status that is shown, in words, and how many decisions show it; nothing to choose from if there is one."""
+    shown = Revision.objects.for_workspace(workspace).shown().order_by()
+    counts = dict(shown.values_list("status").annotate(Count("decision", distinct=True)))
     return [(value, words, counts[value]) for value, words in Status.choices if value in counts]
 
 
 @dataclass(frozen=True)
 class Row:
-    """A decision with its advice and its last simulation."""
+    """A decision with its status, its advice and its last simulation."""
 
     decision: Decision
+    standing: Standing
     recommendation: Recommendation
     run: Run | None
 
 
 def _rows(decisions: list[Decision]) -> list[Row]:
-    revisions = {
-        revision.decision_id: revision for revision in Revision.objects.filter(decision__in=decisions).latest_only()
-    }
+    standings = standings_of(decisions)
     wanted = [decision.last_run_id for decision in decisions]  # type: ignore[attr-defined]  # annotated
     runs = Run.objects.without_result().in_bulk([pk for pk in wanted if pk])
     return [
         Row(
             decision,
-            revisions[decision.pk].recommendation,
+            standings[decision.pk],
+            standings[decision.pk].latest.recommendation,
             runs.get(decision.last_run_id),  # type: ignore[attr-defined]
         )
         for decision in decisions

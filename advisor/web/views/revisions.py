@@ -11,11 +11,12 @@ from django.views.decorators.http import require_safe
 from advisor.advice.answers import Answers
 from advisor.advice.behind import answers_behind
 from advisor.advice.questionnaire import SECTIONS
-from advisor.decisions.models import Run
+from advisor.decisions.models import Run, Status
 from advisor.decisions.services.compare_revisions import compare_revisions, entries_of, history
+from advisor.decisions.services.standing import standing_of
 from advisor.reports.document.answers import value_words
 from advisor.teams.middleware import MemberRequest
-from advisor.web.access import find_decision, revision_numbered
+from advisor.web.access import find_decision, may_change, revision_numbered
 from advisor.web.decision_page import advice_of
 from advisor.web.forms.paths import TRACE, field_id, value_at
 
@@ -38,6 +39,7 @@ def index(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     page = Paginator(history(decision), PER_PAGE).get_page(request.GET.get("page"))
     latest = decision.latest().number
     context = {"decision": decision, "page": page, "entries": entries_of(list(page)), "latest": latest}
+    context |= {"standing": standing_of(decision)}
     return render(request, "revisions/index.html", context | {"numbers": range(latest, 0, -1)})
 
 
@@ -56,6 +58,9 @@ def show(request: MemberRequest, decision_id: UUID, number: int) -> HttpResponse
         "runs": Run.objects.without_result().filter(revision=revision),
         "behind": answers_behind(answers, [reason.rule for reason in recommendation.reasons]),
         "may_edit": False,
+        "may_set_status": may_change(request, decision.workspace),
+        "statuses": Status.choices,
+        "status_change": revision.status_changes.select_related("changed_by").last(),
         "run": {"revision": revision},
         **advice_of(recommendation),
     }

@@ -14,13 +14,13 @@ from django_htmx.http import replace_url
 from advisor.decisions import jobs
 from advisor.decisions.models import Decision, Sweep, SweepKind
 from advisor.decisions.services.hold_sweep import cancel_sweep
+from advisor.decisions.services.make_report import recording_of
 from advisor.decisions.services.read_sweep import found_so_far
 from advisor.reports.maps.figure import map_figure
 from advisor.reports.maps.words import axis_name
 from advisor.sweeps.proposals import proposals
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision, find_decision, find_sweep, may_change
-from advisor.web.decision_page import trace_of
 from advisor.web.forms.paths import QUESTIONS
 from advisor.web.forms.sweep import SweepForm, asked_by, form_of, with_errors
 from advisor.web.sweep_page import border_of, here_of, page_of
@@ -92,7 +92,9 @@ def figure(request: MemberRequest, sweep_id: UUID) -> JsonResponse:
 
 def _form(decision: Decision, given: QueryDict) -> SweepForm:
     revision = decision.latest()
-    return form_of(given, proposals(revision.answers, revision.recommendation), revision.answers, trace_of(revision))
+    return form_of(
+        given, proposals(revision.answers, revision.recommendation), revision.answers, recording_of(revision)
+    )
 
 
 def _form_page(request: MemberRequest, decision: Decision, form: SweepForm) -> dict[str, Any]:

@@ -2,20 +2,48 @@
 
 import datetime
 import json
+from dataclasses import replace
 from typing import Any
 
 from advisor.advice.answers import answers_from
 from advisor.advice.contract import Recommendation
-from advisor.reports.document import Document, build
+from advisor.reports.document import Document, Record, Recording, build
 from simulator.result import Result
+from simulator.scenario import TraceArrivals
 from tests.unit.reports import results
 
 DATE = datetime.date(2026, 11, 24)
 VERSIONS = {"rules": "2026.11.1", "hops": "2026-11-24"}
 
 
+SAVED = datetime.datetime(2026, 11, 24, 9, 0, 4, tzinfo=datetime.UTC)
+RECORD = Record(
+    revision=1,
+    latest=2,
+    status="accepted",
+    set_by="Ada Lovelace",
+    set_at=datetime.datetime(2026, 11, 25, 1, 30, tzinfo=datetime.timezone(datetime.timedelta(hours=2))),
+    standing="Revision 1 accepted; revision 2 is a draft",
+    saved_at=SAVED,
+    is_open=False,
+    workspace="Payments",
+    workspace_address="https://crossover.example/workspaces/w",
+    address="https://crossover.example/decisions/d/revisions/1",
+)
+RECORDING = Recording(
+    name="bursty hour.csv",
+    requests=4_695,
+    size_bytes=180_123,
+    sha256="ab" * 32,
+    first="2026-11-02T09:00:04.341688Z",
+    last="2026-11-02T09:59:54Z",
+    span_s=3590.0,
+)
+TRACE_ID = "4529304e-70e3-4e15-b31a-b8d0daa0430b"
+
+
 def document(result: Result | None = None, **given: Any) -> Document:
-    """The report on invoice extraction, simulated unless `result` says otherwise."""
+    """The report on invoice extraction, accepted, simulated unless `result` says otherwise."""
     answers = answers_from({"template": "document_extraction", "name": "Invoice extraction"} | given)
     return build(
         answers,
@@ -24,6 +52,22 @@ def document(result: Result | None = None, **given: Any) -> Document:
         versions=VERSIONS,
         scenario=results.scenario(),
         result=result or results.result(),
+        record=RECORD,
+    )
+
+
+def recorded() -> Document:
+    """A report whose arrivals are a recording, as a page knows it: by its id."""
+    arrivals = TraceArrivals(process="trace", trace=TRACE_ID)
+    return build(
+        answers_from({"name": "Invoice extraction", "volume": {"trace": TRACE_ID}}),
+        results.recommendation(),
+        date=DATE,
+        versions=VERSIONS,
+        scenario=results.scenario().model_copy(update={"arrivals": arrivals, "jobs": None}),
+        result=results.result(),
+        record=RECORD,
+        recording=RECORDING,
     )
 
 
@@ -43,6 +87,8 @@ def spoken_by(words: str) -> Document:
         versions={"rules": words},
         scenario=results.scenario(),
         result=Result.parse(found),
+        record=replace(RECORD, set_by=words, workspace=words, standing=words),
+        recording=replace(RECORDING, name=words),
     )
 
 

@@ -1,6 +1,7 @@
 """A report that a review board can check and reproduce."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from advisor.reports.document import Document, Drawing, Grid, Listing, Paragraph
 from advisor.reports.document.answers import QUESTIONS, value_words
 from advisor.reports.document.blocks import cell
 from tests.unit.reports import results
-from tests.unit.reports.documents import advice_alone, document
+from tests.unit.reports.documents import RECORD, RECORDING, TRACE_ID, advice_alone, document, recorded
 
 
 def section(report: Document, name: str) -> tuple[object, ...]:
@@ -132,6 +133,55 @@ def test_a_reviewer_can_reproduce_it_from_the_appendices() -> None:
     assert "python3 manage.py simulate scenario.json --engine kernel --seed 7 --replications 20" in commands
 
 
+def test_the_recipe_of_a_recorded_workload_names_the_file_next_to_it() -> None:
+    report = recorded()
+    (answers,) = section(report, "answers")
+    (scenario,) = section(report, "scenario")
+    assert isinstance(answers, Listing) and isinstance(scenario, Listing)
+    assert json.loads(answers.text)["volume"]["trace"] == "bursty-hour.csv"
+    assert json.loads(scenario.text)["arrivals"] == {"process": "trace", "path": "bursty-hour.csv"}
+    words = " ".join(block.text for block in section(report, "method") if isinstance(block, Paragraph))
+    assert "put the recording next to it as bursty-hour.csv" in words
+    (facts,) = section(report, "recording")
+    assert isinstance(facts, Grid)
+    rows = dict(facts.table.rows)
+    assert rows["Requests"] == "4,695" and rows["Size"] == "180,123 bytes" and rows["SHA-256"] == "ab" * 32
+    assert rows["First request"] == "2026-11-02T09:00:04.341688Z" and rows["Duration"] == "59 min 50 s"
+
+
+def test_a_recording_that_was_deleted_is_said_to_be() -> None:
+    report = advice_alone(volume={"trace": TRACE_ID})
+    (paragraph,) = section(report, "recording")
+    assert isinstance(paragraph, Paragraph) and "has since been deleted" in paragraph.text
+    assert report.answers.volume.trace is None
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("bursty-hour.csv", "bursty-hour.csv"),
+        ("Azure Code.CSV", "Azure-Code.csv"),
+        ("..", "recording.csv"),
+        ("日本語.csv", "recording.csv"),
+        ("-rf.csv", "rf.csv"),
+        ("a\r\nX: 1.txt", "a-X-1.txt.csv"),
+        ("con.csv", "recording-con.csv"),
+        (TRACE_ID, f"{TRACE_ID}.csv"),
+        ("answers.json", "answers.json.csv"),
+        ("x" * 120, f"{'x' * 60}.csv"),
+    ],
+)
+def test_the_file_of_a_recording_has_a_safe_name(name: str, file: str) -> None:
+    assert replace(RECORDING, name=name).file == file
+
+
+def test_an_open_draft_says_since_when_it_is_so() -> None:
+    draft = replace(RECORD, status="draft", set_by=None, set_at=None, is_open=True, latest=1)
+    assert dict(draft.rows)["Status"] == "Draft, as of 2026-11-24T09:00:04Z; the answers may still change"
+    assert dict(replace(draft, is_open=False).rows)["Status"] == "Draft"
+    assert dict(draft.rows)["Revision"] == "1"
+
+
 def _without_schema(text: str) -> dict[str, object]:
     data = json.loads(text)
     assert data["schema"] == Answers.model_fields["schema_"].default
@@ -141,7 +191,7 @@ def _without_schema(text: str) -> dict[str, object]:
 def test_without_a_simulation_there_is_no_word_of_one() -> None:
     names = [part.id for part in advice_alone().sections]
     assert "simulation" not in names and "scenario" not in names
-    assert [label for label, _ in advice_alone().summary] == ["Status", "Date"]
+    assert dict(advice_alone().summary) == {"Status": "Not recorded (made from a file)", "Date": "2026-11-24 (UTC)"}
 
 
 @pytest.mark.parametrize(

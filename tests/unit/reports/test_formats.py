@@ -20,7 +20,7 @@ from advisor.reports.formats.links import linked
 from advisor.reports.formats.markdown import escaped
 from advisor.reports.formats.text import text
 from tests.unit.reports import results
-from tests.unit.reports.documents import advice_alone, document, spoken_by
+from tests.unit.reports.documents import RECORD, RECORDING, TRACE_ID, advice_alone, document, recorded, spoken_by
 
 HOSTILE = (
     '=1+1 #link("x")[y] $x$ *b* _i_ `c` <script>a</script> [a](javascript:b) | ![i](http://x/y) --- ``` <!-- &amp;'
@@ -88,6 +88,9 @@ def test_the_same_document_gives_the_same_bytes(name: str) -> None:
         "66 ± 2 s",
         "--seed 7 --replications 20",
         "How soon must the result be there?",
+        "Accepted, set by Ada Lovelace on 2026-11-24T23:30:00Z",
+        "1 of 2. Revision 1 accepted; revision 2 is a draft.",
+        "Payments (https://crossover.example/workspaces/w)",
     ],
 )
 def test_markdown_html_and_pdf_say_the_same(words: str) -> None:
@@ -105,18 +108,48 @@ def test_json_holds_the_values_themselves() -> None:
     assert json.loads(FORMATS["json"].render(advice_alone()))["result"] is None
 
 
+def test_json_carries_the_status_and_where_it_is_kept() -> None:
+    report = json.loads(rendered("json", REPORT))
+    assert report["status"] == {
+        "status": "accepted",
+        "revision": 1,
+        "set_by": "Ada Lovelace",
+        "set_at": "2026-11-24T23:30:00Z",
+        "saved_at": "2026-11-24T09:00:04Z",
+        "is_open": False,
+        "words": "Revision 1 accepted; revision 2 is a draft",
+    }
+    assert report["address"] == "https://crossover.example/decisions/d/revisions/1"
+    assert report["workspace"] == "Payments"
+    from_a_file = json.loads(FORMATS["json"].render(advice_alone()))
+    assert from_a_file["status"]["status"] is None and "Not recorded" in from_a_file["status"]["words"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_recording_is_named_by_its_file_and_never_by_its_id(name: str) -> None:
+    report = recorded()
+    said = pdf_text(report) if name == "pdf" else rendered(name, report).decode()
+    assert TRACE_ID not in said.replace("\u200b", "")
+    for words in ("bursty hour.csv", "bursty-hour.csv", RECORDING.sha256[:16], "2026", "09:59:54Z"):
+        assert words in said.replace("\\", "")
+
+
 class TestMarkdown:
     def test_it_is_a_decision_record(self) -> None:
         lines = rendered("markdown", REPORT).decode().splitlines()
         assert lines[0] == "# Invoice extraction"
-        assert "- Status: Proposed" in lines and "## Decision" in lines and "## Context" in lines
+        assert (
+            "- Status: Accepted, set by Ada Lovelace on 2026-11-24T23:30:00Z" in lines
+            and "## Decision" in lines
+            and "## Context" in lines
+        )
 
     def test_hostile_words_are_shown_literally(self) -> None:
         source = rendered("markdown", HOSTILE_REPORT).decode()
         page = Page(MarkdownIt("gfm-like", {"linkify": False}).render(source))
         assert page.text.count(plain(HOSTILE)) >= 10
         assert {"script", "img"}.isdisjoint(tag for tag, _ in page.tags)
-        assert {attributes["href"] for tag, attributes in page.tags if tag == "a"} == {"http://x/y"}
+        assert {attributes["href"] for tag, attributes in page.tags if tag == "a"} == {"http://x/y", RECORD.address}
 
     @pytest.mark.parametrize(
         "words",
@@ -211,7 +244,7 @@ class TestPdf:
             for annotation in page.get("/Annots", [])
             if "/A" in annotation.get_object() and "/URI" in annotation.get_object()["/A"]
         }
-        assert targets == {"https://docs.gunicorn.org/en/stable/settings.html#timeout"}
+        assert targets == {"https://docs.gunicorn.org/en/stable/settings.html#timeout", RECORD.address}
 
 
 def _alternatives(node: object) -> list[str]:

@@ -1,6 +1,7 @@
 """The decision report as a file."""
 
 import datetime
+import hashlib
 import secrets
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from advisor import advice
 from advisor.advice.recommendation import advise
 from advisor.decisions.management.console import FAILURE, BadInput, Console
 from advisor.decisions.management.running import run
-from advisor.decisions.management.workload import add_library, answers_in, read, workload_of
+from advisor.decisions.management.workload import Source, add_library, answers_in, read, workload_of
 from advisor.decisions.models import EngineName
-from advisor.reports.document import build
+from advisor.reports.document import Recording, build
 from advisor.reports.formats import FORMATS, Format
 
 
@@ -41,6 +42,7 @@ class Command(Console):
             versions=advice.versions() | ({"library": Path(options["library"]).name} if options["library"] else {}),
             scenario=workload.scenario,
             result=result,
+            recording=_recording_in(source),
         )
         _write(place, chosen.render(document))
         self.stdout.write(str(place))
@@ -52,6 +54,16 @@ def _format_of(place: Path) -> Format:
             return chosen
     endings = ", ".join(f".{chosen.extension}" for chosen in FORMATS.values())
     raise BadInput(f"--to {place}: the ending must be one of {endings}")
+
+
+def _recording_in(source: Source) -> Recording | None:
+    """The recording that the answers name, which has been read by now."""
+    for place, trace in source.traces.items():
+        with place.open("rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+            size_bytes = stream.tell()
+        return Recording(place.name, trace.requests, size_bytes, sha256, trace.first, trace.last, trace.span_s)
+    return None
 
 
 def _write(place: Path, content: bytes) -> None:
