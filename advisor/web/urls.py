@@ -56,6 +56,7 @@ urlpatterns = [
     path("decisions/<uuid:decision_id>/comments/add", comments.add, name="add-comment"),
     path("decisions/<uuid:decision_id>/comments/<uuid:comment_id>/delete", comments.delete, name="delete-comment"),
     path("decisions/<uuid:decision_id>/report.<str:extension>", exports.report, name="report"),
+    path("decisions/<uuid:decision_id>/bundle.zip", exports.bundle, name="bundle"),
     path("compare", compare.show, name="compare"),
     path("compare/charts", compare.charts, name="compare-charts"),
     path("runs/<uuid:run_id>", runs.show, name="run"),

@@ -59,6 +59,7 @@ TABLE: dict[str, Row] = {
     "add-comment": Row("POST", (LOGIN, 302, 302, 302, 404, 403)),
     "delete-comment": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "report": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "bundle": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "compare": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "compare-charts": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "run": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
@@ -264,7 +265,7 @@ def test_no_page_writes_anything_whatever_is_asked_of_it(
     client.force_login(person)
     urls = [address(name, decision, run) for name, row in TABLE.items() if row.method == "GET" and name != "invitation"]
     urls += [reverse("report", args=[decision.pk, "json"]), f"{reverse('report', args=[decision.pk, 'md'])}?revision=1"]
-    urls += [f"{reverse('home')}?status=draft&page=2"]
+    urls += [f"{reverse('bundle', args=[decision.pk])}?revision=1", f"{reverse('home')}?status=draft&page=2"]
     urls += [f"{reverse('live-plan', args=[decision.pk])}?engine=live&speed=5", f"{reverse('compare')}?pick=1"]
     stored = rows()
     for url in urls:

@@ -1,5 +1,7 @@
-"""A decision's report, to take away. Nothing is written: a revision that is still open says so."""
+"""A decision's report and bundle, to take away. Nothing is written: a revision that is still open says so."""
 
+import tempfile
+from typing import BinaryIO, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -9,6 +11,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from advisor.decisions.models import Revision
+from advisor.decisions.services.make_bundle import make_bundle
 from advisor.decisions.services.make_report import make_report
 from advisor.reports.document import Document, file_name
 from advisor.reports.formats import FORMATS
@@ -16,6 +19,7 @@ from advisor.teams.middleware import MemberRequest
 from advisor.web.access import find_decision, revision_numbered
 
 BY_EXTENSION = {format_.extension: format_ for format_ in FORMATS.values()}
+IN_MEMORY_BYTES = 1 << 20
 
 
 @require_safe
@@ -27,6 +31,17 @@ def report(request: MemberRequest, decision_id: UUID, extension: str) -> HttpRes
     document = _document(request, revision)
     chosen = BY_EXTENSION[extension]
     return _download(chosen.render(document), chosen.content_type, file_name(document, chosen.extension))
+
+
+@require_safe
+def bundle(request: MemberRequest, decision_id: UUID) -> HttpResponse:
+    """The report of the latest revision, or of `?revision=N`, with all that works it out again."""
+    revision = _revision(request, decision_id)
+    document = _document(request, revision)
+    with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as file:
+        make_bundle(revision, document, cast(BinaryIO, file))
+        file.seek(0)
+        return _download(file.read(), "application/zip", file_name(document, "zip"))
 
 
 def _revision(request: MemberRequest, decision_id: UUID) -> Revision:
