@@ -112,6 +112,7 @@ def _hop(name: str, edit: HopEdit, shipped: HopFact | None) -> HopFact:
         title=edit.title,
         limit_s=edit.limit_s,
         kind=edit.kind,
+        adjustable=shipped.adjustable if shipped else True,
         streaming_limit_s=edit.streaming_limit_s,
         aliases=shipped.aliases if shipped else (),
         note=edit.note,

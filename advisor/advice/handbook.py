@@ -1,7 +1,8 @@
 """Everything that the advice rests on, as entries to read: rules, cross-checks, templates, hops, profiles. The same data that decides."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Literal
 
 from advisor.advice import library
@@ -9,9 +10,13 @@ from advisor.advice.cautions import CHECKS
 from advisor.advice.editions import SHIPPED, Library
 from advisor.advice.rules import RULES, Rule
 from advisor.advice.templates import TEMPLATES
-from advisor.advice.words import duration, number
+from advisor.advice.words import duration, number, plural, singular
 
 Kind = Literal["rule", "warning", "template", "hop", "profile"]
+
+FRESH_DAYS = 180
+"""Vendors change their limits: what was checked longer ago is to be checked again."""
+FRESH = timedelta(days=FRESH_DAYS)
 
 
 @dataclass(frozen=True)
@@ -25,29 +30,37 @@ class Entry:
     source: str = ""
     checked: str = ""
     unchecked: bool = False
+    stale: bool = False
+    """Whether the check is so old that the figure may have changed since."""
 
     @property
     def standing(self) -> str:
         """When it was checked at its source, in words; a date of what was not checked would say too much."""
         if self.unchecked:
             return "not checked at the source"
-        return f"checked {self.checked}" if self.checked else ""
+        older = f", more than {FRESH_DAYS} days ago" if self.stale else ""
+        return f"checked {self.checked}{older}" if self.checked else ""
 
 
-def entries(own: Library = SHIPPED) -> tuple[Entry, ...]:
-    """Every entry of the handbook, by kind, in the order in which things are weighed or offered; hops and profiles of the given library."""
+def entries(own: Library = SHIPPED, today: date | None = None) -> tuple[Entry, ...]:
+    """Every entry of the handbook, by kind, in the order in which things are weighed or offered; hops and profiles of the given library.
+
+    What was checked long before `today` is marked as stale.
+    """
+    facts: tuple[library.HopFact | library.Profile, ...] = (*own.hops.values(), *own.profiles.values())
     return (
         *map(_rule, RULES),
         *_warnings(),
         *_templates(),
-        *map(entry_of, own.hops.values()),
-        *map(entry_of, own.profiles.values()),
+        *(entry_of(fact, today) for fact in facts),
     )
 
 
-def entry_of(fact: library.HopFact | library.Profile) -> Entry:
-    """A hop or a profile to read about."""
-    return _hop(fact) if isinstance(fact, library.HopFact) else _profile(fact)
+def entry_of(fact: library.HopFact | library.Profile, today: date | None = None) -> Entry:
+    """A hop or a profile to read about; stale where it was checked long before `today`."""
+    entry = _hop(fact) if isinstance(fact, library.HopFact) else _profile(fact)
+    stale = today is not None and not entry.unchecked and today - date.fromisoformat(entry.checked) > FRESH
+    return replace(entry, stale=stale)
 
 
 def _rule(rule: Rule) -> Entry:
@@ -66,13 +79,22 @@ def _templates() -> Iterator[Entry]:
 
 def _hop(fact: library.HopFact) -> Entry:
     streamed = f", {duration(fact.streaming_limit_s)} where the response streams" if fact.streaming_limit_s else ""
-    text = f"{duration(fact.limit_s)}, {fact.kind}{streamed}. {fact.note}"
+    fixed = "a setting changes it" if fact.adjustable else "no setting changes it"
+    text = f"{duration(fact.limit_s)}, {fact.kind}{streamed}; {fixed}. {fact.note}"
     return Entry("hop", fact.name, fact.title, text, fact.source, fact.checked, fact.unchecked)
+
+
+def _limit_words(name: str, limit: float) -> str:
+    """A limit's name after its number: requests per minute; calls at once."""
+    if name == "max_concurrency":
+        return f"{plural(limit, 'call')} at once"
+    counted, _, per = name.replace("_", " ").partition(" per ")
+    return f"{plural(limit, singular(counted), counted)} per {per}"
 
 
 def _profile(profile: library.Profile) -> Entry:
     limits = [
-        f"{number(limit)} {name.replace('_', ' ')}" for name, limit in profile.limits.items() if limit is not None
+        f"{number(limit)} {_limit_words(name, limit)}" for name, limit in profile.limits.items() if limit is not None
     ]
     text = f"{', '.join(limits)}. {profile.note}" if limits else profile.note
     return Entry("profile", profile.name, profile.title, text, profile.source, profile.checked, profile.unchecked)

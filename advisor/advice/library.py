@@ -50,6 +50,8 @@ class HopFact:
     title: str
     limit_s: float
     kind: Literal["total", "idle"]
+    adjustable: bool
+    """Whether a setting of one's own changes it; a quota request or a dearer contract is none."""
     streaming_limit_s: float | None
     """The total limit of a streamed response, where it is another."""
     aliases: tuple[str, ...]

@@ -1,10 +1,12 @@
 """The pages of the library."""
 
 import re
+from datetime import date
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import strip_tags
 
 from advisor.advice import library
 from advisor.decisions.models import Decision, LibraryEntry
@@ -27,15 +29,43 @@ def test_every_hop_and_profile_is_listed_with_its_date(client: Client, decision:
 
 @pytest.mark.parametrize("name", ["library", "handbook"])
 def test_what_nobody_checked_shows_no_date_of_a_check(client: Client, decision: Decision, name: str) -> None:
-    page = client.get(reverse(name)).content.decode()
+    page = strip_tags(client.get(reverse(name)).content.decode())
     unchecked = [fact for fact in (*library.hops().values(), *library.profiles().values()) if fact.unchecked]
     for fact in unchecked:
         assert f"{fact.source}, not checked at the source" in page
     assert page.count("not checked at the source") == len(unchecked) > 0
 
 
+@pytest.mark.parametrize("name", ["library", "handbook"])
+def test_what_was_checked_long_ago_is_marked(
+    client: Client, decision: Decision, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"advisor.web.views.{name}.localdate", lambda: date(2026, 11, 28))
+    for title, checked in (("Fresh gateway", "2026-06-01"), ("Stale gateway", "2026-05-31")):
+        save_entry(decision.workspace, decision.created_by, "hop", "", EDIT | {"title": title, "checked": checked})
+    page = " ".join(strip_tags(client.get(reverse(name)).content.decode()).split())
+    assert page.count("Check again") == page.count("more than 180 days ago") == 1
+    assert re.search(r"Stale gateway.{0,60}Check again", page)
+    assert "checked 2026-05-31, more than 180 days ago" in page
+
+
+@pytest.mark.parametrize("name", ["library", "handbook"])
+def test_every_address_of_a_source_is_a_link_and_nothing_else_is(client: Client, decision: Decision, name: str) -> None:
+    source = 'see https://example.com/limits, "javascript:alert(1)" <b>'
+    save_entry(decision.workspace, decision.created_by, "hop", "", EDIT | {"title": "Ours", "source": source})
+    page = client.get(reverse(name)).content.decode()
+    for fact in (*library.hops().values(), *library.profiles().values()):
+        if fact.source.startswith("https://"):
+            assert f'<a href="{fact.source}" rel="noopener noreferrer">' in page
+    assert (
+        '<a href="https://example.com/limits" rel="noopener noreferrer">https://example.com/limits</a>, &quot;java'
+        in page
+    )
+    assert 'href="javascript' not in page and "<b>" not in page
+
+
 def test_who_edits_what_was_never_checked_says_when_they_did(client: Client, decision: Decision) -> None:
-    page = client.get(reverse("library-entry", args=["hop", "cloudflare"])).content.decode()
+    page = client.get(reverse("library-entry", args=["profile", "openai"])).content.decode()
     assert re.search(r'name="checked"\s+value=""', page)
 
 
@@ -44,7 +74,7 @@ def test_who_changed_added_or_hid_an_entry_is_told(client: Client, decision: Dec
     save_entry(decision.workspace, bob, "hop", "", EDIT | {"title": "Ours"})
     hide_entry(decision.workspace, bob, "profile", "openai")
     page = " ".join(client.get(reverse("library")).content.decode().split())
-    for done in ("Changed", "As it stands", "Hidden"):
+    for done in ("Changed", "Last changed", "Hidden"):
         assert f"{done} by bob, just now" in page
     bob.delete()
     assert "Changed by somebody who has left, just now" in " ".join(

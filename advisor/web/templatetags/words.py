@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django import template
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
@@ -17,6 +17,7 @@ from advisor.decisions.names import person_name
 from advisor.reports import wording
 from advisor.reports.document.advice import parameter_words
 from advisor.reports.document.answers import flip_condition, value_words
+from advisor.reports.formats.links import linked
 from advisor.web.forms.paths import QUESTIONS, field_id, value_at
 
 register = template.Library()
@@ -191,6 +192,16 @@ def burstiness(trace: Trace) -> str:
     if all(figure <= EVEN for figure in known.values()):
         return "More even than independent senders would be: a rate describes it well."
     return "Smooth: much like independent senders at a steady rate."
+
+
+@register.filter
+def addresses_linked(text: str) -> SafeString:
+    """A source, its http and https addresses as links."""
+    return format_html_join("", "{}", ((_link(part) if is_address else part,) for part, is_address in linked(text)))
+
+
+def _link(address: str) -> SafeString:
+    return format_html('<a href="{}" rel="noopener noreferrer">{}</a>', address, address)
 
 
 @register.filter

@@ -5,6 +5,7 @@ from itertools import groupby
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.timezone import localdate
 from django.views.decorators.http import require_safe
 
 from advisor import advice
@@ -28,6 +29,9 @@ def handbook(request: HttpRequest) -> HttpResponse:
     """Every rule, warning, template, hop and profile; anybody may read it, members with their workspace's own library."""
     workspace = workspace_of(request) if request.user.is_authenticated else None
     own = library_of(workspace) if workspace else SHIPPED
-    parts = [(kind, *PARTS[kind], list(found)) for kind, found in groupby(entries(own), key=lambda entry: entry.kind)]
+    parts = [
+        (kind, *PARTS[kind], list(found))
+        for kind, found in groupby(entries(own, localdate()), key=lambda entry: entry.kind)
+    ]
     versions = advice.versions() | ({"library": own.version} if own.version else {})
     return render(request, "handbook/show.html", {"parts": parts, "versions": versions, "edited": own.edited})

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.timezone import localdate
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from advisor.advice.editions import SHIPPED, Library, as_edit, edition
@@ -34,7 +35,7 @@ class Row:
     @property
     def said(self) -> str:
         """What was done to it."""
-        return {"hidden": "Hidden", "own": "As it stands", "edited": "Changed"}.get(self.state, "")
+        return {"hidden": "Hidden", "own": "Last changed", "edited": "Changed"}.get(self.state, "")
 
 
 @require_safe
@@ -103,15 +104,15 @@ def _entries(kind: str, own: Library) -> Mapping[str, HopFact | Profile]:
 
 def _rows(kind: str, own: Library, edits: Mapping[tuple[str, str], LibraryEntry]) -> list[Row]:
     offered, shipped = _entries(kind, own), _entries(kind, SHIPPED)
-    rows = []
+    rows, today = [], localdate()
     for name in dict.fromkeys((*shipped, *offered)):
         edit = edits.get((kind, name))
         if name not in offered:
-            rows.append(Row(entry_of(shipped[name]), "hidden", edit=edit))
+            rows.append(Row(entry_of(shipped[name], today), "hidden", edit=edit))
         elif name not in shipped:
-            rows.append(Row(entry_of(offered[name]), "own", edit=edit))
+            rows.append(Row(entry_of(offered[name], today), "own", edit=edit))
         elif edit is not None:
-            rows.append(Row(entry_of(offered[name]), "edited", entry_of(shipped[name]).text, edit))
+            rows.append(Row(entry_of(offered[name], today), "edited", entry_of(shipped[name]).text, edit))
         else:
-            rows.append(Row(entry_of(offered[name]), "shipped"))
+            rows.append(Row(entry_of(offered[name], today), "shipped"))
     return rows

@@ -50,7 +50,7 @@ WARNED: Mapping[str, tuple[str, Mapping[str, Any], tuple[str, ...]]] = {
         {"volume.trace": "arrivals.csv"},
         ("busiest 15 min", "8x the mean", "simulate the recording"),
     ),
-    "unchecked_fact": ("form_classification", {"synchronous.hops": ["cloudflare"]}, ("Cloudflare",)),
+    "unchecked_fact": ("form_classification", {"provider.profile": "openai"}, ("OpenAI",)),
     "retry_window_past_deadline": ("document_extraction", {"caller.deadline_s": 30}, ("15 s", "20 s", "30 s")),
     "retries_at_two_layers": (
         "document_extraction",
