@@ -10,7 +10,7 @@ from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from advisor.sweeps.cells import Length, cut, good_share
 from advisor.sweeps.contract import GoodShare
-from advisor.sweeps.grid import JOBS
+from advisor.sweeps.grid import JOBS, require_jobs
 from simulator.arrivals import Trace
 from simulator.result import Result
 from simulator.scenario import Scenario
@@ -68,9 +68,10 @@ def fewest(
     """What the workload in the answers needs. What `on_progress` raises stops the search.
 
     Raises:
-        InvalidInput: where there is no deadline to meet.
+        InvalidInput: if there is no deadline to meet, or `jobs` is out of bounds.
     """
     require_deadline(answers)
+    require_jobs(jobs, "trial")
     length = cut(scenario_of(answers, advise(answers, flips=False)), jobs, seed)
     wanted = 1 - answers.caller.tolerated_miss_percent / 100
     start = answers.synchronous.workers

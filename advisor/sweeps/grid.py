@@ -55,8 +55,7 @@ def grid(answers: Answers, x: Axis, y: Axis | None = None, jobs: int = JOBS, see
     Raises:
         InvalidInput: on `jobs`, on `y` where it is the same answer as `x`, and on `x` with the first cell that contradicts another answer.
     """
-    if not FEWEST_JOBS <= jobs <= MOST_JOBS:
-        raise InvalidInput([Problem("jobs", f"should be {FEWEST_JOBS:,} to {MOST_JOBS:,} a cell, not {jobs:,}")])
+    require_jobs(jobs, "cell")
     if y is not None and y.field == x.field:
         raise InvalidInput([Problem("y", f"{y.field} is varied by x already")])
     made = Grid(answers, x, y, jobs, seed)
@@ -66,6 +65,15 @@ def grid(answers: Answers, x: Axis, y: Axis | None = None, jobs: int = JOBS, see
         except InvalidInput as error:
             raise InvalidInput([Problem("x", f"{_place(made, point)}: {error.problems[0]}")]) from error
     return made
+
+
+def require_jobs(jobs: int, part: str) -> None:
+    """
+    Raises:
+        InvalidInput: if a cell of a map, or a trial of a search, would be too short or too long.
+    """
+    if not FEWEST_JOBS <= jobs <= MOST_JOBS:
+        raise InvalidInput([Problem("jobs", f"should be {FEWEST_JOBS:,} to {MOST_JOBS:,} a {part}, not {jobs:,}")])
 
 
 def _typed(field: str, value: float) -> float | int:

@@ -34,9 +34,9 @@ def add_engine(parser: CommandParser) -> None:
         default=SAMPLE,
         help="of a live run: who answers, the sample endpoint or the outside one that CROSSOVER_EXTERNAL_URL names",
     )
-    parser.add_argument("--seed", type=_whole(0, LARGEST_SEED), metavar="N", help="instead of the scenario's own")
+    parser.add_argument("--seed", type=Whole(0, LARGEST_SEED), metavar="N", help="instead of the scenario's own")
     parser.add_argument(
-        "--replications", type=_whole(1, REPLICATIONS_CAP), metavar="N", help="instead of as many as it takes"
+        "--replications", type=Whole(1, REPLICATIONS_CAP), metavar="N", help="instead of as many as it takes"
     )
 
 
@@ -51,7 +51,7 @@ def _positive(text: str) -> float:
     return value
 
 
-class _whole:  # noqa: N801  # argparse shows the name of a type
+class Whole:
     """A whole number between two others."""
 
     def __init__(self, low: int, high: int) -> None:

@@ -1,17 +1,14 @@
 """Asks for the fewest workers or consumers that meet the deadline: checks it, and puts the search on record as queued."""
 
-from advisor.advice.recommendation import advise
-from advisor.advice.scenario import scenario_of
 from advisor.decisions import limits
 from advisor.decisions.models import Revision, Sweep, SweepKind, Trace
 from advisor.decisions.services.request_sweep import put_on_record, requested_before, trace_of
 from advisor.decisions.services.upload_trace import read_stored_trace
-from advisor.sweeps.cells import cut
-from advisor.sweeps.fewest import most_of, require_deadline, with_servers
-from advisor.sweeps.grid import FEWEST_JOBS, JOBS, MOST_JOBS
+from advisor.sweeps.fewest import most_of, require_deadline
+from advisor.sweeps.grid import JOBS, require_jobs
+from advisor.sweeps.load import estimate_of_trial
 from advisor.teams.models import User
 from simulator.schema import InvalidInput, Problem
-from simulator.simulate import estimate
 
 TRIALS = 32
 """Numbers that a search tries at the very most."""
@@ -30,8 +27,7 @@ def request_fewest(revision: Revision, user: User, idempotency_key: str, jobs: i
         return existing
     answers, trace = revision.answers, trace_of(revision)
     require_deadline(answers)
-    if not FEWEST_JOBS <= jobs <= MOST_JOBS:
-        raise InvalidInput([Problem("jobs", f"should be {FEWEST_JOBS:,} to {MOST_JOBS:,} a trial, not {jobs:,}")])
+    require_jobs(jobs, "trial")
     _require_small_enough(revision, trace, jobs)
     fields = {
         "kind": SweepKind.FEWEST,
@@ -50,10 +46,7 @@ def _require_small_enough(revision: Revision, trace: Trace | None, jobs: int) ->
     Raises:
         InvalidInput: if the search would need more than a sweep may.
     """
-    answers = revision.answers
-    length = cut(scenario_of(answers, advise(answers, flips=False)), jobs, 1)
-    recorded = read_stored_trace(trace) if trace else None
-    needed = estimate(with_servers(length.scenario, most_of(answers)), recorded, length.replications)
+    needed = estimate_of_trial(revision.answers, jobs, read_stored_trace(trace) if trace else None)
     if needed.jobs * TRIALS > limits.SWEEP_JOBS:
         sentence = (
             f"the search would simulate up to {needed.jobs * TRIALS / 1e6:,.0f} million jobs in both designs, over the limit of "

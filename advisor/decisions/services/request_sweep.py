@@ -1,13 +1,10 @@
 """Asks for a crossover map: checks it, and puts it and its parts on record as queued."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
 
-from advisor.advice.recommendation import advise
-from advisor.advice.scenario import scenario_of
 from advisor.decisions import limits
 from advisor.decisions.errors import StaleVersion, TooManySweeps
 from advisor.decisions.models import Decision, Revision, Sweep, SweepPart, Trace
@@ -16,12 +13,11 @@ from advisor.decisions.services.freeze_revision import freeze_revision
 from advisor.decisions.services.request_run import IDEMPOTENCY_KEY
 from advisor.decisions.services.upload_trace import read_stored_trace
 from advisor.sweeps.axes import Axis
-from advisor.sweeps.cells import cut
-from advisor.sweeps.grid import Grid, Point, grid
+from advisor.sweeps.grid import Grid, grid
+from advisor.sweeps.load import load_of
 from advisor.teams.access import require_editor
 from advisor.teams.models import User
 from simulator.schema import InvalidInput, Problem
-from simulator.simulate import estimate
 
 
 @dataclass(frozen=True)
@@ -114,35 +110,13 @@ def _fields(wanted: Grid) -> dict[str, Any]:
     return {**across, **up, "jobs": wanted.jobs, "seed": wanted.seed, "size": wanted.size}
 
 
-@dataclass(frozen=True)
-class Load:
-    """What cells take, going by the corners of the grid and its middle: jobs through both designs, and bytes of memory."""
-
-    most_jobs: int
-    mean_jobs: float
-    memory_bytes: int
-
-
-def load_of(wanted: Grid, trace: Trace | None) -> Load:
-    """How much there is to simulate; nothing is simulated for it."""
-    recorded = read_stored_trace(trace) if trace else None
-    jobs, memory = [], 0
-    for point in _looked_at(wanted):
-        answers = wanted.answers_at(point)
-        length = cut(scenario_of(answers, advise(answers, flips=False)), wanted.jobs, wanted.seed)
-        needed = estimate(length.scenario, recorded, length.replications)
-        jobs.append(max(1, needed.jobs))
-        memory = max(memory, needed.memory_bytes)
-    return Load(max(jobs), sum(jobs) / len(jobs), memory)
-
-
 def _require_small_enough(wanted: Grid, trace: Trace | None) -> int:
     """Jobs simulated in the largest cell that was looked at.
 
     Raises:
         InvalidInput: if all cells together, or one alone, need more than a sweep may.
     """
-    load = load_of(wanted, trace)
+    load = load_of(wanted, read_stored_trace(trace) if trace else None)
     if load.memory_bytes > limits.RUN_MEMORY_BYTES:
         sentence = f"a cell would need about {load.memory_bytes / 1e9:.1f} GB of memory, over the limit of {limits.RUN_MEMORY_BYTES / 1e9:.1f} GB"
         raise InvalidInput([Problem("jobs", f"{sentence}; simulate fewer jobs, or a shorter recording")])
@@ -153,15 +127,6 @@ def _require_small_enough(wanted: Grid, trace: Trace | None) -> int:
         )
         raise InvalidInput([Problem("jobs", sentence)])
     return load.most_jobs
-
-
-def _looked_at(wanted: Grid) -> Iterator[Point]:
-    ups = (wanted.y.low, wanted.y.high) if wanted.y else (None,)
-    for up in ups:
-        for across in (wanted.x.low, wanted.x.high):
-            yield across, up
-    points = list(wanted.points())
-    yield points[len(points) // 2]
 
 
 def _parts(sweep: Sweep, at_once: int) -> list[SweepPart]:

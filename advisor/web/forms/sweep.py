@@ -9,10 +9,12 @@ from django.http import QueryDict
 from advisor.advice.answers import Answers
 from advisor.decisions.limits import PROPOSED_SWEEP_JOBS
 from advisor.decisions.models import Sweep, Trace
-from advisor.decisions.services.request_sweep import Asked, load_of
+from advisor.decisions.services.request_sweep import Asked
+from advisor.decisions.services.upload_trace import read_stored_trace
 from advisor.reports.document.answers import QUESTIONS
 from advisor.sweeps.axes import Axis, axis
 from advisor.sweeps.grid import JOBS, Grid, grid
+from advisor.sweeps.load import load_of
 from advisor.sweeps.proposals import Proposal
 from advisor.web.forms import numbers
 from simulator.schema import InvalidInput, Problem
@@ -95,7 +97,7 @@ def form_of(given: QueryDict, offered: Sequence[Proposal], answers: Answers, tra
 def _steps(x: Proposal, y: Proposal | None, answers: Answers, trace: Trace | None) -> int:
     """The most steps along each axis that take no long time; the load of peaks is simulated over whole days of them."""
     ends = (axis(x.field, x.low, x.high, 2), axis(y.field, y.low, y.high, 2, "y") if y else None)
-    a_cell = load_of(Grid(answers, *ends), trace).mean_jobs
+    a_cell = load_of(Grid(answers, *ends), read_stored_trace(trace) if trace else None).mean_jobs
     axes = 2 if y else 1
     return next((steps for steps in OFFERED_STEPS if a_cell * steps**axes <= PROPOSED_SWEEP_JOBS), OFFERED_STEPS[-1])
 

@@ -8,6 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 from advisor.advice.answers import Answers
 from advisor.advice.recommendation import advise
 from advisor.decisions.management.console import FAILURE, Console, add_format, bad_input
+from advisor.decisions.management.running import LARGEST_SEED, Whole, require_memory
 from advisor.decisions.management.workload import add_library, answers_in, read, workload_of
 from advisor.reports.maps.needed import needed_text
 from advisor.reports.maps.text import sweep_text
@@ -15,6 +16,7 @@ from advisor.sweeps.axes import SHAPE, Axis, parsed
 from advisor.sweeps.contract import Sweep
 from advisor.sweeps.fewest import Needed, fewest
 from advisor.sweeps.grid import JOBS, grid
+from advisor.sweeps.load import estimate_of_trial, load_of
 from advisor.sweeps.sweeping import sweep
 from simulator.arrivals import Trace
 from simulator.replications import EndlessRun
@@ -35,7 +37,7 @@ class Command(Console):
             help="instead of a map, the fewest workers or consumers that meet the deadline",
         )
         parser.add_argument("--jobs", type=int, default=JOBS, metavar="N", help="jobs a cell and design")
-        parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all cells")
+        parser.add_argument("--seed", type=Whole(0, LARGEST_SEED), default=1, metavar="N", help="of all cells")
         add_library(parser)
         add_format(parser)
 
@@ -45,7 +47,7 @@ class Command(Console):
         trace = workload_of(source, answers, advise(answers, flips=False)).trace
         show = self.progress()
         try:
-            found = _found(answers, options, trace, show)
+            found = _found(answers, options, trace, show, source.name)
         except InvalidInput as error:
             raise bad_input(error, source.name) from error
         except (MemoryError, EndlessRun) as error:
@@ -60,12 +62,18 @@ class Command(Console):
             self.stdout.write(words, ending="")
 
 
-def _found(answers: Answers, options: Mapping[str, Any], trace: Trace | None, show: OnProgress) -> Sweep | Needed:
+def _found(
+    answers: Answers, options: Mapping[str, Any], trace: Trace | None, show: OnProgress, name: str
+) -> Sweep | Needed:
+    jobs, seed = options["jobs"], options["seed"]
     if options["fewest"]:
         if options["x"] or options["y"]:
             raise InvalidInput([Problem("--fewest", "varies the workers itself; give it without --x and --y")])
-        return fewest(answers, jobs=options["jobs"], seed=options["seed"], trace=trace, on_progress=show)
-    return sweep(grid(answers, *_axes(options), jobs=options["jobs"], seed=options["seed"]), trace, show)
+        require_memory(estimate_of_trial(answers, jobs, trace).memory_bytes, name)
+        return fewest(answers, jobs=jobs, seed=seed, trace=trace, on_progress=show)
+    wanted = grid(answers, *_axes(options), jobs=jobs, seed=seed)
+    require_memory(load_of(wanted, trace).memory_bytes, name)
+    return sweep(wanted, trace, show)
 
 
 def _axes(options: Mapping[str, Any]) -> tuple[Axis, Axis | None]:

@@ -1,0 +1,49 @@
+"""What a sweep takes, estimated before it starts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from advisor.advice.answers import Answers
+from advisor.advice.recommendation import advise
+from advisor.advice.scenario import scenario_of
+from advisor.sweeps.cells import cut
+from advisor.sweeps.fewest import most_of, with_servers
+from advisor.sweeps.grid import Grid, Point
+from simulator.arrivals import Trace
+from simulator.simulate import Estimate, estimate
+
+
+@dataclass(frozen=True)
+class Load:
+    """What cells take, going by the corners of the grid and its middle: jobs through both designs, and bytes of memory."""
+
+    most_jobs: int
+    mean_jobs: float
+    memory_bytes: int
+
+
+def load_of(wanted: Grid, trace: Trace | None) -> Load:
+    """How much there is to simulate; nothing is simulated for it."""
+    needed = [_estimate_of(wanted.answers_at(point), wanted.jobs, wanted.seed, trace) for point in _looked_at(wanted)]
+    jobs = [max(1, one.jobs) for one in needed]
+    return Load(max(jobs), sum(jobs) / len(jobs), max(one.memory_bytes for one in needed))
+
+
+def estimate_of_trial(answers: Answers, jobs: int, trace: Trace | None) -> Estimate:
+    """What the largest trial of a search for the fewest servers takes."""
+    return _estimate_of(answers, jobs, 1, trace, most_of(answers))
+
+
+def _estimate_of(answers: Answers, jobs: int, seed: int, trace: Trace | None, servers: int | None = None) -> Estimate:
+    length = cut(scenario_of(answers, advise(answers, flips=False)), jobs, seed)
+    scenario = length.scenario if servers is None else with_servers(length.scenario, servers)
+    return estimate(scenario, trace, length.replications)
+
+
+def _looked_at(wanted: Grid) -> Iterator[Point]:
+    ups = (wanted.y.low, wanted.y.high) if wanted.y else (None,)
+    for up in ups:
+        for across in (wanted.x.low, wanted.x.high):
+            yield across, up
+    points = list(wanted.points())
+    yield points[len(points) // 2]
