@@ -7,8 +7,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from advisor.decisions.errors import StaleStatus, StaleVersion, TooManyRuns, TooManySweeps, UploadTooLarge
 from advisor.teams.errors import TooManyAttempts
 from advisor.teams.throttle import wait_sentence
+from advisor.web.forms.sentences import sentence_of
 from advisor.web.views.errors import refusal
-from simulator.schema import InvalidInput
+from simulator.schema import InvalidInput, Problem
 
 ATTEMPTS_ADVICE = "A link that works keeps working; try it again then."
 
@@ -26,7 +27,7 @@ class Refusals:
         """The page for a refusal; None for all else."""
         match error:
             case InvalidInput():
-                return refusal(request, 422, [str(problem) for problem in error.problems])
+                return refusal(request, 422, [_sentence(problem) for problem in error.problems])
             case StaleStatus() | StaleVersion():
                 return refusal(request, 409, [str(error)])
             case UploadTooLarge():
@@ -36,3 +37,8 @@ class Refusals:
             case TooManyAttempts():
                 return refusal(request, 429, [wait_sentence(error.wait_s)], error.wait_s, advice=ATTEMPTS_ADVICE)
         return None
+
+
+def _sentence(problem: Problem) -> str:
+    words = problem.path.rpartition(".")[2].replace("_", " ").capitalize()
+    return sentence_of(problem.reason, words or "This")

@@ -72,8 +72,13 @@ def test_two_revisions_are_compared_with_both_values_in_words(client: Client, de
 
 
 @pytest.mark.parametrize("query", ["?from=0", "?to=9", "?from=x", "?from=-1", "?from=%D9%A1"])
-def test_a_revision_that_is_not_there_is_not_found(client: Client, two: Decision, query: str) -> None:
-    assert client.get(reverse("compare-revisions", args=[two.pk]) + query).status_code == 404
+def test_a_revision_that_is_not_there_is_refused_beside_its_field(client: Client, two: Decision, query: str) -> None:
+    answer = client.get(reverse("compare-revisions", args=[two.pk]) + query)
+    assert answer.status_code == 422
+    field = query[1:].partition("=")[0]
+    assert re.search(
+        rf'id="{field}-error"[^>]*>There is no such revision: choose one from 1 to 2', answer.content.decode()
+    )
 
 
 def test_a_comment_is_shown_literally_and_the_decision_counts_it(client: Client, decision: Decision) -> None:

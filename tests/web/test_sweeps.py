@@ -99,7 +99,7 @@ def test_another_answer_brings_its_own_range_and_the_address_follows(htmx: Clien
         ({"x_steps": "1.5"}, "Steps must be a whole number"),
         ({"x_steps": "9" * 50}, "Steps"),
         ({"x_low": "1e400"}, "From"),
-        ({"jobs": "3"}, "Should be 1,000 to 1,000,000 a cell, not 3"),
+        ({"jobs": "3"}, "This should be 1,000 to 1,000,000 a cell, not 3."),
         ({"jobs": "<b>"}, "Jobs a cell must be a number"),
     ],
 )

@@ -11,10 +11,12 @@ from advisor.advice.library import OWN as LIBRARY_OWN
 from advisor.advice.questionnaire import Question
 from advisor.advice.words import duration
 from advisor.web.forms import numbers
+from advisor.web.forms.sentences import choice_reason
 
 UNREADABLE = "holds a hop that cannot be read"
 OWN = {"name", "limit_s", "kind"}
 OWN_NAME, OWN_LIMIT, OWN_KIND = "own-hop:name", "own-hop:limit_s", "own-hop:kind"
+OWN_KINDS = {"total": "all of the answer", "idle": "pauses only"}
 LONGEST = 400
 
 
@@ -39,12 +41,15 @@ def typed_hop(post: QueryDict) -> list[dict[str, Any]]:
     """The hop that is described in the three fields below the list; none while its name or limit is missing.
 
     Raises:
-        ValueError: if the limit is no number.
+        ValueError: if the limit is no number, or what it counts is no choice.
     """
+    kind = post.get(OWN_KIND, "total")
+    if kind not in OWN_KINDS:
+        raise ValueError(choice_reason(kind, tuple(OWN_KINDS.values())))
     name, limit = post.get(OWN_NAME, "").strip(), post.get(OWN_LIMIT, "").strip()
     if not name or not limit:
         return []
-    return [{"name": name, "limit_s": float(numbers.one(limit, whole=False)), "kind": post.get(OWN_KIND, "total")}]
+    return [{"name": name, "limit_s": float(numbers.one(limit, whole=False)), "kind": kind}]
 
 
 def texts_of(hops: Iterable[Any], own: Library) -> tuple[str, ...]:

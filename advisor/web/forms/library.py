@@ -9,6 +9,7 @@ from django.http import QueryDict
 
 from advisor.advice.editions import HopEdit, ProfileEdit
 from advisor.web.forms import numbers
+from advisor.web.forms.sentences import choice_reason, sentence_of
 from simulator.schema import InvalidInput, Problem
 
 
@@ -98,6 +99,8 @@ def edit_from(kind: str, post: QueryDict) -> dict[str, Any]:
 
 
 def _value(asked: Asked, text: str) -> Any:
+    if asked.kind == "choice" and text not in dict(asked.choices):
+        raise ValueError(choice_reason(text, tuple(dict(asked.choices).values())))
     if asked.kind != "number":
         return text
     if not text:
@@ -112,7 +115,9 @@ def filled(
     kind: str, edit: HopEdit | ProfileEdit | None, post: QueryDict | None = None, problems: Iterable[Problem] = ()
 ) -> tuple[Filled, ...]:
     """The form: empty, with an entry's figures, or with what was posted and is refused."""
-    errors = {problem.path: problem.reason for problem in problems}
+    errors: dict[str, str] = {}
+    for problem in problems:
+        errors.setdefault(problem.path, sentence_of(problem.reason))
     stored = {} if edit is None else edit.model_dump()
     fresh = {"checked": date.today().isoformat(), "kind": "total"}  # noqa: DTZ011  the day of whoever types
 

@@ -9,8 +9,10 @@ from advisor.advice.answers import Answers, answers_from
 from advisor.advice.editions import SHIPPED, Library, by_value
 from advisor.advice.questionnaire import Question
 from advisor.web.forms import numbers
+from advisor.web.forms.certainty import AS, CHOICES
 from advisor.web.forms.hops import hop_from, typed_hop
 from advisor.web.forms.paths import QUESTIONS, TRACE, owner_of, set_at, value_at
+from advisor.web.forms.sentences import choice_reason
 from simulator.schema import InvalidInput, Problem
 
 
@@ -84,10 +86,14 @@ def _value(question: Question, post: QueryDict, before: Answers, own: Library) -
     """
     texts = post.getlist(question.path)
     text = texts[-1]
+    if question.uncertain and post.get(AS + question.path, "") not in ("", *dict(CHOICES)):
+        raise ValueError(choice_reason(post.get(AS + question.path, ""), tuple(dict(CHOICES).values())))
     match question.kind:
         case "number" | "integer":
             return _number(question, text, post)
         case "flag":
+            if any(given not in ("on", "") for given in texts):
+                raise ValueError("must be yes or no: on, or empty")
             return text == "on"
         case "hops":
             hops = (*(hop_from(name) for name in texts if name), *typed_hop(post))
@@ -99,11 +105,11 @@ def _value(question: Question, post: QueryDict, before: Answers, own: Library) -
 
 
 def _number(question: Question, text: str, post: QueryDict) -> Any:
+    factor = question.factor(post.get(f"unit:{question.path}", question.unit))
     if question.optional and numbers.is_nothing(text):
         return None
     if not text.strip():
         raise ValueError("is required")
-    factor = question.factor(post.get(f"unit:{question.path}", question.unit))
     return numbers.parsed(text, question.kind == "integer", question.unit, factor)
 
 

@@ -8,12 +8,18 @@ from django.http import HttpRequest
 
 from advisor.decisions.models import Decision, EngineName
 from advisor.decisions.outside import OUTSIDE, SAMPLE, allowed
+from advisor.web.forms.sentences import choice_reason, sentence_of
 from simulator.schema import InvalidInput, Problem
 
 FIELDS = ("engine", "speed", "endpoint")
 REMEMBERED = "running"
 """In the session: the choice for the decision that was last worked on."""
 LONGEST = 20
+CHOICES: Mapping[str, Mapping[str, str]] = {
+    "engine": {EngineName.KERNEL: "in the model", EngineName.LIVE: "live, with real parts"},
+    "endpoint": {SAMPLE: "the sample endpoint", OUTSIDE: "the outside endpoint"},
+}
+"""Values and words of the choices."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +34,17 @@ class Running:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self:
-        """From a form or an address; what is no choice counts as none."""
-        engine, endpoint = str(given.get("engine", "")), str(given.get("endpoint", ""))
-        return cls(
-            engine=engine if engine in EngineName.values else EngineName.KERNEL,
-            speed=str(given.get("speed", "")).strip()[:LONGEST],
-            endpoint=endpoint if endpoint in (SAMPLE, OUTSIDE) else SAMPLE,
+        """From a form or an address. What is left out is as for a run in the model; what is no choice is an error."""
+        errors = {
+            name: sentence_of(choice_reason(str(given[name]), tuple(words.values())))
+            for name, words in CHOICES.items()
+            if given.get(name, "") not in ("", *words)
+        }
+        engine, endpoint = (
+            default if name in errors else str(given.get(name, "") or default)
+            for name, default in (("engine", EngineName.KERNEL), ("endpoint", SAMPLE))
         )
+        return cls(engine, str(given.get("speed", "")).strip()[:LONGEST], endpoint, errors)
 
     @property
     def live(self) -> bool:
@@ -71,7 +81,7 @@ class Running:
         found: dict[str, str] = {}
         for problem in error.problems:
             place = problem.path if problem.path in ("speed", "endpoint") else ""
-            found.setdefault(place, _sentence(problem.reason))
+            found.setdefault(place, sentence_of(problem.reason))
         return Running(self.engine, self.speed, self.endpoint, found)
 
 
@@ -90,13 +100,9 @@ def remember(request: HttpRequest, decision: Decision) -> None:
     if "engine" not in request.POST:
         return
     running = Running.of(request.POST)
+    if running.errors:
+        return
     kept = {"decision": str(decision.pk), "engine": str(running.engine), "speed": running.speed}
     kept["endpoint"] = running.endpoint
     if request.session.get(REMEMBERED) != kept:
         request.session[REMEMBERED] = kept
-
-
-def _sentence(reason: str) -> str:
-    """A reason goes on where a field's name stands before it; here "This" does."""
-    whole = f"This {reason}" if reason.startswith(("should ", "is ")) else reason[:1].upper() + reason[1:]
-    return whole if whole.endswith(".") else f"{whole}."

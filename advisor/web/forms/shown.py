@@ -16,13 +16,13 @@ from advisor.web.forms import numbers
 from advisor.web.forms.beside import Beside, beside_of, best_written, bounds_of
 from advisor.web.forms.hops import OWN_KIND, OWN_LIMIT, OWN_NAME, choices_of, kept_choices, own_hops, texts_of
 from advisor.web.forms.paths import field_id, owner_of, value_at
+from advisor.web.forms.sentences import sentence_of
 from advisor.web.forms.turns import Turns, turns_by_path
 from simulator.schema import Problem
 
 NEIGHBOUR = re.compile(r"\b([a-z0-9]+(?:_[a-z0-9]+)*?)(?:_s)?, ([\d.e+]+)$")
 """Reasons name a neighbour by its field ("must be at least p50_s, 6"): on a page it is "p50 of 6"."""
 BESIDE_NEIGHBOUR = re.compile(r"This must be at least [a-z]")
-CONTINUES = ("must ", "should ", "is ", "has ", "holds ")
 
 
 @dataclass(frozen=True)
@@ -124,8 +124,7 @@ def errors_by_field(problems: Iterable[Problem]) -> dict[str, str]:
 def _sentence(reason: str) -> str:
     """A reason goes on where a field's name stands before it; here "This" does."""
     plain = NEIGHBOUR.sub(lambda found: f"{found[1].replace('_', ' ')} of {found[2]}", reason)
-    whole = f"This {plain}" if plain.startswith(CONTINUES) else plain[:1].upper() + plain[1:]
-    return whole if whole.endswith(".") else f"{whole}."
+    return sentence_of(plain)
 
 
 def _field(

@@ -1,7 +1,7 @@
 """The form of a crossover map: which answers vary, between what, in how many steps. Its values are its address, too."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from django.http import QueryDict
@@ -17,6 +17,7 @@ from advisor.sweeps.grid import JOBS, Grid, grid
 from advisor.sweeps.load import load_of
 from advisor.sweeps.proposals import Proposal
 from advisor.web.forms import numbers
+from advisor.web.forms.sentences import sentence_of
 from simulator.schema import InvalidInput, Problem
 
 OFFERED_STEPS = (20, 16, 12, 10, 8, 6, 5)
@@ -86,12 +87,26 @@ class SweepForm:
 def form_of(given: QueryDict, offered: Sequence[Proposal], answers: Answers, trace: Trace | None) -> SweepForm:
     """The form with what was given, and for the rest with what is proposed. An answer that was changed for another gets that one's range."""
     known = {proposal.field: proposal for proposal in offered}
+    wrong = {name: _no_axis(given, name, known) for name in ("x", "y")}
     x = given.get("x", "") if given.get("x", "") in known else offered[0].field
     beside = given.get("y", "") if "y" in given else _beside(offered, known[x], answers)
     y = beside if beside in known and beside != x else ""
     steps = _steps(known[x], known.get(y), answers, trace)
-    across, up = (_axis_field(name, field, given, known, steps) for name, field in (("x", x), ("y", y)))
+    across, up = (
+        replace(_axis_field(name, field, given, known, steps), error=wrong[name])
+        for name, field in (("x", x), ("y", y))
+    )
     return SweepForm(across, up, _text(given, "jobs", str(JOBS)))
+
+
+def _no_axis(given: QueryDict, name: str, known: Mapping[str, Proposal]) -> str:
+    """What is wrong with the answer that an axis varies; empty if nothing is."""
+    field = given.get(name, "")
+    if field and field not in known:
+        return "There is no such answer to vary: choose one of the list."
+    if name == "y" and field and field == given.get("x"):
+        return "Both axes vary the same answer: choose another one, or none."
+    return ""
 
 
 def _steps(x: Proposal, y: Proposal | None, answers: Answers, trace: Trace | None) -> int:
@@ -140,6 +155,9 @@ def asked_by(form: SweepForm) -> Asked:
     Raises:
         InvalidInput: on `x`, `y` or `jobs`, with what is wrong.
     """
+    problems = [Problem(one.name, one.error) for one in form.axes if one.error]
+    if problems:
+        raise InvalidInput(problems)
     x = _axis_of(form.x)
     return Asked(x, _axis_of(form.y) if form.y.field else None, int(_number("jobs", "jobs a cell", form.jobs, True)))
 
@@ -162,10 +180,11 @@ def _number(name: str, words: str, text: str, whole: bool, unit: str = "") -> fl
 def with_errors(form: SweepForm, problems: Sequence[Problem]) -> SweepForm:
     """The form with each problem beside what it is about."""
     said = {
-        name: ". ".join(problem.reason for problem in problems if problem.path == name) for name in ("x", "y", "jobs")
+        name: " ".join(sentence_of(problem.reason) for problem in problems if problem.path == name)
+        for name in ("x", "y", "jobs")
     }
     x, y = (AxisField(one.name, one.field, one.low, one.high, one.steps, said[one.name]) for one in form.axes)
-    rest = tuple(str(problem) for problem in problems if problem.path not in said)
+    rest = tuple(sentence_of(problem.reason) for problem in problems if problem.path not in said)
     return SweepForm(x, y, form.jobs, said["jobs"], rest)
 
 

@@ -3,6 +3,10 @@
 from django.http import QueryDict
 
 from advisor.decisions.names import clean_name
+from advisor.teams.limits import INVITATION_DAYS
+from advisor.teams.models import Role
+from advisor.web.forms.sentences import choice_reason
+from simulator.schema import InvalidInput, Problem
 
 
 def name_from(post: QueryDict) -> str:
@@ -14,7 +18,34 @@ def name_from(post: QueryDict) -> str:
     return clean_name(post.get("name", ""), "name")
 
 
-def days_from(post: QueryDict) -> int:
-    """How long an invitation holds; 0, which nothing does, for what is no number."""
-    given = post.get("days", "")
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 4 else 0
+def role_from(post: QueryDict) -> str:
+    """A member's role.
+
+    Raises:
+        InvalidInput: on `role`, if there is no such role.
+    """
+    role = post.get("role", "")
+    if role not in Role.values:
+        raise InvalidInput([Problem("role", choice_reason(role, tuple(Role.labels)))])
+    return role
+
+
+def invitation_from(post: QueryDict) -> tuple[str, int]:
+    """The role that an invitation gives, and for how many days it holds.
+
+    Raises:
+        InvalidInput: on `role`, `days` or both, if they are no choice.
+    """
+    problems: list[Problem] = []
+    role = ""
+    try:
+        role = role_from(post)
+    except InvalidInput as error:
+        problems += error.problems
+    days = {str(number): number for number in INVITATION_DAYS}.get(post.get("days", ""))
+    if days is None:
+        words = tuple(f"{number} day{'' if number == 1 else 's'}" for number in INVITATION_DAYS)
+        problems.append(Problem("days", choice_reason(post.get("days", ""), words)))
+    if problems or days is None:
+        raise InvalidInput(problems)
+    return role, days

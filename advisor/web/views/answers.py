@@ -50,6 +50,9 @@ def save(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
         return _refused(request, decision, before, error.problems, post, chosen, own=own)
     except StaleVersion as error:
         return _conflict(request, decision, before, error)
+    running = Running.of(request.POST)
+    if running.errors:
+        return _not_started(request, decision, after, running)
     return _shown(request, decision, before, after, post, chosen, own=own)
 
 
@@ -76,6 +79,8 @@ def simulate(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
 def _started(request: MemberRequest, decision: Decision, revision: Revision, key: str) -> HttpResponseBase:
     """The run of answers that are saved, whatever becomes of it."""
     running = Running.of(request.POST)
+    if running.errors:
+        return _not_started(request, decision, revision, running)
     try:
         started = jobs.start(
             revision,

@@ -13,6 +13,7 @@ from advisor.teams.access import role_in
 from advisor.teams.middleware import MemberRequest
 from advisor.teams.models import Role
 from advisor.web.access import find_decision
+from advisor.web.forms.sentences import sentence_of
 from simulator.schema import InvalidInput
 
 
@@ -30,7 +31,7 @@ def add(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     try:
         comment = add_comment(decision, request.user, text)
     except InvalidInput as error:
-        return _page(request, decision, text, error.problems[0].reason, 422)
+        return _page(request, decision, text, sentence_of(error.problems[0].reason, "It"), 422)
     return redirect(f"{comment_page(decision)}#comment-{comment.pk}")
 
 

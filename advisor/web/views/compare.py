@@ -49,10 +49,13 @@ class Column:
 @require_safe
 def show(request: MemberRequest) -> HttpResponse:
     """The comparison; or what to pick from, with a sentence on what is wrong with the choice."""
-    picked = _picked(request)
+    keys = _keys(request)
+    if keys is None:
+        return _pick(request, [], [], "There is no such simulation: tick those to compare in the list.")
+    picked = [find_run(request, key, with_result=True) for key in keys]
     finished = [run for run in picked if run.state == State.SUCCEEDED]
     if "pick" in request.GET or not FEWEST <= len(finished) <= MOST:
-        return _pick(request, picked, finished)
+        return _pick(request, picked, finished, _miscounted(request, len(finished)))
     key = tuple(_key(run) for run in finished)
     laid = _laid(key)
     settings = settings_of(laid)
@@ -78,7 +81,8 @@ def show(request: MemberRequest) -> HttpResponse:
 @gzip_page
 def charts(request: MemberRequest) -> JsonResponse:
     """The figures for plotly.js, by chart; `&theme=dark` for the dark colours. Results never change."""
-    finished = [run for run in _picked(request) if run.state == State.SUCCEEDED]
+    picked = [find_run(request, key, with_result=True) for key in _keys(request) or ()]
+    finished = [run for run in picked if run.state == State.SUCCEEDED]
     if not FEWEST <= len(finished) <= MOST:
         raise Http404
     dark = request.GET.get("theme") == "dark"
@@ -90,36 +94,39 @@ def charts(request: MemberRequest) -> JsonResponse:
     return response
 
 
-def _picked(request: MemberRequest) -> list[Run]:
-    """The runs in the address, each once, in its order; more than can be compared are not looked for.
-
-    Raises:
-        Http404: if one is none, or nobody's business.
-    """
-    given = list(dict.fromkeys(request.GET.getlist("run")))
+def _keys(request: MemberRequest) -> list[UUID] | None:
+    """The ids of the runs in the address, each once, in its order, without those past what can be compared; None if one is no id."""
     try:
-        keys = list(dict.fromkeys(UUID(text) for text in given))
+        keys = [UUID(text) for text in dict.fromkeys(request.GET.getlist("run"))]
     except ValueError:
-        raise Http404 from None
-    return [find_run(request, key, with_result=True) for key in keys[: MOST + 1]]
+        return None
+    return list(dict.fromkeys(keys))[: MOST + 1]
 
 
-def _pick(request: MemberRequest, picked: list[Run], finished: list[Run]) -> HttpResponse:
+def _miscounted(request: MemberRequest, ticked: int) -> str:
+    """What to do if the form was sent with too few or too many."""
+    if ticked > MOST:
+        return f"These are more than {MOST} simulations: untick some."
+    if "compare" in request.GET and ticked < FEWEST:
+        return f"Tick at least {FEWEST} simulations to compare; {'one is' if ticked else 'none is'} ticked."
+    return ""
+
+
+def _pick(request: MemberRequest, picked: list[Run], finished: list[Run], error: str) -> HttpResponse:
     workspace = workspace_of(request)
     offered: QuerySet[Run] = Run.objects.without_result().select_related("revision__decision")
     offered = offered.filter(workspace=workspace, state=State.SUCCEEDED) if workspace else offered.none()
     chosen = {run.pk for run in finished}
     others = [run for run in offered[:OFFERED] if run.pk not in chosen]
-    too_many = len(finished) > MOST
     context = {
         "runs": [*finished, *others],
         "chosen": chosen,
         "unfinished": [run for run in picked if run not in finished],
-        "too_many": too_many,
+        "error": error,
         "fewest": FEWEST,
         "most": MOST,
     }
-    return render(request, "compare/pick.html", context, status=422 if too_many else 200)
+    return render(request, "compare/pick.html", context, status=422 if error else 200)
 
 
 def _column(one: Laid, run: Run, others: list[Run]) -> Column:

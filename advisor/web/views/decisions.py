@@ -9,12 +9,15 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from advisor.advice.recommendation import Recommendation, advise
 from advisor.advice.templates import TEMPLATES
+from advisor.decisions.models import Status
 from advisor.decisions.services.create_decision import create_decision
 from advisor.decisions.services.edit_decision import change_status, delete_decision
 from advisor.teams.access import require_editor
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision, find_decision, revision_numbered
 from advisor.web.decision_page import page_of, version_of
+from advisor.web.forms.sentences import choice_reason, sentence_of
+from advisor.web.views.revisions import revision_page
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -22,11 +25,17 @@ def new(request: MemberRequest) -> HttpResponseBase:
     """The templates; and a new decision from the one chosen."""
     require_editor(request.user, request.workspace)
     if request.method == "POST":
-        given = {"template": request.POST.get("template", "")}
-        decision = create_decision(request.workspace, request.user, given)
-        return redirect("decision", decision.pk)
+        template = request.POST.get("template", "")
+        if template not in TEMPLATES:
+            titles = tuple(offered.title for offered in TEMPLATES.values())
+            return _offers(request, sentence_of(choice_reason(template, titles)), 422)
+        return redirect("decision", create_decision(request.workspace, request.user, {"template": template}).pk)
+    return _offers(request)
+
+
+def _offers(request: MemberRequest, error: str = "", status: int = 200) -> HttpResponse:
     offers = [(template, typical(name)) for name, template in TEMPLATES.items()]
-    return render(request, "decisions/new.html", {"offers": offers})
+    return render(request, "decisions/new.html", {"offers": offers, "error": error}, status=status)
 
 
 @cache
@@ -55,17 +64,23 @@ def status(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     decision = editable_decision(request, decision_id)
     named = request.POST.get("revision")
     revision = decision.latest() if named is None else revision_numbered(decision.revisions.all(), named)
+    is_latest = revision.number == decision.latest().number
+    given = request.POST.get("status", "")
+    if given not in Status.values:
+        error = sentence_of(choice_reason(given, tuple(Status.labels)))
+        if not is_latest:
+            return revision_page(request, decision, revision, error)
+        context = page_of(request, decision, revision) | {"status_error": error}
+        return render(request, "decisions/show.html", context, status=422)
     change_status(
         decision,
         request.user,
-        request.POST.get("status", ""),
+        given,
         number=revision.number,
         seen_status=request.POST.get("seen"),
         seen_version=version_of(request) if "version" in request.POST else None,
     )
-    if revision.number == decision.latest().number:
-        return redirect("decision", decision.pk)
-    return redirect("revision", decision.pk, revision.number)
+    return redirect("decision", decision.pk) if is_latest else redirect("revision", decision.pk, revision.number)
 
 
 @require_POST

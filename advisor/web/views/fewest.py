@@ -15,6 +15,7 @@ from advisor.decisions.services.reconcile import WORKER_DIED
 from advisor.reports.maps.needed import needed_headline, needed_table, needed_words
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision, find_sweep, may_change
+from advisor.web.forms.sentences import sentence_of
 from advisor.web.sweep_page import is_untaken
 from advisor.web.views.errors import refusal
 from simulator.schema import InvalidInput
@@ -28,7 +29,7 @@ def start(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     try:
         search = jobs.start_fewest(decision.latest(), request.user, idempotency_key=key)
     except InvalidInput as error:
-        return refusal(request, 422, [f"{problem.reason.capitalize()}." for problem in error.problems])
+        return refusal(request, 422, [sentence_of(problem.reason) for problem in error.problems])
     return redirect("fewest", search.pk)
 
 

@@ -15,6 +15,7 @@ from advisor.decisions.services.standing import Standing, standings_of
 from advisor.teams.access import may_edit
 from advisor.teams.models import Workspace
 from advisor.web.access import workspace_of
+from advisor.web.forms.sentences import choice_reason, sentence_of
 
 PER_PAGE = 20
 
@@ -31,7 +32,8 @@ def home(request: HttpRequest) -> HttpResponse:
     last_run = Run.objects.filter(revision__decision=OuterRef("pk")).order_by("-created_at").values("pk")[:1]
     decisions = Decision.objects.for_workspace(workspace).annotate(last_run_id=Subquery(last_run))
     status = request.GET.get("status", "")
-    if status in Status.values:
+    wrong = status not in ("", *Status.values)
+    if status and not wrong:
         decisions = decisions.showing(status)
     page = Paginator(decisions, PER_PAGE).get_page(request.GET.get("page"))
     rows = _rows(list(page))
@@ -44,9 +46,11 @@ def home(request: HttpRequest) -> HttpResponse:
             "under_way": any(row.run.active for row in rows if row.run),
             "may_edit": may_edit(request.user, workspace),
             "workspace": workspace,
-            "status": status if status in Status.values else "",
+            "status": "" if wrong else status,
+            "status_error": sentence_of(choice_reason(status, tuple(Status.labels))) if wrong else "",
             "statuses": _statuses(workspace),
         },
+        status=422 if wrong else 200,
     )
 
 

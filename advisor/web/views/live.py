@@ -16,8 +16,9 @@ from advisor.web.live_plan import plan_of
 def plan(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     """What it would be with these answers and this choice, as a fragment; without htmx, as a page."""
     decision = editable_decision(request, decision_id)
-    context = {"decision": decision, **plan_of(decision.latest(), Running.of(request.GET))}
+    running = Running.of(request.GET)
+    context = {"decision": decision, **plan_of(decision.latest(), running)}
     template = "decisions/_running.html#answer" if request.htmx else "decisions/live_plan.html"  # type: ignore[attr-defined]
-    response = render(request, template, context)
+    response = render(request, template, context, status=422 if running.errors else 200)
     response["Cache-Control"] = "no-store"
     return response

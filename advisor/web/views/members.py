@@ -1,5 +1,6 @@
 """The members of a workspace, and the links that invite more."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from advisor.teams.access import role_in
+from advisor.teams.access import require_owner, role_in
 from advisor.teams.errors import InvitationGone
 from advisor.teams.limits import INVITATION_DAYS
 from advisor.teams.middleware import MemberRequest, choose_workspace
@@ -20,7 +21,8 @@ from advisor.teams.services import invitations
 from advisor.teams.services.members import change_role, remove_member
 from advisor.teams.throttle import count_attempt, require_patience
 from advisor.web.access import find_workspace
-from advisor.web.forms.workspaces import days_from
+from advisor.web.forms.sentences import sentence_of
+from advisor.web.forms.workspaces import invitation_from, role_from
 from advisor.web.views.errors import refusal
 from simulator.schema import InvalidInput
 
@@ -32,22 +34,35 @@ PASSWORDS = "django.contrib.auth.backends.ModelBackend"
 @require_safe
 def show(request: MemberRequest, workspace_id: UUID) -> HttpResponse:
     """Members with their roles, and open invitations."""
-    return _page(request, find_workspace(request, workspace_id))
+    return members_page(request, find_workspace(request, workspace_id))
 
 
 @require_POST
 def role(request: MemberRequest, workspace_id: UUID, member_id: int) -> HttpResponseBase:
     """Gives a member another role."""
-    membership = _membership(find_workspace(request, workspace_id), member_id)
-    change_role(membership, request.user, request.POST.get("role", ""))
+    workspace = find_workspace(request, workspace_id)
+    membership = _membership(workspace, member_id)
+    require_owner(request.user, workspace)
+    try:
+        change_role(membership, request.user, role_from(request.POST))
+    except InvalidInput as error:
+        return members_page(
+            request, workspace, errors={f"member-{membership.pk}": sentence_of(error.problems[0].reason)}
+        )
     return redirect("workspace", workspace_id)
 
 
 @require_POST
 def remove(request: MemberRequest, workspace_id: UUID, member_id: int) -> HttpResponseBase:
     """Puts a member out, or leaves."""
-    membership = _membership(find_workspace(request, workspace_id), member_id)
-    remove_member(membership, request.user)
+    workspace = find_workspace(request, workspace_id)
+    membership = _membership(workspace, member_id)
+    try:
+        remove_member(membership, request.user)
+    except InvalidInput as error:
+        return members_page(
+            request, workspace, errors={f"member-{membership.pk}": sentence_of(error.problems[0].reason)}
+        )
     left = membership.user_id == request.user.pk
     return redirect("workspaces") if left else redirect("workspace", workspace_id)
 
@@ -57,10 +72,15 @@ def remove(request: MemberRequest, workspace_id: UUID, member_id: int) -> HttpRe
 def invite(request: MemberRequest, workspace_id: UUID) -> HttpResponseBase:
     """Makes a link and shows it, this once: only its digest is kept."""
     workspace = find_workspace(request, workspace_id)
-    _, token = invitations.invite(workspace, request.user, request.POST.get("role", ""), days_from(request.POST))
+    require_owner(request.user, workspace)
+    try:
+        _, token = invitations.invite(workspace, request.user, *invitation_from(request.POST))
+    except InvalidInput as error:
+        errors = {problem.path: sentence_of(problem.reason) for problem in error.problems}
+        return members_page(request, workspace, errors=errors)
     address = reverse("invitation", args=[token])
     public = (settings.CONFIGURATION.public_url or "").rstrip("/")
-    return _page(request, workspace, f"{public}{address}" if public else request.build_absolute_uri(address))
+    return members_page(request, workspace, f"{public}{address}" if public else request.build_absolute_uri(address))
 
 
 @require_POST
@@ -146,7 +166,10 @@ def _membership(workspace: Workspace, member_id: int) -> Membership:
     return found
 
 
-def _page(request: MemberRequest, workspace: Workspace, link: str = "") -> HttpResponse:
+def members_page(
+    request: MemberRequest, workspace: Workspace, link: str = "", errors: Mapping[str, str] | None = None
+) -> HttpResponse:
+    """A workspace; where a post was refused, with what was posted and what is wrong with it."""
     held = role_in(request.user, workspace)
     members = workspace.memberships.select_related("user").order_by("created_at", "id")
     context = {
@@ -161,8 +184,14 @@ def _page(request: MemberRequest, workspace: Workspace, link: str = "") -> HttpR
         "invitations": invitations.open_invitations(workspace).select_related("created_by"),
         "link": link,
         "is_local": settings.CONFIGURATION.local,
+        "errors": errors or {},
+        "role_errors": {member.pk: (errors or {}).get(f"member-{member.pk}", "") for member in members},
+        "given": {
+            name: request.POST.get(name, default)
+            for name, default in (("role", Role.EDITOR), ("days", "7"), ("name", workspace.name))
+        },
     }
-    response = render(request, "workspaces/show.html", context)
+    response = render(request, "workspaces/show.html", context, status=422 if errors else 200)
     if link:
         response["Cache-Control"] = "no-store"
     return response

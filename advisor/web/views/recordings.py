@@ -15,6 +15,7 @@ from advisor.reports.wording import listed
 from advisor.teams.middleware import MemberRequest
 from advisor.teams.models import Workspace
 from advisor.web.access import find_workspace, may_change
+from advisor.web.forms.sentences import sentence_of
 from simulator.schema import InvalidInput
 
 
@@ -36,7 +37,7 @@ def delete(request: MemberRequest, workspace_id: UUID, recording_id: UUID) -> Ht
     except Trace.DoesNotExist:
         pass  # somebody else was first: it is gone, as was asked
     except InvalidInput as error:
-        return _page(request, workspace, f"{recording.name} {error.problems[0].reason}.", 422)
+        return _page(request, workspace, sentence_of(error.problems[0].reason, recording.name), 422)
     return redirect("recordings", workspace.pk)
 
 

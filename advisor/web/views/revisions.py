@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from advisor.advice.answers import Answers
 from advisor.advice.behind import answers_behind
 from advisor.advice.questionnaire import SECTIONS
-from advisor.decisions.models import Run, Status
+from advisor.decisions.models import Decision, Revision, Run, Status
 from advisor.decisions.services.compare_revisions import compare_revisions, entries_of, history
 from advisor.decisions.services.standing import standing_of
 from advisor.reports.document.answers import value_words
@@ -48,6 +48,13 @@ def show(request: MemberRequest, decision_id: UUID, number: int) -> HttpResponse
     """One revision, to read: its answers, its advice, its runs."""
     decision = find_decision(request, decision_id)
     revision = revision_numbered(decision.revisions.select_related("created_by"), str(number))
+    return revision_page(request, decision, revision)
+
+
+def revision_page(
+    request: MemberRequest, decision: Decision, revision: Revision, status_error: str = ""
+) -> HttpResponse:
+    """One revision; with what is wrong if another status was refused."""
     answers, recommendation = revision.answers, revision.recommendation
     context = {
         "decision": decision,
@@ -62,9 +69,10 @@ def show(request: MemberRequest, decision_id: UUID, number: int) -> HttpResponse
         "statuses": Status.choices,
         "status_change": revision.status_changes.select_related("changed_by").last(),
         "run": {"revision": revision},
+        "status_error": status_error,
         **advice_of(recommendation),
     }
-    return render(request, "revisions/show.html", context)
+    return render(request, "revisions/show.html", context, status=422 if status_error else 200)
 
 
 @require_safe
@@ -72,16 +80,29 @@ def compare(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     """`?from=1&to=3`, field by field; the last two where nothing is given."""
     decision = find_decision(request, decision_id)
     latest = decision.latest().number
-    before = revision_numbered(decision.revisions.all(), request.GET.get("from", str(max(1, latest - 1))))
-    after = revision_numbered(decision.revisions.all(), request.GET.get("to", str(latest)))
+    numbers = range(latest, 0, -1)
+    default = {"from": max(1, latest - 1), "to": latest}
+    known = {str(number): number for number in numbers}
+    errors = {
+        name: f"There is no such revision: choose one from 1 to {latest}."
+        if latest > 1
+        else "There is revision 1 alone."
+        for name in default
+        if name in request.GET and request.GET[name] not in known
+    }
+    before, after = (
+        revision_numbered(decision.revisions.all(), str(known.get(request.GET.get(name, ""), otherwise)))
+        for name, otherwise in default.items()
+    )
     context = {
         "decision": decision,
         "before": before,
         "after": after,
         "comparison": compare_revisions(before, after),
-        "numbers": range(latest, 0, -1),
+        "numbers": numbers,
+        "errors": errors,
     }
-    return render(request, "revisions/compare.html", context)
+    return render(request, "revisions/compare.html", context, status=422 if errors else 200)
 
 
 def _sections(answers: Answers) -> list[tuple[str, list[Answer]]]:

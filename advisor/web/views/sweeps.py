@@ -34,9 +34,10 @@ SHOWN = 20
 def new(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     """What to vary: by the address where it says so, else as proposed."""
     decision = find_decision(request, decision_id)
-    context = _form_page(request, decision, _form(decision, request.GET))
+    form = _form(decision, request.GET)
+    context = _form_page(request, decision, form)
     if not request.htmx:  # type: ignore[attr-defined]
-        return render(request, "sweeps/new.html", context)
+        return render(request, "sweeps/new.html", context, status=422 if form.x.error or form.y.error else 200)
     address = f"{reverse('new-sweep', args=[decision.pk])}?{context['form'].query}"
     return replace_url(render(request, "sweeps/_form.html", context), address)
 

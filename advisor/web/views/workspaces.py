@@ -6,11 +6,13 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from advisor.teams.access import require_member, workspaces_of
+from advisor.teams.access import require_member, require_owner, workspaces_of
 from advisor.teams.middleware import MemberRequest, choose_workspace
 from advisor.teams.services.workspaces import create_workspace, rename_workspace
 from advisor.web.access import find_workspace, workspace_of
+from advisor.web.forms.sentences import sentence_of
 from advisor.web.forms.workspaces import name_from
+from advisor.web.views.members import members_page
 from simulator.schema import InvalidInput
 
 
@@ -22,7 +24,7 @@ def index(request: MemberRequest) -> HttpResponseBase:
     try:
         workspace = create_workspace(request.user, name_from(request.POST))
     except InvalidInput as error:
-        return _page(request, request.POST.get("name", ""), error.problems[0].reason, 422)
+        return _page(request, request.POST.get("name", ""), sentence_of(error.problems[0].reason, "It"), 422)
     choose_workspace(request, workspace)
     return redirect("workspace", workspace.pk)
 
@@ -40,7 +42,11 @@ def switch(request: MemberRequest, workspace_id: UUID) -> HttpResponseBase:
 def rename(request: MemberRequest, workspace_id: UUID) -> HttpResponseBase:
     """Gives it another name."""
     workspace = find_workspace(request, workspace_id)
-    rename_workspace(workspace, request.user, name_from(request.POST))
+    require_owner(request.user, workspace)
+    try:
+        rename_workspace(workspace, request.user, name_from(request.POST))
+    except InvalidInput as error:
+        return members_page(request, workspace, errors={"name": sentence_of(error.problems[0].reason)})
     return redirect("workspace", workspace.pk)
 
 
