@@ -6,11 +6,15 @@ from axes.models import AccessFailureLog, AccessLog
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
 
 from advisor.reports.wording import count
 from advisor.teams.forms import AdminSignInForm
-from advisor.teams.models import Membership, User, Workspace
+from advisor.teams.links import absolute_link
+from advisor.teams.models import Membership, PasswordReset, User, Workspace
+from advisor.teams.services.password_resets import make_reset, resettable_by
 from advisor.teams.services.sessions import end_other_sessions
 from advisor.teams.throttle import forget_attempts
 
@@ -20,9 +24,27 @@ admin.site.unregister([AccessLog, AccessFailureLog])  # never written: see `advi
 
 @admin.register(User)
 class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
-    actions = ["lift_wait", "end_sessions"]  # noqa: RUF012  # as Django annotates it
+    actions = ["make_reset_link", "lift_wait", "end_sessions"]  # noqa: RUF012  # as Django annotates it
 
-    @admin.action(description="Let the selected accounts sign in again at once")
+    @admin.action(description="Make a link to set a new password", permissions=["change"])
+    def make_reset_link(self, request: HttpRequest, accounts: "QuerySet[User]") -> HttpResponse | None:
+        """For one account at a time: the link is shown this once."""
+        user, account = request.user, accounts.first()
+        if accounts.count() != 1 or account is None:
+            self.message_user(request, "Select one account; the link is shown once.", messages.ERROR)
+            return None
+        if not isinstance(user, User) or not resettable_by(user).filter(pk=account.pk).exists():
+            self.message_user(
+                request, "A link is for an active account of somebody else, not for the local user.", messages.ERROR
+            )
+            return None
+        link = absolute_link(request, reverse("open-password-reset", args=[make_reset(account, user)]))
+        self.log_change(request, account, "Made a link to set a new password")
+        response = render(request, "accounts/reset_link.html", {"link": link, "account": account})
+        response["Cache-Control"] = "no-store"
+        return response
+
+    @admin.action(description="Let the selected accounts sign in again at once", permissions=["change"])
     def lift_wait(self, request: HttpRequest, accounts: "QuerySet[User]") -> None:
         """Forget wrong passwords; a wait for a whole address is lifted in the list of access attempts."""
         for account in accounts:
@@ -30,7 +52,7 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
             self.log_change(request, account, "Let the account sign in again at once")
         self.message_user(request, "The selected accounts may sign in again.", messages.SUCCESS)
 
-    @admin.action(description="End all sessions of the selected accounts")
+    @admin.action(description="End all sessions of the selected accounts", permissions=["change"])
     def end_sessions(self, request: HttpRequest, accounts: "QuerySet[User]") -> None:
         """One's own included."""
         ended = 0
@@ -38,6 +60,22 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
             ended += end_other_sessions(account)
             self.log_change(request, account, "Ended all sessions")
         self.message_user(request, f"{count(ended, 'session')} ended.", messages.SUCCESS)
+
+
+@admin.register(PasswordReset)
+class PasswordResetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The record of who made which link, and what came of it."""
+
+    list_display = ("user", "created_by", "created_at", "expires_at", "used_at", "revoked_at")
+    list_select_related = ("user", "created_by")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Links are made where they can be shown."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """A record is read."""
+        return False
 
 
 class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]

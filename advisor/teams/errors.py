@@ -5,6 +5,10 @@ class InvitationGone(Exception):
     """It was used, revoked or has expired, or never was: to whoever holds the link that is all the same."""
 
 
+class ResetGone(Exception):
+    """A link to set a password was used, revoked or has expired, or never was: whoever holds it learns no more."""
+
+
 class TooManyAttempts(Exception):
     """An address has tried too many wrong links; `wait_s` says how long it waits."""
 

@@ -86,6 +86,33 @@ class SignedInSession(models.Model):
         return f"session of {self.user} since {self.begun_at:%Y-%m-%d}"
 
 
+class PasswordReset(models.Model):
+    """A link that lets somebody set a new password, once. Only the digest of its token is kept: the link can't be read here."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="password_resets")
+    token_digest = models.CharField(max_length=64, unique=True)
+    auth_hash = models.CharField(max_length=64)
+    """`get_session_auth_hash` when it was made: any change of the password makes the link void."""
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-created_at", "id"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(used_at__isnull=True) | models.Q(revoked_at__isnull=True),
+                name="password_reset_ends_one_way",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"password reset of {self.user}"
+
+
 class Workspace(models.Model):
     """What a team shares: every decision, run and trace belongs to one."""
 

@@ -1,12 +1,15 @@
 """What a page may fetch: what is in a workspace of whoever asks, the current one or another. All else doesn't exist (404)."""
 
 import logging
-from typing import TypeVar
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
 from uuid import UUID
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponseBase
 
 from advisor.decisions.models import Decision, Revision, Run, Sweep, SweepKind
 from advisor.teams.access import may_edit, require_editor
@@ -16,6 +19,7 @@ from advisor.teams.models import Workspace
 log = logging.getLogger(__name__)
 
 M = TypeVar("M", bound=Model)
+View = Callable[..., HttpResponseBase]
 
 
 def workspace_of(request: HttpRequest) -> Workspace | None:
@@ -96,6 +100,18 @@ def find_workspace(request: MemberRequest, workspace_id: UUID) -> Workspace:
         Http404: if there is none.
     """
     return _find(request, Workspace.objects.all(), workspace_id, "")
+
+
+def hosted_only(view: View) -> View:
+    """Not there in local mode."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if settings.CONFIGURATION.local:
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return guarded
 
 
 def _find(request: MemberRequest, rows: "QuerySet[M]", key: UUID, within: str = "workspace__") -> M:

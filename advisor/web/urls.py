@@ -19,6 +19,7 @@ from advisor.web.views import (
     library,
     live,
     members,
+    password_resets,
     recordings,
     revisions,
     runs,
@@ -88,6 +89,16 @@ urlpatterns = [
     path("workspaces/<uuid:workspace_id>/name", workspaces.rename, name="rename-workspace"),
     path("workspaces/<uuid:workspace_id>/members/<int:member_id>/role", members.role, name="member-role"),
     path("workspaces/<uuid:workspace_id>/members/<int:member_id>/remove", members.remove, name="remove-member"),
+    path(
+        "workspaces/<uuid:workspace_id>/members/<int:member_id>/password-reset",
+        password_resets.make,
+        name="make-password-reset",
+    ),
+    path(
+        "workspaces/<uuid:workspace_id>/members/<int:member_id>/password-reset/revoke",
+        password_resets.revoke,
+        name="revoke-password-reset",
+    ),
     path("workspaces/<uuid:workspace_id>/invitations", members.invite, name="invite"),
     path(
         "workspaces/<uuid:workspace_id>/invitations/<uuid:invitation_id>/revoke",
@@ -98,6 +109,8 @@ urlpatterns = [
     path("invitation", members.join, name="join"),
     path("first-administrator/<str:token>", first_administrator.show, name="first-administrator"),
     path("accounts/login/", signing.SignIn.as_view(), name="login"),
+    path("password-resets/<str:token>", password_resets.opened, name="open-password-reset"),
+    path("password-reset", password_resets.reset, name="password-reset"),
     path("account", account.show, name="account"),
     path("account/password", account.ChangePassword.as_view(), name="change-password"),
     path("account/sessions/end", account.end_others, name="end-other-sessions"),

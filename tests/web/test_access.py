@@ -14,6 +14,7 @@ from advisor.decisions.models import Comment, Decision, Revision, Run, Trace
 from advisor.decisions.services.upload_trace import upload_trace
 from advisor.teams.models import Invitation, Membership, Role, SignedInSession, User, Workspace
 from advisor.teams.services.invitations import invite
+from advisor.teams.services.password_resets import make_reset
 from tests.conftest import local_client, member
 from tests.rows import a_sweep
 
@@ -91,6 +92,10 @@ TABLE: dict[str, Row] = {
     "revoke-invitation": Row("POST", (LOGIN, 302, 403, 403, 404, 302)),
     "invitation": Row("GET", (302, 302, 302, 302, 302, 302)),
     "join": Row("GET", (404, 404, 404, 404, 404, 404)),
+    "make-password-reset": Row("POST", (LOGIN, 200, 403, 403, 404, 200)),
+    "revoke-password-reset": Row("POST", (LOGIN, 302, 403, 403, 404, 302)),
+    "open-password-reset": Row("GET", (302, 302, 302, 302, 302, 302)),
+    "password-reset": Row("GET", (404, 404, 404, 404, 404, 404)),
     "account": Row("GET", (LOGIN, 200, 200, 200, 200, 200)),
     "change-password": Row("GET", (LOGIN, 200, 200, 200, 200, 200)),
     "end-other-sessions": Row("POST", (LOGIN, 302, 302, 302, 302, 302)),
@@ -140,8 +145,19 @@ def test_every_address_is_in_the_table() -> None:
 @pytest.fixture
 def people(alice: User, bob: User, vera: User, charlie: User) -> dict[str, User | None]:
     """Somebody for each of WHO."""
-    admin = User.objects.create_superuser("root")
-    return {"anonymous": None, "owner": alice, "editor": bob, "viewer": vera, "outsider": charlie, "admin": admin}
+    return {
+        "anonymous": None,
+        "owner": alice,
+        "editor": bob,
+        "viewer": vera,
+        "outsider": charlie,
+        "admin": a_superuser(),
+    }
+
+
+def a_superuser() -> User:
+    """One who is a member nowhere."""
+    return User.objects.filter(username="root").first() or User.objects.create_superuser("root")
 
 
 def an_invitation(workspace: Workspace) -> tuple[Invitation, str]:
@@ -157,7 +173,9 @@ def a_recording(workspace: Workspace) -> Trace:
 def teams_address(name: str, workspace: Workspace) -> str:
     """One that belongs to the workspace; empty for any other."""
     match name:
-        case "account" | "change-password" | "end-other-sessions" | "admin-change-password":
+        case "open-password-reset":
+            return reverse(name, args=[make_reset(member("dora", workspace, Role.VIEWER), a_superuser())])
+        case "password-reset" | "account" | "change-password" | "end-other-sessions" | "admin-change-password":
             return reverse(name)
         case "end-session":
             Client().force_login(member("alice", workspace, Role.OWNER))
@@ -166,7 +184,7 @@ def teams_address(name: str, workspace: Workspace) -> str:
             return reverse(name, args=[workspace.pk])
         case "delete-recording":
             return reverse(name, args=[workspace.pk, a_recording(workspace).pk])
-        case "member-role" | "remove-member":
+        case "member-role" | "remove-member" | "make-password-reset" | "revoke-password-reset":
             dora = member("dora", workspace, Role.VIEWER)
             return reverse(name, args=[workspace.pk, Membership.objects.get(workspace=workspace, user=dora).pk])
         case "revoke-invitation":
@@ -214,8 +232,8 @@ def address(name: str, decision: Decision, run: Run) -> str:
     return reverse(name, args=[decision.pk])
 
 
-KEEPS_A_SESSION = {"invitation": {Session}}
-"""What follows an invitation takes its token out of the address, and keeps it in the session."""
+KEEPS_A_SESSION = {"invitation": {Session}, "open-password-reset": {Session}}
+"""What follows a link takes its token out of the address, and keeps it in the session."""
 
 
 def rows() -> dict[type[Model], list[object]]:
@@ -250,7 +268,11 @@ def test_access(
     assert answer.status_code == row.answers[WHO.index(who)]
     if row.method == "GET":
         assert changed_tables(stored) - KEEPS_A_SESSION.get(name, set()) == set()
-    if who == "anonymous" and answer.status_code == LOGIN and name not in ("logout", "invitation"):
+    if (
+        who == "anonymous"
+        and answer.status_code == LOGIN
+        and name not in ("logout", "invitation", "open-password-reset")
+    ):
         assert answer["Location"].startswith(reverse("login"))
 
 

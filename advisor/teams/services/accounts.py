@@ -16,7 +16,7 @@ def new_account(username: str, password: str, again: str) -> User:
         InvalidInput: if the name is taken, resembles another or is not one, or the password is weak or typed in two ways.
     """
     user = User(username=User.normalize_username(username.strip()))
-    problems = [*_wrong_names(user), *_wrong_passwords(user, password, again)]
+    problems = [*_wrong_names(user), *wrong_passwords(user, password, again)]
     if problems:
         raise InvalidInput(problems)
     user.set_password(password)
@@ -39,7 +39,8 @@ def _wrong_names(user: User) -> list[Problem]:
     return []
 
 
-def _wrong_passwords(user: User, password: str, again: str) -> list[Problem]:
+def wrong_passwords(user: User, password: str, again: str) -> list[Problem]:
+    """What is wrong with a new password for the user; nothing if it may be set."""
     try:
         validate_password(password, user)
     except ValidationError as error:

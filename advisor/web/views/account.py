@@ -1,14 +1,11 @@
 """One's own account: the password, and where one is signed in. In local mode, where nobody signs in, there is no such page."""
 
 import logging
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import views as auth
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
@@ -18,22 +15,9 @@ from advisor.reports.wording import count
 from advisor.teams.forms import ChangePasswordForm
 from advisor.teams.middleware import MemberRequest
 from advisor.teams.services.sessions import end_other_sessions, end_session, note_session, sessions_of
+from advisor.web.access import hosted_only
 
 log = logging.getLogger(__name__)
-
-View = Callable[..., HttpResponseBase]
-
-
-def hosted_only(view: View) -> View:
-    """Not there in local mode."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if settings.CONFIGURATION.local:
-            raise Http404
-        return view(request, *args, **kwargs)
-
-    return guarded
 
 
 @require_safe

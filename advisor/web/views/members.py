@@ -15,10 +15,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from advisor.teams.access import require_owner, role_in
 from advisor.teams.errors import InvitationGone
 from advisor.teams.limits import INVITATION_DAYS
+from advisor.teams.links import absolute_link
 from advisor.teams.middleware import MemberRequest, choose_workspace
 from advisor.teams.models import Invitation, Membership, Role, User, Workspace
 from advisor.teams.services import invitations
 from advisor.teams.services.members import change_role, remove_member
+from advisor.teams.services.password_resets import open_resets, resettable_by
 from advisor.teams.throttle import count_attempt, require_patience
 from advisor.web.access import find_workspace
 from advisor.web.forms.sentences import sentence_of
@@ -41,7 +43,7 @@ def show(request: MemberRequest, workspace_id: UUID) -> HttpResponse:
 def role(request: MemberRequest, workspace_id: UUID, member_id: int) -> HttpResponseBase:
     """Gives a member another role."""
     workspace = find_workspace(request, workspace_id)
-    membership = _membership(workspace, member_id)
+    membership = find_membership(workspace, member_id)
     require_owner(request.user, workspace)
     try:
         change_role(membership, request.user, role_from(request.POST))
@@ -56,7 +58,7 @@ def role(request: MemberRequest, workspace_id: UUID, member_id: int) -> HttpResp
 def remove(request: MemberRequest, workspace_id: UUID, member_id: int) -> HttpResponseBase:
     """Puts a member out, or leaves."""
     workspace = find_workspace(request, workspace_id)
-    membership = _membership(workspace, member_id)
+    membership = find_membership(workspace, member_id)
     try:
         remove_member(membership, request.user)
     except InvalidInput as error:
@@ -79,8 +81,7 @@ def invite(request: MemberRequest, workspace_id: UUID) -> HttpResponseBase:
         errors = {problem.path: sentence_of(problem.reason) for problem in error.problems}
         return members_page(request, workspace, errors=errors)
     address = reverse("invitation", args=[token])
-    public = (settings.CONFIGURATION.public_url or "").rstrip("/")
-    return members_page(request, workspace, f"{public}{address}" if public else request.build_absolute_uri(address))
+    return members_page(request, workspace, absolute_link(request, address))
 
 
 @require_POST
@@ -104,9 +105,9 @@ def opened(request: HttpRequest, token: str) -> HttpResponseBase:
         invitations.find_invitation(digest)
     except InvitationGone:
         count_attempt(request)
-        return _gone(request)
+        return link_gone(request)
     request.session[INVITED] = digest
-    return _unseen(redirect("join"))
+    return unseen(redirect("join"))
 
 
 @login_not_required
@@ -116,7 +117,7 @@ def join(request: HttpRequest) -> HttpResponseBase:
     try:
         invitation = invitations.find_invitation(request.session.get(INVITED, ""))
         if request.method != "POST":
-            return _unseen(_join_page(request, invitation))
+            return unseen(_join_page(request, invitation))
         if isinstance(request.user, User):
             invitations.accept(invitation, request.user)
         else:
@@ -124,9 +125,9 @@ def join(request: HttpRequest) -> HttpResponseBase:
             user = invitations.register(invitation, request.POST.get("username", ""), password, again)
             login(request, user, PASSWORDS)
     except InvitationGone:
-        return _gone(request)
+        return link_gone(request)
     except InvalidInput as error:
-        return _unseen(_join_page(request, invitation, error))
+        return unseen(_join_page(request, invitation, error))
     request.session.pop(INVITED, None)
     choose_workspace(request, invitation.workspace)
     return redirect("home")
@@ -146,12 +147,12 @@ def _join_page(request: HttpRequest, invitation: Invitation, refused: InvalidInp
     return render(request, "workspaces/join.html", context, status=422 if refused else 200)
 
 
-def _gone(request: HttpRequest) -> HttpResponse:
+def link_gone(request: HttpRequest) -> HttpResponse:
     """The same for a link that is wrong, used, revoked or too old."""
-    return _unseen(refusal(request, 404))
+    return unseen(refusal(request, 404))
 
 
-def _unseen(response: HttpResponse) -> HttpResponse:
+def unseen(response: HttpResponse) -> HttpResponse:
     """Kept by no cache. The page's own forms need the referrer of their own site, and its address holds no secret."""
     response["Cache-Control"] = "no-store"
     if response.status_code not in (200, 422):
@@ -159,7 +160,12 @@ def _unseen(response: HttpResponse) -> HttpResponse:
     return response
 
 
-def _membership(workspace: Workspace, member_id: int) -> Membership:
+def find_membership(workspace: Workspace, member_id: int) -> Membership:
+    """The member of the workspace.
+
+    Raises:
+        Http404: if there is none.
+    """
     found = Membership.objects.select_related("workspace", "user").filter(workspace=workspace, pk=member_id).first()
     if found is None:
         raise Http404
@@ -167,11 +173,20 @@ def _membership(workspace: Workspace, member_id: int) -> Membership:
 
 
 def members_page(
-    request: MemberRequest, workspace: Workspace, link: str = "", errors: Mapping[str, str] | None = None
+    request: MemberRequest,
+    workspace: Workspace,
+    link: str = "",
+    errors: Mapping[str, str] | None = None,
+    reset_link: str = "",
+    reset_of: User | None = None,
 ) -> HttpResponse:
-    """A workspace; where a post was refused, with what was posted and what is wrong with it."""
+    """A workspace, with the link that was just made; where a post was refused, with what was posted and what is wrong with it."""
     held = role_in(request.user, workspace)
     members = workspace.memberships.select_related("user").order_by("created_at", "id")
+    may_reset = held is Role.OWNER or request.user.is_superuser
+    resettable = (
+        resettable_by(request.user).filter(memberships__workspace=workspace) if may_reset else User.objects.none()
+    )
     context = {
         "workspace": workspace,
         "role_held": held,
@@ -183,6 +198,10 @@ def members_page(
         "days": INVITATION_DAYS,
         "invitations": invitations.open_invitations(workspace).select_related("created_by"),
         "link": link,
+        "resettable": set(resettable.values_list("pk", flat=True)),
+        "resets": {reset.user_id: reset for reset in open_resets(resettable).select_related("created_by")},
+        "reset_link": reset_link,
+        "reset_of": reset_of,
         "is_local": settings.CONFIGURATION.local,
         "errors": errors or {},
         "role_errors": {member.pk: (errors or {}).get(f"member-{member.pk}", "") for member in members},
@@ -192,6 +211,6 @@ def members_page(
         },
     }
     response = render(request, "workspaces/show.html", context, status=422 if errors else 200)
-    if link:
+    if link or reset_link:
         response["Cache-Control"] = "no-store"
     return response
