@@ -134,13 +134,14 @@ def test_a_command_lifts_a_wait(client: Client, dora: User) -> None:
     assert sign_in(client, "dora", RIGHT).status_code == 302
 
 
-def test_wrong_links_make_their_address_wait(client: Client) -> None:
+@pytest.mark.parametrize("name", ["invitation", "open-password-reset", "first-administrator"])
+def test_wrong_links_make_their_address_wait(client: Client, name: str) -> None:
     for _ in range(PER_ADDRESS):
-        assert client.get(reverse("invitation", args=["wrong"])).status_code == 404
-    refused = client.get(reverse("invitation", args=["wrong"]))
+        assert client.get(reverse(name, args=["wrong"])).status_code == 404
+    refused = client.get(reverse(name, args=["wrong"]))
     assert refused.status_code == 429 and int(refused["Retry-After"]) <= 900
     assert "Try again in 15 minutes" in refused.content.decode()
-    assert client.get(reverse("invitation", args=["wrong"]), REMOTE_ADDR="192.0.2.9").status_code == 404
+    assert client.get(reverse(name, args=["wrong"]), REMOTE_ADDR="192.0.2.9").status_code == 404
 
 
 @pytest.mark.parametrize(

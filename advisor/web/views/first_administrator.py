@@ -12,6 +12,7 @@ from advisor.decisions.services.demo import ensure_demo
 from advisor.teams.errors import LinkUsed
 from advisor.teams.middleware import choose_workspace
 from advisor.teams.services.first_administrator import is_first_administrator_link, make_first_administrator
+from advisor.teams.throttle import count_attempt, require_patience
 from advisor.web.forms.workspaces import name_from
 from advisor.web.views.errors import refusal
 from advisor.web.views.members import PASSWORDS
@@ -26,7 +27,9 @@ FIRST_WORKSPACE = "Our decisions"
 @require_http_methods(["GET", "HEAD", "POST"])
 def show(request: HttpRequest, token: str) -> HttpResponseBase:
     """Makes the account and signs it in. A link that is wrong or used does not exist."""
+    require_patience(request)
     if not is_first_administrator_link(token):
+        count_attempt(request)
         return refusal(request, 404)
     if request.method != "POST":
         return _page(request)

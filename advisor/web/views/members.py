@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from advisor.teams.access import require_owner, role_in
@@ -110,6 +111,7 @@ def opened(request: HttpRequest, token: str) -> HttpResponseBase:
     return unseen(redirect("join"))
 
 
+@sensitive_post_parameters("password", "again")
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def join(request: HttpRequest) -> HttpResponseBase:
