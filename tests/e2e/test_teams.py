@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.test_main_job import begin, download, field, no_serious_finding, visit
+from tests.e2e.test_main_job import begin, field, no_serious_finding, visit
 
 __all__ = ["visit"]
 
@@ -16,13 +16,21 @@ def saved(page: Page, path: str, value: str) -> None:
         field(page, path).blur()
 
 
+def set_status(page: Page, revision: int, status: str) -> None:
+    """Sets the status of the latest revision, on the decision's page."""
+    page.locator("details.menu", has_text="More").locator("summary").first.click()
+    page.get_by_label(f"Status of revision {revision}").select_option(status)
+    page.get_by_role("button", name="Set status").click()
+
+
 def test_a_decision_is_revised_and_the_revisions_compared(visit: Page) -> None:
     page = visit
     begin(page, "Document extraction")
     decision = page.url
-    download(page, "JSON")
+    set_status(page, 1, "proposed")
     saved(page, "processing.p95_s", "40")
     expect(page.locator("#saved-state")).to_contain_text("Revision 2")
+    expect(page.locator("#standing")).to_contain_text("Revision 1 proposed; revision 2 is a draft")
     page.get_by_role("link", name="Revisions", exact=True).click()
     expect(page.locator("#revision-2")).to_contain_text("p95 20\u00a0s → 40\u00a0s")
     expect(page.locator("#revision-1")).to_contain_text("The first answers")
@@ -42,9 +50,7 @@ def test_a_decision_is_revised_and_the_revisions_compared(visit: Page) -> None:
     expect(row.get_by_role("cell")).to_have_text(["40\u00a0s", "20\u00a0s"])
 
     page.goto(decision)
-    page.locator("details.menu", has_text="More").locator("summary").first.click()
-    page.get_by_label("Status of revision 2").select_option("accepted")
-    page.get_by_role("button", name="Set status").click()
+    set_status(page, 2, "accepted")
     page.get_by_role("link", name="Revisions", exact=True).click()
     expect(page.locator("#revision-2")).to_contain_text(re.compile(r"Draft → accepted by You,"))
     page.goto(decision.split("/decisions")[0])
