@@ -10,6 +10,9 @@ from django.urls import reverse
 
 from advisor.decisions.models import Decision
 from advisor.decisions.services.create_decision import create_decision
+from advisor.decisions.services.freeze_revision import freeze_revision
+from advisor.decisions.services.upload_trace import upload_trace
+from advisor.decisions.services.use_trace import drop_trace, use_trace
 from advisor.teams.models import User, Workspace
 
 
@@ -50,7 +53,7 @@ def test_a_file_takes_precedence_over_what_is_pasted(client: Client, decision: D
         ("name: a\nname: b", "name (line 2): is given twice"),
         ("[1", "(line 1)"),
         ("arrivals: {process: poisson, rate_per_s: 1}", "holds a Scenario"),
-        ("volume: {trace: /etc/passwd}", "there is no such trace"),
+        ("volume: {trace: /etc/passwd}", "there is no such recording"),
         ("name: <script>alert(1)</script>\nx: 1", "x (line 2): there is no such field"),
         ('{"name": "a", "name": "b"}', "given twice"),
     ],
@@ -99,3 +102,42 @@ def test_nothing_given_replaces_nothing(text: str, client: Client, decision: Dec
 
 def test_no_other_kind_of_file_is_offered(client: Client, decision: Decision) -> None:
     assert client.get(reverse("answers-file", args=[decision.pk, "exe"])).status_code == 404
+
+
+@pytest.fixture
+def recorded(decision: Decision, user: User) -> Decision:
+    """A decision that goes by a recording."""
+    trace = upload_trace(decision.workspace, user, "bursty hour.csv", [b"time_s\n0\n1\n5\n9\n"])
+    use_trace(decision, trace, user, decision.draft_version)
+    return decision
+
+
+@pytest.mark.parametrize("extension", ["yaml", "json"])
+def test_a_recording_is_named_by_its_file_and_found_again(extension: str, client: Client, recorded: Decision) -> None:
+    before = recorded.latest().answers
+    file = client.get(reverse("answers-file", args=[recorded.pk, extension])).content.decode()
+    assert "bursty-hour.csv" in file and str(before.volume.trace) not in file
+    assert replace(client, recorded, text=file).status_code == 302
+    assert recorded.latest().answers == before
+
+
+def test_two_recordings_of_one_name_are_told_apart_by_the_one_in_use(
+    client: Client, user: User, recorded: Decision
+) -> None:
+    own = recorded.latest().answers.volume.trace
+    upload_trace(recorded.workspace, user, "bursty hour.csv", [b"time_s\n0\n2\n"])
+    assert replace(client, recorded, text="volume: {trace: bursty hour.csv}").status_code == 302
+    assert recorded.latest().answers.volume.trace == own
+    other = create_decision(recorded.workspace, user, {"template": "email_triage"})
+    answer = replace(client, other, text="name: x\nvolume:\n  trace: bursty-hour.csv")
+    assert answer.status_code == 422
+    assert "2 recordings of this workspace are called" in unescape(answer.content.decode())
+
+
+def test_a_revision_shows_its_recording_by_name(client: Client, user: User, recorded: Decision) -> None:
+    freeze_revision(recorded.latest())
+    drop_trace(recorded, user, recorded.draft_version)
+    shown = client.get(reverse("revision", args=[recorded.pk, 1])).content.decode()
+    assert "bursty hour.csv" in shown
+    compared = client.get(reverse("compare-revisions", args=[recorded.pk])).content.decode()
+    assert "bursty hour.csv" in compared

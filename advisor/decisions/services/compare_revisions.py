@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from django.db.models import Prefetch, QuerySet
 
 from advisor.decisions.models import Decision, Revision, Run, StatusChange
+from advisor.decisions.services.make_report import recording_of
 from advisor.decisions.services.undo import changed_paths
 from advisor.reports.comparison.revisions import Comparison, compare
+from advisor.reports.document.answers import TRACE
 
 BEGUN = "The first answers"
 
@@ -47,4 +49,10 @@ def entries_of(revisions: Sequence[Revision]) -> list[Entry]:
 def compare_revisions(before: Revision, after: Revision) -> Comparison:
     """The second against the first."""
     paths = changed_paths(before.answers, after.answers)
-    return compare((before.answers, before.recommendation), (after.answers, after.recommendation), paths)
+    recordings = (_recording(before), _recording(after)) if TRACE in paths else (None, None)
+    return compare((before.answers, before.recommendation), (after.answers, after.recommendation), paths, recordings)
+
+
+def _recording(revision: Revision) -> str | None:
+    trace = recording_of(revision)
+    return trace.name if trace else None

@@ -1,15 +1,17 @@
 """The report on a revision, as it is on record. Nothing is written."""
 
+from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
 
-from advisor.decisions.models import Revision, Run, State, Trace
+from advisor.decisions.models import Decision, Revision, Run, State, Trace
 from advisor.decisions.names import person_name
 from advisor.decisions.services.standing import standing_of
 from advisor.reports.document import Document, Record, Recording, build
 from advisor.teams.models import User
 from advisor.teams.services.local import LOCAL_USERNAME
+from simulator.schema import InvalidInput, Problem, shown
 
 
 def make_report(revision: Revision, *, address: str, workspace_address: str) -> Document:
@@ -36,6 +38,31 @@ def recording_of(revision: Revision) -> Trace | None:
     except ValueError:
         return None
     return Trace.objects.for_workspace(revision.decision.workspace).filter(pk=key).first() if key else None
+
+
+def with_recording_by_id(given: dict[str, Any], decision: Decision) -> None:
+    """Turns the file name of a recording, as reports and files of answers have it, into the id of the workspace's recording of that name.
+
+    Of several the decision's own one is meant. A name that no recording has stays as it is.
+
+    Raises:
+        InvalidInput: if several have the name, and the decision goes by none of them.
+    """
+    volume = given.get("volume")
+    name = volume.get("trace") if isinstance(volume, dict) else None
+    if not isinstance(volume, dict) or not isinstance(name, str):
+        return
+    traces = Trace.objects.for_workspace(decision.workspace)
+    named = [trace for trace in traces if name in (trace.name, facts_of(trace).file)]
+    own = recording_of(decision.latest())
+    if own in named:
+        named = [own]
+    if len(named) > 1:
+        several = f"{len(named)} recordings of this workspace are called {shown(name)}"
+        reason = f"{several}; upload the one that is meant to this decision, then replace its answers"
+        raise InvalidInput([Problem("volume.trace", reason)])
+    if named:
+        volume["trace"] = str(named[0].pk)
 
 
 def facts_of(trace: Trace) -> Recording:

@@ -9,7 +9,8 @@ from advisor.advice.contract import Reason, Recommendation
 from advisor.advice.rules import RULES
 from advisor.advice.templates import TEMPLATES
 from advisor.reports import wording
-from advisor.reports.document.answers import LABELS, value_words
+from advisor.reports.document.answers import LABELS, TRACE, value_words
+from advisor.reports.document.recording import DELETED
 
 MOST_NAMED = 2
 """So many answers are named in the sentence; the others are counted."""
@@ -62,14 +63,17 @@ SAME = "the advice stayed the same"
 
 
 def compare(
-    before: tuple[Answers, Recommendation], after: tuple[Answers, Recommendation], paths: Iterable[str]
+    before: tuple[Answers, Recommendation],
+    after: tuple[Answers, Recommendation],
+    paths: Iterable[str],
+    recordings: tuple[str | None, str | None] = (None, None),
 ) -> Comparison:
-    """The second against the first; `paths` are the answers that differ."""
+    """The second against the first; `paths` are the answers that differ, `recordings` the names of the two recordings."""
     old, new = before[1], after[1]
     reasons = {reason.rule: reason for reason in old.reasons}
     now = {reason.rule: reason for reason in new.reasons}
     return Comparison(
-        answers=tuple(_answer(path, before[0].model_dump(), after[0].model_dump()) for path in paths),
+        answers=tuple(_answer(path, before[0].model_dump(), after[0].model_dump(), recordings) for path in paths),
         advice=_advice(old, new),
         gained=tuple(reason for rule, reason in now.items() if rule not in reasons),
         lost=tuple(reason for rule, reason in reasons.items() if rule not in now),
@@ -90,18 +94,20 @@ def short_name(path: str) -> str:
     return f"{parents[-1]} {words}" if parents and words in COMMON else words
 
 
-def _answer(path: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Changed:
-    old, new = _words(path, before), _words(path, after)
+def _answer(
+    path: str, before: Mapping[str, Any], after: Mapping[str, Any], recordings: tuple[str | None, str | None]
+) -> Changed:
+    old, new = _words(path, before, recordings[0]), _words(path, after, recordings[1])
     return Changed(LABELS.get(path, "Which template does it start from?"), old, new, path)
 
 
-def _words(path: str, tree: Mapping[str, Any]) -> str:
+def _words(path: str, tree: Mapping[str, Any], recording: str | None) -> str:
     value: Any = tree
     for part in path.split("."):
         value = value[part]
     if path == "template":
         return TEMPLATES[value].title if value in TEMPLATES else str(value)
-    return "a recording" if path == "volume.trace" and value else value_words(path, value)
+    return (recording or DELETED) if path == TRACE and value else value_words(path, value)
 
 
 def _advice(old: Recommendation, new: Recommendation) -> tuple[Changed, ...]:

@@ -14,7 +14,9 @@ from advisor.advice.reading import LARGEST_BYTES, kind_of, read_mapping
 from advisor.advice.writing import as_json, as_yaml
 from advisor.decisions.errors import StaleVersion, UploadTooLarge
 from advisor.decisions.models import Decision
+from advisor.decisions.services.make_report import facts_of, recording_of, with_recording_by_id
 from advisor.decisions.services.save_answers import save_answers
+from advisor.reports.document.recording import answers_on_file
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision, find_decision
 from advisor.web.decision_page import page_of, version_of
@@ -29,12 +31,14 @@ PASTED = "What was pasted"
 
 @require_safe
 def download(request: MemberRequest, decision_id: UUID, extension: str) -> HttpResponse:
-    """The answers as they stand, as a file that the command line and this page read."""
+    """The answers as they stand, as a file that the command line and this page read: a recording by its file's name."""
     if extension not in WRITERS:
         raise Http404
     decision = find_decision(request, decision_id)
     write, content_type = WRITERS[extension]
-    answers = decision.latest().answers
+    revision = decision.latest()
+    trace = recording_of(revision)
+    answers = answers_on_file(revision.answers, facts_of(trace) if trace else None)
     response = HttpResponse(write(answers), content_type=f"{content_type}; charset=utf-8")
     name = f"{slugify(answers.name)[:60] or 'decision'}-answers.{extension}"
     response["Content-Disposition"] = content_disposition_header(True, name)
@@ -63,6 +67,7 @@ def _replace(request: MemberRequest, decision: Decision) -> HttpResponseBase:
             raise InvalidInput([Problem("", f"{name} holds no answers")])
         if kind_of(given) == "scenario":
             raise InvalidInput([Problem("", f"{name} holds a Scenario; Answers are wanted here")])
+        with_recording_by_id(given, decision)
         save_answers(decision, given, request.user, version_of(request))
     except InvalidInput as error:
         return _refused(request, decision, _text(data), list(error.problems), 422)

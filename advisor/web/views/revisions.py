@@ -11,10 +11,12 @@ from django.views.decorators.http import require_safe
 from advisor.advice.answers import Answers
 from advisor.advice.behind import answers_behind
 from advisor.advice.questionnaire import SECTIONS
-from advisor.decisions.models import Decision, Revision, Run, Status
+from advisor.decisions.models import Decision, Revision, Run, Status, Trace
 from advisor.decisions.services.compare_revisions import compare_revisions, entries_of, history
+from advisor.decisions.services.make_report import recording_of
 from advisor.decisions.services.standing import standing_of
 from advisor.reports.document.answers import value_words
+from advisor.reports.document.recording import DELETED
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import find_decision, may_change, revision_numbered
 from advisor.web.decision_page import advice_of
@@ -60,7 +62,7 @@ def revision_page(
         "decision": decision,
         "revision": revision,
         "latest": decision.latest().number,
-        "sections": _sections(answers),
+        "sections": _sections(answers, recording_of(revision)),
         "answers": answers,
         "runs": Run.objects.without_result().filter(revision=revision),
         "behind": answers_behind(answers, [reason.rule for reason in recommendation.reasons]),
@@ -105,13 +107,13 @@ def compare(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     return render(request, "revisions/compare.html", context, status=422 if errors else 200)
 
 
-def _sections(answers: Answers) -> list[tuple[str, list[Answer]]]:
-    given = answers.model_dump()
+def _sections(answers: Answers, recording: Trace | None) -> list[tuple[str, list[Answer]]]:
+    given, name = answers.model_dump(), recording.name if recording else DELETED
     return [
         (
             section.title,
             [
-                Answer(f"{field_id(question.path)}-input", question.label, _words(question.path, given))
+                Answer(f"{field_id(question.path)}-input", question.label, _words(question.path, given, name))
                 for question in section.questions
                 if question.applies(answers)
             ],
@@ -120,6 +122,6 @@ def _sections(answers: Answers) -> list[tuple[str, list[Answer]]]:
     ]
 
 
-def _words(path: str, given: dict[str, object]) -> str:
+def _words(path: str, given: dict[str, object], recording: str) -> str:
     value = value_at(given, path)
-    return "a recording" if path == TRACE and value else value_words(path, value)
+    return recording if path == TRACE and value else value_words(path, value)
