@@ -1,6 +1,7 @@
 """The other pages: the list, the templates, exports, errors, and what all pages have in common."""
 
 import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ from django.urls import reverse
 from plotly.offline import get_plotlyjs_version
 
 from advisor.configuration import ROOT, Configuration
+from advisor.decisions import stored
 from advisor.decisions.errors import TooManyRuns
 from advisor.decisions.models import Decision, Revision, Run, State, Status
 from advisor.decisions.services.create_decision import create_decision
 from advisor.teams.models import User, Workspace
 from advisor.web.views import answers, decisions, home
 from tests.conftest import local_client
+from tests.fakes.engines import a_result
 from tests.web.conftest import MakeRun
 
 
@@ -85,6 +88,23 @@ def test_a_report_is_a_file_with_a_name_of_our_own(
 @pytest.mark.parametrize("revision", ["0", "2", "x", "9" * 40, "-1", "\x00"])
 def test_a_revision_that_is_not_there_has_no_report(revision: str, client: Client, decision: Decision) -> None:
     assert client.get(reverse("report", args=[decision.pk, "md"]), {"revision": revision}).status_code == 404
+
+
+def test_the_report_of_a_runs_page_is_of_that_run(client: Client, make_run: MakeRun, decision: Decision) -> None:
+    older = make_run(State.SUCCEEDED, result_json=stored.dump(a_result(seed=11)))
+    make_run(State.SUCCEEDED, result_json=stored.dump(a_result(seed=22)))
+    page = client.get(reverse("run", args=[older.pk])).content.decode()
+    url = unescape(re.findall(r'href="([^"]*/report\.json[^"]*)"', page)[0])
+    assert client.get(url).json()["result"]["seed"] == 11
+    assert client.get(reverse("report", args=[decision.pk, "json"])).json()["result"]["seed"] == 22
+
+
+@pytest.mark.parametrize("state", [State.CANCELLED, State.RUNNING])
+def test_a_run_without_a_result_has_no_report(state: State, client: Client, make_run: MakeRun) -> None:
+    run = make_run(state)
+    url = reverse("report", args=[run.revision.decision_id, "json"])
+    for given in (str(run.pk), "x", "\x00"):
+        assert client.get(url, {"run": given}).status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from advisor.decisions.models import Decision, Revision, Run, State, Trace
+from advisor.decisions.models.run import RunQuerySet
 from advisor.decisions.names import person_name
 from advisor.decisions.services.standing import standing_of
 from advisor.reports.document import Document, Record, Recording, build
@@ -14,9 +15,9 @@ from advisor.teams.services.local import LOCAL_USERNAME
 from simulator.schema import InvalidInput, Problem, shown
 
 
-def make_report(revision: Revision, *, address: str, workspace_address: str) -> Document:
-    """Its advice, and its latest simulation that succeeded. The addresses are those of the revision's and the workspace's pages."""
-    run = Run.objects.filter(revision=revision, state=State.SUCCEEDED).order_by("-created_at").first()
+def make_report(revision: Revision, *, address: str, workspace_address: str, run: Run | None = None) -> Document:
+    """Its advice, and `run`, by default its latest simulation that succeeded. The addresses are those of the revision's and the workspace's pages."""
+    run = run or finished_runs(revision).first()
     trace = recording_of(revision)
     return build(
         revision.answers,
@@ -28,6 +29,11 @@ def make_report(revision: Revision, *, address: str, workspace_address: str) -> 
         record=_record(revision, address, workspace_address),
         recording=facts_of(trace) if trace else None,
     )
+
+
+def finished_runs(revision: Revision) -> RunQuerySet:
+    """The simulations of the revision that succeeded, the latest first."""
+    return Run.objects.filter(revision=revision, state=State.SUCCEEDED).order_by("-created_at")
 
 
 def recording_of(revision: Revision) -> Trace | None:

@@ -10,9 +10,9 @@ from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from advisor.decisions.models import Revision
+from advisor.decisions.models import Revision, Run
 from advisor.decisions.services.make_bundle import make_bundle
-from advisor.decisions.services.make_report import make_report
+from advisor.decisions.services.make_report import finished_runs, make_report
 from advisor.reports.document import Document, file_name
 from advisor.reports.formats import FORMATS
 from advisor.teams.middleware import MemberRequest
@@ -24,7 +24,7 @@ IN_MEMORY_BYTES = 1 << 20
 
 @require_safe
 def report(request: MemberRequest, decision_id: UUID, extension: str) -> HttpResponse:
-    """The latest revision as a file, or `?revision=N`, with the latest simulation of it."""
+    """The latest revision as a file, or `?revision=N`, with its latest simulation, or `?run=ID`."""
     revision = _revision(request, decision_id)
     if extension not in BY_EXTENSION:
         raise Http404
@@ -57,7 +57,24 @@ def _document(request: MemberRequest, revision: Revision) -> Document:
         revision,
         address=_absolute(request, reverse("revision", args=[revision.decision_id, revision.number])),
         workspace_address=_absolute(request, reverse("workspace", args=[workspace_id])),
+        run=_run(revision, request.GET.get("run", "")),
     )
+
+
+def _run(revision: Revision, given: str) -> Run | None:
+    """
+    Raises:
+        Http404: if a run is given that is none of the revision's, or has not succeeded.
+    """
+    if not given:
+        return None
+    try:
+        run = finished_runs(revision).filter(pk=UUID(given)).first()
+    except ValueError:
+        run = None
+    if run is None:
+        raise Http404
+    return run
 
 
 def _absolute(request: MemberRequest, path: str) -> str:
