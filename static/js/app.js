@@ -52,6 +52,9 @@
         error.closest("details.section")?.setAttribute("open", "");
       } else input?.removeAttribute("aria-invalid");
     }
+    const unsaved = document.getElementById("faulty")?.dataset.unsaved.split(" ") ?? [];
+    for (const reading of document.querySelectorAll(".reading"))
+      reading.hidden = unsaved.includes(reading.id.replace(/-reading$/, ""));
   };
 
   // The choice of a live run is no answer: the server says beside it what is wrong, and takes it back.

@@ -40,7 +40,7 @@ def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_saved(htmx: Clien
     answer = post(htmx, decision, processing__p95_s="4,5", provider__max_concurrency="0")
     page = answer.content.decode()
     assert answer.status_code == 422
-    assert "must be a number such as 1800 or 0.5" in error(page, "processing-p95_s")
+    assert "must be a number such as 20, 20 s, 2-8 or ?, with a point for decimals" in error(page, "processing-p95_s")
     assert "must be at least 1" in error(page, "provider-max_concurrency")
     assert "This is the advice on the last correct answers." in page
     assert "Event-driven, clearly." in page
@@ -231,6 +231,23 @@ def test_errors_are_sent_for_the_fields_that_have_one_and_the_page_is_told_which
     assert re.findall(r'id="(field-[a-z0-9_-]+)-error"', page) == ["field-processing-p95_s"]
     assert 'data-fields="field-processing-p95_s "' in page
     assert 'data-fields=""' in post(htmx, decision, processing__p95_s="21").content.decode()
+
+
+def test_nothing_is_said_of_how_an_answer_reads_that_is_not_saved(
+    client: Client, htmx: Client, decision: Decision
+) -> None:
+    typed = {"caller__deadline_s": "20 min", "processing__p95_s": "soon", "processing__p50_s": "8 s"}
+    page = client.post(
+        reverse("save-answers", args=[decision.pk]),
+        {"version": "1"} | {key.replace("__", "."): text for key, text in typed.items()},
+        headers={"HX-Request": ""},
+    ).content.decode()
+    unsaved = re.search(r'data-unsaved="([^"]*)"', page)
+    assert unsaved and unsaved[1].split() == ["field-caller-deadline_s", "field-processing-p95_s"]
+    for name in unsaved[1].split():
+        assert re.search(rf'id="{name}-reading"[^>]*></span>', page)
+    saved = post(htmx, decision, caller__deadline_s="20 min").content.decode()
+    assert 'data-unsaved=""' in saved and "= 20" in saved
 
 
 BAD_NUMBERS = (

@@ -12,6 +12,7 @@ from advisor.advice.templates import TEMPLATES
 from advisor.web.forms import errors_by_field, given_from, groups_of, numbers, settled
 from advisor.web.forms.beside import best_written
 from advisor.web.forms.paths import QUESTIONS, TRACE, owner_of
+from advisor.web.forms.readings import reading
 from advisor.web.templatetags import words
 from simulator.schema import InvalidInput, Problem
 
@@ -52,6 +53,26 @@ TYPED: list[tuple[str, str, Any]] = [
     ("1h30m", "s", 5400),
     ("2 d", "h", 48),
     ("1.5 h", "min", 90),
+    ("1h30", "s", 5400),
+    ("1 h 30", "s", 5400),
+    ("1h05", "s", 3900),
+    ("2m30", "s", 150),
+    ("1d12", "h", 36),
+    ("1d12h30", "h", 36.5),
+    ("1w3", "h", 240),
+    ("2s500", "s", 2.5),
+    ("2m30.5", "s", 150.5),
+    ("1 h 90 min", "s", 9000),
+    ("90min", "s", 5400),
+    ("1.5h", "s", 5400),
+    ("1H30M", "s", 5400),
+    ("5M", "s", 300),
+    ("1h30-2h", "s", {"low": 5400, "high": 7200}),
+    ("1-1h30", "s", {"low": 3600, "high": 5400}),
+    ("30 min to 1h30", "min", {"low": 30, "high": 90}),
+    ("20 s - 30", "s", {"low": 20, "high": 30}),
+    ("5-10/day", "/s", {"low": 5 / 86_400, "high": 10 / 86_400}),
+    ("5%-10%", "%", {"low": 5, "high": 10}),
     ("5000/day", "/s", 5000 / 86_400),
     ("5k requests a day", "/s", 5000 / 86_400),
     ("300 per hour", "/s", 300 / 3600),
@@ -92,6 +113,23 @@ def test_numbers_are_taken_as_people_type_them(text: str, unit: str, value: Any)
         ("20 s 3 min", "s", "one number"),
         ("20 5", "s", "one number"),
         ("1,5", "s", "a point for decimals"),
+        ("abc", "s", "such as 20, 20 s, 2-8 or \\?"),
+        ("~5", "/s", "such as 20, 5000/day, 2-8 or \\?"),
+        ("<2", "workers", "such as 20, 2-8 or \\?"),
+        ("1h90", "s", "would be 1 h 90 min, and 60 min are 1 h: write 2h30 or 150 min"),
+        ("3m500", "s", "would be 3 m 500 s, and 60 s are 1 m: write 11m20 or 680 s"),
+        ("1d24", "h", "write 2d00 or 48 h"),
+        ("500ms20", "s", "give 20 a unit, too"),
+        ("1.5h30", "s", "give 30 a unit, too"),
+        ("1h.5", "s", "give .5 a unit, too"),
+        ("1d12h90", "s", "write it with its own unit"),
+        ("1:30", "s", "could be hours or minutes: write 1h30 or 1 min 30 s"),
+        ("30 1h", "s", "one number"),
+        ("30-1h", "s", "give 30 a unit, too"),
+        ("1 min-90", "s", "give 90 a unit, too"),
+        ("10/day-20", "/s", "give 20 a unit, too"),
+        ("2 million", "s", "no unit 'million' here"),
+        ("1h30", "/s", "must be one number|no unit"),
         ("1.5", "workers", "whole number"),
         ("3 s", "", "without a unit"),
         ("5/day", "s", "no unit"),
@@ -100,6 +138,25 @@ def test_numbers_are_taken_as_people_type_them(text: str, unit: str, value: Any)
 def test_what_is_no_number_gets_a_reason_that_helps(text: str, unit: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         numbers.parsed(text, unit == "workers", unit)
+
+
+@given(st.data())
+def test_what_a_number_reads_as_is_what_is_taken(data: st.DataObject) -> None:
+    """Typed in any way, with any unit: the reading beside it, typed in its place, is the same answer."""
+    question = QUESTIONS[
+        data.draw(st.sampled_from(["processing.p95_s", "resilience.outage_minutes", "resilience.result_retention_h"]))
+    ]
+    units = [("d", 3, 24), ("h", 24, 60), ("m", 60, 60), ("s", 60, 1000)]
+    above, most, below = data.draw(st.sampled_from(units))
+    text = f"{data.draw(st.integers(1, most - 1))}{above}"
+    if data.draw(st.booleans()):
+        text += str(data.draw(st.integers(0, below - 1)))
+    value = numbers.parsed(text, False, question.unit)
+    answers = TEMPLATES["document_extraction"].answers
+    words = reading(question, value, answers, text, question.unit)
+    assert words.startswith("= ") or words == ""
+    if words:
+        assert numbers.parsed(words.removeprefix("= "), False, question.unit) == pytest.approx(value, rel=1e-9)
 
 
 @pytest.mark.parametrize("path", NUMBERS)

@@ -40,7 +40,7 @@ COUNTED = (
 )
 """What a rate may say that it counts."""
 OTHER: Mapping[str, tuple[str, ...]] = {
-    "%": ("%", "percent", "per cent"),
+    "%": ("%", "percent", "per cent", "pct"),
     "x": ("x", "×", "times"),
     "retries": ("retries", "retry", "times"),
     "times": ("times", "x", "retries", "retry"),
@@ -58,6 +58,14 @@ def spelled(unit: str) -> Mapping[str, Fraction]:
         return rates | {word: own / SECONDS[time] for word, time in SHORT.items()}
     words = OTHER.get(unit, (unit, unit.removesuffix("s")) if unit else ())
     return {plainly(word): Fraction(1) for word in words}
+
+
+@cache
+def next_smaller(word: str) -> tuple[str, int] | None:
+    """The time unit below one, by its spelling, and how many of it make one; None if there is none."""
+    name = next(name for name in SECONDS if word in (name, *SPELLINGS[name]))
+    below = max((other for other in SECONDS if SECONDS[other] < SECONDS[name]), key=SECONDS.__getitem__, default=None)
+    return (below, int(SECONDS[name] / SECONDS[below])) if below else None
 
 
 def plainly(text: str) -> str:

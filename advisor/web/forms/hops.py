@@ -49,7 +49,7 @@ def typed_hop(post: QueryDict) -> list[dict[str, Any]]:
     name, limit = post.get(OWN_NAME, "").strip(), post.get(OWN_LIMIT, "").strip()
     if not name or not limit:
         return []
-    return [{"name": name, "limit_s": float(numbers.one(limit, whole=False)), "kind": kind}]
+    return [{"name": name, "limit_s": float(numbers.one(limit, whole=False, unit="s")), "kind": kind}]
 
 
 def texts_of(hops: Iterable[Any], own: Library) -> tuple[str, ...]:

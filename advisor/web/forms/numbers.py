@@ -1,6 +1,7 @@
-"""Numbers as people type them: "8", "20 min", "5000/day", "2k", "3 min 20 s", "2-8", "2 to 8 min", "?".
+"""Numbers as people type them: "8", "20 min", "5000/day", "2k", "3 min 20 s", "1h30", "2-8", "2 to 8 min", "?".
 
 ASCII digits, a point for decimals, nothing between the digits. What was typed with a unit is turned into the question's own.
+A last number without a unit is in the next smaller one: 1h30 is 1 h 30 min. What could be read in two ways is refused.
 """
 
 import re
@@ -8,7 +9,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from advisor.advice.questionnaire.units import named, plainly, spelled
+from advisor.advice.questionnaire.units import PER, SECONDS, named, next_smaller, plainly, spelled
 from simulator.schema import shown
 
 FIGURE = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?"
@@ -22,7 +23,9 @@ UNKNOWN = "don't know"
 UNKNOWNS = ("?", "unknown", UNKNOWN, "dont know", "don’t know", "do not know", "not known", "no idea")
 NOTHING = ("none", "unlimited", "never", "no limit", "no deadline", "–", "-")
 THOUSANDS: Mapping[str, int] = {"thousand": 10**3, "million": 10**6, "mn": 10**6, "k": 10**3, "K": 10**3, "M": 10**6}
-MARKS = "must be a number such as {}, with a point for decimals and no other marks"
+CLOCK = re.compile(r"(\d+):(\d+)(?::\d+)?", re.ASCII)
+COUNT = re.compile(r"\d+", re.ASCII)
+DECIMAL = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 LONGEST = 40
 """More characters than this are no number that anybody means."""
 OWN = Fraction(1)
@@ -40,11 +43,12 @@ def parsed(text: str, whole: bool, unit: str = "", factor: Fraction = OWN) -> An
     if text.lower() in UNKNOWNS:
         return {"unknown": True}
     if len(text) > 2 * LONGEST:
-        raise ValueError(MARKS.format("1800" if whole else "1800 or 0.5"))
+        raise ValueError(_accepted(unit, ranges=True))
     ends = None if NUMBER.fullmatch(text) else RANGE.fullmatch(text)
     if not ends:
-        return one(text, whole, unit, factor)
-    low, high = one(_like(ends[1], ends[2]), whole, unit, factor), one(ends[2], whole, unit, factor)
+        return one(text, whole, unit, factor, ranges=True)
+    first, last = _with_units(ends[1], ends[2], unit, factor)
+    low, high = one(first, whole, unit, factor, ranges=True), one(last, whole, unit, factor, ranges=True)
     if low > high:
         raise ValueError("low must be less than high")
     return {"low": low, "high": high}
@@ -66,13 +70,13 @@ def is_range(text: str) -> bool:
     return not NUMBER.fullmatch(short) and RANGE.fullmatch(short) is not None
 
 
-def one(text: str, whole: bool, unit: str = "", factor: Fraction = OWN) -> float | int:
-    """One number, in `unit`.
+def one(text: str, whole: bool, unit: str = "", factor: Fraction = OWN, *, ranges: bool = False) -> float | int:
+    """One number, in `unit`; where `ranges` are accepted too, the reason says so.
 
     Raises:
         ValueError: with the reason, if it isn't one.
     """
-    value = _exact(text.strip(), unit, factor, whole)
+    value = _exact(text.strip(), unit, factor, ranges)
     if not whole:
         return _float(value)
     if value.denominator != 1:
@@ -87,28 +91,62 @@ def _float(value: Fraction) -> float:
         return float("inf") if value > 0 else float("-inf")
 
 
-def _exact(text: str, unit: str, factor: Fraction, whole: bool) -> Fraction:
-    """The sum of the parts: one figure, or times in falling units ("3 min 20 s")."""
-    parts, end = [], 0
-    while end < len(text) and len(text) <= LONGEST and (found := PART.match(text, end)):
-        parts.append((Fraction(found[1]), _unit_of(found[2] or "", unit, factor)))
-        end = found.end()
-    if not parts or end < len(text):
-        raise ValueError(MARKS.format("1800" if whole else "1800 or 0.5"))
-    factors = [one_factor for _, one_factor in parts]
-    if len(parts) > 1 and not (unit in ("s", "min", "h") and factors == sorted(set(factors), reverse=True)):
-        raise ValueError("must be one number, a range such as 2 to 8, or ?")
-    return sum((figure * one_factor for figure, one_factor in parts), Fraction(0))
+def _accepted(unit: str, ranges: bool, noun: str = "a number") -> str:
+    """What may be typed, by examples."""
+    if unit in SECONDS:
+        examples = ["20", f"20 {unit}"]
+    elif unit in PER:
+        examples = ["20", "5000/day"]
+    else:
+        examples = ["2000", "2k"] if unit == "tokens" else ["20"]
+    if not ranges:
+        return f"must be {noun} such as {' or '.join(examples)}, with a point for decimals"
+    return f"must be {noun} such as {', '.join([*examples, '2-8'])} or ?, with a point for decimals"
+
+
+def _exact(text: str, unit: str, factor: Fraction, ranges: bool) -> Fraction:
+    """The sum of the parts: one figure, or times in falling units ("3 min 20 s", "1h30")."""
+    if unit in SECONDS and (clock := CLOCK.fullmatch(text)):
+        raise ValueError(f"could be hours or minutes: write {clock[1]}h{clock[2]} or {clock[1]} min {clock[2]} s")
+    found, end = [], 0
+    while end < len(text) and len(text) <= LONGEST and (part := PART.match(text, end)):
+        found.append((part[1], (part[2] or "").strip()))
+        end = part.end()
+    if not found or end < len(text):
+        raise ValueError(_accepted(unit, ranges))
+    if len(found) > 1 and unit in SECONDS and found[0][1] and not found[-1][1]:
+        found[-1] = (found[-1][0], _unit_below(found, unit))
+    factors = [_unit_of(words, unit, factor) for _, words in found]
+    falling = factors == sorted(set(factors), reverse=True)
+    if len(found) > 1 and not (unit in SECONDS and falling and all(words for _, words in found)):
+        raise ValueError(_accepted(unit, ranges, "one number"))
+    return sum((Fraction(figure) * factor for (figure, _), factor in zip(found, factors, strict=True)), Fraction(0))
+
+
+def _unit_below(found: list[tuple[str, str]], unit: str) -> str:
+    """The unit of the last figure, which has none of its own: the one below the figure before it.
+
+    Raises:
+        ValueError: if there is none, or the figure does not fit into it.
+    """
+    *_, (above, words), (figure, _) = found
+    _unit_of(words, unit, OWN)
+    smaller = next_smaller(plainly(words))
+    if smaller is None or not COUNT.fullmatch(above) or not DECIMAL.fullmatch(figure):
+        raise ValueError(f"has a number without a unit at its end: give {figure} a unit, too")
+    name, most = smaller
+    if Fraction(figure) < most:
+        return name
+    instead = "write it with its own unit"
+    if len(found) == 2 and COUNT.fullmatch(figure):
+        more, rest = divmod(int(figure), most)
+        instead = f"write {int(above) + more}{words}{rest:02d} or {int(above) * most + int(figure)} {name}"
+    raise ValueError(f"would be {above} {words} {figure} {name}, and {most} {name} are 1 {words}: {instead}")
 
 
 def _unit_of(typed: str, unit: str, factor: Fraction) -> Fraction:
     """What a figure is to be multiplied with: thousands, then the unit, or `factor` where none was typed."""
-    words, times = typed.strip(), 1
-    for name, thousands in THOUSANDS.items():
-        rest = words.removeprefix(name)
-        if rest != words and not rest[:1].isalpha():
-            words, times = rest.strip(), thousands
-            break
+    words, times = _thousands(typed, unit)
     if not words:
         return times * factor
     known = spelled(unit)
@@ -119,12 +157,36 @@ def _unit_of(typed: str, unit: str, factor: Fraction) -> Fraction:
     )
 
 
-def _like(low: str, high: str) -> str:
-    """The low end with the high end's unit, where it has none of its own: 2-8 min, 2-8k; but 500-2k is 500 to 2,000."""
-    first, last = PART.fullmatch(low), PART.fullmatch(high)
-    if not first or first[2] or not last or not last[2]:
-        return low
-    return low if Fraction(first[1]) > Fraction(last[1]) else f"{first[1]} {last[2]}"
+def _thousands(typed: str, unit: str) -> tuple[str, int]:
+    """The words after "k" or "million", and what these stand for. No time is given in thousands: there "M" is minutes, as "m" is."""
+    words = typed.strip()
+    for name, thousands in THOUSANDS.items() if unit not in SECONDS else ():
+        rest = words.removeprefix(name)
+        if rest != words and not rest[:1].isalpha():
+            return rest.strip(), thousands
+    return words, 1
+
+
+def _with_units(low: str, high: str, unit: str, factor: Fraction) -> tuple[str, str]:
+    """Both ends of a range: the low end takes the high end's unit if it has none of its own (2-8 min, 2-8k); but 500-2k is 500 to 2,000.
+
+    Raises:
+        ValueError: if one end alone has a unit of time, and it is not clear which the other is in.
+    """
+    first, last = PART.fullmatch(low), PART.match(high)
+    if first is None or last is None:
+        return low, high
+    first_words, last_words = (found[2] or "" for found in (first, last))
+    is_timed = unit in SECONDS or unit in PER
+    if is_timed and _thousands(first_words, unit)[0] and NUMBER.fullmatch(high):
+        if _unit_of(first_words, unit, factor) != factor:
+            raise ValueError(f"has a unit at its low end alone: give {high} a unit, too")
+    elif not first_words and last_words:
+        if Fraction(first[1]) <= Fraction(last[1]):
+            return f"{first[1]} {last_words}", high
+        if is_timed and _thousands(last_words, unit)[0]:
+            raise ValueError(f"has a unit at its high end alone: give {low} a unit, too")
+    return low, high
 
 
 def written(value: Any) -> str:

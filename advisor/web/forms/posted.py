@@ -90,7 +90,7 @@ def _value(question: Question, post: QueryDict, before: Answers, own: Library) -
         raise ValueError(choice_reason(post.get(AS + question.path, ""), tuple(dict(CHOICES).values())))
     match question.kind:
         case "number" | "integer":
-            return _number(question, text, post)
+            return number_from(question, post)
         case "flag":
             if any(given not in ("on", "") for given in texts):
                 raise ValueError("must be yes or no: on, or empty")
@@ -104,7 +104,13 @@ def _value(question: Question, post: QueryDict, before: Answers, own: Library) -
             return text.strip()
 
 
-def _number(question: Question, text: str, post: QueryDict) -> Any:
+def number_from(question: Question, post: QueryDict) -> Any:
+    """The number, range or "don't know" that is posted for a question; None if it is empty and may be.
+
+    Raises:
+        ValueError: with the reason, if it is none of these.
+    """
+    text = post.getlist(question.path)[-1]
     factor = question.factor(post.get(f"unit:{question.path}", question.unit))
     if question.optional and numbers.is_nothing(text):
         return None

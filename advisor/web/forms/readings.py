@@ -5,7 +5,7 @@ from typing import Any
 from advisor.advice.answers import Answers
 from advisor.advice.columns import value_at
 from advisor.advice.questionnaire import Question
-from advisor.reports.document.answers import value_words
+from advisor.reports.document.answers import exact_words, value_words
 from advisor.reports.numbers import MISSING, number
 from advisor.web.forms import numbers
 
@@ -21,7 +21,8 @@ def reading(question: Question, value: Any, answers: Answers, text: str, unit: s
     if isinstance(value, dict):
         middle = value_words(question.path, value_at(answers, question.path))
         if not value.get("unknown"):
-            return f"taken as {middle}"
+            ends = " to ".join(exact_words(question.path, value[end]) for end in ("low", "high"))
+            return f"taken as {middle}" if numbers.is_plain(text) else f"= {ends}, taken as {middle}"
         known = answers.uncertain[question.path]
         return f"{value_words(question.path, known.ends())}, taken as {middle}"
     words = _other_words(question, value, unit if numbers.is_plain(text) else "")
@@ -39,6 +40,6 @@ def _other_words(question: Question, value: float, typed_in: str) -> str:
         case "/min" if own:
             return f"{number(value / 60)} /s"
         case "s" | "min" | "h":
-            words = value_words(question.path, value)
+            words = exact_words(question.path, value)
             return MISSING if own and words.endswith(f" {question.unit}") and words.count(" ") == 1 else words
-    return value_words(question.path, value) if not own or value >= MANY else MISSING
+    return exact_words(question.path, value) if not own or value >= MANY else MISSING

@@ -1,6 +1,6 @@
 """Reasons as sentences: a reason continues the name of its field, or is a sentence of its own."""
 
-CONTINUES = ("must ", "should ", "is ", "has ", "holds ")
+CONTINUES = ("must ", "should ", "could ", "would ", "is ", "has ", "holds ")
 
 
 def sentence_of(reason: str, subject: str = "This") -> str:

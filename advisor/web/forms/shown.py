@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.http import QueryDict
@@ -16,6 +16,7 @@ from advisor.web.forms import numbers
 from advisor.web.forms.beside import Beside, beside_of, best_written, bounds_of
 from advisor.web.forms.hops import OWN_KIND, OWN_LIMIT, OWN_NAME, choices_of, kept_choices, own_hops, texts_of
 from advisor.web.forms.paths import field_id, owner_of, value_at
+from advisor.web.forms.posted import number_from
 from advisor.web.forms.sentences import sentence_of
 from advisor.web.forms.turns import Turns, turns_by_path
 from simulator.schema import Problem
@@ -42,6 +43,8 @@ class Field:
     beside: Beside = field(default_factory=Beside)
     library: Library = SHIPPED
     """The hops and profiles that are offered."""
+    unsaved: bool = False
+    """Whether what was typed is not what is stored: then nothing is said of how it reads."""
 
     @property
     def id(self) -> str:
@@ -140,6 +143,9 @@ def _field(
     chosen = texts_of(value, own) if question.kind == "hops" else ()
     text, unit = _written(question, value)
     beside = beside_of(question, value, answers, text, unit, turns)
+    unsaved = bool(errors) and post is not None and question.uncertain and _holds_other(question, value, post)
+    if unsaved:
+        beside = replace(beside, reading="")
     if post is not None and question.path in post:
         texts = post.getlist(question.path)
         text, unit = texts[-1], post.get(f"unit:{question.path}", unit)
@@ -148,7 +154,17 @@ def _field(
     if BESIDE_NEIGHBOUR.match(error) and post is not None and numbers.is_range(text):
         error += " A range counts by its middle."
     hidden = not error and not question.applies(answers)
-    return Field(question, text, unit, chosen, error, hidden, _own_hop(post) if post else {}, beside, own)
+    return Field(question, text, unit, chosen, error, hidden, _own_hop(post) if post else {}, beside, own, unsaved)
+
+
+def _holds_other(question: Question, value: Any, post: QueryDict) -> bool:
+    """Whether a post holds another number than the stored one, or none."""
+    if question.path not in post:
+        return False
+    try:
+        return bool(number_from(question, post) != value)
+    except ValueError:
+        return True
 
 
 def _own_hop(post: QueryDict) -> dict[str, str]:
