@@ -52,7 +52,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "advisor.web.middleware.Refusals",
-    "axes.middleware.AxesMiddleware",
+    "advisor.teams.throttle.RefusedAttempts",
 ]
 
 ROOT_URLCONF = "advisor.urls"
@@ -119,7 +119,6 @@ AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contri
 # django-axes throttles sign-in; how it counts is `advisor.teams.throttle`.
 AXES_HANDLER = "advisor.teams.throttle.SignInThrottle"
 AXES_CLIENT_IP_CALLABLE = "advisor.teams.throttle.client_address"
-AXES_LOCKOUT_CALLABLE = "advisor.teams.throttle.lockout_response"
 AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
 AXES_FAILURE_LIMIT = CONFIGURATION.sign_in_attempts_per_account
 AXES_COOLOFF_TIME = timedelta(minutes=CONFIGURATION.sign_in_cool_off_minutes)
@@ -151,7 +150,11 @@ SECURE_HSTS_SECONDS = 31_536_000 if _TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = _TLS and CONFIGURATION.hsts_include_subdomains
 SECURE_HSTS_PRELOAD = _TLS and CONFIGURATION.hsts_preload
 # Both commit hosts other than this one, which is for whoever runs the domain to decide.
-SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",
+    "security.W021",
+    "axes.W002",
+]  # RefusedAttempts is there in place of its middleware
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True

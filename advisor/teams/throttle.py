@@ -2,7 +2,7 @@
 
 import ipaddress
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -10,7 +10,7 @@ from axes.handlers.database import AxesDatabaseHandler
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.db.models import F, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
 from advisor.teams.errors import TooManyAttempts
@@ -136,11 +136,22 @@ def wait_sentence(wait_s: int) -> str:
     return f"Too many attempts. Try again in {minutes} minute{'' if minutes == 1 else 's'}."
 
 
-def lockout_response(request: HttpRequest, response: HttpResponse, credentials: object) -> HttpResponse:
-    """The page that refuses, which says so itself, with the status and header for programs."""
-    response.status_code = 429
-    response["Retry-After"] = str(wait_of(request))
-    return response
+class RefusedAttempts:
+    """Gives a page that refuses an attempt, which says so itself, the status and header for programs.
+
+    In place of django-axes' own middleware, which loses the page under ASGI.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        wait_s = wait_of(request)
+        if wait_s:
+            response.status_code = 429
+            response["Retry-After"] = str(wait_s)
+        return response
 
 
 def _seconds_until_below(attempts: "QuerySet[AccessAttempt]", limit: int) -> int:

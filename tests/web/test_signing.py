@@ -4,12 +4,13 @@ import logging
 from datetime import timedelta
 
 import pytest
+from asgiref.sync import async_to_sync
 from axes.models import AccessAttempt
 from django.contrib.auth.backends import ModelBackend
 from django.core.management import call_command
 from django.db.models import F
 from django.http import HttpResponse
-from django.test import Client, RequestFactory
+from django.test import AsyncClient, Client, RequestFactory
 from django.urls import reverse
 
 from advisor.teams.models import Role, User, Workspace
@@ -50,6 +51,15 @@ def test_an_account_waits_after_five_wrong_passwords_from_wherever(client: Clien
     assert 890 < int(refused["Retry-After"]) <= 900
     waited()
     assert sign_in(client, "dora", RIGHT, door).status_code == 302
+
+
+def test_a_refusal_reaches_the_browser_through_the_asynchronous_server_too(dora: User) -> None:
+    post = async_to_sync(AsyncClient(SERVER_NAME="localhost").post)
+    for _ in range(PER_ACCOUNT):
+        assert post(reverse("login"), {"username": "dora", "password": WRONG}).status_code == 200
+    refused = post(reverse("login"), {"username": "dora", "password": RIGHT})
+    assert refused.status_code == 429 and refused["Retry-After"]
+    assert "Try again in 15 minutes." in refused.content.decode()
 
 
 def test_a_wait_is_said_to_end_and_ends_then_however_often_one_asks_meanwhile(client: Client, dora: User) -> None:
