@@ -11,12 +11,15 @@ from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 from plotly.offline import get_plotlyjs_version
+from pytest_django import Settings
 
 from advisor.configuration import ROOT, Configuration
 from advisor.decisions import stored
 from advisor.decisions.errors import TooManyRuns
 from advisor.decisions.models import Decision, Revision, Run, State, Status
 from advisor.decisions.services.create_decision import create_decision
+from advisor.decisions.services.edit_decision import change_status
+from advisor.decisions.services.save_answers import save_answers
 from advisor.teams.models import User, Workspace
 from advisor.web.views import answers, decisions, home
 from tests.conftest import local_client
@@ -88,6 +91,31 @@ def test_a_report_is_a_file_with_a_name_of_our_own(
 @pytest.mark.parametrize("revision", ["0", "2", "x", "9" * 40, "-1", "\x00"])
 def test_a_revision_that_is_not_there_has_no_report(revision: str, client: Client, decision: Decision) -> None:
     assert client.get(reverse("report", args=[decision.pk, "md"]), {"revision": revision}).status_code == 404
+
+
+def test_the_addresses_in_a_report_are_the_public_ones(
+    client: Client, hosted: Configuration, settings: Settings, vera: User, decision: Decision
+) -> None:
+    settings.CONFIGURATION = hosted.model_copy(update={"public_url": "https://crossover.example/"})
+    client.force_login(vera)
+    report = client.get(reverse("report", args=[decision.pk, "json"])).json()
+    assert report["address"] == f"https://crossover.example{reverse('revision', args=[decision.pk, 1])}"
+    assert (
+        report["workspace_address"] == f"https://crossover.example{reverse('workspace', args=[decision.workspace_id])}"
+    )
+
+
+def test_a_report_says_the_status_of_its_own_revision(client: Client, decision: Decision, alice: User) -> None:
+    change_status(decision, alice, Status.ACCEPTED)
+    save_answers(decision, {"processing": {"p95_s": 44}}, alice, decision.draft_version)
+    change_status(decision, alice, Status.ACCEPTED)
+    url = reverse("report", args=[decision.pk, "json"])
+    found = [client.get(url, {"revision": number}).json()["status"] for number in (1, 2)]
+    assert [(one["status"], one["revision"], one["set_by"]) for one in found] == [
+        ("superseded", 1, "alice"),
+        ("accepted", 2, "alice"),
+    ]
+    assert found[0]["words"] == "Revision 2 accepted"
 
 
 def test_the_report_of_a_runs_page_is_of_that_run(client: Client, make_run: MakeRun, decision: Decision) -> None:

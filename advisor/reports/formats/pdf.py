@@ -24,6 +24,8 @@ FONTS = Path(mpl.get_data_path()) / "fonts" / "ttf"
 FIRST_BEYOND = "\u2e80"
 """From here on (East Asian scripts) our own fonts have no letters, and those of the machine must serve."""
 LONG_WORD = re.compile(r"(\S{16})(?=\S)")
+HASH = re.compile(r"[0-9a-f]{64}")
+"""Fits its column, and is there to be copied."""
 WORDY = 46
 """A column with a longer cell than this many letters takes a share of the width instead of what it needs."""
 
@@ -48,7 +50,7 @@ def render(document: Document) -> bytes:
 
 def _set(text: str) -> str:
     """The text as it is set: numbers beside their units, and words too long for a line broken where they must be."""
-    return LONG_WORD.sub("\\1\u200b", unbroken(text))
+    return text if HASH.fullmatch(text) else LONG_WORD.sub("\\1\u200b", unbroken(text))
 
 
 def _data(document: Document) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`export`: the report as a file, whole or not at all."""
 
+import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -66,6 +67,37 @@ def test_a_write_that_fails_leaves_what_was_there(run: Run, tmp_path: Path, monk
         run("export", "-", "--to", str(place), stdin="{}")
     assert failed.value.returncode == 1
     assert place.read_text() == "earlier" and list(tmp_path.iterdir()) == [place]
+
+
+def test_a_report_of_a_file_says_that_no_status_is_recorded(run: Run, tmp_path: Path) -> None:
+    for ending in (".md", ".html", ".json"):
+        run("export", "-", "--to", str(tmp_path / f"report{ending}"), stdin="{}")
+        assert "Not recorded (made from a file)" in (tmp_path / f"report{ending}").read_text()
+
+
+def test_a_recording_is_named_with_its_hash_and_the_recipe_works_next_to_it(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = b"time\n1700000000\n1700000001\n1700000009\n"
+    (tmp_path / "our calls.csv").write_bytes(data)
+    (tmp_path / "a.yaml").write_text("volume: {trace: our calls.csv}")
+    run("export", str(tmp_path / "a.yaml"), "--to", str(tmp_path / "report.json"))
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["recording"] == {
+        "name": "our calls.csv",
+        "requests": 3,
+        "size_bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "first": "2023-11-14T22:13:20Z",
+        "last": "2023-11-14T22:13:29Z",
+        "span_s": 9.0,
+    }
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "our-calls.csv").write_bytes(data)
+    (elsewhere / "answers.json").write_text(json.dumps(report["answers"]))
+    monkeypatch.chdir(elsewhere)
+    assert json.loads(run("advise", "answers.json", "--format", "json")) == report["recommendation"]
 
 
 def test_a_scenario_has_no_report(run: Run, tmp_path: Path) -> None:
