@@ -30,7 +30,7 @@ class User(AbstractUser):
         """
         super().clean()
         if self.is_renamed():
-            self.check_name()
+            self.check_name(User.objects.exclude(pk=self.pk))
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """
@@ -39,10 +39,8 @@ class User(AbstractUser):
         """
         fields = kwargs.get("update_fields")
         if (fields is None or "username" in fields) and self.is_renamed():
-            if not User.objects.filter(
-                username=self.username
-            ).exists():  # else the database refuses it: get_or_create knows
-                self.check_name()
+            # The same name is left to the database to refuse: get_or_create goes by that.
+            self.check_name(User.objects.exclude(username=self.username))
             self.look, self.look_in_small_letters = looks_of(self.username)
             if fields is not None:
                 kwargs["update_fields"] = {*fields, "look", "look_in_small_letters"}
@@ -52,15 +50,14 @@ class User(AbstractUser):
         """Whether the name is not what the database has: an account keeps the name that it has, whatever the rules are by now."""
         return self.pk is None or not User.objects.filter(pk=self.pk, username=self.username).exists()
 
-    def check_name(self) -> None:
+    def check_name(self, others: "models.QuerySet[User]") -> None:
         """
         Raises:
-            ValidationError: if nobody may have the name, or it resembles another account's.
+            ValidationError: if nobody may have the name, or it resembles that of one of the others.
         """
         fault = fault_of(self.username)
         if not fault:
             look, in_small_letters = looks_of(self.username)
-            others = User.objects.exclude(pk=self.pk)
             alike = others.filter(models.Q(look=look) | models.Q(look_in_small_letters=in_small_letters)).first()
             if alike:
                 is_same = alike.username.casefold() == self.username.casefold()

@@ -31,7 +31,7 @@ def new_account(username: str, password: str, again: str) -> User:
 def _wrong_names(user: User) -> list[Problem]:
     try:
         user.clean_fields(exclude=["password"])
-        user.check_name()
+        user.check_name(User.objects.all())
     except ValidationError as error:
         return [Problem("username", text) for text in error.messages]
     if looks_of(user.username) == looks_of(LOCAL_USERNAME):
