@@ -95,9 +95,7 @@ def test_a_new_account_is_refused_a_name_like_another() -> None:
 @pytest.mark.django_db
 def test_a_race_for_one_look_has_one_winner(monkeypatch: pytest.MonkeyPatch) -> None:
     new_account("owner", PASSWORD, PASSWORD)
-    monkeypatch.setattr(
-        User, "check_name", lambda self: None
-    )  # as if the other was saved just after this one had looked
+    monkeypatch.setattr(User, "check_name", lambda *_: None)  # as if the other was saved just after this one had looked
     with pytest.raises(InvalidInput, match="taken"):
         new_account("0wner", PASSWORD, PASSWORD)
     with pytest.raises(IntegrityError):
