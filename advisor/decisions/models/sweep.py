@@ -90,6 +90,8 @@ class Sweep(models.Model):
     objects = SweepQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "crossover map or search"
+        verbose_name_plural = "crossover maps and searches"
         ordering: ClassVar = ["-created_at", "id"]
         indexes: ClassVar = [
             models.Index(fields=["revision", "-created_at"], name="sweeps_of_revision"),
@@ -163,6 +165,8 @@ class SweepPart(models.Model):
     """A JSON list of Cells, once it is done; of a search what it found."""
 
     class Meta:
+        verbose_name = "part of a map or search"
+        verbose_name_plural = "parts of maps and searches"
         ordering: ClassVar = ["sweep", "first"]
         indexes: ClassVar = [
             models.Index(fields=["state"], name="unfinished_parts", condition=~Q(state="done")),

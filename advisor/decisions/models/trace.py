@@ -41,6 +41,7 @@ class Trace(models.Model):
     objects = TraceQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "recording"
         ordering: ClassVar = ["-created_at", "id"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["workspace", "sha256", "name"], name="trace_is_uploaded_once"),

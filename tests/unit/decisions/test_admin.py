@@ -58,6 +58,12 @@ def test_a_list_of_parts_leaves_their_cells_in_the_database(client: Client, deci
     assert not any("cells_json" in query["sql"] for query in asked)
 
 
+def test_the_admin_has_the_words_of_the_pages(client: Client, user: User) -> None:
+    page = client.get(reverse("admin:index")).content.decode()
+    assert "Recordings" in page and "Crossover maps and searches" in page
+    assert "Traces" not in page and "Sweep" not in page
+
+
 def test_a_member_does_not_get_in(client: Client, run: Run, alice: User) -> None:
     client.force_login(alice)
     assert client.get(url("change", run)).status_code == 302
