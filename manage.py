@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Crossover's command line: makes its own environment when it has to, then is an ordinary Django `manage.py`.
 
-Needs nothing but Python's standard library until the environment stands. `.venv` is made from `requirements.lock` (the command `test` from
-`requirements-test.lock`, which holds the former) and stamped with the locks' hashes; a stamp that no longer fits makes it anew. The variable
+Needs nothing but Python's standard library until the environment is ready. `.venv` is made from `requirements.lock` (the command `test` from
+`requirements-test.lock`, which holds the former) and stamped with the locks' hashes; a stamp that no longer fits makes it anew. uv installs it;
+if this machine has none, pip gets one for the time of the installation (`requirements-uv.lock`), and if that fails, pip installs. The variable
 CROSSOVER_MANAGED_ENVIRONMENT turns this off (`off`, for containers) or asks for the test tools whatever the command (`test`, for development).
 """
 
@@ -13,20 +14,36 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
-RUNTIME, TEST = "requirements.lock", "requirements-test.lock"
+RUNTIME, TEST, UV = "requirements.lock", "requirements-test.lock", "requirements-uv.lock"
 OLDEST_PYTHON = (3, 11)
+WORTH_SHOWING = ("Downloading", "Collecting", "Preparing", "Prepared", "Installing", "Installed")
+UV_FOR_PIP = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "trusted-host": "UV_INSECURE_HOST",
+    "cert": "SSL_CERT_FILE",
+    "proxy": "ALL_PROXY",
+}
+"""The variable by which uv learns what pip has configured."""
 
 
 class CannotStart(Exception):
     """What is missing on this machine, in one sentence for the person at the terminal."""
+
+
+class StepFailed(CannotStart):
+    """A program that the environment is made with failed; what it printed has been shown."""
 
 
 def say(sentence: str) -> None:
@@ -87,49 +104,72 @@ class Environment:
 
     def _make(self, lock: str) -> None:
         begun = time.monotonic()
-        uv = working_uv()
         grows = self.satisfies(RUNTIME)
+        packages = sum("==" in line for line in (self.root / lock).read_text().splitlines())
         say(
-            f"{'Adding the test tools to' if grows else 'Making'} the environment (.venv) from {lock}; this happens once."
+            f"{'Adding the test tools to' if grows else 'Making'} the environment (.venv): up to {packages} packages from {lock}. "
+            "This happens once and takes up to a minute."
         )
         self.stamp.unlink(missing_ok=True)
         if not grows:
             shutil.rmtree(self.folder, ignore_errors=True)
-            self._create(uv)
-        self._install(uv, lock)
+        with tempfile.TemporaryDirectory(prefix="crossover-uv-") as folder:
+            if not self._install_by_uv(Path(folder), lock):
+                self._install_by_pip(lock)
         unfinished = self.stamp.with_suffix(".unfinished")
         unfinished.write_text(json.dumps(self.wanted(lock), indent=1))
         unfinished.replace(self.stamp)
         say(f"The environment is ready ({time.monotonic() - begun:.0f} s).")
 
-    def _create(self, uv: str | None) -> None:
-        base = str(getattr(sys, "_base_executable", None) or sys.executable)
-        if uv:
-            run([uv, "venv", "--quiet", "--python", base, str(self.folder)])
-        elif importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
-            sudo = "" if os.geteuid() == 0 else "sudo "
-            raise CannotStart(f"Python's venv module is missing; install it with: {sudo}apt-get install python3-venv")
-        else:
-            run([base, "-m", "venv", str(self.folder)])
+    def _install_by_uv(self, folder: Path, lock: str) -> bool:
+        """Whether uv could do it: the machine's own, or one that pip puts into `folder`."""
+        try:
+            uv, settings = working_uv(), dict[str, str]()
+            if uv is None:
+                say("Getting uv, which installs faster than pip.")
+                pip = [sys.executable if importlib.util.find_spec("pip") else self._python_with_pip(), "-m", "pip"]
+                settings = uv_settings(pip)
+                wheel = ["--no-deps", "--only-binary=:all:", "--require-hashes", "-r", str(self.root / UV)]
+                run([*pip, "install", "--quiet", "--retries=1", "--target", str(folder), *wheel])
+                uv = str(folder / "bin" / "uv")
+            if not self.python.exists():
+                run([uv, "venv", "--quiet", "--python", base_python(), str(self.folder)])
+            options = ["--compile-bytecode", "--python", str(self.python), "--require-hashes"]
+            run([uv, "pip", "install", *options, "-r", str(self.root / lock)], settings)
+        except StepFailed:
+            say("That did not work; pip installs the packages instead, which takes longer.")
+            return False
+        return True
 
-    def _install(self, uv: str | None, lock: str) -> None:
+    def _install_by_pip(self, lock: str) -> None:
         # Bytecode is compiled here, once: where PYTHONDONTWRITEBYTECODE is set, every start would compile every import again.
-        source = ["--require-hashes", "-r", str(self.root / lock)]
-        if uv:
-            run([uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(self.python), *source])
-        else:
-            run(
-                [
-                    str(self.python),
-                    "-m",
-                    "pip",
-                    "install",
-                    "--quiet",
-                    "--disable-pip-version-check",
-                    "--compile",
-                    *source,
-                ]
-            )
+        pip = [self._python_with_pip(), "-m", "pip", "install", "--disable-pip-version-check", "--compile"]
+        run([*pip, "--require-hashes", "-r", str(self.root / lock)])
+
+    def _python_with_pip(self) -> str:
+        """The environment's interpreter, in an environment made anew unless it has pip."""
+        if not any(self.folder.glob("lib/python*/site-packages/pip")):
+            if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
+                sudo = "" if os.geteuid() == 0 else "sudo "
+                raise CannotStart(
+                    f"Python's venv module is missing; install it with: {sudo}apt-get install python3-venv"
+                )
+            shutil.rmtree(self.folder, ignore_errors=True)
+            run([base_python(), "-m", "venv", str(self.folder)])
+        return str(self.python)
+
+
+def base_python() -> str:
+    """The interpreter that environments are made from, outside of any environment."""
+    return str(getattr(sys, "_base_executable", None) or sys.executable)
+
+
+def uv_settings(pip: list[str]) -> dict[str, str]:
+    """What this machine's pip is told of its index, certificates and proxy, as variables for uv."""
+    listed = subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=False).stdout  # noqa: S603
+    options = re.findall(r"^\S*\.([\w-]+)='(.*)'$", listed, re.MULTILINE)
+    found = {UV_FOR_PIP[name]: value.replace("\\n", " ") for name, value in options if name in UV_FOR_PIP}
+    return found | ({"UV_INDEX_STRATEGY": "unsafe-best-match"} if "UV_INDEX" in found else {})
 
 
 def working_uv() -> str | None:
@@ -140,18 +180,46 @@ def working_uv() -> str | None:
     return None
 
 
-def run(command: list[str]) -> None:
-    """Run one step of the making; what it printed is shown only when it failed."""
+def run(command: list[str], settings: Mapping[str, str] | None = None) -> None:
+    """Run one step of the making. Its progress is shown as it goes; all that it printed, only if it failed.
+
+    Raises:
+        StepFailed: it ended with an error, or could not be started.
+    """
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    step = subprocess.run(  # noqa: S603
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, check=False
-    )
+    program, printed = " ".join(Path(part).name for part in command[:4]), list[str]()
+    try:
+        step = subprocess.Popen(  # noqa: S603
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env={**(settings or {}), **environment},
+        )
+    except OSError as error:
+        raise StepFailed(f"`{program} …` cannot be started: {error.strerror}.") from error
+    with step:
+        for line in step.stdout or ():
+            printed.append(line)
+            show(line.strip())
+        show("")
     if step.returncode:
-        say(f"{step.stdout}{step.stderr}".rstrip())
-        program = " ".join(Path(part).name for part in command[:4])
-        raise CannotStart(
+        say("".join(printed).rstrip())
+        raise StepFailed(
             f"The environment could not be made: `{program} …` ended with {step.returncode}. The next start begins again."
         )
+
+
+def show(line: str) -> None:
+    """A line of progress: on a terminal in place of the one before, else below it."""
+    if line.startswith("Installed"):
+        line += "; compiling them"
+    if sys.stderr.isatty():
+        print(f"\r\033[K{line[: shutil.get_terminal_size().columns - 1]}", end="", file=sys.stderr, flush=True)
+    elif line.startswith(WORTH_SHOWING):
+        say(f"  {line[:150]}")
 
 
 def lock_for(command: str | None, managed: str) -> str:
