@@ -130,3 +130,9 @@ def test_every_verdict_has_its_sentence(verdict: str | list[str], client: Client
     page = page_of(client, make_run(State.SUCCEEDED, result_json=stored.dump(result)))
     colour = verdict if verdict == "event_driven" else "neither"
     assert f"verdict-{colour}" in page
+
+
+def test_a_run_that_ends_while_it_is_watched_can_be_exported(htmx: Client, run: Run) -> None:
+    ended = htmx.get(reverse("run-progress", args=[run.pk])).content.decode()
+    actions = ended.split('id="run-actions"')[1]
+    assert 'hx-swap-oob="true"' in actions[:80] and f"bundle.zip?revision=1&amp;run={run.pk}" in actions
