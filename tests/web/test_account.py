@@ -149,6 +149,13 @@ def test_signing_in_lasts_as_long_as_configured_however_much_it_is_used(desk: Cl
     assert expires() == pytest.approx(first, abs=2)
 
 
+def test_what_is_kept_of_sessions_that_have_expired_goes_with_the_next_sign_in(desk: Client, phone: Client) -> None:
+    Session.objects.filter(pk=phone.session.session_key).update(expire_date=timezone.now() - timedelta(minutes=1))
+    assert "Mobile Safari" not in desk.get(reverse("account")).content.decode()
+    sign_in(Client(SERVER_NAME="localhost", HTTP_USER_AGENT=FIREFOX), "dora", RIGHT)
+    assert set(SignedInSession.objects.values_list("user_agent", flat=True)) == {FIREFOX}
+
+
 def test_sessions_from_before_are_listed_and_end_too(desk: Client, dora: User) -> None:
     SignedInSession.objects.all().delete()
     assert not sessions_of(dora)

@@ -26,6 +26,7 @@ BEGUN, SEEN = "session_begun", "session_seen"
 def begin_session(sender: object, request: HttpRequest, user: User, **kwargs: Any) -> None:
     """Somebody has signed in: note it, and let it end after the time that is configured, however much it is used."""
     now = timezone.now()
+    Session.objects.filter(expire_date__lt=now).delete()  # nothing else clears them, and they tell who was where
     request.session[BEGUN] = now.timestamp()
     request.session.set_expiry(now + settings.CONFIGURATION.session_age)
     if request.session.session_key is None:
