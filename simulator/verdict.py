@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import inf
 
 from simulator.plan import called_subscribers, patience_s
+from simulator.plurals import counted
 from simulator.scenario import Scenario
 
 NO_DEADLINE, NEITHER, UNRESOLVED = "no_deadline", "neither", "unresolved"
@@ -66,13 +67,13 @@ def inequalities_of(scenario: Scenario) -> list[str]:
 
 def _of_capacity(scenario: Scenario) -> Sequence[tuple[bool, str]]:
     synchronous, event_driven = scenario.synchronous, scenario.event_driven
-    backlog = "any number of calls" if synchronous.backlog is None else f"{synchronous.backlog:,} calls"
-    queue = "any number of jobs" if event_driven.max_queue is None else f"{event_driven.max_queue:,} jobs"
+    backlog = "any number of calls" if synchronous.backlog is None else counted(synchronous.backlog, "call")
+    queue = "any number of jobs" if event_driven.max_queue is None else counted(event_driven.max_queue, "job")
     cost = event_driven.accept_s + event_driven.dispatch_s
     return [
         (
             synchronous.workers != event_driven.consumers,
-            f"Synchronous has {synchronous.workers} workers, event-driven {event_driven.consumers} consumers.",
+            f"Synchronous has {counted(synchronous.workers, 'worker')}, event-driven {counted(event_driven.consumers, 'consumer')}.",
         ),
         (
             synchronous.backlog != event_driven.max_queue,
@@ -100,7 +101,7 @@ def _of_clients(scenario: Scenario) -> Sequence[tuple[bool, str]]:
         ),
         (
             synchronous.client_retries > 0,
-            f"Synchronous callers call again up to {synchronous.client_retries} times; event-driven callers need not.",
+            f"Synchronous callers call again up to {counted(synchronous.client_retries, 'time')}; event-driven callers need not.",
         ),
         (synchronous.drops_abandoned, "The synchronous server drops calls whose caller gave up before they began."),
         (

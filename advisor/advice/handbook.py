@@ -10,7 +10,8 @@ from advisor.advice.cautions import CHECKS
 from advisor.advice.editions import SHIPPED, Library
 from advisor.advice.rules import RULES, Rule
 from advisor.advice.templates import TEMPLATES
-from advisor.advice.words import duration, number, plural, singular
+from advisor.advice.words import duration, number, plural
+from simulator.plurals import singular_of
 
 Kind = Literal["rule", "warning", "template", "hop", "profile"]
 
@@ -89,7 +90,7 @@ def _limit_words(name: str, limit: float) -> str:
     if name == "max_concurrency":
         return f"{plural(limit, 'call')} at once"
     counted, _, per = name.replace("_", " ").partition(" per ")
-    return f"{plural(limit, singular(counted), counted)} per {per}"
+    return f"{plural(limit, singular_of(counted), counted)} per {per}"
 
 
 def _profile(profile: library.Profile) -> Entry:

@@ -3,6 +3,8 @@
 import math
 from typing import Protocol
 
+from simulator.plurals import plural_of
+
 MISSING = "–"
 MINUS = "−"
 
@@ -50,12 +52,7 @@ def plural(value: float, one: str, many: str = "") -> str:
     """The word that goes with a number as it is printed: job or jobs, retry or retries, and with both given is or are."""
     if plain(value) == "1":
         return one
-    return many or (f"{one[:-1]}ies" if one.endswith("y") and one[-2:-1] not in "aeiou" else f"{one}s")
-
-
-def singular(many: str) -> str:
-    """The noun for one of a unit that is written in the plural: retries, workers."""
-    return f"{many[:-3]}y" if many.endswith("ies") else many.removesuffix("s")
+    return many or plural_of(one)
 
 
 def count(value: float | None, one: str = "", many: str = "", missing: str = MISSING) -> str:

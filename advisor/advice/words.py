@@ -12,7 +12,6 @@ from advisor.advice.numbers import (
     percent,
     plural,
     rate,
-    singular,
 )
 
 __all__ = [
@@ -28,7 +27,6 @@ __all__ = [
     "rate",
     "rates",
     "sentence",
-    "singular",
     "times",
     "times_a_job",
 ]

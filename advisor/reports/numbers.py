@@ -14,7 +14,6 @@ from advisor.advice.numbers import (
     rate,
     share,
     share_interval,
-    singular,
     time_unit,
 )
 
@@ -32,6 +31,5 @@ __all__ = [
     "rate",
     "share",
     "share_interval",
-    "singular",
     "time_unit",
 ]

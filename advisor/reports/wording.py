@@ -277,7 +277,11 @@ def _deadline(deadline_s: float | Mapping[str, float] | None) -> str:
 
 def unstable_sentence(style: str, design: DesignResult) -> str:
     """Why there are no percentiles where a design cannot keep up."""
-    growth = "" if design.growth_per_min is None else f" by {number(design.growth_per_min)} jobs a minute"
+    growth = (
+        ""
+        if design.growth_per_min is None
+        else f" by {number(design.growth_per_min)} {plural(design.growth_per_min, 'job')} a minute"
+    )
     return (
         f"The {design_name(style)} design cannot keep up: its backlog grows{growth}, so waits have no limit "
         "and percentiles would mean nothing."

@@ -12,6 +12,7 @@ from advisor.sweeps.cells import Length, cut, good_share
 from advisor.sweeps.contract import GoodShare
 from advisor.sweeps.grid import JOBS, require_jobs
 from simulator.arrivals import Trace
+from simulator.plurals import counted
 from simulator.result import Result
 from simulator.scenario import Scenario
 from simulator.schema import InvalidInput, Problem, Value
@@ -176,7 +177,9 @@ def _runner(length: Length, trace: Trace | None, on_progress: OnProgress | None)
         def tell(progress: Progress) -> None:
             if on_progress is not None:
                 fraction = 1 - 0.9 ** (done + progress.fraction)
-                on_progress(Progress(f"Trying {servers:,} workers and consumers", fraction))
+                on_progress(
+                    Progress(f"Trying {counted(servers, 'worker')} and {counted(servers, 'consumer')}", fraction)
+                )
 
         return simulate(
             with_servers(length.scenario, servers),

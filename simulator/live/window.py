@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from simulator.arrivals import Trace
 from simulator.live.drawing import arrivals_of
 from simulator.plan import DAY_S, SYNCHRONOUS, designs_of
+from simulator.plurals import counted
 from simulator.replications import Runner
 from simulator.scenario import (
     BurstArrivals,
@@ -209,5 +210,5 @@ def _rows(column: Floats | None, rows: Any) -> Floats | None:
 def minutes(seconds: float) -> str:
     """A span as people say it."""
     if seconds < 120:
-        return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.0f} hours"
+        return counted(seconds, "second")
+    return counted(seconds / 60, "minute") if seconds < 7200 else counted(seconds / 3600, "hour")

@@ -12,9 +12,10 @@ from advisor.advice.answers import LEAVES, Answers, answers_from
 from advisor.advice.columns import columns_of
 from advisor.advice.contract import Recommendation
 from advisor.advice.library import nested
-from advisor.advice.numbers import count, plural, singular
+from advisor.advice.numbers import count, plural
 from advisor.advice.questionnaire import SECTIONS
 from advisor.advice.recommendation import advise
+from advisor.advice.scenario import scenario_from
 from advisor.advice.templates import TEMPLATES
 from advisor.advice.variations import changed, starting_number
 from advisor.advice.words import apart, past, rates
@@ -22,8 +23,12 @@ from advisor.reports import wording
 from advisor.reports.document.advice import advice_sections
 from advisor.reports.document.answers import exact_words, value_words
 from advisor.reports.formats.text import text
+from simulator.live.window import minutes
+from simulator.plurals import singular_of
 from simulator.schema import InvalidInput
+from simulator.verdict import inequalities_of
 from tests.property.test_advice_properties import QUICK, THOROUGH, answers
+from tests.unit.reports import results
 
 FIGURE = r"(?<![\w.,])(?<!\d d )(?<!\d h )(?<!\d min )(\d(?:[\d.,]*\d)?(?: (?:%|/s|/h|/d|µs\b|ms\b|s\b|min\b|h\b|d\b))?(?: \d+ (?:s|min|h)\b)*)"
 ALIKE = re.compile(
@@ -32,8 +37,8 @@ ALIKE = re.compile(
 """Two figures and a word that says that they differ."""
 
 WRONG = re.compile(
-    r"(?<![\d.,])1 (?:are|were|have|jobs|requests|retries|workers|consumers|calls|services|tokens|minutes|times|attempts|replications|peaks"
-    r"|react|span|fit|bring|other services)\b"
+    r"(?<![\d.,])1 (?:are|were|have|jobs|requests|retries|workers|consumers|calls|services|tokens|seconds|minutes|hours|times|attempts|replications"
+    r"|peaks|react|span|fit|bring|other services)\b"
     r"|\b0 (?:job|request|retry|worker|consumer|call|service) |\b(?:[02-9]|\d\d+) (?:job|request|retry|worker|consumer|service|is|was|has)\b"
     r"|\bretrie\b|\bretrys\b|\bnone \w+s an?\b| 1x times|\bmore than 1 are\b"
 )
@@ -182,10 +187,33 @@ def test_every_unit_of_a_question_goes_with_its_number(number: int) -> None:
                 assert not WRONG.search(value_words(question.path, number)), question.path
 
 
+@pytest.mark.parametrize("number", [0, 1, 2, 100])
+def test_the_simulations_sentences_go_with_their_numbers(number: int) -> None:
+    scenario = scenario_from(
+        {
+            "arrivals": {"process": "poisson", "rate_per_s": 1},
+            "service": {"distribution": "exponential", "mean_s": 1},
+            "synchronous": {"workers": max(1, number), "backlog": number, "client_retries": number},
+            "event_driven": {"consumers": number + 1, "max_queue": max(1, number)},
+        }
+    )
+    of_design = wording.unstable_sentence(
+        "synchronous", results.design_result(**results.unstable() | {"growth_per_min": number})
+    )
+    for words in (*inequalities_of(scenario), of_design, minutes(number), minutes(60 * number), minutes(3600 * number)):
+        assert not WRONG.search(words), words
+    assert minutes(1) == "1 second" and minutes(7200) == "2 hours"
+
+
 def test_one_helper_knows_the_plurals() -> None:
     assert [count(n, "retry") for n in (0, 1, 2)] == ["0 retries", "1 retry", "2 retries"]
     assert [plural(n, "is", "are") for n in (0, 0.5, 1, 1.0001, 2)] == ["are", "are", "is", "is", "are"]
-    assert [singular(many) for many in ("retries", "workers", "calls", "times")] == ["retry", "worker", "call", "time"]
+    assert [singular_of(many) for many in ("retries", "workers", "calls", "times")] == [
+        "retry",
+        "worker",
+        "call",
+        "time",
+    ]
     assert plural(2, "day") == "days"
 
 

@@ -8,7 +8,7 @@ from advisor.advice import library
 from advisor.advice.columns import resolved_hops
 from advisor.advice.facts import Point
 from advisor.advice.rules.shape import ALL, HOPS, Rule, constant
-from advisor.advice.words import apart, count, duration, number, past, percent, rates
+from advisor.advice.words import apart, count, duration, number, past, percent, plural, rates
 
 
 def _hop_title(p: Point, kind: str, limit_s: float) -> str:
@@ -57,7 +57,7 @@ def _overload(p: Point) -> str:
     order = " One order for all results leaves one at a time." if p.ordered_globally else ""
     arrive, served = rates(p.rate, p.cap)
     growth = (
-        f"the backlog grows by {number((p.rate - p.cap) * 60)} jobs a minute without end"
+        f"the backlog grows by {number((p.rate - p.cap) * 60)} {plural((p.rate - p.cap) * 60, 'job')} a minute without end"
         if p.rate > p.cap
         else "a backlog never clears"
     )

@@ -12,7 +12,8 @@ from advisor.advice.questionnaire import SECTIONS, Question
 from advisor.advice.templates import TEMPLATES
 from advisor.advice.variations import starting_number
 from advisor.reports.document.blocks import Grid, Paragraph, Section, grid
-from advisor.reports.numbers import count, duration, exactly, number, percent, rate, singular
+from advisor.reports.numbers import count, duration, exactly, number, percent, rate
+from simulator.plurals import singular_of
 
 QUESTIONS: Mapping[str, Question] = {question.path: question for section in SECTIONS for question in section.questions}
 LABELS: Mapping[str, str] = {path: question.label for path, question in QUESTIONS.items()}
@@ -163,4 +164,4 @@ def _figure(value: float, unit: str) -> str:
 def of_unit(unit: str, figure: str) -> str:
     """A question's unit after a figure: 1 token/min, 2 tokens/min."""
     noun, slash, per = unit.partition("/")
-    return f"{singular(noun) if figure == '1' else noun}{slash}{per}"
+    return f"{singular_of(noun) if figure == '1' else noun}{slash}{per}"

@@ -26,7 +26,7 @@ def endpoint_terms(course: Course) -> str:
         return ""
     return (
         f"{external.model} at {external.host} answers, in real time: at most {count(course.most_calls, 'call')} of "
-        f"{count(external.max_tokens_a_call)} output tokens, {count(course.most_output_tokens)} in all, "
+        f"{count(external.max_tokens_a_call, 'output token')}, {count(course.most_output_tokens)} in all, "
         f"within {duration(external.max_seconds)}."
     )
 
@@ -42,7 +42,7 @@ def outside_sentences(live: LiveReport) -> tuple[str, ...]:
 def _spent(use: EndpointUse) -> str:
     told = use.input_tokens or use.output_tokens
     tokens = (
-        f"{count(use.input_tokens)} input and {count(use.output_tokens)} output tokens by its own account"
+        f"{count(use.input_tokens)} input and {count(use.output_tokens, 'output token')} by its own account"
         if told
         else "it told of no tokens"
     )

@@ -2,7 +2,7 @@
 
 from advisor.reports.charts.model import Table
 from advisor.reports.maps.words import KINDS, axis_name, axis_value, kind_of
-from advisor.reports.numbers import number, share_interval
+from advisor.reports.numbers import number, plural, share_interval
 from advisor.reports.wording import design_name
 from advisor.sweeps.contract import Cell, GoodShare, Sweep
 
@@ -36,4 +36,4 @@ def margin_words(cell: Cell) -> str:
     if cell.margin is None:
         return "no deadline"
     points = 100 * cell.margin
-    return f"{number(abs(points))} points {'over' if points >= 0 else 'under'}"
+    return f"{number(abs(points))} {plural(abs(points), 'point')} {'over' if points >= 0 else 'under'}"

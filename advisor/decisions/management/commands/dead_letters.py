@@ -9,6 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from advisor.decisions.jobs import dead_letters
 from advisor.decisions.management.console import FAILURE, BadInput, Console, add_format
 from advisor.decisions.models import Run
+from simulator.plurals import counted
 
 
 class Command(Console):
@@ -46,7 +47,7 @@ class Command(Console):
             self.print_json({"under_way": under_way, "dead_letters": [vars(letter) for letter in letters]})
             return
         for letter in letters:
-            self.stdout.write(f"{letter.job}\t{letter.queue}\t{letter.attempts} attempts\t{letter.reason}")
+            self.stdout.write(f"{letter.job}\t{letter.queue}\t{counted(letter.attempts, 'attempt')}\t{letter.reason}")
         if not letters:
             self.stdout.write("There are no dead letters.")
 
