@@ -192,5 +192,7 @@ def shown(value: Any, longest: int = 40) -> str:
         return "a list"
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**18:
         return "a number of over 18 digits"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return f"{value:,.0f}"
     text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
     return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -1,7 +1,7 @@
 """Answers that are not one number: a range, or "don't know", which is the range that the template documents."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +23,8 @@ class Range:
     low: float
     high: float
     unknown: bool = False
+    asked: tuple[float, float] | None = None
+    """The ends as given, if only a part of that range fits the other answers."""
 
     @property
     def offset(self) -> float:
@@ -47,7 +49,9 @@ class Range:
 
     def given(self) -> dict[str, Any]:
         """As it is written in an Answers file."""
-        return dict(UNKNOWN) if self.unknown else self.ends()
+        if self.unknown:
+            return dict(UNKNOWN)
+        return self.ends() if self.asked is None else {"low": self.asked[0], "high": self.asked[1]}
 
 
 def _point(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
@@ -93,7 +97,7 @@ def located(data: Mapping[str, Any], fields: Mapping[str, Leaf]) -> tuple[dict[s
         elif set(value) == {"low", "high"} and all(_plain(value[end]) for end in ("low", "high")):
             ranges[path] = Range(value["low"], value["high"])
     for lower, upper in ORDERED:
-        _in_order(spelled, ranges, lower, upper)
+        _in_order(spelled, ranges, lower, upper, whole=fields[lower].kind == "integer")
     _fit_peaks(spelled, ranges)
     return spelled, ranges
 
@@ -116,24 +120,31 @@ def _fit_peaks(data: dict[str, Any], ranges: dict[str, Range]) -> None:
             volume[key] = ranges[f"volume.{key}"].ends()
 
 
-def _in_order(data: dict[str, Any], ranges: dict[str, Range], lower: str, upper: str) -> None:
-    """A "don't know" stays on its side of the number that it must not cross."""
+def _in_order(data: dict[str, Any], ranges: dict[str, Range], lower: str, upper: str, *, whole: bool) -> None:
+    """If the middles of two answers are in the wrong order, the part of a range that is in order counts alone.
+
+    A "don't know" wholly on the wrong side becomes the number that it must not cross; such a range stays, to be refused.
+    """
     (below, low_key), (above, high_key) = _branch(data, lower), _branch(data, upper)
     if below is None or above is None:
         return
     least, most = middle_of(below.get(low_key)), middle_of(above.get(high_key))
     if least is None or most is None or least <= most:
         return
-    for path, branch, key in ((upper, above, high_key), (lower, below, low_key)):
-        uncertain = ranges.get(path)
-        if uncertain is not None and uncertain.unknown:
-            keep = max if path == upper else min
-            bound = least if path == upper else most
-            whole = isinstance(uncertain.low, int) and bound.is_integer()
-            low, high = keep(uncertain.low, bound), keep(uncertain.high, bound)
-            ranges[path] = Range(int(low), int(high), unknown=True) if whole else Range(low, high, unknown=True)
+    ends = [(upper, above, high_key, least, max), (lower, below, low_key, most, min)]
+    ends = [end for end in ends if end[0] in ranges]
+    for path, branch, key, bound, keep in sorted(ends, key=lambda end: not ranges[end[0]].unknown):
+        if ranges[path].unknown or ranges[path].low <= bound <= ranges[path].high:
+            inside = (math.ceil if path == upper else math.floor)(bound) if whole else bound
+            ranges[path] = _part(ranges[path], inside, keep)
             branch[key] = ranges[path].ends()
             return
+
+
+def _part(uncertain: Range, bound: float, keep: Callable[[float, float], float]) -> Range:
+    """What of a range lies on one side of a bound; at least the bound itself."""
+    asked = None if uncertain.unknown else (uncertain.low, uncertain.high)
+    return Range(keep(uncertain.low, bound), keep(uncertain.high, bound), uncertain.unknown, asked)
 
 
 def restored(data: dict[str, Any], ranges: Mapping[str, Range]) -> dict[str, Any]:

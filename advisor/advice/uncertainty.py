@@ -8,7 +8,7 @@ from advisor.advice.answers import LEAVES, Answers
 from advisor.advice.columns import Columns, Floats, columns_of
 from advisor.advice.contract import Flip, Strength, Style
 from advisor.advice.decision import STYLES, Codes, decide
-from advisor.advice.ranges import Range
+from advisor.advice.ranges import ORDERED, Range
 from advisor.advice.variations import ALONE, SHARES, moved_along
 
 SAMPLES = 1000
@@ -66,11 +66,16 @@ def _whole(columns: dict[str, Floats]) -> Columns:
     return (
         columns
         | {share: 100 * columns[share] / np.where(total > 0, total, 1.0) for share in SHARES}
-        | {
-            "processing.p95_s": np.maximum(columns["processing.p95_s"], columns["processing.p50_s"]),
-            "failures.backoff_cap_s": np.maximum(columns["failures.backoff_cap_s"], columns["failures.backoff_base_s"]),
-        }
+        | _ordered(columns)
     )
+
+
+def _ordered(columns: dict[str, Floats]) -> dict[str, Floats]:
+    """Samples drawn below what they must not be less than, raised to it; of an empty p99 nothing is drawn."""
+    ordered: dict[str, Floats] = {}
+    for lower, upper in ORDERED:
+        ordered[upper] = np.maximum(columns[upper], ordered.get(lower, columns[lower]))
+    return ordered
 
 
 def _matters_most(styles: Codes, quantiles: Mapping[str, Floats]) -> str | None:

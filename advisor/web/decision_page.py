@@ -40,6 +40,7 @@ def page_of(
     better than the request says.
     """
     problems = tuple(problems)
+    errors = errors_by_field(problems)
     running = running or chosen_for(request, decision)
     is_page = not request.htmx  # type: ignore[attr-defined]  # a fragment leaves the plan of a live run as it stands
     own = own or library_of(decision.workspace)
@@ -49,8 +50,10 @@ def page_of(
         "revision": revision,
         "answers": answers,
         "groups": groups_of(answers, post, problems, revision.recommendation, own),
-        "problem": errors_by_field(problems).get("", ""),
+        "problem": errors.get("", ""),
         "problems": problems,
+        "faults": [path for path in errors if path],
+        "calm": all(problem.others for problem in problems),
         "trace": recording_of(revision),
         "may_edit": may_change(request, decision.workspace),
         "standing": standing_of(decision, revision),

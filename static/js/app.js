@@ -40,18 +40,29 @@
     if (announcer && announcer.textContent !== words) announcer.textContent = words;
   };
 
+  // Two answers that contradict each other are no error yet while one of them is typed into.
+  let isAskedFor = false;
+  const isTypedInto = (ids) =>
+    !isAskedFor && ids.split(" ").some((id) => document.getElementById(id)?.contains(document.activeElement));
+  const showTone = () => {
+    for (const error of document.querySelectorAll(".field-error[data-between]")) {
+      const input = document.getElementById(error.id.replace(/-error$/, "-input"));
+      const wrong = error.textContent.trim() !== "";
+      const calm = wrong && isTypedInto(error.dataset.between);
+      error.classList.toggle("is-calm", calm);
+      if (wrong && !calm) input?.setAttribute("aria-invalid", "true");
+      else input?.removeAttribute("aria-invalid");
+    }
+  };
+
   // The server names the fields that are wrong; what is said beside any other is over.
   const showErrors = () => {
     const faulty = document.getElementById("faulty")?.dataset.fields.split(" ") ?? [];
     for (const error of document.querySelectorAll(".field-error[id^='field-'][id$='-error']")) {
       if (error.textContent && !faulty.includes(error.id.replace(/-error$/, ""))) error.textContent = "";
-      const input = document.getElementById(error.id.replace(/-error$/, "-input"));
-      const wrong = error.textContent.trim() !== "";
-      if (wrong) {
-        input?.setAttribute("aria-invalid", "true");
-        error.closest("details.section")?.setAttribute("open", "");
-      } else input?.removeAttribute("aria-invalid");
+      if (error.textContent.trim()) error.closest("details.section")?.setAttribute("open", "");
     }
+    showTone();
     const unsaved = document.getElementById("faulty")?.dataset.unsaved.split(" ") ?? [];
     for (const reading of document.querySelectorAll(".reading"))
       reading.hidden = unsaved.includes(reading.id.replace(/-reading$/, ""));
@@ -80,6 +91,30 @@
     }
   };
   document.addEventListener("focusout", () => setTimeout(settle));
+  document.addEventListener("focusout", () => setTimeout(showTone));
+
+  const goTo = (link) => {
+    const target = document.querySelector(link.getAttribute("href"));
+    const field = target?.matches(".field") ? target.querySelector("input:not([type=hidden]), button") : target;
+    if (!field) return false;
+    setDrawer(false);
+    field.closest("details.section")?.setAttribute("open", "");
+    field.scrollIntoView({ block: "center" });
+    field.focus();
+    field.select?.();
+    return true;
+  };
+
+  // Simulate was pressed, and cannot go on: lead to the first thing that is wrong, be it an answer or the choice of the run.
+  const insist = () => {
+    const faulty = document.getElementById("faulty");
+    if (!faulty || faulty.dataset.insist === undefined) return;
+    delete faulty.dataset.insist;
+    isAskedFor = true;
+    const first = document.querySelector("#faults a[data-field]");
+    if (first) goTo(first);
+    else (document.querySelector(".simulate [aria-invalid=true]") ?? document.querySelector(".simulate button"))?.focus();
+  };
 
   // What can be undone or redone comes with each answer; the buttons stay, so that a waiting press and the focus keep theirs.
   const showSteps = () => {
@@ -119,14 +154,22 @@
   const changedAt = new WeakMap();
   let clock = 0;
   let sentAt = 0;
-  document.addEventListener("input", (event) => changedAt.set(event.target, ++clock), true);
+  const noteChange = (event) => {
+    changedAt.set(event.target, ++clock);
+    isAskedFor = false;
+  };
+  document.addEventListener("input", noteChange, true);
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (!isAboutAnswers(event.detail.elt)) return;
     isUnderWay = true;
     sentAt = ++clock;
   });
   document.addEventListener("htmx:afterRequest", (event) => {
-    if (isAboutAnswers(event.detail.elt)) isUnderWay = false;
+    const { elt } = event.detail;
+    if (!isAboutAnswers(elt)) return;
+    isUnderWay = false;
+    // A button that was disabled meanwhile has lost the focus.
+    if (elt.hasAttribute("hx-disabled-elt") && document.activeElement === document.body) elt.focus({ preventScroll: true });
   });
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
     const controls = [...event.detail.target.querySelectorAll("input, select, textarea")];
@@ -160,6 +203,7 @@
     if (id === "advice-details") restore();
     restoreFocus();
     showSteps();
+    insist();
     showErrors();
     settle();
     announce();
@@ -213,14 +257,7 @@
   // A link to an answer unfolds its section and stands in its field.
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-field]");
-    const field = link && document.querySelector(link.getAttribute("href"));
-    if (!field) return;
-    event.preventDefault();
-    setDrawer(false);
-    field.closest("details.section")?.setAttribute("open", "");
-    field.scrollIntoView({ block: "center" });
-    field.focus();
-    field.select?.();
+    if (link && goTo(link)) event.preventDefault();
   });
 
   // To skip to the advice opens it where it is a bar.

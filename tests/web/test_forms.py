@@ -239,8 +239,6 @@ def test_a_problem_stands_beside_the_field_that_can_mend_it(path: str, owner: st
 @pytest.mark.parametrize(
     ("reason", "sentence"),
     [
-        ("must be at least p50_s, 6", "This must be at least p50 of 6."),
-        ("must be at least min_workers, 20", "This must be at least min workers of 20."),
         ("there is no such trace; upload it first", "There is no such trace; upload it first."),
         ("is required", "This is required."),
     ],

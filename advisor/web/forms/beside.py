@@ -8,7 +8,6 @@ from typing import Any
 from advisor.advice.answers import Answers
 from advisor.advice.questionnaire import Question
 from advisor.advice.templates import TEMPLATES
-from advisor.reports.document.answers import value_words
 from advisor.web.forms import numbers
 from advisor.web.forms.certainty import CHOICES, Certainty, certainty_of
 from advisor.web.forms.paths import value_at
@@ -71,10 +70,3 @@ def best_written(question: Question, value: Any) -> tuple[str, str]:
         if numbers.parsed(text, whole, question.unit, factor) == value:
             candidates.append((text, unit))
     return min(candidates, key=lambda candidate: len(candidate[0]))
-
-
-def bounds_of(question: Question) -> str:
-    """Between which numbers an answer must lie, in words; empty where it is no number."""
-    if not question.uncertain or question.low is None or question.high is None:
-        return ""
-    return f"{value_words(question.path, question.low)} to {value_words(question.path, question.high)}"

@@ -55,7 +55,13 @@ def _text(question: Question, post: QueryDict, before: Answers) -> str | None:
         case "range":
             return numbers.written(_around(value, _known(question, before), question).ends())
         case _:
-            given = _known(question, before) if certainty_of(value) == "unknown" else Range(value["low"], value["high"])
+            known = before.uncertain.get(question.path)
+            if certainty_of(value) == "unknown":
+                given = _known(question, before)
+            elif known is not None and known.given() == value:
+                given = known
+            else:
+                given = Range(value["low"], value["high"])
             return numbers.written(_middle(given, question))
 
 

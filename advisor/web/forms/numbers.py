@@ -64,12 +64,6 @@ def is_plain(text: str) -> bool:
     return PLAIN.fullmatch(text.strip()) is not None or text.strip() in ("", UNKNOWN)
 
 
-def is_range(text: str) -> bool:
-    """Whether two ends are typed."""
-    short = text.strip()[: 2 * LONGEST]
-    return not NUMBER.fullmatch(short) and RANGE.fullmatch(short) is not None
-
-
 def one(text: str, whole: bool, unit: str = "", factor: Fraction = OWN, *, ranges: bool = False) -> float | int:
     """One number, in `unit`; where `ranges` are accepted too, the reason says so.
 

@@ -9,6 +9,7 @@ from advisor.advice.answers import Answers, answers_from
 from advisor.advice.editions import SHIPPED, Library, by_value
 from advisor.advice.questionnaire import Question
 from advisor.web.forms import numbers
+from advisor.web.forms.bounds import ends_in_words
 from advisor.web.forms.certainty import AS, CHOICES
 from advisor.web.forms.hops import hop_from, typed_hop
 from advisor.web.forms.paths import QUESTIONS, TRACE, owner_of, set_at, value_at
@@ -116,7 +117,19 @@ def number_from(question: Question, post: QueryDict) -> Any:
         return None
     if not text.strip():
         raise ValueError("is required")
-    return numbers.parsed(text, question.kind == "integer", question.unit, factor)
+    value = numbers.parsed(text, question.kind == "integer", question.unit, factor)
+    _require_bounds(question, value)
+    return value
+
+
+def _require_bounds(question: Question, value: Any) -> None:
+    if question.low is None or question.high is None:
+        return
+    ends = (value,) if not isinstance(value, dict) else tuple(value[end] for end in ("low", "high") if end in value)
+    if all(question.low <= end <= question.high for end in ends):
+        return
+    between = f"must be between {' and '.join(ends_in_words(question))}"
+    raise ValueError(f"{between}: more than 0" if 0 < question.low < 1 and min(ends) <= 0 else between)
 
 
 def _take_profile(given: dict[str, Any], before: Answers, own: Library) -> None:

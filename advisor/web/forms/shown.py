@@ -1,6 +1,5 @@
 """Answers, and what was posted in their stead, as a page shows them."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,18 +11,15 @@ from advisor.advice.contract import Recommendation
 from advisor.advice.editions import SHIPPED, Library
 from advisor.advice.library import Profile
 from advisor.advice.questionnaire import SECTIONS, Question, Section
-from advisor.web.forms import numbers
-from advisor.web.forms.beside import Beside, beside_of, best_written, bounds_of
+from advisor.reports.document.answers import exact_words
+from advisor.web.forms.beside import Beside, beside_of, best_written
+from advisor.web.forms.bounds import bounds_of
 from advisor.web.forms.hops import OWN_KIND, OWN_LIMIT, OWN_NAME, choices_of, kept_choices, own_hops, texts_of
-from advisor.web.forms.paths import field_id, owner_of, value_at
+from advisor.web.forms.paths import QUESTIONS, field_id, owner_of, value_at
 from advisor.web.forms.posted import number_from
 from advisor.web.forms.sentences import sentence_of
 from advisor.web.forms.turns import Turns, turns_by_path
 from simulator.schema import Problem
-
-NEIGHBOUR = re.compile(r"\b([a-z0-9]+(?:_[a-z0-9]+)*?)(?:_s)?, ([\d.e+]+)$")
-"""Reasons name a neighbour by its field ("must be at least p50_s, 6"): on a page it is "p50 of 6"."""
-BESIDE_NEIGHBOUR = re.compile(r"This must be at least [a-z]")
 
 
 @dataclass(frozen=True)
@@ -43,6 +39,8 @@ class Field:
     beside: Beside = field(default_factory=Beside)
     library: Library = SHIPPED
     """The hops and profiles that are offered."""
+    partners: tuple[str, ...] = ()
+    """The ids of the fields that the error is between, if it is a contradiction: it is calm while these are typed into."""
     unsaved: bool = False
     """Whether what was typed is not what is stored: then nothing is said of how it reads."""
 
@@ -101,14 +99,18 @@ def groups_of(
     With the `recommendation` on these answers, each field says where it turns. `own` is the library that it offers.
     """
     stored = answers.model_dump()
-    errors = errors_by_field(problems)
+    problems = tuple(problems)
+    errors, partners = errors_by_field(problems), _partners(problems)
     turns = turns_by_path(answers, recommendation) if recommendation else {}
     return tuple(
         FieldGroup(
             section,
             section.state(answers),
             tuple(
-                _field(question, answers, stored, post, errors, turns.get(question.path, Turns()), own)
+                replace(
+                    _field(question, answers, stored, post, errors, turns.get(question.path, Turns()), own),
+                    partners=partners.get(question.path, ()),
+                )
                 for question in section.questions
             ),
         )
@@ -120,14 +122,28 @@ def errors_by_field(problems: Iterable[Problem]) -> dict[str, str]:
     """The first sentence for each field; what belongs to none stands under the empty path."""
     errors: dict[str, str] = {}
     for problem in problems:
-        errors.setdefault(owner_of(problem.path), _sentence(problem.reason))
+        errors.setdefault(owner_of(problem.path), _sentence(problem))
     return errors
 
 
-def _sentence(reason: str) -> str:
-    """A reason goes on where a field's name stands before it; here "This" does."""
-    plain = NEIGHBOUR.sub(lambda found: f"{found[1].replace('_', ' ')} of {found[2]}", reason)
-    return sentence_of(plain)
+def _sentence(problem: Problem) -> str:
+    """What is wrong; another answer is named by its question, with its unit."""
+    if len(problem.others) != 1:
+        return sentence_of(problem.reason)
+    [(other, least)] = problem.others
+    words = exact_words(other, least)
+    return f"This must be at least {words}, the answer to “{QUESTIONS[other].label}”."
+
+
+def _partners(problems: Iterable[Problem]) -> Mapping[str, tuple[str, ...]]:
+    """By the question at which a contradiction is shown, the ids of all fields that it is between."""
+    return {
+        owner_of(problem.path): tuple(
+            dict.fromkeys(field_id(owner_of(path)) for path in (problem.path, *dict(problem.others)))
+        )
+        for problem in reversed(tuple(problems))
+        if problem.others
+    }
 
 
 def _field(
@@ -151,10 +167,10 @@ def _field(
         text, unit = texts[-1], post.get(f"unit:{question.path}", unit)
         chosen = tuple(filter(None, texts)) if question.kind == "hops" else ()
     error = errors.get(question.path, "")
-    if BESIDE_NEIGHBOUR.match(error) and post is not None and numbers.is_range(text):
-        error += " A range counts by its middle."
     hidden = not error and not question.applies(answers)
-    return Field(question, text, unit, chosen, error, hidden, _own_hop(post) if post else {}, beside, own, unsaved)
+    return Field(
+        question, text, unit, chosen, error, hidden, _own_hop(post) if post else {}, beside, own, unsaved=unsaved
+    )
 
 
 def _holds_other(question: Question, value: Any, post: QueryDict) -> bool:

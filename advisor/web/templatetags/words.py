@@ -18,7 +18,7 @@ from advisor.reports import wording
 from advisor.reports.document.advice import parameter_words
 from advisor.reports.document.answers import flip_condition, value_words
 from advisor.reports.formats.links import linked
-from advisor.web.forms.paths import QUESTIONS, field_id, value_at
+from advisor.web.forms.paths import QUESTIONS, TRACE, field_id, value_at
 
 register = template.Library()
 
@@ -130,7 +130,9 @@ def step_words(paths: list[str]) -> str:
 def question_link(path: str) -> SafeString:
     """The question at a path, as a link that leads to its field."""
     question = QUESTIONS.get(path)
-    return format_html('<a href="#{}-input" data-field>{}</a>', field_id(path), question.label if question else path)
+    several = path == TRACE or (question is not None and question.kind == "hops")
+    target = field_id(path) if several else f"{field_id(path)}-input"
+    return format_html('<a href="#{}" data-field>{}</a>', target, question.label if question else path)
 
 
 @register.filter

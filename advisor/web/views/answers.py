@@ -25,6 +25,7 @@ from advisor.web.access import editable_decision
 from advisor.web.decision_page import Changes, changes, page_of, version_of
 from advisor.web.forms import given_from, groups_of, moved, settled, valid_from
 from advisor.web.forms.running import Running, remember
+from advisor.web.forms.sentences import sentence_of
 from advisor.web.uploads import limit_upload
 from simulator.schema import InvalidInput, Problem
 
@@ -70,7 +71,7 @@ def simulate(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     try:
         revision = _saved(request, decision, before, settled(request.POST, before.answers)[0], own)
     except InvalidInput as error:
-        return _refused(request, decision, decision.latest(), error.problems, own=own)
+        return _refused(request, decision, decision.latest(), error.problems, own=own, insist=True)
     except StaleVersion as error:
         return _conflict(request, decision, before, error)
     return _started(request, decision, revision, key)
@@ -101,7 +102,7 @@ def _started(request: MemberRequest, decision: Decision, revision: Revision, key
 
 def _not_started(request: MemberRequest, decision: Decision, revision: Revision, running: Running) -> HttpResponse:
     """The answers are saved, and what is wrong with the run stands beside its choice."""
-    context = page_of(request, decision, revision, running=running)
+    context = page_of(request, decision, revision, running=running) | {"insist": True}
     context["changes"] = Changes([], [])
     template = "decisions/_saved.html" if request.htmx else "decisions/show.html"  # type: ignore[attr-defined]
     return render(request, template, context, status=422)
@@ -185,8 +186,9 @@ def _about_trace(problem: Problem) -> Problem:
     """A problem of a file's row, as a problem of the field that the file was given in."""
     if problem.path.startswith("volume."):
         return problem
+    reason = sentence_of(problem.reason, "The file")
     row = f"Row {problem.line:,}: " if problem.line else ""
-    return Problem("volume.trace", f"{row}{problem.path + ' ' if problem.path else ''}{problem.reason}")
+    return Problem("volume.trace", f"{row}{reason[:1].lower()}{reason[1:]}" if row else reason)
 
 
 def _shown(
@@ -223,8 +225,11 @@ def _refused(
     chosen: frozenset[str] = frozenset(),
     status: int = 422,
     own: Library | None = None,
+    insist: bool = False,
 ) -> HttpResponse:
+    """The page with what is wrong; `insist` where the answers are asked for now, so that the page leads to the first fault."""
     context = page_of(request, decision, before, request.POST if post is None else post, problems, own)
+    context["insist"] = insist
     fields = [field for group in context["groups"] for field in group.fields if field.question.path in chosen]
     context["changes"] = Changes(fields, [])
     template = "decisions/_saved.html" if request.htmx else "decisions/show.html"  # type: ignore[attr-defined]
