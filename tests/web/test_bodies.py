@@ -12,6 +12,7 @@ from django.urls import reverse
 from advisor.decisions.models import Decision
 from advisor.web import uploads
 from advisor.web.bodies import Body, LimitedBodies
+from tests.conftest import local_client
 
 LIMIT = 1_000
 
@@ -94,9 +95,10 @@ def test_the_page_that_it_was_sent_to_refuses_it(
 ) -> None:
     monkeypatch.setattr(uploads, "TRACE_BYTES", LIMIT)
     token = b"t" * 32
+    let_in = local_client().cookies.output(header="", sep=";").split(";")[0].strip().encode()
     chunks = [b"--x\r\n", b"z" * 100_000]
     headers = [(b"host", b"localhost"), (b"content-type", b"multipart/form-data; boundary=x"),
-               (b"cookie", b"csrftoken=" + token), (b"x-csrftoken", token)]  # fmt: skip
+               (b"cookie", b"csrftoken=" + token + b"; " + let_in), (b"x-csrftoken", token)]  # fmt: skip
     length = [(b"content-length", str(sum(map(len, chunks))).encode())] if announced else []
     scope = {
         "type": "http", "method": "POST", "path": reverse("upload-trace", args=[decision.pk]), "query_string": b"",

@@ -52,7 +52,7 @@ def test_a_change_of_status_is_on_record_with_its_revision(decision: Decision, b
     change = StatusChange.objects.get()
     assert (change.before, change.after, change.changed_by) == ("draft", "proposed", bob)
     assert change.revision == decision.latest()
-    assert not decision.latest().frozen
+    assert decision.latest().frozen
 
 
 def test_what_was_accepted_is_frozen(decision: Decision, bob: User) -> None:
