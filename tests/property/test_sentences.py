@@ -233,3 +233,18 @@ def test_an_empty_p99_flips_upwards_from_where_the_lognormal_has_it() -> None:
     assert "How long does the slowest one in a hundred take?” If 29.85 s or more: Event-driven" in " ".join(
         text("", "", advice_sections(advice, fast)).split()
     )
+
+
+def test_what_falls_short_is_said_once_and_no_style_is_called_clear_beside_it() -> None:
+    heavy = answers_from(nested({"volume.mean_rate_per_s": 5.53}))
+    advice = advise(heavy)
+    page = text("", wording.recommendation_sentence(advice), advice_sections(advice, heavy))
+    said, _, flips = " ".join(page.split()).partition("WHAT WOULD CHANGE IT")
+    assert said.startswith(
+        "Neither design can keep up: 5.53 /s arrive, 2.09 /s can be served. The nearest single change"
+    )
+    assert said.count("5.53 /s arrive and at most 2.09 /s can be served") == 1
+    assert "clearly" not in said and "If 0.7778 /s or less: Event-driven, clearly." in flips
+    assert advice.remedy is not None
+    mended = advise(changed(heavy, advice.remedy.field, advice.remedy.to), flips=False)
+    assert mended.feasible and mended.shortfall == ""

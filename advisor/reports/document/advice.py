@@ -34,25 +34,33 @@ def reasons(recommendation: Recommendation) -> Section:
         blocks = [Paragraph("No force speaks for one style more than for the other: the simpler one is advised.")]
     if not recommendation.feasible:
         favoured = f"Once a design is feasible, the forces favour the {wording.design_name(recommendation.style)} one:"
-        blocks = [Points(_ruled_out(recommendation)), *([Paragraph(favoured), *blocks] if found else [])]
+        blocks = [Points(_ruled_out(recommendation, all_styles=True)), *([Paragraph(favoured), *blocks] if found else [])]
     elif recommendation.infeasible:
         blocks += [Paragraph("Ruled out, whatever else speaks for it:"), Points(_ruled_out(recommendation))]
     return Section("why", "Why", tuple(blocks))
 
 
-def _ruled_out(recommendation: Recommendation) -> tuple[Point, ...]:
-    """Each constraint that a style breaks, said once, with the styles that break it."""
+def _ruled_out(recommendation: Recommendation, *, all_styles: bool = False) -> tuple[Point, ...]:
+    """Each constraint that a style breaks (or that all of them do), said once, with the styles that break it."""
     broken: dict[str, list[str]] = {}
     for style, sentences in recommendation.infeasible.items():
         for sentence in sentences:
             broken.setdefault(sentence, []).append(wording.design_name(style))
-    points = (Point(f"{wording.listed(styles)}: {sentence}") for sentence, styles in broken.items())
+    points = (
+        Point(f"{wording.listed(styles)}: {sentence}")
+        for sentence, styles in broken.items()
+        if not all_styles or len(styles) == len(wording.STYLES)
+    )
     return tuple(replace(point, text=point.text[:1].upper() + point.text[1:]) for point in points)
 
 
 def against(recommendation: Recommendation) -> Section | None:
     """What speaks for another style, or only has to be known."""
-    found = [reason for reason in recommendation.reasons if reason.favours != recommendation.style]
+    found = [
+        reason
+        for reason in recommendation.reasons
+        if reason.favours != recommendation.style and (recommendation.feasible or reason.favours != "neither")
+    ]
     if not found:
         return None
     return Section("against", "What speaks against it", (Points(tuple(_point(reason) for reason in found)),))

@@ -43,7 +43,8 @@ def test_a_constraint_that_every_style_breaks_is_said_once() -> None:
     alike = {style: ["A peak is past the deadline."] for style in ("synchronous", "event_driven", "hybrid")}
     blocked = results.recommendation(feasible=False, infeasible=alike)
 
-    ruled_out = advice.reasons(blocked).blocks[0]
+    ruled_out, favoured, *_ = advice.reasons(blocked).blocks
+    assert isinstance(favoured, Paragraph) and favoured.text.startswith("Once a design is feasible, the forces favour")
     assert isinstance(ruled_out, Points)
     assert [point.text for point in ruled_out.items] == [
         "Synchronous, event-driven and hybrid: A peak is past the deadline."
