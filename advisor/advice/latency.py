@@ -1,9 +1,9 @@
 """How long a result takes by way of a queue: the distribution that polling is planned from."""
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
-from scipy.special import ndtri
 
 from advisor.advice import recovery
 from advisor.advice.columns import Floats
@@ -12,6 +12,7 @@ from advisor.advice.facts.queueing import NEAR_CAPACITY, Z95, erlang_c
 
 SERVICE_PARTS, WAIT_PARTS = 200, 20
 """Into how many equally likely parts processing and a peak's wait are cut."""
+NORMAL_MIDDLES = np.array([NormalDist().inv_cdf((part + 0.5) / SERVICE_PARTS) for part in range(SERVICE_PARTS)])
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,7 @@ def latency_of(point: Point) -> Latency:
     Where nothing serves the load in time, waiting is left out: capacity comes first, and with it the wait goes.
     """
     sigma = np.log(max(point.p95_s, point.p50_s) / point.p50_s) / Z95
-    middles = (np.arange(SERVICE_PARTS) + 0.5) / SERVICE_PARTS
-    served = point.p50_s * np.exp(sigma * ndtri(middles))
+    served = point.p50_s * np.exp(sigma * NORMAL_MIDDLES)
     typical = served + (point.tries - 1) * point.mean_s + point.pauses_s
     out_of_reach = point.long_run_load >= 1 or point.gathers_s + point.p95_s > point.deadline_s
     if out_of_reach:

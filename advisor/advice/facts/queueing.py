@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaincc, gammaln
 
 from advisor.advice.columns import Floats
+from simulator.kernel.erlang import erlang_c_of_rows
 
 Z95, Z99 = 1.6448536269514722, 2.3263478740408408
 """Standard normal quantiles."""
@@ -14,14 +14,8 @@ NEAR_CAPACITY = 0.98
 
 
 def erlang_c(servers: Floats, offered_load: Floats) -> Floats:
-    """The probability of waiting in M/M/c for columns of any, also fractional, numbers of servers; 1 at or above capacity.
-
-    Source: Erlang B as e^-a a^c / Gamma(c + 1, a) (Jagerman, Bell System Technical Journal 53, 1974), then C = B / (1 - rho (1 - B)).
-    """
-    load = np.clip(offered_load, np.finfo(np.float64).tiny, servers)
-    blocked = np.exp(servers * np.log(load) - load - gammaln(servers + 1)) / gammaincc(servers + 1, load)
-    utilisation = load / servers
-    return np.where(offered_load >= servers, 1.0, blocked / (1 - utilisation * (1 - blocked)))
+    """The probability of waiting in M/M/c for columns of any, also fractional, numbers of servers; 1 at or above capacity."""
+    return np.asarray(erlang_c_of_rows(servers, offered_load), dtype=np.float64)
 
 
 @dataclass(frozen=True)

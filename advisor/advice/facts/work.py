@@ -1,13 +1,15 @@
 """How long one attempt takes: the lognormal through p50 and p95."""
 
 from dataclasses import dataclass
+from math import erfc, sqrt
 
 import numpy as np
-from scipy.special import ndtr
 
 from advisor.advice.columns import Columns, Floats
 from advisor.advice.facts.caller import Caller
 from advisor.advice.facts.queueing import Z95, Z99
+
+_erfc = np.frompyfunc(erfc, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -42,4 +44,5 @@ def work_of(c: Columns, caller: Caller) -> Work:
 def _beyond(deadline_s: Floats, p50_s: Floats, sigma: Floats) -> Floats:
     """Share of the lognormal beyond the deadline; without spread, all or nothing."""
     spread = np.where(sigma > 0, sigma, 1.0)
-    return np.where(sigma > 0, ndtr(-np.log(deadline_s / p50_s) / spread), np.where(deadline_s < p50_s, 1.0, 0.0))
+    tail = np.asarray(_erfc(np.log(deadline_s / p50_s) / spread / sqrt(2)), dtype=np.float64) / 2
+    return np.where(sigma > 0, tail, np.where(deadline_s < p50_s, 1.0, 0.0))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import gammaincc, gammaln
 
 from advisor.advice import recovery, sizing
 from advisor.advice.answers import Answers, answers_from
@@ -48,6 +49,20 @@ def test_the_formulas_on_columns_are_those_of_theory(
     assert found == pytest.approx(theory.erlang_c(servers, rate * service_s), rel=1e-9)
     assert found / (servers / service_s - rate) == pytest.approx(theory.mean_wait_s(rate, service_s, servers), rel=1e-9)
     assert theory.mean_wait_s(rate, service_s, servers) == pytest.approx(mean_s, rel=0.02)
+
+
+def test_erlang_c_of_rows_agrees_with_scipy() -> None:
+    """Whole and broken numbers of servers, idle to nearly full, and above capacity."""
+    draws = np.random.default_rng(1)
+    servers, utilisation = 10 ** draws.uniform(-3, 5, 500), draws.uniform(0, 1.1, 500)
+    load = servers * utilisation
+    found, below = erlang_c(servers, load), utilisation < 1
+    s, a, rho = servers[below], load[below], utilisation[below]
+    with np.errstate(under="ignore", invalid="ignore"):
+        lost = np.exp(s * np.log(a) - a - gammaln(s + 1)) / gammaincc(s + 1, a)
+    assert found[below] == pytest.approx(lost / (1 - rho * (1 - lost)), rel=1e-8)
+    assert (found[~below] == 1).all()
+    assert erlang_c(np.array([5.0]), np.array([0.0])) == 0
 
 
 @pytest.mark.parametrize(("rate", "service_s", "servers", "waits", "mean_s"), ERLANG)
