@@ -191,7 +191,8 @@ class Priorities(Value):
                 f"priorities.{name}.share_percent": getattr(self, name).share_percent
                 for name in type(self).model_fields
             }
-            raise contradiction(f"the shares of the classes must sum to 100, not {total:g}", shares)
+            each = ", ".join(f"{path.split('.')[1]} {share:g}" for path, share in shares.items())
+            raise contradiction(f"the shares of the classes must sum to 100, not {total:g} ({each})", shares)
         return self
 
     def shares(self) -> dict[str, Priority]:

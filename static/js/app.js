@@ -99,9 +99,9 @@
     if (!field) return false;
     setDrawer(false);
     field.closest("details.section")?.setAttribute("open", "");
-    field.scrollIntoView({ block: "center" });
-    field.focus();
+    field.focus({ preventScroll: true });
     field.select?.();
+    field.scrollIntoView({ block: "center" });
     return true;
   };
 
@@ -154,8 +154,10 @@
   const changedAt = new WeakMap();
   let clock = 0;
   let sentAt = 0;
+  let lastChange = 0;
   const noteChange = (event) => {
     changedAt.set(event.target, ++clock);
+    if (event.target.form?.id === "answers") lastChange = clock;
     isAskedFor = false;
   };
   document.addEventListener("input", noteChange, true);
@@ -168,9 +170,26 @@
     const { elt } = event.detail;
     if (!isAboutAnswers(elt)) return;
     isUnderWay = false;
+    if (address && !waiting.length) {
+      location.assign(address);
+      address = "";
+    }
     // A button that was disabled meanwhile has lost the focus.
     if (elt.hasAttribute("hx-disabled-elt") && document.activeElement === document.body) elt.focus({ preventScroll: true });
   });
+  // A link that is followed before the last change is saved waits for it: a map or a report is of what was typed.
+  let address = "";
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href]:not([href^='#'], [target])");
+    const isPlain = !event.button && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
+    if (!link || !isPlain || event.defaultPrevented || (lastChange < sentAt && !isUnderWay)) return;
+    const form = document.getElementById("answers");
+    if (!form || !lastChange) return;
+    event.preventDefault();
+    address = link.href;
+    htmx.trigger(form, "save");
+  });
+
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
     const controls = [...event.detail.target.querySelectorAll("input, select, textarea")];
     if (controls.some((control) => (changedAt.get(control) ?? 0) > sentAt)) event.detail.shouldSwap = false;

@@ -213,3 +213,27 @@ def test_the_focus_stays_where_a_step_was_taken(visit: Page) -> None:
         page.keyboard.press("Control+z")
         expect(page.locator("#version")).not_to_have_value(before)
         expect(target).to_be_focused()
+
+
+def test_a_link_that_is_followed_at_once_takes_what_was_typed_along(visit: Page) -> None:
+    page = visit
+    begin(page, "Document extraction")
+    address = page.url
+    menu = page.locator("details.menu", has_text="Export")
+    menu.locator("summary").click()
+    field(page, "processing.p95_s").fill("37")
+    with page.expect_download() as started:
+        page.evaluate("document.querySelector('.menu-list a[download]').click()")
+    assert started.value.suggested_filename.endswith(".pdf")
+    eventually_stored(page, "processing.p95_s", 37)
+    page.evaluate(
+        """() => {
+          const input = document.getElementById("field-processing-p95_s-input");
+          input.value = "38";
+          input.dispatchEvent(new InputEvent("input", { bubbles: true }));
+          document.querySelector('a[href$="/map"]').click();
+        }"""
+    )
+    page.wait_for_url(re.compile("/map$"))
+    page.goto(address)
+    expect(field(page, "processing.p95_s")).to_have_value("38")

@@ -11,11 +11,12 @@ from django.test.html import Element, parse_html
 from django.urls import reverse
 from pytest_django import Settings
 
-from advisor.decisions.models import Decision, Run
+from advisor.decisions.models import Decision, Run, State
 from advisor.decisions.services.edit_decision import change_status
 from advisor.decisions.services.save_answers import save_answers
 from advisor.teams.models import User
 from tests.fakes.outside import allow
+from tests.web.conftest import MakeRun
 
 NONSENSE = "nonsense"
 KEPT = "17"
@@ -164,6 +165,13 @@ def test_side_by_side_with_too_few_ticked_says_what_to_do(client: Client, run: R
         answer.content.decode()
     )
     assert ("checked" in answer.content.decode()) == bool(ticked)
+
+
+def test_the_address_of_a_comparison_holds_the_simulations_alone(client: Client, run: Run, make_run: MakeRun) -> None:
+    other = make_run(State.SUCCEEDED)
+    answer = client.get(reverse("compare"), {"run": [str(run.pk), str(other.pk)], "compare": "1"})
+    assert answer.status_code == 302
+    assert answer["Location"] == f"{reverse('compare')}?run={run.pk}&run={other.pk}"
 
 
 @pytest.mark.parametrize("value", ["NaN", "-1", "true", "no", "off", "1"])

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
@@ -47,8 +47,8 @@ class Column:
 
 
 @require_safe
-def show(request: MemberRequest) -> HttpResponse:
-    """The comparison; or what to pick from, with a sentence on what is wrong with the choice."""
+def show(request: MemberRequest) -> HttpResponseBase:
+    """The comparison; or what to pick from, with a sentence on what is wrong with the choice. `compare` says that the form was sent."""
     keys = _keys(request)
     if keys is None:
         return _pick(request, [], [], "There is no such simulation: tick those to compare in the list.")
@@ -56,6 +56,8 @@ def show(request: MemberRequest) -> HttpResponse:
     finished = [run for run in picked if run.state == State.SUCCEEDED]
     if "pick" in request.GET or not FEWEST <= len(finished) <= MOST:
         return _pick(request, picked, finished, _miscounted(request, len(finished)))
+    if "compare" in request.GET:
+        return redirect(_address(picked))
     key = tuple(_key(run) for run in finished)
     laid = _laid(key)
     settings = settings_of(laid)
