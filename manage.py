@@ -137,7 +137,7 @@ class Environment:
             options = ["--compile-bytecode", "--python", str(self.python), "--require-hashes"]
             run([uv, "pip", "install", *options, "-r", str(self.root / lock)], settings)
         except StepFailed:
-            say("That did not work; pip installs the packages instead, which takes longer.")
+            say("uv could not do it; pip installs the packages instead, which takes longer.")
             return False
         return True
 

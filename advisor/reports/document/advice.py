@@ -34,7 +34,10 @@ def reasons(recommendation: Recommendation) -> Section:
         blocks = [Paragraph("No force speaks for one style more than for the other: the simpler one is advised.")]
     if not recommendation.feasible:
         favoured = f"Once a design is feasible, the forces favour the {wording.design_name(recommendation.style)} one:"
-        blocks = [Points(_ruled_out(recommendation, all_styles=True)), *([Paragraph(favoured), *blocks] if found else [])]
+        blocks = [
+            Points(_ruled_out(recommendation, all_styles=True)),
+            *([Paragraph(favoured), *blocks] if found else []),
+        ]
     elif recommendation.infeasible:
         blocks += [Paragraph("Ruled out, whatever else speaks for it:"), Points(_ruled_out(recommendation))]
     return Section("why", "Why", tuple(blocks))

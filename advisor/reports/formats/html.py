@@ -10,7 +10,6 @@ from advisor.reports.charts.model import Chart, Table
 from advisor.reports.document import Document
 from advisor.reports.document.blocks import Block, Drawing, Grid, Listing, Paragraph, Point, Points, Section
 from advisor.reports.document.record import ADDRESS
-from advisor.reports.figure_svg import svg
 from advisor.reports.formats.links import linked
 from advisor.reports.palette import DARK, LIGHT
 from advisor.reports.wording import unbroken
@@ -112,6 +111,8 @@ def _figure(chart: Chart) -> str:
 
 def _drawing(chart: Chart) -> str:
     """The chart in the page's own colours, light or dark, and its own size."""
+    from advisor.reports.figure_svg import svg  # matplotlib takes a third of a second to load
+
     drawn = re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r"<svg \1", svg(chart), count=1)
     for name in COLOURS:
         colour = getattr(LIGHT, name)

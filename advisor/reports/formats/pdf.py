@@ -3,23 +3,22 @@
 import datetime
 import json
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import typst
 
 from advisor.reports.charts.model import Table
 from advisor.reports.document import Document
 from advisor.reports.document.blocks import Block, Drawing, Grid, Listing, Paragraph, Point, Points
 from advisor.reports.document.record import ADDRESS
-from advisor.reports.figure_svg import svg
 from advisor.reports.formats.links import linked
 from advisor.reports.palette import LIGHT
 from advisor.reports.wording import unbroken
 
 TEMPLATE = Path(__file__).parent / "report.typ"
-FONTS = Path(mpl.get_data_path()) / "fonts" / "ttf"
+FONTS = Path(str(find_spec("matplotlib").origin)).parent / "mpl-data" / "fonts" / "ttf"  # type: ignore[union-attr]
 """DejaVu Sans, in which the charts are written: with matplotlib wherever this runs."""
 FIRST_BEYOND = "\u2e80"
 """From here on (East Asian scripts) our own fonts have no letters, and those of the machine must serve."""
@@ -83,6 +82,8 @@ def _block(block: Block) -> dict[str, Any]:
         case Grid():
             return {"kind": "grid", "caption": block.caption, "figures_from": block.figures_from} | _table(block.table)
         case Drawing():
+            from advisor.reports.figure_svg import svg  # matplotlib takes a third of a second to load
+
             chart = block.chart
             return {
                 "kind": "drawing",

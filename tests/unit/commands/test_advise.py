@@ -1,6 +1,10 @@
 """`advise`: the recommendation on the command line."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -120,3 +124,18 @@ def test_a_wrong_library_file_is_refused_with_the_field(run: Run, write: Write, 
     with pytest.raises(CommandError) as refused:
         run("advise", "-", "--library", write("library.yaml", library), stdin="{}")
     assert message in str(refused.value) and refused.value.returncode == 2
+
+
+def test_advice_is_given_without_loading_what_draws() -> None:
+    """matplotlib and its like take longer to load than the advice takes."""
+    look = "import sys; from advisor.decisions.management.commands import advise; print(sorted(sys.modules))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", f"import django; django.setup(); {look}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"},
+        cwd=Path(__file__).parents[3],
+    ).stdout
+    assert "'advisor.reports.formats.pdf'" in loaded
+    assert not {"'matplotlib'", "'plotly'"} & set(loaded.strip("[]\n").split(", "))

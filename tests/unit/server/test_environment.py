@@ -117,7 +117,7 @@ def test_where_uv_cannot_serve_pip_installs_and_says_so(
     without(monkeypatch, failing=failing)
     environment.ensure(RUNTIME)
     assert programs(commands)[-1] == ("the environment's pip", RUNTIME)
-    assert "pip installs the packages instead" in capsys.readouterr().err
+    assert "uv could not do it; pip installs the packages instead" in capsys.readouterr().err
     assert environment.satisfies(RUNTIME)
 
 
