@@ -31,10 +31,10 @@ from tests.property.test_advice_properties import QUICK, THOROUGH, answers
 from tests.unit.reports import results
 
 FIGURE = r"(?<![\w.,])(?<!\d d )(?<!\d h )(?<!\d min )(\d(?:[\d.,]*\d)?(?: (?:%|/s|/h|/d|µs\b|ms\b|s\b|min\b|h\b|d\b))?(?: \d+ (?:s|min|h)\b)*)"
-ALIKE = re.compile(
-    rf"(?={FIGURE}[^.;:]*?\b(?:past|under|over|longer than|shorter than|more than|before the slowest|fewer than) [^\d.;:]*{FIGURE}(?!\d|\.\d))"
-)
-"""Two figures and a word that says that they differ."""
+BETWEEN = r"(?:\([^)]*\)|p\d\d|[^.;:\d(])*?"
+WORDS = r"\b(?:past|under|over|longer than|shorter than|more than|before the slowest|fewer than) [^\d.;:]*"
+ALIKE = re.compile(rf"(?={FIGURE}{BETWEEN}{WORDS}{FIGURE}(?!\d|\.\d))")
+"""Two figures, with no other between them but in brackets, and a word that says that they differ."""
 
 WRONG = re.compile(
     r"(?<![\d.,])1 (?:are|were|have|jobs|requests|retries|workers|consumers|calls|services|tokens|seconds|minutes|hours|times|attempts|replications"
@@ -134,6 +134,8 @@ def test_figures_that_differ_are_not_written_alike_in_thousands(base: Answers) -
 def test_the_pattern_finds_what_it_is_for() -> None:
     assert alike("Processing is long: p95 10 s, past 10 s.")
     assert alike("The answer takes 30 s at p99, past the 30 s total limit of gunicorn.")
+    assert alike("The answer takes 30 s at p99 (processing 29.2 s, retries), past the 30 s total limit of it.")
+    assert not alike("with p95 1 s that makes 8 h 45 min, past the deadline of 1 s")
     assert alike("the backlog needs 1 h 5 min to go, longer than 1 h 5 min")
     assert not alike("p95 10.4 s, past the 10 s that count")
     assert all(map(WRONG.search, ("1 are allowed", "1 retries", "by 1 retrie or more", "2 worker", "0 job ")))
