@@ -171,7 +171,7 @@
     if (!isAboutAnswers(elt)) return;
     isUnderWay = false;
     if (address && !waiting.length) {
-      location.assign(address);
+      if (event.detail.successful) location.assign(address);
       address = "";
     }
     // A button that was disabled meanwhile has lost the focus.
@@ -188,6 +188,17 @@
     event.preventDefault();
     address = link.href;
     htmx.trigger(form, "save");
+  });
+
+  // A page that is closed or left by other means sends what was typed last on its way out.
+  let hasLeftUnsaved = false;
+  window.addEventListener("pagehide", () => {
+    const form = document.getElementById("answers");
+    if (!form || !lastChange || lastChange < sentAt) return;
+    hasLeftUnsaved = navigator.sendBeacon(form.getAttribute("hx-post"), new FormData(form));
+  });
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted && hasLeftUnsaved) location.reload();
   });
 
   document.addEventListener("htmx:oobBeforeSwap", (event) => {

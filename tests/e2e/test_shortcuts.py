@@ -24,7 +24,12 @@ FIELDS = {
 
 def stored(page: Page, path: str) -> Any:
     """The answer that the server has."""
-    value = page.request.get(f"{page.url.split('#')[0]}/answers.json").json()
+    return stored_at(page, page.url.split("#")[0], path)
+
+
+def stored_at(page: Page, address: str, path: str) -> Any:
+    """The answer that the server has of the decision at the address."""
+    value = page.request.get(f"{address}/answers.json").json()
     for part in path.split("."):
         value = value[part]
     return value
@@ -236,4 +241,25 @@ def test_a_link_that_is_followed_at_once_takes_what_was_typed_along(visit: Page)
     )
     page.wait_for_url(re.compile("/map$"))
     page.goto(address)
+    expect(field(page, "processing.p95_s")).to_have_value("38")
+
+
+def test_a_page_that_is_left_at_once_saves_what_was_typed(visit: Page, site: str) -> None:
+    page = visit
+    begin(page, "Document extraction")
+    address = page.url
+    field(page, "processing.p95_s").fill("39")
+    page.goto(f"{site}/handbook")
+    eventually(lambda: stored_at(page, address, "processing.p95_s") == 39, 10)
+
+
+def test_a_link_is_not_followed_past_an_answer_that_could_not_be_saved(page: Page, site: str) -> None:
+    page.goto(site)
+    begin(page, "Document extraction")
+    address = page.url
+    page.route("**/answers", lambda route: route.fulfill(status=500, body="broken"))
+    field(page, "processing.p95_s").fill("38")
+    page.get_by_role("link", name="Crossover map").click()
+    expect(page.locator("#unsaved")).to_be_visible()
+    assert page.url == address
     expect(field(page, "processing.p95_s")).to_have_value("38")
