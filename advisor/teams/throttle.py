@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 IPV6_CUSTOMER_BITS = 64
 """Who has one IPv6 address has, as a rule, all that share its first 64 bits."""
+LONGEST_NAME = 255
+"""What a row of attempts holds; no account's name is as long."""
 
 
 class SignInThrottle(AxesDatabaseHandler):  # type: ignore[misc]
@@ -31,7 +33,7 @@ class SignInThrottle(AxesDatabaseHandler):  # type: ignore[misc]
 
     def is_allowed(self, request: HttpRequest, credentials: Mapping[str, str] | None = None) -> bool:
         """Whether the password may be checked."""
-        username = (credentials or {}).get("username") or ""
+        username = ((credentials or {}).get("username") or "")[:LONGEST_NAME]
         wait_s = seconds_to_wait(username, client_address(request))
         if not wait_s:
             count_attempt(request, username)

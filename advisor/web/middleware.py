@@ -1,7 +1,9 @@
 """What a use case refuses, as a page: the same sentence and status whichever view it came from."""
 
+import logging
 from collections.abc import Callable
 
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from advisor.decisions.errors import StaleStatus, StaleVersion, TooManyRuns, TooManySweeps, UploadTooLarge
@@ -11,6 +13,9 @@ from advisor.web.forms.sentences import sentence_of
 from advisor.web.views.errors import refusal
 from simulator.schema import InvalidInput, Problem
 
+log = logging.getLogger(__name__)
+
+CANNOT_BE_STORED = "A value is too long or too large, or holds a character that cannot be stored."
 ATTEMPTS_ADVICE = "A link that works keeps working; try it again then."
 
 
@@ -36,6 +41,9 @@ class Refusals:
                 return refusal(request, 429, [str(error)], retry_after_s=30)
             case TooManyAttempts():
                 return refusal(request, 429, [wait_sentence(error.wait_s)], error.wait_s, advice=ATTEMPTS_ADVICE)
+            case DataError():  # of the admin's own pages; forms and use cases check before they ask the database
+                log.warning("The database refused a value at %s: %s", request.path, error)
+                return refusal(request, 422, [CANNOT_BE_STORED])
         return None
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from django.contrib.staticfiles import finders
-from django.db import OperationalError
+from django.core.paginator import Paginator
+from django.db import DataError, OperationalError
 from django.test import Client
 from django.urls import reverse
 from plotly.offline import get_plotlyjs_version
@@ -31,6 +32,20 @@ def test_the_list_is_empty_at_first_and_offers_the_first_step(client: Client, wo
     page = client.get(reverse("home")).content.decode()
     assert "No decisions yet" in page
     assert reverse("new-decision") in page
+
+
+def test_a_value_that_the_database_refuses_is_the_askers_mistake(
+    client: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
+
+    monkeypatch.setattr(Paginator, "get_page", refuse)
+    answer = client.get("/")
+    assert answer.status_code == 422
+    assert "cannot be stored" in answer.content.decode()
+    assert "Nothing was saved" in answer.content.decode()
+    assert len([record for record in caplog.records if "The database refused a value at /" in record.message]) == 1
 
 
 def test_the_list_says_verdict_and_last_run(client: Client, decision: Decision, run: Run) -> None:

@@ -53,6 +53,11 @@ def test_an_account_waits_after_five_wrong_passwords_from_wherever(client: Clien
     assert sign_in(client, "dora", RIGHT, door).status_code == 302
 
 
+def test_a_name_longer_than_any_account_s_is_counted_as_far_as_it_fits(client: Client) -> None:
+    assert sign_in(client, "x" * 100_000, WRONG).status_code == 200
+    assert AccessAttempt.objects.get().username == "x" * 255
+
+
 def test_a_refusal_reaches_the_browser_through_the_asynchronous_server_too(dora: User) -> None:
     post = async_to_sync(AsyncClient(SERVER_NAME="localhost").post)
     for _ in range(PER_ACCOUNT):

@@ -16,6 +16,7 @@ from advisor.decisions import jobs
 from advisor.decisions.errors import StaleVersion, UploadTooLarge
 from advisor.decisions.models import Decision, Revision, Run
 from advisor.decisions.services.edit_library import library_of
+from advisor.decisions.services.request_run import IDEMPOTENCY_KEY
 from advisor.decisions.services.save_answers import save_answers
 from advisor.decisions.services.step_answers import step_answers
 from advisor.decisions.services.upload_trace import upload_trace
@@ -62,7 +63,8 @@ def simulate(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     """Saves what was typed and simulates it. The same press twice is the same run."""
     decision = editable_decision(request, decision_id)
     key = request.POST.get("idempotency_key", "")
-    earlier = Run.objects.for_workspace(decision.workspace).filter(idempotency_key=key).first() if key else None
+    is_key = IDEMPOTENCY_KEY.fullmatch(key)
+    earlier = Run.objects.for_workspace(decision.workspace).filter(idempotency_key=key).first() if is_key else None
     if earlier:
         return _went_to(request, earlier)
     before = decision.latest()
