@@ -58,16 +58,32 @@ def _of_runs(runs: RunVitals) -> Iterator[GaugeMetricFamily]:
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """For a superuser, or for who brings the token; 401 to strangers, 403 to other users."""
-    if not brings_token(request) and not (request.user.is_active and request.user.is_superuser):
+    """For a superuser; 401 to strangers, 403 to other users. Who brings a token is answered before: see `OperatorPages`."""
+    if not (request.user.is_active and request.user.is_superuser):
         return HttpResponse(status=403 if request.user.is_authenticated else 401)
+    return _figures()
+
+
+@never_cache
+@require_safe
+def metrics_for_scraper(request: HttpRequest) -> HttpResponse:
+    """For who brings the token; 401 with another."""
+    token = settings.CONFIGURATION.metrics_token
+    if not token or not secrets.compare_digest(_authorization(request), f"Bearer {token}".encode()):
+        return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
+    return _figures()
+
+
+def brings_a_token(request: HttpRequest) -> bool:
+    """Whether the request holds a token, right or wrong."""
+    return _authorization(request).startswith(b"Bearer ")
+
+
+def _authorization(request: HttpRequest) -> bytes:
+    return request.headers.get("Authorization", "").encode()
+
+
+def _figures() -> HttpResponse:
     registry = CollectorRegistry()
     registry.register(Figures())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
-
-
-def brings_token(request: HttpRequest) -> bool:
-    """Whether the request holds the metrics token."""
-    token = settings.CONFIGURATION.metrics_token
-    given = request.headers.get("Authorization", "").encode()
-    return bool(token) and secrets.compare_digest(given, f"Bearer {token}".encode())

@@ -153,6 +153,9 @@ def test_probes_and_scrapers_ask_by_address_and_without_tls(
     assert Client().get("/health/ready", headers=by_address).status_code == 200
     with_token = by_address | {"Authorization": f"Bearer {TOKEN}"}
     assert Client().get("/metrics", headers=with_token).status_code == 200
+    assert (
+        Client().get("/metrics", headers=by_address | {"Authorization": "Bearer of-another-token"}).status_code == 401
+    )
     assert Client().get("/metrics", headers=by_address).status_code in (301, 400)
 
 
