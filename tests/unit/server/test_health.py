@@ -13,6 +13,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from advisor.configuration import Configuration
+from advisor.decisions.models import Run
 from advisor.server import queue_pages
 from advisor.server.beats import ALIVE_WITHIN_S, beat_of_reconciler
 from advisor.server.vitals import workers_alive
@@ -138,6 +139,15 @@ def test_it_is_live_with_neither_database_nor_sign_in(
     settings.CONFIGURATION = settings.CONFIGURATION.model_copy(update={"mode": mode})
     assert Client().get("/health/live", headers={"Host": "10.9.8.7:8000"}).status_code == 200
     answer = Client().get("/health/ready", headers={"Host": "10.9.8.7:8000"})
+    assert (answer.status_code, answer.json()["checks"]["database"]) == (503, "does not answer")
+
+
+def test_an_empty_database_in_the_place_of_the_sites_own_is_not_ready(
+    client: Client, worker: SimulationWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beat_of_reconciler(worker.connection)
+    monkeypatch.setattr(Run._meta, "db_table", "no_such_table")
+    answer = client.get("/health/ready")
     assert (answer.status_code, answer.json()["checks"]["database"]) == (503, "does not answer")
 
 
