@@ -20,6 +20,7 @@ from advisor.decisions.errors import TooManyRuns
 from advisor.decisions.models import Decision, Revision, Run, State, Status
 from advisor.decisions.services.create_decision import create_decision
 from advisor.decisions.services.edit_decision import change_status
+from advisor.decisions.services.freeze_revision import freeze_revision
 from advisor.decisions.services.save_answers import save_answers
 from advisor.teams.models import User, Workspace
 from advisor.web.views import answers, decisions, home
@@ -46,6 +47,16 @@ def test_a_value_that_the_database_refuses_is_the_askers_mistake(
     assert "cannot be stored" in answer.content.decode()
     assert "Nothing was saved" in answer.content.decode()
     assert len([record for record in caplog.records if "The database refused a value at /" in record.message]) == 1
+
+
+def test_the_list_says_of_which_revision_the_last_simulation_is(
+    client: Client, decision: Decision, make_run: MakeRun, user: User
+) -> None:
+    make_run(State.SUCCEEDED)
+    assert "at revision" not in client.get("/").content.decode()
+    freeze_revision(decision.latest())
+    save_answers(decision, {"template": "form_classification", "name": "Forms"}, user, decision.draft_version)
+    assert " ".join(client.get("/").content.decode().split()).count("Simulated at revision 1") == 1
 
 
 def test_the_list_says_verdict_and_last_run(client: Client, decision: Decision, run: Run) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.paginator import Paginator
-from django.db.models import Count, OuterRef, Subquery
+from django.db.models import Count, F, OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -74,7 +74,11 @@ class Row:
 def _rows(decisions: list[Decision]) -> list[Row]:
     standings = standings_of(decisions)
     wanted = [decision.last_run_id for decision in decisions]  # type: ignore[attr-defined]  # annotated
-    runs = Run.objects.without_result().in_bulk([pk for pk in wanted if pk])
+    runs = (
+        Run.objects.without_result()
+        .annotate(revision_number=F("revision__number"))
+        .in_bulk([pk for pk in wanted if pk])
+    )
     return [
         Row(
             decision,
