@@ -183,17 +183,23 @@ class Priorities(Value):
     standard: Priority
     batch: Priority
 
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        total = math.fsum(priority.share_percent for priority in self.shares().values())
+    @model_validator(mode="wrap")
+    @classmethod
+    def _whole(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        priorities = handler(data)
+        total = math.fsum(priority.share_percent for priority in priorities.shares().values())
         if abs(total - 100) > 0.01:
             shares = {
-                f"priorities.{name}.share_percent": getattr(self, name).share_percent
-                for name in type(self).model_fields
+                f"priorities.{name}.share_percent": getattr(priorities, name).share_percent for name in cls.model_fields
             }
-            each = ", ".join(f"{path.split('.')[1]} {share:g}" for path, share in shares.items())
-            raise contradiction(f"the shares of the classes must sum to 100, not {total:g} ({each})", shares)
-        return self
+            each = ", ".join(f"{path.split('.')[1]} {round(share, 2):g}" for path, share in shares.items())
+            given = data.values() if isinstance(data, Mapping) else ()
+            ranged = any(isinstance(one, Mapping) and isinstance(one.get("share_percent"), Mapping) for one in given)
+            middle = "; a range counts by its middle" if ranged else ""
+            raise contradiction(
+                f"the shares of the classes must sum to 100, not {round(total, 2):g} ({each}){middle}", shares
+            )
+        return priorities
 
     def shares(self) -> dict[str, Priority]:
         """The classes that have any jobs, most urgent first."""

@@ -97,6 +97,12 @@ def _websocket(point: Point) -> dict[str, Any]:
     }
 
 
+def _why_inline(point: Point) -> str:
+    if not point.counts_waits:
+        return f"The answer takes {duration(point.inline_p99_s)} at p99, waiting not counted."
+    return f"The answer fits into the response: {duration(point.inline_p99_s)} at p99."
+
+
 def _why_not_inline(point: Point) -> str:
     if point.nobody:
         return "Nobody waits for a response."
@@ -129,7 +135,7 @@ def _why_not_polling(point: Point) -> str:
 INLINE = Way(
     "inline",
     when=lambda f: np.zeros_like(f.nobody),
-    why=lambda p: f"The answer fits into the response: {duration(p.inline_p99_s)} at p99.",
+    why=_why_inline,
     why_not=_why_not_inline,
     parameters=_none,
     fallback=None,

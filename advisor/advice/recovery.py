@@ -32,14 +32,23 @@ def _allowed(answers: Answers, fails: float) -> str:
     failures = answers.failures
     if failures.max_retries == 0:
         return f"You allow no retries: {percent(100 * fails)} of the calls fail."
-    base, cap = duration(failures.backoff_base_s), duration(failures.backoff_cap_s)
-    pauses = f"a pause of up to {base}" if failures.max_retries == 1 or base == cap else f"pauses of {base} up to {cap}"
-    jitter = "without jitter" if failures.jitter == "none" else f"with {failures.jitter} jitter"
     share = percent(100 * fails) if fails == 0 or fails >= RARELY else f"less than {percent(100 * RARELY)}"
     return (
-        f"You allow {count(failures.max_retries, 'retry')}, after {pauses} {jitter}. All attempts fail for {share} of the requests, where "
+        f"You allow {count(failures.max_retries, 'retry')}, {_pauses(answers)}. All attempts fail for {share} of the requests, where "
         "failures are independent."
     )
+
+
+def _pauses(answers: Answers) -> str:
+    """What lies between the attempts: pauses that double from the first up to a cap, one pause, or none."""
+    failures = answers.failures
+    if window_s(answers, failures.max_retries) == 0:
+        return "without a pause"
+    base, cap = duration(failures.backoff_base_s), duration(failures.backoff_cap_s)
+    jitter = "without jitter" if failures.jitter == "none" else f"with {failures.jitter} jitter"
+    if failures.max_retries == 1:
+        return f"after a pause of up to {base} {jitter}"
+    return f"after pauses of {f'up to {base} each' if base == cap else f'{base} up to {cap}'} {jitter}"
 
 
 def _fewer(answers: Answers, point: Point) -> list[str]:

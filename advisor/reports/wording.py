@@ -27,6 +27,8 @@ __all__ = [
     "advice_headline",
     "concurrency_sentence",
     "count",
+    "dead_letter_sentence",
+    "delivery_sentences",
     "design_name",
     "duration",
     "favours",
@@ -181,6 +183,15 @@ def recommendation_sentence(recommendation: Recommendation) -> str:
     return verdict
 
 
+def delivery_sentences(recommendation: Recommendation) -> str:
+    """How the result gets back, and why; only for later if no design is feasible."""
+    plan = recommendation.delivery
+    if recommendation.feasible or plan.method == "none":
+        return f"{delivery_sentence(plan.method)} {plan.why}"
+    how = delivery_sentence(plan.method)
+    return f"Once a design is feasible: {how[:1].lower()}{how[1:]} {plan.why}"
+
+
 def _later(delivery: Delivery) -> str:
     if delivery.method in ("inline", "none"):
         return "by event."
@@ -221,11 +232,20 @@ def retries_sentence(plan: RetryPlan) -> str:
     )
 
 
+def dead_letter_sentence(recommendation: Recommendation) -> str:
+    """Where a request ends that has failed for good, in the design that is advised."""
+    if recommendation.style == "synchronous":
+        return "In line there is no dead-letter queue: what has failed for good goes back to the caller as an error."
+    if recommendation.dead_letter:
+        return "What has failed for good goes to a dead-letter queue; somebody has to look at it."
+    return "There is no dead-letter queue: what has failed for good is gone."
+
+
 def concurrency_sentence(concurrency: Concurrency) -> str:
     """Up to how many calls at once more consumers help, and why no further."""
     calls, bound = count(concurrency.useful, "call"), concurrency.bound_by.replace("_", " ")
     if bound == "workers":
-        return f"Up to {calls} at once: that is how many workers there may be."
+        return f"Up to {calls} at once can be put to use, if there are as many workers."
     if bound == "order":
         why = "all results keep one order"
     elif bound.endswith("concurrency"):

@@ -68,6 +68,12 @@
       reading.hidden = unsaved.includes(reading.id.replace(/-reading$/, ""));
   };
 
+  // 1 worker, 2 workers: the unit goes with the number while it is typed.
+  document.addEventListener("input", ({ target }) => {
+    const unit = target.closest(".measure")?.querySelector(".unit[data-one]");
+    if (unit) unit.textContent = target.value.trim() === "1" ? unit.dataset.one : unit.dataset.many;
+  });
+
   // The choice of a live run is no answer: the server says beside it what is wrong, and takes it back.
   const showRunErrors = () => {
     for (const name of ["run-speed", "run-endpoint"]) {

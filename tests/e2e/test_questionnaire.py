@@ -172,7 +172,7 @@ def test_simulate_leads_to_what_is_wrong_instead_of_doing_nothing(extraction: Pa
     workers.fill("many")
     p95 = field(page, "processing.p95_s")
     p95.fill("5 parsecs")
-    expect(page.locator("#faults")).to_contain_text("2 answers need a look:")
+    expect(page.locator("#faults")).to_contain_text("2 answers to correct:")
     page.locator("#section-load > summary").click()
     page.locator("#section-limits > summary").click()
     page.evaluate("window.scrollTo(0, document.body.scrollHeight)")

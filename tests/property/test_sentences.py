@@ -250,3 +250,56 @@ def test_what_falls_short_is_said_once_and_no_style_is_called_clear_beside_it() 
     assert advice.remedy is not None
     mended = advise(changed(heavy, advice.remedy.field, advice.remedy.to), flips=False)
     assert mended.feasible and mended.shortfall == ""
+
+
+def advice_text(**differs: Any) -> tuple[Recommendation, str]:
+    """The advice on the default template with some answers changed, and how a report says it."""
+    base = answers_from(nested({path.replace("__", "."): value for path, value in differs.items()}))
+    advice = advise(base)
+    return advice, re.sub(r"\s+", " ", text("", wording.recommendation_sentence(advice), advice_sections(advice, base)))
+
+
+FAST_FORM = {"template": "form_classification", "failures__dead_letter": True}
+
+
+def test_dead_letters_that_are_asked_for_are_not_said_to_be_gone_in_line() -> None:
+    advice, words = advice_text(**FAST_FORM)
+    assert advice.style == "synchronous" and "dead letters kept. Queues have it built in" in words
+    assert "goes back to the caller as an error" in words and "is gone" not in words
+    assert (
+        "There is no dead-letter queue: what has failed for good is gone."
+        in advice_text(failures__dead_letter=False)[1]
+    )
+    assert "goes to a dead-letter queue" in advice_text()[1]
+
+
+def test_no_answer_fits_into_the_response_if_the_backlog_grows_without_end() -> None:
+    advice, words = advice_text(**FAST_FORM, provider__requests_per_minute=40)
+    assert not advice.feasible and advice.delivery.method == "inline"
+    assert "Once a design is feasible: answer in the response. The answer takes" in words
+    assert "at p99, waiting not counted." in words and "fits into the response" not in words
+
+
+def test_advice_that_is_not_feasible_says_for_when_its_delivery_is() -> None:
+    _, words = advice_text(volume__mean_rate_per_s=5.53)
+    assert "Once a design is feasible: deliver by polling. The caller is" in words
+
+
+@pytest.mark.parametrize(
+    ("differs", "words"),
+    [
+        ({"failures__max_retries": 1}, "asks for 1 retry with a pause of up to 1 s, and dead letters kept"),
+        ({"failures__backoff_base_s": 0}, "asks for 4 retries without a pause, and dead letters kept"),
+        ({"resilience__max_lost_jobs": 3}, "and at most 3 may be lost"),
+        (
+            {"template": "form_classification", "volume__peak_to_mean": 1},
+            "of the capacity (moderate below 70 %), without peaks.",
+        ),
+        (
+            {"provider__max_concurrency": 60, "operations__max_workers": 21},
+            "Up to 60 calls at once can be put to use, if there are as many workers.",
+        ),
+    ],
+)
+def test_sentences_that_must_agree_with_the_answers(differs: Mapping[str, Any], words: str) -> None:
+    assert words in advice_text(**differs)[1]

@@ -245,24 +245,41 @@ def test_a_number_that_will_not_do_says_what_will(
     assert words in error(page, beside).replace("\xa0", " ").replace("&#x27;", "'")
 
 
+def test_shares_that_do_not_add_up_say_what_a_range_counts_as(htmx: Client, decision: Decision) -> None:
+    beside = "priorities-urgent-share_percent"
+    page = post(htmx, decision, priorities__urgent__share_percent="2-9").content.decode()
+    assert "not 94.24 (urgent 4.24, standard 70, batch 20); a range counts by its middle." in error(page, beside)
+    page = post(htmx, decision, priorities__urgent__share_percent="11").content.decode()
+    assert "not 101 (urgent 11, standard 70, batch 20)." in error(page, beside)
+    assert post(htmx, decision, priorities__urgent__share_percent="5-20").status_code == 200
+
+
+@pytest.mark.parametrize(("workers", "unit"), [("1", "worker"), ("2", "workers")])
+def test_the_unit_of_a_field_goes_with_its_number(client: Client, decision: Decision, workers: str, unit: str) -> None:
+    post(client, decision, synchronous__workers=workers)
+    page = client.get(reverse("decision", args=[decision.pk])).content.decode()
+    field = page[page.index('id="field-synchronous-workers-input"') :].split("</div>")[0]
+    assert re.search(rf'<span class="unit"[^>]*>{unit}</span>', field)
+
+
 def test_simulate_leads_to_the_answers_that_need_a_look(client: Client, htmx: Client, decision: Decision) -> None:
     wrong = {"processing__p95_s": "soon", "synchronous__workers": "0", "idempotency_key": "press"}
     page = post(htmx, decision, "simulate", **wrong).content.decode()
     faults = page[page.index('id="faults"') :].split("</div>")[0]
-    assert 'role="alert"' in faults and re.search(r"2 answers need a look:", faults)
+    assert 'role="alert"' in faults and re.search(r"2 answers to correct:", faults)
     assert re.findall(r'href="#(field-[^"]*)"', faults) == [
         "field-processing-p95_s-input", "field-synchronous-workers-input"
     ]  # fmt: skip
     assert "data-insist" in page
     one = post(htmx, decision, "save-answers", processing__p95_s="soon").content.decode()
-    assert "1 answer needs a look:" in one and "data-insist" not in one
-    assert "need a look" not in post(htmx, decision, processing__p95_s="21").content.decode()
+    assert "1 answer to correct:" in one and "data-insist" not in one
+    assert "to correct" not in post(htmx, decision, processing__p95_s="21").content.decode()
 
 
 def test_without_javascript_simulate_leads_there_too(client: Client, decision: Decision) -> None:
     page = post(client, decision, "simulate", processing__p95_s="soon", synchronous__hops="telegraph").content.decode()
     top = page[: page.index('class="desk"')]
-    assert "2 answers need a look; nothing of this was saved." in top
+    assert "2 answers to correct; nothing of this was saved." in top
     for target in re.findall(r'href="#(field-[^"]*)"', top):
         assert f'id="{target}"' in page
 

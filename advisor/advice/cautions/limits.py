@@ -37,7 +37,7 @@ def _no_immediate_answer(case: Case) -> str:
 
 def _swings(case: Case) -> str:
     p = case.point
-    peak = f"its busiest {duration(p.peak_s)} ({times(p.peak_to_mean)} the mean)" if p.peak_s > 0 else "no peak of it"
+    peak = f"its busiest {duration(p.peak_s)} ({times(p.peak_to_mean)} the mean)" if p.peak_s > 0 else "no peak"
     return (
         f"The advice takes {peak} from the recording, and the consumers come from formulas for steady arrivals. What swings slower or faster "
         "than that waits longer: simulate the recording before you size queues by it."

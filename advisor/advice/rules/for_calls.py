@@ -27,10 +27,12 @@ def _fast(p: Point) -> str:
 
 def _steady(p: Point) -> str:
     load, moderate = apart(100 * p.peak_load, 100 * MODERATE_LOAD, percent)
-    return (
-        f"The volume is moderate and consistent: {rate(p.peak_rate)} at most is {load} of the capacity (moderate below {moderate}), with peaks of "
-        f"{times(p.peak_to_mean)} the mean (consistent up to {times(STEADY_PEAK)})."
+    peaks = (
+        f"with peaks of {times(p.peak_to_mean)} the mean (consistent up to {times(STEADY_PEAK)})"
+        if p.peak_to_mean > 1
+        else "without peaks"
     )
+    return f"The volume is moderate and consistent: {rate(p.peak_rate)} at most is {load} of the capacity (moderate below {moderate}), {peaks}."
 
 
 FOR_CALLS: tuple[Rule, ...] = (

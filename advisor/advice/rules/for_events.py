@@ -42,8 +42,16 @@ def _retry_weight(f: Facts) -> Floats:
     return np.where(retried & f.dead_letter, 0.25, 0.12)
 
 
+def _with_pauses(p: Point) -> str:
+    if p.retry_window_s == 0:
+        return "without a pause"
+    if p.max_retries == 1:
+        return f"with a pause of up to {duration(p.retry_window_s)}"
+    return f"with pauses of up to {duration(p.retry_window_s)} in all"
+
+
 def _retries(p: Point) -> str:
-    tries = f"{count(p.max_retries, 'retry', 'retries')} with pauses of up to {duration(p.retry_window_s)} in all"
+    tries = f"{count(p.max_retries, 'retry')} {_with_pauses(p)}"
     kept = "dead letters kept"
     needs = f"{tries}, and {kept}" if p.dead_letter and p.max_retries else kept if p.dead_letter else tries
     return (
@@ -61,10 +69,8 @@ def _durable(p: Point) -> str:
         if p.arrives_in_outage >= 0.5
         else "few requests, if any"
     )
-    return (
-        f"An outage of {duration(p.outage_s)} meets {meets}, and {lost if allowed else 'none'} may be lost: they must be stored before they "
-        "are acknowledged."
-    )
+    may = f"at most {lost}" if allowed else "none"
+    return f"An outage of {duration(p.outage_s)} meets {meets}, and {may} may be lost: they must be stored before they are acknowledged."
 
 
 FOR_EVENTS: tuple[Rule, ...] = (

@@ -117,9 +117,7 @@ def warnings(recommendation: Recommendation) -> Section | None:
 def delivery(recommendation: Recommendation) -> Section:
     """How the result gets back."""
     plan = recommendation.delivery
-    blocks: list[Paragraph | Grid | Points] = [
-        Paragraph(f"{wording.delivery_sentence(plan.method)} {plan.why}", strong=True)
-    ]
+    blocks: list[Paragraph | Grid | Points] = [Paragraph(wording.delivery_sentences(recommendation), strong=True)]
     if plan.parameters:
         rows = [(_spoken(key), parameter_words(key, value)) for key, value in plan.parameters.items()]
         blocks.append(grid(("Parameter", "Value"), rows, "Parameters of the delivery", figures_from=2))
@@ -179,15 +177,13 @@ def queues(recommendation: Recommendation) -> Section:
 
 def retries(recommendation: Recommendation) -> Section:
     """Retries and dead letters."""
-    letters = (
-        "What has failed for good goes to a dead-letter queue; somebody has to look at it."
-        if recommendation.dead_letter
-        else "There is no dead-letter queue: what has failed for good is gone."
-    )
     return Section(
         "retries",
         "Retries and dead letters",
-        (Paragraph(wording.retries_sentence(recommendation.retries)), Paragraph(letters)),
+        (
+            Paragraph(wording.retries_sentence(recommendation.retries)),
+            Paragraph(wording.dead_letter_sentence(recommendation)),
+        ),
     )
 
 

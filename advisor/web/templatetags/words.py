@@ -16,7 +16,7 @@ from advisor.decisions.models import Trace
 from advisor.decisions.names import person_name
 from advisor.reports import wording
 from advisor.reports.document.advice import parameter_words
-from advisor.reports.document.answers import flip_condition, value_words
+from advisor.reports.document.answers import flip_condition, of_unit, value_words
 from advisor.reports.formats.links import linked
 from advisor.web.forms.paths import QUESTIONS, TRACE, field_id, value_at
 
@@ -41,6 +41,8 @@ for name in (
     "advice_headline",
     "shown_style",
     "concurrency_sentence",
+    "dead_letter_sentence",
+    "delivery_sentences",
     "retries_sentence",
 ):
     register.filter(name, getattr(wording, name))
@@ -54,6 +56,12 @@ def counted(value: float | None, nouns: str = "") -> str:
     """A whole number in full; with "job" or "child,children" also its noun."""
     one, _, many = nouns.partition(",")
     return wording.count(value, one, many)
+
+
+@register.filter
+def unit_of(unit: str, text: str | int) -> str:
+    """A question's unit after what stands in its field: 1 worker, 2 workers."""
+    return of_unit(unit, str(text).strip())
 
 
 @register.filter

@@ -190,6 +190,12 @@ def test_recovery_in_time_takes_the_consumers_of_the_formula() -> None:
         ({"caller.deadline_s": 20.5}, "None fits into the deadline of 20.5 s when pauses are at their longest."),
         ({"failures.max_retries": 1}, "You allow 1 retry, after a pause of up to 1 s with full jitter. All attempts fail for 0.04 % of the requests, "
          "where failures are independent."),
+        ({"failures.backoff_base_s": 5, "failures.backoff_cap_s": 5}, "You allow 4 retries, after pauses of up to 5 s each "
+         "with full jitter. All attempts fail for less than 0.0001 % of the requests, "
+         "where failures are independent. 2 would be enough for 1 % missed (0.0008 % fail all)."),
+        ({"failures.backoff_base_s": 0, "failures.backoff_cap_s": 0}, "You allow 4 retries, without a pause. "
+         "All attempts fail for less than 0.0001 % of the requests, "
+         "where failures are independent. 2 would be enough for 1 % missed (0.0008 % fail all)."),
         ({"failures.max_retries": 0, "failures.jitter": "none"}, "You allow no retries: 2 % of the calls fail."),
     ],
 )  # fmt: skip
