@@ -17,6 +17,7 @@ Write = Callable[[BinaryIO], None]
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time of every entry: the earliest that a zip can hold."""
 MODE = 0o644 << 16
+ROUNDING = "If another processor or C library rounds a logarithm differently, the last digits may differ."
 COMMANDS = "commands.sh"
 CHECKSUMS = "SHA256SUMS"
 
@@ -188,8 +189,8 @@ def _how(document: Document, library: Mapping[str, Any] | None) -> Iterator[str]
         yield "This revision has not been simulated: the bundle holds the advice alone."
     elif result.live is None:
         yield f"  {simulate_command(document.scenario, result)}"
-        yield "The figures are the same to the last digit on every machine."
+        yield f"The figures are the same to the last digit. {ROUNDING}"
     else:
-        yield "The advice is the same to the last digit on every machine. The live run is not: it measured real parts on one machine."
+        yield "The advice is the same to the last digit. The live run is not: it measured real parts on one machine."
         yield "The same jobs can be sent again by"
         yield f"  {simulate_command(document.scenario, result)}"
