@@ -160,6 +160,7 @@
   const changedAt = new WeakMap();
   let clock = 0;
   let sentAt = 0;
+  let savedAt = 0;
   let lastChange = 0;
   const noteChange = (event) => {
     changedAt.set(event.target, ++clock);
@@ -176,21 +177,25 @@
     const { elt } = event.detail;
     if (!isAboutAnswers(elt)) return;
     isUnderWay = false;
+    if (event.detail.successful) savedAt = sentAt;
     if (address && !waiting.length) {
       if (event.detail.successful) location.assign(address);
+      else insistedOn = address;
       address = "";
     }
     // A button that was disabled meanwhile has lost the focus.
     if (elt.hasAttribute("hx-disabled-elt") && document.activeElement === document.body) elt.focus({ preventScroll: true });
   });
   // A link that is followed before the last change is saved waits for it: a map or a report is of what was typed.
+  // If it cannot be saved the page stays, and says so; the same link leads away when it is pressed again.
   let address = "";
+  let insistedOn = "";
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[href]:not([href^='#'], [target])");
     const isPlain = !event.button && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
-    if (!link || !isPlain || event.defaultPrevented || (lastChange < sentAt && !isUnderWay)) return;
+    if (!link || !isPlain || event.defaultPrevented || lastChange <= savedAt || link.href === insistedOn) return;
     const form = document.getElementById("answers");
-    if (!form || !lastChange) return;
+    if (!form) return;
     event.preventDefault();
     address = link.href;
     htmx.trigger(form, "save");
@@ -200,7 +205,7 @@
   let hasLeftUnsaved = false;
   window.addEventListener("pagehide", () => {
     const form = document.getElementById("answers");
-    if (!form || !lastChange || lastChange < sentAt) return;
+    if (!form || lastChange <= savedAt) return;
     hasLeftUnsaved = navigator.sendBeacon(form.getAttribute("hx-post"), new FormData(form));
   });
   window.addEventListener("pageshow", (event) => {

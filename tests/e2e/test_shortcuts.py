@@ -36,7 +36,7 @@ def stored_at(page: Page, address: str, path: str) -> Any:
 
 
 def eventually_stored(page: Page, path: str, value: Any) -> None:
-    eventually(lambda: stored(page, path) == value, 10, lambda: f"{path} is {stored(page, path)!r}, not {value!r}")
+    eventually(lambda: stored(page, path) == value, 30, lambda: f"{path} is {stored(page, path)!r}, not {value!r}")
 
 
 def title(page: Page) -> None:
@@ -250,7 +250,7 @@ def test_a_page_that_is_left_at_once_saves_what_was_typed(visit: Page, site: str
     address = page.url
     field(page, "processing.p95_s").fill("39")
     page.goto(f"{site}/handbook")
-    eventually(lambda: stored_at(page, address, "processing.p95_s") == 39, 10)
+    eventually(lambda: stored_at(page, address, "processing.p95_s") == 39, 30)
 
 
 def test_a_link_is_not_followed_past_an_answer_that_could_not_be_saved(page: Page, site: str) -> None:
@@ -259,7 +259,11 @@ def test_a_link_is_not_followed_past_an_answer_that_could_not_be_saved(page: Pag
     address = page.url
     page.route("**/answers", lambda route: route.fulfill(status=500, body="broken"))
     field(page, "processing.p95_s").fill("38")
-    page.get_by_role("link", name="Crossover map").click()
+    expect(page.locator("#unsaved")).to_be_visible()
+    with page.expect_response("**/answers"):
+        page.get_by_role("link", name="Crossover map").click()
     expect(page.locator("#unsaved")).to_be_visible()
     assert page.url == address
     expect(field(page, "processing.p95_s")).to_have_value("38")
+    page.get_by_role("link", name="Crossover map").click()
+    page.wait_for_url(re.compile("/map$"))
