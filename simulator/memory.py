@@ -6,7 +6,7 @@ from math import inf
 import numpy as np
 
 from simulator.arrivals import Trace
-from simulator.kernel.layout import EVENT, MACHINE, RECORDED_ROW, SLOT
+from simulator.kernel.layout import CONNECTION_FAILS_S, EVENT, MACHINE, RECORDED_ROW, SLOT
 from simulator.plan import (
     EVENT_DRIVEN,
     FIRST_SLOTS,
@@ -17,7 +17,7 @@ from simulator.plan import (
     patience_s,
     rate_of,
 )
-from simulator.scenario import BurstArrivals, DailyArrivals, Scenario
+from simulator.scenario import BurstArrivals, DailyArrivals, Scenario, TraceArrivals
 from simulator.stability import attempts_per_job, load_of, mean_backoffs_s
 
 BASE_BYTES = 100 * 2**20
@@ -56,17 +56,25 @@ def _most_in_system(scenario: Scenario, design: str, trace: Trace | None) -> int
 
 
 def _bounded(scenario: Scenario, piled: float, rate: float) -> float:
-    """The synchronous backlog keeps what piles up within its bound; callers who will call again wait outside."""
+    """The synchronous backlog keeps what piles up within its bound; callers who will call again, or still connect, wait outside."""
     synchronous = scenario.synchronous
     outside = (
         rate * (synchronous.client_retries + 1) * min(patience_s(scenario), 1e6) if synchronous.client_retries else 0.0
     )
     again = rate * synchronous.client_retries * synchronous.client_backoff_s
-    return (
-        (piled if synchronous.backlog is None else min(piled, synchronous.backlog + synchronous.workers))
-        + outside
-        + again
-    )
+    room = inf if synchronous.backlog is None else synchronous.backlog + synchronous.workers
+    return min(piled, room + _connecting(scenario, rate)) + outside + again
+
+
+def _connecting(scenario: Scenario, rate: float) -> float:
+    """The most clients at once whose connections a full backlog dropped: infinite for recorded arrivals, whose peaks are not looked at."""
+    synchronous = scenario.synchronous
+    if synchronous.overflow == "refuse":
+        return 0.0
+    if isinstance(scenario.arrivals, TraceArrivals):
+        return inf
+    longest_s = min(patience_s(scenario), CONNECTION_FAILS_S + synchronous.syn_linear_timeouts)
+    return rate * getattr(scenario.arrivals, "peak_to_mean", 1.0) * longest_s
 
 
 def _piled_up(scenario: Scenario, trace: Trace | None, jobs: int, rate: float, out: float) -> float:

@@ -439,6 +439,7 @@ def _set_synchronous(m: Any, scenario: Scenario) -> None:
     m["patience"] = patience_s(scenario)
     m["client_retries"], m["client_backoff"] = design.client_retries, design.client_backoff_s
     m["drops_abandoned"] = design.drops_abandoned
+    m["drops_connections"], m["syn_linear"] = design.overflow == "drop", design.syn_linear_timeouts
 
 
 def _set_event_driven(m: Any, scenario: Scenario, *, hybrid: bool) -> None:

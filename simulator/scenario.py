@@ -196,7 +196,19 @@ class Synchronous(Value):
 
     workers: Count = 22
     backlog: Annotated[int, Field(ge=0, le=100_000_000)] | None = None
-    """Requests that may wait for a worker; null is unbounded, 0 refuses whoever finds every worker busy."""
+    """Requests that may wait for a worker: null is unbounded, 0 is none. Linux lets a `listen` backlog of n hold n + 1 connections."""
+    overflow: Literal["refuse", "drop"] = "refuse"
+    """What becomes of a call that finds the backlog full.
+
+    `refuse`: the application or a proxy answers 503. `drop`: a listen backlog, whose kernel drops the connection's SYN without a word
+    (Linux with its default `tcp_abort_on_overflow` 0). The client's kernel sends it again 1, 3, 7, 15, 31 and 63 s after the first
+    (`tcp_syn_retries` 6), and 127 s after it the connection has failed. The client's own limits run from the first SYN. A SYN that finds
+    room puts the call at the end of the backlog, behind calls that came later; until then it holds no place there and counts neither in
+    the queue's depth nor in the wait, but in the latency. A call that never got in counts as timed out.
+    """
+    syn_linear_timeouts: Annotated[int, Field(ge=0, le=127)] = 0
+    """With `drop`: how often a SYN is sent again at intervals of 1 s before they double (`tcp_syn_linear_timeouts`): 4 by default since
+    Linux 6.5, which makes it 1, 2, 3, 4, 5, 7, 11, 19, 35 and 67 s after the first, and 131 s until the connection has failed."""
     client_timeout_s: Positive | None = None
     client_retries: Annotated[int, Field(ge=0, le=100)] = 0
     client_backoff_s: NonNegative = 0

@@ -103,6 +103,11 @@ def _of_clients(scenario: Scenario) -> Sequence[tuple[bool, str]]:
             synchronous.client_retries > 0,
             f"Synchronous callers call again up to {counted(synchronous.client_retries, 'time')}; event-driven callers need not.",
         ),
+        (
+            synchronous.overflow == "drop" and synchronous.backlog is not None,
+            "Connections that find the synchronous backlog full are dropped, and TCP tries them again after 1 s and then ever later;"
+            " event-driven jobs are accepted or refused at once.",
+        ),
         (synchronous.drops_abandoned, "The synchronous server drops calls whose caller gave up before they began."),
         (
             delivery.method == "polling" and delivery.interval_s > 0,

@@ -54,6 +54,9 @@ ROUNDING_S = 1e-9
 GRACE_S = ROUNDING_S / 4
 """A client gives up so much after its limit: an answer that comes exactly at the limit is in time, whatever adding floats makes of it."""
 
+CONNECTION_FAILS_S = 127.0
+"""From a connection's first SYN until it fails, after six more of them (Linux: `tcp_syn_retries` 6); linear timeouts add to it."""
+
 # --- the provider's quotas, indices of Machine.bucket_*
 BUCKETS = 3  # requests, input tokens, output tokens
 
@@ -120,6 +123,8 @@ PARAMETERS = [
     ("client_retries", _i),
     ("client_backoff", _f),
     ("drops_abandoned", _i),
+    ("drops_connections", _i),  # synchronous: 1: a full backlog drops the SYN; 0: it refuses the call
+    ("syn_linear", _f),  # seconds in which a SYN is sent again every second, before the intervals double
     ("discipline", _i),
     ("accept", _f),
     ("dispatch_cost", _f),
@@ -264,7 +269,7 @@ NOBODY, POLLING, WEBHOOK, PUSH = range(4)
 ) = range(14)
 
 # --- a slot's phase and flags
-WAITING, AT_THE_GATE, CALLING, BACKING_OFF, HANDLING, AGAIN, SCALING = range(7)
+WAITING, AT_THE_GATE, CALLING, BACKING_OFF, HANDLING, AGAIN, SCALING, CONNECTING = range(8)
 STARTED, ABANDONED, ACCEPTED, OUTAGE, PROBE = 1, 2, 4, 8, 16
 
 # --- what a slice of the loop returns

@@ -45,6 +45,9 @@ from simulator.kernel.layout import (
 )
 from simulator.kernel.record import bucket_of, close_second, count_call_in_second, count_in_bin, merge_bins
 
+LAST = 2**37
+"""More than any run's serial numbers."""
+
 
 @compiled
 def take_slot(m: Machine) -> int:
@@ -79,6 +82,13 @@ def schedule(m: Machine, s: int, at: float) -> None:
     """Put the slot's next event among those to come."""
     m.serial += 1
     put_event(m, at, (m.serial << SLOT_BITS) | s)
+
+
+@compiled
+def schedule_last(m: Machine, s: int, at: float) -> None:
+    """Put the slot's next event among those to come, after all of the same instant that `schedule` puts there."""
+    m.serial += 1
+    put_event(m, at, ((LAST + m.serial) << SLOT_BITS) | s)
 
 
 @compiled

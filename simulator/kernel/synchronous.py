@@ -25,6 +25,8 @@ from simulator.kernel.layout import (
     C_SENT,
     C_TIMED_OUT,
     CALLING,
+    CONNECTING,
+    CONNECTION_FAILS_S,
     DONE,
     GRACE_S,
     GROW,
@@ -52,6 +54,7 @@ from simulator.kernel.machine import (
     provider_lets_through,
     sample,
     schedule,
+    schedule_last,
     set_phase,
     settle,
     take_slot,
@@ -109,7 +112,7 @@ def close(m: Machine, at: float, cut: bool) -> None:
     if cut:
         for place in range(m.near + m.heap_size):
             s = slot_of_event(m, place)
-            if slot(m.slots, s).phase != SCALING:
+            if slot(m.slots, s).phase not in (SCALING, CONNECTING):
                 count_busy(m, s, at, np.inf)
         s = m.line_head
         while s >= 0:
@@ -120,7 +123,7 @@ def close(m: Machine, at: float, cut: bool) -> None:
 
 @inlined
 def worker_event(m: Machine, s: int, now: float) -> None:
-    """What a worker was doing for the call has ended."""
+    """What a worker was doing for the call has ended, or a client's SYN is due again."""
     phase = slot(m.slots, s).phase
     if phase == CALLING:
         call_ends(m, s, now)
@@ -128,6 +131,8 @@ def worker_event(m: Machine, s: int, now: float) -> None:
         try_call(m, s, now)
     elif phase == HANDLING:
         respond(m, s, now, True)
+    elif phase == CONNECTING:
+        connect_again(m, s, now)
     else:
         servers_are_ready(m, s, now)
         take_next(m, now)
@@ -135,24 +140,59 @@ def worker_event(m: Machine, s: int, now: float) -> None:
 
 @compiled
 def send(m: Machine, s: int, now: float) -> None:
-    """A client's call reaches the server: a worker takes it, or it waits, or it is refused (503)."""
+    """A client's call reaches the server: a worker takes it, or it waits, or it finds no room: refused (503), or its connection is dropped."""
     it = slot(m.slots, s)
     it.sent = now
     if it.job >= m.warmup:
         m.counts[C_SENT] += 1
-    if m.idle > 0:
-        count_accepted(m, s)
+    if m.idle > 0 or m.queued < m.places:
         be_patient(m, s)
-        m.idle -= 1
-        it.began = now
-        try_call(m, s, now)
-    elif m.queued < m.places:
-        count_accepted(m, s)
+        take_in(m, s, now)
+    elif m.drops_connections:
         be_patient(m, s)
-        set_phase(m, s, WAITING)
-        enqueue(m, 0, s, now)
+        set_phase(m, s, CONNECTING)
+        await_syn(m, s, now)
     else:
         call_again_or(m, s, C_REJECTED, now)
+
+
+@compiled
+def take_in(m: Machine, s: int, now: float) -> None:
+    """A worker takes the call, or it waits in the backlog, where it has found room."""
+    count_accepted(m, s)
+    if m.idle > 0:
+        m.idle -= 1
+        slot(m.slots, s).began = now
+        try_call(m, s, now)
+    else:
+        set_phase(m, s, WAITING)
+        enqueue(m, 0, s, now)
+
+
+@compiled
+def await_syn(m: Machine, s: int, now: float) -> None:
+    """Plan the next SYN, or the connection's failure. It is not planned if the client gives up before: then its patience alone ends the call.
+
+    Intervals: `syn_linear` times 1 s, then 1, 2, 4 ... s. `now` is therefore whole seconds after the first SYN, but for rounding.
+    """
+    sent = slot(m.slots, s).sent
+    passed = np.rint(now - sent)
+    after = passed + 1.0 + max(0.0, passed - m.syn_linear)
+    if sent + after <= sent + (m.patience + GRACE_S):
+        schedule_last(m, s, sent + after)
+
+
+@compiled
+def connect_again(m: Machine, s: int, now: float) -> None:
+    """The SYN is sent again; after the last of them the connection has failed."""
+    it = slot(m.slots, s)
+    if now - it.sent > CONNECTION_FAILS_S + m.syn_linear - 0.5:
+        no_longer_waits(m, s)
+        call_again_or(m, s, C_TIMED_OUT, now)
+    elif m.idle > 0 or m.queued < m.places:
+        take_in(m, s, now)
+    else:
+        await_syn(m, s, now)
 
 
 @compiled
@@ -189,12 +229,15 @@ def no_longer_waits(m: Machine, s: int) -> None:
 
 @compiled
 def give_up(m: Machine, s: int, now: float) -> None:
-    """The client's patience ends. The server does not know, and works on."""
+    """The client's patience ends. The server, if the call had reached it, does not know, and works on."""
     it = slot(m.slots, s)
     no_longer_waits(m, s)
+    phase = it.phase
+    if phase == CONNECTING:
+        call_again_or(m, s, C_TIMED_OUT, now)
+        return
     it.flags |= ABANDONED
     it.gave_up = now
-    phase = it.phase
     if phase in (WAITING, AT_THE_GATE):
         it.waited += now - it.queued
     if it.caller >= m.client_retries:
@@ -209,7 +252,7 @@ def give_up(m: Machine, s: int, now: float) -> None:
 
 @compiled
 def call_again_or(m: Machine, s: int, outcome: int, now: float) -> None:
-    """The client was refused, or told of a failure: it calls again while it may; else that is the outcome."""
+    """The client's call has ended and left nothing with the server: it calls again while it may; else that is the outcome."""
     if slot(m.slots, s).caller < m.client_retries:
         call_again(m, s, now)
     else:

@@ -108,6 +108,8 @@ synchronous = st.fixed_dictionaries(
     {
         "workers": st.integers(1, 4),
         "backlog": maybe(st.integers(0, 3)),
+        "overflow": st.sampled_from(["refuse", "drop"]),
+        "syn_linear_timeouts": st.sampled_from([0, 4]),
         "client_timeout_s": maybe(st.sampled_from([0.5, 0.8371, 2.0, 6.0])),
         "client_retries": st.integers(0, 2),
         "client_backoff_s": st.sampled_from([0.0, 0.5]),

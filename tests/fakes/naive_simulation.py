@@ -1,7 +1,7 @@
 """Both designs as slow, plain event simulations over objects: the oracle that the compiled loops must agree with, event by event.
 
 Nothing here comes from the simulator; the random numbers are its own (naive_draws), and so is the order of simultaneous events:
-the end of work, then patience, then calls again, then the provider's limits, then arrivals, then the autoscaler.
+the end of work, then connections tried again, then patience, then calls again, then the provider's limits, then arrivals, then the autoscaler.
 """
 
 import heapq
@@ -14,7 +14,7 @@ from scipy.special import ndtri
 
 from tests.fakes.naive_draws import FAILURE, HANDLING, JITTER, PHASE, RECONNECT, REFUSAL, SUB_JITTER, WEBHOOK, Draws
 
-WORK, PATIENCE, AGAIN, GATE, ARRIVAL, LOOK = range(6)
+WORK, CONNECT, PATIENCE, AGAIN, GATE, ARRIVAL, LOOK = range(7)
 OUTCOMES = ("completed", "failed", "timed_out", "rejected", "dead_lettered", "undelivered")
 
 
@@ -44,6 +44,7 @@ class Naive:
         self.jobs, self.last, self.end = jobs, last, scenario.duration_s or inf
         self.instants = draws.arrivals()
         self.next_job, self.more = 0, True
+        self.outside: set[Job] = set()
         self.idle, self.queued, self.in_system, self.calls_now = servers, 0, 0, 0
         self.counts = dict.fromkeys(("offered", "accepted", "good", "calls", "paced", "delivery", *OUTCOMES), 0)
         self.waits: list[float] = []
@@ -169,8 +170,8 @@ class Naive:
                 self.plan_arrival(delay)
 
     def goes_on(self) -> bool:
-        """Whether anything is still to happen, but for the autoscaler's looks and the patience of clients who have their answer."""
-        return any(
+        """Whether anything is still to happen, but for the autoscaler's looks and the patience and SYNs of clients who have their answer."""
+        return bool(self.outside) or any(
             entry[1] in (WORK, AGAIN, ARRIVAL) or (entry[1] == GATE and self.timer < inf) for entry in self.calendar
         )
 
@@ -579,10 +580,26 @@ class NaiveSynchronous(Naive):
         if not job.accepted:
             job.accepted = True
             self.count("accepted", job)
-        if self.patience < inf:
-            self.at(self.now + self.patience, PATIENCE, lambda: self.give_up(job))
 
     def send(self, job: Job) -> None:
+        if self.patience < inf:
+            self.at(self.now + self.patience, PATIENCE, lambda: self.give_up(job))
+        if self.takes_in(job):
+            return
+        if self.design.overflow == "refuse":
+            job.listening = False
+            self.refused(job, "rejected")
+            return
+        self.outside.add(job)
+        self.saw("dropped the connection")
+        sent, after = self.now, 0
+        for place in range(self.design.syn_linear_timeouts + 6):
+            after += 2 ** max(0, place - self.design.syn_linear_timeouts)
+            self.at(sent + after, CONNECT, lambda: self.connect(job))
+        after += 2**6
+        self.at(sent + after, CONNECT, lambda: self.connection_fails(job))
+
+    def takes_in(self, job: Job) -> bool:
         if self.idle:
             self.accept(job)
             self.idle -= 1
@@ -593,10 +610,32 @@ class NaiveSynchronous(Naive):
             self.queue_changes(1)
             job.waiting_since = self.now  # type: ignore[attr-defined]
         else:
-            self.refused(job, "rejected")
+            return False
+        return True
+
+    def connect(self, job: Job) -> None:
+        """The SYN is sent again, unless the connection is there or its client has given up."""
+        if job in self.outside:
+            if self.takes_in(job):
+                self.outside.remove(job)
+            self.saw("dropped again" if job in self.outside else "connected late")
+
+    def connection_fails(self, job: Job) -> None:
+        if job in self.outside:
+            self.saw("connection failed")
+            self.never_connected(job)
+
+    def never_connected(self, job: Job) -> None:
+        self.outside.remove(job)
+        job.listening = False
+        self.refused(job, "timed_out")
 
     def give_up(self, job: Job) -> None:
         if not job.listening:
+            return
+        if job in self.outside:
+            self.saw("gave up connecting")
+            self.never_connected(job)
             return
         job.listening, job.abandoned, job.gave_up = False, True, self.now
         since = getattr(job, "waiting_since", None)
