@@ -24,6 +24,7 @@ from simulator.scenario import (
     PollingDelivery,
     PushDelivery,
     Scenario,
+    Synchronous,
     TokensService,
     TraceArrivals,
     WebhookDelivery,
@@ -326,6 +327,13 @@ def patience_s(scenario: Scenario) -> float:
     streams = scenario.synchronous.streams_response
     limits = [hop.limit_s for hop in scenario.synchronous.hops if hop.kind == "total" or not streams]
     return min([scenario.synchronous.client_timeout_s or inf, *limits])
+
+
+def syns_s(design: Synchronous) -> tuple[float, ...]:
+    """When a connection is tried again that a full backlog dropped, after its first SYN; the last instant is that of its failure."""
+    linear = design.syn_linear_timeouts
+    doubling = (linear + 2.0**place - 1 for place in range(1, 8))
+    return (*map(float, range(1, linear + 1)), *doubling)
 
 
 def _set_length(m: Any, scenario: Scenario, trace: Trace | None) -> None:

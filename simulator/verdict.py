@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from math import inf
 
-from simulator.plan import called_subscribers, patience_s
+from simulator.plan import called_subscribers, patience_s, syns_s
 from simulator.plurals import counted
 from simulator.scenario import Scenario
 
@@ -94,6 +94,7 @@ def _of_capacity(scenario: Scenario) -> Sequence[tuple[bool, str]]:
 def _of_clients(scenario: Scenario) -> Sequence[tuple[bool, str]]:
     synchronous, delivery = scenario.synchronous, scenario.event_driven.delivery
     patience = patience_s(scenario)
+    syns = ", ".join(f"{after_s:g}" for after_s in syns_s(synchronous)[:3])
     return [
         (
             patience < inf,
@@ -105,8 +106,8 @@ def _of_clients(scenario: Scenario) -> Sequence[tuple[bool, str]]:
         ),
         (
             synchronous.overflow == "drop" and synchronous.backlog is not None,
-            "Connections that find the synchronous backlog full are dropped, and TCP tries them again after 1 s and then ever later;"
-            " event-driven jobs are accepted or refused at once.",
+            f"Connections that find the synchronous backlog full are dropped, and the caller's TCP tries them again after {syns} s and so on; "
+            "that time counts in the latency, not in the wait. Event-driven jobs are accepted or refused at once.",
         ),
         (synchronous.drops_abandoned, "The synchronous server drops calls whose caller gave up before they began."),
         (

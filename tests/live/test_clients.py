@@ -141,6 +141,55 @@ def test_refused_or_failed_callers_call_again_and_then_take_it(tmp_path: Path, s
     assert list(of(rows, told)["index"]) == [2, 2]
 
 
+def busy(times: float, posts: list[float]) -> Any:
+    """Has no room for so many posts; notes when each came."""
+
+    async def handle(request: web.Request) -> web.Response:
+        posts.append(asyncio.get_running_loop().time())
+        if len(posts) <= times:
+            return web.json_response({"error": "busy"}, status=503)
+        return web.json_response({"text": ""})
+
+    return handle
+
+
+def calling(folder: Path, handler: Any, speed: float, **synchronous: Any) -> Any:
+    """One caller whose connections are dropped, `speed` times as fast as life."""
+
+    async def run() -> Any:
+        async with serving(a_service(submit=handler), notices_leavers=True) as service:
+            scenario = a_scenario(jobs=1, synchronous={"overflow": "drop", **synchronous})
+            plan, jobs = a_plan(folder, scenario, "synchronous", service=service, speed=speed)
+            return await asyncio.wait_for(call_all(plan, jobs), 30)
+
+    return asyncio.run(run())
+
+
+def test_a_caller_whose_connection_is_dropped_comes_again_as_its_tcp_would(tmp_path: Path) -> None:
+    """After 1, 3 and 7 s of the Scenario; all of it is one call, which is not refused."""
+    posts: list[float] = []
+    rows = calling(tmp_path, busy(3, posts), 20)
+    assert len(posts) == 4
+    sent_s = of(rows, What.SENT)["at_ns"][0] / 1e9
+    assert (np.array(posts[1:]) - sent_s >= np.array([1, 3, 7]) / 20 - 1e-3).all()
+    assert list(rows["what"]) == [What.ARRIVED, What.SENT, What.IN_HAND]
+
+
+def test_a_connection_that_is_dropped_until_it_fails_has_timed_out(tmp_path: Path) -> None:
+    posts: list[float] = []
+    rows = calling(tmp_path, busy(np.inf, posts), 1000, client_retries=1)
+    assert len(posts) == 14
+    assert list(of(rows, What.TIMED_OUT)["value"]) == [0, 1]
+    assert not len(of(rows, What.TOLD_REFUSED))
+
+
+def test_a_caller_whose_connections_are_dropped_gives_up_at_its_own_limit(tmp_path: Path) -> None:
+    posts: list[float] = []
+    rows = calling(tmp_path, busy(np.inf, posts), 50, client_timeout_s=5)
+    assert len(posts) == 3
+    assert list(of(rows, What.TIMED_OUT)["value"]) == [1]
+
+
 def test_a_hop_in_between_is_as_impatient_as_its_limit(tmp_path: Path) -> None:
     async def never(request: web.Request) -> web.Response:
         await asyncio.Event().wait()

@@ -289,6 +289,6 @@ def test_dropped_connections_are_no_queue_that_grows_and_are_named_with_the_verd
     assert design.rejected == 0
     assert design.timed_out + design.completed == design.offered
     assert design.queue_depth.max == 10
-    assert any("TCP tries them again" in sentence for sentence in result.inequalities)
+    assert any("TCP tries them again after 1, 3, 7 s" in sentence for sentence in result.inequalities)
     refusing = Scenario.parse(OVERLOADED | {"jobs": 500, "synchronous": {"workers": 1, "backlog": 10}})
     assert not any("TCP" in sentence for sentence in simulate(refusing, replications=1).inequalities)

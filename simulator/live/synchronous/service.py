@@ -52,7 +52,8 @@ class Service:
         return app
 
     async def _take(self, request: web.Request) -> web.Response:
-        """The answer when the work is done; 503 where there is no place. A client that goes leaves its call behind."""
+        """The answer when the work is done; 503 where there is no place (a SYN without an answer, to callers whose connections are dropped).
+        A client that goes leaves its call behind."""
         asked = json.loads(await request.read())
         call = Call(asked["job"], asked["call"])
         if not self._admit(call):
