@@ -146,6 +146,8 @@ class SynchronousDesign(Value):
 
     workers: Workers
     backlog: Annotated[int, Field(ge=0, le=100_000_000), Uncertain] | None
+    overflow: Literal["refuse", "drop"] = "refuse"
+    """What becomes of a request that finds the backlog full. Answers of before there was a choice have none: it was refused."""
     client_timeout_s: Seconds | None
     client_retries: Tries
     hops: Annotated[tuple[HopName | Hop, ...], Field(strict=False, max_length=20)]

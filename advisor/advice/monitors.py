@@ -74,6 +74,7 @@ def _in_line(point: Point, style: Style) -> list[Monitor]:
     knee = percent(100 * sizing.knee(point, workers))
     limit = point.inline_limit_s if math.isfinite(point.inline_limit_s) else point.deadline_s
     threshold = duration(0.9 * limit) if math.isfinite(limit) else duration(2 * p99_s)
+    drops = point.answers.synchronous.overflow == "drop" and point.answers.synchronous.backlog is not None
     return [
         Monitor(
             metric="p99 of the in-line answer",
@@ -89,7 +90,7 @@ def _in_line(point: Point, style: Style) -> list[Monitor]:
             ),
         ),
         Monitor(
-            metric="refused requests (503) and client timeouts",
+            metric=f"{'dropped connections (ListenOverflows)' if drops else 'refused requests (503)'} and client timeouts",
             threshold=percent(100 * point.tolerated),
             text="More of them miss the objective.",
         ),

@@ -166,6 +166,7 @@ def _synchronous(answers: Answers) -> Synchronous:
     return Synchronous(
         workers=_servers(answers),
         backlog=design.backlog,
+        overflow=design.overflow,
         client_timeout_s=design.client_timeout_s if waits else None,
         client_retries=design.client_retries if waits else 0,
         client_backoff_s=answers.failures.backoff_base_s if waits and design.client_retries else 0,

@@ -37,6 +37,11 @@ def has_quota(answers: Answers) -> bool:
     return any(quota is not None for quota in quotas)
 
 
+def backlog_is_bounded(answers: Answers) -> bool:
+    """The synchronous backlog can be full."""
+    return answers.synchronous.backlog is not None
+
+
 def retries(answers: Answers) -> bool:
     """Failed attempts are tried again."""
     return answers.failures.max_retries > 0

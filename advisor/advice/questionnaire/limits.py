@@ -1,7 +1,7 @@
 """What the provider and the synchronous design allow."""
 
 from advisor.advice.answers import Answers
-from advisor.advice.questionnaire.branches import has_quota, someone_waits
+from advisor.advice.questionnaire.branches import backlog_is_bounded, has_quota, someone_waits
 from advisor.advice.questionnaire.shape import MINUTES, PER_SECOND, Question, Section
 from advisor.advice.words import count, number
 
@@ -73,9 +73,20 @@ LIMITS = Section(
         Question(
             "synchronous.backlog",
             "How many requests may wait for a worker?",
-            "Whoever comes when it is full is refused with 503. Empty: unlimited.",
+            "A longer backlog turns fewer requests away in a peak, and makes them wait longer. Empty: unlimited.",
             "requests",
             "100",
+        ),
+        Question(
+            "synchronous.overflow",
+            "What happens to a request when the backlog is full?",
+            "A bare application server's listen backlog drops: the client's TCP tries again after 1, 3, 7 s and so on, so callers wait longer, "
+            "and time out, instead of being refused at once.",
+            applies=backlog_is_bounded,
+            labels=(
+                ("refuse", "refused with 503"),
+                ("drop", "the connection is dropped and tried again by TCP"),
+            ),
         ),
         Question(
             "synchronous.client_timeout_s",

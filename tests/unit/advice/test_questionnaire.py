@@ -78,6 +78,7 @@ BRANCHES: list[tuple[str, dict[str, Any], str, str]] = [
     ("only the client retries", {"failures": {"max_retries": 0}, "synchronous": {"client_retries": 2}},
      "failures.backoff_cap_s failures.jitter", ""),
     ("no quota", {"provider": {"requests_per_minute": None}}, "provider.share_percent", ""),
+    ("an unbounded backlog", {"synchronous": {"backlog": None}}, "synchronous.overflow", ""),
     ("no outage", {"resilience": {"outage_minutes": 0}},
      "resilience.recover_within_minutes resilience.max_lost_jobs", ""),
     ("one class", {"priorities": {"urgent": {"share_percent": 0}, "batch": {"share_percent": 0}}},

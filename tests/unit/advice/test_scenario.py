@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from advisor.advice.answers import answers_from
+from advisor.advice.answers import Answers, answers_from
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_from, scenario_of
 from advisor.advice.templates import TEMPLATES
@@ -59,6 +59,24 @@ def test_a_trace_is_replayed_once_from_its_id_or_on_the_command_line_from_its_pa
     local = scenario({"volume": {"trace": "arrivals.csv"}})
     assert isinstance(local.arrivals, TraceArrivals)
     assert local.arrivals.path == "arrivals.csv"
+
+
+def test_what_a_full_backlog_does_is_simulated_and_watched() -> None:
+    """Answers of before there was a choice were refused."""
+    answers = answers_from({"synchronous": {"overflow": "drop"}})
+    assert scenario({"synchronous": {"overflow": "drop"}}).synchronous.overflow == "drop"
+    assert scenario({}).synchronous.overflow == "refuse"
+    before = answers.model_dump(mode="json", by_alias=True)
+    del before["synchronous"]["overflow"]
+    assert Answers.parse(before).synchronous.overflow == "refuse"
+
+    def watched(**synchronous: Any) -> list[str]:
+        given = {"template": "form_classification", "synchronous": synchronous}
+        return [monitor.metric for monitor in advise(answers_from(given), flips=False).monitors]
+
+    assert "dropped connections (ListenOverflows) and client timeouts" in watched(overflow="drop")
+    assert "refused requests (503) and client timeouts" in watched(overflow="refuse")
+    assert "refused requests (503) and client timeouts" in watched(overflow="drop", backlog=None)
 
 
 def test_quotas_are_our_share_of_them() -> None:
