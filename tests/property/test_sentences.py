@@ -23,6 +23,7 @@ from advisor.reports import wording
 from advisor.reports.document.advice import advice_sections
 from advisor.reports.document.answers import exact_words, value_words
 from advisor.reports.formats.text import text
+from advisor.reports.maps.words import axis_value
 from simulator.live.window import minutes
 from simulator.plurals import singular_of
 from simulator.schema import InvalidInput
@@ -187,6 +188,9 @@ def test_every_unit_of_a_question_goes_with_its_number(number: int) -> None:
         for question in section.questions:
             if question.uncertain:
                 assert not WRONG.search(value_words(question.path, number)), question.path
+                on_an_axis = axis_value(question.path, number)
+                assert not WRONG.search(on_an_axis), on_an_axis
+                assert question.unit != "s" or on_an_axis.endswith(" s")
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 100])

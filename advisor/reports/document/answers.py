@@ -162,6 +162,6 @@ def _figure(value: float, unit: str) -> str:
 
 
 def of_unit(unit: str, figure: str) -> str:
-    """A question's unit after a figure: 1 token/min, 2 tokens/min."""
+    """A question's unit after a figure: 1 token/min, 2 tokens/min; s is no plural."""
     noun, slash, per = unit.partition("/")
-    return f"{singular_of(noun) if figure == '1' else noun}{slash}{per}"
+    return f"{singular_of(noun) if figure == '1' and noun != 's' else noun}{slash}{per}"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from advisor.reports.document.answers import QUESTIONS
+from advisor.reports.document.answers import QUESTIONS, of_unit
 from advisor.reports.numbers import count, number
 from advisor.reports.wording import design_name, listed
 from advisor.sweeps.contract import Axis, Cell, Sweep
@@ -37,7 +37,8 @@ _SUFFIX = re.compile(r"_(per_s|s|h|percent|minutes)$")
 
 def axis_value(field: str, value: float) -> str:
     """A value on an axis: all of them in the question's own unit, so that they compare at a glance."""
-    return number(value, QUESTIONS[field].unit)
+    figure = number(value)
+    return f"{figure} {of_unit(QUESTIONS[field].unit, figure)}".rstrip()
 
 
 def axis_words(axis: Axis) -> str:
