@@ -36,17 +36,28 @@ def method_of(facts: Facts, synchronous: Flags) -> NDArray[np.int64]:
     return np.where(synchronous, METHODS.index("inline"), later)
 
 
-def explained(point: Point, method: Method) -> Delivery:
-    """The method with its reasons, its parameters and its fallback."""
+def explained(facts: Facts, point: Point, method: Method, *, hybrid: bool) -> Delivery:
+    """The method with its reasons, its parameters and its fallback; `facts` hold one set of answers. A hybrid answers in line, too."""
+    later = next(way for way in WAYS if way.when(facts)[0])
     chosen = INLINE if method == "inline" else next(way for way in WAYS if way.method == method)
     others = [way for way in (INLINE, *WAYS) if way.method != method]
+    why_not = {way.method: _why_not(point, way, later if method == "inline" else None) for way in others}
+    if hybrid and method != "inline":
+        why_not["inline"] = f"Only what is there within {duration(point.hybrid_wait_s)} is answered in the response."
     return Delivery(
         method=method,
         why=chosen.why(point),
-        why_not={way.method: way.why_not(point) for way in others},
+        why_not=why_not,
         parameters=chosen.parameters(point),
         fallback=chosen.fallback,
     )
+
+
+def _why_not(point: Point, way: Way, later: Way | None) -> str:
+    """What a method lacks. `later` lacks nothing: it would deliver what is not in the response."""
+    if way is later and way.method not in ("none", "polling"):
+        return "The answer is in the response, so there is nothing to deliver later."
+    return way.why_not(point)
 
 
 def _none(_: Point) -> dict[str, Any]:
@@ -112,16 +123,27 @@ def _why_not_inline(point: Point) -> str:
     return f"It would hold the caller for {duration(point.inline_p99_s)} at p99."
 
 
+ONE_WAY = "It carries one way alone, and the caller sends more while the work runs."
+
+
+def _why_not_sse(point: Point) -> str:
+    if point.nobody:
+        return "Nobody waits."
+    if point.bidirectional:
+        return ONE_WAY
+    if point.live_updates:
+        return "The caller can be called back, so no connection has to be kept open."
+    return "Nobody watches a page; an open connection for each job would be held for nothing."
+
+
 def _why_not_webhook(point: Point) -> str:
     if point.nobody:
         return "Nobody waits for a result."
     if point.end_user:
         return "A person has no address that we could call."
-    return (
-        "The caller has said that it cannot be called back."
-        if not point.webhooks
-        else "One organisation's own callers can simply ask."
-    )
+    if not point.webhooks:
+        return "The caller has said that it cannot be called back."
+    return ONE_WAY if point.bidirectional else "One organisation's own callers can simply ask."
 
 
 def _why_not_polling(point: Point) -> str:
@@ -154,7 +176,11 @@ WAYS: tuple[Way, ...] = (
         "websocket",
         when=lambda f: f.bidirectional,
         why=lambda p: "The caller sends more while the work runs, so the connection must carry both ways.",
-        why_not=lambda p: "Nothing is sent while the work runs; a connection that carries both ways costs more to run.",
+        why_not=lambda p: (
+            "Nobody waits."
+            if p.nobody
+            else "Nothing is sent while the work runs; a connection that carries both ways costs more to run."
+        ),
         parameters=_websocket,
         fallback="sse",
     ),
@@ -166,11 +192,7 @@ WAYS: tuple[Way, ...] = (
             if p.end_user
             else "Progress is wanted as it happens, and the caller cannot be called back."
         ),
-        why_not=lambda p: (
-            "Nobody waits."
-            if p.nobody
-            else "Nobody watches a page; an open connection for each job would be held for nothing."
-        ),
+        why_not=_why_not_sse,
         parameters=_sse,
         fallback="polling",
     ),

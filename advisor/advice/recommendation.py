@@ -75,7 +75,7 @@ def advise(answers: Answers, *, flips: bool = True) -> Recommendation:
         probability=probability,
         settle=settle,
         inline_wait_s=round(point.hybrid_wait_s, 3) if style == "hybrid" else None,
-        delivery=delivery.explained(point, method),
+        delivery=delivery.explained(facts, point, method, hybrid=style == "hybrid"),
         reasons=_reasons(facts, point),
         flips=found,
         queues=queues,

@@ -1,6 +1,7 @@
 """How results get back: method, reasons, parameters and fallback."""
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any, get_args
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from advisor.advice.answers import answers_from
 from advisor.advice.contract import Delivery, Method
 from advisor.advice.library import nested
+from advisor.advice.numbers import duration
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from simulator import theory
@@ -36,6 +38,29 @@ def test_each_method_has_its_fallback_and_says_why_not_the_others(
     assert chosen.why.endswith(".")
     assert set(chosen.why_not) == set(get_args(Method)) - {method}
     assert all(reason.endswith(".") for reason in chosen.why_not.values())
+
+
+@pytest.mark.parametrize("kind", ["end_user", "internal", "partner", "nobody"])
+@pytest.mark.parametrize("template", ["form_classification", "document_extraction"])
+def test_no_reason_against_a_method_denies_an_answer(template: str, kind: str) -> None:
+    flags = ("bidirectional", "accepts_webhooks", "wants_live_updates")
+    for given in product((False, True), repeat=len(flags)):
+        asked = dict(zip(flags, given, strict=True))
+        chosen = delivery({"caller.kind": kind, **{f"caller.{flag}": value for flag, value in asked.items()}}, template)
+        said = " ".join(chosen.why_not.values())
+        assert not (asked["bidirectional"] and "Nothing is sent" in said)
+        assert not (asked["accepts_webhooks"] and "cannot be called back" in said)
+        assert not ((kind == "end_user" or asked["wants_live_updates"]) and "Nobody watches" in said)
+        assert not (kind != "nobody" and "Nobody waits" in said)
+
+
+def test_a_hybrid_says_what_it_answers_in_line() -> None:
+    waits = {"caller.needs_immediate_response": True, "subscribers.count": 3, "subscribers.independent_releases": True}
+    advice = advise(answers_from({"template": "form_classification", **nested(waits)}), flips=False)
+    assert advice.style == "hybrid" and advice.inline_wait_s is not None
+    assert advice.delivery.why_not["inline"] == (
+        f"Only what is there within {duration(advice.inline_wait_s)} is answered in the response."
+    )
 
 
 def test_polling_states_its_interval_its_calls_and_the_delay_it_adds() -> None:
