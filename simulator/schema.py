@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
+V = TypeVar("V")
 SMALLEST = 1e-9
 
 
@@ -63,6 +64,21 @@ class Value(BaseModel):
             return cls.model_validate(data)
         except ValidationError as error:
             raise InvalidInput(problems_of(error, data)) from error
+
+
+def rounded(value: V, digits: int) -> V:
+    """The same value, of any plain data or Value, with every float in it to that many significant digits."""
+    found: Any = value
+    match value:
+        case float():
+            found = float(f"{value:.{digits}g}")
+        case tuple():
+            found = tuple(rounded(item, digits) for item in value)
+        case Mapping():
+            found = {name: rounded(item, digits) for name, item in value.items()}
+        case Value():
+            found = value.model_copy(update={name: rounded(item, digits) for name, item in value})
+    return cast(V, found)
 
 
 def problems_of(error: ValidationError, data: Any = None) -> list[Problem]:

@@ -10,10 +10,10 @@ from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, Floats, cycle_s, d
 from simulator.replications import OnProgress, Progress, Runner
 from simulator.result import DesignResult, Interval, Result
 from simulator.scenario import EmpiricalService, Scenario, TraceArrivals
-from simulator.schema import InvalidInput, Problem
+from simulator.schema import InvalidInput, Problem, rounded
 from simulator.stability import load_of
 from simulator.statistics import HALF_WIDTH_WANTED, half_width
-from simulator.summary import design_result, differences
+from simulator.summary import DIGITS, design_result, differences
 from simulator.verdict import Share, inequalities_of, verdict_of
 from simulator.warming import warm
 
@@ -120,7 +120,7 @@ def _result(scenario: Scenario, runner: Runner, stable: dict[str, bool]) -> Resu
         for other in results
         if one != other and _is_ahead(_difference(runner, other, one, stable))
     }
-    return Result(
+    result = Result(
         engine="kernel",
         seed=scenario.seed,
         replications=runner.finished,
@@ -131,6 +131,7 @@ def _result(scenario: Scenario, runner: Runner, stable: dict[str, bool]) -> Resu
         verdict=verdict_of(scenario, shares, ahead),
         inequalities=tuple(inequalities_of(scenario)),
     )
+    return rounded(result, DIGITS)
 
 
 def _difference(runner: Runner, less: str, more: str, stable: dict[str, bool]) -> dict[str, Interval]:

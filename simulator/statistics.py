@@ -78,9 +78,12 @@ def _off_zero(value: float) -> float:
 
 @lru_cache(maxsize=1000)
 def t_quantile(degrees: int, confidence: float = CONFIDENCE) -> float:
-    """The two-sided quantile of Student's t: t^2 / (degrees + t^2) is beta distributed."""
+    """The two-sided quantile of Student's t: t^2 / (degrees + t^2) is beta distributed.
+
+    To 12 digits: the last ones depend on the C library and the processor, and results are compared to the digit across machines.
+    """
     share = beta_quantile(confidence, 0.5, degrees / 2)
-    return sqrt(degrees * share / (1 - share))
+    return float(f"{sqrt(degrees * share / (1 - share)):.12g}")
 
 
 def half_width(values: Sequence[float], confidence: float = CONFIDENCE) -> float:

@@ -19,10 +19,13 @@ from simulator.result import (
     Series,
     SubscriberResult,
 )
+from simulator.schema import rounded
 from simulator.statistics import half_width
 from simulator.tally import EDGES_S, QUANTILES, Tally, quantile_s
 
 MOST_POINTS = 400
+DIGITS = 12
+"""Significant digits of a result. Those that follow depend on the C library and the processor: without them a seed gives the same everywhere."""
 TIMES = ("wait_", "latency_")
 SHARES = {"good_share", "completed_share", "utilisation"}
 
@@ -77,12 +80,17 @@ def _intervals(tallies: Sequence[Tally], *, stable: bool) -> dict[str, tuple[flo
     if len(tallies) == 1:
         return _bounded("good_share", *_over_batches(_batch_shares(tallies[0])))
     found: dict[str, tuple[float, float]] = {}
-    figures = [tally.metrics() for tally in tallies]
+    figures = [_figures(tally) for tally in tallies]
     for name in figures[0]:
         values = [metrics[name] for metrics in figures]
         if all(map(isfinite, values)) and (stable or not name.startswith(TIMES)):
             found |= _bounded(name, _mean(values), half_width(values))
     return found
+
+
+def _figures(tally: Tally) -> dict[str, float]:
+    """Rounded before they are subtracted: a difference of two figures that are alike would show digits that depend on the machine."""
+    return rounded(tally.metrics(), DIGITS)
 
 
 def _bounded(name: str, mean: float, half: float) -> dict[str, tuple[float, float]]:
@@ -107,7 +115,7 @@ def differences(less: Sequence[Tally], more: Sequence[Tally], *, stable: bool) -
         pairs = zip(_batch_shares(more[0]), _batch_shares(less[0]), strict=False)
         return _interval("good_share", [b - a for b, a in pairs], more[0].good_share - less[0].good_share)
     found: dict[str, Interval] = {}
-    pairs_of_metrics = [(a.metrics(), b.metrics()) for a, b in zip(less, more, strict=True)]
+    pairs_of_metrics = [(_figures(a), _figures(b)) for a, b in zip(less, more, strict=True)]
     for name in pairs_of_metrics[0][0]:
         if not stable and name.startswith(TIMES):
             continue

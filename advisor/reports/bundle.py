@@ -17,7 +17,9 @@ Write = Callable[[BinaryIO], None]
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time of every entry: the earliest that a zip can hold."""
 MODE = 0o644 << 16
-ROUNDING = "If another processor or C library rounds a logarithm differently, the last digits may differ."
+ROUNDING = (
+    "They have 12 digits, so that a processor or C library that rounds a logarithm differently hardly ever changes one."
+)
 COMMANDS = "commands.sh"
 CHECKSUMS = "SHA256SUMS"
 
@@ -113,6 +115,11 @@ def _commands(document: Document, library: Mapping[str, Any] | None) -> str:
         "set -eu",
         'crossover=$(cd "${1:?give the folder of Crossover}" && pwd)',
         'cd "$(dirname "$0")"',
+        "differs() {",
+        '  echo "$1 is not what this checkout of Crossover finds. Another version of it may have made the figures:" >&2',
+        '  echo "take a checkout of the versions in README.txt, or simulate again there and export a new bundle." >&2',
+        "  exit 1",
+        "}",
         "",
         *_compared(_advise_command(library), "advice"),
     ]
@@ -132,7 +139,10 @@ def _commands(document: Document, library: Mapping[str, Any] | None) -> str:
 
 
 def _compared(command: str, name: str) -> list[str]:
-    return [f"{_anywhere(command)} --format json > {name}.again.json", f"cmp {name}.json {name}.again.json"]
+    return [
+        f"{_anywhere(command)} --format json > {name}.again.json",
+        f"cmp {name}.json {name}.again.json || differs {name}.json",
+    ]
 
 
 def _anywhere(command: str) -> str:

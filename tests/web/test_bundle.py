@@ -97,12 +97,20 @@ def test_a_recorded_run_comes_out_the_same_in_another_folder(
     assert json.loads((tmp_path / "result.json").read_text()) == json.loads(run.result_json or "")
     environment = own_environment()
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
-    done = subprocess.run(
-        ["sh", str(tmp_path / "commands.sh"), str(ROOT)],
-        env=environment, cwd="/", capture_output=True, text=True, check=False,
-    )  # fmt: skip
+
+    def work_out_again() -> subprocess.CompletedProcess[str]:
+        command = ["sh", str(tmp_path / "commands.sh"), str(ROOT)]
+        return subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=False)
+
+    done = work_out_again()
     assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["Every figure is the same."]), done.stderr
     assert (tmp_path / "result.again.json").read_text() == (tmp_path / "result.json").read_text()
+
+    with (tmp_path / "advice.json").open("a") as of_another_version:
+        of_another_version.write("\n")
+    differs = work_out_again()
+    assert differs.returncode == 1
+    assert "advice.json is not what this checkout of Crossover finds" in differs.stderr
 
 
 def test_a_run_without_a_recording_comes_out_the_same(
@@ -157,7 +165,7 @@ def test_a_live_run_is_not_said_to_come_out_the_same(
     assert {"scenario.json", "result.json"} <= unpacked(bundle(client, decision), tmp_path)
     assert "The live run is not" in (tmp_path / "README.txt").read_text()
     compared = [line for line in (tmp_path / "commands.sh").read_text().splitlines() if line.startswith("cmp")]
-    assert compared == ["cmp advice.json advice.again.json"]
+    assert compared == ["cmp advice.json advice.again.json || differs advice.json"]
 
 
 def test_the_same_revision_gives_the_same_bytes(client: Client, recorded: Decision, user: User) -> None:

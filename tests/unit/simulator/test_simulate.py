@@ -1,6 +1,7 @@
 """simulate(): progress and cancel, statistics, verdicts, stability, fairness, and what is refused."""
 
 import io
+import itertools
 import threading
 import time
 from typing import Any
@@ -13,8 +14,9 @@ from simulator.plan import dedicated_bounds
 from simulator.replications import Progress
 from simulator.result import Result
 from simulator.scenario import Autoscaling, Scenario
-from simulator.schema import InvalidInput
+from simulator.schema import InvalidInput, rounded
 from simulator.simulate import estimate, simulate, unsupported, warm
+from simulator.tally import Tally
 
 BASE: dict[str, Any] = {
     "jobs": 20_000,
@@ -42,6 +44,19 @@ def test_with_everything_equal_both_designs_are_the_same() -> None:
     assert result.synchronous.latency_s == result.event_driven.latency_s
     assert result.verdict == ["synchronous", "event_driven"]
     assert result.difference["latency_mean_s"].mean == pytest.approx(0, abs=1e-9)
+
+
+def test_figures_end_where_machines_begin_to_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The C library of another machine rounds its logarithms and exponentials otherwise, now and then."""
+    given = {"jobs": 2_000, "synchronous": {"workers": 400}, "event_driven": {"consumers": 400}}
+    here = run(**given)
+    assert here == rounded(here, 12)
+    ours, now_and_then = Tally.metrics, itertools.cycle([1.0, 1 + 2**-52, 1.0])
+    monkeypatch.setattr(
+        Tally, "metrics", lambda tally: {name: value * next(now_and_then) for name, value in ours(tally).items()}
+    )
+    there = run(**given)
+    assert (there.difference, there.synchronous.intervals) == (here.difference, here.synchronous.intervals)
 
 
 def test_with_failures_and_nothing_limiting_completions_are_the_same_and_latency_nearly() -> None:

@@ -1,10 +1,14 @@
 """Quantiles to nine digits: against published tables, and against scipy's, which is a tool of the tests alone."""
 
+import math
+from math import inf
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import betaincinv, stdtrit
 
+from simulator import statistics
 from simulator.statistics import beta_cdf, beta_quantile, t_quantile
 
 SHAPE = st.floats(-1, 7).map(lambda power: float(10**power))
@@ -36,6 +40,20 @@ def test_clopper_pearson_is_that_of_the_tables(p: float, hits: int, of: int, tab
 @given(st.integers(1, 100_000), st.floats(0.1, 0.999))
 def test_students_t_agrees_with_scipy(degrees: int, confidence: float) -> None:
     assert t_quantile(degrees, confidence) == pytest.approx(float(stdtrit(degrees, (1 + confidence) / 2)), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["exp", "lgamma", "log", "log1p"])
+@pytest.mark.parametrize("towards", [-inf, inf])
+def test_students_t_is_the_same_with_another_c_library(
+    name: str, towards: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = [t_quantile(degrees) for degrees in range(1, 40)]
+    t_quantile.cache_clear()
+    ours = getattr(math, name)
+    monkeypatch.setattr(statistics, name, lambda value: math.nextafter(ours(value), towards))
+    there = [t_quantile(degrees) for degrees in range(1, 40)]
+    t_quantile.cache_clear()
+    assert there == here
 
 
 @given(PROBABILITY, SHAPE, SHAPE)
