@@ -41,6 +41,8 @@ def _wrong_names(user: User) -> list[Problem]:
 
 def wrong_passwords(user: User, password: str, again: str) -> list[Problem]:
     """What is wrong with a new password for the user; nothing if it may be set."""
+    if "\x00" in password:  # the sign-in form would refuse it
+        return [Problem("password", "A password holds no null characters.")]
     try:
         validate_password(password, user)
     except ValidationError as error:

@@ -131,3 +131,9 @@ def test_there_is_an_end_to_open_invitations(workspace: Workspace, alice: User) 
     )
     with pytest.raises(InvalidInput):
         invite(workspace, alice, Role.VIEWER, 7)
+
+
+def test_a_password_that_the_sign_in_form_would_refuse_is_refused(workspace: Workspace, alice: User) -> None:
+    invitation, _ = invite(workspace, alice, Role.VIEWER, 7)
+    with pytest.raises(InvalidInput, match="null"):
+        register(invitation, "nils", "correct-horse\x00-9", "correct-horse\x00-9")
