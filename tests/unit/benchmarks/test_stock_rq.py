@@ -229,6 +229,15 @@ def test_minutes_out_of_bounds_are_refused(
     assert "minutes from 0.1 to 120" in capsys.readouterr().err
 
 
+def test_the_readme_shows_rows_of_the_page() -> None:
+    section = (ROOT / "README.md").read_text().split("## Held against a system that is not ours")[1].split("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith(("| rq", "| gunicorn"))]
+    table = (ROOT / "docs" / "stock-rq.md").read_text()
+    assert len(rows) >= 6
+    for row in rows:
+        assert row.split("|", 2)[2] in table  # all but the workload
+
+
 @pytest.mark.full
 @pytest.mark.may_skip(reason="gunicorn is a requirement of the benchmark alone")
 def test_the_whole_measurement_in_small(
