@@ -201,6 +201,30 @@
     htmx.trigger(form, "save");
   });
 
+  // Signed out meanwhile: what could not be saved waits in this tab for the page to come back.
+  const kept = () => `unsaved ${location.pathname}`;
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    const { elt, xhr } = event.detail;
+    if (!isAboutAnswers(elt) || !xhr.getResponseHeader("HX-Refresh")) return;
+    const controls = [...document.getElementById("answers").elements];
+    const unsaved = controls.filter((control) => control.id && (changedAt.get(control) ?? 0) > savedAt);
+    sessionStorage.setItem(kept(), JSON.stringify(unsaved.map(({ id, value, checked }) => ({ id, value, checked }))));
+    lastChange = savedAt;
+  });
+  const putBack = () => {
+    const unsaved = JSON.parse(sessionStorage.getItem(kept()) ?? "[]");
+    if (!document.getElementById("answers")) return;
+    sessionStorage.removeItem(kept());
+    for (const { id, value, checked } of unsaved) {
+      const control = document.getElementById(id);
+      if (!control || control.disabled) continue;
+      if (["checkbox", "radio"].includes(control.type)) control.checked = checked;
+      else control.value = value;
+      control.dispatchEvent(new InputEvent("input", { bubbles: true }));
+    }
+  };
+  htmx.onLoad((element) => element === document.body && putBack());
+
   // A page that is closed or left by other means sends what was typed last on its way out.
   let hasLeftUnsaved = false;
   window.addEventListener("pagehide", () => {

@@ -267,3 +267,16 @@ def test_a_link_is_not_followed_past_an_answer_that_could_not_be_saved(page: Pag
     expect(field(page, "processing.p95_s")).to_have_value("38")
     page.get_by_role("link", name="Crossover map").click()
     page.wait_for_url(re.compile("/map$"))
+
+
+def test_what_was_typed_outlasts_being_signed_out(page: Page, site: str) -> None:
+    page.goto(site)
+    begin(page, "Document extraction")
+    address, cookies = page.url, page.context.cookies()
+    page.context.clear_cookies()
+    field(page, "processing.p95_s").fill("43")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Open the address that Crossover printed")
+    page.context.add_cookies(cookies)
+    page.goto(address)
+    expect(field(page, "processing.p95_s")).to_have_value("43")
+    eventually_stored(page, "processing.p95_s", 43)
