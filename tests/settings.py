@@ -1,10 +1,14 @@
 """The site's settings as the tests run them: local mode, in a data folder of their own."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
 os.environ["CROSSOVER_MODE"] = "local"
-os.environ.setdefault("CROSSOVER_DATA", tempfile.mkdtemp(prefix="crossover-test-"))
+if "CROSSOVER_DATA" not in os.environ:
+    os.environ["CROSSOVER_DATA"] = tempfile.mkdtemp(prefix="crossover-test-")
+    atexit.register(shutil.rmtree, os.environ["CROSSOVER_DATA"], ignore_errors=True)
 
 from advisor.settings import *  # noqa: F403
 from advisor.settings import CONFIGURATION, DATABASES
