@@ -1,12 +1,8 @@
 """What the use cases of teams refuse, beside input that is wrong in itself (`InvalidInput`)."""
 
 
-class InvitationGone(Exception):
-    """It was used, revoked or has expired, or never was: to whoever holds the link that is all the same."""
-
-
-class ResetGone(Exception):
-    """A link to set a password was used, revoked or has expired, or never was: whoever holds it learns no more."""
+class LinkGone(Exception):
+    """A link was used, revoked or has expired, or never was one: its holder learns no more than that."""
 
 
 class TooManyAttempts(Exception):
@@ -15,7 +11,3 @@ class TooManyAttempts(Exception):
     def __init__(self, wait_s: int) -> None:
         super().__init__(wait_s)
         self.wait_s = wait_s
-
-
-class LinkUsed(Exception):
-    """The link that makes the first administrator was used, or never was one."""

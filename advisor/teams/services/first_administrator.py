@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.db import transaction
 
-from advisor.teams.errors import LinkUsed
+from advisor.teams.errors import LinkGone
 from advisor.teams.models import Membership, Role, User, Workspace
 from advisor.teams.one_time import OneTimeToken
 from advisor.teams.services.accounts import new_account
@@ -30,10 +30,10 @@ def make_first_administrator(
 
     Raises:
         InvalidInput: if name, password or workspace name will not do; the link stays good.
-        LinkUsed: if the link is not the one that was printed, has been used, or there is an administrator.
+        LinkGone: if the link is not the one that was printed, has been used, or there is an administrator.
     """
     if not is_first_administrator_link(token):
-        raise LinkUsed
+        raise LinkGone
     with transaction.atomic():
         user = new_account(username, password, again)
         user.is_staff = user.is_superuser = True
@@ -42,5 +42,5 @@ def make_first_administrator(
         for local in Workspace.objects.filter(is_local=True):
             Membership.objects.create(user=user, workspace=local, role=Role.OWNER)
         if not OneTimeToken(settings.CONFIGURATION.first_administrator_token).use(token):
-            raise LinkUsed
+            raise LinkGone
     return user, workspace

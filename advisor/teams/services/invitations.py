@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from advisor.teams.access import require_owner
-from advisor.teams.errors import InvitationGone
+from advisor.teams.errors import LinkGone
 from advisor.teams.limits import INVITATION_DAYS, OPEN_INVITATIONS_CAP
 from advisor.teams.models import Invitation, Membership, Role, User, Workspace
 from advisor.teams.services.accounts import new_account
@@ -56,11 +56,11 @@ def find_invitation(digest: str) -> Invitation:
     """The open invitation with the digest.
 
     Raises:
-        InvitationGone: if there is none, whatever the reason.
+        LinkGone: if there is none, whatever the reason.
     """
     found = _open().filter(token_digest=digest).select_related("workspace", "created_by").first()
     if found is None or not constant_time_compare(found.token_digest, digest):
-        raise InvitationGone
+        raise LinkGone
     return found
 
 
@@ -68,14 +68,14 @@ def accept(invitation: Invitation, user: User) -> None:
     """Lets the user in. One who is in already stays as they are, and the invitation stays open.
 
     Raises:
-        InvitationGone: if somebody used or revoked it in the meantime.
+        LinkGone: if somebody used or revoked it in the meantime.
     """
     with transaction.atomic():
         _, is_new = Membership.objects.get_or_create(
             user=user, workspace=invitation.workspace, defaults={"role": invitation.role}
         )
         if is_new and not _open().filter(pk=invitation.pk).update(accepted_at=timezone.now(), accepted_by=user):
-            raise InvitationGone
+            raise LinkGone
 
 
 def register(invitation: Invitation, username: str, password: str, again: str) -> User:
@@ -83,7 +83,7 @@ def register(invitation: Invitation, username: str, password: str, again: str) -
 
     Raises:
         InvalidInput: with what is wrong with the name or the password; the invitation stays open.
-        InvitationGone: if somebody used or revoked it in the meantime.
+        LinkGone: if somebody used or revoked it in the meantime.
     """
     with transaction.atomic():
         user = new_account(username, password, again)

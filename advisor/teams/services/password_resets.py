@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from advisor.teams.errors import ResetGone
+from advisor.teams.errors import LinkGone
 from advisor.teams.limits import PASSWORD_RESET_AGE
 from advisor.teams.models import Membership, PasswordReset, Role, User
 from advisor.teams.services.accounts import wrong_passwords
@@ -88,7 +88,7 @@ def find_reset(digest: str) -> PasswordReset:
     """The link with the digest, if it still works and whoever made it might make it now.
 
     Raises:
-        ResetGone: if there is none, whatever the reason.
+        LinkGone: if there is none, whatever the reason.
     """
     found = _open().filter(token_digest=digest).select_related("user", "created_by").first()
     if (
@@ -98,7 +98,7 @@ def find_reset(digest: str) -> PasswordReset:
         or not constant_time_compare(found.auth_hash, found.user.get_session_auth_hash())
         or not resettable_by(found.created_by).filter(pk=found.user_id).exists()
     ):
-        raise ResetGone
+        raise LinkGone
     return found
 
 
@@ -107,7 +107,7 @@ def set_password(reset: PasswordReset, password: str, again: str) -> User:
 
     Raises:
         InvalidInput: with what is wrong with the password; the link still works.
-        ResetGone: if it was used or made void in the meantime.
+        LinkGone: if it was used or made void in the meantime.
     """
     problems = wrong_passwords(reset.user, password, again)
     if problems:

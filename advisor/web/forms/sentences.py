@@ -1,5 +1,7 @@
 """Reasons as sentences: a reason continues the name of its field, or is a sentence of its own."""
 
+from simulator.schema import InvalidInput
+
 CONTINUES = ("must ", "should ", "could ", "would ", "is ", "has ", "holds ")
 
 
@@ -14,3 +16,11 @@ def choice_reason(given: str, accepted: tuple[str, ...]) -> str:
     *first, last = accepted
     shown = f" “{given[:40]}”" if given.isprintable() and given.strip() else " that"
     return f"there is no choice{shown} here: choose {', '.join(first)} or {last}" if first else f"choose {last}"
+
+
+def reasons_by_field(refused: InvalidInput | None) -> dict[str, list[str]]:
+    """All reasons of a refusal, by the path of their field; empty if nothing was refused."""
+    reasons: dict[str, list[str]] = {}
+    for problem in refused.problems if refused else ():
+        reasons.setdefault(problem.path, []).append(problem.reason)
+    return reasons

@@ -9,13 +9,14 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from advisor.decisions.services.demo import ensure_demo
-from advisor.teams.errors import LinkUsed
+from advisor.teams.errors import LinkGone
 from advisor.teams.middleware import choose_workspace
 from advisor.teams.services.first_administrator import is_first_administrator_link, make_first_administrator
 from advisor.teams.throttle import count_attempt, require_patience
+from advisor.web.forms.sentences import reasons_by_field
 from advisor.web.forms.workspaces import name_from
 from advisor.web.views.errors import refusal
-from advisor.web.views.members import PASSWORDS
+from advisor.web.views.links import PASSWORDS
 from simulator.schema import InvalidInput
 
 FIRST_WORKSPACE = "Our decisions"
@@ -39,7 +40,7 @@ def show(request: HttpRequest, token: str) -> HttpResponseBase:
         user, workspace = make_first_administrator(
             token, given.get("username", ""), given.get("password", ""), given.get("again", ""), name_from(given)
         )
-    except LinkUsed:
+    except LinkGone:
         return refusal(request, 404)
     except InvalidInput as error:
         return _page(request, error)
@@ -50,11 +51,8 @@ def show(request: HttpRequest, token: str) -> HttpResponseBase:
 
 
 def _page(request: HttpRequest, refused: InvalidInput | None = None) -> HttpResponse:
-    errors: dict[str, list[str]] = {}
-    for problem in refused.problems if refused else ():
-        errors.setdefault(problem.path, []).append(problem.reason)
     context = {
-        "errors": errors,
+        "errors": reasons_by_field(refused),
         "username": request.POST.get("username", ""),
         "workspace": request.POST.get("name", FIRST_WORKSPACE),
     }

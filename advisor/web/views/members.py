@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from advisor.teams.access import require_owner, role_in
-from advisor.teams.errors import InvitationGone
+from advisor.teams.errors import LinkGone
 from advisor.teams.limits import INVITATION_DAYS
 from advisor.teams.links import absolute_link
 from advisor.teams.middleware import MemberRequest, choose_workspace
@@ -22,16 +22,14 @@ from advisor.teams.models import Invitation, Membership, Role, User, Workspace
 from advisor.teams.services import invitations
 from advisor.teams.services.members import change_role, remove_member
 from advisor.teams.services.password_resets import open_resets, resettable_by
-from advisor.teams.throttle import count_attempt, require_patience
 from advisor.web.access import find_workspace
-from advisor.web.forms.sentences import sentence_of
+from advisor.web.forms.sentences import reasons_by_field, sentence_of
 from advisor.web.forms.workspaces import invitation_from, role_from
-from advisor.web.views.errors import refusal
+from advisor.web.views.links import PASSWORDS, link_gone, open_link, unseen
 from simulator.schema import InvalidInput
 
 INVITED = "invitation"
-"""Where the session keeps the digest of the link that was opened, so that the link itself leaves the address at once."""
-PASSWORDS = "django.contrib.auth.backends.ModelBackend"
+"""Where the session keeps the digest of the link that was opened."""
 
 
 @require_safe
@@ -99,16 +97,8 @@ def revoke(request: MemberRequest, workspace_id: UUID, invitation_id: UUID) -> H
 @login_not_required
 @require_safe
 def opened(request: HttpRequest, token: str) -> HttpResponseBase:
-    """Takes the link out of the address, where histories, logs and referrers would keep it."""
-    require_patience(request)
-    digest = invitations.digest_of(token)
-    try:
-        invitations.find_invitation(digest)
-    except InvitationGone:
-        count_attempt(request)
-        return link_gone(request)
-    request.session[INVITED] = digest
-    return unseen(redirect("join"))
+    """Takes the link out of the address."""
+    return open_link(request, token, invitations.find_invitation, INVITED, "join")
 
 
 @sensitive_post_parameters("password", "again")
@@ -126,7 +116,7 @@ def join(request: HttpRequest) -> HttpResponseBase:
             password, again = request.POST.get("password", ""), request.POST.get("again", "")
             user = invitations.register(invitation, request.POST.get("username", ""), password, again)
             login(request, user, PASSWORDS)
-    except InvitationGone:
+    except LinkGone:
         return link_gone(request)
     except InvalidInput as error:
         return unseen(_join_page(request, invitation, error))
@@ -136,30 +126,14 @@ def join(request: HttpRequest) -> HttpResponseBase:
 
 
 def _join_page(request: HttpRequest, invitation: Invitation, refused: InvalidInput | None = None) -> HttpResponse:
-    errors: dict[str, list[str]] = {}
-    for problem in refused.problems if refused else ():
-        errors.setdefault(problem.path, []).append(problem.reason)
     user = request.user
     context = {
         "invitation": invitation,
-        "errors": errors,
+        "errors": reasons_by_field(refused),
         "username": request.POST.get("username", ""),
         "role_held": role_in(user, invitation.workspace) if isinstance(user, User) else None,
     }
     return render(request, "workspaces/join.html", context, status=422 if refused else 200)
-
-
-def link_gone(request: HttpRequest) -> HttpResponse:
-    """The same for a link that is wrong, used, revoked or too old."""
-    return unseen(refusal(request, 404))
-
-
-def unseen(response: HttpResponse) -> HttpResponse:
-    """Kept by no cache. The page's own forms need the referrer of their own site, and its address holds no secret."""
-    response["Cache-Control"] = "no-store"
-    if response.status_code not in (200, 422):
-        response["Referrer-Policy"] = "no-referrer"
-    return response
 
 
 def find_membership(workspace: Workspace, member_id: int) -> Membership:

@@ -11,18 +11,18 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from advisor.teams.errors import ResetGone
+from advisor.teams.errors import LinkGone
 from advisor.teams.links import absolute_link
 from advisor.teams.middleware import MemberRequest
 from advisor.teams.services import password_resets
-from advisor.teams.services.invitations import digest_of
-from advisor.teams.throttle import count_attempt, require_patience
 from advisor.web.access import find_workspace, hosted_only
-from advisor.web.views.members import PASSWORDS, find_membership, link_gone, members_page, unseen
+from advisor.web.forms.sentences import reasons_by_field
+from advisor.web.views.links import PASSWORDS, link_gone, open_link, unseen
+from advisor.web.views.members import find_membership, members_page
 from simulator.schema import InvalidInput
 
 RESET = "password_reset"
-"""Where the session keeps the digest of the link that was opened, so that the link itself leaves the address at once."""
+"""Where the session keeps the digest of the link that was opened."""
 
 
 @require_POST
@@ -48,16 +48,8 @@ def revoke(request: MemberRequest, workspace_id: UUID, member_id: int) -> HttpRe
 @require_safe
 @hosted_only
 def opened(request: HttpRequest, token: str) -> HttpResponseBase:
-    """Takes the link out of the address, where histories, logs and referrers would keep it."""
-    require_patience(request)
-    digest = digest_of(token)
-    try:
-        password_resets.find_reset(digest)
-    except ResetGone:
-        count_attempt(request)
-        return link_gone(request)
-    request.session[RESET] = digest
-    return unseen(redirect("password-reset"))
+    """Takes the link out of the address."""
+    return open_link(request, token, password_resets.find_reset, RESET, "password-reset")
 
 
 @sensitive_post_parameters("password", "again")
@@ -66,7 +58,7 @@ def opened(request: HttpRequest, token: str) -> HttpResponseBase:
 @hosted_only
 def reset(request: HttpRequest) -> HttpResponseBase:
     """A new password, twice; then its owner is signed in, and nobody else with the old one."""
-    errors: dict[str, list[str]] = {}
+    refused = None
     try:
         found = password_resets.find_reset(request.session.get(RESET, ""))
         if request.method == "POST":
@@ -76,10 +68,9 @@ def reset(request: HttpRequest) -> HttpResponseBase:
             request.session.pop(RESET, None)
             messages.success(request, "Your new password is set. All other sessions have ended.")
             return redirect("home")
-    except ResetGone:
+    except LinkGone:
         return link_gone(request)
     except InvalidInput as error:
-        for problem in error.problems:
-            errors.setdefault(problem.path, []).append(problem.reason)
-    context = {"account": found.user, "errors": errors}
-    return unseen(render(request, "accounts/reset.html", context, status=422 if errors else 200))
+        refused = error
+    context = {"account": found.user, "errors": reasons_by_field(refused)}
+    return unseen(render(request, "accounts/reset.html", context, status=422 if refused else 200))

@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
 from advisor.teams.access import role_in
-from advisor.teams.errors import InvitationGone
+from advisor.teams.errors import LinkGone
 from advisor.teams.limits import OPEN_INVITATIONS_CAP
 from advisor.teams.models import Invitation, Membership, Role, User, Workspace
 from advisor.teams.services.invitations import accept, digest_of, find_invitation, invite, register, revoke
@@ -33,7 +33,7 @@ def test_the_token_is_not_in_the_database(workspace: Workspace, alice: User) -> 
     invitation, token = invite(workspace, alice, Role.VIEWER, 7)
     assert token not in str(Invitation.objects.values())
     assert find_invitation(digest_of(token)) == invitation
-    with pytest.raises(InvitationGone):
+    with pytest.raises(LinkGone):
         find_invitation(token)
 
 
@@ -42,10 +42,10 @@ def test_it_lets_one_in_and_no_second(workspace: Workspace, alice: User, charlie
     accept(invitation, charlie)
     assert role_in(charlie, workspace) is Role.EDITOR
     late = User.objects.create_user("late")
-    with pytest.raises(InvitationGone):
+    with pytest.raises(LinkGone):
         accept(invitation, late)
     assert role_in(late, workspace) is None
-    with pytest.raises(InvitationGone):
+    with pytest.raises(LinkGone):
         find_invitation(digest_of(token))
 
 
@@ -64,9 +64,9 @@ def test_a_revoked_or_expired_one_is_gone_for_finding_and_for_using(
     expired, _ = invite(workspace, alice, Role.VIEWER, 7)
     Invitation.objects.filter(pk=expired.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
     for gone in (revoked, expired):
-        with pytest.raises(InvitationGone):
+        with pytest.raises(LinkGone):
             find_invitation(gone.token_digest)
-        with pytest.raises(InvitationGone):
+        with pytest.raises(LinkGone):
             accept(gone, charlie)
     assert role_in(charlie, workspace) is None
 
@@ -117,7 +117,7 @@ def test_no_account_is_left_where_the_invitation_was_used_meanwhile(
 ) -> None:
     invitation, _ = invite(workspace, alice, Role.VIEWER, 7)
     accept(invitation, charlie)
-    with pytest.raises(InvitationGone):
+    with pytest.raises(LinkGone):
         register(invitation, "dora", PASSWORD, PASSWORD)
     assert not User.objects.filter(username="dora").exists()
     assert not Membership.objects.filter(user__username="dora").exists()

@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.db.models import F
 
-from advisor.teams.errors import ResetGone
+from advisor.teams.errors import LinkGone
 from advisor.teams.models import Membership, PasswordReset, Role, User, Workspace
 from advisor.teams.services.invitations import digest_of
 from advisor.teams.services.password_resets import find_reset, make_reset, resettable_by, revoke_resets, set_password
@@ -72,9 +72,9 @@ def test_a_link_works_once_and_only_its_digest_is_kept(alice: User, bob: User) -
         set_password(find_reset(digest_of(token)), "12345678", "12345678")
     found = find_reset(digest_of(token))
     assert set_password(found, NEW, NEW).check_password(NEW)
-    with pytest.raises(ResetGone):
+    with pytest.raises(LinkGone):
         find_reset(digest_of(token))
-    with pytest.raises(ResetGone):
+    with pytest.raises(LinkGone):
         set_password(found, "yet-another-one", "yet-another-one")
     bob.refresh_from_db()
     assert bob.check_password(NEW)
@@ -82,7 +82,7 @@ def test_a_link_works_once_and_only_its_digest_is_kept(alice: User, bob: User) -
 
 def test_a_newer_link_replaces_the_older(alice: User, bob: User) -> None:
     older, newer = make_reset(bob, alice), make_reset(bob, alice)
-    with pytest.raises(ResetGone):
+    with pytest.raises(LinkGone):
         find_reset(digest_of(older))
     find_reset(digest_of(newer))
 
@@ -130,7 +130,7 @@ def test_a_link_is_void_once_anything_changes_that_it_rests_on(
         digest = digest_of(make_reset(bob, User.objects.get(pk=alice.pk)))
         found = find_reset(digest)
         change()
-        with pytest.raises(ResetGone):
+        with pytest.raises(LinkGone):
             find_reset(digest)
-        with pytest.raises(ResetGone):
+        with pytest.raises(LinkGone):
             set_password(found, NEW, NEW)
