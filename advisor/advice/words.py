@@ -31,13 +31,13 @@ __all__ = [
     "times_a_job",
 ]
 
-MOST_DIGITS = 9
+COMPARED_DIGITS = 9
 """What differs beyond these digits is the last bits of arithmetic, and is called equal."""
 
 
 def apart(one: float, other: float, write: Writer = duration) -> tuple[str, str]:
     """Two figures that are compared, with as many digits as tell them apart. Only what is equal to nine digits is written alike."""
-    for digits in range(DIGITS, MOST_DIGITS + 1):
+    for digits in range(DIGITS, COMPARED_DIGITS + 1):
         words = write(one, digits=digits), write(other, digits=digits)
         if words[0] != words[1]:
             return words

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from advisor.teams.errors import TooManyAttempts
 from advisor.teams.models import User
+from simulator.plurals import counted
 
 log = logging.getLogger(__name__)
 
@@ -134,8 +135,7 @@ def wait_of(request: HttpRequest) -> int:
 
 def wait_sentence(wait_s: int) -> str:
     """What somebody reads who has to wait: the same for every account, whether there is such a one or not."""
-    minutes = ceil(wait_s / 60)
-    return f"Too many attempts. Try again in {minutes} minute{'' if minutes == 1 else 's'}."
+    return f"Too many attempts. Try again in {counted(ceil(wait_s / 60), 'minute')}."
 
 
 class RefusedAttempts:

@@ -6,6 +6,7 @@ from advisor.decisions.names import clean_name
 from advisor.teams.limits import INVITATION_DAYS
 from advisor.teams.models import Role
 from advisor.web.forms.sentences import choice_reason
+from simulator.plurals import counted
 from simulator.schema import InvalidInput, Problem
 
 
@@ -44,7 +45,7 @@ def invitation_from(post: QueryDict) -> tuple[str, int]:
         problems += error.problems
     days = {str(number): number for number in INVITATION_DAYS}.get(post.get("days", ""))
     if days is None:
-        words = tuple(f"{number} day{'' if number == 1 else 's'}" for number in INVITATION_DAYS)
+        words = tuple(counted(number, "day") for number in INVITATION_DAYS)
         problems.append(Problem("days", choice_reason(post.get("days", ""), words)))
     if problems or days is None:
         raise InvalidInput(problems)

@@ -4,7 +4,6 @@ import tempfile
 from typing import BinaryIO, cast
 from uuid import UUID
 
-from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils.http import content_disposition_header
@@ -15,6 +14,7 @@ from advisor.decisions.services.make_bundle import make_bundle
 from advisor.decisions.services.make_report import finished_runs, make_report
 from advisor.reports.document import Document, file_name
 from advisor.reports.formats import FORMATS
+from advisor.teams.links import absolute_link
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import find_decision, revision_numbered
 
@@ -55,8 +55,8 @@ def _document(request: MemberRequest, revision: Revision) -> Document:
     workspace_id = revision.decision.workspace_id
     return make_report(
         revision,
-        address=_absolute(request, reverse("revision", args=[revision.decision_id, revision.number])),
-        workspace_address=_absolute(request, reverse("workspace", args=[workspace_id])),
+        address=absolute_link(request, reverse("revision", args=[revision.decision_id, revision.number])),
+        workspace_address=absolute_link(request, reverse("workspace", args=[workspace_id])),
         run=_run(revision, request.GET.get("run", "")),
     )
 
@@ -75,12 +75,6 @@ def _run(revision: Revision, given: str) -> Run | None:
     if run is None:
         raise Http404
     return run
-
-
-def _absolute(request: MemberRequest, path: str) -> str:
-    """The address that others can open: below the public one in hosted mode."""
-    public = (settings.CONFIGURATION.public_url or "").rstrip("/")
-    return f"{public}{path}" if public else request.build_absolute_uri(path)
 
 
 def _download(content: bytes, content_type: str, name: str) -> HttpResponse:
