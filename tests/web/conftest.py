@@ -10,10 +10,14 @@ from advisor.advice.scenario import scenario_of
 from advisor.decisions import stored
 from advisor.decisions.limits import LEASE
 from advisor.decisions.models import Decision, Run, State
+from advisor.teams.models import Role, User, Workspace
+from tests.conftest import member
 from tests.fakes.engines import a_result
 
 ENDED = (State.SUCCEEDED, State.FAILED, State.CANCELLED, State.TIMED_OUT)
 MakeRun = Callable[..., Run]
+RIGHT = "the right password"
+"""Of the member Dora."""
 
 
 @pytest.fixture
@@ -55,3 +59,12 @@ def htmx(client: Client) -> Client:
     """The client, asking as htmx does."""
     client.defaults["HTTP_HX_REQUEST"] = "true"
     return client
+
+
+@pytest.fixture
+def dora(workspace: Workspace) -> User:
+    """A member with a password."""
+    dora = member("dora", workspace, Role.EDITOR)
+    dora.set_password(RIGHT)
+    dora.save()
+    return dora

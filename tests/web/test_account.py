@@ -14,10 +14,10 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from advisor.teams import session_notes
-from advisor.teams.models import Role, SignedInSession, User, Workspace
+from advisor.teams.models import SignedInSession, User
 from advisor.teams.services.sessions import sessions_of
-from tests.conftest import member
-from tests.web.test_signing import PER_ACCOUNT, RIGHT, WRONG, sign_in
+from tests.web.conftest import RIGHT
+from tests.web.test_signing import PER_ACCOUNT, WRONG, sign_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("hosted")]
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0"
@@ -29,24 +29,15 @@ NEW = "another-fine-password"
 
 
 @pytest.fixture
-def dora(workspace: Workspace) -> User:
-    """A member with a password."""
-    dora = member("dora", workspace, Role.EDITOR)
-    dora.set_password(RIGHT)
-    dora.save()
-    return dora
-
-
-@pytest.fixture
-def desk(dora: User) -> Client:
+def laptop(dora: User) -> Client:
     """Dora's browser at work."""
-    desk = Client(SERVER_NAME="localhost", REMOTE_ADDR="192.0.2.1", HTTP_USER_AGENT=FIREFOX)
-    assert sign_in(desk, "dora", RIGHT).status_code == 302
-    return desk
+    laptop = Client(SERVER_NAME="localhost", REMOTE_ADDR="192.0.2.1", HTTP_USER_AGENT=FIREFOX)
+    assert sign_in(laptop, "dora", RIGHT).status_code == 302
+    return laptop
 
 
 @pytest.fixture
-def phone(desk: Client) -> Client:
+def phone(laptop: Client) -> Client:
     """Dora's telephone."""
     phone = Client(SERVER_NAME="localhost", REMOTE_ADDR="2001:db8::7", HTTP_USER_AGENT=SAFARI)
     assert sign_in(phone, "dora", RIGHT).status_code == 302
@@ -61,24 +52,24 @@ def row_of(client: Client) -> SignedInSession:
     return SignedInSession.objects.get(session_id=client.session.session_key)
 
 
-def test_the_page_lists_where_one_is_signed_in(desk: Client, phone: Client) -> None:
-    page = " ".join(desk.get(reverse("account")).content.decode().split())
+def test_the_page_lists_where_one_is_signed_in(laptop: Client, phone: Client) -> None:
+    page = " ".join(laptop.get(reverse("account")).content.decode().split())
     assert "Firefox 131 on Linux <span" in page and "This one" in page and "192.0.2.1" in page
     assert "Mobile Safari 17 on iOS" in page and "2001:db8::7" in page
     assert "last seen just now" in page
-    assert desk.session.session_key not in page and phone.session.session_key not in page
+    assert laptop.session.session_key not in page and phone.session.session_key not in page
 
 
-def test_a_session_that_is_ended_is_a_strangers_at_its_next_request(desk: Client, phone: Client) -> None:
+def test_a_session_that_is_ended_is_a_strangers_at_its_next_request(laptop: Client, phone: Client) -> None:
     assert is_signed_in(phone)
-    desk.post(reverse("end-session", args=[row_of(phone).pk]))
+    laptop.post(reverse("end-session", args=[row_of(phone).pk]))
     answer = phone.get(reverse("account"))
     assert answer.status_code == 302 and answer["Location"].startswith(reverse("login"))
-    assert is_signed_in(desk)
+    assert is_signed_in(laptop)
 
 
 def test_a_session_that_is_ended_while_it_is_used_stays_ended(
-    desk: Client, phone: Client, monkeypatch: pytest.MonkeyPatch
+    laptop: Client, phone: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     SignedInSession.objects.update(last_seen_at=F("last_seen_at") - timedelta(hours=1))
     monkeypatch.setattr(session_notes, "is_noted", lambda request: Session.objects.all().delete() and False)
@@ -88,94 +79,94 @@ def test_a_session_that_is_ended_while_it_is_used_stays_ended(
     assert not is_signed_in(phone)
 
 
-def test_all_others_are_ended_at_once(desk: Client, phone: Client, dora: User) -> None:
+def test_all_others_are_ended_at_once(laptop: Client, phone: Client, dora: User) -> None:
     third = Client(SERVER_NAME="localhost")
     sign_in(third, "dora", RIGHT)
-    page = desk.post(reverse("end-other-sessions"), follow=True).content.decode()
+    page = laptop.post(reverse("end-other-sessions"), follow=True).content.decode()
     assert "2 other sessions ended." in page and "End all other sessions" not in page
-    assert [is_signed_in(client) for client in (desk, phone, third)] == [True, False, False]
+    assert [is_signed_in(client) for client in (laptop, phone, third)] == [True, False, False]
 
 
-def test_nobody_ends_anothers_session(desk: Client, alice: User, client: Client) -> None:
+def test_nobody_ends_anothers_session(laptop: Client, alice: User, client: Client) -> None:
     client.force_login(alice)
-    assert client.post(reverse("end-session", args=[row_of(desk).pk])).status_code == 404
+    assert client.post(reverse("end-session", args=[row_of(laptop).pk])).status_code == 404
     assert client.post(reverse("end-session", args=[2**63])).status_code == 404
     client.post(reverse("end-other-sessions"))
-    assert is_signed_in(desk)
+    assert is_signed_in(laptop)
 
 
-def test_signing_out_takes_the_session_off_the_list(desk: Client, phone: Client, dora: User) -> None:
+def test_signing_out_takes_the_session_off_the_list(laptop: Client, phone: Client, dora: User) -> None:
     phone.post(reverse("logout"))
     assert [row.user_agent for row in sessions_of(dora)] == [FIREFOX]
 
 
 def test_a_visit_is_noted_every_few_minutes_and_writes_nothing_in_between(
-    desk: Client, dora: User, django_assert_num_queries: DjangoAssertNumQueries
+    laptop: Client, dora: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    desk.get(reverse("home"))
-    written = Session.objects.get(pk=desk.session.session_key).session_data
+    laptop.get(reverse("home"))
+    written = Session.objects.get(pk=laptop.session.session_key).session_data
     with django_assert_num_queries(2):  # the session and its user
-        desk.get(reverse("login"))
-    assert Session.objects.get(pk=desk.session.session_key).session_data == written
+        laptop.get(reverse("login"))
+    assert Session.objects.get(pk=laptop.session.session_key).session_data == written
     earlier = timezone.now() - timedelta(minutes=6)
-    session = desk.session
+    session = laptop.session
     session["session_seen"] = (session.session_key, earlier.timestamp())
     session.save()
     SignedInSession.objects.update(last_seen_at=earlier)
-    desk.get(reverse("home"), REMOTE_ADDR="198.51.100.2")
-    row = row_of(desk)
+    laptop.get(reverse("home"), REMOTE_ADDR="198.51.100.2")
+    row = row_of(laptop)
     assert row.last_seen_at > earlier and row.address == "198.51.100.2" and row.begun_at < row.last_seen_at
 
 
-def test_a_page_is_shown_though_the_visit_cannot_be_noted(desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_is_shown_though_the_visit_cannot_be_noted(laptop: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*args: object) -> None:
         raise DatabaseError("database or disk is full")
 
     monkeypatch.setattr(session_notes, "is_noted", lambda request: False)
     monkeypatch.setattr(session_notes, "note_session", full)
-    assert desk.get(reverse("home")).status_code == 200
+    assert laptop.get(reverse("home")).status_code == 200
 
 
-def test_signing_in_lasts_as_long_as_configured_however_much_it_is_used(desk: Client) -> None:
+def test_signing_in_lasts_as_long_as_configured_however_much_it_is_used(laptop: Client) -> None:
     def expires() -> float:
-        return Session.objects.get(pk=desk.session.session_key).expire_date.timestamp()
+        return Session.objects.get(pk=laptop.session.session_key).expire_date.timestamp()
 
     first = expires()
     assert abs(first - (timezone.now() + timedelta(days=14)).timestamp()) < 60
-    session = desk.session
+    session = laptop.session
     session["session_seen"] = ("", 0.0)
     session.save()
-    desk.get(reverse("home"))
+    laptop.get(reverse("home"))
     assert expires() == pytest.approx(first, abs=2)
 
 
-def test_what_is_kept_of_sessions_that_have_expired_goes_with_the_next_sign_in(desk: Client, phone: Client) -> None:
+def test_what_is_kept_of_sessions_that_have_expired_goes_with_the_next_sign_in(laptop: Client, phone: Client) -> None:
     Session.objects.filter(pk=phone.session.session_key).update(expire_date=timezone.now() - timedelta(minutes=1))
-    assert "Mobile Safari" not in desk.get(reverse("account")).content.decode()
+    assert "Mobile Safari" not in laptop.get(reverse("account")).content.decode()
     sign_in(Client(SERVER_NAME="localhost", HTTP_USER_AGENT=FIREFOX), "dora", RIGHT)
     assert set(SignedInSession.objects.values_list("user_agent", flat=True)) == {FIREFOX}
 
 
-def test_sessions_from_before_are_listed_and_end_too(desk: Client, dora: User) -> None:
+def test_sessions_from_before_are_listed_and_end_too(laptop: Client, dora: User) -> None:
     SignedInSession.objects.all().delete()
     assert not sessions_of(dora)
     import_module("advisor.teams.migrations.0004_sessions").note_sessions(apps, connection.schema_editor())
     other = Client(SERVER_NAME="localhost")
     sign_in(other, "dora", RIGHT)
     other.post(reverse("end-other-sessions"))
-    assert not is_signed_in(desk)
+    assert not is_signed_in(laptop)
 
 
-def test_a_password_is_changed_and_all_other_sessions_end(desk: Client, phone: Client, dora: User) -> None:
-    begun_at = row_of(desk).begun_at
-    page = desk.post(
+def test_a_password_is_changed_and_all_other_sessions_end(laptop: Client, phone: Client, dora: User) -> None:
+    begun_at = row_of(laptop).begun_at
+    page = laptop.post(
         reverse("change-password"),
         {"old_password": RIGHT, "new_password1": NEW, "new_password2": NEW},
         follow=True,
     ).content.decode()
     assert "Your password is changed." in page and "Mobile Safari" not in page and "This one" in page
-    assert is_signed_in(desk) and not is_signed_in(phone)
-    assert row_of(desk).begun_at == begun_at
+    assert is_signed_in(laptop) and not is_signed_in(phone)
+    assert row_of(laptop).begun_at == begun_at
     anew = Client(SERVER_NAME="localhost")
     assert sign_in(anew, "dora", RIGHT).status_code == 200
     assert sign_in(anew, "dora", NEW).status_code == 302
@@ -192,37 +183,39 @@ def test_a_password_is_changed_and_all_other_sessions_end(desk: Client, phone: C
     ],
 )
 def test_a_password_that_cannot_be_changed_says_why_and_stays(
-    desk: Client, old: str, new: str, again: str, words: str
+    laptop: Client, old: str, new: str, again: str, words: str
 ) -> None:
-    refused = desk.post(reverse("change-password"), {"old_password": old, "new_password1": new, "new_password2": again})
+    refused = laptop.post(
+        reverse("change-password"), {"old_password": old, "new_password1": new, "new_password2": again}
+    )
     assert refused.status_code == 422 and words in refused.content.decode()
     assert sign_in(Client(SERVER_NAME="localhost"), "dora", RIGHT).status_code == 302
 
 
-def test_guesses_of_the_current_password_have_to_wait(desk: Client, dora: User) -> None:
+def test_guesses_of_the_current_password_have_to_wait(laptop: Client, dora: User) -> None:
     form = {"old_password": WRONG, "new_password1": NEW, "new_password2": NEW}
     for _ in range(PER_ACCOUNT):
-        assert desk.post(reverse("change-password"), form).status_code == 422
-    refused = desk.post(reverse("change-password"), form | {"old_password": RIGHT})
+        assert laptop.post(reverse("change-password"), form).status_code == 422
+    refused = laptop.post(reverse("change-password"), form | {"old_password": RIGHT})
     assert refused.status_code == 429 and int(refused["Retry-After"]) <= 900
     assert "Too many attempts. Try again in 15 minutes." in refused.content.decode()
     User.objects.filter(pk=dora.pk).update(is_staff=True)
-    assert desk.post(reverse("admin:password_change"), form)["Location"] == reverse("change-password")
+    assert laptop.post(reverse("admin:password_change"), form)["Location"] == reverse("change-password")
 
 
-def test_a_password_that_an_administrator_sets_ends_the_sessions_and_their_rows(desk: Client, dora: User) -> None:
+def test_a_password_that_an_administrator_sets_ends_the_sessions_and_their_rows(laptop: Client, dora: User) -> None:
     dora.set_password(NEW)
     dora.save()
     assert not sessions_of(dora)
-    assert not is_signed_in(desk)
+    assert not is_signed_in(laptop)
 
 
-def test_an_administrator_ends_all_sessions_of_an_account(desk: Client, phone: Client, dora: User) -> None:
+def test_an_administrator_ends_all_sessions_of_an_account(laptop: Client, phone: Client, dora: User) -> None:
     admin = Client(SERVER_NAME="localhost")
     admin.force_login(User.objects.create_superuser("root"))
     form = {"action": "end_sessions", "_selected_action": [dora.pk]}
     assert "2 sessions ended" in admin.post(reverse("admin:teams_user_changelist"), form, follow=True).content.decode()
-    assert not is_signed_in(desk) and not is_signed_in(phone)
+    assert not is_signed_in(laptop) and not is_signed_in(phone)
 
 
 def test_local_use_has_no_account_page(client: Client, user: User, settings: object) -> None:

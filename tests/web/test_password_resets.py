@@ -12,20 +12,12 @@ from django.urls import reverse
 from advisor.teams.models import Membership, PasswordReset, Role, User, Workspace
 from advisor.teams.services.password_resets import make_reset
 from tests.conftest import member
-from tests.web.test_signing import PER_ACCOUNT, PER_ADDRESS, RIGHT, WRONG, sign_in
+from tests.web.conftest import RIGHT
+from tests.web.test_signing import PER_ACCOUNT, PER_ADDRESS, WRONG, sign_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("hosted")]
 NEW = {"password": "another-fine-password", "again": "another-fine-password"}
 LINK = re.compile(r"https://localhost(/password-resets/[\w-]+)")
-
-
-@pytest.fixture
-def dora(workspace: Workspace) -> User:
-    """A member with a password, which she has forgotten."""
-    dora = member("dora", workspace, Role.EDITOR)
-    dora.set_password(RIGHT)
-    dora.save()
-    return dora
 
 
 @pytest.fixture

@@ -13,22 +13,13 @@ from django.http import HttpResponse
 from django.test import AsyncClient, Client, RequestFactory
 from django.urls import reverse
 
-from advisor.teams.models import Role, User, Workspace
+from advisor.teams.models import User
 from advisor.teams.throttle import client_address
-from tests.conftest import member
+from tests.web.conftest import RIGHT
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("hosted")]
-RIGHT, WRONG = "the right password", "hunter2-is-wrong"
+WRONG = "hunter2-is-wrong"
 PER_ACCOUNT, PER_ADDRESS = 5, 20
-
-
-@pytest.fixture
-def dora(workspace: Workspace) -> User:
-    """A member with a password."""
-    dora = member("dora", workspace, Role.EDITOR)
-    dora.set_password(RIGHT)
-    dora.save()
-    return dora
 
 
 def sign_in(client: Client, username: str, password: str, door: str = "login", **meta: str) -> HttpResponse:
