@@ -14,7 +14,7 @@ from advisor.reports.charts import charts_of  # noqa: E402
 from advisor.reports.charts.model import Chart  # noqa: E402
 from advisor.reports.document.live import agreement_sentence, how_sentence  # noqa: E402
 from advisor.reports.figure_svg import svg  # noqa: E402
-from simulator.live.engine import simulate  # noqa: E402
+from simulator.live.run.engine import simulate  # noqa: E402
 from simulator.scenario import Scenario  # noqa: E402
 
 EXAMPLES = ("herd-flat", "herd-jitter")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from advisor.decisions.models import EngineName
 from simulator import simulate as kernel
 from simulator.arrivals import Trace
-from simulator.live import engine as live
-from simulator.live.course import Course, course_of
+from simulator.live.run import engine as live
+from simulator.live.run.run_plan import LiveRunPlan, plan_live_run
 from simulator.result import Result
 from simulator.scenario import Scenario
 from simulator.schema import Problem
@@ -30,7 +30,7 @@ class Engine:
     is_live: bool = False
     """Whether it runs in real time, and takes a `speed`, a `label` for its folder, a `workload` to send, and an outside endpoint
     (`external`, `key`) to call."""
-    course: Callable[..., Course] = course_of
+    course: Callable[..., LiveRunPlan] = plan_live_run
     """Of a live engine: what a run is going to be."""
 
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from pydantic import SecretStr
 
 from advisor.configuration import Configuration
-from simulator.live.plan import ExternalEndpoint
+from simulator.live.system.config import ExternalEndpoint
 from simulator.schema import InvalidInput, Problem
 
 Answering = Literal["sample", "outside"]

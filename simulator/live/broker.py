@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import redis
 
-from simulator.live import leashed
-from simulator.live.failures import CannotRun
+from simulator.live import exit_with_parent
+from simulator.live.errors import CannotRun
 
 LOOK_S = 0.01
 
@@ -56,7 +56,7 @@ def server_command(program: Path, at: Path, data: Path, *, durable: bool) -> lis
         "loglevel": "notice",
     }
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-    return [sys.executable, "-P", leashed.__file__, str(program), *arguments]
+    return [sys.executable, "-P", exit_with_parent.__file__, str(program), *arguments]
 
 
 def socket_url(at: Path) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from simulator.live import capacity, conducting
-from simulator.live.capacity import Capacity
-from simulator.live.nurseries import Nursery, nursed
+from simulator.live.run import design_run, machine_capacity
+from simulator.live.run.machine_capacity import Capacity
+from simulator.live.run.nurseries import Nursery, nursed
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def calm() -> Capacity:
         event_driven_jobs_per_s=200.0,
         overhead_s=0.012,
         measured=True,
-        machine=capacity.this_machine(),
+        machine=machine_capacity.this_machine(),
         at_s=time.time(),
     )
 
@@ -30,7 +30,7 @@ def measured(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, ca
     """So that no test depends on how busy it is, or waits for it to be measured; but for those of measuring itself, and those that hold
     the kernel to this machine at the speed that it proposes."""
     if request.node.get_closest_marker("full") is None and request.module.__name__ != "tests.live.test_capacity":
-        monkeypatch.setattr(capacity, "known", lambda: calm)
+        monkeypatch.setattr(machine_capacity, "known", lambda: calm)
 
 
 Nursing = Callable[[Path], AbstractContextManager[Nursery | None]]
@@ -54,4 +54,4 @@ def one_nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursing]:
 @pytest.fixture(autouse=True)
 def _nursed_together(monkeypatch: pytest.MonkeyPatch, one_nursery: Nursing) -> None:
     """A whole engine's run keeps a nursery of its own."""
-    monkeypatch.setattr(conducting, "nursed", one_nursery)
+    monkeypatch.setattr(design_run, "nursed", one_nursery)

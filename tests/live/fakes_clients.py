@@ -11,15 +11,15 @@ import numpy as np
 from aiohttp import web
 from numpy.typing import NDArray
 
-from simulator.live.clients.__main__ import go, session
-from simulator.live.clients.ends import Ends
-from simulator.live.clients.receiver import Receiver
-from simulator.live.clock import RunClock
-from simulator.live.drawing import draw_jobs
-from simulator.live.jobs import Jobs
-from simulator.live.journal import Journal, Reader, What
-from simulator.live.listening import serve
-from simulator.live.plan import LivePlan
+from simulator.live.run.draw_jobs import draw_jobs
+from simulator.live.system.clients.__main__ import go, session
+from simulator.live.system.clients.ends import Outcomes
+from simulator.live.system.clients.receiver import Receiver
+from simulator.live.system.clock import RunClock
+from simulator.live.system.config import ProcessConfig
+from simulator.live.system.http import serve
+from simulator.live.system.jobs import Jobs
+from simulator.live.system.journal import Journal, Reader, What
 from simulator.scenario import Scenario
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -32,7 +32,7 @@ def a_scenario(**given: Any) -> Scenario:
     return Scenario.parse(base | given)
 
 
-def a_plan(folder: Path, scenario: Scenario, design: str = "event_driven", **given: Any) -> tuple[LivePlan, Jobs]:
+def a_plan(folder: Path, scenario: Scenario, design: str = "event_driven", **given: Any) -> tuple[ProcessConfig, Jobs]:
     """With its jobs written in the folder. Nobody is at its addresses unless they are given."""
     jobs = draw_jobs(scenario, design)
     jobs.write(folder / "jobs.npz")
@@ -49,7 +49,7 @@ def a_plan(folder: Path, scenario: Scenario, design: str = "event_driven", **giv
         "clients": NOBODY,
         "webhook_secret": SECRET,
     }
-    plan = LivePlan(**values | given)
+    plan = ProcessConfig(**values | given)
     plan.write()
     return plan, jobs
 
@@ -95,10 +95,10 @@ async def accept(request: web.Request) -> web.Response:
     return web.json_response({"job": job, "state": "queued"}, status=202, headers={"Location": f"/jobs/{job}"})
 
 
-async def call_all(plan: LivePlan, jobs: Jobs, *, with_receiver: socket.socket | None = None) -> NDArray[np.void]:
+async def call_all(plan: ProcessConfig, jobs: Jobs, *, with_receiver: socket.socket | None = None) -> NDArray[np.void]:
     """All callers of the plan, from now to their ends; returns what they wrote down."""
     with Journal(plan.journal("clients")) as journal:
-        ends = Ends(jobs, journal)
+        ends = Outcomes(jobs, journal)
         async with session() as calls:
             clock = RunClock(_now(), plan.speed)
             if with_receiver is None:

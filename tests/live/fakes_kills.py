@@ -7,18 +7,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from simulator.live.conducting import Performance
-from simulator.live.journal import What
-from simulator.live.processes import Crew
+from simulator.live.run.design_run import DesignRun
+from simulator.live.run.processes import ProcessGroup
+from simulator.live.system.journal import What
 
 ENDS = (What.COMPUTED, What.GAVE_UP, What.EXPIRED)
 TOLD = (What.IN_HAND, What.TOLD_FAILED, What.UNDELIVERED)
 
 
-class KnownCrew(Crew):
+class KnownCrew(ProcessGroup):
     """Put in the place of the controller's own."""
 
-    latest: ClassVar[Crew]
+    latest: ClassVar[ProcessGroup]
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -32,7 +32,7 @@ def kill(part: str) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-def unaccounted(found: Performance, *, subscribers: int = 0) -> list[str]:
+def unaccounted(found: DesignRun, *, subscribers: int = 0) -> list[str]:
     """What is wrong with the books: a job without exactly one end, told not exactly once, handled not exactly once by every subscriber."""
     accepted = set(jobs_of(found, What.ACCEPTED))
     refused = set(jobs_of(found, What.REFUSED))
@@ -50,12 +50,12 @@ def unaccounted(found: Performance, *, subscribers: int = 0) -> list[str]:
     return wrong
 
 
-def jobs_of(found: Performance, *kinds: What) -> list[int]:
+def jobs_of(found: DesignRun, *kinds: What) -> list[int]:
     """The job of every row of these kinds."""
     return [int(job) for job in found.rows["job"][np.isin(found.rows["what"], kinds)]]
 
 
-def history(found: Performance, job: int) -> str:
+def history(found: DesignRun, job: int) -> str:
     """What was done for a job, for whoever reads the failure."""
     rows = found.rows[found.rows["job"] == job]
     first = found.clock.started_ns

@@ -6,9 +6,9 @@ from typing import Any
 
 import aiohttp
 
-from simulator.live.clock import RunClock
-from simulator.live.event_driven.accept import Accept
-from simulator.live.journal import Journal
+from simulator.live.system.clock import RunClock
+from simulator.live.system.event_driven.accept import Accept
+from simulator.live.system.journal import Journal
 from tests.live.fakes_clients import a_plan, a_scenario, serving
 
 

@@ -13,11 +13,11 @@ from advisor.advice.answers import answers_from
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from simulator.arrivals import Trace
-from simulator.live import conducting, engine, folders, speed
-from simulator.live.conducting import Performance, Stage, perform
-from simulator.live.drawing import draw_jobs
-from simulator.live.journal import What
-from simulator.live.measure import Rows, tally_of
+from simulator.live.run import design_run, engine, folders, speed
+from simulator.live.run.design_run import DesignRun, Stage, run_design
+from simulator.live.run.draw_jobs import draw_jobs
+from simulator.live.run.measure import Rows, tally_of
+from simulator.live.system.journal import What
 from simulator.result import DesignResult, LiveReport
 from simulator.scenario import Scenario
 from tests.live.fakes_kills import KnownCrew, kill, unaccounted
@@ -65,7 +65,7 @@ def test_the_kernel_tells_what_a_seed_workload_does_live(template: str) -> None:
 
 def test_the_kernel_tells_what_a_burst_does_live(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "SECONDS", 4.0)
-    monkeypatch.setattr("simulator.live.calibrate.SECONDS", 1.0)
+    monkeypatch.setattr("simulator.live.run.calibrate.SECONDS", 1.0)
     scenario = Scenario.model_validate(
         {
             "deadline_s": 60,
@@ -95,14 +95,14 @@ def an_outage(jitter: dict[str, object]) -> Scenario:
 
 def performed(
     scenario: Scenario, arrivals_s: np.ndarray[tuple[int], np.dtype[np.float64]], pace: float, watch: object
-) -> Performance:
+) -> DesignRun:
     jobs = draw_jobs(scenario, "event_driven", trace=Trace(arrivals_s))
     stage = Stage(scenario, "event_driven", jobs, pace, 20.0, "document_extraction")
     with folders.run_folder("acceptance") as folder:
-        return perform(stage, folder, watch)  # type: ignore[arg-type]
+        return run_design(stage, folder, watch)  # type: ignore[arg-type]
 
 
-def busiest(found: Performance, from_s: float, width_s: float) -> int:
+def busiest(found: DesignRun, from_s: float, width_s: float) -> int:
     """The most calls to the provider in a stretch of `width_s`, from then on."""
     at_s = Rows.of(found.rows, found.clock).at_s[found.rows["what"] == What.PROVIDER_CALL]
     at_s = at_s[at_s >= from_s]
@@ -118,7 +118,7 @@ def test_flat_retries_come_back_as_a_herd_and_jittered_ones_do_not() -> None:
 
 
 def test_a_killed_consumers_jobs_are_done_again_and_every_job_is_accounted_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conducting, "Crew", KnownCrew)
+    monkeypatch.setattr(design_run, "ProcessGroup", KnownCrew)
     scenario = Scenario.model_validate(
         {
             "arrivals": {"process": "trace", "trace": "steady"},
@@ -129,7 +129,7 @@ def test_a_killed_consumers_jobs_are_done_again_and_every_job_is_accounted_for(m
     )
     killed: list[float] = []
 
-    def watch(found: Performance | None) -> None:
+    def watch(found: DesignRun | None) -> None:
         if found is not None and found.clock.now_s() > 15 and not killed:
             killed.append(found.clock.now_s())
             kill("consume-0")

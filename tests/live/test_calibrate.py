@@ -5,12 +5,12 @@ import pytest
 from numpy.typing import NDArray
 
 from simulator.arrivals import Trace
-from simulator.live.calibrate import costs_of, predicted
-from simulator.live.clock import RunClock
-from simulator.live.conducting import Design, Performance, Stage
-from simulator.live.drawing import draw_jobs
-from simulator.live.journal import ROW, What
-from simulator.live.window import Window
+from simulator.live.run.calibrate import costs_of, predicted
+from simulator.live.run.design_run import Design, DesignRun, Stage
+from simulator.live.run.draw_jobs import draw_jobs
+from simulator.live.run.window import Window
+from simulator.live.system.clock import RunClock
+from simulator.live.system.journal import ROW, What
 from simulator.result import Costs
 from simulator.scenario import Scenario
 
@@ -32,7 +32,7 @@ def scenario(consumers: int) -> Scenario:
     )
 
 
-def performed(design: Design, spans: list[tuple[float, float, float]], consumers: int = 1) -> Performance:
+def performed(design: Design, spans: list[tuple[float, float, float]], consumers: int = 1) -> DesignRun:
     """Each job queued, taken and done so long after its arrival, in Scenario seconds."""
     jobs = draw_jobs(scenario(consumers), design, trace=Trace(ARRIVALS_S))
     clock = RunClock(7_000_000_000, SPEED)
@@ -45,7 +45,7 @@ def performed(design: Design, spans: list[tuple[float, float, float]], consumers
     for row, (at_s, what, job) in zip(rows, sorted(instants), strict=True):
         row["at_ns"], row["what"], row["job"] = clock.started_ns + round(at_s / SPEED * 1e9), what, job
     stage = Stage(scenario(consumers), design, jobs, SPEED, 1.0, "document_extraction")
-    return Performance(stage, clock, "", rows)
+    return DesignRun(stage, clock, "", rows)
 
 
 SPANS = [(0.1, 0.3, 8.5), (0.1, 0.5, 8.7), (0.1, 8.0, 16.2), (0.1, 0.1, 8.3)]

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from simulator.live import capacity, folders, gauging, speed
-from simulator.live.capacity import CAUTIOUS, Capacity
-from simulator.live.nurseries import nursed
-from simulator.live.run_bench import run_figures
+from simulator.live.run import folders, machine_benchmark, machine_capacity, speed
+from simulator.live.run.machine_capacity import CAUTIOUS, Capacity
+from simulator.live.run.nurseries import nursed
+from simulator.live.run.run_bench import run_figures
 from simulator.scenario import Scenario
 from simulator.schema import InvalidInput
 
@@ -33,14 +33,14 @@ def never() -> None:
 
 
 def test_it_is_measured_once_with_both_designs_and_then_known() -> None:
-    assert capacity.current() == CAUTIOUS
+    assert machine_capacity.current() == CAUTIOUS
     with folders.run_folder("gauge") as folder, nursed(folder) as nursery:
-        found = gauging.gauged(folder, never, nursery)
-        assert gauging.gauged(folder, pytest.fail, nursery) == found
+        found = machine_benchmark.gauged(folder, never, nursery)
+        assert machine_benchmark.gauged(folder, pytest.fail, nursery) == found
     assert found.measured
     assert found.event_driven_jobs_per_s > 5 and found.synchronous_jobs_per_s > 5
     assert 0 < found.overhead_s < 1
-    assert capacity.known() == found == capacity.current()
+    assert machine_capacity.known() == found == machine_capacity.current()
     assert {path.name for path in folders.base().iterdir()} == {"capacity.json", "capacity.lock", "lock"}
 
 
@@ -52,31 +52,31 @@ def test_what_is_told_meanwhile_can_end_it_and_nothing_is_kept(place: Path) -> N
         raise Cancelled
 
     with pytest.raises(Cancelled), folders.run_folder("gauge") as folder, nursed(folder) as nursery:
-        gauging.gauged(folder, cancel, nursery)
-    assert capacity.known() is None
+        machine_benchmark.gauged(folder, cancel, nursery)
+    assert machine_capacity.known() is None
 
 
 @pytest.mark.parametrize("change", [{"machine": "another"}, {"at_s": 1.0}])
 def test_of_another_machine_or_long_ago_it_is_not_believed(calm: Capacity, change: dict[str, object]) -> None:
-    capacity.keep(calm)
-    assert capacity.known() == calm
-    capacity.keep(calm.model_copy(update=change))
-    assert capacity.known() is None
-    assert not capacity.current().measured
+    machine_capacity.keep(calm)
+    assert machine_capacity.known() == calm
+    machine_capacity.keep(calm.model_copy(update=change))
+    assert machine_capacity.known() is None
+    assert not machine_capacity.current().measured
 
 
 def test_of_a_busy_machine_it_is_not_believed_for_long(calm: Capacity) -> None:
     two_hours_ago = {"at_s": calm.at_s - 7200}
-    capacity.keep(calm.model_copy(update=two_hours_ago))
-    assert capacity.known() is not None
-    capacity.keep(calm.model_copy(update=two_hours_ago | {"busy": True}))
-    assert capacity.known() is None
+    machine_capacity.keep(calm.model_copy(update=two_hours_ago))
+    assert machine_capacity.known() is not None
+    machine_capacity.keep(calm.model_copy(update=two_hours_ago | {"busy": True}))
+    assert machine_capacity.known() is None
 
 
 @pytest.mark.parametrize("written", ["", "{", "[]", '{"jobs": 3}', "\udcff"])
 def test_a_file_that_cannot_be_read_is_as_good_as_none(place: Path, written: str) -> None:
-    (place / capacity.NAME).write_bytes(written.encode(errors="surrogateescape"))
-    assert capacity.known() is None
+    (place / machine_capacity.NAME).write_bytes(written.encode(errors="surrogateescape"))
+    assert machine_capacity.known() is None
 
 
 def test_a_run_waits_while_another_measures(calm: Capacity) -> None:
@@ -85,10 +85,10 @@ def test_a_run_waits_while_another_measures(calm: Capacity) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
         def tell() -> None:
-            capacity.keep(calm)
+            machine_capacity.keep(calm)
             waited.set()
 
-        assert gauging.gauged(folders.base(), tell, None) == calm
+        assert machine_benchmark.gauged(folders.base(), tell, None) == calm
     assert waited.is_set()
 
 
@@ -120,14 +120,14 @@ def test_before_it_is_measured_a_refusal_says_that_it_is_an_estimate() -> None:
 
 
 def test_what_is_stored_is_plain_json_with_its_schema(place: Path, calm: Capacity) -> None:
-    capacity.keep(calm)
-    assert json.loads((place / capacity.NAME).read_text())["schema"] == "crossover/capacity@1"
-    assert (place / capacity.NAME).stat().st_mode & 0o077 == 0
+    machine_capacity.keep(calm)
+    assert json.loads((place / machine_capacity.NAME).read_text())["schema"] == "crossover/capacity@1"
+    assert (place / machine_capacity.NAME).stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.full
 def test_fifty_jobs_wait_at_the_model_in_less_than_400_mb_of_all_parts_and_a_bench_is_kept_for_runs() -> None:
     figures = run_figures()
     assert 0 < figures["waiting_memory_mb"] < 400
-    found = capacity.known()
+    found = machine_capacity.known()
     assert found is not None and found.event_driven_jobs_per_s == figures["event_driven_jobs_per_s"]

@@ -17,11 +17,11 @@ import pytest
 from aiohttp import web
 from standardwebhooks.webhooks import Webhook
 
-from simulator.live.clients.ends import Ends
-from simulator.live.clients.receiver import Receiver
-from simulator.live.jobs import Jobs
-from simulator.live.journal import Journal, Reader, What
-from simulator.live.plan import LivePlan
+from simulator.live.system.clients.ends import Outcomes
+from simulator.live.system.clients.receiver import Receiver
+from simulator.live.system.config import ProcessConfig
+from simulator.live.system.jobs import Jobs
+from simulator.live.system.journal import Journal, Reader, What
 from tests.live.fakes_clients import (
     SECRET,
     a_listener,
@@ -355,7 +355,7 @@ def receive(folder: Path, calls: list[tuple[str, str, dict[str, str]]], **given:
 
     async def run() -> list[int]:
         with Journal(plan.journal("clients")) as journal:
-            receiver = Receiver(plan, jobs, Ends(jobs, journal))
+            receiver = Receiver(plan, jobs, Outcomes(jobs, journal))
             async with serving(receiver.app()) as address, aiohttp.ClientSession() as session:
                 statuses = []
                 for path, body, headers in calls:
@@ -497,7 +497,7 @@ def test_the_part_ends_with_its_leash(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-async def a_part(name: str, plan: LivePlan, listener: Any) -> asyncio.subprocess.Process:
+async def a_part(name: str, plan: ProcessConfig, listener: Any) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

@@ -17,11 +17,11 @@ from advisor.decisions.models import Decision, EngineName, Run
 from advisor.decisions.services.request_run import request_run
 from advisor.teams.models import User
 from simulator.arrivals import Trace
-from simulator.live import folders
-from simulator.live.conducting import Performance, Stage, perform
-from simulator.live.drawing import draw_jobs
-from simulator.live.letters import dead_letters_of
-from simulator.live.measure import Rows, tally_of
+from simulator.live.run import folders
+from simulator.live.run.dead_letter_report import dead_letters_of
+from simulator.live.run.design_run import DesignRun, Stage, run_design
+from simulator.live.run.draw_jobs import draw_jobs
+from simulator.live.run.measure import Rows, tally_of
 from simulator.scenario import Scenario
 
 SPEED = 5.0
@@ -62,7 +62,7 @@ class Keeper:
         call_command("dead_letters", str(self.run.pk), *arguments, "--format", "json", stdout=told)
         return dict(json.loads(told.getvalue()))
 
-    def __call__(self, found: Performance | None) -> None:
+    def __call__(self, found: DesignRun | None) -> None:
         if found is None or self.thrown_away:
             return
         letters = self.says()["dead_letters"]
@@ -83,7 +83,7 @@ def test_a_dead_letter_is_taken_up_again_by_command_and_others_are_thrown_away(d
     jobs = draw_jobs(HALF_POISON, "event_driven", trace=Trace(ARRIVALS_S))
     keeper = Keeper(run)
     with folders.run_folder(str(run.pk)) as folder:
-        found = perform(Stage(HALF_POISON, "event_driven", jobs, SPEED, 20.0, "document_extraction"), folder, keeper)
+        found = run_design(Stage(HALF_POISON, "event_driven", jobs, SPEED, 20.0, "document_extraction"), folder, keeper)
     assert keeper.came_back["at_s"] > keeper.taken_up["at_s"] > 2
     assert keeper.came_back["queue"] in HALF_POISON.event_driven.queues
     assert "500" in keeper.came_back["reason"]

@@ -13,18 +13,18 @@ import pytest
 from rq import Queue
 
 from simulator.live import broker
-from simulator.live.clock import RunClock
-from simulator.live.event_driven import consuming, due
-from simulator.live.event_driven.consuming import claim, use
-from simulator.live.event_driven.desk import ALIVE, CALLING, EVENTS, HANDLE, RUNNING, WAITING, Desk, Task
-from simulator.live.event_driven.due import DEATHS_ALLOWED, Scheduler
-from simulator.live.event_driven.hands import Consumers
-from simulator.live.event_driven.worker import ThreadWorker
-from simulator.live.jobs import Jobs
-from simulator.live.journal import Journal
-from simulator.live.plan import LivePlan
-from simulator.live.processes import end_all, environment
-from simulator.live.provider import Reply
+from simulator.live.run.processes import end_all, environment
+from simulator.live.system.clock import RunClock
+from simulator.live.system.config import ProcessConfig
+from simulator.live.system.event_driven import consuming, due
+from simulator.live.system.event_driven.consuming import claim, use
+from simulator.live.system.event_driven.desk import ALIVE, CALLING, EVENTS, HANDLE, RUNNING, WAITING, Desk, Task
+from simulator.live.system.event_driven.due import DEATHS_ALLOWED, Scheduler
+from simulator.live.system.event_driven.hands import Consumers
+from simulator.live.system.event_driven.worker import ThreadWorker
+from simulator.live.system.jobs import Jobs
+from simulator.live.system.journal import Journal
+from simulator.live.system.provider_client import Reply
 from tests.live.fakes_clients import a_plan, a_scenario
 
 CLOCK = RunClock(0, 1.0)
@@ -47,7 +47,7 @@ class House:
 
     def __init__(self, folder: Path, server: str, **given: Any) -> None:
         scenario = a_scenario(**{"jobs": 3, "subscribers": {"count": 3, "handling_p95_s": 0.002}} | given)
-        self.plan: LivePlan
+        self.plan: ProcessConfig
         self.jobs: Jobs
         self.plan, self.jobs = a_plan(folder, scenario, broker=server)
         self.desk = Desk(self.plan, self.jobs)

@@ -10,11 +10,11 @@ import aiohttp
 import openai
 import pytest
 
-from simulator.live.clock import RunClock
-from simulator.live.endpoint.limits import Limits, duration
-from simulator.live.endpoint.server import Endpoint
-from simulator.live.journal import Journal, Reader, What
-from simulator.live.workloads import load
+from simulator.live.system.clock import RunClock
+from simulator.live.system.endpoint.limits import Limits, duration
+from simulator.live.system.endpoint.server import Endpoint
+from simulator.live.system.journal import Journal, Reader, What
+from simulator.live.system.workloads import load
 from simulator.scenario import Provider, Scenario
 from tests.live.fakes_clients import a_plan, a_scenario, of, serving
 

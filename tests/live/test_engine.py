@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from simulator.live import capacity, engine, folders, speed
-from simulator.live.capacity import Capacity
-from simulator.live.failures import CannotRun
-from simulator.live.processes import ROOT
+from simulator.live.errors import CannotRun
+from simulator.live.run import engine, folders, machine_capacity, speed
+from simulator.live.run.machine_capacity import Capacity
+from simulator.live.run.processes import ROOT
 from simulator.replications import Progress
 from simulator.result import Result
 from simulator.scenario import Scenario
@@ -30,8 +30,8 @@ def place(monkeypatch: pytest.MonkeyPatch, calm: Capacity) -> Iterator[Path]:
     at.mkdir(exist_ok=True)
     monkeypatch.setattr("tempfile.tempdir", str(at))
     monkeypatch.setattr(speed, "SECONDS", 2.0)
-    monkeypatch.setattr("simulator.live.calibrate.SECONDS", 0.7)
-    capacity.keep(calm)
+    monkeypatch.setattr("simulator.live.run.calibrate.SECONDS", 0.7)
+    machine_capacity.keep(calm)
     yield folders.base()
     assert not list(folders.base().glob("run-*"))
     shutil.rmtree(at)
@@ -103,7 +103,8 @@ CONTROLLER = """
 import os, sys
 import tempfile
 tempfile.tempdir = sys.argv[1]
-from simulator.live import engine, speed
+from simulator.live.run import engine
+from simulator.live.run import speed
 from simulator.scenario import Scenario
 def tell(progress):
     print(progress.step, flush=True)
@@ -143,7 +144,7 @@ def test_a_living_run_is_not_swept() -> None:
 
 
 def test_a_part_that_does_not_start_is_told_with_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulator.live.conducting.EVENT_DRIVEN", "nowhere")
+    monkeypatch.setattr("simulator.live.run.design_run.EVENT_DRIVEN", "nowhere")
     with pytest.raises(CannotRun, match=r"(?s)(accept|due|consume-\d) of the live run ended: .*nowhere"):
         engine.simulate(scenario())
     assert not parts()

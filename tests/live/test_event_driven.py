@@ -11,12 +11,13 @@ import pytest
 import redis
 from numpy.typing import NDArray
 
-from simulator.live import conducting, dead_letters
-from simulator.live.conducting import Performance, Stage, Watch, perform
-from simulator.live.drawing import draw_jobs
-from simulator.live.event_driven.desk import ALIVE, Desk, Letter
-from simulator.live.folders import run_folder
-from simulator.live.journal import What
+from simulator.live.run import design_run
+from simulator.live.run.design_run import DesignRun, Stage, Watch, run_design
+from simulator.live.run.draw_jobs import draw_jobs
+from simulator.live.run.folders import run_folder
+from simulator.live.system.event_driven import dead_letters
+from simulator.live.system.event_driven.desk import ALIVE, Desk, Letter
+from simulator.live.system.journal import What
 from simulator.scenario import Scenario
 from tests.live.fakes_kills import KnownCrew, jobs_of, kill, unaccounted
 
@@ -27,26 +28,26 @@ SSE = {"method": "sse"}
 @pytest.fixture(autouse=True)
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its parts can be looked up, and killed."""
-    monkeypatch.setattr(conducting, "Crew", KnownCrew)
+    monkeypatch.setattr(design_run, "ProcessGroup", KnownCrew)
 
 
 def a_live_run(
     given: dict[str, Any], watch: Watch = lambda found: None, drain_s: float = 20.0, speed: float = 1.0
-) -> Performance:
+) -> DesignRun:
     """Both ends and everything between them, in seconds of this machine."""
     base = {"jobs": 60, "arrivals": {"process": "regular", "rate_per_s": 40.0}, "event_driven": DEDICATED}
     quick = {"distribution": "deterministic", "mean_s": 0.05}
     scenario = Scenario.parse(base | {"service": quick} | given)
     jobs = draw_jobs(scenario, "event_driven")
     with run_folder(f"test-{uuid4().hex}") as folder:
-        return perform(Stage(scenario, "event_driven", jobs, speed, drain_s, "document_extraction"), folder, watch)
+        return run_design(Stage(scenario, "event_driven", jobs, speed, drain_s, "document_extraction"), folder, watch)
 
 
-def once(what: Callable[[Performance], bool]) -> Watch:
+def once(what: Callable[[DesignRun], bool]) -> Watch:
     """Called until it says that it has done what it wanted."""
     done: list[bool] = []
 
-    def watch(found: Performance | None) -> None:
+    def watch(found: DesignRun | None) -> None:
         if found is not None and not found.ended and not done and what(found):
             done.append(True)
 
@@ -64,11 +65,11 @@ BUSY: dict[str, Any] = {
 """Something of everything is under way at any moment: attempts, pauses, calls in line, subscribers at work."""
 
 
-def a_run_with_a_death(part: str, given: dict[str, Any], *at_s: float) -> Performance:
+def a_run_with_a_death(part: str, given: dict[str, Any], *at_s: float) -> DesignRun:
     """The part is killed at these instants, and started again; nothing may be missing from the books."""
     left = list(at_s)
 
-    def watch(found: Performance | None) -> None:
+    def watch(found: DesignRun | None) -> None:
         if found is not None and left and found.clock.now_s() >= left[0]:
             left.pop(0)
             kill(part)
@@ -80,7 +81,7 @@ def a_run_with_a_death(part: str, given: dict[str, Any], *at_s: float) -> Perfor
     return found
 
 
-def calls_at_once(found: Performance) -> int:
+def calls_at_once(found: DesignRun) -> int:
     """The most that the provider had, as it saw them come, and as those that were not killed saw them end."""
     rows = found.rows
     came = np.sort(rows["at_ns"][rows["what"] == What.CALLED])
@@ -111,7 +112,7 @@ def test_a_dead_letter_is_seen_taken_up_again_and_thrown_away() -> None:
     seen: list[Letter] = []
     emptied: list[int] = []
 
-    def act(found: Performance) -> bool:
+    def act(found: DesignRun) -> bool:
         plan: Any = type("Plan", (), {"broker": found.broker, "scenario": found.stage.scenario})
         desk = Desk(plan, found.stage.jobs)
         letters = dead_letters.letters(desk)
@@ -197,7 +198,7 @@ def test_classes_have_queues_and_consumers_of_their_own_and_the_broker_goes_with
     """Nothing of the run is left: its broker's socket is gone, and it was never anybody else's."""
     sockets: list[str] = []
 
-    def look(found: Performance) -> bool:
+    def look(found: DesignRun) -> bool:
         connection: Any = redis.Redis.from_url(found.broker)
         keys = {key.decode() for key in connection.scan_iter()}
         if not any(key.startswith(ALIVE) for key in keys):
@@ -219,7 +220,7 @@ SLACK_S = 0.15
 """Real seconds that a call, once let through, may need to be seen."""
 
 
-def at_s(found: Performance, what: What) -> NDArray[np.float64]:
+def at_s(found: DesignRun, what: What) -> NDArray[np.float64]:
     """Real seconds from the start at which such rows were written, in order."""
     return np.sort(found.rows["at_ns"][found.rows["what"] == what] - found.clock.started_ns) / 1e9
 

@@ -10,10 +10,10 @@ import pytest
 import redis
 from pydantic import SecretStr
 
-from simulator.live import engine, folders
-from simulator.live.course import course_of
-from simulator.live.failures import CannotRun
-from simulator.live.plan import ExternalEndpoint
+from simulator.live.errors import CannotRun
+from simulator.live.run import engine, folders
+from simulator.live.run.run_plan import plan_live_run
+from simulator.live.system.config import ExternalEndpoint
 from simulator.replications import Progress
 from simulator.result import Result
 from simulator.scenario import Scenario
@@ -30,7 +30,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     at = Path("/tmp") / f"clx-{os.getpid()}"  # noqa: S108
     at.mkdir(exist_ok=True)
     monkeypatch.setattr("tempfile.tempdir", str(at))
-    monkeypatch.setattr("simulator.live.calibrate.SECONDS", 0.5)
+    monkeypatch.setattr("simulator.live.run.calibrate.SECONDS", 0.5)
     yield folders.base()
     shutil.rmtree(at)
 
@@ -157,7 +157,7 @@ def test_no_cap_is_passed_and_the_report_says_which_has_cut_the_run_short(
 @pytest.mark.full
 def test_a_consumer_process_that_is_killed_in_its_calls_passes_no_cap(monkeypatch: pytest.MonkeyPatch) -> None:
     """The one that takes its place books on in the same ledger; what the dead one had booked stays booked."""
-    monkeypatch.setattr("simulator.live.conducting.Crew", KnownCrew)
+    monkeypatch.setattr("simulator.live.run.design_run.ProcessGroup", KnownCrew)
     killed: list[str] = []
 
     def watch(progress: Progress) -> None:
@@ -187,20 +187,20 @@ def test_a_run_whose_calls_are_all_refused_is_no_result_and_says_what_it_was_tol
 
 
 def test_a_window_is_cut_to_what_the_calls_and_the_time_allow() -> None:
-    plenty = course_of(scenario(), external=allowed("http://127.0.0.1:1/v1", max_calls=10_000, max_seconds=100.0))
+    plenty = plan_live_run(scenario(), external=allowed("http://127.0.0.1:1/v1", max_calls=10_000, max_seconds=100.0))
     assert plenty.window.length_s == pytest.approx(25, rel=0.05)
-    few = course_of(scenario(), external=allowed("http://127.0.0.1:1/v1", max_calls=20, max_seconds=100.0))
+    few = plan_live_run(scenario(), external=allowed("http://127.0.0.1:1/v1", max_calls=20, max_seconds=100.0))
     assert few.window.jobs == pytest.approx(8, abs=1)
     assert few.window.jobs <= 8
     assert few.most_calls == 20
     assert few.most_output_tokens == 1000
     burst = scenario(arrivals={"process": "bursts", "rate_per_s": 1, "peak_to_mean": 20, "peak_s": 60, "every_s": 3600})
-    assert course_of(burst, external=allowed("http://127.0.0.1:1/v1", max_calls=40)).window.jobs <= 16
+    assert plan_live_run(burst, external=allowed("http://127.0.0.1:1/v1", max_calls=40)).window.jobs <= 16
 
 
 def test_an_outside_endpoint_has_no_speed_and_no_workload_that_this_machine_cannot_bear() -> None:
     external = allowed("http://127.0.0.1:1/v1")
     with pytest.raises(InvalidInput, match=r"speed.*real time"):
-        course_of(scenario(), speed=2.0, external=external)
+        plan_live_run(scenario(), speed=2.0, external=external)
     with pytest.raises(InvalidInput, match=r"endpoint.*real time, and"):
-        course_of(scenario(service={"distribution": "exponential", "mean_s": 0.01}), external=external)
+        plan_live_run(scenario(service={"distribution": "exponential", "mean_s": 0.01}), external=external)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from advisor.advice.reading import read_mapping
-from simulator.live import engine
+from simulator.live.run import engine
 from simulator.result import DesignResult, Result
 from simulator.scenario import Scenario
 from simulator.simulate import simulate

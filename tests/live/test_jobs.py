@@ -13,8 +13,8 @@ from numba import njit
 from simulator.arrivals import Trace
 from simulator.kernel import draws
 from simulator.kernel.layout import U_FAILURE, U_REFUSAL
-from simulator.live.drawing import draw_jobs
-from simulator.live.jobs import Jobs, uniform
+from simulator.live.run.draw_jobs import draw_jobs
+from simulator.live.system.jobs import Jobs, uniform
 from simulator.plan import bench_of, key_of, recorded_of
 from simulator.scenario import Scenario
 from simulator.simulate import simulate
@@ -152,7 +152,7 @@ def test_a_part_reads_them_without_the_compiled_kernel(tmp_path: Path) -> None:
     jobs = draw_jobs(a_scenario(retries={"max": 2}), "event_driven")
     jobs.write(tmp_path / "jobs.npz")
     program = (
-        "import sys; from pathlib import Path; import simulator.live.plan; from simulator.live.jobs import Jobs;"
+        "import sys; from pathlib import Path; import simulator.live.system.config; from simulator.live.system.jobs import Jobs;"
         "jobs = Jobs.read(Path(sys.argv[1])); print(jobs.backoff_s(7, 1), jobs.arrival_s[7], jobs.retries, len(jobs));"
         "print(sorted({'numba', 'scipy', 'django', 'advisor'} & set(sys.modules)))"
     )

@@ -5,11 +5,11 @@ import pytest
 from numpy.typing import NDArray
 
 from simulator.arrivals import Trace
-from simulator.live.clock import RunClock
-from simulator.live.drawing import draw_jobs
-from simulator.live.jobs import Jobs
-from simulator.live.journal import ROW, What
-from simulator.live.measure import Rows, tally_of
+from simulator.live.run.draw_jobs import draw_jobs
+from simulator.live.run.measure import Rows, tally_of
+from simulator.live.system.clock import RunClock
+from simulator.live.system.jobs import Jobs
+from simulator.live.system.journal import ROW, What
 from simulator.scenario import Scenario
 from simulator.summary import design_result
 from simulator.tally import Tally

@@ -1,4 +1,4 @@
-"""Parts that are forked from one process: they live, end and are told of like any others; `leashed` stands for a part that runs a program."""
+"""Parts that are forked from one process; `exit_with_parent` is a part that runs a program."""
 
 import os
 import signal
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from simulator.live.nurseries import Born, Nursery
-from simulator.live.processes import Part, PartFailed, end_all, environment
+from simulator.live.run.nurseries import Born, Nursery
+from simulator.live.run.processes import Part, PartFailed, end_all, environment
 
 PATIENCE_S = 20.0
 
@@ -22,7 +22,7 @@ def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
 
 
 def born(nursery: Nursery, program: str, *arguments: str, log: Path | None = None) -> Born:
-    part = Part("program", "leashed", arguments)
+    part = Part("program", "exit_with_parent", arguments)
     with (log or Path(os.devnull)).open("ab") as said:
         return nursery.bear(part, Path(program), environment() | {"TOLD": "of this part alone"}, said)
 

@@ -8,7 +8,7 @@ from typing import IO
 
 import pytest
 
-from simulator.live.processes import MOST_RESTARTS, Crew, Part, PartFailed
+from simulator.live.run.processes import MOST_RESTARTS, Part, PartFailed, ProcessGroup
 
 
 class StillBirths:
@@ -27,7 +27,7 @@ class StillBirths:
 
 
 def test_a_part_that_dies_on_and_on_ends_the_run_with_its_words(tmp_path: Path) -> None:
-    with Crew(tmp_path, tmp_path / "plan.json", nursery=StillBirths()) as crew:
+    with ProcessGroup(tmp_path, tmp_path / "plan.json", nursery=StillBirths()) as crew:
         crew.start(Part("consume-0", "event_driven.consume", starts_again=True))
         crew.begin(0)
         for _ in range(MOST_RESTARTS):

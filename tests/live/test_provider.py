@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from simulator.live.endpoint.server import Endpoint
-from simulator.live.journal import Journal
-from simulator.live.ledger import Cut, Ledger
-from simulator.live.plan import KEY, ExternalEndpoint, LivePlan
-from simulator.live.provider import AsyncProvider, KeyMissing, Provider, Reply, without
+from simulator.live.system.call_budget import CallBudget, Cut
+from simulator.live.system.config import KEY, ExternalEndpoint, ProcessConfig
+from simulator.live.system.endpoint.server import Endpoint
+from simulator.live.system.journal import Journal
+from simulator.live.system.provider_client import AsyncProvider, KeyMissing, Provider, Reply, without
 from tests.live.fakes_clients import a_listener, a_plan, a_scenario, address_of, serving
 
 SECRET_KEY = "sk-very-secret-0123456789"
@@ -54,7 +54,7 @@ def now_ns() -> int:
     return time.monotonic_ns()
 
 
-def called(plan: LivePlan, job: int, attempt: int = 0, how: str = "threads") -> Reply:
+def called(plan: ProcessConfig, job: int, attempt: int = 0, how: str = "threads") -> Reply:
     """One call by the client for threads, or by the one for an event loop."""
     if how == "threads":
         return Provider(plan, now_ns()).call(job, attempt)
@@ -167,7 +167,7 @@ def test_calls_are_capped_over_all_processes_of_a_design_which_has_half_of_them(
     assert [reply.status for reply in replies] == [200] * 5 + [0] * 3
     assert "5 calls" in replies[-1].reason
     assert len(made) == 5
-    spent = Ledger.read(tmp_path)
+    spent = CallBudget.read(tmp_path)
     assert (spent.calls, spent.failed, spent.input_tokens, spent.output_tokens) == (5, 0, 25, 5)
     assert spent.cut == Cut.CALLS
 
@@ -188,7 +188,7 @@ def test_a_server_that_uses_more_tokens_than_it_was_asked_to_is_cut_off(
         replies = [provider.call(job, 0) for job in range(4)]
     assert [reply.status for reply in replies] == [200, 200, 0, 0]
     assert "40 output tokens" in replies[-1].reason
-    assert Ledger.read(tmp_path).cut == Cut.TOKENS
+    assert CallBudget.read(tmp_path).cut == Cut.TOKENS
 
 
 def test_a_server_may_call_the_limit_on_tokens_by_its_newer_name(
@@ -242,11 +242,11 @@ def test_a_key_is_taken_out_whole_or_in_part(text: str, told: str) -> None:
 
 
 def test_a_ledger_is_shared_by_threads_and_never_oversold(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path, most_calls=50, tokens_a_call=10)
+    ledger = CallBudget(tmp_path, most_calls=50, tokens_a_call=10)
     with ThreadPoolExecutor(8) as pool:
         booked = list(pool.map(lambda _: ledger.book(), range(80)))
     assert booked.count(Cut.NONE) == 50
-    assert Ledger.read(tmp_path).reserved == 500
+    assert CallBudget.read(tmp_path).reserved == 500
 
 
 def test_no_call_is_made_after_the_runs_time_and_none_outlasts_it(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from simulator.live import engine
+from simulator.live.run import engine
 from simulator.scenario import Scenario
 from tests.live.test_acceptance import conserves, off, place
 from tests.unit.simulator.test_real_traces import trace_of

@@ -13,15 +13,15 @@ import pytest
 from aiohttp import web
 from numpy.typing import NDArray
 
-from simulator.live.clock import RunClock
-from simulator.live.conducting import Stage, perform
-from simulator.live.drawing import draw_jobs
-from simulator.live.folders import run_folder
-from simulator.live.journal import Journal, Reader, What
-from simulator.live.measure import Rows, tally_of
-from simulator.live.provider import Reply
-from simulator.live.synchronous.service import Service
-from simulator.live.synchronous.subscribers import Subscribers
+from simulator.live.run.design_run import Stage, run_design
+from simulator.live.run.draw_jobs import draw_jobs
+from simulator.live.run.folders import run_folder
+from simulator.live.run.measure import Rows, tally_of
+from simulator.live.system.clock import RunClock
+from simulator.live.system.journal import Journal, Reader, What
+from simulator.live.system.provider_client import Reply
+from simulator.live.system.synchronous.service import Service
+from simulator.live.system.synchronous.subscribers import Subscribers
 from tests.live.fakes_clients import _now, a_plan, a_scenario, of, serving
 
 
@@ -274,7 +274,7 @@ def test_abandoned_work_is_counted_and_begun_only_where_it_is_not_dropped(drops:
     jobs = draw_jobs(scenario, "synchronous")
     with run_folder(f"test-{uuid4().hex}") as folder:
         stage = Stage(scenario, "synchronous", jobs, 1.0, 20.0, "document_extraction")
-        found = perform(stage, folder, lambda _: None)
+        found = run_design(stage, folder, lambda _: None)
     rows = found.rows
     gone = set(of(rows, What.TIMED_OUT)["job"])
     abandoned, started = of(rows, What.ABANDONED), set(of(rows, What.STARTED)["job"])

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from simulator.arrivals import Trace
-from simulator.live import capacity, speed
-from simulator.live.compare import compared
-from simulator.live.window import window_of
+from simulator.live.run import machine_capacity, speed
+from simulator.live.run.compare import compared
+from simulator.live.run.window import window_of
 from simulator.scenario import Outage, Scenario
 from simulator.schema import InvalidInput
 from tests.fakes.engines import a_result
@@ -75,7 +75,7 @@ def test_the_busiest_moment_stays_under_what_the_machine_carries() -> None:
         None,
         None,
     )
-    assert found.speed == pytest.approx(capacity.current().jobs_per_s / 10, rel=0.1)
+    assert found.speed == pytest.approx(machine_capacity.current().jobs_per_s / 10, rel=0.1)
     assert "jobs a second" in found.reason
 
 

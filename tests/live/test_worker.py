@@ -11,9 +11,10 @@ from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from simulator.live import bench, broker
-from simulator.live.event_driven.worker import ThreadWorker, taken_ns
-from simulator.live.processes import end_all, environment
+from simulator.live import broker
+from simulator.live.run import worker_bench
+from simulator.live.run.processes import end_all, environment
+from simulator.live.system.event_driven.worker import ThreadWorker, taken_ns
 
 QUEUE = "jobs"
 RAN: list[tuple[int, int]] = []
@@ -71,6 +72,6 @@ def test_a_job_that_breaks_off_does_not_take_its_worker_along(connection: Any) -
 
 def test_fifty_workers_do_every_job_for_a_third_of_what_rq_asks_of_the_broker() -> None:
     """rq's own worker sends 51 commands for a job, putting it in included; the figures count that none got lost."""
-    figures = bench.live_figures(jobs=300)
+    figures = worker_bench.live_figures(jobs=300)
     assert figures["broker_commands_a_job"] < 18
     assert figures["memory_mb"] < 400

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from advisor.advice.templates import TEMPLATES
-from simulator.live import workloads
+from simulator.live.system import workloads
 
 SETS = workloads.names()
 

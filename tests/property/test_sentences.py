@@ -24,7 +24,7 @@ from advisor.reports.document.advice import advice_sections
 from advisor.reports.document.answers import exact_words, value_words
 from advisor.reports.formats.text import text
 from advisor.reports.maps.words import axis_value
-from simulator.live.window import minutes
+from simulator.live.run.window import minutes
 from simulator.plurals import singular_of
 from simulator.schema import InvalidInput
 from simulator.verdict import inequalities_of

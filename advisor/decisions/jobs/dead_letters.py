@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import redis
 
 from advisor.decisions.models import EngineName, Run
-from simulator.live import dead_letters
-from simulator.live.clock import RunClock
-from simulator.live.event_driven.desk import Desk
-from simulator.live.folders import living
-from simulator.live.jobs import Jobs
-from simulator.live.plan import LivePlan
+from simulator.live.run.folders import living
+from simulator.live.system.clock import RunClock
+from simulator.live.system.config import ProcessConfig
+from simulator.live.system.event_driven import dead_letters
+from simulator.live.system.event_driven.desk import Desk
+from simulator.live.system.jobs import Jobs
 
 DESIGN = "event_driven"
 
@@ -73,7 +73,7 @@ def _desk(run: Run) -> Iterator[tuple[Desk, RunClock]]:
     try:
         if folder is None:
             raise NotUnderWay("The run is not under way.")
-        plan = LivePlan.read(folder / DESIGN / "plan.json")
+        plan = ProcessConfig.read(folder / DESIGN / "plan.json")
         desk = Desk(plan, Jobs.read(plan.path / "jobs.npz"))
         with desk.connection:
             yield desk, plan.clock()

@@ -30,7 +30,7 @@ from advisor.decisions.services.hold_run import (
     time_out_run,
 )
 from advisor.decisions.services.upload_trace import read_stored_trace
-from simulator.live.failures import CannotRun
+from simulator.live.errors import CannotRun
 from simulator.result import Result
 from simulator.schema import InvalidInput, Problem
 from simulator.simulate import Progress

@@ -13,8 +13,8 @@ from advisor.decisions.models import EngineName
 from advisor.decisions.outside import OUTSIDE, SAMPLE
 from advisor.decisions.outside import chosen as allowed_endpoint
 from advisor.reports.document.outside import endpoint_terms
-from simulator.live.failures import CannotRun
-from simulator.live.plan import ExternalEndpoint
+from simulator.live.errors import CannotRun
+from simulator.live.system.config import ExternalEndpoint
 from simulator.replications import EndlessRun
 from simulator.result import Result
 from simulator.schema import InvalidInput

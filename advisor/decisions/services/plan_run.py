@@ -12,14 +12,14 @@ from advisor.decisions.models import EngineName, Revision, Run, Trace
 from advisor.decisions.outside import Outside, chosen
 from advisor.decisions.services.advising import find_trace
 from advisor.decisions.services.upload_trace import read_stored_trace
-from simulator.live.course import Course
+from simulator.live.run.run_plan import LiveRunPlan
 from simulator.scenario import EmpiricalService, Scenario, TraceArrivals
 from simulator.schema import InvalidInput, Problem
 
 
 def plan_run(
     revision: Revision, *, speed: float | None, endpoint: str, engines: Mapping[str, Engine] = ENGINES
-) -> Course:
+) -> LiveRunPlan:
     """The part of the workload, the speed, the time it takes, and what it may spend. Nothing is written.
 
     Raises:
@@ -35,7 +35,7 @@ def plan_run(
     return course
 
 
-def require_time(course: Course) -> None:
+def require_time(course: LiveRunPlan) -> None:
     """
     Raises:
         InvalidInput: on `speed` or `endpoint`, if it would take longer than a run may.

@@ -2,7 +2,7 @@
 
 from advisor.reports import wording
 from advisor.reports.numbers import count, duration
-from simulator.live.course import Course
+from simulator.live.run.run_plan import LiveRunPlan
 from simulator.result import EndpointUse, LiveReport
 
 CAPS = {
@@ -12,14 +12,14 @@ CAPS = {
 }
 
 
-def course_sentence(course: Course) -> str:
+def course_sentence(course: LiveRunPlan) -> str:
     """What a live run is going to be."""
     pace = "in real time" if course.speed == 1 else f"{course.speed:g} times as fast"
     jobs = count(course.window.jobs, "job")
     return f"{course.window.words[:1].upper()}{course.window.words[1:]}, {pace}: {jobs} through each design, about {duration(course.real_s)} in all."
 
 
-def endpoint_terms(course: Course) -> str:
+def endpoint_terms(course: LiveRunPlan) -> str:
     """At an outside endpoint: the most that the run may spend there. Empty at the sample endpoint."""
     external = course.external
     if external is None or course.most_output_tokens is None:

@@ -24,8 +24,8 @@ from advisor.decisions.services.claim_run import claim_run
 from advisor.decisions.services.hold_run import release_run
 from advisor.decisions.services.request_run import request_run
 from advisor.teams.models import User
-from simulator.live.failures import CannotRun
-from simulator.live.plan import ExternalEndpoint
+from simulator.live.errors import CannotRun
+from simulator.live.system.config import ExternalEndpoint
 from simulator.result import Result
 from simulator.schema import InvalidInput
 from tests.fakes.engines import a_result, engine

@@ -3,8 +3,8 @@
 import pytest
 
 from advisor.reports.document.outside import course_sentence, endpoint_terms, outside_sentences
-from simulator.live.course import Course, course_of
-from simulator.live.plan import ExternalEndpoint
+from simulator.live.run.run_plan import LiveRunPlan, plan_live_run
+from simulator.live.system.config import ExternalEndpoint
 from simulator.result import EndpointUse, LiveReport, Quantiles
 from simulator.scenario import Scenario
 
@@ -14,7 +14,7 @@ EXTERNAL = ExternalEndpoint(
 
 
 @pytest.fixture
-def course() -> Course:
+def course() -> LiveRunPlan:
     scenario = Scenario.model_validate(
         {
             "arrivals": {"process": "regular", "rate_per_s": 1},
@@ -22,7 +22,7 @@ def course() -> Course:
             "retries": {"max": 1},
         }
     )
-    return course_of(scenario, external=EXTERNAL)
+    return plan_live_run(scenario, external=EXTERNAL)
 
 
 def report(**given: object) -> LiveReport:
@@ -38,7 +38,7 @@ def words(live: LiveReport) -> str:
     return " ".join(outside_sentences(live)).replace("\xa0", " ")
 
 
-def test_before_it_starts_it_says_what_it_may_spend(course: Course) -> None:
+def test_before_it_starts_it_says_what_it_may_spend(course: LiveRunPlan) -> None:
     said = endpoint_terms(course).replace("\xa0", " ")
     assert "some-model at models.example answers, in real time" in said
     assert "at most 124 calls of 256 output tokens, 31,744 in all, within 2 min" in said, (

@@ -13,7 +13,7 @@ import pytest
 from advisor.server import supervisor
 from advisor.server.child import FIRST_BACKOFF_S, SETTLED_S, CannotStart, Child
 from advisor.server.supervisor import Supervisor
-from simulator.live import leashed
+from simulator.live import exit_with_parent
 
 SLEEPS = "import time; time.sleep(60)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('deaf', 'w'); time.sleep(60)"
@@ -131,7 +131,10 @@ def test_what_never_comes_up_is_given_up(tmp_path: Path) -> None:
 
 def test_a_child_ends_when_its_leash_is_let_go(tmp_path: Path) -> None:
     on = tmp_path / "on"
-    child = of_code(f"from simulator.live import leashed; leashed.watch(); open({str(on)!r}, 'w'); {SLEEPS}", tmp_path)
+    child = of_code(
+        f"from simulator.live import exit_with_parent; exit_with_parent.watch(); open({str(on)!r}, 'w'); {SLEEPS}",
+        tmp_path,
+    )
     child.start()
     eventually(on.exists)
     assert child.process is not None
@@ -142,7 +145,14 @@ def test_a_child_ends_when_its_leash_is_let_go(tmp_path: Path) -> None:
 
 def test_a_program_on_the_leash_passes_its_end_on(tmp_path: Path) -> None:
     child = of_code("", tmp_path)
-    child.command = lambda: [sys.executable, "-P", leashed.__file__, sys.executable, "-c", "raise SystemExit(7)"]
+    child.command = lambda: [
+        sys.executable,
+        "-P",
+        exit_with_parent.__file__,
+        sys.executable,
+        "-c",
+        "raise SystemExit(7)",
+    ]
     child.start()
     assert until_ended(child) == 7
 
@@ -152,7 +162,7 @@ def test_a_program_ends_when_its_leash_is_let_go(tmp_path: Path) -> None:
     child.command = lambda: [
         sys.executable,
         "-P",
-        leashed.__file__,
+        exit_with_parent.__file__,
         sys.executable,
         "-c",
         f"open({str(tmp_path / 'on')!r}, 'w'); {SLEEPS}",

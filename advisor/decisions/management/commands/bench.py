@@ -11,9 +11,9 @@ from advisor.decisions.management.keystroke import keystroke_ms
 from advisor.decisions.management.timing import advice_figures
 from advisor.reports.numbers import count, number
 from simulator.bench import kernel_figures, scale_figures
-from simulator.live.bench import live_figures
-from simulator.live.failures import CannotRun
-from simulator.live.run_bench import run_figures
+from simulator.live.errors import CannotRun
+from simulator.live.run.run_bench import run_figures
+from simulator.live.run.worker_bench import live_figures
 
 
 class Command(Console):

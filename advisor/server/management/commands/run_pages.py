@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from advisor.server.pages import serve
-from simulator.live import leashed
+from simulator.live import exit_with_parent
 
 
 class Command(BaseCommand):
@@ -25,5 +25,5 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Returns after SIGTERM."""
         if options["leash"]:
-            leashed.watch()
+            exit_with_parent.watch()
         serve(socket.socket(fileno=options["fd"]), settings.CONFIGURATION)

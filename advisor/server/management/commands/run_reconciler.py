@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 
 from advisor.decisions.limits import RECONCILE_EVERY_S
 from advisor.server.reconciler import Reconciler
-from simulator.live import leashed
+from simulator.live import exit_with_parent
 
 
 class Command(BaseCommand):
@@ -24,7 +24,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Returns after SIGTERM."""
         if options["leash"]:
-            leashed.watch()
+            exit_with_parent.watch()
         reconciler = Reconciler(RECONCILE_EVERY_S)
         signal.signal(signal.SIGTERM, reconciler.stop)
         reconciler.run()

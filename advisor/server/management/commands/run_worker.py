@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from advisor.server.worker import work
-from simulator.live import leashed
+from simulator.live import exit_with_parent
 
 
 class Command(BaseCommand):
@@ -23,5 +23,5 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Returns after SIGTERM."""
         if options["leash"]:
-            leashed.watch()
+            exit_with_parent.watch()
         work(options["name"])

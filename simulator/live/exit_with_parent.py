@@ -1,0 +1,50 @@
+"""Ends a process when the one that started it is gone, however it went.
+
+`up` holds the writing end of each child's standard input and never writes: the end of that file means that `up` has ended, even by SIGKILL.
+A Python child calls `watch()`. Another program is run by this file as a script (`exit_with_parent.py PROGRAM …`), which ends it in the same way.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from types import FrameType
+
+GRACE_S = 3.0
+"""From one signal to the next, harder one."""
+
+
+def watch() -> None:
+    """From now on, end this process when its standard input ends: SIGTERM, again after the grace, then SIGKILL."""
+    threading.Thread(target=_end_with_standard_input, name="leash", daemon=True).start()
+
+
+def _end_with_standard_input() -> None:
+    _until_standard_input_ends()
+    for harder in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
+        os.kill(os.getpid(), harder)
+        threading.Event().wait(GRACE_S)
+
+
+def _until_standard_input_ends() -> None:
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+
+
+def main(command: list[str]) -> int:
+    """Run a program on the leash and pass its exit code on; SIGTERM is handed down to it."""
+    program = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603
+
+    def hand_down(signum: int, frame: FrameType | None) -> None:
+        program.send_signal(signum)
+
+    signal.signal(signal.SIGTERM, hand_down)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    watch()
+    code = program.wait()
+    return code if code >= 0 else 128 - code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

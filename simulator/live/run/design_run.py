@@ -1,0 +1,209 @@
+"""One design's live run, from its folder to its journals: parts started, clients let loose, watched, and ended."""
+
+import base64
+import secrets
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import redis
+from numpy.typing import NDArray
+from pydantic import SecretStr
+from rq import Queue
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.utils import now
+
+from simulator.live import broker
+from simulator.live.run.nurseries import Nursery, nursed
+from simulator.live.run.processes import Part, ProcessGroup, address_of, end_all, environment, for_callers, listener
+from simulator.live.system.call_budget import CallBudget, Spent
+from simulator.live.system.clock import RunClock
+from simulator.live.system.config import ExternalEndpoint, ProcessConfig
+from simulator.live.system.jobs import Jobs
+from simulator.live.system.journal import ROW, Reader
+from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
+from simulator.result import Series
+from simulator.scenario import Scenario
+
+READY_PATIENCE_S = 20.0
+LEAD_S = 0.2
+"""Between the word to begin and the Scenario's zero."""
+LOOK_S = 0.1
+CONSUMER_PROCESSES = 2
+
+Design = Literal["synchronous", "event_driven"]
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """What one design is run with, on this machine."""
+
+    scenario: Scenario
+    design: Design
+    jobs: Jobs
+    speed: float
+    drain_limit_s: float
+    workload: str
+    external: ExternalEndpoint | None = None
+    key: SecretStr | None = field(default=None, repr=False)
+
+
+class Sample(NamedTuple):
+    """What rq tells of the queues of all classes at an instant of the Scenario."""
+
+    at_s: float
+    waiting: int
+    oldest_s: float
+    """For how long the oldest of the jobs at the queues' heads has stood there; 0 where nothing waits."""
+
+
+@dataclass
+class DesignRun:
+    """A run under way, or ended: its clock, and the rows that its parts have written so far."""
+
+    stage: Stage
+    clock: RunClock
+    broker: str
+    rows: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, ROW))
+    restarts: int = 0
+    ended: bool = False
+    samples: list["Sample"] = field(default_factory=list)
+    """Event-driven: what rq has told of its queues."""
+    spent: Spent = field(default_factory=Spent)
+    """At an outside endpoint, once ended."""
+
+    def as_sampled(self, series: Series) -> Series:
+        """The series with the queue's depth and lag as rq itself has told them."""
+        if not self.samples or not series.t_s:
+            return series
+        at_s, depths, lags = map(np.array, zip(*self.samples, strict=True))
+        ends = np.asarray(series.t_s) + (series.t_s[1] - series.t_s[0] if len(series.t_s) > 1 else 0.0)
+        places = np.searchsorted(at_s, ends, "right") - 1
+        told = (np.where(places < 0, 0.0, figures[np.maximum(places, 0)]) for figures in (depths, lags))
+        depth, lag = (tuple(figures.astype(float).tolist()) for figures in told)
+        return series.model_copy(update={"queue_depth": depth, "lag_s": lag})
+
+
+Watch = Callable[[DesignRun | None], None]
+"""Called some ten times a second: with nothing while the parts start, then with the run. What it raises ends the run."""
+
+
+def run_design(stage: Stage, folder: Path, watch: Watch, nursery: Nursery | None = None) -> DesignRun:
+    """Run the design; everything that was started has ended when this returns or raises. Without a nursery it has one of its own.
+
+    Raises:
+        PartFailed, NoBroker: a part did not start, or ended when it should not have.
+    """
+    room = folder / stage.design
+    shutil.rmtree(room, ignore_errors=True)
+    room.mkdir(mode=0o700)
+    stage.jobs.write(room / "jobs.npz")
+    with ExitStack() as kept:
+        sockets = [kept.enter_context(listener()) for _ in range(3)]
+        plan = _plan(stage, folder, room, sockets)
+        nursery = nursery or kept.enter_context(nursed(folder))
+        kept.enter_context(_broker(folder, watch))
+        if nursery is not None:
+            nursery.wait_ready(READY_PATIENCE_S, lambda: watch(None))
+        crew = kept.enter_context(ProcessGroup(room, plan.write(), nursery=nursery))
+        calls = for_callers(stage.key.get_secret_value()) if stage.key is not None else {}
+        for part in _parts(plan, sockets, calls):
+            crew.start(part)
+        crew.wait_ready(READY_PATIENCE_S, lambda: watch(None))
+        return _play(stage, plan, crew, watch, kept)
+
+
+def _play(stage: Stage, plan: ProcessConfig, crew: ProcessGroup, watch: Watch, kept: ExitStack) -> DesignRun:
+    started_ns = time.monotonic_ns() + int(LEAD_S * 1e9)
+    plan.begin(started_ns)
+    crew.begin(started_ns)
+    found = DesignRun(stage, RunClock(started_ns, stage.speed), plan.broker)
+    reader = Reader(plan.path)
+    ask = _asker(stage, kept.enter_context(redis.Redis.from_url(plan.broker)))
+    while not crew.tend(but="clients"):
+        found.rows = _merged(found.rows, reader.more())
+        if (told := ask(found.clock)) is not None:
+            found.samples.append(told)
+        watch(found)
+        time.sleep(LOOK_S)
+    found.restarts = sum(part.restarts for part in crew.parts.values())
+    crew.__exit__()
+    found.rows = _merged(found.rows, reader.more())
+    found.spent = CallBudget.read(plan.path)
+    found.ended = True
+    return found
+
+
+def _asker(stage: Stage, connection: redis.Redis) -> Callable[[RunClock], Sample | None]:
+    """Asks rq what waits in the queues of all classes; the synchronous design has none."""
+    if stage.design == SYNCHRONOUS:
+        return lambda _: None
+    queues = [Queue(name, connection=connection) for name in stage.scenario.event_driven.queues]
+
+    def ask(clock: RunClock) -> Sample:
+        heads = [head for queue in queues for head in queue.get_job_ids(0, 1)]
+        jobs = Job.fetch_many(heads, connection, serializer=JSONSerializer)
+        since = [job.enqueued_at for job in jobs if job is not None and job.enqueued_at is not None]
+        oldest_s = max(0.0, (now() - min(since)).total_seconds()) if since else 0.0
+        return Sample(clock.now_s(), sum(queue.count for queue in queues), oldest_s * clock.speed)
+
+    return ask
+
+
+def _merged(before: NDArray[np.void], more: NDArray[np.void]) -> NDArray[np.void]:
+    rows = np.concatenate([before, more])
+    return rows[np.argsort(rows["at_ns"], kind="stable")] if len(more) else before
+
+
+def _plan(stage: Stage, folder: Path, room: Path, sockets: list[socket.socket]) -> ProcessConfig:
+    endpoint, service, clients = map(address_of, sockets)
+    return ProcessConfig(
+        scenario=stage.scenario,
+        design=stage.design,
+        speed=stage.speed,
+        jobs=len(stage.jobs),
+        workload=stage.workload,
+        folder=str(room),
+        broker=broker.socket_url(folder / "broker.sock"),
+        endpoint=endpoint,
+        service=service,
+        clients=clients,
+        external=stage.external,
+        webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(),
+        drain_limit_s=stage.drain_limit_s,
+        consumer_processes=CONSUMER_PROCESSES,
+    )
+
+
+def _parts(plan: ProcessConfig, sockets: list[socket.socket], calls: dict[str, str]) -> Iterator[Part]:
+    """`calls` is for those that call the provider, and for nobody else."""
+    endpoint, service, clients = sockets
+    yield Part("endpoint", "system.endpoint", listener=endpoint)
+    if plan.design == SYNCHRONOUS:
+        yield Part("service", "system.synchronous", listener=service, knows=calls)
+    else:
+        yield Part("accept", f"system.{EVENT_DRIVEN}.accept", listener=service)
+        yield Part("due", f"system.{EVENT_DRIVEN}.due", starts_again=True)
+        for number in range(plan.consumer_processes):
+            yield Part(
+                f"consume-{number}", f"system.{EVENT_DRIVEN}.consume", (str(number),), starts_again=True, knows=calls
+            )
+    yield Part("clients", "system.clients", listener=clients)
+
+
+@contextmanager
+def _broker(folder: Path, watch: Watch) -> Iterator[None]:
+    process = broker.start(folder, environment())
+    try:
+        broker.wait_for(process, folder, READY_PATIENCE_S, lambda: watch(None))
+        yield
+    finally:
+        end_all([process])
+        (folder / "broker.sock").unlink(missing_ok=True)

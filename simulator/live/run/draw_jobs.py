@@ -1,0 +1,143 @@
+"""Draws the jobs of a live run with the kernel's own compiled code: replication 0 of the kernel sees the same ones."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from simulator.arrivals import Trace
+from simulator.kernel import layout as at
+from simulator.kernel.compiled import entry
+from simulator.kernel.draws import normal_quantile, service_s, uniform
+from simulator.kernel.machine import class_of, draw_next_arrival, is_poison, tokens_of
+from simulator.live.system.jobs import Jobs
+from simulator.plan import (
+    Floats,
+    bench_of,
+    called_subscribers,
+    dedicated_consumers,
+    patience_s,
+    recorded_of,
+    retries_of,
+    webhook_pauses_s,
+)
+from simulator.scenario import EmpiricalService, Scenario, TraceArrivals, WebhookDelivery
+from simulator.schema import InvalidInput, Problem
+
+MOST_JOBS = 1_000_000
+CHUNK = 4096
+
+
+def draw_jobs(
+    scenario: Scenario, design: str, *, trace: Trace | None = None, durations_s: Floats | None = None
+) -> Jobs:
+    """The jobs that replication 0 of the kernel sees, for one design. `trace` and `durations_s` as for `simulate`, which checks them.
+
+    Raises:
+        InvalidInput: there are more jobs than a live run holds.
+    """
+    trace = trace if isinstance(scenario.arrivals, TraceArrivals) else None
+    drawn = durations_s if isinstance(scenario.service, EmpiricalService) and scenario.service.path else None
+    rows = recorded_of(trace, drawn)
+    bench = bench_of(scenario, design, 0, trace=trace, drawn=drawn, rows=rows, drains=True)
+    m = bench.machine[0]
+    arrivals = _arrivals(bench.machine)
+    delivery = scenario.event_driven.delivery
+    pauses = webhook_pauses_s(delivery) if isinstance(delivery, WebhookDelivery) else ()
+    own = np.zeros(len(arrivals), OWN)
+    webhook_u = np.empty((len(arrivals), len(pauses)))
+    handling_s = np.empty((len(arrivals), called_subscribers(scenario)))
+    _fill(bench.machine, own, webhook_u, handling_s)
+    flat = scenario.retries.flat_s
+    return Jobs(
+        key=int(m["key"]),
+        arrival_s=arrivals,
+        **{name: np.ascontiguousarray(own[name]) for name in OWN.names or ()},
+        webhook_u=webhook_u,
+        handling_s=handling_s,
+        deadlines_s=np.array(m["deadlines"][: len(scenario.event_driven.queues)]),
+        consumers=np.array(dedicated_consumers(scenario)),
+        webhook_pauses_s=np.array(pauses, dtype=np.float64),
+        subscribers=called_subscribers(scenario),
+        retries=retries_of(scenario, design),
+        patience_s=patience_s(scenario),
+        end_s=scenario.duration_s or math.inf,
+        transient=scenario.failures.transient_percent / 100,
+        refusing=scenario.subscribers.failure_percent / 100,
+        jitter=scenario.retries.jitter if flat is None else "flat",
+        base_s=scenario.retries.base_s if flat is None else flat,
+        cap_s=scenario.retries.cap_s,
+    )
+
+
+OWN = np.dtype(
+    [
+        ("service_s", "<f8"),
+        ("place", "<i1"),
+        ("input_tokens", "<f8"),
+        ("output_tokens", "<f8"),
+        ("poison", "?"),
+        ("phase_u", "<f8"),
+        ("reconnect_u", "<f8"),
+    ]
+)
+"""What a job has once, whatever its attempt."""
+
+
+def arrivals_of(scenario: Scenario, design: str, *, durations_s: Floats | None = None) -> Floats:
+    """The arrival instants that replication 0 of the kernel draws for a scenario that replays no trace.
+
+    Raises:
+        InvalidInput: there are more than a live run holds.
+    """
+    drawn = durations_s if isinstance(scenario.service, EmpiricalService) and scenario.service.path else None
+    bench = bench_of(scenario, design, 0, trace=None, drawn=drawn, rows=recorded_of(None, drawn), drains=True)
+    return _arrivals(bench.machine)
+
+
+def _arrivals(machine: Any) -> Floats:
+    """Every arrival of the run; the machine stands before its first."""
+    chunks: list[Floats] = []
+    last = float(machine[0]["end"])
+    while np.isfinite(machine[0]["arrival"]) and machine[0]["arrival"] <= last:
+        if len(chunks) * CHUNK >= MOST_JOBS:
+            raise InvalidInput([Problem("jobs", f"a live run holds at most {MOST_JOBS:,} jobs")])
+        chunk = np.empty(CHUNK)
+        chunks.append(chunk[: _fill_arrivals(machine, chunk)])
+    arrivals = np.concatenate([np.zeros(0), *chunks])
+    return arrivals[arrivals <= last]
+
+
+@entry
+def _fill_arrivals(machine: Any, arrivals: Any) -> int:
+    """The next arrivals, as many as there is room for; returns how many there were."""
+    m = machine[0]
+    count = 0
+    while count < len(arrivals) and m.arrival < np.inf:
+        arrivals[count] = m.arrival
+        count += 1
+        m.next_job += 1
+        draw_next_arrival(m)
+    return count
+
+
+@entry
+def _fill(machine: Any, own: Any, webhook_u: Any, handling_s: Any) -> None:
+    """What belongs to each job, in the kernel's order of indices."""
+    m = machine[0]
+    for job in range(len(own)):
+        tokens_in, tokens_out = tokens_of(m, job)
+        own[job].service_s = service_s(m, job, tokens_out)
+        own[job].place = class_of(m, job)
+        own[job].input_tokens = tokens_in
+        own[job].output_tokens = tokens_out
+        own[job].poison = is_poison(m, job)
+        own[job].phase_u = uniform(m.key, job, at.U_PHASE, 0)
+        own[job].reconnect_u = uniform(m.key, job, at.U_RECONNECT, 0)
+        for call in range(webhook_u.shape[1]):
+            webhook_u[job, call] = uniform(m.key, job, at.U_WEBHOOK, call)
+        for subscriber in range(handling_s.shape[1]):
+            handling_s[job, subscriber] = 0.0
+            if m.handling_mu > -math.inf:
+                normal = normal_quantile(uniform(m.key, job, at.U_HANDLING, subscriber))
+                handling_s[job, subscriber] = math.exp(m.handling_mu + m.handling_sigma * normal)

@@ -1,0 +1,367 @@
+"""What the journals of a live run say, as the Tally that the kernel would have filled: the same definitions, from measured instants.
+
+Everything is in Scenario seconds. A job's arrival is the instant at which it was due, not the one at which it was sent, so that a
+load generator that falls behind flatters nobody.
+"""
+
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.kernel import layout as at
+from simulator.live.system.clock import RunClock
+from simulator.live.system.jobs import Jobs
+from simulator.live.system.journal import What
+from simulator.plan import SYNCHRONOUS, called_subscribers, dedicated_consumers, servers_of
+from simulator.scenario import Scenario
+from simulator.tally import EDGES_S, Tally, quantiles
+
+Floats = NDArray[np.float64]
+NEVER = np.nan
+COMPLETED, FAILED, TIMED_OUT, REJECTED, DEAD, UNDELIVERED, LOST, IN_SYSTEM = range(8)
+OUTCOMES = ("completed", "failed", "timed_out", "rejected", "dead_lettered", "undelivered", "lost", "in_system")
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """A design's journal rows with their instants in Scenario seconds; `now_s` is how far they reach."""
+
+    rows: NDArray[np.void]
+    at_s: Floats
+    now_s: float
+    speed: float
+
+    @classmethod
+    def of(cls, rows: NDArray[np.void], clock: RunClock, now_s: float | None = None) -> "Rows":
+        at_s = (rows["at_ns"] - clock.started_ns) / 1e9 * clock.speed
+        return cls(rows, at_s, float(at_s[-1]) if now_s is None and len(at_s) else now_s or 0.0, clock.speed)
+
+    def of_kind(self, what: What) -> NDArray[np.bool_]:
+        """Which rows are of that kind."""
+        return np.asarray(self.rows["what"] == what)
+
+    def count(self, *whats: What) -> int:
+        """How many rows are of those kinds."""
+        return int(np.isin(self.rows["what"], whats).sum())
+
+    def table(self, what: What, jobs: int, attempts: int) -> Floats:
+        """Jobs x attempts: the instant of the last such row, NaN where there is none."""
+        mine = self.of_kind(what)
+        found = np.full((jobs, attempts), NEVER)
+        found[self.rows["job"][mine], np.minimum(self.rows["index"][mine], attempts - 1)] = self.at_s[mine]
+        return found
+
+    def values(self, what: What, jobs: int, attempts: int) -> Floats:
+        """Jobs x attempts: the values of such rows summed, as Scenario seconds."""
+        mine = self.of_kind(what)
+        found = np.zeros((jobs, attempts))
+        places = self.rows["job"][mine], np.minimum(self.rows["index"][mine], attempts - 1)
+        np.add.at(found, places, self.rows["value"][mine] * self.speed)
+        return found
+
+    def last(self, what: What, jobs: int, value: float | None = None) -> Floats:
+        """By job: the instant of the last such row (with that value), NaN where there is none."""
+        mine = self.of_kind(what)
+        if value is not None:
+            mine &= self.rows["value"] == value
+        found = np.full(jobs, NEVER)
+        found[self.rows["job"][mine]] = self.at_s[mine]
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Spells:
+    """What happened between instants, a row a spell: waiting in the queue or backlog, or a server at work."""
+
+    job: NDArray[np.int64]
+    start: Floats
+    end: Floats
+
+    def level(self, instants: Floats) -> Floats:
+        """How many spells are under way at each instant."""
+        starts, ends = np.sort(self.start), np.sort(self.end)
+        return (np.searchsorted(starts, instants, "right") - np.searchsorted(ends, instants, "right")).astype(float)
+
+    def highest(self) -> int:
+        """The largest number under way at once."""
+        if not len(self.start):
+            return 0
+        instants = np.concatenate([self.start, self.end])
+        steps = np.concatenate([np.ones(len(self.start)), -np.ones(len(self.end))])
+        order = np.lexsort((steps, instants))
+        return int(np.cumsum(steps[order]).max())
+
+    def oldest(self, instants: Floats) -> Floats:
+        """How long the oldest spell under way has lasted, at each instant."""
+        found = np.zeros(len(instants))
+        for start, end in zip(self.start, self.end, strict=True):
+            low, high = np.searchsorted(instants, start, "left"), np.searchsorted(instants, end, "left")
+            found[low:high] = np.maximum(found[low:high], instants[low:high] - start)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What became of each job of one design's run, and what its queue and its servers did."""
+
+    outcome: NDArray[np.int64]
+    settled_s: Floats
+    waited_s: Floats
+    called: NDArray[np.bool_]
+    """Before it was settled: what a worker begins for a client that has gone is no start of its job."""
+    waiting: Spells
+    working: Spells
+    calls: int
+    """To the provider."""
+
+
+def measured(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended: bool) -> Measured:
+    """Read the rows. `ended`: every part is done, so that a job that was accepted and has no end is lost."""
+    n = len(jobs)
+    top = 1 + (int(rows.rows["index"].max()) if len(rows.rows) else 0)
+    outcome, settled = _outcomes(scenario, design, n, rows, ended=ended)
+    waits, waiting = _waiting(scenario, design, n, top, rows)
+    called = rows.of_kind(What.CALLED)
+    in_time = called & ~(rows.at_s > settled[rows.rows["job"]])
+    return Measured(
+        outcome=outcome,
+        settled_s=settled,
+        waited_s=waits,
+        called=np.isin(np.arange(n), rows.rows["job"][in_time]),
+        waiting=waiting,
+        working=_working(design, n, top, rows),
+        calls=int(called.sum()),
+    )
+
+
+def _outcomes(scenario: Scenario, design: str, n: int, rows: Rows, *, ended: bool) -> tuple[NDArray[np.int64], Floats]:
+    """The client's final state of each job and when it was reached: the result in hand before all else, otherwise what was told last."""
+    nobody = design != SYNCHRONOUS and scenario.event_driven.delivery.method == "none"
+    told = {
+        FAILED: rows.last(What.TOLD_FAILED, n) if design == SYNCHRONOUS else rows.last(What.GAVE_UP, n, 0.0),
+        TIMED_OUT: rows.last(What.TIMED_OUT, n, 1.0) if design == SYNCHRONOUS else rows.last(What.EXPIRED, n),
+        REJECTED: rows.last(What.TOLD_REFUSED, n),
+        DEAD: np.full(n, NEVER) if design == SYNCHRONOUS else rows.last(What.GAVE_UP, n, 1.0),
+        UNDELIVERED: rows.last(What.UNDELIVERED, n),
+    }
+    outcome, settled = np.full(n, IN_SYSTEM), np.full(n, NEVER)
+    for kind, when in told.items():
+        later = ~np.isnan(when) & ~(settled > when)
+        outcome[later], settled[later] = kind, when[later]
+    in_hand = rows.last(What.COMPUTED if nobody else What.IN_HAND, n)
+    done = ~np.isnan(in_hand)
+    outcome[done], settled[done] = COMPLETED, in_hand[done]
+    if ended and design != SYNCHRONOUS:
+        outcome[(outcome == IN_SYSTEM) & _forgotten(n, rows)] = LOST
+    return outcome, settled
+
+
+def _forgotten(n: int, rows: Rows) -> NDArray[np.bool_]:
+    """Jobs that were acknowledged and that nobody has in hand any more: neither a queue nor a consumer, a pause or a delivery."""
+    last = np.zeros(n, np.int64)
+    telling = ~np.isin(rows.rows["what"], (What.FREED, What.SENT, What.DELIVERY_CALL, What.PROVIDER_CALL))
+    last[rows.rows["job"][telling]] = rows.rows["what"][telling]
+    return np.isin(last, (What.ACCEPTED, What.ANSWERED))
+
+
+def _waiting(scenario: Scenario, design: str, n: int, top: int, rows: Rows) -> tuple[Floats, Spells]:
+    """Waiting by job, and the spells in the queue. What a consumer waits for the provider's limits counts as the queue's: the kernel hands
+    out no job that the limits would not let through."""
+    begins = rows.table(What.ACCEPTED if design == SYNCHRONOUS else What.QUEUED, n, top)
+    starts = rows.table(What.STARTED, n, top)
+    paced = rows.values(What.WAITED_FOR_PROVIDER, n, top)
+    if design == SYNCHRONOUS:
+        return _synchronous_waiting(begins, starts, paced, rows, n, top)
+    dropped = rows.last(What.EXPIRED, n)
+    expired = ~np.isnan(dropped)[:, None] & np.isnan(starts) & ~np.isnan(begins)
+    ends = np.where(expired, dropped[:, None], starts + paced)
+    waited = np.nansum(np.maximum(starts - begins, 0.0) + paced, axis=1)
+    return waited, _spells(begins, ends, rows.now_s)
+
+
+def _synchronous_waiting(
+    accepted: Floats, starts: Floats, paced: Floats, rows: Rows, n: int, top: int
+) -> tuple[Floats, Spells]:
+    """A call's time in the backlog and in line for the provider, up to the end of its client's patience; `index` of a call is its client's."""
+    gave_up = rows.table(What.TIMED_OUT, n, top)
+    until = np.fmin(starts, gave_up)
+    backlog = np.nansum(np.maximum(until - accepted, 0.0), axis=1)
+    mine = rows.of_kind(What.WAITED_FOR_PROVIDER)
+    job, ended = rows.rows["job"][mine], rows.at_s[mine]
+    began = ended - rows.rows["value"][mine] * rows.speed
+    patience = np.where(np.isnan(gave_up), -inf, gave_up).max(axis=1)
+    patience = np.where(np.isneginf(patience), inf, patience)
+    line = np.zeros(n)
+    np.add.at(line, job, np.maximum(0.0, np.minimum(ended, patience[job]) - began))
+    dropped = rows.last(What.ABANDONED, n, 1.0)
+    never = np.isnan(starts) & ~np.isnan(accepted)
+    return backlog + line, _spells(accepted, np.where(never, dropped[:, None], starts), rows.now_s)
+
+
+def _working(design: str, n: int, top: int, rows: Rows) -> Spells:
+    """A synchronous worker is busy from start to answer; a consumer, as the kernel has it, from when the limits let its call through."""
+    starts = rows.table(What.STARTED, n, top)
+    if design != SYNCHRONOUS:
+        starts = starts + rows.values(What.WAITED_FOR_PROVIDER, n, top)
+    return _spells(starts, rows.table(What.FREED, n, top), rows.now_s)
+
+
+def _spells(starts: Floats, ends: Floats, now_s: float) -> Spells:
+    """Those that began; one without an end lasts until now."""
+    job, index = np.nonzero(~np.isnan(starts))
+    start = starts[job, index]
+    end = ends[job, index]
+    return Spells(job, start, np.maximum(start, np.where(np.isnan(end), _just_after(now_s), end)))
+
+
+def _just_after(now_s: float) -> float:
+    return float(np.nextafter(max(now_s, 0.0), inf))
+
+
+def tally_of(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended: bool) -> Tally:
+    """The tally of a run, or of what there is of it so far. The conservation of jobs is checked where it has ended.
+
+    Raises:
+        AssertionError: the outcomes do not add up to the jobs offered.
+    """
+    found = measured(scenario, design, jobs, rows, ended=ended)
+    offered = np.ones(len(jobs), bool) if ended else jobs.arrival_s <= rows.now_s
+    counts = _counts(jobs, rows, found, offered)
+    if ended:
+        assert counts["offered"] == sum(counts[name] for name in OUTCOMES), counts  # noqa: S101  the invariant of a run
+    done = found.outcome == COMPLETED
+    latency = (found.settled_s - jobs.arrival_s)[done]
+    started = found.called & (found.outcome != IN_SYSTEM)
+    servers = servers_of(scenario, design) if design == SYNCHRONOUS else sum(dedicated_consumers(scenario))
+    end = float(found.working.end.max()) if len(found.working.end) else rows.now_s
+    busy = float((found.working.end - found.working.start).sum())
+    observed = max(end, float(found.waiting.end.max()) if len(found.waiting.end) else 0.0)
+    area = float((found.waiting.end - found.waiting.start).sum())
+    fans, fan_sums_s, fan_histograms = _fans(scenario, jobs, rows)
+    bins, width = _bins(jobs, found, offered, max(observed if ended else rows.now_s, 1e-9))
+    call_bins, call_width = _call_bins(rows.at_s[rows.of_kind(What.CALLED)])
+    return Tally(
+        counts=counts,
+        provider_calls=found.calls,
+        provider_429=rows.count(What.WAITED_FOR_PROVIDER),
+        delivery_calls=rows.count(What.DELIVERY_CALL) if design != SYNCHRONOUS else 0,
+        client_calls=rows.count(What.SENT),
+        wait=_of_values(found.waited_s[started], int(started.sum())),
+        latency=_of_values(latency, int(offered.sum())),
+        latency_histogram=_histogram(latency),
+        depth_mean=area / observed if observed > 0 else 0.0,
+        depth_max=found.waiting.highest(),
+        lag_max_s=float((found.waiting.end - found.waiting.start).max()) if len(found.waiting.end) else 0.0,
+        utilisation=min(1.0, busy / (servers * end)) if end > 0 else 0.0,
+        wasted_s=_wasted_s(scenario, design, jobs, rows, found),
+        growth_per_min=0.0,
+        classes=_classes(jobs, found, offered, started),
+        class_waits_s=np.bincount(jobs.place[started], found.waited_s[started], minlength=len(jobs.deadlines_s)).astype(
+            np.float64
+        ),
+        batches=_batches(jobs, found, offered),
+        fans=fans,
+        fan_sums_s=fan_sums_s,
+        fan_histograms=fan_histograms,
+        bins=bins,
+        bin_width_s=width,
+        call_bins=call_bins,
+        call_width_s=call_width,
+    )
+
+
+def _good(jobs: Jobs, found: Measured) -> NDArray[np.bool_]:
+    latency = found.settled_s - jobs.arrival_s
+    return np.asarray((found.outcome == COMPLETED) & (latency <= jobs.deadlines_s[jobs.place] + at.ROUNDING_S))
+
+
+def _counts(jobs: Jobs, rows: Rows, found: Measured, offered: NDArray[np.bool_]) -> dict[str, int]:
+    accepted = np.unique(rows.rows["job"][rows.of_kind(What.ACCEPTED)])
+    good = int(_good(jobs, found).sum())
+    by_outcome = {name: int((offered & (found.outcome == kind)).sum()) for kind, name in enumerate(OUTCOMES)}
+    completed = by_outcome.pop("completed")
+    return {
+        "offered": int(offered.sum()),
+        "accepted": len(accepted),
+        "completed": completed,
+        "good": good,
+        "late": completed - good,
+        **by_outcome,
+    }
+
+
+def _histogram(values: Floats) -> NDArray[np.int64]:
+    buckets = np.maximum(np.searchsorted(EDGES_S, values, "right") - 1, 0)
+    return np.bincount(buckets, minlength=at.BUCKETS_OF_HISTOGRAM)
+
+
+def _of_values(values: Floats, total: int) -> dict[str, float]:
+    largest = float(values.max()) if len(values) else 0.0
+    return quantiles(_histogram(values), total, float(values.sum()), largest, complete=len(values) == total)
+
+
+def _wasted_s(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, found: Measured) -> float:
+    """Server time spent for a client that had gone, or past the deadline (event-driven: or the expiry)."""
+    job = found.working.job
+    limit = jobs.deadlines_s[jobs.place[job]]
+    if design != SYNCHRONOUS:
+        limit = np.minimum(limit, scenario.event_driven.expires_s or inf)
+    vain = jobs.arrival_s[job] + limit
+    if design == SYNCHRONOUS:
+        gave_up = rows.last(What.TIMED_OUT, len(jobs), 1.0)[job]
+        vain = np.fmin(vain, gave_up)
+    return float(np.maximum(0.0, found.working.end - np.maximum(found.working.start, vain)).sum())
+
+
+def _classes(jobs: Jobs, found: Measured, offered: NDArray[np.bool_], started: NDArray[np.bool_]) -> NDArray[np.int64]:
+    columns = (offered, found.outcome == COMPLETED, _good(jobs, found), started)
+    places = len(jobs.deadlines_s)
+    return np.stack([np.bincount(jobs.place[column], minlength=places) for column in columns], axis=1)
+
+
+def _batches(jobs: Jobs, found: Measured, offered: NDArray[np.bool_]) -> NDArray[np.int64]:
+    batch = np.minimum((np.arange(len(jobs)) * (at.BATCHES / max(1, len(jobs)))).astype(int), at.BATCHES - 1)
+    columns = (offered, _good(jobs, found))
+    return np.stack([np.bincount(batch[column], minlength=at.BATCHES) for column in columns], axis=1)
+
+
+def _fans(scenario: Scenario, jobs: Jobs, rows: Rows) -> tuple[NDArray[np.int64], Floats, NDArray[np.int64]]:
+    """By subscriber: results offered, handled and given up, and the latencies of those handled."""
+    count = called_subscribers(scenario)
+    fans = np.zeros((count, 3), np.int64)
+    sums, histograms = np.zeros((count, 2)), np.zeros((count, at.BUCKETS_OF_HISTOGRAM), np.int64)
+    handled, given_up = rows.of_kind(What.HANDLED), rows.of_kind(What.UNHANDLED)
+    for subscriber in range(count):
+        mine = handled & (rows.rows["index"] == subscriber)
+        latency = rows.at_s[mine] - jobs.arrival_s[rows.rows["job"][mine]]
+        lost = int((given_up & (rows.rows["index"] == subscriber)).sum())
+        fans[subscriber] = len(latency) + lost, len(latency), lost
+        sums[subscriber] = latency.sum(), latency.max() if len(latency) else 0.0
+        histograms[subscriber] = _histogram(latency)
+    return fans, sums, histograms
+
+
+def _bins(jobs: Jobs, found: Measured, offered: NDArray[np.bool_], end_s: float) -> tuple[Floats, float]:
+    """Time bins up to the end, levels at the end of each."""
+    width = end_s / (at.BINS // 2)
+    ends: Floats = np.asarray(np.arange(1, at.BINS // 2 + 1) * width, np.float64)
+    edges = np.concatenate([[0.0], ends])
+    bins = np.zeros((at.BIN_ROWS, len(ends)))
+    bins[at.B_ARRIVALS] = np.histogram(jobs.arrival_s[offered], edges)[0]
+    bins[at.B_COMPLETED] = np.histogram(found.settled_s[found.outcome == COMPLETED], edges)[0]
+    bins[at.B_DEPTH] = found.waiting.level(ends)
+    bins[at.B_FLIGHT] = found.working.level(ends)
+    bins[at.B_LAG] = found.waiting.oldest(ends)
+    return bins, width
+
+
+def _call_bins(called_s: Floats) -> tuple[NDArray[np.int64], float]:
+    """Calls by whole seconds up to the last; of more than `at.BINS` of them the largest of each 2, 4, 8 … seconds."""
+    seconds = np.bincount(np.maximum(called_s, 0.0).astype(np.int64))
+    group = 1
+    while len(seconds) > group * at.BINS:
+        group *= 2
+    padded = np.concatenate([seconds, np.zeros(-len(seconds) % group, np.int64)])
+    return padded.reshape(-1, group).max(axis=1), float(group)

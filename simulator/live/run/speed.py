@@ -1,0 +1,128 @@
+"""How fast a live run may go: as fast as this machine keeps its own overheads out of the figures, and no faster."""
+
+from dataclasses import dataclass
+from math import floor
+
+from simulator.arrivals import Trace
+from simulator.live.run.machine_capacity import Capacity, current
+from simulator.live.run.window import Window, simulate_window, window_of
+from simulator.plan import EVENT_DRIVEN, Floats, called_subscribers, mean_service_s
+from simulator.scenario import PollingDelivery, Scenario
+from simulator.schema import InvalidInput, Problem
+
+SECONDS = 20.0
+"""Real seconds over which jobs arrive."""
+POLL = 0.1
+"""What asking and answering once asks of the machine, next to a job: 0.3 ms of processor time against 4 to 8, and some in reserve."""
+TIMES_OVERHEAD = 20.0
+"""A mean service time has to last so many times what the machine's own parts take for a job."""
+STEPS = 24
+PEAK_S = 3.0
+"""The busiest real seconds that count: a burst of less is smoothed by what waits."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The highest speed, and what sets it, in words with the figure."""
+
+    speed: float
+    reason: str
+
+    def checked(self, asked: float | None) -> float:
+        """The speed to run at: the highest unless one is asked for. Raises InvalidInput on `speed`, where that is more."""
+        if asked is None:
+            return self.speed
+        if asked > self.speed * 1.001:
+            raise InvalidInput([Problem("speed", f"should be at most {self.speed:g} here: {self.reason}")])
+        return asked
+
+
+def limit_of(
+    scenario: Scenario, trace: Trace | None, durations_s: Floats | None, capacity: Capacity | None = None
+) -> Limit:
+    """The highest speed at which a live run says something about the designs, and not about this machine.
+
+    `capacity` None: as it was measured, or taken with caution until the first live run here measures it.
+    """
+    machine = capacity or current()
+    service = _by_service(scenario, trace, durations_s, machine)
+    low, high = service.speed / 2**STEPS, service.speed
+    at_high = _too_much(scenario, trace, durations_s, high, machine)
+    if at_high is None:
+        return service
+    reason = at_high
+    for _ in range(8):
+        middle = (low + high) / 2 if low > high / 8 else high / 2
+        found = _too_much(scenario, trace, durations_s, middle, machine)
+        if found is None:
+            low = middle
+        else:
+            high, reason = middle, found
+        if high - low < 0.05 * high:
+            break
+    return Limit(_rounded(low), reason)
+
+
+def checked(
+    scenario: Scenario,
+    trace: Trace | None,
+    durations_s: Floats | None,
+    asked: float | None,
+    capacity: Capacity | None = None,
+) -> float:
+    """The speed to run at.
+
+    Raises:
+        InvalidInput: on `speed`, where the one asked for is more than this machine can tell the truth at.
+    """
+    return limit_of(scenario, trace, durations_s, capacity).checked(asked)
+
+
+def _by_service(scenario: Scenario, trace: Trace | None, durations_s: Floats | None, machine: Capacity) -> Limit:
+    mean_s = mean_service_s(scenario, trace, durations_s)
+    least_s = TIMES_OVERHEAD * machine.overhead_s
+    return Limit(
+        _rounded(mean_s / least_s),
+        f"a mean service time of {mean_s:.3g} s has to last {1000 * least_s:.0f} ms, {TIMES_OVERHEAD:g} times the "
+        f"{1000 * machine.overhead_s:.2g} ms that the parts of a live run take for a job on this machine{_told(machine)}",
+    )
+
+
+def _told(machine: Capacity) -> str:
+    if not machine.measured:
+        return ", by a cautious estimate: the first live run here measures it"
+    return ", measured while it was busy with other things" if machine.busy else ""
+
+
+def _too_much(
+    scenario: Scenario, trace: Trace | None, durations_s: Floats | None, speed: float, machine: Capacity
+) -> str | None:
+    """What a speed asks of this machine that it does not have; None where it has. Each subscriber's share of a job counts as one."""
+    window = window_of(scenario, trace, durations_s, SECONDS * speed)
+    hands = 1 + called_subscribers(scenario)
+    rate = window.peak_rate_per_s(PEAK_S * speed) * speed
+    carried = min(machine.synchronous_jobs_per_s, machine.event_driven_jobs_per_s)
+    has = f"this machine carries {carried / hands:.0f} at full use, of which a run takes {machine.jobs_per_s / hands:.0f}{_told(machine)}"
+    if rate * hands > machine.jobs_per_s:
+        each = f", handed to {hands - 1} subscribers each" if hands > 1 else ""
+        return f"the busiest seconds would bring {rate:.0f} jobs a second{each}, and {has}"
+    polls = _polls_per_s(window, speed)
+    if rate * hands + POLL * polls > machine.jobs_per_s:
+        return f"callers would poll {polls:.0f} times a second beside {rate:.0f} jobs, {1 / POLL:g} polls cost what a job does, and {has}"
+    return None
+
+
+def _polls_per_s(window: Window, speed: float) -> float:
+    """At the worst instant, by the kernel's account of the window."""
+    delivery = window.scenario.event_driven.delivery
+    if not isinstance(delivery, PollingDelivery) or delivery.interval_s <= 0:
+        return 0.0
+    tally = simulate_window(window.scenario, window.trace, window.durations_s)[EVENT_DRIVEN]
+    return (tally.depth_max + window.scenario.event_driven.consumers) / delivery.interval_s * speed
+
+
+def _rounded(speed: float) -> float:
+    """Down to two digits, as a person would say it."""
+    if speed >= 10:
+        return float(floor(speed))
+    return floor(speed * 10) / 10 if speed >= 1 else floor(speed * 100) / 100 or speed

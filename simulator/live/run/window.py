@@ -1,0 +1,214 @@
+"""The part of a workload that a live run takes: real time is short, so it runs what matters, as an explicit Scenario of the very same jobs.
+
+A burst is taken with its lead and its drain (and cut where it is too long), an outage with what surrounds it, a recording at its busiest,
+and of a steady load so many seconds. What comes out replays arrivals from memory, so that the kernel and the live run see the same ones.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.arrivals import Trace
+from simulator.live.run.draw_jobs import arrivals_of
+from simulator.plan import DAY_S, SYNCHRONOUS, designs_of
+from simulator.plurals import counted
+from simulator.replications import Runner
+from simulator.scenario import (
+    BurstArrivals,
+    DailyArrivals,
+    EmpiricalService,
+    Outage,
+    Scenario,
+    TraceArrivals,
+)
+from simulator.schema import InvalidInput, Problem
+from simulator.tally import Tally
+
+Floats = NDArray[np.float64]
+LEAD, PEAK = 0.1, 0.4
+"""Shares of a window that come before a burst and that it may take; the rest is for what follows."""
+NAME = "window"
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """An explicit Scenario whose arrivals `trace` holds, and what part of the workload it is, in words."""
+
+    scenario: Scenario
+    trace: Trace
+    durations_s: Floats | None
+    length_s: float
+    words: str
+
+    @property
+    def jobs(self) -> int:
+        return self.trace.requests
+
+    def done_s(self, tally: Tally) -> float:
+        """When a design has done its last job, by the kernel's account of it."""
+        return max(float(self.trace.arrivals_s[-1]), float(tally.bins.shape[1] * tally.bin_width_s))
+
+    def peak_rate_per_s(self, over_s: float) -> float:
+        """The busiest `over_s` Scenario seconds, a second."""
+        arrivals = self.trace.arrivals_s
+        ends = np.searchsorted(arrivals, arrivals + over_s, "left")
+        return float((ends - np.arange(len(arrivals))).max()) / over_s
+
+
+def simulate_window(scenario: Scenario, trace: Trace | None, durations_s: Floats | None) -> dict[str, Tally]:
+    """The kernel's account of these very jobs, by design."""
+    runner = Runner(scenario, trace, durations_s, dict.fromkeys(designs_of(scenario), True), threads=1)
+    runner.run(1)
+    return {design: tallies[0] for design, tallies in runner.tallies.items()}
+
+
+def window_of(scenario: Scenario, trace: Trace | None, durations_s: Floats | None, length_s: float) -> Window:
+    """At most `length_s` Scenario seconds of the workload.
+
+    Raises:
+        InvalidInput: nothing arrives in them.
+    """
+    whole = _whole(scenario, trace, durations_s, length_s)
+    keep, words = _kept(scenario, whole.arrivals_s, length_s)
+    arrivals, rows = keep.of(whole.arrivals_s)
+    if not len(rows):
+        raise InvalidInput([Problem("arrivals", f"nothing arrives in the {length_s:g} s that a live run takes")])
+    taken = Trace(
+        arrivals,
+        _rows(whole.input_tokens, rows),
+        _rows(whole.output_tokens, rows),
+        _rows(whole.service_s, rows),
+        NAME,
+    )
+    explicit = scenario.model_copy(
+        update={
+            "jobs": None,
+            "duration_s": None,
+            "warmup_jobs": 0,
+            "arrivals": TraceArrivals(process="trace", trace=NAME),
+            "provider": scenario.provider.model_copy(update={"outages": keep.outages(scenario.provider.outages)}),
+            "event_driven": scenario.event_driven.model_copy(update={"discipline": "dedicated"}),
+        }
+    )
+    drawn = durations_s if isinstance(scenario.service, EmpiricalService) and scenario.service.path else None
+    return Window(explicit, taken, drawn, keep.length_s, words)
+
+
+@dataclass(frozen=True)
+class WindowCut:
+    """What is kept of a workload: from `start_s` on, without what lies between `cut_from_s` and `cut_to_s`."""
+
+    start_s: float
+    length_s: float
+    cut_from_s: float = np.inf
+    cut_to_s: float = np.inf
+
+    def of(self, arrivals: Floats) -> tuple[Floats, NDArray[np.int64]]:
+        """Arrivals by the window's clock, and their places in the workload."""
+        shifted = self._shift(arrivals)
+        inside = (arrivals >= self.start_s) & (shifted <= self.length_s) & ~self._is_cut(arrivals)
+        rows = np.flatnonzero(inside)
+        return shifted[rows], rows
+
+    def outages(self, outages: tuple[Outage, ...]) -> tuple[Outage, ...]:
+        """Those that fall into the window, by its clock."""
+        found = []
+        for outage in outages:
+            bounds = np.array([outage.start_s, outage.start_s + outage.length_s])
+            low, high = np.clip(self._shift(bounds), 0.0, self.length_s)
+            if high > low:
+                found.append(Outage(start_s=float(low), length_s=float(high - low)))
+        return tuple(found)
+
+    def _is_cut(self, instants: Floats) -> NDArray[np.bool_]:
+        return (instants >= self.cut_from_s) & (instants < self.cut_to_s)
+
+    def _shift(self, instants: Floats) -> Floats:
+        after = instants >= self.cut_to_s
+        within = np.where(self._is_cut(instants), self.cut_from_s, instants)
+        gap = self.cut_to_s - self.cut_from_s if np.isfinite(self.cut_to_s) else 0.0
+        return within - self.start_s - np.where(after, gap, 0.0)
+
+
+def _whole(scenario: Scenario, trace: Trace | None, durations_s: Floats | None, length_s: float) -> Trace:
+    """The workload that the window is cut from: a recording as it is (at its speed), or what the kernel draws."""
+    if isinstance(scenario.arrivals, TraceArrivals):
+        assert trace is not None  # noqa: S101  the engine has refused the scenario otherwise
+        end = scenario.duration_s or np.inf
+        sped = trace.arrivals_s / scenario.arrivals.speed
+        count = min(int(np.searchsorted(sped, end, "right")), scenario.jobs or len(sped))
+        return replace(
+            trace,
+            arrivals_s=sped[:count],
+            input_tokens=_rows(trace.input_tokens, slice(count)),
+            output_tokens=_rows(trace.output_tokens, slice(count)),
+            service_s=_rows(trace.service_s, slice(count)),
+        )
+    period = _period_s(scenario)
+    needed = period if period is not None else _first_outage_s(scenario) + length_s
+    asked = scenario.jobs if period is None else None
+    end_s = min(scenario.duration_s or np.inf, needed)
+    shortened = scenario.model_copy(update={"jobs": None, "duration_s": end_s, "warmup_jobs": 0})
+    arrivals = arrivals_of(shortened, SYNCHRONOUS, durations_s=durations_s)
+    return Trace(arrivals[: asked or len(arrivals)])
+
+
+def _period_s(scenario: Scenario) -> float | None:
+    if isinstance(scenario.arrivals, BurstArrivals):
+        return scenario.arrivals.every_s
+    return DAY_S if isinstance(scenario.arrivals, DailyArrivals) else None
+
+
+def _first_outage_s(scenario: Scenario) -> float:
+    return min((outage.start_s for outage in scenario.provider.outages), default=0.0)
+
+
+def _kept(scenario: Scenario, arrivals: Floats, length_s: float) -> tuple[WindowCut, str]:
+    """What to keep, and its name."""
+    kind, last = scenario.arrivals, float(arrivals[-1]) if len(arrivals) else 0.0
+    span = minutes(length_s)
+    if last <= length_s:
+        return WindowCut(0.0, max(last, 1e-9)), _words_of_all(scenario, len(arrivals), length_s)
+    if isinstance(kind, BurstArrivals):
+        start = (kind.every_s - kind.peak_s) / 2
+        peak = min(kind.peak_s, PEAK * length_s)
+        cut = (start + peak, start + kind.peak_s) if peak < kind.peak_s else (np.inf, np.inf)
+        words = f"{span} around the peak"
+        if peak < kind.peak_s:
+            words += f" ({minutes(peak)} of its {minutes(kind.peak_s)})"
+        return WindowCut(max(0.0, start - LEAD * length_s), length_s, *cut), words
+    if scenario.provider.outages:
+        return WindowCut(max(0.0, _first_outage_s(scenario) - LEAD * length_s), length_s), f"{span} around the outage"
+    if isinstance(kind, DailyArrivals):
+        return WindowCut(DAY_S / 2 - length_s / 2, length_s), f"{span} around noon"
+    if isinstance(kind, TraceArrivals):
+        return WindowCut(_busiest_s(arrivals, length_s), length_s), f"the busiest {span}"
+    return WindowCut(0.0, length_s), f"the first {span}"
+
+
+def _words_of_all(scenario: Scenario, arrived: int, length_s: float) -> str:
+    """What all arrivals that were drawn are of the workload: all of it, where it ends by itself."""
+    ends = (scenario.duration_s or np.inf) <= length_s or (scenario.jobs or np.inf) <= arrived
+    if ends or isinstance(scenario.arrivals, TraceArrivals):
+        return "the whole workload"
+    period_s = _period_s(scenario)
+    return f"the first {minutes(length_s)}" if period_s is None else f"a whole cycle of {minutes(period_s)}"
+
+
+def _busiest_s(arrivals: Floats, length_s: float) -> float:
+    """Where a window begins whose first half holds the most arrivals: the second half shows what became of them."""
+    counts = np.searchsorted(arrivals, arrivals + length_s / 2, "right") - np.arange(len(arrivals))
+    return max(0.0, min(float(arrivals[int(counts.argmax())]) - LEAD * length_s, float(arrivals[-1]) - length_s))
+
+
+def _rows(column: Floats | None, rows: Any) -> Floats | None:
+    return None if column is None else column[rows]
+
+
+def minutes(seconds: float) -> str:
+    """A span as people say it."""
+    if seconds < 120:
+        return counted(seconds, "second")
+    return counted(seconds / 60, "minute") if seconds < 7200 else counted(seconds / 3600, "hour")

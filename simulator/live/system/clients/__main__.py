@@ -1,0 +1,80 @@
+"""`python -m simulator.live.system.clients PLAN.json`: everybody who calls the design, and is called by it. Ends when every job has its end."""
+
+import asyncio
+import sys
+from contextlib import suppress
+from math import isfinite
+from pathlib import Path
+
+import aiohttp
+
+from simulator.live.system.clients import event_driven, synchronous
+from simulator.live.system.clients.ends import UNTOLD, Outcomes
+from simulator.live.system.clients.load import arrive
+from simulator.live.system.clients.receiver import Receiver
+from simulator.live.system.clock import RunClock
+from simulator.live.system.config import ProcessConfig
+from simulator.live.system.http import listening_socket, raise_file_limit, serve
+from simulator.live.system.jobs import Jobs
+from simulator.live.system.journal import Journal, Reader, What
+from simulator.live.system.parent_watch import Leash
+
+KEPT_ALIVE_S = 15.0
+"""An idle connection is given up before the service does so: a call must not meet one that is just being closed."""
+
+
+async def run(plan: ProcessConfig) -> None:
+    """Serves, sends and follows. Returns when every job has its end and its subscribers have theirs, or when the run is cut."""
+    raise_file_limit()
+    jobs = Jobs.read(plan.path / "jobs.npz")
+    with Journal(plan.journal("clients")) as journal:
+        ends, leash = Outcomes(jobs, journal), Leash()
+        runner = await serve(Receiver(plan, jobs, ends).app(), listening_socket())
+        leash.ready()
+        clock = RunClock(await leash.begun(), plan.speed)
+        async with session() as calls:
+            await go(plan, jobs, clock, calls, journal, ends)
+        await runner.cleanup()
+
+
+def session() -> aiohttp.ClientSession:
+    """As many connections as there are calls under way, and no timeout but the callers' own."""
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_ALIVE_S)
+    return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None))
+
+
+async def go(
+    plan: ProcessConfig, jobs: Jobs, clock: RunClock, calls: aiohttp.ClientSession, journal: Journal, ends: Outcomes
+) -> None:
+    """All callers, from the first arrival to the last end."""
+    caller = event_driven.Caller if plan.design == "event_driven" else synchronous.Caller
+    call = caller(plan, jobs, clock, calls, journal, ends)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_left_s(plan, jobs, clock)), asyncio.TaskGroup() as group:
+            group.create_task(ends.all_there.wait())
+            told_by_others = _told_by_others(plan)
+            if told_by_others:
+                group.create_task(ends.watch(Reader(plan.path), told_by_others))
+            if plan.design == "event_driven" and jobs.subscribers:
+                group.create_task(ends.all_handled(Reader(plan.path), jobs.subscribers))
+            await arrive(jobs, clock, journal, call, group)
+
+
+def _left_s(plan: ProcessConfig, jobs: Jobs, clock: RunClock) -> float:
+    """Real seconds until the run is cut; a run that drains is cut when draining takes too long."""
+    if isfinite(jobs.end_s):
+        return clock.real_until_s(jobs.end_s)
+    last_s = float(jobs.arrival_s[-1]) if len(jobs) else 0.0
+    return clock.real_until_s(last_s) + plan.drain_limit_s
+
+
+def _told_by_others(plan: ProcessConfig) -> tuple[What, ...]:
+    """Ends that these callers do not see themselves."""
+    method = plan.scenario.event_driven.delivery.method
+    if plan.design == "synchronous" or method not in ("webhook", "none"):
+        return ()
+    return UNTOLD if method == "webhook" else (*UNTOLD, What.COMPUTED)
+
+
+if __name__ == "__main__":
+    asyncio.run(run(ProcessConfig.read(Path(sys.argv[1]))))

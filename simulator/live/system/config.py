@@ -1,0 +1,105 @@
+"""What every part of a live run is told: one file, written by the controller before it starts them."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from simulator.live.system.clock import RunClock
+from simulator.scenario import Scenario
+from simulator.schema import Positive, Value
+
+Address = Annotated[str, Field(pattern=r"^http://127\.0\.0\.1:\d{1,5}$")]
+
+BEGUN = "begun"
+KEY = "CROSSOVER_EXTERNAL_KEY"
+"""The environment variable in which parts find an external endpoint's key."""
+
+
+class ExternalEndpoint(Value):
+    """An OpenAI-compatible server in the sample endpoint's place. Its key is in the environment of the parts that call it, never in a file.
+
+    The caps are of a whole run. Each design gets half of the calls and of the time, so that the first cannot spend what the second needs.
+    """
+
+    url: Annotated[str, Field(min_length=8, max_length=2048)]
+    """As the official client takes it: `https://host/v1`."""
+    model: Annotated[str, Field(min_length=1, max_length=200)]
+    max_calls: Annotated[int, Field(ge=2, le=1_000_000)]
+    max_tokens_a_call: Annotated[int, Field(ge=1, le=100_000)]
+    """Output tokens; asked of the server by each call, and held against what it says it used."""
+    max_seconds: Positive
+    """Real seconds in which calls may be under way, both designs together."""
+    tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """What the server calls the limit on a call's tokens."""
+
+    @property
+    def host(self) -> str:
+        """Whom people know it as: its host, with the port where one is given."""
+        return urlsplit(self.url).netloc
+
+    @property
+    def calls_a_design(self) -> int:
+        """Each design's half."""
+        return self.max_calls // 2
+
+    @property
+    def seconds_a_design(self) -> float:
+        """Each design's half."""
+        return self.max_seconds / 2
+
+
+class ProcessConfig(Value):
+    """Addresses, paths and numbers of one design's run. Times in the Scenario are its own; parts divide them by `speed`."""
+
+    scenario: Scenario
+    design: Literal["synchronous", "event_driven"]
+    speed: Positive
+    jobs: int
+    """How many; their arrays are in `jobs.npz` in the folder (`simulator.live.system.jobs`)."""
+    workload: str
+    """Whose sample prompts are sent: a name in `simulator/live/system/workloads`."""
+    folder: str
+    """Of the run: `plan.json`, `jobs.npz`, journals, logs, the broker's socket and data."""
+    broker: str
+    """The URL of the run's own broker: unix://…, database 0. Nobody else's keys are in it."""
+    endpoint: Address
+    """The sample AI endpoint; the OpenAI base URL is this + /v1."""
+    service: Address
+    """The design's service, which the clients call."""
+    clients: Address
+    """Where webhooks and the subscribers' calls arrive."""
+    external: ExternalEndpoint | None = None
+    webhook_secret: str
+    """Of this run alone, in the form of Standard Webhooks (whsec_ and base64)."""
+    drain_limit_s: Positive = 60.0
+    """Real seconds that the clients wait for results after the last arrival, at most."""
+    consumer_processes: int = 2
+    """Processes that carry the event-driven design's consumers, as threads."""
+
+    @property
+    def path(self) -> Path:
+        return Path(self.folder)
+
+    def begin(self, started_ns: int) -> None:
+        """Write down for whoever looks in from outside when the Scenario's zero is (`time.monotonic_ns`)."""
+        (self.path / BEGUN).write_text(str(started_ns))
+
+    def clock(self) -> RunClock:
+        """The run's clock. Raises FileNotFoundError before it has begun."""
+        return RunClock(int((self.path / BEGUN).read_text()), self.speed)
+
+    def journal(self, part: str) -> Path:
+        """Where a part's process writes."""
+        return self.path / f"{part}.journal"
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        return cls.model_validate_json(path.read_text())
+
+    def write(self) -> Path:
+        """`plan.json` in the run's folder."""
+        at = self.path / "plan.json"
+        at.write_text(self.model_dump_json(by_alias=True))
+        return at
