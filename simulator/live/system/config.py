@@ -12,6 +12,8 @@ from simulator.schema import Positive, Value
 
 Address = Annotated[str, Field(pattern=r"^http://127\.0\.0\.1:\d{1,5}$")]
 
+WorkerKind = Literal["threads", "simple", "forking", "stock"]
+
 BEGUN = "begun"
 KEY = "CROSSOVER_EXTERNAL_KEY"
 """The environment variable in which parts find an external endpoint's key."""
@@ -77,6 +79,7 @@ class ProcessConfig(Value):
     """Real seconds that the clients wait for results after the last arrival, at most."""
     consumer_processes: int = 2
     """Processes that carry the event-driven design's consumers, as threads."""
+    workers: WorkerKind = "threads"
 
     @property
     def path(self) -> Path:
