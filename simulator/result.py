@@ -9,6 +9,7 @@ from simulator.schema import Value
 
 Floats = Annotated[tuple[float, ...], Field(strict=False)]
 Bounds = Annotated[tuple[float, float], Field(strict=False)]
+Design = Literal["synchronous", "event_driven"]
 
 
 class Interval(Value):
@@ -189,10 +190,32 @@ class SoFar(Value):
     event_driven: DesignResult | None = None
 
 
+class ProcessEnd(Value):
+    """A process of a live run that ended before its run did."""
+
+    design: Design
+    process: str
+    how: str
+    """`killed by signal 9 (SIGKILL)`, or `exit code 1`."""
+    at_s: float
+    """In real seconds since the first instant of its design's run."""
+    restarted: bool
+    jobs_in_hand: int
+    """Jobs that it had started and not finished."""
+
+
+class LoadAverage(Value):
+    """The machine's load over one minute, at the start and at the end of a live run."""
+
+    before: float
+    after: float
+    cores: int
+
+
 class LiveFigure(Value):
     """A figure as the kernel predicted it and as it was measured. The error is the measured one's distance from the prediction, in per cent."""
 
-    design: Literal["synchronous", "event_driven"]
+    design: Design
     figure: str
     unit: Literal["s", "share", "jobs", "calls"]
     predicted: float | None
@@ -200,6 +223,8 @@ class LiveFigure(Value):
     error_percent: float | None
     within: bool
     """Whether the two agree within the tolerance of their kind."""
+    below_resolution: bool = False
+    """Whether this run is too short, or this machine too slow, to tell. Such a figure is not within."""
 
 
 class EndpointUse(Value):
@@ -245,6 +270,14 @@ class LiveReport(Value):
     figures: Annotated[tuple[LiveFigure, ...], Field(strict=False)]
     lateness: dict[str, Lateness]
     """By design."""
+    workers: Literal["threads", "simple", "forking", "stock"] = "threads"
+    """What ran the jobs of the event-driven design."""
+    seconds: float = 20.0
+    """Real seconds over which jobs arrived."""
+    process_ends: Annotated[tuple[ProcessEnd, ...], Field(strict=False)] = ()
+    load_average: LoadAverage | None = None
+    other_runs: int = 0
+    """Other live runs on this machine at the start or the end."""
     restarts: int = 0
     """Consumer processes that died and were started again."""
     dead_letters: Annotated[tuple[DeadLetter, ...], Field(strict=False)] = ()

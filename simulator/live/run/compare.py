@@ -3,9 +3,8 @@
 from math import sqrt
 from typing import Literal
 
-from simulator.result import DesignResult, LiveFigure
+from simulator.result import Design, DesignResult, LiveFigure
 
-Design = Literal["synchronous", "event_driven"]
 Unit = Literal["s", "share", "jobs", "calls"]
 RELATIVE = 0.15
 """A figure agrees within so much of the larger value …"""

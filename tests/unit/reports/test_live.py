@@ -6,7 +6,7 @@ from advisor.reports.document.blocks import Grid, Paragraph
 from advisor.reports.document.live import compared_rows, lateness_sentence, live_blocks
 from advisor.reports.document.method import simulate_command
 from advisor.reports.document.simulation import simulation
-from simulator.result import DeadLetter, Lateness, LiveFigure, LiveReport
+from simulator.result import DeadLetter, Lateness, LiveFigure, LiveReport, Result
 from tests.unit.reports import results
 
 
@@ -74,3 +74,16 @@ def test_a_load_that_comes_late_is_told_to_be_the_machines(p99_s: float, is_told
     live = results.live_result(lateness=late).live
     assert live is not None
     assert ("busy with something else" in lateness_sentence(live)) is is_told
+
+
+def test_a_result_that_was_stored_before_these_fields_existed_can_be_read() -> None:
+    stored = results.live_result(figures=(off_by(20.0),)).model_dump(by_alias=True, mode="json")
+    live = stored["live"]
+    for name in ("workers", "seconds", "process_ends", "load_average", "other_runs"):
+        del live[name]
+    del live["figures"][0]["below_resolution"]
+    read = Result.parse(stored).live
+    assert read is not None
+    assert (read.workers, read.seconds, read.process_ends, read.other_runs) == ("threads", 20.0, (), 0)
+    assert read.load_average is None
+    assert not read.figures[0].below_resolution
