@@ -22,6 +22,7 @@ from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, Reader, What
 from simulator.scenario import Scenario
 
+TOKEN = "token-of-this-run"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NOBODY = "http://127.0.0.1:1"
 QUICK = {"distribution": "deterministic", "mean_s": 0.01}
@@ -47,6 +48,7 @@ def a_plan(folder: Path, scenario: Scenario, design: str = "event_driven", **giv
         "endpoint": NOBODY,
         "service": NOBODY,
         "clients": NOBODY,
+        "token": TOKEN,
         "webhook_secret": SECRET,
     }
     plan = ProcessConfig(**values | given)
@@ -99,7 +101,7 @@ async def call_all(plan: ProcessConfig, jobs: Jobs, *, with_receiver: socket.soc
     """All callers of the plan, from now to their ends; returns what they wrote down."""
     with Journal(plan.journal("clients")) as journal:
         ends = Outcomes(jobs, journal)
-        async with session() as calls:
+        async with session(plan.token) as calls:
             clock = RunClock(_now(), plan.speed)
             if with_receiver is None:
                 await go(plan, jobs, clock, calls, journal, ends)

@@ -176,6 +176,7 @@ def _plan(stage: Stage, folder: Path, room: Path, sockets: list[socket.socket]) 
         service=service,
         clients=clients,
         external=stage.external,
+        token=secrets.token_urlsafe(),
         webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(),
         drain_limit_s=stage.drain_limit_s,
         consumer_processes=CONSUMER_PROCESSES,

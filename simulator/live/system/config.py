@@ -73,6 +73,8 @@ class ProcessConfig(Value):
     clients: Address
     """Where webhooks and the subscribers' calls arrive."""
     external: ExternalEndpoint | None = None
+    token: str
+    """Of this run alone: every service of the run wants it, every client of the run sends it (`http.application`)."""
     webhook_secret: str
     """Of this run alone, in the form of Standard Webhooks (whsec_ and base64)."""
     drain_limit_s: Positive = 60.0

@@ -1,8 +1,12 @@
-"""How a part serves HTTP: on the socket that the controller has bound for it, with room for as many connections as the machine allows."""
+"""How a part serves HTTP: on the socket that the controller has bound for it, to callers that know the run's token."""
 
+import hmac
+import json
 import os
 import resource
 import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from aiohttp import web
 
@@ -13,6 +17,8 @@ BACKLOG = 4096
 
 GRACE_S = 1.0
 """For calls under way, when a part ends."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def listening_socket() -> socket.socket:
@@ -28,6 +34,57 @@ def raise_file_limit() -> None:
     """As many open connections as this process may ever have."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def authorization(token: str) -> dict[str, str]:
+    """The headers that a client of the run sends with each request."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def error_response(status: int, message: str, headers: dict[str, str] | None = None) -> web.Response:
+    return web.json_response({"error": message}, status=status, headers=headers)
+
+
+def _unauthorized() -> web.Response:
+    return error_response(401, "this service answers the live run that it belongs to", {"WWW-Authenticate": "Bearer"})
+
+
+def application(
+    token: str, *, unauthorized: Callable[[], web.Response] = _unauthorized, **options: Any
+) -> web.Application:
+    """An application that answers `unauthorized` unless a request has the token, and all other HTTP errors as JSON.
+
+    `options` are those of `web.Application`.
+    """
+    expected = authorization(token)["Authorization"].encode()
+
+    @web.middleware
+    async def check_token(request: web.Request, handler: Handler) -> web.StreamResponse:
+        given = request.headers.get("Authorization", "").encode(errors="surrogateescape")
+        if not hmac.compare_digest(given, expected):
+            return unauthorized()
+        try:
+            return await handler(request)
+        except web.HTTPError as error:
+            allowed = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
+            return error_response(error.status, error.text or error.reason, allowed)
+
+    return web.Application(middlewares=[check_token], **options)
+
+
+async def read_object(request: web.Request) -> dict[str, Any]:
+    """The JSON object in a request's body.
+
+    Raises:
+        HTTPBadRequest, HTTPRequestEntityTooLarge: there is none.
+    """
+    try:
+        given = json.loads(await request.read())
+    except (ValueError, RecursionError, web.RequestPayloadError):
+        raise web.HTTPBadRequest(text="the body is not JSON") from None
+    if not isinstance(given, dict):
+        raise web.HTTPBadRequest(text="the body is not a JSON object")
+    return given
 
 
 async def serve(app: web.Application, listener: socket.socket, *, notices_leavers: bool = False) -> web.AppRunner:

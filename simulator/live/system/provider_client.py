@@ -21,7 +21,6 @@ from simulator.live.system.config import KEY, ExternalEndpoint, ProcessConfig
 from simulator.live.system.endpoint.protocol import ATTEMPT, JOB, MODEL
 from simulator.live.system.workloads import load
 
-SAMPLE_KEY = "sample"
 OUTSIDE_TIMEOUT_S = 120.0
 SAMPLE_TIMEOUT_S = 3600.0
 """The sample endpoint always answers; how long it takes is the Scenario's."""
@@ -227,7 +226,7 @@ def _tokens(count: Any) -> int:
 
 def _key(plan: ProcessConfig) -> str:
     if plan.external is None:
-        return SAMPLE_KEY
+        return plan.token
     key = os.environ.get(KEY, "").strip()
     if not key:
         raise KeyMissing(f"{KEY} holds the key of the endpoint; it is not set")

@@ -14,7 +14,7 @@ from simulator.live.system.clients.load import arrive
 from simulator.live.system.clients.receiver import Receiver
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
-from simulator.live.system.http import listening_socket, raise_file_limit, serve
+from simulator.live.system.http import authorization, listening_socket, raise_file_limit, serve
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, Reader, What
 from simulator.live.system.parent_watch import Leash
@@ -32,15 +32,16 @@ async def run(plan: ProcessConfig) -> None:
         runner = await serve(Receiver(plan, jobs, ends).app(), listening_socket())
         leash.ready()
         clock = RunClock(await leash.begun(), plan.speed)
-        async with session() as calls:
+        async with session(plan.token) as calls:
             await go(plan, jobs, clock, calls, journal, ends)
         await runner.cleanup()
 
 
-def session() -> aiohttp.ClientSession:
+def session(token: str) -> aiohttp.ClientSession:
     """As many connections as there are calls under way, and no timeout but the callers' own."""
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_ALIVE_S)
-    return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None))
+    timeout = aiohttp.ClientTimeout(total=None)
+    return aiohttp.ClientSession(connector=connector, timeout=timeout, headers=authorization(token))
 
 
 async def go(

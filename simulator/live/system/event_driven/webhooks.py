@@ -10,6 +10,7 @@ from standardwebhooks.webhooks import Webhook
 
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
+from simulator.live.system.http import authorization
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, What
 from simulator.scenario import WebhookDelivery
@@ -27,7 +28,9 @@ class Webhooks:
         delivery = plan.scenario.event_driven.delivery
         self._latency_s = delivery.latency_s if isinstance(delivery, WebhookDelivery) else 0.0
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)
+            connector=aiohttp.TCPConnector(limit=0),
+            timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
+            headers=authorization(plan.token),
         )
 
     async def deliver(self, job: int, text: str) -> None:

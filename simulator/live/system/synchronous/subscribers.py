@@ -8,6 +8,7 @@ import aiohttp
 
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
+from simulator.live.system.http import authorization
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, What
 
@@ -16,13 +17,15 @@ class Subscribers:
     """All subscribers beside the caller."""
 
     def __init__(self, plan: ProcessConfig, jobs: Jobs, clock: RunClock, journal: Journal) -> None:
-        self._url = f"{plan.clients}/subscribers"
+        self._url, self._token = f"{plan.clients}/subscribers", plan.token
         self._together = plan.scenario.subscribers.inline == "together"
         self._jobs, self._clock, self._journal = jobs, clock, journal
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=None)
+            connector=aiohttp.TCPConnector(limit=0),
+            timeout=aiohttp.ClientTimeout(total=None),
+            headers=authorization(self._token),
         )
         return self
 

@@ -1,0 +1,78 @@
+"""What every loopback service of a live run shares: only the run's own clients are answered, and no request can break a service."""
+
+import asyncio
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from simulator.live.system.http import application, authorization, read_object
+from tests.live.fakes_clients import TOKEN, serving
+
+
+def ask(method: str, path: str, headers: dict[str, str], body: bytes = b"") -> tuple[int, Any, dict[str, str]]:
+    """The answer of a service with one route, POST /echo, which returns the JSON object it was sent."""
+
+    async def echo(request: web.Request) -> web.Response:
+        return web.json_response(await read_object(request))
+
+    async def run() -> tuple[int, Any, dict[str, str]]:
+        app = application(TOKEN, client_max_size=20_000)
+        app.router.add_post("/echo", echo)
+        async with (
+            serving(app) as address,
+            aiohttp.ClientSession() as session,
+            session.request(method, address + path, data=body, headers=headers) as response,
+        ):
+            return response.status, await response.json(), dict(response.headers)
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [None, "", TOKEN, "Bearer", "Bearer ", f"bearer {TOKEN}", f"Bearer  {TOKEN}", f"Bearer {TOKEN}x", "Bearer é\udcff"],
+)
+@pytest.mark.parametrize("path", ["/echo", "/elsewhere"])
+def test_a_request_without_the_token_of_the_run_is_401(given: str | None, path: str) -> None:
+    """Whether there is such a path is told to nobody else, either."""
+    status, told, headers = ask("POST", path, {} if given is None else {"Authorization": given}, b"{}")
+    assert (status, headers["WWW-Authenticate"]) == (401, "Bearer")
+    assert set(told) == {"error"}
+
+
+def test_a_request_with_the_token_is_answered() -> None:
+    assert ask("POST", "/echo", authorization(TOKEN), b'{"job": 1}')[:2] == (200, {"job": 1})
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b"\xff\xfe\x00", 400),
+        (b"[" * 19_000, 400),
+        (b"1" * 19_000, 400),
+        (b"[]", 400),
+        (b"null", 400),
+        (b'"text"', 400),
+        (b'{"a": "' + b"x" * 30_000 + b'"}', 413),
+    ],
+)
+def test_a_body_that_is_no_object_is_an_error_in_json(body: bytes, status: int) -> None:
+    told = ask("POST", "/echo", authorization(TOKEN), body)
+    assert told[0] == status
+    assert set(told[1]) == {"error"}
+
+
+def test_a_body_in_another_coding_than_it_says_is_400() -> None:
+    assert ask("POST", "/echo", authorization(TOKEN) | {"Content-Encoding": "gzip"}, b'{"job": 1}')[0] == 400
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/echo", 405), ("POST", "/elsewhere", 404)])
+def test_other_methods_and_paths_are_errors_in_json(method: str, path: str, status: int) -> None:
+    told = ask(method, path, authorization(TOKEN))
+    assert told[0] == status
+    assert set(told[1]) == {"error"}
+    assert status != 405 or told[2]["Allow"] == "POST"
