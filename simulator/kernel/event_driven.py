@@ -32,6 +32,7 @@ from simulator.kernel.layout import (
     OUTAGE,
     POLLING,
     PROBE,
+    PUSH,
     ROUNDING_S,
     STRICT,
     U_JITTER,
@@ -330,10 +331,10 @@ def back_off(m: Machine, s: int, now: float) -> None:
 
 @compiled
 def give_up(m: Machine, s: int, outcome: int, now: float) -> None:
-    """There will be no result. A client that polls learns of it at its next call; the outcome is the job's from now on."""
+    """There will be no result. A client that polls or has a connection learns of it so; the outcome is the job's from now on."""
     it = slot(m.slots, s)
-    if m.delivery == POLLING and it.job >= m.warmup and not waits_in_line(m, s, now):
-        at, calls = polled(m, s, now)
+    if m.delivery in (POLLING, PUSH) and it.job >= m.warmup and not waits_in_line(m, s, now):
+        at, calls = polled(m, s, now) if m.delivery == POLLING else pushed(m, s, now)
         m.counts[C_DELIVERY] += calls if at <= m.end else calls - 1
     settle(m, s, outcome, now)
     free_slot(m, s)
@@ -357,6 +358,14 @@ def polled(m: Machine, s: int, now: float) -> Any:
     return first + more * interval, int(min(more, MOST_POLLS)) + 1
 
 
+@compiled
+def pushed(m: Machine, s: int, now: float) -> Any:
+    """When a client with an open connection has what is known from `now` on, and its calls: it connects again if it lost the connection."""
+    if uniform(m.key, slot(m.slots, s).job, U_RECONNECT, 0) < m.delivery_b:
+        return now + m.delivery_a + m.delivery_c, 2
+    return now + m.delivery_a, 1
+
+
 @inlined
 def deliver(m: Machine, s: int, now: float) -> None:
     """The result is there: when is it in the client's hand, and what does that take? (Hybrid: nothing while the client waits in line.)"""
@@ -377,9 +386,7 @@ def deliver(m: Machine, s: int, now: float) -> None:
                 at += m.delivery_a
                 break
     elif kind != NOBODY:
-        calls, at = 1, now + m.delivery_a
-        if uniform(key, job, U_RECONNECT, 0) < m.delivery_b:
-            calls, at = 2, at + m.delivery_c
+        at, calls = pushed(m, s, now)
     if at > m.end:
         free_slot(m, s)
         return

@@ -498,6 +498,10 @@ class NaiveEventDriven(Naive):
             at, calls = self.poll(job)
             self.saw("polled for nothing")
             self.count("delivery", job, calls - (at > self.end))
+        elif self.design.delivery.method in ("sse", "websocket"):
+            connections = self.connections(job)
+            self.saw("reconnected for nothing" if len(connections) > 1 else "connected for nothing")
+            self.count("delivery", job, len(connections) - (self.now + sum(connections) > self.end))
         self.saw(outcome)
         self.settle(job, outcome, self.now)
 
@@ -514,6 +518,12 @@ class NaiveEventDriven(Naive):
         while first + (calls - 1) * interval < self.now:
             calls += 1
         return first + (calls - 1) * interval, calls
+
+    def connections(self, job: Job) -> list[float]:
+        """What each connection of the client adds until it hears of the end: the second is there if the first was lost."""
+        delivery = self.design.delivery
+        lost = self.draws.uniform(job.number, RECONNECT) < delivery.reconnect_percent / 100
+        return [delivery.latency_s, delivery.reconnect_s] if lost else [delivery.latency_s]
 
     def deliver(self, job: Job) -> None:
         delivery, at, calls, arrives = self.design.delivery, self.now, 0, True
@@ -534,9 +544,8 @@ class NaiveEventDriven(Naive):
             else:
                 self.saw("webhook in vain")
         elif delivery.method != "none":
-            calls, at = 1, at + delivery.latency_s
-            if self.draws.uniform(job.number, RECONNECT) < delivery.reconnect_percent / 100:
-                calls, at = 2, at + delivery.reconnect_s
+            connections = self.connections(job)
+            calls, at = len(connections), at + sum(connections)
             self.saw("reconnected" if calls > 1 else "pushed")
         else:
             self.saw("nobody waits")

@@ -33,7 +33,7 @@ QUEUED = BOTH | {
     "dedicated scaled up", "dedicated scaled down", "dead_lettered", "undelivered",
     "circuit opened", "probed", "circuit heard", "circuit closed",
     "polled once", "polled again", "polled for nothing", "webhook at once", "webhook again", "webhook in vain",
-    "pushed", "reconnected", "nobody waits",
+    "pushed", "reconnected", "connected for nothing", "reconnected for nothing", "nobody waits",
 }  # fmt: skip
 FEATURES = {
     SYNCHRONOUS: BOTH

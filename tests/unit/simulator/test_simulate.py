@@ -453,14 +453,46 @@ def test_a_slow_start_up_comes_too_late() -> None:
     assert prompt is not None and slow is not None and slow > 2 * prompt
 
 
-@pytest.mark.parametrize("interval_s", [0, 4])
-def test_a_caller_polls_for_a_result_that_will_never_be_as_for_one_that_comes(interval_s: float) -> None:
-    """Service takes no longer when it fails, so both ask as often until they know."""
-    given = {"event_driven": {"consumers": 400, "delivery": {"method": "polling", "interval_s": interval_s}}}
+@pytest.mark.parametrize(
+    "delivery",
+    [
+        {"method": "polling", "interval_s": 0},
+        {"method": "polling", "interval_s": 4},
+        {"method": "sse"},
+        {"method": "websocket", "reconnect_percent": 30},
+    ],
+)
+@pytest.mark.parametrize("ends", [{}, {"dead_letter": False}])
+def test_a_caller_waits_for_a_result_that_will_never_be_as_for_one_that_comes(
+    delivery: dict[str, Any], ends: dict[str, Any]
+) -> None:
+    """Service takes no longer when it fails, so both ask as often, and lose as many connections, until they know."""
+    given = {"event_driven": {"consumers": 400, "delivery": delivery, **ends}}
     served = run(2, **given).event_driven
     failed = run(2, **given, failures={"poison_percent": 100}).event_driven
-    assert failed.dead_lettered == served.completed
-    assert failed.delivery_calls == served.delivery_calls > 0
+    assert failed.dead_lettered + failed.failed == served.completed
+    assert failed.delivery_calls == served.delivery_calls >= served.completed
+
+
+@pytest.mark.parametrize("delivery", [{"method": "webhook", "schedule": [0, 5]}, {"method": "none"}])
+def test_nobody_is_called_for_a_job_that_failed(delivery: dict[str, Any]) -> None:
+    failed = run(2, failures={"poison_percent": 100}, event_driven={"consumers": 400, "delivery": delivery})
+    assert failed.event_driven.dead_lettered > 0
+    assert failed.event_driven.delivery_calls == 0
+
+
+@pytest.mark.parametrize("method", ["sse", "websocket"])
+def test_a_caller_has_a_connection_for_each_job_that_was_accepted(method: str) -> None:
+    """One expires in the queue, one is rejected: the caller of the last has nothing to wait for."""
+    mixed = run(
+        1,
+        jobs=3,
+        arrivals={"process": "regular", "rate_per_s": 1},
+        service={"distribution": "deterministic", "mean_s": 100},
+        event_driven={"consumers": 1, "expires_s": 10, "max_queue": 1, "delivery": {"method": method}},
+    ).event_driven
+    assert (mixed.completed, mixed.timed_out, mixed.rejected) == (1, 1, 1)
+    assert mixed.delivery_calls == 2
 
 
 def test_a_caller_whose_job_expires_polls_until_it_has() -> None:
