@@ -1,7 +1,8 @@
-"""The part of a workload that a live run takes: real time is short, so it runs what matters, as an explicit Scenario of the very same jobs.
+"""The part of a workload that a live run takes: real time is short, so it runs what matters, as an explicit Scenario.
 
-A burst is taken with its lead and its drain (and cut where it is too long), an outage with what surrounds it, a recording at its busiest,
-and of a steady load so many seconds. What comes out replays arrivals from memory, so that the kernel and the live run see the same ones.
+A burst and an outage are taken with their lead and their drain (and cut if they are too long), a recording at its busiest, and of a steady
+load so many seconds. What comes out replays arrivals from memory, so that the kernel and the live run see the same ones. Nothing else of the
+Scenario changes but its length: it starts empty, counts every job and drains.
 """
 
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ from simulator.tally import Tally
 
 Floats = NDArray[np.float64]
 LEAD, PEAK = 0.1, 0.4
-"""Shares of a window that come before a burst and that it may take; the rest is for what follows."""
+"""Shares of a window that come before a burst or an outage and that it may take; the rest is for what follows."""
 NAME = "window"
 
 
@@ -89,11 +90,10 @@ def window_of(scenario: Scenario, trace: Trace | None, durations_s: Floats | Non
             "warmup_jobs": 0,
             "arrivals": TraceArrivals(process="trace", trace=NAME),
             "provider": scenario.provider.model_copy(update={"outages": keep.outages(scenario.provider.outages)}),
-            "event_driven": scenario.event_driven.model_copy(update={"discipline": "dedicated"}),
         }
     )
     drawn = durations_s if isinstance(scenario.service, EmpiricalService) and scenario.service.path else None
-    return Window(explicit, taken, drawn, keep.length_s, words)
+    return Window(explicit, taken, drawn, keep.length_s, words + _changes_in_words(scenario, keep))
 
 
 @dataclass(frozen=True)
@@ -113,11 +113,11 @@ class WindowCut:
         return shifted[rows], rows
 
     def outages(self, outages: tuple[Outage, ...]) -> tuple[Outage, ...]:
-        """Those that fall into the window, by its clock."""
+        """By the window's clock, those after its last arrival too: the window drains through them."""
         found = []
         for outage in outages:
             bounds = np.array([outage.start_s, outage.start_s + outage.length_s])
-            low, high = np.clip(self._shift(bounds), 0.0, self.length_s)
+            low, high = np.maximum(self._shift(bounds), 0.0)
             if high > low:
                 found.append(Outage(start_s=float(low), length_s=float(high - low)))
         return tuple(found)
@@ -147,7 +147,10 @@ def _whole(scenario: Scenario, trace: Trace | None, durations_s: Floats | None, 
             service_s=_rows(trace.service_s, slice(count)),
         )
     period = _period_s(scenario)
-    needed = period if period is not None else _first_outage_s(scenario) + length_s
+    outage = _first_outage(scenario)
+    needed = max(period or 0.0, length_s if outage is None else outage.start_s + outage.length_s + length_s)
+    if isinstance(scenario.arrivals, BurstArrivals):
+        needed = scenario.arrivals.every_s
     asked = scenario.jobs if period is None else None
     end_s = min(scenario.duration_s or np.inf, needed)
     shortened = scenario.model_copy(update={"jobs": None, "duration_s": end_s, "warmup_jobs": 0})
@@ -161,8 +164,8 @@ def _period_s(scenario: Scenario) -> float | None:
     return DAY_S if isinstance(scenario.arrivals, DailyArrivals) else None
 
 
-def _first_outage_s(scenario: Scenario) -> float:
-    return min((outage.start_s for outage in scenario.provider.outages), default=0.0)
+def _first_outage(scenario: Scenario) -> Outage | None:
+    return min(scenario.provider.outages, key=lambda outage: outage.start_s, default=None)
 
 
 def _kept(scenario: Scenario, arrivals: Floats, length_s: float) -> tuple[WindowCut, str]:
@@ -172,20 +175,39 @@ def _kept(scenario: Scenario, arrivals: Floats, length_s: float) -> tuple[Window
     if last <= length_s:
         return WindowCut(0.0, max(last, 1e-9)), _words_of_all(scenario, len(arrivals), length_s)
     if isinstance(kind, BurstArrivals):
-        start = (kind.every_s - kind.peak_s) / 2
-        peak = min(kind.peak_s, PEAK * length_s)
-        cut = (start + peak, start + kind.peak_s) if peak < kind.peak_s else (np.inf, np.inf)
-        words = f"{span} around the peak"
-        if peak < kind.peak_s:
-            words += f" ({minutes(peak)} of its {minutes(kind.peak_s)})"
-        return WindowCut(max(0.0, start - LEAD * length_s), length_s, *cut), words
-    if scenario.provider.outages:
-        return WindowCut(max(0.0, _first_outage_s(scenario) - LEAD * length_s), length_s), f"{span} around the outage"
+        return _around((kind.every_s - kind.peak_s) / 2, kind.peak_s, length_s), f"{span} around the peak"
+    outage = _first_outage(scenario)
+    if outage is not None and outage.start_s < last:
+        return _around(outage.start_s, outage.length_s, length_s), f"{span} around the outage"
     if isinstance(kind, DailyArrivals):
         return WindowCut(DAY_S / 2 - length_s / 2, length_s), f"{span} around noon"
     if isinstance(kind, TraceArrivals):
         return WindowCut(_busiest_s(arrivals, length_s), length_s), f"the busiest {span}"
     return WindowCut(0.0, length_s), f"the first {span}"
+
+
+def _around(start_s: float, lasts_s: float, length_s: float) -> WindowCut:
+    taken_s = min(lasts_s, PEAK * length_s)
+    cut = (start_s + taken_s, start_s + lasts_s) if taken_s < lasts_s else (np.inf, np.inf)
+    return WindowCut(max(0.0, start_s - LEAD * length_s), length_s, *cut)
+
+
+def _changes_in_words(scenario: Scenario, keep: WindowCut) -> str:
+    """What the window leaves out of the Scenario besides time before and after."""
+    kind, words = scenario.arrivals, []
+    if isinstance(kind, BurstArrivals) and np.isfinite(keep.cut_to_s):
+        words.append(f"{minutes(kind.peak_s - (keep.cut_to_s - keep.cut_from_s))} of its {minutes(kind.peak_s)}")
+    whole_s = sum(outage.length_s for outage in scenario.provider.outages)
+    taken_s = sum(
+        outage.length_s for outage in keep.outages(scenario.provider.outages) if outage.start_s <= keep.length_s
+    )
+    if taken_s == 0 < whole_s:
+        words.append("without an outage")
+    elif taken_s < whole_s * (1 - 1e-9):
+        words.append(f"{minutes(taken_s)} of {minutes(whole_s)} of outage")
+    if scenario.warmup_jobs:
+        words.append("from an empty start")
+    return f" ({', '.join(words)})" if words else ""
 
 
 def _words_of_all(scenario: Scenario, arrived: int, length_s: float) -> str:

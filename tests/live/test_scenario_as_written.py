@@ -1,0 +1,198 @@
+"""A live run runs the Scenario that was asked for: every field of it, but for its length."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from advisor.advice.answers import answers_from
+from advisor.advice.library import sheets
+from advisor.advice.reading import read_mapping
+from advisor.advice.recommendation import advise
+from advisor.advice.scenario import scenario_from, scenario_of
+from simulator.arrivals import Trace, read_trace
+from simulator.live.run import engine
+from simulator.live.run.design_run import Stage
+from simulator.live.run.run_plan import plan_live_run
+from simulator.live.run.window import simulate_window, window_of
+from simulator.plan import DAY_S
+from simulator.scenario import BurstArrivals, DailyArrivals, Scenario, TraceArrivals
+from simulator.schema import InvalidInput
+from tests.fakes.naive_scenarios import durations_of, scenarios, trace_of
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+LENGTH = {"arrivals", "jobs", "duration_s", "warmup_jobs"}
+
+
+def fields(value: Any, path: str = "") -> dict[str, Any]:
+    """Every value of a Scenario by its dotted path, outages aside."""
+    if not isinstance(value, dict) or not value:
+        return {path: value}
+    found: dict[str, Any] = {}
+    for name, below in value.items():
+        found |= fields(below, f"{path}.{name}".lstrip("."))
+    return {name: below for name, below in found.items() if name != "provider.outages"}
+
+
+def changed(asked: Scenario, ran: Scenario) -> set[str]:
+    before, after = fields(asked.model_dump()), fields(ran.model_dump())
+    return {name for name in before.keys() | after.keys() if before.get(name, ...) != after.get(name, ...)}
+
+
+def require_as_written(asked: Scenario, ran: Scenario) -> None:
+    others = {name for name in changed(asked, ran) if name.split(".")[0] not in LENGTH}
+    assert not others, {
+        name: (fields(asked.model_dump()).get(name), fields(ran.model_dump()).get(name)) for name in others
+    }
+    assert isinstance(ran.arrivals, TraceArrivals) and ran.arrivals.speed == 1
+
+
+def template(name: str) -> Scenario:
+    answers = answers_from({"template": name})
+    return scenario_of(answers, advise(answers)).model_copy(update={"hybrid": None})
+
+
+def example(name: str) -> tuple[Scenario, Trace | None]:
+    """An example; the invented hour stands in for recordings that are not shipped."""
+    scenario = scenario_from(read_mapping((EXAMPLES / name).read_bytes(), name))
+    trace = None
+    if isinstance(scenario.arrivals, TraceArrivals):
+        with (EXAMPLES / "bursty-hour.csv").open("rb") as stream:
+            trace = read_trace(stream)
+    return scenario.model_copy(update={"hybrid": None, "autoscaling": None}), trace
+
+
+@pytest.mark.parametrize("name", sorted(sheets()))
+def test_every_template_runs_as_written(name: str) -> None:
+    scenario = template(name)
+    require_as_written(scenario, plan_live_run(scenario).window.scenario)
+
+
+@pytest.mark.parametrize(
+    "name", sorted(path.name for path in EXAMPLES.glob("*.yaml") if path.name != "invoice-extraction.yaml")
+)
+def test_every_example_runs_as_written(name: str) -> None:
+    scenario, trace = example(name)
+    require_as_written(scenario, plan_live_run(scenario, trace).window.scenario)
+
+
+def cut(scenario: Scenario, length_s: float) -> tuple[Scenario, Trace] | None:
+    try:
+        window = window_of(scenario, trace_of(scenario), durations_of(scenario), length_s)
+    except InvalidInput:
+        return None
+    return window.scenario, window.trace
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@given(scenario=scenarios(), length_s=st.sampled_from([3.0, 12.0, 25.0, 200.0]))
+def test_any_scenario_runs_as_written(scenario: Scenario, length_s: float) -> None:
+    found = cut(scenario, length_s)
+    if found is not None:
+        require_as_written(scenario, found[0])
+
+
+def is_whole(scenario: Scenario) -> bool:
+    """Whether a window that is long enough has the very jobs of a kernel's run: neither whole cycles nor an end that cuts."""
+    return not isinstance(scenario.arrivals, BurstArrivals | DailyArrivals) and scenario.duration_s is None
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@given(scenario=scenarios().filter(is_whole))
+def test_a_window_of_the_whole_workload_gives_the_kernels_own_account_of_the_scenario(scenario: Scenario) -> None:
+    asked = scenario.model_copy(update={"warmup_jobs": 0})
+    trace, drawn = trace_of(asked), durations_of(asked)
+    window = window_of(asked, trace, drawn, DAY_S)
+    written = simulate_window(asked, trace, drawn)
+    taken = simulate_window(window.scenario, window.trace, window.durations_s)
+    for design, tally in written.items():
+        assert taken[design].counts == tally.counts
+        assert taken[design].provider_calls == tally.provider_calls
+        np.testing.assert_allclose(taken[design].wait["mean"], tally.wait["mean"], rtol=1e-9)
+
+
+def test_what_is_given_to_the_parts_of_each_design_is_the_scenario_as_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Stage] = []
+
+    class Seen(Exception):
+        pass
+
+    def see(stage: Stage, *_: object) -> None:
+        given.append(stage)
+        raise Seen
+
+    monkeypatch.setattr(engine, "run_design", see)
+    asked = Scenario.model_validate(
+        {
+            "jobs": 50,
+            "arrivals": {"process": "poisson", "rate_per_s": 2},
+            "service": {"distribution": "lognormal", "p50_s": 2, "p95_s": 5},
+            "event_driven": {
+                "consumers": 8,
+                "queues": {"urgent": 30, "standard": 70},
+                "discipline": "weighted",
+                "accept_s": 0.5,
+            },
+        }
+    )
+    plan = plan_live_run(asked)
+    for design in engine.DESIGNS:
+        setting = engine.Setting(
+            Path(), plan.window, plan.speed, engine.Show(lambda _: None, plan.window, plan.speed), "", None, None, None
+        )
+        with pytest.raises(Seen):
+            setting.run(design, simulate_window(plan.window.scenario, plan.window.trace, None)[design])
+    assert [stage.design for stage in given] == list(engine.DESIGNS)
+    for stage in given:
+        require_as_written(asked, stage.scenario)
+
+
+def outages(*spans: tuple[float, float], length_s: float, **changes: object) -> tuple[list[tuple[float, float]], str]:
+    scenario = Scenario.model_validate(
+        {
+            "jobs": 40_000,
+            "arrivals": {"process": "regular", "rate_per_s": 2},
+            "service": {"distribution": "deterministic", "mean_s": 1},
+            "provider": {"outages": [{"start_s": start_s, "length_s": lasts_s} for start_s, lasts_s in spans]},
+        }
+        | changes
+    )
+    window = window_of(scenario, None, None, length_s)
+    return [(round(it.start_s, 6), round(it.length_s, 6)) for it in window.scenario.provider.outages], window.words
+
+
+@pytest.mark.parametrize(
+    ("spans", "length_s", "kept", "words"),
+    [
+        ([(500.0, 30.0)], 100.0, [(10.0, 30.0)], "100 seconds around the outage"),
+        ([(500.0, 30.0), (2000.0, 50.0)], 100.0, [(10.0, 30.0), (1510.0, 50.0)], "30 seconds of 80 seconds of outage"),
+        ([(500.0, 900.0)], 300.0, [(30.0, 120.0)], "(2 minutes of 15 minutes of outage)"),
+        ([(0.0, 20.0)], 100.0, [(0.0, 20.0)], "around the outage"),
+    ],
+)  # fmt: skip
+def test_outages_move_with_the_window_and_one_that_is_cut_is_said_to_be(
+    spans: list[tuple[float, float]], length_s: float, kept: list[tuple[float, float]], words: str
+) -> None:
+    found, told = outages(*spans, length_s=length_s)
+    assert found == kept
+    assert words in told
+    assert ("of outage" in words) == ("of outage" in told)
+
+
+def test_an_outage_while_the_last_jobs_drain_keeps_its_length() -> None:
+    found, told = outages((9.0, 60.0), length_s=100.0, jobs=20)
+    assert found == [(9.0, 60.0)]
+    assert told == "the whole workload"
+
+
+def test_a_peak_without_the_outage_says_so() -> None:
+    bursts = {"process": "bursts", "rate_per_s": 2, "peak_to_mean": 5, "peak_s": 60, "every_s": 3600}
+    found, told = outages((100.0, 60.0), length_s=300.0, arrivals=bursts)
+    assert (found, told) == ([], "5 minutes around the peak (without an outage)")
+
+
+def test_without_its_warm_up_a_run_is_said_to_start_empty() -> None:
+    assert outages(length_s=100.0, warmup_jobs=500)[1] == "the first 100 seconds (from an empty start)"
