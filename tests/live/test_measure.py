@@ -208,3 +208,43 @@ def test_a_run_of_hours_keeps_the_busiest_second_of_each_stretch() -> None:
 
 def test_nothing_called_is_no_rate() -> None:
     assert tally(scenario(), "event_driven").call_bins.tolist() == []
+
+
+def test_each_call_of_a_client_waits_until_that_client_gives_it_up() -> None:
+    """The first call is begun after its client left; the second is answered."""
+    chosen = scenario(synchronous={"workers": 1, "client_timeout_s": 5, "client_retries": 1, "client_backoff_s": 1})
+    events = [
+        (0.0, What.SENT, 0, 0, 0.0),
+        (0.0, What.ACCEPTED, 0, 0, 0.0),
+        (5.0, What.TIMED_OUT, 0, 0, 0.0),
+        (6.0, What.SENT, 0, 1, 0.0),
+        (6.0, What.ACCEPTED, 0, 1, 0.0),
+        (7.0, What.ABANDONED, 0, 0, 0.0),
+        (7.0, What.STARTED, 0, 0, 0.0),
+        (7.0, What.CALLED, 0, 0, 0.0),
+        (9.0, What.FREED, 0, 0, 0.0),
+        (9.0, What.STARTED, 0, 1, 0.0),
+        (9.0, What.CALLED, 0, 1, 0.0),
+        (10.0, What.FREED, 0, 1, 0.0),
+        (10.0, What.IN_HAND, 0, 1, 0.0),
+    ]
+    found = tally(chosen, "synchronous", *events)
+    assert found.wait["mean"] == pytest.approx(5 + 3)
+    assert found.wasted_s == pytest.approx(2)
+    cut_short = [event for event in events if event[0] < 9] + [(11.0, What.TIMED_OUT, 0, 1, 1.0)]
+    assert tally(chosen, "synchronous", *cut_short).class_waits_s.sum() == 0, "no start of a job whose client had gone"
+
+
+def test_a_killed_workers_attempt_ends_where_its_journal_does_once_the_job_is_taken_again() -> None:
+    killed = [
+        (0.0, What.ACCEPTED, 0, 0, 0.0),
+        (0.0, What.QUEUED, 0, 0, 0.0),
+        (0.0, What.STARTED, 0, 0, 0.0),
+        (1.0, What.CALLED, 0, 0, 0.0),
+        (20.0, What.QUEUED, 0, 1, 0.0),
+        (20.0, What.STARTED, 0, 1, 0.0),
+        (28.0, What.FREED, 0, 1, 0.0),
+        (28.0, What.IN_HAND, 0, 1, 0.0),
+    ]
+    assert tally(scenario(), "event_driven", *killed).utilisation == pytest.approx((1 + 8) / 28)
+    assert tally(scenario(), "event_driven", *killed[:4], (30.0, What.SENT, 1, 0, 0.0)).utilisation == pytest.approx(1)

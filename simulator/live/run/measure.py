@@ -14,7 +14,7 @@ from simulator.kernel import layout as at
 from simulator.live.system.clock import RunClock
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import What
-from simulator.plan import SYNCHRONOUS, called_subscribers, dedicated_consumers, servers_of
+from simulator.plan import SYNCHRONOUS, called_subscribers, servers_of
 from simulator.scenario import Scenario
 from simulator.tally import EDGES_S, Tally, quantiles
 
@@ -46,9 +46,11 @@ class Rows:
         """How many rows are of those kinds."""
         return int(np.isin(self.rows["what"], whats).sum())
 
-    def table(self, what: What, jobs: int, attempts: int) -> Floats:
-        """Jobs x attempts: the instant of the last such row, NaN where there is none."""
+    def table(self, what: What, jobs: int, attempts: int, value: float | None = None) -> Floats:
+        """Jobs x attempts: the instant of the last such row (with that value), NaN where there is none."""
         mine = self.of_kind(what)
+        if value is not None:
+            mine &= self.rows["value"] == value
         found = np.full((jobs, attempts), NEVER)
         found[self.rows["job"][mine], np.minimum(self.rows["index"][mine], attempts - 1)] = self.at_s[mine]
         return found
@@ -76,6 +78,8 @@ class Spells:
     """What happened between instants, a row a spell: waiting in the queue or backlog, or a server at work."""
 
     job: NDArray[np.int64]
+    index: NDArray[np.int64]
+    """The attempt; in the synchronous design the client's call."""
     start: Floats
     end: Floats
 
@@ -110,11 +114,13 @@ class Measured:
     settled_s: Floats
     waited_s: Floats
     called: NDArray[np.bool_]
-    """Before it was settled: what a worker begins for a client that has gone is no start of its job."""
+    """While its client waited: what a worker begins for a client that has gone is no start of its job."""
     waiting: Spells
     working: Spells
     calls: int
     """To the provider."""
+    gave_up_s: Floats
+    """Synchronous: jobs x calls, when the client gave up the call; infinite if it did not."""
 
 
 def measured(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended: bool) -> Measured:
@@ -122,17 +128,24 @@ def measured(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended: 
     n = len(jobs)
     top = 1 + (int(rows.rows["index"].max()) if len(rows.rows) else 0)
     outcome, settled = _outcomes(scenario, design, n, rows, ended=ended)
-    waits, waiting = _waiting(scenario, design, n, top, rows)
+    gave_up_s = np.nan_to_num(rows.table(What.TIMED_OUT, n, top), nan=inf)
     called = rows.of_kind(What.CALLED)
-    in_time = called & ~(rows.at_s > settled[rows.rows["job"]])
+    job = rows.rows["job"]
+    if design == SYNCHRONOUS:
+        waits, waiting = _synchronous_waiting(gave_up_s, rows, jobs)
+        in_time = called & (rows.at_s <= gave_up_s[job, rows.rows["index"] // (jobs.retries + 1)])
+    else:
+        waits, waiting = _waiting(n, top, rows)
+        in_time = called & ~(rows.at_s > settled[job])
     return Measured(
         outcome=outcome,
         settled_s=settled,
         waited_s=waits,
-        called=np.isin(np.arange(n), rows.rows["job"][in_time]),
+        called=np.isin(np.arange(n), job[in_time]),
         waiting=waiting,
         working=_working(design, n, top, rows),
         calls=int(called.sum()),
+        gave_up_s=gave_up_s,
     )
 
 
@@ -166,14 +179,11 @@ def _forgotten(n: int, rows: Rows) -> NDArray[np.bool_]:
     return np.isin(last, (What.ACCEPTED, What.ANSWERED))
 
 
-def _waiting(scenario: Scenario, design: str, n: int, top: int, rows: Rows) -> tuple[Floats, Spells]:
+def _waiting(n: int, top: int, rows: Rows) -> tuple[Floats, Spells]:
     """Waiting by job, and the spells in the queue. What a consumer waits for the provider's limits counts as the queue's: the kernel hands
     out no job that the limits would not let through."""
-    begins = rows.table(What.ACCEPTED if design == SYNCHRONOUS else What.QUEUED, n, top)
-    starts = rows.table(What.STARTED, n, top)
+    begins, starts = rows.table(What.QUEUED, n, top), rows.table(What.STARTED, n, top)
     paced = rows.values(What.WAITED_FOR_PROVIDER, n, top)
-    if design == SYNCHRONOUS:
-        return _synchronous_waiting(begins, starts, paced, rows, n, top)
     dropped = rows.last(What.EXPIRED, n)
     expired = ~np.isnan(dropped)[:, None] & np.isnan(starts) & ~np.isnan(begins)
     ends = np.where(expired, dropped[:, None], starts + paced)
@@ -181,31 +191,43 @@ def _waiting(scenario: Scenario, design: str, n: int, top: int, rows: Rows) -> t
     return waited, _spells(begins, ends, rows.now_s)
 
 
-def _synchronous_waiting(
-    accepted: Floats, starts: Floats, paced: Floats, rows: Rows, n: int, top: int
-) -> tuple[Floats, Spells]:
-    """A call's time in the backlog and in line for the provider, up to the end of its client's patience; `index` of a call is its client's."""
-    gave_up = rows.table(What.TIMED_OUT, n, top)
-    until = np.fmin(starts, gave_up)
-    backlog = np.nansum(np.maximum(until - accepted, 0.0), axis=1)
+def _synchronous_waiting(gave_up_s: Floats, rows: Rows, jobs: Jobs) -> tuple[Floats, Spells]:
+    """Waiting by job, and the spells in the backlog. Each call waits in the backlog and in line for the provider, until its client gives it up."""
+    n, calls = gave_up_s.shape
+    accepted, starts = rows.table(What.ACCEPTED, n, calls), rows.table(What.STARTED, n, calls)
+    until = np.fmin(starts, gave_up_s)
+    waited = np.nansum(np.where(np.isinf(until), 0.0, np.maximum(until - accepted, 0.0)), axis=1)
     mine = rows.of_kind(What.WAITED_FOR_PROVIDER)
     job, ended = rows.rows["job"][mine], rows.at_s[mine]
     began = ended - rows.rows["value"][mine] * rows.speed
-    patience = np.where(np.isnan(gave_up), -inf, gave_up).max(axis=1)
-    patience = np.where(np.isneginf(patience), inf, patience)
-    line = np.zeros(n)
-    np.add.at(line, job, np.maximum(0.0, np.minimum(ended, patience[job]) - began))
-    dropped = rows.last(What.ABANDONED, n, 1.0)
-    never = np.isnan(starts) & ~np.isnan(accepted)
-    return backlog + line, _spells(accepted, np.where(never, dropped[:, None], starts), rows.now_s)
+    patient_until = gave_up_s[job, rows.rows["index"][mine] // (jobs.retries + 1)]
+    np.add.at(waited, job, np.maximum(0.0, np.minimum(ended, patient_until) - began))
+    dropped = rows.table(What.ABANDONED, n, calls, 1.0)
+    return waited, _spells(accepted, np.where(np.isnan(starts), dropped, starts), rows.now_s)
 
 
 def _working(design: str, n: int, top: int, rows: Rows) -> Spells:
     """A synchronous worker is busy from start to answer; a consumer, as the kernel has it, from when the limits let its call through."""
-    starts = rows.table(What.STARTED, n, top)
+    starts, ends = rows.table(What.STARTED, n, top), rows.table(What.FREED, n, top)
     if design != SYNCHRONOUS:
         starts = starts + rows.values(What.WAITED_FOR_PROVIDER, n, top)
-    return _spells(starts, rows.table(What.FREED, n, top), rows.now_s)
+        ends = np.where(
+            np.isnan(ends) & _taken_up_again(starts, rows.last(What.GAVE_UP, n)), _last_seen(n, top, rows), ends
+        )
+    return _spells(starts, ends, rows.now_s)
+
+
+def _taken_up_again(starts: Floats, gave_up_s: Floats) -> NDArray[np.bool_]:
+    """Attempts after which the job was started again, or given up: whatever has not said that it ended was killed."""
+    latest = np.fmax.accumulate(starts[:, ::-1], axis=1)[:, ::-1]
+    later = np.column_stack([latest[:, 1:], np.full(len(starts), NEVER)])
+    return (later >= starts) | (gave_up_s[:, None] >= starts)
+
+
+def _last_seen(n: int, top: int, rows: Rows) -> Floats:
+    """Jobs x attempts: the last instant at which the worker wrote down anything of the attempt."""
+    kinds = (What.STARTED, What.WAITED_FOR_PROVIDER, What.CALLED, What.ANSWERED)
+    return np.asarray(np.fmax.reduce([rows.table(what, n, top) for what in kinds]))
 
 
 def _spells(starts: Floats, ends: Floats, now_s: float) -> Spells:
@@ -213,7 +235,7 @@ def _spells(starts: Floats, ends: Floats, now_s: float) -> Spells:
     job, index = np.nonzero(~np.isnan(starts))
     start = starts[job, index]
     end = ends[job, index]
-    return Spells(job, start, np.maximum(start, np.where(np.isnan(end), _just_after(now_s), end)))
+    return Spells(job, index, start, np.maximum(start, np.where(np.isnan(end), _just_after(now_s), end)))
 
 
 def _just_after(now_s: float) -> float:
@@ -234,7 +256,7 @@ def tally_of(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended: 
     done = found.outcome == COMPLETED
     latency = (found.settled_s - jobs.arrival_s)[done]
     started = found.called & (found.outcome != IN_SYSTEM)
-    servers = servers_of(scenario, design) if design == SYNCHRONOUS else sum(dedicated_consumers(scenario))
+    servers = servers_of(scenario, design)
     end = float(found.working.end.max()) if len(found.working.end) else rows.now_s
     busy = float((found.working.end - found.working.start).sum())
     observed = max(end, float(found.waiting.end.max()) if len(found.waiting.end) else 0.0)
@@ -255,7 +277,7 @@ def tally_of(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended: 
         depth_max=found.waiting.highest(),
         lag_max_s=float((found.waiting.end - found.waiting.start).max()) if len(found.waiting.end) else 0.0,
         utilisation=min(1.0, busy / (servers * end)) if end > 0 else 0.0,
-        wasted_s=_wasted_s(scenario, design, jobs, rows, found),
+        wasted_s=_wasted_s(scenario, design, jobs, found),
         growth_per_min=0.0,
         classes=_classes(jobs, found, offered, started),
         class_waits_s=np.bincount(jobs.place[started], found.waited_s[started], minlength=len(jobs.deadlines_s)).astype(
@@ -302,16 +324,15 @@ def _of_values(values: Floats, total: int) -> dict[str, float]:
     return quantiles(_histogram(values), total, float(values.sum()), largest, complete=len(values) == total)
 
 
-def _wasted_s(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, found: Measured) -> float:
-    """Server time spent for a client that had gone, or past the deadline (event-driven: or the expiry)."""
+def _wasted_s(scenario: Scenario, design: str, jobs: Jobs, found: Measured) -> float:
+    """Server time spent on a call that its client had given up, or past the deadline (event-driven: or the expiry)."""
     job = found.working.job
     limit = jobs.deadlines_s[jobs.place[job]]
     if design != SYNCHRONOUS:
         limit = np.minimum(limit, scenario.event_driven.expires_s or inf)
     vain = jobs.arrival_s[job] + limit
     if design == SYNCHRONOUS:
-        gave_up = rows.last(What.TIMED_OUT, len(jobs), 1.0)[job]
-        vain = np.fmin(vain, gave_up)
+        vain = np.minimum(vain, found.gave_up_s[job, found.working.index])
     return float(np.maximum(0.0, found.working.end - np.maximum(found.working.start, vain)).sum())
 
 

@@ -1,0 +1,94 @@
+"""Journals of the slow oracle's own history are measured as the oracle itself counts it."""
+
+from math import inf
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from simulator.live.run.draw_jobs import draw_jobs
+from simulator.live.run.measure import Rows, tally_of
+from simulator.live.system.journal import What
+from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, jobs_of, servers_of
+from simulator.scenario import Scenario
+from simulator.tally import Tally
+from tests.fakes.naive_draws import Draws
+from tests.fakes.naive_journal import CLOCK, Journalled, JournalledEventDriven, JournalledSynchronous
+from tests.fakes.naive_scenarios import durations_of, scenarios, trace_of
+from tests.fakes.naive_simulation import OUTCOMES
+
+ENDS_OF_SPELLS = (What.FREED, What.STARTED, What.EXPIRED, What.ABANDONED)
+WRITERS = {SYNCHRONOUS: JournalledSynchronous, EVENT_DRIVEN: JournalledEventDriven}
+
+FEATURES = {
+    SYNCHRONOUS: {
+        "gave up waiting", "gave up while worked on", "called again", "began abandoned", "dropped abandoned", "tried again in line",
+        "dropped the connection", "gave up connecting", "waited for the limits", "failed", "rejected", "timed_out", "wasted work",
+    },
+    EVENT_DRIVEN: {
+        "dead_lettered", "failed", "timed_out", "rejected", "undelivered", "polled for nothing", "polled again", "webhook in vain",
+        "reconnected", "nobody waits", "waited for the limits", "backed off", "wasted work",
+    },
+}  # fmt: skip
+"""What must have come to pass in the scenarios of each design."""
+
+
+def drained(scenario: Scenario) -> Scenario:
+    """As a live run has it: no warm-up, no autoscaler, and it runs until all is done."""
+    changes = {"warmup_jobs": 0, "autoscaling": None, "hybrid": None, "duration_s": None}
+    return scenario.model_copy(update=changes | {"jobs": scenario.jobs or 40})
+
+
+def oracle_of(scenario: Scenario, design: str) -> Journalled:
+    trace = trace_of(scenario)
+    jobs = scenario.jobs if trace is None else jobs_of(scenario, trace)
+    draws = Draws(scenario, 0, trace, durations_of(scenario))
+    oracle: Journalled = WRITERS[design](scenario, draws, jobs, inf, True)
+    oracle.run(scenario.event_driven.accept_s if design == EVENT_DRIVEN else 0.0)
+    return oracle
+
+
+def measured(scenario: Scenario, design: str, oracle: Journalled) -> Tally:
+    jobs = draw_jobs(scenario, design, trace=trace_of(scenario), durations_s=durations_of(scenario))
+    return tally_of(scenario, design, jobs, Rows.of(oracle.rows(), CLOCK), ended=True)
+
+
+def agree(scenario: Scenario, design: str) -> set[str]:
+    """Compares, and returns what came to pass."""
+    oracle = oracle_of(scenario, design)
+    found = measured(scenario, design, oracle)
+    counts = oracle.counts
+    assert {name: found.counts[name] for name in OUTCOMES} == {name: counts[name] for name in OUTCOMES}
+    assert (found.counts["offered"], found.counts["accepted"]) == (counts["offered"], counts["accepted"])
+    assert found.counts["good"] == counts["good"]
+    assert found.provider_calls == counts["calls"]
+    assert found.provider_429 == counts["paced"]
+    assert found.delivery_calls == counts["delivery"]
+    assert found.classes.tolist() == oracle.classes
+    assert found.class_waits_s.sum() == pytest.approx(sum(oracle.waits), abs=1e-4)
+    assert found.wait["max"] == pytest.approx(max(oracle.waits, default=0.0), abs=1e-4)
+    assert found.wasted_s == pytest.approx(oracle.wasted, abs=1e-4)
+    assert found.lag_max_s == pytest.approx(oracle.lag, abs=1e-4)
+    end_s = max((at_s for at_s, what, *_ in oracle.written if what in ENDS_OF_SPELLS), default=0.0)
+    worked_until_s = max((at_s for at_s, what, *_ in oracle.written if what == What.FREED), default=0.0)
+    assert found.depth_mean * end_s == pytest.approx(oracle.area, abs=1e-4)
+    assert found.utilisation * worked_until_s * servers_of(scenario, design) == pytest.approx(oracle.busy, abs=1e-4)
+    assert found.fans.tolist() == oracle.fans
+    if oracle.latencies and found.counts["completed"] == found.counts["offered"]:
+        assert found.latency["mean"] == pytest.approx(np.mean(oracle.latencies), abs=1e-4)
+    return oracle.fired
+
+
+@pytest.mark.parametrize("design", WRITERS)
+def test_a_journal_is_measured_by_the_oracles_definitions(design: str) -> None:
+    seen: set[str] = set()
+
+    @settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(scenario=scenarios())
+    def holds(scenario: Scenario) -> None:
+        if scenario.arrivals.process not in ("bursts", "daily"):
+            seen.update(agree(drained(scenario), design))
+
+    holds()
+    missing = FEATURES[design] - seen
+    assert not missing, f"these never came to pass: {sorted(missing)}"
