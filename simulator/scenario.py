@@ -264,6 +264,12 @@ class EventDriven(Value):
     accept_s: NonNegative = 0
     dispatch_s: NonNegative = 0
     retry_tick_s: NonNegative = 0
+    """The tick of the scheduler that queues retries: 1 for rq, 0 for one that is exact.
+
+    rq cuts the due time of a retry down to whole seconds (`ScheduledJobRegistry.schedule`, registry.py), and its scheduler looks once a
+    second (`RQScheduler.interval`): a retry comes up to a tick earlier or later than its pause asks for, on average neither. Where in the
+    tick the run begins and the scheduler looks is drawn once a replication. A retry without a pause is queued at once.
+    """
     max_queue: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
     expires_s: Positive | None = None
     dead_letter: bool = True

@@ -82,7 +82,8 @@ def _of_capacity(scenario: Scenario) -> Sequence[tuple[bool, str]]:
         (cost > 0, f"Accepting and dispatching through the broker costs the event-driven design {cost:g} s a job."),
         (
             event_driven.retry_tick_s > 0,
-            f"Event-driven retries wait for the broker's tick of {event_driven.retry_tick_s:g} s.",
+            f"Event-driven retries are queued by a scheduler that cuts their due time down to whole ticks of {event_driven.retry_tick_s:g} s"
+            " and looks once a tick: they come up to a tick early or late.",
         ),
         (
             called_subscribers(scenario) > 0,

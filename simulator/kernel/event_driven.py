@@ -38,6 +38,7 @@ from simulator.kernel.layout import (
     U_JITTER,
     U_PHASE,
     U_RECONNECT,
+    U_TICK,
     U_WEBHOOK,
     WEBHOOK,
     Machine,
@@ -70,6 +71,8 @@ BREAKER_STREAK = 5
 BREAKER_PAUSE_S = 10.0
 """How long an open circuit lets no call through; then one probe."""
 CLOSED, OPEN, PROBING = 0, 1, 2
+JUST_AFTER = 1e-6
+"""Ticks: what is scheduled so shortly before a look is taken to come after it, as what a look itself has set off does."""
 MOST_POLLS = 1e9
 """Polls of one job that are counted: a sum over all jobs stays within an int64."""
 
@@ -315,7 +318,7 @@ def circuit_hears(m: Machine, s: int, fails: bool, now: float) -> None:
 
 @compiled
 def back_off(m: Machine, s: int, now: float) -> None:
-    """Try the job again after a pause, rounded up to the broker's tick."""
+    """Try the job again after a pause, when the scheduler of retries finds it due. Without a pause the scheduler has no part in it."""
     it = slot(m.slots, s)
     attempt = it.attempt
     draw = uniform(m.key, it.job, U_JITTER, attempt)
@@ -323,10 +326,23 @@ def back_off(m: Machine, s: int, now: float) -> None:
     it.backoff = pause
     it.attempt = attempt + 1
     ready = now + pause
-    if m.tick > 0.0:
-        ready = np.ceil(ready / m.tick) * m.tick
+    if m.tick > 0.0 and pause > 0.0:
+        ready = found_due(m, now, ready)
     set_phase(m, s, BACKING_OFF)
-    schedule(m, s, max(ready, now))
+    schedule(m, s, ready)
+
+
+@compiled
+def found_due(m: Machine, now: float, due: float) -> float:
+    """The scheduler's first look after `now` that is not before the due time, cut down to whole ticks of its clock.
+
+    The run may begin anywhere in the clock's tick, and the looks come at any phase of it: both are drawn once a replication.
+    """
+    begins = uniform(m.key, 0, U_TICK, 0)
+    phase = uniform(m.key, 0, U_TICK, 1)
+    cut = np.floor(due / m.tick + begins)
+    look = max(cut, np.floor(now / m.tick + begins - phase + JUST_AFTER) + 1.0)
+    return max(now, (look + phase - begins) * m.tick)
 
 
 @compiled

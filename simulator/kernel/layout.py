@@ -128,7 +128,7 @@ PARAMETERS = [
     ("discipline", _i),
     ("accept", _f),
     ("dispatch_cost", _f),
-    ("tick", _f),
+    ("tick", _f),  # of the scheduler of retries: due times are cut down to whole ticks, and it looks once a tick
     ("expires", _f),
     ("dead_letter", _i),
     ("breaks", _i),  # 1: a circuit breaker
@@ -266,7 +266,8 @@ NOBODY, POLLING, WEBHOOK, PUSH = range(4)
     U_GAP_MORE,
     U_SERVICE_MORE,
     U_SUBSCRIBER_JITTER,
-) = range(14)
+    U_TICK,
+) = range(15)
 
 # --- a slot's phase and flags
 WAITING, AT_THE_GATE, CALLING, BACKING_OFF, HANDLING, AGAIN, SCALING, CONNECTING = range(8)

@@ -23,7 +23,8 @@ GOLDEN = 0x9E3779B97F4A7C15
     GAP_MORE,
     SERVICE_MORE,
     SUB_JITTER,
-) = range(14)
+    TICK,
+) = range(15)
 DAY = 86_400.0
 
 

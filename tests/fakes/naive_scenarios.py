@@ -135,7 +135,7 @@ event_driven = st.fixed_dictionaries(
         "discipline": st.sampled_from(["dedicated", "weighted", "strict"]),
         "accept_s": st.sampled_from([0.0, 0.3]),
         "dispatch_s": st.sampled_from([0.0, 0.05]),
-        "retry_tick_s": st.sampled_from([0.0, 1.0]),
+        "retry_tick_s": st.sampled_from([0.0, 1.0, 0.3]),
         "max_queue": maybe(st.integers(1, 4)),
         "expires_s": maybe(st.sampled_from([2.0, 8.0])),
         "dead_letter": st.booleans(),

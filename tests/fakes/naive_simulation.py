@@ -7,12 +7,23 @@ the end of work, then connections tried again, then patience, then calls again, 
 import heapq
 from collections import deque
 from collections.abc import Callable
-from math import ceil, exp, inf, log
+from math import ceil, exp, floor, inf, log
 from typing import Any
 
 from scipy.special import ndtri
 
-from tests.fakes.naive_draws import FAILURE, HANDLING, JITTER, PHASE, RECONNECT, REFUSAL, SUB_JITTER, WEBHOOK, Draws
+from tests.fakes.naive_draws import (
+    FAILURE,
+    HANDLING,
+    JITTER,
+    PHASE,
+    RECONNECT,
+    REFUSAL,
+    SUB_JITTER,
+    TICK,
+    WEBHOOK,
+    Draws,
+)
 
 WORK, CONNECT, PATIENCE, AGAIN, GATE, ARRIVAL, LOOK = range(7)
 OUTCOMES = ("completed", "failed", "timed_out", "rejected", "dead_lettered", "undelivered")
@@ -470,13 +481,26 @@ class NaiveEventDriven(Naive):
             job.attempt += 1
             self.saw("backed off" if self.scenario.retries.flat_s is None else "backed off flat")
             self.saw(f"backoff {self.scenario.retries.jitter}")
-            ready, tick = self.now + job.backoff, self.design.retry_tick_s
-            ready = max(self.now, ceil(ready / tick) * tick if tick else ready)
-            self.at(ready, WORK, lambda: self.offer(job))
+            self.at(self.found_due(job.backoff), WORK, lambda: self.offer(job))
         else:
             self.give_up(job, "dead_lettered" if self.design.dead_letter else "failed")
         if self.queued:
             self.dispatch(others)
+
+    def found_due(self, pause: float) -> float:
+        """Look by look, by a clock whose whole ticks and looks have nothing to do with when the run began."""
+        tick = self.design.retry_tick_s
+        if not tick or not pause:
+            return self.now + pause
+        clock = self.draws.uniform(0, TICK) * tick
+        registered = self.now + clock
+        score = floor((registered + pause) / tick)
+        look = int(self.now / tick) - 1 + self.draws.uniform(0, TICK, 1)
+        while look * tick < registered + 1e-6 * tick or floor(look) < score:
+            look += 1
+        found = look * tick - clock
+        self.saw("retried early" if found < self.now + pause else "retried late")
+        return max(self.now, found)
 
     def hear(self, job: Job, fails: bool, out: bool) -> None:
         if not out and self.draws.is_poison(job.number):
