@@ -11,19 +11,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import numpy as np
 import pytest
 from aiohttp import web
 from standardwebhooks.webhooks import Webhook
 
+from simulator.live.system.clients.__main__ import session as client_session
 from simulator.live.system.clients.ends import Outcomes
 from simulator.live.system.clients.receiver import Receiver
 from simulator.live.system.config import ProcessConfig
+from simulator.live.system.http import authorization
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, Reader, What
 from tests.live.fakes_clients import (
     SECRET,
+    TOKEN,
     a_listener,
     a_plan,
     a_scenario,
@@ -34,6 +36,7 @@ from tests.live.fakes_clients import (
     of,
     serving,
 )
+from tests.live.fakes_requests import Request, bad_requests, statuses_of
 
 # --- the load
 
@@ -356,7 +359,7 @@ def receive(folder: Path, calls: list[tuple[str, str, dict[str, str]]], **given:
     async def run() -> list[int]:
         with Journal(plan.journal("clients")) as journal:
             receiver = Receiver(plan, jobs, Outcomes(jobs, journal))
-            async with serving(receiver.app()) as address, aiohttp.ClientSession() as session:
+            async with serving(receiver.app()) as address, client_session(TOKEN) as session:
                 statuses = []
                 for path, body, headers in calls:
                     async with session.post(address + path, data=body, headers=headers) as response:
@@ -398,7 +401,7 @@ def test_a_webhook_whose_signature_does_not_hold_is_refused(tmp_path: Path, head
 def test_a_signed_message_about_no_job_of_this_run_is_not_taken(tmp_path: Path) -> None:
     calls = [("/webhooks", BODY, signed(BODY, message=name)) for name in ("job-9999", "job-", "msg_1", "job-0x")]
     statuses, rows, _ = receive(tmp_path, calls)
-    assert statuses == [422] * 4
+    assert statuses == [404] * 4
     assert not len(rows)
 
 
@@ -420,7 +423,7 @@ def test_callers_who_are_called_back_end_when_all_have_their_results_or_never_wi
 
     async def deliver(job: int) -> None:
         body = f'{{"job": {job}, "state": "done"}}'
-        async with aiohttp.ClientSession() as session:
+        async with client_session(TOKEN) as session:
             await session.post(
                 f"{address_of(listener)}/webhooks", data=body, headers=signed(body, message=f"job-{job}")
             )
@@ -452,11 +455,44 @@ def test_a_subscriber_takes_its_draws_time_and_fails_by_its_draws(tmp_path: Path
         for subscriber in range(2)
         for attempt in range(3)
     ]
-    statuses, _, jobs = receive(tmp_path, [*calls, ("/subscribers/2", '{"job": 0}', {})], **given)
+    statuses, _, jobs = receive(tmp_path, [*calls, ("/subscribers/2", '{"job": 0, "attempt": 0}', {})], **given)
     expected = [
         jobs.refuses(job, subscriber, attempt) for job in range(5) for subscriber in range(2) for attempt in range(3)
     ]
-    assert statuses == [500 if refuses else 200 for refuses in expected] + [422]
+    assert statuses == [500 if refuses else 200 for refuses in expected] + [404]
+
+
+def test_no_request_harms_the_receiver_or_is_written_down(tmp_path: Path) -> None:
+    subscribers = bad_requests("/subscribers/0", {"job": 0, "attempt": 0}, ["job", "attempt"])
+    elsewhere = [Request("POST", path, b'{"job": 0, "attempt": 0}') for path in ("/subscribers/2", "/subscribers/9999")]
+    webhooks = [request for request in bad_requests("/webhooks", {"job": 0}, []) if request.headers]
+    body = b"\xff"
+    odd = [
+        Request("POST", "/webhooks", body, authorization(TOKEN) | signed("x") | {name: value})
+        for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
+        for value in ("1e400", "nan", "-1e300", "\udcff", "v1,\u00e9", "v1,,", "", "9" * 400)
+    ]
+    requests = [*subscribers, *elsewhere, *webhooks, *odd]
+
+    async def run() -> list[int]:
+        plan, jobs = a_plan(tmp_path, a_scenario(subscribers={"count": 3}))
+        with Journal(plan.journal("clients")) as journal:
+            receiver = Receiver(plan, jobs, Outcomes(jobs, journal))
+            async with serving(receiver.app()) as address:
+                statuses = await statuses_of(address, requests)
+                good = [
+                    Request("POST", "/subscribers/1", b'{"job": 0, "attempt": 0}'),
+                    Request("POST", "/webhooks", BODY.encode(), authorization(TOKEN) | signed(BODY)),
+                    Request("POST", "/webhooks", BODY.encode(), signed(BODY)),
+                ]
+                assert await statuses_of(address, good) == [200, 204, 401]
+        return statuses
+
+    statuses = asyncio.run(run())
+    assert [
+        (request, status) for request, status in zip(requests, statuses, strict=True) if not 400 <= status < 500
+    ] == []
+    assert list(Reader(tmp_path).more()["what"]) == [What.IN_HAND]
 
 
 # --- the process

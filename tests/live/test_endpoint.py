@@ -13,10 +13,12 @@ import pytest
 from simulator.live.system.clock import RunClock
 from simulator.live.system.endpoint.limits import Limits, duration
 from simulator.live.system.endpoint.server import Endpoint
+from simulator.live.system.http import authorization
 from simulator.live.system.journal import Journal, Reader, What
 from simulator.live.system.workloads import load
 from simulator.scenario import Provider, Scenario
-from tests.live.fakes_clients import a_plan, a_scenario, of, serving
+from tests.live.fakes_clients import TOKEN, a_plan, a_scenario, of, serving
+from tests.live.fakes_requests import Request, bad_requests, statuses_of
 
 MESSAGES: list[Any] = [{"role": "user", "content": "What does invoice 2041 come to?"}]
 TOKENS = {"input_tokens": 300, "output_tokens": 200}
@@ -32,7 +34,7 @@ def with_client(folder: Path, scenario: Scenario, use: Use, speed: float = 1.0) 
             endpoint = Endpoint(plan, jobs, journal)
             async with (
                 serving(endpoint.app()) as address,
-                openai.AsyncOpenAI(api_key="any", base_url=f"{address}/v1", max_retries=0) as client,
+                openai.AsyncOpenAI(api_key=TOKEN, base_url=f"{address}/v1", max_retries=0) as client,
             ):
                 return await use(client, endpoint)
 
@@ -83,7 +85,7 @@ def test_the_raw_stream_is_server_sent_events_with_the_ends_mark(tmp_path: Path)
         async with aiohttp.ClientSession() as session:
             asked = {"model": "sample", "messages": MESSAGES, "stream": True}
             async with session.post(
-                f"{client.base_url}chat/completions", json=asked, headers={"Authorization": "Bearer any"}
+                f"{client.base_url}chat/completions", json=asked, headers=authorization(TOKEN)
             ) as response:
                 return response.headers["content-type"], await response.text()
 
@@ -140,20 +142,63 @@ def test_what_is_wrong_is_told_in_the_protocols_shape(
     assert told.body["message"]
 
 
-def test_without_a_key_it_is_401_and_elsewhere_404(tmp_path: Path) -> None:
+def test_without_the_runs_token_as_its_key_it_is_401_and_elsewhere_404(tmp_path: Path) -> None:
     async def use(client: openai.AsyncOpenAI, endpoint: Endpoint) -> Any:
         with pytest.raises(openai.AuthenticationError) as anonymous:
-            await client.chat.completions.create(**of_job(0) | {"extra_headers": {"Authorization": "Basic any"}})
+            await client.with_options(api_key="any").chat.completions.create(**of_job(0))
         with pytest.raises(openai.NotFoundError) as elsewhere:
             await client.embeddings.create(model="sample", input="x")
-        async with aiohttp.ClientSession() as session:
-            headers = {"Authorization": "Bearer any"}
-            async with session.post(f"{client.base_url}chat/completions", data=b"{", headers=headers) as response:
-                return anonymous.value.code, elsewhere.value.code, response.status, (await response.json())["error"]
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{client.base_url}chat/completions", data=b"{", headers=authorization(TOKEN)) as response,
+        ):
+            return anonymous.value.code, elsewhere.value.code, response.status, (await response.json())["error"]
 
     key, url, status, error = with_client(tmp_path, a_scenario(), use)
     assert (key, url, status) == ("invalid_api_key", "unknown_url", 400)
     assert set(error) == {"message", "type", "param", "code"}
+
+
+def test_no_request_harms_it_or_is_written_down_unless_it_is_a_call(tmp_path: Path) -> None:
+    path, good = "/v1/chat/completions", {"model": "sample", "messages": MESSAGES, "max_tokens": 50}
+    no_messages = [None, "", [], [None], [{}], [{"role": 1}], [{"role": "user", "content": 1}], {"role": "user"}]
+    requests = [
+        *(request for request in bad_requests(path, good, ["model"])),
+        *(Request("POST", path, json.dumps(good | {"messages": messages}).encode()) for messages in no_messages),
+        *(
+            Request("POST", path, json.dumps(good | {"max_tokens": most}).encode())
+            for most in (-1, 0, 1.5, "5", True, [])
+        ),
+        *(Request("POST", path, json.dumps(good | {"n": count}).encode()) for count in (-1, 2, 10**300, "1", [], {})),
+    ]
+    for job, attempt in [
+        ("-1", "0"),
+        ("20", "0"),
+        ("9" * 400, "0"),
+        ("1.0", "0"),
+        ("٣", "0"),
+        ("", "0"),
+        ("0", "16384"),
+        ("0", "-1"),
+        ("0", "x"),
+    ]:
+        headers = authorization(TOKEN) | {"X-Crossover-Job": job, "X-Crossover-Attempt": attempt}
+        requests.append(Request("POST", path, json.dumps(good).encode(), headers))
+
+    async def use(client: openai.AsyncOpenAI, endpoint: Endpoint) -> Any:
+        statuses = await statuses_of(str(client.base_url).removesuffix("/v1/"), requests)
+        surrogate = Request(
+            "POST", path, json.dumps(good | {"messages": [{"role": "user", "content": "\ud800"}]}).encode()
+        )
+        assert await statuses_of(str(client.base_url).removesuffix("/v1/"), [surrogate]) == [200]
+        await client.chat.completions.create(**of_job(3))
+        return statuses
+
+    statuses = with_client(tmp_path, a_scenario(), use)
+    assert [
+        (request, status) for request, status in zip(requests, statuses, strict=True) if not 400 <= status < 500
+    ] == []
+    assert list(of(Reader(tmp_path).more(), What.PROVIDER_CALL)["job"]) == [-1, 3]
 
 
 def test_a_call_fails_as_its_draw_says_and_the_next_attempt_by_its_own(tmp_path: Path) -> None:

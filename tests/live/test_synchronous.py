@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import aiohttp
 import numpy as np
 import pytest
 from aiohttp import web
@@ -17,12 +16,14 @@ from simulator.live.run.design_run import Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.folders import run_folder
 from simulator.live.run.measure import Rows, tally_of
+from simulator.live.system.clients.__main__ import session as client_session
 from simulator.live.system.clock import RunClock
 from simulator.live.system.journal import Journal, Reader, What
 from simulator.live.system.provider_client import Reply
 from simulator.live.system.synchronous.service import Service
 from simulator.live.system.synchronous.subscribers import Subscribers
 from tests.live.fakes_clients import _now, a_plan, a_scenario, of, serving
+from tests.live.fakes_requests import Request, bad_requests, statuses_of
 
 
 class HeldProvider:
@@ -60,7 +61,7 @@ def a_service_under(folder: Path, play: Play, *statuses: int, hands_to: Any = No
         with Journal(plan.journal("service")) as journal:
             service: Any = Service(plan, jobs, journal)
             work = asyncio.create_task(service.work(RunClock(_now(), 1.0), provider, hands_to or Handed()))
-            async with serving(service.app(), notices_leavers=True) as address, aiohttp.ClientSession() as session:
+            async with serving(service.app(), notices_leavers=True) as address, client_session(plan.token) as session:
 
                 async def post(job: int) -> int:
                     async with session.post(f"{address}/jobs", json={"job": job, "call": 0}) as response:
@@ -108,6 +109,47 @@ def test_calls_that_come_at_once_to_idle_workers_do_not_stand_in_the_backlog(tmp
     rows = rows[(rows["job"] >= 3)]
     standing = np.cumsum(np.select([rows["what"] == What.ACCEPTED, rows["what"] == What.STARTED], [1, -1]))
     assert standing.max() == 1
+
+
+def test_no_request_harms_it_or_is_written_down_unless_it_is_a_call(tmp_path: Path) -> None:
+    requests = bad_requests("/jobs", {"job": 0, "call": 0}, ["job", "call"])
+
+    async def run() -> list[int]:
+        plan, jobs = a_plan(tmp_path, a_scenario(synchronous={"client_retries": 1}), "synchronous")
+        provider = HeldProvider()
+        provider.open.set()
+        with Journal(plan.journal("service")) as journal:
+            service: Any = Service(plan, jobs, journal)
+            work = asyncio.create_task(service.work(RunClock(_now(), 1.0), provider, Handed()))
+            async with serving(service.app(), notices_leavers=True) as address:
+                statuses = await statuses_of(address, requests)
+                assert not len(Reader(tmp_path).more())
+                calls = [Request("POST", "/jobs", b'{"job": 0, "call": %d}' % call) for call in (0, 1, 1, 0, 2)]
+                assert await statuses_of(address, calls) == [200, 200, 409, 409, 400]
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+        return statuses
+
+    statuses = asyncio.run(run())
+    assert len(requests) > 50
+    assert [
+        (request, status) for request, status in zip(requests, statuses, strict=True) if not 400 <= status < 500
+    ] == []
+    assert list(of(Reader(tmp_path).more(), What.ACCEPTED)["index"]) == [0, 1]
+
+
+@pytest.mark.parametrize(("overflow", "again"), [("refuse", 409), ("drop", 503)])
+def test_a_call_that_was_refused_comes_again_only_as_the_syn_of_a_dropped_connection(
+    tmp_path: Path, overflow: str, again: int
+) -> None:
+    async def play(post: Any, provider: HeldProvider) -> None:
+        first = asyncio.create_task(post(0))
+        await provider.called.get()
+        assert [await post(1), await post(1)] == [503, again]
+        provider.open.set()
+        assert await first == 200
+
+    a_service_under(tmp_path, play, synchronous={"workers": 1, "backlog": 0, "overflow": overflow})
 
 
 def leaving(folder: Path, drops: bool) -> NDArray[np.void]:

@@ -68,6 +68,8 @@ def application(
         except web.HTTPError as error:
             allowed = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
             return error_response(error.status, error.text or error.reason, allowed)
+        except web.RequestPayloadError:
+            return error_response(400, "the body is not in the coding that it is said to be in")
 
     return web.Application(middlewares=[check_token], **options)
 
@@ -80,11 +82,38 @@ async def read_object(request: web.Request) -> dict[str, Any]:
     """
     try:
         given = json.loads(await request.read())
-    except (ValueError, RecursionError, web.RequestPayloadError):
+    except (ValueError, RecursionError):
         raise web.HTTPBadRequest(text="the body is not JSON") from None
     if not isinstance(given, dict):
         raise web.HTTPBadRequest(text="the body is not a JSON object")
     return given
+
+
+def read_number(given: dict[str, Any], name: str, below: int) -> int:
+    """A whole number from 0.
+
+    Raises:
+        HTTPBadRequest: the object has none of that name, or one out of range.
+    """
+    number = given.get(name)
+    if type(number) is not int or not 0 <= number < below:
+        raise web.HTTPBadRequest(text=f"{name} must be a whole number from 0 to {below - 1}")
+    return number
+
+
+def read_job(given: dict[str, Any], jobs: int) -> int:
+    """The number of one of the run's `jobs`.
+
+    Raises:
+        HTTPBadRequest: the object has no whole number `job`.
+        HTTPNotFound: there is no such job.
+    """
+    job = given.get("job")
+    if type(job) is not int:
+        raise web.HTTPBadRequest(text="job must be a whole number")
+    if not 0 <= job < jobs:
+        raise web.HTTPNotFound(text="the run has no such job")
+    return job
 
 
 async def serve(app: web.Application, listener: socket.socket, *, notices_leavers: bool = False) -> web.AppRunner:

@@ -16,6 +16,8 @@ from simulator.kernel.layout import U_FAILURE, U_JITTER, U_REFUSAL, U_SUBSCRIBER
 Floats = NDArray[np.float64]
 _MASK = 2**64 - 1
 _GOLDEN = 0x9E3779B97F4A7C15
+MOST_ATTEMPTS = 2**14
+"""Draws that a job has for one purpose."""
 SUBSCRIBER_ATTEMPTS = 101
 """Draws that the kernel keeps for one subscriber's attempts at a job (`fanout.MOST_ATTEMPTS`)."""
 

@@ -1,7 +1,6 @@
 """Where the callers are called: webhooks, held to the Standard Webhooks signature, and the subscribers that the synchronous design calls in line."""
 
 import asyncio
-import json
 import re
 import sys
 from collections import Counter
@@ -11,7 +10,8 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from simulator.live.system.clients.ends import Outcomes
 from simulator.live.system.config import ProcessConfig
-from simulator.live.system.jobs import Jobs
+from simulator.live.system.http import application, error_response, read_job, read_number, read_object
+from simulator.live.system.jobs import SUBSCRIBER_ATTEMPTS, Jobs
 from simulator.live.system.journal import What
 from simulator.scenario import WebhookDelivery
 
@@ -23,7 +23,7 @@ class Receiver:
     """The HTTP side of the callers."""
 
     def __init__(self, plan: ProcessConfig, jobs: Jobs, ends: Outcomes) -> None:
-        self._jobs, self._ends, self._speed = jobs, ends, plan.speed
+        self._jobs, self._ends, self._speed, self._token = jobs, ends, plan.speed, plan.token
         self._webhook = Webhook(plan.webhook_secret)
         delivery = plan.scenario.event_driven.delivery
         self._failing = delivery.failure_percent / 100 if isinstance(delivery, WebhookDelivery) else 0.0
@@ -31,7 +31,7 @@ class Receiver:
 
     def app(self) -> web.Application:
         """Its routes."""
-        app = web.Application(client_max_size=LARGEST_BODY)
+        app = application(self._token, client_max_size=LARGEST_BODY)
         app.router.add_post("/webhooks", self._receive)
         app.router.add_post("/subscribers/{subscriber:\\d{1,3}}", self._handle)
         return app
@@ -43,10 +43,10 @@ class Receiver:
             self._webhook.verify(body, dict(request.headers), json_parse=False)
         except (WebhookVerificationError, ValueError) as error:
             print(f"webhook refused: {error!r}", file=sys.stderr)
-            return web.Response(status=401)
+            return error_response(401, "the signature does not hold")
         named = MESSAGE.fullmatch(request.headers["webhook-id"])
         if named is None or not 0 <= (job := int(named[1])) < len(self._jobs):
-            return web.Response(status=422)
+            raise web.HTTPNotFound(text="the run has no such job")
         call = self._calls[job]
         self._calls[job] += 1
         if call < self._jobs.webhook_u.shape[1] and self._jobs.webhook_u[job, call] < self._failing:
@@ -56,10 +56,11 @@ class Receiver:
 
     async def _handle(self, request: web.Request) -> web.Response:
         """One attempt of a subscriber to handle a result: takes its time, then 200 or 500."""
-        asked = json.loads(await request.read())
-        job, subscriber = asked["job"], int(request.match_info["subscriber"])
-        if not (0 <= job < len(self._jobs) and subscriber < self._jobs.subscribers):
-            return web.Response(status=422)
+        given = await read_object(request)
+        job, subscriber = read_job(given, len(self._jobs)), int(request.match_info["subscriber"])
+        attempt = read_number(given, "attempt", SUBSCRIBER_ATTEMPTS)
+        if subscriber >= self._jobs.subscribers:
+            raise web.HTTPNotFound(text="the run has no such subscriber")
         await asyncio.sleep(float(self._jobs.handling_s[job, subscriber]) / self._speed)
-        refuses = self._jobs.refuses(job, subscriber, asked.get("attempt", 0))
+        refuses = self._jobs.refuses(job, subscriber, attempt)
         return web.Response(status=500 if refuses else 200)

@@ -49,7 +49,7 @@ def asked(body: bytes) -> Asked:
     """
     try:
         given = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Fault(400, "We could not parse the JSON body of your request.") from None
     if not isinstance(given, dict):
         raise Fault(400, "The body of your request must be a JSON object.")

@@ -23,7 +23,8 @@ from simulator.live.system.endpoint.protocol import (
     model,
     tokens_in,
 )
-from simulator.live.system.jobs import Jobs
+from simulator.live.system.http import application
+from simulator.live.system.jobs import MOST_ATTEMPTS, Jobs
 from simulator.live.system.journal import Journal, What
 from simulator.live.system.workloads import Workload, load
 
@@ -50,7 +51,7 @@ class Endpoint:
 
     def __init__(self, plan: ProcessConfig, jobs: Jobs, journal: Journal) -> None:
         self.clock = RunClock(time.monotonic_ns(), plan.speed)
-        self._scenario = plan.scenario
+        self._scenario, self._token = plan.scenario, plan.token
         self._jobs, self._journal = jobs, journal
         self._workload: Workload = load(plan.workload)
         self._limits = Limits(plan.scenario.provider, EARLY_S * plan.speed)
@@ -60,7 +61,7 @@ class Endpoint:
 
     def app(self) -> web.Application:
         """Its routes; anything else is told so in the protocol's shape."""
-        app = web.Application(client_max_size=LARGEST_BODY)
+        app = application(self._token, unauthorized=_unauthorized, client_max_size=LARGEST_BODY)
         app.router.add_post("/v1/chat/completions", self._complete)
         app.router.add_get("/v1/models", self._models)
         app.router.add_get("/v1/models/{model}", self._model)
@@ -80,7 +81,6 @@ class Endpoint:
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         came_in = time.monotonic()
         try:
-            _signed_in(request)
             wanted = asked(await _body(request))
             fate = self._fate(request, wanted)
         except Fault as fault:
@@ -148,7 +148,7 @@ class Endpoint:
         if named is None:
             return self._stranger(wanted)
         attempt = request.headers.get(ATTEMPT, "0")
-        if not (_is_number(named) and _is_number(attempt) and int(named) < len(self._jobs)):
+        if not (_is_below(len(self._jobs), named) and _is_below(MOST_ATTEMPTS, attempt)):
             raise Fault(400, f"{JOB} and {ATTEMPT} must be numbers of this run.", param=JOB)
         job = int(named)
         return Fate(
@@ -190,19 +190,12 @@ class Endpoint:
         return Fault(429, told, refusal.what.split()[-1], code=refusal.code), headers
 
 
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 8
+def _is_below(limit: int, text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 8 and int(text) < limit
 
 
-def _signed_in(request: web.Request) -> None:
-    """Any key will do, but there must be one.
-
-    Raises:
-        Fault: there is none.
-    """
-    kind, _, key = request.headers.get("Authorization", "").partition(" ")
-    if kind != "Bearer" or not key.strip():
-        raise Fault(401, "You didn't provide an API key.", code="invalid_api_key")
+def _unauthorized() -> web.Response:
+    return _fault(Fault(401, "Incorrect API key provided: this endpoint serves one live run.", code="invalid_api_key"))
 
 
 async def _body(request: web.Request) -> bytes:

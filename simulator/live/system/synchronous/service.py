@@ -1,7 +1,6 @@
 """The service itself: a call is taken by a worker, waits in the backlog, or is refused; the work goes on whether or not its client does."""
 
 import asyncio
-import json
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from aiohttp import web
 
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
+from simulator.live.system.http import application, error_response, read_job, read_number, read_object
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, What
 from simulator.live.system.provider_client import AsyncProvider, Reply
@@ -44,21 +44,29 @@ class Service:
         self._idle = self._workers
         self._backlog: deque[Call] = deque()
         self._wake = asyncio.Semaphore(0)
+        self._answered: set[tuple[int, int]] = set()
+        """Calls that must not come again, by job and number. A dropped connection does: its client's TCP sends the SYN again."""
 
     def app(self) -> web.Application:
         """Its one route."""
-        app = web.Application(client_max_size=LARGEST_BODY)
+        app = application(self._plan.token, client_max_size=LARGEST_BODY)
         app.router.add_post("/jobs", self._take)
         return app
 
     async def _take(self, request: web.Request) -> web.Response:
         """The answer when the work is done; 503 where there is no place (a SYN without an answer, to callers whose connections are dropped).
         A client that goes leaves its call behind."""
-        asked = json.loads(await request.read())
-        call = Call(asked["job"], asked["call"])
-        if not self._admit(call):
+        given = await read_object(request)
+        job = read_job(given, len(self._jobs))
+        call = Call(job, read_number(given, "call", self._design.client_retries + 1))
+        if (call.job, call.number) in self._answered:
+            raise web.HTTPConflict(text="this call has been made before")
+        admitted = self._admit(call)
+        if admitted or self._design.overflow == "refuse":
+            self._answered.add((call.job, call.number))
+        if not admitted:
             self._journal.write(What.REFUSED, call.job, call.number)
-            return web.json_response({"error": "busy"}, status=503, headers={"Retry-After": RETRY_AFTER_S})
+            return error_response(503, "busy", {"Retry-After": RETRY_AFTER_S})
         self._journal.write(What.ACCEPTED, call.job, call.number)
         call.taken_ns = time.monotonic_ns() if len(self._backlog) <= self._idle else None
         try:
@@ -68,7 +76,7 @@ class Service:
             raise
         if reply.succeeded:
             return web.json_response({"job": call.job, "text": reply.text})
-        return web.json_response({"error": reply.reason or f"the model answered {reply.status}"}, status=500)
+        return error_response(500, reply.reason or f"the model answered {reply.status}")
 
     def _admit(self, call: Call) -> bool:
         """A worker, or a place in the backlog. An idle worker counts until it has taken its call, so that nobody is promised it twice."""

@@ -55,7 +55,7 @@ class Workload:
         for number, document in enumerate(self.documents):
             if prompt.endswith(document.text):
                 return number
-        return sum(prompt.encode()) % len(self.documents)
+        return sum(prompt.encode(errors="surrogatepass")) % len(self.documents)
 
     def answer(self, number: int, tokens: int) -> str:
         """The answer to document `number`, of about `tokens` tokens; 0 leaves it as long as it is."""
