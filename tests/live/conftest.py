@@ -30,7 +30,7 @@ def measured(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, ca
     """So that no test depends on how busy it is, or waits for it to be measured; but for those of measuring itself, and those that hold
     the kernel to this machine at the speed that it proposes."""
     if request.node.get_closest_marker("full") is None and request.module.__name__ != "tests.live.test_capacity":
-        monkeypatch.setattr(machine_capacity, "known", lambda: calm)
+        monkeypatch.setattr(machine_capacity, "known", lambda *_: calm)
 
 
 Nursing = Callable[[Path], AbstractContextManager[Nursery | None]]

@@ -33,15 +33,20 @@ def never() -> None:
 
 
 def test_it_is_measured_once_with_both_designs_and_then_known() -> None:
-    assert machine_capacity.current() == CAUTIOUS
-    with folders.run_folder("gauge") as folder, nursed(folder) as nursery:
-        found = machine_benchmark.gauged(folder, never, nursery)
-        assert machine_benchmark.gauged(folder, pytest.fail, nursery) == found
+    assert machine_capacity.current() == CAUTIOUS["threads"]
+    with folders.run_folder("measure") as folder, nursed(folder) as nursery:
+
+        def measure() -> Capacity:
+            return machine_benchmark.measured(folder, never, nursery).model_copy(update={"busy": False})
+
+        found = machine_capacity.known_or_measured("threads", measure, never)
+        assert machine_capacity.known_or_measured("threads", pytest.fail, pytest.fail) == found  # type: ignore[arg-type]
     assert found.measured
     assert found.event_driven_jobs_per_s > 5 and found.synchronous_jobs_per_s > 5
     assert 0 < found.overhead_s < 1
     assert machine_capacity.known() == found == machine_capacity.current()
-    assert {path.name for path in folders.base().iterdir()} == {"capacity.json", "capacity.lock", "lock"}
+    kept = machine_capacity.file_of("threads").name
+    assert {path.name for path in folders.base().iterdir()} == {kept, "capacity.lock", "lock"}
 
 
 def test_what_is_told_meanwhile_can_end_it_and_nothing_is_kept(place: Path) -> None:
@@ -51,8 +56,10 @@ def test_what_is_told_meanwhile_can_end_it_and_nothing_is_kept(place: Path) -> N
     def cancel() -> None:
         raise Cancelled
 
-    with pytest.raises(Cancelled), folders.run_folder("gauge") as folder, nursed(folder) as nursery:
-        machine_benchmark.gauged(folder, cancel, nursery)
+    with pytest.raises(Cancelled), folders.run_folder("measure") as folder, nursed(folder) as nursery:
+        machine_capacity.known_or_measured(
+            "threads", lambda: machine_benchmark.measured(folder, cancel, nursery), never
+        )
     assert machine_capacity.known() is None
 
 
@@ -65,17 +72,60 @@ def test_of_another_machine_or_long_ago_it_is_not_believed(calm: Capacity, chang
     assert not machine_capacity.current().measured
 
 
-def test_of_a_busy_machine_it_is_not_believed_for_long(calm: Capacity) -> None:
-    two_hours_ago = {"at_s": calm.at_s - 7200}
-    machine_capacity.keep(calm.model_copy(update=two_hours_ago))
-    assert machine_capacity.known() is not None
-    machine_capacity.keep(calm.model_copy(update=two_hours_ago | {"busy": True}))
+def test_what_was_measured_on_a_busy_machine_serves_its_own_run_and_is_not_kept(calm: Capacity) -> None:
+    busy = calm.model_copy(update={"busy": True, "event_driven_jobs_per_s": 20.0})
+    assert machine_capacity.known_or_measured("threads", lambda: busy, never) == busy
     assert machine_capacity.known() is None
+    assert machine_capacity.known_or_measured("threads", lambda: calm, never) == calm
+    assert machine_capacity.known() == calm
+
+
+def test_each_kind_of_worker_has_its_own_and_stock_workers_that_of_those_that_fork(calm: Capacity) -> None:
+    forking = calm.model_copy(update={"event_driven_jobs_per_s": 70.0})
+    machine_capacity.keep(calm, "threads")
+    machine_capacity.keep(forking, "forking")
+    assert machine_capacity.known("threads") == calm
+    assert machine_capacity.known("forking") == machine_capacity.known("stock") == forking
+    assert machine_capacity.known("simple") is None
+
+
+def checkout(folder: Path, code: str = "LIMIT = 1\n", name: str = "limits.py") -> Path:
+    (folder / "system").mkdir(parents=True)
+    (folder / "system" / name).write_text(code)
+    return folder
+
+
+def test_checkouts_of_one_version_share_what_was_measured_and_those_of_others_do_not(tmp_path: Path) -> None:
+    hashes = machine_capacity.parts_hash
+    one = hashes(checkout(tmp_path / "one"))
+    os.utime(checkout(tmp_path / "same") / "system" / "limits.py", (1, 1))
+    assert hashes(tmp_path / "same") == one
+    assert hashes(checkout(tmp_path / "changed", "LIMIT = 2\n")) != one
+    assert hashes(checkout(tmp_path / "renamed", name="limit.py")) != one
+    assert machine_capacity.parts_hash(machine_capacity.PARTS) in machine_capacity.this_machine()
+
+
+def test_two_versions_keep_a_file_each_and_old_ones_are_removed(
+    calm: Capacity, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine_capacity.keep(calm)
+    mine = machine_capacity.this_machine()
+    monkeypatch.setattr(machine_capacity, "this_machine", lambda: "another version")
+    other = calm.model_copy(update={"machine": "another version"})
+    machine_capacity.keep(other)
+    assert machine_capacity.known() == other
+    monkeypatch.setattr(machine_capacity, "this_machine", lambda: mine)
+    assert machine_capacity.known() == calm
+    old = place / "capacity-threads-0123456789ab.json"
+    old.write_text("{}")
+    os.utime(old, (1, 1))
+    machine_capacity.keep(calm)
+    assert not old.exists() and len(list(place.glob("capacity-*"))) == 2
 
 
 @pytest.mark.parametrize("written", ["", "{", "[]", '{"jobs": 3}', "\udcff"])
 def test_a_file_that_cannot_be_read_is_as_good_as_none(place: Path, written: str) -> None:
-    (place / machine_capacity.NAME).write_bytes(written.encode(errors="surrogateescape"))
+    machine_capacity.file_of("threads").write_bytes(written.encode(errors="surrogateescape"))
     assert machine_capacity.known() is None
 
 
@@ -88,7 +138,7 @@ def test_a_run_waits_while_another_measures(calm: Capacity) -> None:
             machine_capacity.keep(calm)
             waited.set()
 
-        assert machine_benchmark.gauged(folders.base(), tell, None) == calm
+        assert machine_capacity.known_or_measured("threads", pytest.fail, tell) == calm  # type: ignore[arg-type]
     assert waited.is_set()
 
 
@@ -107,10 +157,10 @@ def test_a_faster_machine_may_run_faster_and_the_refusal_names_its_figures(calm:
         InvalidInput,
         match=r"at most 7.8 here: .* jobs a second, and this machine carries 200 at full use, of which a run takes 80$",
     ):
-        speed.checked(scenario(), None, None, 20, calm)
+        speed.limit_of(scenario(), None, None, calm).checked(20)
     quick = scenario(service={"distribution": "exponential", "mean_s": 1.0})
     with pytest.raises(InvalidInput, match=r"1 s has to last 240 ms, 20 times the 12 ms that .* on this machine$"):
-        speed.checked(quick, None, None, 20, calm)
+        speed.limit_of(quick, None, None, calm).checked(20)
 
 
 def test_before_it_is_measured_a_refusal_says_that_it_is_an_estimate() -> None:
@@ -119,10 +169,10 @@ def test_before_it_is_measured_a_refusal_says_that_it_is_an_estimate() -> None:
     assert "a cautious estimate" in speed.limit_of(quick, None, None).reason
 
 
-def test_what_is_stored_is_plain_json_with_its_schema(place: Path, calm: Capacity) -> None:
+def test_what_is_stored_is_plain_json_with_its_schema(calm: Capacity) -> None:
     machine_capacity.keep(calm)
-    assert json.loads((place / machine_capacity.NAME).read_text())["schema"] == "crossover/capacity@1"
-    assert (place / machine_capacity.NAME).stat().st_mode & 0o077 == 0
+    assert json.loads(machine_capacity.file_of("threads").read_text())["schema"] == "crossover/capacity@1"
+    assert machine_capacity.file_of("threads").stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.full

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from simulator.live.errors import CannotRun
-from simulator.live.run import engine, folders, machine_capacity, speed
+from simulator.live.run import engine, folders, machine_capacity, run_plan, speed
 from simulator.live.run.machine_capacity import Capacity
 from simulator.live.run.processes import ROOT
 from simulator.replications import Progress
@@ -29,7 +29,8 @@ def place(monkeypatch: pytest.MonkeyPatch, calm: Capacity) -> Iterator[Path]:
     at = Path("/tmp") / f"clt-{os.getpid()}"  # noqa: S108
     at.mkdir(exist_ok=True)
     monkeypatch.setattr("tempfile.tempdir", str(at))
-    monkeypatch.setattr(speed, "SECONDS", 2.0)
+    monkeypatch.setattr(speed, "DEFAULT_S", 2.0)
+    monkeypatch.setattr(run_plan, "LONGEST_DEFAULT_S", 2.0)
     monkeypatch.setattr("simulator.live.run.calibrate.SECONDS", 0.7)
     machine_capacity.keep(calm)
     yield folders.base()

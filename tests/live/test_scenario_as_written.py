@@ -138,14 +138,14 @@ def test_what_is_given_to_the_parts_of_each_design_is_the_scenario_as_written(mo
             },
         }
     )
-    plan = plan_live_run(asked)
+    plan = plan_live_run(asked, workers="simple")
     for design in engine.DESIGNS:
-        setting = engine.Setting(
-            Path(), plan.window, plan.speed, engine.Show(lambda _: None, plan.window, plan.speed), "", None, None, None
-        )
+        show = engine.Show(lambda _: None, plan.window, plan.speed)
+        setting = engine.Setting(Path(), plan, show, "document_extraction", None, None)
         with pytest.raises(Seen):
             setting.run(design, simulate_window(plan.window.scenario, plan.window.trace, None)[design])
     assert [stage.design for stage in given] == list(engine.DESIGNS)
+    assert {stage.workers for stage in given} == {"simple"}
     for stage in given:
         require_as_written(asked, stage.scenario)
 

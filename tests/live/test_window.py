@@ -94,7 +94,7 @@ def test_callers_who_poll_bound_the_speed_too() -> None:
 
 def test_a_speed_beyond_is_refused_on_its_field() -> None:
     with pytest.raises(InvalidInput) as refused:
-        speed.checked(scenario(), None, None, 1000)
+        speed.limit_of(scenario(), None, None).checked(1000)
     assert refused.value.problems[0].path == "speed"
 
 

@@ -21,7 +21,7 @@ HTMX = {"HX-Request": "true"}
 @pytest.fixture
 def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that is taken with caution, whatever is known of this one."""
-    monkeypatch.setattr("simulator.live.run.machine_capacity.known", lambda: None)
+    monkeypatch.setattr("simulator.live.run.machine_capacity.known", lambda *_: None)
 
 
 def posted(decision: Decision, **given: str) -> dict[str, str]:

@@ -25,7 +25,7 @@ from simulator.live.run.nurseries import Nursery, nursed
 from simulator.live.run.processes import Part, ProcessGroup, address_of, end_all, environment, for_callers, listener
 from simulator.live.system.call_budget import CallBudget, Spent
 from simulator.live.system.clock import RunClock
-from simulator.live.system.config import ExternalEndpoint, ProcessConfig
+from simulator.live.system.config import ExternalEndpoint, ProcessConfig, WorkerKind
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import ROW, Reader
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
@@ -53,6 +53,7 @@ class Stage:
     workload: str
     external: ExternalEndpoint | None = None
     key: SecretStr | None = field(default=None, repr=False)
+    workers: WorkerKind = "threads"
 
 
 class Sample(NamedTuple):
@@ -180,6 +181,7 @@ def _plan(stage: Stage, folder: Path, room: Path, sockets: list[socket.socket]) 
         webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(),
         drain_limit_s=stage.drain_limit_s,
         consumer_processes=CONSUMER_PROCESSES,
+        workers=stage.workers,
     )
 
 

@@ -4,16 +4,18 @@ It has the same face as the kernel (`simulator.simulate`). Both designs get the 
 """
 
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
+from math import inf
 from pathlib import Path
 
 import numpy as np
 from pydantic import SecretStr
 
 from simulator.arrivals import Trace
-from simulator.live.run import calibrate
-from simulator.live.run import speed as speeds
+from simulator.live.run import calibrate, machine_benchmark
 from simulator.live.run.calibrate import Calibration, calibration_of, costs_of
 from simulator.live.run.compare import compared
 from simulator.live.run.dead_letter_report import dead_letters_of
@@ -21,13 +23,12 @@ from simulator.live.run.design_run import Design, DesignRun, Stage, Watch, run_d
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.external import as_answered, briefly, require_answers, use_of
 from simulator.live.run.folders import run_folder
-from simulator.live.run.machine_benchmark import gauged
-from simulator.live.run.machine_capacity import current
+from simulator.live.run.machine_capacity import current, known_or_measured, measured_kind
 from simulator.live.run.measure import Rows, tally_of
 from simulator.live.run.nurseries import Nursery, nursed
-from simulator.live.run.run_plan import plan_live_run
+from simulator.live.run.run_plan import LONGEST_DEFAULT_S, LiveRunPlan, plan_live_run
 from simulator.live.run.window import Window
-from simulator.live.system.config import ExternalEndpoint
+from simulator.live.system.config import ExternalEndpoint, WorkerKind
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import What
 from simulator.memory import memory_bytes
@@ -45,7 +46,11 @@ from simulator.warming import warm
 
 __all__ = ["estimate", "simulate", "unsupported"]
 
-MOST_SERVERS = 200
+MOST_WORKERS = 200
+MOST_CONSUMERS: Mapping[WorkerKind, int] = {"threads": 200, "simple": 60, "forking": 60, "stock": 60}
+"""A process each, but for threads."""
+STOCK_TICKS_S = (0.0, 1.0)
+"""rq's own scheduler looks once a second; 0 says nothing of it."""
 DESIGNS: tuple[Design, Design] = (SYNCHRONOUS, EVENT_DRIVEN)  # type: ignore[assignment]
 WORDS = {SYNCHRONOUS: "the synchronous design", EVENT_DRIVEN: "the event-driven design"}
 SPANS = {
@@ -68,6 +73,9 @@ def simulate(
     on_progress: OnProgress | None = None,
     durations_s: Floats | None = None,
     speed: float | None = None,
+    seconds: float | None = None,
+    workers: WorkerKind = "threads",
+    time_limit_s: float = inf,
     label: str | None = None,
     workload: str = "document_extraction",
     external: ExternalEndpoint | None = None,
@@ -75,7 +83,7 @@ def simulate(
 ) -> Result:
     """Both designs on the same jobs, live.
 
-    `replications`: a live run is one, whatever is asked for. `speed` None: the highest that this machine tells the truth at. `label` names the
+    `replications`: a live run is one, whatever is asked for. `speed`, `seconds` and `time_limit_s` as for `plan_live_run`. `label` names the
     run's folder, so that its dead letters can be found while it lives. `on_progress` is called from this thread some ten times a second;
     what it raises stops the run, ends every part within two seconds and propagates. `external`, with its `key`, answers in the sample
     endpoint's place: in real time, and within its caps.
@@ -85,14 +93,27 @@ def simulate(
         CannotRun: this machine does not let its parts run, or one of them failed.
     """
     began = time.monotonic()
-    check(scenario, trace, durations_s)
+    check(scenario, trace, durations_s, workers)
     tell = on_progress or (lambda _: None)
     with run_folder(label or f"{time.time_ns()}") as folder, nursed(folder) as nursery:
         warm(on_progress)
-        gauged(folder, lambda: tell(Progress("Measuring what this machine carries, once", 0.0)), nursery)
-        course = plan_live_run(scenario, trace, durations_s, speed=speed, external=external)
-        show = Show(tell, course.window, course.speed)
-        setting = Setting(folder, course.window, course.speed, show, workload, external, key, nursery)
+        tick = partial(tell, Progress("Measuring what this machine carries, once", 0.0))
+        capacity = known_or_measured(
+            workers, lambda: machine_benchmark.measured(folder, tick, nursery, workers=measured_kind(workers)), tick
+        )
+        plan = plan_live_run(
+            scenario,
+            trace,
+            durations_s,
+            speed=speed,
+            seconds=seconds,
+            workers=workers,
+            external=external,
+            capacity=capacity,
+            time_limit_s=time_limit_s,
+        )
+        setting = Setting(folder, plan, Show(tell, plan.window, plan.speed), workload, key, nursery)
+        show = setting.show
         costs = setting.calibrate()
         before: dict[str, Tally] = {design: setting.predict(design, costs) for design in DESIGNS}
         after: dict[str, Tally] = {design: setting.run(design, before[design]) for design in DESIGNS}
@@ -162,11 +183,9 @@ class Setting:
     """What every part of one live run shares."""
 
     folder: Path
-    window: Window
-    speed: float
+    plan: LiveRunPlan
     show: Show
     workload: str
-    external: ExternalEndpoint | None
     key: SecretStr | None = field(repr=False)
     nursery: Nursery | None
     jobs: dict[str, Jobs] = field(init=False)
@@ -179,6 +198,18 @@ class Setting:
             for design in DESIGNS
         }
 
+    @property
+    def window(self) -> Window:
+        return self.plan.window
+
+    @property
+    def speed(self) -> float:
+        return self.plan.speed
+
+    @property
+    def external(self) -> ExternalEndpoint | None:
+        return self.plan.external
+
     def calibrate(self) -> Costs:
         """Both designs for a few seconds on other jobs, always at the sample endpoint: it is this machine that is measured."""
         calibration = calibration_of(self.window if self.external is None else briefly(self.window), self.speed)
@@ -186,7 +217,7 @@ class Setting:
         return costs_of(found[SYNCHRONOUS], found[EVENT_DRIVEN])
 
     def _calibrated(self, calibration: Calibration, design: Design) -> DesignRun:
-        stage = calibration.stage(design, self.workload)
+        stage = replace(calibration.stage(design, self.workload), workers=self.plan.workers)
         step = f"a calibration of {WORDS[design]}"
         watch = self.show.watch(step, SPANS["calibrate", design], calibrate.SECONDS * self.speed, measures=False)
         return run_design(stage, self.folder, watch, self.nursery)
@@ -205,7 +236,7 @@ class Setting:
         """The design, live; how long to wait for the last results goes by the kernel's prediction."""
         last_s = float(self.window.trace.arrivals_s[-1])
         expected_s = self.window.done_s(prediction)
-        drain_s = min(MOST_DRAIN_S, LEAST_DRAIN_S + 2 * (expected_s - last_s) / self.speed)
+        drain_s = min(max(MOST_DRAIN_S, self.plan.seconds), LEAST_DRAIN_S + 2 * (expected_s - last_s) / self.speed)
         if self.external is not None:  # as long as calls may be under way
             drain_s = max(drain_s, self.external.seconds_a_design - last_s)
         stage = Stage(
@@ -217,6 +248,7 @@ class Setting:
             self.workload,
             self.external,
             self.key,
+            self.plan.workers,
         )
         watch = self.show.watch(WORDS[design], SPANS["run", design], expected_s, measures=True)
         found = self.performances[design] = run_design(stage, self.folder, self._attentive(watch, design), self.nursery)
@@ -276,6 +308,8 @@ def _report(
     figures = (compared(design, predicted[design], measured[design], served_s) for design in DESIGNS)
     return LiveReport(
         speed=setting.speed,
+        seconds=setting.plan.seconds,
+        workers=setting.plan.workers,
         window=window.words,
         window_s=window.length_s,
         scenario=window.scenario,
@@ -312,36 +346,65 @@ def _ahead(difference: dict[str, Interval]) -> set[tuple[str, str]]:
     return {(one, other) for one, other, is_ahead in ahead if is_ahead}
 
 
-def check(scenario: Scenario, trace: Trace | None, durations_s: Floats | None = None) -> None:
+def check(
+    scenario: Scenario, trace: Trace | None, durations_s: Floats | None = None, workers: WorkerKind = "threads"
+) -> None:
     """Refuse what cannot be run live.
 
     Raises:
         InvalidInput: with a problem for each reason.
     """
-    if problems := unsupported(scenario):
+    if problems := unsupported(scenario, workers):
         raise InvalidInput(problems)
     check_for_kernel(scenario, trace, durations_s)
 
 
-def estimate(scenario: Scenario, trace: Trace | None = None, replications: int | None = None) -> Estimate:
-    """What the run will take: a window of jobs through each design, and the memory of the recording that it is cut from."""
+def estimate(
+    scenario: Scenario,
+    trace: Trace | None = None,
+    replications: int | None = None,
+    *,
+    seconds: float | None = None,
+    workers: WorkerKind = "threads",
+) -> Estimate:
+    """What the run will take at most: a window of jobs through each design, and the memory of the recording that it is cut from."""
     trace = trace if isinstance(scenario.arrivals, TraceArrivals) else None
-    jobs = round(2 * speeds.SECONDS * current().jobs_per_s)
+    jobs = round(2 * (seconds or LONGEST_DEFAULT_S) * current(workers).jobs_per_s)
     return Estimate(jobs, memory_bytes(scenario, trace))
 
 
-def unsupported(scenario: Scenario) -> tuple[Problem, ...]:
+def unsupported(scenario: Scenario, workers: WorkerKind = "threads") -> tuple[Problem, ...]:
     """What a live run does not do: refused, never ignored."""
-    servers = {
-        "synchronous.workers": scenario.synchronous.workers,
-        "event_driven.consumers": scenario.event_driven.consumers,
-    }
+    synchronous, events = scenario.synchronous, scenario.event_driven
+    most = MOST_CONSUMERS[workers]
+    kind = (
+        f"a live run has at most {most} of them"
+        if workers == "threads"
+        else f"{workers} workers are at most {most}, a process each"
+    )
+    stock = workers == "stock"
     reasons: list[tuple[bool, str, str]] = [
         (scenario.hybrid is not None, "hybrid", "a live run has the two designs, and no hybrid; use the kernel"),
         (scenario.autoscaling is not None, "autoscaling", "a live run has a fixed number of workers; use the kernel"),
-        *(
-            (number > MOST_SERVERS, path, f"a live run has at most {MOST_SERVERS} of them; use the kernel")
-            for path, number in servers.items()
+        (
+            synchronous.workers > MOST_WORKERS,
+            "synchronous.workers",
+            f"a live run has at most {MOST_WORKERS} of them; use the kernel",
+        ),
+        (
+            events.consumers > most,
+            "event_driven.consumers",
+            f"{kind}; use {'the kernel' if workers == 'threads' else 'threads, or the kernel'}",
+        ),
+        (
+            stock and events.retry_tick_s not in STOCK_TICKS_S,
+            "event_driven.retry_tick_s",
+            f"stock workers have rq's own scheduler, which looks once a second, not every {events.retry_tick_s:g} s; use other workers",
+        ),
+        (
+            stock and len(events.queues) > 1 and events.discipline == "weighted",
+            "event_driven.discipline",
+            "rq's own workers have no weighted order of their queues; use other workers",
         ),
     ]
     return tuple(Problem(path, reason) for applies, path, reason in reasons if applies)

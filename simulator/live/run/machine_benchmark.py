@@ -1,24 +1,23 @@
 """Measures what this machine carries in a live run, with all parts of both designs at work: first a few jobs at leisure, then more than it can do.
 
-It takes some six seconds, once a machine (`capacity`).
+It takes some six seconds, once a machine (`machine_capacity`).
 """
 
-import fcntl
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
 from simulator.arrivals import Trace
 from simulator.live.errors import CannotRun
-from simulator.live.run import folders, machine_capacity
+from simulator.live.run import machine_capacity
 from simulator.live.run.calibrate import Instants, beside_the_model, pickups
 from simulator.live.run.design_run import Design, DesignRun, Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.machine_capacity import Capacity
 from simulator.live.run.nurseries import Nursery
+from simulator.live.system.config import WorkerKind
 from simulator.live.system.journal import What
 from simulator.scenario import Scenario
 
@@ -30,37 +29,19 @@ AT_LEISURE, EVERY_S = 30, 0.02
 AT_ONCE = 150
 LEAST_OVERHEAD_S = 0.001
 DRAIN_LIMIT_S = 30.0
-LOOK_S = 0.1
 
 Tick = Callable[[], None]
 
 
-def gauged(folder: Path, tick: Tick, nursery: Nursery | None) -> Capacity:
-    """What is known of this machine; where nothing is, it is measured and kept. `tick` is called meanwhile, and what it raises ends it.
+def measured(folder: Path, tick: Tick, nursery: Nursery | None, *, workers: WorkerKind = "threads") -> Capacity:
+    """Both designs, one after the other.
 
     Raises:
         CannotRun: a part failed, or jobs got lost.
     """
-    with ExitStack() as held:
-        lock = held.enter_context((folders.base() / "capacity.lock").open("w"))
-        while (found := machine_capacity.known()) is None:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:  # another run measures just now
-                tick()
-                time.sleep(LOOK_S)
-                continue
-            found = measured(folder, tick, nursery)
-            machine_capacity.keep(found)
-            break
-        return found
-
-
-def measured(folder: Path, tick: Tick, nursery: Nursery | None) -> Capacity:
-    """Both designs, one after the other. Raises CannotRun."""
     busy = machine_capacity.is_busy()
-    synchronous = _performed("synchronous", folder, tick, nursery)
-    event_driven = _performed("event_driven", folder, tick, nursery)
+    synchronous = _performed("synchronous", folder, tick, nursery, workers)
+    event_driven = _performed("event_driven", folder, tick, nursery, workers)
     return Capacity(
         synchronous_jobs_per_s=_jobs_per_s(synchronous),
         event_driven_jobs_per_s=_jobs_per_s(event_driven),
@@ -76,7 +57,7 @@ def measured(folder: Path, tick: Tick, nursery: Nursery | None) -> Capacity:
     )
 
 
-def _performed(design: Design, folder: Path, tick: Tick, nursery: Nursery | None) -> DesignRun:
+def _performed(design: Design, folder: Path, tick: Tick, nursery: Nursery | None, workers: WorkerKind) -> DesignRun:
     last_s = BEGINS_S + AT_LEISURE * EVERY_S
     burst_s = last_s + 2 * SERVICE_S
     arrivals = np.concatenate([np.arange(AT_LEISURE) * EVERY_S + BEGINS_S, np.full(AT_ONCE, burst_s)])
@@ -89,7 +70,7 @@ def _performed(design: Design, folder: Path, tick: Tick, nursery: Nursery | None
         }
     )
     jobs = draw_jobs(scenario, design, trace=Trace(arrivals))
-    stage = Stage(scenario, design, jobs, 1.0, DRAIN_LIMIT_S, "document_extraction")
+    stage = Stage(scenario, design, jobs, 1.0, DRAIN_LIMIT_S, "document_extraction", workers=workers)
     return run_design(stage, folder, lambda _: tick(), nursery)
 
 

@@ -1,13 +1,15 @@
 """What a live run is going to be: which part of the workload, how fast, for how long, and what it may spend at an outside endpoint."""
 
-from dataclasses import dataclass
-from math import ceil, floor
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import ceil, floor, inf, log, log1p
 
 from simulator.arrivals import Trace
 from simulator.live.run import speed as speeds
+from simulator.live.run.machine_capacity import Capacity, current
 from simulator.live.run.speed import Limit
 from simulator.live.run.window import Window, simulate_window, window_of
-from simulator.live.system.config import ExternalEndpoint
+from simulator.live.system.config import ExternalEndpoint, WorkerKind
 from simulator.plan import Floats, mean_service_s
 from simulator.scenario import Failures, Scenario, TraceArrivals
 from simulator.schema import InvalidInput, Problem
@@ -21,6 +23,13 @@ ARRIVING = 0.5
 RESERVE = 0.8
 """The share of a design's calls that its jobs may take at the first attempt, where there are retries."""
 TRIES = 8
+LONGEST_DEFAULT_S = 120.0
+"""Real seconds over which jobs arrive, at most, unless the user chooses more."""
+SHORTEST_S, LONGEST_S = 1.0, 86_400.0
+"""What a user may choose."""
+CONFIDENCE = 0.95
+SPARE = 1.1
+"""Arrivals and classes are random: so much longer than the mean rate asks for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,16 +40,46 @@ class LiveRunPlan:
     speed: float
     limit: Limit
     """The highest speed, and what sets it."""
+    seconds: float
+    """Real seconds over which jobs arrive, at most."""
+    workers: WorkerKind
     real_s: float
     """About, from the start to the result."""
     most_calls: int
     """To the provider, both designs together, retries included."""
+    is_measured: bool
+    """Whether this machine was measured with such workers; otherwise the first run does, and may change speed and jobs."""
+    verdict_jobs: int | None = None
+    """Jobs that a verdict takes (`jobs_for_verdict`)."""
     external: ExternalEndpoint | None = None
 
     @property
     def most_output_tokens(self) -> int | None:
         """At an outside endpoint, both designs together; None at the sample one, which costs nothing."""
         return self.most_calls * self.external.max_tokens_a_call if self.external is not None else None
+
+    @property
+    def verdict_seconds(self) -> float | None:
+        """About how long jobs have to arrive for a verdict, if this run is too short for one; None if it is not, or if no length helps."""
+        if self.verdict_jobs is None or self.window.jobs >= self.verdict_jobs or self.window.is_whole:
+            return None
+        return float(ceil(self.seconds * self.verdict_jobs / self.window.jobs))
+
+
+def jobs_for_verdict(scenario: Scenario) -> int | None:
+    """Jobs of which none may miss its deadline until a design is shown to keep it, at 95 %; of all classes together if each has its own.
+
+    None if there is no deadline, or if no miss is tolerated: no number of jobs shows that.
+    Source: the one-sided bound of Clopper and Pearson (1934) for no miss among n, 1 - 0.05^(1/n).
+    """
+    tolerated = scenario.tolerated_miss_percent / 100
+    if scenario.deadline_s is None or tolerated == 0:
+        return None
+    jobs = 1 if tolerated == 1 else ceil(log(1 - CONFIDENCE) / log1p(-tolerated))
+    if not isinstance(scenario.deadline_s, Mapping):
+        return jobs
+    shares = (scenario.event_driven.queues[name] / 100 for name in scenario.deadline_s)
+    return max((ceil(jobs / share) for share in shares if share), default=None)
 
 
 def plan_live_run(
@@ -49,53 +88,134 @@ def plan_live_run(
     durations_s: Floats | None = None,
     *,
     speed: float | None = None,
+    seconds: float | None = None,
+    workers: WorkerKind = "threads",
     external: ExternalEndpoint | None = None,
+    capacity: Capacity | None = None,
+    time_limit_s: float = inf,
 ) -> LiveRunPlan:
-    """The run that this workload would be. `speed` None: as fast as it can tell the truth.
+    """The run that this workload would be.
+
+    `speed` None: as fast as it can measure the designs and not the machine. `seconds` None: long enough for a verdict, or for the whole
+    workload, if that takes no more than `LONGEST_DEFAULT_S` and the run no more than `time_limit_s`; otherwise short. `capacity` None: as it
+    is known.
 
     Raises:
-        InvalidInput: on `speed`, where it is more than this machine tells the truth at; on `endpoint`, where an outside one cannot serve it.
+        InvalidInput: on `speed`, `seconds` or `workers`, if it is more than this machine can do, or cannot be; on `endpoint`, if an outside
+            one cannot serve it.
     """
     trace = trace if isinstance(scenario.arrivals, TraceArrivals) else None
+    if seconds is not None and not SHORTEST_S <= seconds <= LONGEST_S:
+        raise InvalidInput(
+            [Problem("seconds", f"should be between {SHORTEST_S:g} s and {LONGEST_S / 3600:g} h, such as 60 s")]
+        )
+    if workers == "stock" and speed not in (None, 1.0):
+        raise InvalidInput([Problem("speed", "should be left empty, or be 1: stock workers run in real time")])
+    workload = Workload(scenario, trace, durations_s, capacity or current(workers), workers, speed)
     if external is not None:
-        return _at_outside(scenario, trace, durations_s, speed, external)
-    limit = speeds.limit_of(scenario, trace, durations_s)
-    pace = limit.checked(speed)
-    window = window_of(scenario, trace, durations_s, speeds.SECONDS * pace)
-    return _course(window, pace, limit)
+        return _at_outside(workload, seconds, external)
+    if seconds is not None:
+        return workload.planned(seconds)
+    return _long_enough(workload, time_limit_s)
 
 
-def _at_outside(
-    scenario: Scenario, trace: Trace | None, durations_s: Floats | None, speed: float | None, external: ExternalEndpoint
-) -> LiveRunPlan:
+@dataclass(frozen=True, eq=False)
+class Workload:
+    """What is to be run, on which machine, and how."""
+
+    scenario: Scenario
+    trace: Trace | None
+    durations_s: Floats | None
+    capacity: Capacity
+    workers: WorkerKind
+    speed: float | None
+
+    def limit(self, seconds: float) -> Limit:
+        given = self.scenario, self.trace, self.durations_s, self.capacity
+        return (speeds.real_time if self.workers == "stock" else speeds.limit_of)(*given, seconds=seconds)
+
+    def window(self, length_s: float) -> Window:
+        return window_of(self.scenario, self.trace, self.durations_s, length_s)
+
+    def planned(self, seconds: float) -> LiveRunPlan:
+        limit = self.limit(seconds)
+        pace = limit.checked(self.speed)
+        return self.plan(self.window(seconds * pace), pace, limit, seconds)
+
+    def plan(
+        self, window: Window, speed: float, limit: Limit, seconds: float, external: ExternalEndpoint | None = None
+    ) -> LiveRunPlan:
+        scenario = window.scenario
+        attempts = (scenario.retries.max + 1) * (scenario.synchronous.client_retries + 1)
+        calls = window.jobs * (attempts + scenario.retries.max + 1)
+        mean_s = mean_service_s(scenario, window.trace, window.durations_s) / speed
+        calibrating_s = CALIBRATING_S + (mean_s if external is None else min(1.0, mean_s))
+        tallies = simulate_window(scenario, window.trace, window.durations_s).values()
+        real_s = sum(ceil(window.done_s(tally) / speed) for tally in tallies) + 4 * STARTING_S + 2 * calibrating_s
+        return LiveRunPlan(
+            window=window,
+            speed=speed,
+            limit=limit,
+            seconds=min(seconds, float(ceil(window.length_s / speed))),
+            workers=self.workers,
+            real_s=float(ceil(real_s)),
+            most_calls=calls if external is None else min(calls, 2 * external.calls_a_design),
+            is_measured=self.capacity.measured,
+            verdict_jobs=jobs_for_verdict(scenario),
+            external=external,
+        )
+
+
+def _long_enough(workload: Workload, time_limit_s: float) -> LiveRunPlan:
+    """For a verdict or for the whole workload, if that takes no more than `LONGEST_DEFAULT_S` and the time limit; otherwise short."""
+    shortest = LONGEST_DEFAULT_S if workload.workers == "stock" else speeds.DEFAULT_S
+    found = short = workload.planned(shortest)
+    for _ in range(TRIES):
+        wanted_s = found.verdict_seconds
+        if wanted_s is None:
+            return found
+        longer_s = ceil(SPARE * wanted_s)
+        try:
+            found = workload.planned(min(longer_s, LONGEST_DEFAULT_S))
+        except InvalidInput:  # the busiest part of a longer window is too much at the speed that was asked for
+            return short
+        if found.real_s > time_limit_s or (longer_s > LONGEST_DEFAULT_S and not found.window.is_whole):
+            return short
+    return short
+
+
+def _at_outside(workload: Workload, seconds: float | None, external: ExternalEndpoint) -> LiveRunPlan:
     """In real time, with failures and outages of its own: those of the Scenario are left out, of the prediction, too."""
-    if speed not in (None, 1.0):
+    if workload.speed not in (None, 1.0):
         raise InvalidInput([Problem("speed", "should be left empty: an outside endpoint answers in real time")])
-    provider = scenario.provider.model_copy(update={"outages": ()})
-    scenario = scenario.model_copy(update={"failures": Failures(), "provider": provider})
-    limit = speeds.limit_of(scenario, trace, durations_s)
+    most_s = ARRIVING * external.seconds_a_design
+    if seconds is not None and seconds > most_s:
+        reason = f"should be at most {most_s:g} s: {external.host} may be called for {external.max_seconds:g} s, half of them for each design"
+        raise InvalidInput([Problem("seconds", f"{reason}, and the calls of the last jobs need time, too")])
+    provider = workload.scenario.provider.model_copy(update={"outages": ()})
+    scenario = workload.scenario.model_copy(update={"failures": Failures(), "provider": provider})
+    workload = replace(workload, scenario=scenario)
+    limit = workload.limit(speeds.DEFAULT_S)
     if limit.speed < 1:
         reason = f"cannot serve this workload from here: it answers in real time, and {limit.reason}"
         raise InvalidInput([Problem("endpoint", f"an outside endpoint {reason}")])
-    window = _affordable(scenario, trace, durations_s, external)
-    return _course(window, 1.0, limit, external)
+    longest_s = seconds or most_s
+    return workload.plan(_affordable(workload, longest_s, external), 1.0, limit, longest_s, external)
 
 
-def _affordable(
-    scenario: Scenario, trace: Trace | None, durations_s: Floats | None, external: ExternalEndpoint
-) -> Window:
+def _affordable(workload: Workload, longest: float, external: ExternalEndpoint) -> Window:
     """The longest window whose first attempts fit into the calls and the time; at the least a burst of a single instant."""
+    scenario = workload.scenario
     has_retries = scenario.retries.max > 0 or scenario.synchronous.client_retries > 0
     jobs = max(1, floor(external.calls_a_design * (RESERVE if has_retries else 1.0)))
-    longest = ARRIVING * external.seconds_a_design
-    found = window_of(scenario, trace, durations_s, longest)
+    found = workload.window(longest)
     if found.jobs <= jobs:
         return found
     least, too_long = 0.0, longest
     for _ in range(TRIES):
         length_s = (least + too_long) / 2
         try:
-            tried = window_of(scenario, trace, durations_s, length_s)
+            tried = workload.window(length_s)
         except InvalidInput:  # nothing arrives in so little
             least = length_s
             continue
@@ -104,21 +224,3 @@ def _affordable(
         else:
             found, least = tried, length_s
     return found
-
-
-def _course(window: Window, speed: float, limit: Limit, external: ExternalEndpoint | None = None) -> LiveRunPlan:
-    scenario = window.scenario
-    attempts = (scenario.retries.max + 1) * (scenario.synchronous.client_retries + 1)
-    calls = window.jobs * (attempts + scenario.retries.max + 1)
-    mean_s = mean_service_s(scenario, window.trace, window.durations_s) / speed
-    calibrating_s = CALIBRATING_S + (mean_s if external is None else min(1.0, mean_s))
-    accounts = simulate_window(scenario, window.trace, window.durations_s).values()
-    real_s = sum(ceil(window.done_s(tally) / speed) for tally in accounts) + 4 * STARTING_S + 2 * calibrating_s
-    return LiveRunPlan(
-        window=window,
-        speed=speed,
-        limit=limit,
-        real_s=float(ceil(real_s)),
-        most_calls=calls if external is None else min(calls, 2 * external.calls_a_design),
-        external=external,
-    )

@@ -7,11 +7,12 @@ from simulator.arrivals import Trace
 from simulator.live.run.machine_capacity import Capacity, current
 from simulator.live.run.window import Window, simulate_window, window_of
 from simulator.plan import EVENT_DRIVEN, Floats, called_subscribers, mean_service_s
+from simulator.plurals import counted
 from simulator.scenario import PollingDelivery, Scenario
 from simulator.schema import InvalidInput, Problem
 
-SECONDS = 20.0
-"""Real seconds over which jobs arrive."""
+DEFAULT_S = 20.0
+"""Real seconds over which jobs arrive, unless the user chooses fewer."""
 POLL = 0.1
 """What asking and answering once asks of the machine, next to a job: 0.3 ms of processor time against 4 to 8, and some in reserve."""
 TIMES_OVERHEAD = 20.0
@@ -38,22 +39,27 @@ class Limit:
 
 
 def limit_of(
-    scenario: Scenario, trace: Trace | None, durations_s: Floats | None, capacity: Capacity | None = None
+    scenario: Scenario,
+    trace: Trace | None,
+    durations_s: Floats | None,
+    capacity: Capacity | None = None,
+    *,
+    seconds: float = DEFAULT_S,
 ) -> Limit:
-    """The highest speed at which a live run says something about the designs, and not about this machine.
+    """The highest speed at which a live run says something about the designs, and not about this machine, if jobs arrive for `seconds`.
 
     `capacity` None: as it was measured, or taken with caution until the first live run here measures it.
     """
     machine = capacity or current()
     service = _by_service(scenario, trace, durations_s, machine)
     low, high = service.speed / 2**STEPS, service.speed
-    at_high = _too_much(scenario, trace, durations_s, high, machine)
+    at_high = _too_much(scenario, trace, durations_s, high, machine, seconds)
     if at_high is None:
         return service
     reason = at_high
     for _ in range(8):
         middle = (low + high) / 2 if low > high / 8 else high / 2
-        found = _too_much(scenario, trace, durations_s, middle, machine)
+        found = _too_much(scenario, trace, durations_s, middle, machine, seconds)
         if found is None:
             low = middle
         else:
@@ -63,19 +69,19 @@ def limit_of(
     return Limit(_rounded(low), reason)
 
 
-def checked(
-    scenario: Scenario,
-    trace: Trace | None,
-    durations_s: Floats | None,
-    asked: float | None,
-    capacity: Capacity | None = None,
-) -> float:
-    """The speed to run at.
+def real_time(
+    scenario: Scenario, trace: Trace | None, durations_s: Floats | None, capacity: Capacity, *, seconds: float
+) -> Limit:
+    """Of workers of rq that nothing is replaced of: their scheduler looks once a second, so they run at speed 1.
 
     Raises:
-        InvalidInput: on `speed`, where the one asked for is more than this machine can tell the truth at.
+        InvalidInput: on `workers`, if this machine does not carry the workload at that speed.
     """
-    return limit_of(scenario, trace, durations_s, capacity).checked(asked)
+    if reason := _too_much(scenario, trace, durations_s, 1.0, capacity, seconds):
+        raise InvalidInput(
+            [Problem("workers", f"should not be stock here: stock workers run in real time, and {reason}")]
+        )
+    return Limit(1.0, "stock workers run in real time: rq's own scheduler looks for due retries once a second")
 
 
 def _by_service(scenario: Scenario, trace: Trace | None, durations_s: Floats | None, machine: Capacity) -> Limit:
@@ -95,16 +101,21 @@ def _told(machine: Capacity) -> str:
 
 
 def _too_much(
-    scenario: Scenario, trace: Trace | None, durations_s: Floats | None, speed: float, machine: Capacity
+    scenario: Scenario,
+    trace: Trace | None,
+    durations_s: Floats | None,
+    speed: float,
+    machine: Capacity,
+    seconds: float,
 ) -> str | None:
     """What a speed asks of this machine that it does not have; None where it has. Each subscriber's share of a job counts as one."""
-    window = window_of(scenario, trace, durations_s, SECONDS * speed)
+    window = window_of(scenario, trace, durations_s, seconds * speed)
     hands = 1 + called_subscribers(scenario)
     rate = window.peak_rate_per_s(PEAK_S * speed) * speed
     carried = min(machine.synchronous_jobs_per_s, machine.event_driven_jobs_per_s)
     has = f"this machine carries {carried / hands:.0f} at full use, of which a run takes {machine.jobs_per_s / hands:.0f}{_told(machine)}"
     if rate * hands > machine.jobs_per_s:
-        each = f", handed to {hands - 1} subscribers each" if hands > 1 else ""
+        each = f", handed to {counted(hands - 1, 'subscriber')} each" if hands > 1 else ""
         return f"the busiest seconds would bring {rate:.0f} jobs a second{each}, and {has}"
     polls = _polls_per_s(window, speed)
     if rate * hands + POLL * polls > machine.jobs_per_s:

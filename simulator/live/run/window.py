@@ -42,6 +42,8 @@ class Window:
     durations_s: Floats | None
     length_s: float
     words: str
+    is_whole: bool = False
+    """Whether a longer window has no more jobs: it holds the whole workload, or a whole cycle of it."""
 
     @property
     def jobs(self) -> int:
@@ -93,7 +95,8 @@ def window_of(scenario: Scenario, trace: Trace | None, durations_s: Floats | Non
         }
     )
     drawn = durations_s if isinstance(scenario.service, EmpiricalService) and scenario.service.path else None
-    return Window(explicit, taken, drawn, keep.length_s, words + _changes_in_words(scenario, keep))
+    everything = _ends_within(scenario, whole, length_s)
+    return Window(explicit, taken, drawn, keep.length_s, words + _changes_in_words(scenario, keep), everything)
 
 
 @dataclass(frozen=True)
@@ -211,12 +214,23 @@ def _changes_in_words(scenario: Scenario, keep: WindowCut) -> str:
 
 
 def _words_of_all(scenario: Scenario, arrived: int, length_s: float) -> str:
-    """What all arrivals that were drawn are of the workload: all of it, where it ends by itself."""
-    ends = (scenario.duration_s or np.inf) <= length_s or (scenario.jobs or np.inf) <= arrived
-    if ends or isinstance(scenario.arrivals, TraceArrivals):
+    """What all arrivals that were drawn are of the workload: all of it, if it ends by itself."""
+    if _ends_by_itself(scenario, arrived, length_s):
         return "the whole workload"
     period_s = _period_s(scenario)
     return f"the first {minutes(length_s)}" if period_s is None else f"a whole cycle of {minutes(period_s)}"
+
+
+def _ends_by_itself(scenario: Scenario, arrived: int, length_s: float) -> bool:
+    ends = (scenario.duration_s or np.inf) <= length_s or (scenario.jobs or np.inf) <= arrived
+    return ends or isinstance(scenario.arrivals, TraceArrivals)
+
+
+def _ends_within(scenario: Scenario, whole: Trace, length_s: float) -> bool:
+    """Whether all that there is arrives in `length_s`."""
+    if not whole.requests or whole.arrivals_s[-1] > length_s:
+        return False
+    return _ends_by_itself(scenario, whole.requests, length_s) or _period_s(scenario) is not None
 
 
 def _busiest_s(arrivals: Floats, length_s: float) -> float:

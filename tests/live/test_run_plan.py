@@ -1,0 +1,131 @@
+"""How long a live run is: the user's choice, or as long as a verdict takes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator.live.run import engine
+from simulator.live.run.run_plan import LONGEST_DEFAULT_S, jobs_for_verdict, plan_live_run
+from simulator.live.run.speed import DEFAULT_S
+from simulator.live.system.config import WorkerKind
+from simulator.scenario import Scenario
+from simulator.schema import InvalidInput
+
+
+def scenario(**given: object) -> Scenario:
+    plain: dict[str, object] = {
+        "arrivals": {"process": "regular", "rate_per_s": 2},
+        "service": {"distribution": "deterministic", "mean_s": 2},
+        "deadline_s": 20,
+        "synchronous": {"workers": 8},
+        "event_driven": {"consumers": 8, "delivery": {"method": "none"}},
+    }
+    return Scenario.model_validate(plain | given)
+
+
+def refusal(path: str, **options: object) -> str:
+    with pytest.raises(InvalidInput) as refused:
+        plan_live_run(scenario(), **options)  # type: ignore[arg-type]
+    assert [problem.path for problem in refused.value.problems] == [path]
+    return refused.value.problems[0].reason
+
+
+@given(st.floats(0.01, 99.9))
+def test_so_many_jobs_without_a_miss_and_no_fewer_show_that_misses_are_within_what_is_tolerated(percent: float) -> None:
+    jobs = jobs_for_verdict(scenario(tolerated_miss_percent=percent))
+    assert jobs is not None
+    on_time = 1 - percent / 100
+    assert on_time**jobs <= 0.05 * (1 + 1e-9)
+    assert on_time ** (jobs - 1) > 0.05 * (1 - 1e-9)
+
+
+def test_of_one_in_a_hundred_it_takes_299() -> None:
+    assert jobs_for_verdict(scenario(tolerated_miss_percent=1)) == 299
+
+
+@pytest.mark.parametrize("given", [{"deadline_s": None}, {"tolerated_miss_percent": 0}])
+def test_without_a_deadline_or_a_tolerated_miss_no_number_is_enough(given: dict[str, object]) -> None:
+    assert jobs_for_verdict(scenario(**given)) is None
+
+
+def test_each_class_with_a_deadline_of_its_own_takes_as_many() -> None:
+    queues = {"urgent": 20, "standard": 50, "batch": 30}
+    classes = {"event_driven": {"queues": queues}, "deadline_s": {"urgent": 20, "standard": 60}}
+    assert jobs_for_verdict(scenario(**classes)) == 299 * 5
+
+
+def test_by_default_it_is_as_long_as_a_verdict_takes() -> None:
+    few = plan_live_run(scenario(), speed=2)
+    assert DEFAULT_S < few.seconds < LONGEST_DEFAULT_S
+    assert few.window.jobs >= 299 and few.verdict_seconds is None
+    assert plan_live_run(scenario(tolerated_miss_percent=20)).seconds == DEFAULT_S, "a short run is enough"
+
+
+def test_a_run_that_is_too_short_for_a_verdict_knows_about_how_long_it_has_to_be() -> None:
+    short = plan_live_run(scenario(), speed=2, seconds=10)
+    assert (short.seconds, short.verdict_jobs) == (10, 299)
+    assert short.window.jobs == pytest.approx(40, abs=1)
+    assert short.verdict_seconds == pytest.approx(75, abs=3)
+    assert plan_live_run(scenario(), speed=2, seconds=1.1 * (short.verdict_seconds or 0)).verdict_seconds is None
+
+
+def test_of_a_workload_that_ends_no_longer_run_has_more_jobs() -> None:
+    whole = plan_live_run(scenario(jobs=60), speed=1)
+    assert (whole.window.jobs, whole.verdict_jobs, whole.verdict_seconds) == (60, 299, None)
+    assert whole.seconds == 30
+    assert plan_live_run(scenario(jobs=60), speed=1, seconds=whole.seconds).window.jobs == 60, "as it is repeated"
+
+
+def test_a_verdict_that_takes_longer_than_a_run_may_is_not_tried_for() -> None:
+    assert plan_live_run(scenario(), speed=2, time_limit_s=100).seconds == DEFAULT_S
+    assert plan_live_run(scenario(), speed=0.2).seconds == DEFAULT_S
+
+
+def test_minutes_in_real_time_can_be_had() -> None:
+    plan = plan_live_run(scenario(), speed=1, seconds=600)
+    assert (plan.speed, plan.seconds, plan.window.jobs) == (1, 600, pytest.approx(1200, abs=1))
+    assert plan.real_s > 1200
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, 0.5, 86_401.0, float("nan"), float("inf")])
+def test_a_length_that_cannot_be_is_refused_with_what_is_accepted(seconds: float) -> None:
+    assert refusal("seconds", seconds=seconds) == "should be between 1 s and 24 h, such as 60 s"
+
+
+def test_stock_workers_run_in_real_time_and_nothing_else() -> None:
+    plan = plan_live_run(scenario(), workers="stock")
+    assert (plan.speed, plan.seconds, plan.workers) == (1, LONGEST_DEFAULT_S, "stock")
+    assert plan_live_run(scenario(), workers="stock", speed=1).speed == 1
+    assert "stock workers run in real time" in refusal("speed", workers="stock", speed=2)
+
+
+def test_stock_workers_that_this_machine_does_not_carry_are_refused() -> None:
+    busy = scenario(arrivals={"process": "regular", "rate_per_s": 500})
+    with pytest.raises(InvalidInput, match=r"^workers: should not be stock here: .* 500 jobs a second"):
+        plan_live_run(busy, workers="stock")
+
+
+@pytest.mark.parametrize(
+    ("workers", "given", "path"),
+    [
+        ("threads", {"event_driven": {"consumers": 201}}, "event_driven.consumers"),
+        ("simple", {"event_driven": {"consumers": 61}}, "event_driven.consumers"),
+        ("forking", {"event_driven": {"consumers": 61}}, "event_driven.consumers"),
+        ("stock", {"event_driven": {"consumers": 61}}, "event_driven.consumers"),
+        ("stock", {"event_driven": {"retry_tick_s": 0.5}}, "event_driven.retry_tick_s"),
+        ("stock", {"event_driven": {"discipline": "weighted", "queues": {"a": 50, "b": 50}}}, "event_driven.discipline"),
+        ("stock", {"synchronous": {"workers": 201}}, "synchronous.workers"),
+        ("stock", {"hybrid": {"inline_wait_s": 2}}, "hybrid"),
+        ("simple", {"autoscaling": {"min": 1, "max": 2, "target_depth": 3}}, "autoscaling"),
+    ],
+)  # fmt: skip
+def test_what_a_kind_of_worker_cannot_do_is_refused_by_name(
+    workers: WorkerKind, given: dict[str, object], path: str
+) -> None:
+    assert [problem.path for problem in engine.unsupported(scenario(**given), workers)] == [path]
+
+
+@pytest.mark.parametrize("workers", ["threads", "simple", "forking", "stock"])
+def test_what_each_kind_of_worker_can_do_is_not_refused(workers: WorkerKind) -> None:
+    events = {"consumers": 60, "discipline": "dedicated", "queues": {"a": 50, "b": 50}, "retry_tick_s": 1}
+    assert not engine.unsupported(scenario(event_driven=events, synchronous={"workers": 200}), workers)
