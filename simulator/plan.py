@@ -23,6 +23,7 @@ from simulator.scenario import (
     LognormalService,
     PollingDelivery,
     PushDelivery,
+    Retries,
     Scenario,
     Synchronous,
     TokensService,
@@ -316,6 +317,14 @@ def retries_of(scenario: Scenario, design: str) -> int:
     return scenario.retries.max if design != SYNCHRONOUS or inline is None else inline
 
 
+def listed_pauses_s(retries: Retries, count: int) -> tuple[float, ...] | None:
+    """The pause before each of `count` retries, if no chance has a part in it."""
+    listed = retries.intervals_s if retries.flat_s is None else (retries.flat_s,)
+    if listed is None:
+        return None
+    return tuple(listed[max(len(listed) - left, 0)] for left in range(count, 0, -1))
+
+
 def called_subscribers(scenario: Scenario) -> int:
     """Subscribers that are handed each result: all but the caller, who is one where somebody waits."""
     waits = scenario.event_driven.delivery.method != "none"
@@ -413,8 +422,10 @@ def _set_failures(m: Any, scenario: Scenario, design: str) -> None:
     m["transient"] = scenario.failures.transient_percent / 100
     m["poison"] = scenario.failures.poison_percent / 100
     m["retries"] = retries_of(scenario, design)
-    m["jitter"] = at.FLAT if scenario.retries.flat_s is not None else _JITTERS[scenario.retries.jitter]
-    m["base"], m["cap"], m["flat"] = scenario.retries.base_s, scenario.retries.cap_s, scenario.retries.flat_s or 0.0
+    listed = listed_pauses_s(scenario.retries, retries_of(scenario, design))
+    m["jitter"] = _JITTERS[scenario.retries.jitter] if listed is None else at.LISTED
+    m["base"], m["cap"] = scenario.retries.base_s, scenario.retries.cap_s
+    m["pauses"][: len(listed or ())] = listed or ()
 
 
 def _set_autoscaling(m: Any, scenario: Scenario) -> None:

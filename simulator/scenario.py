@@ -173,7 +173,10 @@ class Failures(Value):
 
 
 class Retries(Value):
-    """Retries of a failed attempt, in both designs: at most `max`, after a backoff of up to min(`cap_s`, `base_s` x 2^a), a = 0 first."""
+    """Retries of a failed attempt, in both designs: at most `max`, after a backoff of up to min(`cap_s`, `base_s` x 2^a), a = 0 first.
+
+    With `flat_s` or `intervals_s` the pauses are these, and `base_s`, `cap_s` and `jitter` have no effect.
+    """
 
     max: Annotated[int, Field(ge=0, le=100)] = 0
     base_s: NonNegative = 1
@@ -181,6 +184,15 @@ class Retries(Value):
     jitter: Literal["none", "full", "equal", "decorrelated"] = "full"
     flat_s: NonNegative | None = None
     """A constant interval instead of the exponential one."""
+    intervals_s: Annotated[tuple[NonNegative, ...], Field(strict=False, min_length=1, max_length=100)] | None = None
+    """The pauses one by one, as `interval` of rq's `Retry`. As in rq (`Job.get_retry_interval`) the list is that of the last retries:
+    if it is shorter than the retries, its first pause comes several times; if it is longer, its first pauses never come."""
+
+    @model_validator(mode="after")
+    def _flat_or_listed(self) -> Self:
+        if self.flat_s is not None and self.intervals_s is not None:
+            raise ValueError("give either flat_s or intervals_s, not both")
+        return self
 
 
 class Hop(Value):

@@ -12,6 +12,7 @@ from simulator.plan import (
     called_subscribers,
     dedicated_bounds,
     dedicated_consumers,
+    listed_pauses_s,
     mean_service_s,
     most_servers_of,
     patience_s,
@@ -47,15 +48,14 @@ def mean_backoffs_s(scenario: Scenario, retries: int) -> float:
     """The mean time a job spends backing off, over all its retries."""
     poison, fails = scenario.failures.poison_percent / 100, scenario.failures.transient_percent / 100
     total, before = 0.0, 0.0
+    listed = listed_pauses_s(scenario.retries, retries)
     for attempt in range(retries):
-        before = _mean_backoff_s(scenario.retries, attempt, before)
+        before = _mean_backoff_s(scenario.retries, attempt, before) if listed is None else listed[attempt]
         total += before * (poison + (1 - poison) * fails ** (attempt + 1))
     return total
 
 
 def _mean_backoff_s(retries: Retries, attempt: int, before: float) -> float:
-    if retries.flat_s is not None:
-        return retries.flat_s
     if retries.jitter == "decorrelated":
         return min(retries.cap_s, (retries.base_s + max(retries.base_s, 3 * before)) / 2)
     limit = min(retries.cap_s, retries.base_s * 2.0 ** min(attempt, 60))

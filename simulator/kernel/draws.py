@@ -18,12 +18,12 @@ from simulator.kernel.layout import (
     DETERMINISTIC,
     DRAWN,
     EXPONENTIAL,
-    FLAT,
     GAMMA,
     GAMMA_GAPS,
     JITTER_DECORRELATED,
     JITTER_EQUAL,
     JITTER_NONE,
+    LISTED,
     LOGNORMAL,
     POISSON,
     REGULAR,
@@ -204,8 +204,8 @@ def backoff_s(m: Any, draw: float, attempt: int, before: float) -> float:
     """
     kind = m.jitter
     base, cap = m.base, m.cap
-    if kind == FLAT:
-        return m.flat
+    if kind == LISTED:
+        return m.pauses[attempt]
     if kind == JITTER_DECORRELATED:
         return min(cap, base + (max(base, 3.0 * before) - base) * draw)
     limit = min(cap, base * 2.0 ** min(attempt, 60))

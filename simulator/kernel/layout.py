@@ -10,6 +10,7 @@ import numpy as np
 
 MOST_CLASSES = 8
 MOST_SUBSCRIBERS = 100
+MOST_RETRIES = 100
 MOST_OUTAGES = 100
 MOST_CALLS = 51
 BINS = 1000
@@ -104,7 +105,7 @@ PARAMETERS = [
     ("jitter", _i),
     ("base", _f),
     ("cap", _f),
-    ("flat", _f),
+    ("pauses", _f, MOST_RETRIES),  # listed: before each retry
     ("subscribers", _i),  # called beside the caller
     ("together", _i),
     ("handling_mu", _f),  # minus infinity: no time at all
@@ -246,7 +247,7 @@ RECORDED_ROW = np.dtype([("arrival", _f), ("input_tokens", _f), ("output_tokens"
 # --- kinds
 REGULAR, POISSON, GAMMA_GAPS, BURSTS, DAILY, TRACE = range(6)
 DETERMINISTIC, EXPONENTIAL, LOGNORMAL, GAMMA, TOKENS, DRAWN, RECORDED = range(7)
-JITTER_NONE, JITTER_FULL, JITTER_EQUAL, JITTER_DECORRELATED, FLAT = range(5)
+JITTER_NONE, JITTER_FULL, JITTER_EQUAL, JITTER_DECORRELATED, LISTED = range(5)
 STRICT, DEDICATED, WEIGHTED = range(3)
 NOBODY, POLLING, WEBHOOK, PUSH = range(4)
 

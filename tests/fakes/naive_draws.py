@@ -152,10 +152,13 @@ class Draws:
             self.is_poison(job) or self.uniform(job, FAILURE, attempt) < self.scenario.failures.transient_percent / 100
         )
 
-    def backoff(self, draw: float, retry: int, before: float) -> float:
+    def backoff(self, draw: float, retry: int, before: float, retries: int) -> float:
         r = self.scenario.retries
         if r.flat_s is not None:
             return float(r.flat_s)
+        if r.intervals_s is not None:
+            padded = [r.intervals_s[0]] * retries + list(r.intervals_s)
+            return float(padded[-retries:][retry])
         if r.jitter == "decorrelated":
             return float(min(r.cap_s, r.base_s + (max(r.base_s, 3 * before) - r.base_s) * draw))
         limit = min(r.cap_s, r.base_s * 2.0**retry)

@@ -168,7 +168,9 @@ def scenarios(draw: st.DrawFn) -> Scenario:
             "base_s": draw(st.sampled_from([0.2, 1.0])),
             "cap_s": draw(st.sampled_from([1.5, 60.0])),
             "jitter": draw(st.sampled_from(["decorrelated", "equal", "full", "none"])),
-            "flat_s": draw(maybe(st.just(0.5))),
+            **draw(
+                st.sampled_from([{}, {}, {"flat_s": 0.5}, {"intervals_s": (0.3,)}, {"intervals_s": (0.0, 1.0, 2.0)}])
+            ),
         },
         "synchronous": draw(synchronous),
         "event_driven": draw(event_driven),

@@ -281,7 +281,7 @@ class Naive:
                 handled = True
                 break
             if attempt < retries:
-                pause = self.draws.backoff(self.draws.uniform(job.number, SUB_JITTER, index), attempt, pause)
+                pause = self.draws.backoff(self.draws.uniform(job.number, SUB_JITTER, index), attempt, pause, retries)
                 taken += pause
         if job.number >= self.scenario.warmup_jobs:
             tally = self.fans[subscriber]
@@ -476,10 +476,13 @@ class NaiveEventDriven(Naive):
             self.deliver(job)
         elif job.attempt < self.retries:
             job.backoff = self.draws.backoff(
-                self.draws.uniform(job.number, JITTER, job.attempt), job.attempt, job.backoff
+                self.draws.uniform(job.number, JITTER, job.attempt), job.attempt, job.backoff, self.retries
             )
             job.attempt += 1
-            self.saw("backed off" if self.scenario.retries.flat_s is None else "backed off flat")
+            flat, listed = self.scenario.retries.flat_s, self.scenario.retries.intervals_s
+            self.saw("backed off" if flat is None else "backed off flat")
+            if listed is not None:
+                self.saw("backed off as listed" if len(listed) <= self.retries else "backed off as listed last")
             self.saw(f"backoff {self.scenario.retries.jitter}")
             self.at(self.found_due(job.backoff), WORK, lambda: self.offer(job))
         else:
@@ -742,7 +745,9 @@ class NaiveSynchronous(Naive):
                 self.charge(job, -1)
         if fails and job.attempt < self.retries:
             self.saw("tried again in line")
-            job.backoff = self.draws.backoff(self.draws.uniform(job.number, JITTER, number), job.attempt, job.backoff)
+            job.backoff = self.draws.backoff(
+                self.draws.uniform(job.number, JITTER, number), job.attempt, job.backoff, self.retries
+            )
             job.attempt += 1
             self.at(self.now + job.backoff, WORK, lambda: self.try_call(job, began))
         elif fails:

@@ -37,10 +37,10 @@ def test_one_uniform_is_the_kernels_to_the_last_bit() -> None:
             assert uniform(int(key), job, purpose, attempt) == kernel_uniform(key, job, purpose, attempt)
 
 
-@pytest.mark.parametrize("jitter", ["none", "full", "equal", "decorrelated", "flat"])
+@pytest.mark.parametrize("jitter", ["none", "full", "equal", "decorrelated", "flat", "listed"])
 def test_failures_and_pauses_are_the_kernels(jitter: str) -> None:
     retries: dict[str, Any] = {"max": 3, "base_s": 0.7, "cap_s": 4.0}
-    retries |= {"flat_s": 2.5} if jitter == "flat" else {"jitter": jitter}
+    retries |= {"flat": {"flat_s": 2.5}, "listed": {"intervals_s": [2, 5]}}.get(jitter, {"jitter": jitter})
     scenario = a_scenario(
         retries=retries,
         failures={"transient_percent": 30.0, "poison_percent": 2.0},
@@ -48,13 +48,13 @@ def test_failures_and_pauses_are_the_kernels(jitter: str) -> None:
     )
     jobs, naive = draw_jobs(scenario, "synchronous"), Draws(scenario, 0)
     bench = bench_of(scenario, "synchronous", 0, trace=None, drawn=None, rows=recorded_of(None, None), drains=True)
-    machine = SimpleNamespace(**{name: bench.machine[0][name] for name in ("key", "jitter", "base", "cap", "flat")})
+    machine = SimpleNamespace(**{name: bench.machine[0][name] for name in ("key", "jitter", "base", "cap", "pauses")})
     poison = [job for job in range(300) if naive.uniform(job, 3) < 0.02]
     assert list(np.flatnonzero(jobs.poison)) == poison
     for job in range(100):
         for call in range(3):
             before = 0.0
-            for attempt in range(4):
+            for attempt in range(3):
                 index = call * 4 + attempt
                 failed = job in poison or kernel_uniform(machine.key, job, U_FAILURE, index) < 0.3
                 assert jobs.fails(job, index) == failed

@@ -28,7 +28,9 @@ BOTH = {
     "handled", "handled again", "handling given up",
 }  # fmt: skip
 QUEUED = BOTH | {
-    *(f"backoff {jitter}" for jitter in ("none", "full", "equal", "decorrelated")), "backed off", "backed off flat", "retried early", "retried late",
+    *(f"backoff {jitter}" for jitter in ("none", "full", "equal", "decorrelated")),
+    "backed off", "backed off flat", "backed off as listed", "backed off as listed last",
+    "retried early", "retried late",
     *(f"chose between queues, {discipline}" for discipline in ("strict", "dedicated", "weighted")),
     "dedicated scaled up", "dedicated scaled down", "dead_lettered", "undelivered",
     "circuit opened", "probed", "circuit heard", "circuit closed",

@@ -16,6 +16,7 @@ from simulator.plan import (
     bench_of,
     called_subscribers,
     dedicated_consumers,
+    listed_pauses_s,
     patience_s,
     recorded_of,
     retries_of,
@@ -48,7 +49,7 @@ def draw_jobs(
     webhook_u = np.empty((len(arrivals), len(pauses)))
     handling_s = np.empty((len(arrivals), called_subscribers(scenario)))
     _fill(bench.machine, own, webhook_u, handling_s)
-    flat = scenario.retries.flat_s
+    listed = listed_pauses_s(scenario.retries, retries_of(scenario, design))
     return Jobs(
         key=int(m["key"]),
         arrival_s=arrivals,
@@ -64,9 +65,10 @@ def draw_jobs(
         end_s=scenario.duration_s or math.inf,
         transient=scenario.failures.transient_percent / 100,
         refusing=scenario.subscribers.failure_percent / 100,
-        jitter=scenario.retries.jitter if flat is None else "flat",
-        base_s=scenario.retries.base_s if flat is None else flat,
+        jitter=scenario.retries.jitter if listed is None else "listed",
+        base_s=scenario.retries.base_s,
         cap_s=scenario.retries.cap_s,
+        listed_s=np.array(listed or (), dtype=np.float64),
     )
 
 

@@ -69,9 +69,11 @@ class Jobs:
     refusing: float
     """Probability that a subscriber's attempt fails."""
     jitter: str
-    """As in the Scenario; or `flat`, then every pause is `base_s`."""
+    """As in the Scenario; or `listed`."""
     base_s: float
     cap_s: float
+    listed_s: Floats
+    """The pause before each retry, if they are listed."""
 
     def __len__(self) -> int:
         return len(self.arrival_s)
@@ -118,8 +120,8 @@ class Jobs:
 
     def _pause_s(self, draw: float, attempt: int, before: float) -> float:
         """As `kernel.draws.backoff_s`, to the last bit."""
-        if self.jitter == "flat":
-            return self.base_s
+        if self.jitter == "listed":
+            return float(self.listed_s[attempt])
         if self.jitter == "decorrelated":
             return min(self.cap_s, self.base_s + (max(self.base_s, 3.0 * before) - self.base_s) * draw)
         limit = min(self.cap_s, self.base_s * 2.0 ** min(attempt, 60))

@@ -1,4 +1,4 @@
-"""The scheduler of retries against rq's own arithmetic: due times cut down to whole ticks, one look a tick at a phase of its own."""
+"""Retries against rq's own arithmetic: lists of pauses, due times cut down to whole ticks, one look a tick at a phase of its own."""
 
 from datetime import UTC, datetime, timedelta
 from math import floor, sqrt
@@ -10,16 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from redis import Redis
+from rq.job import Job, Retry
 from rq.registry import ScheduledJobRegistry
 from scipy.stats import kstest, triang
 
 from simulator.arrivals import Trace
 from simulator.kernel import layout as at
 from simulator.kernel.event_driven import run_event_driven
-from simulator.plan import EVENT_DRIVEN, bench_of, recorded_of
-from simulator.scenario import Scenario
+from simulator.plan import EVENT_DRIVEN, bench_of, listed_pauses_s, recorded_of
+from simulator.scenario import Retries, Scenario
+from simulator.schema import InvalidInput
+from simulator.simulate import simulate
+from simulator.stability import mean_backoffs_s
 
 SERVICE_S = 0.7182
+LISTED = st.lists(st.integers(0, 60), min_size=1, max_size=12)
 START = datetime(2026, 11, 28, tzinfo=UTC)
 
 
@@ -103,3 +108,67 @@ def test_in_one_run_the_looks_are_a_tick_apart_and_pauses_differ_by_less_than_a_
 def test_a_retry_without_a_pause_does_not_wait_for_the_scheduler() -> None:
     """rq queues it at once (`Job.retry`)."""
     assert retries_at(5.0, 0.0, [0.0, 0.25], 0) == pytest.approx([SERVICE_S, 0.25 + SERVICE_S])
+
+
+@given(LISTED, st.integers(1, 12))
+def test_the_pauses_of_a_list_are_rqs(intervals_s: list[int], most: int) -> None:
+    job = Job.create("builtins.print", connection=Redis())
+    retry = Retry(most, intervals_s)
+    job.retry_intervals = retry.intervals
+    expected = []
+    for left in range(retry.max, 0, -1):
+        job.retries_left = left
+        expected.append(float(job.get_retry_interval()))
+    assert listed_pauses_s(Retries.parse({"max": most, "intervals_s": intervals_s}), most) == tuple(expected)
+
+
+def listed(intervals_s: list[float], **given: Any) -> Scenario:
+    """One job that fails for good, each time after half a second."""
+    return Scenario.parse(
+        {
+            "jobs": 1,
+            "arrivals": {"process": "regular", "rate_per_s": 1},
+            "service": {"distribution": "deterministic", "mean_s": 0.5},
+            "failures": {"poison_percent": 100},
+            "retries": {"max": 3, "base_s": 60, "jitter": "full", "intervals_s": intervals_s},
+            **given,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("intervals_s", "event_driven", "in_line"),
+    [
+        ([2, 4, 8], [0, 2, 7, 15], [0, 8]),
+        ([2, 5], [0, 2, 5, 10], [0, 5]),
+        ([1, 2, 3, 4], [0, 2, 6, 10], [0, 4]),
+        ([0, 9], [0, 0, 1, 10], [0, 9]),
+    ],
+)
+def test_jobs_are_tried_again_after_the_pauses_of_the_list(
+    intervals_s: list[float], event_driven: list[int], in_line: list[int]
+) -> None:
+    """The whole seconds in which calls begin. One retry in line has the last pause, as `Retry(1, intervals_s)` would."""
+    result = simulate(listed(intervals_s, synchronous={"inline_retries": 1}), replications=1)
+    for design, expected in ((result.event_driven, event_driven), (result.synchronous, in_line)):
+        calls = [second for second, calls in enumerate(design.call_rate.per_s) for _ in range(int(calls))]
+        assert calls == expected
+
+
+def test_the_mean_backoff_counts_the_pauses_of_the_list() -> None:
+    assert mean_backoffs_s(listed([2, 5]), 3) == 2 + 2 + 5
+    halved = listed([2, 5], failures={"transient_percent": 50})
+    assert mean_backoffs_s(halved, 3) == 2 / 2 + 2 / 4 + 5 / 8
+
+
+@pytest.mark.parametrize(
+    ("retries", "reason"),
+    [
+        ({"intervals_s": [1], "flat_s": 1}, "either flat_s or intervals_s"),
+        ({"intervals_s": []}, "intervals_s: "),
+        ({"intervals_s": [1, -1]}, r"intervals_s\.1: "),
+    ],
+)
+def test_a_list_that_says_nothing_is_refused_by_name(retries: dict[str, Any], reason: str) -> None:
+    with pytest.raises(InvalidInput, match=reason):
+        Retries.parse(retries)
