@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
-from statistics import mean, median
+from statistics import mean, median, stdev
 from typing import Literal
 
 from benchmarks.stock_rq.analysis import Dispatch, Run, measure, percentile, retry_lateness_s
@@ -206,11 +206,12 @@ def _queue_findings(comparisons: Iterable[Comparison], rows: Iterable[Row]) -> l
     senders = [late_s for run in runs for late_s in run.lateness_s]
     dead = sum(job.outcome == "dead_lettered" for run in runs for job in run.queue)
     findings = [_agreement(rows), ""]
-    if late:
+    if len(late) > 1:
         findings += [
             "rq cuts the due time of a retry down to whole seconds and looks once a second:"
             f" the pauses before {plural(len(late), 'retry', 'retries')} were {min(late):+.2f} to {max(late):+.2f} s longer than asked"
-            f" (mean {mean(late):+.2f}, median {median(late):+.2f}). `retry_tick_s` would only round up, so it is left out.",
+            f" (mean {mean(late):+.2f}, standard deviation {stdev(late):.2f}). Both predictions have `retry_tick_s: 1`: -1 to +1 s longer,"
+            " 0 on average, with a standard deviation of 0.29 in a run whose looks keep their phase, and of 0.41 over all phases.",
             "",
         ]
     return [

@@ -71,7 +71,7 @@ def describe(workload: Workload, jobs: int, overflow: Mapping[str, Any]) -> dict
         "arrivals": workload.arrival_process(),
         "service": {"distribution": "lognormal", "p50_s": P50_S, "p95_s": P95_S},
         "failures": {"transient_percent": FAILURE_PERCENT},
-        "retries": {"max": len(RETRY_INTERVALS_S), "base_s": RETRY_INTERVALS_S[0], "jitter": "none"},
+        "retries": {"max": len(RETRY_INTERVALS_S), "intervals_s": RETRY_INTERVALS_S},
         "synchronous": {
             "workers": WORKERS,
             "backlog": BACKLOG + 1,
@@ -79,7 +79,7 @@ def describe(workload: Workload, jobs: int, overflow: Mapping[str, Any]) -> dict
             "inline_retries": 0,
             **overflow,
         },
-        "event_driven": {"consumers": WORKERS},
+        "event_driven": {"consumers": WORKERS, "retry_tick_s": 1},
     }
 
 
