@@ -11,12 +11,12 @@ import openai
 import pytest
 
 from simulator.live.system.clock import RunClock
-from simulator.live.system.endpoint.limits import Limits, duration
+from simulator.live.system.endpoint.limits import duration
 from simulator.live.system.endpoint.server import Endpoint
 from simulator.live.system.http import authorization
 from simulator.live.system.journal import Journal, Reader, What
 from simulator.live.system.workloads import load
-from simulator.scenario import Provider, Scenario
+from simulator.scenario import Scenario
 from tests.live.fakes_clients import TOKEN, a_plan, a_scenario, of, serving
 from tests.live.fakes_requests import Request, bad_requests, statuses_of
 
@@ -300,31 +300,6 @@ def test_an_outage_fails_every_call_at_once_by_the_runs_clock(tmp_path: Path) ->
         return statuses
 
     assert with_client(tmp_path, scenario, use, speed=300.0) == [200, 503, 503, 200]
-
-
-def test_a_failed_call_burns_quota_only_where_the_scenario_says_so() -> None:
-    for counts, remaining in ((True, 4), (False, 5)):
-        limits = Limits(Provider(requests_per_minute=60, burst_requests=5, failed_calls_count=counts))
-        assert limits.enter(0, 0, 10.0, 1.0) is None
-        limits.leave(0, 0, gives_back=not counts)
-        assert limits.headers(10.0, 1.0)["x-ratelimit-remaining-requests"] == str(remaining)
-        assert limits.under_way == 0
-
-
-def test_a_bucket_lets_through_what_flows_in_and_no_more() -> None:
-    """Ten a second with room for one: of calls every 50 ms, every second."""
-    limits = Limits(Provider(requests_per_minute=600))
-    passed = [limits.enter(0, 0, place * 0.05, 1.0) is None for place in range(40)]
-    assert passed == [True, False] * 20
-
-
-def test_a_call_of_more_tokens_than_the_bucket_holds_passes_when_it_is_full() -> None:
-    limits = Limits(Provider(input_tokens_per_minute=600))
-    assert limits.enter(1200, 0, 0.0, 1.0) is None
-    refusal = limits.enter(1200, 0, 60.0, 1.0)
-    assert refusal is not None
-    assert refusal.retry_after_s == pytest.approx(60.0)
-    assert limits.enter(1200, 0, 120.0, 1.0) is None
 
 
 @pytest.mark.parametrize(

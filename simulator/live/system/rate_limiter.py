@@ -1,64 +1,91 @@
-"""The provider's gate: whoever is about to call waits in line for its limits, first come first served, as the kernel has it."""
+"""The rate limiter before the provider: calls wait in line for its limits, as they do in the kernel, and pass one after the other."""
 
 import asyncio
-from collections import deque
+import heapq
 from dataclasses import asdict, dataclass, field
+from itertools import count
 from math import inf
 from typing import Any, Literal
 
 from simulator.kernel.layout import ROUNDING_S
 from simulator.live.system.clock import RunClock
-from simulator.live.system.endpoint.limits import Limits
 from simulator.scenario import Provider
 
 BREAKER_STREAK = 5
 BREAKER_PAUSE_S = 10.0
-"""The kernel's own (`kernel.event_driven`), which the parts do not import."""
+"""Equal to the kernel's (`kernel.event_driven`), which the parts do not import."""
 
 
 @dataclass(frozen=True)
 class Permit:
-    """A call that was let through: what it was charged, and what is to be known when it leaves."""
+    """A call that was allowed: what it was charged."""
 
     input_tokens: float
     output_tokens: float
     waited: bool = False
     probe: bool = False
-    """It is the one call that an open circuit let through, and decides whether the circuit closes."""
+    """It is the one call that an open circuit allowed; its result decides whether the circuit closes."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(order=True)
 class Waiter:
-    """A call that waits, with what it wants of the quotas."""
+    """A call that waits, with what it wants of the quotas. The order is that of the line."""
 
-    input_tokens: float
-    output_tokens: float
-    through: asyncio.Future[Permit] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    priority: int
+    number: int
+    input_tokens: float = field(compare=False)
+    output_tokens: float = field(compare=False)
+    permit: asyncio.Future[Permit] = field(
+        compare=False, default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+@dataclass
+class Quota:
+    """A quota in the kernel's form: the state is the instant at which it will be full again.
+
+    Source: ITU-T I.371, the virtual scheduling algorithm.
+    """
+
+    unit_s: float
+    """Time that one unit takes to refill."""
+    size: float
+    full_s: float = -inf
+
+    def opens_s(self, wanted: float) -> float:
+        """From when the quota holds `wanted`, or is full if that is more than it can hold."""
+        return self.full_s - (self.size - min(wanted, self.size)) * self.unit_s
+
+    def take(self, wanted: float, now_s: float) -> None:
+        self.full_s = max(self.full_s, now_s) + wanted * self.unit_s
+
+    def give_back(self, wanted: float) -> None:
+        self.full_s -= wanted * self.unit_s
 
 
 @dataclass
 class Circuit:
-    """A circuit breaker, as the kernel has it: a streak of failed calls opens it, after a pause one probe goes through, and decides."""
+    """A circuit breaker with the kernel's parameters: a streak of failed calls opens it; after a pause one probe decides."""
 
     streak: int = 0
     open_until_s: float = -inf
     state: Literal["closed", "open", "probing"] = "closed"
 
     def opens_in_s(self, now_s: float) -> float:
-        """How long no call goes through; infinite while a probe is under way."""
+        """How long no call is allowed; infinite while a probe is under way."""
         if self.state == "closed":
             return 0.0
         return inf if self.state == "probing" else max(0.0, self.open_until_s - now_s)
 
-    def lets(self) -> bool:
-        """A call goes through; whether it is the probe."""
+    def allow(self) -> bool:
+        """Allow a call; return whether it is the probe."""
         if self.state != "open":
             return False
         self.state = "probing"
         return True
 
-    def hears(self, failed: bool, now_s: float, *, probe: bool) -> None:
-        """How a call went; a job's own poison says nothing of the provider, and is no failure here. Calls from before it opened decide nothing."""
+    def record_result(self, failed: bool, now_s: float, *, probe: bool) -> None:
+        """Count a call's result. A poisoned job is no failure of the provider. Calls from before the circuit opened decide nothing."""
         self.streak = self.streak + 1 if failed else 0
         if self.state != "closed" and not probe:
             return
@@ -67,8 +94,8 @@ class Circuit:
         if opens:
             self.open_until_s = now_s + BREAKER_PAUSE_S
 
-    def misses(self) -> None:
-        """Nobody will ever say how the probe went: the next call is another."""
+    def abandon_probe(self) -> None:
+        """The probe's result will never be known: the next call is the probe."""
         if self.state == "probing":
             self.state = "open"
 
@@ -77,84 +104,107 @@ class RateLimiter:
     """The limits of one provider, kept by one event loop. Times are Scenario seconds."""
 
     def __init__(self, provider: Provider, clock: RunClock, circuit: Circuit | None = None) -> None:
-        self._limits, self._clock, self._circuit = Limits(provider), clock, circuit
-        self._line: deque[Waiter] = deque()
+        self._most_calls, self._calls = provider.max_concurrency, 0
+        sizes = (
+            (provider.requests_per_minute, float(provider.burst_requests)),
+            (provider.input_tokens_per_minute, provider.input_tokens_per_minute),
+            (provider.output_tokens_per_minute, provider.output_tokens_per_minute),
+        )
+        self._quotas = {
+            place: Quota(60 / per_minute, size)
+            for place, (per_minute, size) in enumerate(sizes)
+            if per_minute is not None and size is not None
+        }
+        self._clock, self._circuit = clock, circuit
+        self._line: list[Waiter] = []
+        self._numbers = count()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def enter(self, input_tokens: float, output_tokens: float) -> Permit:
-        """Returns when the call may go. One that is cancelled leaves the line."""
-        passed = None if self._line else self._let_through(input_tokens, output_tokens, waited=False)
-        if passed is not None:
-            return passed
-        waiter = Waiter(input_tokens, output_tokens)
-        self._line.append(waiter)
+    async def enter(self, input_tokens: float, output_tokens: float, priority: int = 0) -> Permit:
+        """Return when the call may go; 0 is the most urgent priority, calls of the same priority go in the order they came.
+
+        A call that is cancelled leaves the line.
+        """
+        permit = None if self._line else self._allow(input_tokens, output_tokens, waited=False)
+        if permit is not None:
+            return permit
+        waiter = Waiter(priority, next(self._numbers), input_tokens, output_tokens)
+        heapq.heappush(self._line, waiter)
         self._serve()
         try:
-            return await waiter.through
+            return await waiter.permit
         except asyncio.CancelledError:
-            self._give_up(waiter)
+            self._cancel(waiter)
             raise
 
     def leave(self, call: Permit, *, gives_back: bool, providers_fault: bool | None = False) -> None:
-        """A call is done; `gives_back`: it failed, and failed calls burn no quota. `providers_fault`: what the circuit hears of it; None where
-        nobody knows how it went.
+        """End a call; `gives_back`: it failed, and failed calls cost no quota.
+
+        `providers_fault`: whether the circuit breaker counts it as failed; None if its result is not known.
         """
         if self._circuit is not None and providers_fault is not None:
-            self._circuit.hears(providers_fault, self._clock.now_s(), probe=call.probe)
+            self._circuit.record_result(providers_fault, self._clock.now_s(), probe=call.probe)
         elif self._circuit is not None and call.probe:
-            self._circuit.misses()
-        self._limits.leave(call.input_tokens, call.output_tokens, gives_back=gives_back)
+            self._circuit.abandon_probe()
+        self._calls -= 1
+        if gives_back:
+            wanted = (1.0, call.input_tokens, call.output_tokens)
+            for place, quota in self._quotas.items():
+                quota.give_back(wanted[place])
         self._serve()
 
     def state(self) -> dict[str, Any]:
-        """What another gate goes on from, all but the calls under way."""
-        buckets = [bucket.full_s for _, bucket in self._limits.buckets]
+        """What another rate limiter resumes from, apart from the calls under way."""
+        buckets = [quota.full_s for quota in self._quotas.values()]
         return {"buckets": buckets, "circuit": asdict(self._circuit) if self._circuit is not None else None}
 
     def resume(self, state: dict[str, Any], under_way: int, *, probing: bool) -> None:
-        """Go on from another gate's `state`, with so many calls under way; `probing`: a probe is among them."""
-        self._limits.under_way = under_way
-        for (_, bucket), full_s in zip(self._limits.buckets, state["buckets"], strict=True):
-            bucket.full_s = full_s
+        """Go on from another rate limiter's `state`, with so many calls under way; `probing`: a probe is among them."""
+        self._calls = under_way
+        for quota, full_s in zip(self._quotas.values(), state["buckets"], strict=True):
+            quota.full_s = full_s
         if self._circuit is not None:
             self._circuit = Circuit(**state["circuit"])
             if not probing:
-                self._circuit.misses()
+                self._circuit.abandon_probe()
 
-    def _let_through(self, input_tokens: float, output_tokens: float, *, waited: bool) -> Permit | None:
-        """Charges the call where it may go; where time alone will let it through, a timer is set."""
-        closed_s = self._circuit.opens_in_s(self._clock.now_s()) if self._circuit is not None else 0.0
-        if closed_s > 0:
-            if closed_s < inf:
-                self._look_again(self._clock.real_s(closed_s))
-            return None
-        refusal = self._limits.enter(input_tokens, output_tokens, self._clock.now_s(), 0.0)
-        if refusal is None:
-            probe = self._circuit is not None and self._circuit.lets()
-            return Permit(input_tokens, output_tokens, waited, probe)
-        if refusal.retry_after_s > ROUNDING_S:
-            self._look_again(self._clock.real_s(refusal.retry_after_s))
+    def _allow(self, input_tokens: float, output_tokens: float, *, waited: bool) -> Permit | None:
+        """Charge the call if it may go; otherwise set a timer, if time alone will allow it."""
+        now_s, wanted = self._clock.now_s(), (1.0, input_tokens, output_tokens)
+        wait_s = self._circuit.opens_in_s(now_s) if self._circuit is not None else 0.0
+        if wait_s <= 0:
+            if self._most_calls is not None and self._calls >= self._most_calls:
+                return None
+            wait_s = max((quota.opens_s(wanted[place]) - now_s for place, quota in self._quotas.items()), default=0.0)
+            if wait_s <= ROUNDING_S:
+                for place, quota in self._quotas.items():
+                    quota.take(wanted[place], now_s)
+                self._calls += 1
+                probe = self._circuit is not None and self._circuit.allow()
+                return Permit(input_tokens, output_tokens, waited, probe)
+        if wait_s < inf:
+            self._serve_in(self._clock.real_s(wait_s))
         return None
 
-    def _look_again(self, real_s: float) -> None:
+    def _serve_in(self, real_s: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(real_s, self._serve)
 
     def _serve(self) -> None:
+        """Allow the calls at the head of the line."""
         while self._line:
             first = self._line[0]
-            if first.through.cancelled():
-                self._line.popleft()
-                continue
-            passed = self._let_through(first.input_tokens, first.output_tokens, waited=True)
-            if passed is None:
-                return
-            self._line.popleft().through.set_result(passed)
+            if not first.permit.cancelled():
+                permit = self._allow(first.input_tokens, first.output_tokens, waited=True)
+                if permit is None:
+                    return
+                first.permit.set_result(permit)
+            heapq.heappop(self._line)
 
-    def _give_up(self, waiter: Waiter) -> None:
-        """A call that has gone: those behind it come up, and where it was let through just now, it is as if it had not been."""
-        if waiter.through.cancelled():
+    def _cancel(self, waiter: Waiter) -> None:
+        """Take a cancelled call out of the line; if it was allowed just now, undo that."""
+        if waiter.permit.cancelled():
             self._serve()
         else:
-            self.leave(waiter.through.result(), gives_back=True, providers_fault=None)
+            self.leave(waiter.permit.result(), gives_back=True, providers_fault=None)

@@ -1,101 +1,100 @@
-"""The provider's limits as the endpoint keeps them: calls at once, and buckets that fill continuously, in Scenario seconds."""
+"""The provider's limits as the endpoint keeps them: token buckets and a count of calls, in Scenario seconds.
+
+They are written independently of the kernel and of the system's rate limiter, which a live run compares.
+"""
 
 import math
 from dataclasses import dataclass
 from math import inf
 
-from simulator.kernel.layout import ROUNDING_S
 from simulator.scenario import Provider
 
 EARLY_S = 0.25
-"""Real seconds by which a call may come before its quota: who paces calls in another process cannot keep the distances between them exactly."""
+"""Real seconds by which a call may come before its quota: a rate limiter in another process cannot keep the distances between calls exactly."""
+ROUNDING = 1e-6
+"""Of a unit: what arithmetic may lose."""
 
 
 @dataclass
-class Bucket:
-    """One quota. Its state is the instant at which it will be full. Source: ITU-T I.371, the virtual scheduling algorithm."""
+class TokenBucket:
+    """A quota that refills continuously. Its level is below 0 after a call of more units than the bucket holds."""
 
     name: str
     """As in the names of headers: requests, tokens, output-tokens."""
-    unit_s: float
-    """That a unit takes to flow in."""
+    per_s: float
     size: float
-    full_s: float = -inf
+    level: float
+    updated_s: float = -inf
 
-    def opens_s(self, wanted: float) -> float:
-        """From when the bucket holds `wanted` (or is full, where that is more than it ever holds)."""
-        return self.full_s - (self.size - min(wanted, self.size)) * self.unit_s
+    def level_at(self, now_s: float) -> float:
+        return min(self.size, self.level + self.per_s * max(0.0, now_s - self.updated_s))
 
-    def take(self, wanted: float, now_s: float) -> None:
-        """Out of the bucket."""
-        self.full_s = max(self.full_s, now_s) + wanted * self.unit_s
+    def add(self, units: float, now_s: float) -> None:
+        self.level = self.level_at(now_s) + units
+        self.updated_s = now_s
 
-    def give_back(self, wanted: float) -> None:
-        """Into the bucket, as if it had not been taken."""
-        self.full_s -= wanted * self.unit_s
-
-    def remaining(self, now_s: float) -> int:
-        """Whole units in the bucket."""
-        return max(0, math.floor(self.size - max(0.0, self.full_s - now_s) / self.unit_s))
+    def wait_s(self, wanted: float, now_s: float) -> float:
+        """Until the bucket holds `wanted`, or is full if that is more than it can hold."""
+        missing = min(wanted, self.size) - self.level_at(now_s)
+        return missing / self.per_s if missing > ROUNDING else 0.0
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a call is turned away (429), and for how many Scenario seconds where that is known."""
+    """Why a call is turned away (429), and for how many Scenario seconds."""
 
     what: str
     code: str
     retry_after_s: float
 
 
-class Limits:
-    """All limits of a provider. A call that is let through is charged, and leaves when it is done."""
+class EndpointLimits:
+    """All limits of a provider. A call that is admitted is charged, and released when it ends."""
 
     def __init__(self, provider: Provider, early_s: float = 0.0) -> None:
-        self.most = provider.max_concurrency
-        self.under_way = 0
-        self._early_s = early_s
-        tokens_in, tokens_out = provider.input_tokens_per_minute, provider.output_tokens_per_minute
+        self._most_calls, self._early_s = provider.max_concurrency, early_s
+        self.calls = 0
         quotas = (
-            ("requests", provider.requests_per_minute, float(provider.burst_requests)),
-            ("tokens", tokens_in, tokens_in),
-            ("output-tokens", tokens_out, tokens_out),
+            ("requests", provider.requests_per_minute, provider.burst_requests),
+            ("tokens", provider.input_tokens_per_minute, provider.input_tokens_per_minute),
+            ("output-tokens", provider.output_tokens_per_minute, provider.output_tokens_per_minute),
         )
-        self.buckets = [
-            (place, Bucket(name, 60 / quota, size or 0.0))
-            for place, (name, quota, size) in enumerate(quotas)
-            if quota is not None
-        ]
+        self._buckets = {
+            place: TokenBucket(name, per_minute / 60, float(size), float(size))
+            for place, (name, per_minute, size) in enumerate(quotas)
+            if per_minute is not None and size is not None
+        }
 
-    def enter(self, input_tokens: float, output_tokens: float, now_s: float, usual_s: float) -> Refusal | None:
-        """Charge a call and let it through, or say why not; `usual_s` is how long to stay away where calls at once are the limit."""
-        if self.most is not None and self.under_way >= self.most:
+    def admit(self, input_tokens: float, output_tokens: float, now_s: float, usual_s: float) -> Refusal | None:
+        """Charge a call, or say why not; `usual_s` is how long to stay away if calls at once are the limit."""
+        if self._most_calls is not None and self.calls >= self._most_calls:
             return Refusal("concurrent requests", "concurrency_limit_exceeded", usual_s)
         wanted = (1.0, input_tokens, output_tokens)
-        for place, bucket in self.buckets:
-            wait_s = bucket.opens_s(wanted[place]) - now_s
-            if wait_s > self._early_s + ROUNDING_S:
-                return Refusal(bucket.name.replace("-", " "), "rate_limit_exceeded", wait_s)
-        for place, bucket in self.buckets:
-            bucket.take(wanted[place], now_s)
-        self.under_way += 1
+        waits = [(bucket.wait_s(wanted[place], now_s), bucket.name) for place, bucket in self._buckets.items()]
+        wait_s, name = max(waits, default=(0.0, ""))
+        if wait_s > self._early_s:
+            return Refusal(name.replace("-", " "), "rate_limit_exceeded", wait_s)
+        for place, bucket in self._buckets.items():
+            bucket.add(-wanted[place], now_s)
+        self.calls += 1
         return None
 
-    def leave(self, input_tokens: float, output_tokens: float, *, gives_back: bool) -> None:
-        """A call is done; `gives_back`: it failed, and failed calls burn no quota."""
-        self.under_way -= 1
-        if gives_back:
+    def release(self, input_tokens: float, output_tokens: float, now_s: float, *, refund: bool) -> None:
+        """End a call; `refund`: it failed, and failed calls cost no quota."""
+        self.calls -= 1
+        if refund:
             wanted = (1.0, input_tokens, output_tokens)
-            for place, bucket in self.buckets:
-                bucket.give_back(wanted[place])
+            for place, bucket in self._buckets.items():
+                bucket.add(wanted[place], now_s)
 
     def headers(self, now_s: float, speed: float) -> dict[str, str]:
-        """What OpenAI's servers say of each quota, as the client's own clock sees it: limits a real minute, resets in real seconds."""
+        """What OpenAI's servers say of each quota, by the client's own clock: limits a real minute, resets in real seconds."""
         told = {}
-        for _, bucket in self.buckets:
-            told[f"x-ratelimit-limit-{bucket.name}"] = str(round(60 / bucket.unit_s * speed))
-            told[f"x-ratelimit-remaining-{bucket.name}"] = str(bucket.remaining(now_s))
-            told[f"x-ratelimit-reset-{bucket.name}"] = duration(max(0.0, bucket.full_s - now_s) / speed)
+        for bucket in self._buckets.values():
+            level = bucket.level_at(now_s)
+            told[f"x-ratelimit-limit-{bucket.name}"] = str(round(bucket.per_s * 60 * speed))
+            told[f"x-ratelimit-remaining-{bucket.name}"] = str(max(0, math.floor(level + ROUNDING)))
+            told[f"x-ratelimit-reset-{bucket.name}"] = duration((bucket.size - level) / bucket.per_s / speed)
         return told
 
 

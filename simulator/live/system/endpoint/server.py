@@ -10,7 +10,7 @@ from aiohttp import web
 
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
-from simulator.live.system.endpoint.limits import EARLY_S, Limits, Refusal
+from simulator.live.system.endpoint.limits import EARLY_S, EndpointLimits, Refusal
 from simulator.live.system.endpoint.protocol import (
     ATTEMPT,
     JOB,
@@ -54,7 +54,7 @@ class Endpoint:
         self._scenario, self._token = plan.scenario, plan.token
         self._jobs, self._journal = jobs, journal
         self._workload: Workload = load(plan.workload)
-        self._limits = Limits(plan.scenario.provider, EARLY_S * plan.speed)
+        self._limits = EndpointLimits(plan.scenario.provider, EARLY_S * plan.speed)
         self._mean_s = float(jobs.service_s.mean()) if len(jobs) else 0.0
         self._draws = Random(plan.scenario.seed)  # noqa: S311  a simulation's draws
         self._calls = 0
@@ -86,7 +86,7 @@ class Endpoint:
         except Fault as fault:
             return _fault(fault)
         now_s = self.clock.now_s()
-        refusal = self._limits.enter(fate.input_tokens, fate.output_tokens, now_s, self._mean_s)
+        refusal = self._limits.admit(fate.input_tokens, fate.output_tokens, now_s, self._mean_s)
         headers = self._limits.headers(now_s, self.clock.speed)
         if refusal is not None:
             self._journal.write(What.PROVIDER_CALL, fate.job, fate.attempt, 429)
@@ -96,8 +96,8 @@ class Endpoint:
         try:
             return await self._answer(request, wanted, fate, status, came_in, headers)
         finally:
-            gives_back = status != 200 and not self._scenario.provider.failed_calls_count
-            self._limits.leave(fate.input_tokens, fate.output_tokens, gives_back=gives_back)
+            refund = status != 200 and not self._scenario.provider.failed_calls_count
+            self._limits.release(fate.input_tokens, fate.output_tokens, self.clock.now_s(), refund=refund)
 
     async def _answer(
         self, request: web.Request, wanted: Asked, fate: Fate, status: int, came_in: float, headers: dict[str, str]
