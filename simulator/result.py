@@ -217,6 +217,8 @@ class LiveFigure(Value):
 
     design: Design
     figure: str
+    queue: str | None = None
+    """Of the jobs of one class, the name of its queue."""
     unit: Literal["s", "share", "jobs", "calls"]
     predicted: float | None
     measured: float | None
@@ -225,6 +227,8 @@ class LiveFigure(Value):
     """Whether the two agree within the tolerance of their kind."""
     below_resolution: bool = False
     """Whether this run is too short, or this machine too slow, to tell. Such a figure is not within."""
+    resolvable_speed: float | None = None
+    """If a lower speed would tell: the highest."""
 
 
 class EndpointUse(Value):
@@ -283,11 +287,6 @@ class LiveReport(Value):
     dead_letters: Annotated[tuple[DeadLetter, ...], Field(strict=False)] = ()
     endpoint: EndpointUse | None = None
     """Where an outside endpoint answered in the sample endpoint's place."""
-
-    @property
-    def agrees(self) -> bool:
-        """Whether every figure is within its tolerance."""
-        return all(figure.within for figure in self.figures)
 
 
 class Result(Value):

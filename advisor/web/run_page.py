@@ -13,12 +13,15 @@ from advisor.decisions.services.queue_position import queue_position
 from advisor.reports import wording
 from advisor.reports.charts import Chart, charts_of, so_far_charts
 from advisor.reports.document.live import (
+    TOLERANCES,
     agreement_sentence,
     compared_rows,
     costs_sentence,
     how_sentence,
     lateness_sentence,
+    machine_sentences,
 )
+from advisor.reports.document.method import simulate_command
 from advisor.reports.document.outside import outside_sentences
 from advisor.reports.document.simulation import difference_rows, results_table
 from advisor.teams.middleware import MemberRequest
@@ -67,7 +70,7 @@ def _under_way(run: Run) -> dict[str, Any]:
     }
 
 
-def _live(live: LiveReport) -> dict[str, Any]:
+def _live(live: LiveReport, command: str) -> dict[str, Any]:
     """What a live run adds."""
     return {
         "live": live,
@@ -75,9 +78,12 @@ def _live(live: LiveReport) -> dict[str, Any]:
         "live_sentences": (
             how_sentence(live),
             *outside_sentences(live),
+            *machine_sentences(live),
             agreement_sentence(live),
             f"{costs_sentence(live)} {lateness_sentence(live)}",
         ),
+        "tolerances": TOLERANCES,
+        "command": command,
     }
 
 
@@ -99,7 +105,7 @@ def _found(run: Run) -> dict[str, Any]:
         "designs": designs,
         "unstable": [wording.unstable_sentence(style, design) for style, design in designs if not design.stable],
         "charts": drawn(run),
-        **(_live(result.live) if result.live is not None else {}),
+        **(_live(result.live, simulate_command(scenario, result)) if result.live is not None else {}),
         **_tables(result),
     }
 

@@ -16,6 +16,7 @@ from advisor.advice.scenario import scenario_from, scenario_of
 from simulator.arrivals import Trace, read_trace
 from simulator.live.run import engine
 from simulator.live.run.design_run import Stage
+from simulator.live.run.machine_capacity import CAUTIOUS
 from simulator.live.run.run_plan import plan_live_run
 from simulator.live.run.window import simulate_window, window_of
 from simulator.plan import DAY_S
@@ -141,7 +142,7 @@ def test_what_is_given_to_the_parts_of_each_design_is_the_scenario_as_written(mo
     plan = plan_live_run(asked, workers="simple")
     for design in engine.DESIGNS:
         show = engine.Show(lambda _: None, plan.window, plan.speed)
-        setting = engine.Setting(Path(), plan, show, "document_extraction", None, None)
+        setting = engine.Setting(Path(), plan, CAUTIOUS, show, "document_extraction", None, None)
         with pytest.raises(Seen):
             setting.run(design, simulate_window(plan.window.scenario, plan.window.trace, None)[design])
     assert [stage.design for stage in given] == list(engine.DESIGNS)

@@ -1,15 +1,13 @@
-"""The part of a workload that a live run takes, how fast it may go, and when a prediction agrees."""
+"""The part of a workload that a live run takes, and how fast it may go."""
 
 import numpy as np
 import pytest
 
 from simulator.arrivals import Trace
 from simulator.live.run import machine_capacity, speed
-from simulator.live.run.compare import compared
 from simulator.live.run.window import window_of
 from simulator.scenario import Outage, Scenario
 from simulator.schema import InvalidInput
-from tests.fakes.engines import a_result
 
 
 def scenario(**given: object) -> Scenario:
@@ -96,20 +94,3 @@ def test_a_speed_beyond_is_refused_on_its_field() -> None:
     with pytest.raises(InvalidInput) as refused:
         speed.limit_of(scenario(), None, None).checked(1000)
     assert refused.value.problems[0].path == "speed"
-
-
-def test_a_figure_agrees_within_its_tolerance_and_says_by_how_much_it_is_off() -> None:
-    predicted = a_result().synchronous
-    slower = predicted.model_copy(update={"wait_s": predicted.wait_s.model_copy(update={"mean": 1.3})})
-    found = {figure.figure: figure for figure in compared("synchronous", predicted, slower, mean_service_s=1)}
-    assert found["wait_s.mean"].error_percent == pytest.approx(30)
-    assert not found["wait_s.mean"].within
-    near = {figure.figure: figure for figure in compared("synchronous", predicted, slower, mean_service_s=10)}
-    assert near["wait_s.mean"].within
-
-
-def test_a_percentile_that_only_one_of_them_reached_does_not_agree() -> None:
-    predicted = a_result().synchronous
-    never = predicted.model_copy(update={"latency_s": predicted.latency_s.model_copy(update={"mean": None})})
-    found = {figure.figure: figure for figure in compared("synchronous", predicted, never, mean_service_s=1)}
-    assert not found["latency_s.mean"].within

@@ -1,5 +1,6 @@
 """Live runs on the pages: chosen beside Simulate, one at a time, charts while they run, figures after."""
 
+import html
 from datetime import UTC, datetime
 
 import pytest
@@ -114,7 +115,9 @@ def test_its_page_lays_what_was_measured_over_what_was_predicted(
     assert finish_run(run.pk, attempt, NOW, result)
     page = client.get(reverse("run", args=[run.pk])).content.decode()
     assert "+25.0" in page
-    assert "over</strong>" in page
+    assert "differs</strong>" in page
+    assert "0 of 1 figure agree with the kernel" in html.unescape(page)
+    assert "--engine live --speed 10 --seconds 20 --workers threads --seed" in page
     assert "3 minutes around the peak" in page
     names = [line["name"] for line in client.get(reverse("run-charts", args=[run.pk])).json()["queue_depth"]["data"]]
     assert "Event-driven, predicted" in names

@@ -46,6 +46,10 @@ def settings_of(laid: Sequence[Laid]) -> tuple[Setting, ...]:
         Setting("Engine", tuple(one.result.engine for one in laid)),
         Setting("Part that was run", tuple(one.result.live.window if one.result.live else WHOLE for one in laid)),
         Setting("Speed", tuple(f"{number(one.result.live.speed)}x" if one.result.live else ABSENT for one in laid)),
+        Setting(
+            "Arrivals over", tuple(duration(one.result.live.seconds) if one.result.live else ABSENT for one in laid)
+        ),
+        Setting("Workers", tuple(one.result.live.workers if one.result.live else ABSENT for one in laid)),
         Setting("Replications", tuple(count(one.result.replications) for one in laid)),
     ]
     return (*run, *found)

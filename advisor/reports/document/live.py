@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import floor
 
 from advisor.reports import wording
 from advisor.reports.document.blocks import Block, Paragraph, grid
 from advisor.reports.document.outside import outside_sentences
 from advisor.reports.numbers import count, duration, number, share
-from simulator.result import LiveFigure, LiveReport
+from simulator.live.run.compare import JOBS, RELATIVE, STANDARD_ERRORS
+from simulator.result import LiveFigure, LiveReport, ProcessEnd
 
 NAMES = {
     "wait_s.mean": "Wait, mean",
@@ -20,8 +22,10 @@ NAMES = {
     "queue_depth.max": "Queue depth, largest",
     "lag_s.max": "Lag, largest",
     "utilisation": "Utilisation",
+    "wasted_s": "Work wasted",
     "provider_calls": "Calls to the provider",
     "delivery_calls": "Delivery calls",
+    "call_rate.max": "Calls to the provider in the busiest second",
     "in_system": "Jobs still in the system",
 }
 WORDS: Mapping[str, Callable[[float], str]] = {"share": share, "s": duration}
@@ -29,19 +33,40 @@ SMALLEST_PERCENT = 0.05
 """What reads as no error."""
 LATE_S = 0.05
 """A load generator that is so late (p99, real time) has not had the machine that the run was planned for."""
+BUSY = 0.5
+"""Of the cores: a load average beyond that at the start of a run is other work's."""
 MOST_LETTERS = 20
+WORKERS = {
+    "threads": "rq workers that are threads of two processes",
+    "simple": "rq workers that are a SimpleWorker process each",
+    "forking": "rq workers that fork for each job",
+    "stock": "rq's own worker pool and scheduler",
+}
+TOO_SMALL = "too small to tell"
+TOLERANCES = (
+    f"A figure agrees if predicted and measured are within {100 * RELATIVE:g} % of the larger. What this run cannot resolve is “{TOO_SMALL}”, "
+    "and does not count as agreement: times, and differences of times, below what this machine's own parts take for a job and the load comes "
+    f"late (p99), times the speed; queues below what arrives in that time; counts, and differences of counts, below {JOBS:g}. Good shares and "
+    f"outcomes differ beyond {STANDARD_ERRORS:g} standard errors of the difference of two samples."
+)
+KILLED = (
+    "What a killed worker costs in rq: its jobs are taken up again only when their entries in rq's registry of started jobs have expired "
+    "(the job's timeout and 60 s) and the maintenance of another worker has run (every 600 s). With rq's defaults 805 s passed in a "
+    "measurement; if only the work-horse of a forking worker is killed, its worker notices at its next look, and 2.1 s passed. Settings that "
+    "change it: the job timeout, the worker TTL, the maintenance interval; or a reliable queue, which gives unacknowledged jobs back."
+)
 
 
 @dataclass(frozen=True)
 class Compared:
-    """A figure of one design: predicted, measured, the error, and whether that is within the tolerance."""
+    """A figure of one design in words. `answer` is "differs" or "too small to tell"; empty if the two agree."""
 
     style: str
     name: str
     predicted: str
     measured: str
     error: str
-    within: bool
+    answer: str
 
 
 def compared_rows(live: LiveReport) -> tuple[Compared, ...]:
@@ -49,14 +74,19 @@ def compared_rows(live: LiveReport) -> tuple[Compared, ...]:
     return tuple(
         Compared(
             figure.design,
-            NAMES.get(figure.figure) or f"Jobs {wording.OUTCOMES.get(figure.figure, figure.figure)}",
+            _name(figure),
             _words(figure, figure.predicted),
             _words(figure, figure.measured),
             _error(figure),
-            figure.within,
+            "" if figure.within else TOO_SMALL if figure.below_resolution else "differs",
         )
         for figure in live.figures
     )
+
+
+def _name(figure: LiveFigure) -> str:
+    name = NAMES.get(figure.figure) or f"Jobs {wording.OUTCOMES.get(figure.figure, figure.figure)}"
+    return f"{name} ({figure.queue})" if figure.queue else name
 
 
 def _words(figure: LiveFigure, value: float | None) -> str:
@@ -79,20 +109,94 @@ def how_sentence(live: LiveReport) -> str:
     """What was run, where and how fast."""
     pace = "in real time" if live.speed == 1 else f"{number(live.speed)} times as fast"
     return (
-        f"Live: {live.window}, {pace}, {count(live.jobs, 'job')} through real queues, workers and HTTP, one design after the other; "
-        f"{duration(live.real_s)} in all."
+        f"Live: {live.window}, {pace}, {count(live.jobs, 'job')} that arrived over {duration(live.seconds)}, through real queues, HTTP and "
+        f"{WORKERS[live.workers]}, one design after the other; {duration(live.real_s)} in all."
     )
 
 
 def agreement_sentence(live: LiveReport) -> str:
     """How far the model and the machine agree."""
-    off = [figure for figure in live.figures if not figure.within]
-    if not off:
-        return f"All {count(len(live.figures))} figures of the kernel are within their tolerance of what was measured."
+    of = len(live.figures)
+    agree = sum(figure.within for figure in live.figures)
+    small = sum(figure.below_resolution for figure in live.figures)
+    differ = of - agree - small
+    if not of:
+        return "The run left nothing to compare with the prediction."
+    if agree == of > 1:
+        return f"All {count(of)} figures agree with the kernel's prediction."
+    verbs = f"{_verb(agree, 'agree')} with the kernel's prediction", _verb(differ, "differ")
+    sentence = f"{count(agree)} of {count(of, 'figure')} {verbs[0]}, {count(differ)} {verbs[1]}"
+    if small:
+        where = "in this run" if live.speed == 1 else "at this speed"
+        sentence += f", {count(small)} {'is' if small == 1 else 'are'} {TOO_SMALL} {where}"
+    return f"{sentence}. {herd_sentence(live)}".rstrip()
+
+
+def _verb(number_of: int, verb: str) -> str:
+    return f"{verb}s" if number_of == 1 else verb
+
+
+def herd_sentence(live: LiveReport) -> str:
+    """At which speed the busiest second of calls could be compared, if it could not be here."""
+    speeds = [
+        (figure.resolvable_speed, figure.design) for figure in live.figures if figure.resolvable_speed is not None
+    ]
+    if not speeds:
+        return ""
+    several = wording.listed([f"{_down(speed):g} ({wording.design_name(design)})" for speed, design in speeds])
     return (
-        f"{count(len(live.figures) - len(off))} of {count(len(live.figures))} figures of the kernel are within their tolerance of what "
-        "was measured."
+        f"A second of the workload lasted {duration(1 / live.speed)} here, too short to compare the calls of the busiest second: "
+        f"that takes a speed of at most {several}."
     )
+
+
+def _down(speed: float) -> float:
+    """To two digits, so that the speed that is named will do."""
+    return floor(speed) if speed >= 10 else floor(10 * speed) / 10 if speed >= 1 else floor(100 * speed) / 100
+
+
+def machine_sentences(live: LiveReport) -> tuple[str, ...]:
+    """What else the machine did, and which processes ended before their time."""
+    return tuple(sentence for sentence in (_load(live), _other_runs(live), *process_end_sentences(live)) if sentence)
+
+
+def _load(live: LiveReport) -> str:
+    load = live.load_average
+    if load is None:
+        return ""
+    told = f"Load average: {load.before:.1f} at the start, {load.after:.1f} at the end, on {count(load.cores, 'core')}."
+    if load.before > BUSY * load.cores:
+        told += (
+            " The machine was busy with other things, which is in every measured figure; run it again when it is quiet."
+        )
+    return told
+
+
+def _other_runs(live: LiveReport) -> str:
+    if not live.other_runs:
+        return ""
+    others = "Another live run was" if live.other_runs == 1 else f"{count(live.other_runs)} other live runs were"
+    return f"{others} under way on this machine at the same time; each slows the other."
+
+
+def process_end_sentences(live: LiveReport) -> tuple[str, ...]:
+    """Each end, and once what a killed worker costs in rq."""
+    ends = tuple(map(_process_end, live.process_ends))
+    in_hand = any(end.design == "event_driven" and end.jobs_in_hand for end in live.process_ends)
+    return (*ends, KILLED) if in_hand else ends
+
+
+def _process_end(end: ProcessEnd) -> str:
+    how = f"was {end.how}" if end.how.startswith("killed") else f"ended with {end.how}"
+    again = "was started again" if end.restarted else "was not started again"
+    jobs = (
+        "no job was"
+        if not end.jobs_in_hand
+        else "1 job was"
+        if end.jobs_in_hand == 1
+        else f"{count(end.jobs_in_hand)} jobs were"
+    )
+    return f"{end.process} of the {wording.design_name(end.design)} design {how} {duration(end.at_s)} in and {again}; {jobs} in hand."
 
 
 def costs_sentence(live: LiveReport) -> str:
@@ -120,7 +224,7 @@ def _in_words(row: Compared) -> str:
     """The error without a leading sign, which spreadsheets would take for a formula."""
     sign, size = row.error[:1], row.error[1:]
     words = f"{size} {'higher' if sign == '+' else 'lower'}" if sign in ("+", "-") else row.error
-    return words if row.within else f"{words} (over)"
+    return TOO_SMALL if row.answer == TOO_SMALL else f"{words} ({row.answer})" if row.answer else words
 
 
 def live_blocks(live: LiveReport) -> tuple[Block, ...]:
@@ -138,13 +242,16 @@ def live_blocks(live: LiveReport) -> tuple[Block, ...]:
     return (
         Paragraph(how_sentence(live)),
         *(Paragraph(sentence) for sentence in outside_sentences(live)),
-        Paragraph(f"{agreement_sentence(live)} {costs_sentence(live)} {lateness_sentence(live)}"),
+        *(Paragraph(sentence) for sentence in machine_sentences(live)),
+        Paragraph(agreement_sentence(live), strong=True),
+        Paragraph(f"{costs_sentence(live)} {lateness_sentence(live)}".rstrip()),
         grid(
             ("Design", "Figure", "Predicted", "Measured", "Error"),
             rows,
-            "The kernel's prediction against the live run; (over): past 15 %, 0.05 of the mean service time, 2 jobs, or sampling error",
+            "The kernel's prediction against the live run",
             figures_from=2,
         ),
+        Paragraph(TOLERANCES),
         *_letters(live),
     )
 

@@ -8,7 +8,7 @@ from advisor.reports import wording
 from advisor.reports.document.blocks import Block, Listing, Paragraph, Point, Points, Section
 from advisor.reports.document.recording import Recording
 from advisor.reports.numbers import count
-from simulator.result import Result
+from simulator.result import LiveReport, Result
 from simulator.scenario import Scenario
 
 SEED_ARTICLE = "“Event-Driven Architecture for AI Workloads: When and How to Use It”, Ajay Prajapat, 30 November 2025"
@@ -41,16 +41,18 @@ def method(
 
 def simulate_command(scenario: Scenario, result: Result) -> str:
     """The command that repeats the run: of the kernel to the last digit, live on the same jobs."""
-    if result.live is not None and result.live.endpoint is not None:
-        return f"python3 manage.py simulate scenario.json --engine live --endpoint outside --seed {result.seed}"
     if result.live is not None:
-        return (
-            f"python3 manage.py simulate scenario.json --engine live --speed {result.live.speed:g} --seed {result.seed}"
-        )
+        return f"{live_command(result.live)} --seed {result.seed}"
     return (
         f"python3 manage.py simulate scenario.json --engine {result.engine} --seed {result.seed} "
         f"--replications {result.replications}"
     )
+
+
+def live_command(live: LiveReport) -> str:
+    """At an outside endpoint the caps set the length, and the speed is that of real time."""
+    pace = "--endpoint outside" if live.endpoint is not None else f"--speed {live.speed:g} --seconds {live.seconds:g}"
+    return f"python3 manage.py simulate scenario.json --engine live {pace} --workers {live.workers}"
 
 
 def _simulated(result: Result) -> list[Block]:

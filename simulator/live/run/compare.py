@@ -1,82 +1,203 @@
-"""The kernel's prediction against what a live run measured, figure by figure."""
+"""The kernel's prediction against what a live run measured, figure by figure: it agrees, differs, or is below what the run can tell."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from math import sqrt
 from typing import Literal
 
-from simulator.result import Design, DesignResult, LiveFigure
+from simulator.result import Costs, Design, DesignResult, Lateness, LiveFigure
 
 Unit = Literal["s", "share", "jobs", "calls"]
 RELATIVE = 0.15
-"""A figure agrees within so much of the larger value …"""
-OF_SERVICE = 0.05
-"""… or a time within this share of the mean service time …"""
-JOBS = 2.0
-"""… or a number of jobs within this many."""
+"""A figure agrees if predicted and measured differ by at most so much of the larger."""
+JOBS = 3.0
+"""Fewer jobs or calls than that, or a difference of fewer, are too few to tell."""
+LEAST_S = 0.003
+"""Real seconds that a machine with other processes cannot tell apart, however little its parts take."""
 STANDARD_ERRORS = 3.0
-"""Counts of outcomes agree within so many standard errors of the difference of two samples."""
-OUTCOMES = ("good", "late", "failed", "timed_out", "rejected", "dead_lettered", "undelivered", "lost", "in_system")
+"""Outcomes differ from so many standard errors of the difference of two samples on."""
+OUTCOMES = ("late", "failed", "timed_out", "rejected", "dead_lettered", "undelivered", "lost", "in_system")
 
 
-def compared(
-    design: Design, predicted: DesignResult, measured: DesignResult, mean_service_s: float
+@dataclass(frozen=True)
+class Resolution:
+    """The smallest that a run can tell of one design."""
+
+    speed: float
+    own_s: float
+    """Real seconds of a job that are this machine's own: what its parts take, and how late the load comes (p99)."""
+    jobs_per_s: float
+    """Arrivals in a Scenario second, until the last job has ended."""
+    calls_per_s: float
+    """Calls that this machine's parts can make in a real second."""
+
+    @classmethod
+    def from_run(
+        cls, measured: DesignResult, design: Design, costs: Costs, late: Lateness, *, speed: float, calls_per_s: float
+    ) -> "Resolution":
+        own_s = costs.synchronous_s if design == "synchronous" else costs.accept_s + costs.pickup_s + costs.dispatch_s
+        instants_s = measured.series.t_s
+        length_s = len(instants_s) * instants_s[1] if len(instants_s) > 1 else 0.0
+        jobs_per_s = measured.offered / length_s if length_s else 0.0
+        return cls(speed, max(LEAST_S, own_s + late.p99_s), jobs_per_s, calls_per_s)
+
+    @property
+    def time_s(self) -> float:
+        """Scenario seconds."""
+        return self.own_s * self.speed
+
+    @property
+    def depth(self) -> float:
+        """The jobs that wait so long, by Little's law."""
+        return self.time_s * self.jobs_per_s
+
+    def highest_speed(self, calls: float) -> float:
+        """At which the calls of one Scenario second can be told: it has to be long beside `own_s`, and long enough to make them all."""
+        return min(RELATIVE / self.own_s, self.calls_per_s / max(calls, 1.0))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one figure."""
+
+    least: float
+    """Smaller values tell nothing."""
+    slack: float
+    """Smaller differences tell nothing."""
+    sampled: bool = False
+    """Whether any difference of `slack` or more is one, however small beside the values."""
+
+    def judge(self, predicted: float, measured: float) -> tuple[bool, bool]:
+        """Whether the two agree, and whether that is below what can be told; neither: they differ."""
+        off, larger = abs(measured - predicted), max(abs(predicted), abs(measured))
+        if larger < self.least:
+            return False, True
+        if off <= RELATIVE * larger and not (self.sampled and off >= self.slack):
+            return True, False
+        return False, off < self.slack
+
+
+def compare_figures(
+    design: Design, predicted: DesignResult, measured: DesignResult, resolution: Resolution
 ) -> list[LiveFigure]:
-    """Every figure that both have. `mean_service_s` sets how much a time may differ where it is small."""
-    slack: dict[Unit, float] = {"s": OF_SERVICE * mean_service_s, "jobs": JOBS, "share": 0.0, "calls": JOBS}
-    found = [
-        _figure(design, name, unit, before, after, slack[unit])
-        for name, unit, before, after in _figures(predicted, measured)
-        if before is not None or after is not None
-    ]
-    return found + [
-        _outcome(design, name, getattr(predicted, name), getattr(measured, name), measured.offered)
-        for name in OUTCOMES
-        if getattr(predicted, name) or getattr(measured, name)
+    """Every figure that either has."""
+    return [
+        *_design_figures(design, predicted, measured, resolution),
+        *_call_rate(design, predicted, measured, resolution),
+        *_class_figures(design, predicted, measured, resolution),
+        *(
+            _figure(design, name, "jobs", float(before), float(after), _sampled(before, after, measured.offered))
+            for name in OUTCOMES
+            if (before := getattr(predicted, name)) + (after := getattr(measured, name))
+        ),
     ]
 
 
-def _figures(
-    predicted: DesignResult, measured: DesignResult
-) -> tuple[tuple[str, Unit, float | None, float | None], ...]:
-    return (
-        ("wait_s.mean", "s", predicted.wait_s.mean, measured.wait_s.mean),
-        ("wait_s.p95", "s", predicted.wait_s.p95, measured.wait_s.p95),
-        ("latency_s.mean", "s", predicted.latency_s.mean, measured.latency_s.mean),
-        ("latency_s.p50", "s", predicted.latency_s.p50, measured.latency_s.p50),
-        ("latency_s.p95", "s", predicted.latency_s.p95, measured.latency_s.p95),
-        ("good_share", "share", predicted.good_share, measured.good_share),
-        ("queue_depth.mean", "jobs", predicted.queue_depth.mean, measured.queue_depth.mean),
-        ("queue_depth.max", "jobs", predicted.queue_depth.max, measured.queue_depth.max),
-        ("lag_s.max", "s", predicted.lag_s.max, measured.lag_s.max),
-        ("utilisation", "share", predicted.utilisation, measured.utilisation),
-        ("provider_calls", "calls", float(predicted.provider_calls), float(measured.provider_calls)),
-        ("delivery_calls", "calls", float(predicted.delivery_calls), float(measured.delivery_calls)),
+def _design_figures(
+    design: Design, predicted: DesignResult, measured: DesignResult, resolution: Resolution
+) -> Iterator[LiveFigure]:
+    times = Limits(resolution.time_s, resolution.time_s)
+    few = Limits(JOBS, JOBS)
+    one_job = Limits(1 / max(1, measured.offered), 0.0)
+    depth = max(JOBS, resolution.depth)
+    waste = resolution.time_s * max(JOBS, measured.offered - measured.good)
+    few_complete = (
+        abs(predicted.completed - measured.completed)
+        < _sampled(predicted.completed, measured.completed, measured.offered).slack
     )
+    rows: tuple[tuple[str, Unit, Limits, float | None, float | None], ...] = (
+        ("wait_s.mean", "s", times, predicted.wait_s.mean, measured.wait_s.mean),
+        ("wait_s.p95", "s", times, predicted.wait_s.p95, measured.wait_s.p95),
+        ("latency_s.mean", "s", times, predicted.latency_s.mean, measured.latency_s.mean),
+        ("latency_s.p50", "s", times, predicted.latency_s.p50, measured.latency_s.p50),
+        ("latency_s.p95", "s", times, predicted.latency_s.p95, measured.latency_s.p95),
+        ("queue_depth.mean", "jobs", Limits(resolution.depth, resolution.depth), predicted.queue_depth.mean, measured.queue_depth.mean),
+        ("queue_depth.max", "jobs", Limits(depth, depth), predicted.queue_depth.max, measured.queue_depth.max),
+        ("lag_s.max", "s", times, predicted.lag_s.max, measured.lag_s.max),
+        ("utilisation", "share", one_job, predicted.utilisation, measured.utilisation),
+        ("wasted_s", "s", Limits(waste, waste), predicted.wasted_s, measured.wasted_s),
+        ("provider_calls", "calls", few, float(predicted.provider_calls), float(measured.provider_calls)),
+        ("delivery_calls", "calls", few, float(predicted.delivery_calls), float(measured.delivery_calls)),
+    )  # fmt: skip
+    for name, unit, limits, before, after in rows:
+        if before is None and after is None:
+            continue
+        if name != "wasted_s" or before or after:
+            yield _figure(design, name, unit, before, after, limits, few_complete=few_complete)
+    yield _good_share(design, predicted.good, measured.good, measured.offered)
+
+
+def _call_rate(
+    design: Design, predicted: DesignResult, measured: DesignResult, resolution: Resolution
+) -> Iterator[LiveFigure]:
+    """The height of a herd of calls."""
+    before, after = (max(result.call_rate.per_s, default=0.0) for result in (predicted, measured))
+    if not (before or after):
+        return
+    figure = _figure(design, "call_rate.max", "calls", before, after, Limits(JOBS, JOBS))
+    highest = resolution.highest_speed(max(before, after))
+    if resolution.speed > highest:
+        figure = figure.model_copy(update={"within": False, "below_resolution": True, "resolvable_speed": highest})
+    yield figure
+
+
+def _class_figures(
+    design: Design, predicted: DesignResult, measured: DesignResult, resolution: Resolution
+) -> Iterator[LiveFigure]:
+    """Where there are several."""
+    times = Limits(resolution.time_s, resolution.time_s)
+    for name, after in measured.classes.items():
+        before = predicted.classes.get(name)
+        if before is None or len(measured.classes) < 2 or not after.offered:
+            continue
+        if before.wait_mean_s is not None or after.wait_mean_s is not None:
+            few = after.offered < JOBS
+            yield _figure(
+                design, "wait_s.mean", "s", before.wait_mean_s, after.wait_mean_s, times, few_complete=few, queue=name
+            )
+        yield _good_share(design, before.good, after.good, after.offered, queue=name)
+
+
+def _good_share(design: Design, predicted: int, measured: int, offered: int, queue: str | None = None) -> LiveFigure:
+    """A share of nothing says as much as one of everything: it is never too small."""
+    of = max(1, offered)
+    limits = Limits(0.0, _sampled(predicted, measured, offered).slack / of, sampled=True)
+    return _figure(design, "good_share", "share", predicted / of, measured / of, limits, queue=queue)
+
+
+def _sampled(predicted: int, measured: int, offered: int) -> Limits:
+    """Of counts of outcomes. The two had the same jobs and draws, and differ by what timing decides; judged as if the samples were
+    independent, which allows more."""
+    share = min(1.0, (predicted + measured) / (2 * offered)) if offered else 0.0
+    return Limits(JOBS, max(JOBS, STANDARD_ERRORS * sqrt(2 * offered * share * (1 - share))), sampled=True)
 
 
 def _figure(
-    design: Design, name: str, unit: Unit, predicted: float | None, measured: float | None, slack: float
+    design: Design,
+    name: str,
+    unit: Unit,
+    predicted: float | None,
+    measured: float | None,
+    limits: Limits,
+    *,
+    few_complete: bool = False,
+    queue: str | None = None,
 ) -> LiveFigure:
-    """One that only one of them has (a percentile that the other never reached) does not agree."""
+    """A percentile that only one of the two has reached differs, unless a few jobs decide that (`few_complete`)."""
+    error: float | None
     if predicted is None or measured is None:
-        within, error = False, None
+        within, below, error = False, few_complete, None
     else:
-        off = abs(measured - predicted)
-        within = off <= slack or off <= RELATIVE * max(abs(predicted), abs(measured))
+        within, below = limits.judge(predicted, measured)
         error = 100 * (measured - predicted) / predicted if predicted else (0.0 if measured == predicted else None)
     return LiveFigure(
         design=design,
         figure=name,
+        queue=queue,
         unit=unit,
         predicted=predicted,
         measured=measured,
         error_percent=error,
         within=within,
+        below_resolution=below,
     )
-
-
-def _outcome(design: Design, name: str, predicted: int, measured: int, offered: int) -> LiveFigure:
-    """Counts of the same jobs with the same draws differ only by what timing decides: judged as if the samples were independent."""
-    share = (predicted + measured) / (2 * offered) if offered else 0.0
-    error = STANDARD_ERRORS * sqrt(2 * offered * share * (1 - share))
-    figure = _figure(design, name, "jobs", float(predicted), float(measured), JOBS)
-    return figure.model_copy(update={"within": abs(measured - predicted) <= max(error, JOBS)})

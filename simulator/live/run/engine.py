@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain
 from math import inf
 from pathlib import Path
 
@@ -17,13 +16,13 @@ from pydantic import SecretStr
 from simulator.arrivals import Trace
 from simulator.live.run import calibrate, machine_benchmark
 from simulator.live.run.calibrate import Calibration, calibration_of, costs_of
-from simulator.live.run.compare import compared
+from simulator.live.run.compare import Resolution, compare_figures
 from simulator.live.run.dead_letter_report import dead_letters_of
 from simulator.live.run.design_run import Design, DesignRun, Stage, Watch, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.external import as_answered, briefly, require_answers, use_of
 from simulator.live.run.folders import run_folder
-from simulator.live.run.machine_capacity import current, known_or_measured, measured_kind
+from simulator.live.run.machine_capacity import Capacity, current, known_or_measured, measured_kind
 from simulator.live.run.measure import Rows, tally_of
 from simulator.live.run.nurseries import Nursery, nursed
 from simulator.live.run.run_plan import LONGEST_DEFAULT_S, LiveRunPlan, plan_live_run
@@ -34,7 +33,7 @@ from simulator.live.system.journal import What
 from simulator.memory import memory_bytes
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, Floats, mean_service_s
 from simulator.replications import OnProgress, Progress
-from simulator.result import Costs, DesignResult, Interval, Lateness, LiveReport, Result, SoFar
+from simulator.result import Costs, DesignResult, Interval, Lateness, LiveFigure, LiveReport, Result, SoFar
 from simulator.scenario import Scenario, TraceArrivals
 from simulator.schema import InvalidInput, Problem
 from simulator.simulate import Estimate
@@ -112,7 +111,7 @@ def simulate(
             capacity=capacity,
             time_limit_s=time_limit_s,
         )
-        setting = Setting(folder, plan, Show(tell, plan.window, plan.speed), workload, key, nursery)
+        setting = Setting(folder, plan, capacity, Show(tell, plan.window, plan.speed), workload, key, nursery)
         show = setting.show
         costs = setting.calibrate()
         before: dict[str, Tally] = {design: setting.predict(design, costs) for design in DESIGNS}
@@ -184,6 +183,7 @@ class Setting:
 
     folder: Path
     plan: LiveRunPlan
+    capacity: Capacity
     show: Show
     workload: str
     key: SecretStr | None = field(repr=False)
@@ -304,8 +304,7 @@ def _report(
     window = setting.window
     mean_s = mean_service_s(window.scenario, window.trace, window.durations_s)
     endpoint = None if setting.external is None else use_of(setting.external, setting.performances, mean_s)
-    served_s = endpoint.call_s.mean or mean_s if endpoint is not None else mean_s
-    figures = (compared(design, predicted[design], measured[design], served_s) for design in DESIGNS)
+    lateness: dict[str, Lateness] = {design: _lateness(found) for design, found in setting.performances.items()}
     return LiveReport(
         speed=setting.speed,
         seconds=setting.plan.seconds,
@@ -318,12 +317,30 @@ def _report(
         costs=costs,
         predicted_synchronous=predicted[SYNCHRONOUS],
         predicted_event_driven=predicted[EVENT_DRIVEN],
-        figures=tuple(chain.from_iterable(figures)),
-        lateness={design: _lateness(found) for design, found in setting.performances.items()},
+        figures=_figures(setting, costs, lateness, predicted, measured),
+        lateness=lateness,
         restarts=sum(found.restarts for found in setting.performances.values()),
         dead_letters=dead_letters_of(setting.performances[EVENT_DRIVEN]),
         endpoint=endpoint,
     )
+
+
+def _figures(
+    setting: Setting,
+    costs: Costs,
+    lateness: dict[str, Lateness],
+    predicted: dict[str, DesignResult],
+    measured: dict[str, DesignResult],
+) -> tuple[LiveFigure, ...]:
+    machine = setting.capacity
+    carried = {SYNCHRONOUS: machine.synchronous_jobs_per_s, EVENT_DRIVEN: machine.event_driven_jobs_per_s}
+    figures: list[LiveFigure] = []
+    for design in DESIGNS:
+        resolution = Resolution.from_run(
+            measured[design], design, costs, lateness[design], speed=setting.speed, calls_per_s=carried[design]
+        )
+        figures += compare_figures(design, predicted[design], measured[design], resolution)
+    return tuple(figures)
 
 
 def _lateness(found: DesignRun) -> Lateness:

@@ -3,10 +3,18 @@
 import pytest
 
 from advisor.reports.document.blocks import Grid, Paragraph
-from advisor.reports.document.live import compared_rows, lateness_sentence, live_blocks
+from advisor.reports.document.live import (
+    KILLED,
+    agreement_sentence,
+    compared_rows,
+    how_sentence,
+    lateness_sentence,
+    live_blocks,
+    machine_sentences,
+)
 from advisor.reports.document.method import simulate_command
 from advisor.reports.document.simulation import simulation
-from simulator.result import DeadLetter, Lateness, LiveFigure, LiveReport, Result
+from simulator.result import DeadLetter, Lateness, LiveFigure, LiveReport, LoadAverage, ProcessEnd, Result
 from tests.unit.reports import results
 
 
@@ -65,7 +73,9 @@ def test_a_live_run_is_called_so_throughout() -> None:
     assert section.title == "Live run"
     said = " ".join(block.text for block in section.blocks if isinstance(block, Paragraph))
     assert "live, one design after the other" in said and "simulation" not in said
-    assert "--engine live --speed 10 --seed 7" in simulate_command(results.scenario(), results.live_result())
+    assert "--engine live --speed 10 --seconds 20 --workers threads --seed 7" in simulate_command(
+        results.scenario(), results.live_result()
+    )
 
 
 @pytest.mark.parametrize(("p99_s", "is_told"), [(0.012, False), (0.15, True)])
@@ -87,3 +97,118 @@ def test_a_result_that_was_stored_before_these_fields_existed_can_be_read() -> N
     assert (read.workers, read.seconds, read.process_ends, read.other_runs) == ("threads", 20.0, (), 0)
     assert read.load_average is None
     assert not read.figures[0].below_resolution
+
+
+def with_answers(agree: int, differ: int, small: int, speed: float = 10.0) -> str:
+    within, off = off_by(1.0), off_by(60.0).model_copy(update={"within": False})
+    below = off.model_copy(update={"below_resolution": True})
+    return agreement_sentence(a_live(figures=(within,) * agree + (off,) * differ + (below,) * small, speed=speed))
+
+
+def a_live(**changes: object) -> LiveReport:
+    live = results.live_result(**changes).live
+    assert live is not None
+    return live
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ((22, 0, 4), "22 of 26 figures agree with the kernel's prediction, 0 differ, 4 are too small to tell at this speed."),
+        ((1, 1, 1), "1 of 3 figures agrees with the kernel's prediction, 1 differs, 1 is too small to tell at this speed."),
+        ((24, 2, 0), "24 of 26 figures agree with the kernel's prediction, 2 differ."),
+        ((0, 0, 2), "0 of 2 figures agree with the kernel's prediction, 0 differ, 2 are too small to tell at this speed."),
+        ((26, 0, 0), "All 26 figures agree with the kernel's prediction."),
+        ((0, 0, 0), "The run left nothing to compare with the prediction."),
+    ],
+)  # fmt: skip
+def test_what_is_too_small_to_tell_is_not_counted_as_agreement(answers: tuple[int, int, int], said: str) -> None:
+    assert with_answers(*answers) == said
+
+
+def test_at_real_time_it_is_not_the_speed_that_hides_a_figure() -> None:
+    assert with_answers(2, 0, 2, speed=1).endswith("2 are too small to tell in this run.")
+
+
+def test_a_figure_below_resolution_says_so_and_no_error() -> None:
+    below = off_by(60.0).model_copy(update={"within": False, "below_resolution": True})
+    (row,) = grids(report((below,)))[0].table.rows
+    assert row[-1] == "too small to tell"
+    (row,) = grids(report((off_by(60.0).model_copy(update={"within": False}),)))[0].table.rows
+    assert row[-1] == "60.0 % higher (differs)"
+
+
+def test_a_figure_of_one_class_names_its_queue() -> None:
+    waits = off_by(1.0).model_copy(update={"figure": "wait_s.mean", "queue": "urgent"})
+    assert compared_rows(report((waits,)))[0].name == "Wait, mean (urgent)"
+
+
+def test_a_herd_that_could_not_be_compared_names_the_speed_at_which_it_can() -> None:
+    herd = off_by(-58.0, 78, 33).model_copy(
+        update={"figure": "call_rate.max", "within": False, "below_resolution": True, "resolvable_speed": 3.846}
+    )
+    said = agreement_sentence(a_live(figures=(herd, off_by(0.0)), speed=18))
+    assert said.endswith(
+        "A second of the workload lasted 55.6 ms here, too short to compare the calls of the busiest second: "
+        "that takes a speed of at most 3.8 (event-driven)."
+    )
+
+
+def test_how_it_was_run_names_the_workers_the_speed_and_how_long_jobs_arrived() -> None:
+    said = how_sentence(a_live(workers="forking", seconds=90.0, speed=4))
+    assert "4 times as fast, 100 jobs that arrived over 90 s" in said
+    assert "rq workers that fork for each job" in said
+    assert "in real time" in how_sentence(a_live(workers="stock", speed=1))
+
+
+def ended(jobs_in_hand: int = 10, **changes: object) -> ProcessEnd:
+    given = {
+        "design": "event_driven",
+        "process": "consumers-0",
+        "how": "killed by signal 9 (SIGKILL)",
+        "at_s": 12.0,
+        "restarted": True,
+        "jobs_in_hand": jobs_in_hand,
+    }
+    return ProcessEnd.model_validate(given | changes)
+
+
+def test_a_process_that_ended_is_named_with_what_ended_it_and_what_that_costs() -> None:
+    told = machine_sentences(a_live(process_ends=(ended(),)))
+    assert told == (
+        "consumers-0 of the event-driven design was killed by signal 9 (SIGKILL) 12 s in and was started again; 10 jobs were in hand.",
+        KILLED,
+    )
+    assert "805 s" in KILLED and "2.1 s" in KILLED and "worker TTL" in KILLED
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        (ended(1), "; 1 job was in hand."),
+        (ended(0), "; no job was in hand."),
+        (ended(0, how="exit code 1", restarted=False), "ended with exit code 1 12 s in and was not started again"),
+        (ended(3, design="synchronous", process="service"), "service of the synchronous design was killed"),
+    ],
+)
+def test_an_end_is_told_with_its_number(end: ProcessEnd, said: str) -> None:
+    (sentence, *more) = machine_sentences(a_live(process_ends=(end,)))
+    assert said in sentence
+    assert bool(more) is (end.design == "event_driven" and end.jobs_in_hand > 0)
+
+
+def test_several_ends_say_once_what_a_killed_worker_costs() -> None:
+    assert machine_sentences(a_live(process_ends=(ended(), ended(2)))).count(KILLED) == 1
+
+
+@pytest.mark.parametrize(("before", "busy"), [(0.4, False), (1.6, True)])
+def test_a_machine_that_was_busy_before_the_run_is_told_so(before: float, busy: bool) -> None:
+    (told,) = machine_sentences(a_live(load_average=LoadAverage(before=before, after=1.9, cores=2)))
+    assert told.startswith(f"Load average: {before} at the start, 1.9 at the end, on 2 cores.")
+    assert ("busy with other things" in told) is busy
+
+
+def test_other_live_runs_are_told_of() -> None:
+    assert machine_sentences(a_live(other_runs=0)) == ()
+    assert machine_sentences(a_live(other_runs=1))[0].startswith("Another live run was under way")
+    assert machine_sentences(a_live(other_runs=2))[0].startswith("2 other live runs were under way")
