@@ -77,9 +77,9 @@ def _live(live: LiveReport, command: str) -> dict[str, Any]:
         "compared": compared_rows(live),
         "live_sentences": (
             how_sentence(live),
+            agreement_sentence(live),
             *outside_sentences(live),
             *machine_sentences(live),
-            agreement_sentence(live),
             f"{costs_sentence(live)} {lateness_sentence(live)}",
         ),
         "tolerances": TOLERANCES,

@@ -50,9 +50,9 @@ TOLERANCES = (
     f"outcomes differ beyond {STANDARD_ERRORS:g} standard errors of the difference of two samples."
 )
 KILLED = (
-    "What a killed worker costs in rq: its jobs are taken up again only when their entries in rq's registry of started jobs have expired "
-    "(the job's timeout and 60 s) and the maintenance of another worker has run (every 600 s). With rq's defaults 805 s passed in a "
-    "measurement; if only the work-horse of a forking worker is killed, its worker notices at its next look, and 2.1 s passed. Settings that "
+    "In rq, the jobs of a killed worker are taken up again only when their entries in rq's registry of started jobs have expired (the job's "
+    "timeout and 60 s) and the maintenance of another worker has run (every 600 s): with rq's defaults, 805 s in a measurement. If only the "
+    "work-horse of a forking worker is killed, its worker notices within one monitoring interval: 2.1 s in a measurement. Settings that "
     "change it: the job timeout, the worker TTL, the maintenance interval; or a reliable queue, which gives unacknowledged jobs back."
 )
 
@@ -196,7 +196,7 @@ def _process_end(end: ProcessEnd) -> str:
         if end.jobs_in_hand == 1
         else f"{count(end.jobs_in_hand)} jobs were"
     )
-    return f"{end.process} of the {wording.design_name(end.design)} design {how} {duration(end.at_s)} in and {again}; {jobs} in hand."
+    return f"{end.process} of the {wording.design_name(end.design)} design {how} after {duration(end.at_s)} and {again}; {jobs} in hand."
 
 
 def costs_sentence(live: LiveReport) -> str:
@@ -241,9 +241,9 @@ def live_blocks(live: LiveReport) -> tuple[Block, ...]:
     ]
     return (
         Paragraph(how_sentence(live)),
+        Paragraph(agreement_sentence(live), strong=True),
         *(Paragraph(sentence) for sentence in outside_sentences(live)),
         *(Paragraph(sentence) for sentence in machine_sentences(live)),
-        Paragraph(agreement_sentence(live), strong=True),
         Paragraph(f"{costs_sentence(live)} {lateness_sentence(live)}".rstrip()),
         grid(
             ("Design", "Figure", "Predicted", "Measured", "Error"),

@@ -176,7 +176,7 @@ def ended(jobs_in_hand: int = 10, **changes: object) -> ProcessEnd:
 def test_a_process_that_ended_is_named_with_what_ended_it_and_what_that_costs() -> None:
     told = machine_sentences(a_live(process_ends=(ended(),)))
     assert told == (
-        "consumers-0 of the event-driven design was killed by signal 9 (SIGKILL) 12 s in and was started again; 10 jobs were in hand.",
+        "consumers-0 of the event-driven design was killed by signal 9 (SIGKILL) after 12 s and was started again; 10 jobs were in hand.",
         KILLED,
     )
     assert "805 s" in KILLED and "2.1 s" in KILLED and "worker TTL" in KILLED
@@ -187,7 +187,7 @@ def test_a_process_that_ended_is_named_with_what_ended_it_and_what_that_costs() 
     [
         (ended(1), "; 1 job was in hand."),
         (ended(0), "; no job was in hand."),
-        (ended(0, how="exit code 1", restarted=False), "ended with exit code 1 12 s in and was not started again"),
+        (ended(0, how="exit code 1", restarted=False), "ended with exit code 1 after 12 s and was not started again"),
         (ended(3, design="synchronous", process="service"), "service of the synchronous design was killed"),
     ],
 )
