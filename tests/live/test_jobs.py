@@ -18,7 +18,7 @@ from simulator.live.system.jobs import Jobs, uniform
 from simulator.plan import bench_of, key_of, recorded_of
 from simulator.scenario import Scenario
 from simulator.simulate import simulate
-from tests.fakes.naive_draws import HANDLING, PHASE, RECONNECT, WEBHOOK, Draws
+from tests.fakes.naive_draws import HANDLING, PHASE, RECONNECT, SUB_JITTER, WEBHOOK, Draws
 
 kernel_uniform = njit(draws.uniform.py_func)  # type: ignore[attr-defined]
 
@@ -37,8 +37,8 @@ def test_one_uniform_is_the_kernels_to_the_last_bit() -> None:
             assert uniform(int(key), job, purpose, attempt) == kernel_uniform(key, job, purpose, attempt)
 
 
-@pytest.mark.parametrize("jitter", ["none", "full", "equal", "decorrelated", "flat", "listed"])
-def test_failures_and_pauses_are_the_kernels(jitter: str) -> None:
+@pytest.mark.parametrize("jitter", ["none", "full", "equal", "flat", "listed"])
+def test_failures_are_the_kernels_and_pauses_come_from_the_same_draws(jitter: str) -> None:
     retries: dict[str, Any] = {"max": 3, "base_s": 0.7, "cap_s": 4.0}
     retries |= {"flat": {"flat_s": 2.5}, "listed": {"intervals_s": [2, 5]}}.get(jitter, {"jitter": jitter})
     scenario = a_scenario(
@@ -53,15 +53,36 @@ def test_failures_and_pauses_are_the_kernels(jitter: str) -> None:
     assert list(np.flatnonzero(jobs.poison)) == poison
     for job in range(100):
         for call in range(3):
-            before = 0.0
+            pauses_s = jobs.pauses_s(job, call * 4)
+            assert len(pauses_s) == 3
             for attempt in range(3):
                 index = call * 4 + attempt
                 failed = job in poison or kernel_uniform(machine.key, job, U_FAILURE, index) < 0.3
                 assert jobs.fails(job, index) == failed
                 draw = kernel_uniform(machine.key, job, 5, index)
-                expected = draws.backoff_s.py_func(machine, draw, attempt, before)
-                assert jobs.backoff_s(job, index, before) == expected
-                before = expected
+                assert pauses_s[attempt] == pytest.approx(draws.backoff_s.py_func(machine, draw, attempt, 0.0))
+
+
+def test_subscribers_pauses_come_from_the_kernels_draws() -> None:
+    """Decorrelated jitter, by hand: each pause between base and three times the one before."""
+    scenario = a_scenario(
+        retries={"max": 4, "base_s": 0.7, "cap_s": 4.0, "jitter": "decorrelated"}, subscribers={"count": 3}
+    )
+    jobs, naive = draw_jobs(scenario, "event_driven"), Draws(scenario, 0)
+    for job in range(50):
+        for subscriber in range(2):
+            expected, before = [], 0.7
+            for attempt in range(4):
+                draw = naive.uniform(job, SUB_JITTER, subscriber * 101 + attempt)
+                before = min(4.0, 0.7 * (1 - draw) + 3 * before * draw)
+                expected.append(before)
+            assert jobs.subscriber_pauses_s(job, subscriber) == pytest.approx(expected)
+
+
+def test_a_synchronous_service_that_retries_less_in_line_has_so_many_pauses() -> None:
+    scenario = a_scenario(retries={"max": 4, "intervals_s": [1, 2, 3, 4]}, synchronous={"inline_retries": 2})
+    assert draw_jobs(scenario, "synchronous").pauses_s(0) == [3, 4]
+    assert draw_jobs(scenario, "event_driven").pauses_s(0) == [1, 2, 3, 4]
 
 
 def test_what_a_job_has_once_is_the_naive_draws() -> None:
@@ -153,11 +174,11 @@ def test_a_part_reads_them_without_the_compiled_kernel(tmp_path: Path) -> None:
     jobs.write(tmp_path / "jobs.npz")
     program = (
         "import sys; from pathlib import Path; import simulator.live.system.config; from simulator.live.system.jobs import Jobs;"
-        "jobs = Jobs.read(Path(sys.argv[1])); print(jobs.backoff_s(7, 1), jobs.arrival_s[7], jobs.retries, len(jobs));"
+        "jobs = Jobs.read(Path(sys.argv[1])); print(jobs.pauses_s(7), jobs.arrival_s[7], jobs.retries, len(jobs));"
         "print(sorted({'numba', 'scipy', 'django', 'advisor'} & set(sys.modules)))"
     )
     told = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "jobs.npz")], capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    assert told == [f"{jobs.backoff_s(7, 1)} {jobs.arrival_s[7]} 2 300", "[]"]
+    assert told == [f"{jobs.pauses_s(7)} {jobs.arrival_s[7]} 2 300", "[]"]
     assert isinstance(Jobs.read(tmp_path / "jobs.npz").retries, int)

@@ -16,7 +16,6 @@ from simulator.plan import (
     bench_of,
     called_subscribers,
     dedicated_consumers,
-    listed_pauses_s,
     patience_s,
     recorded_of,
     retries_of,
@@ -49,7 +48,7 @@ def draw_jobs(
     webhook_u = np.empty((len(arrivals), len(pauses)))
     handling_s = np.empty((len(arrivals), called_subscribers(scenario)))
     _fill(bench.machine, own, webhook_u, handling_s)
-    listed = listed_pauses_s(scenario.retries, retries_of(scenario, design))
+    retries = retries_of(scenario, design)
     return Jobs(
         key=int(m["key"]),
         arrival_s=arrivals,
@@ -60,15 +59,12 @@ def draw_jobs(
         consumers=np.array(dedicated_consumers(scenario)),
         webhook_pauses_s=np.array(pauses, dtype=np.float64),
         subscribers=called_subscribers(scenario),
-        retries=retries_of(scenario, design),
+        retries=retries,
         patience_s=patience_s(scenario),
         end_s=scenario.duration_s or math.inf,
         transient=scenario.failures.transient_percent / 100,
         refusing=scenario.subscribers.failure_percent / 100,
-        jitter=scenario.retries.jitter if listed is None else "listed",
-        base_s=scenario.retries.base_s,
-        cap_s=scenario.retries.cap_s,
-        listed_s=np.array(listed or (), dtype=np.float64),
+        retry_policy=scenario.retries.model_copy(update={"max": retries}).model_dump_json(),
     )
 
 

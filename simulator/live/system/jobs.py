@@ -5,6 +5,7 @@ has once an attempt is asked of the same generator that the kernel uses, in plai
 """
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.kernel.layout import U_FAILURE, U_JITTER, U_REFUSAL, U_SUBSCRIBER_JITTER
+from simulator.live.system.backoff import pauses_s
+from simulator.scenario import Retries
 
 Floats = NDArray[np.float64]
 _MASK = 2**64 - 1
@@ -68,12 +71,8 @@ class Jobs:
     """Probability that a call fails."""
     refusing: float
     """Probability that a subscriber's attempt fails."""
-    jitter: str
-    """As in the Scenario; or `listed`."""
-    base_s: float
-    cap_s: float
-    listed_s: Floats
-    """The pause before each retry, if they are listed."""
+    retry_policy: str
+    """The Scenario's `retries` as JSON, with `max` as `retries`."""
 
     def __len__(self) -> int:
         return len(self.arrival_s)
@@ -100,9 +99,9 @@ class Jobs:
             return True
         return self.transient > 0 and uniform(self.key, job, U_FAILURE, attempt) < self.transient
 
-    def backoff_s(self, job: int, attempt: int, before: float = 0.0) -> float:
-        """The pause after the job's failed attempt (counted as for `fails`); `before` is the pause before it, 0 at the first of a call."""
-        return self._pause_s(uniform(self.key, job, U_JITTER, attempt), attempt % (self.retries + 1), before)
+    def pauses_s(self, job: int, first_attempt: int = 0) -> list[float]:
+        """The pause before each retry of the job; attempts count as for `fails`, and the first of this call is `first_attempt`."""
+        return pauses_s(self._retries, lambda attempt: uniform(self.key, job, U_JITTER, first_attempt + attempt))
 
     def deadline_s(self, job: int) -> float:
         """How long after its arrival the job's result is still good; may be infinite."""
@@ -113,18 +112,11 @@ class Jobs:
         draw = subscriber * SUBSCRIBER_ATTEMPTS + attempt
         return self.refusing > 0 and uniform(self.key, job, U_REFUSAL, draw) < self.refusing
 
-    def subscriber_backoff_s(self, job: int, subscriber: int, attempt: int, before: float = 0.0) -> float:
-        """The pause after a subscriber's failed attempt."""
-        draw = uniform(self.key, job, U_SUBSCRIBER_JITTER, subscriber * SUBSCRIBER_ATTEMPTS + attempt)
-        return self._pause_s(draw, attempt, before)
+    def subscriber_pauses_s(self, job: int, subscriber: int) -> list[float]:
+        """The pause before each further attempt of a subscriber to handle the job's result."""
+        first = subscriber * SUBSCRIBER_ATTEMPTS
+        return pauses_s(self._retries, lambda attempt: uniform(self.key, job, U_SUBSCRIBER_JITTER, first + attempt))
 
-    def _pause_s(self, draw: float, attempt: int, before: float) -> float:
-        """As `kernel.draws.backoff_s`, to the last bit."""
-        if self.jitter == "listed":
-            return float(self.listed_s[attempt])
-        if self.jitter == "decorrelated":
-            return min(self.cap_s, self.base_s + (max(self.base_s, 3.0 * before) - self.base_s) * draw)
-        limit = min(self.cap_s, self.base_s * 2.0 ** min(attempt, 60))
-        if self.jitter == "none":
-            return limit
-        return limit * (0.5 + 0.5 * draw) if self.jitter == "equal" else limit * draw
+    @cached_property
+    def _retries(self) -> Retries:
+        return Retries.model_validate_json(self.retry_policy)

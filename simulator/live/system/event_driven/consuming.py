@@ -61,14 +61,10 @@ def handle(job: int, subscriber: int) -> None:
 
 
 def _is_handled(mine: Consumers, job: int, subscriber: int) -> bool:
-    pause_s = 0.0
-    for number in range(mine.jobs.retries + 1):
-        time.sleep(mine.clock.real_s(float(mine.jobs.handling_s[job, subscriber])))
+    for number, pause_s in enumerate([0.0, *mine.jobs.subscriber_pauses_s(job, subscriber)]):
+        time.sleep(mine.clock.real_s(pause_s + float(mine.jobs.handling_s[job, subscriber])))
         if not mine.jobs.refuses(job, subscriber, number):
             return True
-        if number < mine.jobs.retries:
-            pause_s = mine.jobs.subscriber_backoff_s(job, subscriber, number, pause_s)
-            time.sleep(mine.clock.real_s(pause_s))
     return False
 
 
@@ -135,19 +131,11 @@ class _Attempt:
     def _back_off(self) -> None:
         """The run's own scheduler rings when the pause is over: rq's looks once a second, which is a minute at sixty times the speed."""
         mine, again = self.mine, self.number + 1
-        pause_s = mine.clock.real_s(mine.jobs.backoff_s(self.job, self.number, self._pause_before_s()))
+        pause_s = mine.clock.real_s(mine.jobs.pauses_s(self.job)[self.number])
         with self.holding.letting_go() as step:
             mine.desk.tell(step, self.job, "retrying", self.number, pause_s=pause_s)
             due_ns = time.monotonic_ns() + round(pause_s * 1e9)  # from when it is told on, never less
             mine.desk.retry_at(step, self.job, again, due_ns)
-
-    def _pause_before_s(self) -> float:
-        """The pause before this attempt: only decorrelated jitter asks, and the draws tell it again."""
-        pause_s = 0.0
-        if self.mine.jobs.jitter == "decorrelated":
-            for number in range(self.number):
-                pause_s = self.mine.jobs.backoff_s(self.job, number, pause_s)
-        return pause_s
 
     def _give_up(self, reply: Reply) -> None:
         reason = reply.reason or f"the model answered {reply.status}"

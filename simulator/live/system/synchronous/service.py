@@ -40,7 +40,6 @@ class Service:
         self._plan, self._jobs, self._journal = plan, jobs, journal
         self._design, self._provider_limits = plan.scenario.synchronous, plan.scenario.provider
         self._workers = plan.scenario.synchronous.workers
-        self._attempts = jobs.retries + 1
         self._idle = self._workers
         self._backlog: deque[Call] = deque()
         self._wake = asyncio.Semaphore(0)
@@ -119,15 +118,14 @@ class Service:
 
     async def _serve(self, call: Call, clock: RunClock, gate: RateLimiter, provider: AsyncProvider) -> Reply:
         """Attempts in line, the pauses between them included: all of it holds the worker."""
-        pause_s = 0.0
-        for place in range(self._attempts):
-            attempt = call.number * self._attempts + place
-            reply = await self._call(call.job, attempt, gate, provider)
-            if reply.succeeded or place == self._attempts - 1:
+        first = call.number * (self._jobs.retries + 1)
+        reply = await self._call(call.job, first, gate, provider)
+        for attempt, pause_s in enumerate(self._jobs.pauses_s(call.job, first), start=first):
+            if reply.succeeded:
                 break
-            pause_s = self._jobs.backoff_s(call.job, attempt, pause_s)
             self._journal.write(What.BACKED_OFF, call.job, attempt, clock.real_s(pause_s))
             await asyncio.sleep(clock.real_s(pause_s))
+            reply = await self._call(call.job, attempt + 1, gate, provider)
         return reply
 
     async def _call(self, job: int, attempt: int, gate: RateLimiter, provider: AsyncProvider) -> Reply:

@@ -43,8 +43,8 @@ class Subscribers:
             await self._hand(job, subscriber)
 
     async def _hand(self, job: int, subscriber: int) -> None:
-        pause_s = 0.0
-        for attempt in range(self._jobs.retries + 1):
+        for attempt, pause_s in enumerate([0.0, *self._jobs.subscriber_pauses_s(job, subscriber)]):
+            await asyncio.sleep(self._clock.real_s(pause_s))
             async with self._session.post(
                 f"{self._url}/{subscriber}", json={"job": job, "attempt": attempt}
             ) as response:
@@ -52,7 +52,4 @@ class Subscribers:
                 if response.status == 200:
                     self._journal.write(What.HANDLED, job, subscriber)
                     return
-            if attempt < self._jobs.retries:
-                pause_s = self._jobs.subscriber_backoff_s(job, subscriber, attempt, pause_s)
-                await asyncio.sleep(self._clock.real_s(pause_s))
         self._journal.write(What.UNHANDLED, job, subscriber)
