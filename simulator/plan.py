@@ -41,6 +41,11 @@ GOLDEN = 0x9E3779B97F4A7C15
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
 SYNCHRONOUS, EVENT_DRIVEN, HYBRID = "synchronous", "event_driven", "hybrid"
+DESIGN_WORDS = {
+    SYNCHRONOUS: "the synchronous design",
+    EVENT_DRIVEN: "the event-driven design",
+    HYBRID: "the hybrid design",
+}
 
 
 def cycle_s(scenario: Scenario) -> float | None:

@@ -1,15 +1,15 @@
-"""What live tests share: this machine, as if it had been measured, and one nursery for the designs that are performed by themselves."""
+"""What live tests share: this machine, as if it had been measured, and one fork server for designs that are run by themselves."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from simulator.live.run import design_run, machine_capacity
+from simulator.live.run.fork_server import ForkServer
 from simulator.live.run.machine_capacity import Capacity
-from simulator.live.run.nurseries import Nursery, nursed
 
 
 @pytest.fixture
@@ -33,25 +33,23 @@ def measured(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, ca
         monkeypatch.setattr(machine_capacity, "known", lambda *_: calm)
 
 
-Nursing = Callable[[Path], AbstractContextManager[Nursery | None]]
+@pytest.fixture(scope="session")
+def fork_server_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fork")
 
 
 @pytest.fixture(scope="session")
-def one_nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursing]:
-    """Begun with the first test that needs it; its folder, before any test has set a place of its own."""
-    at = tmp_path_factory.mktemp("nursery")
-    with ExitStack() as kept:
-        begun: list[Nursery | None] = []
-
-        def nursing(folder: Path) -> AbstractContextManager[Nursery | None]:
-            if not begun:
-                begun.append(kept.enter_context(nursed(at)))
-            return nullcontext(begun[0])
-
-        yield nursing
+def fork_server(fork_server_folder: Path) -> Iterator[ForkServer]:
+    with ForkServer(fork_server_folder) as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)
-def _nursed_together(monkeypatch: pytest.MonkeyPatch, one_nursery: Nursing) -> None:
-    """A whole engine's run keeps a nursery of its own."""
-    monkeypatch.setattr(design_run, "nursed", one_nursery)
+def _use_one_fork_server(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, fork_server_folder: Path
+) -> None:
+    """Designs that are run by themselves share one, if there are any; a whole engine's run has its own.
+
+    Its folder is made before a test can set a temporary folder of its own.
+    """
+    monkeypatch.setattr(design_run, "ForkServer", lambda _: nullcontext(request.getfixturevalue("fork_server")))

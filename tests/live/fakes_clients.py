@@ -12,7 +12,7 @@ from aiohttp import web
 from numpy.typing import NDArray
 
 from simulator.live.run.draw_jobs import draw_jobs
-from simulator.live.system.clients.__main__ import go, session
+from simulator.live.system.clients.clients_process import go, session
 from simulator.live.system.clients.ends import Outcomes
 from simulator.live.system.clients.receiver import Receiver
 from simulator.live.system.clock import RunClock

@@ -27,9 +27,7 @@ class KnownCrew(ProcessGroup):
 
 def kill(part: str) -> None:
     """As -9 does it, at once."""
-    pid = KnownCrew.latest.parts[part].pid
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
+    os.kill(KnownCrew.latest.pid(part), signal.SIGKILL)
 
 
 def unaccounted(found: DesignRun, *, subscribers: int = 0) -> list[str]:

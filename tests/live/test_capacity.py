@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from simulator.live.run import folders, machine_benchmark, machine_capacity, speed
+from simulator.live.run.fork_server import ForkServer
 from simulator.live.run.machine_capacity import CAUTIOUS, Capacity
-from simulator.live.run.nurseries import nursed
 from simulator.live.run.run_bench import run_figures
 from simulator.scenario import Scenario
 from simulator.schema import InvalidInput
@@ -34,10 +34,10 @@ def never() -> None:
 
 def test_it_is_measured_once_with_both_designs_and_then_known() -> None:
     assert machine_capacity.current() == CAUTIOUS["threads"]
-    with folders.run_folder("measure") as folder, nursed(folder) as nursery:
+    with folders.run_folder("measure") as folder, ForkServer(folder) as server:
 
         def measure() -> Capacity:
-            return machine_benchmark.measured(folder, never, nursery).model_copy(update={"busy": False})
+            return machine_benchmark.measured(folder, never, server).model_copy(update={"busy": False})
 
         found = machine_capacity.known_or_measured("threads", measure, never)
         assert machine_capacity.known_or_measured("threads", pytest.fail, pytest.fail) == found  # type: ignore[arg-type]
@@ -56,10 +56,8 @@ def test_what_is_told_meanwhile_can_end_it_and_nothing_is_kept(place: Path) -> N
     def cancel() -> None:
         raise Cancelled
 
-    with pytest.raises(Cancelled), folders.run_folder("measure") as folder, nursed(folder) as nursery:
-        machine_capacity.known_or_measured(
-            "threads", lambda: machine_benchmark.measured(folder, cancel, nursery), never
-        )
+    with pytest.raises(Cancelled), folders.run_folder("measure") as folder, ForkServer(folder) as server:
+        machine_capacity.known_or_measured("threads", lambda: machine_benchmark.measured(folder, cancel, server), never)
     assert machine_capacity.known() is None
 
 

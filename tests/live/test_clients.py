@@ -2,12 +2,10 @@
 
 import asyncio
 import math
-import os
-import subprocess
-import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime
+from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +14,14 @@ import pytest
 from aiohttp import web
 from standardwebhooks.webhooks import Webhook
 
-from simulator.live.system.clients.__main__ import session as client_session
+from simulator.live.system.clients import clients_process
+from simulator.live.system.clients.clients_process import session as client_session
 from simulator.live.system.clients.ends import Outcomes
 from simulator.live.system.clients.receiver import Receiver
-from simulator.live.system.config import ProcessConfig
 from simulator.live.system.http import authorization
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, Reader, What
+from simulator.live.system.process import READY, ProcessContext
 from tests.live.fakes_clients import (
     SECRET,
     TOKEN,
@@ -498,49 +497,24 @@ def test_no_request_harms_the_receiver_or_is_written_down(tmp_path: Path) -> Non
 # --- the process
 
 
-def test_the_part_is_ready_starts_when_told_and_ends_by_itself(tmp_path: Path) -> None:
+def test_the_process_is_ready_waits_for_the_start_and_ends_by_itself(tmp_path: Path) -> None:
     async def done(request: web.Request) -> web.Response:
         return web.json_response({"text": ""})
 
-    async def run() -> int:
+    async def run() -> None:
         async with serving(a_service(submit=done)) as service:
             listener = a_listener()
             plan, _ = a_plan(
                 tmp_path, a_scenario(jobs=10), "synchronous", service=service, clients=address_of(listener)
             )
-            part = await a_part("clients", plan, listener)
-            assert part.stdin and part.stdout
-            assert await part.stdout.readline() == b"ready\n"
-            part.stdin.write(f"start {time.monotonic_ns() + 50_000_000}\n".encode())
-            return await asyncio.wait_for(part.wait(), 30)
-
-    assert asyncio.run(run()) == 0
-    rows = Reader(tmp_path).more()
-    assert len(of(rows, What.IN_HAND)) == 10
-
-
-def test_the_part_ends_with_its_leash(tmp_path: Path) -> None:
-    async def run() -> None:
-        listener = a_listener()
-        plan, _ = a_plan(tmp_path, a_scenario())
-        for name in ("clients", "endpoint"):
-            part = await a_part(name, plan, listener)
-            assert part.stdin and part.stdout
-            assert await part.stdout.readline() == b"ready\n"
-            part.stdin.close()
-            await asyncio.wait_for(part.wait(), 30)
+            ours, theirs = Pipe()
+            process = asyncio.to_thread(clients_process.run, ProcessContext(plan, listener, 0, None, theirs))
+            async with asyncio.timeout(30):
+                running = asyncio.create_task(process)
+                assert await asyncio.to_thread(ours.recv) == READY
+                assert not len(Reader(tmp_path).more())
+                ours.send(time.monotonic_ns() + 50_000_000)
+                await running
 
     asyncio.run(run())
-
-
-async def a_part(name: str, plan: ProcessConfig, listener: Any) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        f"simulator.live.{name}",
-        str(plan.path / "plan.json"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        pass_fds=[listener.fileno()],
-        env=os.environ | {"CROSSOVER_LISTEN_FD": str(listener.fileno())},
-    )
+    assert len(of(Reader(tmp_path).more(), What.IN_HAND)) == 10

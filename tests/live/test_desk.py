@@ -13,7 +13,8 @@ import pytest
 from rq import Queue
 
 from simulator.live import broker
-from simulator.live.run.processes import end_all, environment
+from simulator.live.run.fork_server import process_environment
+from simulator.live.run.processes import end_all
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.event_driven import consuming, due
@@ -34,7 +35,7 @@ PATIENCE_S = 20.0
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="x-desk-", dir="/tmp") as place:
-        process = broker.start(Path(place), environment())
+        process = broker.start(Path(place), process_environment())
         try:
             broker.wait_for(process, Path(place), PATIENCE_S, lambda: None)
             yield broker.socket_url(Path(place) / "broker.sock")

@@ -7,18 +7,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from simulator.live.errors import CannotRun
-from simulator.live.run import engine, folders, machine_capacity, run_plan, speed
+from simulator.live.run import design_run, engine, folders, machine_capacity, run_plan, speed
+from simulator.live.run.fork_server import ROOT
 from simulator.live.run.machine_capacity import Capacity
-from simulator.live.run.processes import ROOT
+from simulator.live.run.processes import ProcessSpec
 from simulator.replications import Progress
 from simulator.result import Result
 from simulator.scenario import Scenario
 from simulator.schema import InvalidInput
+from tests.live import fakes_processes
 
 OUTCOMES = ("completed", "failed", "timed_out", "rejected", "dead_lettered", "undelivered", "lost", "in_system")
 
@@ -144,9 +148,16 @@ def test_a_living_run_is_not_swept() -> None:
     assert folders.living("mine") is None
 
 
-def test_a_part_that_does_not_start_is_told_with_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulator.live.run.design_run.EVENT_DRIVEN", "nowhere")
-    with pytest.raises(CannotRun, match=r"(?s)(accept|due|consume-\d) of the live run ended: .*nowhere"):
+def test_a_process_that_does_not_start_fails_the_run_with_its_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    specs = design_run._process_specs
+
+    def with_a_fault(*given: Any) -> list[ProcessSpec]:
+        return [replace(spec, run=fakes_processes.fail) if spec.name == "accept" else spec for spec in specs(*given)]
+
+    monkeypatch.setattr(design_run, "_process_specs", with_a_fault)
+    with pytest.raises(
+        CannotRun, match=r"accept of the event-driven design ended with exit code 1(?s:.*)no such queue"
+    ):
         engine.simulate(scenario())
     assert not parts()
 

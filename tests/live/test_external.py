@@ -57,7 +57,7 @@ def allowed(url: str, **given: Any) -> ExternalEndpoint:
 
 
 class Onlooker:
-    """Reads all that a run leaves in its folder and its broker while it lives, and every process's arguments."""
+    """Reads all that a run leaves in its folder and its broker while it lives, and every process's arguments and environment."""
 
     def __init__(self, place: Path) -> None:
         self.place, self.seen, self.looks = place, b"", 0
@@ -68,11 +68,11 @@ class Onlooker:
         for path in self.place.rglob("*"):
             if path.is_file():
                 self.seen += path.read_bytes()
-            elif path.is_socket():
+            elif path.name == "broker.sock":
                 self.ask(path)
-        for arguments in Path("/proc").glob("[0-9]*/cmdline"):
+        for given in (each for name in ("cmdline", "environ") for each in Path("/proc").glob(f"[0-9]*/{name}")):
             try:
-                self.seen += arguments.read_bytes()
+                self.seen += given.read_bytes()
             except OSError:
                 continue  # it has ended
 

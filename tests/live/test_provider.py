@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from simulator.live.system.call_budget import CallBudget, Cut
-from simulator.live.system.config import KEY, ExternalEndpoint, ProcessConfig
+from simulator.live.system.config import ExternalEndpoint, ProcessConfig
 from simulator.live.system.endpoint.server import Endpoint
 from simulator.live.system.journal import Journal
 from simulator.live.system.provider_client import AsyncProvider, KeyMissing, Provider, Reply, without
@@ -57,10 +57,10 @@ def now_ns() -> int:
 def called(plan: ProcessConfig, job: int, attempt: int = 0, how: str = "threads") -> Reply:
     """One call by the client for threads, or by the one for an event loop."""
     if how == "threads":
-        return Provider(plan, now_ns()).call(job, attempt)
+        return Provider(plan, now_ns(), SECRET_KEY).call(job, attempt)
 
     async def run() -> Reply:
-        return await AsyncProvider(plan, now_ns()).call(job, attempt)
+        return await AsyncProvider(plan, now_ns(), SECRET_KEY).call(job, attempt)
 
     return asyncio.run(run())
 
@@ -131,7 +131,6 @@ async def complete(request: web.Request, output_tokens: int = 1) -> web.Response
 def test_an_outside_endpoint_gets_the_key_the_cap_on_tokens_and_no_header_of_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(KEY, SECRET_KEY)
     seen: list[Any] = []
 
     async def look(request: web.Request) -> web.Response:
@@ -153,7 +152,6 @@ def test_calls_are_capped_over_all_processes_of_a_design_which_has_half_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each client counts in the same file, as processes do."""
-    monkeypatch.setenv(KEY, SECRET_KEY)
     made = []
 
     async def count(request: web.Request) -> web.Response:
@@ -162,7 +160,7 @@ def test_calls_are_capped_over_all_processes_of_a_design_which_has_half_of_them(
 
     with in_a_thread(answering(count)) as address:
         plan, _ = a_plan(tmp_path, a_scenario(), external=outside(f"{address}/v1", max_calls=10))
-        providers = [Provider(plan, now_ns()) for _ in range(2)]
+        providers = [Provider(plan, now_ns(), SECRET_KEY) for _ in range(2)]
         replies = [providers[call % 2].call(call, 0) for call in range(8)]
     assert [reply.status for reply in replies] == [200] * 5 + [0] * 3
     assert "5 calls" in replies[-1].reason
@@ -176,7 +174,6 @@ def test_a_server_that_uses_more_tokens_than_it_was_asked_to_is_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Four calls of ten tokens a design; each uses twenty-five: the second exhausts what was left for a third."""
-    monkeypatch.setenv(KEY, SECRET_KEY)
 
     async def babble(request: web.Request) -> web.Response:
         return await complete(request, output_tokens=25)
@@ -184,7 +181,7 @@ def test_a_server_that_uses_more_tokens_than_it_was_asked_to_is_cut_off(
     with in_a_thread(answering(babble)) as address:
         external = outside(f"{address}/v1", max_calls=8, max_tokens_a_call=10)
         plan, _ = a_plan(tmp_path, a_scenario(), external=external)
-        provider = Provider(plan, now_ns())
+        provider = Provider(plan, now_ns(), SECRET_KEY)
         replies = [provider.call(job, 0) for job in range(4)]
     assert [reply.status for reply in replies] == [200, 200, 0, 0]
     assert "40 output tokens" in replies[-1].reason
@@ -194,7 +191,6 @@ def test_a_server_that_uses_more_tokens_than_it_was_asked_to_is_cut_off(
 def test_a_server_may_call_the_limit_on_tokens_by_its_newer_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(KEY, SECRET_KEY)
     asked: list[Any] = []
 
     async def look(request: web.Request) -> web.Response:
@@ -213,7 +209,6 @@ def test_a_server_may_call_the_limit_on_tokens_by_its_newer_name(
 @pytest.mark.parametrize("how", ["threads", "event loop"])
 def test_a_redirect_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     """Whoever the key is for was named by an administrator, not by a server."""
-    monkeypatch.setenv(KEY, SECRET_KEY)
     calls = []
 
     async def away(request: web.Request) -> web.Response:
@@ -252,7 +247,6 @@ def test_a_ledger_is_shared_by_threads_and_never_oversold(tmp_path: Path) -> Non
 def test_no_call_is_made_after_the_runs_time_and_none_outlasts_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(KEY, SECRET_KEY)
 
     async def hang(request: web.Request) -> web.Response:
         await asyncio.Event().wait()
@@ -260,7 +254,7 @@ def test_no_call_is_made_after_the_runs_time_and_none_outlasts_it(
 
     with in_a_thread(answering(hang)) as address:
         plan, _ = a_plan(tmp_path, a_scenario(), external=outside(f"{address}/v1", max_seconds=0.6))
-        provider = Provider(plan, now_ns())
+        provider = Provider(plan, now_ns(), SECRET_KEY)
         cut, after = provider.call(0, 0), provider.call(1, 0)
     assert cut.status == after.status == 0
     assert "timed out" in cut.reason.lower()
@@ -269,7 +263,6 @@ def test_no_call_is_made_after_the_runs_time_and_none_outlasts_it(
 
 @pytest.mark.parametrize("answer", ["a page", {"detail": "fine"}, {"choices": None}])
 def test_what_is_no_completion_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
-    monkeypatch.setenv(KEY, SECRET_KEY)
 
     async def other(request: web.Request) -> web.Response:
         return web.Response(text=answer) if isinstance(answer, str) else web.json_response(answer)
@@ -282,10 +275,9 @@ def test_what_is_no_completion_is_no_success(tmp_path: Path, monkeypatch: pytest
 
 
 def test_without_its_key_an_outside_endpoint_is_not_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(KEY, raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-somebody-elses")
     plan, _ = a_plan(tmp_path, a_scenario(), external=outside("http://127.0.0.1:1/v1"))
-    with pytest.raises(KeyMissing, match=KEY):
+    with pytest.raises(KeyMissing, match="no key"):
         Provider(plan, now_ns())
 
 
@@ -294,7 +286,6 @@ def test_the_key_is_nowhere_whatever_the_server_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: Any, how: str
 ) -> None:
     """The server repeats the key in its error; then there is no server. Every log is on, and everything is read back."""
-    monkeypatch.setenv(KEY, SECRET_KEY)
     caplog.set_level(logging.DEBUG)
 
     async def repeat(request: web.Request) -> web.Response:
@@ -310,6 +301,8 @@ def test_the_key_is_nowhere_whatever_the_server_does(
     assert "[key]" in refused.reason
     files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     printed = capfd.readouterr()
-    everything = f"{refused!r} {gone!r} {caplog.text} {printed.out} {printed.err} {Provider(plan, now_ns())!r}"
+    everything = (
+        f"{refused!r} {gone!r} {caplog.text} {printed.out} {printed.err} {Provider(plan, now_ns(), SECRET_KEY)!r}"
+    )
     assert SECRET_KEY not in everything
     assert all(SECRET_KEY.encode() not in content for content in files)

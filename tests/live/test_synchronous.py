@@ -16,7 +16,7 @@ from simulator.live.run.design_run import Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.folders import run_folder
 from simulator.live.run.measure import Rows, tally_of
-from simulator.live.system.clients.__main__ import session as client_session
+from simulator.live.system.clients.clients_process import session as client_session
 from simulator.live.system.clock import RunClock
 from simulator.live.system.journal import Journal, Reader, What
 from simulator.live.system.provider_client import Reply

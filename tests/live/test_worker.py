@@ -13,7 +13,8 @@ from rq.serializers import JSONSerializer
 
 from simulator.live import broker
 from simulator.live.run import worker_bench
-from simulator.live.run.processes import end_all, environment
+from simulator.live.run.fork_server import process_environment
+from simulator.live.run.processes import end_all
 from simulator.live.system.event_driven.worker import ThreadWorker, taken_ns
 
 QUEUE = "jobs"
@@ -30,7 +31,7 @@ def work(number: int) -> None:
 @pytest.fixture
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     folder = tmp_path_factory.mktemp("w")
-    process = broker.start(folder, environment())
+    process = broker.start(folder, process_environment())
     try:
         broker.wait_for(process, folder, 20.0, lambda: None)
         with redis.Redis.from_url(broker.socket_url(folder / "broker.sock")) as known:

@@ -4,6 +4,7 @@ import base64
 import secrets
 import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,14 +22,14 @@ from rq.serializers import JSONSerializer
 from rq.utils import now
 
 from simulator.live import broker
-from simulator.live.run.nurseries import Nursery, nursed
-from simulator.live.run.processes import Part, ProcessGroup, address_of, end_all, environment, for_callers, listener
+from simulator.live.run.fork_server import ForkServer, process_environment
+from simulator.live.run.processes import ProcessGroup, ProcessSpec, address_of, end_all, listener
 from simulator.live.system.call_budget import CallBudget, Spent
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ExternalEndpoint, ProcessConfig, WorkerKind
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import ROW, Reader
-from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
+from simulator.plan import SYNCHRONOUS
 from simulator.result import Series
 from simulator.scenario import Scenario
 
@@ -96,11 +97,11 @@ Watch = Callable[[DesignRun | None], None]
 """Called some ten times a second: with nothing while the parts start, then with the run. What it raises ends the run."""
 
 
-def run_design(stage: Stage, folder: Path, watch: Watch, nursery: Nursery | None = None) -> DesignRun:
-    """Run the design; everything that was started has ended when this returns or raises. Without a nursery it has one of its own.
+def run_design(stage: Stage, folder: Path, watch: Watch, server: ForkServer | None = None) -> DesignRun:
+    """Run the design; everything that was started has ended when this returns or raises. Without a fork server it has one of its own.
 
     Raises:
-        PartFailed, NoBroker: a part did not start, or ended when it should not have.
+        ProcessFailed, NoForkServer, NoBroker: a process did not start, or ended when it should not have.
     """
     room = folder / stage.design
     shutil.rmtree(room, ignore_errors=True)
@@ -109,33 +110,32 @@ def run_design(stage: Stage, folder: Path, watch: Watch, nursery: Nursery | None
     with ExitStack() as kept:
         sockets = [kept.enter_context(listener()) for _ in range(3)]
         plan = _plan(stage, folder, room, sockets)
-        nursery = nursery or kept.enter_context(nursed(folder))
-        kept.enter_context(_broker(folder, watch))
-        if nursery is not None:
-            nursery.wait_ready(READY_PATIENCE_S, lambda: watch(None))
-        crew = kept.enter_context(ProcessGroup(room, plan.write(), nursery=nursery))
-        calls = for_callers(stage.key.get_secret_value()) if stage.key is not None else {}
-        for part in _parts(plan, sockets, calls):
-            crew.start(part)
-        crew.wait_ready(READY_PATIENCE_S, lambda: watch(None))
-        return _play(stage, plan, crew, watch, kept)
+        plan.write()
+        server = server or kept.enter_context(ForkServer(folder))
+        own_broker = kept.enter_context(_broker(folder, watch))
+        server.wait_ready(READY_PATIENCE_S, lambda: watch(None))
+        processes = kept.enter_context(ProcessGroup(plan, server, own_broker))
+        for spec in _process_specs(plan, sockets, stage.key):
+            processes.start(spec)
+        processes.wait_ready(READY_PATIENCE_S, lambda: watch(None))
+        return _play(stage, plan, processes, watch, kept)
 
 
-def _play(stage: Stage, plan: ProcessConfig, crew: ProcessGroup, watch: Watch, kept: ExitStack) -> DesignRun:
+def _play(stage: Stage, plan: ProcessConfig, processes: ProcessGroup, watch: Watch, kept: ExitStack) -> DesignRun:
     started_ns = time.monotonic_ns() + int(LEAD_S * 1e9)
     plan.begin(started_ns)
-    crew.begin(started_ns)
+    processes.begin(started_ns)
     found = DesignRun(stage, RunClock(started_ns, stage.speed), plan.broker)
     reader = Reader(plan.path)
     ask = _asker(stage, kept.enter_context(redis.Redis.from_url(plan.broker)))
-    while not crew.tend(but="clients"):
+    while not processes.check(finishes="clients"):
         found.rows = _merged(found.rows, reader.more())
         if (told := ask(found.clock)) is not None:
             found.samples.append(told)
         watch(found)
         time.sleep(LOOK_S)
-    found.restarts = sum(part.restarts for part in crew.parts.values())
-    crew.__exit__()
+    found.restarts = sum(exit_.restarted for exit_ in processes.unexpected_exits)
+    processes.__exit__()
     found.rows = _merged(found.rows, reader.more())
     found.spent = CallBudget.read(plan.path)
     found.ended = True
@@ -185,28 +185,31 @@ def _plan(stage: Stage, folder: Path, room: Path, sockets: list[socket.socket]) 
     )
 
 
-def _parts(plan: ProcessConfig, sockets: list[socket.socket], calls: dict[str, str]) -> Iterator[Part]:
-    """`calls` is for those that call the provider, and for nobody else."""
+def _process_specs(plan: ProcessConfig, sockets: list[socket.socket], key: SecretStr | None) -> Iterator[ProcessSpec]:
+    from simulator.live.system.clients import clients_process
+    from simulator.live.system.endpoint import endpoint_process
+    from simulator.live.system.event_driven import accept, consume, due
+    from simulator.live.system.synchronous import service_process
+
     endpoint, service, clients = sockets
-    yield Part("endpoint", "system.endpoint", listener=endpoint)
+    api_key = key.get_secret_value() if key is not None else None
+    yield ProcessSpec("endpoint", endpoint_process.run, endpoint)
     if plan.design == SYNCHRONOUS:
-        yield Part("service", "system.synchronous", listener=service, knows=calls)
+        yield ProcessSpec("service", service_process.run, service, api_key=api_key)
     else:
-        yield Part("accept", f"system.{EVENT_DRIVEN}.accept", listener=service)
-        yield Part("due", f"system.{EVENT_DRIVEN}.due", starts_again=True)
+        yield ProcessSpec("accept", accept.run, service)
+        yield ProcessSpec("due", due.run, restarts=True)
         for number in range(plan.consumer_processes):
-            yield Part(
-                f"consume-{number}", f"system.{EVENT_DRIVEN}.consume", (str(number),), starts_again=True, knows=calls
-            )
-    yield Part("clients", "system.clients", listener=clients)
+            yield ProcessSpec(f"consume-{number}", consume.run, restarts=True, number=number, api_key=api_key)
+    yield ProcessSpec("clients", clients_process.run, clients)
 
 
 @contextmanager
-def _broker(folder: Path, watch: Watch) -> Iterator[None]:
-    process = broker.start(folder, environment())
+def _broker(folder: Path, watch: Watch) -> Iterator["subprocess.Popen[bytes]"]:
+    process = broker.start(folder, process_environment())
     try:
         broker.wait_for(process, folder, READY_PATIENCE_S, lambda: watch(None))
-        yield
+        yield process
     finally:
         end_all([process])
         (folder / "broker.sock").unlink(missing_ok=True)

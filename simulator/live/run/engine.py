@@ -22,16 +22,16 @@ from simulator.live.run.design_run import Design, DesignRun, Stage, Watch, run_d
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.external import as_answered, briefly, require_answers, use_of
 from simulator.live.run.folders import run_folder
+from simulator.live.run.fork_server import ForkServer
 from simulator.live.run.machine_capacity import Capacity, current, known_or_measured, measured_kind
 from simulator.live.run.measure import Rows, tally_of
-from simulator.live.run.nurseries import Nursery, nursed
 from simulator.live.run.run_plan import LONGEST_DEFAULT_S, LiveRunPlan, plan_live_run
 from simulator.live.run.window import Window
 from simulator.live.system.config import ExternalEndpoint, WorkerKind
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import What
 from simulator.memory import memory_bytes
-from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, Floats, mean_service_s
+from simulator.plan import DESIGN_WORDS, EVENT_DRIVEN, SYNCHRONOUS, Floats, mean_service_s
 from simulator.replications import OnProgress, Progress
 from simulator.result import Costs, DesignResult, Interval, Lateness, LiveFigure, LiveReport, Result, SoFar
 from simulator.scenario import Scenario, TraceArrivals
@@ -51,7 +51,6 @@ MOST_CONSUMERS: Mapping[WorkerKind, int] = {"threads": 200, "simple": 60, "forki
 STOCK_TICKS_S = (0.0, 1.0)
 """rq's own scheduler looks once a second; 0 says nothing of it."""
 DESIGNS: tuple[Design, Design] = (SYNCHRONOUS, EVENT_DRIVEN)  # type: ignore[assignment]
-WORDS = {SYNCHRONOUS: "the synchronous design", EVENT_DRIVEN: "the event-driven design"}
 SPANS = {
     ("calibrate", SYNCHRONOUS): (0.0, 0.06),
     ("calibrate", EVENT_DRIVEN): (0.06, 0.12),
@@ -94,11 +93,11 @@ def simulate(
     began = time.monotonic()
     check(scenario, trace, durations_s, workers)
     tell = on_progress or (lambda _: None)
-    with run_folder(label or f"{time.time_ns()}") as folder, nursed(folder) as nursery:
+    with run_folder(label or f"{time.time_ns()}") as folder, ForkServer(folder) as server:
         warm(on_progress)
         tick = partial(tell, Progress("Measuring what this machine carries, once", 0.0))
         capacity = known_or_measured(
-            workers, lambda: machine_benchmark.measured(folder, tick, nursery, workers=measured_kind(workers)), tick
+            workers, lambda: machine_benchmark.measured(folder, tick, server, workers=measured_kind(workers)), tick
         )
         plan = plan_live_run(
             scenario,
@@ -111,7 +110,7 @@ def simulate(
             capacity=capacity,
             time_limit_s=time_limit_s,
         )
-        setting = Setting(folder, plan, capacity, Show(tell, plan.window, plan.speed), workload, key, nursery)
+        setting = Setting(folder, plan, capacity, Show(tell, plan.window, plan.speed), workload, key, server)
         show = setting.show
         costs = setting.calibrate()
         before: dict[str, Tally] = {design: setting.predict(design, costs) for design in DESIGNS}
@@ -187,7 +186,7 @@ class Setting:
     show: Show
     workload: str
     key: SecretStr | None = field(repr=False)
-    nursery: Nursery | None
+    server: ForkServer
     jobs: dict[str, Jobs] = field(init=False)
     performances: dict[str, DesignRun] = field(default_factory=dict)
 
@@ -218,13 +217,13 @@ class Setting:
 
     def _calibrated(self, calibration: Calibration, design: Design) -> DesignRun:
         stage = replace(calibration.stage(design, self.workload), workers=self.plan.workers)
-        step = f"a calibration of {WORDS[design]}"
+        step = f"a calibration of {DESIGN_WORDS[design]}"
         watch = self.show.watch(step, SPANS["calibrate", design], calibrate.SECONDS * self.speed, measures=False)
-        return run_design(stage, self.folder, watch, self.nursery)
+        return run_design(stage, self.folder, watch, self.server)
 
     def predict(self, design: Design, costs: Costs) -> Tally:
         """The kernel on the same jobs, with the machine's costs."""
-        self.show.at(f"Predicting {WORDS[design]}", SPANS["run", SYNCHRONOUS][0])
+        self.show.at(f"Predicting {DESIGN_WORDS[design]}", SPANS["run", SYNCHRONOUS][0])
         return calibrate.predicted(self.window, costs, self.speed, self.jobs[design], design)
 
     def predict_as_answered(self, design: Design, costs: Costs) -> Tally:
@@ -250,8 +249,8 @@ class Setting:
             self.key,
             self.plan.workers,
         )
-        watch = self.show.watch(WORDS[design], SPANS["run", design], expected_s, measures=True)
-        found = self.performances[design] = run_design(stage, self.folder, self._attentive(watch, design), self.nursery)
+        watch = self.show.watch(DESIGN_WORDS[design], SPANS["run", design], expected_s, measures=True)
+        found = self.performances[design] = run_design(stage, self.folder, self._attentive(watch, design), self.server)
         if self.external is not None:
             require_answers(self.external, found, self.folder / design)
         tally = tally_of(stage.scenario, design, stage.jobs, Rows.of(found.rows, found.clock), ended=True)

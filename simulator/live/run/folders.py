@@ -63,7 +63,7 @@ def run_folder(label: str) -> Iterator[Path]:
 
 
 def sweep() -> int:
-    """Remove the folders of runs whose controller is gone (their parts have ended by their leashes); how many there were."""
+    """Remove the folders of runs whose controller is gone (their processes have ended with it); how many there were."""
     with _alone():
         return _sweep()
 

@@ -15,8 +15,8 @@ from simulator.live.run import machine_capacity
 from simulator.live.run.calibrate import Instants, beside_the_model, pickups
 from simulator.live.run.design_run import Design, DesignRun, Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
+from simulator.live.run.fork_server import ForkServer
 from simulator.live.run.machine_capacity import Capacity
-from simulator.live.run.nurseries import Nursery
 from simulator.live.system.config import WorkerKind
 from simulator.live.system.journal import What
 from simulator.scenario import Scenario
@@ -33,15 +33,15 @@ DRAIN_LIMIT_S = 30.0
 Tick = Callable[[], None]
 
 
-def measured(folder: Path, tick: Tick, nursery: Nursery | None, *, workers: WorkerKind = "threads") -> Capacity:
+def measured(folder: Path, tick: Tick, server: ForkServer, *, workers: WorkerKind = "threads") -> Capacity:
     """Both designs, one after the other.
 
     Raises:
         CannotRun: a part failed, or jobs got lost.
     """
     busy = machine_capacity.is_busy()
-    synchronous = _performed("synchronous", folder, tick, nursery, workers)
-    event_driven = _performed("event_driven", folder, tick, nursery, workers)
+    synchronous = _performed("synchronous", folder, tick, server, workers)
+    event_driven = _performed("event_driven", folder, tick, server, workers)
     return Capacity(
         synchronous_jobs_per_s=_jobs_per_s(synchronous),
         event_driven_jobs_per_s=_jobs_per_s(event_driven),
@@ -57,7 +57,7 @@ def measured(folder: Path, tick: Tick, nursery: Nursery | None, *, workers: Work
     )
 
 
-def _performed(design: Design, folder: Path, tick: Tick, nursery: Nursery | None, workers: WorkerKind) -> DesignRun:
+def _performed(design: Design, folder: Path, tick: Tick, server: ForkServer, workers: WorkerKind) -> DesignRun:
     last_s = BEGINS_S + AT_LEISURE * EVERY_S
     burst_s = last_s + 2 * SERVICE_S
     arrivals = np.concatenate([np.arange(AT_LEISURE) * EVERY_S + BEGINS_S, np.full(AT_ONCE, burst_s)])
@@ -71,7 +71,7 @@ def _performed(design: Design, folder: Path, tick: Tick, nursery: Nursery | None
     )
     jobs = draw_jobs(scenario, design, trace=Trace(arrivals))
     stage = Stage(scenario, design, jobs, 1.0, DRAIN_LIMIT_S, "document_extraction", workers=workers)
-    return run_design(stage, folder, lambda _: tick(), nursery)
+    return run_design(stage, folder, lambda _: tick(), server)
 
 
 def _usual_s(taken_s: Instants) -> float:

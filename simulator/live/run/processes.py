@@ -1,51 +1,43 @@
-"""The processes of one design's live run: started on leashes with their listening sockets, waited for, begun, and ended without a trace."""
+"""The processes of one design's live run: started with their listening sockets, watched, and ended."""
 
 import contextlib
 import os
-import selectors
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, Any, Protocol, Self
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection, wait
+from typing import NamedTuple, Self
 
 from simulator.live.errors import CannotRun
-from simulator.live.system.config import KEY
-from simulator.live.system.parent_watch import LISTEN_FD
+from simulator.live.run.exits import describe_exit, last_lines
+from simulator.live.run.fork_server import LOOK_S, ChildProcess, ForkServer, process_environment
+from simulator.live.system.config import ProcessConfig
+from simulator.live.system.process import Launch, ProcessContext, launch
+from simulator.plan import DESIGN_WORDS
 
-ROOT = Path(__file__).resolve().parents[3]
-LOOK_S = 0.05
 GRACE_S = 0.6
 """From SIGTERM to SIGKILL."""
-LAST_LINES = 600
+BROKER_PATIENCE_S = 0.5
+"""A process that fails may have lost its broker: how long to wait for the broker's own end."""
+UNKNOWN_EXIT = 255
+"""multiprocessing's exit code of a process whose fork server has ended."""
 MOST_RESTARTS = 20
-"""Of one part: what dies more often does not work at all."""
-PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE")
-WAY_OUT = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
+"""Of one process."""
+PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
+
+StartedProcess = ChildProcess | subprocess.Popen[bytes]
 
 
-class PartFailed(CannotRun):
-    """A part of the run did not start, or ended when it should not have."""
-
-
-def environment() -> dict[str, str]:
-    """What every part may know of ours: no keys, and no more threads for arithmetic than it needs."""
-    known = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return known | threads | {"PYTHONPATH": str(ROOT)}
-
-
-def for_callers(key: str) -> dict[str, str]:
-    """What those parts know besides that call an outside endpoint: its key, and the way out of this network."""
-    return {name: os.environ[name] for name in WAY_OUT if name in os.environ} | {KEY: key}
+class ProcessFailed(CannotRun):
+    """A process of the run did not start, or ended when it should not have."""
 
 
 def listener() -> socket.socket:
-    """A socket of this machine alone, bound to a free port; the part that inherits it listens."""
+    """A listening socket on a free port of the loopback interface."""
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind(("127.0.0.1", 0))
@@ -58,170 +50,211 @@ def address_of(bound: socket.socket) -> str:
     return f"http://127.0.0.1:{bound.getsockname()[1]}"
 
 
-class Process(Protocol):
-    """What the controller needs of a process that it has started; `subprocess.Popen` is one."""
+@dataclass
+class ProcessSpec:
+    """One process and what it is started with."""
 
-    pid: int
-    stdin: IO[bytes] | None
-    stdout: IO[bytes] | None
-    returncode: int | Any
+    name: str
+    run: Callable[[ProcessContext], None]
+    listener: socket.socket | None = None
+    restarts: bool = False
+    """Whether it is started again if it ends."""
+    number: int = 0
+    api_key: str | None = field(default=None, repr=False)
+    """Of an external endpoint that it calls."""
 
-    def poll(self) -> int | None: ...
 
-    def wait(self, timeout: float | None = None) -> int: ...
+class UnexpectedExit(NamedTuple):
+    """A process that ended while its run was under way."""
+
+    process: str
+    how: str
+    at_ns: int
+    """When it was seen, by the monotonic clock."""
+    restarted: bool
 
 
 @dataclass
-class Part:
-    """One part: `simulator.live.<module>`, with the plan and whatever arguments follow it."""
-
-    name: str
-    module: str
-    arguments: Sequence[str] = ()
-    listener: socket.socket | None = None
-    starts_again: bool = False
-    knows: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """What it alone finds in its environment: the key of an outside endpoint, where it calls one."""
-    process: Process | None = field(default=None, repr=False)
+class _Running:
+    spec: ProcessSpec
+    process: ChildProcess
+    connection: "Connection[int, str]"
     restarts: int = 0
-
-    @property
-    def pid(self) -> int | None:
-        return self.process.pid if self.process else None
-
-    def has_ended(self) -> bool:
-        return self.process is None or self.process.poll() is not None
-
-
-class Bears(Protocol):
-    """What makes a new process of a part in less time than a start takes (`nurseries.Nursery`)."""
-
-    def bear(self, part: Part, plan: Path, known: Mapping[str, str], log: IO[bytes]) -> Process: ...
 
 
 class ProcessGroup:
-    """All parts of a run. Leaving it ends them: SIGTERM, and soon after SIGKILL. A nursery bears them where there is one."""
+    """All processes of a design's run. Leaving it ends them and what they have started: SIGTERM, and soon after SIGKILL."""
 
-    def __init__(self, folder: Path, plan: Path, nursery: Bears | None = None) -> None:
-        self._folder, self._plan, self._environment, self._nursery = folder, plan, environment(), nursery
-        self._begun: int | None = None
-        self.parts: dict[str, Part] = {}
+    def __init__(
+        self, config: ProcessConfig, server: ForkServer, broker: subprocess.Popen[bytes] | None = None
+    ) -> None:
+        self._config, self._server, self._broker = config, server, broker
+        self._started_ns: int | None = None
+        self._running: dict[str, _Running] = {}
+        self.unexpected_exits: list[UnexpectedExit] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        end_all([part.process for part in reversed(self.parts.values()) if part.process is not None])
+        running = list(reversed(self._running.values()))
+        end_all([each.process for each in running])
+        for each in running:
+            each.connection.close()
+            each.process.close()
+        self._running.clear()
 
-    def start(self, part: Part) -> None:
-        """Start a part; it is not ready yet."""
-        self.parts[part.name] = part
-        self._spawn(part)
+    def pid(self, name: str) -> int:
+        """Raises KeyError if the group has no such process."""
+        pid = self._running[name].process.pid
+        assert pid is not None  # noqa: S101  it was started
+        return pid
 
-    def _spawn(self, part: Part) -> None:
-        known = self._environment | dict(part.knows)
-        with (self._folder / f"{part.name}.log").open("ab") as log:
-            if self._nursery is not None:
-                part.process = self._nursery.bear(part, self._plan, known, log)
-            else:
-                part.process = self._started(part, known, log)
+    def start(self, spec: ProcessSpec) -> None:
+        """Start a process; it is not ready yet. Raises NoForkServer."""
+        self._running[spec.name] = self._spawn(spec)
 
-    def _started(self, part: Part, known: dict[str, str], log: IO[bytes]) -> Process:
-        fds: tuple[int, ...] = ()
-        if part.listener is not None:
-            fds = (part.listener.fileno(),)
-            known = known | {LISTEN_FD: str(part.listener.fileno())}
-        return subprocess.Popen(  # noqa: S603
-            [sys.executable, "-P", "-m", f"simulator.live.{part.module}", str(self._plan), *part.arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            env=known,
-            pass_fds=fds,
-            start_new_session=True,
+    def _spawn(self, spec: ProcessSpec) -> _Running:
+        ours, theirs = Pipe()
+        environment = process_environment() | (_proxies() if spec.api_key is not None else {})
+        launched = Launch(
+            spec.name, spec.run, self._config, spec.listener, spec.number, spec.api_key, theirs, environment
         )
+        try:
+            process = self._server.start(spec.name, launch, launched)
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        return _Running(spec, process, ours)
 
     def wait_ready(self, patience_s: float, tick: Callable[[], None]) -> None:
-        """Return when every part has said so; `tick` is called meanwhile. Raises PartFailed where one ends, or takes too long."""
+        """Return when every process is ready; `tick` is called meanwhile. Raises ProcessFailed if one ends, or takes too long."""
         deadline = time.monotonic() + patience_s
-        with selectors.DefaultSelector() as selector:
-            for part in self.parts.values():
-                assert part.process is not None and part.process.stdout is not None  # noqa: S101  it was started
-                selector.register(part.process.stdout, selectors.EVENT_READ, part)
-            while selector.get_map():
-                for key, _ in selector.select(LOOK_S):
-                    if b"ready" not in os.read(key.fd, 4096):
-                        raise PartFailed(self._why(key.data))
-                    selector.unregister(key.fileobj)
-                if time.monotonic() > deadline:
-                    late = ", ".join(key.data.name for key in selector.get_map().values())
-                    raise PartFailed(f"{late} of the live run did not start within {patience_s:g} s")
-                tick()
+        waiting = {running.connection: running for running in self._running.values()}
+        while waiting:
+            for ready in wait(list(waiting), LOOK_S):
+                running = waiting.pop(ready)  # type: ignore[call-overload]
+                try:
+                    running.connection.recv()
+                except (EOFError, ConnectionError):
+                    running.process.join(BROKER_PATIENCE_S)
+                    raise self._failure(running) from None
+            if waiting and time.monotonic() > deadline:
+                late = ", ".join(running.spec.name for running in waiting.values())
+                raise ProcessFailed(f"{late} of {self._design} did not start within {patience_s:g} s.")
+            tick()
 
     def begin(self, started_ns: int) -> None:
-        """Tell every part when the Scenario begins."""
-        self._begun = started_ns
-        for part in self.parts.values():
-            self._tell(part)
+        """Send every process the Scenario's zero."""
+        self._started_ns = started_ns
+        for running in self._running.values():
+            self._send_start(running)
 
-    def _tell(self, part: Part) -> None:
-        assert part.process is not None and part.process.stdin is not None  # noqa: S101  it was started
-        with contextlib.suppress(BrokenPipeError):  # it has ended already: `tend` sees to that
-            part.process.stdin.write(f"start {self._begun}\n".encode())
-            part.process.stdin.flush()
+    def _send_start(self, running: _Running) -> None:
+        if self._started_ns is not None:
+            with contextlib.suppress(BrokenPipeError, ConnectionError):  # it has ended: `check` sees to that
+                running.connection.send(self._started_ns)
 
-    def tend(self, but: str) -> bool:
-        """Start again what may die; whether the part `but` has ended well. Raises PartFailed for any other end, and for one that dies on and on."""
-        for part in self.parts.values():
-            if not part.has_ended():
+    def check(self, finishes: str) -> bool:
+        """Restart what has ended and may be; whether the process `finishes` has ended well.
+
+        Raises:
+            CannotRun: the broker has ended, the fork server, or a process that is not restarted or was restarted too often.
+        """
+        self._require_broker(0.0)
+        self._server.require_running()
+        for name, running in list(self._running.items()):
+            if running.process.exitcode is None or (name == finishes and running.process.exitcode == 0):
                 continue
-            if part.name == but and part.process is not None and part.process.returncode == 0:
-                return True
-            if not part.starts_again or part.restarts >= MOST_RESTARTS:
-                raise PartFailed(self._why(part))
-            self._release(part)
-            part.restarts += 1
-            self._spawn(part)
-            self._tell(part)
-        return False
+            if not running.spec.restarts or running.restarts >= MOST_RESTARTS:
+                raise self._failure(running)
+            self._record(name, running.process.exitcode, restarted=True)
+            self._end(running)
+            self._running[name] = self._spawn(running.spec)
+            self._running[name].restarts = running.restarts + 1
+            self._send_start(self._running[name])
+        return self._running[finishes].process.exitcode == 0
 
-    def _release(self, part: Part) -> None:
-        if part.process is not None:
-            _close(part.process)
+    def _end(self, running: _Running) -> None:
+        """What it has started ends with it."""
+        _signal_group(running.process, signal.SIGKILL)
+        running.connection.close()
+        running.process.close()
 
-    def _why(self, part: Part) -> str:
-        log = self._folder / f"{part.name}.log"
-        said = log.read_text(errors="replace")[-LAST_LINES:].strip() if log.exists() else ""
-        return f"{part.name} of the live run ended: {said or 'without a word'}"
+    def _require_broker(self, patience_s: float) -> None:
+        """Raises ProcessFailed if it has ended, or ends within so long."""
+        if self._broker is None:
+            return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = self._broker.wait(patience_s)
+            self._record("broker", code, restarted=False)
+            raise ProcessFailed(
+                f"broker of {self._design} {describe_exit(code).sentence}.{last_lines(self._config.path.parent / 'broker.log')}"
+            )
+
+    def explain(self, error: Exception) -> CannotRun:
+        """Why the controller cannot talk to the broker."""
+        try:
+            self._require_broker(BROKER_PATIENCE_S)
+        except ProcessFailed as failed:
+            return failed
+        return ProcessFailed(f"broker of {self._design} does not answer: {error}")
+
+    def _failure(self, running: _Running) -> CannotRun:
+        self._require_broker(BROKER_PATIENCE_S)
+        name, code = running.spec.name, running.process.exitcode
+        self._server.require_running(BROKER_PATIENCE_S if code == UNKNOWN_EXIT else 0.0)
+        if code is None:
+            return ProcessFailed(f"{name} of {self._design} closed its connection.")
+        self._record(name, code, restarted=False)
+        often = f", after {running.restarts} restarts" if running.restarts else ""
+        return ProcessFailed(
+            f"{name} of {self._design} {describe_exit(code).sentence}{often}.{last_lines(self._config.log(name))}"
+        )
+
+    def _record(self, name: str, code: int, *, restarted: bool) -> None:
+        exit_ = UnexpectedExit(name, describe_exit(code).how, time.monotonic_ns(), restarted)
+        self.unexpected_exits.append(exit_)
+
+    @property
+    def _design(self) -> str:
+        return DESIGN_WORDS[self._config.design]
 
 
-def end_all(processes: Sequence[Process]) -> None:
-    """End processes that lead sessions of their own, and whatever they started: SIGTERM together, SIGKILL after the grace."""
+def _proxies() -> dict[str, str]:
+    return {name: os.environ[name] for name in PROXIES if name in os.environ}
+
+
+def end_all(processes: Sequence[StartedProcess]) -> None:
+    """End processes that lead groups of their own, and whatever they started: SIGTERM together, SIGKILL after the grace."""
     for process in processes:
-        _close_input(process)
-        _signal(process, signal.SIGTERM)
+        _signal_group(process, signal.SIGTERM)
     deadline = time.monotonic() + GRACE_S
     for process in processes:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(max(0.0, deadline - time.monotonic()))
+        _wait(process, max(0.0, deadline - time.monotonic()))
     for process in processes:
-        _signal(process, signal.SIGKILL)
-        process.wait()
-        _close(process)
+        _signal_group(process, signal.SIGKILL)
+        _wait(process, None)
+        if isinstance(process, subprocess.Popen) and process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
 
 
-def _signal(process: Process, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
+def _wait(process: StartedProcess, timeout_s: float | None) -> None:
+    if isinstance(process, subprocess.Popen):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout_s)
+    else:
+        process.join(timeout_s)
+
+
+def _signal_group(process: StartedProcess, number: signal.Signals) -> None:
+    assert process.pid is not None  # noqa: S101  it was started
+    try:
         os.killpg(process.pid, number)
-
-
-def _close_input(process: Process) -> None:
-    if process.stdin is not None:
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.close()
-
-
-def _close(process: Process) -> None:
-    _close_input(process)
-    if process.stdout is not None:
-        process.stdout.close()
+    except ProcessLookupError:  # it has ended, or has not made its group yet
+        if not isinstance(process, subprocess.Popen) and process.exitcode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, number)

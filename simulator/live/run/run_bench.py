@@ -9,7 +9,7 @@ from simulator.live.run import machine_benchmark, machine_capacity
 from simulator.live.run.design_run import DesignRun, Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.folders import run_folder
-from simulator.live.run.nurseries import Nursery, nursed
+from simulator.live.run.fork_server import ForkServer
 from simulator.live.run.worker_bench import pss_mb
 from simulator.live.system.journal import What
 from simulator.scenario import Scenario
@@ -21,19 +21,19 @@ PROCESSES = Path("/proc")
 
 def run_figures() -> dict[str, float]:
     """Measures the machine anew, and keeps that for the runs to come. Raises CannotRun; AssertionError where not all jobs came to wait at once."""
-    with run_folder("bench") as folder, nursed(folder) as nursery:
-        found = machine_benchmark.measured(folder, lambda: None, nursery)
+    with run_folder("bench") as folder, ForkServer(folder) as server:
+        found = machine_benchmark.measured(folder, lambda: None, server)
         machine_capacity.keep(found)
         return {
             "synchronous_jobs_per_s": found.synchronous_jobs_per_s,
             "event_driven_jobs_per_s": found.event_driven_jobs_per_s,
             "asked_at_most_jobs_per_s": found.jobs_per_s,
             "overhead_ms": 1000 * found.overhead_s,
-            "waiting_memory_mb": _memory_mb(folder, nursery),
+            "waiting_memory_mb": _memory_mb(folder, server),
         }
 
 
-def _memory_mb(folder: Path, nursery: Nursery | None) -> float:
+def _memory_mb(folder: Path, server: ForkServer) -> float:
     """Of every process of the event-driven design, what they share counted once, while its consumers all wait for the model."""
     scenario = Scenario.model_validate(
         {
@@ -49,7 +49,7 @@ def _memory_mb(folder: Path, nursery: Nursery | None) -> float:
         if found is not None and not measured and _at_model(found) == WAITING:
             measured.append(sum(pss_mb(pid) for pid in _processes(folder)))
 
-    run_design(Stage(scenario, "event_driven", jobs, 1.0, 30.0, "document_extraction"), folder, look, nursery)
+    run_design(Stage(scenario, "event_driven", jobs, 1.0, 30.0, "document_extraction"), folder, look, server)
     assert measured, "not all jobs waited at the same time"  # noqa: S101  what a bench asserts
     return measured[0]
 

@@ -21,7 +21,8 @@ from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker
 
 from simulator.live import broker
-from simulator.live.run.processes import end_all, environment
+from simulator.live.run.fork_server import process_environment
+from simulator.live.run.processes import end_all
 from simulator.live.system.event_driven.worker import ThreadWorker
 
 WAIT_S = 0.05
@@ -122,7 +123,7 @@ def _family_mb(pid: int) -> float:
 
 @contextmanager
 def _broker(place: Path) -> Iterator[subprocess.Popen[bytes]]:
-    process = broker.start(place, environment())
+    process = broker.start(place, process_environment())
     try:
         broker.wait_for(process, place, PATIENCE_S, lambda: None)
         yield process
@@ -134,7 +135,7 @@ def _broker(place: Path) -> Iterator[subprocess.Popen[bytes]]:
 def _crew(place: Path, processes: int, threads: int, kind: str) -> Iterator[list[subprocess.Popen[bytes]]]:
     command = [sys.executable, "-P", "-m", __name__, str(place / "broker.sock"), str(threads), kind]
     crew = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, env=environment(), start_new_session=True)  # noqa: S603
+        subprocess.Popen(command, stdin=subprocess.PIPE, env=process_environment(), start_new_session=True)  # noqa: S603
         for _ in range(processes)
     ]
     try:

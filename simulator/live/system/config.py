@@ -15,12 +15,10 @@ Address = Annotated[str, Field(pattern=r"^http://127\.0\.0\.1:\d{1,5}$")]
 WorkerKind = Literal["threads", "simple", "forking", "stock"]
 
 BEGUN = "begun"
-KEY = "CROSSOVER_EXTERNAL_KEY"
-"""The environment variable in which parts find an external endpoint's key."""
 
 
 class ExternalEndpoint(Value):
-    """An OpenAI-compatible server in the sample endpoint's place. Its key is in the environment of the parts that call it, never in a file.
+    """An OpenAI-compatible server in the sample endpoint's place. Its key is sent to the processes that call it, and is in no file.
 
     The caps are of a whole run. Each design gets half of the calls and of the time, so that the first cannot spend what the second needs.
     """
@@ -98,6 +96,10 @@ class ProcessConfig(Value):
     def journal(self, part: str) -> Path:
         """Where a part's process writes."""
         return self.path / f"{part}.journal"
+
+    def log(self, process: str) -> Path:
+        """Where a process's standard output and error go."""
+        return self.path / f"{process}.log"
 
     @classmethod
     def read(cls, path: Path) -> Self:

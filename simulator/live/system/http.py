@@ -2,15 +2,12 @@
 
 import hmac
 import json
-import os
 import resource
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
-
-from simulator.live.system.parent_watch import LISTEN_FD
 
 BACKLOG = 4096
 """Connections that may wait to be accepted: a burst must not be refused by the kernel before the design has seen it."""
@@ -19,15 +16,6 @@ GRACE_S = 1.0
 """For calls under way, when a part ends."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-def listening_socket() -> socket.socket:
-    """The socket inherited from the controller.
-
-    Raises:
-        KeyError, OSError: there is none.
-    """
-    return socket.socket(fileno=int(os.environ[LISTEN_FD]))
 
 
 def raise_file_limit() -> None:

@@ -1,11 +1,10 @@
 """How both designs call the provider: OpenAI's own client library, its own retries off, at the sample endpoint or at an outside one.
 
-An outside endpoint's calls, their tokens and the time are capped, over all processes of a run together. Its key comes from the environment and
-stays in this module: it is in no plan, journal or message, whatever the server answers.
+An outside endpoint's calls, their tokens and the time are capped, over all processes of a run together. Its key is given by the controller and
+stays in this module: it is in no file, journal or message, whatever the server answers.
 """
 
 import logging
-import os
 import ssl
 import time
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from openai.types.chat import ChatCompletion
 
 from simulator.live.system.call_budget import CallBudget, Cut
 from simulator.live.system.clock import NS_PER_S
-from simulator.live.system.config import KEY, ExternalEndpoint, ProcessConfig
+from simulator.live.system.config import ExternalEndpoint, ProcessConfig
 from simulator.live.system.endpoint.protocol import ATTEMPT, JOB, MODEL
 from simulator.live.system.workloads import load
 
@@ -31,7 +30,7 @@ OK, NO_ANSWER = 200, 0
 
 
 class KeyMissing(Exception):
-    """An outside endpoint is to be called, and its key is not in the environment."""
+    """An external endpoint is to be called, and there is no key for it."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +88,11 @@ class Caps:
 class _Calls:
     """What the two clients share: addresses, arguments, and the reading of answers."""
 
-    def __init__(self, plan: ProcessConfig, started_ns: int) -> None:
+    def __init__(self, plan: ProcessConfig, started_ns: int, api_key: str | None = None) -> None:
         self._workload = load(plan.workload)
         self._external = plan.external
         self._caps = Caps(plan, plan.external, started_ns) if plan.external is not None else None
-        self._key = _key(plan)
+        self._key = _key(plan, api_key)
         for name in ("openai", "httpx2", "httpcore2"):
             logging.getLogger(name).setLevel(logging.WARNING)  # they log addresses, and at their most talkative more
         self._arguments: dict[str, Any] = {"model": MODEL if plan.external is None else plan.external.model}
@@ -154,8 +153,8 @@ class _Calls:
 class Provider(_Calls):
     """For threads, which may share it."""
 
-    def __init__(self, plan: ProcessConfig, started_ns: int) -> None:
-        super().__init__(plan, started_ns)
+    def __init__(self, plan: ProcessConfig, started_ns: int, api_key: str | None = None) -> None:
+        super().__init__(plan, started_ns, api_key)
         http_client = (
             openai.DefaultHttpxClient(follow_redirects=False)
             if plan.external is not None
@@ -177,8 +176,8 @@ class Provider(_Calls):
 class AsyncProvider(_Calls):
     """For one event loop."""
 
-    def __init__(self, plan: ProcessConfig, started_ns: int) -> None:
-        super().__init__(plan, started_ns)
+    def __init__(self, plan: ProcessConfig, started_ns: int, api_key: str | None = None) -> None:
+        super().__init__(plan, started_ns, api_key)
         outside = plan.external is not None
         http_client = (
             openai.DefaultAsyncHttpxClient(follow_redirects=False)
@@ -224,13 +223,12 @@ def _tokens(count: Any) -> int:
     return count if isinstance(count, int) and count >= 0 else 0
 
 
-def _key(plan: ProcessConfig) -> str:
+def _key(plan: ProcessConfig, api_key: str | None) -> str:
     if plan.external is None:
         return plan.token
-    key = os.environ.get(KEY, "").strip()
-    if not key:
-        raise KeyMissing(f"{KEY} holds the key of the endpoint; it is not set")
-    return key
+    if api_key is None:
+        raise KeyMissing(f"there is no key for {plan.external.host}")
+    return api_key
 
 
 def _retry_after_s(error: openai.APIStatusError) -> float | None:

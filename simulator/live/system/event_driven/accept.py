@@ -1,4 +1,4 @@
-"""`python -m simulator.live.system.event_driven.accept PLAN.json`: takes jobs in with 202, says how they stand, and delivers their results.
+"""The process that takes jobs in with 202, says how they stand, and delivers their results.
 
 A run stands or falls with this part, as with its broker: it is never started again. It may therefore keep what it knows of the jobs, and when
 webhooks are due again, in its memory; and it writes down what the others, who may die at any moment, have told.
@@ -6,11 +6,9 @@ webhooks are due again, in its memory; and it writes down what the others, who m
 
 import asyncio
 import json
-import sys
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from math import ceil
-from pathlib import Path
 from typing import Any
 
 import redis.asyncio
@@ -21,10 +19,10 @@ from simulator.live.system.config import ProcessConfig
 from simulator.live.system.event_driven.desk import EVENTS, Desk
 from simulator.live.system.event_driven.followers import Event, Followed
 from simulator.live.system.event_driven.webhooks import Webhooks
-from simulator.live.system.http import listening_socket, raise_file_limit, serve
+from simulator.live.system.http import raise_file_limit, serve
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, What
-from simulator.live.system.parent_watch import Leash
+from simulator.live.system.process import ProcessContext
 from simulator.scenario import PollingDelivery, PushDelivery, WebhookDelivery
 
 LARGEST_BODY = 2**16
@@ -172,19 +170,21 @@ class Accept:
         return ()
 
 
-async def run(plan: ProcessConfig) -> None:
-    """Answers until the leash ends it."""
+def run(context: ProcessContext) -> None:
+    """Answer until the controller ends the process."""
+    asyncio.run(_answer(context))
+
+
+async def _answer(context: ProcessContext) -> None:
     raise_file_limit()
-    jobs, leash = Jobs.read(plan.path / "jobs.npz"), Leash()
+    plan = context.config
+    jobs = Jobs.read(plan.path / "jobs.npz")
+    assert context.listener is not None  # noqa: S101  the controller gives it one
     desk = Desk(plan, jobs)
     desk.connection.ping()
     with Journal(plan.journal("accept")) as journal:
         clock = RunClock(0, plan.speed)  # durations alone: instants are the clients' and the journals' affair
         accept = Accept(plan, jobs, clock, journal, desk)
-        await serve(accept.app(), listening_socket())
-        leash.ready()
+        await serve(accept.app(), context.listener)
+        context.ready()
         await accept.listen()
-
-
-if __name__ == "__main__":
-    asyncio.run(run(ProcessConfig.read(Path(sys.argv[1]))))

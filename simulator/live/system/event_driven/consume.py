@@ -1,14 +1,12 @@
-"""`python -m simulator.live.system.event_driven.consume PLAN.json N`: process N of those that carry the consumers, one rq worker a thread."""
+"""A process of consumers, one rq worker a thread."""
 
 import logging
 import os
-import sys
 import threading
 import traceback
 import uuid
 from collections.abc import Iterator
 from math import ceil
-from pathlib import Path
 from typing import Any
 
 from rq.job import Job
@@ -22,7 +20,7 @@ from simulator.live.system.event_driven.hands import Consumers
 from simulator.live.system.event_driven.worker import ThreadWorker
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal
-from simulator.live.system.parent_watch import Leash
+from simulator.live.system.process import ProcessContext
 from simulator.live.system.provider_client import Provider
 
 FEWEST_HANDLERS, MOST_HANDLERS = 2, 12
@@ -45,10 +43,11 @@ def seats(plan: ProcessConfig, jobs: Jobs, process: int) -> Iterator[str]:
             yield subscriber_queue(subscriber)
 
 
-def run(plan: ProcessConfig, process: int) -> None:
-    """Works until the leash ends it. It is ready when every worker listens: none is still starting when the first job comes."""
+def run(context: ProcessContext) -> None:
+    """Work until the controller ends the process. It is ready when every worker listens: none is still starting when the first job comes."""
     logging.getLogger("rq.worker").setLevel(logging.WARNING)
-    jobs, leash = Jobs.read(plan.path / "jobs.npz"), Leash()
+    plan, process = context.config, context.number
+    jobs = Jobs.read(plan.path / "jobs.npz")
     desk, name = Desk(plan, jobs), f"{process}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
     desk.connection.ping()
     listening, begun = threading.Semaphore(0), threading.Event()
@@ -68,10 +67,10 @@ def run(plan: ProcessConfig, process: int) -> None:
         thread.start()
     for _ in threads:
         listening.acquire()
-    leash.ready()
-    leash.started.wait()
-    clock, journal = RunClock(leash.started_ns, plan.speed), Journal(plan.journal(f"consume-{process}"))
-    consumers = Consumers(plan, jobs, clock, journal, desk, Provider(plan, leash.started_ns), name)
+    context.ready()
+    started_ns = context.wait_for_start()
+    clock, journal = RunClock(started_ns, plan.speed), Journal(plan.journal(f"consume-{process}"))
+    consumers = Consumers(plan, jobs, clock, journal, desk, Provider(plan, started_ns, context.api_key), name)
     use(consumers)
     consumers.show_alive()
     begun.set()
@@ -91,7 +90,3 @@ def _work(queue: str, name: str, connection: Any) -> None:
         raise
     finally:
         os._exit(1)
-
-
-if __name__ == "__main__":
-    run(ProcessConfig.read(Path(sys.argv[1])), int(sys.argv[2]))

@@ -1,4 +1,4 @@
-"""`python -m simulator.live.system.event_driven.due PLAN.json`: the run's own scheduler.
+"""The process of the run's own scheduler.
 
 It rings retries when their pauses are over, to the millisecond; hears for the pacer who wants to call the provider, and who has; and puts back
 into its queue what a process that died was working on. All that it must not forget lies in the broker: one that is started anew goes on
@@ -7,9 +7,7 @@ where the last one was.
 
 import asyncio
 import json
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import redis.asyncio
@@ -31,7 +29,7 @@ from simulator.live.system.event_driven.desk import (
 )
 from simulator.live.system.event_driven.pacer import Pacer
 from simulator.live.system.jobs import Jobs
-from simulator.live.system.parent_watch import Leash
+from simulator.live.system.process import ProcessContext
 from simulator.live.system.rate_limiter import Permit
 
 LOOK_S = 0.5
@@ -144,13 +142,14 @@ class Scheduler:
                 self._desk.move(step)
 
 
-async def run(plan: ProcessConfig) -> None:
-    """Works until the leash ends it."""
-    jobs, leash = Jobs.read(plan.path / "jobs.npz"), Leash()
-    leash.ready()
-    clock = RunClock(await leash.begun(), plan.speed)
+def run(context: ProcessContext) -> None:
+    """Work until the controller ends the process."""
+    asyncio.run(_schedule(context))
+
+
+async def _schedule(context: ProcessContext) -> None:
+    plan = context.config
+    jobs = Jobs.read(plan.path / "jobs.npz")
+    context.ready()
+    clock = RunClock(await context.started(), plan.speed)
     await Scheduler(plan, jobs, clock).run()
-
-
-if __name__ == "__main__":
-    asyncio.run(run(ProcessConfig.read(Path(sys.argv[1]))))

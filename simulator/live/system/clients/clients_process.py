@@ -1,10 +1,8 @@
-"""`python -m simulator.live.system.clients PLAN.json`: everybody who calls the design, and is called by it. Ends when every job has its end."""
+"""The process of the clients: they call the design, and receive its webhooks. It ends when every job has its end."""
 
 import asyncio
-import sys
 from contextlib import suppress
 from math import isfinite
-from pathlib import Path
 
 import aiohttp
 
@@ -14,24 +12,30 @@ from simulator.live.system.clients.load import arrive
 from simulator.live.system.clients.receiver import Receiver
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
-from simulator.live.system.http import authorization, listening_socket, raise_file_limit, serve
+from simulator.live.system.http import authorization, raise_file_limit, serve
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, Reader, What
-from simulator.live.system.parent_watch import Leash
+from simulator.live.system.process import ProcessContext
 
 KEPT_ALIVE_S = 15.0
 """An idle connection is given up before the service does so: a call must not meet one that is just being closed."""
 
 
-async def run(plan: ProcessConfig) -> None:
-    """Serves, sends and follows. Returns when every job has its end and its subscribers have theirs, or when the run is cut."""
+def run(context: ProcessContext) -> None:
+    """Return when every job has its end and its subscribers have theirs, or when the run is cut."""
+    asyncio.run(_call_and_receive(context))
+
+
+async def _call_and_receive(context: ProcessContext) -> None:
     raise_file_limit()
+    plan = context.config
+    assert context.listener is not None  # noqa: S101  webhooks arrive there
     jobs = Jobs.read(plan.path / "jobs.npz")
     with Journal(plan.journal("clients")) as journal:
-        ends, leash = Outcomes(jobs, journal), Leash()
-        runner = await serve(Receiver(plan, jobs, ends).app(), listening_socket())
-        leash.ready()
-        clock = RunClock(await leash.begun(), plan.speed)
+        ends = Outcomes(jobs, journal)
+        runner = await serve(Receiver(plan, jobs, ends).app(), context.listener)
+        context.ready()
+        clock = RunClock(await context.started(), plan.speed)
         async with session(plan.token) as calls:
             await go(plan, jobs, clock, calls, journal, ends)
         await runner.cleanup()
@@ -75,7 +79,3 @@ def _told_by_others(plan: ProcessConfig) -> tuple[What, ...]:
     if plan.design == "synchronous" or method not in ("webhook", "none"):
         return ()
     return UNTOLD if method == "webhook" else (*UNTOLD, What.COMPUTED)
-
-
-if __name__ == "__main__":
-    asyncio.run(run(ProcessConfig.read(Path(sys.argv[1]))))

@@ -1,0 +1,40 @@
+"""`python -m simulator.live.run.preload …`: the fork server of a live run (`fork_server`), with the modules that the run's processes need.
+
+Importing them takes most of a second; a process that is forked from here starts in hundredths of a second.
+"""
+
+import gc
+import os
+import sys
+from importlib.machinery import ModuleSpec
+from multiprocessing import forkserver
+from types import ModuleType
+
+import openai.resources.chat.completions  # noqa: F401  the client imports it at its first call
+
+from simulator.live.system.clients import clients_process  # noqa: F401
+from simulator.live.system.endpoint import endpoint_process  # noqa: F401
+from simulator.live.system.event_driven import accept, consume, due  # noqa: F401
+from simulator.live.system.synchronous import service_process  # noqa: F401
+
+
+def main(listener_fd: int, alive_fd: int, ready_fd: int, main_name: str, main_path: str) -> None:
+    """Serve until every writer of the alive pipe has closed it."""
+    gc.collect()
+    gc.freeze()  # a collection in a child would write to the pages that it shares
+    _pretend_main(main_name, main_path)
+    os.write(ready_fd, b"r")
+    os.close(ready_fd)
+    forkserver.main(listener_fd, alive_fd, [])
+
+
+def _pretend_main(name: str, path: str) -> None:
+    """multiprocessing imports its parent's main module in every child, but for one that is imported already. No process needs the controller's."""
+    main_module = ModuleType("__main__")
+    main_module.__file__ = path or None
+    main_module.__spec__ = ModuleSpec(name, None) if name else None
+    sys.modules["__main__"] = main_module
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), main_name=sys.argv[4], main_path=sys.argv[5])

@@ -1,0 +1,90 @@
+"""What a process of the system under test is started with, and how it synchronizes with the controller of the run."""
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from multiprocessing import connection, parent_process
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from simulator.live.system.config import ProcessConfig
+
+READY = "ready"
+_COMMAND_NAME = Path("/proc/self/comm")
+
+
+@dataclass
+class ProcessContext:
+    """The argument of a process's `run`. Threads may share it."""
+
+    config: ProcessConfig
+    listener: socket.socket | None
+    """Bound and listening."""
+    number: int
+    """Counts the processes of one kind from 0."""
+    api_key: str | None = field(repr=False)
+    """The external endpoint's, only for processes that call it."""
+    connection: "Connection[str, int]" = field(repr=False)
+    _started_ns: int | None = field(default=None, repr=False)
+    _receiving: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def ready(self) -> None:
+        """Report that this process can do its work."""
+        self.connection.send(READY)
+
+    def wait_for_start(self) -> int:
+        """Block until the run starts; the Scenario's zero in nanoseconds of the monotonic clock. Raises EOFError if the controller has gone."""
+        with self._receiving:
+            if self._started_ns is None:
+                self._started_ns = self.connection.recv()
+            return self._started_ns
+
+    async def started(self) -> int:
+        """`wait_for_start` for an event loop."""
+        return await asyncio.to_thread(self.wait_for_start)
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What the controller sends to a new process."""
+
+    name: str
+    run: Callable[[ProcessContext], None]
+    config: ProcessConfig
+    listener: socket.socket | None
+    number: int
+    api_key: str | None = field(repr=False)
+    connection: "Connection[str, int]"
+    environment: Mapping[str, str] = field(repr=False)
+    """The whole of it."""
+
+
+def launch(launched: Launch) -> None:
+    """Run the process: in a group of its own, with its log as standard output, until it ends or its controller does."""
+    os.setpgid(0, 0)
+    if _COMMAND_NAME.exists():
+        _COMMAND_NAME.write_text(launched.name[:15])  # as `ps` and `top` show it
+    _log_to(launched.config.log(launched.name))
+    os.environ.clear()
+    os.environ.update(launched.environment)
+    threading.Thread(target=_exit_with_controller, name="exit-with-controller", daemon=True).start()
+    context = ProcessContext(launched.config, launched.listener, launched.number, launched.api_key, launched.connection)
+    launched.run(context)
+
+
+def _log_to(path: Path) -> None:
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for standard in (1, 2):
+        os.dup2(log, standard)
+    os.close(log)
+
+
+def _exit_with_controller() -> None:
+    controller = parent_process()
+    assert controller is not None  # noqa: S101  it has started this process
+    connection.wait([controller.sentinel])
+    os.killpg(0, signal.SIGKILL)

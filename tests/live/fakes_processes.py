@@ -1,0 +1,68 @@
+"""What the processes of tests/live/test_processes.py run: importable, as those of a live run are."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from simulator.live.system.process import ProcessContext
+
+
+def wait(context: ProcessContext) -> None:
+    """Ready, then idle."""
+    context.ready()
+    threading.Event().wait()
+
+
+def finish(context: ProcessContext) -> None:
+    """Ready; ends once the run starts."""
+    context.ready()
+    context.wait_for_start()
+
+
+def fail(context: ProcessContext) -> None:
+    """Never ready."""
+    raise LookupError("no such queue")
+
+
+def fail_once_started(context: ProcessContext) -> None:
+    finish(context)
+    sys.exit("no such queue")
+
+
+def start_child(context: ProcessContext) -> None:
+    """Starts a process that ignores SIGTERM, and writes its id."""
+    ignore = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); signal.pause()"
+    child = subprocess.Popen([sys.executable, "-c", ignore], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.readline()
+    written = context.config.path / "being-written"
+    written.write_text(str(child.pid))
+    written.rename(context.config.path / "child")
+    wait(context)
+
+
+def describe(context: ProcessContext) -> None:
+    """Writes what it was started with."""
+    context.ready()
+    described = {
+        "number": context.number,
+        "key": context.api_key,
+        "port": context.listener.getsockname()[1] if context.listener else None,
+        "started_ns": [context.wait_for_start(), context.wait_for_start()],
+        "environment": dict(os.environ),
+        "name": Path("/proc/self/comm").read_text().strip() if sys.platform == "linux" else "",
+        "group": os.getpgrp() == os.getpid(),
+        "django": "django" in sys.modules,
+        "main": getattr(sys.modules["__main__"], "__file__", None),
+        "interruptible": signal.getsignal(signal.SIGINT) is signal.default_int_handler,
+    }
+    print("spoken", flush=True)
+    print("whispered", file=sys.stderr, flush=True)
+    written = context.config.path / "being-written"
+    written.write_text(json.dumps(described))
+    written.rename(context.config.path / f"{context.number}.json")
+    threading.Event().wait()
