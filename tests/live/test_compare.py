@@ -146,12 +146,21 @@ def test_classes_are_compared_where_there_are_several() -> None:
 def test_a_run_resolves_what_its_own_design_costs_and_how_late_its_load_comes() -> None:
     costs = Costs(accept_s=0.003, pickup_s=0.002, dispatch_s=0.007, synchronous_s=0.005, retry_tick_s=0.01)
     late = Lateness(mean_s=0.001, p99_s=0.004, max_s=0.02)
-    measured = run_of(offered=720)
+    measured = run_of(offered=720, attempts_per_job=1)
 
-    def own_s(which: Any) -> float:
-        return Resolution.from_run(measured, which, costs, late, speed=10, calls_per_s=200).own_s
+    def own_s(which: Any, attempts: float) -> float:
+        result = run_of(attempts_per_job=attempts)
+        return Resolution.from_run(result, which, costs, late, speed=10, calls_per_s=200).own_s
 
-    assert own_s("event_driven") == pytest.approx(0.016)
-    assert own_s("synchronous") == pytest.approx(0.009)
+    assert own_s("event_driven", 1) == pytest.approx(0.016)
+    assert own_s("synchronous", 1) == pytest.approx(0.009)
+    assert own_s("event_driven", 3) == pytest.approx(0.003 + 3 * 0.009 + 0.004)
+    assert own_s("synchronous", 3) == pytest.approx(3 * 0.005 + 0.004)
     of_an_hour = Resolution.from_run(measured, "synchronous", costs, late, speed=10, calls_per_s=200)
     assert of_an_hour.jobs_per_s == pytest.approx(720 / 3600)
+
+
+def test_what_there_is_none_of_is_no_figure() -> None:
+    none = run_of(delivery_calls=0, wasted_s=0.0)
+    assert not {"delivery_calls", "wasted_s"} & set(found(none, none, EXACT))
+    assert {"delivery_calls", "wasted_s"} <= set(found(none, run_of(), EXACT))

@@ -25,7 +25,7 @@ class Resolution:
 
     speed: float
     own_s: float
-    """Real seconds of a job that are this machine's own: what its parts take, and how late the load comes (p99)."""
+    """Real seconds of a job that are this machine's own: what its parts take for its attempts, and how late the load comes (p99)."""
     jobs_per_s: float
     """Arrivals in a Scenario second, until the last job has ended."""
     calls_per_s: float
@@ -35,11 +35,16 @@ class Resolution:
     def from_run(
         cls, measured: DesignResult, design: Design, costs: Costs, late: Lateness, *, speed: float, calls_per_s: float
     ) -> "Resolution":
-        own_s = costs.synchronous_s if design == "synchronous" else costs.accept_s + costs.pickup_s + costs.dispatch_s
+        attempts = max(1.0, measured.attempts_per_job)
+        parts_s = (
+            costs.synchronous_s * attempts
+            if design == "synchronous"
+            else costs.accept_s + (costs.pickup_s + costs.dispatch_s) * attempts
+        )
         instants_s = measured.series.t_s
         length_s = len(instants_s) * instants_s[1] if len(instants_s) > 1 else 0.0
         jobs_per_s = measured.offered / length_s if length_s else 0.0
-        return cls(speed, max(LEAST_S, own_s + late.p99_s), jobs_per_s, calls_per_s)
+        return cls(speed, max(LEAST_S, parts_s + late.p99_s), jobs_per_s, calls_per_s)
 
     @property
     def time_s(self) -> float:
@@ -120,9 +125,8 @@ def _design_figures(
         ("delivery_calls", "calls", few, float(predicted.delivery_calls), float(measured.delivery_calls)),
     )  # fmt: skip
     for name, unit, limits, before, after in rows:
-        if before is None and after is None:
-            continue
-        if name != "wasted_s" or before or after:
+        absent = (None, 0) if unit == "calls" or name == "wasted_s" else (None,)
+        if before not in absent or after not in absent:
             yield _figure(design, name, unit, before, after, limits, few_complete=few_complete)
     yield _good_share(design, predicted.good, measured.good, measured.offered)
 
