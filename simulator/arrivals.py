@@ -41,8 +41,8 @@ class Trace:
 
     @property
     def mean_rate_per_s(self) -> float:
-        """Requests by the span."""
-        return self.requests / self.span_s
+        """Requests by the span; a single instant counts as a second."""
+        return self.requests / (self.span_s or 1.0)
 
     @cached_property
     def interarrival_cv2(self) -> float:

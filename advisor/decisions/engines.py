@@ -26,11 +26,12 @@ class Engine:
 
     simulate: Simulate
     estimate: Callable[[Scenario, Trace | None, int | None], Estimate]
-    unsupported: Callable[[Scenario], tuple[Problem, ...]]
+    unsupported: Callable[..., tuple[Problem, ...]]
+    """Takes the scenario; of a live engine, also the kind of workers."""
     is_live: bool = False
-    """Whether it runs in real time, and takes a `speed`, a `label` for its folder, a `workload` to send, and an outside endpoint
-    (`external`, `key`) to call."""
-    course: Callable[..., LiveRunPlan] = plan_live_run
+    """Whether it runs in real time, and takes `speed`, `seconds` and `workers`, a `time_limit_s`, a `label` for its folder, a `workload` to
+    send, and an outside endpoint (`external`, `key`) to call."""
+    plan: Callable[..., LiveRunPlan] = plan_live_run
     """Of a live engine: what a run is going to be."""
 
 

@@ -6,7 +6,8 @@ from typing import Any
 from advisor.decisions.models import Revision
 from advisor.decisions.outside import allowed
 from advisor.decisions.services.plan_run import plan_run, runs_left
-from advisor.reports.document.outside import course_sentence, endpoint_terms
+from advisor.reports.document.outside import endpoint_terms
+from advisor.reports.document.planned_run import plan_sentences
 from advisor.reports.numbers import count
 from advisor.web.forms.running import Running
 from simulator.schema import InvalidInput
@@ -37,11 +38,18 @@ def plan_of(revision: Revision, running: Running) -> dict[str, Any]:
     if not running.live or running.errors:
         return context
     try:
-        course = plan_run(revision, speed=running.speed_asked, endpoint=running.endpoint)
+        plan = plan_run(
+            revision,
+            speed=running.speed_asked,
+            seconds=running.seconds_asked,
+            workers=running.workers_asked,
+            endpoint=running.endpoint,
+        )
     except InvalidInput as error:
         return context | {"running": running.refused(error)}
-    at_most = None if course.external is not None else course.limit
-    return context | {"plan": course_sentence(course), "terms": _terms(endpoint_terms(course)), "limit": at_most}
+    at_most = None if plan.external is not None else plan.limit
+    words = {"plan": plan_sentences(plan), "terms": _terms(endpoint_terms(plan))}
+    return context | words | {"limit": at_most}
 
 
 def _terms(words: str) -> str:

@@ -76,7 +76,7 @@
 
   // The choice of a live run is no answer: the server says beside it what is wrong, and takes it back.
   const showRunErrors = () => {
-    for (const name of ["run-speed", "run-endpoint"]) {
+    for (const name of ["run-speed", "run-seconds", "run-workers", "run-endpoint"]) {
       const wrong = document.getElementById(`${name}-error`)?.textContent.trim();
       const input = document.getElementById(`${name}-input`);
       if (wrong) input?.setAttribute("aria-invalid", "true");

@@ -49,4 +49,4 @@ def engine(
             seen.append((scenario, trace, replications))
         return behaviour(on_progress) or a_result(scenario.seed)
 
-    return Engine(simulate, lambda *_: Estimate(jobs=10, memory_bytes=memory_bytes), lambda _: ())
+    return Engine(simulate, lambda *_: Estimate(jobs=10, memory_bytes=memory_bytes), lambda *_: ())

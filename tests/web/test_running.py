@@ -77,11 +77,93 @@ def test_a_save_of_a_page_that_shows_a_live_run_asks_for_its_plan_anew(client: C
 def test_a_plan_says_what_a_live_run_will_be(client: Client, decision: Decision, user: User) -> None:
     words = plan(client, decision)
     assert "3 minutes around the peak" in words and "10 times as fast" in words
-    assert re.search(r"3\d\d jobs through each design, about (1 min|\d\d s|\d min)", words)
+    assert re.search(r"about 3\d\d jobs through each design, arriving for 20 s; about (1 min|\d\d s|\d min)", words)
+    assert "299 jobs of which none misses its deadline; this run is long enough" in words
+    assert "first live run with such workers measures what this machine carries" in words
     assert "Callers would poll" in words, "what sets the highest speed"
     assert "5 times as fast" in plan(client, decision, speed="5")
     save_answers(decision, {"processing": {"p50_s": 1, "p95_s": 2}}, user, decision.draft_version)
     assert "10 times as fast" not in plan(client, decision)
+
+
+def test_a_plan_follows_the_length_that_is_typed(client: Client, decision: Decision) -> None:
+    words = plan(client, decision, speed="1", seconds="1 min 30 s")
+    assert "arriving for 90 s" in words
+    assert re.search(r"too short for one: jobs would have to arrive for about \d min", words)
+    assert "this run is long enough" in plan(client, decision, speed="4", seconds="90")
+
+
+def test_a_plan_follows_the_kind_of_workers(client: Client, decision: Decision) -> None:
+    forking = plan(client, decision, workers="forking")
+    assert "forks for each job" in forking and "3 times as fast" in forking
+    stock = plan(client, decision, workers="stock")
+    assert "in real time: about" in stock and "nothing of them replaced" in stock
+    assert "SimpleWorker" in show(client, decision), "without a choice the page tells of threads"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "why"),
+    [("0", "How long jobs arrive should be between 1 s and 24 h, such as 60 s."), ("2 days", "between 1 s and 24 h"),
+     ("long", "How long jobs arrive must be a number such as 20 or 20 s"), ("-5", "between 1 s"),
+     ("500", "How long jobs arrive should be at most about [1-4] min( \\d+ s)? here: the run would take about")],
+)  # fmt: skip
+def test_a_length_that_will_not_do_is_refused_beside_its_field(
+    client: Client, decision: Decision, seconds: str, why: str
+) -> None:
+    answer = client.post(reverse("simulate", args=[decision.pk]), posted(decision, engine="live", seconds=seconds))
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert re.search(why, error_of(page, "run-seconds"))
+    assert f'value="{seconds}"' in page
+    assert not Run.objects.exists()
+
+
+def test_the_longest_that_a_refusal_names_is_accepted(client: Client, decision: Decision) -> None:
+    refused = error_of(plan(client, decision, speed="1", seconds="3600"), "run-seconds")
+    named = re.search(r"at most about ([\d.]+ (?:min|s)(?: [\d.]+ s)?) here", refused)
+    assert named is not None, refused
+    assert f"arriving for {named[1]};" in plan(client, decision, speed="1", seconds=named[1])
+
+
+@pytest.mark.parametrize(
+    ("given", "field", "why"),
+    [({"workers": "stock", "speed": "3"}, "run-speed", "stock workers run in real time"),
+     ({"workers": "celery"}, "run-workers", "choose threads, a process each, a fork for each job or stock")],
+)  # fmt: skip
+def test_workers_that_will_not_do_are_refused(
+    client: Client, decision: Decision, given: dict[str, str], field: str, why: str
+) -> None:
+    answer = client.post(reverse("simulate", args=[decision.pk]), posted(decision, engine="live", **given))
+    assert answer.status_code == 422
+    assert why in error_of(answer.content.decode(), field)
+    assert not Run.objects.exists()
+
+
+def test_more_consumers_than_processes_are_refused_by_name(client: Client, decision: Decision, user: User) -> None:
+    save_answers(decision, {"synchronous": {"workers": 100}, "operations": {"max_workers": 100}}, user, 1)
+    assert "Simple workers are at most 60, a process each" in error_of(plan(client, decision, workers="simple"), "run")
+    assert error_of(plan(client, decision), "run") == ""
+
+
+def test_the_length_and_the_workers_asked_for_are_on_record_and_stay_chosen(client: Client, decision: Decision) -> None:
+    client.post(
+        reverse("simulate", args=[decision.pk]),
+        posted(decision, engine="live", seconds="1m30", workers="forking", speed="2"),
+    )
+    run = Run.objects.get()
+    assert (run.seconds, run.workers, run.speed) == (90, "forking", 2)
+    page = show(client, decision)
+    assert re.search(r'name="seconds"\s+form="answers"\s+value="1m30"', page)
+    assert re.search(r'value="forking"\s+selected', page)
+
+
+def test_the_length_and_the_workers_of_a_choice_that_is_no_longer_live_count_for_nothing(
+    client: Client, decision: Decision
+) -> None:
+    given = posted(decision, engine="kernel", seconds="9999999", workers="stock")
+    client.post(reverse("simulate", args=[decision.pk]), given)
+    run = Run.objects.get()
+    assert (run.seconds, run.workers) == (None, "threads")
 
 
 def test_a_kernel_run_needs_no_plan(client: Client, decision: Decision) -> None:
@@ -90,7 +172,7 @@ def test_a_kernel_run_needs_no_plan(client: Client, decision: Decision) -> None:
 
 @pytest.mark.parametrize(
     ("speed", "why"),
-    [("400", "at most 10 here: callers would poll"), ("0.1", "more than 0.1 here: it would take about"),
+    [("400", "at most 10 here: callers would poll"), ("0.1", "more than 0.1 here: the run would take about"),
      ("fast", "a number"), ("0", "over 0"), ("-1", "over 0"),
      ("nan", "over 0"), ("1e999", "over 0"), ("9" * 30, "over 0"), ("٣x", "over 0|at most|number")],
 )  # fmt: skip

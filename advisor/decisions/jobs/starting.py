@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
 from django.conf import settings
@@ -12,10 +13,11 @@ from django.utils import timezone
 
 from advisor.decisions.jobs.doorbell import Doorbell, RqDoorbell, job_id
 from advisor.decisions.models import EngineName, Revision, Run, State
-from advisor.decisions.outside import SAMPLE
+from advisor.decisions.outside import OUTSIDE, SAMPLE
 from advisor.decisions.services.reconcile import Reconciled, reconcile
 from advisor.decisions.services.request_run import request_run
 from advisor.teams.models import User
+from simulator.live.system.config import WorkerKind
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,8 @@ def start(
     engine: str = EngineName.KERNEL,
     replications: int | None = None,
     speed: float | None = None,
+    seconds: float | None = None,
+    workers: WorkerKind = "threads",
     endpoint: str = SAMPLE,
     bell: Doorbell = RQ,
 ) -> Started:
@@ -52,6 +56,8 @@ def start(
         engine=engine,
         replications=replications,
         speed=speed,
+        seconds=seconds,
+        workers=workers,
         endpoint=endpoint,
     )
     started = Started(run)
@@ -61,6 +67,22 @@ def start(
 
     transaction.on_commit(after_commit)
     return started
+
+
+def start_again(run: Run, user: User, *, idempotency_key: str, bell: Doorbell = RQ) -> Started:
+    """A live run with the same settings: those that it ran with if it succeeded, otherwise those that were asked for."""
+    live = run.result.live if run.result is not None else None
+    return start(
+        run.revision,
+        user,
+        idempotency_key=idempotency_key,
+        engine=run.engine,
+        speed=live.speed if live is not None else run.speed,
+        seconds=live.seconds if live is not None else run.seconds,
+        workers=cast("WorkerKind", run.workers),
+        endpoint=OUTSIDE if run.endpoint_host else SAMPLE,
+        bell=bell,
+    )
 
 
 def reconcile_and_ring(bell: Doorbell = RQ, clock: Callable[[], datetime] = timezone.now) -> Reconciled:

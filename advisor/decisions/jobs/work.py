@@ -108,7 +108,14 @@ def _simulate(heartbeat: Heartbeat, engines: Mapping[str, Engine]) -> Result:
 
 
 def _live_options(run: Run) -> dict[str, Any]:
-    options = {"speed": run.speed, "label": str(run.pk), "workload": run.revision.answers.template}
+    options = {
+        "speed": run.speed,
+        "seconds": run.seconds,
+        "workers": run.workers,
+        "time_limit_s": float(settings.CONFIGURATION.run_time_limit_s),
+        "label": str(run.pk),
+        "workload": run.revision.answers.template,
+    }
     return options | (_outside(run) if run.endpoint_host else {})
 
 

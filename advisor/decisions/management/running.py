@@ -1,7 +1,9 @@
 """Running a workload from the command line."""
 
 import argparse
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
 
 from django.core.management.base import CommandError, CommandParser
 
@@ -10,11 +12,14 @@ from advisor.decisions.limits import HIGHEST_SPEED, REPLICATIONS_CAP, RUN_MEMORY
 from advisor.decisions.management.console import FAILURE, BadInput, Console, bad_input
 from advisor.decisions.management.workload import Workload
 from advisor.decisions.models import EngineName
+from advisor.decisions.models.run import WORKER_KINDS
 from advisor.decisions.outside import OUTSIDE, SAMPLE
 from advisor.decisions.outside import chosen as allowed_endpoint
 from advisor.reports.document.outside import endpoint_terms
+from advisor.reports.document.planned_run import plan_sentences
 from simulator.live.errors import CannotRun
-from simulator.live.system.config import ExternalEndpoint
+from simulator.live.run.run_plan import LONGEST_S, SHORTEST_S
+from simulator.live.system.config import WorkerKind
 from simulator.replications import EndlessRun
 from simulator.result import Result
 from simulator.schema import InvalidInput
@@ -22,11 +27,53 @@ from simulator.schema import InvalidInput
 LARGEST_SEED = 2**53 - 1
 
 
+@dataclass(frozen=True)
+class LiveOptions:
+    """What only a live run has; None: its default."""
+
+    speed: float | None = None
+    seconds: float | None = None
+    workers: WorkerKind | None = None
+    endpoint: str = SAMPLE
+
+    @classmethod
+    def from_arguments(cls, given: Mapping[str, Any]) -> Self:
+        return cls(given["speed"], given["seconds"], given["workers"], given["endpoint"])
+
+    def refuse(self) -> None:
+        """For the kernel.
+
+        Raises:
+            BadInput: if one is given.
+        """
+        no_time = "the kernel takes no real time"
+        for name, value, why in (
+            ("speed", self.speed, no_time),
+            ("seconds", self.seconds, no_time),
+            ("workers", self.workers, "the kernel has no rq workers"),
+            ("endpoint", None if self.endpoint == SAMPLE else self.endpoint, "the kernel calls nobody"),
+        ):
+            if value is not None:
+                raise BadInput(f"--{name}: is for --engine live; {why}")
+
+
 def add_engine(parser: CommandParser) -> None:
-    """`--engine`, `--speed`, `--endpoint`, `--seed` and `--replications`."""
+    """`--engine`, `--speed`, `--seconds`, `--workers`, `--endpoint`, `--seed` and `--replications`."""
     parser.add_argument("--engine", choices=EngineName.values, default=EngineName.KERNEL.value, help="what runs it")
     parser.add_argument(
         "--speed", type=_positive, metavar="X", help="of a live run: how many times as fast as the workload, at most"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=_seconds,
+        metavar="N",
+        help="of a live run: for how many seconds jobs arrive; without it, for as long as a verdict takes, 20 to 120",
+    )
+    parser.add_argument(
+        "--workers",
+        choices=WORKER_KINDS,
+        help="of a live run: rq workers as threads (the default), a process each (simple), a fork for each job (forking), "
+        "or rq's own worker pool and scheduler in real time (stock)",
     )
     parser.add_argument(
         "--endpoint",
@@ -48,6 +95,19 @@ def _positive(text: str) -> float:
         value = 0.0
     if not 0 < value <= HIGHEST_SPEED:
         raise argparse.ArgumentTypeError(f"must be over 0 and at most {HIGHEST_SPEED:,}, not {text[:30]!r}")
+    return value
+
+
+def _seconds(text: str) -> float:
+    """A number of seconds that a live run may have."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not SHORTEST_S <= value <= LONGEST_S:
+        raise argparse.ArgumentTypeError(
+            f"must be from {SHORTEST_S:g} to {LONGEST_S:,.0f} seconds, such as 60, not {text[:30]!r}"
+        )
     return value
 
 
@@ -75,8 +135,7 @@ def run(
     name: str,
     engine: str,
     replications: int | None = None,
-    speed: float | None = None,
-    endpoint: str = SAMPLE,
+    live: LiveOptions = LiveOptions(),
 ) -> Result:
     """Both designs on the workload, with a line of progress.
 
@@ -85,14 +144,17 @@ def run(
         CommandError: if there is not enough memory after all, or this machine does not let a live run run.
     """
     chosen = ENGINES[engine]
-    options = _live_options(workload, speed, endpoint) if chosen.is_live else kernel_options(speed, endpoint)
+    if not chosen.is_live:
+        live.refuse()
+    options = _options(workload, live) if chosen.is_live else {}
     show = console.progress(steps=chosen.is_live)
     try:
-        if problems := chosen.unsupported(workload.scenario):
+        kind = (options["workers"],) if chosen.is_live else ()
+        if problems := chosen.unsupported(workload.scenario, *kind):
             raise InvalidInput(problems)
         require_memory(chosen.estimate(workload.scenario, workload.trace, replications).memory_bytes, name)
-        if options.get("external") is not None:
-            console.stderr.write(_spending(chosen, workload, speed, options["external"]), style_func=str)
+        if chosen.is_live:
+            console.stderr.write("\n".join(_plan_in_words(chosen, workload, options)), style_func=str)
         return chosen.simulate(
             workload.scenario,
             trace=workload.trace,
@@ -120,33 +182,22 @@ def require_memory(needed_bytes: int, name: str) -> None:
         )
 
 
-def _live_options(workload: Workload, speed: float | None, endpoint: str) -> dict[str, Any]:
+def _options(workload: Workload, live: LiveOptions) -> dict[str, Any]:
     """
     Raises:
         BadInput: for an outside endpoint that is not allowed.
     """
     try:
-        outside = allowed_endpoint(endpoint)
+        outside = allowed_endpoint(live.endpoint)
     except InvalidInput as error:
         raise BadInput(*(f"--endpoint: {problem.reason}" for problem in error.problems)) from error
     called = {"external": outside.endpoint, "key": outside.key} if outside is not None else {}
-    return {"speed": speed, "workload": workload.template, **called}
+    chosen = {"speed": live.speed, "seconds": live.seconds, "workers": live.workers or WORKER_KINDS[0]}
+    return {**chosen, "workload": workload.template, **called}
 
 
-def kernel_options(speed: float | None, endpoint: str) -> dict[str, Any]:
-    """The options of a run by the kernel: none.
-
-    Raises:
-        BadInput: for an option that only a live run has.
-    """
-    if speed is not None:
-        raise BadInput("--speed: is for --engine live; the kernel takes no real time")
-    if endpoint != SAMPLE:
-        raise BadInput("--endpoint: is for --engine live; the kernel calls nobody")
-    return {}
-
-
-def _spending(engine: Engine, workload: Workload, speed: float | None, external: ExternalEndpoint) -> str:
-    """What the run may spend, said before it is begun. Raises InvalidInput, where it cannot be."""
-    course = engine.course(workload.scenario, workload.trace, workload.durations_s, speed=speed, external=external)
-    return endpoint_terms(course)
+def _plan_in_words(engine: Engine, workload: Workload, options: Mapping[str, Any]) -> list[str]:
+    """What the run will be and may spend, before it is begun. Raises InvalidInput, if it cannot be."""
+    asked = {name: options.get(name) for name in ("speed", "seconds", "workers", "external")}
+    plan = engine.plan(workload.scenario, workload.trace, workload.durations_s, **asked)
+    return [words for words in (*plan_sentences(plan), endpoint_terms(plan)) if words]

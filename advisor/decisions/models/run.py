@@ -1,7 +1,7 @@
 """A Run: one simulation of a revision's workload. The row is the truth about it; the queue is only a doorbell."""
 
 import uuid
-from typing import ClassVar, NamedTuple, Self
+from typing import ClassVar, NamedTuple, Self, get_args
 
 from django.conf import settings
 from django.db import models
@@ -12,6 +12,7 @@ from advisor.decisions.limits import ENDPOINT_HOST_LENGTH, ENDPOINT_MODEL_LENGTH
 from advisor.decisions.models.decision import Revision
 from advisor.decisions.models.trace import Trace
 from advisor.teams.models import Workspace
+from simulator.live.system.config import WorkerKind
 from simulator.result import Result, SoFar
 from simulator.scenario import Scenario
 
@@ -37,6 +38,9 @@ class EngineName(models.TextChoices):
 
     KERNEL = "kernel"
     LIVE = "live"
+
+
+WORKER_KINDS: tuple[WorkerKind, ...] = get_args(WorkerKind)
 
 
 class RunProgress(NamedTuple):
@@ -84,6 +88,10 @@ class Run(models.Model):
     """Null: the engine's own number."""
     speed = models.FloatField(null=True, blank=True)
     """Of a live run: seconds of the Scenario in a real second. Null: the highest that the machine tells the truth at."""
+    seconds = models.FloatField(null=True, blank=True)
+    """Of a live run: real seconds over which jobs arrive. Null: as long as a verdict takes, within bounds."""
+    workers = models.CharField(max_length=10, choices=[(kind, kind) for kind in WORKER_KINDS], default=WORKER_KINDS[0])
+    """Of a live run: the kind of rq worker."""
     endpoint_host = models.CharField(max_length=ENDPOINT_HOST_LENGTH, blank=True, default="")
     """Of a live run that calls an outside endpoint: its host, as it was shown when the run was asked for. Empty: the sample endpoint."""
     endpoint_model = models.CharField(max_length=ENDPOINT_MODEL_LENGTH, blank=True, default="")
@@ -131,6 +139,7 @@ class Run(models.Model):
             models.UniqueConstraint(fields=["workspace", "idempotency_key"], name="run_is_requested_once"),
             models.CheckConstraint(condition=Q(state__in=State.values), name="run_state_is_known"),
             models.CheckConstraint(condition=Q(engine__in=EngineName.values), name="run_engine_is_known"),
+            models.CheckConstraint(condition=Q(workers__in=WORKER_KINDS), name="run_workers_are_known"),
             models.CheckConstraint(
                 condition=Q(state=State.SUCCEEDED, result_json__isnull=False)
                 | (~Q(state=State.SUCCEEDED) & Q(result_json__isnull=True)),

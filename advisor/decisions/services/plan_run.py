@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from math import floor
 
 from django.conf import settings
 from django.utils import timezone
@@ -9,43 +10,82 @@ from django.utils import timezone
 from advisor.advice.scenario import scenario_of
 from advisor.decisions.engines import ENGINES, Engine
 from advisor.decisions.models import EngineName, Revision, Run, Trace
+from advisor.decisions.models.run import WORKER_KINDS
 from advisor.decisions.outside import Outside, chosen
 from advisor.decisions.services.advising import find_trace
 from advisor.decisions.services.upload_trace import read_stored_trace
-from simulator.live.run.run_plan import LiveRunPlan
+from advisor.reports.document.planned_run import coarse_s
+from advisor.reports.numbers import duration
+from simulator.arrivals import Trace as Arrivals
+from simulator.live.run.run_plan import SHORTEST_S, LiveRunPlan
+from simulator.live.system.config import WorkerKind
 from simulator.scenario import EmpiricalService, Scenario, TraceArrivals
 from simulator.schema import InvalidInput, Problem
 
+STEP_S = 5
+"""A refusal names a multiple of it."""
+
 
 def plan_run(
-    revision: Revision, *, speed: float | None, endpoint: str, engines: Mapping[str, Engine] = ENGINES
+    revision: Revision,
+    *,
+    speed: float | None,
+    seconds: float | None = None,
+    workers: WorkerKind = "threads",
+    endpoint: str,
+    engines: Mapping[str, Engine] = ENGINES,
 ) -> LiveRunPlan:
     """The part of the workload, the speed, the time it takes, and what it may spend. Nothing is written.
 
     Raises:
-        InvalidInput: if the live engine can't run it as it is, at that speed or that endpoint.
+        InvalidInput: if the live engine can't run it as it is, at that speed, for so long, with such workers or at that endpoint.
     """
     live, scenario = engines[EngineName.LIVE], scenario_of(revision.answers, revision.recommendation)
-    if problems := live.unsupported(scenario):
-        raise InvalidInput(problems)
     outside, trace = chosen(endpoint), trace_of(scenario, revision)
     recorded = read_stored_trace(trace) if trace else None
-    course = live.course(scenario, recorded, speed=speed, external=outside.endpoint if outside is not None else None)
-    require_time(course)
-    return course
+    return planned(live, scenario, recorded, speed=speed, seconds=seconds, workers=workers, outside=outside)
 
 
-def require_time(course: LiveRunPlan) -> None:
-    """
+def planned(
+    live: Engine,
+    scenario: Scenario,
+    recorded: Arrivals | None,
+    *,
+    speed: float | None,
+    seconds: float | None,
+    workers: WorkerKind,
+    outside: Outside | None,
+) -> LiveRunPlan:
+    """The plan of a run that the live engine can do within the time that a run may take.
+
     Raises:
-        InvalidInput: on `speed` or `endpoint`, if it would take longer than a run may.
+        InvalidInput: if it cannot.
     """
-    limit_s = settings.CONFIGURATION.run_time_limit_s
-    if course.real_s > limit_s:
-        path = "speed" if course.external is None else "endpoint"
-        took = f"{course.real_s / 60:.0f} minutes, and a run may take {limit_s / 60:.0f}"
-        slow = f"should be more than {course.speed:g}" if course.external is None else "an outside endpoint is too slow"
-        raise InvalidInput([Problem(path, f"{slow} here: it would take about {took}")])
+    if workers not in WORKER_KINDS:
+        raise InvalidInput([Problem("workers", f"should be one of {', '.join(WORKER_KINDS)}")])
+    if problems := live.unsupported(scenario, workers):
+        raise InvalidInput(problems)
+    limit_s = float(settings.CONFIGURATION.run_time_limit_s)
+    external = outside.endpoint if outside is not None else None
+    plan = live.plan(
+        scenario, recorded, speed=speed, seconds=seconds, workers=workers, external=external, time_limit_s=limit_s
+    )
+    if plan.real_s > limit_s:
+        raise InvalidInput([_too_long(plan, limit_s, seconds)])
+    return plan
+
+
+def _too_long(plan: LiveRunPlan, limit_s: float, seconds: float | None) -> Problem:
+    """What to change so that the run fits into its time limit."""
+    takes = f"the run would take about {duration(coarse_s(plan.real_s))}, and a run may take {duration(limit_s)}"
+    if plan.external is not None:
+        return Problem("endpoint", f"an outside endpoint is too slow here: {takes}")
+    fitting_s = floor((limit_s - (plan.real_s - 2 * plan.seconds)) / 2 / STEP_S) * STEP_S
+    if seconds is not None and fitting_s >= SHORTEST_S:
+        return Problem("seconds", f"should be at most about {duration(fitting_s)} here: {takes}")
+    if plan.workers == "stock":
+        return Problem("workers", f"should not be stock here: at the speed of real time {takes}")
+    return Problem("speed", f"should be more than {plan.speed:g} here: {takes}")
 
 
 def trace_of(scenario: Scenario, revision: Revision) -> Trace | None:

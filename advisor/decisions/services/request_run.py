@@ -10,13 +10,15 @@ from advisor.decisions import limits, stored
 from advisor.decisions.engines import ENGINES, Engine
 from advisor.decisions.errors import StaleVersion, TooManyRuns
 from advisor.decisions.models import Decision, EngineName, Revision, Run, State, Trace
+from advisor.decisions.models.run import WORKER_KINDS
 from advisor.decisions.outside import SAMPLE, Outside, chosen
 from advisor.decisions.services.freeze_revision import freeze_revision
-from advisor.decisions.services.plan_run import require_time, runs_left, trace_of
+from advisor.decisions.services.plan_run import planned, runs_left, trace_of
 from advisor.decisions.services.upload_trace import read_stored_trace
 from advisor.teams.access import require_editor
 from advisor.teams.models import User
 from simulator.arrivals import Trace as Arrivals
+from simulator.live.system.config import WorkerKind
 from simulator.scenario import Scenario
 from simulator.schema import InvalidInput, Problem
 
@@ -31,6 +33,8 @@ def request_run(
     engine: str = EngineName.KERNEL,
     replications: int | None = None,
     speed: float | None = None,
+    seconds: float | None = None,
+    workers: WorkerKind = "threads",
     endpoint: str = SAMPLE,
     engines: Mapping[str, Engine] = ENGINES,
 ) -> Run:
@@ -41,7 +45,8 @@ def request_run(
     Raises:
         PermissionDenied: unless the user may edit in the revision's workspace.
         StaleVersion: if the revision's answers were changed since it was read.
-        InvalidInput: if the engine can't run it as it is, at that speed or that endpoint, or if it needs more memory than a run may have.
+        InvalidInput: if the engine can't run it as it is, at that speed, for so long, with such workers or at that endpoint, or if it needs
+            more memory than a run may have.
         TooManyRuns: if the workspace has as many queued as it may have.
     """
     workspace = revision.decision.workspace
@@ -54,7 +59,7 @@ def request_run(
     scenario = scenario_of(revision.answers, revision.recommendation)
     trace = trace_of(scenario, revision)
     recorded = _require_runnable(scenario, trace, engine, replications, engines)
-    outside = _require_course(engines[engine], scenario, recorded, speed, endpoint)
+    outside = _require_plan(engines[engine], scenario, recorded, speed, seconds, workers, endpoint)
     with transaction.atomic():
         decision = Decision.objects.select_for_update().get(pk=revision.decision_id)
         if not Revision.objects.filter(pk=revision.pk, answers_json=revision.answers_json).exists():
@@ -72,6 +77,8 @@ def request_run(
                 "engine": engine,
                 "replications": replications,
                 "speed": speed,
+                "seconds": seconds,
+                "workers": workers,
                 "endpoint_host": outside.host if outside is not None else "",
                 "endpoint_model": outside.model if outside is not None else "",
                 "scenario_json": stored.dump(scenario),
@@ -82,24 +89,36 @@ def request_run(
     return _same(run, revision)
 
 
-def _require_course(
-    engine: Engine, scenario: Scenario, trace: Arrivals | None, speed: float | None, endpoint: str
+def _require_plan(
+    engine: Engine,
+    scenario: Scenario,
+    trace: Arrivals | None,
+    speed: float | None,
+    seconds: float | None,
+    workers: WorkerKind,
+    endpoint: str,
 ) -> Outside | None:
-    """The outside endpoint, where that is to answer.
+    """The outside endpoint, if that is to answer.
 
     Raises:
-        InvalidInput: on `speed` or `endpoint`, for what the engine does not have, this machine does not bear, or nobody allows.
+        InvalidInput: on `speed`, `seconds`, `workers` or `endpoint`, for what the engine does not have, this machine cannot carry, or nobody
+            allows.
     """
     if not engine.is_live:
-        for path, given in (("speed", speed is not None), ("endpoint", endpoint != SAMPLE)):
-            if given:
+        given = {
+            "speed": speed is not None,
+            "seconds": seconds is not None,
+            "workers": workers != WORKER_KINDS[0],
+            "endpoint": endpoint != SAMPLE,
+        }
+        for path, is_given in given.items():
+            if is_given:
                 raise InvalidInput([Problem(path, "is for a live run; the kernel takes no real time and calls nobody")])
         return None
     if speed is not None and not 0 < speed <= limits.HIGHEST_SPEED:
         raise InvalidInput([Problem("speed", f"should be over 0, and at most {limits.HIGHEST_SPEED:,}")])
     outside = chosen(endpoint)
-    external = outside.endpoint if outside is not None else None
-    require_time(engine.course(scenario, trace, speed=speed, external=external))
+    planned(engine, scenario, trace, speed=speed, seconds=seconds, workers=workers, outside=outside)
     return outside
 
 
@@ -132,7 +151,7 @@ def _require_runnable(
     if replications is not None and not 1 <= replications <= limits.REPLICATIONS_CAP:
         raise InvalidInput([Problem("replications", f"should be 1 to {limits.REPLICATIONS_CAP}")])
     chosen = engines[engine]
-    if problems := chosen.unsupported(scenario):
+    if not chosen.is_live and (problems := chosen.unsupported(scenario)):
         raise InvalidInput(problems)
     recorded = read_stored_trace(trace) if trace else None
     needed = chosen.estimate(scenario, recorded, replications).memory_bytes

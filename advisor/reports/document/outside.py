@@ -12,21 +12,14 @@ CAPS = {
 }
 
 
-def course_sentence(course: LiveRunPlan) -> str:
-    """What a live run is going to be."""
-    pace = "in real time" if course.speed == 1 else f"{course.speed:g} times as fast"
-    jobs = count(course.window.jobs, "job")
-    return f"{course.window.words[:1].upper()}{course.window.words[1:]}, {pace}: {jobs} through each design, about {duration(course.real_s)} in all."
-
-
-def endpoint_terms(course: LiveRunPlan) -> str:
+def endpoint_terms(plan: LiveRunPlan) -> str:
     """At an outside endpoint: the most that the run may spend there. Empty at the sample endpoint."""
-    external = course.external
-    if external is None or course.most_output_tokens is None:
+    external = plan.external
+    if external is None or plan.most_output_tokens is None:
         return ""
     return (
-        f"{external.model} at {external.host} answers, in real time: at most {count(course.most_calls, 'call')} of "
-        f"{count(external.max_tokens_a_call, 'output token')}, {count(course.most_output_tokens)} in all, "
+        f"{external.model} at {external.host} answers, in real time: at most {count(plan.most_calls, 'call')} of "
+        f"{count(external.max_tokens_a_call, 'output token')}, {count(plan.most_output_tokens)} in all, "
         f"within {duration(external.max_seconds)}."
     )
 

@@ -1,25 +1,43 @@
-"""How a simulation is to be run: by which engine, and for a live one how fast and at whose endpoint; as chosen beside Simulate."""
+"""How a simulation is to be run: by which engine, and a live one how fast, for how long, by which workers and at whose endpoint; as chosen
+next to Simulate.
+"""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Self
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self, cast
 
 from django.http import HttpRequest
 
 from advisor.decisions.models import Decision, EngineName
+from advisor.decisions.models.run import WORKER_KINDS
 from advisor.decisions.outside import OUTSIDE, SAMPLE, allowed
+from advisor.reports.document.planned_run import WORKERS
+from advisor.web.forms.numbers import one
 from advisor.web.forms.sentences import choice_reason, sentence_of
+from simulator.live.system.config import WorkerKind
 from simulator.schema import InvalidInput, Problem
 
-FIELDS = ("engine", "speed", "endpoint")
 REMEMBERED = "running"
 """In the session: the choice for the decision that was last worked on."""
 LONGEST = 20
 CHOICES: Mapping[str, Mapping[str, str]] = {
     "engine": {EngineName.KERNEL: "in the model", EngineName.LIVE: "live, with real parts"},
+    "workers": {
+        "threads": "threads",
+        "simple": "a process each",
+        "forking": "a fork for each job",
+        "stock": "stock rq, in real time",
+    },
     "endpoint": {SAMPLE: "the sample endpoint", OUTSIDE: "the outside endpoint"},
 }
-"""Values and words of the choices."""
+"""Values and words of the choices; the first is the default."""
+LABELS: Mapping[str, str] = {
+    "speed": "The speed",
+    "seconds": "How long jobs arrive",
+    "workers": "The workers",
+    "endpoint": "Who answers",
+}
+"""What an error of a field is about, by the question that the page asks."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +46,8 @@ class Running:
 
     engine: str = EngineName.KERNEL
     speed: str = ""
+    seconds: str = ""
+    workers: str = WORKER_KINDS[0]
     endpoint: str = SAMPLE
     errors: Mapping[str, str] = field(default_factory=dict)
     """By field; what belongs to none of them stands under the empty one."""
@@ -40,11 +60,12 @@ class Running:
             for name, words in CHOICES.items()
             if given.get(name, "") not in ("", *words)
         }
-        engine, endpoint = (
-            default if name in errors else str(given.get(name, "") or default)
-            for name, default in (("engine", EngineName.KERNEL), ("endpoint", SAMPLE))
-        )
-        return cls(engine, str(given.get("speed", "")).strip()[:LONGEST], endpoint, errors)
+        chosen = {
+            name: next(iter(words)) if name in errors else str(given.get(name, "") or next(iter(words)))
+            for name, words in CHOICES.items()
+        }
+        typed = {name: str(given.get(name, "")).strip()[:LONGEST] for name in ("speed", "seconds")}
+        return cls(**chosen, **typed, errors=errors)
 
     @property
     def live(self) -> bool:
@@ -67,6 +88,35 @@ class Running:
             raise InvalidInput([Problem("speed", "should be a number, such as 10")]) from error
 
     @property
+    def seconds_asked(self) -> float | None:
+        """The number; None for as long as a verdict takes, and for an engine that takes no time.
+
+        Raises:
+            InvalidInput: on `seconds`, if it is no time.
+        """
+        if not self.live or not self.seconds:
+            return None
+        try:
+            return float(one(self.seconds, whole=False, unit="s"))
+        except ValueError as error:
+            raise InvalidInput([Problem("seconds", str(error))]) from error
+
+    @property
+    def workers_asked(self) -> WorkerKind:
+        """The kind of rq workers; an engine that has none has the default."""
+        return cast("WorkerKind", self.workers) if self.live else WORKER_KINDS[0]
+
+    @property
+    def worker_choices(self) -> Iterable[tuple[str, str]]:
+        """Values and words."""
+        return CHOICES["workers"].items()
+
+    @property
+    def workers_help(self) -> str:
+        """What that kind of workers is."""
+        return WORKERS[cast("WorkerKind", self.workers)]
+
+    @property
     def endpoint_asked(self) -> str:
         """Who answers; an engine that calls nobody has the sample endpoint."""
         return self.endpoint if self.live else SAMPLE
@@ -80,9 +130,9 @@ class Running:
         """The same, with what is wrong with it."""
         found: dict[str, str] = {}
         for problem in error.problems:
-            place = problem.path if problem.path in ("speed", "endpoint") else ""
-            found.setdefault(place, sentence_of(problem.reason))
-        return Running(self.engine, self.speed, self.endpoint, found)
+            place = problem.path if problem.path in LABELS else ""
+            found.setdefault(place, sentence_of(problem.reason, LABELS.get(place, "This")))
+        return replace(self, errors=found)
 
 
 def chosen_for(request: HttpRequest, decision: Decision) -> Running:
@@ -102,7 +152,7 @@ def remember(request: HttpRequest, decision: Decision) -> None:
     running = Running.of(request.POST)
     if running.errors:
         return
-    kept = {"decision": str(decision.pk), "engine": str(running.engine), "speed": running.speed}
-    kept["endpoint"] = running.endpoint
+    chosen = {name: str(getattr(running, name)) for name in ("engine", "speed", "seconds", "workers", "endpoint")}
+    kept = {"decision": str(decision.pk), **chosen}
     if request.session.get(REMEMBERED) != kept:
         request.session[REMEMBERED] = kept

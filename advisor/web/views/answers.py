@@ -91,6 +91,8 @@ def _started(request: MemberRequest, decision: Decision, revision: Revision, key
             idempotency_key=key,
             engine=running.engine,
             speed=running.speed_asked,
+            seconds=running.seconds_asked,
+            workers=running.workers_asked,
             endpoint=running.endpoint_asked,
         )
     except InvalidInput as error:

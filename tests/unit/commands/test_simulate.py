@@ -35,7 +35,7 @@ def live(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         told.append(options)
         return results.result()
 
-    engine = Engine(simulate, lambda *_: Estimate(jobs=1, memory_bytes=1), lambda _: (), is_live=True)
+    engine = Engine(simulate, lambda *_: Estimate(jobs=1, memory_bytes=1), lambda *_: (), is_live=True)
     monkeypatch.setattr(running, "ENGINES", {"live": engine})
     return told
 
@@ -110,6 +110,41 @@ def test_a_speed_is_for_the_live_engine(run: Run, engine: Recorder) -> None:
 def test_a_speed_is_a_number_over_0(speed: str, run: Run) -> None:
     with pytest.raises((CommandError, SystemExit), match=r"--speed|2"):
         run("simulate", "-", "--engine", "live", "--speed", speed, stdin=SCENARIO)
+
+
+@pytest.mark.parametrize(("option", "value"), [("--seconds", "60"), ("--workers", "simple")])
+def test_length_and_workers_are_for_the_live_engine(run: Run, engine: Recorder, option: str, value: str) -> None:
+    with pytest.raises(CommandError, match=f"{option}: is for --engine live"):
+        run("simulate", "-", option, value, stdin=SCENARIO)
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "86401", "long"])
+def test_a_length_is_a_number_of_seconds_up_to_a_day(seconds: str, run: Run) -> None:
+    with pytest.raises((CommandError, SystemExit), match=r"must be from 1 to 86,400 seconds, such as 60|2"):
+        run("simulate", "-", "--engine", "live", "--seconds", seconds, stdin=SCENARIO)
+
+
+def test_length_and_workers_reach_the_live_engine_and_the_plan_is_told_before(
+    run: Run, live: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("simulate", "-", "--engine", "live", "--seconds", "90", "--workers", "simple", "--speed", "2", stdin=SCENARIO)
+    assert (live[0]["seconds"], live[0]["workers"]) == (90, "simple")
+    told = capsys.readouterr().err.replace("\xa0", " ")
+    assert "2 times as fast: about" in told and "arriving for 90 s" in told
+
+
+def test_without_a_choice_workers_are_threads_and_the_length_is_left_to_the_plan(
+    run: Run, live: list[dict[str, Any]]
+) -> None:
+    run("simulate", "-", "--engine", "live", stdin=SCENARIO)
+    assert (live[0]["seconds"], live[0]["workers"]) == (None, "threads")
+
+
+def test_what_the_workers_cannot_do_is_refused_before_anything_starts(run: Run) -> None:
+    scenario = f"event_driven: {{consumers: 61}}\n{SCENARIO}"
+    with pytest.raises(CommandError, match=r"event_driven.consumers: forking workers are at most 60") as refused:
+        run("simulate", "-", "--engine", "live", "--workers", "forking", stdin=scenario)
+    assert refused.value.returncode == 2
 
 
 def test_an_outside_endpoint_is_for_the_live_engine(run: Run, engine: Recorder) -> None:

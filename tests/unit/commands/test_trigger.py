@@ -58,7 +58,10 @@ def test_an_outage_in_such_a_peak_is_measured_against_the_same_peak(run_json: Ca
     assert found["event_driven"]["dead_letters"]["mean"] == 0
 
 
-@pytest.mark.parametrize("option", [("--speed", "2"), ("--endpoint", "outside"), ("--engine", "live")])
+@pytest.mark.parametrize(
+    "option",
+    [("--speed", "2"), ("--seconds", "60"), ("--workers", "simple"), ("--endpoint", "outside"), ("--engine", "live")],
+)
 def test_what_is_of_a_live_run_is_refused(run: Run, option: tuple[str, str]) -> None:
     with pytest.raises(CommandError, match=f"{option[0]}: is for|--trigger: is for") as refused:
         run("simulate", EXAMPLE, *OUTAGE, *option)

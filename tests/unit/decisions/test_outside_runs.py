@@ -117,6 +117,17 @@ def test_a_worker_takes_the_key_from_its_own_configuration(decision: Decision, b
     assert not {"external", "key"} & set(_of_sample(decision, bob))
 
 
+def test_a_worker_runs_it_for_as_long_with_the_workers_and_within_the_time_that_are_on_record(
+    decision: Decision, bob: User, settings: Settings
+) -> None:
+    seen: list[Options] = []
+    run = requested(decision, bob, endpoint="sample", speed=2.0, seconds=45.0, workers="forking")
+    worked(run, seen)
+    asked = {"speed": 2.0, "seconds": 45.0, "workers": "forking"}
+    assert {name: seen[0][name] for name in asked} == asked
+    assert seen[0]["time_limit_s"] == settings.CONFIGURATION.run_time_limit_s
+
+
 def _of_sample(decision: Decision, bob: User) -> Options:
     seen: list[Options] = []
     worked(requested(decision, bob, "sample", endpoint="sample"), seen)

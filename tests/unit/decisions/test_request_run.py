@@ -93,7 +93,7 @@ def test_a_run_too_large_for_memory_is_refused_with_the_limit(decision: Decision
 
 def test_what_the_engine_does_not_honour_is_refused(decision: Decision, bob: User) -> None:
     able = engine()
-    unable = Engine(able.simulate, able.estimate, lambda _: (Problem("autoscaling", "is not simulated yet"),))
+    unable = Engine(able.simulate, able.estimate, lambda *_: (Problem("autoscaling", "is not simulated yet"),))
     with pytest.raises(InvalidInput, match="autoscaling"):
         requested(decision, bob, engines={EngineName.KERNEL: unable})
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from advisor.reports.document.outside import course_sentence, endpoint_terms, outside_sentences
+from advisor.reports.document.outside import endpoint_terms, outside_sentences
+from advisor.reports.document.planned_run import plan_sentences
 from simulator.live.run.run_plan import LiveRunPlan, plan_live_run
 from simulator.live.system.config import ExternalEndpoint
 from simulator.result import EndpointUse, LiveReport, Quantiles
@@ -14,7 +15,7 @@ EXTERNAL = ExternalEndpoint(
 
 
 @pytest.fixture
-def course() -> LiveRunPlan:
+def plan() -> LiveRunPlan:
     scenario = Scenario.model_validate(
         {
             "arrivals": {"process": "regular", "rate_per_s": 1},
@@ -38,13 +39,13 @@ def words(live: LiveReport) -> str:
     return " ".join(outside_sentences(live)).replace("\xa0", " ")
 
 
-def test_before_it_starts_it_says_what_it_may_spend(course: LiveRunPlan) -> None:
-    said = endpoint_terms(course).replace("\xa0", " ")
+def test_before_it_starts_it_says_what_it_may_spend(plan: LiveRunPlan) -> None:
+    said = endpoint_terms(plan).replace("\xa0", " ")
     assert "some-model at models.example answers, in real time" in said
     assert "at most 124 calls of 256 output tokens, 31,744 in all, within 2 min" in said, (
         "31 jobs, twice, in both designs"
     )
-    assert "in real time: 31 jobs through each design" in course_sentence(course).replace("\xa0", " ")
+    assert "in real time: about 31 jobs through each design" in " ".join(plan_sentences(plan)).replace("\xa0", " ")
 
 
 def test_afterwards_it_says_who_answered_what_was_spent_and_what_the_prediction_is_made_of() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from advisor.decisions.management.console import BadInput, Console, add_format
-from advisor.decisions.management.running import add_engine, kernel_options, run
+from advisor.decisions.management.running import LiveOptions, add_engine, run
 from advisor.decisions.management.trigger import add_trigger, observed_s, recoveries
 from advisor.decisions.management.workload import Workload, add_library, read, workload_in
 from advisor.decisions.models import EngineName
@@ -38,8 +38,7 @@ class Command(Console):
             source.name,
             options["engine"],
             options["replications"],
-            options["speed"],
-            options["endpoint"],
+            LiveOptions.from_arguments(options),
         )
         if options["format"] == "json":
             self.print_json(result.model_dump(mode="json", by_alias=True))
@@ -53,7 +52,7 @@ class Command(Console):
     def _recover(self, workload: Workload, name: str, options: dict[str, Any]) -> None:
         if options["engine"] != EngineName.KERNEL.value:
             raise BadInput("--trigger: is for --engine kernel")
-        kernel_options(options["speed"], options["endpoint"])
+        LiveOptions.from_arguments(options).refuse()
         trigger = options["trigger"]
         found = recoveries(self, workload, name, trigger, options["replications"])
         if options["format"] == "text":

@@ -1,0 +1,52 @@
+"""A live run in words before it is started: what it will be, and whether it is long enough for a verdict."""
+
+from collections.abc import Mapping
+from math import ceil
+
+from advisor.reports.numbers import count, duration, number
+from simulator.live.run.run_plan import LiveRunPlan
+from simulator.live.system.config import WorkerKind
+
+WORKERS: Mapping[WorkerKind, str] = {
+    "threads": "Threads in two processes, rq's SimpleWorker: the fastest, and 50 consumers take 41 MB.",
+    "simple": "A process for each consumer, forked once, with rq's SimpleWorker: 50 take 418 MB; at most 60.",
+    "forking": "rq's default Worker, which forks for each job: about a third as fast as threads; at most 60.",
+    "stock": "rq's own worker pool and scheduler, nothing of them replaced, in real time: takes minutes; at most 60.",
+}
+
+MEASURING = "The first live run with such workers measures what this machine carries, some ten seconds, and may change the speed and the jobs."
+
+
+def plan_sentences(plan: LiveRunPlan) -> tuple[str, ...]:
+    """What the run will be, about, and what a verdict takes."""
+    found = (_plan_sentence(plan), _verdict_sentence(plan), "" if plan.is_measured else MEASURING)
+    return tuple(sentence for sentence in found if sentence)
+
+
+def _plan_sentence(plan: LiveRunPlan) -> str:
+    pace = "in real time" if plan.speed == 1 else f"{number(plan.speed)} times as fast"
+    words = f"{plan.window.words[:1].upper()}{plan.window.words[1:]}"
+    return (
+        f"{words}, {pace}: about {count(plan.window.jobs, 'job')} through each design, arriving for {duration(plan.seconds)}; "
+        f"about {duration(coarse_s(plan.real_s))} in all."
+    )
+
+
+def _verdict_sentence(plan: LiveRunPlan) -> str:
+    scenario, needed = plan.window.scenario, plan.verdict_jobs
+    if scenario.deadline_s is None:
+        return ""
+    if needed is None:
+        return "No number of jobs can show that none misses its deadline: a verdict takes a tolerated share of misses."
+    takes = f"A verdict takes about {count(needed, 'job')} of which none misses its deadline"
+    if plan.window.jobs >= needed:
+        return f"{takes}; this run is long enough."
+    if plan.verdict_seconds is None:
+        return f"{takes}; this workload has {count(plan.window.jobs)}, too few for one."
+    return f"{takes}; this run is too short for one: jobs would have to arrive for about {duration(coarse_s(plan.verdict_seconds))}."
+
+
+def coarse_s(seconds: float) -> float:
+    """Up to 5 s, from 2 minutes on to half a minute: what is only known about."""
+    step = 5 if seconds < 120 else 30
+    return float(step * ceil(seconds / step))
