@@ -1,5 +1,6 @@
 """What the page of a run shows: how far it is, how it ended, what it found."""
 
+import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -53,6 +54,7 @@ def page_of(request: MemberRequest, run: Run) -> dict[str, Any]:
         "position": position,
         "untaken": position == 1 and timezone.now() - run.created_at > UNTAKEN,
         "may_edit": may_change(request, run.workspace),
+        "idempotency_key": uuid.uuid4().hex,
     }
     if run.state == State.SUCCEEDED:
         return context | _found(run)

@@ -63,6 +63,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>", runs.show, name="run"),
     path("runs/<uuid:run_id>/progress", runs.progress, name="run-progress"),
     path("runs/<uuid:run_id>/cancel", runs.cancel, name="cancel-run"),
+    path("runs/<uuid:run_id>/again", runs.again, name="run-again"),
     path("runs/<uuid:run_id>/dead-letters", dead_letters.show, name="run-letters"),
     path("runs/<uuid:run_id>/dead-letters/requeue", dead_letters.requeue, name="requeue-letters"),
     path("runs/<uuid:run_id>/dead-letters/empty", dead_letters.empty, name="empty-letters"),

@@ -200,3 +200,71 @@ def test_a_run_under_way_says_who_answers(client: Client, decision: Decision, us
     assert "answers, in real time" not in client.get(page).content.decode()
     Run.objects.update(endpoint_host="models.example", endpoint_model="small")
     assert "small at models.example answers, in real time" in client.get(page).content.decode()
+
+
+def again(client: Client, run: Run, key: str = "again") -> str:
+    """What the page says after the press, or where it leads."""
+    answer = client.post(reverse("run-again", args=[run.pk]), {"idempotency_key": key}, follow=True)
+    return " ".join(answer.content.decode().split())
+
+
+def chosen(run: Run) -> tuple[object, ...]:
+    return run.engine, run.speed, run.seconds, run.workers, run.revision
+
+
+def test_a_run_that_succeeded_is_run_again_as_it_ran(client: Client, decision: Decision, user: User) -> None:
+    run = request_run(decision.latest(), user, "one", engine=EngineName.LIVE, workers="forking")
+    attempt = claim_run(run.pk, NOW)
+    assert attempt is not None
+    report = a_report(run).model_copy(update={"speed": 2.0, "seconds": 62.0, "workers": "forking"})
+    assert finish_run(run.pk, attempt, NOW, a_result().model_copy(update={"engine": "live", "live": report}))
+    assert reverse("run-again", args=[run.pk]) in client.get(reverse("run", args=[run.pk])).content.decode()
+    again(client, run)
+    again(client, run)
+    (other,) = Run.objects.exclude(pk=run.pk)
+    assert chosen(other) == ("live", 2.0, 62.0, "forking", run.revision)
+
+
+def test_a_run_without_a_result_is_run_again_as_it_was_asked_for(
+    client: Client, decision: Decision, user: User
+) -> None:
+    run = request_run(decision.latest(), user, "one", engine=EngineName.LIVE, speed=3.0, seconds=45.0, workers="simple")
+    client.post(reverse("cancel-run", args=[run.pk]))
+    again(client, run)
+    (other,) = Run.objects.exclude(pk=run.pk)
+    assert chosen(other) == ("live", 3.0, 45.0, "simple", run.revision)
+
+
+def test_a_run_that_the_machine_no_longer_carries_is_not_started_again_and_says_why(
+    client: Client, decision: Decision, user: User
+) -> None:
+    run = live_run(decision, user)
+    client.post(reverse("cancel-run", args=[run.pk]))
+    Run.objects.update(speed=5000.0)
+    assert "The speed should be at most" in again(client, run)
+    assert Run.objects.count() == 1
+
+
+def test_neither_a_run_under_way_nor_one_of_the_kernel_is_run_again(
+    client: Client, decision: Decision, user: User
+) -> None:
+    for run in (live_run(decision, user), request_run(decision.latest(), user, "two")):
+        assert reverse("run-again", args=[run.pk]) not in client.get(reverse("run", args=[run.pk])).content.decode()
+        assert client.post(reverse("run-again", args=[run.pk]), {"idempotency_key": "k"}).status_code == 404
+
+
+def test_who_may_only_read_starts_no_run_again(client: Client, decision: Decision, user: User, vera: User) -> None:
+    run = live_run(decision, user)
+    client.post(reverse("cancel-run", args=[run.pk]))
+    client.force_login(vera)
+    assert reverse("run-again", args=[run.pk]) not in client.get(reverse("run", args=[run.pk])).content.decode()
+    assert client.post(reverse("run-again", args=[run.pk]), {"idempotency_key": "k"}).status_code in (403, 404)
+    assert Run.objects.count() == 1
+
+
+def test_a_kernel_run_has_neither_length_nor_workers(decision: Decision, user: User) -> None:
+    for given in ({"seconds": 60.0}, {"workers": "simple"}):
+        with pytest.raises(InvalidInput, match=f"{next(iter(given))}: is for a live run"):
+            request_run(decision.latest(), user, "one", **given)
+    with pytest.raises(InvalidInput, match="workers: should be one of threads, simple, forking, stock"):
+        request_run(decision.latest(), user, "one", engine=EngineName.LIVE, workers="celery")  # type: ignore[arg-type]

@@ -2,19 +2,25 @@
 
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import retarget
 
+from advisor.decisions import jobs
 from advisor.decisions.models import EngineName, State
 from advisor.decisions.services.cancel_run import cancel_run
 from advisor.reports import wording
 from advisor.reports.figure_plotly import figure
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import find_run
+from advisor.web.forms.running import LABELS
+from advisor.web.forms.sentences import sentence_of
 from advisor.web.run_page import charts_so_far, drawn, page_of
+from advisor.web.views.answers import SAVED_BUT_SILENT
+from simulator.schema import InvalidInput
 
 
 @require_safe
@@ -39,6 +45,23 @@ def cancel(request: MemberRequest, run_id: UUID) -> HttpResponseBase:
     run = find_run(request, run_id)
     cancel_run(run, request.user)
     return redirect("run-progress" if request.htmx else "run", run.pk)  # type: ignore[attr-defined]
+
+
+@require_POST
+def again(request: MemberRequest, run_id: UUID) -> HttpResponseBase:
+    """Starts a live run with the same settings. The same press twice is the same run."""
+    run = find_run(request, run_id)
+    if run.engine != EngineName.LIVE or run.active:
+        raise Http404
+    try:
+        started = jobs.start_again(run, request.user, idempotency_key=request.POST.get("idempotency_key", ""))
+    except InvalidInput as error:
+        for problem in error.problems:
+            messages.error(request, sentence_of(problem.reason, LABELS.get(problem.path, "This")))
+        return redirect("run", run.pk)
+    if started.rung is False:
+        messages.info(request, SAVED_BUT_SILENT)
+    return redirect("run", started.run.pk)
 
 
 @require_safe
