@@ -57,7 +57,7 @@ def mean_backoffs_s(scenario: Scenario, retries: int) -> float:
 
 def _mean_backoff_s(retries: Retries, attempt: int, before: float) -> float:
     if retries.jitter == "decorrelated":
-        return min(retries.cap_s, (retries.base_s + max(retries.base_s, 3 * before)) / 2)
+        return min(retries.cap_s, (retries.base_s + 3 * max(retries.base_s, before)) / 2)
     limit = min(retries.cap_s, retries.base_s * 2.0 ** min(attempt, 60))
     return limit * {"none": 1.0, "full": 0.5, "equal": 0.75}[retries.jitter]
 

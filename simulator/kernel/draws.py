@@ -198,7 +198,7 @@ def daily_instant(m: Any, cumulated: float, since: float) -> float:
 
 @compiled
 def backoff_s(m: Any, draw: float, attempt: int, before: float) -> float:
-    """The pause after failed attempt `attempt` (0 first), `draw` uniform in (0, 1); `before` is the pause before it (decorrelated jitter).
+    """The pause after failed attempt `attempt` (0 first), `draw` uniform in (0, 1); `before` (decorrelated) is the pause before it, 0 if none.
 
     Source: Exponential backoff and jitter, AWS Architecture Blog, 2015.
     """
@@ -207,7 +207,7 @@ def backoff_s(m: Any, draw: float, attempt: int, before: float) -> float:
     if kind == LISTED:
         return m.pauses[attempt]
     if kind == JITTER_DECORRELATED:
-        return min(cap, base + (max(base, 3.0 * before) - base) * draw)
+        return min(cap, base + (3.0 * max(base, before) - base) * draw)
     limit = min(cap, base * 2.0 ** min(attempt, 60))
     if kind == JITTER_NONE:
         return limit

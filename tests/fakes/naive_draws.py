@@ -160,6 +160,7 @@ class Draws:
             padded = [r.intervals_s[0]] * retries + list(r.intervals_s)
             return float(padded[-retries:][retry])
         if r.jitter == "decorrelated":
-            return float(min(r.cap_s, r.base_s + (max(r.base_s, 3 * before) - r.base_s) * draw))
+            last = before if retry else r.base_s
+            return float(min(r.cap_s, r.base_s * (1 - draw) + 3 * last * draw))
         limit = min(r.cap_s, r.base_s * 2.0**retry)
         return float({"none": limit, "equal": limit * (0.5 + 0.5 * draw), "full": limit * draw}[r.jitter])

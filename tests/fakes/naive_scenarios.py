@@ -74,8 +74,8 @@ deliveries = st.one_of(
     st.fixed_dictionaries(
         {
             "method": st.just("webhook"),
-            "failure_percent": st.sampled_from([0.0, 40.0, 100.0]),
-            "schedule": st.sampled_from([(), (0.0, 2.0), (1.0, 5.0)]),
+            "failure_percent": st.sampled_from([40.0, 0.0, 40.0, 100.0]),
+            "schedule": st.sampled_from([(0.0, 2.0), (1.0, 5.0), ()]),
             "latency_s": st.sampled_from([0.0, 0.1]),
         }
     ),
@@ -83,7 +83,7 @@ deliveries = st.one_of(
         {
             "method": st.sampled_from(["sse", "websocket"]),
             "latency_s": st.just(0.05),
-            "reconnect_percent": st.sampled_from([0.0, 30.0]),
+            "reconnect_percent": st.sampled_from([30.0, 0.0, 60.0]),
         }
     ),
     st.just({"method": "none"}),
@@ -135,7 +135,7 @@ event_driven = st.fixed_dictionaries(
         "discipline": st.sampled_from(["dedicated", "weighted", "strict"]),
         "accept_s": st.sampled_from([0.0, 0.3]),
         "dispatch_s": st.sampled_from([0.0, 0.05]),
-        "retry_tick_s": st.sampled_from([0.0, 1.0, 0.3]),
+        "retry_tick_s": st.sampled_from([0.0, 1.0371, 0.2917]),  # no work ends at a look
         "max_queue": maybe(st.integers(1, 4)),
         "expires_s": maybe(st.sampled_from([2.0, 8.0])),
         "dead_letter": st.booleans(),
@@ -169,7 +169,9 @@ def scenarios(draw: st.DrawFn) -> Scenario:
             "cap_s": draw(st.sampled_from([1.5, 60.0])),
             "jitter": draw(st.sampled_from(["decorrelated", "equal", "full", "none"])),
             **draw(
-                st.sampled_from([{}, {}, {"flat_s": 0.5}, {"intervals_s": (0.3,)}, {"intervals_s": (0.0, 1.0, 2.0)}])
+                st.sampled_from(
+                    [{}, {}, {"flat_s": 0.5}, {"intervals_s": (0.3,)}, {"intervals_s": (0.0, 1.0, 2.0, 0.7)}]
+                )
             ),
         },
         "synchronous": draw(synchronous),

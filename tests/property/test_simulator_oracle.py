@@ -141,7 +141,7 @@ def test_the_kernel_tells_the_same_history_as_the_oracle(design: str) -> None:
     """And the scenarios are such that all comes to pass that can, most of it in several."""
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(scenario=scenarios())
     def holds(scenario: Scenario) -> None:
         seen.update(check(scenario, design))

@@ -11,7 +11,7 @@ from advisor.advice.rules.shape import Rule
 
 __all__ = ["CONSTRAINTS", "FORCES", "HYBRIDS", "RULES", "RULES_VERSION", "Rule"]
 
-RULES_VERSION = "2026.11.3"
+RULES_VERSION = "2026.11.4"
 
 FORCES: tuple[Rule, ...] = FOR_EVENTS + FOR_CALLS
 HYBRIDS: tuple[Rule, ...] = FOR_BOTH

@@ -16,6 +16,7 @@ from simulator.result import Result
 from simulator.scenario import Autoscaling, Scenario
 from simulator.schema import InvalidInput, rounded
 from simulator.simulate import estimate, simulate, unsupported, warm
+from simulator.stability import mean_backoffs_s
 from simulator.tally import Tally
 
 BASE: dict[str, Any] = {
@@ -525,3 +526,28 @@ def test_an_answer_that_comes_exactly_at_the_limit_is_in_time() -> None:
     assert (at_the_limit.failed, at_the_limit.timed_out) == (3000, 0)
     short_of_it = run(1, **given, synchronous={"workers": 14, "client_timeout_s": 2.0999}).synchronous
     assert (short_of_it.failed, short_of_it.timed_out) == (0, 3000)
+
+
+@pytest.mark.parametrize(("deadline_s", "share"), [(7.9, 0.5), (12, 0.5625), (16, 0.625), (20, 0.6875), (24.1, 0.75)])
+def test_the_first_pause_of_decorrelated_jitter_lies_evenly_between_base_and_three_times_base(
+    deadline_s: float, share: float
+) -> None:
+    """Half of the jobs fail, and half of those again after the pause. Source: the simulator of AWS's article, whose pauses start at base."""
+    result = run(
+        1,
+        jobs=20_000,
+        deadline_s=deadline_s,
+        service={"distribution": "deterministic", "mean_s": 1e-4},
+        failures={"transient_percent": 50},
+        retries={"max": 1, "base_s": 8, "cap_s": 60, "jitter": "decorrelated"},
+        synchronous={"workers": 400},
+    )
+    for design in (result.synchronous, result.event_driven):
+        assert design.good_share == pytest.approx(share, abs=0.015)
+
+
+def test_the_mean_of_decorrelated_pauses_grows_from_twice_base() -> None:
+    retries = {"max": 3, "base_s": 8, "cap_s": 1000, "jitter": "decorrelated"}
+    always = scenario(failures={"poison_percent": 100}, retries=retries)
+    means = [mean_backoffs_s(always, count) for count in (1, 2, 3)]
+    assert np.diff([0, *means]).tolist() == [16, (8 + 3 * 16) / 2, (8 + 3 * 28) / 2]
