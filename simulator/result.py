@@ -279,6 +279,8 @@ class LiveReport(Value):
     seconds: float = 20.0
     """Real seconds over which jobs arrived."""
     process_ends: Annotated[tuple[ProcessEnd, ...], Field(strict=False)] = ()
+    unfinished_calls: int = 0
+    """Calls that the synchronous service had accepted and not finished when the run was cut."""
     load_average: LoadAverage | None = None
     other_runs: int = 0
     """Other live runs on this machine at the start or the end."""

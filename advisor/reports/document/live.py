@@ -157,7 +157,15 @@ def _down(speed: float) -> float:
 
 def machine_sentences(live: LiveReport) -> tuple[str, ...]:
     """What else the machine did, and which processes ended before their time."""
-    return tuple(sentence for sentence in (_load(live), _other_runs(live), *process_end_sentences(live)) if sentence)
+    sentences = _load(live), _other_runs(live), _unfinished(live), *process_end_sentences(live)
+    return tuple(sentence for sentence in sentences if sentence)
+
+
+def _unfinished(live: LiveReport) -> str:
+    if not live.unfinished_calls:
+        return ""
+    calls = f"{count(live.unfinished_calls, 'call')} that its clients had abandoned"
+    return f"The synchronous service was stopped with {calls} unfinished: its waste, calls and utilisation are measured up to then."
 
 
 def _load(live: LiveReport) -> str:

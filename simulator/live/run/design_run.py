@@ -23,14 +23,14 @@ from rq.utils import now
 
 from simulator.live import broker
 from simulator.live.run.fork_server import ForkServer, process_environment
-from simulator.live.run.processes import ProcessGroup, ProcessSpec, address_of, end_all, listener
+from simulator.live.run.processes import ProcessGroup, ProcessSpec, UnexpectedExit, address_of, end_all, listener
 from simulator.live.system.call_budget import CallBudget, Spent
-from simulator.live.system.clock import RunClock
+from simulator.live.system.clock import NS_PER_S, RunClock
 from simulator.live.system.config import ExternalEndpoint, ProcessConfig, WorkerKind
 from simulator.live.system.jobs import Jobs
-from simulator.live.system.journal import ROW, Reader
+from simulator.live.system.journal import ROW, Reader, What
 from simulator.plan import SYNCHRONOUS
-from simulator.result import Series
+from simulator.result import ProcessEnd, Series
 from simulator.scenario import Scenario
 
 READY_PATIENCE_S = 20.0
@@ -74,12 +74,18 @@ class DesignRun:
     clock: RunClock
     broker: str
     rows: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, ROW))
-    restarts: int = 0
+    process_ends: tuple[ProcessEnd, ...] = ()
+    unfinished_calls: int = 0
+    """Of the synchronous service, when the run was cut."""
     ended: bool = False
     samples: list["Sample"] = field(default_factory=list)
     """Event-driven: what rq has told of its queues."""
     spent: Spent = field(default_factory=Spent)
     """At an outside endpoint, once ended."""
+
+    @property
+    def restarts(self) -> int:
+        return sum(end.restarted for end in self.process_ends)
 
     def as_sampled(self, series: Series) -> Series:
         """The series with the queue's depth and lag as rq itself has told them."""
@@ -128,18 +134,54 @@ def _play(stage: Stage, plan: ProcessConfig, processes: ProcessGroup, watch: Wat
     found = DesignRun(stage, RunClock(started_ns, stage.speed), plan.broker)
     reader = Reader(plan.path)
     ask = _asker(stage, kept.enter_context(redis.Redis.from_url(plan.broker)))
-    while not processes.check(finishes="clients"):
+    while True:
+        clients_ended = processes.check(finishes="clients")
         found.rows = _merged(found.rows, reader.more())
-        if (told := ask(found.clock)) is not None:
-            found.samples.append(told)
+        is_over = stage.jobs.left_s(found.clock, stage.drain_limit_s) < 0
+        if clients_ended and (is_over or _unfinished_calls(found) == 0):
+            break
+        try:
+            sample = ask(found.clock)
+        except redis.RedisError as error:
+            raise processes.explain(error) from error
+        if sample is not None:
+            found.samples.append(sample)
         watch(found)
         time.sleep(LOOK_S)
-    found.restarts = sum(exit_.restarted for exit_ in processes.unexpected_exits)
     processes.__exit__()
     found.rows = _merged(found.rows, reader.more())
+    found.unfinished_calls = _unfinished_calls(found)
+    found.process_ends = tuple(_process_end(exit_, found, plan) for exit_ in processes.unexpected_exits)
     found.spent = CallBudget.read(plan.path)
     found.ended = True
     return found
+
+
+def _unfinished_calls(found: DesignRun) -> int:
+    """Calls that the synchronous service has accepted and goes on with, whether or not their clients wait."""
+    if found.stage.design != SYNCHRONOUS:
+        return 0
+    what, value = found.rows["what"], found.rows["value"]
+    dropped = (what == What.ABANDONED) & (value == 1.0)
+    return int((what == What.ACCEPTED).sum() - (what == What.FREED).sum() - dropped.sum())
+
+
+def _process_end(exit_: UnexpectedExit, found: DesignRun, plan: ProcessConfig) -> ProcessEnd:
+    own = plan.journal(exit_.process)
+    started = _attempts(np.fromfile(own, ROW), What.STARTED, exit_.at_ns) if own.exists() else set()
+    return ProcessEnd(
+        design=found.stage.design,
+        process=exit_.process,
+        how=exit_.how,
+        at_s=(exit_.at_ns - found.clock.started_ns) / NS_PER_S,
+        restarted=exit_.restarted,
+        jobs_in_hand=len(started - _attempts(found.rows, What.FREED, exit_.at_ns)),
+    )
+
+
+def _attempts(rows: NDArray[np.void], what: What, until_ns: int) -> set[tuple[int, int]]:
+    chosen = rows[(rows["what"] == what) & (rows["at_ns"] <= until_ns)]
+    return set(zip(chosen["job"].tolist(), chosen["index"].tolist(), strict=True))
 
 
 def _asker(stage: Stage, connection: redis.Redis) -> Callable[[RunClock], Sample | None]:

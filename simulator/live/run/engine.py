@@ -3,12 +3,15 @@
 It has the same face as the kernel (`simulator.simulate`). Both designs get the same jobs and equal workers.
 """
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from math import inf
 from pathlib import Path
+from typing import NamedTuple, Self
 
 import numpy as np
 from pydantic import SecretStr
@@ -21,7 +24,7 @@ from simulator.live.run.dead_letter_report import dead_letters_of
 from simulator.live.run.design_run import Design, DesignRun, Stage, Watch, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.external import as_answered, briefly, require_answers, use_of
-from simulator.live.run.folders import run_folder
+from simulator.live.run.folders import count_other_runs, run_folder
 from simulator.live.run.fork_server import ForkServer
 from simulator.live.run.machine_capacity import Capacity, current, known_or_measured, measured_kind
 from simulator.live.run.measure import Rows, tally_of
@@ -33,7 +36,7 @@ from simulator.live.system.journal import What
 from simulator.memory import memory_bytes
 from simulator.plan import DESIGN_WORDS, EVENT_DRIVEN, SYNCHRONOUS, Floats, mean_service_s
 from simulator.replications import OnProgress, Progress
-from simulator.result import Costs, DesignResult, Interval, Lateness, LiveFigure, LiveReport, Result, SoFar
+from simulator.result import Costs, DesignResult, Interval, Lateness, LiveFigure, LiveReport, LoadAverage, Result, SoFar
 from simulator.scenario import Scenario, TraceArrivals
 from simulator.schema import InvalidInput, Problem
 from simulator.simulate import Estimate
@@ -94,6 +97,7 @@ def simulate(
     check(scenario, trace, durations_s, workers)
     tell = on_progress or (lambda _: None)
     with run_folder(label or f"{time.time_ns()}") as folder, ForkServer(folder) as server:
+        before_run = MachineState.now(folder)
         warm(on_progress)
         tick = partial(tell, Progress("Measuring what this machine carries, once", 0.0))
         capacity = known_or_measured(
@@ -110,7 +114,9 @@ def simulate(
             capacity=capacity,
             time_limit_s=time_limit_s,
         )
-        setting = Setting(folder, plan, capacity, Show(tell, plan.window, plan.speed), workload, key, server)
+        setting = Setting(
+            folder, plan, capacity, Show(tell, plan.window, plan.speed), workload, key, server, before_run
+        )
         show = setting.show
         costs = setting.calibrate()
         before: dict[str, Tally] = {design: setting.predict(design, costs) for design in DESIGNS}
@@ -176,6 +182,17 @@ class Watcher:
         )
 
 
+class MachineState(NamedTuple):
+    """What else this machine does: its load over the last minute, and the live runs under way but for this one."""
+
+    load: float
+    other_runs: int
+
+    @classmethod
+    def now(cls, folder: Path) -> Self:
+        return cls(os.getloadavg()[0], count_other_runs(folder))
+
+
 @dataclass
 class Setting:
     """What every part of one live run shares."""
@@ -187,6 +204,8 @@ class Setting:
     workload: str
     key: SecretStr | None = field(repr=False)
     server: ForkServer
+    machine: "MachineState"
+    """Before the run."""
     jobs: dict[str, Jobs] = field(init=False)
     performances: dict[str, DesignRun] = field(default_factory=dict)
 
@@ -303,6 +322,8 @@ def _report(
     window = setting.window
     mean_s = mean_service_s(window.scenario, window.trace, window.durations_s)
     endpoint = None if setting.external is None else use_of(setting.external, setting.performances, mean_s)
+    machine = MachineState.now(setting.folder)
+    ends = tuple(chain.from_iterable(found.process_ends for found in setting.performances.values()))
     lateness: dict[str, Lateness] = {design: _lateness(found) for design, found in setting.performances.items()}
     return LiveReport(
         speed=setting.speed,
@@ -318,7 +339,11 @@ def _report(
         predicted_event_driven=predicted[EVENT_DRIVEN],
         figures=_figures(setting, costs, lateness, predicted, measured),
         lateness=lateness,
-        restarts=sum(found.restarts for found in setting.performances.values()),
+        restarts=sum(end.restarted for end in ends),
+        process_ends=ends,
+        unfinished_calls=setting.performances[SYNCHRONOUS].unfinished_calls,
+        load_average=LoadAverage(before=setting.machine.load, after=machine.load, cores=os.cpu_count() or 1),
+        other_runs=max(setting.machine.other_runs, machine.other_runs),
         dead_letters=dead_letters_of(setting.performances[EVENT_DRIVEN]),
         endpoint=endpoint,
     )

@@ -76,6 +76,11 @@ def _alone() -> Iterator[None]:
         yield
 
 
+def count_other_runs(folder: Path) -> int:
+    """Live runs of this user that are under way now, but for the folder's own."""
+    return sum(_is_held(other) for other in base().glob("run-*") if other != folder)
+
+
 def _sweep() -> int:
     left = [folder for folder in base().glob("run-*") if not _is_held(folder)]
     for folder in left:

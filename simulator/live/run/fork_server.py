@@ -14,7 +14,7 @@ from multiprocessing.context import ForkServerProcess, SpawnProcess
 from pathlib import Path
 from typing import Any
 
-from simulator.live.errors import CannotRun
+from simulator.live.errors import ProcessFailed
 from simulator.live.run.exits import describe_exit, last_lines
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -25,7 +25,7 @@ ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "SSL_C
 ChildProcess = ForkServerProcess | SpawnProcess
 
 
-class NoForkServer(CannotRun):
+class NoForkServer(ProcessFailed):
     """The process that a run's processes are forked from did not start, or has ended."""
 
 

@@ -12,7 +12,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import NamedTuple, Self
 
-from simulator.live.errors import CannotRun
+from simulator.live.errors import CannotRun, ProcessFailed
 from simulator.live.run.exits import describe_exit, last_lines
 from simulator.live.run.fork_server import LOOK_S, ChildProcess, ForkServer, process_environment
 from simulator.live.system.config import ProcessConfig
@@ -30,10 +30,6 @@ MOST_RESTARTS = 20
 PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
 
 StartedProcess = ChildProcess | subprocess.Popen[bytes]
-
-
-class ProcessFailed(CannotRun):
-    """A process of the run did not start, or ended when it should not have."""
 
 
 def listener() -> socket.socket:
@@ -109,6 +105,11 @@ class ProcessGroup:
         pid = self._running[name].process.pid
         assert pid is not None  # noqa: S101  it was started
         return pid
+
+    @property
+    def broker_pid(self) -> int:
+        assert self._broker is not None  # noqa: S101  a design's run has one
+        return self._broker.pid
 
     def start(self, spec: ProcessSpec) -> None:
         """Start a process; it is not ready yet. Raises NoForkServer."""

@@ -6,6 +6,7 @@ has once an attempt is asked of the same generator that the kernel uses, in plai
 
 from dataclasses import dataclass, fields
 from functools import cached_property
+from math import isfinite
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from simulator.kernel.layout import U_FAILURE, U_JITTER, U_REFUSAL, U_SUBSCRIBER_JITTER
 from simulator.live.system.backoff import pauses_s
+from simulator.live.system.clock import RunClock
 from simulator.scenario import Retries
 
 Floats = NDArray[np.float64]
@@ -102,6 +104,13 @@ class Jobs:
     def pauses_s(self, job: int, first_attempt: int = 0) -> list[float]:
         """The pause before each retry of the job; attempts count as for `fails`, and the first of this call is `first_attempt`."""
         return pauses_s(self._retries, lambda attempt: uniform(self.key, job, U_JITTER, first_attempt + attempt))
+
+    def left_s(self, clock: RunClock, drain_limit_s: float) -> float:
+        """Real seconds until the run is cut; one that drains is cut so long after its last arrival."""
+        if isfinite(self.end_s):
+            return clock.real_until_s(self.end_s)
+        last_s = float(self.arrival_s[-1]) if len(self) else 0.0
+        return clock.real_until_s(last_s) + drain_limit_s
 
     def deadline_s(self, job: int) -> float:
         """How long after its arrival the job's result is still good; may be infinite."""

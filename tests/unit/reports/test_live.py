@@ -212,3 +212,9 @@ def test_other_live_runs_are_told_of() -> None:
     assert machine_sentences(a_live(other_runs=0)) == ()
     assert machine_sentences(a_live(other_runs=1))[0].startswith("Another live run was under way")
     assert machine_sentences(a_live(other_runs=2))[0].startswith("2 other live runs were under way")
+
+
+def test_calls_that_were_not_finished_are_told() -> None:
+    (told,) = machine_sentences(a_live(unfinished_calls=1))
+    assert "1 call that its clients had abandoned unfinished" in told
+    assert machine_sentences(a_live(unfinished_calls=0)) == ()

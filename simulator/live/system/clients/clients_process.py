@@ -2,7 +2,6 @@
 
 import asyncio
 from contextlib import suppress
-from math import isfinite
 
 import aiohttp
 
@@ -55,7 +54,7 @@ async def go(
     caller = event_driven.Caller if plan.design == "event_driven" else synchronous.Caller
     call = caller(plan, jobs, clock, calls, journal, ends)
     with suppress(TimeoutError):
-        async with asyncio.timeout(_left_s(plan, jobs, clock)), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(jobs.left_s(clock, plan.drain_limit_s)), asyncio.TaskGroup() as group:
             group.create_task(ends.all_there.wait())
             told_by_others = _told_by_others(plan)
             if told_by_others:
@@ -63,14 +62,6 @@ async def go(
             if plan.design == "event_driven" and jobs.subscribers:
                 group.create_task(ends.all_handled(Reader(plan.path), jobs.subscribers))
             await arrive(jobs, clock, journal, call, group)
-
-
-def _left_s(plan: ProcessConfig, jobs: Jobs, clock: RunClock) -> float:
-    """Real seconds until the run is cut; a run that drains is cut when draining takes too long."""
-    if isfinite(jobs.end_s):
-        return clock.real_until_s(jobs.end_s)
-    last_s = float(jobs.arrival_s[-1]) if len(jobs) else 0.0
-    return clock.real_until_s(last_s) + plan.drain_limit_s
 
 
 def _told_by_others(plan: ProcessConfig) -> tuple[What, ...]:

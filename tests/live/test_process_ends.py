@@ -1,0 +1,129 @@
+"""Designs whose processes are killed: what is said, what is recorded; and the work that a synchronous service goes on with."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+
+from simulator.live.errors import ProcessFailed
+from simulator.live.run import design_run
+from simulator.live.run.design_run import Design, DesignRun, Stage, run_design
+from simulator.live.run.draw_jobs import draw_jobs
+from simulator.live.run.folders import run_folder
+from simulator.live.system.journal import What
+from simulator.scenario import Scenario
+from tests.live.fakes_kills import KnownCrew, kill
+
+WORDS = {"synchronous": "the synchronous design", "event_driven": "the event-driven design"}
+
+
+@pytest.fixture(autouse=True)
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(design_run, "ProcessGroup", KnownCrew)
+
+
+def run(design: Design, act: Callable[[DesignRun], bool], drain_s: float = 20.0, **given: Any) -> DesignRun:
+    """`act` is called while the design runs, until it returns true."""
+    quick = {
+        "jobs": 40,
+        "arrivals": {"process": "regular", "rate_per_s": 20.0},
+        "service": {"distribution": "deterministic", "mean_s": 0.4},
+        "synchronous": {"workers": 10},
+        "event_driven": {"consumers": 10, "discipline": "dedicated", "delivery": {"method": "sse"}},
+    }
+    scenario = Scenario.parse(quick | given)
+    jobs, acted = draw_jobs(scenario, design), False
+
+    def watch(found: DesignRun | None) -> None:
+        nonlocal acted
+        if found is not None and not acted:
+            acted = act(found)
+
+    with run_folder(f"test-{uuid4().hex}") as folder:
+        return run_design(Stage(scenario, design, jobs, 1.0, drain_s, "document_extraction"), folder, watch)
+
+
+def kill_once_calls_are_under_way(process: str) -> Callable[[DesignRun], bool]:
+    def act(found: DesignRun) -> bool:
+        what = found.rows["what"]
+        if (what == What.CALLED).sum() - (what == What.ANSWERED).sum() < 3:
+            return False
+        if process == "broker":
+            os.kill(server_of(KnownCrew.latest.broker_pid), signal.SIGKILL)
+        else:
+            kill(process)
+        return True
+
+    return act
+
+
+def server_of(wrapper: int) -> int:
+    """The broker itself: the wrapper's one child."""
+    (child,) = Path(f"/proc/{wrapper}/task/{wrapper}/children").read_text().split()
+    return int(child)
+
+
+@pytest.mark.parametrize(
+    ("design", "process"),
+    [
+        ("synchronous", "endpoint"),
+        ("synchronous", "service"),
+        ("synchronous", "clients"),
+        ("synchronous", "broker"),
+        ("event_driven", "accept"),
+        ("event_driven", "clients"),
+        ("event_driven", "broker"),
+    ],
+)
+def test_the_kill_of_a_process_is_said_by_its_name_and_signal(design: Design, process: str) -> None:
+    with pytest.raises(ProcessFailed) as failed:
+        run(design, kill_once_calls_are_under_way(process))
+    reason = str(failed.value)
+    assert reason.startswith(f"{process} of {WORDS[design]} was killed by signal 9 (SIGKILL).")
+    assert "Traceback" not in reason
+
+
+def test_the_end_of_a_process_that_is_restarted_is_recorded_with_the_jobs_it_had_in_hand() -> None:
+    in_hand: list[int] = []
+
+    def act(found: DesignRun) -> bool:
+        own = found.rows[np.isin(found.rows["what"], (What.STARTED, What.FREED))]
+        started, freed = ((own["what"] == what).sum() for what in (What.STARTED, What.FREED))
+        if started - freed < 6:
+            return False
+        kill("consume-0")
+        in_hand.append(int(started - freed))
+        return True
+
+    found = run("event_driven", act)
+    (end,) = found.process_ends
+    assert (end.design, end.process, end.how) == ("event_driven", "consume-0", "killed by signal 9 (SIGKILL)")
+    assert end.restarted and found.restarts == 1
+    assert 1 <= end.jobs_in_hand < in_hand[0], "its own, not those of the other process"
+    assert 0.0 < end.at_s < 5.0
+
+
+IMPATIENT: dict[str, Any] = {
+    "jobs": 6,
+    "synchronous": {"workers": 1, "client_timeout_s": 0.2},
+    "service": {"distribution": "deterministic", "mean_s": 0.3},
+}
+
+
+def test_a_service_finishes_what_its_clients_have_abandoned() -> None:
+    found = run("synchronous", lambda _: True, **IMPATIENT)
+    what = found.rows["what"]
+    assert (what == What.TIMED_OUT).sum() == (what == What.FREED).sum() == (what == What.PROVIDER_CALL).sum() == 6
+    assert found.unfinished_calls == 0
+    last_client_ns = found.rows["at_ns"][what == What.TIMED_OUT].max()
+    assert found.rows["at_ns"][what == What.FREED].max() > last_client_ns
+
+
+def test_what_a_service_has_not_finished_within_the_limit_is_counted() -> None:
+    found = run("synchronous", lambda _: True, drain_s=0.5, **IMPATIENT)
+    assert 0 < found.unfinished_calls < 6
