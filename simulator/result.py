@@ -188,6 +188,10 @@ class SoFar(Value):
     """The window that runs."""
     synchronous: DesignResult | None = None
     event_driven: DesignResult | None = None
+    finished: Annotated[tuple[Design, ...], Field(strict=False)] = ()
+    """The others are measured as far as they came."""
+    failed: str | None = None
+    """Why the run stopped."""
 
 
 class ProcessEnd(Value):

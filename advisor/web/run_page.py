@@ -24,7 +24,7 @@ from advisor.reports.document.live import (
 )
 from advisor.reports.document.method import simulate_command
 from advisor.reports.document.outside import outside_sentences
-from advisor.reports.document.simulation import difference_rows, results_table
+from advisor.reports.document.simulation import difference_rows, results_table, so_far_table
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import may_change
 from simulator.result import LiveReport, Result
@@ -60,7 +60,7 @@ def page_of(request: MemberRequest, run: Run) -> dict[str, Any]:
         return context | _found(run)
     if run.engine != EngineName.LIVE:
         return context
-    return context | (_under_way(run) if run.active else {"charts": charts_so_far(run)})
+    return context | (_under_way(run) if run.active else _stopped(run))
 
 
 def _under_way(run: Run) -> dict[str, Any]:
@@ -70,6 +70,13 @@ def _under_way(run: Run) -> dict[str, Any]:
         "so_far_charts": SO_FAR_CHARTS,
         "waits_for_another": run.state == State.QUEUED and others.exists(),
     }
+
+
+def _stopped(run: Run) -> dict[str, Any]:
+    """A live run that ended before its time, with what it had measured; its figures if it failed."""
+    so_far = run.so_far
+    kept = so_far_table(so_far) if so_far is not None and so_far.failed else None
+    return {"charts": charts_so_far(run), "kept": kept}
 
 
 def _live(live: LiveReport, command: str) -> dict[str, Any]:

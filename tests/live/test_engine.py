@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from simulator.live.errors import CannotRun
+from simulator.live.errors import CannotRun, RunBroken
 from simulator.live.run import design_run, engine, folders, machine_capacity, run_plan, speed
 from simulator.live.run.fork_server import ROOT
 from simulator.live.run.machine_capacity import Capacity
@@ -23,6 +23,7 @@ from simulator.result import Result
 from simulator.scenario import Scenario
 from simulator.schema import InvalidInput
 from tests.live import fakes_processes
+from tests.live.fakes_kills import KnownCrew, kill
 
 OUTCOMES = ("completed", "failed", "timed_out", "rejected", "dead_lettered", "undelivered", "lost", "in_system")
 
@@ -77,6 +78,8 @@ def test_it_runs_both_designs_on_the_same_jobs_and_accounts_for_each() -> None:
         assert design.offered == result.live.jobs > 40
         assert design.offered == sum(getattr(design, name) for name in OUTCOMES)
         assert design.lost == design.in_system == 0
+    assert (result.live.process_ends, result.live.restarts, result.live.unfinished_calls) == ((), 0, 0)
+    assert result.live.load_average is not None and result.live.load_average.cores == os.cpu_count()
     assert result.event_driven.dead_lettered == result.live.predicted_event_driven.dead_lettered
     assert result.event_driven.provider_calls == result.live.predicted_event_driven.provider_calls
     assert Result.model_validate_json(result.model_dump_json(by_alias=True)) == result
@@ -138,6 +141,14 @@ def test_after_a_kill_of_the_controller_its_parts_end_and_the_next_start_sweeps_
     assert folders.sweep() == 1
 
 
+def test_other_runs_are_counted() -> None:
+    with folders.run_folder("mine") as mine:
+        assert folders.count_other_runs(mine) == 0
+        with folders.run_folder("other"):
+            assert folders.count_other_runs(mine) == 1
+        assert folders.count_other_runs(mine) == 0
+
+
 def test_a_living_run_is_not_swept() -> None:
     with folders.run_folder("mine") as folder:
         assert folders.sweep() == 0
@@ -159,6 +170,29 @@ def test_a_process_that_does_not_start_fails_the_run_with_its_log(monkeypatch: p
         CannotRun, match=r"accept of the event-driven design ended with exit code 1(?s:.*)no such queue"
     ):
         engine.simulate(scenario())
+    assert not parts()
+
+
+def test_a_run_that_breaks_keeps_the_design_that_has_finished(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(design_run, "ProcessGroup", KnownCrew)
+    killed = False
+
+    def kill_accept(progress: Progress) -> None:
+        nonlocal killed
+        so_far = progress.so_far
+        if not killed and so_far is not None and so_far.event_driven is not None:
+            killed = True
+            kill("accept")
+
+    with pytest.raises(RunBroken) as broken:
+        engine.simulate(scenario(), on_progress=kill_accept)
+    so_far = broken.value.so_far
+    assert str(broken.value) == so_far.failed
+    assert str(broken.value).startswith("accept of the event-driven design was killed by signal 9 (SIGKILL).")
+    assert so_far.finished == ("synchronous",)
+    assert so_far.synchronous is not None and so_far.event_driven is not None
+    assert so_far.synchronous.offered == sum(getattr(so_far.synchronous, name) for name in OUTCOMES) > 10
+    assert so_far.synchronous.in_system == 0
     assert not parts()
 
 

@@ -2,21 +2,26 @@
 
 import html
 from datetime import UTC, datetime
+from typing import NoReturn
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from advisor.decisions import stored
+from advisor.decisions.engines import Engine
 from advisor.decisions.jobs import dead_letters
+from advisor.decisions.jobs.work import run_simulation
 from advisor.decisions.models import Decision, EngineName, Run, State
 from advisor.decisions.services.claim_run import claim_run
 from advisor.decisions.services.hold_run import finish_run, record_so_far
 from advisor.decisions.services.request_run import request_run
 from advisor.teams.models import User
+from simulator.live.errors import RunBroken
 from simulator.result import Costs, DeadLetter, DesignResult, Lateness, LiveFigure, LiveReport, Series, SoFar
 from simulator.scenario import Scenario
 from simulator.schema import InvalidInput
+from simulator.simulate import Estimate
 from tests.fakes.engines import a_result
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -142,6 +147,34 @@ def test_what_had_been_measured_of_a_live_run_is_kept_when_it_is_cancelled(
     assert "Live run cancelled" in page and "Simulation" not in page
     assert "Measured up to then" in page
     assert {"queue_depth", "lag_s"} <= set(client.get(reverse("run-charts", args=[run.pk])).json())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_live_run_that_broke_shows_the_reason_and_the_figures_that_it_had_measured(
+    client: Client, decision: Decision, user: User
+) -> None:
+    run = live_run(decision, user)
+    reason = "accept of the event-driven design was killed by signal 9 (SIGKILL)."
+    so_far = SoFar(
+        speed=10,
+        window="w",
+        synchronous=a_design(),
+        event_driven=a_design(),
+        finished=("synchronous",),
+        failed=reason,
+    )
+
+    def stop(*_: object, **__: object) -> NoReturn:
+        raise RunBroken(so_far)
+
+    engine = Engine(stop, lambda *_: Estimate(jobs=1, memory_bytes=1), lambda *_: (), is_live=True)
+    run_simulation(str(run.pk), {"live": engine})
+    page = html.unescape(client.get(reverse("run", args=[run.pk])).content.decode())
+    assert f"The live run stopped: {reason}" in page
+    assert "Measured up to then" in page
+    assert '<th scope="col">Event-driven, until it stopped</th>' in page
+    assert '<th scope="col">Synchronous</th>' in page
+    assert '<th scope="row">Calls to the provider</th>' in page
 
 
 def test_a_live_run_that_is_cancelled_before_it_measured_anything_has_nothing_to_show(

@@ -30,7 +30,7 @@ from advisor.decisions.services.hold_run import (
     time_out_run,
 )
 from advisor.decisions.services.upload_trace import read_stored_trace
-from simulator.live.errors import CannotRun
+from simulator.live.errors import CannotRun, RunBroken
 from simulator.result import Result
 from simulator.schema import InvalidInput, Problem
 from simulator.simulate import Progress
@@ -80,6 +80,10 @@ def _work(heartbeat: Heartbeat, engines: Mapping[str, Engine]) -> None:
         persist(lambda: time_out_run(run_id, attempt, timezone.now(), heartbeat.limit_s))
     except InvalidInput as error:
         _fail(heartbeat, "invalid_input", str(error))
+    except RunBroken as error:
+        so_far = error.so_far
+        persist(lambda: record_so_far(run_id, attempt, so_far))
+        _fail(heartbeat, "live_run_stopped", f"The live run stopped: {error}")
     except CannotRun as error:
         _fail(heartbeat, "live_run_stopped", f"The live run stopped: {error}")
     except MemoryError as error:

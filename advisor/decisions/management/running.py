@@ -17,11 +17,11 @@ from advisor.decisions.outside import OUTSIDE, SAMPLE
 from advisor.decisions.outside import chosen as allowed_endpoint
 from advisor.reports.document.outside import endpoint_terms
 from advisor.reports.document.planned_run import plan_sentences
-from simulator.live.errors import CannotRun
+from simulator.live.errors import CannotRun, RunBroken
 from simulator.live.run.run_plan import LONGEST_S, SHORTEST_S
 from simulator.live.system.config import WorkerKind
 from simulator.replications import EndlessRun
-from simulator.result import Result
+from simulator.result import Result, SoFar
 from simulator.schema import InvalidInput
 
 LARGEST_SEED = 2**53 - 1
@@ -55,6 +55,14 @@ class LiveOptions:
         ):
             if value is not None:
                 raise BadInput(f"--{name}: is for --engine live; {why}")
+
+
+class StoppedRun(CommandError):
+    """A live run that failed after it had measured something."""
+
+    def __init__(self, message: str, so_far: SoFar) -> None:
+        super().__init__(message, returncode=FAILURE)
+        self.so_far = so_far
 
 
 def add_engine(parser: CommandParser) -> None:
@@ -141,7 +149,7 @@ def run(
 
     Raises:
         BadInput: for what the engine does not do, or a run that is too large.
-        CommandError: if there is not enough memory after all, or this machine does not let a live run run.
+        CommandError: if there is not enough memory after all, or this machine does not let a live run run; StoppedRun with what it had measured.
     """
     chosen = ENGINES[engine]
     if not chosen.is_live:
@@ -165,6 +173,8 @@ def run(
         )
     except InvalidInput as error:
         raise bad_input(error, name) from error
+    except RunBroken as error:
+        raise StoppedRun(f"{name}: the live run stopped: {error}", error.so_far) from error
     except CannotRun as error:
         raise CommandError(f"{name}: the live run stopped: {error}", returncode=FAILURE) from error
     except (MemoryError, EndlessRun) as error:

@@ -1,5 +1,7 @@
 """The sections that say what the simulation found."""
 
+from collections.abc import Mapping
+
 from advisor.reports import wording
 from advisor.reports.charts import charts_of
 from advisor.reports.charts.latency import quantile
@@ -7,7 +9,7 @@ from advisor.reports.charts.model import Table
 from advisor.reports.document.blocks import Block, Drawing, Paragraph, Point, Points, Section, cell, grid
 from advisor.reports.document.live import live_blocks
 from advisor.reports.numbers import count, duration, interval, number, share, share_interval
-from simulator.result import DesignResult, Interval, Result
+from simulator.result import DesignResult, Interval, Result, SoFar
 from simulator.scenario import Scenario
 
 QUANTILES = (("mean", "mean"), ("p50", "p50"), ("p90", "p90"), ("p95", "p95"), ("p99", "p99"), ("max", "largest"))
@@ -88,7 +90,32 @@ def _unequal(result: Result) -> list[Block]:
 
 def results_table(result: Result) -> Table:
     """Every figure of the designs side by side, with its interval where there is one."""
-    designs = [design for _, design in wording.designs_of(result)]
+    return _figures_table({wording.style_name(style): design for style, design in wording.designs_of(result)})
+
+
+def so_far_table(so_far: SoFar) -> Table:
+    """The figures of the designs that a stopped live run has measured."""
+    measured = (("synchronous", so_far.synchronous), ("event_driven", so_far.event_driven))
+    return _figures_table(
+        {
+            wording.style_name(style) + ("" if style in so_far.finished else ", until it stopped"): design
+            for style, design in measured
+            if design is not None
+        }
+    )
+
+
+def so_far_section(so_far: SoFar) -> Section:
+    figures = so_far_table(so_far)
+    return Section(
+        "so-far",
+        "Measured before the live run stopped",
+        (grid(figures.headers, figures.rows, "Results of the designs, with 95 % intervals"),),
+    )
+
+
+def _figures_table(named: Mapping[str, DesignResult]) -> Table:
+    designs = list(named.values())
     rows: list[tuple[str, ...]] = [("Jobs offered", *(count(design.offered) for design in designs))]
     for name, words in wording.OUTCOMES.items():
         if name in ("good", "late") or any(getattr(design, name) for design in designs):
@@ -109,8 +136,7 @@ def results_table(result: Result) -> Table:
         ("Delivery calls", *(count(design.delivery_calls) for design in designs)),
     ]
     rows += _subscriber_rows(designs)
-    names = [wording.style_name(style) for style, _ in wording.designs_of(result)]
-    return Table(("Figure", *names), tuple(tuple(cell(text) for text in row) for row in rows))
+    return Table(("Figure", *named), tuple(tuple(cell(text) for text in row) for row in rows))
 
 
 def _outcome(design: DesignResult, name: str) -> str:

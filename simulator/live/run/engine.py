@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import SecretStr
 
 from simulator.arrivals import Trace
+from simulator.live.errors import CannotRun, ProcessFailed, RunBroken
 from simulator.live.run import calibrate, machine_benchmark
 from simulator.live.run.calibrate import Calibration, calibration_of, costs_of
 from simulator.live.run.compare import Resolution, compare_figures
@@ -91,7 +92,7 @@ def simulate(
 
     Raises:
         InvalidInput: the scenario asks for what a live run does not do, or for a speed at which it would measure this machine.
-        CannotRun: this machine does not let its parts run, or one of them failed.
+        CannotRun: this machine does not let its processes run, or one of them failed; RunBroken with what had been measured by then.
     """
     began = time.monotonic()
     check(scenario, trace, durations_s, workers)
@@ -120,7 +121,10 @@ def simulate(
         show = setting.show
         costs = setting.calibrate()
         before: dict[str, Tally] = {design: setting.predict(design, costs) for design in DESIGNS}
-        after: dict[str, Tally] = {design: setting.run(design, before[design]) for design in DESIGNS}
+        try:
+            after: dict[str, Tally] = {design: setting.run(design, before[design]) for design in DESIGNS}
+        except CannotRun as error:
+            raise show.broken(error) from error
         show.at("Comparing with the prediction", 0.99)
         if external is not None:
             before = {design: setting.predict_as_answered(design, costs) for design in DESIGNS}
@@ -140,6 +144,12 @@ class Show:
 
     def at(self, step: str, fraction: float) -> None:
         self.on_progress(Progress(step, fraction, self.so_far))
+
+    def broken(self, error: CannotRun) -> CannotRun:
+        """The error with what has been measured. Of a first design that failed by what it was answered, that is nothing to keep."""
+        if self.so_far is None or not (self.done or isinstance(error, ProcessFailed)):
+            return error
+        return RunBroken(self.so_far.model_copy(update=self.done | {"failed": str(error)}))
 
     def watch(self, step: str, span: tuple[float, float], expected_s: float, *, measures: bool) -> "Watcher":
         return Watcher(self, step, span, expected_s, measures)
@@ -179,6 +189,7 @@ class Watcher:
             scenario=self.show.window.scenario,
             synchronous=results.get(SYNCHRONOUS),
             event_driven=results.get(EVENT_DRIVEN),
+            finished=tuple(design for design in DESIGNS if design in self.show.done),
         )
 
 

@@ -1,10 +1,13 @@
 """`simulate`: a FILE through both designs."""
 
+import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.core.management.base import CommandError
 from pytest_django import Settings
 
@@ -13,7 +16,8 @@ from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from advisor.decisions.engines import Engine
 from advisor.decisions.management import running
-from simulator.result import Result
+from simulator.live.errors import RunBroken
+from simulator.result import Result, SoFar
 from simulator.schema import Problem
 from simulator.simulate import Estimate
 from tests.fakes.outside import HOST, KEY, allow
@@ -211,3 +215,49 @@ def test_the_kernel_really_runs(run_json: Callable[..., Any]) -> None:
     found = run_json("simulate", "-", "--replications", "2", "--seed", "5", stdin=f"jobs: 2000\n{SCENARIO}")
     assert (found["seed"], found["replications"]) == (5, 2)
     assert found["synchronous"]["offered"] == found["event_driven"]["offered"] == 4000
+
+
+BROKEN = SoFar(
+    speed=10,
+    window="w",
+    synchronous=results.result().synchronous,
+    event_driven=results.result().event_driven,
+    finished=("synchronous",),
+    failed="accept of the event-driven design was killed by signal 9 (SIGKILL).",
+)
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stands in for a live engine whose second design fails."""
+
+    def simulate(*_: Any, **options: Any) -> Result:
+        raise RunBroken(BROKEN)
+
+    engine = Engine(simulate, lambda *_: Estimate(jobs=1, memory_bytes=1), lambda *_: (), is_live=True)
+    monkeypatch.setattr(running, "ENGINES", {"live": engine})
+
+
+def printed_by_a_broken_run(write: Write, *arguments: str) -> str:
+    output = io.StringIO()
+    with pytest.raises(CommandError, match=r"the live run stopped: accept of .* was killed by signal 9") as failed:
+        call_command("simulate", write("scenario.yaml", SCENARIO), "--engine", "live", *arguments, stdout=output)
+    assert failed.value.returncode == 1
+    return output.getvalue()
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_live_run_that_breaks_prints_what_it_had_measured(write: Write) -> None:
+    printed = printed_by_a_broken_run(write)
+    assert "the live run stopped: accept of the event-driven design was killed" in " ".join(printed.split())
+    header = next(line for line in printed.splitlines() if line.startswith("Figure"))
+    assert "Event-driven, until it stopped" in header and "Synchronous, until" not in header
+    assert "66 ± 2 s" in printed
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_live_run_that_breaks_is_one_json_object_with_the_reason(write: Write) -> None:
+    printed = json.loads(printed_by_a_broken_run(write, "--format", "json"))
+    assert printed["failed"] == BROKEN.failed
+    assert printed["finished"] == ["synchronous"]
+    assert SoFar.model_validate(printed) == BROKEN

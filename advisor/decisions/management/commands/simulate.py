@@ -5,13 +5,13 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from advisor.decisions.management.console import BadInput, Console, add_format
-from advisor.decisions.management.running import LiveOptions, add_engine, run
+from advisor.decisions.management.running import LiveOptions, StoppedRun, add_engine, run
 from advisor.decisions.management.trigger import add_trigger, observed_s, recoveries
 from advisor.decisions.management.workload import Workload, add_library, read, workload_in
 from advisor.decisions.models import EngineName
 from advisor.reports.document import Section
 from advisor.reports.document.recovery import recovery, recovery_sentence
-from advisor.reports.document.simulation import findings, title_of
+from advisor.reports.document.simulation import findings, so_far_section, title_of
 from advisor.reports.formats.text import text
 from advisor.reports.wording import simulated_sentence
 
@@ -32,14 +32,18 @@ class Command(Console):
         if options["trigger"] is not None:
             self._recover(workload, source.name, options)
             return
-        result = run(
-            self,
-            workload,
-            source.name,
-            options["engine"],
-            options["replications"],
-            LiveOptions.from_arguments(options),
-        )
+        try:
+            result = run(
+                self,
+                workload,
+                source.name,
+                options["engine"],
+                options["replications"],
+                LiveOptions.from_arguments(options),
+            )
+        except StoppedRun as stopped:
+            self._print_so_far(workload.title, stopped, options["format"])
+            raise
         if options["format"] == "json":
             self.print_json(result.model_dump(mode="json", by_alias=True))
             return
@@ -48,6 +52,12 @@ class Command(Console):
         self.stdout.write(
             text(workload.title, verdict, [Section("simulation", title_of(result), findings(result))]), ending=""
         )
+
+    def _print_so_far(self, title: str, stopped: StoppedRun, output: str) -> None:
+        if output == "json":
+            self.print_json(stopped.so_far.model_dump(mode="json", by_alias=True))
+            return
+        self.stdout.write(text(title, str(stopped), [so_far_section(stopped.so_far)]), ending="")
 
     def _recover(self, workload: Workload, name: str, options: dict[str, Any]) -> None:
         if options["engine"] != EngineName.KERNEL.value:
