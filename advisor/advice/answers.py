@@ -34,6 +34,8 @@ Percent = Annotated[float, Field(ge=0, le=100), Uncertain]
 Tokens = Annotated[int, Field(ge=0, le=10_000_000), Uncertain]
 Workers = Annotated[int, Field(ge=1, le=100_000), Uncertain]
 Tries = Annotated[int, Field(ge=0, le=20), Uncertain]
+Interval = Annotated[float, Field(ge=0, le=31_536_000)]
+Overhead = Annotated[float, Field(ge=0, le=60), Uncertain]
 HopName = Annotated[str, Field(min_length=1, max_length=60)]
 
 
@@ -132,6 +134,8 @@ class FailurePolicy(Value):
     backoff_base_s: Pause
     backoff_cap_s: Pause
     jitter: Literal["none", "full", "equal", "decorrelated"]
+    retry_intervals_s: Annotated[tuple[Interval, ...], Field(strict=False, min_length=1, max_length=20)] | None = None
+    """The pauses one by one, as a Scenario's `retries.intervals_s`; null: the backoff above."""
     dead_letter: bool
     idempotent: bool
 
@@ -224,6 +228,11 @@ class Operations(Value):
     runs_a_broker_today: bool
     min_workers: Workers
     max_workers: Workers
+    worker_kind: Literal["unknown", "forking", "simple", "threads"] = "unknown"
+    """What the three below are if they are null; answers from before there was a choice have none of these costs."""
+    accept_s: Overhead | None = None
+    dispatch_s: Overhead | None = None
+    retry_tick_s: Overhead | None = None
 
     @field_validator("max_workers")
     @classmethod

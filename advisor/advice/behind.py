@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from advisor.advice.answers import LEAVES, Answers
-from advisor.advice.columns import ENCODED, HOP_COLUMNS, Columns, Floats, columns_of
+from advisor.advice.columns import ENCODED, HOP_COLUMNS, INTERVAL_COLUMNS, Columns, Floats, columns_of
 from advisor.advice.facts import Facts, Point, facts_of
 from advisor.advice.rules import RULES, Rule
 from advisor.advice.variations import ALONE, moved_along
@@ -18,7 +18,7 @@ FACTOR = 2.0
 """By how much a number is changed."""
 FAINT = 0.02
 """What moves a fact by less than this part does not stand behind it."""
-HOPS = "synchronous.hops"
+HOPS, INTERVALS = "synchronous.hops", "failures.retry_intervals_s"
 
 
 def answers_behind(answers: Answers, rules: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
@@ -85,6 +85,8 @@ def _changes(answers: Answers) -> Iterator[_Change]:
         for value in _others(path, float(base[path][0])):
             yield _Change(path, moved_along(path, np.array([value]), base, ALONE.get(path, frozenset())))
     yield _Change(HOPS, {name: np.array([30.0 if np.isinf(base[name][0]) else np.inf]) for name in HOP_COLUMNS})
+    if answers.failures.retry_intervals_s is not None:
+        yield _Change(INTERVALS, {name: FACTOR * base[name] for name in INTERVAL_COLUMNS})
 
 
 def _others(path: str, now: float) -> list[float]:

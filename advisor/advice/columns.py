@@ -30,6 +30,10 @@ HOP_COLUMNS = ("hops.total_s", "hops.streaming_total_s", "hops.idle_s")
 """The tightest limit of each kind: total, total for a streamed response, idle."""
 
 
+INTERVAL_COLUMNS = tuple(f"failures.retry_intervals_s.{place}" for place in range(20))
+"""A list of pauses, NaN past its end; there are none of these columns if no list is given."""
+
+
 def resolved_hops(hops: Iterable[str | Hop], streams: bool) -> tuple[Hop, ...]:
     """The hops on the way with their limits, as they meet a response that streams or does not."""
     return tuple(_resolved(hop, streams) for hop in hops)
@@ -70,6 +74,13 @@ def hop_limits(hops: Sequence[str | Hop]) -> dict[str, float]:
     return dict(zip(HOP_COLUMNS, limits, strict=True))
 
 
+def intervals(pauses: Sequence[float] | None) -> dict[str, float]:
+    """The columns of a list of pauses."""
+    if pauses is None:
+        return {}
+    return {name: pauses[place] if place < len(pauses) else np.nan for place, name in enumerate(INTERVAL_COLUMNS)}
+
+
 def value_at(answers: Answers, path: str) -> Any:
     """The answer at a dotted path."""
     value: Any = answers
@@ -89,4 +100,5 @@ ENCODED = tuple(
 def columns_of(answers: Answers) -> dict[str, Floats]:
     """Answers as columns of one row."""
     columns = {path: encoded(path, value_at(answers, path)) for path in ENCODED} | hop_limits(answers.synchronous.hops)
+    columns |= intervals(answers.failures.retry_intervals_s)
     return {path: np.array([value], dtype=np.float64) for path, value in columns.items()}

@@ -80,12 +80,14 @@ class Concurrency(Value):
 
 
 class RetryPlan(Value):
-    """Retries of a failed attempt, the chance that all of them fail, and a sentence on both; older advice has none."""
+    """Retries of a failed attempt, the chance that all of them fail, and a sentence on both; older advice has no sentence."""
 
     max: int
     base_s: float
     cap_s: float
     jitter: Jitter
+    intervals_s: Annotated[tuple[float, ...], Field(strict=False)] | None = None
+    """The pauses one by one, in place of base, cap and jitter."""
     all_fail_probability: float
     why: str = ""
 

@@ -1,4 +1,4 @@
-"""Everything that the advice rests on, as entries to read: rules, cross-checks, templates, hops, profiles. The same data that decides."""
+"""Everything that the advice rests on, as entries to read: rules, cross-checks, templates, hops, profiles, workers. The same data that decides."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from advisor.advice.templates import TEMPLATES
 from advisor.advice.words import duration, number, plural
 from simulator.plurals import singular_of
 
-Kind = Literal["rule", "warning", "template", "hop", "profile"]
+Kind = Literal["rule", "warning", "template", "hop", "profile", "worker"]
 
 FRESH_DAYS = 180
 """Vendors change their limits: what was checked longer ago is to be checked again."""
@@ -54,12 +54,16 @@ def entries(own: Library = SHIPPED, today: date | None = None) -> tuple[Entry, .
         *_warnings(),
         *_templates(),
         *(entry_of(fact, today) for fact in facts),
+        *(_dated(_worker(kind), today) for kind in library.worker_kinds().values()),
     )
 
 
 def entry_of(fact: library.HopFact | library.Profile, today: date | None = None) -> Entry:
     """A hop or a profile to read about; stale where it was checked long before `today`."""
-    entry = _hop(fact) if isinstance(fact, library.HopFact) else _profile(fact)
+    return _dated(_hop(fact) if isinstance(fact, library.HopFact) else _profile(fact), today)
+
+
+def _dated(entry: Entry, today: date | None) -> Entry:
     stale = today is not None and not entry.unchecked and today - date.fromisoformat(entry.checked) > FRESH
     return replace(entry, stale=stale)
 
@@ -83,6 +87,14 @@ def _hop(fact: library.HopFact) -> Entry:
     fixed = "a setting changes it" if fact.adjustable else "no setting changes it"
     text = f"{duration(fact.limit_s)}, {fact.kind}{streamed}; {fixed}. {fact.note}"
     return Entry("hop", fact.name, fact.title, text, fact.source, fact.checked, fact.unchecked)
+
+
+def _worker(kind: library.WorkerKind) -> Entry:
+    text = (
+        f"Accepting a job {duration(kind.accept_s)}, dispatching it {duration(kind.dispatch_s)}, "
+        f"{f'looking for due retries every {duration(kind.retry_tick_s)}' if kind.retry_tick_s else 'retries exactly when due'}. {kind.note}"
+    )
+    return Entry("worker", kind.name, kind.title, text, kind.source, kind.checked, kind.unchecked)
 
 
 def _limit_words(name: str, limit: float) -> str:

@@ -82,6 +82,21 @@ class Profile:
     unchecked: bool
 
 
+@dataclass(frozen=True)
+class WorkerKind:
+    """What a kind of worker and its scheduler take of each job, with where and when that was measured."""
+
+    name: str
+    title: str
+    accept_s: float
+    dispatch_s: float
+    retry_tick_s: float
+    note: str
+    source: str
+    checked: str
+    unchecked: bool
+
+
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
     """{"a.b": 1} as {"a": {"b": 1}}."""
     tree: dict[str, Any] = {}
@@ -140,6 +155,12 @@ def profiles() -> Mapping[str, Profile]:
 
 
 @cache
+def worker_kinds() -> Mapping[str, WorkerKind]:
+    """The known kinds of worker by name."""
+    return MappingProxyType({row["name"]: WorkerKind(**row) for row in _read("workers.json")["workers"]})
+
+
+@cache
 def dates() -> Mapping[str, str]:
     """The version of each data file."""
     return MappingProxyType(
@@ -147,6 +168,7 @@ def dates() -> Mapping[str, str]:
             "templates": _read("templates/index.json")["version"],
             "hops": _read("hops.json")["version"],
             "profiles": _read("profiles.json")["version"],
+            "workers": _read("workers.json")["version"],
             "delivery": _read("delivery.json")["version"],
         }
     )

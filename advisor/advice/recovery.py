@@ -7,6 +7,8 @@ from advisor.advice.contract import RetryPlan
 from advisor.advice.facts import Point
 from advisor.advice.words import apart, count, duration, percent, plural
 from simulator import theory
+from simulator.plan import listed_pauses_s
+from simulator.scenario import Retries
 
 SPARE = 0.01
 """Retries may leave this part of the tolerated misses to failures."""
@@ -23,6 +25,7 @@ def retries(answers: Answers, point: Point) -> RetryPlan:
         base_s=failures.backoff_base_s,
         cap_s=failures.backoff_cap_s,
         jitter=failures.jitter,
+        intervals_s=failures.retry_intervals_s,
         all_fail_probability=fails,
         why=" ".join((_allowed(answers, fails), *_fewer(answers, point))),
     )
@@ -40,10 +43,13 @@ def _allowed(answers: Answers, fails: float) -> str:
 
 
 def _pauses(answers: Answers) -> str:
-    """What lies between the attempts: pauses that double from the first up to a cap, one pause, or none."""
+    """What lies between the attempts: pauses that are listed, or double from the first up to a cap, one pause, or none."""
     failures = answers.failures
     if window_s(answers, failures.max_retries) == 0:
         return "without a pause"
+    if listed := _listed_s(answers):
+        *first, last = map(duration, listed)
+        return f"after pauses of {', '.join(first)} and {last}" if first else f"after a pause of {last}"
     base, cap = duration(failures.backoff_base_s), duration(failures.backoff_cap_s)
     jitter = "without jitter" if failures.jitter == "none" else f"with {failures.jitter} jitter"
     if failures.max_retries == 1:
@@ -78,8 +84,16 @@ def enough_retries(point: Point, most: int) -> int | None:
 
 def window_s(answers: Answers, attempts: int) -> float:
     """The longest time that the pauses before this many retries span."""
-    failures = answers.failures
+    failures, listed = answers.failures, _listed_s(answers)
+    if listed is not None:
+        return math.fsum(listed[:attempts])
     return math.fsum(min(failures.backoff_cap_s, failures.backoff_base_s * 2.0**n) for n in range(attempts))
+
+
+def _listed_s(answers: Answers) -> tuple[float, ...] | None:
+    """The pause before each retry, if they are given one by one."""
+    failures = answers.failures
+    return listed_pauses_s(Retries(intervals_s=failures.retry_intervals_s), failures.max_retries)
 
 
 def dead_letters_a_day(point: Point, plan: RetryPlan) -> float:

@@ -15,6 +15,7 @@ from advisor.advice.facts import Point, facts_of
 from advisor.advice.polling import polling_interval_s
 from advisor.advice.ranges import MINUTES_A_DAY
 from advisor.advice.reading import with_lines
+from advisor.advice.worker_costs import worker_costs
 from simulator.scenario import (
     Arrivals,
     BurstArrivals,
@@ -67,7 +68,13 @@ def scenario_of(answers: Answers, recommendation: Recommendation) -> Scenario:
         ),
         provider=_provider(answers),
         failures=Failures(transient_percent=failures.transient_percent, poison_percent=failures.poison_percent),
-        retries=Retries(max=retries.max, base_s=retries.base_s, cap_s=retries.cap_s, jitter=retries.jitter),
+        retries=Retries(
+            max=retries.max,
+            base_s=retries.base_s,
+            cap_s=retries.cap_s,
+            jitter=retries.jitter,
+            intervals_s=retries.intervals_s,
+        ),
         synchronous=_synchronous(answers),
         event_driven=_event_driven(answers, recommendation),
         hybrid=_hybrid(recommendation),
@@ -181,12 +188,15 @@ def _hybrid(recommendation: Recommendation) -> Hybrid | None:
 
 
 def _event_driven(answers: Answers, recommendation: Recommendation) -> EventDriven:
-    classes = answers.priorities.shares()
+    classes, costs = answers.priorities.shares(), worker_costs(answers)
     total = sum(priority.share_percent for priority in classes.values())
     return EventDriven(
         consumers=_servers(answers),
         queues={name: 100 * priority.share_percent / total for name, priority in classes.items()},
         discipline="strict",
+        accept_s=costs.accept_s,
+        dispatch_s=costs.dispatch_s,
+        retry_tick_s=costs.retry_tick_s,
         dead_letter=answers.failures.dead_letter,
         delivery=_delivery(answers, recommendation),
     )

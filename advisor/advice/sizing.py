@@ -9,6 +9,7 @@ from advisor.advice.answers import Answers, Priority
 from advisor.advice.contract import Concurrency, Queue
 from advisor.advice.facts import Point
 from advisor.advice.facts.queueing import NEAR_CAPACITY, erlang_c
+from advisor.advice.worker_costs import worker_costs
 
 WAITS = 0.95
 """The share of a class's jobs that are to start within its longest wait."""
@@ -55,7 +56,7 @@ class Stream:
     peak_rate: float
     peak_s: float
     work_s: float
-    """Time a job holds a consumer, all attempts together."""
+    """Time a job holds a consumer, all attempts and their dispatch together."""
     factor: float
     """(Ca^2 + Cs^2) / 2 of Allen-Cunneen."""
 
@@ -91,7 +92,7 @@ def stream_of(point: Point, share: float = 1.0) -> Stream:
         rate=point.rate * share,
         peak_rate=point.peak_rate * share,
         peak_s=point.peak_s,
-        work_s=point.mean_s * point.attempts,
+        work_s=(point.mean_s + worker_costs(point.answers).dispatch_s) * point.attempts,
         factor=(point.arrival_cv**2 + point.service_cv2) / 2,
     )
 

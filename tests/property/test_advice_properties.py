@@ -69,6 +69,9 @@ def answers(draw: st.DrawFn) -> Answers:
     chosen = draw(st.lists(st.sampled_from(fields), max_size=25, unique_by=lambda leaf: leaf.path))
     flat: dict[str, Any] = {leaf.path: draw(values(leaf)) for leaf in chosen}
     flat["synchronous.hops"] = draw(st.lists(st.sampled_from(list(library.hops())), max_size=3))
+    flat["failures.retry_intervals_s"] = draw(
+        st.none() | st.lists(st.floats(0, 100) | st.floats(0, 31_536_000), min_size=1, max_size=20)
+    )
     flat["provider.share_percent"] = draw(st.floats(0.01, 100))
     defaults = library.sheets()[template].defaults
     for low, high in ORDERED:

@@ -247,6 +247,51 @@ def test_a_reason_becomes_a_sentence(reason: str, sentence: str) -> None:
     assert errors_by_field([Problem("processing.p95_s", reason)]) == {"processing.p95_s": sentence}
 
 
+def pauses(text: str) -> QueryDict:
+    post = QueryDict(mutable=True)
+    post["failures.retry_intervals_s"] = text
+    return post
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("2, 5, 10", (2, 5, 10)),
+        ("2,5s,1m30", (2, 5, 90)),
+        (" 500 ms ", (0.5,)),
+        ("0", (0,)),
+        ("", None),
+        ("none", None),
+    ],
+)
+def test_a_list_of_durations_is_taken_as_people_type_it(text: str, values: Any) -> None:
+    before = TEMPLATES["document_extraction"].answers
+    after = answers_from(given_from(pauses(text), before))
+    assert after.failures.retry_intervals_s == values
+    again = pauses(numbers.written(values))
+    assert answers_from(given_from(again, before)) == after
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("2, x, 10", "number 2 of the list must be a number such as 20 or 20 s"),
+        ("2 5 10", "number 1 of the list must be"),
+        ("2, ", "number 2 of the list must be"),
+        ("1-2, 5", "number 1 of the list must be"),
+        ("2, 2 tons", "number 2 of the list: there is no unit"),
+        ("2, -5", "must be durations between 0 s and 365 days"),
+        ("2, 400 d", "must be durations between 0 s and 365 days"),
+        (", ".join("1" * 21), "must be at most 20 durations, not 21"),
+    ],
+)
+def test_what_is_no_list_of_durations_gets_a_reason_at_its_question(text: str, reason: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        given_from(pauses(text), TEMPLATES["document_extraction"].answers)
+    [problem] = refused.value.problems
+    assert problem.path == "failures.retry_intervals_s" and problem.reason.startswith(reason)
+
+
 def test_a_hop_of_ones_own_is_added_once_it_is_whole() -> None:
     before = TEMPLATES["document_extraction"].answers
     post = QueryDict(mutable=True)

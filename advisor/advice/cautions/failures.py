@@ -118,7 +118,13 @@ FAILURES: tuple[Check, ...] = (
         "no_jitter",
         "Retries return as one wave",
         "Pauses without jitter bring everything that failed together back together.",
-        lambda c: _fails(c) and c.answers.failures.jitter == "none",
-        lambda c: "Without jitter everything that failed together is tried again together: use full jitter.",
+        lambda c: (
+            _fails(c) and (c.answers.failures.jitter == "none" or c.answers.failures.retry_intervals_s is not None)
+        ),
+        lambda c: (
+            "Without jitter everything that failed together is tried again together: use full jitter."
+            if c.answers.failures.retry_intervals_s is None
+            else "A list of pauses is the same for everything that failed together, which is tried again together: spread the pauses."
+        ),
     ),
 )

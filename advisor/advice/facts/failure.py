@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.advice.columns import Columns, Flags, Floats
+from advisor.advice.columns import INTERVAL_COLUMNS, Columns, Flags, Floats
 from advisor.advice.facts.load import Load
 from advisor.advice.facts.queueing import attempts_of
 
@@ -36,7 +36,13 @@ def failure_of(c: Columns, load: Load) -> Failure:
     transient, poison = c["failures.transient_percent"] / 100, c["failures.poison_percent"] / 100
     retries = c["failures.max_retries"]
     tries = attempts_of(transient, retries)
-    longest, mean, variance = _pauses(c["failures.backoff_base_s"], c["failures.backoff_cap_s"], transient, retries)
+    backoff = _pauses(c["failures.backoff_base_s"], c["failures.backoff_cap_s"], transient, retries)
+    longest, mean, variance = backoff
+    if INTERVAL_COLUMNS[0] in c:
+        listed = np.array([c[name] for name in INTERVAL_COLUMNS])
+        given = ~np.isnan(listed[0])
+        found = zip(_listed_pauses(listed, transient, retries), backoff, strict=True)
+        longest, mean, variance = (np.where(given, of_list, usual) for of_list, usual in found)
     return Failure(
         transient=transient,
         poison=poison,
@@ -50,6 +56,20 @@ def failure_of(c: Columns, load: Load) -> Failure:
         idempotent=c["failures.idempotent"] > 0,
         loses_in_outage=load.arrives_in_outage > c["resilience.max_lost_jobs"],
     )
+
+
+def _listed_pauses(listed: Floats, failure: Floats, retries: Floats) -> tuple[Floats, Floats, Floats]:
+    """The same of pauses that are given one by one, a row each: of `count` pauses and r retries that are left, number max(count - r, 0) is next."""
+    count = (~np.isnan(listed)).sum(axis=0)
+    longest = mean = variance = np.zeros_like(failure * retries)
+    for attempt in range(int(retries.max())):
+        place = np.clip(count - (retries - attempt), 0, len(listed) - 1).astype(np.int64)
+        pause = np.where(attempt < retries, np.take_along_axis(listed, place[np.newaxis], axis=0)[0], 0.0)
+        chance = failure ** (attempt + 1)
+        longest = longest + pause
+        mean = mean + chance * pause
+        variance = variance + chance * (1 - chance) * pause**2
+    return longest, mean, variance
 
 
 def _pauses(base_s: Floats, cap_s: Floats, failure: Floats, retries: Floats) -> tuple[Floats, Floats, Floats]:

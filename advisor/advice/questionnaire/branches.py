@@ -47,9 +47,14 @@ def retries(answers: Answers) -> bool:
     return answers.failures.max_retries > 0
 
 
-def anybody_retries(answers: Answers) -> bool:
-    """Failed attempts are tried again, by us or by the client."""
-    return retries(answers) or (someone_waits(answers) and answers.synchronous.client_retries > 0)
+def backs_off(answers: Answers) -> bool:
+    """The pauses before retries are not given one by one."""
+    return retries(answers) and answers.failures.retry_intervals_s is None
+
+
+def anybody_backs_off(answers: Answers) -> bool:
+    """Failed attempts are tried again after a pause that grows, by us or by the client."""
+    return backs_off(answers) or (someone_waits(answers) and answers.synchronous.client_retries > 0)
 
 
 def others_react(answers: Answers) -> bool:

@@ -1,7 +1,7 @@
 """How calls fail, and what must survive it."""
 
 from advisor.advice.answers import Answers
-from advisor.advice.questionnaire.branches import anybody_retries, outage, retries
+from advisor.advice.questionnaire.branches import anybody_backs_off, backs_off, outage, retries
 from advisor.advice.questionnaire.shape import DAYS, HOURS, MILLISECONDS, MINUTES, Question, Section, said
 from advisor.advice.words import count, percent
 
@@ -46,7 +46,7 @@ FAILURE = Section(
             "Later pauses double. In line every pause holds a worker and the caller.",
             "s",
             "1",
-            anybody_retries,
+            anybody_backs_off,
             converters=(MILLISECONDS, MINUTES),
         ),
         Question(
@@ -55,15 +55,24 @@ FAILURE = Section(
             "With the number of retries it says how long an outage can be outlasted.",
             "s",
             "60",
-            retries,
+            backs_off,
             converters=(MINUTES, HOURS),
         ),
         Question(
             "failures.jitter",
             "How are the pauses between retries spread?",
             "Without jitter everything that failed together comes back together.",
-            applies=retries,
+            applies=backs_off,
             labels=JITTERS,
+        ),
+        Question(
+            "failures.retry_intervals_s",
+            "Or is there a list of pauses?",
+            "As rq's Retry takes one, for the last retries: with fewer pauses than retries the first comes several times. It replaces first "
+            "pause, cap and jitter. Empty: there is no list.",
+            "s",
+            "2, 5, 10",
+            retries,
         ),
         Question(
             "failures.dead_letter",

@@ -12,7 +12,7 @@ from advisor.advice.columns import value_at
 from advisor.advice.questionnaire.units import plainly, spelled
 from advisor.advice.words import duration
 
-Kind = Literal["number", "integer", "choice", "flag", "text", "hops", "profile"]
+Kind = Literal["number", "integer", "choice", "flag", "text", "hops", "profile", "durations"]
 
 
 def always(_: Answers) -> bool:
@@ -42,6 +42,8 @@ class Question:
             return "hops"
         if self.path == "provider.profile":
             return "profile"
+        if self.path == "failures.retry_intervals_s":
+            return "durations"
         kind = LEAVES[self.path].kind
         if kind == "list":
             raise TypeError(f"{self.path} has no kind of question")

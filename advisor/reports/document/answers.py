@@ -20,6 +20,8 @@ LABELS: Mapping[str, str] = {path: question.label for path, question in QUESTION
 
 TRACE = "volume.trace"
 
+AS_KIND = "as the kind of worker has it"
+
 EMPTY: Mapping[str, str] = {
     "caller.deadline_s": "no deadline",
     "caller.first_token_s": "not known",
@@ -27,6 +29,10 @@ EMPTY: Mapping[str, str] = {
     "processing.p99_s": "from p50 and p95",
     "provider.profile": "none",
     "synchronous.client_timeout_s": "never",
+    "failures.retry_intervals_s": "no list",
+    "operations.accept_s": AS_KIND,
+    "operations.dispatch_s": AS_KIND,
+    "operations.retry_tick_s": AS_KIND,
 }
 """What an empty answer means; anywhere else it is no limit."""
 
@@ -74,7 +80,7 @@ def value_words(path: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return ", ".join(_hop(hop) for hop in value) or "none"
+        return ", ".join(_item(item) for item in value) or "none"
     if isinstance(value, str):
         return (
             dict(question.choices).get(value, value) if question and question.kind in ("choice", "profile") else value
@@ -131,6 +137,11 @@ def answered(path: str, value: Any) -> str:
     words = value_words(path, value)
     chosen = isinstance(value, str) and path in QUESTIONS and QUESTIONS[path].kind == "choice"
     return words[:1].lower() + words[1:] if chosen else words
+
+
+def _item(item: Any) -> str:
+    """A hop, or a pause."""
+    return duration(item) if isinstance(item, int | float) else _hop(item)
 
 
 def _hop(hop: Any) -> str:

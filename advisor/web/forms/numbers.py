@@ -183,12 +183,32 @@ def _with_units(low: str, high: str, unit: str, factor: Fraction) -> tuple[str, 
     return low, high
 
 
+def listed(text: str, unit: str) -> tuple[float, ...] | None:
+    """The numbers between commas, in `unit`; None if there are none.
+
+    Raises:
+        ValueError: with the reason, if one is not a number.
+    """
+    if is_nothing(text):
+        return None
+    values = []
+    for place, part in enumerate(text.split(","), start=1):
+        try:
+            values.append(float(one(part, whole=False, unit=unit)))
+        except ValueError as error:
+            colon = ":" if str(error).startswith("there ") else ""
+            raise ValueError(f"number {place} of the list{colon} {error}") from error
+    return tuple(values)
+
+
 def written(value: Any) -> str:
     """The value as a field shows it, which `parsed` reads back."""
     if value is None:
         return ""
     if isinstance(value, dict):
         return UNKNOWN if value.get("unknown") else f"{written(value['low'])} to {written(value['high'])}"
+    if isinstance(value, tuple):
+        return ", ".join(map(written, value))
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     return str(value)

@@ -16,6 +16,8 @@ from advisor.web.forms.paths import QUESTIONS, TRACE, owner_of, set_at, value_at
 from advisor.web.forms.sentences import choice_reason
 from simulator.schema import InvalidInput, Problem
 
+MOST_DURATIONS, LONGEST_DURATION_S = 20, 31_536_000
+
 
 def given_from(post: QueryDict, before: Answers, own: Library = SHIPPED) -> dict[str, Any]:
     """The stored answers, with each posted field in place of its own.
@@ -101,8 +103,25 @@ def _value(question: Question, post: QueryDict, before: Answers, own: Library) -
             return tuple(by_value(hop, own, before.caller.streams_response) for hop in hops)
         case "profile":
             return text or None
+        case "durations":
+            return _durations(question, text)
         case _:
             return text.strip()
+
+
+def _durations(question: Question, text: str) -> tuple[float, ...] | None:
+    """The durations between commas; None if there are none.
+
+    Raises:
+        ValueError: with the reason, if one is no duration, or there are too many.
+    """
+    values = numbers.listed(text, question.unit)
+    if values is not None and len(values) > MOST_DURATIONS:
+        raise ValueError(f"must be at most {MOST_DURATIONS} durations, not {len(values)}")
+    for value in values or ():
+        if not 0 <= value <= LONGEST_DURATION_S:
+            raise ValueError("must be durations between 0 s and 365 days, such as 2, 5, 1m30")
+    return values
 
 
 def number_from(question: Question, post: QueryDict) -> Any:

@@ -12,6 +12,7 @@ from advisor.advice.editions import SHIPPED, Library
 from advisor.advice.library import Profile
 from advisor.advice.questionnaire import SECTIONS, Question, Section
 from advisor.reports.document.answers import exact_words
+from advisor.web.forms import numbers
 from advisor.web.forms.beside import Beside, beside_of, best_written
 from advisor.web.forms.bounds import bounds_of
 from advisor.web.forms.hops import OWN_KIND, OWN_LIMIT, OWN_NAME, choices_of, kept_choices, own_hops, texts_of
@@ -197,5 +198,7 @@ def _written(question: Question, value: Any) -> tuple[str, str]:
             return best_written(question, value)
         case "hops":
             return "", ""
+        case "durations":
+            return numbers.written(value), question.unit
         case _:
             return value or "", ""

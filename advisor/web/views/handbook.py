@@ -20,13 +20,17 @@ PARTS = {
     "template": ("Templates", "Workloads to start from. Every value carries its reason."),
     "hop": ("Hops", "Time limits of what stands between a caller and the service."),
     "profile": ("Provider profiles", "Limits of model providers. They change: mind the date."),
+    "worker": (
+        "Workers",
+        "What a kind of worker takes of each job besides the job's own work: measure_rq measures yours.",
+    ),
 }
 
 
 @login_not_required
 @require_safe
 def handbook(request: HttpRequest) -> HttpResponse:
-    """Every rule, warning, template, hop and profile; anybody may read it, members with their workspace's own library."""
+    """Every rule, warning, template, hop, profile and kind of worker; anybody may read it, members with their workspace's own library."""
     workspace = workspace_of(request) if request.user.is_authenticated else None
     own = library_of(workspace) if workspace else SHIPPED
     parts = [

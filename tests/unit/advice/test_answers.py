@@ -94,6 +94,11 @@ def test_any_number_may_be_unknown_in_every_template() -> None:
         ({"name": "   "}, "name"),
         ({"volume": {"peak_to_mean": 30, "peak_minutes": 60, "peaks_per_day": 1}}, "volume.peak_to_mean"),
         ({"operations": {"min_workers": 9, "max_workers": 3}}, "operations.max_workers"),
+        ({"failures": {"retry_intervals_s": []}}, "failures.retry_intervals_s"),
+        ({"failures": {"retry_intervals_s": [1] * 21}}, "failures.retry_intervals_s"),
+        ({"failures": {"retry_intervals_s": [2, -1]}}, "failures.retry_intervals_s.1"),
+        ({"operations": {"worker_kind": "celery"}}, "operations.worker_kind"),
+        ({"operations": {"dispatch_s": 61}}, "operations.dispatch_s"),
         ({"failures": {"backoff_base_s": 9, "backoff_cap_s": 3}}, "failures.backoff_cap_s"),
         (
             {"priorities": {name: {"share_percent": 50} for name in ("urgent", "standard", "batch")}},

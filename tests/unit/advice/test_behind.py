@@ -40,6 +40,18 @@ def test_every_reason_has_answers_behind_it_each_of_which_is_asked(name: str) ->
         assert set(paths) <= QUESTIONS
 
 
+def test_a_list_of_pauses_is_among_the_answers_behind_retries() -> None:
+    answers = answers_from({"failures": {"retry_intervals_s": [20, 50]}})
+    with_list = [
+        rule
+        for rule, paths in answers_behind(answers, [rule.id for rule in RULES]).items()
+        if "failures.retry_intervals_s" in paths
+    ]
+    assert with_list
+    without = answers_behind(answers_from({}), with_list)
+    assert not any("failures.retry_intervals_s" in paths for paths in without.values())
+
+
 def test_every_rule_has_answers_behind_it() -> None:
     given = {"synchronous": {"hops": ["nginx"]}, "caller": {"streams_response": True}}
     behind = answers_behind(answers_from(given), [rule.id for rule in RULES])

@@ -98,3 +98,12 @@ def test_nobody_who_waits_has_no_client_that_retries() -> None:
     assert "retries_at_two_layers" not in warnings(
         "document_extraction", {"synchronous.client_retries": 3, "caller.kind": "nobody"}
     )
+
+
+def test_a_list_of_pauses_brings_back_together_what_failed_together() -> None:
+    """Whatever jitter was chosen before there was a list."""
+    advice = advise(answers_from({"failures": {"retry_intervals_s": [2, 5], "jitter": "full"}}), flips=False)
+    assert (
+        "A list of pauses is the same for everything"
+        in {warning.code: warning.text for warning in advice.warnings}["no_jitter"]
+    )

@@ -15,7 +15,7 @@ DATE = re.compile(r"20\d\d-\d\d-\d\d")
 
 
 def test_every_hop_and_profile_is_dated_and_sourced() -> None:
-    for fact in (*library.hops().values(), *library.profiles().values()):
+    for fact in (*library.hops().values(), *library.profiles().values(), *library.worker_kinds().values()):
         assert DATE.fullmatch(fact.checked)
         assert fact.source
         assert fact.note
@@ -33,8 +33,8 @@ def test_a_hop_is_known_by_its_name_or_alias_however_it_is_written(written: str)
 
 def test_versions_name_the_rules_and_every_data_file() -> None:
     found = versions()
-    assert set(found) == {"rules", "templates", "hops", "profiles", "delivery"}
-    assert all(DATE.fullmatch(found[name]) for name in ("templates", "hops", "profiles", "delivery"))
+    assert set(found) == {"rules", "templates", "hops", "profiles", "workers", "delivery"}
+    assert all(DATE.fullmatch(found[name]) for name in ("templates", "hops", "profiles", "workers", "delivery"))
 
 
 def test_no_vendor_is_named_in_code() -> None:
@@ -54,5 +54,6 @@ def test_the_handbook_has_every_rule_warning_template_hop_and_profile() -> None:
         *(("template", name) for name in TEMPLATES),
         *(("hop", name) for name in library.hops()),
         *(("profile", name) for name in library.profiles()),
+        *(("worker", name) for name in library.worker_kinds()),
     }
     assert all(entry.title and entry.text for entry in entries())

@@ -60,6 +60,7 @@ def test_every_choice_of_the_schema_has_its_words() -> None:
 
 CALLER = "caller.needs_immediate_response caller.streams_response caller.bidirectional"
 SERVICE = "caller.accepts_webhooks caller.wants_live_updates"
+RETRIES = "failures.backoff_cap_s failures.jitter failures.retry_intervals_s operations.retry_tick_s"
 CLIENT = "synchronous.client_timeout_s synchronous.client_retries synchronous.hops resilience.result_retention_h"
 ARRIVALS = "volume.mean_rate_per_s volume.peak_to_mean volume.peak_minutes volume.peaks_per_day volume.interarrival_cv"
 HANDLING, FIRST = "subscribers.handling_p95_s", "caller.first_token_s"
@@ -74,9 +75,13 @@ BRANCHES: list[tuple[str, dict[str, Any], str, str]] = [
     ("a recording", {"volume": {"trace": "march.csv"}}, ARRIVALS, ""),
     ("no peaks", {"volume": {"peak_to_mean": 1}}, "volume.peak_minutes volume.peaks_per_day", ""),
     ("no retries", {"failures": {"max_retries": 0}},
+     f"failures.backoff_base_s {RETRIES}", ""),
+    ("a list of pauses", {"failures": {"retry_intervals_s": [2, 5]}},
      "failures.backoff_base_s failures.backoff_cap_s failures.jitter", ""),
-    ("only the client retries", {"failures": {"max_retries": 0}, "synchronous": {"client_retries": 2}},
+    ("a list of pauses, and the client retries", {"failures": {"retry_intervals_s": [2, 5]}, "synchronous": {"client_retries": 2}},
      "failures.backoff_cap_s failures.jitter", ""),
+    ("only the client retries", {"failures": {"max_retries": 0}, "synchronous": {"client_retries": 2}},
+     RETRIES, ""),
     ("no quota", {"provider": {"requests_per_minute": None}}, "provider.share_percent", ""),
     ("an unbounded backlog", {"synchronous": {"backlog": None}}, "synchronous.overflow", ""),
     ("no outage", {"resilience": {"outage_minutes": 0}},
@@ -104,7 +109,7 @@ def test_what_is_not_asked_changes_nothing(name: str) -> None:
     answers = answers_from(next(row[1] for row in BRANCHES if row[0] == name))
     before = advise(answers, flips=False)
     for path in not_asked(answers):
-        for value in [] if path == "synchronous.hops" else others(path, value_at(answers, path)):
+        for value in [] if LEAVES[path].kind == "list" else others(path, value_at(answers, path)):
             after = advise(changed(answers, path, value), flips=False)
             kept = ("style", "strength", "score", "delivery", "feasible")
             assert [getattr(after, name) for name in kept] == [getattr(before, name) for name in kept], (path, value)

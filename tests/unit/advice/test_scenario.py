@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from advisor.advice import library
 from advisor.advice.answers import Answers, answers_from
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_from, scenario_of
@@ -77,6 +78,29 @@ def test_what_a_full_backlog_does_is_simulated_and_watched() -> None:
     assert "dropped connections (ListenOverflows) and client timeouts" in watched(overflow="drop")
     assert "refused requests (503) and client timeouts" in watched(overflow="refuse")
     assert "refused requests (503) and client timeouts" in watched(overflow="drop", backlog=None)
+
+
+@pytest.mark.parametrize("name", ["accept_s", "dispatch_s", "retry_tick_s"])
+def test_costs_are_those_of_the_kind_of_worker_unless_they_are_given(name: str) -> None:
+    """Answers from before there was a choice have none."""
+    for kind, known in library.worker_kinds().items():
+        design = scenario({"operations": {"worker_kind": kind}}).event_driven
+        assert getattr(design, name) == getattr(known, name)
+        design = scenario({"operations": {"worker_kind": kind, name: 0.25}}).event_driven
+        assert getattr(design, name) == 0.25
+    before = answers_from({}).model_dump(mode="json", by_alias=True)
+    for field in ("worker_kind", name):
+        del before["operations"][field]
+    old = Answers.parse(before)
+    assert getattr(scenario_of(old, advise(old, flips=False)).event_driven, name) == 0
+
+
+def test_a_list_of_pauses_is_simulated_as_it_is() -> None:
+    assert scenario({"failures": {"retry_intervals_s": [2, 5, 10]}}).retries.intervals_s == (2, 5, 10)
+    assert scenario({}).retries.intervals_s is None
+    before = answers_from({}).model_dump(mode="json", by_alias=True)
+    del before["failures"]["retry_intervals_s"]
+    assert Answers.parse(before).failures.retry_intervals_s is None
 
 
 def test_quotas_are_our_share_of_them() -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from redis import Redis
+from rq.job import Job
 from scipy.special import gammaincc, gammaln
 
 from advisor.advice import recovery, sizing
@@ -196,6 +198,13 @@ def test_recovery_in_time_takes_the_consumers_of_the_formula() -> None:
         ({"failures.backoff_base_s": 0, "failures.backoff_cap_s": 0}, "You allow 4 retries, without a pause. "
          "All attempts fail for less than 0.0001 % of the requests, "
          "where failures are independent. 2 would be enough for 1 % missed (0.0008 % fail all)."),
+        ({"failures.retry_intervals_s": [2, 5, 10]}, "You allow 4 retries, after pauses of 2 s, 2 s, 5 s and 10 s. All attempts fail for less "
+         "than 0.0001 % of the requests, where failures are independent. 2 would be enough for 1 % missed (0.0008 % fail all)."),
+        ({"failures.retry_intervals_s": [2, 5, 10], "failures.max_retries": 1}, "You allow 1 retry, after a pause of 10 s. All attempts fail for "
+         "0.04 % of the requests, where failures are independent."),
+        ({"failures.retry_intervals_s": [0]}, "You allow 4 retries, without a pause. All attempts fail for less than 0.0001 % of the requests, "
+         "where failures are independent. 2 would be enough for 1 % missed (0.0008 % fail all)."),
+        ({"failures.retry_intervals_s": [2, 5], "caller.deadline_s": 26}, "Only 3 fit into the deadline of 26 s when pauses are at their longest."),
         ({"failures.max_retries": 0, "failures.jitter": "none"}, "You allow no retries: 2 % of the calls fail."),
     ],
 )  # fmt: skip
@@ -228,3 +237,44 @@ def test_the_knee_is_early_for_one_worker_and_late_for_ten() -> None:
     assert sizing.knee(steady, 1) == pytest.approx(1 / 3, abs=0.01)  # M/M/1: rho / (1 - rho) = 1/2
     ten = sizing.knee(steady, 10)
     assert theory.mean_wait_s(10 * ten, 1.0, 10) <= 0.5 < theory.mean_wait_s(10 * (ten + 0.01), 1.0, 10)
+
+
+def test_dispatching_counts_in_the_consumers_of_jobs_that_are_short() -> None:
+    """Twice the time at a worker, twice the consumers; of long ones it is a hundredth."""
+
+    def consumers(p50_s: float, **operations: Any) -> int:
+        given = {
+            "template": "document_extraction",
+            "volume": {"mean_rate_per_s": 20 / p50_s, "peak_to_mean": 1},
+            "processing": {"p50_s": p50_s, "p95_s": p50_s},
+            "operations": {"max_workers": 1000, **operations},
+            "provider": {"max_concurrency": None, "requests_per_minute": None},
+            "failures": {"transient_percent": 0, "poison_percent": 0},
+            "priorities": {"urgent": {"share_percent": 100, "max_wait_s": 3600}},
+        }
+        answers = answers_from(given)
+        return sizing.plan(answers, Point(facts_of(columns_of(answers)), answers)).needed
+
+    assert consumers(0.05) > 20
+    assert consumers(0.05, dispatch_s=0.05) == pytest.approx(2 * consumers(0.05), abs=1)
+    assert consumers(5, dispatch_s=0.05) == pytest.approx(consumers(5), abs=1)
+
+
+@pytest.mark.parametrize("pauses", [[2.0, 5.0], [3.0], [1.0, 2.0, 4.0, 8.0, 16.0, 32.0]])
+@pytest.mark.parametrize("retries", [1, 2, 4])
+def test_listed_pauses_count_as_rq_would_make_them(pauses: list[float], retries: int) -> None:
+    """Against rq's own choice of each pause, over all numbers of failures."""
+    job = Job.create("time.sleep", connection=Redis())
+    job.retry_intervals = pauses  # type: ignore[assignment]
+    made = []
+    for left in range(retries, 0, -1):
+        job.retries_left = left
+        made.append(job.get_retry_interval())
+    fails = 0.3
+    at_least = [fails**attempt for attempt in range(1, retries + 1)]
+    mean = sum(chance * pause for chance, pause in zip(at_least, made, strict=True))
+    known = point(
+        {"failures.transient_percent": 30, "failures.max_retries": retries, "failures.retry_intervals_s": pauses}
+    )
+    assert known.retry_window_s == pytest.approx(sum(made))
+    assert known.pauses_s == pytest.approx(mean)
