@@ -23,7 +23,8 @@ from rq.utils import now
 from advisor.advice.reading import read_mapping
 from simulator.live import broker
 from simulator.live.measure_rq import IDLE_JOBS, CannotMeasure, measure_rq, shown_address
-from simulator.live.run.processes import end_all, environment
+from simulator.live.run.fork_server import process_environment
+from simulator.live.run.processes import end_all
 from simulator.scenario import EventDriven
 from tests.unit.commands.conftest import run
 
@@ -68,7 +69,7 @@ class StallingWorker(Worker):
 @pytest.fixture
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("w")
-    process = broker.start(folder, environment())
+    process = broker.start(folder, process_environment())
     try:
         broker.wait_for(process, folder, 20.0, lambda: None)
         yield broker.socket_url(folder / "broker.sock")
