@@ -22,7 +22,8 @@ PARTS = {
     "profile": ("Provider profiles", "Limits of model providers. They change: mind the date."),
     "worker": (
         "Workers",
-        "What a kind of worker takes of each job besides the job's own work: measure_rq measures yours.",
+        "What a kind of worker takes of each job besides the job's own work; manage.py measure_rq measures yours. With 8 consumers at a load of 0.7, "
+        "a dispatch of 21 ms turns a mean wait of 96 ms into 103 ms if jobs take 2 s, and one of 2.4 ms into 78 ms if they take 50 ms.",
     ),
 }
 
