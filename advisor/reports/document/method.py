@@ -50,9 +50,9 @@ def simulate_command(scenario: Scenario, result: Result) -> str:
 
 
 def live_command(live: LiveReport) -> str:
-    """At an outside endpoint the caps set the length, and the speed is that of real time."""
-    pace = "--endpoint outside" if live.endpoint is not None else f"--speed {live.speed:g} --seconds {live.seconds:g}"
-    return f"python3 manage.py simulate scenario.json --engine live {pace} --workers {live.workers}"
+    """What repeats a live run, but for its seed. An outside endpoint is always asked in real time."""
+    pace = "--endpoint outside" if live.endpoint is not None else f"--speed {live.speed:.12g}"
+    return f"python3 manage.py simulate scenario.json --engine live {pace} --seconds {live.seconds:.12g} --workers {live.workers}"
 
 
 def _simulated(result: Result) -> list[Block]:

@@ -218,3 +218,8 @@ def test_calls_that_were_not_finished_are_told() -> None:
     (told,) = machine_sentences(a_live(unfinished_calls=1))
     assert "1 call that its clients had abandoned unfinished" in told
     assert machine_sentences(a_live(unfinished_calls=0)) == ()
+
+
+def test_the_command_that_repeats_a_run_has_its_settings_to_the_digit() -> None:
+    exact = results.live_result(speed=3.14159265, seconds=45.5, workers="simple")
+    assert "--speed 3.14159265 --seconds 45.5 --workers simple" in simulate_command(results.scenario(), exact)
