@@ -289,7 +289,7 @@ class LiveReport(Value):
     other_runs: int = 0
     """Other live runs on this machine at the start or the end."""
     restarts: int = 0
-    """Consumer processes that died and were started again."""
+    """How many of `process_ends` were started again; older results have only this."""
     dead_letters: Annotated[tuple[DeadLetter, ...], Field(strict=False)] = ()
     endpoint: EndpointUse | None = None
     """Where an outside endpoint answered in the sample endpoint's place."""
