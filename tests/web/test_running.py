@@ -41,7 +41,7 @@ def plan(client: Client, decision: Decision, **given: str) -> str:
 
 def error_of(page: str, name: str) -> str:
     found = re.search(rf'id="{name}-?error"[^>]*>([^<]*)<', page)
-    return found[1].strip() if found else ""
+    return found[1].strip().replace("\xa0", " ") if found else ""
 
 
 def is_live(page: str) -> bool:
