@@ -150,13 +150,15 @@ class Costs(Value):
     accept_s: float
     """From the instant at which a job was due until it stood in its queue."""
     dispatch_s: float
-    """What a consumer took for an attempt beside the model's own time."""
+    """What an attempt took a consumer besides the model's own time."""
     synchronous_s: float
     """What a synchronous worker took for an attempt beside the model's own time."""
     retry_tick_s: float
-    """How often due retries are looked for."""
+    """The tick of the scheduler of retries; 0 if it is exact, to some hundredths of a second."""
     pickup_s: float = 0.0
-    """From a job's place in its queue until an idle consumer had it in hand."""
+    """From a job's place in its queue until an idle consumer began it. Part of `dispatch_s`, too, since `release_s` is known."""
+    release_s: float = 0.0
+    """From the end of a consumer's work for a job until it waits for the next; part of `dispatch_s`."""
 
 
 class Lateness(Value):

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -53,6 +54,7 @@ def a_plan(folder: Path, scenario: Scenario, design: str = "event_driven", **giv
     }
     plan = ProcessConfig(**values | given)
     plan.write()
+    plan.begin(time.monotonic_ns())
     return plan, jobs
 
 

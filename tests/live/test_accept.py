@@ -1,4 +1,4 @@
-"""What callers may ask of a job as soon as they hold its 202, before the broker's event stream has told of it."""
+"""What callers may ask of a job as soon as they hold its 202, before a task has published anything of it, and what no caller can ask."""
 
 import asyncio
 from pathlib import Path
@@ -6,23 +6,20 @@ from typing import Any
 
 import aiohttp
 
-from simulator.live.system.clock import RunClock
 from simulator.live.system.event_driven.accept import Accept
-from simulator.live.system.journal import Journal
-from tests.live.fakes_clients import a_plan, a_scenario, serving
+from simulator.live.system.http import authorization
+from simulator.live.system.journal import Journal, Reader
+from tests.live.fakes_clients import TOKEN, a_plan, a_scenario, serving
 
 
-class SilentDesk:
-    """A broker's desk that takes everything in, and whose stream is late."""
+class SilentQueues:
+    """Queues that take every job, and whose tasks publish nothing yet."""
 
     def waiting(self) -> int:
         return 0
 
-    def tell(self, job: int, event: str, text: str = "") -> None:
-        """Nobody hears it yet."""
-
-    def enqueue(self, job: int, attempt: int) -> None:
-        """It stands in its queue."""
+    def enqueue(self, job: int) -> None:
+        """It is in its queue."""
 
 
 def ask_at_once(folder: Path, *paths: str) -> list[tuple[int, str]]:
@@ -30,17 +27,17 @@ def ask_at_once(folder: Path, *paths: str) -> list[tuple[int, str]]:
     plan, jobs = a_plan(folder, a_scenario())
 
     async def run() -> list[tuple[int, str]]:
-        desk: Any = SilentDesk()
+        queues: Any = SilentQueues()
         with Journal(plan.journal("accept")) as journal:
-            accept = Accept(plan, jobs, RunClock(0, 1.0), journal, desk)
-            async with serving(accept.app()) as address, aiohttp.ClientSession() as session:
+            accept = Accept(plan, jobs, journal, queues)
+            async with serving(accept.app()) as address, aiohttp.ClientSession(headers=authorization(TOKEN)) as session:
                 async with session.post(f"{address}/jobs", json={"job": 0, "call": 0}) as response:
                     assert response.status == 202
                 told = []
                 for path in paths:
                     async with session.get(address + path) as response:
                         is_json = response.content_type == "application/json"
-                        told.append((response.status, (await response.json())["state"] if is_json else ""))
+                        told.append((response.status, (await response.json()).get("state", "") if is_json else ""))
                 return told
 
     return asyncio.run(run())
@@ -52,3 +49,30 @@ def test_a_job_that_is_accepted_is_known_at_once(tmp_path: Path) -> None:
 
 def test_its_event_stream_is_there_at_once(tmp_path: Path) -> None:
     assert ask_at_once(tmp_path, "/jobs/0/events") == [(200, "")]
+
+
+def test_a_job_that_there_is_not_or_was_accepted_before_is_refused_and_not_journalled(tmp_path: Path) -> None:
+    plan, jobs = a_plan(tmp_path, a_scenario())
+
+    async def statuses() -> list[int]:
+        queues: Any = SilentQueues()
+        with Journal(plan.journal("accept")) as journal:
+            accept = Accept(plan, jobs, journal, queues)
+            async with serving(accept.app()) as address, aiohttp.ClientSession() as session:
+                found = []
+                for headers, body in (
+                    ({}, '{"job": 0}'),
+                    (authorization("wrong"), '{"job": 0}'),
+                    *((authorization(TOKEN), body) for body in BODIES),
+                    (authorization(TOKEN), '{"job": 0}'),
+                    (authorization(TOKEN), '{"job": 0}'),
+                ):
+                    async with session.post(f"{address}/jobs", data=body, headers=headers) as response:
+                        found.append(response.status)
+                return found
+
+    assert asyncio.run(statuses()) == [401, 401, 404, 404, 400, 400, 400, 400, 400, 400, 202, 409]
+    assert set(Reader(tmp_path).more()["job"]) == {0}
+
+
+BODIES = ('{"job": 999999}', '{"job": -1}', '{"job": "0"}', '{"job": true}', "{}", "[0]", "job", "")

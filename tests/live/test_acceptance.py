@@ -13,14 +13,13 @@ from advisor.advice.answers import answers_from
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from simulator.arrivals import Trace
-from simulator.live.run import design_run, engine, folders, run_plan, speed
+from simulator.live.run import engine, folders, run_plan, speed
 from simulator.live.run.design_run import DesignRun, Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
-from simulator.live.run.measure import Rows, tally_of
+from simulator.live.run.measure import Rows
 from simulator.live.system.journal import What
 from simulator.result import DesignResult, LiveReport
 from simulator.scenario import Scenario
-from tests.live.fakes_kills import KnownCrew, kill, unaccounted
 
 OUTCOMES = ("completed", "failed", "timed_out", "rejected", "dead_lettered", "undelivered", "lost", "in_system")
 HELD = {"wait_s.mean", "latency_s.p95", "good_share", "queue_depth.max"}
@@ -116,27 +115,3 @@ def test_flat_retries_come_back_as_a_herd_and_jittered_ones_do_not() -> None:
     flat = performed(an_outage({"flat_s": 6}), arrivals_s, 4.0, lambda _: None)
     full = performed(an_outage({"base_s": 6, "cap_s": 12, "jitter": "full"}), arrivals_s, 4.0, lambda _: None)
     assert busiest(flat, 13, 1.5) > 1.5 * busiest(full, 13, 1.5)
-
-
-def test_a_killed_consumers_jobs_are_done_again_and_every_job_is_accounted_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(design_run, "ProcessGroup", KnownCrew)
-    scenario = Scenario.model_validate(
-        {
-            "arrivals": {"process": "trace", "trace": "steady"},
-            "service": {"distribution": "deterministic", "mean_s": 10},
-            "retries": {"max": 2, "base_s": 1},
-            "event_driven": {"consumers": 8, "delivery": {"method": "sse"}},
-        }
-    )
-    killed: list[float] = []
-
-    def watch(found: DesignRun | None) -> None:
-        if found is not None and found.clock.now_s() > 15 and not killed:
-            killed.append(found.clock.now_s())
-            kill("consume-0")
-
-    found = performed(scenario, np.linspace(0, 40, 30), 10.0, watch)
-    assert killed and found.restarts == 1
-    assert not unaccounted(found)
-    tally = tally_of(scenario, "event_driven", found.stage.jobs, Rows.of(found.rows, found.clock), ended=True)
-    assert tally.counts["completed"] + tally.counts["dead_lettered"] == tally.counts["offered"] == 30

@@ -19,6 +19,7 @@ EVENT_DRIVEN: Design = "event_driven"
 SPEED = 10.0
 SERVICE_S = 8.0
 ARRIVALS_S = np.array([0.0, 20.0, 21.0, 60.0])
+WORKER, RELEASE_S = 7.0, 0.05
 
 
 def scenario(consumers: int) -> Scenario:
@@ -44,8 +45,11 @@ def performed(design: Design, spans: list[tuple[float, float, float]], consumers
     ]
     for row, (at_s, what, job) in zip(rows, sorted(instants), strict=True):
         row["at_ns"], row["what"], row["job"] = clock.started_ns + round(at_s / SPEED * 1e9), what, job
+        row["value"] = WORKER
     stage = Stage(scenario(consumers), design, jobs, SPEED, 1.0, "document_extraction")
-    return DesignRun(stage, clock, "", rows)
+    last_s = ARRIVALS_S[-1] + spans[-1][2]
+    idle_ns = clock.started_ns + round((last_s + RELEASE_S) / SPEED * 1e9)
+    return DesignRun(stage, clock, "", rows, idle_since_ns={WORKER: idle_ns})
 
 
 SPANS = [(0.1, 0.3, 8.5), (0.1, 0.5, 8.7), (0.1, 8.0, 16.2), (0.1, 0.1, 8.3)]
@@ -60,7 +64,8 @@ def costs() -> Costs:
 def test_costs_are_what_the_machine_took_in_real_seconds() -> None:
     found = costs()
     assert found.accept_s == pytest.approx(0.1 / SPEED)
-    assert found.dispatch_s == pytest.approx(0.2 / SPEED)
+    assert found.release_s == pytest.approx(RELEASE_S / SPEED)
+    assert found.dispatch_s == pytest.approx((0.2 + 0.2 + RELEASE_S) / SPEED), "pick-up, beyond the service, release"
     assert found.synchronous_s == pytest.approx(0.2 / SPEED)
 
 
@@ -71,8 +76,8 @@ def test_the_pick_up_is_of_jobs_that_find_a_consumer_idle() -> None:
     assert costs_of(inline, both).pickup_s == pytest.approx((0.2 + 0.4 + 7.9 + 0.0) / 4 / SPEED)
 
 
-def test_the_prediction_has_every_job_wait_for_its_pick_up_and_holds_no_consumer_meanwhile() -> None:
-    """One consumer, held for 9 s a job; the second job, 8 s after the first, waits for the rest of it, and for the pick-up."""
+def test_the_prediction_counts_the_pick_up_as_waiting_and_not_as_work() -> None:
+    """One consumer, held for 9 s a job, 1 s of it dispatch; the second job, 8 s after the first, waits for the rest of it."""
     chosen, speed = scenario(1), 10.0
     window = Window(chosen, Trace(np.array([0.0, 8.0])), None, 60.0, "all")
     jobs = draw_jobs(chosen, EVENT_DRIVEN, trace=window.trace)
@@ -82,9 +87,19 @@ def test_the_prediction_has_every_job_wait_for_its_pick_up_and_holds_no_consumer
     assert before.wait["mean"] == pytest.approx(0.5)  # 8 + 1 s of dispatch: the second waits 1 s
     assert after.wait["mean"] == pytest.approx(0.5 + 0.2)
     assert after.wait["max"] == pytest.approx(1.0 + 0.2)
-    assert after.latency["mean"] == pytest.approx(before.latency["mean"] + 0.2)
+    assert after.latency["mean"] == pytest.approx(before.latency["mean"]), "the pick-up is part of the dispatch"
     assert after.class_waits_s.sum() == pytest.approx(2 * after.wait["mean"])
-    assert after.utilisation == pytest.approx(before.utilisation, rel=0.02)
+    assert after.utilisation == pytest.approx(before.utilisation * (1 - 0.2 / 9.0))
+
+
+def test_a_result_is_there_before_its_consumer_is_released() -> None:
+    chosen = scenario(1)
+    window = Window(chosen, Trace(np.array([0.0, 100.0])), None, 200.0, "all")
+    jobs = draw_jobs(chosen, EVENT_DRIVEN, trace=window.trace)
+    plain = Costs(accept_s=0.05, dispatch_s=0.1, synchronous_s=0.0, retry_tick_s=0.0)
+    released = plain.model_copy(update={"release_s": 0.03})
+    before, after = (predicted(window, given, 10.0, jobs, EVENT_DRIVEN) for given in (plain, released))
+    assert after.latency["mean"] == pytest.approx(before.latency["mean"] - 0.3)
 
 
 def test_costs_that_were_stored_before_pick_ups_were_measured_still_load() -> None:

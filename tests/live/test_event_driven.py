@@ -1,9 +1,9 @@
 """The event-driven design with all its real parts: a broker, rq workers, retries, dead letters, a consumer that is killed."""
 
-import random
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from uuid import uuid4
 
 import numpy as np
@@ -15,13 +15,16 @@ from simulator.live.run import design_run
 from simulator.live.run.design_run import DesignRun, Stage, Watch, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.folders import run_folder
-from simulator.live.system.event_driven import dead_letters
-from simulator.live.system.event_driven.desk import ALIVE, Desk, Letter
+from simulator.live.run.measure import Rows, tally_of
+from simulator.live.system.config import ProcessConfig, WorkerKind
+from simulator.live.system.event_driven.dead_letters import DeadLetter, empty, read_dead_letters, requeue
+from simulator.live.system.event_driven.queues import RunQueues
 from simulator.live.system.journal import What
 from simulator.scenario import Scenario
-from tests.live.fakes_kills import KnownCrew, jobs_of, kill, unaccounted
+from tests.live.fakes_kills import TOLD, KnownCrew, jobs_of, kill, unaccounted
 
 DEDICATED = {"discipline": "dedicated", "consumers": 8}
+"""Some cases need to know which worker has which queue; the others are strict, as a Scenario is by default."""
 SSE = {"method": "sse"}
 
 
@@ -32,7 +35,11 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def a_live_run(
-    given: dict[str, Any], watch: Watch = lambda found: None, drain_s: float = 20.0, speed: float = 1.0
+    given: dict[str, Any],
+    watch: Watch = lambda found: None,
+    drain_s: float = 20.0,
+    speed: float = 1.0,
+    workers: WorkerKind = "threads",
 ) -> DesignRun:
     """Both ends and everything between them, in seconds of this machine."""
     base = {"jobs": 60, "arrivals": {"process": "regular", "rate_per_s": 40.0}, "event_driven": DEDICATED}
@@ -40,7 +47,9 @@ def a_live_run(
     scenario = Scenario.parse(base | {"service": quick} | given)
     jobs = draw_jobs(scenario, "event_driven")
     with run_folder(f"test-{uuid4().hex}") as folder:
-        return run_design(Stage(scenario, "event_driven", jobs, speed, drain_s, "document_extraction"), folder, watch)
+        return run_design(
+            Stage(scenario, "event_driven", jobs, speed, drain_s, "document_extraction", workers=workers), folder, watch
+        )
 
 
 def once(what: Callable[[DesignRun], bool]) -> Watch:
@@ -60,73 +69,83 @@ BUSY: dict[str, Any] = {
     "retries": {"max": 2, "base_s": 0.1, "cap_s": 0.2},
     "provider": {"max_concurrency": 6},
     "subscribers": {"count": 3, "handling_p50_s": 0.3, "handling_p95_s": 0.32},
-    "event_driven": DEDICATED | {"delivery": SSE},
+    "event_driven": {"consumers": 8, "queues": {"urgent": 30.0, "standard": 70.0}, "delivery": SSE},
 }
-"""Something of everything is under way at any moment: attempts, pauses, calls in line, subscribers at work."""
-
-
-def a_run_with_a_death(part: str, given: dict[str, Any], *at_s: float) -> DesignRun:
-    """The part is killed at these instants, and started again; nothing may be missing from the books."""
-    left = list(at_s)
-
-    def watch(found: DesignRun | None) -> None:
-        if found is not None and left and found.clock.now_s() >= left[0]:
-            left.pop(0)
-            kill(part)
-
-    found = a_live_run(given, watch)
-    assert not left
-    assert found.restarts == len(at_s)
-    assert not unaccounted(found, subscribers=2)
-    return found
+"""Something of everything is in progress at any moment: attempts, pauses, calls in line, subscribers at work."""
 
 
 def calls_at_once(found: DesignRun) -> int:
-    """The most that the provider had, as it saw them come, and as those that were not killed saw them end."""
+    """The most calls in progress at the provider, as it saw them come, and as those that were not killed saw them end."""
     rows = found.rows
     came = np.sort(rows["at_ns"][rows["what"] == What.CALLED])
     ended = np.sort(rows["at_ns"][rows["what"] == What.ANSWERED])
     return int((np.arange(1, len(came) + 1) - np.searchsorted(ended, came, "right")).max())
 
 
-def test_a_killed_consumer_process_loses_nothing_and_nothing_has_two_ends() -> None:
-    a_run_with_a_death("consume-0", BUSY, 0.9)
+def test_whatever_its_kind_a_worker_takes_every_job_to_its_outcome() -> None:
+    for kind in get_args(WorkerKind):
+        found = a_live_run(BUSY | {"jobs": 12}, workers=kind, drain_s=60.0)
+        assert not unaccounted(found, subscribers=2), kind
+        assert 2 <= calls_at_once(found) <= 6, kind
 
 
-def test_a_killed_scheduler_forgets_no_pause_and_no_call() -> None:
-    found = a_run_with_a_death("due", BUSY, 0.6, 1.2)
-    assert 3 <= calls_at_once(found) <= 6
+def test_the_jobs_of_a_killed_consumer_stay_with_rq_and_the_others_are_done() -> None:
+    """rq takes them up again when their entries expire, in minutes: none is lost, and none has two outcomes."""
+    killed: list[set[int]] = []
+
+    def watch(found: DesignRun | None) -> None:
+        if found is not None and not killed and found.clock.now_s() >= 0.9:
+            kill("consumers-0")
+            killed.append(set())
+
+    found = a_live_run(BUSY, watch, drain_s=4.0)
+    (ended,) = found.process_ends
+    assert (ended.process, ended.how, ended.restarted) == ("consumers-0", "killed by signal 9 (SIGKILL)", True)
+    accepted, told = set(jobs_of(found, What.ACCEPTED)), Counter(jobs_of(found, *TOLD))
+    assert set(told.values()) == {1}
+    left = accepted - set(told)
+    assert 1 <= len(left) <= 4, "the threads of one process had that many jobs in hand"
+    assert ended.jobs_in_hand == len(left)
+    assert not jobs_of(found, What.LOST)
+    tally = tally_of(
+        found.stage.scenario, "event_driven", found.stage.jobs, Rows.of(found.rows, found.clock), ended=True
+    )
+    assert tally.counts["in_system"] == len(left)
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("seed", range(6))
-def test_whatever_dies_and_whenever_every_job_is_accounted_for(seed: int) -> None:
-    chance = random.Random(seed)
-    part = chance.choice(["consume-0", "consume-1", "due"])
-    a_run_with_a_death(part, BUSY | {"seed": seed + 1, "failures": {"transient_percent": 20, "poison_percent": 5}},
-                       *sorted(chance.uniform(0.1, 2.0) for _ in range(2)))  # fmt: skip
+def test_a_killed_scheduler_forgets_no_retry_and_goes_on_at_once() -> None:
+    left = [0.6, 1.2]
+
+    def watch(found: DesignRun | None) -> None:
+        if found is not None and left and found.clock.now_s() >= left[0]:
+            left.pop(0)
+            kill("scheduler")
+
+    found = a_live_run(BUSY, watch)
+    assert [(end.process, end.restarted) for end in found.process_ends] == [("scheduler", True)] * 2
+    assert not unaccounted(found, subscribers=2)
 
 
-def test_a_dead_letter_is_seen_taken_up_again_and_thrown_away() -> None:
-    """Every job is poison: each dies after its attempts; one that is taken up again is tried once more, and is then a letter again."""
-    seen: list[Letter] = []
+def test_a_dead_letter_is_seen_requeued_by_rq_and_deleted() -> None:
+    """Every job is poison. One that is requeued is tried once more, and is a dead letter again."""
+    seen: list[DeadLetter] = []
     emptied: list[int] = []
 
     def act(found: DesignRun) -> bool:
-        plan: Any = type("Plan", (), {"broker": found.broker, "scenario": found.stage.scenario})
-        desk = Desk(plan, found.stage.jobs)
-        letters = dead_letters.letters(desk)
+        folder = Path(found.broker.removeprefix("unix://").partition("?")[0]).parent
+        queues = RunQueues(ProcessConfig.read(folder / "event_driven" / "plan.json"), found.stage.jobs)
+        letters = read_dead_letters(queues, 1)
         if letters and not seen:
             seen.append(letters[0])
-            assert dead_letters.requeue(desk, seen[0].job)
-            assert not dead_letters.requeue(desk, 10_000)
+            assert requeue(queues, seen[0].job)
+            assert not requeue(queues, 10_000)
         again = [letter for letter in letters if seen and letter.job == seen[0].job and letter.attempts == 3]
         if not again:
             return False
-        emptied.append(dead_letters.empty(desk))
+        emptied.append(empty(queues))
         assert emptied[0] >= len(letters)
-        assert not {letter.job for letter in letters} & {letter.job for letter in dead_letters.letters(desk)}
-        assert not dead_letters.requeue(desk, seen[0].job)
+        assert not {letter.job for letter in letters} & {letter.job for letter in read_dead_letters(queues, 1)}
+        assert not requeue(queues, seen[0].job)
         return True
 
     given = {"jobs": 30, "arrivals": {"process": "regular", "rate_per_s": 15.0}, "failures": {"poison_percent": 100},
@@ -140,8 +159,33 @@ def test_a_dead_letter_is_seen_taken_up_again_and_thrown_away() -> None:
     assert all(sorted(called["index"][called["job"] == job]) == [0, 1] for job in others)
 
 
-def test_a_retry_comes_when_its_pause_is_over_and_no_second_later() -> None:
-    """rq's own scheduler looks once a second; ours rings the pauses of 100 ms as they end."""
+def test_the_costs_of_the_scenario_are_in_the_run() -> None:
+    """Accepting takes 0.2 s, dispatch 0.3 s of a consumer's time, and retries are queued at ticks of a second."""
+    costs = {"accept_s": 0.2, "dispatch_s": 0.3, "retry_tick_s": 1.0}
+    found = a_live_run(
+        {
+            "jobs": 20,
+            "arrivals": {"process": "regular", "rate_per_s": 10.0},
+            "failures": {"poison_percent": 100},
+            "retries": {"max": 1, "base_s": 1.5, "jitter": "none"},
+            "event_driven": {"consumers": 20, "delivery": SSE} | costs,
+        }
+    )
+    rows = Rows.of(found.rows, found.clock)
+    sent, queued, started, called = (
+        rows.table(what, 20, 2) for what in (What.SENT, What.QUEUED, What.STARTED, What.CALLED)
+    )
+    assert np.all(queued[:, 0] - sent[:, 0] >= 0.2)
+    assert np.all(called - started >= 0.3)
+    pauses = queued[:, 1] - rows.table(What.BACKED_OFF, 20, 2)[:, 0]
+    assert np.all((pauses > 0.5) & (pauses < 2.5 + SLACK_S))
+    phases = (found.rows["at_ns"][(found.rows["what"] == What.QUEUED) & (found.rows["index"] == 1)] / 1e9) % 1.0
+    spread = np.abs((phases - phases[0] + 0.5) % 1.0 - 0.5)
+    assert np.all(spread < SLACK_S), "all at the scheduler's looks"
+
+
+def test_a_retry_comes_when_its_pause_is_over() -> None:
+    """rq's own scheduler looks once a second; the run's looks every 10 ms."""
     given = {
         "failures": {"transient_percent": 40},
         "retries": {"max": 3, "base_s": 0.1, "cap_s": 0.1, "jitter": "none"},
@@ -201,7 +245,7 @@ def test_classes_have_queues_and_consumers_of_their_own_and_the_broker_goes_with
     def look(found: DesignRun) -> bool:
         connection: Any = redis.Redis.from_url(found.broker)
         keys = {key.decode() for key in connection.scan_iter()}
-        if not any(key.startswith(ALIVE) for key in keys):
+        if not any(key.startswith("rq:worker:") for key in keys):
             return False
         sockets.append(found.broker.removeprefix("unix://").partition("?")[0])
         assert {key for key in keys if not key.startswith(("rq:", "x:"))} == set()
@@ -211,7 +255,9 @@ def test_classes_have_queues_and_consumers_of_their_own_and_the_broker_goes_with
     found = a_live_run({"event_driven": DEDICATED | {"queues": queues}}, once(look))
     assert not unaccounted(found)
     started = found.rows[found.rows["what"] == What.STARTED]
-    assert set(started["value"].astype(int)) == {0, 1}
+    places = found.stage.jobs.place[started["job"]]
+    served = {worker: set(places[started["value"] == worker]) for worker in set(started["value"])}
+    assert sorted(len(classes) for classes in served.values()) == [1] * len(served), "one queue a worker"
     assert sockets
     assert not Path(sockets[0]).exists()
 
@@ -225,7 +271,7 @@ def at_s(found: DesignRun, what: What) -> NDArray[np.float64]:
     return np.sort(found.rows["at_ns"][found.rows["what"] == what] - found.clock.started_ns) / 1e9
 
 
-def test_the_pacer_keeps_quotas_of_requests_and_of_tokens() -> None:
+def test_the_rate_limiter_keeps_quotas_of_requests_and_of_tokens() -> None:
     """At 30 times the speed: 15 requests a second, 2 at once; 500 tokens a second, the bucket full with 1,000, and each call takes 100 of them."""
     found = a_live_run(
         {

@@ -101,9 +101,9 @@ def test_a_job_without_an_end_makes_the_upper_percentiles_infinite() -> None:
     assert found.latency["p50"] == pytest.approx(12, rel=0.01)
 
 
-def test_a_job_that_was_acknowledged_and_then_never_seen_again_is_lost() -> None:
+def test_a_job_that_was_acknowledged_and_that_rq_does_not_hold_any_more_is_lost() -> None:
     gone = [(20.0, What.ARRIVED, 2, 0, 0.0), (21.0, What.ACCEPTED, 2, 0, 0.0)]
-    found = tally(scenario(), "event_driven", *EVENT_DRIVEN[:18], *gone)
+    found = tally(scenario(), "event_driven", *EVENT_DRIVEN[:18], *gone, (90.0, What.LOST, 2, 0, 0.0))
     assert found.counts["lost"] == 1
 
 

@@ -11,6 +11,7 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 
 import pytest
+import redis
 
 from simulator.live.run.exits import describe_exit, last_lines
 from simulator.live.run.fork_server import ROOT, ForkServer, NoForkServer, process_environment
@@ -153,7 +154,9 @@ def test_a_broker_that_is_killed_is_the_reason_whatever_else_ends_with_it(
         with pytest.raises(ProcessFailed) as failed:
             check_until(group, "clients", lambda: False)
     assert str(failed.value) == "broker of the event-driven design was killed by signal 9 (SIGKILL)."
-    assert str(group.explain(ConnectionError("refused"))) == str(failed.value)
+    with pytest.raises(ProcessFailed) as explained, group.explaining():
+        raise redis.ConnectionError("refused")
+    assert str(explained.value) == str(failed.value)
     assert broker.stdin is not None
     broker.stdin.close()
 

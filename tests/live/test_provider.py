@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -50,17 +49,13 @@ def outside(url: str, **given: Any) -> ExternalEndpoint:
     return ExternalEndpoint.model_validate(values | given)
 
 
-def now_ns() -> int:
-    return time.monotonic_ns()
-
-
 def called(plan: ProcessConfig, job: int, attempt: int = 0, how: str = "threads") -> Reply:
     """One call by the client for threads, or by the one for an event loop."""
     if how == "threads":
-        return Provider(plan, now_ns(), SECRET_KEY).call(job, attempt)
+        return Provider(plan, SECRET_KEY).call(job, attempt)
 
     async def run() -> Reply:
-        return await AsyncProvider(plan, now_ns(), SECRET_KEY).call(job, attempt)
+        return await AsyncProvider(plan, SECRET_KEY).call(job, attempt)
 
     return asyncio.run(run())
 
@@ -160,7 +155,7 @@ def test_calls_are_capped_over_all_processes_of_a_design_which_has_half_of_them(
 
     with in_a_thread(answering(count)) as address:
         plan, _ = a_plan(tmp_path, a_scenario(), external=outside(f"{address}/v1", max_calls=10))
-        providers = [Provider(plan, now_ns(), SECRET_KEY) for _ in range(2)]
+        providers = [Provider(plan, SECRET_KEY) for _ in range(2)]
         replies = [providers[call % 2].call(call, 0) for call in range(8)]
     assert [reply.status for reply in replies] == [200] * 5 + [0] * 3
     assert "5 calls" in replies[-1].reason
@@ -181,7 +176,7 @@ def test_a_server_that_uses_more_tokens_than_it_was_asked_to_is_cut_off(
     with in_a_thread(answering(babble)) as address:
         external = outside(f"{address}/v1", max_calls=8, max_tokens_a_call=10)
         plan, _ = a_plan(tmp_path, a_scenario(), external=external)
-        provider = Provider(plan, now_ns(), SECRET_KEY)
+        provider = Provider(plan, SECRET_KEY)
         replies = [provider.call(job, 0) for job in range(4)]
     assert [reply.status for reply in replies] == [200, 200, 0, 0]
     assert "40 output tokens" in replies[-1].reason
@@ -254,7 +249,7 @@ def test_no_call_is_made_after_the_runs_time_and_none_outlasts_it(
 
     with in_a_thread(answering(hang)) as address:
         plan, _ = a_plan(tmp_path, a_scenario(), external=outside(f"{address}/v1", max_seconds=0.6))
-        provider = Provider(plan, now_ns(), SECRET_KEY)
+        provider = Provider(plan, SECRET_KEY)
         cut, after = provider.call(0, 0), provider.call(1, 0)
     assert cut.status == after.status == 0
     assert "timed out" in cut.reason.lower()
@@ -278,7 +273,7 @@ def test_without_its_key_an_outside_endpoint_is_not_called(tmp_path: Path, monke
     monkeypatch.setenv("OPENAI_API_KEY", "sk-somebody-elses")
     plan, _ = a_plan(tmp_path, a_scenario(), external=outside("http://127.0.0.1:1/v1"))
     with pytest.raises(KeyMissing, match="no key"):
-        Provider(plan, now_ns())
+        Provider(plan)
 
 
 @pytest.mark.parametrize("how", ["threads", "event loop"])
@@ -301,8 +296,6 @@ def test_the_key_is_nowhere_whatever_the_server_does(
     assert "[key]" in refused.reason
     files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     printed = capfd.readouterr()
-    everything = (
-        f"{refused!r} {gone!r} {caplog.text} {printed.out} {printed.err} {Provider(plan, now_ns(), SECRET_KEY)!r}"
-    )
+    everything = f"{refused!r} {gone!r} {caplog.text} {printed.out} {printed.err} {Provider(plan, SECRET_KEY)!r}"
     assert SECRET_KEY not in everything
     assert all(SECRET_KEY.encode() not in content for content in files)

@@ -1,7 +1,6 @@
-"""The rate limiter: quotas, the line, the circuit breaker, and a rate limiter that resumes another one's state."""
+"""The rate limiter: quotas, the line and the circuit breaker."""
 
 import asyncio
-import json
 import math
 import selectors
 import time
@@ -260,33 +259,5 @@ def test_a_probe_without_a_result_is_followed_by_another() -> None:
         await fail(limiter, BREAKER_STREAK)
         limiter.leave(await limiter.enter(0, 0), gives_back=False, providers_fault=None)
         assert (await limiter.enter(0, 0)).probe
-
-    with_rate_limiter(play, Circuit())
-
-
-@pytest.mark.parametrize("limits", [{"max_concurrency": 1}, {"requests_per_minute": 1, "burst_requests": 1}])
-def test_another_rate_limiter_resumes_the_state(limits: dict[str, Any]) -> None:
-    """The one call under way, or the minute's one request, is not forgotten. The state goes through JSON, as in the broker."""
-
-    async def play(limiter: RateLimiter) -> None:
-        call = await limiter.enter(0, 0)
-        resumed = RateLimiter(Provider.model_validate(limits), RunClock(time.monotonic_ns(), SPEED))
-        resumed.resume(json.loads(json.dumps(limiter.state())), 1, probing=False)
-        waits = asyncio.create_task(resumed.enter(0, 0))
-        await asyncio.sleep(0.02)
-        assert not waits.done()
-        resumed.leave(call, gives_back=True)
-        assert (await waits).waited
-
-    with_rate_limiter(play, **limits)
-
-
-def test_a_rate_limiter_that_resumes_without_the_probe_probes_again() -> None:
-    async def play(limiter: RateLimiter) -> None:
-        await fail(limiter, BREAKER_STREAK)
-        assert (await limiter.enter(0, 0)).probe
-        resumed = RateLimiter(Provider(), RunClock(time.monotonic_ns(), SPEED), Circuit())
-        resumed.resume(json.loads(json.dumps(limiter.state())), 0, probing=False)
-        assert (await resumed.enter(0, 0)).probe
 
     with_rate_limiter(play, Circuit())

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 import redis
 
@@ -11,7 +12,8 @@ from simulator.live.run.folders import living
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.event_driven import dead_letters
-from simulator.live.system.event_driven.desk import Desk
+from simulator.live.system.event_driven.queues import RunQueues
+from simulator.live.system.event_driven.tasks import monotonic_ns
 from simulator.live.system.jobs import Jobs
 
 DESIGN = "event_driven"
@@ -35,10 +37,10 @@ class Letter:
 def letters_of(run: Run) -> tuple[tuple[Letter, ...], bool]:
     """The dead letters of a run, by job, and whether they can still be taken up again."""
     try:
-        with _desk(run) as (desk, clock):
-            found = dead_letters.letters(desk)
+        with _queues(run) as (queues, retries, clock):
+            found = dead_letters.read_dead_letters(queues, retries)
             return tuple(
-                Letter(one.job, one.queue, one.attempts, one.reason, clock.scenario_s(one.at_ns)) for one in found
+                Letter(one.job, one.queue, one.attempts, one.reason, _at_s(clock, one.ended_at)) for one in found
             ), True
     except NotUnderWay:
         result = run.result
@@ -52,9 +54,9 @@ def requeue(run: Run, job: int | None = None) -> int:
     Raises:
         NotUnderWay: its event-driven design does not run now.
     """
-    with _desk(run) as (desk, _):
-        wanted = [job] if job is not None else [letter.job for letter in dead_letters.letters(desk)]
-        return sum(dead_letters.requeue(desk, one) for one in wanted)
+    with _queues(run) as (queues, retries, _):
+        wanted = [job] if job is not None else [one.job for one in dead_letters.read_dead_letters(queues, retries)]
+        return sum(dead_letters.requeue(queues, one) for one in wanted)
 
 
 def empty(run: Run) -> int:
@@ -63,19 +65,25 @@ def empty(run: Run) -> int:
     Raises:
         NotUnderWay: its event-driven design does not run now.
     """
-    with _desk(run) as (desk, _):
-        return dead_letters.empty(desk)
+    with _queues(run) as (queues, _, _):
+        return dead_letters.empty(queues)
+
+
+def _at_s(clock: RunClock, ended_at: datetime | None) -> float | None:
+    return clock.scenario_s(monotonic_ns(ended_at)) if ended_at is not None else None
 
 
 @contextmanager
-def _desk(run: Run) -> Iterator[tuple[Desk, RunClock]]:
+def _queues(run: Run) -> Iterator[tuple[RunQueues, int, RunClock]]:
+    """The queues of a run under way, the retries of its event-driven design, and its clock."""
     folder = living(str(run.pk)) if run.engine == EngineName.LIVE else None
     try:
         if folder is None:
             raise NotUnderWay("The run is not under way.")
-        plan = ProcessConfig.read(folder / DESIGN / "plan.json")
-        desk = Desk(plan, Jobs.read(plan.path / "jobs.npz"))
-        with desk.connection:
-            yield desk, plan.clock()
+        config = ProcessConfig.read(folder / DESIGN / "plan.json")
+        jobs = Jobs.read(config.path / "jobs.npz")
+        queues = RunQueues(config, jobs)
+        with queues.connection:
+            yield queues, jobs.retries, config.clock()
     except (FileNotFoundError, redis.exceptions.ConnectionError) as gone:
         raise NotUnderWay("The event-driven design of the run is not under way.") from gone

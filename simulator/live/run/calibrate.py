@@ -4,11 +4,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simulator.kernel import layout as at
+from simulator.kernel import layout
 from simulator.live.run.design_run import Design, DesignRun, Stage
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.measure import Rows
 from simulator.live.run.window import Window, simulate_window
+from simulator.live.system.clock import NS_PER_S
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import What
 from simulator.plan import SYNCHRONOUS, mean_service_s
@@ -31,8 +32,8 @@ UTILISATION = 0.6
 """Of its servers: busy enough to be like the run, idle enough that nothing waits long."""
 MOST_JOBS_PER_S = 60.0
 DRAIN_LIMIT_S = 15.0
-RETRY_TICK_S = 0.01
-"""How often the run's own scheduler looks for due retries, in real seconds (`event_driven.due`)."""
+STOCK_TICK_S = 1.0
+"""rq's own scheduler."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +58,8 @@ def calibration_of(window: Window, speed: float) -> Calibration:
     plain = scenario.synchronous.model_copy(
         update={"backlog": None, "client_timeout_s": None, "hops": (), "client_retries": 0}
     )
-    quiet = scenario.event_driven.model_copy(update={"max_queue": None, "expires_s": None})
+    no_costs = {"accept_s": 0.0, "dispatch_s": 0.0, "retry_tick_s": 0.0}
+    quiet = scenario.event_driven.model_copy(update={"max_queue": None, "expires_s": None} | no_costs)
     return Calibration(
         scenario.model_copy(
             update={
@@ -82,33 +84,47 @@ def costs_of(synchronous: DesignRun, event_driven: DesignRun) -> Costs:
     """The mean costs a job, from both designs' separate runs."""
     queued = _table(event_driven, What.QUEUED)
     accept = (queued - event_driven.stage.jobs.arrival_s) / event_driven.clock.speed
+    pickup_s = _mean_s(pickups(event_driven))
     return Costs(
         accept_s=_mean_s(accept),
-        pickup_s=_mean_s(pickups(event_driven)),
-        dispatch_s=_mean_s(beside_the_model(event_driven)),
-        synchronous_s=_mean_s(beside_the_model(synchronous)),
-        retry_tick_s=RETRY_TICK_S,
+        pickup_s=pickup_s,
+        dispatch_s=pickup_s + _mean_s(beyond_service(event_driven)) + release_s(event_driven),
+        release_s=release_s(event_driven),
+        synchronous_s=_mean_s(beyond_service(synchronous)),
+        retry_tick_s=STOCK_TICK_S if event_driven.stage.workers == "stock" else 0.0,
     )
 
 
 def pickups(found: DesignRun) -> Instants:
-    """By job, in real seconds: from its place in its queue to a consumer's hands; NaN where it found none idle in its class."""
-    jobs = found.stage.jobs
-    queued, taken, freed = (_table(found, what) for what in (What.QUEUED, What.STARTED, What.FREED))
-    idle = [_finds_idle(job, jobs, queued, freed) for job in range(len(jobs))]
-    return np.where(idle, taken - queued, np.nan) / found.clock.speed
+    """By job, in real seconds: from its place in its queue until an idle worker began it; NaN if no worker of its queue was idle."""
+    queued, started, freed = (_table(found, what) for what in (What.QUEUED, What.STARTED, What.FREED))
+    idle = [_finds_idle(job, found, queued, freed) for job in range(len(queued))]
+    return np.where(idle, started - queued, np.nan) / found.clock.speed
 
 
-def _finds_idle(job: int, jobs: Jobs, queued: Instants, freed: Instants) -> bool:
-    """Whether fewer jobs of its class are queued or in hand than it has consumers, when the job is queued."""
-    before = (jobs.place == jobs.place[job]) & (queued < queued[job]) & ~(freed <= queued[job])
-    return bool(before.sum() < jobs.consumers[jobs.place[job]])
+def _finds_idle(job: int, found: DesignRun, queued: Instants, freed: Instants) -> bool:
+    """Whether fewer jobs are waiting or in progress than there are consumers for its queue, when the job is queued."""
+    jobs, design = found.stage.jobs, found.stage.scenario.event_driven
+    before = (queued < queued[job]) & ~(freed <= queued[job])
+    if design.discipline != "dedicated":
+        return bool(before.sum() < design.consumers)
+    return bool((before & (jobs.place == jobs.place[job])).sum() < jobs.consumers[jobs.place[job]])
 
 
-def beside_the_model(found: DesignRun) -> Instants:
-    """By job, in real seconds: what holds a server beside the model's own time, an attempt."""
+def beyond_service(found: DesignRun) -> Instants:
+    """By job, in real seconds: what its first attempt took a worker beyond the model's own time."""
     held = (_table(found, What.FREED) - _table(found, What.STARTED)) - found.stage.jobs.service_s
     return held / found.clock.speed
+
+
+def release_s(found: DesignRun) -> float:
+    """From the end of a task until its worker waits for the next: the median of the workers' last tasks, by rq's heartbeats."""
+    freed = found.rows[found.rows["what"] == What.FREED]
+    last_ns = dict(zip(freed["value"].tolist(), freed["at_ns"].tolist(), strict=True))
+    took = [
+        (idle_ns - last_ns[worker]) / NS_PER_S for worker, idle_ns in found.idle_since_ns.items() if worker in last_ns
+    ]
+    return max(0.0, float(np.median(took))) if took else 0.0
 
 
 def _mean_s(taken_s: Instants) -> float:
@@ -122,29 +138,32 @@ def _table(found: DesignRun, what: What) -> Instants:
 
 
 def predicted(window: Window, costs: Costs, speed: float, jobs: Jobs, design: Design) -> Tally:
-    """What the kernel makes of the same jobs with this machine's costs, times the speed: here, and nowhere else.
+    """The kernel's account of the same jobs with this machine's costs, times the speed.
 
-    The pick-up delays a job and holds no consumer, as accepting it does; but it is part of the measured wait, and so of the predicted one.
+    A measured wait lasts until the task begins, so the predicted one includes the pick-up. The result is published before its worker is
+    released: the kernel, which adds all of the dispatch to the latency, accepts jobs earlier by the release.
     """
     scenario, trace, drawn = window.scenario, window.trace, window.durations_s
     if design == SYNCHRONOUS:
         trace = replace(trace, service_s=jobs.service_s + costs.synchronous_s * speed)
         scenario = scenario.model_copy(update={"service": EmpiricalService(distribution="empirical")})
-        drawn = None
-    else:
-        own = scenario.event_driven
-        dear = {
-            "accept_s": own.accept_s + (costs.accept_s + costs.pickup_s) * speed,
-            "dispatch_s": own.dispatch_s + costs.dispatch_s * speed,
-            "retry_tick_s": max(own.retry_tick_s, costs.retry_tick_s * speed),
-        }
-        scenario = scenario.model_copy(update={"event_driven": own.model_copy(update=dear)})
+        return simulate_window(scenario, trace, None)[design]
+    own = scenario.event_driven
+    with_costs = {
+        "accept_s": own.accept_s + max(0.0, costs.accept_s - costs.release_s) * speed,
+        "dispatch_s": own.dispatch_s + costs.dispatch_s * speed,
+        "retry_tick_s": max(own.retry_tick_s, costs.retry_tick_s * speed),
+    }
+    scenario = scenario.model_copy(update={"event_driven": own.model_copy(update=with_costs)})
     tally = simulate_window(scenario, trace, drawn)[design]
-    return tally if design == SYNCHRONOUS else waiting_longer(tally, costs.pickup_s * speed)
+    return _as_measured(tally, costs, speed, jobs, with_costs["dispatch_s"])
 
 
-def waiting_longer(tally: Tally, by_s: float) -> Tally:
-    """Every job that started has waited so much longer, and stood in its queue so much longer."""
-    waits = tally.class_waits_s + by_s * tally.classes[:, at.K_STARTED]
+def _as_measured(tally: Tally, costs: Costs, speed: float, jobs: Jobs, dispatch_s: float) -> Tally:
+    """With the pick-up as part of every wait, and a utilisation of the tasks alone: no journal records when rq itself is at work."""
+    by_s = costs.pickup_s * speed
+    waits = tally.class_waits_s + by_s * tally.classes[:, layout.K_STARTED]
     wait = {name: value + by_s for name, value in tally.wait.items()}
-    return replace(tally, wait=wait, class_waits_s=waits, lag_max_s=tally.lag_max_s + by_s)
+    outside_tasks = (costs.pickup_s + costs.release_s) * speed / (float(jobs.service_s.mean()) + dispatch_s)
+    utilisation = tally.utilisation * (1 - outside_tasks)
+    return replace(tally, wait=wait, class_waits_s=waits, lag_max_s=tally.lag_max_s + by_s, utilisation=utilisation)

@@ -20,16 +20,28 @@ from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import now
+from rq.worker import Worker
 
 from simulator.live import broker
+from simulator.live.errors import ProcessFailed
 from simulator.live.run.fork_server import ForkServer, process_environment
-from simulator.live.run.processes import ProcessGroup, ProcessSpec, UnexpectedExit, address_of, end_all, listener
+from simulator.live.run.processes import (
+    ProcessGroup,
+    ProcessSpec,
+    UnexpectedExit,
+    address_of,
+    end_all,
+    listener,
+)
 from simulator.live.system.call_budget import CallBudget, Spent
 from simulator.live.system.clock import NS_PER_S, RunClock
 from simulator.live.system.config import ExternalEndpoint, ProcessConfig, WorkerKind
+from simulator.live.system.event_driven.consumers import worker_count
+from simulator.live.system.event_driven.queues import RunQueues, job_number
+from simulator.live.system.event_driven.tasks import attempt_number, enqueued_ns, monotonic_ns, worker_number
 from simulator.live.system.jobs import Jobs
-from simulator.live.system.journal import ROW, Reader, What
-from simulator.plan import SYNCHRONOUS
+from simulator.live.system.journal import ROW, Journal, Reader, What
+from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
 from simulator.result import ProcessEnd, Series
 from simulator.scenario import Scenario
 
@@ -37,8 +49,8 @@ READY_PATIENCE_S = 20.0
 LEAD_S = 0.2
 """Between the word to begin and the Scenario's zero."""
 LOOK_S = 0.1
-CONSUMER_PROCESSES = 2
-
+WORKERS_LOOK_S = 0.01
+LOST_LOOK_S = 0.2
 Design = Literal["synchronous", "event_driven"]
 
 
@@ -80,6 +92,8 @@ class DesignRun:
     ended: bool = False
     samples: list["Sample"] = field(default_factory=list)
     """Event-driven: what rq has told of its queues."""
+    idle_since_ns: dict[float, int] = field(default_factory=dict)
+    """Event-driven, once ended: since when each worker waited for its next job, by rq's heartbeat and the worker's number."""
     spent: Spent = field(default_factory=Spent)
     """At an outside endpoint, once ended."""
 
@@ -121,9 +135,12 @@ def run_design(stage: Stage, folder: Path, watch: Watch, server: ForkServer | No
         own_broker = kept.enter_context(_broker(folder, watch))
         server.wait_ready(READY_PATIENCE_S, lambda: watch(None))
         processes = kept.enter_context(ProcessGroup(plan, server, own_broker))
-        for spec in _process_specs(plan, sockets, stage.key):
+        for spec in _process_specs(plan, stage.jobs, sockets, stage.key):
             processes.start(spec)
         processes.wait_ready(READY_PATIENCE_S, lambda: watch(None))
+        if stage.design == EVENT_DRIVEN:
+            with processes.explaining():
+                _wait_for_workers(plan, stage.jobs, lambda: watch(None))
         return _play(stage, plan, processes, watch, kept)
 
 
@@ -140,14 +157,15 @@ def _play(stage: Stage, plan: ProcessConfig, processes: ProcessGroup, watch: Wat
         is_over = stage.jobs.left_s(found.clock, stage.drain_limit_s) < 0
         if clients_ended and (is_over or _unfinished_calls(found) == 0):
             break
-        try:
+        with processes.explaining():
             sample = ask(found.clock)
-        except redis.RedisError as error:
-            raise processes.explain(error) from error
         if sample is not None:
             found.samples.append(sample)
         watch(found)
         time.sleep(LOOK_S)
+    if stage.design == EVENT_DRIVEN:
+        with processes.explaining():
+            _record_rqs_state(plan, found)
     processes.__exit__()
     found.rows = _merged(found.rows, reader.more())
     found.unfinished_calls = _unfinished_calls(found)
@@ -182,6 +200,42 @@ def _process_end(exit_: UnexpectedExit, found: DesignRun, plan: ProcessConfig) -
 def _attempts(rows: NDArray[np.void], what: What, until_ns: int) -> set[tuple[int, int]]:
     chosen = rows[(rows["what"] == what) & (rows["at_ns"] <= until_ns)]
     return set(zip(chosen["job"].tolist(), chosen["index"].tolist(), strict=True))
+
+
+def _wait_for_workers(config: ProcessConfig, jobs: Jobs, tick: Callable[[], None]) -> None:
+    """Return when every rq worker has registered: none is still starting when the first job comes. Raises ProcessFailed."""
+    wanted = worker_count(config, jobs)
+    deadline = time.monotonic() + READY_PATIENCE_S
+    with redis.Redis.from_url(config.broker) as connection:
+        while (registered := Worker.count(connection)) < wanted:
+            if time.monotonic() > deadline:
+                raise ProcessFailed(f"only {registered} of {wanted} rq workers started within {READY_PATIENCE_S:g} s")
+            tick()
+            time.sleep(WORKERS_LOOK_S)
+
+
+def _record_rqs_state(config: ProcessConfig, found: DesignRun) -> None:
+    """Journal what only rq knows at the end: retries that wait in a queue, jobs that were lost; and since when its workers are idle.
+
+    A job is lost if rq does not hold it at two looks: a worker that has just taken it from one of several queues has not registered it yet.
+    """
+    queues, rows = RunQueues(config, found.stage.jobs), found.rows
+    ended = (What.COMPUTED, What.GAVE_UP, What.EXPIRED)
+    open_jobs = set(rows["job"][rows["what"] == What.ACCEPTED]) - set(rows["job"][np.isin(rows["what"], ended)])
+    missing = {int(job) for job in open_jobs} - queues.held_jobs()
+    if missing:
+        time.sleep(LOST_LOOK_S)
+        missing -= queues.held_jobs()
+    with Journal(config.journal("controller")) as journal:
+        for job in missing:
+            journal.write(What.LOST, job)
+        for rq_job in queues.waiting_jobs():
+            number = attempt_number(rq_job, found.stage.jobs.retries)
+            if number > 0:
+                journal.write(What.QUEUED, job_number(rq_job.id), number, at_ns=enqueued_ns(rq_job))
+    for worker in Worker.all(queues.connection):
+        if worker.last_heartbeat is not None:
+            found.idle_since_ns[worker_number(worker.name)] = monotonic_ns(worker.last_heartbeat)
 
 
 def _asker(stage: Stage, connection: redis.Redis) -> Callable[[RunClock], Sample | None]:
@@ -222,15 +276,16 @@ def _plan(stage: Stage, folder: Path, room: Path, sockets: list[socket.socket]) 
         token=secrets.token_urlsafe(),
         webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(),
         drain_limit_s=stage.drain_limit_s,
-        consumer_processes=CONSUMER_PROCESSES,
         workers=stage.workers,
     )
 
 
-def _process_specs(plan: ProcessConfig, sockets: list[socket.socket], key: SecretStr | None) -> Iterator[ProcessSpec]:
+def _process_specs(
+    plan: ProcessConfig, jobs: Jobs, sockets: list[socket.socket], key: SecretStr | None
+) -> Iterator[ProcessSpec]:
     from simulator.live.system.clients import clients_process
     from simulator.live.system.endpoint import endpoint_process
-    from simulator.live.system.event_driven import accept, consume, due
+    from simulator.live.system.event_driven import accept, consumers, rate_limit_server, scheduler
     from simulator.live.system.synchronous import service_process
 
     endpoint, service, clients = sockets
@@ -240,9 +295,14 @@ def _process_specs(plan: ProcessConfig, sockets: list[socket.socket], key: Secre
         yield ProcessSpec("service", service_process.run, service, api_key=api_key)
     else:
         yield ProcessSpec("accept", accept.run, service)
-        yield ProcessSpec("due", due.run, restarts=True)
-        for number in range(plan.consumer_processes):
-            yield ProcessSpec(f"consume-{number}", consume.run, restarts=True, number=number, api_key=api_key)
+        if plan.workers != "stock":
+            yield ProcessSpec("scheduler", scheduler.run, restarts=True)
+        if plan.limits_calls:
+            yield ProcessSpec("rate-limiter", rate_limit_server.run)
+        for number in range(len(consumers.consumer_processes(plan, jobs))):
+            yield ProcessSpec(f"consumers-{number}", consumers.run, restarts=True, number=number, api_key=api_key)
+        if jobs.subscribers:
+            yield ProcessSpec("subscribers", consumers.run_handlers, restarts=True)
     yield ProcessSpec("clients", clients_process.run, clients)
 
 

@@ -167,16 +167,8 @@ def _outcomes(scenario: Scenario, design: str, n: int, rows: Rows, *, ended: boo
     done = ~np.isnan(in_hand)
     outcome[done], settled[done] = COMPLETED, in_hand[done]
     if ended and design != SYNCHRONOUS:
-        outcome[(outcome == IN_SYSTEM) & _forgotten(n, rows)] = LOST
+        outcome[(outcome == IN_SYSTEM) & ~np.isnan(rows.last(What.LOST, n))] = LOST
     return outcome, settled
-
-
-def _forgotten(n: int, rows: Rows) -> NDArray[np.bool_]:
-    """Jobs that were acknowledged and that nobody has in hand any more: neither a queue nor a consumer, a pause or a delivery."""
-    last = np.zeros(n, np.int64)
-    telling = ~np.isin(rows.rows["what"], (What.FREED, What.SENT, What.DELIVERY_CALL, What.PROVIDER_CALL))
-    last[rows.rows["job"][telling]] = rows.rows["what"][telling]
-    return np.isin(last, (What.ACCEPTED, What.ANSWERED))
 
 
 def _waiting(n: int, top: int, rows: Rows) -> tuple[Floats, Spells]:

@@ -14,7 +14,7 @@ import openai.resources.chat.completions  # noqa: F401  the client imports it at
 
 from simulator.live.system.clients import clients_process  # noqa: F401
 from simulator.live.system.endpoint import endpoint_process  # noqa: F401
-from simulator.live.system.event_driven import accept, consume, due  # noqa: F401
+from simulator.live.system.event_driven import accept, consumers, rate_limit_server, scheduler  # noqa: F401
 from simulator.live.system.synchronous import service_process  # noqa: F401
 
 

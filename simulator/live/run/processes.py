@@ -6,11 +6,13 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import NamedTuple, Self
+
+import redis
 
 from simulator.live.errors import CannotRun, ProcessFailed
 from simulator.live.run.exits import describe_exit, last_lines
@@ -195,13 +197,17 @@ class ProcessGroup:
                 f"broker of {self._design} {describe_exit(code).sentence}.{last_lines(self._config.path.parent / 'broker.log')}"
             )
 
-    def explain(self, error: Exception) -> CannotRun:
-        """Why the controller cannot talk to the broker."""
+    @contextlib.contextmanager
+    def explaining(self) -> Iterator[None]:
+        """Raises ProcessFailed, with the broker's end if it has ended, for any error of a connection to the broker within."""
         try:
-            self._require_broker(BROKER_PATIENCE_S)
-        except ProcessFailed as failed:
-            return failed
-        return ProcessFailed(f"broker of {self._design} does not answer: {error}")
+            yield
+        except redis.RedisError as error:
+            try:
+                self._require_broker(BROKER_PATIENCE_S)
+            except ProcessFailed as failed:
+                raise failed from error
+            raise ProcessFailed(f"broker of {self._design} does not answer: {error}") from error
 
     def _failure(self, running: _Running) -> CannotRun:
         self._require_broker(BROKER_PATIENCE_S)

@@ -1,174 +1,144 @@
-"""How fast a live run's workers are on this machine: jobs a second that each wait 50 ms, from queue to start, and the memory of all of them.
-
-`python -m simulator.live.run.worker_bench SOCKET THREADS CLASS` is one process of workers; the functions below start as many as they are told.
-"""
+"""How fast a live run's workers are on this machine, by kind: jobs that each wait 50 ms, from queue to start, and the memory of all processes."""
 
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import redis
-from rq import Queue, SimpleWorker, Worker
-from rq.job import Job
+from rq import Queue
 from rq.serializers import JSONSerializer
-from rq.worker import BaseWorker
 
 from simulator.live import broker
-from simulator.live.run.fork_server import process_environment
+from simulator.live.run.fork_server import ForkServer, process_environment
 from simulator.live.run.processes import end_all
-from simulator.live.system.event_driven.worker import ThreadWorker
+from simulator.live.system.config import WorkerKind
+from simulator.live.system.event_driven.consumers import CLASSES, THREAD_PROCESSES
 
 WAIT_S = 0.05
 QUEUE = "bench"
-STARTED, DONE = "bench:started", "bench:done"
+STARTED = "bench:started"
 PATIENCE_S = 60.0
-WAIT, NOTE = f"{__name__}.wait", f"{__name__}.note"
-CLASSES: dict[str, type[BaseWorker]] = {"threads": ThreadWorker, "unforked": SimpleWorker, "forked": Worker}
-_mine: list[Any] = []
+WAIT, RECORD_DELAY = f"{__name__}.wait", f"{__name__}.record_delay"
+_connections: dict[str, Any] = {}
 
 
-def wait(job: int) -> None:
+def wait() -> None:
     """A job that waits as if for a model."""
     time.sleep(WAIT_S)
-    _mine[0].incr(DONE)
 
 
-def note(asked_ns: int) -> None:
-    """A job that only says how long after it was asked for it began."""
-    _mine[0].rpush(STARTED, time.monotonic_ns() - asked_ns)
+def record_delay(socket: str, enqueued_ns: int) -> None:
+    """A job that records how long after its enqueuing it began."""
+    delay_ns = time.monotonic_ns() - enqueued_ns
+    if socket not in _connections:
+        _connections[socket] = redis.Redis(unix_socket_path=socket)
+    _connections[socket].rpush(STARTED, delay_ns)
 
 
-def live_figures(jobs: int = 2000, processes: int = 2, threads: int = 25, kind: str = "threads") -> dict[str, float]:
-    """The figures of so many worker processes. Raises AssertionError where a job got lost, NoBroker, SubprocessError."""
-    with tempfile.TemporaryDirectory(prefix="x-bench-") as place, _broker(Path(place)) as server:
-        connection: Any = redis.Redis(unix_socket_path=f"{place}/broker.sock")
-        with _crew(Path(place), processes, threads, kind) as crew:
-            _wait_until(lambda: connection.scard("rq:workers") >= processes * threads)
-            latencies = _dispatch_ms(connection)
-            rate, commands = _rate(connection, jobs)
-            memory = sum(_family_mb(process.pid) for process in [*crew, server])
-        connection.close()
-    return {
-        "live_jobs_per_s": rate,
-        "dispatch_p50_ms": float(np.percentile(latencies, 50)),
-        "dispatch_p99_ms": float(np.percentile(latencies, 99)),
-        "memory_mb": memory,
-        "broker_commands_a_job": commands,
-    }
+def measure_workers(kind: WorkerKind = "threads", workers: int = 50, jobs: int = 2000) -> dict[str, float]:
+    """The figures of so many workers. Raises AssertionError if a job got lost, CannotRun if they do not start."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="x-bench-")))
+        server = stack.enter_context(ForkServer(folder))
+        bench_broker = stack.enter_context(_broker(folder))
+        server.wait_ready(PATIENCE_S, lambda: None)
+        socket = str(folder / "broker.sock")
+        connection: Any = stack.enter_context(redis.Redis(unix_socket_path=socket))
+        counts = [len(range(workers)[start::THREAD_PROCESSES]) for start in range(THREAD_PROCESSES)]
+        processes = [
+            server.start(f"worker-{number}", _work, socket, kind, count)
+            for number, count in enumerate(counts if kind == "threads" else [1] * workers)
+        ]
+        stack.callback(end_all, processes)
+        _wait_until(lambda: connection.scard("rq:workers") >= workers)
+        delays_ms = _delays_ms(connection, socket)
+        rate, commands = _rate(connection, jobs)
+        pids = [bench_broker.pid, *([server.pid] if server.pid else [process.pid for process in processes])]
+        return {
+            "live_jobs_per_s": rate,
+            "dispatch_p50_ms": float(np.percentile(delays_ms, 50)),
+            "dispatch_p99_ms": float(np.percentile(delays_ms, 99)),
+            "memory_mb": sum(_family_mb(pid) for pid in pids if pid is not None),
+            "broker_commands_a_job": commands,
+        }
 
 
 def _rate(connection: Any, jobs: int) -> tuple[float, float]:
-    """Jobs a second while they are put in as fast as they are taken, and the broker's commands a job, putting in included."""
-    before = int(connection.info("stats")["total_commands_processed"])
-    began = time.perf_counter()
+    """Jobs a second while more are enqueued than are done, and the broker's commands a job, those of enqueuing included."""
     queue = Queue(QUEUE, connection=connection, serializer=JSONSerializer)
-    for job in range(jobs):
-        _put(queue, WAIT, job)
-    polls = 0
-    while int(connection.get(DONE) or 0) < jobs:
-        polls += 1
+    before = int(connection.info("stats")["total_commands_processed"])
+    for start in range(0, jobs, 100):
+        wanted = [Queue.prepare_data(WAIT, description="") for _ in range(start, min(start + 100, jobs))]
+        if start == 0:
+            began = time.perf_counter()
+        queue.enqueue_many(wanted)
+    while queue.finished_job_registry.get_job_count(cleanup=False) < jobs:
         if time.perf_counter() - began > PATIENCE_S:
-            raise AssertionError(f"{connection.get(DONE)} of {jobs} live jobs were done")
+            raise AssertionError(f"not all of {jobs} live jobs were done")
         time.sleep(0.02)
-    elapsed = time.perf_counter() - began
-    return jobs / elapsed, (int(connection.info("stats")["total_commands_processed"]) - before - polls) / jobs
+    elapsed_s = time.perf_counter() - began
+    return jobs / elapsed_s, (int(connection.info("stats")["total_commands_processed"]) - before) / jobs
 
 
-def _dispatch_ms(connection: Any, jobs: int = 200) -> list[float]:
-    """From the moment a job is asked for to its start in an idle worker, one job at a time."""
-    queue, found = Queue(QUEUE, connection=connection, serializer=JSONSerializer), []
+def _delays_ms(connection: Any, socket: str, jobs: int = 200) -> list[float]:
+    """From enqueuing to start with all workers idle, one job at a time."""
+    queue, delays = Queue(QUEUE, connection=connection, serializer=JSONSerializer), []
     for _ in range(jobs):
-        _put(queue, NOTE, time.monotonic_ns())
-        told = connection.blpop([STARTED], timeout=PATIENCE_S)
-        if told is None:
+        queue.enqueue_call(RECORD_DELAY, args=(socket, time.monotonic_ns()), result_ttl=0, description="")
+        popped = connection.blpop([STARTED], timeout=PATIENCE_S)
+        if popped is None:
             raise AssertionError("a live job was not started")
-        found.append(int(told[1]) / 1e6)
-    return found
+        delays.append(int(popped[1]) / 1e6)
+    return delays
 
 
-def _put(queue: Queue, function: str, argument: int) -> None:
-    queue.enqueue_call(function, args=(argument,), timeout=-1, result_ttl=0, failure_ttl=0, description="")
-
-
-def _wait_until(holds: Any) -> None:
+def _wait_until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not holds():
         if time.monotonic() > deadline:
             raise AssertionError("the live workers did not start")
-        time.sleep(0.05)
+        time.sleep(0.02)
 
 
 def pss_mb(pid: int) -> float:
-    """A process's memory, what it shares counted by its share; 0 where the system does not tell."""
-    own = Path(f"/proc/{pid}/smaps_rollup")
-    if not own.exists():
+    """A process's memory, shared pages counted by its share; 0 if the system does not report it."""
+    usage = Path(f"/proc/{pid}/smaps_rollup")
+    if not usage.exists():
         return 0.0
-    kilobytes = next(int(line.split()[1]) for line in own.read_text().splitlines() if line.startswith("Pss:"))
-    return kilobytes / 1024
+    return next(int(line.split()[1]) for line in usage.read_text().splitlines() if line.startswith("Pss:")) / 1024
 
 
 def _family_mb(pid: int) -> float:
     """A process's memory and that of all that it has started."""
     children = Path(f"/proc/{pid}/task/{pid}/children")
-    mine = children.read_text().split() if children.exists() else []
-    return pss_mb(pid) + sum(_family_mb(int(child)) for child in mine)
+    started = children.read_text().split() if children.exists() else []
+    return pss_mb(pid) + sum(_family_mb(int(child)) for child in started)
 
 
 @contextmanager
-def _broker(place: Path) -> Iterator[subprocess.Popen[bytes]]:
-    process = broker.start(place, process_environment())
+def _broker(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    process = broker.start(folder, process_environment())
     try:
-        broker.wait_for(process, place, PATIENCE_S, lambda: None)
+        broker.wait_for(process, folder, PATIENCE_S, lambda: None)
         yield process
     finally:
         end_all([process])
 
 
-@contextmanager
-def _crew(place: Path, processes: int, threads: int, kind: str) -> Iterator[list[subprocess.Popen[bytes]]]:
-    command = [sys.executable, "-P", "-m", __name__, str(place / "broker.sock"), str(threads), kind]
-    crew = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, env=process_environment(), start_new_session=True)  # noqa: S603
-        for _ in range(processes)
-    ]
-    try:
-        yield crew
-    finally:
-        end_all(crew)
+def _work(socket: str, kind: WorkerKind, count: int) -> None:
+    """One process of so many workers, in threads if there is more than one."""
 
+    def work() -> None:
+        connection = redis.Redis(unix_socket_path=socket)
+        worker = CLASSES[kind][0]([QUEUE], connection=connection, serializer=JSONSerializer, log_job_description=False)
+        worker.work(logging_level="WARNING")
 
-def _work(socket: str, kind: str) -> None:
-    connection = redis.Redis(unix_socket_path=socket)
-    worker = CLASSES[kind]([QUEUE], connection=connection, serializer=JSONSerializer, log_job_description=False)
-    worker.work(logging_level="WARNING")
-
-
-def _claim(job: Job) -> None:
-    """One step of the broker, as a live run's workers take it."""
-    with _mine[0].pipeline() as step:
-        step.lrem(f"rq:queue:{QUEUE}:intermediate", 1, job.id)
-        step.sadd("bench:running", job.id)
-        step.execute()
-
-
-def _main(socket: str, threads: int, kind: str) -> None:
-    sys.modules["simulator.live.run.worker_bench"] = sys.modules["__main__"]  # rq finds jobs by this name
-    _mine[:] = [redis.Redis(unix_socket_path=socket)]
-    if kind != "threads":
-        _work(socket, kind)
-        return
-    ThreadWorker.claims = staticmethod(_claim)
-    for _ in range(threads):
-        threading.Thread(target=_work, args=(socket, kind), daemon=True).start()
-    sys.stdin.read()
-
-
-if __name__ == "__main__":
-    _main(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    for _ in range(count - 1):
+        threading.Thread(target=work, daemon=True).start()
+    work()

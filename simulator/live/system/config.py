@@ -77,13 +77,28 @@ class ProcessConfig(Value):
     """Of this run alone, in the form of Standard Webhooks (whsec_ and base64)."""
     drain_limit_s: Positive = 60.0
     """Real seconds that the clients wait for results after the last arrival, at most."""
-    consumer_processes: int = 2
-    """Processes that carry the event-driven design's consumers, as threads."""
     workers: WorkerKind = "threads"
 
     @property
     def path(self) -> Path:
         return Path(self.folder)
+
+    @property
+    def limits_socket(self) -> Path:
+        """Where the rate limit server listens, if there is one."""
+        return self.path / "limits.sock"
+
+    @property
+    def limits_calls(self) -> bool:
+        """Whether anything limits the event-driven design's calls to the provider."""
+        provider = self.scenario.provider
+        quotas = (provider.requests_per_minute, provider.input_tokens_per_minute, provider.output_tokens_per_minute)
+        has_limit = provider.max_concurrency is not None or any(quota is not None for quota in quotas)
+        return has_limit or self.scenario.event_driven.circuit_breaker
+
+    def priority_of(self, place: int) -> int:
+        """A call's priority in line for the provider's limits, 0 first: the place of its class if queues are strict."""
+        return place if self.scenario.event_driven.discipline == "strict" else 0
 
     def begin(self, started_ns: int) -> None:
         """Write down for whoever looks in from outside when the Scenario's zero is (`time.monotonic_ns`)."""

@@ -23,13 +23,13 @@ class What(IntEnum):
     SENT = 2  # clients: call number `index` leaves (synchronous: the client's own retries count up)
     ACCEPTED = 3  # service: a worker or a place in the backlog; event-driven: the 202 is being sent
     REFUSED = 4  # service: no place (503)
-    QUEUED = 5  # event-driven: attempt `index` stands in its queue; value: the class's place
-    STARTED = 6  # a worker or consumer has taken attempt `index`; value: the class's place
+    QUEUED = 5  # event-driven: attempt `index` was put into its queue; a retry's row is written when it starts
+    STARTED = 6  # a worker or consumer begins attempt `index`; event-driven, value: the worker's number
     WAITED_FOR_PROVIDER = 7  # attempt `index` found a limit exhausted; value: real seconds until it was let through
     CALLED = 8  # attempt `index` calls the provider
     ANSWERED = 9  # attempt `index` has its answer; value: the HTTP status (0: none came)
     BACKED_OFF = 10  # attempt `index` failed; value: the pause before the next, in real seconds
-    FREED = 11  # the worker or consumer of attempt `index` is free again
+    FREED = 11  # the worker or consumer of attempt `index` is done with it; event-driven, value: the worker's number
     COMPUTED = 12  # the result is there
     GAVE_UP = 13  # attempts are exhausted: value 1: dead-lettered, 0: failed
     EXPIRED = 14  # taken from its queue after its expiry, and dropped
@@ -45,6 +45,7 @@ class What(IntEnum):
     UNDELIVERED = 22  # the delivery's schedule is exhausted
     PROVIDER_CALL = 23  # endpoint: a call came in; value: the status that it is going to get
     ABANDONED = 24  # synchronous service: began, or dropped, work whose client had gone; value 1: dropped unstarted
+    LOST = 25  # event-driven, at the end: the job was accepted and has no outcome, and rq does not hold it any more
 
 
 ROW = np.dtype([("at_ns", "<i8"), ("job", "<i4"), ("what", "<i2"), ("index", "<i2"), ("value", "<f8")])

@@ -8,6 +8,7 @@ import logging
 import ssl
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -54,9 +55,9 @@ class Reply:
 class Caps:
     """An outside endpoint's caps, which all processes of a design's run share."""
 
-    def __init__(self, plan: ProcessConfig, external: ExternalEndpoint, started_ns: int) -> None:
+    def __init__(self, plan: ProcessConfig, external: ExternalEndpoint) -> None:
         self._external = external
-        self._until_ns = started_ns + round(external.seconds_a_design * NS_PER_S)
+        self._until_ns = plan.clock().started_ns + round(external.seconds_a_design * NS_PER_S)
         self._ledger = CallBudget(plan.path, external.calls_a_design, external.max_tokens_a_call)
 
     def left_s(self) -> float:
@@ -88,10 +89,9 @@ class Caps:
 class _Calls:
     """What the two clients share: addresses, arguments, and the reading of answers."""
 
-    def __init__(self, plan: ProcessConfig, started_ns: int, api_key: str | None = None) -> None:
+    def __init__(self, plan: ProcessConfig, api_key: str | None = None) -> None:
         self._workload = load(plan.workload)
-        self._external = plan.external
-        self._caps = Caps(plan, plan.external, started_ns) if plan.external is not None else None
+        self._plan, self._external = plan, plan.external
         self._key = _key(plan, api_key)
         for name in ("openai", "httpx2", "httpcore2"):
             logging.getLogger(name).setLevel(logging.WARNING)  # they log addresses, and at their most talkative more
@@ -104,6 +104,11 @@ class _Calls:
             "max_retries": 0,
             "timeout": SAMPLE_TIMEOUT_S,
         }
+
+    @cached_property
+    def _caps(self) -> Caps | None:
+        """Of an external endpoint. Asked for by the first call: the run has begun then."""
+        return Caps(self._plan, self._external) if self._external is not None else None
 
     def _request(self, job: int, attempt: int) -> dict[str, Any]:
         """One call, as the library's `post` takes it; only the sample endpoint is told whose it is.
@@ -153,8 +158,8 @@ class _Calls:
 class Provider(_Calls):
     """For threads, which may share it."""
 
-    def __init__(self, plan: ProcessConfig, started_ns: int, api_key: str | None = None) -> None:
-        super().__init__(plan, started_ns, api_key)
+    def __init__(self, plan: ProcessConfig, api_key: str | None = None) -> None:
+        super().__init__(plan, api_key)
         http_client = (
             openai.DefaultHttpxClient(follow_redirects=False)
             if plan.external is not None
@@ -176,8 +181,8 @@ class Provider(_Calls):
 class AsyncProvider(_Calls):
     """For one event loop."""
 
-    def __init__(self, plan: ProcessConfig, started_ns: int, api_key: str | None = None) -> None:
-        super().__init__(plan, started_ns, api_key)
+    def __init__(self, plan: ProcessConfig, api_key: str | None = None) -> None:
+        super().__init__(plan, api_key)
         outside = plan.external is not None
         http_client = (
             openai.DefaultAsyncHttpxClient(follow_redirects=False)

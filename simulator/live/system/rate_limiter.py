@@ -2,10 +2,10 @@
 
 import asyncio
 import heapq
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import count
 from math import inf
-from typing import Any, Literal
+from typing import Literal
 
 from simulator.kernel.layout import ROUNDING_S
 from simulator.live.system.clock import RunClock
@@ -152,21 +152,6 @@ class RateLimiter:
             for place, quota in self._quotas.items():
                 quota.give_back(wanted[place])
         self._serve()
-
-    def state(self) -> dict[str, Any]:
-        """What another rate limiter resumes from, apart from the calls under way."""
-        buckets = [quota.full_s for quota in self._quotas.values()]
-        return {"buckets": buckets, "circuit": asdict(self._circuit) if self._circuit is not None else None}
-
-    def resume(self, state: dict[str, Any], under_way: int, *, probing: bool) -> None:
-        """Go on from another rate limiter's `state`, with so many calls under way; `probing`: a probe is among them."""
-        self._calls = under_way
-        for quota, full_s in zip(self._quotas.values(), state["buckets"], strict=True):
-            quota.full_s = full_s
-        if self._circuit is not None:
-            self._circuit = Circuit(**state["circuit"])
-            if not probing:
-                self._circuit.abandon_probe()
 
     def _allow(self, input_tokens: float, output_tokens: float, *, waited: bool) -> Permit | None:
         """Charge the call if it may go; otherwise set a timer, if time alone will allow it."""

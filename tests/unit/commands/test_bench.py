@@ -49,17 +49,10 @@ def test_full_adds_size_and_memory(run_json: Callable[..., Any]) -> None:
 def test_live_adds_its_workers_and_a_whole_run_and_full_the_other_kinds_of_workers(
     run: Run, run_json: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    crew: list[tuple[Any, ...]] = []
-
-    def workers(*given: Any) -> dict[str, float]:
-        crew.append(given)
-        return {"live_jobs_per_s": 800.0}
-
-    monkeypatch.setattr(bench, "live_figures", workers)
+    monkeypatch.setattr(bench, "measure_workers", lambda *given, **named: {"live_jobs_per_s": 800.0})
     monkeypatch.setattr(bench, "run_figures", lambda: {"overhead_ms": 7.5, "waiting_memory_mb": 160.0})
     assert set(run_json("bench", "--live")["live"]) == {"threads", "run"}
-    assert set(run_json("bench", "--live", "--full")["live"]) == {"threads", "run", "unforked", "forked"}
-    assert [given[-1] for given in crew if given] == ["unforked", "forked"]
+    assert set(run_json("bench", "--live", "--full")["live"]) == {"threads", "run", "simple", "forking"}
     lines = run("bench", "--live").splitlines()
     assert "threads, live jobs" in lines[-3] and lines[-3].endswith("800 /s")
     assert lines[-2].startswith("run, overhead") and lines[-2].endswith("7.5 ms")

@@ -13,7 +13,7 @@ from advisor.reports.numbers import count, number
 from simulator.bench import kernel_figures, scale_figures
 from simulator.live.errors import CannotRun
 from simulator.live.run.run_bench import run_figures
-from simulator.live.run.worker_bench import live_figures
+from simulator.live.run.worker_bench import measure_workers
 
 
 class Command(Console):
@@ -52,10 +52,10 @@ class Command(Console):
 
 
 def _live_figures(*, others: bool) -> dict[str, Any]:
-    """Of the workers that a run has, and of a whole run; `others`: of workers that it might have had."""
-    figures: dict[str, Any] = {"threads": live_figures(), "run": run_figures()}
+    """Of the default workers and of a whole run; `others`: of the other kinds of workers, too."""
+    figures: dict[str, Any] = {"threads": measure_workers(), "run": run_figures()}
     if others:
-        figures |= {kind: live_figures(500, 25, 1, kind) for kind in ("unforked", "forked")}
+        figures |= {"simple": measure_workers("simple"), "forking": measure_workers("forking", workers=20, jobs=500)}
     return figures
 
 

@@ -1,12 +1,11 @@
-"""The process that takes jobs in with 202, says how they stand, and delivers their results.
+"""The event-driven design's service: takes jobs in with 202, reports their state, and delivers their results.
 
-A run stands or falls with this part, as with its broker: it is never started again. It may therefore keep what it knows of the jobs, and when
-webhooks are due again, in its memory; and it writes down what the others, who may die at any moment, have told.
+It keeps what it knows of the jobs in memory and is not started again: a run ends with it, as with its broker.
 """
 
 import asyncio
 import json
-from collections import defaultdict
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from math import ceil
 from typing import Any
@@ -16,80 +15,84 @@ from aiohttp import web
 
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
-from simulator.live.system.event_driven.desk import EVENTS, Desk
-from simulator.live.system.event_driven.followers import Event, Followed
+from simulator.live.system.event_driven.job_events import Event, JobEvents
+from simulator.live.system.event_driven.queues import EVENTS, RunQueues, read_event
 from simulator.live.system.event_driven.webhooks import Webhooks
-from simulator.live.system.http import raise_file_limit, serve
+from simulator.live.system.http import application, error_response, raise_file_limit, read_job, read_object, serve
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, What
 from simulator.live.system.process import ProcessContext
 from simulator.scenario import PollingDelivery, PushDelivery, WebhookDelivery
 
-LARGEST_BODY = 2**16
 LAST_EVENT_ID = "Last-Event-ID"
-TOLD_TO_NOBODY = frozenset({"handled", "unhandled"})
 READ_BLOCK_MS, READ_AT_ONCE = 1000, 500
 
 
 class Accept:
-    """The service that callers know. It owns no queue: the broker does, and its event stream says what has become of each job."""
+    """The service that callers know. Jobs wait in rq's queues; the tasks publish what becomes of them in the broker."""
 
-    def __init__(self, plan: ProcessConfig, jobs: Jobs, clock: RunClock, journal: Journal, desk: Desk) -> None:
-        self._plan, self._jobs, self._clock, self._journal, self._desk = plan, jobs, clock, journal, desk
-        self._design = plan.scenario.event_driven
+    def __init__(self, config: ProcessConfig, jobs: Jobs, journal: Journal, queues: RunQueues) -> None:
+        self._config, self._jobs, self._journal, self._queues = config, jobs, journal, queues
+        self._design = config.scenario.event_driven
+        self._clock = RunClock(0, config.speed)  # for durations alone
         delivery = self._design.delivery
         self._push = delivery if isinstance(delivery, PushDelivery) else PushDelivery(method="sse")
         interval_s = delivery.interval_s if isinstance(delivery, PollingDelivery) else 1.0
-        self._retry_after = str(max(1, ceil(clock.real_s(interval_s))))
-        self._followed: dict[int, Followed] = defaultdict(Followed)
-        self._enqueuing = ThreadPoolExecutor(1, thread_name_prefix="enqueue")  # one: jobs stand in the order they came
-        self._webhooks = Webhooks(plan, jobs, clock, journal) if isinstance(delivery, WebhookDelivery) else None
+        self._retry_after = str(max(1, ceil(self._clock.real_s(interval_s))))
+        self._events: dict[int, JobEvents] = {}
+        self._enqueuing = ThreadPoolExecutor(1, thread_name_prefix="enqueue")  # one: jobs are enqueued in order
+        self._webhooks = Webhooks(config, jobs, self._clock, journal) if isinstance(delivery, WebhookDelivery) else None
         self._delivering: set[asyncio.Task[None]] = set()
 
     def app(self) -> web.Application:
         """Its routes."""
-        app = web.Application(client_max_size=LARGEST_BODY)
-        app.router.add_post("/jobs", self._take)
-        app.router.add_get("/jobs/{job:\\d{1,9}}", self._tell)
+        app = application(self._config.token)
+        app.router.add_post("/jobs", self._accept)
+        app.router.add_get("/jobs/{job:\\d{1,9}}", self._report)
         app.router.add_get("/jobs/{job:\\d{1,9}}/events", self._stream)
         app.router.add_get("/jobs/{job:\\d{1,9}}/socket", self._socket)
         return app
 
-    async def _take(self, request: web.Request) -> web.Response:
-        """202 once the job stands in its queue; 503 where the queues are full."""
-        job = json.loads(await request.read())["job"]
+    async def _accept(self, request: web.Request) -> web.Response:
+        """202 once the job is in its queue; 503 if the queues are full; 409 if it has come before."""
+        job = read_job(await read_object(request), len(self._jobs))
+        if job in self._events:
+            return error_response(409, f"job {job} has been accepted before")
+        self._events[job] = JobEvents()
+        await asyncio.sleep(self._clock.real_s(self._design.accept_s))
         if not await asyncio.get_running_loop().run_in_executor(self._enqueuing, self._enqueue, job):
+            del self._events[job]
             self._journal.write(What.REFUSED, job)
-            return web.json_response({"error": "full"}, status=503, headers={"Retry-After": self._retry_after})
-        self._followed[job]  # known from now on: its caller may be back before the broker's stream tells of it
+            return error_response(503, "the queues are full", {"Retry-After": self._retry_after})
         headers = {"Location": f"/jobs/{job}", "Retry-After": self._retry_after}
         return web.json_response({"job": job, "state": "queued"}, status=202, headers=headers)
 
     def _enqueue(self, job: int) -> bool:
-        if self._design.max_queue is not None and self._desk.waiting() >= self._design.max_queue:
+        if self._design.max_queue is not None and self._queues.waiting() >= self._design.max_queue:
             return False
         self._journal.write(What.ACCEPTED, job)
-        self._desk.enqueue(job, 0)
+        self._queues.enqueue(job)
+        self._journal.write(What.QUEUED, job)
         return True
 
-    def _job(self, request: web.Request) -> int:
+    def _events_of(self, request: web.Request) -> tuple[int, JobEvents]:
         job = int(request.match_info["job"])
-        if job not in self._followed:
+        if job not in self._events:
             raise web.HTTPNotFound
-        return job
+        return job, self._events[job]
 
-    async def _tell(self, request: web.Request) -> web.Response:
-        """200 with the end, 202 before it."""
-        job = self._job(request)
-        event = self._followed[job].state
+    async def _report(self, request: web.Request) -> web.Response:
+        """200 with the outcome, 202 before it."""
+        job, events = self._events_of(request)
+        event = events.state
         if not event.final:
-            told = {"job": job, "state": event.name}
-            return web.json_response(told, status=202, headers={"Retry-After": self._retry_after})
+            body = {"job": job, "state": event.name}
+            return web.json_response(body, status=202, headers={"Retry-After": self._retry_after})
         return web.json_response({"job": job, "state": event.name, "text": event.text})
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events, from the one after Last-Event-ID on."""
-        job = self._job(request)
+        job, events = self._events_of(request)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
 
@@ -97,30 +100,32 @@ class Accept:
             data = json.dumps({"job": job, "text": event.text})
             await response.write(f"id: {event.number}\nevent: {event.name}\ndata: {data}\n\n".encode())
 
-        await self._follow(job, request, send)
+        await self._follow(job, events, request, send)
         return response
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
         """The same as messages of a WebSocket."""
-        job = self._job(request)
+        job, events = self._events_of(request)
         response = web.WebSocketResponse()
         await response.prepare(request)
 
         async def send(event: Event) -> None:
             await response.send_json({"id": event.number, "event": event.name, "job": job, "text": event.text})
 
-        await self._follow(job, request, send)
+        await self._follow(job, events, request, send)
         await response.close()
         return response
 
-    async def _follow(self, job: int, request: web.Request, send: Any) -> None:
-        """Send events to the last. Where the job's draw says so, its first connection is lost before the result is sent."""
-        followed = self._followed[job]
-        followed.connections += 1
-        lost = followed.connections == 1 and self._jobs.reconnect_u[job] < self._push.reconnect_percent / 100
+    async def _follow(
+        self, job: int, events: JobEvents, request: web.Request, send: Callable[[Event], Awaitable[None]]
+    ) -> None:
+        """Send events to the last. If the job's draw says so, its first connection is lost before the outcome is sent."""
+        events.connections += 1
+        is_first = events.connections == 1
+        lost = is_first and self._jobs.reconnect_u[job] < self._push.reconnect_percent / 100
         last = request.headers.get(LAST_EVENT_ID, "")
-        async for event in followed.after(int(last) if last.isascii() and last.isdigit() else 0):
-            if event.final and followed.connections == 1:
+        async for event in events.after(int(last) if last.isascii() and last.isdigit() else 0):
+            if event.final and is_first:
                 await asyncio.sleep(self._clock.real_s(self._push.latency_s))
                 if lost:
                     if request.transport is not None:
@@ -128,63 +133,39 @@ class Accept:
                     return
             await send(event)
 
-    async def listen(self) -> None:
-        """Follows the broker's event stream, for good."""
-        stream: Any = redis.asyncio.Redis.from_url(self._plan.broker)
+    async def read_events(self) -> None:
+        """Read what the tasks publish, until the run ends."""
+        stream: Any = redis.asyncio.Redis.from_url(self._config.broker)
         last: Any = "0"
         while True:
-            told = await stream.xread({EVENTS: last}, count=READ_AT_ONCE, block=READ_BLOCK_MS)
-            for _, entries in told or []:
+            read = await stream.xread({EVENTS: last}, count=READ_AT_ONCE, block=READ_BLOCK_MS)
+            for _, entries in read or []:
                 for entry, fields in entries:
                     last = entry
-                    self._hear({name.decode(): value.decode() for name, value in fields.items()})
+                    self._add_event(*read_event(fields))
 
-    def _hear(self, told: dict[str, str]) -> None:
-        """Write it down, and tell it to who follows the job. This part alone writes these rows: they are complete whoever dies beside it."""
-        job, name, index, at_ns = int(told["job"]), told["event"], int(told["index"]), int(told["at_ns"])
-        for what, value in self._rows(job, name, float(told.get("pause_s", 0.0))):
-            self._journal.write(what, job, index, value, at_ns)
-        if name in TOLD_TO_NOBODY:
-            return
-        self._followed[job].add(name, told.get("text", ""))
+    def _add_event(self, job: int, name: str, text: str) -> None:
+        self._events[job].add(name, text)
         if name == "done" and self._webhooks is not None:
-            task = asyncio.get_running_loop().create_task(self._webhooks.deliver(job, told["text"]))
+            task = asyncio.get_running_loop().create_task(self._webhooks.deliver(job, text))
             self._delivering.add(task)
             task.add_done_callback(self._delivering.discard)
 
-    def _rows(self, job: int, event: str, pause_s: float) -> tuple[tuple[What, float], ...]:
-        """Its consumer may not live to say that it is free; where it does, its own row is the later one, and counts."""
-        match event:
-            case "queued":
-                return ((What.QUEUED, float(self._jobs.place[job])),)
-            case "retrying":
-                return (What.BACKED_OFF, pause_s), (What.FREED, 0.0)
-            case "done":
-                return (What.COMPUTED, 0.0), (What.FREED, 0.0)
-            case "dead_lettered" | "failed":
-                return (What.GAVE_UP, float(event == "dead_lettered")), (What.FREED, 0.0)
-            case "expired":
-                return ((What.EXPIRED, 0.0),)
-            case "handled" | "unhandled":
-                return ((What.HANDLED if event == "handled" else What.UNHANDLED, 0.0),)
-        return ()
-
 
 def run(context: ProcessContext) -> None:
-    """Answer until the controller ends the process."""
-    asyncio.run(_answer(context))
-
-
-async def _answer(context: ProcessContext) -> None:
+    """Serve until the run ends."""
     raise_file_limit()
-    plan = context.config
-    jobs = Jobs.read(plan.path / "jobs.npz")
-    assert context.listener is not None  # noqa: S101  the controller gives it one
-    desk = Desk(plan, jobs)
-    desk.connection.ping()
-    with Journal(plan.journal("accept")) as journal:
-        clock = RunClock(0, plan.speed)  # durations alone: instants are the clients' and the journals' affair
-        accept = Accept(plan, jobs, clock, journal, desk)
+    asyncio.run(_run(context))
+
+
+async def _run(context: ProcessContext) -> None:
+    config = context.config
+    jobs = Jobs.read(config.path / "jobs.npz")
+    queues = RunQueues(config, jobs)
+    queues.connection.ping()
+    assert context.listener is not None  # noqa: S101  a service has one
+    with Journal(config.journal("accept")) as journal:
+        accept = Accept(config, jobs, journal, queues)
         await serve(accept.app(), context.listener)
         context.ready()
-        await accept.listen()
+        await accept.read_events()

@@ -1,28 +1,62 @@
-"""The dead-letter queue of a run under way: looked into, taken up again, emptied."""
+"""The dead letters of a run under way: rq's registry of failed jobs, looked into, requeued by rq, emptied."""
 
-from simulator.live.system.event_driven.desk import DEAD, Desk, Letter
+from dataclasses import dataclass
+from datetime import datetime
 
-AT_ONCE = 0
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
+from rq.job import Job
+from rq.registry import FailedJobRegistry
 
-
-def letters(desk: Desk) -> tuple[Letter, ...]:
-    """Every dead letter, by job."""
-    return tuple(desk.dead_letters())
-
-
-def requeue(desk: Desk, job: int) -> bool:
-    """One more attempt at the job; False where it is no dead letter (any more)."""
-    letter = next((letter for letter in desk.dead_letters() if letter.job == job), None)
-    if letter is None:
-        return False
-    step = desk.step()
-    step.hdel(DEAD, str(job))
-    desk.retry_at(step, job, letter.attempts, AT_ONCE)
-    return desk.move(step)
+from simulator.live.system.event_driven.queues import RunQueues, job_number, rq_id
+from simulator.live.system.event_driven.tasks import attempt_number
 
 
-def empty(desk: Desk) -> int:
-    """Throws all of them away; how many there were. Their jobs stay given up."""
-    with desk.connection.pipeline() as step:
-        count, _ = step.hlen(DEAD).delete(DEAD).execute()
-    return int(count)
+@dataclass(frozen=True)
+class DeadLetter:
+    """A job in rq's registry of failed jobs: how often it was tried, the last error, and when it ended."""
+
+    job: int
+    queue: str
+    attempts: int
+    reason: str
+    ended_at: datetime | None
+
+
+def read_dead_letters(queues: RunQueues, retries: int) -> tuple[DeadLetter, ...]:
+    """Every dead letter, by job. `retries`: of the event-driven design."""
+    found = []
+    for registry in queues.dead_letters():
+        for rq_job in _jobs(registry):
+            result = rq_job.latest_result()
+            error = (result.exc_string if result is not None else None) or "unknown"
+            reason = error.strip().splitlines()[-1].rpartition("AttemptFailed: ")[2]
+            attempts = attempt_number(rq_job, retries)
+            found.append(DeadLetter(job_number(rq_job.id), registry.name, attempts, reason, rq_job.ended_at))
+    return tuple(sorted(found, key=lambda letter: letter.job))
+
+
+def requeue(queues: RunQueues, job: int) -> bool:
+    """Let rq requeue a dead letter for one more attempt; False if it is none (any more)."""
+    for registry in queues.dead_letters():
+        try:
+            registry.requeue(rq_id(job))
+            return True
+        except (InvalidJobOperation, NoSuchJobError):
+            continue
+    return False
+
+
+def empty(queues: RunQueues) -> int:
+    """Delete all dead letters; how many there were."""
+    removed = 0
+    for registry in queues.dead_letters():
+        for rq_job in _jobs(registry):
+            registry.remove(rq_job, delete_job=True)
+            removed += 1
+    return removed
+
+
+def _jobs(registry: FailedJobRegistry) -> list[Job]:
+    ids = registry.get_job_ids()
+    fetched = Job.fetch_many(ids, connection=registry.connection, serializer=registry.serializer)
+    return [rq_job for rq_job in fetched if rq_job is not None]

@@ -26,7 +26,6 @@ async def _answer(context: ProcessContext) -> None:
         service = Service(plan, jobs, journal)
         await serve(service.app(), context.listener, notices_leavers=True)
         context.ready()
-        started_ns = await context.started()
-        clock = RunClock(started_ns, plan.speed)
+        clock = RunClock(await context.started(), plan.speed)
         async with Subscribers(plan, jobs, clock, journal) as subscribers:
-            await service.work(clock, AsyncProvider(plan, started_ns, context.api_key), subscribers)
+            await service.work(clock, AsyncProvider(plan, context.api_key), subscribers)

@@ -1,4 +1,4 @@
-"""What is known of each job, and who waits to hear more: events from the broker's stream, kept for those who come back for what they missed."""
+"""A job's events, kept for callers who reconnect after the last one that they saw."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ class Event:
 
 
 @dataclass(eq=False)
-class Followed:
+class JobEvents:
     """A job's events so far."""
 
     events: list[Event] = field(default_factory=list)
@@ -30,14 +30,14 @@ class Followed:
     connections: int = 0
 
     def add(self, name: str, text: str = "") -> None:
-        """Append an event and wake those who wait."""
+        """Append an event and wake the connections that wait."""
         self.events.append(Event(len(self.events) + 1, name, text))
         self.more.set()
         self.more = asyncio.Event()
 
     @property
     def state(self) -> Event:
-        """The latest event; a job that was accepted and not heard of yet is queued."""
+        """The latest event; queued if there is none yet."""
         return self.events[-1] if self.events else Event(0, "queued")
 
     async def after(self, number: int) -> AsyncIterator[Event]:

@@ -1,0 +1,176 @@
+"""The consumers: rq's workers, of the kind that the user has chosen, on the queues that the Scenario's discipline gives them.
+
+What is changed of rq: a worker in a thread installs no signal handlers. `weighted` reorders a worker's queues, in the method that rq has
+for it. `scheduler` replaces two functions, but for the kind `stock`.
+"""
+
+import threading
+from collections.abc import Iterator
+from math import ceil
+
+from rq import Queue
+from rq.serializers import JSONSerializer
+from rq.timeouts import TimerDeathPenalty
+from rq.worker import BaseWorker, SimpleWorker, Worker
+from rq.worker_pool import WorkerPool
+
+from simulator.live.system.config import ProcessConfig, WorkerKind
+from simulator.live.system.event_driven import tasks
+from simulator.live.system.event_driven.queues import subscriber_queue
+from simulator.live.system.event_driven.scheduler import schedule_at_tick, tick_s
+from simulator.live.system.jobs import Jobs
+from simulator.live.system.journal import Journal
+from simulator.live.system.process import ProcessContext
+
+THREAD_PROCESSES = 2
+"""Processes that the consumers of the kind `threads` are dealt out to."""
+FEWEST_HANDLERS, MOST_HANDLERS = 2, 24
+"""Workers of one subscriber's queue: enough that no result waits for its handling, which is so in the kernel, too."""
+
+
+class ThreadWorker(SimpleWorker):
+    """rq's SimpleWorker in a thread: signals reach the main thread only, and so do rq's alarms, for which it has this class."""
+
+    death_penalty_class = TimerDeathPenalty
+
+    def _install_signal_handlers(self) -> None:
+        """None in a thread."""
+
+
+class WeightedOrder(BaseWorker):
+    """Every second job comes from the first queue, every second of the others from the next, and so on; empty queues lose their turn."""
+
+    _turn = 0
+
+    def reorder_queues(self, reference_queue: Queue) -> None:
+        """Order the queues by the turns that follow, before the next job is taken."""
+        self._turn += 1
+        turns = range(self._turn + 1, self._turn + 1 + 2 ** len(self.queues))
+        order = dict.fromkeys(min((turn & -turn).bit_length() - 1, len(self.queues) - 1) for turn in turns)
+        self._ordered_queues = [self.queues[place] for place in order]
+
+
+class WeightedThreadWorker(WeightedOrder, ThreadWorker):
+    """In a thread."""
+
+
+class WeightedSimpleWorker(WeightedOrder, SimpleWorker):
+    """In a process of its own."""
+
+
+class WeightedWorker(WeightedOrder, Worker):
+    """Forks for each job."""
+
+
+CLASSES: dict[WorkerKind, tuple[type[BaseWorker], type[BaseWorker]]] = {
+    "threads": (ThreadWorker, WeightedThreadWorker),
+    "simple": (SimpleWorker, WeightedSimpleWorker),
+    "forking": (Worker, WeightedWorker),
+    "stock": (Worker, WeightedWorker),
+}
+"""By kind: the worker's class, and the one for the discipline `weighted`."""
+
+
+def worker_class(config: ProcessConfig) -> type[BaseWorker]:
+    """The class of the run's workers."""
+    return CLASSES[config.workers][config.scenario.event_driven.discipline == "weighted"]
+
+
+def queues_by_consumer(config: ProcessConfig, jobs: Jobs) -> list[list[str]]:
+    """The queues of each consumer, the most urgent first: one queue with dedicated consumers, else all."""
+    names = list(config.scenario.event_driven.queues)
+    if config.scenario.event_driven.discipline == "dedicated":
+        return [[name] for name, count in zip(names, jobs.consumers, strict=True) for _ in range(int(count))]
+    return [names for _ in range(config.scenario.event_driven.consumers)]
+
+
+def consumer_processes(config: ProcessConfig, jobs: Jobs) -> list[list[list[str]]]:
+    """The consumers of each process, by their queues. Of the kind `stock` a process is rq's worker pool, one for all that share their queues."""
+    consumers = queues_by_consumer(config, jobs)
+    if config.workers == "threads":
+        return [dealt for start in range(THREAD_PROCESSES) if (dealt := consumers[start::THREAD_PROCESSES])]
+    if config.workers == "stock":
+        return [[queues for queues in consumers if queues == pool] for pool in _distinct(consumers)]
+    return [[queues] for queues in consumers]
+
+
+def handlers(config: ProcessConfig, jobs: Jobs) -> Iterator[list[str]]:
+    """The queue of each worker that handles results for a subscriber."""
+    mean_s = max(1e-9, float(jobs.service_s.mean())) if len(jobs) else 1.0
+    results_per_s = config.scenario.event_driven.consumers / mean_s
+    for subscriber in range(jobs.subscribers):
+        wanted = ceil(3 * results_per_s * float(jobs.handling_s[:, subscriber].mean())) if len(jobs) else 0
+        for _ in range(min(MOST_HANDLERS, max(FEWEST_HANDLERS, wanted))):
+            yield [subscriber_queue(subscriber)]
+
+
+def worker_count(config: ProcessConfig, jobs: Jobs) -> int:
+    """All rq workers of the run, those of the subscribers included."""
+    return len(queues_by_consumer(config, jobs)) + len(list(handlers(config, jobs)))
+
+
+def run(context: ProcessContext) -> None:
+    """Consume as process `context.number` until the run ends."""
+    config = context.config
+    jobs = _start(context, f"consumers-{context.number}")
+    consumers = consumer_processes(config, jobs)[context.number]
+    if config.workers != "stock":
+        schedule_at_tick(tick_s(config))
+    if config.workers == "threads":
+        _run_threads(context, consumers, worker_class(config))
+    elif config.workers == "stock":
+        _run_pool(context, consumers)
+    else:
+        context.ready()
+        _work(worker_class(config), consumers[0])
+
+
+def run_handlers(context: ProcessContext) -> None:
+    """Handle results for the subscribers until the run ends."""
+    jobs = _start(context, "subscribers")
+    _run_threads(context, list(handlers(context.config, jobs)), ThreadWorker)
+
+
+def _start(context: ProcessContext, name: str) -> Jobs:
+    jobs = Jobs.read(context.config.path / "jobs.npz")
+    tasks.use(tasks.Application(context.config, jobs, Journal(context.config.journal(name)), context.api_key))
+    return jobs
+
+
+def _run_threads(context: ProcessContext, consumers: list[list[str]], kind: type[BaseWorker]) -> None:
+    """A worker that ends has failed, and its process ends with it; the controller starts it again."""
+    failed = threading.Event()
+
+    def work(queues: list[str]) -> None:
+        try:
+            _work(kind, queues)
+        finally:
+            failed.set()
+
+    for queues in consumers:
+        threading.Thread(target=work, args=(queues,), daemon=True).start()
+    context.ready()
+    failed.wait()
+    raise SystemExit(1)
+
+
+def _run_pool(context: ProcessContext, consumers: list[list[str]]) -> None:
+    pool = WorkerPool(
+        consumers[0],
+        connection=tasks.application().queues.connection,
+        num_workers=len(consumers),
+        worker_class=worker_class(context.config),
+        serializer=JSONSerializer,
+    )
+    context.ready()
+    pool.start(logging_level="WARNING")
+
+
+def _work(kind: type[BaseWorker], queues: list[str]) -> None:
+    connection = tasks.application().queues.connection
+    worker = kind(queues, connection=connection, serializer=JSONSerializer, log_job_description=False)
+    worker.work(logging_level="WARNING")
+
+
+def _distinct(consumers: list[list[str]]) -> list[list[str]]:
+    return [list(queues) for queues in dict.fromkeys(map(tuple, consumers))]

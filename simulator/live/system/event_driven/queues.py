@@ -1,0 +1,121 @@
+"""The rq queues and jobs of one run: one queue a class, one a subscriber; an rq job for each job of the Scenario, with rq's own retries."""
+
+from functools import cached_property
+from typing import Any
+
+import redis
+from rq import Callback, Queue, Retry
+from rq.job import Job
+from rq.registry import FailedJobRegistry
+from rq.serializers import JSONSerializer
+
+from simulator.live.system.config import ProcessConfig
+from simulator.live.system.jobs import Jobs
+
+TASKS = "simulator.live.system.event_driven.tasks"
+EVENTS = "x:events"
+"""A stream of the broker: what the tasks publish for those who wait for a job."""
+RQ_TIMEOUT_S = 180
+"""rq's default time limit of a job."""
+
+
+class RunQueues:
+    """One connection pool to the run's own broker, and what the parts do with it."""
+
+    def __init__(self, config: ProcessConfig, jobs: Jobs) -> None:
+        self.connection: Any = redis.Redis.from_url(config.broker)  # its stubs allow text where there are only bytes
+        self.names = list(config.scenario.event_driven.queues)
+        self._jobs, self._speed = jobs, config.speed
+        self._keeps_dead_letters = config.scenario.event_driven.dead_letter
+        longest_s = float(jobs.service_s.max()) / config.speed if len(jobs) else 0.0
+        self._timeout_s = round(max(RQ_TIMEOUT_S, 4 * longest_s + config.drain_limit_s))
+
+    @cached_property
+    def classes(self) -> list[Queue]:
+        """The queue of each class, the most urgent first."""
+        return [self._queue(name) for name in self.names]
+
+    def waiting(self) -> int:
+        """Jobs in the queues of all classes."""
+        with self.connection.pipeline(transaction=False) as pipeline:
+            for queue in self.classes:
+                pipeline.llen(queue.key)
+            return int(sum(pipeline.execute()))
+
+    def enqueue(self, job: int) -> None:
+        """Enqueue a job's first attempt; rq retries it after each of its pauses in turn."""
+        pauses_s = [pause_s / self._speed for pause_s in self._jobs.pauses_s(job)]
+        intervals: Any = pauses_s  # rq asks for whole numbers, and takes others
+        wanted = Queue.prepare_data(
+            f"{TASKS}.attempt",
+            args=(job,),
+            job_id=rq_id(job),
+            timeout=self._timeout_s,
+            retry=Retry(len(pauses_s), intervals) if pauses_s else None,
+            failure_ttl=None if self._keeps_dead_letters else 0,
+            on_failure=Callback(f"{TASKS}.record_failure"),
+            description="",
+        )
+        self.classes[self._jobs.place[job]].enqueue_many([wanted])
+
+    def fan_out(self, job: int) -> None:
+        """Enqueue the handling of a job's result by each subscriber."""
+        with self.connection.pipeline() as pipeline:
+            for subscriber in range(self._jobs.subscribers):
+                wanted = Queue.prepare_data(
+                    f"{TASKS}.handle",
+                    args=(job, subscriber),
+                    job_id=f"handle-{job}-{subscriber}",
+                    timeout=self._timeout_s,
+                    description="",
+                )
+                self._queue(subscriber_queue(subscriber)).enqueue_many([wanted], pipeline=pipeline)
+            pipeline.execute()
+
+    def publish(self, job: int, event: str, text: str = "") -> None:
+        """Publish a job's event to those who wait for it."""
+        self.connection.xadd(EVENTS, {"job": job, "event": event, "text": text})
+
+    def dead_letters(self) -> list[FailedJobRegistry]:
+        """rq's registry of failed jobs, by class."""
+        return [queue.failed_job_registry for queue in self.classes]
+
+    def held_jobs(self) -> set[int]:
+        """The jobs that rq still has somewhere: in a queue, with a worker, scheduled for a retry, or in its registry of failed jobs."""
+        held: set[str] = set()
+        for queue in self.classes:
+            held.update(queue.get_job_ids())
+            held.update(entry.decode() for entry in self.connection.lrange(queue.intermediate_queue_key, 0, -1))
+            held.update(queue.started_job_registry.get_job_ids(cleanup=False))
+            held.update(queue.scheduled_job_registry.get_job_ids())
+            held.update(queue.failed_job_registry.get_job_ids())
+        return {job_number(name) for name in held}
+
+    def waiting_jobs(self) -> list[Job]:
+        """The rq jobs in the queues of all classes."""
+        ids = [name for queue in self.classes for name in queue.get_job_ids()]
+        fetched = Job.fetch_many(ids, connection=self.connection, serializer=JSONSerializer)
+        return [rq_job for rq_job in fetched if rq_job is not None]
+
+    def _queue(self, name: str) -> Queue:
+        return Queue(name, connection=self.connection, serializer=JSONSerializer)
+
+
+def rq_id(job: int) -> str:
+    """The id of the rq job that carries a job of the Scenario."""
+    return f"job-{job}"
+
+
+def job_number(name: str) -> int:
+    """The job of the Scenario that an rq job of that id carries."""
+    return int(name.split("-")[1])
+
+
+def subscriber_queue(subscriber: int) -> str:
+    """The name of a subscriber's queue."""
+    return f"subscriber-{subscriber}"
+
+
+def read_event(fields: dict[bytes, bytes]) -> tuple[int, str, str]:
+    """A published event: its job, its name, the result's text."""
+    return int(fields[b"job"]), fields[b"event"].decode(), fields[b"text"].decode()

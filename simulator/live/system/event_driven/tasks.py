@@ -1,0 +1,196 @@
+"""The sample application: what the rq workers run. One attempt at a job, its failure, and one subscriber's handling of a result.
+
+rq finds these functions by name. They journal what they do; retries, schedules, timeouts, results and dead letters are rq's.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cached_property
+from math import inf
+from types import TracebackType
+from typing import Any
+from zlib import crc32
+
+from rq import get_current_job
+from rq.job import Job
+from rq.results import Result
+
+from simulator.live.system.clock import NS_PER_S, RunClock
+from simulator.live.system.config import ProcessConfig
+from simulator.live.system.event_driven.queues import RunQueues
+from simulator.live.system.event_driven.rate_limit_server import RateLimitClient
+from simulator.live.system.jobs import Jobs
+from simulator.live.system.journal import Journal, What
+from simulator.live.system.provider_client import Provider, Reply
+from simulator.scenario import PushDelivery
+
+OUTAGE = 503
+
+
+class AttemptFailed(Exception):
+    """The model gave no result; rq retries the job or moves it to its registry of failed jobs."""
+
+
+class Application:
+    """What the tasks of one process share: threads share it, forked workers inherit it."""
+
+    def __init__(self, config: ProcessConfig, jobs: Jobs, journal: Journal, api_key: str | None) -> None:
+        self.config, self.jobs, self.journal = config, jobs, journal
+        self.provider = Provider(config, api_key)  # made before a worker forks, and first used by a job
+        self.queues = RunQueues(config, jobs)
+        self.design = config.scenario.event_driven
+        self.publishes_progress = isinstance(self.design.delivery, PushDelivery)
+        self._connections = threading.local()
+
+    @cached_property
+    def clock(self) -> RunClock:
+        """The run has begun when the first task runs."""
+        return self.config.clock()
+
+    @property
+    def limiter(self) -> RateLimitClient:
+        """This thread's connection to the rate limit server."""
+        if not hasattr(self._connections, "limiter"):
+            self._connections.limiter = RateLimitClient(self.config)
+        return self._connections.limiter  # type: ignore[no-any-return]
+
+    def sleep(self, scenario_s: float) -> None:
+        """Sleep for a duration of the Scenario."""
+        if scenario_s > 0:
+            time.sleep(self.clock.real_s(scenario_s))
+
+    def has_expired(self, job: int) -> bool:
+        """Whether the job's result is of no use to anyone if the job is only started now."""
+        return self.clock.now_s() > float(self.jobs.arrival_s[job]) + (self.design.expires_s or inf)
+
+
+_application: list[Application] = []
+
+
+def use(given: Application) -> None:
+    """Let this process's tasks work with it."""
+    _application[:] = [given]
+
+
+def application() -> Application:
+    """What this process's tasks work with."""
+    return _application[0]
+
+
+def attempt(job: int) -> str:
+    """One attempt at a job; returns the result.
+
+    Raises:
+        AttemptFailed: the model gave none.
+    """
+    app, rq_job = application(), _current()
+    number = attempt_number(rq_job, app.jobs.retries)
+    if number > 0:
+        app.journal.write(What.QUEUED, job, number, at_ns=enqueued_ns(rq_job))
+    if app.has_expired(job):
+        app.journal.write(What.EXPIRED, job, number)
+        app.queues.publish(job, "expired")
+        return ""
+    with _busy(app, rq_job, job, number):
+        if app.publishes_progress:
+            app.queues.publish(job, "started")
+        app.sleep(app.design.dispatch_s)
+        reply = _call(app, job, number)
+        if not reply.succeeded:
+            raise AttemptFailed(reply.reason or f"the model answered {reply.status}")
+        app.journal.write(What.COMPUTED, job, number)
+        app.queues.publish(job, "done", reply.text)
+        if app.jobs.subscribers:
+            app.queues.fan_out(job)
+        return reply.text
+
+
+@contextmanager
+def _busy(app: Application, rq_job: Job, job: int, number: int) -> Iterator[None]:
+    """A worker is at work for the job; the rows name it by a number."""
+    worker = worker_number(rq_job.worker_name or "")
+    app.journal.write(What.STARTED, job, number, worker)
+    try:
+        yield
+    finally:
+        app.journal.write(What.FREED, job, number, worker)
+
+
+def _call(app: Application, job: int, number: int) -> Reply:
+    """Call the provider when its limits allow it."""
+    journal, jobs = app.journal, app.jobs
+    if not app.config.limits_calls:
+        journal.write(What.CALLED, job, number)
+        reply = app.provider.call(job, number)
+        journal.write(What.ANSWERED, job, number, reply.status)
+        return reply
+    asked_ns = time.monotonic_ns()
+    tokens = float(jobs.input_tokens[job]), float(jobs.output_tokens[job])
+    if app.limiter.enter(*tokens, priority=app.config.priority_of(int(jobs.place[job]))):
+        journal.write(What.WAITED_FOR_PROVIDER, job, number, (time.monotonic_ns() - asked_ns) / NS_PER_S)
+    journal.write(What.CALLED, job, number)
+    reply = app.provider.call(job, number)
+    journal.write(What.ANSWERED, job, number, reply.status)
+    poisoned = bool(jobs.poison[job]) and reply.status != OUTAGE
+    app.limiter.leave(failed=not reply.succeeded, providers_fault=not reply.succeeded and not poisoned)
+    return reply
+
+
+def record_failure(
+    rq_job: Job, connection: Any, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Journal what rq is about to do with a failed job. rq calls it in the worker, or in its maintenance if the worker was killed."""
+    app = application()
+    job, number = int(rq_job.args[0]), attempt_number(rq_job, app.jobs.retries)
+    if rq_job.should_retry:
+        app.journal.write(What.BACKED_OFF, job, number, float(rq_job.get_retry_interval()))
+        if app.publishes_progress:
+            app.queues.publish(job, "retrying")
+        return
+    keeps = app.design.dead_letter
+    app.journal.write(What.GAVE_UP, job, number, float(keeps))
+    app.queues.publish(job, "dead_lettered" if keeps else "failed")
+
+
+def handle(job: int, subscriber: int) -> None:
+    """A subscriber handles a job's result, with retries of its own."""
+    app = application()
+    jobs, journal = app.jobs, app.journal
+    for number, pause_s in enumerate([*jobs.subscriber_pauses_s(job, subscriber), 0.0]):
+        app.sleep(float(jobs.handling_s[job, subscriber]))
+        if not jobs.refuses(job, subscriber, number):
+            journal.write(What.HANDLED, job, subscriber)
+            return
+        app.sleep(pause_s)
+    journal.write(What.UNHANDLED, job, subscriber)
+
+
+def attempt_number(rq_job: Job, retries: int) -> int:
+    """How many attempts there were before, those of a job that was requeued from the failed jobs included."""
+    left = rq_job.retries_left or 0
+    return retries - left + (Result.count(rq_job) if left == 0 else 0)
+
+
+def enqueued_ns(rq_job: Job) -> int:
+    """When rq put the job into its queue, by the machine's monotonic clock."""
+    assert rq_job.enqueued_at is not None  # noqa: S101  it was dequeued
+    return monotonic_ns(rq_job.enqueued_at)
+
+
+def monotonic_ns(instant: datetime) -> int:
+    """An instant of the wall clock by the machine's monotonic clock."""
+    return time.monotonic_ns() - round(time.time_ns() - instant.timestamp() * NS_PER_S)
+
+
+def worker_number(name: str) -> float:
+    """A number for an rq worker's name, as rows of the journal have it."""
+    return float(crc32(name.encode()))
+
+
+def _current() -> Job:
+    job = get_current_job()
+    assert job is not None  # noqa: S101  rq runs this
+    return job

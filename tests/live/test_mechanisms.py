@@ -1,0 +1,159 @@
+"""A live run finds a kernel that is wrong: for each mechanism, the right prediction agrees and one without the mechanism differs.
+
+One run of each design in real time exercises several mechanisms at once; the kernel then predicts the same jobs with one of them made wrong.
+"""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simulator.arrivals import Trace
+from simulator.live.run.calibrate import predicted
+from simulator.live.run.compare import Resolution, compare_figures
+from simulator.live.run.design_run import Design, DesignRun, Stage, run_design
+from simulator.live.run.draw_jobs import draw_jobs
+from simulator.live.run.folders import run_folder
+from simulator.live.run.measure import Rows, tally_of
+from simulator.live.run.window import Window
+from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
+from simulator.result import Costs, DesignResult, Lateness, LiveFigure
+from simulator.scenario import Scenario, TraceArrivals
+from simulator.summary import design_result
+
+SPEED = 4.0
+COSTS = Costs(accept_s=0.004, pickup_s=0.003, dispatch_s=0.008, release_s=0.002, synchronous_s=0.004, retry_tick_s=0.0)
+"""About what two cores take; the times of these workloads are ten times as long and more."""
+LATE = Lateness(mean_s=0.001, p99_s=0.005, max_s=0.02)
+
+EVENTS: dict[str, Any] = {
+    "seed": 5,
+    "deadline_s": 30,
+    "service": {"distribution": "exponential", "mean_s": 2.0},
+    "failures": {"transient_percent": 30},
+    "retries": {"max": 2, "base_s": 6, "cap_s": 12, "jitter": "full"},
+    "event_driven": {
+        "consumers": 6,
+        "queues": {"urgent": 30.0, "standard": 70.0},
+        "discipline": "strict",
+        "expires_s": 25,
+        "accept_s": 1.0,
+        "dispatch_s": 0.5,
+        "delivery": {"method": "polling", "interval_s": 4},
+    },
+}
+LIMITED: dict[str, Any] = {
+    "seed": 6,
+    "service": {"distribution": "deterministic", "mean_s": 1.0},
+    "provider": {"requests_per_minute": 90, "max_concurrency": 3, "outages": [{"start_s": 20, "length_s": 12}]},
+    "retries": {"max": 6, "base_s": 4, "cap_s": 30, "jitter": "equal"},
+    "event_driven": {"consumers": 12, "queues": {"a": 50.0, "b": 50.0}, "delivery": {"method": "none"}},
+}
+CALLS: dict[str, Any] = {
+    "seed": 7,
+    "service": {"distribution": "exponential", "mean_s": 2.0},
+    "failures": {"transient_percent": 20},
+    "retries": {"max": 2, "base_s": 2, "cap_s": 8, "jitter": "full"},
+    "subscribers": {"count": 2, "handling_p50_s": 1.0, "handling_p95_s": 1.5},
+    "synchronous": {
+        "workers": 8,
+        "backlog": 10,
+        "client_timeout_s": 12,
+        "client_retries": 1,
+        "client_backoff_s": 3,
+        "inline_retries": 1,
+    },
+}
+
+
+def steady(rate_per_s: float, length_s: float, seed: int) -> Trace:
+    """Poisson arrivals."""
+    draws = np.random.default_rng(seed)
+    return Trace(np.sort(draws.uniform(0, length_s, draws.poisson(rate_per_s * length_s))))
+
+
+TRACES = {"events": steady(2.4, 60, 1), "limited": steady(1.3, 60, 2), "calls": steady(2.6, 60, 3)}
+GIVEN: dict[str, tuple[Design, dict[str, Any]]] = {
+    "events": (EVENT_DRIVEN, EVENTS),  # type: ignore[dict-item]
+    "limited": (EVENT_DRIVEN, LIMITED),  # type: ignore[dict-item]
+    "calls": (SYNCHRONOUS, CALLS),  # type: ignore[dict-item]
+}
+
+
+def scenario_of(given: dict[str, Any]) -> Scenario:
+    return Scenario.model_validate(given | {"arrivals": TraceArrivals(process="trace", trace="steady")})
+
+
+def result_of(scenario: Scenario, tally: Any) -> DesignResult:
+    return design_result([tally], list(scenario.event_driven.queues), stable=True)
+
+
+@cache
+def measured(name: str) -> tuple[DesignRun, DesignResult]:
+    """The live run of a workload, once for all its tests."""
+    design, given = GIVEN[name]
+    scenario = scenario_of(given)
+    jobs = draw_jobs(scenario, design, trace=TRACES[name])
+    with run_folder(f"mechanisms-{name}") as folder:
+        found = run_design(Stage(scenario, design, jobs, SPEED, 30.0, "document_extraction"), folder, lambda _: None)
+    tally = tally_of(scenario, design, jobs, Rows.of(found.rows, found.clock), ended=True)
+    return found, result_of(scenario, tally)
+
+
+def judge(name: str, wrong: dict[str, Any]) -> list[LiveFigure]:
+    """The figures of the live run against what the kernel predicts for its jobs, with parts of the Scenario made wrong."""
+    design, given = GIVEN[name]
+    _, after = measured(name)
+    changed = {part: given.get(part, {}) | values for part, values in wrong.items()}
+    scenario = scenario_of(given | changed)
+    jobs = draw_jobs(scenario, design, trace=TRACES[name])
+    window = Window(scenario, TRACES[name], None, 60.0, "the whole workload")
+    before = result_of(scenario, predicted(window, COSTS, SPEED, jobs, design))
+    resolution = Resolution.from_run(after, design, COSTS, LATE, speed=SPEED, calls_per_s=100.0)
+    return compare_figures(design, before, after, resolution)
+
+
+def differing(figures: list[LiveFigure]) -> list[str]:
+    return [
+        f"{figure.figure}{f' of {figure.queue}' if figure.queue else ''}: {figure.predicted} -> {figure.measured}"
+        for figure in figures
+        if not (figure.within or figure.below_resolution)
+    ]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", GIVEN)
+def test_the_right_kernel_agrees(name: str) -> None:
+    """But for a figure or two: one run is a sample, and its largest and rarest figures differ most."""
+    figures = judge(name, {})
+    assert len(differing(figures)) <= 0.15 * len(figures), differing(figures)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        pytest.param("events", {"event_driven": {"discipline": "dedicated"}}, id="dedicated for strict"),
+        pytest.param("events", {"event_driven": {"discipline": "weighted"}}, id="weighted for strict"),
+        pytest.param("events", {"failures": {"transient_percent": 0}}, id="no failures"),
+        pytest.param("events", {"retries": {"max": 0}}, id="no retries"),
+        pytest.param("events", {"retries": {"jitter": "none"}}, id="no jitter"),
+        pytest.param("events", {"event_driven": {"expires_s": None}}, id="no expiry"),
+        pytest.param("events", {"event_driven": {"accept_s": 0, "dispatch_s": 0}}, id="no costs"),
+        pytest.param("events", {"event_driven": {"delivery": {"method": "sse"}}}, id="push for polling"),
+        pytest.param("limited", {"provider": {"requests_per_minute": None}}, id="no request quota"),
+        pytest.param("limited", {"provider": {"outages": []}}, id="no outage"),
+        pytest.param("limited", {"retries": {"base_s": 1}}, id="short backoff"),
+        pytest.param("limited", {"event_driven": {"circuit_breaker": True}}, id="a circuit breaker"),
+        pytest.param("calls", {"synchronous": {"backlog": None}}, id="no bound of the backlog"),
+        pytest.param("calls", {"synchronous": {"client_timeout_s": None}}, id="patient clients"),
+        pytest.param("calls", {"synchronous": {"client_retries": 0}}, id="clients call once"),
+        pytest.param("calls", {"synchronous": {"inline_retries": 0}}, id="no retries in line"),
+        pytest.param("calls", {"subscribers": {"count": 1}}, id="no subscribers in line"),
+        pytest.param("calls", {"synchronous": {"drops_abandoned": True}}, id="abandoned calls dropped"),
+    ],
+)
+def test_a_kernel_without_the_mechanism_differs(name: str, wrong: dict[str, Any]) -> None:
+    right, found = differing(judge(name, {})), differing(judge(name, wrong))
+    assert set(found) - set(right), f"{len(judge(name, wrong))} figures, and none tells them apart"

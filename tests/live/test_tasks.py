@@ -1,0 +1,257 @@
+"""The sample application's tasks with stock rq workers on a real broker: disciplines, retries, dead letters, expiry, a worker that is killed."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rq.scheduler
+from rq.registry import ScheduledJobRegistry
+from rq.scheduler import RQScheduler
+from rq.serializers import JSONSerializer
+from rq.worker import SimpleWorker
+
+from simulator.live import broker
+from simulator.live.run.draw_jobs import draw_jobs
+from simulator.live.run.fork_server import process_environment
+from simulator.live.run.processes import end_all
+from simulator.live.system.config import ProcessConfig
+from simulator.live.system.event_driven import tasks
+from simulator.live.system.event_driven.consumers import WeightedSimpleWorker, queues_by_consumer
+from simulator.live.system.event_driven.dead_letters import empty, read_dead_letters, requeue
+from simulator.live.system.event_driven.queues import rq_id
+from simulator.live.system.event_driven.scheduler import NAME, schedule_at_tick
+from simulator.live.system.event_driven.tasks import Application
+from simulator.live.system.jobs import Jobs
+from simulator.live.system.journal import Journal, Reader, What
+from simulator.live.system.provider_client import Reply
+from simulator.scenario import Scenario
+
+ADDRESS = "http://127.0.0.1:9"
+QUEUES = {"urgent": 20.0, "standard": 30.0, "batch": 50.0}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="x-tasks-", dir="/tmp") as place:
+        process = broker.start(Path(place), process_environment())
+        try:
+            broker.wait_for(process, Path(place), 20.0, lambda: None)
+            yield broker.socket_url(Path(place) / "broker.sock")
+        finally:
+            end_all([process])
+
+
+class Bench:
+    """An application with stock rq workers that end when their queues are empty; the model answers at once."""
+
+    def __init__(self, folder: Path, server: str, given: dict[str, Any]) -> None:
+        base = {"jobs": 40, "arrivals": {"process": "regular", "rate_per_s": 1000.0}}
+        quick = {"distribution": "deterministic", "mean_s": 0.01}
+        self.scenario = Scenario.model_validate(base | {"service": quick} | given)
+        self.jobs: Jobs = draw_jobs(self.scenario, "event_driven")
+        self.config = ProcessConfig(
+            scenario=self.scenario,
+            design="event_driven",
+            speed=1.0,
+            jobs=len(self.jobs),
+            workload="document_extraction",
+            folder=str(folder),
+            broker=server,
+            endpoint=ADDRESS,
+            service=ADDRESS,
+            clients=ADDRESS,
+            webhook_secret="whsec_" + "A" * 32,
+            token="token" * 5,
+        )
+        self.config.begin(time.monotonic_ns())
+        self.jobs.write(folder / "jobs.npz")
+        self.app = Application(self.config, self.jobs, Journal(folder / "consumers-0.journal"), None)
+        self.app.queues.connection.flushall()
+        tasks.use(self.app)
+        self._reader = Reader(folder)
+        self.rows = self._reader.more()
+
+    def work(self, kind: type[SimpleWorker] = SimpleWorker, queues: list[str] | None = None) -> None:
+        """One stock worker, until its queues are empty."""
+        names = queues or self.app.queues.names
+        worker = kind(
+            names, connection=self.app.queues.connection, serializer=JSONSerializer, log_job_description=False
+        )
+        worker.work(burst=True, logging_level="CRITICAL")
+        self.rows = np.concatenate([self.rows, self._reader.more()])
+
+    def enqueue_all(self) -> None:
+        for job in range(len(self.jobs)):
+            self.app.queues.enqueue(job)
+
+    def schedule(self) -> None:
+        """rq's scheduler looks until nothing is scheduled any more."""
+        names = self.app.queues.names
+        scheduler = RQScheduler(
+            names, self.app.queues.connection, logging_level="CRITICAL", serializer=JSONSerializer, name=NAME
+        )
+        scheduler.acquire_locks()
+        deadline = time.monotonic() + 20.0
+        while any(queue.scheduled_job_registry.get_job_ids() for queue in self.app.queues.classes):
+            assert time.monotonic() < deadline
+            scheduler.enqueue_scheduled_jobs()
+
+    def of_kind(self, what: What) -> Any:
+        return self.rows[self.rows["what"] == what]
+
+    def classes_started(self) -> list[int]:
+        """The class of each job, in the order in which they were started."""
+        started = self.of_kind(What.STARTED)
+        return [int(self.jobs.place[row["job"]]) for row in started[np.argsort(started["at_ns"], kind="stable")]]
+
+
+class Model:
+    """In the provider's place: fails as the job's draws say."""
+
+    def __init__(self, config: ProcessConfig, *_: Any) -> None:
+        self._jobs = Jobs.read(config.path / "jobs.npz")
+
+    def call(self, job: int, attempt: int) -> Reply:
+        return Reply(500 if self._jobs.fails(job, attempt) else 200, f"result {job}")
+
+
+@pytest.fixture
+def bench(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Bench]:
+    monkeypatch.setattr(tasks, "Provider", Model)
+    monkeypatch.setattr(ScheduledJobRegistry, "schedule", ScheduledJobRegistry.schedule)
+    monkeypatch.setattr(rq.scheduler, "current_timestamp", time.time)
+    schedule_at_tick(0.0)
+
+    def make(**given: Any) -> Bench:
+        return Bench(tmp_path, server, given)
+
+    return make
+
+
+def test_strict_order_is_rqs_own_list_of_queues(bench: Callable[..., Bench]) -> None:
+    run = bench(event_driven={"queues": QUEUES, "discipline": "strict"})
+    run.enqueue_all()
+    run.work()
+    started = run.classes_started()
+    assert len(started) == 40
+    assert started == sorted(started)
+
+
+def test_weighted_order_takes_every_second_job_from_the_first_queue_and_half_of_the_rest_from_the_next(
+    bench: Callable[..., Bench],
+) -> None:
+    run = bench(jobs=140, event_driven={"queues": {"a": 60.0, "b": 25.0, "c": 15.0}, "discipline": "weighted"})
+    run.enqueue_all()
+    run.work(WeightedSimpleWorker)
+    started = run.classes_started()
+    assert len(started) == 140
+    contested = started[1:41]  # no queue is empty yet; the first job is taken before any order is set
+    assert [contested.count(place) for place in range(3)] == [20, 10, 10]
+
+
+def test_dedicated_consumers_have_one_queue_each_and_the_others_all_of_them(bench: Callable[..., Bench]) -> None:
+    dedicated = bench(event_driven={"queues": QUEUES, "discipline": "dedicated", "consumers": 6})
+    by_consumer = queues_by_consumer(dedicated.config, dedicated.jobs)
+    assert len(by_consumer) == 6
+    assert {len(queues) for queues in by_consumer} == {1}
+    assert {queues[0] for queues in by_consumer} == set(QUEUES)
+    strict = bench(event_driven={"queues": QUEUES, "discipline": "strict", "consumers": 6})
+    assert queues_by_consumer(strict.config, strict.jobs) == [list(QUEUES)] * 6
+
+
+def test_rq_retries_after_the_pauses_that_the_application_computed(bench: Callable[..., Bench]) -> None:
+    run = bench(failures={"transient_percent": 50}, retries={"max": 3, "base_s": 0.05, "cap_s": 0.2, "jitter": "full"})
+    run.enqueue_all()
+    queues = run.app.queues
+    for _ in range(4):
+        run.work()
+        run.schedule()
+    expected = {job: next((n for n in range(4) if not run.jobs.fails(job, n)), None) for job in range(40)}
+    computed = {int(row["job"]): int(row["index"]) for row in run.of_kind(What.COMPUTED)}
+    assert computed == {job: number for job, number in expected.items() if number is not None}
+    dead = {job for job, number in expected.items() if number is None}
+    assert {letter.job for letter in read_dead_letters(queues, 3)} == dead
+    assert set(run.of_kind(What.GAVE_UP)["job"].tolist()) == dead
+    failed_at = {(row["job"], row["index"]): row["at_ns"] for row in run.of_kind(What.BACKED_OFF)}
+    for row in run.of_kind(What.QUEUED):
+        pause_s = run.jobs.pauses_s(int(row["job"]))[row["index"] - 1]
+        waited_s = (row["at_ns"] - failed_at[row["job"], row["index"] - 1]) / 1e9
+        assert waited_s >= pause_s - 0.001
+    assert len(run.of_kind(What.QUEUED)) > 20
+
+
+def test_a_dead_letter_is_in_rqs_registry_and_its_requeue_is_one_more_attempt(bench: Callable[..., Bench]) -> None:
+    run = bench(jobs=3, failures={"poison_percent": 100}, retries={"max": 1, "base_s": 0.0})
+    run.enqueue_all()
+    run.work()
+    letters = read_dead_letters(run.app.queues, 1)
+    assert [(letter.job, letter.attempts, letter.reason) for letter in letters] == [
+        (job, 2, "the model answered 500") for job in range(3)
+    ]
+    assert requeue(run.app.queues, 1)
+    assert not requeue(run.app.queues, 1)
+    assert not requeue(run.app.queues, 7)
+    run.work()
+    assert sorted(run.of_kind(What.CALLED)["index"][run.of_kind(What.CALLED)["job"] == 1].tolist()) == [0, 1, 2]
+    assert [letter.attempts for letter in read_dead_letters(run.app.queues, 1)] == [2, 3, 2]
+    assert empty(run.app.queues) == 3
+    assert not read_dead_letters(run.app.queues, 1)
+
+
+def test_without_a_dead_letter_queue_a_job_that_fails_leaves_nothing(bench: Callable[..., Bench]) -> None:
+    run = bench(jobs=3, failures={"poison_percent": 100}, event_driven={"dead_letter": False})
+    run.enqueue_all()
+    run.work()
+    assert run.of_kind(What.GAVE_UP)["value"].tolist() == [0.0, 0.0, 0.0]
+    assert run.app.queues.held_jobs() == set()
+
+
+def test_an_expired_job_is_neither_started_nor_called(bench: Callable[..., Bench]) -> None:
+    run = bench(event_driven={"expires_s": 1e-9})
+    run.enqueue_all()
+    run.work()
+    assert sorted(run.of_kind(What.EXPIRED)["job"].tolist()) == list(range(40))
+    assert not len(run.of_kind(What.STARTED))
+    assert not len(run.of_kind(What.CALLED))
+
+
+def test_a_job_whose_worker_was_killed_is_held_by_rq_until_its_entry_expires(bench: Callable[..., Bench]) -> None:
+    """Then rq's maintenance retries it as it does after a failure, and journals that it was abandoned."""
+    run = bench(jobs=1, retries={"max": 1, "base_s": 0.0})
+    run.enqueue_all()
+    queue = run.app.queues.classes[0]
+    worker = SimpleWorker([queue], connection=queue.connection, serializer=JSONSerializer)
+    taken = worker.dequeue_job_and_maintain_ttl(1)
+    assert taken is not None
+    worker.prepare_execution(taken[0])
+    worker.prepare_job_execution(taken[0], remove_from_intermediate_queue=True)  # and here it is killed
+    assert run.app.queues.held_jobs() == {0}
+    registry = queue.started_job_registry
+    (due,) = [score for _, score in queue.connection.zrange(registry.key, 0, -1, withscores=True)]
+    assert due - time.time() == pytest.approx(taken[0].timeout + 60, abs=5)
+    registry.cleanup(time.time())
+    assert not queue.get_job_ids()
+    registry.cleanup(due + 1)
+    assert queue.get_job_ids() == [rq_id(0)]
+    run.work()
+    assert run.of_kind(What.COMPUTED)["index"].tolist() == [1]
+
+
+def test_due_times_are_cut_down_to_the_scenarios_tick(bench: Callable[..., Bench]) -> None:
+    """A tick of half a second: no due time between two of them is kept."""
+    schedule_at_tick(0.5)
+    run = bench(jobs=20, failures={"poison_percent": 100}, retries={"max": 1, "base_s": 7.3, "jitter": "none"})
+    run.enqueue_all()
+    run.work()
+    registry = run.app.queues.classes[0].scheduled_job_registry
+    scores = [score for _, score in registry.connection.zrange(registry.key, 0, -1, withscores=True)]
+    failed_s = {int(row["job"]): row["at_ns"] for row in run.of_kind(What.BACKED_OFF)}
+    assert len(scores) == len(failed_s) == 20
+    assert all(score % 0.5 == 0.0 for score in scores)
+    assert all(
+        6.7 < score - time.time() + (time.monotonic_ns() - min(failed_s.values())) / 1e9 < 7.9 for score in scores
+    )
