@@ -8,12 +8,12 @@ from simulator.live.run.compare import Resolution, compare_figures
 from simulator.result import CallRate, ClassResult, Costs, DesignResult, Lateness, LiveFigure
 from tests.unit.reports.results import design
 
-EXACT = Resolution(speed=1.0, own_s=1e-9, jobs_per_s=1.0, calls_per_s=1e9)
+EXACT = Resolution(speed=1.0, own_s=1e-9, jobs_per_s=1.0, calls_per_s=1e9, service_s=1e-9)
 
 
 def at_speed(speed: float, jobs_per_s: float = 2.0) -> Resolution:
     """Of a machine whose parts take 12 ms a job, with a load generator that is 3 ms late, and 300 calls a second."""
-    return Resolution(speed=speed, own_s=0.015, jobs_per_s=jobs_per_s, calls_per_s=300.0)
+    return Resolution(speed=speed, own_s=0.015, jobs_per_s=jobs_per_s, calls_per_s=300.0, service_s=2.0)
 
 
 def found(predicted: DesignResult, measured: DesignResult, resolution: Resolution) -> dict[str, LiveFigure]:
@@ -150,13 +150,13 @@ def test_a_run_resolves_what_its_own_design_costs_and_how_late_its_load_comes() 
 
     def own_s(which: Any, attempts: float) -> float:
         result = run_of(attempts_per_job=attempts)
-        return Resolution.from_run(result, which, costs, late, speed=10, calls_per_s=200).own_s
+        return Resolution.from_run(result, which, costs, late, speed=10, calls_per_s=200, service_s=2.0).own_s
 
     assert own_s("event_driven", 1) == pytest.approx(0.016)
     assert own_s("synchronous", 1) == pytest.approx(0.009)
     assert own_s("event_driven", 3) == pytest.approx(0.003 + 3 * 0.009 + 0.004)
     assert own_s("synchronous", 3) == pytest.approx(3 * 0.005 + 0.004)
-    of_an_hour = Resolution.from_run(measured, "synchronous", costs, late, speed=10, calls_per_s=200)
+    of_an_hour = Resolution.from_run(measured, "synchronous", costs, late, speed=10, calls_per_s=200, service_s=2.0)
     assert of_an_hour.jobs_per_s == pytest.approx(720 / 3600)
 
 
@@ -164,3 +164,13 @@ def test_what_there_is_none_of_is_no_figure() -> None:
     none = run_of(delivery_calls=0, wasted_s=0.0)
     assert not {"delivery_calls", "wasted_s"} & set(found(none, none, EXACT))
     assert {"delivery_calls", "wasted_s"} <= set(found(none, run_of(), EXACT))
+
+
+@pytest.mark.parametrize(
+    ("predicted_s", "measured_s", "expected"), [(0.0, 2.0, "below"), (4704, 1400, "differs"), (4397, 4466, "agrees")]
+)
+def test_waste_is_told_down_to_the_work_of_a_few_jobs(predicted_s: float, measured_s: float, expected: str) -> None:
+    predicted, measured = (run_of(wasted_s=wasted_s, offered=900, good=120) for wasted_s in (predicted_s, measured_s))
+    assert answer(found(predicted, measured, at_speed(10))["wasted_s"]) == expected
+    one_late = run_of(wasted_s=1.06, offered=291, good=290)
+    assert answer(found(run_of(wasted_s=0, offered=291, good=291), one_late, at_speed(8.8))["wasted_s"]) == "below"

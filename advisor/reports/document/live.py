@@ -46,7 +46,8 @@ TOO_SMALL = "too small to tell"
 TOLERANCES = (
     f"A figure agrees if predicted and measured are within {100 * RELATIVE:g} % of the larger. What this run cannot resolve is “{TOO_SMALL}”, "
     "and does not count as agreement: times, and differences of times, below what this machine's own parts take for a job and the load comes "
-    f"late (p99), times the speed; queues below what arrives in that time; counts, and differences of counts, below {JOBS:g}. Good shares and "
+    f"late (p99), times the speed; queues below what arrives in that time; counts, and differences of counts, below {JOBS:g}; waste "
+    f"below the work of {JOBS:g} jobs. Good shares and "
     f"outcomes differ beyond {STANDARD_ERRORS:g} standard errors of the difference of two samples."
 )
 KILLED = (

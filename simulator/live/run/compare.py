@@ -30,10 +30,20 @@ class Resolution:
     """Arrivals in a Scenario second, until the last job has ended."""
     calls_per_s: float
     """Calls that this machine's parts can make in a real second."""
+    service_s: float
+    """Scenario seconds of an attempt at the model, on average."""
 
     @classmethod
     def from_run(
-        cls, measured: DesignResult, design: Design, costs: Costs, late: Lateness, *, speed: float, calls_per_s: float
+        cls,
+        measured: DesignResult,
+        design: Design,
+        costs: Costs,
+        late: Lateness,
+        *,
+        speed: float,
+        calls_per_s: float,
+        service_s: float,
     ) -> "Resolution":
         attempts = max(1.0, measured.attempts_per_job)
         parts_s = (
@@ -44,7 +54,7 @@ class Resolution:
         instants_s = measured.series.t_s
         length_s = len(instants_s) * instants_s[1] if len(instants_s) > 1 else 0.0
         jobs_per_s = measured.offered / length_s if length_s else 0.0
-        return cls(speed, max(LEAST_S, parts_s + late.p99_s), jobs_per_s, calls_per_s)
+        return cls(speed, max(LEAST_S, parts_s + late.p99_s), jobs_per_s, calls_per_s, service_s)
 
     @property
     def time_s(self) -> float:
@@ -105,7 +115,7 @@ def _design_figures(
     few = Limits(JOBS, JOBS)
     one_job = Limits(1 / max(1, measured.offered), 0.0)
     depth = max(JOBS, resolution.depth)
-    waste = resolution.time_s * max(JOBS, measured.offered - measured.good)
+    waste = max(JOBS * resolution.service_s, resolution.time_s * (measured.offered - measured.good))
     few_complete = (
         abs(predicted.completed - measured.completed)
         < _sampled(predicted.completed, measured.completed, measured.offered).slack

@@ -367,12 +367,19 @@ def _figures(
     predicted: dict[str, DesignResult],
     measured: dict[str, DesignResult],
 ) -> tuple[LiveFigure, ...]:
-    machine = setting.capacity
+    machine, window = setting.capacity, setting.window
+    service_s = mean_service_s(window.scenario, window.trace, window.durations_s)
     carried = {SYNCHRONOUS: machine.synchronous_jobs_per_s, EVENT_DRIVEN: machine.event_driven_jobs_per_s}
     figures: list[LiveFigure] = []
     for design in DESIGNS:
         resolution = Resolution.from_run(
-            measured[design], design, costs, lateness[design], speed=setting.speed, calls_per_s=carried[design]
+            measured[design],
+            design,
+            costs,
+            lateness[design],
+            speed=setting.speed,
+            calls_per_s=carried[design],
+            service_s=service_s,
         )
         figures += compare_figures(design, predicted[design], measured[design], resolution)
     return tuple(figures)
