@@ -20,7 +20,7 @@ def endpoint_terms(plan: LiveRunPlan) -> str:
     return (
         f"{external.model} at {external.host} answers, in real time: at most {count(plan.most_calls, 'call')} of "
         f"{count(external.max_tokens_a_call, 'output token')}, {count(plan.most_output_tokens)} in all, "
-        f"within {duration(external.max_seconds)}."
+        f"within {duration(external.max_seconds)}. Failures and outages are its own: those of the scenario are left out."
     )
 
 

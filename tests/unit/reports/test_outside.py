@@ -45,6 +45,7 @@ def test_before_it_starts_it_says_what_it_may_spend(plan: LiveRunPlan) -> None:
     assert "at most 124 calls of 256 output tokens, 31,744 in all, within 2 min" in said, (
         "31 jobs, twice, in both designs"
     )
+    assert "those of the scenario are left out" in said
     assert "in real time: about 31 jobs through each design" in " ".join(plan_sentences(plan)).replace("\xa0", " ")
 
 
