@@ -142,7 +142,9 @@ def test_what_is_given_to_the_parts_of_each_design_is_the_scenario_as_written(mo
     plan = plan_live_run(asked, workers="simple")
     for design in engine.DESIGNS:
         show = engine.Show(lambda _: None, plan.window, plan.speed)
-        setting = engine.Setting(Path(), plan, CAUTIOUS, show, "document_extraction", None, None)
+        setting = engine.Setting(
+            Path(), plan, CAUTIOUS, show, "document_extraction", None, server=None, machine=engine.MachineState(0.0, 0)
+        )
         with pytest.raises(Seen):
             setting.run(design, simulate_window(plan.window.scenario, plan.window.trace, None)[design])
     assert [stage.design for stage in given] == list(engine.DESIGNS)
