@@ -53,7 +53,7 @@ def server_command(program: Path, at: Path, data: Path, *, durable: bool) -> lis
         "save": "",
         "maxmemory-policy": "noeviction",
         "daemonize": "no",
-        "loglevel": "notice",
+        "loglevel": "notice" if durable else "warning",
     }
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
     return [sys.executable, "-P", exit_with_parent.__file__, str(program), *arguments]
