@@ -49,7 +49,7 @@ class Resolution:
         parts_s = (
             costs.synchronous_s * attempts
             if design == "synchronous"
-            else costs.accept_s + (costs.pickup_s + costs.dispatch_s) * attempts
+            else costs.accept_s + (costs.pickup_s + costs.dispatch_s + costs.release_s) * attempts
         )
         instants_s = measured.series.t_s
         length_s = len(instants_s) * instants_s[1] if len(instants_s) > 1 else 0.0
