@@ -145,7 +145,7 @@ def test_classes_are_compared_where_there_are_several() -> None:
 
 def test_a_run_resolves_what_its_own_design_costs_and_how_late_its_load_comes() -> None:
     costs = Costs(
-        accept_s=0.003, pickup_s=0.002, dispatch_s=0.005, release_s=0.002, synchronous_s=0.005, retry_tick_s=0.01
+        accept_s=0.003, pickup_s=0.002, dispatch_s=0.009, release_s=0.002, synchronous_s=0.005, retry_tick_s=0.01
     )
     late = Lateness(mean_s=0.001, p99_s=0.004, max_s=0.02)
     measured = run_of(offered=720, attempts_per_job=1)

@@ -47,9 +47,7 @@ class Resolution:
     ) -> "Resolution":
         attempts = max(1.0, measured.attempts_per_job)
         parts_s = (
-            costs.synchronous_s * attempts
-            if design == "synchronous"
-            else costs.accept_s + (costs.pickup_s + costs.dispatch_s + costs.release_s) * attempts
+            costs.synchronous_s * attempts if design == "synchronous" else costs.accept_s + costs.dispatch_s * attempts
         )
         instants_s = measured.series.t_s
         length_s = len(instants_s) * instants_s[1] if len(instants_s) > 1 else 0.0
