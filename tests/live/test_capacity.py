@@ -161,6 +161,25 @@ def test_a_faster_machine_may_run_faster_and_the_refusal_names_its_figures(calm:
         speed.limit_of(quick, None, None, calm).checked(20)
 
 
+@pytest.mark.parametrize(
+    ("mean_s", "overhead_s", "words"),
+    [
+        (2.34, 0.0997, "2.34 s has to last 1,994 ms, 20 times the 99.7 ms that"),
+        (1234, 0.1, "1,234 s has to last 2,000 ms, 20 times the 100 ms that"),
+        (0.5, 0.0045, "0.5 s has to last 90 ms, 20 times the 4.5 ms that"),
+    ],
+)
+def test_a_refusal_writes_its_figures_as_people_do(
+    calm: Capacity, mean_s: float, overhead_s: float, words: str
+) -> None:
+    slow = scenario(
+        arrivals={"process": "regular", "rate_per_s": 0.001},
+        service={"distribution": "deterministic", "mean_s": mean_s},
+    )
+    dear = calm.model_copy(update={"overhead_s": overhead_s})
+    assert words in speed.limit_of(slow, None, None, dear).reason
+
+
 def test_before_it_is_measured_a_refusal_says_that_it_is_an_estimate() -> None:
     assert "a cautious estimate" in speed.limit_of(scenario(), None, None).reason
     quick = scenario(service={"distribution": "exponential", "mean_s": 1.0})

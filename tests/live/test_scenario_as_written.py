@@ -143,7 +143,14 @@ def test_what_is_given_to_the_parts_of_each_design_is_the_scenario_as_written(mo
     for design in engine.DESIGNS:
         show = engine.Show(lambda _: None, plan.window, plan.speed)
         setting = engine.Setting(
-            Path(), plan, CAUTIOUS, show, "document_extraction", None, server=None, machine=engine.MachineState(0.0, 0)
+            folder=Path(),
+            plan=plan,
+            capacity=CAUTIOUS["simple"],
+            show=show,
+            workload="document_extraction",
+            key=None,
+            server=None,  # type: ignore[arg-type]  it starts nothing
+            machine=engine.MachineState(load=0.0, other_runs=0),
         )
         with pytest.raises(Seen):
             setting.run(design, simulate_window(plan.window.scenario, plan.window.trace, None)[design])

@@ -89,9 +89,14 @@ def _by_service(scenario: Scenario, trace: Trace | None, durations_s: Floats | N
     least_s = TIMES_OVERHEAD * machine.overhead_s
     return Limit(
         _rounded(mean_s / least_s),
-        f"a mean service time of {mean_s:.3g} s has to last {1000 * least_s:.0f} ms, {TIMES_OVERHEAD:g} times the "
-        f"{1000 * machine.overhead_s:.2g} ms that the parts of a live run take for a job on this machine{_told(machine)}",
+        f"a mean service time of {_digits(mean_s)} s has to last {_digits(1000 * least_s)} ms, {TIMES_OVERHEAD:g} times the "
+        f"{_digits(1000 * machine.overhead_s)} ms that the parts of a live run take for a job on this machine{_told(machine)}",
     )
+
+
+def _digits(value: float) -> str:
+    """Three digits, and no power of ten."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _told(machine: Capacity) -> str:
