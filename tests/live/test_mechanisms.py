@@ -58,8 +58,8 @@ CALLS: dict[str, Any] = {
     "subscribers": {"count": 2, "handling_p50_s": 1.0, "handling_p95_s": 1.5},
     "synchronous": {
         "workers": 8,
-        "backlog": 10,
-        "client_timeout_s": 12,
+        "backlog": 20,
+        "client_timeout_s": 7,
         "client_retries": 1,
         "client_backoff_s": 3,
         "inline_retries": 1,
@@ -110,7 +110,7 @@ def judge(name: str, wrong: dict[str, Any]) -> list[LiveFigure]:
     jobs = draw_jobs(scenario, design, trace=TRACES[name])
     window = Window(scenario, TRACES[name], None, 60.0, "the whole workload")
     before = result_of(scenario, predicted(window, COSTS, SPEED, jobs, design))
-    resolution = Resolution.from_run(after, design, COSTS, LATE, speed=SPEED, calls_per_s=100.0)
+    resolution = Resolution.from_run(after, design, COSTS, LATE, speed=SPEED, calls_per_s=100.0, service_s=2.0)
     return compare_figures(design, before, after, resolution)
 
 

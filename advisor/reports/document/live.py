@@ -212,9 +212,9 @@ def costs_sentence(live: LiveReport) -> str:
     """What the machine's own parts took."""
     costs = live.costs
     return (
-        f"This machine took {duration(costs.accept_s)} to accept a job, {duration(costs.pickup_s)} until a consumer had it, "
-        f"{duration(costs.dispatch_s)} to dispatch an attempt and "
-        f"{duration(costs.synchronous_s)} for a call in line, measured in a run of its own just before; the prediction counts them."
+        f"This machine took {duration(costs.accept_s)} to accept a job, {duration(costs.dispatch_s)} of a consumer's time for an "
+        f"attempt besides the model's own ({duration(costs.pickup_s)} before the work begins), and {duration(costs.synchronous_s)} "
+        "for a call in line, measured in a run of its own just before; the prediction counts them."
     )
 
 

@@ -64,6 +64,7 @@ SPANS = {
 START_UP = 0.1
 """The share of a part's progress that its start takes."""
 SO_FAR_EVERY_S = 1.0
+ALPHA = 0.05
 LEAST_DRAIN_S, MOST_DRAIN_S = 10.0, 60.0
 
 
@@ -393,7 +394,13 @@ def _lateness(found: DesignRun) -> Lateness:
 
 
 def _share(result: DesignResult) -> Share:
+    """The good share's interval; if all jobs or none are good, not narrower than the exact one-sided 95 % bound (Clopper and Pearson, 1934)."""
     low, high = result.intervals.get("good_share", (0.0, 1.0))
+    exact = ALPHA ** (1 / max(1, result.offered))
+    if result.good == result.offered:
+        low = min(low, exact)
+    if result.good == 0:
+        high = max(high, 1 - exact)
     return Share(low, high, True)
 
 
