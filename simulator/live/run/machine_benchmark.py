@@ -12,7 +12,7 @@ import numpy as np
 from simulator.arrivals import Trace
 from simulator.live.errors import CannotRun
 from simulator.live.run import machine_capacity
-from simulator.live.run.calibrate import Instants, beyond_service, pickups, release_s
+from simulator.live.run.calibrate import Instants, beyond_service, pickups
 from simulator.live.run.design_run import Design, DesignRun, Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.fork_server import ForkServer
@@ -48,7 +48,7 @@ def measured(folder: Path, tick: Tick, server: ForkServer, *, workers: WorkerKin
         overhead_s=max(
             LEAST_OVERHEAD_S,
             _usual_s(beyond_service(synchronous)),
-            _usual_s(beyond_service(event_driven)) + _usual_s(pickups(event_driven)) + release_s(event_driven),
+            _usual_s(beyond_service(event_driven)) + _usual_s(pickups(event_driven)),
         ),
         measured=True,
         busy=busy,
