@@ -19,7 +19,7 @@ from simulator.live.run.fork_server import ROOT
 from simulator.live.run.machine_capacity import Capacity
 from simulator.live.run.processes import ProcessSpec
 from simulator.replications import Progress
-from simulator.result import Result
+from simulator.result import DesignResult, Result
 from simulator.scenario import Scenario
 from simulator.schema import InvalidInput
 from tests.live import fakes_processes
@@ -212,3 +212,16 @@ def test_it_refuses_what_it_does_not_do(given: dict[str, object], field: str) ->
 def test_a_speed_that_would_measure_the_machine_is_refused_with_the_reason() -> None:
     with pytest.raises(InvalidInput, match=r"speed.*at most 12 here: a mean service time of 3 s has to last 240 ms"):
         engine.simulate(scenario(), speed=200)
+
+
+@pytest.mark.parametrize(("jobs", "shown"), [(298, False), (299, True)])
+def test_a_run_without_a_miss_shows_99_percent_from_299_jobs_on(jobs: int, shown: bool) -> None:
+    """Its batches have no spread, and their interval no width: the exact bound is what so few jobs show."""
+    good = DesignResult.model_validate(
+        dict.fromkeys(DesignResult.model_fields, 0)
+        | {"offered": jobs, "good": jobs, "completed": jobs, "stable": True, "intervals": {"good_share": (1.0, 1.0)}}
+        | {name: {} for name in ("wait_s", "latency_s", "subscribers", "classes", "series", "call_rate", "curve")}
+        | {"queue_depth": {"mean": 0, "max": 0}, "lag_s": {"max": 0}, "growth_per_min": None}
+    )
+    share = engine._share(good)
+    assert (share.low >= 0.99) == shown

@@ -1,6 +1,5 @@
 """What a live run is going to be: which part of the workload, how fast, for how long, and what it may spend at an outside endpoint."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import ceil, floor, inf, log, log1p
 
@@ -67,7 +66,7 @@ class LiveRunPlan:
 
 
 def jobs_for_verdict(scenario: Scenario) -> int | None:
-    """Jobs of which none may miss its deadline until a design is shown to keep it, at 95 %; of all classes together if each has its own.
+    """Jobs of which none may miss its deadline until a design is shown to keep it, at 95 %: of all classes together, as the verdict is.
 
     None if there is no deadline, or if no miss is tolerated: no number of jobs shows that.
     Source: the one-sided bound of Clopper and Pearson (1934) for no miss among n, 1 - 0.05^(1/n).
@@ -75,11 +74,7 @@ def jobs_for_verdict(scenario: Scenario) -> int | None:
     tolerated = scenario.tolerated_miss_percent / 100
     if scenario.deadline_s is None or tolerated == 0:
         return None
-    jobs = 1 if tolerated == 1 else ceil(log(1 - CONFIDENCE) / log1p(-tolerated))
-    if not isinstance(scenario.deadline_s, Mapping):
-        return jobs
-    shares = (scenario.event_driven.queues[name] / 100 for name in scenario.deadline_s)
-    return max((ceil(jobs / share) for share in shares if share), default=None)
+    return 1 if tolerated == 1 else ceil(log(1 - CONFIDENCE) / log1p(-tolerated))
 
 
 def plan_live_run(
