@@ -13,8 +13,8 @@ from aiohttp import web
 from numpy.typing import NDArray
 
 from simulator.live.run.draw_jobs import draw_jobs
-from simulator.live.system.clients.clients_process import go, session
-from simulator.live.system.clients.ends import Outcomes
+from simulator.live.system.clients import clients_process
+from simulator.live.system.clients.outcomes import Outcomes
 from simulator.live.system.clients.receiver import Receiver
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
@@ -102,14 +102,9 @@ async def accept(request: web.Request) -> web.Response:
 async def call_all(plan: ProcessConfig, jobs: Jobs, *, with_receiver: socket.socket | None = None) -> NDArray[np.void]:
     """All callers of the plan, from now to their ends; returns what they wrote down."""
     with Journal(plan.journal("clients")) as journal:
-        ends = Outcomes(jobs, journal)
-        async with session(plan.token) as calls:
-            clock = RunClock(_now(), plan.speed)
-            if with_receiver is None:
-                await go(plan, jobs, clock, calls, journal, ends)
-            else:
-                async with serving(Receiver(plan, jobs, ends).app(), with_receiver):
-                    await go(plan, jobs, clock, calls, journal, ends)
+        outcomes = Outcomes(jobs, journal)
+        async with serving(Receiver(plan, jobs, outcomes).app(), with_receiver):
+            await clients_process.call_all(plan, jobs, RunClock(_now(), plan.speed), outcomes)
     return Reader(plan.path).more()
 
 

@@ -15,10 +15,9 @@ from aiohttp import web
 from standardwebhooks.webhooks import Webhook
 
 from simulator.live.system.clients import clients_process
-from simulator.live.system.clients.clients_process import session as client_session
-from simulator.live.system.clients.ends import Outcomes
+from simulator.live.system.clients.outcomes import Outcomes
 from simulator.live.system.clients.receiver import Receiver
-from simulator.live.system.http import authorization
+from simulator.live.system.http import authorization, client_session
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, Reader, What
 from simulator.live.system.process import READY, ProcessContext

@@ -16,12 +16,11 @@ from simulator.live.run.design_run import Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.folders import run_folder
 from simulator.live.run.measure import Rows, tally_of
-from simulator.live.system.clients.clients_process import session as client_session
 from simulator.live.system.clock import RunClock
+from simulator.live.system.http import client_session
 from simulator.live.system.journal import Journal, Reader, What
 from simulator.live.system.provider_client import Reply
-from simulator.live.system.synchronous.service import Service
-from simulator.live.system.synchronous.subscribers import Subscribers
+from simulator.live.system.synchronous.service import Service, Subscribers
 from tests.live.fakes_clients import _now, a_plan, a_scenario, of, serving
 from tests.live.fakes_requests import Request, bad_requests, statuses_of
 
@@ -250,7 +249,8 @@ def handed(folder: Path, guests: Guests, inline: str, **given: Any) -> NDArray[n
             scenario = a_scenario(**{"subscribers": {"count": 3, "inline": inline}} | given)
             plan, jobs = a_plan(folder, scenario, "synchronous", clients=address)
             with Journal(plan.journal("service")) as journal:
-                async with Subscribers(plan, jobs, RunClock(_now(), 1.0), journal) as subscribers:
+                async with client_session(plan.token) as session:
+                    subscribers = Subscribers(plan, jobs, RunClock(_now(), 1.0), journal, session)
                     await asyncio.wait_for(subscribers.hand(3), 20)
 
     asyncio.run(run())

@@ -284,17 +284,17 @@ def _process_specs(
     plan: ProcessConfig, jobs: Jobs, sockets: list[socket.socket], key: SecretStr | None
 ) -> Iterator[ProcessSpec]:
     from simulator.live.system.clients import clients_process
-    from simulator.live.system.endpoint import endpoint_process
+    from simulator.live.system.endpoint import server
     from simulator.live.system.event_driven import accept, consumers, rate_limit_server, scheduler
-    from simulator.live.system.synchronous import service_process
+    from simulator.live.system.synchronous import service
 
-    endpoint, service, clients = sockets
+    endpoint_socket, service_socket, clients_socket = sockets
     api_key = key.get_secret_value() if key is not None else None
-    yield ProcessSpec("endpoint", endpoint_process.run, endpoint)
+    yield ProcessSpec("endpoint", server.run, endpoint_socket)
     if plan.design == SYNCHRONOUS:
-        yield ProcessSpec("service", service_process.run, service, api_key=api_key)
+        yield ProcessSpec("service", service.run, service_socket, api_key=api_key)
     else:
-        yield ProcessSpec("accept", accept.run, service)
+        yield ProcessSpec("accept", accept.run, service_socket)
         if plan.workers != "stock":
             yield ProcessSpec("scheduler", scheduler.run, restarts=True)
         if plan.limits_calls:
@@ -303,7 +303,7 @@ def _process_specs(
             yield ProcessSpec(f"consumers-{number}", consumers.run, restarts=True, number=number, api_key=api_key)
         if jobs.subscribers:
             yield ProcessSpec("subscribers", consumers.run_handlers, restarts=True)
-    yield ProcessSpec("clients", clients_process.run, clients)
+    yield ProcessSpec("clients", clients_process.run, clients_socket)
 
 
 @contextmanager

@@ -13,9 +13,9 @@ from types import ModuleType
 import openai.resources.chat.completions  # noqa: F401  the client imports it at its first call
 
 from simulator.live.system.clients import clients_process  # noqa: F401
-from simulator.live.system.endpoint import endpoint_process  # noqa: F401
+from simulator.live.system.endpoint import server  # noqa: F401
 from simulator.live.system.event_driven import accept, consumers, rate_limit_server, scheduler  # noqa: F401
-from simulator.live.system.synchronous import service_process  # noqa: F401
+from simulator.live.system.synchronous import service  # noqa: F401
 
 
 def main(listener_fd: int, alive_fd: int, ready_fd: int, main_name: str, main_path: str) -> None:

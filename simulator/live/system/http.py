@@ -1,32 +1,35 @@
-"""How a part serves HTTP: on the socket that the controller has bound for it, to callers that know the run's token."""
+"""HTTP between the processes of a run: on sockets that the controller has bound, to clients that know the run's token."""
 
 import hmac
 import json
-import resource
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import aiohttp
 from aiohttp import web
 
 BACKLOG = 4096
 """Connections that may wait to be accepted: a burst must not be refused by the kernel before the design has seen it."""
 
 GRACE_S = 1.0
-"""For calls under way, when a part ends."""
+"""For calls under way, when a process ends."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-def raise_file_limit() -> None:
-    """As many open connections as this process may ever have."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def authorization(token: str) -> dict[str, str]:
     """The headers that a client of the run sends with each request."""
     return {"Authorization": f"Bearer {token}"}
+
+
+def client_session(token: str, timeout_s: float | None = None) -> aiohttp.ClientSession:
+    """Any number of connections at once; no timeout unless given."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0),
+        timeout=aiohttp.ClientTimeout(total=timeout_s),
+        headers=authorization(token),
+    )
 
 
 def error_response(status: int, message: str, headers: dict[str, str] | None = None) -> web.Response:
@@ -104,8 +107,11 @@ def read_job(given: dict[str, Any], jobs: int) -> int:
     return job
 
 
-async def serve(app: web.Application, listener: socket.socket, *, notices_leavers: bool = False) -> web.AppRunner:
+async def serve(
+    app: web.Application, listener: socket.socket | None, *, notices_leavers: bool = False
+) -> web.AppRunner:
     """The application answers from now on. `notices_leavers`: a handler is cancelled when its client closes the connection."""
+    assert listener is not None  # noqa: S101  a process that serves has one
     runner = web.AppRunner(app, access_log=None, handler_cancellation=notices_leavers, shutdown_timeout=GRACE_S)
     await runner.setup()
     await web.SockSite(runner, listener, backlog=BACKLOG).start()

@@ -49,6 +49,7 @@ class What(IntEnum):
 
 
 ROW = np.dtype([("at_ns", "<i8"), ("job", "<i4"), ("what", "<i2"), ("index", "<i2"), ("value", "<f8")])
+LARGEST_INDEX = 2**15 - 1
 _PACKED = struct.Struct("<qihhd")
 
 

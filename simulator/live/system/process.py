@@ -2,16 +2,19 @@
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from multiprocessing import connection, parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from simulator.live.system.config import ProcessConfig
+from simulator.live.system.jobs import Jobs
 
 READY = "ready"
 _COMMAND_NAME = Path("/proc/self/comm")
@@ -31,6 +34,10 @@ class ProcessContext:
     connection: "Connection[str, int]" = field(repr=False)
     _started_ns: int | None = field(default=None, repr=False)
     _receiving: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        return Jobs.read(self.config.path / "jobs.npz")
 
     def ready(self) -> None:
         """Report that this process can do its work."""
@@ -69,6 +76,8 @@ def launch(launched: Launch) -> None:
     if _COMMAND_NAME.exists():
         _COMMAND_NAME.write_text(launched.name[:15])  # as `ps` and `top` show it
     _log_to(launched.config.log(launched.name))
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))  # a connection each call
     os.environ.clear()
     os.environ.update(launched.environment)
     threading.Thread(target=_exit_with_controller, name="exit-with-controller", daemon=True).start()

@@ -1,72 +1,59 @@
-"""The process of the clients: they call the design, and receive its webhooks. It ends when every job has its end."""
+"""The process of the clients: they call the design, and receive its webhooks. It ends when every job has its outcome."""
 
 import asyncio
 from contextlib import suppress
 
-import aiohttp
-
-from simulator.live.system.clients import event_driven, synchronous
-from simulator.live.system.clients.ends import UNTOLD, Outcomes
-from simulator.live.system.clients.load import arrive
+from simulator.live.system.clients.caller import Caller
+from simulator.live.system.clients.event_driven import EventDrivenCaller
+from simulator.live.system.clients.outcomes import NOT_REPORTED, Outcomes
 from simulator.live.system.clients.receiver import Receiver
+from simulator.live.system.clients.synchronous import SynchronousCaller
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
-from simulator.live.system.http import authorization, raise_file_limit, serve
+from simulator.live.system.http import client_session, serve
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, Reader, What
 from simulator.live.system.process import ProcessContext
 
-KEPT_ALIVE_S = 15.0
-"""An idle connection is given up before the service does so: a call must not meet one that is just being closed."""
-
 
 def run(context: ProcessContext) -> None:
-    """Return when every job has its end and its subscribers have theirs, or when the run is cut."""
+    """Return when every job has its outcome and all subscribers are done, or when the run is cut."""
     asyncio.run(_call_and_receive(context))
 
 
 async def _call_and_receive(context: ProcessContext) -> None:
-    raise_file_limit()
-    plan = context.config
-    assert context.listener is not None  # noqa: S101  webhooks arrive there
-    jobs = Jobs.read(plan.path / "jobs.npz")
-    with Journal(plan.journal("clients")) as journal:
-        ends = Outcomes(jobs, journal)
-        runner = await serve(Receiver(plan, jobs, ends).app(), context.listener)
+    config, jobs = context.config, context.jobs
+    with Journal(config.journal("clients")) as journal:
+        outcomes = Outcomes(jobs, journal)
+        runner = await serve(Receiver(config, jobs, outcomes).app(), context.listener)
         context.ready()
-        clock = RunClock(await context.started(), plan.speed)
-        async with session(plan.token) as calls:
-            await go(plan, jobs, clock, calls, journal, ends)
+        await call_all(config, jobs, RunClock(await context.started(), config.speed), outcomes)
         await runner.cleanup()
 
 
-def session(token: str) -> aiohttp.ClientSession:
-    """As many connections as there are calls under way, and no timeout but the callers' own."""
-    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_ALIVE_S)
-    timeout = aiohttp.ClientTimeout(total=None)
-    return aiohttp.ClientSession(connector=connector, timeout=timeout, headers=authorization(token))
-
-
-async def go(
-    plan: ProcessConfig, jobs: Jobs, clock: RunClock, calls: aiohttp.ClientSession, journal: Journal, ends: Outcomes
-) -> None:
-    """All callers, from the first arrival to the last end."""
-    caller = event_driven.Caller if plan.design == "event_driven" else synchronous.Caller
-    call = caller(plan, jobs, clock, calls, journal, ends)
+async def call_all(config: ProcessConfig, jobs: Jobs, clock: RunClock, outcomes: Outcomes) -> None:
+    """All callers, from the first arrival to the last outcome."""
+    is_event_driven = config.design == "event_driven"
+    class_ = EventDrivenCaller if is_event_driven else SynchronousCaller
     with suppress(TimeoutError):
-        async with asyncio.timeout(jobs.left_s(clock, plan.drain_limit_s)), asyncio.TaskGroup() as group:
-            group.create_task(ends.all_there.wait())
-            told_by_others = _told_by_others(plan)
-            if told_by_others:
-                group.create_task(ends.watch(Reader(plan.path), told_by_others))
-            if plan.design == "event_driven" and jobs.subscribers:
-                group.create_task(ends.all_handled(Reader(plan.path), jobs.subscribers))
-            await arrive(jobs, clock, journal, call, group)
+        async with (
+            client_session(config.token) as session,
+            asyncio.timeout(jobs.left_s(clock, config.drain_limit_s)),
+            asyncio.TaskGroup() as group,
+        ):
+            group.create_task(outcomes.all_known.wait())
+            method = config.scenario.event_driven.delivery.method
+            if is_event_driven and method in ("webhook", "none"):
+                kinds = NOT_REPORTED if method == "webhook" else (*NOT_REPORTED, What.COMPUTED)
+                group.create_task(outcomes.watch(Reader(config.path), kinds))
+            if is_event_driven and jobs.subscribers:
+                group.create_task(outcomes.wait_for_subscribers(Reader(config.path), jobs.subscribers))
+            await _arrive(jobs, clock, outcomes.journal, class_(config, jobs, clock, session, outcomes), group)
 
 
-def _told_by_others(plan: ProcessConfig) -> tuple[What, ...]:
-    """Ends that these callers do not see themselves."""
-    method = plan.scenario.event_driven.delivery.method
-    if plan.design == "synchronous" or method not in ("webhook", "none"):
-        return ()
-    return UNTOLD if method == "webhook" else (*UNTOLD, What.COMPUTED)
+async def _arrive(jobs: Jobs, clock: RunClock, journal: Journal, caller: Caller, group: asyncio.TaskGroup) -> None:
+    """Open-loop load: each job arrives at its instant, whatever has become of those before it. The row has its lateness."""
+    for job, at_s in enumerate(jobs.arrival_s.tolist()):
+        await asyncio.sleep(max(0.0, clock.real_until_s(at_s)))
+        journal.write(What.ARRIVED, job, value=max(0.0, -clock.real_until_s(at_s)))
+        group.create_task(caller(job))

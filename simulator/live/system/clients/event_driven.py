@@ -1,90 +1,127 @@
-"""A caller of the event-driven design: its job is accepted, or refused; then it learns of the result as the delivery says."""
+"""A caller of the event-driven design: its job is accepted or refused; then it learns the result by the Scenario's delivery method."""
 
 import asyncio
+import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from math import ceil
+from typing import Any
 
 import aiohttp
 
-from simulator.live.system.clients.ends import Outcomes
-from simulator.live.system.clients.push import Streams
-from simulator.live.system.clock import RunClock
+from simulator.live.system.clients.caller import ACCEPTED, NO_ANSWER, OK, REFUSED, Caller
 from simulator.live.system.config import ProcessConfig
-from simulator.live.system.jobs import Jobs
-from simulator.live.system.journal import Journal, What
-from simulator.scenario import PollingDelivery
+from simulator.live.system.journal import LARGEST_INDEX, What
+from simulator.scenario import PollingDelivery, PushDelivery
 
-ACCEPTED, REFUSED, READY, GONE = 202, 503, 200, 0
-JSON = {"Content-Type": "application/json"}
-LAST_INDEX = 2**15 - 1
-"""That a journal's row has room for."""
+SWITCHED = 101
+DONE = "done"
+FAILED = ("failed", "dead_lettered", "expired")
+LAST_EVENT_ID = "Last-Event-ID"
+LEAST_PAUSE_S = 0.05
+"""Real seconds before a lost connection is made again, at least."""
+LONGEST_LINE = 2**20
+
+Event = tuple[str, str]
+"""Its id and its name."""
+Connect = Callable[[int, int, str], AsyncIterator[Event]]
+"""Arguments: the job, the number of its connection, the id of the last event seen."""
 
 
-class Caller:
-    """All callers of one run."""
+class EventDrivenCaller(Caller):
+    """With a webhook, or if nobody waits, a caller is done when its job is accepted."""
 
-    def __init__(
-        self,
-        plan: ProcessConfig,
-        jobs: Jobs,
-        clock: RunClock,
-        session: aiohttp.ClientSession,
-        journal: Journal,
-        ends: Outcomes,
-    ) -> None:
-        self._url = f"{plan.service}/jobs"
-        self._jobs, self._clock, self._session, self._journal, self._ends = jobs, clock, session, journal, ends
-        delivery = plan.scenario.event_driven.delivery
+    def __init__(self, config: ProcessConfig, *given: Any) -> None:
+        super().__init__(config, *given)
+        delivery = config.scenario.event_driven.delivery
         self._interval_s = delivery.interval_s if isinstance(delivery, PollingDelivery) else 0.0
-        streams = Streams(plan, clock, session, journal, ends)
-        follow: dict[str, Callable[[int], Awaitable[None]]] = {
-            "polling": self._poll if self._interval_s > 0 else streams.events,
-            "sse": streams.events,
-            "websocket": streams.socket,
+        pause_s = delivery.reconnect_s if isinstance(delivery, PushDelivery) else 0.0
+        self._pause_s = max(LEAST_PAUSE_S, self._clock.real_s(pause_s))
+        wait: dict[str, Callable[[int], Awaitable[None]]] = {
+            "polling": self._poll if self._interval_s > 0 else self._follow_stream,
+            "sse": self._follow_stream,
+            "websocket": self._follow_socket,
         }
-        self._follow = follow.get(delivery.method)
+        self._wait = wait.get(delivery.method)
 
     async def __call__(self, job: int) -> None:
-        """Until the job's end is known; where the caller is called back, only until it is accepted."""
         self._journal.write(What.SENT, job)
         status = await self._post(job)
-        if status == ACCEPTED:
-            if self._follow is not None:
-                await self._follow(job)
-        else:
-            self._ends.settle(job, What.TOLD_REFUSED if status == REFUSED else What.TOLD_FAILED)
-
-    async def _post(self, job: int) -> int:
-        try:
-            body = b'{"job": %d, "call": 0}' % job
-            async with self._session.post(self._url, data=body, headers=JSON) as response:
-                await response.read()
-                return response.status
-        except aiohttp.ClientError as error:
-            print(f"job {job}: {error!r}", file=sys.stderr)
-            return GONE
+        if status != ACCEPTED:
+            self._outcomes.settle(job, What.TOLD_REFUSED if status == REFUSED else What.TOLD_FAILED)
+        elif self._wait is not None:
+            await self._wait(job)
 
     async def _poll(self, job: int) -> None:
-        """At the job's phase, then at every interval, as the kernel's callers do; a poll that takes longer skips those it overlaps."""
+        """At the job's phase, then at every interval, as in the kernel; a poll that takes longer skips those that it overlaps."""
         first_s = self._clock.now_s() + self._interval_s * float(self._jobs.phase_u[job])
         place = calls = 0
         while True:
             await asyncio.sleep(max(0.0, self._clock.real_until_s(first_s + place * self._interval_s)))
-            status, state = await self._ask(job)
-            self._journal.write(What.DELIVERY_CALL, job, min(calls, LAST_INDEX), status)
-            if status == READY:
-                self._ends.settle(job, What.IN_HAND if state == "done" else What.TOLD_FAILED)
+            status, state = await self._get_state(job)
+            self._journal.write(What.DELIVERY_CALL, job, min(calls, LARGEST_INDEX), status)
+            if status == OK:
+                self._settle(job, state)
                 return
             calls += 1
             place = max(place + 1, ceil((self._clock.now_s() - first_s) / self._interval_s))
 
-    async def _ask(self, job: int) -> tuple[int, str]:
-        """The status, and the job's state where it is final. A service that is away for a moment is asked again."""
+    async def _get_state(self, job: int) -> tuple[int, str]:
+        """The status and the job's state. If there is no answer, the next poll asks again."""
         try:
             async with self._session.get(f"{self._url}/{job}") as response:
-                told = await response.json()
-                return response.status, told["state"]
+                return response.status, (await response.json())["state"]
         except aiohttp.ClientError as error:
             print(f"job {job}, poll: {error!r}", file=sys.stderr)
-            return GONE, ""
+            return NO_ANSWER, ""
+
+    def _settle(self, job: int, state: str) -> None:
+        self._outcomes.settle(job, What.IN_HAND if state == DONE else What.TOLD_FAILED)
+
+    async def _follow_stream(self, job: int) -> None:
+        await self._follow(job, self._read_stream)
+
+    async def _follow_socket(self, job: int) -> None:
+        await self._follow(job, self._read_socket)
+
+    async def _follow(self, job: int, connect: Connect) -> None:
+        """One connection a job, as a browser's tab has it, resumed after the last event that was seen."""
+        last, calls = "", 0
+        while True:
+            try:
+                async for number, name in connect(job, calls, last):
+                    last = number or last
+                    if name == DONE or name in FAILED:
+                        self._settle(job, name)
+                        return
+            except aiohttp.ClientError as error:
+                print(f"job {job}, connection {calls}: {error!r}", file=sys.stderr)
+            calls += 1
+            await asyncio.sleep(self._pause_s)
+
+    async def _read_stream(self, job: int, call: int, last: str) -> AsyncIterator[Event]:
+        headers = {"Accept": "text/event-stream"} | ({LAST_EVENT_ID: last} if last else {})
+        url = f"{self._url}/{job}/events"
+        async with self._session.get(url, headers=headers, read_bufsize=LONGEST_LINE) as response:
+            self._journal.write(What.DELIVERY_CALL, job, call, response.status)
+            response.raise_for_status()
+            number, name = "", "message"
+            async for raw in response.content:
+                line = raw.decode().rstrip("\r\n")
+                field, _, value = line.partition(":")
+                if not line:
+                    yield number, name
+                    name = "message"
+                elif field == "id":
+                    number = value.removeprefix(" ")
+                elif field == "event":
+                    name = value.removeprefix(" ")
+
+    async def _read_socket(self, job: int, call: int, last: str) -> AsyncIterator[Event]:
+        headers = {LAST_EVENT_ID: last} if last else {}
+        async with self._session.ws_connect(f"{self._url}/{job}/socket", headers=headers) as socket:
+            self._journal.write(What.DELIVERY_CALL, job, call, SWITCHED)
+            async for message in socket:
+                if message.type == aiohttp.WSMsgType.TEXT:
+                    event = json.loads(message.data)
+                    yield str(event.get("id", "")), event["event"]

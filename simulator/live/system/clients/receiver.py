@@ -1,4 +1,4 @@
-"""Where the callers are called: webhooks, held to the Standard Webhooks signature, and the subscribers that the synchronous design calls in line."""
+"""The HTTP server of the clients: for webhooks with a Standard Webhooks signature, and the subscribers that the synchronous design calls in line."""
 
 import asyncio
 import re
@@ -8,7 +8,7 @@ from collections import Counter
 from aiohttp import web
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from simulator.live.system.clients.ends import Outcomes
+from simulator.live.system.clients.outcomes import Outcomes
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.http import application, error_response, read_job, read_number, read_object
 from simulator.live.system.jobs import SUBSCRIBER_ATTEMPTS, Jobs
@@ -22,10 +22,10 @@ MESSAGE = re.compile(r"job-(\d{1,9})")
 class Receiver:
     """The HTTP side of the callers."""
 
-    def __init__(self, plan: ProcessConfig, jobs: Jobs, ends: Outcomes) -> None:
-        self._jobs, self._ends, self._speed, self._token = jobs, ends, plan.speed, plan.token
-        self._webhook = Webhook(plan.webhook_secret)
-        delivery = plan.scenario.event_driven.delivery
+    def __init__(self, config: ProcessConfig, jobs: Jobs, outcomes: Outcomes) -> None:
+        self._jobs, self._outcomes, self._speed, self._token = jobs, outcomes, config.speed, config.token
+        self._webhook = Webhook(config.webhook_secret)
+        delivery = config.scenario.event_driven.delivery
         self._failing = delivery.failure_percent / 100 if isinstance(delivery, WebhookDelivery) else 0.0
         self._calls: Counter[int] = Counter()
 
@@ -51,7 +51,7 @@ class Receiver:
         self._calls[job] += 1
         if call < self._jobs.webhook_u.shape[1] and self._jobs.webhook_u[job, call] < self._failing:
             return web.Response(status=500)
-        self._ends.settle(job, What.IN_HAND, call)
+        self._outcomes.settle(job, What.IN_HAND, call)
         return web.Response(status=204)
 
     async def _handle(self, request: web.Request) -> web.Response:

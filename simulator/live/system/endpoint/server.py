@@ -23,9 +23,10 @@ from simulator.live.system.endpoint.protocol import (
     model,
     tokens_in,
 )
-from simulator.live.system.http import application
+from simulator.live.system.http import application, serve
 from simulator.live.system.jobs import MOST_ATTEMPTS, Jobs
 from simulator.live.system.journal import Journal, What
+from simulator.live.system.process import ProcessContext
 from simulator.live.system.workloads import Workload, load
 
 NOBODY = -1
@@ -218,3 +219,18 @@ def _json(body: bytes, headers: dict[str, str] | None = None, status: int = 200)
 
 def _fault(fault: Fault, headers: dict[str, str] | None = None) -> web.Response:
     return _json(fault.body(), headers, fault.status)
+
+
+def run(context: ProcessContext) -> None:
+    """Answer until the controller ends the process."""
+    asyncio.run(_serve(context))
+
+
+async def _serve(context: ProcessContext) -> None:
+    config = context.config
+    with Journal(config.journal("endpoint")) as journal:
+        endpoint = Endpoint(config, context.jobs, journal)
+        await serve(endpoint.app(), context.listener)
+        context.ready()
+        endpoint.clock = RunClock(await context.started(), config.speed)
+        await asyncio.Event().wait()

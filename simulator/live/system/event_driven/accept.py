@@ -18,7 +18,7 @@ from simulator.live.system.config import ProcessConfig
 from simulator.live.system.event_driven.job_events import Event, JobEvents
 from simulator.live.system.event_driven.queues import EVENTS, RunQueues, read_event
 from simulator.live.system.event_driven.webhooks import Webhooks
-from simulator.live.system.http import application, error_response, raise_file_limit, read_job, read_object, serve
+from simulator.live.system.http import application, error_response, read_job, read_object, serve
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, What
 from simulator.live.system.process import ProcessContext
@@ -154,16 +154,13 @@ class Accept:
 
 def run(context: ProcessContext) -> None:
     """Serve until the run ends."""
-    raise_file_limit()
     asyncio.run(_run(context))
 
 
 async def _run(context: ProcessContext) -> None:
-    config = context.config
-    jobs = Jobs.read(config.path / "jobs.npz")
+    config, jobs = context.config, context.jobs
     queues = RunQueues(config, jobs)
     queues.connection.ping()
-    assert context.listener is not None  # noqa: S101  a service has one
     with Journal(config.journal("accept")) as journal:
         accept = Accept(config, jobs, journal, queues)
         await serve(accept.app(), context.listener)

@@ -132,9 +132,9 @@ def run_handlers(context: ProcessContext) -> None:
 
 
 def _start(context: ProcessContext, name: str) -> Jobs:
-    jobs = Jobs.read(context.config.path / "jobs.npz")
-    tasks.use(tasks.Application(context.config, jobs, Journal(context.config.journal(name)), context.api_key))
-    return jobs
+    journal = Journal(context.config.journal(name))
+    tasks.use(tasks.Application(context.config, context.jobs, journal, context.api_key))
+    return context.jobs
 
 
 def _run_threads(context: ProcessContext, consumers: list[list[str]], kind: type[BaseWorker]) -> None:

@@ -17,7 +17,6 @@ from rq.serializers import JSONSerializer
 
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.event_driven.queues import RunQueues
-from simulator.live.system.jobs import Jobs
 from simulator.live.system.process import ProcessContext
 
 LOOK_S = 0.01
@@ -46,7 +45,7 @@ def tick_s(config: ProcessConfig) -> float:
 def run(context: ProcessContext) -> None:
     """Enqueue what is due until the run ends."""
     config = context.config
-    queues = RunQueues(config, Jobs.read(config.path / "jobs.npz"))
+    queues = RunQueues(config, context.jobs)
     scheduler: Any = RQScheduler(
         queues.names, queues.connection, logging_level="WARNING", serializer=JSONSerializer, name=NAME
     )

@@ -10,7 +10,7 @@ from standardwebhooks.webhooks import Webhook
 
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
-from simulator.live.system.http import authorization
+from simulator.live.system.http import client_session
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, What
 from simulator.scenario import WebhookDelivery
@@ -22,16 +22,12 @@ TIMEOUT_S = 15.0
 class Webhooks:
     """All webhook calls of a run."""
 
-    def __init__(self, plan: ProcessConfig, jobs: Jobs, clock: RunClock, journal: Journal) -> None:
-        self._url, self._signer = f"{plan.clients}/webhooks", Webhook(plan.webhook_secret)
+    def __init__(self, config: ProcessConfig, jobs: Jobs, clock: RunClock, journal: Journal) -> None:
+        self._url, self._signer = f"{config.clients}/webhooks", Webhook(config.webhook_secret)
         self._jobs, self._clock, self._journal = jobs, clock, journal
-        delivery = plan.scenario.event_driven.delivery
+        delivery = config.scenario.event_driven.delivery
         self._latency_s = delivery.latency_s if isinstance(delivery, WebhookDelivery) else 0.0
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
-            timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
-            headers=authorization(plan.token),
-        )
+        self._session = client_session(config.token, TIMEOUT_S)
 
     async def deliver(self, job: int, text: str) -> None:
         """Until a call is answered with 2xx; UNDELIVERED when the schedule is exhausted, or the address is gone."""

@@ -1,20 +1,29 @@
-"""The service itself: a call is taken by a worker, waits in the backlog, or is refused; the work goes on whether or not its client does."""
+"""The synchronous service: a worker takes a call, or it waits in the backlog, or is refused; the work goes on if its client closes the connection."""
 
 import asyncio
 import time
 from collections import deque
 from dataclasses import dataclass, field
 
+import aiohttp
 from aiohttp import web
 
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
-from simulator.live.system.http import application, error_response, read_job, read_number, read_object
+from simulator.live.system.http import (
+    application,
+    client_session,
+    error_response,
+    read_job,
+    read_number,
+    read_object,
+    serve,
+)
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, What
+from simulator.live.system.process import ProcessContext
 from simulator.live.system.provider_client import AsyncProvider, Reply
 from simulator.live.system.rate_limiter import RateLimiter
-from simulator.live.system.synchronous.subscribers import Subscribers
 
 LARGEST_BODY = 2**16
 RETRY_AFTER_S = "1"
@@ -33,22 +42,50 @@ class Call:
     answer: asyncio.Future[Reply] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
+class Subscribers:
+    """They are called in line before the answer, one by one or together; each attempt is a real call."""
+
+    def __init__(
+        self, config: ProcessConfig, jobs: Jobs, clock: RunClock, journal: Journal, session: aiohttp.ClientSession
+    ) -> None:
+        self._url, self._session = f"{config.clients}/subscribers", session
+        self._together = config.scenario.subscribers.inline == "together"
+        self._jobs, self._clock, self._journal = jobs, clock, journal
+
+    async def hand(self, job: int) -> None:
+        """Return when every subscriber has handled the job's result or given up."""
+        if self._together:
+            await asyncio.gather(*(self._hand(job, subscriber) for subscriber in range(self._jobs.subscribers)))
+            return
+        for subscriber in range(self._jobs.subscribers):
+            await self._hand(job, subscriber)
+
+    async def _hand(self, job: int, subscriber: int) -> None:
+        for attempt, pause_s in enumerate([0.0, *self._jobs.subscriber_pauses_s(job, subscriber)]):
+            await asyncio.sleep(self._clock.real_s(pause_s))
+            body = {"job": job, "attempt": attempt}
+            async with self._session.post(f"{self._url}/{subscriber}", json=body) as response:
+                await response.read()
+                if response.status == 200:
+                    self._journal.write(What.HANDLED, job, subscriber)
+                    return
+        self._journal.write(What.UNHANDLED, job, subscriber)
+
+
 class Service:
     """W workers, one queue, no other state."""
 
-    def __init__(self, plan: ProcessConfig, jobs: Jobs, journal: Journal) -> None:
-        self._plan, self._jobs, self._journal = plan, jobs, journal
-        self._design, self._provider_limits = plan.scenario.synchronous, plan.scenario.provider
-        self._workers = plan.scenario.synchronous.workers
-        self._idle = self._workers
+    def __init__(self, config: ProcessConfig, jobs: Jobs, journal: Journal) -> None:
+        self._token, self._jobs, self._journal = config.token, jobs, journal
+        self._design, self._provider_limits = config.scenario.synchronous, config.scenario.provider
+        self._idle = self._design.workers
         self._backlog: deque[Call] = deque()
         self._wake = asyncio.Semaphore(0)
         self._answered: set[tuple[int, int]] = set()
         """Calls that must not come again, by job and number. A dropped connection does: its client's TCP sends the SYN again."""
 
     def app(self) -> web.Application:
-        """Its one route."""
-        app = application(self._plan.token, client_max_size=LARGEST_BODY)
+        app = application(self._token, client_max_size=LARGEST_BODY)
         app.router.add_post("/jobs", self._take)
         return app
 
@@ -87,15 +124,14 @@ class Service:
         return True
 
     async def work(self, clock: RunClock, provider: AsyncProvider, subscribers: Subscribers) -> None:
-        """Runs the workers, for good."""
-        gate = RateLimiter(self._provider_limits, clock)
+        """Run the workers, for good."""
+        self._clock, self._provider, self._subscribers = clock, provider, subscribers
+        self._limiter = RateLimiter(self._provider_limits, clock)
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._workers):
-                group.create_task(self._worker(clock, gate, provider, subscribers))
+            for _ in range(self._design.workers):
+                group.create_task(self._worker())
 
-    async def _worker(
-        self, clock: RunClock, gate: RateLimiter, provider: AsyncProvider, subscribers: Subscribers
-    ) -> None:
+    async def _worker(self) -> None:
         while True:
             await self._wake.acquire()
             call = self._backlog.popleft()
@@ -106,36 +142,53 @@ class Service:
             self._idle -= 1
             place = float(self._jobs.place[call.job])
             self._journal.write(What.STARTED, call.job, call.number, place, at_ns=call.taken_ns)
-            reply = await self._serve(call, clock, gate, provider)
+            reply = await self._serve(call)
             if reply.succeeded:
                 if self._jobs.subscribers:
-                    await subscribers.hand(call.job)
+                    await self._subscribers.hand(call.job)
                 self._journal.write(What.COMPUTED, call.job, call.number)
             self._journal.write(What.FREED, call.job, call.number)
             self._idle += 1
             if not call.answer.done():
                 call.answer.set_result(reply)
 
-    async def _serve(self, call: Call, clock: RunClock, gate: RateLimiter, provider: AsyncProvider) -> Reply:
+    async def _serve(self, call: Call) -> Reply:
         """Attempts in line, the pauses between them included: all of it holds the worker."""
         first = call.number * (self._jobs.retries + 1)
-        reply = await self._call(call.job, first, gate, provider)
+        reply = await self._call(call.job, first)
         for attempt, pause_s in enumerate(self._jobs.pauses_s(call.job, first), start=first):
             if reply.succeeded:
                 break
-            self._journal.write(What.BACKED_OFF, call.job, attempt, clock.real_s(pause_s))
-            await asyncio.sleep(clock.real_s(pause_s))
-            reply = await self._call(call.job, attempt + 1, gate, provider)
+            self._journal.write(What.BACKED_OFF, call.job, attempt, self._clock.real_s(pause_s))
+            await asyncio.sleep(self._clock.real_s(pause_s))
+            reply = await self._call(call.job, attempt + 1)
         return reply
 
-    async def _call(self, job: int, attempt: int, gate: RateLimiter, provider: AsyncProvider) -> Reply:
+    async def _call(self, job: int, attempt: int) -> Reply:
         tokens = float(self._jobs.input_tokens[job]), float(self._jobs.output_tokens[job])
         ready_ns = time.monotonic_ns()
-        passed = await gate.enter(*tokens)
-        if passed.waited:
+        permit = await self._limiter.enter(*tokens)
+        if permit.waited:
             self._journal.write(What.WAITED_FOR_PROVIDER, job, attempt, (time.monotonic_ns() - ready_ns) / 1e9)
         self._journal.write(What.CALLED, job, attempt)
-        reply = await provider.call(job, attempt)
+        reply = await self._provider.call(job, attempt)
         self._journal.write(What.ANSWERED, job, attempt, reply.status)
-        gate.leave(passed, gives_back=not reply.succeeded and not self._provider_limits.failed_calls_count)
+        self._limiter.leave(permit, gives_back=not reply.succeeded and not self._provider_limits.failed_calls_count)
         return reply
+
+
+def run(context: ProcessContext) -> None:
+    """Answer until the controller ends the process."""
+    asyncio.run(_answer(context))
+
+
+async def _answer(context: ProcessContext) -> None:
+    config, jobs = context.config, context.jobs
+    with Journal(config.journal("service")) as journal:
+        service = Service(config, jobs, journal)
+        await serve(service.app(), context.listener, notices_leavers=True)
+        context.ready()
+        clock = RunClock(await context.started(), config.speed)
+        async with client_session(config.token) as session:
+            subscribers = Subscribers(config, jobs, clock, journal, session)
+            await service.work(clock, AsyncProvider(config, context.api_key), subscribers)

@@ -1,4 +1,4 @@
-"""What has become of each job, as its client has it; and when the clients are done."""
+"""What has become of each job, as its client knows it, and when the clients are done."""
 
 import asyncio
 
@@ -8,43 +8,43 @@ from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, Reader, What
 
 LOOK_S = 0.1
-UNTOLD = (What.GAVE_UP, What.EXPIRED, What.UNDELIVERED)
-"""Ends that nobody tells a caller who is only called back."""
+NOT_REPORTED = (What.GAVE_UP, What.EXPIRED, What.UNDELIVERED)
+"""Outcomes that a client with a webhook never learns."""
 
 
 class Outcomes:
-    """Each job has one end, and it is written once. `all_there` is set when every job has its."""
+    """Each job has one outcome, and it is written once. `all_known` is set when every job has its own."""
 
     def __init__(self, jobs: Jobs, journal: Journal) -> None:
-        self._journal = journal
+        self.journal = journal
         self._open = set(range(len(jobs)))
-        self.all_there = asyncio.Event()
+        self.all_known = asyncio.Event()
         if not self._open:
-            self.all_there.set()
+            self.all_known.set()
 
     def settle(self, job: int, what: What, index: int = 0, value: float = 0.0) -> None:
-        """The job's end, as its client learns it; a second one is not an end any more."""
+        """Record the job's outcome, unless it has one."""
         if job in self._open:
-            self._journal.write(what, job, index, value)
+            self.journal.write(what, job, index, value)
             self.close(job)
 
     def close(self, job: int) -> None:
-        """The job has ended, and nobody tells its client."""
+        """The job has an outcome that its client does not learn."""
         self._open.discard(job)
         if not self._open:
-            self.all_there.set()
+            self.all_known.set()
 
     async def watch(self, reader: Reader, kinds: tuple[What, ...]) -> None:
-        """Close jobs whose end stands in another part's journal, until all are there."""
-        while not self.all_there.is_set():
+        """Close jobs whose outcome is in another process's journal, until all are known."""
+        while not self.all_known.is_set():
             rows = reader.more()
             for job in rows["job"][np.isin(rows["what"], kinds)]:
                 self.close(int(job))
             await asyncio.sleep(LOOK_S)
 
-    async def all_handled(self, reader: Reader, subscribers: int) -> None:
-        """Returns when every job has its end and every result has been handled, or given up, by each subscriber: their part of the run, too."""
-        await self.all_there.wait()
+    async def wait_for_subscribers(self, reader: Reader, subscribers: int) -> None:
+        """Return when all outcomes are known and each subscriber has handled every result, or given it up."""
+        await self.all_known.wait()
         handled: set[tuple[int, int]] = set()
         computed: set[int] = set()
         while True:
