@@ -1,6 +1,6 @@
-"""What one design's run has spent at an outside endpoint: one row in one file, which every process of the run books in before it calls.
+"""What one design's run has spent at an external endpoint: one row in one file, which every process of the run updates before it calls.
 
-A call is booked, with all the output tokens that it may cost, before it is made, so that the caps hold whatever is under way and whoever dies.
+A call is booked, with all the output tokens that it may cost, before it is made. The caps hold whatever is under way and whichever process is killed.
 """
 
 import fcntl
@@ -8,11 +8,11 @@ import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import astuple, dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import NamedTuple, Self
 
-NAME, WORDS = "external.ledger", "external.words"
+NAME, FIRST_ERROR = "external.budget", "external.error"
 _ROW = struct.Struct("<6q")
 
 
@@ -25,8 +25,9 @@ class Cut(IntEnum):
     TIME = 3
 
 
-class Spent(NamedTuple):
-    """So far. `reserved`: output tokens of calls that are under way, or whose process died in them."""
+@dataclass
+class Spent:
+    """So far. `reserved`: output tokens of calls that are under way, or whose process was killed in them."""
 
     calls: int = 0
     failed: int = 0
@@ -34,6 +35,10 @@ class Spent(NamedTuple):
     output_tokens: int = 0
     reserved: int = 0
     cut: int = Cut.NONE
+
+    @classmethod
+    def of(cls, content: bytes) -> "Spent":
+        return cls(*_ROW.unpack(content)) if content else cls()
 
 
 class CallBudget:
@@ -45,76 +50,57 @@ class CallBudget:
 
     @classmethod
     def read(cls, folder: Path) -> Spent:
-        """What is in a folder's ledger; nothing where no call was ever booked."""
+        """What a folder's file says; nothing if no call was ever booked."""
         path = folder / NAME
-        return Spent(*_ROW.unpack(path.read_bytes())) if path.exists() and path.stat().st_size else Spent()
+        return Spent.of(path.read_bytes() if path.exists() else b"")
 
-    def book(self) -> Cut:
-        """Book a call; the cap that forbids it, where one does."""
-        with self._row() as row:
-            if row.spent.calls >= self._most_calls:
-                return row.cut(Cut.CALLS)
-            wanted = row.spent.output_tokens + row.spent.reserved + self._tokens_a_call
-            if wanted > self._most_calls * self._tokens_a_call:
-                return row.cut(Cut.TOKENS)
-            row.add(calls=1, reserved=self._tokens_a_call)
-            return Cut.NONE
+    def book(self, *, in_time: bool = True) -> Cut:
+        """Book a call; return the cap that forbids it, if one does. `in_time`: the run's time is not over."""
+        with self._update() as spent:
+            tokens = spent.output_tokens + spent.reserved + self._tokens_a_call
+            if not in_time:
+                cut = Cut.TIME
+            elif spent.calls >= self._most_calls:
+                cut = Cut.CALLS
+            elif tokens > self._most_calls * self._tokens_a_call:
+                cut = Cut.TOKENS
+            else:
+                spent.calls += 1
+                spent.reserved += self._tokens_a_call
+                return Cut.NONE
+            spent.cut = spent.cut or cut
+            return cut
 
-    def out_of_time(self) -> Cut:
-        """Note that a call was not made, or was broken off, because the time was over."""
-        with self._row() as row:
-            return row.cut(Cut.TIME)
+    def settle(self, *, succeeded: bool, in_time: bool, input_tokens: int = 0, output_tokens: int = 0) -> None:
+        """A booked call has ended, and took so many tokens; it may have been broken off because the time was over."""
+        with self._update() as spent:
+            spent.failed += not succeeded
+            spent.input_tokens += max(0, input_tokens)
+            spent.output_tokens += max(0, output_tokens)
+            spent.reserved -= self._tokens_a_call
+            if not succeeded and not in_time:
+                spent.cut = spent.cut or Cut.TIME
 
-    def settle(self, *, succeeded: bool, input_tokens: int = 0, output_tokens: int = 0) -> None:
-        """A booked call has ended, and took so many tokens."""
-        with self._row() as row:
-            row.add(
-                failed=int(not succeeded),
-                input_tokens=max(0, input_tokens),
-                output_tokens=max(0, output_tokens),
-                reserved=-self._tokens_a_call,
-            )
-
-    def note(self, words: str) -> None:
-        """Keep the words of the first call that failed, for a run that nothing comes of."""
+    def note(self, error: str) -> None:
+        """Keep the message of the first call that failed, for a run without any result."""
         with suppress(FileExistsError):
-            file = os.open(self._path.with_name(WORDS), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            os.write(file, words.encode(errors="replace"))
+            file = os.open(self._path.with_name(FIRST_ERROR), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            os.write(file, error.encode(errors="replace"))
             os.close(file)
 
     @staticmethod
     def noted(folder: Path) -> str:
-        """Those words, if there are any."""
-        path = folder / WORDS
+        path = folder / FIRST_ERROR
         return path.read_text(errors="replace") if path.exists() else ""
 
     @contextmanager
-    def _row(self) -> Iterator["_Row"]:
+    def _update(self) -> Iterator[Spent]:
         """The row, read and written under a lock; the file is opened anew each time, since a lock belongs to an opening, not to a thread."""
         file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
-            row = _Row.of(os.pread(file, _ROW.size, 0))
-            yield row
-            os.pwrite(file, _ROW.pack(*row.spent), 0)
+            spent = Spent.of(os.pread(file, _ROW.size, 0))
+            yield spent
+            os.pwrite(file, _ROW.pack(*astuple(spent)), 0)
         finally:
             os.close(file)
-
-
-class _Row:
-    def __init__(self, spent: Spent) -> None:
-        self.spent = spent
-
-    @classmethod
-    def of(cls, content: bytes) -> Self:
-        return cls(Spent(*_ROW.unpack(content)) if content else Spent())
-
-    def add(self, **more: int) -> None:
-        """So much more of each."""
-        self.spent = self.spent._replace(**{name: getattr(self.spent, name) + value for name, value in more.items()})
-
-    def cut(self, why: Cut) -> Cut:
-        """The first cap that refused is the one that is told."""
-        if self.spent.cut == Cut.NONE:
-            self.spent = self.spent._replace(cut=int(why))
-        return why
