@@ -41,7 +41,7 @@ class TokenBucket:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a call is turned away (429), and for how many Scenario seconds."""
+    """Why a call is refused (429), and for how many Scenario seconds."""
 
     what: str
     code: str
@@ -88,14 +88,14 @@ class EndpointLimits:
                 bucket.add(wanted[place], now_s)
 
     def headers(self, now_s: float, speed: float) -> dict[str, str]:
-        """What OpenAI's servers say of each quota, by the client's own clock: limits a real minute, resets in real seconds."""
-        told = {}
+        """OpenAI's headers for each quota, by the client's own clock: limits a real minute, resets in real seconds."""
+        headers = {}
         for bucket in self._buckets.values():
             level = bucket.level_at(now_s)
-            told[f"x-ratelimit-limit-{bucket.name}"] = str(round(bucket.per_s * 60 * speed))
-            told[f"x-ratelimit-remaining-{bucket.name}"] = str(max(0, math.floor(level + ROUNDING)))
-            told[f"x-ratelimit-reset-{bucket.name}"] = duration((bucket.size - level) / bucket.per_s / speed)
-        return told
+            headers[f"x-ratelimit-limit-{bucket.name}"] = str(round(bucket.per_s * 60 * speed))
+            headers[f"x-ratelimit-remaining-{bucket.name}"] = str(max(0, math.floor(level + ROUNDING)))
+            headers[f"x-ratelimit-reset-{bucket.name}"] = duration((bucket.size - level) / bucket.per_s / speed)
+        return headers
 
 
 def duration(seconds: float) -> str:

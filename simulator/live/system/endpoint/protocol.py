@@ -9,13 +9,14 @@ from simulator.live.system.workloads import CHARACTERS_A_TOKEN
 
 MODEL = "sample"
 JOB, ATTEMPT = "X-Crossover-Job", "X-Crossover-Attempt"
-"""Headers by which the run's own parts say whose call it is, so that it meets that job's draws."""
-CREATED = 1_750_000_000
+"""Headers of the run's own calls: whose call it is, so that it gets that job's draws."""
+MODEL_OBJECT = {"id": MODEL, "object": "model", "created": 1_750_000_000, "owned_by": "crossover"}
+"""As the list of models shows it."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request that is fit to be answered."""
+class ChatRequest:
+    """A valid request."""
 
     prompt: str
     """The text of all its messages."""
@@ -27,7 +28,7 @@ class Asked:
 
 @dataclass(eq=False)
 class Fault(Exception):
-    """What the protocol tells of an error."""
+    """An error of the protocol."""
 
     status: int
     message: str
@@ -35,18 +36,13 @@ class Fault(Exception):
     param: str | None = None
     code: str | None = None
 
-    def body(self) -> bytes:
-        """In the protocol's shape."""
+    def body(self) -> dict[str, Any]:
         error = {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}
-        return json.dumps({"error": error}).encode()
+        return {"error": error}
 
 
-def asked(body: bytes) -> Asked:
-    """The request in a body.
-
-    Raises:
-        Fault: with what is wrong, as the protocol tells it.
-    """
+def read_request(body: bytes) -> ChatRequest:
+    """Raises Fault, in the protocol's words."""
     try:
         given = json.loads(body)
     except (ValueError, RecursionError):
@@ -64,7 +60,7 @@ def asked(body: bytes) -> Asked:
     if given.get("n") not in (None, 1):
         raise Fault(400, "This endpoint gives one choice a request.", param="n", code="invalid_value")
     options = given.get("stream_options")
-    return Asked(
+    return ChatRequest(
         prompt="\n".join(_texts(given.get("messages"))),
         streams=given.get("stream") is True,
         usage_wanted=isinstance(options, dict) and options.get("include_usage") is True,
@@ -73,7 +69,6 @@ def asked(body: bytes) -> Asked:
 
 
 def missing_model(model: str) -> Fault:
-    """There is only one."""
     return Fault(404, f"The model '{model[:100]}' does not exist.", param="model", code="model_not_found")
 
 
@@ -122,14 +117,13 @@ class Completion:
             "total_tokens": self.input_tokens + self.output_tokens,
         }
 
-    def body(self) -> bytes:
-        """In one piece."""
+    def body(self) -> dict[str, Any]:
         message = {"role": "assistant", "content": self.text, "refusal": None}
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": self._finish}
-        return json.dumps(self._head("chat.completion") | {"choices": [choice], "usage": self._usage}).encode()
+        return self._head("chat.completion") | {"choices": [choice], "usage": self._usage}
 
     def chunks(self, pieces: int, *, usage: bool) -> list[bytes]:
-        """As server-sent events: the role, the text in `pieces`, the reason for the end, the usage where wanted, and the end's mark."""
+        """As server-sent events: the role, the text in `pieces`, the reason for the end, the usage if wanted, and the final mark."""
         step = max(1, -(-len(self.text) // pieces))
         texts = [self.text[start : start + step] for start in range(0, len(self.text), step)]
         deltas: list[tuple[dict[str, str], str | None]] = [({"role": "assistant", "content": ""}, None)]
@@ -146,8 +140,3 @@ class Completion:
 
     def _head(self, what: str) -> dict[str, Any]:
         return {"id": f"chatcmpl-{self.number}", "object": what, "created": int(time.time()), "model": MODEL}
-
-
-def model() -> dict[str, Any]:
-    """The one model, as the list of models shows it."""
-    return {"id": MODEL, "object": "model", "created": CREATED, "owned_by": "crossover"}

@@ -1,9 +1,9 @@
 """The sample AI endpoint's handlers: each call is held to the limits, takes its time, and fails or is answered as its draws say."""
 
 import asyncio
-import json
 import time
 from dataclasses import dataclass
+from math import ceil
 from random import Random
 
 from aiohttp import web
@@ -15,53 +15,52 @@ from simulator.live.system.endpoint.protocol import (
     ATTEMPT,
     JOB,
     MODEL,
-    Asked,
+    MODEL_OBJECT,
+    ChatRequest,
     Completion,
     Fault,
-    asked,
     missing_model,
-    model,
+    read_request,
     tokens_in,
 )
 from simulator.live.system.http import application, serve
 from simulator.live.system.jobs import MOST_ATTEMPTS, Jobs
 from simulator.live.system.journal import Journal, What
 from simulator.live.system.process import ProcessContext
-from simulator.live.system.workloads import Workload, load
+from simulator.live.system.workloads import load
 
-NOBODY = -1
+NO_JOB = -1
 LARGEST_BODY = 8 * 2**20
 PIECES = 24
-"""Chunks of text that a streamed answer comes in, at most."""
+"""Chunks of text in a streamed answer, at most."""
 
 
 @dataclass(frozen=True)
-class Fate:
-    """What awaits a call: its place among the jobs' calls (or nobody's), its tokens and time, and whether it fails."""
+class CallDraws:
+    """Which call of a job it is (or of none), its tokens and time, and whether it fails."""
 
     job: int
     attempt: int
     input_tokens: float
     output_tokens: float
-    takes_s: float
+    service_s: float
     fails: bool
 
 
 class Endpoint:
     """One run's endpoint. Its clock is set when the run begins; until then it runs from when the endpoint was made."""
 
-    def __init__(self, plan: ProcessConfig, jobs: Jobs, journal: Journal) -> None:
-        self.clock = RunClock(time.monotonic_ns(), plan.speed)
-        self._scenario, self._token = plan.scenario, plan.token
+    def __init__(self, config: ProcessConfig, jobs: Jobs, journal: Journal) -> None:
+        self.clock = RunClock(time.monotonic_ns(), config.speed)
+        self._provider, self._token = config.scenario.provider, config.token
         self._jobs, self._journal = jobs, journal
-        self._workload: Workload = load(plan.workload)
-        self._limits = EndpointLimits(plan.scenario.provider, EARLY_S * plan.speed)
+        self._workload = load(config.workload)
+        self._limits = EndpointLimits(self._provider, EARLY_S * config.speed)
         self._mean_s = float(jobs.service_s.mean()) if len(jobs) else 0.0
-        self._draws = Random(plan.scenario.seed)  # noqa: S311  a simulation's draws
+        self._draws = Random(config.scenario.seed)  # noqa: S311  a simulation's draws
         self._calls = 0
 
     def app(self) -> web.Application:
-        """Its routes; anything else is told so in the protocol's shape."""
         app = application(self._token, unauthorized=_unauthorized, client_max_size=LARGEST_BODY)
         app.router.add_post("/v1/chat/completions", self._complete)
         app.router.add_get("/v1/models", self._models)
@@ -70,11 +69,11 @@ class Endpoint:
         return app
 
     async def _models(self, request: web.Request) -> web.Response:
-        return _json(json.dumps({"object": "list", "data": [model()]}).encode())
+        return web.json_response({"object": "list", "data": [MODEL_OBJECT]})
 
     async def _model(self, request: web.Request) -> web.Response:
         name = request.match_info["model"]
-        return _json(json.dumps(model()).encode()) if name == MODEL else _fault(missing_model(name))
+        return web.json_response(MODEL_OBJECT) if name == MODEL else _fault(missing_model(name))
 
     async def _nothing(self, request: web.Request) -> web.Response:
         return _fault(Fault(404, f"Invalid URL ({request.method} {request.path[:200]})", code="unknown_url"))
@@ -82,113 +81,95 @@ class Endpoint:
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         came_in = time.monotonic()
         try:
-            wanted = asked(await _body(request))
-            fate = self._fate(request, wanted)
+            wanted = read_request(await _body(request))
+            draws = self._draws_of(request, wanted)
         except Fault as fault:
             return _fault(fault)
         now_s = self.clock.now_s()
-        refusal = self._limits.admit(fate.input_tokens, fate.output_tokens, now_s, self._mean_s)
+        refusal = self._limits.admit(draws.input_tokens, draws.output_tokens, now_s, self._mean_s)
         headers = self._limits.headers(now_s, self.clock.speed)
         if refusal is not None:
-            self._journal.write(What.PROVIDER_CALL, fate.job, fate.attempt, 429)
-            return _fault(*self._turned_away(refusal, headers))
-        status = 503 if self._is_out(now_s) else 500 if fate.fails else 200
-        self._journal.write(What.PROVIDER_CALL, fate.job, fate.attempt, status)
+            self._journal.write(What.PROVIDER_CALL, draws.job, draws.attempt, 429)
+            return self._refuse(refusal, headers)
+        status = 503 if self._is_out(now_s) else 500 if draws.fails else 200
+        self._journal.write(What.PROVIDER_CALL, draws.job, draws.attempt, status)
         try:
-            return await self._answer(request, wanted, fate, status, came_in, headers)
+            if status == 503:  # in an outage, a call takes no time
+                return _fault(
+                    Fault(503, "The engine is currently unavailable.", "server_error", code="unavailable"), headers
+                )
+            ends = came_in + self.clock.real_s(draws.service_s)
+            if status == 200 and wanted.streams:
+                return await self._stream(request, wanted, self._completion(wanted, draws), (came_in, ends), headers)
+            await _until(ends)
+            headers["openai-processing-ms"] = str(round((time.monotonic() - came_in) * 1000))
+            if status == 500:
+                return _fault(
+                    Fault(500, "The server had an error while processing your request.", "server_error"), headers
+                )
+            completion = self._completion(wanted, draws)
+            headers["x-request-id"] = f"req_{completion.number}"
+            return web.json_response(completion.body(), headers=headers)
         finally:
-            refund = status != 200 and not self._scenario.provider.failed_calls_count
-            self._limits.release(fate.input_tokens, fate.output_tokens, self.clock.now_s(), refund=refund)
-
-    async def _answer(
-        self, request: web.Request, wanted: Asked, fate: Fate, status: int, came_in: float, headers: dict[str, str]
-    ) -> web.StreamResponse:
-        """Takes the call's time (none in an outage) and answers, or fails."""
-        if status == 503:
-            return _fault(
-                Fault(503, "The engine is currently unavailable.", "server_error", code="unavailable"), headers
-            )
-        ends = came_in + self.clock.real_s(fate.takes_s)
-        if status == 200 and wanted.streams:
-            return await self._stream(request, self._completion(wanted, fate), wanted, came_in, ends, headers)
-        await _until(ends)
-        headers["openai-processing-ms"] = str(round((time.monotonic() - came_in) * 1000))
-        if status == 500:
-            return _fault(Fault(500, "The server had an error while processing your request.", "server_error"), headers)
-        completion = self._completion(wanted, fate)
-        headers["x-request-id"] = f"req_{completion.number}"
-        return _json(completion.body(), headers)
+            refund = status != 200 and not self._provider.failed_calls_count
+            self._limits.release(draws.input_tokens, draws.output_tokens, self.clock.now_s(), refund=refund)
 
     async def _stream(
         self,
         request: web.Request,
+        wanted: ChatRequest,
         completion: Completion,
-        wanted: Asked,
-        began: float,
-        ends: float,
+        span: tuple[float, float],
         headers: dict[str, str],
     ) -> web.StreamResponse:
-        """The answer's chunks, spread evenly over the call's time."""
+        """The answer's chunks, spread evenly over the call's time, `span` (`time.monotonic`)."""
         headers |= {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store"}
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
         events = completion.chunks(PIECES, usage=wanted.usage_wanted)
         for place, event in enumerate(events, start=1):
-            await _until(began + (ends - began) * place / len(events))
+            await _until(span[0] + (span[1] - span[0]) * place / len(events))
             await response.write(event)
         await response.write_eof()
         return response
 
-    def _fate(self, request: web.Request, wanted: Asked) -> Fate:
-        """The job's draws where the call names one, else draws of the endpoint's own from the same Scenario.
+    def _draws_of(self, request: web.Request, wanted: ChatRequest) -> CallDraws:
+        """The job's draws if the call names one, else the endpoint's own: a job's time and tokens are a sample of the Scenario's distribution.
 
         Raises:
-            Fault: the call names a job that there is not.
+            Fault: there is no such job.
         """
-        named = request.headers.get(JOB)
+        jobs, named, attempt = self._jobs, request.headers.get(JOB), request.headers.get(ATTEMPT, "0")
         if named is None:
-            return self._stranger(wanted)
-        attempt = request.headers.get(ATTEMPT, "0")
-        if not (_is_below(len(self._jobs), named) and _is_below(MOST_ATTEMPTS, attempt)):
+            job = self._draws.randrange(len(jobs))
+            number, call, input_tokens = NO_JOB, 0, float(tokens_in(wanted.prompt))
+            fails = self._draws.random() < jobs.transient
+        elif _is_below(len(jobs), named) and _is_below(MOST_ATTEMPTS, attempt):
+            job = number = int(named)
+            call, input_tokens = int(attempt), float(jobs.input_tokens[job])
+            fails = jobs.fails(job, call)
+        else:
             raise Fault(400, f"{JOB} and {ATTEMPT} must be numbers of this run.", param=JOB)
-        job = int(named)
-        return Fate(
-            job,
-            int(attempt),
-            float(self._jobs.input_tokens[job]),
-            float(self._jobs.output_tokens[job]),
-            float(self._jobs.service_s[job]),
-            self._jobs.fails(job, int(attempt)),
-        )
+        return CallDraws(number, call, input_tokens, float(jobs.output_tokens[job]), float(jobs.service_s[job]), fails)
 
-    def _stranger(self, wanted: Asked) -> Fate:
-        """Times and tokens of any of the run's jobs, which are a sample of the Scenario's distribution."""
-        like = self._draws.randrange(len(self._jobs))
-        takes_s, output_tokens = float(self._jobs.service_s[like]), float(self._jobs.output_tokens[like])
-        fails = self._draws.random() < self._jobs.transient
-        return Fate(NOBODY, 0, float(tokens_in(wanted.prompt)), output_tokens, takes_s, fails)
-
-    def _completion(self, wanted: Asked, fate: Fate) -> Completion:
+    def _completion(self, wanted: ChatRequest, draws: CallDraws) -> Completion:
         self._calls += 1
-        number = fate.job if fate.job != NOBODY else self._workload.number_of(wanted.prompt)
-        tokens = round(fate.output_tokens)
-        cut = wanted.max_tokens is not None and tokens > wanted.max_tokens
-        text = self._workload.answer(number, wanted.max_tokens if cut and wanted.max_tokens is not None else tokens)
-        told_out = wanted.max_tokens if cut and wanted.max_tokens is not None else tokens or tokens_in(text)
-        told_in = round(fate.input_tokens) or tokens_in(wanted.prompt)
-        return Completion(f"{self._calls:012d}", text, told_in, told_out, cut)
+        number = draws.job if draws.job != NO_JOB else self._workload.number_of(wanted.prompt)
+        whole = round(draws.output_tokens)
+        tokens = min(whole, wanted.max_tokens or whole)
+        text = self._workload.answer(number, tokens)
+        input_tokens = round(draws.input_tokens) or tokens_in(wanted.prompt)
+        return Completion(f"{self._calls:012d}", text, input_tokens, tokens or tokens_in(text), tokens < whole)
 
     def _is_out(self, now_s: float) -> bool:
-        return any(
-            outage.start_s <= now_s < outage.start_s + outage.length_s for outage in self._scenario.provider.outages
-        )
+        return any(outage.start_s <= now_s < outage.start_s + outage.length_s for outage in self._provider.outages)
 
-    def _turned_away(self, refusal: Refusal, headers: dict[str, str]) -> tuple[Fault, dict[str, str]]:
-        """When to come again is told in real time, rounded up; to the millisecond in the second header."""
+    def _refuse(self, refusal: Refusal, headers: dict[str, str]) -> web.Response:
+        """429. When to call again is in real time, in whole seconds, rounded up, and in milliseconds in the second header."""
         real_s = self.clock.real_s(refusal.retry_after_s)
-        told = f"Rate limit reached for {MODEL} on {refusal.what}. Please try again in {real_s:.3f}s."
-        headers |= {"retry-after": str(-int(-real_s // 1)), "retry-after-ms": str(-int(-real_s * 1000 // 1))}
-        return Fault(429, told, refusal.what.split()[-1], code=refusal.code), headers
+        message = f"Rate limit reached for {MODEL} on {refusal.what}. Please try again in {real_s:.3f}s."
+        headers |= {"retry-after": str(ceil(real_s)), "retry-after-ms": str(ceil(real_s * 1000))}
+        return _fault(Fault(429, message, refusal.what.split()[-1], code=refusal.code), headers)
 
 
 def _is_below(limit: int, text: str) -> bool:
@@ -207,18 +188,12 @@ async def _body(request: web.Request) -> bytes:
 
 
 async def _until(instant: float) -> None:
-    """Of `time.monotonic`, which the event loop's timers have, too."""
-    left = instant - time.monotonic()
-    if left > 0:
-        await asyncio.sleep(left)
-
-
-def _json(body: bytes, headers: dict[str, str] | None = None, status: int = 200) -> web.Response:
-    return web.Response(body=body, status=status, headers=headers, content_type="application/json")
+    """Of `time.monotonic`."""
+    await asyncio.sleep(max(0.0, instant - time.monotonic()))
 
 
 def _fault(fault: Fault, headers: dict[str, str] | None = None) -> web.Response:
-    return _json(fault.body(), headers, fault.status)
+    return web.json_response(fault.body(), status=fault.status, headers=headers)
 
 
 def run(context: ProcessContext) -> None:
