@@ -107,7 +107,7 @@ def test_what_a_job_has_once_is_the_naive_draws() -> None:
         assert jobs.reconnect_u[job] == naive.uniform(job, RECONNECT)
         assert jobs.webhook_u[job, 2] == naive.uniform(job, WEBHOOK, 2)
         assert jobs.place[job] == (0 if naive.uniform(job, 2) < 0.2 else 1)
-        assert jobs.deadline_s(job) == (4.0 if jobs.place[job] == 0 else np.inf)
+        assert jobs.deadlines_s[jobs.place[job]] == (4.0 if jobs.place[job] == 0 else np.inf)
         sigma = np.log(0.9 / 0.2) / 1.6448536269514722
         z = draws.normal_quantile(naive.uniform(job, HANDLING, 1))
         assert jobs.handling_s[job, 1] == pytest.approx(0.2 * np.exp(sigma * z), rel=1e-9)

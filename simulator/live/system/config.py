@@ -1,4 +1,4 @@
-"""What every part of a live run is told: one file, written by the controller before it starts them."""
+"""The configuration of every process of a live run: one file, written by the controller before it starts them."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -14,8 +14,6 @@ Address = Annotated[str, Field(pattern=r"^http://127\.0\.0\.1:\d{1,5}$")]
 
 WorkerKind = Literal["threads", "simple", "forking", "stock"]
 
-BEGUN = "begun"
-
 
 class ExternalEndpoint(Value):
     """An OpenAI-compatible server in the sample endpoint's place. Its key is sent to the processes that call it, and is in no file.
@@ -28,7 +26,7 @@ class ExternalEndpoint(Value):
     model: Annotated[str, Field(min_length=1, max_length=200)]
     max_calls: Annotated[int, Field(ge=2, le=1_000_000)]
     max_tokens_a_call: Annotated[int, Field(ge=1, le=100_000)]
-    """Output tokens; asked of the server by each call, and held against what it says it used."""
+    """Output tokens; each call asks the server for at most these, and what it reports is counted."""
     max_seconds: Positive
     """Real seconds in which calls may be under way, both designs together."""
     tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
@@ -36,22 +34,20 @@ class ExternalEndpoint(Value):
 
     @property
     def host(self) -> str:
-        """Whom people know it as: its host, with the port where one is given."""
+        """With the port, if the URL has one."""
         return urlsplit(self.url).netloc
 
     @property
     def calls_a_design(self) -> int:
-        """Each design's half."""
         return self.max_calls // 2
 
     @property
     def seconds_a_design(self) -> float:
-        """Each design's half."""
         return self.max_seconds / 2
 
 
 class ProcessConfig(Value):
-    """Addresses, paths and numbers of one design's run. Times in the Scenario are its own; parts divide them by `speed`."""
+    """Addresses, paths and numbers of one design's run. Times in the Scenario are its own; processes divide them by `speed`."""
 
     scenario: Scenario
     design: Literal["synchronous", "event_driven"]
@@ -101,27 +97,25 @@ class ProcessConfig(Value):
         return place if self.scenario.event_driven.discipline == "strict" else 0
 
     def begin(self, started_ns: int) -> None:
-        """Write down for whoever looks in from outside when the Scenario's zero is (`time.monotonic_ns`)."""
-        (self.path / BEGUN).write_text(str(started_ns))
+        """Write the Scenario's zero (`time.monotonic_ns`) to a file, which `clock` reads."""
+        (self.path / "begun").write_text(str(started_ns))
 
     def clock(self) -> RunClock:
         """The run's clock. Raises FileNotFoundError before it has begun."""
-        return RunClock(int((self.path / BEGUN).read_text()), self.speed)
+        return RunClock(int((self.path / "begun").read_text()), self.speed)
 
-    def journal(self, part: str) -> Path:
-        """Where a part's process writes."""
-        return self.path / f"{part}.journal"
+    def journal(self, process: str) -> Path:
+        """The file that a process writes events to."""
+        return self.path / f"{process}.journal"
 
     def log(self, process: str) -> Path:
-        """Where a process's standard output and error go."""
+        """The file of a process's standard output and error."""
         return self.path / f"{process}.log"
 
     @classmethod
     def read(cls, path: Path) -> Self:
         return cls.model_validate_json(path.read_text())
 
-    def write(self) -> Path:
+    def write(self) -> None:
         """`plan.json` in the run's folder."""
-        at = self.path / "plan.json"
-        at.write_text(self.model_dump_json(by_alias=True))
-        return at
+        (self.path / "plan.json").write_text(self.model_dump_json(by_alias=True))

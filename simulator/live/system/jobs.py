@@ -1,7 +1,7 @@
-"""The jobs of a live run, with every draw that belongs to them: what a part reads from `jobs.npz`, without the compiled kernel.
+"""The jobs of a live run with all their draws, as processes read them from `jobs.npz`, without the compiled kernel.
 
-What a job has once lies in arrays, and so does what the kernel makes of the Scenario (patience, consumers a queue, webhook pauses). What it
-has once an attempt is asked of the same generator that the kernel uses, in plain Python. All durations are Scenario seconds.
+Arrays have one value a job, or what the kernel makes of the Scenario (patience, consumers a queue, webhook pauses). Draws for an attempt are
+made by the generator that the kernel uses, in plain Python. All durations are Scenario seconds.
 """
 
 from dataclasses import dataclass, fields
@@ -52,23 +52,23 @@ class Jobs:
     """Of the first poll in its interval."""
     reconnect_u: Floats
     webhook_u: Floats
-    """n x webhook calls: one that is under `failure_percent` / 100 fails."""
+    """n x webhook calls: one under `failure_percent` / 100 fails."""
     handling_s: Floats
-    """n x subscribers beside the caller: what handling the result takes, an attempt."""
+    """n x subscribers other than the caller: the time of one attempt to handle the result."""
     deadlines_s: Floats
-    """A class; infinite where it has none."""
+    """A class; infinite if it has none."""
     consumers: NDArray[np.int64]
     """A class: consumers of its queue alone (dedicated discipline)."""
     webhook_pauses_s: Floats
     """Before each webhook call."""
     subscribers: int
-    """Beside the caller."""
+    """Other than the caller."""
     retries: int
     """Of a failed attempt, in this design."""
     patience_s: float
     """When a synchronous client gives up a call, hops included; may be infinite."""
     end_s: float
-    """When the run is cut, whatever is still under way; infinite where it drains."""
+    """When the run is cut, whatever is still under way; infinite if it drains."""
     transient: float
     """Probability that a call fails."""
     refusing: float
@@ -87,7 +87,7 @@ class Jobs:
         return cls(**{name: value if value.ndim else value.item() for name, value in given.items()})
 
     def write(self, path: Path) -> None:
-        """One file, for every part of the run to read."""
+        """One file, for every process of the run to read."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         with path.open("wb") as file:
             np.savez(file, **values | {"key": np.uint64(self.key)})
@@ -111,10 +111,6 @@ class Jobs:
             return clock.real_until_s(self.end_s)
         last_s = float(self.arrival_s[-1]) if len(self) else 0.0
         return clock.real_until_s(last_s) + drain_limit_s
-
-    def deadline_s(self, job: int) -> float:
-        """How long after its arrival the job's result is still good; may be infinite."""
-        return float(self.deadlines_s[self.place[job]])
 
     def refuses(self, job: int, subscriber: int, attempt: int) -> bool:
         """Whether a subscriber's attempt to handle the job's result fails."""

@@ -1,23 +1,22 @@
-"""What every part of a live run writes down, as it happens: one file a process, one fixed-size row an event.
+"""The events of a live run, as they happen: one file a process, one fixed-size row an event.
 
-A row is written by one `os.write` to a file opened for appending, so that a part that is killed loses nothing that it had done, and the
-controller may read along. Instants are the machine's monotonic clock, which all processes share.
+A row is written by one `os.write` to a file opened for appending: a process that is killed loses no row, and the controller may read at any
+time. Instants are of the machine's monotonic clock, which all processes share.
 """
 
 import os
 import struct
 import time
+from contextlib import AbstractContextManager
 from enum import IntEnum
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 class What(IntEnum):
-    """What happened to a job. `index` counts attempts, calls or subscribers from 0, `value` is as told here, else 0."""
+    """What happened to a job. `index` counts attempts, calls or subscribers from 0, `value` is as described here, else 0."""
 
     ARRIVED = 1  # clients: sent for the first time; value: how late after its instant, in real seconds
     SENT = 2  # clients: call number `index` leaves (synchronous: the client's own retries count up)
@@ -25,7 +24,7 @@ class What(IntEnum):
     REFUSED = 4  # service: no place (503)
     QUEUED = 5  # event-driven: attempt `index` was put into its queue; a retry's row is written when it starts
     STARTED = 6  # a worker or consumer begins attempt `index`; event-driven, value: the worker's number
-    WAITED_FOR_PROVIDER = 7  # attempt `index` found a limit exhausted; value: real seconds until it was let through
+    WAITED_FOR_PROVIDER = 7  # attempt `index` found a limit exhausted; value: real seconds until it was allowed
     CALLED = 8  # attempt `index` calls the provider
     ANSWERED = 9  # attempt `index` has its answer; value: the HTTP status (0: none came)
     BACKED_OFF = 10  # attempt `index` failed; value: the pause before the next, in real seconds
@@ -35,16 +34,14 @@ class What(IntEnum):
     EXPIRED = 14  # taken from its queue after its expiry, and dropped
     HANDLED = 15  # subscriber `index` has handled the result
     UNHANDLED = 16  # subscriber `index` gave up
-    DELIVERY_CALL = (
-        17  # a poll, a webhook call or a connection, number `index`; value: the HTTP status where there is one
-    )
+    DELIVERY_CALL = 17  # a poll, a webhook call or a connection, number `index`; value: the HTTP status, if any
     IN_HAND = 18  # clients: the result has arrived in answer to call `index`
-    TOLD_FAILED = 19  # clients: told, finally, that the job failed
+    TOLD_FAILED = 19  # clients: the last answer is that the job failed
     TIMED_OUT = 20  # clients: gave up waiting for call `index`; value 1: finally
-    TOLD_REFUSED = 21  # clients: refused, finally
+    TOLD_REFUSED = 21  # clients: the last answer is a refusal
     UNDELIVERED = 22  # the delivery's schedule is exhausted
     PROVIDER_CALL = 23  # endpoint: a call came in; value: the status that it is going to get
-    ABANDONED = 24  # synchronous service: began, or dropped, work whose client had gone; value 1: dropped unstarted
+    ABANDONED = 24  # synchronous service: took a call whose client had disconnected; value 1: dropped unstarted
     LOST = 25  # event-driven, at the end: the job was accepted and has no outcome, and rq does not hold it any more
 
 
@@ -53,18 +50,13 @@ LARGEST_INDEX = 2**15 - 1
 _PACKED = struct.Struct("<qihhd")
 
 
-class Journal:
+class Journal(AbstractContextManager["Journal"]):
     """Appends to one file. Threads may share it. Times are now unless given."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -84,8 +76,8 @@ class Reader:
 
     def more(self) -> NDArray[np.void]:
         """New rows of all journals (`ROW`), by their time; a row that is still being written is left for the next look."""
-        found = [self._more_of(path) for path in sorted(self._folder.glob("*.journal"))]
-        rows = np.concatenate([np.zeros(0, ROW), *found])
+        added = [self._more_of(path) for path in sorted(self._folder.glob("*.journal"))]
+        rows = np.concatenate([np.zeros(0, ROW), *added])
         return rows[np.argsort(rows["at_ns"], kind="stable")]
 
     def _more_of(self, path: Path) -> NDArray[np.void]:

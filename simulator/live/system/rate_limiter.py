@@ -1,4 +1,4 @@
-"""The rate limiter before the provider: calls wait in line for its limits, as they do in the kernel, and pass one after the other."""
+"""The rate limiter before the provider: calls wait in line for its limits, as in the kernel, and are allowed one after the other."""
 
 import asyncio
 import heapq
@@ -13,7 +13,7 @@ from simulator.scenario import Provider
 
 BREAKER_STREAK = 5
 BREAKER_PAUSE_S = 10.0
-"""Equal to the kernel's (`kernel.event_driven`), which the parts do not import."""
+"""Equal to the kernel's (`kernel.event_driven`), which no process of a run imports."""
 
 
 @dataclass(frozen=True)

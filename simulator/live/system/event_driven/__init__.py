@@ -1,1 +1,1 @@
-"""The event-driven design's parts: accept (202), real rq queues and workers, the run's own scheduler and pacer, and delivery."""
+"""The event-driven design's processes: accept (202), rq's queues, workers and scheduler, a rate limit server, and delivery."""

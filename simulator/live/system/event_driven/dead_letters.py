@@ -1,4 +1,4 @@
-"""The dead letters of a run under way: rq's registry of failed jobs, looked into, requeued by rq, emptied."""
+"""The dead letters of a run under way: read, requeued and emptied in rq's registry of failed jobs."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,15 +24,15 @@ class DeadLetter:
 
 def read_dead_letters(queues: RunQueues, retries: int) -> tuple[DeadLetter, ...]:
     """Every dead letter, by job. `retries`: of the event-driven design."""
-    found = []
+    letters = []
     for registry in queues.dead_letters():
         for rq_job in _jobs(registry):
             result = rq_job.latest_result()
             error = (result.exc_string if result is not None else None) or "unknown"
             reason = error.strip().splitlines()[-1].rpartition("AttemptFailed: ")[2]
             attempts = attempt_number(rq_job, retries)
-            found.append(DeadLetter(job_number(rq_job.id), registry.name, attempts, reason, rq_job.ended_at))
-    return tuple(sorted(found, key=lambda letter: letter.job))
+            letters.append(DeadLetter(job_number(rq_job.id), registry.name, attempts, reason, rq_job.ended_at))
+    return tuple(sorted(letters, key=lambda letter: letter.job))
 
 
 def requeue(queues: RunQueues, job: int) -> bool:

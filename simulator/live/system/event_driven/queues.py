@@ -20,7 +20,7 @@ RQ_TIMEOUT_S = 180
 
 
 class RunQueues:
-    """One connection pool to the run's own broker, and what the parts do with it."""
+    """One connection pool to the run's own broker, and what the processes do with it."""
 
     def __init__(self, config: ProcessConfig, jobs: Jobs) -> None:
         self.connection: Any = redis.Redis.from_url(config.broker)  # its stubs allow text where there are only bytes

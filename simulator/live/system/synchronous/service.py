@@ -38,7 +38,7 @@ class Call:
     """The client's calls before this one."""
     abandoned: bool = False
     taken_ns: int | None = None
-    """When it was accepted, where a worker was idle then: it has not waited, even if others are accepted before the worker comes to it."""
+    """When it was accepted, if a worker was idle then: it has not waited, even if others are accepted before the worker takes it."""
     answer: asyncio.Future[Reply] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -73,7 +73,7 @@ class Subscribers:
 
 
 class Service:
-    """W workers, one queue, no other state."""
+    """Workers and a bounded backlog."""
 
     def __init__(self, config: ProcessConfig, jobs: Jobs, journal: Journal) -> None:
         self._token, self._jobs, self._journal = config.token, jobs, journal
@@ -90,8 +90,7 @@ class Service:
         return app
 
     async def _take(self, request: web.Request) -> web.Response:
-        """The answer when the work is done; 503 where there is no place (a SYN without an answer, to callers whose connections are dropped).
-        A client that goes leaves its call behind."""
+        """The answer when the work is done; 503 if there is no place (to callers whose connections are dropped, it means a SYN without an answer)."""
         given = await read_object(request)
         job = read_job(given, len(self._jobs))
         call = Call(job, read_number(given, "call", self._design.client_retries + 1))
@@ -115,7 +114,7 @@ class Service:
         return error_response(500, reply.reason or f"the model answered {reply.status}")
 
     def _admit(self, call: Call) -> bool:
-        """A worker, or a place in the backlog. An idle worker counts until it has taken its call, so that nobody is promised it twice."""
+        """A worker, or a place in the backlog. An idle worker counts until it has taken its call, so that no two calls get the same one."""
         places = self._design.backlog
         if len(self._backlog) - self._idle >= (float("inf") if places is None else places):
             return False

@@ -1,7 +1,7 @@
 """Sample prompts and documents, one set a template of the questionnaire: invented, with no real person or company in them.
 
-A set is a file beside this one: `system` (the instruction), `answers` (`json` or `text`) and `documents`, each with its `text` and the
-`answer` that a good model would give. They are read when they are first asked for.
+A set is a file in this folder: `system` (the instruction), `answers` (`json` or `text`) and `documents`, each with its `text` and the
+`answer` that a good model would give. They are read at their first use.
 """
 
 import json
@@ -29,8 +29,7 @@ class Document:
     answer: Any
 
     def sentences(self) -> list[str]:
-        """Of the document."""
-        return [part.strip() for part in re.split(r"(?<=[.!?])\s+|\n+", self.text) if part.strip()]
+        return [sentence.strip() for sentence in re.split(r"(?<=[.!?])\s+|\n+", self.text) if sentence.strip()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +42,7 @@ class Workload:
     documents: tuple[Document, ...]
 
     def document(self, job: int) -> Document:
-        """The job's: the documents take turns."""
+        """The documents take turns."""
         return self.documents[job % len(self.documents)]
 
     def messages(self, job: int) -> list[dict[str, str]]:
@@ -51,7 +50,7 @@ class Workload:
         return [{"role": "system", "content": self.system}, {"role": "user", "content": self.document(job).text}]
 
     def number_of(self, prompt: str) -> int:
-        """The document that a prompt ends with; for a prompt of somebody else's, any, and always the same one."""
+        """The document that a prompt ends with; for any other prompt one of them, always the same."""
         for number, document in enumerate(self.documents):
             if prompt.endswith(document.text):
                 return number
@@ -63,7 +62,7 @@ class Workload:
 
 
 def names() -> list[str]:
-    """Every set there is."""
+    """Of all sets."""
     return sorted(path.stem for path in FOLDER.glob("*.json"))
 
 
@@ -86,7 +85,7 @@ def _answer(workload: Workload, number: int, tokens: int) -> str:
     document, wanted = workload.documents[number], tokens * CHARACTERS_A_TOKEN
     if workload.answers == "json":
         return _as_json(document, wanted)
-    sentences = [part for part in re.split(r"(?<=[.!?])\s+", document.answer) if part]
+    sentences = [sentence for sentence in re.split(r"(?<=[.!?])\s+", document.answer) if sentence]
     return " ".join(_fitting(sentences, document.sentences(), wanted)) if wanted else document.answer
 
 
@@ -109,9 +108,9 @@ def _fitting(first: list[str], then: list[str], wanted: int) -> list[str]:
     """Sentences of the first list, then of the second over and over, while they fit; one of the first in any case."""
     chosen: list[str] = []
     length = 0
-    for place, part in enumerate(chain(first, cycle(then))):
-        length += len(part) + SEPARATOR
+    for place, sentence in enumerate(chain(first, cycle(then))):
+        length += len(sentence) + SEPARATOR
         if length > wanted and not (place == 0 and first):
             break
-        chosen.append(part)
+        chosen.append(sentence)
     return chosen
