@@ -1,10 +1,11 @@
-"""For tests of the endpoint and the callers: a plan and its jobs in a folder, servers on free ports, and services that do as they are told."""
+"""For tests of the endpoint and the callers: a configuration and its jobs in a folder, servers on free ports, and fake services."""
 
 import asyncio
 import socket
+import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def a_scenario(**given: Any) -> Scenario:
 
 
 def a_plan(folder: Path, scenario: Scenario, design: str = "event_driven", **given: Any) -> tuple[ProcessConfig, Jobs]:
-    """With its jobs written in the folder. Nobody is at its addresses unless they are given."""
+    """With its jobs in the folder. Nothing listens at its addresses unless they are given."""
     jobs = draw_jobs(scenario, design)
     jobs.write(folder / "jobs.npz")
     values: dict[str, Any] = {
@@ -80,6 +81,28 @@ async def serving(app: web.Application, listener: socket.socket | None = None, *
         await runner.cleanup()
 
 
+@contextmanager
+def in_a_thread(app: Callable[[], web.Application]) -> Iterator[str]:
+    """The application's address; its event loop is another thread's, for clients that block theirs."""
+    listener, end, ready = a_listener(), asyncio.Event(), threading.Event()
+    loop = asyncio.new_event_loop()
+
+    async def run() -> None:
+        async with serving(app(), listener, notices_leavers=True):
+            ready.set()
+            await end.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield address_of(listener)
+    finally:
+        loop.call_soon_threadsafe(end.set)
+        thread.join(10)
+        loop.close()
+
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -100,7 +123,7 @@ async def accept(request: web.Request) -> web.Response:
 
 
 async def call_all(plan: ProcessConfig, jobs: Jobs, *, with_receiver: socket.socket | None = None) -> NDArray[np.void]:
-    """All callers of the plan, from now to their ends; returns what they wrote down."""
+    """All callers, from now to their outcomes; their journal's rows."""
     with Journal(plan.journal("clients")) as journal:
         outcomes = Outcomes(jobs, journal)
         async with serving(Receiver(plan, jobs, outcomes).app(), with_receiver):

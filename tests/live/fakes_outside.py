@@ -1,7 +1,6 @@
-"""An OpenAI-compatible server of somebody else's."""
+"""An external OpenAI-compatible server."""
 
 import asyncio
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.live.fakes_clients import a_listener, address_of, serving
+from tests.live.fakes_clients import in_a_thread
 
 ANSWER = {
     "id": "1",
@@ -21,7 +20,7 @@ ANSWER = {
 
 @dataclass
 class StandIn:
-    """A server that speaks the protocol, and remembers who asked for what; every `fails`-th call it repeats the key in an error."""
+    """Keeps the keys and bodies of its calls; every `fails`-th call gets an error that repeats the key."""
 
     fails: int = 0
     lasts_s: float = 0.02
@@ -46,23 +45,8 @@ class StandIn:
     @contextmanager
     def serving(self) -> Iterator["StandIn"]:
         """In a thread of its own, on a free port."""
-        listener, ends, ready = a_listener(), asyncio.Event(), threading.Event()
-        loop = asyncio.new_event_loop()
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self.complete)
-
-        async def run() -> None:
-            async with serving(app, listener, notices_leavers=True):
-                ready.set()
-                await ends.wait()
-
-        thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
-        thread.start()
-        try:
-            assert ready.wait(10)
-            self.url = f"{address_of(listener)}/v1"
+        with in_a_thread(lambda: app) as address:
+            self.url = f"{address}/v1"
             yield self
-        finally:
-            loop.call_soon_threadsafe(ends.set)
-            thread.join(10)
-            loop.close()

@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,31 +15,9 @@ from simulator.live.system.config import ExternalEndpoint, ProcessConfig
 from simulator.live.system.endpoint.server import Endpoint
 from simulator.live.system.journal import Journal
 from simulator.live.system.provider_client import AsyncProvider, KeyMissing, Provider, Reply, redact
-from tests.live.fakes_clients import a_listener, a_plan, a_scenario, address_of, serving
+from tests.live.fakes_clients import a_plan, a_scenario, in_a_thread
 
 SECRET_KEY = "sk-very-secret-0123456789"
-
-
-@contextmanager
-def in_a_thread(app: Callable[[], web.Application]) -> Iterator[str]:
-    """The application in another thread's event loop: the client under test blocks its own."""
-    listener, ends, ready = a_listener(), asyncio.Event(), threading.Event()
-    loop = asyncio.new_event_loop()
-
-    async def run() -> None:
-        async with serving(app(), listener, notices_leavers=True):
-            ready.set()
-            await ends.wait()
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
-    thread.start()
-    try:
-        assert ready.wait(10)
-        yield address_of(listener)
-    finally:
-        loop.call_soon_threadsafe(ends.set)
-        thread.join(10)
-        loop.close()
 
 
 def outside(url: str, **given: Any) -> ExternalEndpoint:
