@@ -12,9 +12,9 @@ from tests.fakes.naive_simulation import Job, Naive, NaiveEventDriven, NaiveSync
 CLOCK = RunClock(started_ns=0, speed=1.0)
 ENDS = {
     "completed": What.IN_HAND,
-    "failed": What.TOLD_FAILED,
+    "failed": What.CLIENT_FAILED,
     "timed_out": What.TIMED_OUT,
-    "rejected": What.TOLD_REFUSED,
+    "rejected": What.CLIENT_REFUSED,
     "undelivered": What.UNDELIVERED,
 }
 

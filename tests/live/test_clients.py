@@ -132,7 +132,7 @@ def test_patience_that_ends_at_the_last_call_is_final(tmp_path: Path) -> None:
     assert not len(of(rows, What.IN_HAND))
 
 
-@pytest.mark.parametrize(("status", "told"), [(503, What.TOLD_REFUSED), (500, What.TOLD_FAILED)])
+@pytest.mark.parametrize(("status", "told"), [(503, What.CLIENT_REFUSED), (500, What.CLIENT_FAILED)])
 def test_refused_or_failed_callers_call_again_and_then_take_it(tmp_path: Path, status: int, told: What) -> None:
     async def no(request: web.Request) -> web.Response:
         return web.json_response({"error": ""}, status=status)
@@ -181,7 +181,7 @@ def test_a_connection_that_is_dropped_until_it_fails_has_timed_out(tmp_path: Pat
     rows = calling(tmp_path, busy(np.inf, posts), 1000, client_retries=1)
     assert len(posts) == 14
     assert list(of(rows, What.TIMED_OUT)["value"]) == [0, 1]
-    assert not len(of(rows, What.TOLD_REFUSED))
+    assert not len(of(rows, What.CLIENT_REFUSED))
 
 
 def test_a_caller_whose_connections_are_dropped_gives_up_at_its_own_limit(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_a_poller_is_told_of_failures_and_stops(tmp_path: Path, state: str) -> N
         return web.json_response({"state": state})
 
     _, rows = event_driven(tmp_path, {"method": "polling", "interval_s": 0.01}, {"poll": poll}, jobs=3)
-    assert set(of(rows, What.TOLD_FAILED)["job"]) == {0, 1, 2}
+    assert set(of(rows, What.CLIENT_FAILED)["job"]) == {0, 1, 2}
     assert len(of(rows, What.DELIVERY_CALL)) == 3
 
 
@@ -276,7 +276,7 @@ def test_a_refused_job_is_told_so_and_not_followed(tmp_path: Path) -> None:
         return web.json_response({"error": "full"}, status=503)
 
     _, rows = event_driven(tmp_path, {"method": "polling", "interval_s": 0.01}, {"submit": refuse}, jobs=3)
-    assert len(of(rows, What.TOLD_REFUSED)) == 3
+    assert len(of(rows, What.CLIENT_REFUSED)) == 3
     assert not len(of(rows, What.DELIVERY_CALL))
 
 
@@ -320,7 +320,7 @@ def test_a_websocket_tells_its_events_and_is_resumed_too(tmp_path: Path) -> None
 
     _, rows = event_driven(tmp_path, {"method": "websocket", "reconnect_s": 0.05}, {"socket": socket}, jobs=3)
     assert set(of(rows, What.IN_HAND)["job"]) == {0, 2}
-    assert set(of(rows, What.TOLD_FAILED)["job"]) == {1}
+    assert set(of(rows, What.CLIENT_FAILED)["job"]) == {1}
     assert list(of(rows, What.DELIVERY_CALL, 0)["value"]) == [101, 101]
 
 

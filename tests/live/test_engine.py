@@ -23,7 +23,7 @@ from simulator.result import DesignResult, Result
 from simulator.scenario import Scenario
 from simulator.schema import InvalidInput
 from tests.live import fakes_processes
-from tests.live.fakes_kills import KnownCrew, kill
+from tests.live.fakes_kills import KnownProcesses, kill
 
 OUTCOMES = ("completed", "failed", "timed_out", "rejected", "dead_lettered", "undelivered", "lost", "in_system")
 
@@ -174,7 +174,7 @@ def test_a_process_that_does_not_start_fails_the_run_with_its_log(monkeypatch: p
 
 
 def test_a_run_that_breaks_keeps_the_design_that_has_finished(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(design_run, "ProcessGroup", KnownCrew)
+    monkeypatch.setattr(design_run, "ProcessGroup", KnownProcesses)
     killed = False
 
     def kill_accept(progress: Progress) -> None:

@@ -16,12 +16,10 @@ from simulator.live.run.design_run import DesignRun, Stage, Watch, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.folders import run_folder
 from simulator.live.run.measure import Rows, tally_of
-from simulator.live.system.config import ProcessConfig, WorkerKind
-from simulator.live.system.event_driven.dead_letters import DeadLetter, empty, read_dead_letters, requeue
-from simulator.live.system.event_driven.queues import RunQueues
+from simulator.live.system.config import WorkerKind
 from simulator.live.system.journal import What
 from simulator.scenario import Scenario
-from tests.live.fakes_kills import TOLD, KnownCrew, jobs_of, kill, unaccounted
+from tests.live.fakes_kills import REPORTED, KnownProcesses, jobs_of, kill, unaccounted
 
 DEDICATED = {"discipline": "dedicated", "consumers": 8}
 """Some cases need to know which worker has which queue; the others are strict, as a Scenario is by default."""
@@ -31,7 +29,7 @@ SSE = {"method": "sse"}
 @pytest.fixture(autouse=True)
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its parts can be looked up, and killed."""
-    monkeypatch.setattr(design_run, "ProcessGroup", KnownCrew)
+    monkeypatch.setattr(design_run, "ProcessGroup", KnownProcesses)
 
 
 def a_live_run(
@@ -101,7 +99,7 @@ def test_the_jobs_of_a_killed_consumer_stay_with_rq_and_the_others_are_done() ->
     found = a_live_run(BUSY, watch, drain_s=4.0)
     (ended,) = found.process_ends
     assert (ended.process, ended.how, ended.restarted) == ("consumers-0", "killed by signal 9 (SIGKILL)", True)
-    accepted, told = set(jobs_of(found, What.ACCEPTED)), Counter(jobs_of(found, *TOLD))
+    accepted, told = set(jobs_of(found, What.ACCEPTED)), Counter(jobs_of(found, *REPORTED))
     assert set(told.values()) == {1}
     left, lost = accepted - set(told), set(jobs_of(found, What.LOST))
     assert 1 <= len(left) <= 4, "the threads of one process had that many jobs in hand"
@@ -124,39 +122,6 @@ def test_a_killed_scheduler_forgets_no_retry_and_goes_on_at_once() -> None:
     found = a_live_run(BUSY, watch)
     assert [(end.process, end.restarted) for end in found.process_ends] == [("scheduler", True)] * 2
     assert not unaccounted(found, subscribers=2)
-
-
-def test_a_dead_letter_is_seen_requeued_by_rq_and_deleted() -> None:
-    """Every job is poison. One that is requeued is tried once more, and is a dead letter again."""
-    seen: list[DeadLetter] = []
-    emptied: list[int] = []
-
-    def act(found: DesignRun) -> bool:
-        folder = Path(found.broker.removeprefix("unix://").partition("?")[0]).parent
-        queues = RunQueues(ProcessConfig.read(folder / "event_driven" / "plan.json"), found.stage.jobs)
-        letters = read_dead_letters(queues, 1)
-        if letters and not seen:
-            seen.append(letters[0])
-            assert requeue(queues, seen[0].job)
-            assert not requeue(queues, 10_000)
-        again = [letter for letter in letters if seen and letter.job == seen[0].job and letter.attempts == 3]
-        if not again:
-            return False
-        emptied.append(empty(queues))
-        assert emptied[0] >= len(letters)
-        assert not {letter.job for letter in letters} & {letter.job for letter in read_dead_letters(queues, 1)}
-        assert not requeue(queues, seen[0].job)
-        return True
-
-    given = {"jobs": 30, "arrivals": {"process": "regular", "rate_per_s": 15.0}, "failures": {"poison_percent": 100},
-             "retries": {"max": 1, "base_s": 0.05, "jitter": "none"}}  # fmt: skip
-    found = a_live_run(given, once(act))
-    assert emptied
-    assert (seen[0].attempts, seen[0].queue) == (2, "standard")
-    called = found.rows[found.rows["what"] == What.CALLED]
-    assert sorted(called["index"][called["job"] == seen[0].job]) == [0, 1, 2]
-    others = np.setdiff1d(np.arange(30), [seen[0].job])
-    assert all(sorted(called["index"][called["job"] == job]) == [0, 1] for job in others)
 
 
 def test_the_costs_of_the_scenario_are_in_the_run() -> None:
@@ -335,7 +300,7 @@ def test_full_queues_refuse_and_what_is_taken_too_late_is_dropped() -> None:
     assert not unaccounted(found)
     accepted, refused = jobs_of(found, What.ACCEPTED), jobs_of(found, What.REFUSED)
     assert sorted(accepted + refused) == list(range(20))
-    assert jobs_of(found, What.TOLD_REFUSED) and sorted(jobs_of(found, What.TOLD_REFUSED)) == sorted(refused)
+    assert jobs_of(found, What.CLIENT_REFUSED) and sorted(jobs_of(found, What.CLIENT_REFUSED)) == sorted(refused)
     rows = found.rows
     assert max(sample.waiting for sample in found.samples) == 3, "as rq tells"
     queued_s, taken_s = (

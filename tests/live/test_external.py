@@ -1,4 +1,4 @@
-"""An outside endpoint in the sample endpoint's place: asked with its key, within its caps, over both designs; and the key is nowhere."""
+"""An external endpoint in the sample endpoint's place: called with its key, within its caps, by both designs; and the key is nowhere."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ from simulator.replications import Progress
 from simulator.result import Result
 from simulator.scenario import Scenario
 from simulator.schema import InvalidInput
-from tests.live.fakes_kills import KnownCrew, kill
+from tests.live.fakes_kills import KnownProcesses, kill
 from tests.live.fakes_outside import StandIn
 
 KEY = "sk-nobody-may-see-this-4711"
@@ -156,14 +156,14 @@ def test_no_cap_is_passed_and_the_report_says_which_has_cut_the_run_short(
 
 @pytest.mark.full
 def test_a_consumer_process_that_is_killed_in_its_calls_passes_no_cap(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one that takes its place books on in the same ledger; what the dead one had booked stays booked."""
-    monkeypatch.setattr("simulator.live.run.design_run.ProcessGroup", KnownCrew)
+    """The one that takes its place uses the same budget; what the killed one had booked stays booked."""
+    monkeypatch.setattr("simulator.live.run.design_run.ProcessGroup", KnownProcesses)
     killed: list[str] = []
 
     def watch(progress: Progress) -> None:
         if not killed and progress.step == "Running the event-driven design live" and progress.fraction > 0.65:
-            killed.append("consume-0")
-            kill("consume-0")
+            killed.append("consumers-0")
+            kill("consumers-0")
 
     with StandIn(lasts_s=0.3).serving() as stand_in:
         result = run(stand_in, watch, max_calls=30, max_seconds=12.0)

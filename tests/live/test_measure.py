@@ -129,7 +129,7 @@ def test_a_synchronous_client_waits_no_longer_than_its_patience_and_its_worker_w
         (38.0, What.FREED, 1, 0, 0.0),
         (20.0, What.SENT, 2, 0, 0.0),
         (20.0, What.REFUSED, 2, 0, 0.0),
-        (20.0, What.TOLD_REFUSED, 2, 0, 0.0),
+        (20.0, What.CLIENT_REFUSED, 2, 0, 0.0),
     ]
     found = tally(chosen, "synchronous", *events)
     assert (found.counts["timed_out"], found.counts["rejected"], found.counts["accepted"]) == (2, 1, 2)

@@ -17,14 +17,14 @@ from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.folders import run_folder
 from simulator.live.system.journal import What
 from simulator.scenario import Scenario
-from tests.live.fakes_kills import KnownCrew, kill
+from tests.live.fakes_kills import KnownProcesses, kill
 
 WORDS = {"synchronous": "the synchronous design", "event_driven": "the event-driven design"}
 
 
 @pytest.fixture(autouse=True)
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(design_run, "ProcessGroup", KnownCrew)
+    monkeypatch.setattr(design_run, "ProcessGroup", KnownProcesses)
 
 
 def run(design: Design, act: Callable[[DesignRun], bool], drain_s: float = 20.0, **given: Any) -> DesignRun:
@@ -54,7 +54,7 @@ def kill_once_calls_are_under_way(process: str) -> Callable[[DesignRun], bool]:
         if (what == What.CALLED).sum() - (what == What.ANSWERED).sum() < 3:
             return False
         if process == "broker":
-            os.kill(server_of(KnownCrew.latest.broker_pid), signal.SIGKILL)
+            os.kill(server_of(KnownProcesses.latest.broker_pid), signal.SIGKILL)
         else:
             kill(process)
         return True

@@ -153,9 +153,9 @@ def _outcomes(scenario: Scenario, design: str, n: int, rows: Rows, *, ended: boo
     """The client's final state of each job and when it was reached: the result in hand before all else, otherwise what was told last."""
     nobody = design != SYNCHRONOUS and scenario.event_driven.delivery.method == "none"
     told = {
-        FAILED: rows.last(What.TOLD_FAILED, n) if design == SYNCHRONOUS else rows.last(What.GAVE_UP, n, 0.0),
+        FAILED: rows.last(What.CLIENT_FAILED, n) if design == SYNCHRONOUS else rows.last(What.GAVE_UP, n, 0.0),
         TIMED_OUT: rows.last(What.TIMED_OUT, n, 1.0) if design == SYNCHRONOUS else rows.last(What.EXPIRED, n),
-        REJECTED: rows.last(What.TOLD_REFUSED, n),
+        REJECTED: rows.last(What.CLIENT_REFUSED, n),
         DEAD: np.full(n, NEVER) if design == SYNCHRONOUS else rows.last(What.GAVE_UP, n, 1.0),
         UNDELIVERED: rows.last(What.UNDELIVERED, n),
     }

@@ -36,9 +36,9 @@ class What(IntEnum):
     UNHANDLED = 16  # subscriber `index` gave up
     DELIVERY_CALL = 17  # a poll, a webhook call or a connection, number `index`; value: the HTTP status, if any
     IN_HAND = 18  # clients: the result has arrived in answer to call `index`
-    TOLD_FAILED = 19  # clients: the last answer is that the job failed
+    CLIENT_FAILED = 19  # clients: the last answer is that the job failed
     TIMED_OUT = 20  # clients: gave up waiting for call `index`; value 1: finally
-    TOLD_REFUSED = 21  # clients: the last answer is a refusal
+    CLIENT_REFUSED = 21  # clients: the last answer is a refusal
     UNDELIVERED = 22  # the delivery's schedule is exhausted
     PROVIDER_CALL = 23  # endpoint: a call came in; value: the status that it is going to get
     ABANDONED = 24  # synchronous service: took a call whose client had disconnected; value 1: dropped unstarted

@@ -48,7 +48,7 @@ class EventDrivenCaller(Caller):
         self._journal.write(What.SENT, job)
         status = await self._post(job)
         if status != ACCEPTED:
-            self._outcomes.settle(job, What.TOLD_REFUSED if status == REFUSED else What.TOLD_FAILED)
+            self._outcomes.settle(job, What.CLIENT_REFUSED if status == REFUSED else What.CLIENT_FAILED)
         elif self._wait is not None:
             await self._wait(job)
 
@@ -76,7 +76,7 @@ class EventDrivenCaller(Caller):
             return NO_ANSWER, ""
 
     def _settle(self, job: int, state: str) -> None:
-        self._outcomes.settle(job, What.IN_HAND if state == DONE else What.TOLD_FAILED)
+        self._outcomes.settle(job, What.IN_HAND if state == DONE else What.CLIENT_FAILED)
 
     async def _follow_stream(self, job: int) -> None:
         await self._follow(job, self._read_stream)

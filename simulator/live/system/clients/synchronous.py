@@ -46,7 +46,7 @@ class SynchronousCaller(Caller):
                 self._outcomes.settle(job, What.IN_HAND, call)
                 return
             if last:
-                self._outcomes.settle(job, What.TOLD_REFUSED if status == REFUSED else What.TOLD_FAILED, call)
+                self._outcomes.settle(job, What.CLIENT_REFUSED if status == REFUSED else What.CLIENT_FAILED, call)
 
     async def _call(self, job: int, call: int) -> int:
         """The status of the answer.

@@ -122,20 +122,17 @@ def _busy(app: Application, rq_job: Job, job: int, number: int) -> Iterator[None
 def _call(app: Application, job: int, number: int) -> Reply:
     """Call the provider when its limits allow it."""
     journal, jobs = app.journal, app.jobs
-    if not app.config.limits_calls:
-        journal.write(What.CALLED, job, number)
-        reply = app.provider.call(job, number)
-        journal.write(What.ANSWERED, job, number, reply.status)
-        return reply
-    asked_ns = time.monotonic_ns()
-    tokens = float(jobs.input_tokens[job]), float(jobs.output_tokens[job])
-    if app.limiter.enter(*tokens, priority=app.config.priority_of(int(jobs.place[job]))):
-        journal.write(What.WAITED_FOR_PROVIDER, job, number, (time.monotonic_ns() - asked_ns) / NS_PER_S)
+    if app.config.limits_calls:
+        asked_ns = time.monotonic_ns()
+        tokens = float(jobs.input_tokens[job]), float(jobs.output_tokens[job])
+        if app.limiter.enter(*tokens, priority=app.config.priority_of(int(jobs.place[job]))):
+            journal.write(What.WAITED_FOR_PROVIDER, job, number, (time.monotonic_ns() - asked_ns) / NS_PER_S)
     journal.write(What.CALLED, job, number)
     reply = app.provider.call(job, number)
     journal.write(What.ANSWERED, job, number, reply.status)
-    poisoned = bool(jobs.poison[job]) and reply.status != OUTAGE
-    app.limiter.leave(failed=not reply.succeeded, providers_fault=not reply.succeeded and not poisoned)
+    if app.config.limits_calls:
+        poisoned = bool(jobs.poison[job]) and reply.status != OUTAGE
+        app.limiter.leave(failed=not reply.succeeded, providers_fault=not reply.succeeded and not poisoned)
     return reply
 
 
