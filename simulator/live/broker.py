@@ -1,4 +1,4 @@
-"""The message broker's server: which program it is, how it is started on a leash, and one that lives for a run alone."""
+"""The message broker's server: which program it is, and how it is started so that it exits with its parent."""
 
 import importlib.util
 import shutil
@@ -32,9 +32,8 @@ def server_program() -> Path:
         except ValkeyBinaryNotFoundError:
             pass  # no binary for this platform: one that the system has will do
     for name in ("valkey-server", "redis-server"):
-        found = shutil.which(name)
-        if found:
-            return Path(found)
+        if path := shutil.which(name):
+            return Path(path)
     raise NoBroker(
         "There is no message broker for this platform among Crossover's packages. "
         "Install valkey-server or redis-server, or name a running one in REDIS_URL."
@@ -42,7 +41,7 @@ def server_program() -> Path:
 
 
 def server_command(program: Path, at: Path, data: Path, *, durable: bool) -> list[str]:
-    """The command line of a broker on a leash: only its unix socket, nothing ever evicted. `durable`: every write in its log within a second."""
+    """For a broker that exits with its parent, listens on a unix socket alone and evicts nothing. `durable`: it logs writes within a second."""
     options = {
         "port": "0",
         "unixsocket": str(at),
@@ -55,7 +54,7 @@ def server_command(program: Path, at: Path, data: Path, *, durable: bool) -> lis
         "daemonize": "no",
         "loglevel": "notice" if durable else "warning",
     }
-    arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+    arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
     return [sys.executable, "-P", exit_with_parent.__file__, str(program), *arguments]
 
 

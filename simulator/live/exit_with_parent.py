@@ -17,23 +17,19 @@ GRACE_S = 3.0
 
 def watch() -> None:
     """From now on, end this process when its standard input ends: SIGTERM, again after the grace, then SIGKILL."""
-    threading.Thread(target=_end_with_standard_input, name="leash", daemon=True).start()
+    threading.Thread(target=_end_with_standard_input, name="exit-with-parent", daemon=True).start()
 
 
 def _end_with_standard_input() -> None:
-    _until_standard_input_ends()
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
     for harder in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
         os.kill(os.getpid(), harder)
         threading.Event().wait(GRACE_S)
 
 
-def _until_standard_input_ends() -> None:
-    while os.read(sys.stdin.fileno(), 4096):
-        pass
-
-
 def main(command: list[str]) -> int:
-    """Run a program on the leash and pass its exit code on; SIGTERM is handed down to it."""
+    """Run a program that ends with this process's parent, pass SIGTERM to it and its exit code on."""
     program = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603
 
     def hand_down(signum: int, frame: FrameType | None) -> None:

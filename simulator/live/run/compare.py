@@ -1,4 +1,4 @@
-"""The kernel's prediction against what a live run measured, figure by figure: it agrees, differs, or is below what the run can tell."""
+"""Compares the kernel's prediction with a live run, figure by figure: they agree, differ, or the run cannot resolve them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ Unit = Literal["s", "share", "jobs", "calls"]
 RELATIVE = 0.15
 """A figure agrees if predicted and measured differ by at most so much of the larger."""
 JOBS = 3.0
-"""Fewer jobs or calls than that, or a difference of fewer, are too few to tell."""
+"""The run does not resolve fewer jobs or calls, or a smaller difference."""
 LEAST_S = 0.003
-"""Real seconds that a machine with other processes cannot tell apart, however little its parts take."""
+"""Real seconds that a machine with other processes does not resolve."""
 STANDARD_ERRORS = 3.0
 """Outcomes differ from so many standard errors of the difference of two samples on."""
 OUTCOMES = ("late", "failed", "timed_out", "rejected", "dead_lettered", "undelivered", "lost", "in_system")
@@ -21,15 +21,15 @@ OUTCOMES = ("late", "failed", "timed_out", "rejected", "dead_lettered", "undeliv
 
 @dataclass(frozen=True)
 class Resolution:
-    """The smallest that a run can tell of one design."""
+    """The smallest differences that a run of one design resolves."""
 
     speed: float
     own_s: float
-    """Real seconds of a job that are this machine's own: what its parts take for its attempts, and how late the load comes (p99)."""
+    """Real seconds of a job that are this machine's own: what its processes take for its attempts, and how late the load comes (p99)."""
     jobs_per_s: float
     """Arrivals in a Scenario second, until the last job has ended."""
     calls_per_s: float
-    """Calls that this machine's parts can make in a real second."""
+    """Calls that this machine can make in a real second."""
     service_s: float
     """Scenario seconds of an attempt at the model, on average."""
 
@@ -65,7 +65,7 @@ class Resolution:
         return self.time_s * self.jobs_per_s
 
     def highest_speed(self, calls: float) -> float:
-        """At which the calls of one Scenario second can be told: it has to be long beside `own_s`, and long enough to make them all."""
+        """At which the calls of one Scenario second are resolved: it has to be long against `own_s`, and long enough to make them all."""
         return min(RELATIVE / self.own_s, self.calls_per_s / max(calls, 1.0))
 
 
@@ -74,14 +74,14 @@ class Limits:
     """Of one figure."""
 
     least: float
-    """Smaller values tell nothing."""
+    """Smaller values are not resolved."""
     slack: float
-    """Smaller differences tell nothing."""
+    """Smaller differences are not resolved."""
     sampled: bool = False
-    """Whether any difference of `slack` or more is one, however small beside the values."""
+    """Whether any difference of `slack` or more is one, however small relative to the values."""
 
     def judge(self, predicted: float, measured: float) -> tuple[bool, bool]:
-        """Whether the two agree, and whether that is below what can be told; neither: they differ."""
+        """Whether the two agree, and whether they are not resolved; neither: they differ."""
         off, larger = abs(measured - predicted), max(abs(predicted), abs(measured))
         if larger < self.least:
             return False, True
@@ -171,7 +171,7 @@ def _class_figures(
 
 
 def _good_share(design: Design, predicted: int, measured: int, offered: int, queue: str | None = None) -> LiveFigure:
-    """A share of nothing says as much as one of everything: it is never too small."""
+    """A small share is resolved as well as a large one."""
     of = max(1, offered)
     limits = Limits(0.0, _sampled(predicted, measured, offered).slack / of, sampled=True)
     return _figure(design, "good_share", "share", predicted / of, measured / of, limits, queue=queue)

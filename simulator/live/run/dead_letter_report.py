@@ -9,10 +9,10 @@ from simulator.result import DeadLetter
 KEPT = 200
 
 
-def dead_letters_of(found: DesignRun) -> tuple[DeadLetter, ...]:
-    """Jobs that were dead-lettered and that nobody has taken up again, the first of them."""
-    rows, jobs = found.rows, found.stage.jobs
-    names = list(found.stage.scenario.event_driven.queues)
+def dead_letters_of(run: DesignRun) -> tuple[DeadLetter, ...]:
+    """The first jobs that were dead-lettered and not requeued."""
+    rows, jobs = run.rows, run.stage.jobs
+    names = list(run.stage.scenario.event_driven.queues)
     given_up = np.unique(rows["job"][(rows["what"] == What.GAVE_UP) & (rows["value"] == 1.0)])
     computed = np.unique(rows["job"][rows["what"] == What.COMPUTED])
     return tuple(
@@ -20,17 +20,17 @@ def dead_letters_of(found: DesignRun) -> tuple[DeadLetter, ...]:
             job=int(job),
             queue=names[int(jobs.place[job])],
             attempts=int(((rows["job"] == job) & (rows["what"] == What.CALLED)).sum()),
-            reason=_reason(found, int(job)),
-            at_s=found.clock.scenario_s(int(rows["at_ns"][(rows["job"] == job) & (rows["what"] == What.GAVE_UP)][-1])),
+            reason=_reason(run, int(job)),
+            at_s=run.clock.scenario_s(int(rows["at_ns"][(rows["job"] == job) & (rows["what"] == What.GAVE_UP)][-1])),
         )
         for job in np.setdiff1d(given_up, computed)[:KEPT]
     )
 
 
-def _reason(found: DesignRun, job: int) -> str:
-    if found.stage.jobs.poison[job]:
+def _reason(run: DesignRun, job: int) -> str:
+    if run.stage.jobs.poison[job]:
         return "poison: every attempt fails"
-    rows = found.rows
+    rows = run.rows
     statuses = rows["value"][(rows["job"] == job) & (rows["what"] == What.ANSWERED)]
     if not len(statuses):
         return "no attempt was answered"
