@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 
 from simulator.arrivals import Trace
-from simulator.kernel import layout as at
+from simulator.kernel import layout
 from simulator.kernel.compiled import entry
 from simulator.kernel.draws import normal_quantile, service_s, uniform
 from simulator.kernel.machine import class_of, draw_next_arrival, is_poison, tokens_of
 from simulator.live.system.jobs import Jobs
 from simulator.plan import (
+    SYNCHRONOUS,
+    Bench,
     Floats,
     bench_of,
     called_subscribers,
@@ -36,10 +38,7 @@ def draw_jobs(
     Raises:
         InvalidInput: there are more jobs than a live run holds.
     """
-    trace = trace if isinstance(scenario.arrivals, TraceArrivals) else None
-    drawn = durations_s if isinstance(scenario.service, EmpiricalService) and scenario.service.path else None
-    rows = recorded_of(trace, drawn)
-    bench = bench_of(scenario, design, 0, trace=trace, drawn=drawn, rows=rows, drains=True)
+    bench = _bench(scenario, design, trace if isinstance(scenario.arrivals, TraceArrivals) else None, durations_s)
     m = bench.machine[0]
     arrivals = _arrivals(bench.machine)
     delivery = scenario.event_driven.delivery
@@ -82,19 +81,25 @@ OWN = np.dtype(
 """What a job has once, whatever its attempt."""
 
 
-def arrivals_of(scenario: Scenario, design: str, *, durations_s: Floats | None = None) -> Floats:
+def arrivals_of(scenario: Scenario, durations_s: Floats | None) -> Floats:
     """The arrival instants that replication 0 of the kernel draws for a scenario that replays no trace.
 
     Raises:
         InvalidInput: there are more than a live run holds.
     """
-    drawn = durations_s if isinstance(scenario.service, EmpiricalService) and scenario.service.path else None
-    bench = bench_of(scenario, design, 0, trace=None, drawn=drawn, rows=recorded_of(None, drawn), drains=True)
+    bench = _bench(scenario, SYNCHRONOUS, None, durations_s)
     return _arrivals(bench.machine)
 
 
+def _bench(scenario: Scenario, design: str, trace: Trace | None, durations_s: Floats | None) -> Bench:
+    """The kernel's state before the first arrival. It has to be referred to as long as its machine is used."""
+    drawn = durations_s if isinstance(scenario.service, EmpiricalService) and scenario.service.path else None
+    rows = recorded_of(trace, drawn)
+    return bench_of(scenario, design, 0, trace=trace, drawn=drawn, rows=rows, drains=True)
+
+
 def _arrivals(machine: Any) -> Floats:
-    """Every arrival of the run; the machine stands before its first."""
+    """Every arrival of the run, from the kernel's state before the first."""
     chunks: list[Floats] = []
     last = float(machine[0]["end"])
     while np.isfinite(machine[0]["arrival"]) and machine[0]["arrival"] <= last:
@@ -130,12 +135,12 @@ def _fill(machine: Any, own: Any, webhook_u: Any, handling_s: Any) -> None:
         own[job].input_tokens = tokens_in
         own[job].output_tokens = tokens_out
         own[job].poison = is_poison(m, job)
-        own[job].phase_u = uniform(m.key, job, at.U_PHASE, 0)
-        own[job].reconnect_u = uniform(m.key, job, at.U_RECONNECT, 0)
+        own[job].phase_u = uniform(m.key, job, layout.U_PHASE, 0)
+        own[job].reconnect_u = uniform(m.key, job, layout.U_RECONNECT, 0)
         for call in range(webhook_u.shape[1]):
-            webhook_u[job, call] = uniform(m.key, job, at.U_WEBHOOK, call)
+            webhook_u[job, call] = uniform(m.key, job, layout.U_WEBHOOK, call)
         for subscriber in range(handling_s.shape[1]):
             handling_s[job, subscriber] = 0.0
             if m.handling_mu > -math.inf:
-                normal = normal_quantile(uniform(m.key, job, at.U_HANDLING, subscriber))
+                normal = normal_quantile(uniform(m.key, job, layout.U_HANDLING, subscriber))
                 handling_s[job, subscriber] = math.exp(m.handling_mu + m.handling_sigma * normal)

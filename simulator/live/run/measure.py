@@ -1,7 +1,7 @@
-"""What the journals of a live run say, as the Tally that the kernel would have filled: the same definitions, from measured instants.
+"""Reads the journals of a live run into the Tally that the kernel would have filled: the same definitions, from measured instants.
 
-Everything is in Scenario seconds. A job's arrival is the instant at which it was due, not the one at which it was sent, so that a
-load generator that falls behind flatters nobody.
+Everything is in Scenario seconds. A job's arrival is the instant at which it was due, not the one at which it was sent, so that a late load
+generator makes no design look faster.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.kernel import layout as at
+from simulator.kernel import layout
 from simulator.live.system.clock import RunClock
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import What
@@ -51,26 +51,21 @@ class Rows:
         mine = self.of_kind(what)
         if value is not None:
             mine &= self.rows["value"] == value
-        found = np.full((jobs, attempts), NEVER)
-        found[self.rows["job"][mine], np.minimum(self.rows["index"][mine], attempts - 1)] = self.at_s[mine]
-        return found
+        instants = np.full((jobs, attempts), NEVER)
+        instants[self.rows["job"][mine], np.minimum(self.rows["index"][mine], attempts - 1)] = self.at_s[mine]
+        return instants
 
     def values(self, what: What, jobs: int, attempts: int) -> Floats:
         """Jobs x attempts: the values of such rows summed, as Scenario seconds."""
         mine = self.of_kind(what)
-        found = np.zeros((jobs, attempts))
+        sums = np.zeros((jobs, attempts))
         places = self.rows["job"][mine], np.minimum(self.rows["index"][mine], attempts - 1)
-        np.add.at(found, places, self.rows["value"][mine] * self.speed)
-        return found
+        np.add.at(sums, places, self.rows["value"][mine] * self.speed)
+        return sums
 
     def last(self, what: What, jobs: int, value: float | None = None) -> Floats:
         """By job: the instant of the last such row (with that value), NaN where there is none."""
-        mine = self.of_kind(what)
-        if value is not None:
-            mine &= self.rows["value"] == value
-        found = np.full(jobs, NEVER)
-        found[self.rows["job"][mine]] = self.at_s[mine]
-        return found
+        return self.table(what, jobs, 1, value)[:, 0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,11 +94,11 @@ class Spells:
 
     def oldest(self, instants: Floats) -> Floats:
         """How long the oldest spell under way has lasted, at each instant."""
-        found = np.zeros(len(instants))
+        ages = np.zeros(len(instants))
         for start, end in zip(self.start, self.end, strict=True):
             low, high = np.searchsorted(instants, start, "left"), np.searchsorted(instants, end, "left")
-            found[low:high] = np.maximum(found[low:high], instants[low:high] - start)
-        return found
+            ages[low:high] = np.maximum(ages[low:high], instants[low:high] - start)
+        return ages
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,8 +118,8 @@ class Measured:
     """Synchronous: jobs x calls, when the client gave up the call; infinite if it did not."""
 
 
-def measured(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended: bool) -> Measured:
-    """Read the rows. `ended`: every part is done, so that a job that was accepted and has no end is lost."""
+def measure(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended: bool) -> Measured:
+    """Read the rows. `ended`: every process has ended, so that a job that was accepted and has no end is lost."""
     n = len(jobs)
     top = 1 + (int(rows.rows["index"].max()) if len(rows.rows) else 0)
     outcome, settled = _outcomes(scenario, design, n, rows, ended=ended)
@@ -150,9 +145,9 @@ def measured(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended: 
 
 
 def _outcomes(scenario: Scenario, design: str, n: int, rows: Rows, *, ended: bool) -> tuple[NDArray[np.int64], Floats]:
-    """The client's final state of each job and when it was reached: the result in hand before all else, otherwise what was told last."""
-    nobody = design != SYNCHRONOUS and scenario.event_driven.delivery.method == "none"
-    told = {
+    """The client's final state of each job and when it was reached: a result in hand counts before all else, otherwise the last answer."""
+    no_client = design != SYNCHRONOUS and scenario.event_driven.delivery.method == "none"
+    reached = {
         FAILED: rows.last(What.CLIENT_FAILED, n) if design == SYNCHRONOUS else rows.last(What.GAVE_UP, n, 0.0),
         TIMED_OUT: rows.last(What.TIMED_OUT, n, 1.0) if design == SYNCHRONOUS else rows.last(What.EXPIRED, n),
         REJECTED: rows.last(What.CLIENT_REFUSED, n),
@@ -160,10 +155,10 @@ def _outcomes(scenario: Scenario, design: str, n: int, rows: Rows, *, ended: boo
         UNDELIVERED: rows.last(What.UNDELIVERED, n),
     }
     outcome, settled = np.full(n, IN_SYSTEM), np.full(n, NEVER)
-    for kind, when in told.items():
+    for kind, when in reached.items():
         later = ~np.isnan(when) & ~(settled > when)
         outcome[later], settled[later] = kind, when[later]
-    in_hand = rows.last(What.COMPUTED if nobody else What.IN_HAND, n)
+    in_hand = rows.last(What.COMPUTED if no_client else What.IN_HAND, n)
     done = ~np.isnan(in_hand)
     outcome[done], settled[done] = COMPLETED, in_hand[done]
     if ended and design != SYNCHRONOUS:
@@ -210,14 +205,14 @@ def _working(design: str, n: int, top: int, rows: Rows) -> Spells:
 
 
 def _taken_up_again(starts: Floats, gave_up_s: Floats) -> NDArray[np.bool_]:
-    """Attempts after which the job was started again, or given up: whatever has not said that it ended was killed."""
+    """Attempts after which the job was started again, or given up: one that has not ended was killed."""
     latest = np.fmax.accumulate(starts[:, ::-1], axis=1)[:, ::-1]
     later = np.column_stack([latest[:, 1:], np.full(len(starts), NEVER)])
     return (later >= starts) | (gave_up_s[:, None] >= starts)
 
 
 def _last_seen(n: int, top: int, rows: Rows) -> Floats:
-    """Jobs x attempts: the last instant at which the worker wrote down anything of the attempt."""
+    """Jobs x attempts: the last instant at which the worker wrote a row of the attempt."""
     kinds = (What.STARTED, What.WAITED_FOR_PROVIDER, What.CALLED, What.ANSWERED)
     return np.asarray(np.fmax.reduce([rows.table(what, n, top) for what in kinds]))
 
@@ -240,42 +235,42 @@ def tally_of(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended: 
     Raises:
         AssertionError: the outcomes do not add up to the jobs offered.
     """
-    found = measured(scenario, design, jobs, rows, ended=ended)
+    measured = measure(scenario, design, jobs, rows, ended=ended)
     offered = np.ones(len(jobs), bool) if ended else jobs.arrival_s <= rows.now_s
-    counts = _counts(jobs, rows, found, offered)
+    counts = _counts(jobs, rows, measured, offered)
     if ended:
         assert counts["offered"] == sum(counts[name] for name in OUTCOMES), counts  # noqa: S101  the invariant of a run
-    done = found.outcome == COMPLETED
-    latency = (found.settled_s - jobs.arrival_s)[done]
-    started = found.called & (found.outcome != IN_SYSTEM)
+    done = measured.outcome == COMPLETED
+    latency = (measured.settled_s - jobs.arrival_s)[done]
+    started = measured.called & (measured.outcome != IN_SYSTEM)
     servers = servers_of(scenario, design)
-    end = float(found.working.end.max()) if len(found.working.end) else rows.now_s
-    busy = float((found.working.end - found.working.start).sum())
-    observed = max(end, float(found.waiting.end.max()) if len(found.waiting.end) else 0.0)
-    area = float((found.waiting.end - found.waiting.start).sum())
+    end = float(measured.working.end.max()) if len(measured.working.end) else rows.now_s
+    busy = float((measured.working.end - measured.working.start).sum())
+    observed = max(end, float(measured.waiting.end.max()) if len(measured.waiting.end) else 0.0)
+    area = float((measured.waiting.end - measured.waiting.start).sum())
     fans, fan_sums_s, fan_histograms = _fans(scenario, jobs, rows)
-    bins, width = _bins(jobs, found, offered, max(observed if ended else rows.now_s, 1e-9))
+    bins, width = _bins(jobs, measured, offered, max(observed if ended else rows.now_s, 1e-9))
     call_bins, call_width = _call_bins(rows.at_s[rows.of_kind(What.CALLED)])
     return Tally(
         counts=counts,
-        provider_calls=found.calls,
+        provider_calls=measured.calls,
         provider_429=rows.count(What.WAITED_FOR_PROVIDER),
         delivery_calls=rows.count(What.DELIVERY_CALL) if design != SYNCHRONOUS else 0,
         client_calls=rows.count(What.SENT),
-        wait=_of_values(found.waited_s[started], int(started.sum())),
+        wait=_of_values(measured.waited_s[started], int(started.sum())),
         latency=_of_values(latency, int(offered.sum())),
         latency_histogram=_histogram(latency),
         depth_mean=area / observed if observed > 0 else 0.0,
-        depth_max=found.waiting.highest(),
-        lag_max_s=float((found.waiting.end - found.waiting.start).max()) if len(found.waiting.end) else 0.0,
+        depth_max=measured.waiting.highest(),
+        lag_max_s=float((measured.waiting.end - measured.waiting.start).max()) if len(measured.waiting.end) else 0.0,
         utilisation=min(1.0, busy / (servers * end)) if end > 0 else 0.0,
-        wasted_s=_wasted_s(scenario, design, jobs, found),
+        wasted_s=_wasted_s(scenario, design, jobs, measured),
         growth_per_min=0.0,
-        classes=_classes(jobs, found, offered, started),
-        class_waits_s=np.bincount(jobs.place[started], found.waited_s[started], minlength=len(jobs.deadlines_s)).astype(
-            np.float64
-        ),
-        batches=_batches(jobs, found, offered),
+        classes=_classes(jobs, measured, offered, started),
+        class_waits_s=np.bincount(
+            jobs.place[started], measured.waited_s[started], minlength=len(jobs.deadlines_s)
+        ).astype(np.float64),
+        batches=_batches(jobs, measured, offered),
         fans=fans,
         fan_sums_s=fan_sums_s,
         fan_histograms=fan_histograms,
@@ -286,15 +281,15 @@ def tally_of(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended: 
     )
 
 
-def _good(jobs: Jobs, found: Measured) -> NDArray[np.bool_]:
-    latency = found.settled_s - jobs.arrival_s
-    return np.asarray((found.outcome == COMPLETED) & (latency <= jobs.deadlines_s[jobs.place] + at.ROUNDING_S))
+def _good(jobs: Jobs, measured: Measured) -> NDArray[np.bool_]:
+    latency = measured.settled_s - jobs.arrival_s
+    return np.asarray((measured.outcome == COMPLETED) & (latency <= jobs.deadlines_s[jobs.place] + layout.ROUNDING_S))
 
 
-def _counts(jobs: Jobs, rows: Rows, found: Measured, offered: NDArray[np.bool_]) -> dict[str, int]:
+def _counts(jobs: Jobs, rows: Rows, measured: Measured, offered: NDArray[np.bool_]) -> dict[str, int]:
     accepted = np.unique(rows.rows["job"][rows.of_kind(What.ACCEPTED)])
-    good = int(_good(jobs, found).sum())
-    by_outcome = {name: int((offered & (found.outcome == kind)).sum()) for kind, name in enumerate(OUTCOMES)}
+    good = int(_good(jobs, measured).sum())
+    by_outcome = {name: int((offered & (measured.outcome == kind)).sum()) for kind, name in enumerate(OUTCOMES)}
     completed = by_outcome.pop("completed")
     return {
         "offered": int(offered.sum()),
@@ -308,7 +303,7 @@ def _counts(jobs: Jobs, rows: Rows, found: Measured, offered: NDArray[np.bool_])
 
 def _histogram(values: Floats) -> NDArray[np.int64]:
     buckets = np.maximum(np.searchsorted(EDGES_S, values, "right") - 1, 0)
-    return np.bincount(buckets, minlength=at.BUCKETS_OF_HISTOGRAM)
+    return np.bincount(buckets, minlength=layout.BUCKETS_OF_HISTOGRAM)
 
 
 def _of_values(values: Floats, total: int) -> dict[str, float]:
@@ -316,35 +311,37 @@ def _of_values(values: Floats, total: int) -> dict[str, float]:
     return quantiles(_histogram(values), total, float(values.sum()), largest, complete=len(values) == total)
 
 
-def _wasted_s(scenario: Scenario, design: str, jobs: Jobs, found: Measured) -> float:
+def _wasted_s(scenario: Scenario, design: str, jobs: Jobs, measured: Measured) -> float:
     """Server time spent on a call that its client had given up, or past the deadline (event-driven: or the expiry)."""
-    job = found.working.job
+    job = measured.working.job
     limit = jobs.deadlines_s[jobs.place[job]]
     if design != SYNCHRONOUS:
         limit = np.minimum(limit, scenario.event_driven.expires_s or inf)
     vain = jobs.arrival_s[job] + limit
     if design == SYNCHRONOUS:
-        vain = np.minimum(vain, found.gave_up_s[job, found.working.index])
-    return float(np.maximum(0.0, found.working.end - np.maximum(found.working.start, vain)).sum())
+        vain = np.minimum(vain, measured.gave_up_s[job, measured.working.index])
+    return float(np.maximum(0.0, measured.working.end - np.maximum(measured.working.start, vain)).sum())
 
 
-def _classes(jobs: Jobs, found: Measured, offered: NDArray[np.bool_], started: NDArray[np.bool_]) -> NDArray[np.int64]:
-    columns = (offered, found.outcome == COMPLETED, _good(jobs, found), started)
+def _classes(
+    jobs: Jobs, measured: Measured, offered: NDArray[np.bool_], started: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    columns = (offered, measured.outcome == COMPLETED, _good(jobs, measured), started)
     places = len(jobs.deadlines_s)
     return np.stack([np.bincount(jobs.place[column], minlength=places) for column in columns], axis=1)
 
 
-def _batches(jobs: Jobs, found: Measured, offered: NDArray[np.bool_]) -> NDArray[np.int64]:
-    batch = np.minimum((np.arange(len(jobs)) * (at.BATCHES / max(1, len(jobs)))).astype(int), at.BATCHES - 1)
-    columns = (offered, _good(jobs, found))
-    return np.stack([np.bincount(batch[column], minlength=at.BATCHES) for column in columns], axis=1)
+def _batches(jobs: Jobs, measured: Measured, offered: NDArray[np.bool_]) -> NDArray[np.int64]:
+    batch = np.minimum((np.arange(len(jobs)) * (layout.BATCHES / max(1, len(jobs)))).astype(int), layout.BATCHES - 1)
+    columns = (offered, _good(jobs, measured))
+    return np.stack([np.bincount(batch[column], minlength=layout.BATCHES) for column in columns], axis=1)
 
 
 def _fans(scenario: Scenario, jobs: Jobs, rows: Rows) -> tuple[NDArray[np.int64], Floats, NDArray[np.int64]]:
     """By subscriber: results offered, handled and given up, and the latencies of those handled."""
     count = called_subscribers(scenario)
     fans = np.zeros((count, 3), np.int64)
-    sums, histograms = np.zeros((count, 2)), np.zeros((count, at.BUCKETS_OF_HISTOGRAM), np.int64)
+    sums, histograms = np.zeros((count, 2)), np.zeros((count, layout.BUCKETS_OF_HISTOGRAM), np.int64)
     handled, given_up = rows.of_kind(What.HANDLED), rows.of_kind(What.UNHANDLED)
     for subscriber in range(count):
         mine = handled & (rows.rows["index"] == subscriber)
@@ -356,25 +353,25 @@ def _fans(scenario: Scenario, jobs: Jobs, rows: Rows) -> tuple[NDArray[np.int64]
     return fans, sums, histograms
 
 
-def _bins(jobs: Jobs, found: Measured, offered: NDArray[np.bool_], end_s: float) -> tuple[Floats, float]:
+def _bins(jobs: Jobs, measured: Measured, offered: NDArray[np.bool_], end_s: float) -> tuple[Floats, float]:
     """Time bins up to the end, levels at the end of each."""
-    width = end_s / (at.BINS // 2)
-    ends: Floats = np.asarray(np.arange(1, at.BINS // 2 + 1) * width, np.float64)
+    width = end_s / (layout.BINS // 2)
+    ends: Floats = np.asarray(np.arange(1, layout.BINS // 2 + 1) * width, np.float64)
     edges = np.concatenate([[0.0], ends])
-    bins = np.zeros((at.BIN_ROWS, len(ends)))
-    bins[at.B_ARRIVALS] = np.histogram(jobs.arrival_s[offered], edges)[0]
-    bins[at.B_COMPLETED] = np.histogram(found.settled_s[found.outcome == COMPLETED], edges)[0]
-    bins[at.B_DEPTH] = found.waiting.level(ends)
-    bins[at.B_FLIGHT] = found.working.level(ends)
-    bins[at.B_LAG] = found.waiting.oldest(ends)
+    bins = np.zeros((layout.BIN_ROWS, len(ends)))
+    bins[layout.B_ARRIVALS] = np.histogram(jobs.arrival_s[offered], edges)[0]
+    bins[layout.B_COMPLETED] = np.histogram(measured.settled_s[measured.outcome == COMPLETED], edges)[0]
+    bins[layout.B_DEPTH] = measured.waiting.level(ends)
+    bins[layout.B_FLIGHT] = measured.working.level(ends)
+    bins[layout.B_LAG] = measured.waiting.oldest(ends)
     return bins, width
 
 
 def _call_bins(called_s: Floats) -> tuple[NDArray[np.int64], float]:
-    """Calls by whole seconds up to the last; of more than `at.BINS` of them the largest of each 2, 4, 8 … seconds."""
+    """Calls by whole seconds up to the last; of more than `layout.BINS` of them the largest of each 2, 4, 8 … seconds."""
     seconds = np.bincount(np.maximum(called_s, 0.0).astype(np.int64))
     group = 1
-    while len(seconds) > group * at.BINS:
+    while len(seconds) > group * layout.BINS:
         group *= 2
     padded = np.concatenate([seconds, np.zeros(-len(seconds) % group, np.int64)])
     return padded.reshape(-1, group).max(axis=1), float(group)

@@ -1,8 +1,8 @@
-"""The part of a workload that a live run takes: real time is short, so it runs what matters, as an explicit Scenario.
+"""Cuts from a workload the part that a live run has time for, as an explicit Scenario.
 
 A burst and an outage are taken with their lead and their drain (and cut if they are too long), a recording at its busiest, and of a steady
-load so many seconds. What comes out replays arrivals from memory, so that the kernel and the live run see the same ones. Nothing else of the
-Scenario changes but its length: it starts empty, counts every job and drains.
+load the first seconds. The result replays arrivals from memory, so that the kernel and the live run see the same ones. Only the length of
+the Scenario changes: it starts empty, counts every job and drains.
 """
 
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from simulator.arrivals import Trace
 from simulator.live.run.draw_jobs import arrivals_of
-from simulator.plan import DAY_S, SYNCHRONOUS, designs_of
+from simulator.plan import DAY_S, designs_of
 from simulator.plurals import counted
 from simulator.replications import Runner
 from simulator.scenario import (
@@ -117,13 +117,13 @@ class WindowCut:
 
     def outages(self, outages: tuple[Outage, ...]) -> tuple[Outage, ...]:
         """By the window's clock, those after its last arrival too: the window drains through them."""
-        found = []
+        shifted = []
         for outage in outages:
             bounds = np.array([outage.start_s, outage.start_s + outage.length_s])
             low, high = np.maximum(self._shift(bounds), 0.0)
             if high > low:
-                found.append(Outage(start_s=float(low), length_s=float(high - low)))
-        return tuple(found)
+                shifted.append(Outage(start_s=float(low), length_s=float(high - low)))
+        return tuple(shifted)
 
     def _is_cut(self, instants: Floats) -> NDArray[np.bool_]:
         return (instants >= self.cut_from_s) & (instants < self.cut_to_s)
@@ -157,7 +157,7 @@ def _whole(scenario: Scenario, trace: Trace | None, durations_s: Floats | None, 
     asked = scenario.jobs if period is None else None
     end_s = min(scenario.duration_s or np.inf, needed)
     shortened = scenario.model_copy(update={"jobs": None, "duration_s": end_s, "warmup_jobs": 0})
-    arrivals = arrivals_of(shortened, SYNCHRONOUS, durations_s=durations_s)
+    arrivals = arrivals_of(shortened, durations_s)
     return Trace(arrivals[: asked or len(arrivals)])
 
 
@@ -244,7 +244,7 @@ def _rows(column: Floats | None, rows: Any) -> Floats | None:
 
 
 def minutes(seconds: float) -> str:
-    """A span as people say it."""
+    """A span as people write it."""
     if seconds < 120:
         return counted(seconds, "second")
     return counted(seconds / 60, "minute") if seconds < 7200 else counted(seconds / 3600, "hour")
