@@ -13,7 +13,7 @@ from advisor.advice.answers import answers_from
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from simulator.arrivals import Trace
-from simulator.live.run import engine, folders, run_plan, speed
+from simulator.live.run import engine, folders, run_plan
 from simulator.live.run.design_run import DesignRun, Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.measure import Rows
@@ -33,7 +33,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     at.mkdir(exist_ok=True)
     monkeypatch.setattr("tempfile.tempdir", str(at))
     yield at
-    assert not list(folders.base().glob("run-*"))
+    assert not list(folders.runs_folder().glob("run-*"))
     shutil.rmtree(at)
 
 
@@ -63,7 +63,7 @@ def test_the_kernel_tells_what_a_seed_workload_does_live(template: str) -> None:
 
 
 def test_the_kernel_tells_what_a_burst_does_live(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speed, "DEFAULT_S", 4.0)
+    monkeypatch.setattr(run_plan, "DEFAULT_S", 4.0)
     monkeypatch.setattr(run_plan, "LONGEST_DEFAULT_S", 4.0)
     monkeypatch.setattr("simulator.live.run.calibrate.SECONDS", 1.0)
     scenario = Scenario.model_validate(

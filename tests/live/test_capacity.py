@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from simulator.live.run import folders, machine_benchmark, machine_capacity, speed
+from simulator.live.run import folders, machine_capacity
 from simulator.live.run.fork_server import ForkServer
+from simulator.live.run.machine_benchmark import measure_capacity, measure_run
 from simulator.live.run.machine_capacity import CAUTIOUS, Capacity
-from simulator.live.run.run_bench import run_figures
+from simulator.live.run.run_plan import Limit, Workload
 from simulator.scenario import Scenario
 from simulator.schema import InvalidInput
 
@@ -24,7 +25,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     at = Path("/tmp") / f"clc-{os.getpid()}"  # noqa: S108
     at.mkdir(exist_ok=True)
     monkeypatch.setattr("tempfile.tempdir", str(at))
-    yield folders.base()
+    yield folders.runs_folder()
     shutil.rmtree(at)
 
 
@@ -37,7 +38,7 @@ def test_it_is_measured_once_with_both_designs_and_then_known() -> None:
     with folders.run_folder("measure") as folder, ForkServer(folder) as server:
 
         def measure() -> Capacity:
-            return machine_benchmark.measured(folder, never, server).model_copy(update={"busy": False})
+            return measure_capacity(folder, never, server).model_copy(update={"busy": False})
 
         found = machine_capacity.known_or_measured("threads", measure, never)
         assert machine_capacity.known_or_measured("threads", pytest.fail, pytest.fail) == found  # type: ignore[arg-type]
@@ -46,7 +47,7 @@ def test_it_is_measured_once_with_both_designs_and_then_known() -> None:
     assert 0 < found.overhead_s < 1
     assert machine_capacity.known() == found == machine_capacity.current()
     kept = machine_capacity.file_of("threads").name
-    assert {path.name for path in folders.base().iterdir()} == {kept, "capacity.lock", "lock"}
+    assert {path.name for path in folders.runs_folder().iterdir()} == {kept, "capacity.lock", "lock"}
 
 
 def test_what_is_told_meanwhile_can_end_it_and_nothing_is_kept(place: Path) -> None:
@@ -57,7 +58,7 @@ def test_what_is_told_meanwhile_can_end_it_and_nothing_is_kept(place: Path) -> N
         raise Cancelled
 
     with pytest.raises(Cancelled), folders.run_folder("measure") as folder, ForkServer(folder) as server:
-        machine_capacity.known_or_measured("threads", lambda: machine_benchmark.measured(folder, cancel, server), never)
+        machine_capacity.known_or_measured("threads", lambda: measure_capacity(folder, cancel, server), never)
     assert machine_capacity.known() is None
 
 
@@ -94,13 +95,13 @@ def checkout(folder: Path, code: str = "LIMIT = 1\n", name: str = "limits.py") -
 
 
 def test_checkouts_of_one_version_share_what_was_measured_and_those_of_others_do_not(tmp_path: Path) -> None:
-    hashes = machine_capacity.parts_hash
+    hashes = machine_capacity.code_hash
     one = hashes(checkout(tmp_path / "one"))
     os.utime(checkout(tmp_path / "same") / "system" / "limits.py", (1, 1))
     assert hashes(tmp_path / "same") == one
     assert hashes(checkout(tmp_path / "changed", "LIMIT = 2\n")) != one
     assert hashes(checkout(tmp_path / "renamed", name="limit.py")) != one
-    assert machine_capacity.parts_hash(machine_capacity.PARTS) in machine_capacity.this_machine()
+    assert machine_capacity.code_hash(machine_capacity.CODE) in machine_capacity.this_machine()
 
 
 def test_two_versions_keep_a_file_each_and_old_ones_are_removed(
@@ -129,7 +130,7 @@ def test_a_file_that_cannot_be_read_is_as_good_as_none(place: Path, written: str
 
 def test_a_run_waits_while_another_measures(calm: Capacity) -> None:
     waited = threading.Event()
-    with (folders.base() / "capacity.lock").open("w") as lock:
+    with (folders.runs_folder() / "capacity.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
         def tell() -> None:
@@ -148,17 +149,21 @@ def scenario(**given: object) -> Scenario:
     return Scenario.model_validate(plain | given)
 
 
+def limit_of(chosen: Scenario, capacity: Capacity | None = None) -> Limit:
+    return Workload(chosen, None, None, capacity or machine_capacity.current()).limit()
+
+
 def test_a_faster_machine_may_run_faster_and_the_refusal_names_its_figures(calm: Capacity) -> None:
     fast = calm.model_copy(update={"event_driven_jobs_per_s": 290.0})
-    assert speed.limit_of(scenario(), None, None, fast).speed > 1.2 * speed.limit_of(scenario(), None, None, calm).speed
+    assert limit_of(scenario(), fast).speed > 1.2 * limit_of(scenario(), calm).speed
     with pytest.raises(
         InvalidInput,
         match=r"at most 7.8 here: .* jobs a second, and this machine carries 200 at full use, of which a run takes 80$",
     ):
-        speed.limit_of(scenario(), None, None, calm).checked(20)
+        limit_of(scenario(), calm).checked(20)
     quick = scenario(service={"distribution": "exponential", "mean_s": 1.0})
     with pytest.raises(InvalidInput, match=r"1 s has to last 240 ms, 20 times the 12 ms that .* on this machine$"):
-        speed.limit_of(quick, None, None, calm).checked(20)
+        limit_of(quick, calm).checked(20)
 
 
 @pytest.mark.parametrize(
@@ -177,13 +182,13 @@ def test_a_refusal_writes_its_figures_as_people_do(
         service={"distribution": "deterministic", "mean_s": mean_s},
     )
     dear = calm.model_copy(update={"overhead_s": overhead_s})
-    assert words in speed.limit_of(slow, None, None, dear).reason
+    assert words in limit_of(slow, dear).reason
 
 
 def test_before_it_is_measured_a_refusal_says_that_it_is_an_estimate() -> None:
-    assert "a cautious estimate" in speed.limit_of(scenario(), None, None).reason
+    assert "a cautious estimate" in limit_of(scenario()).reason
     quick = scenario(service={"distribution": "exponential", "mean_s": 1.0})
-    assert "a cautious estimate" in speed.limit_of(quick, None, None).reason
+    assert "a cautious estimate" in limit_of(quick).reason
 
 
 def test_what_is_stored_is_plain_json_with_its_schema(calm: Capacity) -> None:
@@ -194,7 +199,7 @@ def test_what_is_stored_is_plain_json_with_its_schema(calm: Capacity) -> None:
 
 @pytest.mark.full
 def test_fifty_jobs_wait_at_the_model_in_less_than_400_mb_of_all_parts_and_a_bench_is_kept_for_runs() -> None:
-    figures = run_figures()
+    figures = measure_run()
     assert 0 < figures["waiting_memory_mb"] < 400
     found = machine_capacity.known()
     assert found is not None and found.event_driven_jobs_per_s == figures["event_driven_jobs_per_s"]

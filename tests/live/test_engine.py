@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from simulator.live.errors import CannotRun, RunBroken
-from simulator.live.run import design_run, engine, folders, machine_capacity, run_plan, speed
+from simulator.live.run import design_run, engine, folders, machine_capacity, run_plan
 from simulator.live.run.fork_server import ROOT
 from simulator.live.run.machine_capacity import Capacity
 from simulator.live.run.processes import ProcessSpec
@@ -34,12 +34,12 @@ def place(monkeypatch: pytest.MonkeyPatch, calm: Capacity) -> Iterator[Path]:
     at = Path("/tmp") / f"clt-{os.getpid()}"  # noqa: S108
     at.mkdir(exist_ok=True)
     monkeypatch.setattr("tempfile.tempdir", str(at))
-    monkeypatch.setattr(speed, "DEFAULT_S", 2.0)
+    monkeypatch.setattr(run_plan, "DEFAULT_S", 2.0)
     monkeypatch.setattr(run_plan, "LONGEST_DEFAULT_S", 2.0)
     monkeypatch.setattr("simulator.live.run.calibrate.SECONDS", 0.7)
     machine_capacity.keep(calm)
-    yield folders.base()
-    assert not list(folders.base().glob("run-*"))
+    yield folders.runs_folder()
+    assert not list(folders.runs_folder().glob("run-*"))
     shutil.rmtree(at)
 
 
@@ -112,7 +112,6 @@ import os, sys
 import tempfile
 tempfile.tempdir = sys.argv[1]
 from simulator.live.run import engine
-from simulator.live.run import speed
 from simulator.scenario import Scenario
 def tell(progress):
     print(progress.step, flush=True)
@@ -120,7 +119,7 @@ engine.simulate(Scenario.model_validate_json(sys.stdin.read()), on_progress=tell
 """
 
 
-def test_after_a_kill_of_the_controller_its_parts_end_and_the_next_start_sweeps_its_folder(place: Path) -> None:
+def test_after_a_kill_of_the_controller_its_processes_end_and_the_next_run_removes_its_folder(place: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", CONTROLLER, str(place.parent)]
     with subprocess.Popen(
@@ -138,7 +137,8 @@ def test_after_a_kill_of_the_controller_its_parts_end_and_the_next_start_sweeps_
     while parts() and time.monotonic() < deadline:
         os.sched_yield()
     assert not parts()
-    assert folders.sweep() == 1
+    with folders.run_folder("next") as own:
+        assert list(place.glob("run-*")) == [own]
 
 
 def test_other_runs_are_counted() -> None:
@@ -149,14 +149,14 @@ def test_other_runs_are_counted() -> None:
         assert folders.count_other_runs(mine) == 0
 
 
-def test_a_living_run_is_not_swept() -> None:
+def test_the_folder_of_a_run_under_way_is_not_removed() -> None:
     with folders.run_folder("mine") as folder:
-        assert folders.sweep() == 0
-        assert folder.is_dir()
-        assert folders.living("mine") == folder
+        with folders.run_folder("other"):
+            assert folder.is_dir()
+        assert folders.find_running("mine") == folder
         with pytest.raises(BlockingIOError), folders.run_folder("mine"):
             pass
-    assert folders.living("mine") is None
+    assert folders.find_running("mine") is None
 
 
 def test_a_process_that_does_not_start_fails_the_run_with_its_log(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     at.mkdir(exist_ok=True)
     monkeypatch.setattr("tempfile.tempdir", str(at))
     monkeypatch.setattr("simulator.live.run.calibrate.SECONDS", 0.5)
-    yield folders.base()
+    yield folders.runs_folder()
     shutil.rmtree(at)
 
 

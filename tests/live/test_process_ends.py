@@ -103,7 +103,7 @@ def test_the_end_of_a_process_that_is_restarted_is_recorded_with_the_jobs_it_had
     found = run("event_driven", act, drain_s=2.0)
     (end,) = found.process_ends
     assert (end.design, end.process, end.how) == ("event_driven", "consumers-0", "killed by signal 9 (SIGKILL)")
-    assert end.restarted and found.restarts == 1
+    assert end.restarted
     assert 1 <= end.jobs_in_hand < in_hand[0], "its own, not those of the other process"
     assert 0.0 < end.at_s < 5.0
 

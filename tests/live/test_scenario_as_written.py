@@ -141,19 +141,18 @@ def test_what_is_given_to_the_parts_of_each_design_is_the_scenario_as_written(mo
     )
     plan = plan_live_run(asked, workers="simple")
     for design in engine.DESIGNS:
-        show = engine.Show(lambda _: None, plan.window, plan.speed)
-        setting = engine.Setting(
+        run = engine.LiveRun(
             folder=Path(),
+            server=None,  # type: ignore[arg-type]  it starts nothing
             plan=plan,
             capacity=CAUTIOUS["simple"],
-            show=show,
+            machine=engine.MachineState(load=0.0, other_runs=0),
             workload="document_extraction",
             key=None,
-            server=None,  # type: ignore[arg-type]  it starts nothing
-            machine=engine.MachineState(load=0.0, other_runs=0),
+            report=lambda _: None,
         )
         with pytest.raises(Seen):
-            setting.run(design, simulate_window(plan.window.scenario, plan.window.trace, None)[design])
+            run.measure(design, simulate_window(plan.window.scenario, plan.window.trace, None)[design])
     assert [stage.design for stage in given] == list(engine.DESIGNS)
     assert {stage.workers for stage in given} == {"simple"}
     for stage in given:

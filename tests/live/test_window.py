@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from simulator.arrivals import Trace
-from simulator.live.run import machine_capacity, speed
+from simulator.live.run import machine_capacity
+from simulator.live.run.run_plan import Limit, Workload
 from simulator.live.run.window import window_of
 from simulator.scenario import Outage, Scenario
 from simulator.schema import InvalidInput
@@ -18,6 +19,10 @@ def scenario(**given: object) -> Scenario:
         }
         | given
     )
+
+
+def limit_of(chosen: Scenario) -> Limit:
+    return Workload(chosen, None, None, machine_capacity.current()).limit()
 
 
 BURSTS = {"process": "bursts", "rate_per_s": 1, "peak_to_mean": 5, "peak_s": 300, "every_s": 3600}
@@ -66,12 +71,10 @@ def test_of_a_workload_that_goes_on_the_beginning_is_run() -> None:
 
 
 def test_the_busiest_moment_stays_under_what_the_machine_carries() -> None:
-    found = speed.limit_of(
+    found = limit_of(
         scenario(
             arrivals={"process": "regular", "rate_per_s": 10}, service={"distribution": "deterministic", "mean_s": 60}
-        ),
-        None,
-        None,
+        )
     )
     assert found.speed == pytest.approx(machine_capacity.current().jobs_per_s / 10, rel=0.1)
     assert "jobs a second" in found.reason
@@ -82,15 +85,15 @@ def test_each_subscriber_counts_as_work() -> None:
         arrivals={"process": "regular", "rate_per_s": 10}, service={"distribution": "deterministic", "mean_s": 60}
     )
     with_others = alone.model_copy(update={"subscribers": alone.subscribers.model_copy(update={"count": 4})})
-    assert speed.limit_of(with_others, None, None).speed < speed.limit_of(alone, None, None).speed / 3
+    assert limit_of(with_others).speed < limit_of(alone).speed / 3
 
 
 def test_callers_who_poll_bound_the_speed_too() -> None:
     polling = scenario(event_driven={"consumers": 8, "delivery": {"method": "polling", "interval_s": 0.1}})
-    assert "poll" in speed.limit_of(polling, None, None).reason
+    assert "poll" in limit_of(polling).reason
 
 
 def test_a_speed_beyond_is_refused_on_its_field() -> None:
     with pytest.raises(InvalidInput) as refused:
-        speed.limit_of(scenario(), None, None).checked(1000)
+        limit_of(scenario()).checked(1000)
     assert refused.value.problems[0].path == "speed"

@@ -8,7 +8,7 @@ from datetime import datetime
 import redis
 
 from advisor.decisions.models import EngineName, Run
-from simulator.live.run.folders import living
+from simulator.live.run.folders import find_running
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.event_driven import dead_letters
@@ -76,7 +76,7 @@ def _at_s(clock: RunClock, ended_at: datetime | None) -> float | None:
 @contextmanager
 def _queues(run: Run) -> Iterator[tuple[RunQueues, int, RunClock]]:
     """The queues of a run under way, the retries of its event-driven design, and its clock."""
-    folder = living(str(run.pk)) if run.engine == EngineName.LIVE else None
+    folder = find_running(str(run.pk)) if run.engine == EngineName.LIVE else None
     try:
         if folder is None:
             raise NotUnderWay("The run is not under way.")

@@ -1,12 +1,11 @@
-"""A short live run of its own that measures what this machine's parts cost a job, at the speed and load of the run that follows."""
+"""The calibration before a run: measures what this machine's processes cost a job, at the run's speed and load."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from simulator.kernel import layout
-from simulator.live.run.design_run import Design, DesignRun, Stage
-from simulator.live.run.draw_jobs import draw_jobs
+from simulator.live.run.design_run import Design, DesignRun
 from simulator.live.run.measure import Rows
 from simulator.live.run.window import Window, simulate_window
 from simulator.live.system.clock import NS_PER_S
@@ -36,20 +35,8 @@ STOCK_TICK_S = 1.0
 """rq's own scheduler."""
 
 
-@dataclass(frozen=True, eq=False)
-class Calibration:
-    """The scenario of the separate run: the same servers and delivery, but nothing fails and each job takes the mean time."""
-
-    scenario: Scenario
-    speed: float
-
-    def stage(self, design: Design, workload: str) -> Stage:
-        jobs = draw_jobs(self.scenario, design)
-        return Stage(self.scenario, design, jobs, self.speed, DRAIN_LIMIT_S, workload)
-
-
-def calibration_of(window: Window, speed: float) -> Calibration:
-    """What to run, other jobs than those of the window itself."""
+def calibration_scenario(window: Window, speed: float) -> Scenario:
+    """The same servers and delivery, other jobs: nothing fails, and each takes the mean time."""
     scenario = window.scenario
     mean_s = mean_service_s(scenario, window.trace, window.durations_s)
     servers = min(scenario.synchronous.workers, scenario.event_driven.consumers)
@@ -60,29 +47,26 @@ def calibration_of(window: Window, speed: float) -> Calibration:
     )
     no_costs = {"accept_s": 0.0, "dispatch_s": 0.0, "retry_tick_s": 0.0}
     quiet = scenario.event_driven.model_copy(update={"max_queue": None, "expires_s": None} | no_costs)
-    return Calibration(
-        scenario.model_copy(
-            update={
-                "seed": scenario.seed + 1,
-                "jobs": max(20, round(rate * speed * SECONDS)),
-                "arrivals": PoissonArrivals(process="poisson", rate_per_s=rate),
-                "service": DeterministicService(distribution="deterministic", mean_s=mean_s),
-                "provider": Provider(
-                    input_tokens=scenario.provider.input_tokens, output_tokens=scenario.provider.output_tokens
-                ),
-                "failures": Failures(),
-                "subscribers": Subscribers(),
-                "synchronous": plain,
-                "event_driven": quiet,
-            }
-        ),
-        speed,
+    return scenario.model_copy(
+        update={
+            "seed": scenario.seed + 1,
+            "jobs": max(20, round(rate * speed * SECONDS)),
+            "arrivals": PoissonArrivals(process="poisson", rate_per_s=rate),
+            "service": DeterministicService(distribution="deterministic", mean_s=mean_s),
+            "provider": Provider(
+                input_tokens=scenario.provider.input_tokens, output_tokens=scenario.provider.output_tokens
+            ),
+            "failures": Failures(),
+            "subscribers": Subscribers(),
+            "synchronous": plain,
+            "event_driven": quiet,
+        }
     )
 
 
 def costs_of(synchronous: DesignRun, event_driven: DesignRun) -> Costs:
     """The mean costs a job, from both designs' separate runs."""
-    queued = _table(event_driven, What.QUEUED)
+    queued = _instants(event_driven, What.QUEUED)
     accept = (queued - event_driven.stage.jobs.arrival_s) / event_driven.clock.speed
     pickup_s = _mean_s(pickups(event_driven))
     return Costs(
@@ -95,34 +79,34 @@ def costs_of(synchronous: DesignRun, event_driven: DesignRun) -> Costs:
     )
 
 
-def pickups(found: DesignRun) -> Instants:
+def pickups(run: DesignRun) -> Instants:
     """By job, in real seconds: from its place in its queue until an idle worker began it; NaN if no worker of its queue was idle."""
-    queued, started, freed = (_table(found, what) for what in (What.QUEUED, What.STARTED, What.FREED))
-    idle = [_finds_idle(job, found, queued, freed) for job in range(len(queued))]
-    return np.where(idle, started - queued, np.nan) / found.clock.speed
+    queued, started, freed = (_instants(run, what) for what in (What.QUEUED, What.STARTED, What.FREED))
+    idle = [_finds_idle(job, run, queued, freed) for job in range(len(queued))]
+    return np.where(idle, started - queued, np.nan) / run.clock.speed
 
 
-def _finds_idle(job: int, found: DesignRun, queued: Instants, freed: Instants) -> bool:
+def _finds_idle(job: int, run: DesignRun, queued: Instants, freed: Instants) -> bool:
     """Whether fewer jobs are waiting or in progress than there are consumers for its queue, when the job is queued."""
-    jobs, design = found.stage.jobs, found.stage.scenario.event_driven
+    jobs, design = run.stage.jobs, run.stage.scenario.event_driven
     before = (queued < queued[job]) & ~(freed <= queued[job])
     if design.discipline != "dedicated":
         return bool(before.sum() < design.consumers)
     return bool((before & (jobs.place == jobs.place[job])).sum() < jobs.consumers[jobs.place[job]])
 
 
-def beyond_service(found: DesignRun) -> Instants:
+def beyond_service(run: DesignRun) -> Instants:
     """By job, in real seconds: what its first attempt took a worker beyond the model's own time."""
-    held = (_table(found, What.FREED) - _table(found, What.STARTED)) - found.stage.jobs.service_s
-    return held / found.clock.speed
+    held = (_instants(run, What.FREED) - _instants(run, What.STARTED)) - run.stage.jobs.service_s
+    return held / run.clock.speed
 
 
-def release_s(found: DesignRun) -> float:
+def release_s(run: DesignRun) -> float:
     """From the end of a task until its worker waits for the next: the median of the workers' last tasks, by rq's heartbeats."""
-    freed = found.rows[found.rows["what"] == What.FREED]
+    freed = run.rows[run.rows["what"] == What.FREED]
     last_ns = dict(zip(freed["value"].tolist(), freed["at_ns"].tolist(), strict=True))
     took = [
-        (idle_ns - last_ns[worker]) / NS_PER_S for worker, idle_ns in found.idle_since_ns.items() if worker in last_ns
+        (idle_ns - last_ns[worker]) / NS_PER_S for worker, idle_ns in run.idle_since_ns.items() if worker in last_ns
     ]
     return max(0.0, float(np.median(took))) if took else 0.0
 
@@ -132,9 +116,9 @@ def _mean_s(taken_s: Instants) -> float:
     return max(0.0, float(np.nanmean(taken_s))) if not np.isnan(taken_s).all() else 0.0
 
 
-def _table(found: DesignRun, what: What) -> Instants:
-    """By job: when its first attempt did that."""
-    return Rows.of(found.rows, found.clock).table(what, len(found.stage.jobs), 1)[:, 0]
+def _instants(run: DesignRun, what: What) -> Instants:
+    """By job, in Scenario seconds. No job of a calibration has a second attempt."""
+    return Rows.of(run.rows, run.clock).last(what, len(run.stage.jobs))
 
 
 def predicted(window: Window, costs: Costs, speed: float, jobs: Jobs, design: Design) -> Tally:

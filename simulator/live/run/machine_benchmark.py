@@ -1,4 +1,4 @@
-"""Measures what this machine carries in a live run, with all parts of both designs at work: first a few jobs at leisure, then more than it can do.
+"""Measures what this machine carries in a live run, with all processes of both designs: first a few idle jobs, then more than it can do.
 
 It takes some six seconds, once a machine (`machine_capacity`).
 """
@@ -15,8 +15,10 @@ from simulator.live.run import machine_capacity
 from simulator.live.run.calibrate import Instants, beyond_service, pickups
 from simulator.live.run.design_run import Design, DesignRun, Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
+from simulator.live.run.folders import run_folder
 from simulator.live.run.fork_server import ForkServer
 from simulator.live.run.machine_capacity import Capacity
+from simulator.live.run.worker_bench import memory_mb
 from simulator.live.system.config import WorkerKind
 from simulator.live.system.journal import What
 from simulator.scenario import Scenario
@@ -25,30 +27,37 @@ SERVICE_S = 0.05
 SERVERS = 50
 """More than the machine keeps busy: it is the machine that is to be the limit."""
 BEGINS_S = 0.3
-AT_LEISURE, EVERY_S = 30, 0.02
-AT_ONCE = 150
+IDLE_JOBS, EVERY_S = 30, 0.02
+BURST_JOBS = 150
 LEAST_OVERHEAD_S = 0.001
 DRAIN_LIMIT_S = 30.0
+WAITING, AT_MODEL_S = 50, 2.0
 
-Tick = Callable[[], None]
 
-
-def measured(folder: Path, tick: Tick, server: ForkServer, *, workers: WorkerKind = "threads") -> Capacity:
+def measure_capacity(
+    folder: Path, tick: Callable[[], None], server: ForkServer, *, workers: WorkerKind = "threads"
+) -> Capacity:
     """Both designs, one after the other.
 
     Raises:
-        CannotRun: a part failed, or jobs got lost.
+        CannotRun: a process failed, or jobs got lost.
     """
     busy = machine_capacity.is_busy()
-    synchronous = _performed("synchronous", folder, tick, server, workers)
-    event_driven = _performed("event_driven", folder, tick, server, workers)
+    idle_s = np.arange(IDLE_JOBS) * EVERY_S + BEGINS_S
+    arrivals_s = np.concatenate([idle_s, np.full(BURST_JOBS, idle_s[-1] + EVERY_S + 2 * SERVICE_S)])
+
+    def run(design: Design) -> DesignRun:
+        stage = _stage(design, arrivals_s, SERVICE_S, SERVERS, workers)
+        return run_design(stage, folder, lambda _: tick(), server)
+
+    synchronous, event_driven = run("synchronous"), run("event_driven")
     return Capacity(
         synchronous_jobs_per_s=_jobs_per_s(synchronous),
         event_driven_jobs_per_s=_jobs_per_s(event_driven),
         overhead_s=max(
             LEAST_OVERHEAD_S,
-            _usual_s(beyond_service(synchronous)),
-            _usual_s(beyond_service(event_driven)) + _usual_s(pickups(event_driven)),
+            _idle_median_s(beyond_service(synchronous)),
+            _idle_median_s(beyond_service(event_driven)) + _idle_median_s(pickups(event_driven)),
         ),
         measured=True,
         busy=busy,
@@ -57,32 +66,59 @@ def measured(folder: Path, tick: Tick, server: ForkServer, *, workers: WorkerKin
     )
 
 
-def _performed(design: Design, folder: Path, tick: Tick, server: ForkServer, workers: WorkerKind) -> DesignRun:
-    last_s = BEGINS_S + AT_LEISURE * EVERY_S
-    burst_s = last_s + 2 * SERVICE_S
-    arrivals = np.concatenate([np.arange(AT_LEISURE) * EVERY_S + BEGINS_S, np.full(AT_ONCE, burst_s)])
+def _stage(
+    design: Design, arrivals_s: Instants, service_s: float, servers: int, workers: WorkerKind = "threads"
+) -> Stage:
+    """Equal jobs in real time."""
     scenario = Scenario.model_validate(
         {
-            "arrivals": {"process": "trace", "trace": "gauge"},
-            "service": {"distribution": "deterministic", "mean_s": SERVICE_S},
-            "synchronous": {"workers": SERVERS},
-            "event_driven": {"consumers": SERVERS, "discipline": "dedicated", "delivery": {"method": "sse"}},
+            "arrivals": {"process": "trace", "trace": "benchmark"},
+            "service": {"distribution": "deterministic", "mean_s": service_s},
+            "synchronous": {"workers": servers},
+            "event_driven": {"consumers": servers, "discipline": "dedicated", "delivery": {"method": "sse"}},
         }
     )
-    jobs = draw_jobs(scenario, design, trace=Trace(arrivals))
-    stage = Stage(scenario, design, jobs, 1.0, DRAIN_LIMIT_S, "document_extraction", workers=workers)
-    return run_design(stage, folder, lambda _: tick(), server)
+    jobs = draw_jobs(scenario, design, trace=Trace(arrivals_s))
+    return Stage(scenario, design, jobs, 1.0, DRAIN_LIMIT_S, "document_extraction", workers=workers)
 
 
-def _usual_s(taken_s: Instants) -> float:
-    """The median of the jobs at leisure: a machine that halts for a moment is not slower for it."""
-    return float(np.nanmedian(taken_s[:AT_LEISURE]))
+def _idle_median_s(taken_s: Instants) -> float:
+    """The median, so that a short halt of the machine does not count."""
+    return float(np.nanmedian(taken_s[:IDLE_JOBS]))
 
 
-def _jobs_per_s(found: DesignRun) -> float:
-    """Of those that came at once: how many were in hand in the time until all were."""
-    rows = found.rows[(found.rows["what"] == What.IN_HAND) & (found.rows["job"] >= AT_LEISURE)]
-    if len(rows) < AT_ONCE:
-        raise CannotRun(f"only {len(rows)} of {AT_ONCE} jobs came through when this machine was to be measured")
-    took_s = found.clock.scenario_s(int(rows["at_ns"].max())) - float(found.stage.jobs.arrival_s[-1])
-    return AT_ONCE / took_s
+def _jobs_per_s(run: DesignRun) -> float:
+    """Of the burst, until its last result was in hand."""
+    rows = run.rows[(run.rows["what"] == What.IN_HAND) & (run.rows["job"] >= IDLE_JOBS)]
+    if len(rows) < BURST_JOBS:
+        raise CannotRun(f"only {len(rows)} of {BURST_JOBS} jobs came through when this machine was to be measured")
+    took_s = run.clock.scenario_s(int(rows["at_ns"].max())) - float(run.stage.jobs.arrival_s[-1])
+    return BURST_JOBS / took_s
+
+
+def measure_run() -> dict[str, float]:
+    """What a whole run carries, which is kept for later runs, and its memory. Raises CannotRun; AssertionError if not all jobs waited at once."""
+    with run_folder("bench") as folder, ForkServer(folder) as server:
+        capacity = measure_capacity(folder, lambda: None, server)
+        machine_capacity.keep(capacity)
+        return {
+            "synchronous_jobs_per_s": capacity.synchronous_jobs_per_s,
+            "event_driven_jobs_per_s": capacity.event_driven_jobs_per_s,
+            "asked_at_most_jobs_per_s": capacity.jobs_per_s,
+            "overhead_ms": 1000 * capacity.overhead_s,
+            "waiting_memory_mb": _waiting_memory_mb(folder, server),
+        }
+
+
+def _waiting_memory_mb(folder: Path, server: ForkServer) -> float:
+    """Of the event-driven design while all its consumers wait for the model."""
+    measured: list[float] = []
+
+    def watch(run: DesignRun | None) -> None:
+        what = run.rows["what"] if run is not None else np.zeros(0)
+        if not measured and (what == What.CALLED).sum() - (what == What.ANSWERED).sum() == WAITING:
+            measured.append(memory_mb(folder))
+
+    run_design(_stage("event_driven", np.full(WAITING, 0.2), AT_MODEL_S, WAITING), folder, watch, server)
+    assert measured, "not all jobs waited at the same time"  # noqa: S101  what a bench asserts
+    return measured[0]

@@ -1,7 +1,6 @@
-"""What this machine carries in a live run: measured once for each kind of worker (`machine_benchmark`), kept in a small file, and taken with
-caution until then.
+"""What this machine carries in a live run: measured once for each kind of worker (`machine_benchmark`), estimated with caution until then.
 
-Reading it is quick and starts nothing: pages ask.
+Reading it is quick and starts nothing, since pages do.
 """
 
 import fcntl
@@ -25,13 +24,13 @@ from simulator.live.system.config import WorkerKind
 from simulator.schema import Positive, Value
 
 SHARE = 0.4
-"""Of what the machine carried at full use, a run asks for so much at most: what waits for the machine itself is then no part of the result."""
+"""A run asks for so much at most of what the machine carries at full use, so that no wait for the machine itself is in the result."""
 KEPT_S = 7 * 86400.0
 """A machine is measured anew after so long."""
 BUSY = 0.75
 """Of its cores, in the minute before."""
 LOOK_S = 0.1
-PARTS = Path(__file__).parents[1]
+CODE = Path(__file__).parents[1]
 
 
 class Capacity(Value):
@@ -42,13 +41,13 @@ class Capacity(Value):
     """Carried from arrival to the result in hand, with more arriving than that."""
     event_driven_jobs_per_s: Positive
     overhead_s: Positive
-    """What the parts take for a job beside the model's own time, of the dearer design, where hardly anything else is going on."""
+    """What the processes take for a job next to the model's own time, in the slower design, if the machine is almost idle."""
     measured: bool = False
-    """Else taken with caution."""
+    """Otherwise estimated with caution."""
     busy: bool = False
     """Whether the machine was busy with other things when it was measured."""
     machine: str = ""
-    """Which machine, cores and version of the parts it was measured with."""
+    """`this_machine` where it was measured."""
     at_s: float = 0.0
     """When, since the epoch."""
 
@@ -76,38 +75,38 @@ def measured_kind(workers: WorkerKind) -> WorkerKind:
 
 
 def known(workers: WorkerKind = "threads") -> Capacity | None:
-    """What was measured, if it was, and is not old. A file that cannot be read is as good as none; a folder that belongs to another user is
-    for the run itself to report."""
+    """What was measured, unless it is old. A file that cannot be read counts as none; the run itself reports a folder of another user."""
     try:
-        found = Capacity.model_validate_json(file_of(workers).read_text())
-    except (FileNotFoundError, UnicodeDecodeError, ValidationError, folders.NotOurs):
+        capacity = Capacity.model_validate_json(file_of(workers).read_text())
+    except (FileNotFoundError, UnicodeDecodeError, ValidationError, folders.NotOwned):
         return None
-    return None if found.is_old or found.machine != this_machine() else found
+    return None if capacity.is_old or capacity.machine != this_machine() else capacity
 
 
 def current(workers: WorkerKind = "threads") -> Capacity:
-    """What is known, else what is taken with caution; `measured` tells which."""
+    """What is known, otherwise an estimate (`measured` is false)."""
     return known(workers) or CAUTIOUS[measured_kind(workers)]
 
 
 def known_or_measured(workers: WorkerKind, measure: Callable[[], Capacity], tick: Callable[[], None]) -> Capacity:
-    """What is known of this machine; otherwise `measure` finds it, and it is kept unless the machine was busy.
+    """What is known of this machine; otherwise what `measure` returns, which is kept unless the machine was busy.
 
     `tick` is called while another run measures, and what it raises ends the waiting.
     """
-    with (folders.base() / "capacity.lock").open("w") as lock:
-        while (found := known(workers)) is None:
+    with (folders.runs_folder() / "capacity.lock").open("w") as lock:
+        while (capacity := known(workers)) is None:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 tick()
                 time.sleep(LOOK_S)
                 continue
-            if (found := known(workers)) is None:
-                found = measure()
-                keep(found, workers)
+            capacity = known(workers)
+            if capacity is None:
+                capacity = measure()
+                keep(capacity, workers)
             break
-        return found
+        return capacity
 
 
 def keep(capacity: Capacity, workers: WorkerKind = "threads") -> None:
@@ -125,32 +124,31 @@ def keep(capacity: Capacity, workers: WorkerKind = "threads") -> None:
 
 
 def file_of(workers: WorkerKind) -> Path:
-    """One for each kind of worker and version of the parts."""
+    """One for each kind of worker and version of the code."""
     signature = hashlib.sha256(this_machine().encode()).hexdigest()[:12]
-    return folders.base() / f"capacity-{measured_kind(workers)}-{signature}.json"
+    return folders.runs_folder() / f"capacity-{measured_kind(workers)}-{signature}.json"
 
 
 def is_busy() -> bool:
-    """Whether other things take most of this machine, as far as it tells."""
+    """Whether other things take most of this machine; False if the system does not report it."""
     return hasattr(os, "getloadavg") and os.getloadavg()[0] > BUSY * cores()
 
 
 def cores() -> int:
-    """That this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def this_machine() -> str:
-    """Its name, the cores we may use, and what the parts are made of."""
+    """Its name, the cores that this process may use, and the versions of what it runs."""
     python = ".".join(map(str, sys.version_info[:2]))
-    return f"{platform.node()}, {cores()} cores, Python {python}, rq {version('rq')}, parts {parts_hash(PARTS)}"
+    return f"{platform.node()}, {cores()} cores, Python {python}, rq {version('rq')}, code {code_hash(CODE)}"
 
 
 @cache
-def parts_hash(folder: Path) -> str:
-    """Of the contents and names of its code, wherever it lies: two checkouts of one version have the same."""
-    parts = hashlib.sha256()
+def code_hash(folder: Path) -> str:
+    """Of contents and names: two checkouts of one version have the same."""
+    digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
         content = path.read_bytes()
-        parts.update(f"{path.relative_to(folder).as_posix()} {len(content)}\n".encode() + content)
-    return parts.hexdigest()[:12]
+        digest.update(f"{path.relative_to(folder).as_posix()} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:12]

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import NamedTuple, Self
 
 import redis
 
+from simulator.live import broker
 from simulator.live.errors import CannotRun, ProcessFailed
 from simulator.live.run.exits import describe_exit, last_lines
 from simulator.live.run.fork_server import LOOK_S, ChildProcess, ForkServer, process_environment
@@ -23,6 +25,7 @@ from simulator.plan import DESIGN_WORDS
 
 GRACE_S = 0.6
 """From SIGTERM to SIGKILL."""
+BROKER_START_S = 20.0
 BROKER_PATIENCE_S = 0.5
 """A process that fails may have lost its broker: how long to wait for the broker's own end."""
 UNKNOWN_EXIT = 255
@@ -228,6 +231,18 @@ class ProcessGroup:
     @property
     def _design(self) -> str:
         return DESIGN_WORDS[self._config.design]
+
+
+@contextlib.contextmanager
+def running_broker(folder: Path, tick: Callable[[], None]) -> Iterator[subprocess.Popen[bytes]]:
+    """The broker of a run in its folder; `tick` is called while it starts. Raises NoBroker."""
+    process = broker.start(folder, process_environment())
+    try:
+        broker.wait_for(process, folder, BROKER_START_S, tick)
+        yield process
+    finally:
+        end_all([process])
+        (folder / "broker.sock").unlink(missing_ok=True)
 
 
 def _proxies() -> dict[str, str]:

@@ -4,19 +4,27 @@ from dataclasses import dataclass, replace
 from math import ceil, floor, inf, log, log1p
 
 from simulator.arrivals import Trace
-from simulator.live.run import speed as speeds
 from simulator.live.run.machine_capacity import Capacity, current
-from simulator.live.run.speed import Limit
 from simulator.live.run.window import Window, simulate_window, window_of
 from simulator.live.system.config import ExternalEndpoint, WorkerKind
-from simulator.plan import Floats, mean_service_s
-from simulator.scenario import Failures, Scenario, TraceArrivals
+from simulator.plan import EVENT_DRIVEN, Floats, called_subscribers, mean_service_s
+from simulator.plurals import counted
+from simulator.scenario import Failures, PollingDelivery, Scenario, TraceArrivals
 from simulator.schema import InvalidInput, Problem
 
+DEFAULT_S = 20.0
+"""Real seconds over which jobs arrive, unless a verdict takes more or the user chooses."""
+POLL = 0.1
+"""What a poll asks of the machine, next to a job: 0.3 ms of processor time against 4 to 8, and some in reserve."""
+TIMES_OVERHEAD = 20.0
+"""A mean service time has to last so many times what the machine's own processes take for a job."""
+STEPS = 24
+PEAK_S = 3.0
+"""The busiest real seconds that count: a burst of less is smoothed by what waits."""
 STARTING_S = 1.5
-"""What starting and ending one design's parts takes, about."""
+"""To start and end one design's processes, about."""
 CALIBRATING_S = 3.0
-"""`calibrate.SECONDS`, in which jobs arrive; what only says what a run will be imports none of its parts."""
+"""`calibrate.SECONDS`, in which jobs arrive; planning a run does not import its processes."""
 ARRIVING = 0.5
 """The share of a design's time at an outside endpoint in which jobs arrive; the rest is for those under way."""
 RESERVE = 0.8
@@ -29,6 +37,22 @@ SHORTEST_S, LONGEST_S = 1.0, 86_400.0
 CONFIDENCE = 0.95
 SPARE = 1.1
 """Arrivals and classes are random: so much longer than the mean rate asks for."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The highest speed, and what sets it, in words with the figure."""
+
+    speed: float
+    reason: str
+
+    def checked(self, asked: float | None) -> float:
+        """The speed to run at: the highest unless one is asked for. Raises InvalidInput on `speed`, where that is more."""
+        if asked is None:
+            return self.speed
+        if asked > self.speed * 1.001:
+            raise InvalidInput([Problem("speed", f"should be at most {self.speed:g} here: {self.reason}")])
+        return asked
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +134,7 @@ def plan_live_run(
     if external is not None:
         return _at_outside(workload, seconds, external)
     if seconds is not None:
-        return workload.planned(seconds)
+        return workload.plan_for(seconds)
     return _long_enough(workload, time_limit_s)
 
 
@@ -122,17 +146,72 @@ class Workload:
     trace: Trace | None
     durations_s: Floats | None
     capacity: Capacity
-    workers: WorkerKind
-    speed: float | None
+    workers: WorkerKind = "threads"
+    speed: float | None = None
+    """The one asked for."""
 
-    def limit(self, seconds: float) -> Limit:
-        given = self.scenario, self.trace, self.durations_s, self.capacity
-        return (speeds.real_time if self.workers == "stock" else speeds.limit_of)(*given, seconds=seconds)
+    def limit(self, seconds: float = DEFAULT_S) -> Limit:
+        """The highest speed at which a run says something about the designs, and not about this machine, if jobs arrive for `seconds`.
+
+        Raises:
+            InvalidInput: on `workers`, if this machine does not carry the workload in real time, as stock workers run.
+        """
+        if self.workers == "stock":
+            if reason := self._overload(1.0, seconds):
+                reason = f"should not be stock here: stock workers run in real time, and {reason}"
+                raise InvalidInput([Problem("workers", reason)])
+            return Limit(1.0, "stock workers run in real time: rq's own scheduler looks for due retries once a second")
+        by_service = self._limit_by_service()
+        low, high = by_service.speed / 2**STEPS, by_service.speed
+        reason = self._overload(high, seconds)
+        if reason is None:
+            return by_service
+        for _ in range(TRIES):
+            middle = (low + high) / 2 if low > high / 8 else high / 2
+            overload = self._overload(middle, seconds)
+            if overload is None:
+                low = middle
+            else:
+                high, reason = middle, overload
+            if high - low < 0.05 * high:
+                break
+        return Limit(_round_down(low), reason)
+
+    def _limit_by_service(self) -> Limit:
+        mean_s = mean_service_s(self.scenario, self.trace, self.durations_s)
+        overhead_s = self.capacity.overhead_s
+        least_s = TIMES_OVERHEAD * overhead_s
+        return Limit(
+            _round_down(mean_s / least_s),
+            f"a mean service time of {_digits(mean_s)} s has to last {_digits(1000 * least_s)} ms, {TIMES_OVERHEAD:g} times the "
+            f"{_digits(1000 * overhead_s)} ms that the parts of a live run take for a job on this machine{self._how_measured}",
+        )
+
+    @property
+    def _how_measured(self) -> str:
+        if not self.capacity.measured:
+            return ", by a cautious estimate: the first live run here measures it"
+        return ", measured while it was busy with other things" if self.capacity.busy else ""
+
+    def _overload(self, speed: float, seconds: float) -> str | None:
+        """What this machine does not carry at that speed; None if it carries all. Each subscriber's share of a job counts as one."""
+        window, capacity = self.window(seconds * speed), self.capacity
+        shares = 1 + called_subscribers(self.scenario)
+        rate = window.peak_rate_per_s(PEAK_S * speed) * speed
+        carried = min(capacity.synchronous_jobs_per_s, capacity.event_driven_jobs_per_s)
+        has = f"this machine carries {carried / shares:.0f} at full use, of which a run takes {capacity.jobs_per_s / shares:.0f}{self._how_measured}"
+        if rate * shares > capacity.jobs_per_s:
+            each = f", handed to {counted(shares - 1, 'subscriber')} each" if shares > 1 else ""
+            return f"the busiest seconds would bring {rate:.0f} jobs a second{each}, and {has}"
+        polls = _polls_per_s(window, speed)
+        if rate * shares + POLL * polls > capacity.jobs_per_s:
+            return f"callers would poll {polls:.0f} times a second beside {rate:.0f} jobs, {1 / POLL:g} polls cost what a job does, and {has}"
+        return None
 
     def window(self, length_s: float) -> Window:
         return window_of(self.scenario, self.trace, self.durations_s, length_s)
 
-    def planned(self, seconds: float) -> LiveRunPlan:
+    def plan_for(self, seconds: float) -> LiveRunPlan:
         limit = self.limit(seconds)
         pace = limit.checked(self.speed)
         return self.plan(self.window(seconds * pace), pace, limit, seconds)
@@ -163,18 +242,18 @@ class Workload:
 
 def _long_enough(workload: Workload, time_limit_s: float) -> LiveRunPlan:
     """For a verdict or for the whole workload, if that takes no more than `LONGEST_DEFAULT_S` and the time limit; otherwise short."""
-    shortest = LONGEST_DEFAULT_S if workload.workers == "stock" else speeds.DEFAULT_S
-    found = short = workload.planned(shortest)
+    shortest = LONGEST_DEFAULT_S if workload.workers == "stock" else DEFAULT_S
+    plan = short = workload.plan_for(shortest)
     for _ in range(TRIES):
-        wanted_s = found.verdict_seconds
+        wanted_s = plan.verdict_seconds
         if wanted_s is None:
-            return found
+            return plan
         longer_s = ceil(SPARE * wanted_s)
         try:
-            found = workload.planned(min(longer_s, LONGEST_DEFAULT_S))
+            plan = workload.plan_for(min(longer_s, LONGEST_DEFAULT_S))
         except InvalidInput:  # the busiest part of a longer window is too much at the speed that was asked for
             return short
-        if found.real_s > time_limit_s or (longer_s > LONGEST_DEFAULT_S and not found.window.is_whole):
+        if plan.real_s > time_limit_s or (longer_s > LONGEST_DEFAULT_S and not plan.window.is_whole):
             return short
     return short
 
@@ -190,7 +269,7 @@ def _at_outside(workload: Workload, seconds: float | None, external: ExternalEnd
     provider = workload.scenario.provider.model_copy(update={"outages": ()})
     scenario = workload.scenario.model_copy(update={"failures": Failures(), "provider": provider})
     workload = replace(workload, scenario=scenario)
-    limit = workload.limit(speeds.DEFAULT_S)
+    limit = workload.limit(DEFAULT_S)
     if limit.speed < 1:
         reason = f"cannot serve this workload from here: it answers in real time, and {limit.reason}"
         raise InvalidInput([Problem("endpoint", f"an outside endpoint {reason}")])
@@ -203,9 +282,9 @@ def _affordable(workload: Workload, longest: float, external: ExternalEndpoint) 
     scenario = workload.scenario
     has_retries = scenario.retries.max > 0 or scenario.synchronous.client_retries > 0
     jobs = max(1, floor(external.calls_a_design * (RESERVE if has_retries else 1.0)))
-    found = workload.window(longest)
-    if found.jobs <= jobs:
-        return found
+    window = workload.window(longest)
+    if window.jobs <= jobs:
+        return window
     least, too_long = 0.0, longest
     for _ in range(TRIES):
         length_s = (least + too_long) / 2
@@ -215,7 +294,28 @@ def _affordable(workload: Workload, longest: float, external: ExternalEndpoint) 
             least = length_s
             continue
         if tried.jobs > jobs:
-            found, too_long = tried if found.jobs > jobs else found, length_s
+            window, too_long = tried if window.jobs > jobs else window, length_s
         else:
-            found, least = tried, length_s
-    return found
+            window, least = tried, length_s
+    return window
+
+
+def _polls_per_s(window: Window, speed: float) -> float:
+    """At the worst instant, by the kernel's account of the window."""
+    delivery = window.scenario.event_driven.delivery
+    if not isinstance(delivery, PollingDelivery) or delivery.interval_s <= 0:
+        return 0.0
+    tally = simulate_window(window.scenario, window.trace, window.durations_s)[EVENT_DRIVEN]
+    return (tally.depth_max + window.scenario.event_driven.consumers) / delivery.interval_s * speed
+
+
+def _round_down(speed: float) -> float:
+    """Down to two digits, as people write it."""
+    if speed >= 10:
+        return float(floor(speed))
+    return floor(speed * 10) / 10 if speed >= 1 else floor(speed * 100) / 100 or speed
+
+
+def _digits(value: float) -> str:
+    """Three digits, and no power of ten."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

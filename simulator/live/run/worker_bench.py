@@ -1,11 +1,12 @@
-"""How fast a live run's workers are on this machine, by kind: jobs that each wait 50 ms, from queue to start, and the memory of all processes."""
+"""How fast a live run's workers are on this machine, by kind: jobs that each wait 50 ms, from queue to start, and the memory of all processes.
 
-import subprocess
+Workers import this module, so it imports no compiled code.
+"""
+
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,8 @@ import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from simulator.live import broker
-from simulator.live.run.fork_server import ForkServer, process_environment
-from simulator.live.run.processes import end_all
+from simulator.live.run.fork_server import ForkServer
+from simulator.live.run.processes import end_all, running_broker
 from simulator.live.system.config import WorkerKind
 from simulator.live.system.event_driven.consumers import CLASSES, THREAD_PROCESSES
 
@@ -25,6 +25,7 @@ QUEUE = "bench"
 STARTED = "bench:started"
 PATIENCE_S = 60.0
 WAIT, RECORD_DELAY = f"{__name__}.wait", f"{__name__}.record_delay"
+PROCESSES = Path("/proc")
 _connections: dict[str, Any] = {}
 
 
@@ -46,7 +47,7 @@ def measure_workers(kind: WorkerKind = "threads", workers: int = 50, jobs: int =
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="x-bench-")))
         server = stack.enter_context(ForkServer(folder))
-        bench_broker = stack.enter_context(_broker(folder))
+        stack.enter_context(running_broker(folder, lambda: None))
         server.wait_ready(PATIENCE_S, lambda: None)
         socket = str(folder / "broker.sock")
         connection: Any = stack.enter_context(redis.Redis(unix_socket_path=socket))
@@ -56,15 +57,18 @@ def measure_workers(kind: WorkerKind = "threads", workers: int = 50, jobs: int =
             for number, count in enumerate(counts if kind == "threads" else [1] * workers)
         ]
         stack.callback(end_all, processes)
-        _wait_until(lambda: connection.scard("rq:workers") >= workers)
+        deadline = time.monotonic() + PATIENCE_S
+        while connection.scard("rq:workers") < workers:
+            if time.monotonic() > deadline:
+                raise AssertionError("the live workers did not start")
+            time.sleep(0.02)
         delays_ms = _delays_ms(connection, socket)
         rate, commands = _rate(connection, jobs)
-        pids = [bench_broker.pid, *([server.pid] if server.pid else [process.pid for process in processes])]
         return {
             "live_jobs_per_s": rate,
             "dispatch_p50_ms": float(np.percentile(delays_ms, 50)),
             "dispatch_p99_ms": float(np.percentile(delays_ms, 99)),
-            "memory_mb": sum(_family_mb(pid) for pid in pids if pid is not None),
+            "memory_mb": memory_mb(folder),
             "broker_commands_a_job": commands,
         }
 
@@ -98,39 +102,6 @@ def _delays_ms(connection: Any, socket: str, jobs: int = 200) -> list[float]:
     return delays
 
 
-def _wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        if time.monotonic() > deadline:
-            raise AssertionError("the live workers did not start")
-        time.sleep(0.02)
-
-
-def pss_mb(pid: int) -> float:
-    """A process's memory, shared pages counted by its share; 0 if the system does not report it."""
-    usage = Path(f"/proc/{pid}/smaps_rollup")
-    if not usage.exists():
-        return 0.0
-    return next(int(line.split()[1]) for line in usage.read_text().splitlines() if line.startswith("Pss:")) / 1024
-
-
-def _family_mb(pid: int) -> float:
-    """A process's memory and that of all that it has started."""
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    started = children.read_text().split() if children.exists() else []
-    return pss_mb(pid) + sum(_family_mb(int(child)) for child in started)
-
-
-@contextmanager
-def _broker(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    process = broker.start(folder, process_environment())
-    try:
-        broker.wait_for(process, folder, PATIENCE_S, lambda: None)
-        yield process
-    finally:
-        end_all([process])
-
-
 def _work(socket: str, kind: WorkerKind, count: int) -> None:
     """One process of so many workers, in threads if there is more than one."""
 
@@ -142,3 +113,16 @@ def _work(socket: str, kind: WorkerKind, count: int) -> None:
     for _ in range(count - 1):
         threading.Thread(target=work, daemon=True).start()
     work()
+
+
+def memory_mb(folder: Path) -> float:
+    """Of all processes whose command line names the folder, shared pages counted once; 0 if the system does not report it."""
+    total_kb = 0
+    for process in PROCESSES.glob("[0-9]*"):
+        try:
+            if str(folder).encode() in (process / "cmdline").read_bytes():
+                usage = (process / "smaps_rollup").read_text().splitlines()
+                total_kb += next(int(line.split()[1]) for line in usage if line.startswith("Pss:"))
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue  # it has ended meanwhile, or belongs to another user
+    return total_kb / 1024

@@ -50,7 +50,7 @@ def test_live_adds_its_workers_and_a_whole_run_and_full_the_other_kinds_of_worke
     run: Run, run_json: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bench, "measure_workers", lambda *given, **named: {"live_jobs_per_s": 800.0})
-    monkeypatch.setattr(bench, "run_figures", lambda: {"overhead_ms": 7.5, "waiting_memory_mb": 160.0})
+    monkeypatch.setattr(bench, "measure_run", lambda: {"overhead_ms": 7.5, "waiting_memory_mb": 160.0})
     assert set(run_json("bench", "--live")["live"]) == {"threads", "run"}
     assert set(run_json("bench", "--live", "--full")["live"]) == {"threads", "run", "simple", "forking"}
     lines = run("bench", "--live").splitlines()

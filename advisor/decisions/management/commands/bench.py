@@ -12,7 +12,7 @@ from advisor.decisions.management.timing import advice_figures
 from advisor.reports.numbers import count, number
 from simulator.bench import kernel_figures, scale_figures
 from simulator.live.errors import CannotRun
-from simulator.live.run.run_bench import run_figures
+from simulator.live.run.machine_benchmark import measure_run
 from simulator.live.run.worker_bench import measure_workers
 
 
@@ -53,7 +53,7 @@ class Command(Console):
 
 def _live_figures(*, others: bool) -> dict[str, Any]:
     """Of the default workers and of a whole run; `others`: of the other kinds of workers, too."""
-    figures: dict[str, Any] = {"threads": measure_workers(), "run": run_figures()}
+    figures: dict[str, Any] = {"threads": measure_workers(), "run": measure_run()}
     if others:
         figures |= {"simple": measure_workers("simple"), "forking": measure_workers("forking", workers=20, jobs=500)}
     return figures
