@@ -1,8 +1,11 @@
 """The sample application's tasks with stock rq workers on a real broker: disciplines, retries, dead letters, expiry, a worker that is killed."""
 
+import asyncio
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import rq.scheduler
 from rq.registry import ScheduledJobRegistry
 from rq.scheduler import RQScheduler
 from rq.serializers import JSONSerializer
+from rq.timeouts import JobTimeoutException
 from rq.worker import SimpleWorker
 
 from simulator.live import broker
@@ -23,6 +27,7 @@ from simulator.live.system.event_driven import tasks
 from simulator.live.system.event_driven.consumers import WeightedSimpleWorker, queues_by_consumer
 from simulator.live.system.event_driven.dead_letters import empty, read_dead_letters, requeue
 from simulator.live.system.event_driven.queues import rq_id
+from simulator.live.system.event_driven.rate_limit_server import RateLimitServer
 from simulator.live.system.event_driven.scheduler import NAME, schedule_at_tick
 from simulator.live.system.event_driven.tasks import Application
 from simulator.live.system.jobs import Jobs
@@ -239,6 +244,50 @@ def test_a_job_whose_worker_was_killed_is_held_by_rq_until_its_entry_expires(ben
     assert queue.get_job_ids() == [rq_id(0)]
     run.work()
     assert run.of_kind(What.COMPUTED)["index"].tolist() == [1]
+
+
+class TimesOutOnce(Model):
+    """rq's time limit of a job ends the first call."""
+
+    def call(self, job: int, attempt: int) -> Reply:
+        if job == 0:
+            raise JobTimeoutException("the job took longer than its time limit")
+        return super().call(job, attempt)
+
+
+def test_a_call_that_rq_breaks_off_gives_its_permit_back(
+    bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "Provider", TimesOutOnce)
+    run = bench(jobs=3, provider={"max_concurrency": 1})
+    run.enqueue_all()
+    with rate_limits(run.config):
+        run.work()
+    assert [letter.job for letter in read_dead_letters(run.app.queues, 0)] == [0]
+    assert run.of_kind(What.COMPUTED)["job"].tolist() == [1, 2]
+
+
+@contextmanager
+def rate_limits(config: ProcessConfig) -> Iterator[None]:
+    """The server of a run's limits, in a thread."""
+    serving, ended = threading.Event(), asyncio.Event()
+    limits = RateLimitServer(config, config.clock())
+
+    async def serve() -> None:
+        async with await asyncio.start_unix_server(limits.serve, config.limits_socket):
+            serving.set()
+            await ended.wait()
+
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        thread = threading.Thread(target=runner.run, args=(serve(),))
+        thread.start()
+        serving.wait()
+        try:
+            yield
+        finally:
+            loop.call_soon_threadsafe(ended.set)
+            thread.join()
 
 
 def test_due_times_are_cut_down_to_the_scenarios_tick(bench: Callable[..., Bench]) -> None:

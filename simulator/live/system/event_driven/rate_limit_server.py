@@ -7,6 +7,7 @@ killed) gives its permit back.
 import asyncio
 import json
 import socket
+from contextlib import suppress
 from typing import Any
 
 from simulator.live.system.clock import RunClock
@@ -34,6 +35,11 @@ class RateLimitClient:
     def leave(self, *, failed: bool, providers_fault: bool) -> None:
         """The call has ended."""
         self._send([failed, providers_fault])
+
+    def close(self) -> None:
+        """End the call without its result."""
+        with suppress(OSError):
+            self._lines.close()
 
     def _send(self, message: list[Any]) -> None:
         self._lines.write(json.dumps(message).encode() + b"\n")

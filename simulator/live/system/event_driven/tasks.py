@@ -50,12 +50,21 @@ class Application:
         """The run has begun when the first task runs."""
         return self.config.clock()
 
-    @property
-    def limiter(self) -> RateLimitClient:
-        """This thread's connection to the rate limit server."""
-        if not hasattr(self._connections, "limiter"):
-            self._connections.limiter = RateLimitClient(self.config)
-        return self._connections.limiter  # type: ignore[no-any-return]
+    @contextmanager
+    def limiter(self) -> Iterator[RateLimitClient | None]:
+        """This thread's connection to the rate limit server, if there are limits. An exception, such as rq's timeout, closes it: its permit
+        goes back."""
+        if not self.config.limits_calls:
+            yield None
+            return
+        client = getattr(self._connections, "limiter", None) or RateLimitClient(self.config)
+        self._connections.limiter = None
+        try:
+            yield client
+        except BaseException:
+            client.close()
+            raise
+        self._connections.limiter = client
 
     def sleep(self, scenario_s: float) -> None:
         """Sleep for a duration of the Scenario."""
@@ -122,17 +131,18 @@ def _busy(app: Application, rq_job: Job, job: int, number: int) -> Iterator[None
 def _call(app: Application, job: int, number: int) -> Reply:
     """Call the provider when its limits allow it."""
     journal, jobs = app.journal, app.jobs
-    if app.config.limits_calls:
-        asked_ns = time.monotonic_ns()
-        tokens = float(jobs.input_tokens[job]), float(jobs.output_tokens[job])
-        if app.limiter.enter(*tokens, priority=app.config.priority_of(int(jobs.place[job]))):
-            journal.write(What.WAITED_FOR_PROVIDER, job, number, (time.monotonic_ns() - asked_ns) / NS_PER_S)
-    journal.write(What.CALLED, job, number)
-    reply = app.provider.call(job, number)
-    journal.write(What.ANSWERED, job, number, reply.status)
-    if app.config.limits_calls:
-        poisoned = bool(jobs.poison[job]) and reply.status != OUTAGE
-        app.limiter.leave(failed=not reply.succeeded, providers_fault=not reply.succeeded and not poisoned)
+    with app.limiter() as limiter:
+        if limiter is not None:
+            asked_ns = time.monotonic_ns()
+            tokens = float(jobs.input_tokens[job]), float(jobs.output_tokens[job])
+            if limiter.enter(*tokens, priority=app.config.priority_of(int(jobs.place[job]))):
+                journal.write(What.WAITED_FOR_PROVIDER, job, number, (time.monotonic_ns() - asked_ns) / NS_PER_S)
+        journal.write(What.CALLED, job, number)
+        reply = app.provider.call(job, number)
+        journal.write(What.ANSWERED, job, number, reply.status)
+        if limiter is not None:
+            poisoned = bool(jobs.poison[job]) and reply.status != OUTAGE
+            limiter.leave(failed=not reply.succeeded, providers_fault=not reply.succeeded and not poisoned)
     return reply
 
 
