@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 import selectors
+import signal
 import socket
 import subprocess
 import sys
@@ -135,14 +136,21 @@ class ForkServer:
         """A new process. Raises NoForkServer if the server has ended."""
         context = multiprocessing.get_context("spawn" if self._server is None else "forkserver")
         process: ChildProcess = context.Process(target=target, args=arguments, name=name)  # type: ignore[attr-defined]
+        self.resume()
         try:
             process.start()
         except (EOFError, ConnectionError) as error:
             raise self.failure() from error
         return process
 
+    def resume(self) -> None:
+        """Continue a server that somebody has stopped: it would neither start processes nor report their ends."""
+        if self._server is not None:
+            self._server.send_signal(signal.SIGCONT)
+
     def require_running(self, patience_s: float = 0.0) -> None:
         """Raises NoForkServer if the server has ended, or ends within so long."""
+        self.resume()
         if self._server is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._server.wait(patience_s)

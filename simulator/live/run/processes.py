@@ -99,6 +99,7 @@ class ProcessGroup:
 
     def __exit__(self, *_: object) -> None:
         running = list(reversed(self._running.values()))
+        self._server.resume()
         end_all([each.process for each in running])
         for each in running:
             each.connection.close()
