@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ import numpy as np
 import pytest
 
 from simulator.live.errors import ProcessFailed
-from simulator.live.run import design_run
+from simulator.live.run import design_run, processes
 from simulator.live.run.design_run import Design, DesignRun, Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.folders import run_folder
+from simulator.live.run.fork_server import ForkServer
 from simulator.live.system.journal import What
 from simulator.scenario import Scenario
 from tests.live.fakes_kills import KnownProcesses, kill
@@ -86,6 +88,47 @@ def test_the_kill_of_a_process_is_said_by_its_name_and_signal(design: Design, pr
     reason = str(failed.value)
     assert reason.startswith(f"{process} of {WORDS[design]} was killed by signal 9 (SIGKILL).")
     assert "Traceback" not in reason
+
+
+def stop(process: str) -> Callable[[DesignRun], bool]:
+    def act(found: DesignRun) -> bool:
+        os.kill(KnownProcesses.latest.pid(process), signal.SIGSTOP)
+        return True
+
+    return act
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the state of a process is in /proc")
+@pytest.mark.parametrize(
+    ("design", "process"),
+    [("synchronous", "service"), ("event_driven", "consumers-0"), ("event_driven", "rate-limiter")],
+)
+def test_a_process_that_is_stopped_ends_the_run(design: Design, process: str) -> None:
+    """What would be measured from then on is not the design's."""
+    with pytest.raises(ProcessFailed) as failed:
+        run(design, stop(process), provider={"max_concurrency": 5})
+    assert str(failed.value) == f"{process} of {WORDS[design]} was stopped by a signal, such as SIGSTOP."
+
+
+def test_clients_that_hang_do_not_keep_the_run_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(design_run, "CUT_PATIENCE_S", 0.5)
+    monkeypatch.setattr(processes, "is_stopped", lambda _: False)
+    with pytest.raises(ProcessFailed, match=r"^clients of the synchronous design went on for 0\.5 s after"):
+        run("synchronous", stop("clients"), drain_s=0.5)
+
+
+def test_a_fork_server_that_is_stopped_goes_on(fork_server: ForkServer) -> None:
+    """It reports the ends of all processes, and starts consumers anew."""
+
+    def act(found: DesignRun) -> bool:
+        assert fork_server.pid is not None
+        os.kill(fork_server.pid, signal.SIGSTOP)
+        kill("scheduler")
+        return True
+
+    found = run("event_driven", act)
+    assert [(end.process, end.restarted) for end in found.process_ends] == [("scheduler", True)]
+    assert (found.rows["what"] == What.COMPUTED).sum() == 40
 
 
 def test_the_end_of_a_process_that_is_restarted_is_recorded_with_the_jobs_it_had_in_hand() -> None:

@@ -40,13 +40,15 @@ from simulator.live.system.event_driven.queues import RunQueues, job_number
 from simulator.live.system.event_driven.tasks import attempt_number, enqueued_ns, monotonic_ns, worker_number
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import ROW, Journal, Reader, What
-from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
+from simulator.plan import DESIGN_WORDS, EVENT_DRIVEN, SYNCHRONOUS
 from simulator.result import ProcessEnd, Series
 from simulator.scenario import Scenario
 
 READY_PATIENCE_S = 20.0
 LEAD_S = 0.2
 """Between the message to begin and the Scenario's zero."""
+CUT_PATIENCE_S = 10.0
+"""The clients end by themselves when the run is cut: how long to wait for them."""
 LOOK_S = 0.1
 WORKERS_LOOK_S = 0.01
 LOST_LOOK_S = 0.2
@@ -149,9 +151,14 @@ def _run_to_end(
     while True:
         clients_ended = processes.check(finishes="clients")
         run.rows = _merged(run.rows, reader.more())
-        is_over = stage.jobs.left_s(run.clock, stage.drain_limit_s) < 0
-        if clients_ended and (is_over or _unfinished_calls(run) == 0):
+        left_s = stage.jobs.left_s(run.clock, stage.drain_limit_s)
+        if clients_ended and (left_s < 0 or _unfinished_calls(run) == 0):
             break
+        if not clients_ended and left_s < -CUT_PATIENCE_S:
+            raise ProcessFailed(
+                f"clients of {DESIGN_WORDS[stage.design]} went on for {CUT_PATIENCE_S:g} s after the run's end."
+                " They hang, or this machine is too busy."
+            )
         if stage.design == EVENT_DRIVEN:
             with processes.explaining():
                 run.samples.append(_sample_queues(stage, connection, run.clock))

@@ -168,11 +168,14 @@ class ProcessGroup:
         """Restart what has ended and may be; whether the process `finishes` has ended well.
 
         Raises:
-            CannotRun: the broker has ended, the fork server, or a process that is not restarted or was restarted too often.
+            CannotRun: the broker has ended, the fork server, or a process that is not restarted or was restarted too often; or a
+                process was stopped.
         """
         self._require_broker(0.0)
         self._server.require_running()
         for name, running in list(self._running.items()):
+            if running.process.exitcode is None and is_stopped(self.pid(name)):
+                raise ProcessFailed(f"{name} of {self._design} was stopped by a signal, such as SIGSTOP.")
             if running.process.exitcode is None or (name == finishes and running.process.exitcode == 0):
                 continue
             if not running.spec.restarts or running.restarts >= MOST_RESTARTS:
@@ -244,6 +247,14 @@ def running_broker(folder: Path, tick: Callable[[], None]) -> Iterator[subproces
     finally:
         end_all([process])
         (folder / "broker.sock").unlink(missing_ok=True)
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a signal has stopped the process, as far as this system tells."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    except OSError:
+        return False
 
 
 def _proxies() -> dict[str, str]:
