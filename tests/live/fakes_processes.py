@@ -52,7 +52,7 @@ def describe(context: ProcessContext) -> None:
         "number": context.number,
         "key": context.api_key,
         "port": context.listener.getsockname()[1] if context.listener else None,
-        "started_ns": [context.wait_for_start(), context.wait_for_start()],
+        "started_ns": context.wait_for_start().started_ns,
         "environment": dict(os.environ),
         "name": Path("/proc/self/comm").read_text().strip() if sys.platform == "linux" else "",
         "group": os.getpgrp() == os.getpid(),

@@ -20,7 +20,7 @@ from simulator.live.errors import CannotRun, ProcessFailed
 from simulator.live.run.exits import describe_exit, last_lines
 from simulator.live.run.fork_server import LOOK_S, ChildProcess, ForkServer, process_environment
 from simulator.live.system.config import ProcessConfig
-from simulator.live.system.process import Launch, ProcessContext, launch
+from simulator.live.system.process import ProcessContext, launch
 from simulator.plan import DESIGN_WORDS
 
 GRACE_S = 0.6
@@ -124,11 +124,11 @@ class ProcessGroup:
     def _spawn(self, spec: ProcessSpec) -> _Running:
         ours, theirs = Pipe()
         environment = process_environment() | (_proxies() if spec.api_key is not None else {})
-        launched = Launch(
+        context = ProcessContext(
             spec.name, spec.run, self._config, spec.listener, spec.number, spec.api_key, theirs, environment
         )
         try:
-            process = self._server.start(spec.name, launch, launched)
+            process = self._server.start(spec.name, launch, context)
         except BaseException:
             ours.close()
             raise

@@ -87,9 +87,8 @@ class ProcessConfig(Value):
     @property
     def limits_calls(self) -> bool:
         """Whether anything limits the event-driven design's calls to the provider."""
-        provider = self.scenario.provider
-        quotas = (provider.requests_per_minute, provider.input_tokens_per_minute, provider.output_tokens_per_minute)
-        has_limit = provider.max_concurrency is not None or any(quota is not None for quota in quotas)
+        names = ("max_concurrency", "requests_per_minute", "input_tokens_per_minute", "output_tokens_per_minute")
+        has_limit = any(getattr(self.scenario.provider, name) is not None for name in names)
         return has_limit or self.scenario.event_driven.circuit_breaker
 
     def priority_of(self, place: int) -> int:

@@ -13,6 +13,7 @@ from multiprocessing import connection, parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.jobs import Jobs
 
@@ -20,10 +21,12 @@ READY = "ready"
 _COMMAND_NAME = Path("/proc/self/comm")
 
 
-@dataclass
+@dataclass(frozen=True)
 class ProcessContext:
-    """The argument of a process's `run`. Threads may share it."""
+    """What the controller sends to a new process: the argument of its `run`."""
 
+    name: str
+    run: Callable[["ProcessContext"], None]
     config: ProcessConfig
     listener: socket.socket | None
     """Bound and listening."""
@@ -32,8 +35,8 @@ class ProcessContext:
     api_key: str | None = field(repr=False)
     """The external endpoint's, only for processes that call it."""
     connection: "Connection[str, int]" = field(repr=False)
-    _started_ns: int | None = field(default=None, repr=False)
-    _receiving: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    environment: Mapping[str, str] = field(repr=False)
+    """The whole of it."""
 
     @cached_property
     def jobs(self) -> Jobs:
@@ -43,46 +46,27 @@ class ProcessContext:
         """Report that this process can do its work."""
         self.connection.send(READY)
 
-    def wait_for_start(self) -> int:
-        """Block until the run starts; the Scenario's zero in nanoseconds of the monotonic clock. Raises EOFError if the controller has gone."""
-        with self._receiving:
-            if self._started_ns is None:
-                self._started_ns = self.connection.recv()
-            return self._started_ns
+    def wait_for_start(self) -> RunClock:
+        """Block until the run starts; to be called once. Raises EOFError if the controller has gone."""
+        return RunClock(self.connection.recv(), self.config.speed)
 
-    async def started(self) -> int:
+    async def started(self) -> RunClock:
         """`wait_for_start` for an event loop."""
         return await asyncio.to_thread(self.wait_for_start)
 
 
-@dataclass(frozen=True)
-class Launch:
-    """What the controller sends to a new process."""
-
-    name: str
-    run: Callable[[ProcessContext], None]
-    config: ProcessConfig
-    listener: socket.socket | None
-    number: int
-    api_key: str | None = field(repr=False)
-    connection: "Connection[str, int]"
-    environment: Mapping[str, str] = field(repr=False)
-    """The whole of it."""
-
-
-def launch(launched: Launch) -> None:
+def launch(context: ProcessContext) -> None:
     """Run the process: in a group of its own, with its log as standard output, until it ends or its controller does."""
     os.setpgid(0, 0)
     if _COMMAND_NAME.exists():
-        _COMMAND_NAME.write_text(launched.name[:15])  # as `ps` and `top` show it
-    _log_to(launched.config.log(launched.name))
+        _COMMAND_NAME.write_text(context.name[:15])  # as `ps` and `top` show it
+    _log_to(context.config.log(context.name))
     _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))  # a connection each call
     os.environ.clear()
-    os.environ.update(launched.environment)
+    os.environ.update(context.environment)
     threading.Thread(target=_exit_with_controller, name="exit-with-controller", daemon=True).start()
-    context = ProcessContext(launched.config, launched.listener, launched.number, launched.api_key, launched.connection)
-    launched.run(context)
+    context.run(context)
 
 
 def _log_to(path: Path) -> None:

@@ -27,7 +27,7 @@ async def _call_and_receive(context: ProcessContext) -> None:
         outcomes = Outcomes(jobs, journal)
         runner = await serve(Receiver(config, jobs, outcomes).app(), context.listener)
         context.ready()
-        await call_all(config, jobs, RunClock(await context.started(), config.speed), outcomes)
+        await call_all(config, jobs, await context.started(), outcomes)
         await runner.cleanup()
 
 

@@ -207,5 +207,5 @@ async def _serve(context: ProcessContext) -> None:
         endpoint = Endpoint(config, context.jobs, journal)
         await serve(endpoint.app(), context.listener)
         context.ready()
-        endpoint.clock = RunClock(await context.started(), config.speed)
+        endpoint.clock = await context.started()
         await asyncio.Event().wait()

@@ -91,7 +91,6 @@ def run(context: ProcessContext) -> None:
 
 async def _run(context: ProcessContext) -> None:
     context.ready()
-    clock = RunClock(await context.started(), context.config.speed)
-    server = RateLimitServer(context.config, clock)
+    server = RateLimitServer(context.config, await context.started())
     async with await asyncio.start_unix_server(server.serve, context.config.limits_socket) as serving:
         await serving.serve_forever()

@@ -187,7 +187,7 @@ async def _answer(context: ProcessContext) -> None:
         service = Service(config, jobs, journal)
         await serve(service.app(), context.listener, notices_leavers=True)
         context.ready()
-        clock = RunClock(await context.started(), config.speed)
+        clock = await context.started()
         async with client_session(config.token) as session:
             subscribers = Subscribers(config, jobs, clock, journal, session)
             await service.work(clock, AsyncProvider(config, context.api_key), subscribers)
