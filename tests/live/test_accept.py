@@ -8,8 +8,9 @@ import aiohttp
 
 from simulator.live.system.event_driven.accept import Accept
 from simulator.live.system.http import authorization
-from simulator.live.system.journal import Journal, Reader
+from simulator.live.system.journal import Journal, Reader, What
 from tests.live.fakes_clients import TOKEN, a_plan, a_scenario, serving
+from tests.live.fakes_requests import Request, bad_requests, statuses_of
 
 
 class SilentQueues:
@@ -33,12 +34,12 @@ def ask_at_once(folder: Path, *paths: str) -> list[tuple[int, str]]:
             async with serving(accept.app()) as address, aiohttp.ClientSession(headers=authorization(TOKEN)) as session:
                 async with session.post(f"{address}/jobs", json={"job": 0, "call": 0}) as response:
                     assert response.status == 202
-                told = []
+                answers = []
                 for path in paths:
                     async with session.get(address + path) as response:
                         is_json = response.content_type == "application/json"
-                        told.append((response.status, (await response.json()).get("state", "") if is_json else ""))
-                return told
+                        answers.append((response.status, (await response.json()).get("state", "") if is_json else ""))
+                return answers
 
     return asyncio.run(run())
 
@@ -51,28 +52,20 @@ def test_its_event_stream_is_there_at_once(tmp_path: Path) -> None:
     assert ask_at_once(tmp_path, "/jobs/0/events") == [(200, "")]
 
 
-def test_a_job_that_there_is_not_or_was_accepted_before_is_refused_and_not_journalled(tmp_path: Path) -> None:
-    plan, jobs = a_plan(tmp_path, a_scenario())
+def test_no_request_harms_it_or_is_written_down_unless_it_is_a_job_of_the_run_for_the_first_time(
+    tmp_path: Path,
+) -> None:
+    requests = bad_requests("/jobs", {"job": 0}, ["job"])
+    job = Request("POST", "/jobs", b'{"job": 0}')
 
     async def statuses() -> list[int]:
+        plan, jobs = a_plan(tmp_path, a_scenario())
         queues: Any = SilentQueues()
         with Journal(plan.journal("accept")) as journal:
-            accept = Accept(plan, jobs, journal, queues)
-            async with serving(accept.app()) as address, aiohttp.ClientSession() as session:
-                found = []
-                for headers, body in (
-                    ({}, '{"job": 0}'),
-                    (authorization("wrong"), '{"job": 0}'),
-                    *((authorization(TOKEN), body) for body in BODIES),
-                    (authorization(TOKEN), '{"job": 0}'),
-                    (authorization(TOKEN), '{"job": 0}'),
-                ):
-                    async with session.post(f"{address}/jobs", data=body, headers=headers) as response:
-                        found.append(response.status)
-                return found
+            async with serving(Accept(plan, jobs, journal, queues).app()) as address:
+                return await statuses_of(address, [*requests, job, job])
 
-    assert asyncio.run(statuses()) == [401, 401, 404, 404, 400, 400, 400, 400, 400, 400, 202, 409]
-    assert set(Reader(tmp_path).more()["job"]) == {0}
-
-
-BODIES = ('{"job": 999999}', '{"job": -1}', '{"job": "0"}', '{"job": true}', "{}", "[0]", "job", "")
+    *bad, first, second = asyncio.run(statuses())
+    assert [pair for pair in zip(requests, bad, strict=True) if not 400 <= pair[1] < 500] == []
+    assert (first, second) == (202, 409)
+    assert list(Reader(tmp_path).more()["what"]) == [What.ACCEPTED, What.QUEUED]

@@ -167,26 +167,6 @@ def test_a_retry_comes_when_its_pause_is_over() -> None:
     assert again > 10
 
 
-@pytest.mark.full
-def test_flat_retries_keep_the_herd_together_and_full_jitter_spreads_it() -> None:
-    """Calls that an outage turned away come back at once, or over the whole pause."""
-    peaks = {}
-    for name, retries in (("flat", {"flat_s": 2.0}), ("full", {"base_s": 4.0, "cap_s": 4.0, "jitter": "full"})):
-        given = {"jobs": 30, "arrivals": {"process": "regular", "rate_per_s": 100.0}, "retries": {"max": 8} | retries,
-                 "provider": {"outages": [{"start_s": 0.0, "length_s": 1.5}]},
-                 "event_driven": {"discipline": "dedicated", "consumers": 20}}  # fmt: skip
-        found = a_live_run(given)
-        assert not unaccounted(found)
-        calls_s = (
-            found.clock.speed
-            * (found.rows["at_ns"][found.rows["what"] == What.PROVIDER_CALL] - found.clock.started_ns)
-            / 1e9
-        )
-        after_s = calls_s[calls_s > 1.5]
-        peaks[name] = np.histogram(after_s, np.arange(1.5, 12.0, 0.5))[0].max() / len(after_s)
-    assert peaks["flat"] > 1.5 * peaks["full"]
-
-
 @pytest.mark.parametrize(
     "delivery",
     [

@@ -61,7 +61,7 @@ def require_answers(external: ExternalEndpoint, run: DesignRun, folder: Path) ->
     if refused or (run.ended and len(answers) and not (answers == SUCCEEDED).any()):
         raise CannotRun(
             f"{external.model} at {external.host} answered none of {len(answers)} calls with a result."
-            f" The first was told: {CallBudget.noted(folder) or 'nothing'}"
+            f" The first was told: {CallBudget.first_error(folder) or 'nothing'}"
         )
 
 

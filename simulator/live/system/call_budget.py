@@ -6,11 +6,15 @@ A call is booked, with all the output tokens that it may cost, before it is made
 import fcntl
 import os
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
 from enum import IntEnum
 from pathlib import Path
+
+from simulator.live.system.clock import NS_PER_S
+from simulator.live.system.config import ExternalEndpoint, ProcessConfig
 
 NAME, FIRST_ERROR = "external.budget", "external.error"
 _ROW = struct.Struct("<6q")
@@ -42,54 +46,59 @@ class Spent:
 
 
 class CallBudget:
-    """The file. Threads and processes may share it."""
+    """The file, and the caps that each process holds its calls to. Threads and processes may share it."""
 
-    def __init__(self, folder: Path, most_calls: int, tokens_a_call: int) -> None:
-        self._path = folder / NAME
-        self._most_calls, self._tokens_a_call = most_calls, tokens_a_call
+    def __init__(self, config: ProcessConfig, external: ExternalEndpoint) -> None:
+        self._path, self._external = config.path / NAME, external
+        self._until_ns = config.clock().started_ns + round(external.seconds_a_design * NS_PER_S)
 
-    @classmethod
-    def read(cls, folder: Path) -> Spent:
+    @staticmethod
+    def read(folder: Path) -> Spent:
         """What a folder's file says; nothing if no call was ever booked."""
         path = folder / NAME
         return Spent.of(path.read_bytes() if path.exists() else b"")
 
-    def book(self, *, in_time: bool = True) -> Cut:
-        """Book a call; return the cap that forbids it, if one does. `in_time`: the run's time is not over."""
+    def left_s(self) -> float:
+        """Real seconds until no call may be under way any more."""
+        return (self._until_ns - time.monotonic_ns()) / NS_PER_S
+
+    def book(self) -> str:
+        """Book a call; why it must not be made, or nothing."""
+        calls, tokens_a_call = self._external.calls_a_design, self._external.max_tokens_a_call
+        tokens = calls * tokens_a_call
         with self._update() as spent:
-            tokens = spent.output_tokens + spent.reserved + self._tokens_a_call
-            if not in_time:
-                cut = Cut.TIME
-            elif spent.calls >= self._most_calls:
-                cut = Cut.CALLS
-            elif tokens > self._most_calls * self._tokens_a_call:
-                cut = Cut.TOKENS
+            if self.left_s() <= 0:
+                cut, why = (
+                    Cut.TIME,
+                    f"the {self._external.seconds_a_design:g} s that a design has at this endpoint are over",
+                )
+            elif spent.calls >= calls:
+                cut, why = Cut.CALLS, f"the {calls:,} calls that a design may make to this endpoint are made"
+            elif spent.output_tokens + spent.reserved + tokens_a_call > tokens:
+                cut, why = Cut.TOKENS, f"the {tokens:,} output tokens that a design may use are used"
             else:
                 spent.calls += 1
-                spent.reserved += self._tokens_a_call
-                return Cut.NONE
+                spent.reserved += tokens_a_call
+                return ""
             spent.cut = spent.cut or cut
-            return cut
+            return why
 
-    def settle(self, *, succeeded: bool, in_time: bool, input_tokens: int = 0, output_tokens: int = 0) -> None:
-        """A booked call has ended, and took so many tokens; it may have been broken off because the time was over."""
+    def settle(self, *, succeeded: bool, reason: str, input_tokens: int, output_tokens: int) -> None:
+        """A booked call has ended, and took so many tokens."""
         with self._update() as spent:
             spent.failed += not succeeded
             spent.input_tokens += max(0, input_tokens)
             spent.output_tokens += max(0, output_tokens)
-            spent.reserved -= self._tokens_a_call
-            if not succeeded and not in_time:
+            spent.reserved -= self._external.max_tokens_a_call
+            if not succeeded and self.left_s() <= 0:
                 spent.cut = spent.cut or Cut.TIME
-
-    def note(self, error: str) -> None:
-        """Keep the message of the first call that failed, for a run without any result."""
-        with suppress(FileExistsError):
-            file = os.open(self._path.with_name(FIRST_ERROR), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            os.write(file, error.encode(errors="replace"))
-            os.close(file)
+        if not succeeded:
+            with suppress(FileExistsError), self._path.with_name(FIRST_ERROR).open("x", errors="replace") as file:
+                file.write(reason)
 
     @staticmethod
-    def noted(folder: Path) -> str:
+    def first_error(folder: Path) -> str:
+        """Why the first call that failed did so, for a run without any result."""
         path = folder / FIRST_ERROR
         return path.read_text(errors="replace") if path.exists() else ""
 

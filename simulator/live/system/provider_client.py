@@ -6,7 +6,6 @@ stays in this module: it is in no file, journal or message, whatever the server 
 
 import logging
 import ssl
-import time
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,9 +14,8 @@ from urllib.parse import quote
 import openai
 from openai.types.chat import ChatCompletion
 
-from simulator.live.system.call_budget import CallBudget, Cut
-from simulator.live.system.clock import NS_PER_S
-from simulator.live.system.config import ExternalEndpoint, ProcessConfig
+from simulator.live.system.call_budget import CallBudget
+from simulator.live.system.config import ProcessConfig
 from simulator.live.system.endpoint.protocol import ATTEMPT, JOB, MODEL
 from simulator.live.system.workloads import load
 
@@ -50,36 +48,6 @@ class Reply:
         return self.status == OK
 
 
-class Caps:
-    """An external endpoint's caps, which all processes of a design's run share."""
-
-    def __init__(self, config: ProcessConfig, external: ExternalEndpoint) -> None:
-        self._external = external
-        self._until_ns = config.clock().started_ns + round(external.seconds_a_design * NS_PER_S)
-        self._budget = CallBudget(config.path, external.calls_a_design, external.max_tokens_a_call)
-
-    def left_s(self) -> float:
-        """Real seconds until no call may be under way any more."""
-        return (self._until_ns - time.monotonic_ns()) / NS_PER_S
-
-    def book(self) -> str:
-        """Book a call; why it must not be made, or nothing."""
-        external = self._external
-        return {
-            Cut.NONE: "",
-            Cut.CALLS: f"the {external.calls_a_design:,} calls that a design may make to this endpoint are made",
-            Cut.TOKENS: f"the {external.calls_a_design * external.max_tokens_a_call:,} output tokens that a design may use are used",
-            Cut.TIME: f"the {external.seconds_a_design:g} s that a design has at this endpoint are over",
-        }[self._budget.book(in_time=self.left_s() > 0)]
-
-    def settle(self, reply: Reply) -> None:
-        """A call that was booked has ended."""
-        if not reply.succeeded:
-            self._budget.note(reply.reason or f"HTTP {reply.status}")
-        tokens = {"input_tokens": reply.input_tokens, "output_tokens": reply.output_tokens}
-        self._budget.settle(succeeded=reply.succeeded, in_time=self.left_s() > 0, **tokens)
-
-
 class _ProviderClient:
     """Addresses, arguments and the reading of answers. Failures are replies, too."""
 
@@ -106,9 +74,9 @@ class _ProviderClient:
         )
 
     @cached_property
-    def _caps(self) -> Caps | None:
-        """Of an external endpoint. First used by a call: the run has begun then."""
-        return Caps(self._config, self._external) if self._external is not None else None
+    def _budget(self) -> CallBudget | None:
+        """For an external endpoint. First used by a call: the run has begun then."""
+        return CallBudget(self._config, self._external) if self._external is not None else None
 
     def _request(self, job: int, attempt: int) -> dict[str, Any]:
         """One call, as the library's `post` takes it; only the sample endpoint gets the job's number.
@@ -117,21 +85,26 @@ class _ProviderClient:
         """
         options: dict[str, Any] = (
             {"headers": {JOB: str(job), ATTEMPT: str(attempt)}}
-            if self._caps is None
-            else {"timeout": max(0.001, min(EXTERNAL_TIMEOUT_S, self._caps.left_s()))}
+            if self._budget is None
+            else {"timeout": max(0.001, min(EXTERNAL_TIMEOUT_S, self._budget.left_s()))}
         )
         body = self._arguments | {"messages": self._workload.messages(job)}
         return {"path": "/chat/completions", "cast_to": ChatCompletion, "body": body, "options": options}
 
     def _refusal(self) -> Reply | None:
-        why = self._caps.book() if self._caps is not None else ""
+        why = self._budget.book() if self._budget is not None else ""
         return Reply(NO_ANSWER, reason=why) if why else None
 
     def _reply(self, answer: Any) -> Reply:
         """`answer`: an APIError, or what the library makes of a server's success."""
         reply = self._read(answer)
-        if self._caps is not None:
-            self._caps.settle(reply)
+        if self._budget is not None:
+            self._budget.settle(
+                succeeded=reply.succeeded,
+                reason=reply.reason or f"HTTP {reply.status}",
+                input_tokens=reply.input_tokens,
+                output_tokens=reply.output_tokens,
+            )
         return reply
 
     def _read(self, answer: Any) -> Reply:
