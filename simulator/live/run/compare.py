@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import sqrt
+from operator import attrgetter
 from typing import Literal
 
 from simulator.result import Costs, Design, DesignResult, Lateness, LiveFigure
@@ -16,6 +17,7 @@ LEAST_S = 0.003
 """Real seconds that a machine with other processes does not resolve."""
 STANDARD_ERRORS = 3.0
 """Outcomes differ from so many standard errors of the difference of two samples on."""
+TIMES = ("wait_s.mean", "wait_s.p95", "latency_s.mean", "latency_s.p50", "latency_s.p95")
 OUTCOMES = ("late", "failed", "timed_out", "rejected", "dead_lettered", "undelivered", "lost", "in_system")
 
 
@@ -118,21 +120,18 @@ def _design_figures(
         abs(predicted.completed - measured.completed)
         < _sampled(predicted.completed, measured.completed, measured.offered).slack
     )
-    rows: tuple[tuple[str, Unit, Limits, float | None, float | None], ...] = (
-        ("wait_s.mean", "s", times, predicted.wait_s.mean, measured.wait_s.mean),
-        ("wait_s.p95", "s", times, predicted.wait_s.p95, measured.wait_s.p95),
-        ("latency_s.mean", "s", times, predicted.latency_s.mean, measured.latency_s.mean),
-        ("latency_s.p50", "s", times, predicted.latency_s.p50, measured.latency_s.p50),
-        ("latency_s.p95", "s", times, predicted.latency_s.p95, measured.latency_s.p95),
-        ("queue_depth.mean", "jobs", Limits(resolution.depth, resolution.depth), predicted.queue_depth.mean, measured.queue_depth.mean),
-        ("queue_depth.max", "jobs", Limits(depth, depth), predicted.queue_depth.max, measured.queue_depth.max),
-        ("lag_s.max", "s", times, predicted.lag_s.max, measured.lag_s.max),
-        ("utilisation", "share", one_job, predicted.utilisation, measured.utilisation),
-        ("wasted_s", "s", Limits(waste, waste), predicted.wasted_s, measured.wasted_s),
-        ("provider_calls", "calls", few, float(predicted.provider_calls), float(measured.provider_calls)),
-        ("delivery_calls", "calls", few, float(predicted.delivery_calls), float(measured.delivery_calls)),
-    )  # fmt: skip
-    for name, unit, limits, before, after in rows:
+    figures: dict[str, tuple[Unit, Limits]] = {
+        **dict.fromkeys(TIMES, ("s", times)),
+        "queue_depth.mean": ("jobs", Limits(resolution.depth, resolution.depth)),
+        "queue_depth.max": ("jobs", Limits(depth, depth)),
+        "lag_s.max": ("s", times),
+        "utilisation": ("share", one_job),
+        "wasted_s": ("s", Limits(waste, waste)),
+        "provider_calls": ("calls", few),
+        "delivery_calls": ("calls", few),
+    }
+    for name, (unit, limits) in figures.items():
+        before, after = map(attrgetter(name), (predicted, measured))
         absent = (None, 0) if unit == "calls" or name == "wasted_s" else (None,)
         if before not in absent or after not in absent:
             yield _figure(design, name, unit, before, after, limits, few_complete=few_complete)
