@@ -1,5 +1,8 @@
 """What live tests share: this machine, as if it had been measured, and one fork server for designs that are run by themselves."""
 
+import os
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -7,9 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from simulator.live.run import design_run, machine_capacity
+from simulator.live.run import design_run, folders, machine_capacity
 from simulator.live.run.fork_server import ForkServer
 from simulator.live.run.machine_capacity import Capacity
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Holds the folders of this test's runs, of which none is left; its path is short."""
+    temporary = tempfile.mkdtemp(prefix=f"cl-{os.getpid()}-", dir="/tmp")
+    monkeypatch.setattr("tempfile.tempdir", temporary)
+    yield folders.runs_folder()
+    assert not list(folders.runs_folder().glob("run-*"))
+    shutil.rmtree(temporary)
 
 
 @pytest.fixture

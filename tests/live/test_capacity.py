@@ -3,9 +3,7 @@
 import fcntl
 import json
 import os
-import shutil
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,15 +16,7 @@ from simulator.live.run.run_plan import Limit, Workload
 from simulator.scenario import Scenario
 from simulator.schema import InvalidInput
 
-
-@pytest.fixture(autouse=True)
-def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A place of this test's own for what is kept, with a short path."""
-    at = Path("/tmp") / f"clc-{os.getpid()}"  # noqa: S108
-    at.mkdir(exist_ok=True)
-    monkeypatch.setattr("tempfile.tempdir", str(at))
-    yield folders.runs_folder()
-    shutil.rmtree(at)
+pytestmark = pytest.mark.usefixtures("place")
 
 
 def never() -> None:

@@ -1,8 +1,5 @@
 """An external endpoint in the sample endpoint's place: called with its key, within its caps, by both designs; and the key is nowhere."""
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +8,7 @@ import redis
 from pydantic import SecretStr
 
 from simulator.live.errors import CannotRun
-from simulator.live.run import engine, folders
+from simulator.live.run import engine
 from simulator.live.run.run_plan import plan_live_run
 from simulator.live.system.config import ExternalEndpoint
 from simulator.replications import Progress
@@ -25,14 +22,8 @@ KEY = "sk-nobody-may-see-this-4711"
 
 
 @pytest.fixture(autouse=True)
-def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A place of this test's own for runs' folders, with a short path."""
-    at = Path("/tmp") / f"clx-{os.getpid()}"  # noqa: S108
-    at.mkdir(exist_ok=True)
-    monkeypatch.setattr("tempfile.tempdir", str(at))
+def quick(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
     monkeypatch.setattr("simulator.live.run.calibrate.SECONDS", 0.5)
-    yield folders.runs_folder()
-    shutil.rmtree(at)
 
 
 def scenario(**given: object) -> Scenario:

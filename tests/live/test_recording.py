@@ -7,10 +7,10 @@ import yaml
 
 from simulator.live.run import engine
 from simulator.scenario import Scenario
-from tests.live.test_acceptance import conserves, off, place
+from tests.live.test_acceptance import conserves, off
 from tests.unit.simulator.test_real_traces import trace_of
 
-__all__ = ["place"]
+pytestmark = pytest.mark.usefixtures("place")
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "azure-code-live.yaml"
 
