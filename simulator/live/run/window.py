@@ -5,7 +5,7 @@ load the first seconds. The result replays arrivals from memory, so that the ker
 the Scenario changes: it starts empty, counts every job and drains.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -74,17 +74,10 @@ def window_of(scenario: Scenario, trace: Trace | None, durations_s: Floats | Non
         InvalidInput: nothing arrives in them.
     """
     whole = _whole(scenario, trace, durations_s, length_s)
-    keep, words = _kept(scenario, whole.arrivals_s, length_s)
+    keep, words, is_whole = _kept(scenario, whole.arrivals_s, length_s)
     arrivals, rows = keep.of(whole.arrivals_s)
     if not len(rows):
         raise InvalidInput([Problem("arrivals", f"nothing arrives in the {length_s:g} s that a live run takes")])
-    taken = Trace(
-        arrivals,
-        _rows(whole.input_tokens, rows),
-        _rows(whole.output_tokens, rows),
-        _rows(whole.service_s, rows),
-        NAME,
-    )
     explicit = scenario.model_copy(
         update={
             "jobs": None,
@@ -95,8 +88,8 @@ def window_of(scenario: Scenario, trace: Trace | None, durations_s: Floats | Non
         }
     )
     drawn = durations_s if isinstance(scenario.service, EmpiricalService) and scenario.service.path else None
-    everything = _ends_within(scenario, whole, length_s)
-    return Window(explicit, taken, drawn, keep.length_s, words + _changes_in_words(scenario, keep), everything)
+    words += _changes_in_words(scenario, keep)
+    return Window(explicit, _select(whole, rows, arrivals), drawn, keep.length_s, words, is_whole)
 
 
 @dataclass(frozen=True)
@@ -142,13 +135,7 @@ def _whole(scenario: Scenario, trace: Trace | None, durations_s: Floats | None, 
         end = scenario.duration_s or np.inf
         sped = trace.arrivals_s / scenario.arrivals.speed
         count = min(int(np.searchsorted(sped, end, "right")), scenario.jobs or len(sped))
-        return replace(
-            trace,
-            arrivals_s=sped[:count],
-            input_tokens=_rows(trace.input_tokens, slice(count)),
-            output_tokens=_rows(trace.output_tokens, slice(count)),
-            service_s=_rows(trace.service_s, slice(count)),
-        )
+        return _select(trace, slice(count), sped[:count])
     period = _period_s(scenario)
     outage = _first_outage(scenario)
     needed = max(period or 0.0, length_s if outage is None else outage.start_s + outage.length_s + length_s)
@@ -171,22 +158,27 @@ def _first_outage(scenario: Scenario) -> Outage | None:
     return min(scenario.provider.outages, key=lambda outage: outage.start_s, default=None)
 
 
-def _kept(scenario: Scenario, arrivals: Floats, length_s: float) -> tuple[WindowCut, str]:
-    """What to keep, and its name."""
+def _kept(scenario: Scenario, arrivals: Floats, length_s: float) -> tuple[WindowCut, str, bool]:
+    """What to keep, its name, and whether a longer window has no more jobs."""
     kind, last = scenario.arrivals, float(arrivals[-1]) if len(arrivals) else 0.0
-    span = minutes(length_s)
+    span, outage, period_s = minutes(length_s), _first_outage(scenario), _period_s(scenario)
     if last <= length_s:
-        return WindowCut(0.0, max(last, 1e-9)), _words_of_all(scenario, len(arrivals), length_s)
+        all_of_it = WindowCut(0.0, max(last, 1e-9))
+        ends = (scenario.duration_s or np.inf) <= length_s or (scenario.jobs or np.inf) <= len(arrivals)
+        if ends or isinstance(kind, TraceArrivals):
+            return all_of_it, "the whole workload", True
+        if period_s is not None:
+            return all_of_it, f"a whole cycle of {minutes(period_s)}", True
+        return all_of_it, f"the first {span}", False
     if isinstance(kind, BurstArrivals):
-        return _around((kind.every_s - kind.peak_s) / 2, kind.peak_s, length_s), f"{span} around the peak"
-    outage = _first_outage(scenario)
+        return _around((kind.every_s - kind.peak_s) / 2, kind.peak_s, length_s), f"{span} around the peak", False
     if outage is not None and outage.start_s < last:
-        return _around(outage.start_s, outage.length_s, length_s), f"{span} around the outage"
+        return _around(outage.start_s, outage.length_s, length_s), f"{span} around the outage", False
     if isinstance(kind, DailyArrivals):
-        return WindowCut(DAY_S / 2 - length_s / 2, length_s), f"{span} around noon"
+        return WindowCut(DAY_S / 2 - length_s / 2, length_s), f"{span} around noon", False
     if isinstance(kind, TraceArrivals):
-        return WindowCut(_busiest_s(arrivals, length_s), length_s), f"the busiest {span}"
-    return WindowCut(0.0, length_s), f"the first {span}"
+        return WindowCut(_busiest_s(arrivals, length_s), length_s), f"the busiest {span}", False
+    return WindowCut(0.0, length_s), f"the first {span}", False
 
 
 def _around(start_s: float, lasts_s: float, length_s: float) -> WindowCut:
@@ -213,34 +205,19 @@ def _changes_in_words(scenario: Scenario, keep: WindowCut) -> str:
     return f" ({', '.join(words)})" if words else ""
 
 
-def _words_of_all(scenario: Scenario, arrived: int, length_s: float) -> str:
-    """What all arrivals that were drawn are of the workload: all of it, if it ends by itself."""
-    if _ends_by_itself(scenario, arrived, length_s):
-        return "the whole workload"
-    period_s = _period_s(scenario)
-    return f"the first {minutes(length_s)}" if period_s is None else f"a whole cycle of {minutes(period_s)}"
-
-
-def _ends_by_itself(scenario: Scenario, arrived: int, length_s: float) -> bool:
-    ends = (scenario.duration_s or np.inf) <= length_s or (scenario.jobs or np.inf) <= arrived
-    return ends or isinstance(scenario.arrivals, TraceArrivals)
-
-
-def _ends_within(scenario: Scenario, whole: Trace, length_s: float) -> bool:
-    """Whether all that there is arrives in `length_s`."""
-    if not whole.requests or whole.arrivals_s[-1] > length_s:
-        return False
-    return _ends_by_itself(scenario, whole.requests, length_s) or _period_s(scenario) is not None
-
-
 def _busiest_s(arrivals: Floats, length_s: float) -> float:
     """Where a window begins whose first half holds the most arrivals: the second half shows what became of them."""
     counts = np.searchsorted(arrivals, arrivals + length_s / 2, "right") - np.arange(len(arrivals))
     return max(0.0, min(float(arrivals[int(counts.argmax())]) - LEAD * length_s, float(arrivals[-1]) - length_s))
 
 
-def _rows(column: Floats | None, rows: Any) -> Floats | None:
-    return None if column is None else column[rows]
+def _select(trace: Trace, rows: Any, arrivals_s: Floats) -> Trace:
+    """Those requests, arriving at these instants."""
+
+    def select(column: Floats | None) -> Floats | None:
+        return None if column is None else column[rows]
+
+    return Trace(arrivals_s, select(trace.input_tokens), select(trace.output_tokens), select(trace.service_s), NAME)
 
 
 def minutes(seconds: float) -> str:
