@@ -132,14 +132,14 @@ def test_patience_that_ends_at_the_last_call_is_final(tmp_path: Path) -> None:
     assert not len(of(rows, What.IN_HAND))
 
 
-@pytest.mark.parametrize(("status", "told"), [(503, What.CLIENT_REFUSED), (500, What.CLIENT_FAILED)])
-def test_refused_or_failed_callers_call_again_and_then_take_it(tmp_path: Path, status: int, told: What) -> None:
+@pytest.mark.parametrize(("status", "outcome"), [(503, What.CLIENT_REFUSED), (500, What.CLIENT_FAILED)])
+def test_refused_or_failed_callers_call_again_and_then_take_it(tmp_path: Path, status: int, outcome: What) -> None:
     async def no(request: web.Request) -> web.Response:
         return web.json_response({"error": ""}, status=status)
 
     rows = sync(tmp_path, no, jobs=2, synchronous={"client_retries": 2, "client_backoff_s": 0.01})
     assert list(of(rows, What.SENT, 1)["index"]) == [0, 1, 2]
-    assert list(of(rows, told)["index"]) == [2, 2]
+    assert list(of(rows, outcome)["index"]) == [2, 2]
 
 
 def busy(times: float, posts: list[float]) -> Any:

@@ -58,9 +58,9 @@ class Keeper:
 
     def says(self, *arguments: str) -> dict[str, Any]:
         """The command's answer."""
-        told = StringIO()
-        call_command("dead_letters", str(self.run.pk), *arguments, "--format", "json", stdout=told)
-        return dict(json.loads(told.getvalue()))
+        output = StringIO()
+        call_command("dead_letters", str(self.run.pk), *arguments, "--format", "json", stdout=output)
+        return dict(json.loads(output.getvalue()))
 
     def __call__(self, found: DesignRun | None) -> None:
         if found is None or self.thrown_away:

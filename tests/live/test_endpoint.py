@@ -137,9 +137,9 @@ def test_what_is_wrong_is_told_in_the_protocols_shape(
             await client.chat.completions.create(**asked)
         return raised.value
 
-    told = with_client(tmp_path, a_scenario(), use)
-    assert (told.param, told.code, told.type) == (param, code, "invalid_request_error")
-    assert told.body["message"]
+    error_raised = with_client(tmp_path, a_scenario(), use)
+    assert (error_raised.param, error_raised.code, error_raised.type) == (param, code, "invalid_request_error")
+    assert error_raised.body["message"]
 
 
 def test_without_the_runs_token_as_its_key_it_is_401_and_elsewhere_404(tmp_path: Path) -> None:
@@ -218,9 +218,9 @@ def test_a_call_fails_as_its_draw_says_and_the_next_attempt_by_its_own(tmp_path:
     expected = [[500 if jobs.fails(job, attempt) else 200 for attempt in range(4)] for job in range(10)]
     assert with_client(tmp_path, scenario, use) == expected
     assert {200, 500} == {status for row in expected for status in row}
-    told = of(Reader(tmp_path).more(), What.PROVIDER_CALL)
-    assert list(told["value"]) == [status for row in expected for status in row]
-    assert list(told["index"]) == [0, 1, 2, 3] * 10
+    calls = of(Reader(tmp_path).more(), What.PROVIDER_CALL)
+    assert list(calls["value"]) == [status for row in expected for status in row]
+    assert list(calls["index"]) == [0, 1, 2, 3] * 10
 
 
 def test_a_call_takes_the_jobs_own_time_compressed(tmp_path: Path) -> None:
@@ -303,10 +303,10 @@ def test_an_outage_fails_every_call_at_once_by_the_runs_clock(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"), [(0.0, "0ms"), (0.0004, "1ms"), (0.12, "120ms"), (1.5, "1.5s"), (360, "6m0s"), (90.25, "1m30.25s")]
+    ("seconds", "written"), [(0.0, "0ms"), (0.0004, "1ms"), (0.12, "120ms"), (1.5, "1.5s"), (360, "6m0s"), (90.25, "1m30.25s")]
 )  # fmt: skip
-def test_durations_are_written_as_openais_headers_have_them(seconds: float, told: str) -> None:
-    assert duration(seconds) == told
+def test_durations_are_written_as_openais_headers_have_them(seconds: float, written: str) -> None:
+    assert duration(seconds) == written
 
 
 def test_a_strangers_call_meets_the_scenarios_times_and_the_answer_to_its_document(tmp_path: Path) -> None:

@@ -26,9 +26,9 @@ def test_they_admit_what_a_count_of_every_tick_admits(seed: int) -> None:
             assert (refusal is None) is model.admit(*tokens), (tick, refusal)
             if refusal is None:
                 ends.setdefault(tick + draws.randint(1, 60), []).append((*tokens, draws.random() < 0.3))
-    told = limits.headers(tick * TICK_S, 1.0)
+    headers = limits.headers(tick * TICK_S, 1.0)
     for name, level in zip(("requests", "tokens", "output-tokens"), model.levels, strict=True):
-        assert told.get(f"x-ratelimit-remaining-{name}", str(max(0, level // PARTS))) == str(max(0, level // PARTS))
+        assert headers.get(f"x-ratelimit-remaining-{name}", str(max(0, level // PARTS))) == str(max(0, level // PARTS))
 
 
 def test_who_comes_again_as_told_is_admitted_and_not_a_tick_before() -> None:

@@ -36,43 +36,21 @@ def ask(method: str, path: str, headers: dict[str, str], body: bytes = b"") -> t
 )
 @pytest.mark.parametrize("path", ["/echo", "/elsewhere"])
 def test_a_request_without_the_token_of_the_run_is_401(given: str | None, path: str) -> None:
-    """Whether there is such a path is told to nobody else, either."""
-    status, told, headers = ask("POST", path, {} if given is None else {"Authorization": given}, b"{}")
+    """Nor does it learn whether there is such a path."""
+    status, body, headers = ask("POST", path, {} if given is None else {"Authorization": given}, b"{}")
     assert (status, headers["WWW-Authenticate"]) == (401, "Bearer")
-    assert set(told) == {"error"}
+    assert set(body) == {"error"}
 
 
-def test_a_request_with_the_token_is_answered() -> None:
-    assert ask("POST", "/echo", authorization(TOKEN), b'{"job": 1}')[:2] == (200, {"job": 1})
-
-
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        (b"", 400),
-        (b"{", 400),
-        (b"\xff\xfe\x00", 400),
-        (b"[" * 19_000, 400),
-        (b"1" * 19_000, 400),
-        (b"[]", 400),
-        (b"null", 400),
-        (b'"text"', 400),
-        (b'{"a": "' + b"x" * 30_000 + b'"}', 413),
-    ],
-)
+@pytest.mark.parametrize(("body", "status"), [(b"{", 400), (b"[]", 400), (b'{"a": "' + b"x" * 30_000 + b'"}', 413)])
 def test_a_body_that_is_no_object_is_an_error_in_json(body: bytes, status: int) -> None:
-    told = ask("POST", "/echo", authorization(TOKEN), body)
-    assert told[0] == status
-    assert set(told[1]) == {"error"}
-
-
-def test_a_body_in_another_coding_than_it_says_is_400() -> None:
-    assert ask("POST", "/echo", authorization(TOKEN) | {"Content-Encoding": "gzip"}, b'{"job": 1}')[0] == 400
+    answer = ask("POST", "/echo", authorization(TOKEN), body)
+    assert (answer[0], set(answer[1])) == (status, {"error"})
+    assert ask("POST", "/echo", authorization(TOKEN), b'{"job": 1}')[:2] == (200, {"job": 1})
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/echo", 405), ("POST", "/elsewhere", 404)])
 def test_other_methods_and_paths_are_errors_in_json(method: str, path: str, status: int) -> None:
-    told = ask(method, path, authorization(TOKEN))
-    assert told[0] == status
-    assert set(told[1]) == {"error"}
-    assert status != 405 or told[2]["Allow"] == "POST"
+    answer = ask(method, path, authorization(TOKEN))
+    assert (answer[0], set(answer[1])) == (status, {"error"})
+    assert status != 405 or answer[2]["Allow"] == "POST"

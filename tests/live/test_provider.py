@@ -186,7 +186,7 @@ def test_a_redirect_is_not_followed(tmp_path: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "redacted"),
     [
         ("no key here", "no key here"),
         (f"bad key {SECRET_KEY}!", "bad key [key]!"),
@@ -195,8 +195,8 @@ def test_a_redirect_is_not_followed(tmp_path: Path, how: str) -> None:
         ("sk-very is a beginning", "sk-very is a beginning"),
     ],
 )
-def test_a_key_is_taken_out_whole_or_in_part(text: str, told: str) -> None:
-    assert redact(text, SECRET_KEY) == told
+def test_a_key_is_taken_out_whole_or_in_part(text: str, redacted: str) -> None:
+    assert redact(text, SECRET_KEY) == redacted
 
 
 def test_a_budget_is_shared_by_threads_and_never_oversold(tmp_path: Path) -> None:
@@ -251,8 +251,8 @@ def test_the_key_is_nowhere_whatever_the_server_does(
     caplog.set_level(logging.DEBUG)
 
     async def repeat(request: web.Request) -> web.Response:
-        told = f"Incorrect API key provided: {request.headers['Authorization'].split()[1]}."
-        error = {"message": told, "type": "invalid_request_error", "param": None, "code": told}
+        message = f"Incorrect API key provided: {request.headers['Authorization'].split()[1]}."
+        error = {"message": message, "type": "invalid_request_error", "param": None, "code": message}
         return web.json_response({"error": error}, status=401)
 
     with in_a_thread(answering(repeat)) as address:

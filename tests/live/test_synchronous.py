@@ -26,7 +26,7 @@ from tests.live.fakes_requests import Request, bad_requests, statuses_of
 
 
 class HeldProvider:
-    """Answers when it is told to, and notes who is under way."""
+    """Answers when the test opens it, and counts the calls under way."""
 
     def __init__(self, *statuses: int) -> None:
         self.called: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
@@ -75,7 +75,7 @@ def a_service_under(folder: Path, play: Play, *statuses: int, hands_to: Any = No
 
 
 def test_a_full_backlog_refuses_and_an_idle_worker_is_a_place(tmp_path: Path) -> None:
-    """Two workers and one place: the fourth is told 503 while three are served."""
+    """Two workers and one place: the fourth gets 503 while three are served."""
 
     async def play(post: Any, provider: HeldProvider) -> None:
         first = [asyncio.create_task(post(job)) for job in (0, 1)]
@@ -152,7 +152,7 @@ def test_a_call_that_was_refused_comes_again_only_as_the_syn_of_a_dropped_connec
 
 
 def leaving(folder: Path, drops: bool) -> NDArray[np.void]:
-    """One worker; job 0 holds it, job 1 stands in the backlog and its client goes; job 2 follows."""
+    """One worker; job 0 holds it, job 1 waits in the backlog and its client disconnects; job 2 follows."""
 
     async def play(post: Any, provider: HeldProvider) -> None:
         first = asyncio.create_task(post(0))

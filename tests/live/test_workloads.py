@@ -39,8 +39,8 @@ def test_answers_keep_their_form_and_are_about_as_long_as_they_should_be(name: s
     for number, document in enumerate(workload.documents):
         text = workload.answer(number, tokens)
         if workload.answers == "json":
-            told = json.loads(text)
-            assert told.items() <= (document.answer | {"evidence": told.get("evidence")}).items()
+            fields = json.loads(text)
+            assert fields.items() <= (document.answer | {"evidence": fields.get("evidence")}).items()
         else:
             assert text.startswith(document.answer.split(". ")[0].rstrip("."))
         if tokens == 0:

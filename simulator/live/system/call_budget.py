@@ -31,7 +31,7 @@ class Cut(IntEnum):
 
 @dataclass
 class Spent:
-    """So far. `reserved`: output tokens of calls that are under way, or whose process was killed in them."""
+    """`reserved`: output tokens of calls that are under way, or whose process was killed in them."""
 
     calls: int = 0
     failed: int = 0

@@ -22,9 +22,9 @@ class RunClock:
         return (monotonic_ns - self.started_ns) / NS_PER_S * self.speed
 
     def real_s(self, scenario_s: float) -> float:
-        """How long a duration of the Scenario takes here."""
+        """Real seconds that a duration of the Scenario takes."""
         return scenario_s / self.speed
 
     def real_until_s(self, scenario_s: float) -> float:
-        """How long it still is, in real seconds, until an instant of the Scenario; negative where it has passed."""
+        """Real seconds until an instant of the Scenario; negative if it has passed."""
         return (self.started_ns - time.monotonic_ns()) / NS_PER_S + scenario_s / self.speed

@@ -55,20 +55,20 @@ class ProcessConfig(Value):
     jobs: int
     """How many; their arrays are in `jobs.npz` in the folder (`simulator.live.system.jobs`)."""
     workload: str
-    """Whose sample prompts are sent: a name in `simulator/live/system/workloads`."""
+    """The set of sample prompts: a name in `simulator/live/system/workloads`."""
     folder: str
     """Of the run: `plan.json`, `jobs.npz`, journals, logs, the broker's socket and data."""
     broker: str
-    """The URL of the run's own broker: unix://…, database 0. Nobody else's keys are in it."""
+    """The URL of the run's own broker: unix://…, database 0. It has no other keys."""
     endpoint: Address
     """The sample AI endpoint; the OpenAI base URL is this + /v1."""
     service: Address
     """The design's service, which the clients call."""
     clients: Address
-    """Where webhooks and the subscribers' calls arrive."""
+    """The clients' own server, for webhooks and calls to subscribers."""
     external: ExternalEndpoint | None = None
     token: str
-    """Of this run alone: every service of the run wants it, every client of the run sends it (`http.application`)."""
+    """Of this run alone: every service of the run requires it, every client of the run sends it (`http.application`)."""
     webhook_secret: str
     """Of this run alone, in the form of Standard Webhooks (whsec_ and base64)."""
     drain_limit_s: Positive = 60.0
@@ -81,7 +81,7 @@ class ProcessConfig(Value):
 
     @property
     def limits_socket(self) -> Path:
-        """Where the rate limit server listens, if there is one."""
+        """Of the rate limit server, if there is one."""
         return self.path / "limits.sock"
 
     @property

@@ -63,7 +63,7 @@ class Journal(AbstractContextManager["Journal"]):
         os.close(self._file)
 
     def write(self, what: What, job: int, index: int = 0, value: float = 0.0, at_ns: int | None = None) -> None:
-        """Raises OSError where the disk is full."""
+        """Raises OSError if the disk is full."""
         os.write(self._file, _PACKED.pack(time.monotonic_ns() if at_ns is None else at_ns, job, what, index, value))
 
 

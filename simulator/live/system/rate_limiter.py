@@ -29,7 +29,7 @@ class Permit:
 
 @dataclass(order=True)
 class Waiter:
-    """A call that waits, with what it wants of the quotas. The order is that of the line."""
+    """A waiting call with the tokens that it wants. The order is that of the line."""
 
     priority: int
     number: int

@@ -30,14 +30,13 @@ class Receiver:
         self._calls: Counter[int] = Counter()
 
     def app(self) -> web.Application:
-        """Its routes."""
         app = application(self._token, client_max_size=LARGEST_BODY)
         app.router.add_post("/webhooks", self._receive)
         app.router.add_post("/subscribers/{subscriber:\\d{1,3}}", self._handle)
         return app
 
     async def _receive(self, request: web.Request) -> web.Response:
-        """401 for a signature that doesn't hold, 500 where the job's draw says so, else the result is in hand."""
+        """401 for an invalid signature, 500 if the job's draw says so, else the result is in hand."""
         body = await request.read()
         try:
             self._webhook.verify(body, dict(request.headers), json_parse=False)

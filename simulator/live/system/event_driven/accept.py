@@ -1,6 +1,6 @@
 """The event-driven design's service: takes jobs in with 202, reports their state, and delivers their results.
 
-It keeps what it knows of the jobs in memory and is not started again: a run ends with it, as with its broker.
+It keeps the jobs' events in memory and is not restarted: a run ends with it, as with its broker.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ READ_BLOCK_MS, READ_AT_ONCE = 1000, 500
 
 
 class Accept:
-    """The service that callers know. Jobs wait in rq's queues; the tasks publish what becomes of them in the broker."""
+    """The service that callers know. Jobs wait in rq's queues; the tasks publish their events in the broker."""
 
     def __init__(self, config: ProcessConfig, jobs: Jobs, journal: Journal, queues: RunQueues) -> None:
         self._config, self._jobs, self._journal, self._queues = config, jobs, journal, queues
@@ -45,7 +45,6 @@ class Accept:
         self._delivering: set[asyncio.Task[None]] = set()
 
     def app(self) -> web.Application:
-        """Its routes."""
         app = application(self._config.token)
         app.router.add_post("/jobs", self._accept)
         app.router.add_get("/jobs/{job:\\d{1,9}}", self._report)

@@ -30,7 +30,7 @@ class Webhooks:
         self._session = client_session(config.token, TIMEOUT_S)
 
     async def deliver(self, job: int, text: str) -> None:
-        """Until a call is answered with 2xx; UNDELIVERED when the schedule is exhausted, or the address is gone."""
+        """Call until the answer is 2xx; UNDELIVERED if the schedule is exhausted or the address has been removed (410)."""
         body = json.dumps({"type": "job.done", "data": {"job": job, "text": text}})
         for call, pause_s in enumerate(self._jobs.webhook_pauses_s.tolist()):
             await asyncio.sleep(self._clock.real_s(pause_s + (self._latency_s if call == 0 else 0.0)))

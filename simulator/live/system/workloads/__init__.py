@@ -46,7 +46,7 @@ class Workload:
         return self.documents[job % len(self.documents)]
 
     def messages(self, job: int) -> list[dict[str, str]]:
-        """What is sent for the job, as the chat-completions protocol wants it."""
+        """The job's messages in the chat-completions protocol."""
         return [{"role": "system", "content": self.system}, {"role": "user", "content": self.document(job).text}]
 
     def number_of(self, prompt: str) -> int:
@@ -90,7 +90,7 @@ def _answer(workload: Workload, number: int, tokens: int) -> str:
 
 
 def _as_json(document: Document, wanted: int) -> str:
-    """The fields, fewer where they are too long, with evidence quoted from the document where they are too short."""
+    """The fields: fewer if they are too long, with evidence quoted from the document if they are too short."""
     whole = json.dumps(document.answer, ensure_ascii=False)
     if not wanted:
         return whole
