@@ -1,5 +1,6 @@
 """What the processes of tests/live/test_processes.py run: importable, as those of a live run are."""
 
+import contextlib
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+from simulator.live.system.journal import Journal, What
 from simulator.live.system.process import ProcessContext
 
 
@@ -31,6 +33,14 @@ def fail(context: ProcessContext) -> None:
 def fail_once_started(context: ProcessContext) -> None:
     finish(context)
     sys.exit("no such queue")
+
+
+def journal(context: ProcessContext) -> None:
+    """Write a row once started, and go on if that fails, as a handler of a request or a job does."""
+    finish(context)
+    with contextlib.suppress(BaseException), Journal(context.config.journal("it")) as rows:
+        rows.write(What.CALLED, 0)
+    threading.Event().wait()
 
 
 def start_child(context: ProcessContext) -> None:

@@ -1,5 +1,6 @@
 """Designs whose processes are killed: what is said, what is recorded; and the work that a synchronous service goes on with."""
 
+import errno
 import os
 import signal
 import sys
@@ -11,12 +12,13 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from simulator.live.errors import ProcessFailed
+from simulator.live.errors import CannotRun, ProcessFailed
 from simulator.live.run import design_run, processes
 from simulator.live.run.design_run import Design, DesignRun, Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.folders import run_folder
 from simulator.live.run.fork_server import ForkServer
+from simulator.live.system.config import ProcessConfig
 from simulator.live.system.journal import What
 from simulator.scenario import Scenario
 from tests.live.fakes_kills import KnownProcesses, kill
@@ -115,6 +117,15 @@ def test_clients_that_hang_do_not_keep_the_run_for_ever(monkeypatch: pytest.Monk
     monkeypatch.setattr(processes, "is_stopped", lambda _: False)
     with pytest.raises(ProcessFailed, match=r"^clients of the synchronous design went on for 0\.5 s after"):
         run("synchronous", stop("clients"), drain_s=0.5)
+
+
+def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(config: ProcessConfig) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(ProcessConfig, "write", write)
+    with pytest.raises(CannotRun, match=r"^a file of the run cannot be used: No space left on device\.$"):
+        run("synchronous", lambda _: True)
 
 
 def test_a_fork_server_that_is_stopped_goes_on(fork_server: ForkServer) -> None:

@@ -116,6 +116,21 @@ def test_a_process_that_does_not_get_ready_fails_the_run_with_the_end_of_its_log
     assert reason.endswith("LookupError: no such queue")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full")
+def test_a_process_that_cannot_write_its_journal_ends_the_run(fork_server: ForkServer, tmp_path: Path) -> None:
+    """It is not restarted: what it measured would be missing."""
+    config(tmp_path).journal("it").symlink_to("/dev/full")
+    with ProcessGroup(config(tmp_path), fork_server) as group:
+        group.start(ProcessSpec("consumers-0", fakes_processes.journal, restarts=True))
+        group.wait_ready(PATIENCE_S, idle)
+        group.begin(1)
+        with pytest.raises(ProcessFailed) as failed:
+            check_until(group, "consumers-0", lambda: False)
+    assert str(failed.value) == (
+        "consumers-0 of the event-driven design could not write its journal; the disk may be full."
+    )
+
+
 def test_a_process_that_may_is_restarted_and_recorded(fork_server: ForkServer, tmp_path: Path) -> None:
     with ProcessGroup(config(tmp_path), fork_server) as group:
         group.start(ProcessSpec("consume-0", fakes_processes.wait, restarts=True))

@@ -22,7 +22,7 @@ from rq.utils import now
 from rq.worker import Worker
 
 from simulator.live import broker
-from simulator.live.errors import ProcessFailed
+from simulator.live.errors import ProcessFailed, file_errors_explained
 from simulator.live.run.fork_server import ForkServer
 from simulator.live.run.processes import (
     ProcessGroup,
@@ -112,6 +112,7 @@ Watch = Callable[[DesignRun | None], None]
 """Called some ten times a second: with None while the processes start, then with the run. What it raises ends the run."""
 
 
+@file_errors_explained()
 def run_design(stage: Stage, folder: Path, watch: Watch, server: ForkServer | None = None) -> DesignRun:
     """Run the design; everything that was started has ended when this returns or raises. Without a fork server it has one of its own.
 

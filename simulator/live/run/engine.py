@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import SecretStr
 
 from simulator.arrivals import Trace
-from simulator.live.errors import CannotRun, ProcessFailed, RunBroken
+from simulator.live.errors import CannotRun, ProcessFailed, RunBroken, file_errors_explained
 from simulator.live.run import calibrate
 from simulator.live.run.calibrate import calibration_scenario, costs_of
 from simulator.live.run.compare import Resolution, compare_figures
@@ -68,6 +68,7 @@ ALPHA = 0.05
 LEAST_DRAIN_S, MOST_DRAIN_S = 10.0, 60.0
 
 
+@file_errors_explained()
 def simulate(
     scenario: Scenario,
     *,

@@ -4,6 +4,8 @@ import signal
 from pathlib import Path
 from typing import NamedTuple
 
+from simulator.live.system.journal import CANNOT_WRITE
+
 SHELL_SIGNAL = 128
 """A wrapper's exit code if its program was killed by a signal: this and the signal's number."""
 LAST_CHARACTERS = 600
@@ -18,6 +20,10 @@ class Exit(NamedTuple):
 
 def describe_exit(code: int) -> Exit:
     """Of an exit code as subprocess and multiprocessing give it: negative for a signal."""
+    if code == CANNOT_WRITE:
+        return Exit(
+            "exit code 74 (it could not write its journal)", "could not write its journal; the disk may be full"
+        )
     number = -code if code < 0 else code - SHELL_SIGNAL
     if number not in set(signal.Signals):
         return Exit(f"exit code {code}", f"ended with exit code {code}")

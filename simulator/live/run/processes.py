@@ -20,6 +20,7 @@ from simulator.live.errors import CannotRun, ProcessFailed
 from simulator.live.run.exits import describe_exit, last_lines
 from simulator.live.run.fork_server import LOOK_S, ChildProcess, ForkServer, process_environment
 from simulator.live.system.config import ProcessConfig
+from simulator.live.system.journal import CANNOT_WRITE
 from simulator.live.system.process import ProcessContext, launch
 from simulator.plan import DESIGN_WORDS
 
@@ -178,7 +179,8 @@ class ProcessGroup:
                 raise ProcessFailed(f"{name} of {self._design} was stopped by a signal, such as SIGSTOP.")
             if running.process.exitcode is None or (name == finishes and running.process.exitcode == 0):
                 continue
-            if not running.spec.restarts or running.restarts >= MOST_RESTARTS:
+            restarts = running.spec.restarts and running.process.exitcode != CANNOT_WRITE
+            if not restarts or running.restarts >= MOST_RESTARTS:
                 raise self._failure(running)
             self._record(name, running.process.exitcode, restarted=True)
             self._end(running)

@@ -4,6 +4,8 @@ A row is written by one `os.write` to a file opened for appending: a process tha
 time. Instants are of the machine's monotonic clock, which all processes share.
 """
 
+import errno
+import multiprocessing
 import os
 import struct
 import time
@@ -46,6 +48,8 @@ class What(IntEnum):
 
 
 ROW = np.dtype([("at_ns", "<i8"), ("job", "<i4"), ("what", "<i2"), ("index", "<i2"), ("value", "<f8")])
+CANNOT_WRITE = 74
+"""Exit code of a process that cannot write its journal; sysexits.h calls it EX_IOERR."""
 LARGEST_INDEX = 2**15 - 1
 _PACKED = struct.Struct("<qihhd")
 
@@ -63,8 +67,19 @@ class Journal(AbstractContextManager["Journal"]):
         os.close(self._file)
 
     def write(self, what: What, job: int, index: int = 0, value: float = 0.0, at_ns: int | None = None) -> None:
-        """Raises OSError if the disk is full."""
-        os.write(self._file, _PACKED.pack(time.monotonic_ns() if at_ns is None else at_ns, job, what, index, value))
+        """Append a row. A process of the run whose row cannot be written, as on a full disk, exits: its caller might go on without the row.
+
+        Raises:
+            OSError: in the controller.
+        """
+        row = _PACKED.pack(time.monotonic_ns() if at_ns is None else at_ns, job, what, index, value)
+        try:
+            if os.write(self._file, row) < len(row):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            if multiprocessing.parent_process() is None:
+                raise
+            os._exit(CANNOT_WRITE)
 
 
 class Reader:
