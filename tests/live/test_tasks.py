@@ -19,7 +19,6 @@ from rq.timeouts import JobTimeoutException
 from rq.worker import SimpleWorker
 
 from simulator.live import broker
-from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.fork_server import process_environment
 from simulator.live.run.processes import end_all
 from simulator.live.system.config import ProcessConfig
@@ -34,8 +33,8 @@ from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, Reader, What
 from simulator.live.system.provider_client import Reply
 from simulator.scenario import Scenario
+from tests.live.fakes_clients import QUICK, a_plan
 
-ADDRESS = "http://127.0.0.1:9"
 QUEUES = {"urgent": 20.0, "standard": 30.0, "batch": 50.0}
 
 
@@ -54,26 +53,10 @@ class Bench:
     """An application with stock rq workers that end when their queues are empty; the model answers at once."""
 
     def __init__(self, folder: Path, server: str, given: dict[str, Any]) -> None:
-        base = {"jobs": 40, "arrivals": {"process": "regular", "rate_per_s": 1000.0}}
-        quick = {"distribution": "deterministic", "mean_s": 0.01}
-        self.scenario = Scenario.model_validate(base | {"service": quick} | given)
-        self.jobs: Jobs = draw_jobs(self.scenario, "event_driven")
-        self.config = ProcessConfig(
-            scenario=self.scenario,
-            design="event_driven",
-            speed=1.0,
-            jobs=len(self.jobs),
-            workload="document_extraction",
-            folder=str(folder),
-            broker=server,
-            endpoint=ADDRESS,
-            service=ADDRESS,
-            clients=ADDRESS,
-            webhook_secret="whsec_" + "A" * 32,
-            token="token" * 5,
+        scenario = Scenario.model_validate(
+            {"jobs": 40, "arrivals": {"process": "regular", "rate_per_s": 1000.0}, "service": QUICK} | given
         )
-        self.config.begin(time.monotonic_ns())
-        self.jobs.write(folder / "jobs.npz")
+        self.config, self.jobs = a_plan(folder, scenario, broker=server)
         self.app = Application(self.config, self.jobs, Journal(folder / "consumers-0.journal"), None)
         self.app.queues.connection.flushall()
         tasks.use(self.app)

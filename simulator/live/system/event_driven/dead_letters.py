@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
-from rq.job import Job
-from rq.registry import FailedJobRegistry
 
 from simulator.live.system.event_driven.queues import RunQueues, job_number, rq_id
 from simulator.live.system.event_driven.tasks import attempt_number
@@ -26,7 +24,7 @@ def read_dead_letters(queues: RunQueues, retries: int) -> tuple[DeadLetter, ...]
     """Every dead letter, by job. `retries`: of the event-driven design."""
     letters = []
     for registry in queues.dead_letters():
-        for rq_job in _jobs(registry):
+        for rq_job in queues.fetch(registry.get_job_ids()):
             result = rq_job.latest_result()
             error = (result.exc_string if result is not None else None) or "unknown"
             reason = error.strip().splitlines()[-1].rpartition("AttemptFailed: ")[2]
@@ -50,13 +48,7 @@ def empty(queues: RunQueues) -> int:
     """Delete all dead letters; how many there were."""
     removed = 0
     for registry in queues.dead_letters():
-        for rq_job in _jobs(registry):
+        for rq_job in queues.fetch(registry.get_job_ids()):
             registry.remove(rq_job, delete_job=True)
             removed += 1
     return removed
-
-
-def _jobs(registry: FailedJobRegistry) -> list[Job]:
-    ids = registry.get_job_ids()
-    fetched = Job.fetch_many(ids, connection=registry.connection, serializer=registry.serializer)
-    return [rq_job for rq_job in fetched if rq_job is not None]

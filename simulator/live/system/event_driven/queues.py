@@ -1,5 +1,6 @@
 """The rq queues and jobs of one run: one queue a class, one a subscriber; an rq job for each job of the Scenario, with rq's own retries."""
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
@@ -27,7 +28,7 @@ class RunQueues:
         self.names = list(config.scenario.event_driven.queues)
         self._jobs, self._speed = jobs, config.speed
         self._keeps_dead_letters = config.scenario.event_driven.dead_letter
-        longest_s = float(jobs.service_s.max()) / config.speed if len(jobs) else 0.0
+        longest_s = float(jobs.service_s.max(initial=0.0)) / config.speed
         self._timeout_s = round(max(RQ_TIMEOUT_S, 4 * longest_s + config.drain_limit_s))
 
     @cached_property
@@ -93,7 +94,10 @@ class RunQueues:
 
     def waiting_jobs(self) -> list[Job]:
         """The rq jobs in the queues of all classes."""
-        ids = [name for queue in self.classes for name in queue.get_job_ids()]
+        return self.fetch(name for queue in self.classes for name in queue.get_job_ids())
+
+    def fetch(self, ids: Iterable[str]) -> list[Job]:
+        """The rq jobs that exist still."""
         fetched = Job.fetch_many(ids, connection=self.connection, serializer=JSONSerializer)
         return [rq_job for rq_job in fetched if rq_job is not None]
 
