@@ -66,7 +66,7 @@ def socket_url(at: Path) -> str:
 def start(folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """The broker of one run, in its folder; it ends when its standard input does. Raises NoBroker where this machine has none to start."""
     command = server_command(server_program(), folder / "broker.sock", folder, durable=False)
-    with (folder / "broker.log").open("ab") as log:
+    with (folder / "broker.log").open("wb") as log:
         return subprocess.Popen(  # noqa: S603
             command,
             stdin=subprocess.PIPE,
