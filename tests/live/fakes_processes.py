@@ -55,6 +55,22 @@ def start_child(context: ProcessContext) -> None:
     wait(context)
 
 
+def fork_twice(context: ProcessContext) -> None:
+    """A child and its own child lead groups of their own, as rq's work-horses do; the last one writes its id."""
+    written_end, writing_end = os.pipe()
+    if os.fork() == 0:
+        os.setpgrp()
+        if os.fork() == 0:
+            os.setpgrp()
+            written = context.config.path / "being-written"
+            written.write_text(str(os.getpid()))
+            written.rename(context.config.path / "child")
+            os.write(writing_end, b"w")
+        threading.Event().wait()
+    os.read(written_end, 1)
+    wait(context)
+
+
 def describe(context: ProcessContext) -> None:
     """Writes what it was started with."""
     context.ready()

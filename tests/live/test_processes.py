@@ -17,6 +17,7 @@ from simulator.live.run.exits import describe_exit, last_lines
 from simulator.live.run.fork_server import ROOT, ForkServer, NoForkServer, process_environment
 from simulator.live.run.processes import MOST_RESTARTS, ProcessFailed, ProcessGroup, ProcessSpec, listener
 from simulator.live.system.config import ProcessConfig
+from simulator.live.system.process import ProcessContext
 from tests.live import fakes_processes
 from tests.live.fakes_clients import a_plan, a_scenario
 
@@ -176,9 +177,12 @@ def test_a_broker_that_is_killed_is_the_reason_whatever_else_ends_with_it(
     broker.stdin.close()
 
 
-def test_what_a_process_has_started_ends_with_it(fork_server: ForkServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("run", [fakes_processes.start_child, fakes_processes.fork_twice])
+def test_what_a_process_has_started_ends_with_it(
+    fork_server: ForkServer, tmp_path: Path, run: Callable[[ProcessContext], None]
+) -> None:
     with ProcessGroup(config(tmp_path), fork_server) as group:
-        group.start(ProcessSpec("workers", fakes_processes.start_child, restarts=True))
+        group.start(ProcessSpec("workers", run, restarts=True))
         group.start(ProcessSpec("clients", fakes_processes.wait))
         group.wait_ready(PATIENCE_S, idle)
         first, child = group.pid("workers"), int((tmp_path / "child").read_text())

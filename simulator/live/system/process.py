@@ -65,7 +65,19 @@ def launch(context: ProcessContext) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))  # a connection each call
     os.environ.clear()
     os.environ.update(context.environment)
-    threading.Thread(target=_exit_with_controller, name="exit-with-controller", daemon=True).start()
+    controller = parent_process()
+    assert controller is not None  # noqa: S101  it has started this process
+    lifelines = [controller.sentinel]
+
+    def exit_with_parent() -> None:
+        """Processes that are forked from here, too, whatever their group: rq's work-horses each lead one."""
+        if len(lifelines) > 1:
+            os.close(lifelines.pop())
+        threading.Thread(target=_exit_with, args=(lifelines.pop(),), name="exit-with-parent", daemon=True).start()
+        lifelines.extend(os.pipe())
+
+    exit_with_parent()
+    os.register_at_fork(after_in_child=exit_with_parent)
     context.run(context)
 
 
@@ -76,8 +88,7 @@ def _log_to(path: Path) -> None:
     os.close(log)
 
 
-def _exit_with_controller() -> None:
-    controller = parent_process()
-    assert controller is not None  # noqa: S101  it has started this process
-    connection.wait([controller.sentinel])
+def _exit_with(lifeline: int) -> None:
+    """Kill this process and its group when the other end of a pipe is closed."""
+    connection.wait([lifeline])
     os.killpg(0, signal.SIGKILL)
