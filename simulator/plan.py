@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from math import ceil, inf, log
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,9 @@ GOLDEN = 0x9E3779B97F4A7C15
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
-SYNCHRONOUS, EVENT_DRIVEN, HYBRID = "synchronous", "event_driven", "hybrid"
+SYNCHRONOUS: Final = "synchronous"
+EVENT_DRIVEN: Final = "event_driven"
+HYBRID: Final = "hybrid"
 DESIGN_WORDS = {
     SYNCHRONOUS: "the synchronous design",
     EVENT_DRIVEN: "the event-driven design",

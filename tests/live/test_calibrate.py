@@ -6,16 +6,15 @@ from numpy.typing import NDArray
 
 from simulator.arrivals import Trace
 from simulator.live.run.calibrate import costs_of, predicted
-from simulator.live.run.design_run import Design, DesignRun, Stage
+from simulator.live.run.design_run import DesignRun, Stage
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.window import Window
 from simulator.live.system.clock import RunClock
 from simulator.live.system.journal import ROW, What
-from simulator.result import Costs
+from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
+from simulator.result import Costs, Design
 from simulator.scenario import Scenario
 
-SYNCHRONOUS: Design = "synchronous"
-EVENT_DRIVEN: Design = "event_driven"
 SPEED = 10.0
 SERVICE_S = 8.0
 ARRIVALS_S = np.array([0.0, 20.0, 21.0, 60.0])

@@ -12,13 +12,13 @@ import pytest
 from simulator.arrivals import Trace
 from simulator.live.run.calibrate import predicted
 from simulator.live.run.compare import Resolution, compare_figures
-from simulator.live.run.design_run import Design, DesignRun, Stage, run_design
+from simulator.live.run.design_run import DesignRun, Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.folders import run_folder
 from simulator.live.run.measure import Rows, tally_of
 from simulator.live.run.window import Window
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
-from simulator.result import Costs, DesignResult, Lateness, LiveFigure
+from simulator.result import Costs, Design, DesignResult, Lateness, LiveFigure
 from simulator.scenario import Scenario, TraceArrivals
 from simulator.summary import design_result
 
@@ -75,9 +75,9 @@ def steady(rate_per_s: float, length_s: float, seed: int) -> Trace:
 
 TRACES = {"events": steady(2.4, 60, 1), "limited": steady(1.3, 60, 2), "calls": steady(2.6, 60, 3)}
 GIVEN: dict[str, tuple[Design, dict[str, Any]]] = {
-    "events": (EVENT_DRIVEN, EVENTS),  # type: ignore[dict-item]
-    "limited": (EVENT_DRIVEN, LIMITED),  # type: ignore[dict-item]
-    "calls": (SYNCHRONOUS, CALLS),  # type: ignore[dict-item]
+    "events": (EVENT_DRIVEN, EVENTS),
+    "limited": (EVENT_DRIVEN, LIMITED),
+    "calls": (SYNCHRONOUS, CALLS),
 }
 
 

@@ -14,12 +14,13 @@ import pytest
 
 from simulator.live.errors import CannotRun, ProcessFailed
 from simulator.live.run import design_run, processes
-from simulator.live.run.design_run import Design, DesignRun, Stage, run_design
+from simulator.live.run.design_run import DesignRun, Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.folders import run_folder
 from simulator.live.run.fork_server import ForkServer
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.journal import What
+from simulator.result import Design
 from simulator.scenario import Scenario
 from tests.live.fakes_kills import KnownProcesses, kill
 

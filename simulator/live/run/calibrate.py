@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 
 from simulator.kernel import layout
-from simulator.live.run.design_run import Design, DesignRun
+from simulator.live.run.design_run import DesignRun
 from simulator.live.run.measure import Rows
 from simulator.live.run.window import Window, simulate_window
 from simulator.live.system.clock import NS_PER_S
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import What
-from simulator.plan import SYNCHRONOUS, mean_service_s
-from simulator.result import Costs
+from simulator.plan import SYNCHRONOUS, Floats, mean_service_s
+from simulator.result import Costs, Design
 from simulator.scenario import (
     DeterministicService,
     EmpiricalService,
@@ -24,7 +24,6 @@ from simulator.scenario import (
 )
 from simulator.tally import Tally
 
-Instants = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 SECONDS = 3.0
 """Real seconds over which its jobs arrive."""
 UTILISATION = 0.6
@@ -79,14 +78,14 @@ def costs_of(synchronous: DesignRun, event_driven: DesignRun) -> Costs:
     )
 
 
-def pickups(run: DesignRun) -> Instants:
+def pickups(run: DesignRun) -> Floats:
     """By job, in real seconds: from its place in its queue until an idle worker began it; NaN if no worker of its queue was idle."""
     queued, started, freed = (_instants(run, what) for what in (What.QUEUED, What.STARTED, What.FREED))
     idle = [_finds_idle(job, run, queued, freed) for job in range(len(queued))]
     return np.where(idle, started - queued, np.nan) / run.clock.speed
 
 
-def _finds_idle(job: int, run: DesignRun, queued: Instants, freed: Instants) -> bool:
+def _finds_idle(job: int, run: DesignRun, queued: Floats, freed: Floats) -> bool:
     """Whether fewer jobs are waiting or in progress than there are consumers for its queue, when the job is queued."""
     jobs, design = run.stage.jobs, run.stage.scenario.event_driven
     before = (queued < queued[job]) & ~(freed <= queued[job])
@@ -95,7 +94,7 @@ def _finds_idle(job: int, run: DesignRun, queued: Instants, freed: Instants) -> 
     return bool((before & (jobs.place == jobs.place[job])).sum() < jobs.consumers[jobs.place[job]])
 
 
-def beyond_service(run: DesignRun) -> Instants:
+def beyond_service(run: DesignRun) -> Floats:
     """By job, in real seconds: what its first attempt took a worker beyond the model's own time."""
     held = (_instants(run, What.FREED) - _instants(run, What.STARTED)) - run.stage.jobs.service_s
     return held / run.clock.speed
@@ -111,12 +110,12 @@ def release_s(run: DesignRun) -> float:
     return max(0.0, float(np.median(took))) if took else 0.0
 
 
-def _mean_s(taken_s: Instants) -> float:
+def _mean_s(taken_s: Floats) -> float:
     """Of the jobs that have it."""
     return max(0.0, float(np.nanmean(taken_s))) if not np.isnan(taken_s).all() else 0.0
 
 
-def _instants(run: DesignRun, what: What) -> Instants:
+def _instants(run: DesignRun, what: What) -> Floats:
     """By job, in Scenario seconds. No job of a calibration has a second attempt."""
     return Rows.of(run.rows, run.clock).last(what, len(run.stage.jobs))
 

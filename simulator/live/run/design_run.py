@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import redis
@@ -41,7 +41,7 @@ from simulator.live.system.event_driven.tasks import attempt_number, enqueued_ns
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import ROW, Journal, Reader, What
 from simulator.plan import DESIGN_WORDS, EVENT_DRIVEN, SYNCHRONOUS
-from simulator.result import ProcessEnd, Series
+from simulator.result import Design, ProcessEnd, Series
 from simulator.scenario import Scenario
 
 READY_PATIENCE_S = 20.0
@@ -52,7 +52,6 @@ CUT_PATIENCE_S = 10.0
 LOOK_S = 0.1
 WORKERS_LOOK_S = 0.01
 LOST_LOOK_S = 0.2
-Design = Literal["synchronous", "event_driven"]
 
 
 @dataclass(frozen=True, eq=False)

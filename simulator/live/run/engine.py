@@ -22,7 +22,7 @@ from simulator.live.run import calibrate
 from simulator.live.run.calibrate import calibration_scenario, costs_of
 from simulator.live.run.compare import Resolution, compare_figures
 from simulator.live.run.dead_letter_report import dead_letters_of
-from simulator.live.run.design_run import Design, DesignRun, Stage, run_design
+from simulator.live.run.design_run import DesignRun, Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.external import as_answered, require_answers, shorten_service, use_of
 from simulator.live.run.folders import count_other_runs, run_folder
@@ -37,7 +37,18 @@ from simulator.live.system.journal import What
 from simulator.memory import memory_bytes
 from simulator.plan import DESIGN_WORDS, EVENT_DRIVEN, SYNCHRONOUS, Floats, mean_service_s
 from simulator.replications import OnProgress, Progress
-from simulator.result import Costs, DesignResult, Interval, Lateness, LiveFigure, LiveReport, LoadAverage, Result, SoFar
+from simulator.result import (
+    Costs,
+    Design,
+    DesignResult,
+    Interval,
+    Lateness,
+    LiveFigure,
+    LiveReport,
+    LoadAverage,
+    Result,
+    SoFar,
+)
 from simulator.scenario import Scenario, TraceArrivals
 from simulator.schema import InvalidInput, Problem
 from simulator.simulate import Estimate
@@ -54,7 +65,7 @@ MOST_CONSUMERS: Mapping[WorkerKind, int] = {"threads": 200, "simple": 60, "forki
 """A process each, but for threads."""
 STOCK_TICKS_S = (0.0, 1.0)
 """rq's own scheduler looks once a second; 0 asks for no tick."""
-DESIGNS: tuple[Design, Design] = (SYNCHRONOUS, EVENT_DRIVEN)  # type: ignore[assignment]
+DESIGNS: tuple[Design, Design] = (SYNCHRONOUS, EVENT_DRIVEN)
 SPANS = {
     ("calibrate", SYNCHRONOUS): (0.0, 0.06),
     ("calibrate", EVENT_DRIVEN): (0.06, 0.12),

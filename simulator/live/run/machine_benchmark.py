@@ -12,8 +12,8 @@ import numpy as np
 from simulator.arrivals import Trace
 from simulator.live.errors import CannotRun
 from simulator.live.run import machine_capacity
-from simulator.live.run.calibrate import Instants, beyond_service, pickups
-from simulator.live.run.design_run import Design, DesignRun, Stage, run_design
+from simulator.live.run.calibrate import beyond_service, pickups
+from simulator.live.run.design_run import DesignRun, Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.folders import run_folder
 from simulator.live.run.fork_server import ForkServer
@@ -21,6 +21,8 @@ from simulator.live.run.machine_capacity import Capacity
 from simulator.live.run.worker_bench import memory_mb
 from simulator.live.system.config import WorkerKind
 from simulator.live.system.journal import What
+from simulator.plan import Floats
+from simulator.result import Design
 from simulator.scenario import Scenario
 
 SERVICE_S = 0.05
@@ -67,7 +69,7 @@ def measure_capacity(
 
 
 def _stage(
-    design: Design, arrivals_s: Instants, service_s: float, servers: int, workers: WorkerKind = "threads"
+    design: Design, arrivals_s: Floats, service_s: float, servers: int, workers: WorkerKind = "threads"
 ) -> Stage:
     """Equal jobs in real time."""
     scenario = Scenario.model_validate(
@@ -82,7 +84,7 @@ def _stage(
     return Stage(scenario, design, jobs, 1.0, DRAIN_LIMIT_S, "document_extraction", workers=workers)
 
 
-def _idle_median_s(taken_s: Instants) -> float:
+def _idle_median_s(taken_s: Floats) -> float:
     """The median, so that a short halt of the machine does not count."""
     return float(np.nanmedian(taken_s[:IDLE_JOBS]))
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from simulator.arrivals import Trace
 from simulator.live.run.draw_jobs import arrivals_of
-from simulator.plan import DAY_S, designs_of
+from simulator.plan import DAY_S, Floats, designs_of
 from simulator.plurals import counted
 from simulator.replications import Runner
 from simulator.scenario import (
@@ -27,7 +27,6 @@ from simulator.scenario import (
 from simulator.schema import InvalidInput, Problem
 from simulator.tally import Tally
 
-Floats = NDArray[np.float64]
 LEAD, PEAK = 0.1, 0.4
 """Shares of a window that come before a burst or an outage and that it may take; the rest is for what follows."""
 NAME = "window"
