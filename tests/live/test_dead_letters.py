@@ -21,7 +21,6 @@ from simulator.live.run import folders
 from simulator.live.run.dead_letter_report import dead_letters_of
 from simulator.live.run.design_run import DesignRun, Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
-from simulator.live.run.measure import Rows, tally_of
 from simulator.scenario import Scenario
 
 SPEED = 5.0
@@ -88,7 +87,7 @@ def test_a_dead_letter_is_taken_up_again_by_command_and_others_are_thrown_away(d
     assert keeper.came_back["queue"] in HALF_POISON.event_driven.queues
     assert "500" in keeper.came_back["reason"]
     assert keeper.thrown_away >= 1
-    tally = tally_of(HALF_POISON, "event_driven", jobs, Rows.of(found.rows, found.clock), ended=True)
+    tally = found.tally()
     assert tally.counts["dead_lettered"] == int(jobs.poison.sum()), "what is thrown away stays given up"
     kept = {letter.job: letter for letter in dead_letters_of(found)}
     assert set(kept) == set(np.flatnonzero(jobs.poison))

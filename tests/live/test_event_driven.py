@@ -15,7 +15,7 @@ from simulator.live.run import design_run
 from simulator.live.run.design_run import DesignRun, Stage, Watch, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.folders import run_folder
-from simulator.live.run.measure import Rows, tally_of
+from simulator.live.run.measure import Rows
 from simulator.live.system.config import WorkerKind
 from simulator.live.system.journal import What
 from simulator.scenario import Scenario
@@ -105,9 +105,7 @@ def test_the_jobs_of_a_killed_consumer_stay_with_rq_and_the_others_are_done() ->
     assert 1 <= len(left) <= 4, "the threads of one process had that many jobs in hand"
     assert lost <= left, "taken from one of two queues and not registered yet"
     assert 0 < ended.jobs_in_hand <= 4
-    tally = tally_of(
-        found.stage.scenario, "event_driven", found.stage.jobs, Rows.of(found.rows, found.clock), ended=True
-    )
+    tally = found.tally()
     assert (tally.counts["in_system"], tally.counts["lost"]) == (len(left - lost), len(lost))
 
 

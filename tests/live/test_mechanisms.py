@@ -15,7 +15,6 @@ from simulator.live.run.compare import Resolution, compare_figures
 from simulator.live.run.design_run import DesignRun, Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.folders import run_folder
-from simulator.live.run.measure import Rows, tally_of
 from simulator.live.run.window import Window
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
 from simulator.result import Costs, Design, DesignResult, Lateness, LiveFigure
@@ -97,8 +96,7 @@ def measured(name: str) -> tuple[DesignRun, DesignResult]:
     jobs = draw_jobs(scenario, design, trace=TRACES[name])
     with run_folder(f"mechanisms-{name}") as folder:
         found = run_design(Stage(scenario, design, jobs, SPEED, 30.0, "document_extraction"), folder, lambda _: None)
-    tally = tally_of(scenario, design, jobs, Rows.of(found.rows, found.clock), ended=True)
-    return found, result_of(scenario, tally)
+    return found, result_of(scenario, found.tally())
 
 
 def judge(name: str, wrong: dict[str, Any]) -> list[LiveFigure]:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from simulator.live.run.design_run import Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.folders import run_folder
-from simulator.live.run.measure import Rows, tally_of
 from simulator.live.system.clock import RunClock
 from simulator.live.system.http import client_session
 from simulator.live.system.journal import Journal, Reader, What
@@ -323,7 +322,7 @@ def test_abandoned_work_is_counted_and_begun_only_where_it_is_not_dropped(drops:
     assert gone and set(abandoned["job"]) <= gone
     assert set(abandoned["value"]) == {float(drops)}
     assert bool(set(abandoned["job"]) & started) is not drops
-    tally = tally_of(scenario, "synchronous", jobs, Rows.of(rows, found.clock), ended=True)
+    tally = found.tally()
     assert (tally.counts["timed_out"], tally.counts["completed"]) == (len(gone), 14 - len(gone))
     assert tally.counts["offered"] == 14
     assert tally.wasted_s >= 0.15 * len(set(abandoned["job"]) & started), "of its worker's time, for nobody"

@@ -24,6 +24,7 @@ from rq.worker import Worker
 from simulator.live import broker
 from simulator.live.errors import ProcessFailed, file_errors_explained
 from simulator.live.run.fork_server import ForkServer
+from simulator.live.run.measure import Rows, tally_of
 from simulator.live.run.processes import (
     ProcessGroup,
     ProcessSpec,
@@ -43,6 +44,7 @@ from simulator.live.system.journal import ROW, Journal, Reader, What
 from simulator.plan import DESIGN_WORDS, EVENT_DRIVEN, SYNCHRONOUS
 from simulator.result import Design, ProcessEnd, Series
 from simulator.scenario import Scenario
+from simulator.tally import Tally
 
 READY_PATIENCE_S = 20.0
 LEAD_S = 0.2
@@ -96,6 +98,12 @@ class DesignRun:
     """Event-driven, once ended: since when each worker waited for its next job, by rq's heartbeat and the worker's number."""
     spent: Spent = field(default_factory=Spent)
     """At an outside endpoint, once ended."""
+
+    def tally(self) -> Tally:
+        """Of all jobs once the run has ended, before of those so far."""
+        stage, now_s = self.stage, None if self.ended else self.clock.now_s()
+        rows = Rows.of(self.rows, self.clock, now_s)
+        return tally_of(stage.scenario, stage.design, stage.jobs, rows, ended=self.ended)
 
     def as_sampled(self, series: Series) -> Series:
         """The series with the queue's depth and lag as rq itself reports them."""

@@ -29,7 +29,6 @@ from simulator.live.run.folders import count_other_runs, run_folder
 from simulator.live.run.fork_server import ForkServer
 from simulator.live.run.machine_benchmark import measure_capacity
 from simulator.live.run.machine_capacity import Capacity, current, known_or_measured, measured_kind
-from simulator.live.run.measure import Rows, tally_of
 from simulator.live.run.run_plan import LONGEST_DEFAULT_S, LiveRunPlan, plan_live_run
 from simulator.live.system.config import ExternalEndpoint, WorkerKind
 from simulator.live.system.jobs import Jobs
@@ -242,7 +241,7 @@ class LiveRun:
         run = self.runs[design] = run_design(stage, self.folder, watch, self.server)
         if external is not None:
             require_answers(external, run, self.folder / design)
-        tally = tally_of(scenario, design, jobs, Rows.of(run.rows, run.clock), ended=True)
+        tally = run.tally()
         self.results[design] = self.result_of(tally)
         return tally
 
@@ -255,10 +254,8 @@ class LiveRun:
         self.report_progress(f"Running {step} live", low + share * (high - low))
 
     def _measured_so_far(self, run: DesignRun) -> SoFar:
-        stage, window = run.stage, self.plan.window
-        rows = Rows.of(run.rows, run.clock, run.clock.now_s())
-        result = self.result_of(tally_of(stage.scenario, stage.design, stage.jobs, rows, ended=False))
-        results = self.results | {stage.design: result.model_copy(update={"series": run.as_sampled(result.series)})}
+        window, result = self.plan.window, self.result_of(run.tally())
+        results = self.results | {run.stage.design: result.model_copy(update={"series": run.as_sampled(result.series)})}
         return SoFar(
             speed=self.plan.speed,
             window=window.words,
