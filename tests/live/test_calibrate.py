@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from simulator.arrivals import Trace
-from simulator.live.run.calibrate import costs_of, predicted
+from simulator.live.run.calibrate import costs_of, predict
 from simulator.live.run.design_run import DesignRun, Stage
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.window import Window
@@ -82,7 +82,7 @@ def test_the_prediction_counts_the_pick_up_as_waiting_and_not_as_work() -> None:
     jobs = draw_jobs(chosen, EVENT_DRIVEN, trace=window.trace)
     plain = Costs(accept_s=0.0, dispatch_s=0.1, synchronous_s=0.0, retry_tick_s=0.0)
     picked = plain.model_copy(update={"pickup_s": 0.02})
-    before, after = (predicted(window, given, speed, jobs, EVENT_DRIVEN) for given in (plain, picked))
+    before, after = (predict(window, given, speed, jobs, EVENT_DRIVEN) for given in (plain, picked))
     assert before.wait["mean"] == pytest.approx(0.5)  # 8 + 1 s of dispatch: the second waits 1 s
     assert after.wait["mean"] == pytest.approx(0.5 + 0.2)
     assert after.wait["max"] == pytest.approx(1.0 + 0.2)
@@ -97,7 +97,7 @@ def test_a_result_is_there_before_its_consumer_is_released() -> None:
     jobs = draw_jobs(chosen, EVENT_DRIVEN, trace=window.trace)
     plain = Costs(accept_s=0.05, dispatch_s=0.1, synchronous_s=0.0, retry_tick_s=0.0)
     released = plain.model_copy(update={"release_s": 0.03})
-    before, after = (predicted(window, given, 10.0, jobs, EVENT_DRIVEN) for given in (plain, released))
+    before, after = (predict(window, given, 10.0, jobs, EVENT_DRIVEN) for given in (plain, released))
     assert after.latency["mean"] == pytest.approx(before.latency["mean"] - 0.3)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from simulator.arrivals import Trace
-from simulator.live.run.calibrate import predicted
+from simulator.live.run.calibrate import predict
 from simulator.live.run.compare import Resolution, compare_figures
 from simulator.live.run.design_run import DesignRun, Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
@@ -107,7 +107,7 @@ def judge(name: str, wrong: dict[str, Any]) -> list[LiveFigure]:
     scenario = scenario_of(given | changed)
     jobs = draw_jobs(scenario, design, trace=TRACES[name])
     window = Window(scenario, TRACES[name], None, 60.0, "the whole workload")
-    before = result_of(scenario, predicted(window, COSTS, SPEED, jobs, design))
+    before = result_of(scenario, predict(window, COSTS, SPEED, jobs, design))
     resolution = Resolution.from_run(after, design, COSTS, LATE, speed=SPEED, calls_per_s=100.0, service_s=2.0)
     return compare_figures(design, before, after, resolution)
 

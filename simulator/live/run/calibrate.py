@@ -67,18 +67,18 @@ def costs_of(synchronous: DesignRun, event_driven: DesignRun) -> Costs:
     """The mean costs a job, from both designs' separate runs."""
     queued = _instants(event_driven, What.QUEUED)
     accept = (queued - event_driven.stage.jobs.arrival_s) / event_driven.clock.speed
-    pickup_s = _mean_s(pickups(event_driven))
+    pickup_s = _mean_s(pickups_s(event_driven))
     return Costs(
         accept_s=_mean_s(accept),
         pickup_s=pickup_s,
-        dispatch_s=pickup_s + _mean_s(beyond_service(event_driven)) + release_s(event_driven),
+        dispatch_s=pickup_s + _mean_s(beyond_service_s(event_driven)) + release_s(event_driven),
         release_s=release_s(event_driven),
-        synchronous_s=_mean_s(beyond_service(synchronous)),
+        synchronous_s=_mean_s(beyond_service_s(synchronous)),
         retry_tick_s=STOCK_TICK_S if event_driven.stage.workers == "stock" else 0.0,
     )
 
 
-def pickups(run: DesignRun) -> Floats:
+def pickups_s(run: DesignRun) -> Floats:
     """By job, in real seconds: from its place in its queue until an idle worker began it; NaN if no worker of its queue was idle."""
     queued, started, freed = (_instants(run, what) for what in (What.QUEUED, What.STARTED, What.FREED))
     idle = [_finds_idle(job, run, queued, freed) for job in range(len(queued))]
@@ -94,7 +94,7 @@ def _finds_idle(job: int, run: DesignRun, queued: Floats, freed: Floats) -> bool
     return bool((before & (jobs.place == jobs.place[job])).sum() < jobs.consumers[jobs.place[job]])
 
 
-def beyond_service(run: DesignRun) -> Floats:
+def beyond_service_s(run: DesignRun) -> Floats:
     """By job, in real seconds: what its first attempt took a worker beyond the model's own time."""
     held = (_instants(run, What.FREED) - _instants(run, What.STARTED)) - run.stage.jobs.service_s
     return held / run.clock.speed
@@ -120,7 +120,7 @@ def _instants(run: DesignRun, what: What) -> Floats:
     return Rows.of(run.rows, run.clock).last(what, len(run.stage.jobs))
 
 
-def predicted(window: Window, costs: Costs, speed: float, jobs: Jobs, design: Design) -> Tally:
+def predict(window: Window, costs: Costs, speed: float, jobs: Jobs, design: Design) -> Tally:
     """The kernel's account of the same jobs with this machine's costs, times the speed.
 
     A measured wait lasts until the task begins, so the predicted one includes the pick-up. The result is published before its worker is

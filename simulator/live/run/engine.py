@@ -212,12 +212,12 @@ class LiveRun:
     def predict(self, design: Design, costs: Costs) -> Tally:
         """The kernel on the same jobs, with the machine's costs."""
         self.report_progress(f"Predicting {DESIGN_WORDS[design]}", SPANS["run", SYNCHRONOUS][0])
-        return calibrate.predicted(self.plan.window, costs, self.plan.speed, self.jobs[design], design)
+        return calibrate.predict(self.plan.window, costs, self.plan.speed, self.jobs[design], design)
 
     def predict_as_answered(self, design: Design, costs: Costs) -> Tally:
         """The kernel with the times that an outside endpoint's calls really took: on equal terms."""
         window, jobs = as_answered(self.plan.window, self.jobs[design], self.runs[design])
-        return calibrate.predicted(window, costs, self.plan.speed, jobs, design)
+        return calibrate.predict(window, costs, self.plan.speed, jobs, design)
 
     def measure(self, design: Design, prediction: Tally) -> Tally:
         """The design, live; how long to wait for the last results follows from the kernel's prediction."""

@@ -12,7 +12,7 @@ import numpy as np
 from simulator.arrivals import Trace
 from simulator.live.errors import CannotRun
 from simulator.live.run import machine_capacity
-from simulator.live.run.calibrate import beyond_service, pickups
+from simulator.live.run.calibrate import beyond_service_s, pickups_s
 from simulator.live.run.design_run import DesignRun, Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.folders import run_folder
@@ -58,8 +58,8 @@ def measure_capacity(
         event_driven_jobs_per_s=_jobs_per_s(event_driven),
         overhead_s=max(
             LEAST_OVERHEAD_S,
-            _idle_median_s(beyond_service(synchronous)),
-            _idle_median_s(beyond_service(event_driven)) + _idle_median_s(pickups(event_driven)),
+            _idle_median_s(beyond_service_s(synchronous)),
+            _idle_median_s(beyond_service_s(event_driven)) + _idle_median_s(pickups_s(event_driven)),
         ),
         measured=True,
         busy=busy,
