@@ -1,8 +1,10 @@
 """Running a workload from the command line."""
 
 import argparse
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any, Self
 
 from django.core.management.base import CommandError, CommandParser
@@ -23,6 +25,7 @@ from simulator.live.system.config import WorkerKind
 from simulator.replications import EndlessRun
 from simulator.result import Result, SoFar
 from simulator.schema import InvalidInput
+from simulator.simulate import Progress
 
 LARGEST_SEED = 2**53 - 1
 
@@ -58,10 +61,10 @@ class LiveOptions:
 
 
 class StoppedRun(CommandError):
-    """A live run that failed after it had measured something."""
+    """A live run that failed, or was stopped, after it had measured something."""
 
-    def __init__(self, message: str, so_far: SoFar) -> None:
-        super().__init__(message, returncode=FAILURE)
+    def __init__(self, message: str, so_far: SoFar, returncode: int = FAILURE) -> None:
+        super().__init__(message, returncode=returncode)
         self.so_far = so_far
 
 
@@ -156,6 +159,16 @@ def run(
         live.refuse()
     options = _options(workload, live) if chosen.is_live else {}
     show = console.progress(steps=chosen.is_live)
+    so_far: SoFar | None = None
+
+    def watch(progress: Progress) -> None:
+        nonlocal so_far
+        so_far = progress.so_far
+        show(progress)
+
+    at_sigterm = signal.getsignal(signal.SIGTERM)
+    if chosen.is_live:
+        signal.signal(signal.SIGTERM, _stop)  # as Ctrl-C: what the run has started is ended, its folder removed
     try:
         kind = (options["workers"],) if chosen.is_live else ()
         if problems := chosen.unsupported(workload.scenario, *kind):
@@ -167,12 +180,20 @@ def run(
             workload.scenario,
             trace=workload.trace,
             replications=replications,
-            on_progress=show,
+            on_progress=watch,
             durations_s=workload.durations_s,
             **options,
         )
     except InvalidInput as error:
         raise bad_input(error, name) from error
+    except KeyboardInterrupt as stop:
+        if so_far is None:
+            raise
+        number = stop.args[0] if stop.args else signal.SIGINT
+        reason = f"It was stopped by {signal.Signals(number).name}."
+        raise StoppedRun(
+            f"{name}: the live run stopped: {reason}", so_far.model_copy(update={"failed": reason}), 128 + number
+        ) from stop
     except RunBroken as error:
         raise StoppedRun(f"{name}: the live run stopped: {error}", error.so_far) from error
     except CannotRun as error:
@@ -180,7 +201,12 @@ def run(
     except (MemoryError, EndlessRun) as error:
         raise CommandError(f"{name}: {error or 'there is not enough memory'}", returncode=FAILURE) from error
     finally:
+        signal.signal(signal.SIGTERM, at_sigterm)
         show(None)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt(number)
 
 
 def require_memory(needed_bytes: int, name: str) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from advisor.advice.scenario import scenario_of
 from advisor.decisions.engines import Engine
 from advisor.decisions.management import running
 from simulator.live.errors import RunBroken
+from simulator.replications import OnProgress, Progress
 from simulator.result import Result, SoFar
 from simulator.schema import Problem
 from simulator.simulate import Estimate
@@ -236,6 +238,30 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
 
     engine = Engine(simulate, lambda *_: Estimate(jobs=1, memory_bytes=1), lambda *_: (), is_live=True)
     monkeypatch.setattr(running, "ENGINES", {"live": engine})
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "SIGINT"])
+def test_a_live_run_that_a_signal_stops_prints_what_it_had_measured(
+    write: Write, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int
+) -> None:
+    measured = BROKEN.model_copy(update={"failed": None})
+
+    def simulate(*_: Any, on_progress: OnProgress, **options: Any) -> Result:
+        on_progress(Progress("Running", 0.6, measured))
+        signal.raise_signal(number)
+        raise AssertionError("it goes on")
+
+    engine = Engine(simulate, lambda *_: Estimate(jobs=1, memory_bytes=1), lambda *_: (), is_live=True)
+    monkeypatch.setattr(running, "ENGINES", {"live": engine})
+    before, output = signal.getsignal(signal.SIGTERM), io.StringIO()
+    with pytest.raises(CommandError, match=f"the live run stopped: It was stopped by {number.name}") as stopped:
+        call_command(
+            "simulate", write("scenario.yaml", SCENARIO), "--engine", "live", "--format", "json", stdout=output
+        )
+    assert stopped.value.returncode == code
+    printed = SoFar.model_validate_json(output.getvalue())
+    assert printed == measured.model_copy(update={"failed": f"It was stopped by {number.name}."})
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def printed_by_a_broken_run(write: Write, *arguments: str) -> str:
