@@ -188,7 +188,10 @@ def test_what_is_stored_is_plain_json_with_its_schema(calm: Capacity) -> None:
 
 
 @pytest.mark.full
-def test_fifty_jobs_wait_at_the_model_in_less_than_400_mb_of_all_parts_and_a_bench_is_kept_for_runs() -> None:
+def test_fifty_jobs_wait_at_the_model_in_less_than_400_mb_of_all_processes_and_a_bench_is_kept_for_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(machine_capacity, "is_busy", lambda: False)
     figures = measure_run()
     assert 0 < figures["waiting_memory_mb"] < 400
     found = machine_capacity.known()
