@@ -3,6 +3,7 @@
 The jobs are functions of the standard library, so that workers need none of this code; every time is read from rq's own job hash.
 """
 
+import shlex
 import time
 import uuid
 from collections import defaultdict
@@ -20,6 +21,7 @@ from rq import Queue, Retry, registry
 from rq.job import Job
 from rq.scheduler import RQScheduler
 from rq.serializers import resolve_serializer
+from rq.suspension import is_suspended
 from rq.utils import utcparse
 from rq.worker_registration import get_keys
 
@@ -148,6 +150,8 @@ def connected(url: str) -> Iterator[Any]:
             raise CannotMeasure(
                 f"The broker at {shown_address(url)} does not accept this user and password."
             ) from error
+        except redis.exceptions.ResponseError as error:
+            raise CannotMeasure(f"The broker at {shown_address(url)} answers with an error: {error}.") from error
         except redis.exceptions.RedisError as error:
             reason = str(error).rstrip(".")
             raise CannotMeasure(f"The broker at {shown_address(url)} does not answer: {reason}.") from error
@@ -242,8 +246,10 @@ class _Measuring:
         workers = int(self.connection.exists(*keys)) if keys else 0
         if not workers:
             raise CannotMeasure(
-                f"No rq worker listens on the queue {name}: start one (rq worker {name}), or give another --queue."
+                f"No rq worker listens on the queue {name}: start one (rq worker {shlex.quote(name)}), or give another --queue."
             )
+        if is_suspended(self.connection):
+            raise CannotMeasure("The rq workers of this broker are suspended: let them go on (rq resume).")
         if waiting := len(self.queue):
             raise CannotMeasure(
                 f"{counted(waiting, 'job')} {'waits' if waiting == 1 else 'wait'} in the queue {name}: measure when it is empty."

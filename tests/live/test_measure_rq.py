@@ -17,6 +17,7 @@ from django.core.management.base import CommandError
 from rq import Queue, SimpleWorker
 from rq.scheduler import RQScheduler
 from rq.serializers import JSONSerializer
+from rq.suspension import resume, suspend
 from rq.timeouts import TimerDeathPenalty
 from rq.utils import now
 
@@ -214,7 +215,14 @@ def _foreign_serializer(connection: Any) -> None:
         assert costs.dispatch.count == 11
 
 
-@pytest.mark.parametrize("check", [_nobody, _others_wait, _too_few_jobs, _foreign_serializer])
+def _suspended(connection: Any) -> None:
+    suspend(connection)
+    with working(connection), pytest.raises(CannotMeasure, match=r"are suspended: let them go on \(rq resume\)"):
+        measure_rq(connection, QUEUE, jobs=12, timeout_s=10)
+    resume(connection)
+
+
+@pytest.mark.parametrize("check", [_nobody, _others_wait, _too_few_jobs, _foreign_serializer, _suspended])
 def test_what_keeps_from_measuring_is_said(connection: Any, check: Any) -> None:
     check(connection)
     assert connection.keys("rq:job:crossover*") == []
@@ -237,6 +245,33 @@ def test_a_wrong_address_is_said_without_its_password(
         run("measure_rq", "--queue", QUEUE, *given)
     assert failed.value.returncode == code
     assert reason in str(failed.value) and "s3" not in str(failed.value) and "me:" not in str(failed.value)
+
+
+def test_a_queues_key_that_holds_something_else_is_said(connection: Any, url: str, run: Any) -> None:
+    connection.sadd(f"rq:workers:{QUEUE}", "rq:worker:one")
+    connection.hset("rq:worker:one", "state", "idle")
+    connection.set(f"rq:queue:{QUEUE}", "text")
+    with pytest.raises(CommandError, match="answers with an error: WRONGTYPE"):
+        run("measure_rq", "--redis", url, "--queue", QUEUE)
+
+
+def test_the_command_that_starts_a_worker_can_be_pasted(url: str, run: Any) -> None:
+    with pytest.raises(CommandError, match=r"\(rq worker 'two words'\)"):
+        run("measure_rq", "--redis", url, "--queue", "two words")
+
+
+@pytest.mark.parametrize(
+    ("option", "given", "reason"),
+    [
+        ("--queue", "", "must be the name of an rq queue"),
+        ("--queue", "a\nb", "must be the name of an rq queue"),
+        ("--jobs", "0", "must be a whole number from 1 to 1,000,000"),
+        ("--timeout", "soon", "must be a whole number from 1 to 86,400"),
+    ],
+)
+def test_an_option_that_cannot_be_is_said(url: str, run: Any, option: str, given: str, reason: str) -> None:
+    with pytest.raises(CommandError, match=f"argument {option}: {reason}"):
+        run("measure_rq", "--redis", url, "--queue", QUEUE, option, given)
 
 
 def test_a_serializer_that_cannot_be_imported_is_bad_input(url: str, run: Any) -> None:

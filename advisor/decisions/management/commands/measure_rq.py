@@ -1,5 +1,6 @@
 """What rq itself takes of a job, on the user's own workers."""
 
+import argparse
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -8,6 +9,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from advisor.decisions.management.console import FAILURE, BadInput, Console, add_format
+from advisor.decisions.management.running import Whole
 from advisor.reports.numbers import count, duration, plural
 from simulator.live.measure_rq import (
     BURST_JOB_S,
@@ -32,11 +34,13 @@ meanwhile wait behind those of the measurement.
 """
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value
+MOST_JOBS, LONGEST_S = 1_000_000, 86_400
+
+
+def _queue_name(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"must be the name of an rq queue, such as default, not {text[:30]!r}")
+    return text
 
 
 class Command(Console):
@@ -49,12 +53,25 @@ class Command(Console):
             default=os.environ.get("RQ_REDIS_URL"),
             help="redis://HOST:PORT/DB, rediss:// or unix://; left out: the variable RQ_REDIS_URL, which keeps a password off the command line",
         )
-        parser.add_argument("--queue", metavar="NAME", required=True, help="a queue that your workers listen on")
         parser.add_argument(
-            "--jobs", type=_positive, default=200, help=f"jobs in a row, of {BURST_JOB_S:g} s each; 200 unless given"
+            "--queue",
+            type=_queue_name,
+            metavar="NAME",
+            required=True,
+            help="a queue that your workers listen on",
         )
         parser.add_argument(
-            "--timeout", type=_positive, default=120, metavar="SECONDS", help="at most this long; 120 unless given"
+            "--jobs",
+            type=Whole(1, MOST_JOBS),
+            default=200,
+            help=f"jobs in a row, of {BURST_JOB_S:g} s each; 200 unless given",
+        )
+        parser.add_argument(
+            "--timeout",
+            type=Whole(1, LONGEST_S),
+            default=120,
+            metavar="SECONDS",
+            help="at most this long; 120 unless given",
         )
         parser.add_argument(
             "--serializer", help="as your workers have it: json, pickle, or a class that can be imported here"
