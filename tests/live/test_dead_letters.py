@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import socket
+import time
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -17,11 +19,13 @@ from advisor.decisions.models import Decision, EngineName, Run
 from advisor.decisions.services.request_run import request_run
 from advisor.teams.models import User
 from simulator.arrivals import Trace
+from simulator.live import broker
 from simulator.live.run import folders
 from simulator.live.run.dead_letter_report import dead_letters_of
 from simulator.live.run.design_run import DesignRun, Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.scenario import Scenario
+from tests.live.fakes_clients import a_plan, a_scenario
 
 SPEED = 5.0
 HALF_POISON = Scenario.model_validate(
@@ -101,3 +105,17 @@ def test_of_a_run_that_has_ended_nothing_can_be_taken_up(decision: Decision, use
     assert dead_letters.letters_of(run) == ((), False)
     with pytest.raises(CommandError, match="not under way"):
         call_command("dead_letters", str(run.pk), "--empty")
+
+
+@pytest.mark.django_db
+def test_a_broker_that_does_not_answer_counts_as_none(decision: Decision, user: User) -> None:
+    run = request_run(decision.latest(), user, "one", engine=EngineName.LIVE)
+    with folders.run_folder(str(run.pk)) as folder, socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(folder / "broker.sock"))
+        silent.listen()
+        (folder / "event_driven").mkdir()
+        url = f"{broker.socket_url(folder / 'broker.sock')}&socket_timeout=0.1"
+        config, _ = a_plan(folder / "event_driven", a_scenario(), broker=url)
+        config.write()
+        config.begin(time.monotonic_ns())
+        assert dead_letters.letters_of(run) == ((), False)

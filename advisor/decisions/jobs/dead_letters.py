@@ -85,5 +85,5 @@ def _queues(run: Run) -> Iterator[tuple[RunQueues, int, RunClock]]:
         queues = RunQueues(config, jobs)
         with queues.connection:
             yield queues, jobs.retries, config.clock()
-    except (FileNotFoundError, redis.exceptions.ConnectionError) as gone:
+    except (FileNotFoundError, redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as gone:
         raise NotUnderWay("The event-driven design of the run is not under way.") from gone
