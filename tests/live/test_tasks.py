@@ -137,8 +137,26 @@ def test_weighted_order_takes_every_second_job_from_the_first_queue_and_half_of_
     run.work(WeightedSimpleWorker)
     started = run.classes_started()
     assert len(started) == 140
-    contested = started[1:41]  # no queue is empty yet; the first job is taken before any order is set
+    contested = started[:40]  # no queue is empty yet
     assert [contested.count(place) for place in range(3)] == [20, 10, 10]
+
+
+def test_an_empty_queue_loses_its_turn_and_not_the_next_one(bench: Callable[..., Bench]) -> None:
+    run = bench(event_driven={"queues": {"a": 20.0, "b": 80.0}, "discipline": "weighted"})
+    a, b = (np.flatnonzero(run.jobs.place == place).tolist() for place in (0, 1))
+    late = iter(a[:1])
+
+    class EnqueuingModel(Model):
+        def call(self, job: int, attempt: int) -> Reply:
+            for urgent in late:
+                run.app.queues.enqueue(urgent)
+            return super().call(job, attempt)
+
+    run.app.provider = EnqueuingModel(run.config)  # type: ignore[assignment]
+    for job in b[:4]:
+        run.app.queues.enqueue(job)
+    run.work(WeightedSimpleWorker)
+    assert run.classes_started() == [1, 0, 1, 1, 1]
 
 
 def test_dedicated_consumers_have_one_queue_each_and_the_others_all_of_them(bench: Callable[..., Bench]) -> None:

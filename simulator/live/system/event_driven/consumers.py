@@ -6,6 +6,7 @@ for it. `scheduler` replaces two functions, but for the kind `stock`.
 
 import threading
 from collections.abc import Iterator
+from itertools import count
 from math import ceil
 
 from rq import Queue
@@ -43,11 +44,15 @@ class WeightedOrder(BaseWorker):
     _turn = 0
 
     def reorder_queues(self, reference_queue: Queue) -> None:
-        """Order the queues by the turns that follow, before the next job is taken."""
-        self._turn += 1
+        """Order the queues by the turns that follow the one of the queue that a job was just taken from, before it is executed."""
+        taken = self.queues.index(reference_queue)
+        self._turn = next(turn for turn in count(self._turn + 1) if self._place(turn) == taken)
         turns = range(self._turn + 1, self._turn + 1 + 2 ** len(self.queues))
-        order = dict.fromkeys(min((turn & -turn).bit_length() - 1, len(self.queues) - 1) for turn in turns)
-        self._ordered_queues = [self.queues[place] for place in order]
+        self._ordered_queues = [self.queues[place] for place in dict.fromkeys(map(self._place, turns))]
+
+    def _place(self, turn: int) -> int:
+        """Of the queue that has the turn."""
+        return min((turn & -turn).bit_length() - 1, len(self.queues) - 1)
 
 
 class WeightedThreadWorker(WeightedOrder, ThreadWorker):
@@ -80,7 +85,7 @@ def queues_by_consumer(config: ProcessConfig, jobs: Jobs) -> list[list[str]]:
     """The queues of each consumer, the most urgent first: one queue with dedicated consumers, else all."""
     names = list(config.scenario.event_driven.queues)
     if config.scenario.event_driven.discipline == "dedicated":
-        return [[name] for name, count in zip(names, jobs.consumers, strict=True) for _ in range(int(count))]
+        return [[name] for name, own in zip(names, jobs.consumers, strict=True) for _ in range(int(own))]
     return [names for _ in range(config.scenario.event_driven.consumers)]
 
 
