@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,7 @@ from simulator.live.run.fork_server import process_environment
 from simulator.live.run.processes import end_all
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.event_driven import tasks
-from simulator.live.system.event_driven.consumers import WeightedSimpleWorker, queues_by_consumer
+from simulator.live.system.event_driven.consumers import WeightedSimpleWorker, handlers, queues_by_consumer
 from simulator.live.system.event_driven.dead_letters import empty, read_dead_letters, requeue
 from simulator.live.system.event_driven.queues import rq_id
 from simulator.live.system.event_driven.rate_limit_server import RateLimitServer
@@ -167,6 +168,20 @@ def test_dedicated_consumers_have_one_queue_each_and_the_others_all_of_them(benc
     assert {queues[0] for queues in by_consumer} == set(QUEUES)
     strict = bench(event_driven={"queues": QUEUES, "discipline": "strict", "consumers": 6})
     assert queues_by_consumer(strict.config, strict.jobs) == [list(QUEUES)] * 6
+
+
+def test_handlers_suffice_for_results_that_are_handled_again(bench: Callable[..., Bench]) -> None:
+    """At most 4 results a second; a handler waits 10 s before its second attempt at every other one: 20 of them by Little's law."""
+    run = bench(
+        jobs=400,
+        service={"distribution": "deterministic", "mean_s": 1.0},
+        retries={"max": 1, "flat_s": 10.0},
+        subscribers={"count": 3, "failure_percent": 50},
+        event_driven={"consumers": 4},
+    )
+    needed = Counter(queue for [queue] in handlers(run.config, run.jobs))
+    assert len(needed) == run.jobs.subscribers == 2
+    assert all(count >= 25 for count in needed.values())
 
 
 def test_rq_retries_after_the_pauses_that_the_application_computed(bench: Callable[..., Bench]) -> None:

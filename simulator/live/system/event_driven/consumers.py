@@ -25,8 +25,10 @@ from simulator.live.system.process import ProcessContext
 
 THREAD_PROCESSES = 2
 """Processes that the consumers of the kind `threads` are dealt out to."""
-FEWEST_HANDLERS, MOST_HANDLERS = 2, 24
+FEWEST_HANDLERS, MOST_HANDLERS = 2, 60
 """Workers of one subscriber's queue: enough that no result waits for its handling, which is so in the kernel, too."""
+SPARE = 3
+"""So many times the handlers that are busy on average."""
 
 
 class ThreadWorker(SimpleWorker):
@@ -104,9 +106,21 @@ def handlers(config: ProcessConfig, jobs: Jobs) -> Iterator[list[str]]:
     mean_s = max(1e-9, float(jobs.service_s.mean())) if len(jobs) else 1.0
     results_per_s = config.scenario.event_driven.consumers / mean_s
     for subscriber in range(jobs.subscribers):
-        wanted = ceil(3 * results_per_s * float(jobs.handling_s[:, subscriber].mean())) if len(jobs) else 0
+        wanted = ceil(SPARE * results_per_s * _mean_handling_s(jobs, subscriber))
         for _ in range(min(MOST_HANDLERS, max(FEWEST_HANDLERS, wanted))):
             yield [subscriber_queue(subscriber)]
+
+
+def _mean_handling_s(jobs: Jobs, subscriber: int) -> float:
+    """For how long a result holds a handler, retries and the pauses before them included."""
+    held_s = 0.0
+    for job in range(len(jobs)):
+        for number, pause_s in enumerate([*jobs.subscriber_pauses_s(job, subscriber), 0.0]):
+            held_s += float(jobs.handling_s[job, subscriber])
+            if not jobs.refuses(job, subscriber, number):
+                break
+            held_s += pause_s
+    return held_s / max(1, len(jobs))
 
 
 def worker_count(config: ProcessConfig, jobs: Jobs) -> int:
