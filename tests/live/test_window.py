@@ -88,6 +88,24 @@ def test_each_subscriber_counts_as_work() -> None:
     assert limit_of(with_others).speed < limit_of(alone).speed / 3
 
 
+@pytest.mark.parametrize("design", ["event_driven", "synchronous"])
+def test_each_attempt_counts_as_work(design: str) -> None:
+    """Each job fails twice before it is given up: three attempts, in the workers of one design."""
+    once = scenario(
+        arrivals={"process": "regular", "rate_per_s": 10},
+        service={"distribution": "deterministic", "mean_s": 5},
+        failures={"transient_percent": 100},
+        synchronous={"workers": 4000},
+        event_driven={"consumers": 4000},
+    )
+    again = once.model_copy(update={"retries": once.retries.model_copy(update={"max": 2, "flat_s": 1.0})})
+    if design == "event_driven":
+        again = again.model_copy(update={"synchronous": again.synchronous.model_copy(update={"inline_retries": 0})})
+    found = limit_of(again)
+    assert found.speed < limit_of(once).speed / 2
+    assert "attempts a second" in found.reason
+
+
 def test_callers_who_poll_bound_the_speed_too() -> None:
     polling = scenario(event_driven={"consumers": 8, "delivery": {"method": "polling", "interval_s": 0.1}})
     assert "poll" in limit_of(polling).reason

@@ -3,14 +3,17 @@
 from dataclasses import dataclass, replace
 from math import ceil, floor, inf, log, log1p
 
+import numpy as np
+
 from simulator.arrivals import Trace
-from simulator.live.run.machine_capacity import Capacity, current
+from simulator.live.run.machine_capacity import SHARE, Capacity, current
 from simulator.live.run.window import Window, simulate_window, window_of
 from simulator.live.system.config import ExternalEndpoint, WorkerKind
-from simulator.plan import EVENT_DRIVEN, Floats, called_subscribers, mean_service_s
+from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, Floats, called_subscribers, mean_service_s
 from simulator.plurals import counted
 from simulator.scenario import Failures, PollingDelivery, Scenario, TraceArrivals
 from simulator.schema import InvalidInput, Problem
+from simulator.tally import Tally
 
 DEFAULT_S = 20.0
 """Real seconds over which jobs arrive, unless a verdict takes more or the user chooses."""
@@ -203,7 +206,16 @@ class Workload:
         if rate * shares > capacity.jobs_per_s:
             each = f", handed to {counted(shares - 1, 'subscriber')} each" if shares > 1 else ""
             return f"the busiest seconds would bring {rate:.0f} jobs a second{each}, and {has}"
-        polls = _polls_per_s(window, speed)
+        tallies = simulate_window(window.scenario, window.trace, window.durations_s)
+        carries = {SYNCHRONOUS: capacity.synchronous_jobs_per_s, EVENT_DRIVEN: capacity.event_driven_jobs_per_s}
+        for design, full in carries.items():
+            attempts = _attempts_per_s(tallies[design], PEAK_S * speed) * speed
+            if attempts > SHARE * full:
+                return (
+                    f"the busiest seconds would bring {attempts:.0f} attempts a second, retries included, and this machine carries "
+                    f"{full:.0f} at full use, of which a run takes {SHARE * full:.0f}{self._how_measured}"
+                )
+        polls = _polls_per_s(self.scenario, tallies[EVENT_DRIVEN], speed)
         if rate * shares + POLL * polls > capacity.jobs_per_s:
             return f"callers would poll {polls:.0f} times a second beside {rate:.0f} jobs, {1 / POLL:g} polls cost what a job does, and {has}"
         return None
@@ -300,13 +312,19 @@ def _affordable(workload: Workload, longest: float, external: ExternalEndpoint) 
     return window
 
 
-def _polls_per_s(window: Window, speed: float) -> float:
-    """At the worst instant, by the kernel's account of the window."""
-    delivery = window.scenario.event_driven.delivery
+def _attempts_per_s(tally: Tally, over_s: float) -> float:
+    """In the busiest `over_s` Scenario seconds, by the kernel's account."""
+    seconds = max(1, round(over_s / tally.call_width_s))
+    calls = np.convolve(tally.call_bins, np.ones(min(seconds, len(tally.call_bins))))
+    return float(calls.max(initial=0.0)) / seconds
+
+
+def _polls_per_s(scenario: Scenario, tally: Tally, speed: float) -> float:
+    """At the worst instant, by the kernel's account."""
+    delivery = scenario.event_driven.delivery
     if not isinstance(delivery, PollingDelivery) or delivery.interval_s <= 0:
         return 0.0
-    tally = simulate_window(window.scenario, window.trace, window.durations_s)[EVENT_DRIVEN]
-    return (tally.depth_max + window.scenario.event_driven.consumers) / delivery.interval_s * speed
+    return (tally.depth_max + scenario.event_driven.consumers) / delivery.interval_s * speed
 
 
 def _round_down(speed: float) -> float:
