@@ -224,7 +224,7 @@ class LiveFigure(Value):
     design: Design
     figure: str
     queue: str | None = None
-    """Of the jobs of one class, the name of its queue."""
+    """Of the jobs of one class, the name of its queue; of one subscriber, its name."""
     unit: Literal["s", "share", "jobs", "calls"]
     predicted: float | None
     measured: float | None

@@ -176,3 +176,25 @@ def test_waste_is_told_down_to_the_work_of_a_few_jobs(predicted_s: float, measur
     assert answer(found(predicted, measured, at_speed(10))["wasted_s"]) == expected
     one_late = run_of(wasted_s=1.06, offered=291, good=290)
     assert answer(found(run_of(wasted_s=0, offered=291, good=291), one_late, at_speed(8.8))["wasted_s"]) == "below"
+
+
+def handled(mean_s: float | None, count: int, failed: int) -> DesignResult:
+    return run_of(
+        subscribers={
+            "billing": {"offered": count + failed, "handled": count, "failed": failed, "latency_s": {"mean": mean_s}}
+        }
+    )
+
+
+def test_what_subscribers_did_is_compared() -> None:
+    figures = found(handled(5.0, 180, 20), handled(9.0, 120, 80), at_speed(4))
+    assert answer(figures["handled_s.mean"]) == "differs"
+    assert answer(figures["unhandled"]) == "differs"
+    assert figures["unhandled"].queue == "billing"
+    alike = found(handled(5.0, 180, 20), handled(5.2, 184, 16), at_speed(4))
+    assert answer(alike["handled_s.mean"]) == answer(alike["unhandled"]) == "agrees" or (
+        answer(alike["unhandled"]) == "below"
+    )
+    nobody = found(handled(None, 0, 200), handled(None, 0, 200), at_speed(4))
+    assert "handled_s.mean" not in nobody
+    assert answer(nobody["unhandled"]) == "agrees"

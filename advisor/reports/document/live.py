@@ -27,6 +27,8 @@ NAMES = {
     "delivery_calls": "Delivery calls",
     "call_rate.max": "Calls to the provider in the busiest second",
     "in_system": "Jobs still in the system",
+    "handled_s.mean": "From arrival until handled, mean",
+    "unhandled": "Results given up",
 }
 WORDS: Mapping[str, Callable[[float], str]] = {"share": share, "s": duration}
 SMALLEST_PERCENT = 0.05

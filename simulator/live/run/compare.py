@@ -100,6 +100,7 @@ def compare_figures(
         *_design_figures(design, predicted, measured, resolution),
         *_call_rate(design, predicted, measured, resolution),
         *_class_figures(design, predicted, measured, resolution),
+        *_subscriber_figures(design, predicted, measured, resolution),
         *(
             _figure(design, name, "jobs", float(before), float(after), _sampled(before, after, measured.offered))
             for name in OUTCOMES
@@ -167,6 +168,23 @@ def _class_figures(
                 design, "wait_s.mean", "s", before.wait_mean_s, after.wait_mean_s, times, few_complete=few, queue=name
             )
         yield _good_share(design, before.good, after.good, after.offered, queue=name)
+
+
+def _subscriber_figures(
+    design: Design, predicted: DesignResult, measured: DesignResult, resolution: Resolution
+) -> Iterator[LiveFigure]:
+    times = Limits(resolution.time_s, resolution.time_s)
+    for name, after in measured.subscribers.items():
+        before = predicted.subscribers.get(name)
+        if before is None:
+            continue
+        few = min(before.handled, after.handled) < JOBS
+        if before.handled or after.handled:
+            means = before.latency_s.mean, after.latency_s.mean
+            yield _figure(design, "handled_s.mean", "s", *means, times, few_complete=few, queue=name)
+        if before.failed or after.failed:
+            limits = _sampled(before.failed, after.failed, after.offered)
+            yield _figure(design, "unhandled", "jobs", float(before.failed), float(after.failed), limits, queue=name)
 
 
 def _good_share(design: Design, predicted: int, measured: int, offered: int, queue: str | None = None) -> LiveFigure:
