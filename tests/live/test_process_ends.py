@@ -179,6 +179,14 @@ def test_a_service_finishes_what_its_clients_have_abandoned() -> None:
     assert found.rows["at_ns"][what == What.FREED].max() > last_client_ns
 
 
+def test_a_service_hands_results_to_subscribers_for_clients_that_have_gone() -> None:
+    hooks = {"count": 3, "handling_p50_s": 0.1, "handling_p95_s": 0.1, "inline": "one_by_one"}
+    found = run("synchronous", lambda _: True, **IMPATIENT, subscribers=hooks)
+    what = found.rows["what"]
+    assert (what == What.TIMED_OUT).sum() == (what == What.FREED).sum() == 6
+    assert (what == What.HANDLED).sum() == 2 * 6
+
+
 def test_what_a_service_has_not_finished_within_the_limit_is_counted() -> None:
     found = run("synchronous", lambda _: True, drain_s=0.5, **IMPATIENT)
     assert 0 < found.unfinished_calls < 6

@@ -40,7 +40,7 @@ from simulator.live.system.event_driven.consumers import worker_count
 from simulator.live.system.event_driven.queues import RunQueues, job_number
 from simulator.live.system.event_driven.tasks import attempt_number, enqueued_ns, monotonic_ns, worker_number
 from simulator.live.system.jobs import Jobs
-from simulator.live.system.journal import ROW, Journal, Reader, What
+from simulator.live.system.journal import ROW, Journal, Reader, What, unfinished_calls
 from simulator.plan import DESIGN_WORDS, EVENT_DRIVEN, SYNCHRONOUS
 from simulator.result import Design, ProcessEnd, Series
 from simulator.scenario import Scenario
@@ -185,12 +185,7 @@ def _run_to_end(
 
 
 def _unfinished_calls(run: DesignRun) -> int:
-    """Calls that the synchronous service has accepted and goes on with, whether or not their clients wait."""
-    if run.stage.design != SYNCHRONOUS:
-        return 0
-    what, value = run.rows["what"], run.rows["value"]
-    dropped = (what == What.ABANDONED) & (value == 1.0)
-    return int((what == What.ACCEPTED).sum() - (what == What.FREED).sum() - dropped.sum())
+    return unfinished_calls(run.rows) if run.stage.design == SYNCHRONOUS else 0
 
 
 def _process_end(exit_: UnexpectedExit, run: DesignRun, config: ProcessConfig) -> ProcessEnd:

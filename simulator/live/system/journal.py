@@ -102,3 +102,10 @@ class Reader:
         whole = len(added) - len(added) % ROW.itemsize
         self._read[path] = self._read.get(path, 0) + whole
         return np.frombuffer(added[:whole], ROW)
+
+
+def unfinished_calls(rows: NDArray[np.void]) -> int:
+    """Calls that the synchronous service has accepted and goes on with, whether or not their clients wait."""
+    what, value = rows["what"], rows["value"]
+    dropped = (what == What.ABANDONED) & (value == 1.0)
+    return int((what == What.ACCEPTED).sum() - (what == What.FREED).sum() - dropped.sum())

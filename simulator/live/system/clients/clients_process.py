@@ -46,8 +46,13 @@ async def call_all(config: ProcessConfig, jobs: Jobs, clock: RunClock, outcomes:
             if is_event_driven and method in ("webhook", "none"):
                 kinds = NOT_REPORTED if method == "webhook" else (*NOT_REPORTED, What.COMPUTED)
                 group.create_task(outcomes.watch(Reader(config.path), kinds))
-            if is_event_driven and jobs.subscribers:
-                group.create_task(outcomes.wait_for_subscribers(Reader(config.path), jobs.subscribers))
+            if jobs.subscribers:  # those of the synchronous design are called in this process
+                reader = Reader(config.path)
+                group.create_task(
+                    outcomes.wait_for_subscribers(reader, jobs.subscribers)
+                    if is_event_driven
+                    else outcomes.wait_for_service(reader)
+                )
             await _arrive(jobs, clock, outcomes.journal, class_(config, jobs, clock, session, outcomes), group)
 
 

@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 
 from simulator.live.system.jobs import Jobs
-from simulator.live.system.journal import Journal, Reader, What
+from simulator.live.system.journal import Journal, Reader, What, unfinished_calls
 
 LOOK_S = 0.1
 NOT_REPORTED = (What.GAVE_UP, What.EXPIRED, What.UNDELIVERED)
@@ -55,3 +55,11 @@ class Outcomes:
             if len(handled) >= subscribers * len(computed):
                 return
             await asyncio.sleep(LOOK_S)
+
+    async def wait_for_service(self, reader: Reader) -> None:
+        """Return when all outcomes are known and the service has finished every call, those of clients that have gone included."""
+        await self.all_known.wait()
+        unfinished = unfinished_calls(reader.more())
+        while unfinished > 0:
+            await asyncio.sleep(LOOK_S)
+            unfinished += unfinished_calls(reader.more())
