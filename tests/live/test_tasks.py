@@ -20,11 +20,17 @@ from rq.timeouts import JobTimeoutException
 from rq.worker import SimpleWorker
 
 from simulator.live import broker
+from simulator.live.run.engine import MOST_CONSUMERS
 from simulator.live.run.fork_server import process_environment
 from simulator.live.run.processes import end_all
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.event_driven import tasks
-from simulator.live.system.event_driven.consumers import WeightedSimpleWorker, handlers, queues_by_consumer
+from simulator.live.system.event_driven.consumers import (
+    THREAD_PROCESSES,
+    WeightedSimpleWorker,
+    handlers,
+    queues_by_consumer,
+)
 from simulator.live.system.event_driven.dead_letters import empty, read_dead_letters, requeue
 from simulator.live.system.event_driven.queues import rq_id
 from simulator.live.system.event_driven.rate_limit_server import RateLimitServer
@@ -168,6 +174,15 @@ def test_dedicated_consumers_have_one_queue_each_and_the_others_all_of_them(benc
     assert {queues[0] for queues in by_consumer} == set(QUEUES)
     strict = bench(event_driven={"queues": QUEUES, "discipline": "strict", "consumers": 6})
     assert queues_by_consumer(strict.config, strict.jobs) == [list(QUEUES)] * 6
+
+
+def test_each_worker_of_the_largest_run_has_its_two_connections(bench: Callable[..., Bench]) -> None:
+    pool = bench().app.queues.connection.connection_pool
+    threads = MOST_CONSUMERS["threads"] // THREAD_PROCESSES
+    held = [pool.get_connection() for _ in range(2 * threads)]
+    for connection in held:
+        pool.release(connection)
+        connection.disconnect()
 
 
 def test_handlers_suffice_for_results_that_are_handled_again(bench: Callable[..., Bench]) -> None:

@@ -25,8 +25,8 @@ from simulator.live.system.process import ProcessContext
 
 THREAD_PROCESSES = 2
 """Processes that the consumers of the kind `threads` are dealt out to."""
-FEWEST_HANDLERS, MOST_HANDLERS = 2, 60
-"""Workers of one subscriber's queue: enough that no result waits for its handling, which is so in the kernel, too."""
+FEWEST_HANDLERS, MOST_HANDLERS = 2, 200
+"""Workers of one subscriber's queue, and of all: enough that no result waits for its handling, which is so in the kernel, too."""
 SPARE = 3
 """So many times the handlers that are busy on average."""
 
@@ -105,9 +105,10 @@ def handlers(config: ProcessConfig, jobs: Jobs) -> Iterator[list[str]]:
     """The queue of each worker that handles results for a subscriber."""
     mean_s = max(1e-9, float(jobs.service_s.mean())) if len(jobs) else 1.0
     results_per_s = config.scenario.event_driven.consumers / mean_s
+    most = MOST_HANDLERS // max(1, jobs.subscribers)
     for subscriber in range(jobs.subscribers):
         wanted = ceil(SPARE * results_per_s * _mean_handling_s(jobs, subscriber))
-        for _ in range(min(MOST_HANDLERS, max(FEWEST_HANDLERS, wanted))):
+        for _ in range(max(FEWEST_HANDLERS, min(most, wanted))):
             yield [subscriber_queue(subscriber)]
 
 

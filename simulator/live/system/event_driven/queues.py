@@ -16,6 +16,8 @@ from simulator.live.system.jobs import Jobs
 TASKS = "simulator.live.system.event_driven.tasks"
 EVENTS = "x:events"
 """A stream of the broker: what the tasks publish for those who wait for a job."""
+MOST_CONNECTIONS = 2000
+"""Of one process. Each rq worker takes two, one of them for commands to it; redis-py allows 100 by default."""
 RQ_TIMEOUT_S = 180
 """rq's default time limit of a job."""
 
@@ -24,7 +26,9 @@ class RunQueues:
     """One connection pool to the run's own broker, and what the processes do with it."""
 
     def __init__(self, config: ProcessConfig, jobs: Jobs) -> None:
-        self.connection: Any = redis.Redis.from_url(config.broker)  # its stubs allow text where there are only bytes
+        self.connection: Any = redis.Redis.from_url(  # its stubs allow text where there are only bytes
+            config.broker, max_connections=MOST_CONNECTIONS
+        )
         self.names = list(config.scenario.event_driven.queues)
         self._jobs, self._speed = jobs, config.speed
         self._keeps_dead_letters = config.scenario.event_driven.dead_letter
