@@ -70,13 +70,15 @@ class Bench:
         self._reader = Reader(folder)
         self.rows = self._reader.more()
 
-    def work(self, kind: type[SimpleWorker] = SimpleWorker, queues: list[str] | None = None) -> None:
-        """One stock worker, until its queues are empty."""
+    def work(
+        self, kind: type[SimpleWorker] = SimpleWorker, queues: list[str] | None = None, most: int | None = None
+    ) -> None:
+        """One stock worker, until its queues are empty or it has done the most jobs that it is to do."""
         names = queues or self.app.queues.names
         worker = kind(
             names, connection=self.app.queues.connection, serializer=JSONSerializer, log_job_description=False
         )
-        worker.work(burst=True, logging_level="CRITICAL")
+        worker.work(burst=True, logging_level="CRITICAL", max_jobs=most)
         self.rows = np.concatenate([self.rows, self._reader.more()])
 
     def enqueue_all(self) -> None:
@@ -146,6 +148,14 @@ def test_weighted_order_takes_every_second_job_from_the_first_queue_and_half_of_
     assert len(started) == 140
     contested = started[:40]  # no queue is empty yet
     assert [contested.count(place) for place in range(3)] == [20, 10, 10]
+
+
+def test_weighted_workers_take_turns_together(bench: Callable[..., Bench]) -> None:
+    run = bench(event_driven={"queues": {"a": 50.0, "b": 50.0}, "discipline": "weighted"})
+    run.enqueue_all()
+    for _ in range(6):
+        run.work(WeightedSimpleWorker, most=1)
+    assert run.classes_started() == [0, 1] * 3
 
 
 def test_an_empty_queue_loses_its_turn_and_not_the_next_one(bench: Callable[..., Bench]) -> None:

@@ -1,13 +1,14 @@
 """The consumers: rq's workers, of the kind that the user has chosen, on the queues that the Scenario's discipline gives them.
 
-What is changed of rq: a worker in a thread installs no signal handlers. `weighted` reorders a worker's queues, in the method that rq has
-for it. `scheduler` replaces two functions, but for the kind `stock`.
+What is changed of rq: a worker in a thread installs no signal handlers. `weighted` orders a worker's queues before
+each job. `scheduler` replaces two functions, but for the kind `stock`.
 """
 
 import threading
 from collections.abc import Iterator
 from itertools import count
 from math import ceil
+from typing import Any
 
 from rq import Queue
 from rq.serializers import JSONSerializer
@@ -23,6 +24,8 @@ from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal
 from simulator.live.system.process import ProcessContext
 
+TURN = "x:turn"
+"""In the broker: the last turn that was taken, if the discipline is weighted."""
 THREAD_PROCESSES = 2
 """Processes that the consumers of the kind `threads` are dealt out to."""
 FEWEST_HANDLERS, MOST_HANDLERS = 2, 200
@@ -41,16 +44,25 @@ class ThreadWorker(SimpleWorker):
 
 
 class WeightedOrder(BaseWorker):
-    """Every second job comes from the first queue, every second of the others from the next, and so on; empty queues lose their turn."""
+    """Every second job comes from the first queue, every second of the others from the next, and so on; empty queues lose their turn.
 
-    _turn = 0
+    The workers take turns together: the last one is in the broker.
+    """
+
+    def dequeue_job_and_maintain_ttl(self, timeout: int | None, max_idle_time: int | None = None) -> Any:
+        """Take a job of the queue that has the turn, or else of the one after it."""
+        last = self._last_turn()
+        turns = range(last + 1, last + 1 + 2 ** len(self.queues))
+        self._ordered_queues = [self.queues[place] for place in dict.fromkeys(map(self._place, turns))]
+        return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
 
     def reorder_queues(self, reference_queue: Queue) -> None:
-        """Order the queues by the turns that follow the one of the queue that a job was just taken from, before it is executed."""
+        """A job of that queue was taken: those before it in turn had none."""
         taken = self.queues.index(reference_queue)
-        self._turn = next(turn for turn in count(self._turn + 1) if self._place(turn) == taken)
-        turns = range(self._turn + 1, self._turn + 1 + 2 ** len(self.queues))
-        self._ordered_queues = [self.queues[place] for place in dict.fromkeys(map(self._place, turns))]
+        self.connection.set(TURN, next(turn for turn in count(self._last_turn() + 1) if self._place(turn) == taken))
+
+    def _last_turn(self) -> int:
+        return int(self.connection.get(TURN) or 0)
 
     def _place(self, turn: int) -> int:
         """Of the queue that has the turn."""
