@@ -1,10 +1,12 @@
 """The live engine end to end: what it finds, what it refuses, and that it leaves nothing behind."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -143,6 +145,41 @@ def test_other_runs_are_counted_and_the_folder_of_one_under_way_is_kept() -> Non
         with pytest.raises(BlockingIOError), folders.run_folder("mine"):
             pass
     assert folders.find_running("mine") is None
+
+
+def test_a_look_at_other_runs_keeps_none_from_starting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a folder is held is tried on its own lock, which a run that starts takes without waiting: only one of them at a time."""
+    looks: list[str] = []
+
+    def is_held(folder: Path) -> bool:
+        with (folders.runs_folder() / folders.LOCK).open() as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        looks.append(folder.name)
+        return True
+
+    with folders.run_folder("mine") as mine, folders.run_folder("other") as other:
+        monkeypatch.setattr(folders, "_is_held", is_held)
+        assert folders.count_other_runs(mine) == 1
+        assert folders.find_running("mine") == mine
+    assert looks == [other.name, mine.name]
+
+
+def test_a_run_that_begins_and_ends_while_another_runs_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ExitStack() as other:
+        other_began = False
+
+        def watch(progress: Progress) -> None:
+            nonlocal other_began
+            so_far = progress.so_far
+            if not other_began and so_far is not None:
+                other_began = True
+                other.enter_context(folders.run_folder("other"))
+            if so_far is not None and so_far.event_driven is not None:
+                other.close()
+
+        result = engine.simulate(scenario(), on_progress=watch)
+    assert result.live is not None
+    assert result.live.other_runs == 1
 
 
 def test_a_process_that_does_not_start_fails_the_run_with_its_log(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -170,6 +170,8 @@ class LiveRun:
     """Of designs that have ended."""
     so_far: SoFar | None = None
     measured_at: float = 0.0
+    other_runs: int = 0
+    """The most that were under way at once."""
 
     def __post_init__(self) -> None:
         window = self.plan.window
@@ -234,6 +236,7 @@ class LiveRun:
             if run is not None and time.monotonic() - self.measured_at >= SO_FAR_EVERY_S:
                 self.measured_at = time.monotonic()
                 self.so_far = self._measured_so_far(run)
+                self.other_runs = max(self.other_runs, count_other_runs(self.folder))
             self._report_run(DESIGN_WORDS[design], SPANS["run", design], expected_s, run)
             if run is not None and external is not None:
                 require_answers(external, run, self.folder / design)
@@ -329,7 +332,7 @@ def _report(run: LiveRun, costs: Costs, predicted: dict[str, DesignResult], real
         process_ends=ends,
         unfinished_calls=run.runs[SYNCHRONOUS].unfinished_calls,
         load_average=LoadAverage(before=run.machine.load, after=machine.load, cores=os.cpu_count() or 1),
-        other_runs=max(run.machine.other_runs, machine.other_runs),
+        other_runs=max(run.machine.other_runs, run.other_runs, machine.other_runs),
         dead_letters=dead_letters_of(run.runs[EVENT_DRIVEN]),
         endpoint=None if external is None else use_of(external, run.runs, mean_s),
     )

@@ -39,7 +39,8 @@ def _path_of(label: str) -> Path:
 def find_running(label: str) -> Path | None:
     """The folder of the run with that label, if it runs now."""
     folder = _path_of(label)
-    return folder if folder.is_dir() and _is_held(folder) else None
+    with _all_folders_locked():
+        return folder if folder.is_dir() and _is_held(folder) else None
 
 
 @contextmanager
@@ -51,8 +52,7 @@ def run_folder(label: str) -> Iterator[Path]:
     """
     folder = _path_of(label)
     with ExitStack() as held:
-        with (runs_folder() / LOCK).open("w") as all_folders:
-            fcntl.flock(all_folders, fcntl.LOCK_EX)
+        with _all_folders_locked():
             for left in runs_folder().glob("run-*"):
                 if not _is_held(left):  # its processes have ended with its controller
                     shutil.rmtree(left, ignore_errors=True)
@@ -67,7 +67,16 @@ def run_folder(label: str) -> Iterator[Path]:
 
 def count_other_runs(folder: Path) -> int:
     """Live runs of this user that are under way now, but for the folder's own."""
-    return sum(_is_held(other) for other in runs_folder().glob("run-*") if other != folder)
+    with _all_folders_locked():
+        return sum(_is_held(other) for other in runs_folder().glob("run-*") if other != folder)
+
+
+@contextmanager
+def _all_folders_locked() -> Iterator[None]:
+    """To look whether a folder is held, its lock is taken: a run that starts just then would find it taken."""
+    with (runs_folder() / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _is_held(folder: Path) -> bool:
