@@ -34,6 +34,7 @@ def main(command: list[str]) -> int:
 
     def hand_down(signum: int, frame: FrameType | None) -> None:
         program.send_signal(signum)
+        program.send_signal(signal.SIGCONT)  # one that was stopped would not end
 
     signal.signal(signal.SIGTERM, hand_down)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -14,6 +14,7 @@ from advisor.server import supervisor
 from advisor.server.child import FIRST_BACKOFF_S, SETTLED_S, CannotStart, Child
 from advisor.server.supervisor import Supervisor
 from simulator.live import exit_with_parent
+from simulator.live.run.processes import is_stopped
 
 SLEEPS = "import time; time.sleep(60)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('deaf', 'w'); time.sleep(60)"
@@ -169,6 +170,20 @@ def test_a_program_ends_when_its_leash_is_let_go(tmp_path: Path) -> None:
     ]
     child.start()
     eventually((tmp_path / "on").exists)
+    assert child.process is not None
+    assert child.process.stdin is not None
+    child.process.stdin.close()
+    assert until_ended(child) == 128 + signal.SIGTERM
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the state of a process is in /proc")
+def test_a_program_that_was_stopped_ends_when_its_leash_is_let_go(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    stops = f"import os, signal; open({str(pid)!r}, 'w').write(str(os.getpid())); os.kill(os.getpid(), signal.SIGSTOP); {SLEEPS}"
+    child = of_code("", tmp_path)
+    child.command = lambda: [sys.executable, "-P", exit_with_parent.__file__, sys.executable, "-c", stops]
+    child.start()
+    eventually(lambda: pid.exists() and is_stopped(int(pid.read_text() or 0)))
     assert child.process is not None
     assert child.process.stdin is not None
     child.process.stdin.close()
