@@ -242,7 +242,11 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "SIGINT"])
 def test_a_live_run_that_a_signal_stops_prints_what_it_had_measured(
-    write: Write, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int
+    write: Write,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    number: signal.Signals,
+    code: int,
 ) -> None:
     measured = BROKEN.model_copy(update={"failed": None})
 
@@ -254,6 +258,8 @@ def test_a_live_run_that_a_signal_stops_prints_what_it_had_measured(
     engine = Engine(simulate, lambda *_: Estimate(jobs=1, memory_bytes=1), lambda *_: (), is_live=True)
     monkeypatch.setattr(running, "ENGINES", {"live": engine})
     before, output = signal.getsignal(signal.SIGTERM), io.StringIO()
+    at_sigint = signal.signal(signal.SIGINT, signal.default_int_handler)  # as on a terminal
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, at_sigint))
     with pytest.raises(CommandError, match=f"the live run stopped: It was stopped by {number.name}") as stopped:
         call_command(
             "simulate", write("scenario.yaml", SCENARIO), "--engine", "live", "--format", "json", stdout=output
