@@ -1,9 +1,12 @@
 """A live run finds a kernel that is wrong: for each mechanism, the right prediction agrees and one without the mechanism differs.
 
-One run of each design in real time exercises several mechanisms at once; the kernel then predicts the same jobs with one of them made wrong.
+Each of four live runs exercises several mechanisms at once; the kernel then predicts the same jobs with one of them made wrong. The runs'
+journals are kept in `recorded_runs/`, so that every change of the kernel is held to them; `--full` runs all four anew.
+`python -m tests.live.test_mechanisms`, on a quiet machine, records them anew.
 """
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,11 +19,14 @@ from simulator.live.run.design_run import DesignRun, Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.folders import run_folder
 from simulator.live.run.window import Window
+from simulator.live.system.clock import RunClock
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
 from simulator.result import Costs, Design, DesignResult, Lateness, LiveFigure
 from simulator.scenario import Scenario, TraceArrivals
 from simulator.summary import design_result
 
+RECORDED = Path(__file__).with_name("recorded_runs")
+SOURCES = pytest.mark.parametrize("source", ["recorded", pytest.param("live", marks=pytest.mark.full)])
 SPEED = 4.0
 COSTS = Costs(accept_s=0.004, pickup_s=0.003, dispatch_s=0.008, release_s=0.002, synchronous_s=0.004, retry_tick_s=0.0)
 """About what two cores take; the times of these workloads are ten times as long and more."""
@@ -119,21 +125,39 @@ def result_of(scenario: Scenario, tally: Any) -> DesignResult:
     return design_result([tally], list(scenario.event_driven.queues), stable=True)
 
 
-@cache
-def measured(name: str) -> tuple[DesignRun, DesignResult]:
-    """The live run of a workload, once for all its tests."""
+def stage_of(name: str) -> Stage:
     design, given = GIVEN[name]
     scenario = scenario_of(given)
-    jobs = draw_jobs(scenario, design, trace=TRACES[name])
+    return Stage(scenario, design, draw_jobs(scenario, design, trace=TRACES[name]), SPEED, 30.0, "document_extraction")
+
+
+def run_live(name: str) -> DesignRun:
     with run_folder(f"mechanisms-{name}") as folder:
-        found = run_design(Stage(scenario, design, jobs, SPEED, 30.0, "document_extraction"), folder, lambda _: None)
-    return found, result_of(scenario, found.tally())
+        return run_design(stage_of(name), folder, lambda _: None)
 
 
-def judge(name: str, wrong: dict[str, Any]) -> list[LiveFigure]:
+def read_recorded(name: str) -> DesignRun:
+    with np.load(RECORDED / f"{name}.npz") as stored:
+        return DesignRun(stage_of(name), RunClock(0, SPEED), "", stored["rows"], ended=True)
+
+
+def record(name: str) -> None:
+    run = run_live(name)
+    run.rows["at_ns"] -= run.clock.started_ns
+    np.savez_compressed(RECORDED / f"{name}.npz", rows=run.rows)
+
+
+@cache
+def measured(name: str, source: str) -> DesignResult:
+    """What a workload did live, once for all its tests."""
+    run = run_live(name) if source == "live" else read_recorded(name)
+    return result_of(run.stage.scenario, run.tally())
+
+
+def judge(name: str, source: str, wrong: dict[str, Any]) -> list[LiveFigure]:
     """The figures of the live run against what the kernel predicts for its jobs, with parts of the Scenario made wrong."""
     design, given = GIVEN[name]
-    _, after = measured(name)
+    after = measured(name, source)
     changed = {part: given.get(part, {}) | values for part, values in wrong.items()}
     scenario = scenario_of(given | changed)
     jobs = draw_jobs(scenario, design, trace=TRACES[name])
@@ -152,15 +176,15 @@ def differing(figures: list[LiveFigure]) -> dict[str, str]:
     }
 
 
-@pytest.mark.full
+@SOURCES
 @pytest.mark.parametrize("name", GIVEN)
-def test_the_right_kernel_agrees(name: str) -> None:
+def test_the_right_kernel_agrees(name: str, source: str) -> None:
     """But for a figure or two: one run is a sample, and its largest and rarest figures differ most."""
-    figures = judge(name, {})
+    figures = judge(name, source, {})
     assert len(differing(figures)) <= 0.15 * len(figures), differing(figures)
 
 
-@pytest.mark.full
+@SOURCES
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
@@ -206,6 +230,11 @@ def test_the_right_kernel_agrees(name: str) -> None:
         ),
     ],
 )
-def test_a_kernel_without_the_mechanism_differs(name: str, wrong: dict[str, Any]) -> None:
-    right, found = differing(judge(name, {})), differing(judge(name, wrong))
-    assert found.keys() - right.keys(), f"{len(judge(name, wrong))} figures, and none tells them apart"
+def test_a_kernel_without_the_mechanism_differs(name: str, source: str, wrong: dict[str, Any]) -> None:
+    right, figures = differing(judge(name, source, {})), judge(name, source, wrong)
+    assert differing(figures).keys() - right.keys(), f"{len(figures)} figures, and none tells them apart"
+
+
+if __name__ == "__main__":
+    for workload in GIVEN:
+        record(workload)
