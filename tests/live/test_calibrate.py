@@ -13,7 +13,7 @@ from simulator.live.system.clock import RunClock
 from simulator.live.system.journal import ROW, What
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
 from simulator.result import Costs, Design
-from simulator.scenario import Scenario
+from simulator.scenario import Failures, Retries, Scenario
 
 SPEED = 10.0
 SERVICE_S = 8.0
@@ -89,6 +89,19 @@ def test_the_prediction_counts_the_pick_up_as_waiting_and_not_as_work() -> None:
     assert after.latency["mean"] == pytest.approx(before.latency["mean"]), "the pick-up is part of the dispatch"
     assert after.class_waits_s.sum() == pytest.approx(2 * after.wait["mean"])
     assert after.utilisation == pytest.approx(before.utilisation * (1 - 0.2 / 9.0))
+
+
+def test_every_attempt_waits_for_its_pick_up() -> None:
+    """Both jobs fail at each of their three attempts."""
+    chosen = scenario(2).model_copy(update={"failures": Failures(poison_percent=100), "retries": Retries(max=2)})
+    window = Window(chosen, Trace(np.array([0.0, 100.0])), None, 300.0, "all")
+    jobs = draw_jobs(chosen, EVENT_DRIVEN, trace=window.trace)
+    plain = Costs(accept_s=0.0, dispatch_s=0.1, synchronous_s=0.0, retry_tick_s=0.0)
+    before, after = (
+        predict(window, given, 10.0, jobs, EVENT_DRIVEN)
+        for given in (plain, plain.model_copy(update={"pickup_s": 0.02}))
+    )
+    assert after.wait["mean"] == pytest.approx(before.wait["mean"] + 3 * 0.2)
 
 
 def test_a_result_is_there_before_its_consumer_is_released() -> None:
