@@ -97,7 +97,7 @@ class ProcessConfig(Value):
 
     def begin(self, started_ns: int) -> None:
         """Write the Scenario's zero (`time.monotonic_ns`) to a file, which `clock` reads."""
-        (self.path / "begun").write_text(str(started_ns))
+        self._write("begun", str(started_ns))
 
     def clock(self) -> RunClock:
         """The run's clock. Raises FileNotFoundError before it has begun."""
@@ -117,4 +117,10 @@ class ProcessConfig(Value):
 
     def write(self) -> None:
         """`plan.json` in the run's folder."""
-        (self.path / "plan.json").write_text(self.model_dump_json(by_alias=True))
+        self._write("plan.json", self.model_dump_json(by_alias=True))
+
+    def _write(self, name: str, text: str) -> None:
+        """At once: the pages read the files of a run under way."""
+        written = self.path / f"{name}.new"
+        written.write_text(text)
+        written.replace(self.path / name)
