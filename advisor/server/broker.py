@@ -48,7 +48,7 @@ def usable_program() -> Path:
     try:
         return server_program()
     except NoBroker as none:
-        raise BrokerUnusable(str(none)) from none
+        raise BrokerUnusable(f"{none} Or name a running one in REDIS_URL.") from none
 
 
 def make_private(folder: Path) -> None:

@@ -36,7 +36,7 @@ def server_program() -> Path:
             return Path(path)
     raise NoBroker(
         "There is no message broker for this platform among Crossover's packages. "
-        "Install valkey-server or redis-server, or name a running one in REDIS_URL."
+        "Install valkey-server or redis-server."
     )
 
 
