@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from advisor.configuration import Configuration
-from advisor.decisions.models import Comment, Decision, Revision, Run, Trace
+from advisor.decisions.models import Comment, Decision, EngineName, Revision, Run, Trace
 from advisor.decisions.services.upload_trace import upload_trace
 from advisor.teams.models import Invitation, Membership, Role, SignedInSession, User, Workspace
 from advisor.teams.services.invitations import invite
@@ -70,6 +70,7 @@ TABLE: dict[str, Row] = {
     "requeue-letters": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "empty-letters": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "cancel-run": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
+    "run-again": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "run-charts": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "new-sweep": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "start-sweep": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
@@ -220,6 +221,9 @@ def address(name: str, decision: Decision, run: Run) -> str:
             return reverse(
                 name, args=[decision.pk, Comment.objects.create(decision=decision, author=author, text="x").pk]
             )
+        case "run-again":
+            Run.objects.filter(pk=run.pk).update(engine=EngineName.LIVE)
+            return reverse(name, args=[run.pk])
         case "run" | "run-progress" | "cancel-run" | "run-charts" | "run-letters" | "requeue-letters" | "empty-letters":
             return reverse(name, args=[run.pk])
         case "new-library-entry":

@@ -14,6 +14,7 @@ from advisor.decisions.models import EngineName, State
 from advisor.decisions.services.cancel_run import cancel_run
 from advisor.reports import wording
 from advisor.reports.figure_plotly import figure
+from advisor.teams.access import require_editor
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import find_run
 from advisor.web.forms.running import LABELS
@@ -51,6 +52,7 @@ def cancel(request: MemberRequest, run_id: UUID) -> HttpResponseBase:
 def again(request: MemberRequest, run_id: UUID) -> HttpResponseBase:
     """Starts a live run with the same settings. The same press twice is the same run."""
     run = find_run(request, run_id)
+    require_editor(request.user, run.workspace)
     if run.engine != EngineName.LIVE or run.active:
         raise Http404
     try:
