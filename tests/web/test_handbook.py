@@ -1,5 +1,9 @@
 """The handbook documents everything that the advice rests on."""
 
+import re
+from html import unescape
+from pathlib import Path
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -49,3 +53,12 @@ def test_members_read_their_own_library_and_anybody_else_the_shipped_one(
     settings.CONFIGURATION = settings.CONFIGURATION.model_copy(update={"mode": "hosted"})
     page = Client().get(reverse("handbook")).content.decode()
     assert "Our gateway" not in page and 'id="hop-heroku_router"' in page
+
+
+@pytest.mark.django_db
+def test_its_glossary_says_what_the_glossary_of_the_documents_says(client: Client) -> None:
+    documents = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text()
+    section = client.get(reverse("handbook")).content.decode().split('<h2 id="glossary">')[1].split("</section>")[0]
+    entries = re.findall(r"<dt>(.+?)</dt>\s*<dd>\s*<p>\s*(.+?)\s*</p>", section)
+    assert len(entries) == section.count("<dt>") > 40
+    assert [entry for entry in entries if "| {} | {} |".format(*map(unescape, entry)) not in documents] == []
