@@ -1,4 +1,4 @@
-"""A Document: a decision report before it becomes Markdown, HTML, PDF or JSON."""
+"""A Document: a decision report before it becomes a file of some format."""
 
 import datetime
 import re

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import pytest
 from django.core.management.base import CommandError
 from pypdf import PdfReader
 
+from advisor.decisions.management.commands.export import Command
 from advisor.reports.formats import FORMATS
 from tests.unit.commands.conftest import Recorder, Run
 
 Write = Callable[[str, str], str]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize("ending", [".md", ".html", ".pdf", ".json", ".MD"])
@@ -105,5 +108,24 @@ def test_a_scenario_has_no_report(run: Run, tmp_path: Path) -> None:
         run("export", "-", "--to", str(tmp_path / "a.md"), stdin="arrivals: {process: poisson, rate_per_s: 1}")
 
 
-def test_there_is_an_ending_for_every_format() -> None:
-    assert {chosen.extension for chosen in FORMATS.values()} == {"md", "html", "pdf", "json"}
+def test_the_help_lists_the_formats_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        Command().create_parser("manage.py", "export").parse_args(["--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    *first, last = [format_.title for format_ in FORMATS.values()]
+    assert f"{', '.join(first)} or {last}, by the file's ending" in printed
+    *first, last = [f".{format_.extension}" for format_ in FORMATS.values()]
+    assert f"report{', '.join(first)} or {last}" in printed
+
+
+def test_the_readme_and_the_decision_page_list_the_formats_of_the_table() -> None:
+    readme = (ROOT / "README.md").read_text()
+    extensions = [format_.extension for format_ in FORMATS.values()]
+    command = re.search(r"^ +python3 manage\.py export ANSWERS +--to report(\S+)", readme, re.MULTILINE)
+    assert command is not None and command[1].split("|") == [f".{extension}" for extension in extensions]
+    sentence = re.search(r"^\d\. \*\*Export\*\*.+", readme, re.MULTILINE)
+    assert sentence is not None
+    named = [sentence[0].find(format_.title) for format_ in FORMATS.values()]
+    assert -1 not in named and named == sorted(named), "README names every format of FORMATS, in its order"
+    page = (ROOT / "templates" / "decisions" / "_fragments.html").read_text()
+    assert sorted(re.findall(r"{% url 'report' decision\.pk '(\w+)' %}", page)) == sorted(extensions)

@@ -16,14 +16,18 @@ from advisor.decisions.management.workload import Source, add_library, answers_i
 from advisor.decisions.models import EngineName
 from advisor.reports.document import Recording, build
 from advisor.reports.formats import FORMATS, Format
+from advisor.reports.wording import listed
+
+TITLES = listed([format_.title for format_ in FORMATS.values()], "or")
+ENDINGS = tuple(f".{format_.extension}" for format_ in FORMATS.values())
 
 
 class Command(Console):
-    help = "Writes the decision report: Markdown, HTML, PDF or JSON, by the file's ending."
+    help = f"Writes the decision report: {TITLES}, by the file's ending."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("answers", metavar="ANSWERS", help="a YAML or JSON file; - for standard input")
-        parser.add_argument("--to", required=True, metavar="REPORT", help="report.md, .html, .pdf or .json")
+        parser.add_argument("--to", required=True, metavar="REPORT", help=f"report{listed(ENDINGS, 'or')}")
         parser.add_argument("--simulate", action="store_true", help="with a simulation of both designs in it")
         add_library(parser)
 
@@ -52,8 +56,7 @@ def _format_of(place: Path) -> Format:
     for chosen in FORMATS.values():
         if place.suffix.lower() == f".{chosen.extension}":
             return chosen
-    endings = ", ".join(f".{chosen.extension}" for chosen in FORMATS.values())
-    raise BadInput(f"--to {place}: the ending must be one of {endings}")
+    raise BadInput(f"--to {place}: the ending must be one of {', '.join(ENDINGS)}")
 
 
 def _recording_in(source: Source) -> Recording | None:
