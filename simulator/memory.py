@@ -2,6 +2,7 @@
 
 import os
 from math import inf
+from typing import assert_never
 
 import numpy as np
 
@@ -17,7 +18,15 @@ from simulator.plan import (
     patience_s,
     rate_of,
 )
-from simulator.scenario import BurstArrivals, DailyArrivals, Scenario, TraceArrivals
+from simulator.scenario import (
+    BurstArrivals,
+    DailyArrivals,
+    GammaArrivals,
+    PoissonArrivals,
+    RegularArrivals,
+    Scenario,
+    TraceArrivals,
+)
 from simulator.stability import attempts_per_job, load_of, mean_backoffs_s
 
 BASE_BYTES = 100 * 2**20
@@ -71,10 +80,16 @@ def _connecting(scenario: Scenario, rate: float) -> float:
     synchronous = scenario.synchronous
     if synchronous.overflow == "refuse":
         return 0.0
-    if isinstance(scenario.arrivals, TraceArrivals):
-        return inf
     longest_s = min(patience_s(scenario), CONNECTION_FAILS_S + synchronous.syn_linear_timeouts)
-    return rate * getattr(scenario.arrivals, "peak_to_mean", 1.0) * longest_s
+    match scenario.arrivals:
+        case RegularArrivals() | PoissonArrivals() | GammaArrivals():
+            return rate * longest_s
+        case BurstArrivals(peak_to_mean=peak_to_mean) | DailyArrivals(peak_to_mean=peak_to_mean):
+            return rate * peak_to_mean * longest_s
+        case TraceArrivals():
+            return inf
+        case _:
+            assert_never(scenario.arrivals)
 
 
 def _piled_up(scenario: Scenario, trace: Trace | None, jobs: int, rate: float, out: float) -> float:
@@ -84,8 +99,12 @@ def _piled_up(scenario: Scenario, trace: Trace | None, jobs: int, rate: float, o
         at = trace.arrivals_s / getattr(arrivals, "speed", 1.0)
         level = np.arange(1, len(at) + 1) - (out * at if out < inf else 0.0)
         return float(np.max(level - np.minimum.accumulate(level))) if out < inf else 0.0
-    if isinstance(arrivals, BurstArrivals):
-        return max(steady, (rate * arrivals.peak_to_mean - out) * arrivals.peak_s)
-    if isinstance(arrivals, DailyArrivals):
-        return max(steady, (rate * arrivals.peak_to_mean - out) * DAY_S / 2)
-    return steady
+    match arrivals:
+        case BurstArrivals():
+            return max(steady, (rate * arrivals.peak_to_mean - out) * arrivals.peak_s)
+        case DailyArrivals():
+            return max(steady, (rate * arrivals.peak_to_mean - out) * DAY_S / 2)
+        case RegularArrivals() | PoissonArrivals() | GammaArrivals() | TraceArrivals():
+            return steady
+        case _:
+            assert_never(arrivals)

@@ -2,29 +2,42 @@
 
 from dataclasses import dataclass
 from math import ceil, inf, log
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator import theory
 from simulator.arrivals import Trace
+from simulator.closed_sets import complete_table
 from simulator.kernel import layout as at
 from simulator.kernel.draws import mixed
 from simulator.kernel.machine import first_arrival
 from simulator.kernel.scaling import LOOK_S
 from simulator.scenario import (
+    Arrivals,
     Autoscaling,
     BurstArrivals,
     DailyArrivals,
+    Delivery,
+    DeterministicService,
+    Discipline,
     EmpiricalService,
+    ExponentialService,
     GammaArrivals,
     GammaService,
+    InlineCalls,
+    Jitter,
     LognormalService,
+    NoDelivery,
+    Overflow,
+    PoissonArrivals,
     PollingDelivery,
     PushDelivery,
+    RegularArrivals,
     Retries,
     Scenario,
+    Service,
     Synchronous,
     TokensService,
     TraceArrivals,
@@ -52,9 +65,15 @@ DESIGN_WORDS = {
 
 def cycle_s(scenario: Scenario) -> float | None:
     """The period of arrivals whose rate changes: such runs take whole cycles, so that no part of a day counts twice."""
-    if isinstance(scenario.arrivals, BurstArrivals):
-        return scenario.arrivals.every_s
-    return DAY_S if isinstance(scenario.arrivals, DailyArrivals) else None
+    match scenario.arrivals:
+        case BurstArrivals(every_s=every_s):
+            return every_s
+        case DailyArrivals():
+            return DAY_S
+        case RegularArrivals() | PoissonArrivals() | GammaArrivals() | TraceArrivals():
+            return None
+        case _:
+            assert_never(scenario.arrivals)
 
 
 def jobs_of(scenario: Scenario, trace: Trace | None) -> int:
@@ -106,17 +125,21 @@ def most_servers_of(scenario: Scenario, design: str) -> int:
 def mean_service_s(scenario: Scenario, trace: Trace | None, drawn: Floats | None) -> float:
     """The mean time of one attempt at the model; 0 where durations have not been read yet."""
     service = scenario.service
-    if isinstance(service, LognormalService):
-        return theory.lognormal_mean_s(service.p50_s, service.p95_s)
-    if isinstance(service, TokensService):
-        tokens = scenario.provider.output_tokens
-        if trace is not None and trace.output_tokens is not None:
-            tokens = float(trace.output_tokens.mean())
-        return service.base_s + service.per_output_token_s * tokens
-    if isinstance(service, EmpiricalService):
-        durations = drawn if drawn is not None else trace.service_s if trace is not None else None
-        return float(durations.mean()) if durations is not None else 0.0
-    return service.mean_s
+    match service:
+        case DeterministicService() | ExponentialService() | GammaService():
+            return service.mean_s
+        case LognormalService():
+            return theory.lognormal_mean_s(service.p50_s, service.p95_s)
+        case TokensService():
+            tokens = scenario.provider.output_tokens
+            if trace is not None and trace.output_tokens is not None:
+                tokens = float(trace.output_tokens.mean())
+            return service.base_s + service.per_output_token_s * tokens
+        case EmpiricalService():
+            durations = drawn if drawn is not None else trace.service_s if trace is not None else None
+            return float(durations.mean()) if durations is not None else 0.0
+        case _:
+            assert_never(service)
 
 
 @dataclass
@@ -302,20 +325,44 @@ def key_of(seed: int, replication: int) -> np.uint64:
     return np.uint64(mixed(np.uint64((state + (replication + 1) * GOLDEN) & mask)))
 
 
-_ARRIVALS = {
-    "regular": at.REGULAR, "poisson": at.POISSON, "gamma": at.GAMMA_GAPS, "bursts": at.BURSTS, "daily": at.DAILY, "trace": at.TRACE,
-}  # fmt: skip
-_SERVICES = {
-    "deterministic": at.DETERMINISTIC, "exponential": at.EXPONENTIAL, "lognormal": at.LOGNORMAL, "gamma": at.GAMMA, "tokens": at.TOKENS,
-}  # fmt: skip
-_JITTERS = {
-    "none": at.JITTER_NONE,
-    "full": at.JITTER_FULL,
-    "equal": at.JITTER_EQUAL,
-    "decorrelated": at.JITTER_DECORRELATED,
-}
-_DISCIPLINES = {"strict": at.STRICT, "dedicated": at.DEDICATED, "weighted": at.WEIGHTED}
-_DELIVERIES = {"none": at.NOBODY, "polling": at.POLLING, "webhook": at.WEBHOOK, "sse": at.PUSH, "websocket": at.PUSH}
+_ARRIVALS = complete_table(
+    Arrivals,
+    {
+        "regular": at.REGULAR,
+        "poisson": at.POISSON,
+        "gamma": at.GAMMA_GAPS,
+        "bursts": at.BURSTS,
+        "daily": at.DAILY,
+        "trace": at.TRACE,
+    },
+)
+_SERVICES = complete_table(
+    Service,
+    {
+        "deterministic": at.DETERMINISTIC,
+        "exponential": at.EXPONENTIAL,
+        "lognormal": at.LOGNORMAL,
+        "gamma": at.GAMMA,
+        "tokens": at.TOKENS,
+        "empirical": at.RECORDED,
+    },
+)
+_JITTERS = complete_table(
+    Jitter,
+    {
+        "none": at.JITTER_NONE,
+        "full": at.JITTER_FULL,
+        "equal": at.JITTER_EQUAL,
+        "decorrelated": at.JITTER_DECORRELATED,
+    },
+)
+_DISCIPLINES = complete_table(Discipline, {"strict": at.STRICT, "dedicated": at.DEDICATED, "weighted": at.WEIGHTED})
+_DELIVERIES = complete_table(
+    Delivery,
+    {"none": at.NOBODY, "polling": at.POLLING, "webhook": at.WEBHOOK, "sse": at.PUSH, "websocket": at.PUSH},
+)
+_DROPS_CONNECTIONS = complete_table(Overflow, {"refuse": False, "drop": True})
+_TOGETHER = complete_table(InlineCalls, {"together": True, "one_by_one": False})
 
 
 def retries_of(scenario: Scenario, design: str) -> int:
@@ -370,32 +417,40 @@ def _set_arrivals(m: Any, scenario: Scenario, trace: Trace | None) -> None:
     m["arrival_kind"] = _ARRIVALS[arrivals.process]
     m["rate"] = rate_of(scenario, trace)
     m["gap"] = 1 / m["rate"]
-    if isinstance(arrivals, GammaArrivals):
-        m["arrival_a"] = 1 / arrivals.cv**2
-        m["arrival_b"] = arrivals.cv**2 / arrivals.rate_per_s
-    elif isinstance(arrivals, BurstArrivals):
-        m["arrival_a"], m["arrival_b"], m["arrival_c"] = arrivals.peak_to_mean, arrivals.peak_s, arrivals.every_s
-    elif isinstance(arrivals, DailyArrivals):
-        m["arrival_a"] = arrivals.peak_to_mean
-    elif isinstance(arrivals, TraceArrivals):
-        m["arrival_a"] = arrivals.speed
+    match arrivals:
+        case RegularArrivals() | PoissonArrivals():
+            pass
+        case GammaArrivals():
+            m["arrival_a"] = 1 / arrivals.cv**2
+            m["arrival_b"] = arrivals.cv**2 / arrivals.rate_per_s
+        case BurstArrivals():
+            m["arrival_a"], m["arrival_b"], m["arrival_c"] = arrivals.peak_to_mean, arrivals.peak_s, arrivals.every_s
+        case DailyArrivals():
+            m["arrival_a"] = arrivals.peak_to_mean
+        case TraceArrivals():
+            m["arrival_a"] = arrivals.speed
+        case _:
+            assert_never(arrivals)
 
 
 def _set_service(m: Any, scenario: Scenario, drawn: Floats | None) -> None:
     service = scenario.service
-    if isinstance(service, EmpiricalService):
-        m["service_kind"] = at.RECORDED if drawn is None else at.DRAWN
-        m["drawn"] = 0 if drawn is None else len(drawn)
-        return
     m["service_kind"] = _SERVICES[service.distribution]
-    if isinstance(service, LognormalService):
-        m["service_a"], m["service_b"] = log(service.p50_s), theory.lognormal_sigma(service.p50_s, service.p95_s)
-    elif isinstance(service, GammaService):
-        m["service_a"], m["service_b"] = 1 / service.cv**2, service.mean_s * service.cv**2
-    elif isinstance(service, TokensService):
-        m["service_a"], m["service_b"] = service.base_s, service.per_output_token_s
-    else:
-        m["service_a"] = service.mean_s
+    match service:
+        case DeterministicService() | ExponentialService():
+            m["service_a"] = service.mean_s
+        case LognormalService():
+            m["service_a"], m["service_b"] = log(service.p50_s), theory.lognormal_sigma(service.p50_s, service.p95_s)
+        case GammaService():
+            m["service_a"], m["service_b"] = 1 / service.cv**2, service.mean_s * service.cv**2
+        case TokensService():
+            m["service_a"], m["service_b"] = service.base_s, service.per_output_token_s
+        case EmpiricalService():
+            m["drawn"] = 0 if drawn is None else len(drawn)
+            if drawn is not None:
+                m["service_kind"] = at.DRAWN
+        case _:
+            assert_never(service)
 
 
 def _set_classes(m: Any, scenario: Scenario) -> None:
@@ -451,7 +506,7 @@ def _set_subscribers(m: Any, scenario: Scenario) -> None:
     subscribers = scenario.subscribers
     p50 = subscribers.handling_p50_s or subscribers.handling_p95_s
     m["subscribers"] = called_subscribers(scenario)
-    m["together"] = subscribers.inline == "together"
+    m["together"] = _TOGETHER[subscribers.inline]
     m["handling_mu"] = log(p50) if p50 > 0 else -inf
     m["handling_sigma"] = (
         theory.lognormal_sigma(p50, subscribers.handling_p95_s) if subscribers.handling_p95_s > p50 > 0 else 0.0
@@ -465,11 +520,11 @@ def _set_synchronous(m: Any, scenario: Scenario) -> None:
     m["patience"] = patience_s(scenario)
     m["client_retries"], m["client_backoff"] = design.client_retries, design.client_backoff_s
     m["drops_abandoned"] = design.drops_abandoned
-    m["drops_connections"], m["syn_linear"] = design.overflow == "drop", design.syn_linear_timeouts
+    m["drops_connections"], m["syn_linear"] = _DROPS_CONNECTIONS[design.overflow], design.syn_linear_timeouts
 
 
 def _set_event_driven(m: Any, scenario: Scenario, *, hybrid: bool) -> None:
-    design, delivery = scenario.event_driven, scenario.event_driven.delivery
+    design = scenario.event_driven
     m["places"] = UNBOUNDED if design.max_queue is None else design.max_queue
     m["discipline"] = _DISCIPLINES[design.discipline]
     m["accept"], m["dispatch_cost"], m["tick"] = design.accept_s, design.dispatch_s, design.retry_tick_s
@@ -478,20 +533,29 @@ def _set_event_driven(m: Any, scenario: Scenario, *, hybrid: bool) -> None:
     m["breaks"] = design.circuit_breaker
     m["gated"] = m["gated"] or design.circuit_breaker
     m["inline_wait"] = scenario.hybrid.inline_wait_s if hybrid and scenario.hybrid is not None else -inf
+    _set_delivery(m, design.delivery)
+
+
+def _set_delivery(m: Any, delivery: Delivery) -> None:
     m["delivery"] = _DELIVERIES[delivery.method]
-    if isinstance(delivery, PollingDelivery):
-        m["delivery_a"] = delivery.interval_s
-    elif isinstance(delivery, WebhookDelivery):
-        m["delivery_a"], m["delivery_b"] = delivery.latency_s, delivery.failure_percent / 100
-        pauses = webhook_pauses_s(delivery)
-        m["schedule_count"] = len(pauses)
-        m["schedule"][: len(pauses)] = pauses
-    elif isinstance(delivery, PushDelivery):
-        m["delivery_a"], m["delivery_b"], m["delivery_c"] = (
-            delivery.latency_s,
-            delivery.reconnect_percent / 100,
-            delivery.reconnect_s,
-        )
+    match delivery:
+        case NoDelivery():
+            pass
+        case PollingDelivery():
+            m["delivery_a"] = delivery.interval_s
+        case WebhookDelivery():
+            m["delivery_a"], m["delivery_b"] = delivery.latency_s, delivery.failure_percent / 100
+            pauses = webhook_pauses_s(delivery)
+            m["schedule_count"] = len(pauses)
+            m["schedule"][: len(pauses)] = pauses
+        case PushDelivery():
+            m["delivery_a"], m["delivery_b"], m["delivery_c"] = (
+                delivery.latency_s,
+                delivery.reconnect_percent / 100,
+                delivery.reconnect_s,
+            )
+        case _:
+            assert_never(delivery)
 
 
 def webhook_pauses_s(delivery: WebhookDelivery) -> tuple[float, ...]:

@@ -141,6 +141,12 @@ Service = Annotated[
 ]
 
 
+Jitter = Literal["none", "full", "equal", "decorrelated"]
+Overflow = Literal["refuse", "drop"]
+Discipline = Literal["dedicated", "strict", "weighted"]
+InlineCalls = Literal["together", "one_by_one"]
+
+
 class Outage(Value):
     """A window in which every call to the provider fails at once."""
 
@@ -181,7 +187,7 @@ class Retries(Value):
     max: Annotated[int, Field(ge=0, le=100)] = 0
     base_s: NonNegative = 1
     cap_s: NonNegative = 60
-    jitter: Literal["none", "full", "equal", "decorrelated"] = "full"
+    jitter: Jitter = "full"
     flat_s: NonNegative | None = None
     """A constant interval instead of the exponential one."""
     intervals_s: Annotated[tuple[NonNegative, ...], Field(strict=False, min_length=1, max_length=100)] | None = None
@@ -209,7 +215,7 @@ class Synchronous(Value):
     workers: Count = 22
     backlog: Annotated[int, Field(ge=0, le=100_000_000)] | None = None
     """Requests that may wait for a worker: null is unbounded, 0 is none. Linux lets a `listen` backlog of n hold n + 1 connections."""
-    overflow: Literal["refuse", "drop"] = "refuse"
+    overflow: Overflow = "refuse"
     """What becomes of a call that finds the backlog full.
 
     `refuse`: the application or a proxy answers 503. `drop`: a listen backlog, whose kernel drops the connection's SYN without a word
@@ -272,7 +278,7 @@ class EventDriven(Value):
     consumers: Count = 22
     queues: dict[Name, Percent] = Field(default={"standard": 100.0}, min_length=1, max_length=8)
     """Share of the jobs a queue, most urgent first."""
-    discipline: Literal["dedicated", "strict", "weighted"] = "strict"
+    discipline: Discipline = "strict"
     accept_s: NonNegative = 0
     dispatch_s: NonNegative = 0
     retry_tick_s: NonNegative = 0
@@ -309,7 +315,7 @@ class Subscribers(Value):
     handling_p50_s: NonNegative = 0
     handling_p95_s: NonNegative = 0
     failure_percent: Percent = 0
-    inline: Literal["together", "one_by_one"] = "together"
+    inline: InlineCalls = "together"
 
     @model_validator(mode="after")
     def _not_too_wide(self) -> Self:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import inf
+from typing import assert_never
 
 from simulator import theory
 from simulator.arrivals import Trace
@@ -56,10 +57,18 @@ def mean_backoffs_s(scenario: Scenario, retries: int) -> float:
 
 
 def _mean_backoff_s(retries: Retries, attempt: int, before: float) -> float:
-    if retries.jitter == "decorrelated":
-        return min(retries.cap_s, (retries.base_s + 3 * max(retries.base_s, before)) / 2)
     limit = min(retries.cap_s, retries.base_s * 2.0 ** min(attempt, 60))
-    return limit * {"none": 1.0, "full": 0.5, "equal": 0.75}[retries.jitter]
+    match retries.jitter:
+        case "none":
+            return limit
+        case "full":
+            return limit * 0.5
+        case "equal":
+            return limit * 0.75
+        case "decorrelated":
+            return min(retries.cap_s, (retries.base_s + 3 * max(retries.base_s, before)) / 2)
+        case _:
+            assert_never(retries.jitter)
 
 
 def load_of(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats | None) -> Load:
@@ -81,12 +90,16 @@ def load_of(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats 
 
 def _consumer_load(scenario: Scenario, work: float) -> float:
     design = scenario.event_driven
-    if design.discipline != "dedicated":
-        return work / most_servers_of(scenario, EVENT_DRIVEN)
-    shares = [share / 100 for share in design.queues.values()]
-    scaling = scenario.autoscaling
-    most = dedicated_consumers(scenario) if scaling is None else dedicated_bounds(scenario, scaling)[1]
-    return max(work * share / consumers for share, consumers in zip(shares, most, strict=True))
+    match design.discipline:
+        case "strict" | "weighted":
+            return work / most_servers_of(scenario, EVENT_DRIVEN)
+        case "dedicated":
+            shares = [share / 100 for share in design.queues.values()]
+            scaling = scenario.autoscaling
+            most = dedicated_consumers(scenario) if scaling is None else dedicated_bounds(scenario, scaling)[1]
+            return max(work * share / consumers for share, consumers in zip(shares, most, strict=True))
+        case _:
+            assert_never(design.discipline)
 
 
 def _provider_load(scenario: Scenario, rate: float, attempts: float, service: float) -> float:

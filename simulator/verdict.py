@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from math import inf
+from typing import assert_never
 
 from simulator.plan import called_subscribers, patience_s, syns_s
 from simulator.plurals import counted
-from simulator.scenario import Scenario
+from simulator.scenario import Delivery, NoDelivery, PollingDelivery, PushDelivery, Scenario, WebhookDelivery
 
 NO_DEADLINE, NEITHER, UNRESOLVED = "no_deadline", "neither", "unresolved"
 
@@ -93,7 +94,7 @@ def _of_capacity(scenario: Scenario) -> Sequence[tuple[bool, str]]:
 
 
 def _of_clients(scenario: Scenario) -> Sequence[tuple[bool, str]]:
-    synchronous, delivery = scenario.synchronous, scenario.event_driven.delivery
+    synchronous, delivery_sentence = scenario.synchronous, _delivery_sentence(scenario.event_driven.delivery)
     patience = patience_s(scenario)
     syns = ", ".join(f"{after_s:g}" for after_s in syns_s(synchronous)[:3])
     return [
@@ -111,12 +112,20 @@ def _of_clients(scenario: Scenario) -> Sequence[tuple[bool, str]]:
             "that time counts in the latency, not in the wait. Event-driven jobs are accepted or refused at once.",
         ),
         (synchronous.drops_abandoned, "The synchronous server drops calls whose caller gave up before they began."),
-        (
-            delivery.method == "polling" and delivery.interval_s > 0,
-            f"Event-driven results are polled for every {getattr(delivery, 'interval_s', 0):g} s; synchronous answers come at once.",
-        ),
-        (
-            delivery.method in {"webhook", "sse", "websocket"},
-            f"Event-driven results take a delivery ({delivery.method}); synchronous answers come in line.",
-        ),
+        (bool(delivery_sentence), delivery_sentence),
     ]
+
+
+def _delivery_sentence(delivery: Delivery) -> str:
+    """Empty if results arrive at once, or if no client waits for them."""
+    match delivery:
+        case NoDelivery():
+            return ""
+        case PollingDelivery():
+            if delivery.interval_s == 0:
+                return ""
+            return f"Event-driven results are polled for every {delivery.interval_s:g} s; synchronous answers come at once."
+        case WebhookDelivery() | PushDelivery():
+            return f"Event-driven results take a delivery ({delivery.method}); synchronous answers come in line."
+        case _:
+            assert_never(delivery)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,9 @@ from advisor.advice.contract import Delivery, Method
 from advisor.advice.facts import Facts, Point
 from advisor.advice.polling import TIGHT_S, polling_of
 from advisor.advice.words import duration, past, times_a_job
+from simulator.closed_sets import complete_table
 
-METHODS: tuple[Method, ...] = ("inline", "polling", "webhook", "sse", "websocket", "none")
+METHODS: tuple[Method, ...] = get_args(Method)
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ def method_of(facts: Facts, synchronous: Flags) -> NDArray[np.int64]:
 def explained(facts: Facts, point: Point, method: Method, *, hybrid: bool) -> Delivery:
     """The method with its reasons, its parameters and its fallback; `facts` hold one set of answers. A hybrid answers in line, too."""
     later = next(way for way in WAYS if way.when(facts)[0])
-    chosen = INLINE if method == "inline" else next(way for way in WAYS if way.method == method)
-    others = [way for way in (INLINE, *WAYS) if way.method != method]
+    chosen = BY_METHOD[method]
+    others = [way for way in BY_METHOD.values() if way.method != method]
     why_not = {way.method: _why_not(point, way, later if method == "inline" else None) for way in others}
     if hybrid and method != "inline":
         why_not["inline"] = f"Only what is there within {duration(point.hybrid_wait_s)} is answered in the response."
@@ -217,3 +218,5 @@ WAYS: tuple[Way, ...] = (
         fallback=None,
     ),
 )
+"""The first that applies is the one."""
+BY_METHOD = complete_table(Method, {way.method: way for way in (INLINE, *WAYS)})

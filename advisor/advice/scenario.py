@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from advisor.advice.worker_costs import worker_costs
 from simulator.scenario import (
     Arrivals,
     BurstArrivals,
+    DailyArrivals,
     Delivery,
     EventDriven,
     Failures,
@@ -55,11 +56,10 @@ def scenario_of(answers: Answers, recommendation: Recommendation) -> Scenario:
     A clumped renewal process (`interarrival_cv`) is simulated where there are no peaks; within peaks arrivals are Poisson.
     """
     arrivals = _arrivals(answers)
-    stationary = not isinstance(arrivals, BurstArrivals | TraceArrivals)
     failures, retries = answers.failures, recommendation.retries
     return Scenario(
         jobs=None if isinstance(arrivals, TraceArrivals) else JOBS,
-        warmup_jobs=WARMUP_JOBS if stationary else 0,
+        warmup_jobs=0 if counts_every_job(arrivals) else WARMUP_JOBS,
         deadline_s=answers.caller.deadline_s,
         tolerated_miss_percent=answers.caller.tolerated_miss_percent,
         arrivals=arrivals,
@@ -84,6 +84,17 @@ def scenario_of(answers: Answers, recommendation: Recommendation) -> Scenario:
             handling_p95_s=answers.subscribers.handling_p95_s,
         ),
     )
+
+
+def counts_every_job(arrivals: Arrivals) -> bool:
+    """Whether a run leaves out no warm-up."""
+    match arrivals:
+        case BurstArrivals() | TraceArrivals():
+            return True
+        case RegularArrivals() | PoissonArrivals() | GammaArrivals() | DailyArrivals():
+            return False
+        case _:
+            assert_never(arrivals)
 
 
 def scenario_from(given: Mapping[str, Any]) -> Scenario:
@@ -209,6 +220,8 @@ def _delivery(answers: Answers, recommendation: Recommendation) -> Delivery:
     if method == "inline":
         method = METHODS[method_of(facts, np.zeros_like(facts.nobody))[0]]
     match method:
+        case "inline":
+            raise AssertionError("a result that is not in the response is delivered later")
         case "none":
             return NoDelivery(method="none")
         case "webhook":
@@ -216,5 +229,7 @@ def _delivery(answers: Answers, recommendation: Recommendation) -> Delivery:
             return WebhookDelivery(method="webhook", schedule=tuple(float(pause) for pause in schedule[1:]))
         case "sse" | "websocket":
             return PushDelivery(method=method)
-        case _:
+        case "polling":
             return PollingDelivery(method="polling", interval_s=polling_interval_s(Point(facts, answers)))
+        case _:
+            assert_never(method)

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import assert_never
 
-from advisor.advice.contract import Concurrency, Delivery, Flip, Recommendation, RetryPlan
+from advisor.advice.contract import Concurrency, Delivery, Flip, Method, Recommendation, RetryPlan, Style
 from advisor.advice.variations import P50, P95, SHARES
 from advisor.reports.numbers import (
     MISSING,
@@ -18,6 +19,7 @@ from advisor.reports.numbers import (
     share,
     share_interval,
 )
+from simulator.closed_sets import complete_table
 from simulator.result import DesignResult, Result
 
 __all__ = [
@@ -58,11 +60,12 @@ NOT_FEASIBLE = "Not feasible with these answers."
 NOT_REACHED = "not reached"
 """A percentile of the latency that the completed share does not come up to."""
 
-STYLES: Mapping[str, str] = MappingProxyType(
-    {"synchronous": "Synchronous", "event_driven": "Event-driven", "hybrid": "Hybrid"}
+STYLES: Mapping[str, str] = complete_table(
+    Style, {"synchronous": "Synchronous", "event_driven": "Event-driven", "hybrid": "Hybrid"}
 )
 
-METHODS: Mapping[str, str] = MappingProxyType(
+METHODS: Mapping[str, str] = complete_table(
+    Method,
     {
         "inline": "in line",
         "polling": "polling",
@@ -70,7 +73,7 @@ METHODS: Mapping[str, str] = MappingProxyType(
         "sse": "server-sent events",
         "websocket": "WebSocket",
         "none": "none",
-    }
+    },
 )
 
 OUTCOMES: Mapping[str, str] = MappingProxyType(
@@ -147,14 +150,17 @@ def headline(style: str, strength: str) -> str:
     raise ValueError(f"there is no strength {strength!r}")
 
 
-def delivery_sentence(method: str) -> str:
+def delivery_sentence(method: Method) -> str:
     """How the result gets back: "Deliver by webhook."."""
     match method:
         case "inline":
             return "Answer in the response."
+        case "polling" | "webhook" | "sse" | "websocket":
+            return f"Deliver by {METHODS[method]}."
         case "none":
             return "Nobody waits, so nothing is delivered."
-    return f"Deliver by {METHODS[method]}."
+        case _:
+            assert_never(method)
 
 
 def shown_style(recommendation: Recommendation) -> str:

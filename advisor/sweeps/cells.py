@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from advisor.advice.recommendation import advise
-from advisor.advice.scenario import scenario_of
+from advisor.advice.scenario import counts_every_job, scenario_of
 from advisor.sweeps.contract import Cell, GoodShare
 from advisor.sweeps.grid import Grid, Point
 from simulator.arrivals import Trace
 from simulator.result import DesignResult
-from simulator.scenario import BurstArrivals, Scenario, TraceArrivals
+from simulator.scenario import Scenario, TraceArrivals
 from simulator.simulate import OnProgress, simulate
 
 WARM_UP_SHARE = 20
@@ -27,16 +27,16 @@ class Length:
 
 def cut(scenario: Scenario, jobs: int, seed: int) -> Length:
     """A Scenario of `jobs` jobs, rounded up to whole cycles of its peaks; a trace is replayed as it is. The map is of the two designs: no hybrid."""
-    stationary = not isinstance(scenario.arrivals, BurstArrivals | TraceArrivals)
+    every_job = counts_every_job(scenario.arrivals)
     length = scenario.model_copy(
         update={
             "jobs": None if isinstance(scenario.arrivals, TraceArrivals) else jobs,
-            "warmup_jobs": jobs // WARM_UP_SHARE if stationary else 0,
+            "warmup_jobs": 0 if every_job else jobs // WARM_UP_SHARE,
             "seed": seed,
             "hybrid": None,
         }
     )
-    return Length(length, 1 if stationary else WHOLE_CYCLES)
+    return Length(length, WHOLE_CYCLES if every_job else 1)
 
 
 def simulate_cell(grid: Grid, point: Point, trace: Trace | None = None, on_progress: OnProgress | None = None) -> Cell:

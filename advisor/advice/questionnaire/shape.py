@@ -11,6 +11,7 @@ from advisor.advice.answers import LEAVES, Answers
 from advisor.advice.columns import value_at
 from advisor.advice.questionnaire.units import plainly, spelled
 from advisor.advice.words import duration
+from simulator.closed_sets import complete_table
 
 Kind = Literal["number", "integer", "choice", "flag", "text", "hops", "profile", "durations"]
 
@@ -34,6 +35,10 @@ class Question:
     labels: tuple[tuple[str, str], ...] = ()
     converters: tuple[str, ...] = ()
     """Other units to choose from; more may be typed."""
+
+    def __post_init__(self) -> None:
+        if self.kind == "choice":
+            complete_table(LEAVES[self.path].choices, dict(self.labels))
 
     @cached_property
     def kind(self) -> Kind:

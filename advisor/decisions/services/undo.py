@@ -1,7 +1,7 @@
 """Takes changes of answers back, and back again."""
 
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, assert_never
 
 from django.utils import timezone
 
@@ -38,6 +38,8 @@ def record(decision: Decision, before: Answers, after: Answers, change: Change) 
         case "redo":
             _pop(decision, Direction.REDO)
             _push(decision, Direction.UNDO, before, paths)
+        case _:
+            assert_never(change)
 
 
 def changed_paths(before: Answers, after: Answers) -> list[str]:

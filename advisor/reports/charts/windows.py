@@ -1,10 +1,20 @@
 """Bursts and outages: the stretches of a run that explain what the lines do."""
 
+from typing import assert_never
+
 import numpy as np
 
 from advisor.reports.charts.model import Floats, Window
 from simulator.result import Series
-from simulator.scenario import BurstArrivals, Scenario, TraceArrivals
+from simulator.scenario import (
+    BurstArrivals,
+    DailyArrivals,
+    GammaArrivals,
+    PoissonArrivals,
+    RegularArrivals,
+    Scenario,
+    TraceArrivals,
+)
 
 MOST_WINDOWS = 60
 BUSY = 2.0
@@ -40,13 +50,19 @@ def bin_s(series: Series) -> float:
 def _bursts(scenario: Scenario, series: Series, end_s: float) -> list[Window]:
     arrivals = scenario.arrivals
     last_s = _last_arrival_s(series)
-    if isinstance(arrivals, BurstArrivals) and arrivals.peak_to_mean > 1:
-        quiet_s = (arrivals.every_s - arrivals.peak_s) / 2
-        starts = np.arange(quiet_s, last_s, arrivals.every_s)  # the peak is in the middle of its cycle
-        return [Window(float(start), min(end_s, float(start) + arrivals.peak_s), "burst") for start in starts]
-    if isinstance(arrivals, TraceArrivals):
-        return _busy(series, last_s)
-    return []
+    match arrivals:
+        case BurstArrivals():
+            if arrivals.peak_to_mean == 1:
+                return []
+            quiet_s = (arrivals.every_s - arrivals.peak_s) / 2
+            starts = np.arange(quiet_s, last_s, arrivals.every_s)  # the peak is in the middle of its cycle
+            return [Window(float(start), min(end_s, float(start) + arrivals.peak_s), "burst") for start in starts]
+        case TraceArrivals():
+            return _busy(series, last_s)
+        case RegularArrivals() | PoissonArrivals() | GammaArrivals() | DailyArrivals():
+            return []
+        case _:
+            assert_never(arrivals)
 
 
 def _last_arrival_s(series: Series) -> float:

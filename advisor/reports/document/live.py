@@ -8,6 +8,7 @@ from advisor.reports import wording
 from advisor.reports.document.blocks import Block, Paragraph, grid
 from advisor.reports.document.outside import outside_sentences
 from advisor.reports.numbers import count, duration, number, share
+from simulator.closed_sets import complete_table
 from simulator.live.run.compare import JOBS, RELATIVE, STANDARD_ERRORS
 from simulator.result import LiveFigure, LiveReport, ProcessEnd
 
@@ -38,12 +39,15 @@ LATE_S = 0.05
 BUSY = 0.5
 """Of the cores: a load average beyond that at the start of a run is other work's."""
 MOST_LETTERS = 20
-WORKERS = {
-    "threads": "rq workers that are threads of two processes",
-    "simple": "rq workers that are a SimpleWorker process each",
-    "forking": "rq workers that fork for each job",
-    "stock": "rq's own worker pool and scheduler",
-}
+WORKERS = complete_table(
+    LiveReport.model_fields["workers"].annotation,
+    {
+        "threads": "rq workers that are threads of two processes",
+        "simple": "rq workers that are a SimpleWorker process each",
+        "forking": "rq workers that fork for each job",
+        "stock": "rq's own worker pool and scheduler",
+    },
+)
 TOO_SMALL = "too small to tell"
 TOLERANCES = (
     f"A figure agrees if predicted and measured are within {100 * RELATIVE:g} % of the larger. What this run cannot resolve is “{TOO_SMALL}”, "

@@ -4,15 +4,19 @@ from collections.abc import Mapping
 from math import ceil
 
 from advisor.reports.numbers import count, duration, number
+from simulator.closed_sets import complete_table
 from simulator.live.run.run_plan import LiveRunPlan
 from simulator.live.system.config import WorkerKind
 
-WORKERS: Mapping[WorkerKind, str] = {
-    "threads": "Threads in two processes, rq's SimpleWorker: the fastest, and 50 consumers take 41 MB.",
-    "simple": "A process for each consumer, forked once, with rq's SimpleWorker: 50 take 418 MB; at most 60.",
-    "forking": "rq's default Worker, which forks for each job: about a third as fast as threads; at most 60.",
-    "stock": "rq's own worker pool and scheduler, nothing of them replaced, in real time: takes minutes; at most 60.",
-}
+WORKERS: Mapping[WorkerKind, str] = complete_table(
+    WorkerKind,
+    {
+        "threads": "Threads in two processes, rq's SimpleWorker: the fastest, and 50 consumers take 41 MB.",
+        "simple": "A process for each consumer, forked once, with rq's SimpleWorker: 50 take 418 MB; at most 60.",
+        "forking": "rq's default Worker, which forks for each job: about a third as fast as threads; at most 60.",
+        "stock": "rq's own worker pool and scheduler, nothing of them replaced, in real time: takes minutes; at most 60.",
+    },
+)
 
 MEASURING = "The first live run with such workers measures what this machine carries, some ten seconds, and may change the speed and the jobs."
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from string import Template
+from typing import assert_never
 
 from advisor.reports.charts.model import Chart, Table
 from advisor.reports.document import Document
@@ -64,6 +65,8 @@ def _block(block: Block) -> Iterator[str]:
         case Listing():
             yield f'<figure class="listing"><figcaption>{escape(block.caption)}</figcaption>'
             yield f'<pre tabindex="0"><code>{escape(block.text)}</code></pre></figure>'
+        case _:
+            assert_never(block)
 
 
 def _point(point: Point) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import assert_never
 
 from advisor.reports.document import Document
 from advisor.reports.document.blocks import Block, Drawing, Grid, Listing, Paragraph, Point, Points, Section
@@ -54,6 +55,8 @@ def _block(block: Block) -> Iterator[str]:
         case Listing():
             yield f"*{escaped(block.caption)}*"
             yield _fenced(block)
+        case _:
+            assert_never(block)
 
 
 def _point(point: Point, mark: str) -> str:

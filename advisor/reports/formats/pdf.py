@@ -5,7 +5,7 @@ import json
 import re
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 import typst
 
@@ -94,6 +94,8 @@ def _block(block: Block) -> dict[str, Any]:
             }
         case Listing():
             return {"kind": "listing", "caption": block.caption, "text": block.text}
+        case _:
+            assert_never(block)
 
 
 def _point(point: Point) -> dict[str, Any]:

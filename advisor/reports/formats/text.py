@@ -2,8 +2,9 @@
 
 import textwrap
 from collections.abc import Iterable, Iterator
+from typing import assert_never
 
-from advisor.reports.document.blocks import Block, Grid, Listing, Paragraph, Point, Points, Section
+from advisor.reports.document.blocks import Block, Drawing, Grid, Listing, Paragraph, Point, Points, Section
 
 WIDTH = 100
 NARROWEST = 20
@@ -36,7 +37,10 @@ def _block(block: Block) -> str:
             return f"{block.caption}\n\n" + "\n".join(_grid(block))
         case Listing():
             return textwrap.indent(block.text, "    ")
-    return ""
+        case Drawing():
+            return ""
+        case _:
+            assert_never(block)
 
 
 def _point(point: Point, mark: str) -> str:

@@ -1,7 +1,7 @@
 """How sure an answer is: one number, a range, or not known. The choice beside a number, and what it makes of what was typed."""
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 from django.http import QueryDict
 
@@ -45,16 +45,16 @@ def settled(post: QueryDict, before: Answers) -> tuple[QueryDict, frozenset[str]
 
 def _text(question: Question, post: QueryDict, before: Answers) -> str | None:
     """What the choice makes of the number that was there; None where there is nothing to change."""
-    choice = post[AS + question.path]
+    choice = next((choice for choice, _ in CHOICES if choice == post[AS + question.path]), None)
     value = _typed(question, post, before)
-    if not question.uncertain or choice not in dict(CHOICES) or certainty_of(value) == choice:
+    if not question.uncertain or choice is None or certainty_of(value) == choice:
         return None
     match choice:
         case "unknown":
             return numbers.UNKNOWN
         case "range":
             return numbers.written(_around(value, _known(question, before), question).ends())
-        case _:
+        case "number":
             known = before.uncertain.get(question.path)
             if certainty_of(value) == "unknown":
                 given = _known(question, before)
@@ -63,6 +63,8 @@ def _text(question: Question, post: QueryDict, before: Answers) -> str | None:
             else:
                 given = Range(value["low"], value["high"])
             return numbers.written(_middle(given, question))
+        case _:
+            assert_never(choice)
 
 
 def _known(question: Question, before: Answers) -> Range:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, assert_never
 
 from django.http import QueryDict
 
@@ -71,7 +71,10 @@ def choices_of(question: Question, own: Library) -> tuple[tuple[str, str], ...]:
             return tuple((fact.name, f"{fact.title}, {duration(fact.limit_s)}") for fact in own.hops.values())
         case "profile":
             return tuple((profile.name, profile.title) for profile in own.profiles.values())
-    return question.choices
+        case "choice" | "number" | "integer" | "flag" | "text" | "durations":
+            return question.choices
+        case _:
+            assert_never(question.kind)
 
 
 def kept_choices(question: Question, chosen: Iterable[str], own: Library) -> tuple[tuple[str, str], ...]:

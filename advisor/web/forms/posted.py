@@ -1,7 +1,7 @@
 """What was posted, as answers are given."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from django.http import QueryDict
 
@@ -105,8 +105,10 @@ def _value(question: Question, post: QueryDict, before: Answers, own: Library) -
             return text or None
         case "durations":
             return _durations(question, text)
-        case _:
+        case "choice" | "text":
             return text.strip()
+        case _:
+            assert_never(question.kind)
 
 
 def _durations(question: Question, text: str) -> tuple[float, ...] | None:

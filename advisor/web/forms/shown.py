@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, assert_never
 
 from django.http import QueryDict
 
@@ -200,5 +200,7 @@ def _written(question: Question, value: Any) -> tuple[str, str]:
             return "", ""
         case "durations":
             return numbers.written(value), question.unit
-        case _:
+        case "choice" | "text" | "profile":
             return value or "", ""
+        case _:
+            assert_never(question.kind)

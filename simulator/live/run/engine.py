@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import SecretStr
 
 from simulator.arrivals import Trace
+from simulator.closed_sets import complete_table
 from simulator.live.errors import CannotRun, ProcessFailed, RunBroken, file_errors_explained
 from simulator.live.run import calibrate
 from simulator.live.run.calibrate import calibration_scenario, costs_of
@@ -60,7 +61,9 @@ from simulator.warming import warm
 __all__ = ["estimate", "simulate", "unsupported"]
 
 MOST_WORKERS = 200
-MOST_CONSUMERS: Mapping[WorkerKind, int] = {"threads": 200, "simple": 60, "forking": 60, "stock": 60}
+MOST_CONSUMERS: Mapping[WorkerKind, int] = complete_table(
+    WorkerKind, {"threads": 200, "simple": 60, "forking": 60, "stock": 60}
+)
 """A process each, but for threads."""
 STOCK_TICKS_S = (0.0, 1.0)
 """rq's own scheduler looks once a second; 0 asks for no tick."""

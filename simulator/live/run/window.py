@@ -6,21 +6,24 @@ the Scenario changes: it starts empty, counts every job and drains.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.arrivals import Trace
 from simulator.live.run.draw_jobs import arrivals_of
-from simulator.plan import DAY_S, Floats, designs_of
+from simulator.plan import DAY_S, Floats, cycle_s, designs_of
 from simulator.plurals import counted
 from simulator.replications import Runner
 from simulator.scenario import (
     BurstArrivals,
     DailyArrivals,
     EmpiricalService,
+    GammaArrivals,
     Outage,
+    PoissonArrivals,
+    RegularArrivals,
     Scenario,
     TraceArrivals,
 )
@@ -135,7 +138,7 @@ def _whole(scenario: Scenario, trace: Trace | None, durations_s: Floats | None, 
         sped = trace.arrivals_s / scenario.arrivals.speed
         count = min(int(np.searchsorted(sped, end, "right")), scenario.jobs or len(sped))
         return _select(trace, slice(count), sped[:count])
-    period = _period_s(scenario)
+    period = cycle_s(scenario)
     outage = _first_outage(scenario)
     needed = max(period or 0.0, length_s if outage is None else outage.start_s + outage.length_s + length_s)
     if isinstance(scenario.arrivals, BurstArrivals):
@@ -147,12 +150,6 @@ def _whole(scenario: Scenario, trace: Trace | None, durations_s: Floats | None, 
     return Trace(arrivals[: asked or len(arrivals)])
 
 
-def _period_s(scenario: Scenario) -> float | None:
-    if isinstance(scenario.arrivals, BurstArrivals):
-        return scenario.arrivals.every_s
-    return DAY_S if isinstance(scenario.arrivals, DailyArrivals) else None
-
-
 def _first_outage(scenario: Scenario) -> Outage | None:
     return min(scenario.provider.outages, key=lambda outage: outage.start_s, default=None)
 
@@ -160,7 +157,7 @@ def _first_outage(scenario: Scenario) -> Outage | None:
 def _kept(scenario: Scenario, arrivals: Floats, length_s: float) -> tuple[WindowCut, str, bool]:
     """What to keep, its name, and whether a longer window has no more jobs."""
     kind, last = scenario.arrivals, float(arrivals[-1]) if len(arrivals) else 0.0
-    span, outage, period_s = minutes(length_s), _first_outage(scenario), _period_s(scenario)
+    span, outage, period_s = minutes(length_s), _first_outage(scenario), cycle_s(scenario)
     if last <= length_s:
         all_of_it = WindowCut(0.0, max(last, 1e-9))
         ends = (scenario.duration_s or np.inf) <= length_s or (scenario.jobs or np.inf) <= len(arrivals)
@@ -173,11 +170,15 @@ def _kept(scenario: Scenario, arrivals: Floats, length_s: float) -> tuple[Window
         return _around((kind.every_s - kind.peak_s) / 2, kind.peak_s, length_s), f"{span} around the peak", False
     if outage is not None and outage.start_s < last:
         return _around(outage.start_s, outage.length_s, length_s), f"{span} around the outage", False
-    if isinstance(kind, DailyArrivals):
-        return WindowCut(DAY_S / 2 - length_s / 2, length_s), f"{span} around noon", False
-    if isinstance(kind, TraceArrivals):
-        return WindowCut(_busiest_s(arrivals, length_s), length_s), f"the busiest {span}", False
-    return WindowCut(0.0, length_s), f"the first {span}", False
+    match kind:
+        case DailyArrivals():
+            return WindowCut(DAY_S / 2 - length_s / 2, length_s), f"{span} around noon", False
+        case TraceArrivals():
+            return WindowCut(_busiest_s(arrivals, length_s), length_s), f"the busiest {span}", False
+        case RegularArrivals() | PoissonArrivals() | GammaArrivals():
+            return WindowCut(0.0, length_s), f"the first {span}", False
+        case _:
+            assert_never(kind)
 
 
 def _around(start_s: float, lasts_s: float, length_s: float) -> WindowCut:

@@ -1,7 +1,7 @@
 """The configuration of every process of a live run: one file, written by the controller before it starts them."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, assert_never
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -93,7 +93,13 @@ class ProcessConfig(Value):
 
     def priority_of(self, place: int) -> int:
         """A call's priority in line for the provider's limits, 0 first: the place of its class if queues are strict."""
-        return place if self.scenario.event_driven.discipline == "strict" else 0
+        match self.scenario.event_driven.discipline:
+            case "strict":
+                return place
+            case "dedicated" | "weighted":
+                return 0
+            case _:
+                assert_never(self.scenario.event_driven.discipline)
 
     def begin(self, started_ns: int) -> None:
         """Write the Scenario's zero (`time.monotonic_ns`) to a file, which `clock` reads."""

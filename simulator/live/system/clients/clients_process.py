@@ -1,8 +1,10 @@
 """The process of the clients: they call the design, and receive its webhooks. It ends when every job has its outcome."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 
+from simulator.closed_sets import complete_table
 from simulator.live.system.clients.caller import Caller
 from simulator.live.system.clients.event_driven import EventDrivenCaller
 from simulator.live.system.clients.outcomes import NOT_REPORTED, Outcomes
@@ -14,6 +16,19 @@ from simulator.live.system.http import client_session, serve
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, Reader, What
 from simulator.live.system.process import ProcessContext
+from simulator.scenario import Delivery
+
+WATCHED: Mapping[str, tuple[What, ...]] = complete_table(
+    Delivery,
+    {
+        "polling": (),
+        "webhook": NOT_REPORTED,
+        "sse": (),
+        "websocket": (),
+        "none": (*NOT_REPORTED, What.COMPUTED),
+    },
+)
+"""By delivery method: the outcomes that are read from the journals, because no response contains them."""
 
 
 def run(context: ProcessContext) -> None:
@@ -42,9 +57,8 @@ async def call_all(config: ProcessConfig, jobs: Jobs, clock: RunClock, outcomes:
             asyncio.TaskGroup() as group,
         ):
             group.create_task(outcomes.all_known.wait())
-            method = config.scenario.event_driven.delivery.method
-            if is_event_driven and method in ("webhook", "none"):
-                kinds = NOT_REPORTED if method == "webhook" else (*NOT_REPORTED, What.COMPUTED)
+            kinds = WATCHED[config.scenario.event_driven.delivery.method]
+            if is_event_driven and kinds:
                 group.create_task(outcomes.watch(Reader(config.path), kinds))
             if jobs.subscribers:  # those of the synchronous design are called in this process
                 reader = Reader(config.path)

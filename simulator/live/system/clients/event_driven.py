@@ -5,14 +5,14 @@ import json
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from math import ceil
-from typing import Any
+from typing import Any, assert_never
 
 import aiohttp
 
 from simulator.live.system.clients.caller import ACCEPTED, NO_ANSWER, OK, REFUSED, Caller
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.journal import LARGEST_INDEX, What
-from simulator.scenario import PollingDelivery, PushDelivery
+from simulator.scenario import Delivery, PollingDelivery, PushDelivery
 
 SWITCHED = 101
 DONE = "done"
@@ -37,12 +37,20 @@ class EventDrivenCaller(Caller):
         self._interval_s = delivery.interval_s if isinstance(delivery, PollingDelivery) else 0.0
         pause_s = delivery.reconnect_s if isinstance(delivery, PushDelivery) else 0.0
         self._pause_s = max(LEAST_PAUSE_S, self._clock.real_s(pause_s))
-        wait: dict[str, Callable[[int], Awaitable[None]]] = {
-            "polling": self._poll if self._interval_s > 0 else self._follow_stream,
-            "sse": self._follow_stream,
-            "websocket": self._follow_socket,
-        }
-        self._wait = wait.get(delivery.method)
+        self._wait = self._wait_of(delivery)
+
+    def _wait_of(self, delivery: Delivery) -> Callable[[int], Awaitable[None]] | None:
+        match delivery.method:
+            case "polling":
+                return self._poll if self._interval_s > 0 else self._follow_stream
+            case "sse":
+                return self._follow_stream
+            case "websocket":
+                return self._follow_socket
+            case "webhook" | "none":
+                return None
+            case _:
+                assert_never(delivery.method)
 
     async def __call__(self, job: int) -> None:
         self._journal.write(What.SENT, job)

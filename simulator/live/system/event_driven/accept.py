@@ -8,7 +8,7 @@ import json
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from math import ceil
-from typing import Any
+from typing import Any, assert_never
 
 import redis.asyncio
 from aiohttp import web
@@ -22,7 +22,7 @@ from simulator.live.system.http import application, error_response, read_job, re
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, What
 from simulator.live.system.process import ProcessContext
-from simulator.scenario import PollingDelivery, PushDelivery, WebhookDelivery
+from simulator.scenario import NoDelivery, PollingDelivery, PushDelivery, WebhookDelivery
 
 LAST_EVENT_ID = "Last-Event-ID"
 READ_BLOCK_MS, READ_AT_ONCE = 1000, 500
@@ -35,13 +35,23 @@ class Accept:
         self._config, self._jobs, self._journal, self._queues = config, jobs, journal, queues
         self._design = config.scenario.event_driven
         self._clock = RunClock(0, config.speed)  # for durations alone
+        self._push, interval_s = PushDelivery(method="sse"), 1.0
+        self._webhooks: Webhooks | None = None
         delivery = self._design.delivery
-        self._push = delivery if isinstance(delivery, PushDelivery) else PushDelivery(method="sse")
-        interval_s = delivery.interval_s if isinstance(delivery, PollingDelivery) else 1.0
+        match delivery:
+            case PollingDelivery():
+                interval_s = delivery.interval_s
+            case WebhookDelivery():
+                self._webhooks = Webhooks(config, jobs, self._clock, journal)
+            case PushDelivery():
+                self._push = delivery
+            case NoDelivery():
+                pass
+            case _:
+                assert_never(delivery)
         self._retry_after = str(max(1, ceil(self._clock.real_s(interval_s))))
         self._events: dict[int, JobEvents] = {}
         self._enqueuing = ThreadPoolExecutor(1, thread_name_prefix="enqueue")  # one: jobs are enqueued in order
-        self._webhooks = Webhooks(config, jobs, self._clock, journal) if isinstance(delivery, WebhookDelivery) else None
         self._delivering: set[asyncio.Task[None]] = set()
 
     def app(self) -> web.Application:

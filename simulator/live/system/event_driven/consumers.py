@@ -5,10 +5,10 @@ each job. `scheduler` replaces two functions, but for the kind `stock`.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
 from math import ceil
-from typing import Any
+from typing import Any, assert_never
 
 from rq import Queue
 from rq.serializers import JSONSerializer
@@ -16,6 +16,7 @@ from rq.timeouts import TimerDeathPenalty
 from rq.worker import BaseWorker, SimpleWorker, Worker
 from rq.worker_pool import WorkerPool
 
+from simulator.closed_sets import complete_table
 from simulator.live.system.config import ProcessConfig, WorkerKind
 from simulator.live.system.event_driven import tasks
 from simulator.live.system.event_driven.queues import subscriber_queue
@@ -81,12 +82,15 @@ class WeightedWorker(WeightedOrder, Worker):
     """Forks for each job."""
 
 
-CLASSES: dict[WorkerKind, tuple[type[BaseWorker], type[BaseWorker]]] = {
-    "threads": (ThreadWorker, WeightedThreadWorker),
-    "simple": (SimpleWorker, WeightedSimpleWorker),
-    "forking": (Worker, WeightedWorker),
-    "stock": (Worker, WeightedWorker),
-}
+CLASSES: Mapping[WorkerKind, tuple[type[BaseWorker], type[BaseWorker]]] = complete_table(
+    WorkerKind,
+    {
+        "threads": (ThreadWorker, WeightedThreadWorker),
+        "simple": (SimpleWorker, WeightedSimpleWorker),
+        "forking": (Worker, WeightedWorker),
+        "stock": (Worker, WeightedWorker),
+    },
+)
 """By kind: the worker's class, and the one for the discipline `weighted`."""
 
 
@@ -97,10 +101,15 @@ def worker_class(config: ProcessConfig) -> type[BaseWorker]:
 
 def queues_by_consumer(config: ProcessConfig, jobs: Jobs) -> list[list[str]]:
     """The queues of each consumer, the most urgent first: one queue with dedicated consumers, else all."""
-    names = list(config.scenario.event_driven.queues)
-    if config.scenario.event_driven.discipline == "dedicated":
-        return [[name] for name, own in zip(names, jobs.consumers, strict=True) for _ in range(int(own))]
-    return [names for _ in range(config.scenario.event_driven.consumers)]
+    design = config.scenario.event_driven
+    names = list(design.queues)
+    match design.discipline:
+        case "dedicated":
+            return [[name] for name, own in zip(names, jobs.consumers, strict=True) for _ in range(int(own))]
+        case "strict" | "weighted":
+            return [names for _ in range(design.consumers)]
+        case _:
+            assert_never(design.discipline)
 
 
 def consumer_processes(config: ProcessConfig, jobs: Jobs) -> list[list[list[str]]]:

@@ -1,0 +1,46 @@
+"""Closed sets, and tables that have an entry for each of their members."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def members_of(closed: Any) -> tuple[Any, ...]:
+    """The values of a Literal, or those that the discriminator of a tagged union may have; a tuple has them already."""
+    if isinstance(closed, tuple):
+        return closed
+    origin = get_origin(closed)
+    if origin is Literal:
+        return get_args(closed)
+    if origin is not Annotated:
+        raise TypeError(f"{closed!r} is neither a Literal, nor a tagged union, nor a tuple")
+    union, field = get_args(closed)
+    tags = [member.model_fields[field.discriminator].annotation for member in get_args(union)]
+    return tuple(value for tag in tags for value in get_args(tag))
+
+
+def complete_table(closed: Any, table: Mapping[K, V]) -> Mapping[K, V]:
+    """The table, read-only. Called when a module is imported, so that a half-added case stops at the table that lacks it.
+
+    Raises:
+        TypeError: a member of the closed set has no entry, or an entry is no member.
+    """
+    members = members_of(closed)
+    missing = [member for member in members if member not in table]
+    unknown = [key for key in table if key not in members]
+    if missing or unknown:
+        raise TypeError(
+            f"this table needs an entry for each of {_listed(members)}: "
+            + "; ".join(
+                [f"add {_listed(missing)}"] * bool(missing)
+                + [f"remove {_listed(unknown)}, or add it to the set"] * bool(unknown)
+            )
+        )
+    return MappingProxyType(dict(table))
+
+
+def _listed(values: Any) -> str:
+    return ", ".join(map(repr, values))

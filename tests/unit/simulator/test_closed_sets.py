@@ -1,0 +1,94 @@
+"""A half-added case stops when the module that lacks it is imported."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from simulator.closed_sets import complete_table, members_of
+from simulator.scenario import Delivery
+
+ROOT = Path(__file__).resolve().parents[3]
+Colour = Literal["red", "green"]
+
+ADD_A_CASE = """
+import importlib, json, sys
+from typing import Annotated, Literal, get_args, get_origin
+from pydantic import create_model
+from simulator.schema import Value
+
+def widened(closed):
+    if get_origin(closed) is Literal:
+        return Literal[(*get_args(closed), "new")]
+    union, field = get_args(closed)
+    added = create_model("New", __base__=Value, **{field.discriminator: (Literal["new"], ...)})
+    return Annotated[union | added, field]
+
+reasons = {}
+for name, owner, user in json.load(sys.stdin):
+    home = importlib.import_module(owner)
+    before = getattr(home, name)
+    setattr(home, name, widened(before))
+    try:
+        importlib.import_module(user)
+    except TypeError as error:
+        reasons[name] = str(error)
+    setattr(home, name, before)
+print(json.dumps(reasons))
+"""
+TABLES = (
+    ("Arrivals", "simulator.scenario", "simulator.plan"),
+    ("Service", "simulator.scenario", "simulator.plan"),
+    ("Delivery", "simulator.scenario", "simulator.plan"),
+    ("Jitter", "simulator.scenario", "simulator.plan"),
+    ("Discipline", "simulator.scenario", "simulator.plan"),
+    ("Overflow", "simulator.scenario", "simulator.plan"),
+    ("InlineCalls", "simulator.scenario", "simulator.plan"),
+    ("WorkerKind", "simulator.live.system.config", "simulator.live.system.event_driven.consumers"),
+    ("Method", "advisor.advice.contract", "advisor.advice.delivery"),
+    ("Style", "advisor.advice.contract", "advisor.reports.wording"),
+)
+
+
+def test_the_members_of_a_literal_and_of_a_tagged_union() -> None:
+    assert members_of(Colour) == ("red", "green")
+    assert members_of(Delivery) == ("polling", "webhook", "sse", "websocket", "none")
+    with pytest.raises(TypeError, match="neither a Literal"):
+        members_of(str)
+
+
+def test_a_complete_table_is_as_it_was_and_cannot_be_changed() -> None:
+    table = complete_table(Colour, {"green": 2, "red": 1})
+    assert table == {"green": 2, "red": 1} and list(table) == ["green", "red"]
+    with pytest.raises(TypeError):
+        table["blue"] = 3  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ({"red": 1}, "add 'green'"),
+        ({"red": 1, "green": 2, "blue": 3}, "remove 'blue', or add it to the set"),
+        ({"blue": 3}, "add 'red', 'green'; remove 'blue'"),
+    ],
+)
+def test_a_table_that_is_not_complete_says_what_to_do(table: dict[str, int], says: str) -> None:
+    with pytest.raises(TypeError, match=f"an entry for each of 'red', 'green': {says}"):
+        complete_table(Colour, table)
+
+
+def test_a_case_that_is_added_to_a_set_alone_is_refused_by_the_tables_of_the_set() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ADD_A_CASE],
+        input=json.dumps(TABLES),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+    )
+    reasons = json.loads(done.stdout)
+    assert set(reasons) == {name for name, _, _ in TABLES}
+    assert all(reason.endswith("add 'new'") for reason in reasons.values())
