@@ -1,4 +1,4 @@
-"""Decide: facts to style, strength and delivery by the table of rules. Numbers only; the words are in `explanation`."""
+"""Decide: facts to style, strength and delivery by the table of rules. Numbers only; `recommendation` adds the words."""
 
 from dataclasses import dataclass
 from functools import cached_property

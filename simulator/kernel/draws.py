@@ -157,7 +157,10 @@ def other_arrival(m: Any, job: int) -> float:
 
 @compiled
 def burst_instant(m: Any, cumulated: float) -> float:
-    """When the intensity of a rate with one peak in the middle of every cycle has cumulated to this. A1: peak to mean, A2: peak, A3: cycle."""
+    """When the intensity of a rate with one peak in the middle of every cycle has cumulated to this.
+
+    `arrival_a`: peak to mean, `arrival_b`: length of the peak, `arrival_c`: of the cycle.
+    """
     rate, high, peak, cycle = m.rate, m.arrival_a, m.arrival_b, m.arrival_c
     low = (cycle - high * peak) / (cycle - peak)
     quiet = (cycle - peak) / 2.0
@@ -174,7 +177,7 @@ def burst_instant(m: Any, cumulated: float) -> float:
 
 @compiled
 def daily_instant(m: Any, cumulated: float, since: float) -> float:
-    """When the intensity of rate x (1 - (A1 - 1) cos(2 pi t / day)) has cumulated to this: the quietest instant is at 0. Bisection, then Newton."""
+    """When the intensity of rate x (1 - (`arrival_a` - 1) cos(2 pi t / day)) has cumulated to this: it is lowest at 0. Bisection, then Newton."""
     rate, swing = m.rate, m.arrival_a - 1.0
     turn = 2.0 * math.pi / DAY_S
     target = cumulated / rate

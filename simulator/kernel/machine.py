@@ -330,7 +330,7 @@ def count_paced(m: Machine, s: int) -> None:
 
 @compiled
 def count_busy(m: Machine, s: int, now: float, wasted_from: float) -> None:
-    """A server that worked on the job since S_BEGAN is free: how long it was busy, and how much of that was for nothing."""
+    """A server that worked on the job since `began` is free: how long it was busy, and how much of that was for nothing."""
     it = slot(m.slots, s)
     began = it.began
     m.busy += now - max(began, m.since)
