@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from advisor.decisions.models import EngineName
 from simulator import simulate as kernel
 from simulator.arrivals import Trace
-from simulator.live.run import engine as live
+from simulator.live.run import support
 from simulator.live.run.run_plan import LiveRunPlan, plan_live_run
 from simulator.result import Result
 from simulator.scenario import Scenario
@@ -35,7 +36,14 @@ class Engine:
     """Of a live engine: what a run is going to be."""
 
 
+def _simulate_live(scenario: Scenario, **options: Any) -> Result:
+    """The live engine's processes are imported where a run starts, and not by every page."""
+    from simulator.live.run.engine import simulate
+
+    return simulate(scenario, **options)
+
+
 ENGINES: Mapping[str, Engine] = {
     EngineName.KERNEL: Engine(kernel.simulate, kernel.estimate, kernel.unsupported),
-    EngineName.LIVE: Engine(live.simulate, live.estimate, live.unsupported, is_live=True),
+    EngineName.LIVE: Engine(_simulate_live, support.estimate, support.unsupported, is_live=True),
 }

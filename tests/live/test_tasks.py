@@ -20,9 +20,9 @@ from rq.timeouts import JobTimeoutException
 from rq.worker import SimpleWorker
 
 from simulator.live import broker
-from simulator.live.run.engine import MOST_CONSUMERS
 from simulator.live.run.fork_server import process_environment
 from simulator.live.run.processes import end_all
+from simulator.live.run.support import MOST_CONSUMERS
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.event_driven import tasks
 from simulator.live.system.event_driven.consumers import (

@@ -12,8 +12,7 @@ from simulator.live.run.folders import find_running
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.event_driven import dead_letters
-from simulator.live.system.event_driven.queues import RunQueues
-from simulator.live.system.event_driven.tasks import monotonic_ns
+from simulator.live.system.event_driven.queues import RunQueues, monotonic_ns
 from simulator.live.system.jobs import Jobs
 
 DESIGN = "event_driven"

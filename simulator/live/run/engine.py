@@ -5,7 +5,6 @@ It has the kernel's interface (`simulator.simulate`). Both designs get the same 
 
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -17,7 +16,6 @@ import numpy as np
 from pydantic import SecretStr
 
 from simulator.arrivals import Trace
-from simulator.closed_sets import complete_table
 from simulator.live.errors import CannotRun, ProcessFailed, RunBroken, file_errors_explained
 from simulator.live.run import calibrate
 from simulator.live.run.calibrate import calibration_scenario, costs_of
@@ -29,12 +27,12 @@ from simulator.live.run.external import as_answered, require_answers, shorten_se
 from simulator.live.run.folders import count_other_runs, run_folder
 from simulator.live.run.fork_server import ForkServer
 from simulator.live.run.machine_benchmark import measure_capacity
-from simulator.live.run.machine_capacity import Capacity, current, known_or_measured, measured_kind
-from simulator.live.run.run_plan import LONGEST_DEFAULT_S, LiveRunPlan, plan_live_run
+from simulator.live.run.machine_capacity import Capacity, known_or_measured, measured_kind
+from simulator.live.run.run_plan import LiveRunPlan, plan_live_run
+from simulator.live.run.support import check, estimate, unsupported
 from simulator.live.system.config import ExternalEndpoint, WorkerKind
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import What
-from simulator.memory import memory_bytes
 from simulator.plan import DESIGN_WORDS, EVENT_DRIVEN, SYNCHRONOUS, Floats, mean_service_s
 from simulator.replications import OnProgress, Progress
 from simulator.result import (
@@ -49,10 +47,7 @@ from simulator.result import (
     Result,
     SoFar,
 )
-from simulator.scenario import Scenario, TraceArrivals
-from simulator.schema import InvalidInput, Problem
-from simulator.simulate import Estimate
-from simulator.simulate import check as check_for_kernel
+from simulator.scenario import Scenario
 from simulator.summary import design_result, differences
 from simulator.tally import Tally
 from simulator.verdict import Share, inequalities_of, verdict_of
@@ -60,13 +55,6 @@ from simulator.warming import warm
 
 __all__ = ["estimate", "simulate", "unsupported"]
 
-MOST_WORKERS = 200
-MOST_CONSUMERS: Mapping[WorkerKind, int] = complete_table(
-    WorkerKind, {"threads": 200, "simple": 60, "forking": 60, "stock": 60}
-)
-"""A process each, but for threads."""
-STOCK_TICKS_S = (0.0, 1.0)
-"""rq's own scheduler looks once a second; 0 asks for no tick."""
 DESIGNS: tuple[Design, Design] = (SYNCHRONOUS, EVENT_DRIVEN)
 SPANS = {
     ("calibrate", SYNCHRONOUS): (0.0, 0.06),
@@ -364,55 +352,3 @@ def _ahead(difference: dict[str, Interval]) -> set[tuple[str, str]]:
     if by is None or by.low <= 0 <= by.high:
         return set()
     return {(EVENT_DRIVEN, SYNCHRONOUS) if by.low > 0 else (SYNCHRONOUS, EVENT_DRIVEN)}
-
-
-def check(
-    scenario: Scenario, trace: Trace | None, durations_s: Floats | None = None, workers: WorkerKind = "threads"
-) -> None:
-    """Refuse what cannot be run live.
-
-    Raises:
-        InvalidInput: with a problem for each reason.
-    """
-    if problems := unsupported(scenario, workers):
-        raise InvalidInput(problems)
-    check_for_kernel(scenario, trace, durations_s)
-
-
-def estimate(
-    scenario: Scenario,
-    trace: Trace | None = None,
-    replications: int | None = None,
-    *,
-    seconds: float | None = None,
-    workers: WorkerKind = "threads",
-) -> Estimate:
-    """What the run will take at most: a window of jobs through each design, and the memory of the recording that it is cut from."""
-    trace = trace if isinstance(scenario.arrivals, TraceArrivals) else None
-    jobs = round(2 * (seconds or LONGEST_DEFAULT_S) * current(workers).jobs_per_s)
-    return Estimate(jobs, memory_bytes(scenario, trace))
-
-
-def unsupported(scenario: Scenario, workers: WorkerKind = "threads") -> tuple[Problem, ...]:
-    """What a live run does not do: refused, never ignored."""
-    events, most, stock = scenario.event_driven, MOST_CONSUMERS[workers], workers == "stock"
-    if workers == "threads":
-        too_many = f"a live run has at most {most} of them; use the kernel"
-    else:
-        too_many = f"{workers} workers are at most {most}, a process each; use threads, or the kernel"
-    reasons: dict[str, str | None] = {
-        "hybrid": "a live run has the two designs, and no hybrid; use the kernel" if scenario.hybrid else None,
-        "autoscaling": "a live run has a fixed number of workers; use the kernel" if scenario.autoscaling else None,
-        "synchronous.workers": f"a live run has at most {MOST_WORKERS} of them; use the kernel"
-        if scenario.synchronous.workers > MOST_WORKERS
-        else None,
-        "event_driven.consumers": too_many if events.consumers > most else None,
-        "event_driven.retry_tick_s": "stock workers have rq's own scheduler, which looks once a second,"
-        f" not every {events.retry_tick_s:g} s; use other workers"
-        if stock and events.retry_tick_s not in STOCK_TICKS_S
-        else None,
-        "event_driven.discipline": "rq's own workers have no weighted order of their queues; use other workers"
-        if stock and len(events.queues) > 1 and events.discipline == "weighted"
-        else None,
-    }
-    return tuple(Problem(path, reason) for path, reason in reasons.items() if reason is not None)

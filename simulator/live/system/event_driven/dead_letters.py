@@ -5,8 +5,7 @@ from datetime import datetime
 
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
 
-from simulator.live.system.event_driven.queues import RunQueues, job_number, rq_id
-from simulator.live.system.event_driven.tasks import attempt_number
+from simulator.live.system.event_driven.queues import RunQueues, attempt_number, job_number, rq_id
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """The rq queues and jobs of one run: one queue a class, one a subscriber; an rq job for each job of the Scenario, with rq's own retries."""
 
+import time
 from collections.abc import Iterable
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -8,8 +10,10 @@ import redis
 from rq import Callback, Queue, Retry
 from rq.job import Job
 from rq.registry import FailedJobRegistry
+from rq.results import Result
 from rq.serializers import JSONSerializer
 
+from simulator.live.system.clock import NS_PER_S
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.jobs import Jobs
 
@@ -117,6 +121,23 @@ def rq_id(job: int) -> str:
 def job_number(name: str) -> int:
     """The job of the Scenario that an rq job of that id carries."""
     return int(name.split("-")[1])
+
+
+def attempt_number(rq_job: Job, retries: int) -> int:
+    """How many attempts there were before, those of a job that was requeued from the failed jobs included."""
+    left = rq_job.retries_left or 0
+    return retries - left + (Result.count(rq_job) if left == 0 else 0)
+
+
+def enqueued_ns(rq_job: Job) -> int:
+    """When rq put the job into its queue, by the machine's monotonic clock."""
+    assert rq_job.enqueued_at is not None  # noqa: S101  it was dequeued
+    return monotonic_ns(rq_job.enqueued_at)
+
+
+def monotonic_ns(instant: datetime) -> int:
+    """An instant of the wall clock by the machine's monotonic clock."""
+    return time.monotonic_ns() - round(time.time_ns() - instant.timestamp() * NS_PER_S)
 
 
 def subscriber_queue(subscriber: int) -> str:

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from functools import cached_property
 from math import inf
 from types import TracebackType
@@ -16,11 +15,10 @@ from zlib import crc32
 
 from rq import get_current_job
 from rq.job import Job
-from rq.results import Result
 
 from simulator.live.system.clock import NS_PER_S, RunClock
 from simulator.live.system.config import ProcessConfig
-from simulator.live.system.event_driven.queues import RunQueues
+from simulator.live.system.event_driven.queues import RunQueues, attempt_number, enqueued_ns
 from simulator.live.system.event_driven.rate_limit_server import RateLimitClient
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, What
@@ -173,23 +171,6 @@ def handle(job: int, subscriber: int) -> None:
             return
         app.sleep(pause_s)
     journal.write(What.UNHANDLED, job, subscriber)
-
-
-def attempt_number(rq_job: Job, retries: int) -> int:
-    """How many attempts there were before, those of a job that was requeued from the failed jobs included."""
-    left = rq_job.retries_left or 0
-    return retries - left + (Result.count(rq_job) if left == 0 else 0)
-
-
-def enqueued_ns(rq_job: Job) -> int:
-    """When rq put the job into its queue, by the machine's monotonic clock."""
-    assert rq_job.enqueued_at is not None  # noqa: S101  it was dequeued
-    return monotonic_ns(rq_job.enqueued_at)
-
-
-def monotonic_ns(instant: datetime) -> int:
-    """An instant of the wall clock by the machine's monotonic clock."""
-    return time.monotonic_ns() - round(time.time_ns() - instant.timestamp() * NS_PER_S)
 
 
 def worker_number(name: str) -> float:

@@ -1,0 +1,75 @@
+"""Which Scenarios a live run refuses, and what one takes at most. Pages ask, so no process of a run is imported here."""
+
+from collections.abc import Mapping
+
+from simulator.arrivals import Trace
+from simulator.closed_sets import complete_table
+from simulator.live.run.machine_capacity import current
+from simulator.live.run.run_plan import LONGEST_DEFAULT_S
+from simulator.live.system.config import WorkerKind
+from simulator.memory import memory_bytes
+from simulator.plan import Floats
+from simulator.scenario import Scenario, TraceArrivals
+from simulator.schema import InvalidInput, Problem
+from simulator.simulate import Estimate
+from simulator.simulate import check as check_for_kernel
+
+MOST_WORKERS = 200
+MOST_CONSUMERS: Mapping[WorkerKind, int] = complete_table(
+    WorkerKind, {"threads": 200, "simple": 60, "forking": 60, "stock": 60}
+)
+"""A process each, but for threads."""
+STOCK_TICKS_S = (0.0, 1.0)
+"""rq's own scheduler looks once a second; 0 asks for no tick."""
+
+
+def check(
+    scenario: Scenario, trace: Trace | None, durations_s: Floats | None = None, workers: WorkerKind = "threads"
+) -> None:
+    """Refuse what cannot be run live.
+
+    Raises:
+        InvalidInput: with a problem for each reason.
+    """
+    if problems := unsupported(scenario, workers):
+        raise InvalidInput(problems)
+    check_for_kernel(scenario, trace, durations_s)
+
+
+def estimate(
+    scenario: Scenario,
+    trace: Trace | None = None,
+    replications: int | None = None,
+    *,
+    seconds: float | None = None,
+    workers: WorkerKind = "threads",
+) -> Estimate:
+    """What the run will take at most: a window of jobs through each design, and the memory of the recording that it is cut from."""
+    trace = trace if isinstance(scenario.arrivals, TraceArrivals) else None
+    jobs = round(2 * (seconds or LONGEST_DEFAULT_S) * current(workers).jobs_per_s)
+    return Estimate(jobs, memory_bytes(scenario, trace))
+
+
+def unsupported(scenario: Scenario, workers: WorkerKind = "threads") -> tuple[Problem, ...]:
+    """What a live run does not do: refused, never ignored."""
+    events, most, stock = scenario.event_driven, MOST_CONSUMERS[workers], workers == "stock"
+    if workers == "threads":
+        too_many = f"a live run has at most {most} of them; use the kernel"
+    else:
+        too_many = f"{workers} workers are at most {most}, a process each; use threads, or the kernel"
+    reasons: dict[str, str | None] = {
+        "hybrid": "a live run has the two designs, and no hybrid; use the kernel" if scenario.hybrid else None,
+        "autoscaling": "a live run has a fixed number of workers; use the kernel" if scenario.autoscaling else None,
+        "synchronous.workers": f"a live run has at most {MOST_WORKERS} of them; use the kernel"
+        if scenario.synchronous.workers > MOST_WORKERS
+        else None,
+        "event_driven.consumers": too_many if events.consumers > most else None,
+        "event_driven.retry_tick_s": "stock workers have rq's own scheduler, which looks once a second,"
+        f" not every {events.retry_tick_s:g} s; use other workers"
+        if stock and events.retry_tick_s not in STOCK_TICKS_S
+        else None,
+        "event_driven.discipline": "rq's own workers have no weighted order of their queues; use other workers"
+        if stock and len(events.queues) > 1 and events.discipline == "weighted"
+        else None,
+    }
+    return tuple(Problem(path, reason) for path, reason in reasons.items() if reason is not None)
