@@ -11,6 +11,7 @@ from simulator.replications import LOOPS, Runner
 from simulator.scenario import Scenario
 from simulator.statistics import half_width
 from simulator.tally import Tally
+from tests.theory import formulas
 
 SEED = 20_240_611
 REPLICATIONS = 24
@@ -61,8 +62,8 @@ def test_erlang_c(rate: float, service: float, count: int, millions: float) -> N
     """One design proves it for both: in each replication of a part of the jobs the other's tally is the same."""
     given = {"arrivals": poisson(rate), "service": exponential(service), "warmup_jobs": 5000, **servers(count)}
     found = tallies(int(millions * 1e6), designs=(SYNCHRONOUS,), **given)[SYNCHRONOUS]
-    inside([tally.wait["mean"] for tally in found], theory.mean_wait_s(rate, service, count), NARROW)
-    exact = theory.wait_quantile_s(rate, service, count, 0.95)
+    inside([tally.wait["mean"] for tally in found], formulas.mean_wait_s(rate, service, count), NARROW)
+    exact = formulas.wait_quantile_s(rate, service, count, 0.95)
     if exact > 0:
         inside([tally.wait["p95"] for tally in found], exact, NARROW)
     else:
@@ -74,7 +75,7 @@ def test_erlang_c(rate: float, service: float, count: int, millions: float) -> N
 
 
 def cobham(urgent: float, batch: float) -> list[float]:
-    return theory.cobham_wait_s([urgent, batch], 1.0)
+    return formulas.cobham_wait_s([urgent, batch], 1.0)
 
 
 SINGLE: list[tuple[str, dict[str, object], Callable[[Tally], float], float]] = [
@@ -82,19 +83,19 @@ SINGLE: list[tuple[str, dict[str, object], Callable[[Tally], float], float]] = [
         "M/D/1",
         {"arrivals": poisson(0.8), "service": {"distribution": "deterministic", "mean_s": 1}, **servers(1)},
         lambda tally: tally.wait["mean"],
-        theory.md1_wait_s(0.8, 1),
+        formulas.md1_wait_s(0.8, 1),
     ),
     (
         "M/G/1 lognormal",
         {"arrivals": poisson(0.7), "service": {"distribution": "lognormal", "p50_s": 0.8, "p95_s": 2.0}, **servers(1)},
         lambda tally: tally.wait["mean"],
-        theory.pollaczek_khinchine_wait_s(0.7, theory.lognormal_mean_s(0.8, 2), theory.lognormal_cv(0.8, 2)),
+        formulas.pollaczek_khinchine_wait_s(0.7, theory.lognormal_mean_s(0.8, 2), formulas.lognormal_cv(0.8, 2)),
     ),
     (
         "M/G/1 gamma",
         {"arrivals": poisson(0.7), "service": {"distribution": "gamma", "mean_s": 1, "cv": 0.5}, **servers(1)},
         lambda tally: tally.wait["mean"],
-        theory.pollaczek_khinchine_wait_s(0.7, 1, 0.5),
+        formulas.pollaczek_khinchine_wait_s(0.7, 1, 0.5),
     ),
 ]
 
@@ -116,10 +117,10 @@ def test_a_bounded_backlog_loses_what_erlang_b_says(count: int, places: int, loa
         **servers(count, backlog=places - count),
     )
     lost = [tally.counts["rejected"] / tally.counts["offered"] for tally in found[SYNCHRONOUS]]
-    inside(lost, theory.mmck_loss(count, places, load), NARROW)
+    inside(lost, formulas.mmck_loss(count, places, load), NARROW)
     if places > count:
         waits = [tally.wait["mean"] for tally in found[SYNCHRONOUS]]
-        inside(waits, theory.mmck_wait_s(load, 1, count, places), NARROW)
+        inside(waits, formulas.mmck_wait_s(load, 1, count, places), NARROW)
 
 
 def test_strict_priorities_wait_as_cobham_says() -> None:
@@ -203,8 +204,8 @@ def test_provider_concurrency_is_as_good_as_that_many_servers() -> None:
         **servers(200),
     )
     for design in LOOPS:
-        inside([tally.wait["mean"] for tally in found[design]], theory.mean_wait_s(5, 1.5, 10), NARROW)
+        inside([tally.wait["mean"] for tally in found[design]], formulas.mean_wait_s(5, 1.5, 10), NARROW)
 
 
 def test_theory_is_finite_where_it_is_tested() -> None:
-    assert all(theory.mean_wait_s(rate, service, count) < inf for rate, service, count, *_ in ERLANG_C)
+    assert all(formulas.mean_wait_s(rate, service, count) < inf for rate, service, count, *_ in ERLANG_C)

@@ -1,4 +1,4 @@
-"""Queueing formulas on columns. The same as in `simulator.theory`, which they are tested against, for thousands of rows at once."""
+"""Queueing formulas on columns, for thousands of rows at once."""
 
 from dataclasses import dataclass
 

@@ -19,6 +19,7 @@ from advisor.advice.facts.queueing import erlang_c, lognormal_p99
 from advisor.advice.library import nested
 from advisor.advice.recommendation import advise
 from simulator import theory
+from tests.theory import formulas
 
 
 def answers_with(differs: Mapping[str, Any], template: str = "document_extraction") -> Answers:
@@ -48,9 +49,11 @@ def test_the_formulas_on_columns_are_those_of_theory(
     offered = np.array([rate * service_s])
     found = float(erlang_c(np.array([float(servers)]), offered)[0])
     assert found == pytest.approx(waits, rel=0.02)
-    assert found == pytest.approx(theory.erlang_c(servers, rate * service_s), rel=1e-9)
-    assert found / (servers / service_s - rate) == pytest.approx(theory.mean_wait_s(rate, service_s, servers), rel=1e-9)
-    assert theory.mean_wait_s(rate, service_s, servers) == pytest.approx(mean_s, rel=0.02)
+    assert found == pytest.approx(formulas.erlang_c(servers, rate * service_s), rel=1e-9)
+    assert found / (servers / service_s - rate) == pytest.approx(
+        formulas.mean_wait_s(rate, service_s, servers), rel=1e-9
+    )
+    assert formulas.mean_wait_s(rate, service_s, servers) == pytest.approx(mean_s, rel=0.02)
 
 
 def test_erlang_c_of_rows_agrees_with_scipy() -> None:
@@ -125,7 +128,7 @@ def test_useful_concurrency_is_what_the_provider_allows_and_names_what_binds(
 def test_a_queue_waits_as_theory_says_where_arrivals_are_random_and_there_is_no_peak() -> None:
     stream = sizing.Stream(rate=1, peak_rate=1, peak_s=0, work_s=20, factor=1)
     for servers in (21, 22, 25):
-        assert stream.wait_s(servers) == pytest.approx(theory.wait_quantile_s(1, 20, servers, 0.95), rel=1e-6)
+        assert stream.wait_s(servers) == pytest.approx(formulas.wait_quantile_s(1, 20, servers, 0.95), rel=1e-6)
 
 
 def test_burstiness_makes_a_wait_longer_by_allen_and_cunneen() -> None:
@@ -236,7 +239,7 @@ def test_the_knee_is_early_for_one_worker_and_late_for_ten() -> None:
     steady = point({**exponential, "volume.peak_to_mean": 1, "volume.interarrival_cv": 1})
     assert sizing.knee(steady, 1) == pytest.approx(1 / 3, abs=0.01)  # M/M/1: rho / (1 - rho) = 1/2
     ten = sizing.knee(steady, 10)
-    assert theory.mean_wait_s(10 * ten, 1.0, 10) <= 0.5 < theory.mean_wait_s(10 * (ten + 0.01), 1.0, 10)
+    assert formulas.mean_wait_s(10 * ten, 1.0, 10) <= 0.5 < formulas.mean_wait_s(10 * (ten + 0.01), 1.0, 10)
 
 
 def test_dispatching_counts_in_the_consumers_of_jobs_that_are_short() -> None:
