@@ -1,7 +1,6 @@
 """The outside endpoint that an administrator lets live runs call in the sample endpoint's place; nobody else can name one."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from django.conf import settings
 from pydantic import SecretStr
@@ -10,9 +9,8 @@ from advisor.configuration import Configuration
 from simulator.live.system.config import ExternalEndpoint
 from simulator.schema import InvalidInput, Problem
 
-Answering = Literal["sample", "outside"]
-"""Who answers the calls of a live run."""
 SAMPLE, OUTSIDE = "sample", "outside"
+"""Which endpoint answers the calls of a live run."""
 NEEDED = ("CROSSOVER_EXTERNAL_URL", "CROSSOVER_EXTERNAL_MODEL", "CROSSOVER_EXTERNAL_KEY")
 
 

@@ -101,12 +101,6 @@ class Child:
         if not self.has_ended() and self.process is not None:
             os.killpg(self.process.pid, signal.SIGKILL)
 
-    def reap(self, within_s: float = 10) -> None:
-        """Wait for its end and let go of it. Raises subprocess.TimeoutExpired where it goes on."""
-        if self.process is not None:
-            self.process.wait(within_s)
-            self._release()
-
     def has_ended(self) -> bool:
         return self.process is None or self.process.poll() is not None
 

@@ -18,11 +18,16 @@ REPORTED = (What.IN_HAND, What.CLIENT_FAILED, What.UNDELIVERED)
 class KnownProcesses(ProcessGroup):
     """The latest group, for a test to look up."""
 
-    latest: ClassVar[ProcessGroup]
+    latest: ClassVar["KnownProcesses"]
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         KnownProcesses.latest = self
+
+    @property
+    def broker_pid(self) -> int:
+        assert self._broker is not None
+        return self._broker.pid
 
 
 def kill(process: str) -> None:

@@ -36,9 +36,8 @@ class Inline:
     """Whether waiting is counted: not if nothing serves the load in time."""
     wait_s: Floats
     """Mean wait for a worker, in the peak where one request in a hundred or more arrives in it."""
-    inline_p50_s: Floats
     inline_p99_s: Floats
-    """The in-line answer at the median and the 99th percentile: waiting, retries and in-line subscribers included."""
+    """The in-line answer at the 99th percentile: waiting, retries and in-line subscribers included."""
     answer_p50_s: Floats
     answer_p99_s: Floats
     """The same without the other subscribers: what the caller of a hybrid waits for, since the others get an event."""
@@ -88,7 +87,6 @@ def inline_of(
         inline_limit_s=limit_s,
         counts_waits=~out_of_reach,
         wait_s=waits * (peak.mean_s + peak.gathered_s),
-        inline_p50_s=p50_s + handling_s,
         inline_p99_s=p99_s + handling_s,
         answer_p50_s=p50_s,
         answer_p99_s=p99_s,

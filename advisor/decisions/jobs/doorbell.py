@@ -9,7 +9,6 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rq import Queue
-from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from advisor.decisions.models import Run
@@ -71,18 +70,6 @@ def ring(run_id: UUID) -> None:
         redis.RedisError: if the broker is gone or hangs.
     """
     RqDoorbell().ring(run_id, Run.objects.values_list("attempt", flat=True).get(pk=run_id))
-
-
-def has_job(run_id: UUID) -> bool:
-    """Whether a job for the run waits in the queue or is known to rq as begun.
-
-    Raises:
-        redis.RedisError: if the broker is gone or hangs.
-    """
-    queue = _queue(settings.SIMULATIONS_QUEUE)
-    attempt = Run.objects.values_list("attempt", flat=True).get(pk=run_id)
-    ids = {job_id(run_id, attempt), job_id(run_id, max(0, attempt - 1))}
-    return any(Job.exists(candidate, connection=queue.connection) for candidate in ids)
 
 
 def _queue(name: str) -> Queue:

@@ -5,25 +5,12 @@ from django.db.models import Q, QuerySet
 
 from advisor.decisions.errors import StaleStatus
 from advisor.decisions.models import Decision, Revision, Run, Status, StatusChange
-from advisor.decisions.names import clean_name
 from advisor.decisions.services.cancel_run import cancel_all
 from advisor.decisions.services.freeze_revision import freeze_revision
 from advisor.reports.document.record import STATUS_WORDS
 from advisor.teams.access import require_editor
 from advisor.teams.models import User
 from simulator.schema import InvalidInput, Problem
-
-
-def rename_decision(decision: Decision, user: User, title: str) -> None:
-    """Gives it another title.
-
-    Raises:
-        PermissionDenied: unless the user may edit in its workspace.
-        InvalidInput: if the title is empty or too long.
-    """
-    require_editor(user, decision.workspace)
-    decision.title = clean_name(title, "title")
-    decision.save(update_fields=["title", "updated_at"])
 
 
 def change_status(

@@ -1,6 +1,5 @@
 """What a sweep has found so far."""
 
-from django.db.models import Sum
 from pydantic import TypeAdapter
 
 from advisor.decisions import stored
@@ -11,11 +10,6 @@ from advisor.sweeps.fewest import Needed
 from advisor.sweeps.sweeping import axis_of
 
 CELLS = TypeAdapter(tuple[Cell, ...])
-
-
-def cells_done(sweep: Sweep) -> int:
-    """How many cells are done."""
-    return int(sweep.parts.filter(state=PartState.DONE).aggregate(done=Sum("cells"))["done"] or 0)
 
 
 def needed_by(sweep: Sweep) -> Needed | None:

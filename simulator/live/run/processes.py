@@ -113,11 +113,6 @@ class ProcessGroup:
         assert pid is not None  # noqa: S101  it was started
         return pid
 
-    @property
-    def broker_pid(self) -> int:
-        assert self._broker is not None  # noqa: S101  a design's run has one
-        return self._broker.pid
-
     def start(self, spec: ProcessSpec) -> None:
         """Start a process; it is not ready yet. Raises NoForkServer."""
         self._running[spec.name] = self._spawn(spec)

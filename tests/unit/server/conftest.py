@@ -10,6 +10,7 @@ from pytest_django import Settings
 
 from advisor.configuration import Configuration
 from advisor.server import broker
+from advisor.server.child import Child
 
 
 @pytest.fixture
@@ -29,7 +30,14 @@ def queue_url(configuration: Configuration, settings: Settings) -> Iterator[str]
         yield configuration.broker_url
     finally:
         child.kill()
-        child.reap()
+        reap(child)
+
+
+def reap(child: Child) -> None:
+    """Wait for the end of a child that no supervisor tends, and close its pipe."""
+    assert child.process is not None and child.process.stdin is not None
+    child.process.wait(10)
+    child.process.stdin.close()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from advisor.configuration import SOCKET_PATH_BYTES, Configuration
 from advisor.server import broker
 from advisor.server.broker import BrokerUnusable
 from advisor.server.child import Child
+from tests.unit.server.conftest import reap
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_work_survives_its_death(configuration: Configuration, tmp_path: Path) -
     connection.rpush("queue", "job")
     connection.execute_command("WAITAOF", 1, 0, 5000)
     first.kill()
-    first.reap()
+    reap(first)
     second = embedded(configuration)
     second.start()  # over the stale socket that the first has left
     try:
@@ -56,7 +57,7 @@ def test_work_survives_its_death(configuration: Configuration, tmp_path: Path) -
         assert connection.lrange("queue", 0, -1) == [b"job"]
     finally:
         second.kill()
-        second.reap()
+        reap(second)
 
 
 def test_it_takes_over_from_an_orphan(configuration: Configuration) -> None:
@@ -68,12 +69,12 @@ def test_it_takes_over_from_an_orphan(configuration: Configuration) -> None:
     heir = embedded(configuration)
     heir.start()
     try:
-        orphan.reap()  # it was asked to end, and has saved its log
+        reap(orphan)  # it was asked to end, and has saved its log
         wait_for(heir, configuration)
         assert connection.lrange("queue", 0, -1) == [b"job"]
     finally:
         heir.kill()
-        heir.reap()
+        reap(heir)
 
 
 def test_a_long_data_path_gets_a_short_socket(
@@ -90,7 +91,7 @@ def test_a_long_data_path_gets_a_short_socket(
         wait_for(child, deep)
     finally:
         child.kill()
-        child.reap()
+        reap(child)
         deep.broker_socket.unlink(missing_ok=True)
         deep.broker_socket.parent.rmdir()
 
