@@ -8,6 +8,7 @@ from simulator.scenario import Scenario
 from simulator.schema import Value
 
 Floats = Annotated[tuple[float, ...], Field(strict=False)]
+WorkerKind = Literal["threads", "simple", "forking", "stock"]
 Bounds = Annotated[tuple[float, float], Field(strict=False)]
 Design = Literal["synchronous", "event_driven"]
 
@@ -280,7 +281,7 @@ class LiveReport(Value):
     figures: Annotated[tuple[LiveFigure, ...], Field(strict=False)]
     lateness: dict[str, Lateness]
     """By design."""
-    workers: Literal["threads", "simple", "forking", "stock"] = "threads"
+    workers: WorkerKind = "threads"
     """What ran the jobs of the event-driven design."""
     seconds: float = 20.0
     """Real seconds over which jobs arrived."""

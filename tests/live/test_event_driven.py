@@ -16,8 +16,8 @@ from simulator.live.run.design_run import DesignRun, Stage, Watch, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.folders import run_folder
 from simulator.live.run.measure import Rows
-from simulator.live.system.config import WorkerKind
 from simulator.live.system.journal import What
+from simulator.result import WorkerKind
 from simulator.scenario import Scenario
 from tests.live.fakes_kills import REPORTED, KnownProcesses, jobs_of, kill, unaccounted
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from simulator.live.run import engine
 from simulator.live.run.run_plan import DEFAULT_S, LONGEST_DEFAULT_S, jobs_for_verdict, plan_live_run
-from simulator.live.system.config import WorkerKind
+from simulator.result import WorkerKind
 from simulator.scenario import Scenario
 from simulator.schema import InvalidInput
 

@@ -17,7 +17,7 @@ from advisor.decisions.outside import OUTSIDE, SAMPLE
 from advisor.decisions.services.reconcile import Reconciled, reconcile
 from advisor.decisions.services.request_run import request_run
 from advisor.teams.models import User
-from simulator.live.system.config import WorkerKind
+from simulator.result import WorkerKind
 
 log = logging.getLogger(__name__)
 

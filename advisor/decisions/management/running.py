@@ -21,9 +21,8 @@ from advisor.reports.document.outside import endpoint_terms
 from advisor.reports.document.planned_run import plan_sentences
 from simulator.live.errors import CannotRun, RunBroken
 from simulator.live.run.run_plan import LONGEST_S, SHORTEST_S
-from simulator.live.system.config import WorkerKind
 from simulator.replications import EndlessRun
-from simulator.result import Result, SoFar
+from simulator.result import Result, SoFar, WorkerKind
 from simulator.schema import InvalidInput
 from simulator.simulate import Progress
 

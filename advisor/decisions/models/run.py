@@ -12,8 +12,7 @@ from advisor.decisions.limits import ENDPOINT_HOST_LENGTH, ENDPOINT_MODEL_LENGTH
 from advisor.decisions.models.decision import Revision
 from advisor.decisions.models.trace import Trace
 from advisor.teams.models import Workspace
-from simulator.live.system.config import WorkerKind
-from simulator.result import Result, SoFar
+from simulator.result import Result, SoFar, WorkerKind
 from simulator.scenario import Scenario
 
 

@@ -18,7 +18,7 @@ from advisor.reports.document.planned_run import coarse_s
 from advisor.reports.numbers import duration
 from simulator.arrivals import Trace as Arrivals
 from simulator.live.run.run_plan import SHORTEST_S, LiveRunPlan
-from simulator.live.system.config import WorkerKind
+from simulator.result import WorkerKind
 from simulator.scenario import EmpiricalService, Scenario, TraceArrivals
 from simulator.schema import InvalidInput, Problem
 

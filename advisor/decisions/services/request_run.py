@@ -18,7 +18,7 @@ from advisor.decisions.services.upload_trace import read_stored_trace
 from advisor.teams.access import require_editor
 from advisor.teams.models import User
 from simulator.arrivals import Trace as Arrivals
-from simulator.live.system.config import WorkerKind
+from simulator.result import WorkerKind
 from simulator.scenario import Scenario
 from simulator.schema import InvalidInput, Problem
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import floor
 
 from advisor.reports import wording
 from advisor.reports.document.blocks import Block, Paragraph, grid
@@ -10,7 +9,8 @@ from advisor.reports.document.outside import outside_sentences
 from advisor.reports.numbers import count, duration, number, share
 from simulator.closed_sets import complete_table
 from simulator.live.run.compare import JOBS, RELATIVE, STANDARD_ERRORS
-from simulator.result import LiveFigure, LiveReport, ProcessEnd
+from simulator.live.run.run_plan import round_speed_down
+from simulator.result import LiveFigure, LiveReport, ProcessEnd, WorkerKind
 
 NAMES = {
     "wait_s.mean": "Wait, mean",
@@ -40,7 +40,7 @@ BUSY = 0.5
 """Of the cores: a load average beyond that at the start of a run is other work's."""
 MOST_LETTERS = 20
 WORKERS = complete_table(
-    LiveReport.model_fields["workers"].annotation,
+    WorkerKind,
     {
         "threads": "rq workers that are threads of two processes",
         "simple": "rq workers that are a SimpleWorker process each",
@@ -150,16 +150,13 @@ def herd_sentence(live: LiveReport) -> str:
     ]
     if not speeds:
         return ""
-    several = wording.listed([f"{_down(speed):g} ({wording.design_name(design)})" for speed, design in speeds])
+    several = wording.listed(
+        [f"{round_speed_down(speed):g} ({wording.design_name(design)})" for speed, design in speeds]
+    )
     return (
         f"A second of the workload lasted {duration(1 / live.speed)} here, too short to compare the calls of the busiest second: "
         f"that takes a speed of at most {several}."
     )
-
-
-def _down(speed: float) -> float:
-    """To two digits, so that the speed that is named will do."""
-    return floor(speed) if speed >= 10 else floor(10 * speed) / 10 if speed >= 1 else floor(100 * speed) / 100
 
 
 def machine_sentences(live: LiveReport) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from math import ceil
 from advisor.reports.numbers import count, duration, number
 from simulator.closed_sets import complete_table
 from simulator.live.run.run_plan import LiveRunPlan
-from simulator.live.system.config import WorkerKind
+from simulator.result import WorkerKind
 
 WORKERS: Mapping[WorkerKind, str] = complete_table(
     WorkerKind,

@@ -14,7 +14,7 @@ from advisor.decisions.outside import OUTSIDE, SAMPLE, allowed
 from advisor.reports.document.planned_run import WORKERS
 from advisor.web.forms.numbers import one
 from advisor.web.forms.sentences import choice_reason, sentence_of
-from simulator.live.system.config import WorkerKind
+from simulator.result import WorkerKind
 from simulator.schema import InvalidInput, Problem
 
 REMEMBERED = "running"

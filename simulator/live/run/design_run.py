@@ -35,14 +35,14 @@ from simulator.live.run.processes import (
 )
 from simulator.live.system.call_budget import CallBudget, Spent
 from simulator.live.system.clock import NS_PER_S, RunClock
-from simulator.live.system.config import ExternalEndpoint, ProcessConfig, WorkerKind
+from simulator.live.system.config import ExternalEndpoint, ProcessConfig
 from simulator.live.system.event_driven.consumers import worker_count
 from simulator.live.system.event_driven.queues import RunQueues, attempt_number, enqueued_ns, job_number, monotonic_ns
 from simulator.live.system.event_driven.tasks import worker_number
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import ROW, Journal, Reader, What, unfinished_calls
 from simulator.plan import DESIGN_WORDS, EVENT_DRIVEN, SYNCHRONOUS
-from simulator.result import Design, ProcessEnd, Series
+from simulator.result import Design, ProcessEnd, Series, WorkerKind
 from simulator.scenario import Scenario
 from simulator.tally import Tally
 

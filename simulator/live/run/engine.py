@@ -30,7 +30,7 @@ from simulator.live.run.machine_benchmark import measure_capacity
 from simulator.live.run.machine_capacity import Capacity, known_or_measured, measured_kind
 from simulator.live.run.run_plan import LiveRunPlan, plan_live_run
 from simulator.live.run.support import check, estimate, unsupported
-from simulator.live.system.config import ExternalEndpoint, WorkerKind
+from simulator.live.system.config import ExternalEndpoint
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import What
 from simulator.plan import DESIGN_WORDS, EVENT_DRIVEN, SYNCHRONOUS, Floats, mean_service_s
@@ -46,6 +46,7 @@ from simulator.result import (
     LoadAverage,
     Result,
     SoFar,
+    WorkerKind,
 )
 from simulator.scenario import Scenario
 from simulator.summary import design_result, differences

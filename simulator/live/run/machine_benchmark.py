@@ -19,10 +19,9 @@ from simulator.live.run.folders import run_folder
 from simulator.live.run.fork_server import ForkServer
 from simulator.live.run.machine_capacity import Capacity
 from simulator.live.run.worker_bench import memory_mb
-from simulator.live.system.config import WorkerKind
 from simulator.live.system.journal import What
 from simulator.plan import Floats
-from simulator.result import Design
+from simulator.result import Design, WorkerKind
 from simulator.scenario import Scenario
 
 SERVICE_S = 0.05

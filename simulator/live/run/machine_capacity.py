@@ -20,7 +20,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from simulator.live.run import folders
-from simulator.live.system.config import WorkerKind
+from simulator.result import WorkerKind
 from simulator.schema import Positive, Value
 
 SHARE = 0.4

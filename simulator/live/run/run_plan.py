@@ -8,9 +8,10 @@ import numpy as np
 from simulator.arrivals import Trace
 from simulator.live.run.machine_capacity import SHARE, Capacity, current
 from simulator.live.run.window import Window, simulate_window, window_of
-from simulator.live.system.config import ExternalEndpoint, WorkerKind
+from simulator.live.system.config import ExternalEndpoint
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, Floats, called_subscribers, mean_service_s
 from simulator.plurals import counted
+from simulator.result import WorkerKind
 from simulator.scenario import Failures, PollingDelivery, Scenario, TraceArrivals
 from simulator.schema import InvalidInput, Problem
 from simulator.tally import Tally
@@ -178,14 +179,14 @@ class Workload:
                 high, reason = middle, overload
             if high - low < 0.05 * high:
                 break
-        return Limit(_round_down(low), reason)
+        return Limit(round_speed_down(low), reason)
 
     def _limit_by_service(self) -> Limit:
         mean_s = mean_service_s(self.scenario, self.trace, self.durations_s)
         overhead_s = self.capacity.overhead_s
         least_s = TIMES_OVERHEAD * overhead_s
         return Limit(
-            _round_down(mean_s / least_s),
+            round_speed_down(mean_s / least_s),
             f"a mean service time of {_digits(mean_s)} s has to last {_digits(1000 * least_s)} ms, {TIMES_OVERHEAD:g} times the "
             f"{_digits(1000 * overhead_s)} ms that the parts of a live run take for a job on this machine{self._how_measured}",
         )
@@ -327,7 +328,7 @@ def _polls_per_s(scenario: Scenario, tally: Tally, speed: float) -> float:
     return (tally.depth_max + scenario.event_driven.consumers) / delivery.interval_s * speed
 
 
-def _round_down(speed: float) -> float:
+def round_speed_down(speed: float) -> float:
     """Down to two digits, as people write it."""
     if speed >= 10:
         return float(floor(speed))

@@ -17,8 +17,8 @@ from rq.serializers import JSONSerializer
 
 from simulator.live.run.fork_server import ForkServer
 from simulator.live.run.processes import end_all, running_broker
-from simulator.live.system.config import WorkerKind
 from simulator.live.system.event_driven.consumers import CLASSES, THREAD_PROCESSES
+from simulator.result import WorkerKind
 
 WAIT_S = 0.05
 QUEUE = "bench"

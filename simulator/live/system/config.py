@@ -7,12 +7,11 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from simulator.live.system.clock import RunClock
+from simulator.result import WorkerKind
 from simulator.scenario import Scenario
 from simulator.schema import Positive, Value
 
 Address = Annotated[str, Field(pattern=r"^http://127\.0\.0\.1:\d{1,5}$")]
-
-WorkerKind = Literal["threads", "simple", "forking", "stock"]
 
 
 class ExternalEndpoint(Value):
