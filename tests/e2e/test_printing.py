@@ -63,6 +63,7 @@ def test_a_simulation_and_the_library_print_without_the_frame_of_the_site(dark: 
     assert "What became of the requests" in text and "Calls to the provider" in text
     assert "As a table" not in text and "Handbook" not in text
     dark.get_by_role("link", name="Library").click()
+    dark.wait_for_url("**/library")
     text = printed(dark)
     assert "AWS Application Load Balancer" in text and "checked 20" in text
     assert not re.search(r"\bHide\b|New hop|Sign out", text)
