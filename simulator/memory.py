@@ -6,6 +6,7 @@ from typing import assert_never
 
 import numpy as np
 
+from core.units import DAY_S
 from simulator.arrivals import Trace
 from simulator.kernel.layout import CONNECTION_FAILS_S, EVENT, MACHINE, RECORDED_ROW, SLOT
 from simulator.plan import (
@@ -33,7 +34,6 @@ BASE_BYTES = 100 * 2**20
 """The interpreter with numpy, numba and the compiled loops."""
 GROWTH = 3
 """Slots double when they run out, and for a moment the old ones stand beside the new."""
-DAY_S = 86_400.0
 
 
 def memory_bytes(scenario: Scenario, trace: Trace | None) -> int:

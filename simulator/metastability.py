@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.errors import InvalidInput, Problem
+from core.values import Value
 from simulator.arrivals import Trace
 from simulator.kernel import layout as at
 from simulator.kernel.layout import BINS, MOST_OUTAGES
@@ -14,7 +16,6 @@ from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, Floats
 from simulator.replications import LOOPS, OnProgress, Runner
 from simulator.result import Interval
 from simulator.scenario import BurstArrivals, Outage, Scenario, TraceArrivals
-from simulator.schema import InvalidInput, Problem, Value
 from simulator.simulate import check
 from simulator.statistics import half_width
 from simulator.tally import Tally

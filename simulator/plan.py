@@ -7,9 +7,10 @@ from typing import Any, Final, assert_never
 import numpy as np
 from numpy.typing import NDArray
 
+from core.closed_sets import complete_table
+from core.units import DAY_S
 from simulator import theory
 from simulator.arrivals import Trace
-from simulator.closed_sets import complete_table
 from simulator.kernel import layout as at
 from simulator.kernel.draws import mixed
 from simulator.kernel.machine import first_arrival
@@ -45,7 +46,6 @@ from simulator.scenario import (
 )
 
 DEFAULT_JOBS = 200_000
-DAY_S = 86_400.0
 UNBOUNDED = 2**62
 FIRST_SLOTS = 1024
 MOST_SLOTS = 2**24 - 1

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from core.values import Value
 from simulator.scenario import Scenario
-from simulator.schema import Value
 
 Floats = Annotated[tuple[float, ...], Field(strict=False)]
 WorkerKind = Literal["threads", "simple", "forking", "stock"]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from simulator.schema import Count, NonNegative, Percent, Positive, Seed, Value
+from core.values import Count, NonNegative, Percent, Positive, Seed, Value
 
 Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")]
 

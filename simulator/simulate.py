@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from math import ceil
 
+from core.errors import InvalidInput, Problem
+from core.values import rounded
 from simulator.arrivals import Trace
 from simulator.growth import growth_per_min, may_grow_by_retries
 from simulator.memory import memory_bytes
@@ -10,7 +12,6 @@ from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, Floats, cycle_s, d
 from simulator.replications import OnProgress, Progress, Runner
 from simulator.result import DesignResult, Interval, Result
 from simulator.scenario import EmpiricalService, Scenario, TraceArrivals
-from simulator.schema import InvalidInput, Problem, rounded
 from simulator.stability import load_of
 from simulator.statistics import HALF_WIDTH_WANTED, half_width
 from simulator.summary import DIGITS, design_result, differences

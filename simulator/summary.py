@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from core.values import rounded
 from simulator.kernel import layout as at
 from simulator.result import (
     CallRate,
@@ -19,7 +20,6 @@ from simulator.result import (
     Series,
     SubscriberResult,
 )
-from simulator.schema import rounded
 from simulator.statistics import half_width
 from simulator.tally import EDGES_S, QUANTILES, Tally, quantile_s
 

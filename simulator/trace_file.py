@@ -9,7 +9,7 @@ from typing import BinaryIO, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 from simulator.trace_columns import (
     CellError,
     Cells,

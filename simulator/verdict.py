@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import assert_never
 
+from core.plurals import counted
 from simulator.plan import called_subscribers, patience_s, syns_s
-from simulator.plurals import counted
 from simulator.scenario import Delivery, NoDelivery, PollingDelivery, PushDelivery, Scenario, WebhookDelivery
 
 NO_DEADLINE, NEITHER, UNRESOLVED = "no_deadline", "neither", "unresolved"

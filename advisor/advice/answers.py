@@ -22,8 +22,9 @@ from advisor.advice.fields import Leaf, leaves
 from advisor.advice.overlay import laid_over
 from advisor.advice.ranges import MINUTES_A_DAY, Range, Uncertain, located, restored
 from advisor.advice.reading import with_lines
+from core.errors import InvalidInput
+from core.values import Value, contradiction
 from simulator.scenario import Hop
-from simulator.schema import InvalidInput, Value, contradiction
 
 Seconds = Annotated[float, Field(ge=0.001, le=31_536_000), Uncertain]
 """A millisecond to a year."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from advisor.advice import library
 from advisor.advice.answers import LEAVES, Answers
+from core.paths import value_at
 from simulator.scenario import Hop
 
 Floats = NDArray[np.float64]
@@ -79,14 +80,6 @@ def intervals(pauses: Sequence[float] | None) -> dict[str, float]:
     if pauses is None:
         return {}
     return {name: pauses[place] if place < len(pauses) else np.nan for place, name in enumerate(INTERVAL_COLUMNS)}
-
-
-def value_at(answers: Answers, path: str) -> Any:
-    """The answer at a dotted path."""
-    value: Any = answers
-    for part in path.split("."):
-        value = getattr(value, part)
-    return value
 
 
 ENCODED = tuple(

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from simulator.schema import Value
+from core.values import Value
 
 Style = Literal["synchronous", "event_driven", "hybrid"]
 Strength = Literal["clear", "lean", "close"]

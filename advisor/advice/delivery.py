@@ -14,7 +14,7 @@ from advisor.advice.contract import Delivery, Method
 from advisor.advice.facts import Facts, Point
 from advisor.advice.polling import TIGHT_S, polling_of
 from advisor.advice.words import duration, past, times_a_job
-from simulator.closed_sets import complete_table
+from core.closed_sets import complete_table
 
 METHODS: tuple[Method, ...] = get_args(Method)
 

@@ -15,7 +15,8 @@ from pydantic import Field
 from advisor.advice import library
 from advisor.advice.answers import Quota, Seconds, Workers
 from advisor.advice.library import HopFact, Profile
-from simulator.schema import InvalidInput, Problem, Value
+from core.errors import InvalidInput, Problem
+from core.values import Value
 
 Title = Annotated[str, Field(min_length=1, max_length=60)]
 Note = Annotated[str, Field(max_length=400)]

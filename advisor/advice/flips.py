@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from advisor.advice.answers import LEAVES, Answers
-from advisor.advice.columns import ENCODED, HOP_COLUMNS, Columns, Floats, columns_of, encoded, hop_limits, value_at
+from advisor.advice.columns import ENCODED, HOP_COLUMNS, Columns, Floats, columns_of, encoded, hop_limits
 from advisor.advice.contract import Flip, Outcome
 from advisor.advice.decision import Codes, Decisions, decide
 from advisor.advice.variations import moved_along, reach, starting_number
+from core.paths import value_at
 
 STEPS = 48
 """Values tried towards each bound, dense near the answer and sparse far from it."""

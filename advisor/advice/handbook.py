@@ -11,7 +11,7 @@ from advisor.advice.editions import SHIPPED, Library
 from advisor.advice.rules import RULES, Rule
 from advisor.advice.templates import TEMPLATES
 from advisor.advice.words import duration, number, plural
-from simulator.plurals import singular_of
+from core.plurals import singular_of
 
 Kind = Literal["rule", "warning", "template", "hop", "profile", "worker"]
 

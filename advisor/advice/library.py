@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+from core.paths import nested
 from simulator.scenario import Hop
 
 DATA = Path(__file__).parent / "data"
@@ -95,18 +96,6 @@ class WorkerKind:
     source: str
     checked: str
     unchecked: bool
-
-
-def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """{"a.b": 1} as {"a": {"b": 1}}."""
-    tree: dict[str, Any] = {}
-    for path, value in flat.items():
-        *parents, last = path.split(".")
-        branch = tree
-        for parent in parents:
-            branch = branch.setdefault(parent, {})
-        branch[last] = value
-    return tree
 
 
 def _read(name: str) -> Any:

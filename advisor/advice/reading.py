@@ -22,7 +22,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 
 LARGEST_BYTES = 256 * 1024
 DEEPEST = 20

@@ -16,6 +16,7 @@ from advisor.advice.polling import polling_interval_s
 from advisor.advice.ranges import MINUTES_A_DAY
 from advisor.advice.reading import with_lines
 from advisor.advice.worker_costs import worker_costs
+from core.errors import InvalidInput, Problem
 from simulator.scenario import (
     Arrivals,
     BurstArrivals,
@@ -39,7 +40,6 @@ from simulator.scenario import (
     TraceArrivals,
     WebhookDelivery,
 )
-from simulator.schema import InvalidInput, Problem
 
 JOBS = 200_000
 """Jobs of a replication, rounded up to whole cycles of the peaks: a second or two for both designs."""

@@ -9,9 +9,9 @@ import numpy as np
 from advisor.advice.answers import LEAVES, Answers, answers_from
 from advisor.advice.columns import Columns, Floats, columns_of
 from advisor.advice.facts import facts_of
-from advisor.advice.library import nested
 from advisor.advice.overlay import CLASSES, overlay
 from advisor.advice.ranges import MINUTES_A_DAY
+from core.paths import nested
 
 SHARES = tuple(f"priorities.{name}.share_percent" for name in CLASSES)
 P50, P95, P99 = "processing.p50_s", "processing.p95_s", "processing.p99_s"

@@ -1,9 +1,7 @@
 """The advice's sentences: numbers as `numbers` says them, comparisons, factors, and how a sentence begins."""
 
-from advisor.advice.numbers import (
-    DAY_S,
+from core.numbers import (
     DIGITS,
-    HOUR_S,
     Writer,
     count,
     duration,
@@ -13,6 +11,7 @@ from advisor.advice.numbers import (
     plural,
     rate,
 )
+from core.units import DAY_S, HOUR_S
 
 __all__ = [
     "a_day",

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from advisor.decisions.models import EngineName
+from core.errors import Problem
 from simulator import simulate as kernel
 from simulator.arrivals import Trace
 from simulator.live.run import support
 from simulator.live.run.run_plan import LiveRunPlan, plan_live_run
 from simulator.result import Result
 from simulator.scenario import Scenario
-from simulator.schema import Problem
 from simulator.simulate import Estimate
 
 Simulate = Callable[..., Result]

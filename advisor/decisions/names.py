@@ -4,7 +4,7 @@ import unicodedata
 
 from advisor.decisions.limits import TITLE_LENGTH
 from advisor.teams.models import User
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 
 INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co"})
 """Categories of control and format characters (right-to-left marks among them), surrogates and private characters."""

@@ -6,8 +6,8 @@ from django.conf import settings
 from pydantic import SecretStr
 
 from advisor.configuration import Configuration
+from core.errors import InvalidInput, Problem
 from simulator.live.system.config import ExternalEndpoint
-from simulator.schema import InvalidInput, Problem
 
 SAMPLE, OUTSIDE = "sample", "outside"
 """Which endpoint answers the calls of a live run."""

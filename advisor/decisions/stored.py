@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
-from simulator.schema import Value
+from core.values import Value
 
 V = TypeVar("V", bound=Value)
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]

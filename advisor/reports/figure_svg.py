@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from advisor.reports.charts.model import Chart
-from advisor.reports.numbers import plain
 from advisor.reports.palette import DASHES, LIGHT, WIDTHS
+from core.numbers import plain
 
 WIDTH_IN, HEIGHT_IN = 6.9, 2.75
 DASH_PATTERNS: dict[str, Any] = {

@@ -7,7 +7,8 @@ from typing import assert_never
 
 from advisor.advice.contract import Concurrency, Delivery, Flip, Method, Recommendation, RetryPlan, Style
 from advisor.advice.variations import P50, P95, SHARES
-from advisor.reports.numbers import (
+from core.closed_sets import complete_table
+from core.numbers import (
     MISSING,
     count,
     duration,
@@ -19,7 +20,6 @@ from advisor.reports.numbers import (
     share,
     share_interval,
 )
-from simulator.closed_sets import complete_table
 from simulator.result import DesignResult, Result
 
 __all__ = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from advisor.advice.answers import LEAVES
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 
 FEWEST_STEPS, MOST_STEPS = 2, 50
 SHAPE = "FIELD=LOW:HIGH:STEPS"

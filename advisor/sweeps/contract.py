@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from advisor.advice.contract import Style
-from simulator.schema import Value
+from core.values import Value
 
 
 class Axis(Value):

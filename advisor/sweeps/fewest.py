@@ -11,11 +11,12 @@ from advisor.advice.scenario import scenario_of
 from advisor.sweeps.cells import Length, cut, good_share
 from advisor.sweeps.contract import GoodShare
 from advisor.sweeps.grid import JOBS, require_jobs
+from core.errors import InvalidInput, Problem
+from core.plurals import counted
+from core.values import Value
 from simulator.arrivals import Trace
-from simulator.plurals import counted
 from simulator.result import Result
 from simulator.scenario import Scenario
-from simulator.schema import InvalidInput, Problem, Value
 from simulator.simulate import OnProgress, Progress, simulate
 
 MOST = 4_096

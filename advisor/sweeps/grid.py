@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from advisor.advice.answers import LEAVES, Answers
 from advisor.advice.variations import changed, in_order
 from advisor.sweeps.axes import Axis
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 
 FEWEST_JOBS, MOST_JOBS = 1_000, 1_000_000
 JOBS = 20_000

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from advisor.teams.errors import TooManyAttempts
 from advisor.teams.models import User
-from simulator.plurals import counted
+from core.plurals import counted
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from advisor.web.access import may_change
 from advisor.web.forms import Field, FieldGroup, errors_by_field, groups_of, numbers
 from advisor.web.forms.running import Running, chosen_for
 from advisor.web.live_plan import offer, plan_of
-from simulator.schema import Problem
+from core.errors import Problem
 
 TOP_REASONS = 5
 

@@ -8,9 +8,9 @@ from advisor.decisions.outside import allowed
 from advisor.decisions.services.plan_run import plan_run, runs_left
 from advisor.reports.document.outside import endpoint_terms
 from advisor.reports.document.planned_run import plan_sentences
-from advisor.reports.numbers import count
 from advisor.web.forms.running import Running
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
+from core.numbers import count
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from advisor.teams.errors import TooManyAttempts
 from advisor.teams.throttle import wait_sentence
 from advisor.web.forms.sentences import sentence_of
 from advisor.web.views.errors import refusal
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 
 log = logging.getLogger(__name__)
 

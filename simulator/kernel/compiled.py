@@ -16,10 +16,11 @@ import numba
 from numba import types
 from numba.core.registry import CPUDispatcher
 
+from core.units import DAY_S
+
 _njit: Any = numba.njit
 _unliteral: Any = types.unliteral
 F = TypeVar("F", bound=Callable[..., Any])
-DAY_S = 86_400
 HERE = Path(__file__).parent
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from core.units import DAY_S
 from simulator.kernel.access import recorded
 from simulator.kernel.compiled import compiled, entry
 from simulator.kernel.layout import (
@@ -40,7 +41,6 @@ M2 = np.uint64(0x94D049BB133111EB)
 S30, S27, S31, S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
 ATTEMPT_BITS = 14
 JOB_BITS = np.uint64(18)
-DAY_S = 86_400.0
 
 
 @entry

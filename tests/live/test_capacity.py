@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import InvalidInput
 from simulator.live.run import folders, machine_capacity
 from simulator.live.run.fork_server import ForkServer
 from simulator.live.run.machine_benchmark import measure_capacity, measure_run
 from simulator.live.run.machine_capacity import CAUTIOUS, Capacity
 from simulator.live.run.run_plan import Limit, Workload
 from simulator.scenario import Scenario
-from simulator.schema import InvalidInput
 
 pytestmark = pytest.mark.usefixtures("place")
 

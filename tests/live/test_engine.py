@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from core.errors import InvalidInput
 from simulator.live.errors import CannotRun, RunBroken
 from simulator.live.run import design_run, engine, folders, machine_capacity, run_plan
 from simulator.live.run.fork_server import ROOT
@@ -21,7 +22,6 @@ from simulator.live.run.processes import ProcessSpec
 from simulator.replications import Progress
 from simulator.result import DesignResult, Result
 from simulator.scenario import Scenario
-from simulator.schema import InvalidInput
 from tests.live import fakes_processes
 from tests.live.fakes_kills import KnownProcesses, kill
 

@@ -7,6 +7,7 @@ import pytest
 import redis
 from pydantic import SecretStr
 
+from core.errors import InvalidInput
 from simulator.live.errors import CannotRun
 from simulator.live.run import engine
 from simulator.live.run.run_plan import plan_live_run
@@ -14,7 +15,6 @@ from simulator.live.system.config import ExternalEndpoint
 from simulator.replications import Progress
 from simulator.result import Result
 from simulator.scenario import Scenario
-from simulator.schema import InvalidInput
 from tests.live.fakes_kills import KnownProcesses, kill
 from tests.live.fakes_outside import StandIn
 

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.errors import InvalidInput
 from simulator.live.run import engine
 from simulator.live.run.run_plan import DEFAULT_S, LONGEST_DEFAULT_S, jobs_for_verdict, plan_live_run
 from simulator.result import WorkerKind
 from simulator.scenario import Scenario
-from simulator.schema import InvalidInput
 
 
 def scenario(**given: object) -> Scenario:

@@ -13,15 +13,15 @@ from advisor.advice.library import sheets
 from advisor.advice.reading import read_mapping
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_from, scenario_of
+from core.errors import InvalidInput
+from core.units import DAY_S
 from simulator.arrivals import Trace, read_trace
 from simulator.live.run import engine
 from simulator.live.run.design_run import Stage
 from simulator.live.run.machine_capacity import CAUTIOUS
 from simulator.live.run.run_plan import plan_live_run
 from simulator.live.run.window import simulate_window, window_of
-from simulator.plan import DAY_S
 from simulator.scenario import BurstArrivals, DailyArrivals, Scenario, TraceArrivals
-from simulator.schema import InvalidInput
 from tests.fakes.naive_scenarios import durations_of, scenarios, trace_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from advisor.advice import library
 from advisor.advice.answers import LEAVES, Answers, answers_from
-from advisor.advice.columns import columns_of, value_at
+from advisor.advice.columns import columns_of
 from advisor.advice.contract import Outcome
 from advisor.advice.fields import Leaf
-from advisor.advice.library import nested
 from advisor.advice.recommendation import Recommendation, advise
 from advisor.advice.scenario import scenario_of
 from advisor.advice.templates import TEMPLATES
 from advisor.advice.variations import changed, reach, starting_number
 from advisor.reports.document.answers import flip_condition
+from core.paths import nested, value_at
 from simulator.scenario import Scenario
 
 QUICK = settings(

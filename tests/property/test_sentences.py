@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 from advisor.advice.answers import LEAVES, Answers, answers_from
 from advisor.advice.columns import columns_of
 from advisor.advice.contract import Recommendation
-from advisor.advice.library import nested
-from advisor.advice.numbers import count, plural
 from advisor.advice.questionnaire import SECTIONS
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_from
@@ -24,9 +22,11 @@ from advisor.reports.document.advice import advice_sections
 from advisor.reports.document.answers import exact_words, value_words
 from advisor.reports.formats.text import text
 from advisor.reports.maps.words import axis_value
+from core.errors import InvalidInput
+from core.numbers import count, plural
+from core.paths import nested
+from core.plurals import singular_of
 from simulator.live.run.window import minutes
-from simulator.plurals import singular_of
-from simulator.schema import InvalidInput
 from simulator.verdict import inequalities_of
 from tests.property.test_advice_properties import QUICK, THOROUGH, answers
 from tests.unit.reports import results

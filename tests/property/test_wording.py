@@ -6,7 +6,7 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from advisor.reports.numbers import MINUS, count, duration, interval, number, percent, rate, share
+from core.numbers import MINUS, count, duration, interval, number, percent, rate, share
 
 SECONDS = {"µs": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86_400}
 PER_S = {"/s": 1, "/h": 1 / 3600, "/d": 1 / 86_400}

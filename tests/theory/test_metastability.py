@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.errors import InvalidInput
 from simulator.arrivals import Trace
 from simulator.metastability import Recovery, drained_bin, metastability, with_outage
 from simulator.scenario import Scenario
-from simulator.schema import InvalidInput
 from simulator.simulate import simulate
 
 EVERY_S, PEAK_S, RATE = 4000.0, 60.0, 6.0

@@ -14,12 +14,12 @@ from rq.job import Job, Retry
 from rq.registry import ScheduledJobRegistry
 from scipy.stats import kstest, triang
 
+from core.errors import InvalidInput
 from simulator.arrivals import Trace
 from simulator.kernel import layout as at
 from simulator.kernel.event_driven import run_event_driven
 from simulator.plan import EVENT_DRIVEN, bench_of, listed_pauses_s, recorded_of
 from simulator.scenario import Retries, Scenario
-from simulator.schema import InvalidInput
 from simulator.simulate import simulate
 from simulator.stability import mean_backoffs_s
 

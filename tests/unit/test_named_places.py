@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("advisor", "benchmarks", "docs", "examples", "simulator", "static", "templates", "tests")
+FOLDERS = ("advisor", "benchmarks", "core", "docs", "examples", "simulator", "static", "templates", "tests")
 PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
 NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 IN_BACKTICKS = re.compile(r"`([^`\n]+)`")

@@ -22,7 +22,8 @@ from advisor.decisions.services.create_decision import create_decision
 from advisor.decisions.services.edit_library import hide_entry
 from advisor.decisions.services.save_answers import save_answers
 from advisor.teams.models import User, Workspace
-from advisor.web.forms.paths import QUESTIONS, value_at
+from advisor.web.forms.paths import QUESTIONS
+from core.paths import value_at
 
 
 def post(client: Client, decision: Decision, to: str = "save-answers", **fields: Any) -> Any:

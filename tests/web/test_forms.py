@@ -14,7 +14,7 @@ from advisor.web.forms.beside import best_written
 from advisor.web.forms.paths import QUESTIONS, TRACE, owner_of
 from advisor.web.forms.readings import reading
 from advisor.web.templatetags import words
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 
 
 def posted(template: str) -> QueryDict:

@@ -17,10 +17,10 @@ from advisor.decisions.services.claim_run import claim_run
 from advisor.decisions.services.hold_run import finish_run, record_so_far
 from advisor.decisions.services.request_run import request_run
 from advisor.teams.models import User
+from core.errors import InvalidInput
 from simulator.live.errors import RunBroken
 from simulator.result import Costs, DeadLetter, DesignResult, Lateness, LiveFigure, LiveReport, Series, SoFar
 from simulator.scenario import Scenario
-from simulator.schema import InvalidInput
 from simulator.simulate import Estimate
 from tests.fakes.engines import a_result
 

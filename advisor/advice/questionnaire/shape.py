@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from advisor.advice import library
 from advisor.advice.answers import LEAVES, Answers
-from advisor.advice.columns import value_at
 from advisor.advice.questionnaire.units import plainly, spelled
 from advisor.advice.words import duration
-from simulator.closed_sets import complete_table
+from core.closed_sets import complete_table
+from core.paths import value_at
 
 Kind = Literal["number", "integer", "choice", "flag", "text", "hops", "profile", "durations"]
 

@@ -32,7 +32,7 @@ from advisor.decisions.services.upload_trace import read_stored_trace
 from advisor.sweeps.cells import simulate_cell
 from advisor.sweeps.fewest import fewest
 from advisor.teams.models import User
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 from simulator.simulate import OnProgress, Progress
 
 log = logging.getLogger(__name__)

@@ -30,9 +30,9 @@ from advisor.decisions.services.hold_run import (
     time_out_run,
 )
 from advisor.decisions.services.upload_trace import read_stored_trace
+from core.errors import InvalidInput, Problem
 from simulator.live.errors import CannotRun, RunBroken
 from simulator.result import Result
-from simulator.schema import InvalidInput, Problem
 from simulator.simulate import Progress
 
 log = logging.getLogger(__name__)

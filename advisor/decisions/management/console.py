@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 from simulator.simulate import Progress
 
 BAD_INPUT, FAILURE = 2, 1

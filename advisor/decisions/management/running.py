@@ -19,11 +19,11 @@ from advisor.decisions.outside import OUTSIDE, SAMPLE
 from advisor.decisions.outside import chosen as allowed_endpoint
 from advisor.reports.document.outside import endpoint_terms
 from advisor.reports.document.planned_run import plan_sentences
+from core.errors import InvalidInput
 from simulator.live.errors import CannotRun, RunBroken
 from simulator.live.run.run_plan import LONGEST_S, SHORTEST_S
 from simulator.replications import EndlessRun
 from simulator.result import Result, SoFar, WorkerKind
-from simulator.schema import InvalidInput
 from simulator.simulate import Progress
 
 LARGEST_SEED = 2**53 - 1

@@ -5,9 +5,9 @@ from statistics import median
 from time import perf_counter
 
 from advisor.advice.answers import answers_from
-from advisor.advice.library import nested
 from advisor.advice.recommendation import advise
 from advisor.advice.templates import TEMPLATES
+from core.paths import nested
 
 ROUNDS, ROUNDS_WITH_FLIPS = 20, 3
 DONT_KNOW = {"unknown": True}

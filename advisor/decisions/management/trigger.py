@@ -8,9 +8,9 @@ from django.core.management.base import CommandError, CommandParser
 from advisor.decisions.management.console import FAILURE, BadInput, Console, bad_input
 from advisor.decisions.management.running import require_memory
 from advisor.decisions.management.workload import Workload
+from core.errors import InvalidInput
 from simulator.metastability import REPLICATIONS, Recovery, metastability, watched, with_outage
 from simulator.replications import EndlessRun
-from simulator.schema import InvalidInput
 from simulator.simulate import estimate
 
 SHORTEST_S, LONGEST_S = 1.0, 7 * 86_400.0

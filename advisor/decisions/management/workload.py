@@ -20,9 +20,9 @@ from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_from, scenario_of
 from advisor.decisions.limits import TRACE_ROWS
 from advisor.decisions.management.console import BadInput, bad_input
+from core.errors import InvalidInput
 from simulator.arrivals import Trace, read_durations, read_trace
 from simulator.scenario import EmpiricalService, Scenario, TraceArrivals
-from simulator.schema import InvalidInput
 
 STANDARD_INPUT = "-"
 Read = TypeVar("Read")

@@ -10,7 +10,7 @@ from advisor.advice.recommendation import advise
 from advisor.decisions import stored
 from advisor.decisions.models import Trace
 from advisor.teams.models import Workspace
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 
 
 class Advised(TypedDict):

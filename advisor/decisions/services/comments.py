@@ -7,7 +7,7 @@ from advisor.decisions.models import Comment, Decision
 from advisor.decisions.names import clean_text
 from advisor.teams.access import require_member, role_in
 from advisor.teams.models import Role, User
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 
 
 def add_comment(decision: Decision, user: User, text: str) -> Comment:

@@ -7,7 +7,7 @@ from advisor.decisions.services.recording_uses import uses_of
 from advisor.reports.wording import listed
 from advisor.teams.access import require_editor
 from advisor.teams.models import User
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 
 
 def delete_trace(trace: Trace, user: User) -> None:

@@ -10,7 +10,7 @@ from advisor.decisions.services.freeze_revision import freeze_revision
 from advisor.reports.document.record import STATUS_WORDS
 from advisor.teams.access import require_editor
 from advisor.teams.models import User
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 
 
 def change_status(

@@ -16,7 +16,7 @@ from advisor.decisions.models.library import EntryKind
 from advisor.decisions.names import clean_name
 from advisor.teams.access import require_editor
 from advisor.teams.models import User, Workspace
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 
 EDITS: Mapping[str, type[HopEdit] | type[ProfileEdit]] = {EntryKind.HOP: HopEdit, EntryKind.PROFILE: ProfileEdit}
 

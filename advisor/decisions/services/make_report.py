@@ -12,7 +12,8 @@ from advisor.decisions.services.standing import standing_of
 from advisor.reports.document import Document, Record, Recording, build
 from advisor.teams.models import User
 from advisor.teams.services.local import LOCAL_USERNAME
-from simulator.schema import InvalidInput, Problem, shown
+from core.errors import InvalidInput, Problem
+from core.values import shown
 
 
 def make_report(revision: Revision, *, address: str, workspace_address: str, run: Run | None = None) -> Document:

@@ -15,12 +15,12 @@ from advisor.decisions.outside import Outside, chosen
 from advisor.decisions.services.advising import find_trace
 from advisor.decisions.services.upload_trace import read_stored_trace
 from advisor.reports.document.planned_run import coarse_s
-from advisor.reports.numbers import duration
+from core.errors import InvalidInput, Problem
+from core.numbers import duration
 from simulator.arrivals import Trace as Arrivals
 from simulator.live.run.run_plan import SHORTEST_S, LiveRunPlan
 from simulator.result import WorkerKind
 from simulator.scenario import EmpiricalService, Scenario, TraceArrivals
-from simulator.schema import InvalidInput, Problem
 
 STEP_S = 5
 """A refusal names a multiple of it."""

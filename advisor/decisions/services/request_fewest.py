@@ -8,7 +8,7 @@ from advisor.sweeps.fewest import most_of, require_deadline
 from advisor.sweeps.grid import JOBS, require_jobs
 from advisor.sweeps.load import estimate_of_trial
 from advisor.teams.models import User
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 
 TRIALS = 32
 """Numbers that a search tries at the very most."""

@@ -17,10 +17,10 @@ from advisor.decisions.services.plan_run import planned, runs_left, trace_of
 from advisor.decisions.services.upload_trace import read_stored_trace
 from advisor.teams.access import require_editor
 from advisor.teams.models import User
+from core.errors import InvalidInput, Problem
 from simulator.arrivals import Trace as Arrivals
 from simulator.result import WorkerKind
 from simulator.scenario import Scenario
-from simulator.schema import InvalidInput, Problem
 
 IDEMPOTENCY_KEY = re.compile(rf"[A-Za-z0-9_.:-]{{1,{limits.IDEMPOTENCY_KEY_LENGTH}}}")
 

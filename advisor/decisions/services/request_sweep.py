@@ -17,7 +17,7 @@ from advisor.sweeps.grid import Grid, grid
 from advisor.sweeps.load import load_of
 from advisor.teams.access import require_editor
 from advisor.teams.models import User
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from advisor.decisions.services.advising import require_known_trace
 from advisor.decisions.services.save_answers import save_answers
 from advisor.decisions.services.undo import next_step
 from advisor.teams.models import User, Workspace
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 
 
 class Stepped(NamedTuple):

@@ -6,9 +6,9 @@ from typing import Literal, assert_never
 from django.utils import timezone
 
 from advisor.advice.answers import LEAVES, Answers
-from advisor.advice.columns import value_at
 from advisor.decisions import stored
 from advisor.decisions.models import Decision, Direction, Step
+from core.paths import value_at
 
 Change = Literal["new", "undo", "redo"]
 """How answers change: by typing, or by a step."""

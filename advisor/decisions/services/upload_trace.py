@@ -18,8 +18,8 @@ from advisor.decisions.models import Trace, TraceData
 from advisor.decisions.names import clean_file_name
 from advisor.teams.access import require_editor
 from advisor.teams.models import User, Workspace
+from core.errors import InvalidInput, Problem
 from simulator import arrivals
-from simulator.schema import InvalidInput, Problem
 
 COLUMNS = ("arrivals_s", "input_tokens", "output_tokens", "service_s")
 IN_MEMORY_BYTES = 1 << 20

@@ -9,7 +9,7 @@ from advisor.reports import wording
 from advisor.reports.charts.labels import labelled
 from advisor.reports.charts.model import Axis, Chart, Floats, Line
 from advisor.reports.charts.time import Run, table_over_time
-from advisor.reports.numbers import count, duration, number
+from core.numbers import count, duration, number
 from simulator.result import CallRate, DesignResult
 
 Designs = Sequence[tuple[str, DesignResult]]

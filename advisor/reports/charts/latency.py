@@ -8,7 +8,7 @@ import numpy as np
 from advisor.reports import wording
 from advisor.reports.charts.labels import HEIGHT, Area, labelled
 from advisor.reports.charts.model import Axis, Chart, Deadline, Floats, Line, Mark, Side, Table
-from advisor.reports.numbers import duration, interval, percent, share, time_unit
+from core.numbers import duration, interval, percent, share, time_unit
 from simulator.result import DesignResult, Result
 from simulator.scenario import Scenario
 

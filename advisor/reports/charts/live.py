@@ -9,7 +9,7 @@ from advisor.reports.charts.calls import axis_title, lines_of, stretch_s
 from advisor.reports.charts.labels import labelled
 from advisor.reports.charts.model import Axis, Chart, Floats, Line, Table, Window
 from advisor.reports.charts.windows import bin_s, run_end_s
-from advisor.reports.numbers import count, duration, share, time_unit
+from core.numbers import count, duration, share, time_unit
 from simulator.result import DesignResult, LiveReport, Result, SoFar
 
 SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}

@@ -2,7 +2,7 @@
 
 from advisor.reports import wording
 from advisor.reports.charts.model import Axis, Bars, Chart, Table
-from advisor.reports.numbers import count, share
+from core.numbers import count, share
 from simulator.result import DesignResult, Result
 
 LOSSES = tuple(name for name in wording.OUTCOMES if name != "good")

@@ -11,7 +11,7 @@ from advisor.reports import wording
 from advisor.reports.charts.labels import labelled
 from advisor.reports.charts.model import Axis, Chart, Floats, Line, Table, Window
 from advisor.reports.charts.windows import bin_s, drain_s, run_end_s, windows_of
-from advisor.reports.numbers import count, duration, number, rate, time_unit
+from core.numbers import count, duration, number, rate, time_unit
 from simulator.result import DesignResult, Result, Series
 from simulator.scenario import Scenario
 

@@ -9,7 +9,7 @@ from advisor.reports.charts.labels import labelled
 from advisor.reports.charts.latency import ROWS, axis_of, latency_at, needs_log, quantile
 from advisor.reports.charts.model import Axis, Chart, Deadline, Line, Table
 from advisor.reports.comparison.runs import Laid, styles_of, with_design
-from advisor.reports.numbers import duration, percent, share, time_unit
+from core.numbers import duration, percent, share, time_unit
 from simulator.result import DesignResult
 
 Drawn = list[tuple[Laid, DesignResult]]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from advisor.reports.charts.model import Table
 from advisor.reports.comparison.runs import Laid, with_design
 from advisor.reports.document.simulation import DIFFERENCES, SHARES, difference_words, results_table
-from advisor.reports.numbers import MISSING, duration, number
 from advisor.reports.wording import designs_of, style_name
+from core.numbers import MISSING, duration, number
 from simulator.result import DesignResult, Interval
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from advisor.reports import wording
 from advisor.reports.comparison.runs import Laid
-from advisor.reports.numbers import count, duration, number, percent, rate
+from core.numbers import count, duration, number, percent, rate
 
 ABSENT = "–"
 WHOLE = "all of it"

@@ -13,7 +13,7 @@ from advisor.reports.charts.model import Axis, Bars, Chart, Floats, Line, Table,
 from advisor.reports.charts.time import Run, ends_of, table_over_time
 from advisor.reports.charts.windows import run_end_s, windows_of
 from advisor.reports.comparison.runs import Laid, styles_of, with_design
-from advisor.reports.numbers import MISSING, count, duration, share, time_unit
+from core.numbers import MISSING, count, duration, share, time_unit
 from simulator.result import DesignResult
 
 POINTS = 300

@@ -12,7 +12,7 @@ from advisor.advice.rules import RULES
 from advisor.reports import wording
 from advisor.reports.document.answers import LABELS, flip_condition
 from advisor.reports.document.blocks import Grid, Paragraph, Point, Points, Section, grid
-from advisor.reports.numbers import count, duration, number, percent, share
+from core.numbers import count, duration, number, percent, share
 
 MOST_REASONS = 5
 

@@ -7,13 +7,13 @@ from advisor.advice import library
 from advisor.advice.answers import LEAVES, Answers
 from advisor.advice.columns import columns_of
 from advisor.advice.contract import Flip
-from advisor.advice.numbers import Writer
 from advisor.advice.questionnaire import SECTIONS, Question
 from advisor.advice.templates import TEMPLATES
 from advisor.advice.variations import starting_number
 from advisor.reports.document.blocks import Grid, Paragraph, Section, grid
-from advisor.reports.numbers import count, duration, exactly, number, percent, rate
-from simulator.plurals import singular_of
+from core.numbers import Writer, count, duration, exactly, number, percent, rate
+from core.paths import value_at
+from core.plurals import singular_of
 
 QUESTIONS: Mapping[str, Question] = {question.path: question for section in SECTIONS for question in section.questions}
 LABELS: Mapping[str, str] = {path: question.label for path, question in QUESTIONS.items()}
@@ -52,20 +52,13 @@ def assumptions(answers: Answers, recording: str | None = None) -> Section:
         for question in section.questions:
             if not question.applies(answers):
                 continue
-            value = _at(given, question.path)
+            value = value_at(given, question.path)
             is_recording = question.path == TRACE and recording is not None
-            own = "template" if value == _at(assumed, question.path) and not is_recording else "given"
+            own = "template" if value == value_at(assumed, question.path) and not is_recording else "given"
             words = recording if is_recording and recording else value_words(question.path, value)
             rows.append((question.label, words, own))
         blocks.append(grid(("Question", "Answer", "From"), rows, section.title, figures_from=3))
     return Section("assumptions", "Assumptions", tuple(blocks))
-
-
-def _at(data: Mapping[str, Any], path: str) -> Any:
-    value: Any = data
-    for part in path.split("."):
-        value = value[part]
-    return value
 
 
 def value_words(path: str, value: Any) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from advisor.reports import wording
 from advisor.reports.document.blocks import Block, Paragraph, grid
 from advisor.reports.document.outside import outside_sentences
-from advisor.reports.numbers import count, duration, number, share
-from simulator.closed_sets import complete_table
+from core.closed_sets import complete_table
+from core.numbers import count, duration, number, share
 from simulator.live.run.compare import JOBS, RELATIVE, STANDARD_ERRORS
 from simulator.live.run.run_plan import round_speed_down
 from simulator.result import LiveFigure, LiveReport, ProcessEnd, WorkerKind

@@ -7,7 +7,7 @@ from advisor.advice.answers import Answers
 from advisor.reports import wording
 from advisor.reports.document.blocks import Block, Listing, Paragraph, Point, Points, Section
 from advisor.reports.document.recording import Recording
-from advisor.reports.numbers import count
+from core.numbers import count
 from simulator.result import LiveReport, Result
 from simulator.scenario import Scenario
 

@@ -1,7 +1,7 @@
 """A live run at an outside endpoint in words: what it may spend, and afterwards who answered, what was spent, and what that means."""
 
 from advisor.reports import wording
-from advisor.reports.numbers import count, duration
+from core.numbers import count, duration
 from simulator.live.run.run_plan import LiveRunPlan
 from simulator.result import EndpointUse, LiveReport
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from math import ceil
 
-from advisor.reports.numbers import count, duration, number
-from simulator.closed_sets import complete_table
+from core.closed_sets import complete_table
+from core.numbers import count, duration, number
 from simulator.live.run.run_plan import LiveRunPlan
 from simulator.result import WorkerKind
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from advisor.advice.answers import Answers
 from advisor.reports.document.blocks import Paragraph, Section, grid
-from advisor.reports.numbers import count, duration
+from core.numbers import count, duration
 from simulator.scenario import Scenario, TraceArrivals
 
 LONGEST_STEM = 60

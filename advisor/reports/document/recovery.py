@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from advisor.reports import wording
 from advisor.reports.document.blocks import Paragraph, Section, grid
-from advisor.reports.numbers import count, duration, interval
+from core.numbers import count, duration, interval
 from simulator.metastability import Recovery
 from simulator.result import Interval
 

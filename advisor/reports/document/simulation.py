@@ -8,7 +8,7 @@ from advisor.reports.charts.latency import quantile
 from advisor.reports.charts.model import Table
 from advisor.reports.document.blocks import Block, Drawing, Paragraph, Point, Points, Section, cell, grid
 from advisor.reports.document.live import live_blocks
-from advisor.reports.numbers import count, duration, interval, number, share, share_interval
+from core.numbers import count, duration, interval, number, share, share_interval
 from simulator.result import DesignResult, Interval, Result, SoFar
 from simulator.scenario import Scenario
 

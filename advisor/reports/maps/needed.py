@@ -2,9 +2,9 @@
 
 from advisor.reports.document.blocks import Grid, Section, grid
 from advisor.reports.formats.text import text
-from advisor.reports.numbers import count, percent, share_interval
 from advisor.reports.wording import design_name
 from advisor.sweeps.fewest import Fewest, Needed
+from core.numbers import count, percent, share_interval
 
 SERVERS = {"synchronous": ("worker", "workers"), "event_driven": ("consumer", "consumers")}
 

@@ -9,11 +9,11 @@ from advisor.advice.decision import STYLES
 from advisor.reports.document.answers import QUESTIONS
 from advisor.reports.figure_plotly import FONT
 from advisor.reports.maps.words import axis_name
-from advisor.reports.numbers import percent
 from advisor.reports.palette import DASHES, Palette
 from advisor.reports.wording import design_name
 from advisor.sweeps.border import Advised
 from advisor.sweeps.contract import Cell, GoodShare, Sweep
+from core.numbers import percent
 
 DESIGNS = ("synchronous", "event_driven")
 HEIGHT = 420

@@ -2,9 +2,9 @@
 
 from advisor.reports.charts.model import Table
 from advisor.reports.maps.words import KINDS, axis_name, axis_value, kind_of
-from advisor.reports.numbers import number, plural, share_interval
 from advisor.reports.wording import design_name
 from advisor.sweeps.contract import Cell, GoodShare, Sweep
+from core.numbers import number, plural, share_interval
 
 
 def map_table(sweep: Sweep) -> Table:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from advisor.reports.document.blocks import Paragraph, Section, grid
 from advisor.reports.formats.text import text
 from advisor.reports.maps.words import KINDS, axis_name, axis_value, axis_words, disagreement, finding, kind_of
-from advisor.reports.numbers import share_interval
 from advisor.reports.wording import design_name
 from advisor.sweeps.contract import Cell, GoodShare, Sweep
+from core.numbers import share_interval
 
 LETTERS = {"both": "B", "synchronous": "S", "event_driven": "E", "neither": ".", "unresolved": "?", "no_deadline": "-"}
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from advisor.reports.document.answers import QUESTIONS, of_unit
-from advisor.reports.numbers import count, number
 from advisor.reports.wording import design_name, listed
 from advisor.sweeps.contract import Axis, Cell, Sweep
+from core.numbers import count, number
 
 KINDS: Mapping[str, str] = MappingProxyType(
     {

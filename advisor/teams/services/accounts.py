@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from advisor.teams.models import NAME_TAKEN, NAME_TOO_ALIKE, User
 from advisor.teams.names import looks_of
 from advisor.teams.services.local import LOCAL_USERNAME
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 
 
 def new_account(username: str, password: str, again: str) -> User:

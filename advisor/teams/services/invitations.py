@@ -14,7 +14,7 @@ from advisor.teams.errors import LinkGone
 from advisor.teams.limits import INVITATION_DAYS, OPEN_INVITATIONS_CAP
 from advisor.teams.models import Invitation, Membership, Role, User, Workspace
 from advisor.teams.services.accounts import new_account
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 
 
 def open_invitations(workspace: Workspace) -> "QuerySet[Invitation]":

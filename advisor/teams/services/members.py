@@ -4,7 +4,7 @@ from django.db import transaction
 
 from advisor.teams.access import require_owner
 from advisor.teams.models import Membership, Role, User, Workspace
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 
 LAST_OWNER = "this is the last owner; make somebody else an owner first"
 

@@ -16,7 +16,7 @@ from advisor.teams.services.accounts import wrong_passwords
 from advisor.teams.services.invitations import digest_of
 from advisor.teams.services.local import LOCAL_USERNAME
 from advisor.teams.services.sessions import end_other_sessions
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 
 log = logging.getLogger(__name__)
 

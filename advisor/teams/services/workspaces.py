@@ -5,7 +5,7 @@ from django.db import transaction
 from advisor.teams.access import require_owner
 from advisor.teams.limits import WORKSPACES_CAP
 from advisor.teams.models import Membership, Role, User, Workspace
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 
 
 def create_workspace(user: User, name: str) -> Workspace:

@@ -10,9 +10,9 @@ from advisor.advice.questionnaire import Question
 from advisor.advice.templates import TEMPLATES
 from advisor.web.forms import numbers
 from advisor.web.forms.certainty import CHOICES, Certainty, certainty_of
-from advisor.web.forms.paths import value_at
 from advisor.web.forms.readings import reading
 from advisor.web.forms.turns import Turns
+from core.paths import value_at
 
 SHORT = 7
 """Text up to this length is shown in the question's own unit."""

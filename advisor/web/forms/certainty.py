@@ -10,8 +10,9 @@ from advisor.advice.answers import Answers, answers_from
 from advisor.advice.questionnaire import Question
 from advisor.advice.ranges import UNKNOWN, Range, template_range
 from advisor.web.forms import numbers
-from advisor.web.forms.paths import QUESTIONS, set_at, value_at
-from simulator.schema import InvalidInput
+from advisor.web.forms.paths import QUESTIONS
+from core.errors import InvalidInput
+from core.paths import set_value, value_at
 
 Certainty = Literal["number", "range", "unknown"]
 CHOICES: tuple[tuple[Certainty, str], ...] = (("number", "one number"), ("range", "a range"), ("unknown", "don't know"))
@@ -70,7 +71,7 @@ def _text(question: Question, post: QueryDict, before: Answers) -> str | None:
 def _known(question: Question, before: Answers) -> Range:
     """What "don't know" would mean beside the other answers: the template's range, kept on its side of them."""
     given = before.model_dump()
-    set_at(given, question.path, dict(UNKNOWN))
+    set_value(given, question.path, dict(UNKNOWN))
     try:
         return answers_from(given).uncertain[question.path]
     except InvalidInput:

@@ -10,7 +10,7 @@ from django.http import QueryDict
 from advisor.advice.editions import HopEdit, ProfileEdit
 from advisor.web.forms import numbers
 from advisor.web.forms.sentences import choice_reason, sentence_of
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from advisor.advice.questionnaire.units import PER, SECONDS, named, next_smaller, plainly, spelled
-from simulator.schema import shown
+from core.values import shown
 
 FIGURE = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?"
 NUMBER = re.compile(FIGURE, re.ASCII)

@@ -1,28 +1,12 @@
 """Questions by their dotted paths, and values at these paths in a nested mapping."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from advisor.advice.questionnaire import SECTIONS, Question
 
 QUESTIONS: Mapping[str, Question] = {question.path: question for section in SECTIONS for question in section.questions}
 TRACE = "volume.trace"
 """Not a field to type into: a trace is uploaded and removed by actions of its own."""
-
-
-def value_at(tree: Mapping[str, Any], path: str) -> Any:
-    """The value at the path."""
-    for part in path.split("."):
-        tree = tree[part]
-    return tree
-
-
-def set_at(tree: dict[str, Any], path: str, value: Any) -> None:
-    """Puts the value at the path."""
-    *parents, last = path.split(".")
-    for parent in parents:
-        tree = tree[parent]
-    tree[last] = value
 
 
 def field_id(path: str) -> str:

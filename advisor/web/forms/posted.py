@@ -12,9 +12,10 @@ from advisor.web.forms import numbers
 from advisor.web.forms.bounds import ends_in_words
 from advisor.web.forms.certainty import AS, CHOICES
 from advisor.web.forms.hops import hop_from, typed_hop
-from advisor.web.forms.paths import QUESTIONS, TRACE, owner_of, set_at, value_at
+from advisor.web.forms.paths import QUESTIONS, TRACE, owner_of
 from advisor.web.forms.sentences import choice_reason
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
+from core.paths import set_value, value_at
 
 MOST_DURATIONS, LONGEST_DURATION_S = 20, 31_536_000
 
@@ -55,7 +56,7 @@ def valid_from(post: QueryDict, before: Answers, own: Library = SHIPPED) -> tupl
 def _over(before: Answers, typed: Mapping[str, Any], own: Library) -> dict[str, Any]:
     given = before.model_dump()
     for path, value in typed.items():
-        set_at(given, path, value)
+        set_value(given, path, value)
     _take_profile(given, before, own)
     return given
 

@@ -3,13 +3,13 @@
 from typing import Any
 
 from advisor.advice.answers import Answers
-from advisor.advice.columns import value_at
 from advisor.advice.questionnaire import Question
 from advisor.reports.document.answers import exact_words, value_words
-from advisor.reports.numbers import MISSING, number
 from advisor.web.forms import numbers
+from core.numbers import MISSING, number
+from core.paths import value_at
+from core.units import DAY_S
 
-DAY_S = 86_400
 MANY = 10_000
 """From here on a number reads better with its thousands apart."""
 

@@ -14,8 +14,8 @@ from advisor.decisions.outside import OUTSIDE, SAMPLE, allowed
 from advisor.reports.document.planned_run import WORKERS
 from advisor.web.forms.numbers import one
 from advisor.web.forms.sentences import choice_reason, sentence_of
+from core.errors import InvalidInput, Problem
 from simulator.result import WorkerKind
-from simulator.schema import InvalidInput, Problem
 
 REMEMBERED = "running"
 """In the session: the choice for the decision that was last worked on."""

@@ -1,6 +1,6 @@
 """Reasons as sentences: a reason continues the name of its field, or is a sentence of its own."""
 
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 
 CONTINUES = ("must ", "should ", "could ", "would ", "is ", "has ", "holds ")
 

@@ -16,11 +16,12 @@ from advisor.web.forms import numbers
 from advisor.web.forms.beside import Beside, beside_of, best_written
 from advisor.web.forms.bounds import bounds_of
 from advisor.web.forms.hops import OWN_KIND, OWN_LIMIT, OWN_NAME, choices_of, kept_choices, own_hops, texts_of
-from advisor.web.forms.paths import QUESTIONS, field_id, owner_of, value_at
+from advisor.web.forms.paths import QUESTIONS, field_id, owner_of
 from advisor.web.forms.posted import number_from
 from advisor.web.forms.sentences import sentence_of
 from advisor.web.forms.turns import Turns, turns_by_path
-from simulator.schema import Problem
+from core.errors import Problem
+from core.paths import value_at
 
 
 @dataclass(frozen=True)

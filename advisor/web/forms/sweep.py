@@ -18,7 +18,7 @@ from advisor.sweeps.load import load_of
 from advisor.sweeps.proposals import Proposal
 from advisor.web.forms import numbers
 from advisor.web.forms.sentences import sentence_of
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 
 OFFERED_STEPS = (20, 16, 12, 10, 8, 6, 5)
 LONGEST = 60

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from advisor.advice.answers import LEAVES, Answers
-from advisor.advice.columns import columns_of, value_at
+from advisor.advice.columns import columns_of
 from advisor.advice.contract import Flip, Recommendation
 from advisor.advice.variations import starting_number
 from advisor.reports import wording
 from advisor.reports.document.answers import flip_condition, value_words
+from core.paths import value_at
 
 WIDTH = 240.0
 EDGE = 36.0

@@ -6,8 +6,8 @@ from advisor.decisions.names import clean_name
 from advisor.teams.limits import INVITATION_DAYS
 from advisor.teams.models import Role
 from advisor.web.forms.sentences import choice_reason
-from simulator.plurals import counted
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
+from core.plurals import counted
 
 
 def name_from(post: QueryDict) -> str:

@@ -28,7 +28,7 @@ from advisor.web.forms import given_from, groups_of, moved, settled, valid_from
 from advisor.web.forms.running import Running, remember
 from advisor.web.forms.sentences import sentence_of
 from advisor.web.uploads import limit_upload
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 
 ADVISED = "advised"
 """Tells a page whose choice is a live run that its plan is to be looked up anew."""

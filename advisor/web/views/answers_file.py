@@ -21,7 +21,7 @@ from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision, find_decision
 from advisor.web.decision_page import page_of, version_of
 from advisor.web.uploads import limit_upload
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 
 UPLOAD_BYTES = 1 << 20
 """What is read of an upload at all; a file of answers may be smaller still."""

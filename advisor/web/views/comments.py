@@ -14,7 +14,7 @@ from advisor.teams.middleware import MemberRequest
 from advisor.teams.models import Role
 from advisor.web.access import find_decision
 from advisor.web.forms.sentences import sentence_of
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 
 
 @require_safe

@@ -9,10 +9,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from advisor.decisions.jobs import dead_letters
 from advisor.decisions.models import Run
-from advisor.reports.numbers import count
 from advisor.teams.access import require_editor
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import find_run, may_change
+from core.numbers import count
 
 MOST = 50
 """Letters that are shown."""

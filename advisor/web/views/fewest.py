@@ -18,7 +18,7 @@ from advisor.web.access import editable_decision, find_sweep, may_change
 from advisor.web.forms.sentences import sentence_of
 from advisor.web.sweep_page import is_untaken
 from advisor.web.views.errors import refusal
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 
 
 @require_POST

@@ -17,7 +17,7 @@ from advisor.web.forms.sentences import reasons_by_field
 from advisor.web.forms.workspaces import name_from
 from advisor.web.views.errors import refusal
 from advisor.web.views.links import PASSWORDS
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 
 FIRST_WORKSPACE = "Our decisions"
 

@@ -17,7 +17,7 @@ from advisor.teams.access import require_editor
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import may_change
 from advisor.web.forms.library import Filled, edit_from, filled
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 
 TITLES = {"hop": "Hops", "profile": "Provider profiles"}
 WORDS = {"hop": "hop", "profile": "provider profile"}

@@ -26,7 +26,7 @@ from advisor.web.access import find_workspace
 from advisor.web.forms.sentences import reasons_by_field, sentence_of
 from advisor.web.forms.workspaces import invitation_from, role_from
 from advisor.web.views.links import PASSWORDS, link_gone, open_link, unseen
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 
 INVITED = "invitation"
 """Where the session keeps the digest of the link that was opened."""

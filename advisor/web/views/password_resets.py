@@ -19,7 +19,7 @@ from advisor.web.access import find_workspace, hosted_only
 from advisor.web.forms.sentences import reasons_by_field
 from advisor.web.views.links import PASSWORDS, link_gone, open_link, unseen
 from advisor.web.views.members import find_membership, members_page
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 
 RESET = "password_reset"
 """Where the session keeps the digest of the link that was opened."""

@@ -10,13 +10,13 @@ from advisor.decisions.limits import TRACES_CAP
 from advisor.decisions.models import Trace
 from advisor.decisions.services.delete_trace import delete_trace
 from advisor.decisions.services.recording_uses import Use, uses_of
-from advisor.reports.numbers import count, plural
 from advisor.reports.wording import listed
 from advisor.teams.middleware import MemberRequest
 from advisor.teams.models import Workspace
 from advisor.web.access import find_workspace, may_change
 from advisor.web.forms.sentences import sentence_of
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
+from core.numbers import count, plural
 
 
 @require_safe

@@ -20,7 +20,8 @@ from advisor.reports.document.recording import DELETED
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import find_decision, may_change, revision_numbered
 from advisor.web.decision_page import advice_of
-from advisor.web.forms.paths import TRACE, field_id, value_at
+from advisor.web.forms.paths import TRACE, field_id
+from core.paths import value_at
 
 PER_PAGE = 25
 

@@ -21,7 +21,7 @@ from advisor.web.forms.running import LABELS
 from advisor.web.forms.sentences import sentence_of
 from advisor.web.run_page import charts_so_far, drawn, page_of
 from advisor.web.views.answers import SAVED_BUT_SILENT
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 
 
 @require_safe

@@ -24,7 +24,7 @@ from advisor.web.access import editable_decision, find_decision, find_sweep, may
 from advisor.web.forms.paths import QUESTIONS
 from advisor.web.forms.sweep import SweepForm, asked_by, form_of, with_errors
 from advisor.web.sweep_page import border_of, here_of, page_of
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 
 SHOWN = 20
 """So many maps of a decision are listed, the latest first."""

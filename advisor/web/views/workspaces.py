@@ -13,7 +13,7 @@ from advisor.web.access import find_workspace, workspace_of
 from advisor.web.forms.sentences import sentence_of
 from advisor.web.forms.workspaces import name_from
 from advisor.web.views.members import members_page
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from core.errors import InvalidInput, Problem
 from simulator.arrivals import Trace
 from simulator.kernel import layout
 from simulator.kernel.compiled import entry
@@ -24,7 +25,6 @@ from simulator.plan import (
     webhook_pauses_s,
 )
 from simulator.scenario import EmpiricalService, Scenario, TraceArrivals, WebhookDelivery
-from simulator.schema import InvalidInput, Problem
 
 MOST_JOBS = 1_000_000
 CHUNK = 4096

@@ -19,9 +19,9 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from core.values import Positive, Value
 from simulator.live.run import folders
 from simulator.result import WorkerKind
-from simulator.schema import Positive, Value
 
 SHARE = 0.4
 """A run asks for so much at most of what the machine carries at full use, so that no wait for the machine itself is in the result."""

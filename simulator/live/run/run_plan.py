@@ -5,15 +5,15 @@ from math import ceil, floor, inf, log, log1p
 
 import numpy as np
 
+from core.errors import InvalidInput, Problem
+from core.plurals import counted
 from simulator.arrivals import Trace
 from simulator.live.run.machine_capacity import SHARE, Capacity, current
 from simulator.live.run.window import Window, simulate_window, window_of
 from simulator.live.system.config import ExternalEndpoint
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, Floats, called_subscribers, mean_service_s
-from simulator.plurals import counted
 from simulator.result import WorkerKind
 from simulator.scenario import Failures, PollingDelivery, Scenario, TraceArrivals
-from simulator.schema import InvalidInput, Problem
 from simulator.tally import Tally
 
 DEFAULT_S = 20.0

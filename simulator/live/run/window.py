@@ -11,10 +11,12 @@ from typing import Any, assert_never
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import InvalidInput, Problem
+from core.plurals import counted
+from core.units import DAY_S
 from simulator.arrivals import Trace
 from simulator.live.run.draw_jobs import arrivals_of
-from simulator.plan import DAY_S, Floats, cycle_s, designs_of
-from simulator.plurals import counted
+from simulator.plan import Floats, cycle_s, designs_of
 from simulator.replications import Runner
 from simulator.scenario import (
     BurstArrivals,
@@ -27,7 +29,6 @@ from simulator.scenario import (
     Scenario,
     TraceArrivals,
 )
-from simulator.schema import InvalidInput, Problem
 from simulator.tally import Tally
 
 LEAD, PEAK = 0.1, 0.4

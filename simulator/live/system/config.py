@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from core.values import Positive, Value
 from simulator.live.system.clock import RunClock
 from simulator.result import WorkerKind
 from simulator.scenario import Scenario
-from simulator.schema import Positive, Value
 
 Address = Annotated[str, Field(pattern=r"^http://127\.0\.0\.1:\d{1,5}$")]
 

@@ -6,7 +6,7 @@ import pytest
 
 from advisor.advice.answers import LEAVES, Answers, answers_from
 from advisor.advice.templates import TEMPLATES
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 
 
 def faults(given: dict[str, Any]) -> dict[str, str]:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from advisor.advice.answers import answers_from
-from advisor.advice.library import nested
 from advisor.advice.recommendation import advise
+from core.paths import nested
 
 Case = tuple[str, str, Mapping[str, Any], str]
 

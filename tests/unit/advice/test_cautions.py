@@ -7,8 +7,8 @@ import pytest
 
 from advisor.advice.answers import answers_from
 from advisor.advice.cautions import CHECKS
-from advisor.advice.library import nested
 from advisor.advice.recommendation import advise
+from core.paths import nested
 
 WARNED: Mapping[str, tuple[str, Mapping[str, Any], tuple[str, ...]]] = {
     "impossible_deadline": ("form_classification", {"caller.deadline_s": 1}, ("1 s", "1 %")),

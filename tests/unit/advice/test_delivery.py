@@ -8,10 +8,10 @@ import pytest
 
 from advisor.advice.answers import answers_from
 from advisor.advice.contract import Delivery, Method
-from advisor.advice.library import nested
-from advisor.advice.numbers import duration
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
+from core.numbers import duration
+from core.paths import nested
 from simulator import theory
 from simulator.scenario import PollingDelivery
 

@@ -8,9 +8,9 @@ import pytest
 from advisor.advice.answers import answers_from
 from advisor.advice.contract import Flip
 from advisor.advice.flips import flips_of
-from advisor.advice.library import nested
 from advisor.advice.recommendation import advise
 from advisor.advice.variations import changed
+from core.paths import nested
 
 
 def flips(differs: Mapping[str, Any], template: str = "document_extraction") -> dict[str, list[Flip]]:

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from advisor.advice.answers import LEAVES, Answers, answers_from
-from advisor.advice.columns import value_at
 from advisor.advice.questionnaire import SECTIONS
 from advisor.advice.recommendation import advise
 from advisor.advice.templates import TEMPLATES
 from advisor.advice.variations import changed
+from core.paths import value_at
 
 QUESTIONNAIRE = {section.id: section for section in SECTIONS}
 QUESTIONS = {question.path: question for section in SECTIONS for question in section.questions}

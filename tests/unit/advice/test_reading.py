@@ -5,7 +5,7 @@ import pytest
 from advisor.advice.answers import answers_from
 from advisor.advice.reading import kind_of, read_mapping
 from advisor.advice.scenario import scenario_from
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 
 
 def refused(data: bytes | str, name: str = "answers.yaml") -> Problem:

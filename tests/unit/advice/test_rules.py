@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from advisor.advice.answers import answers_from
-from advisor.advice.library import nested
 from advisor.advice.recommendation import Reason, Recommendation, advise
 from advisor.advice.rules import CONSTRAINTS, RULES
+from core.paths import nested
 
 FELT: Mapping[str, tuple[str, Mapping[str, Any], tuple[str, ...]]] = {
     "overload": ("document_extraction", {"volume.mean_rate_per_s": 5}, ("5 /s", "2.09 /s")),

@@ -9,8 +9,8 @@ from advisor.advice.answers import Answers, answers_from
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_from, scenario_of
 from advisor.advice.templates import TEMPLATES
+from core.errors import InvalidInput
 from simulator.scenario import BurstArrivals, Scenario, TraceArrivals
-from simulator.schema import InvalidInput
 
 
 def scenario(given: dict[str, Any]) -> Scenario:

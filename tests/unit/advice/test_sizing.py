@@ -16,8 +16,8 @@ from advisor.advice.answers import Answers, answers_from
 from advisor.advice.columns import columns_of
 from advisor.advice.facts import Point, facts_of
 from advisor.advice.facts.queueing import erlang_c, lognormal_p99
-from advisor.advice.library import nested
 from advisor.advice.recommendation import advise
+from core.paths import nested
 from simulator import theory
 from tests.theory import formulas
 

@@ -8,7 +8,7 @@ from advisor.advice.answers import Answers, answers_from
 from advisor.advice.reading import read_mapping
 from advisor.advice.templates import TEMPLATES
 from advisor.advice.writing import as_json, as_yaml
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 
 UNSURE = {
     "processing": {"p50_s": {"low": 0.25, "high": 8}, "p95_s": {"unknown": True}},

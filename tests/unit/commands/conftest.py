@@ -12,10 +12,10 @@ from django.core.management import call_command
 
 from advisor.decisions.engines import Engine
 from advisor.decisions.management import running
+from core.errors import Problem
 from simulator.arrivals import Trace
 from simulator.result import Result
 from simulator.scenario import Scenario
-from simulator.schema import Problem
 from simulator.simulate import Estimate
 from tests.unit.reports import results
 

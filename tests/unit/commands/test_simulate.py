@@ -17,10 +17,10 @@ from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from advisor.decisions.engines import Engine
 from advisor.decisions.management import running
+from core.errors import Problem
 from simulator.live.errors import RunBroken
 from simulator.replications import OnProgress, Progress
 from simulator.result import Result, SoFar
-from simulator.schema import Problem
 from simulator.simulate import Estimate
 from tests.fakes.outside import HOST, KEY, allow
 from tests.unit.commands.conftest import Recorder, Run

@@ -12,7 +12,7 @@ from advisor.decisions.services.create_decision import create_decision
 from advisor.decisions.services.freeze_revision import freeze_revision
 from advisor.decisions.services.save_answers import save_answers
 from advisor.teams.models import User, Workspace
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 
 FASTER: dict[str, Any] = {"template": "document_extraction", "processing": {"p50_s": 1, "p95_s": 2}}
 

@@ -9,7 +9,7 @@ from advisor.decisions.services.comments import add_comment, delete_comment
 from advisor.decisions.services.edit_decision import change_status
 from advisor.decisions.services.save_answers import save_answers
 from advisor.teams.models import User
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 
 
 def test_every_member_may_comment_and_no_outsider(decision: Decision, alice: User, vera: User, charlie: User) -> None:

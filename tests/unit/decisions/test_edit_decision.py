@@ -18,7 +18,7 @@ from advisor.decisions.services.standing import standing_of
 from advisor.decisions.services.step_answers import step_answers
 from advisor.teams.access import first_workspace
 from advisor.teams.models import User, Workspace
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import a_result
 from tests.rows import a_run

@@ -7,8 +7,8 @@ from advisor.decisions.models import Decision
 from advisor.decisions.services.edit_library import hide_entry, library_of, reset_entry, save_entry
 from advisor.decisions.services.save_answers import save_answers
 from advisor.teams.models import User, Workspace
+from core.errors import InvalidInput
 from simulator.scenario import Hop
-from simulator.schema import InvalidInput
 
 GATEWAY = {"title": "Our gateway", "limit_s": 12.0, "kind": "total", "source": "measured", "checked": "2026-11-24"}
 NGINX = GATEWAY | {"title": "nginx", "limit_s": 7.0, "kind": "idle"}

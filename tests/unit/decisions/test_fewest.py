@@ -15,7 +15,7 @@ from advisor.decisions.services.read_sweep import needed_by
 from advisor.decisions.services.request_fewest import request_fewest
 from advisor.sweeps.fewest import fewest
 from advisor.teams.models import User, Workspace
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 from simulator.simulate import Progress
 from tests.fakes.clock import FakeClock
 from tests.fakes.doorbells import FakeDoorbell

@@ -13,8 +13,8 @@ from advisor.decisions.models import EngineName, Run, State
 from advisor.decisions.services.cancel_run import cancel_run
 from advisor.decisions.services.reconcile import reconcile
 from advisor.teams.models import User, Workspace
+from core.errors import InvalidInput, Problem
 from simulator.result import Result
-from simulator.schema import InvalidInput, Problem
 from simulator.simulate import Progress
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import Report, a_result, engine

@@ -24,10 +24,10 @@ from advisor.decisions.services.claim_run import claim_run
 from advisor.decisions.services.hold_run import release_run
 from advisor.decisions.services.request_run import request_run
 from advisor.teams.models import User
+from core.errors import InvalidInput
 from simulator.live.errors import CannotRun
 from simulator.live.system.config import ExternalEndpoint
 from simulator.result import Result
-from simulator.schema import InvalidInput
 from tests.fakes.engines import a_result, engine
 from tests.fakes.outside import HOST, KEY, MODEL, allow
 from tests.rows import a_run

@@ -17,7 +17,7 @@ from advisor.decisions.services.request_run import request_run
 from advisor.decisions.services.save_answers import save_answers
 from advisor.decisions.services.upload_trace import upload_trace
 from advisor.teams.models import User, Workspace
-from simulator.schema import InvalidInput, Problem
+from core.errors import InvalidInput, Problem
 from tests.fakes.engines import engine
 from tests.rows import a_run
 

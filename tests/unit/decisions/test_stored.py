@@ -15,9 +15,9 @@ from advisor.decisions.services.read_sweep import CELLS
 from advisor.decisions.stored import NewerSchema
 from advisor.sweeps import contract
 from advisor.sweeps.fewest import Needed
+from core.values import Value
 from simulator.result import Result
 from simulator.scenario import Scenario
-from simulator.schema import Value
 
 FILES = Path(__file__).parent / "stored"
 KINDS: dict[str, type[Value]] = {

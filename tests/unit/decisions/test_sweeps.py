@@ -28,7 +28,7 @@ from advisor.server.watchdog import give_up_leases, held_by, holders_on_this_hos
 from advisor.sweeps.axes import axis
 from advisor.sweeps.cells import simulate_cell
 from advisor.teams.models import User
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 from tests.fakes.clock import FakeClock
 from tests.fakes.doorbells import BrokenDoorbell, FakeDoorbell
 

@@ -15,8 +15,8 @@ from advisor.decisions.services.delete_trace import delete_trace
 from advisor.decisions.services.edit_decision import delete_decision
 from advisor.decisions.services.upload_trace import copy_file, read_stored_trace, upload_trace
 from advisor.teams.models import User, Workspace
+from core.errors import InvalidInput
 from simulator.arrivals import TraceError
-from simulator.schema import InvalidInput
 from tests.rows import a_run
 
 HEADER = b"TIMESTAMP,ContextTokens,GeneratedTokens\n"

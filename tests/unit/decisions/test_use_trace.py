@@ -9,7 +9,7 @@ from advisor.decisions.services.step_answers import step_answers
 from advisor.decisions.services.upload_trace import upload_trace
 from advisor.decisions.services.use_trace import drop_trace, use_trace
 from advisor.teams.models import User, Workspace
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 
 
 def test_the_rate_and_the_peak_are_those_of_the_recording(decision: Decision, workspace: Workspace, user: User) -> None:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from advisor.reports.numbers import count, duration, interval, number, percent, rate, share
+from core.numbers import count, duration, interval, number, percent, rate, share
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from advisor.configuration import Configuration, Misconfigured, configured
 from advisor.decisions.outside import NEEDED, allowed, chosen, how
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 from tests.fakes.outside import HOST, KEY, MODEL, allow
 from tests.sites import ROOT, own_environment
 

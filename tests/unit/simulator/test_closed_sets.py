@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from simulator.closed_sets import complete_table, members_of
+from core.closed_sets import complete_table, members_of
 from simulator.scenario import Delivery
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -18,7 +18,7 @@ ADD_A_CASE = """
 import importlib, json, sys
 from typing import Annotated, Literal, get_args, get_origin
 from pydantic import create_model
-from simulator.schema import Value
+from core.values import Value
 
 def widened(closed):
     if get_origin(closed) is Literal:

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from core.errors import InvalidInput
 from simulator import replications
 from simulator.kernel.layout import MORE
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
 from simulator.replications import LOOPS, EndlessRun, Runner
 from simulator.scenario import Scenario
-from simulator.schema import InvalidInput
 from simulator.simulate import simulate, unsupported
 
 

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.errors import InvalidInput
+from core.values import rounded
 from simulator.arrivals import Trace, read_durations
 from simulator.plan import dedicated_bounds
 from simulator.replications import Progress
 from simulator.result import Result
 from simulator.scenario import Autoscaling, Scenario
-from simulator.schema import InvalidInput, rounded
 from simulator.simulate import estimate, simulate, unsupported, warm
 from simulator.stability import mean_backoffs_s
 from simulator.tally import Tally

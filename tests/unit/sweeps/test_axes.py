@@ -3,7 +3,7 @@
 import pytest
 
 from advisor.sweeps.axes import parsed
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 
 
 def test_steps_are_linear_and_include_both_ends() -> None:

@@ -10,8 +10,8 @@ from advisor.advice.scenario import scenario_of
 from advisor.reports.maps.needed import needed_headline, needed_sentence
 from advisor.sweeps.cells import Length, cut
 from advisor.sweeps.fewest import Fewest, Needed, Search, fewest, with_servers
+from core.errors import InvalidInput
 from simulator.result import DesignResult, Result
-from simulator.schema import InvalidInput
 from simulator.simulate import Progress, simulate
 
 WANTED = 0.99

@@ -12,7 +12,7 @@ from advisor.sweeps.cells import cut, simulate_cell
 from advisor.sweeps.contract import Cell, GoodShare
 from advisor.sweeps.grid import Grid, grid
 from advisor.sweeps.sweeping import sweep
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 from simulator.simulate import Progress, simulate
 
 

@@ -11,7 +11,7 @@ from advisor.teams.errors import LinkGone
 from advisor.teams.limits import OPEN_INVITATIONS_CAP
 from advisor.teams.models import Invitation, Membership, Role, User, Workspace
 from advisor.teams.services.invitations import accept, digest_of, find_invitation, invite, register, revoke
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 
 PASSWORD = "a-long-enough-one"
 

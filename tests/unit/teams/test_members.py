@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied
 from advisor.teams.models import Membership, Role, User, Workspace
 from advisor.teams.services.members import change_role, remove_member
 from advisor.teams.services.workspaces import create_workspace, rename_workspace
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 from tests.conftest import member
 
 

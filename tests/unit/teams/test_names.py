@@ -13,7 +13,7 @@ from django.urls import reverse
 from advisor.teams.models import User
 from advisor.teams.names import fault_of, looks_of
 from advisor.teams.services.accounts import new_account
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 
 PASSWORD = "a-long-enough-one"
 ALIKE = [

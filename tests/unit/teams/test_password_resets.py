@@ -10,7 +10,7 @@ from advisor.teams.errors import LinkGone
 from advisor.teams.models import Membership, PasswordReset, Role, User, Workspace
 from advisor.teams.services.invitations import digest_of
 from advisor.teams.services.password_resets import find_reset, make_reset, resettable_by, revoke_resets, set_password
-from simulator.schema import InvalidInput
+from core.errors import InvalidInput
 from tests.conftest import member
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from advisor.decisions.jobs import dead_letters
 from advisor.decisions.management.console import FAILURE, BadInput, Console, add_format
 from advisor.decisions.models import Run
-from simulator.plurals import counted
+from core.plurals import counted
 
 
 class Command(Console):

@@ -10,7 +10,8 @@ from django.core.management.base import CommandError, CommandParser
 
 from advisor.decisions.management.console import FAILURE, BadInput, Console, add_format
 from advisor.decisions.management.running import Whole
-from advisor.reports.numbers import count, duration, plural
+from core.numbers import count, duration, plural
+from core.values import rounded
 from simulator.live.measure_rq import (
     BURST_JOB_S,
     RETRY_PAUSE_S,
@@ -23,7 +24,6 @@ from simulator.live.measure_rq import (
     measure_rq,
     shown_address,
 )
-from simulator.schema import rounded
 from simulator.simulate import Progress
 
 DESCRIPTION = """

@@ -18,9 +18,9 @@ from advisor.sweeps.fewest import Needed, fewest
 from advisor.sweeps.grid import JOBS, grid
 from advisor.sweeps.load import estimate_of_trial, load_of
 from advisor.sweeps.sweeping import sweep
+from core.errors import InvalidInput, Problem
 from simulator.arrivals import Trace
 from simulator.replications import EndlessRun
-from simulator.schema import InvalidInput, Problem
 from simulator.simulate import OnProgress
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 
-from simulator.closed_sets import complete_table
+from core.closed_sets import complete_table
 from simulator.live.system.clients.caller import Caller
 from simulator.live.system.clients.event_driven import EventDrivenCaller
 from simulator.live.system.clients.outcomes import NOT_REPORTED, Outcomes

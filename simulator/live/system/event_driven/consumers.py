@@ -16,7 +16,7 @@ from rq.timeouts import TimerDeathPenalty
 from rq.worker import BaseWorker, SimpleWorker, Worker
 from rq.worker_pool import WorkerPool
 
-from simulator.closed_sets import complete_table
+from core.closed_sets import complete_table
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.event_driven import tasks
 from simulator.live.system.event_driven.queues import subscriber_queue

@@ -3,7 +3,8 @@
 import math
 from typing import Protocol
 
-from simulator.plurals import plural_of
+from core.plurals import plural_of
+from core.units import DAY_S, HOUR_S, MINUTE_S
 
 MISSING = "–"
 MINUS = "−"
@@ -11,7 +12,6 @@ MINUS = "−"
 DIGITS = 3
 """Significant digits of a figure that is not compared with another."""
 
-MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 
 # Up to the limit a duration is rounded to the step and said in two units: within half a percent everywhere.
 _STEPS: tuple[tuple[float, int], ...] = (

@@ -1,11 +1,12 @@
-"""What every value that people write or we store has in common: frozen, strict, bounded, and clear about what is wrong."""
+"""Frozen, strict and bounded values, and the problems that pydantic finds in input as sentences."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, Self, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
+
+from core.errors import InvalidInput, Problem
 
 V = TypeVar("V")
 SMALLEST = 1e-9
@@ -23,29 +24,6 @@ NonNegative = Annotated[float, Field(ge=0, le=1e9)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, le=2**53 - 1)]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong with an input: where (`processing.p95_s`, or empty for the whole), and why."""
-
-    path: str
-    reason: str
-    line: int | None = None
-    others: tuple[tuple[str, float], ...] = ()
-    """The paths and values of other fields that this one contradicts."""
-
-    def __str__(self) -> str:
-        where = self.path or "input"
-        return f"{where} (line {self.line}): {self.reason}" if self.line else f"{where}: {self.reason}"
-
-
-class InvalidInput(ValueError):
-    """Bad input, with every problem found in it."""
-
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("; ".join(str(problem) for problem in self.problems))
 
 
 class Value(BaseModel):
