@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from advisor.configuration import Configuration
 from advisor.decisions.models import Decision
-from advisor.decisions.services.create_decision import create_decision
+from advisor.decisions.services.decisions import create_decision
 from advisor.teams.middleware import let_in
 from advisor.teams.models import Membership, Role, User, Workspace
 from advisor.teams.services import local_user_and_workspace

@@ -6,7 +6,7 @@ from advisor.decisions.limits import TITLE_LENGTH
 from advisor.teams.models import User
 from core.errors import InvalidInput, Problem
 
-INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co"})
+INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co"})
 """Categories of control and format characters (right-to-left marks among them), surrogates and private characters."""
 
 
@@ -48,7 +48,7 @@ def clean_text(text: str, path: str, limit: int) -> str:
     """
     lines = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).split("\n")
     kept = "\n".join(
-        "".join(c for c in line if c == "\t" or unicodedata.category(c) not in INVISIBLE) for line in lines
+        "".join(c for c in line if c == "\t" or unicodedata.category(c) not in INVISIBLE_CATEGORIES) for line in lines
     )
     if not kept.strip():
         raise InvalidInput([Problem(path, "is required")])
@@ -59,5 +59,5 @@ def clean_text(text: str, path: str, limit: int) -> str:
 
 def _visible(text: str) -> str:
     spaced = "".join(" " if character.isspace() else character for character in text)
-    seen = "".join(character for character in spaced if unicodedata.category(character) not in INVISIBLE)
+    seen = "".join(character for character in spaced if unicodedata.category(character) not in INVISIBLE_CATEGORIES)
     return " ".join(unicodedata.normalize("NFC", seen).split())

@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from advisor.decisions.services.demo import ensure_demo
+from advisor.decisions.services.decisions import ensure_demo
 from advisor.server import static
 from advisor.server.child import CannotStart
 from advisor.teams.services import local_user_and_workspace

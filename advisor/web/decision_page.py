@@ -11,9 +11,9 @@ from advisor.advice.behind import answers_behind
 from advisor.advice.contract import Recommendation
 from advisor.advice.editions import Library
 from advisor.decisions.models import Decision, Direction, Revision, Run, Status
-from advisor.decisions.services.edit_library import library_of
-from advisor.decisions.services.make_report import recording_of
-from advisor.decisions.services.standing import standing_of
+from advisor.decisions.services.decisions import summarize_status
+from advisor.decisions.services.library import library_of
+from advisor.decisions.services.recordings import recording_of
 from advisor.decisions.services.undo import next_step
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import may_change
@@ -56,7 +56,7 @@ def page_of(
         "calm": all(problem.others for problem in problems),
         "trace": recording_of(revision),
         "may_edit": may_change(request, decision.workspace),
-        "standing": standing_of(decision, revision),
+        "standing": summarize_status(decision, revision),
         "statuses": Status.choices,
         "last_run": last_run_of(decision),
         "undo": next_step(decision, Direction.UNDO),

@@ -5,7 +5,7 @@ from typing import Any
 
 from advisor.decisions.models import Revision
 from advisor.decisions.outside import allowed
-from advisor.decisions.services.plan_run import plan_run, runs_left
+from advisor.decisions.services.runs import plan_run, runs_left
 from advisor.reports.document.outside import endpoint_terms
 from advisor.reports.document.planned_run import plan_sentences
 from advisor.web.forms.running import Running

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from advisor.decisions import stored
 from advisor.decisions.models import EngineName, Run, State
-from advisor.decisions.services.queue_position import queue_position
+from advisor.decisions.services.runs import queue_position
 from advisor.reports import wording
 from advisor.reports.charts import Chart, charts_of, so_far_charts
 from advisor.reports.document.live import (

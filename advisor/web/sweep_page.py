@@ -11,7 +11,7 @@ from advisor.advice.columns import columns_of
 from advisor.advice.decision import STYLES
 from advisor.decisions import stored
 from advisor.decisions.models import Sweep, SweepState
-from advisor.decisions.services.read_sweep import found_so_far
+from advisor.decisions.services.sweeps import found_so_far
 from advisor.reports.maps.figure import Here, on_axis
 from advisor.reports.maps.table import map_table
 from advisor.reports.maps.text import LETTERS

@@ -8,9 +8,8 @@ from django.db import OperationalError, connection, connections, transaction
 
 from advisor.decisions.jobs import reconcile_and_ring, run_simulation
 from advisor.decisions.models import EngineName, Run, State
-from advisor.decisions.services.claim_run import claim_run
-from advisor.decisions.services.hold_run import finish_run
-from advisor.decisions.services.queue_position import queue_position
+from advisor.decisions.services.run_lease import claim_run, finish_run
+from advisor.decisions.services.runs import queue_position
 from advisor.teams.models import Workspace
 from tests.fakes.clock import FakeClock
 from tests.fakes.doorbells import FakeDoorbell

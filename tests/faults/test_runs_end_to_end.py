@@ -6,11 +6,10 @@ from pytest_django import Settings
 from advisor.decisions.engines import ENGINES, Engine
 from advisor.decisions.jobs import run_simulation
 from advisor.decisions.models import Decision, EngineName, Run, State
-from advisor.decisions.services.cancel_run import cancel_run
-from advisor.decisions.services.demo import ensure_demo
-from advisor.decisions.services.request_run import request_run
-from advisor.decisions.services.save_answers import save_answers
-from advisor.decisions.services.upload_trace import upload_trace
+from advisor.decisions.services.decisions import ensure_demo
+from advisor.decisions.services.recordings import upload_trace
+from advisor.decisions.services.revisions import save_answers
+from advisor.decisions.services.runs import cancel_run, request_run
 from advisor.teams.models import User, Workspace
 from simulator.result import Result
 from simulator.simulate import Progress, simulate

@@ -16,9 +16,8 @@ from hypothesis.stateful import invariant, rule
 from advisor.decisions.jobs import reconcile_and_ring
 from advisor.decisions.models import TERMINAL, Run, State
 from advisor.decisions.models.run import RunProgress
-from advisor.decisions.services.cancel_run import cancel_run
-from advisor.decisions.services.claim_run import claim_run
-from advisor.decisions.services.hold_run import (
+from advisor.decisions.services.run_lease import (
+    claim_run,
     extend_lease,
     fail_run,
     finish_run,
@@ -26,6 +25,7 @@ from advisor.decisions.services.hold_run import (
     release_run,
     time_out_run,
 )
+from advisor.decisions.services.runs import cancel_run
 from tests.fakes.engines import a_result
 from tests.faults.lives import Life, explore
 from tests.rows import a_run

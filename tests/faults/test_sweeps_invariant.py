@@ -14,7 +14,7 @@ from hypothesis.stateful import invariant, multiple, rule
 
 from advisor.decisions.jobs import reconcile_sweeps_and_ring
 from advisor.decisions.models import UNFINISHED, Decision, PartState, Revision, Sweep, SweepPart, SweepState
-from advisor.decisions.services.hold_sweep import (
+from advisor.decisions.services.sweep_lease import (
     cancel_sweep,
     claim_part,
     fail_sweep,

@@ -16,7 +16,7 @@ from django.core.management import CommandError, call_command
 
 from advisor.decisions.jobs import dead_letters
 from advisor.decisions.models import Decision, EngineName, Run
-from advisor.decisions.services.request_run import request_run
+from advisor.decisions.services.runs import request_run
 from advisor.teams.models import User
 from simulator.arrivals import Trace
 from simulator.live import broker

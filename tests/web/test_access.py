@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from advisor.configuration import Configuration
 from advisor.decisions.models import Comment, Decision, EngineName, Revision, Run, Trace
-from advisor.decisions.services.upload_trace import upload_trace
+from advisor.decisions.services.recordings import upload_trace
 from advisor.teams.models import Invitation, Membership, Role, SignedInSession, User, Workspace
 from advisor.teams.services.invitations import invite
 from advisor.teams.services.password_resets import make_reset

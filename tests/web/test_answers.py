@@ -18,9 +18,9 @@ from advisor.advice.uncertainty import sampled
 from advisor.advice.writing import as_yaml
 from advisor.decisions.jobs.doorbell import RqDoorbell
 from advisor.decisions.models import Decision, Run, State
-from advisor.decisions.services.create_decision import create_decision
-from advisor.decisions.services.edit_library import hide_entry
-from advisor.decisions.services.save_answers import save_answers
+from advisor.decisions.services.decisions import create_decision
+from advisor.decisions.services.library import hide_entry
+from advisor.decisions.services.revisions import save_answers
 from advisor.teams.models import User, Workspace
 from advisor.web.forms.paths import QUESTIONS
 from core.paths import value_at

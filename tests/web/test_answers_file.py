@@ -9,10 +9,9 @@ from django.test import Client
 from django.urls import reverse
 
 from advisor.decisions.models import Decision
-from advisor.decisions.services.create_decision import create_decision
-from advisor.decisions.services.freeze_revision import freeze_revision
-from advisor.decisions.services.upload_trace import upload_trace
-from advisor.decisions.services.use_trace import drop_trace, use_trace
+from advisor.decisions.services.decisions import create_decision
+from advisor.decisions.services.recordings import upload_trace
+from advisor.decisions.services.revisions import drop_trace, freeze_revision, use_trace
 from advisor.teams.models import User, Workspace
 
 

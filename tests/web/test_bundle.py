@@ -19,11 +19,10 @@ from advisor.configuration import ROOT
 from advisor.decisions import stored
 from advisor.decisions.engines import ENGINES
 from advisor.decisions.models import Decision, Run, State, Trace, TraceData
-from advisor.decisions.services.edit_library import save_entry
-from advisor.decisions.services.request_run import request_run
-from advisor.decisions.services.save_answers import save_answers
-from advisor.decisions.services.upload_trace import read_stored_trace, upload_trace
-from advisor.decisions.services.use_trace import use_trace
+from advisor.decisions.services.library import save_entry
+from advisor.decisions.services.recordings import read_stored_trace, upload_trace
+from advisor.decisions.services.revisions import save_answers, use_trace
+from advisor.decisions.services.runs import request_run
 from advisor.teams.models import User
 from tests.sites import own_environment
 from tests.unit.reports.results import live_result

@@ -12,8 +12,8 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from advisor.decisions.models import Decision, Run, State
-from advisor.decisions.services.edit_decision import change_status
-from advisor.decisions.services.save_answers import save_answers
+from advisor.decisions.services.decisions import change_status
+from advisor.decisions.services.revisions import save_answers
 from advisor.teams.models import User
 from tests.fakes.outside import allow
 from tests.web.conftest import MakeRun

@@ -6,8 +6,8 @@ from django.urls import reverse
 
 from advisor.decisions.jobs import run_part, sweeping
 from advisor.decisions.models import Decision, Sweep, SweepState
-from advisor.decisions.services.create_decision import create_decision
-from advisor.decisions.services.request_fewest import request_fewest
+from advisor.decisions.services.decisions import create_decision
+from advisor.decisions.services.sweeps import request_fewest
 from advisor.teams.models import User, Workspace
 
 

@@ -16,7 +16,7 @@ from advisor.advice.library import hops, profiles
 from advisor.advice.rules import RULES
 from advisor.advice.templates import TEMPLATES
 from advisor.decisions.models import Decision
-from advisor.decisions.services.edit_library import hide_entry, save_entry
+from advisor.decisions.services.library import hide_entry, save_entry
 from advisor.teams.models import User
 
 

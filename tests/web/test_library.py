@@ -10,7 +10,7 @@ from django.utils.html import strip_tags
 
 from advisor.advice import library
 from advisor.decisions.models import Decision, LibraryEntry
-from advisor.decisions.services.edit_library import hide_entry, save_entry
+from advisor.decisions.services.library import hide_entry, save_entry
 from advisor.teams.models import User
 
 POSTED = {"title": "Our gateway", "limit_s": "2 min", "kind": "total", "source": "measured", "checked": "2026-11-24"}

@@ -13,9 +13,8 @@ from advisor.decisions.engines import Engine
 from advisor.decisions.jobs import dead_letters
 from advisor.decisions.jobs.work import run_simulation
 from advisor.decisions.models import Decision, EngineName, Run, State
-from advisor.decisions.services.claim_run import claim_run
-from advisor.decisions.services.hold_run import finish_run, record_so_far
-from advisor.decisions.services.request_run import request_run
+from advisor.decisions.services.run_lease import claim_run, finish_run, record_so_far
+from advisor.decisions.services.runs import request_run
 from advisor.teams.models import User
 from core.errors import InvalidInput
 from simulator.live.errors import RunBroken

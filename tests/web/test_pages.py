@@ -18,10 +18,8 @@ from advisor.configuration import ROOT, Configuration
 from advisor.decisions import stored
 from advisor.decisions.errors import TooManyRuns
 from advisor.decisions.models import Decision, Revision, Run, State, Status
-from advisor.decisions.services.create_decision import create_decision
-from advisor.decisions.services.edit_decision import change_status
-from advisor.decisions.services.freeze_revision import freeze_revision
-from advisor.decisions.services.save_answers import save_answers
+from advisor.decisions.services.decisions import change_status, create_decision
+from advisor.decisions.services.revisions import freeze_revision, save_answers
 from advisor.teams.models import User, Workspace
 from advisor.web.views import answers, decisions, home
 from tests.conftest import local_client

@@ -7,9 +7,9 @@ from django.urls import reverse
 
 from advisor.decisions import limits
 from advisor.decisions.models import Decision, Trace
-from advisor.decisions.services.request_run import request_run
-from advisor.decisions.services.upload_trace import upload_trace
-from advisor.decisions.services.use_trace import drop_trace, use_trace
+from advisor.decisions.services.recordings import upload_trace
+from advisor.decisions.services.revisions import drop_trace, use_trace
+from advisor.decisions.services.runs import request_run
 from advisor.teams.models import User, Workspace
 
 

@@ -9,10 +9,8 @@ from django.urls import reverse
 
 from advisor.configuration import Configuration
 from advisor.decisions.models import Comment, Decision, Run, State, StatusChange
-from advisor.decisions.services.edit_decision import change_status
-from advisor.decisions.services.freeze_revision import freeze_revision
-from advisor.decisions.services.save_answers import save_answers
-from advisor.decisions.services.step_answers import step_answers
+from advisor.decisions.services.decisions import change_status
+from advisor.decisions.services.revisions import freeze_revision, save_answers, step_answers
 from advisor.teams.models import User
 
 SLOWER = {"caller": {"kind": "end_user", "deadline_s": 60}, "processing": {"p50_s": 0.2, "p95_s": 0.5}}

@@ -8,8 +8,8 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from advisor.decisions.models import Decision, Run
-from advisor.decisions.services.create_decision import create_decision
-from advisor.decisions.services.save_answers import save_answers
+from advisor.decisions.services.decisions import create_decision
+from advisor.decisions.services.revisions import save_answers
 from advisor.teams.models import User
 from tests.fakes.outside import HOST, MODEL, allow
 

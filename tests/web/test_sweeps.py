@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from advisor.decisions.models import Decision, PartState, Sweep, SweepState
-from advisor.decisions.services.read_sweep import CELLS
+from advisor.decisions.services.sweeps import CELLS
 from advisor.sweeps.contract import Cell, GoodShare
 from advisor.teams.models import User
 from tests.rows import a_sweep

@@ -11,11 +11,8 @@ from django.urls import reverse
 
 from advisor.decisions.models import Decision, Step
 from advisor.decisions.services import undo
-from advisor.decisions.services.delete_trace import delete_trace
-from advisor.decisions.services.freeze_revision import freeze_revision
-from advisor.decisions.services.save_answers import save_answers
-from advisor.decisions.services.upload_trace import upload_trace
-from advisor.decisions.services.use_trace import use_trace
+from advisor.decisions.services.recordings import delete_trace, upload_trace
+from advisor.decisions.services.revisions import freeze_revision, save_answers, use_trace
 from advisor.teams.models import User
 
 
@@ -143,7 +140,7 @@ def test_somebody_elses_change_is_not_undone_unseen(htmx: Client, user: User, de
 
 
 def test_the_way_back_has_an_end(htmx: Client, decision: Decision, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(undo, "MOST", 3)
+    monkeypatch.setattr(undo, "UNDO_LIMIT", 3)
     for number in range(6):
         typed(htmx, decision, "processing.p95_s", str(30 + number))
     assert Step.objects.count() == 3

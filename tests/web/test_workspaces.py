@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from advisor.configuration import Configuration
 from advisor.decisions.models import Decision, Status
-from advisor.decisions.services.edit_decision import change_status
+from advisor.decisions.services.decisions import change_status
 from advisor.teams.models import Invitation, Membership, Role, User, Workspace
 from advisor.teams.services.invitations import invite, revoke
 from tests.conftest import member

@@ -11,7 +11,7 @@ from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from advisor.decisions.limits import HEARTBEAT_S
-from advisor.decisions.services.hold_run import extend_lease, time_out_run
+from advisor.decisions.services.run_lease import extend_lease, time_out_run
 
 log = logging.getLogger(__name__)
 

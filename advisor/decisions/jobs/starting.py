@@ -14,8 +14,8 @@ from django.utils import timezone
 from advisor.decisions.jobs.doorbell import Doorbell, RqDoorbell, job_id
 from advisor.decisions.models import EngineName, Revision, Run, State
 from advisor.decisions.outside import OUTSIDE, SAMPLE
-from advisor.decisions.services.reconcile import Reconciled, reconcile
-from advisor.decisions.services.request_run import request_run
+from advisor.decisions.services.run_lease import Reconciled, reconcile
+from advisor.decisions.services.runs import request_run
 from advisor.teams.models import User
 from simulator.result import WorkerKind
 

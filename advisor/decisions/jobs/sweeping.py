@@ -16,19 +16,18 @@ from advisor.decisions.jobs.doorbell import RUN_PART, Doorbell, RqDoorbell, job_
 from advisor.decisions.jobs.work import persist, worker_name
 from advisor.decisions.limits import LOOK_EVERY_S
 from advisor.decisions.models import Revision, Sweep, SweepKind, SweepPart
-from advisor.decisions.services.hold_sweep import (
+from advisor.decisions.services.recordings import read_stored_trace
+from advisor.decisions.services.sweep_lease import (
+    ReconciledSweeps,
     claim_part,
     fail_sweep,
     finish_part,
     hold_part,
+    reconcile_sweeps,
     record_search,
     release_part,
 )
-from advisor.decisions.services.read_sweep import CELLS
-from advisor.decisions.services.reconcile_sweeps import ReconciledSweeps, reconcile_sweeps
-from advisor.decisions.services.request_fewest import request_fewest
-from advisor.decisions.services.request_sweep import Asked, request_sweep
-from advisor.decisions.services.upload_trace import read_stored_trace
+from advisor.decisions.services.sweeps import CELLS, SweepRequest, request_fewest, request_sweep
 from advisor.sweeps.cells import simulate_cell
 from advisor.sweeps.fewest import fewest
 from advisor.teams.models import User
@@ -51,7 +50,9 @@ class PastLimit(Exception):
     """The part has reached the time limit of a run."""
 
 
-def start_sweep(revision: Revision, user: User, asked: Asked, *, idempotency_key: str, bell: Doorbell = MAPS) -> Sweep:
+def start_sweep(
+    revision: Revision, user: User, asked: SweepRequest, *, idempotency_key: str, bell: Doorbell = MAPS
+) -> Sweep:
     """Requests the sweep (see `request_sweep` for what it raises) and rings for its parts once it is committed.
 
     A bell that does not ring is no failure: the reconciler rings again.

@@ -20,8 +20,9 @@ from advisor.decisions.limits import PROGRESS_EVERY_S, SO_FAR_EVERY_S, TERMINAL_
 from advisor.decisions.models import Run
 from advisor.decisions.models.run import RunProgress
 from advisor.decisions.outside import OUTSIDE, chosen
-from advisor.decisions.services.claim_run import claim_run
-from advisor.decisions.services.hold_run import (
+from advisor.decisions.services.recordings import read_stored_trace
+from advisor.decisions.services.run_lease import (
+    claim_run,
     fail_run,
     finish_run,
     record_progress,
@@ -29,7 +30,6 @@ from advisor.decisions.services.hold_run import (
     release_run,
     time_out_run,
 )
-from advisor.decisions.services.upload_trace import read_stored_trace
 from core.errors import InvalidInput, Problem
 from simulator.live.errors import CannotRun, RunBroken
 from simulator.result import Result

@@ -47,7 +47,7 @@ def _measured() -> float:
     from django.test import Client
     from django.urls import reverse
 
-    from advisor.decisions.services.create_decision import create_decision
+    from advisor.decisions.services.decisions import create_decision
     from advisor.teams.services import local_user_and_workspace
 
     call_command("migrate", verbosity=0)

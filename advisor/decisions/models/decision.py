@@ -38,7 +38,7 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
 
 
 class Decision(models.Model):
-    """One question of style, with the workspace's answers to it. Its status is that of its revisions (`decisions.services.standing`)."""
+    """One question of style, with the workspace's answers to it. Its status is that of its revisions (`decisions.services.decisions`)."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="decisions")

@@ -14,7 +14,7 @@ Change = Literal["new", "undo", "redo"]
 """How answers change: by typing, or by a step."""
 TOGETHER = timedelta(seconds=3)
 """Changes of the same field within this time are one step: nobody wants a number back digit by digit."""
-MOST = 100
+UNDO_LIMIT = 100
 """Steps of each direction that are kept of one decision."""
 FIELDS = tuple(path for path in LEAVES if path != "schema")
 
@@ -69,7 +69,7 @@ def _push(decision: Decision, direction: Direction, answers: Answers, paths: lis
         decision=decision, direction=direction, answers_json=text, paths=paths, changed_at=timezone.now()
     )
     kept = Step.objects.filter(decision=decision, direction=direction).order_by("-id").values_list("id", flat=True)
-    oldest = kept[MOST - 1 : MOST].first()
+    oldest = kept[UNDO_LIMIT - 1 : UNDO_LIMIT].first()
     if oldest is not None:
         Step.objects.filter(decision=decision, direction=direction, id__lt=oldest).delete()
 

@@ -9,8 +9,8 @@ from django.http import QueryDict
 from advisor.advice.answers import Answers
 from advisor.decisions.limits import PROPOSED_SWEEP_JOBS
 from advisor.decisions.models import Sweep, Trace
-from advisor.decisions.services.request_sweep import Asked
-from advisor.decisions.services.upload_trace import read_stored_trace
+from advisor.decisions.services.recordings import read_stored_trace
+from advisor.decisions.services.sweeps import SweepRequest
 from advisor.reports.document.answers import QUESTIONS
 from advisor.sweeps.axes import Axis, axis
 from advisor.sweeps.grid import JOBS, Grid, grid
@@ -149,7 +149,7 @@ def _text(given: QueryDict, name: str, otherwise: str) -> str:
     return given.get(name, "").strip()[:LONGEST] or otherwise
 
 
-def asked_by(form: SweepForm) -> Asked:
+def asked_by(form: SweepForm) -> SweepRequest:
     """What the form asks for.
 
     Raises:
@@ -159,7 +159,9 @@ def asked_by(form: SweepForm) -> Asked:
     if problems:
         raise InvalidInput(problems)
     x = _axis_of(form.x)
-    return Asked(x, _axis_of(form.y) if form.y.field else None, int(_number("jobs", "jobs a cell", form.jobs, True)))
+    return SweepRequest(
+        x, _axis_of(form.y) if form.y.field else None, int(_number("jobs", "jobs a cell", form.jobs, True))
+    )
 
 
 def _axis_of(given: AxisField) -> Axis:

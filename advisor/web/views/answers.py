@@ -15,12 +15,10 @@ from advisor.advice.editions import Library
 from advisor.decisions import jobs
 from advisor.decisions.errors import StaleVersion, UploadTooLarge
 from advisor.decisions.models import Decision, Revision, Run
-from advisor.decisions.services.edit_library import library_of
-from advisor.decisions.services.request_run import IDEMPOTENCY_KEY
-from advisor.decisions.services.save_answers import save_answers
-from advisor.decisions.services.step_answers import step_answers
-from advisor.decisions.services.upload_trace import upload_trace
-from advisor.decisions.services.use_trace import drop_trace, use_trace
+from advisor.decisions.services.library import library_of
+from advisor.decisions.services.recordings import upload_trace
+from advisor.decisions.services.revisions import drop_trace, save_answers, step_answers, use_trace
+from advisor.decisions.services.runs import IDEMPOTENCY_KEY
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision
 from advisor.web.decision_page import Changes, changes, page_of, version_of

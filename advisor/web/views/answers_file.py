@@ -14,8 +14,8 @@ from advisor.advice.reading import LARGEST_BYTES, kind_of, read_mapping
 from advisor.advice.writing import as_json, as_yaml
 from advisor.decisions.errors import StaleVersion, UploadTooLarge
 from advisor.decisions.models import Decision
-from advisor.decisions.services.make_report import facts_of, recording_of, with_recording_by_id
-from advisor.decisions.services.save_answers import save_answers
+from advisor.decisions.services.recordings import describe_recording, recording_of, with_recording_by_id
+from advisor.decisions.services.revisions import save_answers
 from advisor.reports.document.recording import answers_on_file
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision, find_decision
@@ -38,7 +38,7 @@ def download(request: MemberRequest, decision_id: UUID, extension: str) -> HttpR
     write, content_type = WRITERS[extension]
     revision = decision.latest()
     trace = recording_of(revision)
-    answers = answers_on_file(revision.answers, facts_of(trace) if trace else None)
+    answers = answers_on_file(revision.answers, describe_recording(trace) if trace else None)
     response = HttpResponse(write(answers), content_type=f"{content_type}; charset=utf-8")
     name = f"{slugify(answers.name)[:60] or 'decision'}-answers.{extension}"
     response["Content-Disposition"] = content_disposition_header(True, name)

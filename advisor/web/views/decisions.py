@@ -10,8 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from advisor.advice.recommendation import Recommendation, advise
 from advisor.advice.templates import TEMPLATES
 from advisor.decisions.models import Status
-from advisor.decisions.services.create_decision import create_decision
-from advisor.decisions.services.edit_decision import change_status, delete_decision
+from advisor.decisions.services.decisions import change_status, create_decision, delete_decision
 from advisor.teams.access import require_editor
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision, find_decision, revision_numbered

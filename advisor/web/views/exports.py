@@ -10,8 +10,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from advisor.decisions.models import Revision, Run
-from advisor.decisions.services.make_bundle import make_bundle
-from advisor.decisions.services.make_report import finished_runs, make_report
+from advisor.decisions.services.reports import finished_runs, make_bundle, make_report
 from advisor.reports.document import Document, file_name
 from advisor.reports.formats import FORMATS
 from advisor.teams.links import absolute_link

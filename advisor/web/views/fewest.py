@@ -9,9 +9,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from advisor.decisions import jobs
 from advisor.decisions.models import Sweep, SweepKind
-from advisor.decisions.services.hold_sweep import cancel_sweep
-from advisor.decisions.services.read_sweep import needed_by
-from advisor.decisions.services.reconcile import WORKER_DIED
+from advisor.decisions.services.run_lease import WORKER_DIED
+from advisor.decisions.services.sweep_lease import cancel_sweep
+from advisor.decisions.services.sweeps import needed_by
 from advisor.reports.maps.needed import needed_headline, needed_table, needed_words
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision, find_sweep, may_change

@@ -8,7 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from advisor.decisions.services.demo import ensure_demo
+from advisor.decisions.services.decisions import ensure_demo
 from advisor.teams.errors import LinkGone
 from advisor.teams.middleware import choose_workspace
 from advisor.teams.services.first_administrator import is_first_administrator_link, make_first_administrator

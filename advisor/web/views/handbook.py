@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from advisor import advice
 from advisor.advice.editions import SHIPPED
 from advisor.advice.handbook import entries
-from advisor.decisions.services.edit_library import library_of
+from advisor.decisions.services.library import library_of
 from advisor.web.access import workspace_of
 
 PARTS = {

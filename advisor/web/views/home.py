@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from advisor.advice.contract import Recommendation
 from advisor.decisions.models import Decision, Revision, Run, Status
-from advisor.decisions.services.standing import Standing, standings_of
+from advisor.decisions.services.decisions import StatusSummary, summarize_statuses
 from advisor.teams.access import may_edit
 from advisor.teams.models import Workspace
 from advisor.web.access import workspace_of
@@ -66,13 +66,13 @@ class Row:
     """A decision with its status, its advice and its last simulation."""
 
     decision: Decision
-    standing: Standing
+    standing: StatusSummary
     recommendation: Recommendation
     run: Run | None
 
 
 def _rows(decisions: list[Decision]) -> list[Row]:
-    standings = standings_of(decisions)
+    standings = summarize_statuses(decisions)
     wanted = [decision.last_run_id for decision in decisions]  # type: ignore[attr-defined]  # annotated
     runs = (
         Run.objects.without_result()

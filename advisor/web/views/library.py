@@ -12,7 +12,7 @@ from advisor.advice.editions import SHIPPED, Library, as_edit, edition
 from advisor.advice.handbook import Entry, entry_of
 from advisor.advice.library import HopFact, Profile
 from advisor.decisions.models import LibraryEntry
-from advisor.decisions.services.edit_library import edits_of, hide_entry, library_of, reset_entry, save_entry
+from advisor.decisions.services.library import edits_of, hide_entry, library_of, reset_entry, save_entry
 from advisor.teams.access import require_editor
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import may_change

@@ -8,8 +8,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from advisor.decisions.limits import TRACES_CAP
 from advisor.decisions.models import Trace
-from advisor.decisions.services.delete_trace import delete_trace
-from advisor.decisions.services.recording_uses import Use, uses_of
+from advisor.decisions.services.recordings import Use, delete_trace, find_recording_uses
 from advisor.reports.wording import listed
 from advisor.teams.middleware import MemberRequest
 from advisor.teams.models import Workspace
@@ -57,7 +56,7 @@ def _words(use: Use) -> str:
 
 def _page(request: MemberRequest, workspace: Workspace, refusal: str = "", status: int = 200) -> HttpResponse:
     recordings = list(Trace.objects.for_workspace(workspace).select_related("created_by"))
-    uses = uses_of(recordings, workspace)
+    uses = find_recording_uses(recordings, workspace)
     context = {
         "workspace": workspace,
         "rows": [

@@ -12,9 +12,9 @@ from advisor.advice.answers import Answers
 from advisor.advice.behind import answers_behind
 from advisor.advice.questionnaire import SECTIONS
 from advisor.decisions.models import Decision, Revision, Run, Status, Trace
-from advisor.decisions.services.compare_revisions import compare_revisions, entries_of, history
-from advisor.decisions.services.make_report import recording_of
-from advisor.decisions.services.standing import standing_of
+from advisor.decisions.services.decisions import summarize_status
+from advisor.decisions.services.recordings import recording_of
+from advisor.decisions.services.revisions import compare_revisions, history, list_changes
 from advisor.reports.document.answers import value_words
 from advisor.reports.document.recording import DELETED
 from advisor.teams.middleware import MemberRequest
@@ -41,8 +41,8 @@ def index(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     decision = find_decision(request, decision_id)
     page = Paginator(history(decision), PER_PAGE).get_page(request.GET.get("page"))
     latest = decision.latest().number
-    context = {"decision": decision, "page": page, "entries": entries_of(list(page)), "latest": latest}
-    context |= {"standing": standing_of(decision)}
+    context = {"decision": decision, "page": page, "entries": list_changes(list(page)), "latest": latest}
+    context |= {"standing": summarize_status(decision)}
     return render(request, "revisions/index.html", context | {"numbers": range(latest, 0, -1)})
 
 

@@ -11,7 +11,7 @@ from django_htmx.http import retarget
 
 from advisor.decisions import jobs
 from advisor.decisions.models import EngineName, State
-from advisor.decisions.services.cancel_run import cancel_run
+from advisor.decisions.services.runs import cancel_run
 from advisor.reports import wording
 from advisor.reports.figure_plotly import figure
 from advisor.teams.access import require_editor

@@ -13,9 +13,9 @@ from django_htmx.http import replace_url
 
 from advisor.decisions import jobs
 from advisor.decisions.models import Decision, Sweep, SweepKind
-from advisor.decisions.services.hold_sweep import cancel_sweep
-from advisor.decisions.services.make_report import recording_of
-from advisor.decisions.services.read_sweep import found_so_far
+from advisor.decisions.services.recordings import recording_of
+from advisor.decisions.services.sweep_lease import cancel_sweep
+from advisor.decisions.services.sweeps import found_so_far
 from advisor.reports.maps.figure import map_figure
 from advisor.reports.maps.words import axis_name
 from advisor.sweeps.proposals import proposals

@@ -8,9 +8,8 @@ from django.core.exceptions import PermissionDenied
 from advisor.advice.answers import answers_from
 from advisor.decisions.errors import StaleVersion
 from advisor.decisions.models import Decision, Revision
-from advisor.decisions.services.create_decision import create_decision
-from advisor.decisions.services.freeze_revision import freeze_revision
-from advisor.decisions.services.save_answers import save_answers
+from advisor.decisions.services.decisions import create_decision
+from advisor.decisions.services.revisions import freeze_revision, save_answers
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput
 

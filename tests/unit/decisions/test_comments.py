@@ -6,8 +6,8 @@ from django.core.exceptions import PermissionDenied
 from advisor.decisions.limits import COMMENT_LENGTH
 from advisor.decisions.models import Comment, Decision, Status, StatusChange
 from advisor.decisions.services.comments import add_comment, delete_comment
-from advisor.decisions.services.edit_decision import change_status
-from advisor.decisions.services.save_answers import save_answers
+from advisor.decisions.services.decisions import change_status
+from advisor.decisions.services.revisions import save_answers
 from advisor.teams.models import User
 from core.errors import InvalidInput
 

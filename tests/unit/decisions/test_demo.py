@@ -7,8 +7,7 @@ from django.db import connection
 
 from advisor.decisions.jobs import reconcile_and_ring
 from advisor.decisions.models import Decision, Run, State
-from advisor.decisions.services.demo import DEMO_TEMPLATES, ensure_demo
-from advisor.decisions.services.edit_decision import delete_decision
+from advisor.decisions.services.decisions import DEMO_TEMPLATES, delete_decision, ensure_demo
 from advisor.teams.models import User, Workspace
 from tests.fakes.doorbells import FakeDoorbell
 

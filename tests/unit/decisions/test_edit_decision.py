@@ -10,12 +10,9 @@ from django.utils import timezone
 from advisor.decisions.errors import StaleStatus
 from advisor.decisions.models import Decision, Revision, Run, State, Status, StatusChange
 from advisor.decisions.names import clean_name
-from advisor.decisions.services.claim_run import claim_run
-from advisor.decisions.services.edit_decision import change_status, delete_decision
-from advisor.decisions.services.hold_run import finish_run
-from advisor.decisions.services.save_answers import save_answers
-from advisor.decisions.services.standing import standing_of
-from advisor.decisions.services.step_answers import step_answers
+from advisor.decisions.services.decisions import change_status, delete_decision, summarize_status
+from advisor.decisions.services.revisions import save_answers, step_answers
+from advisor.decisions.services.run_lease import claim_run, finish_run
 from advisor.teams.access import first_workspace
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput
@@ -45,9 +42,9 @@ def test_a_status_may_follow_any_other(decision: Decision, bob: User, status: st
 def test_a_change_after_acceptance_is_a_draft_and_accepting_it_supersedes(decision: Decision, bob: User) -> None:
     change_status(decision, bob, Status.ACCEPTED)
     save_answers(decision, FASTER, bob, decision.draft_version)
-    assert standing_of(decision).words == "Revision 1 accepted; revision 2 is a draft"
+    assert summarize_status(decision).words == "Revision 1 accepted; revision 2 is a draft"
     change_status(decision, bob, Status.ACCEPTED)
-    assert standing_of(decision).words == "Revision 2 accepted"
+    assert summarize_status(decision).words == "Revision 2 accepted"
     first = decision.revisions.get(number=1)
     assert first.status == Status.SUPERSEDED
     changes = [(change.before, change.after, change.changed_by) for change in first.status_changes.all()]
@@ -57,7 +54,7 @@ def test_a_change_after_acceptance_is_a_draft_and_accepting_it_supersedes(decisi
 def test_a_proposal_is_frozen_and_superseded_by_what_is_accepted_later(decision: Decision, bob: User) -> None:
     change_status(decision, bob, Status.PROPOSED)
     save_answers(decision, FASTER, bob, decision.draft_version)
-    assert standing_of(decision).words == "Revision 1 proposed; revision 2 is a draft"
+    assert summarize_status(decision).words == "Revision 1 proposed; revision 2 is a draft"
     change_status(decision, bob, Status.ACCEPTED)
     assert [revision.status for revision in decision.revisions.all()] == ["superseded", "accepted"]
 
@@ -69,14 +66,14 @@ def test_an_older_revision_can_be_accepted_again_and_a_newer_proposal_stays(deci
         change_status(decision, bob, Status.ACCEPTED if p95_s == 2 else Status.PROPOSED)
     change_status(decision, bob, Status.ACCEPTED, number=1)
     assert [revision.status for revision in decision.revisions.all()] == ["accepted", "superseded", "proposed"]
-    assert standing_of(decision).words == "Revision 1 accepted; revision 3 proposed"
+    assert summarize_status(decision).words == "Revision 1 accepted; revision 3 proposed"
 
 
 def test_undo_back_to_the_accepted_answers_says_so(decision: Decision, bob: User) -> None:
     change_status(decision, bob, Status.ACCEPTED)
     save_answers(decision, FASTER, bob, decision.draft_version)
     step_answers(decision, bob, decision.draft_version, "undo")
-    assert standing_of(decision).words == "Revision 1 accepted; revision 2 is a draft with the same answers"
+    assert summarize_status(decision).words == "Revision 1 accepted; revision 2 is a draft with the same answers"
 
 
 @pytest.mark.parametrize("seen", [{"seen_version": 1}, {"seen_version": -1}, {"seen_status": "proposed"}])

@@ -4,8 +4,8 @@ import pytest
 from django.core.exceptions import PermissionDenied
 
 from advisor.decisions.models import Decision
-from advisor.decisions.services.edit_library import hide_entry, library_of, reset_entry, save_entry
-from advisor.decisions.services.save_answers import save_answers
+from advisor.decisions.services.library import hide_entry, library_of, reset_entry, save_entry
+from advisor.decisions.services.revisions import save_answers
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput
 from simulator.scenario import Hop

@@ -9,10 +9,9 @@ from advisor.advice.answers import answers_from
 from advisor.decisions import limits
 from advisor.decisions.jobs import run_part, start_fewest, sweeping
 from advisor.decisions.models import Decision, Sweep, SweepKind, SweepState
-from advisor.decisions.services.create_decision import create_decision
-from advisor.decisions.services.hold_sweep import cancel_sweep, claim_part, record_search
-from advisor.decisions.services.read_sweep import needed_by
-from advisor.decisions.services.request_fewest import request_fewest
+from advisor.decisions.services.decisions import create_decision
+from advisor.decisions.services.sweep_lease import cancel_sweep, claim_part, record_search
+from advisor.decisions.services.sweeps import needed_by, request_fewest
 from advisor.sweeps.fewest import fewest
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput

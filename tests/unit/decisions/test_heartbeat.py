@@ -9,8 +9,7 @@ from django.utils import timezone
 from advisor.decisions.jobs import heartbeat as module
 from advisor.decisions.jobs.heartbeat import Heartbeat
 from advisor.decisions.models import Run, State
-from advisor.decisions.services.claim_run import claim_run
-from advisor.decisions.services.hold_run import extend_lease
+from advisor.decisions.services.run_lease import claim_run, extend_lease
 from advisor.teams.models import Workspace
 from tests.rows import a_run
 

@@ -10,8 +10,8 @@ from django.db import transaction
 from advisor.decisions.jobs import reconcile_and_ring, start
 from advisor.decisions.jobs.doorbell import job_id
 from advisor.decisions.models import Decision, Run, State
-from advisor.decisions.services.claim_run import claim_run
-from advisor.decisions.services.freeze_revision import freeze_revision
+from advisor.decisions.services.revisions import freeze_revision
+from advisor.decisions.services.run_lease import claim_run
 from advisor.teams.models import User, Workspace
 from tests.fakes.clock import FakeClock
 from tests.fakes.doorbells import BrokenDoorbell, FakeDoorbell

@@ -10,8 +10,8 @@ from rq.timeouts import JobTimeoutException
 
 from advisor.decisions.jobs import run_simulation, work
 from advisor.decisions.models import EngineName, Run, State
-from advisor.decisions.services.cancel_run import cancel_run
-from advisor.decisions.services.reconcile import reconcile
+from advisor.decisions.services.run_lease import reconcile
+from advisor.decisions.services.runs import cancel_run
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput, Problem
 from simulator.result import Result

@@ -20,9 +20,8 @@ from rq.job import Job
 from advisor.decisions.engines import Engine
 from advisor.decisions.jobs import RqDoorbell, job_id, run_simulation
 from advisor.decisions.models import Decision, EngineName, Run, State
-from advisor.decisions.services.claim_run import claim_run
-from advisor.decisions.services.hold_run import release_run
-from advisor.decisions.services.request_run import request_run
+from advisor.decisions.services.run_lease import claim_run, release_run
+from advisor.decisions.services.runs import request_run
 from advisor.teams.models import User
 from core.errors import InvalidInput
 from simulator.live.errors import CannotRun

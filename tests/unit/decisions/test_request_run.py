@@ -12,10 +12,10 @@ from advisor.decisions import limits
 from advisor.decisions.engines import Engine
 from advisor.decisions.errors import StaleVersion, TooManyRuns
 from advisor.decisions.models import Decision, EngineName, Run
-from advisor.decisions.services.create_decision import create_decision
-from advisor.decisions.services.request_run import request_run
-from advisor.decisions.services.save_answers import save_answers
-from advisor.decisions.services.upload_trace import upload_trace
+from advisor.decisions.services.decisions import create_decision
+from advisor.decisions.services.recordings import upload_trace
+from advisor.decisions.services.revisions import save_answers
+from advisor.decisions.services.runs import request_run
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput, Problem
 from tests.fakes.engines import engine

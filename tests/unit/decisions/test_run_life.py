@@ -8,18 +8,17 @@ from django.core.exceptions import PermissionDenied
 from advisor.decisions.limits import LEASE
 from advisor.decisions.models import TERMINAL, Run, State
 from advisor.decisions.models.run import RunProgress
-from advisor.decisions.services.cancel_run import cancel_run
-from advisor.decisions.services.claim_run import claim_run
-from advisor.decisions.services.hold_run import (
+from advisor.decisions.services.run_lease import (
+    claim_run,
     extend_lease,
     fail_run,
     finish_run,
+    reconcile,
     record_progress,
     release_run,
     time_out_run,
 )
-from advisor.decisions.services.queue_position import queue_position
-from advisor.decisions.services.reconcile import reconcile
+from advisor.decisions.services.runs import cancel_run, queue_position
 from advisor.teams.models import User, Workspace
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import a_result

@@ -10,7 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from advisor.decisions.models import Decision, Revision
-from advisor.decisions.services.standing import standing_of
+from advisor.decisions.services.decisions import summarize_status
 
 BEFORE, AFTER = ("decisions", "0009_recording_as_uploaded"), ("decisions", "0012_one_accepted_revision")
 NOW = timezone.now()
@@ -75,7 +75,7 @@ def test_a_status_goes_to_the_revision_that_it_was_set_on() -> None:
     }
     assert found == {name: expected for name, (*_, expected) in CASES.items()}
     assert not Revision.objects.exclude(status="draft").filter(frozen_at=None).exists()
-    changed = standing_of(Decision.objects.get(title="accepted, then changed"))
+    changed = summarize_status(Decision.objects.get(title="accepted, then changed"))
     assert [(one.number, one.status) for one in changed.revisions] == [(1, "accepted"), (2, "draft")]
     first = Revision.objects.get(decision=stored["accepted, then another"], number=1)
     last = first.status_changes.last()

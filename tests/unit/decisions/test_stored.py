@@ -11,7 +11,7 @@ from advisor.advice.answers import Answers
 from advisor.advice.contract import Recommendation
 from advisor.advice.editions import HopEdit, ProfileEdit
 from advisor.decisions import stored
-from advisor.decisions.services.read_sweep import CELLS
+from advisor.decisions.services.sweeps import CELLS
 from advisor.decisions.stored import NewerSchema
 from advisor.sweeps import contract
 from advisor.sweeps.fewest import Needed

@@ -13,8 +13,8 @@ from advisor.decisions import limits
 from advisor.decisions.errors import TooManySweeps
 from advisor.decisions.jobs import reconcile_sweeps_and_ring, run_part, start_sweep, sweeping
 from advisor.decisions.models import Decision, PartState, Sweep, SweepPart, SweepState
-from advisor.decisions.services import hold_sweep
-from advisor.decisions.services.hold_sweep import (
+from advisor.decisions.services import sweep_lease
+from advisor.decisions.services.sweep_lease import (
     cancel_sweep,
     claim_part,
     end_complete,
@@ -22,8 +22,7 @@ from advisor.decisions.services.hold_sweep import (
     hold_part,
     release_part,
 )
-from advisor.decisions.services.read_sweep import found_so_far
-from advisor.decisions.services.request_sweep import Asked, request_sweep
+from advisor.decisions.services.sweeps import SweepRequest, found_so_far, request_sweep
 from advisor.server.watchdog import give_up_leases, held_by, holders_on_this_host, worker_name
 from advisor.sweeps.axes import axis
 from advisor.sweeps.cells import simulate_cell
@@ -32,7 +31,7 @@ from core.errors import InvalidInput
 from tests.fakes.clock import FakeClock
 from tests.fakes.doorbells import BrokenDoorbell, FakeDoorbell
 
-ASKED = Asked(axis("processing.p95_s", 10, 80, 3), axis("volume.mean_rate_per_s", 0.2, 1, 2, "y"), jobs=1_000)
+ASKED = SweepRequest(axis("processing.p95_s", 10, 80, 3), axis("volume.mean_rate_per_s", 0.2, 1, 2, "y"), jobs=1_000)
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +97,7 @@ def test_the_same_key_is_the_same_sweep_and_another_revisions_key_is_refused(
     ],
 )
 def test_what_is_too_large_or_contradicts_itself_is_refused_with_a_sentence(
-    decision: Decision, user: User, asked: Asked, words: str
+    decision: Decision, user: User, asked: SweepRequest, words: str
 ) -> None:
     with pytest.raises(InvalidInput, match=words):
         request_sweep(decision.latest(), user, asked, "k")
@@ -149,7 +148,7 @@ def test_a_worker_that_died_between_its_last_part_and_the_end_leaves_that_to_the
     sweep: Sweep, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as dead:
-        dead.setattr(hold_sweep, "end_complete", lambda *_: 0)
+        dead.setattr(sweep_lease, "end_complete", lambda *_: 0)
         for part in parts(sweep):
             finish_part(part.pk, claimed(part, clock.now()), clock.now(), "[]")
     assert state(sweep) == SweepState.RUNNING

@@ -11,9 +11,8 @@ from django.core.exceptions import PermissionDenied
 from advisor.decisions import limits
 from advisor.decisions.errors import UploadTooLarge
 from advisor.decisions.models import Trace, TraceData
-from advisor.decisions.services.delete_trace import delete_trace
-from advisor.decisions.services.edit_decision import delete_decision
-from advisor.decisions.services.upload_trace import copy_file, read_stored_trace, upload_trace
+from advisor.decisions.services.decisions import delete_decision
+from advisor.decisions.services.recordings import copy_file, delete_trace, read_stored_trace, upload_trace
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput
 from simulator.arrivals import TraceError

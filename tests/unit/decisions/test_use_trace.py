@@ -3,11 +3,8 @@
 import pytest
 
 from advisor.decisions.models import Decision
-from advisor.decisions.services.delete_trace import delete_trace
-from advisor.decisions.services.save_answers import save_answers
-from advisor.decisions.services.step_answers import step_answers
-from advisor.decisions.services.upload_trace import upload_trace
-from advisor.decisions.services.use_trace import drop_trace, use_trace
+from advisor.decisions.services.recordings import delete_trace, upload_trace
+from advisor.decisions.services.revisions import drop_trace, save_answers, step_answers, use_trace
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput
 

@@ -14,8 +14,8 @@ from rq.job import Job, JobStatus
 from advisor.decisions import limits
 from advisor.decisions.jobs import job_id, reconcile_sweeps_and_ring, ring, start_fewest, start_sweep, sweeping
 from advisor.decisions.models import Run, State, Sweep, SweepState
-from advisor.decisions.services.create_decision import create_decision
-from advisor.decisions.services.request_sweep import Asked
+from advisor.decisions.services.decisions import create_decision
+from advisor.decisions.services.sweeps import SweepRequest
 from advisor.server import worker as module
 from advisor.server.vitals import workers_alive
 from advisor.server.worker import SimulationWorker, simulation_worker
@@ -86,7 +86,7 @@ def test_a_run_that_is_asked_for_while_a_map_is_drawn_begins_before_its_next_par
 ) -> None:
     decision = create_decision(workspace, user, {})
     monkeypatch.setattr(limits, "CELLS_A_PART", 1)
-    asked = Asked(axis("processing.p95_s", 10, 80, 4), None, jobs=1_000)
+    asked = SweepRequest(axis("processing.p95_s", 10, 80, 4), None, jobs=1_000)
     sweep = start_sweep(decision.latest(), user, asked, idempotency_key="map")
     done: list[int] = []
     cell = sweeping.simulate_cell

@@ -1,4 +1,4 @@
-"""A workspace's own hops and provider profiles: read, changed, added, hidden, and put back as shipped."""
+"""A workspace's own hops and provider profiles: read, changed, added, hidden, and reset as shipped."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

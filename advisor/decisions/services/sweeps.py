@@ -1,27 +1,35 @@
-"""Asks for a crossover map: checks it, and puts it and its parts on record as queued."""
+"""Crossover maps and searches for the fewest servers: requested, and read while they are under way."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from pydantic import TypeAdapter
 
-from advisor.decisions import limits
+from advisor.decisions import limits, stored
 from advisor.decisions.errors import StaleVersion, TooManySweeps
-from advisor.decisions.models import Decision, Revision, Sweep, SweepPart, Trace
-from advisor.decisions.services.advising import find_trace
-from advisor.decisions.services.freeze_revision import freeze_revision
-from advisor.decisions.services.request_run import IDEMPOTENCY_KEY
-from advisor.decisions.services.upload_trace import read_stored_trace
+from advisor.decisions.models import Decision, PartState, Revision, Sweep, SweepKind, SweepPart, Trace
+from advisor.decisions.services.recordings import find_trace, read_stored_trace
+from advisor.decisions.services.revisions import freeze_revision
+from advisor.decisions.services.runs import IDEMPOTENCY_KEY
+from advisor.sweeps import contract
 from advisor.sweeps.axes import Axis
-from advisor.sweeps.grid import Grid, grid
-from advisor.sweeps.load import load_of
+from advisor.sweeps.contract import Cell
+from advisor.sweeps.fewest import Needed, most_of, require_deadline
+from advisor.sweeps.grid import JOBS, Grid, grid, require_jobs
+from advisor.sweeps.load import estimate_of_trial, load_of
+from advisor.sweeps.sweeping import axis_of
 from advisor.teams.access import require_editor
 from advisor.teams.models import User
 from core.errors import InvalidInput, Problem
 
+TRIALS = 32
+"""Numbers that a search tries at the very most."""
+CELLS = TypeAdapter(tuple[Cell, ...])
+
 
 @dataclass(frozen=True)
-class Asked:
+class SweepRequest:
     """What somebody wants to see: one or two answers with their values, and how long each cell is simulated."""
 
     x: Axis
@@ -30,7 +38,7 @@ class Asked:
     seed: int = 1
 
 
-def request_sweep(revision: Revision, user: User, asked: Asked, idempotency_key: str) -> Sweep:
+def request_sweep(revision: Revision, user: User, asked: SweepRequest, idempotency_key: str) -> Sweep:
     """The queued sweep, which freezes the revision; the sweep of before where the key was used for this revision already.
 
     It tells no worker: `jobs.start_sweep` does.
@@ -44,9 +52,9 @@ def request_sweep(revision: Revision, user: User, asked: Asked, idempotency_key:
     existing = requested_before(revision, user, idempotency_key)
     if existing:
         return existing
-    trace = trace_of(revision)
+    trace = find_answers_trace(revision)
     wanted = _checked(revision, asked)
-    cell_jobs = _require_small_enough(wanted, trace)
+    cell_jobs = _require_map_fits(wanted, trace)
     at_once = min(limits.CELLS_A_PART, max(1, limits.PART_JOBS // cell_jobs))
     return put_on_record(revision, user, idempotency_key, trace, _fields(wanted), at_once)
 
@@ -66,7 +74,7 @@ def requested_before(revision: Revision, user: User, idempotency_key: str) -> Sw
     return _same(existing, revision) if existing else None
 
 
-def trace_of(revision: Revision) -> Trace | None:
+def find_answers_trace(revision: Revision) -> Trace | None:
     """The recording that the answers replay, if they do."""
     given = revision.answers.volume.trace
     return find_trace(given, revision.decision.workspace) if given else None
@@ -94,7 +102,7 @@ def put_on_record(
     return _same(sweep, revision)
 
 
-def _checked(revision: Revision, asked: Asked) -> Grid:
+def _checked(revision: Revision, asked: SweepRequest) -> Grid:
     size = len(asked.x.values) * (len(asked.y.values) if asked.y else 1)
     if size > limits.MOST_CELLS:
         raise InvalidInput(
@@ -110,7 +118,7 @@ def _fields(wanted: Grid) -> dict[str, Any]:
     return {**across, **up, "jobs": wanted.jobs, "seed": wanted.seed, "size": wanted.size}
 
 
-def _require_small_enough(wanted: Grid, trace: Trace | None) -> int:
+def _require_map_fits(wanted: Grid, trace: Trace | None) -> int:
     """Jobs simulated in the largest cell that was looked at.
 
     Raises:
@@ -140,3 +148,68 @@ def _same(sweep: Sweep, revision: Revision) -> Sweep:
     if sweep.revision_id != revision.pk:
         raise InvalidInput([Problem("idempotency_key", "was used for another map")])
     return sweep
+
+
+def request_fewest(revision: Revision, user: User, idempotency_key: str, jobs: int = JOBS) -> Sweep:
+    """The queued search, which freezes the revision; the one of before where the key was used already.
+
+    It tells no worker: `jobs.start_fewest` does. Raises as `request_sweep` does, and:
+
+    Raises:
+        InvalidInput: where there is no deadline to meet.
+    """
+    existing = requested_before(revision, user, idempotency_key)
+    if existing:
+        return existing
+    answers, trace = revision.answers, find_answers_trace(revision)
+    require_deadline(answers)
+    require_jobs(jobs, "trial")
+    _require_search_fits(revision, trace, jobs)
+    fields = {
+        "kind": SweepKind.FEWEST,
+        "x_field": "synchronous.workers",
+        "x_low": 1,
+        "x_high": most_of(answers),
+        "x_steps": 2,
+        "jobs": jobs,
+        "size": 1,
+    }
+    return put_on_record(revision, user, idempotency_key, trace, fields, 1)
+
+
+def _require_search_fits(revision: Revision, trace: Trace | None, jobs: int) -> None:
+    """
+    Raises:
+        InvalidInput: if the search would need more than a sweep may.
+    """
+    needed = estimate_of_trial(revision.answers, jobs, read_stored_trace(trace) if trace else None)
+    if needed.jobs * TRIALS > limits.SWEEP_JOBS:
+        sentence = (
+            f"the search would simulate up to {needed.jobs * TRIALS / 1e6:,.0f} million jobs in both designs, over the limit of "
+            f"{limits.SWEEP_JOBS / 1e6:,.0f} million; shorten the recording, or lower the rate"
+        )
+        raise InvalidInput([Problem("jobs", sentence)])
+    if needed.memory_bytes > limits.RUN_MEMORY_BYTES:
+        raise InvalidInput([Problem("jobs", "a trial would need more memory than a run may have; simulate fewer jobs")])
+
+
+def needed_by(sweep: Sweep) -> Needed | None:
+    """What a search has found, once it has ended well."""
+    text = sweep.parts.filter(state=PartState.DONE).values_list("cells_json", flat=True).first()
+    return stored.load(Needed, text) if text else None
+
+
+def found_so_far(sweep: Sweep) -> contract.Sweep:
+    """The cells that are done, in the grid's order."""
+    done = sweep.parts.filter(state=PartState.DONE).order_by("first").values_list("cells_json", flat=True)
+    cells = [cell for text in done for cell in CELLS.validate_json(text)]
+    x, y = sweep.x_axis, sweep.y_axis
+    took = sweep.finished_at - sweep.started_at if sweep.finished_at and sweep.started_at else None
+    return contract.Sweep(
+        x=axis_of(x),
+        y=axis_of(y) if y else None,
+        jobs=sweep.jobs,
+        seed=sweep.seed,
+        cells=tuple(cells),
+        elapsed_s=round(took.total_seconds(), 3) if took else 0,
+    )

@@ -1,17 +1,22 @@
-"""The life of a sweep and its parts. Every write of a worker holds only while its part still runs its attempt and the sweep is wanted."""
+"""What workers and the reconciler write about the parts of a sweep."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from advisor.decisions.limits import ERROR_LENGTH, LEASE
+from advisor.decisions.limits import ERROR_LENGTH, LEASE, LOST_LEASES_ALLOWED
 from advisor.decisions.models import UNFINISHED, PartState, Sweep, SweepKind, SweepPart, SweepState
 from advisor.decisions.names import clean_sentence
+from advisor.decisions.services.run_lease import WORKER_DIED
 from advisor.teams.access import require_editor
 from advisor.teams.models import User
+
+DIED_TWICE = "The worker died, or hung, twice on the same part of it. Simulate fewer jobs, or look at the worker's log."
 
 
 def claim_part(part_id: UUID, now: datetime, worker: str = "") -> int | None:
@@ -83,3 +88,39 @@ def end_complete(now: datetime, sweeps: "QuerySet[Sweep]") -> int:
 
 def _held(part_id: UUID, attempt: int) -> "QuerySet[SweepPart]":
     return SweepPart.objects.filter(pk=part_id, state=PartState.RUNNING, attempt=attempt, sweep__state__in=UNFINISHED)
+
+
+class Waiting(NamedTuple):
+    """A part that waits for a worker, and what kind of sweep it is of."""
+
+    part: UUID
+    attempt: int
+    kind: str
+
+
+@dataclass(frozen=True)
+class ReconciledSweeps:
+    """What was set right, and which parts wait for a worker, those of the oldest sweep first."""
+
+    waiting: tuple[Waiting, ...]
+    retried: int
+    failed: int
+    ended: int
+
+
+def reconcile_sweeps(now: datetime) -> ReconciledSweeps:
+    """Queues again a part that lost its worker once, fails the sweep of one that lost it twice, ends a sweep without a part to do."""
+    running = SweepPart.objects.filter(state=PartState.RUNNING, sweep__state__in=UNFINISHED)
+    # A lease further ahead than a lease is long: the clock was set back.
+    running.filter(lease_until__gt=now + 2 * LEASE).update(lease_until=now + LEASE)
+    expired = running.filter(lease_until__lt=now)
+    lost = list(expired.filter(lost_leases__gte=LOST_LEASES_ALLOWED).values_list("sweep_id", flat=True))
+    failed = Sweep.objects.filter(pk__in=lost, state__in=UNFINISHED).update(
+        state=SweepState.FAILED, error_text=DIED_TWICE, finished_at=now
+    )
+    Sweep.objects.filter(pk__in=list(expired.values_list("sweep_id", flat=True))).update(progress_step=WORKER_DIED)
+    retried = expired.update(state=PartState.QUEUED, lost_leases=F("lost_leases") + 1, lease_until=None)
+    ended = end_complete(now, Sweep.objects.active())
+    queued = SweepPart.objects.filter(state=PartState.QUEUED, sweep__state__in=UNFINISHED)
+    waiting = queued.order_by("sweep__created_at", "sweep_id", "first").values_list("id", "attempt", "sweep__kind")
+    return ReconciledSweeps(tuple(map(Waiting._make, waiting)), retried, failed, ended)

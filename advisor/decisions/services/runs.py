@@ -1,28 +1,118 @@
-"""Asks for a simulation: checks it, and puts it on record as queued."""
+"""A simulation of a revision: what it would be, the request for it, its place in the queue, its cancellation."""
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
+from math import floor
 
+from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
 
 from advisor.advice.scenario import scenario_of
 from advisor.decisions import limits, stored
 from advisor.decisions.engines import ENGINES, Engine
 from advisor.decisions.errors import StaleVersion, TooManyRuns
-from advisor.decisions.models import Decision, EngineName, Revision, Run, State, Trace
-from advisor.decisions.models.run import WORKER_KINDS
+from advisor.decisions.models import ACTIVE, Decision, EngineName, Revision, Run, State, Trace
+from advisor.decisions.models.run import WORKER_KINDS, RunQuerySet
 from advisor.decisions.outside import SAMPLE, Outside, chosen
-from advisor.decisions.services.freeze_revision import freeze_revision
-from advisor.decisions.services.plan_run import planned, runs_left, trace_of
-from advisor.decisions.services.upload_trace import read_stored_trace
+from advisor.decisions.services.recordings import find_trace, read_stored_trace
+from advisor.decisions.services.revisions import freeze_revision
+from advisor.reports.document.planned_run import coarse_s
 from advisor.teams.access import require_editor
 from advisor.teams.models import User
 from core.errors import InvalidInput, Problem
+from core.numbers import duration
 from simulator.arrivals import Trace as Arrivals
+from simulator.live.run.run_plan import SHORTEST_S, LiveRunPlan
 from simulator.result import WorkerKind
-from simulator.scenario import Scenario
+from simulator.scenario import EmpiricalService, Scenario, TraceArrivals
 
+STEP_S = 5
+"""A refusal names a multiple of it."""
 IDEMPOTENCY_KEY = re.compile(rf"[A-Za-z0-9_.:-]{{1,{limits.IDEMPOTENCY_KEY_LENGTH}}}")
+
+
+def plan_run(
+    revision: Revision,
+    *,
+    speed: float | None,
+    seconds: float | None = None,
+    workers: WorkerKind = "threads",
+    endpoint: str,
+    engines: Mapping[str, Engine] = ENGINES,
+) -> LiveRunPlan:
+    """The part of the workload, the speed, the time it takes, and what it may spend. Nothing is written.
+
+    Raises:
+        InvalidInput: if the live engine can't run it as it is, at that speed, for so long, with such workers or at that endpoint.
+    """
+    live, scenario = engines[EngineName.LIVE], scenario_of(revision.answers, revision.recommendation)
+    outside, trace = chosen(endpoint), find_scenario_trace(scenario, revision)
+    recorded = read_stored_trace(trace) if trace else None
+    return planned(live, scenario, recorded, speed=speed, seconds=seconds, workers=workers, outside=outside)
+
+
+def planned(
+    live: Engine,
+    scenario: Scenario,
+    recorded: Arrivals | None,
+    *,
+    speed: float | None,
+    seconds: float | None,
+    workers: WorkerKind,
+    outside: Outside | None,
+) -> LiveRunPlan:
+    """The plan of a run that the live engine can do within the time that a run may take.
+
+    Raises:
+        InvalidInput: if it cannot.
+    """
+    if workers not in WORKER_KINDS:
+        raise InvalidInput([Problem("workers", f"should be one of {', '.join(WORKER_KINDS)}")])
+    if problems := live.unsupported(scenario, workers):
+        raise InvalidInput(problems)
+    limit_s = float(settings.CONFIGURATION.run_time_limit_s)
+    external = outside.endpoint if outside is not None else None
+    plan = live.plan(
+        scenario, recorded, speed=speed, seconds=seconds, workers=workers, external=external, time_limit_s=limit_s
+    )
+    if plan.real_s > limit_s:
+        raise InvalidInput([_too_long(plan, limit_s, seconds)])
+    return plan
+
+
+def _too_long(plan: LiveRunPlan, limit_s: float, seconds: float | None) -> Problem:
+    """What to change so that the run fits into its time limit."""
+    takes = f"the run would take about {duration(coarse_s(plan.real_s))}, and a run may take {duration(limit_s)}"
+    if plan.external is not None:
+        return Problem("endpoint", f"an outside endpoint is too slow here: {takes}")
+    fitting_s = floor((limit_s - (plan.real_s - 2 * plan.seconds)) / 2 / STEP_S) * STEP_S
+    if seconds is not None and fitting_s >= SHORTEST_S:
+        return Problem("seconds", f"should be at most about {duration(fitting_s)} here: {takes}")
+    if plan.workers == "stock":
+        return Problem("workers", f"should not be stock here: at the speed of real time {takes}")
+    return Problem("speed", f"should be more than {plan.speed:g} here: {takes}")
+
+
+def find_scenario_trace(scenario: Scenario, revision: Revision) -> Trace | None:
+    """The uploaded trace that the scenario replays. A path is for the command line alone: here it would read our own disk.
+
+    Raises:
+        InvalidInput: if there is no such trace, or a path is given.
+    """
+    if isinstance(scenario.service, EmpiricalService) and scenario.service.path is not None:
+        raise InvalidInput([Problem("service.path", "a file's path is honoured on the command line only")])
+    if not isinstance(scenario.arrivals, TraceArrivals):
+        return None
+    return find_trace(scenario.arrivals.trace or "", revision.decision.workspace)
+
+
+def runs_left(outside: Outside) -> int:
+    """How many more runs may call the outside endpoint now, of those in any 24 hours: all workspaces spend the same administrator's money."""
+    made = Run.objects.exclude(endpoint_host="").filter(created_at__gt=timezone.now() - timedelta(days=1)).count()
+    return max(0, outside.runs_per_day - made)
 
 
 def request_run(
@@ -57,7 +147,7 @@ def request_run(
     if existing:
         return _same(existing, revision)
     scenario = scenario_of(revision.answers, revision.recommendation)
-    trace = trace_of(scenario, revision)
+    trace = find_scenario_trace(scenario, revision)
     recorded = _require_runnable(scenario, trace, engine, replications, engines)
     outside = _require_plan(engines[engine], scenario, recorded, speed, seconds, workers, endpoint)
     with transaction.atomic():
@@ -162,3 +252,28 @@ def _require_runnable(
         )
         raise InvalidInput([Problem("jobs", reason)])
     return recorded
+
+
+def queue_position(run: Run) -> int | None:
+    """1 for the run that is next; None for a run that isn't queued."""
+    if run.state != State.QUEUED:
+        return None
+    earlier = Q(created_at__lt=run.created_at) | Q(created_at=run.created_at, id__lt=run.id)
+    return Run.objects.filter(earlier, state=State.QUEUED).count() + 1
+
+
+def cancel_run(run: Run, user: User) -> bool:
+    """Cancels the run at once, queued or running, whether or not its worker and the broker still live.
+
+    False where it had ended before; that end stands. What was done is kept in its progress.
+
+    Raises:
+        PermissionDenied: unless the user may edit in the run's workspace.
+    """
+    require_editor(user, run.workspace)
+    return bool(cancel_all(Run.objects.filter(pk=run.pk)))
+
+
+def cancel_all(runs: RunQuerySet) -> int:
+    """Cancels those of the runs that have not ended; how many."""
+    return runs.filter(state__in=ACTIVE).update(state=State.CANCELLED, lease_until=None, finished_at=timezone.now())

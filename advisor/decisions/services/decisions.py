@@ -1,0 +1,197 @@
+"""Decisions as a whole: created, their status, deleted; and the demo decisions of a new workspace."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from advisor.advice.answers import answers_from
+from advisor.advice.editions import taken_over
+from advisor.decisions.errors import StaleStatus
+from advisor.decisions.models import Decision, Revision, Run, Status, StatusChange
+from advisor.decisions.names import clean_name
+from advisor.decisions.services.library import library_of
+from advisor.decisions.services.recordings import require_known_trace
+from advisor.decisions.services.revisions import build_revision_fields, freeze_revision
+from advisor.decisions.services.runs import cancel_all, request_run
+from advisor.reports.document.record import STATUS_WORDS, standing_words
+from advisor.teams.access import require_editor
+from advisor.teams.models import Role, User, Workspace
+from core.errors import InvalidInput, Problem
+
+DEMO_TEMPLATES = ("email_triage", "form_classification", "document_extraction")
+"""The last one made stands first in the list."""
+
+
+def create_decision(
+    workspace: Workspace, user: User, given: Mapping[str, Any], *, title: str | None = None, is_demo: bool = False
+) -> Decision:
+    """A draft with its first revision; `given` is laid over its template's values, so `{"template": name}` will do.
+
+    Raises:
+        PermissionDenied: unless the user may edit in the workspace.
+        InvalidInput: with what is wrong in `given` or the title; nothing is saved.
+    """
+    require_editor(user, workspace)
+    own = library_of(workspace)
+    answers = answers_from(taken_over(given, own))
+    require_known_trace(answers, workspace)
+    name = clean_name(answers.name if title is None else title, "title")
+    fields = build_revision_fields(answers, own)
+    with transaction.atomic():
+        decision = Decision.objects.create(workspace=workspace, title=name, is_demo=is_demo, created_by=user)
+        Revision.objects.create(decision=decision, number=1, created_by=user, **fields)
+    return decision
+
+
+def change_status(
+    decision: Decision,
+    user: User,
+    status: str,
+    *,
+    number: int | None = None,
+    seen_status: str | None = None,
+    seen_version: int | None = None,
+) -> None:
+    """Sets the status of a revision, the latest one unless `number` says which; any may follow any, for people change their minds.
+
+    Who changed it and when is on record. A revision that is proposed, accepted or superseded is frozen: a later change of answers opens a new
+    draft. One revision at most is accepted and one proposed: the one before is superseded, and so is an older proposal once a revision is accepted.
+
+    `seen_status` and `seen_version` (the decision's `draft_version`) are what the page showed, if it was shown on one.
+
+    Raises:
+        PermissionDenied: unless the user may edit in its workspace.
+        InvalidInput: if there is no such status or revision.
+        StaleStatus: if the answers or the status have changed since they were seen.
+    """
+    require_editor(user, decision.workspace)
+    if status not in Status.values:
+        raise InvalidInput([Problem("status", f"should be one of {', '.join(Status.values)}")])
+    with transaction.atomic():
+        locked = Decision.objects.select_for_update().get(pk=decision.pk)
+        revision = locked.latest() if number is None else locked.revisions.filter(number=number).first()
+        if revision is None:
+            raise InvalidInput([Problem("revision", f"there is no revision {number}")])
+        if seen_version is not None and seen_version != locked.draft_version:
+            raise StaleStatus("The answers were changed elsewhere since this page was shown.")
+        if seen_status is not None and seen_status != revision.status:
+            now = f"revision {revision.number} {STATUS_WORDS[revision.status]} now"
+            raise StaleStatus(f"The status was changed elsewhere since this page was shown: {now}.")
+        if revision.status == status:
+            return
+        if status != Status.DRAFT:
+            freeze_revision(revision)
+        for other in _replaced_by(revision, status):
+            _set_status(other, user, Status.SUPERSEDED)
+        _set_status(revision, user, status)
+        locked.save(update_fields=["updated_at"])
+    decision.updated_at = locked.updated_at
+
+
+def _replaced_by(revision: Revision, status: str) -> QuerySet[Revision]:
+    """The revisions that are superseded when this one gets the status."""
+    others = Revision.objects.filter(decision=revision.decision_id).exclude(pk=revision.pk)
+    match status:
+        case Status.ACCEPTED:
+            older_proposals = Q(status=Status.PROPOSED, number__lt=revision.number)
+            return others.filter(Q(status=Status.ACCEPTED) | older_proposals)
+        case Status.PROPOSED:
+            return others.filter(status=Status.PROPOSED)
+    return others.none()
+
+
+def _set_status(revision: Revision, user: User, status: str) -> None:
+    StatusChange.objects.create(
+        decision_id=revision.decision_id, revision=revision, before=revision.status, after=status, changed_by=user
+    )
+    Revision.objects.filter(pk=revision.pk).update(status=status)
+
+
+def delete_decision(decision: Decision, user: User) -> None:
+    """Deletes it for good, with its revisions and runs; runs that are under way are cancelled. Uploaded traces stay.
+
+    A demo is no different. One with an accepted revision is refused: it is on record, so change that status first.
+
+    Raises:
+        PermissionDenied: unless the user may edit in its workspace.
+        InvalidInput: if a revision of it is accepted.
+    """
+    require_editor(user, decision.workspace)
+    with transaction.atomic():
+        locked = Decision.objects.select_for_update().get(pk=decision.pk)
+        accepted = locked.revisions.filter(status=Status.ACCEPTED).first()
+        if accepted is not None:
+            reason = f"revision {accepted.number} is accepted and on record; mark it superseded on its own page first"
+            raise InvalidInput([Problem("status", reason)])
+        cancel_all(Run.objects.filter(revision__decision=locked))
+        locked.delete()
+
+
+@dataclass(frozen=True)
+class StatusSummary:
+    """The revisions that count, by number: the accepted one, the proposed one, and the latest."""
+
+    revisions: tuple[Revision, ...]
+
+    @property
+    def latest(self) -> Revision:
+        """The revision that holds the current answers."""
+        return self.revisions[-1]
+
+    @property
+    def accepted(self) -> Revision | None:
+        """The revision that was accepted and not superseded."""
+        return next((one for one in self.revisions if one.status == Status.ACCEPTED), None)
+
+    @property
+    def words(self) -> str:
+        """ "Revision 1 accepted; revision 2 is a draft"."""
+        statuses = [(one.number, one.status) for one in self.revisions]
+        return standing_words(statuses, same_answers=self._is_back_at_same_answers())
+
+    @property
+    def label(self) -> str:
+        """The same for a list: the status alone if no other revision counts."""
+        return Status(self.latest.status).label if len(self.revisions) == 1 else self.words
+
+    def _is_back_at_same_answers(self) -> bool:
+        """Whether the latest revision is a draft whose changes were taken back."""
+        *before, latest = self.revisions
+        return bool(before) and latest.status == Status.DRAFT and latest.answers == before[-1].answers
+
+
+def summarize_status(decision: Decision, latest: Revision | None = None) -> StatusSummary:
+    """The decision's standing; `latest` is its latest revision, for who has looked it up already: a first one needs no query."""
+    if latest is not None and latest.number == 1:
+        return StatusSummary((latest,))
+    return summarize_statuses([decision])[decision.pk]
+
+
+def summarize_statuses(decisions: Iterable[Decision]) -> dict[UUID, StatusSummary]:
+    """The standing of each decision, in one query."""
+    found: dict[UUID, list[Revision]] = {}
+    for revision in Revision.objects.filter(decision__in=list(decisions)).shown().order_by("number"):
+        found.setdefault(revision.decision_id, []).append(revision)
+    return {key: StatusSummary(tuple(revisions)) for key, revisions in found.items()}
+
+
+def ensure_demo(workspace: Workspace) -> tuple[Run, ...]:
+    """Puts the demo decisions into the workspace, once for good: deleted ones stay away. The runs that it queued.
+
+    The figures are not shipped but computed, by whatever worker takes the runs; the reconciler tells one.
+    """
+    owner = User.objects.filter(memberships__workspace=workspace, memberships__role=Role.OWNER).earliest("pk")
+    with transaction.atomic():
+        first = Workspace.objects.filter(pk=workspace.pk, demo_made_at__isnull=True).update(demo_made_at=timezone.now())
+        return tuple(_demo_run(workspace, owner, template) for template in DEMO_TEMPLATES) if first else ()
+
+
+def _demo_run(workspace: Workspace, owner: User, template: str) -> Run:
+    decision = create_decision(workspace, owner, {"template": template}, is_demo=True)
+    change_status(decision, owner, Status.PROPOSED)
+    return request_run(decision.latest(), owner, f"demo-{template}")

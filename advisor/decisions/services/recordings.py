@@ -1,0 +1,319 @@
+"""Uploaded recordings of arrivals: stored, found, used, deleted."""
+
+import gzip
+import hashlib
+import io
+import json
+import math
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, cast
+from uuid import UUID
+
+import numpy as np
+from django.db import transaction
+from django.db.models import Count
+
+from advisor.advice.answers import Answers
+from advisor.decisions import limits
+from advisor.decisions.errors import UploadTooLarge
+from advisor.decisions.models import Decision, Revision, Run, Sweep, Trace, TraceData
+from advisor.decisions.names import clean_file_name
+from advisor.reports.document import Recording
+from advisor.reports.wording import listed
+from advisor.teams.access import require_editor
+from advisor.teams.models import User, Workspace
+from core.errors import InvalidInput, Problem
+from core.values import shown
+from simulator import arrivals
+
+COLUMNS = ("arrivals_s", "input_tokens", "output_tokens", "service_s")
+SPOOLED_BYTES = 1 << 20
+DISPERSION_WINDOWS_S = (1, 10, 60)
+GZIP_LEVEL = 3
+"""Higher ones take longer and save little of a CSV of numbers."""
+SOME_TRACE = '"trace":"'
+"""Stands in stored answers that name a trace."""
+
+
+def upload_trace(workspace: Workspace, user: User, name: str, chunks: Iterable[bytes]) -> Trace:
+    """The trace in a CSV that arrives in chunks; the same file under the same name is the same trace.
+
+    Raises:
+        PermissionDenied: unless the user may edit in the workspace.
+        InvalidInput: if the workspace has as many traces as it may have.
+        UploadTooLarge: as soon as it is, without reading on.
+        TraceError: with the row that is wrong.
+    """
+    require_editor(user, workspace)
+    shown = clean_file_name(name, fallback="trace.csv")
+    with tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES) as file:
+        sha256, size_bytes = _spool(chunks, cast(BinaryIO, file))
+        existing = Trace.objects.filter(workspace=workspace, sha256=sha256, name=shown).first()
+        if existing:
+            return existing
+        if Trace.objects.filter(workspace=workspace).count() >= limits.TRACES_CAP:
+            reason = f"this workspace has {limits.TRACES_CAP} recordings already; delete one first, on the page of its recordings"
+            raise InvalidInput([Problem("trace", reason)])
+        recorded = arrivals.read_trace(cast(BinaryIO, file), shown, max_rows=limits.TRACE_ROWS)
+        csv_gz = _compressed(cast(BinaryIO, file))
+    values = {
+        "size_bytes": size_bytes,
+        "requests": recorded.requests,
+        "span_s": recorded.span_s,
+        "first_instant": recorded.first,
+        "last_instant": recorded.last,
+        "statistics": statistics_of(recorded),
+        "created_by": user,
+    }
+    npz = packed(recorded)
+    with transaction.atomic():
+        trace, created = Trace.objects.get_or_create(workspace=workspace, sha256=sha256, name=shown, defaults=values)
+        if created:
+            TraceData.objects.create(trace=trace, npz=npz, csv_gz=csv_gz)
+    return trace
+
+
+def read_stored_trace(trace: Trace) -> arrivals.Trace:
+    """The trace's arrays, as they were uploaded."""
+    npz = bytes(TraceData.objects.values_list("npz", flat=True).get(trace=trace))
+    with np.load(io.BytesIO(npz), allow_pickle=False) as columns:
+        return arrivals.Trace(name=trace.name, **{column: columns[column] for column in columns.files})
+
+
+def copy_file(trace: Trace, to: BinaryIO) -> None:
+    """Writes the recording as a CSV: as it was uploaded, or with the very same numbers if the file was not kept (`TraceData.csv_gz`)."""
+    csv_gz = TraceData.objects.values_list("csv_gz", flat=True).get(trace=trace)
+    if csv_gz is None:
+        arrivals.write_trace(read_stored_trace(trace), to)
+        return
+    with gzip.open(io.BytesIO(csv_gz)) as file:
+        shutil.copyfileobj(file, to)
+
+
+def _compressed(file: BinaryIO) -> bytes:
+    file.seek(0)
+    buffer = io.BytesIO()
+    with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=GZIP_LEVEL, mtime=0) as to:
+        shutil.copyfileobj(file, to)
+    return buffer.getvalue()
+
+
+def packed(trace: arrivals.Trace) -> bytes:
+    """The trace's columns as a compressed npz; those that it lacks are left out."""
+    columns = {column: getattr(trace, column) for column in COLUMNS}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **{column: values for column, values in columns.items() if values is not None})
+    return buffer.getvalue()
+
+
+def statistics_of(trace: arrivals.Trace) -> dict[str, float | None]:
+    """What the trace's shape says; null for a figure that has no meaning (all requests at one instant)."""
+    figures: dict[str, Callable[[], float]] = {
+        "mean_rate_per_s": lambda: trace.mean_rate_per_s,
+        "interarrival_cv2": lambda: trace.interarrival_cv2,
+        "busiest_10s": lambda: trace.busiest(10),
+    } | {f"dispersion_{window}s": lambda window=window: trace.dispersion(window) for window in DISPERSION_WINDOWS_S}
+    return {name: _finite(figure) for name, figure in figures.items()}
+
+
+def _finite(figure: Callable[[], float]) -> float | None:
+    try:
+        with np.errstate(all="ignore"):
+            value = float(figure())
+    except ZeroDivisionError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _spool(chunks: Iterable[bytes], file: BinaryIO) -> tuple[str, int]:
+    """Writes the chunks to the file and rewinds it; the hash and the size of all."""
+    digest, size = hashlib.sha256(), 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > limits.TRACE_BYTES:
+            raise UploadTooLarge(limits.TRACE_BYTES)
+        digest.update(chunk)
+        file.write(chunk)
+    file.seek(0)
+    return digest.hexdigest(), size
+
+
+@dataclass
+class Use:
+    """A decision that a recording is used by."""
+
+    decision: Decision
+    current: bool = False
+    """Whether its answers go by the recording now."""
+    earlier: list[int] = field(default_factory=list)
+    """Its older revisions that did."""
+    simulations: int = 0
+    """Runs, maps and searches that replayed it: what they found rests on it."""
+
+
+@dataclass(frozen=True)
+class Uses:
+    """All of one recording, the decisions that go by it now first."""
+
+    decisions: tuple[Use, ...] = ()
+
+    @property
+    def going_by_it(self) -> list[str]:
+        """The titles of the decisions whose current answers it is part of."""
+        return [use.decision.title for use in self.decisions if use.current]
+
+    @property
+    def resting_on_it(self) -> list[str]:
+        """The titles of the decisions with simulations that replayed it."""
+        return [use.decision.title for use in self.decisions if use.simulations]
+
+
+def find_recording_uses(traces: Iterable[Trace], workspace: Workspace) -> Mapping[UUID, Uses]:
+    """What uses each of the recordings, by id; five queries, however many there are."""
+    wanted = {trace.pk for trace in traces}
+    found: dict[tuple[UUID, UUID], Use] = {}
+    decisions = Decision.objects.for_workspace(workspace).only("title").in_bulk()
+
+    def use(trace: UUID, decision: UUID) -> Use:
+        return found.setdefault((trace, decision), Use(decisions[decision]))
+
+    latest = set(Revision.objects.for_workspace(workspace).latest_only().values_list("pk", flat=True))
+    naming = Revision.objects.for_workspace(workspace).filter(answers_json__contains=SOME_TRACE).order_by("number")
+    for pk, decision, number, answers in naming.values_list("pk", "decision_id", "number", "answers_json"):
+        trace = trace_in(answers)
+        if trace in wanted and pk in latest:
+            use(trace, decision).current = True
+        elif trace in wanted:
+            use(trace, decision).earlier.append(number)
+    for rows in (Run.objects, Sweep.objects):
+        counts = rows.filter(trace__in=wanted).order_by().values_list("trace", "revision__decision")
+        for trace, decision, count in counts.annotate(Count("pk")):
+            use(trace, decision).simulations += count
+    return {trace: Uses(_sorted(one for (of, _), one in found.items() if of == trace)) for trace in wanted}
+
+
+def trace_in(answers_json: str) -> UUID | None:
+    """The id of the trace that stored answers name."""
+    given = json.loads(answers_json).get("volume", {}).get("trace")
+    try:
+        return UUID(given) if given else None
+    except ValueError:
+        return None
+
+
+def _sorted(uses: Iterable[Use]) -> tuple[Use, ...]:
+    return tuple(sorted(uses, key=lambda use: (not use.current, use.decision.title)))
+
+
+def delete_trace(trace: Trace, user: User) -> None:
+    """Deletes a trace that no simulation has replayed and no decision goes by; what a result rests on stays as long as the result.
+
+    Answers of older revisions may still name it: those keep the rate and the peaks that were read from it.
+
+    Raises:
+        PermissionDenied: unless the user may edit in its workspace.
+        InvalidInput: if a simulation, or the current answers of a decision, refer to it; with the decisions.
+        Trace.DoesNotExist: if somebody else has deleted it meanwhile.
+    """
+    require_editor(user, trace.workspace)
+    with transaction.atomic():
+        locked = Trace.objects.select_for_update().get(pk=trace.pk)
+        uses = find_recording_uses([locked], trace.workspace)[locked.pk]
+        if titles := uses.going_by_it:
+            raise InvalidInput([Problem("trace", f"is used by {listed(titles)}; remove the recording there first")])
+        if titles := uses.resting_on_it:
+            reason = f"has been simulated in {listed(titles)}; it can be deleted when no simulation uses it"
+            raise InvalidInput([Problem("trace", reason)])
+        locked.delete()
+
+
+def require_known_trace(answers: Answers, workspace: Workspace) -> None:
+    """A trace is given by the id of an upload of the workspace; a path means something on the command line only.
+
+    Raises:
+        InvalidInput: if it isn't.
+    """
+    if answers.volume.trace is not None:
+        find_trace(answers.volume.trace, workspace)
+
+
+def hold_trace(answers: Answers, workspace: Workspace) -> None:
+    """Keeps the answers' trace from being deleted until the transaction that saves them ends.
+
+    Raises:
+        InvalidInput: if it has just been.
+    """
+    if answers.volume.trace is not None:
+        held = Trace.objects.select_for_update().filter(pk=find_trace(answers.volume.trace, workspace).pk)
+        if held.first() is None:
+            raise _no_such_trace("volume.trace")
+
+
+def find_trace(given: str, workspace: Workspace, path: str = "volume.trace") -> Trace:
+    """The workspace's trace with the id.
+
+    Raises:
+        InvalidInput: if there is none.
+    """
+    try:
+        trace = Trace.objects.for_workspace(workspace).filter(pk=UUID(given)).first()
+    except ValueError:
+        trace = None
+    if trace is None:
+        raise _no_such_trace(path)
+    return trace
+
+
+def _no_such_trace(path: str) -> InvalidInput:
+    return InvalidInput([Problem(path, "there is no such recording in this workspace; upload it first")])
+
+
+def recording_of(revision: Revision) -> Trace | None:
+    """The recording that the answers name, if it is still there."""
+    given = revision.answers.volume.trace
+    try:
+        key = UUID(given) if given else None
+    except ValueError:
+        return None
+    return Trace.objects.for_workspace(revision.decision.workspace).filter(pk=key).first() if key else None
+
+
+def with_recording_by_id(given: dict[str, Any], decision: Decision) -> None:
+    """Turns the file name of a recording, as reports and files of answers have it, into the id of the workspace's recording of that name.
+
+    Of several the decision's own one is meant. A name that no recording has stays as it is.
+
+    Raises:
+        InvalidInput: if several have the name, and the decision goes by none of them.
+    """
+    volume = given.get("volume")
+    name = volume.get("trace") if isinstance(volume, dict) else None
+    if not isinstance(volume, dict) or not isinstance(name, str):
+        return
+    traces = Trace.objects.for_workspace(decision.workspace)
+    named = [trace for trace in traces if name in (trace.name, describe_recording(trace).file)]
+    own = recording_of(decision.latest())
+    if own in named:
+        named = [own]
+    if len(named) > 1:
+        several = f"{len(named)} recordings of this workspace are called {shown(name)}"
+        reason = f"{several}; upload the one that is meant to this decision, then replace its answers"
+        raise InvalidInput([Problem("volume.trace", reason)])
+    if named:
+        volume["trace"] = str(named[0].pk)
+
+
+def describe_recording(trace: Trace) -> Recording:
+    """What is known of an uploaded recording."""
+    return Recording(
+        name=trace.name,
+        requests=trace.requests,
+        size_bytes=trace.size_bytes,
+        sha256=trace.sha256,
+        first=trace.first_instant,
+        last=trace.last_instant,
+        span_s=trace.span_s,
+    )

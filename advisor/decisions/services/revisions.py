@@ -1,0 +1,212 @@
+"""The answers of a decision and their revisions: saved, undone, frozen, compared."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypedDict
+
+from django.db import transaction
+from django.db.models import Prefetch, QuerySet
+from django.utils import timezone
+
+from advisor import advice
+from advisor.advice.answers import Answers, answers_from
+from advisor.advice.editions import Library, taken_over
+from advisor.advice.measuring import capacity_per_s, measured
+from advisor.advice.recommendation import advise
+from advisor.decisions import stored
+from advisor.decisions.errors import StaleVersion
+from advisor.decisions.models import Decision, Revision, Run, StatusChange, Trace
+from advisor.decisions.names import clean_name
+from advisor.decisions.services.library import library_of
+from advisor.decisions.services.recordings import hold_trace, read_stored_trace, recording_of, require_known_trace
+from advisor.decisions.services.undo import Change, changed_paths, next_step, record
+from advisor.reports.comparison.revisions import Comparison, compare
+from advisor.reports.document.answers import TRACE
+from advisor.teams.access import require_editor
+from advisor.teams.models import User, Workspace
+from core.errors import InvalidInput
+
+FIRST_ANSWERS = "The first answers"
+
+
+def freeze_revision(revision: Revision) -> None:
+    """From now on, a change of the decision's answers opens a new revision. To freeze twice changes nothing."""
+    now = timezone.now()
+    Revision.objects.filter(pk=revision.pk, frozen_at__isnull=True).update(frozen_at=now)
+    revision.frozen_at = revision.frozen_at or now
+
+
+class RevisionFields(TypedDict):
+    """The fields of a revision that its answers decide."""
+
+    answers_json: str
+    recommendation_json: str
+    versions: dict[str, str]
+
+
+def build_revision_fields(answers: Answers, own: Library) -> RevisionFields:
+    """The answers with today's advice on them, and the versions that gave it: the edits of the workspace's library, too."""
+    return {
+        "answers_json": stored.dump(answers),
+        "recommendation_json": stored.dump(advise(answers)),
+        "versions": advice.versions() | ({"library": own.version} if own.version else {}),
+    }
+
+
+def save_answers(
+    decision: Decision,
+    given: Mapping[str, Any],
+    user: User,
+    version: int,
+    *,
+    change: Change = "new",
+    own: Library | None = None,
+) -> Revision:
+    """The revision that holds the answers now: the latest one, or a new one where a run or an export has frozen it.
+
+    `given` is laid over its template's values, not over the answers of before. `version` is the decision's
+    `draft_version` that the change was made on; `decision` is brought up to date. What changes nothing saves nothing.
+    The answers of before stay a step away (`undo`). `own` is the workspace's library, for who has looked it up already.
+
+    Raises:
+        PermissionDenied: unless the user may edit in the decision's workspace.
+        InvalidInput: with what is wrong, nothing saved.
+        StaleVersion: if somebody saved since `version`, nothing saved.
+        Decision.DoesNotExist: if it was deleted meanwhile.
+    """
+    require_editor(user, decision.workspace)
+    own = own or library_of(decision.workspace)
+    answers = answers_from(taken_over(given, own))
+    require_known_trace(answers, decision.workspace)
+    fields = build_revision_fields(answers, own)
+    with transaction.atomic():
+        locked = Decision.objects.select_for_update().get(pk=decision.pk)
+        if locked.draft_version != version:
+            raise StaleVersion(version, locked.draft_version)
+        latest = locked.latest()
+        before = latest.answers
+        if answers == before:
+            return latest
+        if answers.volume.trace != before.volume.trace:
+            hold_trace(answers, decision.workspace)
+        record(locked, before, answers, change)
+        if answers.name != before.name:
+            locked.title = clean_name(answers.name)
+        locked.draft_version += 1
+        locked.save(update_fields=["title", "draft_version", "updated_at"])
+        if latest.frozen:
+            revision = Revision.objects.create(decision=locked, number=latest.number + 1, created_by=user, **fields)
+        else:
+            revision = latest
+            for field, value in fields.items():
+                setattr(revision, field, value)
+            revision.save(update_fields=[*fields, "updated_at"])
+    decision.title, decision.draft_version, decision.updated_at = locked.title, locked.draft_version, locked.updated_at
+    return revision
+
+
+class Stepped(NamedTuple):
+    """Where a step led, and whether the answers there named a recording that has been deleted since."""
+
+    revision: Revision
+    recording_lost: bool
+
+
+def step_answers(
+    decision: Decision, user: User, version: int, direction: Literal["undo", "redo"], *, own: Library | None = None
+) -> Stepped:
+    """The revision that holds the answers of before the last change, or of before the last undo; where there is no step, the latest one.
+
+    A run or an export that refers to the answers keeps them: then the step opens a new revision, as every change does.
+    Answers that replay a recording which was deleted since come back with its rate and peaks, but without it. `own` is as in `save_answers`.
+
+    Raises:
+        PermissionDenied, InvalidInput, StaleVersion: as `save_answers`.
+    """
+    latest = decision.latest()
+    while step := next_step(decision, direction):
+        wanted = _without_lost_trace(step.answers, decision.workspace)
+        if wanted != latest.answers:
+            revision = save_answers(decision, wanted.model_dump(), user, version, change=direction, own=own)
+            return Stepped(revision, wanted != step.answers)
+        step.delete()  # typed away and back again: there is nothing to see there
+    return Stepped(latest, False)
+
+
+def _without_lost_trace(answers: Answers, workspace: Workspace) -> Answers:
+    try:
+        require_known_trace(answers, workspace)
+    except InvalidInput:
+        return answers.model_copy(update={"volume": answers.volume.model_copy(update={"trace": None})})
+    return answers
+
+
+def use_trace(decision: Decision, trace: Trace, user: User, version: int, *, own: Library | None = None) -> Revision:
+    """The revision whose arrivals are the trace. Its rate, peaks and unevenness become answers, too: the advice goes by them.
+
+    `own` is as in `save_answers`.
+
+    Raises:
+        PermissionDenied, InvalidInput, StaleVersion: as `save_answers`.
+    """
+    answers = decision.latest().answers
+    given = answers.model_dump()
+    given["volume"] |= measured(read_stored_trace(trace), capacity_per_s(answers)) | {"trace": str(trace.pk)}
+    return save_answers(decision, given, user, version, own=own)
+
+
+def drop_trace(decision: Decision, user: User, version: int, *, own: Library | None = None) -> Revision:
+    """The revision whose arrivals follow the rate and peaks again; they keep what the trace said. `own` is as in `save_answers`.
+
+    Raises:
+        PermissionDenied, InvalidInput, StaleVersion: as `save_answers`.
+    """
+    given = decision.latest().answers.model_dump()
+    given["volume"]["trace"] = None
+    return save_answers(decision, given, user, version, own=own)
+
+
+@dataclass(frozen=True)
+class RevisionChange:
+    """A revision and what changed in it; the first one has nothing to be held against."""
+
+    revision: Revision
+    change: str
+
+
+def history(decision: Decision) -> QuerySet[Revision]:
+    """The revisions, the newest first, with their runs and the changes of their status."""
+    return (
+        decision.revisions.select_related("created_by")
+        .prefetch_related(
+            Prefetch("runs", Run.objects.without_result()),
+            Prefetch("status_changes", StatusChange.objects.select_related("changed_by")),
+        )
+        .order_by("-number")
+    )
+
+
+def list_changes(revisions: Sequence[Revision]) -> list[RevisionChange]:
+    """Each with what it changed against the one before."""
+    if not revisions:
+        return []
+    wanted = [revision.number - 1 for revision in revisions]
+    before = {one.number: one for one in Revision.objects.filter(decision=revisions[0].decision_id, number__in=wanted)}
+    return [
+        RevisionChange(
+            one, compare_revisions(before[one.number - 1], one).sentence if one.number - 1 in before else FIRST_ANSWERS
+        )
+        for one in revisions
+    ]
+
+
+def compare_revisions(before: Revision, after: Revision) -> Comparison:
+    """The second against the first."""
+    paths = changed_paths(before.answers, after.answers)
+    recordings = (_recording(before), _recording(after)) if TRACE in paths else (None, None)
+    return compare((before.answers, before.recommendation), (after.answers, after.recommendation), paths, recordings)
+
+
+def _recording(revision: Revision) -> str | None:
+    trace = recording_of(revision)
+    return trace.name if trace else None
