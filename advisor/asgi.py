@@ -4,8 +4,7 @@ import os
 
 from django.core.asgi import get_asgi_application
 
-from advisor.web.bodies import LimitedBodies
-from advisor.web.uploads import LARGEST_BODY_BYTES
+from advisor.web.request_limits import LARGEST_BODY_BYTES, LimitedBodies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "advisor.settings")
 

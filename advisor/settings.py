@@ -43,7 +43,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "advisor.teams.session_notes.SessionNotes",
+    "advisor.teams.middleware.SessionNotes",
     "advisor.teams.middleware.LocalAccess",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "advisor.teams.middleware.CurrentWorkspace",

@@ -13,7 +13,7 @@ from advisor.decisions.models import Decision
 from advisor.decisions.services.decisions import create_decision
 from advisor.teams.middleware import let_in
 from advisor.teams.models import Membership, Role, User, Workspace
-from advisor.teams.services import local_user_and_workspace
+from advisor.teams.services.accounts import local_user_and_workspace
 
 pytest_plugins = ["tests.selection", "tests.sites"]
 

@@ -7,8 +7,8 @@ import webbrowser
 from typing import Protocol
 
 from advisor.configuration import Configuration
+from advisor.teams.links import OneTimeToken
 from advisor.teams.middleware import TOKEN
-from advisor.teams.one_time import OneTimeToken
 from advisor.teams.services.first_administrator import first_administrator_is_missing
 
 

@@ -10,7 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 from advisor.decisions.services.decisions import ensure_demo
 from advisor.server import static
 from advisor.server.child import CannotStart
-from advisor.teams.services import local_user_and_workspace
+from advisor.teams.services.accounts import local_user_and_workspace
 
 log = structlog.get_logger("up")
 

@@ -1,20 +1,23 @@
-"""Who is asking, and in which workspace. Both are looked up when first used: a view that needs neither asks no database."""
+"""The user and the workspace of a request, looked up when first used: a view that needs neither makes no query."""
 
 import ipaddress
+import logging
 from collections.abc import Callable
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.utils.crypto import salted_hmac
 from django.utils.functional import SimpleLazyObject
 from django.utils.http import escape_leading_slashes
 
 from advisor.teams.access import first_workspace, workspaces_of
+from advisor.teams.links import OneTimeToken
 from advisor.teams.models import User, Workspace
-from advisor.teams.one_time import OneTimeToken
-from advisor.teams.services import local_user_and_workspace
+from advisor.teams.services.accounts import local_user_and_workspace
+from advisor.teams.services.sessions import is_noted, note_session
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -176,3 +179,22 @@ def _workspace_of(request: HttpRequest) -> Workspace:
     if workspace is None:
         raise PermissionDenied("You are not a member of any workspace yet.")
     return workspace
+
+
+log = logging.getLogger(__name__)
+
+
+class SessionNotes:
+    """Writes after the page is made, and only for a page that asked who is signed in anyway."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if not is_noted(request) and isinstance(request.user, User):
+            try:
+                note_session(request, request.user)
+            except DatabaseError as error:  # full or locked: the page has been made, and is worth more than the note
+                log.warning("A session could not be noted: %s", error)
+        return response

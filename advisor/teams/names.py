@@ -4,7 +4,7 @@ import hashlib
 import unicodedata
 from functools import cache
 
-INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+INVISIBLE_IN_NAMES = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Letters and marks that show nothing, beside the categories of control, format, space and unassigned characters."""
 WRITTEN_TOGETHER = (
     {"LATIN", "HAN", "HIRAGANA", "KATAKANA"},
@@ -48,7 +48,7 @@ def scripts_in(name: str) -> set[str]:
 
 
 def _is_visible(character: str) -> bool:
-    return character not in INVISIBLE and unicodedata.category(character)[0] not in "CZ"
+    return character not in INVISIBLE_IN_NAMES and unicodedata.category(character)[0] not in "CZ"
 
 
 def _fold(name: str) -> str:

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 IPV6_CUSTOMER_BITS = 64
 """Who has one IPv6 address has, as a rule, all that share its first 64 bits."""
-LONGEST_NAME = 255
+LONGEST_USERNAME = 255
 """What a row of attempts holds; no account's name is as long."""
 
 
@@ -34,7 +34,7 @@ class SignInThrottle(AxesDatabaseHandler):  # type: ignore[misc]
 
     def is_allowed(self, request: HttpRequest, credentials: Mapping[str, str] | None = None) -> bool:
         """Whether the password may be checked."""
-        username = ((credentials or {}).get("username") or "")[:LONGEST_NAME]
+        username = ((credentials or {}).get("username") or "")[:LONGEST_USERNAME]
         wait_s = seconds_to_wait(username, client_address(request))
         if not wait_s:
             count_attempt(request, username)

@@ -19,7 +19,7 @@ from advisor.teams.models import Workspace
 log = logging.getLogger(__name__)
 
 M = TypeVar("M", bound=Model)
-View = Callable[..., HttpResponseBase]
+PageView = Callable[..., HttpResponseBase]
 
 
 def workspace_of(request: HttpRequest) -> Workspace | None:
@@ -102,7 +102,7 @@ def find_workspace(request: MemberRequest, workspace_id: UUID) -> Workspace:
     return _find(request, Workspace.objects.all(), workspace_id, "")
 
 
-def hosted_only(view: View) -> View:
+def hosted_only(view: PageView) -> PageView:
     """Not there in local mode."""
 
     @wraps(view)

@@ -1,4 +1,4 @@
-"""What the page of a decision shows: its questionnaire, its advice, and what became of it."""
+"""What the page of a decision shows: its questionnaire, its advice, its last run, and the plan of a live run."""
 
 import uuid
 from collections.abc import Iterable
@@ -11,28 +11,80 @@ from advisor.advice.behind import answers_behind
 from advisor.advice.contract import Recommendation
 from advisor.advice.editions import Library
 from advisor.decisions.models import Decision, Direction, Revision, Run, Status
+from advisor.decisions.outside import allowed
 from advisor.decisions.services.decisions import summarize_status
 from advisor.decisions.services.library import library_of
 from advisor.decisions.services.recordings import recording_of
+from advisor.decisions.services.runs import plan_run, runs_left
 from advisor.decisions.services.undo import next_step
+from advisor.reports.document.outside import endpoint_terms
+from advisor.reports.document.planned_run import plan_sentences
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import may_change
-from advisor.web.forms import Field, FieldGroup, errors_by_field, groups_of, numbers
-from advisor.web.forms.running import Running, chosen_for
-from advisor.web.live_plan import offer, plan_of
-from core.errors import Problem
+from advisor.web.forms import typed_numbers
+from advisor.web.forms.fields import Field, FieldGroup, errors_by_field, groups_of
+from advisor.web.forms.run_options import RunOptions, load_run_options
+from core.errors import InvalidInput, Problem
+from core.numbers import count
+
+
+@dataclass(frozen=True)
+class Offer:
+    """The outside endpoint as a choice."""
+
+    host: str
+    model: str
+    terms: str
+
+
+def offer() -> Offer | None:
+    """What may answer beside the sample endpoint; None where no administrator allows anything."""
+    found = allowed()
+    if found is None:
+        return None
+    caps = found.endpoint
+    terms = f"{count(caps.max_calls, 'call')} of {count(caps.max_tokens_a_call, 'token')}"
+    return Offer(found.host, found.model, terms)
+
+
+def plan_of(revision: Revision, running: RunOptions) -> dict[str, Any]:
+    """The plan in words, or what is wrong with the choice; nothing for the kernel, which needs no plan."""
+    context: dict[str, Any] = {"running": running, "outside": offer()}
+    if not running.live or running.errors:
+        return context
+    try:
+        plan = plan_run(
+            revision,
+            speed=running.speed_asked,
+            seconds=running.seconds_asked,
+            workers=running.workers_asked,
+            endpoint=running.endpoint,
+        )
+    except InvalidInput as error:
+        return context | {"running": running.refused(error)}
+    at_most = None if plan.external is not None else plan.limit
+    words = {"plan": plan_sentences(plan), "terms": _terms(endpoint_terms(plan))}
+    return context | words | {"limit": at_most}
+
+
+def _terms(words: str) -> str:
+    found = allowed()
+    if not words or found is None:
+        return ""
+    return f"{words} {count(runs_left(found), 'such run')} left of {count(found.runs_per_day)} in 24 hours."
+
 
 TOP_REASONS = 5
 
 
-def page_of(
+def decision_context(
     request: MemberRequest,
     decision: Decision,
     revision: Revision,
     post: QueryDict | None = None,
     problems: Iterable[Problem] = (),
     own: Library | None = None,
-    running: Running | None = None,
+    running: RunOptions | None = None,
 ) -> dict[str, Any]:
     """The page; where a post was refused, with what was posted, what is wrong with it, and the last valid advice.
 
@@ -41,7 +93,7 @@ def page_of(
     """
     problems = tuple(problems)
     errors = errors_by_field(problems)
-    running = running or chosen_for(request, decision)
+    running = running or load_run_options(request, decision)
     is_page = not request.htmx  # type: ignore[attr-defined]  # a fragment leaves the plan of a live run as it stands
     own = own or library_of(decision.workspace)
     answers = revision.answers
@@ -104,10 +156,10 @@ def changes(
     for field in (field for group in after for field in group.fields):
         was, path = old[field.id], field.question.path
         typed = post.get(path, "")
-        typed = "" if not field.question.uncertain or numbers.is_plain(typed) else typed
+        typed = "" if not field.question.uncertain or typed_numbers.is_plain(typed) else typed
         if field.hidden != was.hidden or path in elsewhere or field.profile != was.profile:
             found.fields.append(field)
-        elif field.beside != was.beside or typed:
+        elif field.hints != was.hints or typed:
             found.besides.append((field, typed))
     return found
 

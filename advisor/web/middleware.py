@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from advisor.decisions.errors import StaleStatus, StaleVersion, TooManyRuns, TooManySweeps, UploadTooLarge
 from advisor.teams.errors import TooManyAttempts
 from advisor.teams.throttle import wait_sentence
-from advisor.web.forms.sentences import sentence_of
+from advisor.web.forms.questions import sentence_of
 from advisor.web.views.errors import refusal
 from core.errors import InvalidInput, Problem
 

@@ -37,7 +37,7 @@ UNTAKEN = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
-class Row:
+class FigureRow:
     """A row of a table: a name, a figure for each design, and their difference where it was taken."""
 
     name: str
@@ -45,7 +45,7 @@ class Row:
     difference: str = ""
 
 
-def page_of(request: MemberRequest, run: Run) -> dict[str, Any]:
+def run_context(request: MemberRequest, run: Run) -> dict[str, Any]:
     """The run, and for one that succeeded its result."""
     position = queue_position(run)
     context = {
@@ -129,13 +129,13 @@ def _drawn(scenario_json: str, result_json: str) -> tuple[Chart, ...]:
     return charts_of(stored.load(Result, result_json), stored.load(Scenario, scenario_json))
 
 
-def _tables(result: Result) -> dict[str, list[Row]]:
+def _tables(result: Result) -> dict[str, list[FigureRow]]:
     """The report's figures in two tables: what became of the requests, and what was measured, with the difference beside."""
     differences = dict(difference_rows(result))
     outcomes, figures = [], []
     for name, *cells in results_table(result).rows:
         if name.startswith(("Jobs offered", "of these")):
-            outcomes.append(Row(name, tuple(cells)))
+            outcomes.append(FigureRow(name, tuple(cells)))
         else:
-            figures.append(Row(name, tuple(cells), differences.get(name, "")))
+            figures.append(FigureRow(name, tuple(cells), differences.get(name, "")))
     return {"outcomes": outcomes, "figures": figures}

@@ -23,13 +23,13 @@ from advisor.sweeps.cells import WHOLE_CYCLES
 from advisor.sweeps.grid import Grid
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import may_change
-from advisor.web.forms.sweep import form_again
+from advisor.web.forms.sweep_form import form_again
 
 UNTAKEN = timedelta(seconds=5)
 """A sweep that waits for this long has no worker to take it."""
 
 
-def page_of(request: MemberRequest, sweep: Sweep) -> dict[str, Any]:
+def sweep_context(request: MemberRequest, sweep: Sweep) -> dict[str, Any]:
     """The map so far; its table once it has ended."""
     found = found_so_far(sweep)
     done, border = len(found.cells), border_of(sweep)

@@ -18,7 +18,7 @@ from advisor.decisions.models import PartState, Run, Sweep  # noqa: E402
 from advisor.decisions.services.decisions import create_decision  # noqa: E402
 from advisor.decisions.services.sweeps import SweepRequest  # noqa: E402
 from advisor.sweeps.axes import axis  # noqa: E402
-from advisor.teams.services import local_user_and_workspace  # noqa: E402
+from advisor.teams.services.accounts import local_user_and_workspace  # noqa: E402
 from tests.rows import SCENARIO, a_run  # noqa: E402
 
 SEEN = ("state", "attempt", "lost_leases", "worker", "progress_fraction", "progress_step", "error_text")

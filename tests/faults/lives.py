@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from advisor.teams.services import local_user_and_workspace
+from advisor.teams.services.accounts import local_user_and_workspace
 from tests.fakes.clock import FakeClock
 from tests.fakes.doorbells import FakeDoorbell
 

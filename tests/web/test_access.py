@@ -14,8 +14,8 @@ from advisor.configuration import Configuration
 from advisor.decisions.models import Comment, Decision, EngineName, Revision, Run, Trace
 from advisor.decisions.services.recordings import upload_trace
 from advisor.teams.models import Invitation, Membership, Role, SignedInSession, User, Workspace
-from advisor.teams.services.invitations import invite
 from advisor.teams.services.password_resets import make_reset
+from advisor.teams.services.workspaces import create_invitation
 from tests.conftest import local_client, member
 from tests.rows import a_sweep
 
@@ -164,7 +164,7 @@ def a_superuser() -> User:
 
 def an_invitation(workspace: Workspace) -> tuple[Invitation, str]:
     """An open one, with its token."""
-    return invite(workspace, member("olga", workspace, Role.OWNER), Role.VIEWER, 7)
+    return create_invitation(workspace, member("olga", workspace, Role.OWNER), Role.VIEWER, 7)
 
 
 def a_recording(workspace: Workspace) -> Trace:

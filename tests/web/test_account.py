@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from advisor.teams import session_notes
+from advisor.teams import middleware
 from advisor.teams.models import SignedInSession, User
 from advisor.teams.services.sessions import sessions_of
 from tests.web.conftest import RIGHT
@@ -72,7 +72,7 @@ def test_a_session_that_is_ended_while_it_is_used_stays_ended(
     laptop: Client, phone: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     SignedInSession.objects.update(last_seen_at=F("last_seen_at") - timedelta(hours=1))
-    monkeypatch.setattr(session_notes, "is_noted", lambda request: Session.objects.all().delete() and False)
+    monkeypatch.setattr(middleware, "is_noted", lambda request: Session.objects.all().delete() and False)
     phone.get(reverse("home"))
     monkeypatch.undo()
     assert not SignedInSession.objects.exists()
@@ -122,8 +122,8 @@ def test_a_page_is_shown_though_the_visit_cannot_be_noted(laptop: Client, monkey
     def full(*args: object) -> None:
         raise DatabaseError("database or disk is full")
 
-    monkeypatch.setattr(session_notes, "is_noted", lambda request: False)
-    monkeypatch.setattr(session_notes, "note_session", full)
+    monkeypatch.setattr(middleware, "is_noted", lambda request: False)
+    monkeypatch.setattr(middleware, "note_session", full)
     assert laptop.get(reverse("home")).status_code == 200
 
 

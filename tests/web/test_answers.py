@@ -22,7 +22,7 @@ from advisor.decisions.services.decisions import create_decision
 from advisor.decisions.services.library import hide_entry
 from advisor.decisions.services.revisions import save_answers
 from advisor.teams.models import User, Workspace
-from advisor.web.forms.paths import QUESTIONS
+from advisor.web.forms.questions import QUESTIONS
 from core.paths import value_at
 
 

@@ -10,8 +10,8 @@ from django.db import connections
 from django.urls import reverse
 
 from advisor.decisions.models import Decision
-from advisor.web import uploads
-from advisor.web.bodies import Body, LimitedBodies
+from advisor.web import request_limits
+from advisor.web.request_limits import LimitedBodies, LimitedBody
 from tests.conftest import local_client
 
 LIMIT = 1_000
@@ -37,7 +37,7 @@ class Client:
 
 def read(client: Client, headers: list[tuple[bytes, bytes]], linger_s: float = 5) -> tuple[bytes, dict[bytes, bytes]]:
     """What the site is given of it: the body and the headers."""
-    body = Body(headers, client.receive, LIMIT, linger_s)
+    body = LimitedBody(headers, client.receive, LIMIT, linger_s)
 
     async def all_of_it() -> bytes:
         found = b""
@@ -79,7 +79,7 @@ def test_a_client_that_never_ends_is_not_waited_for() -> None:
 
 def test_after_the_end_comes_only_that_the_client_has_gone() -> None:
     client = Client([b"x" * 1_001, b"y"])
-    body = Body([], client.receive, LIMIT, 0)
+    body = LimitedBody([], client.receive, LIMIT, 0)
 
     async def beyond() -> str:
         await body.receive()
@@ -93,7 +93,7 @@ def test_after_the_end_comes_only_that_the_client_has_gone() -> None:
 def test_the_page_that_it_was_sent_to_refuses_it(
     decision: Decision, announced: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uploads, "TRACE_BYTES", LIMIT)
+    monkeypatch.setattr(request_limits, "TRACE_BYTES", LIMIT)
     token = b"t" * 32
     let_in = local_client().cookies.output(header="", sep=";").split(";")[0].strip().encode()
     chunks = [b"--x\r\n", b"z" * 100_000]
@@ -110,7 +110,9 @@ def test_the_page_that_it_was_sent_to_refuses_it(
         said.append(message)
 
     client = Client(chunks, stays=True)
-    asyncio.run(LimitedBodies(get_asgi_application(), LIMIT + uploads.FORM_BYTES, 0)(scope, client.receive, send))
+    asyncio.run(
+        LimitedBodies(get_asgi_application(), LIMIT + request_limits.FORM_BYTES, 0)(scope, client.receive, send)
+    )
     connections.close_all()
     assert said[0]["status"] == 413
     assert b"over the limit" in b"".join(message.get("body", b"") for message in said)

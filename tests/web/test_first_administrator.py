@@ -9,8 +9,8 @@ from pytest_django import Settings
 
 from advisor.configuration import Configuration
 from advisor.decisions.models import Decision
+from advisor.teams.links import OneTimeToken
 from advisor.teams.models import Role, User, Workspace
-from advisor.teams.one_time import OneTimeToken
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct-horse-battery-9"

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from advisor.advice.answers import answers_from
 from advisor.advice.templates import TEMPLATES
-from advisor.web.forms import errors_by_field, given_from, groups_of, numbers, settled
-from advisor.web.forms.beside import best_written
-from advisor.web.forms.paths import QUESTIONS, TRACE, owner_of
-from advisor.web.forms.readings import reading
+from advisor.web.forms import typed_numbers
+from advisor.web.forms.fields import best_written, errors_by_field, groups_of, reading
+from advisor.web.forms.posts import apply_certainty_choices, given_from
+from advisor.web.forms.questions import QUESTIONS, TRACE, owner_of
 from advisor.web.templatetags import words
 from core.errors import InvalidInput, Problem
 
@@ -42,7 +42,7 @@ NUMBERS = [question.path for question in QUESTIONS.values() if question.uncertai
 @given(st.floats(min_value=0.001, max_value=31_536_000), st.sampled_from(["processing.p95_s", "caller.deadline_s"]))
 def test_a_number_reads_back_as_it_was_written(value: float, path: str) -> None:
     text, unit = best_written(QUESTIONS[path], value)
-    assert numbers.parsed(text, False, QUESTIONS[path].unit, QUESTIONS[path].factor(unit)) == value
+    assert typed_numbers.parse_answer(text, False, QUESTIONS[path].unit, QUESTIONS[path].factor(unit)) == value
 
 
 TYPED: list[tuple[str, str, Any]] = [
@@ -101,8 +101,8 @@ TYPED: list[tuple[str, str, Any]] = [
 @pytest.mark.parametrize(("text", "unit", "value"), TYPED)
 def test_numbers_are_taken_as_people_type_them(text: str, unit: str, value: Any) -> None:
     whole = unit == "tokens"
-    assert numbers.parsed(text, whole, unit) == value
-    assert numbers.parsed(f"  {text} ", whole, unit) == value
+    assert typed_numbers.parse_answer(text, whole, unit) == value
+    assert typed_numbers.parse_answer(f"  {text} ", whole, unit) == value
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_numbers_are_taken_as_people_type_them(text: str, unit: str, value: Any)
 )
 def test_what_is_no_number_gets_a_reason_that_helps(text: str, unit: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        numbers.parsed(text, unit == "workers", unit)
+        typed_numbers.parse_answer(text, unit == "workers", unit)
 
 
 @given(st.data())
@@ -151,19 +151,21 @@ def test_what_a_number_reads_as_is_what_is_taken(data: st.DataObject) -> None:
     text = f"{data.draw(st.integers(1, most - 1))}{above}"
     if data.draw(st.booleans()):
         text += str(data.draw(st.integers(0, below - 1)))
-    value = numbers.parsed(text, False, question.unit)
+    value = typed_numbers.parse_answer(text, False, question.unit)
     answers = TEMPLATES["document_extraction"].answers
     words = reading(question, value, answers, text, question.unit)
     assert words.startswith("= ") or words == ""
     if words:
-        assert numbers.parsed(words.removeprefix("= "), False, question.unit) == pytest.approx(value, rel=1e-9)
+        assert typed_numbers.parse_answer(words.removeprefix("= "), False, question.unit) == pytest.approx(
+            value, rel=1e-9
+        )
 
 
 @pytest.mark.parametrize("path", NUMBERS)
 @pytest.mark.parametrize("choice", ["range", "unknown"])
 def test_any_number_of_any_template_may_become_a_range_or_unknown_and_a_number_again(path: str, choice: str) -> None:
     for template in TEMPLATES.values():
-        post, changed = settled(chosen(path, posted(template.name), "number", choice), template.answers)
+        post, changed = apply_certainty_choices(chosen(path, posted(template.name), "number", choice), template.answers)
         if path not in changed:
             continue
         try:
@@ -172,7 +174,7 @@ def test_any_number_of_any_template_may_become_a_range_or_unknown_and_a_number_a
             assert "shares of the classes" in str(error), "a share alone may not fit the two others"
             continue
         assert uncertain.uncertain[path].unknown == (choice == "unknown")
-        back, changed = settled(chosen(path, post, choice, "number"), uncertain)
+        back, changed = apply_certainty_choices(chosen(path, post, choice, "number"), uncertain)
         assert changed == {path}
         assert not answers_from(given_from(back, uncertain)).uncertain
 
@@ -188,7 +190,7 @@ def test_every_untouched_field_says_why_the_template_has_its_value_and_a_changed
     template = TEMPLATES[name]
     for answers in (template.answers, answers_from({"template": name, "volume": {"interarrival_cv": 1.7}})):
         fields = [field for group in groups_of(answers) for field in group.fields if field.question.path != "name"]
-        silent = {field.question.path for field in fields if not field.beside.why.endswith(".")}
+        silent = {field.question.path for field in fields if not field.hints.why.endswith(".")}
         assert silent == (set() if answers == template.answers else {"volume.interarrival_cv"})
 
 
@@ -203,7 +205,7 @@ def test_an_optional_number_may_be_nothing(text: str) -> None:
 @given(st.text(max_size=60))
 def test_any_text_is_a_number_or_a_reason(text: str) -> None:
     try:
-        numbers.parsed(text, whole=True)
+        typed_numbers.parse_answer(text, whole=True)
     except ValueError as error:
         assert str(error)
 
@@ -268,7 +270,7 @@ def test_a_list_of_durations_is_taken_as_people_type_it(text: str, values: Any) 
     before = TEMPLATES["document_extraction"].answers
     after = answers_from(given_from(pauses(text), before))
     assert after.failures.retry_intervals_s == values
-    again = pauses(numbers.written(values))
+    again = pauses(typed_numbers.written(values))
     assert answers_from(given_from(again, before)) == after
 
 

@@ -247,7 +247,7 @@ def test_the_policy_allows_nothing_inline(client: Client, workspace: Workspace) 
 
 
 def test_a_long_list_comes_in_pages(client: Client, user: User, workspace: Workspace) -> None:
-    for number in range(home.PER_PAGE + 1):
+    for number in range(home.DECISIONS_PER_PAGE + 1):
         create_decision(workspace, user, {"template": "chat_assistant", "name": f"Number {number}"})
     first, second = (client.get(reverse("home"), {"page": page}).content.decode() for page in ("1", "99"))
     assert 'href="?page=2"' in first

@@ -11,7 +11,7 @@ from advisor.advice.answers import LEAVES, answers_from
 from advisor.advice.recommendation import advise
 from advisor.advice.templates import TEMPLATES
 from advisor.decisions.models import Decision
-from advisor.web.forms.turns import WIDTH, turns_by_path
+from advisor.web.forms.thresholds import CHART_WIDTH, thresholds_by_path
 
 GIVEN: dict[str, dict[str, Any]] = {name: {"template": name} for name in TEMPLATES} | {
     "a range": {"processing": {"p95_s": {"low": 4, "high": 60}}},
@@ -24,26 +24,26 @@ GIVEN: dict[str, dict[str, Any]] = {name: {"template": name} for name in TEMPLAT
 def test_every_numeric_flip_is_on_its_field_and_stands_on_its_side_of_the_answer(name: str) -> None:
     answers = answers_from(GIVEN[name])
     recommendation = advise(answers)
-    turns = turns_by_path(answers, recommendation)
-    assert {flip.field for flip in recommendation.flips if LEAVES[flip.field].numeric} <= set(turns)
-    for path, found in turns.items():
+    thresholds = thresholds_by_path(answers, recommendation)
+    assert {flip.field for flip in recommendation.flips if LEAVES[flip.field].numeric} <= set(thresholds)
+    for path, found in thresholds.items():
         flips = sorted((flip for flip in recommendation.flips if flip.field == path), key=lambda flip: str(flip.to))
         if found.chart is None:
             continue
         chart = found.chart
-        assert len(chart.ticks) == len(found.turns) == len(flips)
+        assert len(chart.ticks) == len(found.points) == len(flips)
         assert list(chart.ticks) == sorted(chart.ticks)
         assert chart.stretches[0].start == 0
-        assert chart.stretches[-1].end == WIDTH
+        assert chart.stretches[-1].end == CHART_WIDTH
         assert all(stretch.start < stretch.end for stretch in chart.stretches)
         inside = next(stretch for stretch in chart.stretches if stretch.start <= chart.here <= stretch.end)
         assert inside.style == recommendation.style, path
-        assert 0 < chart.here < WIDTH
+        assert 0 < chart.here < CHART_WIDTH
         sides = {"more" if flip.to > flip.from_ else "less" for flip in flips if flip.from_ is not None and flip.to > 0}
-        assert all(any(f" or {side}: " in turn.words for turn in found.turns) for side in sides)
+        assert all(any(f" or {side}: " in point.words for point in found.points) for side in sides)
 
 
-def test_a_fields_chart_says_where_the_answer_is_and_where_the_advice_turns(client: Client, decision: Decision) -> None:
+def test_a_fields_chart_says_where_the_answer_is_and_its_thresholds(client: Client, decision: Decision) -> None:
     page = client.get(reverse("decision", args=[decision.pk])).content.decode()
     flip = next(flip for flip in decision.latest().recommendation.flips if LEAVES[flip.field].numeric)
     block = page[page.index(f'id="field-{flip.field.replace(".", "-")}-turns"') :].split("</div>", 1)[0]

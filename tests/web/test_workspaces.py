@@ -12,7 +12,7 @@ from advisor.configuration import Configuration
 from advisor.decisions.models import Decision, Status
 from advisor.decisions.services.decisions import change_status
 from advisor.teams.models import Invitation, Membership, Role, User, Workspace
-from advisor.teams.services.invitations import invite, revoke
+from advisor.teams.services.workspaces import cancel_invitation, create_invitation
 from tests.conftest import member
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +20,7 @@ ACCOUNT = {"username": "dora", "password": "a-long-enough-one", "again": "a-long
 
 
 def link_of(workspace: Workspace, owner: User, role: str = Role.EDITOR) -> tuple[Invitation, str]:
-    invitation, token = invite(workspace, owner, role, 7)
+    invitation, token = create_invitation(workspace, owner, role, 7)
     return invitation, reverse("invitation", args=[token])
 
 
@@ -78,7 +78,7 @@ def test_every_link_that_does_not_work_answers_alike(
     client: Client, hosted: Configuration, workspace: Workspace, alice: User, bob: User
 ) -> None:
     revoked, revoked_link = link_of(workspace, alice)
-    revoke(revoked, alice)
+    cancel_invitation(revoked, alice)
     expired, expired_link = link_of(workspace, alice)
     Invitation.objects.filter(pk=expired.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
     used, used_link = link_of(workspace, alice)
@@ -97,7 +97,7 @@ def test_a_link_that_is_revoked_while_its_page_is_open_lets_nobody_in(
 ) -> None:
     invitation, link = link_of(workspace, alice)
     client.get(link)
-    revoke(invitation, alice)
+    cancel_invitation(invitation, alice)
     assert client.post(reverse("join"), ACCOUNT).status_code == 404
     assert not User.objects.filter(username="dora").exists()
 

@@ -48,7 +48,7 @@ def _measured() -> float:
     from django.urls import reverse
 
     from advisor.decisions.services.decisions import create_decision
-    from advisor.teams.services import local_user_and_workspace
+    from advisor.teams.services.accounts import local_user_and_workspace
 
     call_command("migrate", verbosity=0)
     user, workspace = local_user_and_workspace()

@@ -18,7 +18,7 @@ from advisor.decisions.services.recordings import copy_file, describe_recording,
 from advisor.reports.bundle import Recorded, write_bundle
 from advisor.reports.document import Document, Record, build
 from advisor.teams.models import User
-from advisor.teams.services.local import LOCAL_USERNAME
+from advisor.teams.services.accounts import LOCAL_USERNAME
 
 
 def make_report(revision: Revision, *, address: str, workspace_address: str, run: Run | None = None) -> Document:

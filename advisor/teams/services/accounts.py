@@ -1,13 +1,29 @@
-"""Accounts: a name and a password, for whoever was invited."""
+"""Accounts: a name and a password for each person, and the local user."""
 
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from advisor.teams.models import NAME_TAKEN, NAME_TOO_ALIKE, User
+from advisor.teams.models import NAME_TAKEN, NAME_TOO_ALIKE, Membership, Role, User, Workspace
 from advisor.teams.names import looks_of
-from advisor.teams.services.local import LOCAL_USERNAME
 from core.errors import InvalidInput, Problem
+
+LOCAL_USERNAME = "local"
+
+
+def local_user_and_workspace() -> tuple[User, Workspace]:
+    """The local user and workspace, made at the first call; unique constraints settle a race between two first calls.
+
+    The user administers this installation but has no password that works: nobody signs in as them, local mode does.
+    """
+    user, _ = User.objects.get_or_create(
+        username=LOCAL_USERNAME,
+        defaults={"first_name": "You", "password": make_password(None), "is_staff": True, "is_superuser": True},
+    )
+    workspace, _ = Workspace.objects.get_or_create(is_local=True, defaults={"name": "My decisions"})
+    Membership.objects.get_or_create(user=user, workspace=workspace, defaults={"role": Role.OWNER})
+    return user, workspace
 
 
 def new_account(username: str, password: str, again: str) -> User:

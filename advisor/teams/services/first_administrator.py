@@ -4,10 +4,9 @@ from django.conf import settings
 from django.db import transaction
 
 from advisor.teams.errors import LinkGone
+from advisor.teams.links import OneTimeToken
 from advisor.teams.models import Membership, Role, User, Workspace
-from advisor.teams.one_time import OneTimeToken
-from advisor.teams.services.accounts import new_account
-from advisor.teams.services.local import LOCAL_USERNAME
+from advisor.teams.services.accounts import LOCAL_USERNAME, new_account
 from advisor.teams.services.workspaces import create_workspace
 
 

@@ -12,10 +12,9 @@ from django.utils.crypto import constant_time_compare
 from advisor.teams.errors import LinkGone
 from advisor.teams.limits import PASSWORD_RESET_AGE
 from advisor.teams.models import Membership, PasswordReset, Role, User
-from advisor.teams.services.accounts import wrong_passwords
-from advisor.teams.services.invitations import digest_of
-from advisor.teams.services.local import LOCAL_USERNAME
+from advisor.teams.services.accounts import LOCAL_USERNAME, wrong_passwords
 from advisor.teams.services.sessions import end_other_sessions
+from advisor.teams.services.workspaces import digest_of
 from core.errors import InvalidInput
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from advisor.teams.throttle import connection_address
 
 log = logging.getLogger(__name__)
 
-BEGUN, SEEN = "session_begun", "session_seen"
+SESSION_BEGUN, SESSION_SEEN = "session_begun", "session_seen"
 """Where the session keeps when it began, and under which key and when it was last noted, in seconds since 1970."""
 
 
@@ -27,7 +27,7 @@ def begin_session(sender: object, request: HttpRequest, user: User, **kwargs: An
     """Somebody has signed in: note it, and let it end after the time that is configured, however much it is used."""
     now = timezone.now()
     Session.objects.filter(expire_date__lt=now).delete()  # nothing else clears them, and they tell who was where
-    request.session[BEGUN] = now.timestamp()
+    request.session[SESSION_BEGUN] = now.timestamp()
     request.session.set_expiry(now + settings.CONFIGURATION.session_age)
     if request.session.session_key is None:
         request.session.create()
@@ -39,14 +39,14 @@ def is_noted(request: HttpRequest) -> bool:
     session = request.session
     if not session.accessed or SESSION_KEY not in session:
         return True
-    key, seen = session.get(SEEN, ("", 0.0))
+    key, seen = session.get(SESSION_SEEN, ("", 0.0))
     return bool(key == session.session_key and timezone.now().timestamp() - seen < SESSION_SEEN_EVERY.total_seconds())
 
 
 def note_session(request: HttpRequest, user: User) -> None:
     """Note where the session is used; nothing if it has been ended in the meantime."""
     session, now = request.session, timezone.now()
-    begun = session.setdefault(BEGUN, now.timestamp())
+    begun = session.setdefault(SESSION_BEGUN, now.timestamp())
     seen: dict[str, Any] = {
         "user": user,
         "last_seen_at": now,
@@ -61,7 +61,7 @@ def note_session(request: HttpRequest, user: User) -> None:
             defaults=seen,
             create_defaults=seen | {"begun_at": datetime.fromtimestamp(begun, UTC)},
         )
-    session[SEEN] = (session.session_key, now.timestamp())
+    session[SESSION_SEEN] = (session.session_key, now.timestamp())
 
 
 def sessions_of(user: User) -> list[SignedInSession]:

@@ -10,14 +10,14 @@ from advisor.advice.editions import SHIPPED, Library
 from advisor.advice.library import OWN as LIBRARY_OWN
 from advisor.advice.questionnaire import Question
 from advisor.advice.words import duration
-from advisor.web.forms import numbers
-from advisor.web.forms.sentences import choice_reason
+from advisor.web.forms import typed_numbers
+from advisor.web.forms.questions import choice_reason
 
-UNREADABLE = "holds a hop that cannot be read"
-OWN = {"name", "limit_s", "kind"}
+UNREADABLE_HOP = "holds a hop that cannot be read"
+OWN_HOP_KEYS = {"name", "limit_s", "kind"}
 OWN_NAME, OWN_LIMIT, OWN_KIND = "own-hop:name", "own-hop:limit_s", "own-hop:kind"
 OWN_KINDS = {"total": "all of the answer", "idle": "pauses only"}
-LONGEST = 400
+LONGEST_HOP = 400
 
 
 def hop_from(text: str) -> Any:
@@ -29,11 +29,11 @@ def hop_from(text: str) -> Any:
     if not text.startswith("{"):
         return text
     try:
-        hop = json.loads(text) if len(text) <= LONGEST else None
+        hop = json.loads(text) if len(text) <= LONGEST_HOP else None
     except (ValueError, RecursionError):
         hop = None
-    if not isinstance(hop, dict) or set(hop) != OWN:
-        raise ValueError(UNREADABLE)
+    if not isinstance(hop, dict) or set(hop) != OWN_HOP_KEYS:
+        raise ValueError(UNREADABLE_HOP)
     return hop
 
 
@@ -49,7 +49,7 @@ def typed_hop(post: QueryDict) -> list[dict[str, Any]]:
     name, limit = post.get(OWN_NAME, "").strip(), post.get(OWN_LIMIT, "").strip()
     if not name or not limit:
         return []
-    return [{"name": name, "limit_s": float(numbers.one(limit, whole=False, unit="s")), "kind": kind}]
+    return [{"name": name, "limit_s": float(typed_numbers.parse_number(limit, whole=False, unit="s")), "kind": kind}]
 
 
 def texts_of(hops: Iterable[Any], own: Library) -> tuple[str, ...]:

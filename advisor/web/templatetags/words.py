@@ -18,7 +18,7 @@ from advisor.reports import wording
 from advisor.reports.document.advice import parameter_words
 from advisor.reports.document.answers import flip_condition, of_unit, value_words
 from advisor.reports.formats.links import linked
-from advisor.web.forms.paths import QUESTIONS, TRACE, field_id
+from advisor.web.forms.questions import QUESTIONS, TRACE, field_id
 from core.paths import value_at
 
 register = template.Library()

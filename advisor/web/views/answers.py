@@ -1,31 +1,37 @@
-"""Answers that are changed, by typing or by a recording of arrivals; and the simulation of them."""
+"""Answers that are changed by typing, by a recording of arrivals or by a file, downloaded, and simulated."""
 
 from typing import Literal
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpResponse, HttpResponseBase, QueryDict
+from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
+from django.utils.http import content_disposition_header
+from django.utils.text import slugify
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect, reswap, retarget, trigger_client_event
 
 from advisor.advice.editions import Library
+from advisor.advice.reading import LARGEST_BYTES, kind_of, read_mapping
+from advisor.advice.writing import as_json, as_yaml
 from advisor.decisions import jobs
 from advisor.decisions.errors import StaleVersion, UploadTooLarge
 from advisor.decisions.models import Decision, Revision, Run
 from advisor.decisions.services.library import library_of
-from advisor.decisions.services.recordings import upload_trace
+from advisor.decisions.services.recordings import describe_recording, recording_of, upload_trace, with_recording_by_id
 from advisor.decisions.services.revisions import drop_trace, save_answers, step_answers, use_trace
 from advisor.decisions.services.runs import IDEMPOTENCY_KEY
+from advisor.reports.document.recording import answers_on_file
 from advisor.teams.middleware import MemberRequest
-from advisor.web.access import editable_decision
-from advisor.web.decision_page import Changes, changes, page_of, version_of
-from advisor.web.forms import given_from, groups_of, moved, settled, valid_from
-from advisor.web.forms.running import Running, remember
-from advisor.web.forms.sentences import sentence_of
-from advisor.web.uploads import limit_upload
+from advisor.web.access import editable_decision, find_decision
+from advisor.web.decision_page import Changes, changes, decision_context, version_of
+from advisor.web.forms.fields import groups_of
+from advisor.web.forms.posts import apply_certainty_choices, externally_changed_fields, given_from, valid_from
+from advisor.web.forms.questions import sentence_of
+from advisor.web.forms.run_options import RunOptions, save_run_options
+from advisor.web.request_limits import limit_upload
 from core.errors import InvalidInput, Problem
 
 ADVISED = "advised"
@@ -37,20 +43,20 @@ SAVED_BUT_SILENT = "The run is saved. The queue does not answer right now; it st
 
 
 @require_POST
-def save(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
+def save_typed(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     """Saves what was typed, and shows what the advice makes of it."""
     decision = editable_decision(request, decision_id)
     before = decision.latest()
     own = library_of(decision.workspace)
-    remember(request, decision)
-    post, chosen = settled(request.POST, before.answers)
+    save_run_options(request, decision)
+    post, chosen = apply_certainty_choices(request.POST, before.answers)
     try:
         after = _saved(request, decision, before, post, own)
     except InvalidInput as error:
         return _refused(request, decision, before, error.problems, post, chosen, own=own)
     except StaleVersion as error:
         return _conflict(request, decision, before, error)
-    running = Running.of(request.POST)
+    running = RunOptions.of(request.POST)
     if running.errors:
         return _not_started(request, decision, after, running)
     return _shown(request, decision, before, after, post, chosen, own=own)
@@ -66,10 +72,10 @@ def simulate(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     if earlier:
         return _went_to(request, earlier)
     before = decision.latest()
-    remember(request, decision)
+    save_run_options(request, decision)
     own = library_of(decision.workspace)
     try:
-        revision = _saved(request, decision, before, settled(request.POST, before.answers)[0], own)
+        revision = _saved(request, decision, before, apply_certainty_choices(request.POST, before.answers)[0], own)
     except InvalidInput as error:
         return _refused(request, decision, decision.latest(), error.problems, own=own, insist=True)
     except StaleVersion as error:
@@ -79,7 +85,7 @@ def simulate(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
 
 def _started(request: MemberRequest, decision: Decision, revision: Revision, key: str) -> HttpResponseBase:
     """The run of answers that are saved, whatever becomes of it."""
-    running = Running.of(request.POST)
+    running = RunOptions.of(request.POST)
     if running.errors:
         return _not_started(request, decision, revision, running)
     try:
@@ -102,16 +108,16 @@ def _started(request: MemberRequest, decision: Decision, revision: Revision, key
     return _went_to(request, started.run)
 
 
-def _not_started(request: MemberRequest, decision: Decision, revision: Revision, running: Running) -> HttpResponse:
+def _not_started(request: MemberRequest, decision: Decision, revision: Revision, running: RunOptions) -> HttpResponse:
     """The answers are saved, and what is wrong with the run stands beside its choice."""
-    context = page_of(request, decision, revision, running=running) | {"insist": True}
+    context = decision_context(request, decision, revision, running=running) | {"insist": True}
     context["changes"] = Changes([], [])
     template = "decisions/_saved.html" if request.htmx else "decisions/show.html"  # type: ignore[attr-defined]
     return render(request, template, context, status=422)
 
 
 @require_POST
-def step(request: MemberRequest, decision_id: UUID, direction: Literal["undo", "redo"]) -> HttpResponseBase:
+def step_history(request: MemberRequest, decision_id: UUID, direction: Literal["undo", "redo"]) -> HttpResponseBase:
     """Takes the last change back, or brings it back again.
 
     What was typed and not yet saved is the last change. Text that is no answer gives way by itself: the valid answers typed with it are saved.
@@ -119,7 +125,7 @@ def step(request: MemberRequest, decision_id: UUID, direction: Literal["undo", "
     decision = editable_decision(request, decision_id)
     before = decision.latest()
     own = library_of(decision.workspace)
-    post, _ = settled(request.POST, before.answers)
+    post, _ = apply_certainty_choices(request.POST, before.answers)
     typed, refused = valid_from(post, before.answers, own)
     try:
         after, lost = before, False
@@ -139,7 +145,7 @@ def step(request: MemberRequest, decision_id: UUID, direction: Literal["undo", "
 
 @csrf_exempt
 @require_POST
-def upload(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
+def upload_recording(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     """Takes in a recording. The limit on its size is laid before anything reads the request; only then comes the token."""
     decision = editable_decision(request, decision_id)
     limit_upload(request)
@@ -168,7 +174,7 @@ def _upload(request: MemberRequest, decision: Decision) -> HttpResponseBase:
 
 
 @require_POST
-def forget_trace(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
+def forget_recording(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     """Back from a recording to a rate."""
     decision = editable_decision(request, decision_id)
     before = decision.latest()
@@ -209,9 +215,9 @@ def _shown(
         if told:
             messages.info(request, told)
         return redirect("decision", decision.pk)
-    context = page_of(request, decision, after, own=own)
+    context = decision_context(request, decision, after, own=own)
     shown = request.POST if post is None else post
-    elsewhere = moved(shown, before.answers, after.answers, own) | chosen
+    elsewhere = externally_changed_fields(shown, before.answers, after.answers, own) | chosen
     old = groups_of(before.answers, recommendation=before.recommendation, own=own)
     context |= {"changes": changes(old, context["groups"], elsewhere, shown), "told": told}
     response = render(request, "decisions/_saved.html", context)
@@ -230,7 +236,7 @@ def _refused(
     insist: bool = False,
 ) -> HttpResponse:
     """The page with what is wrong; `insist` where the answers are asked for now, so that the page leads to the first fault."""
-    context = page_of(request, decision, before, request.POST if post is None else post, problems, own)
+    context = decision_context(request, decision, before, request.POST if post is None else post, problems, own)
     context["insist"] = insist
     fields = [field for group in context["groups"] for field in group.fields if field.question.path in chosen]
     context["changes"] = Changes(fields, [])
@@ -243,10 +249,83 @@ def _conflict(request: MemberRequest, decision: Decision, before: Revision, erro
         context = {"decision": decision, "conflict": str(error)}
         response = render(request, "decisions/_fragments.html#conflict", context, status=409)
         return reswap(retarget(response, "#conflict"), "innerHTML")
-    context = page_of(request, decision, before, request.POST) | {"conflict": str(error)}
+    context = decision_context(request, decision, before, request.POST) | {"conflict": str(error)}
     return render(request, "decisions/show.html", context, status=409)
 
 
 def _went_to(request: MemberRequest, run: Run) -> HttpResponseBase:
     response = redirect("run", run.pk)
     return HttpResponseClientRedirect(response.url) if request.htmx else response  # type: ignore[attr-defined]
+
+
+UPLOAD_BYTES = 1 << 20
+"""What is read of an upload at all; a file of answers may be smaller still."""
+WRITERS = {"yaml": (as_yaml, "application/yaml"), "json": (as_json, "application/json")}
+PASTED = "What was pasted"
+
+
+@require_safe
+def download_answers(request: MemberRequest, decision_id: UUID, extension: str) -> HttpResponse:
+    """The answers as they stand, as a file that the command line and this page read: a recording by its file's name."""
+    if extension not in WRITERS:
+        raise Http404
+    decision = find_decision(request, decision_id)
+    write, content_type = WRITERS[extension]
+    revision = decision.latest()
+    trace = recording_of(revision)
+    answers = answers_on_file(revision.answers, describe_recording(trace) if trace else None)
+    response = HttpResponse(write(answers), content_type=f"{content_type}; charset=utf-8")
+    name = f"{slugify(answers.name)[:60] or 'decision'}-answers.{extension}"
+    response["Content-Disposition"] = content_disposition_header(True, name)
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+@csrf_exempt
+@require_POST
+def replace_answers(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
+    """Puts what was pasted or uploaded in place of the answers. The limit on its size is laid before anything reads the request."""
+    decision = editable_decision(request, decision_id)
+    limit_upload(request, UPLOAD_BYTES)
+    try:
+        return _replace(request, decision)
+    except UploadTooLarge as error:
+        return _file_refused(request, decision, "", [Problem("", str(error))], 413)
+
+
+@csrf_protect
+def _replace(request: MemberRequest, decision: Decision) -> HttpResponseBase:
+    data, name = _given_file(request)
+    try:
+        given = read_mapping(data, name)
+        if not given:
+            raise InvalidInput([Problem("", f"{name} holds no answers")])
+        if kind_of(given) == "scenario":
+            raise InvalidInput([Problem("", f"{name} holds a Scenario; Answers are wanted here")])
+        with_recording_by_id(given, decision)
+        save_answers(decision, given, request.user, version_of(request))
+    except InvalidInput as error:
+        return _file_refused(request, decision, _file_text(data), list(error.problems), 422)
+    except StaleVersion as error:
+        return _file_refused(request, decision, _file_text(data), [Problem("", str(error))], 409)
+    return redirect("decision", decision.pk)
+
+
+def _given_file(request: MemberRequest) -> tuple[bytes, str]:
+    """The file where there is one, else what was pasted; and what to call it."""
+    file = request.FILES.get("file")
+    if isinstance(file, UploadedFile) and file.size:
+        return file.read(LARGEST_BYTES + 1), "The JSON file" if (file.name or "").endswith(".json") else "The file"
+    return request.POST.get("text", "").encode("utf-8", "replace"), PASTED
+
+
+def _file_text(data: bytes) -> str:
+    """What was given, to be shown and mended."""
+    return data[:LARGEST_BYTES].decode("utf-8", "replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+def _file_refused(
+    request: MemberRequest, decision: Decision, text: str, problems: list[Problem], status: int
+) -> HttpResponse:
+    context = decision_context(request, decision, decision.latest()) | {"file_text": text, "file_problems": problems}
+    return render(request, "decisions/show.html", context, status=status)

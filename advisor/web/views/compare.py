@@ -47,7 +47,7 @@ class Column:
 
 
 @require_safe
-def show(request: MemberRequest) -> HttpResponseBase:
+def show_comparison(request: MemberRequest) -> HttpResponseBase:
     """The comparison; or what to pick from, with a sentence on what is wrong with the choice. `compare` says that the form was sent."""
     keys = _keys(request)
     if keys is None:
@@ -81,7 +81,7 @@ def show(request: MemberRequest) -> HttpResponseBase:
 
 @require_safe
 @gzip_page
-def charts(request: MemberRequest) -> JsonResponse:
+def comparison_charts(request: MemberRequest) -> JsonResponse:
     """The figures for plotly.js, by chart; `&theme=dark` for the dark colours. Results never change."""
     picked = [find_run(request, key, with_result=True) for key in _keys(request) or ()]
     finished = [run for run in picked if run.state == State.SUCCEEDED]

@@ -1,26 +1,30 @@
-"""A decision: begun from a template, looked at, given a status, deleted."""
+"""A decision: made from a template, shown, given a status, commented on, deleted."""
 
 from functools import cache
 from uuid import UUID
 
-from django.http import HttpResponse, HttpResponseBase
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from advisor.advice.recommendation import Recommendation, advise
 from advisor.advice.templates import TEMPLATES
-from advisor.decisions.models import Status
+from advisor.decisions.models import Comment, Decision, Status
+from advisor.decisions.services.comments import add_comment, delete_comment
 from advisor.decisions.services.decisions import change_status, create_decision, delete_decision
-from advisor.teams.access import require_editor
+from advisor.teams.access import require_editor, role_in
 from advisor.teams.middleware import MemberRequest
+from advisor.teams.models import Role
 from advisor.web.access import editable_decision, find_decision, revision_numbered
-from advisor.web.decision_page import page_of, version_of
-from advisor.web.forms.sentences import choice_reason, sentence_of
+from advisor.web.decision_page import decision_context, version_of
+from advisor.web.forms.questions import choice_reason, sentence_of
 from advisor.web.views.revisions import revision_page
+from core.errors import InvalidInput
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def new(request: MemberRequest) -> HttpResponseBase:
+def new_decision(request: MemberRequest) -> HttpResponseBase:
     """The templates; and a new decision from the one chosen."""
     require_editor(request.user, request.workspace)
     if request.method == "POST":
@@ -44,21 +48,21 @@ def typical(template: str) -> Recommendation:
 
 
 @require_safe
-def show(request: MemberRequest, decision_id: UUID) -> HttpResponse:
+def show_decision(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     """Questionnaire and advice."""
     decision = find_decision(request, decision_id)
-    return render(request, "decisions/show.html", page_of(request, decision, decision.latest()))
+    return render(request, "decisions/show.html", decision_context(request, decision, decision.latest()))
 
 
 @require_safe
-def advice(request: MemberRequest, decision_id: UUID) -> HttpResponse:
+def show_advice(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     """The advice alone."""
     decision = find_decision(request, decision_id)
-    return render(request, "decisions/_advice.html#advice", page_of(request, decision, decision.latest()))
+    return render(request, "decisions/_advice.html#advice", decision_context(request, decision, decision.latest()))
 
 
 @require_POST
-def status(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
+def set_status(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     """Marks a revision as draft, proposed, accepted or superseded: the latest one, or the one that is named."""
     decision = editable_decision(request, decision_id)
     named = request.POST.get("revision")
@@ -69,7 +73,7 @@ def status(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
         error = sentence_of(choice_reason(given, tuple(Status.labels)))
         if not is_latest:
             return revision_page(request, decision, revision, error)
-        context = page_of(request, decision, revision) | {"status_error": error}
+        context = decision_context(request, decision, revision) | {"status_error": error}
         return render(request, "decisions/show.html", context, status=422)
     change_status(
         decision,
@@ -83,7 +87,58 @@ def status(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
 
 
 @require_POST
-def delete(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
+def remove_decision(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     """Deletes it for good."""
     delete_decision(editable_decision(request, decision_id), request.user)
     return redirect("home")
+
+
+@require_safe
+def show_comments(request: MemberRequest, decision_id: UUID) -> HttpResponse:
+    """All of them, the oldest first, as people read a talk."""
+    return _comments_page(request, find_decision(request, decision_id))
+
+
+@require_POST
+def post_comment(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
+    """One more; what is refused comes back as it was typed."""
+    decision = find_decision(request, decision_id)
+    text = request.POST.get("text", "")
+    try:
+        comment = add_comment(decision, request.user, text)
+    except InvalidInput as error:
+        return _comments_page(request, decision, text, sentence_of(error.problems[0].reason, "It"), 422)
+    return redirect(f"{comment_page(decision)}#comment-{comment.pk}")
+
+
+@require_POST
+def remove_comment(request: MemberRequest, decision_id: UUID, comment_id: UUID) -> HttpResponseBase:
+    """Takes one away for good."""
+    decision = find_decision(request, decision_id)
+    comment = Comment.objects.select_related("decision__workspace").filter(decision=decision, pk=comment_id).first()
+    if comment is None:
+        raise Http404
+    delete_comment(comment, request.user)
+    return redirect(comment_page(decision))
+
+
+def comment_page(decision: Decision) -> str:
+    """Its address."""
+    return reverse("comments", args=[decision.pk])
+
+
+def _comments_page(
+    request: MemberRequest, decision: Decision, text: str = "", error: str = "", status: int = 200
+) -> HttpResponse:
+    role = role_in(request.user, decision.workspace)
+    context = {
+        "decision": decision,
+        "comments": [
+            (comment, role is Role.OWNER or (role is not None and comment.author_id == request.user.pk))
+            for comment in decision.comments.select_related("author")
+        ],
+        "may_comment": role is not None,
+        "text": text,
+        "error": error,
+    }
+    return render(request, "revisions/comments.html", context, status=status)

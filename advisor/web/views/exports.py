@@ -18,7 +18,7 @@ from advisor.teams.middleware import MemberRequest
 from advisor.web.access import find_decision, revision_numbered
 
 BY_EXTENSION = {format_.extension: format_ for format_ in FORMATS.values()}
-IN_MEMORY_BYTES = 1 << 20
+BUNDLE_IN_MEMORY_BYTES = 1 << 20
 
 
 @require_safe
@@ -37,7 +37,7 @@ def bundle(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     """The report of the latest revision, or of `?revision=N`, with all that works it out again."""
     revision = _revision(request, decision_id)
     document = _document(request, revision)
-    with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as file:
+    with tempfile.SpooledTemporaryFile(max_size=BUNDLE_IN_MEMORY_BYTES) as file:
         make_bundle(revision, document, cast(BinaryIO, file))
         file.seek(0)
         return _download(file.read(), "application/zip", file_name(document, "zip"))

@@ -14,7 +14,7 @@ from advisor.advice.handbook import entries
 from advisor.decisions.services.library import library_of
 from advisor.web.access import workspace_of
 
-PARTS = {
+HANDBOOK_PARTS = {
     "rule": ("Rules", "Forces, and what rules a style out. Nothing decides outside this table."),
     "warning": ("Warnings", "Cross-checks of the answers, whichever style is chosen."),
     "template": ("Templates", "Workloads to start from. Every value carries its reason."),
@@ -35,7 +35,7 @@ def handbook(request: HttpRequest) -> HttpResponse:
     workspace = workspace_of(request) if request.user.is_authenticated else None
     own = library_of(workspace) if workspace else SHIPPED
     parts = [
-        (kind, *PARTS[kind], list(found))
+        (kind, *HANDBOOK_PARTS[kind], list(found))
         for kind, found in groupby(entries(own, localdate()), key=lambda entry: entry.kind)
     ]
     versions = advice.versions() | ({"library": own.version} if own.version else {})

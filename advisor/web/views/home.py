@@ -15,9 +15,9 @@ from advisor.decisions.services.decisions import StatusSummary, summarize_status
 from advisor.teams.access import may_edit
 from advisor.teams.models import Workspace
 from advisor.web.access import workspace_of
-from advisor.web.forms.sentences import choice_reason, sentence_of
+from advisor.web.forms.questions import choice_reason, sentence_of
 
-PER_PAGE = 20
+DECISIONS_PER_PAGE = 20
 
 
 @login_not_required
@@ -35,7 +35,7 @@ def home(request: HttpRequest) -> HttpResponse:
     wrong = status not in ("", *Status.values)
     if status and not wrong:
         decisions = decisions.showing(status)
-    page = Paginator(decisions, PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(decisions, DECISIONS_PER_PAGE).get_page(request.GET.get("page"))
     rows = _rows(list(page))
     return render(
         request,
@@ -62,7 +62,7 @@ def _statuses(workspace: Workspace) -> list[tuple[str, str, int]]:
 
 
 @dataclass(frozen=True)
-class Row:
+class DecisionRow:
     """A decision with its status, its advice and its last simulation."""
 
     decision: Decision
@@ -71,7 +71,7 @@ class Row:
     run: Run | None
 
 
-def _rows(decisions: list[Decision]) -> list[Row]:
+def _rows(decisions: list[Decision]) -> list[DecisionRow]:
     standings = summarize_statuses(decisions)
     wanted = [decision.last_run_id for decision in decisions]  # type: ignore[attr-defined]  # annotated
     runs = (
@@ -80,7 +80,7 @@ def _rows(decisions: list[Decision]) -> list[Row]:
         .in_bulk([pk for pk in wanted if pk])
     )
     return [
-        Row(
+        DecisionRow(
             decision,
             standings[decision.pk],
             standings[decision.pk].latest.recommendation,

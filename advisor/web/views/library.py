@@ -16,15 +16,15 @@ from advisor.decisions.services.library import edits_of, hide_entry, library_of,
 from advisor.teams.access import require_editor
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import may_change
-from advisor.web.forms.library import Filled, edit_from, filled
+from advisor.web.forms.library_form import FilledQuestion, edit_from, fill_entry
 from core.errors import InvalidInput
 
-TITLES = {"hop": "Hops", "profile": "Provider profiles"}
-WORDS = {"hop": "hop", "profile": "provider profile"}
+KIND_TITLES = {"hop": "Hops", "profile": "Provider profiles"}
+KIND_WORDS = {"hop": "hop", "profile": "provider profile"}
 
 
 @dataclass(frozen=True)
-class Row:
+class LibraryRow:
     """An entry as it is offered; `was` is what was shipped where that differs, `edit` who made it so and when."""
 
     entry: Entry
@@ -39,16 +39,16 @@ class Row:
 
 
 @require_safe
-def show(request: MemberRequest) -> HttpResponse:
+def show_library(request: MemberRequest) -> HttpResponse:
     """All entries, with what became of the shipped ones."""
     edits = edits_of(request.workspace)
     own = edition(edit.edition for edit in edits.values())
-    parts = [(kind, title, _rows(kind, own, edits)) for kind, title in TITLES.items()]
+    parts = [(kind, title, _rows(kind, own, edits)) for kind, title in KIND_TITLES.items()]
     return render(request, "library/show.html", {"parts": parts, "may_edit": may_change(request, request.workspace)})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def edit(request: MemberRequest, kind: str, name: str = "") -> HttpResponseBase:
+def edit_entry(request: MemberRequest, kind: str, name: str = "") -> HttpResponseBase:
     """One entry's figures; without a name a new one's."""
     require_editor(request.user, request.workspace)
     entries = _entries(kind, library_of(request.workspace))
@@ -59,12 +59,12 @@ def edit(request: MemberRequest, kind: str, name: str = "") -> HttpResponseBase:
     try:
         save_entry(request.workspace, request.user, kind, name, edit_from(kind, request.POST))
     except InvalidInput as error:
-        return _form(request, kind, name, filled(kind, None, request.POST, error.problems), 422)
+        return _form(request, kind, name, fill_entry(kind, None, request.POST, error.problems), 422)
     return redirect("library")
 
 
 @require_POST
-def hide(request: MemberRequest, kind: str, name: str) -> HttpResponseBase:
+def hide_shipped_entry(request: MemberRequest, kind: str, name: str) -> HttpResponseBase:
     """Offers it no more."""
     _entries(kind, SHIPPED)
     try:
@@ -75,7 +75,7 @@ def hide(request: MemberRequest, kind: str, name: str) -> HttpResponseBase:
 
 
 @require_POST
-def reset(request: MemberRequest, kind: str, name: str) -> HttpResponseBase:
+def restore_entry(request: MemberRequest, kind: str, name: str) -> HttpResponseBase:
     """As it was shipped."""
     _entries(kind, SHIPPED)
     reset_entry(request.workspace, request.user, kind, name)
@@ -83,36 +83,36 @@ def reset(request: MemberRequest, kind: str, name: str) -> HttpResponseBase:
 
 
 def _form(request: MemberRequest, kind: str, name: str, fields: object, status: int = 200) -> HttpResponse:
-    title = _entries(kind, library_of(request.workspace))[name].title if name else f"New {WORDS[kind]}"
+    title = _entries(kind, library_of(request.workspace))[name].title if name else f"New {KIND_WORDS[kind]}"
     context = {"kind": kind, "name": name, "title": title, "fields": fields, "shipped": name in _entries(kind, SHIPPED)}
     return render(request, "library/edit.html", context, status=status)
 
 
-def _filled(kind: str, fact: HopFact | Profile | None) -> tuple[Filled, ...]:
+def _filled(kind: str, fact: HopFact | Profile | None) -> tuple[FilledQuestion, ...]:
     """The form with an entry's figures. Nobody checked an unchecked one on its date: who saves it says when they did."""
     if fact is None:
-        return filled(kind, None)
-    fields = filled(kind, as_edit(fact))
+        return fill_entry(kind, None)
+    fields = fill_entry(kind, as_edit(fact))
     return tuple(replace(one, text="") if fact.unchecked and one.asked.name == "checked" else one for one in fields)
 
 
 def _entries(kind: str, own: Library) -> Mapping[str, HopFact | Profile]:
-    if kind not in WORDS:
+    if kind not in KIND_WORDS:
         raise Http404
     return own.hops if kind == "hop" else own.profiles
 
 
-def _rows(kind: str, own: Library, edits: Mapping[tuple[str, str], LibraryEntry]) -> list[Row]:
+def _rows(kind: str, own: Library, edits: Mapping[tuple[str, str], LibraryEntry]) -> list[LibraryRow]:
     offered, shipped = _entries(kind, own), _entries(kind, SHIPPED)
     rows, today = [], localdate()
     for name in dict.fromkeys((*shipped, *offered)):
         edit = edits.get((kind, name))
         if name not in offered:
-            rows.append(Row(entry_of(shipped[name], today), "hidden", edit=edit))
+            rows.append(LibraryRow(entry_of(shipped[name], today), "hidden", edit=edit))
         elif name not in shipped:
-            rows.append(Row(entry_of(offered[name], today), "own", edit=edit))
+            rows.append(LibraryRow(entry_of(offered[name], today), "own", edit=edit))
         elif edit is not None:
-            rows.append(Row(entry_of(offered[name], today), "edited", entry_of(shipped[name]).text, edit))
+            rows.append(LibraryRow(entry_of(offered[name], today), "edited", entry_of(shipped[name]).text, edit))
         else:
-            rows.append(Row(entry_of(offered[name], today), "shipped"))
+            rows.append(LibraryRow(entry_of(offered[name], today), "shipped"))
     return rows

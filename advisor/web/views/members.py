@@ -1,45 +1,85 @@
-"""The members of a workspace, and the links that invite more."""
+"""The members of a workspace, and the links that work once: invitations and password resets."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from advisor.decisions.names import clean_name
 from advisor.teams.access import require_owner, role_in
 from advisor.teams.errors import LinkGone
 from advisor.teams.limits import INVITATION_DAYS
 from advisor.teams.links import absolute_link
 from advisor.teams.middleware import MemberRequest, choose_workspace
 from advisor.teams.models import Invitation, Membership, Role, User, Workspace
-from advisor.teams.services import invitations
-from advisor.teams.services.members import change_role, remove_member
+from advisor.teams.services import password_resets, workspaces
 from advisor.teams.services.password_resets import open_resets, resettable_by
-from advisor.web.access import find_workspace
-from advisor.web.forms.sentences import reasons_by_field, sentence_of
-from advisor.web.forms.workspaces import invitation_from, role_from
-from advisor.web.views.links import PASSWORDS, link_gone, open_link, unseen
-from core.errors import InvalidInput
+from advisor.teams.services.workspaces import change_role, digest_of, remove_member
+from advisor.teams.throttle import count_attempt, require_patience
+from advisor.web.access import find_workspace, hosted_only
+from advisor.web.forms.questions import choice_reason, reasons_by_field, sentence_of
+from advisor.web.views.errors import refusal
+from core.errors import InvalidInput, Problem
+from core.plurals import counted
 
-INVITED = "invitation"
+PASSWORD_BACKEND = "django.contrib.auth.backends.ModelBackend"  # noqa: S105
+
+
+def open_link(
+    request: HttpRequest, token: str, find: Callable[[str], object], session_key: str, page: str
+) -> HttpResponseBase:
+    """Keep the token's digest in the session and go on to the page: histories, logs and referrers would keep the link itself.
+
+    `find` takes the digest, and raises LinkGone if the link does not work; that counts as an attempt of the address.
+
+    Raises:
+        TooManyAttempts: if the address has tried too many wrong links.
+    """
+    require_patience(request)
+    digest = digest_of(token)
+    try:
+        find(digest)
+    except LinkGone:
+        count_attempt(request)
+        return link_gone(request)
+    request.session[session_key] = digest
+    return unseen(redirect(page))
+
+
+def link_gone(request: HttpRequest) -> HttpResponse:
+    """The same for a link that is wrong, used, revoked or too old."""
+    return unseen(refusal(request, 404))
+
+
+def unseen(response: HttpResponse) -> HttpResponse:
+    """Kept by no cache. The page's own forms need the referrer of their own site, and its address holds no secret."""
+    response["Cache-Control"] = "no-store"
+    if response.status_code not in (200, 422):
+        response["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+INVITATION_KEY = "invitation"
 """Where the session keeps the digest of the link that was opened."""
 
 
 @require_safe
-def show(request: MemberRequest, workspace_id: UUID) -> HttpResponse:
+def show_workspace(request: MemberRequest, workspace_id: UUID) -> HttpResponse:
     """Members with their roles, and open invitations."""
     return members_page(request, find_workspace(request, workspace_id))
 
 
 @require_POST
-def role(request: MemberRequest, workspace_id: UUID, member_id: int) -> HttpResponseBase:
+def set_role(request: MemberRequest, workspace_id: UUID, member_id: int) -> HttpResponseBase:
     """Gives a member another role."""
     workspace = find_workspace(request, workspace_id)
     membership = find_membership(workspace, member_id)
@@ -70,12 +110,12 @@ def remove(request: MemberRequest, workspace_id: UUID, member_id: int) -> HttpRe
 
 @require_POST
 @never_cache
-def invite(request: MemberRequest, workspace_id: UUID) -> HttpResponseBase:
+def make_invitation(request: MemberRequest, workspace_id: UUID) -> HttpResponseBase:
     """Makes a link and shows it, this once: only its digest is kept."""
     workspace = find_workspace(request, workspace_id)
     require_owner(request.user, workspace)
     try:
-        _, token = invitations.invite(workspace, request.user, *invitation_from(request.POST))
+        _, token = workspaces.create_invitation(workspace, request.user, *invitation_from(request.POST))
     except InvalidInput as error:
         errors = {problem.path: sentence_of(problem.reason) for problem in error.problems}
         return members_page(request, workspace, errors=errors)
@@ -84,21 +124,21 @@ def invite(request: MemberRequest, workspace_id: UUID) -> HttpResponseBase:
 
 
 @require_POST
-def revoke(request: MemberRequest, workspace_id: UUID, invitation_id: UUID) -> HttpResponseBase:
+def revoke_invitation(request: MemberRequest, workspace_id: UUID, invitation_id: UUID) -> HttpResponseBase:
     """Makes a link void."""
     workspace = find_workspace(request, workspace_id)
     invitation = Invitation.objects.select_related("workspace").filter(workspace=workspace, pk=invitation_id).first()
     if invitation is None:
         raise Http404
-    invitations.revoke(invitation, request.user)
+    workspaces.cancel_invitation(invitation, request.user)
     return redirect("workspace", workspace_id)
 
 
 @login_not_required
 @require_safe
-def opened(request: HttpRequest, token: str) -> HttpResponseBase:
+def open_invitation(request: HttpRequest, token: str) -> HttpResponseBase:
     """Takes the link out of the address."""
-    return open_link(request, token, invitations.find_invitation, INVITED, "join")
+    return open_link(request, token, workspaces.find_invitation, INVITATION_KEY, "join")
 
 
 @sensitive_post_parameters("password", "again")
@@ -107,20 +147,20 @@ def opened(request: HttpRequest, token: str) -> HttpResponseBase:
 def join(request: HttpRequest) -> HttpResponseBase:
     """Who invites to what; whoever is signed in joins, anybody else signs in first or makes an account."""
     try:
-        invitation = invitations.find_invitation(request.session.get(INVITED, ""))
+        invitation = workspaces.find_invitation(request.session.get(INVITATION_KEY, ""))
         if request.method != "POST":
             return unseen(_join_page(request, invitation))
         if isinstance(request.user, User):
-            invitations.accept(invitation, request.user)
+            workspaces.accept_invitation(invitation, request.user)
         else:
             password, again = request.POST.get("password", ""), request.POST.get("again", "")
-            user = invitations.register(invitation, request.POST.get("username", ""), password, again)
-            login(request, user, PASSWORDS)
+            user = workspaces.register_invited(invitation, request.POST.get("username", ""), password, again)
+            login(request, user, PASSWORD_BACKEND)
     except LinkGone:
         return link_gone(request)
     except InvalidInput as error:
         return unseen(_join_page(request, invitation, error))
-    request.session.pop(INVITED, None)
+    request.session.pop(INVITATION_KEY, None)
     choose_workspace(request, invitation.workspace)
     return redirect("home")
 
@@ -172,7 +212,7 @@ def members_page(
         "only_owner": members.filter(role=Role.OWNER).count() == 1,
         "roles": Role.choices,
         "days": INVITATION_DAYS,
-        "invitations": invitations.open_invitations(workspace).select_related("created_by"),
+        "invitations": workspaces.open_invitations(workspace).select_related("created_by"),
         "link": link,
         "resettable": set(resettable.values_list("pk", flat=True)),
         "resets": {reset.user_id: reset for reset in open_resets(resettable).select_related("created_by")},
@@ -190,3 +230,100 @@ def members_page(
     if link or reset_link:
         response["Cache-Control"] = "no-store"
     return response
+
+
+RESET_KEY = "password_reset"
+"""Where the session keeps the digest of the link that was opened."""
+
+
+@require_POST
+@hosted_only
+def make_password_reset(request: MemberRequest, workspace_id: UUID, member_id: int) -> HttpResponseBase:
+    """Makes a link and shows it, this once: only its digest is kept."""
+    workspace = find_workspace(request, workspace_id)
+    member = find_membership(workspace, member_id).user
+    address = reverse("open-password-reset", args=[password_resets.make_reset(member, request.user)])
+    return members_page(request, workspace, reset_link=absolute_link(request, address), reset_of=member)
+
+
+@require_POST
+@hosted_only
+def revoke_password_reset(request: MemberRequest, workspace_id: UUID, member_id: int) -> HttpResponseBase:
+    """Makes a member's link void."""
+    member = find_membership(find_workspace(request, workspace_id), member_id).user
+    password_resets.revoke_resets(member, request.user)
+    return redirect("workspace", workspace_id)
+
+
+@login_not_required
+@require_safe
+@hosted_only
+def open_password_reset(request: HttpRequest, token: str) -> HttpResponseBase:
+    """Takes the link out of the address."""
+    return open_link(request, token, password_resets.find_reset, RESET_KEY, "password-reset")
+
+
+@sensitive_post_parameters("password", "again")
+@login_not_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@hosted_only
+def reset_password(request: HttpRequest) -> HttpResponseBase:
+    """A new password, twice; then its owner is signed in, and nobody else with the old one."""
+    refused = None
+    try:
+        found = password_resets.find_reset(request.session.get(RESET_KEY, ""))
+        if request.method == "POST":
+            password, again = request.POST.get("password", ""), request.POST.get("again", "")
+            user = password_resets.set_password(found, password, again)
+            login(request, user, PASSWORD_BACKEND)
+            request.session.pop(RESET_KEY, None)
+            messages.success(request, "Your new password is set. All other sessions have ended.")
+            return redirect("home")
+    except LinkGone:
+        return link_gone(request)
+    except InvalidInput as error:
+        refused = error
+    context = {"account": found.user, "errors": reasons_by_field(refused)}
+    return unseen(render(request, "accounts/reset.html", context, status=422 if refused else 200))
+
+
+def name_from(post: QueryDict) -> str:
+    """A workspace's name.
+
+    Raises:
+        InvalidInput: if it is empty or too long.
+    """
+    return clean_name(post.get("name", ""), "name")
+
+
+def role_from(post: QueryDict) -> str:
+    """A member's role.
+
+    Raises:
+        InvalidInput: on `role`, if there is no such role.
+    """
+    role = post.get("role", "")
+    if role not in Role.values:
+        raise InvalidInput([Problem("role", choice_reason(role, tuple(Role.labels)))])
+    return role
+
+
+def invitation_from(post: QueryDict) -> tuple[str, int]:
+    """The role that an invitation gives, and for how many days it holds.
+
+    Raises:
+        InvalidInput: on `role`, `days` or both, if they are no choice.
+    """
+    problems: list[Problem] = []
+    role = ""
+    try:
+        role = role_from(post)
+    except InvalidInput as error:
+        problems += error.problems
+    days = {str(number): number for number in INVITATION_DAYS}.get(post.get("days", ""))
+    if days is None:
+        words = tuple(counted(number, "day") for number in INVITATION_DAYS)
+        problems.append(Problem("days", choice_reason(post.get("days", ""), words)))
+    if problems or days is None:
+        raise InvalidInput(problems)
+    return role, days

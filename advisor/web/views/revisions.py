@@ -20,10 +20,10 @@ from advisor.reports.document.recording import DELETED
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import find_decision, may_change, revision_numbered
 from advisor.web.decision_page import advice_of
-from advisor.web.forms.paths import TRACE, field_id
+from advisor.web.forms.questions import TRACE, field_id
 from core.paths import value_at
 
-PER_PAGE = 25
+REVISIONS_PER_PAGE = 25
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class Answer:
 
 
 @require_safe
-def index(request: MemberRequest, decision_id: UUID) -> HttpResponse:
+def list_revisions(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     """All revisions, the newest first, and what changed in each."""
     decision = find_decision(request, decision_id)
-    page = Paginator(history(decision), PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(history(decision), REVISIONS_PER_PAGE).get_page(request.GET.get("page"))
     latest = decision.latest().number
     context = {"decision": decision, "page": page, "entries": list_changes(list(page)), "latest": latest}
     context |= {"standing": summarize_status(decision)}
@@ -47,7 +47,7 @@ def index(request: MemberRequest, decision_id: UUID) -> HttpResponse:
 
 
 @require_safe
-def show(request: MemberRequest, decision_id: UUID, number: int) -> HttpResponse:
+def show_revision(request: MemberRequest, decision_id: UUID, number: int) -> HttpResponse:
     """One revision, to read: its answers, its advice, its runs."""
     decision = find_decision(request, decision_id)
     revision = revision_numbered(decision.revisions.select_related("created_by"), str(number))
@@ -79,7 +79,7 @@ def revision_page(
 
 
 @require_safe
-def compare(request: MemberRequest, decision_id: UUID) -> HttpResponse:
+def show_changes(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     """`?from=1&to=3`, field by field; the last two where nothing is given."""
     decision = find_decision(request, decision_id)
     latest = decision.latest().number

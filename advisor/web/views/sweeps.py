@@ -1,4 +1,4 @@
-"""The crossover map of a decision: asked for, watched, cancelled, read."""
+"""Crossover maps of a decision, and searches for the fewest workers or consumers."""
 
 import uuid
 from typing import Any
@@ -14,24 +14,27 @@ from django_htmx.http import replace_url
 from advisor.decisions import jobs
 from advisor.decisions.models import Decision, Sweep, SweepKind
 from advisor.decisions.services.recordings import recording_of
+from advisor.decisions.services.run_lease import WORKER_DIED
 from advisor.decisions.services.sweep_lease import cancel_sweep
-from advisor.decisions.services.sweeps import found_so_far
+from advisor.decisions.services.sweeps import found_so_far, needed_by
 from advisor.reports.maps.figure import map_figure
+from advisor.reports.maps.needed import needed_headline, needed_table, needed_words
 from advisor.reports.maps.words import axis_name
 from advisor.sweeps.proposals import proposals
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision, find_decision, find_sweep, may_change
-from advisor.web.forms.paths import QUESTIONS
-from advisor.web.forms.sweep import SweepForm, asked_by, form_of, with_errors
-from advisor.web.sweep_page import border_of, here_of, page_of
+from advisor.web.forms.questions import QUESTIONS, sentence_of
+from advisor.web.forms.sweep_form import SweepForm, asked_by, form_of, with_errors
+from advisor.web.sweep_page import border_of, here_of, is_untaken, sweep_context
+from advisor.web.views.errors import refusal
 from core.errors import InvalidInput
 
-SHOWN = 20
+SHOWN_SWEEPS = 20
 """So many maps of a decision are listed, the latest first."""
 
 
 @require_safe
-def new(request: MemberRequest, decision_id: UUID) -> HttpResponse:
+def new_sweep(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     """What to vary: by the address where it says so, else as proposed."""
     decision = find_decision(request, decision_id)
     form = _form(decision, request.GET)
@@ -43,7 +46,7 @@ def new(request: MemberRequest, decision_id: UUID) -> HttpResponse:
 
 
 @require_POST
-def start(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
+def draw_sweep(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     """Draws the map. The same press twice is the same map."""
     decision = editable_decision(request, decision_id)
     form = _form(decision, request.POST)
@@ -58,22 +61,22 @@ def start(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
 
 
 @require_safe
-def show(request: MemberRequest, sweep_id: UUID) -> HttpResponse:
+def show_sweep(request: MemberRequest, sweep_id: UUID) -> HttpResponse:
     """The map, whatever its state."""
-    return render(request, "sweeps/show.html", page_of(request, find_sweep(request, sweep_id)))
+    return render(request, "sweeps/show.html", sweep_context(request, find_sweep(request, sweep_id)))
 
 
 @require_safe
-def progress(request: MemberRequest, sweep_id: UUID) -> HttpResponse:
+def sweep_progress(request: MemberRequest, sweep_id: UUID) -> HttpResponse:
     """How far it is and what is found so far; once it has ended, it asks no more."""
-    context = page_of(request, find_sweep(request, sweep_id)) | {"oob": True}
+    context = sweep_context(request, find_sweep(request, sweep_id)) | {"oob": True}
     response = render(request, "sweeps/_live.html", context)
     response["Cache-Control"] = "no-store"
     return response
 
 
 @require_POST
-def cancel(request: MemberRequest, sweep_id: UUID) -> HttpResponseBase:
+def stop_sweep(request: MemberRequest, sweep_id: UUID) -> HttpResponseBase:
     """Cancels it and keeps what is done; one that has ended stays as it ended."""
     sweep = find_sweep(request, sweep_id)
     cancel_sweep(sweep, request.user)
@@ -82,7 +85,7 @@ def cancel(request: MemberRequest, sweep_id: UUID) -> HttpResponseBase:
 
 @require_safe
 @gzip_page
-def figure(request: MemberRequest, sweep_id: UUID) -> JsonResponse:
+def sweep_figure(request: MemberRequest, sweep_id: UUID) -> JsonResponse:
     """The drawing so far for plotly.js; `?theme=dark` for the dark colours."""
     sweep = find_sweep(request, sweep_id)
     drawn = map_figure(found_so_far(sweep), border_of(sweep), here_of(sweep), request.GET.get("theme") == "dark")
@@ -102,15 +105,15 @@ def _form_page(request: MemberRequest, decision: Decision, form: SweepForm) -> d
     revision = decision.latest()
     offered = proposals(revision.answers, revision.recommendation)
     searches = Sweep.objects.filter(kind=SweepKind.FEWEST, revision__decision=decision)
-    earlier = Sweep.objects.maps().filter(revision__decision=decision).select_related("revision")[:SHOWN]
+    earlier = Sweep.objects.maps().filter(revision__decision=decision).select_related("revision")[:SHOWN_SWEEPS]
     return {
         "decision": decision,
         "revision": revision,
         "form": form,
         "turning": [_choice(proposal.field) for proposal in offered if proposal.turns],
         "others": [_choice(proposal.field) for proposal in offered if not proposal.turns],
-        "searches": searches.select_related("revision")[:SHOWN],
-        "sweeps": [(sweep, _words(sweep)) for sweep in earlier],
+        "searches": searches.select_related("revision")[:SHOWN_SWEEPS],
+        "sweeps": [(sweep, _axes_words(sweep)) for sweep in earlier],
         "may_edit": may_change(request, decision.workspace),
         "idempotency_key": uuid.uuid4().hex,
     }
@@ -120,6 +123,58 @@ def _choice(field: str) -> tuple[str, str]:
     return field, QUESTIONS[field].label
 
 
-def _words(sweep: Sweep) -> str:
+def _axes_words(sweep: Sweep) -> str:
     across = axis_name(sweep.x_field)
     return f"{across} against {axis_name(sweep.y_field)}" if sweep.y_field else across
+
+
+@require_POST
+def begin_search(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
+    """Begins a search. The same press twice is the same search."""
+    decision = editable_decision(request, decision_id)
+    key = request.POST.get("idempotency_key", "")
+    try:
+        search = jobs.start_fewest(decision.latest(), request.user, idempotency_key=key)
+    except InvalidInput as error:
+        return refusal(request, 422, [sentence_of(problem.reason) for problem in error.problems])
+    return redirect("fewest", search.pk)
+
+
+@require_safe
+def show_search(request: MemberRequest, sweep_id: UUID) -> HttpResponse:
+    """The search, whatever its state."""
+    return render(request, "fewest/show.html", _search_context(request, _find_search(request, sweep_id)))
+
+
+@require_safe
+def search_progress(request: MemberRequest, sweep_id: UUID) -> HttpResponse:
+    """How far it is; once it has ended, what it found, and it asks no more."""
+    response = render(request, "fewest/_live.html", _search_context(request, _find_search(request, sweep_id)))
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_POST
+def stop_search(request: MemberRequest, sweep_id: UUID) -> HttpResponseBase:
+    """Cancels it; one that has ended stays as it ended."""
+    search = _find_search(request, sweep_id)
+    cancel_sweep(search, request.user)
+    return redirect("fewest-progress" if request.htmx else "fewest", search.pk)  # type: ignore[attr-defined]
+
+
+def _find_search(request: MemberRequest, sweep_id: UUID) -> Sweep:
+    return find_sweep(request, sweep_id, SweepKind.FEWEST)
+
+
+def _search_context(request: MemberRequest, search: Sweep) -> dict[str, Any]:
+    needed = None if search.active else needed_by(search)
+    return {
+        "sweep": search,
+        "decision": search.revision.decision,
+        "headline": needed_headline(needed) if needed else "",
+        "words": needed_words(needed) if needed else (),
+        "table": needed_table(needed).table if needed else None,
+        "untaken": is_untaken(search),
+        "tried": "" if search.progress_step == WORKER_DIED else search.progress_step,
+        "may_edit": may_change(request, search.workspace),
+    }

@@ -1,36 +1,41 @@
-"""Workspaces: the ones that one is in, begun, renamed, and the current one chosen."""
+"""Workspaces, and the recordings of arrivals that each holds."""
 
 from uuid import UUID
 
-from django.http import HttpResponse, HttpResponseBase
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from advisor.decisions.limits import TRACES_CAP
+from advisor.decisions.models import Trace
+from advisor.decisions.services.recordings import Use, delete_trace, find_recording_uses
+from advisor.reports.wording import listed
 from advisor.teams.access import require_member, require_owner, workspaces_of
 from advisor.teams.middleware import MemberRequest, choose_workspace
+from advisor.teams.models import Workspace
 from advisor.teams.services.workspaces import create_workspace, rename_workspace
-from advisor.web.access import find_workspace, workspace_of
-from advisor.web.forms.sentences import sentence_of
-from advisor.web.forms.workspaces import name_from
-from advisor.web.views.members import members_page
+from advisor.web.access import find_workspace, may_change, workspace_of
+from advisor.web.forms.questions import sentence_of
+from advisor.web.views.members import members_page, name_from
 from core.errors import InvalidInput
+from core.numbers import count, plural
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def index(request: MemberRequest) -> HttpResponseBase:
+def list_workspaces(request: MemberRequest) -> HttpResponseBase:
     """The workspaces that one is in; and one more, which becomes the current one."""
     if request.method != "POST":
-        return _page(request)
+        return _workspaces_page(request)
     try:
         workspace = create_workspace(request.user, name_from(request.POST))
     except InvalidInput as error:
-        return _page(request, request.POST.get("name", ""), sentence_of(error.problems[0].reason, "It"), 422)
+        return _workspaces_page(request, request.POST.get("name", ""), sentence_of(error.problems[0].reason, "It"), 422)
     choose_workspace(request, workspace)
     return redirect("workspace", workspace.pk)
 
 
 @require_POST
-def switch(request: MemberRequest, workspace_id: UUID) -> HttpResponseBase:
+def switch_workspace(request: MemberRequest, workspace_id: UUID) -> HttpResponseBase:
     """Makes it the current one."""
     workspace = find_workspace(request, workspace_id)
     require_member(request.user, workspace)
@@ -50,7 +55,7 @@ def rename(request: MemberRequest, workspace_id: UUID) -> HttpResponseBase:
     return redirect("workspace", workspace.pk)
 
 
-def _page(request: MemberRequest, name: str = "", error: str = "", status: int = 200) -> HttpResponse:
+def _workspaces_page(request: MemberRequest, name: str = "", error: str = "", status: int = 200) -> HttpResponse:
     context = {
         "workspaces": workspaces_of(request.user),
         "current": workspace_of(request),
@@ -58,3 +63,57 @@ def _page(request: MemberRequest, name: str = "", error: str = "", status: int =
         "error": error,
     }
     return render(request, "workspaces/index.html", context, status=status)
+
+
+@require_safe
+def list_recordings(request: MemberRequest, workspace_id: UUID) -> HttpResponse:
+    """All of them, the newest first."""
+    return _recordings_page(request, find_workspace(request, workspace_id))
+
+
+@require_POST
+def delete_recording(request: MemberRequest, workspace_id: UUID, recording_id: UUID) -> HttpResponseBase:
+    """Deletes one that nothing rests on; where something does, the page says what."""
+    workspace = find_workspace(request, workspace_id)
+    recording = Trace.objects.for_workspace(workspace).filter(pk=recording_id).first()
+    if recording is None:
+        raise Http404
+    try:
+        delete_trace(recording, request.user)
+    except Trace.DoesNotExist:
+        pass  # somebody else was first: it is gone, as was asked
+    except InvalidInput as error:
+        return _recordings_page(request, workspace, sentence_of(error.problems[0].reason, recording.name), 422)
+    return redirect("recordings", workspace.pk)
+
+
+def _use_words(use: Use) -> str:
+    """What a decision has to do with a recording."""
+    told = []
+    if use.current:
+        told.append("uses it")
+    if use.earlier:
+        told.append(
+            f"used it in {plural(len(use.earlier), 'revision')} {listed([str(number) for number in use.earlier])}"
+        )
+    if use.simulations:
+        told.append(f"replayed it in {count(use.simulations, 'simulation')}")
+    return listed(told)
+
+
+def _recordings_page(
+    request: MemberRequest, workspace: Workspace, refusal: str = "", status: int = 200
+) -> HttpResponse:
+    recordings = list(Trace.objects.for_workspace(workspace).select_related("created_by"))
+    uses = find_recording_uses(recordings, workspace)
+    context = {
+        "workspace": workspace,
+        "rows": [
+            (recording, uses[recording.pk], [(use, _use_words(use)) for use in uses[recording.pk].decisions])
+            for recording in recordings
+        ],
+        "most": TRACES_CAP,
+        "refusal": refusal,
+        "may_edit": may_change(request, workspace),
+    }
+    return render(request, "workspaces/recordings.html", context, status=status)

@@ -10,27 +10,34 @@ from advisor.teams.access import role_in
 from advisor.teams.errors import LinkGone
 from advisor.teams.limits import OPEN_INVITATIONS_CAP
 from advisor.teams.models import Invitation, Membership, Role, User, Workspace
-from advisor.teams.services.invitations import accept, digest_of, find_invitation, invite, register, revoke
+from advisor.teams.services.workspaces import (
+    accept_invitation,
+    cancel_invitation,
+    create_invitation,
+    digest_of,
+    find_invitation,
+    register_invited,
+)
 from core.errors import InvalidInput
 
 PASSWORD = "a-long-enough-one"
 
 
 def test_only_owners_invite(workspace: Workspace, alice: User, bob: User, vera: User) -> None:
-    invite(workspace, alice, Role.VIEWER, 7)
+    create_invitation(workspace, alice, Role.VIEWER, 7)
     for nobody in (bob, vera, User.objects.create_superuser("root")):
         with pytest.raises(PermissionDenied):
-            invite(workspace, nobody, Role.VIEWER, 7)
+            create_invitation(workspace, nobody, Role.VIEWER, 7)
 
 
 @pytest.mark.parametrize(("role", "days"), [("emperor", 7), ("viewer", 0), ("viewer", 8)])
 def test_no_other_roles_and_no_other_times(workspace: Workspace, alice: User, role: str, days: int) -> None:
     with pytest.raises(InvalidInput):
-        invite(workspace, alice, role, days)
+        create_invitation(workspace, alice, role, days)
 
 
 def test_the_token_is_not_in_the_database(workspace: Workspace, alice: User) -> None:
-    invitation, token = invite(workspace, alice, Role.VIEWER, 7)
+    invitation, token = create_invitation(workspace, alice, Role.VIEWER, 7)
     assert token not in str(Invitation.objects.values())
     assert find_invitation(digest_of(token)) == invitation
     with pytest.raises(LinkGone):
@@ -38,20 +45,20 @@ def test_the_token_is_not_in_the_database(workspace: Workspace, alice: User) -> 
 
 
 def test_it_lets_one_in_and_no_second(workspace: Workspace, alice: User, charlie: User) -> None:
-    invitation, token = invite(workspace, alice, Role.EDITOR, 7)
-    accept(invitation, charlie)
+    invitation, token = create_invitation(workspace, alice, Role.EDITOR, 7)
+    accept_invitation(invitation, charlie)
     assert role_in(charlie, workspace) is Role.EDITOR
     late = User.objects.create_user("late")
     with pytest.raises(LinkGone):
-        accept(invitation, late)
+        accept_invitation(invitation, late)
     assert role_in(late, workspace) is None
     with pytest.raises(LinkGone):
         find_invitation(digest_of(token))
 
 
 def test_a_member_keeps_role_and_leaves_the_invitation_to_others(workspace: Workspace, alice: User, vera: User) -> None:
-    invitation, token = invite(workspace, alice, Role.OWNER, 7)
-    accept(invitation, vera)
+    invitation, token = create_invitation(workspace, alice, Role.OWNER, 7)
+    accept_invitation(invitation, vera)
     assert role_in(vera, workspace) is Role.VIEWER
     assert find_invitation(digest_of(token)) == invitation
 
@@ -59,30 +66,30 @@ def test_a_member_keeps_role_and_leaves_the_invitation_to_others(workspace: Work
 def test_a_revoked_or_expired_one_is_gone_for_finding_and_for_using(
     workspace: Workspace, alice: User, charlie: User
 ) -> None:
-    revoked, _ = invite(workspace, alice, Role.VIEWER, 7)
-    revoke(revoked, alice)
-    expired, _ = invite(workspace, alice, Role.VIEWER, 7)
+    revoked, _ = create_invitation(workspace, alice, Role.VIEWER, 7)
+    cancel_invitation(revoked, alice)
+    expired, _ = create_invitation(workspace, alice, Role.VIEWER, 7)
     Invitation.objects.filter(pk=expired.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
     for gone in (revoked, expired):
         with pytest.raises(LinkGone):
             find_invitation(gone.token_digest)
         with pytest.raises(LinkGone):
-            accept(gone, charlie)
+            accept_invitation(gone, charlie)
     assert role_in(charlie, workspace) is None
 
 
 def test_an_owner_or_an_administrator_revokes(workspace: Workspace, alice: User, bob: User) -> None:
-    invitation, _ = invite(workspace, alice, Role.VIEWER, 7)
+    invitation, _ = create_invitation(workspace, alice, Role.VIEWER, 7)
     with pytest.raises(PermissionDenied):
-        revoke(invitation, bob)
-    revoke(invitation, User.objects.create_superuser("root"))
+        cancel_invitation(invitation, bob)
+    cancel_invitation(invitation, User.objects.create_superuser("root"))
     invitation.refresh_from_db()
     assert invitation.revoked_at
 
 
 def test_whoever_has_no_account_makes_one(workspace: Workspace, alice: User) -> None:
-    invitation, _ = invite(workspace, alice, Role.VIEWER, 7)
-    user = register(invitation, " dora ", PASSWORD, PASSWORD)
+    invitation, _ = create_invitation(workspace, alice, Role.VIEWER, 7)
+    user = register_invited(invitation, " dora ", PASSWORD, PASSWORD)
     assert user.username == "dora" and user.check_password(PASSWORD) and not user.is_staff
     assert role_in(user, workspace) is Role.VIEWER
 
@@ -103,10 +110,10 @@ def test_whoever_has_no_account_makes_one(workspace: Workspace, alice: User) -> 
 def test_a_bad_account_is_refused_and_the_invitation_stays(
     workspace: Workspace, alice: User, username: str, password: str, again: str, path: str
 ) -> None:
-    invitation, token = invite(workspace, alice, Role.VIEWER, 7)
+    invitation, token = create_invitation(workspace, alice, Role.VIEWER, 7)
     before = User.objects.count()
     with pytest.raises(InvalidInput) as refused:
-        register(invitation, username, password, again)
+        register_invited(invitation, username, password, again)
     assert {problem.path for problem in refused.value.problems} == {path}
     assert User.objects.count() == before
     assert find_invitation(digest_of(token)) == invitation
@@ -115,10 +122,10 @@ def test_a_bad_account_is_refused_and_the_invitation_stays(
 def test_no_account_is_left_where_the_invitation_was_used_meanwhile(
     workspace: Workspace, alice: User, charlie: User
 ) -> None:
-    invitation, _ = invite(workspace, alice, Role.VIEWER, 7)
-    accept(invitation, charlie)
+    invitation, _ = create_invitation(workspace, alice, Role.VIEWER, 7)
+    accept_invitation(invitation, charlie)
     with pytest.raises(LinkGone):
-        register(invitation, "dora", PASSWORD, PASSWORD)
+        register_invited(invitation, "dora", PASSWORD, PASSWORD)
     assert not User.objects.filter(username="dora").exists()
     assert not Membership.objects.filter(user__username="dora").exists()
 
@@ -130,10 +137,10 @@ def test_there_is_an_end_to_open_invitations(workspace: Workspace, alice: User) 
         for number in range(OPEN_INVITATIONS_CAP)
     )
     with pytest.raises(InvalidInput):
-        invite(workspace, alice, Role.VIEWER, 7)
+        create_invitation(workspace, alice, Role.VIEWER, 7)
 
 
 def test_a_password_that_the_sign_in_form_would_refuse_is_refused(workspace: Workspace, alice: User) -> None:
-    invitation, _ = invite(workspace, alice, Role.VIEWER, 7)
+    invitation, _ = create_invitation(workspace, alice, Role.VIEWER, 7)
     with pytest.raises(InvalidInput, match="null"):
-        register(invitation, "nils", "correct-horse\x00-9", "correct-horse\x00-9")
+        register_invited(invitation, "nils", "correct-horse\x00-9", "correct-horse\x00-9")

@@ -12,10 +12,10 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from advisor.configuration import Configuration
+from advisor.teams.links import OneTimeToken
 from advisor.teams.middleware import LocalAccess, cookie_name, is_of_this_machine
 from advisor.teams.models import Membership, Role, User, Workspace
-from advisor.teams.one_time import OneTimeToken
-from advisor.teams.services import local_user_and_workspace
+from advisor.teams.services.accounts import local_user_and_workspace
 from tests.conftest import local_client
 
 

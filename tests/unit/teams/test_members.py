@@ -4,8 +4,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 
 from advisor.teams.models import Membership, Role, User, Workspace
-from advisor.teams.services.members import change_role, remove_member
-from advisor.teams.services.workspaces import create_workspace, rename_workspace
+from advisor.teams.services.workspaces import change_role, create_workspace, remove_member, rename_workspace
 from core.errors import InvalidInput
 from tests.conftest import member
 

@@ -8,8 +8,8 @@ from django.db.models import F
 
 from advisor.teams.errors import LinkGone
 from advisor.teams.models import Membership, PasswordReset, Role, User, Workspace
-from advisor.teams.services.invitations import digest_of
 from advisor.teams.services.password_resets import find_reset, make_reset, resettable_by, revoke_resets, set_password
+from advisor.teams.services.workspaces import digest_of
 from core.errors import InvalidInput
 from tests.conftest import member
 

@@ -8,13 +8,13 @@ from typing import Any
 from django.http import QueryDict
 
 from advisor.advice.editions import HopEdit, ProfileEdit
-from advisor.web.forms import numbers
-from advisor.web.forms.sentences import choice_reason, sentence_of
+from advisor.web.forms import typed_numbers
+from advisor.web.forms.questions import choice_reason, sentence_of
 from core.errors import InvalidInput, Problem
 
 
 @dataclass(frozen=True)
-class Asked:
+class EntryQuestion:
     """One figure of an entry, asked plainly."""
 
     name: str
@@ -27,11 +27,11 @@ class Asked:
     choices: tuple[tuple[str, str], ...] = ()
 
 
-TITLE = Asked("title", "What is it called?", "As it is offered in the questionnaire.", required=True)
-ABOUT = (
-    Asked("note", "What should one know of it?", "Shown beside it: exceptions, and what can be changed."),
-    Asked("source", "Source", "An address, a contract, a measurement of yours.", required=True),
-    Asked(
+ENTRY_TITLE = EntryQuestion("title", "What is it called?", "As it is offered in the questionnaire.", required=True)
+ENTRY_ORIGIN = (
+    EntryQuestion("note", "What should one know of it?", "Shown beside it: exceptions, and what can be changed."),
+    EntryQuestion("source", "Source", "An address, a contract, a measurement of yours.", required=True),
+    EntryQuestion(
         "checked",
         "When was that checked?",
         "Limits change: the date says how far to trust it.",
@@ -39,42 +39,42 @@ ABOUT = (
         required=True,
     ),
 )
-ASKED: Mapping[str, tuple[Asked, ...]] = {
+ENTRY_QUESTIONS: Mapping[str, tuple[EntryQuestion, ...]] = {
     "hop": (
-        TITLE,
-        Asked(
+        ENTRY_TITLE,
+        EntryQuestion(
             "limit_s", "After how long does it give up?", "The in-line answer must fit under it.", "s", "number", True
         ),
-        Asked(
+        EntryQuestion(
             "kind",
             "What does the limit count?",
             "A total limit ends a response however it goes; an idle one is reset by every byte, so that streaming escapes it.",
             kind="choice",
             choices=(("total", "the whole time"), ("idle", "silence between bytes")),
         ),
-        Asked("streaming_limit_s", "And where the response streams?", "Empty: the same limit.", "s", "number"),
-        *ABOUT,
+        EntryQuestion("streaming_limit_s", "And where the response streams?", "Empty: the same limit.", "s", "number"),
+        *ENTRY_ORIGIN,
     ),
     "profile": (
-        TITLE,
-        Asked("max_concurrency", "How many calls at once?", "Empty: unlimited.", "calls", "number", whole=True),
-        Asked("requests_per_minute", "How many requests a minute?", "Empty: unlimited.", "/min", "number"),
-        Asked(
+        ENTRY_TITLE,
+        EntryQuestion("max_concurrency", "How many calls at once?", "Empty: unlimited.", "calls", "number", whole=True),
+        EntryQuestion("requests_per_minute", "How many requests a minute?", "Empty: unlimited.", "/min", "number"),
+        EntryQuestion(
             "input_tokens_per_minute", "How many input tokens a minute?", "Empty: unlimited.", "tokens/min", "number"
         ),
-        Asked(
+        EntryQuestion(
             "output_tokens_per_minute", "How many output tokens a minute?", "Empty: unlimited.", "tokens/min", "number"
         ),
-        *ABOUT,
+        *ENTRY_ORIGIN,
     ),
 }
 
 
 @dataclass(frozen=True)
-class Filled:
+class FilledQuestion:
     """A question with what stands in it, and what is wrong with that."""
 
-    asked: Asked
+    asked: EntryQuestion
     text: str
     error: str = ""
 
@@ -87,7 +87,7 @@ def edit_from(kind: str, post: QueryDict) -> dict[str, Any]:
     """
     given: dict[str, Any] = {}
     problems = []
-    for asked in ASKED[kind]:
+    for asked in ENTRY_QUESTIONS[kind]:
         text = post.get(asked.name, "").strip()
         try:
             given[asked.name] = _value(asked, text)
@@ -98,7 +98,7 @@ def edit_from(kind: str, post: QueryDict) -> dict[str, Any]:
     return given
 
 
-def _value(asked: Asked, text: str) -> Any:
+def _value(asked: EntryQuestion, text: str) -> Any:
     if asked.kind == "choice" and text not in dict(asked.choices):
         raise ValueError(choice_reason(text, tuple(dict(asked.choices).values())))
     if asked.kind != "number":
@@ -107,13 +107,13 @@ def _value(asked: Asked, text: str) -> Any:
         if asked.required:
             raise ValueError("is required")
         return None
-    number = numbers.one(text, asked.whole, asked.unit)
+    number = typed_numbers.parse_number(text, asked.whole, asked.unit)
     return int(number) if asked.whole else float(number)
 
 
-def filled(
+def fill_entry(
     kind: str, edit: HopEdit | ProfileEdit | None, post: QueryDict | None = None, problems: Iterable[Problem] = ()
-) -> tuple[Filled, ...]:
+) -> tuple[FilledQuestion, ...]:
     """The form: empty, with an entry's figures, or with what was posted and is refused."""
     errors: dict[str, str] = {}
     for problem in problems:
@@ -121,10 +121,10 @@ def filled(
     stored = {} if edit is None else edit.model_dump()
     fresh = {"checked": date.today().isoformat(), "kind": "total"}  # noqa: DTZ011  the day of whoever types
 
-    def text(asked: Asked) -> str:
+    def text(asked: EntryQuestion) -> str:
         if post is not None:
             return post.get(asked.name, "")
         value = stored.get(asked.name, fresh.get(asked.name, ""))
         return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
-    return tuple(Filled(asked, text(asked), errors.get(asked.name, "")) for asked in ASKED[kind])
+    return tuple(FilledQuestion(asked, text(asked), errors.get(asked.name, "")) for asked in ENTRY_QUESTIONS[kind])

@@ -16,12 +16,12 @@ from advisor.sweeps.axes import Axis, axis
 from advisor.sweeps.grid import JOBS, Grid, grid
 from advisor.sweeps.load import load_of
 from advisor.sweeps.proposals import Proposal
-from advisor.web.forms import numbers
-from advisor.web.forms.sentences import sentence_of
+from advisor.web.forms import typed_numbers
+from advisor.web.forms.questions import sentence_of
 from core.errors import InvalidInput, Problem
 
 OFFERED_STEPS = (20, 16, 12, 10, 8, 6, 5)
-LONGEST = 60
+LONGEST_SWEEP_TEXT = 60
 """More characters than this are shown again cut off."""
 
 
@@ -135,7 +135,7 @@ def _axis_field(name: str, field: str, given: QueryDict, known: Mapping[str, Pro
         return AxisField(name, "")
     proposal = known[field]
     stands = given.get(f"{name}_was", field) == field
-    low, high = (numbers.written(float(value)) for value in (proposal.low, proposal.high))
+    low, high = (typed_numbers.written(float(value)) for value in (proposal.low, proposal.high))
     return AxisField(
         name,
         field,
@@ -146,7 +146,7 @@ def _axis_field(name: str, field: str, given: QueryDict, known: Mapping[str, Pro
 
 
 def _text(given: QueryDict, name: str, otherwise: str) -> str:
-    return given.get(name, "").strip()[:LONGEST] or otherwise
+    return given.get(name, "").strip()[:LONGEST_SWEEP_TEXT] or otherwise
 
 
 def asked_by(form: SweepForm) -> SweepRequest:
@@ -174,7 +174,7 @@ def _axis_of(given: AxisField) -> Axis:
 
 def _number(name: str, words: str, text: str, whole: bool, unit: str = "") -> float | int:
     try:
-        return numbers.one(text, whole, unit)
+        return typed_numbers.parse_number(text, whole, unit)
     except ValueError as error:
         raise InvalidInput([Problem(name, f"{words} {error}")]) from error
 
@@ -197,5 +197,5 @@ def form_again(sweep: Sweep) -> SweepForm:
 
 
 def _again(name: str, given: Axis) -> AxisField:
-    low, high = (numbers.written(value) for value in (given.low, given.high))
+    low, high = (typed_numbers.written(value) for value in (given.low, given.high))
     return AxisField(name, given.field, low, high, str(len(given.values)))

@@ -12,15 +12,15 @@ from advisor.reports import wording
 from advisor.reports.document.answers import flip_condition, value_words
 from core.paths import value_at
 
-WIDTH = 240.0
-EDGE = 36.0
+CHART_WIDTH = 240.0
+CHART_EDGE = 36.0
 """Room left and right of the outermost values."""
 LEAST_SPAN = math.log(4)
 """The axis never zooms in further than a factor of four."""
 
 
 @dataclass(frozen=True)
-class Turn:
+class Threshold:
     """One flip: from which answer on, and what the advice becomes there."""
 
     words: str
@@ -37,8 +37,8 @@ class Stretch:
 
 
 @dataclass(frozen=True)
-class Chart:
-    """A logarithmic axis of one answer, `WIDTH` wide: where it is, and where the advice turns."""
+class ThresholdChart:
+    """A logarithmic axis of one answer, `CHART_WIDTH` wide: where it is, and where the advice turns."""
 
     stretches: tuple[Stretch, ...]
     ticks: tuple[float, ...]
@@ -50,38 +50,42 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class Turns:
+class Thresholds:
     """What one answer's flips come to; the chart is there for numbers alone."""
 
-    turns: tuple[Turn, ...] = ()
-    chart: Chart | None = None
+    points: tuple[Threshold, ...] = ()
+    chart: ThresholdChart | None = None
 
 
-def turns_by_path(answers: Answers, recommendation: Recommendation) -> Mapping[str, Turns]:
-    """The turns of every answer that has a flip; of choices only those that change the style."""
+def thresholds_by_path(answers: Answers, recommendation: Recommendation) -> Mapping[str, Thresholds]:
+    """The thresholds of every answer that has a flip; of choices only those that change the style."""
     flips: dict[str, list[Flip]] = {}
     for flip in recommendation.flips:
         numeric = LEAVES[flip.field].numeric
         if numeric or _style_there(flip) != wording.shown_style(recommendation):
             flips.setdefault(flip.field, []).append(flip)
-    return {path: _turns(path, found, answers, recommendation) for path, found in flips.items()}
+    return {path: _thresholds(path, found, answers, recommendation) for path, found in flips.items()}
 
 
-def _turns(path: str, flips: list[Flip], answers: Answers, recommendation: Recommendation) -> Turns:
+def _thresholds(path: str, flips: list[Flip], answers: Answers, recommendation: Recommendation) -> Thresholds:
     numeric = LEAVES[path].numeric
     flips = sorted(flips, key=lambda flip: flip.to) if numeric else flips
-    turns = tuple(
-        Turn(wording.flip_sentence(flip, recommendation, "", flip_condition(flip, answers)), _style_there(flip))
+    points = tuple(
+        Threshold(wording.flip_sentence(flip, recommendation, "", flip_condition(flip, answers)), _style_there(flip))
         for flip in flips
     )
-    return Turns(turns, _chart(path, flips, turns, answers, wording.shown_style(recommendation)) if numeric else None)
+    return Thresholds(
+        points, _chart(path, flips, points, answers, wording.shown_style(recommendation)) if numeric else None
+    )
 
 
 def _style_there(flip: Flip) -> str:
     return flip.becomes.style if flip.becomes.feasible else "neither"
 
 
-def _chart(path: str, flips: list[Flip], turns: Iterable[Turn], answers: Answers, style: str) -> Chart | None:
+def _chart(
+    path: str, flips: list[Flip], points: Iterable[Threshold], answers: Answers, style: str
+) -> ThresholdChart | None:
     given, uncertain = value_at(answers, path), answers.uncertain.get(path)
     now = starting_number(path, columns_of(answers))
     if given is None and now == 0:
@@ -90,11 +94,11 @@ def _chart(path: str, flips: list[Flip], turns: Iterable[Turn], answers: Answers
     place = _axis([flip.to for flip in flips] + ([now] if math.isfinite(now) else []) + list(ends))
     below = [flip for flip in flips if flip.to < now]
     above = [flip for flip in flips if flip.to > now]
-    edges = [0.0, *(place(flip.to) for flip in [*below, *above]), WIDTH]
+    edges = [0.0, *(place(flip.to) for flip in [*below, *above]), CHART_WIDTH]
     styles = [*map(_style_there, below), style, *map(_style_there, above)]
-    here = place(now) if math.isfinite(now) else WIDTH - EDGE / 2
-    words = " ".join(turn.words for turn in turns)
-    return Chart(
+    here = place(now) if math.isfinite(now) else CHART_WIDTH - CHART_EDGE / 2
+    words = " ".join(point.words for point in points)
+    return ThresholdChart(
         stretches=tuple(map(Stretch, edges, edges[1:], styles)),
         ticks=tuple(place(flip.to) for flip in flips),
         here=here,
@@ -111,6 +115,6 @@ def _axis(values: list[float]) -> Callable[[float], float]:
     low, high = low - short, high + short
 
     def place(value: float) -> float:
-        return round(EDGE + (math.log(value + offset) - low) / (high - low) * (WIDTH - 2 * EDGE), 1)
+        return round(CHART_EDGE + (math.log(value + offset) - low) / (high - low) * (CHART_WIDTH - 2 * CHART_EDGE), 1)
 
     return place

@@ -13,25 +13,25 @@ from advisor.advice.questionnaire.units import PER, SECONDS, named, next_smaller
 from core.values import shown
 
 FIGURE = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?"
-NUMBER = re.compile(FIGURE, re.ASCII)
+TYPED_NUMBER = re.compile(FIGURE, re.ASCII)
 PLAIN = re.compile(rf"{FIGURE}(?: to {FIGURE})?", re.ASCII)
 PART = re.compile(rf"\s*({FIGURE})\s*([A-Za-z%×/][A-Za-z%/ ]*)?", re.ASCII)
 RANGE = re.compile(
     r"(?:between\s+)?(.+?)\s*(?:\bto\b|\band\b|\.\.\.?|…|–|—|(?<![eE/\s])\s*-\s*(?=[\d.]))\s*(.+)", re.DOTALL
 )
-UNKNOWN = "don't know"
-UNKNOWNS = ("?", "unknown", UNKNOWN, "dont know", "don’t know", "do not know", "not known", "no idea")
-NOTHING = ("none", "unlimited", "never", "no limit", "no deadline", "–", "-")
+UNKNOWN_TEXT = "don't know"
+UNKNOWNS = ("?", "unknown", UNKNOWN_TEXT, "dont know", "don’t know", "do not know", "not known", "no idea")
+NO_LIMIT_WORDS = ("none", "unlimited", "never", "no limit", "no deadline", "–", "-")
 THOUSANDS: Mapping[str, int] = {"thousand": 10**3, "million": 10**6, "mn": 10**6, "k": 10**3, "K": 10**3, "M": 10**6}
 CLOCK = re.compile(r"(\d+):(\d+)(?::\d+)?", re.ASCII)
 COUNT = re.compile(r"\d+", re.ASCII)
 DECIMAL = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
-LONGEST = 40
+LONGEST_NUMBER = 40
 """More characters than this are no number that anybody means."""
-OWN = Fraction(1)
+SAME_UNIT = Fraction(1)
 
 
-def parsed(text: str, whole: bool, unit: str = "", factor: Fraction = OWN) -> Any:
+def parse_answer(text: str, whole: bool, unit: str = "", factor: Fraction = SAME_UNIT) -> Any:
     """The number, range `{low, high}` or `{unknown: True}` in what was typed, in `unit`.
 
     `factor` turns a number without a unit of its own into `unit`.
@@ -42,13 +42,16 @@ def parsed(text: str, whole: bool, unit: str = "", factor: Fraction = OWN) -> An
     text = text.strip()
     if text.lower() in UNKNOWNS:
         return {"unknown": True}
-    if len(text) > 2 * LONGEST:
+    if len(text) > 2 * LONGEST_NUMBER:
         raise ValueError(_accepted(unit, ranges=True))
-    ends = None if NUMBER.fullmatch(text) else RANGE.fullmatch(text)
+    ends = None if TYPED_NUMBER.fullmatch(text) else RANGE.fullmatch(text)
     if not ends:
-        return one(text, whole, unit, factor, ranges=True)
+        return parse_number(text, whole, unit, factor, ranges=True)
     first, last = _with_units(ends[1], ends[2], unit, factor)
-    low, high = one(first, whole, unit, factor, ranges=True), one(last, whole, unit, factor, ranges=True)
+    low, high = (
+        parse_number(first, whole, unit, factor, ranges=True),
+        parse_number(last, whole, unit, factor, ranges=True),
+    )
     if low > high:
         raise ValueError("low must be less than high")
     return {"low": low, "high": high}
@@ -56,15 +59,17 @@ def parsed(text: str, whole: bool, unit: str = "", factor: Fraction = OWN) -> An
 
 def is_nothing(text: str) -> bool:
     """Whether it says that there is no such limit."""
-    return text.strip().lower() in ("", *NOTHING)
+    return text.strip().lower() in ("", *NO_LIMIT_WORDS)
 
 
 def is_plain(text: str) -> bool:
     """Whether it is typed as a field would show it, in the unit beside it."""
-    return PLAIN.fullmatch(text.strip()) is not None or text.strip() in ("", UNKNOWN)
+    return PLAIN.fullmatch(text.strip()) is not None or text.strip() in ("", UNKNOWN_TEXT)
 
 
-def one(text: str, whole: bool, unit: str = "", factor: Fraction = OWN, *, ranges: bool = False) -> float | int:
+def parse_number(
+    text: str, whole: bool, unit: str = "", factor: Fraction = SAME_UNIT, *, ranges: bool = False
+) -> float | int:
     """One number, in `unit`; where `ranges` are accepted too, the reason says so.
 
     Raises:
@@ -103,7 +108,7 @@ def _exact(text: str, unit: str, factor: Fraction, ranges: bool) -> Fraction:
     if unit in SECONDS and (clock := CLOCK.fullmatch(text)):
         raise ValueError(f"could be hours or minutes: write {clock[1]}h{clock[2]} or {clock[1]} min {clock[2]} s")
     found, end = [], 0
-    while end < len(text) and len(text) <= LONGEST and (part := PART.match(text, end)):
+    while end < len(text) and len(text) <= LONGEST_NUMBER and (part := PART.match(text, end)):
         found.append((part[1], (part[2] or "").strip()))
         end = part.end()
     if not found or end < len(text):
@@ -124,7 +129,7 @@ def _unit_below(found: list[tuple[str, str]], unit: str) -> str:
         ValueError: if there is none, or the figure does not fit into it.
     """
     *_, (above, words), (figure, _) = found
-    _unit_of(words, unit, OWN)
+    _unit_of(words, unit, SAME_UNIT)
     smaller = next_smaller(plainly(words))
     if smaller is None or not COUNT.fullmatch(above) or not DECIMAL.fullmatch(figure):
         raise ValueError(f"has a number without a unit at its end: give {figure} a unit, too")
@@ -172,7 +177,7 @@ def _with_units(low: str, high: str, unit: str, factor: Fraction) -> tuple[str, 
         return low, high
     first_words, last_words = (found[2] or "" for found in (first, last))
     is_timed = unit in SECONDS or unit in PER
-    if is_timed and _thousands(first_words, unit)[0] and NUMBER.fullmatch(high):
+    if is_timed and _thousands(first_words, unit)[0] and TYPED_NUMBER.fullmatch(high):
         if _unit_of(first_words, unit, factor) != factor:
             raise ValueError(f"has a unit at its low end alone: give {high} a unit, too")
     elif not first_words and last_words:
@@ -183,7 +188,7 @@ def _with_units(low: str, high: str, unit: str, factor: Fraction) -> tuple[str, 
     return low, high
 
 
-def listed(text: str, unit: str) -> tuple[float, ...] | None:
+def number_list(text: str, unit: str) -> tuple[float, ...] | None:
     """The numbers between commas, in `unit`; None if there are none.
 
     Raises:
@@ -194,7 +199,7 @@ def listed(text: str, unit: str) -> tuple[float, ...] | None:
     values = []
     for place, part in enumerate(text.split(","), start=1):
         try:
-            values.append(float(one(part, whole=False, unit=unit)))
+            values.append(float(parse_number(part, whole=False, unit=unit)))
         except ValueError as error:
             colon = ":" if str(error).startswith("there ") else ""
             raise ValueError(f"number {place} of the list{colon} {error}") from error
@@ -206,7 +211,7 @@ def written(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, dict):
-        return UNKNOWN if value.get("unknown") else f"{written(value['low'])} to {written(value['high'])}"
+        return UNKNOWN_TEXT if value.get("unknown") else f"{written(value['low'])} to {written(value['high'])}"
     if isinstance(value, tuple):
         return ", ".join(map(written, value))
     if isinstance(value, float):

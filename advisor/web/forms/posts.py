@@ -1,21 +1,146 @@
-"""What was posted, as answers are given."""
+"""What was posted, as answers are given; and the choice next to a number: one number, a range, or not known."""
 
+import math
+import re
 from collections.abc import Mapping
-from typing import Any, assert_never
+from typing import Any, Literal, assert_never
 
 from django.http import QueryDict
 
+from advisor.advice import library
 from advisor.advice.answers import Answers, answers_from
 from advisor.advice.editions import SHIPPED, Library, by_value
 from advisor.advice.questionnaire import Question
-from advisor.web.forms import numbers
-from advisor.web.forms.bounds import ends_in_words
-from advisor.web.forms.certainty import AS, CHOICES
+from advisor.advice.ranges import UNKNOWN, Range, template_range
+from advisor.reports.document.answers import value_words
+from advisor.web.forms import typed_numbers
 from advisor.web.forms.hops import hop_from, typed_hop
-from advisor.web.forms.paths import QUESTIONS, TRACE, owner_of
-from advisor.web.forms.sentences import choice_reason
+from advisor.web.forms.questions import QUESTIONS, TRACE, choice_reason, owner_of
 from core.errors import InvalidInput, Problem
 from core.paths import set_value, value_at
+
+
+def bounds_of(question: Question) -> str:
+    """As a range: 1 ms to 365 days; empty if it is no number."""
+    return " to ".join(ends_in_words(question)) if question.uncertain else ""
+
+
+def ends_in_words(question: Question) -> tuple[str, ...]:
+    """The smallest and the largest number, each with its unit; nothing if they are not bounded."""
+    if question.low is None or question.high is None:
+        return ()
+    return tuple(_written_out(value_words(question.path, end)) for end in (question.low, question.high))
+
+
+def _written_out(words: str) -> str:
+    return re.sub(r" /d$", " a day", re.sub(r" d$", " days", words))
+
+
+Certainty = Literal["number", "range", "unknown"]
+CERTAINTIES: tuple[tuple[Certainty, str], ...] = (
+    ("number", "one number"),
+    ("range", "a range"),
+    ("unknown", "don't know"),
+)
+CHOSEN_PREFIX, SHOWN_PREFIX = "as:", "was:"
+"""Before a question's path: what is chosen beside the number, and what was when the page was made."""
+RANGE_DIGITS = 2
+
+
+def certainty_of(value: Any) -> Certainty:
+    """What kind of answer a stored value is."""
+    if not isinstance(value, dict):
+        return "number"
+    return "unknown" if value.get("unknown") else "range"
+
+
+def apply_certainty_choices(post: QueryDict, before: Answers) -> tuple[QueryDict, frozenset[str]]:
+    """The post with each newly made choice turned into text ("4 to 15"), as if it had been typed; and the paths of those.
+
+    Text that already is what was chosen stays as it is. So does a choice that is none.
+    """
+    chosen = [
+        path
+        for path in QUESTIONS
+        if path in post and post.get(CHOSEN_PREFIX + path, "") != post.get(SHOWN_PREFIX + path, "")
+    ]
+    changed = {path: text for path in chosen if (text := _chosen_text(QUESTIONS[path], post, before)) is not None}
+    if not changed:
+        return post, frozenset()
+    result = post.copy()
+    for path, text in changed.items():
+        result[path] = text
+        result[f"unit:{path}"] = QUESTIONS[path].unit
+    return result, frozenset(changed)
+
+
+def _chosen_text(question: Question, post: QueryDict, before: Answers) -> str | None:
+    """What the choice makes of the number that was there; None where there is nothing to change."""
+    choice = next((choice for choice, _ in CERTAINTIES if choice == post[CHOSEN_PREFIX + question.path]), None)
+    value = _typed_value(question, post, before)
+    if not question.uncertain or choice is None or certainty_of(value) == choice:
+        return None
+    match choice:
+        case "unknown":
+            return typed_numbers.UNKNOWN_TEXT
+        case "range":
+            return typed_numbers.written(_around(value, _known(question, before), question).ends())
+        case "number":
+            known = before.uncertain.get(question.path)
+            if certainty_of(value) == "unknown":
+                given = _known(question, before)
+            elif known is not None and known.given() == value:
+                given = known
+            else:
+                given = Range(value["low"], value["high"])
+            return typed_numbers.written(_middle(given, question))
+        case _:
+            assert_never(choice)
+
+
+def _known(question: Question, before: Answers) -> Range:
+    """What "don't know" would mean beside the other answers: the template's range, kept on its side of them."""
+    given = before.model_dump()
+    set_value(given, question.path, dict(UNKNOWN))
+    try:
+        return answers_from(given).uncertain[question.path]
+    except InvalidInput:
+        return template_range(library.sheets()[before.template], question.path)
+
+
+def _middle(given: Range, question: Question) -> float | int:
+    """Two digits of a range's middle, where they still lie in it."""
+    rounded = _bounded(given.middle, question)
+    if given.low <= rounded <= given.high:
+        return rounded
+    return round(given.middle) if question.kind == "integer" else given.middle
+
+
+def _typed_value(question: Question, post: QueryDict, before: Answers) -> Any:
+    """What the text says; what is stored where it says nothing that can be read."""
+    try:
+        factor = question.factor(post.get(f"unit:{question.path}", question.unit))
+        return typed_numbers.parse_answer(
+            post.getlist(question.path)[-1], question.kind == "integer", question.unit, factor
+        )
+    except ValueError:
+        return value_at(before.model_dump(), question.path)
+
+
+def _around(value: Any, known: Range, question: Question) -> Range:
+    """The template's range, where it holds the number; else from half of it to its double."""
+    if not isinstance(value, int | float) or known.low <= value <= known.high or not math.isfinite(value):
+        return Range(known.low, known.high)
+    return Range(_bounded(value / 2, question), _bounded(value * 2, question))
+
+
+def _bounded(value: float, question: Question) -> float | int:
+    """Two digits of a number, within the question's bounds."""
+    rounded = float(f"{value:.{RANGE_DIGITS}g}")
+    low, high = question.low, question.high
+    within = min(rounded if high is None else high, max(rounded if low is None else low, rounded))
+    return round(within) if question.kind == "integer" else within
+
 
 MOST_DURATIONS, LONGEST_DURATION_S = 20, 31_536_000
 
@@ -61,7 +186,9 @@ def _over(before: Answers, typed: Mapping[str, Any], own: Library) -> dict[str, 
     return given
 
 
-def moved(post: QueryDict, before: Answers, after: Answers, own: Library = SHIPPED) -> frozenset[str]:
+def externally_changed_fields(
+    post: QueryDict, before: Answers, after: Answers, own: Library = SHIPPED
+) -> frozenset[str]:
     """The paths of the fields that now hold something else than the page shows: whoever filled them in, it wasn't by typing."""
     shown, stored = before.model_dump(), after.model_dump()
     typed, problems = _typed(post, before, own)
@@ -90,8 +217,8 @@ def _value(question: Question, post: QueryDict, before: Answers, own: Library) -
     """
     texts = post.getlist(question.path)
     text = texts[-1]
-    if question.uncertain and post.get(AS + question.path, "") not in ("", *dict(CHOICES)):
-        raise ValueError(choice_reason(post.get(AS + question.path, ""), tuple(dict(CHOICES).values())))
+    if question.uncertain and post.get(CHOSEN_PREFIX + question.path, "") not in ("", *dict(CERTAINTIES)):
+        raise ValueError(choice_reason(post.get(CHOSEN_PREFIX + question.path, ""), tuple(dict(CERTAINTIES).values())))
     match question.kind:
         case "number" | "integer":
             return number_from(question, post)
@@ -118,7 +245,7 @@ def _durations(question: Question, text: str) -> tuple[float, ...] | None:
     Raises:
         ValueError: with the reason, if one is no duration, or there are too many.
     """
-    values = numbers.listed(text, question.unit)
+    values = typed_numbers.number_list(text, question.unit)
     if values is not None and len(values) > MOST_DURATIONS:
         raise ValueError(f"must be at most {MOST_DURATIONS} durations, not {len(values)}")
     for value in values or ():
@@ -135,11 +262,11 @@ def number_from(question: Question, post: QueryDict) -> Any:
     """
     text = post.getlist(question.path)[-1]
     factor = question.factor(post.get(f"unit:{question.path}", question.unit))
-    if question.optional and numbers.is_nothing(text):
+    if question.optional and typed_numbers.is_nothing(text):
         return None
     if not text.strip():
         raise ValueError("is required")
-    value = numbers.parsed(text, question.kind == "integer", question.unit, factor)
+    value = typed_numbers.parse_answer(text, question.kind == "integer", question.unit, factor)
     _require_bounds(question, value)
     return value
 

@@ -12,15 +12,15 @@ from advisor.decisions.models import Decision, EngineName
 from advisor.decisions.models.run import WORKER_KINDS
 from advisor.decisions.outside import OUTSIDE, SAMPLE, allowed
 from advisor.reports.document.planned_run import WORKERS
-from advisor.web.forms.numbers import one
-from advisor.web.forms.sentences import choice_reason, sentence_of
+from advisor.web.forms.questions import choice_reason, sentence_of
+from advisor.web.forms.typed_numbers import parse_number
 from core.errors import InvalidInput, Problem
 from simulator.result import WorkerKind
 
-REMEMBERED = "running"
+SESSION_KEY = "running"
 """In the session: the choice for the decision that was last worked on."""
-LONGEST = 20
-CHOICES: Mapping[str, Mapping[str, str]] = {
+LONGEST_OPTION = 20
+RUN_CHOICES: Mapping[str, Mapping[str, str]] = {
     "engine": {EngineName.KERNEL: "in the model", EngineName.LIVE: "live, with real parts"},
     "workers": {
         "threads": "threads",
@@ -31,7 +31,7 @@ CHOICES: Mapping[str, Mapping[str, str]] = {
     "endpoint": {SAMPLE: "the sample endpoint", OUTSIDE: "the outside endpoint"},
 }
 """Values and words of the choices; the first is the default."""
-LABELS: Mapping[str, str] = {
+RUN_LABELS: Mapping[str, str] = {
     "speed": "The speed",
     "seconds": "How long jobs arrive",
     "workers": "The workers",
@@ -41,7 +41,7 @@ LABELS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Running:
+class RunOptions:
     """What is chosen, as typed."""
 
     engine: str = EngineName.KERNEL
@@ -57,14 +57,14 @@ class Running:
         """From a form or an address. What is left out is as for a run in the model; what is no choice is an error."""
         errors = {
             name: sentence_of(choice_reason(str(given[name]), tuple(words.values())))
-            for name, words in CHOICES.items()
+            for name, words in RUN_CHOICES.items()
             if given.get(name, "") not in ("", *words)
         }
         chosen = {
             name: next(iter(words)) if name in errors else str(given.get(name, "") or next(iter(words)))
-            for name, words in CHOICES.items()
+            for name, words in RUN_CHOICES.items()
         }
-        typed = {name: str(given.get(name, "")).strip()[:LONGEST] for name in ("speed", "seconds")}
+        typed = {name: str(given.get(name, "")).strip()[:LONGEST_OPTION] for name in ("speed", "seconds")}
         return cls(**chosen, **typed, errors=errors)
 
     @property
@@ -97,7 +97,7 @@ class Running:
         if not self.live or not self.seconds:
             return None
         try:
-            return float(one(self.seconds, whole=False, unit="s"))
+            return float(parse_number(self.seconds, whole=False, unit="s"))
         except ValueError as error:
             raise InvalidInput([Problem("seconds", str(error))]) from error
 
@@ -109,7 +109,7 @@ class Running:
     @property
     def worker_choices(self) -> Iterable[tuple[str, str]]:
         """Values and words."""
-        return CHOICES["workers"].items()
+        return RUN_CHOICES["workers"].items()
 
     @property
     def workers_help(self) -> str:
@@ -126,33 +126,33 @@ class Running:
         """What is wrong with the run as a whole."""
         return self.errors.get("", "")
 
-    def refused(self, error: InvalidInput) -> "Running":
+    def refused(self, error: InvalidInput) -> "RunOptions":
         """The same, with what is wrong with it."""
         found: dict[str, str] = {}
         for problem in error.problems:
-            place = problem.path if problem.path in LABELS else ""
-            found.setdefault(place, sentence_of(problem.reason, LABELS.get(place, "This")))
+            place = problem.path if problem.path in RUN_LABELS else ""
+            found.setdefault(place, sentence_of(problem.reason, RUN_LABELS.get(place, "This")))
         return replace(self, errors=found)
 
 
-def chosen_for(request: HttpRequest, decision: Decision) -> Running:
+def load_run_options(request: HttpRequest, decision: Decision) -> RunOptions:
     """As posted just now, or else as last chosen for this decision in this session."""
     if "engine" in request.POST:
-        return Running.of(request.POST)
-    kept = request.session.get(REMEMBERED)
+        return RunOptions.of(request.POST)
+    kept = request.session.get(SESSION_KEY)
     if not isinstance(kept, dict) or kept.get("decision") != str(decision.pk):
-        return Running()
-    return Running.of(kept if allowed() is not None else kept | {"endpoint": SAMPLE})
+        return RunOptions()
+    return RunOptions.of(kept if allowed() is not None else kept | {"endpoint": SAMPLE})
 
 
-def remember(request: HttpRequest, decision: Decision) -> None:
+def save_run_options(request: HttpRequest, decision: Decision) -> None:
     """Keeps what was posted, for the next time that the page is shown; the session is written only where it changes."""
     if "engine" not in request.POST:
         return
-    running = Running.of(request.POST)
+    running = RunOptions.of(request.POST)
     if running.errors:
         return
     chosen = {name: str(getattr(running, name)) for name in ("engine", "speed", "seconds", "workers", "endpoint")}
     kept = {"decision": str(decision.pk), **chosen}
-    if request.session.get(REMEMBERED) != kept:
-        request.session[REMEMBERED] = kept
+    if request.session.get(SESSION_KEY) != kept:
+        request.session[SESSION_KEY] = kept

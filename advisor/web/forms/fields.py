@@ -1,7 +1,8 @@
-"""Answers, and what was posted in their stead, as a page shows them."""
+"""Answers, and what was posted instead, as a page shows them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, assert_never
 
 from django.http import QueryDict
@@ -11,17 +12,111 @@ from advisor.advice.contract import Recommendation
 from advisor.advice.editions import SHIPPED, Library
 from advisor.advice.library import Profile
 from advisor.advice.questionnaire import SECTIONS, Question, Section
-from advisor.reports.document.answers import exact_words
-from advisor.web.forms import numbers
-from advisor.web.forms.beside import Beside, beside_of, best_written
-from advisor.web.forms.bounds import bounds_of
+from advisor.advice.templates import TEMPLATES
+from advisor.reports.document.answers import exact_words, value_words
+from advisor.web.forms import typed_numbers
 from advisor.web.forms.hops import OWN_KIND, OWN_LIMIT, OWN_NAME, choices_of, kept_choices, own_hops, texts_of
-from advisor.web.forms.paths import QUESTIONS, field_id, owner_of
-from advisor.web.forms.posted import number_from
-from advisor.web.forms.sentences import sentence_of
-from advisor.web.forms.turns import Turns, turns_by_path
+from advisor.web.forms.posts import CERTAINTIES, Certainty, bounds_of, certainty_of, number_from
+from advisor.web.forms.questions import QUESTIONS, field_id, owner_of, sentence_of
+from advisor.web.forms.thresholds import Thresholds, thresholds_by_path
 from core.errors import Problem
+from core.numbers import MISSING, number
 from core.paths import value_at
+from core.units import DAY_S
+
+SHORT_TEXT = 7
+"""Text up to this length is shown in the question's own unit."""
+NO_THRESHOLDS = Thresholds()
+
+
+@dataclass(frozen=True)
+class FieldHints:
+    """What the page says of a stored answer."""
+
+    certainty: Certainty = "number"
+    reading: str = ""
+    why: str = ""
+    """The template's reason, while its value stands."""
+    text: str = ""
+    unit: str = ""
+    """How the page would write it."""
+    thresholds: Thresholds = NO_THRESHOLDS
+
+    @property
+    def choices(self) -> tuple[tuple[str, str, bool], ...]:
+        """How sure it may be: value, words, and whether it is so."""
+        return tuple((value, words, value == self.certainty) for value, words in CERTAINTIES)
+
+
+def hints_for(
+    question: Question, value: Any, answers: Answers, text: str, unit: str, thresholds: Thresholds = NO_THRESHOLDS
+) -> FieldHints:
+    """What stands beside the answer, which the page writes as `text` in `unit`."""
+    template = TEMPLATES[answers.template]
+    own = question.path in template.why and value == value_at(_values(answers.template), question.path)
+    return FieldHints(
+        certainty=certainty_of(value),
+        reading=reading(question, value, answers, text, unit),
+        why=template.why[question.path] if own else "",
+        text=text,
+        unit=unit,
+        thresholds=thresholds,
+    )
+
+
+@cache
+def _values(template: str) -> Mapping[str, Any]:
+    return TEMPLATES[template].answers.model_dump()
+
+
+def best_written(question: Question, value: Any) -> tuple[str, str]:
+    """Text and unit: the question's own unit, unless that is long and another says it shorter ("5000 per day")."""
+    own = typed_numbers.written(value)
+    if len(own) <= SHORT_TEXT or value is None or isinstance(value, dict):
+        return own, question.unit
+    whole = question.kind == "integer"
+    candidates = [(own, question.unit)]
+    for unit in question.converters:
+        factor = question.factor(unit)
+        text = typed_numbers.written(float(f"{value / float(factor):.12g}"))
+        if typed_numbers.parse_answer(text, whole, question.unit, factor) == value:
+            candidates.append((text, unit))
+    return min(candidates, key=lambda candidate: len(candidate[0]))
+
+
+MANY = 10_000
+"""From here on a number reads better with its thousands apart."""
+
+
+def reading(question: Question, value: Any, answers: Answers, text: str, unit: str) -> str:
+    """The value in words, where they say more than the `text` in its `unit` does; empty where they don't."""
+    if not question.uncertain or value is None:
+        return ""
+    if isinstance(value, dict):
+        middle = value_words(question.path, value_at(answers, question.path))
+        if not value.get("unknown"):
+            ends = " to ".join(exact_words(question.path, value[end]) for end in ("low", "high"))
+            return f"taken as {middle}" if typed_numbers.is_plain(text) else f"= {ends}, taken as {middle}"
+        known = answers.uncertain[question.path]
+        return f"{value_words(question.path, known.ends())}, taken as {middle}"
+    words = _other_words(question, value, unit if typed_numbers.is_plain(text) else "")
+    return "" if words in (MISSING, f"{text.strip()} {unit}".strip()) else f"= {words}"
+
+
+def _other_words(question: Question, value: float, typed_in: str) -> str:
+    """The value at another scale than the one in which it was typed; the dash where there is no better one."""
+    own = typed_in == question.unit
+    match question.unit:
+        case "/s" if own:
+            return f"{number(value * DAY_S)} a day"
+        case "/s":
+            return f"{number(value)} /s"
+        case "/min" if own:
+            return f"{number(value / 60)} /s"
+        case "s" | "min" | "h":
+            words = exact_words(question.path, value)
+            return MISSING if own and words.endswith(f" {question.unit}") and words.count(" ") == 1 else words
+    return exact_words(question.path, value) if not own or value >= MANY else MISSING
 
 
 @dataclass(frozen=True)
@@ -38,7 +133,7 @@ class Field:
     hidden: bool
     own_hop: Mapping[str, str] = field(default_factory=dict)
     """The hop that is being described, as typed."""
-    beside: Beside = field(default_factory=Beside)
+    hints: FieldHints = field(default_factory=FieldHints)
     library: Library = SHIPPED
     """The hops and profiles that are offered."""
     partners: tuple[str, ...] = ()
@@ -103,14 +198,14 @@ def groups_of(
     stored = answers.model_dump()
     problems = tuple(problems)
     errors, partners = errors_by_field(problems), _partners(problems)
-    turns = turns_by_path(answers, recommendation) if recommendation else {}
+    thresholds = thresholds_by_path(answers, recommendation) if recommendation else {}
     return tuple(
         FieldGroup(
             section,
             section.state(answers),
             tuple(
                 replace(
-                    _field(question, answers, stored, post, errors, turns.get(question.path, Turns()), own),
+                    _field(question, answers, stored, post, errors, thresholds.get(question.path, Thresholds()), own),
                     partners=partners.get(question.path, ()),
                 )
                 for question in section.questions
@@ -124,11 +219,11 @@ def errors_by_field(problems: Iterable[Problem]) -> dict[str, str]:
     """The first sentence for each field; what belongs to none stands under the empty path."""
     errors: dict[str, str] = {}
     for problem in problems:
-        errors.setdefault(owner_of(problem.path), _sentence(problem))
+        errors.setdefault(owner_of(problem.path), _problem_sentence(problem))
     return errors
 
 
-def _sentence(problem: Problem) -> str:
+def _problem_sentence(problem: Problem) -> str:
     """What is wrong; another answer is named by its question, with its unit."""
     if len(problem.others) != 1:
         return sentence_of(problem.reason)
@@ -154,16 +249,16 @@ def _field(
     stored: Mapping[str, Any],
     post: QueryDict | None,
     errors: Mapping[str, str],
-    turns: Turns,
+    thresholds: Thresholds,
     own: Library,
 ) -> Field:
     value = value_at(stored, question.path)
     chosen = texts_of(value, own) if question.kind == "hops" else ()
     text, unit = _written(question, value)
-    beside = beside_of(question, value, answers, text, unit, turns)
+    hints = hints_for(question, value, answers, text, unit, thresholds)
     unsaved = bool(errors) and post is not None and question.uncertain and _holds_other(question, value, post)
     if unsaved:
-        beside = replace(beside, reading="")
+        hints = replace(hints, reading="")
     if post is not None and question.path in post:
         texts = post.getlist(question.path)
         text, unit = texts[-1], post.get(f"unit:{question.path}", unit)
@@ -171,7 +266,7 @@ def _field(
     error = errors.get(question.path, "")
     hidden = not error and not question.applies(answers)
     return Field(
-        question, text, unit, chosen, error, hidden, _own_hop(post) if post else {}, beside, own, unsaved=unsaved
+        question, text, unit, chosen, error, hidden, _own_hop(post) if post else {}, hints, own, unsaved=unsaved
     )
 
 
@@ -200,7 +295,7 @@ def _written(question: Question, value: Any) -> tuple[str, str]:
         case "hops":
             return "", ""
         case "durations":
-            return numbers.written(value), question.unit
+            return typed_numbers.written(value), question.unit
         case "choice" | "text" | "profile":
             return value or "", ""
         case _:

@@ -1,0 +1,143 @@
+"""Accounts: signing in, one's own password and sessions, and the first administrator. Local mode has no accounts to sign in to."""
+
+import logging
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth import login
+from django.contrib.auth import views as auth
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import LoginView
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse_lazy
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
+
+from advisor.decisions.services.decisions import ensure_demo
+from advisor.reports.wording import count
+from advisor.teams.errors import LinkGone
+from advisor.teams.forms import ChangePasswordForm, SignInForm
+from advisor.teams.middleware import MemberRequest, choose_workspace
+from advisor.teams.services.first_administrator import is_first_administrator_link, make_first_administrator
+from advisor.teams.services.sessions import end_other_sessions, end_session, note_session, sessions_of
+from advisor.teams.throttle import count_attempt, require_patience
+from advisor.web.access import hosted_only
+from advisor.web.forms.questions import reasons_by_field
+from advisor.web.views.errors import refusal
+from advisor.web.views.members import PASSWORD_BACKEND, name_from
+from core.errors import InvalidInput
+
+log = logging.getLogger(__name__)
+
+
+@require_safe
+@hosted_only
+def show_account(request: MemberRequest) -> HttpResponseBase:
+    """What to change, and the sessions."""
+    context = {"sessions": sessions_of(request.user), "current": request.session.session_key}
+    return render(request, "accounts/account.html", context)
+
+
+@require_POST
+@hosted_only
+def end_own_session(request: MemberRequest, session_id: int) -> HttpResponseBase:
+    """Ends one session."""
+    if not end_session(request.user, session_id):
+        raise Http404
+    messages.success(request, "The session has ended.")
+    return redirect("account")
+
+
+@require_POST
+@hosted_only
+def end_own_other_sessions(request: MemberRequest) -> HttpResponseBase:
+    """Ends all sessions but this one."""
+    ended = end_other_sessions(request.user, but=request.session.session_key)
+    messages.success(request, f"{count(ended, 'other session')} ended.")
+    return redirect("account")
+
+
+@method_decorator(hosted_only, name="dispatch")
+class ChangePassword(auth.PasswordChangeView):
+    """Django's own; all sessions but this one end with the old password."""
+
+    template_name = "accounts/password.html"
+    form_class = ChangePasswordForm
+    success_url = reverse_lazy("account")
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        """The form also looks at who asks from where."""
+        return super().get_form_kwargs() | {"request": self.request}
+
+    def form_valid(self, form: ChangePasswordForm) -> HttpResponse:  # type: ignore[override]
+        """Changed: the session that did it goes on, under a new key."""
+        response = super().form_valid(form)
+        note_session(self.request, form.user)
+        end_other_sessions(form.user, but=self.request.session.session_key)
+        log.info("Password of account %s changed by its owner", form.user.pk)
+        messages.success(self.request, "Your password is changed. All other sessions have ended.")
+        return response
+
+    def form_invalid(self, form: ChangePasswordForm) -> HttpResponse:  # type: ignore[override]
+        """The page again, with what is wrong beside its field."""
+        return self.render_to_response(self.get_context_data(form=form), status=422)
+
+
+@method_decorator(login_not_required, name="dispatch")
+class SignIn(LoginView):
+    """Django's own. A fragment that meets an ended session reloads its page instead of showing a form in its place."""
+
+    template_name = "accounts/login.html"
+    authentication_form = SignInForm
+    next_page = "home"
+    redirect_authenticated_user = True
+
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        """The form, or a reload."""
+        if request.headers.get("HX-Request") == "true":
+            return HttpResponseClientRefresh()
+        return super().dispatch(request, *args, **kwargs)
+
+
+FIRST_WORKSPACE = "Our decisions"
+
+
+@sensitive_post_parameters("password", "again")
+@login_not_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def first_administrator(request: HttpRequest, token: str) -> HttpResponseBase:
+    """Makes the account and signs it in. A link that is wrong or used does not exist."""
+    require_patience(request)
+    if not is_first_administrator_link(token):
+        count_attempt(request)
+        return refusal(request, 404)
+    if request.method != "POST":
+        return _first_administrator_page(request)
+    given = request.POST.copy()
+    given["name"] = given.get("name", "").strip() or FIRST_WORKSPACE
+    try:
+        user, workspace = make_first_administrator(
+            token, given.get("username", ""), given.get("password", ""), given.get("again", ""), name_from(given)
+        )
+    except LinkGone:
+        return refusal(request, 404)
+    except InvalidInput as error:
+        return _first_administrator_page(request, error)
+    ensure_demo(workspace)
+    login(request, user, PASSWORD_BACKEND)
+    choose_workspace(request, workspace)
+    return redirect("home")
+
+
+def _first_administrator_page(request: HttpRequest, refused: InvalidInput | None = None) -> HttpResponse:
+    context = {
+        "errors": reasons_by_field(refused),
+        "username": request.POST.get("username", ""),
+        "workspace": request.POST.get("name", FIRST_WORKSPACE),
+    }
+    return render(request, "accounts/first_administrator.html", context, status=422 if refused else 200)
