@@ -12,7 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "advisor.settings")
 
 from advisor.advice.reading import read_mapping  # noqa: E402
 from advisor.reports.charts.model import Chart  # noqa: E402
-from advisor.reports.charts.time import queue_depth, run_of  # noqa: E402
+from advisor.reports.charts.over_time import queue_depth, run_of  # noqa: E402
 from advisor.reports.document.simulation import difference_rows, results_table  # noqa: E402
 from advisor.reports.figure_svg import svg  # noqa: E402
 from simulator.arrivals import read_trace  # noqa: E402

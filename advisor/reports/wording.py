@@ -9,52 +9,14 @@ from advisor.advice.contract import Concurrency, Delivery, Flip, Method, Recomme
 from advisor.advice.variations import P50, P95, SHARES
 from core.closed_sets import complete_table
 from core.numbers import (
-    MISSING,
     count,
     duration,
-    interval,
     number,
     percent,
     plural,
-    rate,
     share,
-    share_interval,
 )
 from simulator.result import DesignResult, Result
-
-__all__ = [
-    "MISSING",
-    "NOT_REACHED",
-    "OUTCOMES",
-    "advice_headline",
-    "concurrency_sentence",
-    "count",
-    "dead_letter_sentence",
-    "delivery_sentences",
-    "design_name",
-    "duration",
-    "favours",
-    "flip_outcome",
-    "flip_sentence",
-    "found_by",
-    "headline",
-    "interval",
-    "listed",
-    "method_name",
-    "number",
-    "percent",
-    "rate",
-    "recommendation_sentence",
-    "retries_sentence",
-    "run_state",
-    "share",
-    "share_interval",
-    "shown_style",
-    "simulated_sentence",
-    "style_name",
-    "unbroken",
-    "unstable_sentence",
-]
 
 NOT_FEASIBLE = "Not feasible with these answers."
 NOT_REACHED = "not reached"

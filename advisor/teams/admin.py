@@ -10,13 +10,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from advisor.reports.wording import count
 from advisor.teams.forms import AdminSignInForm
 from advisor.teams.links import absolute_link
 from advisor.teams.models import Membership, PasswordReset, User, Workspace
 from advisor.teams.services.password_resets import make_reset, resettable_by
 from advisor.teams.services.sessions import end_other_sessions
 from advisor.teams.throttle import forget_attempts
+from core.numbers import count
 
 admin.site.login_form = AdminSignInForm
 admin.site.unregister([AccessLog, AccessFailureLog])  # never written: see `advisor.teams.throttle`

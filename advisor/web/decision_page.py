@@ -17,7 +17,7 @@ from advisor.decisions.services.library import library_of
 from advisor.decisions.services.recordings import recording_of
 from advisor.decisions.services.runs import plan_run, runs_left
 from advisor.decisions.services.undo import next_step
-from advisor.reports.document.outside import endpoint_terms
+from advisor.reports.document.external_section import endpoint_terms
 from advisor.reports.document.planned_run import plan_sentences
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import may_change

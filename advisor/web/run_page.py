@@ -12,7 +12,10 @@ from advisor.decisions import stored
 from advisor.decisions.models import EngineName, Run, State
 from advisor.decisions.services.runs import queue_position
 from advisor.reports import wording
-from advisor.reports.charts import Chart, charts_of, so_far_charts
+from advisor.reports.charts import charts_of
+from advisor.reports.charts.live import so_far_charts
+from advisor.reports.charts.model import Chart
+from advisor.reports.document.external_section import outside_sentences
 from advisor.reports.document.live import (
     TOLERANCES,
     agreement_sentence,
@@ -23,7 +26,6 @@ from advisor.reports.document.live import (
     machine_sentences,
 )
 from advisor.reports.document.method import simulate_command
-from advisor.reports.document.outside import outside_sentences
 from advisor.reports.document.simulation import difference_rows, results_table, so_far_table
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import may_change

@@ -13,10 +13,8 @@ from advisor.decisions import stored
 from advisor.decisions.models import Sweep, SweepState
 from advisor.decisions.services.sweeps import found_so_far
 from advisor.reports.maps.figure import Here, on_axis
-from advisor.reports.maps.table import map_table
-from advisor.reports.maps.text import LETTERS
-from advisor.reports.maps.words import KINDS, axis_words, counted, disagreement, finding
-from advisor.reports.wording import count, design_name, listed
+from advisor.reports.maps.words import KINDS, VERDICT_LETTERS, axis_words, counted, disagreement, finding, map_table
+from advisor.reports.wording import design_name, listed
 from advisor.sweeps.axes import Axis
 from advisor.sweeps.border import Advised, advised
 from advisor.sweeps.cells import WHOLE_CYCLES
@@ -24,6 +22,7 @@ from advisor.sweeps.grid import Grid
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import may_change
 from advisor.web.forms.sweep_form import form_again
+from core.numbers import count
 
 UNTAKEN = timedelta(seconds=5)
 """A sweep that waits for this long has no worker to take it."""
@@ -50,7 +49,7 @@ def sweep_context(request: MemberRequest, sweep: Sweep) -> dict[str, Any]:
         "line": _line(border),
         "where": _where(sweep),
         "alt": " ".join(part for part in (said, against, _line(border)) if part),
-        "key": [(kind, LETTERS[kind], KINDS[kind], count(number, "cell")) for kind, number in counts.items()],
+        "key": [(kind, VERDICT_LETTERS[kind], KINDS[kind], count(number, "cell")) for kind, number in counts.items()],
         "table": None if sweep.active else map_table(found),
         "untaken": is_untaken(sweep),
         "took_s": found.elapsed_s,

@@ -20,8 +20,8 @@ from advisor.advice.words import apart, past, rates
 from advisor.reports import wording
 from advisor.reports.document.advice import advice_sections
 from advisor.reports.document.answers import exact_words, value_words
-from advisor.reports.formats.text import text
 from advisor.reports.maps.words import axis_value
+from advisor.reports.terminal_text import terminal_text
 from core.errors import InvalidInput
 from core.numbers import count, plural
 from core.paths import nested
@@ -49,7 +49,7 @@ def sentences(answers_: Answers, advice: Recommendation) -> Iterator[str]:
     """Every sentence of the advice as a page or a report says it."""
     yield wording.recommendation_sentence(advice)
     yield from advice.delivery.why_not.values()
-    yield re.sub(r"\s+", " ", text(answers_.name, "", advice_sections(advice, answers_)))
+    yield re.sub(r"\s+", " ", terminal_text(answers_.name, "", advice_sections(advice, answers_)))
     yield from (section.state(answers_) for section in SECTIONS)
 
 
@@ -237,14 +237,14 @@ def test_an_empty_p99_flips_upwards_from_where_the_lognormal_has_it() -> None:
     (flip,) = (flip for flip in advice.flips if flip.field == "processing.p99_s")
     assert 29.5 < flip.to < 30
     assert "How long does the slowest one in a hundred take?” If 29.85 s or more: Event-driven" in " ".join(
-        text("", "", advice_sections(advice, fast)).split()
+        terminal_text("", "", advice_sections(advice, fast)).split()
     )
 
 
 def test_what_falls_short_is_said_once_and_no_style_is_called_clear_beside_it() -> None:
     heavy = answers_from(nested({"volume.mean_rate_per_s": 5.53}))
     advice = advise(heavy)
-    page = text("", wording.recommendation_sentence(advice), advice_sections(advice, heavy))
+    page = terminal_text("", wording.recommendation_sentence(advice), advice_sections(advice, heavy))
     said, _, flips = " ".join(page.split()).partition("WHAT WOULD CHANGE IT")
     assert said.startswith(
         "Neither design can keep up: 5.53 /s arrive, 2.09 /s can be served. The nearest single change"
@@ -260,7 +260,9 @@ def advice_text(**differs: Any) -> tuple[Recommendation, str]:
     """The advice on the default template with some answers changed, and how a report says it."""
     base = answers_from(nested({path.replace("__", "."): value for path, value in differs.items()}))
     advice = advise(base)
-    return advice, re.sub(r"\s+", " ", text("", wording.recommendation_sentence(advice), advice_sections(advice, base)))
+    return advice, re.sub(
+        r"\s+", " ", terminal_text("", wording.recommendation_sentence(advice), advice_sections(advice, base))
+    )
 
 
 FAST_FORM = {"template": "form_classification", "failures__dead_letter": True}

@@ -17,7 +17,7 @@ from advisor.decisions.models import EngineName
 from advisor.decisions.models.run import WORKER_KINDS
 from advisor.decisions.outside import OUTSIDE, SAMPLE
 from advisor.decisions.outside import chosen as allowed_endpoint
-from advisor.reports.document.outside import endpoint_terms
+from advisor.reports.document.external_section import endpoint_terms
 from advisor.reports.document.planned_run import plan_sentences
 from core.errors import InvalidInput
 from simulator.live.errors import CannotRun, RunBroken

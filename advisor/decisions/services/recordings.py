@@ -21,7 +21,7 @@ from advisor.decisions import limits
 from advisor.decisions.errors import UploadTooLarge
 from advisor.decisions.models import Decision, Revision, Run, Sweep, Trace, TraceData
 from advisor.decisions.names import clean_file_name
-from advisor.reports.document import Recording
+from advisor.reports.document.record import Recording
 from advisor.reports.wording import listed
 from advisor.teams.access import require_editor
 from advisor.teams.models import User, Workspace

@@ -16,7 +16,8 @@ from advisor.decisions.services.decisions import summarize_status
 from advisor.decisions.services.library import library_of
 from advisor.decisions.services.recordings import copy_file, describe_recording, recording_of
 from advisor.reports.bundle import Recorded, write_bundle
-from advisor.reports.document import Document, Record, build
+from advisor.reports.document import Document, build
+from advisor.reports.document.record import Record
 from advisor.teams.models import User
 from advisor.teams.services.accounts import LOCAL_USERNAME
 

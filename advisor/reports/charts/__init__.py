@@ -2,15 +2,13 @@
 
 from advisor.reports.charts.calls import provider_calls, stretch_s
 from advisor.reports.charts.latency import latency
-from advisor.reports.charts.live import over, predicted_of, so_far_charts
-from advisor.reports.charts.model import Axis, Bars, Chart, Deadline, Line, Mark, Spot, Table, Window
+from advisor.reports.charts.live import over, predicted_of
+from advisor.reports.charts.model import Chart
 from advisor.reports.charts.outcomes import outcomes
-from advisor.reports.charts.time import in_flight, lag, queue_depth, run_of, throughput
+from advisor.reports.charts.over_time import in_flight, lag, queue_depth, run_of, throughput
 from advisor.reports.wording import designs_of
 from simulator.result import Result
 from simulator.scenario import Scenario
-
-__all__ = ["Axis", "Bars", "Chart", "Deadline", "Line", "Mark", "Spot", "Table", "Window", "charts_of", "so_far_charts"]
 
 
 def charts_of(result: Result, scenario: Scenario) -> tuple[Chart, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 from advisor.reports import wording
 from advisor.reports.charts.labels import labelled
 from advisor.reports.charts.model import Axis, Chart, Floats, Line
-from advisor.reports.charts.time import Run, table_over_time
+from advisor.reports.charts.over_time import Run, table_over_time
 from core.numbers import count, duration, number
 from simulator.result import CallRate, DesignResult
 

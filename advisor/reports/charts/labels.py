@@ -1,6 +1,6 @@
-"""Where each line's label stands: at its end, or else where its words cross no line and no other label."""
+"""Where the words on a plot are placed: at their line or in their region, clear of lines and of each other, even on a phone."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -123,3 +123,60 @@ def _crosses(line: Floats, box: _Box) -> float:
         return 0.0
     low, high = np.minimum(line[:-1], line[1:]), np.maximum(line[:-1], line[1:])
     return float(np.mean((high > box.bottom) & (low < box.bottom + HEIGHT)))
+
+
+REGION_LETTER, PADDING = 0.024, 0.03
+"""A letter's width on a phone, and the rim of a word's box, as shares of the plot."""
+
+Anchor = Literal["left", "center", "right"]
+
+
+@dataclass(frozen=True)
+class Region:
+    """A connected stretch of one style, and the places in it for its words: the one that is farthest from its rim, then one in each row."""
+
+    style: int
+    spots: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A region with the place of its words on the fine grid, and the side of them that is there."""
+
+    region: Region
+    row: int
+    column: int
+    anchor: Anchor
+
+
+def area_of(text: str, across: float, up: float, anchor: Anchor) -> Area:
+    """What words take whose side `anchor` is at a place, in shares of the plot."""
+    width = REGION_LETTER * len(text) + PADDING
+    left = across - {"left": 0.0, "center": width / 2, "right": width}[anchor]
+    return Area(left, up - HEIGHT / 2, width)
+
+
+def placed(
+    named: Iterable[tuple[Region, str]], at: Callable[[int, int], tuple[float, float]], taken: Iterable[Area] = ()
+) -> Iterator[Placed]:
+    """The regions whose words have room, each where they meet nothing that stands already.
+
+    `at` gives the place of a row and column in shares of the plot, across and up.
+    """
+    standing = list(taken)
+    for region, text in named:
+        for row, column in region.spots:
+            across, up = at(row, column)
+            anchor = _anchor(across, area_of(text, across, up, "center"))
+            area = area_of(text, across, up, anchor)
+            if not any(area.meets(other) for other in standing):
+                standing.append(area)
+                yield Placed(region, row, column, anchor)
+                break
+
+
+def _anchor(across: float, centred: Area) -> Anchor:
+    """Words that would stick out at a side begin, or end, at their place instead."""
+    if centred.left < 0:
+        return "left"
+    return "right" if centred.left + centred.width > 1 else "center"

@@ -8,7 +8,7 @@ import numpy as np
 from advisor.reports import wording
 from advisor.reports.charts.labels import HEIGHT, Area, labelled
 from advisor.reports.charts.model import Axis, Chart, Deadline, Floats, Line, Mark, Side, Table
-from core.numbers import duration, interval, percent, share, time_unit
+from core.numbers import MISSING, duration, interval, percent, share, time_unit
 from simulator.result import DesignResult, Result
 from simulator.scenario import Scenario
 
@@ -205,5 +205,5 @@ def quantile(design: DesignResult, name: str, of: str = "latency") -> str:
     value = getattr(getattr(design, f"{of}_s"), name)
     bounds = design.intervals.get(f"{of}_{name}_s")
     if value is None or bounds is None:
-        return duration(value, missing=wording.NOT_REACHED if of == "latency" else wording.MISSING)
+        return duration(value, missing=wording.NOT_REACHED if of == "latency" else MISSING)
     return interval(value, *bounds, "s")

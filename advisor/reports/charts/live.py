@@ -8,7 +8,7 @@ from advisor.reports import wording
 from advisor.reports.charts.calls import axis_title, lines_of, stretch_s
 from advisor.reports.charts.labels import labelled
 from advisor.reports.charts.model import Axis, Chart, Floats, Line, Table, Window
-from advisor.reports.charts.windows import bin_s, run_end_s
+from advisor.reports.charts.over_time import bin_s, run_end_s
 from core.numbers import count, duration, share, time_unit
 from simulator.result import DesignResult, LiveReport, Result, SoFar
 

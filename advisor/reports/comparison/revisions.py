@@ -10,7 +10,8 @@ from advisor.advice.rules import RULES
 from advisor.advice.templates import TEMPLATES
 from advisor.reports import wording
 from advisor.reports.document.answers import LABELS, TRACE, value_words
-from advisor.reports.document.recording import DELETED
+from advisor.reports.document.record import DELETED
+from core.numbers import count
 
 MOST_NAMED = 2
 """So many answers are named in the sentence; the others are counted."""
@@ -54,7 +55,7 @@ class Comparison:
         named = [f"{short_name(one.path)} {one.before} → {one.after}" for one in self.answers[:MOST_NAMED]]
         rest = len(self.answers) - len(named)
         if rest:
-            named.append(wording.count(rest, "other answer"))
+            named.append(count(rest, "other answer"))
         text = f"{wording.listed(named)}: {_outcome(self.advice)}"
         return text if text[1:2].isdigit() else text[:1].upper() + text[1:]
 
@@ -118,7 +119,7 @@ def _advice(old: Recommendation, new: Recommendation) -> tuple[Changed, ...]:
         Changed("Score, from synchronous −1 to event-driven +1", _score(old), _score(new)),
         Changed("Feasible", "yes" if old.feasible else "no", "yes" if new.feasible else "no"),
         Changed("Queues", _queues(old), _queues(new)),
-        Changed("Most calls at once that help", wording.count(old.concurrency.useful), wording.count(new.concurrency.useful)),
+        Changed("Most calls at once that help", count(old.concurrency.useful), count(new.concurrency.useful)),
     )  # fmt: skip
 
 
@@ -127,7 +128,7 @@ def _score(recommendation: Recommendation) -> str:
 
 
 def _queues(recommendation: Recommendation) -> str:
-    parts = [f"{queue.name} with {wording.count(queue.consumers, 'consumer')}" for queue in recommendation.queues]
+    parts = [f"{queue.name} with {count(queue.consumers, 'consumer')}" for queue in recommendation.queues]
     return wording.listed(parts) or "none"
 
 

@@ -1,11 +1,17 @@
-"""Several runs beside each other. Each has a letter, by which charts and tables name it."""
+"""Several runs next to each other: their settings, their figures, and the differences with intervals."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from advisor.reports import wording
+from advisor.reports.charts.model import Table
+from advisor.reports.document.simulation import DIFFERENCES, SHARES, difference_words, results_table
 from advisor.reports.palette import Dash
-from simulator.result import DesignResult, Result
+from advisor.reports.wording import designs_of, style_name
+from core.numbers import MISSING, count, duration, number, percent, rate
+from simulator.result import DesignResult, Interval, Result
 from simulator.scenario import Scenario
 
 LETTERS = "ABCDEF"
@@ -46,3 +52,236 @@ def styles_of(laid: Sequence[Laid]) -> tuple[str, ...]:
 def with_design(laid: Sequence[Laid], style: str) -> list[tuple[Laid, DesignResult]]:
     """The runs that have a design of the style."""
     return [(one, design) for one in laid if (design := one.design(style)) is not None]
+
+
+ABSENT = "–"
+WHOLE = "all of it"
+NOTHING: Mapping[str, str] = {
+    "deadline_s": "no deadline",
+    "synchronous.backlog": "unbounded",
+    "synchronous.client_timeout_s": "never",
+    "synchronous.inline_retries": "as the retries",
+    "event_driven.max_queue": "unbounded",
+    "event_driven.expires_s": "never",
+}
+"""What an empty setting means; anywhere else it is no limit, or not used."""
+UNITS = ("_per_s", "_s", "_percent")
+LIMIT_PREFIX = "provider."
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting with its value in each run."""
+
+    name: str
+    values: tuple[str, ...]
+
+    @property
+    def differs(self) -> bool:
+        """Whether the runs disagree on it."""
+        return len(set(self.values)) > 1
+
+
+def settings_of(laid: Sequence[Laid]) -> tuple[Setting, ...]:
+    """Every setting of the scenarios, in their order, and how each was run."""
+    each = [_flat(one) for one in laid]
+    paths = dict.fromkeys(path for settings in each for path in settings)
+    names = [_name(path) for path in paths]
+    found = [Setting(_told_apart(path, names), tuple(_words(path, settings) for settings in each)) for path in paths]
+    run = [
+        Setting("Engine", tuple(one.result.engine for one in laid)),
+        Setting("Part that was run", tuple(one.result.live.window if one.result.live else WHOLE for one in laid)),
+        Setting("Speed", tuple(f"{number(one.result.live.speed)}x" if one.result.live else ABSENT for one in laid)),
+        Setting(
+            "Arrivals over", tuple(duration(one.result.live.seconds) if one.result.live else ABSENT for one in laid)
+        ),
+        Setting("Workers", tuple(one.result.live.workers if one.result.live else ABSENT for one in laid)),
+        Setting("Replications", tuple(count(one.result.replications) for one in laid)),
+    ]
+    return (*run, *found)
+
+
+def _flat(one: Laid) -> dict[str, Any]:
+    settings = dict(_leaves(one.scenario.model_dump(exclude={"schema_"}), ""))
+    if one.recording:
+        settings["arrivals.trace"] = one.recording
+    return settings
+
+
+def _leaves(value: Any, path: str) -> list[tuple[str, Any]]:
+    """Dotted paths and plain values; what is listed is one value."""
+    if isinstance(value, Mapping) and value:
+        return [leaf for name, part in value.items() for leaf in _leaves(part, f"{path}.{name}" if path else str(name))]
+    return [(path, value)]
+
+
+def _told_apart(path: str, names: Sequence[str]) -> str:
+    """A share and a time may have the same name without their unit."""
+    name = _name(path)
+    return f"{name} time" if names.count(name) > 1 and path.endswith("_s") else name
+
+
+def _name(path: str) -> str:
+    *parents, leaf = path.split(".")
+    for unit in UNITS:
+        leaf = leaf.removesuffix(unit)
+    where = " ".join(parents).replace("_", " ").replace("event driven", "event-driven")
+    words = leaf.replace("_", " ")
+    text = f"{where}: {words}" if where else words
+    return text[:1].upper() + text[1:]
+
+
+def _words(path: str, settings: Mapping[str, Any]) -> str:
+    if path not in settings:
+        return ABSENT
+    return _value(path, settings[path])
+
+
+def _value(path: str, value: Any) -> str:
+    if value is None:
+        return NOTHING.get(path, "no limit" if path.startswith(LIMIT_PREFIX) else "none")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value.replace("_", " ")
+    if isinstance(value, Mapping | list | tuple):
+        return wording.listed([_part(part) for part in value]) or "none"
+    if path == "seed":
+        return str(value)
+    if path.endswith("_per_s"):
+        return rate(value)
+    if path.endswith("_s"):
+        return duration(value)
+    if path.endswith("_percent") or path.startswith("event_driven.queues."):
+        return percent(value)
+    return count(value) if float(value).is_integer() else number(value)
+
+
+def _part(part: Any) -> str:
+    """One of a list: a hop, an outage, a time."""
+    if isinstance(part, Mapping):
+        return ", ".join(_value(name, value) for name, value in part.items())
+    return _value("_s", part) if isinstance(part, int | float) else str(part)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A difference in words; `telling` where its interval leaves out zero."""
+
+    text: str
+    telling: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure, with a cell a column."""
+
+    name: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Differences:
+    """A table of them: what is subtracted from what stands in the headers."""
+
+    title: str
+    headers: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+def figures_of(laid: Sequence[Laid], style: str) -> Table:
+    """Every figure of one design, a column a run."""
+    runs = [one for one, _ in with_design(laid, style)]
+    each = [_column(one, style) for one in runs]
+    names = dict.fromkeys(name for column in each for name in column)
+    rows = tuple((name, *(column.get(name, _left_out(name)) for column in each)) for name in names)
+    return Table((style_name(style), *(one.letter for one in runs)), rows)
+
+
+def _left_out(name: str) -> str:
+    """A run's own table leaves out the losses that did not occur in it."""
+    return "0 (0 %)" if name.startswith("of these") else MISSING
+
+
+def _column(one: Laid, style: str) -> dict[str, str]:
+    place = [name for name, _ in designs_of(one.result)].index(style) + 1
+    return {row[0]: row[place] for row in results_table(one.result).rows}
+
+
+def between_designs(laid: Sequence[Laid]) -> Differences:
+    """Event-driven minus synchronous in each run, paired by replication."""
+    rows = [
+        Row(words, tuple(_cell(name, one.result.difference.get(name)) for one in laid))
+        for name, words in DIFFERENCES.items()
+        if any(name in one.result.difference for one in laid)
+    ]
+    return Differences("Event-driven minus synchronous", tuple(one.letter for one in laid), tuple(rows))
+
+
+def between_runs(laid: Sequence[Laid], style: str) -> Differences:
+    """One design of each run minus that of the first, the runs taken as independent of each other."""
+    runs = with_design(laid, style)
+    first, others = runs[0], runs[1:]
+    rows = []
+    for name, words in DIFFERENCES.items():
+        cells = tuple(_cell_between(name, first[1], design) for _, design in others)
+        if any(cell.text != MISSING for cell in cells):
+            rows.append(Row(words, cells))
+    headers = tuple(f"{one.letter} − {first[0].letter}" for one, _ in others)
+    return Differences(style_name(style), headers, tuple(rows))
+
+
+def difference(name: str, less: DesignResult, more: DesignResult) -> Interval | None:
+    """`more` minus `less`, from the 95 % interval of each; None where one of the two has none.
+
+    The bounds are recovered from those of the two parts, so that a lopsided interval stays one (MOVER: Zou and Donner,
+    Statistics in Medicine 27, 2008).
+    """
+    a, b = value_of(less, name), value_of(more, name)
+    if a is None or b is None or name not in less.intervals or name not in more.intervals:
+        return None
+    (low_a, high_a), (low_b, high_b) = less.intervals[name], more.intervals[name]
+    mean = b - a
+    return Interval(
+        mean=mean, low=mean - math.hypot(b - low_b, high_a - a), high=mean + math.hypot(high_b - b, a - low_a)
+    )
+
+
+def value_of(design: DesignResult, name: str) -> float | None:
+    """A design's figure by the name that its interval has."""
+    for of, figures in (("latency", design.latency_s), ("wait", design.wait_s)):
+        if name.startswith(f"{of}_"):
+            value: float | None = getattr(figures, name.removeprefix(f"{of}_").removesuffix("_s"))
+            return value
+    match name:
+        case "completed_share":
+            return design.completed / design.offered if design.offered else 0.0
+        case "queue_depth_mean":
+            return design.queue_depth.mean
+        case "queue_depth_max":
+            return design.queue_depth.max
+        case "lag_max_s":
+            return design.lag_s.max
+    return float(getattr(design, name))
+
+
+def _cell(name: str, found: Interval | None) -> Cell:
+    if found is None:
+        return Cell(MISSING)
+    return Cell(difference_words(name, found), found.low > 0 or found.high < 0)
+
+
+def _cell_between(name: str, less: DesignResult, more: DesignResult) -> Cell:
+    """With its interval; alone where one of the two parts has none."""
+    found = difference(name, less, more)
+    if found is not None:
+        return _cell(name, found)
+    a, b = value_of(less, name), value_of(more, name)
+    return Cell(MISSING if a is None or b is None else _alone(name, b - a))
+
+
+def _alone(name: str, value: float) -> str:
+    """A difference without an interval."""
+    if name in SHARES:
+        return number(100 * value, "points")
+    return duration(value) if name.endswith("_s") else number(value)

@@ -12,46 +12,21 @@ from advisor.advice.contract import Recommendation
 from advisor.reports import wording
 from advisor.reports.document import advice
 from advisor.reports.document.answers import assumptions
-from advisor.reports.document.blocks import (
-    Block,
-    Drawing,
-    Grid,
-    Listing,
-    Paragraph,
-    Point,
-    Points,
-    Section,
-)
+from advisor.reports.document.blocks import Section
 from advisor.reports.document.method import appendices, method
-from advisor.reports.document.record import NOT_RECORDED, Record
-from advisor.reports.document.recording import (
+from advisor.reports.document.record import (
     DELETED,
+    NOT_RECORDED,
+    Record,
     Recording,
     answers_on_file,
     deleted_section,
     recording_section,
     scenario_on_file,
 )
-from advisor.reports.document.simulation import results_table, simulation
+from advisor.reports.document.simulation import simulation
 from simulator.result import Result
 from simulator.scenario import Scenario
-
-__all__ = [
-    "Block",
-    "Document",
-    "Drawing",
-    "Grid",
-    "Listing",
-    "Paragraph",
-    "Point",
-    "Points",
-    "Record",
-    "Recording",
-    "Section",
-    "build",
-    "file_name",
-    "results_table",
-]
 
 LONGEST_NAME = 60
 

@@ -1,6 +1,7 @@
 """What a Document is made of: plain values that every format renders in its own way. Texts are plain text, never markup."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -79,3 +80,19 @@ def grid(headers: tuple[str, ...], rows: Iterable[tuple[str, ...]], caption: str
 def cell(text: str) -> str:
     """The text, with an apostrophe before what a spreadsheet would compute."""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d+)?(?:/[A-Za-z0-9._~!$&'*+,;=:@%/?#-]*)?")
+
+
+def linked(text: str) -> Iterator[tuple[str, bool]]:
+    """The text in pieces, each with whether it is an address."""
+    end = 0
+    for found in _ADDRESS.finditer(text):
+        address = found[0].rstrip(".,;:!?'")
+        if found.start() > end:
+            yield text[end : found.start()], False
+        yield address, True
+        end = found.start() + len(address)
+    if end < len(text):
+        yield text[end:], False

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from advisor.reports import wording
 from advisor.reports.document.blocks import Block, Paragraph, grid
-from advisor.reports.document.outside import outside_sentences
+from advisor.reports.document.external_section import outside_sentences
 from core.closed_sets import complete_table
-from core.numbers import count, duration, number, share
+from core.numbers import MISSING, count, duration, number, share
 from simulator.live.run.compare import JOBS, RELATIVE, STANDARD_ERRORS
 from simulator.live.run.run_plan import round_speed_down
 from simulator.result import LiveFigure, LiveReport, ProcessEnd, WorkerKind
@@ -106,7 +106,7 @@ def _words(figure: LiveFigure, value: float | None) -> str:
 
 def _error(figure: LiveFigure) -> str:
     if figure.error_percent is None:
-        return "none" if figure.predicted == figure.measured else wording.MISSING
+        return "none" if figure.predicted == figure.measured else MISSING
     if abs(figure.error_percent) < SMALLEST_PERCENT:
         return "none"
     return f"{figure.error_percent:+.1f} %" if abs(figure.error_percent) < 1000 else "over ±1,000 %"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from advisor.advice.answers import Answers
 from advisor.reports import wording
 from advisor.reports.document.blocks import Block, Listing, Paragraph, Point, Points, Section
-from advisor.reports.document.recording import Recording
+from advisor.reports.document.record import Recording
 from core.numbers import count
 from simulator.result import LiveReport, Result
 from simulator.scenario import Scenario

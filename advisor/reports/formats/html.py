@@ -9,9 +9,8 @@ from typing import assert_never
 
 from advisor.reports.charts.model import Chart, Table
 from advisor.reports.document import Document
-from advisor.reports.document.blocks import Block, Drawing, Grid, Listing, Paragraph, Point, Points, Section
+from advisor.reports.document.blocks import Block, Drawing, Grid, Listing, Paragraph, Point, Points, Section, linked
 from advisor.reports.document.record import ADDRESS
-from advisor.reports.formats.links import linked
 from advisor.reports.palette import DARK, LIGHT
 from advisor.reports.wording import unbroken
 

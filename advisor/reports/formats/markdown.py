@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from advisor.reports.document import Document
-from advisor.reports.document.blocks import Block, Drawing, Grid, Listing, Paragraph, Point, Points, Section
+from advisor.reports.document.blocks import Block, Drawing, Grid, Listing, Paragraph, Point, Points, Section, linked
 from advisor.reports.document.record import ADDRESS
-from advisor.reports.formats.links import linked
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&@$^!])")
 _AUTOLINK = re.compile(r"(:)(?=//)|(?<=www)(\.)|(?<=mailto)(:)|(?<=xmpp)(:)", re.IGNORECASE)

@@ -11,9 +11,8 @@ import typst
 
 from advisor.reports.charts.model import Table
 from advisor.reports.document import Document
-from advisor.reports.document.blocks import Block, Drawing, Grid, Listing, Paragraph, Point, Points
+from advisor.reports.document.blocks import Block, Drawing, Grid, Listing, Paragraph, Point, Points, linked
 from advisor.reports.document.record import ADDRESS
-from advisor.reports.formats.links import linked
 from advisor.reports.palette import LIGHT
 from advisor.reports.wording import unbroken
 

@@ -9,15 +9,20 @@ from typing import Any
 import numpy as np
 
 from advisor.advice.decision import STYLES
-from advisor.reports.charts.labels import Area
+from advisor.reports.charts.labels import Area, Region, area_of, placed
 from advisor.reports.document.answers import QUESTIONS
 from advisor.reports.figure_plotly import FONT
-from advisor.reports.maps.placing import area_of, placed
-from advisor.reports.maps.regions import Region, regions, softened
+from advisor.reports.maps.regions import regions, softened
 from advisor.reports.maps.shares import shares_figure
-from advisor.reports.maps.table import margin_words, place_words, share_words
-from advisor.reports.maps.text import LETTERS
-from advisor.reports.maps.words import KINDS, axis_name, kind_of
+from advisor.reports.maps.words import (
+    KINDS,
+    VERDICT_LETTERS,
+    axis_name,
+    kind_of,
+    margin_words,
+    place_words,
+    share_words,
+)
 from advisor.reports.palette import DARK, LIGHT, Palette
 from advisor.reports.wording import design_name
 from advisor.sweeps.border import Advised
@@ -71,7 +76,7 @@ def _cells(sweep: Sweep, y: Axis, theme: str, palette: Palette) -> dict[str, Any
         "x": list(sweep.x.values),
         "y": list(y.values),
         "z": [[kinds.index(kind_of(cell)) if cell else None for cell in row] for row in rows],
-        "text": [[LETTERS[kind_of(cell)] if cell else "" for cell in row] for row in rows],
+        "text": [[VERDICT_LETTERS[kind_of(cell)] if cell else "" for cell in row] for row in rows],
         "customdata": [[_hover(sweep, cell) if cell else "" for cell in row] for row in rows],
         "texttemplate": "%{text}",
         "textfont": {"size": 11},

@@ -1,7 +1,7 @@
 """The fewest workers or consumers of each design, in sentences and as a table."""
 
 from advisor.reports.document.blocks import Grid, Section, grid
-from advisor.reports.formats.text import text
+from advisor.reports.terminal_text import terminal_text
 from advisor.reports.wording import design_name
 from advisor.sweeps.fewest import Fewest, Needed
 from core.numbers import count, percent, share_interval
@@ -69,4 +69,4 @@ def needed_table(needed: Needed) -> Grid:
 
 def needed_text(title: str, needed: Needed) -> str:
     """For the command line: the finding first, then the trials."""
-    return text(title, " ".join(needed_words(needed)), [Section("fewest", "Trials", (needed_table(needed),))])
+    return terminal_text(title, " ".join(needed_words(needed)), [Section("fewest", "Trials", (needed_table(needed),))])

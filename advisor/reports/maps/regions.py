@@ -1,11 +1,11 @@
 """Where on the advice's own map its words may stand, and its borders as smooth as the rules are."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from advisor.reports.charts.labels import Region
 from advisor.sweeps.border import Advised
 
 SMALLEST = 0.01
@@ -14,14 +14,6 @@ BLUR = 2
 """Values to each side that are averaged: the line of half way is then free of the grid's stairs."""
 
 Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Region:
-    """A connected stretch of one style, and the places in it for its words: the one that is farthest from its rim, then one in each row."""
-
-    style: int
-    spots: tuple[tuple[int, int], ...]
 
 
 def regions(border: Advised) -> Iterator[Region]:

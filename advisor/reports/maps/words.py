@@ -1,13 +1,16 @@
-"""What a sweep found, in sentences."""
+"""What a sweep found: in sentences, as a table, and as a map of letters for the command line."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from advisor.reports.charts.model import Table
 from advisor.reports.document.answers import QUESTIONS, of_unit
+from advisor.reports.document.blocks import Paragraph, Section, grid
+from advisor.reports.terminal_text import terminal_text
 from advisor.reports.wording import design_name, listed
-from advisor.sweeps.contract import Axis, Cell, Sweep
-from core.numbers import count, number
+from advisor.sweeps.contract import Axis, Cell, GoodShare, Sweep
+from core.numbers import count, number, plural, share_interval
 
 KINDS: Mapping[str, str] = MappingProxyType(
     {
@@ -76,3 +79,98 @@ def disagreement(cells: Sequence[Cell]) -> str:
         f"In {where} the advice says {listed([design_name(style) for style in styles], 'or')} and the simulation has "
         "only the other design meet the deadline: there, believe the simulation, and look at the reasons again."
     )
+
+
+def map_table(sweep: Sweep) -> Table:
+    """The varied answers first, then advice, simulation, both good shares with their intervals, and the margin."""
+    axes = [axis_name(sweep.x.field), *([axis_name(sweep.y.field)] if sweep.y else [])]
+    headers = (*axes, "Advice", "Simulation", "Good, synchronous", "Good, event-driven", "Margin")
+    return Table(headers, tuple(_row(sweep, cell) for cell in sweep.cells))
+
+
+def _row(sweep: Sweep, cell: Cell) -> tuple[str, ...]:
+    advice = design_name(cell.style) + (" (misses where the other meets)" if cell.disagrees else "")
+    found = (share_words(cell.synchronous), share_words(cell.event_driven), margin_words(cell))
+    return (*place_words(sweep, cell), advice, KINDS[kind_of(cell)], *found)
+
+
+def place_words(sweep: Sweep, cell: Cell) -> tuple[str, ...]:
+    """The cell's values, one for each axis."""
+    across = axis_value(sweep.x.field, cell.x)
+    return (across,) if sweep.y is None or cell.y is None else (across, axis_value(sweep.y.field, cell.y))
+
+
+def share_words(found: GoodShare) -> str:
+    """A good share with its interval; that of a design that grows without end would go by how long it was watched."""
+    return share_interval(found.good_share, found.low, found.high) if found.stable else "grows without end"
+
+
+def margin_words(cell: Cell) -> str:
+    """By how much the better design is over what is asked, or under it."""
+    if cell.margin is None:
+        return "no deadline"
+    points = 100 * cell.margin
+    return f"{number(abs(points))} {plural(abs(points), 'point')} {'over' if points >= 0 else 'under'}"
+
+
+VERDICT_LETTERS = {
+    "both": "B",
+    "synchronous": "S",
+    "event_driven": "E",
+    "neither": ".",
+    "unresolved": "?",
+    "no_deadline": "-",
+}
+
+
+def sweep_text(title: str, sweep: Sweep) -> str:
+    """The finding first, then the map, then where advice and simulation disagree."""
+    if sweep.y is None:
+        return terminal_text(title, finding(sweep), [_map_section(sweep), _agreement(sweep)])
+    return "\n".join(
+        [terminal_text(title, finding(sweep), []), *_map(sweep), "", terminal_text("", disagreement(sweep.cells), [])]
+    )
+
+
+def _agreement(sweep: Sweep) -> Section:
+    return Section("agreement", "Advice and simulation", (Paragraph(disagreement(sweep.cells)),))
+
+
+def _map_section(sweep: Sweep) -> Section:
+    rows = [
+        (
+            axis_value(sweep.x.field, cell.x),
+            design_name(cell.style),
+            KINDS[kind_of(cell)],
+            _share(cell.synchronous),
+            _share(cell.event_driven),
+        )
+        for cell in sweep.cells
+    ]
+    headers = (axis_name(sweep.x.field), "Advice", "Simulation", "Good, synchronous", "Good, event-driven")
+    return Section("map", "Map", (grid(headers, rows, axis_words(sweep.x), figures_from=3),))
+
+
+def _share(found: GoodShare) -> str:
+    return share_interval(found.good_share, found.low, found.high)
+
+
+def _map(sweep: Sweep) -> Iterator[str]:
+    """Rows from the highest y down, each cell a letter; small where the advice names another design."""
+    assert sweep.y is not None  # noqa: S101  the caller has seen to it
+    cells = {(cell.x, cell.y): cell for cell in sweep.cells}
+    labels = [axis_value(sweep.y.field, value) for value in sweep.y.values]
+    width = max(map(len, labels))
+    yield f"Up: {axis_words(sweep.y)}. Across: {axis_words(sweep.x)}."
+    yield ""
+    for value, label in reversed(list(zip(sweep.y.values, labels, strict=True))):
+        yield f"{label:>{width}}  {' '.join(_letter(cells.get((x, value))) for x in sweep.x.values)}"
+    yield ""
+    kinds = dict.fromkeys(kind for kind in KINDS if any(kind_of(cell) == kind for cell in sweep.cells))
+    yield "; ".join(f"{VERDICT_LETTERS[kind]} {KINDS[kind]}" for kind in kinds) + "; ! the advice says otherwise."
+
+
+def _letter(cell: Cell | None) -> str:
+    if cell is None:
+        return " "
+    return "!" if cell.disagrees else VERDICT_LETTERS[kind_of(cell)]

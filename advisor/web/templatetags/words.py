@@ -1,4 +1,4 @@
-"""The words of `reports.wording`, for templates."""
+"""The words of `reports.wording` and `core.numbers`, for templates."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -17,8 +17,9 @@ from advisor.decisions.names import person_name
 from advisor.reports import wording
 from advisor.reports.document.advice import parameter_words
 from advisor.reports.document.answers import flip_condition, of_unit, value_words
-from advisor.reports.formats.links import linked
+from advisor.reports.document.blocks import linked
 from advisor.web.forms.questions import QUESTIONS, TRACE, field_id
+from core.numbers import count, duration, number, percent, rate, share
 from core.paths import value_at
 
 register = template.Library()
@@ -27,12 +28,10 @@ TITLES = {rule.id: rule.title for rule in RULES}
 CLUMPED, EVEN = 2.0, 0.5
 """Dispersions from, and up to, which a recording is called bursty or even at a scale."""
 
+for write in (number, duration, rate, percent, share):
+    register.filter(write.__name__, write)
+
 for name in (
-    "number",
-    "duration",
-    "rate",
-    "percent",
-    "share",
     "style_name",
     "design_name",
     "method_name",
@@ -56,7 +55,7 @@ register.filter("person", person_name)
 def counted(value: float | None, nouns: str = "") -> str:
     """A whole number in full; with "job" or "child,children" also its noun."""
     one, _, many = nouns.partition(",")
-    return wording.count(value, one, many)
+    return count(value, one, many)
 
 
 @register.filter
@@ -74,7 +73,7 @@ def listed(items: Iterable[str]) -> str:
 @register.filter
 def latency(value: float | None) -> str:
     """A percentile over all offered jobs: null means that it was not reached."""
-    return wording.duration(value, missing=wording.NOT_REACHED)
+    return duration(value, missing=wording.NOT_REACHED)
 
 
 @register.filter
@@ -132,7 +131,7 @@ def step_words(paths: list[str]) -> str:
     """What a step changes: one question by its words, several by their number."""
     if len(paths) == 1:
         return question_words(paths[0])
-    return wording.count(len(paths), "answer")
+    return count(len(paths), "answer")
 
 
 @register.simple_tag
@@ -238,5 +237,5 @@ def coarse(seconds: float) -> str:
     if seconds < 5:
         return "a few seconds"
     if seconds < 120:
-        return f"about {wording.duration(5 * round(seconds / 5))}"
-    return f"about {wording.duration(60 * round(seconds / 60))}"
+        return f"about {duration(5 * round(seconds / 5))}"
+    return f"about {duration(60 * round(seconds / 60))}"

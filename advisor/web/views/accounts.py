@@ -18,7 +18,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRefresh
 
 from advisor.decisions.services.decisions import ensure_demo
-from advisor.reports.wording import count
 from advisor.teams.errors import LinkGone
 from advisor.teams.forms import ChangePasswordForm, SignInForm
 from advisor.teams.middleware import MemberRequest, choose_workspace
@@ -30,6 +29,7 @@ from advisor.web.forms.questions import reasons_by_field
 from advisor.web.views.errors import refusal
 from advisor.web.views.members import PASSWORD_BACKEND, name_from
 from core.errors import InvalidInput
+from core.numbers import count
 
 log = logging.getLogger(__name__)
 

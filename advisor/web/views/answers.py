@@ -23,7 +23,7 @@ from advisor.decisions.services.library import library_of
 from advisor.decisions.services.recordings import describe_recording, recording_of, upload_trace, with_recording_by_id
 from advisor.decisions.services.revisions import drop_trace, save_answers, step_answers, use_trace
 from advisor.decisions.services.runs import IDEMPOTENCY_KEY
-from advisor.reports.document.recording import answers_on_file
+from advisor.reports.document.record import answers_on_file
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision, find_decision
 from advisor.web.decision_page import Changes, changes, decision_context, version_of

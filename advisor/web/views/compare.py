@@ -16,12 +16,19 @@ from django.views.decorators.http import require_safe
 from advisor.decisions import stored
 from advisor.decisions.models import Run, State
 from advisor.reports import wording
-from advisor.reports.charts import Chart
-from advisor.reports.comparison.curves import latencies
-from advisor.reports.comparison.differences import between_designs, between_runs, figures_of
-from advisor.reports.comparison.runs import FEWEST, MOST, Laid, styles_of, with_design
-from advisor.reports.comparison.scenarios import settings_of
-from advisor.reports.comparison.series import good_shares, over_time
+from advisor.reports.charts.model import Chart
+from advisor.reports.comparison.run_charts import good_shares, latencies, over_time
+from advisor.reports.comparison.runs import (
+    FEWEST,
+    MOST,
+    Laid,
+    between_designs,
+    between_runs,
+    figures_of,
+    settings_of,
+    styles_of,
+    with_design,
+)
 from advisor.reports.figure_plotly import figure
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import find_run, workspace_of

@@ -16,7 +16,7 @@ from advisor.decisions.services.decisions import summarize_status
 from advisor.decisions.services.recordings import recording_of
 from advisor.decisions.services.revisions import compare_revisions, history, list_changes
 from advisor.reports.document.answers import value_words
-from advisor.reports.document.recording import DELETED
+from advisor.reports.document.record import DELETED
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import find_decision, may_change, revision_numbered
 from advisor.web.decision_page import advice_of

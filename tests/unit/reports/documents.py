@@ -7,7 +7,8 @@ from typing import Any
 
 from advisor.advice.answers import answers_from
 from advisor.advice.contract import Recommendation
-from advisor.reports.document import Document, Record, Recording, build
+from advisor.reports.document import Document, build
+from advisor.reports.document.record import Record, Recording
 from simulator.result import Result
 from simulator.scenario import TraceArrivals
 from tests.unit.reports import results

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from advisor.reports.charts import Chart, charts_of, so_far_charts
-from advisor.reports.charts.model import Line, Window
-from advisor.reports.charts.windows import drain_s
+from advisor.reports.charts import charts_of
+from advisor.reports.charts.live import so_far_charts
+from advisor.reports.charts.model import Chart, Line, Window
+from advisor.reports.charts.over_time import drain_s
 from simulator.result import Result, SoFar
 from simulator.scenario import Scenario
 from tests.unit.reports import results

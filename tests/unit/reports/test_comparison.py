@@ -10,12 +10,17 @@ from advisor.advice.answers import answers_from
 from advisor.advice.recommendation import advise
 from advisor.reports.charts.labels import labelled
 from advisor.reports.charts.model import Axis, Line
-from advisor.reports.comparison.curves import deadlines_of, latencies
-from advisor.reports.comparison.differences import between_designs, between_runs, difference, figures_of
 from advisor.reports.comparison.revisions import Comparison, compare, short_name
-from advisor.reports.comparison.runs import Laid, styles_of
-from advisor.reports.comparison.scenarios import settings_of
-from advisor.reports.comparison.series import POINTS, good_shares, over_time, thinned
+from advisor.reports.comparison.run_charts import POINTS, deadlines_of, good_shares, latencies, over_time, thinned
+from advisor.reports.comparison.runs import (
+    Laid,
+    between_designs,
+    between_runs,
+    difference,
+    figures_of,
+    settings_of,
+    styles_of,
+)
 from simulator.result import CallRate, Curve, DesignResult, Interval, Series
 from simulator.scenario import Scenario
 from tests.fakes.engines import a_result

@@ -8,9 +8,9 @@ import pytest
 from advisor.advice.answers import Answers, answers_from
 from advisor.advice.reading import read_mapping
 from advisor.advice.scenario import scenario_from
-from advisor.reports.document import Document, Drawing, Grid, Listing, Paragraph, Points, advice, file_name
+from advisor.reports.document import Document, advice, file_name
 from advisor.reports.document.answers import QUESTIONS, value_words
-from advisor.reports.document.blocks import cell
+from advisor.reports.document.blocks import Drawing, Grid, Listing, Paragraph, Points, cell
 from tests.unit.reports import results
 from tests.unit.reports.documents import RECORD, RECORDING, TRACE_ID, advice_alone, document, recorded
 

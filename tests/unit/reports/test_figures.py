@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from plotly.graph_objects import Figure
 
-from advisor.reports.charts import Chart, charts_of
+from advisor.reports.charts import charts_of
+from advisor.reports.charts.model import Chart
 from advisor.reports.figure_plotly import figure
 from advisor.reports.figure_svg import svg
 from advisor.reports.palette import DARK, LIGHT

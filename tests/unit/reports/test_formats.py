@@ -15,10 +15,10 @@ from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject
 
 from advisor.reports.charts import charts_of
 from advisor.reports.document import Document
+from advisor.reports.document.blocks import linked
 from advisor.reports.formats import FORMATS
-from advisor.reports.formats.links import linked
 from advisor.reports.formats.markdown import escaped
-from advisor.reports.formats.text import text
+from advisor.reports.terminal_text import terminal_text
 from tests.unit.reports import results
 from tests.unit.reports.documents import RECORD, RECORDING, TRACE_ID, advice_alone, document, recorded, spoken_by
 
@@ -261,14 +261,14 @@ def _alternatives(node: object) -> list[str]:
 
 class TestText:
     def test_the_verdict_is_the_first_line(self) -> None:
-        assert text("", REPORT.verdict, REPORT.sections).splitlines()[0] == REPORT.verdict
+        assert terminal_text("", REPORT.verdict, REPORT.sections).splitlines()[0] == REPORT.verdict
 
     def test_no_line_of_prose_or_table_is_wider_than_the_page(self) -> None:
-        shown = text(REPORT.title, REPORT.verdict, REPORT.sections[:-2])
+        shown = terminal_text(REPORT.title, REPORT.verdict, REPORT.sections[:-2])
         assert max(map(len, shown.splitlines())) <= 100
 
     def test_figures_are_aligned(self) -> None:
-        lines = text("", REPORT.verdict, REPORT.sections).splitlines()
+        lines = terminal_text("", REPORT.verdict, REPORT.sections).splitlines()
         rows = [line for line in lines if line.startswith(("of these", "Jobs offered"))]
         assert len({len(line) for line in rows}) == 1
 

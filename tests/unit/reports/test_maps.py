@@ -5,8 +5,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from advisor.reports.charts.labels import area_of, placed
 from advisor.reports.maps.figure import Here, edges, map_figure
-from advisor.reports.maps.placing import area_of, placed
 from advisor.reports.maps.regions import regions, softened
 from advisor.reports.maps.shares import turns
 from advisor.sweeps.border import Advised

@@ -2,7 +2,7 @@
 
 import pytest
 
-from advisor.reports.document.outside import endpoint_terms, outside_sentences
+from advisor.reports.document.external_section import endpoint_terms, outside_sentences
 from advisor.reports.document.planned_run import plan_sentences
 from simulator.live.run.run_plan import LiveRunPlan, plan_live_run
 from simulator.live.system.config import ExternalEndpoint

@@ -8,7 +8,7 @@ from advisor.advice.recommendation import advise
 from advisor.decisions.management.console import Console, add_format
 from advisor.decisions.management.workload import add_library, answers_in, read
 from advisor.reports.document.advice import advice_sections
-from advisor.reports.formats.text import text
+from advisor.reports.terminal_text import terminal_text
 from advisor.reports.wording import recommendation_sentence
 
 
@@ -27,4 +27,4 @@ class Command(Console):
             self.print_json(recommendation.model_dump(mode="json", by_alias=True))
         else:
             verdict = recommendation_sentence(recommendation)
-            self.stdout.write(text(answers.name, verdict, advice_sections(recommendation, answers)), ending="")
+            self.stdout.write(terminal_text(answers.name, verdict, advice_sections(recommendation, answers)), ending="")

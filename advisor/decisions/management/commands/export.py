@@ -14,7 +14,8 @@ from advisor.decisions.management.console import FAILURE, BadInput, Console
 from advisor.decisions.management.running import run
 from advisor.decisions.management.workload import Source, add_library, answers_in, read, workload_of
 from advisor.decisions.models import EngineName
-from advisor.reports.document import Recording, build
+from advisor.reports.document import build
+from advisor.reports.document.record import Recording
 from advisor.reports.formats import FORMATS, Format
 from advisor.reports.wording import listed
 

@@ -9,10 +9,9 @@ from advisor.decisions.management.running import LiveOptions, StoppedRun, add_en
 from advisor.decisions.management.trigger import add_trigger, observed_s, recoveries
 from advisor.decisions.management.workload import Workload, add_library, read, workload_in
 from advisor.decisions.models import EngineName
-from advisor.reports.document import Section
-from advisor.reports.document.recovery import recovery, recovery_sentence
-from advisor.reports.document.simulation import findings, so_far_section, title_of
-from advisor.reports.formats.text import text
+from advisor.reports.document.blocks import Section
+from advisor.reports.document.simulation import findings, recovery, recovery_sentence, so_far_section, title_of
+from advisor.reports.terminal_text import terminal_text
 from advisor.reports.wording import simulated_sentence
 
 
@@ -50,14 +49,15 @@ class Command(Console):
         scenario = workload.scenario
         verdict = simulated_sentence(result, scenario.deadline_s, scenario.tolerated_miss_percent)
         self.stdout.write(
-            text(workload.title, verdict, [Section("simulation", title_of(result), findings(result))]), ending=""
+            terminal_text(workload.title, verdict, [Section("simulation", title_of(result), findings(result))]),
+            ending="",
         )
 
     def _print_so_far(self, title: str, stopped: StoppedRun, output: str) -> None:
         if output == "json":
             self.print_json(stopped.so_far.model_dump(mode="json", by_alias=True))
             return
-        self.stdout.write(text(title, str(stopped), [so_far_section(stopped.so_far)]), ending="")
+        self.stdout.write(terminal_text(title, str(stopped), [so_far_section(stopped.so_far)]), ending="")
 
     def _recover(self, workload: Workload, name: str, options: dict[str, Any]) -> None:
         if options["engine"] != EngineName.KERNEL.value:
@@ -67,7 +67,9 @@ class Command(Console):
         found = recoveries(self, workload, name, trigger, options["replications"])
         if options["format"] == "text":
             section = recovery(found, trigger, observed_s(trigger))
-            self.stdout.write(text(workload.title, recovery_sentence(found, observed_s(trigger)), [section]), ending="")
+            self.stdout.write(
+                terminal_text(workload.title, recovery_sentence(found, observed_s(trigger)), [section]), ending=""
+            )
             return
         self.print_json(
             {

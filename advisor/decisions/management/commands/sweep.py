@@ -11,7 +11,7 @@ from advisor.decisions.management.console import FAILURE, Console, add_format, b
 from advisor.decisions.management.running import LARGEST_SEED, Whole, require_memory
 from advisor.decisions.management.workload import add_library, answers_in, read, workload_of
 from advisor.reports.maps.needed import needed_text
-from advisor.reports.maps.text import sweep_text
+from advisor.reports.maps.words import sweep_text
 from advisor.sweeps.axes import SHAPE, Axis, parsed
 from advisor.sweeps.contract import Sweep
 from advisor.sweeps.fewest import Needed, fewest

@@ -1,4 +1,4 @@
-"""Sections as plain text, 100 columns wide, for the command line. Charts stay out."""
+"""Sections as plain text, 100 columns wide, for the command line. Charts are left out."""
 
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -6,11 +6,11 @@ from typing import assert_never
 
 from advisor.reports.document.blocks import Block, Drawing, Grid, Listing, Paragraph, Point, Points, Section
 
-WIDTH = 100
+TERMINAL_WIDTH = 100
 NARROWEST = 20
 
 
-def text(title: str, verdict: str, sections: Iterable[Section]) -> str:
+def terminal_text(title: str, verdict: str, sections: Iterable[Section]) -> str:
     """The verdict first, then the sections."""
     parts = [_wrapped(verdict), _wrapped(title)] if title else [_wrapped(verdict)]
     for section in sections:
@@ -21,7 +21,12 @@ def text(title: str, verdict: str, sections: Iterable[Section]) -> str:
 
 def _wrapped(sentence: str, first: str = "", rest: str = "") -> str:
     return textwrap.fill(
-        sentence, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+        sentence,
+        TERMINAL_WIDTH,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 
@@ -55,7 +60,7 @@ def _grid(block: Grid) -> Iterator[str]:
     rows = [block.table.headers, *block.table.rows]
     columns = len(block.table.headers)
     widths = [max(len(row[column]) for row in rows) for column in range(columns)]
-    excess = sum(widths) + 2 * (columns - 1) - WIDTH
+    excess = sum(widths) + 2 * (columns - 1) - TERMINAL_WIDTH
     if excess > 0:
         widest = widths.index(max(widths))
         widths[widest] = max(NARROWEST, widths[widest] - excess)

@@ -1,4 +1,4 @@
-"""A live run at an outside endpoint in words: what it may spend, and afterwards who answered, what was spent, and what that means."""
+"""A live run at an external endpoint: what it may spend, and afterwards who answered, what was spent, and what that means."""
 
 from advisor.reports import wording
 from core.numbers import count, duration
