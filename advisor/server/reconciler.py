@@ -12,7 +12,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 
-from advisor.decisions.jobs import reconcile_and_ring, reconcile_sweeps_and_ring
+from advisor.decisions.jobs import reconcile_runs_and_notify, reconcile_sweeps_and_notify
 from advisor.server.beats import beat_of_reconciler
 
 log = structlog.get_logger("reconciler")
@@ -36,8 +36,8 @@ class Reconciler:
         """One look."""
         close_old_connections()
         try:
-            reconcile_and_ring()
-            reconcile_sweeps_and_ring()
+            reconcile_runs_and_notify()
+            reconcile_sweeps_and_notify()
             beat_of_reconciler(django_rq.get_connection(settings.SIMULATIONS_QUEUE))
         except (DatabaseError, redis.exceptions.RedisError) as error:
             self._tell(f"{type(error).__name__}: {error}")

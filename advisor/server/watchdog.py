@@ -7,7 +7,6 @@ A worker that was killed cannot give its lease back: who knows that it is gone d
 
 import contextlib
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +20,8 @@ from django.db import DatabaseError, close_old_connections
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from advisor.decisions.models import UNFINISHED, PartState, Run, State, SweepPart
+from advisor.decisions.models import Run, SweepPart
+from advisor.decisions.services.leases import worker_name
 
 log = structlog.get_logger("up")
 
@@ -91,8 +91,7 @@ def held_by(pids: Iterable[int]) -> dict[int, str]:
 
 def _claims() -> "tuple[QuerySet[Run], QuerySet[SweepPart]]":
     """What workers have claimed and are still wanted to do."""
-    parts = SweepPart.objects.filter(state=PartState.RUNNING, sweep__state__in=UNFINISHED)
-    return Run.objects.filter(state=State.RUNNING), parts
+    return Run.objects.running(), SweepPart.objects.running()
 
 
 def give_up_leases(pids: Iterable[int]) -> None:
@@ -121,8 +120,3 @@ def is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def worker_name(pid: int) -> str:
-    """What a worker enters into the runs that it claims."""
-    return f"{socket.gethostname()}:{pid}"

@@ -2,7 +2,7 @@
 
 It warms the kernel first, then takes one run, or part of a sweep, at a time: of a map only where nobody waits for anything else.
 
-Of two queues rq pops a job before it is safe with the worker; one that is lost so is rung for again by the reconciler.
+Of two queues rq pops a job before it is safe with the worker; one that is lost so is queued again by the reconciler.
 """
 
 import fcntl

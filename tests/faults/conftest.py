@@ -39,9 +39,9 @@ class Desk:
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
 
-    def start(self, jobs: int = 1_000, replications: int = 2, rings: bool = True) -> str:
+    def start(self, jobs: int = 1_000, replications: int = 2, notifies: bool = True) -> str:
         """The id of a queued run."""
-        return str(self.ask("start", jobs=jobs, replications=replications, rings=rings))
+        return str(self.ask("start", jobs=jobs, replications=replications, notifies=notifies))
 
     def look(self, run: str) -> dict[str, Any]:
         """How it stands."""

@@ -13,7 +13,7 @@ import django
 django.setup()
 
 from advisor.decisions import stored  # noqa: E402 - settings first
-from advisor.decisions.jobs import ring, start_sweep  # noqa: E402
+from advisor.decisions.jobs import notify, start_sweep  # noqa: E402
 from advisor.decisions.models import PartState, Run, Sweep  # noqa: E402
 from advisor.decisions.services.decisions import create_decision  # noqa: E402
 from advisor.decisions.services.sweeps import SweepRequest  # noqa: E402
@@ -24,13 +24,13 @@ from tests.rows import SCENARIO, a_run  # noqa: E402
 SEEN = ("state", "attempt", "lost_leases", "worker", "progress_fraction", "progress_step", "error_text")
 
 
-def start(jobs: int, replications: int, rings: bool) -> str:
+def start(jobs: int, replications: int, notifies: bool) -> str:
     """A queued run of that size; whether a worker is told of it is up to the test."""
     _, workspace = local_user_and_workspace()
     scenario = stored.dump(SCENARIO.model_copy(update={"jobs": jobs}))
     run = a_run(workspace, scenario_json=scenario, replications=replications, idempotency_key=uuid4().hex)
-    if rings:
-        ring(run.id)
+    if notifies:
+        notify(run.id)
     return str(run.id)
 
 

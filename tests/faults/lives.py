@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 
 from advisor.teams.services.accounts import local_user_and_workspace
 from tests.fakes.clock import FakeClock
-from tests.fakes.doorbells import FakeDoorbell
+from tests.fakes.queue_notifiers import FakeNotifier
 
 Held = tuple[UUID, int]
 """A row and the attempt that somebody believes to hold."""
@@ -40,7 +40,7 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.savepoint = transaction.atomic()
         self.savepoint.__enter__()
-        self.clock, self.bell = FakeClock(), FakeDoorbell()
+        self.clock, self.notifier = FakeClock(), FakeNotifier()
         self.user, self.workspace = local_user_and_workspace()
         self.claims: set[Held] = set()
 
@@ -80,14 +80,14 @@ class Life(RuleBasedStateMachine):
         raise NotImplementedError
 
     @rule(row=rows)
-    def ring_twice(self, row: UUID) -> None:
-        """The bell rings for it, whatever its state."""
-        self.bell.ring(row, self.attempt_of(row))
+    def queue_twice(self, row: UUID) -> None:
+        """A job is queued for it, whatever its state."""
+        self.notifier.notify(row, self.attempt_of(row))
 
     @rule(target=held)
     def take(self) -> Any:
         """A worker takes the next job."""
-        row = self.bell.take()
+        row = self.notifier.take()
         return self._claim(row) if row else multiple()
 
     @rule(target=held, row=rows)
@@ -114,7 +114,7 @@ class Life(RuleBasedStateMachine):
     @rule()
     def die_before_claiming(self) -> None:
         """A worker takes a job out of the queue, and that was that."""
-        self.bell.take()
+        self.notifier.take()
 
     @rule(target=held, mine=held, data=st.data())
     def outlive(self, mine: Held, data: st.DataObject) -> Any:
@@ -144,7 +144,7 @@ class Life(RuleBasedStateMachine):
     @rule()
     def broker_forgets(self) -> None:
         """The broker is killed, and had no persistence."""
-        self.bell.lose_everything()
+        self.notifier.lose_everything()
 
     @rule(seconds=st.sampled_from([1, 5, PAST_THE_LEASE_S, 3600, -1, -3600]))
     def time_passes(self, seconds: float) -> None:
@@ -155,7 +155,7 @@ class Life(RuleBasedStateMachine):
         """With a worker that works and a reconciler that looks, nothing is left behind."""
         for _ in range(4):
             self.look()
-            while row := self.bell.take():
+            while row := self.notifier.take():
                 attempt = self.claimed_by(row, self.clock.now())
                 if attempt is not None:
                     self._earlier_attempts_may_not_write(row, attempt)

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 import pytest
 from django.db import OperationalError, connection, connections, transaction
 
-from advisor.decisions.jobs import reconcile_and_ring, run_simulation
+from advisor.decisions.jobs import reconcile_runs_and_notify, run_simulation
 from advisor.decisions.models import EngineName, Run, State
 from advisor.decisions.services.run_lease import claim_run, finish_run
 from advisor.decisions.services.runs import queue_position
 from advisor.teams.models import Workspace
 from tests.fakes.clock import FakeClock
-from tests.fakes.doorbells import FakeDoorbell
 from tests.fakes.engines import Report, a_result, engine
+from tests.fakes.queue_notifiers import FakeNotifier
 from tests.rows import a_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,7 +60,7 @@ def test_a_result_waits_for_room_on_the_disk(workspace: Workspace, monkeypatch: 
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA max_page_count = 1073741823")
 
-    monkeypatch.setattr("advisor.decisions.jobs.work.time.sleep", make_room)
+    monkeypatch.setattr("advisor.decisions.jobs.leased_work.time.sleep", make_room)
     run_simulation(str(run.id), {EngineName.KERNEL: engine(fill_the_disk)})
     assert Run.objects.get().result == large
     assert made_room
@@ -99,12 +99,12 @@ def test_a_thousand_queued_runs_all_finish_once_each(workspace: Workspace) -> No
     Run.objects.bulk_create(runs)
     assert queue_position(first) == 1
     assert sorted(queue_position(run) or 0 for run in runs[::250]) != [1, 1, 1, 1]
-    bell, clock = FakeDoorbell(), FakeClock()
+    notifier, clock = FakeNotifier(), FakeClock()
     for _ in range(2):
-        reconcile_and_ring(bell, clock.now)
-    assert len(bell.rung) == 1000
+        reconcile_runs_and_notify(notifier, clock.now)
+    assert len(notifier.notified) == 1000
     results = 0
-    while run_id := bell.take():
+    while run_id := notifier.take():
         attempt = claim_run(run_id, clock.now())
         assert attempt == 1
         results += finish_run(run_id, attempt, clock.now(), a_result())

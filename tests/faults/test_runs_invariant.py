@@ -13,7 +13,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
 
-from advisor.decisions.jobs import reconcile_and_ring
+from advisor.decisions.jobs import reconcile_runs_and_notify
 from advisor.decisions.models import TERMINAL, Run, State
 from advisor.decisions.models.run import RunProgress
 from advisor.decisions.services.run_lease import (
@@ -45,7 +45,7 @@ class RunLife(Life):
         """A user presses Simulate; the broker may or may not be there."""
         run = a_run(self.workspace)
         if heard:
-            self.bell.ring(run.id, run.attempt)
+            self.notifier.notify(run.id, run.attempt)
         return run.id
 
     @rule(run=Life.rows)
@@ -74,11 +74,11 @@ class RunLife(Life):
             "finish": lambda: finish_run(row, attempt, now, a_result(seed=attempt)),
             "fail": lambda: fail_run(row, attempt, now, "internal", "text"),
             "time out": lambda: time_out_run(row, attempt, now, LIMIT_S),
-            "release": lambda: release_run(row, attempt, now),
+            "release": lambda: release_run(row, attempt),
         }
 
     def look(self) -> None:
-        reconcile_and_ring(self.bell, self.clock.now)
+        reconcile_runs_and_notify(self.notifier, self.clock.now)
 
     def all_has_ended(self) -> bool:
         return not Run.objects.active().exists()

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, multiple, rule
 
-from advisor.decisions.jobs import reconcile_sweeps_and_ring
+from advisor.decisions.jobs import reconcile_sweeps_and_notify
 from advisor.decisions.models import UNFINISHED, Decision, PartState, Revision, Sweep, SweepPart, SweepState
 from advisor.decisions.services.sweep_lease import (
     cancel_sweep,
     claim_part,
+    extend_part_lease,
     fail_sweep,
     finish_part,
-    hold_part,
     record_search,
     release_part,
 )
@@ -42,7 +42,7 @@ class SweepLife(Life):
         revision = Revision.objects.create(decision=decision, number=1, answers_json="{}", recommendation_json="{}")
         made = list(a_sweep(revision).parts.values_list("pk", flat=True))
         for part in made if heard else ():
-            self.bell.ring(part, 0)
+            self.notifier.notify(part, 0)
         return multiple(*made)
 
     @rule(part=Life.rows)
@@ -67,7 +67,7 @@ class SweepLife(Life):
 
     def writes(self, row: UUID, attempt: int, now: datetime) -> Mapping[str, Callable[[], bool]]:
         return {
-            "beat": lambda: hold_part(row, attempt, now),
+            "beat": lambda: extend_part_lease(row, attempt, now),
             "tell": lambda: record_search(row, attempt, "Trying 2", 0.5),
             "finish": lambda: finish_part(row, attempt, now, f'["of attempt {attempt}"]'),
             "fail": lambda: fail_sweep(row, attempt, now, "text"),
@@ -75,7 +75,7 @@ class SweepLife(Life):
         }
 
     def look(self) -> None:
-        reconcile_sweeps_and_ring(self.bell, self.clock.now)
+        reconcile_sweeps_and_notify(self.notifier, self.clock.now)
 
     def all_has_ended(self) -> bool:
         return not Sweep.objects.active().exists()

@@ -57,8 +57,8 @@ def test_a_killed_broker_comes_back_and_loses_nothing(seed: int, start_site: Sta
     queued = [desk.start() for _ in range(5)]
     begun(desk, running, random.Random(seed).uniform(0, 0.3))
     kill(pid_of(site, "valkey-server unixsocket"))
-    unrung = desk.start(rings=False)  # as a page would have it whose bell could not be rung
-    ends = [desk.until_done(run) for run in [running, *queued, unrung]]
+    unqueued = desk.start(notifies=False)  # as after a request while the broker is gone
+    ends = [desk.until_done(run) for run in [running, *queued, unqueued]]
     assert {(end["state"], end["attempt"], end["has_result"]) for end in ends} == {("succeeded", 1, True)}
     site.until_ready(30)
 

@@ -16,7 +16,7 @@ from advisor.advice.ranges import ORDERED
 from advisor.advice.reading import read_mapping
 from advisor.advice.uncertainty import sampled
 from advisor.advice.writing import as_yaml
-from advisor.decisions.jobs.doorbell import RqDoorbell
+from advisor.decisions.jobs.queue_notifier import RqNotifier
 from advisor.decisions.models import Decision, Run, State
 from advisor.decisions.services.decisions import create_decision
 from advisor.decisions.services.library import hide_entry
@@ -468,7 +468,7 @@ def test_a_broker_that_is_gone_loses_no_run_and_the_page_says_so(
     def gone(*args: object) -> None:
         raise ConnectionError("connection refused")
 
-    monkeypatch.setattr(RqDoorbell, "ring", gone)
+    monkeypatch.setattr(RqNotifier, "notify", gone)
     url = reverse("simulate", args=[decision.pk])
     answer = client.post(url, {"version": "1", "idempotency_key": "press"}, follow=True)
     page = answer.content.decode()

@@ -11,7 +11,7 @@ from django.urls import reverse
 from advisor.decisions import stored
 from advisor.decisions.engines import Engine
 from advisor.decisions.jobs import dead_letters
-from advisor.decisions.jobs.work import run_simulation
+from advisor.decisions.jobs.run_work import run_simulation
 from advisor.decisions.models import Decision, EngineName, Run, State
 from advisor.decisions.services.run_lease import claim_run, finish_run, record_so_far
 from advisor.decisions.services.runs import request_run

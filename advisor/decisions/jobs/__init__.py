@@ -1,22 +1,30 @@
-"""Runs and the queue: the use case and the bell in one step, and what a worker does when the bell rings."""
+"""Runs and sweeps in the queue. rq finds `run_simulation` and `run_part` here by name, in jobs of earlier versions, too."""
 
-from advisor.decisions.jobs.doorbell import Doorbell, RqDoorbell, job_id, ring
-from advisor.decisions.jobs.starting import Started, reconcile_and_ring, start, start_again
-from advisor.decisions.jobs.sweeping import reconcile_sweeps_and_ring, run_part, start_fewest, start_sweep
-from advisor.decisions.jobs.work import run_simulation
+from advisor.decisions.jobs.part_work import run_part
+from advisor.decisions.jobs.queue_notifier import QueueNotifier, RqNotifier, job_id, notify
+from advisor.decisions.jobs.run_work import run_simulation
+from advisor.decisions.jobs.starting import (
+    StartedRun,
+    reconcile_runs_and_notify,
+    reconcile_sweeps_and_notify,
+    start_again,
+    start_fewest,
+    start_run,
+    start_sweep,
+)
 
 __all__ = [
-    "Doorbell",
-    "RqDoorbell",
-    "Started",
+    "QueueNotifier",
+    "RqNotifier",
+    "StartedRun",
     "job_id",
-    "reconcile_and_ring",
-    "reconcile_sweeps_and_ring",
-    "ring",
+    "notify",
+    "reconcile_runs_and_notify",
+    "reconcile_sweeps_and_notify",
     "run_part",
     "run_simulation",
-    "start",
     "start_again",
     "start_fewest",
+    "start_run",
     "start_sweep",
 ]

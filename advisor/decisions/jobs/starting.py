@@ -1,41 +1,40 @@
-"""Starting runs: the row first, then the bell."""
+"""Starting and reconciling tasks: the rows first, then the queue."""
 
-import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
-from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
 from django.utils import timezone
 
-from advisor.decisions.jobs.doorbell import Doorbell, RqDoorbell, job_id
-from advisor.decisions.models import EngineName, Revision, Run, State
+from advisor.decisions.jobs.queue_notifier import MAPS, RUNS, SEARCHES, QueueNotifier, job_id, notify_on_commit
+from advisor.decisions.models import EngineName, Revision, Run, State, Sweep, SweepKind
 from advisor.decisions.outside import OUTSIDE, SAMPLE
-from advisor.decisions.services.run_lease import Reconciled, reconcile
+from advisor.decisions.services.leases import Reconciled
+from advisor.decisions.services.run_lease import RUN, reconcile_runs
 from advisor.decisions.services.runs import request_run
+from advisor.decisions.services.sweep_lease import reconcile_sweeps
+from advisor.decisions.services.sweeps import SweepRequest, request_fewest, request_sweep
 from advisor.teams.models import User
 from simulator.result import WorkerKind
 
-log = logging.getLogger(__name__)
-
-RQ: Doorbell = RqDoorbell()
-
 
 @dataclass
-class Started:
-    """A run that is saved, and whether a worker has been told of it: None until the surrounding transaction commits.
+class StartedRun:
+    """A run that is saved, and whether a worker was notified: None until the surrounding transaction commits.
 
-    False is no failure: "saved, will start", because the reconciler rings again.
+    False is no failure: the run is saved and will start, because the reconciler queues it again.
     """
 
     run: Run
-    rung: bool | None = field(default=None)
+    notified: bool | None = None
+
+    def set_notified(self, notified: bool) -> None:
+        self.notified = notified
 
 
-def start(
+def start_run(
     revision: Revision,
     user: User,
     *,
@@ -46,9 +45,9 @@ def start(
     seconds: float | None = None,
     workers: WorkerKind = "threads",
     endpoint: str = SAMPLE,
-    bell: Doorbell = RQ,
-) -> Started:
-    """Requests the run (see `request_run` for what it raises) and rings for it once it is committed, in 2 s at most."""
+    notifier: QueueNotifier = RUNS,
+) -> StartedRun:
+    """Request the run (see `request_run` for what it raises) and queue it once it is committed, in 2 s at most."""
     run = request_run(
         revision,
         user,
@@ -60,19 +59,16 @@ def start(
         workers=workers,
         endpoint=endpoint,
     )
-    started = Started(run)
-
-    def after_commit() -> None:
-        started.rung = run.state != State.QUEUED or _rung(bell, run.id, run.attempt)
-
-    transaction.on_commit(after_commit)
+    started = StartedRun(run)
+    waiting = [(run.id, run.attempt)] if run.state == State.QUEUED else []
+    notify_on_commit(notifier, waiting, started.set_notified)
     return started
 
 
-def start_again(run: Run, user: User, *, idempotency_key: str, bell: Doorbell = RQ) -> Started:
+def start_again(run: Run, user: User, *, idempotency_key: str, notifier: QueueNotifier = RUNS) -> StartedRun:
     """A live run with the same settings: those that it ran with if it succeeded, otherwise those that were asked for."""
     live = run.result.live if run.result is not None else None
-    return start(
+    return start_run(
         run.revision,
         user,
         idempotency_key=idempotency_key,
@@ -81,30 +77,51 @@ def start_again(run: Run, user: User, *, idempotency_key: str, bell: Doorbell = 
         seconds=live.seconds if live is not None else run.seconds,
         workers=cast("WorkerKind", run.workers),
         endpoint=OUTSIDE if run.endpoint_host else SAMPLE,
-        bell=bell,
+        notifier=notifier,
     )
 
 
-def reconcile_and_ring(bell: Doorbell = RQ, clock: Callable[[], datetime] = timezone.now) -> Reconciled:
-    """Sets the rows right, then rings for each queued run that has no job.
+def start_sweep(
+    revision: Revision, user: User, wanted: SweepRequest, *, idempotency_key: str, notifier: QueueNotifier = MAPS
+) -> Sweep:
+    """Request the sweep (see `request_sweep` for what it raises) and queue its parts once it is committed."""
+    return _notify_of_parts(request_sweep(revision, user, wanted, idempotency_key), notifier)
+
+
+def start_fewest(revision: Revision, user: User, *, idempotency_key: str, notifier: QueueNotifier = SEARCHES) -> Sweep:
+    """Request the search for the fewest servers (see `request_fewest` for what it raises) and queue it once it is committed."""
+    return _notify_of_parts(request_fewest(revision, user, idempotency_key), notifier)
+
+
+def _notify_of_parts(sweep: Sweep, notifier: QueueNotifier) -> Sweep:
+    parts = sweep.parts.filter(state=State.QUEUED) if sweep.active else sweep.parts.none()
+    notify_on_commit(notifier, list(parts.values_list("id", "attempt")))
+    return sweep
+
+
+def reconcile_runs_and_notify(
+    notifier: QueueNotifier = RUNS, clock: Callable[[], datetime] = timezone.now
+) -> Reconciled:
+    """Set the rows right, then queue each run that waits and has no job.
 
     Raises:
         redis.RedisError: if the broker is gone; the rows have been set right by then.
     """
-    reconciled = reconcile(clock(), settings.CONFIGURATION.run_time_limit_s)
-    if reconciled.waiting:
-        known = bell.waiting()
-        for run_id, attempt in reconciled.waiting:
-            if job_id(run_id, attempt) not in known:
-                bell.ring(run_id, attempt)
+    return _notify_waiting(reconcile_runs(clock(), settings.CONFIGURATION.run_time_limit_s), {RUN: notifier})
+
+
+def reconcile_sweeps_and_notify(
+    maps: QueueNotifier = MAPS, clock: Callable[[], datetime] = timezone.now, *, searches: QueueNotifier = SEARCHES
+) -> Reconciled:
+    """As `reconcile_runs_and_notify`, for the parts of sweeps."""
+    return _notify_waiting(reconcile_sweeps(clock()), {SweepKind.FEWEST: searches, SweepKind.MAP: maps})
+
+
+def _notify_waiting(reconciled: Reconciled, notifiers: Mapping[str, QueueNotifier]) -> Reconciled:
+    for kind, notifier in notifiers.items():
+        waiting = [task for task in reconciled.waiting if task.kind == kind]
+        known = notifier.waiting() if waiting else set()
+        for task in waiting:
+            if job_id(task.id, task.attempt) not in known:
+                notifier.notify(task.id, task.attempt)
     return reconciled
-
-
-def _rung(bell: Doorbell, run_id: UUID, attempt: int) -> bool:
-    try:
-        bell.ring(run_id, attempt)
-    except Exception:
-        # The run is committed: whatever is wrong with the bell must not look like a failure of the request.
-        log.exception("Could not ring for run %s; the reconciler will", run_id)
-        return False
-    return True

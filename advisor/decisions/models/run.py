@@ -1,4 +1,4 @@
-"""A Run: one simulation of a revision's workload. The row is the truth about it; the queue is only a doorbell."""
+"""A Run: one simulation of a revision's workload. The row is the truth about it; the queue only notifies workers."""
 
 import uuid
 from typing import ClassVar, NamedTuple, Self, get_args
@@ -10,6 +10,7 @@ from django.db.models import Q
 from advisor.decisions import stored
 from advisor.decisions.limits import ENDPOINT_HOST_LENGTH, ENDPOINT_MODEL_LENGTH, IDEMPOTENCY_KEY_LENGTH
 from advisor.decisions.models.decision import Revision
+from advisor.decisions.models.leased_task import QUEUED, RUNNING, LeasedTask, LeasedTaskQuerySet
 from advisor.decisions.models.trace import Trace
 from advisor.teams.models import Workspace
 from simulator.result import Result, SoFar, WorkerKind
@@ -19,8 +20,8 @@ from simulator.scenario import Scenario
 class State(models.TextChoices):
     """queued -> running -> one of the four ends; running -> queued again when its worker died or was stopped."""
 
-    QUEUED = "queued"
-    RUNNING = "running"
+    QUEUED = QUEUED
+    RUNNING = RUNNING
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -56,7 +57,7 @@ class RunError(NamedTuple):
     text: str
 
 
-class RunQuerySet(models.QuerySet["Run"]):
+class RunQuerySet(LeasedTaskQuerySet["Run"]):
     def for_workspace(self, workspace: Workspace) -> Self:
         """The only door through which a page may fetch: what isn't in the workspace doesn't exist."""
         return self.filter(workspace=workspace)
@@ -70,13 +71,8 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.defer("result_json", "scenario_json", "so_far_json")
 
 
-class Run(models.Model):
-    """Every acknowledged run reaches exactly one terminal state, and one that succeeded has one result.
-
-    A worker claims a queued run and gets an `attempt`, which fences it: each of its writes holds only while the run is
-    still running that attempt. Cancelling needs no flag beside the state for the same reason: the row is cancelled at
-    once, whatever became of its worker, and a worker that still runs finds out at its next write.
-    """
+class Run(LeasedTask):
+    """Every acknowledged run reaches exactly one terminal state, and one that succeeded has one result."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="runs")
@@ -101,13 +97,6 @@ class Run(models.Model):
     )
 
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
-    attempt = models.PositiveIntegerField(default=0)
-    """Counts the claims; each one makes all writes of the one before void."""
-    lost_leases = models.PositiveSmallIntegerField(default=0)
-    """Counts the workers that died on it."""
-    lease_until = models.DateTimeField(null=True, blank=True)
-    worker = models.CharField(max_length=100, blank=True, default="")
-    """`host:pid` of the process that has, or had last, claimed it."""
     elapsed_s = models.FloatField(default=0)
     """How long this attempt has run by its worker's own clock, at its last sign of life; the time limit goes by this,
     so that a clock set forward ends nothing."""

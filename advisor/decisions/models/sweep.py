@@ -1,4 +1,4 @@
-"""A Sweep: a revision's crossover map, in parts that the workers share out. The rows are the truth; the queue is only a doorbell."""
+"""A Sweep: a revision's crossover map, in parts that the workers share out. The rows are the truth; the queue only notifies workers."""
 
 import uuid
 from typing import ClassVar, Self
@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from advisor.decisions.limits import IDEMPOTENCY_KEY_LENGTH
 from advisor.decisions.models.decision import Revision
+from advisor.decisions.models.leased_task import QUEUED, RUNNING, LeasedTask, LeasedTaskQuerySet
 from advisor.decisions.models.trace import Trace
 from advisor.sweeps.axes import Axis, axis
 from advisor.sweeps.grid import Grid
@@ -142,13 +143,19 @@ class Sweep(models.Model):
 class PartState(models.TextChoices):
     """queued -> running -> done; running -> queued again when its worker died or was stopped."""
 
-    QUEUED = "queued"
-    RUNNING = "running"
+    QUEUED = QUEUED
+    RUNNING = RUNNING
     DONE = "done"
 
 
-class SweepPart(models.Model):
-    """Neighbouring cells that one worker simulates at a stretch. `attempt` fences it as it does a run: a write holds for the claim it belongs to."""
+class SweepPartQuerySet(LeasedTaskQuerySet["SweepPart"]):
+    def unfinished(self) -> Self:
+        """Parts of sweeps that have not ended."""
+        return self.filter(sweep__state__in=UNFINISHED)
+
+
+class SweepPart(LeasedTask):
+    """Neighbouring cells that one worker simulates at a stretch."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     sweep = models.ForeignKey(Sweep, on_delete=models.CASCADE, related_name="parts")
@@ -157,12 +164,10 @@ class SweepPart(models.Model):
     cells = models.PositiveIntegerField()
     """How many it has."""
     state = models.CharField(max_length=10, choices=PartState.choices, default=PartState.QUEUED)
-    attempt = models.PositiveIntegerField(default=0)
-    lost_leases = models.PositiveSmallIntegerField(default=0)
-    lease_until = models.DateTimeField(null=True, blank=True)
-    worker = models.CharField(max_length=100, blank=True, default="")
     cells_json = models.TextField(blank=True, default="")
     """A JSON list of Cells, once it is done; of a search what it found."""
+
+    objects = SweepPartQuerySet.as_manager()
 
     class Meta:
         verbose_name = "part of a map or search"

@@ -1,148 +1,126 @@
-"""What workers and the reconciler write about a run. A worker's write takes effect only while the run still runs its attempt."""
+"""What workers and the reconciler write about a run."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import Exists, F, Q
 
-from advisor.decisions.limits import ERROR_LENGTH, LEASE, LOST_LEASES_ALLOWED
+from advisor.decisions.limits import ERROR_LENGTH, LOST_LEASES_ALLOWED
 from advisor.decisions.models import EngineName, Run, State
-from advisor.decisions.models.run import RunProgress, RunQuerySet
+from advisor.decisions.models.run import RunProgress
 from advisor.decisions.names import clean_sentence
+from advisor.decisions.services.leases import (
+    WORKER_DIED,
+    Reconciled,
+    WaitingTask,
+    claim_task,
+    correct_leases,
+    end_lease,
+    expired_leases,
+    queue_again,
+    release_task,
+    renew_lease,
+)
 from simulator.result import Result, SoFar
 
-WORKER_DIED = "Worker died, retrying"
+RUN = "run"
+"""The kind of a waiting task that is a run."""
 
 
 def claim_run(run_id: UUID, now: datetime, worker: str = "") -> int | None:
-    """The attempt that the caller now holds, or None where there is nothing to do: taken, ended or deleted meanwhile.
-
-    Of any number of workers that try, one gets it: the update holds for a queued row only. One live run at a time has the machine's
-    cores to itself: another stays queued, and whoever rings for it rings again.
-    """
-    with transaction.atomic():
-        live = Run.objects.filter(state=State.RUNNING, engine=EngineName.LIVE)
-        free = Run.objects.filter(pk=run_id, state=State.QUEUED).exclude(Q(engine=EngineName.LIVE) & Exists(live))
-        claimed = free.update(
-            state=State.RUNNING,
-            attempt=F("attempt") + 1,
-            lease_until=now + LEASE,
-            started_at=now,
-            worker=worker[:100],
-            elapsed_s=0,
-            so_far_json="",
-            progress_step="Starting",
-            progress_fraction=0,
-        )
-        return Run.objects.values_list("attempt", flat=True).get(pk=run_id) if claimed else None
-
-
-def extend_lease(run_id: UUID, attempt: int, now: datetime, elapsed_s: float) -> bool:
-    """The worker is alive, and has been at it for `elapsed_s` by its own clock."""
-    return bool(_held(run_id, attempt).update(lease_until=now + LEASE, elapsed_s=elapsed_s))
-
-
-def record_progress(run_id: UUID, attempt: int, now: datetime, progress: RunProgress, elapsed_s: float) -> bool:
-    """What is being done, and how much is."""
-    fraction = min(1.0, max(0.0, progress.fraction))
-    return bool(
-        _held(run_id, attempt).update(
-            lease_until=now + LEASE,
-            elapsed_s=elapsed_s,
-            progress_step=progress.step[:120],
-            progress_fraction=fraction,
-        )
+    """As `claim_task`. A live run needs the machine's cores for itself: while one runs, another stays queued."""
+    live = Run.objects.filter(state=State.RUNNING, engine=EngineName.LIVE)
+    return claim_task(
+        Run.objects.all(),
+        run_id,
+        now,
+        worker,
+        only_if=~Q(engine=EngineName.LIVE) | Q(~Exists(live)),
+        started_at=now,
+        elapsed_s=0,
+        so_far_json="",
+        progress_step="Starting",
+        progress_fraction=0,
     )
 
 
-def finish_run(run_id: UUID, attempt: int, now: datetime, result: Result) -> bool:
-    """It succeeded, with this result."""
-    return bool(
-        _held(run_id, attempt).update(
-            state=State.SUCCEEDED,
-            result_json=result.model_dump_json(by_alias=True),
-            so_far_json="",
-            progress_step="Done",
-            progress_fraction=1,
-            lease_until=None,
-            finished_at=now,
-        )
+def extend_lease(run_id: UUID, attempt: int, now: datetime, elapsed_s: float) -> bool:
+    """`elapsed_s` is by the worker's own monotonic clock."""
+    return renew_lease(Run.objects.all(), run_id, attempt, now, elapsed_s=elapsed_s)
+
+
+def record_progress(run_id: UUID, attempt: int, now: datetime, progress: RunProgress, elapsed_s: float) -> bool:
+    return renew_lease(
+        Run.objects.all(),
+        run_id,
+        attempt,
+        now,
+        elapsed_s=elapsed_s,
+        progress_step=progress.step[:120],
+        progress_fraction=min(1.0, max(0.0, progress.fraction)),
     )
 
 
 def record_so_far(run_id: UUID, attempt: int, so_far: SoFar) -> bool:
     """What a live run has measured."""
-    return bool(_held(run_id, attempt).update(so_far_json=so_far.model_dump_json(by_alias=True)))
+    return bool(Run.objects.held(run_id, attempt).update(so_far_json=so_far.model_dump_json(by_alias=True)))
+
+
+def finish_run(run_id: UUID, attempt: int, now: datetime, result: Result) -> bool:
+    return end_lease(
+        Run.objects.all(),
+        run_id,
+        attempt,
+        State.SUCCEEDED,
+        result_json=result.model_dump_json(by_alias=True),
+        so_far_json="",
+        progress_step="Done",
+        progress_fraction=1,
+        finished_at=now,
+    )
 
 
 def fail_run(run_id: UUID, attempt: int, now: datetime, code: str, text: str) -> bool:
-    """It failed, for this reason: a code for programs and a sentence for people."""
+    """`code` is for programs, `text` a sentence for people."""
     return _end_with_error(run_id, attempt, now, State.FAILED, code, text)
 
 
 def time_out_run(run_id: UUID, attempt: int, now: datetime, limit_s: float) -> bool:
-    """It ran longer than `limit_s`."""
     return _end_with_error(run_id, attempt, now, State.TIMED_OUT, "timed_out", time_out_text(limit_s))
 
 
-def release_run(run_id: UUID, attempt: int, now: datetime) -> bool:
-    """The worker is being stopped: the run goes back into the queue, and nobody counts it as a death."""
-    return bool(
-        _held(run_id, attempt).update(
-            state=State.QUEUED,
-            lease_until=None,
-            progress_step="Worker stopped, starting again",
-            progress_fraction=0,
-        )
-    )
+def release_run(run_id: UUID, attempt: int) -> bool:
+    step = "Worker stopped, starting again"
+    return release_task(Run.objects.all(), run_id, attempt, progress_step=step, progress_fraction=0)
 
 
 def time_out_text(limit_s: float) -> str:
-    """The sentence for a run that was stopped at its time limit."""
     return f"The simulation was stopped at its limit of {limit_s:g} s. Simulate fewer jobs or replications."
-
-
-def _held(run_id: UUID, attempt: int) -> RunQuerySet:
-    return Run.objects.filter(pk=run_id, state=State.RUNNING, attempt=attempt)
 
 
 def _end_with_error(run_id: UUID, attempt: int, now: datetime, state: State, code: str, text: str) -> bool:
     sentence = clean_sentence(text, ERROR_LENGTH) or code
-    return bool(
-        _held(run_id, attempt).update(
-            state=state, error_code=code, error_text=sentence, lease_until=None, finished_at=now
+    return end_lease(Run.objects.all(), run_id, attempt, state, error_code=code, error_text=sentence, finished_at=now)
+
+
+def reconcile_runs(now: datetime, limit_s: float) -> Reconciled:
+    """End what ran past `limit_s`, queue again what lost its worker once, fail what lost it twice.
+
+    Each step is one conditional update, so several processes may do this at once, at any time.
+    """
+    correct_leases(Run.objects.all(), now)
+    timed_out = (
+        Run.objects.running()
+        .filter(elapsed_s__gt=limit_s)
+        .update(
+            state=State.TIMED_OUT,
+            error_code="timed_out",
+            error_text=time_out_text(limit_s),
+            lease_until=None,
+            finished_at=now,
         )
     )
-
-
-@dataclass(frozen=True)
-class Reconciled:
-    """What was set right, and which runs wait for a worker: (run, attempt), the longest-waiting first."""
-
-    waiting: tuple[tuple[UUID, int], ...]
-    timed_out: int
-    retried: int
-    failed: int
-
-
-def reconcile(now: datetime, limit_s: float) -> Reconciled:
-    """Ends what ran past `limit_s`, queues again what lost its worker once, fails what lost it twice.
-
-    Each step is one conditional update, so it may run at any time beside workers and beside itself.
-    """
-    running = Run.objects.filter(state=State.RUNNING)
-    # A lease further ahead than a lease is long: the clock was set back. It would outlive its worker by that much.
-    running.filter(lease_until__gt=now + 2 * LEASE).update(lease_until=now + LEASE)
-    timed_out = running.filter(elapsed_s__gt=limit_s).update(
-        state=State.TIMED_OUT,
-        error_code="timed_out",
-        error_text=time_out_text(limit_s),
-        lease_until=None,
-        finished_at=now,
-    )
-    expired = running.filter(lease_until__lt=now)
+    expired = expired_leases(Run.objects.all(), now)
     failed = expired.filter(lost_leases__gte=LOST_LEASES_ALLOWED).update(
         state=State.FAILED,
         lost_leases=F("lost_leases") + 1,
@@ -151,12 +129,8 @@ def reconcile(now: datetime, limit_s: float) -> Reconciled:
         lease_until=None,
         finished_at=now,
     )
-    retried = expired.filter(lost_leases__lt=LOST_LEASES_ALLOWED).update(
-        state=State.QUEUED,
-        lost_leases=F("lost_leases") + 1,
-        lease_until=None,
-        progress_step=WORKER_DIED,
-        progress_fraction=0,
+    retried = queue_again(
+        expired.filter(lost_leases__lt=LOST_LEASES_ALLOWED), progress_step=WORKER_DIED, progress_fraction=0
     )
-    queued = Run.objects.filter(state=State.QUEUED).order_by("created_at", "id")
-    return Reconciled(tuple(queued.values_list("id", "attempt")), timed_out, retried, failed)
+    queued = Run.objects.queued().order_by("created_at", "id").values_list("id", "attempt")
+    return Reconciled(tuple(WaitingTask(*row, RUN) for row in queued), retried, failed, timed_out)

@@ -89,7 +89,7 @@ def _started(request: MemberRequest, decision: Decision, revision: Revision, key
     if running.errors:
         return _not_started(request, decision, revision, running)
     try:
-        started = jobs.start(
+        started = jobs.start_run(
             revision,
             request.user,
             idempotency_key=key,
@@ -103,7 +103,7 @@ def _started(request: MemberRequest, decision: Decision, revision: Revision, key
         return _not_started(request, decision, revision, running.refused(error))
     except StaleVersion as error:
         return _conflict(request, decision, revision, error)
-    if started.rung is False:
+    if started.notified is False:
         messages.info(request, SAVED_BUT_SILENT)
     return _went_to(request, started.run)
 

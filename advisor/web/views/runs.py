@@ -65,7 +65,7 @@ def repeat_run(request: MemberRequest, run_id: UUID) -> HttpResponseBase:
         for problem in error.problems:
             messages.error(request, sentence_of(problem.reason, RUN_LABELS.get(problem.path, "This")))
         return redirect("run", run.pk)
-    if started.rung is False:
+    if started.notified is False:
         messages.info(request, SAVED_BUT_SILENT)
     return redirect("run", started.run.pk)
 

@@ -13,8 +13,8 @@ from django_htmx.http import replace_url
 
 from advisor.decisions import jobs
 from advisor.decisions.models import Decision, Sweep, SweepKind
+from advisor.decisions.services.leases import WORKER_DIED
 from advisor.decisions.services.recordings import recording_of
-from advisor.decisions.services.run_lease import WORKER_DIED
 from advisor.decisions.services.sweep_lease import cancel_sweep
 from advisor.decisions.services.sweeps import found_so_far, needed_by
 from advisor.reports.maps.figure import map_figure

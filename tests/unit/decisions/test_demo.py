@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from advisor.decisions.jobs import reconcile_and_ring
+from advisor.decisions.jobs import reconcile_runs_and_notify
 from advisor.decisions.models import Decision, Run, State
 from advisor.decisions.services.decisions import DEMO_TEMPLATES, delete_decision, ensure_demo
 from advisor.teams.models import User, Workspace
-from tests.fakes.doorbells import FakeDoorbell
+from tests.fakes.queue_notifiers import FakeNotifier
 
 
 def test_it_makes_three_decisions_with_a_queued_run_each(workspace: Workspace) -> None:
@@ -17,9 +17,9 @@ def test_it_makes_three_decisions_with_a_queued_run_each(workspace: Workspace) -
     assert {run.revision.answers.template for run in runs} == set(DEMO_TEMPLATES)
     assert {run.state for run in runs} == {State.QUEUED}
     assert all(decision.is_demo for decision in Decision.objects.for_workspace(workspace))
-    bell = FakeDoorbell()
-    reconcile_and_ring(bell)
-    assert len(bell.waiting()) == 3
+    notifier = FakeNotifier()
+    reconcile_runs_and_notify(notifier)
+    assert len(notifier.waiting()) == 3
 
 
 def test_they_are_made_once(workspace: Workspace) -> None:

@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied
 
 from advisor.advice.answers import answers_from
 from advisor.decisions import limits
-from advisor.decisions.jobs import run_part, start_fewest, sweeping
+from advisor.decisions.jobs import part_work, run_part, start_fewest
 from advisor.decisions.models import Decision, Sweep, SweepKind, SweepState
 from advisor.decisions.services.decisions import create_decision
 from advisor.decisions.services.sweep_lease import cancel_sweep, claim_part, record_search
@@ -17,7 +17,7 @@ from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput
 from simulator.simulate import Progress
 from tests.fakes.clock import FakeClock
-from tests.fakes.doorbells import FakeDoorbell
+from tests.fakes.queue_notifiers import FakeNotifier
 
 STEADY: dict[str, Any] = {"template": "chat_assistant", "volume": {"peak_to_mean": 1}}
 
@@ -25,7 +25,7 @@ STEADY: dict[str, Any] = {"template": "chat_assistant", "volume": {"peak_to_mean
 @pytest.fixture(autouse=True)
 def _connection_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """Closing it would close that of the test's transaction, too."""
-    monkeypatch.setattr(sweeping, "close_old_connections", lambda: None)
+    monkeypatch.setattr(part_work, "close_old_connections", lambda: None)
 
 
 @pytest.fixture
@@ -54,10 +54,10 @@ def test_a_worker_stores_what_the_search_finds_once(search: Sweep, steady: Decis
 
 @pytest.mark.django_db(transaction=True)
 def test_starting_twice_with_a_key_is_one_search_and_one_job(steady: Decision, user: User) -> None:
-    bell = FakeDoorbell()
-    first = start_fewest(steady.latest(), user, idempotency_key="k", bell=bell)
-    assert start_fewest(steady.latest(), user, idempotency_key="k", bell=bell) == first
-    assert len(bell.waiting()) == 1
+    notifier = FakeNotifier()
+    first = start_fewest(steady.latest(), user, idempotency_key="k", notifier=notifier)
+    assert start_fewest(steady.latest(), user, idempotency_key="k", notifier=notifier) == first
+    assert len(notifier.waiting()) == 1
 
 
 def test_it_tells_what_it_tries_and_stops_when_cancelled(
@@ -71,8 +71,8 @@ def test_it_tells_what_it_tries_and_stops_when_cancelled(
         on_progress(Progress("Trying 40 workers and consumers", 0.5))
         pytest.fail("it went on")
 
-    monkeypatch.setattr(sweeping, "fewest", searching)
-    monkeypatch.setattr(sweeping, "LOOK_EVERY_S", 0)
+    monkeypatch.setattr(part_work, "fewest", searching)
+    monkeypatch.setattr(part_work.PartWork, "report_every_s", 0)
     run_part(str(search.parts.get().pk))
     assert again(search).state == SweepState.CANCELLED
     assert again(search).progress_fraction == 0.25

@@ -1,4 +1,4 @@
-"""Starting a run, and the bell: it may be broken, and nobody may suffer from it."""
+"""Starting a run, and queueing it: a broken queue must not lose a run."""
 
 import json
 from uuid import uuid4
@@ -7,91 +7,91 @@ import pytest
 import redis
 from django.db import transaction
 
-from advisor.decisions.jobs import reconcile_and_ring, start
-from advisor.decisions.jobs.doorbell import job_id
+from advisor.decisions.jobs import reconcile_runs_and_notify, start_run
+from advisor.decisions.jobs.queue_notifier import job_id
 from advisor.decisions.models import Decision, Run, State
 from advisor.decisions.services.revisions import freeze_revision
 from advisor.decisions.services.run_lease import claim_run
 from advisor.teams.models import User, Workspace
 from tests.fakes.clock import FakeClock
-from tests.fakes.doorbells import BrokenDoorbell, FakeDoorbell
+from tests.fakes.queue_notifiers import BrokenNotifier, FakeNotifier
 from tests.rows import a_run
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_saves_then_rings_once(decision: Decision, user: User) -> None:
-    bell = FakeDoorbell()
-    started = start(decision.latest(), user, idempotency_key="k", bell=bell)
-    assert started.rung is True
-    assert bell.rung == [job_id(started.run.id, 0)]
+def test_it_saves_then_notifies_once(decision: Decision, user: User) -> None:
+    notifier = FakeNotifier()
+    started = start_run(decision.latest(), user, idempotency_key="k", notifier=notifier)
+    assert started.notified is True
+    assert notifier.notified == [job_id(started.run.id, 0)]
     assert Run.objects.get().state == State.QUEUED
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_rings_only_once_the_row_is_committed(decision: Decision, user: User) -> None:
-    bell = FakeDoorbell()
+def test_it_notifies_only_once_the_row_is_committed(decision: Decision, user: User) -> None:
+    notifier = FakeNotifier()
     with transaction.atomic():
-        started = start(decision.latest(), user, idempotency_key="k", bell=bell)
-        assert (started.rung, bell.rung) == (None, [])
-    assert started.rung is True
+        started = start_run(decision.latest(), user, idempotency_key="k", notifier=notifier)
+        assert (started.notified, notifier.notified) == (None, [])
+    assert started.notified is True
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_rolled_back_request_rings_for_nobody(decision: Decision, user: User) -> None:
-    bell = FakeDoorbell()
+def test_a_rolled_back_request_queues_nothing(decision: Decision, user: User) -> None:
+    notifier = FakeNotifier()
     with pytest.raises(KeyError), transaction.atomic():
-        start(decision.latest(), user, idempotency_key="k", bell=bell)
+        start_run(decision.latest(), user, idempotency_key="k", notifier=notifier)
         raise KeyError
-    assert (bell.rung, Run.objects.count()) == ([], 0)
+    assert (notifier.notified, Run.objects.count()) == ([], 0)
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("error", [redis.ConnectionError("refused"), redis.TimeoutError("hung"), RuntimeError("odd")])
-def test_a_broken_bell_leaves_the_run_saved_and_the_reconciler_rings(
+def test_a_broken_queue_leaves_the_run_saved_and_the_reconciler_queues_it(
     decision: Decision, user: User, error: Exception
 ) -> None:
-    started = start(decision.latest(), user, idempotency_key="k", bell=BrokenDoorbell(error))
-    assert started.rung is False
+    started = start_run(decision.latest(), user, idempotency_key="k", notifier=BrokenNotifier(error))
+    assert started.notified is False
     assert Run.objects.get().state == State.QUEUED
-    bell = FakeDoorbell()
-    reconcile_and_ring(bell)
-    assert bell.take() == started.run.id
+    notifier = FakeNotifier()
+    reconcile_runs_and_notify(notifier)
+    assert notifier.take() == started.run.id
 
 
 @pytest.mark.django_db(transaction=True)
 def test_pressing_twice_makes_one_run_and_one_job(decision: Decision, user: User) -> None:
-    bell = FakeDoorbell()
-    first = start(decision.latest(), user, idempotency_key="k", bell=bell)
-    second = start(decision.latest(), user, idempotency_key="k", bell=bell)
+    notifier = FakeNotifier()
+    first = start_run(decision.latest(), user, idempotency_key="k", notifier=notifier)
+    second = start_run(decision.latest(), user, idempotency_key="k", notifier=notifier)
     assert first.run == second.run
-    assert len(bell.waiting()) == 1
+    assert len(notifier.waiting()) == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_asking_again_for_a_run_that_is_under_way_rings_no_more(decision: Decision, user: User) -> None:
-    bell = FakeDoorbell()
-    run = start(decision.latest(), user, idempotency_key="k", bell=bell).run
+def test_asking_again_for_a_run_that_is_under_way_queues_it_no_more(decision: Decision, user: User) -> None:
+    notifier = FakeNotifier()
+    run = start_run(decision.latest(), user, idempotency_key="k", notifier=notifier).run
     claim_run(run.id, FakeClock().now())
-    assert start(decision.latest(), user, idempotency_key="k", bell=bell).rung is True
-    assert len(bell.rung) == 1
+    assert start_run(decision.latest(), user, idempotency_key="k", notifier=notifier).notified is True
+    assert len(notifier.notified) == 1
 
 
-def test_the_reconciler_rings_for_what_has_no_job_and_for_nothing_else(workspace: Workspace) -> None:
-    bell, clock = FakeDoorbell(), FakeClock()
+def test_the_reconciler_queues_what_has_no_job_and_nothing_else(workspace: Workspace) -> None:
+    notifier, clock = FakeNotifier(), FakeClock()
     known, lost, running = (a_run(workspace) for _ in range(3))
     claim_run(running.id, clock.now())
-    bell.ring(known.id, 0)
-    reconcile_and_ring(bell, clock.now)
-    assert bell.rung == [job_id(known.id, 0), job_id(lost.id, 0)]
+    notifier.notify(known.id, 0)
+    reconcile_runs_and_notify(notifier, clock.now)
+    assert notifier.notified == [job_id(known.id, 0), job_id(lost.id, 0)]
 
 
-def test_the_reconciler_rings_anew_for_a_run_whose_worker_died(workspace: Workspace) -> None:
-    bell, clock = FakeDoorbell(), FakeClock()
+def test_the_reconciler_queues_a_run_whose_worker_crashed(workspace: Workspace) -> None:
+    notifier, clock = FakeNotifier(), FakeClock()
     run = a_run(workspace)
     claim_run(run.id, clock.now())
     clock.move(21)
-    reconcile_and_ring(bell, clock.now)
-    assert bell.rung == [job_id(run.id, 1)]
+    reconcile_runs_and_notify(notifier, clock.now)
+    assert notifier.notified == [job_id(run.id, 1)]
 
 
 def test_the_rows_are_set_right_even_when_the_broker_is_gone(workspace: Workspace) -> None:
@@ -100,7 +100,7 @@ def test_the_rows_are_set_right_even_when_the_broker_is_gone(workspace: Workspac
     claim_run(run.id, clock.now())
     clock.move(21)
     with pytest.raises(ConnectionError):
-        reconcile_and_ring(BrokenDoorbell(), clock.now)
+        reconcile_runs_and_notify(BrokenNotifier(), clock.now)
     assert Run.objects.get(pk=run.pk).state == State.QUEUED
 
 

@@ -1,16 +1,19 @@
 """What a worker does with a run, and what is written whatever happens in the engine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from pytest_django import Settings
 from rq.exceptions import ShutDownImminentException
 from rq.timeouts import JobTimeoutException
 
-from advisor.decisions.jobs import run_simulation, work
+from advisor.decisions import limits
+from advisor.decisions.jobs import run_simulation
 from advisor.decisions.models import EngineName, Run, State
-from advisor.decisions.services.run_lease import reconcile
+from advisor.decisions.services.run_lease import reconcile_runs
 from advisor.decisions.services.runs import cancel_run
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput, Problem
@@ -55,7 +58,7 @@ def test_it_writes_progress_while_it_works(run: Run) -> None:
     assert seen == [("Simulating the event-driven design", 0.4)]
 
 
-def test_ringing_twice_runs_once(run: Run) -> None:
+def test_two_jobs_run_it_once(run: Run) -> None:
     calls: list[int] = []
     for _ in range(2):
         worked(run, lambda report: calls.append(1))
@@ -100,7 +103,7 @@ def test_a_run_given_to_another_worker_is_left_to_it(run: Run) -> None:
 
     def behaviour(report: Report) -> None:
         Run.objects.update(lease_until=clock.now())
-        reconcile(clock.move(1), 600)
+        reconcile_runs(clock.move(1), 600)
         assert worked(run, lambda report: a_result(seed=2)).state == State.SUCCEEDED
 
     row = worked(run, behaviour)
@@ -161,37 +164,36 @@ def test_rqs_own_timeout_is_a_timeout_too(run: Run) -> None:
     assert worked(run, raising(JobTimeoutException())).state == State.TIMED_OUT
 
 
-class Stubborn:
-    """A database that refuses the first few writes."""
+@contextmanager
+def refusing(times: int, marker: str, error: str = "database is locked") -> Iterator[None]:
+    """The database refuses so many writes that have the marker among their values."""
+    left = times
 
-    def __init__(self, refusals: int, error: str) -> None:
-        self.left = refusals
-        self.error = error
+    def execute(run_query: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        nonlocal left
+        if left and sql.startswith("UPDATE") and marker in (params or ()):
+            left -= 1
+            raise OperationalError(error)
+        return run_query(sql, params, many, context)
 
-    def __call__(self, write: Callable[..., bool]) -> Callable[..., bool]:
-        def refusing(*args: object) -> bool:
-            if self.left:
-                self.left -= 1
-                raise OperationalError(self.error)
-            return write(*args)
-
-        return refusing
+    with connection.execute_wrapper(execute):
+        yield
+        assert left < times
 
 
 @pytest.mark.parametrize("trouble", ["database is locked", "database or disk is full"])
-def test_a_result_is_not_lost_to_a_database_in_trouble(run: Run, monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
-    monkeypatch.setattr(work, "finish_run", Stubborn(2, trouble)(work.finish_run))
-    assert worked(run).state == State.SUCCEEDED
+def test_a_result_is_not_lost_to_a_database_in_trouble(run: Run, trouble: str) -> None:
+    with refusing(2, State.SUCCEEDED, trouble):
+        assert worked(run).state == State.SUCCEEDED
 
 
-def test_progress_that_cannot_be_written_does_not_stop_the_work(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "record_progress", Stubborn(1, "database is locked")(work.record_progress))
-    assert worked(run, lambda report: report(Progress("…", 0.5))).state == State.SUCCEEDED
+def test_progress_that_cannot_be_written_does_not_stop_the_work(run: Run) -> None:
+    with refusing(1, "a step"):
+        assert worked(run, lambda report: report(Progress("a step", 0.5))).state == State.SUCCEEDED
 
 
 def test_it_gives_up_in_the_end_and_the_lease_decides(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "TERMINAL_WRITE_PATIENCE_S", -1)
-    monkeypatch.setattr(work, "finish_run", Stubborn(99, "database is locked")(work.finish_run))
-    with pytest.raises(OperationalError):
+    monkeypatch.setattr(limits, "TERMINAL_WRITE_PATIENCE_S", -1)
+    with refusing(99, State.SUCCEEDED), pytest.raises(OperationalError):
         worked(run)
     assert Run.objects.get().state == State.RUNNING

@@ -18,7 +18,7 @@ from pytest_django import Settings
 from rq.job import Job
 
 from advisor.decisions.engines import Engine
-from advisor.decisions.jobs import RqDoorbell, job_id, run_simulation
+from advisor.decisions.jobs import RqNotifier, job_id, run_simulation
 from advisor.decisions.models import Decision, EngineName, Run, State
 from advisor.decisions.services.run_lease import claim_run, release_run
 from advisor.decisions.services.runs import request_run
@@ -147,7 +147,7 @@ def test_another_endpoint_than_the_one_that_was_shown_is_not_called(
 def test_a_run_whose_worker_went_does_not_spend_twice(decision: Decision, bob: User) -> None:
     run, seen = requested(decision, bob), []
     attempt = claim_run(run.pk, timezone.now())
-    assert attempt is not None and release_run(run.pk, attempt, timezone.now())
+    assert attempt is not None and release_run(run.pk, attempt)
     row = worked(run, seen)
     assert not seen
     assert row.error is not None and "does not begin again by itself" in row.error.text
@@ -164,8 +164,8 @@ def test_the_key_is_in_no_row_no_job_and_on_no_page(
     def fail() -> Result:
         raise CannotRun("the service of the live run ended: no reason")
 
-    bell, failed = RqDoorbell(), requested(decision, bob, "1")
-    bell.ring(failed.pk, failed.attempt)
+    notifier, failed = RqNotifier(), requested(decision, bob, "1")
+    notifier.notify(failed.pk, failed.attempt)
     told = Job.fetch(job_id(failed.pk, 0), connection=django_rq.get_connection("simulations")).to_dict()
     worked(failed, [], fail)
     done = worked(requested(decision, bob, "2"), [])

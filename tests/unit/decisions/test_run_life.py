@@ -13,7 +13,7 @@ from advisor.decisions.services.run_lease import (
     extend_lease,
     fail_run,
     finish_run,
-    reconcile,
+    reconcile_runs,
     record_progress,
     release_run,
     time_out_run,
@@ -100,18 +100,18 @@ def test_an_end_is_final(run: Run, user: User, clock: FakeClock, end: str) -> No
     before = fresh(run)
     assert before.state in TERMINAL
     assert not any(another() for another in ends.values())
-    assert not release_run(run.id, attempt, clock.now())
+    assert not release_run(run.id, attempt)
     assert not extend_lease(run.id, attempt, clock.now(), 1)
     assert not record_progress(run.id, attempt, clock.now(), HALFWAY, 1)
     assert claim_run(run.id, clock.now()) is None
-    reconcile(clock.move(86_400), LIMIT_S)
+    reconcile_runs(clock.move(86_400), LIMIT_S)
     after = fresh(run)
     assert (after.state, after.result_json, after.finished_at) == (before.state, before.result_json, before.finished_at)
 
 
 def test_an_earlier_attempt_can_write_nothing_once_the_run_was_given_away(run: Run, clock: FakeClock) -> None:
     first = claimed(run, clock)
-    reconcile(clock.move(LEASE.total_seconds() + 1), LIMIT_S)
+    reconcile_runs(clock.move(LEASE.total_seconds() + 1), LIMIT_S)
     second = claimed(run, clock)
     assert second == first + 1
     before = Run.objects.filter(pk=run.pk).values().get()
@@ -120,7 +120,7 @@ def test_an_earlier_attempt_can_write_nothing_once_the_run_was_given_away(run: R
     assert not finish_run(run.id, first, clock.now(), a_result())
     assert not fail_run(run.id, first, clock.now(), "code", "text")
     assert not time_out_run(run.id, first, clock.now(), LIMIT_S)
-    assert not release_run(run.id, first, clock.now())
+    assert not release_run(run.id, first)
     assert Run.objects.filter(pk=run.pk).values().get() == before
     assert finish_run(run.id, second, clock.now(), a_result())
 
@@ -129,16 +129,16 @@ def test_a_lease_that_is_extended_does_not_run_out(run: Run, clock: FakeClock) -
     attempt = claimed(run, clock)
     for beat in range(20):
         assert extend_lease(run.id, attempt, clock.move(5), beat * 5)
-        assert reconcile(clock.now(), LIMIT_S).retried == 0
+        assert reconcile_runs(clock.now(), LIMIT_S).retried == 0
     assert fresh(run).state == State.RUNNING
 
 
 def test_the_first_death_starts_it_again_and_the_second_fails_it(run: Run, clock: FakeClock) -> None:
     claimed(run, clock)
-    assert reconcile(clock.move(21), LIMIT_S).retried == 1
+    assert reconcile_runs(clock.move(21), LIMIT_S).retried == 1
     assert (fresh(run).state, fresh(run).progress_step) == (State.QUEUED, "Worker died, retrying")
     claimed(run, clock)
-    assert reconcile(clock.move(21), LIMIT_S).failed == 1
+    assert reconcile_runs(clock.move(21), LIMIT_S).failed == 1
     error = fresh(run).error
     assert error is not None
     assert error.code == "worker_died"
@@ -146,31 +146,31 @@ def test_the_first_death_starts_it_again_and_the_second_fails_it(run: Run, clock
 
 def test_a_worker_that_was_stopped_counts_as_no_death(run: Run, clock: FakeClock) -> None:
     for _ in range(5):
-        assert release_run(run.id, claimed(run, clock), clock.now())
+        assert release_run(run.id, claimed(run, clock))
     claimed(run, clock)
-    assert reconcile(clock.move(21), LIMIT_S).retried == 1
+    assert reconcile_runs(clock.move(21), LIMIT_S).retried == 1
 
 
 def test_a_run_past_its_limit_times_out_by_its_workers_clock_not_ours(run: Run, clock: FakeClock) -> None:
     attempt = claimed(run, clock)
     extend_lease(run.id, attempt, clock.move(3600), elapsed_s=10)
-    assert reconcile(clock.now(), LIMIT_S).timed_out == 0
+    assert reconcile_runs(clock.now(), LIMIT_S).ended == 0
     extend_lease(run.id, attempt, clock.now(), elapsed_s=LIMIT_S + 1)
-    assert reconcile(clock.now(), LIMIT_S).timed_out == 1
+    assert reconcile_runs(clock.now(), LIMIT_S).ended == 1
     assert fresh(run).state == State.TIMED_OUT
 
 
 def test_a_clock_set_back_by_an_hour_leaves_no_lease_for_an_hour(run: Run, clock: FakeClock) -> None:
     claimed(run, clock)
     clock.move(-3600)
-    reconcile(clock.now(), LIMIT_S)
-    assert reconcile(clock.move(21), LIMIT_S).retried == 1
+    reconcile_runs(clock.now(), LIMIT_S)
+    assert reconcile_runs(clock.move(21), LIMIT_S).retried == 1
 
 
 def test_it_says_which_runs_wait_the_longest_waiting_first(workspace: Workspace, clock: FakeClock) -> None:
     runs = [a_run(workspace) for _ in range(3)]
     claimed(runs[1], clock)
-    assert reconcile(clock.now(), LIMIT_S).waiting == ((runs[0].id, 0), (runs[2].id, 0))
+    assert reconcile_runs(clock.now(), LIMIT_S).waiting == ((runs[0].id, 0, "run"), (runs[2].id, 0, "run"))
 
 
 def test_the_position_counts_whoever_was_there_before(workspace: Workspace, clock: FakeClock) -> None:

@@ -11,25 +11,26 @@ from pytest_django import Settings
 
 from advisor.decisions import limits
 from advisor.decisions.errors import TooManySweeps
-from advisor.decisions.jobs import reconcile_sweeps_and_ring, run_part, start_sweep, sweeping
+from advisor.decisions.jobs import part_work, reconcile_sweeps_and_notify, run_part, start_sweep
 from advisor.decisions.models import Decision, PartState, Sweep, SweepPart, SweepState
 from advisor.decisions.services import sweep_lease
+from advisor.decisions.services.leases import worker_name
 from advisor.decisions.services.sweep_lease import (
     cancel_sweep,
     claim_part,
     end_complete,
+    extend_part_lease,
     finish_part,
-    hold_part,
     release_part,
 )
 from advisor.decisions.services.sweeps import SweepRequest, found_so_far, request_sweep
-from advisor.server.watchdog import give_up_leases, held_by, holders_on_this_host, worker_name
+from advisor.server.watchdog import give_up_leases, held_by, holders_on_this_host
 from advisor.sweeps.axes import axis
 from advisor.sweeps.cells import simulate_cell
 from advisor.teams.models import User
 from core.errors import InvalidInput
 from tests.fakes.clock import FakeClock
-from tests.fakes.doorbells import BrokenDoorbell, FakeDoorbell
+from tests.fakes.queue_notifiers import BrokenNotifier, FakeNotifier
 
 ASKED = SweepRequest(axis("processing.p95_s", 10, 80, 3), axis("volume.mean_rate_per_s", 0.2, 1, 2, "y"), jobs=1_000)
 
@@ -37,7 +38,7 @@ ASKED = SweepRequest(axis("processing.p95_s", 10, 80, 3), axis("volume.mean_rate
 @pytest.fixture(autouse=True)
 def _connection_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """Closing it would close that of the test's transaction, too."""
-    monkeypatch.setattr(sweeping, "close_old_connections", lambda: None)
+    monkeypatch.setattr(part_work, "close_old_connections", lambda: None)
 
 
 @pytest.fixture
@@ -130,7 +131,7 @@ def test_of_two_workers_one_gets_a_part_and_a_late_write_counts_for_nothing(swee
     assert release_part(part.pk, first)
     second = claimed(part, clock.now())
     assert not finish_part(part.pk, first, clock.now(), "[1]")
-    assert not hold_part(part.pk, first, clock.now())
+    assert not extend_part_lease(part.pk, first, clock.now())
     assert finish_part(part.pk, second, clock.now(), "[]")
 
 
@@ -152,25 +153,25 @@ def test_a_worker_that_died_between_its_last_part_and_the_end_leaves_that_to_the
         for part in parts(sweep):
             finish_part(part.pk, claimed(part, clock.now()), clock.now(), "[]")
     assert state(sweep) == SweepState.RUNNING
-    assert reconcile_sweeps_and_ring(FakeDoorbell(), clock.now).ended == 1
+    assert reconcile_sweeps_and_notify(FakeNotifier(), clock.now).ended == 1
     assert state(sweep) == SweepState.SUCCEEDED
 
 
 def test_a_lease_that_ran_out_is_retried_once_then_fails_the_map(sweep: Sweep, clock: FakeClock) -> None:
-    part, bell = parts(sweep)[0], FakeDoorbell()
+    part, notifier = parts(sweep)[0], FakeNotifier()
     claimed(part, clock.now())
     clock.move(19)
-    assert reconcile_sweeps_and_ring(bell, clock.now).retried == 0
+    assert reconcile_sweeps_and_notify(notifier, clock.now).retried == 0
     clock.move(2)
-    assert reconcile_sweeps_and_ring(bell, clock.now).retried == 1
-    assert f"{part.pk}-1" in bell.rung
+    assert reconcile_sweeps_and_notify(notifier, clock.now).retried == 1
+    assert f"{part.pk}-1" in notifier.notified
     attempt = claimed(part, clock.now())
     clock.move(15)
-    assert hold_part(part.pk, attempt, clock.now())
+    assert extend_part_lease(part.pk, attempt, clock.now())
     clock.move(15)
-    assert reconcile_sweeps_and_ring(bell, clock.now).failed == 0
+    assert reconcile_sweeps_and_notify(notifier, clock.now).failed == 0
     clock.move(6)
-    assert reconcile_sweeps_and_ring(bell, clock.now).failed == 1
+    assert reconcile_sweeps_and_notify(notifier, clock.now).failed == 1
     failed = Sweep.objects.get(pk=sweep.pk)
     assert failed.state == SweepState.FAILED
     assert "twice" in failed.error_text
@@ -181,7 +182,7 @@ def test_a_dead_worker_is_told_of_until_the_map_goes_on(sweep: Sweep, clock: Fak
     part = parts(sweep)[0]
     claimed(part, clock.now())
     clock.move(21)
-    reconcile_sweeps_and_ring(FakeDoorbell(), clock.now)
+    reconcile_sweeps_and_notify(FakeNotifier(), clock.now)
     assert Sweep.objects.get(pk=sweep.pk).progress_step == "Worker died, retrying"
     finish_part(part.pk, claimed(part, clock.now()), clock.now(), "[]")
     assert Sweep.objects.get(pk=sweep.pk).progress_step == ""
@@ -191,7 +192,6 @@ def test_cells_past_the_time_limit_fail_the_map_and_say_so(
     sweep: Sweep, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     settings.CONFIGURATION = settings.CONFIGURATION.model_copy(update={"run_time_limit_s": -1})
-    monkeypatch.setattr(sweeping, "LOOK_EVERY_S", 0)
     run_part(str(parts(sweep)[0].pk))
     failed = Sweep.objects.get(pk=sweep.pk)
     assert failed.state == SweepState.FAILED
@@ -204,7 +204,7 @@ def test_the_watchdog_knows_who_is_at_which_part(sweep: Sweep, user: User, clock
     assert held_by([77, 78]) == {77: f"{part.pk} {attempt}"}
     assert 77 in holders_on_this_host()
     give_up_leases([77])
-    assert reconcile_sweeps_and_ring(FakeDoorbell(), timezone.now).retried == 1
+    assert reconcile_sweeps_and_notify(FakeNotifier(), timezone.now).retried == 1
     claim_part(part.pk, clock.now(), worker_name(77))
     cancel_sweep(sweep, user)
     assert held_by([77]) == {}
@@ -213,28 +213,28 @@ def test_the_watchdog_knows_who_is_at_which_part(sweep: Sweep, user: User, clock
 def test_a_clock_set_back_keeps_no_dead_workers_part(sweep: Sweep, clock: FakeClock) -> None:
     claimed(parts(sweep)[0], clock.now())
     clock.move(-3600)
-    reconcile_sweeps_and_ring(FakeDoorbell(), clock.now)
+    reconcile_sweeps_and_notify(FakeNotifier(), clock.now)
     clock.move(21)
-    assert reconcile_sweeps_and_ring(FakeDoorbell(), clock.now).retried == 1
+    assert reconcile_sweeps_and_notify(FakeNotifier(), clock.now).retried == 1
 
 
 def test_it_rings_once_for_what_has_no_job_and_for_nothing_else(sweep: Sweep, clock: FakeClock) -> None:
-    bell, (running, known, *silent) = FakeDoorbell(), parts(sweep)
+    notifier, (running, known, *silent) = FakeNotifier(), parts(sweep)
     claimed(running, clock.now())
-    bell.ring(known.pk, 0)
+    notifier.notify(known.pk, 0)
     for _ in range(2):
-        reconcile_sweeps_and_ring(bell, clock.now)
-    assert bell.rung == [f"{part.pk}-0" for part in (known, *silent)]
+        reconcile_sweeps_and_notify(notifier, clock.now)
+    assert notifier.notified == [f"{part.pk}-0" for part in (known, *silent)]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_starting_rings_for_every_part_and_a_broken_bell_harms_nobody(decision: Decision, user: User) -> None:
-    bell = FakeDoorbell()
-    sweep = start_sweep(decision.latest(), user, ASKED, idempotency_key="k", bell=bell)
-    assert len(bell.rung) == sweep.parts.count() > 0
-    start_sweep(decision.latest(), user, ASKED, idempotency_key="k", bell=bell)
-    assert len(bell.waiting()) == sweep.parts.count()
-    silent = start_sweep(decision.latest(), user, ASKED, idempotency_key="other", bell=BrokenDoorbell())
+    notifier = FakeNotifier()
+    sweep = start_sweep(decision.latest(), user, ASKED, idempotency_key="k", notifier=notifier)
+    assert len(notifier.notified) == sweep.parts.count() > 0
+    start_sweep(decision.latest(), user, ASKED, idempotency_key="k", notifier=notifier)
+    assert len(notifier.waiting()) == sweep.parts.count()
+    silent = start_sweep(decision.latest(), user, ASKED, idempotency_key="other", notifier=BrokenNotifier())
     assert silent.state == SweepState.QUEUED
 
 
@@ -247,7 +247,7 @@ def test_cancel_keeps_what_is_done_and_what_still_runs_is_dropped(sweep: Sweep, 
     assert not finish_part(running.pk, attempt, clock.now(), "[]")
     run_part(str(queued.pk))
     assert len(found_so_far(sweep).cells) == 1
-    assert reconcile_sweeps_and_ring(FakeDoorbell(), clock.now).waiting == ()
+    assert reconcile_sweeps_and_notify(FakeNotifier(), clock.now).waiting == ()
     assert state(sweep) == SweepState.CANCELLED
 
 
@@ -262,8 +262,7 @@ def test_a_worker_stops_in_the_middle_of_a_cell_that_is_wanted_no_more(
         look(None)
         pytest.fail("it went on")
 
-    monkeypatch.setattr(sweeping, "simulate_cell", cell)
-    monkeypatch.setattr(sweeping, "LOOK_EVERY_S", 0)
+    monkeypatch.setattr(part_work, "simulate_cell", cell)
     run_part(str(parts(sweep)[0].pk))
     assert len(seen) == 1
 
@@ -286,7 +285,7 @@ def test_a_cell_that_cannot_be_simulated_fails_the_map_with_the_reason(
     def cell(*_: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(sweeping, "simulate_cell", cell)
+    monkeypatch.setattr(part_work, "simulate_cell", cell)
     try:
         run_part(str(parts(sweep)[0].pk))
     except ZeroDivisionError:
@@ -300,7 +299,7 @@ def test_a_worker_that_is_stopped_gives_its_part_back(sweep: Sweep, monkeypatch:
     def cell(*_: Any) -> Any:
         raise SystemExit
 
-    monkeypatch.setattr(sweeping, "simulate_cell", cell)
+    monkeypatch.setattr(part_work, "simulate_cell", cell)
     with pytest.raises(SystemExit):
         run_part(str(parts(sweep)[0].pk))
     part = parts(sweep)[0]

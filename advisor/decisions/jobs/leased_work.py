@@ -1,0 +1,202 @@
+"""A worker's work on a task that it has claimed: its lease, its time limit, its progress, and what is written however it ends."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import ClassVar, Generic, Self, TypeVar
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError, OperationalError, connection, connections
+from rq.exceptions import ShutDownImminentException
+from rq.timeouts import JobTimeoutException
+
+from advisor.decisions import limits
+from core.errors import InvalidInput
+from simulator.live.errors import CannotRun
+from simulator.simulate import Progress
+
+log = logging.getLogger(__name__)
+
+Found = TypeVar("Found")
+T = TypeVar("T")
+
+
+class LeaseLost(Exception):
+    """The task is no longer this worker's: cancelled, ended, or claimed by another worker."""
+
+
+class PastLimit(Exception):
+    """The task has reached its time limit."""
+
+
+class LeasedWork(Generic[Found]):
+    """The work on one attempt at a task; `Found` is its result. Subclasses say what is written for their kind of task.
+
+    While it is entered, a thread renews the lease every few seconds if the kind wants that: compiled code may run for
+    seconds without reporting progress. The thread ends the task at its time limit, too.
+    """
+
+    renews_in_background: ClassVar[bool]
+    report_every_s: ClassVar[float]
+    """Progress is written, and a cancellation noticed, at most this often."""
+    defect: ClassVar[str]
+    """How the sentence on an unexpected error begins."""
+    out_of_memory: ClassVar[str]
+
+    def __init__(
+        self, task_id: UUID, attempt: int, limit_s: float | None = None, every_s: float = limits.HEARTBEAT_S
+    ) -> None:
+        self.task_id = task_id
+        self.attempt = attempt
+        self.limit_s = settings.CONFIGURATION.run_time_limit_s if limit_s is None else limit_s
+        self.every_s = every_s
+        self.lost = threading.Event()
+        """Set once the thread has noticed that the lease is lost, or that the limit is reached."""
+        self._begun = time.monotonic()
+        self._reported_s = -self.report_every_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._keep_renewing, name=f"lease of {task_id}", daemon=True)
+
+    def renew(self) -> bool:
+        """Extend the lease; False if it is lost."""
+        raise NotImplementedError
+
+    def record(self, progress: Progress) -> bool:
+        """Write the progress and extend the lease; False if it is lost."""
+        raise NotImplementedError
+
+    def finish(self, found: Found) -> bool:
+        raise NotImplementedError
+
+    def fail(self, code: str, text: str) -> bool:
+        raise NotImplementedError
+
+    def time_out(self) -> bool:
+        raise NotImplementedError
+
+    def release(self) -> bool:
+        """Queue the task again."""
+        raise NotImplementedError
+
+    @property
+    def elapsed_s(self) -> float:
+        """How long this attempt has been running, by a clock that cannot be set."""
+        return time.monotonic() - self._begun
+
+    @property
+    def expired(self) -> bool:
+        """Whether the attempt is past its time limit."""
+        return self.elapsed_s > self.limit_s
+
+    def report(self, progress: Progress) -> None:
+        """
+        Raises:
+            PastLimit, LeaseLost: to stop the work.
+        """
+        if self.expired:
+            raise PastLimit
+        if self.lost.is_set():
+            raise LeaseLost
+        if self.elapsed_s - self._reported_s < self.report_every_s:
+            return
+        self._reported_s = self.elapsed_s
+        try:
+            held = self.record(progress)
+        except OperationalError:
+            log.warning("Progress of %s could not be written; the next will be", self.task_id, exc_info=True)
+            return
+        if not held:
+            raise LeaseLost
+
+    def run(self, work: Callable[[], Found]) -> None:
+        """Do the work and write how it ended. Unexpected errors are raised again, for the worker's log and registry."""
+        with self:
+            try:
+                found = work()
+            except LeaseLost:
+                log.info("%s is no longer attempt %d's", self.task_id, self.attempt)
+            except (PastLimit, JobTimeoutException):
+                persist(self.time_out)
+            except InvalidInput as error:
+                self._fail("invalid_input", str(error))
+            except CannotRun as error:
+                self._fail("live_run_stopped", f"The live run stopped: {error}")
+            except MemoryError as error:
+                self._fail("out_of_memory", str(error) or self.out_of_memory)
+            except Exception as error:
+                self._fail("internal", f"{self.defect}: {type(error).__name__}: {error}")
+                raise
+            except (SystemExit, KeyboardInterrupt, ShutDownImminentException):
+                self._release()
+                raise
+            else:
+                persist(lambda: self.finish(found))
+
+    def _fail(self, code: str, text: str) -> None:
+        log.exception("%s failed: %s", self.task_id, code)
+        persist(lambda: self.fail(code, text))
+
+    def _release(self) -> None:
+        """Try once, because the supervisor waits for this process to end. Without it, the lease runs out in 20 s."""
+        try:
+            self.release()
+        except DatabaseError:
+            log.exception("%s could not be put back into the queue", self.task_id)
+
+    def __enter__(self) -> Self:
+        if self.renews_in_background:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        if self.renews_in_background:
+            self._thread.join()
+
+    def _keep_renewing(self) -> None:
+        try:
+            while not self._stop.wait(self._pause_s()):
+                try:
+                    if not self._renew_or_time_out():
+                        self.lost.set()
+                        return
+                except DatabaseError:
+                    log.warning("The lease of %s could not be renewed", self.task_id, exc_info=True)
+        finally:
+            connections.close_all()
+
+    def _pause_s(self) -> float:
+        """Until the next renewal, or until just after the limit if that comes first."""
+        left_s = self.limit_s - self.elapsed_s
+        return min(self.every_s, left_s + 0.01) if left_s > 0 else self.every_s
+
+    def _renew_or_time_out(self) -> bool:
+        if self.expired:
+            self.time_out()
+            return False
+        return self.renew()
+
+
+def persist(write: Callable[[], T]) -> T:
+    """Write what must not be missing, again and again while the database is locked, full or restarting.
+
+    Raises:
+        OperationalError: after a minute of trying; the lease then runs out, and the reconciler takes over.
+    """
+    give_up = time.monotonic() + limits.TERMINAL_WRITE_PATIENCE_S
+    pause_s = 0.05
+    while True:
+        try:
+            return write()
+        except OperationalError:
+            if time.monotonic() > give_up:
+                raise
+            log.warning("The database did not take a write; trying again", exc_info=True)
+            connection.close_if_unusable_or_obsolete()
+            time.sleep(pause_s)
+            pause_s = min(2.0, pause_s * 2)

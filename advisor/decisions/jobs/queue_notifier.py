@@ -1,0 +1,115 @@
+"""Tells a worker through rq that a task waits. A notification may be lost or sent twice: the row decides, and the reconciler queues it again."""
+
+import logging
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Protocol
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from advisor.decisions.models import Run
+
+log = logging.getLogger(__name__)
+
+BACKSTOP_S = 30
+"""rq's own timeout comes this much after ours, for a run that neither we nor the supervisor could end."""
+FAILURE_TTL_S = 86_400
+RUN_SIMULATION = "advisor.decisions.jobs.run_simulation"
+RUN_PART = "advisor.decisions.jobs.run_part"
+
+
+class QueueNotifier(Protocol):
+    """The queue of one kind of task."""
+
+    def notify(self, task_id: UUID, attempt: int) -> None:
+        """Queue a job for the task. May raise anything."""
+
+    def waiting(self) -> set[str]:
+        """The ids of the jobs in the queue."""
+
+
+class RqNotifier:
+    """One rq queue. A job carries only the id of a row: of a run, or of a part of a sweep."""
+
+    def __init__(self, function: str = RUN_SIMULATION, queue: str = settings.SIMULATIONS_QUEUE) -> None:
+        self.function = function
+        self.queue = queue
+
+    def notify(self, task_id: UUID, attempt: int) -> None:
+        """The job's id comes from the task and its attempt, so that two notifications make one job.
+
+        Raises:
+            redis.RedisError: within seconds, if the broker is gone or hangs.
+        """
+        _queue(self.queue).enqueue_call(
+            self.function,
+            args=(str(task_id),),
+            job_id=job_id(task_id, attempt),
+            timeout=settings.CONFIGURATION.run_time_limit_s + BACKSTOP_S,
+            result_ttl=0,
+            failure_ttl=FAILURE_TTL_S,
+        )
+
+    def waiting(self) -> set[str]:
+        """Without the jobs that a worker has taken out: if it crashes before it claims the task, the task must be queued
+        again, and if it does not crash, a second job is harmless."""
+        return set(_queue(self.queue).get_job_ids())
+
+
+RUNS: QueueNotifier = RqNotifier()
+MAPS: QueueNotifier = RqNotifier(RUN_PART, settings.MAPS_QUEUE)
+"""For the parts of maps: workers read this queue when the other one is empty."""
+SEARCHES: QueueNotifier = RqNotifier(RUN_PART)
+"""A search is a single part that a user waits for, as for a run."""
+
+
+def job_id(task_id: UUID, attempt: int) -> str:
+    """The rq job of a task that has been claimed `attempt` times."""
+    return f"{task_id}-{attempt}"
+
+
+def notify(run_id: UUID) -> None:
+    """Queue a job for the run, whatever its state.
+
+    Raises:
+        redis.RedisError: if the broker is gone or hangs.
+    """
+    RUNS.notify(run_id, Run.objects.values_list("attempt", flat=True).get(pk=run_id))
+
+
+def notify_on_commit(
+    notifier: QueueNotifier, tasks: Iterable[tuple[UUID, int]], report: Callable[[bool], None] = lambda _: None
+) -> None:
+    """Queue jobs for tasks (id, attempt) once they are committed; `report` gets whether that worked.
+
+    Nothing is raised: the tasks are saved, so a broken queue must not look like a failure of the request.
+    """
+
+    def after_commit() -> None:
+        try:
+            for task_id, attempt in tasks:
+                notifier.notify(task_id, attempt)
+        except Exception:
+            log.exception("Could not notify a worker of %s; the reconciler will", tasks)
+            report(False)
+        else:
+            report(True)
+
+    transaction.on_commit(after_commit)
+
+
+def _queue(name: str) -> Queue:
+    return Queue(name, connection=_connection(settings.CONFIGURATION.broker_url), serializer=JSONSerializer)
+
+
+@lru_cache(maxsize=4)
+def _connection(url: str) -> Redis:
+    """Tries once, for as long as the URL says: the client's own retries would make a user wait for a broker that hangs."""
+    return Redis.from_url(url, retry=Retry(NoBackoff(), 0))
