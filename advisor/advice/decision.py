@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from advisor.advice.columns import Columns, Flags, Floats
 from advisor.advice.contract import Method, Strength, Style
 from advisor.advice.delivery import METHODS, method_of
-from advisor.advice.facts import Facts, facts_of
+from advisor.advice.facts import FactVectors, facts_of
 from advisor.advice.rules import CONSTRAINTS, FORCES, HYBRIDS
 from advisor.advice.rules.shape import ALL
 
@@ -56,7 +56,7 @@ def decide(columns: Columns) -> Decisions:
     return decide_facts(facts_of(columns))
 
 
-def decide_facts(facts: Facts) -> Decisions:
+def decide_facts(facts: FactVectors) -> Decisions:
     """Hard constraints first, then the weighted forces, then the case for both at once.
 
     What rules out every style (too little capacity, a deadline that nothing keeps) does not choose between them: the advice says it first, and
@@ -76,7 +76,7 @@ def decide_facts(facts: Facts) -> Decisions:
     return Decisions(style, strength, method_of(facts, style == STYLES.index("synchronous")), score, ruled_out)
 
 
-def _ruled_out(facts: Facts) -> tuple[dict[Style, Flags], Flags]:
+def _ruled_out(facts: FactVectors) -> tuple[dict[Style, Flags], Flags]:
     """Where each style is ruled out, and where synchronous alone is."""
     fired = [(rule.rules_out, rule.when(facts)) for rule in CONSTRAINTS]
 
@@ -87,14 +87,14 @@ def _ruled_out(facts: Facts) -> tuple[dict[Style, Flags], Flags]:
     return {style: out(style) for style in STYLES}, out("synchronous", alone=True)
 
 
-def _pull(facts: Facts) -> Floats:
+def _pull(facts: FactVectors) -> Floats:
     signs = {"event_driven": 1.0, "synchronous": -1.0}
-    total = np.zeros_like(facts.rate)
+    total = np.zeros_like(facts.load.rate)
     for rule in FORCES:  # in this order whatever the number of rows, so that one row alone gets the same sum
         total = total + signs[rule.favours] * rule.weight(facts) * rule.when(facts)
     return np.asarray(np.round(total, DIGITS), dtype=np.float64)
 
 
-def _hybrid_case(facts: Facts) -> Floats:
+def _hybrid_case(facts: FactVectors) -> Floats:
     cases = [rule.weight(facts) * rule.when(facts) for rule in HYBRIDS]
     return np.asarray(np.max(cases, axis=0), dtype=np.float64)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from advisor.advice import library
 from advisor.advice.columns import Flags
 from advisor.advice.contract import Delivery, Method
-from advisor.advice.facts import Facts, Point
+from advisor.advice.facts import FactVectors, Point
 from advisor.advice.polling import TIGHT_S, polling_of
 from advisor.advice.words import duration, past, times_a_job
 from core.closed_sets import complete_table
@@ -24,27 +24,29 @@ class Way:
     """One delivery method: when it is the one, why it is, and what it lacks where it is not."""
 
     method: Method
-    when: Callable[[Facts], Flags]
+    when: Callable[[FactVectors], Flags]
     why: Callable[[Point], str]
     why_not: Callable[[Point], str]
     parameters: Callable[[Point], dict[str, Any]]
     fallback: Method | None
 
 
-def method_of(facts: Facts, synchronous: Flags) -> NDArray[np.int64]:
+def method_of(facts: FactVectors, synchronous: Flags) -> NDArray[np.int64]:
     """Each row's method as its place in METHODS: inline for synchronous advice, else the first way that applies."""
     later = np.select([way.when(facts) for way in WAYS], [METHODS.index(way.method) for way in WAYS])
     return np.where(synchronous, METHODS.index("inline"), later)
 
 
-def explained(facts: Facts, point: Point, method: Method, *, hybrid: bool) -> Delivery:
+def explained(facts: FactVectors, point: Point, method: Method, *, hybrid: bool) -> Delivery:
     """The method with its reasons, its parameters and its fallback; `facts` hold one set of answers. A hybrid answers in line, too."""
     later = next(way for way in WAYS if way.when(facts)[0])
     chosen = BY_METHOD[method]
     others = [way for way in BY_METHOD.values() if way.method != method]
     why_not = {way.method: _why_not(point, way, later if method == "inline" else None) for way in others}
     if hybrid and method != "inline":
-        why_not["inline"] = f"Only what is there within {duration(point.hybrid_wait_s)} is answered in the response."
+        why_not["inline"] = (
+            f"Only what is there within {duration(point.inline.hybrid_wait_s)} is answered in the response."
+        )
     return Delivery(
         method=method,
         why=chosen.why(point),
@@ -87,7 +89,7 @@ def _webhook(point: Point) -> dict[str, Any]:
 
 def _open_at_peak(point: Point) -> int:
     """Connections that are open at once in a peak, by Little's law."""
-    return math.ceil(min(point.peak_rate * point.mean_s, 1e9))
+    return math.ceil(min(point.load.peak_rate * point.work.mean_s, 1e9))
 
 
 def _sse(point: Point) -> dict[str, Any]:
@@ -110,54 +112,54 @@ def _websocket(point: Point) -> dict[str, Any]:
 
 
 def _why_inline(point: Point) -> str:
-    if not point.counts_waits:
-        return f"The answer takes {duration(point.inline_p99_s)} at p99, waiting not counted."
-    return f"The answer fits into the response: {duration(point.inline_p99_s)} at p99."
+    if not point.inline.counts_waits:
+        return f"The answer takes {duration(point.inline.inline_p99_s)} at p99, waiting not counted."
+    return f"The answer fits into the response: {duration(point.inline.inline_p99_s)} at p99."
 
 
 def _why_not_inline(point: Point) -> str:
-    if point.nobody:
+    if point.caller.nobody:
         return "Nobody waits for a response."
-    if point.inline_p99_s > point.inline_limit_s:
-        takes, beyond, limit = past(point.inline_p99_s, point.inline_limit_s)
+    if point.inline.inline_p99_s > point.inline.inline_limit_s:
+        takes, beyond, limit = past(point.inline.inline_p99_s, point.inline.inline_limit_s)
         return f"The answer takes {takes} at p99, {beyond} the {limit} limit on the way."
-    return f"It would hold the caller for {duration(point.inline_p99_s)} at p99."
+    return f"It would hold the caller for {duration(point.inline.inline_p99_s)} at p99."
 
 
 ONE_WAY = "It carries one way alone, and the caller sends more while the work runs."
 
 
 def _why_not_sse(point: Point) -> str:
-    if point.nobody:
+    if point.caller.nobody:
         return "Nobody waits."
-    if point.bidirectional:
+    if point.caller.bidirectional:
         return ONE_WAY
-    if point.live_updates:
+    if point.caller.live_updates:
         return "The caller can be called back, so no connection has to be kept open."
     return "Nobody watches a page; an open connection for each job would be held for nothing."
 
 
 def _why_not_webhook(point: Point) -> str:
-    if point.nobody:
+    if point.caller.nobody:
         return "Nobody waits for a result."
-    if point.end_user:
+    if point.caller.end_user:
         return "A person has no address that we could call."
-    if not point.webhooks:
+    if not point.caller.webhooks:
         return "The caller has said that it cannot be called back."
-    return ONE_WAY if point.bidirectional else "One organisation's own callers can simply ask."
+    return ONE_WAY if point.caller.bidirectional else "One organisation's own callers can simply ask."
 
 
 def _why_not_polling(point: Point) -> str:
-    if point.nobody:
+    if point.caller.nobody:
         return "Nobody would ask."
-    if point.end_user:
+    if point.caller.end_user:
         return "A person sees the result an interval late, and every open page asks again and again."
     return f"It would ask {times_a_job(polling_of(point).calls_mean)} a job, mostly for nothing."
 
 
 INLINE = Way(
     "inline",
-    when=lambda f: np.zeros_like(f.nobody),
+    when=lambda f: np.zeros_like(f.caller.nobody),
     why=_why_inline,
     why_not=_why_not_inline,
     parameters=_none,
@@ -167,7 +169,7 @@ INLINE = Way(
 WAYS: tuple[Way, ...] = (
     Way(
         "none",
-        when=lambda f: f.nobody,
+        when=lambda f: f.caller.nobody,
         why=lambda p: "Nobody waits: a job is complete when its work is done, and its subscribers have the event.",
         why_not=lambda p: "Somebody waits for the result.",
         parameters=_none,
@@ -175,11 +177,11 @@ WAYS: tuple[Way, ...] = (
     ),
     Way(
         "websocket",
-        when=lambda f: f.bidirectional,
+        when=lambda f: f.caller.bidirectional,
         why=lambda p: "The caller sends more while the work runs, so the connection must carry both ways.",
         why_not=lambda p: (
             "Nobody waits."
-            if p.nobody
+            if p.caller.nobody
             else "Nothing is sent while the work runs; a connection that carries both ways costs more to run."
         ),
         parameters=_websocket,
@@ -187,10 +189,10 @@ WAYS: tuple[Way, ...] = (
     ),
     Way(
         "sse",
-        when=lambda f: f.end_user | (f.live_updates & ~f.webhooks),
+        when=lambda f: f.caller.end_user | (f.caller.live_updates & ~f.caller.webhooks),
         why=lambda p: (
             "A person waits: the page shows the result, and progress until then, as it comes, over one plain HTTP response."
-            if p.end_user
+            if p.caller.end_user
             else "Progress is wanted as it happens, and the caller cannot be called back."
         ),
         why_not=_why_not_sse,
@@ -199,7 +201,9 @@ WAYS: tuple[Way, ...] = (
     ),
     Way(
         "webhook",
-        when=lambda f: f.webhooks & (f.partner | (f.deadline_s <= TIGHT_S) | f.live_updates),
+        when=lambda f: (
+            f.caller.webhooks & (f.caller.partner | (f.caller.deadline_s <= TIGHT_S) | f.caller.live_updates)
+        ),
         why=lambda p: "The caller has an address that can be called, so it gets its result at once and need not ask.",
         why_not=_why_not_webhook,
         parameters=_webhook,
@@ -207,10 +211,10 @@ WAYS: tuple[Way, ...] = (
     ),
     Way(
         "polling",
-        when=lambda f: ~f.nobody,
+        when=lambda f: ~f.caller.nobody,
         why=lambda p: (
             "The caller is one of our own services: it gets 202 with an address and asks there. Nothing has to be kept open or called."
-            if p.internal
+            if p.caller.internal
             else "The caller cannot be called back, so it gets 202 with an address and asks there."
         ),
         why_not=_why_not_polling,

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from advisor.advice.answers import LEAVES, Answers
-from advisor.advice.columns import ENCODED, HOP_COLUMNS, Columns, Floats, columns_of, encoded, hop_limits
+from advisor.advice.columns import ENCODED, HOP_COLUMNS, Columns, Floats, encoded, hop_limits
 from advisor.advice.contract import Flip, Outcome
 from advisor.advice.decision import Codes, Decisions, decide
+from advisor.advice.evaluation import Evaluation
 from advisor.advice.variations import moved_along, reach, starting_number
 from core.paths import value_at
 
@@ -44,10 +45,9 @@ class Probe:
         return self.columns or moved_along(self.path, self.values, base)
 
 
-def flips_of(answers: Answers) -> tuple[Flip, ...]:
+def flips_of(evaluation: Evaluation) -> tuple[Flip, ...]:
     """Every flip, those of style first, then of delivery, then of strength, the nearest of each first."""
-    base = columns_of(answers)
-    now = decide(base)
+    answers, base, now = evaluation.answers, evaluation.vectors, evaluation.decisions
     numeric = [probe for path in ENCODED if LEAVES[path].numeric for probe in _directions(path, base)]
     listed = [_choices(answers, path) for path in ENCODED if not LEAVES[path].numeric] + [_hops(answers)]
     probes = [probe for probe in (*numeric, *listed) if len(probe.values)]

@@ -8,7 +8,7 @@ import numpy as np
 from advisor.advice import recovery
 from advisor.advice.columns import Floats
 from advisor.advice.facts import Point
-from advisor.advice.facts.queueing import NEAR_CAPACITY, Z95, erlang_c
+from advisor.advice.queueing import NEAR_CAPACITY, Z95, erlang_c
 
 SERVICE_PARTS, WAIT_PARTS = 200, 20
 """Into how many equally likely parts processing and a peak's wait are cut."""
@@ -42,15 +42,17 @@ def latency_of(point: Point) -> Latency:
     The backlog of a peak rises evenly and drains evenly, so those who meet it wait evenly between nothing and all that was gathered.
     Where nothing serves the load in time, waiting is left out: capacity comes first, and with it the wait goes.
     """
-    sigma = np.log(max(point.p95_s, point.p50_s) / point.p50_s) / Z95
-    served = point.p50_s * np.exp(sigma * NORMAL_MIDDLES)
-    typical = served + (point.tries - 1) * point.mean_s + point.pauses_s
-    out_of_reach = point.long_run_load >= 1 or point.gathers_s + point.p95_s > point.deadline_s
+    sigma = np.log(max(point.work.p95_s, point.work.p50_s) / point.work.p50_s) / Z95
+    served = point.work.p50_s * np.exp(sigma * NORMAL_MIDDLES)
+    typical = served + (point.failure.tries - 1) * point.work.mean_s + point.failure.pauses_s
+    out_of_reach = (
+        point.capacity.long_run_load >= 1 or point.capacity.gathers_s + point.work.p95_s > point.caller.deadline_s
+    )
     if out_of_reach:
         return Latency(typical, np.full(SERVICE_PARTS, 1 / SERVICE_PARTS))
     typical = typical + _stationary_wait_s(point)
     delayed = _delayed_share(point)
-    waits = point.gathers_s * (np.arange(WAIT_PARTS) + 0.5) / WAIT_PARTS
+    waits = point.capacity.gathers_s * (np.arange(WAIT_PARTS) + 0.5) / WAIT_PARTS
     values = np.concatenate([typical, (typical[:, None] + waits).ravel()])
     shares = np.concatenate(
         [
@@ -64,16 +66,16 @@ def latency_of(point: Point) -> Latency:
 
 def _delayed_share(point: Point) -> float:
     """The share of the jobs that arrive in a peak past capacity, or while its backlog drains."""
-    if point.gathers_s <= 0 or point.rate <= 0:
+    if point.capacity.gathers_s <= 0 or point.load.rate <= 0:
         return 0.0
-    peaks_per_s = point.peak_share / (point.peak_rate * point.peak_s) * point.rate
-    draining = peaks_per_s * recovery.drain_after_peak_s(point) * recovery.between_peaks(point) / point.rate
-    return min(1.0, point.peak_share + draining)
+    peaks_per_s = point.load.peak_share / (point.load.peak_rate * point.load.peak_s) * point.load.rate
+    draining = peaks_per_s * recovery.drain_after_peak_s(point) * recovery.between_peaks(point) / point.load.rate
+    return min(1.0, point.load.peak_share + draining)
 
 
 def _stationary_wait_s(point: Point) -> float:
     """The mean wait for a consumer between the peaks, by Erlang C with Allen-Cunneen."""
-    stable = min(recovery.between_peaks(point), NEAR_CAPACITY * point.cap)
-    consumers = max(1.0, min(point.consumers, point.concurrency))
-    chance = float(erlang_c(np.array([consumers]), np.array([stable / point.cap * consumers]))[0])
-    return (point.arrival_cv**2 + point.service_cv2) / 2 * chance / (point.cap - stable)
+    stable = min(recovery.between_peaks(point), NEAR_CAPACITY * point.capacity.cap)
+    consumers = max(1.0, min(point.capacity.consumers, point.capacity.concurrency))
+    chance = float(erlang_c(np.array([consumers]), np.array([stable / point.capacity.cap * consumers]))[0])
+    return (point.load.arrival_cv**2 + point.work.service_cv2) / 2 * chance / (point.capacity.cap - stable)

@@ -22,7 +22,7 @@ RATES = (1e-6, 1e6)
 
 def capacity_per_s(answers: Answers) -> float:
     """Jobs a second that workers and provider get through, for these answers."""
-    return float(facts_of(columns_of(answers)).cap[0])
+    return float(facts_of(columns_of(answers)).capacity.cap[0])
 
 
 def measured(trace: Trace, cap_per_s: float = math.inf) -> dict[str, Any]:

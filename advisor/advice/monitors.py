@@ -38,12 +38,13 @@ def _drains(point: Point) -> list[Monitor]:
                 "A queue that is not empty by then has lost consumers or gained load.",
             )
         )
-    if point.arrives_in_outage >= 1:
+    if point.load.arrives_in_outage >= 1:
         found.append(
             _drain(
                 "time to drain after the stated outage",
                 after_outage,
-                f"About {number(point.arrives_in_outage)} {plural(point.arrives_in_outage, 'request gathers', 'requests gather')} meanwhile.",
+                f"About {number(point.load.arrives_in_outage)} "
+                f"{plural(point.load.arrives_in_outage, 'request gathers', 'requests gather')} meanwhile.",
             )
         )
     return found
@@ -69,10 +70,10 @@ def _dead_letters(point: Point, kept: RetryPlan | None) -> list[Monitor]:
 
 
 def _in_line(point: Point, style: Style) -> list[Monitor]:
-    p99_s = point.answer_p99_s if style == "hybrid" else point.inline_p99_s
-    workers = min(point.workers, point.consumers)
+    p99_s = point.inline.answer_p99_s if style == "hybrid" else point.inline.inline_p99_s
+    workers = min(point.capacity.workers, point.capacity.consumers)
     knee = percent(100 * sizing.knee(point, workers))
-    limit = point.inline_limit_s if math.isfinite(point.inline_limit_s) else point.deadline_s
+    limit = point.inline.inline_limit_s if math.isfinite(point.inline.inline_limit_s) else point.caller.deadline_s
     threshold = duration(0.9 * limit) if math.isfinite(limit) else duration(2 * p99_s)
     drops = point.answers.synchronous.overflow == "drop" and point.answers.synchronous.backlog is not None
     return [
@@ -85,13 +86,14 @@ def _in_line(point: Point, style: Style) -> list[Monitor]:
             metric="busy workers",
             threshold=knee,
             text=(
-                f"A peak offers work for {number(point.peak_rate * point.mean_s * point.attempts)} of {count(workers, 'worker')}; past {knee} the "
+                f"A peak offers work for {number(point.load.peak_rate * point.work.mean_s * point.failure.attempts)} "
+                f"of {count(workers, 'worker')}; past {knee} the "
                 "mean wait is longer than half of processing."
             ),
         ),
         Monitor(
             metric=f"{'dropped connections (ListenOverflows)' if drops else 'refused requests (503)'} and client timeouts",
-            threshold=percent(100 * point.tolerated),
+            threshold=percent(100 * point.caller.tolerated),
             text="More of them miss the objective.",
         ),
     ]

@@ -48,9 +48,9 @@ def polling_of(point: Point) -> Polling:
     """
     latency = latency_of(point)
     p99_s = latency.quantile_s(0.99)
-    slack_s = point.deadline_s - p99_s if point.deadline_s > p99_s else point.p50_s
+    slack_s = point.caller.deadline_s - p99_s if point.caller.deadline_s > p99_s else point.work.p50_s
     wanted = max(latency.mean_s / CALLS_ON_AVERAGE, p99_s / CALLS_OF_THE_SLOWEST)
-    shortest = SHORTEST_S if point.deadline_s > TIGHT_S else SHORTEST_TIGHT_S
+    shortest = SHORTEST_S if point.caller.deadline_s > TIGHT_S else SHORTEST_TIGHT_S
     interval = max(shortest, _round_down(min(wanted, PART_OF_SLACK * slack_s, LONGEST_S)))
     first = max(interval, _round_down(latency.quantile_s(SELDOM_EARLIER)))
     calls = 1 + np.ceil(np.maximum(0.0, latency.values_s - first) / interval)

@@ -3,67 +3,35 @@
 from advisor.advice import delivery, recovery, sizing
 from advisor.advice.answers import Answers
 from advisor.advice.cautions import Case, cautions
-from advisor.advice.columns import columns_of
-from advisor.advice.contract import (
-    Caution,
-    Concurrency,
-    Delivery,
-    Favours,
-    Flip,
-    Method,
-    Monitor,
-    Outcome,
-    Queue,
-    Reason,
-    Recommendation,
-    Remedy,
-    RetryPlan,
-    Strength,
-    Style,
-)
-from advisor.advice.decision import Decisions, decide_facts
-from advisor.advice.facts import Facts, Point, facts_of
+from advisor.advice.contract import Reason, Recommendation, Remedy, Style
+from advisor.advice.decision import Decisions
+from advisor.advice.evaluation import Evaluation
+from advisor.advice.facts import FactVectors, Point
 from advisor.advice.flips import flips_of
 from advisor.advice.monitors import monitors
 from advisor.advice.remedies import remedy_of
 from advisor.advice.rules import CONSTRAINTS, RULES, Rule
 from advisor.advice.uncertainty import probabilities, settling_flip
 
-__all__ = [
-    "Caution",
-    "Concurrency",
-    "Delivery",
-    "Favours",
-    "Flip",
-    "Method",
-    "Monitor",
-    "Outcome",
-    "Queue",
-    "Reason",
-    "Recommendation",
-    "Remedy",
-    "RetryPlan",
-    "Strength",
-    "Style",
-    "advise",
-]
-
 
 def advise(answers: Answers, *, flips: bool = True) -> Recommendation:
+    """Evaluate the answers and recommend."""
+    return recommend(Evaluation.from_answers(answers), flips=flips)
+
+
+def recommend(evaluation: Evaluation, *, flips: bool = True) -> Recommendation:
     """The advice for these answers: decided by the table of rules, explained in their numbers.
 
-    `flips` False leaves the search for flips out, and with it what would settle a close call. Ranges are sampled in any case.
+    `flips` False omits the search for flips, and with it what would settle a close call. Ranges are sampled in any case.
     """
-    facts = facts_of(columns_of(answers))
-    decisions = decide_facts(facts)
+    answers, facts, point, decisions = evaluation.answers, evaluation.facts, evaluation.point, evaluation.decisions
     style, strength, method = decisions.outcome()
-    point = Point(facts, answers)
     plan = sizing.plan(answers, point)
     queues = () if style == "synchronous" else plan.queues
     retry_plan = recovery.retries(answers, point)
-    found = flips_of(answers) if flips else ()
+    found = flips_of(evaluation) if flips else ()
     remedy = remedy_of(found, bool(decisions.feasible[0]))
-    probability, settle = probabilities(answers) or (None, settling_flip(strength, style, found))
+    probability, settle = probabilities(evaluation) or (None, settling_flip(strength, style, found))
     return Recommendation(
         style=style,
         strength=strength,
@@ -74,7 +42,7 @@ def advise(answers: Answers, *, flips: bool = True) -> Recommendation:
         remedy=remedy,
         probability=probability,
         settle=settle,
-        inline_wait_s=round(point.hybrid_wait_s, 3) if style == "hybrid" else None,
+        inline_wait_s=round(point.inline.hybrid_wait_s, 3) if style == "hybrid" else None,
         delivery=delivery.explained(facts, point, method, hybrid=style == "hybrid"),
         reasons=_reasons(facts, point),
         flips=found,
@@ -87,11 +55,11 @@ def advise(answers: Answers, *, flips: bool = True) -> Recommendation:
     )
 
 
-def _fires(rule: Rule, facts: Facts) -> bool:
+def _fires(rule: Rule, facts: FactVectors) -> bool:
     return bool(rule.when(facts)[0])
 
 
-def _infeasible(facts: Facts, point: Point, decisions: Decisions) -> dict[Style, tuple[str, ...]]:
+def _infeasible(facts: FactVectors, point: Point, decisions: Decisions) -> dict[Style, tuple[str, ...]]:
     """Each style that a hard constraint rules out, with the sentences of those constraints."""
     fired = [rule for rule in CONSTRAINTS if _fires(rule, facts)]
     return {
@@ -101,7 +69,7 @@ def _infeasible(facts: Facts, point: Point, decisions: Decisions) -> dict[Style,
     }
 
 
-def _shortfall(facts: Facts, point: Point, remedy: Remedy | None) -> str:
+def _shortfall(facts: FactVectors, point: Point, remedy: Remedy | None) -> str:
     """What no design can do, with the arithmetic of what would mend it where no remedy is known; empty where one design is feasible."""
     for rule in CONSTRAINTS:
         if rule.shortfall and _fires(rule, facts):
@@ -110,7 +78,7 @@ def _shortfall(facts: Facts, point: Point, remedy: Remedy | None) -> str:
     return ""
 
 
-def _reasons(facts: Facts, point: Point) -> tuple[Reason, ...]:
+def _reasons(facts: FactVectors, point: Point) -> tuple[Reason, ...]:
     """Every rule that fired, hard constraints first, then the strongest."""
     fired = [rule for rule in RULES if _fires(rule, facts)]
     weights = {rule.id: float(rule.weight(facts)[0]) for rule in fired}

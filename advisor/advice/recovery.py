@@ -19,7 +19,7 @@ RARELY = 1e-6
 def retries(answers: Answers, point: Point) -> RetryPlan:
     """The user's own retries: the rules count them and simulations make them. The words say what fewer would come to."""
     failures = answers.failures
-    fails = theory.all_attempts_fail(point.transient, failures.max_retries)
+    fails = theory.all_attempts_fail(point.failure.transient, failures.max_retries)
     return RetryPlan(
         max=failures.max_retries,
         base_s=failures.backoff_base_s,
@@ -61,24 +61,35 @@ def _fewer(answers: Answers, point: Point) -> list[str]:
     """With how many retries the tolerated misses are kept, and how many the deadline has time for, where that is fewer."""
     most, found = answers.failures.max_retries, []
     enough = enough_retries(point, most)
-    if most and point.transient == 0:
+    if most and point.failure.transient == 0:
         found.append("No call fails, so none is needed.")
     elif enough is not None and enough < most:
-        fail, tolerated = apart(100 * theory.all_attempts_fail(point.transient, enough), 100 * point.tolerated, percent)
+        fail, tolerated = apart(
+            100 * theory.all_attempts_fail(point.failure.transient, enough), 100 * point.caller.tolerated, percent
+        )
         found.append(
             f"{count(enough) if enough else 'None'} would be enough for {tolerated} missed ({fail} {'fail all' if enough else 'fail'})."
         )
-    in_time = next((n for n in range(most, 0, -1) if window_s(answers, n) + point.p95_s <= point.deadline_s), 0)
-    if in_time < most and point.transient > 0:
+    in_time = next(
+        (n for n in range(most, 0, -1) if window_s(answers, n) + point.work.p95_s <= point.caller.deadline_s), 0
+    )
+    if in_time < most and point.failure.transient > 0:
         fits = f"Only {count(in_time)} {plural(in_time, 'fits', 'fit')}" if in_time else "None fits"
-        found.append(f"{fits} into the deadline of {duration(point.deadline_s)} when pauses are at their longest.")
+        found.append(
+            f"{fits} into the deadline of {duration(point.caller.deadline_s)} when pauses are at their longest."
+        )
     return found
 
 
 def enough_retries(point: Point, most: int) -> int | None:
     """The fewest retries, up to `most`, that leave a hundredth of the tolerated misses to failures; None where that takes more."""
     return next(
-        (n for n in range(most + 1) if theory.all_attempts_fail(point.transient, n) <= SPARE * point.tolerated), None
+        (
+            n
+            for n in range(most + 1)
+            if theory.all_attempts_fail(point.failure.transient, n) <= SPARE * point.caller.tolerated
+        ),
+        None,
     )
 
 
@@ -98,18 +109,18 @@ def _listed_s(answers: Answers) -> tuple[float, ...] | None:
 
 def dead_letters_a_day(point: Point, plan: RetryPlan) -> float:
     """Jobs a day that fail for good under a retry plan, poison included."""
-    return 86_400 * point.rate * (point.poison + (1 - point.poison) * plan.all_fail_probability)
+    return 86_400 * point.load.rate * (point.failure.poison + (1 - point.failure.poison) * plan.all_fail_probability)
 
 
 def drain_after_peak_s(point: Point, cap: float | None = None) -> float:
     """How long the backlog of a peak takes to go at a capacity (all that is allowed, unless given); infinite where it never does."""
-    cap = point.cap if cap is None else cap
-    return drain_s(point, max(0.0, point.peak_rate - cap) * point.peak_s, cap)
+    cap = point.capacity.cap if cap is None else cap
+    return drain_s(point, max(0.0, point.load.peak_rate - cap) * point.load.peak_s, cap)
 
 
 def drain_after_outage_s(point: Point) -> float:
     """How long the backlog of the stated outage takes to go."""
-    return drain_s(point, point.arrives_in_outage, point.cap)
+    return drain_s(point, point.load.arrives_in_outage, point.capacity.cap)
 
 
 def drain_s(point: Point, backlog: float, cap: float) -> float:
@@ -122,13 +133,13 @@ def drain_s(point: Point, backlog: float, cap: float) -> float:
 
 def between_peaks(point: Point) -> float:
     """The arrival rate outside the peaks: the mean, less what the peaks bring."""
-    time_share = point.peak_share / point.peak_to_mean
-    return 0.0 if time_share >= 1 else point.rate * max(0.0, 1 - point.peak_share) / (1 - time_share)
+    time_share = point.load.peak_share / point.load.peak_to_mean
+    return 0.0 if time_share >= 1 else point.load.rate * max(0.0, 1 - point.load.peak_share) / (1 - time_share)
 
 
 def consumers_to_recover(point: Point, within_s: float) -> int:
     """Consumers that work off the stated outage's backlog in time: lambda / mu + B / (mu RTO)."""
-    work_s = point.mean_s * point.attempts
+    work_s = point.work.mean_s * point.failure.attempts
     return math.ceil(
-        min(1e9, theory.consumers_to_recover(point.arrives_in_outage, point.rate, work_s, within_s)) - 1e-9
+        min(1e9, theory.consumers_to_recover(point.load.arrives_in_outage, point.load.rate, work_s, within_s)) - 1e-9
     )

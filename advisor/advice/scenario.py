@@ -8,10 +8,10 @@ import numpy as np
 
 from advisor.advice import library
 from advisor.advice.answers import Answers
-from advisor.advice.columns import columns_of, resolved_hops
+from advisor.advice.columns import resolved_hops
 from advisor.advice.contract import Recommendation
 from advisor.advice.delivery import METHODS, method_of
-from advisor.advice.facts import Point, facts_of
+from advisor.advice.evaluation import Evaluation
 from advisor.advice.polling import polling_interval_s
 from advisor.advice.ranges import MINUTES_A_DAY
 from advisor.advice.reading import with_lines
@@ -50,11 +50,12 @@ LONGEST_CYCLE_S = 1e9
 UUID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 
 
-def scenario_of(answers: Answers, recommendation: Recommendation) -> Scenario:
+def scenario_of(evaluation: Evaluation, recommendation: Recommendation) -> Scenario:
     """The Scenario behind answers, the designs alike: as many consumers as workers, the same retries, the same limits.
 
     A clumped renewal process (`interarrival_cv`) is simulated where there are no peaks; within peaks arrivals are Poisson.
     """
+    answers = evaluation.answers
     arrivals = _arrivals(answers)
     failures, retries = answers.failures, recommendation.retries
     return Scenario(
@@ -76,7 +77,7 @@ def scenario_of(answers: Answers, recommendation: Recommendation) -> Scenario:
             intervals_s=retries.intervals_s,
         ),
         synchronous=_synchronous(answers),
-        event_driven=_event_driven(answers, recommendation),
+        event_driven=_event_driven(evaluation, recommendation),
         hybrid=_hybrid(recommendation),
         subscribers=Subscribers(
             count=answers.subscribers.count,
@@ -198,7 +199,8 @@ def _hybrid(recommendation: Recommendation) -> Hybrid | None:
     return Hybrid(inline_wait_s=recommendation.inline_wait_s) if recommendation.inline_wait_s else None
 
 
-def _event_driven(answers: Answers, recommendation: Recommendation) -> EventDriven:
+def _event_driven(evaluation: Evaluation, recommendation: Recommendation) -> EventDriven:
+    answers = evaluation.answers
     classes, costs = answers.priorities.shares(), worker_costs(answers)
     total = sum(priority.share_percent for priority in classes.values())
     return EventDriven(
@@ -209,16 +211,16 @@ def _event_driven(answers: Answers, recommendation: Recommendation) -> EventDriv
         dispatch_s=costs.dispatch_s,
         retry_tick_s=costs.retry_tick_s,
         dead_letter=answers.failures.dead_letter,
-        delivery=_delivery(answers, recommendation),
+        delivery=_delivery(evaluation, recommendation),
     )
 
 
-def _delivery(answers: Answers, recommendation: Recommendation) -> Delivery:
+def _delivery(evaluation: Evaluation, recommendation: Recommendation) -> Delivery:
     """The recommended delivery; for synchronous advice the one that the event-driven design would have."""
-    facts = facts_of(columns_of(answers))
     method = recommendation.delivery.method
     if method == "inline":
-        method = METHODS[method_of(facts, np.zeros_like(facts.nobody))[0]]
+        facts = evaluation.facts
+        method = METHODS[method_of(facts, np.zeros_like(facts.caller.nobody))[0]]
     match method:
         case "inline":
             raise AssertionError("a result that is not in the response is delivered later")
@@ -230,6 +232,6 @@ def _delivery(answers: Answers, recommendation: Recommendation) -> Delivery:
         case "sse" | "websocket":
             return PushDelivery(method=method)
         case "polling":
-            return PollingDelivery(method="polling", interval_s=polling_interval_s(Point(facts, answers)))
+            return PollingDelivery(method="polling", interval_s=polling_interval_s(evaluation.point))
         case _:
             assert_never(method)

@@ -8,7 +8,7 @@ import numpy as np
 from advisor.advice.answers import Answers, Priority
 from advisor.advice.contract import Concurrency, Queue
 from advisor.advice.facts import Point
-from advisor.advice.facts.queueing import NEAR_CAPACITY, erlang_c
+from advisor.advice.queueing import NEAR_CAPACITY, erlang_c
 from advisor.advice.worker_costs import worker_costs
 
 WAITS = 0.95
@@ -26,15 +26,15 @@ MOST_CONSUMERS = 1_000_000
 def concurrency(point: Point) -> Concurrency:
     """Up to how many calls at once more consumers help, from one order of results or the provider's terms alone, and what binds."""
     terms = {
-        "concurrency": point.concurrency,
-        "requests per minute": point.requests_cap * point.mean_s,
-        "input tokens per minute": point.input_cap * point.mean_s,
-        "output tokens per minute": point.output_cap * point.mean_s,
+        "concurrency": point.capacity.concurrency,
+        "requests per minute": point.capacity.requests_cap * point.work.mean_s,
+        "input tokens per minute": point.capacity.input_cap * point.work.mean_s,
+        "output tokens per minute": point.capacity.output_cap * point.work.mean_s,
     }
-    if point.ordered_globally:
+    if point.capacity.ordered_globally:
         return Concurrency(useful=1, bound_by="order")
     binding = min(terms, key=lambda name: terms[name])
-    most = int(point.consumers)
+    most = int(point.capacity.consumers)
     if not math.isfinite(terms[binding]):
         return Concurrency(useful=most, bound_by="workers")
     useful = max(1, math.ceil(min(terms[binding], MOST_CONSUMERS) - 1e-9))
@@ -44,7 +44,10 @@ def concurrency(point: Point) -> Concurrency:
 def provider_cap(point: Point) -> float:
     """Jobs a second that the provider's terms alone allow."""
     return min(
-        point.concurrency / (point.mean_s * point.attempts), point.requests_cap, point.input_cap, point.output_cap
+        point.capacity.concurrency / (point.work.mean_s * point.failure.attempts),
+        point.capacity.requests_cap,
+        point.capacity.input_cap,
+        point.capacity.output_cap,
     )
 
 
@@ -89,11 +92,11 @@ class Stream:
 def stream_of(point: Point, share: float = 1.0) -> Stream:
     """A share of the load as one queue meets it."""
     return Stream(
-        rate=point.rate * share,
-        peak_rate=point.peak_rate * share,
-        peak_s=point.peak_s,
-        work_s=(point.mean_s + worker_costs(point.answers).dispatch_s) * point.attempts,
-        factor=(point.arrival_cv**2 + point.service_cv2) / 2,
+        rate=point.load.rate * share,
+        peak_rate=point.load.peak_rate * share,
+        peak_s=point.load.peak_s,
+        work_s=(point.work.mean_s + worker_costs(point.answers).dispatch_s) * point.failure.attempts,
+        factor=(point.load.arrival_cv**2 + point.work.service_cv2) / 2,
     )
 
 
@@ -102,7 +105,7 @@ def knee(point: Point, servers: float) -> float:
 
     Waits grow as fast as they like past it; one flat figure for all numbers of workers is wrong at both ends.
     """
-    factor = (point.arrival_cv**2 + point.service_cv2) / 2
+    factor = (point.load.arrival_cv**2 + point.work.service_cv2) / 2
     tried = np.linspace(0.01, 0.99, 99)
     waits = factor * erlang_c(np.full_like(tried, servers), tried * servers) / (servers * (1 - tried))
     fits = tried[waits <= LONGEST_WAIT_PART]
@@ -122,7 +125,7 @@ def plan(answers: Answers, point: Point) -> Plan:
     """A queue a class, the consumers shared out: first what keeps each queue up with its mean rate, then the most urgent's target."""
     classes = answers.priorities.shares()
     streams = {name: stream_of(point, priority.share_percent / 100) for name, priority in classes.items()}
-    available = int(min(point.consumers, concurrency(point).useful))
+    available = int(min(point.capacity.consumers, concurrency(point).useful))
     needs = {name: streams[name].consumers(priority.max_wait_s) for name, priority in classes.items()}
     given = _shared_out(needs, {name: stream.steady for name, stream in streams.items()}, available)
     queues = tuple(_queue(name, classes[name], given[name], streams[name], point) for name in classes)
@@ -143,7 +146,7 @@ def _shared_out(needs: dict[str, int], steady: dict[str, int], available: int) -
 
 
 def _queue(name: str, priority: Priority, consumers: int, stream: Stream, point: Point) -> Queue:
-    allowed = max(0.0, min(priority.max_wait_s, point.deadline_s - point.p95_s))
+    allowed = max(0.0, min(priority.max_wait_s, point.caller.deadline_s - point.work.p95_s))
     return Queue(
         name=name,
         share_percent=priority.share_percent,

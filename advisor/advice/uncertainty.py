@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from advisor.advice.answers import LEAVES, Answers
-from advisor.advice.columns import Columns, Floats, columns_of
+from advisor.advice.answers import LEAVES
+from advisor.advice.columns import Columns, Floats
 from advisor.advice.contract import Flip, Strength, Style
 from advisor.advice.decision import STYLES, Codes, decide
+from advisor.advice.evaluation import Evaluation
 from advisor.advice.ranges import ORDERED, Range
 from advisor.advice.variations import ALONE, SHARES, moved_along
 
@@ -17,12 +18,12 @@ BINS = 4
 """Into how many parts each answer's range is cut to see how much depends on it."""
 
 
-def sampled(answers: Answers, samples: int = SAMPLES) -> tuple[Columns, dict[str, Floats]]:
+def sampled(evaluation: Evaluation, samples: int = SAMPLES) -> tuple[Columns, dict[str, Floats]]:
     """Columns of as many rows as samples, and the quantile of each uncertain answer in each.
 
     A Latin hypercube: each answer's quantiles are spread evenly and shuffled, with a fixed seed.
     """
-    base = columns_of(answers)
+    answers, base = evaluation.answers, evaluation.vectors
     random = np.random.default_rng(SEED)
     columns = {path: np.repeat(column, samples) for path, column in base.items()}
     quantiles: dict[str, Floats] = {}
@@ -35,11 +36,11 @@ def sampled(answers: Answers, samples: int = SAMPLES) -> tuple[Columns, dict[str
     return _whole(columns), quantiles
 
 
-def probabilities(answers: Answers) -> tuple[dict[Style, float], str | None] | None:
+def probabilities(evaluation: Evaluation) -> tuple[dict[Style, float], str | None] | None:
     """The share of the samples that each style wins, and the answer on which that depends most; None where every answer is a number."""
-    if not answers.uncertain:
+    if not evaluation.answers.uncertain:
         return None
-    columns, quantiles = sampled(answers)
+    columns, quantiles = sampled(evaluation)
     styles = decide(columns).style
     shares: dict[Style, float] = {style: float(np.mean(styles == place)) for place, style in enumerate(STYLES)}
     return shares, _matters_most(styles, quantiles)

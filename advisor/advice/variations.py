@@ -87,7 +87,7 @@ def starting_number(path: str, base: Columns) -> float:
     value = float(base[path][0])
     if not np.isnan(value):
         return value
-    return float(facts_of(base).p99_s[0]) if path == P99 else 0.0
+    return float(facts_of(base).work.p99_s[0]) if path == P99 else 0.0
 
 
 def changed(answers: Answers, path: str, value: Any, fixed: frozenset[str] = frozenset()) -> Answers:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
+from advisor.advice.answers import Answers
+from advisor.advice.evaluation import Evaluation
 from core.values import Value
 
 V = TypeVar("V", bound=Value)
@@ -43,6 +45,12 @@ def _load(kind: type[Value], text: str) -> Value:
     if data["schema"] == current:
         return kind.model_validate_json(text)
     return kind.model_validate_json(json.dumps(upgraded(data, current, UPGRADES)))
+
+
+@lru_cache(maxsize=64)
+def evaluation_of(answers_json: str) -> Evaluation:
+    """The evaluation of stored answers: computed once for all that save, show and run them."""
+    return Evaluation.from_answers(load(Answers, answers_json))
 
 
 def upgraded(data: dict[str, Any], current: str, upgrades: dict[str, Upgrade]) -> dict[str, Any]:

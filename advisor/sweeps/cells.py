@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from advisor.advice.recommendation import advise
+from advisor.advice.evaluation import Evaluation
+from advisor.advice.recommendation import recommend
 from advisor.advice.scenario import counts_every_job, scenario_of
 from advisor.sweeps.contract import Cell, GoodShare
 from advisor.sweeps.grid import Grid, Point
@@ -42,8 +43,9 @@ def cut(scenario: Scenario, jobs: int, seed: int) -> Length:
 def simulate_cell(grid: Grid, point: Point, trace: Trace | None = None, on_progress: OnProgress | None = None) -> Cell:
     """What the advice says at a point, and what both designs do there, on this thread alone. What `on_progress` raises stops it."""
     answers = grid.answers_at(point)
-    recommendation = advise(answers, flips=False)
-    length = cut(scenario_of(answers, recommendation), grid.jobs, grid.seed)
+    evaluation = Evaluation.from_answers(answers)
+    recommendation = recommend(evaluation, flips=False)
+    length = cut(scenario_of(evaluation, recommendation), grid.jobs, grid.seed)
     result = simulate(
         length.scenario, trace=trace, replications=length.replications, threads=1, on_progress=on_progress
     )

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from advisor.advice.answers import Answers
-from advisor.advice.recommendation import advise
+from advisor.advice.evaluation import Evaluation
+from advisor.advice.recommendation import recommend
 from advisor.advice.scenario import scenario_of
 from advisor.sweeps.cells import Length, cut, good_share
 from advisor.sweeps.contract import GoodShare
@@ -74,7 +75,8 @@ def fewest(
     """
     require_deadline(answers)
     require_jobs(jobs, "trial")
-    length = cut(scenario_of(answers, advise(answers, flips=False)), jobs, seed)
+    evaluation = Evaluation.from_answers(answers)
+    length = cut(scenario_of(evaluation, recommend(evaluation, flips=False)), jobs, seed)
     wanted = 1 - answers.caller.tolerated_miss_percent / 100
     start = answers.synchronous.workers
     search = Search(length, wanted, most_of(answers), _runner(length, trace, on_progress))

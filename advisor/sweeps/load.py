@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from advisor.advice.answers import Answers
-from advisor.advice.recommendation import advise
+from advisor.advice.evaluation import Evaluation
+from advisor.advice.recommendation import recommend
 from advisor.advice.scenario import scenario_of
 from advisor.sweeps.cells import cut
 from advisor.sweeps.fewest import most_of, with_servers
@@ -35,7 +36,8 @@ def estimate_of_trial(answers: Answers, jobs: int, trace: Trace | None) -> Estim
 
 
 def _estimate_of(answers: Answers, jobs: int, seed: int, trace: Trace | None, servers: int | None = None) -> Estimate:
-    length = cut(scenario_of(answers, advise(answers, flips=False)), jobs, seed)
+    evaluation = Evaluation.from_answers(answers)
+    length = cut(scenario_of(evaluation, recommend(evaluation, flips=False)), jobs, seed)
     scenario = length.scenario if servers is None else with_servers(length.scenario, servers)
     return estimate(scenario, trace, length.replications)
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.http import QueryDict
 
-from advisor.advice.behind import answers_behind
 from advisor.advice.contract import Recommendation
 from advisor.advice.editions import Library
+from advisor.advice.rule_inputs import rule_inputs
 from advisor.decisions.models import Decision, Direction, Revision, Run, Status
 from advisor.decisions.outside import allowed
 from advisor.decisions.services.decisions import summarize_status
@@ -114,7 +114,7 @@ def decision_context(
         "undo": next_step(decision, Direction.UNDO),
         "redo": next_step(decision, Direction.REDO),
         "stale": bool(problems),
-        "behind": answers_behind(answers, [reason.rule for reason in revision.recommendation.reasons]),
+        "behind": rule_inputs(revision.evaluation, [reason.rule for reason in revision.recommendation.reasons]),
         **(plan_of(revision, running) if is_page else {"running": running, "outside": offer()}),
         **advice_of(revision.recommendation),
     }

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from advisor.advice.answers import answers_from
+from advisor.advice.evaluation import Evaluation
 from advisor.advice.library import sheets
 from advisor.advice.reading import read_mapping
 from advisor.advice.recommendation import advise
@@ -53,7 +54,7 @@ def require_as_written(asked: Scenario, ran: Scenario) -> None:
 
 def template(name: str) -> Scenario:
     answers = answers_from({"template": name})
-    return scenario_of(answers, advise(answers)).model_copy(update={"hybrid": None})
+    return scenario_of(Evaluation.from_answers(answers), advise(answers)).model_copy(update={"hybrid": None})
 
 
 def example(name: str) -> tuple[Scenario, Trace | None]:

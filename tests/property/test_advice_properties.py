@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from advisor.advice import library
 from advisor.advice.answers import LEAVES, Answers, answers_from
 from advisor.advice.columns import columns_of
-from advisor.advice.contract import Outcome
+from advisor.advice.contract import Outcome, Recommendation
+from advisor.advice.evaluation import Evaluation
 from advisor.advice.fields import Leaf
-from advisor.advice.recommendation import Recommendation, advise
+from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from advisor.advice.templates import TEMPLATES
 from advisor.advice.variations import changed, reach, starting_number
@@ -115,7 +116,7 @@ def require_sound(advice: Recommendation) -> None:
 def test_advice_is_total_and_keeps_its_contract(given_answers: Answers) -> None:
     advice = advise(given_answers, flips=False)
     require_sound(advice)
-    scenario = scenario_of(given_answers, advice)
+    scenario = scenario_of(Evaluation.from_answers(given_answers), advice)
     assert scenario.event_driven.consumers == scenario.synchronous.workers
     require_one_number_of_retries(given_answers, advice, scenario)
 

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from advisor.advice.answers import answers_from
 from advisor.advice.columns import value_at as value_at_point
+from advisor.advice.evaluation import Evaluation
 from advisor.advice.ranges import ORDERED
 from advisor.advice.reading import read_mapping
 from advisor.advice.uncertainty import sampled
@@ -214,7 +215,7 @@ def test_a_range_counts_by_the_part_that_fits_the_other_answer(
     answers = decision.latest().answers
     assert value_at(answers.model_dump(), path) == stored, "it is kept as it was typed"
     assert value_at_point(answers, path) == pytest.approx(point)
-    columns, _ = sampled(answers)
+    columns, _ = sampled(Evaluation.from_answers(answers))
     for lower, upper in ORDERED:
         assert not np.any(columns[lower] > columns[upper])
     page = htmx.get(reverse("decision", args=[decision.pk])).content.decode()

@@ -9,8 +9,12 @@ from advisor.advice.words import apart, count, duration, number, percent, plural
 
 def _overload(case: Case) -> str:
     p = case.point
-    arrive, served = rates(p.rate, p.cap)
-    grows = f"{_growth(p.rate, p.cap)} and never clears" if p.rate > p.cap else "a backlog never clears"
+    arrive, served = rates(p.load.rate, p.capacity.cap)
+    grows = (
+        f"{_growth(p.load.rate, p.capacity.cap)} and never clears"
+        if p.load.rate > p.capacity.cap
+        else "a backlog never clears"
+    )
     return f"{arrive} arrive on average and {served} can be served: {grows}."
 
 
@@ -20,21 +24,19 @@ def _growth(arrive: float, served: float) -> str:
 
 def _past_workers(case: Case) -> str:
     p = case.point
-    growth = _growth(p.peak_rate, p.sync_cap)
-    peak, served = rates(p.peak_rate, p.sync_cap)
-    demand = (
-        f"Peak demand of {peak} is past the {served} that {count(min(p.workers, p.consumers), 'worker')} can do here"
-    )
-    if p.peak_s == 0 or p.rate >= p.sync_cap:
+    growth = _growth(p.load.peak_rate, p.capacity.sync_cap)
+    peak, served = rates(p.load.peak_rate, p.capacity.sync_cap)
+    demand = f"Peak demand of {peak} is past the {served} that {count(min(p.capacity.workers, p.capacity.consumers), 'worker')} can do here"
+    if p.load.peak_s == 0 or p.load.rate >= p.capacity.sync_cap:
         return f"{demand}: {growth} and never clears."
-    clears = duration(recovery.drain_after_peak_s(p, p.sync_cap))
+    clears = duration(recovery.drain_after_peak_s(p, p.capacity.sync_cap))
     return f"{demand}: in a peak {growth}, and takes {clears} to clear afterwards."
 
 
 def _past_provider(case: Case) -> str:
     p, bound = case.point, sizing.concurrency(case.point).bound_by
     by = "" if bound == "workers" else f" (bound by its {bound})"
-    peak, allowed = rates(p.peak_rate, sizing.provider_cap(p))
+    peak, allowed = rates(p.load.peak_rate, sizing.provider_cap(p))
     return f"Peak demand of {peak} is past the {allowed} that the model provider allows{by}: more workers cannot help."
 
 
@@ -45,7 +47,8 @@ def _too_slow(case: Case) -> str:
     takes_s = recovery.drain_after_outage_s(p)
     takes, within = apart(takes_s, within_s)
     return (
-        f"After an outage of {duration(p.outage_s)} the backlog {f'takes {takes} to clear' if math.isfinite(takes_s) else 'never clears'}, and it "
+        f"After an outage of {duration(p.load.outage_s)} the backlog "
+        f"{f'takes {takes} to clear' if math.isfinite(takes_s) else 'never clears'}, and it "
         f"may take {within}: recovery in time takes {count(needed, 'consumer')}{but}."
     )
 
@@ -55,9 +58,10 @@ def _recover_within_s(case: Case) -> float:
 
 
 def _impossible_deadline(case: Case) -> str:
-    late, tolerated = apart(100 * case.point.late_share, 100 * case.point.tolerated, percent)
+    late, tolerated = apart(100 * case.point.work.late_share, 100 * case.point.caller.tolerated, percent)
     return (
-        f"{late} of the requests take longer than {duration(case.point.deadline_s)} to process, and {tolerated} may be late: no design can keep "
+        f"{late} of the requests take longer than {duration(case.point.caller.deadline_s)} to process, and "
+        f"{tolerated} may be late: no design can keep "
         "this deadline."
     )
 
@@ -67,21 +71,21 @@ CAPACITY: tuple[Check, ...] = (
         "impossible_deadline",
         "The deadline is shorter than the work",
         "More requests take longer to process than may be late. Only faster processing or a later deadline helps.",
-        lambda c: c.point.late_share > c.point.tolerated + 1e-9,
+        lambda c: c.point.work.late_share > c.point.caller.tolerated + 1e-9,
         _impossible_deadline,
     ),
     Check(
         "overload",
         "More arrives than can be served",
         "The mean demand is past capacity, retries included: the backlog grows without end.",
-        lambda c: c.point.long_run_load >= 1,
+        lambda c: c.point.capacity.long_run_load >= 1,
         _overload,
     ),
     Check(
         "peak_past_workers",
         "A peak needs more workers than there are",
         "Peak demand is past what the synchronous service can do: a backlog grows, or requests are refused.",
-        lambda c: c.point.peak_rate > c.point.sync_cap,
+        lambda c: c.point.load.peak_rate > c.point.capacity.sync_cap,
         _past_workers,
     ),
     Check(
@@ -98,7 +102,7 @@ CAPACITY: tuple[Check, ...] = (
         "demand_past_provider",
         "A peak needs more than the provider allows",
         "Peak demand is past the provider's concurrency or quotas: more workers cannot help; a larger quota or fewer tokens can.",
-        lambda c: c.point.peak_rate > sizing.provider_cap(c.point),
+        lambda c: c.point.load.peak_rate > sizing.provider_cap(c.point),
         _past_provider,
     ),
     Check(
@@ -115,16 +119,17 @@ CAPACITY: tuple[Check, ...] = (
         "recovery_too_slow",
         "The outage's backlog is not gone in time",
         "What gathers in the stated outage takes longer to drain than recovery may take.",
-        lambda c: c.point.long_run_load < 1 and recovery.drain_after_outage_s(c.point) > _recover_within_s(c),
+        lambda c: c.point.capacity.long_run_load < 1 and recovery.drain_after_outage_s(c.point) > _recover_within_s(c),
         _too_slow,
     ),
     Check(
         "global_order",
         "One order leaves one consumer",
         "Results that all keep one order are processed one at a time, whatever the number of workers.",
-        lambda c: bool(c.point.ordered_globally),
+        lambda c: bool(c.point.capacity.ordered_globally),
         lambda c: (
-            f"One order for all results leaves one at a time: {rate(1 / (c.point.mean_s * c.point.attempts))} at the most, whatever the number "
+            f"One order for all results leaves one at a time: "
+            f"{rate(1 / (c.point.work.mean_s * c.point.failure.attempts))} at the most, whatever the number "
             "of workers."
         ),
     ),
@@ -132,7 +137,7 @@ CAPACITY: tuple[Check, ...] = (
         "order_needs_partitions",
         "Order for each key needs partitions",
         "Competing consumers mix up the order of a key unless each key always goes to the same one.",
-        lambda c: c.style != "synchronous" and bool(c.point.ordered_by_key),
+        lambda c: c.style != "synchronous" and bool(c.point.coupling.ordered_by_key),
         lambda c: (
             "Order for each key needs a partition by key: one consumer a partition, and a retry holds back its own key alone."
         ),

@@ -13,7 +13,7 @@ from advisor.advice.words import apart, count, duration, number, past, percent, 
 
 def _hop_title(p: Point, kind: str, limit_s: float) -> str:
     """The hop that sets a limit, by its usual name."""
-    hops = resolved_hops(p.answers.synchronous.hops, bool(p.streams))
+    hops = resolved_hops(p.answers.synchronous.hops, bool(p.caller.streams))
     name = next((hop.name for hop in hops if hop.kind == kind and hop.limit_s == limit_s), "a hop on the way")
     fact = library.hop_named(name)
     return fact.title if fact else name
@@ -21,44 +21,59 @@ def _hop_title(p: Point, kind: str, limit_s: float) -> str:
 
 def _limit(p: Point, limit: str) -> str:
     """What sets the tightest limit, which is written as `limit`."""
-    if p.hop_total_s <= p.inline_limit_s:
-        return f"the {limit} total limit of {_hop_title(p, 'total', p.hop_total_s)}"
-    if p.hop_idle_s <= p.inline_limit_s:
-        return f"the {limit} idle limit of {_hop_title(p, 'idle', p.hop_idle_s)}, where nothing is streamed"
+    if p.inline.hop_total_s <= p.inline.inline_limit_s:
+        return f"the {limit} total limit of {_hop_title(p, 'total', p.inline.hop_total_s)}"
+    if p.inline.hop_idle_s <= p.inline.inline_limit_s:
+        return f"the {limit} idle limit of {_hop_title(p, 'idle', p.inline.hop_idle_s)}, where nothing is streamed"
     return f"the {limit} after which the client gives up"
 
 
 def _inline_limit(p: Point) -> str:
-    besides = [f"waiting {duration(p.wait_s)} on average"] if p.wait_s > 0.05 * p.p99_s else []
-    if p.transient > 0 and p.max_retries > 0:
+    besides = [f"waiting {duration(p.inline.wait_s)} on average"] if p.inline.wait_s > 0.05 * p.work.p99_s else []
+    if p.failure.transient > 0 and p.failure.max_retries > 0:
         besides.append("retries")
-    if p.others > 0 and p.handling_s > 0:
-        besides.append(f"in-line subscribers {duration(p.handling_s)}")
+    if p.coupling.others > 0 and p.coupling.handling_s > 0:
+        besides.append(f"in-line subscribers {duration(p.coupling.handling_s)}")
     rest = "".join(f", {part}" for part in besides)
-    waits = "" if p.counts_waits else ", waiting not counted"
-    takes, beyond, limit = past(p.inline_p99_s, p.inline_limit_s)
-    return f"The in-line answer takes {takes} at p99 (processing {duration(p.p99_s)}{rest}{waits}), {beyond} {_limit(p, limit)}."
+    waits = "" if p.inline.counts_waits else ", waiting not counted"
+    takes, beyond, limit = past(p.inline.inline_p99_s, p.inline.inline_limit_s)
+    return f"The in-line answer takes {takes} at p99 (processing {duration(p.work.p99_s)}{rest}{waits}), {beyond} {_limit(p, limit)}."
+
+
+def _inline_limit_also(p: Point) -> tuple[str, ...]:
+    past_total, past_idle = (
+        p.inline.hop_total_s <= p.inline.inline_limit_s,
+        p.inline.hop_idle_s <= p.inline.inline_limit_s,
+    )
+    cases = {
+        "failure.max_retries": p.failure.transient > 0,
+        "coupling.handling_s": p.coupling.others > 0,
+        "inline.hop_idle_s": not past_total,
+        "caller.streams": past_total or past_idle,
+    }
+    return tuple(fact for fact, applies in cases.items() if applies)
 
 
 def _overload_shortfall(p: Point) -> str:
-    arrive, served = rates(p.rate, p.cap)
+    arrive, served = rates(p.load.rate, p.capacity.cap)
     return f"Neither design can keep up: {arrive} arrive, {served} can be served."
 
 
 def _calls_at_once(p: Point) -> str:
     """Little's law; where quotas or one order bind, more calls at once bring nothing."""
-    calls = p.rate * p.mean_s * p.attempts
-    if p.ordered_globally or p.quotas <= p.rate:
+    calls = p.load.rate * p.work.mean_s * p.failure.attempts
+    if p.capacity.ordered_globally or p.capacity.quotas <= p.load.rate:
         return ""
     return f"The mean alone takes about {count(math.ceil(calls), 'call')} at once (arithmetic, not simulated)."
 
 
 def _overload(p: Point) -> str:
-    order = " One order for all results leaves one at a time." if p.ordered_globally else ""
-    arrive, served = rates(p.rate, p.cap)
+    order = " One order for all results leaves one at a time." if p.capacity.ordered_globally else ""
+    arrive, served = rates(p.load.rate, p.capacity.cap)
     growth = (
-        f"the backlog grows by {number((p.rate - p.cap) * 60)} {plural((p.rate - p.cap) * 60, 'job')} a minute without end"
-        if p.rate > p.cap
+        f"the backlog grows by {number((p.load.rate - p.capacity.cap) * 60)} "
+        f"{plural((p.load.rate - p.capacity.cap) * 60, 'job')} a minute without end"
+        if p.load.rate > p.capacity.cap
         else "a backlog never clears"
     )
     return " ".join(
@@ -74,19 +89,19 @@ def _overload(p: Point) -> str:
 
 
 def _peak_shortfall(p: Point) -> str:
-    peak, served = rates(p.peak_rate, p.cap)
+    peak, served = rates(p.load.peak_rate, p.capacity.cap)
     return (
-        f"Neither design can serve the peak in time: {peak} arrive for {duration(p.peak_s)}, {served} can be served, and the result must be "
-        f"there in {duration(p.deadline_s)}."
+        f"Neither design can serve the peak in time: {peak} arrive for {duration(p.load.peak_s)}, {served} can be served, and the result must be "
+        f"there in {duration(p.caller.deadline_s)}."
     )
 
 
 def _burst_beyond_deadline(p: Point) -> str:
-    peak, served = rates(p.peak_rate, p.cap)
-    takes, beyond, deadline = past(p.gathers_s + p.p95_s, p.deadline_s)
+    peak, served = rates(p.load.peak_rate, p.capacity.cap)
+    takes, beyond, deadline = past(p.capacity.gathers_s + p.work.p95_s, p.caller.deadline_s)
     return (
-        f"A peak of {peak} for {duration(p.peak_s)} gathers {duration(p.gathers_s)} of work beyond the {served} that can be "
-        f"served; with p95 {duration(p.p95_s)} that makes {takes}, {beyond} the deadline of {deadline}. No style serves this peak in time: "
+        f"A peak of {peak} for {duration(p.load.peak_s)} gathers {duration(p.capacity.gathers_s)} of work beyond the {served} that can be "
+        f"served; with p95 {duration(p.work.p95_s)} that makes {takes}, {beyond} the deadline of {deadline}. No style serves this peak in time: "
         "more capacity comes first, or shedding, or expiry."
     )
 
@@ -94,7 +109,7 @@ def _burst_beyond_deadline(p: Point) -> str:
 def _deadline_shortfall(p: Point) -> str:
     late, tolerated = _late(p)
     return (
-        f"Neither design can meet the deadline of {duration(p.deadline_s)}: {late} of the requests take longer to process, and "
+        f"Neither design can meet the deadline of {duration(p.caller.deadline_s)}: {late} of the requests take longer to process, and "
         f"{tolerated} may be late."
     )
 
@@ -102,18 +117,20 @@ def _deadline_shortfall(p: Point) -> str:
 def _impossible_deadline(p: Point) -> str:
     late, tolerated = _late(p)
     return (
-        f"{late} of the requests take longer than the deadline of {duration(p.deadline_s)} to process "
-        f"(p50 {duration(p.p50_s)}, p95 {duration(p.p95_s)}), more than the {tolerated} that may be late. No design answers "
+        f"{late} of the requests take longer than the deadline of {duration(p.caller.deadline_s)} to process "
+        f"(p50 {duration(p.work.p50_s)}, p95 {duration(p.work.p95_s)}), more than the {tolerated} that may be late. No design answers "
         "sooner than it processes."
     )
 
 
 def _late(p: Point) -> tuple[str, str]:
-    return apart(100 * p.late_share, 100 * p.tolerated, percent)
+    return apart(100 * p.work.late_share, 100 * p.caller.tolerated, percent)
 
 
 def _first_token(p: Point) -> str:
-    comes, beyond, silence = past(p.first_token_s + p.wait_s, min(p.hop_idle_s, p.client_timeout_s))
+    comes, beyond, silence = past(
+        p.caller.first_token_s + p.inline.wait_s, min(p.inline.hop_idle_s, p.inline.client_timeout_s)
+    )
     return (
         f"The first token comes after {comes}, {beyond} the {silence} for which something on the way waits in silence: the stream is cut "
         "before it begins."
@@ -126,9 +143,17 @@ CONSTRAINTS: tuple[Rule, ...] = (
         title="More arrives than can ever be served",
         about="The mean demand, retries included, at or above what all allowed workers and the provider can do: no queue and no call helps.",
         favours="neither",
-        when=lambda f: f.long_run_load >= 1,
+        when=lambda f: f.capacity.long_run_load >= 1,
         weight=constant(1.0),
         sentence=_overload,
+        cites=(
+            "failure.attempts",
+            "capacity.cap",
+            "work.mean_s",
+            "capacity.ordered_globally",
+            "capacity.quotas",
+            "load.rate",
+        ),
         source="Stability of a queue: the arrival rate must stay below capacity",
         rules_out=ALL,
         shortfall=_overload_shortfall,
@@ -139,9 +164,17 @@ CONSTRAINTS: tuple[Rule, ...] = (
         title="A peak gathers more than the deadline lets a queue serve",
         about="(peak demand / capacity - 1) x length of the peak + p95 past the deadline: a queue only moves the misses to later.",
         favours="neither",
-        when=lambda f: (f.gathers_s > 0) & (f.gathers_s + f.p95_s > f.deadline_s),
+        when=lambda f: (f.capacity.gathers_s > 0) & (f.capacity.gathers_s + f.work.p95_s > f.caller.deadline_s),
         weight=constant(1.0),
         sentence=_burst_beyond_deadline,
+        cites=(
+            "capacity.cap",
+            "caller.deadline_s",
+            "capacity.gathers_s",
+            "work.p95_s",
+            "load.peak_rate",
+            "load.peak_s",
+        ),
         source="Fluid approximation of a queue in a peak",
         rules_out=ALL,
         shortfall=_peak_shortfall,
@@ -151,9 +184,10 @@ CONSTRAINTS: tuple[Rule, ...] = (
         title="Processing alone takes longer than the deadline",
         about="More requests take longer to process than the deadline than may be late: no design answers sooner than it processes.",
         favours="neither",
-        when=lambda f: f.late_share > f.tolerated + 1e-9,
+        when=lambda f: f.work.late_share > f.caller.tolerated + 1e-9,
         weight=constant(1.0),
         sentence=_impossible_deadline,
+        cites=("caller.deadline_s", "work.late_share", "work.p50_s", "work.p95_s", "caller.tolerated"),
         source="The lognormal through p50 and p95",
         rules_out=ALL,
         shortfall=_deadline_shortfall,
@@ -166,9 +200,20 @@ CONSTRAINTS: tuple[Rule, ...] = (
             "client's timeout where nothing streams: the caller gets an error for work that was done."
         ),
         favours="event_driven",
-        when=lambda f: f.inline_p99_s > f.inline_limit_s,
+        when=lambda f: f.inline.inline_p99_s > f.inline.inline_limit_s,
         weight=constant(1.0),
         sentence=_inline_limit,
+        cites=(
+            "inline.counts_waits",
+            "inline.hop_total_s",
+            "inline.inline_limit_s",
+            "inline.inline_p99_s",
+            "inline.wait_s",
+            "work.p99_s",
+            "failure.transient",
+            "coupling.others",
+        ),
+        cites_also=_inline_limit_also,
         source=HOPS,
         rules_out=("synchronous",),
     ),
@@ -177,9 +222,13 @@ CONSTRAINTS: tuple[Rule, ...] = (
         title="The first token comes after an idle limit",
         about="A stream keeps idle limits from firing only once it has begun.",
         favours="event_driven",
-        when=lambda f: f.streams & (f.first_token_s + f.wait_s > np.minimum(f.hop_idle_s, f.client_timeout_s)),
+        when=lambda f: (
+            f.caller.streams
+            & (f.caller.first_token_s + f.inline.wait_s > np.minimum(f.inline.hop_idle_s, f.inline.client_timeout_s))
+        ),
         weight=constant(1.0),
         sentence=_first_token,
+        cites=("inline.client_timeout_s", "caller.first_token_s", "inline.hop_idle_s", "inline.wait_s"),
         source=HOPS,
         rules_out=("synchronous",),
     ),

@@ -3,43 +3,43 @@
 import numpy as np
 
 from advisor.advice.columns import Flags
-from advisor.advice.facts import Facts, Point
+from advisor.advice.facts import FactVectors, Point
 from advisor.advice.rules.shape import HOPS, SEED, Rule, constant
 from advisor.advice.words import apart, count, duration, past, plural
 
 
-def _fits_patience(f: Facts) -> Flags:
+def _fits_patience(f: FactVectors) -> Flags:
     """The typical answer is there while the caller still looks."""
-    return f.answer_p50_s <= np.minimum(f.hybrid_wait_s, f.patience_s)
+    return f.inline.answer_p50_s <= np.minimum(f.inline.hybrid_wait_s, f.inline.patience_s)
 
 
-def _fits_in_line(f: Facts) -> Flags:
+def _fits_in_line(f: FactVectors) -> Flags:
     """There can be an answer in line at all."""
-    return (f.answer_p99_s <= f.inline_limit_s) | _fits_patience(f)
+    return (f.inline.answer_p99_s <= f.inline.inline_limit_s) | _fits_patience(f)
 
 
-def _others_outlast(f: Facts) -> Flags:
+def _others_outlast(f: FactVectors) -> Flags:
     """The answer keeps every limit, and loses that where the others are called in line."""
-    return (f.answer_p99_s <= f.inline_limit_s) & (f.inline_p99_s > f.inline_limit_s)
+    return (f.inline.answer_p99_s <= f.inline.inline_limit_s) & (f.inline.inline_p99_s > f.inline.inline_limit_s)
 
 
 def _publish(p: Point) -> str:
-    who = f"The caller wants its answer in line, and {count(p.others, 'other service')} {plural(p.others, 'reacts', 'react')} to it"
+    who = f"The caller wants its answer in line, and {count(p.coupling.others, 'other service')} {plural(p.coupling.others, 'reacts', 'react')} to it"
     called = ""
-    if p.answer_p99_s <= p.inline_limit_s < p.inline_p99_s:
-        takes, beyond, limit = past(p.inline_p99_s, p.inline_limit_s)
+    if p.inline.answer_p99_s <= p.inline.inline_limit_s < p.inline.inline_p99_s:
+        takes, beyond, limit = past(p.inline.inline_p99_s, p.inline.inline_limit_s)
         called = (
-            f" Called in line, {plural(p.others, 'it', 'they')} would stretch the {duration(p.answer_p99_s)} at p99 to {takes}, "
+            f" Called in line, {plural(p.coupling.others, 'it', 'they')} would stretch the {duration(p.inline.answer_p99_s)} at p99 to {takes}, "
             f"{beyond} the {limit} limit on the way."
         )
     return f"{who}: answer in line and publish an event for the rest.{called}"
 
 
 def _slow_tail(p: Point) -> str:
-    typical, wait = apart(p.answer_p50_s, p.hybrid_wait_s)
+    typical, wait = apart(p.inline.answer_p50_s, p.inline.hybrid_wait_s)
     return (
         f"Half of the answers are there within {typical} and fit into the {wait} in line; the slow tail "
-        f"({duration(p.answer_p99_s)} at p99) does not, and gets 202 with a later delivery."
+        f"({duration(p.inline.answer_p99_s)} at p99) does not, and gets 202 with a later delivery."
     )
 
 
@@ -53,13 +53,20 @@ FOR_BOTH: tuple[Rule, ...] = (
         ),
         favours="hybrid",
         when=lambda f: (
-            f.wants_inline & _fits_in_line(f) & (f.others >= 1) & (f.independent | (f.others >= 2) | _others_outlast(f))
+            f.caller.wants_inline
+            & _fits_in_line(f)
+            & (f.coupling.others >= 1)
+            & (f.coupling.independent | (f.coupling.others >= 2) | _others_outlast(f))
         ),
         weight=lambda f: np.minimum(
             1.0,
-            0.3 + 0.1 * (f.others - 1) + np.where(f.independent, 0.15, 0.0) + np.where(_others_outlast(f), 0.3, 0.0),
+            0.3
+            + 0.1 * (f.coupling.others - 1)
+            + np.where(f.coupling.independent, 0.15, 0.0)
+            + np.where(_others_outlast(f), 0.3, 0.0),
         ),
         sentence=_publish,
+        cites=("inline.answer_p99_s", "inline.inline_limit_s", "inline.inline_p99_s", "coupling.others"),
         source=SEED,
     ),
     Rule(
@@ -67,9 +74,10 @@ FOR_BOTH: tuple[Rule, ...] = (
         title="A slow tail behind an immediate answer",
         about="An in-line answer that most requests can have and the slowest cannot: past the wait in line, 202 and a later delivery.",
         favours="hybrid",
-        when=lambda f: f.wants_inline & (f.answer_p99_s > f.inline_limit_s) & _fits_patience(f),
+        when=lambda f: f.caller.wants_inline & (f.inline.answer_p99_s > f.inline.inline_limit_s) & _fits_patience(f),
         weight=constant(0.6),
         sentence=_slow_tail,
+        cites=("inline.answer_p50_s", "inline.answer_p99_s", "inline.hybrid_wait_s"),
         source=f"RFC 9110, section 15.3.3, 202 Accepted; {HOPS}",
     ),
 )

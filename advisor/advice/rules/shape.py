@@ -7,7 +7,7 @@ import numpy as np
 
 from advisor.advice.columns import Flags, Floats
 from advisor.advice.contract import Favours, Style
-from advisor.advice.facts import Facts, Point
+from advisor.advice.facts import FactVectors, Point
 
 SEED = "A. Prajapat, Event-Driven Architecture for AI Workloads: When and How to Use It, 30 Nov 2025"
 NIELSEN = "J. Nielsen, Usability Engineering, 1993: 0.1, 1 and 10 s are the limits of attention"
@@ -30,18 +30,25 @@ class Rule:
     about: str
     """What it weighs and from which value on, for the handbook."""
     favours: Favours
-    when: Callable[[Facts], Flags]
-    weight: Callable[[Facts], Floats]
+    when: Callable[[FactVectors], Flags]
+    weight: Callable[[FactVectors], Floats]
     sentence: Callable[[Point], str]
     """The evidence: the user's own number, with the threshold beside it."""
     source: str
+    cites: tuple[str, ...] = ()
+    """The facts that `sentence` reads, as paths in `Facts`."""
+    cites_also: Callable[[Point], tuple[str, ...]] | None = None
+    """Facts that `sentence` reads in some cases only."""
     rules_out: tuple[Style, ...] = ()
     shortfall: Callable[[Point], str] | None = None
     """What no design can do, as the headline of advice that is not feasible; given by every rule that rules out all styles."""
     mend: Callable[[Point], str] | None = None
     """What would take that away, by arithmetic alone; empty where none does."""
 
+    def cited(self, point: Point) -> tuple[str, ...]:
+        return self.cites + (self.cites_also(point) if self.cites_also else ())
 
-def constant(weight: float) -> Callable[[Facts], Floats]:
+
+def constant(weight: float) -> Callable[[FactVectors], Floats]:
     """A weight that does not depend on anything."""
-    return lambda f: np.full_like(f.rate, weight)
+    return lambda f: np.full_like(f.load.rate, weight)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from advisor.advice.answers import Answers, answers_from
 from advisor.advice.contract import Recommendation
 from advisor.advice.editions import Library, edition_in, taken_over
+from advisor.advice.evaluation import Evaluation
 from advisor.advice.library import DEFAULT_TEMPLATE
 from advisor.advice.measuring import capacity_per_s, measured
 from advisor.advice.reading import LARGEST_BYTES, kind_of, read_mapping, with_lines
@@ -154,7 +155,7 @@ def workload_of(source: Source, answers: Answers, recommendation: Recommendation
     Raises:
         BadInput: for what is wrong in the trace that they name.
     """
-    scenario = scenario_of(answers, recommendation)
+    scenario = scenario_of(Evaluation.from_answers(answers), recommendation)
     return Workload(scenario, _trace_of(source, scenario), answers.name, template=answers.template)
 
 

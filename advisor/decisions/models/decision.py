@@ -8,6 +8,7 @@ from django.db import models
 
 from advisor.advice.answers import Answers
 from advisor.advice.contract import Recommendation
+from advisor.advice.evaluation import Evaluation
 from advisor.decisions import stored
 from advisor.decisions.limits import TITLE_LENGTH
 from advisor.teams.models import Workspace
@@ -143,6 +144,10 @@ class Revision(models.Model):
     def answers(self) -> Answers:
         """The questionnaire as filled in."""
         return stored.load(Answers, self.answers_json)
+
+    @property
+    def evaluation(self) -> Evaluation:
+        return stored.evaluation_of(self.answers_json)
 
     @property
     def recommendation(self) -> Recommendation:

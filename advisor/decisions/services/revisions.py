@@ -12,7 +12,7 @@ from advisor import advice
 from advisor.advice.answers import Answers, answers_from
 from advisor.advice.editions import Library, taken_over
 from advisor.advice.measuring import capacity_per_s, measured
-from advisor.advice.recommendation import advise
+from advisor.advice.recommendation import recommend
 from advisor.decisions import stored
 from advisor.decisions.errors import StaleVersion
 from advisor.decisions.models import Decision, Revision, Run, StatusChange, Trace
@@ -46,9 +46,10 @@ class RevisionFields(TypedDict):
 
 def build_revision_fields(answers: Answers, own: Library) -> RevisionFields:
     """The answers with today's advice on them, and the versions that gave it: the edits of the workspace's library, too."""
+    answers_json = stored.dump(answers)
     return {
-        "answers_json": stored.dump(answers),
-        "recommendation_json": stored.dump(advise(answers)),
+        "answers_json": answers_json,
+        "recommendation_json": stored.dump(recommend(stored.evaluation_of(answers_json))),
         "versions": advice.versions() | ({"library": own.version} if own.version else {}),
     }
 

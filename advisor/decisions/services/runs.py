@@ -48,7 +48,7 @@ def plan_run(
     Raises:
         InvalidInput: if the live engine can't run it as it is, at that speed, for so long, with such workers or at that endpoint.
     """
-    live, scenario = engines[EngineName.LIVE], scenario_of(revision.answers, revision.recommendation)
+    live, scenario = engines[EngineName.LIVE], scenario_of(revision.evaluation, revision.recommendation)
     outside, trace = chosen(endpoint), find_scenario_trace(scenario, revision)
     recorded = read_stored_trace(trace) if trace else None
     return planned(live, scenario, recorded, speed=speed, seconds=seconds, workers=workers, outside=outside)
@@ -146,7 +146,7 @@ def request_run(
     existing = Run.objects.filter(workspace=workspace, idempotency_key=idempotency_key).first()
     if existing:
         return _same(existing, revision)
-    scenario = scenario_of(revision.answers, revision.recommendation)
+    scenario = scenario_of(revision.evaluation, revision.recommendation)
     trace = find_scenario_trace(scenario, revision)
     recorded = _require_runnable(scenario, trace, engine, replications, engines)
     outside = _require_plan(engines[engine], scenario, recorded, speed, seconds, workers, endpoint)

@@ -8,7 +8,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from advisor.advice.recommendation import Recommendation, advise
+from advisor.advice.contract import Recommendation
+from advisor.advice.recommendation import advise
 from advisor.advice.templates import TEMPLATES
 from advisor.decisions.models import Comment, Decision, Status
 from advisor.decisions.services.comments import add_comment, delete_comment

@@ -9,8 +9,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from advisor.advice.answers import Answers
-from advisor.advice.behind import answers_behind
 from advisor.advice.questionnaire import SECTIONS
+from advisor.advice.rule_inputs import rule_inputs
 from advisor.decisions.models import Decision, Revision, Run, Status, Trace
 from advisor.decisions.services.decisions import summarize_status
 from advisor.decisions.services.recordings import recording_of
@@ -66,7 +66,7 @@ def revision_page(
         "sections": _sections(answers, recording_of(revision)),
         "answers": answers,
         "runs": Run.objects.without_result().filter(revision=revision),
-        "behind": answers_behind(answers, [reason.rule for reason in recommendation.reasons]),
+        "behind": rule_inputs(revision.evaluation, [reason.rule for reason in recommendation.reasons]),
         "may_edit": False,
         "may_set_status": may_change(request, decision.workspace),
         "statuses": Status.choices,

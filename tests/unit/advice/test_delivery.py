@@ -8,6 +8,7 @@ import pytest
 
 from advisor.advice.answers import answers_from
 from advisor.advice.contract import Delivery, Method
+from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from core.numbers import duration
@@ -107,7 +108,7 @@ def test_where_a_peak_makes_them_wait_callers_ask_less_often_and_the_run_asks_al
     peaks = advice.delivery.parameters
     assert peaks["interval_s"] > calm["interval_s"]
     assert peaks["calls_per_job"] < peaks["calls_per_job_p99"] < 200
-    simulated = scenario_of(answers, advice).event_driven.delivery
+    simulated = scenario_of(Evaluation.from_answers(answers), advice).event_driven.delivery
     assert isinstance(simulated, PollingDelivery)
     assert simulated.interval_s == peaks["interval_s"]
 

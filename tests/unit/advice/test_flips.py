@@ -7,6 +7,7 @@ import pytest
 
 from advisor.advice.answers import answers_from
 from advisor.advice.contract import Flip
+from advisor.advice.evaluation import Evaluation
 from advisor.advice.flips import flips_of
 from advisor.advice.recommendation import advise
 from advisor.advice.variations import changed
@@ -15,7 +16,7 @@ from core.paths import nested
 
 def flips(differs: Mapping[str, Any], template: str = "document_extraction") -> dict[str, list[Flip]]:
     found: dict[str, list[Flip]] = {}
-    for flip in flips_of(answers_from({"template": template, **nested(differs)})):
+    for flip in flips_of(Evaluation.from_answers(answers_from({"template": template, **nested(differs)}))):
         found.setdefault(flip.field, []).append(flip)
     return found
 
@@ -72,7 +73,10 @@ def test_at_most_one_flip_a_direction() -> None:
 
 def test_style_comes_first_and_the_nearest_before_the_farther() -> None:
     answers = answers_from({"template": "form_classification"})
-    same = [flip.becomes.style == "synchronous" and flip.becomes.feasible for flip in flips_of(answers)]
+    same = [
+        flip.becomes.style == "synchronous" and flip.becomes.feasible
+        for flip in flips_of(Evaluation.from_answers(answers))
+    ]
     assert same == sorted(same)
 
 

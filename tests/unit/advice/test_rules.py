@@ -1,13 +1,20 @@
 """Each rule: when it is felt, how strongly, and what it says."""
 
+import math
 from collections.abc import Mapping
+from dataclasses import fields, replace
+from operator import attrgetter
 from typing import Any
 
 import pytest
 
 from advisor.advice.answers import answers_from
-from advisor.advice.recommendation import Reason, Recommendation, advise
+from advisor.advice.contract import Reason, Recommendation
+from advisor.advice.evaluation import Evaluation
+from advisor.advice.facts import Facts, Point
+from advisor.advice.recommendation import advise
 from advisor.advice.rules import CONSTRAINTS, RULES
+from advisor.advice.templates import TEMPLATES
 from core.paths import nested
 
 FELT: Mapping[str, tuple[str, Mapping[str, Any], tuple[str, ...]]] = {
@@ -57,6 +64,45 @@ def test_each_rule_is_felt_and_says_so_with_the_users_numbers_and_the_threshold(
     evidence = reasons(template, differs)[rule].evidence
     for words in said:
         assert words in evidence
+
+
+def other(value: float | bool) -> float | bool:
+    """Another value of a fact, of its type."""
+    return not value if isinstance(value, bool) else 1.7 * value + 3 if math.isfinite(value) else 11.0
+
+
+def perturbed(point: Point, part: str, name: str) -> Point:
+    facts = getattr(point, part)
+    return replace(point, **{part: replace(facts, **{name: other(getattr(facts, name))})})
+
+
+POINTS = [
+    (rule, template, differs)
+    for rule in (rule.id for rule in RULES)
+    for template, differs in [FELT[rule][:2], *((name, {}) for name in TEMPLATES)]
+]
+
+
+@pytest.mark.parametrize(("rule", "template", "differs"), POINTS)
+def test_a_rule_cites_every_fact_that_its_sentence_reads(rule: str, template: str, differs: Mapping[str, Any]) -> None:
+    point = Evaluation.from_answers(answers_from({"template": template, **nested(differs)})).point
+    found = next(one for one in RULES if one.id == rule)
+    uncited = [
+        f"{part.name}.{fact.name}"
+        for part in fields(Facts)
+        for fact in fields(getattr(point, part.name))
+        if f"{part.name}.{fact.name}" not in found.cited(point)
+        and found.sentence(perturbed(point, part.name, fact.name)) != found.sentence(point)
+    ]
+    assert not uncited, f"add to `cites` of the rule {rule}"
+
+
+@pytest.mark.parametrize("rule", [rule.id for rule in RULES])
+def test_a_rule_cites_facts_that_there_are(rule: str) -> None:
+    template, differs, _ = FELT[rule]
+    point = Evaluation.from_answers(answers_from({"template": template, **nested(differs)})).point
+    for fact in next(one for one in RULES if one.id == rule).cited(point):
+        attrgetter(fact)(point)
 
 
 def test_every_rule_has_its_words_its_source_and_a_weight_between_0_and_1() -> None:

@@ -13,7 +13,7 @@ from advisor import advice
 from advisor.advice.rules import RULES_VERSION
 
 FOLDER = Path(advice.__file__).parent
-SOURCES = ("rules", "cautions", "facts", "decision.py", "delivery.py", "data")
+SOURCES = ("rules", "cautions", "facts.py", "queueing.py", "decision.py", "delivery.py", "data")
 STORED = Path(__file__).with_name("rules_versions.json")
 
 

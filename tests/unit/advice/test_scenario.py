@@ -6,6 +6,7 @@ import pytest
 
 from advisor.advice import library
 from advisor.advice.answers import Answers, answers_from
+from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_from, scenario_of
 from advisor.advice.templates import TEMPLATES
@@ -15,7 +16,7 @@ from simulator.scenario import BurstArrivals, Scenario, TraceArrivals
 
 def scenario(given: dict[str, Any]) -> Scenario:
     answers = answers_from(given)
-    return scenario_of(answers, advise(answers, flips=False))
+    return scenario_of(Evaluation.from_answers(answers), advise(answers, flips=False))
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -92,7 +93,7 @@ def test_costs_are_those_of_the_kind_of_worker_unless_they_are_given(name: str) 
     for field in ("worker_kind", name):
         del before["operations"][field]
     old = Answers.parse(before)
-    assert getattr(scenario_of(old, advise(old, flips=False)).event_driven, name) == 0
+    assert getattr(scenario_of(Evaluation.from_answers(old), advise(old, flips=False)).event_driven, name) == 0
 
 
 def test_a_list_of_pauses_is_simulated_as_it_is() -> None:

@@ -15,7 +15,7 @@ from advisor.advice import recovery, sizing
 from advisor.advice.answers import Answers, answers_from
 from advisor.advice.columns import columns_of
 from advisor.advice.facts import Point, facts_of
-from advisor.advice.facts.queueing import erlang_c, lognormal_p99
+from advisor.advice.queueing import erlang_c, lognormal_p99
 from advisor.advice.recommendation import advise
 from core.paths import nested
 from simulator import theory
@@ -28,7 +28,7 @@ def answers_with(differs: Mapping[str, Any], template: str = "document_extractio
 
 def point(differs: Mapping[str, Any], template: str = "document_extraction") -> Point:
     answers = answers_with(differs, template)
-    return Point(facts_of(columns_of(answers)), answers)
+    return Point.from_facts(facts_of(columns_of(answers)), answers)
 
 
 ERLANG = [
@@ -86,9 +86,9 @@ def test_erlang_c_is_exact_to_more_than_four_digits(
 
 def test_the_lognormal_fit_gives_back_the_percentile_it_came_from() -> None:
     facts = facts_of(columns_of(answers_from({})))
-    fitted = lognormal_p99(facts.mean_s, facts.service_cv2 * facts.mean_s**2)
-    assert fitted[0] == pytest.approx(facts.p99_s[0])
-    assert facts.mean_s[0] == pytest.approx(theory.lognormal_mean_s(8, 20))
+    fitted = lognormal_p99(facts.work.mean_s, facts.work.service_cv2 * facts.work.mean_s**2)
+    assert fitted[0] == pytest.approx(facts.work.p99_s[0])
+    assert facts.work.mean_s[0] == pytest.approx(theory.lognormal_mean_s(8, 20))
 
 
 def test_the_throughput_cap_is_the_least_of_servers_and_quotas() -> None:
@@ -98,13 +98,19 @@ def test_the_throughput_cap_is_the_least_of_servers_and_quotas() -> None:
         "failures.transient_percent": 0,
         "failures.poison_percent": 0,
     }
-    assert point(quick).cap == pytest.approx(10)  # 600 requests a minute
-    assert point(quick | {"provider.share_percent": 25}).cap == pytest.approx(2.5)
-    assert point(quick | {"provider.input_tokens_per_minute": 180_000}).cap == pytest.approx(1)  # 3,000 tokens each
-    assert point(quick | {"provider.output_tokens_per_minute": 12_000}).cap == pytest.approx(0.5)  # 400 tokens each
-    assert point(quick | {"provider.max_concurrency": 3}).cap == pytest.approx(3)
-    assert point(quick | {"operations.max_workers": 2}).cap == pytest.approx(2)
-    assert point(quick | {"failures.transient_percent": 50, "failures.max_retries": 1}).cap == pytest.approx(10 / 1.5)
+    assert point(quick).capacity.cap == pytest.approx(10)  # 600 requests a minute
+    assert point(quick | {"provider.share_percent": 25}).capacity.cap == pytest.approx(2.5)
+    assert point(quick | {"provider.input_tokens_per_minute": 180_000}).capacity.cap == pytest.approx(
+        1
+    )  # 3,000 tokens each
+    assert point(quick | {"provider.output_tokens_per_minute": 12_000}).capacity.cap == pytest.approx(
+        0.5
+    )  # 400 tokens each
+    assert point(quick | {"provider.max_concurrency": 3}).capacity.cap == pytest.approx(3)
+    assert point(quick | {"operations.max_workers": 2}).capacity.cap == pytest.approx(2)
+    assert point(quick | {"failures.transient_percent": 50, "failures.max_retries": 1}).capacity.cap == pytest.approx(
+        10 / 1.5
+    )
 
 
 @pytest.mark.parametrize(
@@ -170,14 +176,14 @@ def test_a_backlog_drains_at_what_capacity_leaves_over() -> None:
     p = point({})
     between = 0.5 * (1 - 8 * 15 / 1440) / (1 - 15 / 1440)
     assert recovery.between_peaks(p) == pytest.approx(between)
-    assert recovery.drain_after_peak_s(p) == pytest.approx((4 - p.cap) * 900 / (p.cap - between))
-    assert recovery.drain_after_outage_s(p) == pytest.approx(450 / (p.cap - between))
+    assert recovery.drain_after_peak_s(p) == pytest.approx((4 - p.capacity.cap) * 900 / (p.capacity.cap - between))
+    assert recovery.drain_after_outage_s(p) == pytest.approx(450 / (p.capacity.cap - between))
     assert recovery.drain_after_outage_s(point({"volume.mean_rate_per_s": 5, "volume.peak_to_mean": 1})) == math.inf
 
 
 def test_recovery_in_time_takes_the_consumers_of_the_formula() -> None:
     p = point({})
-    work_s = p.mean_s * p.attempts
+    work_s = p.work.mean_s * p.failure.attempts
     assert recovery.consumers_to_recover(p, 3600) == math.ceil(0.5 * work_s + 450 * work_s / 3600)
 
 
@@ -227,11 +233,11 @@ def test_the_in_line_answer_counts_waiting_retries_and_subscribers() -> None:
         "failures.transient_percent": 0,
         "failures.poison_percent": 0,
     }
-    alone = point(calm).inline_p99_s
-    assert alone == pytest.approx(point(calm).p99_s, rel=1e-6)
-    assert point(calm | {"failures.transient_percent": 10}).inline_p99_s > alone
-    assert point(calm | {"subscribers.count": 2, "subscribers.handling_p95_s": 3}).inline_p99_s > alone + 2
-    assert point(calm | {"volume.mean_rate_per_s": 2}).inline_p99_s > alone
+    alone = point(calm).inline.inline_p99_s
+    assert alone == pytest.approx(point(calm).work.p99_s, rel=1e-6)
+    assert point(calm | {"failures.transient_percent": 10}).inline.inline_p99_s > alone
+    assert point(calm | {"subscribers.count": 2, "subscribers.handling_p95_s": 3}).inline.inline_p99_s > alone + 2
+    assert point(calm | {"volume.mean_rate_per_s": 2}).inline.inline_p99_s > alone
 
 
 def test_the_knee_is_early_for_one_worker_and_late_for_ten() -> None:
@@ -256,7 +262,7 @@ def test_dispatching_counts_in_the_consumers_of_jobs_that_are_short() -> None:
             "priorities": {"urgent": {"share_percent": 100, "max_wait_s": 3600}},
         }
         answers = answers_from(given)
-        return sizing.plan(answers, Point(facts_of(columns_of(answers)), answers)).needed
+        return sizing.plan(answers, Point.from_facts(facts_of(columns_of(answers)), answers)).needed
 
     assert consumers(0.05) > 20
     assert consumers(0.05, dispatch_s=0.05) == pytest.approx(2 * consumers(0.05), abs=1)
@@ -279,5 +285,5 @@ def test_listed_pauses_count_as_rq_would_make_them(pauses: list[float], retries:
     known = point(
         {"failures.transient_percent": 30, "failures.max_retries": retries, "failures.retry_intervals_s": pauses}
     )
-    assert known.retry_window_s == pytest.approx(sum(made))
-    assert known.pauses_s == pytest.approx(mean)
+    assert known.failure.retry_window_s == pytest.approx(sum(made))
+    assert known.failure.pauses_s == pytest.approx(mean)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from advisor.advice.answers import answers_from
+from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import advise
 from advisor.advice.uncertainty import sampled
 
@@ -46,24 +47,28 @@ def test_what_does_not_matter_leaves_one_style_and_nothing_to_settle() -> None:
 
 def test_samples_are_even_on_a_logarithmic_scale_and_the_same_each_time() -> None:
     answers = answers_from({"volume": {"mean_rate_per_s": {"low": 0.1, "high": 10}, "peak_to_mean": 1}})
-    columns, _ = sampled(answers)
+    columns, _ = sampled(Evaluation.from_answers(answers))
     rates = columns["volume.mean_rate_per_s"]
     assert len(rates) == 1000
     assert np.mean(rates < 1) == pytest.approx(0.5, abs=0.002)
     assert (rates.min(), rates.max()) == (pytest.approx(0.1, rel=0.01), pytest.approx(10, rel=0.01))
-    assert np.array_equal(rates, sampled(answers)[0]["volume.mean_rate_per_s"])
+    assert np.array_equal(rates, sampled(Evaluation.from_answers(answers))[0]["volume.mean_rate_per_s"])
 
 
 def test_p50_follows_a_sampled_p95_unless_it_is_uncertain_itself() -> None:
-    follows, _ = sampled(answers_from({"processing": {"p95_s": {"low": 10, "high": 40}}}))
+    follows, _ = sampled(Evaluation.from_answers(answers_from({"processing": {"p95_s": {"low": 10, "high": 40}}})))
     assert np.allclose(follows["processing.p50_s"] / follows["processing.p95_s"], 8 / 20)
-    free, _ = sampled(answers_from({"processing": {"p95_s": {"low": 10, "high": 40}, "p50_s": {"low": 4, "high": 16}}}))
+    free, _ = sampled(
+        Evaluation.from_answers(
+            answers_from({"processing": {"p95_s": {"low": 10, "high": 40}, "p50_s": {"low": 4, "high": 16}}})
+        )
+    )
     assert np.all(free["processing.p50_s"] <= free["processing.p95_s"])
     assert np.std(free["processing.p50_s"] / free["processing.p95_s"]) > 0.01
 
 
 def test_a_whole_number_stays_whole() -> None:
-    columns, _ = sampled(answers_from({"synchronous": {"workers": {"low": 5, "high": 50}}}))
+    columns, _ = sampled(Evaluation.from_answers(answers_from({"synchronous": {"workers": {"low": 5, "high": 50}}})))
     assert np.array_equal(columns["synchronous.workers"], np.round(columns["synchronous.workers"]))
 
 

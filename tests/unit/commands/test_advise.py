@@ -11,7 +11,8 @@ import pytest
 from django.core.management.base import CommandError
 
 from advisor.advice.answers import answers_from
-from advisor.advice.recommendation import Recommendation, advise
+from advisor.advice.contract import Recommendation
+from advisor.advice.recommendation import advise
 from tests.unit.commands.conftest import Run
 
 Write = Callable[[str, str], str]

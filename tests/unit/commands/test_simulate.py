@@ -13,6 +13,7 @@ from django.core.management.base import CommandError
 from pytest_django import Settings
 
 from advisor.advice.answers import answers_from
+from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from advisor.decisions.engines import Engine
@@ -61,7 +62,7 @@ def test_json_is_the_result_and_nothing_else(run_json: Callable[..., Any], engin
 def test_answers_are_run_as_the_scenario_behind_them(run: Run, engine: Recorder) -> None:
     run("simulate", "-", stdin="template: email_triage")
     answers = answers_from({"template": "email_triage"})
-    assert engine.scenario == scenario_of(answers, advise(answers))
+    assert engine.scenario == scenario_of(Evaluation.from_answers(answers), advise(answers))
 
 
 def test_seed_and_replications_are_the_callers(run: Run, engine: Recorder) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from advisor.advice.answers import Answers, answers_from
+from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from advisor.reports.maps.needed import needed_headline, needed_sentence
@@ -24,7 +25,7 @@ def steady() -> Answers:
 
 @pytest.fixture(scope="module")
 def length(steady: Answers) -> Length:
-    return cut(scenario_of(steady, advise(steady, flips=False)), 10_000, 1)
+    return cut(scenario_of(Evaluation.from_answers(steady), advise(steady, flips=False)), 10_000, 1)
 
 
 @pytest.fixture(scope="module")

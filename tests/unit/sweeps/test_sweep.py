@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from advisor.advice.answers import Answers, answers_from
+from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from advisor.sweeps.axes import axis
@@ -31,7 +32,7 @@ def test_every_cell_is_there_in_order_and_is_what_the_simulator_says(small: Grid
     assert [(cell.x, cell.y) for cell in found.cells] == list(small.points())
     last = found.cells[-1]
     answers = small.answers_at((80, 1))
-    scenario = cut(scenario_of(answers, advise(answers)), 4_000, 1).scenario
+    scenario = cut(scenario_of(Evaluation.from_answers(answers), advise(answers)), 4_000, 1).scenario
     alone = simulate(scenario, replications=1)
     assert last.synchronous.good_share == alone.synchronous.good_share
     assert last.event_driven.good_share == alone.event_driven.good_share
@@ -76,7 +77,7 @@ def test_the_same_answer_twice_and_too_many_jobs_are_refused(steady: Answers) ->
 
 def test_peaks_are_run_in_whole_cycles_more_than_once() -> None:
     answers = answers_from({})
-    length = cut(scenario_of(answers, advise(answers, flips=False)), 20_000, 7)
+    length = cut(scenario_of(Evaluation.from_answers(answers), advise(answers, flips=False)), 20_000, 7)
     assert length.replications > 1 and length.scenario.warmup_jobs == 0 and length.scenario.seed == 7
 
 

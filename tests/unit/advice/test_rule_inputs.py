@@ -3,9 +3,10 @@
 import pytest
 
 from advisor.advice.answers import answers_from
-from advisor.advice.behind import MOST, answers_behind
+from advisor.advice.evaluation import Evaluation
 from advisor.advice.questionnaire import SECTIONS
 from advisor.advice.recommendation import advise
+from advisor.advice.rule_inputs import MOST, rule_inputs
 from advisor.advice.rules import RULES
 from advisor.advice.templates import TEMPLATES
 
@@ -26,14 +27,14 @@ EXPECTED = [
 def test_the_answers_that_an_architect_would_name_are_among_them(rule: str, paths: set[str]) -> None:
     if rule not in {known.id for known in RULES}:
         pytest.fail(f"there is no rule {rule}")
-    assert paths <= set(answers_behind(answers_from({}), [rule])[rule])
+    assert paths <= set(rule_inputs(Evaluation.from_answers(answers_from({})), [rule])[rule])
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_every_reason_has_answers_behind_it_each_of_which_is_asked(name: str) -> None:
     answers = answers_from({"template": name})
     reasons = [reason.rule for reason in advise(answers, flips=False).reasons]
-    behind = answers_behind(answers, reasons)
+    behind = rule_inputs(Evaluation.from_answers(answers), reasons)
     assert set(behind) == set(reasons)
     for paths in behind.values():
         assert 1 <= len(paths) <= MOST
@@ -44,15 +45,15 @@ def test_a_list_of_pauses_is_among_the_answers_behind_retries() -> None:
     answers = answers_from({"failures": {"retry_intervals_s": [20, 50]}})
     with_list = [
         rule
-        for rule, paths in answers_behind(answers, [rule.id for rule in RULES]).items()
+        for rule, paths in rule_inputs(Evaluation.from_answers(answers), [rule.id for rule in RULES]).items()
         if "failures.retry_intervals_s" in paths
     ]
     assert with_list
-    without = answers_behind(answers_from({}), with_list)
+    without = rule_inputs(Evaluation.from_answers(answers_from({})), with_list)
     assert not any("failures.retry_intervals_s" in paths for paths in without.values())
 
 
 def test_every_rule_has_answers_behind_it() -> None:
     given = {"synchronous": {"hops": ["nginx"]}, "caller": {"streams_response": True}}
-    behind = answers_behind(answers_from(given), [rule.id for rule in RULES])
+    behind = rule_inputs(Evaluation.from_answers(answers_from(given)), [rule.id for rule in RULES])
     assert all(behind.values())

@@ -1,0 +1,464 @@
+"""What the rules weigh, computed from the answers: times, loads, capacities, limits. Times are in seconds, rates per second."""
+
+from dataclasses import dataclass, fields
+from math import erfc, sqrt
+from typing import Any, Generic, Self, TypeVar
+
+import numpy as np
+
+from advisor.advice.answers import Answers
+from advisor.advice.columns import INTERVAL_COLUMNS, Columns, Flags, Floats, chosen
+from advisor.advice.queueing import Z95, Z99, Wait, attempts_of, lognormal_p99, waiting
+from advisor.advice.ranges import MINUTES_A_DAY
+
+ATTENTION_S = 10.0
+"""Past this people turn to something else (J. Nielsen, Usability Engineering, 1993, chapter 5)."""
+_erfc = np.frompyfunc(erfc, 1, 1)
+RARE = 0.01
+"""Peaks that bring less than this share of the requests don't reach the 99th percentile."""
+UNLIMITED_RATE = 1e12
+"""Stands for a quota that is not there."""
+MARGIN = 0.9
+"""A hybrid answers in line for this part of the tightest limit."""
+
+Number = TypeVar("Number")
+Flag = TypeVar("Flag")
+
+
+@dataclass(frozen=True)
+class CallerFacts(Generic[Number, Flag]):
+    """Facts about the caller. Where nobody waits, nothing else about the caller is true."""
+
+    nobody: Flag
+    end_user: Flag
+    internal: Flag
+    partner: Flag
+    immediate: Flag
+    """Somebody waits and cannot go on without the result."""
+    wants_inline: Flag
+    """The same, or a person waits with a deadline within the time that attention lasts."""
+    streams: Flag
+    webhooks: Flag
+    live_updates: Flag
+    bidirectional: Flag
+    deadline_s: Number
+    tolerated: Number
+    """Share of results that may be late or missing."""
+    first_token_s: Number
+    """NaN where it is not known."""
+
+
+@dataclass(frozen=True)
+class LoadFacts(Generic[Number, Flag]):
+    """Facts about arrivals. The mean rate includes the peaks."""
+
+    rate: Number
+    peak_to_mean: Number
+    """1 where there are no peaks."""
+    peak_rate: Number
+    peak_s: Number
+    """Length of a peak; 0 where there are none."""
+    peak_share: Number
+    """Share of the requests that arrive in a peak."""
+    arrival_cv: Number
+    arrives_in_outage: Number
+    outage_s: Number
+
+
+@dataclass(frozen=True)
+class WorkFacts(Generic[Number, Flag]):
+    p50_s: Number
+    p95_s: Number
+    p99_s: Number
+    mean_s: Number
+    service_cv2: Number
+    """Squared coefficient of variation."""
+    late_share: Number
+    """Share of the requests whose processing alone takes longer than the deadline."""
+
+
+@dataclass(frozen=True)
+class FailureFacts(Generic[Number, Flag]):
+    transient: Number
+    poison: Number
+    max_retries: Number
+    attempts: Number
+    """Mean attempts a job, poison included."""
+    tries: Number
+    """Mean attempts of a job that is not poison."""
+    retry_window_s: Number
+    """The longest time that the pauses between attempts span."""
+    pauses_s: Number
+    """Mean time that a job spends in pauses (half of the longest each, as full jitter has it)."""
+    pauses_variance: Number
+    dead_letter: Flag
+    idempotent: Flag
+    loses_in_outage: Flag
+    """Whether more arrives in the stated outage than may be lost."""
+
+
+@dataclass(frozen=True)
+class CapacityFacts(Generic[Number, Flag]):
+    """Facts about capacity: jobs a second, attempts counted."""
+
+    workers: Number
+    consumers: Number
+    """The most that operations allow: of consumers, and of workers too."""
+    concurrency: Number
+    servers: Number
+    """Workers of the synchronous design that operations allow and that can call at once."""
+    quotas: Number
+    """What the quotas together allow."""
+    requests_cap: Number
+    input_cap: Number
+    output_cap: Number
+    """What each quota allows."""
+    sync_cap: Number
+    """What the synchronous design can do."""
+    cap: Number
+    """What as many workers or consumers as are allowed can do."""
+    peak_load: Number
+    """Peak demand as a part of the synchronous capacity."""
+    long_run_load: Number
+    """Mean demand as a part of the most that is allowed."""
+    gathers_s: Number
+    """What a peak gathers beyond the capacity, as the time that it takes to serve it."""
+    ordered_globally: Flag
+    """One order for all results leaves one at a time."""
+
+
+@dataclass(frozen=True)
+class CouplingFacts(Generic[Number, Flag]):
+    subscribers: Number
+    others: Number
+    """Subscribers besides a caller that waits."""
+    independent: Flag
+    ordered_by_key: Flag
+    handling_s: Number
+    retention_s: Number
+    broker: Flag
+
+
+@dataclass(frozen=True)
+class InlineFacts(Generic[Number, Flag]):
+    backlog: Number
+    client_timeout_s: Number
+    hop_total_s: Number
+    """The tightest total limit; the streamed one for a response that streams."""
+    hop_idle_s: Number
+    inline_limit_s: Number
+    """What the in-line answer must keep: the tightest limit that can end it."""
+    counts_waits: Flag
+    """Whether waiting is counted: not if nothing serves the load in time."""
+    wait_s: Number
+    """Mean wait for a worker, in the peak where one request in a hundred or more arrives in it."""
+    inline_p99_s: Number
+    """The in-line answer at the 99th percentile: waiting, retries and in-line subscribers included."""
+    answer_p50_s: Number
+    answer_p99_s: Number
+    """The same without the other subscribers: what the caller of a hybrid waits for, since the others get an event."""
+    patience_s: Number
+    """How long a person looks at nothing; infinite for others, and where the answer streams."""
+    hybrid_wait_s: Number
+    """How long a hybrid answers in line: inside every limit and the deadline, and within patience where the typical answer is."""
+
+
+def _caller(c: Columns) -> CallerFacts[Floats, Flags]:
+    nobody = chosen(c, "caller.kind", "nobody")
+
+    end_user = chosen(c, "caller.kind", "end_user")
+
+    def flag(name: str) -> Flags:
+        return (c[f"caller.{name}"] > 0) & ~nobody
+
+    return CallerFacts(
+        nobody=nobody,
+        end_user=end_user,
+        internal=chosen(c, "caller.kind", "internal"),
+        partner=chosen(c, "caller.kind", "partner"),
+        immediate=flag("needs_immediate_response"),
+        wants_inline=flag("needs_immediate_response") | (end_user & (c["caller.deadline_s"] <= ATTENTION_S)),
+        streams=flag("streams_response"),
+        webhooks=flag("accepts_webhooks"),
+        live_updates=flag("wants_live_updates"),
+        bidirectional=flag("bidirectional"),
+        deadline_s=c["caller.deadline_s"],
+        tolerated=c["caller.tolerated_miss_percent"] / 100,
+        first_token_s=c["caller.first_token_s"],
+    )
+
+
+def _load(c: Columns) -> LoadFacts[Floats, Flags]:
+    rate, minutes, often = c["volume.mean_rate_per_s"], c["volume.peak_minutes"], c["volume.peaks_per_day"]
+    time_share = minutes * often / MINUTES_A_DAY
+    most = 1 / np.maximum(time_share, 1e-12)
+    peak_to_mean = np.where(often > 0, np.clip(c["volume.peak_to_mean"], 1.0, np.maximum(most, 1.0)), 1.0)
+    peaks = peak_to_mean > 1
+    outage_s = c["resilience.outage_minutes"] * 60
+    return LoadFacts(
+        rate=rate,
+        peak_to_mean=peak_to_mean,
+        peak_rate=rate * peak_to_mean,
+        peak_s=np.where(peaks, minutes * 60, 0.0),
+        peak_share=np.where(peaks, np.minimum(1.0, peak_to_mean * time_share), 0.0),
+        arrival_cv=c["volume.interarrival_cv"],
+        arrives_in_outage=rate * outage_s,
+        outage_s=outage_s,
+    )
+
+
+def _work(c: Columns, caller: CallerFacts[Floats, Flags]) -> WorkFacts[Floats, Flags]:
+    """Mean p50 exp(sigma^2 / 2), sigma = ln(p95 / p50) / 1.645."""
+    p50, given = c["processing.p50_s"], c["processing.p99_s"]
+    p95 = np.maximum(c["processing.p95_s"], p50)
+    sigma = np.log(p95 / p50) / Z95
+    return WorkFacts(
+        p50_s=p50,
+        p95_s=p95,
+        p99_s=np.where(np.isnan(given), p50 * np.exp(Z99 * sigma), np.maximum(given, p95)),
+        mean_s=p50 * np.exp(sigma**2 / 2),
+        service_cv2=np.expm1(sigma**2),
+        late_share=_beyond(caller.deadline_s, p50, sigma),
+    )
+
+
+def _beyond(deadline_s: Floats, p50_s: Floats, sigma: Floats) -> Floats:
+    """Share of the lognormal beyond the deadline; without spread, all or nothing."""
+    spread = np.where(sigma > 0, sigma, 1.0)
+    tail = np.asarray(_erfc(np.log(deadline_s / p50_s) / spread / sqrt(2)), dtype=np.float64) / 2
+    return np.where(sigma > 0, tail, np.where(deadline_s < p50_s, 1.0, 0.0))
+
+
+def _failure(c: Columns, load: LoadFacts[Floats, Flags]) -> FailureFacts[Floats, Flags]:
+    transient, poison = c["failures.transient_percent"] / 100, c["failures.poison_percent"] / 100
+    retries = c["failures.max_retries"]
+    tries = attempts_of(transient, retries)
+    backoff = _pauses(c["failures.backoff_base_s"], c["failures.backoff_cap_s"], transient, retries)
+    longest, mean, variance = backoff
+    if INTERVAL_COLUMNS[0] in c:
+        listed = np.array([c[name] for name in INTERVAL_COLUMNS])
+        given = ~np.isnan(listed[0])
+        found = zip(_listed_pauses(listed, transient, retries), backoff, strict=True)
+        longest, mean, variance = (np.where(given, of_list, usual) for of_list, usual in found)
+    return FailureFacts(
+        transient=transient,
+        poison=poison,
+        max_retries=retries,
+        attempts=(1 - poison) * tries + poison * (retries + 1),
+        tries=tries,
+        retry_window_s=longest,
+        pauses_s=mean,
+        pauses_variance=variance,
+        dead_letter=c["failures.dead_letter"] > 0,
+        idempotent=c["failures.idempotent"] > 0,
+        loses_in_outage=load.arrives_in_outage > c["resilience.max_lost_jobs"],
+    )
+
+
+def _listed_pauses(listed: Floats, failure: Floats, retries: Floats) -> tuple[Floats, Floats, Floats]:
+    """The same of pauses that are given one by one, a row each: of `count` pauses and r retries that are left, number max(count - r, 0) is next."""
+    count = (~np.isnan(listed)).sum(axis=0)
+    longest = mean = variance = np.zeros_like(failure * retries)
+    for attempt in range(int(retries.max())):
+        place = np.clip(count - (retries - attempt), 0, len(listed) - 1).astype(np.int64)
+        pause = np.where(attempt < retries, np.take_along_axis(listed, place[np.newaxis], axis=0)[0], 0.0)
+        chance = failure ** (attempt + 1)
+        longest = longest + pause
+        mean = mean + chance * pause
+        variance = variance + chance * (1 - chance) * pause**2
+    return longest, mean, variance
+
+
+def _pauses(base_s: Floats, cap_s: Floats, failure: Floats, retries: Floats) -> tuple[Floats, Floats, Floats]:
+    """Longest sum, mean and variance of a job's pauses: uniform up to min(cap, base 2^a) before retry a + 1, which p^(a+1) need."""
+    longest = mean = variance = np.zeros_like(failure * retries * base_s * cap_s)
+    for attempt in range(int(retries.max())):
+        pause = np.where(attempt < retries, np.minimum(cap_s, base_s * 2.0**attempt), 0.0)
+        chance = failure ** (attempt + 1)
+        longest = longest + pause
+        mean = mean + chance * pause / 2
+        variance = variance + chance * (pause**2 / 3 - chance * pause**2 / 4)
+    return longest, mean, variance
+
+
+def _capacity(
+    c: Columns, load: LoadFacts[Floats, Flags], work: WorkFacts[Floats, Flags], failure: FailureFacts[Floats, Flags]
+) -> CapacityFacts[Floats, Flags]:
+    """The least of servers / S, and of our share of each quota over the attempts a job takes."""
+    share = c["provider.share_percent"] / 100
+
+    def quota(name: str, each: Floats) -> Floats:
+        taken = 60 * each * failure.attempts
+        return np.where(taken > 0, c[f"provider.{name}_per_minute"] * share / np.where(taken > 0, taken, 1.0), np.inf)
+
+    requests_cap = quota("requests", np.ones_like(share))
+    input_cap = quota("input_tokens", c["processing.input_tokens"])
+    output_cap = quota("output_tokens", c["processing.output_tokens"])
+    quotas = np.minimum(np.minimum(requests_cap, input_cap), output_cap)
+    workers, consumers, concurrency = (
+        c["synchronous.workers"],
+        c["operations.max_workers"],
+        c["provider.max_concurrency"],
+    )
+    ordered = chosen(c, "subscribers.ordering", "global")
+    at_once = np.where(ordered, 1.0, concurrency)
+    held_s = work.mean_s * failure.attempts
+    servers = np.minimum(np.minimum(workers, consumers), at_once)
+    sync_cap = np.minimum(servers / held_s, quotas)
+    cap = np.minimum(np.minimum(consumers, at_once) / held_s, quotas)
+    return CapacityFacts(
+        workers=workers,
+        consumers=consumers,
+        concurrency=concurrency,
+        servers=servers,
+        quotas=quotas,
+        requests_cap=requests_cap,
+        input_cap=input_cap,
+        output_cap=output_cap,
+        sync_cap=sync_cap,
+        cap=cap,
+        peak_load=load.peak_rate / sync_cap,
+        long_run_load=load.rate / cap,
+        gathers_s=np.maximum(0.0, load.peak_rate / cap - 1) * load.peak_s,
+        ordered_globally=ordered,
+    )
+
+
+def _coupling(c: Columns, caller: CallerFacts[Floats, Flags]) -> CouplingFacts[Floats, Flags]:
+    count = c["subscribers.count"]
+    return CouplingFacts(
+        subscribers=count,
+        others=np.maximum(0.0, count - ~caller.nobody),
+        independent=c["subscribers.independent_releases"] > 0,
+        ordered_by_key=chosen(c, "subscribers.ordering", "per_key"),
+        handling_s=c["subscribers.handling_p95_s"],
+        retention_s=c["resilience.result_retention_h"] * 3600,
+        broker=c["operations.runs_a_broker_today"] > 0,
+    )
+
+
+def _inline(
+    c: Columns,
+    caller: CallerFacts[Floats, Flags],
+    load: LoadFacts[Floats, Flags],
+    work: WorkFacts[Floats, Flags],
+    failure: FailureFacts[Floats, Flags],
+    capacity: CapacityFacts[Floats, Flags],
+    coupling: CouplingFacts[Floats, Flags],
+) -> InlineFacts[Floats, Flags]:
+    """The 99th percentile is that of processing; what the lognormals with and without waiting and retries (matched in mean and variance) differ
+    by; what a peak has gathered; and, where they are called in line, the other subscribers.
+    Where nothing serves the load in time, waiting is left out: capacity comes first, and with it the wait goes.
+    """
+    out_of_reach = (capacity.long_run_load >= 1) | (capacity.gathers_s + work.p95_s > caller.deadline_s)
+    waits = np.where(out_of_reach, 0.0, 1.0)
+    peak = _wait(c, load, work, failure, capacity, load.peak_share >= RARE)
+    typical = _wait(c, load, work, failure, capacity, load.peak_share > 0.5)
+    handling_s = np.where(coupling.others > 0, coupling.handling_s, 0.0)
+
+    spread = work.service_cv2 * work.mean_s**2
+    retried = failure.transient * np.minimum(failure.max_retries, 1.0)
+    mean = work.mean_s * failure.tries + failure.pauses_s + waits * peak.mean_s
+    retries_variance = retried * (1 + retried) * work.mean_s**2 + failure.pauses_variance
+    variance = spread * failure.tries + retries_variance + waits * peak.variance
+    beyond = np.maximum(0.0, lognormal_p99(mean, variance) - lognormal_p99(work.mean_s, spread))
+
+    total_s = np.where(caller.streams, c["hops.streaming_total_s"], c["hops.total_s"])
+    timeout_s = np.where(caller.nobody, np.inf, c["synchronous.client_timeout_s"])
+    hop_total_s = np.where(caller.nobody, np.inf, total_s)
+    hop_idle_s = np.where(caller.nobody, np.inf, c["hops.idle_s"])
+    limit_s = np.minimum(hop_total_s, np.where(caller.streams, np.inf, np.minimum(hop_idle_s, timeout_s)))
+    patience_s = np.where(caller.end_user & ~caller.streams, ATTENTION_S, np.inf)
+    p99_s = work.p99_s + beyond + waits * peak.gathered_s
+    p50_s = work.p50_s + waits * (typical.mean_s + typical.gathered_s)
+    allowed_s = np.minimum(MARGIN * limit_s, caller.deadline_s)
+    in_line_s = np.where(p50_s <= patience_s, np.minimum(allowed_s, patience_s), allowed_s)
+    return InlineFacts(
+        backlog=c["synchronous.backlog"],
+        client_timeout_s=timeout_s,
+        hop_total_s=hop_total_s,
+        hop_idle_s=hop_idle_s,
+        inline_limit_s=limit_s,
+        counts_waits=~out_of_reach,
+        wait_s=waits * (peak.mean_s + peak.gathered_s),
+        inline_p99_s=p99_s + handling_s,
+        answer_p50_s=p50_s,
+        answer_p99_s=p99_s,
+        patience_s=patience_s,
+        hybrid_wait_s=np.where(np.isfinite(in_line_s), in_line_s, p99_s),
+    )
+
+
+def _wait(
+    c: Columns,
+    load: LoadFacts[Floats, Flags],
+    work: WorkFacts[Floats, Flags],
+    failure: FailureFacts[Floats, Flags],
+    capacity: CapacityFacts[Floats, Flags],
+    in_peak: Flags,
+) -> Wait:
+    """The wait for a worker, for the quotas (a bucket that gives at even intervals), and for what a peak gathers beyond both."""
+    rate = np.where(in_peak, load.peak_rate, load.rate)
+    fullest_s = c["synchronous.backlog"] / capacity.sync_cap
+    held_s = work.mean_s * failure.attempts
+    workers = waiting(
+        rate=rate,
+        cap=capacity.servers / held_s,
+        servers=capacity.servers,
+        factor=(load.arrival_cv**2 + work.service_cv2) / 2,
+        longest_s=fullest_s,
+    )
+    quotas = waiting(
+        rate=rate,
+        cap=np.minimum(capacity.quotas, UNLIMITED_RATE),
+        servers=np.ones_like(rate),
+        factor=load.arrival_cv**2 / 2,
+        longest_s=fullest_s,
+    )
+    gathers_s = np.where(in_peak, np.maximum(0.0, capacity.peak_load - 1) * load.peak_s, 0.0)
+    return Wait(workers.mean_s + quotas.mean_s, workers.variance + quotas.variance, np.minimum(gathers_s, fullest_s))
+
+
+@dataclass(frozen=True)
+class Facts(Generic[Number, Flag]):
+    """Infinite if unlimited."""
+
+    caller: CallerFacts[Number, Flag]
+    load: LoadFacts[Number, Flag]
+    work: WorkFacts[Number, Flag]
+    failure: FailureFacts[Number, Flag]
+    capacity: CapacityFacts[Number, Flag]
+    coupling: CouplingFacts[Number, Flag]
+    inline: InlineFacts[Number, Flag]
+
+
+FactVectors = Facts[Floats, Flags]
+"""One row a variation of the answers."""
+
+
+def facts_of(columns: Columns) -> FactVectors:
+    caller = _caller(columns)
+    load = _load(columns)
+    work = _work(columns, caller)
+    failure = _failure(columns, load)
+    capacity = _capacity(columns, load, work, failure)
+    coupling = _coupling(columns, caller)
+    inline = _inline(columns, caller, load, work, failure, capacity, coupling)
+    return Facts(caller, load, work, failure, capacity, coupling, inline)
+
+
+@dataclass(frozen=True)
+class Point(Facts[float, bool]):
+    """The facts of one set of answers as plain numbers and flags, and the answers."""
+
+    answers: Answers
+
+    @classmethod
+    def from_facts(cls, facts: FactVectors, answers: Answers) -> Self:
+        """The first row of the facts."""
+        parts = {part.name: _first_row(getattr(facts, part.name)) for part in fields(facts)}
+        return cls(**parts, answers=answers)
+
+
+def _first_row(part: Any) -> Any:
+    return type(part)(**{field.name: getattr(part, field.name)[0].item() for field in fields(part)})
