@@ -16,7 +16,7 @@ FINE = 120
 
 
 @dataclass(frozen=True)
-class Advised:
+class AdvisedMap:
     """The style that the rules name on a fine grid: `style[row, column]` is a place in STYLES at `y[row]`, `x[column]`."""
 
     x: NDArray[np.float64]
@@ -28,7 +28,7 @@ class Advised:
         return {STYLES[place] for place in np.unique(self.style)}
 
 
-def advised(grid: Grid, fine: int = FINE) -> Advised:
+def build_advised_map(grid: Grid, fine: int = FINE) -> AdvisedMap:
     """The rules' own map; one row where a single answer is varied."""
     x = np.array(grid.x.within(fine).values)
     y = np.array(grid.y.within(fine).values) if grid.y else np.array([np.nan])
@@ -38,7 +38,7 @@ def advised(grid: Grid, fine: int = FINE) -> Advised:
     values = {grid.x.field: across.ravel()} | ({grid.y.field: down.ravel()} if grid.y else {})
     for path, fixed in in_order(values):
         columns |= moved_along(path, values[path], columns, fixed)
-    return Advised(x, y, decide(columns).style.reshape(across.shape))
+    return AdvisedMap(x, y, decide(columns).style.reshape(across.shape))
 
 
 def _spread(base: Columns, rows: int) -> dict[str, NDArray[np.float64]]:

@@ -7,8 +7,8 @@ from advisor.advice.answers import Answers
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import recommend
 from advisor.advice.scenario import scenario_of
+from advisor.sweeps.capacity_search import most_of, with_servers
 from advisor.sweeps.cells import cut
-from advisor.sweeps.fewest import most_of, with_servers
 from advisor.sweeps.grid import Grid, Point
 from simulator.arrivals import Trace
 from simulator.simulate import Estimate, estimate

@@ -16,7 +16,7 @@ from advisor.reports.maps.figure import Here, on_axis
 from advisor.reports.maps.words import KINDS, VERDICT_LETTERS, axis_words, counted, disagreement, finding, map_table
 from advisor.reports.wording import design_name, listed
 from advisor.sweeps.axes import Axis
-from advisor.sweeps.border import Advised, advised
+from advisor.sweeps.border import AdvisedMap, build_advised_map
 from advisor.sweeps.cells import WHOLE_CYCLES
 from advisor.sweeps.grid import Grid
 from advisor.teams.middleware import MemberRequest
@@ -74,7 +74,7 @@ def _length(sweep: Sweep) -> str:
     return f"{requests.capitalize()} a cell through each design, the same in both."
 
 
-def _line(border: Advised) -> str:
+def _line(border: AdvisedMap) -> str:
     """What the advice's own border is on this map."""
     named = [design_name(style) for style in STYLES if style in border.named()]
     if len(named) == 1:
@@ -91,14 +91,14 @@ def _where(sweep: Sweep) -> str:
     return "The diamond is this workload." if y else "The dotted line is this workload."
 
 
-def border_of(sweep: Sweep) -> Advised:
+def border_of(sweep: Sweep) -> AdvisedMap:
     """The rules' own style over the sweep's stretch; it never changes, so the last few are kept."""
     return _border(sweep.revision.answers_json, sweep.x_axis, sweep.y_axis)
 
 
 @lru_cache(maxsize=32)
-def _border(answers_json: str, x: Axis, y: Axis | None) -> Advised:
-    return advised(Grid(stored.load(Answers, answers_json), x, y))
+def _border(answers_json: str, x: Axis, y: Axis | None) -> AdvisedMap:
+    return build_advised_map(Grid(stored.load(Answers, answers_json), x, y))
 
 
 def here_of(sweep: Sweep) -> Here:

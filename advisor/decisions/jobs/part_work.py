@@ -22,8 +22,8 @@ from advisor.decisions.services.sweep_lease import (
     release_part,
 )
 from advisor.decisions.services.sweeps import CELLS
+from advisor.sweeps.capacity_search import fewest
 from advisor.sweeps.cells import simulate_cell
-from advisor.sweeps.fewest import fewest
 from simulator.simulate import Progress
 
 log = logging.getLogger(__name__)

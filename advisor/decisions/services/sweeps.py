@@ -14,8 +14,8 @@ from advisor.decisions.services.revisions import freeze_revision
 from advisor.decisions.services.runs import IDEMPOTENCY_KEY
 from advisor.sweeps import contract
 from advisor.sweeps.axes import Axis
+from advisor.sweeps.capacity_search import ServerRequirement, most_of, require_deadline
 from advisor.sweeps.contract import Cell
-from advisor.sweeps.fewest import Needed, most_of, require_deadline
 from advisor.sweeps.grid import JOBS, Grid, grid, require_jobs
 from advisor.sweeps.load import estimate_of_trial, load_of
 from advisor.sweeps.sweeping import axis_of
@@ -193,10 +193,10 @@ def _require_search_fits(revision: Revision, trace: Trace | None, jobs: int) -> 
         raise InvalidInput([Problem("jobs", "a trial would need more memory than a run may have; simulate fewer jobs")])
 
 
-def needed_by(sweep: Sweep) -> Needed | None:
+def needed_by(sweep: Sweep) -> ServerRequirement | None:
     """What a search has found, once it has ended well."""
     text = sweep.parts.filter(state=PartState.DONE).values_list("cells_json", flat=True).first()
-    return stored.load(Needed, text) if text else None
+    return stored.load(ServerRequirement, text) if text else None
 
 
 def found_so_far(sweep: Sweep) -> contract.Sweep:

@@ -25,7 +25,7 @@ from advisor.reports.maps.words import (
 )
 from advisor.reports.palette import DARK, LIGHT, Palette
 from advisor.reports.wording import design_name
-from advisor.sweeps.border import Advised
+from advisor.sweeps.border import AdvisedMap
 from advisor.sweeps.contract import Axis, Cell, Sweep
 
 HEIGHT = 520
@@ -45,7 +45,7 @@ class Here:
     y: float | None = None
 
 
-def map_figure(sweep: Sweep, border: Advised, here: Here, dark: bool = False) -> dict[str, Any]:
+def map_figure(sweep: Sweep, border: AdvisedMap, here: Here, dark: bool = False) -> dict[str, Any]:
     """The map so far; cells that are not done are left out."""
     theme, palette = ("dark", DARK) if dark else ("light", LIGHT)
     if sweep.y is None:
@@ -131,7 +131,7 @@ def on_axis(values: Sequence[float], value: float) -> bool:
     return ends[0] <= value <= ends[-1]
 
 
-def _borders(border: Advised, palette: Palette, page: str) -> Iterator[dict[str, Any]]:
+def _borders(border: AdvisedMap, palette: Palette, page: str) -> Iterator[dict[str, Any]]:
     """The line where the rules change the style: ink on a halo, so that it is seen over every colour."""
     for place in np.unique(border.style)[:-1]:
         percent = np.rint(100 * softened(border.style == place)).astype("<i1")
@@ -155,7 +155,7 @@ def _borders(border: Advised, palette: Palette, page: str) -> Iterator[dict[str,
 
 
 def _regions(
-    sweep: Sweep, y: Axis, border: Advised, taken: list[Area], palette: Palette, page: str
+    sweep: Sweep, y: Axis, border: AdvisedMap, taken: list[Area], palette: Palette, page: str
 ) -> Iterator[dict[str, Any]]:
     """The style that the rules name on each side of the line, in words that keep clear of those that stand already."""
 

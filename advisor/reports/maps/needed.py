@@ -3,13 +3,13 @@
 from advisor.reports.document.blocks import Grid, Section, grid
 from advisor.reports.terminal_text import terminal_text
 from advisor.reports.wording import design_name
-from advisor.sweeps.fewest import Fewest, Needed
+from advisor.sweeps.capacity_search import Fewest, ServerRequirement
 from core.numbers import count, percent, share_interval
 
 SERVERS = {"synchronous": ("worker", "workers"), "event_driven": ("consumer", "consumers")}
 
 
-def needed_headline(needed: Needed) -> str:
+def needed_headline(needed: ServerRequirement) -> str:
     """The answer in a line."""
     both = (needed.synchronous, needed.event_driven)
     meet = [found for found in both if found.high is not None]
@@ -44,7 +44,7 @@ def needed_sentence(found: Fewest) -> str:
     )
 
 
-def needed_words(needed: Needed) -> tuple[str, ...]:
+def needed_words(needed: ServerRequirement) -> tuple[str, ...]:
     """A sentence a design, and what was held fixed."""
     return (
         needed_sentence(needed.synchronous),
@@ -54,7 +54,7 @@ def needed_words(needed: Needed) -> tuple[str, ...]:
     )
 
 
-def needed_table(needed: Needed) -> Grid:
+def needed_table(needed: ServerRequirement) -> Grid:
     """Every number that was tried, with the good share of each design."""
     rows = [
         (
@@ -67,6 +67,6 @@ def needed_table(needed: Needed) -> Grid:
     return grid(headers, rows, "Numbers tried", figures_from=2)
 
 
-def needed_text(title: str, needed: Needed) -> str:
+def needed_text(title: str, needed: ServerRequirement) -> str:
     """For the command line: the finding first, then the trials."""
     return terminal_text(title, " ".join(needed_words(needed)), [Section("fewest", "Trials", (needed_table(needed),))])

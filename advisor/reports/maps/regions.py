@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from advisor.reports.charts.labels import Region
-from advisor.sweeps.border import Advised
+from advisor.sweeps.border import AdvisedMap
 
 SMALLEST = 0.01
 """A region with a smaller share of the map carries no word."""
@@ -16,7 +16,7 @@ BLUR = 2
 Mask = NDArray[np.bool_]
 
 
-def regions(border: Advised) -> Iterator[Region]:
+def regions(border: AdvisedMap) -> Iterator[Region]:
     """Every region that is large enough for a word, the styles in their order."""
     for style in np.unique(border.style):
         left: Mask = border.style == style

@@ -11,7 +11,7 @@ from advisor.reports.figure_plotly import FONT
 from advisor.reports.maps.words import axis_name
 from advisor.reports.palette import DASHES, Palette
 from advisor.reports.wording import design_name
-from advisor.sweeps.border import Advised
+from advisor.sweeps.border import AdvisedMap
 from advisor.sweeps.contract import Cell, GoodShare, Sweep
 from core.numbers import percent
 
@@ -19,7 +19,7 @@ DESIGNS = ("synchronous", "event_driven")
 HEIGHT = 420
 
 
-def shares_figure(sweep: Sweep, border: Advised, here: float, palette: Palette) -> dict[str, Any]:
+def shares_figure(sweep: Sweep, border: AdvisedMap, here: float, palette: Palette) -> dict[str, Any]:
     """In percent. Where a design grows without end its line has a gap: its share would go by how long it was watched."""
     return {
         "data": [*_asked(sweep, palette), *(trace for design in DESIGNS for trace in _design(sweep, design, palette))],
@@ -28,7 +28,7 @@ def shares_figure(sweep: Sweep, border: Advised, here: float, palette: Palette) 
     }
 
 
-def turns(border: Advised) -> list[tuple[float, str]]:
+def turns(border: AdvisedMap) -> list[tuple[float, str]]:
     """Where along the axis the advice changes its style, and to which."""
     style = border.style[0]
     return [
@@ -101,7 +101,7 @@ def _asked_word(sweep: Sweep, palette: Palette) -> Iterator[dict[str, Any]]:
         }
 
 
-def _layout(sweep: Sweep, border: Advised, here: float, palette: Palette) -> dict[str, Any]:
+def _layout(sweep: Sweep, border: AdvisedMap, here: float, palette: Palette) -> dict[str, Any]:
     lines = [(x, f"advice: {design_name(style)} from here", palette.of(style), "solid") for x, style in turns(border)]
     if sweep.x.values[0] <= here <= sweep.x.values[-1]:
         lines.append((here, "this workload", palette.muted, "dot"))

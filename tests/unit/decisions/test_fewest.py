@@ -12,7 +12,7 @@ from advisor.decisions.models import Decision, Sweep, SweepKind, SweepState
 from advisor.decisions.services.decisions import create_decision
 from advisor.decisions.services.sweep_lease import cancel_sweep, claim_part, record_search
 from advisor.decisions.services.sweeps import needed_by, request_fewest
-from advisor.sweeps.fewest import fewest
+from advisor.sweeps.capacity_search import fewest
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput
 from simulator.simulate import Progress

@@ -14,7 +14,7 @@ from advisor.decisions import stored
 from advisor.decisions.services.sweeps import CELLS
 from advisor.decisions.stored import NewerSchema
 from advisor.sweeps import contract
-from advisor.sweeps.fewest import Needed
+from advisor.sweeps.capacity_search import ServerRequirement
 from core.values import Value
 from simulator.result import Result
 from simulator.scenario import Scenario
@@ -26,7 +26,7 @@ KINDS: dict[str, type[Value]] = {
     "scenario": Scenario,
     "result": Result,
     "sweep": contract.Sweep,
-    "fewest": Needed,
+    "fewest": ServerRequirement,
     "hop": HopEdit,
     "profile": ProfileEdit,
 }

@@ -9,17 +9,17 @@ from advisor.reports.charts.labels import area_of, placed
 from advisor.reports.maps.figure import Here, edges, map_figure
 from advisor.reports.maps.regions import regions, softened
 from advisor.reports.maps.shares import turns
-from advisor.sweeps.border import Advised
+from advisor.sweeps.border import AdvisedMap
 from advisor.sweeps.contract import Axis, Cell, GoodShare, Sweep
 
 ACROSS = np.linspace(0, 10, 101)
 FOUND = GoodShare(good_share=0.9, low=0.88, high=0.92)
 
 
-def halves(at: float) -> Advised:
+def halves(at: float) -> AdvisedMap:
     """One style left of a value, another right of it."""
     row = (at < ACROSS).astype(np.int64)
-    return Advised(ACROSS, np.linspace(0, 1, 40), np.tile(row, (40, 1)))
+    return AdvisedMap(ACROSS, np.linspace(0, 1, 40), np.tile(row, (40, 1)))
 
 
 def a_map(y: bool = True) -> Sweep:

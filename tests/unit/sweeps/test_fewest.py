@@ -9,8 +9,8 @@ from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from advisor.reports.maps.needed import needed_headline, needed_sentence
+from advisor.sweeps.capacity_search import Fewest, Search, ServerRequirement, fewest, with_servers
 from advisor.sweeps.cells import Length, cut
-from advisor.sweeps.fewest import Fewest, Needed, Search, fewest, with_servers
 from core.errors import InvalidInput
 from simulator.result import DesignResult, Result
 from simulator.simulate import Progress, simulate
@@ -29,7 +29,7 @@ def length(steady: Answers) -> Length:
 
 
 @pytest.fixture(scope="module")
-def found(steady: Answers) -> Needed:
+def found(steady: Answers) -> ServerRequirement:
     return fewest(steady, jobs=10_000)
 
 
@@ -38,7 +38,7 @@ def shares(length: Length, servers: int) -> Result:
 
 
 @pytest.mark.parametrize("design", ["synchronous", "event_driven"])
-def test_it_finds_what_trying_every_number_finds(found: Needed, length: Length, design: str) -> None:
+def test_it_finds_what_trying_every_number_finds(found: ServerRequirement, length: Length, design: str) -> None:
     answer: Fewest = getattr(found, design)
     assert answer.high is not None
     every: dict[int, DesignResult] = {n: getattr(shares(length, n), design) for n in range(1, answer.high + 4)}
@@ -80,7 +80,7 @@ def test_where_no_number_meets_the_deadline_it_says_so(length: Length) -> None:
     assert "any number up to 64 workers" in needed_sentence(answer)
 
 
-def test_the_headline_says_what_each_design_needs_or_that_no_number_does(found: Needed) -> None:
+def test_the_headline_says_what_each_design_needs_or_that_no_number_does(found: ServerRequirement) -> None:
     several = found.model_copy(update={"event_driven": found.event_driven.model_copy(update={"high": 1})})
     assert needed_headline(several) == "Synchronous needs 9 workers and event-driven needs 1 consumer"
     one = several.model_copy(update={"synchronous": found.synchronous.model_copy(update={"high": None})})

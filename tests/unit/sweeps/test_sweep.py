@@ -8,7 +8,7 @@ from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from advisor.sweeps.axes import axis
-from advisor.sweeps.border import STYLES, advised
+from advisor.sweeps.border import STYLES, build_advised_map
 from advisor.sweeps.cells import cut, simulate_cell
 from advisor.sweeps.contract import Cell, GoodShare
 from advisor.sweeps.grid import Grid, grid
@@ -55,7 +55,7 @@ def test_the_border_runs_where_the_flip_says(template: str) -> None:
     advice = advise(answers)
     flip = next(flip for flip in advice.flips if flip.becomes.style != advice.style and type(flip.to) in (int, float))
     low, high = sorted((float(flip.to) * 0.9, float(flip.to) * 1.1))
-    found = advised(grid(answers, axis(flip.field, low, high, 2)), fine=201)
+    found = build_advised_map(grid(answers, axis(flip.field, low, high, 2)), fine=201)
     turns = np.flatnonzero(np.diff(found.style[0]))
     step = float(found.x[1] - found.x[0])
     assert any(abs(found.x[turn] - float(flip.to)) <= 2 * step for turn in turns)

@@ -13,8 +13,8 @@ from advisor.decisions.management.workload import add_library, answers_in, read,
 from advisor.reports.maps.needed import needed_text
 from advisor.reports.maps.words import sweep_text
 from advisor.sweeps.axes import SHAPE, Axis, parsed
+from advisor.sweeps.capacity_search import ServerRequirement, fewest
 from advisor.sweeps.contract import Sweep
-from advisor.sweeps.fewest import Needed, fewest
 from advisor.sweeps.grid import JOBS, grid
 from advisor.sweeps.load import estimate_of_trial, load_of
 from advisor.sweeps.sweeping import sweep
@@ -58,13 +58,13 @@ class Command(Console):
             self.print_json(found.model_dump(mode="json", by_alias=True))
         else:
             name = answers.name
-            words = needed_text(name, found) if isinstance(found, Needed) else sweep_text(name, found)
+            words = needed_text(name, found) if isinstance(found, ServerRequirement) else sweep_text(name, found)
             self.stdout.write(words, ending="")
 
 
 def _found(
     answers: Answers, options: Mapping[str, Any], trace: Trace | None, show: OnProgress, name: str
-) -> Sweep | Needed:
+) -> Sweep | ServerRequirement:
     jobs, seed = options["jobs"], options["seed"]
     if options["fewest"]:
         if options["x"] or options["y"]:

@@ -20,13 +20,13 @@ from simulator.result import Result
 from simulator.scenario import Scenario
 from simulator.simulate import OnProgress, Progress, simulate
 
-MOST = 4_096
+MOST_SERVERS = 4_096
 """The search goes up to this many, or to eight times the number in the answers where that is more."""
 DESIGNS: tuple[Literal["synchronous", "event_driven"], ...] = ("synchronous", "event_driven")
 EXACTLY = 1e-12
 """What rounding may take from a share that is just what is asked for."""
 
-Run = Callable[[int], Result]
+RunTrial = Callable[[int], Result]
 
 
 class Trial(Value):
@@ -47,7 +47,7 @@ class Fewest(Value):
     most: int
 
 
-class Needed(Value):
+class ServerRequirement(Value):
     """What both designs need, on the same jobs."""
 
     schema_: Literal["crossover/fewest@1"] = Field(default="crossover/fewest@1", alias="schema")
@@ -67,7 +67,7 @@ def fewest(
     seed: int = 1,
     trace: Trace | None = None,
     on_progress: OnProgress | None = None,
-) -> Needed:
+) -> ServerRequirement:
     """What the workload in the answers needs. What `on_progress` raises stops the search.
 
     Raises:
@@ -81,7 +81,7 @@ def fewest(
     start = answers.synchronous.workers
     search = Search(length, wanted, most_of(answers), _runner(length, trace, on_progress))
     synchronous, event_driven = (search.of(design, start) for design in DESIGNS)
-    return Needed(
+    return ServerRequirement(
         jobs=jobs,
         seed=seed,
         wanted_share=wanted,
@@ -102,7 +102,7 @@ def require_deadline(answers: Answers) -> None:
 
 def most_of(answers: Answers) -> int:
     """The most servers that a search tries."""
-    return max(MOST, 8 * answers.synchronous.workers)
+    return max(MOST_SERVERS, 8 * answers.synchronous.workers)
 
 
 class Search:
@@ -112,7 +112,7 @@ class Search:
     noise of a trial; what it finds has been tried, whatever the noise: `high` meets and one less does not.
     """
 
-    def __init__(self, length: Length, wanted: float, most: int, run: Run) -> None:
+    def __init__(self, length: Length, wanted: float, most: int, run: RunTrial) -> None:
         design = length.scenario.event_driven
         self.least = len(design.queues) if design.discipline == "dedicated" else 1
         self.wanted = wanted
@@ -169,7 +169,7 @@ class Search:
         return above
 
 
-def _runner(length: Length, trace: Trace | None, on_progress: OnProgress | None) -> Run:
+def _runner(length: Length, trace: Trace | None, on_progress: OnProgress | None) -> RunTrial:
     """Runs a number of servers, telling of it; how many numbers it takes is known only roughly beforehand."""
     tried = 0
 
