@@ -111,7 +111,7 @@ def designs_of(scenario: Scenario) -> tuple[str, ...]:
 def servers_of(scenario: Scenario, design: str) -> int:
     """Workers, or consumers, that a run begins with."""
     scaling, event_driven = scenario.autoscaling, scenario.event_driven
-    if design != SYNCHRONOUS and scaling is not None and event_driven.discipline == "dedicated":
+    if design != SYNCHRONOUS and scaling is not None and OWN_CONSUMERS[event_driven.discipline]:
         return sum(dedicated_consumers(scenario))
     servers = scenario.synchronous.workers if design == SYNCHRONOUS else event_driven.consumers
     return servers if scaling is None else min(max(servers, scaling.min), scaling.max)
@@ -357,10 +357,16 @@ _JITTERS = complete_table(
     },
 )
 _DISCIPLINES = complete_table(Discipline, {"strict": at.STRICT, "dedicated": at.DEDICATED, "weighted": at.WEIGHTED})
+OWN_CONSUMERS = complete_table(Discipline, {"strict": False, "dedicated": True, "weighted": False})
+"""Whether each queue has consumers of its own."""
 _DELIVERIES = complete_table(
     Delivery,
     {"none": at.NOBODY, "polling": at.POLLING, "webhook": at.WEBHOOK, "sse": at.PUSH, "websocket": at.PUSH},
 )
+CALLER_WAITS = complete_table(
+    Delivery, {"none": False, "polling": True, "webhook": True, "sse": True, "websocket": True}
+)
+"""Whether a client waits for the result."""
 _DROPS_CONNECTIONS = complete_table(Overflow, {"refuse": False, "drop": True})
 _TOGETHER = complete_table(InlineCalls, {"together": True, "one_by_one": False})
 
@@ -381,7 +387,7 @@ def listed_pauses_s(retries: Retries, count: int) -> tuple[float, ...] | None:
 
 def called_subscribers(scenario: Scenario) -> int:
     """Subscribers that are handed each result: all but the caller, who is one where somebody waits."""
-    waits = scenario.event_driven.delivery.method != "none"
+    waits = CALLER_WAITS[scenario.event_driven.delivery.method]
     return max(0, scenario.subscribers.count - (1 if waits else 0))
 
 

@@ -23,12 +23,15 @@ from simulator.kernel.layout import (
     GAMMA_GAPS,
     JITTER_DECORRELATED,
     JITTER_EQUAL,
+    JITTER_FULL,
     JITTER_NONE,
     LISTED,
     LOGNORMAL,
     POISSON,
+    RECORDED,
     REGULAR,
     TOKENS,
+    TRACE,
     U_GAP,
     U_GAP_MORE,
     U_SERVICE,
@@ -128,7 +131,9 @@ def other_service_s(m: Any, job: int, output_tokens: float) -> float:
         return m.service_a + m.service_b * output_tokens
     if kind == DRAWN:
         return recorded(m.trace, int(uniform(m.key, job, U_SERVICE, 0) * m.drawn)).duration
-    return recorded(m.trace, job).duration
+    if kind == RECORDED:
+        return recorded(m.trace, job).duration
+    raise NotImplementedError("add the service distribution to other_service_s in simulator/kernel/draws.py")
 
 
 @compiled
@@ -152,7 +157,9 @@ def other_arrival(m: Any, job: int) -> float:
         if kind == BURSTS:
             return burst_instant(m, m.cumulated)
         return daily_instant(m, m.cumulated, m.arrival)
-    return recorded(m.trace, job).arrival / m.arrival_a
+    if kind == TRACE:
+        return recorded(m.trace, job).arrival / m.arrival_a
+    raise NotImplementedError("add the arrival process to other_arrival in simulator/kernel/draws.py")
 
 
 @compiled
@@ -216,4 +223,6 @@ def backoff_s(m: Any, draw: float, attempt: int, before: float) -> float:
         return limit
     if kind == JITTER_EQUAL:
         return limit * (0.5 + 0.5 * draw)
-    return limit * draw
+    if kind == JITTER_FULL:
+        return limit * draw
+    raise NotImplementedError("add the jitter to backoff_s in simulator/kernel/draws.py")

@@ -41,6 +41,7 @@ from simulator.kernel.layout import (
     U_TICK,
     U_WEBHOOK,
     WEBHOOK,
+    WEIGHTED,
     Machine,
 )
 from simulator.kernel.machine import (
@@ -207,6 +208,8 @@ def chosen_queue(m: Machine) -> int:
             if m.q_length[q] > 0 and m.q_idle[q] > 0:
                 return q
         return -1
+    if discipline != WEIGHTED:
+        raise NotImplementedError("add the discipline to chosen_queue in simulator/kernel/event_driven.py")
     turn = m.turn
     while True:
         turn += 1
@@ -229,7 +232,7 @@ def trailing_zeros(turn: int) -> int:
 @compiled
 def turn_taken(m: Machine, q: int) -> None:
     """Move the weighted round on."""
-    if m.discipline != STRICT and m.discipline != DEDICATED:
+    if m.discipline == WEIGHTED:
         m.turn += 1
 
 
@@ -352,6 +355,8 @@ def give_up(m: Machine, s: int, outcome: int, now: float) -> None:
     if m.delivery in (POLLING, PUSH) and it.job >= m.warmup and not waits_in_line(m, s, now):
         at, calls = polled(m, s, now) if m.delivery == POLLING else pushed(m, s, now)
         m.counts[C_DELIVERY] += calls if at <= m.end else calls - 1
+    elif m.delivery not in (NOBODY, POLLING, PUSH, WEBHOOK):
+        raise NotImplementedError("add the delivery method to give_up in simulator/kernel/event_driven.py")
     settle(m, s, outcome, now)
     free_slot(m, s)
 
@@ -401,8 +406,10 @@ def deliver(m: Machine, s: int, now: float) -> None:
                 arrives = True
                 at += m.delivery_a
                 break
-    elif kind != NOBODY:
+    elif kind == PUSH:
         at, calls = pushed(m, s, now)
+    elif kind != NOBODY:
+        raise NotImplementedError("add the delivery method to deliver in simulator/kernel/event_driven.py")
     if at > m.end:
         free_slot(m, s)
         return

@@ -78,8 +78,10 @@ class Draws:
                 instant += self.gamma(job, GAP_MORE, 1 / arrivals.cv**2) * arrivals.cv**2 / rate
             elif arrivals.process == "bursts":
                 instant = self.in_bursts(cumulated)
-            else:
+            elif arrivals.process == "daily":
                 instant = self.in_a_day(cumulated)
+            else:
+                raise NotImplementedError(f"add {arrivals.process} to Draws.arrivals in tests/fakes/naive_draws.py")
             yield instant
             job += 1
 
@@ -119,10 +121,12 @@ class Draws:
                 return float(self.gamma(job, SERVICE_MORE, 1 / service.cv**2) * service.mean_s * service.cv**2)
             case "tokens":
                 return float(service.base_s + service.per_output_token_s * self.tokens(job)[1])
-            case _ if self.durations is not None:
+            case "empirical" if self.durations is not None:
                 return float(self.durations[int(self.uniform(job, SERVICE) * len(self.durations))])
-            case _:
+            case "empirical":
                 return float(self.trace.service_s[job])
+            case other:
+                raise NotImplementedError(f"add {other} to Draws.service in tests/fakes/naive_draws.py")
 
     def tokens(self, job: int) -> tuple[float, float]:
         provider, trace = self.scenario.provider, self.trace

@@ -398,6 +398,8 @@ class NaiveEventDriven(Naive):
             return filled[0]
         if self.design.discipline == "dedicated":
             return next((place for place in filled if self.own[place] > 0), None)
+        if self.design.discipline != "weighted":
+            raise NotImplementedError(f"add {self.design.discipline} to choose in tests/fakes/naive_simulation.py")
         turn = self.turn
         while True:
             turn += 1
@@ -570,12 +572,14 @@ class NaiveEventDriven(Naive):
                     break
             else:
                 self.saw("webhook in vain")
-        elif delivery.method != "none":
+        elif delivery.method in ("sse", "websocket"):
             connections = self.connections(job)
             calls, at = len(connections), at + sum(connections)
             self.saw("reconnected" if calls > 1 else "pushed")
-        else:
+        elif delivery.method == "none":
             self.saw("nobody waits")
+        else:
+            raise NotImplementedError(f"add {delivery.method} to deliver in tests/fakes/naive_simulation.py")
         if at > self.end:
             return
         self.count("delivery", job, calls)

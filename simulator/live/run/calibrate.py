@@ -11,7 +11,7 @@ from simulator.live.run.window import Window, simulate_window
 from simulator.live.system.clock import NS_PER_S
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import What
-from simulator.plan import SYNCHRONOUS, Floats, mean_service_s
+from simulator.plan import OWN_CONSUMERS, SYNCHRONOUS, Floats, mean_service_s
 from simulator.result import Costs, Design
 from simulator.scenario import (
     DeterministicService,
@@ -89,7 +89,7 @@ def _finds_idle(job: int, run: DesignRun, queued: Floats, freed: Floats) -> bool
     """Whether fewer jobs are waiting or in progress than there are consumers for its queue, when the job is queued."""
     jobs, design = run.stage.jobs, run.stage.scenario.event_driven
     before = (queued < queued[job]) & ~(freed <= queued[job])
-    if design.discipline != "dedicated":
+    if not OWN_CONSUMERS[design.discipline]:
         return bool(before.sum() < design.consumers)
     return bool((before & (jobs.place == jobs.place[job])).sum() < jobs.consumers[jobs.place[job]])
 

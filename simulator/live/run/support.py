@@ -19,6 +19,14 @@ MOST_CONSUMERS: Mapping[WorkerKind, int] = complete_table(
     WorkerKind, {"threads": 200, "simple": 60, "forking": 60, "stock": 60}
 )
 """A process each, but for threads."""
+PLAYED: Mapping[str, tuple[str, ...]] = {
+    "arrivals": ("regular", "poisson", "gamma", "bursts", "daily", "trace"),
+    "service": ("deterministic", "exponential", "lognormal", "gamma", "tokens", "empirical"),
+    "event_driven.delivery": ("none", "polling", "webhook", "sse", "websocket"),
+    "event_driven.discipline": ("strict", "dedicated", "weighted"),
+    "retries.jitter": ("none", "full", "equal", "decorrelated"),
+}
+"""What a live run does, by field. A case that is not here is refused by name."""
 STOCK_TICKS_S = (0.0, 1.0)
 """rq's own scheduler looks once a second; 0 asks for no tick."""
 
@@ -57,6 +65,18 @@ def unsupported(scenario: Scenario, workers: WorkerKind = "threads") -> tuple[Pr
         too_many = f"a live run has at most {most} of them; use the kernel"
     else:
         too_many = f"{workers} workers are at most {most}, a process each; use threads, or the kernel"
+    cases = {
+        "arrivals": scenario.arrivals.process,
+        "service": scenario.service.distribution,
+        "event_driven.delivery": events.delivery.method,
+        "event_driven.discipline": events.discipline,
+        "retries.jitter": scenario.retries.jitter,
+    }
+    problems = [
+        Problem(path, f"a live run has no {case}; use the kernel")
+        for path, case in cases.items()
+        if case not in PLAYED[path]
+    ]
     reasons: dict[str, str | None] = {
         "hybrid": "a live run has the two designs, and no hybrid; use the kernel" if scenario.hybrid else None,
         "autoscaling": "a live run has a fixed number of workers; use the kernel" if scenario.autoscaling else None,
@@ -72,4 +92,4 @@ def unsupported(scenario: Scenario, workers: WorkerKind = "threads") -> tuple[Pr
         if stock and len(events.queues) > 1 and events.discipline == "weighted"
         else None,
     }
-    return tuple(Problem(path, reason) for path, reason in reasons.items() if reason is not None)
+    return (*problems, *(Problem(path, reason) for path, reason in reasons.items() if reason is not None))

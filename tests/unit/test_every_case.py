@@ -1,0 +1,313 @@
+"""Each case of a closed set has all that it needs. Each failure says what to add, and in which file."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import exp, log, sqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from numba import njit
+
+from advisor.advice.cautions import CHECKS
+from advisor.advice.contract import Method
+from advisor.advice.delivery import BY_METHOD
+from advisor.advice.handbook import entries
+from advisor.advice.rules import RULES
+from advisor.reports.formats import FORMATS
+from advisor.reports.wording import METHODS
+from core.closed_sets import members_of
+from simulator.kernel import layout
+from simulator.kernel.draws import backoff_s, service_s
+from simulator.kernel.event_driven import run_event_driven
+from simulator.kernel.machine import draw_next_arrival
+from simulator.live.run.support import PLAYED, unsupported
+from simulator.plan import EVENT_DRIVEN, Floats, bench_of, mean_service_s, recorded_of
+from simulator.scenario import Arrivals, Delivery, Discipline, Jitter, Scenario, Service
+from simulator.tally import MIDDLES_S
+from tests.fakes.naive_draws import Draws
+from tests.fakes.naive_scenarios import DURATIONS_S, scenarios, trace_of
+from tests.property.test_simulator_oracle import check
+from tests.unit.advice.test_cautions import WARNED
+from tests.unit.advice.test_rules import FELT
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = "tests/unit/test_every_case.py"
+SAMPLES = 100_000
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True)
+class Example:
+    """A case's fields, with the mean and the variance that its draws have."""
+
+    given: Mapping[str, Any]
+    mean: float
+    variance: float
+
+
+SIGMA = log(4 / 2) / 1.6448536269514722
+ARRIVALS: dict[str, tuple[Mapping[str, Any], float, float]] = {
+    "regular": ({"rate_per_s": 2.5}, 20.0, 0.0),
+    "poisson": ({"rate_per_s": 2.5}, 20.0, 1.0),
+    "gamma": ({"rate_per_s": 2.5, "cv": 1.5}, 200.0, 2.25),
+    "bursts": ({"rate_per_s": 2.5, "peak_to_mean": 3.0, "peak_s": 4.0, "every_s": 20.0}, 20.0, 1.0),
+    "daily": ({"rate_per_s": 0.002, "peak_to_mean": 1.6}, DAY_S, 1.0),
+    "trace": ({"trace": "instants", "speed": 1.0}, 0.0, 0.0),
+}
+"""Of each process a window in s, and the variance of arrivals in it over their mean; a trace is its own instants."""
+SERVICES: dict[str, Example] = {
+    "deterministic": Example({"mean_s": 2.0}, 2.0, 0.0),
+    "exponential": Example({"mean_s": 2.0}, 2.0, 4.0),
+    "lognormal": Example({"p50_s": 2.0, "p95_s": 4.0}, 2 * exp(SIGMA**2 / 2), 4 * exp(SIGMA**2) * (exp(SIGMA**2) - 1)),
+    "gamma": Example({"mean_s": 2.0, "cv": 1.5}, 2.0, 9.0),
+    "tokens": Example({"base_s": 1.0, "per_output_token_s": 0.01}, 2.0, 0.0),
+    "empirical": Example({"path": "durations.csv"}, float(DURATIONS_S.mean()), float(DURATIONS_S.var())),
+}
+JITTERS: dict[str, tuple[float, float]] = {
+    "none": (4.0, 0.0),
+    "full": (2.0, 16 / 12),
+    "equal": (3.0, 4 / 12),
+    "decorrelated": (3.5, 25 / 12),
+}
+"""Mean and variance of the third pause: base 1 s, cap 60 s, after a pause of 2 s."""
+DELIVERIES: dict[str, tuple[Mapping[str, Any], float, float]] = {
+    "none": ({}, 0.0, 0.0),
+    "polling": ({"interval_s": 1.0}, 0.5, 1 / 12),
+    "webhook": ({"failure_percent": 50.0, "schedule": (0.0, 2.0), "latency_s": 0.5}, 2 / 3 + 0.5, 8 / 9),
+    "sse": ({"latency_s": 0.5, "reconnect_percent": 50.0, "reconnect_s": 2.0}, 1.5, 1.0),
+    "websocket": ({"latency_s": 0.25, "reconnect_percent": 50.0, "reconnect_s": 2.0}, 1.25, 1.0),
+}
+"""What each adds to the latency of a job that is delivered: mean and variance."""
+BASE: Mapping[str, Any] = {
+    "jobs": 60,
+    "arrivals": {"process": "poisson", "rate_per_s": 2.0},
+    "service": {"distribution": "exponential", "mean_s": 1.0},
+    "synchronous": {"workers": 3},
+    "event_driven": {"consumers": 3, "queues": {"urgent": 20.0, "standard": 50.0, "batch": 30.0}},
+}
+
+
+@njit
+def kernel_services(machine: Any, jobs: int) -> Any:
+    found = np.empty(jobs)
+    for job in range(jobs):
+        found[job] = service_s(machine[0], job, machine[0].output_tokens)
+    return found
+
+
+@njit
+def kernel_arrivals(machine: Any, jobs: int) -> Any:
+    found = np.empty(jobs)
+    for job in range(jobs):
+        found[job] = machine[0].arrival
+        machine[0].next_job = job + 1
+        draw_next_arrival(machine[0])
+    return found
+
+
+@njit
+def kernel_backoffs(machine: Any, draws: Any, attempt: int, before: float) -> Any:
+    found = np.empty(len(draws))
+    for place in range(len(draws)):
+        found[place] = backoff_s(machine[0], draws[place], attempt, before)
+    return found
+
+
+def example_of(table: Mapping[str, Any], name: str, case: str) -> Any:
+    assert case in table, f"add {case!r} to {name} in {HERE}: an example, and the mean and variance of its draws"
+    return table[case]
+
+
+def machine_of(scenario: Scenario, drawn: Floats | None = None) -> tuple[Any, Any]:
+    trace = trace_of(scenario)
+    rows = recorded_of(trace, drawn)
+    state = bench_of(scenario, EVENT_DRIVEN, 0, trace=trace, drawn=drawn, rows=rows, drains=True)
+    return state, state.machine
+
+
+def hold(samples: Floats, mean: float, variance: float, case: str, file: str) -> None:
+    """Both moments within five standard errors, those of the sample's own fourth moment."""
+    error = sqrt(variance / len(samples))
+    assert abs(samples.mean() - mean) <= 5 * error + 1e-9, f"mend the mean of {case!r}: its draw in {file} has another"
+    squares = (samples - mean) ** 2
+    wrong = f"mend the variance of {case!r}: its draw in {file} has another"
+    assert abs(squares.mean() - variance) <= 5 * float(squares.std()) / sqrt(len(samples)) + 1e-9, wrong
+
+
+@pytest.mark.parametrize("process", members_of(Arrivals))
+def test_an_arrival_process_draws_what_it_claims(process: str) -> None:
+    fields, window_s, dispersion = example_of(ARRIVALS, "ARRIVALS", process)
+    scenario = Scenario.parse({**BASE, "jobs": 45, "arrivals": {"process": process, **fields}})
+    state, machine = machine_of(scenario)
+    drawn = Draws(scenario, 0, trace_of(scenario)).arrivals()
+    oracle = [next(drawn) for _ in range(45)]
+    assert kernel_arrivals(machine, 45) == pytest.approx(oracle, abs=1e-5), (
+        f"mend {process!r}: other_arrival in simulator/kernel/draws.py and Draws.arrivals in tests/fakes/naive_draws.py differ"
+    )
+    if process == "trace":
+        return
+    state, machine = machine_of(scenario.model_copy(update={"jobs": 4 * SAMPLES}))
+    machine["jobs"], machine["last"] = 2**62, np.inf
+    instants = kernel_arrivals(machine, 4 * SAMPLES)
+    counts = np.bincount((instants / window_s).astype(int))[:-1]
+    mean = scenario.arrivals.rate_per_s * window_s  # type: ignore[union-attr]
+    error = sqrt(2 / len(counts))
+    wrong = f"mend {process!r}: its draw in simulator/kernel/draws.py has another"
+    assert counts.mean() == pytest.approx(mean, rel=5 * sqrt(max(dispersion, 0.01) / mean / len(counts))), (
+        f"{wrong} mean"
+    )
+    assert counts.var() / mean == pytest.approx(dispersion, rel=6 * error, abs=0.01), f"{wrong} variance"
+    del state
+
+
+@pytest.mark.parametrize("distribution", members_of(Service))
+def test_a_service_distribution_draws_what_it_claims(distribution: str) -> None:
+    example = example_of(SERVICES, "SERVICES", distribution)
+    drawn = DURATIONS_S if distribution == "empirical" else None
+    service = {"distribution": distribution, **example.given}
+    scenario = Scenario.parse({**BASE, "service": service, "provider": {"output_tokens": 100.0}})
+    state, machine = machine_of(scenario, drawn)
+    samples = kernel_services(machine, SAMPLES)
+    draws = Draws(scenario, 0, None, drawn)
+    assert samples[:200] == pytest.approx([draws.service(job) for job in range(200)], abs=1e-9), (
+        f"mend {distribution!r}: service_s in simulator/kernel/draws.py and Draws.service in tests/fakes/naive_draws.py differ"
+    )
+    hold(samples, example.mean, example.variance, distribution, "simulator/kernel/draws.py")
+    assert mean_service_s(scenario, None, drawn) == pytest.approx(example.mean), (
+        f"mend the mean of {distribution!r} in mean_service_s of simulator/plan.py"
+    )
+    del state
+
+
+@pytest.mark.parametrize("jitter", members_of(Jitter))
+def test_a_jitter_draws_what_it_claims(jitter: str) -> None:
+    mean, variance = example_of(JITTERS, "JITTERS", jitter)
+    scenario = Scenario.parse({**BASE, "retries": {"max": 3, "base_s": 1.0, "cap_s": 60.0, "jitter": jitter}})
+    state, machine = machine_of(scenario)
+    uniform = (np.arange(SAMPLES) + 0.5) / SAMPLES
+    samples = kernel_backoffs(machine, uniform, 2, 2.0)
+    draws = Draws(scenario, 0)
+    assert samples[::997] == pytest.approx([draws.backoff(draw, 2, 2.0, 3) for draw in uniform[::997]]), (
+        f"mend {jitter!r}: backoff_s in simulator/kernel/draws.py and Draws.backoff in tests/fakes/naive_draws.py differ"
+    )
+    hold(samples, mean, variance, jitter, "simulator/kernel/draws.py")
+    del state
+
+
+@pytest.mark.parametrize("method", members_of(Delivery))
+def test_a_delivery_method_is_played_as_it_claims(method: str) -> None:
+    fields, mean, variance = example_of(DELIVERIES, "DELIVERIES", method)
+    design = {**BASE["event_driven"], "delivery": {"method": method, **fields}}
+    check(Scenario.parse({**BASE, "event_driven": design, "failures": {"transient_percent": 20.0}}), EVENT_DRIVEN)
+    design |= {"consumers": 1000, "queues": {"standard": 100.0}}
+    service = {"distribution": "deterministic", "mean_s": 1.0}
+    scenario = Scenario.parse({**BASE, "jobs": SAMPLES, "service": service, "event_driven": design})
+    added, spread = latencies(scenario)
+    wrong = f"mend {method!r}: deliver in simulator/kernel/event_driven.py adds another"
+    assert added - 1 == pytest.approx(mean, abs=5 * sqrt(variance / SAMPLES * 2) + 1e-6), f"{wrong} mean"
+    assert spread == pytest.approx(variance, rel=0.05, abs=1e-4), f"{wrong} variance"
+
+
+def latencies(scenario: Scenario) -> tuple[float, float]:
+    """Mean and variance of the latencies of a run; the variance is that of the histogram."""
+    state, machine = machine_of(scenario)
+    while (status := run_event_driven(machine, 4_000_000)) != layout.DONE:
+        assert status == layout.GROW
+        state.grow()
+    counts = machine[0]["histograms"][layout.H_LATENCY]
+    mean = float((counts * MIDDLES_S).sum() / counts.sum())
+    completed = int(machine[0]["counts"][layout.C_COMPLETED])
+    return float(machine[0]["latency_sum"]) / completed, float((counts * (MIDDLES_S - mean) ** 2).sum() / counts.sum())
+
+
+@pytest.mark.parametrize("discipline", members_of(Discipline))
+def test_a_discipline_is_played_as_the_oracle_plays_it(discipline: str) -> None:
+    design = {**BASE["event_driven"], "discipline": discipline}
+    fired = check(Scenario.parse({**BASE, "event_driven": design}), EVENT_DRIVEN)
+    assert f"chose between queues, {discipline}" in fired
+
+
+@pytest.fixture(scope="module")
+def generated() -> Counter[tuple[str, str]]:
+    """How often the scenarios that hypothesis draws have each case."""
+    seen: Counter[tuple[str, str]] = Counter()
+
+    @settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(scenario=scenarios())
+    def draw(scenario: Scenario) -> None:
+        seen.update(cases_of(scenario).items())
+
+    draw()
+    return seen
+
+
+def cases_of(scenario: Scenario) -> dict[str, str]:
+    return {
+        "arrivals": scenario.arrivals.process,
+        "service": scenario.service.distribution,
+        "event_driven.delivery": scenario.event_driven.delivery.method,
+        "event_driven.discipline": scenario.event_driven.discipline,
+        "retries.jitter": scenario.retries.jitter,
+    }
+
+
+SETS = {
+    "arrivals": Arrivals,
+    "service": Service,
+    "event_driven.delivery": Delivery,
+    "event_driven.discipline": Discipline,
+    "retries.jitter": Jitter,
+}
+CASES = [(path, case) for path, closed in SETS.items() for case in members_of(closed)]
+
+
+@pytest.mark.parametrize(("path", "case"), CASES)
+def test_hypothesis_draws_every_case(path: str, case: str, generated: Counter[tuple[str, str]]) -> None:
+    assert generated[path, case], f"add {case!r} to the strategy of {path} in tests/fakes/naive_scenarios.py"
+
+
+def test_a_live_run_refuses_by_name_what_it_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {path: set(cases) - set(members_of(SETS[path])) for path, cases in PLAYED.items()} == {
+        path: set() for path in SETS
+    }, "PLAYED in simulator/live/run/support.py names a case that is in no set"
+    for path, case in cases_of(Scenario.parse(BASE)).items():
+        monkeypatch.setitem(PLAYED, path, ())
+        problems = unsupported(Scenario.parse(BASE))
+        assert [(problem.path, problem.reason) for problem in problems] == [
+            (path, f"a live run has no {case}; use the kernel")
+        ]
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize("method", members_of(Delivery))
+def test_a_delivery_method_of_a_scenario_is_advised_and_has_words(method: str) -> None:
+    assert method in members_of(Method), f"add {method!r} to Method in advisor/advice/contract.py"
+    assert method in METHODS, f"add {method!r} to METHODS in advisor/reports/wording.py"
+    assert method in BY_METHOD, f"add a Way for {method!r} to advisor/advice/delivery.py"
+
+
+@pytest.mark.parametrize("rule", [rule.id for rule in RULES])
+def test_a_rule_has_a_case_and_a_page_in_the_handbook(rule: str) -> None:
+    assert rule in FELT, f"add {rule!r} to FELT in tests/unit/advice/test_rules.py: answers that it bears on"
+    found = [entry for entry in entries() if (entry.kind, entry.id) == ("rule", rule)]
+    assert found and found[0].title and found[0].text, f"add {rule!r} to advisor/advice/handbook.py"
+
+
+@pytest.mark.parametrize("warning", [warning.code for warning in CHECKS])
+def test_a_warning_has_a_case_and_a_page_in_the_handbook(warning: str) -> None:
+    assert warning in WARNED, f"add {warning!r} to tests/unit/advice/test_cautions.py"
+    found = [entry for entry in entries() if (entry.kind, entry.id) == ("warning", warning)]
+    assert found and found[0].title and found[0].text, f"add {warning!r} to advisor/advice/handbook.py"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_report_format_can_be_chosen_and_is_documented(name: str) -> None:
+    menu = (ROOT / "templates/decisions/_fragments.html").read_text()
+    assert f"{{% url 'report' decision.pk '{FORMATS[name].extension}' %}}" in menu, (
+        f"add a link for {name!r} to the Export menu in templates/decisions/_fragments.html"
+    )
+    assert name in (ROOT / "README.md").read_text().lower(), f"add {name!r} to the formats in README.md"
