@@ -88,7 +88,7 @@ def describe(context: ProcessContext) -> None:
     }
     print("spoken", flush=True)
     print("whispered", file=sys.stderr, flush=True)
-    written = context.config.path / "being-written"
+    written = context.config.path / f"{context.number}.being-written"
     written.write_text(json.dumps(described))
     written.rename(context.config.path / f"{context.number}.json")
     threading.Event().wait()
