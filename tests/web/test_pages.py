@@ -193,7 +193,7 @@ def test_anything_else_is_500_without_its_details(monkeypatch: pytest.MonkeyPatc
 
 
 def test_too_many_runs_is_429(monkeypatch: pytest.MonkeyPatch, client: Client, decision: Decision) -> None:
-    monkeypatch.setattr(answers.jobs, "start", fails(TooManyRuns(1000)))
+    monkeypatch.setattr(answers.jobs, "start_run", fails(TooManyRuns(1000)))
     answer = client.post(reverse("simulate", args=[decision.pk]), {"version": "1", "idempotency_key": "k"})
     assert answer.status_code == 429
     assert answer["Retry-After"]
