@@ -130,7 +130,7 @@ def request_run(
 ) -> Run:
     """The queued run, which freezes the revision; the run of before where the key was used for this revision already.
 
-    It tells no worker: `jobs.start` does.
+    It notifies no worker: `jobs.start_run` does.
 
     Raises:
         PermissionDenied: unless the user may edit in the revision's workspace.
