@@ -7,5 +7,4 @@ __all__ = ["RULES_VERSION", "versions"]
 
 
 def versions() -> dict[str, str]:
-    """The version of the rules and the date of each data file, kept with whatever they advised."""
     return {"rules": RULES_VERSION, **library.dates()}

@@ -41,7 +41,6 @@ HopName = Annotated[str, Field(min_length=1, max_length=60)]
 
 
 def at_least(value: float, other: str, info: ValidationInfo) -> float:
-    """The value, where it is no less than an earlier field of the same section."""
     least = info.data.get(other)
     if least is not None and value < least:
         raise contradiction(f"must be at least {other}, {least:g}", {other: least})
@@ -49,8 +48,6 @@ def at_least(value: float, other: str, info: ValidationInfo) -> float:
 
 
 class Caller(Value):
-    """Who waits for the result, for how long, and how a result can reach them."""
-
     kind: Literal["end_user", "internal", "partner", "nobody"]
     deadline_s: Seconds | None
     tolerated_miss_percent: Percent
@@ -84,7 +81,6 @@ class Volume(Value):
 
     @property
     def peaks(self) -> bool:
-        """Whether there is any peak at all."""
         return self.peak_to_mean > 1 and self.peaks_per_day > 0
 
 
@@ -127,8 +123,6 @@ class ProviderLimits(Value):
 
 
 class FailurePolicy(Value):
-    """How attempts fail and what is done about it."""
-
     transient_percent: Percent
     poison_percent: Percent
     max_retries: Tries
@@ -147,8 +141,6 @@ class FailurePolicy(Value):
 
 
 class SynchronousDesign(Value):
-    """The synchronous design as it would be built."""
-
     workers: Workers
     backlog: Annotated[int, Field(ge=0, le=100_000_000), Uncertain] | None
     overflow: Literal["refuse", "drop"] = "refuse"
@@ -168,8 +160,6 @@ class SynchronousDesign(Value):
 
 
 class SubscriberAnswers(Value):
-    """Services that react to each result; 1 means one consumer, the caller counted where it is one."""
-
     count: Annotated[int, Field(ge=1, le=100), Uncertain]
     independent_releases: bool
     ordering: Literal["none", "per_key", "global"]
@@ -177,15 +167,11 @@ class SubscriberAnswers(Value):
 
 
 class Priority(Value):
-    """A class of jobs: its share, and how long one may wait to be started."""
-
     share_percent: Percent
     max_wait_s: Seconds
 
 
 class Priorities(Value):
-    """The three classes, most urgent first. A share of 0 means that there is no such class."""
-
     urgent: Priority
     standard: Priority
     batch: Priority
@@ -209,14 +195,11 @@ class Priorities(Value):
         return priorities
 
     def shares(self) -> dict[str, Priority]:
-        """The classes that have any jobs, most urgent first."""
         every = {"urgent": self.urgent, "standard": self.standard, "batch": self.batch}
         return {name: priority for name, priority in every.items() if priority.share_percent > 0}
 
 
 class Resilience(Value):
-    """What the workload must survive."""
-
     outage_minutes: Annotated[float, Field(ge=0, le=10_080), Uncertain]
     recover_within_minutes: Annotated[float, Field(ge=0.1, le=10_080), Uncertain]
     max_lost_jobs: Annotated[int, Field(ge=0, le=1_000_000_000), Uncertain]
@@ -224,8 +207,6 @@ class Resilience(Value):
 
 
 class Operations(Value):
-    """What the team runs today, and between which bounds workers may scale."""
-
     runs_a_broker_today: bool
     min_workers: Workers
     max_workers: Workers
@@ -268,7 +249,6 @@ class Answers(Value):
 
     @property
     def uncertain(self) -> Mapping[str, Range]:
-        """The ranges given, by path."""
         return self._uncertain
 
     @field_validator("template")

@@ -36,7 +36,6 @@ INTERVAL_COLUMNS = tuple(f"failures.retry_intervals_s.{place}" for place in rang
 
 
 def resolved_hops(hops: Iterable[str | Hop], streams: bool) -> tuple[Hop, ...]:
-    """The hops on the way with their limits, as they meet a response that streams or does not."""
     return tuple(_resolved(hop, streams) for hop in hops)
 
 
@@ -50,12 +49,10 @@ def _resolved(hop: str | Hop, streams: bool) -> Hop:
 
 
 def chosen(columns: Columns, path: str, value: str) -> Flags:
-    """The rows in which a choice is this one."""
     return np.equal(columns[path], LEAVES[path].choices.index(value))
 
 
 def encoded(path: str, value: Any) -> float:
-    """One answer as a number."""
     leaf = LEAVES[path]
     if value is None:
         return np.inf if path in UNLIMITED else np.nan
@@ -65,8 +62,6 @@ def encoded(path: str, value: Any) -> float:
 
 
 def hop_limits(hops: Sequence[str | Hop]) -> dict[str, float]:
-    """The tightest limit of each kind on a way; infinite where there is none."""
-
     def tightest(on_the_way: tuple[Hop, ...], kind: str) -> float:
         return min((hop.limit_s for hop in on_the_way if hop.kind == kind), default=np.inf)
 
@@ -76,7 +71,6 @@ def hop_limits(hops: Sequence[str | Hop]) -> dict[str, float]:
 
 
 def intervals(pauses: Sequence[float] | None) -> dict[str, float]:
-    """The columns of a list of pauses."""
     if pauses is None:
         return {}
     return {name: pauses[place] if place < len(pauses) else np.nan for place, name in enumerate(INTERVAL_COLUMNS)}
@@ -91,7 +85,6 @@ ENCODED = tuple(
 
 
 def columns_of(answers: Answers) -> dict[str, Floats]:
-    """Answers as columns of one row."""
     columns = {path: encoded(path, value_at(answers, path)) for path in ENCODED} | hop_limits(answers.synchronous.hops)
     columns |= intervals(answers.failures.retry_intervals_s)
     return {path: np.array([value], dtype=np.float64) for path, value in columns.items()}

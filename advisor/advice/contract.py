@@ -14,8 +14,6 @@ Favours = Literal["synchronous", "event_driven", "hybrid", "neither"]
 
 
 class Delivery(Value):
-    """How the result gets back, why so, what each other method would lack, and what to fall back to."""
-
     method: Method
     why: str
     why_not: dict[Method, str]
@@ -24,8 +22,6 @@ class Delivery(Value):
 
 
 class Reason(Value):
-    """A rule that fired: what it favours, its weight in the score (0 to 1), and the evidence in the user's numbers."""
-
     rule: str
     favours: Favours
     weight: float
@@ -43,8 +39,6 @@ class Outcome(Value):
 
 
 class Flip(Value):
-    """The nearest other value of one answer at which style, strength, delivery or feasibility changes."""
-
     model_config = ConfigDict(serialize_by_alias=True, populate_by_name=True)
 
     field: str
@@ -54,16 +48,12 @@ class Flip(Value):
 
 
 class Remedy(Value):
-    """The nearest change of one answer with which advice that is not feasible becomes so, and the same as a sentence."""
-
     field: str
     to: Any
     text: str
 
 
 class Queue(Value):
-    """One queue of the plan. `alarm_depth` and `alarm_lag_s` are where a missed wait announces itself."""
-
     name: str
     share_percent: float
     consumers: int
@@ -73,8 +63,6 @@ class Queue(Value):
 
 
 class Concurrency(Value):
-    """How many calls at once are of any use, and what binds it."""
-
     useful: int
     bound_by: str
 
@@ -93,16 +81,12 @@ class RetryPlan(Value):
 
 
 class Monitor(Value):
-    """What to watch, at what threshold, and why."""
-
     metric: str
     threshold: str
     text: str
 
 
 class Caution(Value):
-    """Something that is wrong or will go wrong, whichever style is chosen."""
-
     code: str
     text: str
 

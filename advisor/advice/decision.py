@@ -36,12 +36,10 @@ class Decisions:
     ruled_out: dict[Style, Flags]
 
     def outcome(self, row: int = 0) -> tuple[Style, Strength, Method]:
-        """A row's decision by name."""
         return STYLES[self.style[row]], STRENGTHS[self.strength[row]], METHODS[self.method[row]]
 
     @cached_property
     def feasible(self) -> Flags:
-        """Where any style is."""
         return np.asarray(~np.all(list(self.ruled_out.values()), axis=0), dtype=np.bool_)
 
     @cached_property
@@ -52,7 +50,6 @@ class Decisions:
 
 
 def decide(columns: Columns) -> Decisions:
-    """Style, strength and delivery of every row of answers."""
     return decide_facts(facts_of(columns))
 
 
@@ -77,7 +74,6 @@ def decide_facts(facts: FactVectors) -> Decisions:
 
 
 def _ruled_out(facts: FactVectors) -> tuple[dict[Style, Flags], Flags]:
-    """Where each style is ruled out, and where synchronous alone is."""
     fired = [(rule.rules_out, rule.when(facts)) for rule in CONSTRAINTS]
 
     def out(style: Style, *, alone: bool = False) -> Flags:

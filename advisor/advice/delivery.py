@@ -21,8 +21,6 @@ METHODS: tuple[Method, ...] = get_args(Method)
 
 @dataclass(frozen=True)
 class Way:
-    """One delivery method: when it is the one, why it is, and what it lacks where it is not."""
-
     method: Method
     when: Callable[[FactVectors], Flags]
     why: Callable[[Point], str]
@@ -38,7 +36,6 @@ def method_of(facts: FactVectors, synchronous: Flags) -> NDArray[np.int64]:
 
 
 def explained(facts: FactVectors, point: Point, method: Method, *, hybrid: bool) -> Delivery:
-    """The method with its reasons, its parameters and its fallback; `facts` hold one set of answers. A hybrid answers in line, too."""
     later = next(way for way in WAYS if way.when(facts)[0])
     chosen = BY_METHOD[method]
     others = [way for way in BY_METHOD.values() if way.method != method]
@@ -57,7 +54,6 @@ def explained(facts: FactVectors, point: Point, method: Method, *, hybrid: bool)
 
 
 def _why_not(point: Point, way: Way, later: Way | None) -> str:
-    """What a method lacks. `later` lacks nothing: it would deliver what is not in the response."""
     if way is later and way.method not in ("none", "polling"):
         return "The answer is in the response, so there is nothing to deliver later."
     return way.why_not(point)

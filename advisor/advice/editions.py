@@ -26,8 +26,6 @@ Day = Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01
 
 
 class HopEdit(Value):
-    """A hop as a workspace has it."""
-
     schema_: Literal["crossover/hop@1"] = Field(default="crossover/hop@1", alias="schema")
     title: Title
     limit_s: Seconds
@@ -41,8 +39,6 @@ class HopEdit(Value):
 
 
 class ProfileEdit(Value):
-    """A provider's limits as a workspace has them; null is unlimited."""
-
     schema_: Literal["crossover/profile@1"] = Field(default="crossover/profile@1", alias="schema")
     title: Title
     max_concurrency: Workers | None = None
@@ -60,8 +56,6 @@ LIMITS = ("max_concurrency", "requests_per_minute", "input_tokens_per_minute", "
 
 @dataclass(frozen=True)
 class Library:
-    """The hops and profiles that one workspace offers. `edited` has the names of those that are not as shipped."""
-
     hops: Mapping[str, HopFact]
     profiles: Mapping[str, Profile]
     edited: frozenset[str] = frozenset()
@@ -69,21 +63,17 @@ class Library:
     """How many edits are in force and from when the last is, for a revision to remember; None where all is as shipped."""
 
     def hop_entitled(self, title: str) -> HopFact | None:
-        """The edited or added hop of this title, else the one that had it before."""
         own = [fact for name, fact in self.hops.items() if name in self.edited]
         now = (fact for fact in own if fact.title == title)
         return next(now, None) or next((fact for fact in own if title in fact.formerly), None)
 
     def hop_named(self, name: str) -> HopFact | None:
-        """The hop of this name or alias."""
         shipped = library.hop_named(name)
         return self.hops.get(shipped.name if shipped else name.strip())
 
 
 @dataclass(frozen=True)
 class Edition:
-    """What a workspace made of one entry: other figures, or nothing at all where it is hidden."""
-
     name: str
     edit: HopEdit | ProfileEdit | None
     kind: Literal["hop", "profile"]
@@ -93,7 +83,6 @@ SHIPPED = Library(library.hops(), library.profiles())
 
 
 def edition(edits: Iterable[Edition]) -> Library:
-    """The shipped library with a workspace's edits laid over it."""
     hops, profiles, edited = dict(SHIPPED.hops), dict(SHIPPED.profiles), set()
     for made in edits:
         edited.add(made.name)
@@ -131,7 +120,6 @@ def _profile(name: str, edit: ProfileEdit, shipped: Profile | None) -> Profile:
 
 
 def as_edit(fact: HopFact | Profile) -> HopEdit | ProfileEdit:
-    """An entry's figures, to start an edit from."""
     about = {"title": fact.title, "note": fact.note[:400], "source": fact.source, "checked": fact.checked}
     if isinstance(fact, HopFact):
         limits = {"limit_s": fact.limit_s, "kind": fact.kind, "streaming_limit_s": fact.streaming_limit_s}
@@ -156,7 +144,6 @@ def _with_hops(given: Mapping[str, Any], own: Library) -> Mapping[str, Any]:
 
 
 def _with_limits(given: Mapping[str, Any], own: Library) -> Mapping[str, Any]:
-    """Limits that are not given come from the profile; a profile that Answers cannot name leaves its limits only."""
     provider = given.get("provider")
     name = provider.get("profile") if isinstance(provider, Mapping) else None
     if not isinstance(provider, Mapping) or not isinstance(name, str) or name not in own.edited:
@@ -205,7 +192,6 @@ def _edition_of(kind: Literal["hop", "profile"], form: type[HopEdit] | type[Prof
 
 
 def by_value(hop: Any, own: Library, streams: bool) -> Any:
-    """A hop as Answers hold it: by its name where it is as shipped, else by its figures, as they meet a response that streams or does not."""
     fact = None
     if isinstance(hop, str):
         found = own.hop_named(hop)

@@ -11,8 +11,6 @@ from advisor.advice.facts import FactVectors, Point, facts_of
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Vectors, facts and decisions have one row."""
-
     answers: Answers
     vectors: Columns
     facts: FactVectors

@@ -223,7 +223,6 @@ def _work(c: Columns, caller: CallerFacts[Floats, Flags]) -> WorkFacts[Floats, F
 
 
 def _beyond(deadline_s: Floats, p50_s: Floats, sigma: Floats) -> Floats:
-    """Share of the lognormal beyond the deadline; without spread, all or nothing."""
     spread = np.where(sigma > 0, sigma, 1.0)
     tail = np.asarray(_erfc(np.log(deadline_s / p50_s) / spread / sqrt(2)), dtype=np.float64) / 2
     return np.where(sigma > 0, tail, np.where(deadline_s < p50_s, 1.0, 0.0))
@@ -397,7 +396,6 @@ def _wait(
     capacity: CapacityFacts[Floats, Flags],
     in_peak: Flags,
 ) -> Wait:
-    """The wait for a worker, for the quotas (a bucket that gives at even intervals), and for what a peak gathers beyond both."""
     rate = np.where(in_peak, load.peak_rate, load.rate)
     fullest_s = c["synchronous.backlog"] / capacity.sync_cap
     held_s = work.mean_s * failure.attempts
@@ -449,13 +447,10 @@ def facts_of(columns: Columns) -> FactVectors:
 
 @dataclass(frozen=True)
 class Point(Facts[float, bool]):
-    """The facts of one set of answers as plain numbers and flags, and the answers."""
-
     answers: Answers
 
     @classmethod
     def from_facts(cls, facts: FactVectors, answers: Answers) -> Self:
-        """The first row of the facts."""
         parts = {part.name: _first_row(getattr(facts, part.name)) for part in fields(facts)}
         return cls(**parts, answers=answers)
 

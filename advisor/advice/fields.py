@@ -29,7 +29,6 @@ class Leaf:
         return self.kind in ("number", "integer")
 
     def fault(self, value: float) -> str | None:
-        """What is wrong with a number for this field, in pydantic's own words; None where nothing is."""
         if self.low is not None and (value < self.low or (self.open_low and value == self.low)):
             return f"should be greater than {'' if self.open_low else 'or equal to '}{self.low:g}"
         if self.high is not None and value > self.high:
@@ -38,7 +37,6 @@ class Leaf:
 
 
 def leaves(model: type[BaseModel]) -> Mapping[str, Leaf]:
-    """Every leaf of a model by its dotted path, in the schema's order."""
     return {leaf.path: leaf for leaf in _walk(model, "")}
 
 
@@ -62,7 +60,6 @@ def _leaf(path: str, field: FieldInfo) -> Leaf:
 
 
 def _unwrapped(annotation: Any, metadata: list[Any]) -> tuple[Any, list[Any], bool]:
-    """The bare type, its constraints and whether it may be null, out of `Annotated[...]` and `X | None`."""
     if hasattr(annotation, "__metadata__"):
         bare, more, nullable = _unwrapped(annotation.__origin__, [*metadata, *annotation.__metadata__])
         return bare, more, nullable

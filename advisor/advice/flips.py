@@ -31,8 +31,6 @@ SMALL, SMALLEST = 1e-6, 1e-3
 
 @dataclass
 class Probe:
-    """One answer, one direction (or a list of choices): the values to try, from the nearest on."""
-
     path: str
     values: Floats
     given: list[Any]
@@ -41,12 +39,10 @@ class Probe:
     """What to override, where it isn't the field's own column."""
 
     def overridden(self, base: Columns) -> dict[str, Floats]:
-        """The columns that this probe changes."""
         return self.columns or moved_along(self.path, self.values, base)
 
 
 def flips_of(evaluation: Evaluation) -> tuple[Flip, ...]:
-    """Every flip, those of style first, then of delivery, then of strength, the nearest of each first."""
     answers, base, now = evaluation.answers, evaluation.vectors, evaluation.decisions
     numeric = [probe for path in ENCODED if LEAVES[path].numeric for probe in _directions(path, base)]
     listed = [_choices(answers, path) for path in ENCODED if not LEAVES[path].numeric] + [_hops(answers)]
@@ -61,8 +57,6 @@ def flips_of(evaluation: Evaluation) -> tuple[Flip, ...]:
 
 @dataclass(frozen=True)
 class _Decided:
-    """The decisions of many probes, one after the other."""
-
     decisions: Decisions
     starts: list[int]
 
@@ -76,7 +70,6 @@ class _Decided:
 
 
 def _decided(base: Columns, probes: list[Probe]) -> _Decided:
-    """One pass of `decide` over every value of every probe."""
     starts = list(np.cumsum([0, *(len(probe.values) for probe in probes)]))
     columns = {path: np.repeat(column, starts[-1]) for path, column in base.items()}
     for start, probe in zip(starts, probes, strict=False):
@@ -86,7 +79,6 @@ def _decided(base: Columns, probes: list[Probe]) -> _Decided:
 
 
 def _directions(path: str, base: Columns) -> Iterable[Probe]:
-    """The numbers to try below and above an answer."""
     low, high = reach(path, base)
     now = starting_number(path, base)
     integer = LEAVES[path].kind == "integer"
@@ -101,7 +93,6 @@ def _directions(path: str, base: Columns) -> Iterable[Probe]:
 
 
 def _spread(start: float, bound: float, integer: bool, *, ends: bool = False) -> Floats:
-    """Values from `start` (left out unless `ends`) to `bound`, on a logarithmic scale, dense at the start."""
     if start == bound:
         return np.array([])
     tiny = min(SMALLEST, SMALL * max(start, bound))
@@ -127,7 +118,6 @@ def _choices(answers: Answers, path: str) -> Probe:
 
 
 def _hops(answers: Answers) -> Probe:
-    """The way without each of its hops in turn, and without any."""
     hops = list(answers.synchronous.hops)
     ways = [hops[:place] + hops[place + 1 :] for place in range(len(hops))] if len(hops) > 1 else []
     ways = [*ways, []] if hops else []
@@ -147,8 +137,6 @@ def _changed_choices(
 
 @dataclass
 class _Bracket:
-    """Between two values of one answer: the last with the old advice, and the first with another."""
-
     path: str
     old: float
     new: float
@@ -158,7 +146,6 @@ class _Bracket:
         return LEAVES[self.path].kind == "integer"
 
     def cut(self) -> Floats:
-        """Values from the old end (left out) to the new one."""
         if self.integer:
             side = 1 if self.new > self.old else -1
             gap = abs(self.new - self.old)
@@ -176,7 +163,6 @@ class _Bracket:
         return min(high, max(low, self.new * (1 + math.copysign(1e-9, self.new - self.old))))
 
     def narrowed(self, values: Floats, differs: np.ndarray[Any, np.dtype[np.bool_]]) -> "_Bracket":
-        """The part in which the advice changes."""
         first = int(np.argmax(differs))
         return _Bracket(self.path, self.old if first == 0 else float(values[first - 1]), float(values[first]))
 
@@ -184,7 +170,6 @@ class _Bracket:
 def _thresholds(
     answers: Answers, base: Columns, now: Decisions, probes: list[Probe], decided: _Decided, every: list[Probe]
 ) -> list[Flip]:
-    """The first change along each probe, narrowed to the threshold and rounded for reading."""
     places = {id(probe): place for place, probe in enumerate(every)}
     brackets = []
     for probe in probes:
@@ -210,7 +195,6 @@ def _thresholds(
 
 
 def _rounded(answers: Answers, base: Columns, now: Decisions, brackets: list[_Bracket]) -> list[Flip]:
-    """The thresholds with as few digits as tell the same."""
     probes = [Probe(bracket.path, np.array([bracket.beyond(), *_nice(bracket)]), []) for bracket in brackets]
     if not probes:
         return []

@@ -22,8 +22,6 @@ FRESH = timedelta(days=FRESH_DAYS)
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing to read about: what it is, what it does, where it comes from, and when that was checked."""
-
     kind: Kind
     id: str
     title: str
@@ -36,7 +34,6 @@ class Entry:
 
     @property
     def standing(self) -> str:
-        """When it was checked at its source, in words; a date of what was not checked would say too much."""
         if self.unchecked:
             return "not checked at the source"
         older = f", more than {FRESH_DAYS} days ago" if self.stale else ""
@@ -44,10 +41,6 @@ class Entry:
 
 
 def entries(own: Library = SHIPPED, today: date | None = None) -> tuple[Entry, ...]:
-    """Every entry of the handbook, by kind, in the order in which things are weighed or offered; hops and profiles of the given library.
-
-    What was checked long before `today` is marked as stale.
-    """
     facts: tuple[library.HopFact | library.Profile, ...] = (*own.hops.values(), *own.profiles.values())
     return (
         *map(_rule, RULES),
@@ -59,7 +52,6 @@ def entries(own: Library = SHIPPED, today: date | None = None) -> tuple[Entry, .
 
 
 def entry_of(fact: library.HopFact | library.Profile, today: date | None = None) -> Entry:
-    """A hop or a profile to read about; stale where it was checked long before `today`."""
     return _dated(_hop(fact) if isinstance(fact, library.HopFact) else _profile(fact), today)
 
 
@@ -98,7 +90,6 @@ def _worker(kind: library.WorkerKind) -> Entry:
 
 
 def _limit_words(name: str, limit: float) -> str:
-    """A limit's name after its number: requests per minute; calls at once."""
     if name == "max_concurrency":
         return f"{plural(limit, 'call')} at once"
     counted, _, per = name.replace("_", " ").partition(" per ")

@@ -27,12 +27,10 @@ class Latency:
         return float(self.values_s @ self.shares)
 
     def quantile_s(self, share: float) -> float:
-        """The latency that this share of the jobs keeps."""
         place = int(np.searchsorted(np.cumsum(self.shares), share - 1e-12))
         return float(self.values_s[min(place, len(self.values_s) - 1)])
 
     def mean_of(self, figures: Floats) -> float:
-        """The mean of a figure given for each of the values."""
         return float(figures @ self.shares)
 
 
@@ -65,7 +63,6 @@ def latency_of(point: Point) -> Latency:
 
 
 def _delayed_share(point: Point) -> float:
-    """The share of the jobs that arrive in a peak past capacity, or while its backlog drains."""
     if point.capacity.gathers_s <= 0 or point.load.rate <= 0:
         return 0.0
     peaks_per_s = point.load.peak_share / (point.load.peak_rate * point.load.peak_s) * point.load.rate

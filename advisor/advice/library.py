@@ -21,8 +21,6 @@ OWN = "own_"
 
 @dataclass(frozen=True)
 class Default:
-    """A template's value for one field, the range to assume where the value is not known, and the reason for it."""
-
     value: Any
     why: str
     low: float | None = None
@@ -31,22 +29,17 @@ class Default:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A template as its file has it: every field by its dotted path."""
-
     name: str
     title: str
     summary: str
     defaults: Mapping[str, Default]
 
     def values(self) -> dict[str, Any]:
-        """The values as the nested mapping that an Answers file would hold."""
         return nested({path: default.value for path, default in self.defaults.items()})
 
 
 @dataclass(frozen=True)
 class HopFact:
-    """A time limit that some proxy, gateway or server sets by default, with where that was read and when."""
-
     name: str
     title: str
     limit_s: float
@@ -64,15 +57,12 @@ class HopFact:
     """Titles that it had before: answers may know it by one of them."""
 
     def hop(self, streams: bool) -> Hop:
-        """The limit as it meets a response that streams, or one that does not."""
         limit_s = self.streaming_limit_s if streams and self.streaming_limit_s is not None else self.limit_s
         return Hop(name=self.name, limit_s=limit_s, kind=self.kind)
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A model provider's limits as read on a date: a start to edit, not a promise."""
-
     name: str
     title: str
     limits: Mapping[str, float | int | None]
@@ -85,8 +75,6 @@ class Profile:
 
 @dataclass(frozen=True)
 class WorkerKind:
-    """What a kind of worker and its scheduler take of each job, with where and when that was measured."""
-
     name: str
     title: str
     accept_s: float
@@ -118,7 +106,6 @@ def _sheet(name: str, common: dict[str, Any]) -> Sheet:
 
 @cache
 def sheets() -> Mapping[str, Sheet]:
-    """The templates by name, in the order in which they are offered."""
     index = _read("templates/index.json")
     common = _read("templates/common.json")["values"]
     return MappingProxyType({name: _sheet(name, common) for name in index["order"]})
@@ -126,32 +113,27 @@ def sheets() -> Mapping[str, Sheet]:
 
 @cache
 def hops() -> Mapping[str, HopFact]:
-    """The known HTTP hops by name."""
     facts = [HopFact(**row | {"aliases": tuple(row["aliases"])}) for row in _read("hops.json")["hops"]]
     return MappingProxyType({fact.name: fact for fact in facts})
 
 
 def hop_named(name: str) -> HopFact | None:
-    """The hop of this name or alias, however it is capitalised and joined; None where there is none."""
     plain = name.strip().lower().replace(" ", "_").replace("-", "_")
     return next((fact for fact in hops().values() if plain == fact.name or plain in fact.aliases), None)
 
 
 @cache
 def profiles() -> Mapping[str, Profile]:
-    """The known provider profiles by name."""
     return MappingProxyType({row["name"]: Profile(**row) for row in _read("profiles.json")["profiles"]})
 
 
 @cache
 def worker_kinds() -> Mapping[str, WorkerKind]:
-    """The known kinds of worker by name."""
     return MappingProxyType({row["name"]: WorkerKind(**row) for row in _read("workers.json")["workers"]})
 
 
 @cache
 def dates() -> Mapping[str, str]:
-    """The version of each data file."""
     return MappingProxyType(
         {
             "templates": _read("templates/index.json")["version"],
@@ -165,5 +147,4 @@ def dates() -> Mapping[str, str]:
 
 @cache
 def delivery() -> Mapping[str, Any]:
-    """What the standards of delivery say: webhook schedule and signature, limits of event streams."""
     return MappingProxyType(_read("delivery.json"))

@@ -21,7 +21,6 @@ RATES = (1e-6, 1e6)
 
 
 def capacity_per_s(answers: Answers) -> float:
-    """Jobs a second that workers and provider get through, for these answers."""
     return float(facts_of(columns_of(answers)).capacity.cap[0])
 
 
@@ -62,5 +61,4 @@ def _peak_s(trace: Trace, cap_per_s: float) -> float:
 
 
 def _three(value: float) -> float:
-    """To three significant digits: the figures are shown and edited."""
     return float(f"{value:.3g}")

@@ -9,7 +9,6 @@ from advisor.advice.words import a_day, count, duration, number, percent, plural
 
 
 def monitors(point: Point, style: Style, queues: tuple[Queue, ...], kept: RetryPlan | None) -> tuple[Monitor, ...]:
-    """The list for a style, the most telling first. `kept` is the retry plan where what fails for good is kept."""
     watched = [] if style == "event_driven" else _in_line(point, style)
     if style != "synchronous":
         watched = [*_queues(queues), *_drains(point), *_dead_letters(point, kept), *watched]

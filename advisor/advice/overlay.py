@@ -53,22 +53,17 @@ def _section(tree: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 class _Laying:
-    """The merged values, what was given of them, and the template they lie over."""
-
     def __init__(self, sheet: library.Sheet, result: dict[str, Any], given: Mapping[str, Any]) -> None:
         self.sheet, self.result, self.given = sheet, result, given
 
     def said(self, section: str, key: str) -> bool:
-        """Whether a value was given."""
         return key in _section(self.given, section)
 
     def middle(self, section: str, key: str) -> float | None:
-        """The number that a value stands for; None where it is none."""
         value = _section(self.result, section).get(key)
         return template_range(self.sheet, f"{section}.{key}").middle if value == UNKNOWN else middle_of(value)
 
     def put(self, section: str, key: str, value: Any) -> None:
-        """Another value for a field that was not given."""
         values = self.result[section]
         if isinstance(values, dict):
             values[key] = value

@@ -36,7 +36,6 @@ class Polling:
 
     @property
     def added_mean_s(self) -> float:
-        """A phase of its own makes the delay uniform between nothing and the interval."""
         return self.interval_s / 2
 
 
@@ -64,7 +63,6 @@ def polling_of(point: Point) -> Polling:
 
 
 def polling_interval_s(point: Point) -> float:
-    """The interval alone."""
     return polling_of(point).interval_s
 
 

@@ -20,8 +20,6 @@ def erlang_c(servers: Floats, offered_load: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Wait:
-    """The wait for a worker: a random part, and what a peak has gathered before a job."""
-
     mean_s: Floats
     variance: Floats
     gathered_s: Floats | float = 0.0

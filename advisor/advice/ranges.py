@@ -44,11 +44,9 @@ class Range:
         return min(self.high, max(self.low, math.exp(low + quantile * (high - low)) - self.offset))
 
     def ends(self) -> dict[str, Any]:
-        """Both ends, as a range is written."""
         return {"low": self.low, "high": self.high}
 
     def given(self) -> dict[str, Any]:
-        """As it is written in an Answers file."""
         if self.unknown:
             return dict(UNKNOWN)
         return self.ends() if self.asked is None else {"low": self.asked[0], "high": self.asked[1]}
@@ -103,7 +101,6 @@ def located(data: Mapping[str, Any], fields: Mapping[str, Leaf]) -> tuple[dict[s
 
 
 def _fit_peaks(data: dict[str, Any], ranges: dict[str, Range]) -> None:
-    """A "don't know" about the peaks leaves them such that the mean can include them."""
     volume = data.get("volume")
     if not isinstance(volume, dict):
         return
@@ -142,13 +139,11 @@ def _in_order(data: dict[str, Any], ranges: dict[str, Range], lower: str, upper:
 
 
 def _part(uncertain: Range, bound: float, keep: Callable[[float, float], float]) -> Range:
-    """What of a range lies on one side of a bound; at least the bound itself."""
     asked = None if uncertain.unknown else (uncertain.low, uncertain.high)
     return Range(keep(uncertain.low, bound), keep(uncertain.high, bound), uncertain.unknown, asked)
 
 
 def restored(data: dict[str, Any], ranges: Mapping[str, Range]) -> dict[str, Any]:
-    """A dump with its ranges put back in place of their middles."""
     for path, uncertain in ranges.items():
         branch, key = _branch(data, path)
         if branch is not None and key in branch:
@@ -157,7 +152,6 @@ def restored(data: dict[str, Any], ranges: Mapping[str, Range]) -> dict[str, Any
 
 
 def template_range(sheet: library.Sheet, path: str) -> Range:
-    """The range that a template documents for a number."""
     default = sheet.defaults[path]
     if default.low is None or default.high is None:
         raise LookupError(f"the template {sheet.name} has no range for {path}")
@@ -165,7 +159,6 @@ def template_range(sheet: library.Sheet, path: str) -> Range:
 
 
 def middle_of(value: Any) -> float | None:
-    """The number that a given value stands for; None where it is none."""
     if _plain(value):
         return float(value)
     if isinstance(value, Mapping) and set(value) == {"low", "high"} and all(_plain(value[end]) for end in value):
@@ -179,7 +172,6 @@ def _plain(value: Any) -> bool:
 
 
 def _branch(tree: dict[str, Any], path: str) -> tuple[dict[str, Any] | None, str]:
-    """The mapping that holds the last part of a path, and that part."""
     *parents, last = path.split(".")
     branch: Any = tree
     for parent in parents:

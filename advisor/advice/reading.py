@@ -46,8 +46,6 @@ ANSWERS_KEYS = frozenset(
 
 
 class Source(dict[str, Any]):
-    """What a file holds, and the line on which each field stands, by its dotted path."""
-
     def __init__(self, values: Mapping[str, Any], lines: Mapping[str, int]) -> None:
         super().__init__(values)
         self.lines = dict(lines)
@@ -62,7 +60,6 @@ class Source(dict[str, Any]):
 
 
 def with_lines(error: InvalidInput, given: Mapping[str, Any]) -> InvalidInput:
-    """The same problems with the lines of their fields, where `given` was read from a file."""
     if not isinstance(given, Source):
         return error
     return InvalidInput(
@@ -98,7 +95,6 @@ def read_mapping(data: bytes, name: str) -> Source:
 
 
 def _is_json(text: str) -> bool:
-    """Whether it begins as JSON does and is; a mapping in YAML's flow style begins so, too."""
     if not text.lstrip().startswith("{"):
         return False
     try:
@@ -126,7 +122,6 @@ def _refuse(reason: str, line: int | None = None, path: str = "") -> NoReturn:
 
 
 def _from_json(text: str, name: str) -> Source:
-    """JSON by its own rules; its structure, lines and numbers by those of the reader of events."""
     try:
         values = json.loads(text)
     except json.JSONDecodeError as error:
@@ -174,8 +169,6 @@ def _events(text: str, name: str) -> Iterator[Event]:
 
 @dataclass
 class _Level:
-    """A mapping or list that is being filled."""
-
     path: str
     values: dict[str, Any] | list[Any]
     key: str | None = None
@@ -183,8 +176,6 @@ class _Level:
 
 @dataclass
 class _Reader:
-    """Builds plain values from YAML events, one loop, no recursion."""
-
     name: str
     lines: dict[str, int] = field(default_factory=dict)
     _levels: list[_Level] = field(default_factory=list)
@@ -192,7 +183,6 @@ class _Reader:
     _documents: int = 0
 
     def read(self, events: Iterator[Event]) -> Any:
-        """The whole document."""
         for event in events:
             self._take(event)
         return self._result
@@ -266,7 +256,6 @@ class _Reader:
 
 
 def _plain(text: str, line: int, path: str) -> Any:
-    """A plain scalar by the YAML 1.2 core schema."""
     if text in CONSTANTS:
         return CONSTANTS[text]
     if NOT_A_NUMBER.fullmatch(text):

@@ -15,7 +15,6 @@ from advisor.advice.uncertainty import probabilities, settling_flip
 
 
 def advise(answers: Answers, *, flips: bool = True) -> Recommendation:
-    """Evaluate the answers and recommend."""
     return recommend(Evaluation.from_answers(answers), flips=flips)
 
 
@@ -60,7 +59,6 @@ def _fires(rule: Rule, facts: FactVectors) -> bool:
 
 
 def _infeasible(facts: FactVectors, point: Point, decisions: Decisions) -> dict[Style, tuple[str, ...]]:
-    """Each style that a hard constraint rules out, with the sentences of those constraints."""
     fired = [rule for rule in CONSTRAINTS if _fires(rule, facts)]
     return {
         style: tuple(rule.sentence(point) for rule in fired if style in rule.rules_out)
@@ -70,7 +68,6 @@ def _infeasible(facts: FactVectors, point: Point, decisions: Decisions) -> dict[
 
 
 def _shortfall(facts: FactVectors, point: Point, remedy: Remedy | None) -> str:
-    """What no design can do, with the arithmetic of what would mend it where no remedy is known; empty where one design is feasible."""
     for rule in CONSTRAINTS:
         if rule.shortfall and _fires(rule, facts):
             mend = rule.mend(point) if rule.mend and remedy is None else ""

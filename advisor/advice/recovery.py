@@ -17,7 +17,6 @@ RARELY = 1e-6
 
 
 def retries(answers: Answers, point: Point) -> RetryPlan:
-    """The user's own retries: the rules count them and simulations make them. The words say what fewer would come to."""
     failures = answers.failures
     fails = theory.all_attempts_fail(point.failure.transient, failures.max_retries)
     return RetryPlan(
@@ -43,7 +42,6 @@ def _allowed(answers: Answers, fails: float) -> str:
 
 
 def _pauses(answers: Answers) -> str:
-    """What lies between the attempts: pauses that are listed, or double from the first up to a cap, one pause, or none."""
     failures = answers.failures
     if window_s(answers, failures.max_retries) == 0:
         return "without a pause"
@@ -58,7 +56,6 @@ def _pauses(answers: Answers) -> str:
 
 
 def _fewer(answers: Answers, point: Point) -> list[str]:
-    """With how many retries the tolerated misses are kept, and how many the deadline has time for, where that is fewer."""
     most, found = answers.failures.max_retries, []
     enough = enough_retries(point, most)
     if most and point.failure.transient == 0:
@@ -82,7 +79,6 @@ def _fewer(answers: Answers, point: Point) -> list[str]:
 
 
 def enough_retries(point: Point, most: int) -> int | None:
-    """The fewest retries, up to `most`, that leave a hundredth of the tolerated misses to failures; None where that takes more."""
     return next(
         (
             n
@@ -102,13 +98,11 @@ def window_s(answers: Answers, attempts: int) -> float:
 
 
 def _listed_s(answers: Answers) -> tuple[float, ...] | None:
-    """The pause before each retry, if they are given one by one."""
     failures = answers.failures
     return listed_pauses_s(Retries(intervals_s=failures.retry_intervals_s), failures.max_retries)
 
 
 def dead_letters_a_day(point: Point, plan: RetryPlan) -> float:
-    """Jobs a day that fail for good under a retry plan, poison included."""
     return 86_400 * point.load.rate * (point.failure.poison + (1 - point.failure.poison) * plan.all_fail_probability)
 
 
@@ -119,7 +113,6 @@ def drain_after_peak_s(point: Point, cap: float | None = None) -> float:
 
 
 def drain_after_outage_s(point: Point) -> float:
-    """How long the backlog of the stated outage takes to go."""
     return drain_s(point, point.load.arrives_in_outage, point.capacity.cap)
 
 
@@ -132,7 +125,6 @@ def drain_s(point: Point, backlog: float, cap: float) -> float:
 
 
 def between_peaks(point: Point) -> float:
-    """The arrival rate outside the peaks: the mean, less what the peaks bring."""
     time_share = point.load.peak_share / point.load.peak_to_mean
     return 0.0 if time_share >= 1 else point.load.rate * max(0.0, 1 - point.load.peak_share) / (1 - time_share)
 

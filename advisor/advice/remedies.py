@@ -37,7 +37,6 @@ NOUNS: Mapping[str, Callable[[float], str]] = {
 
 
 def remedy_of(flips: Iterable[Flip], feasible: bool) -> Remedy | None:
-    """Of advice that is not feasible, the nearest flip that makes it so."""
     if feasible:
         return None
     mends = [flip for flip in flips if flip.becomes.feasible and flip.field in NOUNS]

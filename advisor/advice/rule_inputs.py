@@ -53,8 +53,6 @@ def _moves(values: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class _Change:
-    """One answer changed: its path, and the columns that are then different."""
-
     path: str
     columns: Mapping[str, Floats]
 

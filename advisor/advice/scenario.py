@@ -88,7 +88,6 @@ def scenario_of(evaluation: Evaluation, recommendation: Recommendation) -> Scena
 
 
 def counts_every_job(arrivals: Arrivals) -> bool:
-    """Whether a run leaves out no warm-up."""
     match arrivals:
         case BurstArrivals() | TraceArrivals():
             return True
@@ -174,7 +173,6 @@ def _provider(answers: Answers) -> Provider:
 
 
 def _servers(answers: Answers) -> int:
-    """Workers, and as many consumers: no more than operations allow."""
     return min(answers.synchronous.workers, answers.operations.max_workers)
 
 
@@ -195,7 +193,6 @@ def _synchronous(answers: Answers) -> Synchronous:
 
 
 def _hybrid(recommendation: Recommendation) -> Hybrid | None:
-    """The third design, where it is the one that is recommended."""
     return Hybrid(inline_wait_s=recommendation.inline_wait_s) if recommendation.inline_wait_s else None
 
 

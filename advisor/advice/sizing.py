@@ -53,8 +53,6 @@ def provider_cap(point: Point) -> float:
 
 @dataclass(frozen=True)
 class Stream:
-    """The jobs of one class, as its queue meets them."""
-
     rate: float
     peak_rate: float
     peak_s: float
@@ -74,7 +72,6 @@ class Stream:
 
     @property
     def steady(self) -> int:
-        """Consumers that the mean rate needs over the day."""
         return max(1, math.ceil(min(self.rate * self.work_s / STEADY_UTILISATION, MOST_CONSUMERS)))
 
     def consumers(self, max_wait_s: float) -> int:
@@ -90,7 +87,6 @@ class Stream:
 
 
 def stream_of(point: Point, share: float = 1.0) -> Stream:
-    """A share of the load as one queue meets it."""
     return Stream(
         rate=point.load.rate * share,
         peak_rate=point.load.peak_rate * share,
@@ -114,8 +110,6 @@ def knee(point: Point, servers: float) -> float:
 
 @dataclass(frozen=True)
 class Plan:
-    """The queues, how many consumers their wait targets would take, and how many there may be."""
-
     queues: tuple[Queue, ...]
     needed: int
     available: int

@@ -10,8 +10,6 @@ from advisor.advice.answers import Answers, answers_from
 
 @dataclass(frozen=True)
 class Template:
-    """A filled-in questionnaire. `why` has the reason for each value by its path, `ranges` what to assume where one is not known."""
-
     name: str
     title: str
     summary: str

@@ -37,7 +37,6 @@ def sampled(evaluation: Evaluation, samples: int = SAMPLES) -> tuple[Columns, di
 
 
 def probabilities(evaluation: Evaluation) -> tuple[dict[Style, float], str | None] | None:
-    """The share of the samples that each style wins, and the answer on which that depends most; None where every answer is a number."""
     if not evaluation.answers.uncertain:
         return None
     columns, quantiles = sampled(evaluation)
@@ -47,7 +46,6 @@ def probabilities(evaluation: Evaluation) -> tuple[dict[Style, float], str | Non
 
 
 def settling_flip(strength: Strength, style: Style, flips: tuple[Flip, ...]) -> str | None:
-    """Of a close call without ranges: the answer that is nearest to another style."""
     if strength != "close":
         return None
     return next((flip.field for flip in flips if flip.becomes.style != style and flip.becomes.feasible), None)
@@ -62,7 +60,6 @@ def _drawn(uncertain: Range, quantile: Floats) -> Floats:
 
 
 def _whole(columns: dict[str, Floats]) -> Columns:
-    """Samples that fit together: shares sum to 100, and what must not be less than another answer isn't."""
     total = np.sum([columns[share] for share in SHARES], axis=0)
     return (
         columns
@@ -72,7 +69,6 @@ def _whole(columns: dict[str, Floats]) -> Columns:
 
 
 def _ordered(columns: dict[str, Floats]) -> dict[str, Floats]:
-    """Samples drawn below what they must not be less than, raised to it; of an empty p99 nothing is drawn."""
     ordered: dict[str, Floats] = {}
     for lower, upper in ORDERED:
         ordered[upper] = np.maximum(columns[upper], ordered.get(lower, columns[lower]))

@@ -56,7 +56,6 @@ def in_order(paths: Iterable[str]) -> list[tuple[str, frozenset[str]]]:
 
 
 def reach(path: str, base: Columns) -> tuple[float, float]:
-    """Between which values one answer may be moved, the others as they are."""
     leaf = LEAVES[path]
     low, high = leaf.low or 0.0, leaf.high if leaf.high is not None else np.inf
     minutes, often, peak = (

@@ -50,7 +50,6 @@ def past(value: float, limit: float, write: Writer = duration) -> tuple[str, str
 
 
 def times_a_job(value: float) -> str:
-    """How often something is done for a job: once, 1.5 times."""
     return "once" if number(value) == "1" else f"{number(value)} times"
 
 
@@ -63,7 +62,6 @@ def a_day(per_day: float) -> str:
 
 
 def times(value: float) -> str:
-    """A factor: 8x."""
     return f"{number(value)}x"
 
 
@@ -88,5 +86,4 @@ def rates(one: float, other: float) -> tuple[str, str]:
 
 
 def sentence(text: str) -> str:
-    """The first letter in upper case, the rest as it is."""
     return text[:1].upper() + text[1:]

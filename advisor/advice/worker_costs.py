@@ -8,15 +8,12 @@ from advisor.advice.answers import Answers
 
 @dataclass(frozen=True)
 class WorkerCosts:
-    """As a Scenario's `event_driven` has them."""
-
     accept_s: float
     dispatch_s: float
     retry_tick_s: float
 
 
 def worker_costs(answers: Answers) -> WorkerCosts:
-    """As answered, else as the kind of worker has it."""
     operations = answers.operations
     kind = library.worker_kinds()[operations.worker_kind]
 

@@ -13,12 +13,10 @@ BARE = re.compile(r"[a-z][a-z_]*")
 
 
 def as_json(answers: Answers) -> str:
-    """The answers as a JSON object."""
     return json.dumps(answers.model_dump(mode="json"), ensure_ascii=False, indent=2) + "\n"
 
 
 def as_yaml(answers: Answers) -> str:
-    """The answers in blocks, ranges and lists in one line each."""
     return "".join(_block(answers.model_dump(mode="json"), ""))
 
 
@@ -32,7 +30,6 @@ def _block(values: Mapping[str, Any], indent: str) -> Iterator[str]:
 
 
 def _is_leaf(value: Mapping[str, Any]) -> bool:
-    """Whether it is a range or "don't know", not a group of fields."""
     return set(value) <= {"low", "high", "unknown"}
 
 

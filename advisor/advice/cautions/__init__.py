@@ -15,5 +15,4 @@ CHECKS: tuple[Check, ...] = CAPACITY + LIMITS + FAILURES
 
 
 def cautions(case: Case) -> tuple[Caution, ...]:
-    """Every check that finds something."""
     return tuple(Caution(code=check.code, text=check.sentence(case)) for check in CHECKS if check.when(case))

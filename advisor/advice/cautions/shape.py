@@ -11,8 +11,6 @@ from advisor.advice.sizing import Plan
 
 @dataclass(frozen=True)
 class Case:
-    """What a check looks at: the answers, their facts, and what they were advised."""
-
     answers: Answers
     point: Point
     style: Style
@@ -22,8 +20,6 @@ class Case:
 
 @dataclass(frozen=True)
 class Check:
-    """One cross-check: its code, what it is about, when it warns, and the warning in the user's numbers."""
-
     code: str
     title: str
     about: str

@@ -6,67 +6,54 @@ from advisor.advice.answers import Answers
 
 
 def someone_waits(answers: Answers) -> bool:
-    """Somebody wants the result back."""
     return answers.caller.kind != "nobody"
 
 
 def a_service_waits(answers: Answers) -> bool:
-    """Whoever waits is a service, which may have an address to be called at; a person has none."""
     return answers.caller.kind in ("internal", "partner")
 
 
 def streams(answers: Answers) -> bool:
-    """The answer is streamed to whoever waits."""
     return someone_waits(answers) and answers.caller.streams_response
 
 
 def peaks(answers: Answers) -> bool:
-    """There are peaks at all, and no recording that holds them."""
     return answers.volume.trace is None and answers.volume.peak_to_mean > 1
 
 
 def rate_matters(answers: Answers) -> bool:
-    """No recording says when requests arrive."""
     return answers.volume.trace is None
 
 
 def has_quota(answers: Answers) -> bool:
-    """The provider counts requests or tokens at all."""
     provider = answers.provider
     quotas = (provider.requests_per_minute, provider.input_tokens_per_minute, provider.output_tokens_per_minute)
     return any(quota is not None for quota in quotas)
 
 
 def backlog_is_bounded(answers: Answers) -> bool:
-    """The synchronous backlog can be full."""
     return answers.synchronous.backlog is not None
 
 
 def retries(answers: Answers) -> bool:
-    """Failed attempts are tried again."""
     return answers.failures.max_retries > 0
 
 
 def backs_off(answers: Answers) -> bool:
-    """The pauses before retries are not given one by one."""
     return retries(answers) and answers.failures.retry_intervals_s is None
 
 
 def anybody_backs_off(answers: Answers) -> bool:
-    """Failed attempts are tried again after a pause that grows, by us or by the client."""
     return backs_off(answers) or (someone_waits(answers) and answers.synchronous.client_retries > 0)
 
 
 def others_react(answers: Answers) -> bool:
-    """There is a subscriber besides a caller that waits."""
     return answers.subscribers.count > (1 if someone_waits(answers) else 0)
 
 
 def outage(answers: Answers) -> bool:
-    """An outage must be survived."""
     return answers.resilience.outage_minutes > 0
 
 
 def has_class(name: str) -> Callable[[Answers], bool]:
-    """Some jobs are of this class."""
     return lambda answers: name in answers.priorities.shares()

@@ -17,14 +17,11 @@ Kind = Literal["number", "integer", "choice", "flag", "text", "hops", "profile",
 
 
 def always(_: Answers) -> bool:
-    """For a question that everybody is asked."""
     return True
 
 
 @dataclass(frozen=True)
 class Question:
-    """One answer, asked plainly."""
-
     path: str
     label: str
     help: str
@@ -42,7 +39,6 @@ class Question:
 
     @cached_property
     def kind(self) -> Kind:
-        """How it is answered."""
         if self.path == "synchronous.hops":
             return "hops"
         if self.path == "provider.profile":
@@ -56,12 +52,10 @@ class Question:
 
     @property
     def low(self) -> float | None:
-        """The smallest value the schema allows."""
         return LEAVES[self.path].low
 
     @property
     def high(self) -> float | None:
-        """The largest value the schema allows."""
         return LEAVES[self.path].high
 
     def factor(self, unit: str) -> Fraction:
@@ -76,22 +70,18 @@ class Question:
 
     @property
     def units(self) -> tuple[str, ...]:
-        """The units to choose from, the question's own first."""
         return (self.unit, *self.converters)
 
     @property
     def optional(self) -> bool:
-        """Whether it may be left empty."""
         return LEAVES[self.path].nullable
 
     @property
     def uncertain(self) -> bool:
-        """Whether a range or "don't know" is an answer."""
         return LEAVES[self.path].numeric
 
     @cached_property
     def choices(self) -> tuple[tuple[str, str], ...]:
-        """What may be chosen, each with its words."""
         if self.kind == "hops":
             return tuple((fact.name, f"{fact.title}, {duration(fact.limit_s)}") for fact in library.hops().values())
         if self.kind == "profile":
@@ -102,20 +92,16 @@ class Question:
 
 @dataclass(frozen=True)
 class Section:
-    """Questions that belong together, with a sentence that says their state where they are folded away."""
-
     id: str
     title: str
     questions: tuple[Question, ...]
     sentence: Callable[[Answers], str]
 
     def state(self, answers: Answers) -> str:
-        """The section's answers in a short sentence."""
         return self.sentence(answers)
 
 
 def said(answers: Answers, path: str, words: Callable[[Any], str]) -> str:
-    """A number in words; as a range where one was given."""
     uncertain = answers.uncertain.get(path)
     if uncertain is None:
         return words(value_at(answers, path))

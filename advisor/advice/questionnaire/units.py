@@ -62,7 +62,6 @@ def spelled(unit: str) -> Mapping[str, Fraction]:
 
 @cache
 def next_smaller(word: str) -> tuple[str, int] | None:
-    """The time unit below one, by its spelling, and how many of it make one; None if there is none."""
     name = next(name for name in SECONDS if word in (name, *SPELLINGS[name]))
     below = max((other for other in SECONDS if SECONDS[other] < SECONDS[name]), key=SECONDS.__getitem__, default=None)
     return (below, int(SECONDS[name] / SECONDS[below])) if below else None
@@ -83,7 +82,6 @@ def _times() -> dict[str, Fraction]:
 
 
 def named(unit: str) -> str:
-    """The units that a question takes, for a message: "s, ms, min or h"."""
     if unit in SECONDS:
         return "ms, s, min, h or d"
     return "/s, /min, /h or /day" if unit in PER else unit

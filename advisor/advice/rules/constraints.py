@@ -12,7 +12,6 @@ from advisor.advice.words import apart, count, duration, number, past, percent, 
 
 
 def _hop_title(p: Point, kind: str, limit_s: float) -> str:
-    """The hop that sets a limit, by its usual name."""
     hops = resolved_hops(p.answers.synchronous.hops, bool(p.caller.streams))
     name = next((hop.name for hop in hops if hop.kind == kind and hop.limit_s == limit_s), "a hop on the way")
     fact = library.hop_named(name)
@@ -20,7 +19,6 @@ def _hop_title(p: Point, kind: str, limit_s: float) -> str:
 
 
 def _limit(p: Point, limit: str) -> str:
-    """What sets the tightest limit, which is written as `limit`."""
     if p.inline.hop_total_s <= p.inline.inline_limit_s:
         return f"the {limit} total limit of {_hop_title(p, 'total', p.inline.hop_total_s)}"
     if p.inline.hop_idle_s <= p.inline.inline_limit_s:

@@ -9,17 +9,14 @@ from advisor.advice.words import apart, count, duration, past, plural
 
 
 def _fits_patience(f: FactVectors) -> Flags:
-    """The typical answer is there while the caller still looks."""
     return f.inline.answer_p50_s <= np.minimum(f.inline.hybrid_wait_s, f.inline.patience_s)
 
 
 def _fits_in_line(f: FactVectors) -> Flags:
-    """There can be an answer in line at all."""
     return (f.inline.answer_p99_s <= f.inline.inline_limit_s) | _fits_patience(f)
 
 
 def _others_outlast(f: FactVectors) -> Flags:
-    """The answer keeps every limit, and loses that where the others are called in line."""
     return (f.inline.answer_p99_s <= f.inline.inline_limit_s) & (f.inline.inline_p99_s > f.inline.inline_limit_s)
 
 

@@ -14,7 +14,6 @@ LONG_PAUSES_S = 10.0
 
 
 def _burst_weight(f: FactVectors) -> Floats:
-    """How far the peak demand passes the capacity, as far as the load varies at all."""
     overflow = np.interp(f.capacity.peak_load, [0.8, 1.0, 2.0], [0.0, 0.35, 0.5])
     varies = np.maximum(
         np.interp(f.load.peak_to_mean, [1.2, 2.0], [0.0, 1.0]), np.interp(f.load.arrival_cv, [1.5, 3.0], [0.0, 1.0])
@@ -38,7 +37,6 @@ def _burst(p: Point) -> str:
 
 
 def _retry_weight(f: FactVectors) -> Floats:
-    """Full where failures are retried and what fails for good is kept; half where only one of the two is needed."""
     retried = (f.failure.max_retries >= 2) & (f.failure.transient + f.failure.poison > 0)
     return np.where(retried & f.failure.dead_letter, 0.25, 0.12)
 

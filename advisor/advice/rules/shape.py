@@ -50,5 +50,4 @@ class Rule:
 
 
 def constant(weight: float) -> Callable[[FactVectors], Floats]:
-    """A weight that does not depend on anything."""
     return lambda f: np.full_like(f.load.rate, weight)
