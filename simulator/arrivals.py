@@ -18,7 +18,7 @@ ROWS_A_WRITE = 10_000
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """Arrival instants in seconds, sorted, the first at 0; and what the file said of each request, where it did."""
+    """Arrival instants in seconds, sorted, the first at 0; and each request's columns, if the file has them."""
 
     arrivals_s: Floats
     input_tokens: Floats | None = None
@@ -31,12 +31,10 @@ class Trace:
 
     @property
     def requests(self) -> int:
-        """How many arrivals there are."""
         return len(self.arrivals_s)
 
     @property
     def span_s(self) -> float:
-        """From the first arrival to the last."""
         return float(self.arrivals_s[-1])
 
     @property
@@ -46,12 +44,10 @@ class Trace:
 
     @cached_property
     def interarrival_cv2(self) -> float:
-        """The squared coefficient of variation of the gaps: 1 for Poisson, 0 for a metronome."""
         gaps = np.diff(self.arrivals_s)
         return float(gaps.var() / gaps.mean() ** 2)
 
     def counts(self, window_s: float) -> NDArray[np.int64]:
-        """Arrivals in each whole window of the span (one window, where the span is shorter)."""
         windows = max(1, int(self.span_s / window_s))
         places = (self.arrivals_s / window_s).astype(np.int64)
         return np.bincount(places[places < windows], minlength=windows)
@@ -62,13 +58,12 @@ class Trace:
         return float(counts.var() / counts.mean()) if counts.any() else 0.0
 
     def busiest(self, window_s: float) -> float:
-        """The largest count in a window of `window_s`, by the mean."""
         counts = self.counts(window_s)
         return float(counts.max() / (self.mean_rate_per_s * window_s))
 
 
 def read_trace(stream: BinaryIO, name: str = "trace", max_rows: int = MOST_ROWS) -> Trace:
-    """The trace in a CSV stream: a time column (ISO dates, or epoch seconds or milliseconds, sorted), and what columns it knows beside.
+    """The trace in a CSV stream: a time column (ISO dates, or epoch seconds or milliseconds, sorted), and the columns it knows.
 
     Raises:
         TraceError: its problems carry the row at fault as `line` (the file's first line is 1).
@@ -86,7 +81,7 @@ def read_trace(stream: BinaryIO, name: str = "trace", max_rows: int = MOST_ROWS)
 
 
 def write_trace(trace: Trace, stream: BinaryIO) -> None:
-    """A CSV that `read_trace` reads as the very same numbers; the first arrival is at 0."""
+    """Write a CSV that `read_trace` reads as the same numbers; the first arrival is at 0."""
     columns = {
         "time_s": trace.arrivals_s,
         "input_tokens": trace.input_tokens,

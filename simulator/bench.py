@@ -56,8 +56,6 @@ FULL: dict[str, Any] = {
 
 
 class Timed(NamedTuple):
-    """One run of a loop: its speed, and what it counted."""
-
     jobs_per_s: float
     events: int
     attempts_per_job: float
@@ -89,7 +87,6 @@ def kernel_figures(millions: float = 4.0) -> dict[str, float]:
 
 
 def _together(jobs: int) -> float:
-    """Jobs a second of plain replications on all threads at once."""
     threads = os.cpu_count() or 1
     began = time.perf_counter()
     with ThreadPoolExecutor(threads) as pool:
@@ -133,13 +130,11 @@ def scale_figures(sizes: Sequence[int] = (10**5, 10**6, 10**7, 10**8)) -> dict[s
 
 
 def peak_mb() -> float:
-    """The most memory that this process has had, in megabytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
 def _timed(given: dict[str, Any], design: str, loop: Loop, jobs: int, replication: int = REPLICATION) -> Timed:
-    """One run; every job is accounted for."""
     scenario = Scenario.parse(given | {"jobs": jobs})
     bench = bench_of(scenario, design, replication, trace=None, drawn=None, rows=recorded_of(None, None), drains=True)
     began = time.perf_counter()

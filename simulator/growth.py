@@ -15,7 +15,6 @@ FEWEST_BINS = 30
 
 
 def may_grow_by_retries(scenario: Scenario, design: str) -> bool:
-    """Whether callers' own retries feed back on the load, and nothing bounds the queue."""
     synchronous = scenario.synchronous
     feeds_back = synchronous.client_retries > 0 and patience_s(scenario) < inf
     bounded = synchronous.backlog is not None or synchronous.drops_abandoned
@@ -34,6 +33,5 @@ def growth_per_min(tally: Tally, servers: int) -> float | None:
 
 
 def depths_while_arriving(tally: Tally) -> Floats:
-    """The queue's depth at the end of each time bin, up to the last arrival."""
     arriving = np.flatnonzero(tally.bins[at.B_ARRIVALS])
     return tally.bins[at.B_DEPTH, : int(arriving[-1]) + 1] if len(arriving) else np.array([])

@@ -37,7 +37,6 @@ GROWTH = 3
 
 
 def memory_bytes(scenario: Scenario, trace: Trace | None) -> int:
-    """Of a run with as many threads as there are processors."""
     slots = max(_most_in_system(scenario, design, trace) for design in (SYNCHRONOUS, EVENT_DRIVEN))
     slots = max(FIRST_SLOTS, GROWTH * slots)
     machine = MACHINE.itemsize + slots * (SLOT.itemsize + EVENT.itemsize)
@@ -65,7 +64,6 @@ def _most_in_system(scenario: Scenario, design: str, trace: Trace | None) -> int
 
 
 def _bounded(scenario: Scenario, piled: float, rate: float) -> float:
-    """The synchronous backlog keeps what piles up within its bound; callers who will call again, or still connect, wait outside."""
     synchronous = scenario.synchronous
     outside = (
         rate * (synchronous.client_retries + 1) * min(patience_s(scenario), 1e6) if synchronous.client_retries else 0.0

@@ -48,14 +48,11 @@ class Recovery(Value):
 
     @property
     def recovers(self) -> bool:
-        """Whether it did each time."""
         return self.recovered == self.replications
 
 
 @dataclass(frozen=True)
 class _Course:
-    """One replication."""
-
     drain_s: float | None
     amplification: float
     peak_depth: float
@@ -76,7 +73,6 @@ def with_outage(scenario: Scenario, start_s: float, length_s: float) -> Scenario
 
 
 def watched(scenario: Scenario, trigger: tuple[float, float], observe_s: float) -> Scenario:
-    """The scenario as it is run: from the beginning until `observe_s` after the trigger, without a warm-up and without the hybrid design."""
     length = {"jobs": None, "duration_s": trigger[1] + observe_s, "warmup_jobs": 0, "hybrid": None}
     return scenario.model_copy(update=length)
 
@@ -128,7 +124,6 @@ def metastability(
 
 
 def _require_arrivals(scenario: Scenario, trigger: tuple[float, float], trace: Trace | None) -> None:
-    """Refuse a trigger that hits nothing."""
     (start, end), arrivals = trigger, scenario.arrivals
     if isinstance(arrivals, TraceArrivals) and trace is not None and start > (last := trace.span_s / arrivals.speed):
         raise InvalidInput([Problem("--trigger", f"starts at {start:g} s, after the last request at {last:g} s")])
@@ -162,7 +157,6 @@ def _course(disturbed: Tally, quiet: Tally, trigger: tuple[float, float]) -> _Co
 
 
 def _whole(tally: Tally, row: int) -> Floats:
-    """A row of the time bins, up to the end of the time observed: zeros follow a run that had nothing more to do."""
     return np.pad(tally.bins[row], (0, BINS - tally.bins.shape[1]))
 
 
@@ -182,7 +176,6 @@ def drained_bin(depth: Floats, allowed: Floats | float) -> int | None:
 
 
 def _peak_per_min(each_bin: Floats, width_s: float) -> float:
-    """The most in any minute (or in a bin, where those are longer), a minute."""
     window = max(1, round(60 / width_s))
     if len(each_bin) < window:
         return float(each_bin.sum()) * 60 / (width_s * max(1, len(each_bin)))
@@ -207,6 +200,5 @@ def _recovery(courses: list[_Course], observe_s: float) -> Recovery:
 
 
 def _interval(values: list[float], most: float = HIGHEST) -> Interval:
-    """None of the figures can be negative; a single one says no more than that, and what was watched."""
     mean, half = float(np.mean(values)), half_width(values)
     return Interval(mean=mean, low=max(0.0, mean - half), high=min(most, mean + half))

@@ -18,8 +18,6 @@ Steps = Generator[Any, Any, None]
 
 @dataclass
 class Counted:
-    """What a run counted."""
-
     settled: int = 0
     completed: int = 0
     attempts: int = 0
@@ -36,14 +34,12 @@ class Quota:
     full_s: float = -math.inf
 
     def pause_s(self, now: float, wanted: float) -> float:
-        """Takes what is wanted, and returns how long to wait for it."""
         opens = max(now, self.full_s - (self.size - wanted) * self.unit_s)
         self.full_s = max(self.full_s, opens) + wanted * self.unit_s
         return opens - now
 
 
 def plain(given: Mapping[str, Any], jobs: int, seed: int = 1) -> Counted:
-    """M/M/c."""
     environment, draws, counted = simpy.Environment(), random.Random(seed), Counted()  # noqa: S311
     servers = simpy.Resource(environment, given["synchronous"]["workers"])
     rate, mean_s = given["arrivals"]["rate_per_s"], given["service"]["mean_s"]
@@ -69,8 +65,6 @@ def plain(given: Mapping[str, Any], jobs: int, seed: int = 1) -> Counted:
 
 
 class Full:
-    """The full model of either design: provider with quotas, failures, retries, and the tally."""
-
     def __init__(self, given: Mapping[str, Any], seed: int) -> None:
         self.given = given
         self.environment = simpy.Environment()
@@ -89,7 +83,6 @@ class Full:
         )
 
     def call(self, poison: bool) -> Generator[Any, Any, bool]:
-        """One call of the provider, when its limits let it through; whether it succeeds."""
         with self.calls.request() as turn:
             yield turn
             pause = max(quota.pause_s(self.environment.now, wanted) for quota, wanted in self.quotas)
@@ -100,7 +93,6 @@ class Full:
         return not poison and self.draws.random() >= self.transient
 
     def backoff_s(self, attempt: int) -> float:
-        """Full jitter."""
         retries = self.given["retries"]
         cap_s, base_s = float(retries["cap_s"]), float(retries["base_s"])
         return self.draws.random() * min(cap_s, math.ldexp(base_s, attempt))
@@ -109,8 +101,6 @@ class Full:
         return self.draws.random() < self.poison
 
     def run(self, jobs: int) -> Counted:
-        """Poisson arrivals, until every job is settled."""
-
         def arrivals() -> Steps:
             for _ in range(jobs):
                 yield self.environment.timeout(self.draws.expovariate(self.given["arrivals"]["rate_per_s"]))
@@ -125,8 +115,6 @@ class Full:
 
 
 class EventDriven(Full):
-    """Consumers take jobs from priority queues; retries with backoff, then dead letters; jobs expire; the caller polls."""
-
     def __init__(self, given: Mapping[str, Any], seed: int) -> None:
         super().__init__(given, seed)
         design = given["event_driven"]
@@ -160,8 +148,6 @@ class EventDriven(Full):
 
 
 class Synchronous(Full):
-    """Workers behind a bounded backlog, retries in line; the client times out and calls again, the work goes on."""
-
     def __init__(self, given: Mapping[str, Any], seed: int) -> None:
         super().__init__(given, seed)
         self.workers = simpy.Resource(self.environment, given["synchronous"]["workers"])
@@ -185,7 +171,6 @@ class Synchronous(Full):
         counted.settled += 1
 
     def serve(self, poison: bool) -> Generator[Any, Any, float | None]:
-        """A worker's work on one call, whether or not the client still waits; how long it waited, None where it failed."""
         environment, asked = self.environment, self.environment.now
         with self.workers.request() as turn:
             yield turn
@@ -201,7 +186,6 @@ class Synchronous(Full):
 def peer_figures(
     plain_given: Mapping[str, Any], full_given: Mapping[str, Any], jobs: int = 40_000
 ) -> Iterator[tuple[str, float, Counted]]:
-    """Jobs a second of each model, with what it counted."""
     runs: Mapping[str, Callable[[], Counted]] = {
         "plain": lambda: plain(plain_given, jobs),
         "full_event_driven": lambda: EventDriven(full_given, 1).run(jobs),

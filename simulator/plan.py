@@ -96,7 +96,6 @@ def _cycles(scenario: Scenario, rate: float, cycle: float) -> int:
 
 
 def rate_of(scenario: Scenario, trace: Trace | None) -> float:
-    """The mean arrival rate."""
     if isinstance(scenario.arrivals, TraceArrivals):
         assert trace is not None  # noqa: S101  simulate() has refused the scenario otherwise
         return trace.mean_rate_per_s * scenario.arrivals.speed
@@ -104,12 +103,10 @@ def rate_of(scenario: Scenario, trace: Trace | None) -> float:
 
 
 def designs_of(scenario: Scenario) -> tuple[str, ...]:
-    """The designs that a scenario runs."""
     return (SYNCHRONOUS, EVENT_DRIVEN) if scenario.hybrid is None else (SYNCHRONOUS, EVENT_DRIVEN, HYBRID)
 
 
 def servers_of(scenario: Scenario, design: str) -> int:
-    """Workers, or consumers, that a run begins with."""
     scaling, event_driven = scenario.autoscaling, scenario.event_driven
     if design != SYNCHRONOUS and scaling is not None and OWN_CONSUMERS[event_driven.discipline]:
         return sum(dedicated_consumers(scenario))
@@ -118,7 +115,6 @@ def servers_of(scenario: Scenario, design: str) -> int:
 
 
 def most_servers_of(scenario: Scenario, design: str) -> int:
-    """Workers, or consumers, that there can be."""
     return servers_of(scenario, design) if scenario.autoscaling is None else scenario.autoscaling.max
 
 
@@ -181,7 +177,6 @@ def _longer(array: Array, length: int) -> Array:
 
 
 def _link_free(m: Any, slots: Array, first: int) -> None:
-    """Put the slots from `first` on before the free ones."""
     slots["next"][first:] = np.arange(first + 1, len(slots) + 1)
     slots["next"][-1] = m["free"]
     m["free"] = first
@@ -272,7 +267,7 @@ def _begin(m: Any, slots: Array, scenario: Scenario, servers: int) -> None:
 
 
 def is_plain(m: Any) -> bool:
-    """Whether a machine is only a queue before equal servers, first come first served, whose time bins nobody wants."""
+    """Return whether a machine is a first-come-first-served queue before equal servers, without time bins."""
     nothing_fails = m["transient"] == 0 and m["poison"] == 0 and m["outage_count"] == 0 and m["subscribers"] == 0
     nobody_leaves = (
         m["patience"] in (0, inf) and m["expires"] in (0, inf) and m["places"] == UNBOUNDED and m["end"] == inf
@@ -292,7 +287,6 @@ def is_plain(m: Any) -> bool:
 
 
 def dedicated_consumers(scenario: Scenario) -> list[int]:
-    """Consumers a queue that a run begins with, where each has its own."""
     given, scaling = apportioned(scenario, scenario.event_driven.consumers), scenario.autoscaling
     if scaling is None:
         return given
@@ -301,7 +295,6 @@ def dedicated_consumers(scenario: Scenario) -> list[int]:
 
 
 def dedicated_bounds(scenario: Scenario, scaling: Autoscaling) -> tuple[list[int], list[int]]:
-    """The fewest and the most consumers a queue, where each scales its own: its shares of `min` and `max`."""
     fewest, most = apportioned(scenario, scaling.min), apportioned(scenario, scaling.max)
     return [min(pair) for pair in zip(fewest, most, strict=True)], most
 
@@ -319,7 +312,6 @@ def apportioned(scenario: Scenario, servers: int) -> list[int]:
 
 
 def key_of(seed: int, replication: int) -> np.uint64:
-    """The key of a replication's random numbers."""
     mask = 2**64 - 1
     state = int(mixed(np.uint64((seed * GOLDEN + 0x632BE59BD9B4E019) & mask)))
     return np.uint64(mixed(np.uint64((state + (replication + 1) * GOLDEN) & mask)))
@@ -372,7 +364,6 @@ _TOGETHER = complete_table(InlineCalls, {"together": True, "one_by_one": False})
 
 
 def retries_of(scenario: Scenario, design: str) -> int:
-    """Retries of a failed attempt in a design."""
     inline = scenario.synchronous.inline_retries
     return scenario.retries.max if design != SYNCHRONOUS or inline is None else inline
 
@@ -386,7 +377,7 @@ def listed_pauses_s(retries: Retries, count: int) -> tuple[float, ...] | None:
 
 
 def called_subscribers(scenario: Scenario) -> int:
-    """Subscribers that are handed each result: all but the caller, who is one where somebody waits."""
+    """Return the subscribers that get each result: all but the caller, who counts as one if it waits."""
     waits = CALLER_WAITS[scenario.event_driven.delivery.method]
     return max(0, scenario.subscribers.count - (1 if waits else 0))
 

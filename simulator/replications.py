@@ -47,8 +47,6 @@ NUMBER = {2: "both", 3: "three"}
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: the step in words, and the fraction of the whole (0 to 1)."""
-
     step: str
     fraction: float
     so_far: SoFar | None = None
@@ -59,11 +57,11 @@ OnProgress = Callable[[Progress], None]
 
 
 class Stopped(Exception):
-    """The run was asked to stop; its replications end at their next slice."""
+    pass
 
 
 class EndlessRun(RuntimeError):
-    """An event loop handles more events than its jobs can cause: a defect, of which this run would never end."""
+    """An event loop handles more events than its jobs can cause: a defect that would keep the run from ending."""
 
 
 EVENTS_ALLOWED = 1_000_000
@@ -72,8 +70,6 @@ EVENTS_ALLOWED = 1_000_000
 
 @dataclass(frozen=True)
 class _Bounds:
-    """How many jobs can arrive, and how many events a job can cause, with a margin: checked after each slice."""
-
     jobs: float
     events_per_job: int
 
@@ -128,7 +124,6 @@ class Runner:
 
     @property
     def finished(self) -> int:
-        """Replications run so far."""
         return len(self.tallies[SYNCHRONOUS])
 
     def run(self, until: int, on_progress: OnProgress | None = None, span: tuple[float, float] = (0.0, 1.0)) -> None:
@@ -190,7 +185,6 @@ class Runner:
         )
 
     def _slices(self, design: str, replication: int, bench: Bench, loop: Loop) -> bool:
-        """Run to the end, slice by slice. False: this loop will not do."""
         budget, m = FIRST_BUDGET, bench.machine[0]
         bounds = _Bounds.from_scenario(self.scenario, design, m)
         while True:

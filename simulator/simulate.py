@@ -69,7 +69,6 @@ def simulate(
 
 
 def _seen_growth(scenario: Scenario, runner: Runner) -> dict[str, float]:
-    """Designs that callers' retries made grow without bound, with their growth a minute."""
     found = {
         design: growth_per_min(tallies[0], servers_of(scenario, design))
         for design, tallies in runner.tallies.items()
@@ -79,12 +78,10 @@ def _seen_growth(scenario: Scenario, runner: Runner) -> dict[str, float]:
 
 
 def _used(scenario: Scenario, trace: Trace | None) -> Trace | None:
-    """The trace, where the scenario replays one."""
     return trace if isinstance(scenario.arrivals, TraceArrivals) else None
 
 
 def _run(runner: Runner, replications: int | None, on_progress: OnProgress | None) -> None:
-    """A number of replications; or as many as make the difference known, in stages that take up less and less of the progress bar."""
     if replications is not None:
         runner.run(replications, on_progress, (0.0, 1.0))
         return
@@ -96,7 +93,6 @@ def _run(runner: Runner, replications: int | None, on_progress: OnProgress | Non
 
 
 def _wanted(runner: Runner) -> int:
-    """Replications that should make the paired difference known, judged by those run so far: half-widths shrink with the root of their number."""
     pairs = zip(runner.tallies[EVENT_DRIVEN], runner.tallies[SYNCHRONOUS], strict=True)
     half = half_width([b.good_share - a.good_share for b, a in pairs])
     if half < HALF_WIDTH_WANTED:
@@ -193,14 +189,12 @@ def check(scenario: Scenario, trace: Trace | None, durations_s: Floats | None = 
 
 
 def estimate(scenario: Scenario, trace: Trace | None = None, replications: int | None = None) -> Estimate:
-    """What the run will take, before it is begun: jobs of the fewest replications, and memory for as many as run at once."""
     trace = _used(scenario, trace)
     jobs = jobs_of(scenario, trace)
     return Estimate(jobs * len(designs_of(scenario)) * (replications or FEWEST), memory_bytes(scenario, trace))
 
 
 def unsupported(scenario: Scenario) -> tuple[Problem, ...]:
-    """What this engine cannot run, to be refused, never ignored. It honours every field; a run has to be of finite length."""
     if isinstance(scenario.arrivals, TraceArrivals):
         return ()
     jobs, rate = jobs_of(scenario, None), scenario.arrivals.rate_per_s

@@ -33,12 +33,10 @@ class Load:
 
     @property
     def stable(self) -> bool:
-        """Whether queues stay finite in the long run."""
         return self.bounded or max(self.servers, self.provider) < 1
 
 
 def attempts_per_job(scenario: Scenario, design: str) -> float:
-    """Calls a job takes: failures are independent, and poison fails every time."""
     retries = retries_of(scenario, design)
     poison = scenario.failures.poison_percent / 100
     usual = theory.retry_attempts(scenario.failures.transient_percent / 100, retries)
@@ -46,7 +44,6 @@ def attempts_per_job(scenario: Scenario, design: str) -> float:
 
 
 def mean_backoffs_s(scenario: Scenario, retries: int) -> float:
-    """The mean time a job spends backing off, over all its retries."""
     poison, fails = scenario.failures.poison_percent / 100, scenario.failures.transient_percent / 100
     total, before = 0.0, 0.0
     listed = listed_pauses_s(scenario.retries, retries)

@@ -61,7 +61,6 @@ def _beta_weight(x: float, a: float, b: float) -> float:
 
 
 def _log_ratio(one: float, other: float, one_to_1: float, other_to_1: float) -> float:
-    """log(one / other); both near 1, it is exact to what they lack of 1."""
     return log1p(-one_to_1) - log1p(-other_to_1) if min(one, other) > 0.5 else log(one / other)
 
 

@@ -172,12 +172,10 @@ def _series(tally: Tally) -> Series:
 
 
 def _rounded(values: Any) -> tuple[float, ...]:
-    """To a microsecond: what is stored for a chart need not carry seventeen digits."""
     return tuple(np.round(values, 6).tolist())
 
 
 def _curve(tallies: Sequence[Tally]) -> Curve:
-    """The share of all offered jobs whose result was in hand by then. Points are where the curve rises, thinned evenly by share."""
     histogram = np.sum([tally.latency_histogram for tally in tallies], axis=0)
     offered = sum(tally.counts["offered"] for tally in tallies)
     places = np.flatnonzero(histogram)

@@ -23,7 +23,6 @@ OUTCOMES = {
 
 
 def bucket_edges_s() -> Floats:
-    """The lower edges of the histograms' buckets and the last one's upper edge, in seconds."""
     steps = np.arange(at.BUCKETS_OF_HISTOGRAM - 1)
     octaves, parts = steps >> at.FRACTION_BITS, steps & (2**at.FRACTION_BITS - 1)
     edges = np.ldexp(1 + parts / 2**at.FRACTION_BITS, octaves + at.FIRST_OCTAVE)
@@ -76,16 +75,13 @@ class Tally:
 
     @property
     def good_share(self) -> float:
-        """Of all offered jobs."""
         return self.counts["good"] / self.counts["offered"] if self.counts["offered"] else 0.0
 
     @property
     def attempts_per_job(self) -> float:
-        """Calls to the model an offered job."""
         return self.provider_calls / self.counts["offered"] if self.counts["offered"] else 0.0
 
     def metrics(self) -> dict[str, float]:
-        """The figures that are averaged over replications and compared between designs."""
         offered = self.counts["offered"]
         return {
             "good_share": self.good_share,

@@ -49,8 +49,6 @@ class CellError(ValueError):
 
 @dataclass(frozen=True)
 class Layout:
-    """Which column holds what (None: no column does), and the unit of those that have one."""
-
     columns: int
     time: int
     time_unit_s: float | None
@@ -101,7 +99,6 @@ def durations_layout(header: Cells) -> Layout | None:
 
 
 def is_time(cell: str) -> bool:
-    """Whether a cell reads as an instant: so that a file without a header is known by its first row."""
     return bool(_NUMBER.fullmatch(cell.strip()) or _DATE.fullmatch(cell.strip()))
 
 

@@ -45,8 +45,6 @@ class TraceError(InvalidInput):
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a trace file: arrivals in seconds from the first, and the first and last instant by the file's clock."""
-
     arrivals_s: Floats
     input_tokens: Floats | None
     output_tokens: Floats | None
@@ -56,7 +54,6 @@ class Columns:
 
 
 def fail(row: int | None, reason: str) -> NoReturn:
-    """Refuse the trace for what stands in `row`."""
     raise TraceError([Problem("trace", reason, row)])
 
 
@@ -87,7 +84,6 @@ def read_durations_column(stream: BinaryIO, max_rows: int) -> Floats:
 
 
 def _chunks(stream: BinaryIO) -> Iterator[tuple[int, list[str]]]:
-    """The stream's lines as text, with the number of the first of them."""
     row, rest, first = 1, b"", True
     while block := stream.read(CHUNK_BYTES):
         if first:
@@ -131,8 +127,6 @@ def _text(block: bytes, row: int) -> list[str]:
 
 
 class _Reader:
-    """Collects the columns; knows the layout once the first row is read."""
-
     def __init__(self, max_rows: int) -> None:
         self.max_rows = max_rows
         self.rows = 0
@@ -150,7 +144,6 @@ class _Reader:
         }
 
     def take(self, first_row: int, lines: list[str]) -> None:
-        """Read the next lines of the file."""
         numbers = [first_row + place for place, line in enumerate(lines) if line.strip()]
         kept = [line for line in lines if line.strip()]
         if not kept:
@@ -181,7 +174,6 @@ class _Reader:
         return (lines, numbers) if layout is None else (lines[1:], numbers[1:])
 
     def _layout_of(self, header: Cells) -> Layout | None:
-        """None: the first row is no header."""
         return None if is_time(header[0]) else layout_of(header)
 
     def _row(self, line: str, number: int) -> list[str]:
@@ -191,7 +183,6 @@ class _Reader:
             fail(number, f"the row is not CSV: {error}")
 
     def _split(self, lines: list[str], numbers: list[int]) -> list[Cells]:
-        """The cells, column by column; a ragged row is refused."""
         assert self.layout is not None  # noqa: S101  take() has read the first row
         if not any('"' in line for line in lines):
             rows = [line.split(self.separator) for line in lines]
@@ -216,7 +207,6 @@ class _Reader:
                 self.parts[name].append(amounts(cells[place], what, unit))
 
     def _times_s(self, cells: Cells, numbers: list[int]) -> Floats:
-        """Seconds since the file's first arrival."""
         assert self.layout is not None  # noqa: S101
         opening = not self.parts["arrivals_s"]
         if opening:
@@ -244,7 +234,6 @@ class _Reader:
         self.last_s = float(times[-1])
 
     def columns(self) -> Columns:
-        """All that was read; at least two different instants, or there is no rate."""
         if self.rows == 0:
             fail(
                 None if self.layout is None else 1,
@@ -261,8 +250,6 @@ class _Reader:
 
 
 class _DurationReader(_Reader):
-    """Collects durations alone."""
-
     def _layout_of(self, header: Cells) -> Layout | None:
         return durations_layout(header)
 

@@ -14,8 +14,6 @@ NO_DEADLINE, NEITHER, UNRESOLVED = "no_deadline", "neither", "unresolved"
 
 @dataclass(frozen=True)
 class Share:
-    """A design's good share with its interval, and whether the design is stable."""
-
     low: float
     high: float
     stable: bool
@@ -41,7 +39,6 @@ def verdict_of(scenario: Scenario, shares: Mapping[str, Share], ahead: Set[tuple
 
 
 def inequalities_of(scenario: Scenario) -> list[str]:
-    """A sentence for each way in which the designs were not given the same."""
     synchronous, event_driven = scenario.synchronous, scenario.event_driven
     found = [
         *_of_capacity(scenario),
@@ -117,7 +114,6 @@ def _of_clients(scenario: Scenario) -> Sequence[tuple[bool, str]]:
 
 
 def _delivery_sentence(delivery: Delivery) -> str:
-    """Empty if results arrive at once, or if no client waits for them."""
     match delivery:
         case NoDelivery():
             return ""

@@ -31,7 +31,6 @@ def warm(on_progress: OnProgress | None = None) -> None:
 
 
 def _run_a_few() -> None:
-    """The loops compile for the types of their first arguments, which are always the same."""
     with _lock:
         if _warm.is_set():
             return

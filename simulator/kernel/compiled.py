@@ -32,14 +32,13 @@ def _stamp() -> str:
 
 
 def _prune(place: Path, keep: Path) -> None:
-    """Forget what was compiled from sources that have changed, a day after it was last written."""
+    """Delete caches of changed sources that were last written over a day ago."""
     for folder in place.glob("kernel-*"):
         if folder != keep and time.time() - folder.stat().st_mtime > DAY_S:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _folder() -> str:
-    """The first of the usual places that can be written."""
     places = [os.environ.get("NUMBA_CACHE_DIR"), str(HERE / "__pycache__"), str(Path.home() / ".cache" / "crossover")]
     for place in filter(None, places):
         folder = Path(place) / f"kernel-{_stamp()}"
@@ -57,10 +56,10 @@ CACHE = _folder()
 
 
 class Part(CPUDispatcher):
-    """Compiled code that only compiled code calls: it has no way in from Python, which takes longer to make than many a part."""
+    """Compiled code without a wrapper for Python, which takes long to compile: only compiled code can call it."""
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
-        """Numbers that stand in a call are like any others: else the part would be compiled anew for each."""
+        """Treat literal arguments as their types: else the part would be compiled anew for each number."""
         plain = [_unliteral(given) for given in args]
         return super().get_call_template(plain, {name: _unliteral(given) for name, given in kws.items()})
 
@@ -71,12 +70,12 @@ class Part(CPUDispatcher):
 
 
 def compiled(function: F) -> F:
-    """A part of an event loop, compiled without the interpreter, division as IEEE 754 has it. The loop that it ends up in is what is cached."""
+    """Compile a part of an event loop: no interpreter, division by IEEE 754. The entry that calls it is cached, it is not."""
     return _part(function, forceinline=False)
 
 
 def inlined(function: F) -> F:
-    """A part that is put in place where it is called: for what is done at every event, and is called in one place or two."""
+    """Compile a part that is inlined: for what is done at every event and is called in one or two places."""
     return _part(function, forceinline=True)
 
 
@@ -89,7 +88,7 @@ def _part(function: F, *, forceinline: bool) -> F:
 
 
 def entry(function: F) -> F:
-    """What Python calls: compiled (it releases the GIL) together with its parts, and cached."""
+    """Compile and cache a function that Python calls, with its parts; it releases the GIL."""
     settings: Any = numba.config
     before, settings.CACHE_DIR = settings.CACHE_DIR, CACHE
     try:
@@ -99,5 +98,4 @@ def entry(function: F) -> F:
 
 
 def is_cached() -> bool:
-    """Whether the event loops have been compiled before, on this machine and from these sources."""
     return all(any(Path(CACHE).rglob(f"*.run_{loop}-*.nbc")) for loop in ("synchronous", "event_driven", "plain"))

@@ -48,7 +48,6 @@ JOB_BITS = np.uint64(18)
 
 @entry
 def mixed(z: Any) -> Any:
-    """64 bits, well stirred."""
     z = (z ^ (z >> S30)) * M1
     z = (z ^ (z >> S27)) * M2
     return z ^ (z >> S31)
@@ -63,7 +62,6 @@ def uniform(key: Any, job: int, purpose: int, attempt: int) -> float:
 
 @compiled
 def exponential(key: Any, job: int, purpose: int, attempt: int) -> float:
-    """Of mean 1."""
     return -math.log(uniform(key, job, purpose, attempt))
 
 
@@ -111,7 +109,6 @@ def gamma(key: Any, job: int, purpose: int, shape: float) -> float:
 
 @compiled
 def service_s(m: Any, job: int, output_tokens: float) -> float:
-    """The job's own time at the model, whatever the attempt and the design."""
     if m.service_kind == EXPONENTIAL:
         return m.service_a * exponential(m.key, job, U_SERVICE, 0)
     return other_service_s(m, job, output_tokens)
@@ -119,7 +116,6 @@ def service_s(m: Any, job: int, output_tokens: float) -> float:
 
 @compiled
 def other_service_s(m: Any, job: int, output_tokens: float) -> float:
-    """All but the usual kind, out of the way of what the compiler inlines."""
     kind = m.service_kind
     if kind == DETERMINISTIC:
         return m.service_a
@@ -138,7 +134,6 @@ def other_service_s(m: Any, job: int, output_tokens: float) -> float:
 
 @compiled
 def next_arrival(m: Any, job: int) -> float:
-    """The instant of arrival `job`, the last having been at `m.arrival`."""
     if m.arrival_kind == POISSON:
         return m.arrival + m.gap * exponential(m.key, job, U_GAP, 0)
     return other_arrival(m, job)

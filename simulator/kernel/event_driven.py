@@ -132,7 +132,6 @@ def run_event_driven(machine: Any, budget: int) -> int:
 
 @compiled
 def count_unaccepted(m: Machine, end: float) -> None:
-    """Jobs that arrived before the run was cut, and were not accepted yet: in the system."""
     while m.arrival <= end:
         job = m.next_job
         m.in_system += 1
@@ -141,7 +140,6 @@ def count_unaccepted(m: Machine, end: float) -> None:
 
 @compiled
 def count_unfinished(m: Machine, now: float) -> None:
-    """Consumers at work when the run is cut were busy up to then."""
     for place in range(m.near + m.heap_size):
         s = slot_of_event(m, place)
         if slot(m.slots, s).phase == CALLING:
@@ -150,7 +148,6 @@ def count_unfinished(m: Machine, now: float) -> None:
 
 @inlined
 def arrive(m: Machine, now: float) -> None:
-    """A job is accepted, unless the queues are full."""
     s = admit_arrival(m, now)
     if m.queued >= m.places:
         settle(m, s, C_REJECTED, now)
@@ -162,7 +159,6 @@ def arrive(m: Machine, now: float) -> None:
 
 @inlined
 def offer(m: Machine, s: int, now: float) -> None:
-    """A job is ready to be worked on."""
     it = slot(m.slots, s)
     alone = m.queued == 0 and m.idle > 0 and m.discipline == STRICT and now <= it.arrived + m.expires
     if alone and (m.gated == 0 or let_through(m, s, now)):
@@ -175,7 +171,6 @@ def offer(m: Machine, s: int, now: float) -> None:
 
 @compiled
 def dispatch(m: Machine, now: float, paced: bool) -> None:
-    """Hand jobs to idle consumers while the provider's limits let them through."""
     while m.queued > 0 and m.idle > 0:
         q = chosen_queue(m)
         if q < 0:
@@ -231,7 +226,6 @@ def trailing_zeros(turn: int) -> int:
 
 @compiled
 def turn_taken(m: Machine, q: int) -> None:
-    """Move the weighted round on."""
     if m.discipline == WEIGHTED:
         m.turn += 1
 
@@ -250,7 +244,6 @@ def let_through(m: Machine, s: int, now: float) -> bool:
 
 @inlined
 def begin(m: Machine, s: int, now: float) -> None:
-    """A consumer takes the job and calls the provider."""
     it = slot(m.slots, s)
     m.idle -= 1
     if m.discipline == DEDICATED:
@@ -270,7 +263,6 @@ def begin(m: Machine, s: int, now: float) -> None:
 
 @inlined
 def call_ends(m: Machine, s: int, now: float) -> None:
-    """The consumer is free; the job is done, tried again later, or given up."""
     it = slot(m.slots, s)
     others_idle = m.idle > 0
     place = it.place
@@ -301,7 +293,6 @@ def call_ends(m: Machine, s: int, now: float) -> None:
 
 @compiled
 def circuit_hears(m: Machine, s: int, fails: bool, now: float) -> None:
-    """The circuit breaker learns how a call went."""
     it = slot(m.slots, s)
     if fails and it.flags & OUTAGE == 0 and is_poison(m, it.job):
         fails = False
@@ -350,7 +341,7 @@ def found_due(m: Machine, now: float, due: float) -> float:
 
 @compiled
 def give_up(m: Machine, s: int, outcome: int, now: float) -> None:
-    """There will be no result. A client that polls or has a connection learns of it so; the outcome is the job's from now on."""
+    """Settle a job without a result. A client that polls or has a connection still learns of it, which counts as delivery calls."""
     it = slot(m.slots, s)
     if m.delivery in (POLLING, PUSH) and it.job >= m.warmup and not waits_in_line(m, s, now):
         at, calls = polled(m, s, now) if m.delivery == POLLING else pushed(m, s, now)
@@ -363,7 +354,6 @@ def give_up(m: Machine, s: int, outcome: int, now: float) -> None:
 
 @compiled
 def waits_in_line(m: Machine, s: int, now: float) -> bool:
-    """Whether the caller of a hybrid still waits in line, an answer exactly at its limit included."""
     return now <= slot(m.slots, s).arrived + m.inline_wait + ROUNDING_S
 
 
@@ -389,7 +379,6 @@ def pushed(m: Machine, s: int, now: float) -> Any:
 
 @inlined
 def deliver(m: Machine, s: int, now: float) -> None:
-    """The result is there: when is it in the client's hand, and what does that take? (Hybrid: nothing while the client waits in line.)"""
     it = slot(m.slots, s)
     job, kind, key = it.job, m.delivery, m.key
     at, calls, arrives = now, 0, True

@@ -20,7 +20,7 @@ MOST_ATTEMPTS = 101
 
 @compiled
 def fan_out(m: Machine, s: int, now: float, in_line: bool) -> float:
-    """Hand a result to every subscriber; returns how long that takes whoever waits for all of them (in line: together, or one by one)."""
+    """Hand a result to every subscriber; returns the seconds until all have handled it (in line: together, or one by one)."""
     taken = 0.0
     for subscriber in range(m.subscribers):
         if in_line and m.together == 0:
@@ -32,7 +32,7 @@ def fan_out(m: Machine, s: int, now: float, in_line: bool) -> float:
 
 @compiled
 def handle(m: Machine, s: int, subscriber: int, now: float) -> float:
-    """One subscriber's handling from the instant `now`, its retries and pauses included; returns how long it takes."""
+    """One subscriber's handling from the instant `now`, its retries and pauses included; returns its seconds."""
     key, job = m.key, slot(m.slots, s).job
     once = 0.0
     if m.handling_mu > -math.inf:
@@ -55,7 +55,6 @@ def handle(m: Machine, s: int, subscriber: int, now: float) -> float:
 
 @compiled
 def record(m: Machine, s: int, subscriber: int, at: float, handled: bool) -> None:
-    """Tally one subscriber's outcome."""
     m.fans[subscriber, OFFERED] += 1
     if not handled:
         m.fans[subscriber, GIVEN_UP] += 1

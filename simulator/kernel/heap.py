@@ -21,13 +21,11 @@ HANDFUL = NEAR // 2
 
 @compiled
 def next_event_at(m: Machine) -> float:
-    """The instant of the next event; infinity when there is none."""
     return event(m.heap, m.near - 1).at if m.near > 0 else np.inf
 
 
 @compiled
 def take_event(m: Machine) -> int:
-    """Remove the next event, of which there is one; returns its slot."""
     near = m.near - 1
     s = event(m.heap, near).key & SLOT_MASK
     m.near = near
@@ -60,20 +58,17 @@ def put_event(m: Machine, at: float, key: int) -> None:
 
 @compiled
 def is_before(at: float, key: int, other_at: float, other_key: int) -> bool:
-    """Whether one event comes before another."""
     return at < other_at or (at == other_at and key < other_key)
 
 
 @compiled
 def put_behind(m: Machine, at: float, key: int) -> None:
-    """Into the binary heap."""
     push(m.heap + BEHIND, m.heap_size, at, key)
     m.heap_size += 1
 
 
 @compiled
 def go_behind(m: Machine) -> None:
-    """The later half of the next few goes into the heap, for there are too many of them."""
     heap = m.heap
     for place in range(HANDFUL):
         put_behind(m, event(heap, place).at, event(heap, place).key)
@@ -85,7 +80,6 @@ def go_behind(m: Machine) -> None:
 
 @compiled
 def come_nearer(m: Machine) -> None:
-    """The first of the heap become the next few, for there are none left."""
     heap, behind = m.heap, m.heap + BEHIND
     m.near = min(HANDFUL, m.heap_size)
     for place in range(m.near - 1, -1, -1):

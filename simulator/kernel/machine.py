@@ -51,7 +51,6 @@ LAST = 2**37
 
 @compiled
 def take_slot(m: Machine) -> int:
-    """A free slot; the loop has made sure that there is one."""
     s = m.free
     m.free = slot(m.slots, s).next
     m.free_count -= 1
@@ -60,7 +59,6 @@ def take_slot(m: Machine) -> int:
 
 @compiled
 def free_slot(m: Machine, s: int) -> None:
-    """Give a slot back."""
     slot(m.slots, s).next = m.free
     m.free = s
     m.free_count += 1
@@ -68,7 +66,6 @@ def free_slot(m: Machine, s: int) -> None:
 
 @compiled
 def copy_slot(m: Machine, source: int, target: int) -> None:
-    """What belongs to the job, for a slot of its own."""
     slot(m.slots, target).job = slot(m.slots, source).job
     slot(m.slots, target).place = slot(m.slots, source).place
     slot(m.slots, target).caller = slot(m.slots, source).caller
@@ -79,7 +76,6 @@ def copy_slot(m: Machine, source: int, target: int) -> None:
 
 @compiled
 def schedule(m: Machine, s: int, at: float) -> None:
-    """Put the slot's next event among those to come."""
     m.serial += 1
     put_event(m, at, (m.serial << SLOT_BITS) | s)
 
@@ -93,7 +89,6 @@ def schedule_last(m: Machine, s: int, at: float) -> None:
 
 @compiled
 def draw_next_arrival(m: Machine) -> None:
-    """Move on to the next arrival; infinity when there are no more."""
     job = m.next_job
     if job >= m.jobs:
         m.arrival = np.inf
@@ -104,7 +99,6 @@ def draw_next_arrival(m: Machine) -> None:
 
 @entry
 def first_arrival(machine: Any) -> None:
-    """Draw the first arrival."""
     draw_next_arrival(machine[0])
 
 
@@ -128,7 +122,6 @@ def admit_arrival(m: Machine, now: float) -> int:
 
 @inlined
 def count_offered(m: Machine, job: int, place: int, arrived: float, now: float) -> None:
-    """Tally an arrival and draw the next."""
     if job == m.warmup:
         end_warm_up(m, now)
     if job >= m.warmup:
@@ -151,7 +144,6 @@ def batch_of(m: Machine, job: int) -> int:
 
 @compiled
 def end_warm_up(m: Machine, now: float) -> None:
-    """Averages over time begin here."""
     m.since = m.changed = m.servers_changed = now
     m.area = m.capacity = m.lag_max = 0.0
     m.busy = 0.0
@@ -160,7 +152,6 @@ def end_warm_up(m: Machine, now: float) -> None:
 
 @compiled
 def class_of(m: Machine, job: int) -> int:
-    """The job's class, in both designs."""
     if m.classes == 1:
         return 0
     draw = uniform(m.key, job, U_CLASS, 0)
@@ -172,7 +163,6 @@ def class_of(m: Machine, job: int) -> int:
 
 @compiled
 def depth_changes(m: Machine, now: float, by: int) -> None:
-    """The number of jobs waiting changes."""
     queued = m.queued
     m.area += queued * (now - m.changed)
     m.changed = now
@@ -183,7 +173,6 @@ def depth_changes(m: Machine, now: float, by: int) -> None:
 
 @compiled
 def enqueue(m: Machine, q: int, s: int, now: float) -> None:
-    """At the tail of a queue."""
     it = slot(m.slots, s)
     it.next = -1
     it.queued = now
@@ -198,7 +187,6 @@ def enqueue(m: Machine, q: int, s: int, now: float) -> None:
 
 @compiled
 def dequeue(m: Machine, q: int, now: float) -> int:
-    """The head of a queue that is not empty."""
     s = m.q_head[q]
     it = slot(m.slots, s)
     m.q_head[q] = it.next
@@ -212,7 +200,6 @@ def dequeue(m: Machine, q: int, now: float) -> int:
 
 @compiled
 def oldest_wait(m: Machine, now: float) -> float:
-    """How long the oldest waiting job has waited."""
     oldest = 0.0
     for q in range(m.classes):
         if m.q_length[q] > 0:
@@ -222,7 +209,6 @@ def oldest_wait(m: Machine, now: float) -> float:
 
 @compiled
 def tokens_of(m: Machine, job: int) -> Any:
-    """The job's input and output tokens."""
     tokens_in = recorded(m.trace, job).input_tokens if m.traced_input else m.input_tokens
     tokens_out = recorded(m.trace, job).output_tokens if m.traced_output else m.output_tokens
     return tokens_in, tokens_out
@@ -277,7 +263,6 @@ def charge(m: Machine, job: int, now: float, sign: float) -> None:
 
 @compiled
 def is_out(m: Machine, now: float) -> bool:
-    """Whether the provider is in an outage."""
     for window in range(m.outage_count):  # noqa: SIM110  a loop compiles best
         if m.outages[window, 0] <= now < m.outages[window, 1]:
             return True
@@ -305,13 +290,11 @@ def begin_call(m: Machine, s: int, now: float) -> float:
 
 @compiled
 def is_poison(m: Machine, job: int) -> bool:
-    """Whether every attempt at the job fails."""
     return m.poison > 0.0 and uniform(m.key, job, U_POISON, 0) < m.poison
 
 
 @compiled
 def call_fails(m: Machine, s: int, attempt: int) -> bool:
-    """Whether the call that ends has failed."""
     it = slot(m.slots, s)
     job = it.job
     if it.flags & OUTAGE:
@@ -323,7 +306,6 @@ def call_fails(m: Machine, s: int, attempt: int) -> bool:
 
 @compiled
 def count_paced(m: Machine, s: int) -> None:
-    """A call was ready to go and found a limit exhausted."""
     if slot(m.slots, s).job >= m.warmup:
         m.counts[C_429] += 1
 
@@ -341,7 +323,6 @@ def count_busy(m: Machine, s: int, now: float, wasted_from: float) -> None:
 
 @compiled
 def count_accepted(m: Machine, s: int) -> None:
-    """The job was taken in, for the first time."""
     it = slot(m.slots, s)
     if it.flags & ACCEPTED == 0:
         it.flags |= ACCEPTED
@@ -383,7 +364,6 @@ def settle(m: Machine, s: int, outcome: int, at: float) -> None:
 
 @compiled
 def sample(m: Machine, now: float) -> None:
-    """Close every time bin that ends before `now`."""
     while m.bin_end < now:
         place = m.bin
         if place == BINS:
@@ -400,7 +380,6 @@ def sample(m: Machine, now: float) -> None:
 
 @compiled
 def fill_bin(m: Machine, place: int, at: float) -> None:
-    """The levels at the instant `at`."""
     m.bins[B_DEPTH, place] = m.queued
     m.bins[B_FLIGHT, place] = m.servers - m.idle
     m.bins[B_LAG, place] = oldest_wait(m, at)
@@ -408,7 +387,6 @@ def fill_bin(m: Machine, place: int, at: float) -> None:
 
 @compiled
 def servers_change(m: Machine, now: float, by: int) -> None:
-    """Servers come or go."""
     m.capacity += m.servers * (now - m.servers_changed)
     m.servers_changed = now
     m.servers += by
@@ -433,11 +411,9 @@ def finish(m: Machine, now: float, cut: bool) -> None:
 
 @compiled
 def is_abandoned(m: Machine, s: int) -> bool:
-    """Whether the client of this call has given up."""
     return slot(m.slots, s).flags & ABANDONED != 0
 
 
 @compiled
 def set_phase(m: Machine, s: int, phase: int) -> None:
-    """What the slot's next event will be."""
     slot(m.slots, s).phase = phase

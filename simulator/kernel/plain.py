@@ -110,13 +110,11 @@ def run_plain(machine: Any, budget: int) -> int:
 
 @compiled
 def traced_tokens(m: Machine, job: int) -> float:
-    """The trace's output tokens."""
     return recorded(m.trace, job).output_tokens
 
 
 @compiled
 def end_warm_up(m: Machine, head: int, tail: int, now: float) -> Any:
-    """Averages over time begin here: with the jobs that wait, and the work that servers have before them."""
     m.since = now
     area, lag, busy = 0.0, 0.0, 0.0
     for place in range(head, tail):
@@ -148,7 +146,6 @@ def occupy(heap: int, servers: int, until: float) -> None:
 
 @compiled
 def count_all(m: Machine) -> None:
-    """Every job was accepted, and completed at its first attempt."""
     tallied = m.jobs - m.warmup
     for count in (C_OFFERED, C_ACCEPTED, C_COMPLETED, C_STARTED, C_CALLS):
         m.counts[count] = tallied

@@ -50,14 +50,12 @@ def merge_bins(bins: Any) -> None:
 
 @compiled
 def count_in_bin(bins: Any, row: int, at: float, width: float) -> None:
-    """Count one at an instant, where the bins reach that far."""
     if at < BINS * width:
         bins[row, min(int(at / width), BINS - 1)] += 1.0
 
 
 @compiled
 def count_call_in_second(m: Machine, at: float) -> None:
-    """Count a call to the provider; calls come in order."""
     second = int(min(at, LAST_SECOND))
     if second != m.call_second:
         close_second(m)

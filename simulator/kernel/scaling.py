@@ -51,7 +51,6 @@ def is_settled(m: Machine) -> bool:
 
 @compiled
 def scale(m: Machine, now: float) -> None:
-    """Add or remove servers."""
     if m.discipline == DEDICATED:
         for q in range(m.classes):
             look_at_queue(m, q, now)
@@ -67,7 +66,6 @@ def scale(m: Machine, now: float) -> None:
 
 @compiled
 def look_at_queue(m: Machine, q: int, now: float) -> None:
-    """The look of a queue's own autoscaler."""
     there = m.q_servers[q] + m.q_starting[q]
     if m.q_length[q] > 0:
         lag = now - slot(m.slots, m.q_head[q]).queued
@@ -81,7 +79,7 @@ def look_at_queue(m: Machine, q: int, now: float) -> None:
 
 @compiled
 def wanted(m: Machine, queued: int, servers: int, there: int, lag: float) -> int:
-    """How many servers the jobs that wait call for, at least those that are `there` or start up."""
+    """Return how many servers the waiting jobs need, at least those that are `there` (starting ones included)."""
     found = there
     if queued > m.target_depth * servers:
         found = max(found, math.ceil(min(queued / m.target_depth, float(m.most))))
@@ -92,7 +90,6 @@ def wanted(m: Machine, queued: int, servers: int, there: int, lag: float) -> int
 
 @compiled
 def start_up(m: Machine, q: int, more: int, now: float) -> None:
-    """Begin to start so many servers more, if any."""
     if more <= 0:
         return
     s = take_slot(m)
@@ -106,7 +103,6 @@ def start_up(m: Machine, q: int, more: int, now: float) -> None:
 
 @compiled
 def servers_are_ready(m: Machine, s: int, now: float) -> None:
-    """A batch has started up."""
     more, q = slot(m.slots, s).attempt, slot(m.slots, s).place
     free_slot(m, s)
     servers_change(m, now, more)

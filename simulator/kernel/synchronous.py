@@ -108,7 +108,6 @@ def run_synchronous(machine: Any, budget: int) -> int:
 
 @compiled
 def close(m: Machine, at: float, cut: bool) -> None:
-    """The run ends; where it was cut, workers were busy up to then."""
     if cut:
         for place in range(m.near + m.heap_size):
             s = slot_of_event(m, place)
@@ -123,7 +122,6 @@ def close(m: Machine, at: float, cut: bool) -> None:
 
 @inlined
 def worker_event(m: Machine, s: int, now: float) -> None:
-    """What a worker was doing for the call has ended, or a client's SYN is due again."""
     phase = slot(m.slots, s).phase
     if phase == CALLING:
         call_ends(m, s, now)
@@ -140,7 +138,6 @@ def worker_event(m: Machine, s: int, now: float) -> None:
 
 @compiled
 def send(m: Machine, s: int, now: float) -> None:
-    """A client's call reaches the server: a worker takes it, or it waits, or it finds no room: refused (503), or its connection is dropped."""
     it = slot(m.slots, s)
     it.sent = now
     if it.job >= m.warmup:
@@ -158,7 +155,6 @@ def send(m: Machine, s: int, now: float) -> None:
 
 @compiled
 def take_in(m: Machine, s: int, now: float) -> None:
-    """A worker takes the call, or it waits in the backlog, where it has found room."""
     count_accepted(m, s)
     if m.idle > 0:
         m.idle -= 1
@@ -184,7 +180,6 @@ def await_syn(m: Machine, s: int, now: float) -> None:
 
 @compiled
 def connect_again(m: Machine, s: int, now: float) -> None:
-    """The SYN is sent again; after the last of them the connection has failed."""
     it = slot(m.slots, s)
     if now - it.sent > CONNECTION_FAILS_S + m.syn_linear - 0.5:
         no_longer_waits(m, s)
@@ -212,7 +207,6 @@ def be_patient(m: Machine, s: int) -> None:
 
 @compiled
 def no_longer_waits(m: Machine, s: int) -> None:
-    """The client has its answer, or has given up."""
     it = slot(m.slots, s)
     if m.patience == np.inf:
         return
@@ -252,7 +246,6 @@ def give_up(m: Machine, s: int, now: float) -> None:
 
 @compiled
 def call_again_or(m: Machine, s: int, outcome: int, now: float) -> None:
-    """The client's call has ended and left nothing with the server: it calls again while it may; else that is the outcome."""
     if slot(m.slots, s).caller < m.client_retries:
         call_again(m, s, now)
     else:
@@ -286,7 +279,6 @@ def attempt_of(m: Machine, s: int) -> int:
 
 @compiled
 def try_call(m: Machine, s: int, now: float) -> None:
-    """The worker calls the provider, or waits in line for its limits."""
     it = slot(m.slots, s)
     if m.gated == 0:
         set_phase(m, s, CALLING)
@@ -308,7 +300,6 @@ def try_call(m: Machine, s: int, now: float) -> None:
 
 @compiled
 def call(m: Machine, s: int, now: float) -> None:
-    """The call to the provider starts."""
     m.calls += 1
     charge(m, slot(m.slots, s).job, now, 1.0)
     set_phase(m, s, CALLING)
@@ -317,7 +308,6 @@ def call(m: Machine, s: int, now: float) -> None:
 
 @compiled
 def serve_line(m: Machine, now: float) -> None:
-    """Let workers who wait for the provider through, first come first served."""
     while m.line_head >= 0 and provider_lets_through(m, m.line_head, now):
         s = m.line_head
         it = slot(m.slots, s)
@@ -329,7 +319,6 @@ def serve_line(m: Machine, now: float) -> None:
 
 @inlined
 def call_ends(m: Machine, s: int, now: float) -> None:
-    """The provider has answered: on to the subscribers, to another try in line, or back with a failure."""
     it = slot(m.slots, s)
     fails = call_fails(m, s, attempt_of(m, s))
     if m.gated:
@@ -356,7 +345,6 @@ def call_ends(m: Machine, s: int, now: float) -> None:
 
 @inlined
 def respond(m: Machine, s: int, now: float, succeeded: bool) -> None:
-    """The worker answers, whether or not anybody still listens, and takes the next call from the backlog."""
     it = slot(m.slots, s)
     deadline = it.arrived + m.deadlines[it.place]
     count_busy(m, s, now, min(it.gave_up, deadline))
@@ -375,7 +363,6 @@ def respond(m: Machine, s: int, now: float, succeeded: bool) -> None:
 
 @compiled
 def take_next(m: Machine, now: float) -> None:
-    """Idle workers take calls from the backlog."""
     while m.queued > 0 and m.idle > 0:
         s = dequeue(m, 0, now)
         it = slot(m.slots, s)
