@@ -1,4 +1,4 @@
-"""A bundle: a zip with a report, its inputs, what was found, and the commands that find it again. The same document gives the same bytes."""
+"""A zip with a report, its inputs and results, and the commands that repeat them; deterministic, byte for byte."""
 
 import hashlib
 import io
@@ -26,8 +26,6 @@ CHECKSUMS = "SHA256SUMS"
 
 @dataclass(frozen=True)
 class Recorded:
-    """The CSV of the document's recording."""
-
     write: Write
     is_as_uploaded: bool
     """Byte for byte; else written anew from the same numbers."""
@@ -35,8 +33,6 @@ class Recorded:
 
 @dataclass
 class Hashed(io.RawIOBase):
-    """A file that is written and hashed."""
-
     to: Any
     digest: Any = field(default_factory=hashlib.sha256)
 
@@ -51,7 +47,7 @@ class Hashed(io.RawIOBase):
 def write_bundle(
     to: BinaryIO, document: Document, recorded: Recorded | None = None, library: Mapping[str, Any] | None = None
 ) -> None:
-    """Writes the zip. `library` is what a workspace laid over the shipped hops and profiles, as `--library` reads it."""
+    """`library` holds a workspace's own hops and profiles, as `--library` reads them."""
     sums = {}
     with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name, write in _files(document, recorded, library):
@@ -99,7 +95,7 @@ def _text(text: str) -> Write:
 
 
 def _printed(value: Any) -> str:
-    """As the commands print it with `--format json`."""
+    """Format as the commands do with `--format json`: commands.sh compares the bytes."""
     return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 
@@ -146,7 +142,6 @@ def _compared(command: str, name: str) -> list[str]:
 
 
 def _anywhere(command: str) -> str:
-    """The command from within the folder of the bundle."""
     return command.replace("manage.py", '"$crossover/manage.py"', 1)
 
 

@@ -17,7 +17,7 @@ HATCHES = {"synchronous": "/", "event_driven": "", "hybrid": "."}
 
 
 def figure(chart: Chart, dark: bool = False) -> dict[str, Any]:
-    """The chart as JSON-ready data; arrays are packed as plotly.js unpacks them (float32, base64)."""
+    """Arrays are packed as plotly.js unpacks them (float32, base64)."""
     palette = DARK if dark else LIGHT
     traces = [*_lines(chart, palette), *_marks(chart, palette), *_bars(chart, palette)]
     layout = _layout(chart, palette)
@@ -150,7 +150,7 @@ def _axis(axis: Axis, palette: Palette) -> dict[str, Any]:
 
 
 def _bar_layout(chart: Chart, palette: Palette) -> dict[str, Any]:
-    """Rows from the top, room for the figures, and a key of coloured words over the bars, where no line's end can carry them."""
+    """Room for the figures, and a key of coloured words above: bars have no line end for a label."""
     key = [
         {
             "text": f"{'▨' if HATCHES[bars.style] else '■'} {bars.label}",
@@ -195,7 +195,6 @@ def _windows(chart: Chart, palette: Palette) -> list[dict[str, Any]]:
 
 
 def _window_texts(chart: Chart, palette: Palette) -> list[dict[str, Any]]:
-    """The word for the shading, over the first stretch of each kind."""
     first = {window.kind: window for window in reversed(chart.windows)}
     return [
         {

@@ -51,7 +51,7 @@ STYLE = {
 
 
 def svg(chart: Chart) -> str:
-    """The drawing with its alternative text as title; empty where there is nothing to draw."""
+    """The drawing, with its alternative text as label; empty if there is nothing to draw."""
     if not chart.drawn:
         return ""
     with mpl.rc_context(STYLE | {"svg.hashsalt": chart.id}):  # type: ignore[arg-type]
@@ -71,7 +71,6 @@ def _height(chart: Chart) -> float:
 
 @contextmanager
 def _quiet(figure: Figure) -> Iterator[None]:
-    """Without a background of its own: the document's shows through."""
     figure.patch.set_alpha(0)
     yield
     for axes in figure.axes:
@@ -123,7 +122,6 @@ def _ticks(chart: Chart, axes: Axes) -> None:
 
 
 def _words(chart: Chart, axes: Axes) -> None:
-    """Deadlines, marks, the words over the shading, and each line's own label."""
     over = axes.get_xaxis_transform()
     for deadline in chart.deadlines:
         axes.axvline(deadline.x, color=LIGHT.ink, lw=0.8, ls=(0, (8, 3)))
@@ -144,7 +142,7 @@ def _words(chart: Chart, axes: Axes) -> None:
 
 
 def _near(axes: Axes, x: float, y: float, text: str, left: bool | None, above: bool, colour: str, size: float) -> None:
-    """Words three points off a place on the axes."""
+    """Three points off a place on the axes."""
     across = {True: "right", False: "left", None: "center"}[left]
     shift = {True: -3, False: 3, None: 0}[left]
     axes.annotate(
@@ -189,7 +187,7 @@ def _bars(chart: Chart, axes: Axes) -> None:
 
 
 def _inline(text: str, chart: Chart) -> str:
-    """Without prolog; with ids of its own, so that several stand in one page; named for those who cannot see it."""
+    """No prolog, ids that are unique in a page with several charts, and a label for screen readers."""
     body = text[text.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.DOTALL)
     body = re.sub(r'\bid="', f'id="{chart.id}-', body)

@@ -1,4 +1,4 @@
-"""The colours of the two designs, of the hybrid, and of what stands behind them; each with a second channel beside the colour."""
+"""The colours, dashes and widths of the designs: never colour alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ Dash = Literal["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"]
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours for one background. A line without a design (the load) has `load`."""
+    """Colours for one background; a line without a design has `load`."""
 
     synchronous: str
     event_driven: str
@@ -23,7 +23,6 @@ class Palette:
     outage: str
 
     def of(self, style: str | None) -> str:
-        """The colour of a design, or of the load."""
         return self.load if style is None else str(getattr(self, style))
 
 

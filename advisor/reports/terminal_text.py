@@ -11,7 +11,6 @@ NARROWEST = 20
 
 
 def terminal_text(title: str, verdict: str, sections: Iterable[Section]) -> str:
-    """The verdict first, then the sections."""
     parts = [_wrapped(verdict), _wrapped(title)] if title else [_wrapped(verdict)]
     for section in sections:
         blocks = "\n\n".join(filter(None, (_block(block) for block in section.blocks)))
@@ -56,7 +55,7 @@ def _point(point: Point, mark: str) -> str:
 
 
 def _grid(block: Grid) -> Iterator[str]:
-    """Columns aligned, figures to the right; what is too wide for the page is wrapped in its widest column."""
+    """Figures are right-aligned; a table that is too wide is wrapped in its widest column."""
     rows = [block.table.headers, *block.table.rows]
     columns = len(block.table.headers)
     widths = [max(len(row[column]) for row in rows) for column in range(columns)]

@@ -1,4 +1,4 @@
-"""The one place that turns values into words: the same word for the same thing on every page, on the command line and in every file."""
+"""Values as words: the same word for the same thing on every page, on the command line and in every file."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -75,32 +75,27 @@ RUN_STATES: Mapping[str, str] = MappingProxyType(
 
 
 def style_name(style: str) -> str:
-    """Synchronous, Event-driven or Hybrid."""
     return STYLES[style]
 
 
 def design_name(style: str) -> str:
-    """A style inside a sentence: event-driven."""
     return STYLES[style].lower()
 
 
 def method_name(method: str) -> str:
-    """A delivery method inside a sentence."""
     return METHODS[method]
 
 
 def run_state(state: str) -> str:
-    """A run's state as a heading says it."""
     return RUN_STATES[state]
 
 
 def favours(style: str) -> str:
-    """Which style a rule speaks for; some speak for neither."""
     return "Neither" if style == "neither" else STYLES[style]
 
 
 def headline(style: str, strength: str) -> str:
-    """Style and strength: "Event-driven, clearly."."""
+    """As in "Event-driven, clearly."."""
     name = STYLES[style]
     match strength:
         case "clear":
@@ -113,7 +108,6 @@ def headline(style: str, strength: str) -> str:
 
 
 def delivery_sentence(method: Method) -> str:
-    """How the result gets back: "Deliver by webhook."."""
     match method:
         case "inline":
             return "Answer in the response."
@@ -126,19 +120,17 @@ def delivery_sentence(method: Method) -> str:
 
 
 def shown_style(recommendation: Recommendation) -> str:
-    """The style in whose colour advice is shown: neither where none is feasible."""
+    """The style in whose colour advice is shown."""
     return recommendation.style if recommendation.feasible else "neither"
 
 
 def advice_headline(recommendation: Recommendation) -> str:
-    """The verdict in a few words: "Event-driven, clearly.", "Neither design can keep up."."""
     if not recommendation.feasible:
         return f"{(recommendation.shortfall or NOT_FEASIBLE).partition(':')[0].rstrip('.')}."
     return headline(recommendation.style, recommendation.strength)
 
 
 def recommendation_sentence(recommendation: Recommendation) -> str:
-    """The verdict: "Event-driven, clearly. Deliver by webhook."; where nothing is feasible, what is short and what would mend it."""
     if not recommendation.feasible:
         remedy = "" if recommendation.remedy is None else f" {recommendation.remedy.text}"
         return f"{recommendation.shortfall or NOT_FEASIBLE}{remedy}"
@@ -152,7 +144,6 @@ def recommendation_sentence(recommendation: Recommendation) -> str:
 
 
 def delivery_sentences(recommendation: Recommendation) -> str:
-    """How the result gets back, and why; only for later if no design is feasible."""
     plan = recommendation.delivery
     if recommendation.feasible or plan.method == "none":
         return f"{delivery_sentence(plan.method)} {plan.why}"
@@ -167,13 +158,11 @@ def _later(delivery: Delivery) -> str:
 
 
 def flip_sentence(flip: Flip, recommendation: Recommendation, question: str, condition: str) -> str:
-    """What a flip changes: the question, from which answer on, and what the advice becomes."""
     along = f" ({MOVES_ALONG[flip.field]}.)" if flip.field in MOVES_ALONG else ""
     return f"{question} {condition}: {flip_outcome(flip, recommendation)}{along}".strip()
 
 
 def flip_outcome(flip: Flip, recommendation: Recommendation) -> str:
-    """What the advice becomes at a flip, as far as it differs."""
     becomes, changes = flip.becomes, []
     if not becomes.feasible:
         return "no design is feasible."
@@ -188,7 +177,6 @@ def flip_outcome(flip: Flip, recommendation: Recommendation) -> str:
 
 
 def retries_sentence(plan: RetryPlan) -> str:
-    """How often a failed attempt is tried again, what that leaves, and what fewer would come to."""
     if plan.why:
         return plan.why
     if not plan.max:
@@ -201,7 +189,6 @@ def retries_sentence(plan: RetryPlan) -> str:
 
 
 def dead_letter_sentence(recommendation: Recommendation) -> str:
-    """Where a request ends that has failed for good, in the design that is advised."""
     if recommendation.style == "synchronous":
         return "In line there is no dead-letter queue: what has failed for good goes back to the caller as an error."
     if recommendation.dead_letter:
@@ -210,7 +197,6 @@ def dead_letter_sentence(recommendation: Recommendation) -> str:
 
 
 def concurrency_sentence(concurrency: Concurrency) -> str:
-    """Up to how many calls at once more consumers help, and why no further."""
     calls, bound = count(concurrency.useful, "call"), concurrency.bound_by.replace("_", " ")
     if bound == "workers":
         return f"Up to {calls} at once can be put to use, if there are as many workers."
@@ -224,7 +210,7 @@ def concurrency_sentence(concurrency: Concurrency) -> str:
 
 
 def simulated_sentence(result: Result, deadline_s: float | Mapping[str, float] | None, tolerated_percent: float) -> str:
-    """What the simulation, or the live run, found about the deadline, which may be one for all or one a class."""
+    """`deadline_s` is one for all jobs or one a class."""
     within = _deadline(deadline_s)
     live = result.engine == "live"
     misses, where = f"with at most {percent(tolerated_percent)} missed", "live" if live else "in simulation"
@@ -247,7 +233,6 @@ def simulated_sentence(result: Result, deadline_s: float | Mapping[str, float] |
 
 
 def found_by(result: Result) -> str:
-    """What found a result, at the start of a sentence."""
     return "The live run" if result.engine == "live" else "The simulation"
 
 
@@ -264,7 +249,6 @@ def _deadline(deadline_s: float | Mapping[str, float] | None) -> str:
 
 
 def unstable_sentence(style: str, design: DesignResult) -> str:
-    """Why there are no percentiles where a design cannot keep up."""
     growth = (
         ""
         if design.growth_per_min is None
@@ -285,7 +269,7 @@ def designs_of(result: Result) -> Iterable[tuple[str, DesignResult]]:
 
 
 def unbroken(text: str) -> str:
-    """The text with each number kept on one line with its unit."""
+    """Keep each number on one line with its unit."""
     return _BEFORE_UNIT.sub("\u00a0", text)
 
 

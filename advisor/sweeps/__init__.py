@@ -1,1 +1,1 @@
-"""The crossover map: one or two answers varied over a grid, both designs simulated in every cell, the advice's own border laid over it."""
+"""The crossover map: answers varied over a grid, both designs simulated in every cell, the advice's own border."""

@@ -1,5 +1,3 @@
-"""What a sweep varies: one answer, from a low value to a high one, in equal steps."""
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +13,6 @@ SHAPE = "FIELD=LOW:HIGH:STEPS"
 
 @dataclass(frozen=True)
 class Axis:
-    """An answer by its path, and its values in rising order, in the answer's own unit."""
-
     field: str
     values: tuple[float, ...]
 
@@ -29,15 +25,15 @@ class Axis:
         return self.values[-1]
 
     def within(self, count: int) -> "Axis":
-        """The same stretch in `count` equal steps, whole numbers or not: for borders between cells."""
+        """For borders between cells: equal steps, not rounded for integer answers."""
         return Axis(self.field, tuple(np.linspace(self.low, self.high, count).tolist()))
 
 
 def axis(field: str, low: float, high: float, steps: int, name: str = "x") -> Axis:
-    """`steps` values from `low` to `high`, both included; an integer answer gets whole numbers, each once.
+    """`steps` values, both ends included; an integer answer gets whole numbers, each once.
 
     Raises:
-        InvalidInput: on `name`, where the field is not a number, a value is out of its bounds, or there are too few or too many steps.
+        InvalidInput: on `name`, if the field is not a number, a value is out of its bounds, or the number of steps is.
     """
     leaf = LEAVES.get(field)
     if leaf is None or not leaf.numeric:
@@ -58,10 +54,10 @@ def axis(field: str, low: float, high: float, steps: int, name: str = "x") -> Ax
 
 
 def parsed(text: str, name: str = "x") -> Axis:
-    """The axis in `FIELD=LOW:HIGH:STEPS`.
+    """Read `FIELD=LOW:HIGH:STEPS`.
 
     Raises:
-        InvalidInput: on `name`, with what is wrong.
+        InvalidInput: on `name`.
     """
     field, equals, stretch = text.partition("=")
     parts = stretch.split(":")

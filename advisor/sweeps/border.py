@@ -1,4 +1,4 @@
-"""The advice's own border on a sweep's grid: where the rules change the style, decided densely in one pass of arithmetic."""
+"""The advice's own border on a sweep's grid."""
 
 from dataclasses import dataclass
 
@@ -17,19 +17,18 @@ FINE = 120
 
 @dataclass(frozen=True)
 class AdvisedMap:
-    """The style that the rules name on a fine grid: `style[row, column]` is a place in STYLES at `y[row]`, `x[column]`."""
+    """`style[row, column]` is an index into STYLES at `y[row]`, `x[column]`."""
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     style: NDArray[np.int64]
 
     def named(self) -> set[Style]:
-        """The styles that occur."""
         return {STYLES[place] for place in np.unique(self.style)}
 
 
 def build_advised_map(grid: Grid, fine: int = FINE) -> AdvisedMap:
-    """The rules' own map; one row where a single answer is varied."""
+    """One row if a single answer is varied."""
     x = np.array(grid.x.within(fine).values)
     y = np.array(grid.y.within(fine).values) if grid.y else np.array([np.nan])
     across, down = np.meshgrid(x, y)

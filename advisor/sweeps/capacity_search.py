@@ -1,4 +1,4 @@
-"""The fewest workers, or consumers, with which each design meets the deadline, found by bisection with common random numbers."""
+"""The fewest workers, or consumers, that meet the deadline: bisection with common random numbers."""
 
 from collections.abc import Callable
 from typing import Annotated, Literal
@@ -38,7 +38,7 @@ class Trial(Value):
 
 
 class Fewest(Value):
-    """What a design needs. The simulation is sure that fewer than `low` miss the deadline and that `high` meet it: between, intervals straddle."""
+    """Fewer than `low` are sure to miss the deadline, `high` are sure to meet it; in between, intervals straddle it."""
 
     design: Literal["synchronous", "event_driven"]
     low: int
@@ -68,7 +68,7 @@ def fewest(
     trace: Trace | None = None,
     on_progress: OnProgress | None = None,
 ) -> ServerRequirement:
-    """What the workload in the answers needs. What `on_progress` raises stops the search.
+    """What `on_progress` raises stops the search.
 
     Raises:
         InvalidInput: if there is no deadline to meet, or `jobs` is out of bounds.
@@ -92,21 +92,17 @@ def fewest(
 
 
 def require_deadline(answers: Answers) -> None:
-    """
-    Raises:
-        InvalidInput: where there is no deadline to meet.
-    """
+    """Raise InvalidInput if there is no deadline to meet."""
     if answers.caller.deadline_s is None:
         raise InvalidInput([Problem("caller.deadline_s", "give a deadline first: without one, any number meets it")])
 
 
 def most_of(answers: Answers) -> int:
-    """The most servers that a search tries."""
     return max(MOST_SERVERS, 8 * answers.synchronous.workers)
 
 
 class Search:
-    """Bisection over a number of servers. Both designs have it in a run, so each run serves the search of both.
+    """Bisection over a number of servers; each run serves the search of both designs.
 
     It relies on more servers never making a good share worse, which holds for the same jobs and draws but for the
     noise of a trial; what it finds has been tried, whatever the noise: `high` meets and one less does not.
@@ -121,20 +117,17 @@ class Search:
         self.results: dict[int, Result] = {}
 
     def of(self, design: Literal["synchronous", "event_driven"], start: int) -> Fewest:
-        """The fewest of a design, the search beginning at `start`."""
         high = self._first(lambda servers: self._meets(design, servers), start, self.most)
         low = self._first(lambda servers: not self._misses(design, servers), high or self.most, high or self.most)
         return Fewest(design=design, low=self.most + 1 if low is None else low, high=high, most=self.most)
 
     def trials(self) -> tuple[Trial, ...]:
-        """What was tried, for both designs, by rising number."""
         return tuple(
             Trial(servers=n, synchronous=self.good("synchronous", n), event_driven=self.good("event_driven", n))
             for n in sorted(self.results)
         )
 
     def good(self, design: str, servers: int) -> GoodShare:
-        """The good share of a design with so many servers."""
         if servers not in self.results:
             self.results[servers] = self.run(servers)
         return good_share(getattr(self.results[servers], design))
@@ -148,7 +141,7 @@ class Search:
         return not found.stable or found.high < self.wanted - EXACTLY
 
     def _first(self, holds: Callable[[int], bool], start: int, most: int) -> int | None:
-        """The smallest number for which something holds that holds for all larger ones; None where not even for `most`."""
+        """The smallest number that holds, if all larger ones hold, too; None if `most` does not."""
         below, above = self.least - 1, min(max(start, self.least), most)
         while not holds(above):
             if above >= most:
@@ -170,7 +163,6 @@ class Search:
 
 
 def _runner(length: Length, trace: Trace | None, on_progress: OnProgress | None) -> RunTrial:
-    """Runs a number of servers, telling of it; how many numbers it takes is known only roughly beforehand."""
     tried = 0
 
     def run(servers: int) -> Result:
@@ -196,7 +188,6 @@ def _runner(length: Length, trace: Trace | None, on_progress: OnProgress | None)
 
 
 def with_servers(scenario: Scenario, servers: int) -> Scenario:
-    """The scenario with a fixed number of workers and as many consumers; nothing scales by itself."""
     return scenario.model_copy(
         update={
             "autoscaling": None,

@@ -1,5 +1,3 @@
-"""Simulates one cell of a sweep."""
-
 from dataclasses import dataclass
 
 from advisor.advice.evaluation import Evaluation
@@ -20,14 +18,12 @@ WHOLE_CYCLES = 4
 
 @dataclass(frozen=True)
 class Length:
-    """How a cell is run: its Scenario cut to length, and the replications."""
-
     scenario: Scenario
     replications: int
 
 
 def cut(scenario: Scenario, jobs: int, seed: int) -> Length:
-    """A Scenario of `jobs` jobs, rounded up to whole cycles of its peaks; a trace is replayed as it is. The map is of the two designs: no hybrid."""
+    """`jobs` are rounded up to whole cycles of peaks; a trace is replayed as it is; no hybrid."""
     every_job = counts_every_job(scenario.arrivals)
     length = scenario.model_copy(
         update={
@@ -41,7 +37,7 @@ def cut(scenario: Scenario, jobs: int, seed: int) -> Length:
 
 
 def simulate_cell(grid: Grid, point: Point, trace: Trace | None = None, on_progress: OnProgress | None = None) -> Cell:
-    """What the advice says at a point, and what both designs do there, on this thread alone. What `on_progress` raises stops it."""
+    """Runs on this thread alone. What `on_progress` raises stops it."""
     answers = grid.answers_at(point)
     evaluation = Evaluation.from_answers(answers)
     recommendation = recommend(evaluation, flips=False)
@@ -62,7 +58,6 @@ def simulate_cell(grid: Grid, point: Point, trace: Trace | None = None, on_progr
 
 
 def good_share(design: DesignResult) -> GoodShare:
-    """A design's good share with its interval."""
     low, high = design.intervals.get("good_share", (0.0, 1.0))
     return GoodShare(good_share=design.good_share, low=low, high=high, stable=design.stable)
 

@@ -38,7 +38,7 @@ class Cell(Value):
 
     @property
     def disagrees(self) -> bool:
-        """Whether the advice names a design that misses the deadline here while the other one meets it."""
+        """Whether the advice names a design that misses a deadline which the other one meets."""
         met = (self.verdict,) if isinstance(self.verdict, str) else tuple(self.verdict)
         other = {"synchronous": "event_driven", "event_driven": "synchronous"}.get(self.style)
         return other is not None and other in met and self.style not in met

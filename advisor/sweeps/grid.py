@@ -1,5 +1,3 @@
-"""The grid of a sweep: which Answers stand in which cell."""
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,7 +15,7 @@ Point = tuple[float, float | None]
 
 @dataclass(frozen=True)
 class Grid:
-    """Answers, the one or two of them that vary, and how long each cell is simulated. All cells share the seed: common random numbers."""
+    """All cells share the seed: common random numbers."""
 
     answers: Answers
     x: Axis
@@ -26,7 +24,6 @@ class Grid:
     seed: int = 1
 
     def points(self) -> Iterator[Point]:
-        """Every cell's place, row by row."""
         for y in self.y.values if self.y else (None,):
             for x in self.x.values:
                 yield x, y
@@ -36,10 +33,10 @@ class Grid:
         return len(self.x.values) * (len(self.y.values) if self.y else 1)
 
     def answers_at(self, point: Point) -> Answers:
-        """The Answers of a cell, with what moves along (p50 with p95, the other shares with one) unless it is the other axis.
+        """Move what moves along (p50 with p95, the other shares with one) unless it is the other axis.
 
         Raises:
-            InvalidInput: where the two values contradict each other or another answer.
+            InvalidInput: if the two values contradict each other or another answer.
         """
         x, y = point
         values = {self.x.field: x} | ({self.y.field: y} if self.y and y is not None else {})
@@ -50,11 +47,7 @@ class Grid:
 
 
 def grid(answers: Answers, x: Axis, y: Axis | None = None, jobs: int = JOBS, seed: int = 1) -> Grid:
-    """A grid in which every cell is a valid questionnaire.
-
-    Raises:
-        InvalidInput: on `jobs`, on `y` where it is the same answer as `x`, and on `x` with the first cell that contradicts another answer.
-    """
+    """Raise InvalidInput on `jobs`, on `y` if it is the answer of `x`, and on `x` with the first impossible cell."""
     require_jobs(jobs, "cell")
     if y is not None and y.field == x.field:
         raise InvalidInput([Problem("y", f"{y.field} is varied by x already")])
@@ -68,10 +61,7 @@ def grid(answers: Answers, x: Axis, y: Axis | None = None, jobs: int = JOBS, see
 
 
 def require_jobs(jobs: int, part: str) -> None:
-    """
-    Raises:
-        InvalidInput: if a cell of a map, or a trial of a search, would be too short or too long.
-    """
+    """Raise InvalidInput if a cell of a map, or a trial of a search, would be too short or too long."""
     if not FEWEST_JOBS <= jobs <= MOST_JOBS:
         raise InvalidInput([Problem("jobs", f"should be {FEWEST_JOBS:,} to {MOST_JOBS:,} a {part}, not {jobs:,}")])
 

@@ -1,5 +1,3 @@
-"""What a sweep takes, estimated before it starts."""
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,7 +14,7 @@ from simulator.simulate import Estimate, estimate
 
 @dataclass(frozen=True)
 class Load:
-    """What cells take, going by the corners of the grid and its middle: jobs through both designs, and bytes of memory."""
+    """Jobs through both designs and bytes of memory, by the grid's corners and middle."""
 
     most_jobs: int
     mean_jobs: float
@@ -24,14 +22,12 @@ class Load:
 
 
 def load_of(wanted: Grid, trace: Trace | None) -> Load:
-    """How much there is to simulate; nothing is simulated for it."""
     needed = [_estimate_of(wanted.answers_at(point), wanted.jobs, wanted.seed, trace) for point in _looked_at(wanted)]
     jobs = [max(1, one.jobs) for one in needed]
     return Load(max(jobs), sum(jobs) / len(jobs), max(one.memory_bytes for one in needed))
 
 
 def estimate_of_trial(answers: Answers, jobs: int, trace: Trace | None) -> Estimate:
-    """What the largest trial of a search for the fewest servers takes."""
     return _estimate_of(answers, jobs, 1, trace, most_of(answers))
 
 

@@ -1,4 +1,4 @@
-"""Which answers a map may vary, and over what range it would begin: those where the style turns come first."""
+"""Which answers a map may vary, and over what range."""
 
 import math
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ PAST = 1.3
 
 @dataclass(frozen=True)
 class Proposal:
-    """An answer that may be varied: the range that a map would begin with, and whether the style turns in it."""
+    """The range that a map would begin with, and whether the style turns in it."""
 
     field: str
     low: float
@@ -27,7 +27,7 @@ class Proposal:
 
 
 def proposals(answers: Answers, recommendation: Recommendation) -> tuple[Proposal, ...]:
-    """Every numeric answer that applies and has a value; where the style turns first, then the usual ones, then the questionnaire's order."""
+    """Every numeric answer that applies and has a value: first where the style turns, then the usual ones."""
     base = columns_of(answers)
     turning = {
         flip.field: float(flip.to)
@@ -60,13 +60,11 @@ def _proposal(path: str, value: float, turn: float | None, lowest: float, highes
 
 
 def _down(value: float) -> float:
-    """Two significant digits, downwards."""
     unit = _unit(value)
     return float(f"{math.floor(value / unit) * unit:.6g}")
 
 
 def _up(value: float) -> float:
-    """Two significant digits, upwards."""
     unit = _unit(value)
     return float(f"{math.ceil(value / unit) * unit:.6g}")
 

@@ -1,4 +1,4 @@
-"""Runs a whole sweep in this process's threads, for the command line (the kernel lets go of the interpreter); pages spread the cells over rq jobs."""
+"""A whole sweep in this process's threads (the kernel releases the GIL); pages spread the cells over rq jobs."""
 
 import os
 import time
@@ -19,7 +19,7 @@ REPORT_S = 0.2
 def sweep(
     grid: Grid, trace: Trace | None = None, on_progress: OnProgress | None = None, threads: int | None = None
 ) -> Sweep:
-    """Every cell of the grid. What `on_progress` raises stops the sweep and propagates."""
+    """What `on_progress` raises stops the sweep and propagates."""
     began = time.perf_counter()
     warm(on_progress)
     with ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="sweep") as pool:
@@ -40,7 +40,6 @@ def sweep(
 
 
 def axis_of(axis: Axis) -> contract.Axis:
-    """An axis as the contract has it."""
     return contract.Axis(field=axis.field, values=axis.values)
 
 

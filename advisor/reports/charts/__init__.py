@@ -1,5 +1,3 @@
-"""The charts of a Result, each with its finding, its alternative text and its table."""
-
 from advisor.reports.charts.calls import provider_calls, stretch_s
 from advisor.reports.charts.latency import latency
 from advisor.reports.charts.live import over, predicted_of
@@ -12,9 +10,9 @@ from simulator.scenario import Scenario
 
 
 def charts_of(result: Result, scenario: Scenario) -> tuple[Chart, ...]:
-    """Every chart, the most telling first. The charts over time show the first replication, the others all of them.
+    """Draw charts over time for the first replication, the others for all of them.
 
-    Those of a live run are of its window, with the kernel's prediction over what was measured.
+    A live run's charts show its window, with the kernel's prediction over what was measured.
     """
     designs = [design for _, design in designs_of(result)]
     if result.live is None:
@@ -25,7 +23,6 @@ def charts_of(result: Result, scenario: Scenario) -> tuple[Chart, ...]:
 
 
 def _charts_of(result: Result, scenario: Scenario, width_s: float) -> tuple[Chart, ...]:
-    """`width_s`: of a stretch of the calls to the provider."""
     run = run_of(result, scenario)
     over_time = (
         ()

@@ -1,4 +1,4 @@
-"""Calls to the provider over time, by their busiest seconds: where retries come back as a herd, it stands out."""
+"""Calls to the provider over time, by their busiest seconds, so that retries that come back as a herd stand out."""
 
 from collections.abc import Iterable, Sequence
 from math import ceil
@@ -21,7 +21,7 @@ MORE = 1.2
 
 
 def provider_calls(run: Run, width_s: float) -> tuple[Chart, ...]:
-    """The chart, in stretches of `width_s` (`stretch_s`); none where no design has such a series (results of before there was one)."""
+    """Empty if no design has a call rate: results that were stored before it was measured."""
     designs = tuple((style, design) for style, design in run.designs if design.call_rate.per_s)
     if not designs:
         return ()
@@ -43,7 +43,7 @@ def provider_calls(run: Run, width_s: float) -> tuple[Chart, ...]:
 
 
 def stretch_s(designs: Iterable[DesignResult]) -> float:
-    """How long a stretch a step stands for, the same for all: at most `MOST` of them, of whole bins."""
+    """Length of a step for all designs: at most `MOST` steps, each of whole bins."""
     rates = [design.call_rate for design in designs if design.call_rate.per_s]
     widest = max((rate.width_s for rate in rates), default=1.0)
     longest = max((len(rate.per_s) * rate.width_s for rate in rates), default=0.0)
@@ -51,12 +51,10 @@ def stretch_s(designs: Iterable[DesignResult]) -> float:
 
 
 def axis_title(width_s: float) -> str:
-    """What a stretch of more than a second stands for is said."""
     return TITLE if width_s <= 1 else f"Calls a second (highest in each {duration(width_s)})"
 
 
 def lines_of(designs: Designs, width_s: float, end_s: float, scale: float) -> tuple[Line, ...]:
-    """A step a stretch from its start on, and nothing after the last call, up to the end of the run."""
     return tuple(
         Line(wording.style_name(style), style, x / scale, y, "step")
         for style, design in designs
@@ -65,7 +63,7 @@ def lines_of(designs: Designs, width_s: float, end_s: float, scale: float) -> tu
 
 
 def steps(rate: CallRate, width_s: float, end_s: float) -> tuple[Floats, Floats]:
-    """Starts of the stretches, and the calls of the busiest second of each; then the end of the last call's, and of the run."""
+    """Return the steps' starts and busiest seconds, then zeros at the end of the calls and of the run."""
     group = max(1, round(width_s / rate.width_s))
     padded = np.concatenate([np.asarray(rate.per_s, np.float64), np.zeros(-len(rate.per_s) % group)])
     most = padded.reshape(-1, group).max(axis=1) if len(padded) else padded
@@ -75,7 +73,6 @@ def steps(rate: CallRate, width_s: float, end_s: float) -> tuple[Floats, Floats]
 
 
 def _at_ends(line: Line, width: float) -> Line:
-    """As a table reads it: a bin's value at its end."""
     return Line(line.label, line.style, np.minimum(line.x + width, line.x[-1]), line.y, line.shape)
 
 
@@ -92,7 +89,6 @@ def _finding(designs: Designs, outage_s: float | None) -> str:
 
 
 def _herd(style: str, design: DesignResult, outage_s: float) -> str:
-    """How much the busiest second from the outage on stands out of those before."""
     place = int(outage_s / design.call_rate.width_s)
     before, after = design.call_rate.per_s[:place], design.call_rate.per_s[place:]
     if not before or not after or not max(before) or max(after) <= MORE * max(before):

@@ -1,4 +1,4 @@
-"""Where the words on a plot are placed: at their line or in their region, clear of lines and of each other, even on a phone."""
+"""Places the words on a plot clear of lines and of each other, even on a phone."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -21,22 +21,19 @@ Side = Literal["left", "right", "centre"]
 
 @dataclass(frozen=True)
 class Area:
-    """Words on the plot, in shares of it: their left end, their foot, and their width; all are `HEIGHT` high."""
+    """Left end, foot and width of words in shares of the plot; all are `HEIGHT` high."""
 
     left: float
     bottom: float
     width: float
 
     def meets(self, other: "Area") -> bool:
-        """Whether the two overlap."""
         across = self.left < other.left + other.width and other.left < self.left + self.width
         return across and abs(self.bottom - other.bottom) < HEIGHT
 
 
 @dataclass(frozen=True)
 class _Box:
-    """A place for a label in shares of the plot, which reaches from 0 to 1 both ways."""
-
     place: int
     above: bool
     side: Side
@@ -49,16 +46,15 @@ class _Box:
         return Area(self.left, self.bottom, self.width)
 
     def outside(self) -> float:
-        """How far it sticks out of the plot; a label may stand over its top by its own height."""
         return max(0.0, -self.left, self.left + self.width - 1.02, -self.bottom, self.bottom + HEIGHT - 1.0)
 
 
 def labelled(
     lines: tuple[Line, ...], x: Axis, words: Iterable[Area] = (), high: float | None = None
 ) -> tuple[Line, ...]:
-    """The lines, each with the spot of its label, clear of other `words` on the plot.
+    """Give each line a spot for its label, clear of other `words` on the plot.
 
-    `high` is the top of the y axis, where that is not the lines' own.
+    `high` is the top of the y axis if that is not the lines' own.
     """
     if not lines:
         return lines
@@ -86,14 +82,12 @@ def _places(lines: tuple[Line, ...], x: Axis) -> Floats:
 
 
 def _heights(line: Line, places: Floats) -> Floats:
-    """The line's values; a step holds its value until the next one."""
     if line.shape == "line":
         return np.interp(places, line.x, line.y)
     return line.y[np.maximum(0, np.searchsorted(line.x, places, side="right") - 1)]
 
 
 def _boxes(own: Floats, width: float) -> Iterator[_Box]:
-    """Every place along the line, over and under it, to each side."""
     shifts: tuple[tuple[Side, float], ...] = (("left", width), ("right", 0.0), ("centre", width / 2))
     for place in range(0, PLACES, 4):
         share = place / (PLACES - 1)
@@ -104,7 +98,7 @@ def _boxes(own: Floats, width: float) -> Iterator[_Box]:
 
 
 def _cost(box: _Box, number: int, heights: list[Floats], taken: list[Area]) -> float:
-    """Low is good: no line crossed, no label met, inside the plot, apart from the other lines, at the end or else high up."""
+    """Low is good: no line crossed, no label met, inside the plot, apart from other lines, at the end or high up."""
     low = max(0, round(box.left * (PLACES - 1)) - 1)
     high = min(PLACES, round((box.left + box.width) * (PLACES - 1)) + 2)
     crossed = sum(_crosses(line[low:high], box) for line in heights)
@@ -133,7 +127,7 @@ Anchor = Literal["left", "center", "right"]
 
 @dataclass(frozen=True)
 class Region:
-    """A connected stretch of one style, and the places in it for its words: the one that is farthest from its rim, then one in each row."""
+    """A connected area of one style. `spots` (row, column): the deepest place, then one in each row."""
 
     style: int
     spots: tuple[tuple[int, int], ...]
@@ -141,8 +135,6 @@ class Region:
 
 @dataclass(frozen=True)
 class Placed:
-    """A region with the place of its words on the fine grid, and the side of them that is there."""
-
     region: Region
     row: int
     column: int
@@ -150,7 +142,7 @@ class Placed:
 
 
 def area_of(text: str, across: float, up: float, anchor: Anchor) -> Area:
-    """What words take whose side `anchor` is at a place, in shares of the plot."""
+    """In shares of the plot; `anchor` is the side of the words that is at the place."""
     width = REGION_LETTER * len(text) + PADDING
     left = across - {"left": 0.0, "center": width / 2, "right": width}[anchor]
     return Area(left, up - HEIGHT / 2, width)
@@ -159,7 +151,7 @@ def area_of(text: str, across: float, up: float, anchor: Anchor) -> Area:
 def placed(
     named: Iterable[tuple[Region, str]], at: Callable[[int, int], tuple[float, float]], taken: Iterable[Area] = ()
 ) -> Iterator[Placed]:
-    """The regions whose words have room, each where they meet nothing that stands already.
+    """Place the words of regions where they meet no others; skip those without room.
 
     `at` gives the place of a row and column in shares of the plot, across and up.
     """
@@ -176,7 +168,6 @@ def placed(
 
 
 def _anchor(across: float, centred: Area) -> Anchor:
-    """Words that would stick out at a side begin, or end, at their place instead."""
     if centred.left < 0:
         return "left"
     return "right" if centred.left + centred.width > 1 else "center"

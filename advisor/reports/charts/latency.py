@@ -33,7 +33,6 @@ Designs = tuple[tuple[str, DesignResult], ...]
 
 
 def latency(result: Result, scenario: Scenario) -> Chart:
-    """The curve of each design that has a steady state; the others have a sentence instead."""
     every: Designs = tuple(wording.designs_of(result))
     drawn: Designs = tuple((style, design) for style, design in every if design.stable and len(design.curve.share) > 1)
     notes = tuple(wording.unstable_sentence(style, design) for style, design in every if not design.stable)
@@ -70,7 +69,6 @@ def _deadline_text(name: str, value: float) -> str:
 
 
 def axis_of(lines: tuple[Line, ...], unit: str, log: bool) -> Axis:
-    """Linear in a readable unit; logarithmic in seconds, its ticks as people say durations."""
     if not log:
         return Axis(f"Latency ({unit})", unit, low=0.0, high=float(lines[0].x[-1]) if lines else 1.0)
     low, high = float(lines[0].x[0]), float(lines[0].x[-1])
@@ -83,7 +81,6 @@ def axis_of(lines: tuple[Line, ...], unit: str, log: bool) -> Axis:
 
 
 def needs_log(drawn: Designs, longest: float) -> bool:
-    """Whether the tail is too long for a linear axis."""
     medians = [latency_at(design, 0.5) for _, design in drawn]
     return bool(medians) and longest > LOG_FROM * min(medians)
 
@@ -96,7 +93,7 @@ def latency_at(design: DesignResult, level: float) -> float:
 
 
 def _lines(drawn: Designs, scale: float, log: bool, longest: float) -> tuple[Line, ...]:
-    """Every curve over the same instants, so that one hover reads all; after its end a curve stays at the completed share."""
+    """All curves share their instants, so that one hover reads all of them."""
     if not drawn:
         return ()
     instants: Floats = np.unique(np.concatenate([design.curve.latency_s for _, design in drawn] + [[longest]]))
@@ -116,7 +113,6 @@ def _lines(drawn: Designs, scale: float, log: bool, longest: float) -> tuple[Lin
 
 
 def _marks(drawn: Designs, scale: float, lines: tuple[Line, ...], log: bool) -> tuple[Mark, ...]:
-    """The percentiles on each curve; at a height, the words of the first to come stand left, those of the others right."""
     marks: list[Mark] = []
     for name, level in MARKED:
         found = [(getattr(design.latency_s, name), style) for style, design in drawn]
@@ -134,7 +130,7 @@ def _side(along: float, *, first: bool, alone: bool) -> Side:
 
 
 def _joined(marks: list[Mark], lines: tuple[Line, ...], log: bool) -> list[Mark]:
-    """p95 and p99 stand nearly at one height: where their words would meet, one of the two says both."""
+    """p95 and p99 are nearly at one height: if their words would meet, one mark says both."""
     done = list(marks)
     for style in {mark.style for mark in marks}:
         places = [
@@ -152,7 +148,6 @@ def _joined(marks: list[Mark], lines: tuple[Line, ...], log: bool) -> list[Mark]
 
 
 def _words(marks: tuple[Mark, ...], lines: tuple[Line, ...], log: bool) -> Iterator[Area]:
-    """Where the marks' words stand on the plot, for the lines' labels to keep clear of."""
     for mark in marks:
         width, height = LETTER * len(mark.text), mark.y / 106
         along = _along(mark.x, lines, log)
@@ -199,7 +194,6 @@ def _table(every: Designs) -> Table:
 
 
 def quantile(design: DesignResult, name: str, of: str = "latency") -> str:
-    """A percentile, mean or maximum of `latency` or `wait` with its interval, where it means something."""
     if not design.stable:
         return "no steady state"
     value = getattr(getattr(design, f"{of}_s"), name)

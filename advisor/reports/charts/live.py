@@ -1,4 +1,4 @@
-"""The charts of a live run: what was measured with the kernel's prediction dashed over it; and what has been measured before its end."""
+"""The charts of a live run: measured with the prediction dashed over it, and measured so far."""
 
 from dataclasses import replace
 
@@ -19,7 +19,6 @@ Designs = tuple[tuple[str, DesignResult], ...]
 
 
 def predicted_of(result: Result, live: LiveReport) -> Result:
-    """The result that the kernel predicted."""
     return result.model_copy(
         update={
             "synchronous": live.predicted_synchronous,
@@ -30,7 +29,6 @@ def predicted_of(result: Result, live: LiveReport) -> Result:
 
 
 def over(measured: tuple[Chart, ...], predicted: tuple[Chart, ...]) -> tuple[Chart, ...]:
-    """Each measured chart with the lines of the predicted one of the same name, dashed in the design's colour."""
     before = {chart.id: chart for chart in predicted}
     return tuple(
         _over(chart, before[chart.id]) if chart.lines and chart.id in OVERLAID & before.keys() else chart
@@ -65,12 +63,11 @@ def _over(chart: Chart, before: Chart) -> Chart:
 
 
 def _factor(of: Axis, to: Axis) -> float:
-    """From one axis' unit of time to the other's; 1 where they are of something else."""
+    """From one axis' unit of time to the other's; 1 if they are of something else."""
     return SECONDS[of.unit] / SECONDS[to.unit] if of.unit in SECONDS and to.unit in SECONDS else 1.0
 
 
 def so_far_charts(so_far: SoFar) -> tuple[Chart, ...]:
-    """What has been measured: depth and lag of the queues, jobs in flight, and the latencies of the results that are there."""
     found = (("synchronous", so_far.synchronous), ("event_driven", so_far.event_driven))
     designs: Designs = tuple((style, design) for style, design in found if design is not None and design.series.t_s)
     if not designs:
@@ -89,7 +86,6 @@ def so_far_charts(so_far: SoFar) -> tuple[Chart, ...]:
 
 
 def _outages(so_far: SoFar, end_s: float, scale: float) -> tuple[Window, ...]:
-    """Those that have begun."""
     outages = so_far.scenario.provider.outages if so_far.scenario is not None else ()
     return tuple(
         Window(outage.start_s / scale, min(end_s, outage.start_s + outage.length_s) / scale, "outage")

@@ -1,4 +1,4 @@
-"""A Chart: what is drawn and what it says, neutral between the page's plotly and the document's SVG."""
+"""A chart before it is drawn: neutral between plotly on a page and SVG in a document."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -16,8 +16,6 @@ Side = Literal["left", "right", "none"]
 
 @dataclass(frozen=True)
 class Axis:
-    """A title with its unit, and the range where it is fixed. `unit` follows a value in the hover."""
-
     title: str
     unit: str
     log: bool = False
@@ -31,7 +29,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Spot:
-    """Where a line's label stands, in axis units: above or below that point, its text to the left or the right of it."""
+    """In axis units."""
 
     x: float
     y: float
@@ -41,7 +39,7 @@ class Spot:
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One line. `style` is the design, or None for the load that both meet."""
+    """`style` is the design, or None for the load that both designs get."""
 
     label: str
     style: str | None
@@ -56,13 +54,12 @@ class Line:
 
     @property
     def words(self) -> str:
-        """What stands beside it."""
         return self.short or self.label
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A point on a line, with a few words to the left above or to the right below it; none where there is no room."""
+    """A point on a line, its words to the left above it or to the right below it."""
 
     x: float
     y: float
@@ -73,8 +70,6 @@ class Mark:
 
 @dataclass(frozen=True)
 class Window:
-    """A shaded stretch of the x axis."""
-
     start: float
     end: float
     kind: Literal["burst", "outage"]
@@ -82,16 +77,12 @@ class Window:
 
 @dataclass(frozen=True)
 class Deadline:
-    """An upright line across a latency chart."""
-
     x: float
     text: str
 
 
 @dataclass(frozen=True)
 class Bars:
-    """One design's bars: a value and its words for each of the chart's groups."""
-
     label: str
     style: str
     values: tuple[float, ...]
@@ -100,7 +91,7 @@ class Bars:
 
 @dataclass(frozen=True)
 class Table:
-    """The chart's numbers, in words. The first column names the row, the others are figures."""
+    """Numbers in words. The first column names the row, the others are figures."""
 
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -108,9 +99,9 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class Chart:
-    """Lines over a shared x axis, or bars in groups. The title states the finding and stands outside the drawing, as text.
+    """Lines over a shared x axis, or bars in groups; the title states the finding.
 
-    `notes` are sentences that stand where a line would mean nothing; with no lines and no bars they are all there is to show.
+    `notes` replace lines that would be meaningless; without lines and bars they are all there is to show.
     """
 
     id: str
@@ -129,5 +120,4 @@ class Chart:
 
     @property
     def drawn(self) -> bool:
-        """Whether there is anything to draw."""
         return bool(self.lines or self.bars)

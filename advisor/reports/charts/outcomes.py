@@ -1,5 +1,3 @@
-"""What became of the jobs, side by side."""
-
 from advisor.reports import wording
 from advisor.reports.charts.model import Axis, Bars, Chart, Table
 from core.numbers import count, share
@@ -9,7 +7,6 @@ LOSSES = tuple(name for name in wording.OUTCOMES if name != "good")
 
 
 def outcomes(result: Result) -> Chart:
-    """The share of the offered jobs that ended each way, of the ways that occurred in any design."""
     designs = tuple(wording.designs_of(result))
     seen = [name for name in wording.OUTCOMES if name == "good" or any(getattr(design, name) for _, design in designs)]
     title = _finding(designs)

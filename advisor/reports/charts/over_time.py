@@ -30,7 +30,7 @@ MEAN_BINS = 200
 
 @dataclass(frozen=True)
 class Run:
-    """What the charts over time share: the designs, the windows in seconds, and the unit of the time axis."""
+    """`windows` and `end_s` are in seconds; the time axis has `scale` seconds a unit."""
 
     scenario: Scenario
     designs: tuple[tuple[str, DesignResult], ...]
@@ -46,13 +46,11 @@ class Run:
         return tuple(Window(window.start / self.scale, window.end / self.scale, window.kind) for window in self.windows)
 
     def behind(self) -> str:
-        """What the shading is, for the alternative text."""
         kinds = sorted({window.kind for window in self.windows})
         return f" Shaded: {wording.listed([f'{kind}s' for kind in kinds])}." if kinds else ""
 
 
 def run_of(result: Result, scenario: Scenario) -> Run | None:
-    """The run behind the charts over time; None where no design has a series."""
     designs = tuple((style, design) for style, design in wording.designs_of(result) if design.series.t_s)
     if not designs:
         return None
@@ -62,7 +60,6 @@ def run_of(result: Result, scenario: Scenario) -> Run | None:
 
 
 def queue_depth(run: Run) -> Chart:
-    """Jobs that wait."""
     peaks = {style: max(design.series.queue_depth) for style, design in run.designs}
     return _stepped(
         run, "queue_depth", _depth_finding(run, peaks), Axis("Jobs waiting", "jobs", low=0.0, whole=True),
@@ -97,7 +94,6 @@ def _drain(design: DesignResult, windows: tuple[Window, ...]) -> str:
 
 
 def in_flight(run: Run) -> Chart:
-    """Jobs being worked on."""
     parts = []
     for style, design in run.designs:
         peak, places = max(design.series.in_flight), _places(run.scenario, style)
@@ -118,7 +114,6 @@ def _places(scenario: Scenario, style: str) -> int:
 
 
 def lag(run: Run) -> Chart:
-    """How long the oldest waiting job has waited."""
     most = {style: max(design.series.lag_s) for style, design in run.designs}
     scale, unit = time_unit(max(most.values()))
     worst = [f"{duration(most[style])} in the {wording.design_name(style)} design" for style, _ in run.designs]
@@ -134,7 +129,6 @@ def lag(run: Run) -> Chart:
 
 
 def throughput(run: Run) -> Chart:
-    """Arrivals against completions, as rates."""
     times, load = _rates(run.designs[0][1].series, "arrivals")
     lines = [Line("Arrivals", None, times / run.scale, load, "step")]
     parts = [f"arrivals reach {rate(float(load.max()))}"]
@@ -151,7 +145,7 @@ def throughput(run: Run) -> Chart:
 
 
 def _rates(series: Series, name: str) -> tuple[Floats, Floats]:
-    """Counts a bin as rates per second over at most `RATE_BINS` bins; the last value is repeated at the run's end."""
+    """Rates per second over at most `RATE_BINS` bins; the last value is repeated at the run's end."""
     counts, width = np.asarray(getattr(series, name), dtype=np.float64), bin_s(series)
     group = -(-len(counts) // RATE_BINS)
     padded = np.concatenate([counts, np.zeros(-len(counts) % group)]).reshape(-1, group).sum(axis=1)
@@ -171,7 +165,7 @@ def _stepped(
     words: Callable[[float], str],
     most: int = 0,
 ) -> Chart:
-    """A chart of one figure at the bins' ends, both designs on the same axes; averaged over `most` stretches where that is given."""
+    """A figure at the bins' ends; averaged over `most` stretches if that is given."""
     lines = []
     for style, design in run.designs:
         at_s, figures = ends_of(design.series), values(design.series)
@@ -185,7 +179,6 @@ def _stepped(
 
 
 def _last_of(length: int, group: int) -> NDArray[np.int64]:
-    """The place of the last of each group of bins."""
     return np.minimum(np.arange(group - 1, length + group - 1, group), length - 1)
 
 
@@ -195,7 +188,7 @@ def _averaged(figures: Floats, group: int) -> Floats:
 
 
 def ends_of(series: Series) -> Floats:
-    """The ends of the bins, which queue depth and lag stand for."""
+    """The ends of the bins, at which queue depth and lag are measured."""
     return np.asarray(series.t_s, dtype=np.float64) + bin_s(series)
 
 
@@ -231,7 +224,7 @@ PAUSE = 3
 
 
 def windows_of(scenario: Scenario, series: Series) -> tuple[Window, ...]:
-    """The bursts and outages inside the run, in seconds. None of a kind where there are too many to be read."""
+    """In seconds, inside the run; none of a kind if there are more than `MOST_WINDOWS` of it."""
     end_s = run_end_s(series)
     outages = [
         Window(outage.start_s, min(end_s, outage.start_s + outage.length_s), "outage")
@@ -243,12 +236,11 @@ def windows_of(scenario: Scenario, series: Series) -> tuple[Window, ...]:
 
 
 def run_end_s(series: Series) -> float:
-    """The end of the last bin."""
     return series.t_s[-1] + bin_s(series) if series.t_s else 0.0
 
 
 def bin_s(series: Series) -> float:
-    """The width of a bin; a lone bin tells nothing and counts as a second."""
+    """The width of a bin; a lone bin counts as a second."""
     return series.t_s[1] - series.t_s[0] if len(series.t_s) > 1 else 1.0
 
 
@@ -276,7 +268,7 @@ def _last_arrival_s(series: Series) -> float:
 
 
 def _busy(series: Series, last_s: float) -> list[Window]:
-    """Stretches of the recorded arrivals that run well above their mean rate, joined where they nearly touch."""
+    """Stretches of recorded arrivals well above their mean rate, joined if they nearly touch."""
     counts, edges = np.histogram(series.t_s, bins=STRETCHES, range=(0, last_s or 1.0), weights=series.arrivals)
     found: list[tuple[int, int]] = []
     for place in np.flatnonzero(counts > BURST_TO_MEAN * counts.mean()).tolist():
@@ -288,9 +280,9 @@ def _busy(series: Series, last_s: float) -> list[Window]:
 
 
 def drain_s(ends_s: Floats, depth: Floats, windows: tuple[Window, ...]) -> tuple[Window, float] | None:
-    """The window after which the queue was deepest, and how long after its end it had drained to 5 % of its peak.
+    """The window before the deepest queue, and the time from its end until 5 % of the peak.
 
-    None where there is no window, or no queue was left at its end (jobs that wait a moment now and then are no backlog), or where it never drained.
+    None without a window, if no queue was left at its end (jobs that wait for a moment are no backlog), or if it never drained.
     """
     if not windows or depth.max() < 1:
         return None

@@ -1,1 +1,1 @@
-"""Things laid beside each other: two revisions of a decision, several runs."""
+"""Comparisons of two revisions of a decision, and of several runs."""

@@ -22,8 +22,6 @@ TITLES: Mapping[str, str] = {rule.id: rule.title for rule in RULES}
 
 @dataclass(frozen=True)
 class Changed:
-    """One thing, before and after, in words."""
-
     name: str
     before: str
     after: str
@@ -31,14 +29,11 @@ class Changed:
 
     @property
     def differs(self) -> bool:
-        """Whether anything became of it."""
         return self.before != self.after
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two revisions, field by field."""
-
     answers: tuple[Changed, ...]
     advice: tuple[Changed, ...]
     """Style, strength, delivery and so on, also where they are the same."""
@@ -49,7 +44,7 @@ class Comparison:
 
     @property
     def sentence(self) -> str:
-        """What changed, in one sentence: "p95 8 s → 20 s: the style changed to event-driven"."""
+        """As in "p95 8 s → 20 s: the style changed to event-driven"."""
         if not self.answers:
             return "The same answers" + (f": {_outcome(self.advice)}" if _outcome(self.advice) != SAME else "")
         named = [f"{short_name(one.path)} {one.before} → {one.after}" for one in self.answers[:MOST_NAMED]]
@@ -69,7 +64,7 @@ def compare(
     paths: Iterable[str],
     recordings: tuple[str | None, str | None] = (None, None),
 ) -> Comparison:
-    """The second against the first; `paths` are the answers that differ, `recordings` the names of the two recordings."""
+    """`paths` are the answers that differ, `recordings` the names of the two recordings."""
     old, new = before[1], after[1]
     reasons = {reason.rule: reason for reason in old.reasons}
     now = {reason.rule: reason for reason in new.reasons}
@@ -133,7 +128,6 @@ def _queues(recommendation: Recommendation) -> str:
 
 
 def _outcome(advice: tuple[Changed, ...]) -> str:
-    """The weightiest thing that became of the advice."""
     for one in advice[:3]:
         if one.differs:
             return f"the {one.name.lower()} changed to {one.after[:1].lower() + one.after[1:] if one.name != 'Delivery' else one.after}"

@@ -1,4 +1,4 @@
-"""The charts of several runs, one per design and all on the same axes: latency, queue depth, lag, calls, good share."""
+"""The charts of several runs, one for each design and all on the same axes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,6 @@ Drawn = list[tuple[Laid, DesignResult]]
 
 
 def latencies(laid: Sequence[Laid]) -> tuple[Chart, ...]:
-    """Cumulative curves over all offered jobs; a run without a steady state has a sentence instead."""
     styles = styles_of(laid)
     drawn = {style: [pair for pair in with_design(laid, style) if _drawable(pair[1])] for style in styles}
     every = tuple((style, design) for style in styles for _, design in drawn[style])
@@ -43,7 +42,7 @@ def _drawable(design: DesignResult) -> bool:
 
 
 def _curve(one: Laid, style: str, design: DesignResult, span: tuple[float, float, float]) -> Line:
-    """From the first instant of all runs to the last: after its end a curve stays at the completed share."""
+    """After its end a curve stays at the completed share."""
     first, longest, scale = span
     own = np.asarray(design.curve.latency_s)
     instants = np.unique(np.concatenate([own[(own >= first) & (own <= longest)], [first, longest]]))
@@ -77,7 +76,6 @@ def _finding(runs: Drawn) -> str:
 
 
 def quantile_words(design: DesignResult) -> str:
-    """The 95th percentile of the latency, or why there is none."""
     if not design.stable:
         return "no time"
     return duration(design.latency_s.p95, missing="no time")
@@ -91,7 +89,7 @@ def _table(runs: Drawn) -> Table:
 
 
 def deadlines_of(laid: Sequence[Laid]) -> dict[float, str]:
-    """Each deadline once, with the letters of the runs that have it where not all do; in short where there are several."""
+    """Each deadline with its words; the letters of its runs are named if not all have it."""
     found: dict[tuple[float, str], list[str]] = {}
     for one in laid:
         given = one.scenario.deadline_s
@@ -112,8 +110,6 @@ POINTS = 300
 
 @dataclass(frozen=True)
 class _Figure:
-    """What is drawn over time, and how it reads."""
-
     name: str
     axis: str
     unit: str
@@ -124,7 +120,6 @@ class _Figure:
 
 
 def over_time(laid: Sequence[Laid]) -> tuple[Chart, ...]:
-    """Queue depth, then lag, then calls to the provider, each design beside the other."""
     every = [design for style in styles_of(laid) for _, design in with_design(laid, style) if design.series.t_s]
     if not every:
         return ()
@@ -148,7 +143,6 @@ def over_time(laid: Sequence[Laid]) -> tuple[Chart, ...]:
 
 
 def _levels(name: str, scale: float = 1.0) -> Callable[[DesignResult], tuple[Floats, Floats]]:
-    """A figure of the series, at the bins' ends."""
     return lambda design: (ends_of(design.series), np.asarray(getattr(design.series, name), np.float64) / scale)
 
 
@@ -195,7 +189,7 @@ def _chart(figure: _Figure, style: str, lines: list[Line], y: Axis, run: Run) ->
 
 
 def thinned(line: Line) -> Line:
-    """The line with at most `POINTS` points, its peaks among them."""
+    """Keep at most `POINTS` points, peaks among them."""
     if len(line.x) <= POINTS:
         return line
     kept = MinMaxLTTBDownsampler().downsample(line.x, line.y, n_out=POINTS)  # type: ignore[no-untyped-call]
@@ -210,7 +204,6 @@ def _windows(laid: Sequence[Laid]) -> tuple[Window, ...]:
 
 
 def good_shares(laid: Sequence[Laid]) -> Chart:
-    """The share of the offered jobs whose result was in hand by the deadline, run by run."""
     styles = styles_of(laid)
     shares = {style: {one.letter: design.good_share for one, design in with_design(laid, style)} for style in styles}
     title = _best(shares)
@@ -242,7 +235,6 @@ def _words(shares: dict[str, float], one: Laid) -> str:
 
 
 def _best(shares: dict[str, dict[str, float]]) -> str:
-    """Which run and design has the largest share, or which, where they read alike."""
     each = [
         (f"{letter}, {wording.design_name(style)}", value)
         for style in shares

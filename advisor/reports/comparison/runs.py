@@ -21,7 +21,7 @@ DASHES: tuple[Dash, ...] = ("solid", "dash", "dot", "dashdot", "longdash", "long
 
 @dataclass(frozen=True)
 class Laid:
-    """One run of the comparison. `recording` is the name of its trace, if its arrivals are recorded ones."""
+    """`recording` is the name of its trace, if its arrivals are recorded ones."""
 
     place: int
     name: str
@@ -31,26 +31,21 @@ class Laid:
 
     @property
     def letter(self) -> str:
-        """Its name in charts and tables."""
         return LETTERS[self.place]
 
     @property
     def dash(self) -> Dash:
-        """Its line, whatever the design."""
         return DASHES[self.place]
 
     def design(self, style: str) -> DesignResult | None:
-        """What it found for a design; None where it had none of that style."""
         return dict(wording.designs_of(self.result)).get(style)
 
 
 def styles_of(laid: Sequence[Laid]) -> tuple[str, ...]:
-    """The styles that any of the runs has, in the order in which they are always shown."""
     return tuple(style for style in wording.STYLES if any(one.design(style) for one in laid))
 
 
 def with_design(laid: Sequence[Laid], style: str) -> list[tuple[Laid, DesignResult]]:
-    """The runs that have a design of the style."""
     return [(one, design) for one in laid if (design := one.design(style)) is not None]
 
 
@@ -71,19 +66,15 @@ LIMIT_PREFIX = "provider."
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting with its value in each run."""
-
     name: str
     values: tuple[str, ...]
 
     @property
     def differs(self) -> bool:
-        """Whether the runs disagree on it."""
         return len(set(self.values)) > 1
 
 
 def settings_of(laid: Sequence[Laid]) -> tuple[Setting, ...]:
-    """Every setting of the scenarios, in their order, and how each was run."""
     each = [_flat(one) for one in laid]
     paths = dict.fromkeys(path for settings in each for path in settings)
     names = [_name(path) for path in paths]
@@ -109,7 +100,6 @@ def _flat(one: Laid) -> dict[str, Any]:
 
 
 def _leaves(value: Any, path: str) -> list[tuple[str, Any]]:
-    """Dotted paths and plain values; what is listed is one value."""
     if isinstance(value, Mapping) and value:
         return [leaf for name, part in value.items() for leaf in _leaves(part, f"{path}.{name}" if path else str(name))]
     return [(path, value)]
@@ -158,7 +148,6 @@ def _value(path: str, value: Any) -> str:
 
 
 def _part(part: Any) -> str:
-    """One of a list: a hop, an outage, a time."""
     if isinstance(part, Mapping):
         return ", ".join(_value(name, value) for name, value in part.items())
     return _value("_s", part) if isinstance(part, int | float) else str(part)
@@ -166,7 +155,7 @@ def _part(part: Any) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """A difference in words; `telling` where its interval leaves out zero."""
+    """A difference in words; `telling` if its interval leaves out zero."""
 
     text: str
     telling: bool = False
@@ -174,23 +163,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One figure, with a cell a column."""
-
     name: str
     cells: tuple[Cell, ...]
 
 
 @dataclass(frozen=True)
 class Differences:
-    """A table of them: what is subtracted from what stands in the headers."""
-
     title: str
     headers: tuple[str, ...]
     rows: tuple[Row, ...]
 
 
 def figures_of(laid: Sequence[Laid], style: str) -> Table:
-    """Every figure of one design, a column a run."""
     runs = [one for one, _ in with_design(laid, style)]
     each = [_column(one, style) for one in runs]
     names = dict.fromkeys(name for column in each for name in column)
@@ -219,7 +203,7 @@ def between_designs(laid: Sequence[Laid]) -> Differences:
 
 
 def between_runs(laid: Sequence[Laid], style: str) -> Differences:
-    """One design of each run minus that of the first, the runs taken as independent of each other."""
+    """Each run minus the first, the runs taken as independent of each other."""
     runs = with_design(laid, style)
     first, others = runs[0], runs[1:]
     rows = []
@@ -232,7 +216,7 @@ def between_runs(laid: Sequence[Laid], style: str) -> Differences:
 
 
 def difference(name: str, less: DesignResult, more: DesignResult) -> Interval | None:
-    """`more` minus `less`, from the 95 % interval of each; None where one of the two has none.
+    """`more` minus `less`, from the 95 % interval of each; None if one has no interval.
 
     The bounds are recovered from those of the two parts, so that a lopsided interval stays one (MOVER: Zou and Donner,
     Statistics in Medicine 27, 2008).
@@ -248,7 +232,6 @@ def difference(name: str, less: DesignResult, more: DesignResult) -> Interval | 
 
 
 def value_of(design: DesignResult, name: str) -> float | None:
-    """A design's figure by the name that its interval has."""
     for of, figures in (("latency", design.latency_s), ("wait", design.wait_s)):
         if name.startswith(f"{of}_"):
             value: float | None = getattr(figures, name.removeprefix(f"{of}_").removesuffix("_s"))
@@ -272,7 +255,6 @@ def _cell(name: str, found: Interval | None) -> Cell:
 
 
 def _cell_between(name: str, less: DesignResult, more: DesignResult) -> Cell:
-    """With its interval; alone where one of the two parts has none."""
     found = difference(name, less, more)
     if found is not None:
         return _cell(name, found)
@@ -281,7 +263,6 @@ def _cell_between(name: str, less: DesignResult, more: DesignResult) -> Cell:
 
 
 def _alone(name: str, value: float) -> str:
-    """A difference without an interval."""
     if name in SHARES:
         return number(100 * value, "points")
     return duration(value) if name.endswith("_s") else number(value)

@@ -33,8 +33,6 @@ LONGEST_NAME = 60
 
 @dataclass(frozen=True, eq=False)
 class Document:
-    """What a report says, and the values that it says it about."""
-
     title: str
     verdict: str
     date: datetime.date
@@ -50,7 +48,6 @@ class Document:
 
     @property
     def summary(self) -> tuple[tuple[str, str], ...]:
-        """The head of the report: status, revision, workspace, address, date, and what the simulation found."""
         rows = list(self.record.rows if self.record else (("Status", NOT_RECORDED),))
         rows.append(("Date", f"{self.date.isoformat()} (UTC)"))
         if self.result is not None and self.scenario is not None:
@@ -72,9 +69,9 @@ def build(
     record: Record | None = None,
     recording: Recording | None = None,
 ) -> Document:
-    """The report on a decision, with what the simulation found where there is a `result` of a `scenario`.
+    """`recording` is the one that the answers name by an id or a path.
 
-    `recording` is the one that the answers name by an id or a path. The report names it by its file, so that the commands in it work.
+    The report names it by its file, so that the commands in it work.
     """
     has_lost_recording = answers.volume.trace is not None and recording is None
     answers = answers_on_file(answers, recording)
@@ -106,7 +103,7 @@ def build(
 
 
 def file_name(document: Document, extension: str) -> str:
-    """A name of our own for the file, in plain ASCII letters, digits and dashes, whatever the title holds."""
+    """Plain ASCII letters, digits and dashes, whatever the title holds."""
     plain = unicodedata.normalize("NFKD", document.title).encode("ascii", "ignore").decode("ascii").lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:LONGEST_NAME].rstrip("-")
     return f"{slug or 'decision'}.{extension}"

@@ -1,5 +1,3 @@
-"""The sections that say what is advised, and why."""
-
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -21,13 +19,11 @@ CHECK_TITLES: Mapping[str, str] = {check.code: check.title for check in CHECKS}
 
 
 def context(answers: Answers) -> Section:
-    """The workload in a few lines."""
     items = tuple(Point(f"{section.title}: {section.state(answers)}") for section in SECTIONS)
     return Section("context", "Context", (Points(items),))
 
 
 def reasons(recommendation: Recommendation) -> Section:
-    """At most five reasons for it, the strongest first."""
     found = [reason for reason in recommendation.reasons if reason.favours == recommendation.style]
     blocks: list[Paragraph | Points] = [Points(tuple(_point(reason) for reason in found[:MOST_REASONS]), ranked=True)]
     if not found:
@@ -44,7 +40,7 @@ def reasons(recommendation: Recommendation) -> Section:
 
 
 def _ruled_out(recommendation: Recommendation, *, all_styles: bool = False) -> tuple[Point, ...]:
-    """Each constraint that a style breaks (or that all of them do), said once, with the styles that break it."""
+    """Each constraint once, with the styles that break it; only those of all styles if asked."""
     broken: dict[str, list[str]] = {}
     for style, sentences in recommendation.infeasible.items():
         for sentence in sentences:
@@ -58,7 +54,6 @@ def _ruled_out(recommendation: Recommendation, *, all_styles: bool = False) -> t
 
 
 def against(recommendation: Recommendation) -> Section | None:
-    """What speaks for another style, or only has to be known."""
     found = [
         reason
         for reason in recommendation.reasons
@@ -77,7 +72,6 @@ def _point(reason: Reason) -> Point:
 
 
 def flips(recommendation: Recommendation, answers: Answers) -> Section | None:
-    """What would change the advice."""
     blocks: list[Paragraph | Points] = []
     if recommendation.probability is not None:
         parts = [
@@ -104,7 +98,6 @@ def flips(recommendation: Recommendation, answers: Answers) -> Section | None:
 
 
 def warnings(recommendation: Recommendation) -> Section | None:
-    """What is wrong or will go wrong, whichever style is chosen."""
     if not recommendation.warnings:
         return None
     items = (
@@ -115,7 +108,6 @@ def warnings(recommendation: Recommendation) -> Section | None:
 
 
 def delivery(recommendation: Recommendation) -> Section:
-    """How the result gets back."""
     plan = recommendation.delivery
     blocks: list[Paragraph | Grid | Points] = [Paragraph(wording.delivery_sentences(recommendation), strong=True)]
     if plan.parameters:
@@ -139,7 +131,6 @@ def _spoken(key: str) -> str:
 
 
 def parameter_words(key: str, value: Any) -> str:
-    """A delivery parameter's value by the unit in its name."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
@@ -156,7 +147,6 @@ def parameter_words(key: str, value: Any) -> str:
 
 
 def queues(recommendation: Recommendation) -> Section:
-    """Queues, consumers and what bounds them."""
     useful = Paragraph(wording.concurrency_sentence(recommendation.concurrency))
     if not recommendation.queues:
         return Section("queues", "Concurrency", (useful,))
@@ -176,7 +166,6 @@ def queues(recommendation: Recommendation) -> Section:
 
 
 def retries(recommendation: Recommendation) -> Section:
-    """Retries and dead letters."""
     return Section(
         "retries",
         "Retries and dead letters",
@@ -188,7 +177,6 @@ def retries(recommendation: Recommendation) -> Section:
 
 
 def monitors(recommendation: Recommendation) -> Section | None:
-    """What to watch."""
     if not recommendation.monitors:
         return None
     rows = [(monitor.metric, monitor.threshold, monitor.text) for monitor in recommendation.monitors]
@@ -197,7 +185,6 @@ def monitors(recommendation: Recommendation) -> Section | None:
 
 
 def advice_sections(recommendation: Recommendation, answers: Answers) -> Iterator[Section]:
-    """Every section of the advice, in reading order."""
     every = (
         reasons(recommendation),
         against(recommendation),

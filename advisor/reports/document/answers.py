@@ -1,4 +1,4 @@
-"""The answers as a table: every assumption with its unit, and whether it is the user's own or the template's."""
+"""The answers in words: values with units, conditions of a flip, and the table of all assumptions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -38,7 +38,7 @@ EMPTY: Mapping[str, str] = {
 
 
 def assumptions(answers: Answers, recording: str | None = None) -> Section:
-    """All answers to questions that apply, a table a section of the questionnaire; `recording` in words, if there is one."""
+    """`recording` is in words, if there is one."""
     template = TEMPLATES[answers.template]
     given, assumed = answers.model_dump(), template.answers.model_dump()
     blocks: list[Paragraph | Grid] = [
@@ -82,7 +82,7 @@ def value_words(path: str, value: Any) -> str:
 
 
 def exact_words(path: str, value: float) -> str:
-    """A number with its unit and all of its digits, so that the very value can be typed."""
+    """All digits and the unit, so that the very value can be typed."""
     unit = QUESTIONS[path].unit
     scale, write = WRITTEN.get(unit, (1.0, number))
     if isinstance(value, int):
@@ -114,7 +114,7 @@ IF_CHOSEN: Mapping[str, Mapping[str, str]] = {
 
 
 def flip_condition(flip: Flip, answers: Answers) -> str:
-    """From which answer on a flip holds: If 1.9 s or less; If yes; If nobody waited."""
+    """If 1.9 s or less; If yes; If nobody waited."""
     path, to = flip.field, flip.to
     if LEAVES[path].numeric:
         more = to > starting_number(path, columns_of(answers))
@@ -126,14 +126,12 @@ def flip_condition(flip: Flip, answers: Answers) -> str:
 
 
 def answered(path: str, value: Any) -> str:
-    """An answer inside a sentence: a choice's words begin small."""
     words = value_words(path, value)
     chosen = isinstance(value, str) and path in QUESTIONS and QUESTIONS[path].kind == "choice"
     return words[:1].lower() + words[1:] if chosen else words
 
 
 def _item(item: Any) -> str:
-    """A hop, or a pause."""
     return duration(item) if isinstance(item, int | float) else _hop(item)
 
 
@@ -166,6 +164,6 @@ def _figure(value: float, unit: str) -> str:
 
 
 def of_unit(unit: str, figure: str) -> str:
-    """A question's unit after a figure: 1 token/min, 2 tokens/min; s is no plural."""
+    """1 token/min, 2 tokens/min; s is no plural."""
     noun, slash, per = unit.partition("/")
     return f"{singular_of(noun) if figure == '1' and noun != 's' else noun}{slash}{per}"

@@ -1,4 +1,4 @@
-"""What a Document is made of: plain values that every format renders in its own way. Texts are plain text, never markup."""
+"""What a Document is made of. Texts are plain text, never markup."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -12,15 +12,13 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Sentences; `strong` where they carry the section."""
-
     text: str
     strong: bool = False
 
 
 @dataclass(frozen=True)
 class Point:
-    """An entry of a list: a sentence, what stands behind it, and where that was read."""
+    """A list entry: a sentence, the detail behind it, and the source of that."""
 
     text: str
     detail: str = ""
@@ -29,7 +27,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Points:
-    """A list; numbered where the order is a rank."""
+    """A list; numbered if the order is a rank."""
 
     items: tuple[Point, ...]
     ranked: bool = False
@@ -37,7 +35,7 @@ class Points:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table with its caption. Columns from `figures_from` on hold figures and are right-aligned."""
+    """Columns from `figures_from` on hold figures and are right-aligned."""
 
     table: Table
     caption: str
@@ -46,15 +44,11 @@ class Grid:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A chart, with its numbers as a table."""
-
     chart: Chart
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Text to be copied: a command, or a file's content."""
-
     text: str
     caption: str
     language: str = ""
@@ -65,20 +59,17 @@ Block: TypeAlias = Paragraph | Points | Grid | Drawing | Listing
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands under it."""
-
     id: str
     title: str
     blocks: tuple[Block, ...]
 
 
 def grid(headers: tuple[str, ...], rows: Iterable[tuple[str, ...]], caption: str, figures_from: int = 1) -> Grid:
-    """A table whose cells a spreadsheet will not take for formulas when they are pasted."""
     return Grid(Table(headers, tuple(tuple(cell(text) for text in row) for row in rows)), caption, figures_from)
 
 
 def cell(text: str) -> str:
-    """The text, with an apostrophe before what a spreadsheet would compute."""
+    """Put an apostrophe before text that a spreadsheet would compute when it is pasted."""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 

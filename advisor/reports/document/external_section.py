@@ -1,5 +1,3 @@
-"""A live run at an external endpoint: what it may spend, and afterwards who answered, what was spent, and what that means."""
-
 from advisor.reports import wording
 from core.numbers import count, duration
 from simulator.live.run.run_plan import LiveRunPlan
@@ -13,7 +11,6 @@ CAPS = {
 
 
 def endpoint_terms(plan: LiveRunPlan) -> str:
-    """At an outside endpoint: the most that the run may spend there. Empty at the sample endpoint."""
     external = plan.external
     if external is None or plan.most_output_tokens is None:
         return ""
@@ -25,7 +22,6 @@ def endpoint_terms(plan: LiveRunPlan) -> str:
 
 
 def outside_sentences(live: LiveReport) -> tuple[str, ...]:
-    """Who answered, what was spent, how its calls compare with the prediction, whether a cap cut it short. None at the sample endpoint."""
     use = live.endpoint
     if use is None:
         return ()
@@ -50,7 +46,6 @@ def _spent(use: EndpointUse) -> str:
 
 
 def _answered(use: EndpointUse) -> str:
-    """How long its calls took, and that the prediction is made of them."""
     if use.call_s.mean is None or use.call_s.p50 is None or use.call_s.p95 is None:
         return "None of its calls brought a result, so there is nothing of it to measure."
     return (

@@ -1,5 +1,3 @@
-"""What a live run adds to a report: how it was run, and how far the kernel's prediction was off."""
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -66,7 +64,7 @@ KILLED = (
 
 @dataclass(frozen=True)
 class Compared:
-    """A figure of one design in words. `answer` is "differs" or "too small to tell"; empty if the two agree."""
+    """`answer` is "differs" or "too small to tell"; empty if the two agree."""
 
     style: str
     name: str
@@ -77,7 +75,6 @@ class Compared:
 
 
 def compared_rows(live: LiveReport) -> tuple[Compared, ...]:
-    """Every figure in words."""
     return tuple(
         Compared(
             figure.design,
@@ -113,7 +110,6 @@ def _error(figure: LiveFigure) -> str:
 
 
 def how_sentence(live: LiveReport) -> str:
-    """What was run, where and how fast."""
     pace = "in real time" if live.speed == 1 else f"{number(live.speed)} times as fast"
     return (
         f"Live: {live.window}, {pace}, {count(live.jobs, 'job')} that arrived over {duration(live.seconds)}, through real queues, HTTP and "
@@ -122,7 +118,6 @@ def how_sentence(live: LiveReport) -> str:
 
 
 def agreement_sentence(live: LiveReport) -> str:
-    """How far the model and the machine agree."""
     of = len(live.figures)
     agree = sum(figure.within for figure in live.figures)
     small = sum(figure.below_resolution for figure in live.figures)
@@ -144,7 +139,6 @@ def _verb(number_of: int, verb: str) -> str:
 
 
 def herd_sentence(live: LiveReport) -> str:
-    """At which speed the busiest second of calls could be compared, if it could not be here."""
     speeds = [
         (figure.resolvable_speed, figure.design) for figure in live.figures if figure.resolvable_speed is not None
     ]
@@ -160,7 +154,6 @@ def herd_sentence(live: LiveReport) -> str:
 
 
 def machine_sentences(live: LiveReport) -> tuple[str, ...]:
-    """What else the machine did, and which processes ended before their time."""
     sentences = _load(live), _other_runs(live), _unfinished(live), *process_end_sentences(live)
     return tuple(sentence for sentence in sentences if sentence)
 
@@ -192,7 +185,6 @@ def _other_runs(live: LiveReport) -> str:
 
 
 def process_end_sentences(live: LiveReport) -> tuple[str, ...]:
-    """Each end, and once what a killed worker costs in rq."""
     ends = tuple(map(_process_end, live.process_ends))
     in_hand = any(end.design == "event_driven" and end.jobs_in_hand for end in live.process_ends)
     return (*ends, KILLED) if in_hand else ends
@@ -212,7 +204,6 @@ def _process_end(end: ProcessEnd) -> str:
 
 
 def costs_sentence(live: LiveReport) -> str:
-    """What the machine's own parts took."""
     costs = live.costs
     return (
         f"This machine took {duration(costs.accept_s)} to accept a job, {duration(costs.dispatch_s)} of a consumer's time for an "
@@ -222,7 +213,6 @@ def costs_sentence(live: LiveReport) -> str:
 
 
 def lateness_sentence(live: LiveReport) -> str:
-    """How punctual the load was."""
     worst = max(live.lateness.values(), key=lambda late: late.p99_s, default=None)
     if worst is None:
         return ""
@@ -233,14 +223,13 @@ def lateness_sentence(live: LiveReport) -> str:
 
 
 def _in_words(row: Compared) -> str:
-    """The error without a leading sign, which spreadsheets would take for a formula."""
+    """No leading sign: spreadsheets would take it for a formula."""
     sign, size = row.error[:1], row.error[1:]
     words = f"{size} {'higher' if sign == '+' else 'lower'}" if sign in ("+", "-") else row.error
     return TOO_SMALL if row.answer == TOO_SMALL else f"{words} ({row.answer})" if row.answer else words
 
 
 def live_blocks(live: LiveReport) -> tuple[Block, ...]:
-    """The comparison, for a document."""
     rows = [
         (
             wording.style_name(row.style),
@@ -269,7 +258,6 @@ def live_blocks(live: LiveReport) -> tuple[Block, ...]:
 
 
 def _letters(live: LiveReport) -> tuple[Block, ...]:
-    """The first of the dead letters that were left."""
     if not live.dead_letters:
         return ()
     shown = live.dead_letters[:MOST_LETTERS]

@@ -1,5 +1,3 @@
-"""How it was worked out, and how to work it out again."""
-
 import json
 from collections.abc import Mapping
 
@@ -17,7 +15,6 @@ SEED_ARTICLE = "“Event-Driven Architecture for AI Workloads: When and How to U
 def method(
     scenario: Scenario | None, result: Result | None, versions: Mapping[str, str], recording: Recording | None = None
 ) -> Section:
-    """The method in a few sentences, the versions, and the commands."""
     blocks: list[Block] = [
         Paragraph(
             "The advice weighs forces: each rule that fires speaks for a style with a weight, and their sum from −1 "
@@ -40,7 +37,7 @@ def method(
 
 
 def simulate_command(scenario: Scenario, result: Result) -> str:
-    """The command that repeats the run: of the kernel to the last digit, live on the same jobs."""
+    """Repeats a kernel run to the last digit, a live run on the same jobs."""
     if result.live is not None:
         return f"{live_command(result.live)} --seed {result.seed}"
     return (
@@ -50,7 +47,6 @@ def simulate_command(scenario: Scenario, result: Result) -> str:
 
 
 def live_command(live: LiveReport) -> str:
-    """What repeats a live run, but for its seed. An outside endpoint is always asked in real time."""
     pace = "--endpoint outside" if live.endpoint is not None else f"--speed {live.speed:.12g}"
     return f"python3 manage.py simulate scenario.json --engine live {pace} --seconds {live.seconds:.12g} --workers {live.workers}"
 
@@ -89,7 +85,6 @@ def _how_counted(result: Result) -> str:
 
 
 def appendices(answers: Answers | None, scenario: Scenario | None) -> tuple[Section, ...]:
-    """The inputs, whole, as files."""
     found = []
     if answers is not None:
         text = answers_json(answers)
@@ -101,12 +96,10 @@ def appendices(answers: Answers | None, scenario: Scenario | None) -> tuple[Sect
 
 
 def answers_json(answers: Answers) -> str:
-    """The answers as a file that the command line reads."""
     return _json(answers.model_dump(mode="json", by_alias=True))
 
 
 def scenario_json(scenario: Scenario) -> str:
-    """The scenario as a file that the command line reads."""
     given = scenario.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     return _json({"schema": scenario.schema_} | given)
 

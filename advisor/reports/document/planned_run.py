@@ -1,4 +1,4 @@
-"""A live run in words before it is started: what it will be, and whether it is long enough for a verdict."""
+"""A live run in words before it is started."""
 
 from collections.abc import Mapping
 from math import ceil
@@ -22,7 +22,6 @@ MEASURING = "The first live run with such workers measures what this machine car
 
 
 def plan_sentences(plan: LiveRunPlan) -> tuple[str, ...]:
-    """What the run will be, about, and what a verdict takes."""
     found = (_plan_sentence(plan), _verdict_sentence(plan), "" if plan.is_measured else MEASURING)
     return tuple(sentence for sentence in found if sentence)
 
@@ -51,6 +50,6 @@ def _verdict_sentence(plan: LiveRunPlan) -> str:
 
 
 def coarse_s(seconds: float) -> float:
-    """Up to 5 s, from 2 minutes on to half a minute: what is only known about."""
+    """Round up to 5 s, from 2 minutes on to half a minute."""
     step = 5 if seconds < 120 else 30
     return float(step * ceil(seconds / step))

@@ -1,4 +1,4 @@
-"""What is on record about a decision: the status of its revisions, and the recording of arrivals that it uses."""
+"""What is recorded of a decision: the status of its revisions, and the recording of arrivals that it uses."""
 
 import datetime
 import re
@@ -19,7 +19,7 @@ NOT_RECORDED = "Not recorded (made from a file)"
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of a revision when its report is made. Instants have a time zone."""
+    """Instants have a time zone."""
 
     revision: int
     latest: int
@@ -39,7 +39,6 @@ class Record:
 
     @property
     def rows(self) -> tuple[tuple[str, str], ...]:
-        """Label and words, for the head of a report."""
         several = f"{self.revision} of {self.latest}. {self.standing}." if self.latest > 1 else f"{self.revision}"
         return (
             ("Status", self._status_words()),
@@ -79,8 +78,6 @@ NOT_KEPT = "not kept"
 
 @dataclass(frozen=True)
 class Recording:
-    """A CSV of arrivals: how it is called, what it holds, and what proves that it is the same file."""
-
     name: str
     requests: int
     size_bytes: int
@@ -92,7 +89,7 @@ class Recording:
 
     @property
     def file(self) -> str:
-        """The name of the file in commands and bundles: ASCII letters, digits, dots, dashes and underscores."""
+        """File name for commands and bundles: ASCII letters, digits, dots, dashes and underscores."""
         plain = unicodedata.normalize("NFKD", self.name).encode("ascii", "ignore").decode("ascii")
         stem = re.sub(r"\.csv$", "", re.sub(r"[^A-Za-z0-9._-]+", "-", plain), flags=re.IGNORECASE)
         stem = stem.strip("-.")[:LONGEST_STEM].strip("-.") or "recording"
@@ -100,12 +97,10 @@ class Recording:
 
     @property
     def words(self) -> str:
-        """In a line."""
         return f"{self.name}: {count(self.requests, 'request')} in {duration(self.span_s)}"
 
 
 def recording_section(recording: Recording) -> Section:
-    """What is known of it."""
     rows = [
         ("File", recording.name),
         ("Requests", count(recording.requests)),
@@ -119,13 +114,12 @@ def recording_section(recording: Recording) -> Section:
 
 
 def deleted_section() -> Section:
-    """What is left of a recording that was deleted."""
     words = f"The arrivals come from {DELETED}. The answers keep the rate and the peaks that were read from it."
     return Section("recording", "Recording", (Paragraph(words),))
 
 
 def answers_on_file(answers: Answers, recording: Recording | None) -> Answers:
-    """The answers with the recording by its file name, as the command line takes it; without one if there is none any more."""
+    """Name the recording by its file, as the command line takes it; none if it was deleted."""
     if answers.volume.trace is None:
         return answers
     volume = answers.volume.model_copy(update={"trace": recording.file if recording else None})
@@ -133,7 +127,6 @@ def answers_on_file(answers: Answers, recording: Recording | None) -> Answers:
 
 
 def scenario_on_file(scenario: Scenario, recording: Recording | None) -> Scenario:
-    """The scenario with the recording by its file name."""
     if not isinstance(scenario.arrivals, TraceArrivals) or recording is None:
         return scenario
     arrivals = TraceArrivals(process="trace", path=recording.file, speed=scenario.arrivals.speed)

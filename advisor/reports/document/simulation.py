@@ -1,5 +1,3 @@
-"""The sections on what the simulation found, and on how the designs recover from an outage."""
-
 from collections.abc import Mapping
 
 from advisor.reports import wording
@@ -34,19 +32,16 @@ DIFFERENCES = {
 
 
 def simulation(result: Result, scenario: Scenario) -> Section:
-    """The verdict of the simulation, how it was run, its figures and its charts."""
     sentence = wording.simulated_sentence(result, scenario.deadline_s, scenario.tolerated_miss_percent)
     drawings = tuple(Drawing(chart) for chart in charts_of(result, scenario))
     return Section("simulation", title_of(result), (Paragraph(sentence, strong=True), *findings(result), *drawings))
 
 
 def title_of(result: Result) -> str:
-    """The section's heading."""
     return "Live run" if result.engine == "live" else "Simulation"
 
 
 def findings(result: Result) -> tuple[Block, ...]:
-    """How it was run, and its figures."""
     blocks: list[Block] = [Paragraph(_how(result))]
     blocks += [
         Paragraph(wording.unstable_sentence(style, design), strong=True)
@@ -90,12 +85,10 @@ def _unequal(result: Result) -> list[Block]:
 
 
 def results_table(result: Result) -> Table:
-    """Every figure of the designs side by side, with its interval where there is one."""
     return _figures_table({wording.style_name(style): design for style, design in wording.designs_of(result)})
 
 
 def so_far_table(so_far: SoFar) -> Table:
-    """The figures of the designs that a stopped live run has measured."""
     measured = (("synchronous", so_far.synchronous), ("event_driven", so_far.event_driven))
     return _figures_table(
         {
@@ -164,14 +157,12 @@ def _plain(name: str, value: float) -> str:
 
 
 def figure(name: str, value: Interval) -> str:
-    """A metric with its interval, by the unit in its name."""
     if name in SHARES:
         return share_interval(value.mean, value.low, value.high)
     return interval(value.mean, value.low, value.high, "s" if name.endswith("_s") else "")
 
 
 def difference_rows(result: Result) -> list[tuple[str, str]]:
-    """The paired difference of the figures that people compare."""
     found = result.difference
     return [(words, difference_words(name, found[name])) for name, words in DIFFERENCES.items() if name in found]
 
@@ -205,7 +196,6 @@ RECOVERY_FIGURES = {
 
 
 def recovery_sentence(found: Mapping[str, Recovery], observed_s: float) -> str:
-    """Which designs recovered, in how many replications."""
     return " ".join(
         f"The {wording.style_name(design).lower()} design {_recovers(it, observed_s)}." for design, it in found.items()
     )
@@ -220,7 +210,6 @@ def _recovers(found: Recovery, observed_s: float) -> str:
 
 
 def recovery(found: Mapping[str, Recovery], trigger: tuple[float, float], observed_s: float) -> Section:
-    """The figures side by side, each with its 95 % interval."""
     start, end = trigger
     rows = [
         ("Replications that recovered", *(f"{it.recovered} of {it.replications}" for it in found.values())),

@@ -10,7 +10,7 @@ from advisor.reports.formats import html, json_, markdown, pdf
 
 @dataclass(frozen=True)
 class Format:
-    """One format: its file's extension, its media type, and what makes its bytes (the same for the same document)."""
+    """`render` gives the same bytes for the same document."""
 
     title: str
     extension: str

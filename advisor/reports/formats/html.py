@@ -1,4 +1,4 @@
-"""HTML that stands alone: its style and its charts inside, no script, nothing fetched; for light, dark and paper."""
+"""HTML without scripts and external resources, for light, dark and paper."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,6 @@ COLOURS = ("synchronous", "event_driven", "hybrid", "load", "ink", "muted", "gri
 
 
 def render(document: Document) -> bytes:
-    """The document as UTF-8."""
     return PAGE.substitute(
         title=escape(document.title),
         style=STYLE,
@@ -74,7 +73,6 @@ def _point(point: Point) -> str:
 
 
 def _sourced(text: str) -> str:
-    """The text with its addresses as links."""
     return "".join(
         f'<a href="{escape(piece)}" rel="noreferrer">{escape(piece)}</a>' if is_link else escape(piece)
         for piece, is_link in linked(text)
@@ -112,7 +110,7 @@ def _figure(chart: Chart) -> str:
 
 
 def _drawing(chart: Chart) -> str:
-    """The chart in the page's own colours, light or dark, and its own size."""
+    """The chart in the page's own colours and width."""
     from advisor.reports.figure_svg import svg  # matplotlib takes a third of a second to load
 
     drawn = re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r"<svg \1", svg(chart), count=1)

@@ -1,5 +1,3 @@
-"""JSON: the values themselves, for programs."""
-
 import json
 from dataclasses import asdict
 from typing import Any
@@ -9,7 +7,6 @@ from advisor.reports.document.record import NOT_RECORDED, instant
 
 
 def render(document: Document) -> bytes:
-    """One object: what was asked, what was advised, what was run and what was found."""
     report = {
         "schema": "crossover/report@1",
         "title": document.title,
@@ -27,7 +24,7 @@ def render(document: Document) -> bytes:
 
 
 def _recorded(document: Document) -> dict[str, Any]:
-    """The status of the revision, and where the decision is kept; null for a report that was made from a file."""
+    """All values are null for a report that was made from a file."""
     record = document.record
     if record is None:
         status = dict.fromkeys(("status", "revision", "set_by", "set_at", "saved_at", "is_open"))

@@ -15,7 +15,6 @@ _NUMBERED = re.compile(r"^(\s*\d+)([.)])(?=\s|$)")
 
 
 def render(document: Document) -> bytes:
-    """The document as UTF-8."""
     return ("\n\n".join(_parts(document)) + "\n").encode()
 
 
@@ -67,7 +66,6 @@ def _point(point: Point, mark: str) -> str:
 
 
 def _sourced(text: str) -> str:
-    """The text with its addresses as links."""
     return "".join(f"[{escaped(piece)}](<{piece}>)" if is_link else escaped(piece) for piece, is_link in linked(text))
 
 
@@ -78,14 +76,14 @@ def _table(headers: tuple[str, ...], rows: tuple[tuple[str, ...], ...], figures_
 
 
 def _fenced(block: Listing) -> str:
-    """Inside a fence longer than any run of backticks in the text."""
+    """The fence is longer than any run of backticks in the text."""
     longest = max((len(run) for run in re.findall("`+", block.text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{block.language}\n{block.text}\n{fence}"
 
 
 def escaped(text: str) -> str:
-    """The text so that Markdown shows it literally, on one line: no emphasis, link, image, HTML, table cell, list or heading."""
+    """One line without emphasis, link, image, HTML, table cell, list or heading."""
     line = " ".join(text.split())
     line = _SPECIAL.sub(r"\\\1", line)
     line = _AUTOLINK.sub(lambda found: f"\\{found[0]}", line)

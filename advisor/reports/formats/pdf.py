@@ -1,4 +1,4 @@
-"""PDF/UA by typst. The words go in as JSON, so nothing in them is markup; the same document gives the same bytes."""
+"""PDF/UA by typst. The words go in as JSON, so nothing in them is markup."""
 
 import datetime
 import json
@@ -29,7 +29,6 @@ WORDY = 46
 
 
 def render(document: Document) -> bytes:
-    """The document as PDF, A4."""
     report = json.dumps(_data(document), ensure_ascii=False)
     noon = datetime.datetime.combine(document.date, datetime.time(12), tzinfo=datetime.UTC)
     return bytes(
@@ -47,7 +46,7 @@ def render(document: Document) -> bytes:
 
 
 def _set(text: str) -> str:
-    """The text as it is set: numbers beside their units, and words too long for a line broken where they must be."""
+    """Keep numbers with their units, and let words break that are too long for a line."""
     return text if HASH.fullmatch(text) else LONG_WORD.sub("\\1\u200b", unbroken(text))
 
 
@@ -102,7 +101,6 @@ def _point(point: Point) -> dict[str, Any]:
 
 
 def _sourced(text: str) -> list[dict[str, Any]]:
-    """The text in pieces, its addresses as links."""
     return [
         {"address": piece, "text": _set(piece), "link": True} if is_link else _plain(piece)
         for piece, is_link in linked(text)
@@ -114,7 +112,7 @@ def _plain(text: str) -> dict[str, Any]:
 
 
 def _table(table: Table) -> dict[str, Any]:
-    """The cells, and a width for each column: 0 for what it needs, else its share of what is left."""
+    """A column's width is 0 for what it needs, else its share of the rest."""
     longest = [max(len(row[column]) for row in (table.headers, *table.rows)) for column in range(len(table.headers))]
     widths = [0 if letters <= WORDY else letters for letters in longest]
     return {"headers": table.headers, "rows": [[_set(cell) for cell in row] for row in table.rows], "widths": widths}

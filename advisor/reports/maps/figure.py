@@ -39,14 +39,12 @@ PAGE = {"light": "#FFFFFF", "dark": "#141B24"}
 
 @dataclass(frozen=True)
 class Here:
-    """The workload itself: the values of the varied answers as they are given."""
-
     x: float
     y: float | None = None
 
 
 def map_figure(sweep: Sweep, border: AdvisedMap, here: Here, dark: bool = False) -> dict[str, Any]:
-    """The map so far; cells that are not done are left out."""
+    """Cells that are not done are left out."""
     theme, palette = ("dark", DARK) if dark else ("light", LIGHT)
     if sweep.y is None:
         return shares_figure(sweep, border, here.x, palette)
@@ -103,7 +101,6 @@ def _hover(sweep: Sweep, cell: Cell) -> str:
 
 
 def _frames(sweep: Sweep, y: Axis, palette: Palette) -> Iterator[dict[str, Any]]:
-    """A frame around each cell where the advice names the design that misses, as one path."""
     across, up = edges(sweep.x.values), edges(y.values)
     xs: list[float | None] = []
     ys: list[float | None] = []
@@ -120,19 +117,18 @@ def _frames(sweep: Sweep, y: Axis, palette: Palette) -> Iterator[dict[str, Any]]
 
 
 def edges(values: Sequence[float]) -> list[float]:
-    """Where cells around the values meet: half way, and as far beyond the ends."""
+    """Cells meet half way between the values, and reach as far beyond the ends."""
     middles = [(low + high) / 2 for low, high in pairwise(values)]
     return [2 * values[0] - middles[0], *middles, 2 * values[-1] - middles[-1]]
 
 
 def on_axis(values: Sequence[float], value: float) -> bool:
-    """Whether some cell along the axis reaches as far as the value."""
     ends = edges(values)
     return ends[0] <= value <= ends[-1]
 
 
 def _borders(border: AdvisedMap, palette: Palette, page: str) -> Iterator[dict[str, Any]]:
-    """The line where the rules change the style: ink on a halo, so that it is seen over every colour."""
+    """Ink on a halo, so that it is seen over every colour."""
     for place in np.unique(border.style)[:-1]:
         percent = np.rint(100 * softened(border.style == place)).astype("<i1")
         rows, columns = percent.shape
@@ -157,8 +153,6 @@ def _borders(border: AdvisedMap, palette: Palette, page: str) -> Iterator[dict[s
 def _regions(
     sweep: Sweep, y: Axis, border: AdvisedMap, taken: list[Area], palette: Palette, page: str
 ) -> Iterator[dict[str, Any]]:
-    """The style that the rules name on each side of the line, in words that keep clear of those that stand already."""
-
     def at(row: int, column: int) -> tuple[float, float]:
         return _share(sweep.x, float(border.x[column])), _share(y, float(border.y[row]))
 
@@ -182,12 +176,11 @@ def _advice(region: Region) -> str:
 
 
 def _area_of_word(sweep: Sweep, y: Axis, word: dict[str, Any]) -> Area:
-    """What the workload's own word takes, its diamond included, in shares of the plot."""
     return area_of(f"<> {word['text']}", _share(sweep.x, word["x"]), _share(y, word["y"]), word["xanchor"])
 
 
 def _share(axis: Axis, value: float) -> float:
-    """How far along its axis a value is drawn."""
+    """How far along its axis a value is drawn, 0 to 1."""
     ends = edges(axis.values)
     return (value - ends[0]) / (ends[-1] - ends[0])
 
@@ -262,6 +255,5 @@ def _axis(axis: Axis, palette: Palette) -> dict[str, Any]:
 
 
 def axis_title(axis: Axis) -> str:
-    """What varies, and its unit."""
     unit = QUESTIONS[axis.field].unit
     return f"{axis_name(axis.field)} ({unit})" if unit else axis_name(axis.field)

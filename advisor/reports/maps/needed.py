@@ -1,5 +1,3 @@
-"""The fewest workers or consumers of each design, in sentences and as a table."""
-
 from advisor.reports.document.blocks import Grid, Section, grid
 from advisor.reports.terminal_text import terminal_text
 from advisor.reports.wording import design_name
@@ -10,7 +8,6 @@ SERVERS = {"synchronous": ("worker", "workers"), "event_driven": ("consumer", "c
 
 
 def needed_headline(needed: ServerRequirement) -> str:
-    """The answer in a line."""
     both = (needed.synchronous, needed.event_driven)
     meet = [found for found in both if found.high is not None]
     if not meet:
@@ -24,7 +21,6 @@ def needed_headline(needed: ServerRequirement) -> str:
 
 
 def needed_sentence(found: Fewest) -> str:
-    """What a design needs, with the interval where the simulation leaves one."""
     one, many = SERVERS[found.design]
     name = design_name(found.design).capitalize()
     if found.high is None:
@@ -45,7 +41,6 @@ def needed_sentence(found: Fewest) -> str:
 
 
 def needed_words(needed: ServerRequirement) -> tuple[str, ...]:
-    """A sentence a design, and what was held fixed."""
     return (
         needed_sentence(needed.synchronous),
         needed_sentence(needed.event_driven),
@@ -55,7 +50,6 @@ def needed_words(needed: ServerRequirement) -> tuple[str, ...]:
 
 
 def needed_table(needed: ServerRequirement) -> Grid:
-    """Every number that was tried, with the good share of each design."""
     rows = [
         (
             f"{trial.servers:,}",
@@ -68,5 +62,4 @@ def needed_table(needed: ServerRequirement) -> Grid:
 
 
 def needed_text(title: str, needed: ServerRequirement) -> str:
-    """For the command line: the finding first, then the trials."""
     return terminal_text(title, " ".join(needed_words(needed)), [Section("fewest", "Trials", (needed_table(needed),))])

@@ -1,4 +1,4 @@
-"""Where on the advice's own map its words may stand, and its borders as smooth as the rules are."""
+"""Regions of the advised map, the places of their words, and smooth borders."""
 
 from collections.abc import Iterator
 
@@ -28,7 +28,6 @@ def regions(border: AdvisedMap) -> Iterator[Region]:
 
 
 def _grown(start: tuple[np.intp, ...], within: Mask) -> Mask:
-    """All that is connected with a place."""
     region = np.zeros_like(within)
     region[start] = True
     while True:
@@ -39,7 +38,7 @@ def _grown(start: tuple[np.intp, ...], within: Mask) -> Mask:
 
 
 def _spots(region: Mask) -> Iterator[tuple[int, int]]:
-    """Places (row, column): the deepest, then in the middle of every row, the nearest rows first."""
+    """Places (row, column): the deepest, then the middle of every row, the nearest rows first."""
     deepest = _deepest(region)
     yield deepest
     rows: list[int] = np.flatnonzero(region.any(axis=1)).tolist()
@@ -49,7 +48,7 @@ def _spots(region: Mask) -> Iterator[tuple[int, int]]:
 
 
 def _deepest(region: Mask) -> tuple[int, int]:
-    """What is left last when the rim is taken off again and again; of that, what is nearest to its middle."""
+    """Take the rim off until nothing is left; of the last layer, what is nearest to its middle."""
     while True:
         inner = region & _shifted(region).all(axis=0)
         if not inner.any():
@@ -67,7 +66,7 @@ def _shifted(region: Mask) -> Mask:
 
 
 def softened(inside: Mask) -> NDArray[np.float64]:
-    """1 inside and 0 outside, in between over a few values on either side of the rim."""
+    """1 inside and 0 outside, in between over `BLUR` values on either side of the rim."""
     values = np.pad(inside.astype(float), BLUR, mode="edge")
     width = 2 * BLUR + 1
     window = np.lib.stride_tricks.sliding_window_view(values, (width, width))

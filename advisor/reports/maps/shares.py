@@ -20,7 +20,7 @@ HEIGHT = 420
 
 
 def shares_figure(sweep: Sweep, border: AdvisedMap, here: float, palette: Palette) -> dict[str, Any]:
-    """In percent. Where a design grows without end its line has a gap: its share would go by how long it was watched."""
+    """In percent. A design that grows without end has a gap: its share depends on how long it was watched."""
     return {
         "data": [*_asked(sweep, palette), *(trace for design in DESIGNS for trace in _design(sweep, design, palette))],
         "layout": _layout(sweep, border, here, palette),
@@ -29,7 +29,6 @@ def shares_figure(sweep: Sweep, border: AdvisedMap, here: float, palette: Palett
 
 
 def turns(border: AdvisedMap) -> list[tuple[float, str]]:
-    """Where along the axis the advice changes its style, and to which."""
     style = border.style[0]
     return [
         (float(border.x[place] + border.x[place + 1]) / 2, STYLES[int(style[place + 1])])
@@ -141,7 +140,7 @@ def _upright(x: float, colour: str, dash: str) -> dict[str, Any]:
 
 
 def _upright_word(lines: list[tuple[float, str, str, str]], place: int, sweep: Sweep) -> dict[str, Any]:
-    """Over the line, one row of words a line, so that near ones do not cover each other."""
+    """Each line's words have their own row, so that near ones do not cover each other."""
     x, text, colour, _ = lines[place]
     right = x > (sweep.x.values[0] + sweep.x.values[-1]) / 2
     placed = {"x": x, "y": 1, "yref": "paper", "yshift": 15 * place, "yanchor": "bottom"}
@@ -154,7 +153,6 @@ def _upright_word(lines: list[tuple[float, str, str, str]], place: int, sweep: S
 
 
 def _ends(sweep: Sweep, palette: Palette) -> Iterator[dict[str, Any]]:
-    """Each line's name where it may stand: the higher one's above, the lower one's below."""
     for place, design in enumerate(DESIGNS):
         stable = [cell for cell in sweep.cells if _of(cell, design).stable]
         if not stable:

@@ -1,4 +1,4 @@
-"""What a sweep found: in sentences, as a table, and as a map of letters for the command line."""
+"""A crossover map in sentences, as a table, and as a map of letters for the command line."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,12 +26,11 @@ KINDS: Mapping[str, str] = MappingProxyType(
 
 
 def kind_of(cell: Cell) -> str:
-    """A cell's verdict as one of KINDS."""
     return cell.verdict if isinstance(cell.verdict, str) else "both"
 
 
 def axis_name(field: str) -> str:
-    """What an axis varies, short: processing p95, volume mean rate."""
+    """As in processing p95, volume mean rate."""
     return _SUFFIX.sub("", field).replace(".", " ").replace("_", " ")
 
 
@@ -39,25 +38,22 @@ _SUFFIX = re.compile(r"_(per_s|s|h|percent|minutes)$")
 
 
 def axis_value(field: str, value: float) -> str:
-    """A value on an axis: all of them in the question's own unit, so that they compare at a glance."""
+    """All in the question's own unit, so that they compare at a glance."""
     figure = number(value)
     return f"{figure} {of_unit(QUESTIONS[field].unit, figure)}".rstrip()
 
 
 def axis_words(axis: Axis) -> str:
-    """What an axis varies, and from where to where."""
     low, high = (axis_value(axis.field, value) for value in (axis.values[0], axis.values[-1]))
     return f"{axis_name(axis.field)} from {low} to {high}"
 
 
 def counted(cells: Sequence[Cell]) -> dict[str, int]:
-    """How many cells came to what; kinds without a cell are left out."""
     found = [kind_of(cell) for cell in cells]
     return {kind: found.count(kind) for kind in KINDS if kind in found}
 
 
 def finding(sweep: Sweep) -> str:
-    """The map in a sentence."""
     if not sweep.cells:
         return "No cell has been simulated yet."
     counts = counted(sweep.cells)
@@ -69,7 +65,6 @@ def finding(sweep: Sweep) -> str:
 
 
 def disagreement(cells: Sequence[Cell]) -> str:
-    """Where the advice names a design that the simulation sees missing a deadline which the other meets."""
     against = [cell for cell in cells if cell.disagrees]
     if not against:
         return "Nowhere does the advice name a design that misses the deadline while the other one meets it."
@@ -82,7 +77,6 @@ def disagreement(cells: Sequence[Cell]) -> str:
 
 
 def map_table(sweep: Sweep) -> Table:
-    """The varied answers first, then advice, simulation, both good shares with their intervals, and the margin."""
     axes = [axis_name(sweep.x.field), *([axis_name(sweep.y.field)] if sweep.y else [])]
     headers = (*axes, "Advice", "Simulation", "Good, synchronous", "Good, event-driven", "Margin")
     return Table(headers, tuple(_row(sweep, cell) for cell in sweep.cells))
@@ -95,18 +89,16 @@ def _row(sweep: Sweep, cell: Cell) -> tuple[str, ...]:
 
 
 def place_words(sweep: Sweep, cell: Cell) -> tuple[str, ...]:
-    """The cell's values, one for each axis."""
     across = axis_value(sweep.x.field, cell.x)
     return (across,) if sweep.y is None or cell.y is None else (across, axis_value(sweep.y.field, cell.y))
 
 
 def share_words(found: GoodShare) -> str:
-    """A good share with its interval; that of a design that grows without end would go by how long it was watched."""
+    """A design that grows without end has no share: it depends on how long it was watched."""
     return share_interval(found.good_share, found.low, found.high) if found.stable else "grows without end"
 
 
 def margin_words(cell: Cell) -> str:
-    """By how much the better design is over what is asked, or under it."""
     if cell.margin is None:
         return "no deadline"
     points = 100 * cell.margin
@@ -124,7 +116,6 @@ VERDICT_LETTERS = {
 
 
 def sweep_text(title: str, sweep: Sweep) -> str:
-    """The finding first, then the map, then where advice and simulation disagree."""
     if sweep.y is None:
         return terminal_text(title, finding(sweep), [_map_section(sweep), _agreement(sweep)])
     return "\n".join(
@@ -156,7 +147,7 @@ def _share(found: GoodShare) -> str:
 
 
 def _map(sweep: Sweep) -> Iterator[str]:
-    """Rows from the highest y down, each cell a letter; small where the advice names another design."""
+    """Rows from the highest y down, each cell a letter."""
     assert sweep.y is not None  # noqa: S101  the caller has seen to it
     cells = {(cell.x, cell.y): cell for cell in sweep.cells}
     labels = [axis_value(sweep.y.field, value) for value in sweep.y.values]
