@@ -1,4 +1,4 @@
-"""Closed sets, and tables that have an entry for each of their members."""
+"""Closed sets, and tables with an entry for each of their members."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -9,7 +9,7 @@ V = TypeVar("V")
 
 
 def members_of(closed: Any) -> tuple[Any, ...]:
-    """The values of a Literal, or those that the discriminator of a tagged union may have; a tuple has them already."""
+    """Return the values of a Literal, or of a tagged union's discriminator; a tuple is returned as it is."""
     if isinstance(closed, tuple):
         return closed
     origin = get_origin(closed)
@@ -23,10 +23,9 @@ def members_of(closed: Any) -> tuple[Any, ...]:
 
 
 def complete_table(closed: Any, table: Mapping[K, V]) -> Mapping[K, V]:
-    """The table, read-only. Called when a module is imported, so that a half-added case stops at the table that lacks it.
+    """Return the table, read-only. Called at import, so that a half-added case fails at the table that lacks it.
 
-    Raises:
-        TypeError: a member of the closed set has no entry, or an entry is no member.
+    Raises TypeError if a member of the closed set has no entry, or an entry is no member.
     """
     members = members_of(closed)
     missing = [member for member in members if member not in table]

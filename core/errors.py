@@ -1,12 +1,10 @@
-"""Bad input: what is wrong, and at which field or line."""
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with an input: where (`processing.p95_s`, or empty for the whole), and why."""
+    """What is wrong with an input: where (`processing.p95_s`, or empty for the whole), and why."""
 
     path: str
     reason: str
@@ -20,8 +18,6 @@ class Problem:
 
 
 class InvalidInput(ValueError):
-    """Bad input, with every problem found in it."""
-
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("; ".join(str(problem) for problem in self.problems))

@@ -1,4 +1,4 @@
-"""Numbers as people read them: three significant digits, the unit beside, a scale that fits. None and infinities become `missing`."""
+"""Numbers as people read them: three significant digits, then the unit, at a scale that fits. None and infinities become `missing`."""
 
 import math
 from typing import Protocol
@@ -27,8 +27,6 @@ _UNITS: tuple[tuple[int, str], ...] = ((DAY_S, "d"), (HOUR_S, "h"), (MINUTE_S, "
 
 
 class Writer(Protocol):
-    """How a figure is written to a number of significant digits: `duration`, `percent`, `rate`."""
-
     def __call__(self, value: float, /, *, digits: int) -> str: ...
 
 
@@ -36,27 +34,27 @@ MOST_DIGITS = 12
 
 
 def exactly(value: float, write: Writer) -> str:
-    """A figure with as many digits as it has, three at least: what is written is the very value."""
+    """Write a figure with all its digits, three at least."""
     full = write(value, digits=MOST_DIGITS)
     return next(words for digits in range(DIGITS, MOST_DIGITS + 1) if (words := write(value, digits=digits)) == full)
 
 
 def number(value: float | None, unit: str = "", missing: str = MISSING, digits: int = DIGITS) -> str:
-    """Three significant digits, thousands apart, the unit beside: 0.0123, 1.5 kB, 12,300 jobs."""
+    """Three significant digits, thousands separated, then the unit: 0.0123, 1.5 kB, 12,300 jobs."""
     if value is None or not math.isfinite(value):
         return missing
     return f"{_significant(value, digits)} {unit}".rstrip()
 
 
 def plural(value: float, one: str, many: str = "") -> str:
-    """The word that goes with a number as it is printed: job or jobs, retry or retries, and with both given is or are."""
+    """The word for a number as it is printed: job or jobs, retry or retries; with both given is or are."""
     if plain(value) == "1":
         return one
     return many or plural_of(one)
 
 
 def count(value: float | None, one: str = "", many: str = "", missing: str = MISSING) -> str:
-    """A whole number in full, with its noun where one is given: 12,345 or 1 job."""
+    """A whole number in full, with its noun if one is given: 12,345 or 1 job."""
     if value is None or not math.isfinite(value):
         return missing
     whole = round(value)
@@ -64,7 +62,7 @@ def count(value: float | None, one: str = "", many: str = "", missing: str = MIS
 
 
 def duration(seconds: float | None, missing: str = MISSING, digits: int = DIGITS) -> str:
-    """As people say it: 340 ms, 1.2 s, 90 s, 3 min 20 s, 2 h 5 min, 75 h 35 min, 12 d. More `digits` than three: 1.0004 s, 5 h 2 s."""
+    """340 ms, 1.2 s, 90 s, 3 min 20 s, 2 h 5 min, 75 h 35 min, 12 d. With more than three `digits`: 1.0004 s, 5 h 2 s."""
     if seconds is None or not math.isfinite(seconds):
         return missing
     if seconds < 0:
@@ -78,7 +76,7 @@ def duration(seconds: float | None, missing: str = MISSING, digits: int = DIGITS
 
 
 def rate(per_s: float | None, missing: str = MISSING, digits: int = DIGITS) -> str:
-    """At the scale where it reads best: 2 /s, 600 /h, 12 /d."""
+    """2 /s, 600 /h, 12 /d."""
     if per_s is None or not math.isfinite(per_s):
         return missing
     if per_s == 0 or abs(per_s) * HOUR_S >= 1000:
@@ -89,7 +87,7 @@ def rate(per_s: float | None, missing: str = MISSING, digits: int = DIGITS) -> s
 
 
 def percent(value: float | None, missing: str = MISSING, digits: int = DIGITS) -> str:
-    """A percentage, 0 to 100. What is short of 100 is never rounded up to it: 99.97 %."""
+    """A percentage, 0 to 100. Values below 100 are never rounded up to it: 99.97 %."""
     if value is None or not math.isfinite(value):
         return missing
     if 99 < value < 100:
@@ -105,7 +103,7 @@ def share(fraction: float | None, missing: str = MISSING) -> str:
 
 
 def interval(mean: float | None, low: float, high: float, unit: str = "", missing: str = MISSING) -> str:
-    """A figure with its interval: 12.4 ± 0.3 s; where it lies off the centre by much, 12.4 s (11.9 to 14.1). Durations (`s`) are scaled."""
+    """12.4 ± 0.3 s; if it is far from centred, 12.4 s (11.9 to 14.1). Durations (`s`) are scaled."""
     if mean is None or not all(math.isfinite(figure) for figure in (mean, low, high)):
         return missing
     scale, name = _unit_beside(max(abs(mean), abs(high - low) / 2)) if unit == "s" else (1.0, unit)
@@ -128,7 +126,7 @@ def share_interval(mean: float, low: float, high: float) -> str:
 
 
 def plain(value: float, digits: int = DIGITS) -> str:
-    """The number alone, to so many significant digits, without trailing zeros: what a unit or a word follows."""
+    """Significant digits of a figure that is not compared with another."""
     return _significant(value, digits)
 
 
@@ -153,14 +151,13 @@ def _signed(text: str) -> str:
 
 
 def _decimals(half: float) -> int:
-    """Decimals that show an interval's half width to one digit, or two where the first is a 1."""
+    """Decimals that show a half width to one digit, or to two if the first is a 1."""
     size = math.floor(math.log10(half))
     leading = half / 10.0**size
     return min(12, -size + (1 if leading < 1.95 else 0))
 
 
 def _short(seconds: float, digits: int) -> str:
-    """Under 100 s: one unit."""
     for scale, unit in ((1e-6, "µs"), (1e-3, "ms")):
         if float(f"{seconds / scale:.{digits}g}") < 1000 and seconds:
             return f"{_significant(seconds / scale, digits)} {unit}"
@@ -180,12 +177,11 @@ def _composed(total: int) -> str:
 
 
 def _unit_beside(seconds: float) -> tuple[float, str]:
-    """An interval's unit: seconds for longer than on an axis, for nobody reads 1.68 ± 0.01 min."""
     return (1.0, "s") if 1 <= seconds < 600 else time_unit(seconds)
 
 
 def time_unit(seconds: float) -> tuple[float, str]:
-    """The unit in which times up to this size read best, for an axis: its seconds and its name."""
+    """Return the unit in which times up to this size read best on an axis: its seconds and its name."""
     if seconds < 1:
         return 1e-3, "ms"
     if seconds < 100:

@@ -5,18 +5,13 @@ from typing import Any
 
 
 def value_at(tree: Any, path: str) -> Any:
-    """Return the value at a path, through the keys of mappings and the attributes of other objects.
-
-    Raises:
-        KeyError or AttributeError: there is no such path.
-    """
+    """Walk through the keys of mappings and the attributes of other objects. Raise KeyError or AttributeError."""
     for part in path.split("."):
         tree = tree[part] if isinstance(tree, Mapping) else getattr(tree, part)
     return tree
 
 
 def set_value(tree: dict[str, Any], path: str, value: Any) -> None:
-    """Set the value at a path, and make the mappings that lead to it if they are missing."""
     *parents, last = path.split(".")
     for parent in parents:
         tree = tree.setdefault(parent, {})
@@ -24,7 +19,7 @@ def set_value(tree: dict[str, Any], path: str, value: Any) -> None:
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """{"a.b": 1} as {"a": {"b": 1}}."""
+    """{"a.b": 1} becomes {"a": {"b": 1}}."""
     tree: dict[str, Any] = {}
     for path, value in flat.items():
         set_value(tree, path, value)

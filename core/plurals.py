@@ -1,6 +1,3 @@
-"""Nouns that go with their numbers, for sentences of the simulator and of what is built on it."""
-
-
 def plural_of(one: str) -> str:
     """job: jobs; retry: retries."""
     return f"{one[:-1]}ies" if one.endswith("y") and one[-2:-1] not in "aeiou" else f"{one}s"

@@ -33,11 +33,7 @@ class Value(BaseModel):
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
-        """The value in plain data (of JSON or YAML).
-
-        Raises:
-            InvalidInput: with a problem for each field that is wrong.
-        """
+        """Raise InvalidInput with a problem for each field that is wrong."""
         try:
             return cls.model_validate(data)
         except ValidationError as error:
@@ -45,7 +41,7 @@ class Value(BaseModel):
 
 
 def rounded(value: V, digits: int) -> V:
-    """The same value, of any plain data or Value, with every float in it to that many significant digits."""
+    """Round every float in plain data or a Value to that many significant digits."""
     found: Any = value
     match value:
         case float():
@@ -60,7 +56,7 @@ def rounded(value: V, digits: int) -> V:
 
 
 def problems_of(error: ValidationError, data: Any = None) -> list[Problem]:
-    """Pydantic's errors as problems that name their field by its path; with the `data` at fault, without the tags of unions."""
+    """Turn pydantic's errors into problems with paths; with the `data` at fault, paths lack the tags of unions."""
     return [_problem(item, data) for item in error.errors(include_url=False)]
 
 
@@ -81,7 +77,7 @@ def _problem(item: Mapping[str, Any], data: Any) -> Problem:
 
 
 def _path(location: Sequence[int | str], kind: str, data: Any) -> Iterable[str]:
-    """The location's parts that are the user's own: pydantic adds the tag of a union's member, and `[key]`."""
+    """Yield the location's parts that are the user's own: pydantic adds the tag of a union's member, and `[key]`."""
     here = data
     for place, part in enumerate(location):
         last = place == len(location) - 1
@@ -128,7 +124,6 @@ _BOUNDS = {
 
 
 def _reason(item: Mapping[str, Any]) -> str:
-    """A plain sentence: what it must be, and what was received."""
     kind, context, received = item["type"], item.get("ctx", {}), shown(item["input"])
     if kind == "extra_forbidden":
         return "there is no such field"

@@ -1,4 +1,4 @@
-"""The rows as an administrator sees them: to look, not to touch, and every look is on record."""
+"""Rows for an administrator: read-only, and every look is logged."""
 
 from typing import Any
 
@@ -13,8 +13,6 @@ from advisor.decisions.models.run import RunQuerySet
 
 
 class Untouched:
-    """Changes go through the site, where roles and the life of a run are looked after."""
-
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
@@ -26,10 +24,8 @@ class Untouched:
 
 
 class ReadOnlyAdmin(Untouched, admin.ModelAdmin):  # type: ignore[type-arg]
-    """Shows rows, and keeps who looked at which."""
-
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Shows one row, and writes down who looked at it: it belongs to somebody's workspace."""
+        """Show one row, and log who looked at it: it belongs to a workspace."""
         response = super().change_view(request, object_id, *args, **kwargs)
         if response.status_code == 200:
             LogEntry.objects.create(
@@ -72,21 +68,17 @@ class RunAdmin(ReadOnlyAdmin):
     list_select_related = ("workspace",)
 
     def get_queryset(self, request: HttpRequest) -> RunQuerySet:
-        """Without the large columns, but for the one run that is looked at."""
         runs = RunQuerySet(Run)
         return runs if is_of_one(request) else runs.without_result()
 
 
 class SweepPartInline(Untouched, admin.TabularInline):  # type: ignore[type-arg]
-    """Who is at which cells; what they found is a page of its own."""
-
     model = SweepPart
     fields = ("first", "cells", "state", "attempt", "lost_leases", "lease_until", "worker")
     show_change_link = True
     extra = 0
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SweepPart]:
-        """Without the cells."""
         return SweepPart.objects.defer("cells_json")
 
 
@@ -107,11 +99,9 @@ class SweepPartAdmin(ReadOnlyAdmin):
     list_select_related = ("sweep",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SweepPart]:
-        """Without the cells, but for the one part that is looked at."""
         parts = SweepPart.objects.all()
         return parts if is_of_one(request) else parts.defer("cells_json")
 
 
 def is_of_one(request: HttpRequest) -> bool:
-    """Whether it asks for one row, not for a list."""
     return request.resolver_match is not None and "object_id" in request.resolver_match.kwargs

@@ -1,5 +1,3 @@
-"""What can run a Scenario."""
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,29 +13,25 @@ from simulator.scenario import Scenario
 from simulator.simulate import Estimate
 
 Simulate = Callable[..., Result]
-"""Runs both designs: `scenario`, then by name `trace`, `replications`, `on_progress`, `durations_s`, and the options of an engine that has some.
-
+"""Run both designs: `scenario`, then by name `trace`, `replications`, `on_progress`, `durations_s`, and the options of an engine that has some.
 `on_progress` is called a few times a second; what it raises stops the run and propagates.
 """
 
 
 @dataclass(frozen=True)
 class Engine:
-    """One engine: how it runs, what a run will take, and what it doesn't honour."""
-
     simulate: Simulate
     estimate: Callable[[Scenario, Trace | None, int | None], Estimate]
     unsupported: Callable[..., tuple[Problem, ...]]
     """Takes the scenario; of a live engine, also the kind of workers."""
     is_live: bool = False
-    """Whether it runs in real time, and takes `speed`, `seconds` and `workers`, a `time_limit_s`, a `label` for its folder, a `workload` to
-    send, and an outside endpoint (`external`, `key`) to call."""
+    """Whether it runs in real time, and takes `speed`, `seconds`, `workers`, `time_limit_s`, a `label` for its folder, a `workload` to send, and an
+    outside endpoint (`external`, `key`) to call.
+    """
     plan: Callable[..., LiveRunPlan] = plan_live_run
-    """Of a live engine: what a run is going to be."""
 
 
 def _simulate_live(scenario: Scenario, **options: Any) -> Result:
-    """The live engine's processes are imported where a run starts, and not by every page."""
     from simulator.live.run.engine import simulate
 
     return simulate(scenario, **options)

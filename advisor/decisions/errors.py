@@ -1,8 +1,8 @@
-"""What a use case refuses, beside input that is wrong in itself (`InvalidInput`)."""
+"""Refusals other than invalid input (`InvalidInput`)."""
 
 
 class StaleVersion(Exception):
-    """Somebody saved in between: the answers on screen are not the ones that would be overwritten. Nothing was saved."""
+    """The answers were saved by another request since they were shown. Nothing was saved."""
 
     def __init__(self, given: int, current: int) -> None:
         self.given = given
@@ -13,22 +13,20 @@ class StaleVersion(Exception):
 
 
 class StaleStatus(Exception):
-    """A status was to be set on something else than the page showed. Nothing was recorded."""
+    """The status or its revision has changed since the page was shown. Nothing was saved."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"{reason} Nothing was recorded; look at the decision again first.")
 
 
 class TooManyRuns(Exception):
-    """The workspace has as many queued runs as it may have (429)."""
-
     def __init__(self, cap: int) -> None:
         self.cap = cap
         super().__init__(f"{cap:,} simulations are queued already. Wait for some to finish, or cancel some.")
 
 
 class UploadTooLarge(Exception):
-    """The upload is over the limit (413). It was read no further than that, and nothing was saved."""
+    """The upload is over the limit (413). Reading stopped there; nothing was saved."""
 
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
@@ -36,8 +34,6 @@ class UploadTooLarge(Exception):
 
 
 class TooManySweeps(Exception):
-    """The workspace has as many sweeps under way as it may have (429)."""
-
     def __init__(self, cap: int) -> None:
         self.cap = cap
         super().__init__(f"{cap:,} maps are being drawn already. Wait for some to finish, or cancel some.")

@@ -1,4 +1,4 @@
-"""The outside endpoint that an administrator lets live runs call in the sample endpoint's place; nobody else can name one."""
+"""The outside endpoint that an administrator allows live runs to call instead of the sample endpoint."""
 
 from dataclasses import dataclass, field
 
@@ -10,31 +10,25 @@ from core.errors import InvalidInput, Problem
 from simulator.live.system.config import ExternalEndpoint
 
 SAMPLE, OUTSIDE = "sample", "outside"
-"""Which endpoint answers the calls of a live run."""
 NEEDED = ("CROSSOVER_EXTERNAL_URL", "CROSSOVER_EXTERNAL_MODEL", "CROSSOVER_EXTERNAL_KEY")
 
 
 @dataclass(frozen=True)
 class Outside:
-    """The endpoint with its caps, its key, and how many runs a day may call it."""
-
     endpoint: ExternalEndpoint
     key: SecretStr = field(repr=False)
     runs_per_day: int
 
     @property
     def host(self) -> str:
-        """Whom people know it as."""
         return self.endpoint.host
 
     @property
     def model(self) -> str:
-        """The model that is asked for."""
         return self.endpoint.model
 
 
 def allowed(configuration: Configuration | None = None) -> Outside | None:
-    """The outside endpoint; None unless its address, its model and its key are all set."""
     given: Configuration = configuration or settings.CONFIGURATION
     if given.external_url is None or given.external_model is None or given.external_key is None:
         return None
@@ -50,10 +44,9 @@ def allowed(configuration: Configuration | None = None) -> Outside | None:
 
 
 def chosen(answering: str, configuration: Configuration | None = None) -> Outside | None:
-    """The outside endpoint where that is to answer; None for the sample endpoint.
+    """Return the outside endpoint if it is to answer, None for the sample endpoint.
 
-    Raises:
-        InvalidInput: on `endpoint`, where there is no such choice, or no outside endpoint is allowed.
+    Raises InvalidInput on `endpoint` if there is no such choice, or no outside endpoint is allowed.
     """
     if answering == SAMPLE:
         return None
@@ -66,7 +59,6 @@ def chosen(answering: str, configuration: Configuration | None = None) -> Outsid
 
 
 def how(configuration: Configuration | None = None) -> str:
-    """How an administrator allows one, and what is still missing where that was begun."""
     given: Configuration = configuration or settings.CONFIGURATION
     values = (given.external_url, given.external_model, given.external_key)
     missing = [name for name, value in zip(NEEDED, values, strict=True) if value is None]

@@ -21,19 +21,17 @@ UPGRADES: dict[str, Upgrade] = {}
 
 
 class NewerSchema(Exception):
-    """It was stored by a newer Crossover than this one."""
+    pass
 
 
 def dump(value: Value) -> str:
-    """The value as JSON text, keys in the value's own order."""
     return value.model_dump_json(by_alias=True)
 
 
 def load(kind: type[V], text: str) -> V:
-    """The value in the text, brought up to this version's schema. Values are frozen, so one serves all who read it.
+    """Parse the text and upgrade it to the current schema. Values are frozen, so one serves all readers.
 
-    Raises:
-        NewerSchema: if the text was written by a later version.
+    Raises NewerSchema if a later version wrote it.
     """
     return cast(V, _load(kind, text))
 
@@ -49,12 +47,11 @@ def _load(kind: type[Value], text: str) -> Value:
 
 @lru_cache(maxsize=64)
 def evaluation_of(answers_json: str) -> Evaluation:
-    """The evaluation of stored answers: computed once for all that save, show and run them."""
+    """Cache the evaluation of stored answers for all that save, show and run them."""
     return Evaluation.from_answers(load(Answers, answers_json))
 
 
 def upgraded(data: dict[str, Any], current: str, upgrades: dict[str, Upgrade]) -> dict[str, Any]:
-    """The data after every step from its own schema up to the current one."""
     while data["schema"] != current:
         step = upgrades.get(data["schema"])
         if step is None:
@@ -65,5 +62,4 @@ def upgraded(data: dict[str, Any], current: str, upgrades: dict[str, Upgrade]) -
 
 
 def schema_of(kind: type[Value]) -> str:
-    """The current schema of a kind of value: `crossover/<kind>@N`."""
     return str(kind.model_fields["schema_"].default)

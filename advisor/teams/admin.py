@@ -1,5 +1,3 @@
-"""People and workspaces in the admin, where a superuser puts the one into the other."""
-
 from typing import ClassVar
 
 from axes.models import AccessFailureLog, AccessLog
@@ -28,7 +26,6 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
 
     @admin.action(description="Make a link to set a new password", permissions=["change"])
     def make_reset_link(self, request: HttpRequest, accounts: "QuerySet[User]") -> HttpResponse | None:
-        """For one account at a time: the link is shown this once."""
         user, account = request.user, accounts.first()
         if accounts.count() != 1 or account is None:
             self.message_user(request, "Select one account; the link is shown once.", messages.ERROR)
@@ -46,7 +43,7 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
 
     @admin.action(description="Let the selected accounts sign in again at once", permissions=["change"])
     def lift_wait(self, request: HttpRequest, accounts: "QuerySet[User]") -> None:
-        """Forget wrong passwords; a wait for a whole address is lifted in the list of access attempts."""
+        """Forget wrong passwords. The wait of an address is lifted in the list of access attempts."""
         for account in accounts:
             forget_attempts(account)
             self.log_change(request, account, "Let the account sign in again at once")
@@ -54,7 +51,6 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
 
     @admin.action(description="End all sessions of the selected accounts", permissions=["change"])
     def end_sessions(self, request: HttpRequest, accounts: "QuerySet[User]") -> None:
-        """One's own included."""
         ended = 0
         for account in accounts:
             ended += end_other_sessions(account)
@@ -64,17 +60,13 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
 
 @admin.register(PasswordReset)
 class PasswordResetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """The record of who made which link, and what came of it."""
-
     list_display = ("user", "created_by", "created_at", "expires_at", "used_at", "revoked_at")
     list_select_related = ("user", "created_by")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Links are made where they can be shown."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """A record is read."""
         return False
 
 
@@ -91,5 +83,4 @@ class WorkspaceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     inlines: ClassVar = [MembershipInline]
 
     def has_delete_permission(self, request: object, obj: object = None) -> bool:
-        """A workspace holds everything that a team has: the admin does not delete it by a click."""
         return False

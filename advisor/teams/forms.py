@@ -1,5 +1,3 @@
-"""Signing in, on the site's own page and on the admin's; changing a password."""
-
 from typing import Any
 
 from django.contrib.admin.forms import AdminAuthenticationForm
@@ -13,8 +11,6 @@ from advisor.teams.throttle import forget_attempts, wait_of, wait_sentence
 
 
 class SignInForm(AuthenticationForm):
-    """Django's own; after too many attempts it says how long to wait."""
-
     error_messages = {  # noqa: RUF012  # as Django annotates it
         **AuthenticationForm.error_messages,
         "invalid_login": "Name and password do not go together. Both tell capital letters apart.",
@@ -29,23 +25,17 @@ class SignInForm(AuthenticationForm):
 
 
 class AdminSignInForm(SignInForm, AdminAuthenticationForm):
-    """The same for the admin, which lets staff in alone."""
-
     error_messages = AdminAuthenticationForm.error_messages
 
 
 class ChangePasswordForm(PasswordChangeForm):
-    """Django's own; guesses of the current password are throttled as on the sign-in page."""
+    """Throttle guesses of the current password as on the sign-in page."""
 
     def __init__(self, user: User, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(user, *args, **kwargs)
         self.request = request
 
     def clean_old_password(self) -> str:
-        """
-        Raises:
-            ValidationError: if it is not the current password, or too many wrong ones were given.
-        """
         password: str = self.cleaned_data["old_password"]
         if authenticate(self.request, username=self.user.get_username(), password=password) != self.user:
             wait_s = wait_of(self.request)
@@ -54,5 +44,4 @@ class ChangePasswordForm(PasswordChangeForm):
         return password
 
     def validate_password_for_user(self, user: User, password_field_name: str = "") -> None:
-        """What is wrong with the new password is said beside its first field, not beside its repetition."""
         super().validate_password_for_user(user, "new_password1")

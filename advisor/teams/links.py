@@ -1,4 +1,4 @@
-"""Links to this site, and tokens in files of the data folder that open one thing, once."""
+"""Links to this site, and tokens in files of the data folder that work once."""
 
 import secrets
 from pathlib import Path
@@ -11,7 +11,6 @@ from advisor.configuration import kept_secret
 
 
 def absolute_link(request: HttpRequest, address: str) -> str:
-    """The address at the public URL; at the one that was asked if none is configured."""
     public = (settings.CONFIGURATION.public_url or "").rstrip("/")
     return f"{public}{address}" if public else request.build_absolute_uri(address)
 
@@ -26,22 +25,19 @@ class OneTimeToken:
         self.path = path
 
     def current(self) -> str:
-        """The token that has not been used yet; a new one if there is none."""
         return kept_secret(self.path, RANDOM_BYTES)
 
     def is_open(self) -> bool:
-        """Whether there is a token that has not been used yet."""
         return self.path.exists()
 
     def matches(self, given: str) -> bool:
-        """Whether `given` is the token, and has not been used yet."""
         try:
             return constant_time_compare(self.path.read_text().strip(), given)
         except FileNotFoundError:
             return False
 
     def use(self, given: str) -> bool:
-        """Use the token up. False unless `given` is it; of two that use it at the same time, one gets True."""
+        """Use the token up. False unless `given` is it; of two concurrent uses, one gets True."""
         if not self.matches(given):
             return False
         used = self.path.with_name(f".{self.path.name}-{secrets.token_hex(4)}")

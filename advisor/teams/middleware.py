@@ -1,4 +1,4 @@
-"""The user and the workspace of a request, looked up when first used: a view that needs neither makes no query."""
+"""The user and the workspace of a request are looked up on first use: a view that needs neither makes no query."""
 
 import ipaddress
 import logging
@@ -22,11 +22,11 @@ from advisor.teams.services.sessions import is_noted, note_session
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 CHOSEN = "workspace"
-"""Where the session keeps the workspace that was chosen."""
+"""Key of the session."""
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 TOKEN = "token"  # noqa: S105
-"""The parameter of the printed address."""
+"""Parameter of the printed address."""
 COOKIE_SALT = "advisor.teams.local"
 COOKIE_AGE_S = 30 * 86_400
 PROXY_HEADERS = (
@@ -40,15 +40,11 @@ PROXY_HEADERS = (
 
 
 class MemberRequest(HttpRequest):
-    """A request of somebody signed in, as views behind the login see it."""
-
     user: User
     workspace: Workspace
 
 
 class NotLetIn(PermissionDenied):
-    """Local mode does not know this browser. A heading, what is wrong, and what to do."""
-
     def __init__(self, heading: str, reason: str, advice: str) -> None:
         super().__init__(reason)
         self.heading = heading
@@ -56,13 +52,11 @@ class NotLetIn(PermissionDenied):
 
 
 class LocalAccess:
-    """In local mode, lets in whoever opened the address that `up` printed, as the local user; all others get 403.
+    """In local mode, admit a browser that opened the address printed by `up`, as the local user; refuse others with 403.
 
-    The address holds a token that is used up by a GET and leaves a signed cookie. No session begins: hosted mode on the same data knows
-    nobody by that cookie. A proxy's header and a foreign Host are refused even with the cookie: local mode is for one person at one machine.
-
-    Raises:
-        NotLetIn: with what to do.
+    The address holds a token that is used up by a GET and leaves a signed cookie. No session begins: hosted mode on the
+    same data does not accept that cookie. A proxy's header and a foreign Host are refused even with the cookie: local
+    mode is for one person at one machine. Raises NotLetIn, which says what to do.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -105,10 +99,9 @@ class LocalAccess:
 
 
 class CurrentWorkspace:
-    """Sets `request.workspace`: the one that was last chosen, else the first one joined, of whoever is signed in.
+    """Set `request.workspace`: the one that was last chosen, else the first one joined.
 
-    The session only remembers the choice; whether one is a member is asked each time. To use it without any is a
-    refusal (403).
+    The session only remembers the choice; membership is checked each time. A user without a workspace gets 403.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -120,7 +113,6 @@ class CurrentWorkspace:
 
 
 def is_of_this_machine(request: HttpRequest) -> bool:
-    """Whether the request came straight over the loopback address, and was meant for it."""
     host = request.get_host().lower()
     name = host if host.endswith("]") else host.rsplit(":", 1)[0]
     return (
@@ -131,12 +123,11 @@ def is_of_this_machine(request: HttpRequest) -> bool:
 
 
 def cookie_name() -> str:
-    """One a data folder: cookies are shared by all ports of a host, and two sites may run side by side."""
+    """Differ by data folder: cookies are shared by all ports of a host, and two sites may run side by side."""
     return f"crossover_{salted_hmac(COOKIE_SALT, 'name').hexdigest()[:8]}"
 
 
 def let_in(response: HttpResponseBase) -> None:
-    """Give the browser the cookie that local mode knows it by. It holds for a month, restarts included."""
     response.set_signed_cookie(
         cookie_name(), "local", salt=COOKIE_SALT, max_age=COOKIE_AGE_S, httponly=True, samesite="Lax"
     )
@@ -147,7 +138,6 @@ def _holds_cookie(request: HttpRequest) -> bool:
 
 
 def _without_token(request: HttpRequest) -> HttpResponse:
-    """To the same page, with the token gone from the address, where histories would keep it."""
     kept = request.GET.copy()
     del kept[TOKEN]
     response = HttpResponseRedirect(escape_leading_slashes(request.path) + (f"?{kept.urlencode()}" if kept else ""))
@@ -165,7 +155,6 @@ def _is_loopback(address: str) -> bool:
 
 
 def choose_workspace(request: HttpRequest, workspace: Workspace) -> None:
-    """From now on it is the current one, in this session."""
     request.session[CHOSEN] = str(workspace.pk)
 
 
@@ -185,7 +174,7 @@ log = logging.getLogger(__name__)
 
 
 class SessionNotes:
-    """Writes after the page is made, and only for a page that asked who is signed in anyway."""
+    """Write after the page is made, and only for a page that looked up the user."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

@@ -1,5 +1,3 @@
-"""Who works here: people, workspaces, and what each may do in which."""
-
 import uuid
 from typing import Any, ClassVar
 
@@ -16,27 +14,21 @@ NAME_TOO_ALIKE = "That name looks too much like an existing one; choose one that
 
 
 class User(AbstractUser):
-    """A person. Our own model from the first migration, because Django can't change it later."""
-
     look = models.CharField(max_length=64, unique=True, null=True, editable=False)  # noqa: DJ001  # null: no claim on it
     look_in_small_letters = models.CharField(max_length=64, unique=True, null=True, editable=False)  # noqa: DJ001
-    """Digests of what the name looks like (`names.looks_of`): the database settles a race for one. Null for an account that was
-    there before an older one's look was known to be the same; it keeps its name."""
+    """Digests of what the name looks like (`names.looks_of`): the database settles a race for one.
+
+    Null for an account that predates the rule; it keeps its name.
+    """
 
     def clean(self) -> None:
-        """
-        Raises:
-            ValidationError: also if the name is new and hard to tell from another account's.
-        """
+        """Raise ValidationError also if the name is new and hard to tell from another account's."""
         super().clean()
         if self.is_renamed():
             self.check_name(User.objects.exclude(pk=self.pk))
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """
-        Raises:
-            ValidationError: if the name is new and hard to tell from another account's.
-        """
+        """Raise ValidationError if the name is new and hard to tell from another account's."""
         fields = kwargs.get("update_fields")
         if (fields is None or "username" in fields) and self.is_renamed():
             # The same name is left to the database to refuse: get_or_create goes by that.
@@ -47,14 +39,10 @@ class User(AbstractUser):
         super().save(*args, **kwargs)
 
     def is_renamed(self) -> bool:
-        """Whether the name is not what the database has: an account keeps the name that it has, whatever the rules are by now."""
         return self.pk is None or not User.objects.filter(pk=self.pk, username=self.username).exists()
 
     def check_name(self, others: "models.QuerySet[User]") -> None:
-        """
-        Raises:
-            ValidationError: if nobody may have the name, or it resembles that of one of the others.
-        """
+        """Raise ValidationError if the name is not allowed, or resembles that of one of the others."""
         fault = fault_of(self.username)
         if not fault:
             look, in_small_letters = looks_of(self.username)
@@ -67,7 +55,7 @@ class User(AbstractUser):
 
 
 class SignedInSession(models.Model):
-    """Where somebody is signed in. It goes with Django's row of the session: signing out, expiry and ending delete both."""
+    """It is deleted with Django's row of the session: by signing out, expiry or ending."""
 
     session = models.OneToOneField(Session, on_delete=models.CASCADE, related_name="signed_in")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="signed_in_sessions")
@@ -84,7 +72,7 @@ class SignedInSession(models.Model):
 
 
 class PasswordReset(models.Model):
-    """A link that lets somebody set a new password, once. Only the digest of its token is kept: the link can't be read here."""
+    """A link to set a new password, once. Only the digest of its token is kept, so the link cannot be read here."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="password_resets")
@@ -111,14 +99,12 @@ class PasswordReset(models.Model):
 
 
 class Workspace(models.Model):
-    """What a team shares: every decision, run and trace belongs to one."""
-
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=120)
     is_local = models.BooleanField(default=False, editable=False)
-    """The workspace of whoever sits at this machine, in local mode; there is at most one."""
+    """The workspace of local mode; there is at most one."""
     demo_made_at = models.DateTimeField(null=True, blank=True, editable=False)
-    """When the demo decisions were put in: they are made once, and stay away once deleted."""
+    """When the demo decisions were created: this happens once, so that deleted ones stay away."""
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="workspaces")
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -134,7 +120,7 @@ class Workspace(models.Model):
 
 
 class Role(models.TextChoices):
-    """What a member may do: an owner also manages members, an editor changes decisions, a viewer reads."""
+    """An owner also manages members, an editor changes decisions, a viewer reads."""
 
     OWNER = "owner"
     EDITOR = "editor"
@@ -142,8 +128,6 @@ class Role(models.TextChoices):
 
 
 class Membership(models.Model):
-    """One person in one workspace."""
-
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role.choices)
@@ -160,7 +144,7 @@ class Membership(models.Model):
 
 
 class Invitation(models.Model):
-    """A link that lets one person into a workspace, once. Only the digest of its token is kept: the link can't be read here."""
+    """A link into a workspace, for one person. Only the digest of its token is kept, so the link cannot be read here."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="invitations")

@@ -5,7 +5,7 @@ import unicodedata
 from functools import cache
 
 INVISIBLE_IN_NAMES = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-"""Letters and marks that show nothing, beside the categories of control, format, space and unassigned characters."""
+"""Letters and marks that show nothing, next to the categories of control, format, space and unassigned characters."""
 WRITTEN_TOGETHER = (
     {"LATIN", "HAN", "HIRAGANA", "KATAKANA"},
     {"LATIN", "HAN", "BOPOMOFO"},
@@ -14,11 +14,11 @@ WRITTEN_TOGETHER = (
 """Scripts that one language uses side by side: "highly restrictive" in Unicode Technical Standard 39, section 5.2."""
 OF_ANY_SCRIPT = {"COMMON", "INHERITED"}
 ALIKE = str.maketrans({"i": "l", "1": "l", "|": "l", "0": "o", ".": None, "-": None, "_": None})
-"""What two names may not differ by alone, besides the standard's table; + and @ stay, since they make another mail address."""
+"""Two names must differ in more than this, next to the standard's table; + and @ stay, since they make another mail address."""
 
 
 def looks_of(name: str) -> tuple[str, str]:
-    """Digests of what the name looks like as it is written, and of what it looks like in small letters.
+    """Return digests of how the name looks as written, and of how it looks in small letters.
 
     Two names that share either are too alike: capitals of another alphabet may resemble ours while its small letters do not
     (Greek ΝΟΗ and νοη). Both follow Unicode Technical Standard 39, section 4.
@@ -27,7 +27,7 @@ def looks_of(name: str) -> tuple[str, str]:
 
 
 def fault_of(name: str) -> str:
-    """Why nobody may have the name, whatever the others are called; empty if one may."""
+    """Say why the name is not allowed; empty if it is."""
     shown = unicodedata.normalize("NFKC", name)
     if any(not _is_visible(character) for character in shown):
         return "A name holds no spaces and no invisible characters."
@@ -41,7 +41,6 @@ def fault_of(name: str) -> str:
 
 
 def scripts_in(name: str) -> set[str]:
-    """The scripts of its letters, as Unicode calls them."""
     from confusable_homoglyphs.categories import alias
 
     return {str(alias(character)) for character in name} - OF_ANY_SCRIPT
@@ -56,7 +55,6 @@ def _fold(name: str) -> str:
 
 
 def _resembles(name: str) -> str:
-    """The skeleton of the standard in small letters, without what does not show."""
     prototypes = _prototypes()
     parts = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", name))
     skeleton = "".join(prototypes.get(part, part) for part in parts if _is_visible(part))
@@ -65,10 +63,10 @@ def _resembles(name: str) -> str:
 
 @cache
 def _prototypes() -> dict[str, str]:
-    """Each character's prototype in the table of confusable characters (confusables.txt, by way of `confusable_homoglyphs`).
+    """Map each character to its prototype in confusables.txt, which `confusable_homoglyphs` contains.
 
-    The package lists both directions. A prototype has many characters that resemble it, and each of those has it alone; of two that
-    have only each other, the sequence stands for the single character, else the first in Unicode. Loaded when first needed: 0.1 s.
+    The package lists both directions. A prototype has many characters that resemble it, and each of those has only the prototype; of two that
+    have only each other, the sequence is replaced by the single character, else by the first in Unicode. Loaded on first use: 0.1 s.
     """
     from confusable_homoglyphs.confusables import confusables_data
 
@@ -86,7 +84,6 @@ def _prototypes() -> dict[str, str]:
 
 
 def _bare(text: str) -> str:
-    """Without the marks that the table puts around letters written from right to left."""
     return text.replace("\u200e", "")
 
 

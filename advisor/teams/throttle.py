@@ -1,4 +1,4 @@
-"""How many wrong passwords and links are answered, by account and by address, before a wait is asked for."""
+"""Limits of wrong passwords and links, by account and by address."""
 
 import ipaddress
 import logging
@@ -20,20 +20,19 @@ from core.plurals import counted
 log = logging.getLogger(__name__)
 
 IPV6_CUSTOMER_BITS = 64
-"""Who has one IPv6 address has, as a rule, all that share its first 64 bits."""
+"""A customer of an IPv6 network usually has all addresses that share the first 64 bits."""
 LONGEST_USERNAME = 255
-"""What a row of attempts holds; no account's name is as long."""
+"""The longest that a row of attempts holds; account names are shorter."""
 
 
 class SignInThrottle(AxesDatabaseHandler):  # type: ignore[misc]
     """django-axes' rows and commands, with a limit for accounts and another for addresses.
 
-    An attempt is counted before its password is checked, so that guesses sent in parallel are counted, too. Attempts that are
-    refused are not counted: the wait ends when it was said to end.
+    An attempt is counted before its password is checked, so that guesses sent in parallel are counted, too. Refused
+    attempts are not counted, so the wait ends at the time that was shown.
     """
 
     def is_allowed(self, request: HttpRequest, credentials: Mapping[str, str] | None = None) -> bool:
-        """Whether the password may be checked."""
         username = ((credentials or {}).get("username") or "")[:LONGEST_USERNAME]
         wait_s = seconds_to_wait(username, client_address(request))
         if not wait_s:
@@ -45,7 +44,7 @@ class SignInThrottle(AxesDatabaseHandler):  # type: ignore[misc]
     def user_login_failed(
         self, sender: object, credentials: Mapping[str, str], request: HttpRequest | None = None, **kwargs: object
     ) -> None:
-        """One line. The name is in it only if there is such an account: people type passwords into the wrong field."""
+        """Log the name only if there is such an account: people type passwords into the wrong field."""
         wait_s = wait_of(request) if request else 0
         username = credentials.get("username", "")
         known = User.objects.filter(username=username).exists()
@@ -58,7 +57,7 @@ class SignInThrottle(AxesDatabaseHandler):  # type: ignore[misc]
         )
 
     def user_logged_in(self, sender: object, request: HttpRequest, user: User, **kwargs: object) -> None:
-        """Forget what was counted against the account; what was counted against its address for other accounts stays."""
+        """Attempts of its address against other accounts stay counted."""
         forget_attempts(user)
 
     def user_logged_out(self, *args: object, **kwargs: object) -> None:
@@ -66,7 +65,7 @@ class SignInThrottle(AxesDatabaseHandler):  # type: ignore[misc]
 
 
 def connection_address(request: HttpRequest) -> str | None:
-    """The address as the web server gives it, never a header's; None if there is none."""
+    """The address as the web server reports it, never a header's."""
     try:
         address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", "").partition("%")[0])
     except ValueError:
@@ -76,7 +75,7 @@ def connection_address(request: HttpRequest) -> str | None:
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """What attempts are counted by: the address; of an IPv6 address its network."""
+    """The address by which attempts are counted: of an IPv6 address its network."""
     address = connection_address(request)
     if address is None or ":" not in address:
         return address
@@ -84,7 +83,7 @@ def client_address(request: HttpRequest) -> str | None:
 
 
 def seconds_to_wait(username: str, address: str | None, in_hand: int = 0) -> int:
-    """Until both the account and the address are below their limits; 0 if they are. `in_hand` attempts are let through."""
+    """Until both the account and the address are below their limits; 0 if they are. `in_hand` attempts are not counted."""
     configuration = settings.CONFIGURATION
     limits: list[tuple[QuerySet[AccessAttempt], int]] = []
     if username:
@@ -95,7 +94,6 @@ def seconds_to_wait(username: str, address: str | None, in_hand: int = 0) -> int
 
 
 def count_attempt(request: HttpRequest, username: str = "") -> None:
-    """Count it against the account, if one is named, and against the address that the request comes from."""
     now = timezone.now()
     AccessAttempt.objects.filter(attempt_time__lte=now - _cool_off()).delete()
     row, is_new = AccessAttempt.objects.get_or_create(
@@ -111,16 +109,11 @@ def count_attempt(request: HttpRequest, username: str = "") -> None:
 
 
 def forget_attempts(user: User) -> int:
-    """Let the account sign in again at once; returns how many rows were forgotten."""
     return int(AccessAttempt.objects.filter(username=user.get_username()).delete()[0])
 
 
 def require_patience(request: HttpRequest) -> None:
-    """For what needs a secret link.
-
-    Raises:
-        TooManyAttempts: if the address has tried too many wrong ones.
-    """
+    """Raise TooManyAttempts if the address has tried too many wrong links."""
     wait_s = seconds_to_wait("", client_address(request))
     if wait_s:
         log.warning("Link refused for %d s after too many attempts: address %s", wait_s, client_address(request))
@@ -128,20 +121,19 @@ def require_patience(request: HttpRequest) -> None:
 
 
 def wait_of(request: HttpRequest) -> int:
-    """The seconds that this request was told to wait; 0 if it was not refused."""
     wait_s: int = getattr(request, "sign_in_wait_s", 0)
     return wait_s
 
 
 def wait_sentence(wait_s: int) -> str:
-    """What somebody reads who has to wait: the same for every account, whether there is such a one or not."""
+    """The same for every account, whether it exists or not."""
     return f"Too many attempts. Try again in {counted(ceil(wait_s / 60), 'minute')}."
 
 
 class RefusedAttempts:
-    """Gives a page that refuses an attempt, which says so itself, the status and header for programs.
+    """Set status and header of a page that refuses an attempt.
 
-    In place of django-axes' own middleware, which loses the page under ASGI.
+    It replaces django-axes' own middleware, which loses the page under ASGI.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

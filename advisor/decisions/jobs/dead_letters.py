@@ -1,4 +1,4 @@
-"""The dead-letter queue of a live run: of one under way in its own broker, of one that has ended as its result tells it."""
+"""The dead-letter queue of a live run: read from its broker while it runs, from its result afterwards."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ DESIGN = "event_driven"
 
 
 class NotUnderWay(Exception):
-    """The run's event-driven design does not run now: nothing can be taken up again or thrown away."""
+    pass
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Letter:
 
 
 def letters_of(run: Run) -> tuple[tuple[Letter, ...], bool]:
-    """The dead letters of a run, by job, and whether they can still be taken up again."""
+    """Return the dead letters of a run, by job, and whether they can still be requeued."""
     try:
         with _queues(run) as (queues, retries, clock):
             found = dead_letters.read_dead_letters(queues, retries)
@@ -48,22 +48,14 @@ def letters_of(run: Run) -> tuple[tuple[Letter, ...], bool]:
 
 
 def requeue(run: Run, job: int | None = None) -> int:
-    """One more attempt at a dead letter's job, or at all of them; how many that were.
-
-    Raises:
-        NotUnderWay: its event-driven design does not run now.
-    """
+    """Queue one job again, or all, and return how many. Raise NotUnderWay if the run's event-driven design is not running."""
     with _queues(run) as (queues, retries, _):
         wanted = [job] if job is not None else [one.job for one in dead_letters.read_dead_letters(queues, retries)]
         return sum(dead_letters.requeue(queues, one) for one in wanted)
 
 
 def empty(run: Run) -> int:
-    """Throw all of a run's dead letters away; how many there were.
-
-    Raises:
-        NotUnderWay: its event-driven design does not run now.
-    """
+    """Delete all, and return how many there were. Raise NotUnderWay if the run's event-driven design is not running."""
     with _queues(run) as (queues, _, _):
         return dead_letters.empty(queues)
 
@@ -74,7 +66,6 @@ def _at_s(clock: RunClock, ended_at: datetime | None) -> float | None:
 
 @contextmanager
 def _queues(run: Run) -> Iterator[tuple[RunQueues, int, RunClock]]:
-    """The queues of a run under way, the retries of its event-driven design, and its clock."""
     folder = find_running(str(run.pk)) if run.engine == EngineName.LIVE else None
     try:
         if folder is None:

@@ -1,4 +1,4 @@
-"""A worker's work on a task that it has claimed: its lease, its time limit, its progress, and what is written however it ends."""
+"""A worker's work on a task that it has claimed: lease, time limit, progress, and how the end is written."""
 
 import logging
 import threading
@@ -25,18 +25,18 @@ T = TypeVar("T")
 
 
 class LeaseLost(Exception):
-    """The task is no longer this worker's: cancelled, ended, or claimed by another worker."""
+    """The task was cancelled, has ended, or was claimed by another worker."""
 
 
 class PastLimit(Exception):
-    """The task has reached its time limit."""
+    pass
 
 
 class LeasedWork(Generic[Found]):
-    """The work on one attempt at a task; `Found` is its result. Subclasses say what is written for their kind of task.
+    """The work on one attempt at a task. Subclasses say what is written for their kind of task.
 
     While it is entered, a thread renews the lease every few seconds if the kind wants that: compiled code may run for
-    seconds without reporting progress. The thread ends the task at its time limit, too.
+    seconds without reporting progress. The thread also ends the task at its time limit.
     """
 
     renews_in_background: ClassVar[bool]
@@ -54,18 +54,16 @@ class LeasedWork(Generic[Found]):
         self.limit_s = settings.CONFIGURATION.run_time_limit_s if limit_s is None else limit_s
         self.every_s = every_s
         self.lost = threading.Event()
-        """Set once the thread has noticed that the lease is lost, or that the limit is reached."""
+        """Set when the thread notices that the lease is lost, or that the limit is reached."""
         self._begun = time.monotonic()
         self._reported_s = -self.report_every_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep_renewing, name=f"lease of {task_id}", daemon=True)
 
     def renew(self) -> bool:
-        """Extend the lease; False if it is lost."""
         raise NotImplementedError
 
     def record(self, progress: Progress) -> bool:
-        """Write the progress and extend the lease; False if it is lost."""
         raise NotImplementedError
 
     def finish(self, found: Found) -> bool:
@@ -78,24 +76,18 @@ class LeasedWork(Generic[Found]):
         raise NotImplementedError
 
     def release(self) -> bool:
-        """Queue the task again."""
         raise NotImplementedError
 
     @property
     def elapsed_s(self) -> float:
-        """How long this attempt has been running, by a clock that cannot be set."""
         return time.monotonic() - self._begun
 
     @property
     def expired(self) -> bool:
-        """Whether the attempt is past its time limit."""
         return self.elapsed_s > self.limit_s
 
     def report(self, progress: Progress) -> None:
-        """
-        Raises:
-            PastLimit, LeaseLost: to stop the work.
-        """
+        """Write the progress. Raise PastLimit or LeaseLost to stop the work."""
         if self.expired:
             raise PastLimit
         if self.lost.is_set():
@@ -140,7 +132,7 @@ class LeasedWork(Generic[Found]):
         persist(lambda: self.fail(code, text))
 
     def _release(self) -> None:
-        """Try once, because the supervisor waits for this process to end. Without it, the lease runs out in 20 s."""
+        """Try once, because the supervisor waits for this process. If it fails, the lease expires in 20 s."""
         try:
             self.release()
         except DatabaseError:
@@ -171,7 +163,6 @@ class LeasedWork(Generic[Found]):
             connections.close_all()
 
     def _pause_s(self) -> float:
-        """Until the next renewal, or until just after the limit if that comes first."""
         left_s = self.limit_s - self.elapsed_s
         return min(self.every_s, left_s + 0.01) if left_s > 0 else self.every_s
 
@@ -183,10 +174,9 @@ class LeasedWork(Generic[Found]):
 
 
 def persist(write: Callable[[], T]) -> T:
-    """Write what must not be missing, again and again while the database is locked, full or restarting.
+    """Repeat a write that must not be missing while the database is locked, full or restarting.
 
-    Raises:
-        OperationalError: after a minute of trying; the lease then runs out, and the reconciler takes over.
+    Raises OperationalError after a minute; the lease then expires, and the reconciler takes over.
     """
     give_up = time.monotonic() + limits.TERMINAL_WRITE_PATIENCE_S
     pause_s = 0.05

@@ -1,5 +1,3 @@
-"""What a worker does with a part of a crossover map or of a search for the fewest servers."""
-
 import logging
 import os
 from uuid import UUID
@@ -30,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 def run_part(part_id: str) -> None:
-    """Claim the part, simulate its cells on this thread, and write them. Nothing is done for a part that is not queued."""
+    """Claim the part, simulate its cells on this thread, and write them. A part that is not queued is left alone."""
     close_old_connections()
     attempt = claim_part(UUID(part_id), timezone.now(), worker_name(os.getpid()))
     if attempt is None:
@@ -42,7 +40,7 @@ def run_part(part_id: str) -> None:
 
 
 class PartWork(LeasedWork[str]):
-    """Its result is JSON. The lease is renewed by progress alone: a part that hangs is soon another worker's."""
+    """Its result is JSON. Only progress renews the lease, so that a part that hangs is soon claimed by another worker."""
 
     renews_in_background = False
     report_every_s = LOOK_EVERY_S

@@ -1,4 +1,4 @@
-"""Tells a worker through rq that a task waits. A notification may be lost or sent twice: the row decides, and the reconciler queues it again."""
+"""Notifies workers of tasks through rq. A notification may be lost or sent twice: the reconciler queues the task again, and the row decides."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -26,13 +26,11 @@ RUN_PART = "advisor.decisions.jobs.run_part"
 
 
 class QueueNotifier(Protocol):
-    """The queue of one kind of task."""
-
     def notify(self, task_id: UUID, attempt: int) -> None:
-        """Queue a job for the task. May raise anything."""
+        pass
 
     def waiting(self) -> set[str]:
-        """The ids of the jobs in the queue."""
+        pass
 
 
 class RqNotifier:
@@ -43,11 +41,7 @@ class RqNotifier:
         self.queue = queue
 
     def notify(self, task_id: UUID, attempt: int) -> None:
-        """The job's id comes from the task and its attempt, so that two notifications make one job.
-
-        Raises:
-            redis.RedisError: within seconds, if the broker is gone or hangs.
-        """
+        """Two notifications of one attempt make one job. Raise redis.RedisError within seconds if the broker is gone or hangs."""
         _queue(self.queue).enqueue_call(
             self.function,
             args=(str(task_id),),
@@ -58,8 +52,7 @@ class RqNotifier:
         )
 
     def waiting(self) -> set[str]:
-        """Without the jobs that a worker has taken out: if it crashes before it claims the task, the task must be queued
-        again, and if it does not crash, a second job is harmless."""
+        """Leave out the jobs that a worker has taken: if it crashes before its claim, the task must be queued again."""
         return set(_queue(self.queue).get_job_ids())
 
 
@@ -71,16 +64,11 @@ SEARCHES: QueueNotifier = RqNotifier(RUN_PART)
 
 
 def job_id(task_id: UUID, attempt: int) -> str:
-    """The rq job of a task that has been claimed `attempt` times."""
     return f"{task_id}-{attempt}"
 
 
 def notify(run_id: UUID) -> None:
-    """Queue a job for the run, whatever its state.
-
-    Raises:
-        redis.RedisError: if the broker is gone or hangs.
-    """
+    """Queue a job for the run, whatever its state. Raise redis.RedisError if the broker is gone or hangs."""
     RUNS.notify(run_id, Run.objects.values_list("attempt", flat=True).get(pk=run_id))
 
 
@@ -111,5 +99,5 @@ def _queue(name: str) -> Queue:
 
 @lru_cache(maxsize=4)
 def _connection(url: str) -> Redis:
-    """Tries once, for as long as the URL says: the client's own retries would make a user wait for a broker that hangs."""
+    """Try once, for as long as the URL says: the client's own retries would make a user wait for a broker that hangs."""
     return Redis.from_url(url, retry=Retry(NoBackoff(), 0))

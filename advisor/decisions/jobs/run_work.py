@@ -1,5 +1,3 @@
-"""What a worker does with a run."""
-
 import logging
 import os
 from collections.abc import Mapping
@@ -37,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 def run_simulation(run_id: str, engines: Mapping[str, Engine] = ENGINES) -> None:
-    """Claim the run, simulate, and write how it ended. Nothing is done for a run that is not queued.
+    """Claim the run, simulate, and write how it ended. A run that is not queued is left alone.
 
     If the database refuses the claim, it raises, and the reconciler queues the run again. From then on, every end is in the row.
     """
@@ -58,7 +56,6 @@ class RunWork(LeasedWork[Result]):
     out_of_memory = "The simulation needs more memory than there is."
 
     so_far_s = -SO_FAR_EVERY_S
-    """When the measurements of a live run were last written."""
 
     def renew(self) -> bool:
         return extend_lease(self.task_id, self.attempt, timezone.now(), self.elapsed_s)
@@ -115,11 +112,11 @@ def _live_options(run: Run) -> dict[str, Any]:
 
 
 def _outside(run: Run) -> dict[str, Any]:
-    """The endpoint as it is allowed now; the key comes from this process's own configuration, and from nowhere else.
+    """Return the endpoint as it is allowed now. The key comes from this process's own configuration only.
 
     Raises:
-        InvalidInput: it is no longer allowed, or another than the one that was shown when the run was asked for.
-        CannotRun: a worker has been at it before, and may have spent what it may spend.
+        InvalidInput: it is no longer allowed, or differs from the one shown when the run was requested.
+        CannotRun: an earlier attempt may have spent the run's budget.
     """
     found = chosen(OUTSIDE)
     assert found is not None  # noqa: S101  it would have been refused

@@ -66,7 +66,7 @@ def start_run(
 
 
 def start_again(run: Run, user: User, *, idempotency_key: str, notifier: QueueNotifier = RUNS) -> StartedRun:
-    """A live run with the same settings: those that it ran with if it succeeded, otherwise those that were asked for."""
+    """Start a live run with the settings that it ran with if it succeeded, otherwise with those that were requested."""
     live = run.result.live if run.result is not None else None
     return start_run(
         run.revision,
@@ -84,12 +84,10 @@ def start_again(run: Run, user: User, *, idempotency_key: str, notifier: QueueNo
 def start_sweep(
     revision: Revision, user: User, wanted: SweepRequest, *, idempotency_key: str, notifier: QueueNotifier = MAPS
 ) -> Sweep:
-    """Request the sweep (see `request_sweep` for what it raises) and queue its parts once it is committed."""
     return _notify_of_parts(request_sweep(revision, user, wanted, idempotency_key), notifier)
 
 
 def start_fewest(revision: Revision, user: User, *, idempotency_key: str, notifier: QueueNotifier = SEARCHES) -> Sweep:
-    """Request the search for the fewest servers (see `request_fewest` for what it raises) and queue it once it is committed."""
     return _notify_of_parts(request_fewest(revision, user, idempotency_key), notifier)
 
 
@@ -102,10 +100,9 @@ def _notify_of_parts(sweep: Sweep, notifier: QueueNotifier) -> Sweep:
 def reconcile_runs_and_notify(
     notifier: QueueNotifier = RUNS, clock: Callable[[], datetime] = timezone.now
 ) -> Reconciled:
-    """Set the rows right, then queue each run that waits and has no job.
+    """Correct the rows, then queue each run that waits and has no job.
 
-    Raises:
-        redis.RedisError: if the broker is gone; the rows have been set right by then.
+    Raises redis.RedisError if the broker is gone; the rows have been corrected by then.
     """
     return _notify_waiting(reconcile_runs(clock(), settings.CONFIGURATION.run_time_limit_s), {RUN: notifier})
 
@@ -113,7 +110,6 @@ def reconcile_runs_and_notify(
 def reconcile_sweeps_and_notify(
     maps: QueueNotifier = MAPS, clock: Callable[[], datetime] = timezone.now, *, searches: QueueNotifier = SEARCHES
 ) -> Reconciled:
-    """As `reconcile_runs_and_notify`, for the parts of sweeps."""
     return _notify_waiting(reconcile_sweeps(clock()), {SweepKind.FEWEST: searches, SweepKind.MAP: maps})
 
 

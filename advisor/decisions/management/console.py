@@ -18,14 +18,11 @@ LONGEST_STEP = 60
 
 
 class BadInput(CommandError):
-    """What was given is wrong: exit code 2."""
-
     def __init__(self, *lines: str) -> None:
         super().__init__("\n".join(lines), returncode=BAD_INPUT)
 
 
 def bad_input(error: InvalidInput, name: str) -> BadInput:
-    """Every problem on a line of its own, with the file that has it."""
     return BadInput(*(_line(problem, name) for problem in error.problems))
 
 
@@ -46,7 +43,6 @@ class Console(BaseCommand):
     requires_migrations_checks = False
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Run it; on the command line a refusal is its bare message and its exit code."""
         if not self._called_from_command_line:  # type: ignore[attr-defined]
             return super().execute(*args, **options)
         for stream in (sys.stdout, sys.stderr):
@@ -67,11 +63,9 @@ class Console(BaseCommand):
         return output
 
     def print_json(self, value: Any) -> None:
-        """One JSON object, in letters that any terminal and any pipe can carry."""
         self.stdout.write(json.dumps(value, indent=2, allow_nan=False))
 
     def progress(self, *, steps: bool = False) -> Callable[[Progress | None], None]:
-        """Shows a line of progress where somebody watches; None takes it away. `steps`: a log, too, gets a line for each step."""
         if not self.stderr.isatty():
             return self._steps() if steps else lambda _: None
 
@@ -95,5 +89,4 @@ class Console(BaseCommand):
 
 
 def add_format(parser: CommandParser) -> None:
-    """`--format text|json`."""
     parser.add_argument("--format", choices=("text", "json"), default="text", help="text for people, json for programs")

@@ -16,11 +16,6 @@ PATIENCE_S = 120
 
 
 def keystroke_ms() -> float:
-    """The median of a few keystrokes, in a process and on a database of its own.
-
-    Raises:
-        subprocess.CalledProcessError: if it could not be measured; what it printed is in it.
-    """
     with tempfile.TemporaryDirectory(prefix="crossover-bench-") as folder:
         environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
         environment |= {
@@ -42,7 +37,6 @@ def keystroke_ms() -> float:
 
 
 def _measured() -> float:
-    """One field after another value, as typing does; the page's own forms say what is posted."""
     from django.core.management import call_command
     from django.test import Client
     from django.urls import reverse

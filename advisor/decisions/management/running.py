@@ -1,5 +1,3 @@
-"""Running a workload from the command line."""
-
 import argparse
 import signal
 from collections.abc import Mapping
@@ -31,8 +29,6 @@ LARGEST_SEED = 2**53 - 1
 
 @dataclass(frozen=True)
 class LiveOptions:
-    """What only a live run has; None: its default."""
-
     speed: float | None = None
     seconds: float | None = None
     workers: WorkerKind | None = None
@@ -43,11 +39,6 @@ class LiveOptions:
         return cls(given["speed"], given["seconds"], given["workers"], given["endpoint"])
 
     def refuse(self) -> None:
-        """For the kernel.
-
-        Raises:
-            BadInput: if one is given.
-        """
         no_time = "the kernel takes no real time"
         for name, value, why in (
             ("speed", self.speed, no_time),
@@ -68,7 +59,6 @@ class StoppedRun(CommandError):
 
 
 def add_engine(parser: CommandParser) -> None:
-    """`--engine`, `--speed`, `--seconds`, `--workers`, `--endpoint`, `--seed` and `--replications`."""
     parser.add_argument("--engine", choices=EngineName.values, default=EngineName.KERNEL.value, help="what runs it")
     parser.add_argument(
         "--speed", type=_positive, metavar="X", help="of a live run: how many times as fast as the workload, at most"
@@ -98,7 +88,6 @@ def add_engine(parser: CommandParser) -> None:
 
 
 def _positive(text: str) -> float:
-    """A number over 0."""
     try:
         value = float(text)
     except ValueError:
@@ -109,7 +98,6 @@ def _positive(text: str) -> float:
 
 
 def _seconds(text: str) -> float:
-    """A number of seconds that a live run may have."""
     try:
         value = float(text)
     except ValueError:
@@ -122,8 +110,6 @@ def _seconds(text: str) -> float:
 
 
 class Whole:
-    """A whole number between two others."""
-
     def __init__(self, low: int, high: int) -> None:
         self.low, self.high = low, high
 
@@ -147,11 +133,11 @@ def run(
     replications: int | None = None,
     live: LiveOptions = LiveOptions(),
 ) -> Result:
-    """Both designs on the workload, with a line of progress.
+    """Run both designs on the workload, with a line of progress.
 
     Raises:
         BadInput: for what the engine does not do, or a run that is too large.
-        CommandError: if there is not enough memory after all, or this machine does not let a live run run; StoppedRun with what it had measured.
+        CommandError: there is not enough memory, or this machine cannot do a live run; StoppedRun with what was measured.
     """
     chosen = ENGINES[engine]
     if not chosen.is_live:
@@ -209,7 +195,6 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def require_memory(needed_bytes: int, name: str) -> None:
-    """Refuse a run that is too large for the limit."""
     if needed_bytes > RUN_MEMORY_BYTES:
         raise BadInput(
             f"{name}: this run would need about {needed_bytes / 1e9:.1f} GB of memory, over the limit of "
@@ -218,10 +203,6 @@ def require_memory(needed_bytes: int, name: str) -> None:
 
 
 def _options(workload: Workload, live: LiveOptions) -> dict[str, Any]:
-    """
-    Raises:
-        BadInput: for an outside endpoint that is not allowed.
-    """
     try:
         outside = allowed_endpoint(live.endpoint)
     except InvalidInput as error:
@@ -232,7 +213,6 @@ def _options(workload: Workload, live: LiveOptions) -> dict[str, Any]:
 
 
 def _plan_in_words(engine: Engine, workload: Workload, options: Mapping[str, Any]) -> list[str]:
-    """What the run will be and may spend, before it is begun. Raises InvalidInput, if it cannot be."""
     asked = {name: options.get(name) for name in ("speed", "seconds", "workers", "external")}
     plan = engine.plan(workload.scenario, workload.trace, workload.durations_s, **asked)
     return [words for words in (*plan_sentences(plan), endpoint_terms(plan)) if words]

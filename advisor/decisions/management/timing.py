@@ -1,5 +1,3 @@
-"""How long advice takes."""
-
 from collections.abc import Sequence
 from statistics import median
 from time import perf_counter
@@ -15,10 +13,6 @@ UNKNOWN = ("volume.mean_rate_per_s", "processing.p95_s", "caller.deadline_s", "f
 
 
 def advice_figures() -> dict[str, float]:
-    """Milliseconds for one recommendation: without and with its flips, and with the thousand samples of answers that are not known.
-
-    The median over every template and several rounds.
-    """
     return {
         "ms": _median_ms(flips=False, rounds=ROUNDS),
         "ms_with_flips": _median_ms(flips=True, rounds=ROUNDS_WITH_FLIPS),

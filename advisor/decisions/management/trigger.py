@@ -1,4 +1,4 @@
-"""A trigger from the command line: an outage of the provider, and whether both designs recover from it."""
+"""An outage of the provider, and whether both designs recover from it."""
 
 import argparse
 from math import inf
@@ -15,11 +15,10 @@ from simulator.simulate import estimate
 
 SHORTEST_S, LONGEST_S = 1.0, 7 * 86_400.0
 OBSERVED, LEAST_OBSERVED_S = 10.0, 600.0
-"""The designs are watched for so many times the length of the trigger after it, and at least so long."""
+"""How long the designs are observed after the outage: a multiple of its length, and a minimum."""
 
 
 def add_trigger(parser: CommandParser) -> None:
-    """`--trigger START:LENGTH`."""
     parser.add_argument(
         "--trigger",
         type=trigger_in,
@@ -29,7 +28,6 @@ def add_trigger(parser: CommandParser) -> None:
 
 
 def trigger_in(text: str) -> tuple[float, float]:
-    """Start and end."""
     try:
         start, length = (float(part) for part in text.split(":"))
     except ValueError:
@@ -43,18 +41,17 @@ def trigger_in(text: str) -> tuple[float, float]:
 
 
 def observed_s(trigger: tuple[float, float]) -> float:
-    """For how long the designs are watched."""
     return max(LEAST_OBSERVED_S, OBSERVED * (trigger[1] - trigger[0]))
 
 
 def recoveries(
     console: Console, workload: Workload, name: str, trigger: tuple[float, float], replications: int | None
 ) -> dict[str, Recovery]:
-    """Both designs through the outage, with a line of progress.
+    """Run both designs through the outage, with a line of progress.
 
     Raises:
         BadInput: for what the engine does not do, or a single replication.
-        CommandError: if there is not enough memory, or the simulator has a defect.
+        CommandError: there is not enough memory, or the simulator has a defect.
     """
     if replications == 1:
         raise BadInput("--replications: a recovery takes at least two")

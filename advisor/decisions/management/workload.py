@@ -1,4 +1,4 @@
-"""What a FILE says: Answers or a Scenario, with the trace that it names."""
+"""Reads a FILE: Answers or a Scenario, with the trace that it names."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -31,18 +31,15 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True)
 class Workload:
-    """A Scenario ready to run, its trace where it has one, and what it is called."""
-
     scenario: Scenario
     trace: Trace | None = None
     title: str = ""
     durations_s: NDArray[np.float64] | None = None
-    """Service times to draw from, where the Scenario names a file of them."""
+    """Service times to draw from, if the Scenario names a file of them."""
     template: str = DEFAULT_TEMPLATE
-    """Whose sample documents a live run sends."""
+    """Its sample documents are sent in a live run."""
 
     def seeded(self, seed: int | None) -> "Workload":
-        """The same with another seed, where one is given."""
         if seed is None:
             return self
         return replace(self, scenario=self.scenario.model_copy(update={"seed": seed}))
@@ -50,25 +47,20 @@ class Workload:
 
 @dataclass(frozen=True)
 class Source:
-    """A FILE: its mapping, its name for messages, and the folder that paths in it start from."""
-
     given: Mapping[str, Any]
     name: str
     folder: Path
     traces: dict[Path, Trace] = field(default_factory=dict)
-    """The traces that were read: each is read once."""
 
 
 def add_library(parser: CommandParser) -> None:
-    """The option for hops and profiles of one's own."""
     parser.add_argument("--library", metavar="FILE", help="hops and provider profiles to lay over the shipped ones")
 
 
 def read(file: str, library: str | None = None) -> Source:
-    """The mapping in a YAML or JSON file, or in standard input where it is `-`; with the figures of a library file taken over.
+    """Read the mapping in a YAML or JSON file (`-`: standard input), and merge the figures of a library file.
 
-    Raises:
-        BadInput: naming the file, and the line where there is one.
+    Raises BadInput, with the file and if possible the line.
     """
     name = "standard input" if file == STANDARD_INPUT else file
     folder = Path() if file == STANDARD_INPUT else Path(file).parent
@@ -109,11 +101,7 @@ def _reason(error: Exception) -> str:
 
 
 def answers_in(source: Source) -> Answers:
-    """The Answers in a FILE; a trace's own rate, peaks and unevenness stand in for those that are not given.
-
-    Raises:
-        BadInput: for what is wrong in it.
-    """
+    """Build the Answers in a FILE. A trace's rate, peaks and unevenness replace those that are not given. Raise BadInput."""
     try:
         if kind_of(source.given) == "scenario":
             raise BadInput(f"{source.name}: is a Scenario; this command takes Answers")
@@ -134,11 +122,7 @@ def _with_trace(source: Source) -> Mapping[str, Any]:
 
 
 def workload_in(source: Source) -> Workload:
-    """What a FILE asks to be run.
-
-    Raises:
-        BadInput: for what is wrong in it, or in the trace it names.
-    """
+    """Build the workload of a FILE. Raise BadInput for what is wrong in it, or in the trace it names."""
     try:
         if kind_of(source.given) == "scenario":
             scenario = scenario_from(source.given)
@@ -150,11 +134,7 @@ def workload_in(source: Source) -> Workload:
 
 
 def workload_of(source: Source, answers: Answers, recommendation: Recommendation) -> Workload:
-    """The run behind Answers.
-
-    Raises:
-        BadInput: for what is wrong in the trace that they name.
-    """
+    """Build the workload that Answers lead to. Raise BadInput for what is wrong in the trace they name."""
     scenario = scenario_of(Evaluation.from_answers(answers), recommendation)
     return Workload(scenario, _trace_of(source, scenario), answers.name, template=answers.template)
 
@@ -176,7 +156,6 @@ def _durations_of(source: Source, scenario: Scenario) -> NDArray[np.float64] | N
 
 
 def _read_trace(source: Source, path: str, named_by: str) -> Trace:
-    """A trace beside the FILE that names it."""
     place = source.folder / path
     if place not in source.traces:
         source.traces[place] = _parsed(

@@ -1,5 +1,3 @@
-"""What is stored: Decisions with their Revisions, Traces, Runs and Sweeps, and what a workspace made of the library. Each belongs to a workspace."""
-
 from advisor.decisions.models.comment import Comment, StatusChange
 from advisor.decisions.models.decision import Decision, Revision, Status
 from advisor.decisions.models.library import LibraryEntry

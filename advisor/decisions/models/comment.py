@@ -1,5 +1,3 @@
-"""What people say about a Decision, and who set the status of which revision when."""
-
 import uuid
 from typing import ClassVar
 
@@ -10,8 +8,6 @@ from advisor.decisions.models.decision import Decision, Revision, Status
 
 
 class Comment(models.Model):
-    """Plain text by a member of the workspace: shown as it was typed, never as markup."""
-
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="comments")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
@@ -28,8 +24,6 @@ class Comment(models.Model):
 
 
 class StatusChange(models.Model):
-    """A revision's status, set from one to another."""
-
     decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="status_changes")
     revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="status_changes")
     before = models.CharField(max_length=10, choices=Status.choices)

@@ -1,5 +1,3 @@
-"""A Decision and its Revisions."""
-
 import uuid
 from typing import ClassVar, Self
 
@@ -15,8 +13,6 @@ from advisor.teams.models import Workspace
 
 
 class Status(models.TextChoices):
-    """The status of a revision, as architecture decision records have it."""
-
     DRAFT = "draft"
     PROPOSED = "proposed"
     ACCEPTED = "accepted"
@@ -29,24 +25,20 @@ EXCLUSIVE = (Status.PROPOSED, Status.ACCEPTED)
 
 class DecisionQuerySet(models.QuerySet["Decision"]):
     def for_workspace(self, workspace: Workspace) -> Self:
-        """The only door through which a page may fetch: what isn't in the workspace doesn't exist."""
         return self.filter(workspace=workspace)
 
     def showing(self, status: str) -> Self:
-        """Those that show a revision of this status (`RevisionQuerySet.shown`)."""
         revisions = Revision.objects.filter(decision=models.OuterRef("pk"), status=status).shown()
         return self.filter(models.Exists(revisions))
 
 
 class Decision(models.Model):
-    """One question of style, with the workspace's answers to it. Its status is that of its revisions (`decisions.services.decisions`)."""
-
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="decisions")
     title = models.CharField(max_length=TITLE_LENGTH)
     is_demo = models.BooleanField(default=False)
     draft_version = models.PositiveIntegerField(default=1)
-    """Counts every saved change. A form hands back the one it was filled from, so that nobody overwrites what they haven't seen."""
+    """Counts every saved change. A form sends the number it was filled from, so that it cannot overwrite unseen changes."""
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
@@ -66,21 +58,17 @@ class Decision(models.Model):
         return self.title
 
     def latest(self) -> "Revision":
-        """The revision that holds the current answers."""
         return self.revisions.latest("number")
 
 
 class RevisionQuerySet(models.QuerySet["Revision"]):
     def for_workspace(self, workspace: Workspace) -> Self:
-        """The revisions of the workspace's decisions."""
         return self.filter(decision__workspace=workspace)
 
     def latest_only(self) -> Self:
-        """The revision of each decision that holds its current answers."""
         return self.filter(_is_latest())
 
     def shown(self) -> Self:
-        """The revisions that make a decision's status: the accepted one, the proposed one, and the latest."""
         return self.filter(models.Q(status__in=EXCLUSIVE) | _is_latest())
 
 
@@ -90,11 +78,11 @@ def _is_latest() -> models.Q:
 
 
 class Revision(models.Model):
-    """Answers, and the recommendation that the rules of their day gave.
+    """Answers, and the recommendation that the rules of that day gave.
 
     The latest revision takes changes until a run or a status refers to it: from then on it is frozen, and the next
-    change opens a new draft. JSON is kept as text: the order of keys carries meaning (most urgent queue first), which a
-    database's own JSON type doesn't keep.
+    change opens a new draft. JSON is kept as text, because the order of keys has meaning (most urgent queue first),
+    which a database's own JSON type does not keep.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -103,9 +91,7 @@ class Revision(models.Model):
     answers_json = models.TextField()
     recommendation_json = models.TextField()
     versions = models.JSONField(default=dict)
-    """The versions of the rules and profiles that it was advised with."""
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)
-    """Who set it and when is in `StatusChange`."""
     frozen_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
@@ -137,12 +123,10 @@ class Revision(models.Model):
 
     @property
     def frozen(self) -> bool:
-        """Whether a run or a status refers to it."""
         return self.frozen_at is not None
 
     @property
     def answers(self) -> Answers:
-        """The questionnaire as filled in."""
         return stored.load(Answers, self.answers_json)
 
     @property
@@ -151,5 +135,4 @@ class Revision(models.Model):
 
     @property
     def recommendation(self) -> Recommendation:
-        """The advice that was given on it."""
         return stored.load(Recommendation, self.recommendation_json)

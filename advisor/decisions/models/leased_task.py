@@ -1,5 +1,3 @@
-"""What a run and a part of a sweep have in common: workers claim them, and hold them by a lease that they renew."""
-
 from typing import Self, TypeVar
 from uuid import UUID
 
@@ -20,7 +18,7 @@ class LeasedTask(models.Model):
     state = models.CharField(max_length=10)
     """Each kind has states of its own; QUEUED and RUNNING are among them."""
     attempt = models.PositiveIntegerField(default=0)
-    """Counts the claims; each one makes all writes of the one before void."""
+    """Counts the claims; each one voids all later writes of the previous one."""
     lost_leases = models.PositiveSmallIntegerField(default=0)
     """Counts the workers that crashed on it."""
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -33,7 +31,6 @@ class LeasedTask(models.Model):
 
 class LeasedTaskQuerySet(models.QuerySet[Task]):
     def unfinished(self) -> Self:
-        """Those whose result is still wanted, if their own state says so."""
         return self.all()
 
     def queued(self) -> Self:
@@ -43,5 +40,4 @@ class LeasedTaskQuerySet(models.QuerySet[Task]):
         return self.unfinished().filter(state=RUNNING)
 
     def held(self, task_id: UUID, attempt: int) -> Self:
-        """The task, if it still runs that attempt."""
         return self.running().filter(pk=task_id, attempt=attempt)

@@ -1,5 +1,3 @@
-"""What a workspace has made of the library of hops and provider profiles."""
-
 import uuid
 from typing import ClassVar, Self
 
@@ -12,21 +10,16 @@ from advisor.teams.models import Workspace
 
 
 class EntryKind(models.TextChoices):
-    """What an entry is about."""
-
     HOP = "hop"
     PROFILE = "profile"
 
 
 class LibraryEntryQuerySet(models.QuerySet["LibraryEntry"]):
     def for_workspace(self, workspace: Workspace) -> Self:
-        """The only door through which a page may fetch: what isn't in the workspace doesn't exist."""
         return self.filter(workspace=workspace)
 
 
 class LibraryEntry(models.Model):
-    """One hop or profile with other figures than the shipped ones, one that was added, or one that is hidden."""
-
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="library_entries")
     kind = models.CharField(max_length=10, choices=EntryKind.choices)
@@ -52,7 +45,6 @@ class LibraryEntry(models.Model):
 
     @property
     def edit(self) -> HopEdit | ProfileEdit | None:
-        """Its figures; None where it is hidden."""
         if self.edit_json is None:
             return None
         if self.kind == EntryKind.HOP:
@@ -61,5 +53,4 @@ class LibraryEntry(models.Model):
 
     @property
     def edition(self) -> Edition:
-        """What it lays over the shipped library."""
         return Edition(self.name, self.edit, "hop" if self.kind == EntryKind.HOP else "profile")

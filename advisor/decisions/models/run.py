@@ -1,4 +1,4 @@
-"""A Run: one simulation of a revision's workload. The row is the truth about it; the queue only notifies workers."""
+"""The row is the truth about a run; the queue only notifies workers."""
 
 import uuid
 from typing import ClassVar, NamedTuple, Self, get_args
@@ -18,7 +18,7 @@ from simulator.scenario import Scenario
 
 
 class State(models.TextChoices):
-    """queued -> running -> one of the four ends; running -> queued again when its worker died or was stopped."""
+    """queued -> running -> one of the four ends; running -> queued again if its worker crashed or was stopped."""
 
     QUEUED = QUEUED
     RUNNING = RUNNING
@@ -34,8 +34,6 @@ WITH_ERROR = (State.FAILED, State.TIMED_OUT)
 
 
 class EngineName(models.TextChoices):
-    """What runs the Scenario."""
-
     KERNEL = "kernel"
     LIVE = "live"
 
@@ -44,30 +42,23 @@ WORKER_KINDS: tuple[WorkerKind, ...] = get_args(WorkerKind)
 
 
 class RunProgress(NamedTuple):
-    """What a run is doing, in words, and the share of it that is done."""
-
     step: str
     fraction: float
 
 
 class RunError(NamedTuple):
-    """Why a run has no result: a code for programs, a sentence for people."""
-
     code: str
     text: str
 
 
 class RunQuerySet(LeasedTaskQuerySet["Run"]):
     def for_workspace(self, workspace: Workspace) -> Self:
-        """The only door through which a page may fetch: what isn't in the workspace doesn't exist."""
         return self.filter(workspace=workspace)
 
     def active(self) -> Self:
-        """Queued or running."""
         return self.filter(state__in=ACTIVE)
 
     def without_result(self) -> Self:
-        """Leaves the two large columns in the database, for lists and progress."""
         return self.defer("result_json", "scenario_json", "so_far_json")
 
 
@@ -80,17 +71,14 @@ class Run(LeasedTask):
     trace = models.ForeignKey(Trace, on_delete=models.RESTRICT, null=True, blank=True, related_name="runs")
     engine = models.CharField(max_length=10, choices=EngineName.choices, default=EngineName.KERNEL)
     replications = models.PositiveIntegerField(null=True, blank=True)
-    """Null: the engine's own number."""
     speed = models.FloatField(null=True, blank=True)
-    """Of a live run: seconds of the Scenario in a real second. Null: the highest that the machine tells the truth at."""
+    """Of a live run: seconds of the Scenario in a real second. Null: the highest at which this machine measures correctly."""
     seconds = models.FloatField(null=True, blank=True)
     """Of a live run: real seconds over which jobs arrive. Null: as long as a verdict takes, within bounds."""
     workers = models.CharField(max_length=10, choices=[(kind, kind) for kind in WORKER_KINDS], default=WORKER_KINDS[0])
-    """Of a live run: the kind of rq worker."""
     endpoint_host = models.CharField(max_length=ENDPOINT_HOST_LENGTH, blank=True, default="")
-    """Of a live run that calls an outside endpoint: its host, as it was shown when the run was asked for. Empty: the sample endpoint."""
+    """Empty: the sample endpoint answers."""
     endpoint_model = models.CharField(max_length=ENDPOINT_MODEL_LENGTH, blank=True, default="")
-    """The model that it was to be asked for."""
     idempotency_key = models.CharField(max_length=IDEMPOTENCY_KEY_LENGTH)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
@@ -98,8 +86,7 @@ class Run(LeasedTask):
 
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     elapsed_s = models.FloatField(default=0)
-    """How long this attempt has run by its worker's own clock, at its last sign of life; the time limit goes by this,
-    so that a clock set forward ends nothing."""
+    """How long this attempt has run by its worker's own clock. The time limit uses it, so that a clock set forward ends nothing."""
     progress_step = models.CharField(max_length=120, blank=True, default="")
     progress_fraction = models.FloatField(default=0)
     error_code = models.CharField(max_length=40, blank=True, default="")
@@ -107,12 +94,12 @@ class Run(LeasedTask):
 
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
-    """When its current, or last, attempt began."""
+    """Of the current or last attempt."""
     finished_at = models.DateTimeField(null=True, blank=True)
 
     scenario_json = models.TextField()
     so_far_json = models.TextField(blank=True, default="")
-    """Of a live run that is under way: what it has measured, written once a second; empty before and after."""
+    """Measurements of a live run under way, written once a second; empty before and after."""
     result_json = models.TextField(null=True, blank=True)  # noqa: DJ001 - absent is not empty, and a constraint tells them apart
 
     objects = RunQuerySet.as_manager()
@@ -163,37 +150,31 @@ class Run(LeasedTask):
 
     @property
     def active(self) -> bool:
-        """Queued or running."""
         return self.state in ACTIVE
 
     @property
     def progress(self) -> RunProgress:
-        """What it is doing and how far it is."""
         return RunProgress(self.progress_step, self.progress_fraction)
 
     @property
     def error(self) -> RunError | None:
-        """Why it has no result, if it failed or timed out."""
         return RunError(self.error_code, self.error_text) if self.error_code else None
 
     @property
     def scenario(self) -> Scenario:
-        """What it runs."""
         return stored.load(Scenario, self.scenario_json)
 
     @property
     def result(self) -> Result | None:
-        """What it found, once it has succeeded."""
         return stored.load(Result, self.result_json) if self.result_json else None
 
     @property
     def so_far(self) -> SoFar | None:
-        """What a live run has measured that is under way, or was stopped."""
         return stored.load(SoFar, self.so_far_json) if self.so_far_json else None
 
     @property
     def remaining_s(self) -> float | None:
-        """How long it still needs, going by how long it took so far; None while that says too little."""
+        """Extrapolate from the time it took so far; None while that says too little."""
         if self.state != State.RUNNING or self.progress_fraction < 0.02 or self.elapsed_s <= 0:
             return None
         return self.elapsed_s * (1 - self.progress_fraction) / self.progress_fraction

@@ -1,5 +1,3 @@
-"""The way back: answers that a decision had before."""
-
 from typing import ClassVar
 
 from django.db import models
@@ -10,22 +8,17 @@ from advisor.decisions.models.decision import Decision
 
 
 class Direction(models.TextChoices):
-    """Where a step leads."""
-
     UNDO = "undo"
     REDO = "redo"
 
 
 class Step(models.Model):
-    """Answers to go back to, or forward again; of each direction the newest is next."""
-
     decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="steps")
     direction = models.CharField(max_length=4, choices=Direction.choices)
     answers_json = models.TextField()
     paths = models.JSONField(default=list)
-    """The fields that the step changes."""
     changed_at = models.DateTimeField()
-    """Of the last change that it takes back."""
+    """Of the last change that it undoes."""
 
     class Meta:
         ordering: ClassVar = ["decision", "id"]
@@ -39,5 +32,4 @@ class Step(models.Model):
 
     @property
     def answers(self) -> Answers:
-        """The answers that it leads to."""
         return stored.load(Answers, self.answers_json)

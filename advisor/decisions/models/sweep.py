@@ -1,4 +1,4 @@
-"""A Sweep: a revision's crossover map, in parts that the workers share out. The rows are the truth; the queue only notifies workers."""
+"""A crossover map of a revision, in parts that several workers simulate. The rows are the truth; the queue only notifies workers."""
 
 import uuid
 from typing import ClassVar, Self
@@ -17,7 +17,7 @@ from advisor.teams.models import Workspace
 
 
 class SweepState(models.TextChoices):
-    """queued -> running -> one of the three ends. One that was cancelled keeps the cells that were done."""
+    """queued -> running -> one of the three ends. A cancelled sweep keeps the cells that were done."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -30,28 +30,23 @@ UNFINISHED = (SweepState.QUEUED, SweepState.RUNNING)
 
 
 class SweepKind(models.TextChoices):
-    """A map of cells; or the search for the fewest workers or consumers, in a single part."""
-
     MAP = "map"
     FEWEST = "fewest"
 
 
 class SweepQuerySet(models.QuerySet["Sweep"]):
     def for_workspace(self, workspace: Workspace) -> Self:
-        """The only door through which a page may fetch."""
         return self.filter(workspace=workspace)
 
     def active(self) -> Self:
-        """Queued or running."""
         return self.filter(state__in=UNFINISHED)
 
     def maps(self) -> Self:
-        """The maps alone."""
         return self.filter(kind=SweepKind.MAP)
 
 
 class Sweep(models.Model):
-    """One or two answers of a revision varied over a grid. Nothing of it changes but its state: axes, jobs and seed say what every cell is."""
+    """One or two answers of a revision varied over a grid. Only its state changes: axes, jobs and seed define every cell."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="sweeps")
@@ -64,25 +59,25 @@ class Sweep(models.Model):
     )
 
     x_field = models.CharField(max_length=80)
-    """Of a search: the workers of the synchronous design, which stand for the consumers as well."""
+    """Of a search: the workers of the synchronous design; consumers have the same axis."""
     x_low = models.FloatField()
     x_high = models.FloatField()
     x_steps = models.PositiveSmallIntegerField()
     y_field = models.CharField(max_length=80, blank=True, default="")
-    """Empty where one answer is varied."""
+    """Empty if one answer is varied."""
     y_low = models.FloatField(null=True, blank=True)
     y_high = models.FloatField(null=True, blank=True)
     y_steps = models.PositiveSmallIntegerField(null=True, blank=True)
     jobs = models.PositiveIntegerField()
-    """A cell, for each design."""
+    """Per cell and design."""
     seed = models.PositiveIntegerField(default=1)
     size = models.PositiveIntegerField()
-    """How many cells there are to be."""
+    """Number of cells."""
 
     state = models.CharField(max_length=10, choices=SweepState.choices, default=SweepState.QUEUED)
     error_text = models.TextField(blank=True, default="")
     progress_step = models.CharField(max_length=120, blank=True, default="")
-    """What a search is trying, or that a worker died; a map counts its cells else."""
+    """What a search is trying, or that a worker crashed. Maps count their cells instead."""
     progress_fraction = models.FloatField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -119,29 +114,25 @@ class Sweep(models.Model):
 
     @property
     def active(self) -> bool:
-        """Queued or running."""
         return self.state in UNFINISHED
 
     @property
     def grid(self) -> Grid:
-        """Every cell of it. It was seen to be without contradictions when it was requested."""
         return Grid(self.revision.answers, self.x_axis, self.y_axis, self.jobs, self.seed)
 
     @property
     def x_axis(self) -> Axis:
-        """What varies across."""
         return axis(self.x_field, self.x_low, self.x_high, self.x_steps)
 
     @property
     def y_axis(self) -> Axis | None:
-        """What varies upwards, if anything does."""
         if not self.y_field or self.y_low is None or self.y_high is None or self.y_steps is None:
             return None
         return axis(self.y_field, self.y_low, self.y_high, self.y_steps, "y")
 
 
 class PartState(models.TextChoices):
-    """queued -> running -> done; running -> queued again when its worker died or was stopped."""
+    """queued -> running -> done; running -> queued again if its worker crashed or was stopped."""
 
     QUEUED = QUEUED
     RUNNING = RUNNING
@@ -150,22 +141,18 @@ class PartState(models.TextChoices):
 
 class SweepPartQuerySet(LeasedTaskQuerySet["SweepPart"]):
     def unfinished(self) -> Self:
-        """Parts of sweeps that have not ended."""
         return self.filter(sweep__state__in=UNFINISHED)
 
 
 class SweepPart(LeasedTask):
-    """Neighbouring cells that one worker simulates at a stretch."""
-
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     sweep = models.ForeignKey(Sweep, on_delete=models.CASCADE, related_name="parts")
     first = models.PositiveIntegerField()
-    """The place of its first cell among the grid's points."""
+    """Index of its first cell among the grid's points."""
     cells = models.PositiveIntegerField()
-    """How many it has."""
     state = models.CharField(max_length=10, choices=PartState.choices, default=PartState.QUEUED)
     cells_json = models.TextField(blank=True, default="")
-    """A JSON list of Cells, once it is done; of a search what it found."""
+    """A JSON list of Cells when it is done; of a search a ServerRequirement."""
 
     objects = SweepPartQuerySet.as_manager()
 

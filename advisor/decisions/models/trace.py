@@ -1,5 +1,3 @@
-"""An uploaded arrival trace."""
-
 import uuid
 from typing import ClassVar, Self
 
@@ -12,27 +10,24 @@ from advisor.teams.models import Workspace
 
 class TraceQuerySet(models.QuerySet["Trace"]):
     def for_workspace(self, workspace: Workspace) -> Self:
-        """The only door through which a page may fetch: what isn't in the workspace doesn't exist."""
         return self.filter(workspace=workspace)
 
 
 class Trace(models.Model):
-    """What is known of a trace; its arrays are in `TraceData`, so that no query loads them by the way."""
-
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="traces")
     name = models.CharField(max_length=TITLE_LENGTH)
-    """How the user calls it, cleaned for display; never used as a path."""
+    """Cleaned for display; never used as a path."""
     sha256 = models.CharField(max_length=64)
-    """Of the file as it was uploaded."""
+    """Of the file as uploaded."""
     size_bytes = models.PositiveBigIntegerField()
     requests = models.PositiveIntegerField()
     span_s = models.FloatField()
     first_instant = models.CharField(max_length=40, blank=True, default="")
-    """Of the first request by the file's clock: ISO 8601 in UTC, or seconds. Empty for uploads of an older version, which kept no instants."""
+    """Of the first request by the file's clock: ISO 8601 in UTC, or seconds. Empty for uploads of an older version."""
     last_instant = models.CharField(max_length=40, blank=True, default="")
     statistics = models.JSONField(default=dict)
-    """mean_rate_per_s, interarrival_cv2, dispersion_1s, _10s, _60s, busiest_10s; null where it has no meaning."""
+    """mean_rate_per_s, interarrival_cv2, dispersion_1s, _10s, _60s, busiest_10s; null if it has no meaning."""
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
@@ -56,15 +51,15 @@ class Trace(models.Model):
 class TraceData(models.Model):
     """A trace's arrays, as a compressed npz, and the file that they were read from.
 
-    In the database and not in a file beside it: a full disk or a crash leaves both or neither, deleting the row cleans
-    up, one backup holds everything, and a worker on another machine needs no shared disk. A million arrivals with
-    their tokens come to about 10 MB, read once a run; the file to about as much, read for a bundle only.
+    They are in the database, not in files: a full disk or a crash leaves both or neither, deleting the row cleans up, one
+    backup holds everything, and a worker on another machine needs no shared disk. A million arrivals with their tokens
+    take about 10 MB, read once a run; the file takes about as much, read for a bundle only.
     """
 
     trace = models.OneToOneField(Trace, on_delete=models.CASCADE, primary_key=True, related_name="data")
     npz = models.BinaryField()
     csv_gz = models.BinaryField(null=True, blank=True)
-    """The file as it was uploaded, byte for byte, compressed with gzip. Null for uploads of an older version, which kept the arrays alone."""
+    """The file as uploaded, compressed. Null for uploads of an older version, which kept the arrays only."""
 
     def __str__(self) -> str:
         return f"data of {self.trace_id}"

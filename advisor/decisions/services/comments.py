@@ -1,4 +1,4 @@
-"""Comments on a decision. Every member may comment, viewers too: to object is not to change."""
+"""Comments on a decision. Every member may comment, viewers too."""
 
 from django.core.exceptions import PermissionDenied
 
@@ -11,11 +11,7 @@ from core.errors import InvalidInput, Problem
 
 
 def add_comment(decision: Decision, user: User, text: str) -> Comment:
-    """
-    Raises:
-        PermissionDenied: unless the user is a member of the decision's workspace.
-        InvalidInput: if the text is empty or too long, or the decision has as many as it may.
-    """
+    """Raise PermissionDenied unless the user is a member; InvalidInput if the text is empty or too long, or there are too many."""
     require_member(user, decision.workspace)
     cleaned = clean_text(text, "text", COMMENT_LENGTH)
     if decision.comments.count() >= COMMENTS_CAP:
@@ -24,16 +20,12 @@ def add_comment(decision: Decision, user: User, text: str) -> Comment:
 
 
 def may_delete_comment(comment: Comment, user: User) -> bool:
-    """Whether the user wrote it, or owns the workspace."""
     role = role_in(user, comment.decision.workspace)
     return role is Role.OWNER or (role is not None and comment.author_id == user.pk)
 
 
 def delete_comment(comment: Comment, user: User) -> None:
-    """
-    Raises:
-        PermissionDenied: unless the user wrote it, or owns the workspace.
-    """
+    """Raise PermissionDenied unless the user wrote it, or owns the workspace."""
     if not may_delete_comment(comment, user):
         raise PermissionDenied("A comment is deleted by whoever wrote it, or by an owner of the workspace.")
     comment.delete()

@@ -1,5 +1,3 @@
-"""Decisions as a whole: created, their status, deleted; and the demo decisions of a new workspace."""
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,13 +22,13 @@ from advisor.teams.models import Role, User, Workspace
 from core.errors import InvalidInput, Problem
 
 DEMO_TEMPLATES = ("email_triage", "form_classification", "document_extraction")
-"""The last one made stands first in the list."""
+"""The last one is first in the list."""
 
 
 def create_decision(
     workspace: Workspace, user: User, given: Mapping[str, Any], *, title: str | None = None, is_demo: bool = False
 ) -> Decision:
-    """A draft with its first revision; `given` is laid over its template's values, so `{"template": name}` will do.
+    """Create a draft with its first revision; `given` is merged into its template's values.
 
     Raises:
         PermissionDenied: unless the user may edit in the workspace.
@@ -57,17 +55,17 @@ def change_status(
     seen_status: str | None = None,
     seen_version: int | None = None,
 ) -> None:
-    """Sets the status of a revision, the latest one unless `number` says which; any may follow any, for people change their minds.
+    """Set the status of a revision: of the latest one unless `number` is given. Any status may follow any other.
 
-    Who changed it and when is on record. A revision that is proposed, accepted or superseded is frozen: a later change of answers opens a new
-    draft. One revision at most is accepted and one proposed: the one before is superseded, and so is an older proposal once a revision is accepted.
+    A revision that is proposed, accepted or superseded is frozen. At most one revision is accepted and one proposed: the
+    previous one is superseded, and so is an older proposal once a revision is accepted.
 
-    `seen_status` and `seen_version` (the decision's `draft_version`) are what the page showed, if it was shown on one.
+    `seen_status` and `seen_version` (the decision's `draft_version`) are what the page showed.
 
     Raises:
         PermissionDenied: unless the user may edit in its workspace.
-        InvalidInput: if there is no such status or revision.
-        StaleStatus: if the answers or the status have changed since they were seen.
+        InvalidInput: there is no such status or revision.
+        StaleStatus: the answers or the status have changed since they were seen.
     """
     require_editor(user, decision.workspace)
     if status not in Status.values:
@@ -94,7 +92,6 @@ def change_status(
 
 
 def _replaced_by(revision: Revision, status: str) -> QuerySet[Revision]:
-    """The revisions that are superseded when this one gets the status."""
     others = Revision.objects.filter(decision=revision.decision_id).exclude(pk=revision.pk)
     match status:
         case Status.ACCEPTED:
@@ -113,13 +110,11 @@ def _set_status(revision: Revision, user: User, status: str) -> None:
 
 
 def delete_decision(decision: Decision, user: User) -> None:
-    """Deletes it for good, with its revisions and runs; runs that are under way are cancelled. Uploaded traces stay.
-
-    A demo is no different. One with an accepted revision is refused: it is on record, so change that status first.
+    """Delete it with its revisions and runs; runs under way are cancelled. Uploaded traces stay.
 
     Raises:
         PermissionDenied: unless the user may edit in its workspace.
-        InvalidInput: if a revision of it is accepted.
+        InvalidInput: a revision of it is accepted, and therefore on record.
     """
     require_editor(user, decision.workspace)
     with transaction.atomic():
@@ -134,46 +129,37 @@ def delete_decision(decision: Decision, user: User) -> None:
 
 @dataclass(frozen=True)
 class StatusSummary:
-    """The revisions that count, by number: the accepted one, the proposed one, and the latest."""
-
     revisions: tuple[Revision, ...]
 
     @property
     def latest(self) -> Revision:
-        """The revision that holds the current answers."""
         return self.revisions[-1]
 
     @property
     def accepted(self) -> Revision | None:
-        """The revision that was accepted and not superseded."""
         return next((one for one in self.revisions if one.status == Status.ACCEPTED), None)
 
     @property
     def words(self) -> str:
-        """ "Revision 1 accepted; revision 2 is a draft"."""
         statuses = [(one.number, one.status) for one in self.revisions]
         return standing_words(statuses, same_answers=self._is_back_at_same_answers())
 
     @property
     def label(self) -> str:
-        """The same for a list: the status alone if no other revision counts."""
         return Status(self.latest.status).label if len(self.revisions) == 1 else self.words
 
     def _is_back_at_same_answers(self) -> bool:
-        """Whether the latest revision is a draft whose changes were taken back."""
         *before, latest = self.revisions
         return bool(before) and latest.status == Status.DRAFT and latest.answers == before[-1].answers
 
 
 def summarize_status(decision: Decision, latest: Revision | None = None) -> StatusSummary:
-    """The decision's standing; `latest` is its latest revision, for who has looked it up already: a first one needs no query."""
     if latest is not None and latest.number == 1:
         return StatusSummary((latest,))
     return summarize_statuses([decision])[decision.pk]
 
 
 def summarize_statuses(decisions: Iterable[Decision]) -> dict[UUID, StatusSummary]:
-    """The standing of each decision, in one query."""
     found: dict[UUID, list[Revision]] = {}
     for revision in Revision.objects.filter(decision__in=list(decisions)).shown().order_by("number"):
         found.setdefault(revision.decision_id, []).append(revision)
@@ -181,10 +167,7 @@ def summarize_statuses(decisions: Iterable[Decision]) -> dict[UUID, StatusSummar
 
 
 def ensure_demo(workspace: Workspace) -> tuple[Run, ...]:
-    """Puts the demo decisions into the workspace, once for good: deleted ones stay away. The runs that it queued.
-
-    The figures are not shipped but computed, by whatever worker takes the runs; the reconciler tells one.
-    """
+    """Create the demo decisions once, and queue their runs; deleted ones stay away."""
     owner = User.objects.filter(memberships__workspace=workspace, memberships__role=Role.OWNER).earliest("pk")
     with transaction.atomic():
         first = Workspace.objects.filter(pk=workspace.pk, demo_made_at__isnull=True).update(demo_made_at=timezone.now())

@@ -1,4 +1,4 @@
-"""How any leased task is claimed, renewed, released and taken from a worker that crashed: conditional updates, each safe at any time.
+"""Claims, renews, releases and reconciles any leased task by conditional updates, each safe at any time.
 
 Each function of a worker returns whether it had an effect. False: the task was cancelled, ended, deleted or claimed by another worker, and
 this worker has to stop.
@@ -22,8 +22,6 @@ Tasks = TypeVar("Tasks", bound=LeasedTaskQuerySet[Any])
 
 
 class WaitingTask(NamedTuple):
-    """A queued task. `kind` is that of its sweep, or `run`."""
-
     id: UUID
     attempt: int
     kind: str
@@ -31,17 +29,13 @@ class WaitingTask(NamedTuple):
 
 @dataclass(frozen=True)
 class Reconciled:
-    """What was set right, and which tasks wait for a worker, in the order in which they should start."""
-
     waiting: tuple[WaitingTask, ...]
     retried: int
     failed: int
     ended: int
-    """Runs past their time limit; sweeps whose last part was done."""
 
 
 def worker_name(pid: int) -> str:
-    """What a process of this host writes into the tasks that it claims."""
     return f"{socket.gethostname()}:{pid}"
 
 
@@ -54,7 +48,7 @@ def claim_task(
     only_if: Q | None = None,
     **fields: Any,
 ) -> int | None:
-    """The attempt that the caller now holds; None if the task is not queued. Of several workers that try at once, one gets it."""
+    """Return the attempt that the caller now holds; None if the task is not queued. Of several workers, one gets it."""
     with transaction.atomic():
         free = tasks.queued().filter(only_if or Q(), pk=task_id)
         claimed = free.update(
@@ -68,7 +62,7 @@ def renew_lease(tasks: LeasedTaskQuerySet[Any], task_id: UUID, attempt: int, now
 
 
 def release_task(tasks: LeasedTaskQuerySet[Any], task_id: UUID, attempt: int, **fields: Any) -> bool:
-    """Queues it again, because its worker is being stopped. This does not count as a lost lease."""
+    """Queue it again because its worker is being stopped. This does not count as a lost lease."""
     return end_lease(tasks, task_id, attempt, QUEUED, **fields)
 
 
@@ -77,7 +71,7 @@ def end_lease(tasks: LeasedTaskQuerySet[Any], task_id: UUID, attempt: int, state
 
 
 def correct_leases(tasks: LeasedTaskQuerySet[Any], now: datetime) -> None:
-    """Shorten leases that end later than a lease is long: the clock was set back, and they would outlast their worker by that much."""
+    """Shorten leases that end too late because the clock was set back: they would outlast their worker."""
     tasks.running().filter(lease_until__gt=now + 2 * LEASE).update(lease_until=now + LEASE)
 
 

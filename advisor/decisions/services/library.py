@@ -1,5 +1,3 @@
-"""A workspace's own hops and provider profiles: read, changed, added, hidden, and reset as shipped."""
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -22,13 +20,11 @@ EDITS: Mapping[str, type[HopEdit] | type[ProfileEdit]] = {EntryKind.HOP: HopEdit
 
 
 def library_of(workspace: Workspace) -> Library:
-    """The hops and profiles that the workspace offers. It asks the database once; who needs it twice hands it on."""
     entries = list(LibraryEntry.objects.for_workspace(workspace))
     return replace(edition(entry.edition for entry in entries), version=_version(entries))
 
 
 def edits_of(workspace: Workspace) -> dict[tuple[str, str], LibraryEntry]:
-    """What the workspace changed, added or hid, by kind and name, with who did so."""
     entries = LibraryEntry.objects.for_workspace(workspace).select_related("edited_by")
     return {(entry.kind, entry.name): entry for entry in entries}
 
@@ -40,9 +36,9 @@ def _version(entries: Sequence[LibraryEntry]) -> str | None:
 
 
 def save_entry(workspace: Workspace, user: User, kind: str, name: str, given: Mapping[str, Any]) -> LibraryEntry:
-    """The workspace's figures for a hop or profile; without a name a new one, named after its title.
+    """Save the workspace's figures for a hop or profile; without a name a new one, named after its title.
 
-    Answers know an edited hop by its title: one with a new title is still found by those it had.
+    Answers refer to a hop by its title: one with a new title is still found by its former ones.
 
     Raises:
         PermissionDenied: unless the user may edit in the workspace.
@@ -60,11 +56,11 @@ def save_entry(workspace: Workspace, user: User, kind: str, name: str, given: Ma
 
 
 def hide_entry(workspace: Workspace, user: User, kind: str, name: str) -> None:
-    """Offers a shipped entry no more; one that the workspace has added is deleted. Answers that have its figures keep them.
+    """Hide a shipped entry; delete one that the workspace has added. Answers keep its figures.
 
     Raises:
         PermissionDenied: unless the user may edit in the workspace.
-        LookupError: if there is no such entry.
+        LookupError: there is no such entry.
     """
     require_editor(user, workspace)
     if name in (SHIPPED.hops if kind == EntryKind.HOP else SHIPPED.profiles):
@@ -74,11 +70,7 @@ def hide_entry(workspace: Workspace, user: User, kind: str, name: str) -> None:
 
 
 def reset_entry(workspace: Workspace, user: User, kind: str, name: str) -> None:
-    """Puts a shipped entry back as it was shipped.
-
-    Raises:
-        PermissionDenied: unless the user may edit in the workspace.
-    """
+    """Raise PermissionDenied unless the user may edit in the workspace."""
     require_editor(user, workspace)
     _entries(workspace, kind, name).delete()
 
@@ -116,7 +108,6 @@ def _former_titles(workspace: Workspace, name: str, title: str) -> tuple[str, ..
 
 
 def _require_unique(workspace: Workspace, kind: str, name: str, title: str) -> None:
-    """Answers know an entry by its title, or by one that it had."""
     own = library_of(workspace)
     entries = own.hops if kind == EntryKind.HOP else own.profiles
     if any(entry.title == title and other != name for other, entry in entries.items()):

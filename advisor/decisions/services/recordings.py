@@ -1,5 +1,3 @@
-"""Uploaded recordings of arrivals: stored, found, used, deleted."""
-
 import gzip
 import hashlib
 import io
@@ -35,15 +33,15 @@ DISPERSION_WINDOWS_S = (1, 10, 60)
 GZIP_LEVEL = 3
 """Higher ones take longer and save little of a CSV of numbers."""
 SOME_TRACE = '"trace":"'
-"""Stands in stored answers that name a trace."""
+"""Part of stored answers that name a trace."""
 
 
 def upload_trace(workspace: Workspace, user: User, name: str, chunks: Iterable[bytes]) -> Trace:
-    """The trace in a CSV that arrives in chunks; the same file under the same name is the same trace.
+    """Store the trace of a CSV that arrives in chunks. The same file under the same name is the same trace.
 
     Raises:
         PermissionDenied: unless the user may edit in the workspace.
-        InvalidInput: if the workspace has as many traces as it may have.
+        InvalidInput: the workspace has as many traces as it may have.
         UploadTooLarge: as soon as it is, without reading on.
         TraceError: with the row that is wrong.
     """
@@ -77,14 +75,13 @@ def upload_trace(workspace: Workspace, user: User, name: str, chunks: Iterable[b
 
 
 def read_stored_trace(trace: Trace) -> arrivals.Trace:
-    """The trace's arrays, as they were uploaded."""
     npz = bytes(TraceData.objects.values_list("npz", flat=True).get(trace=trace))
     with np.load(io.BytesIO(npz), allow_pickle=False) as columns:
         return arrivals.Trace(name=trace.name, **{column: columns[column] for column in columns.files})
 
 
 def copy_file(trace: Trace, to: BinaryIO) -> None:
-    """Writes the recording as a CSV: as it was uploaded, or with the very same numbers if the file was not kept (`TraceData.csv_gz`)."""
+    """Write the recording as a CSV: as it was uploaded, or with equal numbers if the file was not kept."""
     csv_gz = TraceData.objects.values_list("csv_gz", flat=True).get(trace=trace)
     if csv_gz is None:
         arrivals.write_trace(read_stored_trace(trace), to)
@@ -102,7 +99,6 @@ def _compressed(file: BinaryIO) -> bytes:
 
 
 def packed(trace: arrivals.Trace) -> bytes:
-    """The trace's columns as a compressed npz; those that it lacks are left out."""
     columns = {column: getattr(trace, column) for column in COLUMNS}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{column: values for column, values in columns.items() if values is not None})
@@ -110,7 +106,7 @@ def packed(trace: arrivals.Trace) -> bytes:
 
 
 def statistics_of(trace: arrivals.Trace) -> dict[str, float | None]:
-    """What the trace's shape says; null for a figure that has no meaning (all requests at one instant)."""
+    """Compute the trace's figures; null for one that has no meaning (all requests at one instant)."""
     figures: dict[str, Callable[[], float]] = {
         "mean_rate_per_s": lambda: trace.mean_rate_per_s,
         "interarrival_cv2": lambda: trace.interarrival_cv2,
@@ -129,7 +125,6 @@ def _finite(figure: Callable[[], float]) -> float | None:
 
 
 def _spool(chunks: Iterable[bytes], file: BinaryIO) -> tuple[str, int]:
-    """Writes the chunks to the file and rewinds it; the hash and the size of all."""
     digest, size = hashlib.sha256(), 0
     for chunk in chunks:
         size += len(chunk)
@@ -143,36 +138,29 @@ def _spool(chunks: Iterable[bytes], file: BinaryIO) -> tuple[str, int]:
 
 @dataclass
 class Use:
-    """A decision that a recording is used by."""
-
     decision: Decision
     current: bool = False
-    """Whether its answers go by the recording now."""
     earlier: list[int] = field(default_factory=list)
-    """Its older revisions that did."""
+    """Numbers of older revisions that used it."""
     simulations: int = 0
-    """Runs, maps and searches that replayed it: what they found rests on it."""
+    """Runs, maps and searches that replayed it."""
 
 
 @dataclass(frozen=True)
 class Uses:
-    """All of one recording, the decisions that go by it now first."""
-
     decisions: tuple[Use, ...] = ()
 
     @property
     def going_by_it(self) -> list[str]:
-        """The titles of the decisions whose current answers it is part of."""
         return [use.decision.title for use in self.decisions if use.current]
 
     @property
     def resting_on_it(self) -> list[str]:
-        """The titles of the decisions with simulations that replayed it."""
         return [use.decision.title for use in self.decisions if use.simulations]
 
 
 def find_recording_uses(traces: Iterable[Trace], workspace: Workspace) -> Mapping[UUID, Uses]:
-    """What uses each of the recordings, by id; five queries, however many there are."""
+    """Return what uses each recording, by id, in five queries."""
     wanted = {trace.pk for trace in traces}
     found: dict[tuple[UUID, UUID], Use] = {}
     decisions = Decision.objects.for_workspace(workspace).only("title").in_bulk()
@@ -196,7 +184,6 @@ def find_recording_uses(traces: Iterable[Trace], workspace: Workspace) -> Mappin
 
 
 def trace_in(answers_json: str) -> UUID | None:
-    """The id of the trace that stored answers name."""
     given = json.loads(answers_json).get("volume", {}).get("trace")
     try:
         return UUID(given) if given else None
@@ -209,14 +196,14 @@ def _sorted(uses: Iterable[Use]) -> tuple[Use, ...]:
 
 
 def delete_trace(trace: Trace, user: User) -> None:
-    """Deletes a trace that no simulation has replayed and no decision goes by; what a result rests on stays as long as the result.
+    """Delete a trace that no simulation has replayed and no decision uses now.
 
-    Answers of older revisions may still name it: those keep the rate and the peaks that were read from it.
+    Answers of older revisions may still name it: they keep the rate and the peaks that were read from it.
 
     Raises:
         PermissionDenied: unless the user may edit in its workspace.
-        InvalidInput: if a simulation, or the current answers of a decision, refer to it; with the decisions.
-        Trace.DoesNotExist: if somebody else has deleted it meanwhile.
+        InvalidInput: a simulation, or the current answers of a decision, refer to it.
+        Trace.DoesNotExist: it has been deleted meanwhile.
     """
     require_editor(user, trace.workspace)
     with transaction.atomic():
@@ -231,21 +218,13 @@ def delete_trace(trace: Trace, user: User) -> None:
 
 
 def require_known_trace(answers: Answers, workspace: Workspace) -> None:
-    """A trace is given by the id of an upload of the workspace; a path means something on the command line only.
-
-    Raises:
-        InvalidInput: if it isn't.
-    """
+    """Raise InvalidInput unless the answers' trace is an upload of the workspace: paths are for the command line only."""
     if answers.volume.trace is not None:
         find_trace(answers.volume.trace, workspace)
 
 
 def hold_trace(answers: Answers, workspace: Workspace) -> None:
-    """Keeps the answers' trace from being deleted until the transaction that saves them ends.
-
-    Raises:
-        InvalidInput: if it has just been.
-    """
+    """Keep the answers' trace from being deleted until the transaction ends. Raise InvalidInput if it is gone."""
     if answers.volume.trace is not None:
         held = Trace.objects.select_for_update().filter(pk=find_trace(answers.volume.trace, workspace).pk)
         if held.first() is None:
@@ -253,11 +232,7 @@ def hold_trace(answers: Answers, workspace: Workspace) -> None:
 
 
 def find_trace(given: str, workspace: Workspace, path: str = "volume.trace") -> Trace:
-    """The workspace's trace with the id.
-
-    Raises:
-        InvalidInput: if there is none.
-    """
+    """Raise InvalidInput if the workspace has no such trace."""
     try:
         trace = Trace.objects.for_workspace(workspace).filter(pk=UUID(given)).first()
     except ValueError:
@@ -272,7 +247,6 @@ def _no_such_trace(path: str) -> InvalidInput:
 
 
 def recording_of(revision: Revision) -> Trace | None:
-    """The recording that the answers name, if it is still there."""
     given = revision.answers.volume.trace
     try:
         key = UUID(given) if given else None
@@ -282,12 +256,11 @@ def recording_of(revision: Revision) -> Trace | None:
 
 
 def with_recording_by_id(given: dict[str, Any], decision: Decision) -> None:
-    """Turns the file name of a recording, as reports and files of answers have it, into the id of the workspace's recording of that name.
+    """Replace a recording's file name, as reports have it, by the id of the workspace's recording of that name.
 
-    Of several the decision's own one is meant. A name that no recording has stays as it is.
+    If several have the name, the decision's own one is meant. A name that no recording has stays as it is.
 
-    Raises:
-        InvalidInput: if several have the name, and the decision goes by none of them.
+    Raises InvalidInput if several have the name, and the decision uses none of them.
     """
     volume = given.get("volume")
     name = volume.get("trace") if isinstance(volume, dict) else None
@@ -307,7 +280,6 @@ def with_recording_by_id(given: dict[str, Any], decision: Decision) -> None:
 
 
 def describe_recording(trace: Trace) -> Recording:
-    """What is known of an uploaded recording."""
     return Recording(
         name=trace.name,
         requests=trace.requests,

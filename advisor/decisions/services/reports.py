@@ -23,7 +23,7 @@ from advisor.teams.services.accounts import LOCAL_USERNAME
 
 
 def make_report(revision: Revision, *, address: str, workspace_address: str, run: Run | None = None) -> Document:
-    """Its advice, and `run`, by default its latest simulation that succeeded. The addresses are those of the revision's and the workspace's pages."""
+    """The addresses are those of the revision's and the workspace's pages; `run` is its latest success by default."""
     run = run or finished_runs(revision).first()
     trace = recording_of(revision)
     return build(
@@ -39,7 +39,6 @@ def make_report(revision: Revision, *, address: str, workspace_address: str, run
 
 
 def finished_runs(revision: Revision) -> RunQuerySet:
-    """The simulations of the revision that succeeded, the latest first."""
     return Run.objects.filter(revision=revision, state=State.SUCCEEDED).order_by("-created_at")
 
 
@@ -62,12 +61,10 @@ def _record(revision: Revision, address: str, workspace_address: str) -> Record:
 
 
 def _name_of(user: User | None) -> str:
-    """The local user is "You" on their own screen only."""
     return "the local user" if user and user.get_username() == LOCAL_USERNAME else person_name(user)
 
 
 def make_bundle(revision: Revision, document: Document, to: BinaryIO) -> None:
-    """Writes the zip."""
     trace = recording_of(revision)
     recorded = None
     if trace is not None:
@@ -77,7 +74,7 @@ def make_bundle(revision: Revision, document: Document, to: BinaryIO) -> None:
 
 
 def _library(revision: Revision) -> Mapping[str, Any] | None:
-    """The workspace's own hops and profiles as `--library` reads them; None if it has none, or if they have changed since.
+    """Return the workspace's own hops and profiles as `--library` reads them; None if they have changed since.
 
     Answers hold their figures, so the advice is the same without them; figures of another day would change it.
     """

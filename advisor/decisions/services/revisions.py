@@ -1,5 +1,3 @@
-"""The answers of a decision and their revisions: saved, undone, frozen, compared."""
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypedDict
@@ -30,22 +28,18 @@ FIRST_ANSWERS = "The first answers"
 
 
 def freeze_revision(revision: Revision) -> None:
-    """From now on, a change of the decision's answers opens a new revision. To freeze twice changes nothing."""
     now = timezone.now()
     Revision.objects.filter(pk=revision.pk, frozen_at__isnull=True).update(frozen_at=now)
     revision.frozen_at = revision.frozen_at or now
 
 
 class RevisionFields(TypedDict):
-    """The fields of a revision that its answers decide."""
-
     answers_json: str
     recommendation_json: str
     versions: dict[str, str]
 
 
 def build_revision_fields(answers: Answers, own: Library) -> RevisionFields:
-    """The answers with today's advice on them, and the versions that gave it: the edits of the workspace's library, too."""
     answers_json = stored.dump(answers)
     return {
         "answers_json": answers_json,
@@ -63,17 +57,17 @@ def save_answers(
     change: Change = "new",
     own: Library | None = None,
 ) -> Revision:
-    """The revision that holds the answers now: the latest one, or a new one where a run or an export has frozen it.
+    """Save the answers in the latest revision, or in a new one if a run or a status has frozen it.
 
-    `given` is laid over its template's values, not over the answers of before. `version` is the decision's
-    `draft_version` that the change was made on; `decision` is brought up to date. What changes nothing saves nothing.
-    The answers of before stay a step away (`undo`). `own` is the workspace's library, for who has looked it up already.
+    `given` is merged into its template's values, not into the previous answers. `version` is the decision's
+    `draft_version` that the change was made on; `decision` is updated. Undo restores the previous answers.
+    `own` is the workspace's library, if the caller has it.
 
     Raises:
         PermissionDenied: unless the user may edit in the decision's workspace.
         InvalidInput: with what is wrong, nothing saved.
-        StaleVersion: if somebody saved since `version`, nothing saved.
-        Decision.DoesNotExist: if it was deleted meanwhile.
+        StaleVersion: another request has saved since `version`, nothing saved.
+        Decision.DoesNotExist: it was deleted meanwhile.
     """
     require_editor(user, decision.workspace)
     own = own or library_of(decision.workspace)
@@ -107,8 +101,6 @@ def save_answers(
 
 
 class Stepped(NamedTuple):
-    """Where a step led, and whether the answers there named a recording that has been deleted since."""
-
     revision: Revision
     recording_lost: bool
 
@@ -116,13 +108,12 @@ class Stepped(NamedTuple):
 def step_answers(
     decision: Decision, user: User, version: int, direction: Literal["undo", "redo"], *, own: Library | None = None
 ) -> Stepped:
-    """The revision that holds the answers of before the last change, or of before the last undo; where there is no step, the latest one.
+    """Restore the answers before the last change, or before the last undo; do nothing if there is no step.
 
-    A run or an export that refers to the answers keeps them: then the step opens a new revision, as every change does.
-    Answers that replay a recording which was deleted since come back with its rate and peaks, but without it. `own` is as in `save_answers`.
+    If a run or a status refers to the current answers, the step opens a new revision, as every change does. Answers with
+    a recording that was deleted since come back with its rate and peaks, but without it.
 
-    Raises:
-        PermissionDenied, InvalidInput, StaleVersion: as `save_answers`.
+    Raises as `save_answers`.
     """
     latest = decision.latest()
     while step := next_step(decision, direction):
@@ -143,13 +134,7 @@ def _without_lost_trace(answers: Answers, workspace: Workspace) -> Answers:
 
 
 def use_trace(decision: Decision, trace: Trace, user: User, version: int, *, own: Library | None = None) -> Revision:
-    """The revision whose arrivals are the trace. Its rate, peaks and unevenness become answers, too: the advice goes by them.
-
-    `own` is as in `save_answers`.
-
-    Raises:
-        PermissionDenied, InvalidInput, StaleVersion: as `save_answers`.
-    """
+    """Replay the trace. Its rate, peaks and unevenness become answers, too. Raise as `save_answers`."""
     answers = decision.latest().answers
     given = answers.model_dump()
     given["volume"] |= measured(read_stored_trace(trace), capacity_per_s(answers)) | {"trace": str(trace.pk)}
@@ -157,11 +142,7 @@ def use_trace(decision: Decision, trace: Trace, user: User, version: int, *, own
 
 
 def drop_trace(decision: Decision, user: User, version: int, *, own: Library | None = None) -> Revision:
-    """The revision whose arrivals follow the rate and peaks again; they keep what the trace said. `own` is as in `save_answers`.
-
-    Raises:
-        PermissionDenied, InvalidInput, StaleVersion: as `save_answers`.
-    """
+    """Let arrivals follow the rate and peaks again, which keep the trace's figures. Raise as `save_answers`."""
     given = decision.latest().answers.model_dump()
     given["volume"]["trace"] = None
     return save_answers(decision, given, user, version, own=own)
@@ -169,14 +150,11 @@ def drop_trace(decision: Decision, user: User, version: int, *, own: Library | N
 
 @dataclass(frozen=True)
 class RevisionChange:
-    """A revision and what changed in it; the first one has nothing to be held against."""
-
     revision: Revision
     change: str
 
 
 def history(decision: Decision) -> QuerySet[Revision]:
-    """The revisions, the newest first, with their runs and the changes of their status."""
     return (
         decision.revisions.select_related("created_by")
         .prefetch_related(
@@ -188,7 +166,6 @@ def history(decision: Decision) -> QuerySet[Revision]:
 
 
 def list_changes(revisions: Sequence[Revision]) -> list[RevisionChange]:
-    """Each with what it changed against the one before."""
     if not revisions:
         return []
     wanted = [revision.number - 1 for revision in revisions]
@@ -202,7 +179,6 @@ def list_changes(revisions: Sequence[Revision]) -> list[RevisionChange]:
 
 
 def compare_revisions(before: Revision, after: Revision) -> Comparison:
-    """The second against the first."""
     paths = changed_paths(before.answers, after.answers)
     recordings = (_recording(before), _recording(after)) if TRACE in paths else (None, None)
     return compare((before.answers, before.recommendation), (after.answers, after.recommendation), paths, recordings)

@@ -1,5 +1,3 @@
-"""What workers and the reconciler write about a run."""
-
 from datetime import datetime
 from uuid import UUID
 
@@ -24,7 +22,6 @@ from advisor.decisions.services.leases import (
 from simulator.result import Result, SoFar
 
 RUN = "run"
-"""The kind of a waiting task that is a run."""
 
 
 def claim_run(run_id: UUID, now: datetime, worker: str = "") -> int | None:
@@ -62,7 +59,6 @@ def record_progress(run_id: UUID, attempt: int, now: datetime, progress: RunProg
 
 
 def record_so_far(run_id: UUID, attempt: int, so_far: SoFar) -> bool:
-    """What a live run has measured."""
     return bool(Run.objects.held(run_id, attempt).update(so_far_json=so_far.model_dump_json(by_alias=True)))
 
 

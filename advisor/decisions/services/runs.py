@@ -1,5 +1,3 @@
-"""A simulation of a revision: what it would be, the request for it, its place in the queue, its cancellation."""
-
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -30,7 +28,7 @@ from simulator.result import WorkerKind
 from simulator.scenario import EmpiricalService, Scenario, TraceArrivals
 
 STEP_S = 5
-"""A refusal names a multiple of it."""
+"""A refusal suggests a multiple of it."""
 IDEMPOTENCY_KEY = re.compile(rf"[A-Za-z0-9_.:-]{{1,{limits.IDEMPOTENCY_KEY_LENGTH}}}")
 
 
@@ -43,11 +41,7 @@ def plan_run(
     endpoint: str,
     engines: Mapping[str, Engine] = ENGINES,
 ) -> LiveRunPlan:
-    """The part of the workload, the speed, the time it takes, and what it may spend. Nothing is written.
-
-    Raises:
-        InvalidInput: if the live engine can't run it as it is, at that speed, for so long, with such workers or at that endpoint.
-    """
+    """Raise InvalidInput if the live engine cannot do this run."""
     live, scenario = engines[EngineName.LIVE], scenario_of(revision.evaluation, revision.recommendation)
     outside, trace = chosen(endpoint), find_scenario_trace(scenario, revision)
     recorded = read_stored_trace(trace) if trace else None
@@ -64,11 +58,7 @@ def planned(
     workers: WorkerKind,
     outside: Outside | None,
 ) -> LiveRunPlan:
-    """The plan of a run that the live engine can do within the time that a run may take.
-
-    Raises:
-        InvalidInput: if it cannot.
-    """
+    """Raise InvalidInput if the live engine cannot do the run within the time that a run may take."""
     if workers not in WORKER_KINDS:
         raise InvalidInput([Problem("workers", f"should be one of {', '.join(WORKER_KINDS)}")])
     if problems := live.unsupported(scenario, workers):
@@ -84,7 +74,6 @@ def planned(
 
 
 def _too_long(plan: LiveRunPlan, limit_s: float, seconds: float | None) -> Problem:
-    """What to change so that the run fits into its time limit."""
     takes = f"the run would take about {duration(coarse_s(plan.real_s))}, and a run may take {duration(limit_s)}"
     if plan.external is not None:
         return Problem("endpoint", f"an outside endpoint is too slow here: {takes}")
@@ -97,10 +86,9 @@ def _too_long(plan: LiveRunPlan, limit_s: float, seconds: float | None) -> Probl
 
 
 def find_scenario_trace(scenario: Scenario, revision: Revision) -> Trace | None:
-    """The uploaded trace that the scenario replays. A path is for the command line alone: here it would read our own disk.
+    """Return the uploaded trace that the scenario replays.
 
-    Raises:
-        InvalidInput: if there is no such trace, or a path is given.
+    Raises InvalidInput if there is none, or a path is given: it would be read from the server's own disk.
     """
     if isinstance(scenario.service, EmpiricalService) and scenario.service.path is not None:
         raise InvalidInput([Problem("service.path", "a file's path is honoured on the command line only")])
@@ -110,7 +98,7 @@ def find_scenario_trace(scenario: Scenario, revision: Revision) -> Trace | None:
 
 
 def runs_left(outside: Outside) -> int:
-    """How many more runs may call the outside endpoint now, of those in any 24 hours: all workspaces spend the same administrator's money."""
+    """Count in the last 24 hours and over all workspaces: they spend the same administrator's money."""
     made = Run.objects.exclude(endpoint_host="").filter(created_at__gt=timezone.now() - timedelta(days=1)).count()
     return max(0, outside.runs_per_day - made)
 
@@ -128,16 +116,15 @@ def request_run(
     endpoint: str = SAMPLE,
     engines: Mapping[str, Engine] = ENGINES,
 ) -> Run:
-    """The queued run, which freezes the revision; the run of before where the key was used for this revision already.
+    """Queue a run, which freezes the revision; return the existing run if the key was used for this revision.
 
     It notifies no worker: `jobs.start_run` does.
 
     Raises:
         PermissionDenied: unless the user may edit in the revision's workspace.
-        StaleVersion: if the revision's answers were changed since it was read.
-        InvalidInput: if the engine can't run it as it is, at that speed, for so long, with such workers or at that endpoint, or if it needs
-            more memory than a run may have.
-        TooManyRuns: if the workspace has as many queued as it may have.
+        StaleVersion: the revision's answers were changed since it was read.
+        InvalidInput: the engine cannot do it, or it needs more memory than a run may have.
+        TooManyRuns: the workspace has as many queued as it may have.
     """
     workspace = revision.decision.workspace
     require_editor(user, workspace)
@@ -188,12 +175,7 @@ def _require_plan(
     workers: WorkerKind,
     endpoint: str,
 ) -> Outside | None:
-    """The outside endpoint, if that is to answer.
-
-    Raises:
-        InvalidInput: on `speed`, `seconds`, `workers` or `endpoint`, for what the engine does not have, this machine cannot carry, or nobody
-            allows.
-    """
+    """Return the outside endpoint, if it is to answer. Raise InvalidInput on the option that cannot be met."""
     if not engine.is_live:
         given = {
             "speed": speed is not None,
@@ -213,10 +195,6 @@ def _require_plan(
 
 
 def _require_run_left(outside: Outside) -> None:
-    """
-    Raises:
-        InvalidInput: on `endpoint`, where the day's runs are made.
-    """
     if not runs_left(outside):
         reason = f"{outside.host} has had the {outside.runs_per_day} runs that it may have in 24 hours; try later, or let the sample endpoint answer"
         raise InvalidInput([Problem("endpoint", reason)])
@@ -231,11 +209,7 @@ def _same(run: Run, revision: Revision) -> Run:
 def _require_runnable(
     scenario: Scenario, trace: Trace | None, engine: str, replications: int | None, engines: Mapping[str, Engine]
 ) -> Arrivals | None:
-    """The recording that it replays, read.
-
-    Raises:
-        InvalidInput: if there is no such engine, it can't honour the scenario, or the run is too large.
-    """
+    """Return the recording that it replays. Raise InvalidInput if there is no such engine, or it cannot do the run."""
     if engine not in engines:
         raise InvalidInput([Problem("engine", f"should be one of {', '.join(sorted(engines))}")])
     if replications is not None and not 1 <= replications <= limits.REPLICATIONS_CAP:
@@ -255,7 +229,7 @@ def _require_runnable(
 
 
 def queue_position(run: Run) -> int | None:
-    """1 for the run that is next; None for a run that isn't queued."""
+    """1 for the run that is next; None for a run that is not queued."""
     if run.state != State.QUEUED:
         return None
     earlier = Q(created_at__lt=run.created_at) | Q(created_at=run.created_at, id__lt=run.id)
@@ -263,17 +237,13 @@ def queue_position(run: Run) -> int | None:
 
 
 def cancel_run(run: Run, user: User) -> bool:
-    """Cancels the run at once, queued or running, whether or not its worker and the broker still live.
+    """Cancel the run at once, even if its worker or the broker is gone. False if it had ended before.
 
-    False where it had ended before; that end stands. What was done is kept in its progress.
-
-    Raises:
-        PermissionDenied: unless the user may edit in the run's workspace.
+    Raises PermissionDenied unless the user may edit in the run's workspace.
     """
     require_editor(user, run.workspace)
     return bool(cancel_all(Run.objects.filter(pk=run.pk)))
 
 
 def cancel_all(runs: RunQuerySet) -> int:
-    """Cancels those of the runs that have not ended; how many."""
     return runs.filter(state__in=ACTIVE).update(state=State.CANCELLED, lease_until=None, finished_at=timezone.now())

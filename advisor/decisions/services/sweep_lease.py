@@ -1,5 +1,3 @@
-"""What workers and the reconciler write about a sweep and its parts."""
-
 from datetime import datetime
 from uuid import UUID
 
@@ -43,7 +41,6 @@ def extend_part_lease(part_id: UUID, attempt: int, now: datetime) -> bool:
 
 
 def record_search(part_id: UUID, attempt: int, step: str, fraction: float) -> bool:
-    """What a search is trying."""
     share = min(1.0, max(0.0, fraction))
     return _update_sweep(part_id, attempt, progress_step=step[:120], progress_fraction=share)
 
@@ -70,8 +67,7 @@ def fail_sweep(part_id: UUID, attempt: int, now: datetime, text: str) -> bool:
 def cancel_sweep(sweep: Sweep, user: User) -> bool:
     """Cancel it at once, whatever its workers do. The parts that are done are kept. False if it had ended before.
 
-    Raises:
-        PermissionDenied: unless the user may edit in the sweep's workspace.
+    Raises PermissionDenied unless the user may edit in the sweep's workspace.
     """
     require_editor(user, sweep.workspace)
     unfinished = Sweep.objects.filter(pk=sweep.pk, state__in=UNFINISHED)
@@ -79,7 +75,6 @@ def cancel_sweep(sweep: Sweep, user: User) -> bool:
 
 
 def end_complete(now: datetime, sweeps: "QuerySet[Sweep]") -> int:
-    """End those of the sweeps that have no part left to do; the number of them."""
     left = SweepPart.objects.exclude(state=PartState.DONE).values("sweep_id")
     complete = sweeps.filter(state__in=UNFINISHED).exclude(pk__in=left).values("pk")
     return Sweep.objects.filter(pk__in=list(complete.values_list("pk", flat=True)), state__in=UNFINISHED).update(
@@ -88,14 +83,13 @@ def end_complete(now: datetime, sweeps: "QuerySet[Sweep]") -> int:
 
 
 def _update_sweep(part_id: UUID, attempt: int, **fields: object) -> bool:
-    """Update the sweep of a part, if the worker still holds the part."""
     return bool(
         Sweep.objects.filter(pk__in=SweepPart.objects.held(part_id, attempt).values("sweep_id")).update(**fields)
     )
 
 
 def reconcile_sweeps(now: datetime) -> Reconciled:
-    """Queue again a part that lost its worker once, fail the sweep of one that lost it twice, end a sweep without a part left to do.
+    """Queue again a part that lost its worker once, fail its sweep at the second time, end a sweep without a part left.
 
     Several processes may do this at once, at any time.
     """

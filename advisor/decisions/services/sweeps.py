@@ -1,5 +1,3 @@
-"""Crossover maps and searches for the fewest servers: requested, and read while they are under way."""
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,14 +22,12 @@ from advisor.teams.models import User
 from core.errors import InvalidInput, Problem
 
 TRIALS = 32
-"""Numbers that a search tries at the very most."""
+"""The most numbers that a search tries."""
 CELLS = TypeAdapter(tuple[Cell, ...])
 
 
 @dataclass(frozen=True)
 class SweepRequest:
-    """What somebody wants to see: one or two answers with their values, and how long each cell is simulated."""
-
     x: Axis
     y: Axis | None
     jobs: int
@@ -39,15 +35,15 @@ class SweepRequest:
 
 
 def request_sweep(revision: Revision, user: User, asked: SweepRequest, idempotency_key: str) -> Sweep:
-    """The queued sweep, which freezes the revision; the sweep of before where the key was used for this revision already.
+    """Queue a sweep, which freezes the revision; return the existing one if the key was used for this revision.
 
-    It tells no worker: `jobs.start_sweep` does.
+    It notifies no worker: `jobs.start_sweep` does.
 
     Raises:
         PermissionDenied: unless the user may edit in the revision's workspace.
-        InvalidInput: if a cell contradicts itself, or all of it is too large.
-        StaleVersion: if the revision's answers were changed since it was read.
-        TooManySweeps: if the workspace has as many under way as it may have.
+        InvalidInput: a cell contradicts itself, or all of it is too large.
+        StaleVersion: the revision's answers were changed since it was read.
+        TooManySweeps: the workspace has as many under way as it may have.
     """
     existing = requested_before(revision, user, idempotency_key)
     if existing:
@@ -60,12 +56,7 @@ def request_sweep(revision: Revision, user: User, asked: SweepRequest, idempoten
 
 
 def requested_before(revision: Revision, user: User, idempotency_key: str) -> Sweep | None:
-    """The sweep of this key, if there is one.
-
-    Raises:
-        PermissionDenied: unless the user may edit in the revision's workspace.
-        InvalidInput: if the key is none, or was used for another revision.
-    """
+    """Raise PermissionDenied unless the user may edit; InvalidInput if the key is none, or was used for another revision."""
     workspace = revision.decision.workspace
     require_editor(user, workspace)
     if not IDEMPOTENCY_KEY.fullmatch(idempotency_key):
@@ -75,7 +66,6 @@ def requested_before(revision: Revision, user: User, idempotency_key: str) -> Sw
 
 
 def find_answers_trace(revision: Revision) -> Trace | None:
-    """The recording that the answers replay, if they do."""
     given = revision.answers.volume.trace
     return find_trace(given, revision.decision.workspace) if given else None
 
@@ -83,7 +73,6 @@ def find_answers_trace(revision: Revision) -> Trace | None:
 def put_on_record(
     revision: Revision, user: User, idempotency_key: str, trace: Trace | None, fields: dict[str, Any], cells_a_part: int
 ) -> Sweep:
-    """The sweep and its parts, queued; the revision is frozen by it. Raises as `request_sweep` does."""
     workspace = revision.decision.workspace
     with transaction.atomic():
         decision = Decision.objects.select_for_update().get(pk=revision.decision_id)
@@ -119,11 +108,7 @@ def _fields(wanted: Grid) -> dict[str, Any]:
 
 
 def _require_map_fits(wanted: Grid, trace: Trace | None) -> int:
-    """Jobs simulated in the largest cell that was looked at.
-
-    Raises:
-        InvalidInput: if all cells together, or one alone, need more than a sweep may.
-    """
+    """Return the jobs in the largest cell. Raise InvalidInput if a cell, or all together, need more than a sweep may."""
     load = load_of(wanted, read_stored_trace(trace) if trace else None)
     if load.memory_bytes > limits.RUN_MEMORY_BYTES:
         sentence = f"a cell would need about {load.memory_bytes / 1e9:.1f} GB of memory, over the limit of {limits.RUN_MEMORY_BYTES / 1e9:.1f} GB"
@@ -151,13 +136,7 @@ def _same(sweep: Sweep, revision: Revision) -> Sweep:
 
 
 def request_fewest(revision: Revision, user: User, idempotency_key: str, jobs: int = JOBS) -> Sweep:
-    """The queued search, which freezes the revision; the one of before where the key was used already.
-
-    It tells no worker: `jobs.start_fewest` does. Raises as `request_sweep` does, and:
-
-    Raises:
-        InvalidInput: where there is no deadline to meet.
-    """
+    """Queue a search, as `request_sweep` does. Raise InvalidInput also if there is no deadline to meet."""
     existing = requested_before(revision, user, idempotency_key)
     if existing:
         return existing
@@ -178,10 +157,6 @@ def request_fewest(revision: Revision, user: User, idempotency_key: str, jobs: i
 
 
 def _require_search_fits(revision: Revision, trace: Trace | None, jobs: int) -> None:
-    """
-    Raises:
-        InvalidInput: if the search would need more than a sweep may.
-    """
     needed = estimate_of_trial(revision.answers, jobs, read_stored_trace(trace) if trace else None)
     if needed.jobs * TRIALS > limits.SWEEP_JOBS:
         sentence = (
@@ -194,13 +169,11 @@ def _require_search_fits(revision: Revision, trace: Trace | None, jobs: int) -> 
 
 
 def needed_by(sweep: Sweep) -> ServerRequirement | None:
-    """What a search has found, once it has ended well."""
     text = sweep.parts.filter(state=PartState.DONE).values_list("cells_json", flat=True).first()
     return stored.load(ServerRequirement, text) if text else None
 
 
 def found_so_far(sweep: Sweep) -> contract.Sweep:
-    """The cells that are done, in the grid's order."""
     done = sweep.parts.filter(state=PartState.DONE).order_by("first").values_list("cells_json", flat=True)
     cells = [cell for text in done for cell in CELLS.validate_json(text)]
     x, y = sweep.x_axis, sweep.y_axis

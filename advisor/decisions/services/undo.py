@@ -1,5 +1,3 @@
-"""Takes changes of answers back, and back again."""
-
 from datetime import timedelta
 from typing import Literal, assert_never
 
@@ -11,21 +9,19 @@ from advisor.decisions.models import Decision, Direction, Step
 from core.paths import value_at
 
 Change = Literal["new", "undo", "redo"]
-"""How answers change: by typing, or by a step."""
 TOGETHER = timedelta(seconds=3)
-"""Changes of the same field within this time are one step: nobody wants a number back digit by digit."""
+"""Changes of the same field within this time are one step, so that undo does not restore a number digit by digit."""
 UNDO_LIMIT = 100
-"""Steps of each direction that are kept of one decision."""
+"""Per direction and decision."""
 FIELDS = tuple(path for path in LEAVES if path != "schema")
 
 
 def next_step(decision: Decision, direction: str) -> Step | None:
-    """The step that undo or redo would take now."""
     return Step.objects.filter(decision=decision, direction=direction).order_by("-id").first()
 
 
 def record(decision: Decision, before: Answers, after: Answers, change: Change) -> None:
-    """Keeps the way back from `after`; to be called in the transaction that saves it."""
+    """Keep the answers before a change. Call it in the transaction that saves `after`."""
     paths = changed_paths(before, after)
     match change:
         case "new":
@@ -43,17 +39,14 @@ def record(decision: Decision, before: Answers, after: Answers, change: Change) 
 
 
 def changed_paths(before: Answers, after: Answers) -> list[str]:
-    """The fields in which two answers differ."""
     return [path for path in FIELDS if _answer(before, path) != _answer(after, path)]
 
 
 def _answer(answers: Answers, path: str) -> tuple[object, object]:
-    """The value, and the range that it stands for."""
     return value_at(answers, path), answers.uncertain.get(path)
 
 
 def _continues(decision: Decision, paths: list[str]) -> bool:
-    """Whether the last change went on with these fields a moment ago; then it is one with this."""
     last = next_step(decision, Direction.UNDO)
     now = timezone.now()
     if last is None or last.paths != paths or now - last.changed_at > TOGETHER:

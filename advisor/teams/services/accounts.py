@@ -1,5 +1,3 @@
-"""Accounts: a name and a password for each person, and the local user."""
-
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -13,9 +11,9 @@ LOCAL_USERNAME = "local"
 
 
 def local_user_and_workspace() -> tuple[User, Workspace]:
-    """The local user and workspace, made at the first call; unique constraints settle a race between two first calls.
+    """Create them at the first call; unique constraints settle a race between two first calls.
 
-    The user administers this installation but has no password that works: nobody signs in as them, local mode does.
+    The user administers this installation but has no usable password: only local mode signs them in.
     """
     user, _ = User.objects.get_or_create(
         username=LOCAL_USERNAME,
@@ -27,10 +25,7 @@ def local_user_and_workspace() -> tuple[User, Workspace]:
 
 
 def new_account(username: str, password: str, again: str) -> User:
-    """
-    Raises:
-        InvalidInput: if the name is taken, resembles another or is not one, or the password is weak or typed in two ways.
-    """
+    """Raise InvalidInput if the name is taken, resembles another or is not allowed, or the password is weak or mistyped."""
     user = User(username=User.normalize_username(username.strip()))
     problems = [*_wrong_names(user), *wrong_passwords(user, password, again)]
     if problems:
@@ -56,7 +51,7 @@ def _wrong_names(user: User) -> list[Problem]:
 
 
 def wrong_passwords(user: User, password: str, again: str) -> list[Problem]:
-    """What is wrong with a new password for the user; nothing if it may be set."""
+    """Return what is wrong with a new password; nothing if it may be set."""
     if "\x00" in password:  # the sign-in form would refuse it
         return [Problem("password", "A password holds no null characters.")]
     try:

@@ -1,4 +1,4 @@
-"""The first administrator of a hosted site, made with the link that `up` prints."""
+"""The first administrator of a hosted site, created by the link that `up` prints."""
 
 from django.conf import settings
 from django.db import transaction
@@ -11,12 +11,11 @@ from advisor.teams.services.workspaces import create_workspace
 
 
 def first_administrator_is_missing() -> bool:
-    """Whether nobody can administer the site yet: the local user cannot sign in."""
+    """The local user does not count: it cannot sign in."""
     return not User.objects.filter(is_superuser=True, is_active=True).exclude(username=LOCAL_USERNAME).exists()
 
 
 def is_first_administrator_link(token: str) -> bool:
-    """Whether the link of the token makes the first administrator."""
     return OneTimeToken(settings.CONFIGURATION.first_administrator_token).matches(token) and (
         first_administrator_is_missing()
     )
@@ -25,11 +24,11 @@ def is_first_administrator_link(token: str) -> bool:
 def make_first_administrator(
     token: str, username: str, password: str, again: str, workspace_name: str
 ) -> tuple[User, Workspace]:
-    """A superuser who owns a new workspace, and the one that was used in local mode, if there is one.
+    """Create a superuser who owns a new workspace, and the one of local mode, if there is one.
 
     Raises:
-        InvalidInput: if name, password or workspace name will not do; the link stays good.
-        LinkGone: if the link is not the one that was printed, has been used, or there is an administrator.
+        InvalidInput: with what is wrong with a name or the password; the link stays usable.
+        LinkGone: the link is not the printed one, has been used, or there is an administrator.
     """
     if not is_first_administrator_link(token):
         raise LinkGone

@@ -1,4 +1,4 @@
-"""Links that let somebody who has forgotten their password set a new one, once, within a day."""
+"""Links to set a new password, once, within a day."""
 
 import logging
 import secrets
@@ -26,10 +26,10 @@ REFUSED = (
 
 
 def resettable_by(user: User) -> "QuerySet[User]":
-    """The accounts whose password the user may have reset.
+    """Return the accounts whose password the user may reset.
 
-    Whoever holds the link gets the account, so an owner must gain nothing by it: only accounts count that reach nothing
-    except workspaces of that owner. Nobody resets their own: an open session would do to take an account over for good.
+    The holder of the link gets the account, so an owner must gain nothing by it: only accounts count that have access to
+    nothing but workspaces of that owner. A user's own is not among them: an open session would be enough to take over the account.
     """
     others = User.objects.filter(is_active=True).exclude(pk=user.pk).exclude(username=LOCAL_USERNAME)
     if not user.is_active:
@@ -47,16 +47,11 @@ def resettable_by(user: User) -> "QuerySet[User]":
 
 
 def open_resets(users: "QuerySet[User]") -> "QuerySet[PasswordReset]":
-    """The links of these accounts that may still work."""
     return _open().filter(user__in=users)
 
 
 def make_reset(account: User, user: User) -> str:
-    """The token of a new link, which is shown this once and kept nowhere; earlier links of the account become void.
-
-    Raises:
-        PermissionDenied: unless the user may reset it.
-    """
+    """Return the token of a new link, which is not stored; earlier links become void. Raise PermissionDenied."""
     _require_may_reset(account, user)
     token = secrets.token_urlsafe(32)
     with transaction.atomic():
@@ -73,22 +68,14 @@ def make_reset(account: User, user: User) -> str:
 
 
 def revoke_resets(account: User, user: User) -> None:
-    """Make the account's links void.
-
-    Raises:
-        PermissionDenied: unless the user may reset it.
-    """
+    """Raise PermissionDenied unless the user may reset it."""
     _require_may_reset(account, user)
     _open().filter(user=account).update(revoked_at=timezone.now())
     log.info("Password reset links for account %s revoked by account %s", account.pk, user.pk)
 
 
 def find_reset(digest: str) -> PasswordReset:
-    """The link with the digest, if it still works and whoever made it might make it now.
-
-    Raises:
-        LinkGone: if there is none, whatever the reason.
-    """
+    """Raise LinkGone unless the link works and its creator could still create it now."""
     found = _open().filter(token_digest=digest).select_related("user", "created_by").first()
     if (
         found is None
@@ -106,7 +93,7 @@ def set_password(reset: PasswordReset, password: str, again: str) -> User:
 
     Raises:
         InvalidInput: with what is wrong with the password; the link still works.
-        LinkGone: if it was used or made void in the meantime.
+        LinkGone: it was used or made void in the meantime.
     """
     problems = wrong_passwords(reset.user, password, again)
     if problems:

@@ -1,5 +1,3 @@
-"""Where people are signed in: noted, listed and ended."""
-
 import logging
 from datetime import UTC, datetime
 from typing import Any
@@ -20,11 +18,11 @@ from advisor.teams.throttle import connection_address
 log = logging.getLogger(__name__)
 
 SESSION_BEGUN, SESSION_SEEN = "session_begun", "session_seen"
-"""Where the session keeps when it began, and under which key and when it was last noted, in seconds since 1970."""
+"""Keys of the session: when it began; and its key and time when last noted, in seconds since 1970."""
 
 
 def begin_session(sender: object, request: HttpRequest, user: User, **kwargs: Any) -> None:
-    """Somebody has signed in: note it, and let it end after the time that is configured, however much it is used."""
+    """Note a new session, and let it end after the configured time, however much it is used."""
     now = timezone.now()
     Session.objects.filter(expire_date__lt=now).delete()  # nothing else clears them, and they tell who was where
     request.session[SESSION_BEGUN] = now.timestamp()
@@ -35,7 +33,6 @@ def begin_session(sender: object, request: HttpRequest, user: User, **kwargs: An
 
 
 def is_noted(request: HttpRequest) -> bool:
-    """Whether nothing needs to be written: nobody is signed in by this session, or it was noted a moment ago."""
     session = request.session
     if not session.accessed or SESSION_KEY not in session:
         return True
@@ -44,7 +41,7 @@ def is_noted(request: HttpRequest) -> bool:
 
 
 def note_session(request: HttpRequest, user: User) -> None:
-    """Note where the session is used; nothing if it has been ended in the meantime."""
+    """Note where the session is used; do nothing if it has been ended in the meantime."""
     session, now = request.session, timezone.now()
     begun = session.setdefault(SESSION_BEGUN, now.timestamp())
     seen: dict[str, Any] = {
@@ -65,19 +62,17 @@ def note_session(request: HttpRequest, user: User) -> None:
 
 
 def sessions_of(user: User) -> list[SignedInSession]:
-    """Those that still let the user in, the last seen first: not expired, and begun with the password of now."""
+    """Return those that still admit the user, the last seen first: not expired, and begun with the current password."""
     rows = _rows_of(user).filter(session__expire_date__gt=timezone.now()).select_related("session")
     password = user.get_session_auth_hash()
     return [row for row in rows if constant_time_compare(row.session.get_decoded().get(HASH_SESSION_KEY, ""), password)]
 
 
 def end_session(user: User, row_id: int) -> bool:
-    """End one of the user's own: its next request is a stranger's. False if there is no such session."""
     return bool(_end(user, _rows_of(user).filter(pk=row_id)))
 
 
 def end_other_sessions(user: User, but: str | None = None) -> int:
-    """End all sessions of the user but the one with the key; returns how many."""
     return _end(user, _rows_of(user).exclude(session_id=but))
 
 

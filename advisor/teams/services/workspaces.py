@@ -1,4 +1,4 @@
-"""Workspaces, their members, and the invitations to them. A workspace always has an owner."""
+"""Workspaces, members and invitations. A workspace always has an owner."""
 
 import hashlib
 import secrets
@@ -18,11 +18,7 @@ from core.errors import InvalidInput, Problem
 
 
 def create_workspace(user: User, name: str) -> Workspace:
-    """An empty workspace, owned by whoever makes it.
-
-    Raises:
-        InvalidInput: if the user is in as many as one may be.
-    """
+    """Raise InvalidInput if the user is a member of as many as allowed."""
     if user.memberships.count() >= WORKSPACES_CAP:
         raise InvalidInput([Problem("name", f"one person may be in {WORKSPACES_CAP} workspaces; leave one first")])
     with transaction.atomic():
@@ -32,10 +28,7 @@ def create_workspace(user: User, name: str) -> Workspace:
 
 
 def rename_workspace(workspace: Workspace, user: User, name: str) -> None:
-    """
-    Raises:
-        PermissionDenied: unless the user owns it.
-    """
+    """Raise PermissionDenied unless the user owns it."""
     require_owner(user, workspace)
     workspace.name = name
     workspace.save(update_fields=["name"])
@@ -45,11 +38,7 @@ LAST_OWNER = "this is the last owner; make somebody else an owner first"
 
 
 def change_role(membership: Membership, user: User, role: str) -> None:
-    """
-    Raises:
-        PermissionDenied: unless the user owns the workspace.
-        InvalidInput: if there is no such role, or no owner would be left.
-    """
+    """Raise PermissionDenied unless the user owns the workspace; InvalidInput if no owner would be left."""
     if role not in Role.values:
         raise InvalidInput([Problem("role", f"should be one of {', '.join(Role.values)}")])
     with transaction.atomic():
@@ -61,11 +50,9 @@ def change_role(membership: Membership, user: User, role: str) -> None:
 
 
 def remove_member(membership: Membership, user: User) -> None:
-    """Puts somebody out, or leaves. What they made stays.
+    """Remove a member, or leave. What they made stays.
 
-    Raises:
-        PermissionDenied: unless the user owns the workspace, or leaves it.
-        InvalidInput: if no owner would be left.
+    Raises PermissionDenied unless the user owns the workspace or leaves it; InvalidInput if no owner would be left.
     """
     with transaction.atomic():
         _lock(membership.workspace)
@@ -76,7 +63,7 @@ def remove_member(membership: Membership, user: User) -> None:
 
 
 def _lock(workspace: Workspace) -> None:
-    """Two owners who leave at the same time leave one after the other."""
+    """Serialize two owners who leave at the same time."""
     Workspace.objects.select_for_update().get(pk=workspace.pk)
 
 
@@ -87,16 +74,15 @@ def _require_another_owner(membership: Membership) -> None:
 
 
 def open_invitations(workspace: Workspace) -> "QuerySet[Invitation]":
-    """Those that still let somebody in."""
     return _open_to_use().filter(workspace=workspace)
 
 
 def create_invitation(workspace: Workspace, user: User, role: str, days: int) -> tuple[Invitation, str]:
-    """The invitation and its token, which is told this once and kept nowhere.
+    """Return the invitation and its token, which is not stored.
 
     Raises:
         PermissionDenied: unless the user owns the workspace.
-        InvalidInput: if there is no such role or duration, or too many invitations are open.
+        InvalidInput: there is no such role or duration, or too many invitations are open.
     """
     require_owner(user, workspace)
     if role not in Role.values:
@@ -117,16 +103,12 @@ def create_invitation(workspace: Workspace, user: User, role: str, days: int) ->
 
 
 def digest_of(token: str) -> str:
-    """What is kept of a token. It holds 256 random bits, so that a plain hash can't be searched."""
+    """A plain hash is enough: a token has 256 random bits, too many to search."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def find_invitation(digest: str) -> Invitation:
-    """The open invitation with the digest.
-
-    Raises:
-        LinkGone: if there is none, whatever the reason.
-    """
+    """Raise LinkGone if there is no open invitation with the digest."""
     found = _open_to_use().filter(token_digest=digest).select_related("workspace", "created_by").first()
     if found is None or not constant_time_compare(found.token_digest, digest):
         raise LinkGone
@@ -134,11 +116,7 @@ def find_invitation(digest: str) -> Invitation:
 
 
 def accept_invitation(invitation: Invitation, user: User) -> None:
-    """Lets the user in. One who is in already stays as they are, and the invitation stays open.
-
-    Raises:
-        LinkGone: if somebody used or revoked it in the meantime.
-    """
+    """A member stays as they are, and the invitation stays open. Raise LinkGone if it was used or revoked meanwhile."""
     with transaction.atomic():
         _, is_new = Membership.objects.get_or_create(
             user=user, workspace=invitation.workspace, defaults={"role": invitation.role}
@@ -148,12 +126,7 @@ def accept_invitation(invitation: Invitation, user: User) -> None:
 
 
 def register_invited(invitation: Invitation, username: str, password: str, again: str) -> User:
-    """Makes an account and lets it in; both or neither.
-
-    Raises:
-        InvalidInput: with what is wrong with the name or the password; the invitation stays open.
-        LinkGone: if somebody used or revoked it in the meantime.
-    """
+    """Create an account and let it join, or neither. Raise InvalidInput or LinkGone."""
     with transaction.atomic():
         user = new_account(username, password, again)
         accept_invitation(invitation, user)
@@ -161,11 +134,7 @@ def register_invited(invitation: Invitation, username: str, password: str, again
 
 
 def cancel_invitation(invitation: Invitation, user: User) -> None:
-    """Makes the link void; one that was used stays used. An administrator may revoke what they may not make.
-
-    Raises:
-        PermissionDenied: unless the user owns the workspace or administers the installation.
-    """
+    """Raise PermissionDenied unless the user owns the workspace or administers the installation."""
     if not user.is_superuser:
         require_owner(user, invitation.workspace)
     _open_to_use().filter(pk=invitation.pk).update(revoked_at=timezone.now())

@@ -1,5 +1,3 @@
-"""Advice on Answers."""
-
 from typing import Any
 
 from django.core.management.base import CommandParser

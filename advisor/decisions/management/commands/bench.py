@@ -1,5 +1,3 @@
-"""Speed on this machine."""
-
 import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -52,7 +50,6 @@ class Command(Console):
 
 
 def _live_figures(*, others: bool) -> dict[str, Any]:
-    """Of the default workers and of a whole run; `others`: of the other kinds of workers, too."""
     figures: dict[str, Any] = {"threads": measure_workers(), "run": measure_run()}
     if others:
         figures |= {"simple": measure_workers("simple"), "forking": measure_workers("forking", workers=20, jobs=500)}
@@ -60,7 +57,6 @@ def _live_figures(*, others: bool) -> dict[str, Any]:
 
 
 def _lines(values: Mapping[str, Any], under: str = "") -> Iterator[str]:
-    """A figure a line, aligned; its unit is in its name."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from _lines(value, f"{name}, ")

@@ -1,5 +1,3 @@
-"""The dead-letter queue of a live run."""
-
 import uuid
 from typing import Any
 

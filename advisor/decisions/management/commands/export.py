@@ -1,5 +1,3 @@
-"""The decision report as a file."""
-
 import datetime
 import hashlib
 import secrets
@@ -61,7 +59,6 @@ def _format_of(place: Path) -> Format:
 
 
 def _recording_in(source: Source) -> Recording | None:
-    """The recording that the answers name, which has been read by now."""
     for place, trace in source.traces.items():
         with place.open("rb") as stream:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -71,7 +68,7 @@ def _recording_in(source: Source) -> Recording | None:
 
 
 def _write(place: Path, content: bytes) -> None:
-    """The whole file or none of it: written beside its place, then moved there."""
+    """Write the whole file or nothing: next to its place, then moved there."""
     if not place.parent.is_dir():
         raise BadInput(f"--to {place}: there is no folder {place.parent}")
     fresh = place.with_name(f".{secrets.token_hex(8)}.part")

@@ -1,5 +1,3 @@
-"""What rq itself takes of a job, on the user's own workers."""
-
 import argparse
 import os
 from collections.abc import Iterator
@@ -110,7 +108,6 @@ class Command(Console):
 
 
 def _scenario(costs: RqCosts) -> dict[str, float]:
-    """What a Scenario's `event_driven` takes."""
     figures = {"accept_s": costs.accept_s, "dispatch_s": costs.dispatch_s, "retry_tick_s": costs.retry_tick_s}
     return {name: value for name, value in figures.items() if value is not None}
 
@@ -132,7 +129,6 @@ def _data(costs: RqCosts) -> dict[str, Any]:
 
 
 def _lines(costs: RqCosts, address: str, queue: str) -> Iterator[str]:
-    """YAML: the lines for a Scenario, and in comments how each figure was measured."""
     workers = f"{count(costs.workers)} {plural(costs.workers, 'worker')}"
     yield f"# rq at {address}, queue {queue}, {workers}: medians, with the 5th and the 95th percentile"
     figures = ", ".join(f"{name}: {value:g}" for name, value in _scenario(costs).items())

@@ -1,5 +1,3 @@
-"""Both designs on one workload."""
-
 from typing import Any
 
 from django.core.management.base import CommandParser

@@ -1,5 +1,3 @@
-"""The crossover map of a workload."""
-
 from collections.abc import Mapping
 from typing import Any
 

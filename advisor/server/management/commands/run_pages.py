@@ -1,5 +1,3 @@
-"""The web process, as `up` starts it."""
-
 import socket
 from argparse import ArgumentParser
 from typing import Any
@@ -12,18 +10,14 @@ from simulator.live import exit_with_parent
 
 
 class Command(BaseCommand):
-    """Serves the pages on a socket that somebody else has bound."""
-
     help = "Serve the pages on an inherited socket until SIGTERM."
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """`--leash` is for `up`."""
         parser.add_argument("--fd", type=int, required=True, help="the listening socket's file descriptor")
         parser.add_argument("--leash", action="store_true", help="end when standard input ends")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Returns after SIGTERM."""
         if options["leash"]:
             exit_with_parent.watch()
         serve(socket.socket(fileno=options["fd"]), settings.CONFIGURATION)

@@ -1,5 +1,3 @@
-"""The reconciler process, as `up` starts it."""
-
 import signal
 from argparse import ArgumentParser
 from typing import Any
@@ -12,17 +10,13 @@ from simulator.live import exit_with_parent
 
 
 class Command(BaseCommand):
-    """Puts right, every few seconds, what faults left behind."""
-
     help = "Look after unfinished runs until SIGTERM."
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """`--leash` is for `up`."""
         parser.add_argument("--leash", action="store_true", help="end when standard input ends")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Returns after SIGTERM."""
         if options["leash"]:
             exit_with_parent.watch()
         reconciler = Reconciler(RECONCILE_EVERY_S)

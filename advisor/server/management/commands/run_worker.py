@@ -1,5 +1,3 @@
-"""One worker process, as `up` starts it."""
-
 from argparse import ArgumentParser
 from typing import Any
 
@@ -10,18 +8,14 @@ from simulator.live import exit_with_parent
 
 
 class Command(BaseCommand):
-    """Warms the kernel, then runs simulations one at a time."""
-
     help = "Run simulations from the queue until SIGTERM."
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """`--leash` is for `up`."""
         parser.add_argument("name", help="its name in the broker, unlike any other's")
         parser.add_argument("--leash", action="store_true", help="end when standard input ends")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Returns after SIGTERM."""
         if options["leash"]:
             exit_with_parent.watch()
         work(options["name"])

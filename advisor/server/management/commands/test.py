@@ -14,13 +14,10 @@ OURS = ("DJANGO_SETTINGS_MODULE", "CROSSOVER_DATA", "CROSSOVER_MODE")
 
 
 class Command(BaseCommand):
-    """Hands over to pytest, in a process that has no settings yet."""
-
     help = "Run the tests: every option is pytest's, and --full adds every seed, soak and generated input."
     requires_system_checks = ()
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """Becomes pytest, whose exit code is the command's."""
         options = argv[2:]
         environment = {name: value for name, value in os.environ.items() if name not in OURS}
         if wants_browser(options):
@@ -33,11 +30,9 @@ class Command(BaseCommand):
         os.execve(sys.executable, [sys.executable, "-m", "pytest", *options], environment)  # noqa: S606
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Called as a function, with pytest's options in a list."""
         self.run_from_argv(["manage.py", "test", *args])
 
 
 def wants_browser(options: list[str]) -> bool:
-    """Whether these options may reach a test in a browser: they name no file, or one of those."""
     paths = [option for option in options if option.startswith("tests")]
     return not paths or any(path.rstrip("/") == "tests" or path.startswith("tests/e2e") for path in paths)

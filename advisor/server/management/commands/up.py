@@ -1,5 +1,3 @@
-"""`up`: everything that Crossover needs, from one command, until Ctrl-C."""
-
 from argparse import ArgumentParser
 from typing import Any
 
@@ -14,14 +12,12 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Command(BaseCommand):
-    """Local mode: bound to the loopback address, one browser let in by the printed address. Hosted mode: behind a reverse proxy."""
-
     help = "Start the web server, the workers and the broker, and print the address. Ctrl-C ends them all."
     requires_system_checks = ()
     requires_migrations_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """--data is read by manage.py already, before the settings are."""
+        """`--data` is read by manage.py already, before the settings are."""
         parser.add_argument("--port", type=_port, default=8000, help="port; 0 takes a free one (default 8000)")
         parser.add_argument(
             "--host",
@@ -37,7 +33,6 @@ class Command(BaseCommand):
         parser.add_argument("--data", help="folder of the database, the broker's log and the secret key (default var)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Returns when it was asked to end and has."""
         configuration, host = settings.CONFIGURATION, options["host"]
         if configuration.local and host not in LOOPBACK:
             raise CommandError(
