@@ -8,8 +8,8 @@ from django.core.management.base import CommandError
 
 from advisor.decisions.management.commands import bench
 from advisor.decisions.management.keystroke import keystroke_ms
-from simulator.bench import FULL, kernel_figures, scale_figures
-from simulator.peer import peer_figures
+from benchmarks.kernel import FULL, kernel_figures, scale_figures
+from benchmarks.simpy_peer import peer_figures
 from tests.unit.commands.conftest import Run
 
 
@@ -89,6 +89,8 @@ def test_a_peer_that_takes_other_attempts_is_told(monkeypatch: pytest.MonkeyPatc
         "failures": {"transient_percent": 5, "poison_percent": 0.1},
         "retries": {"max": 0, "base_s": 1, "cap_s": 30},
     }
-    monkeypatch.setattr("simulator.peer.peer_figures", lambda plain, full, jobs: peer_figures(plain, generous, jobs))
+    monkeypatch.setattr(
+        "benchmarks.simpy_peer.peer_figures", lambda plain, full, jobs: peer_figures(plain, generous, jobs)
+    )
     with pytest.raises(AssertionError, match="SimPy, full_event_driven"):
         kernel_figures(millions=0.02)

@@ -105,7 +105,7 @@ def _over_simpy(found: Mapping[str, Timed], jobs: int) -> dict[str, float]:
     figures: dict[str, float] = {}
     peer_jobs = min(PEER_JOBS, jobs)
     sampling = 5 * sqrt(SPREAD / peer_jobs + SPREAD / jobs)
-    peer = import_module("simulator.peer")
+    peer = import_module("benchmarks.simpy_peer")
     for name, jobs_per_s, counted in [
         peer_of for _ in range(PEER_ROUNDS) for peer_of in peer.peer_figures(PLAIN, FULL, peer_jobs)
     ]:
