@@ -7,7 +7,7 @@ import pytest
 from django.core.management.base import CommandError
 
 from advisor.decisions.management.commands import bench
-from advisor.decisions.management.keystroke import keystroke_ms
+from benchmarks.advice import keystroke_ms
 from benchmarks.kernel import FULL, kernel_figures, scale_figures
 from benchmarks.simpy_peer import peer_figures
 from tests.unit.commands.conftest import Run

@@ -5,8 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from advisor.decisions.management.console import FAILURE, Console, add_format
-from advisor.decisions.management.keystroke import keystroke_ms
-from advisor.decisions.management.timing import advice_figures
+from benchmarks.advice import advice_figures, keystroke_ms
 from benchmarks.kernel import kernel_figures, scale_figures
 from core.numbers import count, number
 from simulator.live.errors import CannotRun

@@ -1,18 +1,46 @@
-"""How long the server takes to answer a keystroke in the questionnaire: saved, advised anew with every flip, and rendered.
+"""Milliseconds for one recommendation, and for the server's answer to a keystroke in the questionnaire.
 
-Run as a module it measures on a database of its own, in the folder that CROSSOVER_DATA names, and prints the milliseconds.
+Run as a module it measures the keystroke on a database of its own, in the folder that CROSSOVER_DATA names, and prints the milliseconds.
 """
 
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+from advisor.advice.answers import answers_from
+from advisor.advice.recommendation import advise
+from advisor.advice.templates import TEMPLATES
+from core.paths import nested
+
+ROUNDS, ROUNDS_WITH_FLIPS = 20, 3
+DONT_KNOW = {"unknown": True}
+UNKNOWN = ("volume.mean_rate_per_s", "processing.p95_s", "caller.deadline_s", "failures.transient_percent")
 KEYSTROKES = 30
 PATIENCE_S = 120
+
+
+def advice_figures() -> dict[str, float]:
+    return {
+        "ms": _median_ms(flips=False, rounds=ROUNDS),
+        "ms_with_flips": _median_ms(flips=True, rounds=ROUNDS_WITH_FLIPS),
+        "ms_with_flips_and_samples": _median_ms(flips=True, rounds=ROUNDS_WITH_FLIPS, unknown=UNKNOWN),
+    }
+
+
+def _median_ms(*, flips: bool, rounds: int, unknown: Sequence[str] = ()) -> float:
+    times = []
+    every = [answers_from({"template": name, **nested(dict.fromkeys(unknown, DONT_KNOW))}) for name in TEMPLATES]
+    for _ in range(rounds):
+        for answers in every:
+            begun = perf_counter()
+            advise(answers, flips=flips)
+            times.append(1000 * (perf_counter() - begun))
+    return round(median(times), 3)
 
 
 def keystroke_ms() -> float:
@@ -23,9 +51,9 @@ def keystroke_ms() -> float:
             "CROSSOVER_MODE": "local",
             "DJANGO_SETTINGS_MODULE": "advisor.settings",
         }
-        done = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", __name__],
-            cwd=Path(__file__).resolve().parents[3],
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.advice"],
+            cwd=Path(__file__).resolve().parents[1],
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
