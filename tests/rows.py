@@ -17,7 +17,6 @@ _keys = count()
 
 
 def a_run(workspace: Workspace, **fields: Any) -> Run:
-    """A queued run of the smallest scenario, of a decision of its own."""
     decision = Decision.objects.create(workspace=workspace, title="A decision")
     revision = Revision.objects.create(decision=decision, number=1, answers_json="{}", recommendation_json="{}")
     values = {"idempotency_key": f"key-{next(_keys)}", "scenario_json": stored.dump(SCENARIO)} | fields
@@ -25,7 +24,6 @@ def a_run(workspace: Workspace, **fields: Any) -> Run:
 
 
 def a_sweep(revision: Revision, **fields: Any) -> Sweep:
-    """A queued map of six cells of the revision, in parts of three."""
     values: dict[str, Any] = {
         "idempotency_key": f"key-{next(_keys)}", "size": 6, "jobs": 1_000,
         "x_field": "processing.p95_s", "x_low": 10, "x_high": 80, "x_steps": 3,

@@ -52,7 +52,6 @@ class Site:
 
     @classmethod
     def start(cls, data: Path, *arguments: str, **environment: str) -> "Site":
-        """Returns when the address is printed, which is when the site answers."""
         site = cls(data, *("--port", "0", *arguments), **environment)
         try:
             printed = site.until_printed(ADDRESS, START_S)
@@ -89,7 +88,6 @@ class Site:
         return "\n".join([f"{reason}. It printed:", *self.lines, *logs])
 
     def let_in(self) -> Cookie:
-        """Open the printed address; the cookie that it left."""
         if not any(True for _ in self.cookies):
             self._opener().open(f"{self.url}/?token={self.token}", timeout=30).close()
         return next(cookie for cookie in self.cookies if cookie.name.startswith("crossover_"))
@@ -100,7 +98,6 @@ class Site:
         )
 
     def get(self, path: str) -> tuple[int, Any]:
-        """Status and JSON of a page."""
         opener = self._opener()
         try:
             with opener.open(self.url + path, timeout=10) as answer:
@@ -109,7 +106,6 @@ class Site:
             return refused.code, json.load(refused)
 
     def until_ready(self, within_s: float = START_S) -> None:
-        """Wait until a worker, the broker and the reconciler are all there."""
         eventually(lambda: self.get("/health/ready")[0] == 200, within_s, lambda: self.said("It is not ready"))
 
     def children(self) -> dict[int, str]:
@@ -117,13 +113,11 @@ class Site:
         return descendants(self.process.pid)
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Ask it to end; its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         return self.process.wait(END_S)
 
     def kill(self) -> None:
-        """End it the hard way; its children follow by themselves."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(END_S)
@@ -140,7 +134,6 @@ def prepared_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def own_environment() -> dict[str, str]:
-    """This process's, less what would point a second Crossover at somebody's data."""
     given = {
         name: value for name, value in os.environ.items() if not name.startswith(("CROSSOVER_", "DJANGO_", "COV_"))
     }
@@ -163,7 +156,6 @@ def descendants(pid: int) -> dict[int, str]:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether the process runs; one that has ended and waits to be reaped does not."""
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
     return bool(state.strip()) and not state.startswith("Z")
 

@@ -12,7 +12,6 @@ Report = Callable[[Progress], None]
 
 
 def a_result(seed: int = 1) -> Result:
-    """A result in the right shape; its figures mean nothing."""
     design = DesignResult(
         offered=10, accepted=10, completed=10, good=10, late=0, failed=0, timed_out=0, rejected=0, dead_lettered=0,
         undelivered=0, lost=0, in_system=0, stable=True, wait_s=Quantiles(mean=1.0), latency_s=Quantiles(mean=2.0),

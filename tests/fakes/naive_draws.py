@@ -35,8 +35,6 @@ def mixed(z: int) -> int:
 
 
 class Draws:
-    """Every draw of one replication of a scenario."""
-
     def __init__(self, scenario: Any, replication: int, trace: Any = None, durations: Any = None) -> None:
         state = mixed((scenario.seed * GOLDEN + 0x632BE59BD9B4E019) & MASK)
         self.key = mixed((state + (replication + 1) * GOLDEN) & MASK)
@@ -137,7 +135,6 @@ class Draws:
         )
 
     def place(self, job: int) -> int:
-        """The job's class."""
         shares = list(self.scenario.event_driven.queues.values())
         if len(shares) == 1:
             return 0

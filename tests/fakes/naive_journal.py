@@ -20,8 +20,6 @@ ENDS = {
 
 
 class Journalled(Naive):
-    """What both designs write."""
-
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self.written: list[tuple[float, What, int, int, float]] = []
@@ -44,8 +42,6 @@ class Journalled(Naive):
 
 
 class JournalledSynchronous(Journalled, NaiveSynchronous):
-    """The service and its clients."""
-
     def attempt(self, job: Job) -> int:
         return job.caller * (self.retries + 1) + job.attempt
 
@@ -96,8 +92,6 @@ class JournalledSynchronous(Journalled, NaiveSynchronous):
 
 
 class JournalledEventDriven(Journalled, NaiveEventDriven):
-    """The accepting service, its consumers and its clients. What the limits hold back has been taken by a consumer that waits for them."""
-
     def arrive(self, job: Job) -> None:
         self.write(What.SENT, job, at_s=job.arrived)
         super().arrive(job)

@@ -29,12 +29,10 @@ DURATIONS_S = np.array([0.3, 0.5, 0.5, 1.0, 4.0])
 
 
 def trace_of(scenario: Scenario) -> Trace | None:
-    """What the scenario replays."""
     return TRACES[scenario.arrivals.trace or ""] if isinstance(scenario.arrivals, TraceArrivals) else None
 
 
 def durations_of(scenario: Scenario) -> Floats | None:
-    """What its service draws from."""
     service = scenario.service
     return DURATIONS_S if isinstance(service, EmpiricalService) and service.path is not None else None
 

@@ -30,8 +30,6 @@ OUTCOMES = ("completed", "failed", "timed_out", "rejected", "dead_lettered", "un
 
 
 class Job:
-    """A job in the system; in the synchronous design, one call of its client."""
-
     def __init__(self, number: int, arrived: float, place: int) -> None:
         self.number, self.arrived, self.place = number, arrived, place
         self.attempt = self.caller = 0
@@ -42,8 +40,6 @@ class Job:
 
 
 class Naive:
-    """What both designs share: the calendar, the provider, and the tally."""
-
     def __init__(
         self, scenario: Any, draws: Draws, jobs: float, last: float, drains: bool, servers: int, gated: bool
     ) -> None:
@@ -215,7 +211,6 @@ class Naive:
         return out
 
     def wake(self, instant: float, action: Callable[[], None]) -> None:
-        """Look at the provider's limits again then; a later wish replaces an earlier one."""
         self.timer = instant
         self.saw("waited for the limits")
 
@@ -294,8 +289,6 @@ class Naive:
 
 
 class NaiveEventDriven(Naive):
-    """Accept, queues, paced consumers, retries, dead letters, delivery."""
-
     def __init__(
         self, scenario: Any, draws: Draws, jobs: float, last: float, drains: bool, inline_wait: float = -inf
     ) -> None:
@@ -323,7 +316,6 @@ class NaiveEventDriven(Naive):
         self.dispatch(False)
 
     def scale_dedicated(self) -> None:
-        """Every queue has a scaler of its own, which knows nothing of the others."""
         scaling = self.scenario.autoscaling
         most = self.dedicated(scaling.max)
         fewest = [min(pair) for pair in zip(self.dedicated(scaling.min), most, strict=True)]
@@ -538,7 +530,6 @@ class NaiveEventDriven(Naive):
         return self.now <= job.arrived + self.inline_wait + 1e-9
 
     def poll(self, job: Job) -> tuple[float, int]:
-        """Calls of a client one by one, until the first that finds an end."""
         interval = self.design.delivery.interval_s
         if interval == 0:
             return self.now, 1
@@ -549,7 +540,6 @@ class NaiveEventDriven(Naive):
         return first + (calls - 1) * interval, calls
 
     def connections(self, job: Job) -> list[float]:
-        """What each connection of the client adds until it hears of the end: the second is there if the first was lost."""
         delivery = self.design.delivery
         lost = self.draws.uniform(job.number, RECONNECT) < delivery.reconnect_percent / 100
         return [delivery.latency_s, delivery.reconnect_s] if lost else [delivery.latency_s]
@@ -587,8 +577,6 @@ class NaiveEventDriven(Naive):
 
 
 class NaiveSynchronous(Naive):
-    """Clients with patience, a backlog, workers that hold a call through pacing, retries and subscribers."""
-
     def __init__(self, scenario: Any, draws: Draws, jobs: float, last: float, drains: bool) -> None:
         provider, design = scenario.provider, scenario.synchronous
         limits = (
@@ -654,7 +642,6 @@ class NaiveSynchronous(Naive):
         return True
 
     def connect(self, job: Job) -> None:
-        """The SYN is sent again, unless the connection is there or its client has given up."""
         if job in self.outside:
             if self.takes_in(job):
                 self.outside.remove(job)

@@ -9,6 +9,5 @@ HOST, MODEL = "models.example:8443", "some-model"
 
 
 def allow(settings: Settings, **given: object) -> None:
-    """As an administrator would by the environment."""
     values = {"external_url": f"https://{HOST}/v1", "external_model": MODEL, "external_key": SecretStr(KEY)} | given
     settings.CONFIGURATION = django_settings.CONFIGURATION.model_copy(update=values)

@@ -6,42 +6,32 @@ from advisor.decisions.jobs.queue_notifier import job_id
 
 
 class FakeNotifier:
-    """Keeps the job ids that it was notified of, until they are taken or lost."""
-
     def __init__(self) -> None:
         self.notified: list[str] = []
         self.queue: list[tuple[UUID, str]] = []
 
     def notify(self, run_id: UUID, attempt: int) -> None:
-        """Puts the run into the queue."""
         self.notified.append(job_id(run_id, attempt))
         self.queue.append((run_id, job_id(run_id, attempt)))
 
     def waiting(self) -> set[str]:
-        """What is in the queue."""
         return {job for _, job in self.queue}
 
     def take(self) -> UUID | None:
-        """The next run in the queue, out of it."""
         return self.queue.pop(0)[0] if self.queue else None
 
     def lose_everything(self) -> None:
-        """As a broker without persistence does when it is killed."""
         self.queue.clear()
 
 
 class BrokenNotifier:
-    """A broker that is gone."""
-
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error or ConnectionError("connection refused")
         self.tries = 0
 
     def notify(self, run_id: UUID, attempt: int) -> None:
-        """Fails."""
         self.tries += 1
         raise self.error
 
     def waiting(self) -> set[str]:
-        """Fails."""
         raise self.error

@@ -61,8 +61,4 @@ def fork_server(fork_server_folder: Path) -> Iterator[ForkServer]:
 def _use_one_fork_server(
     monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, fork_server_folder: Path
 ) -> None:
-    """Designs that are run by themselves share one, if there are any; a whole engine's run has its own.
-
-    Its folder is made before a test can set a temporary folder of its own.
-    """
     monkeypatch.setattr(design_run, "ForkServer", lambda _: nullcontext(request.getfixturevalue("fork_server")))

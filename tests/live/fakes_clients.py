@@ -36,7 +36,6 @@ def a_scenario(**given: Any) -> Scenario:
 
 
 def a_plan(folder: Path, scenario: Scenario, design: str = "event_driven", **given: Any) -> tuple[ProcessConfig, Jobs]:
-    """With its jobs in the folder. Nothing listens at its addresses unless they are given."""
     jobs = draw_jobs(scenario, design)
     jobs.write(folder / "jobs.npz")
     values: dict[str, Any] = {
@@ -60,7 +59,6 @@ def a_plan(folder: Path, scenario: Scenario, design: str = "event_driven", **giv
 
 
 def a_listener() -> socket.socket:
-    """On a free port of this machine."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     return listener
@@ -72,7 +70,6 @@ def address_of(listener: socket.socket) -> str:
 
 @asynccontextmanager
 async def serving(app: web.Application, listener: socket.socket | None = None, **how: Any) -> AsyncIterator[str]:
-    """The application at an address, for as long as the block lasts."""
     listener = listener or a_listener()
     runner = await serve(app, listener, **how)
     try:
@@ -107,7 +104,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def a_service(**routes: Handler) -> web.Application:
-    """Routes by what they are for: submit, poll, events, socket."""
     app = web.Application()
     paths = {"submit": ("POST", "/jobs"), "poll": ("GET", "/jobs/{job}"), "events": ("GET", "/jobs/{job}/events"),
              "socket": ("GET", "/jobs/{job}/socket")}  # fmt: skip
@@ -117,13 +113,11 @@ def a_service(**routes: Handler) -> web.Application:
 
 
 async def accept(request: web.Request) -> web.Response:
-    """202, as the event-driven design does."""
     job = (await request.json())["job"]
     return web.json_response({"job": job, "state": "queued"}, status=202, headers={"Location": f"/jobs/{job}"})
 
 
 async def call_all(plan: ProcessConfig, jobs: Jobs, *, with_receiver: socket.socket | None = None) -> NDArray[np.void]:
-    """All callers, from now to their outcomes; their journal's rows."""
     with Journal(plan.journal("clients")) as journal:
         outcomes = Outcomes(jobs, journal)
         async with serving(Receiver(plan, jobs, outcomes).app(), with_receiver):
@@ -136,6 +130,5 @@ def _now() -> int:
 
 
 def of(rows: NDArray[np.void], what: What, job: int | None = None) -> NDArray[np.void]:
-    """The rows of one kind, of one job or of all."""
     chosen = rows[rows["what"] == what]
     return chosen if job is None else chosen[chosen["job"] == job]

@@ -16,8 +16,6 @@ REPORTED = (What.IN_HAND, What.CLIENT_FAILED, What.UNDELIVERED)
 
 
 class KnownProcesses(ProcessGroup):
-    """The latest group, for a test to look up."""
-
     latest: ClassVar["KnownProcesses"]
 
     def __init__(self, *given: Any, **named: Any) -> None:
@@ -35,7 +33,6 @@ def kill(process: str) -> None:
 
 
 def unaccounted(run: DesignRun, *, subscribers: int = 0) -> list[str]:
-    """What is wrong: a job without exactly one outcome, not reported exactly once, not handled exactly once by every subscriber."""
     accepted = set(jobs_of(run, What.ACCEPTED))
     refused = set(jobs_of(run, What.REFUSED))
     answered = accepted | refused
@@ -53,12 +50,10 @@ def unaccounted(run: DesignRun, *, subscribers: int = 0) -> list[str]:
 
 
 def jobs_of(run: DesignRun, *kinds: What) -> list[int]:
-    """The job of every row of these kinds."""
     return [int(job) for job in run.rows["job"][np.isin(run.rows["what"], kinds)]]
 
 
 def history(run: DesignRun, job: int) -> str:
-    """The rows of a job, for the message of a failure."""
     rows = run.rows[run.rows["job"] == job]
     first = run.clock.started_ns
     return ", ".join(f"{(row['at_ns'] - first) / 1e9:.2f} {What(row['what']).name} {row['index']}" for row in rows)

@@ -14,19 +14,16 @@ from simulator.live.system.process import ProcessContext
 
 
 def wait(context: ProcessContext) -> None:
-    """Ready, then idle."""
     context.ready()
     threading.Event().wait()
 
 
 def finish(context: ProcessContext) -> None:
-    """Ready; ends once the run starts."""
     context.ready()
     context.wait_for_start()
 
 
 def fail(context: ProcessContext) -> None:
-    """Never ready."""
     raise LookupError("no such queue")
 
 
@@ -72,7 +69,6 @@ def fork_twice(context: ProcessContext) -> None:
 
 
 def describe(context: ProcessContext) -> None:
-    """Writes what it was started with."""
     context.ready()
     described = {
         "number": context.number,

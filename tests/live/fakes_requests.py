@@ -68,7 +68,6 @@ def bad_requests(path: str, good: dict[str, Any], numbers: list[str]) -> list[Re
 
 
 async def statuses_of(address: str, requests: list[Request]) -> list[int]:
-    """One after the other, each on a connection of its own; then two that are no HTTP at all."""
     statuses = []
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
         for request in requests:

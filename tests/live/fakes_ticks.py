@@ -14,8 +14,6 @@ TICK_S, PARTS = 0.1, 600
 
 @dataclass
 class TickLimits:
-    """A level for each quota, and the calls under way."""
-
     provider: Provider
     calls: int = 0
     levels: list[int] = field(init=False)
@@ -53,7 +51,6 @@ class TickLimits:
 
 
 def random_provider(draws: Random) -> Provider:
-    """Any of the four limits, so tight that calls meet them."""
     limits: dict[str, Any] = {
         "max_concurrency": draws.randint(1, 4),
         "requests_per_minute": draws.choice([60, 120, 600]),

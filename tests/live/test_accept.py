@@ -14,17 +14,14 @@ from tests.live.fakes_requests import Request, bad_requests, statuses_of
 
 
 class SilentQueues:
-    """Queues that take every job, and whose tasks publish nothing yet."""
-
     def waiting(self) -> int:
         return 0
 
     def enqueue(self, job: int) -> None:
-        """It is in its queue."""
+        pass
 
 
 def ask_at_once(folder: Path, *paths: str) -> list[tuple[int, str]]:
-    """The statuses and states of GETs right after job 0 was accepted."""
     plan, jobs = a_plan(folder, a_scenario())
 
     async def run() -> list[tuple[int, str]]:

@@ -25,7 +25,6 @@ def conserves(design: DesignResult) -> bool:
 
 
 def off(live: LiveReport) -> list[str]:
-    """The held figures that differ."""
     return [
         f"{figure.design} {figure.figure}: {figure.predicted} predicted, {figure.measured} measured"
         for figure in live.figures

@@ -19,7 +19,6 @@ JITTERS = ["none", "full", "equal", "decorrelated"]
 
 
 def pauses(draw: float, **given: Any) -> list[float]:
-    """With the same draw for each attempt."""
     return pauses_s(Retries.model_validate(given), lambda attempt: draw)
 
 

@@ -92,7 +92,6 @@ def test_the_prediction_counts_the_pick_up_as_waiting_and_not_as_work() -> None:
 
 
 def test_every_attempt_waits_for_its_pick_up() -> None:
-    """Both jobs fail at each of their three attempts."""
     chosen = scenario(2).model_copy(update={"failures": Failures(poison_percent=100), "retries": Retries(max=2)})
     window = Window(chosen, Trace(np.array([0.0, 100.0])), None, 300.0, "all")
     jobs = draw_jobs(chosen, EVENT_DRIVEN, trace=window.trace)

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("place")
 
 
 def never() -> None:
-    """Nothing to tell."""
+    pass
 
 
 def test_it_is_measured_once_with_both_designs_and_then_known() -> None:

@@ -40,7 +40,6 @@ from tests.live.fakes_requests import Request, bad_requests, statuses_of
 
 
 def test_a_service_that_hangs_slows_no_arrival(tmp_path: Path) -> None:
-    """Nobody is answered before everybody has arrived; a closed loop would stand still at the first."""
     all_there, waiting = asyncio.Event(), Counter[str]()
 
     async def hang(request: web.Request) -> web.Response:
@@ -143,8 +142,6 @@ def test_refused_or_failed_callers_call_again_and_then_take_it(tmp_path: Path, s
 
 
 def busy(times: float, posts: list[float]) -> Any:
-    """Has no room for so many posts; notes when each came."""
-
     async def handle(request: web.Request) -> web.Response:
         posts.append(asyncio.get_running_loop().time())
         if len(posts) <= times:
@@ -325,8 +322,6 @@ def test_a_websocket_tells_its_events_and_is_resumed_too(tmp_path: Path) -> None
 
 
 def test_where_nobody_waits_the_callers_end_with_the_work(tmp_path: Path) -> None:
-    """That of the one subscriber included."""
-
     async def submit(request: web.Request) -> web.Response:
         job = (await request.json())["job"]
         consumer.write(What.GAVE_UP if job == 1 else What.COMPUTED, job)
@@ -351,7 +346,6 @@ def signed(body: str, *, message: str = "job-0", secret: str = SECRET, at: datet
 
 
 def receive(folder: Path, calls: list[tuple[str, str, dict[str, str]]], **given: Any) -> tuple[list[int], Any, Jobs]:
-    """The statuses of calls (path, body, headers) to a receiver, and what it wrote."""
     plan, jobs = a_plan(folder, a_scenario(**given))
 
     async def run() -> list[int]:

@@ -42,7 +42,6 @@ ARRIVALS_S = np.linspace(0, 20, 24)
 
 @pytest.fixture(autouse=True)
 def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A place of this test's own for runs' folders, with a short path."""
     at = Path("/tmp") / f"cld-{os.getpid()}"  # noqa: S108
     at.mkdir(exist_ok=True)
     monkeypatch.setattr("tempfile.tempdir", str(at))
@@ -51,8 +50,6 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 class Keeper:
-    """What a person does while the run runs: takes the first letter up again, waits until it is back, then throws all away."""
-
     def __init__(self, run: Run) -> None:
         self.run = run
         self.taken_up: dict[str, Any] = {}
@@ -60,7 +57,6 @@ class Keeper:
         self.thrown_away = 0
 
     def says(self, *arguments: str) -> dict[str, Any]:
-        """The command's answer."""
         output = StringIO()
         call_command("dead_letters", str(self.run.pk), *arguments, "--format", "json", stdout=output)
         return dict(json.loads(output.getvalue()))

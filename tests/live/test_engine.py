@@ -30,7 +30,6 @@ OUTCOMES = ("completed", "failed", "timed_out", "rejected", "dead_lettered", "un
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, place: Path, calm: Capacity) -> None:
-    """As short as can be; a controller of its own finds this machine measured, too."""
     machine_capacity.keep(calm)
     monkeypatch.setattr(run_plan, "DEFAULT_S", 2.0)
     monkeypatch.setattr(run_plan, "LONGEST_DEFAULT_S", 2.0)
@@ -58,7 +57,6 @@ def scenario(**given: object) -> Scenario:
 
 
 def processes() -> list[int]:
-    """Running processes of this test's live runs, brokers included."""
     found = subprocess.run(["pgrep", "-f", f"cl-{os.getpid()}-"], capture_output=True, text=True, check=False)
     return [int(pid) for pid in found.stdout.split()]
 

@@ -28,7 +28,6 @@ SSE = {"method": "sse"}
 
 @pytest.fixture(autouse=True)
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its parts can be looked up, and killed."""
     monkeypatch.setattr(design_run, "ProcessGroup", KnownProcesses)
 
 
@@ -39,7 +38,6 @@ def a_live_run(
     speed: float = 1.0,
     workers: WorkerKind = "threads",
 ) -> DesignRun:
-    """Both ends and everything between them, in seconds of this machine."""
     base = {"jobs": 60, "arrivals": {"process": "regular", "rate_per_s": 40.0}, "event_driven": DEDICATED}
     quick = {"distribution": "deterministic", "mean_s": 0.05}
     scenario = Scenario.parse(base | {"service": quick} | given)
@@ -51,7 +49,6 @@ def a_live_run(
 
 
 def once(what: Callable[[DesignRun], bool]) -> Watch:
-    """Called until it says that it has done what it wanted."""
     done: list[bool] = []
 
     def watch(found: DesignRun | None) -> None:
@@ -73,7 +70,6 @@ BUSY: dict[str, Any] = {
 
 
 def calls_at_once(found: DesignRun) -> int:
-    """The most calls in progress at the provider, as it saw them come, and as those that were not killed saw them end."""
     rows = found.rows
     came = np.sort(rows["at_ns"][rows["what"] == What.CALLED])
     ended = np.sort(rows["at_ns"][rows["what"] == What.ANSWERED])

@@ -48,8 +48,6 @@ def allowed(url: str, **given: Any) -> ExternalEndpoint:
 
 
 class Onlooker:
-    """Reads all that a run leaves in its folder and its broker while it lives, and every process's arguments and environment."""
-
     def __init__(self, place: Path) -> None:
         self.place, self.seen, self.looks = place, b"", 0
 
@@ -68,7 +66,6 @@ class Onlooker:
                 continue  # it has ended
 
     def ask(self, socket: Path) -> None:
-        """All keys and values of the run's broker."""
         try:
             with redis.Redis(unix_socket_path=str(socket)) as broker:
                 for key in broker.scan_iter(count=1000):
@@ -84,7 +81,6 @@ def run(stand_in: StandIn, watch: Any = None, **caps: Any) -> Result:
 
 
 def test_it_answers_both_designs_in_real_time_and_the_report_says_so(place: Path) -> None:
-    """The Scenario's own failures are left out: the server has its own."""
     with StandIn().serving() as stand_in:
         result = run(stand_in)
     live = result.live

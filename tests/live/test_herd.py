@@ -21,7 +21,6 @@ def example(name: str) -> Scenario:
 
 
 def comes_back(scenario: Scenario, design: DesignResult) -> int:
-    """The most calls of a second in the outage, once the queue has emptied into it."""
     (outage,) = scenario.provider.outages
     rate = design.call_rate
     starts_s = np.arange(len(rate.per_s)) * rate.width_s

@@ -12,8 +12,6 @@ from tests.live.fakes_clients import TOKEN, serving
 
 
 def ask(method: str, path: str, headers: dict[str, str], body: bytes = b"") -> tuple[int, Any, dict[str, str]]:
-    """The answer of a service with one route, POST /echo, which returns the JSON object it was sent."""
-
     async def echo(request: web.Request) -> web.Response:
         return web.json_response(await read_object(request))
 
@@ -36,7 +34,6 @@ def ask(method: str, path: str, headers: dict[str, str], body: bytes = b"") -> t
 )
 @pytest.mark.parametrize("path", ["/echo", "/elsewhere"])
 def test_a_request_without_the_token_of_the_run_is_401(given: str | None, path: str) -> None:
-    """Nor does it learn whether there is such a path."""
     status, body, headers = ask("POST", path, {} if given is None else {"Authorization": given}, b"{}")
     assert (status, headers["WWW-Authenticate"]) == (401, "Bearer")
     assert set(body) == {"error"}

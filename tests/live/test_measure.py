@@ -211,7 +211,6 @@ def test_nothing_called_is_no_rate() -> None:
 
 
 def test_each_call_of_a_client_waits_until_that_client_gives_it_up() -> None:
-    """The first call is begun after its client left; the second is answered."""
     chosen = scenario(synchronous={"workers": 1, "client_timeout_s": 5, "client_retries": 1, "client_backoff_s": 1})
     events = [
         (0.0, What.SENT, 0, 0, 0.0),

@@ -34,7 +34,6 @@ FEATURES = {
 
 
 def drained(scenario: Scenario) -> Scenario:
-    """As a live run has it: no warm-up, no autoscaler, and it runs until all is done."""
     changes = {"warmup_jobs": 0, "autoscaling": None, "hybrid": None, "duration_s": None}
     return scenario.model_copy(update=changes | {"jobs": scenario.jobs or 40})
 
@@ -54,7 +53,6 @@ def measured(scenario: Scenario, design: str, oracle: Journalled) -> Tally:
 
 
 def agree(scenario: Scenario, design: str) -> set[str]:
-    """Compares, and returns what came to pass."""
     oracle = oracle_of(scenario, design)
     found = measured(scenario, design, oracle)
     counts = oracle.counts

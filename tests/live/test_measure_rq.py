@@ -57,8 +57,6 @@ class SlowWorker(Worker):
 
 
 class StallingWorker(Worker):
-    """After some jobs it takes its time between taking one and saying so."""
-
     taken = 0
 
     def execute_job(self, job: Any, queue: Any) -> None:
@@ -85,13 +83,11 @@ def connection(url: str) -> Iterator[Any]:
 
 
 def keys(connection: Any) -> set[bytes]:
-    """All but the one that says when a worker last tidied up."""
     return set(connection.keys()) - {b"rq:clean_groups"}
 
 
 @contextmanager
 def working(connection: Any, kind: type[Worker] = Worker, number: int = 1, serializer: Any = None) -> Iterator[None]:
-    """Workers that listen on the queue."""
     workers = [kind([QUEUE], connection=connection, serializer=serializer) for _ in range(number)]
     threads = [threading.Thread(target=worker.work, kwargs={"logging_level": "CRITICAL"}) for worker in workers]
     for thread in threads:

@@ -98,7 +98,6 @@ HOOKED: dict[str, Any] = {
 
 
 def steady(rate_per_s: float, length_s: float, seed: int) -> Trace:
-    """Poisson arrivals."""
     draws = np.random.default_rng(seed)
     return Trace(np.sort(draws.uniform(0, length_s, draws.poisson(rate_per_s * length_s))))
 
@@ -149,13 +148,11 @@ def record(name: str) -> None:
 
 @cache
 def measured(name: str, source: str) -> DesignResult:
-    """What a workload did live, once for all its tests."""
     run = run_live(name) if source == "live" else read_recorded(name)
     return result_of(run.stage.scenario, run.tally())
 
 
 def judge(name: str, source: str, wrong: dict[str, Any]) -> list[LiveFigure]:
-    """The figures of the live run against what the kernel predicts for its jobs, with parts of the Scenario made wrong."""
     design, given = GIVEN[name]
     after = measured(name, source)
     changed = {part: given.get(part, {}) | values for part, values in wrong.items()}
@@ -168,7 +165,6 @@ def judge(name: str, source: str, wrong: dict[str, Any]) -> list[LiveFigure]:
 
 
 def differing(figures: list[LiveFigure]) -> dict[str, str]:
-    """By figure, what was predicted and measured."""
     return {
         f"{figure.figure}{f' of {figure.queue}' if figure.queue else ''}": f"{figure.predicted} -> {figure.measured}"
         for figure in figures

@@ -68,7 +68,6 @@ def kill_once_calls_are_under_way(process: str) -> Callable[[DesignRun], bool]:
 
 
 def server_of(wrapper: int) -> int:
-    """The broker itself: the wrapper's one child."""
     (child,) = Path(f"/proc/{wrapper}/task/{wrapper}/children").read_text().split()
     return int(child)
 

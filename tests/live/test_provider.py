@@ -247,7 +247,6 @@ def test_without_its_key_an_outside_endpoint_is_not_called(tmp_path: Path, monke
 def test_the_key_is_nowhere_whatever_the_server_does(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: Any, how: str
 ) -> None:
-    """The server repeats the key in its error; then there is no server. Every log is on, and everything is read back."""
     caplog.set_level(logging.DEBUG)
 
     async def repeat(request: web.Request) -> web.Response:

@@ -106,8 +106,6 @@ def test_a_call_that_is_cancelled_delays_no_other() -> None:
 
 
 class VirtualClock:
-    """Of a loop that waits for nothing: it is at once at the instant of its next timer."""
-
     def __init__(self) -> None:
         clock = self
 
@@ -132,7 +130,6 @@ Asking = tuple[int, int, int, int, int, bool]
 
 
 def passed_at(provider: Provider, calls: list[Asking]) -> list[float]:
-    """When the rate limiter lets each call pass."""
     clock: Any = VirtualClock()
     limiter, passed_s = RateLimiter(provider, clock), [0.0] * len(calls)
 

@@ -30,7 +30,6 @@ LENGTH = {"arrivals", "jobs", "duration_s", "warmup_jobs"}
 
 
 def fields(value: Any, path: str = "") -> dict[str, Any]:
-    """Every value of a Scenario by its dotted path, outages aside."""
     if not isinstance(value, dict) or not value:
         return {path: value}
     found: dict[str, Any] = {}
@@ -98,7 +97,6 @@ def test_any_scenario_runs_as_written(scenario: Scenario, length_s: float) -> No
 
 
 def is_whole(scenario: Scenario) -> bool:
-    """Whether a window that is long enough has the very jobs of a kernel's run: neither whole cycles nor an end that cuts."""
     return not isinstance(scenario.arrivals, BurstArrivals | DailyArrivals) and scenario.duration_s is None
 
 

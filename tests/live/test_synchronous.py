@@ -25,8 +25,6 @@ from tests.live.fakes_requests import Request, bad_requests, statuses_of
 
 
 class HeldProvider:
-    """Answers when the test opens it, and counts the calls under way."""
-
     def __init__(self, *statuses: int) -> None:
         self.called: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
         self.open, self._statuses, self.under_way, self.most = asyncio.Event(), list(statuses), 0, 0
@@ -41,10 +39,8 @@ class HeldProvider:
 
 
 class Handed:
-    """Subscribers that take everything at once."""
-
     async def hand(self, job: int) -> None:
-        """Handled."""
+        pass
 
 
 Play = Callable[[Callable[[int], Awaitable[int]], HeldProvider], Awaitable[None]]
@@ -151,8 +147,6 @@ def test_a_call_that_was_refused_comes_again_only_as_the_syn_of_a_dropped_connec
 
 
 def leaving(folder: Path, drops: bool) -> NDArray[np.void]:
-    """One worker; job 0 holds it, job 1 waits in the backlog and its client disconnects; job 2 follows."""
-
     async def play(post: Any, provider: HeldProvider) -> None:
         first = asyncio.create_task(post(0))
         await provider.called.get()
@@ -219,8 +213,6 @@ def test_the_providers_concurrency_is_kept_first_come_first_served(tmp_path: Pat
 
 
 class Guests:
-    """The subscribers' side: notes who is called, how many at once, and answers with these statuses in turn, then with 200."""
-
     def __init__(self, *statuses: int, wait_for: int = 1) -> None:
         self.called: list[tuple[int, int]] = []
         self.most = self._under_way = 0
@@ -241,8 +233,6 @@ class Guests:
 
 
 def handed(folder: Path, guests: Guests, inline: str, **given: Any) -> NDArray[np.void]:
-    """Job 3's result handed to two subscribers in line; what was written down."""
-
     async def run() -> None:
         async with serving(guests.app()) as address:
             scenario = a_scenario(**{"subscribers": {"count": 3, "inline": inline}} | given)

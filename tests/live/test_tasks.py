@@ -57,8 +57,6 @@ def server() -> Iterator[str]:
 
 
 class Bench:
-    """An application with stock rq workers that end when their queues are empty; the model answers at once."""
-
     def __init__(self, folder: Path, server: str, given: dict[str, Any]) -> None:
         scenario = Scenario.model_validate(
             {"jobs": 40, "arrivals": {"process": "regular", "rate_per_s": 1000.0}, "service": QUICK} | given

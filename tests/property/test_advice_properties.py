@@ -39,7 +39,6 @@ ORDERED = (
 
 
 def values(leaf: Leaf) -> st.SearchStrategy[Any]:
-    """Any value of a field, the bounds among them."""
     match leaf.kind:
         case "flag":
             plain: st.SearchStrategy[Any] = st.booleans()
@@ -60,7 +59,6 @@ def values(leaf: Leaf) -> st.SearchStrategy[Any]:
 
 @st.composite
 def answers(draw: st.DrawFn) -> Answers:
-    """Any answers: some fields of a template replaced by anything that the schema allows."""
     template = draw(st.sampled_from(list(TEMPLATES)))
     fields = [
         leaf
@@ -92,7 +90,6 @@ def answers(draw: st.DrawFn) -> Answers:
 
 
 def require_sound(advice: Recommendation) -> None:
-    """The contract that holds for every recommendation."""
     assert -1 <= advice.score <= 1
     text = json.dumps(advice.model_dump(mode="json"), allow_nan=False)
     assert Recommendation.parse(json.loads(text)) == advice
@@ -122,7 +119,6 @@ def test_advice_is_total_and_keeps_its_contract(given_answers: Answers) -> None:
 
 
 def require_one_number_of_retries(given_answers: Answers, advice: Recommendation, scenario: Scenario) -> None:
-    """What is advised, what is simulated and what every sentence says."""
     plan, simulated = advice.retries, scenario.retries
     assert (simulated.max, simulated.base_s, simulated.cap_s) == (plan.max, plan.base_s, plan.cap_s)
     assert simulated.jitter == plan.jitter
@@ -138,7 +134,6 @@ def test_the_same_answers_get_the_same_advice(given_answers: Answers) -> None:
 
 
 def score(given_answers: Answers) -> float:
-    """The score of a feasible workload; others are left out."""
     advice = advise(given_answers, flips=False)
     assume(advice.feasible)
     return advice.score
@@ -206,7 +201,6 @@ def differs(one: Outcome, other: Outcome) -> bool:
 
 
 def require_real_flips(base: Answers) -> None:
-    """At each flip the advice that it says, its direction right, and up to just before it the old one: it is the nearest."""
     now = outcome(advise(base, flips=False))
     for flip in advise(base).flips:
         there = outcome(advise(changed(base, flip.field, flip.to), flips=False))

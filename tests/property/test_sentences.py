@@ -46,7 +46,6 @@ WRONG = re.compile(
 
 
 def sentences(answers_: Answers, advice: Recommendation) -> Iterator[str]:
-    """Every sentence of the advice as a page or a report says it."""
     yield wording.recommendation_sentence(advice)
     yield from advice.delivery.why_not.values()
     yield re.sub(r"\s+", " ", terminal_text(answers_.name, "", advice_sections(advice, answers_)))
@@ -78,7 +77,6 @@ HAIRS = (0.0, 1e-4, 1e-6)
 
 
 def at_the_edge(base: Answers, hair: float) -> Iterator[Answers]:
-    """The answers at each of their flips, and a hair to either side."""
     for flip in advise(base).flips:
         if not LEAVES[flip.field].numeric or LEAVES[flip.field].kind == "integer":
             continue
@@ -257,7 +255,6 @@ def test_what_falls_short_is_said_once_and_no_style_is_called_clear_beside_it() 
 
 
 def advice_text(**differs: Any) -> tuple[Recommendation, str]:
-    """The advice on the default template with some answers changed, and how a report says it."""
     base = answers_from(nested({path.replace("__", "."): value for path, value in differs.items()}))
     advice = advise(base)
     return advice, re.sub(

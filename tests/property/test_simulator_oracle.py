@@ -76,7 +76,6 @@ def history_of_kernel(scenario: Scenario, design: str, drains: bool) -> tuple[li
 
 
 def instants(history: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """The state after each instant at which anything changed; what changes nothing joins no two instants."""
     found: list[tuple[Any, ...]] = []
     changes = [entry for before, entry in zip([(), *history], history, strict=False) if before[1:] != entry[1:]]
     for place, entry in enumerate(changes):
@@ -97,7 +96,6 @@ def oracle_of(scenario: Scenario, design: str, last: float, drains: bool) -> Nai
 
 
 def check(scenario: Scenario, design: str, drains: bool = True) -> set[str]:
-    """Compares, and tells what came to pass."""
     if design == HYBRID and scenario.hybrid is None:
         return set()
     history, m = history_of_kernel(scenario, design, drains)
@@ -129,7 +127,6 @@ def check(scenario: Scenario, design: str, drains: bool = True) -> set[str]:
 
 
 def busiest_seconds(called_at: list[float], shift: int, slack_s: float) -> Any:
-    """Of each bin of 2^shift seconds the most calls of any, where a second begins and ends so much early and late."""
     instants = np.sort(called_at)
     starts = np.arange(at.BINS << shift)
     counts = np.searchsorted(instants, starts + 1 + slack_s) - np.searchsorted(instants, starts - slack_s)

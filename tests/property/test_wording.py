@@ -16,7 +16,6 @@ anything = st.floats(-1e12, 1e12)
 
 
 def value_of(text: str, units: dict[str, float]) -> float:
-    """What a reader takes the words for."""
     sign = -1 if text.startswith(MINUS) else 1
     parts = re.findall(r"([\d.,e-]+) (\S+)", text.removeprefix(MINUS))
     return sign * sum(float(amount.replace(",", "")) * units[unit] for amount, unit in parts)

@@ -139,5 +139,4 @@ def drain_time_s(backlog: float, arrival_rate_per_s: float, mean_service_s: floa
 
 
 def lognormal_cv(p50_s: float, p95_s: float) -> float:
-    """The coefficient of variation of that lognormal: sqrt(exp(sigma^2) - 1)."""
     return sqrt(exp(lognormal_sigma(p50_s, p95_s) ** 2) - 1)

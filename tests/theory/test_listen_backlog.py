@@ -165,10 +165,6 @@ RATE, SERVERS, BACKLOG, TIMEOUT_S, JOBS, REPLICATIONS = 4.2, 3, 5, 12.0, 3000, 1
 
 
 def figures_of_a_plain_model(seed: int) -> dict[str, float]:
-    """M/M/c/K whose overflow comes again after 1, 3, 7 ... s: a heap of instants, written from the definition.
-
-    A client gives up at TIMEOUT_S; if its work had begun, or was in the backlog, the server does it all the same.
-    """
     draws = random.Random(seed)
     calendar: list[tuple[float, int, str, dict[str, Any]]] = []
     backlog: deque[dict[str, Any]] = deque()

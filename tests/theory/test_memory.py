@@ -26,7 +26,6 @@ print(runner.peak_slots, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1
 
 
 def peak(jobs: int) -> tuple[int, int]:
-    """Slots and megabytes at the most."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(jobs)], capture_output=True, text=True, check=True, timeout=600
     )

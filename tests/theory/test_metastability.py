@@ -16,7 +16,6 @@ TRIGGER = ((EVERY_S - PEAK_S) / 2, (EVERY_S + PEAK_S) / 2)
 
 
 def scenario(**synchronous: Any) -> Scenario:
-    """Eight workers at 0.75, and one minute of three times as much."""
     return Scenario.parse(
         {
             "seed": 3,
@@ -41,7 +40,6 @@ def scenario(**synchronous: Any) -> Scenario:
 
 
 def after_burst(given: Scenario, replications: int = 2) -> dict[str, Recovery]:
-    """Beside the same rate without its peak."""
     low = RATE * 1.03 * (EVERY_S - 3 * PEAK_S) / (EVERY_S - PEAK_S)
     quiet = given.model_copy(
         update={"arrivals": given.arrivals.model_copy(update={"rate_per_s": low, "peak_to_mean": 1.0})}
@@ -127,7 +125,6 @@ def test_the_peak_of_dead_letters_is_what_arrives_in_a_minute_of_outage() -> Non
 
 
 def plain(arrivals: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """Half a second's work for each of eight servers."""
     return {
         "arrivals": arrivals,
         "service": {"distribution": "deterministic", "mean_s": 0.5},

@@ -137,7 +137,6 @@ def run(environment: simpy.Environment, draws: random.Random, rate: float, job: 
 
 
 def clients_in_simpy(seed: int) -> Figures:
-    """A worker goes on with a call whose client has left, and holds it through retries in line."""
     environment, draws = simpy.Environment(), random.Random(seed)
     workers = simpy.Resource(environment, SERVERS)
     latencies: list[float] = []

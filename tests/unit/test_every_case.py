@@ -42,8 +42,6 @@ DAY_S = 86_400.0
 
 @dataclass(frozen=True)
 class Example:
-    """A case's fields, with the mean and the variance that its draws have."""
-
     given: Mapping[str, Any]
     mean: float
     variance: float

@@ -34,8 +34,6 @@ def folders() -> frozenset[str]:
 
 
 class Source:
-    """A module's docstrings (those of modules, classes and functions, and the strings below fields and constants), and all its other words."""
-
     def __init__(self, tree: ast.Module) -> None:
         self.docstrings: list[ast.Constant] = []
         self.names: set[str] = set()
@@ -69,7 +67,6 @@ def sources() -> dict[Path, Source]:
 
 @cache
 def names() -> frozenset[str]:
-    """Every word of the code, strings included, docstrings and comments not."""
     found = {Path(part).stem for path in paths() for part in path.split("/")} | set(dir(builtins)) | OF_OTHERS
     for path, source in sources().items():
         if path != Path(__file__):
@@ -78,7 +75,6 @@ def names() -> frozenset[str]:
 
 
 def is_missing_path(word: str) -> bool:
-    """Whether a word is a path in this repository, by its first folder or its suffix, and there is none."""
     if not PATH.fullmatch(word):
         return False
     is_ours = "/" in word and word.split("/")[0] in folders()
@@ -86,13 +82,11 @@ def is_missing_path(word: str) -> bool:
 
 
 def is_missing_name(text: str) -> bool:
-    """Whether a text is a name, dotted or not, that no code has."""
     name = text.removesuffix("()")
     return text not in paths() and bool(NAME.fullmatch(name)) and not names().issuperset(name.split("."))
 
 
 def missing(text: str) -> list[str]:
-    """What a text names in backticks and nothing has."""
     named = IN_BACKTICKS.findall(text)
     return [name for name in named if is_missing_name(name) or any(map(is_missing_path, name.split()))]
 

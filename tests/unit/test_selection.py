@@ -25,7 +25,6 @@ def test_expected_to_fail(): assert False
 
 
 def outcomes(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, ci: str, *options: str) -> dict[str, int]:
-    """How a suite of each kind of test ends."""
     monkeypatch.setenv("CI", ci)
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     pytester.makeini("[pytest]\nmarkers = full: heavy")

@@ -22,7 +22,6 @@ def test_a_recording_of_one_instant_says_nothing() -> None:
 
 
 def hour(*bursts: tuple[float, int, float]) -> Trace:
-    """An hour of one arrival every ten seconds, and bursts: from when, how many, within how many seconds."""
     parts = [np.arange(0, 3600, 10.0), *(start + np.linspace(0, length, count) for start, count, length in bursts)]
     return Trace(np.sort(np.concatenate(parts)))
 

@@ -67,7 +67,6 @@ def test_each_rule_is_felt_and_says_so_with_the_users_numbers_and_the_threshold(
 
 
 def other(value: float | bool) -> float | bool:
-    """Another value of a fact, of its type."""
     return not value if isinstance(value, bool) else 1.7 * value + 3 if math.isfinite(value) else 11.0
 
 

@@ -18,7 +18,6 @@ STORED = Path(__file__).with_name("rules_versions.json")
 
 
 def contents_of(folder: Path) -> Iterator[tuple[str, Any]]:
-    """The files that decide what is advised, each with its contents as far as they decide anything."""
     for source in SOURCES:
         place = folder / source
         for path in sorted(place.rglob("*.*")) if place.is_dir() else [place]:
@@ -51,7 +50,6 @@ def fingerprint(folder: Path = FOLDER) -> str:
 
 
 def copy_with(tmp_path: Path, name: str, old: str, new: str) -> Path:
-    """The sources in another folder, one text of one file replaced."""
     for path in (path for source in SOURCES for path in (FOLDER / source, *(FOLDER / source).rglob("*.*"))):
         if path.is_file():
             text = path.read_text(encoding="utf-8") if path.suffix in (".py", ".json") else ""

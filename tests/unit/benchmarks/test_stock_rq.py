@@ -36,7 +36,6 @@ def call(job: int, arrived: float, connected: float | None, ended: float, outcom
 
 
 def jobs_of_a_queue() -> list[analysis.Job]:
-    """One that succeeds at once, one at its second attempt, one that uses up its retries, one that no worker took."""
     arrivals = [{"job": job, "arrived_at": float(job)} for job in range(4)]
     attempts = [
         attempt(1, 4.9, 5.0, 5.5),  # the second attempt is written before the first: the order of lines is no matter

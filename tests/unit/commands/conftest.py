@@ -24,8 +24,6 @@ Run = Callable[..., str]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Calls a command with standard input where it is given, and returns its standard output."""
-
     def call(*arguments: str, stdin: str | None = None) -> str:
         if stdin is not None:
             monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
@@ -38,8 +36,6 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
 
 @pytest.fixture
 def run_json(run: Run) -> Callable[..., Any]:
-    """The same, its whole output taken for one JSON object."""
-
     def call(*arguments: str, stdin: str | None = None) -> Any:
         return json.loads(run(*arguments, "--format", "json", stdin=stdin))
 
@@ -47,8 +43,6 @@ def run_json(run: Run) -> Callable[..., Any]:
 
 
 class Recorder:
-    """An engine that runs nothing and remembers what it was asked for."""
-
     def __init__(self) -> None:
         self.scenario: Scenario | None = None
         self.trace: Trace | None = None
@@ -74,7 +68,6 @@ class Recorder:
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Recorder:
-    """Stands in for the kernel."""
     recorder = Recorder()
     monkeypatch.setattr(
         running, "ENGINES", {"kernel": Engine(recorder.simulate, recorder.estimate, lambda scenario: recorder.problems)}
@@ -84,8 +77,6 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[[str, str], str]:
-    """Writes a file and returns its path."""
-
     def to(name: str, text: str) -> str:
         (tmp_path / name).write_text(text)
         return str(tmp_path / name)

@@ -15,7 +15,6 @@ from tests.unit.commands.conftest import Run
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A few thousand jobs, where it would be millions."""
     monkeypatch.setattr(bench, "kernel_figures", lambda: kernel_figures(millions=0.002))
     monkeypatch.setattr(bench, "scale_figures", lambda: scale_figures((1000, 2000)))
     monkeypatch.setattr(bench, "keystroke_ms", lambda: 40.0)

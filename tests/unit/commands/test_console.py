@@ -50,8 +50,6 @@ def test_a_wrong_option_exits_with_2(tmp_path: Path) -> None:
 
 
 class Terminal(io.StringIO):
-    """Somebody watches."""
-
     def isatty(self) -> bool:
         return True
 

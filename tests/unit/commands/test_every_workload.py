@@ -25,7 +25,7 @@ NOT_SHIPPED = ("azure_llm_2023_code.csv", "azure_llm_2023_conv.csv")
 
 
 class TookTooLong(BaseException):
-    """No handler of the commands takes it for an error of theirs."""
+    pass
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,6 @@ def limit() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The examples and the templates as files; the invented hour stands in for recordings that are not shipped."""
     place: Path = tmp_path_factory.mktemp("workloads")
     for example in EXAMPLES:
         shutil.copy(example, place)

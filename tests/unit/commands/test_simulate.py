@@ -35,7 +35,6 @@ TRACE = "timestamp\n0\n1.5\n4\n"
 
 @pytest.fixture
 def live(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Stands in for the live engine; what each run was told."""
     told: list[dict[str, Any]] = []
 
     def simulate(*_: Any, **options: Any) -> Result:
@@ -232,8 +231,6 @@ BROKEN = SoFar(
 
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stands in for a live engine whose second design fails."""
-
     def simulate(*_: Any, **options: Any) -> Result:
         raise RunBroken(BROKEN)
 

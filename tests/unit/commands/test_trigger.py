@@ -42,7 +42,6 @@ def test_a_trigger_is_a_start_and_a_length(trigger: str, run: Run) -> None:
 
 
 def test_a_template_without_requests_outside_its_peak_says_when_they_arrive(run: Run) -> None:
-    """Its arrivals without a peak had a rate of 0, and the run never ended."""
     with pytest.raises(
         CommandError, match=r"requests arrive only from 42,300 s to 44,100 s of every 86,400 s"
     ) as refused:

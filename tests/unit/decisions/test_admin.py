@@ -18,7 +18,6 @@ def run(workspace: Workspace) -> Run:
 
 
 def url(view: str, run: Run) -> str:
-    """Where the admin shows the run."""
     return reverse(f"admin:decisions_run_{view}", args=[run.pk] if view != "changelist" else [])
 
 

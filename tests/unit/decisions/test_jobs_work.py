@@ -34,7 +34,6 @@ def run(workspace: Workspace) -> Run:
 
 
 def worked(run: Run, behaviour: Behaviour = lambda report: None) -> Run:
-    """The row after a worker with an engine of this behaviour had it."""
     run_simulation(str(run.id), {EngineName.KERNEL: engine(behaviour)})
     return Run.objects.get(pk=run.pk)
 
@@ -111,8 +110,6 @@ def test_a_run_given_to_another_worker_is_left_to_it(run: Run) -> None:
 
 
 def raising(error: BaseException) -> Behaviour:
-    """An engine that fails like this."""
-
     def behaviour(report: Report) -> None:
         raise error
 
@@ -166,7 +163,6 @@ def test_rqs_own_timeout_is_a_timeout_too(run: Run) -> None:
 
 @contextmanager
 def refusing(times: int, marker: str, error: str = "database is locked") -> Iterator[None]:
-    """The database refuses so many writes that have the marker among their values."""
     left = times
 
     def execute(run_query: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:

@@ -25,8 +25,6 @@ def run(workspace: Workspace) -> Run:
 
 
 class CountedWork(RunWork):
-    """Releases `renewed` after each renewal."""
-
     def __init__(self, run: Run, limit_s: float = 600, every_s: float = 0.001) -> None:
         super().__init__(run.id, 1, limit_s, every_s)
         self.renewed = threading.Semaphore(0)

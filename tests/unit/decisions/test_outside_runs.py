@@ -48,8 +48,6 @@ Options = dict[str, Any]
 
 
 def live_engine(seen: list[Options], behaviour: Callable[[], Result | None] = lambda: None) -> Engine:
-    """A live engine that remembers what it was told."""
-
     def simulate(*_: Any, **options: Any) -> Result:
         seen.append(options)
         return behaviour() or a_result()
@@ -186,7 +184,6 @@ def test_the_key_is_in_no_row_no_job_and_on_no_page(
 
 
 def _database() -> bytes:
-    """Every value of every table."""
     with connection.cursor() as cursor:
         found = []
         for table in connection.introspection.table_names(cursor):

@@ -22,13 +22,11 @@ from tests.rows import a_run
 
 
 def use(settings: Settings, url: str) -> None:
-    """Use this broker."""
     settings.CONFIGURATION = settings.CONFIGURATION.model_copy(update={"redis_url": url})
 
 
 @pytest.fixture
 def silent(settings: Settings) -> Iterator[socket.socket]:
-    """A broker that takes connections and never says a word."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         use(settings, f"redis://127.0.0.1:{server.getsockname()[1]}")
         yield server
@@ -58,7 +56,6 @@ def broker() -> Iterator[ValkeyServer]:
 
 @pytest.fixture
 def queue(broker: ValkeyServer, settings: Settings) -> Queue:
-    """The queue on a real broker, empty."""
     use(settings, f"redis://127.0.0.1:{broker.port}")
     connection = redis.Redis(port=broker.port)
     connection.flushall()

@@ -26,7 +26,6 @@ CSV = b"TIMESTAMP\n2023-11-16 18:00:00\n2023-11-16 18:00:01\n2023-11-16 18:00:04
 
 
 def requested(decision: Decision, user: User, key: str = "k", **options: object) -> Run:
-    """A run of the decision's latest revision, by an engine that can do anything unless told otherwise."""
     return request_run(decision.latest(), user, key, **{"engines": ENGINES, **options})
 
 

@@ -39,14 +39,12 @@ def run(workspace: Workspace) -> Run:
 
 
 def claimed(run: Run, clock: FakeClock) -> int:
-    """The attempt of a worker that takes the run."""
     attempt = claim_run(run.id, clock.now(), "host:1")
     assert attempt is not None
     return attempt
 
 
 def fresh(run: Run) -> Run:
-    """The row as it is now."""
     return Run.objects.get(pk=run.pk)
 
 

@@ -25,7 +25,6 @@ def migrate(target: tuple[str, str]) -> Apps:
 
 
 def store(apps: Apps, title: str, history: History, revisions: int, frozen: tuple[int, ...], status: str) -> Any:
-    """A decision as the version before stored it."""
     rows = {name: apps.get_model("decisions", name) for name in ("Decision", "Revision", "StatusChange")}
     workspace = apps.get_model("teams", "Workspace").objects.create(name=title)
     decision = rows["Decision"].objects.create(workspace=workspace, title=title, status=status)

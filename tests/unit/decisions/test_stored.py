@@ -54,8 +54,6 @@ def test_the_cells_of_a_part_are_read_as_they_were_first_stored() -> None:
 
 
 class Thing(Value):
-    """A value that has been through two changes."""
-
     schema_: Literal["crossover/thing@3"] = Field(default="crossover/thing@3", alias="schema")
     size_s: float
 

@@ -48,7 +48,6 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def sweep(decision: Decision, user: User, monkeypatch: pytest.MonkeyPatch) -> Sweep:
-    """Six cells in as many parts."""
     monkeypatch.setattr(limits, "PART_JOBS", 1)
     return request_sweep(decision.latest(), user, ASKED, "a-key")
 

@@ -24,7 +24,6 @@ CSV = HEADER + b"".join(ROWS)
 
 
 def in_chunks(data: bytes, size: int = 7) -> Iterator[bytes]:
-    """As a browser sends it."""
     for at in range(0, len(data), size):
         yield data[at : at + size]
 

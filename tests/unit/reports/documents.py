@@ -94,6 +94,5 @@ def spoken_by(words: str) -> Document:
 
 
 def advice_alone(**given: Any) -> Document:
-    """Without a simulation."""
     answers = answers_from({"template": "document_extraction", "name": "Invoice extraction"} | given)
     return build(answers, results.recommendation(), date=DATE, versions=VERSIONS)

@@ -12,7 +12,6 @@ NO_QUANTILES = dict.fromkeys(("mean", "p50", "p90", "p95", "p99", "max"))
 
 
 def scenario(**changes: Any) -> Scenario:
-    """An hour with five minutes of burst in its middle, and an outage later, against twenty workers."""
     data = {
         "seed": 7,
         "jobs": 3000,
@@ -71,7 +70,6 @@ def curve(scale: float, completed: float) -> dict[str, list[float]]:
 
 
 def design(**changes: Any) -> dict[str, Any]:
-    """A design that completed nearly everything."""
     data: dict[str, Any] = {
         "offered": 60_000,
         "accepted": 60_000,
@@ -106,7 +104,6 @@ def design(**changes: Any) -> dict[str, Any]:
 
 
 def synchronous(**changes: Any) -> dict[str, Any]:
-    """A design that turned away and timed out much of the burst."""
     worse = design(
         accepted=48_000,
         completed=42_000,
@@ -129,7 +126,6 @@ def synchronous(**changes: Any) -> dict[str, Any]:
 
 
 def unstable(**changes: Any) -> dict[str, Any]:
-    """A design whose backlog grows for as long as it runs."""
     growing = design(
         stable=False,
         growth_per_min=12.5,
@@ -146,7 +142,6 @@ def unstable(**changes: Any) -> dict[str, Any]:
 
 
 def result(**changes: Any) -> Result:
-    """Both designs, twenty replications."""
     data: dict[str, Any] = {
         "engine": "kernel",
         "seed": 7,
@@ -184,7 +179,6 @@ def design_result(**changes: Any) -> DesignResult:
 
 
 def recommendation(**changes: Any) -> Recommendation:
-    """Event-driven, clearly; by webhook."""
     data: dict[str, Any] = {
         "style": "event_driven",
         "strength": "clear",

@@ -189,7 +189,6 @@ def test_the_best_good_share_is_named() -> None:
 
 
 def revised(changes: dict[str, object]) -> Comparison:
-    """The default answers against the same with changes."""
     before, after = answers_from({}), answers_from(changes)
     paths = [
         f"{part}.{name}" for part, fields in changes.items() if isinstance(fields, dict) for name in fields

@@ -19,7 +19,6 @@ CHARTS = {chart.id: chart for chart in charts_of(results.result(), results.scena
 
 
 def parsed(drawn: str) -> ET.Element:
-    """Our own drawing as a tree."""
     return ET.fromstring(drawn)  # noqa: S314
 
 

@@ -30,8 +30,6 @@ HOSTILE_REPORT = spoken_by(HOSTILE)
 
 
 class Page(HTMLParser):
-    """Tags, the attributes of each, and the text."""
-
     def __init__(self, page: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
@@ -50,7 +48,6 @@ class Page(HTMLParser):
 
 
 def plain(words: str) -> str:
-    """With single, ordinary spaces."""
     return " ".join(words.split())
 
 
@@ -248,7 +245,6 @@ class TestPdf:
 
 
 def _alternatives(node: object) -> list[str]:
-    """The alternative texts in a tree of a PDF's structure."""
     if isinstance(node, IndirectObject):
         node = node.get_object()
     if isinstance(node, ArrayObject):

@@ -17,7 +17,6 @@ FOUND = GoodShare(good_share=0.9, low=0.88, high=0.92)
 
 
 def halves(at: float) -> AdvisedMap:
-    """One style left of a value, another right of it."""
     row = (at < ACROSS).astype(np.int64)
     return AdvisedMap(ACROSS, np.linspace(0, 1, 40), np.tile(row, (40, 1)))
 

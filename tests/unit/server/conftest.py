@@ -21,7 +21,6 @@ def configuration(tmp_path: Path) -> Configuration:
 
 @pytest.fixture
 def queue_url(configuration: Configuration, settings: Settings) -> Iterator[str]:
-    """The address of a running broker, which django-rq and our own connections use for the test."""
     child = broker.embedded(configuration, os.environ)
     child.start()
     try:
@@ -34,7 +33,6 @@ def queue_url(configuration: Configuration, settings: Settings) -> Iterator[str]
 
 
 def reap(child: Child) -> None:
-    """Wait for the end of a child that no supervisor tends, and close its pipe."""
     assert child.process is not None and child.process.stdin is not None
     child.process.wait(10)
     child.process.stdin.close()
@@ -42,7 +40,6 @@ def reap(child: Child) -> None:
 
 @pytest.fixture
 def no_broker(configuration: Configuration, settings: Settings) -> None:
-    """Nobody listens where the broker should be."""
     _use(settings, configuration)
 
 

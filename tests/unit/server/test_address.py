@@ -11,8 +11,6 @@ from advisor.server.address import PrintedAddress
 
 
 class Paper:
-    """A terminal, or a file, that remembers its lines."""
-
     def __init__(self, is_terminal: bool) -> None:
         self.lines: list[str] = []
         self.is_terminal = is_terminal
@@ -21,7 +19,7 @@ class Paper:
         self.lines.append(text)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        pass
 
     def isatty(self) -> bool:
         return self.is_terminal
@@ -35,7 +33,6 @@ def printed(configuration: Configuration, is_terminal: bool = False, opens_brows
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The addresses that a browser was sent to."""
     found: list[Any] = []
     monkeypatch.setattr(module.webbrowser, "open", found.append)
     monkeypatch.setenv("DISPLAY", ":0")

@@ -17,7 +17,6 @@ from tests.unit.server.conftest import reap
 
 @pytest.fixture
 def started(configuration: Configuration, queue_url: str) -> redis.Redis:
-    """A connection to a running broker."""
     return redis.Redis.from_url(queue_url)
 
 

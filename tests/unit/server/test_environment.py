@@ -27,7 +27,6 @@ def environment(tmp_path: Path) -> Environment:
 
 @pytest.fixture
 def commands(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> list[Command]:
-    """What would have been run, with nothing installed; making a virtual environment leaves its interpreter."""
     seen: list[Command] = []
 
     def record(command: Command, settings: Mapping[str, str] | None = None) -> None:
@@ -71,7 +70,6 @@ def test_it_makes_the_environment_once(environment: Environment, commands: list[
 
 
 def programs(commands: list[Command]) -> list[tuple[str, str]]:
-    """What was run: the program, and what it was to do."""
     names = {"uv": "uv", "python": "the environment's pip"}
     return [
         (

@@ -26,7 +26,6 @@ TOKEN = "a-token-for-the-scraper"
 
 @pytest.fixture
 def worker(queue_url: str) -> SimulationWorker:
-    """One that has shown its heartbeat just now."""
     worker = simulation_worker("worker-of-the-test")
     worker.register_birth()
     return worker

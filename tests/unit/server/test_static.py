@@ -13,7 +13,6 @@ from advisor.server import static
 
 @pytest.fixture
 def source(tmp_path: Path, settings: Settings) -> Iterator[Path]:
-    """The only static file there is."""
     folder = tmp_path / "static"
     folder.mkdir()
     (folder / "site.css").write_text("body { color: black; }\n" * 100)

@@ -26,7 +26,6 @@ from tests.rows import a_run
 
 
 def end_this_worker() -> None:
-    """A job that sees to it that its worker ends after it."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 

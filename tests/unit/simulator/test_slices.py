@@ -15,8 +15,6 @@ EVENTS = 3_000_000
 
 
 class Clock:
-    """Time that passes only where events are worked on."""
-
     def __init__(self) -> None:
         self.now_s = 0.0
 

@@ -50,7 +50,6 @@ def test_it_finds_what_trying_every_number_finds(found: ServerRequirement, lengt
 
 
 def stepped(length: Length, meets_from: int, misses_below: int, calls: list[int]) -> Callable[[int], Result]:
-    """A simulation whose good share is sure to clear from one number on, and to miss below another."""
     base = shares(length, 20)
 
     def run(servers: int) -> Result:

@@ -39,7 +39,6 @@ def test_a_role_that_does_not_exist_is_refused_by_the_database(workspace: Worksp
 
 
 def workspace_seen_by(person: User | AnonymousUser, chosen: Workspace | None = None) -> Workspace:
-    """What a view finds in `request.workspace`."""
     request = RequestFactory().get("/")
     request.user = person
     request.session = SessionStore()

@@ -89,18 +89,15 @@ def test_a_request_from_elsewhere_is_not(meta: dict[str, str], settings: Setting
 
 @pytest.fixture
 def token(tmp_path: Path, settings: Settings) -> OneTimeToken:
-    """The one of the printed address."""
     settings.CONFIGURATION = settings.CONFIGURATION.model_copy(update={"data": tmp_path})
     return OneTimeToken(settings.CONFIGURATION.local_address_token)
 
 
 def stranger() -> Client:
-    """A browser on this machine that has opened nothing yet."""
     return Client(SERVER_NAME="localhost")
 
 
 def every_kind_of_page() -> list[str]:
-    """The pages of the product, of the administration and of django-rq."""
     return [reverse(name) for name in ("home", "handbook", "login", "workspaces", "admin:index", "django_rq:home")]
 
 

@@ -19,7 +19,6 @@ NEW = "another-fine-password"
 
 @pytest.fixture
 def root() -> User:
-    """An administrator."""
     return User.objects.create_superuser("root")
 
 
