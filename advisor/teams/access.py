@@ -20,7 +20,7 @@ def may_edit(user: User, workspace: Workspace) -> bool:
 
 def require_editor(user: User, workspace: Workspace) -> None:
     if not may_edit(user, workspace):
-        raise PermissionDenied("Your role in this workspace lets you read, not change.")
+        raise PermissionDenied("Your role in this workspace can read, but not change anything.")
 
 
 def require_member(user: User, workspace: Workspace) -> None:

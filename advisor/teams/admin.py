@@ -32,7 +32,9 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
             return None
         if not isinstance(user, User) or not resettable_by(user).filter(pk=account.pk).exists():
             self.message_user(
-                request, "A link is for an active account of somebody else, not for the local user.", messages.ERROR
+                request,
+                "A link can be made for an active account of another person, not for the local user.",
+                messages.ERROR,
             )
             return None
         link = absolute_link(request, reverse("open-password-reset", args=[make_reset(account, user)]))

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.utils.crypto import salted_hmac
 from django.utils.functional import SimpleLazyObject
 from django.utils.http import escape_leading_slashes
+from django_htmx.middleware import HtmxDetails
 
 from advisor.teams.access import first_workspace, workspaces_of
 from advisor.teams.links import OneTimeToken
@@ -42,6 +43,7 @@ PROXY_HEADERS = (
 class MemberRequest(HttpRequest):
     user: User
     workspace: Workspace
+    htmx: HtmxDetails
 
 
 class NotLetIn(PermissionDenied):
@@ -82,19 +84,19 @@ class LocalAccess:
             "Open the address that Crossover printed",
             "This address has been used already, or is not the one that was printed last."
             if given
-            else "This browser has not been let in yet.",
-            "The address is in the terminal where Crossover was started, and lets one browser in. Once it has been used, "
+            else "This browser has not been admitted yet.",
+            "The address is in the terminal where Crossover was started, and admits one browser. Once it has been used, "
             "a new one is printed for the next browser.",
         )
 
     def _as_local_user(self, request: HttpRequest) -> HttpResponseBase:
         visitor = request.user
 
-        def somebody() -> User:
+        def local_user() -> User:
             return visitor if isinstance(visitor, User) else local_user_and_workspace()[0]
 
-        request.user = SimpleLazyObject(somebody)  # type: ignore[assignment]
-        request.auser = sync_to_async(somebody)
+        request.user = SimpleLazyObject(local_user)  # type: ignore[assignment]
+        request.auser = sync_to_async(local_user)
         return self.get_response(request)
 
 

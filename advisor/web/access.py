@@ -1,4 +1,4 @@
-"""What a page may fetch: what is in a workspace of whoever asks, the current one or another. All else doesn't exist (404)."""
+"""What a page may fetch: objects in the workspaces of the user, the current one or another. All else is a 404."""
 
 import logging
 from collections.abc import Callable
@@ -10,9 +10,10 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponseBase
+from django.shortcuts import get_object_or_404
 
 from advisor.decisions.models import Decision, Revision, Run, Sweep, SweepKind
-from advisor.teams.access import may_edit, require_editor
+from advisor.teams.access import require_editor
 from advisor.teams.middleware import MemberRequest
 from advisor.teams.models import Workspace
 
@@ -23,7 +24,6 @@ PageView = Callable[..., HttpResponseBase]
 
 
 def workspace_of(request: HttpRequest) -> Workspace | None:
-    """The current workspace; None for somebody who is in none."""
     workspace: Workspace = request.workspace  # type: ignore[attr-defined]
     try:
         workspace.pk  # noqa: B018  # looked up now
@@ -70,27 +70,19 @@ def revision_numbered(revisions: "QuerySet[Revision]", given: str) -> Revision:
         Http404: if there is none.
     """
     number = int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
-    found = revisions.filter(number=number).first()
-    if found is None:
-        raise Http404
-    return found
+    return get_object_or_404(revisions, number=number)
 
 
 def editable_decision(request: MemberRequest, decision_id: UUID) -> Decision:
-    """The decision, for somebody who may change it.
+    """The decision, if the user may change it.
 
     Raises:
         Http404: if there is none.
-        PermissionDenied: if the role lets one read only.
+        PermissionDenied: if the role only permits reading.
     """
     decision = find_decision(request, decision_id)
     require_editor(request.user, decision.workspace)
     return decision
-
-
-def may_change(request: MemberRequest, workspace: Workspace) -> bool:
-    """Whether to offer what changes something."""
-    return may_edit(request.user, workspace)
 
 
 def find_workspace(request: MemberRequest, workspace_id: UUID) -> Workspace:
@@ -103,7 +95,6 @@ def find_workspace(request: MemberRequest, workspace_id: UUID) -> Workspace:
 
 
 def hosted_only(view: PageView) -> PageView:
-    """Not there in local mode."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -117,10 +108,10 @@ def hosted_only(view: PageView) -> PageView:
 def _find(request: MemberRequest, rows: "QuerySet[M]", key: UUID, within: str = "workspace__") -> M:
     """`within` leads from a row to its workspace."""
     found = rows.filter(pk=key, **{f"{within}memberships__user": request.user}).first()
-    if found is None and request.user.is_superuser:
-        found = rows.filter(pk=key).first()
-        if found is not None:
-            log.info("Administrator %s read %s %s", request.user.pk, found._meta.model_name, key)
-    if found is None:
+    if found is not None:
+        return found
+    if not request.user.is_superuser:
         raise Http404
+    found = get_object_or_404(rows, pk=key)
+    log.info("Administrator %s read %s %s", request.user.pk, found._meta.model_name, key)
     return found

@@ -19,8 +19,8 @@ from advisor.decisions.services.runs import plan_run, runs_left
 from advisor.decisions.services.undo import next_step
 from advisor.reports.document.external_section import endpoint_terms
 from advisor.reports.document.planned_run import plan_sentences
+from advisor.teams.access import may_edit
 from advisor.teams.middleware import MemberRequest
-from advisor.web.access import may_change
 from advisor.web.forms import typed_numbers
 from advisor.web.forms.fields import Field, FieldGroup, errors_by_field, groups_of
 from advisor.web.forms.run_options import RunOptions, load_run_options
@@ -30,15 +30,13 @@ from core.numbers import count
 
 @dataclass(frozen=True)
 class Offer:
-    """The outside endpoint as a choice."""
-
     host: str
     model: str
     terms: str
 
 
 def offer() -> Offer | None:
-    """What may answer beside the sample endpoint; None where no administrator allows anything."""
+    """The external endpoint that may answer instead of the sample endpoint; None if no administrator allows one."""
     found = allowed()
     if found is None:
         return None
@@ -88,13 +86,12 @@ def decision_context(
 ) -> dict[str, Any]:
     """The page; where a post was refused, with what was posted, what is wrong with it, and the last valid advice.
 
-    `own` is the workspace's library, for who has looked it up already; `running` how a simulation is to be run, where that is known
-    better than the request says.
+    Pass `own`, the workspace's library, to avoid a second query; and `running` if the run options differ from those of the request.
     """
     problems = tuple(problems)
     errors = errors_by_field(problems)
     running = running or load_run_options(request, decision)
-    is_page = not request.htmx  # type: ignore[attr-defined]  # a fragment leaves the plan of a live run as it stands
+    is_page = not request.htmx  # a fragment leaves the plan of a live run unchanged
     own = own or library_of(decision.workspace)
     answers = revision.answers
     return {
@@ -107,7 +104,7 @@ def decision_context(
         "faults": [path for path in errors if path],
         "calm": all(problem.others for problem in problems),
         "trace": recording_of(revision),
-        "may_edit": may_change(request, decision.workspace),
+        "may_edit": may_edit(request.user, decision.workspace),
         "standing": summarize_status(decision, revision),
         "statuses": Status.choices,
         "last_run": last_run_of(decision),
@@ -121,7 +118,6 @@ def decision_context(
 
 
 def advice_of(recommendation: Recommendation) -> dict[str, Any]:
-    """The advice, its reasons sorted by what they speak for; with a fresh key for the run that may come of it."""
     speaks = [reason for reason in recommendation.reasons if reason.favours == recommendation.style]
     against = [reason for reason in recommendation.reasons if reason not in speaks]
     neutral = [reason for reason in against if reason.favours == "neither"]
@@ -139,12 +135,10 @@ def advice_of(recommendation: Recommendation) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Changes:
-    """What of the questionnaire the page must show anew."""
-
     fields: list[Field]
     """Whole: those that now apply or no longer do, and those that hold something else than the page shows."""
     besides: list[tuple[Field, str]]
-    """What stands beside a field, and the text in it that is to be put plainly once it is left; empty where it is plain."""
+    """A field whose hints differ, and the text in it that is rewritten plainly when the field is left; empty if it is plain already."""
 
 
 def changes(
@@ -171,5 +165,4 @@ def version_of(request: MemberRequest) -> int:
 
 
 def last_run_of(decision: Decision) -> Run | None:
-    """The decision's latest run."""
     return Run.objects.without_result().filter(revision__decision=decision).order_by("-created_at").first()

@@ -20,7 +20,7 @@ ATTEMPTS_ADVICE = "A link that works keeps working; try it again then."
 
 
 class Refusals:
-    """Views let a use case's refusals through, unless they have a better place for the sentence."""
+    """Views do not catch a use case's refusals, unless they have a better place for the sentence."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -29,7 +29,6 @@ class Refusals:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """The page for a refusal; None for all else."""
         match error:
             case InvalidInput():
                 return refusal(request, 422, [_sentence(problem) for problem in error.problems])

@@ -26,8 +26,6 @@ LINGER_S = 2.0
 
 
 class LimitedBodies:
-    """An ASGI application around another."""
-
     def __init__(self, app: App, limit_bytes: int, linger_s: float = LINGER_S) -> None:
         self.app = app
         self.limit_bytes = limit_bytes
@@ -68,13 +66,12 @@ class LimitedBody:
         return message
 
     def _announced(self) -> int:
-        """The length that the request says it has; 0 where it says none."""
         given = dict(self.headers).get(b"content-length", b"")
         return int(given) if given.isdigit() else 0
 
     async def _cut(self, length: int) -> Message:
         self._end(length)
-        if b"expect" not in dict(self.headers):  # who waits to be told to go on sends nothing yet
+        if b"expect" not in dict(self.headers):  # a client that waits for "100 Continue" has sent nothing yet
             try:
                 async with asyncio.timeout(self.linger_s):
                     while (await self._receive()).get("more_body", False):

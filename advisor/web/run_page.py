@@ -27,35 +27,32 @@ from advisor.reports.document.live import (
 )
 from advisor.reports.document.method import simulate_command
 from advisor.reports.document.simulation import difference_rows, results_table, so_far_table
+from advisor.teams.access import may_edit
 from advisor.teams.middleware import MemberRequest
-from advisor.web.access import may_change
 from simulator.result import LiveReport, Result
 from simulator.scenario import Scenario
 
 SO_FAR_CHARTS = ("queue_depth", "lag_s", "in_flight", "provider_calls", "latency")
 """The charts that fill while a live run runs (`reports.charts.live`)."""
 UNTAKEN = timedelta(seconds=5)
-"""A run that is next for this long has no worker to take it."""
+"""A run or map that is next for this long has no worker to take it."""
 
 
 @dataclass(frozen=True)
 class FigureRow:
-    """A row of a table: a name, a figure for each design, and their difference where it was taken."""
-
     name: str
     cells: tuple[str, ...]
     difference: str = ""
 
 
 def run_context(request: MemberRequest, run: Run) -> dict[str, Any]:
-    """The run, and for one that succeeded its result."""
     position = queue_position(run)
     context = {
         "run": run,
         "decision": run.revision.decision,
         "position": position,
         "untaken": position == 1 and timezone.now() - run.created_at > UNTAKEN,
-        "may_edit": may_change(request, run.workspace),
+        "may_edit": may_edit(request.user, run.workspace),
         "idempotency_key": uuid.uuid4().hex,
     }
     if run.state == State.SUCCEEDED:
@@ -66,7 +63,6 @@ def run_context(request: MemberRequest, run: Run) -> dict[str, Any]:
 
 
 def _under_way(run: Run) -> dict[str, Any]:
-    """A live run so far, and what it waits for."""
     others = Run.objects.filter(state=State.RUNNING, engine=EngineName.LIVE).exclude(pk=run.pk)
     return {
         "so_far_charts": SO_FAR_CHARTS,
@@ -82,7 +78,6 @@ def _stopped(run: Run) -> dict[str, Any]:
 
 
 def _live(live: LiveReport, command: str) -> dict[str, Any]:
-    """What a live run adds."""
     return {
         "live": live,
         "compared": compared_rows(live),
@@ -132,7 +127,7 @@ def _drawn(scenario_json: str, result_json: str) -> tuple[Chart, ...]:
 
 
 def _tables(result: Result) -> dict[str, list[FigureRow]]:
-    """The report's figures in two tables: what became of the requests, and what was measured, with the difference beside."""
+    """The report's figures in two tables: what became of the requests, and what was measured, with the difference of the designs."""
     differences = dict(difference_rows(result))
     outcomes, figures = [], []
     for name, *cells in results_table(result).rows:

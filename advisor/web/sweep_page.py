@@ -1,6 +1,5 @@
 """What the page of a crossover map shows: how far it is, and what has been found."""
 
-from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -19,17 +18,14 @@ from advisor.sweeps.axes import Axis
 from advisor.sweeps.border import AdvisedMap, build_advised_map
 from advisor.sweeps.cells import WHOLE_CYCLES
 from advisor.sweeps.grid import Grid
+from advisor.teams.access import may_edit
 from advisor.teams.middleware import MemberRequest
-from advisor.web.access import may_change
 from advisor.web.forms.sweep_form import form_again
+from advisor.web.run_page import UNTAKEN
 from core.numbers import count
-
-UNTAKEN = timedelta(seconds=5)
-"""A sweep that waits for this long has no worker to take it."""
 
 
 def sweep_context(request: MemberRequest, sweep: Sweep) -> dict[str, Any]:
-    """The map so far; its table once it has ended."""
     found = found_so_far(sweep)
     done, border = len(found.cells), border_of(sweep)
     counts = counted(found.cells)
@@ -54,12 +50,11 @@ def sweep_context(request: MemberRequest, sweep: Sweep) -> dict[str, Any]:
         "untaken": is_untaken(sweep),
         "took_s": found.elapsed_s,
         "query": form_again(sweep).query,
-        "may_edit": may_change(request, sweep.workspace),
+        "may_edit": may_edit(request.user, sweep.workspace),
     }
 
 
 def is_untaken(sweep: Sweep) -> bool:
-    """Whether it has waited so long that there seems to be no worker."""
     return sweep.state == SweepState.QUEUED and timezone.now() - sweep.created_at > UNTAKEN
 
 
@@ -75,7 +70,6 @@ def _length(sweep: Sweep) -> str:
 
 
 def _line(border: AdvisedMap) -> str:
-    """What the advice's own border is on this map."""
     named = [design_name(style) for style in STYLES if style in border.named()]
     if len(named) == 1:
         return f"The advice is {named[0]} everywhere on it: the rules have no border here."
@@ -83,7 +77,6 @@ def _line(border: AdvisedMap) -> str:
 
 
 def _where(sweep: Sweep) -> str:
-    """Where this workload is found on the map."""
     here, x, y = here_of(sweep), sweep.x_axis, sweep.y_axis
     inside = on_axis(x.values, here.x) and on_axis(y.values, here.y or 0) if y else x.low <= here.x <= x.high
     if not inside:
@@ -102,7 +95,6 @@ def _border(answers_json: str, x: Axis, y: Axis | None) -> AdvisedMap:
 
 
 def here_of(sweep: Sweep) -> Here:
-    """Where the workload itself stands on the map."""
     base = columns_of(sweep.revision.answers)
     x, y = float(base[sweep.x_field][0]), float(base[sweep.y_field][0]) if sweep.y_field else None
     return Here(x, y)

@@ -22,8 +22,8 @@ from advisor.decisions.models import Decision, Run, State
 from advisor.decisions.services.decisions import create_decision
 from advisor.decisions.services.library import hide_entry
 from advisor.decisions.services.revisions import save_answers
+from advisor.reports.document.answers import QUESTIONS
 from advisor.teams.models import User, Workspace
-from advisor.web.forms.questions import QUESTIONS
 from core.paths import value_at
 
 

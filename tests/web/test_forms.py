@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from advisor.advice.answers import answers_from
 from advisor.advice.templates import TEMPLATES
+from advisor.reports.document.answers import QUESTIONS, TRACE
 from advisor.web.forms import typed_numbers
 from advisor.web.forms.fields import best_written, errors_by_field, groups_of, reading
 from advisor.web.forms.posts import apply_certainty_choices, given_from
-from advisor.web.forms.questions import QUESTIONS, TRACE, owner_of
+from advisor.web.forms.questions import owner_of
 from advisor.web.templatetags import words
 from core.errors import InvalidInput, Problem
 

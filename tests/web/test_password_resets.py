@@ -116,7 +116,7 @@ def test_an_open_link_is_shown_with_who_made_it_and_can_be_revoked(
 ) -> None:
     link = made(owner, workspace, dora)
     page = owner.get(reverse("workspace", args=[workspace.pk])).content.decode()
-    assert "A link made by alice lets dora set a new password until" in page
+    assert "With a link made by alice, dora can set a new password until" in page
     row = Membership.objects.get(workspace=workspace, user=dora)
     owner.post(reverse("revoke-password-reset", args=[workspace.pk, row.pk]))
     assert "A link made by" not in owner.get(reverse("workspace", args=[workspace.pk])).content.decode()
@@ -136,7 +136,7 @@ def test_an_administrator_makes_one_for_somebody_in_no_workspace(client: Client)
     both = {"action": "make_reset_link", "_selected_action": [loner.pk, root.pk]}
     assert "Select one account" in admin.post(users, both, follow=True).content.decode()
     own = {"action": "make_reset_link", "_selected_action": [root.pk]}
-    assert "somebody else" in admin.post(users, own, follow=True).content.decode()
+    assert "another person" in admin.post(users, own, follow=True).content.decode()
     assert admin.get(reverse("admin:teams_passwordreset_changelist")).status_code == 200
 
 

@@ -149,7 +149,7 @@ def test_local_use_has_the_pages_and_none_of_it_in_the_way(client: Client, works
     home = client.get(reverse("home")).content.decode()
     assert "Workspaces</a>" not in home and "Sign out" not in home
     page = client.get(reverse("workspace", args=[workspace.pk])).content.decode()
-    assert "answers on this machine alone" in page
+    assert "answers on this machine only" in page
 
 
 def test_decisions_are_listed_by_status(client: Client, decision: Decision, user: User) -> None:

@@ -13,11 +13,11 @@ from advisor.advice.editions import SHIPPED, Library
 from advisor.advice.library import Profile
 from advisor.advice.questionnaire import SECTIONS, Question, Section
 from advisor.advice.templates import TEMPLATES
-from advisor.reports.document.answers import exact_words, value_words
+from advisor.reports.document.answers import QUESTIONS, exact_words, value_words
 from advisor.web.forms import typed_numbers
 from advisor.web.forms.hops import OWN_KIND, OWN_LIMIT, OWN_NAME, choices_of, kept_choices, own_hops, texts_of
 from advisor.web.forms.posts import CERTAINTIES, Certainty, bounds_of, certainty_of, number_from
-from advisor.web.forms.questions import QUESTIONS, field_id, owner_of, sentence_of
+from advisor.web.forms.questions import field_id, owner_of, sentence_of
 from advisor.web.forms.thresholds import Thresholds, thresholds_by_path
 from core.errors import Problem
 from core.numbers import MISSING, number
@@ -31,12 +31,10 @@ NO_THRESHOLDS = Thresholds()
 
 @dataclass(frozen=True)
 class FieldHints:
-    """What the page says of a stored answer."""
-
     certainty: Certainty = "number"
     reading: str = ""
     why: str = ""
-    """The template's reason, while its value stands."""
+    """The template's reason, if the answer is the template's value."""
     text: str = ""
     unit: str = ""
     """How the page would write it."""
@@ -44,14 +42,12 @@ class FieldHints:
 
     @property
     def choices(self) -> tuple[tuple[str, str, bool], ...]:
-        """How sure it may be: value, words, and whether it is so."""
         return tuple((value, words, value == self.certainty) for value, words in CERTAINTIES)
 
 
 def hints_for(
     question: Question, value: Any, answers: Answers, text: str, unit: str, thresholds: Thresholds = NO_THRESHOLDS
 ) -> FieldHints:
-    """What stands beside the answer, which the page writes as `text` in `unit`."""
     template = TEMPLATES[answers.template]
     own = question.path in template.why and value == value_at(_values(answers.template), question.path)
     return FieldHints(
@@ -104,7 +100,6 @@ def reading(question: Question, value: Any, answers: Answers, text: str, unit: s
 
 
 def _other_words(question: Question, value: float, typed_in: str) -> str:
-    """The value at another scale than the one in which it was typed; the dash where there is no better one."""
     own = typed_in == question.unit
     match question.unit:
         case "/s" if own:
@@ -121,8 +116,6 @@ def _other_words(question: Question, value: float, typed_in: str) -> str:
 
 @dataclass(frozen=True)
 class Field:
-    """One question with its answer."""
-
     question: Question
     text: str
     """As typed, or as stored."""
@@ -143,27 +136,22 @@ class Field:
 
     @property
     def id(self) -> str:
-        """Unique on the page, and fit for a selector."""
         return field_id(self.question.path)
 
     @property
     def profile(self) -> Profile | None:
-        """The provider profile that is chosen."""
         return self.library.profiles.get(self.text) if self.question.kind == "profile" else None
 
     @property
     def checked(self) -> bool:
-        """Of a flag: yes."""
         return self.text == "on"
 
     @property
     def bounds(self) -> str:
-        """Between which numbers it must lie."""
         return bounds_of(self.question)
 
     @property
     def options(self) -> tuple[tuple[str, str, bool], ...]:
-        """Value, words and whether it is chosen, of whatever may be chosen."""
         chosen = self.chosen if self.question.kind == "hops" else (self.text,)
         kept = kept_choices(self.question, chosen, self.library)
         offered = (*choices_of(self.question, self.library), *kept, *own_hops(self.chosen))
@@ -172,15 +160,12 @@ class Field:
 
 @dataclass(frozen=True)
 class FieldGroup:
-    """A section with its state and its fields."""
-
     section: Section
     state: str
     fields: tuple[Field, ...]
 
     @property
     def faulty(self) -> bool:
-        """Whether any of its fields has an error."""
         return any(field.error for field in self.fields)
 
 
@@ -216,7 +201,7 @@ def groups_of(
 
 
 def errors_by_field(problems: Iterable[Problem]) -> dict[str, str]:
-    """The first sentence for each field; what belongs to none stands under the empty path."""
+    """The first sentence for each field; what belongs to none is under the empty path."""
     errors: dict[str, str] = {}
     for problem in problems:
         errors.setdefault(owner_of(problem.path), _problem_sentence(problem))
@@ -271,7 +256,6 @@ def _field(
 
 
 def _holds_other(question: Question, value: Any, post: QueryDict) -> bool:
-    """Whether a post holds another number than the stored one, or none."""
     if question.path not in post:
         return False
     try:
@@ -286,7 +270,6 @@ def _own_hop(post: QueryDict) -> dict[str, str]:
 
 
 def _written(question: Question, value: Any) -> tuple[str, str]:
-    """The value as its field shows it, and the unit."""
     match question.kind:
         case "flag":
             return "on" if value else "", ""

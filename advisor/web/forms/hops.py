@@ -65,7 +65,6 @@ def _text(hop: Any, own: Library) -> str:
 
 
 def choices_of(question: Question, own: Library) -> tuple[tuple[str, str], ...]:
-    """What may be chosen: of hops and profiles, those that the workspace's library has."""
     match question.kind:
         case "hops":
             return tuple((fact.name, f"{fact.title}, {duration(fact.limit_s)}") for fact in own.hops.values())
@@ -99,7 +98,6 @@ def _lost_profile(name: str) -> str:
 
 
 def own_hops(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """The user's own hops among the texts, each with its words."""
     found = []
     for text in texts:
         try:

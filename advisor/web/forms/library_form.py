@@ -15,8 +15,6 @@ from core.errors import InvalidInput, Problem
 
 @dataclass(frozen=True)
 class EntryQuestion:
-    """One figure of an entry, asked plainly."""
-
     name: str
     label: str
     help: str
@@ -29,7 +27,7 @@ class EntryQuestion:
 
 ENTRY_TITLE = EntryQuestion("title", "What is it called?", "As it is offered in the questionnaire.", required=True)
 ENTRY_ORIGIN = (
-    EntryQuestion("note", "What should one know of it?", "Shown beside it: exceptions, and what can be changed."),
+    EntryQuestion("note", "What should one know of it?", "Shown next to it: exceptions, and what can be changed."),
     EntryQuestion("source", "Source", "An address, a contract, a measurement of yours.", required=True),
     EntryQuestion(
         "checked",
@@ -72,8 +70,6 @@ ENTRY_QUESTIONS: Mapping[str, tuple[EntryQuestion, ...]] = {
 
 @dataclass(frozen=True)
 class FilledQuestion:
-    """A question with what stands in it, and what is wrong with that."""
-
     asked: EntryQuestion
     text: str
     error: str = ""
@@ -114,12 +110,11 @@ def _value(asked: EntryQuestion, text: str) -> Any:
 def fill_entry(
     kind: str, edit: HopEdit | ProfileEdit | None, post: QueryDict | None = None, problems: Iterable[Problem] = ()
 ) -> tuple[FilledQuestion, ...]:
-    """The form: empty, with an entry's figures, or with what was posted and is refused."""
     errors: dict[str, str] = {}
     for problem in problems:
         errors.setdefault(problem.path, sentence_of(problem.reason))
     stored = {} if edit is None else edit.model_dump()
-    fresh = {"checked": date.today().isoformat(), "kind": "total"}  # noqa: DTZ011  the day of whoever types
+    fresh = {"checked": date.today().isoformat(), "kind": "total"}  # noqa: DTZ011  the user's day
 
     def text(asked: EntryQuestion) -> str:
         if post is not None:

@@ -12,10 +12,10 @@ from advisor.advice.answers import Answers, answers_from
 from advisor.advice.editions import SHIPPED, Library, by_value
 from advisor.advice.questionnaire import Question
 from advisor.advice.ranges import UNKNOWN, Range, template_range
-from advisor.reports.document.answers import value_words
+from advisor.reports.document.answers import QUESTIONS, TRACE, value_words
 from advisor.web.forms import typed_numbers
 from advisor.web.forms.hops import hop_from, typed_hop
-from advisor.web.forms.questions import QUESTIONS, TRACE, choice_reason, owner_of
+from advisor.web.forms.questions import choice_reason, owner_of
 from core.errors import InvalidInput, Problem
 from core.paths import set_value, value_at
 
@@ -43,12 +43,11 @@ CERTAINTIES: tuple[tuple[Certainty, str], ...] = (
     ("unknown", "don't know"),
 )
 CHOSEN_PREFIX, SHOWN_PREFIX = "as:", "was:"
-"""Before a question's path: what is chosen beside the number, and what was when the page was made."""
+"""Prefixes of a question's path: the certainty that is chosen, and the one that the page was made with."""
 RANGE_DIGITS = 2
 
 
 def certainty_of(value: Any) -> Certainty:
-    """What kind of answer a stored value is."""
     if not isinstance(value, dict):
         return "number"
     return "unknown" if value.get("unknown") else "range"
@@ -99,7 +98,7 @@ def _chosen_text(question: Question, post: QueryDict, before: Answers) -> str | 
 
 
 def _known(question: Question, before: Answers) -> Range:
-    """What "don't know" would mean beside the other answers: the template's range, kept on its side of them."""
+    """The range of "don't know", given the other answers: the template's range, cut so that it contradicts none of them."""
     given = before.model_dump()
     set_value(given, question.path, dict(UNKNOWN))
     try:
@@ -135,7 +134,6 @@ def _around(value: Any, known: Range, question: Question) -> Range:
 
 
 def _bounded(value: float, question: Question) -> float | int:
-    """Two digits of a number, within the question's bounds."""
     rounded = float(f"{value:.{RANGE_DIGITS}g}")
     low, high = question.low, question.high
     within = min(rounded if high is None else high, max(rounded if low is None else low, rounded))
@@ -189,7 +187,7 @@ def _over(before: Answers, typed: Mapping[str, Any], own: Library) -> dict[str, 
 def externally_changed_fields(
     post: QueryDict, before: Answers, after: Answers, own: Library = SHIPPED
 ) -> frozenset[str]:
-    """The paths of the fields that now hold something else than the page shows: whoever filled them in, it wasn't by typing."""
+    """The paths of the fields whose value is not what was typed into them."""
     shown, stored = before.model_dump(), after.model_dump()
     typed, problems = _typed(post, before, own)
     elsewhere = {path for path in QUESTIONS if value_at(stored, path) != typed.get(path, value_at(shown, path))}
@@ -197,7 +195,6 @@ def externally_changed_fields(
 
 
 def _typed(post: QueryDict, before: Answers, own: Library) -> tuple[dict[str, Any], list[Problem]]:
-    """The posted fields' values by path, and what is wrong with the others."""
     typed, problems = {}, []
     for path, question in QUESTIONS.items():
         if path == TRACE or path not in post:

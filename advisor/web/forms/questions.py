@@ -1,22 +1,15 @@
 """Questions by their dotted paths, and reasons as sentences: a reason continues the name of its field, or is a sentence."""
 
-from collections.abc import Mapping
-
-from advisor.advice.questionnaire import SECTIONS, Question
+from advisor.reports.document.answers import QUESTIONS
 from core.errors import InvalidInput
-
-QUESTIONS: Mapping[str, Question] = {question.path: question for section in SECTIONS for question in section.questions}
-TRACE = "volume.trace"
-"""Not a field to type into: a trace is uploaded and removed by actions of its own."""
 
 
 def field_id(path: str) -> str:
-    """The id of a question's field: unique on the page, and fit for a selector."""
     return "field-" + path.replace(".", "-")
 
 
 def owner_of(path: str) -> str:
-    """The question beside which a problem is shown: its own, the one of its list, the first of its group; empty if there is none."""
+    """The question at which a problem is shown: its own, the one of its list, the first of its group; empty if there is none."""
     parts = path.split(".")
     for length in range(len(parts), 0, -1):
         prefix = ".".join(parts[:length])
@@ -45,7 +38,6 @@ def choice_reason(given: str, accepted: tuple[str, ...]) -> str:
 
 
 def reasons_by_field(refused: InvalidInput | None) -> dict[str, list[str]]:
-    """All reasons of a refusal, by the path of their field; empty if nothing was refused."""
     reasons: dict[str, list[str]] = {}
     for problem in refused.problems if refused else ():
         reasons.setdefault(problem.path, []).append(problem.reason)

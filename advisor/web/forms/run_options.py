@@ -42,15 +42,13 @@ RUN_LABELS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What is chosen, as typed."""
-
     engine: str = EngineName.KERNEL
     speed: str = ""
     seconds: str = ""
     workers: str = WORKER_KINDS[0]
     endpoint: str = SAMPLE
     errors: Mapping[str, str] = field(default_factory=dict)
-    """By field; what belongs to none of them stands under the empty one."""
+    """By field; errors of no field are under the empty name."""
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self:
@@ -69,7 +67,6 @@ class RunOptions:
 
     @property
     def live(self) -> bool:
-        """Whether it takes real time."""
         return self.engine == EngineName.LIVE
 
     @property
@@ -108,26 +105,22 @@ class RunOptions:
 
     @property
     def worker_choices(self) -> Iterable[tuple[str, str]]:
-        """Values and words."""
         return RUN_CHOICES["workers"].items()
 
     @property
     def workers_help(self) -> str:
-        """What that kind of workers is."""
         return WORKERS[cast("WorkerKind", self.workers)]
 
     @property
     def endpoint_asked(self) -> str:
-        """Who answers; an engine that calls nobody has the sample endpoint."""
+        """The endpoint; an engine that makes no calls has the sample endpoint."""
         return self.endpoint if self.live else SAMPLE
 
     @property
     def error(self) -> str:
-        """What is wrong with the run as a whole."""
         return self.errors.get("", "")
 
     def refused(self, error: InvalidInput) -> "RunOptions":
-        """The same, with what is wrong with it."""
         found: dict[str, str] = {}
         for problem in error.problems:
             place = problem.path if problem.path in RUN_LABELS else ""
@@ -136,7 +129,6 @@ class RunOptions:
 
 
 def load_run_options(request: HttpRequest, decision: Decision) -> RunOptions:
-    """As posted just now, or else as last chosen for this decision in this session."""
     if "engine" in request.POST:
         return RunOptions.of(request.POST)
     kept = request.session.get(SESSION_KEY)

@@ -27,7 +27,7 @@ LONGEST_SWEEP_TEXT = 60
 
 @dataclass(frozen=True)
 class AxisField:
-    """One axis as it stands in the form; `field` is empty for an axis that isn't there."""
+    """One axis of the form; `field` is empty if there is no such axis."""
 
     name: str
     field: str
@@ -38,19 +38,15 @@ class AxisField:
 
     @property
     def unit(self) -> str:
-        """What low and high are in."""
         return QUESTIONS[self.field].unit if self.field else ""
 
     @property
     def words(self) -> str:
-        """What it is called on the page."""
         return "Across" if self.name == "x" else "Upwards"
 
 
 @dataclass(frozen=True)
 class SweepForm:
-    """What is chosen, as text; and whatever is wrong with it that belongs to no axis."""
-
     x: AxisField
     y: AxisField
     jobs: str
@@ -59,12 +55,10 @@ class SweepForm:
 
     @property
     def axes(self) -> tuple[AxisField, AxisField]:
-        """Both, for the page."""
         return self.x, self.y
 
     @property
     def query(self) -> str:
-        """The form as an address's query."""
         return urlencode(
             {
                 key: value
@@ -89,8 +83,8 @@ def form_of(given: QueryDict, offered: Sequence[Proposal], answers: Answers, tra
     known = {proposal.field: proposal for proposal in offered}
     wrong = {name: _no_axis(given, name, known) for name in ("x", "y")}
     x = given.get("x", "") if given.get("x", "") in known else offered[0].field
-    beside = given.get("y", "") if "y" in given else _beside(offered, known[x], answers)
-    y = beside if beside in known and beside != x else ""
+    chosen = given.get("y", "") if "y" in given else _second_axis(offered, known[x], answers)
+    y = chosen if chosen in known and chosen != x else ""
     steps = _steps(known[x], known.get(y), answers, trace)
     across, up = (
         replace(_axis_field(name, field, given, known, steps), error=wrong[name])
@@ -100,7 +94,6 @@ def form_of(given: QueryDict, offered: Sequence[Proposal], answers: Answers, tra
 
 
 def _no_axis(given: QueryDict, name: str, known: Mapping[str, Proposal]) -> str:
-    """What is wrong with the answer that an axis varies; empty if nothing is."""
     field = given.get(name, "")
     if field and field not in known:
         return "There is no such answer to vary: choose one of the list."
@@ -117,7 +110,7 @@ def _steps(x: Proposal, y: Proposal | None, answers: Answers, trace: Trace | Non
     return next((steps for steps in OFFERED_STEPS if a_cell * steps**axes <= PROPOSED_SWEEP_JOBS), OFFERED_STEPS[-1])
 
 
-def _beside(offered: Sequence[Proposal], x: Proposal, answers: Answers) -> str:
+def _second_axis(offered: Sequence[Proposal], x: Proposal, answers: Answers) -> str:
     """The first other answer of another group whose range contradicts nothing in the range of `x`."""
     for proposal in offered:
         if proposal.field.split(".")[0] == x.field.split(".")[0]:
@@ -134,13 +127,13 @@ def _axis_field(name: str, field: str, given: QueryDict, known: Mapping[str, Pro
     if not field:
         return AxisField(name, "")
     proposal = known[field]
-    stands = given.get(f"{name}_was", field) == field
+    is_unchanged = given.get(f"{name}_was", field) == field
     low, high = (typed_numbers.written(float(value)) for value in (proposal.low, proposal.high))
     return AxisField(
         name,
         field,
-        _text(given, f"{name}_low", low) if stands else low,
-        _text(given, f"{name}_high", high) if stands else high,
+        _text(given, f"{name}_low", low) if is_unchanged else low,
+        _text(given, f"{name}_high", high) if is_unchanged else high,
         _text(given, f"{name}_steps", str(steps)),
     )
 
@@ -180,7 +173,6 @@ def _number(name: str, words: str, text: str, whole: bool, unit: str = "") -> fl
 
 
 def with_errors(form: SweepForm, problems: Sequence[Problem]) -> SweepForm:
-    """The form with each problem beside what it is about."""
     said = {
         name: " ".join(sentence_of(problem.reason) for problem in problems if problem.path == name)
         for name in ("x", "y", "jobs")
@@ -191,7 +183,6 @@ def with_errors(form: SweepForm, problems: Sequence[Problem]) -> SweepForm:
 
 
 def form_again(sweep: Sweep) -> SweepForm:
-    """The form that asks for this very sweep."""
     x, y = sweep.x_axis, sweep.y_axis
     return SweepForm(_again("x", x), _again("y", y) if y else AxisField("y", ""), str(sweep.jobs))
 

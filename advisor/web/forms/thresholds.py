@@ -1,4 +1,4 @@
-"""Where the advice turns if one answer alone changes: the field's own flips, as a small chart with words."""
+"""The thresholds at which the advice changes if one answer alone changes, as a small chart with words."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -21,16 +21,12 @@ LEAST_SPAN = math.log(4)
 
 @dataclass(frozen=True)
 class Threshold:
-    """One flip: from which answer on, and what the advice becomes there."""
-
     words: str
     style: str
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """A part of the axis in which the advice has one style."""
-
     start: float
     end: float
     style: str
@@ -111,7 +107,7 @@ def _chart(
 
 
 def _axis(values: list[float]) -> Callable[[float], float]:
-    """Where a value stands, logarithmically; a hundredth of the largest is added where any is zero."""
+    """The logarithmic position of a value; a hundredth of the largest is added if any is zero."""
     offset = 0.0 if min(values) > 0 else max(values) / 100 or 1.0
     low, high = math.log(min(values) + offset), math.log(max(values) + offset)
     short = max(0.0, LEAST_SPAN - (high - low)) / 2

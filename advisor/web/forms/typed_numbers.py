@@ -58,12 +58,11 @@ def parse_answer(text: str, whole: bool, unit: str = "", factor: Fraction = SAME
 
 
 def is_nothing(text: str) -> bool:
-    """Whether it says that there is no such limit."""
     return text.strip().lower() in ("", *NO_LIMIT_WORDS)
 
 
 def is_plain(text: str) -> bool:
-    """Whether it is typed as a field would show it, in the unit beside it."""
+    """Whether it is typed as a field would show it, in the unit next to it."""
     return PLAIN.fullmatch(text.strip()) is not None or text.strip() in ("", UNKNOWN_TEXT)
 
 
@@ -91,7 +90,6 @@ def _float(value: Fraction) -> float:
 
 
 def _accepted(unit: str, ranges: bool, noun: str = "a number") -> str:
-    """What may be typed, by examples."""
     if unit in SECONDS:
         examples = ["20", f"20 {unit}"]
     elif unit in PER:

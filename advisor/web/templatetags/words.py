@@ -16,43 +16,40 @@ from advisor.decisions.models import Trace
 from advisor.decisions.names import person_name
 from advisor.reports import wording
 from advisor.reports.document.advice import parameter_words
-from advisor.reports.document.answers import flip_condition, of_unit, value_words
+from advisor.reports.document.answers import QUESTIONS, TRACE, flip_condition, of_unit, value_words
 from advisor.reports.document.blocks import linked
-from advisor.web.forms.questions import QUESTIONS, TRACE, field_id
+from advisor.web.forms.questions import field_id
 from core.numbers import count, duration, number, percent, rate, share
 from core.paths import value_at
 
 register = template.Library()
 
-TITLES = {rule.id: rule.title for rule in RULES}
+RULE_TITLES = {rule.id: rule.title for rule in RULES}
 CLUMPED, EVEN = 2.0, 0.5
 """Dispersions from, and up to, which a recording is called bursty or even at a scale."""
 
-for write in (number, duration, rate, percent, share):
-    register.filter(write.__name__, write)
-
-for name in (
-    "style_name",
-    "design_name",
-    "method_name",
-    "run_state",
-    "favours",
-    "recommendation_sentence",
-    "advice_headline",
-    "shown_style",
-    "concurrency_sentence",
-    "dead_letter_sentence",
-    "delivery_sentences",
-    "retries_sentence",
-):
-    register.filter(name, getattr(wording, name))
-
-
+register.filter("number", number)
+register.filter("duration", duration)
+register.filter("rate", rate)
+register.filter("percent", percent)
+register.filter("share", share)
+register.filter("style_name", wording.style_name)
+register.filter("design_name", wording.design_name)
+register.filter("method_name", wording.method_name)
+register.filter("run_state", wording.run_state)
+register.filter("favours", wording.favours)
+register.filter("recommendation_sentence", wording.recommendation_sentence)
+register.filter("advice_headline", wording.advice_headline)
+register.filter("shown_style", wording.shown_style)
+register.filter("concurrency_sentence", wording.concurrency_sentence)
+register.filter("dead_letter_sentence", wording.dead_letter_sentence)
+register.filter("delivery_sentences", wording.delivery_sentences)
+register.filter("retries_sentence", wording.retries_sentence)
 register.filter("person", person_name)
 
 
-@register.filter
-def counted(value: float | None, nouns: str = "") -> str:
+@register.filter("counted")
+def count_words(value: float | None, nouns: str = "") -> str:
     """A whole number in full; with "job" or "child,children" also its noun."""
     one, _, many = nouns.partition(",")
     return count(value, one, many)
@@ -60,18 +57,17 @@ def counted(value: float | None, nouns: str = "") -> str:
 
 @register.filter
 def unit_of(unit: str, text: str | int) -> str:
-    """A question's unit after what stands in its field: 1 worker, 2 workers."""
     return of_unit(unit, str(text).strip())
 
 
-@register.filter
-def listed(items: Iterable[str]) -> str:
+@register.filter("listed")
+def list_words(items: Iterable[str]) -> str:
     """one, two and three"""
     return wording.listed(list(items))
 
 
-@register.filter
-def latency(value: float | None) -> str:
+@register.filter("latency")
+def latency_words(value: float | None) -> str:
     """A percentile over all offered jobs: null means that it was not reached."""
     return duration(value, missing=wording.NOT_REACHED)
 
@@ -102,33 +98,28 @@ def style_mark(style: str) -> SafeString:
 
 @register.simple_tag
 def style_line(style: str) -> SafeString:
-    """A design's line alone, where its name stands beside it anyway."""
     return format_html('<span class="style-{}"><span class="style-line" aria-hidden="true"></span></span>', style)
 
 
 @register.filter
 def ago(instant: datetime) -> str:
-    """How long since, by the largest unit."""
     spoken = timesince(instant, depth=1)
     return "just now" if spoken.startswith("0") else f"{spoken} ago"
 
 
 @register.filter
 def rule_title(rule: str) -> str:
-    """A rule's name in words; its id where the rule of then is no more."""
-    return TITLES.get(rule, rule.replace("_", " ").capitalize())
+    return RULE_TITLES.get(rule, rule.replace("_", " ").capitalize())
 
 
 @register.filter
 def question_words(path: str) -> str:
-    """The question at a path, as part of a sentence."""
     question = QUESTIONS.get(path)
     return f"“{question.label}”" if question else path
 
 
 @register.filter
 def step_words(paths: list[str]) -> str:
-    """What a step changes: one question by its words, several by their number."""
     if len(paths) == 1:
         return question_words(paths[0])
     return count(len(paths), "answer")
@@ -136,7 +127,6 @@ def step_words(paths: list[str]) -> str:
 
 @register.simple_tag
 def question_link(path: str) -> SafeString:
-    """The question at a path, as a link that leads to its field."""
     question = QUESTIONS.get(path)
     several = path == TRACE or (question is not None and question.kind == "hops")
     target = field_id(path) if several else f"{field_id(path)}-input"
@@ -145,13 +135,11 @@ def question_link(path: str) -> SafeString:
 
 @register.filter
 def chances(probability: Mapping[str, float]) -> list[tuple[str, float]]:
-    """The styles that are possible at all, the most probable first."""
     return sorted(((style, chance) for style, chance in probability.items() if chance > 0), key=lambda pair: -pair[1])
 
 
 @register.simple_tag
 def chance_bar(style: str, chance: float) -> SafeString:
-    """A share as a bar; the figure stands beside it."""
     return format_html(
         '<svg class="chance style-{}" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">'
         '<rect class="chance-all" width="100" height="6"/><rect class="chance-part" width="{}" height="6"/></svg>',
@@ -162,26 +150,22 @@ def chance_bar(style: str, chance: float) -> SafeString:
 
 @register.simple_tag
 def answer_link(path: str, answers: Answers) -> SafeString:
-    """The question at a path with its answer, as a link that leads to its field."""
     return format_html("{} {}", question_link(path), glued(value_words(path, value_at(answers.model_dump(), path))))
 
 
 @register.filter
 def of(found: Mapping[str, Any], key: str) -> Any:
-    """What is found under a key; nothing where it is none."""
     return found.get(key, ())
 
 
-@register.simple_tag
-def flip_sentence(flip: Flip, recommendation: Recommendation, answers: Answers) -> SafeString:
-    """What one changed answer would lead to, with a link to its field."""
+@register.simple_tag(name="flip_sentence")
+def linked_flip(flip: Flip, recommendation: Recommendation, answers: Answers) -> SafeString:
     words = wording.flip_sentence(flip, recommendation, "", flip_condition(flip, answers))
     return format_html("{} {}", question_link(flip.field), glued(words))
 
 
 @register.filter
 def parameter(value: Any, name: str) -> str:
-    """A delivery parameter in words, by what its name says of its unit."""
     return parameter_words(name, value)
 
 
@@ -206,7 +190,6 @@ def burstiness(trace: Trace) -> str:
 
 @register.filter
 def addresses_linked(text: str) -> SafeString:
-    """A source, its http and https addresses as links."""
     return format_html_join("", "{}", ((_link(part) if is_address else part,) for part, is_address in linked(text)))
 
 
@@ -216,7 +199,6 @@ def _link(address: str) -> SafeString:
 
 @register.filter
 def glued(sentence: str) -> str:
-    """Numbers and their units stay on one line."""
     return wording.unbroken(sentence)
 
 

@@ -37,7 +37,6 @@ log = logging.getLogger(__name__)
 @require_safe
 @hosted_only
 def show_account(request: MemberRequest) -> HttpResponseBase:
-    """What to change, and the sessions."""
     context = {"sessions": sessions_of(request.user), "current": request.session.session_key}
     return render(request, "accounts/account.html", context)
 
@@ -45,7 +44,6 @@ def show_account(request: MemberRequest) -> HttpResponseBase:
 @require_POST
 @hosted_only
 def end_own_session(request: MemberRequest, session_id: int) -> HttpResponseBase:
-    """Ends one session."""
     if not end_session(request.user, session_id):
         raise Http404
     messages.success(request, "The session has ended.")
@@ -55,7 +53,6 @@ def end_own_session(request: MemberRequest, session_id: int) -> HttpResponseBase
 @require_POST
 @hosted_only
 def end_own_other_sessions(request: MemberRequest) -> HttpResponseBase:
-    """Ends all sessions but this one."""
     ended = end_other_sessions(request.user, but=request.session.session_key)
     messages.success(request, f"{count(ended, 'other session')} ended.")
     return redirect("account")
@@ -70,11 +67,9 @@ class ChangePassword(auth.PasswordChangeView):
     success_url = reverse_lazy("account")
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """The form also looks at who asks from where."""
         return super().get_form_kwargs() | {"request": self.request}
 
     def form_valid(self, form: ChangePasswordForm) -> HttpResponse:  # type: ignore[override]
-        """Changed: the session that did it goes on, under a new key."""
         response = super().form_valid(form)
         note_session(self.request, form.user)
         end_other_sessions(form.user, but=self.request.session.session_key)
@@ -83,7 +78,6 @@ class ChangePassword(auth.PasswordChangeView):
         return response
 
     def form_invalid(self, form: ChangePasswordForm) -> HttpResponse:  # type: ignore[override]
-        """The page again, with what is wrong beside its field."""
         return self.render_to_response(self.get_context_data(form=form), status=422)
 
 
@@ -97,7 +91,6 @@ class SignIn(LoginView):
     redirect_authenticated_user = True
 
     def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
-        """The form, or a reload."""
         if request.headers.get("HX-Request") == "true":
             return HttpResponseClientRefresh()
         return super().dispatch(request, *args, **kwargs)

@@ -35,11 +35,11 @@ from advisor.web.request_limits import limit_upload
 from core.errors import InvalidInput, Problem
 
 ADVISED = "advised"
-"""Tells a page whose choice is a live run that its plan is to be looked up anew."""
+"""An event: a page whose choice is a live run fetches its plan again."""
 RECORDING_LOST = (
     "These answers used a recording that has been deleted since. They are back with its rate and peaks, without it."
 )
-SAVED_BUT_SILENT = "The run is saved. The queue does not answer right now; it starts by itself once the queue is back."
+QUEUE_IS_SILENT = "The run is saved. The queue does not answer right now; it starts by itself once the queue is back."
 
 
 @require_POST
@@ -84,7 +84,6 @@ def simulate(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
 
 
 def _started(request: MemberRequest, decision: Decision, revision: Revision, key: str) -> HttpResponseBase:
-    """The run of answers that are saved, whatever becomes of it."""
     running = RunOptions.of(request.POST)
     if running.errors:
         return _not_started(request, decision, revision, running)
@@ -104,15 +103,14 @@ def _started(request: MemberRequest, decision: Decision, revision: Revision, key
     except StaleVersion as error:
         return _conflict(request, decision, revision, error)
     if started.notified is False:
-        messages.info(request, SAVED_BUT_SILENT)
+        messages.info(request, QUEUE_IS_SILENT)
     return _went_to(request, started.run)
 
 
 def _not_started(request: MemberRequest, decision: Decision, revision: Revision, running: RunOptions) -> HttpResponse:
-    """The answers are saved, and what is wrong with the run stands beside its choice."""
     context = decision_context(request, decision, revision, running=running) | {"insist": True}
     context["changes"] = Changes([], [])
-    template = "decisions/_saved.html" if request.htmx else "decisions/show.html"  # type: ignore[attr-defined]
+    template = "decisions/_saved.html" if request.htmx else "decisions/show.html"
     return render(request, template, context, status=422)
 
 
@@ -140,7 +138,7 @@ def step_history(request: MemberRequest, decision_id: UUID, direction: Literal["
         return _refused(request, decision, before, error.problems, own=own)
     except StaleVersion as error:
         return _conflict(request, decision, before, error)
-    return _shown(request, decision, before, after, own=own, told=RECORDING_LOST if lost else "")
+    return _shown(request, decision, before, after, own=own, notice=RECORDING_LOST if lost else "")
 
 
 @csrf_exempt
@@ -175,7 +173,6 @@ def _upload(request: MemberRequest, decision: Decision) -> HttpResponseBase:
 
 @require_POST
 def forget_recording(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
-    """Back from a recording to a rate."""
     decision = editable_decision(request, decision_id)
     before = decision.latest()
     own = library_of(decision.workspace)
@@ -191,7 +188,6 @@ def _saved(request: MemberRequest, decision: Decision, before: Revision, post: Q
 
 
 def _about_trace(problem: Problem) -> Problem:
-    """A problem of a file's row, as a problem of the field that the file was given in."""
     if problem.path.startswith("volume."):
         return problem
     reason = sentence_of(problem.reason, "The file")
@@ -208,18 +204,18 @@ def _shown(
     chosen: frozenset[str] = frozenset(),
     *,
     own: Library,
-    told: str = "",
+    notice: str = "",
 ) -> HttpResponseBase:
-    """The saved answers; `post` is what the page shows, and in `chosen` fields it shows something else; `told` is said beside."""
-    if not request.htmx:  # type: ignore[attr-defined]
-        if told:
-            messages.info(request, told)
+    """Show the saved answers. `post` is what the page shows; in `chosen` fields it shows something else; `notice` is a sentence next to them."""
+    if not request.htmx:
+        if notice:
+            messages.info(request, notice)
         return redirect("decision", decision.pk)
     context = decision_context(request, decision, after, own=own)
     shown = request.POST if post is None else post
     elsewhere = externally_changed_fields(shown, before.answers, after.answers, own) | chosen
     old = groups_of(before.answers, recommendation=before.recommendation, own=own)
-    context |= {"changes": changes(old, context["groups"], elsewhere, shown), "told": told}
+    context |= {"changes": changes(old, context["groups"], elsewhere, shown), "notice": notice}
     response = render(request, "decisions/_saved.html", context)
     return trigger_client_event(response, ADVISED, after="settle") if context["running"].live else response
 
@@ -240,12 +236,12 @@ def _refused(
     context["insist"] = insist
     fields = [field for group in context["groups"] for field in group.fields if field.question.path in chosen]
     context["changes"] = Changes(fields, [])
-    template = "decisions/_saved.html" if request.htmx else "decisions/show.html"  # type: ignore[attr-defined]
+    template = "decisions/_saved.html" if request.htmx else "decisions/show.html"
     return render(request, template, context, status=status)
 
 
 def _conflict(request: MemberRequest, decision: Decision, before: Revision, error: StaleVersion) -> HttpResponse:
-    if request.htmx:  # type: ignore[attr-defined]
+    if request.htmx:
         context = {"decision": decision, "conflict": str(error)}
         response = render(request, "decisions/_fragments.html#conflict", context, status=409)
         return reswap(retarget(response, "#conflict"), "innerHTML")
@@ -255,7 +251,7 @@ def _conflict(request: MemberRequest, decision: Decision, before: Revision, erro
 
 def _went_to(request: MemberRequest, run: Run) -> HttpResponseBase:
     response = redirect("run", run.pk)
-    return HttpResponseClientRedirect(response.url) if request.htmx else response  # type: ignore[attr-defined]
+    return HttpResponseClientRedirect(response.url) if request.htmx else response
 
 
 UPLOAD_BYTES = 1 << 20
@@ -312,7 +308,6 @@ def _replace(request: MemberRequest, decision: Decision) -> HttpResponseBase:
 
 
 def _given_file(request: MemberRequest) -> tuple[bytes, str]:
-    """The file where there is one, else what was pasted; and what to call it."""
     file = request.FILES.get("file")
     if isinstance(file, UploadedFile) and file.size:
         return file.read(LARGEST_BYTES + 1), "The JSON file" if (file.name or "").endswith(".json") else "The file"
@@ -320,7 +315,6 @@ def _given_file(request: MemberRequest) -> tuple[bytes, str]:
 
 
 def _file_text(data: bytes) -> str:
-    """What was given, to be shown and mended."""
     return data[:LARGEST_BYTES].decode("utf-8", "replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 

@@ -1,4 +1,4 @@
-"""Runs beside each other: `/compare?run=…&run=…`; with fewer than two, the runs to pick from."""
+"""Runs next to each other: `/compare?run=…&run=…`; with fewer than two, the runs to pick from."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ from simulator.result import Result
 from simulator.scenario import Scenario
 
 OFFERED = 50
-"""So many runs are there to pick from, the latest first."""
+"""Runs to pick from, the latest first."""
 
 Stored = tuple[str, str, str, str]
 """A run as a key: its name, its scenario, its result, and the name of its recording."""
@@ -44,8 +44,6 @@ Stored = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class Column:
-    """A run that is compared, with what it found, and the addresses of the comparison without it and with it first."""
-
     laid: Laid
     run: Run
     finding: str
@@ -113,7 +111,6 @@ def _keys(request: MemberRequest) -> list[UUID] | None:
 
 
 def _miscounted(request: MemberRequest, ticked: int) -> str:
-    """What to do if the form was sent with too few or too many."""
     if ticked > MOST:
         return f"These are more than {MOST} simulations: untick some."
     if "compare" in request.GET and ticked < FEWEST:
@@ -161,10 +158,10 @@ def _key(run: Run) -> Stored:
 
 
 def _laid(key: tuple[Stored, ...]) -> tuple[Laid, ...]:
-    return tuple(_beside(place, *run) for place, run in enumerate(key))
+    return tuple(_compared(place, *run) for place, run in enumerate(key))
 
 
-def _beside(place: int, name: str, scenario: str, result: str, recording: str) -> Laid:
+def _compared(place: int, name: str, scenario: str, result: str, recording: str) -> Laid:
     """A live run has run a window of its scenario: that is what it is compared by."""
     found = stored.load(Result, result)
     return Laid(place, name, found.live.scenario if found.live else stored.load(Scenario, scenario), found, recording)

@@ -3,8 +3,8 @@
 from functools import cache
 from uuid import UUID
 
-from django.http import Http404, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -26,7 +26,6 @@ from core.errors import InvalidInput
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_decision(request: MemberRequest) -> HttpResponseBase:
-    """The templates; and a new decision from the one chosen."""
     require_editor(request.user, request.workspace)
     if request.method == "POST":
         template = request.POST.get("template", "")
@@ -44,20 +43,17 @@ def _offers(request: MemberRequest, error: str = "", status: int = 200) -> HttpR
 
 @cache
 def typical(template: str) -> Recommendation:
-    """What a template's own answers lead to."""
     return advise(TEMPLATES[template].answers, flips=False)
 
 
 @require_safe
 def show_decision(request: MemberRequest, decision_id: UUID) -> HttpResponse:
-    """Questionnaire and advice."""
     decision = find_decision(request, decision_id)
     return render(request, "decisions/show.html", decision_context(request, decision, decision.latest()))
 
 
 @require_safe
 def show_advice(request: MemberRequest, decision_id: UUID) -> HttpResponse:
-    """The advice alone."""
     decision = find_decision(request, decision_id)
     return render(request, "decisions/_advice.html#advice", decision_context(request, decision, decision.latest()))
 
@@ -89,20 +85,17 @@ def set_status(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
 
 @require_POST
 def remove_decision(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
-    """Deletes it for good."""
     delete_decision(editable_decision(request, decision_id), request.user)
     return redirect("home")
 
 
 @require_safe
 def show_comments(request: MemberRequest, decision_id: UUID) -> HttpResponse:
-    """All of them, the oldest first, as people read a talk."""
     return _comments_page(request, find_decision(request, decision_id))
 
 
 @require_POST
 def post_comment(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
-    """One more; what is refused comes back as it was typed."""
     decision = find_decision(request, decision_id)
     text = request.POST.get("text", "")
     try:
@@ -114,17 +107,14 @@ def post_comment(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
 
 @require_POST
 def remove_comment(request: MemberRequest, decision_id: UUID, comment_id: UUID) -> HttpResponseBase:
-    """Takes one away for good."""
     decision = find_decision(request, decision_id)
-    comment = Comment.objects.select_related("decision__workspace").filter(decision=decision, pk=comment_id).first()
-    if comment is None:
-        raise Http404
+    comments = Comment.objects.select_related("decision__workspace")
+    comment = get_object_or_404(comments, decision=decision, pk=comment_id)
     delete_comment(comment, request.user)
     return redirect(comment_page(decision))
 
 
 def comment_page(decision: Decision) -> str:
-    """Its address."""
     return reverse("comments", args=[decision.pk])
 
 

@@ -18,7 +18,7 @@ HEADINGS = {
     400: "That request could not be read",
     403: "Your role does not allow this",
     404: "There is no such page",
-    409: "Somebody was faster",
+    409: "Another change was saved first",
     413: "That is too large",
     422: "That cannot be done as it is",
     429: "Too much at once",
@@ -66,12 +66,10 @@ def refusal(
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """400, or 413 where the trouble is the size."""
     return refusal(request, 413 if isinstance(exception, RequestDataTooBig) else 400)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """403, with the sentence of whoever denied it."""
     if isinstance(exception, NotLetIn):
         return _not_let_in(request, exception)
     return refusal(request, 403, [str(exception)] if str(exception) else [])

@@ -18,12 +18,13 @@ HANDBOOK_PARTS = {
     "rule": ("Rules", "Forces, and what rules a style out. Nothing decides outside this table."),
     "warning": ("Warnings", "Cross-checks of the answers, whichever style is chosen."),
     "template": ("Templates", "Workloads to start from. Every value carries its reason."),
-    "hop": ("Hops", "Time limits of what stands between a caller and the service."),
+    "hop": ("Hops", "Time limits of what is between a caller and the service."),
     "profile": ("Provider profiles", "Limits of model providers. They change: mind the date."),
     "worker": (
         "Workers",
-        "What a kind of worker takes of each job besides the job's own work; manage.py measure_rq measures yours. With 8 consumers at a load of 0.7, "
-        "a dispatch of 21 ms turns a mean wait of 96 ms into 103 ms if jobs take 2 s, and one of 2.4 ms into 78 ms if they take 50 ms.",
+        "What a kind of worker spends on each job in addition to the job's own work; manage.py measure_rq measures yours. "
+        "With 8 consumers at a load of 0.7, a dispatch of 21 ms turns a mean wait of 96 ms into 103 ms if jobs take 2 s, "
+        "and one of 2.4 ms into 78 ms if they take 50 ms.",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""The landing page: a workspace's decisions, or what this is for whoever isn't signed in."""
+"""The landing page: a workspace's decisions, or a welcome if no user is signed in."""
 
 from dataclasses import dataclass
 
@@ -63,8 +63,6 @@ def _statuses(workspace: Workspace) -> list[tuple[str, str, int]]:
 
 @dataclass(frozen=True)
 class DecisionRow:
-    """A decision with its status, its advice and its last simulation."""
-
     decision: Decision
     standing: StatusSummary
     recommendation: Recommendation

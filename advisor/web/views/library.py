@@ -13,9 +13,8 @@ from advisor.advice.handbook import Entry, entry_of
 from advisor.advice.library import HopFact, Profile
 from advisor.decisions.models import LibraryEntry
 from advisor.decisions.services.library import edits_of, hide_entry, library_of, reset_entry, save_entry
-from advisor.teams.access import require_editor
+from advisor.teams.access import may_edit, require_editor
 from advisor.teams.middleware import MemberRequest
-from advisor.web.access import may_change
 from advisor.web.forms.library_form import FilledQuestion, edit_from, fill_entry
 from core.errors import InvalidInput
 
@@ -34,22 +33,19 @@ class LibraryRow:
 
     @property
     def said(self) -> str:
-        """What was done to it."""
         return {"hidden": "Hidden", "own": "Last changed", "edited": "Changed"}.get(self.state, "")
 
 
 @require_safe
 def show_library(request: MemberRequest) -> HttpResponse:
-    """All entries, with what became of the shipped ones."""
     edits = edits_of(request.workspace)
     own = edition(edit.edition for edit in edits.values())
     parts = [(kind, title, _rows(kind, own, edits)) for kind, title in KIND_TITLES.items()]
-    return render(request, "library/show.html", {"parts": parts, "may_edit": may_change(request, request.workspace)})
+    return render(request, "library/show.html", {"parts": parts, "may_edit": may_edit(request.user, request.workspace)})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit_entry(request: MemberRequest, kind: str, name: str = "") -> HttpResponseBase:
-    """One entry's figures; without a name a new one's."""
     require_editor(request.user, request.workspace)
     entries = _entries(kind, library_of(request.workspace))
     if name and name not in entries:
@@ -65,7 +61,6 @@ def edit_entry(request: MemberRequest, kind: str, name: str = "") -> HttpRespons
 
 @require_POST
 def hide_shipped_entry(request: MemberRequest, kind: str, name: str) -> HttpResponseBase:
-    """Offers it no more."""
     _entries(kind, SHIPPED)
     try:
         hide_entry(request.workspace, request.user, kind, name)
@@ -76,7 +71,6 @@ def hide_shipped_entry(request: MemberRequest, kind: str, name: str) -> HttpResp
 
 @require_POST
 def restore_entry(request: MemberRequest, kind: str, name: str) -> HttpResponseBase:
-    """As it was shipped."""
     _entries(kind, SHIPPED)
     reset_entry(request.workspace, request.user, kind, name)
     return redirect("library")
@@ -89,7 +83,7 @@ def _form(request: MemberRequest, kind: str, name: str, fields: object, status: 
 
 
 def _filled(kind: str, fact: HopFact | Profile | None) -> tuple[FilledQuestion, ...]:
-    """The form with an entry's figures. Nobody checked an unchecked one on its date: who saves it says when they did."""
+    """The form with an entry's figures. An unchecked entry has no date of a check: the user must give one."""
     if fact is None:
         return fill_entry(kind, None)
     fields = fill_entry(kind, as_edit(fact))

@@ -7,8 +7,8 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -56,7 +56,6 @@ def open_link(
 
 
 def link_gone(request: HttpRequest) -> HttpResponse:
-    """The same for a link that is wrong, used, revoked or too old."""
     return unseen(refusal(request, 404))
 
 
@@ -74,13 +73,11 @@ INVITATION_KEY = "invitation"
 
 @require_safe
 def show_workspace(request: MemberRequest, workspace_id: UUID) -> HttpResponse:
-    """Members with their roles, and open invitations."""
     return members_page(request, find_workspace(request, workspace_id))
 
 
 @require_POST
 def set_role(request: MemberRequest, workspace_id: UUID, member_id: int) -> HttpResponseBase:
-    """Gives a member another role."""
     workspace = find_workspace(request, workspace_id)
     membership = find_membership(workspace, member_id)
     require_owner(request.user, workspace)
@@ -95,7 +92,6 @@ def set_role(request: MemberRequest, workspace_id: UUID, member_id: int) -> Http
 
 @require_POST
 def remove(request: MemberRequest, workspace_id: UUID, member_id: int) -> HttpResponseBase:
-    """Puts a member out, or leaves."""
     workspace = find_workspace(request, workspace_id)
     membership = find_membership(workspace, member_id)
     try:
@@ -125,11 +121,9 @@ def make_invitation(request: MemberRequest, workspace_id: UUID) -> HttpResponseB
 
 @require_POST
 def revoke_invitation(request: MemberRequest, workspace_id: UUID, invitation_id: UUID) -> HttpResponseBase:
-    """Makes a link void."""
     workspace = find_workspace(request, workspace_id)
-    invitation = Invitation.objects.select_related("workspace").filter(workspace=workspace, pk=invitation_id).first()
-    if invitation is None:
-        raise Http404
+    invitations = Invitation.objects.select_related("workspace")
+    invitation = get_object_or_404(invitations, workspace=workspace, pk=invitation_id)
     workspaces.cancel_invitation(invitation, request.user)
     return redirect("workspace", workspace_id)
 
@@ -137,7 +131,6 @@ def revoke_invitation(request: MemberRequest, workspace_id: UUID, invitation_id:
 @login_not_required
 @require_safe
 def open_invitation(request: HttpRequest, token: str) -> HttpResponseBase:
-    """Takes the link out of the address."""
     return open_link(request, token, workspaces.find_invitation, INVITATION_KEY, "join")
 
 
@@ -145,7 +138,6 @@ def open_invitation(request: HttpRequest, token: str) -> HttpResponseBase:
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def join(request: HttpRequest) -> HttpResponseBase:
-    """Who invites to what; whoever is signed in joins, anybody else signs in first or makes an account."""
     try:
         invitation = workspaces.find_invitation(request.session.get(INVITATION_KEY, ""))
         if request.method != "POST":
@@ -182,10 +174,7 @@ def find_membership(workspace: Workspace, member_id: int) -> Membership:
     Raises:
         Http404: if there is none.
     """
-    found = Membership.objects.select_related("workspace", "user").filter(workspace=workspace, pk=member_id).first()
-    if found is None:
-        raise Http404
-    return found
+    return get_object_or_404(Membership.objects.select_related("workspace", "user"), workspace=workspace, pk=member_id)
 
 
 def members_page(
@@ -239,7 +228,6 @@ RESET_KEY = "password_reset"
 @require_POST
 @hosted_only
 def make_password_reset(request: MemberRequest, workspace_id: UUID, member_id: int) -> HttpResponseBase:
-    """Makes a link and shows it, this once: only its digest is kept."""
     workspace = find_workspace(request, workspace_id)
     member = find_membership(workspace, member_id).user
     address = reverse("open-password-reset", args=[password_resets.make_reset(member, request.user)])
@@ -249,7 +237,6 @@ def make_password_reset(request: MemberRequest, workspace_id: UUID, member_id: i
 @require_POST
 @hosted_only
 def revoke_password_reset(request: MemberRequest, workspace_id: UUID, member_id: int) -> HttpResponseBase:
-    """Makes a member's link void."""
     member = find_membership(find_workspace(request, workspace_id), member_id).user
     password_resets.revoke_resets(member, request.user)
     return redirect("workspace", workspace_id)
@@ -259,7 +246,6 @@ def revoke_password_reset(request: MemberRequest, workspace_id: UUID, member_id:
 @require_safe
 @hosted_only
 def open_password_reset(request: HttpRequest, token: str) -> HttpResponseBase:
-    """Takes the link out of the address."""
     return open_link(request, token, password_resets.find_reset, RESET_KEY, "password-reset")
 
 
@@ -268,7 +254,6 @@ def open_password_reset(request: HttpRequest, token: str) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 @hosted_only
 def reset_password(request: HttpRequest) -> HttpResponseBase:
-    """A new password, twice; then its owner is signed in, and nobody else with the old one."""
     refused = None
     try:
         found = password_resets.find_reset(request.session.get(RESET_KEY, ""))

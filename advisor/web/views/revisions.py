@@ -15,12 +15,13 @@ from advisor.decisions.models import Decision, Revision, Run, Status, Trace
 from advisor.decisions.services.decisions import summarize_status
 from advisor.decisions.services.recordings import recording_of
 from advisor.decisions.services.revisions import compare_revisions, history, list_changes
-from advisor.reports.document.answers import value_words
+from advisor.reports.document.answers import TRACE, value_words
 from advisor.reports.document.record import DELETED
+from advisor.teams.access import may_edit
 from advisor.teams.middleware import MemberRequest
-from advisor.web.access import find_decision, may_change, revision_numbered
+from advisor.web.access import find_decision, revision_numbered
 from advisor.web.decision_page import advice_of
-from advisor.web.forms.questions import TRACE, field_id
+from advisor.web.forms.questions import field_id
 from core.paths import value_at
 
 REVISIONS_PER_PAGE = 25
@@ -37,7 +38,6 @@ class Answer:
 
 @require_safe
 def list_revisions(request: MemberRequest, decision_id: UUID) -> HttpResponse:
-    """All revisions, the newest first, and what changed in each."""
     decision = find_decision(request, decision_id)
     page = Paginator(history(decision), REVISIONS_PER_PAGE).get_page(request.GET.get("page"))
     latest = decision.latest().number
@@ -48,7 +48,6 @@ def list_revisions(request: MemberRequest, decision_id: UUID) -> HttpResponse:
 
 @require_safe
 def show_revision(request: MemberRequest, decision_id: UUID, number: int) -> HttpResponse:
-    """One revision, to read: its answers, its advice, its runs."""
     decision = find_decision(request, decision_id)
     revision = revision_numbered(decision.revisions.select_related("created_by"), str(number))
     return revision_page(request, decision, revision)
@@ -57,7 +56,6 @@ def show_revision(request: MemberRequest, decision_id: UUID, number: int) -> Htt
 def revision_page(
     request: MemberRequest, decision: Decision, revision: Revision, status_error: str = ""
 ) -> HttpResponse:
-    """One revision; with what is wrong if another status was refused."""
     answers, recommendation = revision.answers, revision.recommendation
     context = {
         "decision": decision,
@@ -68,7 +66,7 @@ def revision_page(
         "runs": Run.objects.without_result().filter(revision=revision),
         "behind": rule_inputs(revision.evaluation, [reason.rule for reason in recommendation.reasons]),
         "may_edit": False,
-        "may_set_status": may_change(request, decision.workspace),
+        "may_set_status": may_edit(request.user, decision.workspace),
         "statuses": Status.choices,
         "status_change": revision.status_changes.select_related("changed_by").last(),
         "run": {"revision": revision},

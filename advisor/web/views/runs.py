@@ -16,21 +16,20 @@ from advisor.decisions.models import EngineName, Run, State
 from advisor.decisions.services.runs import cancel_run
 from advisor.reports import wording
 from advisor.reports.figure_plotly import figure
-from advisor.teams.access import require_editor
+from advisor.teams.access import may_edit, require_editor
 from advisor.teams.middleware import MemberRequest
-from advisor.web.access import editable_decision, find_run, may_change
+from advisor.web.access import editable_decision, find_run
 from advisor.web.decision_page import plan_of
 from advisor.web.forms.questions import sentence_of
 from advisor.web.forms.run_options import RUN_LABELS, RunOptions
 from advisor.web.run_page import charts_so_far, drawn, run_context
-from advisor.web.views.answers import SAVED_BUT_SILENT
+from advisor.web.views.answers import QUEUE_IS_SILENT
 from core.errors import InvalidInput
 from core.numbers import count
 
 
 @require_safe
 def show_run(request: MemberRequest, run_id: UUID) -> HttpResponse:
-    """The run, whatever its state."""
     return render(request, "runs/show.html", run_context(request, find_run(request, run_id)))
 
 
@@ -46,10 +45,9 @@ def run_progress(request: MemberRequest, run_id: UUID) -> HttpResponse:
 
 @require_POST
 def stop_run(request: MemberRequest, run_id: UUID) -> HttpResponseBase:
-    """Cancels it; one that has ended stays as it ended."""
     run = find_run(request, run_id)
     cancel_run(run, request.user)
-    return redirect("run-progress" if request.htmx else "run", run.pk)  # type: ignore[attr-defined]
+    return redirect("run-progress" if request.htmx else "run", run.pk)
 
 
 @require_POST
@@ -66,7 +64,7 @@ def repeat_run(request: MemberRequest, run_id: UUID) -> HttpResponseBase:
             messages.error(request, sentence_of(problem.reason, RUN_LABELS.get(problem.path, "This")))
         return redirect("run", run.pk)
     if started.notified is False:
-        messages.info(request, SAVED_BUT_SILENT)
+        messages.info(request, QUEUE_IS_SILENT)
     return redirect("run", started.run.pk)
 
 
@@ -102,7 +100,6 @@ EVERY_JOB = "all"
 
 @require_safe
 def show_dead_letters(request: MemberRequest, run_id: UUID) -> HttpResponse:
-    """The letters that there are now."""
     return _letters_shown(request, find_run(request, run_id))
 
 
@@ -120,19 +117,17 @@ def requeue_dead_letters(request: MemberRequest, run_id: UUID) -> HttpResponseBa
 
 @require_POST
 def empty_dead_letters(request: MemberRequest, run_id: UUID) -> HttpResponseBase:
-    """Throws all of them away."""
     run = find_run(request, run_id)
     require_editor(request.user, run.workspace)
     return _done(request, run, "thrown away", lambda: dead_letters.empty(run))
 
 
 def _done(request: MemberRequest, run: Run, what: str, act: Callable[[], int]) -> HttpResponseBase:
-    """What was done, and what is left after it; where the design has ended meanwhile, the reason why nothing was."""
     try:
         said = f"{count(act(), 'dead letter')} {what}."
     except dead_letters.NotUnderWay as reason:
         said = f"{reason} Nothing was {what}."
-    return _letters_shown(request, run, said) if request.htmx else redirect("run", run.pk)  # type: ignore[attr-defined]
+    return _letters_shown(request, run, said) if request.htmx else redirect("run", run.pk)
 
 
 def _letters_shown(request: MemberRequest, run: Run, said: str = "") -> HttpResponse:
@@ -142,7 +137,7 @@ def _letters_shown(request: MemberRequest, run: Run, said: str = "") -> HttpResp
         "said": said,
         "letters": letters[:SHOWN_LETTERS],
         "count": len(letters),
-        "may_act": under_way and may_change(request, run.workspace),
+        "may_act": under_way and may_edit(request.user, run.workspace),
     }
     response = render(request, "runs/_letters.html#list", context)
     response["Cache-Control"] = "no-store"
@@ -155,7 +150,7 @@ def show_live_plan(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     decision = editable_decision(request, decision_id)
     running = RunOptions.of(request.GET)
     context = {"decision": decision, **plan_of(decision.latest(), running)}
-    template = "decisions/_running.html#answer" if request.htmx else "decisions/live_plan.html"  # type: ignore[attr-defined]
+    template = "decisions/_running.html#answer" if request.htmx else "decisions/live_plan.html"
     response = render(request, template, context, status=422 if running.errors else 200)
     response["Cache-Control"] = "no-store"
     return response

@@ -17,20 +17,22 @@ from advisor.decisions.services.leases import WORKER_DIED
 from advisor.decisions.services.recordings import recording_of
 from advisor.decisions.services.sweep_lease import cancel_sweep
 from advisor.decisions.services.sweeps import found_so_far, needed_by
+from advisor.reports.document.answers import QUESTIONS
 from advisor.reports.maps.figure import map_figure
 from advisor.reports.maps.needed import needed_headline, needed_table, needed_words
 from advisor.reports.maps.words import axis_name
 from advisor.sweeps.proposals import proposals
+from advisor.teams.access import may_edit
 from advisor.teams.middleware import MemberRequest
-from advisor.web.access import editable_decision, find_decision, find_sweep, may_change
-from advisor.web.forms.questions import QUESTIONS, sentence_of
+from advisor.web.access import editable_decision, find_decision, find_sweep
+from advisor.web.forms.questions import sentence_of
 from advisor.web.forms.sweep_form import SweepForm, asked_by, form_of, with_errors
 from advisor.web.sweep_page import border_of, here_of, is_untaken, sweep_context
 from advisor.web.views.errors import refusal
 from core.errors import InvalidInput
 
 SHOWN_SWEEPS = 20
-"""So many maps of a decision are listed, the latest first."""
+"""Maps of a decision that are listed, the latest first."""
 
 
 @require_safe
@@ -39,7 +41,7 @@ def new_sweep(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     decision = find_decision(request, decision_id)
     form = _form(decision, request.GET)
     context = _form_page(request, decision, form)
-    if not request.htmx:  # type: ignore[attr-defined]
+    if not request.htmx:
         return render(request, "sweeps/new.html", context, status=422 if form.x.error or form.y.error else 200)
     address = f"{reverse('new-sweep', args=[decision.pk])}?{context['form'].query}"
     return replace_url(render(request, "sweeps/_form.html", context), address)
@@ -62,13 +64,11 @@ def draw_sweep(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
 
 @require_safe
 def show_sweep(request: MemberRequest, sweep_id: UUID) -> HttpResponse:
-    """The map, whatever its state."""
     return render(request, "sweeps/show.html", sweep_context(request, find_sweep(request, sweep_id)))
 
 
 @require_safe
 def sweep_progress(request: MemberRequest, sweep_id: UUID) -> HttpResponse:
-    """How far it is and what is found so far; once it has ended, it asks no more."""
     context = sweep_context(request, find_sweep(request, sweep_id)) | {"oob": True}
     response = render(request, "sweeps/_live.html", context)
     response["Cache-Control"] = "no-store"
@@ -80,7 +80,7 @@ def stop_sweep(request: MemberRequest, sweep_id: UUID) -> HttpResponseBase:
     """Cancels it and keeps what is done; one that has ended stays as it ended."""
     sweep = find_sweep(request, sweep_id)
     cancel_sweep(sweep, request.user)
-    return redirect("sweep-progress" if request.htmx else "sweep", sweep.pk)  # type: ignore[attr-defined]
+    return redirect("sweep-progress" if request.htmx else "sweep", sweep.pk)
 
 
 @require_safe
@@ -114,7 +114,7 @@ def _form_page(request: MemberRequest, decision: Decision, form: SweepForm) -> d
         "others": [_choice(proposal.field) for proposal in offered if not proposal.turns],
         "searches": searches.select_related("revision")[:SHOWN_SWEEPS],
         "sweeps": [(sweep, _axes_words(sweep)) for sweep in earlier],
-        "may_edit": may_change(request, decision.workspace),
+        "may_edit": may_edit(request.user, decision.workspace),
         "idempotency_key": uuid.uuid4().hex,
     }
 
@@ -142,13 +142,11 @@ def begin_search(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
 
 @require_safe
 def show_search(request: MemberRequest, sweep_id: UUID) -> HttpResponse:
-    """The search, whatever its state."""
     return render(request, "fewest/show.html", _search_context(request, _find_search(request, sweep_id)))
 
 
 @require_safe
 def search_progress(request: MemberRequest, sweep_id: UUID) -> HttpResponse:
-    """How far it is; once it has ended, what it found, and it asks no more."""
     response = render(request, "fewest/_live.html", _search_context(request, _find_search(request, sweep_id)))
     response["Cache-Control"] = "no-store"
     return response
@@ -156,10 +154,9 @@ def search_progress(request: MemberRequest, sweep_id: UUID) -> HttpResponse:
 
 @require_POST
 def stop_search(request: MemberRequest, sweep_id: UUID) -> HttpResponseBase:
-    """Cancels it; one that has ended stays as it ended."""
     search = _find_search(request, sweep_id)
     cancel_sweep(search, request.user)
-    return redirect("fewest-progress" if request.htmx else "fewest", search.pk)  # type: ignore[attr-defined]
+    return redirect("fewest-progress" if request.htmx else "fewest", search.pk)
 
 
 def _find_search(request: MemberRequest, sweep_id: UUID) -> Sweep:
@@ -176,5 +173,5 @@ def _search_context(request: MemberRequest, search: Sweep) -> dict[str, Any]:
         "table": needed_table(needed).table if needed else None,
         "untaken": is_untaken(search),
         "tried": "" if search.progress_step == WORKER_DIED else search.progress_step,
-        "may_edit": may_change(request, search.workspace),
+        "may_edit": may_edit(request.user, search.workspace),
     }

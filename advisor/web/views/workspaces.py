@@ -2,19 +2,19 @@
 
 from uuid import UUID
 
-from django.http import Http404, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from advisor.decisions.limits import TRACES_CAP
 from advisor.decisions.models import Trace
 from advisor.decisions.services.recordings import Use, delete_trace, find_recording_uses
 from advisor.reports.wording import listed
-from advisor.teams.access import require_member, require_owner, workspaces_of
+from advisor.teams.access import may_edit, require_member, require_owner, workspaces_of
 from advisor.teams.middleware import MemberRequest, choose_workspace
 from advisor.teams.models import Workspace
 from advisor.teams.services.workspaces import create_workspace, rename_workspace
-from advisor.web.access import find_workspace, may_change, workspace_of
+from advisor.web.access import find_workspace, workspace_of
 from advisor.web.forms.questions import sentence_of
 from advisor.web.views.members import members_page, name_from
 from core.errors import InvalidInput
@@ -23,7 +23,6 @@ from core.numbers import count, plural
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def list_workspaces(request: MemberRequest) -> HttpResponseBase:
-    """The workspaces that one is in; and one more, which becomes the current one."""
     if request.method != "POST":
         return _workspaces_page(request)
     try:
@@ -36,7 +35,6 @@ def list_workspaces(request: MemberRequest) -> HttpResponseBase:
 
 @require_POST
 def switch_workspace(request: MemberRequest, workspace_id: UUID) -> HttpResponseBase:
-    """Makes it the current one."""
     workspace = find_workspace(request, workspace_id)
     require_member(request.user, workspace)
     choose_workspace(request, workspace)
@@ -45,7 +43,6 @@ def switch_workspace(request: MemberRequest, workspace_id: UUID) -> HttpResponse
 
 @require_POST
 def rename(request: MemberRequest, workspace_id: UUID) -> HttpResponseBase:
-    """Gives it another name."""
     workspace = find_workspace(request, workspace_id)
     require_owner(request.user, workspace)
     try:
@@ -67,38 +64,33 @@ def _workspaces_page(request: MemberRequest, name: str = "", error: str = "", st
 
 @require_safe
 def list_recordings(request: MemberRequest, workspace_id: UUID) -> HttpResponse:
-    """All of them, the newest first."""
     return _recordings_page(request, find_workspace(request, workspace_id))
 
 
 @require_POST
 def delete_recording(request: MemberRequest, workspace_id: UUID, recording_id: UUID) -> HttpResponseBase:
-    """Deletes one that nothing rests on; where something does, the page says what."""
     workspace = find_workspace(request, workspace_id)
-    recording = Trace.objects.for_workspace(workspace).filter(pk=recording_id).first()
-    if recording is None:
-        raise Http404
+    recording = get_object_or_404(Trace.objects.for_workspace(workspace), pk=recording_id)
     try:
         delete_trace(recording, request.user)
     except Trace.DoesNotExist:
-        pass  # somebody else was first: it is gone, as was asked
+        pass  # it was deleted by another user in the meantime
     except InvalidInput as error:
         return _recordings_page(request, workspace, sentence_of(error.problems[0].reason, recording.name), 422)
     return redirect("recordings", workspace.pk)
 
 
 def _use_words(use: Use) -> str:
-    """What a decision has to do with a recording."""
-    told = []
+    parts = []
     if use.current:
-        told.append("uses it")
+        parts.append("uses it")
     if use.earlier:
-        told.append(
+        parts.append(
             f"used it in {plural(len(use.earlier), 'revision')} {listed([str(number) for number in use.earlier])}"
         )
     if use.simulations:
-        told.append(f"replayed it in {count(use.simulations, 'simulation')}")
-    return listed(told)
+        parts.append(f"replayed it in {count(use.simulations, 'simulation')}")
+    return listed(parts)
 
 
 def _recordings_page(
@@ -114,6 +106,6 @@ def _recordings_page(
         ],
         "most": TRACES_CAP,
         "refusal": refusal,
-        "may_edit": may_change(request, workspace),
+        "may_edit": may_edit(request.user, workspace),
     }
     return render(request, "workspaces/recordings.html", context, status=status)
