@@ -79,7 +79,7 @@ def test_an_owner_makes_a_link_and_the_member_who_had_to_wait_uses_it(
     page.get_by_role("button", name="Sign in").click()
     page.goto(live_server.url + reverse("workspace", args=[workspace.pk]))
     page.get_by_role("button", name="Reset password of dora").click()
-    link = page.get_by_label("The link that lets dora").input_value()
+    link = page.get_by_label("The link with which dora").input_value()
     no_serious_finding(page)
     page.get_by_role("button", name="Sign out").click()
 

@@ -81,7 +81,7 @@ def test_a_workspace_is_begun_invited_to_and_left_for_another(visit: Page, site:
     expect(page.locator("h1")).to_have_text("Invoices")
     page.get_by_label("Role").select_option("viewer")
     page.get_by_role("button", name="Make a link").click()
-    link = page.get_by_label("The link, shown this once").input_value()
+    link = page.get_by_label("The link, shown only once").input_value()
     assert link.startswith(f"{site}/invitations/")
     no_serious_finding(page)
 
