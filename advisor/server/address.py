@@ -15,14 +15,11 @@ from advisor.teams.services.first_administrator import first_administrator_is_mi
 class Terminal(Protocol):
     """Standard output, as Django's wrapper gives it: `write` adds the line's end."""
 
-    def write(self, text: str) -> object:
-        """Print a line."""
+    def write(self, text: str) -> object: ...
 
-    def flush(self) -> None:
-        """Now."""
+    def flush(self) -> None: ...
 
-    def isatty(self) -> bool:
-        """Whether a person sees it."""
+    def isatty(self) -> bool: ...
 
 
 class PrintedAddress:
@@ -39,7 +36,6 @@ class PrintedAddress:
         self.token = OneTimeToken(configuration.local_address_token)
 
     def print_first(self) -> None:
-        """Called once, when the site answers."""
         if not self.configuration.local:
             self._print_hosted()
             return
@@ -50,7 +46,6 @@ class PrintedAddress:
             threading.Thread(target=webbrowser.open, args=[address], name="browser", daemon=True).start()
 
     def print_again_if_used(self) -> None:
-        """Called every now and then."""
         if self.configuration.local and not self.token.is_open():
             self._print(f"For another browser: {self._local_address()}")
 

@@ -18,7 +18,6 @@ KEPT_S = 60
 
 
 def beat_of_reconciler(connection: redis.Redis) -> None:
-    """The reconciler has looked, and all went well."""
     connection.set(RECONCILER_KEY, time.time(), ex=KEPT_S)
 
 

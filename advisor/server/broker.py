@@ -22,7 +22,7 @@ ORPHAN_PATIENCE_S = 5.0
 
 
 class BrokerUnusable(CannotStart):
-    """There is no broker to work with."""
+    pass
 
 
 def embedded(configuration: Configuration, environment: Mapping[str, str]) -> Child:
@@ -81,7 +81,6 @@ def _wait_or_give_up(at: Path, deadline: float) -> None:
 
 
 def _answers(at: Path) -> bool:
-    """Whether somebody listens on the socket."""
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             probe.connect(str(at))

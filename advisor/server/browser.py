@@ -20,7 +20,6 @@ HOW = (
 
 
 def find() -> Path | None:
-    """A Chromium on PATH, else one that Playwright has downloaded before."""
     for name in ON_PATH:
         found = shutil.which(name)
         if found:
@@ -33,7 +32,6 @@ def find() -> Path | None:
 
 
 def find_or_get() -> Path | None:
-    """As `find`; where there is none, root on Debian gets one from the distribution."""
     found = find()
     if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
         print("Getting a browser for the tests: chromium-headless-shell", file=sys.stderr, flush=True)

@@ -21,7 +21,7 @@ LOG_BYTES = 5 << 20
 
 
 class CannotStart(Exception):
-    """Why a process cannot be started, and what to do about it, in a sentence."""
+    pass
 
 
 @dataclass
@@ -92,12 +92,10 @@ class Child:
         self.process = None
 
     def terminate(self) -> None:
-        """SIGTERM; nothing happens where it has ended already."""
         if not self.has_ended() and self.process is not None:
             self.process.terminate()
 
     def kill(self) -> None:
-        """SIGKILL, to it and to whatever it started."""
         if not self.has_ended() and self.process is not None:
             os.killpg(self.process.pid, signal.SIGKILL)
 
@@ -106,7 +104,6 @@ class Child:
 
 
 def ending(code: int) -> str:
-    """How a process ended, from its return code."""
     return f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}"
 
 

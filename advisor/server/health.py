@@ -13,7 +13,6 @@ from advisor.server.vitals import BrokerVitals, broker_vitals, database_answers
 @never_cache
 @require_safe
 def live(request: HttpRequest) -> JsonResponse:
-    """200 while this process answers at all: what it depends on is none of its business here."""
     return JsonResponse({"status": "live"})
 
 
@@ -21,7 +20,6 @@ def live(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 when a run that is started now would be done, else 503 with what is missing."""
     broker = broker_vitals()
     checks = {
         "database": "ok" if database_answers() else "does not answer",

@@ -23,7 +23,7 @@ OWN_FILES = (
 
 
 class AlreadyRunning(Exception):
-    """Another `up` holds the data folder."""
+    pass
 
 
 def make_private(data: Path) -> None:

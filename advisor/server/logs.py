@@ -18,7 +18,6 @@ class OfNote(logging.Filter):
     """Leaves out the answers of the readiness page: whoever asks every second knows, and says so once."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to keep it."""
         return not str(getattr(getattr(record, "request", None), "path", "")).startswith("/health/")
 
 
@@ -26,13 +25,11 @@ class OneLine(logging.Filter):
     """Leaves the traceback out: the message says it all."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Always keeps the record."""
         record.exc_info = record.exc_text = None
         return True
 
 
 def configured(level: str) -> dict[str, Any]:
-    """Sets structlog up and returns the standard library's part, for Django's LOGGING: everything to standard error."""
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

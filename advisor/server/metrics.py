@@ -17,10 +17,7 @@ from advisor.server.vitals import BrokerVitals, RunVitals, broker_vitals, run_vi
 
 
 class Figures(Collector):
-    """Reads everything anew for each scrape; what cannot be read is left out, and `crossover_up` says so."""
-
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The gauges."""
         broker, runs = broker_vitals(), run_vitals()
         up = GaugeMetricFamily("crossover_up", "1 where the part answers, else 0", labels=["part"])
         up.add_metric(["broker"], float(broker is not None))
@@ -75,7 +72,6 @@ def metrics_for_scraper(request: HttpRequest) -> HttpResponse:
 
 
 def brings_a_token(request: HttpRequest) -> bool:
-    """Whether the request holds a token, right or wrong."""
     return _authorization(request).startswith(b"Bearer ")
 
 

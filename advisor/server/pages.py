@@ -12,7 +12,7 @@ GRACE_S = 3
 
 
 class NoSuchHost(Exception):
-    """This machine has no such address, in a sentence."""
+    pass
 
 
 def bound(host: str, port: int) -> socket.socket:
@@ -44,7 +44,6 @@ def _no_such(host: str) -> str:
 
 
 def serve(listener: socket.socket, configuration: Configuration) -> None:
-    """Serve until SIGTERM. Scheme and address of a client are taken from the headers of trusted proxies, in hosted mode alone."""
     server = uvicorn.Config(
         "advisor.asgi:application",
         lifespan="off",

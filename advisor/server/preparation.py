@@ -37,7 +37,6 @@ def _prepare_database(is_local: bool) -> None:
 
 
 def migrate_if_behind() -> None:
-    """Bring the tables up to date."""
     executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         log.info("Bringing the database up to date")

@@ -26,8 +26,6 @@ app_name = "django_rq"
 
 
 def superusers_only(view: View) -> View:
-    """Strangers are sent to the login, other users are refused. An id that nothing has is a page that does not exist."""
-
     def allowed(user: User | AnonymousUser) -> bool:
         if user.is_authenticated and not user.is_superuser:
             raise PermissionDenied

@@ -27,13 +27,11 @@ class Reconciler:
         self.stopped = threading.Event()
 
     def run(self) -> None:
-        """Look, beat and wait until stopped."""
         while not self.stopped.is_set():
             self.look()
             self.stopped.wait(self.every_s)
 
     def look(self) -> None:
-        """One look."""
         close_old_connections()
         try:
             reconcile_runs_and_notify()
@@ -45,7 +43,6 @@ class Reconciler:
             self._tell(None)
 
     def _tell(self, trouble: str | None) -> None:
-        """One line when trouble begins and one when it is over, however long it lasts."""
         if trouble and not self.trouble:
             log.warning("Runs cannot be looked after for now", reason=trouble)
         elif self.trouble and not trouble:
@@ -53,5 +50,4 @@ class Reconciler:
         self.trouble = trouble
 
     def stop(self, number: int, frame: FrameType | None) -> None:
-        """What SIGTERM does."""
         self.stopped.set()

@@ -31,7 +31,7 @@ FIRST_ANSWER_S = 120.0
 
 
 class PortTaken(Exception):
-    """Somebody else listens there."""
+    pass
 
 
 class Worker(Child):
@@ -40,7 +40,6 @@ class Worker(Child):
     label = ""
 
     def new_command(self) -> list[str]:
-        """Called at each start."""
         self.label = f"{socket.gethostname()}-{uuid4().hex[:12]}"
         return command("run_worker", self.label)
 
@@ -119,14 +118,12 @@ def _living(supervisor: Supervisor) -> Mapping[str, int]:
 
 
 def _url(listener: socket.socket) -> str:
-    """The address to reach the socket at from this machine."""
     host, port = listener.getsockname()[:2]
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
 def _await_first_answer(url: str, answers: threading.Event) -> None:
-    """The socket listens already, so that the first request waits in it until the web server is there."""
     deadline = time.monotonic() + FIRST_ANSWER_S
     while time.monotonic() < deadline:
         connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=FIRST_ANSWER_S)
@@ -143,12 +140,10 @@ def _await_first_answer(url: str, answers: threading.Event) -> None:
 
 
 def command(name: str, *arguments: str) -> list[str]:
-    """A management command as a child of ours."""
     return [sys.executable, str(ROOT / "manage.py"), name, *arguments, "--leash"]
 
 
 def child_environment() -> dict[str, str]:
-    """Ours; the environment is made by now, and the rest is what manage.py has set for `up`."""
     return os.environ | {"CROSSOVER_MANAGED_ENVIRONMENT": "off"}
 
 

@@ -17,11 +17,8 @@ BROTLI_QUALITY = 9
 
 
 class QuickCompressor(Compressor):  # type: ignore[misc]
-    """Compresses while somebody waits for the first start."""
-
     @staticmethod
     def compress_brotli(data: bytes) -> bytes:
-        """At a quality that is nearly as good, in a twentieth of the time."""
         return bytes(brotli.compress(data, quality=BROTLI_QUALITY))
 
 
@@ -33,12 +30,10 @@ class CollectedStaticFilesStorage(CompressedManifestStaticFilesStorage):  # type
         return str(super().stored_name(name)) if self.hashed_files else name
 
     def create_compressor(self, **options: Any) -> Compressor:
-        """Ours."""
         return QuickCompressor(**options)
 
 
 def collect_if_changed() -> bool:
-    """Collect and compress where any source has changed since the last time; says whether it did."""
     stamp = Path(settings.STATIC_ROOT) / ".sources"
     sources = fingerprint()
     if stamp.exists() and stamp.read_text() == sources:
@@ -49,7 +44,6 @@ def collect_if_changed() -> bool:
 
 
 def fingerprint() -> str:
-    """Changes when a static file of the project or of a package is added, removed or edited."""
     digest = hashlib.sha256(type(staticfiles_storage).__qualname__.encode())
     for finder in get_finders():
         for path, storage in finder.list([]):

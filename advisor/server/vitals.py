@@ -31,8 +31,6 @@ class BrokerVitals:
 
 @dataclass(frozen=True)
 class RunVitals:
-    """How many runs are in each state, and how long the oldest queued one has waited."""
-
     by_state: dict[str, int]
     oldest_queued_age_s: float
 
@@ -49,7 +47,6 @@ def broker_vitals() -> BrokerVitals | None:
 
 
 def workers_alive(queue: Queue, now: datetime) -> int:
-    """How many workers of the queue have shown a heartbeat lately."""
     alive = 0
     for key in get_keys(queue=queue):
         beat = queue.connection.hget(key, "last_heartbeat")

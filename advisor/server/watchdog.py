@@ -48,10 +48,7 @@ class Vigil:
 
 
 class Watchdog(threading.Thread):
-    """Looks every two seconds, in a thread: neither a hung database nor a hung broker may keep `up` from tending its children."""
-
     def __init__(self, workers: Callable[[], Mapping[str, int]], known: Iterable[int] = ()) -> None:
-        """`workers` gives the living workers' names in the broker and their process ids; `known` are those of an earlier start."""
         super().__init__(name="watchdog", daemon=True)
         self.workers = workers
         self.vigil = Vigil(settings.CONFIGURATION.run_time_limit_s)
@@ -59,7 +56,6 @@ class Watchdog(threading.Thread):
         self.known = set(known)
 
     def run(self) -> None:
-        """Look until the process ends."""
         while True:
             # The reconciler tells of outages; whoever is stuck will still be so when they are over.
             with contextlib.suppress(DatabaseError, redis.exceptions.RedisError):
@@ -67,7 +63,6 @@ class Watchdog(threading.Thread):
             threading.Event().wait(EVERY_S)
 
     def look(self) -> None:
-        """One look."""
         close_old_connections()
         workers = self.workers()
         gone = {pid for pid in self.known - set(workers.values()) if not is_alive(pid)}
@@ -80,7 +75,6 @@ class Watchdog(threading.Thread):
 
 
 def held_by(pids: Iterable[int]) -> dict[int, str]:
-    """The attempts at runs and at parts of sweeps that processes of this host hold."""
     of_worker = {worker_name(pid): pid for pid in pids}
     return {
         of_worker[worker]: f"{row} {attempt}"
@@ -90,19 +84,16 @@ def held_by(pids: Iterable[int]) -> dict[int, str]:
 
 
 def _claims() -> "tuple[QuerySet[Run], QuerySet[SweepPart]]":
-    """What workers have claimed and are still wanted to do."""
     return Run.objects.running(), SweepPart.objects.running()
 
 
 def give_up_leases(pids: Iterable[int]) -> None:
-    """What processes of this host held when they ended is for the reconciler to look at now."""
     workers = [worker_name(pid) for pid in pids]
     for claims in _claims():
         claims.filter(worker__in=workers).update(lease_until=timezone.now())
 
 
 def holders_on_this_host() -> set[int]:
-    """The process ids that the rows name, of this host's workers, living or not."""
     of_host = worker_name(0)[:-1]
     return {
         int(worker.rpartition(":")[2])
@@ -112,7 +103,6 @@ def holders_on_this_host() -> set[int]:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is such a process."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -33,11 +33,9 @@ MAINTENANCE_S = 60
 class NoDeathPenalty(BaseDeathPenalty):
     """A run keeps its own time limit, and the supervisor ends a worker that overruns it: rq's alarm, which strikes anywhere, has no part."""
 
-    def setup_death_penalty(self) -> None:
-        """Sets no alarm."""
+    def setup_death_penalty(self) -> None: ...
 
-    def cancel_death_penalty(self) -> None:
-        """There is none to cancel."""
+    def cancel_death_penalty(self) -> None: ...
 
 
 class SimulationWorker(SimpleWorker):
@@ -58,11 +56,9 @@ class SimulationWorker(SimpleWorker):
         """As forking workers do, who renew it while they wait: SimpleWorker promises the job's whole limit in advance."""
         return int(BaseWorker.get_heartbeat_ttl(self, job, working_time))
 
-    def subscribe(self) -> None:
-        """Needs no subscription."""
+    def subscribe(self) -> None: ...
 
-    def unsubscribe(self) -> None:
-        """Has none."""
+    def unsubscribe(self) -> None: ...
 
     def work_until_told(self) -> None:
         """Take jobs until SIGTERM: the first lets a running job finish, the second stops it."""
@@ -99,7 +95,6 @@ class SimulationWorker(SimpleWorker):
         self.heartbeat(self.job_monitoring_interval + 60)
 
     def _register_again_if_lost(self) -> None:
-        """A broker that was emptied, or restarted without its log, has forgotten this worker, which still takes its jobs."""
         is_registered = self.connection.sismember(self.redis_workers_keys, self.key)
         if is_registered or self.birth_date is None or self.has_left.is_set():
             return
@@ -110,7 +105,6 @@ class SimulationWorker(SimpleWorker):
         log.warning("The broker had forgotten this worker; it is registered again", name=self.name)
 
     def register_death(self) -> None:
-        """No heartbeat registers it again from now on."""
         self.has_left.set()
         super().register_death()  # type: ignore[no-untyped-call]
 
@@ -124,7 +118,6 @@ def _one_at_a_time(lock: Path) -> Iterator[None]:
 
 
 def work(name: str) -> None:
-    """Warm the kernel, then work until told to end."""
     with _one_at_a_time(settings.CONFIGURATION.data / "kernel.lock"):
         warm()
     worker = simulation_worker(name)
@@ -133,7 +126,6 @@ def work(name: str) -> None:
 
 
 def simulation_worker(name: str) -> SimulationWorker:
-    """A worker of both queues, whose heartbeats are a few seconds apart; what is in the first goes first."""
     queues = [django_rq.get_queue(queue) for queue in (settings.SIMULATIONS_QUEUE, settings.MAPS_QUEUE)]
     return SimulationWorker(
         queues,

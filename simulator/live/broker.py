@@ -18,7 +18,7 @@ LOOK_S = 0.01
 
 
 class NoBroker(CannotRun):
-    """Why there is no broker to start, and what to do about it, in a sentence."""
+    pass
 
 
 def server_program() -> Path:
@@ -41,7 +41,6 @@ def server_program() -> Path:
 
 
 def server_command(program: Path, at: Path, data: Path, *, durable: bool) -> list[str]:
-    """For a broker that exits with its parent, listens on a unix socket alone and evicts nothing. `durable`: it logs writes within a second."""
     options = {
         "port": "0",
         "unixsocket": str(at),
@@ -59,7 +58,6 @@ def server_command(program: Path, at: Path, data: Path, *, durable: bool) -> lis
 
 
 def socket_url(at: Path) -> str:
-    """The URL of a broker that listens there."""
     return f"unix://{quote(str(at))}?db=0"
 
 

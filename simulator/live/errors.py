@@ -12,7 +12,7 @@ FILE_ERRORS = frozenset(
 
 
 class CannotRun(Exception):
-    """This machine does not let a live run run: why, in a sentence."""
+    pass
 
 
 @contextmanager
@@ -28,12 +28,10 @@ def file_errors_explained() -> Iterator[None]:
 
 
 class RunBroken(CannotRun):
-    """A run failed after it had measured something."""
-
     def __init__(self, so_far: SoFar) -> None:
         super().__init__(so_far.failed)
         self.so_far = so_far
 
 
 class ProcessFailed(CannotRun):
-    """A process of the run did not start, or ended when it should not have."""
+    pass

@@ -29,7 +29,6 @@ def _end_with_standard_input() -> None:
 
 
 def main(command: list[str]) -> int:
-    """Run a program that ends with this process's parent, pass SIGTERM to it and its exit code on."""
     program = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603
 
     def hand_down(signum: int, frame: FrameType | None) -> None:

@@ -61,15 +61,15 @@ Say = Callable[[str], None]
 
 
 class CannotMeasure(CannotRun):
-    """What keeps from measuring, in a sentence."""
+    pass
 
 
 class BadAddress(ValueError):
-    """It is no URL of a broker."""
+    pass
 
 
 class UnknownSerializer(ValueError):
-    """There is no such serializer."""
+    pass
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,6 @@ class Spread:
 
     @classmethod
     def of(cls, sample: Iterable[float]) -> "Spread":
-        """Of at least one value."""
         values = sorted(sample)
         last = len(values) - 1
         return cls(median(values), values[round(0.05 * last)], values[round(0.95 * last)], len(values))
@@ -118,12 +117,10 @@ class RqCosts:
 
     @property
     def retry_tick_s(self) -> float | None:
-        """The scheduler's interval."""
         return None if self.look_s is None else round(self.look_s, 2)
 
 
 def shown_address(url: str) -> str:
-    """A broker's URL without user and password."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
@@ -201,8 +198,6 @@ def measure_rq(
 
 @dataclass
 class _Row:
-    """A job's hash."""
-
     status: str
     worker: str
     enqueued_at: float
@@ -222,8 +217,6 @@ def _instant(text: str) -> float:
 
 @dataclass
 class _Measuring:
-    """The jobs that were enqueued, and what was wrong on the way."""
-
     connection: Any
     queue: Queue
     deadline: float
@@ -257,7 +250,6 @@ class _Measuring:
         return workers
 
     def idle(self) -> tuple[Spread, Spread | None]:
-        """How long enqueueing takes, and from there until the job starts."""
         enqueued, picked, skewed = [], [], []
         for place in range(IDLE_JOBS):
             begun_at, began = time.time(), time.perf_counter()
@@ -278,7 +270,6 @@ class _Measuring:
         return Spread.of(enqueued), None if ahead_s else Spread.of(picked)
 
     def burst(self, jobs: int) -> Spread:
-        """What a worker takes from one job to the next besides the job's own time."""
         ids = self._enqueue([("time.sleep", (BURST_JOB_S,))] * jobs)
         by_worker: Mapping[str, list[_Row]] = defaultdict(list)
         for row in self._ended(ids):
@@ -294,7 +285,6 @@ class _Measuring:
         return Spread.of(max(0.0, gap) for gap in between)
 
     def retries(self) -> tuple[float | None, Spread | None]:
-        """The scheduler's interval, and by how much the pauses before retries were longer than asked."""
         name = self.queue.name
         if not self.connection.exists(RQScheduler.get_locking_key(name)):
             self.problems.append(
@@ -349,7 +339,6 @@ class _Measuring:
             pipeline.execute()
 
     def _take_back(self, ids: Sequence[str]) -> set[str]:
-        """Of these jobs those that were waiting, for a worker or for a retry, and do so no more."""
         scheduled = self._registry(registry.ScheduledJobRegistry)
         with self.connection.pipeline() as pipeline:
             for job in ids:
@@ -418,7 +407,6 @@ class _Measuring:
 
 
 def _looks(queued_at: Iterable[float]) -> list[float]:
-    """The instants at which the scheduler looked: retries that it found together are queued together."""
     looks: list[float] = []
     for at in sorted(queued_at):
         if not looks or at - looks[-1] > ONE_LOOK_S:

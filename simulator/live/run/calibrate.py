@@ -35,7 +35,6 @@ STOCK_TICK_S = 1.0
 
 
 def calibration_scenario(window: Window, speed: float) -> Scenario:
-    """The same servers and delivery, other jobs: nothing fails, and each takes the mean time."""
     scenario = window.scenario
     mean_s = mean_service_s(scenario, window.trace, window.durations_s)
     servers = min(scenario.synchronous.workers, scenario.event_driven.consumers)
@@ -64,7 +63,6 @@ def calibration_scenario(window: Window, speed: float) -> Scenario:
 
 
 def costs_of(synchronous: DesignRun, event_driven: DesignRun) -> Costs:
-    """The mean costs a job, from both designs' separate runs."""
     queued = _instants(event_driven, What.QUEUED)
     accept = (queued - event_driven.stage.jobs.arrival_s) / event_driven.clock.speed
     pickup_s = _mean_s(pickups_s(event_driven))
@@ -111,7 +109,6 @@ def release_s(run: DesignRun) -> float:
 
 
 def _mean_s(taken_s: Floats) -> float:
-    """Of the jobs that have it."""
     return max(0.0, float(np.nanmean(taken_s))) if not np.isnan(taken_s).all() else 0.0
 
 

@@ -23,8 +23,6 @@ OUTCOMES = ("late", "failed", "timed_out", "rejected", "dead_lettered", "undeliv
 
 @dataclass(frozen=True)
 class Resolution:
-    """The smallest differences that a run of one design resolves."""
-
     speed: float
     own_s: float
     """Real seconds of a job that are this machine's own: what its processes take for its attempts, and how late the load comes (p99)."""
@@ -58,7 +56,6 @@ class Resolution:
 
     @property
     def time_s(self) -> float:
-        """Scenario seconds."""
         return self.own_s * self.speed
 
     @property
@@ -73,8 +70,6 @@ class Resolution:
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one figure."""
-
     least: float
     """Smaller values are not resolved."""
     slack: float
@@ -83,7 +78,6 @@ class Limits:
     """Whether any difference of `slack` or more is one, however small relative to the values."""
 
     def judge(self, predicted: float, measured: float) -> tuple[bool, bool]:
-        """Whether the two agree, and whether they are not resolved; neither: they differ."""
         off, larger = abs(measured - predicted), max(abs(predicted), abs(measured))
         if larger < self.least:
             return False, True
@@ -95,7 +89,6 @@ class Limits:
 def compare_figures(
     design: Design, predicted: DesignResult, measured: DesignResult, resolution: Resolution
 ) -> list[LiveFigure]:
-    """Every figure that either has."""
     return [
         *_design_figures(design, predicted, measured, resolution),
         *_call_rate(design, predicted, measured, resolution),
@@ -142,7 +135,6 @@ def _design_figures(
 def _call_rate(
     design: Design, predicted: DesignResult, measured: DesignResult, resolution: Resolution
 ) -> Iterator[LiveFigure]:
-    """The height of a herd of calls."""
     before, after = (max(result.call_rate.per_s, default=0.0) for result in (predicted, measured))
     if not (before or after):
         return
@@ -156,7 +148,6 @@ def _call_rate(
 def _class_figures(
     design: Design, predicted: DesignResult, measured: DesignResult, resolution: Resolution
 ) -> Iterator[LiveFigure]:
-    """Where there are several."""
     times = Limits(resolution.time_s, resolution.time_s)
     for name, after in measured.classes.items():
         before = predicted.classes.get(name)
@@ -188,7 +179,6 @@ def _subscriber_figures(
 
 
 def _good_share(design: Design, predicted: int, measured: int, offered: int, queue: str | None = None) -> LiveFigure:
-    """A small share is resolved as well as a large one."""
     of = max(1, offered)
     limits = Limits(0.0, _sampled(predicted, measured, offered).slack / of, sampled=True)
     return _figure(design, "good_share", "share", predicted / of, measured / of, limits, queue=queue)

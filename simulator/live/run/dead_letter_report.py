@@ -10,7 +10,6 @@ KEPT = 200
 
 
 def dead_letters_of(run: DesignRun) -> tuple[DeadLetter, ...]:
-    """The first jobs that were dead-lettered and not requeued."""
     rows, jobs = run.rows, run.stage.jobs
     names = list(run.stage.scenario.event_driven.queues)
     given_up = np.unique(rows["job"][(rows["what"] == What.GAVE_UP) & (rows["value"] == 1.0)])

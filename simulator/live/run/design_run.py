@@ -58,8 +58,6 @@ LOST_LOOK_S = 0.2
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """What one design is run with, on this machine."""
-
     scenario: Scenario
     design: Design
     jobs: Jobs
@@ -72,8 +70,6 @@ class Stage:
 
 
 class Sample(NamedTuple):
-    """What rq reports of the queues of all classes at an instant of the Scenario."""
-
     at_s: float
     waiting: int
     oldest_s: float
@@ -82,8 +78,6 @@ class Sample(NamedTuple):
 
 @dataclass
 class DesignRun:
-    """A run under way, or ended: its clock, and the rows that its processes have written so far."""
-
     stage: Stage
     clock: RunClock
     broker: str
@@ -100,13 +94,11 @@ class DesignRun:
     """At an outside endpoint, once ended."""
 
     def tally(self) -> Tally:
-        """Of all jobs once the run has ended, before of those so far."""
         stage, now_s = self.stage, None if self.ended else self.clock.now_s()
         rows = Rows.of(self.rows, self.clock, now_s)
         return tally_of(stage.scenario, stage.design, stage.jobs, rows, ended=self.ended)
 
     def as_sampled(self, series: Series) -> Series:
-        """The series with the queue's depth and lag as rq itself reports them."""
         if not self.samples or not series.t_s:
             return series
         samples = np.array([(0.0, 0.0, 0.0), *self.samples])

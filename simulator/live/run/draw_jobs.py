@@ -99,7 +99,6 @@ def _bench(scenario: Scenario, design: str, trace: Trace | None, durations_s: Fl
 
 
 def _arrivals(machine: Any) -> Floats:
-    """Every arrival of the run, from the kernel's state before the first."""
     chunks: list[Floats] = []
     last = float(machine[0]["end"])
     while np.isfinite(machine[0]["arrival"]) and machine[0]["arrival"] <= last:
@@ -113,7 +112,6 @@ def _arrivals(machine: Any) -> Floats:
 
 @entry
 def _fill_arrivals(machine: Any, arrivals: Any) -> int:
-    """The next arrivals, as many as there is room for; returns how many there were."""
     m = machine[0]
     count = 0
     while count < len(arrivals) and m.arrival < np.inf:
@@ -126,7 +124,6 @@ def _fill_arrivals(machine: Any, arrivals: Any) -> int:
 
 @entry
 def _fill(machine: Any, own: Any, webhook_u: Any, handling_s: Any) -> None:
-    """What belongs to each job, in the kernel's order of indices."""
     m = machine[0]
     for job in range(len(own)):
         tokens_in, tokens_out = tokens_of(m, job)

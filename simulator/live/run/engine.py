@@ -133,8 +133,6 @@ def simulate(
 
 
 class MachineState(NamedTuple):
-    """What else this machine does: its load over the last minute, and other live runs under way."""
-
     load: float
     other_runs: int
 
@@ -145,8 +143,6 @@ class MachineState(NamedTuple):
 
 @dataclass
 class LiveRun:
-    """One live run: what both designs share, what they have measured, and how far it is."""
-
     folder: Path
     server: ForkServer
     plan: LiveRunPlan
@@ -204,17 +200,14 @@ class LiveRun:
         return costs_of(runs[SYNCHRONOUS], runs[EVENT_DRIVEN])
 
     def predict(self, design: Design, costs: Costs) -> Tally:
-        """The kernel on the same jobs, with the machine's costs."""
         self.report_progress(f"Predicting {DESIGN_WORDS[design]}", SPANS["run", SYNCHRONOUS][0])
         return calibrate.predict(self.plan.window, costs, self.plan.speed, self.jobs[design], design)
 
     def predict_as_answered(self, design: Design, costs: Costs) -> Tally:
-        """The kernel with the times that an outside endpoint's calls really took: on equal terms."""
         window, jobs = as_answered(self.plan.window, self.jobs[design], self.runs[design])
         return calibrate.predict(window, costs, self.plan.speed, jobs, design)
 
     def measure(self, design: Design, prediction: Tally) -> Tally:
-        """The design, live; how long to wait for the last results follows from the kernel's prediction."""
         plan, external = self.plan, self.plan.external
         last_s = float(plan.window.trace.arrivals_s[-1])
         expected_s = plan.window.done_s(prediction)

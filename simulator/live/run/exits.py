@@ -12,8 +12,6 @@ LAST_CHARACTERS = 600
 
 
 class Exit(NamedTuple):
-    """`how` for records, `sentence` after a process's name."""
-
     how: str
     sentence: str
 

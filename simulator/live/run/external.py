@@ -66,7 +66,6 @@ def require_answers(external: ExternalEndpoint, run: DesignRun, folder: Path) ->
 
 
 def use_of(external: ExternalEndpoint, runs: Mapping[str, DesignRun], scenario_mean_s: float) -> EndpointUse:
-    """Of both designs together; `scenario_mean_s` is the service time that the Scenario assumes."""
     spent = [run.spent for run in runs.values()]
     calls_s = np.concatenate([_calls_s(run) for run in runs.values()])
     return EndpointUse(
@@ -86,7 +85,6 @@ def use_of(external: ExternalEndpoint, runs: Mapping[str, DesignRun], scenario_m
 
 
 def _failures(runs: Iterable[DesignRun]) -> dict[str, int]:
-    """How often each status other than success was answered."""
     answers = np.concatenate([run.rows["value"][run.rows["what"] == What.ANSWERED] for run in runs])
     statuses, counts = np.unique(answers[(answers != SUCCEEDED) & (answers != 0.0)].astype(int), return_counts=True)
     return {str(status): int(count) for status, count in zip(statuses, counts, strict=True)}

@@ -16,7 +16,7 @@ LOCK = "lock"
 
 
 class NotOwned(CannotRun):
-    """The place for the runs' folders belongs to another user."""
+    pass
 
 
 def runs_folder() -> Path:
@@ -32,12 +32,10 @@ def runs_folder() -> Path:
 
 
 def _path_of(label: str) -> Path:
-    """Short enough for a socket's path."""
     return runs_folder() / f"run-{hashlib.sha256(label.encode()).hexdigest()[:16]}"
 
 
 def find_running(label: str) -> Path | None:
-    """The folder of the run with that label, if it runs now."""
     folder = _path_of(label)
     with _all_folders_locked():
         return folder if folder.is_dir() and _is_held(folder) else None
@@ -66,7 +64,6 @@ def run_folder(label: str) -> Iterator[Path]:
 
 
 def count_other_runs(folder: Path) -> int:
-    """Live runs of this user that are under way now, but for the folder's own."""
     with _all_folders_locked():
         return sum(_is_held(other) for other in runs_folder().glob("run-*") if other != folder)
 

@@ -27,7 +27,7 @@ ChildProcess = ForkServerProcess | SpawnProcess
 
 
 class NoForkServer(ProcessFailed):
-    """The process that a run's processes are forked from did not start, or has ended."""
+    pass
 
 
 def process_environment() -> dict[str, str]:
@@ -167,7 +167,6 @@ class ForkServer:
 
 
 def _tracker() -> Any:
-    """multiprocessing starts it with the first process, and has no public function that ends it."""
     return resource_tracker._resource_tracker
 
 

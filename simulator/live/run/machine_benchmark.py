@@ -70,7 +70,6 @@ def measure_capacity(
 def _stage(
     design: Design, arrivals_s: Floats, service_s: float, servers: int, workers: WorkerKind = "threads"
 ) -> Stage:
-    """Equal jobs in real time."""
     scenario = Scenario.model_validate(
         {
             "arrivals": {"process": "trace", "trace": "benchmark"},
@@ -84,12 +83,10 @@ def _stage(
 
 
 def _idle_median_s(taken_s: Floats) -> float:
-    """The median, so that a short halt of the machine does not count."""
     return float(np.nanmedian(taken_s[:IDLE_JOBS]))
 
 
 def _jobs_per_s(run: DesignRun) -> float:
-    """Of the burst, until its last result was in hand."""
     rows = run.rows[(run.rows["what"] == What.IN_HAND) & (run.rows["job"] >= IDLE_JOBS)]
     if len(rows) < BURST_JOBS:
         raise CannotRun(f"only {len(rows)} of {BURST_JOBS} jobs came through when this machine was to be measured")
@@ -112,7 +109,6 @@ def measure_run() -> dict[str, float]:
 
 
 def _waiting_memory_mb(folder: Path, server: ForkServer) -> float:
-    """Of the event-driven design while all its consumers wait for the model."""
     measured: list[float] = []
 
     def watch(run: DesignRun | None) -> None:

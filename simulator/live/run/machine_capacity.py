@@ -53,7 +53,6 @@ class Capacity(Value):
 
     @property
     def jobs_per_s(self) -> float:
-        """What a run may ask of this machine: both designs get the same."""
         return SHARE * min(self.synchronous_jobs_per_s, self.event_driven_jobs_per_s)
 
     @property
@@ -124,7 +123,6 @@ def keep(capacity: Capacity, workers: WorkerKind = "threads") -> None:
 
 
 def file_of(workers: WorkerKind) -> Path:
-    """One for each kind of worker and version of the code."""
     signature = hashlib.sha256(this_machine().encode()).hexdigest()[:12]
     return folders.runs_folder() / f"capacity-{measured_kind(workers)}-{signature}.json"
 
@@ -139,14 +137,12 @@ def cores() -> int:
 
 
 def this_machine() -> str:
-    """Its name, the cores that this process may use, and the versions of what it runs."""
     python = ".".join(map(str, sys.version_info[:2]))
     return f"{platform.node()}, {cores()} cores, Python {python}, rq {version('rq')}, code {code_hash(CODE)}"
 
 
 @cache
 def code_hash(folder: Path) -> str:
-    """Of contents and names: two checkouts of one version have the same."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
         content = path.read_bytes()

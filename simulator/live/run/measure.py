@@ -38,11 +38,9 @@ class Rows:
         return cls(rows, at_s, float(at_s[-1]) if now_s is None and len(at_s) else now_s or 0.0, clock.speed)
 
     def of_kind(self, what: What) -> NDArray[np.bool_]:
-        """Which rows are of that kind."""
         return np.asarray(self.rows["what"] == what)
 
     def count(self, *whats: What) -> int:
-        """How many rows are of those kinds."""
         return int(np.isin(self.rows["what"], whats).sum())
 
     def table(self, what: What, jobs: int, attempts: int, value: float | None = None) -> Floats:
@@ -69,8 +67,6 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Spells:
-    """What happened between instants, a row a spell: waiting in the queue or backlog, or a server at work."""
-
     job: NDArray[np.int64]
     index: NDArray[np.int64]
     """The attempt; in the synchronous design the client's call."""
@@ -78,12 +74,10 @@ class Spells:
     end: Floats
 
     def level(self, instants: Floats) -> Floats:
-        """How many spells are under way at each instant."""
         starts, ends = np.sort(self.start), np.sort(self.end)
         return (np.searchsorted(starts, instants, "right") - np.searchsorted(ends, instants, "right")).astype(float)
 
     def highest(self) -> int:
-        """The largest number under way at once."""
         if not len(self.start):
             return 0
         instants = np.concatenate([self.start, self.end])
@@ -92,7 +86,6 @@ class Spells:
         return int(np.cumsum(steps[order]).max())
 
     def oldest(self, instants: Floats) -> Floats:
-        """How long the oldest spell under way has lasted, at each instant."""
         ages = np.zeros(len(instants))
         for start, end in zip(self.start, self.end, strict=True):
             low, high = np.searchsorted(instants, start, "left"), np.searchsorted(instants, end, "left")
@@ -102,8 +95,6 @@ class Spells:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What became of each job of one design's run, and what its queue and its servers did."""
-
     outcome: NDArray[np.int64]
     settled_s: Floats
     waited_s: Floats
@@ -211,13 +202,11 @@ def _taken_up_again(starts: Floats, gave_up_s: Floats) -> NDArray[np.bool_]:
 
 
 def _last_seen(n: int, top: int, rows: Rows) -> Floats:
-    """Jobs x attempts: the last instant at which the worker wrote a row of the attempt."""
     kinds = (What.STARTED, What.WAITED_FOR_PROVIDER, What.CALLED, What.ANSWERED)
     return np.asarray(np.fmax.reduce([rows.table(what, n, top) for what in kinds]))
 
 
 def _spells(starts: Floats, ends: Floats, now_s: float) -> Spells:
-    """Those that began; one without an end lasts until now."""
     job, index = np.nonzero(~np.isnan(starts))
     start = starts[job, index]
     end = ends[job, index]
@@ -337,7 +326,6 @@ def _batches(jobs: Jobs, measured: Measured, offered: NDArray[np.bool_]) -> NDAr
 
 
 def _fans(scenario: Scenario, jobs: Jobs, rows: Rows) -> tuple[NDArray[np.int64], Floats, NDArray[np.int64]]:
-    """By subscriber: results offered, handled and given up, and the latencies of those handled."""
     count = called_subscribers(scenario)
     fans = np.zeros((count, 3), np.int64)
     sums, histograms = np.zeros((count, 2)), np.zeros((count, layout.BUCKETS_OF_HISTOGRAM), np.int64)
@@ -353,7 +341,6 @@ def _fans(scenario: Scenario, jobs: Jobs, rows: Rows) -> tuple[NDArray[np.int64]
 
 
 def _bins(jobs: Jobs, measured: Measured, offered: NDArray[np.bool_], end_s: float) -> tuple[Floats, float]:
-    """Time bins up to the end, levels at the end of each."""
     width = end_s / (layout.BINS // 2)
     ends: Floats = np.asarray(np.arange(1, layout.BINS // 2 + 1) * width, np.float64)
     edges = np.concatenate([[0.0], ends])

@@ -19,7 +19,6 @@ from simulator.live.system.synchronous import service  # noqa: F401
 
 
 def main(listener_fd: int, alive_fd: int, ready_fd: int, main_name: str, main_path: str) -> None:
-    """Serve until every writer of the alive pipe has closed it."""
     gc.collect()
     gc.freeze()  # a collection in a child would write to the pages that it shares
     _pretend_main(main_name, main_path)

@@ -39,7 +39,6 @@ StartedProcess = ChildProcess | subprocess.Popen[bytes]
 
 
 def listener() -> socket.socket:
-    """A listening socket on a free port of the loopback interface."""
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind(("127.0.0.1", 0))
@@ -48,14 +47,11 @@ def listener() -> socket.socket:
 
 
 def address_of(bound: socket.socket) -> str:
-    """Its URL."""
     return f"http://127.0.0.1:{bound.getsockname()[1]}"
 
 
 @dataclass
 class ProcessSpec:
-    """One process and what it is started with."""
-
     name: str
     run: Callable[[ProcessContext], None]
     listener: socket.socket | None = None
@@ -67,8 +63,6 @@ class ProcessSpec:
 
 
 class UnexpectedExit(NamedTuple):
-    """A process that ended while its run was under way."""
-
     process: str
     how: str
     at_ns: int
@@ -150,7 +144,6 @@ class ProcessGroup:
             tick()
 
     def begin(self, started_ns: int) -> None:
-        """Send every process the Scenario's zero."""
         self._started_ns = started_ns
         for running in self._running.values():
             self._send_start(running)
@@ -185,7 +178,6 @@ class ProcessGroup:
         return self._running[finishes].process.exitcode == 0
 
     def _end(self, running: _Running) -> None:
-        """What it has started ends with it."""
         _signal_group(running.process, signal.SIGKILL)
         running.connection.close()
         running.process.close()
@@ -247,7 +239,6 @@ def running_broker(folder: Path, tick: Callable[[], None]) -> Iterator[subproces
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether a signal has stopped the process, as far as this system tells."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
     except OSError:

@@ -45,8 +45,6 @@ SPARE = 1.1
 
 @dataclass(frozen=True)
 class Limit:
-    """The highest speed, and what sets it, in words with the figure."""
-
     speed: float
     reason: str
 
@@ -61,8 +59,6 @@ class Limit:
 
 @dataclass(frozen=True, eq=False)
 class LiveRunPlan:
-    """A live run before it is started."""
-
     window: Window
     speed: float
     limit: Limit
@@ -82,7 +78,6 @@ class LiveRunPlan:
 
     @property
     def most_output_tokens(self) -> int | None:
-        """At an outside endpoint, both designs together; None at the sample one, which costs nothing."""
         return self.most_calls * self.external.max_tokens_a_call if self.external is not None else None
 
     @property
@@ -144,8 +139,6 @@ def plan_live_run(
 
 @dataclass(frozen=True, eq=False)
 class Workload:
-    """What is to be run, on which machine, and how."""
-
     scenario: Scenario
     trace: Trace | None
     durations_s: Floats | None
@@ -321,7 +314,6 @@ def _attempts_per_s(tally: Tally, over_s: float) -> float:
 
 
 def _polls_per_s(scenario: Scenario, tally: Tally, speed: float) -> float:
-    """At the worst instant, by the kernel's account."""
     delivery = scenario.event_driven.delivery
     if not isinstance(delivery, PollingDelivery) or delivery.interval_s <= 0:
         return 0.0
@@ -329,12 +321,10 @@ def _polls_per_s(scenario: Scenario, tally: Tally, speed: float) -> float:
 
 
 def round_speed_down(speed: float) -> float:
-    """Down to two digits, as people write it."""
     if speed >= 10:
         return float(floor(speed))
     return floor(speed * 10) / 10 if speed >= 1 else floor(speed * 100) / 100 or speed
 
 
 def _digits(value: float) -> str:
-    """Three digits, and no power of ten."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

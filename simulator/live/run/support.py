@@ -59,7 +59,6 @@ def estimate(
 
 
 def unsupported(scenario: Scenario, workers: WorkerKind = "threads") -> tuple[Problem, ...]:
-    """What a live run does not do: refused, never ignored."""
     events, most, stock = scenario.event_driven, MOST_CONSUMERS[workers], workers == "stock"
     if workers == "threads":
         too_many = f"a live run has at most {most} of them; use the kernel"

@@ -38,8 +38,6 @@ NAME = "window"
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """An explicit Scenario whose arrivals `trace` holds, and what part of the workload it is, in words."""
-
     scenario: Scenario
     trace: Trace
     durations_s: Floats | None
@@ -53,7 +51,6 @@ class Window:
         return self.trace.requests
 
     def done_s(self, tally: Tally) -> float:
-        """When a design has done its last job, by the kernel's account of it."""
         return max(float(self.trace.arrivals_s[-1]), float(tally.bins.shape[1] * tally.bin_width_s))
 
     def peak_rate_per_s(self, over_s: float) -> float:
@@ -64,7 +61,6 @@ class Window:
 
 
 def simulate_window(scenario: Scenario, trace: Trace | None, durations_s: Floats | None) -> dict[str, Tally]:
-    """The kernel's account of these very jobs, by design."""
     runner = Runner(scenario, trace, durations_s, dict.fromkeys(designs_of(scenario), True), threads=1)
     runner.run(1)
     return {design: tallies[0] for design, tallies in runner.tallies.items()}
@@ -97,15 +93,12 @@ def window_of(scenario: Scenario, trace: Trace | None, durations_s: Floats | Non
 
 @dataclass(frozen=True)
 class WindowCut:
-    """What is kept of a workload: from `start_s` on, without what lies between `cut_from_s` and `cut_to_s`."""
-
     start_s: float
     length_s: float
     cut_from_s: float = np.inf
     cut_to_s: float = np.inf
 
     def of(self, arrivals: Floats) -> tuple[Floats, NDArray[np.int64]]:
-        """Arrivals by the window's clock, and their places in the workload."""
         shifted = self._shift(arrivals)
         inside = (arrivals >= self.start_s) & (shifted <= self.length_s) & ~self._is_cut(arrivals)
         rows = np.flatnonzero(inside)
@@ -132,7 +125,6 @@ class WindowCut:
 
 
 def _whole(scenario: Scenario, trace: Trace | None, durations_s: Floats | None, length_s: float) -> Trace:
-    """The workload that the window is cut from: a recording as it is (at its speed), or what the kernel draws."""
     if isinstance(scenario.arrivals, TraceArrivals):
         assert trace is not None  # noqa: S101  the engine has refused the scenario otherwise
         end = scenario.duration_s or np.inf
@@ -156,7 +148,6 @@ def _first_outage(scenario: Scenario) -> Outage | None:
 
 
 def _kept(scenario: Scenario, arrivals: Floats, length_s: float) -> tuple[WindowCut, str, bool]:
-    """What to keep, its name, and whether a longer window has no more jobs."""
     kind, last = scenario.arrivals, float(arrivals[-1]) if len(arrivals) else 0.0
     span, outage, period_s = minutes(length_s), _first_outage(scenario), cycle_s(scenario)
     if last <= length_s:
@@ -189,7 +180,6 @@ def _around(start_s: float, lasts_s: float, length_s: float) -> WindowCut:
 
 
 def _changes_in_words(scenario: Scenario, keep: WindowCut) -> str:
-    """What the window leaves out of the Scenario besides time before and after."""
     kind, words = scenario.arrivals, []
     if isinstance(kind, BurstArrivals) and np.isfinite(keep.cut_to_s):
         words.append(f"{minutes(kind.peak_s - (keep.cut_to_s - keep.cut_from_s))} of its {minutes(kind.peak_s)}")
@@ -213,8 +203,6 @@ def _busiest_s(arrivals: Floats, length_s: float) -> float:
 
 
 def _select(trace: Trace, rows: Any, arrivals_s: Floats) -> Trace:
-    """Those requests, arriving at these instants."""
-
     def select(column: Floats | None) -> Floats | None:
         return None if column is None else column[rows]
 
@@ -222,7 +210,6 @@ def _select(trace: Trace, rows: Any, arrivals_s: Floats) -> Trace:
 
 
 def minutes(seconds: float) -> str:
-    """A span as people write it."""
     if seconds < 120:
         return counted(seconds, "second")
     return counted(seconds / 60, "minute") if seconds < 7200 else counted(seconds / 3600, "hour")

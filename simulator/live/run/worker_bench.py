@@ -30,12 +30,10 @@ _connections: dict[str, Any] = {}
 
 
 def wait() -> None:
-    """A job that waits as if for a model."""
     time.sleep(WAIT_S)
 
 
 def record_delay(socket: str, enqueued_ns: int) -> None:
-    """A job that records how long after its enqueuing it began."""
     delay_ns = time.monotonic_ns() - enqueued_ns
     if socket not in _connections:
         _connections[socket] = redis.Redis(unix_socket_path=socket)
@@ -74,7 +72,6 @@ def measure_workers(kind: WorkerKind = "threads", workers: int = 50, jobs: int =
 
 
 def _rate(connection: Any, jobs: int) -> tuple[float, float]:
-    """Jobs a second while more are enqueued than are done, and the broker's commands a job, those of enqueuing included."""
     queue = Queue(QUEUE, connection=connection, serializer=JSONSerializer)
     before = int(connection.info("stats")["total_commands_processed"])
     for start in range(0, jobs, 100):
@@ -91,7 +88,6 @@ def _rate(connection: Any, jobs: int) -> tuple[float, float]:
 
 
 def _delays_ms(connection: Any, socket: str, jobs: int = 200) -> list[float]:
-    """From enqueuing to start with all workers idle, one job at a time."""
     queue, delays = Queue(QUEUE, connection=connection, serializer=JSONSerializer), []
     for _ in range(jobs):
         queue.enqueue_call(RECORD_DELAY, args=(socket, time.monotonic_ns()), result_ttl=0, description="")

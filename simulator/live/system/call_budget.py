@@ -21,8 +21,6 @@ _ROW = struct.Struct("<6q")
 
 
 class Cut(IntEnum):
-    """Which cap has refused a call, and so cut the run short."""
-
     NONE = 0
     CALLS = 1
     TOKENS = 2
@@ -84,7 +82,6 @@ class CallBudget:
             return why
 
     def settle(self, *, succeeded: bool, reason: str, input_tokens: int, output_tokens: int) -> None:
-        """A booked call has ended, and took so many tokens."""
         with self._update() as spent:
             spent.failed += not succeeded
             spent.input_tokens += max(0, input_tokens)
@@ -98,7 +95,6 @@ class CallBudget:
 
     @staticmethod
     def first_error(folder: Path) -> str:
-        """Why the first call that failed did so, for a run without any result."""
         path = folder / FIRST_ERROR
         return path.read_text(errors="replace") if path.exists() else ""
 

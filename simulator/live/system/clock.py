@@ -14,15 +14,12 @@ class RunClock:
     speed: float
 
     def now_s(self) -> float:
-        """Seconds of the Scenario since its start."""
         return self.scenario_s(time.monotonic_ns())
 
     def scenario_s(self, monotonic_ns: int) -> float:
-        """When an instant of the machine's clock was, in the Scenario."""
         return (monotonic_ns - self.started_ns) / NS_PER_S * self.speed
 
     def real_s(self, scenario_s: float) -> float:
-        """Real seconds that a duration of the Scenario takes."""
         return scenario_s / self.speed
 
     def real_until_s(self, scenario_s: float) -> float:

@@ -33,7 +33,6 @@ class ExternalEndpoint(Value):
 
     @property
     def host(self) -> str:
-        """With the port, if the URL has one."""
         return urlsplit(self.url).netloc
 
     @property
@@ -46,8 +45,6 @@ class ExternalEndpoint(Value):
 
 
 class ProcessConfig(Value):
-    """Addresses, paths and numbers of one design's run. Times in the Scenario are its own; processes divide them by `speed`."""
-
     scenario: Scenario
     design: Literal["synchronous", "event_driven"]
     speed: Positive
@@ -80,18 +77,15 @@ class ProcessConfig(Value):
 
     @property
     def limits_socket(self) -> Path:
-        """Of the rate limit server, if there is one."""
         return self.path / "limits.sock"
 
     @property
     def limits_calls(self) -> bool:
-        """Whether anything limits the event-driven design's calls to the provider."""
         names = ("max_concurrency", "requests_per_minute", "input_tokens_per_minute", "output_tokens_per_minute")
         has_limit = any(getattr(self.scenario.provider, name) is not None for name in names)
         return has_limit or self.scenario.event_driven.circuit_breaker
 
     def priority_of(self, place: int) -> int:
-        """A call's priority in line for the provider's limits, 0 first: the place of its class if queues are strict."""
         match self.scenario.event_driven.discipline:
             case "strict":
                 return place
@@ -109,11 +103,9 @@ class ProcessConfig(Value):
         return RunClock(int((self.path / "begun").read_text()), self.speed)
 
     def journal(self, process: str) -> Path:
-        """The file that a process writes events to."""
         return self.path / f"{process}.journal"
 
     def log(self, process: str) -> Path:
-        """The file of a process's standard output and error."""
         return self.path / f"{process}.log"
 
     @classmethod
@@ -121,11 +113,9 @@ class ProcessConfig(Value):
         return cls.model_validate_json(path.read_text())
 
     def write(self) -> None:
-        """`plan.json` in the run's folder."""
         self._write("plan.json", self.model_dump_json(by_alias=True))
 
     def _write(self, name: str, text: str) -> None:
-        """At once: the pages read the files of a run under way."""
         written = self.path / f"{name}.new"
         written.write_text(text)
         written.replace(self.path / name)

@@ -19,12 +19,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def authorization(token: str) -> dict[str, str]:
-    """The headers that a client of the run sends with each request."""
     return {"Authorization": f"Bearer {token}"}
 
 
 def client_session(token: str, timeout_s: float | None = None) -> aiohttp.ClientSession:
-    """Any number of connections at once; no timeout unless given."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),
         timeout=aiohttp.ClientTimeout(total=timeout_s),
@@ -110,7 +108,6 @@ def read_job(given: dict[str, Any], jobs: int) -> int:
 async def serve(
     app: web.Application, listener: socket.socket | None, *, notices_leavers: bool = False
 ) -> web.AppRunner:
-    """The application answers from now on. `notices_leavers`: a handler is cancelled when its client closes the connection."""
     assert listener is not None  # noqa: S101  a process that serves has one
     runner = web.AppRunner(app, access_log=None, handler_cancellation=notices_leavers, shutdown_timeout=GRACE_S)
     await runner.setup()

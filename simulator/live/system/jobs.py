@@ -81,13 +81,11 @@ class Jobs:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """The jobs in a file that `write` has made."""
         with np.load(path) as stored:
             given: dict[str, Any] = {field.name: stored[field.name] for field in fields(cls)}
         return cls(**{name: value if value.ndim else value.item() for name, value in given.items()})
 
     def write(self, path: Path) -> None:
-        """One file, for every process of the run to read."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         with path.open("wb") as file:
             np.savez(file, **values | {"key": np.uint64(self.key)})
@@ -102,7 +100,6 @@ class Jobs:
         return self.transient > 0 and uniform(self.key, job, U_FAILURE, attempt) < self.transient
 
     def pauses_s(self, job: int, first_attempt: int = 0) -> list[float]:
-        """The pause before each retry of the job; attempts count as for `fails`, and the first of this call is `first_attempt`."""
         return pauses_s(self._retries, lambda attempt: uniform(self.key, job, U_JITTER, first_attempt + attempt))
 
     def left_s(self, clock: RunClock, drain_limit_s: float) -> float:
@@ -113,12 +110,10 @@ class Jobs:
         return clock.real_until_s(last_s) + drain_limit_s
 
     def refuses(self, job: int, subscriber: int, attempt: int) -> bool:
-        """Whether a subscriber's attempt to handle the job's result fails."""
         draw = subscriber * SUBSCRIBER_ATTEMPTS + attempt
         return self.refusing > 0 and uniform(self.key, job, U_REFUSAL, draw) < self.refusing
 
     def subscriber_pauses_s(self, job: int, subscriber: int) -> list[float]:
-        """The pause before each further attempt of a subscriber to handle the job's result."""
         first = subscriber * SUBSCRIBER_ATTEMPTS
         return pauses_s(self._retries, lambda attempt: uniform(self.key, job, U_SUBSCRIBER_JITTER, first + attempt))
 

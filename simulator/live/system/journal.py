@@ -83,8 +83,6 @@ class Journal(AbstractContextManager["Journal"]):
 
 
 class Reader:
-    """Reads what has been added to the journals in a folder since the last look."""
-
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._read: dict[Path, int] = {}
@@ -105,7 +103,6 @@ class Reader:
 
 
 def unfinished_calls(rows: NDArray[np.void]) -> int:
-    """Calls that the synchronous service has accepted and goes on with, whether or not their clients wait."""
     what, value = rows["what"], rows["value"]
     dropped = (what == What.ABANDONED) & (value == 1.0)
     return int((what == What.ACCEPTED).sum() - (what == What.FREED).sum() - dropped.sum())

@@ -23,8 +23,6 @@ _COMMAND_NAME = Path("/proc/self/comm")
 
 @dataclass(frozen=True)
 class ProcessContext:
-    """What the controller sends to a new process: the argument of its `run`."""
-
     name: str
     run: Callable[["ProcessContext"], None]
     config: ProcessConfig
@@ -43,7 +41,6 @@ class ProcessContext:
         return Jobs.read(self.config.path / "jobs.npz")
 
     def ready(self) -> None:
-        """Report that this process can do its work."""
         self.connection.send(READY)
 
     def wait_for_start(self) -> RunClock:
@@ -51,12 +48,10 @@ class ProcessContext:
         return RunClock(self.connection.recv(), self.config.speed)
 
     async def started(self) -> RunClock:
-        """`wait_for_start` for an event loop."""
         return await asyncio.to_thread(self.wait_for_start)
 
 
 def launch(context: ProcessContext) -> None:
-    """Run the process: in a group of its own, with its log as standard output, until it ends or its controller does."""
     os.setpgid(0, 0)
     if _COMMAND_NAME.exists():
         _COMMAND_NAME.write_text(context.name[:15])  # as `ps` and `top` show it
@@ -89,6 +84,5 @@ def _log_to(path: Path) -> None:
 
 
 def _exit_with(lifeline: int) -> None:
-    """Kill this process and its group when the other end of a pipe is closed."""
     connection.wait([lifeline])
     os.killpg(0, signal.SIGKILL)

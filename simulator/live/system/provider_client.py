@@ -29,7 +29,7 @@ OK, NO_ANSWER = 200, 0
 
 
 class KeyMissing(Exception):
-    """An external endpoint is to be called, and there is no key for it."""
+    pass
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,10 @@ class Reply:
 
     @property
     def succeeded(self) -> bool:
-        """Whether there is a result."""
         return self.status == OK
 
 
 class _ProviderClient:
-    """Addresses, arguments and the reading of answers. Failures are replies, too."""
-
     def __init__(self, config: ProcessConfig, api_key: str | None = None) -> None:
         external = config.external
         if external is not None and api_key is None:
@@ -75,7 +72,6 @@ class _ProviderClient:
 
     @cached_property
     def _budget(self) -> CallBudget | None:
-        """For an external endpoint. First used by a call: the run has begun then."""
         return CallBudget(self._config, self._external) if self._external is not None else None
 
     def _request(self, job: int, attempt: int) -> dict[str, Any]:
@@ -96,7 +92,6 @@ class _ProviderClient:
         return Reply(NO_ANSWER, reason=why) if why else None
 
     def _reply(self, answer: Any) -> Reply:
-        """`answer`: an APIError, or what the library makes of a server's success."""
         reply = self._read(answer)
         if self._budget is not None:
             self._budget.settle(
@@ -119,7 +114,6 @@ class _ProviderClient:
         return Reply(OK, text, _tokens(usage.prompt_tokens), _tokens(usage.completion_tokens))
 
     def _redact(self, text: str) -> str:
-        """The text without the key, whole, in part or as addresses write it."""
         return text if self._external is None else redact(text, self._key, quote(self._key, safe=""))
 
 
@@ -132,7 +126,6 @@ class Provider(_ProviderClient):
         self._client = openai.OpenAI(**self._settings, http_client=http_client)
 
     def call(self, job: int, attempt: int) -> Reply:
-        """Call number `attempt` of the job, counted through the calls of a synchronous client."""
         refusal = self._refusal()
         if refusal is not None:
             return refusal
@@ -153,7 +146,6 @@ class AsyncProvider(_ProviderClient):
         self._client = openai.AsyncOpenAI(**self._settings, http_client=kind(**self._http_settings))
 
     async def call(self, job: int, attempt: int) -> Reply:
-        """As `Provider.call`."""
         refusal = self._refusal()
         if refusal is not None:
             return refusal
@@ -182,5 +174,4 @@ def redact(text: str, *secrets: str) -> str:
 
 
 def _tokens(count: Any) -> int:
-    """As a server reports them; what is no number counts as none."""
     return count if isinstance(count, int) and count >= 0 else 0

@@ -18,8 +18,6 @@ BREAKER_PAUSE_S = 10.0
 
 @dataclass(frozen=True)
 class Permit:
-    """A call that was allowed: what it was charged."""
-
     input_tokens: float
     output_tokens: float
     waited: bool = False
@@ -29,8 +27,6 @@ class Permit:
 
 @dataclass(order=True)
 class Waiter:
-    """A waiting call with the tokens that it wants. The order is that of the line."""
-
     priority: int
     number: int
     input_tokens: float = field(compare=False)
@@ -65,8 +61,6 @@ class Quota:
 
 @dataclass
 class Circuit:
-    """A circuit breaker with the kernel's parameters: a streak of failed calls opens it; after a pause one probe decides."""
-
     streak: int = 0
     open_until_s: float = -inf
     state: Literal["closed", "open", "probing"] = "closed"
@@ -78,7 +72,6 @@ class Circuit:
         return inf if self.state == "probing" else max(0.0, self.open_until_s - now_s)
 
     def allow(self) -> bool:
-        """Allow a call; return whether it is the probe."""
         if self.state != "open":
             return False
         self.state = "probing"
@@ -95,7 +88,6 @@ class Circuit:
             self.open_until_s = now_s + BREAKER_PAUSE_S
 
     def abandon_probe(self) -> None:
-        """The probe's result will never be known: the next call is the probe."""
         if self.state == "probing":
             self.state = "open"
 
@@ -177,7 +169,6 @@ class RateLimiter:
         self._timer = asyncio.get_running_loop().call_later(real_s, self._serve)
 
     def _serve(self) -> None:
-        """Allow the calls at the head of the line."""
         while self._line:
             first = self._line[0]
             if not first.permit.cancelled():
@@ -188,7 +179,6 @@ class RateLimiter:
             heapq.heappop(self._line)
 
     def _cancel(self, waiter: Waiter) -> None:
-        """Take a cancelled call out of the line; if it was allowed just now, undo that."""
         if waiter.permit.cancelled():
             self._serve()
         else:

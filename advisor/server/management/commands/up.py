@@ -17,7 +17,6 @@ class Command(BaseCommand):
     requires_migrations_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """`--data` is read by manage.py already, before the settings are."""
         parser.add_argument("--port", type=_port, default=8000, help="port; 0 takes a free one (default 8000)")
         parser.add_argument(
             "--host",

@@ -14,8 +14,6 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Caller:
-    """All callers of one run."""
-
     def __init__(
         self, config: ProcessConfig, jobs: Jobs, clock: RunClock, session: aiohttp.ClientSession, outcomes: Outcomes
     ) -> None:
@@ -24,11 +22,9 @@ class Caller:
         self._outcomes, self._journal = outcomes, outcomes.journal
 
     async def __call__(self, job: int) -> None:
-        """Return when this caller has done what it does for its job."""
         raise NotImplementedError
 
     async def _post(self, job: int, call: int = 0) -> int:
-        """The status of the answer, once all of it is there. Being cancelled closes the connection."""
         try:
             body = b'{"job": %d, "call": %d}' % (job, call)
             async with self._session.post(self._url, data=body, headers=JSON) as response:

@@ -32,7 +32,6 @@ WATCHED: Mapping[str, tuple[What, ...]] = complete_table(
 
 
 def run(context: ProcessContext) -> None:
-    """Return when every job has its outcome and all subscribers are done, or when the run is cut."""
     asyncio.run(_call_and_receive(context))
 
 
@@ -47,7 +46,6 @@ async def _call_and_receive(context: ProcessContext) -> None:
 
 
 async def call_all(config: ProcessConfig, jobs: Jobs, clock: RunClock, outcomes: Outcomes) -> None:
-    """All callers, from the first arrival to the last outcome."""
     is_event_driven = config.design == "event_driven"
     class_ = EventDrivenCaller if is_event_driven else SynchronousCaller
     with suppress(TimeoutError):

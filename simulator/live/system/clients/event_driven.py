@@ -29,8 +29,6 @@ Connect = Callable[[int, int, str], AsyncIterator[Event]]
 
 
 class EventDrivenCaller(Caller):
-    """With a webhook, or if nobody waits, a caller is done when its job is accepted."""
-
     def __init__(self, config: ProcessConfig, *given: Any) -> None:
         super().__init__(config, *given)
         delivery = config.scenario.event_driven.delivery
@@ -75,7 +73,6 @@ class EventDrivenCaller(Caller):
             place = max(place + 1, ceil((self._clock.now_s() - first_s) / self._interval_s))
 
     async def _get_state(self, job: int) -> tuple[int, str]:
-        """The status and the job's state. If there is no answer, the next poll asks again."""
         try:
             async with self._session.get(f"{self._url}/{job}") as response:
                 return response.status, (await response.json())["state"]

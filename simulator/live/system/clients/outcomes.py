@@ -23,19 +23,16 @@ class Outcomes:
             self.all_known.set()
 
     def settle(self, job: int, what: What, index: int = 0, value: float = 0.0) -> None:
-        """Record the job's outcome, unless it has one."""
         if job in self._open:
             self.journal.write(what, job, index, value)
             self.close(job)
 
     def close(self, job: int) -> None:
-        """The job has an outcome that its client does not learn."""
         self._open.discard(job)
         if not self._open:
             self.all_known.set()
 
     async def watch(self, reader: Reader, kinds: tuple[What, ...]) -> None:
-        """Close jobs whose outcome is in another process's journal, until all are known."""
         while not self.all_known.is_set():
             rows = reader.more()
             for job in rows["job"][np.isin(rows["what"], kinds)]:
@@ -43,7 +40,6 @@ class Outcomes:
             await asyncio.sleep(LOOK_S)
 
     async def wait_for_subscribers(self, reader: Reader, subscribers: int) -> None:
-        """Return when all outcomes are known and each subscriber has handled every result, or given it up."""
         await self.all_known.wait()
         handled: set[tuple[int, int]] = set()
         computed: set[int] = set()
@@ -57,7 +53,6 @@ class Outcomes:
             await asyncio.sleep(LOOK_S)
 
     async def wait_for_service(self, reader: Reader) -> None:
-        """Return when all outcomes are known and the service has finished every call, those of clients that have gone included."""
         await self.all_known.wait()
         unfinished = unfinished_calls(reader.more())
         while unfinished > 0:

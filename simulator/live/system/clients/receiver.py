@@ -20,8 +20,6 @@ MESSAGE = re.compile(r"job-(\d{1,9})")
 
 
 class Receiver:
-    """The HTTP side of the callers."""
-
     def __init__(self, config: ProcessConfig, jobs: Jobs, outcomes: Outcomes) -> None:
         self._jobs, self._outcomes, self._speed, self._token = jobs, outcomes, config.speed, config.token
         self._webhook = Webhook(config.webhook_secret)
@@ -54,7 +52,6 @@ class Receiver:
         return web.Response(status=204)
 
     async def _handle(self, request: web.Request) -> web.Response:
-        """One attempt of a subscriber to handle a result: takes its time, then 200 or 500."""
         given = await read_object(request)
         job, subscriber = read_job(given, len(self._jobs)), int(request.match_info["subscriber"])
         attempt = read_number(given, "attempt", SUBSCRIBER_ATTEMPTS)

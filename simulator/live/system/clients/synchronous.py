@@ -27,7 +27,6 @@ class SynchronousCaller(Caller):
         self._patience_s = real_s(self._jobs.patience_s) if isfinite(self._jobs.patience_s) else None
 
     async def __call__(self, job: int) -> None:
-        """Until the result is in hand, or the last call has failed."""
         for call in range(self._retries + 1):
             if call > 0:
                 await asyncio.sleep(self._backoff_s)

@@ -49,8 +49,6 @@ class Refusal:
 
 
 class EndpointLimits:
-    """All limits of a provider. A call that is admitted is charged, and released when it ends."""
-
     def __init__(self, provider: Provider, early_s: float = 0.0) -> None:
         self._most_calls, self._early_s = provider.max_concurrency, early_s
         self.calls = 0
@@ -80,7 +78,6 @@ class EndpointLimits:
         return None
 
     def release(self, input_tokens: float, output_tokens: float, now_s: float, *, refund: bool) -> None:
-        """End a call; `refund`: it failed, and failed calls cost no quota."""
         self.calls -= 1
         if refund:
             wanted = (1.0, input_tokens, output_tokens)

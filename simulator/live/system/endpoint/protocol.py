@@ -16,8 +16,6 @@ MODEL_OBJECT = {"id": MODEL, "object": "model", "created": 1_750_000_000, "owned
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """A valid request."""
-
     prompt: str
     """The text of all its messages."""
     streams: bool = False
@@ -28,8 +26,6 @@ class ChatRequest:
 
 @dataclass(eq=False)
 class Fault(Exception):
-    """An error of the protocol."""
-
     status: int
     message: str
     kind: str = "invalid_request_error"
@@ -90,14 +86,11 @@ def _texts(messages: Any) -> list[str]:
 
 
 def tokens_in(text: str) -> int:
-    """About how many tokens a text has."""
     return max(1, round(len(text) / CHARACTERS_A_TOKEN))
 
 
 @dataclass(frozen=True)
 class Completion:
-    """An answer, before it is written in one piece or in chunks."""
-
     number: str
     text: str
     input_tokens: int
@@ -123,7 +116,6 @@ class Completion:
         return self._head("chat.completion") | {"choices": [choice], "usage": self._usage}
 
     def chunks(self, pieces: int, *, usage: bool) -> list[bytes]:
-        """As server-sent events: the role, the text in `pieces`, the reason for the end, the usage if wanted, and the final mark."""
         step = max(1, -(-len(self.text) // pieces))
         texts = [self.text[start : start + step] for start in range(0, len(self.text), step)]
         deltas: list[tuple[dict[str, str], str | None]] = [({"role": "assistant", "content": ""}, None)]

@@ -188,7 +188,6 @@ async def _body(request: web.Request) -> bytes:
 
 
 async def _until(instant: float) -> None:
-    """Of `time.monotonic`."""
     await asyncio.sleep(max(0.0, instant - time.monotonic()))
 
 
@@ -197,7 +196,6 @@ def _fault(fault: Fault, headers: dict[str, str] | None = None) -> web.Response:
 
 
 def run(context: ProcessContext) -> None:
-    """Answer until the controller ends the process."""
     asyncio.run(_serve(context))
 
 

@@ -29,8 +29,6 @@ READ_BLOCK_MS, READ_AT_ONCE = 1000, 500
 
 
 class Accept:
-    """The service that callers know. Jobs wait in rq's queues; the tasks publish their events in the broker."""
-
     def __init__(self, config: ProcessConfig, jobs: Jobs, journal: Journal, queues: RunQueues) -> None:
         self._config, self._jobs, self._journal, self._queues = config, jobs, journal, queues
         self._design = config.scenario.event_driven
@@ -100,7 +98,6 @@ class Accept:
         return web.json_response({"job": job, "state": event.name, "text": event.text})
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
-        """Server-sent events, from the one after Last-Event-ID on."""
         job, events = self._events_of(request)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
@@ -113,7 +110,6 @@ class Accept:
         return response
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
-        """The same as messages of a WebSocket."""
         job, events = self._events_of(request)
         response = web.WebSocketResponse()
         await response.prepare(request)
@@ -162,7 +158,6 @@ class Accept:
 
 
 def run(context: ProcessContext) -> None:
-    """Serve until the run ends."""
     asyncio.run(_run(context))
 
 

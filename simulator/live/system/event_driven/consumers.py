@@ -42,7 +42,7 @@ class ThreadWorker(SimpleWorker):
     death_penalty_class = TimerDeathPenalty
 
     def _install_signal_handlers(self) -> None:
-        """None in a thread."""
+        pass
 
 
 class WeightedOrder(BaseWorker):
@@ -52,7 +52,6 @@ class WeightedOrder(BaseWorker):
     """
 
     def dequeue_job_and_maintain_ttl(self, timeout: int | None, max_idle_time: int | None = None) -> Any:
-        """Take a job of the queue that has the turn, or else of the one after it."""
         last = self._last_turn()
         turns = range(last + 1, last + 1 + 2 ** len(self.queues))
         self._ordered_queues = [self.queues[place] for place in dict.fromkeys(map(self._place, turns))]
@@ -67,20 +66,19 @@ class WeightedOrder(BaseWorker):
         return int(self.connection.get(TURN) or 0)
 
     def _place(self, turn: int) -> int:
-        """Of the queue that has the turn."""
         return min((turn & -turn).bit_length() - 1, len(self.queues) - 1)
 
 
 class WeightedThreadWorker(WeightedOrder, ThreadWorker):
-    """In a thread."""
+    pass
 
 
 class WeightedSimpleWorker(WeightedOrder, SimpleWorker):
-    """In a process of its own."""
+    pass
 
 
 class WeightedWorker(WeightedOrder, Worker):
-    """Forks for each job."""
+    pass
 
 
 CLASSES: Mapping[WorkerKind, tuple[type[BaseWorker], type[BaseWorker]]] = complete_table(
@@ -96,12 +94,10 @@ CLASSES: Mapping[WorkerKind, tuple[type[BaseWorker], type[BaseWorker]]] = comple
 
 
 def worker_class(config: ProcessConfig) -> type[BaseWorker]:
-    """The class of the run's workers."""
     return CLASSES[config.workers][config.scenario.event_driven.discipline == "weighted"]
 
 
 def queues_by_consumer(config: ProcessConfig, jobs: Jobs) -> list[list[str]]:
-    """The queues of each consumer, the most urgent first: one queue with dedicated consumers, else all."""
     design = config.scenario.event_driven
     names = list(design.queues)
     match design.discipline:
@@ -147,12 +143,10 @@ def _mean_handling_s(jobs: Jobs, subscriber: int) -> float:
 
 
 def worker_count(config: ProcessConfig, jobs: Jobs) -> int:
-    """All rq workers of the run, those of the subscribers included."""
     return len(queues_by_consumer(config, jobs)) + len(list(handlers(config, jobs)))
 
 
 def run(context: ProcessContext) -> None:
-    """Consume as process `context.number` until the run ends."""
     config = context.config
     jobs = _start(context, f"consumers-{context.number}")
     consumers = consumer_processes(config, jobs)[context.number]
@@ -168,7 +162,6 @@ def run(context: ProcessContext) -> None:
 
 
 def run_handlers(context: ProcessContext) -> None:
-    """Handle results for the subscribers until the run ends."""
     jobs = _start(context, "subscribers")
     _run_threads(context, list(handlers(context.config, jobs)), ThreadWorker)
 

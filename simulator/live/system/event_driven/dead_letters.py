@@ -10,8 +10,6 @@ from simulator.live.system.event_driven.queues import RunQueues, attempt_number,
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A job in rq's registry of failed jobs: how often it was tried, the last error, and when it ended."""
-
     job: int
     queue: str
     attempts: int
@@ -20,7 +18,6 @@ class DeadLetter:
 
 
 def read_dead_letters(queues: RunQueues, retries: int) -> tuple[DeadLetter, ...]:
-    """Every dead letter, by job. `retries`: of the event-driven design."""
     letters = []
     for registry in queues.dead_letters():
         for rq_job in queues.fetch(registry.get_job_ids()):

@@ -9,39 +9,31 @@ ENDS = frozenset({"done", "failed", "dead_lettered", "expired"})
 
 @dataclass(frozen=True)
 class Event:
-    """One event of a job; its number counts from 1 within the job."""
-
     number: int
     name: str
     text: str = ""
 
     @property
     def final(self) -> bool:
-        """Whether nothing follows."""
         return self.name in ENDS
 
 
 @dataclass(eq=False)
 class JobEvents:
-    """A job's events so far."""
-
     events: list[Event] = field(default_factory=list)
     more: asyncio.Event = field(default_factory=asyncio.Event)
     connections: int = 0
 
     def add(self, name: str, text: str = "") -> None:
-        """Append an event and wake the connections that wait."""
         self.events.append(Event(len(self.events) + 1, name, text))
         self.more.set()
         self.more = asyncio.Event()
 
     @property
     def state(self) -> Event:
-        """The latest event; queued if there is none yet."""
         return self.events[-1] if self.events else Event(0, "queued")
 
     async def after(self, number: int) -> AsyncIterator[Event]:
-        """The events after that number, those to come included, to the last."""
         while True:
             more = self.more
             for event in self.events[number:]:

@@ -27,8 +27,6 @@ RQ_TIMEOUT_S = 180
 
 
 class RunQueues:
-    """One connection pool to the run's own broker, and what the processes do with it."""
-
     def __init__(self, config: ProcessConfig, jobs: Jobs) -> None:
         self.connection: Any = redis.Redis.from_url(  # its stubs allow text where there are only bytes
             config.broker, max_connections=MOST_CONNECTIONS
@@ -41,18 +39,15 @@ class RunQueues:
 
     @cached_property
     def classes(self) -> list[Queue]:
-        """The queue of each class, the most urgent first."""
         return [self._queue(name) for name in self.names]
 
     def waiting(self) -> int:
-        """Jobs in the queues of all classes."""
         with self.connection.pipeline(transaction=False) as pipeline:
             for queue in self.classes:
                 pipeline.llen(queue.key)
             return int(sum(pipeline.execute()))
 
     def enqueue(self, job: int) -> None:
-        """Enqueue a job's first attempt; rq retries it after each of its pauses in turn."""
         pauses_s = [pause_s / self._speed for pause_s in self._jobs.pauses_s(job)]
         intervals: Any = pauses_s  # rq asks for whole numbers, and takes others
         wanted = Queue.prepare_data(
@@ -68,7 +63,6 @@ class RunQueues:
         self.classes[self._jobs.place[job]].enqueue_many([wanted])
 
     def fan_out(self, job: int) -> None:
-        """Enqueue the handling of a job's result by each subscriber."""
         with self.connection.pipeline() as pipeline:
             for subscriber in range(self._jobs.subscribers):
                 wanted = Queue.prepare_data(
@@ -82,11 +76,9 @@ class RunQueues:
             pipeline.execute()
 
     def publish(self, job: int, event: str, text: str = "") -> None:
-        """Publish a job's event to those who wait for it."""
         self.connection.xadd(EVENTS, {"job": job, "event": event, "text": text})
 
     def dead_letters(self) -> list[FailedJobRegistry]:
-        """rq's registry of failed jobs, by class."""
         return [queue.failed_job_registry for queue in self.classes]
 
     def held_jobs(self) -> set[int]:
@@ -101,11 +93,9 @@ class RunQueues:
         return {job_number(name) for name in held}
 
     def waiting_jobs(self) -> list[Job]:
-        """The rq jobs in the queues of all classes."""
         return self.fetch(name for queue in self.classes for name in queue.get_job_ids())
 
     def fetch(self, ids: Iterable[str]) -> list[Job]:
-        """The rq jobs that exist still."""
         fetched = Job.fetch_many(ids, connection=self.connection, serializer=JSONSerializer)
         return [rq_job for rq_job in fetched if rq_job is not None]
 
@@ -114,12 +104,10 @@ class RunQueues:
 
 
 def rq_id(job: int) -> str:
-    """The id of the rq job that carries a job of the Scenario."""
     return f"job-{job}"
 
 
 def job_number(name: str) -> int:
-    """The job of the Scenario that an rq job of that id carries."""
     return int(name.split("-")[1])
 
 
@@ -130,21 +118,17 @@ def attempt_number(rq_job: Job, retries: int) -> int:
 
 
 def enqueued_ns(rq_job: Job) -> int:
-    """When rq put the job into its queue, by the machine's monotonic clock."""
     assert rq_job.enqueued_at is not None  # noqa: S101  it was dequeued
     return monotonic_ns(rq_job.enqueued_at)
 
 
 def monotonic_ns(instant: datetime) -> int:
-    """An instant of the wall clock by the machine's monotonic clock."""
     return time.monotonic_ns() - round(time.time_ns() - instant.timestamp() * NS_PER_S)
 
 
 def subscriber_queue(subscriber: int) -> str:
-    """The name of a subscriber's queue."""
     return f"subscriber-{subscriber}"
 
 
 def read_event(fields: dict[bytes, bytes]) -> tuple[int, str, str]:
-    """A published event: its job, its name, the result's text."""
     return int(fields[b"job"]), fields[b"event"].decode(), fields[b"text"].decode()

@@ -33,11 +33,9 @@ class RateLimitClient:
         return bool(json.loads(answer))
 
     def leave(self, *, failed: bool, providers_fault: bool) -> None:
-        """The call has ended."""
         self._send([failed, providers_fault])
 
     def close(self) -> None:
-        """End the call without its result."""
         with suppress(OSError):
             self._lines.close()
 
@@ -55,7 +53,6 @@ class RateLimitServer:
         self._failed_calls_count = config.scenario.provider.failed_calls_count
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One worker's calls, one after the other."""
         try:
             while asked := await reader.readline():
                 input_tokens, output_tokens, priority = json.loads(asked)
@@ -85,7 +82,6 @@ class RateLimitServer:
 
 
 def run(context: ProcessContext) -> None:
-    """Serve until the run ends."""
     asyncio.run(_run(context))
 
 

@@ -38,12 +38,10 @@ def schedule_at_tick(tick_s: float) -> None:
 
 
 def tick_s(config: ProcessConfig) -> float:
-    """The Scenario's tick in real seconds; 0 if it has none."""
     return config.scenario.event_driven.retry_tick_s / config.speed
 
 
 def run(context: ProcessContext) -> None:
-    """Enqueue what is due until the run ends."""
     config = context.config
     queues = RunQueues(config, context.jobs)
     scheduler: Any = RQScheduler(

@@ -29,7 +29,7 @@ OUTAGE = 503
 
 
 class AttemptFailed(Exception):
-    """The model gave no result; rq retries the job or moves it to its registry of failed jobs."""
+    pass
 
 
 class Application:
@@ -45,7 +45,6 @@ class Application:
 
     @cached_property
     def clock(self) -> RunClock:
-        """The run has begun when the first task runs."""
         return self.config.clock()
 
     @contextmanager
@@ -65,12 +64,10 @@ class Application:
         self._connections.limiter = client
 
     def sleep(self, scenario_s: float) -> None:
-        """Sleep for a duration of the Scenario."""
         if scenario_s > 0:
             time.sleep(self.clock.real_s(scenario_s))
 
     def has_expired(self, job: int) -> bool:
-        """Whether the job's result is of no use to anyone if the job is only started now."""
         return self.clock.now_s() > float(self.jobs.arrival_s[job]) + (self.design.expires_s or inf)
 
 
@@ -78,12 +75,10 @@ _application: list[Application] = []
 
 
 def use(given: Application) -> None:
-    """Let this process's tasks work with it."""
     _application[:] = [given]
 
 
 def application() -> Application:
-    """What this process's tasks work with."""
     return _application[0]
 
 
@@ -117,7 +112,6 @@ def attempt(job: int) -> str:
 
 @contextmanager
 def _busy(app: Application, rq_job: Job, job: int, number: int) -> Iterator[None]:
-    """A worker is at work for the job; the rows name it by a number."""
     worker = worker_number(rq_job.worker_name or "")
     app.journal.write(What.STARTED, job, number, worker)
     try:
@@ -127,7 +121,6 @@ def _busy(app: Application, rq_job: Job, job: int, number: int) -> Iterator[None
 
 
 def _call(app: Application, job: int, number: int) -> Reply:
-    """Call the provider when its limits allow it."""
     journal, jobs = app.journal, app.jobs
     with app.limiter() as limiter:
         if limiter is not None:
@@ -161,7 +154,6 @@ def record_failure(
 
 
 def handle(job: int, subscriber: int) -> None:
-    """A subscriber handles a job's result, with retries of its own."""
     app = application()
     jobs, journal = app.jobs, app.journal
     for number, pause_s in enumerate([*jobs.subscriber_pauses_s(job, subscriber), 0.0]):
@@ -174,7 +166,6 @@ def handle(job: int, subscriber: int) -> None:
 
 
 def worker_number(name: str) -> float:
-    """A number for an rq worker's name, as rows of the journal have it."""
     return float(crc32(name.encode()))
 
 

@@ -20,8 +20,6 @@ TIMEOUT_S = 15.0
 
 
 class Webhooks:
-    """All webhook calls of a run."""
-
     def __init__(self, config: ProcessConfig, jobs: Jobs, clock: RunClock, journal: Journal) -> None:
         self._url, self._signer = f"{config.clients}/webhooks", Webhook(config.webhook_secret)
         self._jobs, self._clock, self._journal = jobs, clock, journal

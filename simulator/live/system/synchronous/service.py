@@ -31,8 +31,6 @@ RETRY_AFTER_S = "1"
 
 @dataclass(eq=False)
 class Call:
-    """One client's call."""
-
     job: int
     number: int
     """The client's calls before this one."""
@@ -43,8 +41,6 @@ class Call:
 
 
 class Subscribers:
-    """They are called in line before the answer, one by one or together; each attempt is a real call."""
-
     def __init__(
         self, config: ProcessConfig, jobs: Jobs, clock: RunClock, journal: Journal, session: aiohttp.ClientSession
     ) -> None:
@@ -53,7 +49,6 @@ class Subscribers:
         self._jobs, self._clock, self._journal = jobs, clock, journal
 
     async def hand(self, job: int) -> None:
-        """Return when every subscriber has handled the job's result or given up."""
         if self._together:
             await asyncio.gather(*(self._hand(job, subscriber) for subscriber in range(self._jobs.subscribers)))
             return
@@ -73,8 +68,6 @@ class Subscribers:
 
 
 class Service:
-    """Workers and a bounded backlog."""
-
     def __init__(self, config: ProcessConfig, jobs: Jobs, journal: Journal) -> None:
         self._token, self._jobs, self._journal = config.token, jobs, journal
         self._design, self._provider_limits = config.scenario.synchronous, config.scenario.provider
@@ -123,7 +116,6 @@ class Service:
         return True
 
     async def work(self, clock: RunClock, provider: AsyncProvider, subscribers: Subscribers) -> None:
-        """Run the workers, for good."""
         self._clock, self._provider, self._subscribers = clock, provider, subscribers
         self._limiter = RateLimiter(self._provider_limits, clock)
         async with asyncio.TaskGroup() as group:
@@ -152,7 +144,6 @@ class Service:
                 call.answer.set_result(reply)
 
     async def _serve(self, call: Call) -> Reply:
-        """Attempts in line, the pauses between them included: all of it holds the worker."""
         first = call.number * (self._jobs.retries + 1)
         reply = await self._call(call.job, first)
         for attempt, pause_s in enumerate(self._jobs.pauses_s(call.job, first), start=first):
@@ -177,7 +168,6 @@ class Service:
 
 
 def run(context: ProcessContext) -> None:
-    """Answer until the controller ends the process."""
     asyncio.run(_answer(context))
 
 

@@ -23,8 +23,6 @@ KEPT = 4096
 
 @dataclass(frozen=True, eq=False)
 class Document:
-    """What one job sends, and what comes back."""
-
     text: str
     answer: Any
 
@@ -34,19 +32,15 @@ class Document:
 
 @dataclass(frozen=True, eq=False)
 class Workload:
-    """One template's set."""
-
     name: str
     system: str
     answers: str
     documents: tuple[Document, ...]
 
     def document(self, job: int) -> Document:
-        """The documents take turns."""
         return self.documents[job % len(self.documents)]
 
     def messages(self, job: int) -> list[dict[str, str]]:
-        """The job's messages in the chat-completions protocol."""
         return [{"role": "system", "content": self.system}, {"role": "user", "content": self.document(job).text}]
 
     def number_of(self, prompt: str) -> int:
@@ -57,12 +51,10 @@ class Workload:
         return sum(prompt.encode(errors="surrogatepass")) % len(self.documents)
 
     def answer(self, number: int, tokens: int) -> str:
-        """The answer to document `number`, of about `tokens` tokens; 0 leaves it as long as it is."""
         return _answer(self, number % len(self.documents), tokens)
 
 
 def names() -> list[str]:
-    """Of all sets."""
     return sorted(path.stem for path in FOLDER.glob("*.json"))
 
 
@@ -90,7 +82,6 @@ def _answer(workload: Workload, number: int, tokens: int) -> str:
 
 
 def _as_json(document: Document, wanted: int) -> str:
-    """The fields: fewer if they are too long, with evidence quoted from the document if they are too short."""
     whole = json.dumps(document.answer, ensure_ascii=False)
     if not wanted:
         return whole
