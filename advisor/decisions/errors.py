@@ -19,10 +19,10 @@ class StaleStatus(Exception):
         super().__init__(f"{reason} Nothing was recorded; look at the decision again first.")
 
 
-class TooManyRuns(Exception):
-    def __init__(self, cap: int) -> None:
+class TooManyTasks(Exception):
+    def __init__(self, cap: int, words: str) -> None:
         self.cap = cap
-        super().__init__(f"{cap:,} simulations are queued already. Wait for some to finish, or cancel some.")
+        super().__init__(f"{cap:,} {words} already. Wait for some to finish, or cancel some.")
 
 
 class UploadTooLarge(Exception):
@@ -31,9 +31,3 @@ class UploadTooLarge(Exception):
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
         super().__init__(f"The file is over the limit of {limit_bytes >> 20} MB.")
-
-
-class TooManySweeps(Exception):
-    def __init__(self, cap: int) -> None:
-        self.cap = cap
-        super().__init__(f"{cap:,} maps are being drawn already. Wait for some to finish, or cancel some.")

@@ -15,7 +15,7 @@ from advisor.decisions.outside import allowed
 from advisor.decisions.services.decisions import summarize_status
 from advisor.decisions.services.library import library_of
 from advisor.decisions.services.recordings import recording_of
-from advisor.decisions.services.runs import plan_run, runs_left
+from advisor.decisions.services.runs import RunRequest, plan_run, runs_left
 from advisor.decisions.services.undo import next_step
 from advisor.reports.document.external_section import endpoint_terms
 from advisor.reports.document.planned_run import plan_sentences
@@ -51,13 +51,14 @@ def plan_of(revision: Revision, running: RunOptions) -> dict[str, Any]:
     if not running.live or running.errors:
         return context
     try:
-        plan = plan_run(
-            revision,
+        asked = RunRequest(
+            engine=running.engine,
             speed=running.speed_asked,
             seconds=running.seconds_asked,
             workers=running.workers_asked,
             endpoint=running.endpoint,
         )
+        plan = plan_run(revision, asked)
     except InvalidInput as error:
         return context | {"running": running.refused(error)}
     at_most = None if plan.external is not None else plan.limit

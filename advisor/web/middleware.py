@@ -6,7 +6,7 @@ from collections.abc import Callable
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from advisor.decisions.errors import StaleStatus, StaleVersion, TooManyRuns, TooManySweeps, UploadTooLarge
+from advisor.decisions.errors import StaleStatus, StaleVersion, TooManyTasks, UploadTooLarge
 from advisor.teams.errors import TooManyAttempts
 from advisor.teams.throttle import wait_sentence
 from advisor.web.forms.questions import sentence_of
@@ -36,7 +36,7 @@ class Refusals:
                 return refusal(request, 409, [str(error)])
             case UploadTooLarge():
                 return refusal(request, 413, [str(error)])
-            case TooManyRuns() | TooManySweeps():
+            case TooManyTasks():
                 return refusal(request, 429, [str(error)], retry_after_s=30)
             case TooManyAttempts():
                 return refusal(request, 429, [wait_sentence(error.wait_s)], error.wait_s, advice=ATTEMPTS_ADVICE)

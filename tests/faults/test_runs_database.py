@@ -8,7 +8,7 @@ from django.db import OperationalError, connection, connections, transaction
 
 from advisor.decisions.jobs import reconcile_runs_and_notify, run_simulation
 from advisor.decisions.models import EngineName, Run, State
-from advisor.decisions.services.run_lease import claim_run, finish_run
+from advisor.decisions.services.leases import RunLease, claim_run
 from advisor.decisions.services.runs import queue_position
 from advisor.teams.models import Workspace
 from tests.fakes.clock import FakeClock
@@ -83,7 +83,7 @@ def test_a_result_waits_for_whoever_holds_the_database(workspace: Workspace) -> 
     holder = threading.Thread(target=hold)
     holder.start()
     locked.wait()
-    assert finish_run(run.id, attempt, FakeClock().now(), a_result())
+    assert RunLease(run.id, attempt).finish(FakeClock().now(), a_result())
     written.set()
     holder.join()
     assert waited == [True]
@@ -107,5 +107,5 @@ def test_a_thousand_queued_runs_all_finish_once_each(workspace: Workspace) -> No
     while run_id := notifier.take():
         attempt = claim_run(run_id, clock.now())
         assert attempt == 1
-        results += finish_run(run_id, attempt, clock.now(), a_result())
+        results += RunLease(run_id, attempt).finish(clock.now(), a_result())
     assert results == Run.objects.filter(state=State.SUCCEEDED).count() == 1000

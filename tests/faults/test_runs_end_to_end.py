@@ -9,7 +9,7 @@ from advisor.decisions.models import Decision, EngineName, Run, State
 from advisor.decisions.services.decisions import ensure_demo
 from advisor.decisions.services.recordings import upload_trace
 from advisor.decisions.services.revisions import save_answers
-from advisor.decisions.services.runs import cancel_run, request_run
+from advisor.decisions.services.runs import RunRequest, cancel_run, request_run
 from advisor.teams.models import User, Workspace
 from simulator.result import Result
 from simulator.simulate import Progress, simulate
@@ -51,7 +51,7 @@ def test_an_uploaded_trace_is_what_is_replayed(decision: Decision, workspace: Wo
     csv = "time_s\n" + "".join(f"{second}\n" for second in seconds)
     trace = upload_trace(workspace, user, "six.csv", [csv.encode()])
     save_answers(decision, {"volume": {"trace": str(trace.id)}}, user, version=1)
-    run = request_run(decision.latest(), user, "k", replications=2)
+    run = request_run(decision.latest(), user, "k", RunRequest(replications=2))
     run_simulation(str(run.id))
     done = Run.objects.get()
     assert done.result is not None, done.error

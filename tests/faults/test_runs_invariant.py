@@ -15,17 +15,9 @@ from hypothesis.stateful import invariant, rule
 
 from advisor.decisions.jobs import reconcile_runs_and_notify
 from advisor.decisions.models import TERMINAL, Run, State
-from advisor.decisions.models.run import RunProgress
-from advisor.decisions.services.run_lease import (
-    claim_run,
-    extend_lease,
-    fail_run,
-    finish_run,
-    record_progress,
-    release_run,
-    time_out_run,
-)
+from advisor.decisions.services.leases import RunLease, claim_run
 from advisor.decisions.services.runs import cancel_run
+from simulator.simulate import Progress
 from tests.fakes.engines import a_result
 from tests.faults.lives import Life, explore
 from tests.rows import a_run
@@ -69,12 +61,12 @@ class RunLife(Life):
 
     def writes(self, row: UUID, attempt: int, now: datetime) -> Mapping[str, Callable[[], bool]]:
         return {
-            "progress": lambda: record_progress(row, attempt, now, RunProgress("step", 0.5), 1),
-            "beat": lambda: extend_lease(row, attempt, now, 2),
-            "finish": lambda: finish_run(row, attempt, now, a_result(seed=attempt)),
-            "fail": lambda: fail_run(row, attempt, now, "internal", "text"),
-            "time out": lambda: time_out_run(row, attempt, now, LIMIT_S),
-            "release": lambda: release_run(row, attempt),
+            "progress": lambda: RunLease(row, attempt).record(now, 1, Progress("step", 0.5)),
+            "beat": lambda: RunLease(row, attempt).renew(now, 2),
+            "finish": lambda: RunLease(row, attempt).finish(now, a_result(seed=attempt)),
+            "fail": lambda: RunLease(row, attempt).fail(now, "internal", "text"),
+            "time out": lambda: RunLease(row, attempt).time_out(now, LIMIT_S),
+            "release": lambda: RunLease(row, attempt).release(),
         }
 
     def look(self) -> None:

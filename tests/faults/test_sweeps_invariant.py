@@ -14,15 +14,9 @@ from hypothesis.stateful import invariant, multiple, rule
 
 from advisor.decisions.jobs import reconcile_sweeps_and_notify
 from advisor.decisions.models import UNFINISHED, Decision, PartState, Revision, Sweep, SweepPart, SweepState
-from advisor.decisions.services.sweep_lease import (
-    cancel_sweep,
-    claim_part,
-    extend_part_lease,
-    fail_sweep,
-    finish_part,
-    record_search,
-    release_part,
-)
+from advisor.decisions.services.leases import PartLease, claim_part
+from advisor.decisions.services.sweeps import cancel_sweep
+from simulator.simulate import Progress
 from tests.faults.lives import Life, explore
 from tests.rows import a_sweep
 
@@ -67,11 +61,11 @@ class SweepLife(Life):
 
     def writes(self, row: UUID, attempt: int, now: datetime) -> Mapping[str, Callable[[], bool]]:
         return {
-            "beat": lambda: extend_part_lease(row, attempt, now),
-            "tell": lambda: record_search(row, attempt, "Trying 2", 0.5),
-            "finish": lambda: finish_part(row, attempt, now, f'["of attempt {attempt}"]'),
-            "fail": lambda: fail_sweep(row, attempt, now, "text"),
-            "release": lambda: release_part(row, attempt),
+            "beat": lambda: PartLease(row, attempt).renew(now, 1),
+            "tell": lambda: PartLease(row, attempt, is_search=True).record(now, 1, Progress("Trying 2", 0.5)),
+            "finish": lambda: PartLease(row, attempt).finish(now, f'["of attempt {attempt}"]'),
+            "fail": lambda: PartLease(row, attempt).fail(now, "internal", "text"),
+            "release": lambda: PartLease(row, attempt).release(),
         }
 
     def look(self) -> None:

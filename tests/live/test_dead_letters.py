@@ -16,7 +16,7 @@ from django.core.management import CommandError, call_command
 
 from advisor.decisions.jobs import dead_letters
 from advisor.decisions.models import Decision, EngineName, Run
-from advisor.decisions.services.runs import request_run
+from advisor.decisions.services.runs import RunRequest, request_run
 from advisor.teams.models import User
 from simulator.arrivals import Trace
 from simulator.live import broker
@@ -78,7 +78,7 @@ class Keeper:
 
 @pytest.mark.django_db
 def test_a_dead_letter_is_taken_up_again_by_command_and_others_are_thrown_away(decision: Decision, user: User) -> None:
-    run = request_run(decision.latest(), user, "one", engine=EngineName.LIVE)
+    run = request_run(decision.latest(), user, "one", RunRequest(engine=EngineName.LIVE))
     jobs = draw_jobs(HALF_POISON, "event_driven", trace=Trace(ARRIVALS_S))
     keeper = Keeper(run)
     with folders.run_folder(str(run.pk)) as folder:
@@ -97,7 +97,7 @@ def test_a_dead_letter_is_taken_up_again_by_command_and_others_are_thrown_away(d
 
 @pytest.mark.django_db
 def test_of_a_run_that_has_ended_nothing_can_be_taken_up(decision: Decision, user: User) -> None:
-    run = request_run(decision.latest(), user, "one", engine=EngineName.LIVE)
+    run = request_run(decision.latest(), user, "one", RunRequest(engine=EngineName.LIVE))
     assert dead_letters.letters_of(run) == ((), False)
     with pytest.raises(CommandError, match="not under way"):
         call_command("dead_letters", str(run.pk), "--empty")
@@ -105,7 +105,7 @@ def test_of_a_run_that_has_ended_nothing_can_be_taken_up(decision: Decision, use
 
 @pytest.mark.django_db
 def test_a_broker_that_does_not_answer_counts_as_none(decision: Decision, user: User) -> None:
-    run = request_run(decision.latest(), user, "one", engine=EngineName.LIVE)
+    run = request_run(decision.latest(), user, "one", RunRequest(engine=EngineName.LIVE))
     with folders.run_folder(str(run.pk)) as folder, socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(folder / "broker.sock"))
         silent.listen()

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from advisor.decisions.jobs import part_work, run_part
+from advisor.decisions.jobs import run_part, tasks
 from advisor.decisions.models import Decision, Sweep, SweepState
 from advisor.decisions.services.decisions import create_decision
 from advisor.decisions.services.sweeps import request_fewest
@@ -13,7 +13,7 @@ from advisor.teams.models import User, Workspace
 
 @pytest.fixture
 def search(workspace: Workspace, user: User, monkeypatch: pytest.MonkeyPatch) -> Sweep:
-    monkeypatch.setattr(part_work, "close_old_connections", lambda: None)
+    monkeypatch.setattr(tasks, "close_old_connections", lambda: None)
     decision = create_decision(workspace, user, {"template": "chat_assistant", "volume": {"peak_to_mean": 1}})
     return request_fewest(decision.latest(), user, "a-key", jobs=2_000)
 

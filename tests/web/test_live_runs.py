@@ -11,10 +11,10 @@ from django.urls import reverse
 from advisor.decisions import stored
 from advisor.decisions.engines import Engine
 from advisor.decisions.jobs import dead_letters
-from advisor.decisions.jobs.run_work import run_simulation
+from advisor.decisions.jobs.tasks import run_simulation
 from advisor.decisions.models import Decision, EngineName, Run, State
-from advisor.decisions.services.run_lease import claim_run, finish_run, record_so_far
-from advisor.decisions.services.runs import request_run
+from advisor.decisions.services.leases import RunLease, claim_run
+from advisor.decisions.services.runs import RunRequest, request_run
 from advisor.teams.models import User
 from core.errors import InvalidInput
 from simulator.live.errors import RunBroken
@@ -27,7 +27,7 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 def live_run(decision: Decision, user: User, key: str = "one") -> Run:
-    return request_run(decision.latest(), user, key, engine=EngineName.LIVE)
+    return request_run(decision.latest(), user, key, RunRequest(engine=EngineName.LIVE))
 
 
 def a_design() -> DesignResult:
@@ -83,7 +83,7 @@ def test_a_second_live_run_waits_until_the_first_has_ended(client: Client, decis
     assert attempt == 1
     assert claim_run(second.pk, NOW) is None
     assert "Waits for another live run" in client.get(reverse("run", args=[second.pk])).content.decode()
-    assert finish_run(first.pk, attempt, NOW, a_result())
+    assert RunLease(first.pk, attempt).finish(NOW, a_result())
     assert claim_run(second.pk, NOW) == 1
 
 
@@ -99,7 +99,7 @@ def test_its_charts_fill_while_it_runs(client: Client, decision: Decision, user:
     assert attempt is not None
     url = reverse("run-charts", args=[run.pk])
     assert client.get(url).json() == {}
-    assert record_so_far(run.pk, attempt, SoFar(speed=10, window="w", synchronous=a_design()))
+    assert RunLease(run.pk, attempt).record_so_far(SoFar(speed=10, window="w", synchronous=a_design()))
     answer = client.get(url)
     assert answer["Cache-Control"] == "no-store"
     figures = answer.json()
@@ -116,7 +116,7 @@ def test_its_page_lays_what_was_measured_over_what_was_predicted(
     result = a_result().model_copy(
         update={"engine": "live", "synchronous": a_design(), "event_driven": a_design(), "live": a_report(run)}
     )
-    assert finish_run(run.pk, attempt, NOW, result)
+    assert RunLease(run.pk, attempt).finish(NOW, result)
     page = client.get(reverse("run", args=[run.pk])).content.decode()
     assert "+25.0" in page
     assert "differs</strong>" in page
@@ -140,7 +140,7 @@ def test_what_had_been_measured_of_a_live_run_is_kept_when_it_is_cancelled(
     run = live_run(decision, user)
     attempt = claim_run(run.pk, NOW)
     assert attempt is not None
-    assert record_so_far(run.pk, attempt, SoFar(speed=10, window="w", synchronous=a_design()))
+    assert RunLease(run.pk, attempt).record_so_far(SoFar(speed=10, window="w", synchronous=a_design()))
     client.post(reverse("cancel-run", args=[run.pk]))
     page = client.get(reverse("run", args=[run.pk])).content.decode()
     assert "Live run cancelled" in page and "Simulation" not in page
@@ -194,7 +194,7 @@ def test_dead_letters_that_were_kept_are_told_with_when_they_were_given_up(
     assert attempt is not None
     letter = DeadLetter(job=7, queue="standard", attempts=3, reason="poison: every attempt fails", at_s=100)
     report = a_report(run).model_copy(update={"dead_letters": (letter,)})
-    assert finish_run(run.pk, attempt, NOW, a_result().model_copy(update={"engine": "live", "live": report}))
+    assert RunLease(run.pk, attempt).finish(NOW, a_result().model_copy(update={"engine": "live", "live": report}))
     page = " ".join(client.get(reverse("run", args=[run.pk])).content.decode().split())
     assert "poison: every attempt fails</td> <td>1 min 40 s</td>" in page
     assert "Requeue" not in page
@@ -216,7 +216,7 @@ def test_a_requeue_that_comes_too_late_is_told_so(client: Client, decision: Deci
 
 def test_a_kernel_run_has_no_speed(decision: Decision, user: User) -> None:
     with pytest.raises(InvalidInput, match="speed"):
-        request_run(decision.latest(), user, "one", speed=10)
+        request_run(decision.latest(), user, "one", RunRequest(speed=10))
 
 
 def test_a_cancelled_live_run_says_so(client: Client, decision: Decision, user: User) -> None:
@@ -245,11 +245,11 @@ def chosen(run: Run) -> tuple[object, ...]:
 
 
 def test_a_run_that_succeeded_is_run_again_as_it_ran(client: Client, decision: Decision, user: User) -> None:
-    run = request_run(decision.latest(), user, "one", engine=EngineName.LIVE, workers="forking")
+    run = request_run(decision.latest(), user, "one", RunRequest(engine=EngineName.LIVE, workers="forking"))
     attempt = claim_run(run.pk, NOW)
     assert attempt is not None
     report = a_report(run).model_copy(update={"speed": 2.0, "seconds": 62.0, "workers": "forking"})
-    assert finish_run(run.pk, attempt, NOW, a_result().model_copy(update={"engine": "live", "live": report}))
+    assert RunLease(run.pk, attempt).finish(NOW, a_result().model_copy(update={"engine": "live", "live": report}))
     assert reverse("run-again", args=[run.pk]) in client.get(reverse("run", args=[run.pk])).content.decode()
     again(client, run)
     again(client, run)
@@ -260,7 +260,9 @@ def test_a_run_that_succeeded_is_run_again_as_it_ran(client: Client, decision: D
 def test_a_run_without_a_result_is_run_again_as_it_was_asked_for(
     client: Client, decision: Decision, user: User
 ) -> None:
-    run = request_run(decision.latest(), user, "one", engine=EngineName.LIVE, speed=3.0, seconds=45.0, workers="simple")
+    run = request_run(
+        decision.latest(), user, "one", RunRequest(engine=EngineName.LIVE, speed=3.0, seconds=45.0, workers="simple")
+    )
     client.post(reverse("cancel-run", args=[run.pk]))
     again(client, run)
     (other,) = Run.objects.exclude(pk=run.pk)
@@ -297,6 +299,6 @@ def test_who_may_only_read_starts_no_run_again(client: Client, decision: Decisio
 def test_a_kernel_run_has_neither_length_nor_workers(decision: Decision, user: User) -> None:
     for given in ({"seconds": 60.0}, {"workers": "simple"}):
         with pytest.raises(InvalidInput, match=f"{next(iter(given))}: is for a live run"):
-            request_run(decision.latest(), user, "one", **given)
+            request_run(decision.latest(), user, "one", RunRequest(**given))
     with pytest.raises(InvalidInput, match="workers: should be one of threads, simple, forking, stock"):
-        request_run(decision.latest(), user, "one", engine=EngineName.LIVE, workers="celery")  # type: ignore[arg-type]
+        request_run(decision.latest(), user, "one", RunRequest(engine=EngineName.LIVE, workers="celery"))  # type: ignore[arg-type]

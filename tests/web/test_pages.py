@@ -16,7 +16,7 @@ from pytest_django import Settings
 
 from advisor.configuration import ROOT, Configuration
 from advisor.decisions import stored
-from advisor.decisions.errors import TooManyRuns
+from advisor.decisions.errors import TooManyTasks
 from advisor.decisions.models import Decision, Revision, Run, State, Status
 from advisor.decisions.services.decisions import change_status, create_decision
 from advisor.decisions.services.revisions import freeze_revision, save_answers
@@ -193,7 +193,7 @@ def test_anything_else_is_500_without_its_details(monkeypatch: pytest.MonkeyPatc
 
 
 def test_too_many_runs_is_429(monkeypatch: pytest.MonkeyPatch, client: Client, decision: Decision) -> None:
-    monkeypatch.setattr(answers.jobs, "start_run", fails(TooManyRuns(1000)))
+    monkeypatch.setattr(answers.jobs, "start_run", fails(TooManyTasks(1000, "simulations are queued")))
     answer = client.post(reverse("simulate", args=[decision.pk]), {"version": "1", "idempotency_key": "k"})
     assert answer.status_code == 429
     assert answer["Retry-After"]

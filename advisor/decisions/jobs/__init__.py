@@ -1,8 +1,6 @@
 """Runs and sweeps in the queue. rq finds `run_simulation` and `run_part` here by name, in jobs of earlier versions, too."""
 
-from advisor.decisions.jobs.part_work import run_part
 from advisor.decisions.jobs.queue_notifier import QueueNotifier, RqNotifier, job_id, notify
-from advisor.decisions.jobs.run_work import run_simulation
 from advisor.decisions.jobs.starting import (
     StartedRun,
     reconcile_runs_and_notify,
@@ -12,6 +10,7 @@ from advisor.decisions.jobs.starting import (
     start_run,
     start_sweep,
 )
+from advisor.decisions.jobs.tasks import run_part, run_simulation
 
 __all__ = [
     "QueueNotifier",

@@ -5,22 +5,22 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import ClassVar, Generic, Self, TypeVar
-from uuid import UUID
+from typing import Generic, Self, TypeVar
 
 from django.conf import settings
 from django.db import DatabaseError, OperationalError, connection, connections
+from django.utils import timezone
 from rq.exceptions import ShutDownImminentException
 from rq.timeouts import JobTimeoutException
 
 from advisor.decisions import limits
+from advisor.decisions.services.leases import Lease, Outcome
 from core.errors import InvalidInput
 from simulator.live.errors import CannotRun
 from simulator.simulate import Progress
 
 log = logging.getLogger(__name__)
 
-Found = TypeVar("Found")
 T = TypeVar("T")
 
 
@@ -32,51 +32,25 @@ class PastLimit(Exception):
     pass
 
 
-class LeasedWork(Generic[Found]):
-    """The work on one attempt at a task. Subclasses say what is written for their kind of task.
+class LeasedWork(Generic[Outcome]):
+    """The work on one attempt at a task.
 
     While it is entered, a thread renews the lease every few seconds if the kind wants that: compiled code may run for
     seconds without reporting progress. The thread also ends the task at its time limit.
     """
 
-    renews_in_background: ClassVar[bool]
-    report_every_s: ClassVar[float]
-    """Progress is written, and a cancellation noticed, at most this often."""
-    defect: ClassVar[str]
-    """How the sentence on an unexpected error begins."""
-    out_of_memory: ClassVar[str]
-
     def __init__(
-        self, task_id: UUID, attempt: int, limit_s: float | None = None, every_s: float = limits.HEARTBEAT_S
+        self, lease: Lease[Outcome], limit_s: float | None = None, every_s: float = limits.HEARTBEAT_S
     ) -> None:
-        self.task_id = task_id
-        self.attempt = attempt
+        self.lease = lease
         self.limit_s = settings.CONFIGURATION.run_time_limit_s if limit_s is None else limit_s
         self.every_s = every_s
         self.lost = threading.Event()
         """Set when the thread notices that the lease is lost, or that the limit is reached."""
         self._begun = time.monotonic()
-        self._reported_s = -self.report_every_s
+        self._reported_s = -lease.report_every_s
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._keep_renewing, name=f"lease of {task_id}", daemon=True)
-
-    def renew(self) -> bool:
-        raise NotImplementedError
-
-    def record(self, progress: Progress) -> bool:
-        raise NotImplementedError
-
-    def finish(self, found: Found) -> bool:
-        raise NotImplementedError
-
-    def fail(self, code: str, text: str) -> bool:
-        raise NotImplementedError
-
-    def time_out(self) -> bool:
-        raise NotImplementedError
-
-    def release(self) -> bool:
-        raise NotImplementedError
+        self._thread = threading.Thread(target=self._keep_renewing, name=f"lease of {lease.task_id}", daemon=True)
 
     @property
     def elapsed_s(self) -> float:
@@ -92,54 +66,57 @@ class LeasedWork(Generic[Found]):
             raise PastLimit
         if self.lost.is_set():
             raise LeaseLost
-        if self.elapsed_s - self._reported_s < self.report_every_s:
+        if self.elapsed_s - self._reported_s < self.lease.report_every_s:
             return
         self._reported_s = self.elapsed_s
         try:
-            held = self.record(progress)
+            held = self.lease.record(timezone.now(), self.elapsed_s, progress)
         except OperationalError:
-            log.warning("Progress of %s could not be written; the next will be", self.task_id, exc_info=True)
+            log.warning("Progress of %s could not be written; the next will be", self.lease.task_id, exc_info=True)
             return
         if not held:
             raise LeaseLost
 
-    def run(self, work: Callable[[], Found]) -> None:
+    def run(self, work: Callable[[], Outcome]) -> None:
         """Do the work and write how it ended. Unexpected errors are raised again, for the worker's log and registry."""
         with self:
             try:
-                found = work()
+                outcome = work()
             except LeaseLost:
-                log.info("%s is no longer attempt %d's", self.task_id, self.attempt)
+                log.info("%s is no longer attempt %d's", self.lease.task_id, self.lease.attempt)
             except (PastLimit, JobTimeoutException):
-                persist(self.time_out)
+                persist(self._time_out)
             except InvalidInput as error:
                 self._fail("invalid_input", str(error))
             except CannotRun as error:
                 self._fail("live_run_stopped", f"The live run stopped: {error}")
             except MemoryError as error:
-                self._fail("out_of_memory", str(error) or self.out_of_memory)
+                self._fail("out_of_memory", str(error) or self.lease.out_of_memory)
             except Exception as error:
-                self._fail("internal", f"{self.defect}: {type(error).__name__}: {error}")
+                self._fail("internal", f"{self.lease.defect}: {type(error).__name__}: {error}")
                 raise
             except (SystemExit, KeyboardInterrupt, ShutDownImminentException):
                 self._release()
                 raise
             else:
-                persist(lambda: self.finish(found))
+                persist(lambda: self.lease.finish(timezone.now(), outcome))
 
     def _fail(self, code: str, text: str) -> None:
-        log.exception("%s failed: %s", self.task_id, code)
-        persist(lambda: self.fail(code, text))
+        log.exception("%s failed: %s", self.lease.task_id, code)
+        persist(lambda: self.lease.fail(timezone.now(), code, text))
+
+    def _time_out(self) -> bool:
+        return self.lease.time_out(timezone.now(), self.limit_s)
 
     def _release(self) -> None:
         """Try once, because the supervisor waits for this process. If it fails, the lease expires in 20 s."""
         try:
-            self.release()
+            self.lease.release()
         except DatabaseError:
-            log.exception("%s could not be put back into the queue", self.task_id)
+            log.exception("%s could not be put back into the queue", self.lease.task_id)
 
     def __enter__(self) -> Self:
-        if self.renews_in_background:
+        if self.lease.renews_in_background:
             self._thread.start()
         return self
 
@@ -147,7 +124,7 @@ class LeasedWork(Generic[Found]):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._stop.set()
-        if self.renews_in_background:
+        if self.lease.renews_in_background:
             self._thread.join()
 
     def _keep_renewing(self) -> None:
@@ -158,7 +135,7 @@ class LeasedWork(Generic[Found]):
                         self.lost.set()
                         return
                 except DatabaseError:
-                    log.warning("The lease of %s could not be renewed", self.task_id, exc_info=True)
+                    log.warning("The lease of %s could not be renewed", self.lease.task_id, exc_info=True)
         finally:
             connections.close_all()
 
@@ -168,9 +145,9 @@ class LeasedWork(Generic[Found]):
 
     def _renew_or_time_out(self) -> bool:
         if self.expired:
-            self.time_out()
+            self._time_out()
             return False
-        return self.renew()
+        return self.lease.renew(timezone.now(), self.elapsed_s)
 
 
 def persist(write: Callable[[], T]) -> T:

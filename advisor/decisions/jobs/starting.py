@@ -9,12 +9,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from advisor.decisions.jobs.queue_notifier import MAPS, RUNS, SEARCHES, QueueNotifier, job_id, notify_on_commit
-from advisor.decisions.models import EngineName, Revision, Run, State, Sweep, SweepKind
+from advisor.decisions.models import Revision, Run, State, Sweep, SweepKind
 from advisor.decisions.outside import OUTSIDE, SAMPLE
-from advisor.decisions.services.leases import Reconciled
-from advisor.decisions.services.run_lease import RUN, reconcile_runs
-from advisor.decisions.services.runs import request_run
-from advisor.decisions.services.sweep_lease import reconcile_sweeps
+from advisor.decisions.services.leases import RUN_KIND, Reconciled, reconcile_runs, reconcile_sweeps
+from advisor.decisions.services.runs import KERNEL_RUN, RunRequest, request_run
 from advisor.decisions.services.sweeps import SweepRequest, request_fewest, request_sweep
 from advisor.teams.models import User
 from simulator.result import WorkerKind
@@ -37,28 +35,13 @@ class StartedRun:
 def start_run(
     revision: Revision,
     user: User,
+    request: RunRequest = KERNEL_RUN,
     *,
     idempotency_key: str,
-    engine: str = EngineName.KERNEL,
-    replications: int | None = None,
-    speed: float | None = None,
-    seconds: float | None = None,
-    workers: WorkerKind = "threads",
-    endpoint: str = SAMPLE,
     notifier: QueueNotifier = RUNS,
 ) -> StartedRun:
     """Request the run (see `request_run` for what it raises) and queue it once it is committed, in 2 s at most."""
-    run = request_run(
-        revision,
-        user,
-        idempotency_key,
-        engine=engine,
-        replications=replications,
-        speed=speed,
-        seconds=seconds,
-        workers=workers,
-        endpoint=endpoint,
-    )
+    run = request_run(revision, user, idempotency_key, request)
     started = StartedRun(run)
     waiting = [(run.id, run.attempt)] if run.state == State.QUEUED else []
     notify_on_commit(notifier, waiting, started.set_notified)
@@ -67,18 +50,15 @@ def start_run(
 
 def start_again(run: Run, user: User, *, idempotency_key: str, notifier: QueueNotifier = RUNS) -> StartedRun:
     """Start a live run with the settings that it ran with if it succeeded, otherwise with those that were requested."""
-    live = run.result.live if run.result is not None else None
-    return start_run(
-        run.revision,
-        user,
-        idempotency_key=idempotency_key,
+    ran = run.result.live if run.result is not None and run.result.live is not None else run
+    request = RunRequest(
         engine=run.engine,
-        speed=live.speed if live is not None else run.speed,
-        seconds=live.seconds if live is not None else run.seconds,
+        speed=ran.speed,
+        seconds=ran.seconds,
         workers=cast("WorkerKind", run.workers),
         endpoint=OUTSIDE if run.endpoint_host else SAMPLE,
-        notifier=notifier,
     )
+    return start_run(run.revision, user, request, idempotency_key=idempotency_key, notifier=notifier)
 
 
 def start_sweep(
@@ -104,7 +84,7 @@ def reconcile_runs_and_notify(
 
     Raises redis.RedisError if the broker is gone; the rows have been corrected by then.
     """
-    return _notify_waiting(reconcile_runs(clock(), settings.CONFIGURATION.run_time_limit_s), {RUN: notifier})
+    return _notify_waiting(reconcile_runs(clock(), settings.CONFIGURATION.run_time_limit_s), {RUN_KIND: notifier})
 
 
 def reconcile_sweeps_and_notify(

@@ -1,7 +1,11 @@
-from typing import Self, TypeVar
+from datetime import datetime
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
-from django.db import models
+from django.db import models, transaction
+from django.db.models import F, Q
+
+from advisor.decisions.limits import LEASE
 
 QUEUED, RUNNING = "queued", "running"
 Task = TypeVar("Task", bound="LeasedTask", covariant=True)
@@ -30,6 +34,8 @@ class LeasedTask(models.Model):
 
 
 class LeasedTaskQuerySet(models.QuerySet[Task]):
+    """Each write is one conditional update, safe at any time and in several processes at once."""
+
     def unfinished(self) -> Self:
         return self.all()
 
@@ -41,3 +47,29 @@ class LeasedTaskQuerySet(models.QuerySet[Task]):
 
     def held(self, task_id: UUID, attempt: int) -> Self:
         return self.running().filter(pk=task_id, attempt=attempt)
+
+    def expired(self, now: datetime) -> Self:
+        return self.running().filter(lease_until__lt=now)
+
+    def claim(self, task_id: UUID, now: datetime, worker: str, only_if: Q | None = None, **fields: Any) -> int | None:
+        """Return the attempt that the caller now holds; None if the task is not queued. Of several workers, one gets it."""
+        with transaction.atomic():
+            claimed = (
+                self.queued()
+                .filter(only_if or Q(), pk=task_id)
+                .update(state=RUNNING, attempt=F("attempt") + 1, lease_until=now + LEASE, worker=worker[:100], **fields)
+            )
+            return self.values_list("attempt", flat=True).get(pk=task_id) if claimed else None
+
+    def renew_lease(self, task_id: UUID, attempt: int, now: datetime, **fields: Any) -> bool:
+        return bool(self.held(task_id, attempt).update(lease_until=now + LEASE, **fields))
+
+    def end_lease(self, task_id: UUID, attempt: int, state: str, **fields: Any) -> bool:
+        return bool(self.held(task_id, attempt).update(state=state, lease_until=None, **fields))
+
+    def shorten_leases(self, now: datetime) -> None:
+        """Correct leases that end too late because the clock was set back: they would outlast their worker."""
+        self.running().filter(lease_until__gt=now + 2 * LEASE).update(lease_until=now + LEASE)
+
+    def queue_again(self, **fields: Any) -> int:
+        return self.update(state=QUEUED, lost_leases=F("lost_leases") + 1, lease_until=None, **fields)

@@ -15,6 +15,7 @@ from advisor.decisions.models.trace import Trace
 from advisor.teams.models import Workspace
 from simulator.result import Result, SoFar, WorkerKind
 from simulator.scenario import Scenario
+from simulator.simulate import Progress
 
 
 class State(models.TextChoices):
@@ -39,11 +40,6 @@ class EngineName(models.TextChoices):
 
 
 WORKER_KINDS: tuple[WorkerKind, ...] = get_args(WorkerKind)
-
-
-class RunProgress(NamedTuple):
-    step: str
-    fraction: float
 
 
 class RunError(NamedTuple):
@@ -153,8 +149,8 @@ class Run(LeasedTask):
         return self.state in ACTIVE
 
     @property
-    def progress(self) -> RunProgress:
-        return RunProgress(self.progress_step, self.progress_fraction)
+    def progress(self) -> Progress:
+        return Progress(self.progress_step, self.progress_fraction)
 
     @property
     def error(self) -> RunError | None:

@@ -1,27 +1,41 @@
-"""Claims, renews, releases and reconciles any leased task by conditional updates, each safe at any time.
-
-Each function of a worker returns whether it had an effect. False: the task was cancelled, ended, deleted or claimed by another worker, and
-this worker has to stop.
-"""
+"""What workers and the reconciler write about leased tasks: about a run, and about a part of a sweep with its sweep."""
 
 import socket
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, Q, QuerySet
 
-from advisor.decisions.limits import LEASE
-from advisor.decisions.models.leased_task import QUEUED, RUNNING, LeasedTaskQuerySet
+from advisor.decisions.limits import ERROR_LENGTH, LOOK_EVERY_S, LOST_LEASES_ALLOWED, PROGRESS_EVERY_S, SO_FAR_EVERY_S
+from advisor.decisions.models import (
+    UNFINISHED,
+    EngineName,
+    PartState,
+    Run,
+    State,
+    Sweep,
+    SweepKind,
+    SweepPart,
+    SweepState,
+)
+from advisor.decisions.models.leased_task import QUEUED
+from advisor.decisions.names import clean_sentence
+from simulator.result import Result, SoFar
+from simulator.simulate import Progress
 
+RUN_KIND = "run"
 WORKER_DIED = "Worker died, retrying"
+DIED_TWICE = "The worker died, or hung, twice on the same part of it. Simulate fewer jobs, or look at the worker's log."
 
-Tasks = TypeVar("Tasks", bound=LeasedTaskQuerySet[Any])
+Outcome = TypeVar("Outcome")
 
 
 class WaitingTask(NamedTuple):
+    """A queued task. `kind` is that of its sweep, or `run`."""
+
     id: UUID
     attempt: int
     kind: str
@@ -29,6 +43,8 @@ class WaitingTask(NamedTuple):
 
 @dataclass(frozen=True)
 class Reconciled:
+    """What was corrected, and which tasks wait for a worker, in the order in which they should start."""
+
     waiting: tuple[WaitingTask, ...]
     retried: int
     failed: int
@@ -39,45 +55,214 @@ def worker_name(pid: int) -> str:
     return f"{socket.gethostname()}:{pid}"
 
 
-def claim_task(
-    tasks: LeasedTaskQuerySet[Any],
-    task_id: UUID,
-    now: datetime,
-    worker: str,
-    *,
-    only_if: Q | None = None,
-    **fields: Any,
-) -> int | None:
-    """Return the attempt that the caller now holds; None if the task is not queued. Of several workers, one gets it."""
-    with transaction.atomic():
-        free = tasks.queued().filter(only_if or Q(), pk=task_id)
-        claimed = free.update(
-            state=RUNNING, attempt=F("attempt") + 1, lease_until=now + LEASE, worker=worker[:100], **fields
+@dataclass
+class Lease(Generic[Outcome]):
+    """One worker's attempt at a task.
+
+    Each write returns whether it had an effect. False: the task was cancelled, ended, deleted or claimed by another
+    worker, and this worker has to stop. `elapsed_s` is by the worker's own monotonic clock.
+    """
+
+    task_id: UUID
+    attempt: int
+
+    renews_in_background: ClassVar[bool]
+    report_every_s: ClassVar[float]
+    """Progress is written, and a cancellation noticed, at most this often."""
+    defect: ClassVar[str]
+    """How the sentence on an unexpected error begins."""
+    out_of_memory: ClassVar[str]
+
+    def renew(self, now: datetime, elapsed_s: float) -> bool:
+        raise NotImplementedError
+
+    def record(self, now: datetime, elapsed_s: float, progress: Progress) -> bool:
+        """Write the progress and renew the lease."""
+        raise NotImplementedError
+
+    def finish(self, now: datetime, outcome: Outcome) -> bool:
+        raise NotImplementedError
+
+    def fail(self, now: datetime, code: str, text: str) -> bool:
+        """`code` is for programs, `text` a sentence for people."""
+        raise NotImplementedError
+
+    def time_out(self, now: datetime, limit_s: float) -> bool:
+        raise NotImplementedError
+
+    def release(self) -> bool:
+        """Queue the task again because its worker is being stopped. This does not count as a lost lease."""
+        raise NotImplementedError
+
+
+class RunLease(Lease[Result]):
+    renews_in_background = True
+    report_every_s = PROGRESS_EVERY_S
+    defect = "The simulation stopped"
+    out_of_memory = "The simulation needs more memory than there is."
+
+    _so_far_written_s = -SO_FAR_EVERY_S
+
+    def renew(self, now: datetime, elapsed_s: float, **fields: object) -> bool:
+        return Run.objects.renew_lease(self.task_id, self.attempt, now, elapsed_s=elapsed_s, **fields)
+
+    def record(self, now: datetime, elapsed_s: float, progress: Progress) -> bool:
+        fields: dict[str, object] = {"progress_step": progress.step[:120], "progress_fraction": _share(progress)}
+        if progress.so_far is not None and elapsed_s - self._so_far_written_s >= SO_FAR_EVERY_S:
+            self._so_far_written_s = elapsed_s
+            fields["so_far_json"] = progress.so_far.model_dump_json(by_alias=True)
+        return self.renew(now, elapsed_s, **fields)
+
+    def record_so_far(self, so_far: SoFar) -> bool:
+        held = Run.objects.held(self.task_id, self.attempt)
+        return bool(held.update(so_far_json=so_far.model_dump_json(by_alias=True)))
+
+    def finish(self, now: datetime, outcome: Result) -> bool:
+        return self._end(
+            State.SUCCEEDED,
+            result_json=outcome.model_dump_json(by_alias=True),
+            so_far_json="",
+            progress_step="Done",
+            progress_fraction=1,
+            finished_at=now,
         )
-        return tasks.values_list("attempt", flat=True).get(pk=task_id) if claimed else None
+
+    def fail(self, now: datetime, code: str, text: str) -> bool:
+        sentence = clean_sentence(text, ERROR_LENGTH) or code
+        return self._end(State.FAILED, error_code=code, error_text=sentence, finished_at=now)
+
+    def time_out(self, now: datetime, limit_s: float) -> bool:
+        return self._end(State.TIMED_OUT, **_time_out_fields(now, limit_s))
+
+    def release(self) -> bool:
+        return self._end(State.QUEUED, progress_step="Worker stopped, starting again", progress_fraction=0)
+
+    def _end(self, state: State, **fields: object) -> bool:
+        return Run.objects.end_lease(self.task_id, self.attempt, state, **fields)
 
 
-def renew_lease(tasks: LeasedTaskQuerySet[Any], task_id: UUID, attempt: int, now: datetime, **fields: Any) -> bool:
-    return bool(tasks.held(task_id, attempt).update(lease_until=now + LEASE, **fields))
+def claim_run(run_id: UUID, now: datetime, worker: str = "") -> int | None:
+    """Return the attempt. A live run needs the machine's cores for itself: while one runs, another stays queued."""
+    live = Run.objects.filter(state=State.RUNNING, engine=EngineName.LIVE)
+    return Run.objects.claim(
+        run_id,
+        now,
+        worker,
+        ~Q(engine=EngineName.LIVE) | Q(~Exists(live)),
+        started_at=now,
+        elapsed_s=0,
+        so_far_json="",
+        progress_step="Starting",
+        progress_fraction=0,
+    )
 
 
-def release_task(tasks: LeasedTaskQuerySet[Any], task_id: UUID, attempt: int, **fields: Any) -> bool:
-    """Queue it again because its worker is being stopped. This does not count as a lost lease."""
-    return end_lease(tasks, task_id, attempt, QUEUED, **fields)
+def reconcile_runs(now: datetime, limit_s: float) -> Reconciled:
+    """End what ran past `limit_s`, queue again what lost its worker once, fail what lost it twice."""
+    Run.objects.shorten_leases(now)
+    overdue = Run.objects.running().filter(elapsed_s__gt=limit_s)
+    timed_out = overdue.update(state=State.TIMED_OUT, lease_until=None, **_time_out_fields(now, limit_s))
+    expired = Run.objects.expired(now)
+    failed = expired.filter(lost_leases__gte=LOST_LEASES_ALLOWED).update(
+        state=State.FAILED,
+        lost_leases=F("lost_leases") + 1,
+        error_code="worker_died",
+        error_text="The worker died twice on this simulation. Simulate fewer jobs, or look at the worker's log.",
+        lease_until=None,
+        finished_at=now,
+    )
+    retried = expired.filter(lost_leases__lt=LOST_LEASES_ALLOWED).queue_again(
+        progress_step=WORKER_DIED, progress_fraction=0
+    )
+    queued = Run.objects.queued().order_by("created_at", "id").values_list("id", "attempt")
+    return Reconciled(tuple(WaitingTask(*row, RUN_KIND) for row in queued), retried, failed, timed_out)
 
 
-def end_lease(tasks: LeasedTaskQuerySet[Any], task_id: UUID, attempt: int, state: str, **fields: Any) -> bool:
-    return bool(tasks.held(task_id, attempt).update(state=state, lease_until=None, **fields))
+def _time_out_fields(now: datetime, limit_s: float) -> dict[str, object]:
+    text = f"The simulation was stopped at its limit of {limit_s:g} s. Simulate fewer jobs or replications."
+    return {"error_code": "timed_out", "error_text": text, "finished_at": now}
 
 
-def correct_leases(tasks: LeasedTaskQuerySet[Any], now: datetime) -> None:
-    """Shorten leases that end too late because the clock was set back: they would outlast their worker."""
-    tasks.running().filter(lease_until__gt=now + 2 * LEASE).update(lease_until=now + LEASE)
+def _share(progress: Progress) -> float:
+    return min(1.0, max(0.0, progress.fraction))
 
 
-def expired_leases(tasks: Tasks, now: datetime) -> Tasks:
-    return tasks.running().filter(lease_until__lt=now)
+@dataclass
+class PartLease(Lease[str]):
+    """Its outcome is JSON. Only progress renews the lease, so that a part that hangs is soon claimed by another worker."""
+
+    is_search: bool = False
+
+    renews_in_background = False
+    report_every_s = LOOK_EVERY_S
+    defect = "A cell could not be simulated"
+    out_of_memory = "A cell needs more memory than there is; simulate fewer jobs a cell."
+
+    def renew(self, now: datetime, elapsed_s: float) -> bool:
+        return SweepPart.objects.renew_lease(self.task_id, self.attempt, now)
+
+    def record(self, now: datetime, elapsed_s: float, progress: Progress) -> bool:
+        held = self.renew(now, elapsed_s)
+        if held and self.is_search:
+            return self._update_sweep(progress_step=progress.step[:120], progress_fraction=_share(progress))
+        return held
+
+    def finish(self, now: datetime, outcome: str) -> bool:
+        """The last part ends the sweep."""
+        if not SweepPart.objects.end_lease(self.task_id, self.attempt, PartState.DONE, cells_json=outcome):
+            return False
+        sweep = Sweep.objects.filter(parts=self.task_id)
+        sweep.filter(kind=SweepKind.MAP).exclude(progress_step="").update(progress_step="")
+        end_complete(now, sweep)
+        return True
+
+    def fail(self, now: datetime, code: str, text: str) -> bool:
+        """End the whole sweep. The cells that were done are kept."""
+        sentence = clean_sentence(text, ERROR_LENGTH) or "A cell could not be simulated."
+        return self._update_sweep(state=SweepState.FAILED, error_text=sentence, finished_at=now)
+
+    def time_out(self, now: datetime, limit_s: float) -> bool:
+        what = "The search was" if self.is_search else "Some cells were"
+        reason = f"{what} not done within the limit of {limit_s:g} s. Simulate fewer jobs, or shorter work."
+        return self.fail(now, "timed_out", reason)
+
+    def release(self) -> bool:
+        return SweepPart.objects.end_lease(self.task_id, self.attempt, QUEUED)
+
+    def _update_sweep(self, **fields: object) -> bool:
+        held = SweepPart.objects.held(self.task_id, self.attempt)
+        return bool(Sweep.objects.filter(pk__in=held.values("sweep_id")).update(**fields))
 
 
-def queue_again(expired: LeasedTaskQuerySet[Any], **fields: Any) -> int:
-    return expired.update(state=QUEUED, lost_leases=F("lost_leases") + 1, lease_until=None, **fields)
+def claim_part(part_id: UUID, now: datetime, worker: str = "") -> int | None:
+    """Return the attempt. The first claim starts the sweep."""
+    with transaction.atomic():
+        attempt = SweepPart.objects.claim(part_id, now, worker)
+        if attempt is not None:
+            queued = Sweep.objects.filter(parts=part_id, state=SweepState.QUEUED)
+            queued.update(state=SweepState.RUNNING, started_at=now)
+        return attempt
+
+
+def end_complete(now: datetime, sweeps: "QuerySet[Sweep]") -> int:
+    left = SweepPart.objects.exclude(state=PartState.DONE).values("sweep_id")
+    complete = sweeps.filter(state__in=UNFINISHED).exclude(pk__in=left).values("pk")
+    return Sweep.objects.filter(pk__in=list(complete.values_list("pk", flat=True)), state__in=UNFINISHED).update(
+        state=SweepState.SUCCEEDED, finished_at=now
+    )
+
+
+def reconcile_sweeps(now: datetime) -> Reconciled:
+    """Queue again a part that lost its worker once, fail its sweep at the second time, end a sweep without a part left."""
+    SweepPart.objects.shorten_leases(now)
+    expired = SweepPart.objects.expired(now)
+    lost = list(expired.filter(lost_leases__gte=LOST_LEASES_ALLOWED).values_list("sweep_id", flat=True))
+    failed = Sweep.objects.filter(pk__in=lost, state__in=UNFINISHED).update(
+        state=SweepState.FAILED, error_text=DIED_TWICE, finished_at=now
+    )
+    Sweep.objects.filter(pk__in=list(expired.values_list("sweep_id", flat=True))).update(progress_step=WORKER_DIED)
+    retried = expired.queue_again()
+    ended = end_complete(now, Sweep.objects.active())
+    queued = SweepPart.objects.queued().order_by("sweep__created_at", "sweep_id", "first")
+    waiting = queued.values_list("id", "attempt", "sweep__kind")
+    return Reconciled(tuple(map(WaitingTask._make, waiting)), retried, failed, ended)

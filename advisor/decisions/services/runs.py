@@ -1,22 +1,20 @@
-import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from math import floor
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from advisor.advice.scenario import scenario_of
 from advisor.decisions import limits, stored
 from advisor.decisions.engines import ENGINES, Engine
-from advisor.decisions.errors import StaleVersion, TooManyRuns
-from advisor.decisions.models import ACTIVE, Decision, EngineName, Revision, Run, State, Trace
+from advisor.decisions.models import ACTIVE, EngineName, Revision, Run, State, Trace
 from advisor.decisions.models.run import WORKER_KINDS, RunQuerySet
 from advisor.decisions.outside import SAMPLE, Outside, chosen
 from advisor.decisions.services.recordings import find_trace, read_stored_trace
-from advisor.decisions.services.revisions import freeze_revision
+from advisor.decisions.services.requests import find_requested, new_request, require_same_revision
 from advisor.reports.document.planned_run import coarse_s
 from advisor.teams.access import require_editor
 from advisor.teams.models import User
@@ -29,36 +27,36 @@ from simulator.scenario import EmpiricalService, Scenario, TraceArrivals
 
 STEP_S = 5
 """A refusal suggests a multiple of it."""
-IDEMPOTENCY_KEY = re.compile(rf"[A-Za-z0-9_.:-]{{1,{limits.IDEMPOTENCY_KEY_LENGTH}}}")
 
 
-def plan_run(
-    revision: Revision,
-    *,
-    speed: float | None,
-    seconds: float | None = None,
-    workers: WorkerKind = "threads",
-    endpoint: str,
-    engines: Mapping[str, Engine] = ENGINES,
-) -> LiveRunPlan:
+@dataclass(frozen=True)
+class RunRequest:
+    """How a revision is to be simulated. All but the first two fields are for a live run; None: its own choice."""
+
+    engine: str = EngineName.KERNEL
+    replications: int | None = None
+    speed: float | None = None
+    seconds: float | None = None
+    workers: WorkerKind = WORKER_KINDS[0]
+    endpoint: str = SAMPLE
+
+
+KERNEL_RUN = RunRequest()
+
+
+def plan_run(revision: Revision, request: RunRequest, engines: Mapping[str, Engine] = ENGINES) -> LiveRunPlan:
     """Raise InvalidInput if the live engine cannot do this run."""
-    live, scenario = engines[EngineName.LIVE], scenario_of(revision.evaluation, revision.recommendation)
-    outside, trace = chosen(endpoint), find_scenario_trace(scenario, revision)
+    scenario = scenario_of(revision.evaluation, revision.recommendation)
+    outside, trace = chosen(request.endpoint), find_scenario_trace(scenario, revision)
     recorded = read_stored_trace(trace) if trace else None
-    return planned(live, scenario, recorded, speed=speed, seconds=seconds, workers=workers, outside=outside)
+    return _plan(engines[EngineName.LIVE], scenario, recorded, request, outside)
 
 
-def planned(
-    live: Engine,
-    scenario: Scenario,
-    recorded: Arrivals | None,
-    *,
-    speed: float | None,
-    seconds: float | None,
-    workers: WorkerKind,
-    outside: Outside | None,
+def _plan(
+    live: Engine, scenario: Scenario, recorded: Arrivals | None, request: RunRequest, outside: Outside | None
 ) -> LiveRunPlan:
     """Raise InvalidInput if the live engine cannot do the run within the time that a run may take."""
+    speed, seconds, workers = request.speed, request.seconds, request.workers
     if workers not in WORKER_KINDS:
         raise InvalidInput([Problem("workers", f"should be one of {', '.join(WORKER_KINDS)}")])
     if problems := live.unsupported(scenario, workers):
@@ -107,13 +105,7 @@ def request_run(
     revision: Revision,
     user: User,
     idempotency_key: str,
-    *,
-    engine: str = EngineName.KERNEL,
-    replications: int | None = None,
-    speed: float | None = None,
-    seconds: float | None = None,
-    workers: WorkerKind = "threads",
-    endpoint: str = SAMPLE,
+    request: RunRequest = KERNEL_RUN,
     engines: Mapping[str, Engine] = ENGINES,
 ) -> Run:
     """Queue a run, which freezes the revision; return the existing run if the key was used for this revision.
@@ -124,73 +116,52 @@ def request_run(
         PermissionDenied: unless the user may edit in the revision's workspace.
         StaleVersion: the revision's answers were changed since it was read.
         InvalidInput: the engine cannot do it, or it needs more memory than a run may have.
-        TooManyRuns: the workspace has as many queued as it may have.
+        TooManyTasks: the workspace has as many queued as it may have.
     """
-    workspace = revision.decision.workspace
-    require_editor(user, workspace)
-    if not IDEMPOTENCY_KEY.fullmatch(idempotency_key):
-        raise InvalidInput([Problem("idempotency_key", "should be 1 to 64 letters, digits or _ . : -")])
-    existing = Run.objects.filter(workspace=workspace, idempotency_key=idempotency_key).first()
+    existing = find_requested(Run, revision, user, idempotency_key)
     if existing:
-        return _same(existing, revision)
+        return existing
     scenario = scenario_of(revision.evaluation, revision.recommendation)
     trace = find_scenario_trace(scenario, revision)
-    recorded = _require_runnable(scenario, trace, engine, replications, engines)
-    outside = _require_plan(engines[engine], scenario, recorded, speed, seconds, workers, endpoint)
-    with transaction.atomic():
-        decision = Decision.objects.select_for_update().get(pk=revision.decision_id)
-        if not Revision.objects.filter(pk=revision.pk, answers_json=revision.answers_json).exists():
-            raise StaleVersion(revision.decision.draft_version, decision.draft_version)
-        if Run.objects.filter(workspace=workspace, state=State.QUEUED).count() >= limits.QUEUED_RUNS_CAP:
-            raise TooManyRuns(limits.QUEUED_RUNS_CAP)
+    recorded = _require_runnable(scenario, trace, request, engines)
+    outside = _require_live_options(engines[request.engine], scenario, recorded, request)
+    queued = Run.objects.filter(state=State.QUEUED)
+    with new_request(revision, queued, limits.QUEUED_RUNS_CAP, "simulations are queued"):
         if outside is not None:
             _require_run_left(outside)
         run, _ = Run.objects.get_or_create(
-            workspace=workspace,
+            workspace=revision.decision.workspace,
             idempotency_key=idempotency_key,
             defaults={
                 "revision": revision,
                 "trace": trace,
-                "engine": engine,
-                "replications": replications,
-                "speed": speed,
-                "seconds": seconds,
-                "workers": workers,
+                "engine": request.engine,
+                "replications": request.replications,
+                "speed": request.speed,
+                "seconds": request.seconds,
+                "workers": request.workers,
                 "endpoint_host": outside.host if outside is not None else "",
                 "endpoint_model": outside.model if outside is not None else "",
                 "scenario_json": stored.dump(scenario),
                 "created_by": user,
             },
         )
-        freeze_revision(revision)
-    return _same(run, revision)
+    return require_same_revision(run, revision)
 
 
-def _require_plan(
-    engine: Engine,
-    scenario: Scenario,
-    trace: Arrivals | None,
-    speed: float | None,
-    seconds: float | None,
-    workers: WorkerKind,
-    endpoint: str,
+def _require_live_options(
+    engine: Engine, scenario: Scenario, recorded: Arrivals | None, request: RunRequest
 ) -> Outside | None:
     """Return the outside endpoint, if it is to answer. Raise InvalidInput on the option that cannot be met."""
     if not engine.is_live:
-        given = {
-            "speed": speed is not None,
-            "seconds": seconds is not None,
-            "workers": workers != WORKER_KINDS[0],
-            "endpoint": endpoint != SAMPLE,
-        }
-        for path, is_given in given.items():
-            if is_given:
+        for path in ("speed", "seconds", "workers", "endpoint"):
+            if getattr(request, path) != getattr(KERNEL_RUN, path):
                 raise InvalidInput([Problem(path, "is for a live run; the kernel takes no real time and calls nobody")])
         return None
-    if speed is not None and not 0 < speed <= limits.HIGHEST_SPEED:
+    if request.speed is not None and not 0 < request.speed <= limits.HIGHEST_SPEED:
         raise InvalidInput([Problem("speed", f"should be over 0, and at most {limits.HIGHEST_SPEED:,}")])
-    outside = chosen(endpoint)
-    planned(engine, scenario, trace, speed=speed, seconds=seconds, workers=workers, outside=outside)
+    outside = chosen(request.endpoint)
+    _plan(engine, scenario, recorded, request, outside)
     return outside
 
 
@@ -200,25 +171,19 @@ def _require_run_left(outside: Outside) -> None:
         raise InvalidInput([Problem("endpoint", reason)])
 
 
-def _same(run: Run, revision: Revision) -> Run:
-    if run.revision_id != revision.pk:
-        raise InvalidInput([Problem("idempotency_key", "was used for another run")])
-    return run
-
-
 def _require_runnable(
-    scenario: Scenario, trace: Trace | None, engine: str, replications: int | None, engines: Mapping[str, Engine]
+    scenario: Scenario, trace: Trace | None, request: RunRequest, engines: Mapping[str, Engine]
 ) -> Arrivals | None:
     """Return the recording that it replays. Raise InvalidInput if there is no such engine, or it cannot do the run."""
-    if engine not in engines:
+    if request.engine not in engines:
         raise InvalidInput([Problem("engine", f"should be one of {', '.join(sorted(engines))}")])
-    if replications is not None and not 1 <= replications <= limits.REPLICATIONS_CAP:
+    if request.replications is not None and not 1 <= request.replications <= limits.REPLICATIONS_CAP:
         raise InvalidInput([Problem("replications", f"should be 1 to {limits.REPLICATIONS_CAP}")])
-    chosen = engines[engine]
-    if not chosen.is_live and (problems := chosen.unsupported(scenario)):
+    engine = engines[request.engine]
+    if not engine.is_live and (problems := engine.unsupported(scenario)):
         raise InvalidInput(problems)
     recorded = read_stored_trace(trace) if trace else None
-    needed = chosen.estimate(scenario, recorded, replications).memory_bytes
+    needed = engine.estimate(scenario, recorded, request.replications).memory_bytes
     if needed > limits.RUN_MEMORY_BYTES:
         reason = (
             f"this run would need about {needed / 1e9:.1f} GB of memory, over the limit of "

@@ -1,15 +1,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
+from django.utils import timezone
 from pydantic import TypeAdapter
 
 from advisor.decisions import limits, stored
-from advisor.decisions.errors import StaleVersion, TooManySweeps
-from advisor.decisions.models import Decision, PartState, Revision, Sweep, SweepKind, SweepPart, Trace
+from advisor.decisions.models import UNFINISHED, PartState, Revision, Sweep, SweepKind, SweepPart, SweepState, Trace
 from advisor.decisions.services.recordings import find_trace, read_stored_trace
-from advisor.decisions.services.revisions import freeze_revision
-from advisor.decisions.services.runs import IDEMPOTENCY_KEY
+from advisor.decisions.services.requests import find_requested, new_request, require_same_revision
 from advisor.sweeps import contract
 from advisor.sweeps.axes import Axis
 from advisor.sweeps.capacity_search import ServerRequirement, most_of, require_deadline
@@ -43,52 +41,38 @@ def request_sweep(revision: Revision, user: User, asked: SweepRequest, idempoten
         PermissionDenied: unless the user may edit in the revision's workspace.
         InvalidInput: a cell contradicts itself, or all of it is too large.
         StaleVersion: the revision's answers were changed since it was read.
-        TooManySweeps: the workspace has as many under way as it may have.
+        TooManyTasks: the workspace has as many under way as it may have.
     """
-    existing = requested_before(revision, user, idempotency_key)
+    existing = find_requested(Sweep, revision, user, idempotency_key)
     if existing:
         return existing
-    trace = find_answers_trace(revision)
+    trace = _answers_trace(revision)
     wanted = _checked(revision, asked)
     cell_jobs = _require_map_fits(wanted, trace)
     at_once = min(limits.CELLS_A_PART, max(1, limits.PART_JOBS // cell_jobs))
-    return put_on_record(revision, user, idempotency_key, trace, _fields(wanted), at_once)
+    return _save_request(revision, user, idempotency_key, trace, _fields(wanted), at_once)
 
 
-def requested_before(revision: Revision, user: User, idempotency_key: str) -> Sweep | None:
-    """Raise PermissionDenied unless the user may edit; InvalidInput if the key is none, or was used for another revision."""
-    workspace = revision.decision.workspace
-    require_editor(user, workspace)
-    if not IDEMPOTENCY_KEY.fullmatch(idempotency_key):
-        raise InvalidInput([Problem("idempotency_key", "should be 1 to 64 letters, digits or _ . : -")])
-    existing = Sweep.objects.filter(workspace=workspace, idempotency_key=idempotency_key).first()
-    return _same(existing, revision) if existing else None
-
-
-def find_answers_trace(revision: Revision) -> Trace | None:
+def _answers_trace(revision: Revision) -> Trace | None:
     given = revision.answers.volume.trace
     return find_trace(given, revision.decision.workspace) if given else None
 
 
-def put_on_record(
+def _save_request(
     revision: Revision, user: User, idempotency_key: str, trace: Trace | None, fields: dict[str, Any], cells_a_part: int
 ) -> Sweep:
-    workspace = revision.decision.workspace
-    with transaction.atomic():
-        decision = Decision.objects.select_for_update().get(pk=revision.decision_id)
-        if not Revision.objects.filter(pk=revision.pk, answers_json=revision.answers_json).exists():
-            raise StaleVersion(revision.decision.draft_version, decision.draft_version)
-        if Sweep.objects.for_workspace(workspace).active().count() >= limits.UNFINISHED_SWEEPS_CAP:
-            raise TooManySweeps(limits.UNFINISHED_SWEEPS_CAP)
+    with new_request(revision, Sweep.objects.active(), limits.UNFINISHED_SWEEPS_CAP, "maps are being drawn"):
         sweep, new = Sweep.objects.get_or_create(
-            workspace=workspace,
+            workspace=revision.decision.workspace,
             idempotency_key=idempotency_key,
             defaults={"revision": revision, "trace": trace, "created_by": user, **fields},
         )
         if new:
-            SweepPart.objects.bulk_create(_parts(sweep, cells_a_part))
-        freeze_revision(revision)
-    return _same(sweep, revision)
+            SweepPart.objects.bulk_create(
+                SweepPart(sweep=sweep, first=first, cells=min(cells_a_part, sweep.size - first))
+                for first in range(0, sweep.size, cells_a_part)
+            )
+    return require_same_revision(sweep, revision)
 
 
 def _checked(revision: Revision, asked: SweepRequest) -> Grid:
@@ -122,25 +106,12 @@ def _require_map_fits(wanted: Grid, trace: Trace | None) -> int:
     return load.most_jobs
 
 
-def _parts(sweep: Sweep, at_once: int) -> list[SweepPart]:
-    return [
-        SweepPart(sweep=sweep, first=first, cells=min(at_once, sweep.size - first))
-        for first in range(0, sweep.size, at_once)
-    ]
-
-
-def _same(sweep: Sweep, revision: Revision) -> Sweep:
-    if sweep.revision_id != revision.pk:
-        raise InvalidInput([Problem("idempotency_key", "was used for another map")])
-    return sweep
-
-
 def request_fewest(revision: Revision, user: User, idempotency_key: str, jobs: int = JOBS) -> Sweep:
     """Queue a search, as `request_sweep` does. Raise InvalidInput also if there is no deadline to meet."""
-    existing = requested_before(revision, user, idempotency_key)
+    existing = find_requested(Sweep, revision, user, idempotency_key)
     if existing:
         return existing
-    answers, trace = revision.answers, find_answers_trace(revision)
+    answers, trace = revision.answers, _answers_trace(revision)
     require_deadline(answers)
     require_jobs(jobs, "trial")
     _require_search_fits(revision, trace, jobs)
@@ -153,7 +124,7 @@ def request_fewest(revision: Revision, user: User, idempotency_key: str, jobs: i
         "jobs": jobs,
         "size": 1,
     }
-    return put_on_record(revision, user, idempotency_key, trace, fields, 1)
+    return _save_request(revision, user, idempotency_key, trace, fields, 1)
 
 
 def _require_search_fits(revision: Revision, trace: Trace | None, jobs: int) -> None:
@@ -166,6 +137,16 @@ def _require_search_fits(revision: Revision, trace: Trace | None, jobs: int) -> 
         raise InvalidInput([Problem("jobs", sentence)])
     if needed.memory_bytes > limits.RUN_MEMORY_BYTES:
         raise InvalidInput([Problem("jobs", "a trial would need more memory than a run may have; simulate fewer jobs")])
+
+
+def cancel_sweep(sweep: Sweep, user: User) -> bool:
+    """Cancel it at once, whatever its workers do. The parts that are done are kept. False if it had ended before.
+
+    Raises PermissionDenied unless the user may edit in the sweep's workspace.
+    """
+    require_editor(user, sweep.workspace)
+    unfinished = Sweep.objects.filter(pk=sweep.pk, state__in=UNFINISHED)
+    return bool(unfinished.update(state=SweepState.CANCELLED, finished_at=timezone.now()))
 
 
 def needed_by(sweep: Sweep) -> ServerRequirement | None:

@@ -21,8 +21,9 @@ from advisor.decisions.errors import StaleVersion, UploadTooLarge
 from advisor.decisions.models import Decision, Revision, Run
 from advisor.decisions.services.library import library_of
 from advisor.decisions.services.recordings import describe_recording, recording_of, upload_trace, with_recording_by_id
+from advisor.decisions.services.requests import IDEMPOTENCY_KEY
 from advisor.decisions.services.revisions import drop_trace, save_answers, step_answers, use_trace
-from advisor.decisions.services.runs import IDEMPOTENCY_KEY
+from advisor.decisions.services.runs import RunRequest
 from advisor.reports.document.record import answers_on_file
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision, find_decision
@@ -88,16 +89,14 @@ def _started(request: MemberRequest, decision: Decision, revision: Revision, key
     if running.errors:
         return _not_started(request, decision, revision, running)
     try:
-        started = jobs.start_run(
-            revision,
-            request.user,
-            idempotency_key=key,
+        asked = RunRequest(
             engine=running.engine,
             speed=running.speed_asked,
             seconds=running.seconds_asked,
             workers=running.workers_asked,
             endpoint=running.endpoint_asked,
         )
+        started = jobs.start_run(revision, request.user, asked, idempotency_key=key)
     except InvalidInput as error:
         return _not_started(request, decision, revision, running.refused(error))
     except StaleVersion as error:

@@ -15,8 +15,7 @@ from advisor.decisions import jobs
 from advisor.decisions.models import Decision, Sweep, SweepKind
 from advisor.decisions.services.leases import WORKER_DIED
 from advisor.decisions.services.recordings import recording_of
-from advisor.decisions.services.sweep_lease import cancel_sweep
-from advisor.decisions.services.sweeps import found_so_far, needed_by
+from advisor.decisions.services.sweeps import cancel_sweep, found_so_far, needed_by
 from advisor.reports.document.answers import QUESTIONS
 from advisor.reports.maps.figure import map_figure
 from advisor.reports.maps.needed import needed_headline, needed_table, needed_words

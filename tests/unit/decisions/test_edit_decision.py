@@ -11,8 +11,8 @@ from advisor.decisions.errors import StaleStatus
 from advisor.decisions.models import Decision, Revision, Run, State, Status, StatusChange
 from advisor.decisions.names import clean_name
 from advisor.decisions.services.decisions import change_status, delete_decision, summarize_status
+from advisor.decisions.services.leases import RunLease, claim_run
 from advisor.decisions.services.revisions import save_answers, step_answers
-from advisor.decisions.services.run_lease import claim_run, finish_run
 from advisor.teams.access import first_workspace
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput
@@ -124,7 +124,7 @@ def test_the_worker_of_a_deleted_run_finds_nothing_left_to_write(workspace: Work
     attempt = claim_run(run.id, clock.now())
     assert attempt is not None
     delete_decision(run.revision.decision, bob)
-    assert not finish_run(run.id, attempt, clock.now(), a_result())
+    assert not RunLease(run.id, attempt).finish(clock.now(), a_result())
 
 
 def test_an_accepted_decision_is_on_record(workspace: Workspace, bob: User) -> None:

@@ -7,11 +7,11 @@ from django.core.exceptions import PermissionDenied
 
 from advisor.advice.answers import answers_from
 from advisor.decisions import limits
-from advisor.decisions.jobs import part_work, run_part, start_fewest
+from advisor.decisions.jobs import run_part, start_fewest, tasks
 from advisor.decisions.models import Decision, Sweep, SweepKind, SweepState
 from advisor.decisions.services.decisions import create_decision
-from advisor.decisions.services.sweep_lease import cancel_sweep, claim_part, record_search
-from advisor.decisions.services.sweeps import needed_by, request_fewest
+from advisor.decisions.services.leases import PartLease, claim_part
+from advisor.decisions.services.sweeps import cancel_sweep, needed_by, request_fewest
 from advisor.sweeps.capacity_search import fewest
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput
@@ -25,7 +25,7 @@ STEADY: dict[str, Any] = {"template": "chat_assistant", "volume": {"peak_to_mean
 @pytest.fixture(autouse=True)
 def _connection_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """Closing it would close that of the test's transaction, too."""
-    monkeypatch.setattr(part_work, "close_old_connections", lambda: None)
+    monkeypatch.setattr(tasks, "close_old_connections", lambda: None)
 
 
 @pytest.fixture
@@ -71,8 +71,8 @@ def test_it_tells_what_it_tries_and_stops_when_cancelled(
         on_progress(Progress("Trying 40 workers and consumers", 0.5))
         pytest.fail("it went on")
 
-    monkeypatch.setattr(part_work, "fewest", searching)
-    monkeypatch.setattr(part_work.PartWork, "report_every_s", 0)
+    monkeypatch.setattr(tasks, "fewest", searching)
+    monkeypatch.setattr(PartLease, "report_every_s", 0)
     run_part(str(search.parts.get().pk))
     assert again(search).state == SweepState.CANCELLED
     assert again(search).progress_fraction == 0.25
@@ -83,8 +83,8 @@ def test_only_the_worker_that_holds_it_tells_of_it(search: Sweep, clock: FakeClo
     part = search.parts.get()
     attempt = claim_part(part.pk, clock.now())
     assert attempt is not None
-    assert not record_search(part.pk, attempt + 1, "Trying 1", 0.5)
-    assert record_search(part.pk, attempt, "Trying 2", 1.5)
+    assert not PartLease(part.pk, attempt + 1, is_search=True).record(clock.now(), 1, Progress("Trying 1", 0.5))
+    assert PartLease(part.pk, attempt, is_search=True).record(clock.now(), 1, Progress("Trying 2", 1.5))
     assert (again(search).progress_step, again(search).progress_fraction) == ("Trying 2", 1)
 
 

@@ -10,8 +10,8 @@ from django.db import transaction
 from advisor.decisions.jobs import reconcile_runs_and_notify, start_run
 from advisor.decisions.jobs.queue_notifier import job_id
 from advisor.decisions.models import Decision, Run, State
+from advisor.decisions.services.leases import claim_run
 from advisor.decisions.services.revisions import freeze_revision
-from advisor.decisions.services.run_lease import claim_run
 from advisor.teams.models import User, Workspace
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue_notifiers import BrokenNotifier, FakeNotifier

@@ -13,7 +13,7 @@ from rq.timeouts import JobTimeoutException
 from advisor.decisions import limits
 from advisor.decisions.jobs import run_simulation
 from advisor.decisions.models import EngineName, Run, State
-from advisor.decisions.services.run_lease import reconcile_runs
+from advisor.decisions.services.leases import reconcile_runs
 from advisor.decisions.services.runs import cancel_run
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput, Problem
@@ -54,7 +54,7 @@ def test_it_writes_progress_while_it_works(run: Run) -> None:
         seen.append(Run.objects.get().progress)
 
     worked(run, behaviour)
-    assert seen == [("Simulating the event-driven design", 0.4)]
+    assert seen == [Progress("Simulating the event-driven design", 0.4)]
 
 
 def test_two_jobs_run_it_once(run: Run) -> None:

@@ -20,8 +20,8 @@ from rq.job import Job
 from advisor.decisions.engines import Engine
 from advisor.decisions.jobs import RqNotifier, job_id, run_simulation
 from advisor.decisions.models import Decision, EngineName, Run, State
-from advisor.decisions.services.run_lease import claim_run, release_run
-from advisor.decisions.services.runs import request_run
+from advisor.decisions.services.leases import RunLease, claim_run
+from advisor.decisions.services.runs import RunRequest, request_run
 from advisor.teams.models import User
 from core.errors import InvalidInput
 from simulator.live.errors import CannotRun
@@ -41,7 +41,8 @@ def _allowed(settings: Settings) -> None:
 
 
 def requested(decision: Decision, user: User, key: str = "k", **asked: Any) -> Run:
-    return request_run(decision.latest(), user, key, **{"engine": EngineName.LIVE, "endpoint": "outside"} | asked)
+    asked = {"engine": EngineName.LIVE, "endpoint": "outside"} | asked
+    return request_run(decision.latest(), user, key, RunRequest(**asked))
 
 
 Options = dict[str, Any]
@@ -145,7 +146,7 @@ def test_another_endpoint_than_the_one_that_was_shown_is_not_called(
 def test_a_run_whose_worker_went_does_not_spend_twice(decision: Decision, bob: User) -> None:
     run, seen = requested(decision, bob), []
     attempt = claim_run(run.pk, timezone.now())
-    assert attempt is not None and release_run(run.pk, attempt)
+    assert attempt is not None and RunLease(run.pk, attempt).release()
     row = worked(run, seen)
     assert not seen
     assert row.error is not None and "does not begin again by itself" in row.error.text

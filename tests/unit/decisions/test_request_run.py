@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
@@ -10,12 +11,12 @@ from django.db import connection
 from advisor.advice.scenario import scenario_of
 from advisor.decisions import limits
 from advisor.decisions.engines import Engine
-from advisor.decisions.errors import StaleVersion, TooManyRuns
+from advisor.decisions.errors import StaleVersion, TooManyTasks
 from advisor.decisions.models import Decision, EngineName, Run
 from advisor.decisions.services.decisions import create_decision
 from advisor.decisions.services.recordings import upload_trace
 from advisor.decisions.services.revisions import save_answers
-from advisor.decisions.services.runs import request_run
+from advisor.decisions.services.runs import RunRequest, request_run
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput, Problem
 from tests.fakes.engines import engine
@@ -25,8 +26,9 @@ ENGINES = {EngineName.KERNEL: engine()}
 CSV = b"TIMESTAMP\n2023-11-16 18:00:00\n2023-11-16 18:00:01\n2023-11-16 18:00:04\n"
 
 
-def requested(decision: Decision, user: User, key: str = "k", **options: object) -> Run:
-    return request_run(decision.latest(), user, key, **{"engines": ENGINES, **options})
+def requested(decision: Decision, user: User, key: str = "k", **options: Any) -> Run:
+    engines = options.pop("engines", ENGINES)
+    return request_run(decision.latest(), user, key, RunRequest(**options), engines)
 
 
 def test_it_is_queued_with_the_scenario_of_its_revision_which_it_freezes(decision: Decision, bob: User) -> None:
@@ -108,7 +110,7 @@ def test_a_workspace_has_its_share_of_the_queue(
 ) -> None:
     monkeypatch.setattr(limits, "QUEUED_RUNS_CAP", 2)
     first = [a_run(workspace), a_run(workspace)][0]
-    with pytest.raises(TooManyRuns) as refused:
+    with pytest.raises(TooManyTasks) as refused:
         requested(decision, bob)
     assert refused.value.cap == 2
     assert not decision.latest().frozen

@@ -7,25 +7,16 @@ from django.core.exceptions import PermissionDenied
 
 from advisor.decisions.limits import LEASE
 from advisor.decisions.models import TERMINAL, Run, State
-from advisor.decisions.models.run import RunProgress
-from advisor.decisions.services.run_lease import (
-    claim_run,
-    extend_lease,
-    fail_run,
-    finish_run,
-    reconcile_runs,
-    record_progress,
-    release_run,
-    time_out_run,
-)
+from advisor.decisions.services.leases import RunLease, claim_run, reconcile_runs
 from advisor.decisions.services.runs import cancel_run, queue_position
 from advisor.teams.models import User, Workspace
+from simulator.simulate import Progress
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import a_result
 from tests.rows import a_run
 
 LIMIT_S = 600.0
-HALFWAY = RunProgress("Simulating the synchronous design", 0.5)
+HALFWAY = Progress("Simulating the synchronous design", 0.5)
 
 
 @pytest.fixture
@@ -60,10 +51,10 @@ def test_a_run_that_does_not_exist_cannot_be_claimed(db: None, clock: FakeClock)
 
 def test_it_finishes_with_its_result(run: Run, clock: FakeClock) -> None:
     attempt = claimed(run, clock)
-    assert record_progress(run.id, attempt, clock.now(), HALFWAY, elapsed_s=3)
+    assert RunLease(run.id, attempt).record(clock.now(), 3, HALFWAY)
     assert fresh(run).progress == HALFWAY
     assert fresh(run).remaining_s == pytest.approx(3)
-    assert finish_run(run.id, attempt, clock.move(1), a_result(seed=7))
+    assert RunLease(run.id, attempt).finish(clock.move(1), a_result(seed=7))
     ended = fresh(run)
     assert (ended.state, ended.result, ended.progress.fraction) == (State.SUCCEEDED, a_result(seed=7), 1)
     assert ended.error is None
@@ -71,7 +62,7 @@ def test_it_finishes_with_its_result(run: Run, clock: FakeClock) -> None:
 
 def test_it_fails_with_its_reason_made_fit_to_store(run: Run, clock: FakeClock) -> None:
     attempt = claimed(run, clock)
-    assert fail_run(run.id, attempt, clock.now(), "internal", "broke\x00 at\n\ud800 " + "x" * 1000)
+    assert RunLease(run.id, attempt).fail(clock.now(), "internal", "broke\x00 at\n\ud800 " + "x" * 1000)
     error = fresh(run).error
     assert error is not None
     assert error.code == "internal"
@@ -81,26 +72,26 @@ def test_it_fails_with_its_reason_made_fit_to_store(run: Run, clock: FakeClock) 
 
 def test_progress_stays_a_share_whatever_the_engine_says(run: Run, clock: FakeClock) -> None:
     attempt = claimed(run, clock)
-    record_progress(run.id, attempt, clock.now(), RunProgress("s" * 500, 1.7), 1)
-    assert fresh(run).progress == RunProgress("s" * 120, 1.0)
+    RunLease(run.id, attempt).record(clock.now(), 1, Progress("s" * 500, 1.7))
+    assert fresh(run).progress == Progress("s" * 120, 1.0)
 
 
 @pytest.mark.parametrize("end", ["finish", "fail", "time out", "cancel"])
 def test_an_end_is_final(run: Run, user: User, clock: FakeClock, end: str) -> None:
     attempt = claimed(run, clock)
     ends = {
-        "finish": lambda: finish_run(run.id, attempt, clock.now(), a_result()),
-        "fail": lambda: fail_run(run.id, attempt, clock.now(), "code", "text"),
-        "time out": lambda: time_out_run(run.id, attempt, clock.now(), LIMIT_S),
+        "finish": lambda: RunLease(run.id, attempt).finish(clock.now(), a_result()),
+        "fail": lambda: RunLease(run.id, attempt).fail(clock.now(), "code", "text"),
+        "time out": lambda: RunLease(run.id, attempt).time_out(clock.now(), LIMIT_S),
         "cancel": lambda: cancel_run(run, user),
     }
     assert ends[end]()
     before = fresh(run)
     assert before.state in TERMINAL
     assert not any(another() for another in ends.values())
-    assert not release_run(run.id, attempt)
-    assert not extend_lease(run.id, attempt, clock.now(), 1)
-    assert not record_progress(run.id, attempt, clock.now(), HALFWAY, 1)
+    assert not RunLease(run.id, attempt).release()
+    assert not RunLease(run.id, attempt).renew(clock.now(), 1)
+    assert not RunLease(run.id, attempt).record(clock.now(), 1, HALFWAY)
     assert claim_run(run.id, clock.now()) is None
     reconcile_runs(clock.move(86_400), LIMIT_S)
     after = fresh(run)
@@ -113,20 +104,20 @@ def test_an_earlier_attempt_can_write_nothing_once_the_run_was_given_away(run: R
     second = claimed(run, clock)
     assert second == first + 1
     before = Run.objects.filter(pk=run.pk).values().get()
-    assert not extend_lease(run.id, first, clock.now(), 99)
-    assert not record_progress(run.id, first, clock.now(), HALFWAY, 99)
-    assert not finish_run(run.id, first, clock.now(), a_result())
-    assert not fail_run(run.id, first, clock.now(), "code", "text")
-    assert not time_out_run(run.id, first, clock.now(), LIMIT_S)
-    assert not release_run(run.id, first)
+    assert not RunLease(run.id, first).renew(clock.now(), 99)
+    assert not RunLease(run.id, first).record(clock.now(), 99, HALFWAY)
+    assert not RunLease(run.id, first).finish(clock.now(), a_result())
+    assert not RunLease(run.id, first).fail(clock.now(), "code", "text")
+    assert not RunLease(run.id, first).time_out(clock.now(), LIMIT_S)
+    assert not RunLease(run.id, first).release()
     assert Run.objects.filter(pk=run.pk).values().get() == before
-    assert finish_run(run.id, second, clock.now(), a_result())
+    assert RunLease(run.id, second).finish(clock.now(), a_result())
 
 
 def test_a_lease_that_is_extended_does_not_run_out(run: Run, clock: FakeClock) -> None:
     attempt = claimed(run, clock)
     for beat in range(20):
-        assert extend_lease(run.id, attempt, clock.move(5), beat * 5)
+        assert RunLease(run.id, attempt).renew(clock.move(5), beat * 5)
         assert reconcile_runs(clock.now(), LIMIT_S).retried == 0
     assert fresh(run).state == State.RUNNING
 
@@ -144,16 +135,16 @@ def test_the_first_death_starts_it_again_and_the_second_fails_it(run: Run, clock
 
 def test_a_worker_that_was_stopped_counts_as_no_death(run: Run, clock: FakeClock) -> None:
     for _ in range(5):
-        assert release_run(run.id, claimed(run, clock))
+        assert RunLease(run.id, claimed(run, clock)).release()
     claimed(run, clock)
     assert reconcile_runs(clock.move(21), LIMIT_S).retried == 1
 
 
 def test_a_run_past_its_limit_times_out_by_its_workers_clock_not_ours(run: Run, clock: FakeClock) -> None:
     attempt = claimed(run, clock)
-    extend_lease(run.id, attempt, clock.move(3600), elapsed_s=10)
+    RunLease(run.id, attempt).renew(clock.move(3600), 10)
     assert reconcile_runs(clock.now(), LIMIT_S).ended == 0
-    extend_lease(run.id, attempt, clock.now(), elapsed_s=LIMIT_S + 1)
+    RunLease(run.id, attempt).renew(clock.now(), LIMIT_S + 1)
     assert reconcile_runs(clock.now(), LIMIT_S).ended == 1
     assert fresh(run).state == State.TIMED_OUT
 
@@ -181,7 +172,7 @@ def test_the_position_counts_whoever_was_there_before(workspace: Workspace, cloc
 def test_cancelling_takes_effect_at_once_queued_or_running(workspace: Workspace, bob: User, clock: FakeClock) -> None:
     queued, running = a_run(workspace), a_run(workspace)
     attempt = claimed(running, clock)
-    record_progress(running.id, attempt, clock.now(), HALFWAY, 1)
+    RunLease(running.id, attempt).record(clock.now(), 1, HALFWAY)
     assert cancel_run(queued, bob)
     assert cancel_run(running, bob)
     assert {fresh(queued).state, fresh(running).state} == {State.CANCELLED}

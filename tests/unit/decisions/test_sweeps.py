@@ -10,20 +10,12 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from advisor.decisions import limits
-from advisor.decisions.errors import TooManySweeps
-from advisor.decisions.jobs import part_work, reconcile_sweeps_and_notify, run_part, start_sweep
+from advisor.decisions.errors import TooManyTasks
+from advisor.decisions.jobs import reconcile_sweeps_and_notify, run_part, start_sweep, tasks
 from advisor.decisions.models import Decision, PartState, Sweep, SweepPart, SweepState
-from advisor.decisions.services import sweep_lease
-from advisor.decisions.services.leases import worker_name
-from advisor.decisions.services.sweep_lease import (
-    cancel_sweep,
-    claim_part,
-    end_complete,
-    extend_part_lease,
-    finish_part,
-    release_part,
-)
-from advisor.decisions.services.sweeps import SweepRequest, found_so_far, request_sweep
+from advisor.decisions.services import leases
+from advisor.decisions.services.leases import PartLease, claim_part, end_complete, worker_name
+from advisor.decisions.services.sweeps import SweepRequest, cancel_sweep, found_so_far, request_sweep
 from advisor.server.watchdog import give_up_leases, held_by, holders_on_this_host
 from advisor.sweeps.axes import axis
 from advisor.sweeps.cells import simulate_cell
@@ -38,7 +30,7 @@ ASKED = SweepRequest(axis("processing.p95_s", 10, 80, 3), axis("volume.mean_rate
 @pytest.fixture(autouse=True)
 def _connection_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """Closing it would close that of the test's transaction, too."""
-    monkeypatch.setattr(part_work, "close_old_connections", lambda: None)
+    monkeypatch.setattr(tasks, "close_old_connections", lambda: None)
 
 
 @pytest.fixture
@@ -109,7 +101,7 @@ def test_a_workspace_may_have_so_many_under_way_and_no_more(
     sweep: Sweep, decision: Decision, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "UNFINISHED_SWEEPS_CAP", 1)
-    with pytest.raises(TooManySweeps):
+    with pytest.raises(TooManyTasks):
         request_sweep(decision.latest(), user, ASKED, "another")
     cancel_sweep(sweep, user)
     assert request_sweep(decision.latest(), user, ASKED, "another").active
@@ -127,20 +119,20 @@ def test_of_two_workers_one_gets_a_part_and_a_late_write_counts_for_nothing(swee
     first = claimed(part, clock.now())
     assert claim_part(part.pk, clock.now()) is None
     assert state(sweep) == SweepState.RUNNING
-    assert release_part(part.pk, first)
+    assert PartLease(part.pk, first).release()
     second = claimed(part, clock.now())
-    assert not finish_part(part.pk, first, clock.now(), "[1]")
-    assert not extend_part_lease(part.pk, first, clock.now())
-    assert finish_part(part.pk, second, clock.now(), "[]")
+    assert not PartLease(part.pk, first).finish(clock.now(), "[1]")
+    assert not PartLease(part.pk, first).renew(clock.now(), 1)
+    assert PartLease(part.pk, second).finish(clock.now(), "[]")
 
 
 def test_the_last_part_ends_it_whichever_that_is(sweep: Sweep, clock: FakeClock) -> None:
     *others, last = reversed(parts(sweep))
     for part in others:
-        finish_part(part.pk, claimed(part, clock.now()), clock.now(), "[]")
+        PartLease(part.pk, claimed(part, clock.now())).finish(clock.now(), "[]")
     assert state(sweep) == SweepState.RUNNING
     assert end_complete(clock.now(), Sweep.objects.all()) == 0
-    finish_part(last.pk, claimed(last, clock.now()), clock.now(), "[]")
+    PartLease(last.pk, claimed(last, clock.now())).finish(clock.now(), "[]")
     assert state(sweep) == SweepState.SUCCEEDED
 
 
@@ -148,9 +140,9 @@ def test_a_worker_that_died_between_its_last_part_and_the_end_leaves_that_to_the
     sweep: Sweep, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as dead:
-        dead.setattr(sweep_lease, "end_complete", lambda *_: 0)
+        dead.setattr(leases, "end_complete", lambda *_: 0)
         for part in parts(sweep):
-            finish_part(part.pk, claimed(part, clock.now()), clock.now(), "[]")
+            PartLease(part.pk, claimed(part, clock.now())).finish(clock.now(), "[]")
     assert state(sweep) == SweepState.RUNNING
     assert reconcile_sweeps_and_notify(FakeNotifier(), clock.now).ended == 1
     assert state(sweep) == SweepState.SUCCEEDED
@@ -166,7 +158,7 @@ def test_a_lease_that_ran_out_is_retried_once_then_fails_the_map(sweep: Sweep, c
     assert f"{part.pk}-1" in notifier.notified
     attempt = claimed(part, clock.now())
     clock.move(15)
-    assert extend_part_lease(part.pk, attempt, clock.now())
+    assert PartLease(part.pk, attempt).renew(clock.now(), 1)
     clock.move(15)
     assert reconcile_sweeps_and_notify(notifier, clock.now).failed == 0
     clock.move(6)
@@ -183,7 +175,7 @@ def test_a_dead_worker_is_told_of_until_the_map_goes_on(sweep: Sweep, clock: Fak
     clock.move(21)
     reconcile_sweeps_and_notify(FakeNotifier(), clock.now)
     assert Sweep.objects.get(pk=sweep.pk).progress_step == "Worker died, retrying"
-    finish_part(part.pk, claimed(part, clock.now()), clock.now(), "[]")
+    PartLease(part.pk, claimed(part, clock.now())).finish(clock.now(), "[]")
     assert Sweep.objects.get(pk=sweep.pk).progress_step == ""
 
 
@@ -243,7 +235,7 @@ def test_cancel_keeps_what_is_done_and_what_still_runs_is_dropped(sweep: Sweep, 
     attempt = claimed(running, clock.now())
     assert cancel_sweep(sweep, user)
     assert not cancel_sweep(sweep, user)
-    assert not finish_part(running.pk, attempt, clock.now(), "[]")
+    assert not PartLease(running.pk, attempt).finish(clock.now(), "[]")
     run_part(str(queued.pk))
     assert len(found_so_far(sweep).cells) == 1
     assert reconcile_sweeps_and_notify(FakeNotifier(), clock.now).waiting == ()
@@ -261,7 +253,7 @@ def test_a_worker_stops_in_the_middle_of_a_cell_that_is_wanted_no_more(
         look(None)
         pytest.fail("it went on")
 
-    monkeypatch.setattr(part_work, "simulate_cell", cell)
+    monkeypatch.setattr(tasks, "simulate_cell", cell)
     run_part(str(parts(sweep)[0].pk))
     assert len(seen) == 1
 
@@ -284,7 +276,7 @@ def test_a_cell_that_cannot_be_simulated_fails_the_map_with_the_reason(
     def cell(*_: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(part_work, "simulate_cell", cell)
+    monkeypatch.setattr(tasks, "simulate_cell", cell)
     try:
         run_part(str(parts(sweep)[0].pk))
     except ZeroDivisionError:
@@ -298,7 +290,7 @@ def test_a_worker_that_is_stopped_gives_its_part_back(sweep: Sweep, monkeypatch:
     def cell(*_: Any) -> Any:
         raise SystemExit
 
-    monkeypatch.setattr(part_work, "simulate_cell", cell)
+    monkeypatch.setattr(tasks, "simulate_cell", cell)
     with pytest.raises(SystemExit):
         run_part(str(parts(sweep)[0].pk))
     part = parts(sweep)[0]

@@ -1,6 +1,9 @@
+"""What rq calls. rq finds these functions in `advisor.decisions.jobs`."""
+
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,28 +11,20 @@ from django.conf import settings
 from django.db import close_old_connections
 from django.utils import timezone
 
+from advisor.decisions import stored
 from advisor.decisions.engines import ENGINES, Engine
 from advisor.decisions.jobs.leased_work import LeasedWork, persist
-from advisor.decisions.limits import PROGRESS_EVERY_S, SO_FAR_EVERY_S
-from advisor.decisions.models import Run
-from advisor.decisions.models.run import RunProgress
+from advisor.decisions.models import Run, SweepKind, SweepPart
 from advisor.decisions.outside import OUTSIDE, chosen
-from advisor.decisions.services.leases import worker_name
+from advisor.decisions.services.leases import PartLease, RunLease, claim_part, claim_run, worker_name
 from advisor.decisions.services.recordings import read_stored_trace
-from advisor.decisions.services.run_lease import (
-    claim_run,
-    extend_lease,
-    fail_run,
-    finish_run,
-    record_progress,
-    record_so_far,
-    release_run,
-    time_out_run,
-)
+from advisor.decisions.services.sweeps import CELLS
+from advisor.sweeps.capacity_search import fewest
+from advisor.sweeps.cells import simulate_cell
 from core.errors import InvalidInput, Problem
 from simulator.live.errors import CannotRun, RunBroken
 from simulator.result import Result
-from simulator.simulate import Progress
+from simulator.simulate import OnProgress
 
 log = logging.getLogger(__name__)
 
@@ -39,50 +34,40 @@ def run_simulation(run_id: str, engines: Mapping[str, Engine] = ENGINES) -> None
 
     If the database refuses the claim, it raises, and the reconciler queues the run again. From then on, every end is in the row.
     """
+
+    def work(attempt: int) -> None:
+        lease = RunLease(UUID(run_id), attempt)
+        work = LeasedWork(lease)
+        work.run(lambda: _simulate(lease, engines, work.report))
+
+    _claim_and_work(run_id, claim_run, work)
+
+
+def run_part(part_id: str) -> None:
+    """Claim the part, simulate its cells on this thread, and write them. A part that is not queued is left alone."""
+
+    def work(attempt: int) -> None:
+        lease = PartLease(UUID(part_id), attempt)
+        work = LeasedWork(lease)
+        work.run(lambda: _simulate_part(lease, work.report))
+
+    _claim_and_work(part_id, claim_part, work)
+
+
+def _claim_and_work(
+    task_id: str, claim: Callable[[UUID, datetime, str], int | None], work: Callable[[int], None]
+) -> None:
     close_old_connections()
-    attempt = claim_run(UUID(run_id), timezone.now(), worker_name(os.getpid()))
+    attempt = claim(UUID(task_id), timezone.now(), worker_name(os.getpid()))
     if attempt is None:
-        log.info("Run %s has nothing to do", run_id)
+        log.info("Task %s is not queued", task_id)
         return
-    work = RunWork(UUID(run_id), attempt)
-    work.run(lambda: _simulate(work, engines))
+    work(attempt)
     close_old_connections()
 
 
-class RunWork(LeasedWork[Result]):
-    renews_in_background = True
-    report_every_s = PROGRESS_EVERY_S
-    defect = "The simulation stopped"
-    out_of_memory = "The simulation needs more memory than there is."
-
-    so_far_s = -SO_FAR_EVERY_S
-
-    def renew(self) -> bool:
-        return extend_lease(self.task_id, self.attempt, timezone.now(), self.elapsed_s)
-
-    def record(self, progress: Progress) -> bool:
-        step = RunProgress(progress.step, progress.fraction)
-        held = record_progress(self.task_id, self.attempt, timezone.now(), step, self.elapsed_s)
-        if held and progress.so_far is not None and self.elapsed_s - self.so_far_s >= SO_FAR_EVERY_S:
-            self.so_far_s = self.elapsed_s
-            return record_so_far(self.task_id, self.attempt, progress.so_far)
-        return held
-
-    def finish(self, found: Result) -> bool:
-        return finish_run(self.task_id, self.attempt, timezone.now(), found)
-
-    def fail(self, code: str, text: str) -> bool:
-        return fail_run(self.task_id, self.attempt, timezone.now(), code, text)
-
-    def time_out(self) -> bool:
-        return time_out_run(self.task_id, self.attempt, timezone.now(), self.limit_s)
-
-    def release(self) -> bool:
-        return release_run(self.task_id, self.attempt)
-
-
-def _simulate(work: RunWork, engines: Mapping[str, Engine]) -> Result:
-    run = Run.objects.get(pk=work.task_id)
+def _simulate(lease: RunLease, engines: Mapping[str, Engine], on_progress: OnProgress) -> Result:
+    run = Run.objects.get(pk=lease.task_id)
     trace = read_stored_trace(run.trace) if run.trace else None
     engine = engines[run.engine]
     try:
@@ -90,13 +75,27 @@ def _simulate(work: RunWork, engines: Mapping[str, Engine]) -> Result:
             run.scenario,
             trace=trace,
             replications=run.replications,
-            on_progress=work.report,
+            on_progress=on_progress,
             **(_live_options(run) if engine.is_live else {}),
         )
     except RunBroken as error:
         so_far = error.so_far
-        persist(lambda: record_so_far(work.task_id, work.attempt, so_far))
+        persist(lambda: lease.record_so_far(so_far))
         raise
+
+
+def _simulate_part(lease: PartLease, on_progress: OnProgress) -> str:
+    part = SweepPart.objects.select_related("sweep__revision", "sweep__trace").get(pk=lease.task_id)
+    sweep = part.sweep
+    recorded = read_stored_trace(sweep.trace) if sweep.trace else None
+    lease.is_search = sweep.kind == SweepKind.FEWEST
+    if lease.is_search:
+        answers = sweep.revision.answers
+        return stored.dump(fewest(answers, jobs=sweep.jobs, seed=sweep.seed, trace=recorded, on_progress=on_progress))
+    grid = sweep.grid
+    points = list(grid.points())[part.first : part.first + part.cells]
+    cells = tuple(simulate_cell(grid, point, recorded, on_progress) for point in points)
+    return CELLS.dump_json(cells, by_alias=True).decode()
 
 
 def _live_options(run: Run) -> dict[str, Any]:
