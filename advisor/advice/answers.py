@@ -19,9 +19,9 @@ from pydantic import (
 
 from advisor.advice import library
 from advisor.advice.fields import Leaf, leaves
-from advisor.advice.overlay import laid_over
 from advisor.advice.ranges import MINUTES_A_DAY, Range, Uncertain, located, restored
 from advisor.advice.reading import with_lines
+from advisor.advice.template_merge import merge_template
 from core.errors import InvalidInput
 from core.values import Value, contradiction
 from simulator.scenario import Hop
@@ -293,6 +293,6 @@ def answers_from(given: Mapping[str, Any]) -> Answers:
         InvalidInput: with a problem for each field that is wrong, by its dotted path.
     """
     try:
-        return Answers.parse(laid_over(given))
+        return Answers.parse(merge_template(given))
     except InvalidInput as error:
         raise with_lines(error, given) from error

@@ -86,7 +86,7 @@ class Monitor(Value):
     text: str
 
 
-class Caution(Value):
+class AdviceWarning(Value):
     code: str
     text: str
 
@@ -120,4 +120,4 @@ class Recommendation(Value):
     retries: RetryPlan
     dead_letter: bool
     monitors: Annotated[tuple[Monitor, ...], Field(strict=False)]
-    warnings: Annotated[tuple[Caution, ...], Field(strict=False)]
+    warnings: Annotated[tuple[AdviceWarning, ...], Field(strict=False)]

@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from advisor.advice import library
-from advisor.advice.columns import Flags
+from advisor.advice.answer_vectors import Flags
 from advisor.advice.contract import Delivery, Method
 from advisor.advice.facts import FactVectors, Point
 from advisor.advice.polling import TIGHT_S, polling_of
 from advisor.advice.words import duration, past, times_a_job
 from core.closed_sets import complete_table
 
-METHODS: tuple[Method, ...] = get_args(Method)
+ALL_METHODS: tuple[Method, ...] = get_args(Method)
 
 
 @dataclass(frozen=True)
-class Way:
+class DeliveryOption:
     method: Method
     when: Callable[[FactVectors], Flags]
     why: Callable[[Point], str]
@@ -30,16 +30,18 @@ class Way:
 
 
 def method_of(facts: FactVectors, synchronous: Flags) -> NDArray[np.int64]:
-    """Each row's method as its place in METHODS: inline for synchronous advice, else the first way that applies."""
-    later = np.select([way.when(facts) for way in WAYS], [METHODS.index(way.method) for way in WAYS])
-    return np.where(synchronous, METHODS.index("inline"), later)
+    """Each row's method as its place in ALL_METHODS: inline for synchronous advice, else the first option that applies."""
+    later = np.select(
+        [option.when(facts) for option in LATER_OPTIONS], [ALL_METHODS.index(option.method) for option in LATER_OPTIONS]
+    )
+    return np.where(synchronous, ALL_METHODS.index("inline"), later)
 
 
 def explained(facts: FactVectors, point: Point, method: Method, *, hybrid: bool) -> Delivery:
-    later = next(way for way in WAYS if way.when(facts)[0])
-    chosen = BY_METHOD[method]
-    others = [way for way in BY_METHOD.values() if way.method != method]
-    why_not = {way.method: _why_not(point, way, later if method == "inline" else None) for way in others}
+    later = next(option for option in LATER_OPTIONS if option.when(facts)[0])
+    chosen = OPTIONS[method]
+    others = [option for option in OPTIONS.values() if option.method != method]
+    why_not = {option.method: _why_not(point, option, later if method == "inline" else None) for option in others}
     if hybrid and method != "inline":
         why_not["inline"] = (
             f"Only what is there within {duration(point.inline.hybrid_wait_s)} is answered in the response."
@@ -53,10 +55,10 @@ def explained(facts: FactVectors, point: Point, method: Method, *, hybrid: bool)
     )
 
 
-def _why_not(point: Point, way: Way, later: Way | None) -> str:
-    if way is later and way.method not in ("none", "polling"):
+def _why_not(point: Point, option: DeliveryOption, later: DeliveryOption | None) -> str:
+    if option is later and option.method not in ("none", "polling"):
         return "The answer is in the response, so there is nothing to deliver later."
-    return way.why_not(point)
+    return option.why_not(point)
 
 
 def _none(_: Point) -> dict[str, Any]:
@@ -77,7 +79,7 @@ def _polling(point: Point) -> dict[str, Any]:
 
 
 def _webhook(point: Point) -> dict[str, Any]:
-    facts = library.delivery()["webhook"]
+    facts = library.delivery_standards()["webhook"]
     return {
         key: facts[key] for key in ("schedule_s", "timeout_s", "max_payload_bytes", "signature", "stops_at_status")
     } | {"gives_up_after_s": sum(facts["schedule_s"])}
@@ -89,7 +91,7 @@ def _open_at_peak(point: Point) -> int:
 
 
 def _sse(point: Point) -> dict[str, Any]:
-    facts = library.delivery()["sse"]
+    facts = library.delivery_standards()["sse"]
     return {
         "resume_header": facts["resume_header"],
         "heartbeat_s": 15,
@@ -118,11 +120,11 @@ def _why_not_inline(point: Point) -> str:
         return "Nobody waits for a response."
     if point.inline.inline_p99_s > point.inline.inline_limit_s:
         takes, beyond, limit = past(point.inline.inline_p99_s, point.inline.inline_limit_s)
-        return f"The answer takes {takes} at p99, {beyond} the {limit} limit on the way."
+        return f"The answer takes {takes} at p99, {beyond} the {limit} limit on the option."
     return f"It would hold the caller for {duration(point.inline.inline_p99_s)} at p99."
 
 
-ONE_WAY = "It carries one way alone, and the caller sends more while the work runs."
+ONE_WAY = "It carries one option alone, and the caller sends more while the work runs."
 
 
 def _why_not_sse(point: Point) -> str:
@@ -153,7 +155,7 @@ def _why_not_polling(point: Point) -> str:
     return f"It would ask {times_a_job(polling_of(point).calls_mean)} a job, mostly for nothing."
 
 
-INLINE = Way(
+INLINE = DeliveryOption(
     "inline",
     when=lambda f: np.zeros_like(f.caller.nobody),
     why=_why_inline,
@@ -162,8 +164,8 @@ INLINE = Way(
     fallback=None,
 )
 
-WAYS: tuple[Way, ...] = (
-    Way(
+LATER_OPTIONS: tuple[DeliveryOption, ...] = (
+    DeliveryOption(
         "none",
         when=lambda f: f.caller.nobody,
         why=lambda p: "Nobody waits: a job is complete when its work is done, and its subscribers have the event.",
@@ -171,7 +173,7 @@ WAYS: tuple[Way, ...] = (
         parameters=_none,
         fallback=None,
     ),
-    Way(
+    DeliveryOption(
         "websocket",
         when=lambda f: f.caller.bidirectional,
         why=lambda p: "The caller sends more while the work runs, so the connection must carry both ways.",
@@ -183,7 +185,7 @@ WAYS: tuple[Way, ...] = (
         parameters=_websocket,
         fallback="sse",
     ),
-    Way(
+    DeliveryOption(
         "sse",
         when=lambda f: f.caller.end_user | (f.caller.live_updates & ~f.caller.webhooks),
         why=lambda p: (
@@ -195,7 +197,7 @@ WAYS: tuple[Way, ...] = (
         parameters=_sse,
         fallback="polling",
     ),
-    Way(
+    DeliveryOption(
         "webhook",
         when=lambda f: (
             f.caller.webhooks & (f.caller.partner | (f.caller.deadline_s <= TIGHT_S) | f.caller.live_updates)
@@ -205,7 +207,7 @@ WAYS: tuple[Way, ...] = (
         parameters=_webhook,
         fallback="polling",
     ),
-    Way(
+    DeliveryOption(
         "polling",
         when=lambda f: ~f.caller.nobody,
         why=lambda p: (
@@ -219,4 +221,4 @@ WAYS: tuple[Way, ...] = (
     ),
 )
 """The first that applies is the one."""
-BY_METHOD = complete_table(Method, {way.method: way for way in (INLINE, *WAYS)})
+OPTIONS = complete_table(Method, {option.method: option for option in (INLINE, *LATER_OPTIONS)})

@@ -1,24 +1,115 @@
-"""One evaluation of the answers: everything that advice, its flips and its rule inputs are computed from."""
+"""Answers to vectors, facts and decisions: style, strength and delivery by the table of rules. Numbers only."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.advice.answer_vectors import AnswerVectors, Flags, Floats, vectors_of
 from advisor.advice.answers import Answers
-from advisor.advice.columns import Columns, columns_of
-from advisor.advice.decision import Decisions, decide_facts
+from advisor.advice.contract import Method, Strength, Style
+from advisor.advice.delivery import ALL_METHODS, method_of
 from advisor.advice.facts import FactVectors, Point, facts_of
+from advisor.advice.rules import CONSTRAINTS, FORCES, HYBRIDS
+from advisor.advice.rules.rule import ALL
+
+LEAN, CLEAR = 0.15, 0.5
+"""From these scores on, either way, advice leans or is clear."""
+
+DIGITS = 9
+"""Digits of a score: what the order of additions does to it stays beneath."""
+
+ALL_STYLES: tuple[Style, ...] = ALL
+STRENGTHS: tuple[Strength, ...] = ("close", "lean", "clear")
+
+Codes = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What each row comes to. `style`, `strength` and `method` are places in ALL_STYLES, STRENGTHS and ALL_METHODS."""
+
+    style: Codes
+    strength: Codes
+    method: Codes
+    score: Floats
+    ruled_out: dict[Style, Flags]
+
+    def outcome(self, row: int = 0) -> tuple[Style, Strength, Method]:
+        return ALL_STYLES[self.style[row]], STRENGTHS[self.strength[row]], ALL_METHODS[self.method[row]]
+
+    @cached_property
+    def feasible(self) -> Flags:
+        return np.asarray(~np.all(list(self.ruled_out.values()), axis=0), dtype=np.bool_)
+
+    @cached_property
+    def key(self) -> Codes:
+        """One number a row that differs wherever the decision does. What is not feasible is one decision, whatever the forces favour."""
+        key = (self.style * len(STRENGTHS) + self.strength) * len(ALL_METHODS) + self.method
+        return np.where(self.feasible, key, -1)
+
+
+def decide(columns: AnswerVectors) -> Decisions:
+    return decide_facts(facts_of(columns))
+
+
+def decide_facts(facts: FactVectors) -> Decisions:
+    """Hard constraints first, then the weighted forces, then the case for both at once.
+
+    What rules out every style (too little capacity, a deadline that nothing keeps) does not choose between them: the advice says it first, and
+    still names the style that fits once it is mended.
+    """
+    ruled_out, no_inline = _ruled_out(facts)
+    score = np.clip(_pull(facts), -1.0, 1.0)
+    score = np.where(no_inline, np.maximum(score, CLEAR), score)
+
+    case = _hybrid_case(facts)
+    hybrid = case > 0
+    style = np.where(
+        hybrid,
+        ALL_STYLES.index("hybrid"),
+        np.where(score > 0, ALL_STYLES.index("event_driven"), ALL_STYLES.index("synchronous")),
+    )
+    certainty = np.where(hybrid, case, np.abs(score))
+    strength = np.searchsorted([LEAN, CLEAR], certainty, side="right")
+    return Decisions(style, strength, method_of(facts, style == ALL_STYLES.index("synchronous")), score, ruled_out)
+
+
+def _ruled_out(facts: FactVectors) -> tuple[dict[Style, Flags], Flags]:
+    fired = [(rule.rules_out, rule.when(facts)) for rule in CONSTRAINTS]
+
+    def out(style: Style, *, alone: bool = False) -> Flags:
+        flags = [when for styles, when in fired if style in styles and (len(styles) == 1 or not alone)]
+        return np.asarray(np.any(flags, axis=0), dtype=np.bool_)
+
+    return {style: out(style) for style in ALL_STYLES}, out("synchronous", alone=True)
+
+
+def _pull(facts: FactVectors) -> Floats:
+    signs = {"event_driven": 1.0, "synchronous": -1.0}
+    total = np.zeros_like(facts.load.rate)
+    for rule in FORCES:  # in this order whatever the number of rows, so that one row alone gets the same sum
+        total = total + signs[rule.favours] * rule.weight(facts) * rule.when(facts)
+    return np.asarray(np.round(total, DIGITS), dtype=np.float64)
+
+
+def _hybrid_case(facts: FactVectors) -> Floats:
+    cases = [rule.weight(facts) * rule.when(facts) for rule in HYBRIDS]
+    return np.asarray(np.max(cases, axis=0), dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class Evaluation:
     answers: Answers
-    vectors: Columns
+    vectors: AnswerVectors
     facts: FactVectors
     point: Point
     decisions: Decisions
 
     @classmethod
     def from_answers(cls, answers: Answers) -> Self:
-        vectors = columns_of(answers)
+        vectors = vectors_of(answers)
         facts = facts_of(vectors)
         return cls(answers, vectors, facts, Point.from_facts(facts, answers), decide_facts(facts))

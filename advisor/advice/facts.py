@@ -6,8 +6,8 @@ from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 
+from advisor.advice.answer_vectors import INTERVAL_VECTORS, AnswerVectors, Flags, Floats, is_choice
 from advisor.advice.answers import Answers
-from advisor.advice.columns import INTERVAL_COLUMNS, Columns, Flags, Floats, chosen
 from advisor.advice.queueing import Z95, Z99, Wait, attempts_of, lognormal_p99, waiting
 from advisor.advice.ranges import MINUTES_A_DAY
 
@@ -163,10 +163,10 @@ class InlineFacts(Generic[Number, Flag]):
     """How long a hybrid answers in line: inside every limit and the deadline, and within patience where the typical answer is."""
 
 
-def _caller(c: Columns) -> CallerFacts[Floats, Flags]:
-    nobody = chosen(c, "caller.kind", "nobody")
+def _caller(c: AnswerVectors) -> CallerFacts[Floats, Flags]:
+    nobody = is_choice(c, "caller.kind", "nobody")
 
-    end_user = chosen(c, "caller.kind", "end_user")
+    end_user = is_choice(c, "caller.kind", "end_user")
 
     def flag(name: str) -> Flags:
         return (c[f"caller.{name}"] > 0) & ~nobody
@@ -174,8 +174,8 @@ def _caller(c: Columns) -> CallerFacts[Floats, Flags]:
     return CallerFacts(
         nobody=nobody,
         end_user=end_user,
-        internal=chosen(c, "caller.kind", "internal"),
-        partner=chosen(c, "caller.kind", "partner"),
+        internal=is_choice(c, "caller.kind", "internal"),
+        partner=is_choice(c, "caller.kind", "partner"),
         immediate=flag("needs_immediate_response"),
         wants_inline=flag("needs_immediate_response") | (end_user & (c["caller.deadline_s"] <= ATTENTION_S)),
         streams=flag("streams_response"),
@@ -188,7 +188,7 @@ def _caller(c: Columns) -> CallerFacts[Floats, Flags]:
     )
 
 
-def _load(c: Columns) -> LoadFacts[Floats, Flags]:
+def _load(c: AnswerVectors) -> LoadFacts[Floats, Flags]:
     rate, minutes, often = c["volume.mean_rate_per_s"], c["volume.peak_minutes"], c["volume.peaks_per_day"]
     time_share = minutes * often / MINUTES_A_DAY
     most = 1 / np.maximum(time_share, 1e-12)
@@ -207,7 +207,7 @@ def _load(c: Columns) -> LoadFacts[Floats, Flags]:
     )
 
 
-def _work(c: Columns, caller: CallerFacts[Floats, Flags]) -> WorkFacts[Floats, Flags]:
+def _work(c: AnswerVectors, caller: CallerFacts[Floats, Flags]) -> WorkFacts[Floats, Flags]:
     """Mean p50 exp(sigma^2 / 2), sigma = ln(p95 / p50) / 1.645."""
     p50, given = c["processing.p50_s"], c["processing.p99_s"]
     p95 = np.maximum(c["processing.p95_s"], p50)
@@ -228,14 +228,14 @@ def _beyond(deadline_s: Floats, p50_s: Floats, sigma: Floats) -> Floats:
     return np.where(sigma > 0, tail, np.where(deadline_s < p50_s, 1.0, 0.0))
 
 
-def _failure(c: Columns, load: LoadFacts[Floats, Flags]) -> FailureFacts[Floats, Flags]:
+def _failure(c: AnswerVectors, load: LoadFacts[Floats, Flags]) -> FailureFacts[Floats, Flags]:
     transient, poison = c["failures.transient_percent"] / 100, c["failures.poison_percent"] / 100
     retries = c["failures.max_retries"]
     tries = attempts_of(transient, retries)
     backoff = _pauses(c["failures.backoff_base_s"], c["failures.backoff_cap_s"], transient, retries)
     longest, mean, variance = backoff
-    if INTERVAL_COLUMNS[0] in c:
-        listed = np.array([c[name] for name in INTERVAL_COLUMNS])
+    if INTERVAL_VECTORS[0] in c:
+        listed = np.array([c[name] for name in INTERVAL_VECTORS])
         given = ~np.isnan(listed[0])
         found = zip(_listed_pauses(listed, transient, retries), backoff, strict=True)
         longest, mean, variance = (np.where(given, of_list, usual) for of_list, usual in found)
@@ -281,7 +281,10 @@ def _pauses(base_s: Floats, cap_s: Floats, failure: Floats, retries: Floats) -> 
 
 
 def _capacity(
-    c: Columns, load: LoadFacts[Floats, Flags], work: WorkFacts[Floats, Flags], failure: FailureFacts[Floats, Flags]
+    c: AnswerVectors,
+    load: LoadFacts[Floats, Flags],
+    work: WorkFacts[Floats, Flags],
+    failure: FailureFacts[Floats, Flags],
 ) -> CapacityFacts[Floats, Flags]:
     """The least of servers / S, and of our share of each quota over the attempts a job takes."""
     share = c["provider.share_percent"] / 100
@@ -299,7 +302,7 @@ def _capacity(
         c["operations.max_workers"],
         c["provider.max_concurrency"],
     )
-    ordered = chosen(c, "subscribers.ordering", "global")
+    ordered = is_choice(c, "subscribers.ordering", "global")
     at_once = np.where(ordered, 1.0, concurrency)
     held_s = work.mean_s * failure.attempts
     servers = np.minimum(np.minimum(workers, consumers), at_once)
@@ -323,13 +326,13 @@ def _capacity(
     )
 
 
-def _coupling(c: Columns, caller: CallerFacts[Floats, Flags]) -> CouplingFacts[Floats, Flags]:
+def _coupling(c: AnswerVectors, caller: CallerFacts[Floats, Flags]) -> CouplingFacts[Floats, Flags]:
     count = c["subscribers.count"]
     return CouplingFacts(
         subscribers=count,
         others=np.maximum(0.0, count - ~caller.nobody),
         independent=c["subscribers.independent_releases"] > 0,
-        ordered_by_key=chosen(c, "subscribers.ordering", "per_key"),
+        ordered_by_key=is_choice(c, "subscribers.ordering", "per_key"),
         handling_s=c["subscribers.handling_p95_s"],
         retention_s=c["resilience.result_retention_h"] * 3600,
         broker=c["operations.runs_a_broker_today"] > 0,
@@ -337,7 +340,7 @@ def _coupling(c: Columns, caller: CallerFacts[Floats, Flags]) -> CouplingFacts[F
 
 
 def _inline(
-    c: Columns,
+    c: AnswerVectors,
     caller: CallerFacts[Floats, Flags],
     load: LoadFacts[Floats, Flags],
     work: WorkFacts[Floats, Flags],
@@ -389,7 +392,7 @@ def _inline(
 
 
 def _wait(
-    c: Columns,
+    c: AnswerVectors,
     load: LoadFacts[Floats, Flags],
     work: WorkFacts[Floats, Flags],
     failure: FailureFacts[Floats, Flags],
@@ -434,7 +437,7 @@ FactVectors = Facts[Floats, Flags]
 """One row a variation of the answers."""
 
 
-def facts_of(columns: Columns) -> FactVectors:
+def facts_of(columns: AnswerVectors) -> FactVectors:
     caller = _caller(columns)
     load = _load(columns)
     work = _work(columns, caller)

@@ -9,7 +9,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-Kind = Literal["number", "integer", "flag", "choice", "text", "list"]
+FieldKind = Literal["number", "integer", "flag", "choice", "text", "list"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Leaf:
     """One field of a nested model that is not a model itself. Bounds are inclusive unless `open_low`."""
 
     path: str
-    kind: Kind
+    kind: FieldKind
     low: float | None = None
     high: float | None = None
     open_low: bool = False
@@ -55,7 +55,7 @@ def _leaf(path: str, field: FieldInfo) -> Leaf:
     low, high, open_low = _bounds(metadata)
     if get_origin(annotation) is Literal:
         return Leaf(path, "choice", choices=get_args(annotation), nullable=nullable)
-    kinds: dict[Any, Kind] = {bool: "flag", int: "integer", float: "number", str: "text"}
+    kinds: dict[Any, FieldKind] = {bool: "flag", int: "integer", float: "number", str: "text"}
     return Leaf(path, kinds.get(annotation, "list"), low, high, open_low, nullable=nullable)
 
 

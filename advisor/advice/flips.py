@@ -7,25 +7,24 @@ from typing import Any
 
 import numpy as np
 
+from advisor.advice.answer_vectors import ENCODED, HOP_VECTORS, AnswerVectors, Floats, encoded, hop_limits
 from advisor.advice.answers import LEAVES, Answers
-from advisor.advice.columns import ENCODED, HOP_COLUMNS, Columns, Floats, encoded, hop_limits
 from advisor.advice.contract import Flip, Outcome
-from advisor.advice.decision import Codes, Decisions, decide
-from advisor.advice.evaluation import Evaluation
+from advisor.advice.evaluation import Codes, Decisions, Evaluation, decide
 from advisor.advice.variations import moved_along, reach, starting_number
 from core.paths import value_at
 
-STEPS = 48
+_STEPS = 48
 """Values tried towards each bound, dense near the answer and sparse far from it."""
-EVERY_INTEGER = 32
+_EVERY_INTEGER = 32
 """Integers no farther than this are all tried."""
-PARTS = 16
+_PARTS = 16
 """Into how many parts a bracket is cut at each pass."""
-PASSES = 9
+_PASSES = 9
 """Passes of refinement: 16^-9 of the first bracket."""
-NICE = 5e-4
+_NICE = 5e-4
 """A threshold is rounded, away from the answer, by no more than this."""
-SMALL, SMALLEST = 1e-6, 1e-3
+_SMALL, _SMALLEST = 1e-6, 1e-3
 """From zero, the search begins at this part of the bound, or at a thousandth where that is less."""
 
 
@@ -38,7 +37,7 @@ class Probe:
     columns: dict[str, Floats] = field(default_factory=dict)
     """What to override, where it isn't the field's own column."""
 
-    def overridden(self, base: Columns) -> dict[str, Floats]:
+    def overridden(self, base: AnswerVectors) -> dict[str, Floats]:
         return self.columns or moved_along(self.path, self.values, base)
 
 
@@ -69,7 +68,7 @@ class _Decided:
         return Outcome(style=style, strength=strength, delivery=method, feasible=bool(self.decisions.feasible[at]))
 
 
-def _decided(base: Columns, probes: list[Probe]) -> _Decided:
+def _decided(base: AnswerVectors, probes: list[Probe]) -> _Decided:
     starts = list(np.cumsum([0, *(len(probe.values) for probe in probes)]))
     columns = {path: np.repeat(column, starts[-1]) for path, column in base.items()}
     for start, probe in zip(starts, probes, strict=False):
@@ -78,7 +77,7 @@ def _decided(base: Columns, probes: list[Probe]) -> _Decided:
     return _Decided(decide(columns), starts)
 
 
-def _directions(path: str, base: Columns) -> Iterable[Probe]:
+def _directions(path: str, base: AnswerVectors) -> Iterable[Probe]:
     low, high = reach(path, base)
     now = starting_number(path, base)
     integer = LEAVES[path].kind == "integer"
@@ -95,16 +94,16 @@ def _directions(path: str, base: Columns) -> Iterable[Probe]:
 def _spread(start: float, bound: float, integer: bool, *, ends: bool = False) -> Floats:
     if start == bound:
         return np.array([])
-    tiny = min(SMALLEST, SMALL * max(start, bound))
+    tiny = min(_SMALLEST, _SMALL * max(start, bound))
     near, far = start or tiny, bound or tiny
-    values = near * (far / near) ** (np.arange(0, STEPS + 1) / STEPS) ** 2.5
+    values = near * (far / near) ** (np.arange(0, _STEPS + 1) / _STEPS) ** 2.5
     values = np.append(values[:-1], [far, bound] if bound == 0 else [bound])
     if start > 0 and not ends:
         values = values[1:]
     if not integer:
         return values
     side = 1 if bound > start else -1
-    every = start + side * np.arange(0 if ends else 1, EVERY_INTEGER + 1)
+    every = start + side * np.arange(0 if ends else 1, _EVERY_INTEGER + 1)
     whole = np.unique(np.round(np.concatenate([every, values])))
     whole = whole[(whole >= min(start, bound)) & (whole <= max(start, bound))]
     whole = whole if ends else whole[whole != start]
@@ -122,7 +121,7 @@ def _hops(answers: Answers) -> Probe:
     ways = [hops[:place] + hops[place + 1 :] for place in range(len(hops))] if len(hops) > 1 else []
     ways = [*ways, []] if hops else []
     limits = [hop_limits(way) for way in ways]
-    columns = {name: np.array([limit[name] for limit in limits]) for name in HOP_COLUMNS}
+    columns = {name: np.array([limit[name] for limit in limits]) for name in HOP_VECTORS}
     written = [[hop if isinstance(hop, str) else hop.model_dump() for hop in way] for way in ways]
     return Probe("synchronous.hops", np.zeros(len(ways)), written, columns if ways else {})
 
@@ -149,8 +148,8 @@ class _Bracket:
         if self.integer:
             side = 1 if self.new > self.old else -1
             gap = abs(self.new - self.old)
-            return self.old + side * np.unique(np.ceil(gap * np.arange(1, PARTS + 1) / PARTS))
-        parts = np.arange(1, PARTS + 1) / PARTS
+            return self.old + side * np.unique(np.ceil(gap * np.arange(1, _PARTS + 1) / _PARTS))
+        parts = np.arange(1, _PARTS + 1) / _PARTS
         if min(self.old, self.new) <= 0:  # zero, and the smallest value that is told from it
             return np.array([self.new])
         return np.append((self.old * (self.new / self.old) ** parts)[:-1], self.new)
@@ -168,7 +167,7 @@ class _Bracket:
 
 
 def _thresholds(
-    answers: Answers, base: Columns, now: Decisions, probes: list[Probe], decided: _Decided, every: list[Probe]
+    answers: Answers, base: AnswerVectors, now: Decisions, probes: list[Probe], decided: _Decided, every: list[Probe]
 ) -> list[Flip]:
     places = {id(probe): place for place, probe in enumerate(every)}
     brackets = []
@@ -184,7 +183,7 @@ def _thresholds(
                     probe.path, start if first == 0 else float(probe.values[first - 1]), float(probe.values[first])
                 )
             )
-    for _ in range(PASSES if brackets else 0):
+    for _ in range(_PASSES if brackets else 0):
         cuts = [Probe(bracket.path, bracket.cut(), []) for bracket in brackets]
         seen = _decided(base, cuts)
         brackets = [
@@ -194,7 +193,7 @@ def _thresholds(
     return _rounded(answers, base, now, brackets)
 
 
-def _rounded(answers: Answers, base: Columns, now: Decisions, brackets: list[_Bracket]) -> list[Flip]:
+def _rounded(answers: Answers, base: AnswerVectors, now: Decisions, brackets: list[_Bracket]) -> list[Flip]:
     probes = [Probe(bracket.path, np.array([bracket.beyond(), *_nice(bracket)]), []) for bracket in brackets]
     if not probes:
         return []
@@ -222,7 +221,7 @@ def _nice(bracket: _Bracket) -> list[float]:
         steps = bracket.new / unit
         away = math.ceil(steps) if up else math.floor(steps)
         values = [float(f"{whole * unit:.12g}") for whole in (round(steps), away)]
-        found += [value for value in values if abs(value / bracket.new - 1) <= NICE and low <= value <= high]
+        found += [value for value in values if abs(value / bracket.new - 1) <= _NICE and low <= value <= high]
     return found
 
 

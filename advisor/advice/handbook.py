@@ -6,14 +6,14 @@ from datetime import date, timedelta
 from typing import Literal
 
 from advisor.advice import library
-from advisor.advice.cautions import CHECKS
-from advisor.advice.editions import SHIPPED, Library
+from advisor.advice.checks import CHECKS
+from advisor.advice.library_overrides import SHIPPED, Library
 from advisor.advice.rules import RULES, Rule
 from advisor.advice.templates import TEMPLATES
 from advisor.advice.words import duration, number, plural
 from core.plurals import singular_of
 
-Kind = Literal["rule", "warning", "template", "hop", "profile", "worker"]
+HandbookKind = Literal["rule", "warning", "template", "hop", "profile", "worker"]
 
 FRESH_DAYS = 180
 """Vendors change their limits: what was checked longer ago is to be checked again."""
@@ -22,7 +22,7 @@ FRESH = timedelta(days=FRESH_DAYS)
 
 @dataclass(frozen=True)
 class Entry:
-    kind: Kind
+    kind: HandbookKind
     id: str
     title: str
     text: str

@@ -146,5 +146,5 @@ def dates() -> Mapping[str, str]:
 
 
 @cache
-def delivery() -> Mapping[str, Any]:
+def delivery_standards() -> Mapping[str, Any]:
     return MappingProxyType(_read("delivery.json"))

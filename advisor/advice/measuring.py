@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from advisor.advice.answer_vectors import vectors_of
 from advisor.advice.answers import Answers
-from advisor.advice.columns import columns_of
 from advisor.advice.facts import facts_of
 from core.units import DAY_S
 from simulator.arrivals import Trace
@@ -21,7 +21,7 @@ RATES = (1e-6, 1e6)
 
 
 def capacity_per_s(answers: Answers) -> float:
-    return float(facts_of(columns_of(answers)).capacity.cap[0])
+    return float(facts_of(vectors_of(answers)).capacity.cap[0])
 
 
 def measured(trace: Trace, cap_per_s: float = math.inf) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from advisor.advice.facts import Point
 from advisor.advice.words import a_day, count, duration, number, percent, plural, rate
 
 
-def monitors(point: Point, style: Style, queues: tuple[Queue, ...], kept: RetryPlan | None) -> tuple[Monitor, ...]:
+def plan_monitors(point: Point, style: Style, queues: tuple[Queue, ...], kept: RetryPlan | None) -> tuple[Monitor, ...]:
     watched = [] if style == "event_driven" else _in_line(point, style)
     if style != "synchronous":
         watched = [*_queues(queues), *_drains(point), *_dead_letters(point, kept), *watched]

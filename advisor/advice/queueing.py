@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.advice.columns import Floats
+from advisor.advice.answer_vectors import Floats
 from simulator.kernel.erlang import erlang_c_of_rows
 
 Z95, Z99 = 1.6448536269514722, 2.3263478740408408

@@ -45,7 +45,7 @@ ANSWERS_KEYS = frozenset(
 )
 
 
-class Source(dict[str, Any]):
+class SourceMapping(dict[str, Any]):
     def __init__(self, values: Mapping[str, Any], lines: Mapping[str, int]) -> None:
         super().__init__(values)
         self.lines = dict(lines)
@@ -60,14 +60,14 @@ class Source(dict[str, Any]):
 
 
 def with_lines(error: InvalidInput, given: Mapping[str, Any]) -> InvalidInput:
-    if not isinstance(given, Source):
+    if not isinstance(given, SourceMapping):
         return error
     return InvalidInput(
         replace(problem, line=problem.line or given.line_of(problem.path)) for problem in error.problems
     )
 
 
-def kind_of(given: Mapping[str, Any]) -> Literal["answers", "scenario"]:
+def document_kind(given: Mapping[str, Any]) -> Literal["answers", "scenario"]:
     """`arrivals` or `service` on top makes it a Scenario, anything else is Answers.
 
     Raises:
@@ -82,7 +82,7 @@ def kind_of(given: Mapping[str, Any]) -> Literal["answers", "scenario"]:
     return "scenario" if scenario else "answers"
 
 
-def read_mapping(data: bytes, name: str) -> Source:
+def read_mapping(data: bytes, name: str) -> SourceMapping:
     """The mapping in a file of YAML or JSON.
 
     Raises:
@@ -121,7 +121,7 @@ def _refuse(reason: str, line: int | None = None, path: str = "") -> NoReturn:
     raise InvalidInput([Problem(path, reason, line)])
 
 
-def _from_json(text: str, name: str) -> Source:
+def _from_json(text: str, name: str) -> SourceMapping:
     try:
         values = json.loads(text)
     except json.JSONDecodeError as error:
@@ -132,7 +132,7 @@ def _from_json(text: str, name: str) -> Source:
     reader.read(_events(text.replace("\t", " "), name))
     if not isinstance(values, dict):
         _refuse(f"{name} should hold named fields", 1)
-    return Source(values, reader.lines)
+    return SourceMapping(values, reader.lines)
 
 
 def _refuse_control(value: Any, lines: Mapping[str, int], path: str) -> None:
@@ -147,14 +147,14 @@ def _refuse_control(value: Any, lines: Mapping[str, int], path: str) -> None:
             _refuse_control(inner, lines, f"{path}.{place}" if path else str(place))
 
 
-def _from_yaml(text: str, name: str) -> Source:
+def _from_yaml(text: str, name: str) -> SourceMapping:
     reader = _Reader(name)
     values = reader.read(_events(text, name))
     if values is None:
-        return Source({}, {})
+        return SourceMapping({}, {})
     if not isinstance(values, dict):
         _refuse(f"{name} should hold named fields", 1)
-    return Source(values, reader.lines)
+    return SourceMapping(values, reader.lines)
 
 
 def _events(text: str, name: str) -> Iterator[Event]:

@@ -2,13 +2,12 @@
 
 from advisor.advice import delivery, recovery, sizing
 from advisor.advice.answers import Answers
-from advisor.advice.cautions import Case, cautions
+from advisor.advice.checks import Case, find_warnings
 from advisor.advice.contract import Reason, Recommendation, Remedy, Style
-from advisor.advice.decision import Decisions
-from advisor.advice.evaluation import Evaluation
+from advisor.advice.evaluation import Decisions, Evaluation
 from advisor.advice.facts import FactVectors, Point
 from advisor.advice.flips import flips_of
-from advisor.advice.monitors import monitors
+from advisor.advice.monitors import plan_monitors
 from advisor.advice.remedies import remedy_of
 from advisor.advice.rules import CONSTRAINTS, RULES, Rule
 from advisor.advice.uncertainty import probabilities, settling_flip
@@ -27,7 +26,7 @@ def recommend(evaluation: Evaluation, *, flips: bool = True) -> Recommendation:
     style, strength, method = decisions.outcome()
     plan = sizing.plan(answers, point)
     queues = () if style == "synchronous" else plan.queues
-    retry_plan = recovery.retries(answers, point)
+    retries = recovery.retry_plan(answers, point)
     found = flips_of(evaluation) if flips else ()
     remedy = remedy_of(found, bool(decisions.feasible[0]))
     probability, settle = probabilities(evaluation) or (None, settling_flip(strength, style, found))
@@ -47,10 +46,10 @@ def recommend(evaluation: Evaluation, *, flips: bool = True) -> Recommendation:
         flips=found,
         queues=queues,
         concurrency=sizing.concurrency(point),
-        retries=retry_plan,
+        retries=retries,
         dead_letter=style != "synchronous" and answers.failures.dead_letter,
-        monitors=monitors(point, style, queues, retry_plan if answers.failures.dead_letter else None),
-        warnings=cautions(Case(answers, point, style, method, plan)),
+        monitors=plan_monitors(point, style, queues, retries if answers.failures.dead_letter else None),
+        warnings=find_warnings(Case(answers, point, style, method, plan)),
     )
 
 

@@ -16,7 +16,7 @@ RARELY = 1e-6
 """Shares of the requests under one in a million are not told apart."""
 
 
-def retries(answers: Answers, point: Point) -> RetryPlan:
+def retry_plan(answers: Answers, point: Point) -> RetryPlan:
     failures = answers.failures
     fails = theory.all_attempts_fail(point.failure.transient, failures.max_retries)
     return RetryPlan(
@@ -109,14 +109,14 @@ def dead_letters_a_day(point: Point, plan: RetryPlan) -> float:
 def drain_after_peak_s(point: Point, cap: float | None = None) -> float:
     """How long the backlog of a peak takes to go at a capacity (all that is allowed, unless given); infinite where it never does."""
     cap = point.capacity.cap if cap is None else cap
-    return drain_s(point, max(0.0, point.load.peak_rate - cap) * point.load.peak_s, cap)
+    return drain_time_s(point, max(0.0, point.load.peak_rate - cap) * point.load.peak_s, cap)
 
 
 def drain_after_outage_s(point: Point) -> float:
-    return drain_s(point, point.load.arrives_in_outage, point.capacity.cap)
+    return drain_time_s(point, point.load.arrives_in_outage, point.capacity.cap)
 
 
-def drain_s(point: Point, backlog: float, cap: float) -> float:
+def drain_time_s(point: Point, backlog: float, cap: float) -> float:
     """B / (capacity - arrivals), the arrivals being those between the peaks."""
     spare = cap - between_peaks(point)
     if backlog <= 0:

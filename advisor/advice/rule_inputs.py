@@ -6,20 +6,20 @@ from operator import attrgetter
 
 import numpy as np
 
+from advisor.advice.answer_vectors import ENCODED, HOP_VECTORS, INTERVAL_VECTORS, AnswerVectors, Floats
 from advisor.advice.answers import LEAVES
-from advisor.advice.columns import ENCODED, HOP_COLUMNS, INTERVAL_COLUMNS, Columns, Floats
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.facts import FactVectors, Point, facts_of
 from advisor.advice.rules import RULES, Rule
 from advisor.advice.variations import ALONE, moved_along
 
-MOST = 5
+MOST_INPUTS = 5
 """A reason names at most this many answers."""
-FACTOR = 2.0
+_FACTOR = 2.0
 """By how much a number is changed."""
-FAINT = 0.02
+_FAINT = 0.02
 """A change of a fact by less than this part is ignored."""
-HOPS, INTERVALS = "synchronous.hops", "failures.retry_intervals_s"
+_HOPS, _INTERVALS = "synchronous.hops", "failures.retry_intervals_s"
 
 
 def rule_inputs(evaluation: Evaluation, rules: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
@@ -38,7 +38,7 @@ def _inputs(rule: Rule, point: Point, facts: FactVectors, paths: list[str]) -> t
     for path, move in zip(paths, moves, strict=True):
         most[path] = max(float(move), most.get(path, 0.0))
     order = sorted(most, key=lambda path: -most[path])
-    return tuple(path for path in order[:MOST] if most[path] > FAINT)
+    return tuple(path for path in order[:MOST_INPUTS] if most[path] > _FAINT)
 
 
 def _moves(values: Floats) -> Floats:
@@ -63,9 +63,9 @@ def _changes(evaluation: Evaluation) -> Iterator[_Change]:
     for path in ENCODED:
         for value in _others(path, float(base[path][0])):
             yield _Change(path, moved_along(path, np.array([value]), base, ALONE.get(path, frozenset())))
-    yield _Change(HOPS, {name: np.array([30.0 if np.isinf(base[name][0]) else np.inf]) for name in HOP_COLUMNS})
+    yield _Change(_HOPS, {name: np.array([30.0 if np.isinf(base[name][0]) else np.inf]) for name in HOP_VECTORS})
     if evaluation.answers.failures.retry_intervals_s is not None:
-        yield _Change(INTERVALS, {name: FACTOR * base[name] for name in INTERVAL_COLUMNS})
+        yield _Change(_INTERVALS, {name: _FACTOR * base[name] for name in INTERVAL_VECTORS})
 
 
 def _others(path: str, now: float) -> list[float]:
@@ -76,11 +76,11 @@ def _others(path: str, now: float) -> list[float]:
         return [float(choice) for choice in range(len(leaf.choices)) if choice != now]
     if not np.isfinite(now):
         return []
-    more = max(now * FACTOR, now + 1) if leaf.kind == "integer" or now == 0 else now * FACTOR
-    return [more if leaf.high is None or more <= leaf.high else now / FACTOR]
+    more = max(now * _FACTOR, now + 1) if leaf.kind == "integer" or now == 0 else now * _FACTOR
+    return [more if leaf.high is None or more <= leaf.high else now / _FACTOR]
 
 
-def _vectors(base: Columns, changes: tuple[_Change, ...]) -> Columns:
+def _vectors(base: AnswerVectors, changes: tuple[_Change, ...]) -> AnswerVectors:
     """The first row is the answers, each other row one change of them."""
     columns = {path: np.repeat(column, len(changes) + 1) for path, column in base.items()}
     for row, change in enumerate(changes, start=1):

@@ -7,15 +7,15 @@ from typing import Any, assert_never
 import numpy as np
 
 from advisor.advice import library
+from advisor.advice.answer_vectors import resolved_hops
 from advisor.advice.answers import Answers
-from advisor.advice.columns import resolved_hops
 from advisor.advice.contract import Recommendation
-from advisor.advice.delivery import METHODS, method_of
+from advisor.advice.delivery import ALL_METHODS, method_of
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.polling import polling_interval_s
 from advisor.advice.ranges import MINUTES_A_DAY
 from advisor.advice.reading import with_lines
-from advisor.advice.worker_costs import worker_costs
+from advisor.advice.sizing import worker_costs
 from core.errors import InvalidInput, Problem
 from simulator.scenario import (
     Arrivals,
@@ -41,7 +41,7 @@ from simulator.scenario import (
     WebhookDelivery,
 )
 
-JOBS = 200_000
+SCENARIO_JOBS = 200_000
 """Jobs of a replication, rounded up to whole cycles of the peaks: a second or two for both designs."""
 WARMUP_JOBS = 10_000
 """Left out where arrivals are stationary, so that the empty start does not count. Cycles and traces are run whole."""
@@ -59,7 +59,7 @@ def scenario_of(evaluation: Evaluation, recommendation: Recommendation) -> Scena
     arrivals = _arrivals(answers)
     failures, retries = answers.failures, recommendation.retries
     return Scenario(
-        jobs=None if isinstance(arrivals, TraceArrivals) else JOBS,
+        jobs=None if isinstance(arrivals, TraceArrivals) else SCENARIO_JOBS,
         warmup_jobs=0 if counts_every_job(arrivals) else WARMUP_JOBS,
         deadline_s=answers.caller.deadline_s,
         tolerated_miss_percent=answers.caller.tolerated_miss_percent,
@@ -217,14 +217,14 @@ def _delivery(evaluation: Evaluation, recommendation: Recommendation) -> Deliver
     method = recommendation.delivery.method
     if method == "inline":
         facts = evaluation.facts
-        method = METHODS[method_of(facts, np.zeros_like(facts.caller.nobody))[0]]
+        method = ALL_METHODS[method_of(facts, np.zeros_like(facts.caller.nobody))[0]]
     match method:
         case "inline":
             raise AssertionError("a result that is not in the response is delivered later")
         case "none":
             return NoDelivery(method="none")
         case "webhook":
-            schedule = library.delivery()["webhook"]["schedule_s"]
+            schedule = library.delivery_standards()["webhook"]["schedule_s"]
             return WebhookDelivery(method="webhook", schedule=tuple(float(pause) for pause in schedule[1:]))
         case "sse" | "websocket":
             return PushDelivery(method=method)

@@ -1,15 +1,37 @@
-"""How much of everything: useful concurrency, consumers a queue, alarms."""
+"""How much of everything: worker costs, useful concurrency, consumers a queue, alarms."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from advisor.advice import library
 from advisor.advice.answers import Answers, Priority
 from advisor.advice.contract import Concurrency, Queue
 from advisor.advice.facts import Point
 from advisor.advice.queueing import NEAR_CAPACITY, erlang_c
-from advisor.advice.worker_costs import worker_costs
+
+
+@dataclass(frozen=True)
+class WorkerCosts:
+    accept_s: float
+    dispatch_s: float
+    retry_tick_s: float
+
+
+def worker_costs(answers: Answers) -> WorkerCosts:
+    operations = answers.operations
+    kind = library.worker_kinds()[operations.worker_kind]
+
+    def either(given: float | None, usual: float) -> float:
+        return usual if given is None else given
+
+    return WorkerCosts(
+        either(operations.accept_s, kind.accept_s),
+        either(operations.dispatch_s, kind.dispatch_s),
+        either(operations.retry_tick_s, kind.retry_tick_s),
+    )
+
 
 WAITS = 0.95
 """The share of a class's jobs that are to start within its longest wait."""

@@ -4,27 +4,26 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from advisor.advice.answer_vectors import AnswerVectors, Floats
 from advisor.advice.answers import LEAVES
-from advisor.advice.columns import Columns, Floats
 from advisor.advice.contract import Flip, Strength, Style
-from advisor.advice.decision import STYLES, Codes, decide
-from advisor.advice.evaluation import Evaluation
+from advisor.advice.evaluation import ALL_STYLES, Codes, Evaluation, decide
 from advisor.advice.ranges import ORDERED, Range
-from advisor.advice.variations import ALONE, SHARES, moved_along
+from advisor.advice.variations import ALONE, SHARE_PATHS, moved_along
 
 SAMPLES = 1000
-SEED = 20251130
+SAMPLE_SEED = 20251130
 BINS = 4
 """Into how many parts each answer's range is cut to see how much depends on it."""
 
 
-def sampled(evaluation: Evaluation, samples: int = SAMPLES) -> tuple[Columns, dict[str, Floats]]:
+def sampled(evaluation: Evaluation, samples: int = SAMPLES) -> tuple[AnswerVectors, dict[str, Floats]]:
     """Columns of as many rows as samples, and the quantile of each uncertain answer in each.
 
     A Latin hypercube: each answer's quantiles are spread evenly and shuffled, with a fixed seed.
     """
     answers, base = evaluation.answers, evaluation.vectors
-    random = np.random.default_rng(SEED)
+    random = np.random.default_rng(SAMPLE_SEED)
     columns = {path: np.repeat(column, samples) for path, column in base.items()}
     quantiles: dict[str, Floats] = {}
     for path, uncertain in answers.uncertain.items():
@@ -41,7 +40,7 @@ def probabilities(evaluation: Evaluation) -> tuple[dict[Style, float], str | Non
         return None
     columns, quantiles = sampled(evaluation)
     styles = decide(columns).style
-    shares: dict[Style, float] = {style: float(np.mean(styles == place)) for place, style in enumerate(STYLES)}
+    shares: dict[Style, float] = {style: float(np.mean(styles == place)) for place, style in enumerate(ALL_STYLES)}
     return shares, _matters_most(styles, quantiles)
 
 
@@ -59,11 +58,11 @@ def _drawn(uncertain: Range, quantile: Floats) -> Floats:
     return np.asarray(np.clip(values, uncertain.low, uncertain.high), dtype=np.float64)
 
 
-def _whole(columns: dict[str, Floats]) -> Columns:
-    total = np.sum([columns[share] for share in SHARES], axis=0)
+def _whole(columns: dict[str, Floats]) -> AnswerVectors:
+    total = np.sum([columns[share] for share in SHARE_PATHS], axis=0)
     return (
         columns
-        | {share: 100 * columns[share] / np.where(total > 0, total, 1.0) for share in SHARES}
+        | {share: 100 * columns[share] / np.where(total > 0, total, 1.0) for share in SHARE_PATHS}
         | _ordered(columns)
     )
 
@@ -82,7 +81,9 @@ def _matters_most(styles: Codes, quantiles: Mapping[str, Floats]) -> str | None:
 
     def varies(quantile: Floats) -> float:
         part = np.minimum((quantile * BINS).astype(np.int64), BINS - 1)
-        shares = [[np.mean(styles[part == place] == style) for style in range(len(STYLES))] for place in range(BINS)]
+        shares = [
+            [np.mean(styles[part == place] == style) for style in range(len(ALL_STYLES))] for place in range(BINS)
+        ]
         return float(np.var(shares, axis=0).sum())
 
     return max(quantiles, key=lambda path: varies(quantiles[path]))

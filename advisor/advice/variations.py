@@ -6,21 +6,23 @@ from typing import Any
 
 import numpy as np
 
+from advisor.advice.answer_vectors import AnswerVectors, Floats, vectors_of
 from advisor.advice.answers import LEAVES, Answers, answers_from
-from advisor.advice.columns import Columns, Floats, columns_of
 from advisor.advice.facts import facts_of
-from advisor.advice.overlay import CLASSES, overlay
 from advisor.advice.ranges import MINUTES_A_DAY
+from advisor.advice.template_merge import CLASSES, merge
 from core.paths import nested
 
-SHARES = tuple(f"priorities.{name}.share_percent" for name in CLASSES)
+SHARE_PATHS = tuple(f"priorities.{name}.share_percent" for name in CLASSES)
 P50, P95, P99 = "processing.p50_s", "processing.p95_s", "processing.p99_s"
 ALONE: Mapping[str, frozenset[str]] = MappingProxyType({P50: frozenset({P95, P99})})
 """What stays where it is where an answer is looked at by itself, such as a range of p50 under a given p95."""
-SHORTEST_S = 0.001
+SHORTEST_PROCESSING_S = 0.001
 
 
-def moved_along(path: str, values: Floats, base: Columns, fixed: frozenset[str] = frozenset()) -> dict[str, Floats]:
+def moved_along(
+    path: str, values: Floats, base: AnswerVectors, fixed: frozenset[str] = frozenset()
+) -> dict[str, Floats]:
     """The columns of an answer's new values, and of what moves along unless it is `fixed`.
 
     p50, p95 and a given p99 keep their ratios; the other shares fill up what one leaves.
@@ -29,17 +31,17 @@ def moved_along(path: str, values: Floats, base: Columns, fixed: frozenset[str] 
     return {other: column for other, column in moved.items() if other == path or other not in fixed}
 
 
-def _along(path: str, values: Floats, base: Columns) -> dict[str, Floats]:
+def _along(path: str, values: Floats, base: AnswerVectors) -> dict[str, Floats]:
     if path in (P50, P95):
         scale = values / base[path]
-        p50, p95, p99 = (np.maximum(SHORTEST_S, base[other] * scale) for other in (P50, P95, P99))
+        p50, p95, p99 = (np.maximum(SHORTEST_PROCESSING_S, base[other] * scale) for other in (P50, P95, P99))
         return (
             {P95: np.maximum(values, p95), P99: np.maximum(p95, p99)}
             if path == P50
             else {P50: np.minimum(values, p50), P99: np.maximum(values, p99)}
         )
-    if path in SHARES:
-        others = [share for share in SHARES if share != path]
+    if path in SHARE_PATHS:
+        others = [share for share in SHARE_PATHS if share != path]
         total = sum(base[share] for share in others)
         left = 100 - values
         return {
@@ -55,7 +57,7 @@ def in_order(paths: Iterable[str]) -> list[tuple[str, frozenset[str]]]:
     return [(path, ALONE.get(path, frozenset()) if P95 in both else frozenset()) for path in both]
 
 
-def reach(path: str, base: Columns) -> tuple[float, float]:
+def reach(path: str, base: AnswerVectors) -> tuple[float, float]:
     leaf = LEAVES[path]
     low, high = leaf.low or 0.0, leaf.high if leaf.high is not None else np.inf
     minutes, often, peak = (
@@ -81,7 +83,7 @@ def reach(path: str, base: Columns) -> tuple[float, float]:
     return bounds.get(path, (low, high))
 
 
-def starting_number(path: str, base: Columns) -> float:
+def starting_number(path: str, base: AnswerVectors) -> float:
     """The number that a numeric answer stands for: no limit is infinite, an empty p99 is the lognormal's, and what is not known is nothing."""
     value = float(base[path][0])
     if not np.isnan(value):
@@ -97,13 +99,13 @@ def changed(answers: Answers, path: str, value: Any, fixed: frozenset[str] = fro
     """
     given = answers.model_dump()
     if path in (P50, P95) and isinstance(value, int | float):
-        moved = moved_along(path, np.array([float(value)]), columns_of(answers), fixed)
+        moved = moved_along(path, np.array([float(value)]), vectors_of(answers), fixed)
         times = {other: float(column[0]) for other, column in moved.items() if not np.isnan(column[0])}
-        return answers_from(overlay(given, nested(times)))
-    if path in SHARES and isinstance(value, int | float):
+        return answers_from(merge(given, nested(times)))
+    if path in SHARE_PATHS and isinstance(value, int | float):
         others = [name for name in CLASSES if path != f"priorities.{name}.share_percent"]
         own = {name: getattr(answers.priorities, name).share_percent for name in others}
         total, left = sum(own.values()), 100 - value
         fill = {name: {"share_percent": left * own[name] / total if total else left / len(own)} for name in others}
-        given = overlay(given, {"priorities": fill})
-    return answers_from(overlay(given, nested({path: value})))
+        given = merge(given, {"priorities": fill})
+    return answers_from(merge(given, nested({path: value})))

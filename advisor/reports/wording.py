@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import assert_never
 
 from advisor.advice.contract import Concurrency, Delivery, Flip, Method, Recommendation, RetryPlan, Style
-from advisor.advice.variations import P50, P95, SHARES
+from advisor.advice.variations import P50, P95, SHARE_PATHS
 from core.closed_sets import complete_table
 from core.numbers import (
     count,
@@ -57,7 +57,7 @@ MOVES_ALONG: Mapping[str, str] = MappingProxyType(
     {
         P50: "The slower times in proportion",
         P95: "The typical time in proportion",
-        **dict.fromkeys(SHARES, "The other classes in proportion"),
+        **dict.fromkeys(SHARE_PATHS, "The other classes in proportion"),
     }
 )
 """What moves with an answer that flips the advice."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.advice.columns import Columns, columns_of
+from advisor.advice.answer_vectors import AnswerVectors, vectors_of
 from advisor.advice.contract import Style
-from advisor.advice.decision import STYLES, decide
+from advisor.advice.evaluation import ALL_STYLES, decide
 from advisor.advice.variations import in_order, moved_along
 from advisor.sweeps.grid import Grid
 
@@ -17,14 +17,14 @@ FINE = 120
 
 @dataclass(frozen=True)
 class AdvisedMap:
-    """`style[row, column]` is an index into STYLES at `y[row]`, `x[column]`."""
+    """`style[row, column]` is an index into ALL_STYLES at `y[row]`, `x[column]`."""
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     style: NDArray[np.int64]
 
     def named(self) -> set[Style]:
-        return {STYLES[place] for place in np.unique(self.style)}
+        return {ALL_STYLES[place] for place in np.unique(self.style)}
 
 
 def build_advised_map(grid: Grid, fine: int = FINE) -> AdvisedMap:
@@ -32,7 +32,7 @@ def build_advised_map(grid: Grid, fine: int = FINE) -> AdvisedMap:
     x = np.array(grid.x.within(fine).values)
     y = np.array(grid.y.within(fine).values) if grid.y else np.array([np.nan])
     across, down = np.meshgrid(x, y)
-    base = columns_of(grid.answers)
+    base = vectors_of(grid.answers)
     columns = _spread(base, across.size)
     values = {grid.x.field: across.ravel()} | ({grid.y.field: down.ravel()} if grid.y else {})
     for path, fixed in in_order(values):
@@ -40,5 +40,5 @@ def build_advised_map(grid: Grid, fine: int = FINE) -> AdvisedMap:
     return AdvisedMap(x, y, decide(columns).style.reshape(across.shape))
 
 
-def _spread(base: Columns, rows: int) -> dict[str, NDArray[np.float64]]:
+def _spread(base: AnswerVectors, rows: int) -> dict[str, NDArray[np.float64]]:
     return {path: np.full(rows, column[0]) for path, column in base.items()}

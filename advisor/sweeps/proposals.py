@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from advisor.advice.answer_vectors import vectors_of
 from advisor.advice.answers import LEAVES, Answers
-from advisor.advice.columns import columns_of
 from advisor.advice.contract import Recommendation
 from advisor.advice.questionnaire import SECTIONS
 from advisor.advice.variations import reach
@@ -28,7 +28,7 @@ class Proposal:
 
 def proposals(answers: Answers, recommendation: Recommendation) -> tuple[Proposal, ...]:
     """Every numeric answer that applies and has a value: first where the style turns, then the usual ones."""
-    base = columns_of(answers)
+    base = vectors_of(answers)
     turning = {
         flip.field: float(flip.to)
         for flip in reversed(recommendation.flips)

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import QueryDict
 
 from advisor.advice.contract import Recommendation
-from advisor.advice.editions import Library
+from advisor.advice.library_overrides import Library
 from advisor.advice.rule_inputs import rule_inputs
 from advisor.decisions.models import Decision, Direction, Revision, Run, Status
 from advisor.decisions.outside import allowed

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.utils import timezone
 
+from advisor.advice.answer_vectors import vectors_of
 from advisor.advice.answers import Answers
-from advisor.advice.columns import columns_of
-from advisor.advice.decision import STYLES
+from advisor.advice.evaluation import ALL_STYLES
 from advisor.decisions import stored
 from advisor.decisions.models import Sweep, SweepState
 from advisor.decisions.services.sweeps import found_so_far
@@ -70,7 +70,7 @@ def _length(sweep: Sweep) -> str:
 
 
 def _line(border: AdvisedMap) -> str:
-    named = [design_name(style) for style in STYLES if style in border.named()]
+    named = [design_name(style) for style in ALL_STYLES if style in border.named()]
     if len(named) == 1:
         return f"The advice is {named[0]} everywhere on it: the rules have no border here."
     return f"The line is where the rules turn between {listed(named)}."
@@ -95,6 +95,6 @@ def _border(answers_json: str, x: Axis, y: Axis | None) -> AdvisedMap:
 
 
 def here_of(sweep: Sweep) -> Here:
-    base = columns_of(sweep.revision.answers)
+    base = vectors_of(sweep.revision.answers)
     x, y = float(base[sweep.x_field][0]), float(base[sweep.y_field][0]) if sweep.y_field else None
     return Here(x, y)

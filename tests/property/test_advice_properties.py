@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from advisor.advice import library
+from advisor.advice.answer_vectors import vectors_of
 from advisor.advice.answers import LEAVES, Answers, answers_from
-from advisor.advice.columns import columns_of
 from advisor.advice.contract import Outcome, Recommendation
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.fields import Leaf
@@ -174,7 +174,7 @@ def test_more_subscribers_never_speak_for_synchronous(base: Answers, more: int) 
 @QUICK
 @given(answers(), st.floats(0, 1), st.sampled_from(["volume.peak_to_mean", "volume.interarrival_cv"]))
 def test_a_burstier_load_never_speaks_for_synchronous(base: Answers, part: float, path: str) -> None:
-    _, most = reach(path, columns_of(base))
+    _, most = reach(path, vectors_of(base))
     now = value_at(base, path)
     assume(most > now)
     assert score(given_with(base, {path: now + part * (most - now)})) >= score(base) - 1e-9
@@ -208,7 +208,7 @@ def require_real_flips(base: Answers) -> None:
         assert differs(there, now), flip
         if not LEAVES[flip.field].numeric:
             continue
-        start = starting_number(flip.field, columns_of(base))
+        start = starting_number(flip.field, vectors_of(base))
         assert flip_condition(flip, base).endswith(
             "less" if 0 < flip.to < start else "more" if flip.to > start else ""
         ), flip

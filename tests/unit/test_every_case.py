@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from numba import njit
 
-from advisor.advice.cautions import CHECKS
+from advisor.advice.checks import CHECKS
 from advisor.advice.contract import Method
-from advisor.advice.delivery import BY_METHOD
+from advisor.advice.delivery import OPTIONS
 from advisor.advice.handbook import entries
 from advisor.advice.rules import RULES
 from advisor.reports.formats import FORMATS
@@ -31,7 +31,7 @@ from simulator.tally import MIDDLES_S
 from tests.fakes.naive_draws import Draws
 from tests.fakes.naive_scenarios import DURATIONS_S, scenarios, trace_of
 from tests.property.test_simulator_oracle import check
-from tests.unit.advice.test_cautions import WARNED
+from tests.unit.advice.test_checks import WARNED
 from tests.unit.advice.test_rules import FELT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -285,7 +285,7 @@ def test_a_live_run_refuses_by_name_what_it_does_not_know(monkeypatch: pytest.Mo
 def test_a_delivery_method_of_a_scenario_is_advised_and_has_words(method: str) -> None:
     assert method in members_of(Method), f"add {method!r} to Method in advisor/advice/contract.py"
     assert method in METHODS, f"add {method!r} to METHODS in advisor/reports/wording.py"
-    assert method in BY_METHOD, f"add a Way for {method!r} to advisor/advice/delivery.py"
+    assert method in OPTIONS, f"add a DeliveryOption for {method!r} to advisor/advice/delivery.py"
 
 
 @pytest.mark.parametrize("rule", [rule.id for rule in RULES])
@@ -297,7 +297,7 @@ def test_a_rule_has_a_case_and_a_page_in_the_handbook(rule: str) -> None:
 
 @pytest.mark.parametrize("warning", [warning.code for warning in CHECKS])
 def test_a_warning_has_a_case_and_a_page_in_the_handbook(warning: str) -> None:
-    assert warning in WARNED, f"add {warning!r} to tests/unit/advice/test_cautions.py"
+    assert warning in WARNED, f"add {warning!r} to tests/unit/advice/test_checks.py"
     found = [entry for entry in entries() if (entry.kind, entry.id) == ("warning", warning)]
     assert found and found[0].title and found[0].text, f"add {warning!r} to advisor/advice/handbook.py"
 

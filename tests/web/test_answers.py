@@ -10,8 +10,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from advisor.advice.answer_vectors import value_at as value_at_point
 from advisor.advice.answers import answers_from
-from advisor.advice.columns import value_at as value_at_point
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.ranges import ORDERED
 from advisor.advice.reading import read_mapping

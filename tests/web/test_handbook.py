@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.html import escape
 from pytest_django import Settings
 
-from advisor.advice.cautions import CHECKS
+from advisor.advice.checks import CHECKS
 from advisor.advice.handbook import entries
 from advisor.advice.library import hops, profiles
 from advisor.advice.rules import RULES

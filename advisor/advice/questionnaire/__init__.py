@@ -1,13 +1,16 @@
 """The questionnaire: every answer as a plain question, in the order in which an architect knows the answers."""
 
-from advisor.advice.questionnaire.caller import CALLER
-from advisor.advice.questionnaire.coupling import COUPLING
-from advisor.advice.questionnaire.failure import FAILURE
-from advisor.advice.questionnaire.limits import LIMITS
-from advisor.advice.questionnaire.load import LOAD
-from advisor.advice.questionnaire.operations import OPERATIONS
-from advisor.advice.questionnaire.shape import Question, Section
+from advisor.advice.questionnaire.question import Question, QuestionSection
+from advisor.advice.questionnaire.system import FAILURE_SECTION, LIMITS_SECTION, OPERATIONS_SECTION
+from advisor.advice.questionnaire.workload import CALLER_SECTION, COUPLING_SECTION, LOAD_SECTION
 
-__all__ = ["SECTIONS", "Question", "Section"]
+__all__ = ["SECTIONS", "Question", "QuestionSection"]
 
-SECTIONS: tuple[Section, ...] = (CALLER, LOAD, LIMITS, FAILURE, COUPLING, OPERATIONS)
+SECTIONS: tuple[QuestionSection, ...] = (
+    CALLER_SECTION,
+    LOAD_SECTION,
+    LIMITS_SECTION,
+    FAILURE_SECTION,
+    COUPLING_SECTION,
+    OPERATIONS_SECTION,
+)

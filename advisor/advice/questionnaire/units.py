@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from functools import cache
 
-SECONDS: Mapping[str, Fraction] = {
+UNIT_SECONDS: Mapping[str, Fraction] = {
     "ms": Fraction(1, 1000),
     "s": Fraction(1),
     "min": Fraction(60),
@@ -50,21 +50,25 @@ OTHER: Mapping[str, tuple[str, ...]] = {
 @cache
 def spelled(unit: str) -> Mapping[str, Fraction]:
     """Every spelling that a question in `unit` takes, as `plainly` has it, with its factor into `unit`."""
-    if unit in SECONDS:
-        return {word: seconds / SECONDS[unit] for word, seconds in _times().items()}
+    if unit in UNIT_SECONDS:
+        return {word: seconds / UNIT_SECONDS[unit] for word, seconds in _times().items()}
     if unit in PER:
-        own = SECONDS[PER[unit]]
+        own = UNIT_SECONDS[PER[unit]]
         rates = {f"/{word}": own / seconds for word, seconds in _times().items()}
-        return rates | {word: own / SECONDS[time] for word, time in SHORT.items()}
+        return rates | {word: own / UNIT_SECONDS[time] for word, time in SHORT.items()}
     words = OTHER.get(unit, (unit, unit.removesuffix("s")) if unit else ())
     return {plainly(word): Fraction(1) for word in words}
 
 
 @cache
 def next_smaller(word: str) -> tuple[str, int] | None:
-    name = next(name for name in SECONDS if word in (name, *SPELLINGS[name]))
-    below = max((other for other in SECONDS if SECONDS[other] < SECONDS[name]), key=SECONDS.__getitem__, default=None)
-    return (below, int(SECONDS[name] / SECONDS[below])) if below else None
+    name = next(name for name in UNIT_SECONDS if word in (name, *SPELLINGS[name]))
+    below = max(
+        (other for other in UNIT_SECONDS if UNIT_SECONDS[other] < UNIT_SECONDS[name]),
+        key=UNIT_SECONDS.__getitem__,
+        default=None,
+    )
+    return (below, int(UNIT_SECONDS[name] / UNIT_SECONDS[below])) if below else None
 
 
 def plainly(text: str) -> str:
@@ -78,10 +82,10 @@ def plainly(text: str) -> str:
 
 
 def _times() -> dict[str, Fraction]:
-    return {word: SECONDS[name] for name, more in SPELLINGS.items() for word in (name, *more)}
+    return {word: UNIT_SECONDS[name] for name, more in SPELLINGS.items() for word in (name, *more)}
 
 
 def named(unit: str) -> str:
-    if unit in SECONDS:
+    if unit in UNIT_SECONDS:
         return "ms, s, min, h or d"
     return "/s, /min, /h or /day" if unit in PER else unit

@@ -5,9 +5,9 @@ import math
 import numpy as np
 
 from advisor.advice import library
-from advisor.advice.columns import resolved_hops
+from advisor.advice.answer_vectors import resolved_hops
 from advisor.advice.facts import Point
-from advisor.advice.rules.shape import ALL, HOPS, Rule, constant
+from advisor.advice.rules.rule import ALL, HOPS_SOURCE, Rule, constant
 from advisor.advice.words import apart, count, duration, number, past, percent, plural, rates
 
 
@@ -212,7 +212,7 @@ CONSTRAINTS: tuple[Rule, ...] = (
             "coupling.others",
         ),
         cites_also=_inline_limit_also,
-        source=HOPS,
+        source=HOPS_SOURCE,
         rules_out=("synchronous",),
     ),
     Rule(
@@ -227,7 +227,7 @@ CONSTRAINTS: tuple[Rule, ...] = (
         weight=constant(1.0),
         sentence=_first_token,
         cites=("inline.client_timeout_s", "caller.first_token_s", "inline.hop_idle_s", "inline.wait_s"),
-        source=HOPS,
+        source=HOPS_SOURCE,
         rules_out=("synchronous",),
     ),
 )

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from advisor.advice.answers import Answers, answers_from
 from advisor.advice.contract import Recommendation
-from advisor.advice.editions import Library, edition_in, taken_over
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.library import DEFAULT_TEMPLATE
+from advisor.advice.library_overrides import Library, apply_overrides, library_from_file
 from advisor.advice.measuring import capacity_per_s, measured
-from advisor.advice.reading import LARGEST_BYTES, kind_of, read_mapping, with_lines
+from advisor.advice.reading import LARGEST_BYTES, document_kind, read_mapping, with_lines
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_from, scenario_of
 from advisor.decisions.limits import TRACE_ROWS
@@ -69,7 +69,7 @@ def read(file: str, library: str | None = None) -> Source:
     except InvalidInput as error:
         raise bad_input(error, name) from error
     if library is not None:
-        given.update(taken_over(given, _library_in(library)))
+        given.update(apply_overrides(given, _library_in(library)))
     return Source(given, name, folder)
 
 
@@ -77,7 +77,7 @@ def _library_in(file: str) -> Library:
     try:
         given = read_mapping(_bytes(file), Path(file).name)
         try:
-            return edition_in(given)
+            return library_from_file(given)
         except InvalidInput as error:
             raise with_lines(error, given) from error
     except InvalidInput as error:
@@ -103,7 +103,7 @@ def _reason(error: Exception) -> str:
 def answers_in(source: Source) -> Answers:
     """Build the Answers in a FILE. A trace's rate, peaks and unevenness replace those that are not given. Raise BadInput."""
     try:
-        if kind_of(source.given) == "scenario":
+        if document_kind(source.given) == "scenario":
             raise BadInput(f"{source.name}: is a Scenario; this command takes Answers")
         return answers_from(_with_trace(source))
     except InvalidInput as error:
@@ -124,7 +124,7 @@ def _with_trace(source: Source) -> Mapping[str, Any]:
 def workload_in(source: Source) -> Workload:
     """Build the workload of a FILE. Raise BadInput for what is wrong in it, or in the trace it names."""
     try:
-        if kind_of(source.given) == "scenario":
+        if document_kind(source.given) == "scenario":
             scenario = scenario_from(source.given)
             return Workload(scenario, _trace_of(source, scenario), durations_s=_durations_of(source, scenario))
     except InvalidInput as error:

@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 from django.conf import settings
 from django.db import models
 
-from advisor.advice.editions import Edition, HopEdit, ProfileEdit
+from advisor.advice.library_overrides import HopEdit, Override, ProfileEdit
 from advisor.decisions import stored
 from advisor.teams.models import Workspace
 
@@ -52,5 +52,5 @@ class LibraryEntry(models.Model):
         return stored.load(ProfileEdit, self.edit_json)
 
     @property
-    def edition(self) -> Edition:
-        return Edition(self.name, self.edit, "hop" if self.kind == EntryKind.HOP else "profile")
+    def override(self) -> Override:
+        return Override(self.name, self.edit, "hop" if self.kind == EntryKind.HOP else "profile")

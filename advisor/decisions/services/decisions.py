@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from advisor.advice.answers import answers_from
-from advisor.advice.editions import taken_over
+from advisor.advice.library_overrides import apply_overrides
 from advisor.decisions.errors import StaleStatus
 from advisor.decisions.models import Decision, Revision, Run, Status, StatusChange
 from advisor.decisions.names import clean_name
@@ -36,7 +36,7 @@ def create_decision(
     """
     require_editor(user, workspace)
     own = library_of(workspace)
-    answers = answers_from(taken_over(given, own))
+    answers = answers_from(apply_overrides(given, own))
     require_known_trace(answers, workspace)
     name = clean_name(answers.name if title is None else title, "title")
     fields = build_revision_fields(answers, own)

@@ -5,8 +5,8 @@ from typing import Any
 from django.db import transaction
 from django.utils.text import slugify
 
-from advisor.advice.editions import FORMER_TITLES, SHIPPED, HopEdit, Library, ProfileEdit, edition
 from advisor.advice.library import OWN
+from advisor.advice.library_overrides import FORMER_TITLES, SHIPPED, HopEdit, Library, ProfileEdit, override_library
 from advisor.decisions import stored
 from advisor.decisions.limits import LIBRARY_CAP
 from advisor.decisions.models import LibraryEntry
@@ -21,7 +21,7 @@ EDITS: Mapping[str, type[HopEdit] | type[ProfileEdit]] = {EntryKind.HOP: HopEdit
 
 def library_of(workspace: Workspace) -> Library:
     entries = list(LibraryEntry.objects.for_workspace(workspace))
-    return replace(edition(entry.edition for entry in entries), version=_version(entries))
+    return replace(override_library(entry.override for entry in entries), version=_version(entries))
 
 
 def edits_of(workspace: Workspace) -> dict[tuple[str, str], LibraryEntry]:

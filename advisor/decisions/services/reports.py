@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 from django.utils import timezone
 
 from advisor.advice.answers import answers_from
-from advisor.advice.editions import taken_over
+from advisor.advice.library_overrides import apply_overrides
 from advisor.decisions.models import LibraryEntry, Revision, Run, State, TraceData
 from advisor.decisions.models.library import EntryKind
 from advisor.decisions.models.run import RunQuerySet
@@ -82,7 +82,7 @@ def _library(revision: Revision) -> Mapping[str, Any] | None:
     own = library_of(workspace)
     if own.version is None or revision.versions.get("library") != own.version:
         return None
-    if answers_from(taken_over(answers.model_dump(), own)) != answers:
+    if answers_from(apply_overrides(answers.model_dump(), own)) != answers:
         return None
     entries = LibraryEntry.objects.for_workspace(workspace).exclude(edit_json=None)
     return {f"{kind}s": [_row(entry) for entry in entries if entry.kind == kind] for kind in EntryKind.values}

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from advisor import advice
 from advisor.advice.answers import Answers, answers_from
-from advisor.advice.editions import Library, taken_over
+from advisor.advice.library_overrides import Library, apply_overrides
 from advisor.advice.measuring import capacity_per_s, measured
 from advisor.advice.recommendation import recommend
 from advisor.decisions import stored
@@ -71,7 +71,7 @@ def save_answers(
     """
     require_editor(user, decision.workspace)
     own = own or library_of(decision.workspace)
-    answers = answers_from(taken_over(given, own))
+    answers = answers_from(apply_overrides(given, own))
     require_known_trace(answers, decision.workspace)
     fields = build_revision_fields(answers, own)
     with transaction.atomic():

@@ -3,7 +3,7 @@ from dataclasses import replace
 from typing import Any
 
 from advisor.advice.answers import Answers
-from advisor.advice.cautions import CHECKS
+from advisor.advice.checks import CHECKS
 from advisor.advice.contract import Reason, Recommendation
 from advisor.advice.questionnaire import SECTIONS
 from advisor.advice.rules import RULES

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from advisor.advice import library
+from advisor.advice.answer_vectors import vectors_of
 from advisor.advice.answers import LEAVES, Answers
-from advisor.advice.columns import columns_of
 from advisor.advice.contract import Flip
 from advisor.advice.questionnaire import SECTIONS, Question
 from advisor.advice.templates import TEMPLATES
@@ -117,7 +117,7 @@ def flip_condition(flip: Flip, answers: Answers) -> str:
     """If 1.9 s or less; If yes; If nobody waited."""
     path, to = flip.field, flip.to
     if LEAVES[path].numeric:
-        more = to > starting_number(path, columns_of(answers))
+        more = to > starting_number(path, vectors_of(answers))
         words = exact_words(path, to) + (" or more" if more else " or less" if to else "")
         return f"If {words}"
     if isinstance(to, list | tuple):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from advisor.advice.decision import STYLES
+from advisor.advice.evaluation import ALL_STYLES
 from advisor.reports.charts.labels import Area, Region, area_of, placed
 from advisor.reports.document.answers import QUESTIONS
 from advisor.reports.figure_plotly import FONT
@@ -167,12 +167,12 @@ def _regions(
             "bgcolor": page,
             "borderpad": 3,
             "opacity": 0.92,
-            "font": {"size": 12, "color": palette.of(STYLES[place.region.style])},
+            "font": {"size": 12, "color": palette.of(ALL_STYLES[place.region.style])},
         }
 
 
 def _advice(region: Region) -> str:
-    return f"advice: {design_name(STYLES[region.style])}"
+    return f"advice: {design_name(ALL_STYLES[region.style])}"
 
 
 def _area_of_word(sweep: Sweep, y: Axis, word: dict[str, Any]) -> Area:

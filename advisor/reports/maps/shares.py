@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from advisor.advice.decision import STYLES
+from advisor.advice.evaluation import ALL_STYLES
 from advisor.reports.document.answers import QUESTIONS
 from advisor.reports.figure_plotly import FONT
 from advisor.reports.maps.words import axis_name
@@ -31,7 +31,7 @@ def shares_figure(sweep: Sweep, border: AdvisedMap, here: float, palette: Palett
 def turns(border: AdvisedMap) -> list[tuple[float, str]]:
     style = border.style[0]
     return [
-        (float(border.x[place] + border.x[place + 1]) / 2, STYLES[int(style[place + 1])])
+        (float(border.x[place] + border.x[place + 1]) / 2, ALL_STYLES[int(style[place + 1])])
         for place in np.flatnonzero(np.diff(style))
     ]
 

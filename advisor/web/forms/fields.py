@@ -9,9 +9,9 @@ from django.http import QueryDict
 
 from advisor.advice.answers import Answers
 from advisor.advice.contract import Recommendation
-from advisor.advice.editions import SHIPPED, Library
 from advisor.advice.library import Profile
-from advisor.advice.questionnaire import SECTIONS, Question, Section
+from advisor.advice.library_overrides import SHIPPED, Library
+from advisor.advice.questionnaire import SECTIONS, Question, QuestionSection
 from advisor.advice.templates import TEMPLATES
 from advisor.reports.document.answers import QUESTIONS, exact_words, value_words
 from advisor.web.forms import typed_numbers
@@ -160,7 +160,7 @@ class Field:
 
 @dataclass(frozen=True)
 class FieldGroup:
-    section: Section
+    section: QuestionSection
     state: str
     fields: tuple[Field, ...]
 

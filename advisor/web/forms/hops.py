@@ -6,8 +6,8 @@ from typing import Any, assert_never
 
 from django.http import QueryDict
 
-from advisor.advice.editions import SHIPPED, Library
 from advisor.advice.library import OWN as LIBRARY_OWN
+from advisor.advice.library_overrides import SHIPPED, Library
 from advisor.advice.questionnaire import Question
 from advisor.advice.words import duration
 from advisor.web.forms import typed_numbers

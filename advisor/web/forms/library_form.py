@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import QueryDict
 
-from advisor.advice.editions import HopEdit, ProfileEdit
+from advisor.advice.library_overrides import HopEdit, ProfileEdit
 from advisor.web.forms import typed_numbers
 from advisor.web.forms.questions import choice_reason, sentence_of
 from core.errors import InvalidInput, Problem

@@ -9,7 +9,7 @@ from django.http import QueryDict
 
 from advisor.advice import library
 from advisor.advice.answers import Answers, answers_from
-from advisor.advice.editions import SHIPPED, Library, by_value
+from advisor.advice.library_overrides import SHIPPED, Library, hop_by_value
 from advisor.advice.questionnaire import Question
 from advisor.advice.ranges import UNKNOWN, Range, template_range
 from advisor.reports.document.answers import QUESTIONS, TRACE, value_words
@@ -225,7 +225,7 @@ def _value(question: Question, post: QueryDict, before: Answers, own: Library) -
             return text == "on"
         case "hops":
             hops = (*(hop_from(name) for name in texts if name), *typed_hop(post))
-            return tuple(by_value(hop, own, before.caller.streams_response) for hop in hops)
+            return tuple(hop_by_value(hop, own, before.caller.streams_response) for hop in hops)
         case "profile":
             return text or None
         case "durations":

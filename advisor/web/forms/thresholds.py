@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from advisor.advice.answer_vectors import AnswerVectors, vectors_of
 from advisor.advice.answers import LEAVES, Answers
-from advisor.advice.columns import Columns, columns_of
 from advisor.advice.contract import Flip, Recommendation
 from advisor.advice.variations import starting_number
 from advisor.reports import wording
@@ -60,12 +60,12 @@ def thresholds_by_path(answers: Answers, recommendation: Recommendation) -> Mapp
         numeric = LEAVES[flip.field].numeric
         if numeric or _style_there(flip) != wording.shown_style(recommendation):
             flips.setdefault(flip.field, []).append(flip)
-    vectors = columns_of(answers)
+    vectors = vectors_of(answers)
     return {path: _thresholds(path, found, answers, vectors, recommendation) for path, found in flips.items()}
 
 
 def _thresholds(
-    path: str, flips: list[Flip], answers: Answers, vectors: Columns, recommendation: Recommendation
+    path: str, flips: list[Flip], answers: Answers, vectors: AnswerVectors, recommendation: Recommendation
 ) -> Thresholds:
     numeric = LEAVES[path].numeric
     flips = sorted(flips, key=lambda flip: flip.to) if numeric else flips
@@ -83,7 +83,7 @@ def _style_there(flip: Flip) -> str:
 
 
 def _chart(
-    path: str, flips: list[Flip], points: Iterable[Threshold], answers: Answers, vectors: Columns, style: str
+    path: str, flips: list[Flip], points: Iterable[Threshold], answers: Answers, vectors: AnswerVectors, style: str
 ) -> ThresholdChart | None:
     given, uncertain = value_at(answers, path), answers.uncertain.get(path)
     now = starting_number(path, vectors)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from advisor.advice.questionnaire.units import PER, SECONDS, named, next_smaller, plainly, spelled
+from advisor.advice.questionnaire.units import PER, UNIT_SECONDS, named, next_smaller, plainly, spelled
 from core.values import shown
 
 FIGURE = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?"
@@ -90,7 +90,7 @@ def _float(value: Fraction) -> float:
 
 
 def _accepted(unit: str, ranges: bool, noun: str = "a number") -> str:
-    if unit in SECONDS:
+    if unit in UNIT_SECONDS:
         examples = ["20", f"20 {unit}"]
     elif unit in PER:
         examples = ["20", "5000/day"]
@@ -103,7 +103,7 @@ def _accepted(unit: str, ranges: bool, noun: str = "a number") -> str:
 
 def _exact(text: str, unit: str, factor: Fraction, ranges: bool) -> Fraction:
     """The sum of the parts: one figure, or times in falling units ("3 min 20 s", "1h30")."""
-    if unit in SECONDS and (clock := CLOCK.fullmatch(text)):
+    if unit in UNIT_SECONDS and (clock := CLOCK.fullmatch(text)):
         raise ValueError(f"could be hours or minutes: write {clock[1]}h{clock[2]} or {clock[1]} min {clock[2]} s")
     found, end = [], 0
     while end < len(text) and len(text) <= LONGEST_NUMBER and (part := PART.match(text, end)):
@@ -111,11 +111,11 @@ def _exact(text: str, unit: str, factor: Fraction, ranges: bool) -> Fraction:
         end = part.end()
     if not found or end < len(text):
         raise ValueError(_accepted(unit, ranges))
-    if len(found) > 1 and unit in SECONDS and found[0][1] and not found[-1][1]:
+    if len(found) > 1 and unit in UNIT_SECONDS and found[0][1] and not found[-1][1]:
         found[-1] = (found[-1][0], _unit_below(found, unit))
     factors = [_unit_of(words, unit, factor) for _, words in found]
     falling = factors == sorted(set(factors), reverse=True)
-    if len(found) > 1 and not (unit in SECONDS and falling and all(words for _, words in found)):
+    if len(found) > 1 and not (unit in UNIT_SECONDS and falling and all(words for _, words in found)):
         raise ValueError(_accepted(unit, ranges, "one number"))
     return sum((Fraction(figure) * factor for (figure, _), factor in zip(found, factors, strict=True)), Fraction(0))
 
@@ -157,7 +157,7 @@ def _unit_of(typed: str, unit: str, factor: Fraction) -> Fraction:
 def _thousands(typed: str, unit: str) -> tuple[str, int]:
     """The words after "k" or "million", and what these stand for. No time is given in thousands: there "M" is minutes, as "m" is."""
     words = typed.strip()
-    for name, thousands in THOUSANDS.items() if unit not in SECONDS else ():
+    for name, thousands in THOUSANDS.items() if unit not in UNIT_SECONDS else ():
         rest = words.removeprefix(name)
         if rest != words and not rest[:1].isalpha():
             return rest.strip(), thousands
@@ -174,7 +174,7 @@ def _with_units(low: str, high: str, unit: str, factor: Fraction) -> tuple[str, 
     if first is None or last is None:
         return low, high
     first_words, last_words = (found[2] or "" for found in (first, last))
-    is_timed = unit in SECONDS or unit in PER
+    is_timed = unit in UNIT_SECONDS or unit in PER
     if is_timed and _thousands(first_words, unit)[0] and TYPED_NUMBER.fullmatch(high):
         if _unit_of(first_words, unit, factor) != factor:
             raise ValueError(f"has a unit at its low end alone: give {high} a unit, too")

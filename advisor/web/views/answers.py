@@ -13,8 +13,8 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect, reswap, retarget, trigger_client_event
 
-from advisor.advice.editions import Library
-from advisor.advice.reading import LARGEST_BYTES, kind_of, read_mapping
+from advisor.advice.library_overrides import Library
+from advisor.advice.reading import LARGEST_BYTES, document_kind, read_mapping
 from advisor.advice.writing import as_json, as_yaml
 from advisor.decisions import jobs
 from advisor.decisions.errors import StaleVersion, UploadTooLarge
@@ -295,7 +295,7 @@ def _replace(request: MemberRequest, decision: Decision) -> HttpResponseBase:
         given = read_mapping(data, name)
         if not given:
             raise InvalidInput([Problem("", f"{name} holds no answers")])
-        if kind_of(given) == "scenario":
+        if document_kind(given) == "scenario":
             raise InvalidInput([Problem("", f"{name} holds a Scenario; Answers are wanted here")])
         with_recording_by_id(given, decision)
         save_answers(decision, given, request.user, version_of(request))

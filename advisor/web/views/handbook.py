@@ -9,8 +9,8 @@ from django.utils.timezone import localdate
 from django.views.decorators.http import require_safe
 
 from advisor import advice
-from advisor.advice.editions import SHIPPED
 from advisor.advice.handbook import entries
+from advisor.advice.library_overrides import SHIPPED
 from advisor.decisions.services.library import library_of
 from advisor.web.access import workspace_of
 

@@ -8,9 +8,9 @@ from django.shortcuts import redirect, render
 from django.utils.timezone import localdate
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from advisor.advice.editions import SHIPPED, Library, as_edit, edition
 from advisor.advice.handbook import Entry, entry_of
 from advisor.advice.library import HopFact, Profile
+from advisor.advice.library_overrides import SHIPPED, Library, edit_from_entry, override_library
 from advisor.decisions.models import LibraryEntry
 from advisor.decisions.services.library import edits_of, hide_entry, library_of, reset_entry, save_entry
 from advisor.teams.access import may_edit, require_editor
@@ -39,7 +39,7 @@ class LibraryRow:
 @require_safe
 def show_library(request: MemberRequest) -> HttpResponse:
     edits = edits_of(request.workspace)
-    own = edition(edit.edition for edit in edits.values())
+    own = override_library(edit.override for edit in edits.values())
     parts = [(kind, title, _rows(kind, own, edits)) for kind, title in KIND_TITLES.items()]
     return render(request, "library/show.html", {"parts": parts, "may_edit": may_edit(request.user, request.workspace)})
 
@@ -86,7 +86,7 @@ def _filled(kind: str, fact: HopFact | Profile | None) -> tuple[FilledQuestion, 
     """The form with an entry's figures. An unchecked entry has no date of a check: the user must give one."""
     if fact is None:
         return fill_entry(kind, None)
-    fields = fill_entry(kind, as_edit(fact))
+    fields = fill_entry(kind, edit_from_entry(fact))
     return tuple(replace(one, text="") if fact.unchecked and one.asked.name == "checked" else one for one in fields)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from advisor.advice import library, versions
-from advisor.advice.cautions import CHECKS
+from advisor.advice.checks import CHECKS
 from advisor.advice.handbook import entries
 from advisor.advice.rules import RULES
 from advisor.advice.templates import TEMPLATES

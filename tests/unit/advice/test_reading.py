@@ -3,7 +3,7 @@
 import pytest
 
 from advisor.advice.answers import answers_from
-from advisor.advice.reading import kind_of, read_mapping
+from advisor.advice.reading import document_kind, read_mapping
 from advisor.advice.scenario import scenario_from
 from core.errors import InvalidInput, Problem
 
@@ -118,10 +118,10 @@ def test_a_wrong_field_of_a_scenario_is_named_with_its_line() -> None:
 
 
 def test_arrivals_or_service_make_a_scenario_and_both_kinds_together_are_refused() -> None:
-    assert kind_of({"arrivals": {}}) == "scenario"
-    assert kind_of({"service": {}}) == "scenario"
-    assert kind_of({"provider": {}}) == "answers"
-    assert kind_of({}) == "answers"
+    assert document_kind({"arrivals": {}}) == "scenario"
+    assert document_kind({"service": {}}) == "scenario"
+    assert document_kind({"provider": {}}) == "answers"
+    assert document_kind({}) == "answers"
     with pytest.raises(InvalidInput) as caught:
-        kind_of(read_mapping(b"arrivals: {}\ncaller: {}", "-"))
+        document_kind(read_mapping(b"arrivals: {}\ncaller: {}", "-"))
     assert caught.value.problems[0].line == 2

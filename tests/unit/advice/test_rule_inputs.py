@@ -6,7 +6,7 @@ from advisor.advice.answers import answers_from
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.questionnaire import SECTIONS
 from advisor.advice.recommendation import advise
-from advisor.advice.rule_inputs import MOST, rule_inputs
+from advisor.advice.rule_inputs import MOST_INPUTS, rule_inputs
 from advisor.advice.rules import RULES
 from advisor.advice.templates import TEMPLATES
 
@@ -37,7 +37,7 @@ def test_every_reason_has_answers_behind_it_each_of_which_is_asked(name: str) ->
     behind = rule_inputs(Evaluation.from_answers(answers), reasons)
     assert set(behind) == set(reasons)
     for paths in behind.values():
-        assert 1 <= len(paths) <= MOST
+        assert 1 <= len(paths) <= MOST_INPUTS
         assert set(paths) <= QUESTIONS
 
 

@@ -13,7 +13,7 @@ from advisor import advice
 from advisor.advice.rules import RULES_VERSION
 
 FOLDER = Path(advice.__file__).parent
-SOURCES = ("rules", "cautions", "facts.py", "queueing.py", "decision.py", "delivery.py", "data")
+SOURCES = ("rules", "checks.py", "facts.py", "queueing.py", "evaluation.py", "delivery.py", "data")
 STORED = Path(__file__).with_name("rules_versions.json")
 
 
@@ -76,9 +76,9 @@ def test_a_change_of_rules_warnings_or_data_raises_the_version() -> None:
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
-        ("rules/for_calls.py", "0.", "1."),
-        ("cautions/failures.py", "Without jitter", "With no jitter"),
-        ("decision.py", "LEAN, CLEAR = ", "CLEAR, LEAN = "),
+        ("rules/forces.py", "0.", "1."),
+        ("checks.py", "Without jitter", "With no jitter"),
+        ("evaluation.py", "LEAN, CLEAR = ", "CLEAR, LEAN = "),
         ("data/hops.json", '"limit_s": 60', '"limit_s": 61'),
     ],
 )
@@ -89,9 +89,9 @@ def test_the_hash_sees_a_change(tmp_path: Path, name: str, old: str, new: str) -
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
-        ("rules/for_calls.py", "Forces that favour", "These forces favour"),
+        ("rules/forces.py", "Forces that favour", "These forces favour"),
         ("rules/__init__.py", RULES_VERSION, "2100.1.1"),
-        ("cautions/failures.py", ",\n", ",  # why\n"),
+        ("checks.py", ",\n", ",  # why\n"),
         ("data/hops.json", "\n", "\n\n"),
     ],
 )

@@ -12,8 +12,8 @@ from rq.job import Job
 from scipy.special import gammaincc, gammaln
 
 from advisor.advice import recovery, sizing
+from advisor.advice.answer_vectors import vectors_of
 from advisor.advice.answers import Answers, answers_from
-from advisor.advice.columns import columns_of
 from advisor.advice.facts import Point, facts_of
 from advisor.advice.queueing import erlang_c, lognormal_p99
 from advisor.advice.recommendation import advise
@@ -28,7 +28,7 @@ def answers_with(differs: Mapping[str, Any], template: str = "document_extractio
 
 def point(differs: Mapping[str, Any], template: str = "document_extraction") -> Point:
     answers = answers_with(differs, template)
-    return Point.from_facts(facts_of(columns_of(answers)), answers)
+    return Point.from_facts(facts_of(vectors_of(answers)), answers)
 
 
 ERLANG = [
@@ -85,7 +85,7 @@ def test_erlang_c_is_exact_to_more_than_four_digits(
 
 
 def test_the_lognormal_fit_gives_back_the_percentile_it_came_from() -> None:
-    facts = facts_of(columns_of(answers_from({})))
+    facts = facts_of(vectors_of(answers_from({})))
     fitted = lognormal_p99(facts.work.mean_s, facts.work.service_cv2 * facts.work.mean_s**2)
     assert fitted[0] == pytest.approx(facts.work.p99_s[0])
     assert facts.work.mean_s[0] == pytest.approx(theory.lognormal_mean_s(8, 20))
@@ -262,7 +262,7 @@ def test_dispatching_counts_in_the_consumers_of_jobs_that_are_short() -> None:
             "priorities": {"urgent": {"share_percent": 100, "max_wait_s": 3600}},
         }
         answers = answers_from(given)
-        return sizing.plan(answers, Point.from_facts(facts_of(columns_of(answers)), answers)).needed
+        return sizing.plan(answers, Point.from_facts(facts_of(vectors_of(answers)), answers)).needed
 
     assert consumers(0.05) > 20
     assert consumers(0.05, dispatch_s=0.05) == pytest.approx(2 * consumers(0.05), abs=1)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from advisor.advice.answers import Answers
 from advisor.advice.contract import Recommendation
-from advisor.advice.editions import HopEdit, ProfileEdit
+from advisor.advice.library_overrides import HopEdit, ProfileEdit
 from advisor.decisions import stored
 from advisor.decisions.services.sweeps import CELLS
 from advisor.decisions.stored import NewerSchema

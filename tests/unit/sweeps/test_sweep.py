@@ -8,7 +8,7 @@ from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from advisor.sweeps.axes import axis
-from advisor.sweeps.border import STYLES, build_advised_map
+from advisor.sweeps.border import ALL_STYLES, build_advised_map
 from advisor.sweeps.cells import cut, simulate_cell
 from advisor.sweeps.contract import Cell, GoodShare
 from advisor.sweeps.grid import Grid, grid
@@ -59,7 +59,7 @@ def test_the_border_runs_where_the_flip_says(template: str) -> None:
     turns = np.flatnonzero(np.diff(found.style[0]))
     step = float(found.x[1] - found.x[0])
     assert any(abs(found.x[turn] - float(flip.to)) <= 2 * step for turn in turns)
-    assert {STYLES[place] for place in found.style[0]} == found.named()
+    assert {ALL_STYLES[place] for place in found.style[0]} == found.named()
 
 
 def test_a_cell_that_contradicts_another_answer_is_refused_before_anything_runs(steady: Answers) -> None:

@@ -1,4 +1,4 @@
-"""What a question and a section are. Bounds, choices and whether a field may be empty come from the Answers schema."""
+"""What a question and a section are, and when a question applies. Bounds and choices come from the Answers schema."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from advisor.advice.words import duration
 from core.closed_sets import complete_table
 from core.paths import value_at
 
-Kind = Literal["number", "integer", "choice", "flag", "text", "hops", "profile", "durations"]
+QuestionKind = Literal["number", "integer", "choice", "flag", "text", "hops", "profile", "durations"]
 
 
 def always(_: Answers) -> bool:
@@ -38,7 +38,7 @@ class Question:
             complete_table(LEAVES[self.path].choices, dict(self.labels))
 
     @cached_property
-    def kind(self) -> Kind:
+    def kind(self) -> QuestionKind:
         if self.path == "synchronous.hops":
             return "hops"
         if self.path == "provider.profile":
@@ -91,7 +91,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Section:
+class QuestionSection:
     id: str
     title: str
     questions: tuple[Question, ...]
@@ -101,7 +101,7 @@ class Section:
         return self.sentence(answers)
 
 
-def said(answers: Answers, path: str, words: Callable[[Any], str]) -> str:
+def number_words(answers: Answers, path: str, words: Callable[[Any], str]) -> str:
     uncertain = answers.uncertain.get(path)
     if uncertain is None:
         return words(value_at(answers, path))
@@ -110,3 +110,57 @@ def said(answers: Answers, path: str, words: Callable[[Any], str]) -> str:
 
 PER_SECOND, PER_MINUTE, PER_HOUR, PER_DAY = "per second", "per minute", "per hour", "per day"
 MILLISECONDS, MINUTES, HOURS, DAYS = "ms", "min", "h", "d"
+
+
+def someone_waits(answers: Answers) -> bool:
+    return answers.caller.kind != "nobody"
+
+
+def a_service_waits(answers: Answers) -> bool:
+    return answers.caller.kind in ("internal", "partner")
+
+
+def streams(answers: Answers) -> bool:
+    return someone_waits(answers) and answers.caller.streams_response
+
+
+def peaks(answers: Answers) -> bool:
+    return answers.volume.trace is None and answers.volume.peak_to_mean > 1
+
+
+def rate_matters(answers: Answers) -> bool:
+    return answers.volume.trace is None
+
+
+def has_quota(answers: Answers) -> bool:
+    provider = answers.provider
+    quotas = (provider.requests_per_minute, provider.input_tokens_per_minute, provider.output_tokens_per_minute)
+    return any(quota is not None for quota in quotas)
+
+
+def backlog_is_bounded(answers: Answers) -> bool:
+    return answers.synchronous.backlog is not None
+
+
+def retries(answers: Answers) -> bool:
+    return answers.failures.max_retries > 0
+
+
+def backs_off(answers: Answers) -> bool:
+    return retries(answers) and answers.failures.retry_intervals_s is None
+
+
+def anybody_backs_off(answers: Answers) -> bool:
+    return backs_off(answers) or (someone_waits(answers) and answers.synchronous.client_retries > 0)
+
+
+def others_react(answers: Answers) -> bool:
+    return answers.subscribers.count > (1 if someone_waits(answers) else 0)
+
+
+def outage(answers: Answers) -> bool:
+    return answers.resilience.outage_minutes > 0
+
+
+def has_class(name: str) -> Callable[[Answers], bool]:
+    return lambda answers: name in answers.priorities.shares()

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.advice.columns import Flags, Floats
+from advisor.advice.answer_vectors import Flags, Floats
 from advisor.advice.contract import Favours, Style
 from advisor.advice.facts import FactVectors, Point
 
-SEED = "A. Prajapat, Event-Driven Architecture for AI Workloads: When and How to Use It, 30 Nov 2025"
-NIELSEN = "J. Nielsen, Usability Engineering, 1993: 0.1, 1 and 10 s are the limits of attention"
-PATTERNS = "G. Hohpe and B. Woolf, Enterprise Integration Patterns, 2003"
-HOPS = "Time limits of the hops, from the dated data file"
+SEED_SOURCE = "A. Prajapat, Event-Driven Architecture for AI Workloads: When and How to Use It, 30 Nov 2025"
+NIELSEN_SOURCE = "J. Nielsen, Usability Engineering, 1993: 0.1, 1 and 10 s are the limits of attention"
+PATTERNS_SOURCE = "G. Hohpe and B. Woolf, Enterprise Integration Patterns, 2003"
+HOPS_SOURCE = "Time limits of the hops, from the dated data file"
 
 ALL: tuple[Style, ...] = ("synchronous", "event_driven", "hybrid")
 

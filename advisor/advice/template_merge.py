@@ -10,18 +10,16 @@ from advisor.advice.ranges import MINUTES_A_DAY, UNKNOWN, middle_of, template_ra
 CLASSES = ("urgent", "standard", "batch")
 
 
-def overlay(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def merge(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """`given` over `base`: mappings merge where both are mappings, anything else replaces."""
     result = deepcopy(dict(base))
     for key, value in given.items():
         under = result.get(key)
-        result[key] = (
-            overlay(under, value) if isinstance(under, dict) and isinstance(value, Mapping) else deepcopy(value)
-        )
+        result[key] = merge(under, value) if isinstance(under, dict) and isinstance(value, Mapping) else deepcopy(value)
     return result
 
 
-def laid_over(given: Mapping[str, Any]) -> dict[str, Any]:
+def merge_template(given: Mapping[str, Any]) -> dict[str, Any]:
     """A whole Answers mapping out of the few that are given: template, then the provider profile's limits, then what is given.
 
     A value that nobody gave moves where it would contradict one that was: p50 keeps its ratio to a given p95, the other shares fill up to
@@ -31,14 +29,14 @@ def laid_over(given: Mapping[str, Any]) -> dict[str, Any]:
     sheet = known or library.sheets()[library.DEFAULT_TEMPLATE]
     limits = _profile_limits(given)
     base = {"name": known.title if known else "Decision", **sheet.values()}
-    result = overlay(overlay(base, {"provider": limits}) if limits else base, given)
-    laying = _Laying(sheet, result, given)
-    laying.times()
-    laying.peaks()
-    laying.shares()
-    laying.bound("failures", "backoff_base_s", "backoff_cap_s")
-    laying.workers()
-    laying.bound("operations", "min_workers", "max_workers")
+    result = merge(merge(base, {"provider": limits}) if limits else base, given)
+    merging = _TemplateMerge(sheet, result, given)
+    merging.times()
+    merging.peaks()
+    merging.shares()
+    merging.bound("failures", "backoff_base_s", "backoff_cap_s")
+    merging.workers()
+    merging.bound("operations", "min_workers", "max_workers")
     return result
 
 
@@ -52,11 +50,11 @@ def _section(tree: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return section if isinstance(section, Mapping) else {}
 
 
-class _Laying:
+class _TemplateMerge:
     def __init__(self, sheet: library.Sheet, result: dict[str, Any], given: Mapping[str, Any]) -> None:
         self.sheet, self.result, self.given = sheet, result, given
 
-    def said(self, section: str, key: str) -> bool:
+    def is_given(self, section: str, key: str) -> bool:
         return key in _section(self.given, section)
 
     def middle(self, section: str, key: str) -> float | None:
@@ -73,9 +71,9 @@ class _Laying:
         p50, p95 = self.middle("processing", "p50_s"), self.middle("processing", "p95_s")
         ratio = self.sheet.defaults["processing.p50_s"].value / self.sheet.defaults["processing.p95_s"].value
         if p50 is not None and p95 is not None and p95 < p50:
-            if not self.said("processing", "p50_s"):
+            if not self.is_given("processing", "p50_s"):
                 self.put("processing", "p50_s", max(0.001, p95 * ratio))
-            elif not self.said("processing", "p95_s"):
+            elif not self.is_given("processing", "p95_s"):
                 self.put("processing", "p95_s", p50 / ratio)
 
     def peaks(self) -> None:
@@ -83,11 +81,11 @@ class _Laying:
         peak, minutes, often = (self.middle("volume", key) for key in ("peak_to_mean", "peak_minutes", "peaks_per_day"))
         if peak is None or minutes is None or often is None or peak <= 1 or peak * minutes * often <= MINUTES_A_DAY:
             return
-        if not self.said("volume", "peak_minutes"):
+        if not self.is_given("volume", "peak_minutes"):
             self.put("volume", "peak_minutes", max(0.01, MINUTES_A_DAY / (peak * often)))
-        elif not self.said("volume", "peaks_per_day"):
+        elif not self.is_given("volume", "peaks_per_day"):
             self.put("volume", "peaks_per_day", MINUTES_A_DAY / (peak * minutes))
-        elif not self.said("volume", "peak_to_mean"):
+        elif not self.is_given("volume", "peak_to_mean"):
             self.put("volume", "peak_to_mean", max(1.0, MINUTES_A_DAY / (often * minutes)))
 
     def shares(self) -> None:
@@ -117,9 +115,9 @@ class _Laying:
         workers, most = self.middle("synchronous", "workers"), self.middle("operations", "max_workers")
         if workers is None or most is None or workers <= most:
             return
-        if not self.said("operations", "max_workers"):
+        if not self.is_given("operations", "max_workers"):
             self.put("operations", "max_workers", _section(self.result, "synchronous")["workers"])
-        elif not self.said("synchronous", "workers"):
+        elif not self.is_given("synchronous", "workers"):
             self.put("synchronous", "workers", _section(self.result, "operations")["max_workers"])
 
     def bound(self, section: str, low: str, high: str) -> None:
@@ -128,7 +126,7 @@ class _Laying:
         if least is None or most is None or least <= most:
             return
         values = _section(self.result, section)
-        if not self.said(section, high):
+        if not self.is_given(section, high):
             self.put(section, high, values[low])
-        elif not self.said(section, low):
+        elif not self.is_given(section, low):
             self.put(section, low, values[high])

@@ -13,7 +13,7 @@ from simulator.scenario import Hop
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-Columns = Mapping[str, Floats]
+AnswerVectors = Mapping[str, Floats]
 """Each answer by its path, one row a variation. Null is infinity where it means "no limit", else NaN; a flag is 0 or 1, a choice its place."""
 
 UNLIMITED = (
@@ -27,11 +27,11 @@ UNLIMITED = (
 )
 """Fields whose null means that there is no limit."""
 
-HOP_COLUMNS = ("hops.total_s", "hops.streaming_total_s", "hops.idle_s")
+HOP_VECTORS = ("hops.total_s", "hops.streaming_total_s", "hops.idle_s")
 """The tightest limit of each kind: total, total for a streamed response, idle."""
 
 
-INTERVAL_COLUMNS = tuple(f"failures.retry_intervals_s.{place}" for place in range(20))
+INTERVAL_VECTORS = tuple(f"failures.retry_intervals_s.{place}" for place in range(20))
 """A list of pauses, NaN past its end; there are none of these columns if no list is given."""
 
 
@@ -48,7 +48,7 @@ def _resolved(hop: str | Hop, streams: bool) -> Hop:
     return fact.hop(streams)
 
 
-def chosen(columns: Columns, path: str, value: str) -> Flags:
+def is_choice(columns: AnswerVectors, path: str, value: str) -> Flags:
     return np.equal(columns[path], LEAVES[path].choices.index(value))
 
 
@@ -67,13 +67,13 @@ def hop_limits(hops: Sequence[str | Hop]) -> dict[str, float]:
 
     whole, streamed = resolved_hops(hops, False), resolved_hops(hops, True)
     limits = (tightest(whole, "total"), tightest(streamed, "total"), tightest(whole, "idle"))
-    return dict(zip(HOP_COLUMNS, limits, strict=True))
+    return dict(zip(HOP_VECTORS, limits, strict=True))
 
 
 def intervals(pauses: Sequence[float] | None) -> dict[str, float]:
     if pauses is None:
         return {}
-    return {name: pauses[place] if place < len(pauses) else np.nan for place, name in enumerate(INTERVAL_COLUMNS)}
+    return {name: pauses[place] if place < len(pauses) else np.nan for place, name in enumerate(INTERVAL_VECTORS)}
 
 
 ENCODED = tuple(
@@ -84,7 +84,7 @@ ENCODED = tuple(
 """The answers that have a column."""
 
 
-def columns_of(answers: Answers) -> dict[str, Floats]:
+def vectors_of(answers: Answers) -> dict[str, Floats]:
     columns = {path: encoded(path, value_at(answers, path)) for path in ENCODED} | hop_limits(answers.synchronous.hops)
     columns |= intervals(answers.failures.retry_intervals_s)
     return {path: np.array([value], dtype=np.float64) for path, value in columns.items()}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from advisor.advice.answers import answers_from
-from advisor.advice.cautions import CHECKS
+from advisor.advice.checks import CHECKS
 from advisor.advice.recommendation import advise
 from core.paths import nested
 
@@ -72,7 +72,7 @@ WARNED: Mapping[str, tuple[str, Mapping[str, Any], tuple[str, ...]]] = {
 
 def warnings(template: str, differs: Mapping[str, Any]) -> dict[str, str]:
     advice = advise(answers_from({"template": template, **nested(differs)}), flips=False)
-    return {caution.code: caution.text for caution in advice.warnings}
+    return {warning.code: warning.text for warning in advice.warnings}
 
 
 @pytest.mark.parametrize("code", [check.code for check in CHECKS])

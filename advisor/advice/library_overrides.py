@@ -20,7 +20,7 @@ from core.values import Value
 
 Title = Annotated[str, Field(min_length=1, max_length=60)]
 Note = Annotated[str, Field(max_length=400)]
-Source = Annotated[str, Field(min_length=1, max_length=400)]
+_Source = Annotated[str, Field(min_length=1, max_length=400)]
 FORMER_TITLES = 20
 Day = Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
 
@@ -32,7 +32,7 @@ class HopEdit(Value):
     kind: Literal["total", "idle"]
     streaming_limit_s: Seconds | None = None
     note: Note = ""
-    source: Source
+    source: _Source
     checked: Day
     formerly: Annotated[tuple[Title, ...], Field(strict=False, max_length=FORMER_TITLES)] = ()
     """Titles that it had before, the last one first: answers may know it by one of them."""
@@ -46,12 +46,12 @@ class ProfileEdit(Value):
     input_tokens_per_minute: Quota | None = None
     output_tokens_per_minute: Quota | None = None
     note: Note = ""
-    source: Source
+    source: _Source
     checked: Day
 
 
 NAME = re.compile(r"[a-z0-9_]{1,60}")
-LIMITS = ("max_concurrency", "requests_per_minute", "input_tokens_per_minute", "output_tokens_per_minute")
+PROFILE_LIMITS = ("max_concurrency", "requests_per_minute", "input_tokens_per_minute", "output_tokens_per_minute")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Library:
 
 
 @dataclass(frozen=True)
-class Edition:
+class Override:
     name: str
     edit: HopEdit | ProfileEdit | None
     kind: Literal["hop", "profile"]
@@ -82,7 +82,7 @@ class Edition:
 SHIPPED = Library(library.hops(), library.profiles())
 
 
-def edition(edits: Iterable[Edition]) -> Library:
+def override_library(edits: Iterable[Override]) -> Library:
     hops, profiles, edited = dict(SHIPPED.hops), dict(SHIPPED.profiles), set()
     for made in edits:
         edited.add(made.name)
@@ -114,20 +114,20 @@ def _hop(name: str, edit: HopEdit, shipped: HopFact | None) -> HopFact:
 
 
 def _profile(name: str, edit: ProfileEdit, shipped: Profile | None) -> Profile:
-    limits = {limit: getattr(edit, limit) for limit in LIMITS}
+    limits = {limit: getattr(edit, limit) for limit in PROFILE_LIMITS}
     fresh = Profile(name, edit.title, limits, True, edit.note, edit.source, edit.checked, False)
     return replace(fresh, failed_calls_count=shipped.failed_calls_count) if shipped else fresh
 
 
-def as_edit(fact: HopFact | Profile) -> HopEdit | ProfileEdit:
+def edit_from_entry(fact: HopFact | Profile) -> HopEdit | ProfileEdit:
     about = {"title": fact.title, "note": fact.note[:400], "source": fact.source, "checked": fact.checked}
     if isinstance(fact, HopFact):
         limits = {"limit_s": fact.limit_s, "kind": fact.kind, "streaming_limit_s": fact.streaming_limit_s}
         return HopEdit.parse(about | limits)
-    return ProfileEdit.parse(about | {limit: fact.limits.get(limit) for limit in LIMITS})
+    return ProfileEdit.parse(about | {limit: fact.limits.get(limit) for limit in PROFILE_LIMITS})
 
 
-def taken_over(given: Mapping[str, Any], own: Library) -> Mapping[str, Any]:
+def apply_overrides(given: Mapping[str, Any], own: Library) -> Mapping[str, Any]:
     """What is given, each hop and profile that the library has edited or added by its figures of today; anything else as it is."""
     return _with_hops(_with_limits(given, own), own) if own.edited else given
 
@@ -140,7 +140,7 @@ def _with_hops(given: Mapping[str, Any], own: Library) -> Mapping[str, Any]:
     streams = any(
         isinstance(part, Mapping) and part.get("streams_response") is True for part in (given.get("caller"), design)
     )
-    return {**given, "synchronous": {**design, "hops": [by_value(hop, own, streams) for hop in hops]}}
+    return {**given, "synchronous": {**design, "hops": [hop_by_value(hop, own, streams) for hop in hops]}}
 
 
 def _with_limits(given: Mapping[str, Any], own: Library) -> Mapping[str, Any]:
@@ -155,14 +155,14 @@ def _with_limits(given: Mapping[str, Any], own: Library) -> Mapping[str, Any]:
     return {**given, "provider": {**profile.limits, **provider, "profile": named}}
 
 
-def edition_in(given: Mapping[str, Any]) -> Library:
+def library_from_file(given: Mapping[str, Any]) -> Library:
     """The shipped library with a file's hops and profiles laid over it: rows of an edit's fields, each with its `name`.
 
     Raises:
         InvalidInput: with the path of what is wrong.
     """
     problems = [Problem(str(key), "there is no such field") for key in given if key not in ("hops", "profiles")]
-    edits: list[Edition] = []
+    edits: list[Override] = []
     kinds: tuple[tuple[Literal["hop", "profile"], str, type[HopEdit] | type[ProfileEdit]], ...] = (
         ("hop", "hops", HopEdit),
         ("profile", "profiles", ProfileEdit),
@@ -174,24 +174,24 @@ def edition_in(given: Mapping[str, Any]) -> Library:
             continue
         for place, row in enumerate(rows):
             try:
-                edits.append(_edition_of(kind, form, row))
+                edits.append(_override_from(kind, form, row))
             except InvalidInput as error:
                 problems += [Problem(f"{key}.{place}.{at.path}".rstrip("."), at.reason) for at in error.problems]
     if problems:
         raise InvalidInput(problems)
-    return edition(edits)
+    return override_library(edits)
 
 
-def _edition_of(kind: Literal["hop", "profile"], form: type[HopEdit] | type[ProfileEdit], row: Any) -> Edition:
+def _override_from(kind: Literal["hop", "profile"], form: type[HopEdit] | type[ProfileEdit], row: Any) -> Override:
     if not isinstance(row, Mapping):
         raise InvalidInput([Problem("", "must be an entry with its name and figures")])
     name = row.get("name")
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise InvalidInput([Problem("name", "must be small letters, digits and underscores, 60 at most")])
-    return Edition(name, form.parse({key: value for key, value in row.items() if key != "name"}), kind)
+    return Override(name, form.parse({key: value for key, value in row.items() if key != "name"}), kind)
 
 
-def by_value(hop: Any, own: Library, streams: bool) -> Any:
+def hop_by_value(hop: Any, own: Library, streams: bool) -> Any:
     fact = None
     if isinstance(hop, str):
         found = own.hop_named(hop)

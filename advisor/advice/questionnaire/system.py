@@ -1,0 +1,306 @@
+"""Questions about limits, failures and operations."""
+
+from advisor.advice import library
+from advisor.advice.answers import Answers
+from advisor.advice.questionnaire.question import (
+    DAYS,
+    HOURS,
+    MILLISECONDS,
+    MINUTES,
+    PER_SECOND,
+    Question,
+    QuestionSection,
+    anybody_backs_off,
+    backlog_is_bounded,
+    backs_off,
+    has_quota,
+    number_words,
+    outage,
+    retries,
+    someone_waits,
+)
+from advisor.advice.words import count, number, percent
+
+
+def _limits_state(answers: Answers) -> str:
+    provider, server = answers.provider, answers.synchronous
+    calls = (
+        "unlimited calls at once"
+        if provider.max_concurrency is None
+        else f"{count(provider.max_concurrency, 'call')} at once"
+    )
+    quota = "" if provider.requests_per_minute is None else f", {number(provider.requests_per_minute)} /min"
+    return f"{calls}{quota}; {count(server.workers, 'worker')}"
+
+
+LIMITS_SECTION = QuestionSection(
+    "limits",
+    "Limits",
+    (
+        Question(
+            "provider.profile",
+            "Whose model is it?",
+            "It fills in the limits below, as read on the date shown; change them to yours.",
+        ),
+        Question(
+            "provider.max_concurrency",
+            "How many calls does the model take at once?",
+            "It bounds the useful number of consumers, whatever the machines. Empty: unlimited.",
+            "calls",
+            "20",
+        ),
+        Question(
+            "provider.requests_per_minute",
+            "How many requests a minute are allowed?",
+            "It bounds the throughput of both designs. Empty: unlimited.",
+            "/min",
+            "600",
+            converters=(PER_SECOND,),
+        ),
+        Question(
+            "provider.input_tokens_per_minute",
+            "How many input tokens a minute are allowed?",
+            "It bounds the throughput where inputs are long. Empty: unlimited.",
+            "tokens/min",
+            "2000000",
+        ),
+        Question(
+            "provider.output_tokens_per_minute",
+            "How many output tokens a minute are allowed?",
+            "It bounds the throughput where answers are long. Empty: unlimited.",
+            "tokens/min",
+            "400000",
+        ),
+        Question(
+            "provider.share_percent",
+            "What part of these quotas is this workload's?",
+            "The rest of the quota is other workloads': it bounds the throughput further.",
+            "%",
+            "100",
+            has_quota,
+        ),
+        Question(
+            "synchronous.workers",
+            "How many requests can a synchronous service process at once?",
+            "A peak that needs more than this overflows; the event-driven design gets as many consumers.",
+            "workers",
+            "20",
+        ),
+        Question(
+            "synchronous.backlog",
+            "How many requests may wait for a worker?",
+            "A longer backlog turns fewer requests away in a peak, and makes them wait longer. Empty: unlimited.",
+            "requests",
+            "100",
+        ),
+        Question(
+            "synchronous.overflow",
+            "What happens to a request when the backlog is full?",
+            "A bare application server's listen backlog drops: the client's TCP tries again after 1, 3, 7 s and so on, so callers wait longer, "
+            "and time out, instead of being refused at once.",
+            applies=backlog_is_bounded,
+            labels=(
+                ("refuse", "refused with 503"),
+                ("drop", "the connection is dropped and tried again by TCP"),
+            ),
+        ),
+        Question(
+            "synchronous.client_timeout_s",
+            "When does the client give up?",
+            "An answer in line must come before, waiting and retries included. Empty: never.",
+            "s",
+            "30",
+            someone_waits,
+            converters=(MINUTES,),
+        ),
+        Question(
+            "synchronous.client_retries",
+            "How often does the client try again by itself?",
+            "Retries at two layers multiply: the advice warns with the product.",
+            "times",
+            "0",
+            someone_waits,
+        ),
+        Question(
+            "synchronous.hops",
+            "Which gateways, proxies and servers are on the way?",
+            "Each has a time limit that an answer in line must keep, whatever the caller accepts.",
+            applies=someone_waits,
+        ),
+    ),
+    _limits_state,
+)
+
+
+JITTERS = (("none", "None"), ("full", "Full"), ("equal", "Equal"), ("decorrelated", "Decorrelated"))
+
+
+def _failure_state(answers: Answers) -> str:
+    failures = answers.failures
+    letters = "dead letters kept" if failures.dead_letter else "no dead letters"
+    retried = number_words(answers, "failures.max_retries", lambda most: count(most, "retry", "retries"))
+    return f"{number_words(answers, 'failures.transient_percent', percent)} of calls fail; {retried}; {letters}"
+
+
+FAILURE_SECTION = QuestionSection(
+    "failure",
+    "Failure",
+    (
+        Question(
+            "failures.transient_percent",
+            "How many calls to the model fail and would work if tried again?",
+            "It makes attempts and decides how many retries are needed.",
+            "%",
+            "2",
+        ),
+        Question(
+            "failures.poison_percent",
+            "How many requests never work?",
+            "They use up every retry and end as dead letters.",
+            "%",
+            "0.1",
+        ),
+        Question(
+            "failures.max_retries",
+            "How many retries are needed at most?",
+            "Retries with pauses are easy behind a queue; in line they hold a worker and the caller.",
+            "retries",
+            "4",
+        ),
+        Question(
+            "failures.backoff_base_s",
+            "How long is the first pause before a retry, at most?",
+            "Later pauses double. In line every pause holds a worker and the caller.",
+            "s",
+            "1",
+            anybody_backs_off,
+            converters=(MILLISECONDS, MINUTES),
+        ),
+        Question(
+            "failures.backoff_cap_s",
+            "How long may a pause between retries become?",
+            "With the number of retries it says how long an outage can be outlasted.",
+            "s",
+            "60",
+            backs_off,
+            converters=(MINUTES, HOURS),
+        ),
+        Question(
+            "failures.jitter",
+            "How are the pauses between retries spread?",
+            "Without jitter everything that failed together comes back together.",
+            applies=backs_off,
+            labels=JITTERS,
+        ),
+        Question(
+            "failures.retry_intervals_s",
+            "Or is there a list of pauses?",
+            "As rq's Retry takes one, for the last retries: with fewer pauses than retries the first comes several times. It replaces first "
+            "pause, cap and jitter. Empty: there is no list.",
+            "s",
+            "2, 5, 10",
+            retries,
+        ),
+        Question(
+            "failures.dead_letter",
+            "Must requests that failed for good be kept?",
+            "A dead-letter queue keeps them; a synchronous service has no such place.",
+        ),
+        Question(
+            "failures.idempotent",
+            "May the same request be processed twice without harm?",
+            "Retries and queues deliver at least once: if not, the advice warns.",
+        ),
+        Question(
+            "resilience.outage_minutes",
+            "How long an outage of the model must be survived?",
+            "What arrives meanwhile must be kept and served afterwards.",
+            "min",
+            "15",
+            converters=(HOURS, DAYS),
+        ),
+        Question(
+            "resilience.recover_within_minutes",
+            "How soon after an outage must everything be served?",
+            "It sets the number of consumers needed to recover.",
+            "min",
+            "60",
+            outage,
+            converters=(HOURS, DAYS),
+        ),
+        Question(
+            "resilience.max_lost_jobs",
+            "How many requests may be lost in such an outage?",
+            "None means that they must be stored before they are acknowledged.",
+            "requests",
+            "0",
+            outage,
+        ),
+    ),
+    _failure_state,
+)
+
+
+def _operations_state(answers: Answers) -> str:
+    operations = answers.operations
+    broker = "a broker runs today" if operations.runs_a_broker_today else "no broker yet"
+    return f"{broker}; {operations.min_workers} to {count(operations.max_workers, 'worker')}"
+
+
+OPERATIONS_SECTION = QuestionSection(
+    "operations",
+    "Operations",
+    (
+        Question(
+            "operations.runs_a_broker_today",
+            "Does the team run a message broker today?",
+            "A first broker has a cost: queues, consumers and dead letters to watch.",
+        ),
+        Question(
+            "operations.min_workers",
+            "How many workers stay up?",
+            "The least that autoscaling keeps. The advice does not weigh it.",
+            "workers",
+            "1",
+        ),
+        Question(
+            "operations.max_workers",
+            "How many workers may there be at most?",
+            "It bounds the throughput where the model does not.",
+            "workers",
+            "20",
+        ),
+        Question(
+            "operations.worker_kind",
+            "What kind of workers take jobs from the queue?",
+            "It says what a job costs besides its own work; the handbook has the figures. It hardly matters for jobs of seconds; for 50 ms it does.",
+            labels=tuple((kind.name, kind.title) for kind in library.worker_kinds().values()),
+        ),
+        Question(
+            "operations.accept_s",
+            "How long does it take to put a job on the queue?",
+            "It delays every job in a simulation. Empty: as the kind of worker has it; measure_rq measures yours.",
+            "s",
+            "0.001",
+            converters=(MILLISECONDS,),
+        ),
+        Question(
+            "operations.dispatch_s",
+            "How long does a worker take for a job besides the job itself?",
+            "It holds a worker in a simulation, and the queue plan counts it. Empty: as the kind of worker has it; measure_rq measures yours.",
+            "s",
+            "0.02",
+            converters=(MILLISECONDS,),
+        ),
+        Question(
+            "operations.retry_tick_s",
+            "How often does the scheduler look for retries that are due?",
+            "In a simulation a retry comes up to this much too early or too late. Empty: as the kind of worker has it.",
+            "s",
+            "1",
+            retries,
+            converters=(MILLISECONDS,),
+        ),
+    ),
+    _operations_state,
+)

@@ -1,0 +1,327 @@
+"""Questions about the caller, the load and who reacts to results."""
+
+from advisor.advice.answers import Answers
+from advisor.advice.questionnaire.question import (
+    DAYS,
+    HOURS,
+    MILLISECONDS,
+    MINUTES,
+    PER_DAY,
+    PER_HOUR,
+    PER_MINUTE,
+    Question,
+    QuestionSection,
+    a_service_waits,
+    has_class,
+    number_words,
+    others_react,
+    peaks,
+    rate_matters,
+    someone_waits,
+    streams,
+)
+from advisor.advice.words import count, duration, percent, rate, times
+
+CALLERS = (
+    ("end_user", "A person"),
+    ("internal", "One of our own services"),
+    ("partner", "A partner's service"),
+    ("nobody", "Nobody"),
+)
+
+
+def _caller_state(answers: Answers) -> str:
+    caller = answers.caller
+    who = dict(CALLERS)[caller.kind]
+    waits = f"{who} waits" if someone_waits(answers) else "Nobody waits"
+    deadline = (
+        "no deadline"
+        if caller.deadline_s is None
+        else f"deadline {number_words(answers, 'caller.deadline_s', duration)}"
+    )
+    return f"{waits}; {deadline}"
+
+
+CALLER_SECTION = QuestionSection(
+    "caller",
+    "Who waits",
+    (
+        Question(
+            "name",
+            "What is this decision about?",
+            "It is the title of the decision and of its report.",
+            example="Invoice extraction",
+        ),
+        Question(
+            "caller.kind",
+            "Who waits for the result?",
+            "It decides how the result gets back: in the response, by polling, by webhook or over an open connection.",
+            labels=CALLERS,
+        ),
+        Question(
+            "caller.needs_immediate_response",
+            "Must the caller have the result before it can go on?",
+            "It speaks for a synchronous answer, and makes a later one worth less.",
+            applies=someone_waits,
+        ),
+        Question(
+            "caller.deadline_s",
+            "How soon must the result be there?",
+            "A queue helps only if what it gathers can be served by then. Leave it empty if there is no deadline.",
+            "s",
+            "1800",
+            converters=(MINUTES, HOURS),
+        ),
+        Question(
+            "caller.tolerated_miss_percent",
+            "How many results may be late or missing?",
+            "It sets the number of retries, and what a simulated design must reach to win.",
+            "%",
+            "1",
+        ),
+    ),
+    _caller_state,
+)
+
+
+def _load_state(answers: Answers) -> str:
+    volume = answers.volume
+    load = "a recording" if volume.trace else number_words(answers, "volume.mean_rate_per_s", rate)
+    peaks = volume.trace is None and volume.peaks
+    bursts = f", peaks of {number_words(answers, 'volume.peak_to_mean', times)}" if peaks else ""
+    p50, p95 = (number_words(answers, f"processing.{name}", duration) for name in ("p50_s", "p95_s"))
+    return f"{load}{bursts}; p50 {p50}, p95 {p95}"
+
+
+LOAD_SECTION = QuestionSection(
+    "load",
+    "Load and time",
+    (
+        Question(
+            "volume.mean_rate_per_s",
+            "How many requests arrive, on average?",
+            "With the processing time it gives the number of requests in progress. The peaks are included in it.",
+            "/s",
+            "0.5",
+            rate_matters,
+            converters=(PER_MINUTE, PER_HOUR, PER_DAY),
+        ),
+        Question(
+            "volume.peak_to_mean",
+            "How many times the average is a peak?",
+            "A peak past capacity is what a queue is for; a steady load needs none.",
+            "x",
+            "8",
+            rate_matters,
+        ),
+        Question(
+            "volume.peak_minutes",
+            "How long does a peak last?",
+            "What gathers in a peak must be served before the deadline.",
+            "min",
+            "15",
+            peaks,
+            converters=(HOURS,),
+        ),
+        Question(
+            "volume.peaks_per_day",
+            "How many peaks are there in a day?",
+            "It says how much time there is to recover between two of them. One a month is 0.033.",
+            "a day",
+            "1",
+            peaks,
+        ),
+        Question(
+            "volume.interarrival_cv",
+            "How uneven are the gaps between requests, outside the peaks?",
+            "1 is what many independent senders make; clumps make waits longer by the square of it.",
+            "",
+            "1",
+            rate_matters,
+        ),
+        Question(
+            "volume.trace",
+            "Is there a recording of arrivals?",
+            "A simulation replays it instead of the rate and the peaks above.",
+            "",
+            "",
+        ),
+        Question(
+            "processing.p50_s",
+            "How long does processing take, typically?",
+            "Half of the requests take no longer. It is the scale of every other time.",
+            "s",
+            "8",
+            converters=(MILLISECONDS, MINUTES),
+        ),
+        Question(
+            "processing.p95_s",
+            "How long does the slowest one in twenty take?",
+            "Under 2 s speaks for a synchronous answer, past 10 s for events; in between it does not weigh.",
+            "s",
+            "20",
+            converters=(MILLISECONDS, MINUTES),
+        ),
+        Question(
+            "processing.p99_s",
+            "How long does the slowest one in a hundred take?",
+            "It is held against every time limit on the way. Empty: worked out from the two above.",
+            "s",
+            "35",
+            converters=(MILLISECONDS, MINUTES),
+        ),
+        Question(
+            "processing.input_tokens",
+            "How many tokens does a request send to the model?",
+            "It counts against the quota of input tokens.",
+            "tokens",
+            "3000",
+        ),
+        Question(
+            "processing.output_tokens",
+            "How many tokens does the model answer?",
+            "It counts against the quota of output tokens.",
+            "tokens",
+            "400",
+        ),
+    ),
+    _load_state,
+)
+
+
+ORDERINGS = (("none", "No order"), ("per_key", "In order for each key"), ("global", "All in one order"))
+
+
+def _coupling_state(answers: Answers) -> str:
+    subscribers = answers.subscribers
+    apart = ", released on their own" if subscribers.independent_releases else ""
+    classes = ", ".join(
+        f"{name} {percent(priority.share_percent)}" for name, priority in answers.priorities.shares().items()
+    )
+    return f"{count(subscribers.count, 'subscriber')}{apart}; {classes}"
+
+
+COUPLING_SECTION = QuestionSection(
+    "coupling",
+    "Coupling and delivery",
+    (
+        Question(
+            "subscribers.count",
+            "How many services react to each result?",
+            "One, the caller included, speaks for a call; several speak for events.",
+            "services",
+            "1",
+        ),
+        Question(
+            "subscribers.independent_releases",
+            "Do these services change and release independently?",
+            "Then events, which keep the two sides apart, gain weight.",
+        ),
+        Question(
+            "subscribers.ordering",
+            "Must results keep their order?",
+            "Order for each key limits parallel work to the keys; one order for all leaves one consumer.",
+            labels=ORDERINGS,
+        ),
+        Question(
+            "subscribers.handling_p95_s",
+            "How long does such a service take with a result, at most?",
+            "In line it adds to the answer.",
+            "s",
+            "0.2",
+            others_react,
+            converters=(MILLISECONDS, MINUTES),
+        ),
+        Question(
+            "caller.streams_response",
+            "Is the answer streamed as it is made?",
+            "A stream keeps idle limits from firing, so that long processing alone needs no queue.",
+            applies=someone_waits,
+        ),
+        Question(
+            "caller.first_token_s",
+            "How soon does the first part of a streamed answer come?",
+            "It must come before the shortest idle limit on the way.",
+            "s",
+            "0.8",
+            streams,
+            converters=(MILLISECONDS,),
+        ),
+        Question(
+            "caller.accepts_webhooks",
+            "Can the caller be called back?",
+            "If it has an address, results can go there; if not, it asks.",
+            applies=a_service_waits,
+        ),
+        Question(
+            "caller.wants_live_updates",
+            "Does somebody watch the progress?",
+            "An open connection (SSE) shows it, unless a webhook can tell.",
+            applies=a_service_waits,
+        ),
+        Question(
+            "caller.bidirectional",
+            "Does the caller send more while the work runs?",
+            "That needs a WebSocket.",
+            applies=someone_waits,
+        ),
+        Question(
+            "priorities.urgent.share_percent",
+            "How many requests are urgent?",
+            "They get a queue of their own, served first. 0: there is no such class.",
+            "%",
+            "10",
+        ),
+        Question(
+            "priorities.urgent.max_wait_s",
+            "How long may an urgent request wait?",
+            "It sets the consumers of that queue and where its alarm sounds.",
+            "s",
+            "5",
+            has_class("urgent"),
+            converters=(MILLISECONDS, MINUTES),
+        ),
+        Question(
+            "priorities.standard.share_percent",
+            "How many requests are ordinary?",
+            "They get a queue of their own, behind the urgent one. 0: there is no such class.",
+            "%",
+            "70",
+        ),
+        Question(
+            "priorities.standard.max_wait_s",
+            "How long may an ordinary request wait?",
+            "It sets the consumers of that queue and where its alarm sounds.",
+            "s",
+            "60",
+            has_class("standard"),
+            converters=(MINUTES, HOURS),
+        ),
+        Question(
+            "priorities.batch.share_percent",
+            "How many requests are bulk work?",
+            "They get a queue of their own, behind both others. 0: there is no such class.",
+            "%",
+            "20",
+        ),
+        Question(
+            "priorities.batch.max_wait_s",
+            "How long may bulk work wait?",
+            "It sets the consumers of that queue and where its alarm sounds.",
+            "s",
+            "3600",
+            has_class("batch"),
+            converters=(MINUTES, HOURS),
+        ),
+        Question(
+            "resilience.result_retention_h",
+            "How long is a result kept?",
+            "Whoever asks later finds nothing; shorter than the polling interval, nobody finds it.",
+            "h",
+            "24",
+            someone_waits,
+            converters=(MINUTES, DAYS),
+        ),
+    ),
+    _coupling_state,
+)
