@@ -10,7 +10,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "advisor.settings")
 
-from advisor.advice.reading import read_mapping  # noqa: E402
+from advisor.advice.yaml_json import read_mapping  # noqa: E402
 from advisor.reports.charts.model import Chart  # noqa: E402
 from advisor.reports.charts.over_time import queue_depth, run_of  # noqa: E402
 from advisor.reports.document.simulation import difference_rows, results_table  # noqa: E402

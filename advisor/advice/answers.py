@@ -20,8 +20,8 @@ from pydantic import (
 from advisor.advice import library
 from advisor.advice.fields import Leaf, leaves
 from advisor.advice.ranges import MINUTES_A_DAY, Range, Uncertain, located, restored
-from advisor.advice.reading import with_lines
 from advisor.advice.template_merge import merge_template
+from advisor.advice.yaml_json import with_lines
 from core.errors import InvalidInput
 from core.values import Value, contradiction
 from simulator.scenario import Hop

@@ -120,11 +120,11 @@ def _why_not_inline(point: Point) -> str:
         return "Nobody waits for a response."
     if point.inline.inline_p99_s > point.inline.inline_limit_s:
         takes, beyond, limit = past(point.inline.inline_p99_s, point.inline.inline_limit_s)
-        return f"The answer takes {takes} at p99, {beyond} the {limit} limit on the option."
+        return f"The answer takes {takes} at p99, {beyond} the {limit} limit on the way."
     return f"It would hold the caller for {duration(point.inline.inline_p99_s)} at p99."
 
 
-ONE_WAY = "It carries one option alone, and the caller sends more while the work runs."
+ONE_WAY = "It carries one way alone, and the caller sends more while the work runs."
 
 
 def _why_not_sse(point: Point) -> str:

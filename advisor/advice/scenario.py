@@ -14,8 +14,8 @@ from advisor.advice.delivery import ALL_METHODS, method_of
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.polling import polling_interval_s
 from advisor.advice.ranges import MINUTES_A_DAY
-from advisor.advice.reading import with_lines
 from advisor.advice.sizing import worker_costs
+from advisor.advice.yaml_json import with_lines
 from core.errors import InvalidInput, Problem
 from simulator.scenario import (
     Arrivals,

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from advisor.advice.reading import read_mapping
+from advisor.advice.yaml_json import read_mapping
 from simulator.live.run import engine
 from simulator.result import DesignResult, Result
 from simulator.scenario import Scenario

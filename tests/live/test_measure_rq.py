@@ -21,7 +21,7 @@ from rq.suspension import resume, suspend
 from rq.timeouts import TimerDeathPenalty
 from rq.utils import now
 
-from advisor.advice.reading import read_mapping
+from advisor.advice.yaml_json import read_mapping
 from simulator.live import broker
 from simulator.live.measure_rq import IDLE_JOBS, CannotMeasure, measure_rq, shown_address
 from simulator.live.run.fork_server import process_environment

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from advisor.advice.answers import answers_from
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.library import sheets
-from advisor.advice.reading import read_mapping
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_from, scenario_of
+from advisor.advice.yaml_json import read_mapping
 from core.errors import InvalidInput
 from core.units import DAY_S
 from simulator.arrivals import Trace, read_trace

@@ -14,9 +14,8 @@ from advisor.advice.answer_vectors import value_at as value_at_point
 from advisor.advice.answers import answers_from
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.ranges import ORDERED
-from advisor.advice.reading import read_mapping
 from advisor.advice.uncertainty import sampled
-from advisor.advice.writing import as_yaml
+from advisor.advice.yaml_json import as_yaml, read_mapping
 from advisor.decisions.jobs.queue_notifier import RqNotifier
 from advisor.decisions.models import Decision, Run, State
 from advisor.decisions.services.decisions import create_decision

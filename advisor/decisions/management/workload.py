@@ -16,9 +16,9 @@ from advisor.advice.evaluation import Evaluation
 from advisor.advice.library import DEFAULT_TEMPLATE
 from advisor.advice.library_overrides import Library, apply_overrides, library_from_file
 from advisor.advice.measuring import capacity_per_s, measured
-from advisor.advice.reading import LARGEST_BYTES, document_kind, read_mapping, with_lines
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_from, scenario_of
+from advisor.advice.yaml_json import LARGEST_BYTES, document_kind, read_mapping, with_lines
 from advisor.decisions.limits import TRACE_ROWS
 from advisor.decisions.management.console import BadInput, bad_input
 from core.errors import InvalidInput

@@ -14,8 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect, reswap, retarget, trigger_client_event
 
 from advisor.advice.library_overrides import Library
-from advisor.advice.reading import LARGEST_BYTES, document_kind, read_mapping
-from advisor.advice.writing import as_json, as_yaml
+from advisor.advice.yaml_json import LARGEST_BYTES, as_json, as_yaml, document_kind, read_mapping
 from advisor.decisions import jobs
 from advisor.decisions.errors import StaleVersion, UploadTooLarge
 from advisor.decisions.models import Decision, Revision, Run

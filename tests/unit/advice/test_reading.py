@@ -3,8 +3,8 @@
 import pytest
 
 from advisor.advice.answers import answers_from
-from advisor.advice.reading import document_kind, read_mapping
 from advisor.advice.scenario import scenario_from
+from advisor.advice.yaml_json import document_kind, read_mapping
 from core.errors import InvalidInput, Problem
 
 

@@ -5,9 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.advice.answers import Answers, answers_from
-from advisor.advice.reading import read_mapping
 from advisor.advice.templates import TEMPLATES
-from advisor.advice.writing import as_json, as_yaml
+from advisor.advice.yaml_json import as_json, as_yaml, read_mapping
 from core.errors import InvalidInput
 
 UNSURE = {

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from advisor.advice.answers import Answers, answers_from
-from advisor.advice.reading import read_mapping
 from advisor.advice.scenario import scenario_from
+from advisor.advice.yaml_json import read_mapping
 from advisor.reports.document import Document, advice, file_name
 from advisor.reports.document.answers import QUESTIONS, value_words
 from advisor.reports.document.blocks import Drawing, Grid, Listing, Paragraph, Points, cell
