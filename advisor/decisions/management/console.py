@@ -1,17 +1,23 @@
 """What the commands share: exit codes, clean streams, FILE or standard input, and a line of progress."""
 
+import argparse
 import io
 import json
+import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from core.errors import InvalidInput, Problem
+from simulator.replications import EndlessRun
 from simulator.simulate import Progress
+
+ShowProgress = Callable[[Progress | None], None]
 
 BAD_INPUT, FAILURE = 2, 1
 LONGEST_STEP = 60
@@ -65,18 +71,32 @@ class Console(BaseCommand):
     def print_json(self, value: Any) -> None:
         self.stdout.write(json.dumps(value, indent=2, allow_nan=False))
 
-    def progress(self, *, steps: bool = False) -> Callable[[Progress | None], None]:
-        if not self.stderr.isatty():
-            return self._steps() if steps else lambda _: None
+    @contextmanager
+    def simulating(self, name: str, *, steps: bool = False) -> Iterator[ShowProgress]:
+        """Show a line of progress on a terminal, and report why a simulation of `name` stopped.
 
-        def show(progress: Progress | None) -> None:
-            words = "" if progress is None else f"{progress.step[:LONGEST_STEP]}, {progress.fraction:.0%}"
-            self.stderr.write(f"\r{words:<{LONGEST_STEP + 8}}\r{words}", style_func=str, ending="")
-            self.stderr.flush()
+        With `steps`, a log gets a line for each step.
 
-        return show
+        Raises:
+            BadInput: for invalid input.
+            CommandError: there is not enough memory, or the simulator has a defect.
+        """
+        show = self._progress_line if self.stderr.isatty() else self._step_lines() if steps else lambda _: None
+        try:
+            yield show
+        except InvalidInput as error:
+            raise bad_input(error, name) from error
+        except (MemoryError, EndlessRun) as error:
+            raise CommandError(f"{name}: {error or 'there is not enough memory'}", returncode=FAILURE) from error
+        finally:
+            show(None)
 
-    def _steps(self) -> Callable[[Progress | None], None]:
+    def _progress_line(self, progress: Progress | None) -> None:
+        words = "" if progress is None else f"{progress.step[:LONGEST_STEP]}, {progress.fraction:.0%}"
+        self.stderr.write(f"\r{words:<{LONGEST_STEP + 8}}\r{words}", style_func=str, ending="")
+        self.stderr.flush()
+
+    def _step_lines(self) -> ShowProgress:
         last = ""
 
         def show(progress: Progress | None) -> None:
@@ -90,3 +110,26 @@ class Console(BaseCommand):
 
 def add_format(parser: CommandParser) -> None:
     parser.add_argument("--format", choices=("text", "json"), default="text", help="text for people, json for programs")
+
+
+def whole_number(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        value = int(text) if text.isascii() and len(text) < 20 and text.removeprefix("-").isdigit() else None
+        if value is None or not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"must be a whole number from {low} to {high:,}, not {text[:30]!r}")
+        return value
+
+    return parse
+
+
+def number_that(accepts: Callable[[float], bool], words: str) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not accepts(value):
+            raise argparse.ArgumentTypeError(f"must be {words}, not {text[:30]!r}")
+        return value
+
+    return parse

@@ -55,12 +55,9 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(("stream", "shown"), [(Terminal, True), (io.StringIO, False)])
-def test_progress_is_shown_where_somebody_watches_and_taken_away_at_the_end(
-    stream: type[io.StringIO], shown: bool
-) -> None:
+def test_progress_is_shown_on_a_terminal_and_removed_at_the_end(stream: type[io.StringIO], shown: bool) -> None:
     errors = stream()
-    show = Console(stderr=errors).progress()
-    show(Progress("Simulating both designs, replication 3 of 10", 0.25))
-    assert ("replication 3 of 10, 25%" in errors.getvalue()) is shown
-    show(None)
+    with Console(stderr=errors).simulating("FILE") as show:
+        show(Progress("Simulating both designs, replication 3 of 10", 0.25))
+        assert ("replication 3 of 10, 25%" in errors.getvalue()) is shown
     assert not errors.getvalue().rpartition("\r")[2]

@@ -11,7 +11,6 @@ from advisor.advice.recommendation import advise
 from advisor.decisions.management.console import FAILURE, BadInput, Console
 from advisor.decisions.management.running import run
 from advisor.decisions.management.workload import Source, add_library, answers_in, read, workload_of
-from advisor.decisions.models import EngineName
 from advisor.reports.document import build
 from advisor.reports.document.record import Recording
 from advisor.reports.formats import FORMATS, Format
@@ -37,7 +36,7 @@ class Command(Console):
         answers = answers_in(source)
         recommendation = advise(answers)
         workload = workload_of(source, answers, recommendation)
-        result = run(self, workload, source.name, EngineName.KERNEL, None) if options["simulate"] else None
+        result = run(self, workload, source.name) if options["simulate"] else None
         document = build(
             answers,
             recommendation,

@@ -6,8 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from advisor.decisions.management.console import FAILURE, BadInput, Console, add_format
-from advisor.decisions.management.running import Whole
+from advisor.decisions.management.console import FAILURE, BadInput, Console, add_format, whole_number
 from core.numbers import count, duration, plural
 from core.values import rounded
 from simulator.live.measure_rq import (
@@ -60,13 +59,13 @@ class Command(Console):
         )
         parser.add_argument(
             "--jobs",
-            type=Whole(1, MOST_JOBS),
+            type=whole_number(1, MOST_JOBS),
             default=200,
             help=f"jobs in a row, of {BURST_JOB_S:g} s each; 200 unless given",
         )
         parser.add_argument(
             "--timeout",
-            type=Whole(1, LONGEST_S),
+            type=whole_number(1, LONGEST_S),
             default=120,
             metavar="SECONDS",
             help="at most this long; 120 unless given",
@@ -79,10 +78,9 @@ class Command(Console):
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["redis"]:
             raise BadInput("--redis: give the broker's URL, or set RQ_REDIS_URL")
-        show = self.progress(steps=True)
         steps = iter((0.0, 0.1, 0.7))
         try:
-            with connected(options["redis"]) as broker:
+            with connected(options["redis"]) as broker, self.simulating("measure_rq", steps=True) as show:
                 costs = measure_rq(
                     broker,
                     options["queue"],
@@ -97,8 +95,6 @@ class Command(Console):
             raise BadInput(f"--serializer: {error}") from error
         except CannotMeasure as error:
             raise CommandError(f"measure_rq: {error}", returncode=FAILURE) from error
-        finally:
-            show(None)
         if options["format"] == "json":
             self.print_json(_data(costs))
         else:

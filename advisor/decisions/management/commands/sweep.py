@@ -1,12 +1,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from advisor.advice.answers import Answers
 from advisor.advice.recommendation import advise
-from advisor.decisions.management.console import FAILURE, Console, add_format, bad_input
-from advisor.decisions.management.running import LARGEST_SEED, Whole, require_memory
+from advisor.decisions.management.console import Console, add_format, whole_number
+from advisor.decisions.management.running import LARGEST_SEED, require_memory
 from advisor.decisions.management.workload import add_library, answers_in, read, workload_of
 from advisor.reports.maps.needed import needed_text
 from advisor.reports.maps.words import sweep_text
@@ -18,7 +18,6 @@ from advisor.sweeps.load import estimate_of_trial, load_of
 from advisor.sweeps.sweeping import sweep
 from core.errors import InvalidInput, Problem
 from simulator.arrivals import Trace
-from simulator.replications import EndlessRun
 from simulator.simulate import OnProgress
 
 
@@ -35,7 +34,7 @@ class Command(Console):
             help="instead of a map, the fewest workers or consumers that meet the deadline",
         )
         parser.add_argument("--jobs", type=int, default=JOBS, metavar="N", help="jobs a cell and design")
-        parser.add_argument("--seed", type=Whole(0, LARGEST_SEED), default=1, metavar="N", help="of all cells")
+        parser.add_argument("--seed", type=whole_number(0, LARGEST_SEED), default=1, metavar="N", help="of all cells")
         add_library(parser)
         add_format(parser)
 
@@ -43,24 +42,17 @@ class Command(Console):
         source = read(options["answers"], options["library"])
         answers = answers_in(source)
         trace = workload_of(source, answers, advise(answers, flips=False)).trace
-        show = self.progress()
-        try:
-            found = _found(answers, options, trace, show, source.name)
-        except InvalidInput as error:
-            raise bad_input(error, source.name) from error
-        except (MemoryError, EndlessRun) as error:
-            raise CommandError(f"{source.name}: {error or 'there is not enough memory'}", returncode=FAILURE) from error
-        finally:
-            show(None)
+        with self.simulating(source.name) as show:
+            result = _result(answers, options, trace, show, source.name)
         if options["format"] == "json":
-            self.print_json(found.model_dump(mode="json", by_alias=True))
+            self.print_json(result.model_dump(mode="json", by_alias=True))
         else:
             name = answers.name
-            words = needed_text(name, found) if isinstance(found, ServerRequirement) else sweep_text(name, found)
+            words = needed_text(name, result) if isinstance(result, ServerRequirement) else sweep_text(name, result)
             self.stdout.write(words, ending="")
 
 
-def _found(
+def _result(
     answers: Answers, options: Mapping[str, Any], trace: Trace | None, show: OnProgress, name: str
 ) -> Sweep | ServerRequirement:
     jobs, seed = options["jobs"], options["seed"]

@@ -4,6 +4,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from advisor.decisions.management.console import whole_number
 from advisor.server.child import CannotStart
 from advisor.server.instance import AlreadyRunning
 from advisor.server.running import PortTaken, run_site
@@ -17,7 +18,9 @@ class Command(BaseCommand):
     requires_migrations_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--port", type=_port, default=8000, help="port; 0 takes a free one (default 8000)")
+        parser.add_argument(
+            "--port", type=whole_number(0, 65_535), default=8000, help="port; 0 takes a free one (default 8000)"
+        )
         parser.add_argument(
             "--host",
             default=LOOPBACK[0],
@@ -27,7 +30,7 @@ class Command(BaseCommand):
             "--no-browser", action="store_true", help="do not open a browser, in local mode on a terminal"
         )
         parser.add_argument(
-            "--workers", type=_workers, default=2, help="how many simulations run at a time (default 2)"
+            "--workers", type=whole_number(1, 64), default=2, help="how many simulations run at a time (default 2)"
         )
         parser.add_argument("--data", help="folder of the database, the broker's log and the secret key (default var)")
 
@@ -45,18 +48,3 @@ class Command(BaseCommand):
             run_site(configuration, host, options["port"], options["workers"], self.stdout, not options["no_browser"])
         except (CannotStart, AlreadyRunning, PortTaken) as reason:
             raise CommandError(str(reason)) from reason
-
-
-def _port(text: str) -> int:
-    return _within(text, 0, 65_535)
-
-
-def _workers(text: str) -> int:
-    return _within(text, 1, 64)
-
-
-def _within(text: str, low: int, high: int) -> int:
-    value = int(text)
-    if not low <= value <= high:
-        raise ValueError
-    return value
