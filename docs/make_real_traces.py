@@ -40,7 +40,9 @@ class Example:
         """Its figures as rows of Markdown, in the words of `simulate`."""
         rows = [row for row in results_table(self.result).rows if row[0] in SHOWN]
         rows += [
-            (f"{words}, difference", found) for words, found in difference_rows(self.result) if words == "Good share"
+            (f"{words}, difference", difference)
+            for words, difference in difference_rows(self.result)
+            if words == "Good share"
         ]
         return ["| " + " | ".join((*row, "")[:3]) + " |" for row in rows]
 
@@ -67,7 +69,7 @@ def renewed(page: str, example: Example) -> str:
     runs = f"{example.result.replications} replications, {example.result.synchronous.offered:,} jobs"
     after = re.sub(r"[\d,]+ replications, [\d,]+ jobs", runs, after, count=1)
     rows = "\n".join(example.rows())
-    after = re.sub(r"(\| --- .*\n)(?:\|.*\n)+", lambda found: f"{found[1]}{rows}\n", after, count=1)
+    after = re.sub(r"(\| --- .*\n)(?:\|.*\n)+", lambda match: f"{match[1]}{rows}\n", after, count=1)
     page = before + command + after
     return re.sub(rf"!\[.*\]\({example.name}\.svg\)", lambda _: f"![{example.chart().title}]({example.name}.svg)", page)
 

@@ -74,15 +74,17 @@ class Site:
             try:
                 line = self._printed.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
-                raise AssertionError(self.said(f"Nothing matched {pattern.pattern!r} in {within_s:g} s")) from None
+                raise AssertionError(
+                    self.with_output(f"Nothing matched {pattern.pattern!r} in {within_s:g} s")
+                ) from None
             if line is None:
-                raise AssertionError(self.said(f"It ended before anything matched {pattern.pattern!r}"))
+                raise AssertionError(self.with_output(f"It ended before anything matched {pattern.pattern!r}"))
             self.lines.append(line)
-            found = pattern.search(line)
-            if found:
-                return found
+            match = pattern.search(line)
+            if match:
+                return match
 
-    def said(self, reason: str) -> str:
+    def with_output(self, reason: str) -> str:
         """The reason, with what `up` and its children have written."""
         logs = [f"--- {log.name}\n{log.read_text()[-2000:]}" for log in sorted((self.data / "logs").glob("*.log"))]
         return "\n".join([f"{reason}. It printed:", *self.lines, *logs])
@@ -106,7 +108,7 @@ class Site:
             return refused.code, json.load(refused)
 
     def until_ready(self, within_s: float = START_S) -> None:
-        eventually(lambda: self.get("/health/ready")[0] == 200, within_s, lambda: self.said("It is not ready"))
+        eventually(lambda: self.get("/health/ready")[0] == 200, within_s, lambda: self.with_output("It is not ready"))
 
     def children(self) -> dict[int, str]:
         """Process ids and command lines of everything that this `up` has started and that lives."""
@@ -129,7 +131,7 @@ def prepared_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = tmp_path_factory.mktemp("prepared") / "data"
     site = Site.start(data)
     site.until_ready()
-    assert site.end() == 0, site.said("It did not end well")
+    assert site.end() == 0, site.with_output("It did not end well")
     return data
 
 
@@ -147,12 +149,12 @@ def descendants(pid: int) -> dict[int, str]:
     ).stdout
     rows = [line.split(None, 3) for line in listed.splitlines()]
     alive = {int(row[0]): (int(row[1]), row[3]) for row in rows if len(row) == 4 and not row[2].startswith("Z")}
-    found: dict[int, str] = {}
+    children: dict[int, str] = {}
     generation = {pid}
     while generation:
         generation = {child for child, (parent, _) in alive.items() if parent in generation}
-        found |= {child: alive[child][1] for child in generation}
-    return found
+        children |= {child: alive[child][1] for child in generation}
+    return children
 
 
 def is_alive(pid: int) -> bool:

@@ -29,10 +29,10 @@ class Journalled(Naive):
         self.written.append((self.now if at_s is None else at_s, what, job.number, index, value))
 
     def rows(self) -> NDArray[np.void]:
-        found = np.zeros(len(self.written), ROW)
+        table = np.zeros(len(self.written), ROW)
         for place, (at_s, what, job, index, value) in enumerate(self.written):
-            found[place] = (round(at_s * 1e9), job, what, index, value)
-        return found[np.argsort(found["at_ns"], kind="stable")]
+            table[place] = (round(at_s * 1e9), job, what, index, value)
+        return table[np.argsort(table["at_ns"], kind="stable")]
 
     def handling(self, job: Job, subscriber: int) -> float:
         handled = self.fans[subscriber][1]

@@ -495,9 +495,9 @@ class NaiveEventDriven(Naive):
         look = int(self.now / tick) - 1 + self.draws.uniform(0, TICK, 1)
         while look * tick < registered + 1e-6 * tick or floor(look) < score:
             look += 1
-        found = look * tick - clock
-        self.saw("retried early" if found < self.now + pause else "retried late")
-        return max(self.now, found)
+        pause_left = look * tick - clock
+        self.saw("retried early" if pause_left < self.now + pause else "retried late")
+        return max(self.now, pause_left)
 
     def hear(self, job: Job, fails: bool, out: bool) -> None:
         if not out and self.draws.is_poison(job.number):

@@ -44,7 +44,9 @@ def test_a_killed_worker_comes_back_and_its_run_ends_once(
     row = begun(desk, run, random.Random(seed).uniform(0, 0.3))
     worker = int(str(row["worker"]).rpartition(":")[2])
     kill(worker)
-    eventually(lambda: desk.look(run)["attempt"] == 2, RETRIED_S, lambda: site.said(f"{run} is {desk.look(run)}"))
+    eventually(
+        lambda: desk.look(run)["attempt"] == 2, RETRIED_S, lambda: site.with_output(f"{run} is {desk.look(run)}")
+    )
     end = desk.until_done(run)
     assert (end["state"], end["attempt"], end["lost_leases"], end["has_result"]) == ("succeeded", 2, 1, True)
     assert pid_of(site, "run_worker") != worker
@@ -89,12 +91,12 @@ def test_a_worker_that_hangs_in_a_map_is_ended_and_the_map_is_drawn(start_site: 
     def look() -> dict[str, Any]:
         return dict(desk.ask("look_at_map", sweep=sweep))
 
-    eventually(lambda: look()["running"], 60, lambda: site.said(f"The map is {look()}"))
+    eventually(lambda: look()["running"], 60, lambda: site.with_output(f"The map is {look()}"))
     hung = int(look()["running"][0]["worker"].rpartition(":")[2])
     os.kill(hung, signal.SIGSTOP)
-    eventually(lambda: look()["lost_leases"] == 1, RETRIED_S, lambda: site.said(f"The map is {look()}"))
-    eventually(lambda: look()["state"] == "succeeded", 60, lambda: site.said(f"The map is {look()}"))
-    eventually(lambda: not is_alive(hung), 60, lambda: site.said(f"{hung} still hangs"))
+    eventually(lambda: look()["lost_leases"] == 1, RETRIED_S, lambda: site.with_output(f"The map is {look()}"))
+    eventually(lambda: look()["state"] == "succeeded", 60, lambda: site.with_output(f"The map is {look()}"))
+    eventually(lambda: not is_alive(hung), 60, lambda: site.with_output(f"{hung} still hangs"))
     assert look()["lost_leases"] == 1
 
 

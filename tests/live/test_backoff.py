@@ -48,9 +48,9 @@ def test_the_first_pause_is_uniform(jitter: str, low: float, high: float) -> Non
     """Of base 0.8, the second of full and equal jitter; the first of decorrelated jitter is between base and three times base."""
     place, draws = 0 if jitter == "decorrelated" else 1, Random(3)
     retries = Retries.model_validate({"max": 2, "base_s": 0.8, "jitter": jitter})
-    found = [pauses_s(retries, lambda attempt: draws.random())[place] for _ in range(4000)]
-    assert kstest(found, "uniform", (low, high - low)).pvalue > 0.001
-    assert mean(found) == pytest.approx((low + high) / 2, abs=4 * (high - low) / sqrt(12 * len(found)))
+    samples = [pauses_s(retries, lambda attempt: draws.random())[place] for _ in range(4000)]
+    assert kstest(samples, "uniform", (low, high - low)).pvalue > 0.001
+    assert mean(samples) == pytest.approx((low + high) / 2, abs=4 * (high - low) / sqrt(12 * len(samples)))
 
 
 @given(
@@ -63,11 +63,11 @@ def test_the_first_pause_is_uniform(jitter: str, low: float, high: float) -> Non
 def test_no_pause_is_above_the_cap_and_every_retry_has_one(
     jitter: str, most: int, base_s: float, cap_s: float, draw: float
 ) -> None:
-    found = pauses(draw, max=most, base_s=base_s, cap_s=cap_s, jitter=jitter)
-    assert len(found) == most
-    assert all(0 <= pause_s <= cap_s for pause_s in found)
+    computed = pauses(draw, max=most, base_s=base_s, cap_s=cap_s, jitter=jitter)
+    assert len(computed) == most
+    assert all(0 <= pause_s <= cap_s for pause_s in computed)
     if jitter == "decorrelated":
-        assert all(pause_s >= min(base_s, cap_s) for pause_s in found)
+        assert all(pause_s >= min(base_s, cap_s) for pause_s in computed)
 
 
 def test_a_flat_pause_is_always_the_same() -> None:

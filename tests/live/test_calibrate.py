@@ -61,11 +61,11 @@ def costs() -> Costs:
 
 
 def test_costs_are_what_the_machine_took_in_real_seconds() -> None:
-    found = costs()
-    assert found.accept_s == pytest.approx(0.1 / SPEED)
-    assert found.release_s == pytest.approx(RELEASE_S / SPEED)
-    assert found.dispatch_s == pytest.approx((0.2 + 0.2 + RELEASE_S) / SPEED), "pick-up, beyond the service, release"
-    assert found.synchronous_s == pytest.approx(0.2 / SPEED)
+    measured = costs()
+    assert measured.accept_s == pytest.approx(0.1 / SPEED)
+    assert measured.release_s == pytest.approx(RELEASE_S / SPEED)
+    assert measured.dispatch_s == pytest.approx((0.2 + 0.2 + RELEASE_S) / SPEED), "pick-up, beyond the service, release"
+    assert measured.synchronous_s == pytest.approx(0.2 / SPEED)
 
 
 def test_the_pick_up_is_of_jobs_that_find_a_consumer_idle() -> None:

@@ -30,12 +30,12 @@ def test_it_is_measured_once_with_both_designs_and_then_known() -> None:
         def measure() -> Capacity:
             return measure_capacity(folder, never, server).model_copy(update={"busy": False})
 
-        found = machine_capacity.known_or_measured("threads", measure, never)
-        assert machine_capacity.known_or_measured("threads", pytest.fail, pytest.fail) == found  # type: ignore[arg-type]
-    assert found.measured
-    assert found.event_driven_jobs_per_s > 5 and found.synchronous_jobs_per_s > 5
-    assert 0 < found.overhead_s < 1
-    assert machine_capacity.known() == found == machine_capacity.current()
+        capacity = machine_capacity.known_or_measured("threads", measure, never)
+        assert machine_capacity.known_or_measured("threads", pytest.fail, pytest.fail) == capacity  # type: ignore[arg-type]
+    assert capacity.measured
+    assert capacity.event_driven_jobs_per_s > 5 and capacity.synchronous_jobs_per_s > 5
+    assert 0 < capacity.overhead_s < 1
+    assert machine_capacity.known() == capacity == machine_capacity.current()
     kept = machine_capacity.file_of("threads").name
     assert {path.name for path in folders.runs_folder().iterdir()} == {kept, "capacity.lock", "lock"}
 
@@ -194,5 +194,5 @@ def test_fifty_jobs_wait_at_the_model_in_less_than_400_mb_of_all_processes_and_a
     monkeypatch.setattr(machine_capacity, "is_busy", lambda: False)
     figures = measure_run()
     assert 0 < figures["waiting_memory_mb"] < 400
-    found = machine_capacity.known()
-    assert found is not None and found.event_driven_jobs_per_s == figures["event_driven_jobs_per_s"]
+    capacity = machine_capacity.known()
+    assert capacity is not None and capacity.event_driven_jobs_per_s == figures["event_driven_jobs_per_s"]

@@ -16,7 +16,7 @@ def at_speed(speed: float, jobs_per_s: float = 2.0) -> Resolution:
     return Resolution(speed=speed, own_s=0.015, jobs_per_s=jobs_per_s, calls_per_s=300.0, service_s=2.0)
 
 
-def found(predicted: DesignResult, measured: DesignResult, resolution: Resolution) -> dict[str, LiveFigure]:
+def compared(predicted: DesignResult, measured: DesignResult, resolution: Resolution) -> dict[str, LiveFigure]:
     return {figure.figure: figure for figure in compare_figures("event_driven", predicted, measured, resolution)}
 
 
@@ -52,7 +52,7 @@ def deep(mean: float, largest: float) -> DesignResult:
 def test_times_are_told_down_to_the_machines_own_times_the_speed(
     predicted_s: float, measured_s: float, speed: float, expected: str
 ) -> None:
-    figure = found(waiting(predicted_s), waiting(measured_s), at_speed(speed))["wait_s.mean"]
+    figure = compared(waiting(predicted_s), waiting(measured_s), at_speed(speed))["wait_s.mean"]
     assert answer(figure) == expected
 
 
@@ -70,7 +70,7 @@ def test_times_are_told_down_to_the_machines_own_times_the_speed(
 def test_queues_are_told_down_to_the_jobs_that_wait_so_long(
     predicted: tuple[float, float], measured: tuple[float, float], name: str, expected: str
 ) -> None:
-    assert answer(found(deep(*predicted), deep(*measured), at_speed(5.6))[name]) == expected
+    assert answer(compared(deep(*predicted), deep(*measured), at_speed(5.6))[name]) == expected
 
 
 def counted(offered: int, **counts: int) -> DesignResult:
@@ -92,13 +92,13 @@ def counted(offered: int, **counts: int) -> DesignResult:
     ],
 )
 def test_outcomes_differ_from_three_standard_errors_on(predicted: int, measured: int, expected: str) -> None:
-    figures = found(counted(500, timed_out=predicted), counted(500, timed_out=measured), EXACT)
+    figures = compared(counted(500, timed_out=predicted), counted(500, timed_out=measured), EXACT)
     assert answer(figures["timed_out"]) == expected
 
 
 def test_a_good_share_differs_by_points_that_matter_and_not_by_15_per_cent_alone() -> None:
     def share(good: int, measured_good: int) -> str:
-        figures = found(counted(500, late=500 - good), counted(500, late=500 - measured_good), EXACT)
+        figures = compared(counted(500, late=500 - good), counted(500, late=500 - measured_good), EXACT)
         return answer(figures["good_share"])
 
     assert share(450, 400) == "differs"
@@ -112,13 +112,13 @@ def calls(per_s: float) -> DesignResult:
 
 
 def test_a_herds_height_is_compared_while_a_second_of_the_scenario_lasts_long_enough() -> None:
-    fast = found(calls(78), calls(33), at_speed(18))["call_rate.max"]
+    fast = compared(calls(78), calls(33), at_speed(18))["call_rate.max"]
     assert (fast.predicted, fast.measured, answer(fast)) == (78, 33, "below")
     assert fast.resolvable_speed == pytest.approx(300 / 78)
-    slow = found(calls(78), calls(33), at_speed(3))["call_rate.max"]
+    slow = compared(calls(78), calls(33), at_speed(3))["call_rate.max"]
     assert (answer(slow), slow.resolvable_speed) == ("differs", None)
-    assert answer(found(calls(78), calls(74), at_speed(3))["call_rate.max"]) == "agrees"
-    few = found(calls(4), calls(4), at_speed(18))["call_rate.max"]
+    assert answer(compared(calls(78), calls(74), at_speed(3))["call_rate.max"]) == "agrees"
+    few = compared(calls(4), calls(4), at_speed(18))["call_rate.max"]
     assert few.resolvable_speed == pytest.approx(0.15 / 0.015), "the machine's own times bind"
 
 
@@ -126,8 +126,8 @@ def test_a_percentile_that_one_of_them_alone_reached_differs_unless_few_jobs_dec
     def mean(completed: int, mean_s: float | None) -> DesignResult:
         return run_of(offered=500, completed=completed, good=completed, late=0, latency_s={"mean": mean_s})
 
-    assert answer(found(mean(500, 12.0), mean(400, None), EXACT)["latency_s.mean"]) == "differs"
-    assert answer(found(mean(500, 12.0), mean(499, None), EXACT)["latency_s.mean"]) == "below"
+    assert answer(compared(mean(500, 12.0), mean(400, None), EXACT)["latency_s.mean"]) == "differs"
+    assert answer(compared(mean(500, 12.0), mean(499, None), EXACT)["latency_s.mean"]) == "below"
 
 
 def test_classes_are_compared_where_there_are_several() -> None:
@@ -164,8 +164,8 @@ def test_a_run_resolves_what_its_own_design_costs_and_how_late_its_load_comes() 
 
 def test_what_there_is_none_of_is_no_figure() -> None:
     none = run_of(delivery_calls=0, wasted_s=0.0)
-    assert not {"delivery_calls", "wasted_s"} & set(found(none, none, EXACT))
-    assert {"delivery_calls", "wasted_s"} <= set(found(none, run_of(), EXACT))
+    assert not {"delivery_calls", "wasted_s"} & set(compared(none, none, EXACT))
+    assert {"delivery_calls", "wasted_s"} <= set(compared(none, run_of(), EXACT))
 
 
 @pytest.mark.parametrize(
@@ -173,9 +173,9 @@ def test_what_there_is_none_of_is_no_figure() -> None:
 )
 def test_waste_is_told_down_to_the_work_of_a_few_jobs(predicted_s: float, measured_s: float, expected: str) -> None:
     predicted, measured = (run_of(wasted_s=wasted_s, offered=900, good=120) for wasted_s in (predicted_s, measured_s))
-    assert answer(found(predicted, measured, at_speed(10))["wasted_s"]) == expected
+    assert answer(compared(predicted, measured, at_speed(10))["wasted_s"]) == expected
     one_late = run_of(wasted_s=1.06, offered=291, good=290)
-    assert answer(found(run_of(wasted_s=0, offered=291, good=291), one_late, at_speed(8.8))["wasted_s"]) == "below"
+    assert answer(compared(run_of(wasted_s=0, offered=291, good=291), one_late, at_speed(8.8))["wasted_s"]) == "below"
 
 
 def handled(mean_s: float | None, count: int, failed: int) -> DesignResult:
@@ -187,14 +187,14 @@ def handled(mean_s: float | None, count: int, failed: int) -> DesignResult:
 
 
 def test_what_subscribers_did_is_compared() -> None:
-    figures = found(handled(5.0, 180, 20), handled(9.0, 120, 80), at_speed(4))
+    figures = compared(handled(5.0, 180, 20), handled(9.0, 120, 80), at_speed(4))
     assert answer(figures["handled_s.mean"]) == "differs"
     assert answer(figures["unhandled"]) == "differs"
     assert figures["unhandled"].queue == "billing"
-    alike = found(handled(5.0, 180, 20), handled(5.2, 184, 16), at_speed(4))
+    alike = compared(handled(5.0, 180, 20), handled(5.2, 184, 16), at_speed(4))
     assert answer(alike["handled_s.mean"]) == answer(alike["unhandled"]) == "agrees" or (
         answer(alike["unhandled"]) == "below"
     )
-    nobody = found(handled(None, 0, 200), handled(None, 0, 200), at_speed(4))
+    nobody = compared(handled(None, 0, 200), handled(None, 0, 200), at_speed(4))
     assert "handled_s.mean" not in nobody
     assert answer(nobody["unhandled"]) == "agrees"

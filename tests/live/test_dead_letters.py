@@ -61,8 +61,8 @@ class Keeper:
         call_command("dead_letters", str(self.run.pk), *arguments, "--format", "json", stdout=output)
         return dict(json.loads(output.getvalue()))
 
-    def __call__(self, found: DesignRun | None) -> None:
-        if found is None or self.thrown_away:
+    def __call__(self, design_run: DesignRun | None) -> None:
+        if design_run is None or self.thrown_away:
             return
         letters = self.says()["dead_letters"]
         if letters and not self.taken_up:
@@ -82,14 +82,16 @@ def test_a_dead_letter_is_taken_up_again_by_command_and_others_are_thrown_away(d
     jobs = draw_jobs(HALF_POISON, "event_driven", trace=Trace(ARRIVALS_S))
     keeper = Keeper(run)
     with folders.run_folder(str(run.pk)) as folder:
-        found = run_design(Stage(HALF_POISON, "event_driven", jobs, SPEED, 20.0, "document_extraction"), folder, keeper)
+        design_run = run_design(
+            Stage(HALF_POISON, "event_driven", jobs, SPEED, 20.0, "document_extraction"), folder, keeper
+        )
     assert keeper.came_back["at_s"] > keeper.taken_up["at_s"] > 2
     assert keeper.came_back["queue"] in HALF_POISON.event_driven.queues
     assert "500" in keeper.came_back["reason"]
     assert keeper.thrown_away >= 1
-    tally = found.tally()
+    tally = design_run.tally()
     assert tally.counts["dead_lettered"] == int(jobs.poison.sum()), "what is thrown away stays given up"
-    kept = {letter.job: letter for letter in dead_letters_of(found)}
+    kept = {letter.job: letter for letter in dead_letters_of(design_run)}
     assert set(kept) == set(np.flatnonzero(jobs.poison))
     assert kept[keeper.taken_up["job"]].attempts == 2
     assert kept[keeper.taken_up["job"]].at_s == pytest.approx(keeper.came_back["at_s"], abs=0.05 * SPEED)

@@ -57,8 +57,8 @@ def scenario(**given: object) -> Scenario:
 
 
 def processes() -> list[int]:
-    found = subprocess.run(["pgrep", "-f", f"cl-{os.getpid()}-"], capture_output=True, text=True, check=False)
-    return [int(pid) for pid in found.stdout.split()]
+    completed = subprocess.run(["pgrep", "-f", f"cl-{os.getpid()}-"], capture_output=True, text=True, check=False)
+    return [int(pid) for pid in completed.stdout.split()]
 
 
 def test_it_runs_both_designs_on_the_same_jobs_and_accounts_for_each() -> None:

@@ -33,7 +33,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def a_live_run(
     given: dict[str, Any],
-    watch: Watch = lambda found: None,
+    watch: Watch = lambda _: None,
     drain_s: float = 20.0,
     speed: float = 1.0,
     workers: WorkerKind = "threads",
@@ -51,8 +51,8 @@ def a_live_run(
 def once(what: Callable[[DesignRun], bool]) -> Watch:
     done: list[bool] = []
 
-    def watch(found: DesignRun | None) -> None:
-        if found is not None and not found.ended and not done and what(found):
+    def watch(live: DesignRun | None) -> None:
+        if live is not None and not live.ended and not done and what(live):
             done.append(True)
 
     return watch
@@ -69,8 +69,8 @@ BUSY: dict[str, Any] = {
 """Something of everything is in progress at any moment: attempts, pauses, calls in line, subscribers at work."""
 
 
-def calls_at_once(found: DesignRun) -> int:
-    rows = found.rows
+def calls_at_once(live: DesignRun) -> int:
+    rows = live.rows
     came = np.sort(rows["at_ns"][rows["what"] == What.CALLED])
     ended = np.sort(rows["at_ns"][rows["what"] == What.ANSWERED])
     return int((np.arange(1, len(came) + 1) - np.searchsorted(ended, came, "right")).max())
@@ -78,50 +78,50 @@ def calls_at_once(found: DesignRun) -> int:
 
 def test_whatever_its_kind_a_worker_takes_every_job_to_its_outcome() -> None:
     for kind in get_args(WorkerKind):
-        found = a_live_run(BUSY | {"jobs": 12}, workers=kind, drain_s=60.0)
-        assert not unaccounted(found, subscribers=2), kind
-        assert 2 <= calls_at_once(found) <= 6, kind
+        live = a_live_run(BUSY | {"jobs": 12}, workers=kind, drain_s=60.0)
+        assert not unaccounted(live, subscribers=2), kind
+        assert 2 <= calls_at_once(live) <= 6, kind
 
 
 def test_the_jobs_of_a_killed_consumer_stay_with_rq_and_the_others_are_done() -> None:
     """rq takes them up again when their entries expire, in minutes: none has two outcomes."""
     killed: list[set[int]] = []
 
-    def watch(found: DesignRun | None) -> None:
-        if found is not None and not killed and found.clock.now_s() >= 0.9:
+    def watch(live: DesignRun | None) -> None:
+        if live is not None and not killed and live.clock.now_s() >= 0.9:
             kill("consumers-0")
             killed.append(set())
 
-    found = a_live_run(BUSY, watch, drain_s=4.0)
-    (ended,) = found.process_ends
+    live = a_live_run(BUSY, watch, drain_s=4.0)
+    (ended,) = live.process_ends
     assert (ended.process, ended.how, ended.restarted) == ("consumers-0", "killed by signal 9 (SIGKILL)", True)
-    accepted, told = set(jobs_of(found, What.ACCEPTED)), Counter(jobs_of(found, *REPORTED))
-    assert set(told.values()) == {1}
-    left, lost = accepted - set(told), set(jobs_of(found, What.LOST))
+    accepted, reported = set(jobs_of(live, What.ACCEPTED)), Counter(jobs_of(live, *REPORTED))
+    assert set(reported.values()) == {1}
+    left, lost = accepted - set(reported), set(jobs_of(live, What.LOST))
     assert 1 <= len(left) <= 4, "the threads of one process had that many jobs in hand"
     assert lost <= left, "taken from one of two queues and not registered yet"
     assert 0 < ended.jobs_in_hand <= 4
-    tally = found.tally()
+    tally = live.tally()
     assert (tally.counts["in_system"], tally.counts["lost"]) == (len(left - lost), len(lost))
 
 
 def test_a_killed_scheduler_forgets_no_retry_and_goes_on_at_once() -> None:
     left = [0.6, 1.2]
 
-    def watch(found: DesignRun | None) -> None:
-        if found is not None and left and found.clock.now_s() >= left[0]:
+    def watch(live: DesignRun | None) -> None:
+        if live is not None and left and live.clock.now_s() >= left[0]:
             left.pop(0)
             kill("scheduler")
 
-    found = a_live_run(BUSY, watch)
-    assert [(end.process, end.restarted) for end in found.process_ends] == [("scheduler", True)] * 2
-    assert not unaccounted(found, subscribers=2)
+    live = a_live_run(BUSY, watch)
+    assert [(end.process, end.restarted) for end in live.process_ends] == [("scheduler", True)] * 2
+    assert not unaccounted(live, subscribers=2)
 
 
 def test_the_costs_of_the_scenario_are_in_the_run() -> None:
     """Accepting takes 0.2 s, dispatch 0.3 s of a consumer's time, and retries are queued at ticks of a second."""
     costs = {"accept_s": 0.2, "dispatch_s": 0.3, "retry_tick_s": 1.0}
-    found = a_live_run(
+    live = a_live_run(
         {
             "jobs": 20,
             "arrivals": {"process": "regular", "rate_per_s": 10.0},
@@ -130,7 +130,7 @@ def test_the_costs_of_the_scenario_are_in_the_run() -> None:
             "event_driven": {"consumers": 20, "delivery": SSE} | costs,
         }
     )
-    rows = Rows.of(found.rows, found.clock)
+    rows = Rows.of(live.rows, live.clock)
     sent, queued, started, called = (
         rows.table(what, 20, 2) for what in (What.SENT, What.QUEUED, What.STARTED, What.CALLED)
     )
@@ -138,7 +138,7 @@ def test_the_costs_of_the_scenario_are_in_the_run() -> None:
     assert np.all(called - started >= 0.3)
     pauses = queued[:, 1] - rows.table(What.BACKED_OFF, 20, 2)[:, 0]
     assert np.all((pauses > 0.5) & (pauses < 2.5 + SLACK_S))
-    phases = (found.rows["at_ns"][(found.rows["what"] == What.QUEUED) & (found.rows["index"] == 1)] / 1e9) % 1.0
+    phases = (live.rows["at_ns"][(live.rows["what"] == What.QUEUED) & (live.rows["index"] == 1)] / 1e9) % 1.0
     spread = np.abs((phases - phases[0] + 0.5) % 1.0 - 0.5)
     assert np.all(spread < SLACK_S), "all at the scheduler's looks"
 
@@ -149,9 +149,9 @@ def test_a_retry_comes_when_its_pause_is_over() -> None:
         "failures": {"transient_percent": 40},
         "retries": {"max": 3, "base_s": 0.1, "cap_s": 0.1, "jitter": "none"},
     }
-    found = a_live_run(given)
-    assert not unaccounted(found)
-    rows, again = found.rows, 0
+    live = a_live_run(given)
+    assert not unaccounted(live)
+    rows, again = live.rows, 0
     for backed_off in rows[rows["what"] == What.BACKED_OFF]:
         after = rows[(rows["what"] == What.QUEUED) & (rows["job"] == backed_off["job"])]
         rung = after[after["index"] == backed_off["index"] + 1]
@@ -172,29 +172,29 @@ def test_a_retry_comes_when_its_pause_is_over() -> None:
     ids=("polling", "webhook", "sse", "websocket"),
 )
 def test_every_way_of_delivery_brings_every_result(delivery: dict[str, Any]) -> None:
-    found = a_live_run({"jobs": 30, "event_driven": DEDICATED | {"delivery": delivery}})
-    assert not unaccounted(found)
-    assert sorted(jobs_of(found, What.IN_HAND)) == list(range(30))
+    live = a_live_run({"jobs": 30, "event_driven": DEDICATED | {"delivery": delivery}})
+    assert not unaccounted(live)
+    assert sorted(jobs_of(live, What.IN_HAND)) == list(range(30))
 
 
 def test_classes_have_queues_and_consumers_of_their_own_and_the_broker_goes_with_the_run() -> None:
     """Nothing of the run is left: its broker's socket is gone, and it was never anybody else's."""
     sockets: list[str] = []
 
-    def look(found: DesignRun) -> bool:
-        connection: Any = redis.Redis.from_url(found.broker)
+    def look(live: DesignRun) -> bool:
+        connection: Any = redis.Redis.from_url(live.broker)
         keys = {key.decode() for key in connection.scan_iter()}
         if not any(key.startswith("rq:worker:") for key in keys):
             return False
-        sockets.append(found.broker.removeprefix("unix://").partition("?")[0])
+        sockets.append(live.broker.removeprefix("unix://").partition("?")[0])
         assert {key for key in keys if not key.startswith(("rq:", "x:"))} == set()
         return True
 
     queues = {"urgent": 30.0, "standard": 70.0}
-    found = a_live_run({"event_driven": DEDICATED | {"queues": queues}}, once(look))
-    assert not unaccounted(found)
-    started = found.rows[found.rows["what"] == What.STARTED]
-    places = found.stage.jobs.place[started["job"]]
+    live = a_live_run({"event_driven": DEDICATED | {"queues": queues}}, once(look))
+    assert not unaccounted(live)
+    started = live.rows[live.rows["what"] == What.STARTED]
+    places = live.stage.jobs.place[started["job"]]
     served = {worker: set(places[started["value"] == worker]) for worker in set(started["value"])}
     assert sorted(len(classes) for classes in served.values()) == [1] * len(served), "one queue a worker"
     assert sockets
@@ -205,14 +205,14 @@ SLACK_S = 0.15
 """Real seconds that a call, once let through, may need to be seen."""
 
 
-def at_s(found: DesignRun, what: What) -> NDArray[np.float64]:
+def at_s(live: DesignRun, what: What) -> NDArray[np.float64]:
     """Real seconds from the start at which such rows were written, in order."""
-    return np.sort(found.rows["at_ns"][found.rows["what"] == what] - found.clock.started_ns) / 1e9
+    return np.sort(live.rows["at_ns"][live.rows["what"] == what] - live.clock.started_ns) / 1e9
 
 
 def test_the_rate_limiter_keeps_quotas_of_requests_and_of_tokens() -> None:
     """At 30 times the speed: 15 requests a second, 2 at once; 500 tokens a second, the bucket full with 1,000, and each call takes 100 of them."""
-    found = a_live_run(
+    live = a_live_run(
         {
             "jobs": 20,
             "arrivals": {"process": "regular", "rate_per_s": 10.0},
@@ -222,17 +222,17 @@ def test_the_rate_limiter_keeps_quotas_of_requests_and_of_tokens() -> None:
         },
         speed=30.0,
     )  # fmt: skip
-    assert not unaccounted(found)
-    assert set(found.rows["value"][found.rows["what"] == What.PROVIDER_CALL]) == {200.0}
-    called_s, calls = at_s(found, What.CALLED), np.arange(1, 21)
+    assert not unaccounted(live)
+    assert set(live.rows["value"][live.rows["what"] == What.PROVIDER_CALL]) == {200.0}
+    called_s, calls = at_s(live, What.CALLED), np.arange(1, 21)
     assert np.all(called_s - called_s[0] >= (calls - 2) / 15 - SLACK_S)
     assert np.all(called_s - called_s[0] >= (calls - 10) / 5 - SLACK_S)
-    assert len(jobs_of(found, What.WAITED_FOR_PROVIDER)) >= 18 - 2
+    assert len(jobs_of(live, What.WAITED_FOR_PROVIDER)) >= 18 - 2
 
 
 def test_the_circuit_opens_after_a_streak_probes_and_closes() -> None:
     """At 10 times the speed: an outage from 0.2 s to 2 s, a circuit that opens for a second. The first probe fails, the second does not."""
-    found = a_live_run(
+    live = a_live_run(
         {
             "jobs": 30,
             "arrivals": {"process": "regular", "rate_per_s": 5.0},
@@ -243,11 +243,11 @@ def test_the_circuit_opens_after_a_streak_probes_and_closes() -> None:
         },
         speed=10.0,
     )
-    assert not unaccounted(found)
-    assert len(jobs_of(found, What.COMPUTED)) == 30
-    rows = found.rows
+    assert not unaccounted(live)
+    assert len(jobs_of(live, What.COMPUTED)) == 30
+    rows = live.rows
     came = rows[rows["what"] == What.PROVIDER_CALL]
-    came_s = (came["at_ns"] - found.clock.started_ns) / 1e9
+    came_s = (came["at_ns"] - live.clock.started_ns) / 1e9
     failed_s = came_s[came["value"] == 503]
     probes_s = failed_s[failed_s > failed_s[0] + 0.8]
     assert len(failed_s) - len(probes_s) <= 5 + 8, "a streak, and what was under way"
@@ -262,7 +262,7 @@ def test_the_circuit_opens_after_a_streak_probes_and_closes() -> None:
 def test_full_queues_refuse_and_what_is_taken_too_late_is_dropped() -> None:
     """One consumer, a job in 0.2 s; three may wait, and none longer than 0.5 s."""
     expires_s = 0.5
-    found = a_live_run(
+    live = a_live_run(
         {
             "jobs": 20,
             "arrivals": {"process": "regular", "rate_per_s": 200.0},
@@ -271,21 +271,21 @@ def test_full_queues_refuse_and_what_is_taken_too_late_is_dropped() -> None:
                              "delivery": SSE},
         }
     )  # fmt: skip
-    assert not unaccounted(found)
-    accepted, refused = jobs_of(found, What.ACCEPTED), jobs_of(found, What.REFUSED)
+    assert not unaccounted(live)
+    accepted, refused = jobs_of(live, What.ACCEPTED), jobs_of(live, What.REFUSED)
     assert sorted(accepted + refused) == list(range(20))
-    assert jobs_of(found, What.CLIENT_REFUSED) and sorted(jobs_of(found, What.CLIENT_REFUSED)) == sorted(refused)
-    rows = found.rows
-    assert max(sample.waiting for sample in found.samples) == 3, "as rq tells"
+    assert jobs_of(live, What.CLIENT_REFUSED) and sorted(jobs_of(live, What.CLIENT_REFUSED)) == sorted(refused)
+    rows = live.rows
+    assert max(sample.waiting for sample in live.samples) == 3, "as rq tells"
     queued_s, taken_s = (
         {row["job"]: row["at_ns"] / 1e9 for row in rows[np.isin(rows["what"], whats)]}
         for whats in ([What.QUEUED], [What.EXPIRED, What.STARTED])
     )
     longest_s = max(taken_s[job] - queued_s[job] for job in taken_s)
-    assert longest_s / 2 < max(sample.oldest_s for sample in found.samples) <= longest_s + SLACK_S, "as rq tells"
-    expired = jobs_of(found, What.EXPIRED)
-    assert expired and not set(expired) & set(jobs_of(found, What.CALLED))
-    assert sorted(expired + jobs_of(found, What.COMPUTED)) == sorted(accepted)
+    assert longest_s / 2 < max(sample.oldest_s for sample in live.samples) <= longest_s + SLACK_S, "as rq tells"
+    expired = jobs_of(live, What.EXPIRED)
+    assert expired and not set(expired) & set(jobs_of(live, What.CALLED))
+    assert sorted(expired + jobs_of(live, What.COMPUTED)) == sorted(accepted)
     for row in rows[np.isin(rows["what"], (What.EXPIRED, What.STARTED))]:
-        age_s = (row["at_ns"] - found.clock.started_ns) / 1e9 - found.stage.jobs.arrival_s[row["job"]]
+        age_s = (row["at_ns"] - live.clock.started_ns) / 1e9 - live.stage.jobs.arrival_s[row["job"]]
         assert age_s > expires_s if row["what"] == What.EXPIRED else age_s <= expires_s

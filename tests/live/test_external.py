@@ -159,20 +159,20 @@ def test_a_consumer_process_that_is_killed_in_its_calls_passes_no_cap(monkeypatc
         result = run(stand_in, watch, max_calls=30, max_seconds=12.0)
     assert killed and result.live is not None and result.live.endpoint is not None
     assert result.live.restarts == 1
-    use, found = result.live.endpoint, result.event_driven
+    use, design = result.live.endpoint, result.event_driven
     assert len(stand_in.keys) <= use.calls <= 30
     assert set(stand_in.keys) == {f"Bearer {KEY}"}, "the one that takes its place has the key"
-    assert found.offered == found.completed + found.in_system, "rq keeps the jobs that it had in hand"
-    assert use.calls > result.synchronous.provider_calls + found.completed
+    assert design.offered == design.completed + design.in_system, "rq keeps the jobs that it had in hand"
+    assert use.calls > result.synchronous.provider_calls + design.completed
 
 
 def test_a_run_whose_calls_are_all_refused_is_no_result_and_says_what_it_was_told() -> None:
     """A wrong key must not look like a design that fails; nor need the other design, or the rest of the calls, be spent on it."""
     with StandIn(lasts_s=0.0, fails=1, refuses_with=401).serving() as stand_in, pytest.raises(CannotRun) as stopped:
         run(stand_in)
-    told = str(stopped.value)
-    assert "some-model at 127.0.0.1" in told and "401" in told and "has failed us" in told
-    assert KEY not in told and KEY[:12] not in told
+    text = str(stopped.value)
+    assert "some-model at 127.0.0.1" in text and "401" in text and "has failed us" in text
+    assert KEY not in text and KEY[:12] not in text
     assert len(stand_in.keys) < 60
 
 

@@ -38,10 +38,10 @@ def test_flat_retries_come_back_as_a_herd_in_the_kernel_and_jittered_ones_do_not
 
 @pytest.mark.full
 def test_flat_retries_come_back_as_a_herd_live_and_jittered_ones_do_not() -> None:
-    def found(name: str) -> tuple[Scenario, Result]:
+    def simulate_example(name: str) -> tuple[Scenario, Result]:
         result = engine.simulate(example(name))
         assert result.live is not None
         return result.live.scenario, result
 
-    (flat, one), (jitter, other) = found("herd-flat"), found("herd-jitter")
+    (flat, one), (jitter, other) = simulate_example("herd-flat"), simulate_example("herd-jitter")
     assert comes_back(flat, one.event_driven) > 1.5 * comes_back(jitter, other.event_driven)

@@ -177,8 +177,8 @@ def test_a_part_reads_them_without_the_compiled_kernel(tmp_path: Path) -> None:
         "jobs = Jobs.read(Path(sys.argv[1])); print(jobs.pauses_s(7), jobs.arrival_s[7], jobs.retries, len(jobs));"
         "print(sorted({'numba', 'scipy', 'django', 'advisor'} & set(sys.modules)))"
     )
-    told = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "jobs.npz")], capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    assert told == [f"{jobs.pauses_s(7)} {jobs.arrival_s[7]} 2 300", "[]"]
+    assert completed == [f"{jobs.pauses_s(7)} {jobs.arrival_s[7]} 2 300", "[]"]
     assert isinstance(Jobs.read(tmp_path / "jobs.npz").retries, int)

@@ -38,10 +38,10 @@ def jobs_of(chosen: Scenario, design: str) -> Jobs:
 
 def rows(*events: tuple[float, What, int, int, float]) -> NDArray[np.void]:
     """(Scenario seconds, what, job, index, value)."""
-    found = np.zeros(len(events), ROW)
+    table = np.zeros(len(events), ROW)
     for place, (at_s, what, job, index, value) in enumerate(events):
-        found[place] = (CLOCK.started_ns + round(at_s / SPEED * 1e9), job, what, index, value)
-    return found[np.argsort(found["at_ns"], kind="stable")]
+        table[place] = (CLOCK.started_ns + round(at_s / SPEED * 1e9), job, what, index, value)
+    return table[np.argsort(table["at_ns"], kind="stable")]
 
 
 def tally(chosen: Scenario, design: str, *events: tuple[float, What, int, int, float], ended: bool = True) -> Tally:
@@ -68,18 +68,18 @@ EVENT_DRIVEN = [*served(0, 1, 2, 10, 12), *served(1, 11, 11, 19, 20), *served(2,
 
 
 def test_latency_runs_from_the_instant_a_job_was_due_to_its_result_in_hand() -> None:
-    found = tally(scenario(), "event_driven", *EVENT_DRIVEN)
-    assert found.latency["mean"] == pytest.approx((12 + 10 + 21) / 3)
-    assert found.latency["max"] == pytest.approx(21)
-    assert (found.counts["good"], found.counts["late"]) == (2, 1)
+    measured = tally(scenario(), "event_driven", *EVENT_DRIVEN)
+    assert measured.latency["mean"] == pytest.approx((12 + 10 + 21) / 3)
+    assert measured.latency["max"] == pytest.approx(21)
+    assert (measured.counts["good"], measured.counts["late"]) == (2, 1)
 
 
 def test_waits_are_from_queue_to_consumer_and_their_average_over_time_is_the_depth() -> None:
-    found = tally(scenario(), "event_driven", *EVENT_DRIVEN)
-    assert found.wait["mean"] == pytest.approx((1 + 0 + 9) / 3)
-    assert found.depth_mean == pytest.approx((1 + 0 + 9) / 38)
-    assert found.depth_max == 1
-    assert found.lag_max_s == pytest.approx(9)
+    measured = tally(scenario(), "event_driven", *EVENT_DRIVEN)
+    assert measured.wait["mean"] == pytest.approx((1 + 0 + 9) / 3)
+    assert measured.depth_mean == pytest.approx((1 + 0 + 9) / 38)
+    assert measured.depth_max == 1
+    assert measured.lag_max_s == pytest.approx(9)
 
 
 def test_utilisation_is_the_busy_time_of_all_consumers_up_to_the_last_work() -> None:
@@ -88,23 +88,23 @@ def test_utilisation_is_the_busy_time_of_all_consumers_up_to_the_last_work() -> 
 
 def test_what_a_consumer_waits_for_the_providers_limits_counts_as_waiting_and_not_as_work() -> None:
     paced = [*EVENT_DRIVEN, (33.0, What.WAITED_FOR_PROVIDER, 2, 0, 3 / SPEED)]
-    found = tally(scenario(), "event_driven", *paced)
-    assert found.wait["mean"] == pytest.approx((1 + 0 + 12) / 3)
-    assert found.utilisation == pytest.approx(21 / 38)
-    assert found.provider_429 == 1
+    measured = tally(scenario(), "event_driven", *paced)
+    assert measured.wait["mean"] == pytest.approx((1 + 0 + 12) / 3)
+    assert measured.utilisation == pytest.approx(21 / 38)
+    assert measured.provider_429 == 1
 
 
 def test_a_job_without_an_end_makes_the_upper_percentiles_infinite() -> None:
-    found = tally(scenario(), "event_driven", *EVENT_DRIVEN[:-1])
-    assert found.counts["in_system"] == 1
-    assert found.latency["mean"] == found.latency["p95"] == np.inf
-    assert found.latency["p50"] == pytest.approx(12, rel=0.01)
+    measured = tally(scenario(), "event_driven", *EVENT_DRIVEN[:-1])
+    assert measured.counts["in_system"] == 1
+    assert measured.latency["mean"] == measured.latency["p95"] == np.inf
+    assert measured.latency["p50"] == pytest.approx(12, rel=0.01)
 
 
 def test_a_job_that_was_acknowledged_and_that_rq_does_not_hold_any_more_is_lost() -> None:
     gone = [(20.0, What.ARRIVED, 2, 0, 0.0), (21.0, What.ACCEPTED, 2, 0, 0.0)]
-    found = tally(scenario(), "event_driven", *EVENT_DRIVEN[:18], *gone, (90.0, What.LOST, 2, 0, 0.0))
-    assert found.counts["lost"] == 1
+    measured = tally(scenario(), "event_driven", *EVENT_DRIVEN[:18], *gone, (90.0, What.LOST, 2, 0, 0.0))
+    assert measured.counts["lost"] == 1
 
 
 def test_a_dead_letter_that_was_requeued_and_done_is_completed() -> None:
@@ -131,12 +131,12 @@ def test_a_synchronous_client_waits_no_longer_than_its_patience_and_its_worker_w
         (20.0, What.REFUSED, 2, 0, 0.0),
         (20.0, What.CLIENT_REFUSED, 2, 0, 0.0),
     ]
-    found = tally(chosen, "synchronous", *events)
-    assert (found.counts["timed_out"], found.counts["rejected"], found.counts["accepted"]) == (2, 1, 2)
-    assert found.wait["mean"] == pytest.approx(0), "the second was begun after its client had gone"
-    assert found.wasted_s == pytest.approx((30 - 15) + (38 - 30))
-    assert found.depth_mean == pytest.approx(20 / 38)
-    assert found.client_calls == 3
+    measured = tally(chosen, "synchronous", *events)
+    assert (measured.counts["timed_out"], measured.counts["rejected"], measured.counts["accepted"]) == (2, 1, 2)
+    assert measured.wait["mean"] == pytest.approx(0), "the second was begun after its client had gone"
+    assert measured.wasted_s == pytest.approx((30 - 15) + (38 - 30))
+    assert measured.depth_mean == pytest.approx(20 / 38)
+    assert measured.client_calls == 3
 
 
 def test_a_worker_in_line_for_the_provider_makes_its_call_wait_up_to_the_end_of_its_clients_patience() -> None:
@@ -150,9 +150,9 @@ def test_a_worker_in_line_for_the_provider_makes_its_call_wait_up_to_the_end_of_
         (12.0, What.FREED, 0, 0, 0.0),
         (12.0, What.IN_HAND, 0, 0, 0.0),
     ]
-    found = tally(chosen, "synchronous", *events)
-    assert found.wait["mean"] == pytest.approx(4)
-    assert found.provider_429 == 1
+    measured = tally(chosen, "synchronous", *events)
+    assert measured.wait["mean"] == pytest.approx(4)
+    assert measured.provider_429 == 1
 
 
 def test_each_subscriber_is_tallied_beside_the_jobs() -> None:
@@ -163,8 +163,8 @@ def test_each_subscriber_is_tallied_beside_the_jobs() -> None:
         (14.0, What.HANDLED, 0, 1, 0.0),
         (25.0, What.UNHANDLED, 1, 1, 0.0),
     ]
-    found = design_result([tally(chosen, "event_driven", *events)], ["standard"], stable=True)
-    first, second = found.subscribers["subscriber_1"], found.subscribers["subscriber_2"]
+    measured = design_result([tally(chosen, "event_driven", *events)], ["standard"], stable=True)
+    first, second = measured.subscribers["subscriber_1"], measured.subscribers["subscriber_2"]
     assert (first.offered, first.handled, first.failed) == (1, 1, 0)
     assert (second.offered, second.handled, second.failed) == (2, 1, 1)
     assert second.latency_s.mean == pytest.approx(14)
@@ -173,18 +173,18 @@ def test_each_subscriber_is_tallied_beside_the_jobs() -> None:
 def test_half_way_through_only_what_is_due_has_been_offered() -> None:
     chosen = scenario()
     so_far = [event for event in EVENT_DRIVEN if event[0] <= 15]
-    found = tally_of(
+    measured = tally_of(
         chosen, "event_driven", jobs_of(chosen, "event_driven"), Rows.of(rows(*so_far), CLOCK, 15.0), ended=False
     )
-    assert found.counts["offered"] == 2
-    assert found.counts["completed"] == 1
-    assert found.bins[:, -1].tolist()[3] == 1.0  # in flight
+    assert measured.counts["offered"] == 2
+    assert measured.counts["completed"] == 1
+    assert measured.bins[:, -1].tolist()[3] == 1.0  # in flight
 
 
 def test_series_count_arrivals_and_hold_levels_at_the_end_of_each_bin() -> None:
-    found = tally(scenario(), "event_driven", *EVENT_DRIVEN)
-    series = design_result([found], ["standard"], stable=True).series
-    depth = dict(zip(np.round(np.array(series.t_s) + found.bin_width_s, 3), series.queue_depth, strict=True))
+    measured = tally(scenario(), "event_driven", *EVENT_DRIVEN)
+    series = design_result([measured], ["standard"], stable=True).series
+    depth = dict(zip(np.round(np.array(series.t_s) + measured.bin_width_s, 3), series.queue_depth, strict=True))
     assert sum(series.arrivals) == 3
     assert max(level for at, level in depth.items() if 21 < at < 30) == 1
     assert max(level for at, level in depth.items() if 11 < at < 20) == 0
@@ -192,17 +192,17 @@ def test_series_count_arrivals_and_hold_levels_at_the_end_of_each_bin() -> None:
 
 def test_calls_to_the_provider_are_counted_by_seconds_of_the_scenario() -> None:
     again = [(30.2, What.CALLED, 0, 1, 0), (30.4, What.CALLED, 1, 1, 0), (30.9, What.CALLED, 2, 1, 0)]
-    found = tally(scenario(), "event_driven", *EVENT_DRIVEN, *again)
-    rate = design_result([found], ["standard"], stable=True).call_rate
+    measured = tally(scenario(), "event_driven", *EVENT_DRIVEN, *again)
+    rate = design_result([measured], ["standard"], stable=True).call_rate
     assert (rate.width_s, len(rate.per_s)) == (1, 31)
     assert {second: calls for second, calls in enumerate(rate.per_s) if calls} == {2: 1, 11: 1, 30: 4}
-    assert sum(rate.per_s) == found.provider_calls
+    assert sum(rate.per_s) == measured.provider_calls
 
 
 def test_a_run_of_hours_keeps_the_busiest_second_of_each_stretch() -> None:
     late = [(2000.1, What.CALLED, 0, 1, 0), (2000.2, What.CALLED, 0, 2, 0), (2003.1, What.CALLED, 0, 3, 0)]
-    found = tally(scenario(), "event_driven", *EVENT_DRIVEN, *late)
-    rate = design_result([found], ["standard"], stable=True).call_rate
+    measured = tally(scenario(), "event_driven", *EVENT_DRIVEN, *late)
+    rate = design_result([measured], ["standard"], stable=True).call_rate
     assert (rate.width_s, len(rate.per_s), rate.per_s[-1]) == (4, 501, 2)
 
 
@@ -227,9 +227,9 @@ def test_each_call_of_a_client_waits_until_that_client_gives_it_up() -> None:
         (10.0, What.FREED, 0, 1, 0.0),
         (10.0, What.IN_HAND, 0, 1, 0.0),
     ]
-    found = tally(chosen, "synchronous", *events)
-    assert found.wait["mean"] == pytest.approx(5 + 3)
-    assert found.wasted_s == pytest.approx(2)
+    measured = tally(chosen, "synchronous", *events)
+    assert measured.wait["mean"] == pytest.approx(5 + 3)
+    assert measured.wasted_s == pytest.approx(2)
     cut_short = [event for event in events if event[0] < 9] + [(11.0, What.TIMED_OUT, 0, 1, 1.0)]
     assert tally(chosen, "synchronous", *cut_short).class_waits_s.sum() == 0, "no start of a job whose client had gone"
 

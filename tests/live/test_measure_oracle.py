@@ -54,26 +54,26 @@ def measured(scenario: Scenario, design: str, oracle: Journalled) -> Tally:
 
 def agree(scenario: Scenario, design: str) -> set[str]:
     oracle = oracle_of(scenario, design)
-    found = measured(scenario, design, oracle)
+    tally = measured(scenario, design, oracle)
     counts = oracle.counts
-    assert {name: found.counts[name] for name in OUTCOMES} == {name: counts[name] for name in OUTCOMES}
-    assert (found.counts["offered"], found.counts["accepted"]) == (counts["offered"], counts["accepted"])
-    assert found.counts["good"] == counts["good"]
-    assert found.provider_calls == counts["calls"]
-    assert found.provider_429 == counts["paced"]
-    assert found.delivery_calls == counts["delivery"]
-    assert found.classes.tolist() == oracle.classes
-    assert found.class_waits_s.sum() == pytest.approx(sum(oracle.waits), abs=1e-4)
-    assert found.wait["max"] == pytest.approx(max(oracle.waits, default=0.0), abs=1e-4)
-    assert found.wasted_s == pytest.approx(oracle.wasted, abs=1e-4)
-    assert found.lag_max_s == pytest.approx(oracle.lag, abs=1e-4)
+    assert {name: tally.counts[name] for name in OUTCOMES} == {name: counts[name] for name in OUTCOMES}
+    assert (tally.counts["offered"], tally.counts["accepted"]) == (counts["offered"], counts["accepted"])
+    assert tally.counts["good"] == counts["good"]
+    assert tally.provider_calls == counts["calls"]
+    assert tally.provider_429 == counts["paced"]
+    assert tally.delivery_calls == counts["delivery"]
+    assert tally.classes.tolist() == oracle.classes
+    assert tally.class_waits_s.sum() == pytest.approx(sum(oracle.waits), abs=1e-4)
+    assert tally.wait["max"] == pytest.approx(max(oracle.waits, default=0.0), abs=1e-4)
+    assert tally.wasted_s == pytest.approx(oracle.wasted, abs=1e-4)
+    assert tally.lag_max_s == pytest.approx(oracle.lag, abs=1e-4)
     end_s = max((at_s for at_s, what, *_ in oracle.written if what in ENDS_OF_SPELLS), default=0.0)
     worked_until_s = max((at_s for at_s, what, *_ in oracle.written if what == What.FREED), default=0.0)
-    assert found.depth_mean * end_s == pytest.approx(oracle.area, abs=1e-4)
-    assert found.utilisation * worked_until_s * servers_of(scenario, design) == pytest.approx(oracle.busy, abs=1e-4)
-    assert found.fans.tolist() == oracle.fans
-    if oracle.latencies and found.counts["completed"] == found.counts["offered"]:
-        assert found.latency["mean"] == pytest.approx(np.mean(oracle.latencies), abs=1e-4)
+    assert tally.depth_mean * end_s == pytest.approx(oracle.area, abs=1e-4)
+    assert tally.utilisation * worked_until_s * servers_of(scenario, design) == pytest.approx(oracle.busy, abs=1e-4)
+    assert tally.fans.tolist() == oracle.fans
+    if oracle.latencies and tally.counts["completed"] == tally.counts["offered"]:
+        assert tally.latency["mean"] == pytest.approx(np.mean(oracle.latencies), abs=1e-4)
     return oracle.fired
 
 

@@ -153,9 +153,9 @@ def test_without_a_scheduler_the_rest_is_printed_and_the_reason_said(
     with working(connection), pytest.raises(CommandError, match="No scheduler runs for the queue mine") as failed:
         call_command(*COMMAND, "--redis", url, "--format", "json")
     assert failed.value.returncode == 1
-    found = json.loads(capsys.readouterr().out)
-    assert set(found["event_driven"]) == {"accept_s", "dispatch_s"} and found["measured"]["dispatch_s"]["count"] == 11
-    assert found["problems"] == [str(failed.value).removeprefix("measure_rq: ")]
+    output = json.loads(capsys.readouterr().out)
+    assert set(output["event_driven"]) == {"accept_s", "dispatch_s"} and output["measured"]["dispatch_s"]["count"] == 11
+    assert output["problems"] == [str(failed.value).removeprefix("measure_rq: ")]
 
 
 def test_what_is_under_way_when_it_ends_early_is_deleted_too(connection: Any) -> None:

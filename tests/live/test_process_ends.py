@@ -44,18 +44,18 @@ def run(design: Design, act: Callable[[DesignRun], bool], drain_s: float = 20.0,
     scenario = Scenario.parse(quick | given)
     jobs, acted = draw_jobs(scenario, design), False
 
-    def watch(found: DesignRun | None) -> None:
+    def watch(live: DesignRun | None) -> None:
         nonlocal acted
-        if found is not None and not acted:
-            acted = act(found)
+        if live is not None and not acted:
+            acted = act(live)
 
     with run_folder(f"test-{uuid4().hex}") as folder:
         return run_design(Stage(scenario, design, jobs, 1.0, drain_s, "document_extraction"), folder, watch)
 
 
 def kill_once_calls_are_under_way(process: str) -> Callable[[DesignRun], bool]:
-    def act(found: DesignRun) -> bool:
-        what = found.rows["what"]
+    def act(live: DesignRun) -> bool:
+        what = live.rows["what"]
         if (what == What.CALLED).sum() - (what == What.ANSWERED).sum() < 3:
             return False
         if process == "broker":
@@ -93,7 +93,7 @@ def test_the_kill_of_a_process_is_said_by_its_name_and_signal(design: Design, pr
 
 
 def stop(process: str) -> Callable[[DesignRun], bool]:
-    def act(found: DesignRun) -> bool:
+    def act(live: DesignRun) -> bool:
         os.kill(KnownProcesses.latest.pid(process), signal.SIGSTOP)
         return True
 
@@ -131,22 +131,22 @@ def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_fork_server_that_is_stopped_goes_on(fork_server: ForkServer) -> None:
     """It reports the ends of all processes, and starts consumers anew."""
 
-    def act(found: DesignRun) -> bool:
+    def act(live: DesignRun) -> bool:
         assert fork_server.pid is not None
         os.kill(fork_server.pid, signal.SIGSTOP)
         kill("scheduler")
         return True
 
-    found = run("event_driven", act)
-    assert [(end.process, end.restarted) for end in found.process_ends] == [("scheduler", True)]
-    assert (found.rows["what"] == What.COMPUTED).sum() == 40
+    live = run("event_driven", act)
+    assert [(end.process, end.restarted) for end in live.process_ends] == [("scheduler", True)]
+    assert (live.rows["what"] == What.COMPUTED).sum() == 40
 
 
 def test_the_end_of_a_process_that_is_restarted_is_recorded_with_the_jobs_it_had_in_hand() -> None:
     in_hand: list[int] = []
 
-    def act(found: DesignRun) -> bool:
-        own = found.rows[np.isin(found.rows["what"], (What.STARTED, What.FREED))]
+    def act(live: DesignRun) -> bool:
+        own = live.rows[np.isin(live.rows["what"], (What.STARTED, What.FREED))]
         started, freed = ((own["what"] == what).sum() for what in (What.STARTED, What.FREED))
         if started - freed < 6:
             return False
@@ -154,8 +154,8 @@ def test_the_end_of_a_process_that_is_restarted_is_recorded_with_the_jobs_it_had
         in_hand.append(int(started - freed))
         return True
 
-    found = run("event_driven", act, drain_s=2.0)
-    (end,) = found.process_ends
+    live = run("event_driven", act, drain_s=2.0)
+    (end,) = live.process_ends
     assert (end.design, end.process, end.how) == ("event_driven", "consumers-0", "killed by signal 9 (SIGKILL)")
     assert end.restarted
     assert 1 <= end.jobs_in_hand < in_hand[0], "its own, not those of the other process"
@@ -170,22 +170,22 @@ IMPATIENT: dict[str, Any] = {
 
 
 def test_a_service_finishes_what_its_clients_have_abandoned() -> None:
-    found = run("synchronous", lambda _: True, **IMPATIENT)
-    what = found.rows["what"]
+    finished = run("synchronous", lambda _: True, **IMPATIENT)
+    what = finished.rows["what"]
     assert (what == What.TIMED_OUT).sum() == (what == What.FREED).sum() == (what == What.PROVIDER_CALL).sum() == 6
-    assert found.unfinished_calls == 0
-    last_client_ns = found.rows["at_ns"][what == What.TIMED_OUT].max()
-    assert found.rows["at_ns"][what == What.FREED].max() > last_client_ns
+    assert finished.unfinished_calls == 0
+    last_client_ns = finished.rows["at_ns"][what == What.TIMED_OUT].max()
+    assert finished.rows["at_ns"][what == What.FREED].max() > last_client_ns
 
 
 def test_a_service_hands_results_to_subscribers_for_clients_that_have_gone() -> None:
     hooks = {"count": 3, "handling_p50_s": 0.1, "handling_p95_s": 0.1, "inline": "one_by_one"}
-    found = run("synchronous", lambda _: True, **IMPATIENT, subscribers=hooks)
-    what = found.rows["what"]
+    finished = run("synchronous", lambda _: True, **IMPATIENT, subscribers=hooks)
+    what = finished.rows["what"]
     assert (what == What.TIMED_OUT).sum() == (what == What.FREED).sum() == 6
     assert (what == What.HANDLED).sum() == 2 * 6
 
 
 def test_what_a_service_has_not_finished_within_the_limit_is_counted() -> None:
-    found = run("synchronous", lambda _: True, drain_s=0.5, **IMPATIENT)
-    assert 0 < found.unfinished_calls < 6
+    finished = run("synchronous", lambda _: True, drain_s=0.5, **IMPATIENT)
+    assert 0 < finished.unfinished_calls < 6

@@ -32,10 +32,10 @@ LENGTH = {"arrivals", "jobs", "duration_s", "warmup_jobs"}
 def fields(value: Any, path: str = "") -> dict[str, Any]:
     if not isinstance(value, dict) or not value:
         return {path: value}
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, below in value.items():
-        found |= fields(below, f"{path}.{name}".lstrip("."))
-    return {name: below for name, below in found.items() if name != "provider.outages"}
+        values |= fields(below, f"{path}.{name}".lstrip("."))
+    return {name: below for name, below in values.items() if name != "provider.outages"}
 
 
 def changed(asked: Scenario, ran: Scenario) -> set[str]:
@@ -91,9 +91,9 @@ def cut(scenario: Scenario, length_s: float) -> tuple[Scenario, Trace] | None:
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(scenario=scenarios(), length_s=st.sampled_from([3.0, 12.0, 25.0, 200.0]))
 def test_any_scenario_runs_as_written(scenario: Scenario, length_s: float) -> None:
-    found = cut(scenario, length_s)
-    if found is not None:
-        require_as_written(scenario, found[0])
+    window = cut(scenario, length_s)
+    if window is not None:
+        require_as_written(scenario, window[0])
 
 
 def is_whole(scenario: Scenario) -> bool:
@@ -169,7 +169,9 @@ def outages(*spans: tuple[float, float], length_s: float, **changes: object) -> 
         | changes
     )
     window = window_of(scenario, None, None, length_s)
-    return [(round(it.start_s, 6), round(it.length_s, 6)) for it in window.scenario.provider.outages], window.words
+    return [
+        (round(outage.start_s, 6), round(outage.length_s, 6)) for outage in window.scenario.provider.outages
+    ], window.words
 
 
 @pytest.mark.parametrize(
@@ -184,22 +186,22 @@ def outages(*spans: tuple[float, float], length_s: float, **changes: object) -> 
 def test_outages_move_with_the_window_and_one_that_is_cut_is_said_to_be(
     spans: list[tuple[float, float]], length_s: float, kept: list[tuple[float, float]], words: str
 ) -> None:
-    found, told = outages(*spans, length_s=length_s)
-    assert found == kept
-    assert words in told
-    assert ("of outage" in words) == ("of outage" in told)
+    moved, label = outages(*spans, length_s=length_s)
+    assert moved == kept
+    assert words in label
+    assert ("of outage" in words) == ("of outage" in label)
 
 
 def test_an_outage_while_the_last_jobs_drain_keeps_its_length() -> None:
-    found, told = outages((9.0, 60.0), length_s=100.0, jobs=20)
-    assert found == [(9.0, 60.0)]
-    assert told == "the whole workload"
+    moved, label = outages((9.0, 60.0), length_s=100.0, jobs=20)
+    assert moved == [(9.0, 60.0)]
+    assert label == "the whole workload"
 
 
 def test_a_peak_without_the_outage_says_so() -> None:
     bursts = {"process": "bursts", "rate_per_s": 2, "peak_to_mean": 5, "peak_s": 60, "every_s": 3600}
-    found, told = outages((100.0, 60.0), length_s=300.0, arrivals=bursts)
-    assert (found, told) == ([], "5 minutes around the peak (without an outage)")
+    moved, label = outages((100.0, 60.0), length_s=300.0, arrivals=bursts)
+    assert (moved, label) == ([], "5 minutes around the peak (without an outage)")
 
 
 def test_without_its_warm_up_a_run_is_said_to_start_empty() -> None:

@@ -305,14 +305,14 @@ def test_abandoned_work_is_counted_and_begun_only_where_it_is_not_dropped(drops:
     jobs = draw_jobs(scenario, "synchronous")
     with run_folder(f"test-{uuid4().hex}") as folder:
         stage = Stage(scenario, "synchronous", jobs, 1.0, 20.0, "document_extraction")
-        found = run_design(stage, folder, lambda _: None)
-    rows = found.rows
+        design_run = run_design(stage, folder, lambda _: None)
+    rows = design_run.rows
     gone = set(of(rows, What.TIMED_OUT)["job"])
     abandoned, started = of(rows, What.ABANDONED), set(of(rows, What.STARTED)["job"])
     assert gone and set(abandoned["job"]) <= gone
     assert set(abandoned["value"]) == {float(drops)}
     assert bool(set(abandoned["job"]) & started) is not drops
-    tally = found.tally()
+    tally = design_run.tally()
     assert (tally.counts["timed_out"], tally.counts["completed"]) == (len(gone), 14 - len(gone))
     assert tally.counts["offered"] == 14
     assert tally.wasted_s >= 0.15 * len(set(abandoned["job"]) & started), "of its worker's time, for nobody"

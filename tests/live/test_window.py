@@ -54,8 +54,8 @@ def test_a_recording_is_taken_at_its_busiest() -> None:
 def test_an_outage_is_in_the_window_by_its_clock() -> None:
     outage = Outage(start_s=500, length_s=30)
     window = window_of(scenario(provider={"outages": [outage.model_dump()]}, jobs=4000), None, None, 100)
-    (found,) = window.scenario.provider.outages
-    assert (found.start_s, found.length_s) == (pytest.approx(10), pytest.approx(30))
+    (shifted,) = window.scenario.provider.outages
+    assert (shifted.start_s, shifted.length_s) == (pytest.approx(10), pytest.approx(30))
 
 
 def test_a_short_workload_is_run_whole() -> None:
@@ -71,13 +71,13 @@ def test_of_a_workload_that_goes_on_the_beginning_is_run() -> None:
 
 
 def test_the_busiest_moment_stays_under_what_the_machine_carries() -> None:
-    found = limit_of(
+    limit = limit_of(
         scenario(
             arrivals={"process": "regular", "rate_per_s": 10}, service={"distribution": "deterministic", "mean_s": 60}
         )
     )
-    assert found.speed == pytest.approx(machine_capacity.current().jobs_per_s / 10, rel=0.1)
-    assert "jobs a second" in found.reason
+    assert limit.speed == pytest.approx(machine_capacity.current().jobs_per_s / 10, rel=0.1)
+    assert "jobs a second" in limit.reason
 
 
 def test_each_subscriber_counts_as_work() -> None:
@@ -101,9 +101,9 @@ def test_each_attempt_counts_as_work(design: str) -> None:
     again = once.model_copy(update={"retries": once.retries.model_copy(update={"max": 2, "flat_s": 1.0})})
     if design == "event_driven":
         again = again.model_copy(update={"synchronous": again.synchronous.model_copy(update={"inline_retries": 0})})
-    found = limit_of(again)
-    assert found.speed < limit_of(once).speed / 2
-    assert "attempts a second" in found.reason
+    limit = limit_of(again)
+    assert limit.speed < limit_of(once).speed / 2
+    assert "attempts a second" in limit.reason
 
 
 def test_callers_who_poll_bound_the_speed_too() -> None:

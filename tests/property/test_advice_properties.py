@@ -123,8 +123,8 @@ def require_one_number_of_retries(given_answers: Answers, advice: Recommendation
     assert (simulated.max, simulated.base_s, simulated.cap_s) == (plan.max, plan.base_s, plan.cap_s)
     assert simulated.jitter == plan.jitter
     texts = [plan.why, *(reason.evidence for reason in advice.reasons), *(warning.text for warning in advice.warnings)]
-    said = {int(number) for text in texts for number in re.findall(r"(\d+) retr(?:y|ies)", text)}
-    assert said <= {plan.max} == {given_answers.failures.max_retries}
+    numbers = {int(number) for text in texts for number in re.findall(r"(\d+) retr(?:y|ies)", text)}
+    assert numbers <= {plan.max} == {given_answers.failures.max_retries}
 
 
 @QUICK

@@ -53,7 +53,7 @@ def sentences(answers_: Answers, advice: Recommendation) -> Iterator[str]:
 
 
 def alike(words: str) -> list[str]:
-    return [words[found.start() :] for found in ALIKE.finditer(words) if found[1] == found[2]]
+    return [words[match.start() :] for match in ALIKE.finditer(words) if match[1] == match[2]]
 
 
 def require_figures_that_differ(answers_: Answers) -> None:
@@ -177,7 +177,7 @@ def test_a_noun_and_its_verb_go_with_the_number(template: str, path: str) -> Non
         ):
             given_answers = answers_from({"template": template, **nested({**more, path: number})})
             for words in sentences(given_answers, advise(given_answers)):
-                assert not (found := WRONG.search(words)), words[max(0, found.start() - 60) : found.end() + 40]
+                assert not (match := WRONG.search(words)), words[max(0, match.start() - 60) : match.end() + 40]
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 1000])
@@ -243,12 +243,12 @@ def test_what_falls_short_is_said_once_and_no_style_is_called_clear_beside_it() 
     heavy = answers_from(nested({"volume.mean_rate_per_s": 5.53}))
     advice = advise(heavy)
     page = terminal_text("", wording.recommendation_sentence(advice), advice_sections(advice, heavy))
-    said, _, flips = " ".join(page.split()).partition("WHAT WOULD CHANGE IT")
-    assert said.startswith(
+    text, _, flips = " ".join(page.split()).partition("WHAT WOULD CHANGE IT")
+    assert text.startswith(
         "Neither design can keep up: 5.53 /s arrive, 2.09 /s can be served. The nearest single change"
     )
-    assert said.count("5.53 /s arrive and at most 2.09 /s can be served") == 1
-    assert "clearly" not in said and "If 0.7778 /s or less: Event-driven, clearly." in flips
+    assert text.count("5.53 /s arrive and at most 2.09 /s can be served") == 1
+    assert "clearly" not in text and "If 0.7778 /s or less: Event-driven, clearly." in flips
     assert advice.remedy is not None
     mended = advise(changed(heavy, advice.remedy.field, advice.remedy.to), flips=False)
     assert mended.feasible and mended.shortfall == ""

@@ -37,8 +37,8 @@ def check_laws(scenario: Scenario) -> None:
         assert design.completed == design.good + design.late
         assert design.accepted <= design.offered
         assert 0 <= design.utilisation <= 1 + 1e-9
-        assert sum(found.offered for found in design.classes.values()) == design.offered
-        assert sum(found.good for found in design.classes.values()) == design.good
+        assert sum(part.offered for part in design.classes.values()) == design.offered
+        assert sum(part.good for part in design.classes.values()) == design.good
         assert all(low <= high for low, high in design.intervals.values())
         assert len(design.series.t_s) <= 1000
         assert len(design.curve.share) <= 400

@@ -76,13 +76,13 @@ def history_of_kernel(scenario: Scenario, design: str, drains: bool) -> tuple[li
 
 
 def instants(history: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    found: list[tuple[Any, ...]] = []
+    states: list[tuple[Any, ...]] = []
     changes = [entry for before, entry in zip([(), *history], history, strict=False) if before[1:] != entry[1:]]
     for place, entry in enumerate(changes):
         at_once = place + 1 < len(changes) and changes[place + 1][0] - entry[0] < INSTANT_S
-        if not at_once and (not found or found[-1][1:] != entry[1:]):
-            found.append(entry)
-    return found
+        if not at_once and (not states or states[-1][1:] != entry[1:]):
+            states.append(entry)
+    return states
 
 
 def oracle_of(scenario: Scenario, design: str, last: float, drains: bool) -> Naive:

@@ -57,8 +57,8 @@ def after_outage(
 
 
 def test_retries_keep_the_overload_up_after_its_trigger_is_gone() -> None:
-    found = after_burst(scenario(), replications=4)
-    stays, drains = found["synchronous"], found["event_driven"]
+    recoveries = after_burst(scenario(), replications=4)
+    stays, drains = recoveries["synchronous"], recoveries["event_driven"]
     assert stays.recovered == 0
     assert stays.drain_s is None
     assert stays.amplification.low > 1.8
@@ -78,8 +78,8 @@ def test_a_short_backlog_or_not_calling_again_lets_it_recover(cure: dict[str, in
 
 def test_dropping_abandoned_calls_is_no_cure_where_those_that_begin_have_no_time_left() -> None:
     """First come first served, every call that is begun has waited nearly as long as its caller will."""
-    found = after_burst(scenario(drops_abandoned=True))
-    assert found["synchronous"].recovered == 0
+    recoveries = after_burst(scenario(drops_abandoned=True))
+    assert recoveries["synchronous"].recovered == 0
 
 
 def test_one_dip_is_no_recovery() -> None:
@@ -99,9 +99,9 @@ def test_an_outage_of_the_provider_is_a_trigger_too() -> None:
         "arrivals": {"process": "poisson", "rate_per_s": RATE},
         "retries": {"max": 4, "base_s": 1, "cap_s": 60},
     }
-    found = after_outage(given, observe_s=900, replications=3)
-    assert found["synchronous"].recovered == 0
-    queued = found["event_driven"]
+    recoveries = after_outage(given, observe_s=900, replications=3)
+    assert recoveries["synchronous"].recovered == 0
+    queued = recoveries["event_driven"]
     assert queued.recovers
     assert 0 < queued.peak_dead_letters_per_min.mean <= 60 * RATE * 1.3
     assert queued.dead_letters.mean < 2 * RATE * 120
@@ -115,8 +115,8 @@ def test_the_peak_of_dead_letters_is_what_arrives_in_a_minute_of_outage() -> Non
         "synchronous": {"workers": 8},
         "event_driven": {"consumers": 8},
     }
-    found = after_outage(given, observe_s=580, replications=2)
-    for design in found.values():
+    recoveries = after_outage(given, observe_s=580, replications=2)
+    for design in recoveries.values():
         assert design.recovers
         assert design.dead_letters.mean == 720
         assert design.peak_dead_letters_per_min.mean == pytest.approx(360, rel=0.02)

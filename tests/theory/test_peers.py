@@ -47,7 +47,7 @@ def with_ciw() -> Figures:
         number_of_servers=[SERVERS],
         queue_capacities=[PLACES],
     )
-    found = []
+    collected = []
     for seed in range(REPLICATIONS):
         ciw.seed(seed)
         simulation = ciw.Simulation(network)
@@ -55,8 +55,8 @@ def with_ciw() -> Figures:
         records = simulation.get_all_records()
         waits = [record.waiting_time for record in records if record.record_type == "service"]
         turned_away = sum(record.record_type == "rejection" for record in records)
-        found.append((sum(waits) / len(waits), turned_away / (turned_away + len(waits))))
-    return found
+        collected.append((sum(waits) / len(waits), turned_away / (turned_away + len(waits))))
+    return collected
 
 
 def with_simpy() -> Figures:

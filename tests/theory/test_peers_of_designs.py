@@ -178,10 +178,10 @@ def clients_in_simpy(seed: int) -> Figures:
 
 
 def client_figures() -> list[Figures]:
-    found = []
+    results = []
     for tally in kernel(SYNCHRONOUS, SYNCHRONOUS_RATE):
         offered, completed = tally.counts["offered"], tally.counts["completed"]
-        found.append(
+        results.append(
             {
                 "completed": completed / offered,
                 "latency": float(tally.latency_histogram @ MIDDLES_S) / completed,
@@ -189,12 +189,12 @@ def client_figures() -> list[Figures]:
                 "attempts": tally.attempts_per_job,
             }
         )
-    return found
+    return results
 
 
 def check(ours: list[Figures], theirs: list[Figures]) -> None:
     for name in theirs[0]:
-        mine, others = ([figures[name] for figures in found] for found in (ours, theirs))
+        mine, others = ([figures[name] for figures in results] for results in (ours, theirs))
         mean, other = sum(mine) / len(mine), sum(others) / len(others)
         half, other_half = half_width(mine, 0.999), half_width(others, 0.999)
         assert other_half < 0.2 * other, f"the peer's interval of {name} proves nothing"
@@ -208,5 +208,5 @@ def test_a_peer_agrees_on_priority_queues_with_retries(peer: Callable[[int], Fig
 
 def test_a_peer_agrees_on_clients_that_give_up_and_call_again() -> None:
     figures = client_figures()
-    assert sum(found["calls"] for found in figures) / len(figures) > 1.3, "nobody calls again"
+    assert sum(each["calls"] for each in figures) / len(figures) > 1.3, "nobody calls again"
     check(figures, [clients_in_simpy(seed) for seed in range(REPLICATIONS)])

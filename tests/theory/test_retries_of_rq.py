@@ -44,13 +44,13 @@ def retries_at(tick_s: float, pause_s: float, arrivals_s: list[float], replicati
     bench = bench_of(
         scenario, EVENT_DRIVEN, replication, trace=trace, drawn=None, rows=recorded_of(trace, None), drains=True
     )
-    m, found, calls = bench.machine[0], [], 0
+    m, instants, calls = bench.machine[0], [], 0
     while run_event_driven(bench.machine, 1) != at.DONE:
         if m["counts"][at.C_CALLS] > calls and m["now"] not in arrivals_s:
-            found.append(float(m["now"]))
+            instants.append(float(m["now"]))
         calls = int(m["counts"][at.C_CALLS])
-    assert len(found) == len(arrivals_s)
-    return found
+    assert len(instants) == len(arrivals_s)
+    return instants
 
 
 def extra_s(tick_s: float, pause_s: float, replications: int = 1500) -> Any:
@@ -98,10 +98,10 @@ def test_in_one_run_the_looks_are_a_tick_apart_and_pauses_differ_by_less_than_a_
     tick_s, pause_s = 2.0, 3.1
     arrivals = np.sort(np.random.default_rng(1).uniform(0, 6, 60))
     for replication in range(20):
-        found = np.sort(retries_at(tick_s, pause_s, arrivals.tolist(), replication))
-        looks = np.unique(found.round(6))
+        instants = np.sort(retries_at(tick_s, pause_s, arrivals.tolist(), replication))
+        looks = np.unique(instants.round(6))
         assert np.diff(looks) == pytest.approx(tick_s)
-        extra = found - (arrivals + SERVICE_S + pause_s)
+        extra = instants - (arrivals + SERVICE_S + pause_s)
         assert 0.75 * tick_s < np.ptp(extra) < tick_s
 
 

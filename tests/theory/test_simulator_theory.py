@@ -61,14 +61,14 @@ def servers(count: int, **synchronous: object) -> dict[str, object]:
 def test_erlang_c(rate: float, service: float, count: int, millions: float) -> None:
     """One design proves it for both: in each replication of a part of the jobs the other's tally is the same."""
     given = {"arrivals": poisson(rate), "service": exponential(service), "warmup_jobs": 5000, **servers(count)}
-    found = tallies(int(millions * 1e6), designs=(SYNCHRONOUS,), **given)[SYNCHRONOUS]
-    inside([tally.wait["mean"] for tally in found], formulas.mean_wait_s(rate, service, count), NARROW)
+    simulated = tallies(int(millions * 1e6), designs=(SYNCHRONOUS,), **given)[SYNCHRONOUS]
+    inside([tally.wait["mean"] for tally in simulated], formulas.mean_wait_s(rate, service, count), NARROW)
     exact = formulas.wait_quantile_s(rate, service, count, 0.95)
     if exact > 0:
-        inside([tally.wait["p95"] for tally in found], exact, NARROW)
+        inside([tally.wait["p95"] for tally in simulated], exact, NARROW)
     else:
-        assert all(tally.wait["p95"] == 0 for tally in found)
-    inside([tally.utilisation for tally in found], rate * service / count, 0.01)
+        assert all(tally.wait["p95"] == 0 for tally in simulated)
+    inside([tally.utilisation for tally in simulated], rate * service / count, 0.01)
     both = tallies(2_000_000, **given)
     for one, other in zip(both[SYNCHRONOUS], both[EVENT_DRIVEN], strict=True):
         assert one.metrics() == pytest.approx(other.metrics(), rel=1e-9)
@@ -102,29 +102,29 @@ SINGLE: list[tuple[str, dict[str, object], Callable[[Tally], float], float]] = [
 
 @pytest.mark.parametrize(("given", "figure", "exact"), [row[1:] for row in SINGLE], ids=[row[0] for row in SINGLE])
 def test_a_single_server(given: dict[str, object], figure: Callable[[Tally], float], exact: float) -> None:
-    found = tallies(10_000_000, warmup_jobs=1000, **given)
+    simulated = tallies(10_000_000, warmup_jobs=1000, **given)
     for design in LOOPS:
-        inside([figure(tally) for tally in found[design]], exact, NARROW)
+        inside([figure(tally) for tally in simulated[design]], exact, NARROW)
 
 
 @pytest.mark.parametrize(("count", "places", "load"), [(4, 4, 3.0), (4, 8, 3.5), (1, 1, 0.7)])
 def test_a_bounded_backlog_loses_what_erlang_b_says(count: int, places: int, load: float) -> None:
-    found = tallies(
+    simulated = tallies(
         4_000_000,
         arrivals=poisson(load),
         service=exponential(1),
         warmup_jobs=1000,
         **servers(count, backlog=places - count),
     )
-    lost = [tally.counts["rejected"] / tally.counts["offered"] for tally in found[SYNCHRONOUS]]
+    lost = [tally.counts["rejected"] / tally.counts["offered"] for tally in simulated[SYNCHRONOUS]]
     inside(lost, formulas.mmck_loss(count, places, load), NARROW)
     if places > count:
-        waits = [tally.wait["mean"] for tally in found[SYNCHRONOUS]]
+        waits = [tally.wait["mean"] for tally in simulated[SYNCHRONOUS]]
         inside(waits, formulas.mmck_wait_s(load, 1, count, places), NARROW)
 
 
 def test_strict_priorities_wait_as_cobham_says() -> None:
-    found = tallies(
+    simulated = tallies(
         12_000_000,
         arrivals=poisson(0.8),
         service=exponential(1),
@@ -132,11 +132,11 @@ def test_strict_priorities_wait_as_cobham_says() -> None:
         event_driven={"consumers": 1, "queues": {"urgent": 25.0, "batch": 75.0}},
     )[EVENT_DRIVEN]
     for place, exact in enumerate(cobham(0.2, 0.6)):
-        inside([tally.class_waits_s[place] / tally.classes[place, 3] for tally in found], exact, NARROW)
+        inside([tally.class_waits_s[place] / tally.classes[place, 3] for tally in simulated], exact, NARROW)
 
 
 def test_retries_take_the_attempts_and_leave_the_dead_that_theory_says() -> None:
-    found = tallies(
+    simulated = tallies(
         8_000_000,
         arrivals=poisson(1),
         service=exponential(1),
@@ -145,8 +145,8 @@ def test_retries_take_the_attempts_and_leave_the_dead_that_theory_says() -> None
         **servers(20),
     )
     for design, outcome in ((SYNCHRONOUS, "failed"), (EVENT_DRIVEN, "dead_lettered")):
-        inside([tally.attempts_per_job for tally in found[design]], theory.retry_attempts(0.3, 3), NARROW)
-        given_up = [tally.counts[outcome] / tally.counts["offered"] for tally in found[design]]
+        inside([tally.attempts_per_job for tally in simulated[design]], theory.retry_attempts(0.3, 3), NARROW)
+        given_up = [tally.counts[outcome] / tally.counts["offered"] for tally in simulated[design]]
         inside(given_up, theory.all_attempts_fail(0.3, 3), NARROW)
 
 
@@ -154,7 +154,7 @@ def test_retries_take_the_attempts_and_leave_the_dead_that_theory_says() -> None
 def test_a_request_quota_lets_through_its_burst_and_then_its_rate(burst: int, jobs: int) -> None:
     """Saturated: from the first call on, `burst` go at once and then one every 60 / RPM seconds."""
     per_minute = 120.0
-    found = tallies(
+    simulated = tallies(
         jobs,
         replications=2,
         arrivals={"process": "regular", "rate_per_s": 1000},
@@ -163,14 +163,14 @@ def test_a_request_quota_lets_through_its_burst_and_then_its_rate(burst: int, jo
         **servers(1000),
     )
     for design in LOOPS:
-        latest = found[design][0].latency["max"]
+        latest = simulated[design][0].latency["max"]
         calls = jobs // 2
         expected = (calls - burst) * 60 / per_minute + 0.25 - calls / 1000
         assert latest == pytest.approx(expected, abs=0.6), design
 
 
 def test_token_quotas_let_through_their_minute_and_then_their_rate() -> None:
-    found = tallies(
+    simulated = tallies(
         4800,
         replications=2,
         arrivals={"process": "regular", "rate_per_s": 1000},
@@ -180,22 +180,23 @@ def test_token_quotas_let_through_their_minute_and_then_their_rate() -> None:
     )
     for design in LOOPS:
         after_the_first_minute = (2400 - 120) * 500 / 1000
-        assert found[design][0].latency["max"] == pytest.approx(after_the_first_minute, rel=0.01), design
+        assert simulated[design][0].latency["max"] == pytest.approx(after_the_first_minute, rel=0.01), design
 
 
 @pytest.mark.parametrize("interval", [2.0, 10.0])
 def test_polling_adds_half_an_interval(interval: float) -> None:
     given = {"arrivals": poisson(1), "service": exponential(20), **servers(60)}
     given["event_driven"] = {"consumers": 60, "delivery": {"method": "polling", "interval_s": interval}}
-    found = tallies(2_000_000, **given)
+    simulated = tallies(2_000_000, **given)
     added = [
-        b.latency["mean"] - a.latency["mean"] for a, b in zip(found[SYNCHRONOUS], found[EVENT_DRIVEN], strict=True)
+        b.latency["mean"] - a.latency["mean"]
+        for a, b in zip(simulated[SYNCHRONOUS], simulated[EVENT_DRIVEN], strict=True)
     ]
     inside(added, interval / 2, NARROW)
 
 
 def test_provider_concurrency_is_as_good_as_that_many_servers() -> None:
-    found = tallies(
+    simulated = tallies(
         24_000_000,
         arrivals=poisson(5),
         service=exponential(1.5),
@@ -204,7 +205,7 @@ def test_provider_concurrency_is_as_good_as_that_many_servers() -> None:
         **servers(200),
     )
     for design in LOOPS:
-        inside([tally.wait["mean"] for tally in found[design]], formulas.mean_wait_s(5, 1.5, 10), NARROW)
+        inside([tally.wait["mean"] for tally in simulated[design]], formulas.mean_wait_s(5, 1.5, 10), NARROW)
 
 
 def test_theory_is_finite_where_it_is_tested() -> None:

@@ -91,28 +91,28 @@ BASE: Mapping[str, Any] = {
 
 @njit
 def kernel_services(machine: Any, jobs: int) -> Any:
-    found = np.empty(jobs)
+    rows = np.empty(jobs)
     for job in range(jobs):
-        found[job] = service_s(machine[0], job, machine[0].output_tokens)
-    return found
+        rows[job] = service_s(machine[0], job, machine[0].output_tokens)
+    return rows
 
 
 @njit
 def kernel_arrivals(machine: Any, jobs: int) -> Any:
-    found = np.empty(jobs)
+    rows = np.empty(jobs)
     for job in range(jobs):
-        found[job] = machine[0].arrival
+        rows[job] = machine[0].arrival
         machine[0].next_job = job + 1
         draw_next_arrival(machine[0])
-    return found
+    return rows
 
 
 @njit
 def kernel_backoffs(machine: Any, draws: Any, attempt: int, before: float) -> Any:
-    found = np.empty(len(draws))
+    rows = np.empty(len(draws))
     for place in range(len(draws)):
-        found[place] = backoff_s(machine[0], draws[place], attempt, before)
-    return found
+        rows[place] = backoff_s(machine[0], draws[place], attempt, before)
+    return rows
 
 
 def example_of(table: Mapping[str, Any], name: str, case: str) -> Any:
@@ -291,15 +291,15 @@ def test_a_delivery_method_of_a_scenario_is_advised_and_has_words(method: str) -
 @pytest.mark.parametrize("rule", [rule.id for rule in RULES])
 def test_a_rule_has_a_case_and_a_page_in_the_handbook(rule: str) -> None:
     assert rule in FELT, f"add {rule!r} to FELT in tests/unit/advice/test_rules.py: answers that it bears on"
-    found = [entry for entry in entries() if (entry.kind, entry.id) == ("rule", rule)]
-    assert found and found[0].title and found[0].text, f"add {rule!r} to advisor/advice/handbook.py"
+    text = [entry for entry in entries() if (entry.kind, entry.id) == ("rule", rule)]
+    assert text and text[0].title and text[0].text, f"add {rule!r} to advisor/advice/handbook.py"
 
 
 @pytest.mark.parametrize("warning", [warning.code for warning in CHECKS])
 def test_a_warning_has_a_case_and_a_page_in_the_handbook(warning: str) -> None:
     assert warning in WARNED, f"add {warning!r} to tests/unit/advice/test_checks.py"
-    found = [entry for entry in entries() if (entry.kind, entry.id) == ("warning", warning)]
-    assert found and found[0].title and found[0].text, f"add {warning!r} to advisor/advice/handbook.py"
+    text = [entry for entry in entries() if (entry.kind, entry.id) == ("warning", warning)]
+    assert text and text[0].title and text[0].text, f"add {warning!r} to advisor/advice/handbook.py"
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -67,11 +67,11 @@ def sources() -> dict[Path, Source]:
 
 @cache
 def names() -> frozenset[str]:
-    found = {Path(part).stem for path in paths() for part in path.split("/")} | set(dir(builtins)) | OF_OTHERS
+    words = {Path(part).stem for path in paths() for part in path.split("/")} | set(dir(builtins)) | OF_OTHERS
     for path, source in sources().items():
         if path != Path(__file__):
-            found |= source.names
-    return frozenset(found | {f"CROSSOVER_{name.upper()}" for name in found})
+            words |= source.names
+    return frozenset(words | {f"CROSSOVER_{name.upper()}" for name in words})
 
 
 def is_missing_path(word: str) -> bool:
@@ -96,8 +96,8 @@ def documents() -> list[Path]:
 
 
 def test_what_the_documents_name_exists() -> None:
-    found = [f"{path.relative_to(ROOT)}: {name}" for path in documents() for name in missing(path.read_text())]
-    assert not found, "no file, folder or name in the code is called so"
+    absent = [f"{path.relative_to(ROOT)}: {name}" for path in documents() for name in missing(path.read_text())]
+    assert not absent, "no file, folder or name in the code is called so"
 
 
 def test_what_the_documents_link_to_exists() -> None:
@@ -107,13 +107,13 @@ def test_what_the_documents_link_to_exists() -> None:
 
 
 def test_what_docstrings_name_exists() -> None:
-    found = [
+    absent = [
         f"{path.relative_to(ROOT)}:{text.lineno}: {name}"
         for path, source in sources().items()
         for text in source.docstrings
         for name in missing(str(text.value))
     ]
-    assert not found, "no file, folder or name in the code is called so"
+    assert not absent, "no file, folder or name in the code is called so"
 
 
 @pytest.mark.parametrize(

@@ -77,9 +77,9 @@ def warnings(template: str, differs: Mapping[str, Any]) -> dict[str, str]:
 
 @pytest.mark.parametrize("code", [check.code for check in CHECKS])
 def test_each_check_warns_in_the_users_numbers(code: str) -> None:
-    template, differs, said = WARNED[code]
+    template, differs, expected = WARNED[code]
     text = warnings(template, differs)[code]
-    for words in said:
+    for words in expected:
         assert words in text
 
 

@@ -48,11 +48,11 @@ def test_no_reason_against_a_method_denies_an_answer(template: str, kind: str) -
     for given in product((False, True), repeat=len(flags)):
         asked = dict(zip(flags, given, strict=True))
         chosen = delivery({"caller.kind": kind, **{f"caller.{flag}": value for flag, value in asked.items()}}, template)
-        said = " ".join(chosen.why_not.values())
-        assert not (asked["bidirectional"] and "Nothing is sent" in said)
-        assert not (asked["accepts_webhooks"] and "cannot be called back" in said)
-        assert not ((kind == "end_user" or asked["wants_live_updates"]) and "Nobody watches" in said)
-        assert not (kind != "nobody" and "Nobody waits" in said)
+        text = " ".join(chosen.why_not.values())
+        assert not (asked["bidirectional"] and "Nothing is sent" in text)
+        assert not (asked["accepts_webhooks"] and "cannot be called back" in text)
+        assert not ((kind == "end_user" or asked["wants_live_updates"]) and "Nobody watches" in text)
+        assert not (kind != "nobody" and "Nobody waits" in text)
 
 
 def test_a_hybrid_says_what_it_answers_in_line() -> None:

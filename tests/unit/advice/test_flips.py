@@ -15,10 +15,10 @@ from core.paths import nested
 
 
 def flips(differs: Mapping[str, Any], template: str = "document_extraction") -> dict[str, list[Flip]]:
-    found: dict[str, list[Flip]] = {}
+    flips_by_path: dict[str, list[Flip]] = {}
     for flip in flips_of(Evaluation.from_answers(answers_from({"template": template, **nested(differs)}))):
-        found.setdefault(flip.field, []).append(flip)
-    return found
+        flips_by_path.setdefault(flip.field, []).append(flip)
+    return flips_by_path
 
 
 CLOSE = {"volume.peak_to_mean": 1.5, "processing.p50_s": 2.5, "processing.p95_s": 5.0}
@@ -66,8 +66,8 @@ def test_a_way_without_a_hop_is_tried() -> None:
 
 def test_at_most_one_flip_a_direction() -> None:
     for template in ("document_extraction", "form_classification", "chat_assistant"):
-        for path, found in flips({}, template).items():
-            numbers = [flip for flip in found if isinstance(flip.to, int | float) and not isinstance(flip.to, bool)]
+        for path, nearest in flips({}, template).items():
+            numbers = [flip for flip in nearest if isinstance(flip.to, int | float) and not isinstance(flip.to, bool)]
             assert len({flip.to > (flip.from_ or 0) for flip in numbers}) == len(numbers), path
 
 

@@ -32,9 +32,9 @@ def test_a_hop_is_known_by_its_name_or_alias_however_it_is_written(written: str)
 
 
 def test_versions_name_the_rules_and_every_data_file() -> None:
-    found = versions()
-    assert set(found) == {"rules", "templates", "hops", "profiles", "workers", "delivery"}
-    assert all(DATE.fullmatch(found[name]) for name in ("templates", "hops", "profiles", "workers", "delivery"))
+    named = versions()
+    assert set(named) == {"rules", "templates", "hops", "profiles", "workers", "delivery"}
+    assert all(DATE.fullmatch(named[name]) for name in ("templates", "hops", "profiles", "workers", "delivery"))
 
 
 def test_no_vendor_is_named_in_code() -> None:

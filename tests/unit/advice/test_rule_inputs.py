@@ -34,9 +34,9 @@ def test_the_answers_that_an_architect_would_name_are_among_them(rule: str, path
 def test_every_reason_has_answers_behind_it_each_of_which_is_asked(name: str) -> None:
     answers = answers_from({"template": name})
     reasons = [reason.rule for reason in advise(answers, flips=False).reasons]
-    behind = rule_inputs(Evaluation.from_answers(answers), reasons)
-    assert set(behind) == set(reasons)
-    for paths in behind.values():
+    inputs = rule_inputs(Evaluation.from_answers(answers), reasons)
+    assert set(inputs) == set(reasons)
+    for paths in inputs.values():
         assert 1 <= len(paths) <= MOST_INPUTS
         assert set(paths) <= QUESTIONS
 
@@ -55,5 +55,5 @@ def test_a_list_of_pauses_is_among_the_answers_behind_retries() -> None:
 
 def test_every_rule_has_answers_behind_it() -> None:
     given = {"synchronous": {"hops": ["nginx"]}, "caller": {"streams_response": True}}
-    behind = rule_inputs(Evaluation.from_answers(answers_from(given)), [rule.id for rule in RULES])
-    assert all(behind.values())
+    inputs = rule_inputs(Evaluation.from_answers(answers_from(given)), [rule.id for rule in RULES])
+    assert all(inputs.values())

@@ -60,9 +60,9 @@ def reasons(template: str, differs: Mapping[str, Any]) -> dict[str, Reason]:
 
 @pytest.mark.parametrize("rule", [rule.id for rule in RULES])
 def test_each_rule_is_felt_and_says_so_with_the_users_numbers_and_the_threshold(rule: str) -> None:
-    template, differs, said = FELT[rule]
+    template, differs, expected = FELT[rule]
     evidence = reasons(template, differs)[rule].evidence
-    for words in said:
+    for words in expected:
         assert words in evidence
 
 
@@ -85,13 +85,13 @@ POINTS = [
 @pytest.mark.parametrize(("rule", "template", "differs"), POINTS)
 def test_a_rule_cites_every_fact_that_its_sentence_reads(rule: str, template: str, differs: Mapping[str, Any]) -> None:
     point = Evaluation.from_answers(answers_from({"template": template, **nested(differs)})).point
-    found = next(one for one in RULES if one.id == rule)
+    cited_rule = next(one for one in RULES if one.id == rule)
     uncited = [
         f"{part.name}.{fact.name}"
         for part in fields(Facts)
         for fact in fields(getattr(point, part.name))
-        if f"{part.name}.{fact.name}" not in found.cited(point)
-        and found.sentence(perturbed(point, part.name, fact.name)) != found.sentence(point)
+        if f"{part.name}.{fact.name}" not in cited_rule.cited(point)
+        and cited_rule.sentence(perturbed(point, part.name, fact.name)) != cited_rule.sentence(point)
     ]
     assert not uncited, f"add to `cites` of the rule {rule}"
 

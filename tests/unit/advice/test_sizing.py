@@ -47,10 +47,10 @@ def test_the_formulas_on_columns_are_those_of_theory(
     rate: float, service_s: float, servers: int, waits: float, mean_s: float
 ) -> None:
     offered = np.array([rate * service_s])
-    found = float(erlang_c(np.array([float(servers)]), offered)[0])
-    assert found == pytest.approx(waits, rel=0.02)
-    assert found == pytest.approx(formulas.erlang_c(servers, rate * service_s), rel=1e-9)
-    assert found / (servers / service_s - rate) == pytest.approx(
+    computed = float(erlang_c(np.array([float(servers)]), offered)[0])
+    assert computed == pytest.approx(waits, rel=0.02)
+    assert computed == pytest.approx(formulas.erlang_c(servers, rate * service_s), rel=1e-9)
+    assert computed / (servers / service_s - rate) == pytest.approx(
         formulas.mean_wait_s(rate, service_s, servers), rel=1e-9
     )
     assert formulas.mean_wait_s(rate, service_s, servers) == pytest.approx(mean_s, rel=0.02)
@@ -61,12 +61,12 @@ def test_erlang_c_of_rows_agrees_with_scipy() -> None:
     draws = np.random.default_rng(1)
     servers, utilisation = 10 ** draws.uniform(-3, 5, 500), draws.uniform(0, 1.1, 500)
     load = servers * utilisation
-    found, below = erlang_c(servers, load), utilisation < 1
+    computed, below = erlang_c(servers, load), utilisation < 1
     s, a, rho = servers[below], load[below], utilisation[below]
     with np.errstate(under="ignore", invalid="ignore"):
         lost = np.exp(s * np.log(a) - a - gammaln(s + 1)) / gammaincc(s + 1, a)
-    assert found[below] == pytest.approx(lost / (1 - rho * (1 - lost)), rel=1e-8)
-    assert (found[~below] == 1).all()
+    assert computed[below] == pytest.approx(lost / (1 - rho * (1 - lost)), rel=1e-8)
+    assert (computed[~below] == 1).all()
     assert erlang_c(np.array([5.0]), np.array([0.0])) == 0
 
 
@@ -78,8 +78,8 @@ def test_erlang_c_is_exact_to_more_than_four_digits(
     load = Fraction(rate) * Fraction(service_s)
     busy = load**servers / math.factorial(servers) * servers / (servers - load)
     exact = busy / (sum(load**k / math.factorial(k) for k in range(servers)) + busy)
-    found = float(erlang_c(np.array([float(servers)]), np.array([float(load)]))[0])
-    assert found == pytest.approx(float(exact), rel=1e-9)
+    computed = float(erlang_c(np.array([float(servers)]), np.array([float(load)]))[0])
+    assert computed == pytest.approx(float(exact), rel=1e-9)
     assert waits == pytest.approx(float(exact), abs=6e-4)
     assert mean_s == pytest.approx(float(exact) / (servers / service_s - rate), rel=0.02)
 
@@ -127,8 +127,8 @@ def test_the_throughput_cap_is_the_least_of_servers_and_quotas() -> None:
 def test_useful_concurrency_is_what_the_provider_allows_and_names_what_binds(
     differs: Mapping[str, Any], useful: int, bound_by: str
 ) -> None:
-    found = sizing.concurrency(point(differs))
-    assert (found.useful, found.bound_by) == (useful, bound_by)
+    computed = sizing.concurrency(point(differs))
+    assert (computed.useful, computed.bound_by) == (useful, bound_by)
 
 
 def test_a_queue_waits_as_theory_says_where_arrivals_are_random_and_there_is_no_peak() -> None:

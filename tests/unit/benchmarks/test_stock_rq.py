@@ -75,7 +75,7 @@ def test_the_depth_counts_who_waits_at_once_and_who_is_never_taken() -> None:
         analysis.Attempt(1.0, 2.0, 3.0, 1.0),
         analysis.Attempt(1.5, None, None, None),
     ]
-    jobs = [analysis.Job(it.queued_at, "completed", it.ended_at, (it,)) for it in waiting]
+    jobs = [analysis.Job(each.queued_at, "completed", each.ended_at, (each,)) for each in waiting]
     assert analysis.depth(jobs, begin_at=-5) == (pytest.approx((4 + 1 + 3.5) / 10), 3)
 
 
@@ -148,19 +148,19 @@ def test_the_simulator_is_given_the_same_load_that_the_system_gets() -> None:
 def test_a_call_is_drawn_alike_in_every_system_and_anew_for_each_attempt() -> None:
     calls = [workloads.draw_call(1, job, 0) for job in range(4000)]
     assert calls[7] == workloads.draw_call(1, 7, 0) != workloads.draw_call(1, 7, 1)
-    assert sum(it.sleep_s for it in calls) / 4000 == pytest.approx(workloads.MEAN_S, rel=0.05)
-    assert 0.035 < sum(it.fails for it in calls) / 4000 < 0.065
+    assert sum(each.sleep_s for each in calls) / 4000 == pytest.approx(workloads.MEAN_S, rel=0.05)
+    assert 0.035 < sum(each.fails for each in calls) / 4000 < 0.065
 
 
 def test_recorded_jobs_are_replayed_as_they_were(tmp_path: Path) -> None:
     trace = tmp_path / "trace.csv"
     write_trace(jobs_of_a_queue(), 1, trace)
     with trace.open("rb") as stream:
-        found = read_trace(stream, trace.name)
-    assert found.arrivals_s.tolist() == [0, 1, 2, 3]
-    assert found.service_s is not None
+        parsed = read_trace(stream, trace.name)
+    assert parsed.arrivals_s.tolist() == [0, 1, 2, 3]
+    assert parsed.service_s is not None
     drawn_s = workloads.draw_call(1, 3, 0).sleep_s
-    assert found.service_s.tolist() == pytest.approx([0.99, 0.99, 0.99, drawn_s], abs=1e-6)
+    assert parsed.service_s.tolist() == pytest.approx([0.99, 0.99, 0.99, drawn_s], abs=1e-6)
     replayed = Scenario.parse(replay(describe(BURST, 4, {}), trace, 0.012))
     assert replayed.event_driven.dispatch_s == 0.012
 

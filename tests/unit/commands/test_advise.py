@@ -27,9 +27,9 @@ def test_the_verdict_is_the_first_line(run: Run) -> None:
 
 
 def test_json_is_the_recommendation_and_nothing_else(run_json: Callable[..., Any]) -> None:
-    found = run_json("advise", "-", stdin="{}")
-    assert set(found) == {field.alias or name for name, field in Recommendation.model_fields.items()}
-    assert found == advise(answers_from({})).model_dump(mode="json", by_alias=True)
+    output = run_json("advise", "-", stdin="{}")
+    assert set(output) == {field.alias or name for name, field in Recommendation.model_fields.items()}
+    assert output == advise(answers_from({})).model_dump(mode="json", by_alias=True)
 
 
 def test_yaml_and_json_say_the_same(run: Run, write: Write) -> None:

@@ -22,11 +22,11 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("short")
 def test_json_holds_every_figure(run_json: Callable[..., Any]) -> None:
-    found = run_json("bench")
-    assert set(found) >= {"kernel", "advice"}
+    output = run_json("bench")
+    assert set(output) >= {"kernel", "advice"}
     speeds = ("plain_jobs_per_s", "full_event_driven_jobs_per_s", "full_synchronous_jobs_per_s", "threads_jobs_per_s")
-    assert all(found["kernel"][name] > 0 for name in speeds)
-    assert found["advice"]["ms"] > 0 and found["advice"]["ms_with_flips"] > 0
+    assert all(output["kernel"][name] > 0 for name in speeds)
+    assert output["advice"]["ms"] > 0 and output["advice"]["ms_with_flips"] > 0
 
 
 @pytest.mark.usefixtures("short")

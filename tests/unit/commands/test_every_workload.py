@@ -84,9 +84,9 @@ def test_advise(name: str, folder: Path, run: Run) -> None:
 def test_simulate(name: str, folder: Path, run: Run) -> None:
     given = str(folder / name)
     assert "Synchronous" in run("simulate", given, "--replications", "1")
-    found = as_json(run("simulate", given, "--replications", "2", "--seed", "9", "--format", "json"))
-    assert (found["seed"], found["replications"]) == (9, 2)
-    assert found["synchronous"]["offered"] == found["event_driven"]["offered"] > 0
+    output = as_json(run("simulate", given, "--replications", "2", "--seed", "9", "--format", "json"))
+    assert (output["seed"], output["replications"]) == (9, 2)
+    assert output["synchronous"]["offered"] == output["event_driven"]["offered"] > 0
     with pytest.raises(CommandError, match="--speed: is for --engine live") as refused:
         run("simulate", given, "--speed", "3")
     assert refused.value.returncode == 2
@@ -104,9 +104,9 @@ def test_simulate_with_a_trigger(name: str, trigger: str, folder: Path, run: Run
             run(*arguments)
         assert no.value.returncode == 2
         return
-    found = as_json(run(*arguments, "--format", "json"))
-    assert found["schema"] == "crossover/recovery@1"
-    assert all(0 <= found[design]["recovered"] <= 2 for design in ("synchronous", "event_driven"))
+    output = as_json(run(*arguments, "--format", "json"))
+    assert output["schema"] == "crossover/recovery@1"
+    assert all(0 <= output[design]["recovered"] <= 2 for design in ("synchronous", "event_driven"))
     assert "RECOVERY" in run(*arguments)
 
 
@@ -122,16 +122,16 @@ def test_a_trigger_needs_no_deadline(deadline: str, run: Run) -> None:
 @pytest.mark.parametrize("name", ANSWERS)
 def test_sweep(name: str, folder: Path, run: Run) -> None:
     axes = ("--x", "processing.p95_s=20:40:2", "--jobs", "1000")
-    found = as_json(run("sweep", str(folder / name), *axes, "--format", "json"))
-    assert len(found["cells"]) == 2
+    output = as_json(run("sweep", str(folder / name), *axes, "--format", "json"))
+    assert len(output["cells"]) == 2
 
 
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name in ANSWERS[1:4] else pytest.mark.full) for name in ANSWERS]
 )
 def test_sweep_for_the_fewest(name: str, folder: Path, run: Run) -> None:
-    found = as_json(run("sweep", str(folder / name), "--fewest", "--jobs", "1000", "--format", "json"))
-    assert found["event_driven"]["low"] >= 1
+    output = as_json(run("sweep", str(folder / name), "--fewest", "--jobs", "1000", "--format", "json"))
+    assert output["event_driven"]["low"] >= 1
 
 
 @pytest.mark.parametrize("name", ANSWERS)

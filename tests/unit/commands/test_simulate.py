@@ -35,15 +35,15 @@ TRACE = "timestamp\n0\n1.5\n4\n"
 
 @pytest.fixture
 def live(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    told: list[dict[str, Any]] = []
+    given_options: list[dict[str, Any]] = []
 
     def simulate(*_: Any, **options: Any) -> Result:
-        told.append(options)
+        given_options.append(options)
         return results.result()
 
     engine = Engine(simulate, lambda *_: Estimate(jobs=1, memory_bytes=1), lambda *_: (), is_live=True)
     monkeypatch.setattr(running, "ENGINES", {"live": engine})
-    return told
+    return given_options
 
 
 def test_the_verdict_is_the_first_line_and_the_figures_follow(run: Run, engine: Recorder) -> None:
@@ -54,8 +54,8 @@ def test_the_verdict_is_the_first_line_and_the_figures_follow(run: Run, engine: 
 
 
 def test_json_is_the_result_and_nothing_else(run_json: Callable[..., Any], engine: Recorder) -> None:
-    found = run_json("simulate", "-", stdin=SCENARIO)
-    assert set(found) == {field.alias or name for name, field in Result.model_fields.items()}
+    output = run_json("simulate", "-", stdin=SCENARIO)
+    assert set(output) == {field.alias or name for name, field in Result.model_fields.items()}
 
 
 def test_answers_are_run_as_the_scenario_behind_them(run: Run, engine: Recorder) -> None:
@@ -135,8 +135,8 @@ def test_length_and_workers_reach_the_live_engine_and_the_plan_is_told_before(
 ) -> None:
     run("simulate", "-", "--engine", "live", "--seconds", "90", "--workers", "simple", "--speed", "2", stdin=SCENARIO)
     assert (live[0]["seconds"], live[0]["workers"]) == (90, "simple")
-    told = capsys.readouterr().err.replace("\xa0", " ")
-    assert "2 times as fast: about" in told and "arriving for 90 s" in told
+    text = capsys.readouterr().err.replace("\xa0", " ")
+    assert "2 times as fast: about" in text and "arriving for 90 s" in text
 
 
 def test_without_a_choice_workers_are_threads_and_the_length_is_left_to_the_plan(
@@ -174,9 +174,9 @@ def test_what_a_run_at_an_outside_endpoint_may_spend_is_said_before_it_is_begun(
     (options,) = live
     assert options["external"].host == HOST
     assert options["key"].get_secret_value() == KEY
-    told = capsys.readouterr().err
-    assert f"at {HOST} answers, in real time: at most " in told
-    assert KEY not in told
+    text = capsys.readouterr().err
+    assert f"at {HOST} answers, in real time: at most " in text
+    assert KEY not in text
 
 
 def test_the_sample_endpoint_needs_nobodys_leave(run: Run, live: list[dict[str, Any]], settings: Settings) -> None:
@@ -214,9 +214,9 @@ def test_service_times_come_from_a_file_beside_the_scenario(
 
 
 def test_the_kernel_really_runs(run_json: Callable[..., Any]) -> None:
-    found = run_json("simulate", "-", "--replications", "2", "--seed", "5", stdin=f"jobs: 2000\n{SCENARIO}")
-    assert (found["seed"], found["replications"]) == (5, 2)
-    assert found["synchronous"]["offered"] == found["event_driven"]["offered"] == 4000
+    output = run_json("simulate", "-", "--replications", "2", "--seed", "5", stdin=f"jobs: 2000\n{SCENARIO}")
+    assert (output["seed"], output["replications"]) == (5, 2)
+    assert output["synchronous"]["offered"] == output["event_driven"]["offered"] == 4000
 
 
 BROKEN = SoFar(

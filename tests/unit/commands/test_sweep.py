@@ -13,13 +13,13 @@ P95, RATE = "processing.p95_s=10:80:3", "volume.mean_rate_per_s=0.2:1:2"
 
 
 def test_json_is_the_map_and_nothing_else(run_json: Callable[..., Any]) -> None:
-    found = run_json("sweep", "-", "--x", P95, "--y", RATE, "--jobs", "2000", stdin=STEADY)
-    assert found["x"] == {"field": "processing.p95_s", "values": [10, 45, 80]}
-    assert found["y"]["values"] == [0.2, 1]
-    assert len(found["cells"]) == 6
-    assert set(found["cells"][0]) == {"x", "y", "style", "verdict", "margin", "synchronous", "event_driven"}
-    assert {"good_share", "low", "high"} <= set(found["cells"][0]["synchronous"])
-    assert found["elapsed_s"] > 0
+    output = run_json("sweep", "-", "--x", P95, "--y", RATE, "--jobs", "2000", stdin=STEADY)
+    assert output["x"] == {"field": "processing.p95_s", "values": [10, 45, 80]}
+    assert output["y"]["values"] == [0.2, 1]
+    assert len(output["cells"]) == 6
+    assert set(output["cells"][0]) == {"x", "y", "style", "verdict", "margin", "synchronous", "event_driven"}
+    assert {"good_share", "low", "high"} <= set(output["cells"][0]["synchronous"])
+    assert output["elapsed_s"] > 0
 
 
 def test_two_answers_make_a_map_of_letters_with_its_key(run: Run) -> None:
@@ -50,9 +50,9 @@ def test_bad_axes_exit_with_2_and_the_option(run: Run, arguments: tuple[str, ...
 
 
 def test_fewest_says_what_each_design_needs(run_json: Callable[..., Any], run: Run) -> None:
-    found = run_json("sweep", "-", "--fewest", "--jobs", "2000", stdin=STEADY)
-    assert set(found) == {"schema", "jobs", "seed", "wanted_share", "synchronous", "event_driven", "trials"}
-    assert found["event_driven"]["low"] <= found["event_driven"]["high"]
+    output = run_json("sweep", "-", "--fewest", "--jobs", "2000", stdin=STEADY)
+    assert set(output) == {"schema", "jobs", "seed", "wanted_share", "synchronous", "event_driven", "trials"}
+    assert output["event_driven"]["low"] <= output["event_driven"]["high"]
     assert "Event-driven meets the deadline from" in run("sweep", "-", "--fewest", "--jobs", "2000", stdin=STEADY)
 
 

@@ -22,10 +22,10 @@ def test_an_outage_overloads_the_synchronous_example_for_good(run: Run) -> None:
 
 
 def test_the_figures_are_those_of_the_readme(run_json: Callable[..., Any]) -> None:
-    found = run_json("simulate", EXAMPLE, "--trigger", "600:120")
-    assert found["schema"] == "crossover/recovery@1"
-    assert (found["trigger"], found["observed_s"]) == ({"start_s": 600, "length_s": 120}, 1200)
-    synchronous, queued = found["synchronous"], found["event_driven"]
+    output = run_json("simulate", EXAMPLE, "--trigger", "600:120")
+    assert output["schema"] == "crossover/recovery@1"
+    assert (output["trigger"], output["observed_s"]) == ({"start_s": 600, "length_s": 120}, 1200)
+    synchronous, queued = output["synchronous"], output["event_driven"]
     assert (synchronous["recovered"], queued["recovered"]) == (0, 10)
     assert round(synchronous["amplification"]["mean"], 1) == 3.0
     assert queued["amplification"]["mean"] == 1
@@ -51,10 +51,10 @@ def test_a_template_without_requests_outside_its_peak_says_when_they_arrive(run:
 
 def test_an_outage_in_such_a_peak_is_measured_against_the_same_peak(run_json: Callable[..., Any]) -> None:
     given = "template: batch_enrichment\ncaller: {deadline_s: null}\n"
-    found = run_json("simulate", "-", "--trigger", "43000:120", "--replications", "2", stdin=given)
-    assert found["synchronous"]["recovered"] == 2
-    assert found["synchronous"]["dead_letters"]["mean"] < 1500
-    assert found["event_driven"]["dead_letters"]["mean"] == 0
+    output = run_json("simulate", "-", "--trigger", "43000:120", "--replications", "2", stdin=given)
+    assert output["synchronous"]["recovered"] == 2
+    assert output["synchronous"]["dead_letters"]["mean"] < 1500
+    assert output["event_driven"]["dead_letters"]["mean"] == 0
 
 
 @pytest.mark.parametrize(

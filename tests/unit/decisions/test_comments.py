@@ -21,8 +21,8 @@ def test_every_member_may_comment_and_no_outsider(decision: Decision, alice: Use
 
 
 def test_a_comment_keeps_its_lines_and_loses_what_cannot_be_seen(decision: Decision, vera: User) -> None:
-    said = add_comment(decision, vera, "  <b>one</b>\r\n\u202etwo\x00\n\n")
-    assert said.text == "<b>one</b>\ntwo"
+    comment = add_comment(decision, vera, "  <b>one</b>\r\n\u202etwo\x00\n\n")
+    assert comment.text == "<b>one</b>\ntwo"
 
 
 @pytest.mark.parametrize("text", ["", " \n\u200b ", "x" * (COMMENT_LENGTH + 1)])
@@ -36,12 +36,12 @@ def test_the_author_or_an_owner_deletes_and_nobody_else(
     decision: Decision, alice: User, bob: User, vera: User, charlie: User
 ) -> None:
     for who, allowed in ((charlie, False), (bob, False), (alice, True)):
-        said = add_comment(decision, vera, "A word")
+        comment = add_comment(decision, vera, "A word")
         if allowed:
-            delete_comment(said, who)
+            delete_comment(comment, who)
         else:
             with pytest.raises(PermissionDenied):
-                delete_comment(said, who)
+                delete_comment(comment, who)
     delete_comment(Comment.objects.earliest("created_at"), vera)
     assert Comment.objects.count() == 1
 

@@ -103,8 +103,8 @@ def test_the_database_holds_one_accepted_revision_and_no_open_one(decision: Deci
 def test_decisions_are_found_by_each_status_that_they_show(decision: Decision, bob: User) -> None:
     change_status(decision, bob, Status.ACCEPTED)
     save_answers(decision, FASTER, bob, decision.draft_version)
-    found = {status: Decision.objects.showing(status).exists() for status in Status.values}
-    assert found == {"draft": True, "proposed": False, "accepted": True, "superseded": False}
+    shown = {status: Decision.objects.showing(status).exists() for status in Status.values}
+    assert shown == {"draft": True, "proposed": False, "accepted": True, "superseded": False}
 
 
 def test_there_is_no_other_status(decision: Decision, bob: User) -> None:

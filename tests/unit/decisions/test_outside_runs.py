@@ -165,7 +165,7 @@ def test_the_key_is_in_no_row_no_job_and_on_no_page(
 
     notifier, failed = RqNotifier(), requested(decision, bob, "1")
     notifier.notify(failed.pk, failed.attempt)
-    told = Job.fetch(job_id(failed.pk, 0), connection=django_rq.get_connection("simulations")).to_dict()
+    job = Job.fetch(job_id(failed.pk, 0), connection=django_rq.get_connection("simulations")).to_dict()
     worked(failed, [], fail)
     done = worked(requested(decision, bob, "2"), [])
     rows = serializers.serialize("json", Run.objects.all())
@@ -177,7 +177,7 @@ def test_the_key_is_in_no_row_no_job_and_on_no_page(
         *(client.get(reverse("report", args=[decision.pk, kind])) for kind in ("json", "md", "html")),
     ]
     assert all(page.status_code == 200 for page in pages)
-    text = b" ".join(page.content for page in pages).decode() + rows + repr(told) + caplog.text
+    text = b" ".join(page.content for page in pages).decode() + rows + repr(job) + caplog.text
     assert HOST in text and MODEL in text
     assert KEY not in text
     assert KEY not in repr(django_settings.CONFIGURATION)
@@ -186,8 +186,8 @@ def test_the_key_is_in_no_row_no_job_and_on_no_page(
 
 def _database() -> bytes:
     with connection.cursor() as cursor:
-        found = []
+        rows = []
         for table in connection.introspection.table_names(cursor):
             cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608  names of our own tables
-            found += [repr(row) for row in cursor.fetchall()]
-    return "\n".join(found).encode()
+            rows += [repr(row) for row in cursor.fetchall()]
+    return "\n".join(rows).encode()

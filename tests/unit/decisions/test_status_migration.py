@@ -68,11 +68,11 @@ def test_a_status_goes_to_the_revision_that_it_was_set_on() -> None:
     finally:
         migrate(AFTER)
         MigrationExecutor(connection).migrate(MigrationExecutor(connection).loader.graph.leaf_nodes("decisions"))
-    found = {
+    statuses = {
         name: list(Revision.objects.filter(decision=pk).order_by("number").values_list("status", flat=True))
         for name, pk in stored.items()
     }
-    assert found == {name: expected for name, (*_, expected) in CASES.items()}
+    assert statuses == {name: expected for name, (*_, expected) in CASES.items()}
     assert not Revision.objects.exclude(status="draft").filter(frozen_at=None).exists()
     changed = summarize_status(Decision.objects.get(title="accepted, then changed"))
     assert [(one.number, one.status) for one in changed.revisions] == [(1, "accepted"), (2, "draft")]

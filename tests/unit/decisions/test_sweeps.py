@@ -262,8 +262,8 @@ def test_what_the_workers_find_is_what_the_simulator_says_cell_by_cell(sweep: Sw
     for part in reversed(parts(sweep)):
         for _ in range(2):
             run_part(str(part.pk))
-    found = found_so_far(Sweep.objects.get(pk=sweep.pk))
-    assert found.cells == tuple(simulate_cell(sweep.grid, point) for point in sweep.grid.points())
+    result = found_so_far(Sweep.objects.get(pk=sweep.pk))
+    assert result.cells == tuple(simulate_cell(sweep.grid, point) for point in sweep.grid.points())
     assert state(sweep) == SweepState.SUCCEEDED
     assert {part.state for part in parts(sweep)} == {PartState.DONE}
     assert {part.attempt for part in parts(sweep)} == {1}

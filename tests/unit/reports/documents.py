@@ -74,20 +74,20 @@ def recorded() -> Document:
 
 def spoken_by(words: str) -> Document:
     """A report in which every text that may come from outside is `words`."""
-    said = results.recommendation().model_dump(mode="json", by_alias=True)
-    for reason in said["reasons"]:
+    advice = results.recommendation().model_dump(mode="json", by_alias=True)
+    for reason in advice["reasons"]:
         reason |= {"evidence": words, "source": words}
-    said["delivery"] |= {"why": words, "parameters": {"note": words}, "why_not": {"polling": words}}
-    said["queues"][0]["name"] = said["monitors"][0]["text"] = said["warnings"][0]["text"] = words
-    said["infeasible"] = {"synchronous": [words]}
-    found = results.result().model_dump(by_alias=True) | {"inequalities": [words]}
+    advice["delivery"] |= {"why": words, "parameters": {"note": words}, "why_not": {"polling": words}}
+    advice["queues"][0]["name"] = advice["monitors"][0]["text"] = advice["warnings"][0]["text"] = words
+    advice["infeasible"] = {"synchronous": [words]}
+    result = results.result().model_dump(by_alias=True) | {"inequalities": [words]}
     return build(
         answers_from({"name": words, "synchronous": {"hops": [{"name": words[:60], "limit_s": 9, "kind": "total"}]}}),
-        Recommendation.model_validate_json(json.dumps(said)),
+        Recommendation.model_validate_json(json.dumps(advice)),
         date=DATE,
         versions={"rules": words},
         scenario=results.scenario(),
-        result=Result.parse(found),
+        result=Result.parse(result),
         record=replace(RECORD, set_by=words, workspace=words, standing=words),
         recording=replace(RECORDING, name=words),
     )

@@ -68,11 +68,11 @@ def test_a_burst_of_a_trace_is_one_where_it_only_pauses_a_moment() -> None:
     paused = results.series(100, 120) | {"t_s": list(range(60)), "arrivals": counts}
     series = {name: values[:60] for name, values in paused.items()}
     trace = results.scenario(arrivals={"process": "trace", "path": "minute.csv"}, provider={})
-    found = charts(
+    drawn = charts(
         results.result(synchronous=results.synchronous(series=series), event_driven=results.design(series=series)),
         trace,
     )
-    assert [(window.start, window.end) for window in found["queue_depth"].windows] == [(10, 16), (30, 31)]
+    assert [(window.start, window.end) for window in drawn["queue_depth"].windows] == [(10, 16), (30, 31)]
 
 
 def test_depth_is_drawn_at_the_bins_ends_as_steps_on_shared_axes() -> None:
@@ -228,10 +228,10 @@ def test_a_burst_upon_a_backlog_drains_when_both_are_gone() -> None:
 @pytest.mark.parametrize("name", ["latency", "queue_depth", "lag", "in_flight", "provider_calls"])
 def test_a_live_run_has_the_prediction_dashed_over_what_was_measured(name: str) -> None:
     chart = charts(results.live_result())[name]
-    told = [(line.label, line.words, line.style, line.dash) for line in chart.lines]
+    lines = [(line.label, line.words, line.style, line.dash) for line in chart.lines]
     for style, word in (("synchronous", "Synchronous"), ("event_driven", "Event-driven")):
-        assert (word, word, style, "solid") in told
-        assert (f"{word}, predicted", "predicted", style, "dash") in told
+        assert (word, word, style, "solid") in lines
+        assert (f"{word}, predicted", "predicted", style, "dash") in lines
 
 
 def test_the_prediction_of_the_calls_is_that_of_the_kernel() -> None:
@@ -246,8 +246,8 @@ def test_what_a_live_run_measured_so_far_has_its_calls_and_the_outage_as_far_as_
         call_rate={"width_s": 4, "per_s": [3.0] * 770},
     )
     so_far = SoFar(speed=10, window="w", scenario=results.scenario(), synchronous=half)
-    found = {chart.id: chart for chart in so_far_charts(so_far)}
-    calls = found["provider_calls"]
+    drawn = {chart.id: chart for chart in so_far_charts(so_far)}
+    calls = drawn["provider_calls"]
     assert calls.title == "Calls to the provider a second, most: 3 (synchronous)"
     assert [(window.kind, window.start, round(window.end, 2)) for window in calls.windows] == [("outage", 50, 51.67)]
-    assert calls.x == found["queue_depth"].x
+    assert calls.x == drawn["queue_depth"].x

@@ -35,25 +35,30 @@ def a_design(**fields: object) -> DesignResult:
 
 def laid(*designs: DesignResult, scenario: Scenario = SCENARIO) -> list[Laid]:
     return [
-        Laid(place, f"Run {place}", scenario, a_result().model_copy(update={"synchronous": it, "event_driven": it}))
-        for place, it in enumerate(designs)
+        Laid(
+            place,
+            f"Run {place}",
+            scenario,
+            a_result().model_copy(update={"synchronous": design, "event_driven": design}),
+        )
+        for place, design in enumerate(designs)
     ]
 
 
 def test_the_interval_of_a_difference_of_independent_figures_adds_in_squares() -> None:
     less = a_design(utilisation=0.5, intervals={"utilisation": (0.47, 0.53)})
     more = a_design(utilisation=0.8, intervals={"utilisation": (0.76, 0.84)})
-    found = difference("utilisation", less, more)
-    assert found and found.mean == pytest.approx(0.3)
-    assert (found.low, found.high) == (pytest.approx(0.25), pytest.approx(0.35))
+    change = difference("utilisation", less, more)
+    assert change and change.mean == pytest.approx(0.3)
+    assert (change.low, change.high) == (pytest.approx(0.25), pytest.approx(0.35))
 
 
 def test_a_lopsided_interval_stays_lopsided() -> None:
     """A share at its end has no room above: only the other side grows."""
     less = a_design(good=10, intervals={"good_share": (0.9, 1.0)})
     more = a_design(good=10, intervals={"good_share": (0.95, 1.0)})
-    found = difference("good_share", less, more)
-    assert found and (found.low, found.high) == (pytest.approx(-0.05), pytest.approx(0.1))
+    change = difference("good_share", less, more)
+    assert change and (change.low, change.high) == (pytest.approx(-0.05), pytest.approx(0.1))
 
 
 def test_the_interval_covers_as_often_as_it_says() -> None:
@@ -64,8 +69,8 @@ def test_the_interval_covers_as_often_as_it_says() -> None:
         a, b = rng.normal(10, 1), rng.normal(12, 2)
         less = a_design(wasted_s=a, intervals={"wasted_s": (a - 1.96, a + 1.96)})
         more = a_design(wasted_s=b, intervals={"wasted_s": (b - 3.92, b + 3.92)})
-        found = difference("wasted_s", less, more)
-        held += bool(found and found.low <= 2 <= found.high)
+        change = difference("wasted_s", less, more)
+        held += bool(change and change.low <= 2 <= change.high)
     assert held / 2_000 == pytest.approx(0.95, abs=3 * math.sqrt(0.95 * 0.05 / 2_000))
 
 
@@ -75,9 +80,9 @@ def test_differences_are_against_the_first_and_marked_where_they_leave_out_zero(
         a_design(utilisation=0.8, intervals={"utilisation": (0.79, 0.81)}),
         a_design(utilisation=0.501, intervals={"utilisation": (0.49, 0.51)}),
     )
-    found = between_runs(runs, "synchronous")
-    assert found.headers == ("B − A", "C − A")
-    row = next(row for row in found.rows if row.name == "Utilisation")
+    comparison = between_runs(runs, "synchronous")
+    assert comparison.headers == ("B − A", "C − A")
+    row = next(row for row in comparison.rows if row.name == "Utilisation")
     assert row.cells[0].text.startswith("30.0 ±") and row.cells[0].telling
     assert not row.cells[1].telling
 
@@ -91,8 +96,8 @@ def test_a_figure_without_an_interval_stands_alone() -> None:
 def test_the_difference_of_the_designs_is_the_paired_one_of_each_run() -> None:
     runs = laid(a_design(), a_design())
     paired = runs[1].result.model_copy(update={"difference": {"good_share": Interval(mean=0.1, low=0.05, high=0.15)}})
-    found = between_designs([runs[0], replace(runs[1], result=paired)])
-    assert [cell.text for cell in found.rows[0].cells] == ["–", "10 ± 5 points"]
+    comparison = between_designs([runs[0], replace(runs[1], result=paired)])
+    assert [cell.text for cell in comparison.rows[0].cells] == ["–", "10 ± 5 points"]
 
 
 def test_a_loss_that_did_not_occur_in_a_run_is_none() -> None:
@@ -103,8 +108,8 @@ def test_a_loss_that_did_not_occur_in_a_run_is_none() -> None:
 def test_only_what_differs_in_the_scenarios_differs() -> None:
     runs = laid(a_design(), a_design())
     other = SCENARIO.model_copy(update={"deadline_s": 90.0})
-    found = [setting for setting in settings_of([runs[0], replace(runs[1], scenario=other)]) if setting.differs]
-    assert [(setting.name, setting.values) for setting in found] == [("Deadline", ("no deadline", "90 s"))]
+    settings = [setting for setting in settings_of([runs[0], replace(runs[1], scenario=other)]) if setting.differs]
+    assert [(setting.name, setting.values) for setting in settings] == [("Deadline", ("no deadline", "90 s"))]
     assert not any(setting.differs for setting in settings_of(runs))
 
 
@@ -206,10 +211,10 @@ def test_what_changes_nothing_says_so() -> None:
 
 
 def test_reasons_that_came_went_or_have_other_figures_are_told_apart() -> None:
-    found = revised({"processing": {"p50_s": 0.1, "p95_s": 0.3}})
-    gained, lost = {reason.rule for reason in found.gained}, {reason.rule for reason in found.lost}
+    comparison = revised({"processing": {"p50_s": 0.1, "p95_s": 0.3}})
+    gained, lost = {reason.rule for reason in comparison.gained}, {reason.rule for reason in comparison.lost}
     assert lost and not gained & lost
-    assert all(row.differs for row in found.reworded)
+    assert all(row.differs for row in comparison.reworded)
 
 
 def test_a_common_name_says_what_it_is_of() -> None:

@@ -83,8 +83,8 @@ def test_every_applicable_answer_is_listed_with_its_unit_and_origin() -> None:
     ],
 )
 def test_an_answer_is_said_with_its_unit(path: str, value: object, words: str | None) -> None:
-    said = value_words(path, value)
-    assert said == words if words else "30 s, total" in said and "Ours (12 s, total)" in said
+    text = value_words(path, value)
+    assert text == words if words else "30 s, total" in text and "Ours (12 s, total)" in text
 
 
 def test_the_simulation_states_verdict_inequalities_figures_and_charts() -> None:

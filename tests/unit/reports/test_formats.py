@@ -125,10 +125,10 @@ def test_json_carries_the_status_and_where_it_is_kept() -> None:
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_recording_is_named_by_its_file_and_never_by_its_id(name: str) -> None:
     report = recorded()
-    said = pdf_text(report) if name == "pdf" else rendered(name, report).decode()
-    assert TRACE_ID not in said.replace("\u200b", "")
+    text = pdf_text(report) if name == "pdf" else rendered(name, report).decode()
+    assert TRACE_ID not in text.replace("\u200b", "")
     for words in ("bursty hour.csv", "bursty-hour.csv", RECORDING.sha256, "2026", "09:59:54Z"):
-        assert words in said.replace("\\", "")
+        assert words in text.replace("\\", "")
 
 
 class TestMarkdown:
@@ -224,8 +224,8 @@ class TestPdf:
 
     def test_every_chart_has_its_alternative_text(self) -> None:
         catalogue: Any = pdf_of(REPORT).trailer["/Root"]
-        found = set(_alternatives(catalogue["/StructTreeRoot"]))
-        assert {chart.alt for chart in charts_of(results.result(), results.scenario())} <= found
+        texts = set(_alternatives(catalogue["/StructTreeRoot"]))
+        assert {chart.alt for chart in charts_of(results.result(), results.scenario())} <= texts
 
     def test_words_in_charts_can_be_searched(self) -> None:
         assert "Time since the start (min)" in pdf_text(REPORT)
@@ -248,7 +248,7 @@ def _alternatives(node: object) -> list[str]:
     if isinstance(node, IndirectObject):
         node = node.get_object()
     if isinstance(node, ArrayObject):
-        return [found for child in node for found in _alternatives(child)]
+        return [text for child in node for text in _alternatives(child)]
     if not isinstance(node, DictionaryObject):
         return []
     own = [str(node["/Alt"])] if "/Alt" in node else []

@@ -55,8 +55,8 @@ def results_rows() -> tuple[tuple[str, ...], ...]:
 
 
 def test_what_rounds_to_no_error_is_none_and_not_higher_by_nothing() -> None:
-    said = [grids(report((off_by(percent),)))[0].table.rows[0][-1] for percent in (0.0, -0.04, 20.0, -3.21)]
-    assert said == ["none", "none", "20.0 % higher", "3.2 % lower"]
+    errors = [grids(report((off_by(percent),)))[0].table.rows[0][-1] for percent in (0.0, -0.04, 20.0, -3.21)]
+    assert errors == ["none", "none", "20.0 % higher", "3.2 % lower"]
 
 
 def test_dead_letters_are_listed_up_to_a_number_and_how_many_there_are_is_said() -> None:
@@ -71,8 +71,8 @@ def test_dead_letters_are_listed_up_to_a_number_and_how_many_there_are_is_said()
 def test_a_live_run_is_called_so_throughout() -> None:
     section = simulation(results.live_result(), results.scenario())
     assert section.title == "Live run"
-    said = " ".join(block.text for block in section.blocks if isinstance(block, Paragraph))
-    assert "live, one design after the other" in said and "simulation" not in said
+    text = " ".join(block.text for block in section.blocks if isinstance(block, Paragraph))
+    assert "live, one design after the other" in text and "simulation" not in text
     assert "--engine live --speed 10 --seconds 20 --workers threads --seed 7" in simulate_command(
         results.scenario(), results.live_result()
     )
@@ -112,7 +112,7 @@ def a_live(**changes: object) -> LiveReport:
 
 
 @pytest.mark.parametrize(
-    ("answers", "said"),
+    ("answers", "expected"),
     [
         ((22, 0, 4), "22 of 26 figures agree with the kernel's prediction, 0 differ, 4 are too small to tell at this speed."),
         ((1, 1, 1), "1 of 3 figures agrees with the kernel's prediction, 1 differs, 1 is too small to tell at this speed."),
@@ -122,8 +122,8 @@ def a_live(**changes: object) -> LiveReport:
         ((0, 0, 0), "The run left nothing to compare with the prediction."),
     ],
 )  # fmt: skip
-def test_what_is_too_small_to_tell_is_not_counted_as_agreement(answers: tuple[int, int, int], said: str) -> None:
-    assert with_answers(*answers) == said
+def test_what_is_too_small_to_tell_is_not_counted_as_agreement(answers: tuple[int, int, int], expected: str) -> None:
+    assert with_answers(*answers) == expected
 
 
 def test_at_real_time_it_is_not_the_speed_that_hides_a_figure() -> None:
@@ -147,17 +147,17 @@ def test_a_herd_that_could_not_be_compared_names_the_speed_at_which_it_can() -> 
     herd = off_by(-58.0, 78, 33).model_copy(
         update={"figure": "call_rate.max", "within": False, "below_resolution": True, "resolvable_speed": 3.846}
     )
-    said = agreement_sentence(a_live(figures=(herd, off_by(0.0)), speed=18))
-    assert said.endswith(
+    text = agreement_sentence(a_live(figures=(herd, off_by(0.0)), speed=18))
+    assert text.endswith(
         "A second of the workload lasted 55.6 ms here, too short to compare the calls of the busiest second: "
         "that takes a speed of at most 3.8 (event-driven)."
     )
 
 
 def test_how_it_was_run_names_the_workers_the_speed_and_how_long_jobs_arrived() -> None:
-    said = how_sentence(a_live(workers="forking", seconds=90.0, speed=4))
-    assert "4 times as fast, 100 jobs that arrived over 90 s" in said
-    assert "rq workers that fork for each job" in said
+    text = how_sentence(a_live(workers="forking", seconds=90.0, speed=4))
+    assert "4 times as fast, 100 jobs that arrived over 90 s" in text
+    assert "rq workers that fork for each job" in text
     assert "in real time" in how_sentence(a_live(workers="stock", speed=1))
 
 
@@ -174,8 +174,8 @@ def ended(jobs_in_hand: int = 10, **changes: object) -> ProcessEnd:
 
 
 def test_a_process_that_ended_is_named_with_what_ended_it_and_what_that_costs() -> None:
-    told = machine_sentences(a_live(process_ends=(ended(),)))
-    assert told == (
+    sentences = machine_sentences(a_live(process_ends=(ended(),)))
+    assert sentences == (
         "consumers-0 of the event-driven design was killed by signal 9 (SIGKILL) after 12 s and was started again; 10 jobs were in hand.",
         KILLED,
     )
@@ -183,7 +183,7 @@ def test_a_process_that_ended_is_named_with_what_ended_it_and_what_that_costs() 
 
 
 @pytest.mark.parametrize(
-    ("end", "said"),
+    ("end", "expected"),
     [
         (ended(1), "; 1 job was in hand."),
         (ended(0), "; no job was in hand."),
@@ -191,9 +191,9 @@ def test_a_process_that_ended_is_named_with_what_ended_it_and_what_that_costs() 
         (ended(3, design="synchronous", process="service"), "service of the synchronous design was killed"),
     ],
 )
-def test_an_end_is_told_with_its_number(end: ProcessEnd, said: str) -> None:
+def test_an_end_is_told_with_its_number(end: ProcessEnd, expected: str) -> None:
     (sentence, *more) = machine_sentences(a_live(process_ends=(end,)))
-    assert said in sentence
+    assert expected in sentence
     assert bool(more) is (end.design == "event_driven" and end.jobs_in_hand > 0)
 
 
@@ -203,9 +203,9 @@ def test_several_ends_say_once_what_a_killed_worker_costs() -> None:
 
 @pytest.mark.parametrize(("before", "busy"), [(0.4, False), (1.6, True)])
 def test_a_machine_that_was_busy_before_the_run_is_told_so(before: float, busy: bool) -> None:
-    (told,) = machine_sentences(a_live(load_average=LoadAverage(before=before, after=1.9, cores=2)))
-    assert told.startswith(f"Load average: {before} at the start, 1.9 at the end, on 2 cores.")
-    assert ("busy with other things" in told) is busy
+    (sentence,) = machine_sentences(a_live(load_average=LoadAverage(before=before, after=1.9, cores=2)))
+    assert sentence.startswith(f"Load average: {before} at the start, 1.9 at the end, on 2 cores.")
+    assert ("busy with other things" in sentence) is busy
 
 
 def test_other_live_runs_are_told_of() -> None:
@@ -215,8 +215,8 @@ def test_other_live_runs_are_told_of() -> None:
 
 
 def test_calls_that_were_not_finished_are_told() -> None:
-    (told,) = machine_sentences(a_live(unfinished_calls=1))
-    assert "1 call that its clients had abandoned unfinished" in told
+    (sentence,) = machine_sentences(a_live(unfinished_calls=1))
+    assert "1 call that its clients had abandoned unfinished" in sentence
     assert machine_sentences(a_live(unfinished_calls=0)) == ()
 
 

@@ -40,31 +40,31 @@ def words(live: LiveReport) -> str:
 
 
 def test_before_it_starts_it_says_what_it_may_spend(plan: LiveRunPlan) -> None:
-    said = endpoint_terms(plan).replace("\xa0", " ")
-    assert "some-model at models.example answers, in real time" in said
-    assert "at most 124 calls of 256 output tokens, 31,744 in all, within 2 min" in said, (
+    text = endpoint_terms(plan).replace("\xa0", " ")
+    assert "some-model at models.example answers, in real time" in text
+    assert "at most 124 calls of 256 output tokens, 31,744 in all, within 2 min" in text, (
         "31 jobs, twice, in both designs"
     )
-    assert "those of the scenario are left out" in said
+    assert "those of the scenario are left out" in text
     assert "in real time: about 31 jobs through each design" in " ".join(plan_sentences(plan)).replace("\xa0", " ")
 
 
 def test_afterwards_it_says_who_answered_what_was_spent_and_what_the_prediction_is_made_of() -> None:
-    said = words(report())
+    text = words(report())
     assert (
         "some-model at models.example answered in the sample endpoint's place: 122 calls of at most 200, 3 of them in vain"
-        in said
+        in text
     )
-    assert "61,000 input and 4,880 output tokens" in said
-    assert "measured, not drawn: 900 ms a call on average (800 ms at p50, 1.5 s at p95)" in said
-    assert "in place of the 9.3 s of the answers" in said
-    assert "Cut short" not in said
+    assert "61,000 input and 4,880 output tokens" in text
+    assert "measured, not drawn: 900 ms a call on average (800 ms at p50, 1.5 s at p95)" in text
+    assert "in place of the 9.3 s of the answers" in text
+    assert "Cut short" not in text
 
 
 def test_a_cap_that_cut_it_short_is_named_with_its_design() -> None:
-    said = words(report(cut={"synchronous": "calls", "event_driven": "time"}))
-    assert "the cap on calls ended the calls of the synchronous design" in said
-    assert "the cap on time ended the calls of the event-driven design" in said
+    text = words(report(cut={"synchronous": "calls", "event_driven": "time"}))
+    assert "the cap on calls ended the calls of the synchronous design" in text
+    assert "the cap on time ended the calls of the event-driven design" in text
 
 
 def test_one_cap_that_cut_both_is_named_once() -> None:
@@ -75,10 +75,10 @@ def test_one_cap_that_cut_both_is_named_once() -> None:
 
 def test_calls_that_all_failed_are_no_measurement() -> None:
     used = {"input_tokens": 0, "output_tokens": 0, "failed_calls": 122, "failures": {"401": 121, "429": 1}}
-    said = words(report(call_s=Quantiles(), **used))
-    assert "122 calls of at most 200, all of them in vain (HTTP 401: 121, HTTP 429: 1)" in said
-    assert "None of its calls brought a result" in said
-    assert "told of no tokens" in said
+    text = words(report(call_s=Quantiles(), **used))
+    assert "122 calls of at most 200, all of them in vain (HTTP 401: 121, HTTP 429: 1)" in text
+    assert "None of its calls brought a result" in text
+    assert "told of no tokens" in text
 
 
 def test_the_sample_endpoint_needs_no_words() -> None:

@@ -28,7 +28,7 @@ SHORT = "Neither design can keep up: 5.53 /s arrive, 2.09 /s can be served."
 
 
 @pytest.mark.parametrize(
-    ("found", "sentence", "headline"),
+    ("advised", "sentence", "headline"),
     [
         ({"shortfall": SHORT}, SHORT, "Neither design can keep up."),
         (
@@ -43,8 +43,8 @@ SHORT = "Neither design can keep up: 5.53 /s arrive, 2.09 /s can be served."
         ),  # advice of before there were words for it
     ],
 )
-def test_what_is_not_feasible_is_not_called_clear(found: dict[str, object], sentence: str, headline: str) -> None:
-    infeasible = results.recommendation(feasible=False, **found)
+def test_what_is_not_feasible_is_not_called_clear(advised: dict[str, object], sentence: str, headline: str) -> None:
+    infeasible = results.recommendation(feasible=False, **advised)
     assert wording.recommendation_sentence(infeasible) == sentence
     assert wording.advice_headline(infeasible) == headline
     assert wording.shown_style(infeasible) == "neither"
@@ -83,9 +83,9 @@ def test_every_simulated_verdict_is_a_sentence(verdict: str | list[str], says: s
     "verdict", ["event_driven", ["synchronous", "event_driven"], "neither", "unresolved", "no_deadline"]
 )
 def test_a_verdict_says_whether_it_was_found_in_simulation_or_live(verdict: str | list[str]) -> None:
-    found = results.result().model_dump(by_alias=True) | {"verdict": verdict}
+    fields = results.result().model_dump(by_alias=True) | {"verdict": verdict}
     simulated, live = (
-        wording.simulated_sentence(Result.parse(found | {"engine": engine}), 120.0, 1.0)
+        wording.simulated_sentence(Result.parse(fields | {"engine": engine}), 120.0, 1.0)
         for engine in ("kernel", "live")
     )
     assert "simulation" in simulated and "live" not in simulated

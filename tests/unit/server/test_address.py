@@ -33,10 +33,10 @@ def printed(configuration: Configuration, is_terminal: bool = False, opens_brows
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    found: list[Any] = []
-    monkeypatch.setattr(module.webbrowser, "open", found.append)
+    addresses: list[Any] = []
+    monkeypatch.setattr(module.webbrowser, "open", addresses.append)
     monkeypatch.setenv("DISPLAY", ":0")
-    return found
+    return addresses
 
 
 def wait_for_threads() -> None:

@@ -16,9 +16,9 @@ def test_nobody_waits_long_for_a_hung_broker(configuration: Configuration) -> No
 
 def test_a_given_address_keeps_its_own_options(configuration: Configuration) -> None:
     given = configuration.model_copy(update={"redis_url": "rediss://me:secret@queue.example:6380/2?socket_timeout=9"})
-    found = options(given)
-    assert (found["host"], found["port"], found["db"], found["password"]) == ("queue.example", 6380, 2, "secret")
-    assert (found["socket_timeout"], found["socket_connect_timeout"]) == (9, BROKER_PATIENCE_S)
+    parsed = options(given)
+    assert (parsed["host"], parsed["port"], parsed["db"], parsed["password"]) == ("queue.example", 6380, 2, "secret")
+    assert (parsed["socket_timeout"], parsed["socket_connect_timeout"]) == (9, BROKER_PATIENCE_S)
 
 
 def test_a_data_folder_with_odd_characters_is_reached(configuration: Configuration) -> None:

@@ -174,17 +174,17 @@ BOGUS |= {"key": "x", "scheduler_name": "x", "cron_job_name": "x", "token": "x"}
 
 def bogus_addresses() -> list[tuple[str, dict[str, object]]]:
     """Every address of django-rq's pages that names something, with a name of nothing and with a queue that does not exist."""
-    found = []
+    addresses = []
     for pattern in queue_pages.urlpatterns:
         names = list(pattern.pattern.converters) or list(pattern.pattern.regex.groupindex)
         ids = {name: BOGUS[name] for name in names}
         if set(ids) - {"queue_index", "token"}:
-            found.append((str(pattern.name), ids))
-            found.append((str(pattern.name), ids | {name: "rq:worker:x" for name in ids if name == "key"}))
-            found.append((str(pattern.name), ids | {name: "a b:%" for name in ids if name == "job_id"}))
+            addresses.append((str(pattern.name), ids))
+            addresses.append((str(pattern.name), ids | {name: "rq:worker:x" for name in ids if name == "key"}))
+            addresses.append((str(pattern.name), ids | {name: "a b:%" for name in ids if name == "job_id"}))
         if "queue_index" in ids:
-            found.append((str(pattern.name), ids | {"queue_index": 99}))
-    return found
+            addresses.append((str(pattern.name), ids | {"queue_index": 99}))
+    return addresses
 
 
 @pytest.mark.parametrize(("name", "ids"), bogus_addresses())

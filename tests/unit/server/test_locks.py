@@ -13,13 +13,13 @@ PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;]+)")
 
 def pins(lock: Path) -> dict[str, str]:
     """Normalised name to the version pinned, with the platform's condition where the lock has several versions."""
-    found = {}
+    versions = {}
     for line in lock.read_text().splitlines():
         pin = PIN.match(line)
         if pin:
             condition = line.partition(";")[2].strip(" \\")
-            found[f"{normalised(pin[1])}{';' if condition else ''}{condition}"] = pin[2]
-    return found
+            versions[f"{normalised(pin[1])}{';' if condition else ''}{condition}"] = pin[2]
+    return versions
 
 
 def names(lock: Path) -> set[str]:

@@ -40,8 +40,8 @@ def test_an_address_that_will_not_do_is_refused_by_its_variables_name(
     monkeypatch.setenv("CROSSOVER_EXTERNAL_KEY", KEY)
     with pytest.raises(Misconfigured, match=f"{URL}: .*{why}") as refused:
         configured()
-    told = f"{refused.value!r} {refused.value.__context__!r} {refused.value.__cause__!r}"
-    assert "hunter22" not in told and KEY not in told
+    text = f"{refused.value!r} {refused.value.__context__!r} {refused.value.__cause__!r}"
+    assert "hunter22" not in text and KEY not in text
 
 
 @pytest.mark.parametrize(
@@ -72,16 +72,16 @@ def test_a_command_ends_with_the_variables_name_and_no_traceback() -> None:
 
 def test_the_key_is_in_no_account_of_the_configuration() -> None:
     configuration = Configuration(external_key=SecretStr(KEY))
-    told = f"{configuration!r} {configuration} {configuration.model_dump()} {configuration.model_dump_json()}"
-    assert KEY not in told
+    text = f"{configuration!r} {configuration} {configuration.model_dump()} {configuration.model_dump_json()}"
+    assert KEY not in text
 
 
 def test_it_is_allowed_only_with_address_model_and_key(settings: Settings) -> None:
     assert allowed() is None
     allow(settings)
-    found = allowed()
-    assert found is not None and (found.host, found.model) == (HOST, MODEL)
-    assert KEY not in f"{found!r} {found}"
+    endpoint = allowed()
+    assert endpoint is not None and (endpoint.host, endpoint.model) == (HOST, MODEL)
+    assert KEY not in f"{endpoint!r} {endpoint}"
     for missing in ("external_url", "external_model", "external_key"):
         allow(settings, **{missing: None})
         assert allowed() is None
@@ -102,9 +102,9 @@ def test_caps_are_what_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> 
              "TOKENS_FIELD": "max_completion_tokens"}  # fmt: skip
     for name, value in given.items():
         monkeypatch.setenv(f"CROSSOVER_EXTERNAL_{name}", value)
-    found = allowed(configured())
-    assert found is not None and found.runs_per_day == 3
-    caps = found.endpoint
+    endpoint = allowed(configured())
+    assert endpoint is not None and endpoint.runs_per_day == 3
+    caps = endpoint.endpoint
     assert (caps.max_calls, caps.max_tokens_a_call, caps.max_seconds) == (30, 64, 40.0)
     assert (caps.calls_a_design, caps.seconds_a_design, caps.tokens_field) == (15, 20.0, "max_completion_tokens")
     assert not [name for name in os.environ if name.startswith("CROSSOVER_EXTERNAL") and name[19:] not in given]

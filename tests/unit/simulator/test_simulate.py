@@ -94,7 +94,7 @@ def test_every_inequality_is_said() -> None:
             "expires_s": 90,
         },
     )
-    said = " ".join(result.inequalities)
+    text = " ".join(result.inequalities)
     for words in (
         "3 workers",
         "4 consumers",
@@ -108,7 +108,7 @@ def test_every_inequality_is_said() -> None:
         "90 s",
         "drops",
     ):
-        assert words in said, words
+        assert words in text, words
 
 
 def test_progress_comes_from_the_calling_thread_and_only_grows() -> None:
@@ -292,7 +292,7 @@ def test_an_outage_kills_what_retries_cannot_outlast_unless_the_circuit_opens() 
 
 def herd(**retries: Any) -> list[float]:
     """Calls a second of a job a second through an outage that fails calls at once, each with one more attempt."""
-    found = run(
+    result = run(
         1,
         jobs=300,
         arrivals={"process": "regular", "rate_per_s": 1.0},
@@ -300,9 +300,9 @@ def herd(**retries: Any) -> list[float]:
         provider={"outages": [{"start_s": 100.0, "length_s": 50.0}]},
         retries={"max": 1} | retries,
     ).event_driven
-    assert found.call_rate.width_s == 1
-    assert sum(found.call_rate.per_s) == found.provider_calls
-    return list(found.call_rate.per_s)
+    assert result.call_rate.width_s == 1
+    assert sum(result.call_rate.per_s) == result.provider_calls
+    return list(result.call_rate.per_s)
 
 
 def test_calls_to_the_provider_are_counted_second_by_second() -> None:
@@ -355,7 +355,7 @@ def test_dedicated_consumers_are_scaled_queue_by_queue() -> None:
     fixed = run(4, **given)
     scaled = run(4, **given, autoscaling={"min": 8, "max": 60, "target_depth": 1, "start_up_s": 30})
     before, after = (
-        {name: found.wait_mean_s or 0.0 for name, found in result.event_driven.classes.items()}
+        {name: queue.wait_mean_s or 0.0 for name, queue in result.event_driven.classes.items()}
         for result in (fixed, scaled)
     )
     assert before["large"] > 150

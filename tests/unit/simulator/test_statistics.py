@@ -59,9 +59,9 @@ def test_students_t_is_the_same_with_another_c_library(
 @given(PROBABILITY, SHAPE, SHAPE)
 def test_the_beta_quantile_agrees_with_scipy(p: float, a: float, b: float) -> None:
     expected = float(betaincinv(a, b, p))
-    found = beta_quantile(p, a, b)
-    assert found == pytest.approx(expected, rel=1e-9, abs=1e-300)
-    assert 0 <= found <= 1
+    computed = beta_quantile(p, a, b)
+    assert computed == pytest.approx(expected, rel=1e-9, abs=1e-300)
+    assert 0 <= computed <= 1
 
 
 @given(PROBABILITY, SHAPE, SHAPE)

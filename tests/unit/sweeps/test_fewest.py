@@ -29,7 +29,7 @@ def length(steady: Answers) -> Length:
 
 
 @pytest.fixture(scope="module")
-def found(steady: Answers) -> ServerRequirement:
+def requirement(steady: Answers) -> ServerRequirement:
     return fewest(steady, jobs=10_000)
 
 
@@ -38,11 +38,11 @@ def shares(length: Length, servers: int) -> Result:
 
 
 @pytest.mark.parametrize("design", ["synchronous", "event_driven"])
-def test_it_finds_what_trying_every_number_finds(found: ServerRequirement, length: Length, design: str) -> None:
-    answer: Fewest = getattr(found, design)
+def test_it_finds_what_trying_every_number_finds(requirement: ServerRequirement, length: Length, design: str) -> None:
+    answer: Fewest = getattr(requirement, design)
     assert answer.high is not None
     every: dict[int, DesignResult] = {n: getattr(shares(length, n), design) for n in range(1, answer.high + 4)}
-    wanted = found.wanted_share
+    wanted = requirement.wanted_share
     meet = [n for n, one in every.items() if one.stable and one.intervals["good_share"][0] >= wanted]
     miss = [n for n, one in every.items() if not one.stable or one.intervals["good_share"][1] < wanted]
     assert answer.high == min(meet)
@@ -79,14 +79,14 @@ def test_where_no_number_meets_the_deadline_it_says_so(length: Length) -> None:
     assert "any number up to 64 workers" in needed_sentence(answer)
 
 
-def test_the_headline_says_what_each_design_needs_or_that_no_number_does(found: ServerRequirement) -> None:
-    several = found.model_copy(update={"event_driven": found.event_driven.model_copy(update={"high": 1})})
+def test_the_headline_says_what_each_design_needs_or_that_no_number_does(requirement: ServerRequirement) -> None:
+    several = requirement.model_copy(update={"event_driven": requirement.event_driven.model_copy(update={"high": 1})})
     assert needed_headline(several) == "Synchronous needs 9 workers and event-driven needs 1 consumer"
-    one = several.model_copy(update={"synchronous": found.synchronous.model_copy(update={"high": None})})
+    one = several.model_copy(update={"synchronous": requirement.synchronous.model_copy(update={"high": None})})
     assert needed_headline(one) == (
         "Event-driven needs 1 consumer; synchronous does not meet the deadline with any number"
     )
-    none = one.model_copy(update={"event_driven": found.event_driven.model_copy(update={"high": None})})
+    none = one.model_copy(update={"event_driven": requirement.event_driven.model_copy(update={"high": None})})
     assert needed_headline(none) == "Neither design meets the deadline, with any number up to 4,096"
 
 

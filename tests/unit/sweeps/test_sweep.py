@@ -28,9 +28,9 @@ def small(steady: Answers) -> Grid:
 
 
 def test_every_cell_is_there_in_order_and_is_what_the_simulator_says(small: Grid) -> None:
-    found = sweep(small)
-    assert [(cell.x, cell.y) for cell in found.cells] == list(small.points())
-    last = found.cells[-1]
+    result = sweep(small)
+    assert [(cell.x, cell.y) for cell in result.cells] == list(small.points())
+    last = result.cells[-1]
     answers = small.answers_at((80, 1))
     scenario = cut(scenario_of(Evaluation.from_answers(answers), advise(answers)), 4_000, 1).scenario
     alone = simulate(scenario, replications=1)
@@ -55,11 +55,11 @@ def test_the_border_runs_where_the_flip_says(template: str) -> None:
     advice = advise(answers)
     flip = next(flip for flip in advice.flips if flip.becomes.style != advice.style and type(flip.to) in (int, float))
     low, high = sorted((float(flip.to) * 0.9, float(flip.to) * 1.1))
-    found = build_advised_map(grid(answers, axis(flip.field, low, high, 2)), fine=201)
-    turns = np.flatnonzero(np.diff(found.style[0]))
-    step = float(found.x[1] - found.x[0])
-    assert any(abs(found.x[turn] - float(flip.to)) <= 2 * step for turn in turns)
-    assert {ALL_STYLES[place] for place in found.style[0]} == found.named()
+    result = build_advised_map(grid(answers, axis(flip.field, low, high, 2)), fine=201)
+    turns = np.flatnonzero(np.diff(result.style[0]))
+    step = float(result.x[1] - result.x[0])
+    assert any(abs(result.x[turn] - float(flip.to)) <= 2 * step for turn in turns)
+    assert {ALL_STYLES[place] for place in result.style[0]} == result.named()
 
 
 def test_a_cell_that_contradicts_another_answer_is_refused_before_anything_runs(steady: Answers) -> None:

@@ -69,12 +69,12 @@ def test_a_link_works_once_and_only_its_digest_is_kept(alice: User, bob: User) -
     assert token not in str(vars(row)) and row.token_digest == digest_of(token)
     with pytest.raises(InvalidInput):
         set_password(find_reset(digest_of(token)), "12345678", "12345678")
-    found = find_reset(digest_of(token))
-    assert set_password(found, NEW, NEW).check_password(NEW)
+    reset = find_reset(digest_of(token))
+    assert set_password(reset, NEW, NEW).check_password(NEW)
     with pytest.raises(LinkGone):
         find_reset(digest_of(token))
     with pytest.raises(LinkGone):
-        set_password(found, "yet-another-one", "yet-another-one")
+        set_password(reset, "yet-another-one", "yet-another-one")
     bob.refresh_from_db()
     assert bob.check_password(NEW)
 
@@ -127,9 +127,9 @@ def test_a_link_is_void_once_anything_changes_that_it_rests_on(
         Membership.objects.filter(user=alice).update(role=Role.OWNER)
         User.objects.filter(pk=alice.pk).update(is_active=True)
         digest = digest_of(make_reset(bob, User.objects.get(pk=alice.pk)))
-        found = find_reset(digest)
+        reset = find_reset(digest)
         change()
         with pytest.raises(LinkGone):
             find_reset(digest)
         with pytest.raises(LinkGone):
-            set_password(found, NEW, NEW)
+            set_password(reset, NEW, NEW)
