@@ -16,7 +16,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from advisor.reports.charts.model import Chart
+from advisor.reports.charts.model import HEADROOM, Chart
 from advisor.reports.palette import DASHES, LIGHT, WIDTHS
 from core.numbers import plain
 
@@ -30,7 +30,6 @@ DASH_PATTERNS: dict[str, Any] = {
     "longdashdot": (0, (9, 2.5, 1.2, 2.5)),
 }
 HATCHES = {"synchronous": "////", "event_driven": "", "hybrid": ".."}
-HEADROOM = 1.06
 
 STYLE = {
     "svg.fonttype": "none",
@@ -80,9 +79,7 @@ def _quiet(figure: Figure) -> Iterator[None]:
 def _lines(chart: Chart, axes: Axes) -> None:
     _axes(chart, axes)
     for window in chart.windows:
-        axes.axvspan(
-            window.start, window.end, color=LIGHT.burst if window.kind == "burst" else LIGHT.outage, lw=0, zorder=0
-        )
+        axes.axvspan(window.start, window.end, color=LIGHT.of(window.kind), lw=0, zorder=0)
     for line in chart.lines:
         axes.plot(
             line.x,
@@ -128,8 +125,10 @@ def _words(chart: Chart, axes: Axes) -> None:
         axes.text(
             deadline.x, 1.01, deadline.text, transform=over, ha="right", va="bottom", color=LIGHT.ink, fontsize=7.5
         )
-    for kind, window in {window.kind: window for window in reversed(chart.windows)}.items():
-        axes.text(window.start, 1.01, kind, transform=over, ha="left", va="bottom", color=LIGHT.muted, fontsize=7.5)
+    for window in chart.first_windows:
+        axes.text(
+            window.start, 1.01, window.kind, transform=over, ha="left", va="bottom", color=LIGHT.muted, fontsize=7.5
+        )
     for mark in chart.marks:
         colour, shape = LIGHT.of(mark.style), "s" if mark.style == "synchronous" else "o"
         axes.plot([mark.x], [mark.y], ls="", marker=shape, ms=4, color=colour, clip_on=False)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from advisor.reports.palette import Dash
 
 Floats = NDArray[np.float64]
-
+HEADROOM = 1.06
+"""The top of a y axis with a fixed range, by the range."""
 
 Side = Literal["left", "right", "none"]
 
@@ -117,6 +118,11 @@ class Chart:
     windows: tuple[Window, ...] = ()
     deadlines: tuple[Deadline, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def first_windows(self) -> tuple[Window, ...]:
+        """The first of each kind: the one that carries the word for the shading."""
+        return tuple({window.kind: window for window in reversed(self.windows)}.values())
 
     @property
     def drawn(self) -> bool:

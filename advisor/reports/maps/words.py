@@ -37,6 +37,11 @@ def axis_name(field: str) -> str:
 _SUFFIX = re.compile(r"_(per_s|s|h|percent|minutes)$")
 
 
+def axis_title(axis: Axis) -> str:
+    unit = QUESTIONS[axis.field].unit
+    return f"{axis_name(axis.field)} ({unit})" if unit else axis_name(axis.field)
+
+
 def axis_value(field: str, value: float) -> str:
     """All in the question's own unit, so that they compare at a glance."""
     figure = number(value)

@@ -29,7 +29,7 @@ from advisor.reports.comparison.runs import (
     styles_of,
     with_design,
 )
-from advisor.reports.figure_plotly import figure
+from advisor.reports.figure_plotly import chart_figure
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import find_run, workspace_of
 from simulator.result import Result
@@ -94,7 +94,9 @@ def comparison_charts(request: MemberRequest) -> JsonResponse:
         raise Http404
     dark = request.GET.get("theme") == "dark"
     drawn = {
-        chart.id: figure(chart, dark=dark) for chart in _charts(tuple(_key(run) for run in finished)) if chart.drawn
+        chart.id: chart_figure(chart, dark=dark)
+        for chart in _charts(tuple(_key(run) for run in finished))
+        if chart.drawn
     }
     response = JsonResponse(drawn)
     response["Cache-Control"] = "private, max-age=600"

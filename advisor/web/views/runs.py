@@ -15,7 +15,7 @@ from advisor.decisions.jobs import dead_letters
 from advisor.decisions.models import EngineName, Run, State
 from advisor.decisions.services.runs import cancel_run
 from advisor.reports import wording
-from advisor.reports.figure_plotly import figure
+from advisor.reports.figure_plotly import chart_figure
 from advisor.teams.access import may_edit, require_editor
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision, find_run
@@ -84,7 +84,7 @@ def run_charts(request: MemberRequest, run_id: UUID) -> JsonResponse:
     shown = charts_so_far(run) if so_far else drawn(run)
     response = JsonResponse(
         {
-            chart.id: figure(chart, dark=dark) | {"title": wording.unbroken(chart.title)}
+            chart.id: chart_figure(chart, dark=dark) | {"title": wording.unbroken(chart.title)}
             for chart in shown
             if chart.drawn
         }

@@ -10,7 +10,7 @@ from plotly.graph_objects import Figure
 
 from advisor.reports.charts import charts_of
 from advisor.reports.charts.model import Chart
-from advisor.reports.figure_plotly import figure
+from advisor.reports.figure_plotly import chart_figure
 from advisor.reports.figure_svg import svg
 from advisor.reports.palette import DARK, LIGHT
 from tests.unit.reports import results
@@ -25,34 +25,34 @@ def parsed(drawn: str) -> ET.Element:
 @pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS.keys())
 @pytest.mark.parametrize("dark", [False, True])
 def test_plotly_accepts_every_figure(chart: Chart, dark: bool) -> None:
-    drawn = json.loads(json.dumps(figure(chart, dark), allow_nan=False))
+    drawn = json.loads(json.dumps(chart_figure(chart, dark), allow_nan=False))
     Figure(data=drawn["data"], layout=drawn["layout"])
     assert drawn["layout"]["paper_bgcolor"] == "rgba(0,0,0,0)"
     assert drawn["layout"]["showlegend"] is False
 
 
 def test_only_what_the_cartesian_bundle_knows_is_used() -> None:
-    kinds = {trace["type"] for chart in CHARTS.values() for trace in figure(chart)["data"]}
+    kinds = {trace["type"] for chart in CHARTS.values() for trace in chart_figure(chart)["data"]}
     assert kinds <= {"scatter", "bar"}
 
 
 def test_one_hover_reads_every_line_at_an_instant() -> None:
-    assert figure(CHARTS["queue_depth"])["layout"]["hovermode"] == "x unified"
+    assert chart_figure(CHARTS["queue_depth"])["layout"]["hovermode"] == "x unified"
 
 
 def test_a_line_arrives_with_its_values() -> None:
     chart = CHARTS["queue_depth"]
-    trace = next(trace for trace in figure(chart)["data"] if trace["name"] == "Event-driven")
+    trace = next(trace for trace in chart_figure(chart)["data"] if trace["name"] == "Event-driven")
     values = np.frombuffer(base64.b64decode(trace["y"]["bdata"]), dtype="<f4")
     assert values.max() == 212
     assert len(values) == len(chart.lines[1].y)
 
 
 def test_designs_differ_by_more_than_colour() -> None:
-    lines = {trace["name"]: trace["line"] for trace in figure(CHARTS["queue_depth"])["data"]}
+    lines = {trace["name"]: trace["line"] for trace in chart_figure(CHARTS["queue_depth"])["data"]}
     assert lines["Synchronous"]["color"] == LIGHT.synchronous and lines["Event-driven"]["color"] == LIGHT.event_driven
     assert lines["Synchronous"]["dash"] != lines["Event-driven"]["dash"]
-    assert figure(CHARTS["queue_depth"], dark=True)["data"][0]["line"]["color"] == DARK.synchronous
+    assert chart_figure(CHARTS["queue_depth"], dark=True)["data"][0]["line"]["color"] == DARK.synchronous
 
 
 @pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS.keys())

@@ -5,9 +5,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from advisor.reports.charts.labels import area_of, placed
-from advisor.reports.maps.figure import Here, edges, map_figure
-from advisor.reports.maps.regions import regions, softened
+from advisor.reports.charts.labels import area_of, placed, regions
+from advisor.reports.maps.figure import Here, edges, map_figure, softened
 from advisor.reports.maps.shares import turns
 from advisor.sweeps.border import AdvisedMap
 from advisor.sweeps.contract import Axis, Cell, GoodShare, Sweep
@@ -35,7 +34,7 @@ def a_map(y: bool = True) -> Sweep:
 
 
 def test_each_style_is_named_in_the_middle_of_its_own_region() -> None:
-    left, right = regions(halves(3.05))
+    left, right = regions(halves(3.05).style)
     assert (left.style, right.style) == (0, 1)
     assert 1 <= ACROSS[left.spots[0][1]] <= 2
     assert 4.5 <= ACROSS[right.spots[0][1]] <= 8.6
@@ -44,7 +43,7 @@ def test_each_style_is_named_in_the_middle_of_its_own_region() -> None:
 def test_a_region_in_two_pieces_is_named_in_both() -> None:
     border = halves(3.05)
     border.style[:, 70:] = 0
-    assert sorted(region.style for region in regions(border)) == [0, 0, 1]
+    assert sorted(region.style for region in regions(border.style)) == [0, 0, 1]
 
 
 def test_words_of_narrow_regions_meet_neither_each_other_nor_the_workloads_own_on_a_phone() -> None:
@@ -62,13 +61,13 @@ def test_words_of_narrow_regions_meet_neither_each_other_nor_the_workloads_own_o
 def test_words_stand_in_their_own_regions() -> None:
     stripes = halves(3.05)
     stripes.style[:, 31:38] = 2
-    for region in regions(stripes):
+    for region in regions(stripes.style):
         assert {int(stripes.style[spot]) for spot in region.spots} == {region.style}
 
 
 def test_words_that_find_no_room_are_left_out() -> None:
     everywhere = [area_of("x" * 50, 0.5, up / 20, "center") for up in range(21)]
-    named = [(region, "advice: hybrid") for region in regions(halves(3.05))]
+    named = [(region, "advice: hybrid") for region in regions(halves(3.05).style)]
     assert list(placed(named, lambda row, column: (column / 101, row / 40), everywhere)) == []
 
 
