@@ -66,13 +66,13 @@ class Environment:
     def stamped(self) -> dict[str, str]:
         """Lock name to hash, of what is installed; empty where the environment is absent, broken, foreign or half made."""
         try:
-            found = json.loads(self.stamp.read_text())
+            stored = json.loads(self.stamp.read_text())
         except (OSError, ValueError):
             return {}
-        return found if self.python.exists() and isinstance(found, dict) else {}
+        return stored if self.python.exists() and isinstance(stored, dict) else {}
 
     def wanted(self, lock: str) -> dict[str, str]:
-        """The stamp of a fresh install of `lock`. The test lock holds the runtime lock, so it stands for both."""
+        """The stamp of a fresh install of `lock`. The test lock holds the runtime lock, so it covers both."""
         names = (RUNTIME, TEST) if lock == TEST else (RUNTIME,)
         return {name: hashlib.sha256((self.root / name).read_bytes()).hexdigest() for name in names}
 
@@ -168,15 +168,15 @@ def uv_settings(pip: list[str]) -> dict[str, str]:
     """What this machine's pip is told of its index, certificates and proxy, as variables for uv."""
     listed = subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=False).stdout  # noqa: S603
     options = re.findall(r"^\S*\.([\w-]+)='(.*)'$", listed, re.MULTILINE)
-    found = {UV_FOR_PIP[name]: value.replace("\\n", " ") for name, value in options if name in UV_FOR_PIP}
-    return found | ({"UV_INDEX_STRATEGY": "unsafe-best-match"} if "UV_INDEX" in found else {})
+    settings = {UV_FOR_PIP[name]: value.replace("\\n", " ") for name, value in options if name in UV_FOR_PIP}
+    return settings | ({"UV_INDEX_STRATEGY": "unsafe-best-match"} if "UV_INDEX" in settings else {})
 
 
 def working_uv() -> str | None:
     """uv's path where it is installed and answers (a version manager's shim may not)."""
-    found = shutil.which("uv")
-    if found and subprocess.run([found, "--version"], capture_output=True, check=False).returncode == 0:  # noqa: S603
-        return found
+    uv = shutil.which("uv")
+    if uv and subprocess.run([uv, "--version"], capture_output=True, check=False).returncode == 0:  # noqa: S603
+        return uv
     return None
 
 

@@ -75,14 +75,14 @@ def kernel_figures(millions: float = 4.0) -> dict[str, float]:
         "full_synchronous": (FULL, SYNCHRONOUS, LOOPS[SYNCHRONOUS]),
     }
     rounds = [{name: _timed(*model, jobs) for name, model in models.items()} for _ in range(ROUNDS)]
-    found = {name: max(timed[name] for timed in rounds) for name in models}
-    if found["plain"].events != 2 * jobs:
-        raise AssertionError(f"plain: {found['plain'].events:,} events, not two a job")
+    best = {name: max(timed[name] for timed in rounds) for name in models}
+    if best["plain"].events != 2 * jobs:
+        raise AssertionError(f"plain: {best['plain'].events:,} events, not two a job")
     return {
-        **{f"{name}_jobs_per_s": timed.jobs_per_s for name, timed in found.items()},
+        **{f"{name}_jobs_per_s": timed.jobs_per_s for name, timed in best.items()},
         "threads_jobs_per_s": max(_together(jobs) for _ in range(ROUNDS)),
-        **{f"{name}_events": timed.events for name, timed in found.items()},
-        **_over_simpy(found, jobs),
+        **{f"{name}_events": timed.events for name, timed in best.items()},
+        **_over_simpy(best, jobs),
     }
 
 
@@ -94,7 +94,7 @@ def _together(jobs: int) -> float:
     return threads * jobs / (time.perf_counter() - began)
 
 
-def _over_simpy(found: Mapping[str, Timed], jobs: int) -> dict[str, float]:
+def _over_simpy(kernel: Mapping[str, Timed], jobs: int) -> dict[str, float]:
     """SimPy's jobs a second on the same models, and how many times as fast the kernel is; nothing where it is not installed.
 
     Raises:
@@ -109,7 +109,7 @@ def _over_simpy(found: Mapping[str, Timed], jobs: int) -> dict[str, float]:
     for name, jobs_per_s, counted in [
         peer_of for _ in range(PEER_ROUNDS) for peer_of in peer.peer_figures(PLAIN, FULL, peer_jobs)
     ]:
-        ours = found[name]
+        ours = kernel[name]
         off = abs(counted.attempts / peer_jobs - ours.attempts_per_job)
         if counted.settled != peer_jobs or (name != "plain" and off > sampling):
             raise AssertionError(f"SimPy, {name}: {counted.settled:,} settled, {counted.attempts:,} attempts")

@@ -60,15 +60,15 @@ def main() -> int:
             if not options.records:
                 folder.mkdir(parents=True, exist_ok=True)
                 measure(options.minutes, options.seed, folder)
-            found = predicted_page(folder)
+            text = predicted_page(folder)
     except CannotMeasure as reason:
         print(reason, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
-    options.output.write_text(found)
-    print(found)
+    options.output.write_text(text)
+    print(text)
     return 0
 
 

@@ -97,7 +97,9 @@ def percentile(values: Sequence[float], share: float) -> float:
 def last_work_at(jobs: Iterable[Job], begin_at: float) -> float:
     """When the last work ended; `begin_at` if there was none."""
     attempts = (attempt for job in jobs for attempt in job.attempts)
-    return max((at for it in attempts for at in (it.taken_at, it.ended_at) if at is not None), default=begin_at)
+    return max(
+        (at for attempt in attempts for at in (attempt.taken_at, attempt.ended_at) if at is not None), default=begin_at
+    )
 
 
 def depth(jobs: Sequence[Job], begin_at: float) -> tuple[float, int]:

@@ -185,16 +185,16 @@ def _table(rows: Iterable[Row]) -> list[str]:
 
 def _agreement(rows: Iterable[Row]) -> str:
     """How far the replayed predictions are off, and which most."""
-    found = []
+    errors = []
     workload = ""
     for row in rows:
         workload = row.workload.partition(",")[0] or workload
         percent = None if row.unit == "share" else error_percent(row.measured, row.replayed.value)
         if percent is not None:
-            found.append((abs(percent), f"{workload}: {row.title} ({percent:+.0f} %)"))
-    far = [words for size, words in sorted(found, reverse=True) if size > FAR_PERCENT]
+            errors.append((abs(percent), f"{workload}: {row.title} ({percent:+.0f} %)"))
+    far = [words for size, words in sorted(errors, reverse=True) if size > FAR_PERCENT]
     middle = (
-        f"The replayed prediction (b) is off by {median(size for size, _ in found):.0f} % in the median of {len(found)} durations"
+        f"The replayed prediction (b) is off by {median(size for size, _ in errors):.0f} % in the median of {len(errors)} durations"
         " and depths"
     )
     return f"{middle}; by more than {FAR_PERCENT} %: {'; '.join(far) or 'none'}."

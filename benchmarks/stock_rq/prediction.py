@@ -62,7 +62,7 @@ Prediction = Mapping[str, Predicted]
 
 
 def describe(workload: Workload, jobs: int, overflow: Mapping[str, Any]) -> dict[str, Any]:
-    """The Scenario of the workload: what somebody knows who has not measured. A burst runs through one whole cycle.
+    """The Scenario of the workload: what is known without measuring. A burst runs through one whole cycle.
 
     A `listen` backlog of n holds n + 1 connections."""
     return {
@@ -127,14 +127,14 @@ def simulate(scenario: dict[str, Any], path: Path, replications: int) -> dict[st
 
 
 def _figures(design: Mapping[str, Any], replications: int) -> Prediction:
-    found = {}
+    predicted = {}
     for name, read in READ.items():
         value = read(design)
         interval = design["intervals"].get(_INTERVALS.get(name, name))
         known = interval is not None and replications == ALONE and None not in interval
         deviation = (interval[1] - interval[0]) / 2 / QUANTILE * math.sqrt(replications) if known else None
-        found[name] = Predicted(math.inf if value is None else value, deviation)
-    return found
+        predicted[name] = Predicted(math.inf if value is None else value, deviation)
+    return predicted
 
 
 def overflow_settings(syn_linear_timeouts: int, folder: Path) -> dict[str, Any]:

@@ -81,12 +81,12 @@ class Processes:
         return True
 
     def wait_for_lines(self, record: Path, lines: int, limit_s: float) -> None:
-        """Wait until so many lines are recorded. Raises CannotMeasure if they are not."""
+        """Wait until that many lines are recorded. Raises CannotMeasure if they are not."""
         if not self.wait(lambda: len(read(record)) >= lines, limit_s, every_s=0.02):
             raise CannotMeasure(f"The workers had not executed {lines} jobs after {limit_s:.0f} s.")
 
     def wait_for_port(self, name: str, port: int) -> None:
-        """Wait until somebody listens. Raises CannotMeasure if nobody does."""
+        """Wait until a server listens. Raises CannotMeasure if none does."""
         if not self.wait(lambda: _listens(port), START_S):
             raise CannotMeasure(f"{name} did not listen within {START_S:.0f} s.")
 
@@ -103,7 +103,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on."""
+    """A loopback port that no server listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,4 +1,4 @@
-"""An outside endpoint that is allowed, and that nobody serves."""
+"""An outside endpoint that is allowed, and that no server answers at."""
 
 from django.conf import settings as django_settings
 from pydantic import SecretStr

@@ -26,7 +26,7 @@ from simulator.scenario import Scenario
 
 TOKEN = "token-of-this-run"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-NOBODY = "http://127.0.0.1:1"
+NOT_LISTENING = "http://127.0.0.1:1"
 QUICK = {"distribution": "deterministic", "mean_s": 0.01}
 
 
@@ -46,9 +46,9 @@ def a_plan(folder: Path, scenario: Scenario, design: str = "event_driven", **giv
         "workload": "document_extraction",
         "folder": str(folder),
         "broker": "unix:///nowhere",
-        "endpoint": NOBODY,
-        "service": NOBODY,
-        "clients": NOBODY,
+        "endpoint": NOT_LISTENING,
+        "service": NOT_LISTENING,
+        "clients": NOT_LISTENING,
         "token": TOKEN,
         "webhook_secret": SECRET,
     }

@@ -321,7 +321,7 @@ def test_a_websocket_tells_its_events_and_is_resumed_too(tmp_path: Path) -> None
     assert list(of(rows, What.DELIVERY_CALL, 0)["value"]) == [101, 101]
 
 
-def test_where_nobody_waits_the_callers_end_with_the_work(tmp_path: Path) -> None:
+def test_if_no_caller_waits_the_callers_end_with_the_work(tmp_path: Path) -> None:
     async def submit(request: web.Request) -> web.Response:
         job = (await request.json())["job"]
         consumer.write(What.GAVE_UP if job == 1 else What.COMPUTED, job)

@@ -195,6 +195,6 @@ def test_what_subscribers_did_is_compared() -> None:
     assert answer(alike["handled_s.mean"]) == answer(alike["unhandled"]) == "agrees" or (
         answer(alike["unhandled"]) == "below"
     )
-    nobody = compared(handled(None, 0, 200), handled(None, 0, 200), at_speed(4))
-    assert "handled_s.mean" not in nobody
-    assert answer(nobody["unhandled"]) == "agrees"
+    unhandled = compared(handled(None, 0, 200), handled(None, 0, 200), at_speed(4))
+    assert "handled_s.mean" not in unhandled
+    assert answer(unhandled["unhandled"]) == "agrees"

@@ -178,7 +178,7 @@ def test_every_way_of_delivery_brings_every_result(delivery: dict[str, Any]) -> 
 
 
 def test_classes_have_queues_and_consumers_of_their_own_and_the_broker_goes_with_the_run() -> None:
-    """Nothing of the run is left: its broker's socket is gone, and it was never anybody else's."""
+    """Nothing of the run is left: its broker's socket is gone, and no other run used it."""
     sockets: list[str] = []
 
     def look(live: DesignRun) -> bool:

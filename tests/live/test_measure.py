@@ -155,7 +155,7 @@ def test_a_worker_in_line_for_the_provider_makes_its_call_wait_up_to_the_end_of_
     assert measured.provider_429 == 1
 
 
-def test_each_subscriber_is_tallied_beside_the_jobs() -> None:
+def test_each_subscriber_is_tallied_next_to_the_jobs() -> None:
     chosen = scenario(subscribers={"count": 3})
     events = [
         *EVENT_DRIVEN,

@@ -185,7 +185,7 @@ def test_a_clock_that_differs_is_noticed_and_only_the_pickup_is_left_out(
     assert "ahead of this machine's" in costs.problems[0]
 
 
-def _nobody(connection: Any) -> None:
+def _no_worker(connection: Any) -> None:
     with pytest.raises(CannotMeasure, match="No rq worker listens on the queue mine"):
         measure_rq(connection, QUEUE, jobs=20, timeout_s=10)
 
@@ -218,7 +218,7 @@ def _suspended(connection: Any) -> None:
     resume(connection)
 
 
-@pytest.mark.parametrize("check", [_nobody, _others_wait, _too_few_jobs, _foreign_serializer, _suspended])
+@pytest.mark.parametrize("check", [_no_worker, _others_wait, _too_few_jobs, _foreign_serializer, _suspended])
 def test_what_keeps_from_measuring_is_said(connection: Any, check: Any) -> None:
     check(connection)
     assert connection.keys("rq:job:crossover*") == []

@@ -1,4 +1,4 @@
-"""Calls to the provider, by OpenAI's own client: outcomes as replies, an outside endpoint's caps, and a key that nobody sees."""
+"""Calls to the provider, by OpenAI's own client: outcomes as replies, an outside endpoint's caps, and a key that is never shown."""
 
 import asyncio
 import logging
@@ -68,7 +68,7 @@ def test_a_refusal_is_not_retried_by_the_library(tmp_path: Path) -> None:
     assert calls == ["7"]
 
 
-def test_nobody_there_is_no_answer(tmp_path: Path) -> None:
+def test_a_server_that_does_not_listen_is_no_answer(tmp_path: Path) -> None:
     plan, _ = a_plan(tmp_path, a_scenario())
     assert called(plan, 0).status == 0
 
@@ -171,7 +171,7 @@ def test_a_server_may_call_the_limit_on_tokens_by_its_newer_name(tmp_path: Path)
 
 @pytest.mark.parametrize("how", ["threads", "event loop"])
 def test_a_redirect_is_not_followed(tmp_path: Path, how: str) -> None:
-    """Whoever the key is for was named by an administrator, not by a server."""
+    """An administrator, not a server, decides where the key is sent."""
     calls = []
 
     async def away(request: web.Request) -> web.Response:

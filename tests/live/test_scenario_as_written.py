@@ -57,7 +57,7 @@ def template(name: str) -> Scenario:
 
 
 def example(name: str) -> tuple[Scenario, Trace | None]:
-    """An example; the invented hour stands in for recordings that are not shipped."""
+    """An example; the invented hour replaces recordings that are not shipped."""
     scenario = scenario_from(read_mapping((EXAMPLES / name).read_bytes(), name))
     trace = None
     if isinstance(scenario.arrivals, TraceArrivals):

@@ -88,7 +88,7 @@ def test_a_full_backlog_refuses_and_an_idle_worker_is_a_place(tmp_path: Path) ->
 
 
 def test_calls_that_come_at_once_to_idle_workers_do_not_stand_in_the_backlog(tmp_path: Path) -> None:
-    """The loop is held until all three are there to be read; so many workers are idle."""
+    """The loop is held until all three are there to be read; that many workers are idle."""
 
     async def play(post: Any, provider: HeldProvider) -> None:
         provider.open.set()
@@ -295,7 +295,7 @@ def test_an_answer_waits_for_the_subscribers_and_so_does_the_worker(tmp_path: Pa
 
 @pytest.mark.parametrize("drops", [pytest.param(False, marks=pytest.mark.full), True])
 def test_abandoned_work_is_counted_and_begun_only_where_it_is_not_dropped(drops: bool) -> None:
-    """Live, from its clients to its books: one worker, a job in 0.15 s, 20 a second, and nobody waits longer than 0.4 s."""
+    """Live, from its clients to its books: one worker, a job in 0.15 s, 20 a second, and no caller waits longer than 0.4 s."""
     scenario = a_scenario(
         jobs=14,
         arrivals={"process": "regular", "rate_per_s": 20.0},

@@ -1,4 +1,4 @@
-"""What must hold for all answers that the schema allows, not for those alone that somebody thought of."""
+"""What must hold for all answers that the schema allows."""
 
 import json
 import math
@@ -215,9 +215,7 @@ def require_real_flips(base: Answers) -> None:
         last = just_before(flip.field, start, flip.to)
         between = [start + part * (last - start) for part in (0.5, 0.9)] if math.isfinite(start) else []
         for value in (*(round(one) if LEAVES[flip.field].kind == "integer" else one for one in between), last):
-            if value != start and value <= (
-                LEAVES[flip.field].high or math.inf
-            ):  # an empty answer stands for its start
+            if value != start and value <= (LEAVES[flip.field].high or math.inf):  # an empty answer means its start
                 assert not differs(outcome(advise(changed(base, flip.field, value), flips=False)), now), (flip, value)
 
 

@@ -239,7 +239,7 @@ def test_an_empty_p99_flips_upwards_from_where_the_lognormal_has_it() -> None:
     )
 
 
-def test_what_falls_short_is_said_once_and_no_style_is_called_clear_beside_it() -> None:
+def test_a_shortfall_is_reported_once_and_no_style_is_then_called_clear() -> None:
     heavy = answers_from(nested({"volume.mean_rate_per_s": 5.53}))
     advice = advise(heavy)
     page = terminal_text("", wording.recommendation_sentence(advice), advice_sections(advice, heavy))

@@ -43,9 +43,7 @@ def test_full_runs_them(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPat
     assert outcomes(pytester, monkeypatch, "", "--full") == {"passed": 2, "skipped": 2, "xfailed": 1}
 
 
-def test_in_ci_a_skip_that_nobody_announced_is_an_error(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_in_ci_an_unannounced_skip_is_an_error(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     assert outcomes(pytester, monkeypatch, "true") == {
         "passed": 1,
         "failed": 1,

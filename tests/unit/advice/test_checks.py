@@ -94,7 +94,7 @@ def test_a_sound_form_gets_no_warning() -> None:
     assert warnings("form_classification", {}) == {}
 
 
-def test_nobody_who_waits_has_no_client_that_retries() -> None:
+def test_without_a_waiting_caller_no_client_retries() -> None:
     assert "retries_at_two_layers" not in warnings(
         "document_extraction", {"synchronous.client_retries": 3, "caller.kind": "nobody"}
     )

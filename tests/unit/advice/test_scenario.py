@@ -110,7 +110,7 @@ def test_quotas_are_our_share_of_them() -> None:
     assert provider.max_concurrency == 20
 
 
-def test_hops_bring_their_limits_and_nobody_who_waits_has_none() -> None:
+def test_hops_bring_their_limits_and_without_a_waiting_caller_there_is_none() -> None:
     limits = [(hop.name, hop.limit_s, hop.kind) for hop in scenario({}).synchronous.hops]
     assert limits == [("nginx", 60, "idle"), ("gunicorn", 30, "total")]
     nobody = scenario({"caller": {"kind": "nobody"}})

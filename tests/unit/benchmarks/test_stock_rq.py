@@ -93,7 +93,7 @@ def test_the_dispatch_is_a_worker_s_time_that_the_work_does_not_take() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how many connections wait")
-def test_a_listen_backlog_of_n_holds_one_more_and_refuses_nobody() -> None:
+def test_a_listen_backlog_of_n_holds_one_more_and_refuses_no_caller() -> None:
     with contextlib.ExitStack() as opened:
         listener = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=3))
         port = listener.getsockname()[1]

@@ -79,7 +79,7 @@ def test_numbers_out_of_range_are_refused(run: Run, engine: Recorder, arguments:
         run("simulate", "-", *arguments, stdin=SCENARIO)
 
 
-def test_a_trace_stands_beside_the_file_that_names_it(run: Run, engine: Recorder, write: Write) -> None:
+def test_a_trace_is_next_to_the_file_that_names_it(run: Run, engine: Recorder, write: Write) -> None:
     write("arrivals.csv", TRACE)
     run("simulate", write("scenario.yaml", TRACED))
     assert engine.trace is not None and engine.trace.requests == 3
@@ -159,7 +159,7 @@ def test_an_outside_endpoint_is_for_the_live_engine(run: Run, engine: Recorder) 
     assert refused.value.returncode == 2
 
 
-def test_an_outside_endpoint_that_nobody_allows_is_refused_with_how_to_allow_it(run: Run) -> None:
+def test_an_outside_endpoint_that_is_not_allowed_is_refused_with_how_to_allow_it(run: Run) -> None:
     with pytest.raises(CommandError, match="--endpoint: no outside endpoint is allowed here") as refused:
         run("simulate", "-", "--engine", "live", "--endpoint", "outside", stdin=SCENARIO)
     assert refused.value.returncode == 2
@@ -202,7 +202,7 @@ def test_what_the_engine_does_not_do_is_refused(run: Run, engine: Recorder) -> N
     assert engine.scenario is None
 
 
-def test_service_times_come_from_a_file_beside_the_scenario(
+def test_service_times_come_from_a_file_next_to_the_scenario(
     run_json: Callable[..., Any], write: Callable[[str, str], str]
 ) -> None:
     write("durations.csv", "duration_s\n2.5\n2.5\n")

@@ -29,7 +29,7 @@ def test_a_superuser_sees_a_run_and_that_is_logged(client: Client, run: Run, use
     assert (entry.user, entry.object_id, entry.change_message) == (user, str(run.pk), "Viewed.")
 
 
-def test_nobody_changes_or_deletes_one_there(client: Client, run: Run) -> None:
+def test_no_one_changes_or_deletes_one_there(client: Client, run: Run) -> None:
     assert client.post(url("change", run), {"state": "failed"}).status_code == 403
     assert client.post(url("delete", run), {"post": "yes"}).status_code == 403
     assert Run.objects.get().state == "queued"

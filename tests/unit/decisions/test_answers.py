@@ -1,4 +1,4 @@
-"""A decision's answers: saved whole or not at all, over nobody's unseen change, and frozen once referred to."""
+"""A decision's answers: saved whole or not at all, never over an unseen change, and frozen once referred to."""
 
 from typing import Any
 

@@ -32,7 +32,7 @@ def test_an_empty_or_endless_comment_is_refused(decision: Decision, vera: User, 
     assert not Comment.objects.exists()
 
 
-def test_the_author_or_an_owner_deletes_and_nobody_else(
+def test_only_the_author_or_an_owner_deletes(
     decision: Decision, alice: User, bob: User, vera: User, charlie: User
 ) -> None:
     for who, allowed in ((charlie, False), (bob, False), (alice, True)):

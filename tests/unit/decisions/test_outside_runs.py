@@ -74,7 +74,7 @@ def test_it_needs_an_administrators_leave(decision: Decision, bob: User, setting
     assert not Run.objects.exists()
 
 
-def test_the_kernel_calls_nobody(decision: Decision, bob: User) -> None:
+def test_the_kernel_calls_no_server(decision: Decision, bob: User) -> None:
     with pytest.raises(InvalidInput, match="endpoint: is for a live run"):
         requested(decision, bob, engine=EngineName.KERNEL)
 

@@ -162,7 +162,7 @@ def test_it_says_which_runs_wait_the_longest_waiting_first(workspace: Workspace,
     assert reconcile_runs(clock.now(), LIMIT_S).waiting == ((runs[0].id, 0, "run"), (runs[2].id, 0, "run"))
 
 
-def test_the_position_counts_whoever_was_there_before(workspace: Workspace, clock: FakeClock) -> None:
+def test_the_position_counts_the_runs_queued_before(workspace: Workspace, clock: FakeClock) -> None:
     runs = [a_run(workspace) for _ in range(3)]
     assert [queue_position(run) for run in runs] == [1, 2, 3]
     claimed(runs[0], clock)

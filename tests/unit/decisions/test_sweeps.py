@@ -219,7 +219,7 @@ def test_it_rings_once_for_what_has_no_job_and_for_nothing_else(sweep: Sweep, cl
 
 
 @pytest.mark.django_db(transaction=True)
-def test_starting_rings_for_every_part_and_a_broken_bell_harms_nobody(decision: Decision, user: User) -> None:
+def test_starting_notifies_of_every_part_and_a_lost_notification_is_safe(decision: Decision, user: User) -> None:
     notifier = FakeNotifier()
     sweep = start_sweep(decision.latest(), user, ASKED, idempotency_key="k", notifier=notifier)
     assert len(notifier.notified) == sweep.parts.count() > 0

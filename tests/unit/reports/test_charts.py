@@ -204,7 +204,7 @@ def test_a_result_without_series_still_has_its_latency_and_outcomes() -> None:
     assert not charts(bare)["latency"].drawn
 
 
-def test_a_hybrid_is_drawn_beside_the_two() -> None:
+def test_a_hybrid_is_drawn_next_to_the_two() -> None:
     three = results.result(hybrid=results.design())
     assert [line.style for line in charts(three)["queue_depth"].lines] == ["synchronous", "event_driven", "hybrid"]
 

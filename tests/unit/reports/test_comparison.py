@@ -1,4 +1,4 @@
-"""Runs and revisions beside each other: intervals that hold what they promise, and words for what differs."""
+"""Runs and revisions side by side: intervals that hold what they promise, and words for what differs."""
 
 import math
 from dataclasses import replace
@@ -173,7 +173,7 @@ def test_runs_of_any_length_share_one_time_axis() -> None:
     assert depth[0].y == depth[1].y
 
 
-def test_calls_to_the_provider_are_laid_beside_each_other_where_they_were_counted() -> None:
+def test_calls_to_the_provider_are_compared_if_they_were_counted() -> None:
     series = Series(
         t_s=(0.0, 5.0), arrivals=(1, 1), queue_depth=(0, 0), in_flight=(1, 1), lag_s=(0, 0), completed=(1, 1)
     )

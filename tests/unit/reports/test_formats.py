@@ -1,4 +1,4 @@
-"""Every format says the same, stands alone, and shows a hostile text literally."""
+"""Every format says the same, is complete, and shows a hostile text literally."""
 
 import io
 import json

@@ -65,15 +65,15 @@ def test_it_takes_over_from_an_orphan(configuration: Configuration) -> None:
     wait_for(orphan, configuration)
     connection = redis.Redis.from_url(configuration.broker_url)
     connection.rpush("queue", "job")
-    heir = embedded(configuration)
-    heir.start()
+    successor = embedded(configuration)
+    successor.start()
     try:
         reap(orphan)  # it was asked to end, and has saved its log
-        wait_for(heir, configuration)
+        wait_for(successor, configuration)
         assert connection.lrange("queue", 0, -1) == [b"job"]
     finally:
-        heir.kill()
-        reap(heir)
+        successor.kill()
+        reap(successor)
 
 
 def test_a_long_data_path_gets_a_short_socket(

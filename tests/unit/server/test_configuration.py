@@ -9,7 +9,7 @@ def options(configuration: Configuration) -> dict[str, object]:
     return dict(redis.Redis.from_url(configuration.broker_url).connection_pool.connection_kwargs)
 
 
-def test_nobody_waits_long_for_a_hung_broker(configuration: Configuration) -> None:
+def test_no_process_waits_long_for_a_hung_broker(configuration: Configuration) -> None:
     assert options(configuration)["socket_timeout"] == BROKER_PATIENCE_S
     assert options(configuration)["path"] == str(configuration.broker_socket)
 

@@ -88,7 +88,7 @@ def test_it_is_allowed_only_with_address_model_and_key(settings: Settings) -> No
         assert how().endswith(f"not set: CROSSOVER_{missing.upper()}.")
 
 
-def test_whoever_asks_without_it_is_told_how_to_allow_it() -> None:
+def test_a_request_without_it_is_answered_with_how_to_allow_it() -> None:
     with pytest.raises(InvalidInput, match="endpoint: no outside endpoint is allowed here") as refused:
         chosen("outside")
     assert all(name in str(refused.value) for name in NEEDED)

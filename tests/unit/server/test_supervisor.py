@@ -130,7 +130,7 @@ def test_what_never_comes_up_is_given_up(tmp_path: Path) -> None:
         supervised.tend(lambda: None)
 
 
-def test_a_child_ends_when_its_leash_is_let_go(tmp_path: Path) -> None:
+def test_a_child_exits_when_its_parent_closes_the_pipe(tmp_path: Path) -> None:
     on = tmp_path / "on"
     child = of_code(
         f"from simulator.live import exit_with_parent; exit_with_parent.watch(); open({str(on)!r}, 'w'); {SLEEPS}",
@@ -144,7 +144,7 @@ def test_a_child_ends_when_its_leash_is_let_go(tmp_path: Path) -> None:
     assert until_ended(child) == -signal.SIGTERM
 
 
-def test_a_program_on_the_leash_passes_its_end_on(tmp_path: Path) -> None:
+def test_a_watched_program_passes_its_exit_status_on(tmp_path: Path) -> None:
     child = of_code("", tmp_path)
     child.command = lambda: [
         sys.executable,
@@ -158,7 +158,7 @@ def test_a_program_on_the_leash_passes_its_end_on(tmp_path: Path) -> None:
     assert until_ended(child) == 7
 
 
-def test_a_program_ends_when_its_leash_is_let_go(tmp_path: Path) -> None:
+def test_a_watched_program_ends_when_its_parent_closes_the_pipe(tmp_path: Path) -> None:
     child = of_code("", tmp_path)
     child.command = lambda: [
         sys.executable,
@@ -177,7 +177,7 @@ def test_a_program_ends_when_its_leash_is_let_go(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the state of a process is in /proc")
-def test_a_program_that_was_stopped_ends_when_its_leash_is_let_go(tmp_path: Path) -> None:
+def test_a_stopped_program_ends_when_its_parent_closes_the_pipe(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     stops = f"import os, signal; open({str(pid)!r}, 'w').write(str(os.getpid())); os.kill(os.getpid(), signal.SIGSTOP); {SLEEPS}"
     child = of_code("", tmp_path)

@@ -90,13 +90,13 @@ def test_a_run_that_is_asked_for_while_a_map_is_drawn_begins_before_its_next_par
     done: list[int] = []
     cell = tasks.simulate_cell
 
-    def while_somebody_asks(*of: Any) -> Cell:
+    def while_a_job_runs(*of: Any) -> Cell:
         if not done:
             notify(a_run(workspace).id)
         done.append(Run.objects.filter(state=State.SUCCEEDED).count())
         return cell(*of)
 
-    monkeypatch.setattr(tasks, "simulate_cell", while_somebody_asks)
+    monkeypatch.setattr(tasks, "simulate_cell", while_a_job_runs)
     worker.work(burst=True)
     assert done == [0, 1, 1, 1]
     assert Sweep.objects.get(pk=sweep.pk).state == SweepState.SUCCEEDED

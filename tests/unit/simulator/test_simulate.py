@@ -477,7 +477,7 @@ def test_a_caller_waits_for_a_result_that_will_never_be_as_for_one_that_comes(
 
 
 @pytest.mark.parametrize("delivery", [{"method": "webhook", "schedule": [0, 5]}, {"method": "none"}])
-def test_nobody_is_called_for_a_job_that_failed(delivery: dict[str, Any]) -> None:
+def test_no_caller_is_called_for_a_job_that_failed(delivery: dict[str, Any]) -> None:
     failed = run(2, failures={"poison_percent": 100}, event_driven={"consumers": 400, "delivery": delivery})
     assert failed.event_driven.dead_lettered > 0
     assert failed.event_driven.delivery_calls == 0

@@ -14,7 +14,7 @@ from advisor.teams.models import Membership, Role, User, Workspace
 from tests.conftest import member
 
 
-def test_owners_and_editors_may_edit_and_nobody_else(
+def test_only_owners_and_editors_may_edit(
     workspace: Workspace, alice: User, bob: User, vera: User, charlie: User
 ) -> None:
     assert [may_edit(person, workspace) for person in (alice, bob, vera, charlie)] == [True, True, False, False]
@@ -60,7 +60,7 @@ def test_the_workspace_is_the_one_joined_first(workspace: Workspace, bob: User) 
 
 
 @pytest.mark.django_db
-def test_somebody_without_a_workspace_is_refused() -> None:
+def test_a_user_without_a_workspace_is_refused() -> None:
     with pytest.raises(PermissionDenied):
         workspace_seen_by(User.objects.create_user("newcomer"))
     with pytest.raises(PermissionDenied):

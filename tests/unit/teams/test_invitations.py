@@ -25,9 +25,9 @@ PASSWORD = "a-long-enough-one"
 
 def test_only_owners_invite(workspace: Workspace, alice: User, bob: User, vera: User) -> None:
     create_invitation(workspace, alice, Role.VIEWER, 7)
-    for nobody in (bob, vera, User.objects.create_superuser("root")):
+    for other in (bob, vera, User.objects.create_superuser("root")):
         with pytest.raises(PermissionDenied):
-            create_invitation(workspace, nobody, Role.VIEWER, 7)
+            create_invitation(workspace, other, Role.VIEWER, 7)
 
 
 @pytest.mark.parametrize(("role", "days"), [("emperor", 7), ("viewer", 0), ("viewer", 8)])
@@ -87,7 +87,7 @@ def test_an_owner_or_an_administrator_revokes(workspace: Workspace, alice: User,
     assert invitation.revoked_at
 
 
-def test_whoever_has_no_account_makes_one(workspace: Workspace, alice: User) -> None:
+def test_a_person_without_an_account_makes_one(workspace: Workspace, alice: User) -> None:
     invitation, _ = create_invitation(workspace, alice, Role.VIEWER, 7)
     user = register_invited(invitation, " dora ", PASSWORD, PASSWORD)
     assert user.username == "dora" and user.check_password(PASSWORD) and not user.is_staff

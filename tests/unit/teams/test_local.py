@@ -135,7 +135,7 @@ def test_only_a_get_uses_the_token_up(token: OneTimeToken) -> None:
 
 
 @pytest.mark.django_db
-def test_a_wrong_or_foreign_cookie_lets_nobody_in(token: OneTimeToken, settings: Settings) -> None:
+def test_a_wrong_or_foreign_cookie_signs_no_one_in(token: OneTimeToken, settings: Settings) -> None:
     elsewhere = local_client()
     settings.SECRET_KEY = "that of another data folder"
     assert elsewhere.get(reverse("home")).status_code == 403
@@ -152,7 +152,7 @@ def test_an_address_that_leads_elsewhere_does_not(token: OneTimeToken) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "Via"])
-def test_local_mode_serves_nobody_behind_a_proxy(header: str, client: Client) -> None:
+def test_local_mode_serves_no_request_through_a_proxy(header: str, client: Client) -> None:
     answer = client.get(reverse("home"), headers={header: "203.0.113.9"})
     assert answer.status_code == 403
     assert "hosted mode" in answer.content.decode()
@@ -164,19 +164,19 @@ def test_a_fragment_without_the_cookie_reloads_its_page() -> None:
 
 
 @pytest.mark.django_db
-def test_local_mode_leaves_somebody_signed_in_as_they_are(client: Client, alice: User) -> None:
+def test_local_mode_leaves_a_signed_in_user_as_they_are(client: Client, alice: User) -> None:
     client.force_login(alice)
     assert client.get(reverse("home")).context["user"] == alice
 
 
 @pytest.mark.django_db
-def test_hosted_mode_signs_in_nobody(client: Client, hosted: Configuration) -> None:
+def test_hosted_mode_signs_no_one_in(client: Client, hosted: Configuration) -> None:
     assert client.get(reverse("workspaces")).status_code == 302
     assert not User.objects.exists()
 
 
 @pytest.mark.django_db
-def test_a_view_that_asks_for_nobody_costs_no_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_a_view_that_asks_for_no_user_costs_no_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     request = RequestFactory(SERVER_NAME="localhost").get("/")
     request.COOKIES = {name: cookie.value for name, cookie in local_client().cookies.items()}
     request.user = None

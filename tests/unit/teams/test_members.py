@@ -23,13 +23,13 @@ def test_who_makes_a_workspace_owns_it(charlie: User) -> None:
 def test_only_an_owner_changes_roles_and_names(workspace: Workspace, alice: User, bob: User, vera: User) -> None:
     change_role(seat(vera, workspace), alice, Role.EDITOR)
     assert seat(vera, workspace).role == Role.EDITOR
-    for nobody in (bob, User.objects.create_superuser("root")):
+    for other in (bob, User.objects.create_superuser("root")):
         with pytest.raises(PermissionDenied):
-            change_role(seat(vera, workspace), nobody, Role.OWNER)
+            change_role(seat(vera, workspace), other, Role.OWNER)
         with pytest.raises(PermissionDenied):
-            rename_workspace(workspace, nobody, "Mine")
+            rename_workspace(workspace, other, "Mine")
         with pytest.raises(PermissionDenied):
-            remove_member(seat(vera, workspace), nobody)
+            remove_member(seat(vera, workspace), other)
 
 
 def test_everybody_may_leave(workspace: Workspace, vera: User) -> None:

@@ -72,7 +72,7 @@ def test_names_that_people_can_tell_apart_share_none(existing: str, new: str) ->
         ("...", "a letter or a digit"),
     ],
 )
-def test_a_name_that_nobody_may_have_is_refused_with_a_sentence(name: str, words: str) -> None:
+def test_a_forbidden_name_is_refused_with_a_sentence(name: str, words: str) -> None:
     assert words in fault_of(name)
 
 

@@ -29,8 +29,8 @@ def test_an_owner_resets_members_who_are_nowhere_else(
     member("alice", both, Role.OWNER)
     member("vera", both, Role.VIEWER)
     assert set(resettable_by(alice)) == {bob, vera}
-    for nobody in (bob, vera, charlie):
-        assert not resettable_by(nobody).exists()
+    for other in (bob, vera, charlie):
+        assert not resettable_by(other).exists()
 
 
 @pytest.mark.parametrize("role", Role.values)
@@ -50,7 +50,7 @@ def test_an_owner_gains_no_administrator_by_it(alice: User, bob: User, field: st
         make_reset(bob, alice)
 
 
-def test_nobody_resets_their_own_the_local_user_or_an_account_that_is_switched_off(
+def test_no_reset_of_ones_own_the_local_user_or_a_disabled_account(
     root: User, alice: User, bob: User, user: User
 ) -> None:
     User.objects.filter(pk=bob.pk).update(is_active=False)
