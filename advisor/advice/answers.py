@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
@@ -40,11 +41,16 @@ Overhead = Annotated[float, Field(ge=0, le=60), Uncertain]
 HopName = Annotated[str, Field(min_length=1, max_length=60)]
 
 
-def at_least(value: float, other: str, info: ValidationInfo) -> float:
-    least = info.data.get(other)
-    if least is not None and value < least:
-        raise contradiction(f"must be at least {other}, {least:g}", {other: least})
-    return value
+def not_below(other: str) -> AfterValidator:
+    """A number that is at least an earlier field of the same section."""
+
+    def check(value: float | None, info: ValidationInfo) -> float | None:
+        least = info.data.get(other)
+        if value is not None and least is not None and value < least:
+            raise contradiction(f"must be at least {other}, {least:g}", {other: least})
+        return value
+
+    return AfterValidator(check)
 
 
 class Caller(Value):
@@ -88,20 +94,10 @@ class Processing(Value):
     """Time and tokens that one attempt takes. `p99_s` null: from the lognormal through the other two."""
 
     p50_s: Seconds
-    p95_s: Seconds
-    p99_s: Seconds | None
+    p95_s: Annotated[Seconds, not_below("p50_s")]
+    p99_s: Annotated[Seconds | None, not_below("p95_s")]
     input_tokens: Tokens
     output_tokens: Tokens
-
-    @field_validator("p95_s")
-    @classmethod
-    def _p95_from_p50(cls, value: float, info: ValidationInfo) -> float:
-        return at_least(value, "p50_s", info)
-
-    @field_validator("p99_s")
-    @classmethod
-    def _p99_from_p95(cls, value: float | None, info: ValidationInfo) -> float | None:
-        return None if value is None else at_least(value, "p95_s", info)
 
 
 class ProviderLimits(Value):
@@ -127,17 +123,12 @@ class FailurePolicy(Value):
     poison_percent: Percent
     max_retries: Tries
     backoff_base_s: Pause
-    backoff_cap_s: Pause
+    backoff_cap_s: Annotated[Pause, not_below("backoff_base_s")]
     jitter: Literal["none", "full", "equal", "decorrelated"]
     retry_intervals_s: Annotated[tuple[Interval, ...], Field(strict=False, min_length=1, max_length=20)] | None = None
     """The pauses one by one, as a Scenario's `retries.intervals_s`; null: the backoff above."""
     dead_letter: bool
     idempotent: bool
-
-    @field_validator("backoff_cap_s")
-    @classmethod
-    def _cap_from_base(cls, value: float, info: ValidationInfo) -> float:
-        return at_least(value, "backoff_base_s", info)
 
 
 class SynchronousDesign(Value):
@@ -209,17 +200,12 @@ class Resilience(Value):
 class Operations(Value):
     runs_a_broker_today: bool
     min_workers: Workers
-    max_workers: Workers
+    max_workers: Annotated[Workers, not_below("min_workers")]
     worker_kind: Literal["unknown", "forking", "simple", "threads"] = "unknown"
     """What the three below are if they are null; answers from before there was a choice have none of these costs."""
     accept_s: Overhead | None = None
     dispatch_s: Overhead | None = None
     retry_tick_s: Overhead | None = None
-
-    @field_validator("max_workers")
-    @classmethod
-    def _max_from_min(cls, value: int, info: ValidationInfo) -> int:
-        return int(at_least(value, "min_workers", info))
 
 
 class Answers(Value):

@@ -1,14 +1,13 @@
 """Everything that the advice rests on, as entries to read: rules, cross-checks, templates, hops, profiles, workers. The same data that decides."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
 from advisor.advice import library
 from advisor.advice.checks import CHECKS
 from advisor.advice.library_overrides import SHIPPED, Library
-from advisor.advice.rules import RULES, Rule
+from advisor.advice.rules import RULES
 from advisor.advice.templates import TEMPLATES
 from advisor.advice.words import duration, number, plural
 from core.plurals import singular_of
@@ -41,52 +40,46 @@ class Entry:
 
 
 def entries(own: Library = SHIPPED, today: date | None = None) -> tuple[Entry, ...]:
-    facts: tuple[library.HopFact | library.Profile, ...] = (*own.hops.values(), *own.profiles.values())
+    facts = (*own.hops.values(), *own.profiles.values(), *library.worker_kinds().values())
     return (
-        *map(_rule, RULES),
-        *_warnings(),
-        *_templates(),
+        *(Entry("rule", rule.id, rule.title, rule.about, rule.source) for rule in RULES),
+        *(Entry("warning", check.code, check.title, check.about) for check in CHECKS),
+        *(Entry("template", template.name, template.title, template.summary) for template in TEMPLATES.values()),
         *(entry_of(fact, today) for fact in facts),
-        *(_dated(_worker(kind), today) for kind in library.worker_kinds().values()),
     )
 
 
-def entry_of(fact: library.HopFact | library.Profile, today: date | None = None) -> Entry:
-    return _dated(_hop(fact) if isinstance(fact, library.HopFact) else _profile(fact), today)
+def entry_of(fact: library.DatedFact, today: date | None = None) -> Entry:
+    stale = today is not None and not fact.unchecked and today - date.fromisoformat(fact.checked) > FRESH
+    kind, text = _described(fact)
+    return Entry(kind, fact.name, fact.title, text, fact.source, fact.checked, fact.unchecked, stale)
 
 
-def _dated(entry: Entry, today: date | None) -> Entry:
-    stale = today is not None and not entry.unchecked and today - date.fromisoformat(entry.checked) > FRESH
-    return replace(entry, stale=stale)
+def _described(fact: library.DatedFact) -> tuple[HandbookKind, str]:
+    match fact:
+        case library.HopFact():
+            return "hop", _hop_text(fact)
+        case library.Profile():
+            return "profile", _profile_text(fact)
+        case library.WorkerKind():
+            return "worker", _worker_text(fact)
+        case _:
+            raise TypeError(f"the handbook has no words for {type(fact).__name__}")
 
 
-def _rule(rule: Rule) -> Entry:
-    return Entry("rule", rule.id, rule.title, rule.about, rule.source)
+def _hop_text(hop: library.HopFact) -> str:
+    streamed = f", {duration(hop.streaming_limit_s)} where the response streams" if hop.streaming_limit_s else ""
+    fixed = "a setting changes it" if hop.adjustable else "no setting changes it"
+    return f"{duration(hop.limit_s)}, {hop.kind}{streamed}; {fixed}. {hop.note}"
 
 
-def _warnings() -> Iterator[Entry]:
-    for check in CHECKS:
-        yield Entry("warning", check.code, check.title, check.about)
-
-
-def _templates() -> Iterator[Entry]:
-    for template in TEMPLATES.values():
-        yield Entry("template", template.name, template.title, template.summary)
-
-
-def _hop(fact: library.HopFact) -> Entry:
-    streamed = f", {duration(fact.streaming_limit_s)} where the response streams" if fact.streaming_limit_s else ""
-    fixed = "a setting changes it" if fact.adjustable else "no setting changes it"
-    text = f"{duration(fact.limit_s)}, {fact.kind}{streamed}; {fixed}. {fact.note}"
-    return Entry("hop", fact.name, fact.title, text, fact.source, fact.checked, fact.unchecked)
-
-
-def _worker(kind: library.WorkerKind) -> Entry:
-    text = (
-        f"Accepting a job {duration(kind.accept_s)}, dispatching it {duration(kind.dispatch_s)}, "
-        f"{f'looking for due retries every {duration(kind.retry_tick_s)}' if kind.retry_tick_s else 'retries exactly when due'}. {kind.note}"
+def _worker_text(kind: library.WorkerKind) -> str:
+    tick = (
+        f"looking for due retries every {duration(kind.retry_tick_s)}"
+        if kind.retry_tick_s
+        else "retries exactly when due"
     )
-    return Entry("worker", kind.name, kind.title, text, kind.source, kind.checked, kind.unchecked)
+    return f"Accepting a job {duration(kind.accept_s)}, dispatching it {duration(kind.dispatch_s)}, {tick}. {kind.note}"
 
 
 def _limit_words(name: str, limit: float) -> str:
@@ -96,9 +89,8 @@ def _limit_words(name: str, limit: float) -> str:
     return f"{plural(limit, singular_of(counted), counted)} per {per}"
 
 
-def _profile(profile: library.Profile) -> Entry:
+def _profile_text(profile: library.Profile) -> str:
     limits = [
         f"{number(limit)} {_limit_words(name, limit)}" for name, limit in profile.limits.items() if limit is not None
     ]
-    text = f"{', '.join(limits)}. {profile.note}" if limits else profile.note
-    return Entry("profile", profile.name, profile.title, text, profile.source, profile.checked, profile.unchecked)
+    return f"{', '.join(limits)}. {profile.note}" if limits else profile.note

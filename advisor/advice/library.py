@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from core.paths import nested
 from simulator.scenario import Hop
@@ -38,21 +38,27 @@ class Sheet:
         return nested({path: default.value for path, default in self.defaults.items()})
 
 
-@dataclass(frozen=True)
-class HopFact:
+@dataclass(frozen=True, kw_only=True)
+class DatedFact:
+    """What a vendor's documentation or a measurement says, with where and when it was read."""
+
     name: str
     title: str
+    note: str
+    source: str
+    checked: str
+    unchecked: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class HopFact(DatedFact):
     limit_s: float
     kind: Literal["total", "idle"]
     adjustable: bool
     """Whether a setting of one's own changes it; a quota request or a dearer contract is none."""
     streaming_limit_s: float | None
-    """The total limit of a streamed response, where it is another."""
+    """The total limit of a streamed response, if it is another."""
     aliases: tuple[str, ...]
-    note: str
-    source: str
-    checked: str
-    unchecked: bool
     formerly: tuple[str, ...] = ()
     """Titles that it had before: answers may know it by one of them."""
 
@@ -61,46 +67,39 @@ class HopFact:
         return Hop(name=self.name, limit_s=limit_s, kind=self.kind)
 
 
-@dataclass(frozen=True)
-class Profile:
-    name: str
-    title: str
+@dataclass(frozen=True, kw_only=True)
+class Profile(DatedFact):
     limits: Mapping[str, float | int | None]
     failed_calls_count: bool
-    note: str
-    source: str
-    checked: str
-    unchecked: bool
 
 
-@dataclass(frozen=True)
-class WorkerKind:
-    name: str
-    title: str
+@dataclass(frozen=True, kw_only=True)
+class WorkerKind(DatedFact):
     accept_s: float
     dispatch_s: float
     retry_tick_s: float
-    note: str
-    source: str
-    checked: str
-    unchecked: bool
+
+
+FactType = TypeVar("FactType", bound=DatedFact)
 
 
 def _read(name: str) -> Any:
     return json.loads((DATA / name).read_text(encoding="utf-8"))
 
 
+def _facts(name: str, fact_type: type[FactType]) -> Mapping[str, FactType]:
+    rows: list[dict[str, Any]] = [
+        {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+        for row in _read(f"{name}.json")[name]
+    ]
+    return MappingProxyType({row["name"]: fact_type(**row) for row in rows})
+
+
 def _sheet(name: str, common: dict[str, Any]) -> Sheet:
     data = _read(f"templates/{name}.json")
     rows = common | data["values"]
-    defaults = {
-        path: Default(
-            row["value"],
-            row["why"],
-            *row.get("range", common.get(path, {}).get("range", (None, None))),
-        )
-        for path, row in rows.items()
-    }
+    ranges = {path: row.get("range", common.get(path, {}).get("range", (None, None))) for path, row in rows.items()}
+    defaults = {path: Default(row["value"], row["why"], *ranges[path]) for path, row in rows.items()}
     return Sheet(name, data["title"], data["summary"], MappingProxyType(defaults))
 
 
@@ -113,8 +112,7 @@ def sheets() -> Mapping[str, Sheet]:
 
 @cache
 def hops() -> Mapping[str, HopFact]:
-    facts = [HopFact(**row | {"aliases": tuple(row["aliases"])}) for row in _read("hops.json")["hops"]]
-    return MappingProxyType({fact.name: fact for fact in facts})
+    return _facts("hops", HopFact)
 
 
 def hop_named(name: str) -> HopFact | None:
@@ -124,25 +122,18 @@ def hop_named(name: str) -> HopFact | None:
 
 @cache
 def profiles() -> Mapping[str, Profile]:
-    return MappingProxyType({row["name"]: Profile(**row) for row in _read("profiles.json")["profiles"]})
+    return _facts("profiles", Profile)
 
 
 @cache
 def worker_kinds() -> Mapping[str, WorkerKind]:
-    return MappingProxyType({row["name"]: WorkerKind(**row) for row in _read("workers.json")["workers"]})
+    return _facts("workers", WorkerKind)
 
 
 @cache
 def dates() -> Mapping[str, str]:
-    return MappingProxyType(
-        {
-            "templates": _read("templates/index.json")["version"],
-            "hops": _read("hops.json")["version"],
-            "profiles": _read("profiles.json")["version"],
-            "workers": _read("workers.json")["version"],
-            "delivery": _read("delivery.json")["version"],
-        }
-    )
+    names = ("templates/index", "hops", "profiles", "workers", "delivery")
+    return MappingProxyType({name.partition("/")[0]: _read(f"{name}.json")["version"] for name in names})
 
 
 @cache

@@ -6,7 +6,7 @@ that it was advised with, whatever becomes of the entry.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -99,24 +99,21 @@ def override_library(edits: Iterable[Override]) -> Library:
 def _hop(name: str, edit: HopEdit, shipped: HopFact | None) -> HopFact:
     return HopFact(
         name=name,
-        title=edit.title,
-        limit_s=edit.limit_s,
-        kind=edit.kind,
         adjustable=shipped.adjustable if shipped else True,
-        streaming_limit_s=edit.streaming_limit_s,
         aliases=shipped.aliases if shipped else (),
-        note=edit.note,
-        source=edit.source,
-        checked=edit.checked,
         unchecked=False,
-        formerly=edit.formerly,
+        **edit.model_dump(exclude={"schema_"}),
     )
 
 
 def _profile(name: str, edit: ProfileEdit, shipped: Profile | None) -> Profile:
-    limits = {limit: getattr(edit, limit) for limit in PROFILE_LIMITS}
-    fresh = Profile(name, edit.title, limits, True, edit.note, edit.source, edit.checked, False)
-    return replace(fresh, failed_calls_count=shipped.failed_calls_count) if shipped else fresh
+    return Profile(
+        name=name,
+        limits={limit: getattr(edit, limit) for limit in PROFILE_LIMITS},
+        failed_calls_count=shipped.failed_calls_count if shipped else True,
+        unchecked=False,
+        **edit.model_dump(include={"title", "note", "source", "checked"}),
+    )
 
 
 def edit_from_entry(fact: HopFact | Profile) -> HopEdit | ProfileEdit:

@@ -85,7 +85,7 @@ def located(data: Mapping[str, Any], fields: Mapping[str, Leaf]) -> tuple[dict[s
     for path, leaf in fields.items():
         if not leaf.numeric:
             continue
-        branch, key = _branch(spelled, path)
+        branch, key = branch_of(spelled, path)
         value = branch.get(key) if branch is not None else None
         if branch is None or not isinstance(value, Mapping):
             continue
@@ -122,7 +122,7 @@ def _in_order(data: dict[str, Any], ranges: dict[str, Range], lower: str, upper:
 
     A "don't know" wholly on the wrong side becomes the number that it must not cross; such a range stays, to be refused.
     """
-    (below, low_key), (above, high_key) = _branch(data, lower), _branch(data, upper)
+    (below, low_key), (above, high_key) = branch_of(data, lower), branch_of(data, upper)
     if below is None or above is None:
         return
     least, most = middle_of(below.get(low_key)), middle_of(above.get(high_key))
@@ -145,7 +145,7 @@ def _part(uncertain: Range, bound: float, keep: Callable[[float, float], float])
 
 def restored(data: dict[str, Any], ranges: Mapping[str, Range]) -> dict[str, Any]:
     for path, uncertain in ranges.items():
-        branch, key = _branch(data, path)
+        branch, key = branch_of(data, path)
         if branch is not None and key in branch:
             branch[key] = uncertain.given()
     return data
@@ -171,9 +171,9 @@ def _plain(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 
-def _branch(tree: dict[str, Any], path: str) -> tuple[dict[str, Any] | None, str]:
+def branch_of(tree: Any, path: str) -> tuple[Any, str]:
+    """The mapping that holds the last part of a path, or None, and that part."""
     *parents, last = path.split(".")
-    branch: Any = tree
     for parent in parents:
-        branch = branch.get(parent) if isinstance(branch, dict) else None
-    return (branch if isinstance(branch, dict) else None), last
+        tree = tree.get(parent) if isinstance(tree, Mapping) else None
+    return (tree if isinstance(tree, Mapping) else None), last

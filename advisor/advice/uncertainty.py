@@ -9,7 +9,8 @@ from advisor.advice.answers import LEAVES
 from advisor.advice.contract import Flip, Strength, Style
 from advisor.advice.evaluation import ALL_STYLES, Codes, Evaluation, decide
 from advisor.advice.ranges import ORDERED, Range
-from advisor.advice.variations import ALONE, SHARE_PATHS, moved_along
+from advisor.advice.template_merge import SHARE_PATHS
+from advisor.advice.variations import ALONE, moved_along
 
 SAMPLES = 1000
 SAMPLE_SEED = 20251130

@@ -10,10 +10,9 @@ from advisor.advice.answer_vectors import AnswerVectors, Floats, vectors_of
 from advisor.advice.answers import LEAVES, Answers, answers_from
 from advisor.advice.facts import facts_of
 from advisor.advice.ranges import MINUTES_A_DAY
-from advisor.advice.template_merge import CLASSES, merge
+from advisor.advice.template_merge import SHARE_PATHS, merge_mappings
 from core.paths import nested
 
-SHARE_PATHS = tuple(f"priorities.{name}.share_percent" for name in CLASSES)
 P50, P95, P99 = "processing.p50_s", "processing.p95_s", "processing.p99_s"
 ALONE: Mapping[str, frozenset[str]] = MappingProxyType({P50: frozenset({P95, P99})})
 """What stays where it is where an answer is looked at by itself, such as a range of p50 under a given p95."""
@@ -97,15 +96,8 @@ def changed(answers: Answers, path: str, value: Any, fixed: frozenset[str] = fro
     Raises:
         InvalidInput: if the value is none for that field.
     """
-    given = answers.model_dump()
-    if path in (P50, P95) and isinstance(value, int | float):
-        moved = moved_along(path, np.array([float(value)]), vectors_of(answers), fixed)
-        times = {other: float(column[0]) for other, column in moved.items() if not np.isnan(column[0])}
-        return answers_from(merge(given, nested(times)))
-    if path in SHARE_PATHS and isinstance(value, int | float):
-        others = [name for name in CLASSES if path != f"priorities.{name}.share_percent"]
-        own = {name: getattr(answers.priorities, name).share_percent for name in others}
-        total, left = sum(own.values()), 100 - value
-        fill = {name: {"share_percent": left * own[name] / total if total else left / len(own)} for name in others}
-        given = merge(given, {"priorities": fill})
-    return answers_from(merge(given, nested({path: value})))
+    moved: dict[str, Any] = {path: value}
+    if path in (P50, P95, *SHARE_PATHS) and isinstance(value, int | float) and not isinstance(value, bool):
+        vectors = moved_along(path, np.array([float(value)]), vectors_of(answers), fixed)
+        moved = {other: float(vector[0]) for other, vector in vectors.items() if not np.isnan(vector[0])}
+    return answers_from(merge_mappings(answers.model_dump(), nested(moved)))

@@ -6,7 +6,8 @@ from types import MappingProxyType
 from typing import assert_never
 
 from advisor.advice.contract import Concurrency, Delivery, Flip, Method, Recommendation, RetryPlan, Style
-from advisor.advice.variations import P50, P95, SHARE_PATHS
+from advisor.advice.template_merge import SHARE_PATHS
+from advisor.advice.variations import P50, P95
 from core.closed_sets import complete_table
 from core.numbers import (
     count,
