@@ -79,7 +79,7 @@ def test_subscribers_pauses_come_from_the_kernels_draws() -> None:
             assert jobs.subscriber_pauses_s(job, subscriber) == pytest.approx(expected)
 
 
-def test_a_synchronous_service_that_retries_less_in_line_has_so_many_pauses() -> None:
+def test_a_synchronous_service_that_retries_less_in_line_has_fewer_pauses() -> None:
     scenario = a_scenario(retries={"max": 4, "intervals_s": [1, 2, 3, 4]}, synchronous={"inline_retries": 2})
     assert draw_jobs(scenario, "synchronous").pauses_s(0) == [3, 4]
     assert draw_jobs(scenario, "event_driven").pauses_s(0) == [1, 2, 3, 4]

@@ -45,7 +45,7 @@ def test_a_profile_lays_its_limits_under_what_is_given() -> None:
     assert (provider.requests_per_minute, provider.output_tokens_per_minute) == (50, 400_000)
 
 
-def test_a_range_stands_for_its_geometric_mean() -> None:
+def test_a_range_is_read_as_its_geometric_mean() -> None:
     answers = answers_from({"processing": {"p95_s": {"low": 10, "high": 40}}})
     assert answers.processing.p95_s == pytest.approx(20)
     assert answers.uncertain["processing.p95_s"].high == 40

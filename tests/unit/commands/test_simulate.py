@@ -85,7 +85,7 @@ def test_a_trace_is_next_to_the_file_that_names_it(run: Run, engine: Recorder, w
     assert engine.trace is not None and engine.trace.requests == 3
 
 
-def test_a_trace_of_standard_input_stands_in_the_current_folder(
+def test_a_trace_of_standard_input_is_in_the_current_folder(
     run: Run, engine: Recorder, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write("arrivals.csv", TRACE)

@@ -87,7 +87,7 @@ def test_a_speed_is_refused_before_the_run_is_on_record(decision: Decision, bob:
     assert not Run.objects.exists()
 
 
-def test_all_workspaces_together_have_so_many_a_day(decision: Decision, bob: User, settings: Settings) -> None:
+def test_all_workspaces_together_share_the_runs_of_a_day(decision: Decision, bob: User, settings: Settings) -> None:
     allow(settings, external_runs_per_day=2)
     first = requested(decision, bob, "1")
     requested(decision, bob, "2")

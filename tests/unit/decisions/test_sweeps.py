@@ -97,7 +97,7 @@ def test_what_is_too_large_or_contradicts_itself_is_refused_with_a_sentence(
     assert decision.latest().frozen_at is None
 
 
-def test_a_workspace_may_have_so_many_under_way_and_no_more(
+def test_a_workspace_may_have_a_limited_number_under_way(
     sweep: Sweep, decision: Decision, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "UNFINISHED_SWEEPS_CAP", 1)

@@ -87,7 +87,7 @@ def test_differences_are_against_the_first_and_marked_where_they_leave_out_zero(
     assert not row.cells[1].telling
 
 
-def test_a_figure_without_an_interval_stands_alone() -> None:
+def test_a_figure_without_an_interval_is_shown_alone() -> None:
     row = next(row for row in between_runs(laid(a_design(wasted_s=10.0), a_design(wasted_s=4.0)), "synchronous").rows
                if row.name.startswith("Work wasted"))  # fmt: skip
     assert row.cells[0].text == "−6 s" and not row.cells[0].telling

@@ -165,7 +165,7 @@ class TestMarkdown:
 
 
 class TestHtml:
-    def test_it_stands_alone(self) -> None:
+    def test_it_loads_nothing_from_elsewhere(self) -> None:
         page = page_of(REPORT)
         tags = [tag for tag, _ in page.tags]
         assert "script" not in tags and "link" not in tags and "iframe" not in tags

@@ -58,7 +58,7 @@ def test_no_reset_of_ones_own_the_local_user_or_a_disabled_account(
     assert not resettable_by(alice).exists()
 
 
-def test_an_administrator_resets_anybody_else(root: User, alice: User, charlie: User) -> None:
+def test_an_administrator_resets_any_other_user(root: User, alice: User, charlie: User) -> None:
     second = User.objects.create_superuser("second")
     assert {alice, charlie, second} == set(resettable_by(root))
 
