@@ -1,13 +1,9 @@
 """The dead letters of a run under way, by the command that people use: looked into, taken up again, thrown away; and what is kept of them."""
 
 import json
-import os
-import shutil
 import socket
 import time
-from collections.abc import Iterator
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,13 +36,7 @@ HALF_POISON = Scenario.model_validate(
 ARRIVALS_S = np.linspace(0, 20, 24)
 
 
-@pytest.fixture(autouse=True)
-def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    at = Path("/tmp") / f"cld-{os.getpid()}"  # noqa: S108
-    at.mkdir(exist_ok=True)
-    monkeypatch.setattr("tempfile.tempdir", str(at))
-    yield at
-    shutil.rmtree(at)
+pytestmark = pytest.mark.usefixtures("place")
 
 
 class Keeper:

@@ -30,7 +30,9 @@ def refusal(path: str, **options: object) -> str:
 
 
 @given(st.floats(0.01, 99.9))
-def test_this_many_jobs_without_a_miss_and_no_fewer_show_that_misses_are_within_what_is_tolerated(percent: float) -> None:
+def test_this_many_jobs_without_a_miss_and_no_fewer_show_that_misses_are_within_what_is_tolerated(
+    percent: float,
+) -> None:
     jobs = jobs_for_verdict(scenario(tolerated_miss_percent=percent))
     assert jobs is not None
     on_time = 1 - percent / 100

@@ -19,13 +19,9 @@ from simulator.simulate import Progress
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue_notifiers import FakeNotifier
 
+pytestmark = pytest.mark.usefixtures("connection_of_the_test")
+
 STEADY: dict[str, Any] = {"template": "chat_assistant", "volume": {"peak_to_mean": 1}}
-
-
-@pytest.fixture(autouse=True)
-def _connection_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Closing it would close that of the test's transaction, too."""
-    monkeypatch.setattr(tasks, "close_old_connections", lambda: None)
 
 
 @pytest.fixture

@@ -24,13 +24,9 @@ from core.errors import InvalidInput
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue_notifiers import BrokenNotifier, FakeNotifier
 
+pytestmark = pytest.mark.usefixtures("connection_of_the_test")
+
 ASKED = SweepRequest(axis("processing.p95_s", 10, 80, 3), axis("volume.mean_rate_per_s", 0.2, 1, 2, "y"), jobs=1_000)
-
-
-@pytest.fixture(autouse=True)
-def _connection_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Closing it would close that of the test's transaction, too."""
-    monkeypatch.setattr(tasks, "close_old_connections", lambda: None)
 
 
 @pytest.fixture

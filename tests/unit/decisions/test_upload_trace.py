@@ -114,7 +114,9 @@ def test_who_may_only_read_uploads_and_deletes_nothing(
     assert Trace.objects.exists()
 
 
-def test_a_workspace_has_room_for_a_limited_number(workspace: Workspace, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_workspace_has_room_for_a_limited_number(
+    workspace: Workspace, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(limits, "TRACES_CAP", 1)
     first = upload_trace(workspace, bob, "a.csv", [CSV])
     with pytest.raises(InvalidInput, match="delete one first"):

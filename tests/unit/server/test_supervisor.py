@@ -144,30 +144,21 @@ def test_a_child_exits_when_its_parent_closes_the_pipe(tmp_path: Path) -> None:
     assert until_ended(child) == -signal.SIGTERM
 
 
+def watched(code: str, folder: Path) -> Child:
+    """A child that runs the code in a program below the parent watch."""
+    child = of_code("", folder)
+    child.command = lambda: [sys.executable, "-P", exit_with_parent.__file__, sys.executable, "-c", code]
+    return child
+
+
 def test_a_watched_program_passes_its_exit_status_on(tmp_path: Path) -> None:
-    child = of_code("", tmp_path)
-    child.command = lambda: [
-        sys.executable,
-        "-P",
-        exit_with_parent.__file__,
-        sys.executable,
-        "-c",
-        "raise SystemExit(7)",
-    ]
+    child = watched("raise SystemExit(7)", tmp_path)
     child.start()
     assert until_ended(child) == 7
 
 
 def test_a_watched_program_ends_when_its_parent_closes_the_pipe(tmp_path: Path) -> None:
-    child = of_code("", tmp_path)
-    child.command = lambda: [
-        sys.executable,
-        "-P",
-        exit_with_parent.__file__,
-        sys.executable,
-        "-c",
-        f"open({str(tmp_path / 'on')!r}, 'w'); {SLEEPS}",
-    ]
+    child = watched(f"open({str(tmp_path / 'on')!r}, 'w'); {SLEEPS}", tmp_path)
     child.start()
     eventually((tmp_path / "on").exists)
     assert child.process is not None
@@ -180,8 +171,7 @@ def test_a_watched_program_ends_when_its_parent_closes_the_pipe(tmp_path: Path) 
 def test_a_stopped_program_ends_when_its_parent_closes_the_pipe(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     stops = f"import os, signal; open({str(pid)!r}, 'w').write(str(os.getpid())); os.kill(os.getpid(), signal.SIGSTOP); {SLEEPS}"
-    child = of_code("", tmp_path)
-    child.command = lambda: [sys.executable, "-P", exit_with_parent.__file__, sys.executable, "-c", stops]
+    child = watched(stops, tmp_path)
     child.start()
     eventually(lambda: pid.exists() and is_stopped(int(pid.read_text() or 0)))
     assert child.process is not None
