@@ -6,6 +6,6 @@ class TeamsConfig(AppConfig):
     name = "advisor.teams"
 
     def ready(self) -> None:
-        from advisor.teams.services.sessions import begin_session  # models are there only now
+        from advisor.teams.services.sessions import begin_session  # models are loaded by now
 
         user_logged_in.connect(begin_session, dispatch_uid="begin_session")

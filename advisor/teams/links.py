@@ -18,6 +18,10 @@ def absolute_link(request: HttpRequest, address: str) -> str:
 RANDOM_BYTES = 32
 
 
+class LinkGone(Exception):
+    """A link was used, revoked, has expired, or never existed: its holder learns no more than that."""
+
+
 class OneTimeToken:
     """The file holds the token until it is used; it survives a restart."""
 

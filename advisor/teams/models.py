@@ -1,5 +1,5 @@
 import uuid
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
@@ -8,6 +8,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from advisor.teams.names import fault_of, looks_of
+
+Owned = TypeVar("Owned", bound=models.Model, covariant=True)
 
 NAME_TAKEN = "That name is taken. If it is yours, sign in instead."
 NAME_TOO_ALIKE = "That name looks too much like an existing one; choose one that differs by more."
@@ -117,6 +119,13 @@ class Workspace(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class WorkspaceQuerySet(models.QuerySet[Owned]):
+    """Rows that belong to a workspace. Pages fetch only through it."""
+
+    def for_workspace(self, workspace: Workspace) -> Self:
+        return self.filter(workspace=workspace)
 
 
 class Role(models.TextChoices):

@@ -13,7 +13,6 @@ from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
-from advisor.teams.errors import TooManyAttempts
 from advisor.teams.models import User
 from core.plurals import counted
 
@@ -23,6 +22,14 @@ IPV6_CUSTOMER_BITS = 64
 """A customer of an IPv6 network usually has all addresses that share the first 64 bits."""
 LONGEST_USERNAME = 255
 """The longest that a row of attempts holds; account names are shorter."""
+
+
+class TooManyAttempts(Exception):
+    """An address has tried too many wrong links; it has to wait for `wait_s`."""
+
+    def __init__(self, wait_s: int) -> None:
+        super().__init__(wait_s)
+        self.wait_s = wait_s
 
 
 class SignInThrottle(AxesDatabaseHandler):  # type: ignore[misc]

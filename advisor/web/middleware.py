@@ -7,8 +7,7 @@ from django.db import DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from advisor.decisions.errors import StaleStatus, StaleVersion, TooManyTasks, UploadTooLarge
-from advisor.teams.errors import TooManyAttempts
-from advisor.teams.throttle import wait_sentence
+from advisor.teams.throttle import TooManyAttempts, wait_sentence
 from advisor.web.forms.questions import sentence_of
 from advisor.web.views.errors import refusal
 from core.errors import InvalidInput, Problem

@@ -13,7 +13,7 @@ import django
 django.setup()
 
 from advisor.decisions import stored  # noqa: E402 - settings first
-from advisor.decisions.jobs import notify, start_sweep  # noqa: E402
+from advisor.decisions.jobs import RqNotifier, start_sweep  # noqa: E402
 from advisor.decisions.models import PartState, Run, Sweep  # noqa: E402
 from advisor.decisions.services.decisions import create_decision  # noqa: E402
 from advisor.decisions.services.sweeps import SweepRequest  # noqa: E402
@@ -30,7 +30,7 @@ def start(jobs: int, replications: int, notifies: bool) -> str:
     scenario = stored.dump(SCENARIO.model_copy(update={"jobs": jobs}))
     run = a_run(workspace, scenario_json=scenario, replications=replications, idempotency_key=uuid4().hex)
     if notifies:
-        notify(run.id)
+        RqNotifier().notify(run.id, run.attempt)
     return str(run.id)
 
 

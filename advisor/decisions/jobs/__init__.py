@@ -1,6 +1,6 @@
 """Runs and sweeps in the queue. rq finds `run_simulation` and `run_part` here by name, in jobs of earlier versions, too."""
 
-from advisor.decisions.jobs.queue_notifier import QueueNotifier, RqNotifier, job_id, notify
+from advisor.decisions.jobs.queue_notifier import QueueNotifier, RqNotifier, job_id
 from advisor.decisions.jobs.starting import (
     StartedRun,
     reconcile_runs_and_notify,
@@ -17,7 +17,6 @@ __all__ = [
     "RqNotifier",
     "StartedRun",
     "job_id",
-    "notify",
     "reconcile_runs_and_notify",
     "reconcile_sweeps_and_notify",
     "run_part",

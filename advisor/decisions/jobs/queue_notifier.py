@@ -14,8 +14,6 @@ from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from advisor.decisions.models import Run
-
 log = logging.getLogger(__name__)
 
 BACKSTOP_S = 30
@@ -65,11 +63,6 @@ SEARCHES: QueueNotifier = RqNotifier(RUN_PART)
 
 def job_id(task_id: UUID, attempt: int) -> str:
     return f"{task_id}-{attempt}"
-
-
-def notify(run_id: UUID) -> None:
-    """Queue a job for the run, whatever its state. Raise redis.RedisError if the broker is gone or hangs."""
-    RUNS.notify(run_id, Run.objects.values_list("attempt", flat=True).get(pk=run_id))
 
 
 def notify_on_commit(

@@ -1,8 +1,6 @@
-from advisor.decisions.models.comment import Comment, StatusChange
-from advisor.decisions.models.decision import Decision, Revision, Status
+from advisor.decisions.models.decision import Comment, Decision, Direction, Revision, Status, StatusChange, Step
 from advisor.decisions.models.library import LibraryEntry
 from advisor.decisions.models.run import ACTIVE, TERMINAL, EngineName, Run, State
-from advisor.decisions.models.step import Direction, Step
 from advisor.decisions.models.sweep import UNFINISHED, PartState, Sweep, SweepKind, SweepPart, SweepState
 from advisor.decisions.models.trace import Trace, TraceData
 

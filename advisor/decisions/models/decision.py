@@ -9,7 +9,7 @@ from advisor.advice.contract import Recommendation
 from advisor.advice.evaluation import Evaluation
 from advisor.decisions import stored
 from advisor.decisions.limits import TITLE_LENGTH
-from advisor.teams.models import Workspace
+from advisor.teams.models import Workspace, WorkspaceQuerySet
 
 
 class Status(models.TextChoices):
@@ -23,10 +23,7 @@ EXCLUSIVE = (Status.PROPOSED, Status.ACCEPTED)
 """Statuses that one revision of a decision may have at a time."""
 
 
-class DecisionQuerySet(models.QuerySet["Decision"]):
-    def for_workspace(self, workspace: Workspace) -> Self:
-        return self.filter(workspace=workspace)
-
+class DecisionQuerySet(WorkspaceQuerySet["Decision"]):
     def showing(self, status: str) -> Self:
         revisions = Revision.objects.filter(decision=models.OuterRef("pk"), status=status).shown()
         return self.filter(models.Exists(revisions))
@@ -136,3 +133,68 @@ class Revision(models.Model):
     @property
     def recommendation(self) -> Recommendation:
         return stored.load(Recommendation, self.recommendation_json)
+
+
+class Comment(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="comments")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    text = models.TextField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["created_at", "id"]
+        indexes: ClassVar = [models.Index(fields=["decision", "created_at"], name="comments_of_decision")]
+        constraints: ClassVar = [models.CheckConstraint(condition=~models.Q(text=""), name="comment_has_a_text")]
+
+    def __str__(self) -> str:
+        return f"comment of {self.author} on {self.decision}"
+
+
+class StatusChange(models.Model):
+    decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="status_changes")
+    revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="status_changes")
+    before = models.CharField(max_length=10, choices=Status.choices)
+    after = models.CharField(max_length=10, choices=Status.choices)
+    changed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    changed_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["changed_at", "id"]
+        indexes: ClassVar = [models.Index(fields=["decision", "changed_at"], name="status_changes_of_decision")]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(before__in=Status.values, after__in=Status.values), name="changed_status_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.decision}: {self.before} to {self.after}"
+
+
+class Direction(models.TextChoices):
+    UNDO = "undo"
+    REDO = "redo"
+
+
+class Step(models.Model):
+    decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="steps")
+    direction = models.CharField(max_length=4, choices=Direction.choices)
+    answers_json = models.TextField()
+    paths = models.JSONField(default=list)
+    changed_at = models.DateTimeField()
+    """Of the last change that it undoes."""
+
+    class Meta:
+        ordering: ClassVar = ["decision", "id"]
+        indexes: ClassVar = [models.Index(fields=["decision", "direction", "-id"], name="steps_of_decision")]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(direction__in=Direction.values), name="step_direction_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.direction} {self.decision_id}"
+
+    @property
+    def answers(self) -> Answers:
+        return stored.load(Answers, self.answers_json)

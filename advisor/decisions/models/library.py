@@ -1,22 +1,17 @@
 import uuid
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
 
 from advisor.advice.library_overrides import HopEdit, Override, ProfileEdit
 from advisor.decisions import stored
-from advisor.teams.models import Workspace
+from advisor.teams.models import Workspace, WorkspaceQuerySet
 
 
 class EntryKind(models.TextChoices):
     HOP = "hop"
     PROFILE = "profile"
-
-
-class LibraryEntryQuerySet(models.QuerySet["LibraryEntry"]):
-    def for_workspace(self, workspace: Workspace) -> Self:
-        return self.filter(workspace=workspace)
 
 
 class LibraryEntry(models.Model):
@@ -30,7 +25,7 @@ class LibraryEntry(models.Model):
     )
     edited_at = models.DateTimeField(auto_now=True)
 
-    objects = LibraryEntryQuerySet.as_manager()
+    objects = WorkspaceQuerySet["LibraryEntry"].as_manager()
 
     class Meta:
         ordering: ClassVar = ["kind", "name"]

@@ -13,7 +13,7 @@ from advisor.decisions.models.leased_task import QUEUED, RUNNING, LeasedTask, Le
 from advisor.decisions.models.trace import Trace
 from advisor.sweeps.axes import Axis, axis
 from advisor.sweeps.grid import Grid
-from advisor.teams.models import Workspace
+from advisor.teams.models import Workspace, WorkspaceQuerySet
 
 
 class SweepState(models.TextChoices):
@@ -34,10 +34,7 @@ class SweepKind(models.TextChoices):
     FEWEST = "fewest"
 
 
-class SweepQuerySet(models.QuerySet["Sweep"]):
-    def for_workspace(self, workspace: Workspace) -> Self:
-        return self.filter(workspace=workspace)
-
+class SweepQuerySet(WorkspaceQuerySet["Sweep"]):
     def active(self) -> Self:
         return self.filter(state__in=UNFINISHED)
 

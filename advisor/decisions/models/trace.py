@@ -1,16 +1,11 @@
 import uuid
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
 
 from advisor.decisions.limits import TITLE_LENGTH
-from advisor.teams.models import Workspace
-
-
-class TraceQuerySet(models.QuerySet["Trace"]):
-    def for_workspace(self, workspace: Workspace) -> Self:
-        return self.filter(workspace=workspace)
+from advisor.teams.models import Workspace, WorkspaceQuerySet
 
 
 class Trace(models.Model):
@@ -33,7 +28,7 @@ class Trace(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = TraceQuerySet.as_manager()
+    objects = WorkspaceQuerySet["Trace"].as_manager()
 
     class Meta:
         verbose_name = "recording"

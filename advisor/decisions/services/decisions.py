@@ -3,21 +3,23 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from advisor.advice.answers import answers_from
 from advisor.advice.library_overrides import apply_overrides
+from advisor.decisions.cleaning import clean_name, clean_text
 from advisor.decisions.errors import StaleStatus
-from advisor.decisions.models import Decision, Revision, Run, Status, StatusChange
-from advisor.decisions.names import clean_name
+from advisor.decisions.limits import COMMENT_LENGTH, COMMENTS_CAP
+from advisor.decisions.models import Comment, Decision, Revision, Run, Status, StatusChange
 from advisor.decisions.services.library import library_of
 from advisor.decisions.services.recordings import require_known_trace
 from advisor.decisions.services.revisions import build_revision_fields, freeze_revision
 from advisor.decisions.services.runs import cancel_all, request_run
 from advisor.reports.document.record import STATUS_WORDS, standing_words
-from advisor.teams.access import require_editor
+from advisor.teams.access import require_editor, require_member, role_in
 from advisor.teams.models import Role, User, Workspace
 from core.errors import InvalidInput, Problem
 
@@ -164,6 +166,27 @@ def summarize_statuses(decisions: Iterable[Decision]) -> dict[UUID, StatusSummar
     for revision in Revision.objects.filter(decision__in=list(decisions)).shown().order_by("number"):
         found.setdefault(revision.decision_id, []).append(revision)
     return {key: StatusSummary(tuple(revisions)) for key, revisions in found.items()}
+
+
+def add_comment(decision: Decision, user: User, text: str) -> Comment:
+    """Raise PermissionDenied unless the user is a member; InvalidInput if the text is empty or too long, or there are too many."""
+    require_member(user, decision.workspace)
+    cleaned = clean_text(text, "text", COMMENT_LENGTH)
+    if decision.comments.count() >= COMMENTS_CAP:
+        raise InvalidInput([Problem("text", f"a decision may have {COMMENTS_CAP:,} comments; delete some first")])
+    return Comment.objects.create(decision=decision, author=user, text=cleaned)
+
+
+def may_delete_comment(comment: Comment, user: User) -> bool:
+    role = role_in(user, comment.decision.workspace)
+    return role is Role.OWNER or (role is not None and comment.author_id == user.pk)
+
+
+def delete_comment(comment: Comment, user: User) -> None:
+    """Raise PermissionDenied unless the user wrote it, or owns the workspace."""
+    if not may_delete_comment(comment, user):
+        raise PermissionDenied("A comment is deleted by whoever wrote it, or by an owner of the workspace.")
+    comment.delete()
 
 
 def ensure_demo(workspace: Workspace) -> tuple[Run, ...]:

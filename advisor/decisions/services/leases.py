@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, F, Q, QuerySet
 
+from advisor.decisions.cleaning import clean_sentence
 from advisor.decisions.limits import ERROR_LENGTH, LOOK_EVERY_S, LOST_LEASES_ALLOWED, PROGRESS_EVERY_S, SO_FAR_EVERY_S
 from advisor.decisions.models import (
     UNFINISHED,
@@ -22,7 +23,6 @@ from advisor.decisions.models import (
     SweepState,
 )
 from advisor.decisions.models.leased_task import QUEUED
-from advisor.decisions.names import clean_sentence
 from simulator.result import Result, SoFar
 from simulator.simulate import Progress
 

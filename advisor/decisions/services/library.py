@@ -8,10 +8,10 @@ from django.utils.text import slugify
 from advisor.advice.library import OWN
 from advisor.advice.library_overrides import FORMER_TITLES, SHIPPED, HopEdit, Library, ProfileEdit, override_library
 from advisor.decisions import stored
+from advisor.decisions.cleaning import clean_name
 from advisor.decisions.limits import LIBRARY_CAP
 from advisor.decisions.models import LibraryEntry
 from advisor.decisions.models.library import EntryKind
-from advisor.decisions.names import clean_name
 from advisor.teams.access import require_editor
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput, Problem

@@ -16,9 +16,9 @@ from django.db.models import Count
 
 from advisor.advice.answers import Answers
 from advisor.decisions import limits
+from advisor.decisions.cleaning import clean_file_name
 from advisor.decisions.errors import UploadTooLarge
 from advisor.decisions.models import Decision, Revision, Run, Sweep, Trace, TraceData
-from advisor.decisions.names import clean_file_name
 from advisor.reports.document.record import Recording
 from advisor.reports.wording import listed
 from advisor.teams.access import require_editor

@@ -11,7 +11,6 @@ from advisor.advice.library_overrides import apply_overrides
 from advisor.decisions.models import LibraryEntry, Revision, Run, State, TraceData
 from advisor.decisions.models.library import EntryKind
 from advisor.decisions.models.run import RunQuerySet
-from advisor.decisions.names import person_name
 from advisor.decisions.services.decisions import summarize_status
 from advisor.decisions.services.library import library_of
 from advisor.decisions.services.recordings import copy_file, describe_recording, recording_of
@@ -19,7 +18,7 @@ from advisor.reports.bundle import Recorded, write_bundle
 from advisor.reports.document import Document, build
 from advisor.reports.document.record import Record
 from advisor.teams.models import User
-from advisor.teams.services.accounts import LOCAL_USERNAME
+from advisor.teams.services.accounts import LOCAL_USERNAME, person_name
 
 
 def make_report(revision: Revision, *, address: str, workspace_address: str, run: Run | None = None) -> Document:

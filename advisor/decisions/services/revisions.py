@@ -12,9 +12,9 @@ from advisor.advice.library_overrides import Library, apply_overrides
 from advisor.advice.measuring import capacity_per_s, measured
 from advisor.advice.recommendation import recommend
 from advisor.decisions import stored
+from advisor.decisions.cleaning import clean_name
 from advisor.decisions.errors import StaleVersion
 from advisor.decisions.models import Decision, Revision, Run, StatusChange, Trace
-from advisor.decisions.names import clean_name
 from advisor.decisions.services.library import library_of
 from advisor.decisions.services.recordings import hold_trace, read_stored_trace, recording_of, require_known_trace
 from advisor.decisions.services.undo import Change, changed_paths, next_step, record

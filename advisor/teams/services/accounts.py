@@ -24,6 +24,10 @@ def local_user_and_workspace() -> tuple[User, Workspace]:
     return user, workspace
 
 
+def person_name(user: User | None) -> str:
+    return (user.get_full_name() or user.get_username()) if user else "somebody who has left"
+
+
 def new_account(username: str, password: str, again: str) -> User:
     """Raise InvalidInput if the name is taken, resembles another or is not allowed, or the password is weak or mistyped."""
     user = User(username=User.normalize_username(username.strip()))

@@ -3,8 +3,7 @@
 from django.conf import settings
 from django.db import transaction
 
-from advisor.teams.errors import LinkGone
-from advisor.teams.links import OneTimeToken
+from advisor.teams.links import LinkGone, OneTimeToken
 from advisor.teams.models import Membership, Role, User, Workspace
 from advisor.teams.services.accounts import LOCAL_USERNAME, new_account
 from advisor.teams.services.workspaces import create_workspace

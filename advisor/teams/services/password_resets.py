@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+from datetime import timedelta
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -9,8 +10,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from advisor.teams.errors import LinkGone
-from advisor.teams.limits import PASSWORD_RESET_AGE
+from advisor.teams.links import LinkGone
 from advisor.teams.models import Membership, PasswordReset, Role, User
 from advisor.teams.services.accounts import LOCAL_USERNAME, wrong_passwords
 from advisor.teams.services.sessions import end_other_sessions
@@ -18,6 +18,8 @@ from advisor.teams.services.workspaces import digest_of
 from core.errors import InvalidInput
 
 log = logging.getLogger(__name__)
+
+PASSWORD_RESET_AGE = timedelta(hours=24)
 
 REFUSED = (
     "You may reset the password of members who are in no workspace but those that you own. "

@@ -1,5 +1,5 @@
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -11,11 +11,13 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from advisor.teams.limits import SESSION_SEEN_EVERY
 from advisor.teams.models import SignedInSession, User
 from advisor.teams.throttle import connection_address
 
 log = logging.getLogger(__name__)
+
+SESSION_SEEN_EVERY = timedelta(minutes=5)
+"""How often the use of a session is noted."""
 
 SESSION_BEGUN, SESSION_SEEN = "session_begun", "session_seen"
 """Keys of the session: when it began; and its key and time when last noted, in seconds since 1970."""

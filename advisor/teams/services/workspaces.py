@@ -10,11 +10,15 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from advisor.teams.access import require_owner
-from advisor.teams.errors import LinkGone
-from advisor.teams.limits import INVITATION_DAYS, OPEN_INVITATIONS_CAP, WORKSPACES_CAP
+from advisor.teams.links import LinkGone
 from advisor.teams.models import Invitation, Membership, Role, User, Workspace
 from advisor.teams.services.accounts import new_account
 from core.errors import InvalidInput, Problem
+
+INVITATION_DAYS = (1, 7, 30)
+"""The second is offered first."""
+OPEN_INVITATIONS_CAP = 100
+WORKSPACES_CAP = 50
 
 
 def create_workspace(user: User, name: str) -> Workspace:

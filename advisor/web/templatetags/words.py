@@ -13,11 +13,11 @@ from advisor.advice.answers import Answers
 from advisor.advice.contract import Flip, Recommendation
 from advisor.advice.rules import RULES
 from advisor.decisions.models import Trace
-from advisor.decisions.names import person_name
 from advisor.reports import wording
 from advisor.reports.document.advice import parameter_words
 from advisor.reports.document.answers import QUESTIONS, TRACE, flip_condition, of_unit, value_words
 from advisor.reports.document.blocks import linked
+from advisor.teams.services.accounts import person_name
 from advisor.web.forms.questions import field_id
 from core.numbers import count, duration, number, percent, rate, share
 from core.paths import value_at

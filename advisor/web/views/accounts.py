@@ -18,8 +18,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRefresh
 
 from advisor.decisions.services.decisions import ensure_demo
-from advisor.teams.errors import LinkGone
 from advisor.teams.forms import ChangePasswordForm, SignInForm
+from advisor.teams.links import LinkGone
 from advisor.teams.middleware import MemberRequest, choose_workspace
 from advisor.teams.services.first_administrator import is_first_administrator_link, make_first_administrator
 from advisor.teams.services.sessions import end_other_sessions, end_session, note_session, sessions_of

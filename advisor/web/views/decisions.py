@@ -12,8 +12,13 @@ from advisor.advice.contract import Recommendation
 from advisor.advice.recommendation import advise
 from advisor.advice.templates import TEMPLATES
 from advisor.decisions.models import Comment, Decision, Status
-from advisor.decisions.services.comments import add_comment, delete_comment
-from advisor.decisions.services.decisions import change_status, create_decision, delete_decision
+from advisor.decisions.services.decisions import (
+    add_comment,
+    change_status,
+    create_decision,
+    delete_comment,
+    delete_decision,
+)
 from advisor.teams.access import require_editor, role_in
 from advisor.teams.middleware import MemberRequest
 from advisor.teams.models import Role

@@ -14,16 +14,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from advisor.decisions.names import clean_name
+from advisor.decisions.cleaning import clean_name
 from advisor.teams.access import require_owner, role_in
-from advisor.teams.errors import LinkGone
-from advisor.teams.limits import INVITATION_DAYS
-from advisor.teams.links import absolute_link
+from advisor.teams.links import LinkGone, absolute_link
 from advisor.teams.middleware import MemberRequest, choose_workspace
 from advisor.teams.models import Invitation, Membership, Role, User, Workspace
 from advisor.teams.services import password_resets, workspaces
 from advisor.teams.services.password_resets import open_resets, resettable_by
-from advisor.teams.services.workspaces import change_role, digest_of, remove_member
+from advisor.teams.services.workspaces import INVITATION_DAYS, change_role, digest_of, remove_member
 from advisor.teams.throttle import count_attempt, require_patience
 from advisor.web.access import find_workspace, hosted_only
 from advisor.web.forms.questions import choice_reason, reasons_by_field, sentence_of

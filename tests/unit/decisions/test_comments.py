@@ -5,8 +5,7 @@ from django.core.exceptions import PermissionDenied
 
 from advisor.decisions.limits import COMMENT_LENGTH
 from advisor.decisions.models import Comment, Decision, Status, StatusChange
-from advisor.decisions.services.comments import add_comment, delete_comment
-from advisor.decisions.services.decisions import change_status
+from advisor.decisions.services.decisions import add_comment, change_status, delete_comment
 from advisor.decisions.services.revisions import save_answers
 from advisor.teams.models import User
 from core.errors import InvalidInput

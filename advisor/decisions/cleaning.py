@@ -3,7 +3,6 @@
 import unicodedata
 
 from advisor.decisions.limits import TITLE_LENGTH
-from advisor.teams.models import User
 from core.errors import InvalidInput, Problem
 
 INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co"})
@@ -23,10 +22,6 @@ def clean_name(text: str, path: str = "name", limit: int = TITLE_LENGTH) -> str:
 def clean_file_name(text: str, fallback: str) -> str:
     name = _visible(text.replace("\\", "/").rsplit("/", 1)[-1])
     return name[:TITLE_LENGTH].strip() or fallback
-
-
-def person_name(user: User | None) -> str:
-    return (user.get_full_name() or user.get_username()) if user else "somebody who has left"
 
 
 def clean_sentence(text: str, limit: int) -> str:
