@@ -10,12 +10,11 @@ from importlib import import_module, util
 from math import sqrt
 from typing import Any, NamedTuple
 
-from simulator.kernel import layout as at
-from simulator.kernel.plain import run_plain
-from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, bench_of, recorded_of
-from simulator.replications import LOOPS, Loop
+from simulator.kernel import layout
+from simulator.kernel.single_station import run_single_station
+from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, build_state, recorded_of
+from simulator.replications import LOOPS, Loop, warm
 from simulator.scenario import Scenario
-from simulator.warming import warm
 
 REPLICATION = 1
 """The first replication fills time bins, too, and is not what a long run is made of."""
@@ -70,7 +69,7 @@ def kernel_figures(millions: float = 4.0) -> dict[str, float]:
     warm()
     jobs = int(millions * 1e6)
     models: dict[str, tuple[dict[str, Any], str, Loop]] = {
-        "plain": (PLAIN, SYNCHRONOUS, run_plain),
+        "plain": (PLAIN, SYNCHRONOUS, run_single_station),
         "full_event_driven": (FULL, EVENT_DRIVEN, LOOPS[EVENT_DRIVEN]),
         "full_synchronous": (FULL, SYNCHRONOUS, LOOPS[SYNCHRONOUS]),
     }
@@ -90,7 +89,12 @@ def _together(jobs: int) -> float:
     threads = os.cpu_count() or 1
     began = time.perf_counter()
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda replication: _timed(PLAIN, SYNCHRONOUS, run_plain, jobs, replication + 1), range(threads)))
+        list(
+            pool.map(
+                lambda replication: _timed(PLAIN, SYNCHRONOUS, run_single_station, jobs, replication + 1),
+                range(threads),
+            )
+        )
     return threads * jobs / (time.perf_counter() - began)
 
 
@@ -136,19 +140,28 @@ def peak_mb() -> float:
 
 def _timed(given: dict[str, Any], design: str, loop: Loop, jobs: int, replication: int = REPLICATION) -> Timed:
     scenario = Scenario.parse(given | {"jobs": jobs})
-    bench = bench_of(scenario, design, replication, trace=None, drawn=None, rows=recorded_of(None, None), drains=True)
+    state = build_state(
+        scenario, design, replication, trace=None, drawn=None, rows=recorded_of(None, None), drains=True
+    )
     began = time.perf_counter()
-    while (status := loop(bench.machine, BUDGET)) != at.DONE:
-        if status == at.GROW:
-            bench.grow()
-        elif status == at.UNFIT:
+    while (status := loop(state.machine, BUDGET)) != layout.DONE:
+        if status == layout.GROW:
+            state.grow()
+        elif status == layout.UNFIT:
             raise AssertionError("the plain loop did not fit its queue")
     elapsed = time.perf_counter() - began
-    m = bench.machine[0]
+    m = state.machine[0]
     settled = sum(
         int(m["counts"][place])
-        for place in (at.C_COMPLETED, at.C_FAILED, at.C_TIMED_OUT, at.C_REJECTED, at.C_DEAD, at.C_UNDELIVERED)
+        for place in (
+            layout.C_COMPLETED,
+            layout.C_FAILED,
+            layout.C_TIMED_OUT,
+            layout.C_REJECTED,
+            layout.C_DEAD,
+            layout.C_UNDELIVERED,
+        )
     )
-    if not settled == int(m["counts"][at.C_OFFERED]) == jobs:
+    if not settled == int(m["counts"][layout.C_OFFERED]) == jobs:
         raise AssertionError(f"{design}: {settled:,} of {jobs:,} jobs settled")
-    return Timed(jobs / elapsed, int(m["events"]), int(m["counts"][at.C_CALLS]) / jobs)
+    return Timed(jobs / elapsed, int(m["events"]), int(m["counts"][layout.C_CALLS]) / jobs)

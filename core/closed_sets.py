@@ -8,6 +8,23 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
+def cases_of(union: Any, *parts: str) -> tuple[Any, ...]:
+    """The classes of a tagged union, in its order. Called when a module is imported, so that a half-added class stops there.
+
+    Raises:
+        TypeError: a class lacks one of the parts.
+    """
+    classes = get_args(get_args(union)[0])
+    for case in classes:
+        values = {part: getattr(case, part, None) for part in parts}
+        missing = [
+            part for part, value in values.items() if value is None or getattr(value, "__isabstractmethod__", False)
+        ]
+        if missing:
+            raise TypeError(f"{case.__name__} in {case.__module__} needs {', '.join(parts)}: add {_listed(missing)}")
+    return classes
+
+
 def members_of(closed: Any) -> tuple[Any, ...]:
     """Return the values of a Literal, or of a tagged union's discriminator; a tuple is returned as it is."""
     if isinstance(closed, tuple):

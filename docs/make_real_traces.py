@@ -15,10 +15,11 @@ from advisor.reports.charts.model import Chart  # noqa: E402
 from advisor.reports.charts.over_time import queue_depth, run_of  # noqa: E402
 from advisor.reports.document.simulation import difference_rows, results_table  # noqa: E402
 from advisor.reports.figure_svg import svg  # noqa: E402
-from simulator.arrivals import read_trace  # noqa: E402
+from simulator.arrivals import TraceArrivals  # noqa: E402
 from simulator.result import Result  # noqa: E402
-from simulator.scenario import Scenario, TraceArrivals  # noqa: E402
+from simulator.scenario import Scenario  # noqa: E402
 from simulator.simulate import simulate  # noqa: E402
+from simulator.traces import read_trace  # noqa: E402
 
 EXAMPLES = ("azure-code", "azure-code-patient", "azure-conversation", "azure-conversation-patient")
 DRAWN = ("azure-code", "azure-conversation")

@@ -1,104 +1,161 @@
-"""Recorded arrivals: a Trace, and what its shape says."""
+"""Arrival processes: of each its fields, the parameters of its draw (`kernel/draws.py`), its period and its peaks.
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import BinaryIO
+To add one, write its class here, name it in `Arrivals`, and add its draw; imports and tests/unit/test_every_case.py say what it lacks.
+"""
 
-import numpy as np
-from numpy.typing import NDArray
+import math
+from abc import ABC, abstractmethod
+from typing import Annotated, Literal, Self
 
-from simulator.trace_file import TraceError, read_columns, read_durations_column
+from pydantic import Field, model_validator
 
-__all__ = ["MOST_ROWS", "Trace", "TraceError", "read_durations", "read_trace", "write_trace"]
-
-Floats = NDArray[np.float64]
-MOST_ROWS = 1_000_000
-ROWS_A_WRITE = 10_000
+from core.closed_sets import cases_of
+from core.units import DAY_S
+from core.values import Positive, Value
 
 
-@dataclass(frozen=True, eq=False)
-class Trace:
-    """Arrival instants in seconds, sorted, the first at 0; and each request's columns, if the file has them."""
-
-    arrivals_s: Floats
-    input_tokens: Floats | None = None
-    output_tokens: Floats | None = None
-    service_s: Floats | None = None
-    name: str = "trace"
-    first: str = ""
-    """The first instant by the file's clock, ISO 8601 in UTC or seconds; empty if that is not known."""
-    last: str = ""
+class ArrivalProcess(Value, ABC):
+    @property
+    @abstractmethod
+    def parameters(self) -> tuple[float, float, float]:
+        """For the draw: `arrival_a`, `arrival_b` and `arrival_c` of the machine."""
 
     @property
-    def requests(self) -> int:
-        return len(self.arrivals_s)
+    @abstractmethod
+    def period_s(self) -> float | None:
+        """Of a rate that changes: runs take whole periods, so that no part of a day counts twice."""
 
     @property
-    def span_s(self) -> float:
-        return float(self.arrivals_s[-1])
+    @abstractmethod
+    def peak(self) -> tuple[float, float]:
+        """The highest rate over the mean rate, and the most seconds that it may last."""
+
+
+class SteadyArrivals(ArrivalProcess):
+    """A process whose rate does not change."""
 
     @property
-    def mean_rate_per_s(self) -> float:
-        """Requests by the span; a single instant counts as a second."""
-        return self.requests / (self.span_s or 1.0)
+    def parameters(self) -> tuple[float, float, float]:
+        return 0.0, 0.0, 0.0
 
-    @cached_property
-    def interarrival_cv2(self) -> float:
-        gaps = np.diff(self.arrivals_s)
-        return float(gaps.var() / gaps.mean() ** 2)
+    @property
+    def period_s(self) -> None:
+        return None
 
-    def counts(self, window_s: float) -> NDArray[np.int64]:
-        windows = max(1, int(self.span_s / window_s))
-        places = (self.arrivals_s / window_s).astype(np.int64)
-        return np.bincount(places[places < windows], minlength=windows)
-
-    def dispersion(self, window_s: float) -> float:
-        """Variance by mean of the counts in windows of `window_s`: 1 for Poisson at every scale."""
-        counts = self.counts(window_s)
-        return float(counts.var() / counts.mean()) if counts.any() else 0.0
-
-    def busiest(self, window_s: float) -> float:
-        counts = self.counts(window_s)
-        return float(counts.max() / (self.mean_rate_per_s * window_s))
+    @property
+    def peak(self) -> tuple[float, float]:
+        return 1.0, 0.0
 
 
-def read_trace(stream: BinaryIO, name: str = "trace", max_rows: int = MOST_ROWS) -> Trace:
-    """The trace in a CSV stream: a time column (ISO dates, or epoch seconds or milliseconds, sorted), and the columns it knows.
+class RegularArrivals(SteadyArrivals):
+    """One arrival every 1 / `rate_per_s`."""
 
-    Raises:
-        TraceError: its problems carry the row at fault as `line` (the file's first line is 1).
-    """
-    columns = read_columns(stream, max_rows)
-    return Trace(
-        columns.arrivals_s,
-        columns.input_tokens,
-        columns.output_tokens,
-        columns.service_s,
-        name,
-        columns.first,
-        columns.last,
-    )
+    process: Literal["regular"]
+    rate_per_s: Positive
 
 
-def write_trace(trace: Trace, stream: BinaryIO) -> None:
-    """Write a CSV that `read_trace` reads as the same numbers; the first arrival is at 0."""
-    columns = {
-        "time_s": trace.arrivals_s,
-        "input_tokens": trace.input_tokens,
-        "output_tokens": trace.output_tokens,
-        "service_s": trace.service_s,
-    }
-    kept = {name: values for name, values in columns.items() if values is not None}
-    stream.write(f"{','.join(kept)}\n".encode())
-    for start in range(0, trace.requests, ROWS_A_WRITE):
-        cells = [map(repr, values[start : start + ROWS_A_WRITE].tolist()) for values in kept.values()]
-        stream.write("".join(f"{','.join(row)}\n" for row in zip(*cells, strict=True)).encode())
+class PoissonArrivals(SteadyArrivals):
+    """Independent arrivals: exponential gaps of mean 1 / `rate_per_s`."""
+
+    process: Literal["poisson"]
+    rate_per_s: Positive
 
 
-def read_durations(stream: BinaryIO, max_rows: int = MOST_ROWS) -> Floats:
-    """Durations in seconds to draw from (`service: {distribution: empirical, path}`): a CSV's duration column, or its only one.
+class GammaArrivals(SteadyArrivals):
+    """A renewal process with gamma gaps of mean 1 / `rate_per_s` and coefficient of variation `cv`."""
 
-    Raises:
-        TraceError: its problems carry the row at fault.
-    """
-    return read_durations_column(stream, max_rows)
+    process: Literal["gamma"]
+    rate_per_s: Positive
+    cv: Annotated[float, Field(gt=0, le=100)]
+
+    @property
+    def parameters(self) -> tuple[float, float, float]:
+        """Shape and scale of the gaps."""
+        return 1 / self.cv**2, self.cv**2 / self.rate_per_s, 0.0
+
+
+class BurstArrivals(ArrivalProcess):
+    """Poisson arrivals at `peak_to_mean` times the mean rate for `peak_s` out of every `every_s`, in its middle.
+
+    The mean includes the bursts."""
+
+    process: Literal["bursts"]
+    rate_per_s: Positive
+    peak_to_mean: Annotated[float, Field(ge=1, le=10_000)]
+    peak_s: Positive
+    every_s: Positive
+
+    @model_validator(mode="after")
+    def _the_mean_holds(self) -> Self:
+        if self.peak_s >= self.every_s:
+            raise ValueError("peak_s must be shorter than every_s")
+        if self.peak_to_mean * self.peak_s > self.every_s * (1 + 1e-9):
+            raise ValueError("peak_to_mean x peak_s must not exceed every_s, or the peaks alone exceed the mean rate")
+        return self
+
+    @property
+    def parameters(self) -> tuple[float, float, float]:
+        return self.peak_to_mean, self.peak_s, self.every_s
+
+    @property
+    def period_s(self) -> float:
+        return self.every_s
+
+    @property
+    def peak(self) -> tuple[float, float]:
+        return self.peak_to_mean, self.peak_s
+
+
+class DailyArrivals(ArrivalProcess):
+    """A sinusoidal daily profile whose busiest instant (noon; the run begins at midnight) has `peak_to_mean` times the mean rate."""
+
+    process: Literal["daily"]
+    rate_per_s: Positive
+    peak_to_mean: Annotated[float, Field(ge=1, le=2)]
+
+    @property
+    def parameters(self) -> tuple[float, float, float]:
+        return self.peak_to_mean, 0.0, 0.0
+
+    @property
+    def period_s(self) -> float:
+        return DAY_S
+
+    @property
+    def peak(self) -> tuple[float, float]:
+        return self.peak_to_mean, DAY_S / 2
+
+
+class TraceArrivals(ArrivalProcess):
+    """Recorded arrivals, replayed once at `speed` times the recorded pace. `path` on the command line, `trace` (an upload's id) elsewhere."""
+
+    process: Literal["trace"]
+    path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    trace: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    speed: Positive = 1
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.path is None) == (self.trace is None):
+            raise ValueError("give either path or trace")
+        return self
+
+    @property
+    def parameters(self) -> tuple[float, float, float]:
+        return self.speed, 0.0, 0.0
+
+    @property
+    def period_s(self) -> None:
+        return None
+
+    @property
+    def peak(self) -> tuple[float, float]:
+        """Unknown, as the recording is not at hand."""
+        return math.inf, 0.0
+
+
+Arrivals = Annotated[
+    RegularArrivals | PoissonArrivals | GammaArrivals | BurstArrivals | DailyArrivals | TraceArrivals,
+    Field(discriminator="process"),
+]
+cases_of(Arrivals, "parameters", "period_s", "peak")

@@ -2,12 +2,9 @@
 
 import os
 from math import inf
-from typing import assert_never
 
 import numpy as np
 
-from core.units import DAY_S
-from simulator.arrivals import Trace
 from simulator.kernel.layout import CONNECTION_FAILS_S, EVENT, MACHINE, RECORDED_ROW, SLOT
 from simulator.plan import (
     EVENT_DRIVEN,
@@ -19,21 +16,14 @@ from simulator.plan import (
     patience_s,
     rate_of,
 )
-from simulator.scenario import (
-    BurstArrivals,
-    DailyArrivals,
-    GammaArrivals,
-    PoissonArrivals,
-    RegularArrivals,
-    Scenario,
-    TraceArrivals,
-)
+from simulator.scenario import Scenario
 from simulator.stability import attempts_per_job, load_of, mean_backoffs_s
+from simulator.traces import Trace
 
 BASE_BYTES = 100 * 2**20
 """The interpreter with numpy, numba and the compiled loops."""
 GROWTH = 3
-"""Slots double when they run out, and for a moment the old ones stand beside the new."""
+"""Slots double when they run out, and for a moment there are the old and the new ones."""
 
 
 def memory_bytes(scenario: Scenario, trace: Trace | None) -> int:
@@ -79,15 +69,8 @@ def _connecting(scenario: Scenario, rate: float) -> float:
     if synchronous.overflow == "refuse":
         return 0.0
     longest_s = min(patience_s(scenario), CONNECTION_FAILS_S + synchronous.syn_linear_timeouts)
-    match scenario.arrivals:
-        case RegularArrivals() | PoissonArrivals() | GammaArrivals():
-            return rate * longest_s
-        case BurstArrivals(peak_to_mean=peak_to_mean) | DailyArrivals(peak_to_mean=peak_to_mean):
-            return rate * peak_to_mean * longest_s
-        case TraceArrivals():
-            return inf
-        case _:
-            assert_never(scenario.arrivals)
+    busiest, _ = scenario.arrivals.peak
+    return rate * busiest * longest_s
 
 
 def _piled_up(scenario: Scenario, trace: Trace | None, jobs: int, rate: float, out: float) -> float:
@@ -97,12 +80,5 @@ def _piled_up(scenario: Scenario, trace: Trace | None, jobs: int, rate: float, o
         at = trace.arrivals_s / getattr(arrivals, "speed", 1.0)
         level = np.arange(1, len(at) + 1) - (out * at if out < inf else 0.0)
         return float(np.max(level - np.minimum.accumulate(level))) if out < inf else 0.0
-    match arrivals:
-        case BurstArrivals():
-            return max(steady, (rate * arrivals.peak_to_mean - out) * arrivals.peak_s)
-        case DailyArrivals():
-            return max(steady, (rate * arrivals.peak_to_mean - out) * DAY_S / 2)
-        case RegularArrivals() | PoissonArrivals() | GammaArrivals() | TraceArrivals():
-            return steady
-        case _:
-            assert_never(arrivals)
+    busiest, lasts_s = arrivals.peak
+    return max(steady, (rate * busiest - out) * lasts_s) if lasts_s > 0 else steady

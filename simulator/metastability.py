@@ -9,17 +9,17 @@ import numpy as np
 
 from core.errors import InvalidInput, Problem
 from core.values import Value
-from simulator.arrivals import Trace
-from simulator.kernel import layout as at
+from simulator.arrivals import BurstArrivals, TraceArrivals
+from simulator.kernel import layout
 from simulator.kernel.layout import BINS, MOST_OUTAGES
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, Floats
-from simulator.replications import LOOPS, OnProgress, Runner
+from simulator.replications import LOOPS, OnProgress, Runner, warm
 from simulator.result import Interval
-from simulator.scenario import BurstArrivals, Outage, Scenario, TraceArrivals
+from simulator.scenario import Outage, Scenario
 from simulator.simulate import check
 from simulator.statistics import half_width
 from simulator.tally import Tally
-from simulator.warming import warm
+from simulator.traces import Trace
 
 REPLICATIONS = 10
 HIGHEST = 1e15
@@ -142,9 +142,9 @@ def _course(disturbed: Tally, quiet: Tally, trigger: tuple[float, float]) -> _Co
     start, end = trigger
     width = disturbed.bin_width_s
     ends = width * np.arange(1, BINS + 1)
-    depth, usual = (_whole(tally, at.B_DEPTH) for tally in (disturbed, quiet))
+    depth, usual = (_whole(tally, layout.B_DEPTH) for tally in (disturbed, quiet))
     lost = [sum(tally.counts[ending] for ending in ENDINGS) for tally in (disturbed, quiet)]
-    lost_in_bin = _whole(disturbed, at.B_WITHOUT_RESULT) - _whole(quiet, at.B_WITHOUT_RESULT)
+    lost_in_bin = _whole(disturbed, layout.B_WITHOUT_RESULT) - _whole(quiet, layout.B_WITHOUT_RESULT)
     allowed = np.maximum(usual, max(1.0, min(_high(usual[ends <= start]), _high(usual[ends >= end]))))
     drained = drained_bin(depth[ends >= end], allowed[ends >= end])
     return _Course(

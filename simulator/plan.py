@@ -2,54 +2,28 @@
 
 from dataclasses import dataclass
 from math import ceil, inf, log
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.closed_sets import complete_table
-from core.units import DAY_S
 from simulator import theory
-from simulator.arrivals import Trace
-from simulator.kernel import layout as at
-from simulator.kernel.draws import mixed
+from simulator.arrivals import TraceArrivals
+from simulator.kernel import layout
+from simulator.kernel.deliver import DELIVERIES, NONE, POLLING
+from simulator.kernel.draws import ARRIVALS, LISTED, PAUSES, SERVICES
 from simulator.kernel.machine import first_arrival
+from simulator.kernel.random_numbers import key_of
 from simulator.kernel.scaling import LOOK_S
-from simulator.scenario import (
-    Arrivals,
-    Autoscaling,
-    BurstArrivals,
-    DailyArrivals,
-    Delivery,
-    DeterministicService,
-    Discipline,
-    EmpiricalService,
-    ExponentialService,
-    GammaArrivals,
-    GammaService,
-    InlineCalls,
-    Jitter,
-    LognormalService,
-    NoDelivery,
-    Overflow,
-    PoissonArrivals,
-    PollingDelivery,
-    PushDelivery,
-    RegularArrivals,
-    Retries,
-    Scenario,
-    Service,
-    Synchronous,
-    TokensService,
-    TraceArrivals,
-    WebhookDelivery,
-)
+from simulator.scenario import Autoscaling, Discipline, InlineCalls, Overflow, Scenario, Synchronous
+from simulator.services import EmpiricalService
+from simulator.traces import Trace
 
 DEFAULT_JOBS = 200_000
 UNBOUNDED = 2**62
 FIRST_SLOTS = 1024
 MOST_SLOTS = 2**24 - 1
-GOLDEN = 0x9E3779B97F4A7C15
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -63,19 +37,6 @@ DESIGN_WORDS = {
 }
 
 
-def cycle_s(scenario: Scenario) -> float | None:
-    """The period of arrivals whose rate changes: such runs take whole cycles, so that no part of a day counts twice."""
-    match scenario.arrivals:
-        case BurstArrivals(every_s=every_s):
-            return every_s
-        case DailyArrivals():
-            return DAY_S
-        case RegularArrivals() | PoissonArrivals() | GammaArrivals() | TraceArrivals():
-            return None
-        case _:
-            assert_never(scenario.arrivals)
-
-
 def jobs_of(scenario: Scenario, trace: Trace | None) -> int:
     """Arrivals of one replication: exact where the number decides, else expected."""
     if trace is not None:
@@ -87,7 +48,7 @@ def jobs_of(scenario: Scenario, trace: Trace | None) -> int:
     if scenario.duration_s is not None:
         return max(1, round(rate * scenario.duration_s))
     wanted = scenario.jobs or DEFAULT_JOBS
-    cycle = cycle_s(scenario)
+    cycle = scenario.arrivals.period_s
     return wanted if cycle is None else max(1, round(rate * cycle * _cycles(scenario, rate, cycle)))
 
 
@@ -120,26 +81,19 @@ def most_servers_of(scenario: Scenario, design: str) -> int:
 
 def mean_service_s(scenario: Scenario, trace: Trace | None, drawn: Floats | None) -> float:
     """The mean time of one attempt at the model; 0 where durations have not been read yet."""
-    service = scenario.service
-    match service:
-        case DeterministicService() | ExponentialService() | GammaService():
-            return service.mean_s
-        case LognormalService():
-            return theory.lognormal_mean_s(service.p50_s, service.p95_s)
-        case TokensService():
-            tokens = scenario.provider.output_tokens
-            if trace is not None and trace.output_tokens is not None:
-                tokens = float(trace.output_tokens.mean())
-            return service.base_s + service.per_output_token_s * tokens
-        case EmpiricalService():
-            durations = drawn if drawn is not None else trace.service_s if trace is not None else None
-            return float(durations.mean()) if durations is not None else 0.0
-        case _:
-            assert_never(service)
+    tokens = scenario.provider.output_tokens
+    if trace is not None and trace.output_tokens is not None:
+        tokens = float(trace.output_tokens.mean())
+    return scenario.service.mean_time_s(tokens, durations_of(trace, drawn))
+
+
+def durations_of(trace: Trace | None, drawn: Floats | None) -> Floats | None:
+    """Those to draw from take the place of the trace's own."""
+    return drawn if drawn is not None or trace is None else trace.service_s
 
 
 @dataclass
-class Bench:
+class KernelState:
     """What an event loop works on: the machine's record (an array of one), slots, heap, and what a trace recorded."""
 
     machine: Array
@@ -148,9 +102,9 @@ class Bench:
     trace: Array
 
     def __post_init__(self) -> None:
-        self._tell_addresses()
+        self._write_addresses()
 
-    def _tell_addresses(self) -> None:
+    def _write_addresses(self) -> None:
         for name in ("slots", "heap", "trace"):
             self.machine[name] = getattr(self, name).ctypes.data
 
@@ -165,9 +119,9 @@ class Bench:
             raise MemoryError(f"more than {MOST_SLOTS:,} jobs are in the system at once")
         after = min(2 * before, MOST_SLOTS)
         self.slots = _longer(self.slots, after)
-        self.heap = _longer(self.heap, after + at.NEAR)
+        self.heap = _longer(self.heap, after + layout.NEAR)
         _link_free(self.machine[0], self.slots, before)
-        self._tell_addresses()
+        self._write_addresses()
 
 
 def _longer(array: Array, length: int) -> Array:
@@ -185,10 +139,10 @@ def _link_free(m: Any, slots: Array, first: int) -> None:
 
 def recorded_of(trace: Trace | None, drawn: Floats | None) -> Array:
     """What a trace recorded, as rows; `drawn` are durations to draw from, which take the place of the trace's own."""
-    durations = drawn if drawn is not None else (trace.service_s if trace is not None else None)
+    durations = durations_of(trace, drawn)
     rows = np.zeros(
         max(1, trace.requests if trace is not None else 0, 0 if durations is None else len(durations)),
-        dtype=at.RECORDED_ROW,
+        dtype=layout.RECORDED_ROW,
     )
     columns = {"duration": durations}
     if trace is not None:
@@ -203,7 +157,7 @@ def recorded_of(trace: Trace | None, drawn: Floats | None) -> Array:
     return rows
 
 
-def bench_of(
+def build_state(
     scenario: Scenario,
     design: str,
     replication: int,
@@ -212,9 +166,9 @@ def bench_of(
     drawn: Floats | None,
     rows: Array,
     drains: bool,
-) -> Bench:
+) -> KernelState:
     """One replication of one design, before its first event. `rows` are those of `recorded_of`, shared by all."""
-    machine = np.zeros(1, dtype=at.MACHINE)
+    machine = np.zeros(1, dtype=layout.MACHINE)
     m = machine[0]
     m["key"] = key_of(scenario.seed, replication)
     m["drains"] = drains
@@ -231,25 +185,23 @@ def bench_of(
         _set_synchronous(m, scenario)
     else:
         _set_event_driven(m, scenario, hybrid=design == HYBRID)
-    slots, heap = np.zeros(FIRST_SLOTS, dtype=at.SLOT), np.zeros(FIRST_SLOTS + at.NEAR, dtype=at.EVENT)
+    slots, heap = np.zeros(FIRST_SLOTS, dtype=layout.SLOT), np.zeros(FIRST_SLOTS + layout.NEAR, dtype=layout.EVENT)
     _begin(m, slots, scenario, servers_of(scenario, design))
-    _check_rows(m, rows)
-    bench = Bench(machine, slots, heap, rows)
+    reads_durations = isinstance(scenario.service, EmpiricalService) and m["drawn"] == 0
+    replays = isinstance(scenario.arrivals, TraceArrivals)
+    _check_rows(m, rows, by_job=bool(replays or reads_durations or m["traced_input"] or m["traced_output"]))
+    state = KernelState(machine, slots, heap, rows)
     first_arrival(machine)
-    return bench
+    return state
 
 
-def _check_rows(m: Any, rows: Array) -> None:
-    """The loops read rows by address, without a look at how many there are.
+def _check_rows(m: Any, rows: Array, *, by_job: bool) -> None:
+    """The loops read rows by address, without a look at how many there are: `by_job`, or a draw of them.
 
     Raises:
         ValueError: they would read past the last one.
     """
-    by_job = (
-        m["arrival_kind"] == at.TRACE or m["service_kind"] == at.RECORDED or m["traced_input"] or m["traced_output"]
-    )
-    drawn = m["service_kind"] == at.DRAWN
-    if (by_job and m["jobs"] > len(rows)) or (drawn and not 0 < m["drawn"] <= len(rows)):
+    if (by_job and m["jobs"] > len(rows)) or m["drawn"] > len(rows):
         raise ValueError(f"{len(rows)} recorded rows are too few for {m['jobs']} jobs")
 
 
@@ -266,14 +218,14 @@ def _begin(m: Any, slots: Array, scenario: Scenario, servers: int) -> None:
     m["q_idle"][: len(dedicated)] = m["q_servers"][: len(dedicated)] = dedicated
 
 
-def is_plain(m: Any) -> bool:
+def is_single_station(m: Any) -> bool:
     """Return whether a machine is a first-come-first-served queue before equal servers, without time bins."""
     nothing_fails = m["transient"] == 0 and m["poison"] == 0 and m["outage_count"] == 0 and m["subscribers"] == 0
     nobody_leaves = (
         m["patience"] in (0, inf) and m["expires"] in (0, inf) and m["places"] == UNBOUNDED and m["end"] == inf
     )
     costs_nothing = m["accept"] == 0 and m["dispatch_cost"] == 0 and m["gated"] == 0
-    at_once = m["delivery"] == at.NOBODY or (m["delivery"] == at.POLLING and m["delivery_a"] == 0)
+    at_once = m["delivery"] == NONE or (m["delivery"] == POLLING and m["delivery_a"] == 0)
     counted = (
         m["jobs"] < UNBOUNDED
         and m["classes"] == 1
@@ -311,54 +263,11 @@ def apportioned(scenario: Scenario, servers: int) -> list[int]:
     return [part + 1 for part in given]
 
 
-def key_of(seed: int, replication: int) -> np.uint64:
-    mask = 2**64 - 1
-    state = int(mixed(np.uint64((seed * GOLDEN + 0x632BE59BD9B4E019) & mask)))
-    return np.uint64(mixed(np.uint64((state + (replication + 1) * GOLDEN) & mask)))
-
-
-_ARRIVALS = complete_table(
-    Arrivals,
-    {
-        "regular": at.REGULAR,
-        "poisson": at.POISSON,
-        "gamma": at.GAMMA_GAPS,
-        "bursts": at.BURSTS,
-        "daily": at.DAILY,
-        "trace": at.TRACE,
-    },
+DISCIPLINES = complete_table(
+    Discipline, {"strict": layout.STRICT, "dedicated": layout.DEDICATED, "weighted": layout.WEIGHTED}
 )
-_SERVICES = complete_table(
-    Service,
-    {
-        "deterministic": at.DETERMINISTIC,
-        "exponential": at.EXPONENTIAL,
-        "lognormal": at.LOGNORMAL,
-        "gamma": at.GAMMA,
-        "tokens": at.TOKENS,
-        "empirical": at.RECORDED,
-    },
-)
-_JITTERS = complete_table(
-    Jitter,
-    {
-        "none": at.JITTER_NONE,
-        "full": at.JITTER_FULL,
-        "equal": at.JITTER_EQUAL,
-        "decorrelated": at.JITTER_DECORRELATED,
-    },
-)
-_DISCIPLINES = complete_table(Discipline, {"strict": at.STRICT, "dedicated": at.DEDICATED, "weighted": at.WEIGHTED})
 OWN_CONSUMERS = complete_table(Discipline, {"strict": False, "dedicated": True, "weighted": False})
 """Whether each queue has consumers of its own."""
-_DELIVERIES = complete_table(
-    Delivery,
-    {"none": at.NOBODY, "polling": at.POLLING, "webhook": at.WEBHOOK, "sse": at.PUSH, "websocket": at.PUSH},
-)
-CALLER_WAITS = complete_table(
-    Delivery, {"none": False, "polling": True, "webhook": True, "sse": True, "websocket": True}
-)
-"""Whether a client waits for the result."""
 _DROPS_CONNECTIONS = complete_table(Overflow, {"refuse": False, "drop": True})
 _TOGETHER = complete_table(InlineCalls, {"together": True, "one_by_one": False})
 
@@ -368,18 +277,9 @@ def retries_of(scenario: Scenario, design: str) -> int:
     return scenario.retries.max if design != SYNCHRONOUS or inline is None else inline
 
 
-def listed_pauses_s(retries: Retries, count: int) -> tuple[float, ...] | None:
-    """The pause before each of `count` retries, if no chance has a part in it."""
-    listed = retries.intervals_s if retries.flat_s is None else (retries.flat_s,)
-    if listed is None:
-        return None
-    return tuple(listed[max(len(listed) - left, 0)] for left in range(count, 0, -1))
-
-
 def called_subscribers(scenario: Scenario) -> int:
     """Return the subscribers that get each result: all but the caller, who counts as one if it waits."""
-    waits = CALLER_WAITS[scenario.event_driven.delivery.method]
-    return max(0, scenario.subscribers.count - (1 if waits else 0))
+    return max(0, scenario.subscribers.count - scenario.event_driven.delivery.caller_waits)
 
 
 def patience_s(scenario: Scenario) -> float:
@@ -398,56 +298,28 @@ def syns_s(design: Synchronous) -> tuple[float, ...]:
 
 def _set_length(m: Any, scenario: Scenario, trace: Trace | None) -> None:
     rate = rate_of(scenario, trace)
-    cycle = cycle_s(scenario)
+    cycle = scenario.arrivals.period_s
     m["warmup"] = scenario.warmup_jobs
     m["end"] = scenario.duration_s or inf
     m["last"] = cycle * _cycles(scenario, rate, cycle) if cycle is not None and scenario.duration_s is None else inf
     bounded = trace is not None or (scenario.duration_s is None and cycle is None)
     m["jobs"] = jobs_of(scenario, trace) if bounded else UNBOUNDED
-    m["batches_a_job"] = at.BATCHES / max(1, jobs_of(scenario, trace) - scenario.warmup_jobs)
+    m["batches_a_job"] = layout.BATCHES / max(1, jobs_of(scenario, trace) - scenario.warmup_jobs)
     expected = scenario.duration_s or 1.1 * max(jobs_of(scenario, trace) / rate, 1e-6)
-    m["bin_width"] = m["bin_end"] = expected / at.BINS
+    m["bin_width"] = m["bin_end"] = expected / layout.BINS
 
 
 def _set_arrivals(m: Any, scenario: Scenario, trace: Trace | None) -> None:
-    arrivals = scenario.arrivals
-    m["arrival_kind"] = _ARRIVALS[arrivals.process]
+    m["arrival_kind"] = list(ARRIVALS).index(scenario.arrivals.process)
+    m["arrival_a"], m["arrival_b"], m["arrival_c"] = scenario.arrivals.parameters
     m["rate"] = rate_of(scenario, trace)
     m["gap"] = 1 / m["rate"]
-    match arrivals:
-        case RegularArrivals() | PoissonArrivals():
-            pass
-        case GammaArrivals():
-            m["arrival_a"] = 1 / arrivals.cv**2
-            m["arrival_b"] = arrivals.cv**2 / arrivals.rate_per_s
-        case BurstArrivals():
-            m["arrival_a"], m["arrival_b"], m["arrival_c"] = arrivals.peak_to_mean, arrivals.peak_s, arrivals.every_s
-        case DailyArrivals():
-            m["arrival_a"] = arrivals.peak_to_mean
-        case TraceArrivals():
-            m["arrival_a"] = arrivals.speed
-        case _:
-            assert_never(arrivals)
 
 
 def _set_service(m: Any, scenario: Scenario, drawn: Floats | None) -> None:
-    service = scenario.service
-    m["service_kind"] = _SERVICES[service.distribution]
-    match service:
-        case DeterministicService() | ExponentialService():
-            m["service_a"] = service.mean_s
-        case LognormalService():
-            m["service_a"], m["service_b"] = log(service.p50_s), theory.lognormal_sigma(service.p50_s, service.p95_s)
-        case GammaService():
-            m["service_a"], m["service_b"] = 1 / service.cv**2, service.mean_s * service.cv**2
-        case TokensService():
-            m["service_a"], m["service_b"] = service.base_s, service.per_output_token_s
-        case EmpiricalService():
-            m["drawn"] = 0 if drawn is None else len(drawn)
-            if drawn is not None:
-                m["service_kind"] = at.DRAWN
-        case _:
-            assert_never(service)
+    m["service_kind"] = list(SERVICES).index(scenario.service.distribution)
+    m["service_a"], m["service_b"] = scenario.service.parameters
+    m["drawn"] = 0 if drawn is None else len(drawn)
 
 
 def _set_classes(m: Any, scenario: Scenario) -> None:
@@ -481,8 +353,8 @@ def _set_failures(m: Any, scenario: Scenario, design: str) -> None:
     m["transient"] = scenario.failures.transient_percent / 100
     m["poison"] = scenario.failures.poison_percent / 100
     m["retries"] = retries_of(scenario, design)
-    listed = listed_pauses_s(scenario.retries, retries_of(scenario, design))
-    m["jitter"] = _JITTERS[scenario.retries.jitter] if listed is None else at.LISTED
+    listed = scenario.retries.listed_pauses_s(retries_of(scenario, design))
+    m["jitter"] = list(PAUSES).index(scenario.retries.jitter) if listed is None else LISTED
     m["base"], m["cap"] = scenario.retries.base_s, scenario.retries.cap_s
     m["pauses"][: len(listed or ())] = listed or ()
 
@@ -513,6 +385,7 @@ def _set_subscribers(m: Any, scenario: Scenario) -> None:
 
 def _set_synchronous(m: Any, scenario: Scenario) -> None:
     design = scenario.synchronous
+    m["delivery"] = NONE
     m["places"] = UNBOUNDED if design.backlog is None else design.backlog
     m["patience"] = patience_s(scenario)
     m["client_retries"], m["client_backoff"] = design.client_retries, design.client_backoff_s
@@ -523,38 +396,13 @@ def _set_synchronous(m: Any, scenario: Scenario) -> None:
 def _set_event_driven(m: Any, scenario: Scenario, *, hybrid: bool) -> None:
     design = scenario.event_driven
     m["places"] = UNBOUNDED if design.max_queue is None else design.max_queue
-    m["discipline"] = _DISCIPLINES[design.discipline]
+    m["discipline"] = DISCIPLINES[design.discipline]
     m["accept"], m["dispatch_cost"], m["tick"] = design.accept_s, design.dispatch_s, design.retry_tick_s
     m["expires"] = design.expires_s or inf
     m["dead_letter"] = design.dead_letter
     m["breaks"] = design.circuit_breaker
     m["gated"] = m["gated"] or design.circuit_breaker
     m["inline_wait"] = scenario.hybrid.inline_wait_s if hybrid and scenario.hybrid is not None else -inf
-    _set_delivery(m, design.delivery)
-
-
-def _set_delivery(m: Any, delivery: Delivery) -> None:
-    m["delivery"] = _DELIVERIES[delivery.method]
-    match delivery:
-        case NoDelivery():
-            pass
-        case PollingDelivery():
-            m["delivery_a"] = delivery.interval_s
-        case WebhookDelivery():
-            m["delivery_a"], m["delivery_b"] = delivery.latency_s, delivery.failure_percent / 100
-            pauses = webhook_pauses_s(delivery)
-            m["schedule_count"] = len(pauses)
-            m["schedule"][: len(pauses)] = pauses
-        case PushDelivery():
-            m["delivery_a"], m["delivery_b"], m["delivery_c"] = (
-                delivery.latency_s,
-                delivery.reconnect_percent / 100,
-                delivery.reconnect_s,
-            )
-        case _:
-            assert_never(delivery)
-
-
-def webhook_pauses_s(delivery: WebhookDelivery) -> tuple[float, ...]:
-    """Pauses before each webhook call. A schedule that begins with 0 names the first call, any other only the later ones."""
-    return delivery.schedule if delivery.schedule[:1] == (0,) else (0.0, *delivery.schedule)
+    m["delivery"] = list(DELIVERIES).index(design.delivery.method)
+    m["learns_of_failure"] = design.delivery.learns_of_failure
+    design.delivery.encode(m)

@@ -8,30 +8,35 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.arrivals import Trace
+from simulator.arrivals import PoissonArrivals
+from simulator.kernel.compiled import is_cached
 from simulator.kernel.event_driven import run_event_driven
 from simulator.kernel.layout import DONE, GROW, UNFIT
-from simulator.kernel.plain import run_plain
 from simulator.kernel.scaling import LOOK_S
+from simulator.kernel.single_station import run_single_station
 from simulator.kernel.synchronous import run_synchronous
 from simulator.plan import (
     EVENT_DRIVEN,
     SYNCHRONOUS,
     UNBOUNDED,
     Array,
-    Bench,
     Floats,
-    bench_of,
+    KernelState,
+    build_state,
     designs_of,
-    is_plain,
+    is_single_station,
     jobs_of,
     recorded_of,
     retries_of,
 )
 from simulator.result import SoFar
 from simulator.scenario import Scenario
+from simulator.services import ExponentialService
 from simulator.tally import Tally, tally_of
+from simulator.traces import Trace
 
+_lock = threading.Lock()
+_warm = threading.Event()
 Loop = Callable[..., int]
 LOOPS: dict[str, Loop] = {SYNCHRONOUS: run_synchronous, EVENT_DRIVEN: run_event_driven}
 """The event loop of each design; the hybrid runs in the event-driven one."""
@@ -42,6 +47,8 @@ FIRST_BUDGET = 2000
 FASTER = 4
 """A slice has at most this many times the events of the last one: dear events may follow cheap ones."""
 REPORT_S = 0.1
+COMPILING = "Compiling the simulator, once"
+LOADING = "Loading the simulator"
 NUMBER = {2: "both", 3: "three"}
 
 
@@ -57,7 +64,7 @@ OnProgress = Callable[[Progress], None]
 
 
 class Stopped(Exception):
-    pass
+    """The run was asked to stop; its replications end at their next slice."""
 
 
 class EndlessRun(RuntimeError):
@@ -78,8 +85,8 @@ class _Bounds:
         if m["jobs"] < UNBOUNDED:
             jobs = float(m["jobs"])
         else:
-            peak = getattr(scenario.arrivals, "peak_to_mean", 1.0)
-            jobs = EVENTS_ALLOWED + 2 * float(m["rate"]) * min(float(m["end"]) * peak, float(m["last"]))
+            busiest, _ = scenario.arrivals.peak
+            jobs = EVENTS_ALLOWED + 2 * float(m["rate"]) * min(float(m["end"]) * busiest, float(m["last"]))
         calls = scenario.synchronous.client_retries + 1 if design == SYNCHRONOUS else 1
         attempts = retries_of(scenario, design) + 1
         return cls(jobs, calls * (4 + attempts * (8 + scenario.subscribers.count)))
@@ -102,7 +109,7 @@ class _Bounds:
 class Runner:
     """Runs replications of one scenario; collects their tallies by design, in the order of replications.
 
-    `shortcut`: where a design is only a queue before equal servers, the plain loop runs it, to the same tally.
+    `shortcut`: a design that is a single station runs in its own, faster loop, to the same tally.
     """
 
     scenario: Scenario
@@ -165,16 +172,16 @@ class Runner:
                 on_progress(Progress(step, span[0] + done * (span[1] - span[0])))
 
     def _replicate(self, design: str, replication: int) -> Tally:
-        bench = self._bench(design, replication)
-        plain = self.shortcut and is_plain(bench.machine[0])
-        if not plain or not self._slices(design, replication, bench, run_plain):
-            bench = self._bench(design, replication) if plain else bench
-            self._slices(design, replication, bench, LOOPS.get(design, run_event_driven))
-        self.peak_slots = max(self.peak_slots, len(bench.slots))
-        return tally_of(bench.machine[0])
+        state = self.build_state(design, replication)
+        fast = self.shortcut and is_single_station(state.machine[0])
+        if not fast or not self._slices(design, replication, state, run_single_station):
+            state = self.build_state(design, replication) if fast else state
+            self._slices(design, replication, state, LOOPS.get(design, run_event_driven))
+        self.peak_slots = max(self.peak_slots, len(state.slots))
+        return tally_of(state.machine[0])
 
-    def _bench(self, design: str, replication: int) -> Bench:
-        return bench_of(
+    def build_state(self, design: str, replication: int) -> KernelState:
+        return build_state(
             self.scenario,
             design,
             replication,
@@ -184,14 +191,14 @@ class Runner:
             drains=self.drains[design],
         )
 
-    def _slices(self, design: str, replication: int, bench: Bench, loop: Loop) -> bool:
-        budget, m = FIRST_BUDGET, bench.machine[0]
+    def _slices(self, design: str, replication: int, state: KernelState, loop: Loop) -> bool:
+        budget, m = FIRST_BUDGET, state.machine[0]
         bounds = _Bounds.from_scenario(self.scenario, design, m)
         while True:
             if self._stop.is_set():
                 raise Stopped
             began, before = time.perf_counter(), int(m["events"])
-            status = loop(bench.machine, budget)
+            status = loop(state.machine, budget)
             self._done[design, replication] = 1.0 if status == DONE else min(self._fraction(m), 0.999)
             if status in (DONE, UNFIT):
                 return status == DONE
@@ -199,9 +206,42 @@ class Runner:
             rate = (int(m["events"]) - before) / max(time.perf_counter() - began, 1e-6)
             budget = min(max(100, int(rate * SLICE_S)), FASTER * budget)
             if status == GROW:
-                bench.grow()
+                state.grow()
 
     def _fraction(self, m: Any) -> float:
         if self.scenario.duration_s is not None:
             return float(m["now"]) / self.scenario.duration_s
         return float(m["next_job"]) / self._jobs
+
+
+def warm(on_progress: OnProgress | None = None) -> None:
+    """Load the compiled event loops from their cache, or compile them.
+
+    Reports a step of its own, because a cold compile takes a while; what `on_progress` raises propagates.
+    """
+    if _warm.is_set():
+        return
+    step = LOADING if is_cached() else COMPILING
+    with ThreadPoolExecutor(1, thread_name_prefix="compile") as pool:
+        compiling = pool.submit(_run_a_few)
+        while wait([compiling], timeout=REPORT_S).not_done:
+            if on_progress is not None:
+                on_progress(Progress(step, 0.0))
+        compiling.result()
+
+
+def _run_a_few() -> None:
+    """The loops compile for the types of their first arguments, which are always the same."""
+    with _lock:
+        if _warm.is_set():
+            return
+        scenario = Scenario(
+            jobs=10,
+            arrivals=PoissonArrivals(process="poisson", rate_per_s=1.0),
+            service=ExponentialService(distribution="exponential", mean_s=1.0),
+        )
+        for design, loop in [*LOOPS.items(), (SYNCHRONOUS, run_single_station)]:
+            state = build_state(scenario, design, 0, trace=None, drawn=None, rows=recorded_of(None, None), drains=True)
+            if loop(state.machine, 1000) != DONE:
+                raise RuntimeError("the kernel did not finish ten jobs")
+        _warm.set()

@@ -6,6 +6,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from core.values import Count, NonNegative, Percent, Positive, Seed, Value
+from simulator.arrivals import Arrivals
+from simulator.deliveries import Delivery, PollingDelivery
+from simulator.retries import Retries
+from simulator.services import Service
 
 Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")]
 
@@ -13,135 +17,6 @@ WIDEST = 1e12
 """How many times its median the 95th percentile of subscribers' handling may be: the lognormal's mean has to fit a double."""
 
 
-class RegularArrivals(Value):
-    """One arrival every 1 / `rate_per_s`."""
-
-    process: Literal["regular"]
-    rate_per_s: Positive
-
-
-class PoissonArrivals(Value):
-    """Independent arrivals: exponential gaps of mean 1 / `rate_per_s`."""
-
-    process: Literal["poisson"]
-    rate_per_s: Positive
-
-
-class GammaArrivals(Value):
-    """A renewal process with gamma gaps of mean 1 / `rate_per_s` and coefficient of variation `cv`."""
-
-    process: Literal["gamma"]
-    rate_per_s: Positive
-    cv: Annotated[float, Field(gt=0, le=100)]
-
-
-class BurstArrivals(Value):
-    """Poisson arrivals at `peak_to_mean` times the mean rate for `peak_s` out of every `every_s`, in its middle.
-
-    The mean includes the bursts."""
-
-    process: Literal["bursts"]
-    rate_per_s: Positive
-    peak_to_mean: Annotated[float, Field(ge=1, le=10_000)]
-    peak_s: Positive
-    every_s: Positive
-
-    @model_validator(mode="after")
-    def _the_mean_holds(self) -> Self:
-        if self.peak_s >= self.every_s:
-            raise ValueError("peak_s must be shorter than every_s")
-        if self.peak_to_mean * self.peak_s > self.every_s * (1 + 1e-9):
-            raise ValueError("peak_to_mean x peak_s must not exceed every_s, or the peaks alone exceed the mean rate")
-        return self
-
-
-class DailyArrivals(Value):
-    """A sinusoidal daily profile whose busiest instant (noon; the run begins at midnight) has `peak_to_mean` times the mean rate."""
-
-    process: Literal["daily"]
-    rate_per_s: Positive
-    peak_to_mean: Annotated[float, Field(ge=1, le=2)]
-
-
-class TraceArrivals(Value):
-    """Recorded arrivals, replayed once at `speed` times the recorded pace. `path` on the command line, `trace` (an upload's id) elsewhere."""
-
-    process: Literal["trace"]
-    path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
-    trace: Annotated[str, Field(min_length=1, max_length=64)] | None = None
-    speed: Positive = 1
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.path is None) == (self.trace is None):
-            raise ValueError("give either path or trace")
-        return self
-
-
-Arrivals = Annotated[
-    RegularArrivals | PoissonArrivals | GammaArrivals | BurstArrivals | DailyArrivals | TraceArrivals,
-    Field(discriminator="process"),
-]
-
-
-class DeterministicService(Value):
-    """Every job takes `mean_s`."""
-
-    distribution: Literal["deterministic"]
-    mean_s: Positive
-
-
-class ExponentialService(Value):
-    """Exponential service times of mean `mean_s`."""
-
-    distribution: Literal["exponential"]
-    mean_s: Positive
-
-
-class LognormalService(Value):
-    """The lognormal through the median and the 95th percentile."""
-
-    distribution: Literal["lognormal"]
-    p50_s: Positive
-    p95_s: Positive
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.p95_s < self.p50_s:
-            raise ValueError("p95_s must be at least p50_s")
-        return self
-
-
-class GammaService(Value):
-    """Gamma service times of mean `mean_s` and coefficient of variation `cv`."""
-
-    distribution: Literal["gamma"]
-    mean_s: Positive
-    cv: Annotated[float, Field(gt=0, le=100)]
-
-
-class TokensService(Value):
-    """`base_s` plus `per_output_token_s` for each of a job's output tokens (the trace's own where it has them)."""
-
-    distribution: Literal["tokens"]
-    base_s: NonNegative
-    per_output_token_s: NonNegative
-
-
-class EmpiricalService(Value):
-    """Drawn with replacement from the durations in a file, or the trace's own durations job by job where `path` is null."""
-
-    distribution: Literal["empirical"]
-    path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
-
-
-Service = Annotated[
-    DeterministicService | ExponentialService | LognormalService | GammaService | TokensService | EmpiricalService,
-    Field(discriminator="distribution"),
-]
-
-
-Jitter = Literal["none", "full", "equal", "decorrelated"]
 Overflow = Literal["refuse", "drop"]
 Discipline = Literal["dedicated", "strict", "weighted"]
 InlineCalls = Literal["together", "one_by_one"]
@@ -176,29 +51,6 @@ class Failures(Value):
 
     transient_percent: Percent = 0
     poison_percent: Percent = 0
-
-
-class Retries(Value):
-    """Retries of a failed attempt, in both designs: at most `max`, after a backoff of up to min(`cap_s`, `base_s` x 2^a), a = 0 first.
-
-    With `flat_s` or `intervals_s` the pauses are these, and `base_s`, `cap_s` and `jitter` have no effect.
-    """
-
-    max: Annotated[int, Field(ge=0, le=100)] = 0
-    base_s: NonNegative = 1
-    cap_s: NonNegative = 60
-    jitter: Jitter = "full"
-    flat_s: NonNegative | None = None
-    """A constant interval instead of the exponential one."""
-    intervals_s: Annotated[tuple[NonNegative, ...], Field(strict=False, min_length=1, max_length=100)] | None = None
-    """The pauses one by one, as `interval` of rq's `Retry`. As in rq (`Job.get_retry_interval`) the list is that of the last retries:
-    if it is shorter than the retries, its first pause comes several times; if it is longer, its first pauses never come."""
-
-    @model_validator(mode="after")
-    def _flat_or_listed(self) -> Self:
-        if self.flat_s is not None and self.intervals_s is not None:
-            raise ValueError("give either flat_s or intervals_s, not both")
-        return self
 
 
 class Hop(Value):
@@ -236,40 +88,6 @@ class Synchronous(Value):
     """Whether a backlog entry that its client abandoned is dropped unstarted."""
     inline_retries: Annotated[int, Field(ge=0, le=100)] | None = None
     """Retries in line, holding the worker; null: as `retries.max`."""
-
-
-class PollingDelivery(Value):
-    """The client asks every `interval_s`, at a phase of its own."""
-
-    method: Literal["polling"]
-    interval_s: NonNegative = 0
-
-
-class WebhookDelivery(Value):
-    """We call the client at once; a failed call is tried again after each delay of `schedule` in turn (a leading 0 stands for the first call)."""
-
-    method: Literal["webhook"]
-    failure_percent: Percent = 0
-    schedule: Annotated[tuple[NonNegative, ...], Field(strict=False, max_length=50)] = ()
-    latency_s: NonNegative = 0
-
-
-class PushDelivery(Value):
-    """We push over an open connection, after `latency_s`; `reconnect_percent` of results find it closed and wait `reconnect_s`."""
-
-    method: Literal["sse", "websocket"]
-    latency_s: NonNegative = 0
-    reconnect_percent: Percent = 0
-    reconnect_s: NonNegative = 3
-
-
-class NoDelivery(Value):
-    """Nobody waits: a job is complete when its work is done."""
-
-    method: Literal["none"]
-
-
-Delivery = Annotated[PollingDelivery | WebhookDelivery | PushDelivery | NoDelivery, Field(discriminator="method")]
 
 
 class EventDriven(Value):

@@ -5,18 +5,18 @@ from math import ceil
 
 from core.errors import InvalidInput, Problem
 from core.values import rounded
-from simulator.arrivals import Trace
-from simulator.growth import growth_per_min, may_grow_by_retries
+from simulator.arrivals import TraceArrivals
 from simulator.memory import memory_bytes
-from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, Floats, cycle_s, designs_of, jobs_of, servers_of
-from simulator.replications import OnProgress, Progress, Runner
+from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, Floats, designs_of, jobs_of, servers_of
+from simulator.replications import OnProgress, Progress, Runner, warm
 from simulator.result import DesignResult, Interval, Result
-from simulator.scenario import EmpiricalService, Scenario, TraceArrivals
-from simulator.stability import load_of
+from simulator.scenario import Scenario
+from simulator.services import EmpiricalService
+from simulator.stability import growth_per_min, load_of, may_grow_by_retries
 from simulator.statistics import HALF_WIDTH_WANTED, half_width
 from simulator.summary import DIGITS, design_result, differences
+from simulator.traces import Trace
 from simulator.verdict import Share, inequalities_of, verdict_of
-from simulator.warming import warm
 
 __all__ = ["Estimate", "OnProgress", "Progress", "estimate", "simulate", "unsupported", "warm"]
 
@@ -199,7 +199,7 @@ def unsupported(scenario: Scenario) -> tuple[Problem, ...]:
         return ()
     jobs, rate = jobs_of(scenario, None), scenario.arrivals.rate_per_s
     if jobs > MOST_JOBS:
-        cycle = "" if (length := cycle_s(scenario)) is None else f", in whole cycles of {length:,.0f} s"
+        cycle = "" if (length := scenario.arrivals.period_s) is None else f", in whole cycles of {length:,.0f} s"
         return (
             Problem(
                 "arrivals",

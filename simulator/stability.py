@@ -1,26 +1,33 @@
-"""Whether a design has a steady state: its long-run offered load, retries included, against each capacity."""
+"""Whether a design has a steady state: its long-run load against each capacity, and growth that a run shows if no formula foretells it."""
 
 from dataclasses import dataclass
 from math import inf
-from typing import assert_never
+
+import numpy as np
 
 from simulator import theory
-from simulator.arrivals import Trace
+from simulator.arrivals import TraceArrivals
+from simulator.kernel import layout
 from simulator.plan import (
     EVENT_DRIVEN,
+    OWN_CONSUMERS,
     SYNCHRONOUS,
-    Floats,
     called_subscribers,
     dedicated_bounds,
     dedicated_consumers,
-    listed_pauses_s,
     mean_service_s,
     most_servers_of,
     patience_s,
     rate_of,
     retries_of,
 )
-from simulator.scenario import Retries, Scenario
+from simulator.scenario import Scenario
+from simulator.tally import Floats, Tally
+from simulator.traces import Trace
+
+STEEPER = 1.3
+"""A queue grows where each third of the arrivals sees it so many times longer than the third before."""
+FEWEST_BINS = 30
 
 
 @dataclass(frozen=True)
@@ -44,28 +51,10 @@ def attempts_per_job(scenario: Scenario, design: str) -> float:
 
 
 def mean_backoffs_s(scenario: Scenario, retries: int) -> float:
+    """The mean time a job spends backing off, over all its retries."""
     poison, fails = scenario.failures.poison_percent / 100, scenario.failures.transient_percent / 100
-    total, before = 0.0, 0.0
-    listed = listed_pauses_s(scenario.retries, retries)
-    for attempt in range(retries):
-        before = _mean_backoff_s(scenario.retries, attempt, before) if listed is None else listed[attempt]
-        total += before * (poison + (1 - poison) * fails ** (attempt + 1))
-    return total
-
-
-def _mean_backoff_s(retries: Retries, attempt: int, before: float) -> float:
-    limit = min(retries.cap_s, retries.base_s * 2.0 ** min(attempt, 60))
-    match retries.jitter:
-        case "none":
-            return limit
-        case "full":
-            return limit * 0.5
-        case "equal":
-            return limit * 0.75
-        case "decorrelated":
-            return min(retries.cap_s, (retries.base_s + 3 * max(retries.base_s, before)) / 2)
-        case _:
-            assert_never(retries.jitter)
+    pauses = enumerate(scenario.retries.mean_pauses_s(retries))
+    return sum(pause * (poison + (1 - poison) * fails ** (attempt + 1)) for attempt, pause in pauses)
 
 
 def load_of(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats | None) -> Load:
@@ -87,16 +76,12 @@ def load_of(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats 
 
 def _consumer_load(scenario: Scenario, work: float) -> float:
     design = scenario.event_driven
-    match design.discipline:
-        case "strict" | "weighted":
-            return work / most_servers_of(scenario, EVENT_DRIVEN)
-        case "dedicated":
-            shares = [share / 100 for share in design.queues.values()]
-            scaling = scenario.autoscaling
-            most = dedicated_consumers(scenario) if scaling is None else dedicated_bounds(scenario, scaling)[1]
-            return max(work * share / consumers for share, consumers in zip(shares, most, strict=True))
-        case _:
-            assert_never(design.discipline)
+    if not OWN_CONSUMERS[design.discipline]:
+        return work / most_servers_of(scenario, EVENT_DRIVEN)
+    shares = [share / 100 for share in design.queues.values()]
+    scaling = scenario.autoscaling
+    most = dedicated_consumers(scenario) if scaling is None else dedicated_bounds(scenario, scaling)[1]
+    return max(work * share / consumers for share, consumers in zip(shares, most, strict=True))
 
 
 def _provider_load(scenario: Scenario, rate: float, attempts: float, service: float) -> float:
@@ -123,3 +108,26 @@ def _handling_s(scenario: Scenario) -> float:
         return 0.0
     once = theory.lognormal_mean_s(p50, max(p50, subscribers.handling_p95_s))
     return once * (called if subscribers.inline == "one_by_one" else 1)
+
+
+def may_grow_by_retries(scenario: Scenario, design: str) -> bool:
+    synchronous = scenario.synchronous
+    feeds_back = synchronous.client_retries > 0 and patience_s(scenario) < inf
+    bounded = synchronous.backlog is not None or synchronous.drops_abandoned
+    return design == SYNCHRONOUS and feeds_back and not bounded and not isinstance(scenario.arrivals, TraceArrivals)
+
+
+def growth_per_min(tally: Tally, servers: int) -> float | None:
+    """Jobs a minute by which the queue grew while jobs arrived; None where it did not. `tally` has time bins (a first replication's)."""
+    depths = depths_while_arriving(tally)
+    if len(depths) < FEWEST_BINS:
+        return None
+    first, second, third = (float(part.mean()) for part in np.array_split(depths, 3))
+    if not (third > STEEPER * second > STEEPER**2 * first and third > 10 * servers):
+        return None
+    return (third - first) / (len(depths) * 2 / 3 * tally.bin_width_s) * 60
+
+
+def depths_while_arriving(tally: Tally) -> Floats:
+    arriving = np.flatnonzero(tally.bins[layout.B_ARRIVALS])
+    return tally.bins[layout.B_DEPTH, : int(arriving[-1]) + 1] if len(arriving) else np.array([])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from core.values import rounded
-from simulator.kernel import layout as at
+from simulator.kernel import layout
 from simulator.result import (
     CallRate,
     ClassResult,
@@ -149,7 +149,7 @@ def _classes(tallies: Sequence[Tally], names: Sequence[str]) -> dict[str, ClassR
     found = {}
     for place, name in enumerate(names):
         offered, completed, good, started = (
-            int(sum(tally.classes[place, column] for tally in tallies)) for column in range(at.CLASS_COUNTS)
+            int(sum(tally.classes[place, column] for tally in tallies)) for column in range(layout.CLASS_COUNTS)
         )
         waited = float(sum(tally.class_waits_s[place] for tally in tallies))
         mean = waited / started if started else None
@@ -163,11 +163,11 @@ def _series(tally: Tally) -> Series:
     bins, width = tally.bins, tally.bin_width_s
     return Series(
         t_s=_rounded(np.arange(bins.shape[1]) * width),
-        arrivals=_rounded(bins[at.B_ARRIVALS]),
-        queue_depth=_rounded(bins[at.B_DEPTH]),
-        in_flight=_rounded(bins[at.B_FLIGHT]),
-        lag_s=_rounded(bins[at.B_LAG]),
-        completed=_rounded(bins[at.B_COMPLETED]),
+        arrivals=_rounded(bins[layout.B_ARRIVALS]),
+        queue_depth=_rounded(bins[layout.B_DEPTH]),
+        in_flight=_rounded(bins[layout.B_FLIGHT]),
+        lag_s=_rounded(bins[layout.B_LAG]),
+        completed=_rounded(bins[layout.B_COMPLETED]),
     )
 
 

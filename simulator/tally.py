@@ -7,25 +7,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.kernel import layout as at
+from simulator.kernel import layout
 
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 OUTCOMES = {
-    "failed": at.C_FAILED,
-    "timed_out": at.C_TIMED_OUT,
-    "rejected": at.C_REJECTED,
-    "dead_lettered": at.C_DEAD,
-    "undelivered": at.C_UNDELIVERED,
+    "failed": layout.C_FAILED,
+    "timed_out": layout.C_TIMED_OUT,
+    "rejected": layout.C_REJECTED,
+    "dead_lettered": layout.C_DEAD,
+    "undelivered": layout.C_UNDELIVERED,
 }
 
 
 def bucket_edges_s() -> Floats:
-    steps = np.arange(at.BUCKETS_OF_HISTOGRAM - 1)
-    octaves, parts = steps >> at.FRACTION_BITS, steps & (2**at.FRACTION_BITS - 1)
-    edges = np.ldexp(1 + parts / 2**at.FRACTION_BITS, octaves + at.FIRST_OCTAVE)
+    steps = np.arange(layout.BUCKETS_OF_HISTOGRAM - 1)
+    octaves, parts = steps >> layout.FRACTION_BITS, steps & (2**layout.FRACTION_BITS - 1)
+    edges = np.ldexp(1 + parts / 2**layout.FRACTION_BITS, octaves + layout.FIRST_OCTAVE)
     return np.concatenate([[0.0], edges, [inf]])
 
 
@@ -102,26 +102,28 @@ def tally_of(m: Any) -> Tally:
     raw = m["counts"]
     classes = int(m["classes"])
     counts = _counts(raw)
-    started = int(raw[at.C_STARTED])
+    started = int(raw[layout.C_STARTED])
     observed = float(m["changed"]) - float(m["since"])
     subscribers = int(m["subscribers"])
     return Tally(
         counts=counts,
-        provider_calls=int(raw[at.C_CALLS]),
-        provider_429=int(raw[at.C_429]),
-        delivery_calls=int(raw[at.C_DELIVERY]),
-        client_calls=max(int(raw[at.C_SENT]), counts["offered"]),
-        wait=quantiles(m["histograms"][at.H_WAIT], started, float(m["wait_sum"]), float(m["wait_max"]), complete=True),
+        provider_calls=int(raw[layout.C_CALLS]),
+        provider_429=int(raw[layout.C_429]),
+        delivery_calls=int(raw[layout.C_DELIVERY]),
+        client_calls=max(int(raw[layout.C_SENT]), counts["offered"]),
+        wait=quantiles(
+            m["histograms"][layout.H_WAIT], started, float(m["wait_sum"]), float(m["wait_max"]), complete=True
+        ),
         latency=quantiles(
-            m["histograms"][at.H_LATENCY],
+            m["histograms"][layout.H_LATENCY],
             counts["offered"],
             float(m["latency_sum"]),
             float(m["latency_max"]),
             complete=counts["completed"] == counts["offered"],
         ),
-        latency_histogram=m["histograms"][at.H_LATENCY].copy(),
+        latency_histogram=m["histograms"][layout.H_LATENCY].copy(),
         depth_mean=float(m["area"]) / observed if observed > 0 else 0.0,
-        depth_max=int(raw[at.C_MAX_DEPTH]),
+        depth_max=int(raw[layout.C_MAX_DEPTH]),
         lag_max_s=float(m["lag_max"]),
         utilisation=min(1.0, float(m["busy"]) / float(m["capacity"])) if m["capacity"] > 0 else 0.0,
         wasted_s=float(m["wasted"]),
@@ -141,10 +143,10 @@ def tally_of(m: Any) -> Tally:
 
 def _counts(raw: Counts) -> dict[str, int]:
     outcomes = {name: int(raw[place]) for name, place in OUTCOMES.items()}
-    offered, completed, good = int(raw[at.C_OFFERED]), int(raw[at.C_COMPLETED]), int(raw[at.C_GOOD])
+    offered, completed, good = int(raw[layout.C_OFFERED]), int(raw[layout.C_COMPLETED]), int(raw[layout.C_GOOD])
     return {
         "offered": offered,
-        "accepted": int(raw[at.C_ACCEPTED]),
+        "accepted": int(raw[layout.C_ACCEPTED]),
         "completed": completed,
         "good": good,
         "late": completed - good,

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from math import inf
-from typing import assert_never
 
 from core.plurals import counted
 from simulator.plan import called_subscribers, patience_s, syns_s
-from simulator.scenario import Delivery, NoDelivery, PollingDelivery, PushDelivery, Scenario, WebhookDelivery
+from simulator.scenario import Scenario
 
 NO_DEADLINE, NEITHER, UNRESOLVED = "no_deadline", "neither", "unresolved"
 
@@ -91,7 +90,7 @@ def _of_capacity(scenario: Scenario) -> Sequence[tuple[bool, str]]:
 
 
 def _of_clients(scenario: Scenario) -> Sequence[tuple[bool, str]]:
-    synchronous, delivery_sentence = scenario.synchronous, _delivery_sentence(scenario.event_driven.delivery)
+    synchronous, delivery_sentence = scenario.synchronous, scenario.event_driven.delivery.inequality
     patience = patience_s(scenario)
     syns = ", ".join(f"{after_s:g}" for after_s in syns_s(synchronous)[:3])
     return [
@@ -111,17 +110,3 @@ def _of_clients(scenario: Scenario) -> Sequence[tuple[bool, str]]:
         (synchronous.drops_abandoned, "The synchronous server drops calls whose caller gave up before they began."),
         (bool(delivery_sentence), delivery_sentence),
     ]
-
-
-def _delivery_sentence(delivery: Delivery) -> str:
-    match delivery:
-        case NoDelivery():
-            return ""
-        case PollingDelivery():
-            if delivery.interval_s == 0:
-                return ""
-            return f"Event-driven results are polled for every {delivery.interval_s:g} s; synchronous answers come at once."
-        case WebhookDelivery() | PushDelivery():
-            return f"Event-driven results take a delivery ({delivery.method}); synchronous answers come in line."
-        case _:
-            assert_never(delivery)

@@ -6,7 +6,9 @@ from typing import Any
 from advisor.decisions import stored
 from advisor.decisions.models import Decision, Revision, Run, Sweep, SweepPart
 from advisor.teams.models import Workspace
-from simulator.scenario import ExponentialService, PoissonArrivals, Scenario
+from simulator.arrivals import PoissonArrivals
+from simulator.scenario import Scenario
+from simulator.services import ExponentialService
 
 SCENARIO = Scenario(
     jobs=100,

@@ -9,7 +9,7 @@ from advisor.advice.answer_vectors import vectors_of
 from advisor.advice.answers import Answers
 from advisor.advice.facts import facts_of
 from core.units import DAY_S
-from simulator.arrivals import Trace
+from simulator.traces import Trace
 
 WINDOWS_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
 """The lengths of peak that are looked for."""

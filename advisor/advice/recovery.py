@@ -7,8 +7,7 @@ from advisor.advice.contract import RetryPlan
 from advisor.advice.facts import Point
 from advisor.advice.words import apart, count, duration, percent, plural
 from simulator import theory
-from simulator.plan import listed_pauses_s
-from simulator.scenario import Retries
+from simulator.retries import Retries
 
 SPARE = 0.01
 """Retries may leave this part of the tolerated misses to failures."""
@@ -99,7 +98,7 @@ def window_s(answers: Answers, attempts: int) -> float:
 
 def _listed_s(answers: Answers) -> tuple[float, ...] | None:
     failures = answers.failures
-    return listed_pauses_s(Retries(intervals_s=failures.retry_intervals_s), failures.max_retries)
+    return Retries(intervals_s=failures.retry_intervals_s).listed_pauses_s(failures.max_retries)
 
 
 def dead_letters_a_day(point: Point, plan: RetryPlan) -> float:

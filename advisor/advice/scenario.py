@@ -17,29 +17,19 @@ from advisor.advice.ranges import MINUTES_A_DAY
 from advisor.advice.sizing import worker_costs
 from advisor.advice.yaml_json import with_lines
 from core.errors import InvalidInput, Problem
-from simulator.scenario import (
+from simulator.arrivals import (
     Arrivals,
     BurstArrivals,
     DailyArrivals,
-    Delivery,
-    EventDriven,
-    Failures,
     GammaArrivals,
-    Hybrid,
-    LognormalService,
-    NoDelivery,
     PoissonArrivals,
-    PollingDelivery,
-    Provider,
-    PushDelivery,
     RegularArrivals,
-    Retries,
-    Scenario,
-    Subscribers,
-    Synchronous,
     TraceArrivals,
-    WebhookDelivery,
 )
+from simulator.deliveries import Delivery, NoDelivery, PollingDelivery, PushDelivery, WebhookDelivery
+from simulator.retries import Retries
+from simulator.scenario import EventDriven, Failures, Hybrid, Provider, Scenario, Subscribers, Synchronous
+from simulator.services import LognormalService
 
 SCENARIO_JOBS = 200_000
 """Jobs of a replication, rounded up to whole cycles of the peaks: a second or two for both designs."""

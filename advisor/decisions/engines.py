@@ -5,12 +5,12 @@ from typing import Any
 from advisor.decisions.models import EngineName
 from core.errors import Problem
 from simulator import simulate as kernel
-from simulator.arrivals import Trace
 from simulator.live.run import support
 from simulator.live.run.run_plan import LiveRunPlan, plan_live_run
 from simulator.result import Result
 from simulator.scenario import Scenario
 from simulator.simulate import Estimate
+from simulator.traces import Trace
 
 Simulate = Callable[..., Result]
 """Run both designs: `scenario`, then by name `trace`, `replications`, `on_progress`, `durations_s`, and the options of an engine that has some.

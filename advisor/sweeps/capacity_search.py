@@ -15,10 +15,10 @@ from advisor.sweeps.grid import JOBS, require_jobs
 from core.errors import InvalidInput, Problem
 from core.plurals import counted
 from core.values import Value
-from simulator.arrivals import Trace
 from simulator.result import Result
 from simulator.scenario import Scenario
 from simulator.simulate import OnProgress, Progress, simulate
+from simulator.traces import Trace
 
 MOST_SERVERS = 4_096
 """The search goes up to this many, or to eight times the number in the answers where that is more."""

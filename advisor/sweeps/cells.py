@@ -5,10 +5,11 @@ from advisor.advice.recommendation import recommend
 from advisor.advice.scenario import counts_every_job, scenario_of
 from advisor.sweeps.contract import Cell, GoodShare
 from advisor.sweeps.grid import Grid, Point
-from simulator.arrivals import Trace
+from simulator.arrivals import TraceArrivals
 from simulator.result import DesignResult
-from simulator.scenario import Scenario, TraceArrivals
+from simulator.scenario import Scenario
 from simulator.simulate import OnProgress, simulate
+from simulator.traces import Trace
 
 WARM_UP_SHARE = 20
 """One job in this many is left out at the start of a stationary run."""

@@ -8,8 +8,8 @@ from advisor.advice.scenario import scenario_of
 from advisor.sweeps.capacity_search import most_of, with_servers
 from advisor.sweeps.cells import cut
 from advisor.sweeps.grid import Grid, Point
-from simulator.arrivals import Trace
 from simulator.simulate import Estimate, estimate
+from simulator.traces import Trace
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from advisor.sweeps.axes import Axis
 from advisor.sweeps.cells import simulate_cell
 from advisor.sweeps.contract import Cell, Sweep
 from advisor.sweeps.grid import Grid
-from simulator.arrivals import Trace
 from simulator.simulate import OnProgress, Progress, warm
+from simulator.traces import Trace
 
 REPORT_S = 0.2
 

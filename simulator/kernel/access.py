@@ -1,6 +1,6 @@
-"""Records at an address: how compiled code reaches slots, events and recorded rows without counting references to arrays.
+"""Records at an address, so that compiled code reaches slots, events and recorded rows without counting references; floats as their bits.
 
-The arrays live in Python (plan.Bench), which keeps them alive and tells the machine their addresses; an index is the loop's to keep in range.
+`plan.KernelState` owns the arrays and writes their addresses into the machine. Indices are not checked.
 """
 
 from typing import Any
@@ -31,3 +31,14 @@ slot = _accessor(SLOT)
 event = _accessor(EVENT)
 recorded = _accessor(RECORDED_ROW)
 start = _accessor(START)
+
+
+def _bits_of(typing_context: Any, value: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.IntType(64))
+
+    return types.int64(types.float64), generate
+
+
+bits_of: Any = intrinsic(_bits_of)
+"""The 64 bits of a float as an integer."""

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -39,7 +39,11 @@ def _prune(place: Path, keep: Path) -> None:
 
 
 def _folder() -> str:
-    places = [os.environ.get("NUMBA_CACHE_DIR"), str(HERE / "__pycache__"), str(Path.home() / ".cache" / "crossover")]
+    places = [
+        os.environ.get("NUMBA_CACHE_DIR"),
+        str(HERE / "__pycache__"),
+        str(Path.home() / ".cache" / "crossover"),
+    ]
     for place in filter(None, places):
         folder = Path(place) / f"kernel-{_stamp()}"
         try:
@@ -97,5 +101,26 @@ def entry(function: F) -> F:
         settings.CACHE_DIR = before
 
 
+def dispatched(parts: Sequence[Any]) -> Any:
+    """Compile a call of one of some parts: `chosen(place, *arguments)` calls the part at that place."""
+    first, *rest = parts
+    if not rest:
+
+        @compiled
+        def last(place: int, *arguments: Any) -> Any:
+            return first(*arguments)
+
+        return last
+    others = dispatched(rest)
+
+    @compiled
+    def chosen(place: int, *arguments: Any) -> Any:
+        return first(*arguments) if place == 0 else others(place - 1, *arguments)
+
+    return chosen
+
+
 def is_cached() -> bool:
-    return all(any(Path(CACHE).rglob(f"*.run_{loop}-*.nbc")) for loop in ("synchronous", "event_driven", "plain"))
+    return all(
+        any(Path(CACHE).rglob(f"*.run_{loop}-*.nbc")) for loop in ("synchronous", "event_driven", "single_station")
+    )

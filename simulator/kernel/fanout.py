@@ -3,15 +3,12 @@
 
 import math
 
+from simulator.kernel import layout
 from simulator.kernel.access import slot
 from simulator.kernel.compiled import compiled
-from simulator.kernel.draws import backoff_s, normal_quantile, uniform
-from simulator.kernel.layout import (
-    U_HANDLING,
-    U_REFUSAL,
-    U_SUBSCRIBER_JITTER,
-    Machine,
-)
+from simulator.kernel.draws import backoff_s
+from simulator.kernel.layout import Machine
+from simulator.kernel.random_numbers import normal_quantile, uniform
 from simulator.kernel.record import bucket_of
 
 OFFERED, HANDLED, GIVEN_UP = 0, 1, 2
@@ -36,25 +33,27 @@ def handle(m: Machine, s: int, subscriber: int, now: float) -> float:
     key, job = m.key, slot(m.slots, s).job
     once = 0.0
     if m.handling_mu > -math.inf:
-        once = math.exp(m.handling_mu + m.handling_sigma * normal_quantile(uniform(key, job, U_HANDLING, subscriber)))
+        once = math.exp(
+            m.handling_mu + m.handling_sigma * normal_quantile(uniform(key, job, layout.U_HANDLING, subscriber))
+        )
     taken, pause, handled = 0.0, 0.0, False
     for attempt in range(m.retries + 1):
         m.events += 1
         taken += once
         draw = subscriber * MOST_ATTEMPTS + attempt
-        if m.handling_fails <= 0.0 or uniform(key, job, U_REFUSAL, draw) >= m.handling_fails:
+        if m.handling_fails <= 0.0 or uniform(key, job, layout.U_REFUSAL, draw) >= m.handling_fails:
             handled = True
             break
         if attempt < m.retries:
-            pause = backoff_s(m, uniform(key, job, U_SUBSCRIBER_JITTER, draw), attempt, pause)
+            pause = backoff_s(m, uniform(key, job, layout.U_SUBSCRIBER_JITTER, draw), attempt, pause)
             taken += pause
     if job >= m.warmup:
-        record(m, s, subscriber, now + taken, handled)
+        count_handling(m, s, subscriber, now + taken, handled)
     return taken
 
 
 @compiled
-def record(m: Machine, s: int, subscriber: int, at: float, handled: bool) -> None:
+def count_handling(m: Machine, s: int, subscriber: int, at: float, handled: bool) -> None:
     m.fans[subscriber, OFFERED] += 1
     if not handled:
         m.fans[subscriber, GIVEN_UP] += 1

@@ -8,15 +8,16 @@ by the handful.
 
 import numpy as np
 
+from simulator.kernel import layout
 from simulator.kernel.access import event
 from simulator.kernel.compiled import compiled
-from simulator.kernel.layout import EVENT, NEAR, Machine
+from simulator.kernel.layout import Machine
 
 SLOT_BITS = 24
 SLOT_MASK = (1 << SLOT_BITS) - 1
-BEHIND = NEAR * EVENT.itemsize
+BEHIND = layout.NEAR * layout.EVENT.itemsize
 """Bytes before the binary heap."""
-HANDFUL = NEAR // 2
+HANDFUL = layout.NEAR // 2
 
 
 @compiled
@@ -41,7 +42,7 @@ def put_event(m: Machine, at: float, key: int) -> None:
     if m.heap_size > 0 and is_before(event(heap, 0).at, event(heap, 0).key, at, key):
         put_behind(m, at, key)
         return
-    if place == NEAR:
+    if place == layout.NEAR:
         go_behind(m)
         place = m.near
         if is_before(event(heap, 0).at, event(heap, 0).key, at, key):
@@ -92,7 +93,7 @@ def come_nearer(m: Machine) -> None:
 @compiled
 def slot_of_event(m: Machine, place: int) -> int:
     """The slot of one of the `near + heap_size` events, in no particular order."""
-    return event(m.heap, place if place < m.near else place - m.near + NEAR).key & SLOT_MASK
+    return event(m.heap, place if place < m.near else place - m.near + layout.NEAR).key & SLOT_MASK
 
 
 @compiled

@@ -1,7 +1,7 @@
-"""The records that the event loops work on, and the numbers that stand for kinds, phases and purposes.
+"""The records that the event loops work on, and the numbers of disciplines, phases and purposes.
 
-A `Machine` is one replication of one design: its parameters, its state and its tally, in one record of fixed size. Beside it stand three
-arrays: slots (a job in the system; in the synchronous design a client's call), a heap of events, and what a trace recorded.
+A `Machine` is one replication of one design: its parameters, its state and its tally, in one record of fixed size. It has the addresses of
+three arrays: slots (a job in the system; in the synchronous design a client's call), a heap of events, and what a trace recorded.
 """
 
 from typing import Any
@@ -64,7 +64,7 @@ BUCKETS = 3  # requests, input tokens, output tokens
 _i, _f = np.int64, np.float64
 
 PARAMETERS = [
-    ("slots", _i),  # addresses of the arrays beside the machine
+    ("slots", _i),  # addresses of the arrays
     ("heap", _i),
     ("trace", _i),
     ("key", np.uint64),  # of the random numbers: seed and replication
@@ -78,12 +78,12 @@ PARAMETERS = [
     ("arrival_kind", _i),
     ("rate", _f),
     ("gap", _f),  # its inverse
-    ("arrival_a", _f),  # gamma: shape; bursts, daily: peak to mean; trace: speed
-    ("arrival_b", _f),  # gamma: scale; bursts: length of the peak
-    ("arrival_c", _f),  # bursts: period
+    ("arrival_a", _f),  # parameters: see simulator/arrivals.py
+    ("arrival_b", _f),
+    ("arrival_c", _f),
     ("service_kind", _i),
-    ("service_a", _f),  # mean; lognormal: mu; gamma: shape; tokens: base
-    ("service_b", _f),  # lognormal: sigma; gamma: scale; tokens: a token's time
+    ("service_a", _f),  # parameters: see simulator/services.py
+    ("service_b", _f),
     ("drawn", _i),  # durations to draw from
     ("classes", _i),
     ("shares", _f, MOST_CLASSES),  # upper ends, in 0..1
@@ -135,9 +135,10 @@ PARAMETERS = [
     ("breaks", _i),  # 1: a circuit breaker
     ("inline_wait", _f),  # hybrid: answers come in line until then; minus infinity: never
     ("delivery", _i),
-    ("delivery_a", _f),  # polling: interval; webhook, push: latency
-    ("delivery_b", _f),  # probability of a failed call, or of a lost connection
-    ("delivery_c", _f),  # reconnection time
+    ("learns_of_failure", _i),  # 1: the client's calls go on until it learns that there is no result
+    ("delivery_a", _f),  # of its parameters: see simulator/deliveries.py
+    ("delivery_b", _f),
+    ("delivery_c", _f),
     ("schedule_count", _i),
     ("schedule", _f, MOST_CALLS),  # pauses before each webhook call
 ]
@@ -244,12 +245,8 @@ EVENT = np.dtype([("at", _f), ("key", _i)], align=True)
 START = np.dtype([("at", _f), ("waited", _f)], align=True)  # of a job that waits, in the plain loop
 RECORDED_ROW = np.dtype([("arrival", _f), ("input_tokens", _f), ("output_tokens", _f), ("duration", _f)], align=True)
 
-# --- kinds
-REGULAR, POISSON, GAMMA_GAPS, BURSTS, DAILY, TRACE = range(6)
-DETERMINISTIC, EXPONENTIAL, LOGNORMAL, GAMMA, TOKENS, DRAWN, RECORDED = range(7)
-JITTER_NONE, JITTER_FULL, JITTER_EQUAL, JITTER_DECORRELATED, LISTED = range(5)
+# --- disciplines
 STRICT, DEDICATED, WEIGHTED = range(3)
-NOBODY, POLLING, WEBHOOK, PUSH = range(4)
 
 # --- purposes of random numbers
 (

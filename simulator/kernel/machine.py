@@ -5,44 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from simulator.kernel import layout
 from simulator.kernel.access import recorded, slot
 from simulator.kernel.compiled import compiled, entry, inlined
-from simulator.kernel.draws import next_arrival, service_s, uniform
+from simulator.kernel.draws import next_arrival, service_s
 from simulator.kernel.heap import SLOT_BITS, put_event
-from simulator.kernel.layout import (
-    ABANDONED,
-    ACCEPTED,
-    B_ARRIVALS,
-    B_COMPLETED,
-    B_DEPTH,
-    B_FLIGHT,
-    B_LAG,
-    B_WITHOUT_RESULT,
-    BATCHES,
-    BINS,
-    BUCKETS,
-    C_429,
-    C_ACCEPTED,
-    C_CALLS,
-    C_COMPLETED,
-    C_GOOD,
-    C_MAX_DEPTH,
-    C_OFFERED,
-    C_STARTED,
-    H_LATENCY,
-    H_WAIT,
-    K_COMPLETED,
-    K_GOOD,
-    K_OFFERED,
-    K_STARTED,
-    OUTAGE,
-    ROUNDING_S,
-    STARTED,
-    U_CLASS,
-    U_FAILURE,
-    U_POISON,
-    Machine,
-)
+from simulator.kernel.layout import Machine
+from simulator.kernel.random_numbers import uniform
 from simulator.kernel.record import bucket_of, close_second, count_call_in_second, count_in_bin, merge_bins
 
 LAST = 2**37
@@ -106,17 +75,17 @@ def first_arrival(machine: Any) -> None:
 def admit_arrival(m: Machine, now: float) -> int:
     """A slot for the job that arrives; the next arrival is drawn. `now` is when it reaches the design."""
     s = take_slot(m)
-    it = slot(m.slots, s)
+    record = slot(m.slots, s)
     job, arrived = m.next_job, m.arrival
-    it.job = job
-    it.attempt = it.flags = it.caller = 0
-    it.place = class_of(m, job)
-    it.arrived = arrived
-    it.sent = now
-    it.waited = it.backoff = 0.0
-    it.gave_up = np.inf
+    record.job = job
+    record.attempt = record.flags = record.caller = 0
+    record.place = class_of(m, job)
+    record.arrived = arrived
+    record.sent = now
+    record.waited = record.backoff = 0.0
+    record.gave_up = np.inf
     m.in_system += 1
-    count_offered(m, job, it.place, arrived, now)
+    count_offered(m, job, record.place, arrived, now)
     return s
 
 
@@ -125,12 +94,12 @@ def count_offered(m: Machine, job: int, place: int, arrived: float, now: float) 
     if job == m.warmup:
         end_warm_up(m, now)
     if job >= m.warmup:
-        m.counts[C_OFFERED] += 1
+        m.counts[layout.C_OFFERED] += 1
         if m.binned:
             m.batches[batch_of(m, job), 0] += 1
-        m.by_class[place, K_OFFERED] += 1
+        m.by_class[place, layout.K_OFFERED] += 1
     if m.binned:
-        count_in_bin(m.bins, B_ARRIVALS, arrived, m.bin_width)
+        count_in_bin(m.bins, layout.B_ARRIVALS, arrived, m.bin_width)
     m.last_arrival = arrived
     m.next_job = job + 1
     draw_next_arrival(m)
@@ -139,7 +108,7 @@ def count_offered(m: Machine, job: int, place: int, arrived: float, now: float) 
 @compiled
 def batch_of(m: Machine, job: int) -> int:
     """The job's batch: runs of consecutive jobs, for the batch means of a single replication."""
-    return min(int((job - m.warmup) * m.batches_a_job), BATCHES - 1)
+    return min(int((job - m.warmup) * m.batches_a_job), layout.BATCHES - 1)
 
 
 @compiled
@@ -147,14 +116,14 @@ def end_warm_up(m: Machine, now: float) -> None:
     m.since = m.changed = m.servers_changed = now
     m.area = m.capacity = m.lag_max = 0.0
     m.busy = 0.0
-    m.counts[C_MAX_DEPTH] = m.queued
+    m.counts[layout.C_MAX_DEPTH] = m.queued
 
 
 @compiled
 def class_of(m: Machine, job: int) -> int:
     if m.classes == 1:
         return 0
-    draw = uniform(m.key, job, U_CLASS, 0)
+    draw = uniform(m.key, job, layout.U_CLASS, 0)
     place = 0
     for upper in range(m.classes - 1):
         place += int(draw >= m.shares[upper])  # no branch: a draw cannot be foreseen
@@ -167,15 +136,15 @@ def depth_changes(m: Machine, now: float, by: int) -> None:
     m.area += queued * (now - m.changed)
     m.changed = now
     m.queued = queued + by
-    if queued + by > m.counts[C_MAX_DEPTH]:
-        m.counts[C_MAX_DEPTH] = queued + by
+    if queued + by > m.counts[layout.C_MAX_DEPTH]:
+        m.counts[layout.C_MAX_DEPTH] = queued + by
 
 
 @compiled
 def enqueue(m: Machine, q: int, s: int, now: float) -> None:
-    it = slot(m.slots, s)
-    it.next = -1
-    it.queued = now
+    record = slot(m.slots, s)
+    record.next = -1
+    record.queued = now
     if m.q_length[q] == 0:
         m.q_head[q] = s
     else:
@@ -188,11 +157,11 @@ def enqueue(m: Machine, q: int, s: int, now: float) -> None:
 @compiled
 def dequeue(m: Machine, q: int, now: float) -> int:
     s = m.q_head[q]
-    it = slot(m.slots, s)
-    m.q_head[q] = it.next
+    record = slot(m.slots, s)
+    m.q_head[q] = record.next
     m.q_length[q] -= 1
     depth_changes(m, now, -1)
-    waited = now - it.queued
+    waited = now - record.queued
     if waited > m.lag_max:
         m.lag_max = waited
     return s
@@ -224,7 +193,7 @@ def gate_opens(m: Machine, job: int) -> float:
         return m.quotas_open
     tokens_in, tokens_out = tokens_of(m, job)
     opens = -np.inf
-    for bucket in range(BUCKETS):
+    for bucket in range(layout.BUCKETS):
         unit, capacity = m.bucket_time[bucket], m.bucket_size[bucket]
         if unit > 0.0:
             wanted = 1.0 if bucket == 0 else (tokens_in if bucket == 1 else tokens_out)
@@ -238,7 +207,7 @@ def provider_lets_through(m: Machine, s: int, now: float) -> bool:
     if m.calls >= m.concurrency:
         return False
     opens = gate_opens(m, slot(m.slots, s).job)
-    if opens > now + ROUNDING_S:
+    if opens > now + layout.ROUNDING_S:
         m.timer = opens
         return False
     return True
@@ -249,7 +218,7 @@ def charge(m: Machine, job: int, now: float, sign: float) -> None:
     """Take a call's quota from the buckets, or give it back (`sign` -1)."""
     tokens_in, tokens_out = tokens_of(m, job)
     opens = -np.inf
-    for bucket in range(BUCKETS):
+    for bucket in range(layout.BUCKETS):
         unit = m.bucket_time[bucket]
         if unit > 0.0:
             wanted = 1.0 if bucket == 0 else (tokens_in if bucket == 1 else tokens_out)
@@ -272,34 +241,34 @@ def is_out(m: Machine, now: float) -> bool:
 @compiled
 def begin_call(m: Machine, s: int, now: float) -> float:
     """Tally the start of a call; returns how long it will take (nothing in an outage)."""
-    it = slot(m.slots, s)
-    job = it.job
+    record = slot(m.slots, s)
+    job = record.job
     if job >= m.warmup:
-        m.counts[C_CALLS] += 1
+        m.counts[layout.C_CALLS] += 1
     if m.binned:
         count_call_in_second(m, now)
-    it.flags |= STARTED
+    record.flags |= layout.STARTED
     if m.outage_count > 0:
         if is_out(m, now):
-            it.flags |= OUTAGE
+            record.flags |= layout.OUTAGE
             return 0.0
-        it.flags &= ~OUTAGE
+        record.flags &= ~layout.OUTAGE
     _, tokens_out = tokens_of(m, job)
     return service_s(m, job, tokens_out)
 
 
 @compiled
 def is_poison(m: Machine, job: int) -> bool:
-    return m.poison > 0.0 and uniform(m.key, job, U_POISON, 0) < m.poison
+    return m.poison > 0.0 and uniform(m.key, job, layout.U_POISON, 0) < m.poison
 
 
 @compiled
 def call_fails(m: Machine, s: int, attempt: int) -> bool:
-    it = slot(m.slots, s)
-    job = it.job
-    if it.flags & OUTAGE:
+    record = slot(m.slots, s)
+    job = record.job
+    if record.flags & layout.OUTAGE:
         return True
-    if m.transient > 0.0 and uniform(m.key, job, U_FAILURE, attempt) < m.transient:
+    if m.transient > 0.0 and uniform(m.key, job, layout.U_FAILURE, attempt) < m.transient:
         return True
     return is_poison(m, job)
 
@@ -307,69 +276,71 @@ def call_fails(m: Machine, s: int, attempt: int) -> bool:
 @compiled
 def count_paced(m: Machine, s: int) -> None:
     if slot(m.slots, s).job >= m.warmup:
-        m.counts[C_429] += 1
+        m.counts[layout.C_429] += 1
 
 
 @compiled
 def count_busy(m: Machine, s: int, now: float, wasted_from: float) -> None:
     """A server that worked on the job since `began` is free: how long it was busy, and how much of that was for nothing."""
-    it = slot(m.slots, s)
-    began = it.began
+    record = slot(m.slots, s)
+    began = record.began
     m.busy += now - max(began, m.since)
     m.work_end = now
-    if wasted_from < now and it.job >= m.warmup:
+    if wasted_from < now and record.job >= m.warmup:
         m.wasted += now - max(began, wasted_from)
 
 
 @compiled
 def count_accepted(m: Machine, s: int) -> None:
-    it = slot(m.slots, s)
-    if it.flags & ACCEPTED == 0:
-        it.flags |= ACCEPTED
-        if it.job >= m.warmup:
-            m.counts[C_ACCEPTED] += 1
+    record = slot(m.slots, s)
+    if record.flags & layout.ACCEPTED == 0:
+        record.flags |= layout.ACCEPTED
+        if record.job >= m.warmup:
+            m.counts[layout.C_ACCEPTED] += 1
 
 
 @compiled
 def settle(m: Machine, s: int, outcome: int, at: float) -> None:
     """The job's final state, as its client has it at the instant `at`."""
-    it = slot(m.slots, s)
+    record = slot(m.slots, s)
     m.in_system -= 1
-    job, place = it.job, it.place
+    job, place = record.job, record.place
     if m.binned:
-        count_in_bin(m.bins, B_COMPLETED if outcome == C_COMPLETED else B_WITHOUT_RESULT, at, m.bin_width)
+        count_in_bin(
+            m.bins, layout.B_COMPLETED if outcome == layout.C_COMPLETED else layout.B_WITHOUT_RESULT, at, m.bin_width
+        )
     if job < m.warmup:
         return
     m.counts[outcome] += 1
-    if it.flags & STARTED:
-        waited = it.waited
-        m.counts[C_STARTED] += 1
+    if record.flags & layout.STARTED:
+        waited = record.waited
+        m.counts[layout.C_STARTED] += 1
         m.wait_sum += waited
         m.wait_max = max(m.wait_max, waited)
-        m.histograms[H_WAIT, bucket_of(waited)] += 1
-        m.by_class[place, K_STARTED] += 1
+        m.histograms[layout.H_WAIT, bucket_of(waited)] += 1
+        m.by_class[place, layout.K_STARTED] += 1
         m.class_waits[place] += waited
-    if outcome == C_COMPLETED:
-        latency = at - it.arrived
+    if outcome == layout.C_COMPLETED:
+        latency = at - record.arrived
         m.latency_sum += latency
         m.latency_max = max(m.latency_max, latency)
-        m.histograms[H_LATENCY, bucket_of(latency)] += 1
-        m.by_class[place, K_COMPLETED] += 1
-        if latency <= m.deadlines[place] + ROUNDING_S:
-            m.counts[C_GOOD] += 1
+        m.histograms[layout.H_LATENCY, bucket_of(latency)] += 1
+        m.by_class[place, layout.K_COMPLETED] += 1
+        if latency <= m.deadlines[place] + layout.ROUNDING_S:
+            m.counts[layout.C_GOOD] += 1
             if m.binned:
                 m.batches[batch_of(m, job), 1] += 1
-            m.by_class[place, K_GOOD] += 1
+            m.by_class[place, layout.K_GOOD] += 1
 
 
 @compiled
 def sample(m: Machine, now: float) -> None:
     while m.bin_end < now:
         place = m.bin
-        if place == BINS:
+        if place == layout.BINS:
             merge_bins(m.bins)
             m.bin_width *= 2.0
-            place = BINS // 2
+            place = layout.BINS // 2
             m.bin = place
             m.bin_end = (place + 1) * m.bin_width
             continue
@@ -380,9 +351,9 @@ def sample(m: Machine, now: float) -> None:
 
 @compiled
 def fill_bin(m: Machine, place: int, at: float) -> None:
-    m.bins[B_DEPTH, place] = m.queued
-    m.bins[B_FLIGHT, place] = m.servers - m.idle
-    m.bins[B_LAG, place] = oldest_wait(m, at)
+    m.bins[layout.B_DEPTH, place] = m.queued
+    m.bins[layout.B_FLIGHT, place] = m.servers - m.idle
+    m.bins[layout.B_LAG, place] = oldest_wait(m, at)
 
 
 @compiled
@@ -404,14 +375,14 @@ def finish(m: Machine, now: float, cut: bool) -> None:
     if m.binned:
         close_second(m)
         sample(m, end)
-        if m.bin < BINS and end > m.bin * m.bin_width:
+        if m.bin < layout.BINS and end > m.bin * m.bin_width:
             fill_bin(m, m.bin, end)
             m.bin += 1
 
 
 @compiled
 def is_abandoned(m: Machine, s: int) -> bool:
-    return slot(m.slots, s).flags & ABANDONED != 0
+    return slot(m.slots, s).flags & layout.ABANDONED != 0
 
 
 @compiled

@@ -3,27 +3,15 @@
 
 from typing import Any
 
-from simulator.kernel.bits import bits_of
+from simulator.kernel import layout
+from simulator.kernel.access import bits_of
 from simulator.kernel.compiled import compiled
-from simulator.kernel.layout import (
-    B_ARRIVALS,
-    B_COMPLETED,
-    B_DEPTH,
-    B_FLIGHT,
-    B_LAG,
-    B_WITHOUT_RESULT,
-    BINS,
-    BUCKETS_OF_HISTOGRAM,
-    FIRST_OCTAVE,
-    FRACTION_BITS,
-    LAST_OCTAVE,
-    Machine,
-)
+from simulator.kernel.layout import Machine
 
-SHIFT = 52 - FRACTION_BITS
-ORIGIN = (1023 + FIRST_OCTAVE) << FRACTION_BITS
-SMALLEST = 2.0**FIRST_OCTAVE
-LARGEST = 2.0**LAST_OCTAVE
+SHIFT = 52 - layout.FRACTION_BITS
+ORIGIN = (1023 + layout.FIRST_OCTAVE) << layout.FRACTION_BITS
+SMALLEST = 2.0**layout.FIRST_OCTAVE
+LARGEST = 2.0**layout.LAST_OCTAVE
 LAST_SECOND = 2.0**62
 
 
@@ -33,25 +21,25 @@ def bucket_of(seconds: float) -> int:
     if seconds < SMALLEST:
         return 0
     if seconds >= LARGEST:
-        return BUCKETS_OF_HISTOGRAM - 1
+        return layout.BUCKETS_OF_HISTOGRAM - 1
     return (bits_of(seconds) >> SHIFT) - ORIGIN + 1
 
 
 @compiled
 def merge_bins(bins: Any) -> None:
     """Make bins of twice the width: counts add up, levels are those at the end of the second."""
-    for place in range(BINS // 2):
-        for row in (B_ARRIVALS, B_COMPLETED, B_WITHOUT_RESULT):
+    for place in range(layout.BINS // 2):
+        for row in (layout.B_ARRIVALS, layout.B_COMPLETED, layout.B_WITHOUT_RESULT):
             bins[row, place] = bins[row, 2 * place] + bins[row, 2 * place + 1]
-        for row in (B_DEPTH, B_FLIGHT, B_LAG):
+        for row in (layout.B_DEPTH, layout.B_FLIGHT, layout.B_LAG):
             bins[row, place] = bins[row, 2 * place + 1]
-    bins[:, BINS // 2 :] = 0.0
+    bins[:, layout.BINS // 2 :] = 0.0
 
 
 @compiled
 def count_in_bin(bins: Any, row: int, at: float, width: float) -> None:
-    if at < BINS * width:
-        bins[row, min(int(at / width), BINS - 1)] += 1.0
+    if at < layout.BINS * width:
+        bins[row, min(int(at / width), layout.BINS - 1)] += 1.0
 
 
 @compiled
@@ -68,10 +56,10 @@ def close_second(m: Machine) -> None:
     """The second's bin keeps the largest number of calls of any of its seconds; bins double their width as the run grows."""
     second, calls = m.call_second, m.calls_in_second
     m.calls_in_second = 0
-    while second >> m.call_shift >= BINS:
-        for place in range(BINS // 2):
+    while second >> m.call_shift >= layout.BINS:
+        for place in range(layout.BINS // 2):
             m.call_bins[place] = max(m.call_bins[2 * place], m.call_bins[2 * place + 1])
-        m.call_bins[BINS // 2 :] = 0
+        m.call_bins[layout.BINS // 2 :] = 0
         m.call_shift += 1
     place = second >> m.call_shift
     m.call_bins[place] = max(m.call_bins[place], calls)

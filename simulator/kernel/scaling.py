@@ -11,9 +11,10 @@ import math
 
 import numpy as np
 
+from simulator.kernel import layout
 from simulator.kernel.access import slot
 from simulator.kernel.compiled import compiled
-from simulator.kernel.layout import DEDICATED, SCALING, Machine
+from simulator.kernel.layout import Machine
 from simulator.kernel.machine import free_slot, oldest_wait, schedule, servers_change, set_phase, take_slot
 
 LOOK_S = 15.0
@@ -34,7 +35,7 @@ def look(m: Machine, now: float, upto: float) -> None:
 @compiled
 def is_settled(m: Machine) -> bool:
     """Whether no look changes anything before the next event: nothing waits and no idle server can go, or no server can be added."""
-    if m.discipline == DEDICATED:
+    if m.discipline == layout.DEDICATED:
         for q in range(m.classes):
             there = m.q_servers[q] + m.q_starting[q]
             if m.q_length[q] > 0:
@@ -51,7 +52,7 @@ def is_settled(m: Machine) -> bool:
 
 @compiled
 def scale(m: Machine, now: float) -> None:
-    if m.discipline == DEDICATED:
+    if m.discipline == layout.DEDICATED:
         for q in range(m.classes):
             look_at_queue(m, q, now)
         return
@@ -97,7 +98,7 @@ def start_up(m: Machine, q: int, more: int, now: float) -> None:
     slot(m.slots, s).place = q
     m.starting += more
     m.q_starting[q] += more
-    set_phase(m, s, SCALING)
+    set_phase(m, s, layout.SCALING)
     schedule(m, s, now + m.start_up)
 
 

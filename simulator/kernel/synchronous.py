@@ -9,34 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from simulator.kernel import layout
 from simulator.kernel.access import slot
 from simulator.kernel.compiled import compiled, entry, inlined
-from simulator.kernel.draws import backoff_s, uniform
+from simulator.kernel.draws import backoff_s
 from simulator.kernel.fanout import fan_out
 from simulator.kernel.heap import next_event_at, slot_of_event, take_event
-from simulator.kernel.layout import (
-    ABANDONED,
-    AGAIN,
-    AT_THE_GATE,
-    BACKING_OFF,
-    C_COMPLETED,
-    C_FAILED,
-    C_REJECTED,
-    C_SENT,
-    C_TIMED_OUT,
-    CALLING,
-    CONNECTING,
-    CONNECTION_FAILS_S,
-    DONE,
-    GRACE_S,
-    GROW,
-    HANDLING,
-    MORE,
-    SCALING,
-    U_JITTER,
-    WAITING,
-    Machine,
-)
+from simulator.kernel.layout import Machine
 from simulator.kernel.machine import (
     admit_arrival,
     begin_call,
@@ -59,6 +38,7 @@ from simulator.kernel.machine import (
     settle,
     take_slot,
 )
+from simulator.kernel.random_numbers import uniform
 from simulator.kernel.scaling import look, servers_are_ready
 
 
@@ -66,12 +46,12 @@ from simulator.kernel.scaling import look, servers_are_ready
 def run_synchronous(machine: Any, budget: int) -> int:
     """Run on for about `budget` events. Returns DONE, MORE (call again) or GROW (call again with more slots)."""
     m = machine[0]
-    limit, end = m.patience + GRACE_S, m.end
+    limit, end = m.patience + layout.GRACE_S, m.end
     binned = m.binned == 1
     last = m.events + budget
     while m.events < last:
         if m.free_count < 2:
-            return GROW
+            return layout.GROW
         happens = next_event_at(m)
         patience = slot(m.slots, m.patient_head).sent + limit if m.patient_head >= 0 else np.inf
         again = slot(m.slots, m.again_head).sent if m.again_head >= 0 else np.inf
@@ -84,7 +64,7 @@ def run_synchronous(machine: Any, budget: int) -> int:
             continue
         if now > end or now == np.inf or (m.drains == 0 and m.arrival == np.inf):
             close(m, end if now > end else m.now, now < np.inf)
-            return DONE
+            return layout.DONE
         if binned and now > m.bin_end:
             sample(m, now)
         m.now = now
@@ -103,7 +83,7 @@ def run_synchronous(machine: Any, budget: int) -> int:
             serve_line(m, now)
         else:
             send(m, admit_arrival(m, now), now)
-    return MORE
+    return layout.MORE
 
 
 @compiled
@@ -111,7 +91,7 @@ def close(m: Machine, at: float, cut: bool) -> None:
     if cut:
         for place in range(m.near + m.heap_size):
             s = slot_of_event(m, place)
-            if slot(m.slots, s).phase not in (SCALING, CONNECTING):
+            if slot(m.slots, s).phase not in (layout.SCALING, layout.CONNECTING):
                 count_busy(m, s, at, np.inf)
         s = m.line_head
         while s >= 0:
@@ -123,13 +103,13 @@ def close(m: Machine, at: float, cut: bool) -> None:
 @inlined
 def worker_event(m: Machine, s: int, now: float) -> None:
     phase = slot(m.slots, s).phase
-    if phase == CALLING:
+    if phase == layout.CALLING:
         call_ends(m, s, now)
-    elif phase == BACKING_OFF:
+    elif phase == layout.BACKING_OFF:
         try_call(m, s, now)
-    elif phase == HANDLING:
+    elif phase == layout.HANDLING:
         respond(m, s, now, True)
-    elif phase == CONNECTING:
+    elif phase == layout.CONNECTING:
         connect_again(m, s, now)
     else:
         servers_are_ready(m, s, now)
@@ -138,19 +118,19 @@ def worker_event(m: Machine, s: int, now: float) -> None:
 
 @compiled
 def send(m: Machine, s: int, now: float) -> None:
-    it = slot(m.slots, s)
-    it.sent = now
-    if it.job >= m.warmup:
-        m.counts[C_SENT] += 1
+    record = slot(m.slots, s)
+    record.sent = now
+    if record.job >= m.warmup:
+        m.counts[layout.C_SENT] += 1
     if m.idle > 0 or m.queued < m.places:
         be_patient(m, s)
         take_in(m, s, now)
     elif m.drops_connections:
         be_patient(m, s)
-        set_phase(m, s, CONNECTING)
+        set_phase(m, s, layout.CONNECTING)
         await_syn(m, s, now)
     else:
-        call_again_or(m, s, C_REJECTED, now)
+        call_again_or(m, s, layout.C_REJECTED, now)
 
 
 @compiled
@@ -161,7 +141,7 @@ def take_in(m: Machine, s: int, now: float) -> None:
         slot(m.slots, s).began = now
         try_call(m, s, now)
     else:
-        set_phase(m, s, WAITING)
+        set_phase(m, s, layout.WAITING)
         enqueue(m, 0, s, now)
 
 
@@ -174,16 +154,16 @@ def await_syn(m: Machine, s: int, now: float) -> None:
     sent = slot(m.slots, s).sent
     passed = np.rint(now - sent)
     after = passed + 1.0 + max(0.0, passed - m.syn_linear)
-    if sent + after <= sent + (m.patience + GRACE_S):
+    if sent + after <= sent + (m.patience + layout.GRACE_S):
         schedule_last(m, s, sent + after)
 
 
 @compiled
 def connect_again(m: Machine, s: int, now: float) -> None:
-    it = slot(m.slots, s)
-    if now - it.sent > CONNECTION_FAILS_S + m.syn_linear - 0.5:
+    record = slot(m.slots, s)
+    if now - record.sent > layout.CONNECTION_FAILS_S + m.syn_linear - 0.5:
         no_longer_waits(m, s)
-        call_again_or(m, s, C_TIMED_OUT, now)
+        call_again_or(m, s, layout.C_TIMED_OUT, now)
     elif m.idle > 0 or m.queued < m.places:
         take_in(m, s, now)
     else:
@@ -193,11 +173,11 @@ def connect_again(m: Machine, s: int, now: float) -> None:
 @compiled
 def be_patient(m: Machine, s: int) -> None:
     """The client waits, for as long as its limit: at the end of the list of those who wait, since the limit is the same for all."""
-    it = slot(m.slots, s)
+    record = slot(m.slots, s)
     if m.patience == np.inf:
         return
     tail = m.patient_tail
-    it.before, it.after = tail, -1
+    record.before, record.after = tail, -1
     if tail >= 0:
         slot(m.slots, tail).after = s
     else:
@@ -207,10 +187,10 @@ def be_patient(m: Machine, s: int) -> None:
 
 @compiled
 def no_longer_waits(m: Machine, s: int) -> None:
-    it = slot(m.slots, s)
+    record = slot(m.slots, s)
     if m.patience == np.inf:
         return
-    before, after = it.before, it.after
+    before, after = record.before, record.after
     if before >= 0:
         slot(m.slots, before).after = after
     else:
@@ -224,22 +204,22 @@ def no_longer_waits(m: Machine, s: int) -> None:
 @compiled
 def give_up(m: Machine, s: int, now: float) -> None:
     """The client's patience ends. The server, if the call had reached it, does not know, and works on."""
-    it = slot(m.slots, s)
+    record = slot(m.slots, s)
     no_longer_waits(m, s)
-    phase = it.phase
-    if phase == CONNECTING:
-        call_again_or(m, s, C_TIMED_OUT, now)
+    phase = record.phase
+    if phase == layout.CONNECTING:
+        call_again_or(m, s, layout.C_TIMED_OUT, now)
         return
-    it.flags |= ABANDONED
-    it.gave_up = now
-    if phase in (WAITING, AT_THE_GATE):
-        it.waited += now - it.queued
-    if it.caller >= m.client_retries:
-        settle(m, s, C_TIMED_OUT, now)
+    record.flags |= layout.ABANDONED
+    record.gave_up = now
+    if phase in (layout.WAITING, layout.AT_THE_GATE):
+        record.waited += now - record.queued
+    if record.caller >= m.client_retries:
+        settle(m, s, layout.C_TIMED_OUT, now)
         return
     mine = take_slot(m)
     copy_slot(m, s, mine)
-    slot(m.slots, mine).flags &= ~ABANDONED
+    slot(m.slots, mine).flags &= ~layout.ABANDONED
     slot(m.slots, mine).gave_up = np.inf
     call_again(m, mine, now)
 
@@ -256,13 +236,13 @@ def call_again_or(m: Machine, s: int, outcome: int, now: float) -> None:
 @compiled
 def call_again(m: Machine, s: int, now: float) -> None:
     """The client will call again after its backoff, which is the same for all: at the end of the list of those who will."""
-    it = slot(m.slots, s)
-    it.caller += 1
-    it.attempt = 0
-    it.next = -1
-    it.backoff = 0.0
-    it.sent = now + m.client_backoff
-    set_phase(m, s, AGAIN)
+    record = slot(m.slots, s)
+    record.caller += 1
+    record.attempt = 0
+    record.next = -1
+    record.backoff = 0.0
+    record.sent = now + m.client_backoff
+    set_phase(m, s, layout.AGAIN)
     if m.again_head < 0:
         m.again_head = s
     else:
@@ -273,24 +253,24 @@ def call_again(m: Machine, s: int, now: float) -> None:
 @compiled
 def attempt_of(m: Machine, s: int) -> int:
     """The attempt's number among all of the job, the client's calls counted through."""
-    it = slot(m.slots, s)
-    return it.caller * (m.retries + 1) + it.attempt
+    record = slot(m.slots, s)
+    return record.caller * (m.retries + 1) + record.attempt
 
 
 @compiled
 def try_call(m: Machine, s: int, now: float) -> None:
-    it = slot(m.slots, s)
+    record = slot(m.slots, s)
     if m.gated == 0:
-        set_phase(m, s, CALLING)
+        set_phase(m, s, layout.CALLING)
         schedule(m, s, now + begin_call(m, s, now))
         return
     if m.line_head < 0 and provider_lets_through(m, s, now):
         call(m, s, now)
         return
     count_paced(m, s)
-    set_phase(m, s, AT_THE_GATE)
-    it.queued = now
-    it.next = -1
+    set_phase(m, s, layout.AT_THE_GATE)
+    record.queued = now
+    record.next = -1
     if m.line_head < 0:
         m.line_head = s
     else:
@@ -302,7 +282,7 @@ def try_call(m: Machine, s: int, now: float) -> None:
 def call(m: Machine, s: int, now: float) -> None:
     m.calls += 1
     charge(m, slot(m.slots, s).job, now, 1.0)
-    set_phase(m, s, CALLING)
+    set_phase(m, s, layout.CALLING)
     schedule(m, s, now + begin_call(m, s, now))
 
 
@@ -310,32 +290,32 @@ def call(m: Machine, s: int, now: float) -> None:
 def serve_line(m: Machine, now: float) -> None:
     while m.line_head >= 0 and provider_lets_through(m, m.line_head, now):
         s = m.line_head
-        it = slot(m.slots, s)
-        m.line_head = it.next
+        record = slot(m.slots, s)
+        m.line_head = record.next
         if not is_abandoned(m, s):
-            it.waited += now - it.queued
+            record.waited += now - record.queued
         call(m, s, now)
 
 
 @inlined
 def call_ends(m: Machine, s: int, now: float) -> None:
-    it = slot(m.slots, s)
+    record = slot(m.slots, s)
     fails = call_fails(m, s, attempt_of(m, s))
     if m.gated:
         m.calls -= 1
         if fails and m.failed_calls_count == 0:
-            charge(m, it.job, now, -1.0)
-    if fails and it.attempt < m.retries:
-        draw = uniform(m.key, it.job, U_JITTER, attempt_of(m, s))
-        pause = backoff_s(m, draw, it.attempt, it.backoff)
-        it.backoff = pause
-        it.attempt += 1
-        set_phase(m, s, BACKING_OFF)
+            charge(m, record.job, now, -1.0)
+    if fails and record.attempt < m.retries:
+        draw = uniform(m.key, record.job, layout.U_JITTER, attempt_of(m, s))
+        pause = backoff_s(m, draw, record.attempt, record.backoff)
+        record.backoff = pause
+        record.attempt += 1
+        set_phase(m, s, layout.BACKING_OFF)
         schedule(m, s, now + pause)
     elif fails:
         respond(m, s, now, False)
     elif m.subscribers > 0:
-        set_phase(m, s, HANDLING)
+        set_phase(m, s, layout.HANDLING)
         schedule(m, s, now + fan_out(m, s, now, True))
     else:
         respond(m, s, now, True)
@@ -345,18 +325,18 @@ def call_ends(m: Machine, s: int, now: float) -> None:
 
 @inlined
 def respond(m: Machine, s: int, now: float, succeeded: bool) -> None:
-    it = slot(m.slots, s)
-    deadline = it.arrived + m.deadlines[it.place]
-    count_busy(m, s, now, min(it.gave_up, deadline))
+    record = slot(m.slots, s)
+    deadline = record.arrived + m.deadlines[record.place]
+    count_busy(m, s, now, min(record.gave_up, deadline))
     if is_abandoned(m, s):
         free_slot(m, s)
     else:
         no_longer_waits(m, s)
         if succeeded:
-            settle(m, s, C_COMPLETED, now)
+            settle(m, s, layout.C_COMPLETED, now)
             free_slot(m, s)
         else:
-            call_again_or(m, s, C_FAILED, now)
+            call_again_or(m, s, layout.C_FAILED, now)
     m.idle += 1
     take_next(m, now)
 
@@ -365,13 +345,13 @@ def respond(m: Machine, s: int, now: float, succeeded: bool) -> None:
 def take_next(m: Machine, now: float) -> None:
     while m.queued > 0 and m.idle > 0:
         s = dequeue(m, 0, now)
-        it = slot(m.slots, s)
+        record = slot(m.slots, s)
         if is_abandoned(m, s):
             if m.drops_abandoned:
                 free_slot(m, s)
                 continue
         else:
-            it.waited += now - it.queued
+            record.waited += now - record.queued
         m.idle -= 1
-        it.began = now
+        record.began = now
         try_call(m, s, now)

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from simulator.arrivals import Trace
+from simulator.arrivals import TraceArrivals
 from simulator.plan import Floats
-from simulator.scenario import EmpiricalService, Scenario, TraceArrivals
+from simulator.scenario import Scenario
+from simulator.services import EmpiricalService
+from simulator.traces import Trace
 
 rates = st.sampled_from([0.3, 1.0, 2.5])
 times = st.sampled_from([0.2, 0.5, 1.0, 3.0])

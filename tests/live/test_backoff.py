@@ -13,7 +13,7 @@ from rq.job import Job
 from scipy.stats import kstest
 
 from simulator.live.system.backoff import pauses_s
-from simulator.scenario import Retries
+from simulator.retries import Retries
 
 JITTERS = ["none", "full", "equal", "decorrelated"]
 

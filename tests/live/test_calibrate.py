@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simulator.arrivals import Trace
 from simulator.live.run.calibrate import costs_of, predict
 from simulator.live.run.design_run import DesignRun, Stage
 from simulator.live.run.draw_jobs import draw_jobs
@@ -13,7 +12,9 @@ from simulator.live.system.clock import RunClock
 from simulator.live.system.journal import ROW, What
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
 from simulator.result import Costs, Design
-from simulator.scenario import Failures, Retries, Scenario
+from simulator.retries import Retries
+from simulator.scenario import Failures, Scenario
+from simulator.traces import Trace
 
 SPEED = 10.0
 SERVICE_S = 8.0

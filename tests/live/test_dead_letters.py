@@ -14,13 +14,13 @@ from advisor.decisions.jobs import dead_letters
 from advisor.decisions.models import Decision, EngineName, Run
 from advisor.decisions.services.runs import RunRequest, request_run
 from advisor.teams.models import User
-from simulator.arrivals import Trace
 from simulator.live import broker
 from simulator.live.run import folders
 from simulator.live.run.dead_letter_report import dead_letters_of
 from simulator.live.run.design_run import DesignRun, Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.scenario import Scenario
+from simulator.traces import Trace
 from tests.live.fakes_clients import a_plan, a_scenario
 
 SPEED = 5.0

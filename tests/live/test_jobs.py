@@ -3,24 +3,31 @@
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from numba import njit
 
-from simulator.arrivals import Trace
-from simulator.kernel import draws
+from simulator.kernel.draws import backoff_s
 from simulator.kernel.layout import U_FAILURE, U_REFUSAL
+from simulator.kernel.random_numbers import key_of, normal_quantile
+from simulator.kernel.random_numbers import uniform as compiled_uniform
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.system.jobs import Jobs, uniform
-from simulator.plan import bench_of, key_of, recorded_of
+from simulator.plan import build_state, recorded_of
 from simulator.scenario import Scenario
 from simulator.simulate import simulate
+from simulator.traces import Trace
 from tests.fakes.naive_draws import HANDLING, PHASE, RECONNECT, SUB_JITTER, WEBHOOK, Draws
 
-kernel_uniform = njit(draws.uniform.py_func)  # type: ignore[attr-defined]
+kernel_uniform = njit(compiled_uniform.py_func)  # type: ignore[attr-defined]
+
+
+@njit
+def kernel_pause_s(machine: Any, draw: float, attempt: int, before: float) -> Any:
+    return backoff_s(machine[0], draw, attempt, before)
+
 
 EXPONENTIAL = {"distribution": "exponential", "mean_s": 2.0}
 
@@ -47,8 +54,8 @@ def test_failures_are_the_kernels_and_pauses_come_from_the_same_draws(jitter: st
         synchronous={"client_retries": 2},
     )
     jobs, naive = draw_jobs(scenario, "synchronous"), Draws(scenario, 0)
-    bench = bench_of(scenario, "synchronous", 0, trace=None, drawn=None, rows=recorded_of(None, None), drains=True)
-    machine = SimpleNamespace(**{name: bench.machine[0][name] for name in ("key", "jitter", "base", "cap", "pauses")})
+    state = build_state(scenario, "synchronous", 0, trace=None, drawn=None, rows=recorded_of(None, None), drains=True)
+    key = state.machine[0]["key"]
     poison = [job for job in range(300) if naive.uniform(job, 3) < 0.02]
     assert list(np.flatnonzero(jobs.poison)) == poison
     for job in range(100):
@@ -57,10 +64,10 @@ def test_failures_are_the_kernels_and_pauses_come_from_the_same_draws(jitter: st
             assert len(pauses_s) == 3
             for attempt in range(3):
                 index = call * 4 + attempt
-                failed = job in poison or kernel_uniform(machine.key, job, U_FAILURE, index) < 0.3
+                failed = job in poison or kernel_uniform(key, job, U_FAILURE, index) < 0.3
                 assert jobs.fails(job, index) == failed
-                draw = kernel_uniform(machine.key, job, 5, index)
-                assert pauses_s[attempt] == pytest.approx(draws.backoff_s.py_func(machine, draw, attempt, 0.0))
+                draw = kernel_uniform(key, job, 5, index)
+                assert pauses_s[attempt] == pytest.approx(kernel_pause_s(state.machine, draw, attempt, 0.0))
 
 
 def test_subscribers_pauses_come_from_the_kernels_draws() -> None:
@@ -109,7 +116,7 @@ def test_what_a_job_has_once_is_the_naive_draws() -> None:
         assert jobs.place[job] == (0 if naive.uniform(job, 2) < 0.2 else 1)
         assert jobs.deadlines_s[jobs.place[job]] == (4.0 if jobs.place[job] == 0 else np.inf)
         sigma = np.log(0.9 / 0.2) / 1.6448536269514722
-        z = draws.normal_quantile(naive.uniform(job, HANDLING, 1))
+        z = normal_quantile(naive.uniform(job, HANDLING, 1))
         assert jobs.handling_s[job, 1] == pytest.approx(0.2 * np.exp(sigma * z), rel=1e-9)
         assert jobs.refuses(job, 1, 2) == (naive.uniform(job, U_REFUSAL, 101 + 2) < 0.05)
 

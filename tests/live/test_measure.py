@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simulator.arrivals import Trace
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.measure import Rows, tally_of
 from simulator.live.system.clock import RunClock
@@ -13,6 +12,7 @@ from simulator.live.system.journal import ROW, What
 from simulator.scenario import Scenario
 from simulator.summary import design_result
 from simulator.tally import Tally
+from simulator.traces import Trace
 
 SPEED = 10.0
 CLOCK = RunClock(started_ns=5_000_000_000, speed=SPEED)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulator.arrivals import Trace
+from simulator.arrivals import TraceArrivals
 from simulator.live.run.calibrate import predict
 from simulator.live.run.compare import Resolution, compare_figures
 from simulator.live.run.design_run import DesignRun, Stage, run_design
@@ -22,8 +22,9 @@ from simulator.live.run.window import Window
 from simulator.live.system.clock import RunClock
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
 from simulator.result import Costs, Design, DesignResult, Lateness, LiveFigure
-from simulator.scenario import Scenario, TraceArrivals
+from simulator.scenario import Scenario
 from simulator.summary import design_result
+from simulator.traces import Trace
 
 RECORDED = Path(__file__).with_name("recorded_runs")
 SOURCES = pytest.mark.parametrize("source", ["recorded", pytest.param("live", marks=pytest.mark.full)])

@@ -16,13 +16,14 @@ from advisor.advice.scenario import scenario_from, scenario_of
 from advisor.advice.yaml_json import read_mapping
 from core.errors import InvalidInput
 from core.units import DAY_S
-from simulator.arrivals import Trace, read_trace
+from simulator.arrivals import BurstArrivals, DailyArrivals, TraceArrivals
 from simulator.live.run import engine
 from simulator.live.run.design_run import Stage
 from simulator.live.run.machine_capacity import CAUTIOUS
 from simulator.live.run.run_plan import plan_live_run
 from simulator.live.run.window import simulate_window, window_of
-from simulator.scenario import BurstArrivals, DailyArrivals, Scenario, TraceArrivals
+from simulator.scenario import Scenario
+from simulator.traces import Trace, read_trace
 from tests.fakes.naive_scenarios import durations_of, scenarios, trace_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

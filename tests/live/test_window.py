@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from core.errors import InvalidInput
-from simulator.arrivals import Trace
 from simulator.live.run import machine_capacity
 from simulator.live.run.run_plan import Limit, Workload
 from simulator.live.run.window import window_of
 from simulator.scenario import Outage, Scenario
+from simulator.traces import Trace
 
 
 def scenario(**given: object) -> Scenario:

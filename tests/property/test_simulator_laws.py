@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from simulator.kernel import layout as at
-from simulator.plan import bench_of, recorded_of
+from simulator.kernel import layout
+from simulator.plan import build_state, recorded_of
 from simulator.replications import LOOPS
 from simulator.result import DesignResult, Result
 from simulator.scenario import Scenario
@@ -59,9 +59,9 @@ def check_little(scenario: Scenario, design: str) -> None:
     trace, drawn = trace_of(scenario), durations_of(scenario)
     if not load_of(scenario, design, trace, drawn).stable:
         return
-    bench = bench_of(scenario, design, 0, trace=trace, drawn=drawn, rows=recorded_of(trace, drawn), drains=True)
-    m, waited, queued_before, now_before = bench.machine[0], 0.0, 0, 0.0
-    while LOOPS[design](bench.machine, 1) != at.DONE:
+    state = build_state(scenario, design, 0, trace=trace, drawn=drawn, rows=recorded_of(trace, drawn), drains=True)
+    m, waited, queued_before, now_before = state.machine[0], 0.0, 0, 0.0
+    while LOOPS[design](state.machine, 1) != layout.DONE:
         waited += queued_before * (float(m["now"]) - now_before)
         queued_before, now_before = int(m["queued"]), float(m["now"])
     tally = tally_of(m)
@@ -100,10 +100,10 @@ def test_littles_law_holds_to_the_last_job(design: str, service: str) -> None:
             "event_driven": {"consumers": 5},
         }
     )
-    bench = bench_of(scenario, design, 0, trace=None, drawn=None, rows=recorded_of(None, None), drains=True)
-    while LOOPS[design](bench.machine, 10**6) != at.DONE:
-        bench.grow()
-    m = bench.machine[0]
+    state = build_state(scenario, design, 0, trace=None, drawn=None, rows=recorded_of(None, None), drains=True)
+    while LOOPS[design](state.machine, 10**6) != layout.DONE:
+        state.grow()
+    m = state.machine[0]
     assert float(m["area"]) == pytest.approx(float(m["wait_sum"]), rel=1e-9)
     # and L of those in service is the load that was carried
     assert float(m["busy"]) <= float(m["capacity"])

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from simulator.kernel import layout as at
+from simulator.kernel import layout
 from simulator.kernel.event_driven import run_event_driven
-from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, bench_of, jobs_of, recorded_of
+from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, build_state, jobs_of, recorded_of
 from simulator.replications import LOOPS
 from simulator.scenario import Scenario
 from tests.fakes.naive_draws import Draws
@@ -49,27 +49,27 @@ FEATURES = {
 }  # fmt: skip
 """What must have come to pass in the default scenarios of each design, lest a knob is turned and nothing comes of it."""
 COUNTS = (
-    at.C_OFFERED,
-    at.C_ACCEPTED,
-    at.C_GOOD,
-    at.C_CALLS,
-    at.C_429,
-    at.C_DELIVERY,
-    at.C_COMPLETED,
-    at.C_FAILED,
-    at.C_TIMED_OUT,
-    at.C_REJECTED,
-    at.C_DEAD,
-    at.C_UNDELIVERED,
+    layout.C_OFFERED,
+    layout.C_ACCEPTED,
+    layout.C_GOOD,
+    layout.C_CALLS,
+    layout.C_429,
+    layout.C_DELIVERY,
+    layout.C_COMPLETED,
+    layout.C_FAILED,
+    layout.C_TIMED_OUT,
+    layout.C_REJECTED,
+    layout.C_DEAD,
+    layout.C_UNDELIVERED,
 )
 
 
 def history_of_kernel(scenario: Scenario, design: str, drains: bool) -> tuple[list[tuple[Any, ...]], Any]:
     trace, drawn = trace_of(scenario), durations_of(scenario)
-    bench = bench_of(scenario, design, 0, trace=trace, drawn=drawn, rows=recorded_of(trace, drawn), drains=drains)
-    m, history = bench.machine[0], []
-    while (status := LOOPS.get(design, run_event_driven)(bench.machine, 1)) != at.DONE:
-        assert status == at.MORE
+    state = build_state(scenario, design, 0, trace=trace, drawn=drawn, rows=recorded_of(trace, drawn), drains=drains)
+    m, history = state.machine[0], []
+    while (status := LOOPS.get(design, run_event_driven)(state.machine, 1)) != layout.DONE:
+        assert status == layout.MORE
         counts = [int(m["counts"][place]) for place in COUNTS]
         history.append((float(m["now"]), int(m["queued"]), int(m["idle"]), int(m["in_system"]), *counts))
     return history, m
@@ -112,7 +112,7 @@ def check(scenario: Scenario, design: str, drains: bool = True) -> set[str]:
     assert [int(m["counts"][place]) for place in COUNTS] == list(oracle.counts.values())
     assert float(m["wait_sum"]) == pytest.approx(sum(oracle.waits), abs=1e-3)
     assert float(m["latency_sum"]) == pytest.approx(sum(oracle.latencies), abs=1e-2)
-    assert int(m["counts"][at.C_STARTED]) == len(oracle.waits)
+    assert int(m["counts"][layout.C_STARTED]) == len(oracle.waits)
     assert float(m["wasted"]) == pytest.approx(oracle.wasted, abs=1e-2)
     if scenario.duration_s is None and drains:
         assert m["by_class"][: len(oracle.classes)].tolist() == oracle.classes
@@ -128,9 +128,9 @@ def check(scenario: Scenario, design: str, drains: bool = True) -> set[str]:
 
 def busiest_seconds(called_at: list[float], shift: int, slack_s: float) -> Any:
     instants = np.sort(called_at)
-    starts = np.arange(at.BINS << shift)
+    starts = np.arange(layout.BINS << shift)
     counts = np.searchsorted(instants, starts + 1 + slack_s) - np.searchsorted(instants, starts - slack_s)
-    return counts.reshape(at.BINS, -1).max(axis=1)
+    return counts.reshape(layout.BINS, -1).max(axis=1)
 
 
 @pytest.mark.parametrize("design", DESIGNS)

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulator.arrivals import Trace
 from simulator.kernel import layout
 from simulator.kernel.layout import EVENT, SLOT
 from simulator.memory import memory_bytes
-from simulator.plan import SYNCHRONOUS, bench_of, recorded_of
+from simulator.plan import SYNCHRONOUS, build_state, recorded_of
 from simulator.replications import LOOPS, Runner
 from simulator.scenario import Scenario
 from simulator.simulate import simulate
 from simulator.statistics import half_width
 from simulator.tally import MIDDLES_S
+from simulator.traces import Trace
 
 
 def started(given: dict[str, Any], arrivals_s: list[float] | None = None) -> Any:
@@ -26,17 +26,17 @@ def started(given: dict[str, Any], arrivals_s: list[float] | None = None) -> Any
     trace = None if arrivals_s is None else Trace(np.array(arrivals_s))
     arrivals = {} if trace is None else {"arrivals": {"process": "trace", "trace": "by hand"}}
     scenario = Scenario.parse(given | arrivals)
-    return bench_of(scenario, SYNCHRONOUS, 0, trace=trace, drawn=None, rows=recorded_of(trace, None), drains=True)
+    return build_state(scenario, SYNCHRONOUS, 0, trace=trace, drawn=None, rows=recorded_of(trace, None), drains=True)
 
 
 def by_hand(arrivals_s: list[float], service_s: float, **synchronous: Any) -> tuple[list[float], Any]:
     """When jobs ended, in order, and the machine once its one worker is idle again. (A last arrival gives the trace a length.)."""
     given = {"service": {"distribution": "deterministic", "mean_s": service_s}}
     design = {"workers": 1, "overflow": "drop", **synchronous}
-    bench = started(given | {"synchronous": design}, [*arrivals_s, 10_000.0])
-    m, ends = bench.machine[0], []
+    state = started(given | {"synchronous": design}, [*arrivals_s, 10_000.0])
+    m, ends = state.machine[0], []
     while m["next_job"] < len(arrivals_s) or m["in_system"] or not m["idle"]:
-        assert LOOPS[SYNCHRONOUS](bench.machine, 1) == layout.MORE
+        assert LOOPS[SYNCHRONOUS](state.machine, 1) == layout.MORE
         ended = int(m["next_job"]) - int(m["in_system"]) - len(ends)
         ends += [float(m["now"])] * ended
     assert not m["near"], "a SYN of a client that has gone is planned"
@@ -152,9 +152,9 @@ BEFORE = {
 
 @pytest.mark.parametrize("seed", BEFORE)
 def test_a_backlog_that_refuses_has_the_figures_that_it_had_before(seed: int) -> None:
-    bench = started(REFUSING | {"seed": seed})
-    assert LOOPS[SYNCHRONOUS](bench.machine, 10**9) == layout.DONE
-    m = bench.machine[0]
+    state = started(REFUSING | {"seed": seed})
+    assert LOOPS[SYNCHRONOUS](state.machine, 10**9) == layout.DONE
+    m = state.machine[0]
     kinds = (layout.C_COMPLETED, layout.C_TIMED_OUT, layout.C_REJECTED, layout.C_FAILED, layout.C_SENT)
     counted, *sums = BEFORE[seed]
     assert [int(m["counts"][kind]) for kind in kinds] == counted
@@ -264,12 +264,12 @@ OVERLOADED = {
 def test_clients_that_still_connect_are_counted_in_the_memory_that_a_run_takes() -> None:
     """A service that does 50 a second; three quarters of 200 a second wait outside for up to 127 s. Each thread has a run of its own."""
     scenario = Scenario.parse(OVERLOADED)
-    bench = started(OVERLOADED)
+    state = started(OVERLOADED)
     most = 0
-    while (status := LOOPS[SYNCHRONOUS](bench.machine, 500)) != layout.DONE:
-        most = max(most, int(bench.machine[0]["in_system"]))
+    while (status := LOOPS[SYNCHRONOUS](state.machine, 500)) != layout.DONE:
+        most = max(most, int(state.machine[0]["in_system"]))
         if status == layout.GROW:
-            bench.grow()
+            state.grow()
     assert most > 15_000
     refusing = scenario.model_copy(
         update={"synchronous": scenario.synchronous.model_copy(update={"overflow": "refuse"})}

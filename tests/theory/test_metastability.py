@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from core.errors import InvalidInput
-from simulator.arrivals import Trace
 from simulator.metastability import Recovery, drained_bin, metastability, with_outage
 from simulator.scenario import Scenario
 from simulator.simulate import simulate
+from simulator.traces import Trace
 
 EVERY_S, PEAK_S, RATE = 4000.0, 60.0, 6.0
 TRIGGER = ((EVERY_S - PEAK_S) / 2, (EVERY_S + PEAK_S) / 2)

@@ -9,7 +9,7 @@ import ciw
 import pytest
 import simpy
 
-from simulator.kernel import layout as at
+from simulator.kernel import layout
 from simulator.plan import SYNCHRONOUS
 from simulator.replications import LOOPS, Runner
 from simulator.scenario import Scenario
@@ -110,7 +110,7 @@ def test_the_kernel_counts_two_events_a_job_as_a_peer_would() -> None:
         }
     )
     runner = Runner(scenario, None, None, dict.fromkeys(LOOPS, True))
-    bench = runner._bench(SYNCHRONOUS, 0)
-    assert LOOPS[SYNCHRONOUS](bench.machine, 10_000) == at.DONE
-    m = bench.machine[0]
-    assert int(m["events"]) == 2000 - int(m["counts"][at.C_REJECTED])
+    state = runner.build_state(SYNCHRONOUS, 0)
+    assert LOOPS[SYNCHRONOUS](state.machine, 10_000) == layout.DONE
+    m = state.machine[0]
+    assert int(m["events"]) == 2000 - int(m["counts"][layout.C_REJECTED])

@@ -15,13 +15,14 @@ from rq.registry import ScheduledJobRegistry
 from scipy.stats import kstest, triang
 
 from core.errors import InvalidInput
-from simulator.arrivals import Trace
-from simulator.kernel import layout as at
+from simulator.kernel import layout
 from simulator.kernel.event_driven import run_event_driven
-from simulator.plan import EVENT_DRIVEN, bench_of, listed_pauses_s, recorded_of
-from simulator.scenario import Retries, Scenario
+from simulator.plan import EVENT_DRIVEN, build_state, recorded_of
+from simulator.retries import Retries
+from simulator.scenario import Scenario
 from simulator.simulate import simulate
 from simulator.stability import mean_backoffs_s
+from simulator.traces import Trace
 
 SERVICE_S = 0.7182
 LISTED = st.lists(st.integers(0, 60), min_size=1, max_size=12)
@@ -41,14 +42,14 @@ def retries_at(tick_s: float, pause_s: float, arrivals_s: list[float], replicati
         }
     )
     trace = Trace(np.array(arrivals_s))
-    bench = bench_of(
+    state = build_state(
         scenario, EVENT_DRIVEN, replication, trace=trace, drawn=None, rows=recorded_of(trace, None), drains=True
     )
-    m, instants, calls = bench.machine[0], [], 0
-    while run_event_driven(bench.machine, 1) != at.DONE:
-        if m["counts"][at.C_CALLS] > calls and m["now"] not in arrivals_s:
+    m, instants, calls = state.machine[0], [], 0
+    while run_event_driven(state.machine, 1) != layout.DONE:
+        if m["counts"][layout.C_CALLS] > calls and m["now"] not in arrivals_s:
             instants.append(float(m["now"]))
-        calls = int(m["counts"][at.C_CALLS])
+        calls = int(m["counts"][layout.C_CALLS])
     assert len(instants) == len(arrivals_s)
     return instants
 
@@ -119,7 +120,7 @@ def test_the_pauses_of_a_list_are_rqs(intervals_s: list[int], most: int) -> None
     for left in range(retry.max, 0, -1):
         job.retries_left = left
         expected.append(float(job.get_retry_interval()))
-    assert listed_pauses_s(Retries.parse({"max": most, "intervals_s": intervals_s}), most) == tuple(expected)
+    assert Retries.parse({"max": most, "intervals_s": intervals_s}).listed_pauses_s(most) == tuple(expected)
 
 
 def listed(intervals_s: list[float], **given: Any) -> Scenario:

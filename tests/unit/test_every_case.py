@@ -20,13 +20,17 @@ from advisor.advice.rules import RULES
 from advisor.reports.formats import FORMATS
 from advisor.reports.wording import METHODS
 from core.closed_sets import members_of
+from simulator.arrivals import Arrivals
+from simulator.deliveries import Delivery
 from simulator.kernel import layout
 from simulator.kernel.draws import backoff_s, service_s
 from simulator.kernel.event_driven import run_event_driven
 from simulator.kernel.machine import draw_next_arrival
 from simulator.live.run.support import PLAYED, unsupported
-from simulator.plan import EVENT_DRIVEN, Floats, bench_of, mean_service_s, recorded_of
-from simulator.scenario import Arrivals, Delivery, Discipline, Jitter, Scenario, Service
+from simulator.plan import EVENT_DRIVEN, Floats, build_state, mean_service_s, recorded_of
+from simulator.retries import Jitter
+from simulator.scenario import Discipline, Scenario
+from simulator.services import Service
 from simulator.tally import MIDDLES_S
 from tests.fakes.naive_draws import Draws
 from tests.fakes.naive_scenarios import DURATIONS_S, scenarios, trace_of
@@ -123,7 +127,7 @@ def example_of(table: Mapping[str, Any], name: str, case: str) -> Any:
 def machine_of(scenario: Scenario, drawn: Floats | None = None) -> tuple[Any, Any]:
     trace = trace_of(scenario)
     rows = recorded_of(trace, drawn)
-    state = bench_of(scenario, EVENT_DRIVEN, 0, trace=trace, drawn=drawn, rows=rows, drains=True)
+    state = build_state(scenario, EVENT_DRIVEN, 0, trace=trace, drawn=drawn, rows=rows, drains=True)
     return state, state.machine
 
 
@@ -144,7 +148,7 @@ def test_an_arrival_process_draws_what_it_claims(process: str) -> None:
     drawn = Draws(scenario, 0, trace_of(scenario)).arrivals()
     oracle = [next(drawn) for _ in range(45)]
     assert kernel_arrivals(machine, 45) == pytest.approx(oracle, abs=1e-5), (
-        f"mend {process!r}: other_arrival in simulator/kernel/draws.py and Draws.arrivals in tests/fakes/naive_draws.py differ"
+        f"mend {process!r}: its draw in simulator/kernel/draws.py and Draws.arrivals in tests/fakes/naive_draws.py differ"
     )
     if process == "trace":
         return
@@ -172,11 +176,11 @@ def test_a_service_distribution_draws_what_it_claims(distribution: str) -> None:
     samples = kernel_services(machine, SAMPLES)
     draws = Draws(scenario, 0, None, drawn)
     assert samples[:200] == pytest.approx([draws.service(job) for job in range(200)], abs=1e-9), (
-        f"mend {distribution!r}: service_s in simulator/kernel/draws.py and Draws.service in tests/fakes/naive_draws.py differ"
+        f"mend {distribution!r}: its draw in simulator/kernel/draws.py and Draws.service in tests/fakes/naive_draws.py differ"
     )
     hold(samples, example.mean, example.variance, distribution, "simulator/kernel/draws.py")
     assert mean_service_s(scenario, None, drawn) == pytest.approx(example.mean), (
-        f"mend the mean of {distribution!r} in mean_service_s of simulator/plan.py"
+        f"mend the mean of {distribution!r} in simulator/services.py"
     )
     del state
 
@@ -190,7 +194,7 @@ def test_a_jitter_draws_what_it_claims(jitter: str) -> None:
     samples = kernel_backoffs(machine, uniform, 2, 2.0)
     draws = Draws(scenario, 0)
     assert samples[::997] == pytest.approx([draws.backoff(draw, 2, 2.0, 3) for draw in uniform[::997]]), (
-        f"mend {jitter!r}: backoff_s in simulator/kernel/draws.py and Draws.backoff in tests/fakes/naive_draws.py differ"
+        f"mend {jitter!r}: its pause in simulator/kernel/draws.py and Draws.backoff in tests/fakes/naive_draws.py differ"
     )
     hold(samples, mean, variance, jitter, "simulator/kernel/draws.py")
     del state
@@ -205,7 +209,7 @@ def test_a_delivery_method_is_played_as_it_claims(method: str) -> None:
     service = {"distribution": "deterministic", "mean_s": 1.0}
     scenario = Scenario.parse({**BASE, "jobs": SAMPLES, "service": service, "event_driven": design})
     added, spread = latencies(scenario)
-    wrong = f"mend {method!r}: deliver in simulator/kernel/event_driven.py adds another"
+    wrong = f"mend {method!r}: its course in simulator/kernel/deliver.py adds another"
     assert added - 1 == pytest.approx(mean, abs=5 * sqrt(variance / SAMPLES * 2) + 1e-6), f"{wrong} mean"
     assert spread == pytest.approx(variance, rel=0.05, abs=1e-4), f"{wrong} variance"
 

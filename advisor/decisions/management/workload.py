@@ -22,8 +22,10 @@ from advisor.advice.yaml_json import LARGEST_BYTES, document_kind, read_mapping,
 from advisor.decisions.limits import TRACE_ROWS
 from advisor.decisions.management.console import BadInput, bad_input
 from core.errors import InvalidInput
-from simulator.arrivals import Trace, read_durations, read_trace
-from simulator.scenario import EmpiricalService, Scenario, TraceArrivals
+from simulator.arrivals import TraceArrivals
+from simulator.scenario import Scenario
+from simulator.services import EmpiricalService
+from simulator.traces import Trace, read_durations, read_trace
 
 STANDARD_INPUT = "-"
 Read = TypeVar("Read")

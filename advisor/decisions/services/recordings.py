@@ -25,7 +25,7 @@ from advisor.teams.access import require_editor
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput, Problem
 from core.values import shown
-from simulator import arrivals
+from simulator import traces
 
 COLUMNS = ("arrivals_s", "input_tokens", "output_tokens", "service_s")
 SPOOLED_BYTES = 1 << 20
@@ -55,7 +55,7 @@ def upload_trace(workspace: Workspace, user: User, name: str, chunks: Iterable[b
         if Trace.objects.filter(workspace=workspace).count() >= limits.TRACES_CAP:
             reason = f"this workspace has {limits.TRACES_CAP} recordings already; delete one first, on the page of its recordings"
             raise InvalidInput([Problem("trace", reason)])
-        recorded = arrivals.read_trace(cast(BinaryIO, file), shown, max_rows=limits.TRACE_ROWS)
+        recorded = traces.read_trace(cast(BinaryIO, file), shown, max_rows=limits.TRACE_ROWS)
         csv_gz = _compressed(cast(BinaryIO, file))
     values = {
         "size_bytes": size_bytes,
@@ -74,17 +74,17 @@ def upload_trace(workspace: Workspace, user: User, name: str, chunks: Iterable[b
     return trace
 
 
-def read_stored_trace(trace: Trace) -> arrivals.Trace:
+def read_stored_trace(trace: Trace) -> traces.Trace:
     npz = bytes(TraceData.objects.values_list("npz", flat=True).get(trace=trace))
     with np.load(io.BytesIO(npz), allow_pickle=False) as columns:
-        return arrivals.Trace(name=trace.name, **{column: columns[column] for column in columns.files})
+        return traces.Trace(name=trace.name, **{column: columns[column] for column in columns.files})
 
 
 def copy_file(trace: Trace, to: BinaryIO) -> None:
     """Write the recording as a CSV: as it was uploaded, or with equal numbers if the file was not kept."""
     csv_gz = TraceData.objects.values_list("csv_gz", flat=True).get(trace=trace)
     if csv_gz is None:
-        arrivals.write_trace(read_stored_trace(trace), to)
+        traces.write_trace(read_stored_trace(trace), to)
         return
     with gzip.open(io.BytesIO(csv_gz)) as file:
         shutil.copyfileobj(file, to)
@@ -98,14 +98,14 @@ def _compressed(file: BinaryIO) -> bytes:
     return buffer.getvalue()
 
 
-def packed(trace: arrivals.Trace) -> bytes:
+def packed(trace: traces.Trace) -> bytes:
     columns = {column: getattr(trace, column) for column in COLUMNS}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{column: values for column, values in columns.items() if values is not None})
     return buffer.getvalue()
 
 
-def statistics_of(trace: arrivals.Trace) -> dict[str, float | None]:
+def statistics_of(trace: traces.Trace) -> dict[str, float | None]:
     """Compute the trace's figures; null for one that has no meaning (all requests at one instant)."""
     figures: dict[str, Callable[[], float]] = {
         "mean_rate_per_s": lambda: trace.mean_rate_per_s,

@@ -20,10 +20,12 @@ from advisor.teams.access import require_editor
 from advisor.teams.models import User
 from core.errors import InvalidInput, Problem
 from core.numbers import duration
-from simulator.arrivals import Trace as Arrivals
+from simulator.arrivals import TraceArrivals
 from simulator.live.run.run_plan import SHORTEST_S, LiveRunPlan
 from simulator.result import WorkerKind
-from simulator.scenario import EmpiricalService, Scenario, TraceArrivals
+from simulator.scenario import Scenario
+from simulator.services import EmpiricalService
+from simulator.traces import Trace as Arrivals
 
 STEP_S = 5
 """A refusal suggests a multiple of it."""

@@ -12,16 +12,16 @@ from advisor.reports import wording
 from advisor.reports.charts.labels import labelled
 from advisor.reports.charts.model import Axis, Chart, Floats, Line, Table, Window
 from core.numbers import MISSING, count, duration, number, rate, time_unit
-from simulator.result import DesignResult, Result, Series
-from simulator.scenario import (
+from simulator.arrivals import (
     BurstArrivals,
     DailyArrivals,
     GammaArrivals,
     PoissonArrivals,
     RegularArrivals,
-    Scenario,
     TraceArrivals,
 )
+from simulator.result import DesignResult, Result, Series
+from simulator.scenario import Scenario
 
 TABLE_ROWS = 24
 RATE_BINS = 120

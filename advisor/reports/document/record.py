@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from advisor.advice.answers import Answers
 from advisor.reports.document.blocks import Paragraph, Section, grid
 from core.numbers import count, duration
-from simulator.scenario import Scenario, TraceArrivals
+from simulator.arrivals import TraceArrivals
+from simulator.scenario import Scenario
 
 STATUS_WORDS = {"draft": "is a draft", "proposed": "proposed", "accepted": "accepted", "superseded": "superseded"}
 ADDRESS = "Address"

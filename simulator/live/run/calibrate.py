@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from simulator.arrivals import PoissonArrivals
 from simulator.kernel import layout
 from simulator.live.run.design_run import DesignRun
 from simulator.live.run.measure import Rows
@@ -13,15 +14,8 @@ from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import What
 from simulator.plan import OWN_CONSUMERS, SYNCHRONOUS, Floats, mean_service_s
 from simulator.result import Costs, Design
-from simulator.scenario import (
-    DeterministicService,
-    EmpiricalService,
-    Failures,
-    PoissonArrivals,
-    Provider,
-    Scenario,
-    Subscribers,
-)
+from simulator.scenario import Failures, Provider, Scenario, Subscribers
+from simulator.services import DeterministicService, EmpiricalService
 from simulator.tally import Tally
 
 SECONDS = 3.0

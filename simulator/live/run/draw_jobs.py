@@ -6,25 +6,28 @@ from typing import Any
 import numpy as np
 
 from core.errors import InvalidInput, Problem
-from simulator.arrivals import Trace
+from simulator.arrivals import TraceArrivals
+from simulator.deliveries import WebhookDelivery
 from simulator.kernel import layout
 from simulator.kernel.compiled import entry
-from simulator.kernel.draws import normal_quantile, service_s, uniform
+from simulator.kernel.draws import service_s
 from simulator.kernel.machine import class_of, draw_next_arrival, is_poison, tokens_of
+from simulator.kernel.random_numbers import normal_quantile, uniform
 from simulator.live.system.jobs import Jobs
 from simulator.plan import (
     SYNCHRONOUS,
-    Bench,
     Floats,
-    bench_of,
+    KernelState,
+    build_state,
     called_subscribers,
     dedicated_consumers,
     patience_s,
     recorded_of,
     retries_of,
-    webhook_pauses_s,
 )
-from simulator.scenario import EmpiricalService, Scenario, TraceArrivals, WebhookDelivery
+from simulator.scenario import Scenario
+from simulator.services import EmpiricalService
+from simulator.traces import Trace
 
 MOST_JOBS = 1_000_000
 CHUNK = 4096
@@ -38,15 +41,15 @@ def draw_jobs(
     Raises:
         InvalidInput: there are more jobs than a live run holds.
     """
-    bench = _bench(scenario, design, trace if isinstance(scenario.arrivals, TraceArrivals) else None, durations_s)
-    m = bench.machine[0]
-    arrivals = _arrivals(bench.machine)
+    state = _state(scenario, design, trace if isinstance(scenario.arrivals, TraceArrivals) else None, durations_s)
+    m = state.machine[0]
+    arrivals = _arrivals(state.machine)
     delivery = scenario.event_driven.delivery
-    pauses = webhook_pauses_s(delivery) if isinstance(delivery, WebhookDelivery) else ()
+    pauses = delivery.pauses_s if isinstance(delivery, WebhookDelivery) else ()
     own = np.zeros(len(arrivals), OWN)
     webhook_u = np.empty((len(arrivals), len(pauses)))
     handling_s = np.empty((len(arrivals), called_subscribers(scenario)))
-    _fill(bench.machine, own, webhook_u, handling_s)
+    _fill(state.machine, own, webhook_u, handling_s)
     retries = retries_of(scenario, design)
     return Jobs(
         key=int(m["key"]),
@@ -87,15 +90,15 @@ def arrivals_of(scenario: Scenario, durations_s: Floats | None) -> Floats:
     Raises:
         InvalidInput: there are more than a live run holds.
     """
-    bench = _bench(scenario, SYNCHRONOUS, None, durations_s)
-    return _arrivals(bench.machine)
+    state = _state(scenario, SYNCHRONOUS, None, durations_s)
+    return _arrivals(state.machine)
 
 
-def _bench(scenario: Scenario, design: str, trace: Trace | None, durations_s: Floats | None) -> Bench:
+def _state(scenario: Scenario, design: str, trace: Trace | None, durations_s: Floats | None) -> KernelState:
     """The kernel's state before the first arrival. It has to be referred to as long as its machine is used."""
     drawn = durations_s if isinstance(scenario.service, EmpiricalService) and scenario.service.path else None
     rows = recorded_of(trace, drawn)
-    return bench_of(scenario, design, 0, trace=trace, drawn=drawn, rows=rows, drains=True)
+    return build_state(scenario, design, 0, trace=trace, drawn=drawn, rows=rows, drains=True)
 
 
 def _arrivals(machine: Any) -> Floats:

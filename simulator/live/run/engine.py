@@ -15,7 +15,6 @@ from typing import NamedTuple, Self
 import numpy as np
 from pydantic import SecretStr
 
-from simulator.arrivals import Trace
 from simulator.live.errors import CannotRun, ProcessFailed, RunBroken, file_errors_explained
 from simulator.live.run import calibrate
 from simulator.live.run.calibrate import calibration_scenario, costs_of
@@ -34,7 +33,7 @@ from simulator.live.system.config import ExternalEndpoint
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import What
 from simulator.plan import DESIGN_WORDS, EVENT_DRIVEN, SYNCHRONOUS, Floats, mean_service_s
-from simulator.replications import OnProgress, Progress
+from simulator.replications import OnProgress, Progress, warm
 from simulator.result import (
     Costs,
     Design,
@@ -51,8 +50,8 @@ from simulator.result import (
 from simulator.scenario import Scenario
 from simulator.summary import design_result, differences
 from simulator.tally import Tally
+from simulator.traces import Trace
 from simulator.verdict import Share, inequalities_of, verdict_of
-from simulator.warming import warm
 
 __all__ = ["estimate", "simulate", "unsupported"]
 

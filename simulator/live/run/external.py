@@ -17,7 +17,7 @@ from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import What
 from simulator.plan import Floats, mean_service_s
 from simulator.result import EndpointUse, Quantiles
-from simulator.scenario import DeterministicService, EmpiricalService
+from simulator.services import DeterministicService, EmpiricalService
 from simulator.tally import QUANTILES
 
 SUCCEEDED = 200.0

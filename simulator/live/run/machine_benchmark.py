@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.arrivals import Trace
 from simulator.live.errors import CannotRun
 from simulator.live.run import machine_capacity
 from simulator.live.run.calibrate import beyond_service_s, pickups_s
@@ -23,6 +22,7 @@ from simulator.live.system.journal import What
 from simulator.plan import Floats
 from simulator.result import Design, WorkerKind
 from simulator.scenario import Scenario
+from simulator.traces import Trace
 
 SERVICE_S = 0.05
 SERVERS = 50

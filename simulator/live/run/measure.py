@@ -14,7 +14,7 @@ from simulator.kernel import layout
 from simulator.live.system.clock import RunClock
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import What
-from simulator.plan import CALLER_WAITS, SYNCHRONOUS, Floats, called_subscribers, servers_of
+from simulator.plan import SYNCHRONOUS, Floats, called_subscribers, servers_of
 from simulator.scenario import Scenario
 from simulator.tally import EDGES_S, Tally, quantiles
 
@@ -136,7 +136,7 @@ def measure(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended: b
 
 def _outcomes(scenario: Scenario, design: str, n: int, rows: Rows, *, ended: bool) -> tuple[NDArray[np.int64], Floats]:
     """The client's final state of each job and when it was reached: a result in hand counts before all else, otherwise the last answer."""
-    no_client = design != SYNCHRONOUS and not CALLER_WAITS[scenario.event_driven.delivery.method]
+    no_client = design != SYNCHRONOUS and not scenario.event_driven.delivery.caller_waits
     reached = {
         FAILED: rows.last(What.CLIENT_FAILED, n) if design == SYNCHRONOUS else rows.last(What.GAVE_UP, n, 0.0),
         TIMED_OUT: rows.last(What.TIMED_OUT, n, 1.0) if design == SYNCHRONOUS else rows.last(What.EXPIRED, n),

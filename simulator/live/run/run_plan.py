@@ -7,14 +7,16 @@ import numpy as np
 
 from core.errors import InvalidInput, Problem
 from core.plurals import counted
-from simulator.arrivals import Trace
+from simulator.arrivals import TraceArrivals
+from simulator.deliveries import PollingDelivery
 from simulator.live.run.machine_capacity import SHARE, Capacity, current
 from simulator.live.run.window import Window, simulate_window, window_of
 from simulator.live.system.config import ExternalEndpoint
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, Floats, called_subscribers, mean_service_s
 from simulator.result import WorkerKind
-from simulator.scenario import Failures, PollingDelivery, Scenario, TraceArrivals
+from simulator.scenario import Failures, Scenario
 from simulator.tally import Tally
+from simulator.traces import Trace
 
 DEFAULT_S = 20.0
 """Real seconds over which jobs arrive, unless a verdict takes more or the user chooses."""

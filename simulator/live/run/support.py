@@ -4,15 +4,16 @@ from collections.abc import Mapping
 
 from core.closed_sets import complete_table
 from core.errors import InvalidInput, Problem
-from simulator.arrivals import Trace
+from simulator.arrivals import TraceArrivals
 from simulator.live.run.machine_capacity import current
 from simulator.live.run.run_plan import LONGEST_DEFAULT_S
 from simulator.memory import memory_bytes
 from simulator.plan import Floats
 from simulator.result import WorkerKind
-from simulator.scenario import Scenario, TraceArrivals
+from simulator.scenario import Scenario
 from simulator.simulate import Estimate
 from simulator.simulate import check as check_for_kernel
+from simulator.traces import Trace
 
 MOST_WORKERS = 200
 MOST_CONSUMERS: Mapping[WorkerKind, int] = complete_table(

@@ -14,22 +14,21 @@ from numpy.typing import NDArray
 from core.errors import InvalidInput, Problem
 from core.plurals import counted
 from core.units import DAY_S
-from simulator.arrivals import Trace
-from simulator.live.run.draw_jobs import arrivals_of
-from simulator.plan import Floats, cycle_s, designs_of
-from simulator.replications import Runner
-from simulator.scenario import (
+from simulator.arrivals import (
     BurstArrivals,
     DailyArrivals,
-    EmpiricalService,
     GammaArrivals,
-    Outage,
     PoissonArrivals,
     RegularArrivals,
-    Scenario,
     TraceArrivals,
 )
+from simulator.live.run.draw_jobs import arrivals_of
+from simulator.plan import Floats, designs_of
+from simulator.replications import Runner
+from simulator.scenario import Outage, Scenario
+from simulator.services import EmpiricalService
 from simulator.tally import Tally
+from simulator.traces import Trace
 
 LEAD, PEAK = 0.1, 0.4
 """Shares of a window that come before a burst or an outage and that it may take; the rest is for what follows."""
@@ -131,7 +130,7 @@ def _whole(scenario: Scenario, trace: Trace | None, durations_s: Floats | None, 
         sped = trace.arrivals_s / scenario.arrivals.speed
         count = min(int(np.searchsorted(sped, end, "right")), scenario.jobs or len(sped))
         return _select(trace, slice(count), sped[:count])
-    period = cycle_s(scenario)
+    period = scenario.arrivals.period_s
     outage = _first_outage(scenario)
     needed = max(period or 0.0, length_s if outage is None else outage.start_s + outage.length_s + length_s)
     if isinstance(scenario.arrivals, BurstArrivals):
@@ -149,7 +148,7 @@ def _first_outage(scenario: Scenario) -> Outage | None:
 
 def _kept(scenario: Scenario, arrivals: Floats, length_s: float) -> tuple[WindowCut, str, bool]:
     kind, last = scenario.arrivals, float(arrivals[-1]) if len(arrivals) else 0.0
-    span, outage, period_s = minutes(length_s), _first_outage(scenario), cycle_s(scenario)
+    span, outage, period_s = minutes(length_s), _first_outage(scenario), scenario.arrivals.period_s
     if last <= length_s:
         all_of_it = WindowCut(0.0, max(last, 1e-9))
         ends = (scenario.duration_s or np.inf) <= length_s or (scenario.jobs or np.inf) <= len(arrivals)

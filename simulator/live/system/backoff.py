@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import assert_never
 
-from simulator.scenario import Retries
+from simulator.retries import Retries
 
 
 def pauses_s(retries: Retries, draws: Callable[[int], float]) -> list[float]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from simulator.kernel.layout import U_FAILURE, U_JITTER, U_REFUSAL, U_SUBSCRIBER_JITTER
 from simulator.live.system.backoff import pauses_s
 from simulator.live.system.clock import RunClock
-from simulator.scenario import Retries
+from simulator.retries import Retries
 
 Floats = NDArray[np.float64]
 _MASK = 2**64 - 1
@@ -28,7 +28,7 @@ SUBSCRIBER_ATTEMPTS = 101
 
 
 def uniform(key: int, job: int, purpose: int, attempt: int) -> float:
-    """In (0, 1), to the last bit what `kernel.draws.uniform` gives."""
+    """In (0, 1), to the last bit what `random_numbers.uniform` gives."""
     z = (key + (job << 18 | purpose << 14 | attempt) * _GOLDEN) & _MASK
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK

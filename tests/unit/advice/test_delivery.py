@@ -14,7 +14,7 @@ from advisor.advice.scenario import scenario_of
 from core.numbers import duration
 from core.paths import nested
 from simulator import theory
-from simulator.scenario import PollingDelivery
+from simulator.deliveries import PollingDelivery
 
 
 def delivery(differs: Mapping[str, Any], template: str = "document_extraction") -> Delivery:

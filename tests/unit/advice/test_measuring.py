@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from advisor.advice.answers import answers_from
 from advisor.advice.measuring import capacity_per_s, measured
 from advisor.advice.recommendation import advise
-from simulator.arrivals import Trace
+from simulator.traces import Trace
 
 
 @given(gaps_us=st.lists(st.integers(0, 10**12), min_size=1, max_size=50), cap=st.floats(0, 100))

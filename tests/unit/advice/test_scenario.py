@@ -11,7 +11,8 @@ from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_from, scenario_of
 from advisor.advice.templates import TEMPLATES
 from core.errors import InvalidInput
-from simulator.scenario import BurstArrivals, Scenario, TraceArrivals
+from simulator.arrivals import BurstArrivals, TraceArrivals
+from simulator.scenario import Scenario
 
 
 def scenario(given: dict[str, Any]) -> Scenario:

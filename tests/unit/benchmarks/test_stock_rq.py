@@ -16,8 +16,9 @@ from benchmarks.stock_rq import __main__ as command
 from benchmarks.stock_rq import analysis, page, workloads
 from benchmarks.stock_rq.prediction import Predicted, describe, replay, write_trace
 from benchmarks.stock_rq.processes import CannotMeasure, Processes, listen_queue
-from simulator.arrivals import read_trace
-from simulator.scenario import BurstArrivals, Scenario
+from simulator.arrivals import BurstArrivals
+from simulator.scenario import Scenario
+from simulator.traces import read_trace
 
 ROOT = Path(__file__).parents[3]
 BURST = workloads.Workload("burst", 200, 0.45, burst_load=1.5, burst_s=60)

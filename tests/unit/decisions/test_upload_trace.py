@@ -15,7 +15,7 @@ from advisor.decisions.services.decisions import delete_decision
 from advisor.decisions.services.recordings import copy_file, delete_trace, read_stored_trace, upload_trace
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput
-from simulator.arrivals import TraceError
+from simulator.traces import TraceError
 from tests.rows import a_run
 
 HEADER = b"TIMESTAMP,ContextTokens,GeneratedTokens\n"

@@ -9,8 +9,8 @@ from advisor.advice.answers import answers_from
 from advisor.advice.contract import Recommendation
 from advisor.reports.document import Document, build
 from advisor.reports.document.record import Record, Recording
+from simulator.arrivals import TraceArrivals
 from simulator.result import Result
-from simulator.scenario import TraceArrivals
 from tests.unit.reports import results
 
 DATE = datetime.date(2026, 11, 24)

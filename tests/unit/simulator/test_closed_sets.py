@@ -1,6 +1,7 @@
 """A half-added case stops when the module that lacks it is imported."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Literal
 import pytest
 
 from core.closed_sets import complete_table, members_of
-from simulator.scenario import Delivery
+from simulator.deliveries import Delivery
 
 ROOT = Path(__file__).resolve().parents[3]
 Colour = Literal["red", "green"]
@@ -40,10 +41,10 @@ for name, owner, user in json.load(sys.stdin):
 print(json.dumps(reasons))
 """
 TABLES = (
-    ("Arrivals", "simulator.scenario", "simulator.plan"),
-    ("Service", "simulator.scenario", "simulator.plan"),
-    ("Delivery", "simulator.scenario", "simulator.plan"),
-    ("Jitter", "simulator.scenario", "simulator.plan"),
+    ("Arrivals", "simulator.arrivals", "simulator.kernel.draws"),
+    ("Service", "simulator.services", "simulator.kernel.draws"),
+    ("Jitter", "simulator.retries", "simulator.kernel.draws"),
+    ("Delivery", "simulator.deliveries", "simulator.kernel.deliver"),
     ("Discipline", "simulator.scenario", "simulator.plan"),
     ("Overflow", "simulator.scenario", "simulator.plan"),
     ("InlineCalls", "simulator.scenario", "simulator.plan"),
@@ -92,3 +93,33 @@ def test_a_case_that_is_added_to_a_set_alone_is_refused_by_the_tables_of_the_set
     reasons = json.loads(done.stdout)
     assert set(reasons) == {name for name, _, _ in TABLES}
     assert all(reason.endswith("add 'new'") for reason in reasons.values())
+
+
+@pytest.mark.parametrize(
+    ("module", "union", "base", "tag", "parts"),
+    [
+        ("arrivals", "Arrivals", "ArrivalProcess", "process", "'parameters', 'period_s', 'peak'"),
+        ("services", "Service", "ServiceDistribution", "distribution", "'parameters', 'mean_time_s'"),
+        (
+            "deliveries",
+            "Delivery",
+            "DeliveryMethod",
+            "method",
+            "'caller_waits', 'learns_of_failure', 'encode', 'inequality'",
+        ),
+    ],
+)
+def test_a_class_that_is_added_to_a_union_alone_is_refused_by_its_module(
+    module: str, union: str, base: str, tag: str, parts: str
+) -> None:
+    source = (ROOT / "simulator" / f"{module}.py").read_text()
+    added = f'class New({base}):\n    {tag}: Literal["new"]\n\n\n'
+    source = re.sub(rf"^{union} = Annotated\[", rf"{added}\g<0>New | ", source, flags=re.MULTILINE)
+    with pytest.raises(TypeError, match=rf"New in {module} needs .*: add {parts}$"):
+        exec(source, {"__name__": module})  # noqa: S102
+
+
+def test_a_jitter_that_is_added_to_its_set_alone_is_refused_by_its_table() -> None:
+    source = (ROOT / "simulator" / "retries.py").read_text().replace('"decorrelated"]', '"decorrelated", "new"]')
+    with pytest.raises(TypeError, match=r"add 'new'$"):
+        exec(source, {"__name__": "retries"})  # noqa: S102

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulator.kernel.draws import exponential, normal_quantile
+from simulator.kernel.random_numbers import exponential, normal_quantile
 
 
 def test_a_part_called_from_python_says_so_instead_of_crashing() -> None:

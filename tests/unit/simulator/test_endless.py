@@ -73,12 +73,12 @@ def test_the_autoscaler_does_not_look_while_nothing_changes(discipline: str) -> 
     )
     runner = Runner(given, None, None, dict.fromkeys(LOOPS, True))
     for design, loop in LOOPS.items():
-        bench = runner._bench(design, 0)
+        state = runner.build_state(design, 0)
         began = time.process_time()
-        while loop(bench.machine, 1_000_000) == MORE:
+        while loop(state.machine, 1_000_000) == MORE:
             assert time.process_time() - began < 30
-        assert bench.machine[0]["next_job"] == 1000
-        assert bench.machine[0]["events"] < 20_000
+        assert state.machine[0]["next_job"] == 1000
+        assert state.machine[0]["events"] < 20_000
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from numba import njit
 
 from simulator.kernel.heap import SLOT_BITS, next_event_at, put_event, take_event
 from simulator.kernel.layout import NEAR
-from simulator.plan import SYNCHRONOUS, bench_of, recorded_of
+from simulator.plan import SYNCHRONOUS, build_state, recorded_of
 from simulator.scenario import Scenario
 
 
@@ -36,7 +36,7 @@ def a_machine() -> Any:
             "service": {"distribution": "exponential", "mean_s": 1},
         }
     )
-    return bench_of(scenario, SYNCHRONOUS, 0, trace=None, drawn=None, rows=recorded_of(None, None), drains=True)
+    return build_state(scenario, SYNCHRONOUS, 0, trace=None, drawn=None, rows=recorded_of(None, None), drains=True)
 
 
 @pytest.mark.parametrize("most", [1, 5, NEAR - 1, NEAR, NEAR + 1, 60, 1000])

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from simulator.arrivals import Trace, read_trace
 from simulator.result import Result
 from simulator.scenario import Scenario
 from simulator.simulate import simulate
+from simulator.traces import Trace, read_trace
 
 FOLDER = Path(os.environ.get("CROSSOVER_TRACES", Path(__file__).parents[3] / "../shared/traces"))
 SERVICE_S, WORKERS, LOAD = 8.0, 40, 0.79

@@ -11,7 +11,6 @@ import pytest
 
 from core.errors import InvalidInput
 from core.values import rounded
-from simulator.arrivals import Trace, read_durations
 from simulator.plan import dedicated_bounds
 from simulator.replications import Progress
 from simulator.result import Result
@@ -19,6 +18,7 @@ from simulator.scenario import Autoscaling, Scenario
 from simulator.simulate import estimate, simulate, unsupported, warm
 from simulator.stability import mean_backoffs_s
 from simulator.tally import Tally
+from simulator.traces import Trace, read_durations
 
 BASE: dict[str, Any] = {
     "jobs": 20_000,

@@ -56,7 +56,7 @@ def test_no_slice_is_longer_than_a_quarter_of_a_second(
         return first if len(slices) == 1 else MORE
 
     runner = Runner(scenario, None, None, dict.fromkeys(LOOPS, True))
-    assert runner._slices(EVENT_DRIVEN, 0, runner._bench(EVENT_DRIVEN, 0), loop)
+    assert runner._slices(EVENT_DRIVEN, 0, runner.build_state(EVENT_DRIVEN, 0), loop)
     assert max(slices) <= 0.25
     assert len(slices) < 100 + 1.1 * EVENTS * cost_s(EVENTS) / replications.SLICE_S
 
@@ -73,6 +73,6 @@ def test_subscribers_attempts_count_against_a_slice() -> None:
     )
     runner = Runner(scenario, None, None, dict.fromkeys(LOOPS, True))
     for design, loop in LOOPS.items():
-        bench = runner._bench(design, 0)
-        assert loop(bench.machine, 5000) == MORE
-        assert 5000 <= bench.machine[0]["events"] < 5000 + 99 * 10 + 1
+        state = runner.build_state(design, 0)
+        assert loop(state.machine, 5000) == MORE
+        assert 5000 <= state.machine[0]["events"] < 5000 + 99 * 10 + 1

@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from simulator.arrivals import Trace, TraceError, read_durations, read_trace, write_trace
+from simulator.traces import Trace, TraceError, read_durations, read_trace, write_trace
 
 
 def read(text: str | bytes, **options: int):  # noqa: ANN201

@@ -17,8 +17,8 @@ from advisor.sweeps.grid import JOBS, grid
 from advisor.sweeps.load import estimate_of_trial, load_of
 from advisor.sweeps.sweeping import sweep
 from core.errors import InvalidInput, Problem
-from simulator.arrivals import Trace
 from simulator.simulate import OnProgress
+from simulator.traces import Trace
 
 
 class Command(Console):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from core.closed_sets import complete_table
+from simulator.deliveries import Delivery
 from simulator.live.system.clients.caller import Caller
 from simulator.live.system.clients.event_driven import EventDrivenCaller
 from simulator.live.system.clients.outcomes import NOT_REPORTED, Outcomes
@@ -16,7 +17,6 @@ from simulator.live.system.http import client_session, serve
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, Reader, What
 from simulator.live.system.process import ProcessContext
-from simulator.scenario import Delivery
 
 WATCHED: Mapping[str, tuple[What, ...]] = complete_table(
     Delivery,

@@ -9,10 +9,10 @@ from typing import Any, assert_never
 
 import aiohttp
 
+from simulator.deliveries import Delivery, PollingDelivery, PushDelivery
 from simulator.live.system.clients.caller import ACCEPTED, NO_ANSWER, OK, REFUSED, Caller
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.journal import LARGEST_INDEX, What
-from simulator.scenario import Delivery, PollingDelivery, PushDelivery
 
 SWITCHED = 101
 DONE = "done"

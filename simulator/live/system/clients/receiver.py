@@ -8,12 +8,12 @@ from collections import Counter
 from aiohttp import web
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from simulator.deliveries import WebhookDelivery
 from simulator.live.system.clients.outcomes import Outcomes
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.http import application, error_response, read_job, read_number, read_object
 from simulator.live.system.jobs import SUBSCRIBER_ATTEMPTS, Jobs
 from simulator.live.system.journal import What
-from simulator.scenario import WebhookDelivery
 
 LARGEST_BODY = 2**20
 MESSAGE = re.compile(r"job-(\d{1,9})")

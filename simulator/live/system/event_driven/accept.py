@@ -13,6 +13,7 @@ from typing import Any, assert_never
 import redis.asyncio
 from aiohttp import web
 
+from simulator.deliveries import NoDelivery, PollingDelivery, PushDelivery, WebhookDelivery
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.event_driven.job_events import Event, JobEvents
@@ -22,7 +23,6 @@ from simulator.live.system.http import application, error_response, read_job, re
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, What
 from simulator.live.system.process import ProcessContext
-from simulator.scenario import NoDelivery, PollingDelivery, PushDelivery, WebhookDelivery
 
 LAST_EVENT_ID = "Last-Event-ID"
 READ_BLOCK_MS, READ_AT_ONCE = 1000, 500

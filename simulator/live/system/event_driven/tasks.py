@@ -16,6 +16,7 @@ from zlib import crc32
 from rq import get_current_job
 from rq.job import Job
 
+from simulator.deliveries import PushDelivery
 from simulator.live.system.clock import NS_PER_S, RunClock
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.event_driven.queues import RunQueues, attempt_number, enqueued_ns
@@ -23,7 +24,6 @@ from simulator.live.system.event_driven.rate_limit_server import RateLimitClient
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, What
 from simulator.live.system.provider_client import Provider, Reply
-from simulator.scenario import PushDelivery
 
 OUTAGE = 503
 

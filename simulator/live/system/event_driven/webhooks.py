@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 import aiohttp
 from standardwebhooks.webhooks import Webhook
 
+from simulator.deliveries import WebhookDelivery
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.http import client_session
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, What
-from simulator.scenario import WebhookDelivery
 
 NO_ANSWER, GONE = 0, 410
 TIMEOUT_S = 15.0

@@ -1,5 +1,5 @@
 # mypy: disable-error-code="no-any-return"
-"""The loop for what is only a queue before equal servers: nothing fails, nothing is limited, nobody gives up.
+"""The fast path for a single station: one queue before equal servers, without failures, limits or timeouts.
 
 Both designs are then the same queue, first come first served, and a job's start follows at its arrival from the instants at which
 the servers will be free: no events are needed. Source: J. Kiefer, J. Wolfowitz, On the theory of queues with many servers, 1955.
@@ -10,31 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from simulator.kernel import layout
 from simulator.kernel.access import event, recorded, start
 from simulator.kernel.compiled import compiled, entry
+from simulator.kernel.deliver import POLLING
 from simulator.kernel.draws import next_arrival, service_s
-from simulator.kernel.layout import (
-    C_ACCEPTED,
-    C_CALLS,
-    C_COMPLETED,
-    C_DELIVERY,
-    C_GOOD,
-    C_MAX_DEPTH,
-    C_OFFERED,
-    C_STARTED,
-    DONE,
-    H_LATENCY,
-    H_WAIT,
-    K_COMPLETED,
-    K_GOOD,
-    K_OFFERED,
-    K_STARTED,
-    MORE,
-    POLLING,
-    ROUNDING_S,
-    UNFIT,
-    Machine,
-)
+from simulator.kernel.layout import Machine
 from simulator.kernel.record import bucket_of
 
 RING = 4096
@@ -43,7 +24,7 @@ MASK = RING - 1
 
 
 @entry
-def run_plain(machine: Any, budget: int) -> int:
+def run_single_station(machine: Any, budget: int) -> int:
     """Run on for `budget` events (two a job). Returns DONE, MORE (call again) or UNFIT (start again in another loop).
 
     The heap's memory holds the instant at which each server will be free, that of the slots a ring of starts: `q_head[0]` to `q_tail[0]`.
@@ -52,8 +33,8 @@ def run_plain(machine: Any, budget: int) -> int:
     job, arrival = m.next_job, m.arrival
     head, tail = m.q_head[0], m.q_tail[0]
     upto = min(m.jobs, job + max(1, budget // 2))
-    deepest, area, lag = m.counts[C_MAX_DEPTH], m.area, m.lag_max
-    busy, work_end, good = m.busy, m.work_end, m.counts[C_GOOD]
+    deepest, area, lag = m.counts[layout.C_MAX_DEPTH], m.area, m.lag_max
+    busy, work_end, good = m.busy, m.work_end, m.counts[layout.C_GOOD]
     wait_sum, wait_max, latency_sum, latency_max = m.wait_sum, m.wait_max, m.latency_sum, m.latency_max
     deadline, wasted = m.deadlines[0], m.wasted
     slots, heap, servers, warmup = m.slots, m.heap, m.servers, m.warmup
@@ -66,7 +47,7 @@ def run_plain(machine: Any, budget: int) -> int:
         waited = begins - arrival
         if waited > 0.0:
             if tail - head >= RING:
-                return UNFIT
+                return layout.UNFIT
             start(slots, tail & MASK).at = begins
             start(slots, tail & MASK).waited = waited
             tail += 1
@@ -84,9 +65,9 @@ def run_plain(machine: Any, budget: int) -> int:
             wait_max = max(wait_max, waited)
             latency_sum += latency
             latency_max = max(latency_max, latency)
-            m.histograms[H_WAIT, bucket_of(waited)] += 1
-            m.histograms[H_LATENCY, bucket_of(latency)] += 1
-            if latency <= deadline + ROUNDING_S:
+            m.histograms[layout.H_WAIT, bucket_of(waited)] += 1
+            m.histograms[layout.H_LATENCY, bucket_of(latency)] += 1
+            if latency <= deadline + layout.ROUNDING_S:
                 good += 1
             else:
                 wasted += ends - max(begins, arrival + deadline)
@@ -98,14 +79,14 @@ def run_plain(machine: Any, budget: int) -> int:
     m.next_job, m.arrival = job, arrival
     m.q_head[0], m.q_tail[0] = head, tail
     m.events = 2 * job
-    m.counts[C_MAX_DEPTH], m.area, m.lag_max = deepest, area, lag
-    m.busy, m.work_end, m.counts[C_GOOD] = busy, work_end, good
+    m.counts[layout.C_MAX_DEPTH], m.area, m.lag_max = deepest, area, lag
+    m.busy, m.work_end, m.counts[layout.C_GOOD] = busy, work_end, good
     m.wasted = wasted
     m.wait_sum, m.wait_max, m.latency_sum, m.latency_max = wait_sum, wait_max, latency_sum, latency_max
     if job < m.jobs:
-        return MORE
+        return layout.MORE
     count_all(m)
-    return DONE
+    return layout.DONE
 
 
 @compiled
@@ -147,13 +128,13 @@ def occupy(heap: int, servers: int, until: float) -> None:
 @compiled
 def count_all(m: Machine) -> None:
     tallied = m.jobs - m.warmup
-    for count in (C_OFFERED, C_ACCEPTED, C_COMPLETED, C_STARTED, C_CALLS):
+    for count in (layout.C_OFFERED, layout.C_ACCEPTED, layout.C_COMPLETED, layout.C_STARTED, layout.C_CALLS):
         m.counts[count] = tallied
     if m.delivery == POLLING:
-        m.counts[C_DELIVERY] = tallied
-    for count in (K_OFFERED, K_COMPLETED, K_STARTED):
+        m.counts[layout.C_DELIVERY] = tallied
+    for count in (layout.K_OFFERED, layout.K_COMPLETED, layout.K_STARTED):
         m.by_class[0, count] = tallied
-    m.by_class[0, K_GOOD] = m.counts[C_GOOD]
+    m.by_class[0, layout.K_GOOD] = m.counts[layout.C_GOOD]
     m.class_waits[0] = m.wait_sum
     m.now = m.changed = m.servers_changed = m.work_end
     m.capacity = m.servers * (m.work_end - m.since)

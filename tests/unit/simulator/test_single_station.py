@@ -1,14 +1,14 @@
-"""The plain loop gives the tally of the event loops, where it applies; where it does not, it is not used."""
+"""The loop of a single station gives the tally of the event loops, and is not used if it does not apply."""
 
 from typing import Any
 
 import numpy as np
 import pytest
 
-from simulator.arrivals import Trace
-from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, bench_of, is_plain, recorded_of
+from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, build_state, is_single_station, recorded_of
 from simulator.replications import LOOPS, Runner
 from simulator.scenario import Scenario
+from simulator.traces import Trace
 
 BASE: dict[str, Any] = {
     "jobs": 30_000,
@@ -47,7 +47,7 @@ def run(scenario: Scenario, shortcut: bool, trace: Trace | None = None) -> Runne
     ids=["M/M/4", "warm-up", "gamma arrivals", "ties", "trace"],
 )
 @pytest.mark.parametrize("design", LOOPS)
-def test_the_plain_loop_gives_the_same_tally(design: str, given: dict[str, Any]) -> None:
+def test_the_loop_of_a_single_station_gives_the_same_tally(design: str, given: dict[str, Any]) -> None:
     generator = np.random.default_rng(1)
     arrivals = np.cumsum(generator.exponential(0.3, 30_000))
     trace = (
@@ -65,7 +65,7 @@ def test_the_plain_loop_gives_the_same_tally(design: str, given: dict[str, Any])
     assert (fast.provider_calls, fast.delivery_calls) == (slow.provider_calls, slow.delivery_calls)
 
 
-def test_a_queue_too_long_for_the_plain_loop_goes_to_the_event_loop() -> None:
+def test_a_queue_too_long_for_the_loop_of_a_single_station_goes_to_the_event_loop() -> None:
     scenario = Scenario.parse(BASE | {"arrivals": {"process": "regular", "rate_per_s": 100.0}, "jobs": 20_000})
     slow, fast = (run(scenario, shortcut).tallies[SYNCHRONOUS][1] for shortcut in (False, True))
     assert fast.depth_max == slow.depth_max > 15_000
@@ -93,23 +93,27 @@ def test_a_queue_too_long_for_the_plain_loop_goes_to_the_event_loop() -> None:
         {"autoscaling": {"min": 4, "max": 8, "target_depth": 2}},
     ],
 )
-def test_what_is_not_plain_is_not_taken_for_it(given: dict[str, Any]) -> None:
-    bench = bench_of(
+def test_what_is_no_single_station_is_not_taken_for_one(given: dict[str, Any]) -> None:
+    state = build_state(
         Scenario.parse(BASE | given), EVENT_DRIVEN, 1, trace=None, drawn=None, rows=recorded_of(None, None), drains=True
     )
-    assert not is_plain(bench.machine[0])
+    assert not is_single_station(state.machine[0])
 
 
 @pytest.mark.parametrize("synchronous", [{"backlog": 3}, {"client_timeout_s": 5}])
-def test_a_synchronous_design_with_a_bound_is_not_plain(synchronous: dict[str, Any]) -> None:
+def test_a_synchronous_design_with_a_bound_is_no_single_station(synchronous: dict[str, Any]) -> None:
     scenario = Scenario.parse(BASE | {"synchronous": {"workers": 4, **synchronous}})
-    bench = bench_of(scenario, SYNCHRONOUS, 1, trace=None, drawn=None, rows=recorded_of(None, None), drains=True)
-    assert not is_plain(bench.machine[0])
+    state = build_state(scenario, SYNCHRONOUS, 1, trace=None, drawn=None, rows=recorded_of(None, None), drains=True)
+    assert not is_single_station(state.machine[0])
 
 
-def test_a_hybrid_that_answers_in_line_is_not_plain() -> None:
+def test_a_hybrid_that_answers_in_line_is_no_single_station() -> None:
     """Who has waited in line needs no call to fetch the result."""
     scenario = Scenario.parse(BASE | {"hybrid": {"inline_wait_s": 5}})
     rows = recorded_of(None, None)
-    assert not is_plain(bench_of(scenario, HYBRID, 1, trace=None, drawn=None, rows=rows, drains=True).machine[0])
-    assert is_plain(bench_of(scenario, EVENT_DRIVEN, 1, trace=None, drawn=None, rows=rows, drains=True).machine[0])
+    assert not is_single_station(
+        build_state(scenario, HYBRID, 1, trace=None, drawn=None, rows=rows, drains=True).machine[0]
+    )
+    assert is_single_station(
+        build_state(scenario, EVENT_DRIVEN, 1, trace=None, drawn=None, rows=rows, drains=True).machine[0]
+    )

@@ -1,9 +1,10 @@
-"""Reads an arrival trace from a CSV stream: chunk by chunk, in bounded memory, with the row of the first fault."""
+"""Recorded arrivals, and how they are read from CSV: chunk by chunk, in bounded memory, with the row of the first fault."""
 
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import BinaryIO, NoReturn
 
 import numpy as np
@@ -26,6 +27,8 @@ from simulator.trace_columns import (
 CHUNK_BYTES = 1 << 20
 LONGEST_LINE = 1 << 16
 MOST_COLUMNS = 200
+MOST_ROWS = 1_000_000
+ROWS_A_WRITE = 10_000
 EPOCHS_S = (1e8, 1e11)
 """Seconds that are taken for an epoch: the years 1973 to 5138."""
 _MAGIC = {
@@ -43,37 +46,73 @@ class TraceError(InvalidInput):
     """A trace file that cannot be read; each problem carries its row in the file (the first line is 1)."""
 
 
-@dataclass(frozen=True)
-class Columns:
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """Arrival instants in seconds, sorted, the first at 0; and each request's columns, if the file has them."""
+
     arrivals_s: Floats
-    input_tokens: Floats | None
-    output_tokens: Floats | None
-    service_s: Floats | None
-    first: str
-    last: str
+    input_tokens: Floats | None = None
+    output_tokens: Floats | None = None
+    service_s: Floats | None = None
+    name: str = "trace"
+    first: str = ""
+    """The first instant by the file's clock, ISO 8601 in UTC or seconds; empty if that is not known."""
+    last: str = ""
+
+    @property
+    def requests(self) -> int:
+        return len(self.arrivals_s)
+
+    @property
+    def span_s(self) -> float:
+        return float(self.arrivals_s[-1])
+
+    @property
+    def mean_rate_per_s(self) -> float:
+        """Requests by the span; a single instant counts as a second."""
+        return self.requests / (self.span_s or 1.0)
+
+    @cached_property
+    def interarrival_cv2(self) -> float:
+        gaps = np.diff(self.arrivals_s)
+        return float(gaps.var() / gaps.mean() ** 2)
+
+    def counts(self, window_s: float) -> NDArray[np.int64]:
+        windows = max(1, int(self.span_s / window_s))
+        places = (self.arrivals_s / window_s).astype(np.int64)
+        return np.bincount(places[places < windows], minlength=windows)
+
+    def dispersion(self, window_s: float) -> float:
+        """Variance by mean of the counts in windows of `window_s`: 1 for Poisson at every scale."""
+        counts = self.counts(window_s)
+        return float(counts.var() / counts.mean()) if counts.any() else 0.0
+
+    def busiest(self, window_s: float) -> float:
+        counts = self.counts(window_s)
+        return float(counts.max() / (self.mean_rate_per_s * window_s))
 
 
 def fail(row: int | None, reason: str) -> NoReturn:
     raise TraceError([Problem("trace", reason, row)])
 
 
-def read_columns(stream: BinaryIO, max_rows: int) -> Columns:
-    """The columns of a CSV, at most `max_rows` rows of it.
+def read_trace(stream: BinaryIO, name: str = "trace", max_rows: int = MOST_ROWS) -> Trace:
+    """Read a CSV: a sorted time column (ISO dates, or epoch seconds or milliseconds), and the other columns that it knows.
 
     Raises:
-        TraceError: with the row at fault.
+        TraceError: its problems carry the row at fault as `line` (the file's first line is 1).
     """
     reader = _Reader(max_rows)
     for first_row, lines in _chunks(stream):
         reader.take(first_row, lines)
-    return reader.columns()
+    return reader.trace(name)
 
 
-def read_durations_column(stream: BinaryIO, max_rows: int) -> Floats:
-    """The duration column of a CSV (or its only column), in seconds.
+def read_durations(stream: BinaryIO, max_rows: int = MOST_ROWS) -> Floats:
+    """Read the durations of `service: {distribution: empirical, path}`, in seconds: a CSV's duration column, or its only one.
 
     Raises:
-        TraceError: with the row at fault.
+        TraceError: its problems carry the row at fault.
     """
     reader = _DurationReader(max_rows)
     for first_row, lines in _chunks(stream):
@@ -81,6 +120,21 @@ def read_durations_column(stream: BinaryIO, max_rows: int) -> Floats:
     if not reader.rows:
         fail(None, "there is no duration in it")
     return np.concatenate(reader.parts["service_s"])
+
+
+def write_trace(trace: Trace, stream: BinaryIO) -> None:
+    """Write a CSV that `read_trace` reads as the same numbers; the first arrival is at 0."""
+    columns = {
+        "time_s": trace.arrivals_s,
+        "input_tokens": trace.input_tokens,
+        "output_tokens": trace.output_tokens,
+        "service_s": trace.service_s,
+    }
+    kept = {name: values for name, values in columns.items() if values is not None}
+    stream.write(f"{','.join(kept)}\n".encode())
+    for start in range(0, trace.requests, ROWS_A_WRITE):
+        cells = [map(repr, values[start : start + ROWS_A_WRITE].tolist()) for values in kept.values()]
+        stream.write("".join(f"{','.join(row)}\n" for row in zip(*cells, strict=True)).encode())
 
 
 def _chunks(stream: BinaryIO) -> Iterator[tuple[int, list[str]]]:
@@ -233,7 +287,7 @@ class _Reader:
         self.parts["arrivals_s"].append(times)
         self.last_s = float(times[-1])
 
-    def columns(self) -> Columns:
+    def trace(self, name: str) -> Trace:
         if self.rows == 0:
             fail(
                 None if self.layout is None else 1,
@@ -246,7 +300,7 @@ class _Reader:
         assert arrivals is not None  # noqa: S101  rows > 0
         first_s = float(self.first) * (1e-9 if self.dated else self.unit_s)
         instants = (_instant(first_s, self.dated), _instant(first_s + self.last_s, self.dated))
-        return Columns(arrivals, whole["input_tokens"], whole["output_tokens"], whole["service_s"], *instants)
+        return Trace(arrivals, whole["input_tokens"], whole["output_tokens"], whole["service_s"], name, *instants)
 
 
 class _DurationReader(_Reader):

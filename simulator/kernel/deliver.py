@@ -1,0 +1,58 @@
+# mypy: disable-error-code="no-any-return"
+"""The course of each delivery method: when what is known from `now` on reaches the client, the client's calls, and whether it arrives."""
+
+from typing import Any
+
+import numpy as np
+
+from core.closed_sets import complete_table
+from simulator.deliveries import Delivery
+from simulator.kernel.access import slot
+from simulator.kernel.compiled import compiled, dispatched
+from simulator.kernel.layout import U_PHASE, U_RECONNECT, U_WEBHOOK, Machine
+from simulator.kernel.random_numbers import uniform
+
+MOST_POLLS = 1e9
+"""Polls of one job that are counted: a sum over all jobs stays within an int64."""
+
+
+@compiled
+def polled(m: Machine, s: int, now: float) -> Any:
+    job = slot(m.slots, s)
+    interval = m.delivery_a
+    if interval <= 0.0:
+        return now, 1, True
+    first = job.arrived + max(m.accept, m.inline_wait) + interval * uniform(m.key, job.job, U_PHASE, 0)
+    more = max(0.0, np.ceil((now - first) / interval))
+    return first + more * interval, int(min(more, MOST_POLLS)) + 1, True
+
+
+@compiled
+def called_back(m: Machine, s: int, now: float) -> Any:
+    at = now
+    for call in range(m.schedule_count):
+        at += m.schedule[call]
+        if uniform(m.key, slot(m.slots, s).job, U_WEBHOOK, call) >= m.delivery_b:
+            return at + m.delivery_a, call + 1, True
+    return at, m.schedule_count, False
+
+
+@compiled
+def pushed(m: Machine, s: int, now: float) -> Any:
+    """A client that has lost its connection connects again."""
+    if uniform(m.key, slot(m.slots, s).job, U_RECONNECT, 0) < m.delivery_b:
+        return now + m.delivery_a + m.delivery_c, 2, True
+    return now + m.delivery_a, 1, True
+
+
+@compiled
+def complete_at_once(m: Machine, s: int, now: float) -> Any:
+    return now, 0, True
+
+
+DELIVERIES = complete_table(
+    Delivery,
+    {"none": complete_at_once, "polling": polled, "webhook": called_back, "sse": pushed, "websocket": pushed},
+)
+NONE, POLLING = list(DELIVERIES).index("none"), list(DELIVERIES).index("polling")
+deliver_result = dispatched(list(DELIVERIES.values()))

@@ -1,0 +1,72 @@
+"""Retries: their fields, and the mean pause of each jitter; `kernel/draws.py` draws the pauses.
+
+To add a jitter, name it in `Jitter` and in the table of each; imports and tests/unit/test_every_case.py say what it lacks.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from core.closed_sets import complete_table
+from core.values import NonNegative, Value
+
+Jitter = Literal["none", "full", "equal", "decorrelated"]
+
+
+class Retries(Value):
+    """Retries of a failed attempt, in both designs: at most `max`, after a backoff of up to min(`cap_s`, `base_s` x 2^a), a = 0 first.
+
+    With `flat_s` or `intervals_s` the pauses are these, and `base_s`, `cap_s` and `jitter` have no effect.
+    """
+
+    max: Annotated[int, Field(ge=0, le=100)] = 0
+    base_s: NonNegative = 1
+    cap_s: NonNegative = 60
+    jitter: Jitter = "full"
+    flat_s: NonNegative | None = None
+    """A constant interval instead of the exponential one."""
+    intervals_s: Annotated[tuple[NonNegative, ...], Field(strict=False, min_length=1, max_length=100)] | None = None
+    """The pauses one by one, as `interval` of rq's `Retry`. As in rq (`Job.get_retry_interval`) the list is that of the last retries:
+    if it is shorter than the retries, its first pause comes several times; if it is longer, its first pauses never come."""
+
+    @model_validator(mode="after")
+    def _flat_or_listed(self) -> Self:
+        if self.flat_s is not None and self.intervals_s is not None:
+            raise ValueError("give either flat_s or intervals_s, not both")
+        return self
+
+    def limit_s(self, attempt: int) -> float:
+        return min(self.cap_s, self.base_s * 2.0 ** min(attempt, 60))
+
+    def listed_pauses_s(self, count: int) -> tuple[float, ...] | None:
+        """Return the pause before each of `count` retries, if none is drawn."""
+        listed = self.intervals_s if self.flat_s is None else (self.flat_s,)
+        if listed is None:
+            return None
+        return tuple(listed[max(len(listed) - left, 0)] for left in range(count, 0, -1))
+
+    def mean_pauses_s(self, count: int) -> list[float]:
+        """Return the mean pause before each of `count` retries."""
+        if (listed := self.listed_pauses_s(count)) is not None:
+            return list(listed)
+        means: list[float] = []
+        for attempt in range(count):
+            means.append(MEAN_PAUSES_S[self.jitter](self, attempt, means[-1] if means else 0.0))
+        return means
+
+
+def mean_of_decorrelated_s(retries: Retries, attempt: int, before: float) -> float:
+    return min(retries.cap_s, (retries.base_s + 3 * max(retries.base_s, before)) / 2)
+
+
+MEAN_PAUSES_S: Mapping[Jitter, Callable[[Retries, int, float], float]] = complete_table(
+    Jitter,
+    {
+        "none": lambda retries, attempt, _: retries.limit_s(attempt),
+        "full": lambda retries, attempt, _: retries.limit_s(attempt) * 0.5,
+        "equal": lambda retries, attempt, _: retries.limit_s(attempt) * 0.75,
+        "decorrelated": mean_of_decorrelated_s,
+    },
+)
+"""Of the attempt (0 first) and the mean pause before it: the mean pause after it."""
