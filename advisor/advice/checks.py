@@ -10,7 +10,8 @@ from advisor.advice.contract import AdviceWarning, Method, Style
 from advisor.advice.facts import ATTENTION_S, Point
 from advisor.advice.polling import polling_interval_s
 from advisor.advice.sizing import Plan
-from advisor.advice.words import a_day, apart, count, duration, number, past, percent, plural, rate, rates, times
+from advisor.advice.words import a_day, apart, past, rates, times
+from core.numbers import count, duration, number, percent, plural, rate
 
 
 @dataclass(frozen=True)

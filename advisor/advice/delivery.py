@@ -13,8 +13,9 @@ from advisor.advice.answer_vectors import Flags
 from advisor.advice.contract import Delivery, Method
 from advisor.advice.facts import FactVectors, Point
 from advisor.advice.polling import TIGHT_S, polling_of
-from advisor.advice.words import duration, past, times_a_job
+from advisor.advice.words import past, times_a_job
 from core.closed_sets import complete_table
+from core.numbers import duration
 
 ALL_METHODS: tuple[Method, ...] = get_args(Method)
 

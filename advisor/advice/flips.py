@@ -1,8 +1,8 @@
 """Flips: for every answer, the nearest other value at which style, strength, delivery or feasibility changes. Found by search, one pass for all."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from advisor.advice.contract import Flip, Outcome
 from advisor.advice.evaluation import Codes, Decisions, Evaluation, decide
 from advisor.advice.variations import moved_along, reach, starting_number
 from core.paths import value_at
+from simulator.scenario import Hop
 
 _STEPS = 48
 """Values tried towards each bound, dense near the answer and sparse far from it."""
@@ -29,66 +30,71 @@ _SMALL, _SMALLEST = 1e-6, 1e-3
 
 
 @dataclass
-class Probe:
+class _Probe:
+    """Values to try for one answer, the nearest first; choices as they are written in `given`."""
+
     path: str
     values: Floats
-    given: list[Any]
-    """The values as they would be written, one for each of `values`."""
-    columns: dict[str, Floats] = field(default_factory=dict)
-    """What to override, where it isn't the field's own column."""
-
-    def overridden(self, base: AnswerVectors) -> dict[str, Floats]:
-        return self.columns or moved_along(self.path, self.values, base)
-
-
-def flips_of(evaluation: Evaluation) -> tuple[Flip, ...]:
-    answers, base, now = evaluation.answers, evaluation.vectors, evaluation.decisions
-    numeric = [probe for path in ENCODED if LEAVES[path].numeric for probe in _directions(path, base)]
-    listed = [_choices(answers, path) for path in ENCODED if not LEAVES[path].numeric] + [_hops(answers)]
-    probes = [probe for probe in (*numeric, *listed) if len(probe.values)]
-    decided = _decided(base, probes)
-    found = [
-        flip for probe in listed if len(probe.values) for flip in _changed_choices(answers, probe, decided, probes, now)
-    ]
-    found += _thresholds(answers, base, now, [probe for probe in numeric if len(probe.values)], decided, probes)
-    return tuple(flip for _, flip in sorted(((_rank(flip, now), flip) for flip in found), key=lambda pair: pair[0]))
+    given: list[Any] | None = None
+    vectors: Mapping[str, Floats] | None = None
+    """What the values change, if not the field's own vector."""
 
 
 @dataclass(frozen=True)
-class _Decided:
+class _DecidedProbe:
+    """A probe with its rows of the decisions of many."""
+
+    probe: _Probe
     decisions: Decisions
-    starts: list[int]
+    start: int
 
-    def keys(self, place: int, probe: Probe) -> Codes:
-        return self.decisions.key[self.starts[place] : self.starts[place] + len(probe.values)]
+    @property
+    def keys(self) -> Codes:
+        return self.decisions.key[self.start : self.start + len(self.probe.values)]
 
-    def outcome(self, place: int, row: int) -> Outcome:
-        at = self.starts[place] + row
-        style, strength, method = self.decisions.outcome(at)
-        return Outcome(style=style, strength=strength, delivery=method, feasible=bool(self.decisions.feasible[at]))
+    def outcome(self, row: int) -> Outcome:
+        style, strength, method = self.decisions.outcome(self.start + row)
+        feasible = bool(self.decisions.feasible[self.start + row])
+        return Outcome(style=style, strength=strength, delivery=method, feasible=feasible)
 
 
-def _decided(base: AnswerVectors, probes: list[Probe]) -> _Decided:
-    starts = list(np.cumsum([0, *(len(probe.values) for probe in probes)]))
-    columns = {path: np.repeat(column, starts[-1]) for path, column in base.items()}
+def find_flips(evaluation: Evaluation) -> tuple[Flip, ...]:
+    """Those of style come first, then those of delivery and of strength, the nearest of each first."""
+    answers, base, now = evaluation.answers, evaluation.vectors, evaluation.decisions
+    numeric = [probe for path in ENCODED if LEAVES[path].numeric for probe in _directions(path, base)]
+    listed = [_choices(answers, path) for path in ENCODED if not LEAVES[path].numeric] + [_hops(answers)]
+    decided = _decide_probes(base, [probe for probe in (*numeric, *listed) if len(probe.values)])
+    flips = [
+        _flip(answers, one.probe.path, one.probe.given[row], one.outcome(int(row)))
+        for one in decided
+        if one.probe.given is not None
+        for row in np.flatnonzero(one.keys != now.key[0])
+    ]
+    flips += _thresholds(evaluation, [one for one in decided if one.probe.given is None])
+    return tuple(sorted(flips, key=lambda flip: _rank(flip, now)))
+
+
+def _decide_probes(base: AnswerVectors, probes: list[_Probe]) -> list[_DecidedProbe]:
+    """One pass of `decide` over every value of every probe."""
+    if not probes:
+        return []
+    starts = [int(start) for start in np.cumsum([0, *(len(probe.values) for probe in probes)])]
+    vectors = {path: np.repeat(vector, starts[-1]) for path, vector in base.items()}
     for start, probe in zip(starts, probes, strict=False):
-        for path, values in probe.overridden(base).items():
-            columns[path][start : start + len(probe.values)] = values
-    return _Decided(decide(columns), starts)
+        for path, values in (probe.vectors or moved_along(probe.path, probe.values, base)).items():
+            vectors[path][start : start + len(probe.values)] = values
+    decisions = decide(vectors)
+    return [_DecidedProbe(probe, decisions, start) for start, probe in zip(starts, probes, strict=False)]
 
 
-def _directions(path: str, base: AnswerVectors) -> Iterable[Probe]:
+def _directions(path: str, base: AnswerVectors) -> list[_Probe]:
     low, high = reach(path, base)
     now = starting_number(path, base)
     integer = LEAVES[path].kind == "integer"
     if math.isinf(now):
-        return [Probe(path, values := _spread(high, low, integer, ends=True), list(values))]
-    return [
-        Probe(path, values, list(values))
-        for bound in (low, high)
-        if (bound > now) == (bound == high)
-        for values in [_spread(now, bound, integer)]
-    ]
+        return [_Probe(path, _spread(high, low, integer, ends=True))]
+    bounds = [bound for bound in (low, high) if (bound > now) == (bound == high)]
+    return [_Probe(path, _spread(now, bound, integer)) for bound in bounds]
 
 
 def _spread(start: float, bound: float, integer: bool, *, ends: bool = False) -> Floats:
@@ -110,28 +116,24 @@ def _spread(start: float, bound: float, integer: bool, *, ends: bool = False) ->
     return whole if side > 0 else whole[::-1]
 
 
-def _choices(answers: Answers, path: str) -> Probe:
+def _choices(answers: Answers, path: str) -> _Probe:
     now = value_at(answers, path)
     others = [value for value in (LEAVES[path].choices or (False, True)) if value != now]
-    return Probe(path, np.array([encoded(path, value) for value in others]), others)
+    return _Probe(path, np.array([encoded(path, value) for value in others]), others)
 
 
-def _hops(answers: Answers) -> Probe:
+def _hops(answers: Answers) -> _Probe:
+    """The hops without each of them in turn, and without any."""
     hops = list(answers.synchronous.hops)
-    ways = [hops[:place] + hops[place + 1 :] for place in range(len(hops))] if len(hops) > 1 else []
-    ways = [*ways, []] if hops else []
-    limits = [hop_limits(way) for way in ways]
-    columns = {name: np.array([limit[name] for limit in limits]) for name in HOP_VECTORS}
-    written = [[hop if isinstance(hop, str) else hop.model_dump() for hop in way] for way in ways]
-    return Probe("synchronous.hops", np.zeros(len(ways)), written, columns if ways else {})
+    fewer = [hops[:place] + hops[place + 1 :] for place in range(len(hops))] if len(hops) > 1 else []
+    fewer = [*fewer, []] if hops else []
+    limits = [hop_limits(left) for left in fewer]
+    vectors = {name: np.array([limit[name] for limit in limits]) for name in HOP_VECTORS}
+    return _Probe("synchronous.hops", np.zeros(len(fewer)), [_written(left) for left in fewer], vectors)
 
 
-def _changed_choices(
-    answers: Answers, probe: Probe, decided: _Decided, probes: list[Probe], now: Decisions
-) -> Iterable[Flip]:
-    place = next(index for index, other in enumerate(probes) if other is probe)
-    for row in np.flatnonzero(decided.keys(place, probe) != now.key[0]):
-        yield _flip(answers, probe.path, probe.given[row], decided.outcome(place, int(row)))
+def _written(hops: Iterable[str | Hop]) -> list[Any]:
+    return [hop if isinstance(hop, str) else hop.model_dump() for hop in hops]
 
 
 @dataclass
@@ -166,47 +168,32 @@ class _Bracket:
         return _Bracket(self.path, self.old if first == 0 else float(values[first - 1]), float(values[first]))
 
 
-def _thresholds(
-    answers: Answers, base: AnswerVectors, now: Decisions, probes: list[Probe], decided: _Decided, every: list[Probe]
-) -> list[Flip]:
-    places = {id(probe): place for place, probe in enumerate(every)}
-    brackets = []
-    for probe in probes:
-        differs = decided.keys(places[id(probe)], probe) != now.key[0]
-        if differs.any():
-            first = int(np.argmax(differs))
-            start = starting_number(probe.path, base)
-            if first == 0 and not math.isfinite(start):
-                start = float(probe.values[0])
-            brackets.append(
-                _Bracket(
-                    probe.path, start if first == 0 else float(probe.values[first - 1]), float(probe.values[first])
-                )
-            )
-    for _ in range(_PASSES if brackets else 0):
-        cuts = [Probe(bracket.path, bracket.cut(), []) for bracket in brackets]
-        seen = _decided(base, cuts)
+def _thresholds(evaluation: Evaluation, decided: list[_DecidedProbe]) -> list[Flip]:
+    """The first change along each probe, narrowed to the threshold and rounded for reading."""
+    base, key = evaluation.vectors, evaluation.decisions.key[0]
+    brackets = [_first_bracket(one, base, key) for one in decided if np.any(one.keys != key)]
+    for _ in range(_PASSES):
+        cuts = _decide_probes(base, [_Probe(bracket.path, bracket.cut()) for bracket in brackets])
         brackets = [
-            bracket.narrowed(cut.values, seen.keys(place, cut) != now.key[0])
-            for place, (bracket, cut) in enumerate(zip(brackets, cuts, strict=True))
+            bracket.narrowed(cut.probe.values, cut.keys != key) for bracket, cut in zip(brackets, cuts, strict=True)
         ]
-    return _rounded(answers, base, now, brackets)
+    rounded = [_Probe(bracket.path, np.array([bracket.beyond(), *_nice(bracket)])) for bracket in brackets]
+    return [_rounded(evaluation.answers, one) for one in _decide_probes(base, rounded)]
 
 
-def _rounded(answers: Answers, base: AnswerVectors, now: Decisions, brackets: list[_Bracket]) -> list[Flip]:
-    probes = [Probe(bracket.path, np.array([bracket.beyond(), *_nice(bracket)]), []) for bracket in brackets]
-    if not probes:
-        return []
-    decided = _decided(base, probes)
-    flips = []
-    for place, probe in enumerate(probes):
-        keys = decided.keys(place, probe)
-        same = np.flatnonzero(keys == keys[0])
-        row = int(same[1]) if len(same) > 1 else 0
-        value = float(probe.values[row])
-        integer = LEAVES[probe.path].kind == "integer"
-        flips.append(_flip(answers, probe.path, round(value) if integer else value, decided.outcome(place, row)))
-    return flips
+def _first_bracket(decided: _DecidedProbe, base: AnswerVectors, key: int) -> _Bracket:
+    probe, first = decided.probe, int(np.argmax(decided.keys != key))
+    old = float(probe.values[first - 1]) if first else starting_number(probe.path, base)
+    return _Bracket(probe.path, old if math.isfinite(old) else float(probe.values[0]), float(probe.values[first]))
+
+
+def _rounded(answers: Answers, decided: _DecidedProbe) -> Flip:
+    """The threshold with as few digits as decide the same."""
+    path, keys = decided.probe.path, decided.keys
+    same = np.flatnonzero(keys == keys[0])
+    row = int(same[1]) if len(same) > 1 else 0
+    value = float(decided.probe.values[row])
+    return _flip(answers, path, round(value) if LEAVES[path].kind == "integer" else value, decided.outcome(row))
 
 
 def _nice(bracket: _Bracket) -> list[float]:
@@ -227,21 +214,14 @@ def _nice(bracket: _Bracket) -> list[float]:
 
 def _flip(answers: Answers, path: str, to: Any, becomes: Outcome) -> Flip:
     now = value_at(answers, path)
-    if path == "synchronous.hops":
-        now = [hop if isinstance(hop, str) else hop.model_dump() for hop in now]
-    return Flip(field=path, from_=now, to=to, becomes=becomes)
+    return Flip(field=path, from_=_written(now) if path == "synchronous.hops" else now, to=to, becomes=becomes)
 
 
 def _rank(flip: Flip, now: Decisions) -> tuple[int, float, str]:
     style, _, method = now.outcome()
-    order = (
-        0
-        if flip.becomes.style != style or flip.becomes.feasible != bool(now.feasible[0])
-        else 1
-        if flip.becomes.delivery != method
-        else 2
-    )
-    return order, distance(flip), flip.field
+    if flip.becomes.style != style or flip.becomes.feasible != bool(now.feasible[0]):
+        return 0, distance(flip), flip.field
+    return 1 if flip.becomes.delivery != method else 2, distance(flip), flip.field
 
 
 def distance(flip: Flip) -> float:

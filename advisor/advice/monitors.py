@@ -5,7 +5,8 @@ import math
 from advisor.advice import recovery, sizing
 from advisor.advice.contract import Monitor, Queue, RetryPlan, Style
 from advisor.advice.facts import Point
-from advisor.advice.words import a_day, count, duration, number, percent, plural, rate
+from advisor.advice.words import a_day
+from core.numbers import count, duration, number, percent, plural, rate
 
 
 def plan_monitors(point: Point, style: Style, queues: tuple[Queue, ...], kept: RetryPlan | None) -> tuple[Monitor, ...]:

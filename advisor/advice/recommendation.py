@@ -1,16 +1,47 @@
 """Advise: Answers in, Recommendation out."""
 
+from collections.abc import Callable, Iterable, Mapping
+
 from advisor.advice import delivery, recovery, sizing
 from advisor.advice.answers import Answers
 from advisor.advice.checks import Case, find_warnings
-from advisor.advice.contract import Reason, Recommendation, Remedy, Style
+from advisor.advice.contract import Flip, Reason, Recommendation, Remedy, Style
 from advisor.advice.evaluation import Decisions, Evaluation
 from advisor.advice.facts import FactVectors, Point
-from advisor.advice.flips import flips_of
+from advisor.advice.flips import distance, find_flips
 from advisor.advice.monitors import plan_monitors
-from advisor.advice.remedies import remedy_of
 from advisor.advice.rules import CONSTRAINTS, RULES, Rule
 from advisor.advice.uncertainty import probabilities, settling_flip
+from core.numbers import count, duration, exactly, number, percent, rate
+
+_SACRIFICES = ("provider.", "operations.", "synchronous.", "caller.", "processing.", "volume.")
+"""Of remedies about as near as each other: capacity first, then patience, then the work and the load themselves."""
+
+_NOUNS: Mapping[str, Callable[[float], str]] = {
+    "provider.max_concurrency": lambda value: f"{count(value, 'call')} at once",
+    "provider.requests_per_minute": lambda value: f"a quota of {exactly(value, number)} requests a minute",
+    "provider.input_tokens_per_minute": lambda value: f"a quota of {exactly(value, number)} input tokens a minute",
+    "provider.output_tokens_per_minute": lambda value: f"a quota of {exactly(value, number)} output tokens a minute",
+    "provider.share_percent": lambda value: f"{exactly(value, percent)} of the provider's quotas",
+    "operations.max_workers": lambda value: f"up to {count(value, 'worker')}",
+    "synchronous.workers": lambda value: count(value, "worker"),
+    "caller.deadline_s": lambda value: f"a deadline of {exactly(value, duration)}",
+    "caller.tolerated_miss_percent": lambda value: f"{exactly(value, percent)} that may be late or missing",
+    "processing.p50_s": lambda value: (
+        f"processing that typically takes {exactly(value, duration)}, the slowest in proportion"
+    ),
+    "processing.p95_s": lambda value: f"processing with p95 {exactly(value, duration)}, the typical time in proportion",
+    "processing.input_tokens": lambda value: f"{count(value, 'input token')} a request",
+    "processing.output_tokens": lambda value: f"{count(value, 'output token')} a request",
+    "volume.mean_rate_per_s": lambda value: f"an average of {exactly(value, rate)}",
+    "volume.peak_to_mean": lambda value: f"peaks of {exactly(value, number)}x the average",
+    "volume.peak_minutes": lambda value: f"peaks of {exactly(60 * value, duration)}",
+    "volume.peaks_per_day": lambda value: f"{exactly(value, number)} peaks a day",
+    "failures.transient_percent": lambda value: f"{exactly(value, percent)} of the calls failing",
+    "failures.poison_percent": lambda value: f"{exactly(value, percent)} of the requests never working",
+    "failures.max_retries": lambda value: count(value, "retry"),
+}
+"""Each answer that can make a design feasible, as what would do."""
 
 
 def advise(answers: Answers, *, flips: bool = True) -> Recommendation:
@@ -27,9 +58,9 @@ def recommend(evaluation: Evaluation, *, flips: bool = True) -> Recommendation:
     plan = sizing.plan(answers, point)
     queues = () if style == "synchronous" else plan.queues
     retries = recovery.retry_plan(answers, point)
-    found = flips_of(evaluation) if flips else ()
-    remedy = remedy_of(found, bool(decisions.feasible[0]))
-    probability, settle = probabilities(evaluation) or (None, settling_flip(strength, style, found))
+    found_flips = find_flips(evaluation) if flips else ()
+    remedy = _remedy(found_flips, bool(decisions.feasible[0]))
+    probability, settle = probabilities(evaluation) or (None, settling_flip(strength, style, found_flips))
     return Recommendation(
         style=style,
         strength=strength,
@@ -43,7 +74,7 @@ def recommend(evaluation: Evaluation, *, flips: bool = True) -> Recommendation:
         inline_wait_s=round(point.inline.hybrid_wait_s, 3) if style == "hybrid" else None,
         delivery=delivery.explained(facts, point, method, hybrid=style == "hybrid"),
         reasons=_reasons(facts, point),
-        flips=found,
+        flips=found_flips,
         queues=queues,
         concurrency=sizing.concurrency(point),
         retries=retries,
@@ -89,3 +120,19 @@ def _reasons(facts: FactVectors, point: Point) -> tuple[Reason, ...]:
         )
         for rule in fired
     )
+
+
+def _remedy(flips: Iterable[Flip], feasible: bool) -> Remedy | None:
+    if feasible:
+        return None
+    mends = [flip for flip in flips if flip.becomes.feasible and flip.field in _NOUNS]
+    nearest = min(mends, key=lambda flip: (round(distance(flip), 1), _sacrifice(flip.field)), default=None)
+    return None if nearest is None else Remedy(field=nearest.field, to=nearest.to, text=_remedy_text(nearest))
+
+
+def _remedy_text(flip: Flip) -> str:
+    return f"The nearest single change that helps: {_NOUNS[flip.field](flip.to)} (by the rules, not simulated)."
+
+
+def _sacrifice(path: str) -> int:
+    return next(place for place, start in enumerate((*_SACRIFICES, "")) if path.startswith(start))

@@ -5,7 +5,8 @@ import math
 from advisor.advice.answers import Answers
 from advisor.advice.contract import RetryPlan
 from advisor.advice.facts import Point
-from advisor.advice.words import apart, count, duration, percent, plural
+from advisor.advice.words import apart
+from core.numbers import count, duration, percent, plural
 from simulator import theory
 from simulator.retries import Retries
 

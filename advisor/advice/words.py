@@ -1,34 +1,7 @@
-"""The advice's sentences: numbers as `numbers` says them, comparisons, factors, and how a sentence begins."""
+"""Words for figures that are compared, for factors and for how often something happens."""
 
-from core.numbers import (
-    DIGITS,
-    Writer,
-    count,
-    duration,
-    exactly,
-    number,
-    percent,
-    plural,
-    rate,
-)
+from core.numbers import DIGITS, Writer, duration, number
 from core.units import DAY_S, HOUR_S
-
-__all__ = [
-    "a_day",
-    "apart",
-    "count",
-    "duration",
-    "exactly",
-    "number",
-    "past",
-    "percent",
-    "plural",
-    "rate",
-    "rates",
-    "sentence",
-    "times",
-    "times_a_job",
-]
 
 COMPARED_DIGITS = 9
 """What differs beyond these digits is the last bits of arithmetic, and is called equal."""

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from advisor.advice import library
 from advisor.advice.answers import LEAVES, Answers
 from advisor.advice.questionnaire.units import plainly, spelled
-from advisor.advice.words import duration
 from core.closed_sets import complete_table
+from core.numbers import duration
 from core.paths import value_at
 
 QuestionKind = Literal["number", "integer", "choice", "flag", "text", "hops", "profile", "durations"]

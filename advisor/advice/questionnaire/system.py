@@ -19,7 +19,7 @@ from advisor.advice.questionnaire.question import (
     retries,
     someone_waits,
 )
-from advisor.advice.words import count, number, percent
+from core.numbers import count, number, percent
 
 
 def _limits_state(answers: Answers) -> str:

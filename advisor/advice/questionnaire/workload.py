@@ -20,7 +20,8 @@ from advisor.advice.questionnaire.question import (
     someone_waits,
     streams,
 )
-from advisor.advice.words import count, duration, percent, rate, times
+from advisor.advice.words import times
+from core.numbers import count, duration, percent, rate
 
 CALLERS = (
     ("end_user", "A person"),

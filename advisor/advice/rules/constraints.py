@@ -8,7 +8,8 @@ from advisor.advice import library
 from advisor.advice.answer_vectors import resolved_hops
 from advisor.advice.facts import Point
 from advisor.advice.rules.rule import ALL, HOPS_SOURCE, Rule, constant
-from advisor.advice.words import apart, count, duration, number, past, percent, plural, rates
+from advisor.advice.words import apart, past, rates
+from core.numbers import count, duration, number, percent, plural
 
 
 def _hop_title(p: Point, kind: str, limit_s: float) -> str:

@@ -5,7 +5,8 @@ import numpy as np
 from advisor.advice.answer_vectors import Flags, Floats
 from advisor.advice.facts import ATTENTION_S, FactVectors, Point
 from advisor.advice.rules.rule import HOPS_SOURCE, NIELSEN_SOURCE, PATTERNS_SOURCE, SEED_SOURCE, Rule, constant
-from advisor.advice.words import apart, count, duration, number, past, percent, plural, rate, rates, sentence, times
+from advisor.advice.words import apart, past, rates, sentence, times
+from core.numbers import count, duration, number, percent, plural, rate
 
 LONG_S, VERY_LONG_S = 10.0, 30.0
 """The seed's bounds of long processing; between its 2 s and these 10 s it says nothing, so nothing weighs."""

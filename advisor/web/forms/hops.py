@@ -9,9 +9,9 @@ from django.http import QueryDict
 from advisor.advice.library import OWN as LIBRARY_OWN
 from advisor.advice.library_overrides import SHIPPED, Library
 from advisor.advice.questionnaire import Question
-from advisor.advice.words import duration
 from advisor.web.forms import typed_numbers
 from advisor.web.forms.questions import choice_reason
+from core.numbers import duration
 
 UNREADABLE_HOP = "holds a hop that cannot be read"
 OWN_HOP_KEYS = {"name", "limit_s", "kind"}

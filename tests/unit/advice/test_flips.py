@@ -8,7 +8,7 @@ import pytest
 from advisor.advice.answers import answers_from
 from advisor.advice.contract import Flip
 from advisor.advice.evaluation import Evaluation
-from advisor.advice.flips import flips_of
+from advisor.advice.flips import find_flips
 from advisor.advice.recommendation import advise
 from advisor.advice.variations import changed
 from core.paths import nested
@@ -16,7 +16,7 @@ from core.paths import nested
 
 def flips(differs: Mapping[str, Any], template: str = "document_extraction") -> dict[str, list[Flip]]:
     flips_by_path: dict[str, list[Flip]] = {}
-    for flip in flips_of(Evaluation.from_answers(answers_from({"template": template, **nested(differs)}))):
+    for flip in find_flips(Evaluation.from_answers(answers_from({"template": template, **nested(differs)}))):
         flips_by_path.setdefault(flip.field, []).append(flip)
     return flips_by_path
 
@@ -75,7 +75,7 @@ def test_style_comes_first_and_the_nearest_before_the_farther() -> None:
     answers = answers_from({"template": "form_classification"})
     same = [
         flip.becomes.style == "synchronous" and flip.becomes.feasible
-        for flip in flips_of(Evaluation.from_answers(answers))
+        for flip in find_flips(Evaluation.from_answers(answers))
     ]
     assert same == sorted(same)
 
