@@ -11,9 +11,9 @@ from advisor.advice.answers import LEAVES, Answers
 from core.paths import value_at
 from simulator.scenario import Hop
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-AnswerVectors = Mapping[str, Floats]
+NumberVector = NDArray[np.float64]
+FlagVector = NDArray[np.bool_]
+AnswerVectors = Mapping[str, NumberVector]
 """Each answer by its path, one row a variation. Null is infinity where it means "no limit", else NaN; a flag is 0 or 1, a choice its place."""
 
 UNLIMITED = (
@@ -48,7 +48,7 @@ def _resolved(hop: str | Hop, streams: bool) -> Hop:
     return fact.hop(streams)
 
 
-def is_choice(columns: AnswerVectors, path: str, value: str) -> Flags:
+def is_choice(columns: AnswerVectors, path: str, value: str) -> FlagVector:
     return np.equal(columns[path], LEAVES[path].choices.index(value))
 
 
@@ -84,7 +84,7 @@ ENCODED = tuple(
 """The answers that have a column."""
 
 
-def vectors_of(answers: Answers) -> dict[str, Floats]:
+def vectors_of(answers: Answers) -> dict[str, NumberVector]:
     columns = {path: encoded(path, value_at(answers, path)) for path in ENCODED} | hop_limits(answers.synchronous.hops)
     columns |= intervals(answers.failures.retry_intervals_s)
     return {path: np.array([value], dtype=np.float64) for path, value in columns.items()}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from advisor.advice import library, recovery, sizing
 from advisor.advice.answers import Answers
 from advisor.advice.contract import AdviceWarning, Method, Style
-from advisor.advice.facts import ATTENTION_S, Point
+from advisor.advice.facts import ATTENTION_S, PointFacts
 from advisor.advice.polling import polling_interval_s
 from advisor.advice.sizing import Plan
 from advisor.advice.words import a_day, apart, past, rates, times
@@ -17,7 +17,7 @@ from core.numbers import count, duration, number, percent, plural, rate
 @dataclass(frozen=True)
 class Case:
     answers: Answers
-    point: Point
+    point: PointFacts
     style: Style
     method: Method
     plan: Plan

@@ -29,7 +29,7 @@ class Reason(Value):
     source: str
 
 
-class Outcome(Value):
+class FlipOutcome(Value):
     """What a decision comes to. Where nothing is feasible, style, strength and delivery are those that the forces favour."""
 
     style: Style
@@ -44,7 +44,7 @@ class Flip(Value):
     field: str
     from_: Any = Field(alias="from")
     to: Any
-    becomes: Outcome
+    becomes: FlipOutcome
 
 
 class Remedy(Value):

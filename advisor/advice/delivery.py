@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from advisor.advice import library
-from advisor.advice.answer_vectors import Flags
+from advisor.advice.answer_vectors import FlagVector
 from advisor.advice.contract import Delivery, Method
-from advisor.advice.facts import FactVectors, Point
+from advisor.advice.facts import FactVectors, PointFacts
 from advisor.advice.polling import TIGHT_S, polling_of
 from advisor.advice.words import past, times_a_job
 from core.closed_sets import complete_table
@@ -23,14 +23,14 @@ ALL_METHODS: tuple[Method, ...] = get_args(Method)
 @dataclass(frozen=True)
 class DeliveryOption:
     method: Method
-    when: Callable[[FactVectors], Flags]
-    why: Callable[[Point], str]
-    why_not: Callable[[Point], str]
-    parameters: Callable[[Point], dict[str, Any]]
+    when: Callable[[FactVectors], FlagVector]
+    why: Callable[[PointFacts], str]
+    why_not: Callable[[PointFacts], str]
+    parameters: Callable[[PointFacts], dict[str, Any]]
     fallback: Method | None
 
 
-def method_of(facts: FactVectors, synchronous: Flags) -> NDArray[np.int64]:
+def method_of(facts: FactVectors, synchronous: FlagVector) -> NDArray[np.int64]:
     """Each row's method as its place in ALL_METHODS: inline for synchronous advice, else the first option that applies."""
     later = np.select(
         [option.when(facts) for option in LATER_OPTIONS], [ALL_METHODS.index(option.method) for option in LATER_OPTIONS]
@@ -38,7 +38,7 @@ def method_of(facts: FactVectors, synchronous: Flags) -> NDArray[np.int64]:
     return np.where(synchronous, ALL_METHODS.index("inline"), later)
 
 
-def explained(facts: FactVectors, point: Point, method: Method, *, hybrid: bool) -> Delivery:
+def explained(facts: FactVectors, point: PointFacts, method: Method, *, hybrid: bool) -> Delivery:
     later = next(option for option in LATER_OPTIONS if option.when(facts)[0])
     chosen = OPTIONS[method]
     others = [option for option in OPTIONS.values() if option.method != method]
@@ -56,17 +56,17 @@ def explained(facts: FactVectors, point: Point, method: Method, *, hybrid: bool)
     )
 
 
-def _why_not(point: Point, option: DeliveryOption, later: DeliveryOption | None) -> str:
+def _why_not(point: PointFacts, option: DeliveryOption, later: DeliveryOption | None) -> str:
     if option is later and option.method not in ("none", "polling"):
         return "The answer is in the response, so there is nothing to deliver later."
     return option.why_not(point)
 
 
-def _none(_: Point) -> dict[str, Any]:
+def _none(_: PointFacts) -> dict[str, Any]:
     return {}
 
 
-def _polling(point: Point) -> dict[str, Any]:
+def _polling(point: PointFacts) -> dict[str, Any]:
     plan = polling_of(point)
     return {
         "interval_s": plan.interval_s,
@@ -79,19 +79,19 @@ def _polling(point: Point) -> dict[str, Any]:
     }
 
 
-def _webhook(point: Point) -> dict[str, Any]:
+def _webhook(point: PointFacts) -> dict[str, Any]:
     facts = library.delivery_standards()["webhook"]
     return {
         key: facts[key] for key in ("schedule_s", "timeout_s", "max_payload_bytes", "signature", "stops_at_status")
     } | {"gives_up_after_s": sum(facts["schedule_s"])}
 
 
-def _open_at_peak(point: Point) -> int:
+def _open_at_peak(point: PointFacts) -> int:
     """Connections that are open at once in a peak, by Little's law."""
     return math.ceil(min(point.load.peak_rate * point.work.mean_s, 1e9))
 
 
-def _sse(point: Point) -> dict[str, Any]:
+def _sse(point: PointFacts) -> dict[str, Any]:
     facts = library.delivery_standards()["sse"]
     return {
         "resume_header": facts["resume_header"],
@@ -102,7 +102,7 @@ def _sse(point: Point) -> dict[str, Any]:
     }
 
 
-def _websocket(point: Point) -> dict[str, Any]:
+def _websocket(point: PointFacts) -> dict[str, Any]:
     return {
         "heartbeat_s": 30,
         "resume": "the client names the last message it has",
@@ -110,13 +110,13 @@ def _websocket(point: Point) -> dict[str, Any]:
     }
 
 
-def _why_inline(point: Point) -> str:
+def _why_inline(point: PointFacts) -> str:
     if not point.inline.counts_waits:
         return f"The answer takes {duration(point.inline.inline_p99_s)} at p99, waiting not counted."
     return f"The answer fits into the response: {duration(point.inline.inline_p99_s)} at p99."
 
 
-def _why_not_inline(point: Point) -> str:
+def _why_not_inline(point: PointFacts) -> str:
     if point.caller.nobody:
         return "Nobody waits for a response."
     if point.inline.inline_p99_s > point.inline.inline_limit_s:
@@ -128,7 +128,7 @@ def _why_not_inline(point: Point) -> str:
 ONE_WAY = "It carries one way alone, and the caller sends more while the work runs."
 
 
-def _why_not_sse(point: Point) -> str:
+def _why_not_sse(point: PointFacts) -> str:
     if point.caller.nobody:
         return "Nobody waits."
     if point.caller.bidirectional:
@@ -138,7 +138,7 @@ def _why_not_sse(point: Point) -> str:
     return "Nobody watches a page; an open connection for each job would be held for nothing."
 
 
-def _why_not_webhook(point: Point) -> str:
+def _why_not_webhook(point: PointFacts) -> str:
     if point.caller.nobody:
         return "Nobody waits for a result."
     if point.caller.end_user:
@@ -148,7 +148,7 @@ def _why_not_webhook(point: Point) -> str:
     return ONE_WAY if point.caller.bidirectional else "One organisation's own callers can simply ask."
 
 
-def _why_not_polling(point: Point) -> str:
+def _why_not_polling(point: PointFacts) -> str:
     if point.caller.nobody:
         return "Nobody would ask."
     if point.caller.end_user:

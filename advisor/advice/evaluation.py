@@ -7,11 +7,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.advice.answer_vectors import AnswerVectors, Flags, Floats, vectors_of
+from advisor.advice.answer_vectors import AnswerVectors, FlagVector, NumberVector, vectors_of
 from advisor.advice.answers import Answers
 from advisor.advice.contract import Method, Strength, Style
 from advisor.advice.delivery import ALL_METHODS, method_of
-from advisor.advice.facts import FactVectors, Point, facts_of
+from advisor.advice.facts import FactVectors, PointFacts, facts_of
 from advisor.advice.rules import CONSTRAINTS, FORCES, HYBRIDS
 from advisor.advice.rules.rule import ALL
 
@@ -34,14 +34,14 @@ class Decisions:
     style: Codes
     strength: Codes
     method: Codes
-    score: Floats
-    ruled_out: dict[Style, Flags]
+    score: NumberVector
+    ruled_out: dict[Style, FlagVector]
 
     def outcome(self, row: int = 0) -> tuple[Style, Strength, Method]:
         return ALL_STYLES[self.style[row]], STRENGTHS[self.strength[row]], ALL_METHODS[self.method[row]]
 
     @cached_property
-    def feasible(self) -> Flags:
+    def feasible(self) -> FlagVector:
         return np.asarray(~np.all(list(self.ruled_out.values()), axis=0), dtype=np.bool_)
 
     @cached_property
@@ -77,17 +77,17 @@ def decide_facts(facts: FactVectors) -> Decisions:
     return Decisions(style, strength, method_of(facts, style == ALL_STYLES.index("synchronous")), score, ruled_out)
 
 
-def _ruled_out(facts: FactVectors) -> tuple[dict[Style, Flags], Flags]:
+def _ruled_out(facts: FactVectors) -> tuple[dict[Style, FlagVector], FlagVector]:
     fired = [(rule.rules_out, rule.when(facts)) for rule in CONSTRAINTS]
 
-    def out(style: Style, *, alone: bool = False) -> Flags:
+    def out(style: Style, *, alone: bool = False) -> FlagVector:
         flags = [when for styles, when in fired if style in styles and (len(styles) == 1 or not alone)]
         return np.asarray(np.any(flags, axis=0), dtype=np.bool_)
 
     return {style: out(style) for style in ALL_STYLES}, out("synchronous", alone=True)
 
 
-def _pull(facts: FactVectors) -> Floats:
+def _pull(facts: FactVectors) -> NumberVector:
     signs = {"event_driven": 1.0, "synchronous": -1.0}
     total = np.zeros_like(facts.load.rate)
     for rule in FORCES:  # in this order whatever the number of rows, so that one row alone gets the same sum
@@ -95,7 +95,7 @@ def _pull(facts: FactVectors) -> Floats:
     return np.asarray(np.round(total, DIGITS), dtype=np.float64)
 
 
-def _hybrid_case(facts: FactVectors) -> Floats:
+def _hybrid_case(facts: FactVectors) -> NumberVector:
     cases = [rule.weight(facts) * rule.when(facts) for rule in HYBRIDS]
     return np.asarray(np.max(cases, axis=0), dtype=np.float64)
 
@@ -105,11 +105,11 @@ class Evaluation:
     answers: Answers
     vectors: AnswerVectors
     facts: FactVectors
-    point: Point
+    point: PointFacts
     decisions: Decisions
 
     @classmethod
     def from_answers(cls, answers: Answers) -> Self:
         vectors = vectors_of(answers)
         facts = facts_of(vectors)
-        return cls(answers, vectors, facts, Point.from_facts(facts, answers), decide_facts(facts))
+        return cls(answers, vectors, facts, PointFacts.from_facts(facts, answers), decide_facts(facts))

@@ -6,7 +6,7 @@ from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 
-from advisor.advice.answer_vectors import INTERVAL_VECTORS, AnswerVectors, Flags, Floats, is_choice
+from advisor.advice.answer_vectors import INTERVAL_VECTORS, AnswerVectors, FlagVector, NumberVector, is_choice
 from advisor.advice.answers import Answers
 from advisor.advice.queueing import Z95, Z99, Wait, attempts_of, lognormal_p99, waiting
 from advisor.advice.ranges import MINUTES_A_DAY
@@ -163,12 +163,12 @@ class InlineFacts(Generic[Number, Flag]):
     """How long a hybrid answers in line: inside every limit and the deadline, and within patience where the typical answer is."""
 
 
-def _caller(c: AnswerVectors) -> CallerFacts[Floats, Flags]:
+def _caller(c: AnswerVectors) -> CallerFacts[NumberVector, FlagVector]:
     nobody = is_choice(c, "caller.kind", "nobody")
 
     end_user = is_choice(c, "caller.kind", "end_user")
 
-    def flag(name: str) -> Flags:
+    def flag(name: str) -> FlagVector:
         return (c[f"caller.{name}"] > 0) & ~nobody
 
     return CallerFacts(
@@ -188,7 +188,7 @@ def _caller(c: AnswerVectors) -> CallerFacts[Floats, Flags]:
     )
 
 
-def _load(c: AnswerVectors) -> LoadFacts[Floats, Flags]:
+def _load(c: AnswerVectors) -> LoadFacts[NumberVector, FlagVector]:
     rate, minutes, often = c["volume.mean_rate_per_s"], c["volume.peak_minutes"], c["volume.peaks_per_day"]
     time_share = minutes * often / MINUTES_A_DAY
     most = 1 / np.maximum(time_share, 1e-12)
@@ -207,7 +207,7 @@ def _load(c: AnswerVectors) -> LoadFacts[Floats, Flags]:
     )
 
 
-def _work(c: AnswerVectors, caller: CallerFacts[Floats, Flags]) -> WorkFacts[Floats, Flags]:
+def _work(c: AnswerVectors, caller: CallerFacts[NumberVector, FlagVector]) -> WorkFacts[NumberVector, FlagVector]:
     """Mean p50 exp(sigma^2 / 2), sigma = ln(p95 / p50) / 1.645."""
     p50, given = c["processing.p50_s"], c["processing.p99_s"]
     p95 = np.maximum(c["processing.p95_s"], p50)
@@ -222,13 +222,13 @@ def _work(c: AnswerVectors, caller: CallerFacts[Floats, Flags]) -> WorkFacts[Flo
     )
 
 
-def _beyond(deadline_s: Floats, p50_s: Floats, sigma: Floats) -> Floats:
+def _beyond(deadline_s: NumberVector, p50_s: NumberVector, sigma: NumberVector) -> NumberVector:
     spread = np.where(sigma > 0, sigma, 1.0)
     tail = np.asarray(_erfc(np.log(deadline_s / p50_s) / spread / sqrt(2)), dtype=np.float64) / 2
     return np.where(sigma > 0, tail, np.where(deadline_s < p50_s, 1.0, 0.0))
 
 
-def _failure(c: AnswerVectors, load: LoadFacts[Floats, Flags]) -> FailureFacts[Floats, Flags]:
+def _failure(c: AnswerVectors, load: LoadFacts[NumberVector, FlagVector]) -> FailureFacts[NumberVector, FlagVector]:
     transient, poison = c["failures.transient_percent"] / 100, c["failures.poison_percent"] / 100
     retries = c["failures.max_retries"]
     tries = attempts_of(transient, retries)
@@ -254,7 +254,9 @@ def _failure(c: AnswerVectors, load: LoadFacts[Floats, Flags]) -> FailureFacts[F
     )
 
 
-def _listed_pauses(listed: Floats, failure: Floats, retries: Floats) -> tuple[Floats, Floats, Floats]:
+def _listed_pauses(
+    listed: NumberVector, failure: NumberVector, retries: NumberVector
+) -> tuple[NumberVector, NumberVector, NumberVector]:
     """The same of pauses that are given one by one, a row each: of `count` pauses and r retries that are left, number max(count - r, 0) is next."""
     count = (~np.isnan(listed)).sum(axis=0)
     longest = mean = variance = np.zeros_like(failure * retries)
@@ -268,7 +270,9 @@ def _listed_pauses(listed: Floats, failure: Floats, retries: Floats) -> tuple[Fl
     return longest, mean, variance
 
 
-def _pauses(base_s: Floats, cap_s: Floats, failure: Floats, retries: Floats) -> tuple[Floats, Floats, Floats]:
+def _pauses(
+    base_s: NumberVector, cap_s: NumberVector, failure: NumberVector, retries: NumberVector
+) -> tuple[NumberVector, NumberVector, NumberVector]:
     """Longest sum, mean and variance of a job's pauses: uniform up to min(cap, base 2^a) before retry a + 1, which p^(a+1) need."""
     longest = mean = variance = np.zeros_like(failure * retries * base_s * cap_s)
     for attempt in range(int(retries.max())):
@@ -282,14 +286,14 @@ def _pauses(base_s: Floats, cap_s: Floats, failure: Floats, retries: Floats) -> 
 
 def _capacity(
     c: AnswerVectors,
-    load: LoadFacts[Floats, Flags],
-    work: WorkFacts[Floats, Flags],
-    failure: FailureFacts[Floats, Flags],
-) -> CapacityFacts[Floats, Flags]:
+    load: LoadFacts[NumberVector, FlagVector],
+    work: WorkFacts[NumberVector, FlagVector],
+    failure: FailureFacts[NumberVector, FlagVector],
+) -> CapacityFacts[NumberVector, FlagVector]:
     """The least of servers / S, and of our share of each quota over the attempts a job takes."""
     share = c["provider.share_percent"] / 100
 
-    def quota(name: str, each: Floats) -> Floats:
+    def quota(name: str, each: NumberVector) -> NumberVector:
         taken = 60 * each * failure.attempts
         return np.where(taken > 0, c[f"provider.{name}_per_minute"] * share / np.where(taken > 0, taken, 1.0), np.inf)
 
@@ -326,7 +330,9 @@ def _capacity(
     )
 
 
-def _coupling(c: AnswerVectors, caller: CallerFacts[Floats, Flags]) -> CouplingFacts[Floats, Flags]:
+def _coupling(
+    c: AnswerVectors, caller: CallerFacts[NumberVector, FlagVector]
+) -> CouplingFacts[NumberVector, FlagVector]:
     count = c["subscribers.count"]
     return CouplingFacts(
         subscribers=count,
@@ -341,13 +347,13 @@ def _coupling(c: AnswerVectors, caller: CallerFacts[Floats, Flags]) -> CouplingF
 
 def _inline(
     c: AnswerVectors,
-    caller: CallerFacts[Floats, Flags],
-    load: LoadFacts[Floats, Flags],
-    work: WorkFacts[Floats, Flags],
-    failure: FailureFacts[Floats, Flags],
-    capacity: CapacityFacts[Floats, Flags],
-    coupling: CouplingFacts[Floats, Flags],
-) -> InlineFacts[Floats, Flags]:
+    caller: CallerFacts[NumberVector, FlagVector],
+    load: LoadFacts[NumberVector, FlagVector],
+    work: WorkFacts[NumberVector, FlagVector],
+    failure: FailureFacts[NumberVector, FlagVector],
+    capacity: CapacityFacts[NumberVector, FlagVector],
+    coupling: CouplingFacts[NumberVector, FlagVector],
+) -> InlineFacts[NumberVector, FlagVector]:
     """The 99th percentile is that of processing; what the lognormals with and without waiting and retries (matched in mean and variance) differ
     by; what a peak has gathered; and, where they are called in line, the other subscribers.
     Where nothing serves the load in time, waiting is left out: capacity comes first, and with it the wait goes.
@@ -393,11 +399,11 @@ def _inline(
 
 def _wait(
     c: AnswerVectors,
-    load: LoadFacts[Floats, Flags],
-    work: WorkFacts[Floats, Flags],
-    failure: FailureFacts[Floats, Flags],
-    capacity: CapacityFacts[Floats, Flags],
-    in_peak: Flags,
+    load: LoadFacts[NumberVector, FlagVector],
+    work: WorkFacts[NumberVector, FlagVector],
+    failure: FailureFacts[NumberVector, FlagVector],
+    capacity: CapacityFacts[NumberVector, FlagVector],
+    in_peak: FlagVector,
 ) -> Wait:
     rate = np.where(in_peak, load.peak_rate, load.rate)
     fullest_s = c["synchronous.backlog"] / capacity.sync_cap
@@ -433,7 +439,7 @@ class Facts(Generic[Number, Flag]):
     inline: InlineFacts[Number, Flag]
 
 
-FactVectors = Facts[Floats, Flags]
+FactVectors = Facts[NumberVector, FlagVector]
 """One row a variation of the answers."""
 
 
@@ -449,7 +455,7 @@ def facts_of(columns: AnswerVectors) -> FactVectors:
 
 
 @dataclass(frozen=True)
-class Point(Facts[float, bool]):
+class PointFacts(Facts[float, bool]):
     answers: Answers
 
     @classmethod

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from advisor.advice.answer_vectors import ENCODED, HOP_VECTORS, AnswerVectors, Floats, encoded, hop_limits
+from advisor.advice.answer_vectors import ENCODED, HOP_VECTORS, AnswerVectors, NumberVector, encoded, hop_limits
 from advisor.advice.answers import LEAVES, Answers
-from advisor.advice.contract import Flip, Outcome
+from advisor.advice.contract import Flip, FlipOutcome
 from advisor.advice.evaluation import Codes, Decisions, Evaluation, decide
 from advisor.advice.variations import moved_along, reach, starting_number
 from core.paths import value_at
@@ -34,9 +34,9 @@ class _Probe:
     """Values to try for one answer, the nearest first; choices as they are written in `given`."""
 
     path: str
-    values: Floats
+    values: NumberVector
     given: list[Any] | None = None
-    vectors: Mapping[str, Floats] | None = None
+    vectors: Mapping[str, NumberVector] | None = None
     """What the values change, if not the field's own vector."""
 
 
@@ -52,10 +52,10 @@ class _DecidedProbe:
     def keys(self) -> Codes:
         return self.decisions.key[self.start : self.start + len(self.probe.values)]
 
-    def outcome(self, row: int) -> Outcome:
+    def outcome(self, row: int) -> FlipOutcome:
         style, strength, method = self.decisions.outcome(self.start + row)
         feasible = bool(self.decisions.feasible[self.start + row])
-        return Outcome(style=style, strength=strength, delivery=method, feasible=feasible)
+        return FlipOutcome(style=style, strength=strength, delivery=method, feasible=feasible)
 
 
 def find_flips(evaluation: Evaluation) -> tuple[Flip, ...]:
@@ -97,7 +97,7 @@ def _directions(path: str, base: AnswerVectors) -> list[_Probe]:
     return [_Probe(path, _spread(now, bound, integer)) for bound in bounds]
 
 
-def _spread(start: float, bound: float, integer: bool, *, ends: bool = False) -> Floats:
+def _spread(start: float, bound: float, integer: bool, *, ends: bool = False) -> NumberVector:
     if start == bound:
         return np.array([])
     tiny = min(_SMALLEST, _SMALL * max(start, bound))
@@ -146,7 +146,7 @@ class _Bracket:
     def integer(self) -> bool:
         return LEAVES[self.path].kind == "integer"
 
-    def cut(self) -> Floats:
+    def cut(self) -> NumberVector:
         if self.integer:
             side = 1 if self.new > self.old else -1
             gap = abs(self.new - self.old)
@@ -163,7 +163,7 @@ class _Bracket:
         low, high = LEAVES[self.path].low or 0.0, LEAVES[self.path].high or math.inf
         return min(high, max(low, self.new * (1 + math.copysign(1e-9, self.new - self.old))))
 
-    def narrowed(self, values: Floats, differs: np.ndarray[Any, np.dtype[np.bool_]]) -> "_Bracket":
+    def narrowed(self, values: NumberVector, differs: np.ndarray[Any, np.dtype[np.bool_]]) -> "_Bracket":
         first = int(np.argmax(differs))
         return _Bracket(self.path, self.old if first == 0 else float(values[first - 1]), float(values[first]))
 
@@ -212,7 +212,7 @@ def _nice(bracket: _Bracket) -> list[float]:
     return found
 
 
-def _flip(answers: Answers, path: str, to: Any, becomes: Outcome) -> Flip:
+def _flip(answers: Answers, path: str, to: Any, becomes: FlipOutcome) -> Flip:
     now = value_at(answers, path)
     return Flip(field=path, from_=_written(now) if path == "synchronous.hops" else now, to=to, becomes=becomes)
 

@@ -4,12 +4,14 @@ import math
 
 from advisor.advice import recovery, sizing
 from advisor.advice.contract import Monitor, Queue, RetryPlan, Style
-from advisor.advice.facts import Point
+from advisor.advice.facts import PointFacts
 from advisor.advice.words import a_day
 from core.numbers import count, duration, number, percent, plural, rate
 
 
-def plan_monitors(point: Point, style: Style, queues: tuple[Queue, ...], kept: RetryPlan | None) -> tuple[Monitor, ...]:
+def plan_monitors(
+    point: PointFacts, style: Style, queues: tuple[Queue, ...], kept: RetryPlan | None
+) -> tuple[Monitor, ...]:
     watched = [] if style == "event_driven" else _in_line(point, style)
     if style != "synchronous":
         watched = [*_queues(queues), *_drains(point), *_dead_letters(point, kept), *watched]
@@ -27,7 +29,7 @@ def _queues(queues: tuple[Queue, ...]) -> list[Monitor]:
     ]
 
 
-def _drains(point: Point) -> list[Monitor]:
+def _drains(point: PointFacts) -> list[Monitor]:
     after_peak, after_outage = recovery.drain_after_peak_s(point), recovery.drain_after_outage_s(point)
     found = []
     if after_peak > 0:
@@ -56,7 +58,7 @@ def _drain(metric: str, duration_s: float, text: str) -> Monitor:
     )
 
 
-def _dead_letters(point: Point, kept: RetryPlan | None) -> list[Monitor]:
+def _dead_letters(point: PointFacts, kept: RetryPlan | None) -> list[Monitor]:
     if kept is None:
         return []
     per_day = recovery.dead_letters_a_day(point, kept)
@@ -69,7 +71,7 @@ def _dead_letters(point: Point, kept: RetryPlan | None) -> list[Monitor]:
     ]
 
 
-def _in_line(point: Point, style: Style) -> list[Monitor]:
+def _in_line(point: PointFacts, style: Style) -> list[Monitor]:
     p99_s = point.inline.answer_p99_s if style == "hybrid" else point.inline.inline_p99_s
     workers = min(point.capacity.workers, point.capacity.consumers)
     knee = percent(100 * sizing.knee(point, workers))
@@ -99,7 +101,7 @@ def _in_line(point: Point, style: Style) -> list[Monitor]:
     ]
 
 
-def _provider(point: Point) -> list[Monitor]:
+def _provider(point: PointFacts) -> list[Monitor]:
     cap = sizing.provider_cap(point)
     if not math.isfinite(cap):
         return []

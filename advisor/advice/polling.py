@@ -7,8 +7,8 @@ from statistics import NormalDist
 import numpy as np
 
 from advisor.advice import recovery
-from advisor.advice.answer_vectors import Floats
-from advisor.advice.facts import Point
+from advisor.advice.answer_vectors import NumberVector
+from advisor.advice.facts import PointFacts
 from advisor.advice.queueing import NEAR_CAPACITY, Z95, erlang_c
 
 SERVICE_PARTS, WAIT_PARTS = 200, 20
@@ -20,8 +20,8 @@ NORMAL_MIDDLES = np.array([NormalDist().inv_cdf((part + 0.5) / SERVICE_PARTS) fo
 class Latency:
     """Latencies in ascending order, and the share of the jobs that has each."""
 
-    values_s: Floats
-    shares: Floats
+    values_s: NumberVector
+    shares: NumberVector
 
     @property
     def mean_s(self) -> float:
@@ -31,11 +31,11 @@ class Latency:
         place = int(np.searchsorted(np.cumsum(self.shares), share - 1e-12))
         return float(self.values_s[min(place, len(self.values_s) - 1)])
 
-    def mean_of(self, figures: Floats) -> float:
+    def mean_of(self, figures: NumberVector) -> float:
         return float(figures @ self.shares)
 
 
-def latency_of(point: Point) -> Latency:
+def latency_of(point: PointFacts) -> Latency:
     """Processing (the lognormal through p50 and p95), retries, the stationary wait between peaks, and what a peak gathers.
 
     The backlog of a peak rises evenly and drains evenly, so those who meet it wait evenly between nothing and all that was gathered.
@@ -63,7 +63,7 @@ def latency_of(point: Point) -> Latency:
     return Latency(values[order], shares[order])
 
 
-def _delayed_share(point: Point) -> float:
+def _delayed_share(point: PointFacts) -> float:
     if point.capacity.gathers_s <= 0 or point.load.rate <= 0:
         return 0.0
     peaks_per_s = point.load.peak_share / (point.load.peak_rate * point.load.peak_s) * point.load.rate
@@ -71,7 +71,7 @@ def _delayed_share(point: Point) -> float:
     return min(1.0, point.load.peak_share + draining)
 
 
-def _stationary_wait_s(point: Point) -> float:
+def _stationary_wait_s(point: PointFacts) -> float:
     """The mean wait for a consumer between the peaks, by Erlang C with Allen-Cunneen."""
     stable = min(recovery.between_peaks(point), NEAR_CAPACITY * point.capacity.cap)
     consumers = max(1.0, min(point.capacity.consumers, point.capacity.concurrency))
@@ -110,7 +110,7 @@ class Polling:
         return self.interval_s / 2
 
 
-def polling_of(point: Point) -> Polling:
+def polling_of(point: PointFacts) -> Polling:
     """The plan for a point.
 
     The interval is a tenth of the mean latency, or more where the slowest would ask too often; it never takes more than a tenth of what the
@@ -133,7 +133,7 @@ def polling_of(point: Point) -> Polling:
     )
 
 
-def polling_interval_s(point: Point) -> float:
+def polling_interval_s(point: PointFacts) -> float:
     return polling_of(point).interval_s
 
 

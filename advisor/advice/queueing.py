@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.advice.answer_vectors import Floats
+from advisor.advice.answer_vectors import NumberVector
 from simulator.kernel.erlang import erlang_c_of_rows
 
 Z95, Z99 = 1.6448536269514722, 2.3263478740408408
@@ -13,19 +13,21 @@ NEAR_CAPACITY = 0.98
 """Stationary formulas are read up to this utilisation; what a peak brings beyond capacity is counted as it gathers."""
 
 
-def erlang_c(servers: Floats, offered_load: Floats) -> Floats:
+def erlang_c(servers: NumberVector, offered_load: NumberVector) -> NumberVector:
     """The probability of waiting in M/M/c for columns of any, also fractional, numbers of servers; 1 at or above capacity."""
     return np.asarray(erlang_c_of_rows(servers, offered_load), dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class Wait:
-    mean_s: Floats
-    variance: Floats
-    gathered_s: Floats | float = 0.0
+    mean_s: NumberVector
+    variance: NumberVector
+    gathered_s: NumberVector | float = 0.0
 
 
-def waiting(*, rate: Floats, cap: Floats, servers: Floats, factor: Floats, longest_s: Floats) -> Wait:
+def waiting(
+    *, rate: NumberVector, cap: NumberVector, servers: NumberVector, factor: NumberVector, longest_s: NumberVector
+) -> Wait:
     """The wait for one of `servers` that do `cap` jobs a second together, by Allen-Cunneen, up to near capacity; `longest_s` at most.
 
     `factor` is (Ca^2 + Cs^2) / 2. Of M/M/c, E[W] = C / (c mu - lambda) and Var[W] = (2 - C) C / (c mu - lambda)^2.
@@ -36,13 +38,13 @@ def waiting(*, rate: Floats, cap: Floats, servers: Floats, factor: Floats, longe
     return Wait(np.minimum(chance * pace, longest_s), np.minimum((2 - chance) * chance * pace**2, longest_s**2))
 
 
-def lognormal_p99(mean: Floats, variance: Floats) -> Floats:
+def lognormal_p99(mean: NumberVector, variance: NumberVector) -> NumberVector:
     """The 99th percentile of the lognormal with this mean and variance; its spread is held where the percentile would fall again."""
     sigma = np.minimum(np.sqrt(np.log1p(variance / mean**2)), Z99)
     return mean * np.exp(Z99 * sigma - sigma**2 / 2)
 
 
-def attempts_of(failure: Floats, retries: Floats) -> Floats:
+def attempts_of(failure: NumberVector, retries: NumberVector) -> NumberVector:
     """Mean attempts with independent failures: (1 - p^(n+1)) / (1 - p)."""
     certain = failure >= 1
     share = np.where(certain, 0.5, failure)

@@ -7,7 +7,7 @@ from advisor.advice.answers import Answers
 from advisor.advice.checks import Case, find_warnings
 from advisor.advice.contract import Flip, Reason, Recommendation, Remedy, Style
 from advisor.advice.evaluation import Decisions, Evaluation
-from advisor.advice.facts import FactVectors, Point
+from advisor.advice.facts import FactVectors, PointFacts
 from advisor.advice.flips import distance, find_flips
 from advisor.advice.monitors import plan_monitors
 from advisor.advice.rules import CONSTRAINTS, RULES, Rule
@@ -88,7 +88,7 @@ def _fires(rule: Rule, facts: FactVectors) -> bool:
     return bool(rule.when(facts)[0])
 
 
-def _infeasible(facts: FactVectors, point: Point, decisions: Decisions) -> dict[Style, tuple[str, ...]]:
+def _infeasible(facts: FactVectors, point: PointFacts, decisions: Decisions) -> dict[Style, tuple[str, ...]]:
     fired = [rule for rule in CONSTRAINTS if _fires(rule, facts)]
     return {
         style: tuple(rule.sentence(point) for rule in fired if style in rule.rules_out)
@@ -97,7 +97,7 @@ def _infeasible(facts: FactVectors, point: Point, decisions: Decisions) -> dict[
     }
 
 
-def _shortfall(facts: FactVectors, point: Point, remedy: Remedy | None) -> str:
+def _shortfall(facts: FactVectors, point: PointFacts, remedy: Remedy | None) -> str:
     for rule in CONSTRAINTS:
         if rule.shortfall and _fires(rule, facts):
             mend = rule.mend(point) if rule.mend and remedy is None else ""
@@ -105,7 +105,7 @@ def _shortfall(facts: FactVectors, point: Point, remedy: Remedy | None) -> str:
     return ""
 
 
-def _reasons(facts: FactVectors, point: Point) -> tuple[Reason, ...]:
+def _reasons(facts: FactVectors, point: PointFacts) -> tuple[Reason, ...]:
     """Every rule that fired, hard constraints first, then the strongest."""
     fired = [rule for rule in RULES if _fires(rule, facts)]
     weights = {rule.id: float(rule.weight(facts)[0]) for rule in fired}

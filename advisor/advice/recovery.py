@@ -4,7 +4,7 @@ import math
 
 from advisor.advice.answers import Answers
 from advisor.advice.contract import RetryPlan
-from advisor.advice.facts import Point
+from advisor.advice.facts import PointFacts
 from advisor.advice.words import apart
 from core.numbers import count, duration, percent, plural
 from simulator import theory
@@ -16,7 +16,7 @@ RARELY = 1e-6
 """Shares of the requests under one in a million are not told apart."""
 
 
-def retry_plan(answers: Answers, point: Point) -> RetryPlan:
+def retry_plan(answers: Answers, point: PointFacts) -> RetryPlan:
     failures = answers.failures
     fails = theory.all_attempts_fail(point.failure.transient, failures.max_retries)
     return RetryPlan(
@@ -55,7 +55,7 @@ def _pauses(answers: Answers) -> str:
     return f"after pauses of {f'up to {base} each' if base == cap else f'{base} up to {cap}'} {jitter}"
 
 
-def _fewer(answers: Answers, point: Point) -> list[str]:
+def _fewer(answers: Answers, point: PointFacts) -> list[str]:
     most, found = answers.failures.max_retries, []
     enough = enough_retries(point, most)
     if most and point.failure.transient == 0:
@@ -78,7 +78,7 @@ def _fewer(answers: Answers, point: Point) -> list[str]:
     return found
 
 
-def enough_retries(point: Point, most: int) -> int | None:
+def enough_retries(point: PointFacts, most: int) -> int | None:
     return next(
         (
             n
@@ -102,21 +102,21 @@ def _listed_s(answers: Answers) -> tuple[float, ...] | None:
     return Retries(intervals_s=failures.retry_intervals_s).listed_pauses_s(failures.max_retries)
 
 
-def dead_letters_a_day(point: Point, plan: RetryPlan) -> float:
+def dead_letters_a_day(point: PointFacts, plan: RetryPlan) -> float:
     return 86_400 * point.load.rate * (point.failure.poison + (1 - point.failure.poison) * plan.all_fail_probability)
 
 
-def drain_after_peak_s(point: Point, cap: float | None = None) -> float:
+def drain_after_peak_s(point: PointFacts, cap: float | None = None) -> float:
     """How long the backlog of a peak takes to go at a capacity (all that is allowed, unless given); infinite where it never does."""
     cap = point.capacity.cap if cap is None else cap
     return drain_time_s(point, max(0.0, point.load.peak_rate - cap) * point.load.peak_s, cap)
 
 
-def drain_after_outage_s(point: Point) -> float:
+def drain_after_outage_s(point: PointFacts) -> float:
     return drain_time_s(point, point.load.arrives_in_outage, point.capacity.cap)
 
 
-def drain_time_s(point: Point, backlog: float, cap: float) -> float:
+def drain_time_s(point: PointFacts, backlog: float, cap: float) -> float:
     """B / (capacity - arrivals), the arrivals being those between the peaks."""
     spare = cap - between_peaks(point)
     if backlog <= 0:
@@ -124,12 +124,12 @@ def drain_time_s(point: Point, backlog: float, cap: float) -> float:
     return backlog / spare if spare > 0 else math.inf
 
 
-def between_peaks(point: Point) -> float:
+def between_peaks(point: PointFacts) -> float:
     time_share = point.load.peak_share / point.load.peak_to_mean
     return 0.0 if time_share >= 1 else point.load.rate * max(0.0, 1 - point.load.peak_share) / (1 - time_share)
 
 
-def consumers_to_recover(point: Point, within_s: float) -> int:
+def consumers_to_recover(point: PointFacts, within_s: float) -> int:
     """Consumers that work off the stated outage's backlog in time: lambda / mu + B / (mu RTO)."""
     work_s = point.work.mean_s * point.failure.attempts
     return math.ceil(

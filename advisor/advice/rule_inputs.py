@@ -6,10 +6,10 @@ from operator import attrgetter
 
 import numpy as np
 
-from advisor.advice.answer_vectors import ENCODED, HOP_VECTORS, INTERVAL_VECTORS, AnswerVectors, Floats
+from advisor.advice.answer_vectors import ENCODED, HOP_VECTORS, INTERVAL_VECTORS, AnswerVectors, NumberVector
 from advisor.advice.answers import LEAVES
 from advisor.advice.evaluation import Evaluation
-from advisor.advice.facts import FactVectors, Point, facts_of
+from advisor.advice.facts import FactVectors, PointFacts, facts_of
 from advisor.advice.rules import RULES, Rule
 from advisor.advice.variations import ALONE, moved_along
 
@@ -31,7 +31,7 @@ def rule_inputs(evaluation: Evaluation, rules: Iterable[str]) -> Mapping[str, tu
     return {rule.id: _inputs(rule, evaluation.point, facts, paths) for rule in RULES if rule.id in wanted}
 
 
-def _inputs(rule: Rule, point: Point, facts: FactVectors, paths: list[str]) -> tuple[str, ...]:
+def _inputs(rule: Rule, point: PointFacts, facts: FactVectors, paths: list[str]) -> tuple[str, ...]:
     compared = [rule.when(facts), rule.weight(facts), *(attrgetter(fact)(facts) for fact in rule.cited(point))]
     moves = np.max([_moves(values) for values in compared], axis=0)
     most: dict[str, float] = {}
@@ -41,7 +41,7 @@ def _inputs(rule: Rule, point: Point, facts: FactVectors, paths: list[str]) -> t
     return tuple(path for path in order[:MOST_INPUTS] if most[path] > _FAINT)
 
 
-def _moves(values: Floats) -> Floats:
+def _moves(values: NumberVector) -> NumberVector:
     """By what part each change moves a fact from its first row; at most wholly."""
     numbers = values.astype(np.float64)
     now, then = numbers[0], numbers[1:]
@@ -54,7 +54,7 @@ def _moves(values: Floats) -> Floats:
 @dataclass(frozen=True)
 class _Change:
     path: str
-    columns: Mapping[str, Floats]
+    columns: Mapping[str, NumberVector]
 
 
 def _changes(evaluation: Evaluation) -> Iterator[_Change]:

@@ -8,7 +8,7 @@ import numpy as np
 from advisor.advice import library
 from advisor.advice.answers import Answers, Priority
 from advisor.advice.contract import Concurrency, Queue
-from advisor.advice.facts import Point
+from advisor.advice.facts import PointFacts
 from advisor.advice.queueing import NEAR_CAPACITY, erlang_c
 
 
@@ -45,7 +45,7 @@ MOST_CONSUMERS = 1_000_000
 """Where the search for consumers ends."""
 
 
-def concurrency(point: Point) -> Concurrency:
+def concurrency(point: PointFacts) -> Concurrency:
     """Up to how many calls at once more consumers help, from one order of results or the provider's terms alone, and what binds."""
     terms = {
         "concurrency": point.capacity.concurrency,
@@ -63,7 +63,7 @@ def concurrency(point: Point) -> Concurrency:
     return Concurrency(useful=useful, bound_by=binding if useful <= most else "workers")
 
 
-def provider_cap(point: Point) -> float:
+def provider_cap(point: PointFacts) -> float:
     """Jobs a second that the provider's terms alone allow."""
     return min(
         point.capacity.concurrency / (point.work.mean_s * point.failure.attempts),
@@ -108,7 +108,7 @@ class Stream:
         return low
 
 
-def stream_of(point: Point, share: float = 1.0) -> Stream:
+def stream_of(point: PointFacts, share: float = 1.0) -> Stream:
     return Stream(
         rate=point.load.rate * share,
         peak_rate=point.load.peak_rate * share,
@@ -118,7 +118,7 @@ def stream_of(point: Point, share: float = 1.0) -> Stream:
     )
 
 
-def knee(point: Point, servers: float) -> float:
+def knee(point: PointFacts, servers: float) -> float:
     """The utilisation past which the mean wait is longer than half of processing (Erlang C, Allen-Cunneen): .33 for one worker, .9 for ten.
 
     Waits grow as fast as they like past it; one flat figure for all numbers of workers is wrong at both ends.
@@ -137,7 +137,7 @@ class Plan:
     available: int
 
 
-def plan(answers: Answers, point: Point) -> Plan:
+def plan(answers: Answers, point: PointFacts) -> Plan:
     """A queue a class, the consumers shared out: first what keeps each queue up with its mean rate, then the most urgent's target."""
     classes = answers.priorities.shares()
     streams = {name: stream_of(point, priority.share_percent / 100) for name, priority in classes.items()}
@@ -161,7 +161,7 @@ def _shared_out(needs: dict[str, int], steady: dict[str, int], available: int) -
     return given
 
 
-def _queue(name: str, priority: Priority, consumers: int, stream: Stream, point: Point) -> Queue:
+def _queue(name: str, priority: Priority, consumers: int, stream: Stream, point: PointFacts) -> Queue:
     allowed = max(0.0, min(priority.max_wait_s, point.caller.deadline_s - point.work.p95_s))
     return Queue(
         name=name,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from advisor.advice.answer_vectors import AnswerVectors, Floats
+from advisor.advice.answer_vectors import AnswerVectors, NumberVector
 from advisor.advice.answers import LEAVES
 from advisor.advice.contract import Flip, Strength, Style
 from advisor.advice.evaluation import ALL_STYLES, Codes, Evaluation, decide
@@ -18,7 +18,7 @@ BINS = 4
 """Into how many parts each answer's range is cut to see how much depends on it."""
 
 
-def sampled(evaluation: Evaluation, samples: int = SAMPLES) -> tuple[AnswerVectors, dict[str, Floats]]:
+def sampled(evaluation: Evaluation, samples: int = SAMPLES) -> tuple[AnswerVectors, dict[str, NumberVector]]:
     """Columns of as many rows as samples, and the quantile of each uncertain answer in each.
 
     A Latin hypercube: each answer's quantiles are spread evenly and shuffled, with a fixed seed.
@@ -26,7 +26,7 @@ def sampled(evaluation: Evaluation, samples: int = SAMPLES) -> tuple[AnswerVecto
     answers, base = evaluation.answers, evaluation.vectors
     random = np.random.default_rng(SAMPLE_SEED)
     columns = {path: np.repeat(column, samples) for path, column in base.items()}
-    quantiles: dict[str, Floats] = {}
+    quantiles: dict[str, NumberVector] = {}
     for path, uncertain in answers.uncertain.items():
         quantiles[path] = (random.permutation(samples) + random.random(samples)) / samples
         values = _drawn(uncertain, quantiles[path])
@@ -51,7 +51,7 @@ def settling_flip(strength: Strength, style: Style, flips: tuple[Flip, ...]) -> 
     return next((flip.field for flip in flips if flip.becomes.style != style and flip.becomes.feasible), None)
 
 
-def _drawn(uncertain: Range, quantile: Floats) -> Floats:
+def _drawn(uncertain: Range, quantile: NumberVector) -> NumberVector:
     if uncertain.low == uncertain.high:
         return np.full_like(quantile, uncertain.low)
     low, high = np.log(uncertain.low + uncertain.offset), np.log(uncertain.high + uncertain.offset)
@@ -59,7 +59,7 @@ def _drawn(uncertain: Range, quantile: Floats) -> Floats:
     return np.asarray(np.clip(values, uncertain.low, uncertain.high), dtype=np.float64)
 
 
-def _whole(columns: dict[str, Floats]) -> AnswerVectors:
+def _whole(columns: dict[str, NumberVector]) -> AnswerVectors:
     total = np.sum([columns[share] for share in SHARE_PATHS], axis=0)
     return (
         columns
@@ -68,19 +68,19 @@ def _whole(columns: dict[str, Floats]) -> AnswerVectors:
     )
 
 
-def _ordered(columns: dict[str, Floats]) -> dict[str, Floats]:
-    ordered: dict[str, Floats] = {}
+def _ordered(columns: dict[str, NumberVector]) -> dict[str, NumberVector]:
+    ordered: dict[str, NumberVector] = {}
     for lower, upper in ORDERED:
         ordered[upper] = np.maximum(columns[upper], ordered.get(lower, columns[lower]))
     return ordered
 
 
-def _matters_most(styles: Codes, quantiles: Mapping[str, Floats]) -> str | None:
+def _matters_most(styles: Codes, quantiles: Mapping[str, NumberVector]) -> str | None:
     """The answer between the parts of whose range the styles' shares vary most; None where one style wins everywhere."""
     if len(np.unique(styles)) == 1:
         return None
 
-    def varies(quantile: Floats) -> float:
+    def varies(quantile: NumberVector) -> float:
         part = np.minimum((quantile * BINS).astype(np.int64), BINS - 1)
         shares = [
             [np.mean(styles[part == place] == style) for style in range(len(ALL_STYLES))] for place in range(BINS)

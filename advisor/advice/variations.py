@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from advisor.advice.answer_vectors import AnswerVectors, Floats, vectors_of
+from advisor.advice.answer_vectors import AnswerVectors, NumberVector, vectors_of
 from advisor.advice.answers import LEAVES, Answers, answers_from
 from advisor.advice.facts import facts_of
 from advisor.advice.ranges import MINUTES_A_DAY
@@ -20,8 +20,8 @@ SHORTEST_PROCESSING_S = 0.001
 
 
 def moved_along(
-    path: str, values: Floats, base: AnswerVectors, fixed: frozenset[str] = frozenset()
-) -> dict[str, Floats]:
+    path: str, values: NumberVector, base: AnswerVectors, fixed: frozenset[str] = frozenset()
+) -> dict[str, NumberVector]:
     """The columns of an answer's new values, and of what moves along unless it is `fixed`.
 
     p50, p95 and a given p99 keep their ratios; the other shares fill up what one leaves.
@@ -30,7 +30,7 @@ def moved_along(
     return {other: column for other, column in moved.items() if other == path or other not in fixed}
 
 
-def _along(path: str, values: Floats, base: AnswerVectors) -> dict[str, Floats]:
+def _along(path: str, values: NumberVector, base: AnswerVectors) -> dict[str, NumberVector]:
     if path in (P50, P95):
         scale = values / base[path]
         p50, p95, p99 = (np.maximum(SHORTEST_PROCESSING_S, base[other] * scale) for other in (P50, P95, P99))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from advisor.advice import library
 from advisor.advice.answer_vectors import vectors_of
 from advisor.advice.answers import LEAVES, Answers, answers_from
-from advisor.advice.contract import Outcome, Recommendation
+from advisor.advice.contract import FlipOutcome, Recommendation
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.fields import Leaf
 from advisor.advice.recommendation import advise
@@ -189,13 +189,13 @@ def test_a_faster_deadline_never_moves_delivery_towards_polling(base: Answers, f
     assert after != "polling" or before == "polling"
 
 
-def outcome(advice: Recommendation) -> Outcome:
-    return Outcome(
+def outcome(advice: Recommendation) -> FlipOutcome:
+    return FlipOutcome(
         style=advice.style, strength=advice.strength, delivery=advice.delivery.method, feasible=advice.feasible
     )
 
 
-def differs(one: Outcome, other: Outcome) -> bool:
+def differs(one: FlipOutcome, other: FlipOutcome) -> bool:
     """What is not feasible is one and the same, whatever the forces favour."""
     return one.feasible != other.feasible or (one.feasible and one != other)
 

@@ -27,7 +27,8 @@ class Question:
     help: str
     """What the answer changes in the advice."""
     unit: str = ""
-    example: str = ""
+    example: str | None = None
+    """By default the default template's number."""
     applies: Callable[[Answers], bool] = always
     labels: tuple[tuple[str, str], ...] = ()
     converters: tuple[str, ...] = ()
@@ -36,6 +37,8 @@ class Question:
     def __post_init__(self) -> None:
         if self.kind == "choice":
             complete_table(LEAVES[self.path].choices, dict(self.labels))
+        if self.example is None:
+            object.__setattr__(self, "example", _usual_number(self.path))
 
     @cached_property
     def kind(self) -> QuestionKind:
@@ -90,6 +93,11 @@ class Question:
         return tuple((value, words[value]) for value in LEAVES[self.path].choices)
 
 
+def _usual_number(path: str) -> str:
+    default = library.sheets()[library.DEFAULT_TEMPLATE].defaults.get(path)
+    return f"{default.value:g}" if default and LEAVES[path].numeric and default.value is not None else ""
+
+
 @dataclass(frozen=True)
 class QuestionSection:
     id: str
@@ -142,12 +150,12 @@ def backlog_is_bounded(answers: Answers) -> bool:
     return answers.synchronous.backlog is not None
 
 
-def retries(answers: Answers) -> bool:
+def has_retries(answers: Answers) -> bool:
     return answers.failures.max_retries > 0
 
 
 def backs_off(answers: Answers) -> bool:
-    return retries(answers) and answers.failures.retry_intervals_s is None
+    return has_retries(answers) and answers.failures.retry_intervals_s is None
 
 
 def anybody_backs_off(answers: Answers) -> bool:

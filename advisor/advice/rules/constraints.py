@@ -6,20 +6,20 @@ import numpy as np
 
 from advisor.advice import library
 from advisor.advice.answer_vectors import resolved_hops
-from advisor.advice.facts import Point
+from advisor.advice.facts import PointFacts
 from advisor.advice.rules.rule import ALL, HOPS_SOURCE, Rule, constant
 from advisor.advice.words import apart, past, rates
 from core.numbers import count, duration, number, percent, plural
 
 
-def _hop_title(p: Point, kind: str, limit_s: float) -> str:
+def _hop_title(p: PointFacts, kind: str, limit_s: float) -> str:
     hops = resolved_hops(p.answers.synchronous.hops, bool(p.caller.streams))
     name = next((hop.name for hop in hops if hop.kind == kind and hop.limit_s == limit_s), "a hop on the way")
     fact = library.hop_named(name)
     return fact.title if fact else name
 
 
-def _limit(p: Point, limit: str) -> str:
+def _limit(p: PointFacts, limit: str) -> str:
     if p.inline.hop_total_s <= p.inline.inline_limit_s:
         return f"the {limit} total limit of {_hop_title(p, 'total', p.inline.hop_total_s)}"
     if p.inline.hop_idle_s <= p.inline.inline_limit_s:
@@ -27,7 +27,7 @@ def _limit(p: Point, limit: str) -> str:
     return f"the {limit} after which the client gives up"
 
 
-def _inline_limit(p: Point) -> str:
+def _inline_limit(p: PointFacts) -> str:
     besides = [f"waiting {duration(p.inline.wait_s)} on average"] if p.inline.wait_s > 0.05 * p.work.p99_s else []
     if p.failure.transient > 0 and p.failure.max_retries > 0:
         besides.append("retries")
@@ -39,7 +39,7 @@ def _inline_limit(p: Point) -> str:
     return f"The in-line answer takes {takes} at p99 (processing {duration(p.work.p99_s)}{rest}{waits}), {beyond} {_limit(p, limit)}."
 
 
-def _inline_limit_also(p: Point) -> tuple[str, ...]:
+def _inline_limit_also(p: PointFacts) -> tuple[str, ...]:
     past_total, past_idle = (
         p.inline.hop_total_s <= p.inline.inline_limit_s,
         p.inline.hop_idle_s <= p.inline.inline_limit_s,
@@ -53,12 +53,12 @@ def _inline_limit_also(p: Point) -> tuple[str, ...]:
     return tuple(fact for fact, applies in cases.items() if applies)
 
 
-def _overload_shortfall(p: Point) -> str:
+def _overload_shortfall(p: PointFacts) -> str:
     arrive, served = rates(p.load.rate, p.capacity.cap)
     return f"Neither design can keep up: {arrive} arrive, {served} can be served."
 
 
-def _calls_at_once(p: Point) -> str:
+def _calls_at_once(p: PointFacts) -> str:
     """Little's law; where quotas or one order bind, more calls at once bring nothing."""
     calls = p.load.rate * p.work.mean_s * p.failure.attempts
     if p.capacity.ordered_globally or p.capacity.quotas <= p.load.rate:
@@ -66,7 +66,7 @@ def _calls_at_once(p: Point) -> str:
     return f"The mean alone takes about {count(math.ceil(calls), 'call')} at once (arithmetic, not simulated)."
 
 
-def _overload(p: Point) -> str:
+def _overload(p: PointFacts) -> str:
     order = " One order for all results leaves one at a time." if p.capacity.ordered_globally else ""
     arrive, served = rates(p.load.rate, p.capacity.cap)
     growth = (
@@ -87,7 +87,7 @@ def _overload(p: Point) -> str:
     )
 
 
-def _peak_shortfall(p: Point) -> str:
+def _peak_shortfall(p: PointFacts) -> str:
     peak, served = rates(p.load.peak_rate, p.capacity.cap)
     return (
         f"Neither design can serve the peak in time: {peak} arrive for {duration(p.load.peak_s)}, {served} can be served, and the result must be "
@@ -95,7 +95,7 @@ def _peak_shortfall(p: Point) -> str:
     )
 
 
-def _burst_beyond_deadline(p: Point) -> str:
+def _burst_beyond_deadline(p: PointFacts) -> str:
     peak, served = rates(p.load.peak_rate, p.capacity.cap)
     takes, beyond, deadline = past(p.capacity.gathers_s + p.work.p95_s, p.caller.deadline_s)
     return (
@@ -105,7 +105,7 @@ def _burst_beyond_deadline(p: Point) -> str:
     )
 
 
-def _deadline_shortfall(p: Point) -> str:
+def _deadline_shortfall(p: PointFacts) -> str:
     late, tolerated = _late(p)
     return (
         f"Neither design can meet the deadline of {duration(p.caller.deadline_s)}: {late} of the requests take longer to process, and "
@@ -113,7 +113,7 @@ def _deadline_shortfall(p: Point) -> str:
     )
 
 
-def _impossible_deadline(p: Point) -> str:
+def _impossible_deadline(p: PointFacts) -> str:
     late, tolerated = _late(p)
     return (
         f"{late} of the requests take longer than the deadline of {duration(p.caller.deadline_s)} to process "
@@ -122,11 +122,11 @@ def _impossible_deadline(p: Point) -> str:
     )
 
 
-def _late(p: Point) -> tuple[str, str]:
+def _late(p: PointFacts) -> tuple[str, str]:
     return apart(100 * p.work.late_share, 100 * p.caller.tolerated, percent)
 
 
-def _first_token(p: Point) -> str:
+def _first_token(p: PointFacts) -> str:
     comes, beyond, silence = past(
         p.caller.first_token_s + p.inline.wait_s, min(p.inline.hop_idle_s, p.inline.client_timeout_s)
     )

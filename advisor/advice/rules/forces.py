@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from advisor.advice.answer_vectors import Flags, Floats
-from advisor.advice.facts import ATTENTION_S, FactVectors, Point
+from advisor.advice.answer_vectors import FlagVector, NumberVector
+from advisor.advice.facts import ATTENTION_S, FactVectors, PointFacts
 from advisor.advice.rules.rule import HOPS_SOURCE, NIELSEN_SOURCE, PATTERNS_SOURCE, SEED_SOURCE, Rule, constant
 from advisor.advice.words import apart, past, rates, sentence, times
 from core.numbers import count, duration, number, percent, plural, rate
@@ -14,7 +14,7 @@ LONG_PAUSES_S = 10.0
 """Pauses between retries that span longer than this cannot be kept while somebody waits."""
 
 
-def _burst_weight(f: FactVectors) -> Floats:
+def _burst_weight(f: FactVectors) -> NumberVector:
     overflow = np.interp(f.capacity.peak_load, [0.8, 1.0, 2.0], [0.0, 0.35, 0.5])
     varies = np.maximum(
         np.interp(f.load.peak_to_mean, [1.2, 2.0], [0.0, 1.0]), np.interp(f.load.arrival_cv, [1.5, 3.0], [0.0, 1.0])
@@ -22,7 +22,7 @@ def _burst_weight(f: FactVectors) -> Floats:
     return overflow * varies
 
 
-def _burst(p: Point) -> str:
+def _burst(p: PointFacts) -> str:
     swings = (
         f"peaks of {times(p.load.peak_to_mean)} the mean"
         if p.load.peak_to_mean > 1.2
@@ -37,12 +37,12 @@ def _burst(p: Point) -> str:
     )
 
 
-def _retry_weight(f: FactVectors) -> Floats:
+def _retry_weight(f: FactVectors) -> NumberVector:
     retried = (f.failure.max_retries >= 2) & (f.failure.transient + f.failure.poison > 0)
     return np.where(retried & f.failure.dead_letter, 0.25, 0.12)
 
 
-def _with_pauses(p: Point) -> str:
+def _with_pauses(p: PointFacts) -> str:
     if p.failure.retry_window_s == 0:
         return "without a pause"
     if p.failure.max_retries == 1:
@@ -50,7 +50,7 @@ def _with_pauses(p: Point) -> str:
     return f"with pauses of up to {duration(p.failure.retry_window_s)} in all"
 
 
-def _retries(p: Point) -> str:
+def _retries(p: PointFacts) -> str:
     tries = f"{count(p.failure.max_retries, 'retry')} {_with_pauses(p)}"
     kept = "dead letters kept"
     needs = (
@@ -65,7 +65,7 @@ def _retries(p: Point) -> str:
     )
 
 
-def _durable(p: Point) -> str:
+def _durable(p: PointFacts) -> str:
     allowed = p.answers.resilience.max_lost_jobs
     arrive, lost = apart(p.load.arrives_in_outage, allowed, number)
     meets = (
@@ -184,18 +184,18 @@ STEADY_PEAK, STEADY_CV = 3.0, 1.5
 """Peaks up to three times the mean (office hours) and Poisson-like gaps are consistent."""
 
 
-def _immediate(p: Point) -> str:
+def _immediate(p: PointFacts) -> str:
     if p.caller.immediate:
         return "The caller cannot go on without the result: it needs an immediate response."
     return f"Somebody waits with a deadline of {duration(p.caller.deadline_s)}, within the {duration(ATTENTION_S)} for which attention lasts."
 
 
-def _fast(p: Point) -> str:
+def _fast(p: PointFacts) -> str:
     takes, limit = apart(p.work.p95_s, FAST_S)
     return f"Processing is fast: p95 {takes}, under {limit}. Waiting in line costs little."
 
 
-def _steady(p: Point) -> str:
+def _steady(p: PointFacts) -> str:
     load, moderate = apart(100 * p.capacity.peak_load, 100 * MODERATE_LOAD, percent)
     peaks = (
         f"with peaks of {times(p.load.peak_to_mean)} the mean (consistent up to {times(STEADY_PEAK)})"
@@ -301,19 +301,19 @@ _FOR_CALLS: tuple[Rule, ...] = (
 )
 
 
-def _fits_patience(f: FactVectors) -> Flags:
+def _fits_patience(f: FactVectors) -> FlagVector:
     return f.inline.answer_p50_s <= np.minimum(f.inline.hybrid_wait_s, f.inline.patience_s)
 
 
-def _fits_in_line(f: FactVectors) -> Flags:
+def _fits_in_line(f: FactVectors) -> FlagVector:
     return (f.inline.answer_p99_s <= f.inline.inline_limit_s) | _fits_patience(f)
 
 
-def _others_outlast(f: FactVectors) -> Flags:
+def _others_outlast(f: FactVectors) -> FlagVector:
     return (f.inline.answer_p99_s <= f.inline.inline_limit_s) & (f.inline.inline_p99_s > f.inline.inline_limit_s)
 
 
-def _publish(p: Point) -> str:
+def _publish(p: PointFacts) -> str:
     who = f"The caller wants its answer in line, and {count(p.coupling.others, 'other service')} {plural(p.coupling.others, 'reacts', 'react')} to it"
     called = ""
     if p.inline.answer_p99_s <= p.inline.inline_limit_s < p.inline.inline_p99_s:
@@ -325,7 +325,7 @@ def _publish(p: Point) -> str:
     return f"{who}: answer in line and publish an event for the rest.{called}"
 
 
-def _slow_tail(p: Point) -> str:
+def _slow_tail(p: PointFacts) -> str:
     typical, wait = apart(p.inline.answer_p50_s, p.inline.hybrid_wait_s)
     return (
         f"Half of the answers are there within {typical} and fit into the {wait} in line; the slow tail "

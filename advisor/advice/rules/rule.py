@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.advice.answer_vectors import Flags, Floats
+from advisor.advice.answer_vectors import FlagVector, NumberVector
 from advisor.advice.contract import Favours, Style
-from advisor.advice.facts import FactVectors, Point
+from advisor.advice.facts import FactVectors, PointFacts
 
 SEED_SOURCE = "A. Prajapat, Event-Driven Architecture for AI Workloads: When and How to Use It, 30 Nov 2025"
 NIELSEN_SOURCE = "J. Nielsen, Usability Engineering, 1993: 0.1, 1 and 10 s are the limits of attention"
@@ -30,24 +30,24 @@ class Rule:
     about: str
     """What it weighs and from which value on, for the handbook."""
     favours: Favours
-    when: Callable[[FactVectors], Flags]
-    weight: Callable[[FactVectors], Floats]
-    sentence: Callable[[Point], str]
+    when: Callable[[FactVectors], FlagVector]
+    weight: Callable[[FactVectors], NumberVector]
+    sentence: Callable[[PointFacts], str]
     """The evidence: the user's own number, with the threshold beside it."""
     source: str
     cites: tuple[str, ...] = ()
     """The facts that `sentence` reads, as paths in `Facts`."""
-    cites_also: Callable[[Point], tuple[str, ...]] | None = None
+    cites_also: Callable[[PointFacts], tuple[str, ...]] | None = None
     """Facts that `sentence` reads in some cases only."""
     rules_out: tuple[Style, ...] = ()
-    shortfall: Callable[[Point], str] | None = None
+    shortfall: Callable[[PointFacts], str] | None = None
     """What no design can do, as the headline of advice that is not feasible; given by every rule that rules out all styles."""
-    mend: Callable[[Point], str] | None = None
+    mend: Callable[[PointFacts], str] | None = None
     """What would take that away, by arithmetic alone; empty where none does."""
 
-    def cited(self, point: Point) -> tuple[str, ...]:
+    def cited(self, point: PointFacts) -> tuple[str, ...]:
         return self.cites + (self.cites_also(point) if self.cites_also else ())
 
 
-def constant(weight: float) -> Callable[[FactVectors], Floats]:
+def constant(weight: float) -> Callable[[FactVectors], NumberVector]:
     return lambda f: np.full_like(f.load.rate, weight)

@@ -11,7 +11,7 @@ import pytest
 from advisor.advice.answers import answers_from
 from advisor.advice.contract import Reason, Recommendation
 from advisor.advice.evaluation import Evaluation
-from advisor.advice.facts import Facts, Point
+from advisor.advice.facts import Facts, PointFacts
 from advisor.advice.recommendation import advise
 from advisor.advice.rules import CONSTRAINTS, RULES
 from advisor.advice.templates import TEMPLATES
@@ -70,7 +70,7 @@ def other(value: float | bool) -> float | bool:
     return not value if isinstance(value, bool) else 1.7 * value + 3 if math.isfinite(value) else 11.0
 
 
-def perturbed(point: Point, part: str, name: str) -> Point:
+def perturbed(point: PointFacts, part: str, name: str) -> PointFacts:
     facts = getattr(point, part)
     return replace(point, **{part: replace(facts, **{name: other(getattr(facts, name))})})
 

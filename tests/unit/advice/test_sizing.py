@@ -14,7 +14,7 @@ from scipy.special import gammaincc, gammaln
 from advisor.advice import recovery, sizing
 from advisor.advice.answer_vectors import vectors_of
 from advisor.advice.answers import Answers, answers_from
-from advisor.advice.facts import Point, facts_of
+from advisor.advice.facts import PointFacts, facts_of
 from advisor.advice.queueing import erlang_c, lognormal_p99
 from advisor.advice.recommendation import advise
 from core.paths import nested
@@ -26,9 +26,9 @@ def answers_with(differs: Mapping[str, Any], template: str = "document_extractio
     return answers_from({"template": template, **nested(differs)})
 
 
-def point(differs: Mapping[str, Any], template: str = "document_extraction") -> Point:
+def point(differs: Mapping[str, Any], template: str = "document_extraction") -> PointFacts:
     answers = answers_with(differs, template)
-    return Point.from_facts(facts_of(vectors_of(answers)), answers)
+    return PointFacts.from_facts(facts_of(vectors_of(answers)), answers)
 
 
 ERLANG = [
@@ -262,7 +262,7 @@ def test_dispatching_counts_in_the_consumers_of_jobs_that_are_short() -> None:
             "priorities": {"urgent": {"share_percent": 100, "max_wait_s": 3600}},
         }
         answers = answers_from(given)
-        return sizing.plan(answers, Point.from_facts(facts_of(vectors_of(answers)), answers)).needed
+        return sizing.plan(answers, PointFacts.from_facts(facts_of(vectors_of(answers)), answers)).needed
 
     assert consumers(0.05) > 20
     assert consumers(0.05, dispatch_s=0.05) == pytest.approx(2 * consumers(0.05), abs=1)
