@@ -6,10 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from advisor.advice.answers import Answers
-from advisor.advice.evaluation import Evaluation
-from advisor.advice.recommendation import recommend
-from advisor.advice.scenario import scenario_of
-from advisor.sweeps.cells import Length, cut, good_share
+from advisor.sweeps.cells import CellRun, advise_and_cut, good_share
 from advisor.sweeps.contract import GoodShare
 from advisor.sweeps.grid import JOBS, require_jobs
 from core.errors import InvalidInput, Problem
@@ -17,7 +14,7 @@ from core.plurals import counted
 from core.values import Value
 from simulator.result import Result
 from simulator.scenario import Scenario
-from simulator.simulate import OnProgress, Progress, simulate
+from simulator.simulate import Estimate, OnProgress, Progress, estimate, simulate
 from simulator.traces import Trace
 
 MOST_SERVERS = 4_096
@@ -37,7 +34,7 @@ class Trial(Value):
     event_driven: GoodShare
 
 
-class Fewest(Value):
+class DesignRequirement(Value):
     """Fewer than `low` are sure to miss the deadline, `high` are sure to meet it; in between, intervals straddle it."""
 
     design: Literal["synchronous", "event_driven"]
@@ -54,13 +51,13 @@ class ServerRequirement(Value):
     jobs: int
     seed: int
     wanted_share: float
-    synchronous: Fewest
-    event_driven: Fewest
+    synchronous: DesignRequirement
+    event_driven: DesignRequirement
     trials: Annotated[tuple[Trial, ...], Field(strict=False)]
     """By rising number."""
 
 
-def fewest(
+def search_capacity(
     answers: Answers,
     *,
     jobs: int = JOBS,
@@ -75,11 +72,10 @@ def fewest(
     """
     require_deadline(answers)
     require_jobs(jobs, "trial")
-    evaluation = Evaluation.from_answers(answers)
-    length = cut(scenario_of(evaluation, recommend(evaluation, flips=False)), jobs, seed)
+    _, cell_run = advise_and_cut(answers, jobs, seed)
     wanted = 1 - answers.caller.tolerated_miss_percent / 100
     start = answers.synchronous.workers
-    search = Search(length, wanted, most_of(answers), _runner(length, trace, on_progress))
+    search = CapacitySearch(cell_run, wanted, most_of(answers), _trial_runner(cell_run, trace, on_progress))
     synchronous, event_driven = (search.of(design, start) for design in DESIGNS)
     return ServerRequirement(
         jobs=jobs,
@@ -101,25 +97,31 @@ def most_of(answers: Answers) -> int:
     return max(MOST_SERVERS, 8 * answers.synchronous.workers)
 
 
-class Search:
+def estimate_of_trial(answers: Answers, jobs: int, trace: Trace | None) -> Estimate:
+    """Of the largest trial."""
+    _, cell_run = advise_and_cut(answers, jobs, 1)
+    return estimate(with_servers(cell_run.scenario, most_of(answers)), trace, cell_run.replications)
+
+
+class CapacitySearch:
     """Bisection over a number of servers; each run serves the search of both designs.
 
     It relies on more servers never making a good share worse, which holds for the same jobs and draws but for the
     noise of a trial; what it finds has been tried, whatever the noise: `high` meets and one less does not.
     """
 
-    def __init__(self, length: Length, wanted: float, most: int, run: RunTrial) -> None:
-        design = length.scenario.event_driven
+    def __init__(self, cell_run: CellRun, wanted: float, most: int, run: RunTrial) -> None:
+        design = cell_run.scenario.event_driven
         self.least = len(design.queues) if design.discipline == "dedicated" else 1
         self.wanted = wanted
         self.most = max(most, self.least)
         self.run = run
         self.results: dict[int, Result] = {}
 
-    def of(self, design: Literal["synchronous", "event_driven"], start: int) -> Fewest:
+    def of(self, design: Literal["synchronous", "event_driven"], start: int) -> DesignRequirement:
         high = self._first(lambda servers: self._meets(design, servers), start, self.most)
         low = self._first(lambda servers: not self._misses(design, servers), high or self.most, high or self.most)
-        return Fewest(design=design, low=self.most + 1 if low is None else low, high=high, most=self.most)
+        return DesignRequirement(design=design, low=self.most + 1 if low is None else low, high=high, most=self.most)
 
     def trials(self) -> tuple[Trial, ...]:
         return tuple(
@@ -162,7 +164,7 @@ class Search:
         return above
 
 
-def _runner(length: Length, trace: Trace | None, on_progress: OnProgress | None) -> RunTrial:
+def _trial_runner(cell_run: CellRun, trace: Trace | None, on_progress: OnProgress | None) -> RunTrial:
     tried = 0
 
     def run(servers: int) -> Result:
@@ -177,9 +179,9 @@ def _runner(length: Length, trace: Trace | None, on_progress: OnProgress | None)
                 )
 
         return simulate(
-            with_servers(length.scenario, servers),
+            with_servers(cell_run.scenario, servers),
             trace=trace,
-            replications=length.replications,
+            replications=cell_run.replications,
             threads=1,
             on_progress=tell,
         )

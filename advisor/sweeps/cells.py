@@ -1,58 +1,72 @@
+"""Simulates the cells of a sweep, and estimates beforehand what they take."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
+from advisor.advice.answers import Answers
+from advisor.advice.contract import Recommendation
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import recommend
 from advisor.advice.scenario import counts_every_job, scenario_of
-from advisor.sweeps.contract import Cell, GoodShare
-from advisor.sweeps.grid import Grid, Point
+from advisor.sweeps.contract import Cell, GoodShare, SweepResult
+from advisor.sweeps.grid import Grid, GridPoint
 from simulator.arrivals import TraceArrivals
 from simulator.result import DesignResult
 from simulator.scenario import Scenario
-from simulator.simulate import OnProgress, simulate
+from simulator.simulate import OnProgress, Progress, estimate, simulate, warm
 from simulator.traces import Trace
 
 WARM_UP_SHARE = 20
 """One job in this many is left out at the start of a stationary run."""
 WHOLE_CYCLES = 4
 """Replications of a workload with peaks: the batches of a single cycle differ as its hours do, so only replications tell how sure a share is."""
+REPORT_S = 0.2
 
 
 @dataclass(frozen=True)
-class Length:
+class CellRun:
+    """The Scenario of a cell, or of a trial, cut to length."""
+
     scenario: Scenario
     replications: int
 
+    @classmethod
+    def from_scenario(cls, scenario: Scenario, jobs: int, seed: int) -> "CellRun":
+        """`jobs` are rounded up to whole cycles of peaks; a trace is replayed as it is; no hybrid."""
+        every_job = counts_every_job(scenario.arrivals)
+        length = scenario.model_copy(
+            update={
+                "jobs": None if isinstance(scenario.arrivals, TraceArrivals) else jobs,
+                "warmup_jobs": 0 if every_job else jobs // WARM_UP_SHARE,
+                "seed": seed,
+                "hybrid": None,
+            }
+        )
+        return cls(length, WHOLE_CYCLES if every_job else 1)
 
-def cut(scenario: Scenario, jobs: int, seed: int) -> Length:
-    """`jobs` are rounded up to whole cycles of peaks; a trace is replayed as it is; no hybrid."""
-    every_job = counts_every_job(scenario.arrivals)
-    length = scenario.model_copy(
-        update={
-            "jobs": None if isinstance(scenario.arrivals, TraceArrivals) else jobs,
-            "warmup_jobs": 0 if every_job else jobs // WARM_UP_SHARE,
-            "seed": seed,
-            "hybrid": None,
-        }
-    )
-    return Length(length, WHOLE_CYCLES if every_job else 1)
 
-
-def simulate_cell(grid: Grid, point: Point, trace: Trace | None = None, on_progress: OnProgress | None = None) -> Cell:
-    """Runs on this thread alone. What `on_progress` raises stops it."""
-    answers = grid.answers_at(point)
+def advise_and_cut(answers: Answers, jobs: int, seed: int) -> tuple[Recommendation, CellRun]:
     evaluation = Evaluation.from_answers(answers)
     recommendation = recommend(evaluation, flips=False)
-    length = cut(scenario_of(evaluation, recommendation), grid.jobs, grid.seed)
-    result = simulate(
-        length.scenario, trace=trace, replications=length.replications, threads=1, on_progress=on_progress
-    )
+    return recommendation, CellRun.from_scenario(scenario_of(evaluation, recommendation), jobs, seed)
+
+
+def simulate_cell(
+    grid: Grid, point: GridPoint, trace: Trace | None = None, on_progress: OnProgress | None = None
+) -> Cell:
+    """Runs on this thread alone. What `on_progress` raises stops it."""
+    recommendation, run = advise_and_cut(grid.answers_at(point), grid.jobs, grid.seed)
+    result = simulate(run.scenario, trace=trace, replications=run.replications, threads=1, on_progress=on_progress)
     x, y = point
     return Cell(
         x=x,
         y=y,
         style=recommendation.style,
         verdict=result.verdict,
-        margin=_margin(length.scenario, result.synchronous, result.event_driven),
+        margin=_margin(run.scenario, result.synchronous, result.event_driven),
         synchronous=good_share(result.synchronous),
         event_driven=good_share(result.event_driven),
     )
@@ -68,3 +82,62 @@ def _margin(scenario: Scenario, *designs: DesignResult) -> float | None:
         return None
     best = max(design.good_share if design.stable else 0.0 for design in designs)
     return best - (1 - scenario.tolerated_miss_percent / 100)
+
+
+def sweep(
+    grid: Grid, trace: Trace | None = None, on_progress: OnProgress | None = None, threads: int | None = None
+) -> SweepResult:
+    """Every cell, in this process's threads (the kernel releases the GIL); pages spread them over rq jobs instead.
+
+    What `on_progress` raises stops the sweep and propagates.
+    """
+    began = time.perf_counter()
+    warm(on_progress)
+    with ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="sweep") as pool:
+        futures = [pool.submit(simulate_cell, grid, point, trace) for point in grid.points()]
+        try:
+            _watch(futures, on_progress or (lambda _: None))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return SweepResult(
+        x=grid.x,
+        y=grid.y,
+        jobs=grid.jobs,
+        seed=grid.seed,
+        cells=tuple(future.result() for future in futures),
+        elapsed_s=round(time.perf_counter() - began, 3),
+    )
+
+
+def _watch(futures: list[Future[Cell]], on_progress: Callable[[Progress], None]) -> None:
+    pending = set(futures)
+    while pending:
+        ended, pending = wait(pending, timeout=REPORT_S, return_when=FIRST_COMPLETED)
+        for future in ended:
+            future.result()
+        done = len(futures) - len(pending)
+        on_progress(Progress(f"{done} of {len(futures)} cells", done / len(futures)))
+
+
+@dataclass(frozen=True)
+class Load:
+    """Jobs through both designs and bytes of memory, by the grid's corners and middle."""
+
+    most_jobs: int
+    mean_jobs: float
+    memory_bytes: int
+
+
+def load_of(grid: Grid, trace: Trace | None) -> Load:
+    runs = [advise_and_cut(grid.answers_at(point), grid.jobs, grid.seed)[1] for point in _corners_and_middle(grid)]
+    estimates = [estimate(run.scenario, trace, run.replications) for run in runs]
+    jobs = [max(1, one.jobs) for one in estimates]
+    return Load(max(jobs), sum(jobs) / len(jobs), max(one.memory_bytes for one in estimates))
+
+
+def _corners_and_middle(grid: Grid) -> Iterator[GridPoint]:
+    for y in (grid.y.low, grid.y.high) if grid.y else (None,):
+        yield from ((grid.x.low, y), (grid.x.high, y))
+    points = list(grid.points())
+    yield points[len(points) // 2]

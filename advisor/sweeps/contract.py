@@ -1,18 +1,86 @@
-"""What a sweep found: the JSON contract of `sweep --format json`."""
+"""What a sweep varies and finds: the JSON contract of `sweep --format json`."""
 
-from typing import Annotated, Literal
+import math
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
 
+import numpy as np
 from pydantic import Field
 
+from advisor.advice.answers import LEAVES
 from advisor.advice.contract import Style
+from core.errors import InvalidInput, Problem
 from core.values import Value
 
+FEWEST_STEPS, MOST_STEPS = 2, 50
+SHAPE = "FIELD=LOW:HIGH:STEPS"
 
-class Axis(Value):
+
+class SweepAxis(Value):
     """An answer that was varied, and its values in rising order."""
 
     field: str
     values: Annotated[tuple[float, ...], Field(strict=False)]
+
+    @classmethod
+    def from_steps(cls, field: str, low: float, high: float, steps: int, name: str = "x") -> Self:
+        """`steps` values, both ends included; an integer answer gets whole numbers, each once.
+
+        Raises:
+            InvalidInput: on `name`, if the field is not a number, a value is out of its bounds, or the number of steps is.
+        """
+        leaf = LEAVES.get(field)
+        if leaf is None or not leaf.numeric:
+            raise _invalid(name, f"{field!r} is not a number of the questionnaire; one is processing.p95_s")
+        if not FEWEST_STEPS <= steps <= MOST_STEPS:
+            raise _invalid(name, f"steps should be {FEWEST_STEPS} to {MOST_STEPS}, not {steps}")
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise _invalid(name, f"the low end ({low:g}) should be less than the high end ({high:g})")
+        for value in (low, high):
+            if fault := leaf.fault(value):
+                raise _invalid(name, f"{field} at {value:g} {fault}")
+        values = np.linspace(low, high, steps)
+        if leaf.kind == "integer":
+            values = np.unique(np.rint(values))
+        if len(values) < FEWEST_STEPS:
+            raise _invalid(name, f"{field} is a whole number: {low:g} to {high:g} holds fewer than two")
+        return cls(field=field, values=tuple(values.tolist()))
+
+    @classmethod
+    def from_text(cls, text: str, name: str = "x") -> Self:
+        """Read `FIELD=LOW:HIGH:STEPS`.
+
+        Raises:
+            InvalidInput: on `name`.
+        """
+        field, equals, stretch = text.partition("=")
+        parts = stretch.split(":")
+        if not equals or len(parts) != 3:
+            raise _invalid(name, f"should read {SHAPE}, as in processing.p95_s=2:30:20, not {text!r}")
+        return cls.from_steps(field.strip(), *_numbers(parts, name), name)
+
+    @property
+    def low(self) -> float:
+        return self.values[0]
+
+    @property
+    def high(self) -> float:
+        return self.values[-1]
+
+    def within(self, count: int) -> tuple[float, ...]:
+        """For borders between cells: equal steps, not rounded for integer answers."""
+        return tuple(np.linspace(self.low, self.high, count).tolist())
+
+
+def _invalid(name: str, reason: str) -> InvalidInput:
+    return InvalidInput([Problem(name, reason)])
+
+
+def _numbers(parts: Sequence[str], name: str) -> tuple[float, float, int]:
+    try:
+        return float(parts[0]), float(parts[1]), int(parts[2])
+    except ValueError:
+        raise _invalid(name, f"{':'.join(parts)!r} should be LOW:HIGH:STEPS, the steps a whole number") from None
 
 
 class GoodShare(Value):
@@ -32,7 +100,7 @@ class Cell(Value):
     style: Style
     verdict: str | list[str]
     margin: float | None
-    """By how much the better design's good share is over what the deadline asks for, as a share: negative where both miss; null: no deadline."""
+    """By how much the better design's good share is over what the deadline asks for, as a share: negative if both miss; null: no deadline."""
     synchronous: GoodShare
     event_driven: GoodShare
 
@@ -44,12 +112,12 @@ class Cell(Value):
         return other is not None and other in met and self.style not in met
 
 
-class Sweep(Value):
+class SweepResult(Value):
     """The whole map. A cancelled sweep keeps the cells that were done."""
 
     schema_: Literal["crossover/sweep@1"] = Field(default="crossover/sweep@1", alias="schema")
-    x: Axis
-    y: Axis | None = None
+    x: SweepAxis
+    y: SweepAxis | None = None
     jobs: int
     seed: int
     cells: Annotated[tuple[Cell, ...], Field(strict=False)]

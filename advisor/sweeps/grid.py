@@ -3,14 +3,14 @@ from dataclasses import dataclass
 
 from advisor.advice.answers import LEAVES, Answers
 from advisor.advice.variations import changed, in_order
-from advisor.sweeps.axes import Axis
+from advisor.sweeps.contract import SweepAxis
 from core.errors import InvalidInput, Problem
 
-FEWEST_JOBS, MOST_JOBS = 1_000, 1_000_000
+FEWEST_CELL_JOBS, MOST_CELL_JOBS = 1_000, 1_000_000
 JOBS = 20_000
 """Jobs a cell, for each design."""
 
-Point = tuple[float, float | None]
+GridPoint = tuple[float, float | None]
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,12 @@ class Grid:
     """All cells share the seed: common random numbers."""
 
     answers: Answers
-    x: Axis
-    y: Axis | None = None
+    x: SweepAxis
+    y: SweepAxis | None = None
     jobs: int = JOBS
     seed: int = 1
 
-    def points(self) -> Iterator[Point]:
+    def points(self) -> Iterator[GridPoint]:
         for y in self.y.values if self.y else (None,):
             for x in self.x.values:
                 yield x, y
@@ -32,7 +32,7 @@ class Grid:
     def size(self) -> int:
         return len(self.x.values) * (len(self.y.values) if self.y else 1)
 
-    def answers_at(self, point: Point) -> Answers:
+    def answers_at(self, point: GridPoint) -> Answers:
         """Move what moves along (p50 with p95, the other shares with one) unless it is the other axis.
 
         Raises:
@@ -46,7 +46,7 @@ class Grid:
         return answers
 
 
-def grid(answers: Answers, x: Axis, y: Axis | None = None, jobs: int = JOBS, seed: int = 1) -> Grid:
+def build_grid(answers: Answers, x: SweepAxis, y: SweepAxis | None = None, jobs: int = JOBS, seed: int = 1) -> Grid:
     """Raise InvalidInput on `jobs`, on `y` if it is the answer of `x`, and on `x` with the first impossible cell."""
     require_jobs(jobs, "cell")
     if y is not None and y.field == x.field:
@@ -62,15 +62,17 @@ def grid(answers: Answers, x: Axis, y: Axis | None = None, jobs: int = JOBS, see
 
 def require_jobs(jobs: int, part: str) -> None:
     """Raise InvalidInput if a cell of a map, or a trial of a search, would be too short or too long."""
-    if not FEWEST_JOBS <= jobs <= MOST_JOBS:
-        raise InvalidInput([Problem("jobs", f"should be {FEWEST_JOBS:,} to {MOST_JOBS:,} a {part}, not {jobs:,}")])
+    if not FEWEST_CELL_JOBS <= jobs <= MOST_CELL_JOBS:
+        raise InvalidInput(
+            [Problem("jobs", f"should be {FEWEST_CELL_JOBS:,} to {MOST_CELL_JOBS:,} a {part}, not {jobs:,}")]
+        )
 
 
 def _typed(field: str, value: float) -> float | int:
     return round(value) if LEAVES[field].kind == "integer" else value
 
 
-def _place(made: Grid, point: Point) -> str:
+def _place(made: Grid, point: GridPoint) -> str:
     x, y = point
     where = f"at {made.x.field} = {x:g}"
     return where if made.y is None or y is None else f"{where}, {made.y.field} = {y:g}"

@@ -14,9 +14,9 @@ from advisor.decisions.services.sweeps import found_so_far
 from advisor.reports.maps.figure import Here, on_axis
 from advisor.reports.maps.words import KINDS, VERDICT_LETTERS, axis_words, counted, disagreement, finding, map_table
 from advisor.reports.wording import design_name, listed
-from advisor.sweeps.axes import Axis
-from advisor.sweeps.border import AdvisedMap, build_advised_map
+from advisor.sweeps.advised_map import AdvisedMap, build_advised_map
 from advisor.sweeps.cells import WHOLE_CYCLES
+from advisor.sweeps.contract import SweepAxis
 from advisor.sweeps.grid import Grid
 from advisor.teams.access import may_edit
 from advisor.teams.middleware import MemberRequest
@@ -90,7 +90,7 @@ def border_of(sweep: Sweep) -> AdvisedMap:
 
 
 @lru_cache(maxsize=32)
-def _border(answers_json: str, x: Axis, y: Axis | None) -> AdvisedMap:
+def _border(answers_json: str, x: SweepAxis, y: SweepAxis | None) -> AdvisedMap:
     return build_advised_map(Grid(stored.load(Answers, answers_json), x, y))
 
 

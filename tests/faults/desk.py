@@ -17,7 +17,7 @@ from advisor.decisions.jobs import RqNotifier, start_sweep  # noqa: E402
 from advisor.decisions.models import PartState, Run, Sweep  # noqa: E402
 from advisor.decisions.services.decisions import create_decision  # noqa: E402
 from advisor.decisions.services.sweeps import SweepRequest  # noqa: E402
-from advisor.sweeps.axes import axis  # noqa: E402
+from advisor.sweeps.contract import SweepAxis  # noqa: E402
 from advisor.teams.services.accounts import local_user_and_workspace  # noqa: E402
 from tests.rows import SCENARIO, a_run  # noqa: E402
 
@@ -44,7 +44,7 @@ def start_map(cells: int, jobs: int) -> str:
     """A map of so many cells, a part each, of which the workers are told."""
     user, workspace = local_user_and_workspace()
     revision = create_decision(workspace, user, {"volume": {"peak_to_mean": 1}}).latest()
-    asked = SweepRequest(axis("processing.p95_s", 10, 20, cells), None, jobs)
+    asked = SweepRequest(SweepAxis.from_steps("processing.p95_s", 10, 20, cells), None, jobs)
     return str(start_sweep(revision, user, asked, idempotency_key=uuid4().hex).pk)
 
 

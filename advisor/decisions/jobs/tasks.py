@@ -19,7 +19,7 @@ from advisor.decisions.outside import OUTSIDE, chosen
 from advisor.decisions.services.leases import PartLease, RunLease, claim_part, claim_run, worker_name
 from advisor.decisions.services.recordings import read_stored_trace
 from advisor.decisions.services.sweeps import CELLS
-from advisor.sweeps.capacity_search import fewest
+from advisor.sweeps.capacity_search import search_capacity
 from advisor.sweeps.cells import simulate_cell
 from core.errors import InvalidInput, Problem
 from simulator.live.errors import CannotRun, RunBroken
@@ -91,7 +91,9 @@ def _simulate_part(lease: PartLease, on_progress: OnProgress) -> str:
     lease.is_search = sweep.kind == SweepKind.FEWEST
     if lease.is_search:
         answers = sweep.revision.answers
-        return stored.dump(fewest(answers, jobs=sweep.jobs, seed=sweep.seed, trace=recorded, on_progress=on_progress))
+        return stored.dump(
+            search_capacity(answers, jobs=sweep.jobs, seed=sweep.seed, trace=recorded, on_progress=on_progress)
+        )
     grid = sweep.grid
     points = list(grid.points())[part.first : part.first + part.cells]
     cells = tuple(simulate_cell(grid, point, recorded, on_progress) for point in points)

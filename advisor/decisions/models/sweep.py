@@ -11,7 +11,7 @@ from advisor.decisions.limits import IDEMPOTENCY_KEY_LENGTH
 from advisor.decisions.models.decision import Revision
 from advisor.decisions.models.leased_task import QUEUED, RUNNING, LeasedTask, LeasedTaskQuerySet
 from advisor.decisions.models.trace import Trace
-from advisor.sweeps.axes import Axis, axis
+from advisor.sweeps.contract import SweepAxis
 from advisor.sweeps.grid import Grid
 from advisor.teams.models import Workspace, WorkspaceQuerySet
 
@@ -118,14 +118,14 @@ class Sweep(models.Model):
         return Grid(self.revision.answers, self.x_axis, self.y_axis, self.jobs, self.seed)
 
     @property
-    def x_axis(self) -> Axis:
-        return axis(self.x_field, self.x_low, self.x_high, self.x_steps)
+    def x_axis(self) -> SweepAxis:
+        return SweepAxis.from_steps(self.x_field, self.x_low, self.x_high, self.x_steps)
 
     @property
-    def y_axis(self) -> Axis | None:
+    def y_axis(self) -> SweepAxis | None:
         if not self.y_field or self.y_low is None or self.y_high is None or self.y_steps is None:
             return None
-        return axis(self.y_field, self.y_low, self.y_high, self.y_steps, "y")
+        return SweepAxis.from_steps(self.y_field, self.y_low, self.y_high, self.y_steps, "y")
 
 
 class PartState(models.TextChoices):

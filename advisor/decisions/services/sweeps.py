@@ -9,12 +9,10 @@ from advisor.decisions.models import UNFINISHED, PartState, Revision, Sweep, Swe
 from advisor.decisions.services.recordings import find_trace, read_stored_trace
 from advisor.decisions.services.requests import find_requested, new_request, require_same_revision
 from advisor.sweeps import contract
-from advisor.sweeps.axes import Axis
-from advisor.sweeps.capacity_search import ServerRequirement, most_of, require_deadline
-from advisor.sweeps.contract import Cell
-from advisor.sweeps.grid import JOBS, Grid, grid, require_jobs
-from advisor.sweeps.load import estimate_of_trial, load_of
-from advisor.sweeps.sweeping import axis_of
+from advisor.sweeps.capacity_search import ServerRequirement, estimate_of_trial, most_of, require_deadline
+from advisor.sweeps.cells import load_of
+from advisor.sweeps.contract import Cell, SweepAxis
+from advisor.sweeps.grid import JOBS, Grid, build_grid, require_jobs
 from advisor.teams.access import require_editor
 from advisor.teams.models import User
 from core.errors import InvalidInput, Problem
@@ -26,8 +24,8 @@ CELLS = TypeAdapter(tuple[Cell, ...])
 
 @dataclass(frozen=True)
 class SweepRequest:
-    x: Axis
-    y: Axis | None
+    x: SweepAxis
+    y: SweepAxis | None
     jobs: int
     seed: int = 1
 
@@ -81,7 +79,7 @@ def _checked(revision: Revision, asked: SweepRequest) -> Grid:
         raise InvalidInput(
             [Problem("x", f"{size:,} cells are over the limit of {limits.MOST_CELLS:,}; give fewer steps")]
         )
-    return grid(revision.answers, asked.x, asked.y, asked.jobs, asked.seed)
+    return build_grid(revision.answers, asked.x, asked.y, asked.jobs, asked.seed)
 
 
 def _fields(wanted: Grid) -> dict[str, Any]:
@@ -154,14 +152,13 @@ def needed_by(sweep: Sweep) -> ServerRequirement | None:
     return stored.load(ServerRequirement, text) if text else None
 
 
-def found_so_far(sweep: Sweep) -> contract.Sweep:
+def found_so_far(sweep: Sweep) -> contract.SweepResult:
     done = sweep.parts.filter(state=PartState.DONE).order_by("first").values_list("cells_json", flat=True)
     cells = [cell for text in done for cell in CELLS.validate_json(text)]
-    x, y = sweep.x_axis, sweep.y_axis
     took = sweep.finished_at - sweep.started_at if sweep.finished_at and sweep.started_at else None
-    return contract.Sweep(
-        x=axis_of(x),
-        y=axis_of(y) if y else None,
+    return contract.SweepResult(
+        x=sweep.x_axis,
+        y=sweep.y_axis,
         jobs=sweep.jobs,
         seed=sweep.seed,
         cells=tuple(cells),

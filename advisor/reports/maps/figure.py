@@ -24,8 +24,8 @@ from advisor.reports.maps.words import (
 from advisor.reports.palette import DARK, LIGHT, Palette
 from advisor.reports.plotly_theme import hover_label, lined_axis, packed, themed_figure, words_at
 from advisor.reports.wording import design_name
-from advisor.sweeps.border import AdvisedMap
-from advisor.sweeps.contract import Axis, Cell, Sweep
+from advisor.sweeps.advised_map import AdvisedMap
+from advisor.sweeps.contract import Cell, SweepAxis, SweepResult
 
 HEIGHT = 520
 BLUR = 2
@@ -59,8 +59,8 @@ DARK_SHADES = Shades("#141B24", both="#4A5666", neither="#0B0F14", unresolved="#
 class Map:
     """Two answers, the cells that are done, and what they are drawn with."""
 
-    sweep: Sweep
-    y: Axis
+    sweep: SweepResult
+    y: SweepAxis
     palette: Palette
     shades: Shades
 
@@ -70,7 +70,7 @@ class Map:
         return (x - across[0]) / (across[-1] - across[0]), (y - up[0]) / (up[-1] - up[0])
 
 
-def map_figure(sweep: Sweep, border: AdvisedMap, here: Here, dark: bool = False) -> dict[str, Any]:
+def map_figure(sweep: SweepResult, border: AdvisedMap, here: Here, dark: bool = False) -> dict[str, Any]:
     """Cells that are not done are left out."""
     palette, shades = (DARK, DARK_SHADES) if dark else (LIGHT, LIGHT_SHADES)
     if sweep.y is None:
@@ -90,7 +90,7 @@ def map_figure(sweep: Sweep, border: AdvisedMap, here: Here, dark: bool = False)
     )
 
 
-def _axis(axis: Axis, palette: Palette) -> dict[str, Any]:
+def _axis(axis: SweepAxis, palette: Palette) -> dict[str, Any]:
     ends = edges(axis.values)
     return lined_axis(axis_title(axis), palette, range=[ends[0], ends[-1]], showgrid=False)
 
@@ -121,7 +121,7 @@ def _cells(drawn: Map) -> dict[str, Any]:
     }
 
 
-def _hover(sweep: Sweep, cell: Cell) -> str:
+def _hover(sweep: SweepResult, cell: Cell) -> str:
     axes = [axis for axis in (sweep.x, sweep.y) if axis]
     named = zip(axes, place_words(sweep, cell), strict=True)
     lines = [

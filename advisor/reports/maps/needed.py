@@ -1,7 +1,7 @@
 from advisor.reports.document.blocks import Grid, Section, grid
 from advisor.reports.terminal_text import terminal_text
 from advisor.reports.wording import design_name
-from advisor.sweeps.capacity_search import Fewest, ServerRequirement
+from advisor.sweeps.capacity_search import DesignRequirement, ServerRequirement
 from core.numbers import count, percent, share_interval
 
 SERVERS = {"synchronous": ("worker", "workers"), "event_driven": ("consumer", "consumers")}
@@ -20,7 +20,7 @@ def needed_headline(needed: ServerRequirement) -> str:
     return sentence[0].upper() + sentence[1:]
 
 
-def needed_sentence(found: Fewest) -> str:
+def needed_sentence(found: DesignRequirement) -> str:
     one, many = SERVERS[found.design]
     name = design_name(found.design).capitalize()
     if found.high is None:

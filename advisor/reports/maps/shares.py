@@ -11,9 +11,9 @@ from advisor.reports.maps.words import axis_title
 from advisor.reports.palette import DASHES, Palette
 from advisor.reports.plotly_theme import PLAIN_AXIS, themed_figure, upright, words_above, words_at
 from advisor.reports.wording import design_name
-from advisor.sweeps.border import AdvisedMap
+from advisor.sweeps.advised_map import AdvisedMap
 from advisor.sweeps.capacity_search import DESIGNS
-from advisor.sweeps.contract import Cell, GoodShare, Sweep
+from advisor.sweeps.contract import Cell, GoodShare, SweepResult
 from core.numbers import percent
 
 HEIGHT = 420
@@ -22,7 +22,7 @@ Upright = tuple[float, str, str, str]
 """A line across the plot: its place, its words, its colour, its dash."""
 
 
-def shares_figure(sweep: Sweep, border: AdvisedMap, here: float, palette: Palette) -> dict[str, Any]:
+def shares_figure(sweep: SweepResult, border: AdvisedMap, here: float, palette: Palette) -> dict[str, Any]:
     """In percent. A design that grows without end has a gap: its share depends on how long it was watched."""
     uprights = list(_uprights(sweep, border, here, palette))
     unit = QUESTIONS[sweep.x.field].unit
@@ -54,7 +54,7 @@ def turns(border: AdvisedMap) -> list[tuple[float, str]]:
     ]
 
 
-def _uprights(sweep: Sweep, border: AdvisedMap, here: float, palette: Palette) -> Iterator[Upright]:
+def _uprights(sweep: SweepResult, border: AdvisedMap, here: float, palette: Palette) -> Iterator[Upright]:
     for x, style in turns(border):
         yield x, f"advice: {design_name(style)} from here", palette.of(style), "solid"
     if sweep.x.values[0] <= here <= sweep.x.values[-1]:
@@ -66,7 +66,7 @@ def _of(cell: Cell, design: str) -> GoodShare:
     return good
 
 
-def _design(sweep: Sweep, design: str, palette: Palette) -> Iterator[dict[str, Any]]:
+def _design(sweep: SweepResult, design: str, palette: Palette) -> Iterator[dict[str, Any]]:
     cells = [cell for cell in sweep.cells if _of(cell, design).stable]
     colour, x = palette.of(design), [cell.x for cell in cells]
     band = {"type": "scatter", "mode": "lines", "x": x, "line": {"width": 0}, "hoverinfo": "skip"}
@@ -89,7 +89,7 @@ def _faint(colour: str) -> str:
     return f"rgba({red},{green},{blue},0.18)"
 
 
-def _asked_shares(sweep: Sweep) -> list[tuple[float, float]]:
+def _asked_shares(sweep: SweepResult) -> list[tuple[float, float]]:
     """In percent, at each value: the better design's good share, less its margin."""
     return [(cell.x, 100 * (_best(cell) - cell.margin)) for cell in sweep.cells if cell.margin is not None]
 
@@ -98,7 +98,7 @@ def _best(cell: Cell) -> float:
     return max(good.good_share if good.stable else 0.0 for good in (cell.synchronous, cell.event_driven))
 
 
-def _asked(sweep: Sweep, palette: Palette) -> Iterator[dict[str, Any]]:
+def _asked(sweep: SweepResult, palette: Palette) -> Iterator[dict[str, Any]]:
     if asked := _asked_shares(sweep):
         yield {
             "type": "scatter",
@@ -111,19 +111,19 @@ def _asked(sweep: Sweep, palette: Palette) -> Iterator[dict[str, Any]]:
         }
 
 
-def _asked_words(sweep: Sweep, palette: Palette) -> Iterator[dict[str, Any]]:
+def _asked_words(sweep: SweepResult, palette: Palette) -> Iterator[dict[str, Any]]:
     for x, share in _asked_shares(sweep)[-1:]:
         yield words_at(f"{percent(share)} is asked for", x, share, palette.ink, 11, xanchor="right", yanchor="top")
 
 
-def _upright_words(uprights: list[Upright], sweep: Sweep) -> Iterator[dict[str, Any]]:
+def _upright_words(uprights: list[Upright], sweep: SweepResult) -> Iterator[dict[str, Any]]:
     """Each line's words have their own row, so that near ones do not cover each other."""
     middle = (sweep.x.values[0] + sweep.x.values[-1]) / 2
     for row, (x, text, colour, _) in enumerate(uprights):
         yield words_above(text, x, "right" if x > middle else "left", colour, yshift=15 * row)
 
 
-def _design_names(sweep: Sweep, palette: Palette) -> Iterator[dict[str, Any]]:
+def _design_names(sweep: SweepResult, palette: Palette) -> Iterator[dict[str, Any]]:
     """In the middle of each line: above the higher one, below the lower one."""
     for design, other in zip(DESIGNS, reversed(DESIGNS), strict=True):
         stable = [cell for cell in sweep.cells if _of(cell, design).stable]

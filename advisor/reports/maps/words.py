@@ -9,7 +9,7 @@ from advisor.reports.document.answers import QUESTIONS, of_unit
 from advisor.reports.document.blocks import Paragraph, Section, grid
 from advisor.reports.terminal_text import terminal_text
 from advisor.reports.wording import design_name, listed
-from advisor.sweeps.contract import Axis, Cell, GoodShare, Sweep
+from advisor.sweeps.contract import Cell, GoodShare, SweepAxis, SweepResult
 from core.numbers import count, number, plural, share_interval
 
 KINDS: Mapping[str, str] = MappingProxyType(
@@ -37,7 +37,7 @@ def axis_name(field: str) -> str:
 _SUFFIX = re.compile(r"_(per_s|s|h|percent|minutes)$")
 
 
-def axis_title(axis: Axis) -> str:
+def axis_title(axis: SweepAxis) -> str:
     unit = QUESTIONS[axis.field].unit
     return f"{axis_name(axis.field)} ({unit})" if unit else axis_name(axis.field)
 
@@ -48,7 +48,7 @@ def axis_value(field: str, value: float) -> str:
     return f"{figure} {of_unit(QUESTIONS[field].unit, figure)}".rstrip()
 
 
-def axis_words(axis: Axis) -> str:
+def axis_words(axis: SweepAxis) -> str:
     low, high = (axis_value(axis.field, value) for value in (axis.values[0], axis.values[-1]))
     return f"{axis_name(axis.field)} from {low} to {high}"
 
@@ -58,7 +58,7 @@ def counted(cells: Sequence[Cell]) -> dict[str, int]:
     return {kind: found.count(kind) for kind in KINDS if kind in found}
 
 
-def finding(sweep: Sweep) -> str:
+def finding(sweep: SweepResult) -> str:
     if not sweep.cells:
         return "No cell has been simulated yet."
     counts = counted(sweep.cells)
@@ -81,19 +81,19 @@ def disagreement(cells: Sequence[Cell]) -> str:
     )
 
 
-def map_table(sweep: Sweep) -> Table:
+def map_table(sweep: SweepResult) -> Table:
     axes = [axis_name(sweep.x.field), *([axis_name(sweep.y.field)] if sweep.y else [])]
     headers = (*axes, "Advice", "Simulation", "Good, synchronous", "Good, event-driven", "Margin")
     return Table(headers, tuple(_row(sweep, cell) for cell in sweep.cells))
 
 
-def _row(sweep: Sweep, cell: Cell) -> tuple[str, ...]:
+def _row(sweep: SweepResult, cell: Cell) -> tuple[str, ...]:
     advice = design_name(cell.style) + (" (misses where the other meets)" if cell.disagrees else "")
     found = (share_words(cell.synchronous), share_words(cell.event_driven), margin_words(cell))
     return (*place_words(sweep, cell), advice, KINDS[kind_of(cell)], *found)
 
 
-def place_words(sweep: Sweep, cell: Cell) -> tuple[str, ...]:
+def place_words(sweep: SweepResult, cell: Cell) -> tuple[str, ...]:
     across = axis_value(sweep.x.field, cell.x)
     return (across,) if sweep.y is None or cell.y is None else (across, axis_value(sweep.y.field, cell.y))
 
@@ -120,7 +120,7 @@ VERDICT_LETTERS = {
 }
 
 
-def sweep_text(title: str, sweep: Sweep) -> str:
+def sweep_text(title: str, sweep: SweepResult) -> str:
     if sweep.y is None:
         return terminal_text(title, finding(sweep), [_map_section(sweep), _agreement(sweep)])
     return "\n".join(
@@ -128,11 +128,11 @@ def sweep_text(title: str, sweep: Sweep) -> str:
     )
 
 
-def _agreement(sweep: Sweep) -> Section:
+def _agreement(sweep: SweepResult) -> Section:
     return Section("agreement", "Advice and simulation", (Paragraph(disagreement(sweep.cells)),))
 
 
-def _map_section(sweep: Sweep) -> Section:
+def _map_section(sweep: SweepResult) -> Section:
     rows = [
         (
             axis_value(sweep.x.field, cell.x),
@@ -151,7 +151,7 @@ def _share(found: GoodShare) -> str:
     return share_interval(found.good_share, found.low, found.high)
 
 
-def _map(sweep: Sweep) -> Iterator[str]:
+def _map(sweep: SweepResult) -> Iterator[str]:
     """Rows from the highest y down, each cell a letter."""
     assert sweep.y is not None  # noqa: S101  the caller has seen to it
     cells = {(cell.x, cell.y): cell for cell in sweep.cells}

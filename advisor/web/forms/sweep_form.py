@@ -12,9 +12,9 @@ from advisor.decisions.models import Sweep, Trace
 from advisor.decisions.services.recordings import read_stored_trace
 from advisor.decisions.services.sweeps import SweepRequest
 from advisor.reports.document.answers import QUESTIONS
-from advisor.sweeps.axes import Axis, axis
-from advisor.sweeps.grid import JOBS, Grid, grid
-from advisor.sweeps.load import load_of
+from advisor.sweeps.cells import load_of
+from advisor.sweeps.contract import SweepAxis
+from advisor.sweeps.grid import JOBS, Grid, build_grid
 from advisor.sweeps.proposals import Proposal
 from advisor.web.forms import typed_numbers
 from advisor.web.forms.questions import sentence_of
@@ -104,7 +104,10 @@ def _no_axis(given: QueryDict, name: str, known: Mapping[str, Proposal]) -> str:
 
 def _steps(x: Proposal, y: Proposal | None, answers: Answers, trace: Trace | None) -> int:
     """The most steps along each axis that take no long time; the load of peaks is simulated over whole days of them."""
-    ends = (axis(x.field, x.low, x.high, 2), axis(y.field, y.low, y.high, 2, "y") if y else None)
+    ends = (
+        SweepAxis.from_steps(x.field, x.low, x.high, 2),
+        SweepAxis.from_steps(y.field, y.low, y.high, 2, "y") if y else None,
+    )
     a_cell = load_of(Grid(answers, *ends), read_stored_trace(trace) if trace else None).mean_jobs
     axes = 2 if y else 1
     return next((steps for steps in OFFERED_STEPS if a_cell * steps**axes <= PROPOSED_SWEEP_JOBS), OFFERED_STEPS[-1])
@@ -116,7 +119,11 @@ def _second_axis(offered: Sequence[Proposal], x: Proposal, answers: Answers) -> 
         if proposal.field.split(".")[0] == x.field.split(".")[0]:
             continue
         try:
-            grid(answers, axis(x.field, x.low, x.high, 2), axis(proposal.field, proposal.low, proposal.high, 2, "y"))
+            build_grid(
+                answers,
+                SweepAxis.from_steps(x.field, x.low, x.high, 2),
+                SweepAxis.from_steps(proposal.field, proposal.low, proposal.high, 2, "y"),
+            )
         except InvalidInput:
             continue
         return proposal.field
@@ -157,12 +164,14 @@ def asked_by(form: SweepForm) -> SweepRequest:
     )
 
 
-def _axis_of(given: AxisField) -> Axis:
+def _axis_of(given: AxisField) -> SweepAxis:
     unit = QUESTIONS[given.field].unit
     low, high = (
         _number(given.name, words, text, False, unit) for words, text in (("from", given.low), ("to", given.high))
     )
-    return axis(given.field, low, high, int(_number(given.name, "steps", given.steps, True)), given.name)
+    return SweepAxis.from_steps(
+        given.field, low, high, int(_number(given.name, "steps", given.steps, True)), given.name
+    )
 
 
 def _number(name: str, words: str, text: str, whole: bool, unit: str = "") -> float | int:
@@ -187,6 +196,6 @@ def form_again(sweep: Sweep) -> SweepForm:
     return SweepForm(_again("x", x), _again("y", y) if y else AxisField("y", ""), str(sweep.jobs))
 
 
-def _again(name: str, given: Axis) -> AxisField:
+def _again(name: str, given: SweepAxis) -> AxisField:
     low, high = (typed_numbers.written(value) for value in (given.low, given.high))
     return AxisField(name, given.field, low, high, str(len(given.values)))

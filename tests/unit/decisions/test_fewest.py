@@ -12,7 +12,7 @@ from advisor.decisions.models import Decision, Sweep, SweepKind, SweepState
 from advisor.decisions.services.decisions import create_decision
 from advisor.decisions.services.leases import PartLease, claim_part
 from advisor.decisions.services.sweeps import cancel_sweep, needed_by, request_fewest
-from advisor.sweeps.capacity_search import fewest
+from advisor.sweeps.capacity_search import search_capacity
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput
 from simulator.simulate import Progress
@@ -42,7 +42,7 @@ def test_a_worker_stores_what_the_search_finds_once(search: Sweep, steady: Decis
     for _ in range(2):
         run_part(str(search.parts.get().pk))
     assert again(search).state == SweepState.SUCCEEDED
-    assert needed_by(search) == fewest(answers_from(STEADY), jobs=2_000)
+    assert needed_by(search) == search_capacity(answers_from(STEADY), jobs=2_000)
     assert search.parts.get().attempt == 1
     assert steady.latest().frozen_at is not None
     assert (search.kind, Sweep.objects.maps().count()) == (SweepKind.FEWEST, 0)
@@ -67,7 +67,7 @@ def test_it_tells_what_it_tries_and_stops_when_cancelled(
         on_progress(Progress("Trying 40 workers and consumers", 0.5))
         pytest.fail("it went on")
 
-    monkeypatch.setattr(tasks, "fewest", searching)
+    monkeypatch.setattr(tasks, "search_capacity", searching)
     monkeypatch.setattr(PartLease, "report_every_s", 0)
     run_part(str(search.parts.get().pk))
     assert again(search).state == SweepState.CANCELLED

@@ -25,7 +25,7 @@ KINDS: dict[str, type[Value]] = {
     "recommendation": Recommendation,
     "scenario": Scenario,
     "result": Result,
-    "sweep": contract.Sweep,
+    "sweep": contract.SweepResult,
     "fewest": ServerRequirement,
     "hop": HopEdit,
     "profile": ProfileEdit,
@@ -50,7 +50,7 @@ def test_every_version_is_read(file: Path) -> None:
 def test_the_cells_of_a_part_are_read_as_they_were_first_stored() -> None:
     """A part keeps its cells as a bare list; their shape is that of the sweep, and has its version."""
     text = json.dumps(json.loads((FILES / "sweep-1.json").read_text())["cells"])
-    assert CELLS.validate_json(text) == stored.load(contract.Sweep, (FILES / "sweep-1.json").read_text()).cells
+    assert CELLS.validate_json(text) == stored.load(contract.SweepResult, (FILES / "sweep-1.json").read_text()).cells
 
 
 class Thing(Value):

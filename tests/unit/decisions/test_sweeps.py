@@ -17,8 +17,8 @@ from advisor.decisions.services import leases
 from advisor.decisions.services.leases import PartLease, claim_part, end_complete, worker_name
 from advisor.decisions.services.sweeps import SweepRequest, cancel_sweep, found_so_far, request_sweep
 from advisor.server.watchdog import give_up_leases, held_by, holders_on_this_host
-from advisor.sweeps.axes import axis
 from advisor.sweeps.cells import simulate_cell
+from advisor.sweeps.contract import SweepAxis
 from advisor.teams.models import User
 from core.errors import InvalidInput
 from tests.fakes.clock import FakeClock
@@ -26,7 +26,11 @@ from tests.fakes.queue_notifiers import BrokenNotifier, FakeNotifier
 
 pytestmark = pytest.mark.usefixtures("connection_of_the_test")
 
-ASKED = SweepRequest(axis("processing.p95_s", 10, 80, 3), axis("volume.mean_rate_per_s", 0.2, 1, 2, "y"), jobs=1_000)
+ASKED = SweepRequest(
+    SweepAxis.from_steps("processing.p95_s", 10, 80, 3),
+    SweepAxis.from_steps("volume.mean_rate_per_s", 0.2, 1, 2, "y"),
+    jobs=1_000,
+)
 
 
 @pytest.fixture
@@ -78,10 +82,13 @@ def test_the_same_key_is_the_same_sweep_and_another_revisions_key_is_refused(
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        (replace(ASKED, jobs=1_000_000, x=axis("processing.p95_s", 10, 80, 50)), "over the limit of 500 million"),
+        (
+            replace(ASKED, jobs=1_000_000, x=SweepAxis.from_steps("processing.p95_s", 10, 80, 50)),
+            "over the limit of 500 million",
+        ),
         (replace(ASKED, jobs=10), "1,000 to 1,000,000"),
-        (replace(ASKED, y=axis("processing.p95_s", 10, 80, 3)), "varied by x already"),
-        (replace(ASKED, y=axis("processing.p50_s", 10, 79, 3)), "at processing.p95_s"),
+        (replace(ASKED, y=SweepAxis.from_steps("processing.p95_s", 10, 80, 3)), "varied by x already"),
+        (replace(ASKED, y=SweepAxis.from_steps("processing.p50_s", 10, 79, 3)), "at processing.p95_s"),
     ],
 )
 def test_what_is_too_large_or_contradicts_itself_is_refused_with_a_sentence(

@@ -8,8 +8,8 @@ import pytest
 from advisor.reports.charts.labels import area_of, placed, regions
 from advisor.reports.maps.figure import Here, edges, map_figure, softened
 from advisor.reports.maps.shares import turns
-from advisor.sweeps.border import AdvisedMap
-from advisor.sweeps.contract import Axis, Cell, GoodShare, Sweep
+from advisor.sweeps.advised_map import AdvisedMap
+from advisor.sweeps.contract import Cell, GoodShare, SweepAxis, SweepResult
 
 ACROSS = np.linspace(0, 10, 101)
 FOUND = GoodShare(good_share=0.9, low=0.88, high=0.92)
@@ -20,16 +20,16 @@ def halves(at: float) -> AdvisedMap:
     return AdvisedMap(ACROSS, np.linspace(0, 1, 40), np.tile(row, (40, 1)))
 
 
-def a_map(y: bool = True) -> Sweep:
+def a_map(y: bool = True) -> SweepResult:
     ups = (0.0, 1.0) if y else (None,)
     cells = tuple(
         Cell(x=x, y=up, style="synchronous", verdict="neither", margin=-0.05, synchronous=FOUND, event_driven=FOUND)
         for up in ups
         for x in (0.0, 5.0, 10.0)
     )
-    axis = Axis(field="volume.mean_rate_per_s", values=(0.0, 1.0)) if y else None
-    return Sweep(
-        x=Axis(field="processing.p95_s", values=(0.0, 5.0, 10.0)), y=axis, jobs=1, seed=1, cells=cells, elapsed_s=0
+    axis = SweepAxis(field="volume.mean_rate_per_s", values=(0.0, 1.0)) if y else None
+    return SweepResult(
+        x=SweepAxis(field="processing.p95_s", values=(0.0, 5.0, 10.0)), y=axis, jobs=1, seed=1, cells=cells, elapsed_s=0
     )
 
 

@@ -19,8 +19,7 @@ from advisor.decisions.services.sweeps import SweepRequest
 from advisor.server import worker as module
 from advisor.server.vitals import workers_alive
 from advisor.server.worker import SimulationWorker, simulation_worker
-from advisor.sweeps.axes import axis
-from advisor.sweeps.contract import Cell
+from advisor.sweeps.contract import Cell, SweepAxis
 from advisor.teams.models import User, Workspace
 from tests.rows import a_run
 
@@ -85,7 +84,7 @@ def test_a_run_that_is_asked_for_while_a_map_is_drawn_begins_before_its_next_par
 ) -> None:
     decision = create_decision(workspace, user, {})
     monkeypatch.setattr(limits, "CELLS_A_PART", 1)
-    asked = SweepRequest(axis("processing.p95_s", 10, 80, 4), None, jobs=1_000)
+    asked = SweepRequest(SweepAxis.from_steps("processing.p95_s", 10, 80, 4), None, jobs=1_000)
     sweep = start_sweep(decision.latest(), user, asked, idempotency_key="map")
     done: list[int] = []
     cell = tasks.simulate_cell

@@ -9,8 +9,14 @@ from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from advisor.reports.maps.needed import needed_headline, needed_sentence
-from advisor.sweeps.capacity_search import Fewest, Search, ServerRequirement, fewest, with_servers
-from advisor.sweeps.cells import Length, cut
+from advisor.sweeps.capacity_search import (
+    CapacitySearch,
+    DesignRequirement,
+    ServerRequirement,
+    search_capacity,
+    with_servers,
+)
+from advisor.sweeps.cells import CellRun
 from core.errors import InvalidInput
 from simulator.result import DesignResult, Result
 from simulator.simulate import Progress, simulate
@@ -24,22 +30,22 @@ def steady() -> Answers:
 
 
 @pytest.fixture(scope="module")
-def length(steady: Answers) -> Length:
-    return cut(scenario_of(Evaluation.from_answers(steady), advise(steady, flips=False)), 10_000, 1)
+def length(steady: Answers) -> CellRun:
+    return CellRun.from_scenario(scenario_of(Evaluation.from_answers(steady), advise(steady, flips=False)), 10_000, 1)
 
 
 @pytest.fixture(scope="module")
 def requirement(steady: Answers) -> ServerRequirement:
-    return fewest(steady, jobs=10_000)
+    return search_capacity(steady, jobs=10_000)
 
 
-def shares(length: Length, servers: int) -> Result:
+def shares(length: CellRun, servers: int) -> Result:
     return simulate(with_servers(length.scenario, servers), replications=length.replications, threads=1)
 
 
 @pytest.mark.parametrize("design", ["synchronous", "event_driven"])
-def test_it_finds_what_trying_every_number_finds(requirement: ServerRequirement, length: Length, design: str) -> None:
-    answer: Fewest = getattr(requirement, design)
+def test_it_finds_what_trying_every_number_finds(requirement: ServerRequirement, length: CellRun, design: str) -> None:
+    answer: DesignRequirement = getattr(requirement, design)
     assert answer.high is not None
     every: dict[int, DesignResult] = {n: getattr(shares(length, n), design) for n in range(1, answer.high + 4)}
     wanted = requirement.wanted_share
@@ -49,7 +55,7 @@ def test_it_finds_what_trying_every_number_finds(requirement: ServerRequirement,
     assert answer.low == max(miss, default=0) + 1
 
 
-def stepped(length: Length, meets_from: int, misses_below: int, calls: list[int]) -> Callable[[int], Result]:
+def stepped(length: CellRun, meets_from: int, misses_below: int, calls: list[int]) -> Callable[[int], Result]:
     base = shares(length, 20)
 
     def run(servers: int) -> Result:
@@ -64,17 +70,19 @@ def stepped(length: Length, meets_from: int, misses_below: int, calls: list[int]
 @pytest.mark.parametrize("start", [1, 20, 700])
 @pytest.mark.parametrize(("misses_below", "meets_from"), [(1, 1), (1, 5), (7, 7), (33, 40), (1, 900), (1_000, 1_000)])
 def test_it_finds_both_ends_from_wherever_it_begins_in_few_trials(
-    length: Length, start: int, misses_below: int, meets_from: int
+    length: CellRun, start: int, misses_below: int, meets_from: int
 ) -> None:
     calls: list[int] = []
-    answer = Search(length, WANTED, 1_000, stepped(length, meets_from, misses_below, calls)).of("synchronous", start)
+    answer = CapacitySearch(length, WANTED, 1_000, stepped(length, meets_from, misses_below, calls)).of(
+        "synchronous", start
+    )
     assert (answer.low, answer.high) == (misses_below, meets_from)
     assert len(calls) == len(set(calls)) <= 32
 
 
-def test_where_no_number_meets_the_deadline_it_says_so(length: Length) -> None:
+def test_where_no_number_meets_the_deadline_it_says_so(length: CellRun) -> None:
     run = stepped(length, 10**9, 10**9, [])
-    answer = Search(length, WANTED, 64, run).of("synchronous", 20)
+    answer = CapacitySearch(length, WANTED, 64, run).of("synchronous", 20)
     assert (answer.low, answer.high) == (65, None)
     assert "any number up to 64 workers" in needed_sentence(answer)
 
@@ -92,7 +100,7 @@ def test_the_headline_says_what_each_design_needs_or_that_no_number_does(require
 
 def test_without_a_deadline_there_is_nothing_to_search_for() -> None:
     with pytest.raises(InvalidInput, match="deadline"):
-        fewest(answers_from({"caller": {"kind": "nobody", "deadline_s": None}}))
+        search_capacity(answers_from({"caller": {"kind": "nobody", "deadline_s": None}}))
 
 
 def test_what_progress_raises_stops_the_search(steady: Answers) -> None:
@@ -100,4 +108,4 @@ def test_what_progress_raises_stops_the_search(steady: Answers) -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        fewest(steady, jobs=10_000, on_progress=stop)
+        search_capacity(steady, jobs=10_000, on_progress=stop)

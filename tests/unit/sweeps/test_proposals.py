@@ -6,8 +6,8 @@ from advisor.advice.answers import answers_from
 from advisor.advice.questionnaire import SECTIONS
 from advisor.advice.recommendation import advise
 from advisor.advice.templates import TEMPLATES
-from advisor.sweeps.axes import axis
-from advisor.sweeps.grid import grid
+from advisor.sweeps.contract import SweepAxis
+from advisor.sweeps.grid import build_grid
 from advisor.sweeps.proposals import proposals
 
 
@@ -23,7 +23,7 @@ def test_every_range_can_be_drawn_and_holds_the_answer_and_where_the_style_turns
     }
     assert offered
     for proposal in offered:
-        grid(answers, axis(proposal.field, proposal.low, proposal.high, 5))
+        build_grid(answers, SweepAxis.from_steps(proposal.field, proposal.low, proposal.high, 5))
         if proposal.turns:
             assert proposal.low <= nearest[proposal.field] <= proposal.high
     assert {proposal.field for proposal in offered if proposal.turns} <= set(nearest)

@@ -7,12 +7,10 @@ from advisor.advice.answers import Answers, answers_from
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
-from advisor.sweeps.axes import axis
-from advisor.sweeps.border import ALL_STYLES, build_advised_map
-from advisor.sweeps.cells import cut, simulate_cell
-from advisor.sweeps.contract import Cell, GoodShare
-from advisor.sweeps.grid import Grid, grid
-from advisor.sweeps.sweeping import sweep
+from advisor.sweeps.advised_map import ALL_STYLES, build_advised_map
+from advisor.sweeps.cells import CellRun, simulate_cell, sweep
+from advisor.sweeps.contract import Cell, GoodShare, SweepAxis
+from advisor.sweeps.grid import Grid, build_grid
 from core.errors import InvalidInput
 from simulator.simulate import Progress, simulate
 
@@ -24,7 +22,12 @@ def steady() -> Answers:
 
 @pytest.fixture(scope="module")
 def small(steady: Answers) -> Grid:
-    return grid(steady, axis("processing.p95_s", 10, 80, 3), axis("volume.mean_rate_per_s", 0.2, 1, 2, "y"), jobs=4_000)
+    return build_grid(
+        steady,
+        SweepAxis.from_steps("processing.p95_s", 10, 80, 3),
+        SweepAxis.from_steps("volume.mean_rate_per_s", 0.2, 1, 2, "y"),
+        jobs=4_000,
+    )
 
 
 def test_every_cell_is_there_in_order_and_is_what_the_simulator_says(small: Grid) -> None:
@@ -32,7 +35,7 @@ def test_every_cell_is_there_in_order_and_is_what_the_simulator_says(small: Grid
     assert [(cell.x, cell.y) for cell in result.cells] == list(small.points())
     last = result.cells[-1]
     answers = small.answers_at((80, 1))
-    scenario = cut(scenario_of(Evaluation.from_answers(answers), advise(answers)), 4_000, 1).scenario
+    scenario = CellRun.from_scenario(scenario_of(Evaluation.from_answers(answers), advise(answers)), 4_000, 1).scenario
     alone = simulate(scenario, replications=1)
     assert last.synchronous.good_share == alone.synchronous.good_share
     assert last.event_driven.good_share == alone.event_driven.good_share
@@ -55,7 +58,7 @@ def test_the_border_runs_where_the_flip_says(template: str) -> None:
     advice = advise(answers)
     flip = next(flip for flip in advice.flips if flip.becomes.style != advice.style and type(flip.to) in (int, float))
     low, high = sorted((float(flip.to) * 0.9, float(flip.to) * 1.1))
-    result = build_advised_map(grid(answers, axis(flip.field, low, high, 2)), fine=201)
+    result = build_advised_map(build_grid(answers, SweepAxis.from_steps(flip.field, low, high, 2)), fine=201)
     turns = np.flatnonzero(np.diff(result.style[0]))
     step = float(result.x[1] - result.x[0])
     assert any(abs(result.x[turn] - float(flip.to)) <= 2 * step for turn in turns)
@@ -64,20 +67,24 @@ def test_the_border_runs_where_the_flip_says(template: str) -> None:
 
 def test_a_cell_that_contradicts_another_answer_is_refused_before_anything_runs(steady: Answers) -> None:
     with pytest.raises(InvalidInput, match=r"at operations\.max_workers = 1.*min_workers"):
-        grid(answers_from({"operations": {"min_workers": 5}}), axis("operations.max_workers", 1, 20, 3))
+        build_grid(
+            answers_from({"operations": {"min_workers": 5}}), SweepAxis.from_steps("operations.max_workers", 1, 20, 3)
+        )
 
 
 def test_the_same_answer_twice_and_too_many_jobs_are_refused(steady: Answers) -> None:
-    one = axis("processing.p95_s", 10, 80, 3)
+    one = SweepAxis.from_steps("processing.p95_s", 10, 80, 3)
     with pytest.raises(InvalidInput, match="varied by x already"):
-        grid(steady, one, one)
+        build_grid(steady, one, one)
     with pytest.raises(InvalidInput, match="jobs"):
-        grid(steady, one, jobs=10)
+        build_grid(steady, one, jobs=10)
 
 
 def test_peaks_are_run_in_whole_cycles_more_than_once() -> None:
     answers = answers_from({})
-    length = cut(scenario_of(Evaluation.from_answers(answers), advise(answers, flips=False)), 20_000, 7)
+    length = CellRun.from_scenario(
+        scenario_of(Evaluation.from_answers(answers), advise(answers, flips=False)), 20_000, 7
+    )
     assert length.replications > 1 and length.scenario.warmup_jobs == 0 and length.scenario.seed == 7
 
 

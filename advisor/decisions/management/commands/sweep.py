@@ -10,12 +10,10 @@ from advisor.decisions.management.running import LARGEST_SEED, require_memory
 from advisor.decisions.management.workload import add_library, answers_in, read, workload_of
 from advisor.reports.maps.needed import needed_text
 from advisor.reports.maps.words import sweep_text
-from advisor.sweeps.axes import SHAPE, Axis, parsed
-from advisor.sweeps.capacity_search import ServerRequirement, fewest
-from advisor.sweeps.contract import Sweep
-from advisor.sweeps.grid import JOBS, grid
-from advisor.sweeps.load import estimate_of_trial, load_of
-from advisor.sweeps.sweeping import sweep
+from advisor.sweeps.capacity_search import ServerRequirement, estimate_of_trial, search_capacity
+from advisor.sweeps.cells import load_of, sweep
+from advisor.sweeps.contract import SHAPE, SweepAxis, SweepResult
+from advisor.sweeps.grid import JOBS, build_grid
 from core.errors import InvalidInput, Problem
 from simulator.simulate import OnProgress
 from simulator.traces import Trace
@@ -54,19 +52,19 @@ class Command(Console):
 
 def _result(
     answers: Answers, options: Mapping[str, Any], trace: Trace | None, show: OnProgress, name: str
-) -> Sweep | ServerRequirement:
+) -> SweepResult | ServerRequirement:
     jobs, seed = options["jobs"], options["seed"]
     if options["fewest"]:
         if options["x"] or options["y"]:
             raise InvalidInput([Problem("--fewest", "varies the workers itself; give it without --x and --y")])
         require_memory(estimate_of_trial(answers, jobs, trace).memory_bytes, name)
-        return fewest(answers, jobs=jobs, seed=seed, trace=trace, on_progress=show)
-    wanted = grid(answers, *_axes(options), jobs=jobs, seed=seed)
+        return search_capacity(answers, jobs=jobs, seed=seed, trace=trace, on_progress=show)
+    wanted = build_grid(answers, *_axes(options), jobs=jobs, seed=seed)
     require_memory(load_of(wanted, trace).memory_bytes, name)
     return sweep(wanted, trace, show)
 
 
-def _axes(options: Mapping[str, Any]) -> tuple[Axis, Axis | None]:
+def _axes(options: Mapping[str, Any]) -> tuple[SweepAxis, SweepAxis | None]:
     if not options["x"]:
         raise InvalidInput([Problem("--x", f"say which answer to vary, as {SHAPE}; or --fewest")])
-    return parsed(options["x"], "--x"), parsed(options["y"], "--y") if options["y"] else None
+    return SweepAxis.from_text(options["x"], "--x"), SweepAxis.from_text(options["y"], "--y") if options["y"] else None

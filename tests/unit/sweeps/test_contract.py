@@ -2,16 +2,16 @@
 
 import pytest
 
-from advisor.sweeps.axes import parsed
+from advisor.sweeps.contract import SweepAxis
 from core.errors import InvalidInput
 
 
 def test_steps_are_linear_and_include_both_ends() -> None:
-    assert parsed("processing.p95_s=2:10:5").values == (2, 4, 6, 8, 10)
+    assert SweepAxis.from_text("processing.p95_s=2:10:5").values == (2, 4, 6, 8, 10)
 
 
 def test_a_whole_number_gets_whole_values_each_once() -> None:
-    assert parsed("synchronous.workers=1:4:7").values == (1, 2, 3, 4)
+    assert SweepAxis.from_text("synchronous.workers=1:4:7").values == (1, 2, 3, 4)
 
 
 @pytest.mark.parametrize(
@@ -34,5 +34,5 @@ def test_a_whole_number_gets_whole_values_each_once() -> None:
 )
 def test_what_is_wrong_is_said_of_the_option(text: str, reason: str) -> None:
     with pytest.raises(InvalidInput, match=reason) as refused:
-        parsed(text, "--y")
+        SweepAxis.from_text(text, "--y")
     assert refused.value.problems[0].path == "--y"

@@ -29,8 +29,8 @@ class AdvisedMap:
 
 def build_advised_map(grid: Grid, fine: int = FINE) -> AdvisedMap:
     """One row if a single answer is varied."""
-    x = np.array(grid.x.within(fine).values)
-    y = np.array(grid.y.within(fine).values) if grid.y else np.array([np.nan])
+    x = np.array(grid.x.within(fine))
+    y = np.array(grid.y.within(fine)) if grid.y else np.array([np.nan])
     across, down = np.meshgrid(x, y)
     base = vectors_of(grid.answers)
     columns = _spread(base, across.size)
