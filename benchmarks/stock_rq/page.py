@@ -100,7 +100,7 @@ def page(comparisons: Iterable[Comparison], conditions: Conditions, dispatch: Di
     queue, service = (rows_of(comparisons, design) for design in ROWS)
     late_syns_s = syn_retries_s(conditions.syn_linear_timeouts)
     return "\n".join((
-        "# Held against a system that is not ours", "", *_introduction(comparisons, conditions, dispatch), "",
+        "# Compared with a system that is not ours", "", *_introduction(comparisons, conditions, dispatch), "",
         "## rq", "", *_table(queue), "", *_queue_findings(comparisons, queue), "",
         "## gunicorn", "", *_table(service), "", *_service_findings(comparisons, service, late_syns_s, drops=drops), "",
     ))  # fmt: skip
