@@ -164,4 +164,7 @@ class Draws:
             last = before if retry else r.base_s
             return float(min(r.cap_s, r.base_s * (1 - draw) + 3 * last * draw))
         limit = min(r.cap_s, r.base_s * 2.0**retry)
-        return float({"none": limit, "equal": limit * (0.5 + 0.5 * draw), "full": limit * draw}[r.jitter])
+        shares = {"none": 1.0, "equal": 0.5 + 0.5 * draw, "full": draw}
+        if r.jitter not in shares:
+            raise NotImplementedError(f"add {r.jitter} to Draws.backoff in tests/fakes/naive_draws.py")
+        return float(limit * shares[r.jitter])

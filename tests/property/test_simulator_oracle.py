@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from core.closed_sets import members_of
+from simulator.arrivals import Arrivals
 from simulator.kernel import layout
 from simulator.kernel.event_driven import run_event_driven
 from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, build_state, jobs_of, recorded_of
 from simulator.replications import LOOPS
-from simulator.scenario import Scenario
+from simulator.retries import Jitter
+from simulator.scenario import Discipline, Scenario
+from simulator.services import Service
 from tests.fakes.naive_draws import Draws
 from tests.fakes.naive_scenarios import durations_of, scenarios, trace_of
 from tests.fakes.naive_simulation import Naive, NaiveEventDriven, NaiveSynchronous
@@ -21,17 +25,17 @@ INSTANT_S = 1e-8
 """Events less far apart are simultaneous, but for rounding."""
 DESIGNS = (SYNCHRONOUS, EVENT_DRIVEN, HYBRID)
 BOTH = {
-    *(f"{process} arrivals" for process in ("regular", "poisson", "gamma", "bursts", "daily", "trace")),
-    *(f"{kind} service" for kind in ("deterministic", "exponential", "lognormal", "gamma", "tokens", "empirical")),
+    *(f"{process} arrivals" for process in members_of(Arrivals)),
+    *(f"{distribution} service" for distribution in members_of(Service)),
     "completed", "good", "late", "failed", "timed_out", "rejected", "wasted work",
     "outage", "quota given back", "waited for other calls", "waited for the limits", "scaled up", "scaled down",
     "handled", "handled again", "handling given up",
 }  # fmt: skip
 QUEUED = BOTH | {
-    *(f"backoff {jitter}" for jitter in ("none", "full", "equal", "decorrelated")),
+    *(f"backoff {jitter}" for jitter in members_of(Jitter)),
     "backed off", "backed off flat", "backed off as listed", "backed off as listed last",
     "retried early", "retried late",
-    *(f"chose between queues, {discipline}" for discipline in ("strict", "dedicated", "weighted")),
+    *(f"chose between queues, {discipline}" for discipline in members_of(Discipline)),
     "dedicated scaled up", "dedicated scaled down", "dead_lettered", "undelivered",
     "circuit opened", "probed", "circuit heard", "circuit closed",
     "polled once", "polled again", "polled for nothing", "webhook at once", "webhook again", "webhook in vain",
@@ -99,8 +103,7 @@ def check(scenario: Scenario, design: str, drains: bool = True) -> set[str]:
     if design == HYBRID and scenario.hybrid is None:
         return set()
     history, m = history_of_kernel(scenario, design, drains)
-    cycle = {"bursts": 20.0, "daily": 86_400.0}.get(scenario.arrivals.process)
-    whole_cycles = cycle is not None and scenario.duration_s is None
+    whole_cycles = scenario.arrivals.period_s is not None and scenario.duration_s is None
     oracle = oracle_of(scenario, design, float(m["last"]) if whole_cycles else inf, drains)
     oracle.run(scenario.event_driven.accept_s if design != SYNCHRONOUS else 0.0)
 

@@ -9,7 +9,7 @@ PROGRAM = """
 import resource, sys
 from simulator.replications import LOOPS, Runner
 from simulator.scenario import Scenario
-from simulator.warming import warm
+from simulator.replications import warm
 
 warm()
 scenario = Scenario.parse({

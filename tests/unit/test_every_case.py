@@ -1,5 +1,6 @@
 """Each case of a closed set has all that it needs. Each failure says what to add, and in which file."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,13 +28,14 @@ from simulator.kernel.draws import backoff_s, service_s
 from simulator.kernel.event_driven import run_event_driven
 from simulator.kernel.machine import draw_next_arrival
 from simulator.live.run.support import PLAYED, unsupported
-from simulator.plan import EVENT_DRIVEN, Floats, build_state, mean_service_s, recorded_of
-from simulator.retries import Jitter
+from simulator.plan import EVENT_DRIVEN, Floats, build_state, mean_service_s, rate_of, recorded_of
+from simulator.retries import MEAN_PAUSES_S, Jitter
 from simulator.scenario import Discipline, Scenario
 from simulator.services import Service
 from simulator.tally import MIDDLES_S
+from simulator.traces import Trace
 from tests.fakes.naive_draws import Draws
-from tests.fakes.naive_scenarios import DURATIONS_S, scenarios, trace_of
+from tests.fakes.naive_scenarios import DURATIONS_S, scenarios
 from tests.property.test_simulator_oracle import check
 from tests.unit.advice.test_checks import WARNED
 from tests.unit.advice.test_rules import FELT
@@ -58,9 +60,11 @@ ARRIVALS: dict[str, tuple[Mapping[str, Any], float, float]] = {
     "gamma": ({"rate_per_s": 2.5, "cv": 1.5}, 200.0, 2.25),
     "bursts": ({"rate_per_s": 2.5, "peak_to_mean": 3.0, "peak_s": 4.0, "every_s": 20.0}, 20.0, 1.0),
     "daily": ({"rate_per_s": 0.002, "peak_to_mean": 1.6}, DAY_S, 1.0),
-    "trace": ({"trace": "instants", "speed": 1.0}, 0.0, 0.0),
+    "trace": ({"trace": "recorded", "speed": 2.0}, 20.0, 1.0),
 }
-"""Of each process a window in s, and the variance of arrivals in it over their mean; a trace is its own instants."""
+"""Of each process a window in s, and the variance of arrivals in it over their mean. The mean is the rate times the window."""
+RECORDED = Trace(np.cumsum(np.random.default_rng(1).exponential(0.8, 4 * SAMPLES)))
+"""Poisson arrivals, as a recording."""
 SERVICES: dict[str, Example] = {
     "deterministic": Example({"mean_s": 2.0}, 2.0, 0.0),
     "exponential": Example({"mean_s": 2.0}, 2.0, 4.0),
@@ -124,8 +128,7 @@ def example_of(table: Mapping[str, Any], name: str, case: str) -> Any:
     return table[case]
 
 
-def machine_of(scenario: Scenario, drawn: Floats | None = None) -> tuple[Any, Any]:
-    trace = trace_of(scenario)
+def machine_of(scenario: Scenario, drawn: Floats | None = None, trace: Trace | None = None) -> tuple[Any, Any]:
     rows = recorded_of(trace, drawn)
     state = build_state(scenario, EVENT_DRIVEN, 0, trace=trace, drawn=drawn, rows=rows, drains=True)
     return state, state.machine
@@ -144,19 +147,18 @@ def hold(samples: Floats, mean: float, variance: float, case: str, file: str) ->
 def test_an_arrival_process_draws_what_it_claims(process: str) -> None:
     fields, window_s, dispersion = example_of(ARRIVALS, "ARRIVALS", process)
     scenario = Scenario.parse({**BASE, "jobs": 45, "arrivals": {"process": process, **fields}})
-    state, machine = machine_of(scenario)
-    drawn = Draws(scenario, 0, trace_of(scenario)).arrivals()
+    trace = RECORDED if process == "trace" else None
+    state, machine = machine_of(scenario, trace=trace)
+    drawn = Draws(scenario, 0, trace).arrivals()
     oracle = [next(drawn) for _ in range(45)]
     assert kernel_arrivals(machine, 45) == pytest.approx(oracle, abs=1e-5), (
         f"mend {process!r}: its draw in simulator/kernel/draws.py and Draws.arrivals in tests/fakes/naive_draws.py differ"
     )
-    if process == "trace":
-        return
-    state, machine = machine_of(scenario.model_copy(update={"jobs": 4 * SAMPLES}))
-    machine["jobs"], machine["last"] = 2**62, np.inf
+    state, machine = machine_of(scenario.model_copy(update={"jobs": 4 * SAMPLES}), trace=trace)
+    machine["jobs"], machine["last"] = 4 * SAMPLES, np.inf
     instants = kernel_arrivals(machine, 4 * SAMPLES)
     counts = np.bincount((instants / window_s).astype(int))[:-1]
-    mean = scenario.arrivals.rate_per_s * window_s  # type: ignore[union-attr]
+    mean = rate_of(scenario, trace) * window_s
     error = sqrt(2 / len(counts))
     wrong = f"mend {process!r}: its draw in simulator/kernel/draws.py has another"
     assert counts.mean() == pytest.approx(mean, rel=5 * sqrt(max(dispersion, 0.01) / mean / len(counts))), (
@@ -197,6 +199,9 @@ def test_a_jitter_draws_what_it_claims(jitter: str) -> None:
         f"mend {jitter!r}: its pause in simulator/kernel/draws.py and Draws.backoff in tests/fakes/naive_draws.py differ"
     )
     hold(samples, mean, variance, jitter, "simulator/kernel/draws.py")
+    assert MEAN_PAUSES_S[jitter](scenario.retries, 2, 2.0) == mean, (
+        f"mend the mean of {jitter!r} in MEAN_PAUSES_S of simulator/retries.py"
+    )
     del state
 
 
@@ -272,17 +277,46 @@ def test_hypothesis_draws_every_case(path: str, case: str, generated: Counter[tu
     assert generated[path, case], f"add {case!r} to the strategy of {path} in tests/fakes/naive_scenarios.py"
 
 
-def test_a_live_run_refuses_by_name_what_it_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert {path: set(cases) - set(members_of(SETS[path])) for path, cases in PLAYED.items()} == {
-        path: set() for path in SETS
-    }, "PLAYED in simulator/live/run/support.py names a case that is in no set"
-    for path, case in cases_of(Scenario.parse(BASE)).items():
-        monkeypatch.setitem(PLAYED, path, ())
-        problems = unsupported(Scenario.parse(BASE))
-        assert [(problem.path, problem.reason) for problem in problems] == [
-            (path, f"a live run has no {case}; use the kernel")
-        ]
-        monkeypatch.undo()
+def scenario_with(path: str, case: str) -> Scenario:
+    """A scenario that has the case, by its example."""
+    design = BASE["event_driven"]
+    match path:
+        case "arrivals":
+            changed: dict[str, Any] = {path: {"process": case, **example_of(ARRIVALS, "ARRIVALS", case)[0]}}
+        case "service":
+            changed = {path: {"distribution": case, **example_of(SERVICES, "SERVICES", case).given}}
+        case "event_driven.delivery":
+            delivery = {"method": case, **example_of(DELIVERIES, "DELIVERIES", case)[0]}
+            changed = {"event_driven": {**design, "delivery": delivery}}
+        case "event_driven.discipline":
+            changed = {"event_driven": {**design, "discipline": case}}
+        case _:
+            changed = {"retries": {"jitter": case}}
+    return Scenario.parse({**BASE, **changed})
+
+
+@pytest.mark.parametrize(("path", "case"), CASES)
+def test_a_live_run_plays_a_case_or_refuses_it_by_name(path: str, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = scenario_with(path, case)
+    refused = {problem.path for problem in unsupported(scenario)}
+    assert refused == (set() if case in PLAYED[path] else {path}), (
+        f"mend {case!r} in simulator/live/run/support.py: a live run plays it (PLAYED) or refuses it by name"
+    )
+    monkeypatch.setitem(PLAYED, path, tuple(set(PLAYED[path]) - {case}))
+    problems = [(problem.path, problem.reason) for problem in unsupported(scenario)]
+    assert problems == [(path, f"a live run has no {case}; use the kernel")]
+
+
+@pytest.mark.parametrize("path", SETS)
+def test_a_live_run_plays_only_cases_that_there_are(path: str) -> None:
+    unknown = set(PLAYED[path]) - set(members_of(SETS[path]))
+    assert not unknown, f"remove {unknown} from PLAYED in simulator/live/run/support.py, or add it to {path}"
+
+
+@pytest.mark.parametrize(("path", "case"), CASES)
+def test_the_glossary_says_what_every_case_is(path: str, case: str) -> None:
+    rows = re.findall(r"^\| `(.+)` \| (.+) \|$", (ROOT / "docs/glossary.md").read_text(), re.MULTILINE)
+    assert dict(rows).get(f"{path}: {case}"), f"add a row to docs/glossary.md: | `{path}: {case}` | a sentence |"
 
 
 @pytest.mark.parametrize("method", members_of(Delivery))
