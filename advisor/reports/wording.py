@@ -15,6 +15,7 @@ from core.numbers import (
     number,
     percent,
     plural,
+    rate,
     share,
 )
 from simulator.result import DesignResult, Result
@@ -73,6 +74,31 @@ RUN_STATES: Mapping[str, str] = MappingProxyType(
         "timed_out": "Timed out",
     }
 )
+
+
+UNIT_OF_NAME = re.compile(r"_(per_s|s|percent|minutes|h)$")
+
+
+def without_unit(name: str) -> str:
+    """As in p95 for p95_s, or mean rate for mean_rate_per_s."""
+    return UNIT_OF_NAME.sub("", name).replace("_", " ")
+
+
+def capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def uncapitalised(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def value_by_name(name: str, value: float) -> str:
+    """With the unit that ends the name."""
+    if name.endswith("_per_s"):
+        return rate(value)
+    if name.endswith("_s"):
+        return duration(value)
+    return percent(value) if name.endswith("_percent") else number(value)
 
 
 def style_name(style: str) -> str:
@@ -149,7 +175,7 @@ def delivery_sentences(recommendation: Recommendation) -> str:
     if recommendation.feasible or plan.method == "none":
         return f"{delivery_sentence(plan.method)} {plan.why}"
     how = delivery_sentence(plan.method)
-    return f"Once a design is feasible: {how[:1].lower()}{how[1:]} {plan.why}"
+    return f"Once a design is feasible: {uncapitalised(how)} {plan.why}"
 
 
 def _later(delivery: Delivery) -> str:
@@ -227,18 +253,12 @@ def simulated_sentence(result: Result, deadline_s: float | Mapping[str, float] |
             more = "Simulate it, with more replications." if live else "Run more replications."
             return f"{found_by(result)} cannot tell yet whether {within} is met, {misses}: the interval straddles it. {more}"
         case "no_deadline":
-            return (
-                f"There is no deadline, so {_inside(found_by(result))} names no winner; compare latency and outcomes."
-            )
+            return f"There is no deadline, so {uncapitalised(found_by(result))} names no winner; compare latency and outcomes."
     return f"Only the {design_name(result.verdict)} design meets {within} {where}, {misses}."
 
 
 def found_by(result: Result) -> str:
     return "The live run" if result.engine == "live" else "The simulation"
-
-
-def _inside(words: str) -> str:
-    return words[:1].lower() + words[1:]
 
 
 def _deadline(deadline_s: float | Mapping[str, float] | None) -> str:

@@ -17,8 +17,7 @@ from advisor.decisions.services.library import library_of
 from advisor.decisions.services.recordings import recording_of
 from advisor.decisions.services.runs import RunRequest, plan_run, runs_left
 from advisor.decisions.services.undo import next_step
-from advisor.reports.document.external_section import endpoint_terms
-from advisor.reports.document.planned_run import plan_sentences
+from advisor.reports.document.planned_run import endpoint_terms, plan_sentences
 from advisor.teams.access import may_edit
 from advisor.teams.middleware import MemberRequest
 from advisor.web.forms import typed_numbers

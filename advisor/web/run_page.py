@@ -15,12 +15,12 @@ from advisor.reports import wording
 from advisor.reports.charts import charts_of
 from advisor.reports.charts.live import so_far_charts
 from advisor.reports.charts.model import Chart
-from advisor.reports.document.external_section import outside_sentences
 from advisor.reports.document.live import (
     TOLERANCES,
     agreement_sentence,
     compared_rows,
     costs_sentence,
+    endpoint_sentences,
     how_sentence,
     lateness_sentence,
     machine_sentences,
@@ -84,7 +84,7 @@ def _live(live: LiveReport, command: str) -> dict[str, Any]:
         "live_sentences": (
             how_sentence(live),
             agreement_sentence(live),
-            *outside_sentences(live),
+            *endpoint_sentences(live),
             *machine_sentences(live),
             f"{costs_sentence(live)} {lateness_sentence(live)}",
         ),

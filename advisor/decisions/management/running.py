@@ -22,8 +22,7 @@ from advisor.decisions.models.run import WORKER_KINDS
 from advisor.decisions.outside import OUTSIDE, SAMPLE
 from advisor.decisions.outside import chosen as allowed_endpoint
 from advisor.decisions.services.runs import KERNEL_RUN, RunRequest
-from advisor.reports.document.external_section import endpoint_terms
-from advisor.reports.document.planned_run import plan_sentences
+from advisor.reports.document.planned_run import endpoint_terms, plan_sentences
 from core.errors import InvalidInput
 from simulator.live.errors import CannotRun, RunBroken
 from simulator.live.run.run_plan import LONGEST_S, SHORTEST_S

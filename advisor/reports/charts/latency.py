@@ -180,8 +180,7 @@ def _finding(every: Designs, scenario: Scenario) -> str:
             parts.append(f"only {share(done)} of {name} jobs complete")
         else:
             parts.append(f"95 % of {name} jobs have their result within {duration(design.latency_s.p95)}")
-    text = "; ".join(parts)
-    return text[:1].upper() + text[1:]
+    return wording.capitalised("; ".join(parts))
 
 
 def _table(every: Designs) -> Table:

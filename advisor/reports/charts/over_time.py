@@ -81,7 +81,7 @@ def _depth_finding(run: Run, peaks: dict[str, float]) -> str:
         else:
             parts.append(f"the {name} peaks at {count(peaks[style])}")
         parts[-1] += _drain(design, run.windows)
-    return _sentence(parts)
+    return wording.capitalised("; ".join(parts))
 
 
 def _drain(design: DesignResult, windows: tuple[Window, ...]) -> str:
@@ -136,7 +136,7 @@ def throughput(run: Run) -> Chart:
         at, done = _rates(design.series, "completed")
         lines.append(Line(wording.style_name(style), style, at / run.scale, done, "step"))
         parts.append(f"{wording.design_name(style)} completions {rate(float(done.max()))}")
-    title = _sentence(parts)
+    title = wording.capitalised("; ".join(parts))
     return Chart(
         id="throughput", title=title, alt=f"{title}. Rates over time, first replication.{run.behind()}", x=run.axis(),
         y=Axis("Jobs per second (/s)", "/s", low=0.0), table=table_over_time(run, lines, rate, "Mean rate"),
@@ -207,11 +207,6 @@ def table_over_time(run: Run, lines: Sequence[Line], words: Callable[[float], st
             )
         )
     return Table((f"Time ({how.lower()} in it)", *(line.label for line in lines)), tuple(rows))
-
-
-def _sentence(parts: list[str]) -> str:
-    text = "; ".join(parts)
-    return text[:1].upper() + text[1:]
 
 
 MOST_WINDOWS = 60

@@ -6,18 +6,18 @@ from typing import Any
 
 from advisor.advice.answers import Answers
 from advisor.advice.contract import Reason, Recommendation
-from advisor.advice.rules import RULES
 from advisor.advice.templates import TEMPLATES
 from advisor.reports import wording
+from advisor.reports.document.advice import RULE_TITLES
 from advisor.reports.document.answers import LABELS, TRACE, value_words
 from advisor.reports.document.record import DELETED
 from core.numbers import count
+from core.paths import value_at
 
 MOST_NAMED = 2
 """So many answers are named in the sentence; the others are counted."""
 COMMON = {"kind", "count", "profile", "share", "max wait", "ordering", "trace", "workers"}
 """Names that say too little without what they are of."""
-TITLES: Mapping[str, str] = {rule.id: rule.title for rule in RULES}
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Comparison:
         if rest:
             named.append(count(rest, "other answer"))
         text = f"{wording.listed(named)}: {_outcome(self.advice)}"
-        return text if text[1:2].isdigit() else text[:1].upper() + text[1:]
+        return text if text[1:2].isdigit() else wording.capitalised(text)
 
 
 SAME = "the advice stayed the same"
@@ -74,7 +74,7 @@ def compare(
         gained=tuple(reason for rule, reason in now.items() if rule not in reasons),
         lost=tuple(reason for rule, reason in reasons.items() if rule not in now),
         reworded=tuple(
-            Changed(TITLES.get(rule, rule), reasons[rule].evidence, reason.evidence)
+            Changed(RULE_TITLES.get(rule, rule), reasons[rule].evidence, reason.evidence)
             for rule, reason in now.items()
             if rule in reasons and reasons[rule].evidence != reason.evidence
         ),
@@ -84,9 +84,7 @@ def compare(
 def short_name(path: str) -> str:
     """An answer's name inside a sentence: `processing.p95_s` is "p95"."""
     *parents, leaf = path.split(".")
-    for unit in ("_per_s", "_s", "_percent", "_minutes", "_h"):
-        leaf = leaf.removesuffix(unit)
-    words = leaf.replace("_", " ")
+    words = wording.without_unit(leaf)
     return f"{parents[-1]} {words}" if parents and words in COMMON else words
 
 
@@ -98,9 +96,7 @@ def _answer(
 
 
 def _words(path: str, tree: Mapping[str, Any], recording: str | None) -> str:
-    value: Any = tree
-    for part in path.split("."):
-        value = value[part]
+    value = value_at(tree, path)
     if path == "template":
         return TEMPLATES[value].title if value in TEMPLATES else str(value)
     return (recording or DELETED) if path == TRACE and value else value_words(path, value)
@@ -130,7 +126,7 @@ def _queues(recommendation: Recommendation) -> str:
 def _outcome(advice: tuple[Changed, ...]) -> str:
     for one in advice[:3]:
         if one.differs:
-            return f"the {one.name.lower()} changed to {one.after[:1].lower() + one.after[1:] if one.name != 'Delivery' else one.after}"
+            return f"the {one.name.lower()} changed to {wording.uncapitalised(one.after) if one.name != 'Delivery' else one.after}"
     if advice[4].differs:
         return f"it is {'feasible now' if advice[4].after == 'yes' else 'no longer feasible'}"
     return SAME

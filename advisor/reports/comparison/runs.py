@@ -7,10 +7,17 @@ from typing import Any
 
 from advisor.reports import wording
 from advisor.reports.charts.model import Table
-from advisor.reports.document.simulation import DIFFERENCES, SHARES, difference_words, results_table
+from advisor.reports.document.simulation import (
+    DIFFERENCES,
+    SHARES,
+    difference_words,
+    figure_words,
+    results_table,
+    value_of,
+)
 from advisor.reports.palette import Dash
 from advisor.reports.wording import designs_of, style_name
-from core.numbers import MISSING, count, duration, number, percent, rate
+from core.numbers import MISSING, count, duration, number, percent
 from simulator.result import DesignResult, Interval, Result
 from simulator.scenario import Scenario
 
@@ -60,7 +67,6 @@ NOTHING: Mapping[str, str] = {
     "event_driven.expires_s": "never",
 }
 """What an empty setting means; anywhere else it is no limit, or not used."""
-UNITS = ("_per_s", "_s", "_percent")
 LIMIT_PREFIX = "provider."
 
 
@@ -113,12 +119,9 @@ def _told_apart(path: str, names: Sequence[str]) -> str:
 
 def _name(path: str) -> str:
     *parents, leaf = path.split(".")
-    for unit in UNITS:
-        leaf = leaf.removesuffix(unit)
     where = " ".join(parents).replace("_", " ").replace("event driven", "event-driven")
-    words = leaf.replace("_", " ")
-    text = f"{where}: {words}" if where else words
-    return text[:1].upper() + text[1:]
+    words = wording.without_unit(leaf)
+    return wording.capitalised(f"{where}: {words}" if where else words)
 
 
 def _words(path: str, settings: Mapping[str, Any]) -> str:
@@ -138,13 +141,11 @@ def _value(path: str, value: Any) -> str:
         return wording.listed([_part(part) for part in value]) or "none"
     if path == "seed":
         return str(value)
-    if path.endswith("_per_s"):
-        return rate(value)
-    if path.endswith("_s"):
-        return duration(value)
-    if path.endswith("_percent") or path.startswith("event_driven.queues."):
+    if path.startswith("event_driven.queues."):
         return percent(value)
-    return count(value) if float(value).is_integer() else number(value)
+    if float(value).is_integer() and not wording.UNIT_OF_NAME.search(path):
+        return count(value)
+    return wording.value_by_name(path, value)
 
 
 def _part(part: Any) -> str:
@@ -231,23 +232,6 @@ def difference(name: str, less: DesignResult, more: DesignResult) -> Interval | 
     )
 
 
-def value_of(design: DesignResult, name: str) -> float | None:
-    for of, figures in (("latency", design.latency_s), ("wait", design.wait_s)):
-        if name.startswith(f"{of}_"):
-            value: float | None = getattr(figures, name.removeprefix(f"{of}_").removesuffix("_s"))
-            return value
-    match name:
-        case "completed_share":
-            return design.completed / design.offered if design.offered else 0.0
-        case "queue_depth_mean":
-            return design.queue_depth.mean
-        case "queue_depth_max":
-            return design.queue_depth.max
-        case "lag_max_s":
-            return design.lag_s.max
-    return float(getattr(design, name))
-
-
 def _cell(name: str, found: Interval | None) -> Cell:
     if found is None:
         return Cell(MISSING)
@@ -263,6 +247,4 @@ def _cell_between(name: str, less: DesignResult, more: DesignResult) -> Cell:
 
 
 def _alone(name: str, value: float) -> str:
-    if name in SHARES:
-        return number(100 * value, "points")
-    return duration(value) if name.endswith("_s") else number(value)
+    return number(100 * value, "points") if name in SHARES else figure_words(name, value)

@@ -1,5 +1,4 @@
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from advisor.advice.answers import Answers
@@ -45,12 +44,11 @@ def _ruled_out(recommendation: Recommendation, *, all_styles: bool = False) -> t
     for style, sentences in recommendation.infeasible.items():
         for sentence in sentences:
             broken.setdefault(sentence, []).append(wording.design_name(style))
-    points = (
-        Point(f"{wording.listed(styles)}: {sentence}")
+    return tuple(
+        Point(wording.capitalised(f"{wording.listed(styles)}: {sentence}"))
         for sentence, styles in broken.items()
         if not all_styles or len(styles) == len(wording.STYLES)
     )
-    return tuple(replace(point, text=point.text[:1].upper() + point.text[1:]) for point in points)
 
 
 def against(recommendation: Recommendation) -> Section | None:
@@ -111,7 +109,10 @@ def delivery(recommendation: Recommendation) -> Section:
     plan = recommendation.delivery
     blocks: list[Paragraph | Grid | Points] = [Paragraph(wording.delivery_sentences(recommendation), strong=True)]
     if plan.parameters:
-        rows = [(_spoken(key), parameter_words(key, value)) for key, value in plan.parameters.items()]
+        rows = [
+            (wording.capitalised(wording.without_unit(key)), parameter_words(key, value))
+            for key, value in plan.parameters.items()
+        ]
         blocks.append(grid(("Parameter", "Value"), rows, "Parameters of the delivery", figures_from=2))
     if plan.fallback is not None:
         blocks.append(Paragraph(f"Where that fails: {wording.method_name(plan.fallback)}."))
@@ -125,25 +126,17 @@ def delivery(recommendation: Recommendation) -> Section:
     return Section("delivery", "Delivery", tuple(blocks))
 
 
-def _spoken(key: str) -> str:
-    words = key.removesuffix("_s").removesuffix("_percent").replace("_", " ")
-    return words[:1].upper() + words[1:]
-
-
 def parameter_words(key: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(parameter_words(key, item) for item in value)
     if isinstance(value, Mapping):
-        return ", ".join(f"{_spoken(name).lower()} {parameter_words(name, item)}" for name, item in value.items())
+        return ", ".join(f"{wording.without_unit(name)} {parameter_words(name, item)}" for name, item in value.items())
     if not isinstance(value, int | float):
         return str(value)
-    if key.endswith("_s"):
-        return duration(value)
-    if key.endswith("_percent"):
-        return percent(value)
-    return str(value) if isinstance(value, int) and value < 10_000 else number(value)
+    is_plain = isinstance(value, int) and value < 10_000 and not wording.UNIT_OF_NAME.search(key)
+    return str(value) if is_plain else wording.value_by_name(key, value)
 
 
 def queues(recommendation: Recommendation) -> Section:

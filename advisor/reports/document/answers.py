@@ -11,6 +11,7 @@ from advisor.advice.questionnaire import SECTIONS, Question
 from advisor.advice.templates import TEMPLATES
 from advisor.advice.variations import starting_number
 from advisor.reports.document.blocks import Grid, Paragraph, Section, grid
+from advisor.reports.wording import uncapitalised
 from core.numbers import Writer, count, duration, exactly, number, percent, rate
 from core.paths import value_at
 from core.plurals import singular_of
@@ -128,7 +129,7 @@ def flip_condition(flip: Flip, answers: Answers) -> str:
 def answered(path: str, value: Any) -> str:
     words = value_words(path, value)
     chosen = isinstance(value, str) and path in QUESTIONS and QUESTIONS[path].kind == "choice"
-    return words[:1].lower() + words[1:] if chosen else words
+    return uncapitalised(words) if chosen else words
 
 
 def _item(item: Any) -> str:

@@ -3,12 +3,11 @@ from dataclasses import dataclass
 
 from advisor.reports import wording
 from advisor.reports.document.blocks import Block, Paragraph, grid
-from advisor.reports.document.external_section import outside_sentences
 from core.closed_sets import complete_table
 from core.numbers import MISSING, count, duration, number, share
 from simulator.live.run.compare import JOBS, RELATIVE, STANDARD_ERRORS
 from simulator.live.run.run_plan import round_speed_down
-from simulator.result import LiveFigure, LiveReport, ProcessEnd, WorkerKind
+from simulator.result import EndpointUse, LiveFigure, LiveReport, ProcessEnd, WorkerKind
 
 NAMES = {
     "wait_s.mean": "Wait, mean",
@@ -37,7 +36,7 @@ LATE_S = 0.05
 BUSY = 0.5
 """Of the cores: a load average beyond that at the start of a run is other work's."""
 MOST_LETTERS = 20
-WORKERS = complete_table(
+WORKER_WORDS = complete_table(
     WorkerKind,
     {
         "threads": "rq workers that are threads of two processes",
@@ -46,6 +45,7 @@ WORKERS = complete_table(
         "stock": "rq's own worker pool and scheduler",
     },
 )
+CAPS = {"calls": "the cap on calls", "tokens": "the cap on tokens", "time": "the cap on time"}
 TOO_SMALL = "too small to tell"
 TOLERANCES = (
     f"A figure agrees if predicted and measured are within {100 * RELATIVE:g} % of the larger. What this run cannot resolve is “{TOO_SMALL}”, "
@@ -113,7 +113,7 @@ def how_sentence(live: LiveReport) -> str:
     pace = "in real time" if live.speed == 1 else f"{number(live.speed)} times as fast"
     return (
         f"Live: {live.window}, {pace}, {count(live.jobs, 'job')} that arrived over {duration(live.seconds)}, through real queues, HTTP and "
-        f"{WORKERS[live.workers]}, one design after the other; {duration(live.real_s)} in all."
+        f"{WORKER_WORDS[live.workers]}, one design after the other; {duration(live.real_s)} in all."
     )
 
 
@@ -243,7 +243,7 @@ def live_blocks(live: LiveReport) -> tuple[Block, ...]:
     return (
         Paragraph(how_sentence(live)),
         Paragraph(agreement_sentence(live), strong=True),
-        *(Paragraph(sentence) for sentence in outside_sentences(live)),
+        *(Paragraph(sentence) for sentence in endpoint_sentences(live)),
         *(Paragraph(sentence) for sentence in machine_sentences(live)),
         Paragraph(f"{costs_sentence(live)} {lateness_sentence(live)}".rstrip()),
         grid(
@@ -274,3 +274,51 @@ def _letters(live: LiveReport) -> tuple[Block, ...]:
             figures_from=2,
         ),
     )
+
+
+def endpoint_sentences(live: LiveReport) -> tuple[str, ...]:
+    use = live.endpoint
+    if use is None:
+        return ()
+    return tuple(sentence for sentence in (_spent(use), _call_times(use), _cut(use)) if sentence)
+
+
+def _spent(use: EndpointUse) -> str:
+    tokens = (
+        f"{count(use.input_tokens)} input and {count(use.output_tokens, 'output token')} by its own account"
+        if use.input_tokens or use.output_tokens
+        else "it told of no tokens"
+    )
+    some = "all" if use.failed_calls == use.calls else count(use.failed_calls)
+    statuses = ", ".join(f"HTTP {status}: {count(times)}" for status, times in use.failures.items())
+    answers = f" ({statuses})" if statuses else ""
+    failed = f", {some} of them in vain{answers}" if use.failed_calls else ""
+    return (
+        f"{use.model} at {use.host} answered in the sample endpoint's place: {count(use.calls, 'call')} of at most "
+        f"{count(use.max_calls)}{failed}; {tokens}."
+    )
+
+
+def _call_times(use: EndpointUse) -> str:
+    if use.call_s.mean is None or use.call_s.p50 is None or use.call_s.p95 is None:
+        return "None of its calls brought a result, so there is nothing of it to measure."
+    return (
+        f"Its times were measured, not drawn: {duration(use.call_s.mean)} a call on average ({duration(use.call_s.p50)} at p50, "
+        f"{duration(use.call_s.p95)} at p95). The prediction takes these very times in place of the {duration(use.scenario_mean_s)} of the "
+        "answers, and no failures; what is held against it here is the queues and the workers. To simulate this endpoint, put its p50 and p95 "
+        "into the answers."
+    )
+
+
+def _cut(use: EndpointUse) -> str:
+    if not use.cut:
+        return ""
+    if set(use.cut) == {"synchronous", "event_driven"} and len(set(use.cut.values())) == 1:
+        cap = CAPS[next(iter(use.cut.values()))]
+        return (
+            f"Cut short: {cap} ended the calls of both designs; their jobs from then on failed, and the figures say so."
+        )
+    where = [
+        f"{CAPS[cap]} ended the calls of the {wording.style_name(name).lower()} design" for name, cap in use.cut.items()
+    ]
+    return f"Cut short: {', and '.join(where)}; its jobs from then on failed, and the figures say so."

@@ -31,7 +31,7 @@ def method(
     blocks.append(Listing("python3 manage.py advise answers.json", "The advice", "sh"))
     if scenario is not None and result is not None:
         found = wording.found_by(result)
-        blocks.append(Paragraph(f"and for {found[:1].lower()}{found[1:]} save Appendix B as scenario.json and run:"))
+        blocks.append(Paragraph(f"and for {wording.uncapitalised(found)} save Appendix B as scenario.json and run:"))
         blocks.append(Listing(simulate_command(scenario, result), found, "sh"))
     return Section("method", "Method", tuple(blocks))
 

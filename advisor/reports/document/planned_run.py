@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from math import ceil
 
+from advisor.reports.wording import capitalised
 from core.closed_sets import complete_table
 from core.numbers import count, duration, number
 from simulator.live.run.run_plan import LiveRunPlan
@@ -28,7 +29,7 @@ def plan_sentences(plan: LiveRunPlan) -> tuple[str, ...]:
 
 def _plan_sentence(plan: LiveRunPlan) -> str:
     pace = "in real time" if plan.speed == 1 else f"{number(plan.speed)} times as fast"
-    words = f"{plan.window.words[:1].upper()}{plan.window.words[1:]}"
+    words = capitalised(plan.window.words)
     return (
         f"{words}, {pace}: about {count(plan.window.jobs, 'job')} through each design, arriving for {duration(plan.seconds)}; "
         f"about {duration(coarse_s(plan.real_s))} in all."
@@ -53,3 +54,14 @@ def coarse_s(seconds: float) -> float:
     """Round up to 5 s, from 2 minutes on to half a minute."""
     step = 5 if seconds < 120 else 30
     return float(step * ceil(seconds / step))
+
+
+def endpoint_terms(plan: LiveRunPlan) -> str:
+    external = plan.external
+    if external is None or plan.most_output_tokens is None:
+        return ""
+    return (
+        f"{external.model} at {external.host} answers, in real time: at most {count(plan.most_calls, 'call')} of "
+        f"{count(external.max_tokens_a_call, 'output token')}, {count(plan.most_output_tokens)} in all, "
+        f"within {duration(external.max_seconds)}. Failures and outages are its own: those of the scenario are left out."
+    )

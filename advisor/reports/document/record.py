@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from advisor.advice.answers import Answers
 from advisor.reports.document.blocks import Paragraph, Section, grid
+from advisor.reports.wording import capitalised
 from core.numbers import count, duration
 from simulator.arrivals import TraceArrivals
 from simulator.scenario import Scenario
@@ -61,8 +62,7 @@ def standing_words(statuses: Sequence[tuple[int, str]], *, same_answers: bool = 
     `same_answers`: the latest is a draft with the answers of the revision before it in the list.
     """
     parts = [f"revision {number} {STATUS_WORDS[status]}" for number, status in statuses]
-    words = "; ".join(parts) + (" with the same answers" if same_answers else "")
-    return words[:1].upper() + words[1:]
+    return capitalised("; ".join(parts) + (" with the same answers" if same_answers else ""))
 
 
 def instant(moment: datetime.datetime) -> str:

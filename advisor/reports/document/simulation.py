@@ -6,7 +6,7 @@ from advisor.reports.charts.latency import quantile
 from advisor.reports.charts.model import Table
 from advisor.reports.document.blocks import Block, Drawing, Paragraph, Point, Points, Section, cell, grid
 from advisor.reports.document.live import live_blocks
-from core.numbers import count, duration, interval, number, share, share_interval
+from core.numbers import MISSING, count, duration, interval, share, share_interval
 from simulator.metastability import Recovery
 from simulator.result import DesignResult, Interval, Result, SoFar
 from simulator.scenario import Scenario
@@ -29,6 +29,7 @@ DIFFERENCES = {
     "attempts_per_job": "Attempts a job",
     "wasted_s": "Work wasted, a replication",
 }
+LEVELS = ("queue_depth_mean", "queue_depth_max", "lag_max_s", "utilisation", "attempts_per_job", "wasted_s")
 
 
 def simulation(result: Result, scenario: Scenario) -> Section:
@@ -114,17 +115,12 @@ def _figures_table(named: Mapping[str, DesignResult]) -> Table:
     for name, words in wording.OUTCOMES.items():
         if name in ("good", "late") or any(getattr(design, name) for design in designs):
             rows.append((f"of these {words}", *(_outcome(design, name) for design in designs)))
-    rows.append(("Good share", *(_good(design) for design in designs)))
+    rows.append(("Good share", *(_value_words("good_share", design) for design in designs)))
     for of, title in (("latency", "Latency"), ("wait", "Wait")):
         for name, words in QUANTILES:
             rows.append((f"{title}, {words}", *(quantile(design, name, of) for design in designs)))
+    rows += [(DIFFERENCES[name], *(_value_words(name, design) for design in designs)) for name in LEVELS]
     rows += [
-        ("Queue depth, mean", *(_with(design, "queue_depth_mean", design.queue_depth.mean) for design in designs)),
-        ("Queue depth, largest", *(_with(design, "queue_depth_max", design.queue_depth.max) for design in designs)),
-        ("Lag, largest", *(_with(design, "lag_max_s", design.lag_s.max) for design in designs)),
-        ("Utilisation", *(_with(design, "utilisation", design.utilisation) for design in designs)),
-        ("Attempts a job", *(_with(design, "attempts_per_job", design.attempts_per_job) for design in designs)),
-        ("Work wasted, a replication", *(_with(design, "wasted_s", design.wasted_s) for design in designs)),
         ("Calls to the provider", *(count(design.provider_calls) for design in designs)),
         ("Calls held back by the provider's limits", *(count(design.provider_429) for design in designs)),
         ("Delivery calls", *(count(design.delivery_calls) for design in designs)),
@@ -138,25 +134,36 @@ def _outcome(design: DesignResult, name: str) -> str:
     return f"{count(jobs)} ({share(jobs / design.offered if design.offered else 0.0)})"
 
 
-def _good(design: DesignResult) -> str:
-    bounds = design.intervals.get("good_share")
-    return share(design.good_share) if bounds is None else share_interval(design.good_share, *bounds)
+def value_of(design: DesignResult, name: str) -> float | None:
+    """A design's figure by the name that its interval has."""
+    for of, figures in (("latency", design.latency_s), ("wait", design.wait_s)):
+        if name.startswith(f"{of}_"):
+            value: float | None = getattr(figures, name.removeprefix(f"{of}_").removesuffix("_s"))
+            return value
+    match name:
+        case "completed_share":
+            return design.completed / design.offered if design.offered else 0.0
+        case "queue_depth_mean":
+            return design.queue_depth.mean
+        case "queue_depth_max":
+            return design.queue_depth.max
+        case "lag_max_s":
+            return design.lag_s.max
+    return float(getattr(design, name))
 
 
-def _with(design: DesignResult, name: str, value: float) -> str:
-    bounds = design.intervals.get(name)
-    if bounds is None:
-        return _plain(name, value)
-    return figure(name, Interval(mean=value, low=bounds[0], high=bounds[1]))
+def _value_words(name: str, design: DesignResult) -> str:
+    value, bounds = value_of(design, name), design.intervals.get(name)
+    if value is None or bounds is None:
+        return MISSING if value is None else figure_words(name, value)
+    return interval_words(name, Interval(mean=value, low=bounds[0], high=bounds[1]))
 
 
-def _plain(name: str, value: float) -> str:
-    if name in SHARES:
-        return share(value)
-    return duration(value) if name.endswith("_s") else number(value)
+def figure_words(name: str, value: float) -> str:
+    return share(value) if name in SHARES else wording.value_by_name(name, value)
 
 
-def figure(name: str, value: Interval) -> str:
+def interval_words(name: str, value: Interval) -> str:
     if name in SHARES:
         return share_interval(value.mean, value.low, value.high)
     return interval(value.mean, value.low, value.high, "s" if name.endswith("_s") else "")
@@ -171,7 +178,7 @@ def difference_words(name: str, value: Interval) -> str:
     """Shares differ by percentage points."""
     if name in SHARES:
         return interval(100 * value.mean, 100 * value.low, 100 * value.high, "points")
-    return figure(name, value)
+    return interval_words(name, value)
 
 
 def _subscriber_rows(designs: list[DesignResult]) -> list[tuple[str, ...]]:
@@ -188,6 +195,7 @@ def _subscriber_rows(designs: list[DesignResult]) -> list[tuple[str, ...]]:
 
 
 RECOVERY_FIGURES = {
+    "drain_s": "Time to drain",
     "amplification": "Calls a job, by those of a quiet run",
     "peak_depth": "Queue depth, largest",
     "dead_letters": "Dead letters of the outage",
@@ -213,12 +221,8 @@ def recovery(found: Mapping[str, Recovery], trigger: tuple[float, float], observ
     start, end = trigger
     rows = [
         ("Replications that recovered", *(f"{it.recovered} of {it.replications}" for it in found.values())),
-        (
-            "Time to drain",
-            *("not reached" if it.drain_s is None else _with_interval(it.drain_s, "s") for it in found.values()),
-        ),
         *(
-            (words, *(_with_interval(getattr(it, name)) for it in found.values()))
+            (words, *(_recovery_words(name, getattr(it, name)) for it in found.values()))
             for name, words in RECOVERY_FIGURES.items()
         ),
     ]
@@ -231,5 +235,5 @@ def recovery(found: Mapping[str, Recovery], trigger: tuple[float, float], observ
     return Section("recovery", "Recovery", (Paragraph(said), grid(headers, rows, "After the outage")))
 
 
-def _with_interval(figure: Interval, unit: str = "") -> str:
-    return interval(figure.mean, figure.low, figure.high, unit)
+def _recovery_words(name: str, value: Interval | None) -> str:
+    return wording.NOT_REACHED if value is None else interval_words(name, value)

@@ -1,6 +1,5 @@
 """A crossover map in sentences, as a table, and as a map of letters for the command line."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
@@ -8,7 +7,7 @@ from advisor.reports.charts.model import Table
 from advisor.reports.document.answers import QUESTIONS, of_unit
 from advisor.reports.document.blocks import Paragraph, Section, grid
 from advisor.reports.terminal_text import terminal_text
-from advisor.reports.wording import design_name, listed
+from advisor.reports.wording import design_name, listed, without_unit
 from advisor.sweeps.contract import Cell, GoodShare, SweepAxis, SweepResult
 from core.numbers import count, number, plural, share_interval
 
@@ -31,10 +30,7 @@ def kind_of(cell: Cell) -> str:
 
 def axis_name(field: str) -> str:
     """As in processing p95, volume mean rate."""
-    return _SUFFIX.sub("", field).replace(".", " ").replace("_", " ")
-
-
-_SUFFIX = re.compile(r"_(per_s|s|h|percent|minutes)$")
+    return without_unit(field).replace(".", " ")
 
 
 def axis_title(axis: SweepAxis) -> str:

@@ -11,10 +11,9 @@ from django.utils.timesince import timesince
 
 from advisor.advice.answers import Answers
 from advisor.advice.contract import Flip, Recommendation
-from advisor.advice.rules import RULES
 from advisor.decisions.models import Trace
 from advisor.reports import wording
-from advisor.reports.document.advice import parameter_words
+from advisor.reports.document.advice import RULE_TITLES, parameter_words
 from advisor.reports.document.answers import QUESTIONS, TRACE, flip_condition, of_unit, value_words
 from advisor.reports.document.blocks import linked
 from advisor.teams.services.accounts import person_name
@@ -24,7 +23,6 @@ from core.paths import value_at
 
 register = template.Library()
 
-RULE_TITLES = {rule.id: rule.title for rule in RULES}
 CLUMPED, EVEN = 2.0, 0.5
 """Dispersions from, and up to, which a recording is called bursty or even at a scale."""
 

@@ -17,8 +17,8 @@ from advisor.decisions.services.leases import WORKER_DIED
 from advisor.decisions.services.recordings import recording_of
 from advisor.decisions.services.sweeps import cancel_sweep, found_so_far, needed_by
 from advisor.reports.document.answers import QUESTIONS
+from advisor.reports.maps.capacity import needed_headline, needed_table, needed_words
 from advisor.reports.maps.figure import map_figure
-from advisor.reports.maps.needed import needed_headline, needed_table, needed_words
 from advisor.reports.maps.words import axis_name
 from advisor.sweeps.proposals import proposals
 from advisor.teams.access import may_edit

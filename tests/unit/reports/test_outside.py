@@ -2,8 +2,8 @@
 
 import pytest
 
-from advisor.reports.document.external_section import endpoint_terms, outside_sentences
-from advisor.reports.document.planned_run import plan_sentences
+from advisor.reports.document.live import endpoint_sentences
+from advisor.reports.document.planned_run import endpoint_terms, plan_sentences
 from simulator.live.run.run_plan import LiveRunPlan, plan_live_run
 from simulator.live.system.config import ExternalEndpoint
 from simulator.result import EndpointUse, LiveReport, Quantiles
@@ -36,7 +36,7 @@ def report(**given: object) -> LiveReport:
 
 
 def words(live: LiveReport) -> str:
-    return " ".join(outside_sentences(live)).replace("\xa0", " ")
+    return " ".join(endpoint_sentences(live)).replace("\xa0", " ")
 
 
 def test_before_it_starts_it_says_what_it_may_spend(plan: LiveRunPlan) -> None:
@@ -82,4 +82,4 @@ def test_calls_that_all_failed_are_no_measurement() -> None:
 
 
 def test_the_sample_endpoint_needs_no_words() -> None:
-    assert outside_sentences(LiveReport.model_construct(endpoint=None)) == ()
+    assert endpoint_sentences(LiveReport.model_construct(endpoint=None)) == ()

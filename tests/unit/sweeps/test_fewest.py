@@ -8,7 +8,7 @@ from advisor.advice.answers import Answers, answers_from
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
-from advisor.reports.maps.needed import needed_headline, needed_sentence
+from advisor.reports.maps.capacity import needed_headline, needed_sentence
 from advisor.sweeps.capacity_search import (
     CapacitySearch,
     DesignRequirement,

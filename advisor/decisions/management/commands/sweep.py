@@ -8,7 +8,7 @@ from advisor.advice.recommendation import advise
 from advisor.decisions.management.console import Console, add_format, whole_number
 from advisor.decisions.management.running import LARGEST_SEED, require_memory
 from advisor.decisions.management.workload import add_library, answers_in, read, workload_of
-from advisor.reports.maps.needed import needed_text
+from advisor.reports.maps.capacity import needed_text
 from advisor.reports.maps.words import sweep_text
 from advisor.sweeps.capacity_search import ServerRequirement, estimate_of_trial, search_capacity
 from advisor.sweeps.cells import load_of, sweep
