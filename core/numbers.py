@@ -3,7 +3,6 @@
 import math
 from typing import Protocol
 
-from core.plurals import plural_of
 from core.units import DAY_S, HOUR_S, MINUTE_S
 
 MISSING = "–"
@@ -44,6 +43,16 @@ def number(value: float | None, unit: str = "", missing: str = MISSING, digits: 
     if value is None or not math.isfinite(value):
         return missing
     return f"{_significant(value, digits)} {unit}".rstrip()
+
+
+def plural_of(one: str) -> str:
+    """job: jobs; retry: retries."""
+    return f"{one[:-1]}ies" if one.endswith("y") and one[-2:-1] not in "aeiou" else f"{one}s"
+
+
+def singular_of(many: str) -> str:
+    """retries: retry; workers: worker."""
+    return f"{many[:-3]}y" if many.endswith("ies") else many.removesuffix("s")
 
 
 def plural(value: float, one: str, many: str = "") -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from math import inf
 
-from core.plurals import counted
+from core.numbers import count
 from simulator.plan import called_subscribers, patience_s, syns_s
 from simulator.scenario import Scenario
 
@@ -64,13 +64,13 @@ def inequalities_of(scenario: Scenario) -> list[str]:
 
 def _of_capacity(scenario: Scenario) -> Sequence[tuple[bool, str]]:
     synchronous, event_driven = scenario.synchronous, scenario.event_driven
-    backlog = "any number of calls" if synchronous.backlog is None else counted(synchronous.backlog, "call")
-    queue = "any number of jobs" if event_driven.max_queue is None else counted(event_driven.max_queue, "job")
+    backlog = "any number of calls" if synchronous.backlog is None else count(synchronous.backlog, "call")
+    queue = "any number of jobs" if event_driven.max_queue is None else count(event_driven.max_queue, "job")
     cost = event_driven.accept_s + event_driven.dispatch_s
     return [
         (
             synchronous.workers != event_driven.consumers,
-            f"Synchronous has {counted(synchronous.workers, 'worker')}, event-driven {counted(event_driven.consumers, 'consumer')}.",
+            f"Synchronous has {count(synchronous.workers, 'worker')}, event-driven {count(event_driven.consumers, 'consumer')}.",
         ),
         (
             synchronous.backlog != event_driven.max_queue,
@@ -100,7 +100,7 @@ def _of_clients(scenario: Scenario) -> Sequence[tuple[bool, str]]:
         ),
         (
             synchronous.client_retries > 0,
-            f"Synchronous callers call again up to {counted(synchronous.client_retries, 'time')}; event-driven callers need not.",
+            f"Synchronous callers call again up to {count(synchronous.client_retries, 'time')}; event-driven callers need not.",
         ),
         (
             synchronous.overflow == "drop" and synchronous.backlog is not None,

@@ -9,8 +9,7 @@ from advisor.advice.checks import CHECKS
 from advisor.advice.library_overrides import SHIPPED, Library
 from advisor.advice.rules import RULES
 from advisor.advice.templates import TEMPLATES
-from core.numbers import duration, number, plural
-from core.plurals import singular_of
+from core.numbers import duration, number, plural, singular_of
 
 HandbookKind = Literal["rule", "warning", "template", "hop", "profile", "worker"]
 

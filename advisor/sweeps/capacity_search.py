@@ -10,7 +10,7 @@ from advisor.sweeps.cells import CellRun, advise_and_cut, good_share
 from advisor.sweeps.contract import GoodShare
 from advisor.sweeps.grid import JOBS, require_jobs
 from core.errors import InvalidInput, Problem
-from core.plurals import counted
+from core.numbers import count
 from core.values import Value
 from simulator.result import Result
 from simulator.scenario import Scenario
@@ -174,9 +174,7 @@ def _trial_runner(cell_run: CellRun, trace: Trace | None, on_progress: OnProgres
         def tell(progress: Progress) -> None:
             if on_progress is not None:
                 fraction = 1 - 0.9 ** (done + progress.fraction)
-                on_progress(
-                    Progress(f"Trying {counted(servers, 'worker')} and {counted(servers, 'consumer')}", fraction)
-                )
+                on_progress(Progress(f"Trying {count(servers, 'worker')} and {count(servers, 'consumer')}", fraction))
 
         return simulate(
             with_servers(cell_run.scenario, servers),

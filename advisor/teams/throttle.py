@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
 from advisor.teams.models import User
-from core.plurals import counted
+from core.numbers import count
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +134,7 @@ def wait_of(request: HttpRequest) -> int:
 
 def wait_sentence(wait_s: int) -> str:
     """The same for every account, whether it exists or not."""
-    return f"Too many attempts. Try again in {counted(ceil(wait_s / 60), 'minute')}."
+    return f"Too many attempts. Try again in {count(ceil(wait_s / 60), 'minute')}."
 
 
 class RefusedAttempts:
@@ -162,13 +162,13 @@ def _seconds_until_below(attempts: "QuerySet[AccessAttempt]", limit: int) -> int
         .order_by("attempt_time")
         .values_list("failures_since_start", "attempt_time")
     )
-    count = sum(failures for failures, _ in rows)
+    failed = sum(failures for failures, _ in rows)
     wait_s = 0
     for failures, last in rows:
-        if count < limit:
+        if failed < limit:
             break
         wait_s = max(1, ceil((last + cool_off - now).total_seconds()))
-        count -= failures
+        failed -= failures
     return wait_s
 
 

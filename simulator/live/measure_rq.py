@@ -25,7 +25,7 @@ from rq.suspension import is_suspended
 from rq.utils import utcparse
 from rq.worker_registration import get_keys
 
-from core.plurals import counted
+from core.numbers import count
 from simulator.live.errors import CannotRun
 
 IDLE_JOBS = 20
@@ -181,7 +181,7 @@ def measure_rq(
     workers = measuring.require_idle_workers()
     if jobs < 2 * workers:
         raise CannotMeasure(
-            f"{counted(workers, 'worker')} {'listens' if workers == 1 else 'listen'} on {queue}, and each has to do two jobs or more in a row:"
+            f"{count(workers, 'worker')} {'listens' if workers == 1 else 'listen'} on {queue}, and each has to do two jobs or more in a row:"
             f" give --jobs {2 * workers} or more."
         )
     try:
@@ -245,7 +245,7 @@ class _Measuring:
             raise CannotMeasure("The rq workers of this broker are suspended: let them go on (rq resume).")
         if waiting := len(self.queue):
             raise CannotMeasure(
-                f"{counted(waiting, 'job')} {'waits' if waiting == 1 else 'wait'} in the queue {name}: measure when it is empty."
+                f"{count(waiting, 'job')} {'waits' if waiting == 1 else 'wait'} in the queue {name}: measure when it is empty."
             )
         return workers
 
@@ -280,7 +280,7 @@ class _Measuring:
             between += [later.started_at - row.ended_at for row, later in pairwise(rows)]
         if len(between) < FEWEST_PAIRS:
             raise CannotMeasure(
-                f"Only {counted(len(between), 'job')} followed another on the same worker: give more --jobs."
+                f"Only {count(len(between), 'job')} followed another on the same worker: give more --jobs."
             )
         return Spread.of(max(0.0, gap) for gap in between)
 
@@ -311,7 +311,7 @@ class _Measuring:
         looks = _looks(queued_at.values())
         if len(looks) < 2:
             self.problems.append(
-                f"In {self.timeout_s:g} s the scheduler of the queue {name} brought {counted(len(queued_at), 'retry')} back: "
+                f"In {self.timeout_s:g} s the scheduler of the queue {name} brought {count(len(queued_at), 'retry')} back: "
                 "it does not run, or looks more rarely. Give a longer --timeout."
             )
             return None, None
@@ -403,7 +403,7 @@ class _Measuring:
     def _late(self, ended: int, jobs: int, within_s: float | None) -> str:
         if within_s is not None:
             return f"No worker of the queue {self.queue.name} did a job within {within_s:g} s: are they busy, or suspended?"
-        return f"Only {ended} of {counted(jobs, 'job')} ended within {self.timeout_s:g} s: give fewer --jobs, or a longer --timeout."
+        return f"Only {ended} of {count(jobs, 'job')} ended within {self.timeout_s:g} s: give fewer --jobs, or a longer --timeout."
 
 
 def _looks(queued_at: Iterable[float]) -> list[float]:

@@ -23,9 +23,8 @@ from advisor.reports.document.answers import exact_words, value_words
 from advisor.reports.maps.words import axis_value
 from advisor.reports.terminal_text import terminal_text
 from core.errors import InvalidInput
-from core.numbers import count, plural
+from core.numbers import count, plural, singular_of
 from core.paths import nested
-from core.plurals import singular_of
 from simulator.live.run.window import minutes
 from simulator.verdict import inequalities_of
 from tests.property.test_advice_properties import QUICK, THOROUGH, answers

@@ -12,9 +12,8 @@ from advisor.advice.templates import TEMPLATES
 from advisor.advice.variations import starting_number
 from advisor.reports.document.blocks import Grid, Paragraph, Section, grid
 from advisor.reports.wording import uncapitalised
-from core.numbers import Writer, count, duration, exactly, number, percent, rate
+from core.numbers import Writer, count, duration, exactly, number, percent, rate, singular_of
 from core.paths import value_at
-from core.plurals import singular_of
 
 QUESTIONS: Mapping[str, Question] = {question.path: question for section in SECTIONS for question in section.questions}
 LABELS: Mapping[str, str] = {path: question.label for path, question in QUESTIONS.items()}

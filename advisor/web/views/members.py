@@ -27,7 +27,7 @@ from advisor.web.access import find_workspace, hosted_only
 from advisor.web.forms.questions import choice_reason, reasons_by_field, sentence_of
 from advisor.web.views.errors import refusal
 from core.errors import InvalidInput, Problem
-from core.plurals import counted
+from core.numbers import count
 
 PASSWORD_BACKEND = "django.contrib.auth.backends.ModelBackend"  # noqa: S105
 
@@ -305,7 +305,7 @@ def invitation_from(post: QueryDict) -> tuple[str, int]:
         problems += error.problems
     days = {str(number): number for number in INVITATION_DAYS}.get(post.get("days", ""))
     if days is None:
-        words = tuple(counted(number, "day") for number in INVITATION_DAYS)
+        words = tuple(count(number, "day") for number in INVITATION_DAYS)
         problems.append(Problem("days", choice_reason(post.get("days", ""), words)))
     if problems or days is None:
         raise InvalidInput(problems)

@@ -6,7 +6,7 @@ from math import ceil, floor, inf, log, log1p
 import numpy as np
 
 from core.errors import InvalidInput, Problem
-from core.plurals import counted
+from core.numbers import count
 from simulator.arrivals import TraceArrivals
 from simulator.deliveries import PollingDelivery
 from simulator.live.run.machine_capacity import SHARE, Capacity, current
@@ -200,7 +200,7 @@ class Workload:
         carried = min(capacity.synchronous_jobs_per_s, capacity.event_driven_jobs_per_s)
         has = f"this machine carries {carried / shares:.0f} at full use, of which a run takes {capacity.jobs_per_s / shares:.0f}{self._how_measured}"
         if rate * shares > capacity.jobs_per_s:
-            each = f", handed to {counted(shares - 1, 'subscriber')} each" if shares > 1 else ""
+            each = f", handed to {count(shares - 1, 'subscriber')} each" if shares > 1 else ""
             return f"the busiest seconds would bring {rate:.0f} jobs a second{each}, and {has}"
         tallies = simulate_window(window.scenario, window.trace, window.durations_s)
         carries = {SYNCHRONOUS: capacity.synchronous_jobs_per_s, EVENT_DRIVEN: capacity.event_driven_jobs_per_s}

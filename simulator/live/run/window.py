@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InvalidInput, Problem
-from core.plurals import counted
+from core.numbers import count
 from core.units import DAY_S
 from simulator.arrivals import (
     BurstArrivals,
@@ -128,8 +128,8 @@ def _whole(scenario: Scenario, trace: Trace | None, durations_s: Floats | None, 
         assert trace is not None  # noqa: S101  the engine has refused the scenario otherwise
         end = scenario.duration_s or np.inf
         sped = trace.arrivals_s / scenario.arrivals.speed
-        count = min(int(np.searchsorted(sped, end, "right")), scenario.jobs or len(sped))
-        return _select(trace, slice(count), sped[:count])
+        taken = min(int(np.searchsorted(sped, end, "right")), scenario.jobs or len(sped))
+        return _select(trace, slice(taken), sped[:taken])
     period = scenario.arrivals.period_s
     outage = _first_outage(scenario)
     needed = max(period or 0.0, length_s if outage is None else outage.start_s + outage.length_s + length_s)
@@ -210,5 +210,5 @@ def _select(trace: Trace, rows: Any, arrivals_s: Floats) -> Trace:
 
 def minutes(seconds: float) -> str:
     if seconds < 120:
-        return counted(seconds, "second")
-    return counted(seconds / 60, "minute") if seconds < 7200 else counted(seconds / 3600, "hour")
+        return count(seconds, "second")
+    return count(seconds / 60, "minute") if seconds < 7200 else count(seconds / 3600, "hour")

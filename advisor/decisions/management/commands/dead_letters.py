@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from advisor.decisions.jobs import dead_letters
 from advisor.decisions.management.console import FAILURE, BadInput, Console, add_format
 from advisor.decisions.models import Run
-from core.plurals import counted
+from core.numbers import count
 
 
 class Command(Console):
@@ -33,11 +33,11 @@ class Command(Console):
         except dead_letters.NotUnderWay as reason:
             raise CommandError(str(reason), returncode=FAILURE) from reason
 
-    def _say(self, options: dict[str, Any], what: str, count: int) -> None:
+    def _say(self, options: dict[str, Any], what: str, number: int) -> None:
         if options["format"] == "json":
-            self.print_json({what.replace(" ", "_"): count})
+            self.print_json({what.replace(" ", "_"): number})
         else:
-            self.stdout.write(f"{count} {what}.")
+            self.stdout.write(f"{number} {what}.")
 
     def _list(self, options: dict[str, Any], run: Run) -> None:
         letters, under_way = dead_letters.letters_of(run)
@@ -45,7 +45,7 @@ class Command(Console):
             self.print_json({"under_way": under_way, "dead_letters": [vars(letter) for letter in letters]})
             return
         for letter in letters:
-            self.stdout.write(f"{letter.job}\t{letter.queue}\t{counted(letter.attempts, 'attempt')}\t{letter.reason}")
+            self.stdout.write(f"{letter.job}\t{letter.queue}\t{count(letter.attempts, 'attempt')}\t{letter.reason}")
         if not letters:
             self.stdout.write("There are no dead letters.")
 
