@@ -10,8 +10,8 @@ from django.http import QueryDict
 from advisor.advice.contract import Recommendation
 from advisor.advice.library_overrides import Library
 from advisor.advice.rule_inputs import rule_inputs
+from advisor.decisions.external_endpoint import allowed_endpoint
 from advisor.decisions.models import Decision, Direction, Revision, Run, Status
-from advisor.decisions.outside import allowed
 from advisor.decisions.services.decisions import summarize_status
 from advisor.decisions.services.library import library_of
 from advisor.decisions.services.recordings import recording_of
@@ -36,7 +36,7 @@ class Offer:
 
 def offer() -> Offer | None:
     """The external endpoint that may answer instead of the sample endpoint; None if no administrator allows one."""
-    found = allowed()
+    found = allowed_endpoint()
     if found is None:
         return None
     caps = found.endpoint
@@ -66,7 +66,7 @@ def plan_of(revision: Revision, running: RunOptions) -> dict[str, Any]:
 
 
 def _terms(words: str) -> str:
-    found = allowed()
+    found = allowed_endpoint()
     if not words or found is None:
         return ""
     return f"{words} {count(runs_left(found), 'such run')} left of {count(found.runs_per_day)} in 24 hours."

@@ -10,7 +10,7 @@ from advisor.advice.answers import Answers
 from advisor.advice.evaluation import ALL_STYLES
 from advisor.decisions import stored
 from advisor.decisions.models import Sweep, SweepState
-from advisor.decisions.services.sweeps import found_so_far
+from advisor.decisions.services.sweeps import read_cells
 from advisor.reports.maps.figure import Here, on_axis
 from advisor.reports.maps.words import KINDS, VERDICT_LETTERS, axis_words, counted, disagreement, finding, map_table
 from advisor.reports.wording import design_name, listed
@@ -26,7 +26,7 @@ from core.numbers import count
 
 
 def sweep_context(request: MemberRequest, sweep: Sweep) -> dict[str, Any]:
-    found = found_so_far(sweep)
+    found = read_cells(sweep)
     done, border = len(found.cells), border_of(sweep)
     counts = counted(found.cells)
     said = finding(found)

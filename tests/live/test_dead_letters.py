@@ -90,7 +90,7 @@ def test_a_dead_letter_is_taken_up_again_by_command_and_others_are_thrown_away(d
 @pytest.mark.django_db
 def test_of_a_run_that_has_ended_nothing_can_be_taken_up(decision: Decision, user: User) -> None:
     run = request_run(decision.latest(), user, "one", RunRequest(engine=EngineName.LIVE))
-    assert dead_letters.letters_of(run) == ((), False)
+    assert dead_letters.list_dead_letters(run) == ((), False)
     with pytest.raises(CommandError, match="not under way"):
         call_command("dead_letters", str(run.pk), "--empty")
 
@@ -106,4 +106,4 @@ def test_a_broker_that_does_not_answer_counts_as_none(decision: Decision, user: 
         config, _ = a_plan(folder / "event_driven", a_scenario(), broker=url)
         config.write()
         config.begin(time.monotonic_ns())
-        assert dead_letters.letters_of(run) == ((), False)
+        assert dead_letters.list_dead_letters(run) == ((), False)

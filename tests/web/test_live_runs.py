@@ -129,8 +129,8 @@ def test_its_page_lays_what_was_measured_over_what_was_predicted(
 
 def test_dead_letters_of_a_run_that_is_not_under_way_can_only_be_read(decision: Decision, user: User) -> None:
     run = live_run(decision, user)
-    assert dead_letters.letters_of(run) == ((), False)
-    with pytest.raises(dead_letters.NotUnderWay):
+    assert dead_letters.list_dead_letters(run) == ((), False)
+    with pytest.raises(dead_letters.DesignNotRunning):
         dead_letters.empty(run)
 
 

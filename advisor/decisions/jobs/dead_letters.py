@@ -18,7 +18,7 @@ from simulator.live.system.jobs import Jobs
 DESIGN = "event_driven"
 
 
-class NotUnderWay(Exception):
+class DesignNotRunning(Exception):
     pass
 
 
@@ -33,7 +33,7 @@ class Letter:
     at_s: float | None
 
 
-def letters_of(run: Run) -> tuple[tuple[Letter, ...], bool]:
+def list_dead_letters(run: Run) -> tuple[tuple[Letter, ...], bool]:
     """Return the dead letters of a run, by job, and whether they can still be requeued."""
     try:
         with _queues(run) as (queues, retries, clock):
@@ -41,21 +41,21 @@ def letters_of(run: Run) -> tuple[tuple[Letter, ...], bool]:
             return tuple(
                 Letter(one.job, one.queue, one.attempts, one.reason, _at_s(clock, one.ended_at)) for one in found
             ), True
-    except NotUnderWay:
+    except DesignNotRunning:
         result = run.result
         kept = result.live.dead_letters if result is not None and result.live is not None else ()
         return tuple(Letter(one.job, one.queue, one.attempts, one.reason, one.at_s) for one in kept), False
 
 
 def requeue(run: Run, job: int | None = None) -> int:
-    """Queue one job again, or all, and return how many. Raise NotUnderWay if the run's event-driven design is not running."""
+    """Queue one job again, or all, and return how many. Raise DesignNotRunning if the run's event-driven design is not running."""
     with _queues(run) as (queues, retries, _):
         wanted = [job] if job is not None else [one.job for one in dead_letters.read_dead_letters(queues, retries)]
         return sum(dead_letters.requeue(queues, one) for one in wanted)
 
 
 def empty(run: Run) -> int:
-    """Delete all, and return how many there were. Raise NotUnderWay if the run's event-driven design is not running."""
+    """Delete all, and return how many there were. Raise DesignNotRunning if the run's event-driven design is not running."""
     with _queues(run) as (queues, _, _):
         return dead_letters.empty(queues)
 
@@ -69,11 +69,11 @@ def _queues(run: Run) -> Iterator[tuple[RunQueues, int, RunClock]]:
     folder = find_running(str(run.pk)) if run.engine == EngineName.LIVE else None
     try:
         if folder is None:
-            raise NotUnderWay("The run is not under way.")
+            raise DesignNotRunning("The run is not under way.")
         config = ProcessConfig.read(folder / DESIGN / "plan.json")
         jobs = Jobs.read(config.path / "jobs.npz")
         queues = RunQueues(config, jobs)
         with queues.connection:
             yield queues, jobs.retries, config.clock()
     except (FileNotFoundError, redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as gone:
-        raise NotUnderWay("The event-driven design of the run is not under way.") from gone
+        raise DesignNotRunning("The event-driven design of the run is not under way.") from gone

@@ -8,9 +8,9 @@ from typing import cast
 from django.conf import settings
 from django.utils import timezone
 
+from advisor.decisions.external_endpoint import OUTSIDE, SAMPLE
 from advisor.decisions.jobs.queue_notifier import MAPS, RUNS, SEARCHES, QueueNotifier, job_id, notify_on_commit
 from advisor.decisions.models import Revision, Run, State, Sweep, SweepKind
-from advisor.decisions.outside import OUTSIDE, SAMPLE
 from advisor.decisions.services.leases import RUN_KIND, Reconciled, reconcile_runs, reconcile_sweeps
 from advisor.decisions.services.runs import KERNEL_RUN, RunRequest, request_run
 from advisor.decisions.services.sweeps import SweepRequest, request_fewest, request_sweep

@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from advisor.decisions import stored
 from advisor.decisions.engines import ENGINES, Engine
+from advisor.decisions.external_endpoint import OUTSIDE, endpoint_for
 from advisor.decisions.jobs.leased_work import LeasedWork, persist
 from advisor.decisions.models import Run, SweepKind, SweepPart
-from advisor.decisions.outside import OUTSIDE, chosen
 from advisor.decisions.services.leases import PartLease, RunLease, claim_part, claim_run, worker_name
 from advisor.decisions.services.recordings import read_stored_trace
 from advisor.decisions.services.sweeps import CELLS
@@ -109,23 +109,23 @@ def _live_options(run: Run) -> dict[str, Any]:
         "label": str(run.pk),
         "workload": run.revision.answers.template,
     }
-    return options | (_outside(run) if run.endpoint_host else {})
+    return options | (_external_options(run) if run.endpoint_host else {})
 
 
-def _outside(run: Run) -> dict[str, Any]:
+def _external_options(run: Run) -> dict[str, Any]:
     """Return the endpoint as it is allowed now. The key comes from this process's own configuration only.
 
     Raises:
         InvalidInput: it is no longer allowed, or differs from the one shown when the run was requested.
         CannotRun: an earlier attempt may have spent the run's budget.
     """
-    found = chosen(OUTSIDE)
-    assert found is not None  # noqa: S101  it would have been refused
-    if (found.host, found.model) != (run.endpoint_host, run.endpoint_model):
-        asked, now = f"{run.endpoint_model} at {run.endpoint_host}", f"{found.model} at {found.host}"
+    endpoint = endpoint_for(OUTSIDE)
+    assert endpoint is not None  # noqa: S101  endpoint_for raises instead
+    if (endpoint.host, endpoint.model) != (run.endpoint_host, run.endpoint_model):
+        asked, now = f"{run.endpoint_model} at {run.endpoint_host}", f"{endpoint.model} at {endpoint.host}"
         raise InvalidInput([Problem("endpoint", f"{asked} was to answer, and now {now} would; start the run again")])
     if run.attempt > 1:
         raise CannotRun(
             "its worker ended while it may have called the outside endpoint. So that its caps hold, it does not begin again by itself."
         )
-    return {"external": found.endpoint, "key": found.key}
+    return {"external": endpoint.endpoint, "key": endpoint.key}

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from advisor.decisions.engines import ENGINES, Engine
+from advisor.decisions.external_endpoint import OUTSIDE, SAMPLE, endpoint_for
 from advisor.decisions.limits import HIGHEST_SPEED, REPLICATIONS_CAP, RUN_MEMORY_BYTES
 from advisor.decisions.management.console import (
     FAILURE,
@@ -19,8 +20,6 @@ from advisor.decisions.management.console import (
 from advisor.decisions.management.workload import Workload
 from advisor.decisions.models import EngineName
 from advisor.decisions.models.run import WORKER_KINDS
-from advisor.decisions.outside import OUTSIDE, SAMPLE
-from advisor.decisions.outside import chosen as allowed_endpoint
 from advisor.decisions.services.runs import KERNEL_RUN, RunRequest
 from advisor.reports.document.planned_run import endpoint_terms, plan_sentences
 from core.errors import InvalidInput
@@ -161,7 +160,7 @@ def require_memory(needed_bytes: int, name: str) -> None:
 
 def _live_options(workload: Workload, request: RunRequest) -> dict[str, Any]:
     try:
-        outside = allowed_endpoint(request.endpoint)
+        outside = endpoint_for(request.endpoint)
     except InvalidInput as error:
         raise BadInput(*(f"--endpoint: {problem.reason}" for problem in error.problems)) from error
     called = {"external": outside.endpoint, "key": outside.key} if outside is not None else {}

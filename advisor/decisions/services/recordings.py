@@ -32,7 +32,7 @@ SPOOLED_BYTES = 1 << 20
 DISPERSION_WINDOWS_S = (1, 10, 60)
 GZIP_LEVEL = 3
 """Higher ones take longer and save little of a CSV of numbers."""
-SOME_TRACE = '"trace":"'
+TRACE_MARKER = '"trace":"'
 """Part of stored answers that name a trace."""
 
 
@@ -137,7 +137,7 @@ def _spool(chunks: Iterable[bytes], file: BinaryIO) -> tuple[str, int]:
 
 
 @dataclass
-class Use:
+class RecordingUse:
     decision: Decision
     current: bool = False
     earlier: list[int] = field(default_factory=list)
@@ -147,31 +147,31 @@ class Use:
 
 
 @dataclass(frozen=True)
-class Uses:
-    decisions: tuple[Use, ...] = ()
+class RecordingUses:
+    decisions: tuple[RecordingUse, ...] = ()
 
     @property
-    def going_by_it(self) -> list[str]:
+    def current_titles(self) -> list[str]:
         return [use.decision.title for use in self.decisions if use.current]
 
     @property
-    def resting_on_it(self) -> list[str]:
+    def simulated_titles(self) -> list[str]:
         return [use.decision.title for use in self.decisions if use.simulations]
 
 
-def find_recording_uses(traces: Iterable[Trace], workspace: Workspace) -> Mapping[UUID, Uses]:
+def find_recording_uses(traces: Iterable[Trace], workspace: Workspace) -> Mapping[UUID, RecordingUses]:
     """Return what uses each recording, by id, in five queries."""
     wanted = {trace.pk for trace in traces}
-    found: dict[tuple[UUID, UUID], Use] = {}
+    found: dict[tuple[UUID, UUID], RecordingUse] = {}
     decisions = Decision.objects.for_workspace(workspace).only("title").in_bulk()
 
-    def use(trace: UUID, decision: UUID) -> Use:
-        return found.setdefault((trace, decision), Use(decisions[decision]))
+    def use(trace: UUID, decision: UUID) -> RecordingUse:
+        return found.setdefault((trace, decision), RecordingUse(decisions[decision]))
 
     latest = set(Revision.objects.for_workspace(workspace).latest_only().values_list("pk", flat=True))
-    naming = Revision.objects.for_workspace(workspace).filter(answers_json__contains=SOME_TRACE).order_by("number")
+    naming = Revision.objects.for_workspace(workspace).filter(answers_json__contains=TRACE_MARKER).order_by("number")
     for pk, decision, number, answers in naming.values_list("pk", "decision_id", "number", "answers_json"):
-        trace = trace_in(answers)
+        trace = _trace_id_in(answers)
         if trace in wanted and pk in latest:
             use(trace, decision).current = True
         elif trace in wanted:
@@ -180,10 +180,10 @@ def find_recording_uses(traces: Iterable[Trace], workspace: Workspace) -> Mappin
         counts = rows.filter(trace__in=wanted).order_by().values_list("trace", "revision__decision")
         for trace, decision, count in counts.annotate(Count("pk")):
             use(trace, decision).simulations += count
-    return {trace: Uses(_sorted(one for (of, _), one in found.items() if of == trace)) for trace in wanted}
+    return {trace: RecordingUses(_sorted(one for (of, _), one in found.items() if of == trace)) for trace in wanted}
 
 
-def trace_in(answers_json: str) -> UUID | None:
+def _trace_id_in(answers_json: str) -> UUID | None:
     given = json.loads(answers_json).get("volume", {}).get("trace")
     try:
         return UUID(given) if given else None
@@ -191,7 +191,7 @@ def trace_in(answers_json: str) -> UUID | None:
         return None
 
 
-def _sorted(uses: Iterable[Use]) -> tuple[Use, ...]:
+def _sorted(uses: Iterable[RecordingUse]) -> tuple[RecordingUse, ...]:
     return tuple(sorted(uses, key=lambda use: (not use.current, use.decision.title)))
 
 
@@ -209,9 +209,9 @@ def delete_trace(trace: Trace, user: User) -> None:
     with transaction.atomic():
         locked = Trace.objects.select_for_update().get(pk=trace.pk)
         uses = find_recording_uses([locked], trace.workspace)[locked.pk]
-        if titles := uses.going_by_it:
+        if titles := uses.current_titles:
             raise InvalidInput([Problem("trace", f"is used by {listed(titles)}; remove the recording there first")])
-        if titles := uses.resting_on_it:
+        if titles := uses.simulated_titles:
             reason = f"has been simulated in {listed(titles)}; it can be deleted when no simulation uses it"
             raise InvalidInput([Problem("trace", reason)])
         locked.delete()
@@ -223,7 +223,7 @@ def require_known_trace(answers: Answers, workspace: Workspace) -> None:
         find_trace(answers.volume.trace, workspace)
 
 
-def hold_trace(answers: Answers, workspace: Workspace) -> None:
+def lock_trace(answers: Answers, workspace: Workspace) -> None:
     """Keep the answers' trace from being deleted until the transaction ends. Raise InvalidInput if it is gone."""
     if answers.volume.trace is not None:
         held = Trace.objects.select_for_update().filter(pk=find_trace(answers.volume.trace, workspace).pk)
@@ -255,7 +255,7 @@ def recording_of(revision: Revision) -> Trace | None:
     return Trace.objects.for_workspace(revision.decision.workspace).filter(pk=key).first() if key else None
 
 
-def with_recording_by_id(given: dict[str, Any], decision: Decision) -> None:
+def replace_recording_name(given: dict[str, Any], decision: Decision) -> None:
     """Replace a recording's file name, as reports have it, by the id of the workspace's recording of that name.
 
     If several have the name, the decision's own one is meant. A name that no recording has stays as it is.

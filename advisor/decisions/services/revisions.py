@@ -16,7 +16,7 @@ from advisor.decisions.cleaning import clean_name
 from advisor.decisions.errors import StaleVersion
 from advisor.decisions.models import Decision, Revision, Run, StatusChange, Trace
 from advisor.decisions.services.library import library_of
-from advisor.decisions.services.recordings import hold_trace, read_stored_trace, recording_of, require_known_trace
+from advisor.decisions.services.recordings import lock_trace, read_stored_trace, recording_of, require_known_trace
 from advisor.decisions.services.undo import Change, changed_paths, next_step, record
 from advisor.reports.comparison.revisions import Comparison, compare
 from advisor.reports.document.answers import TRACE
@@ -83,7 +83,7 @@ def save_answers(
         if answers == before:
             return latest
         if answers.volume.trace != before.volume.trace:
-            hold_trace(answers, decision.workspace)
+            lock_trace(answers, decision.workspace)
         record(locked, before, answers, change)
         if answers.name != before.name:
             locked.title = clean_name(answers.name)

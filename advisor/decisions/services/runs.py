@@ -10,9 +10,9 @@ from django.utils import timezone
 from advisor.advice.scenario import scenario_of
 from advisor.decisions import limits, stored
 from advisor.decisions.engines import ENGINES, Engine
+from advisor.decisions.external_endpoint import SAMPLE, AllowedEndpoint, endpoint_for
 from advisor.decisions.models import ACTIVE, EngineName, Revision, Run, State, Trace
 from advisor.decisions.models.run import WORKER_KINDS, RunQuerySet
-from advisor.decisions.outside import SAMPLE, Outside, chosen
 from advisor.decisions.services.recordings import find_trace, read_stored_trace
 from advisor.decisions.services.requests import find_requested, new_request, require_same_revision
 from advisor.reports.document.planned_run import coarse_s
@@ -49,13 +49,13 @@ KERNEL_RUN = RunRequest()
 def plan_run(revision: Revision, request: RunRequest, engines: Mapping[str, Engine] = ENGINES) -> LiveRunPlan:
     """Raise InvalidInput if the live engine cannot do this run."""
     scenario = scenario_of(revision.evaluation, revision.recommendation)
-    outside, trace = chosen(request.endpoint), find_scenario_trace(scenario, revision)
+    outside, trace = endpoint_for(request.endpoint), find_scenario_trace(scenario, revision)
     recorded = read_stored_trace(trace) if trace else None
     return _plan(engines[EngineName.LIVE], scenario, recorded, request, outside)
 
 
 def _plan(
-    live: Engine, scenario: Scenario, recorded: Arrivals | None, request: RunRequest, outside: Outside | None
+    live: Engine, scenario: Scenario, recorded: Arrivals | None, request: RunRequest, outside: AllowedEndpoint | None
 ) -> LiveRunPlan:
     """Raise InvalidInput if the live engine cannot do the run within the time that a run may take."""
     speed, seconds, workers = request.speed, request.seconds, request.workers
@@ -97,7 +97,7 @@ def find_scenario_trace(scenario: Scenario, revision: Revision) -> Trace | None:
     return find_trace(scenario.arrivals.trace or "", revision.decision.workspace)
 
 
-def runs_left(outside: Outside) -> int:
+def runs_left(outside: AllowedEndpoint) -> int:
     """Count in the last 24 hours and over all workspaces: they spend the same administrator's money."""
     made = Run.objects.exclude(endpoint_host="").filter(created_at__gt=timezone.now() - timedelta(days=1)).count()
     return max(0, outside.runs_per_day - made)
@@ -153,7 +153,7 @@ def request_run(
 
 def _require_live_options(
     engine: Engine, scenario: Scenario, recorded: Arrivals | None, request: RunRequest
-) -> Outside | None:
+) -> AllowedEndpoint | None:
     """Return the outside endpoint, if it is to answer. Raise InvalidInput on the option that cannot be met."""
     if not engine.is_live:
         for path in ("speed", "seconds", "workers", "endpoint"):
@@ -162,12 +162,12 @@ def _require_live_options(
         return None
     if request.speed is not None and not 0 < request.speed <= limits.HIGHEST_SPEED:
         raise InvalidInput([Problem("speed", f"should be over 0, and at most {limits.HIGHEST_SPEED:,}")])
-    outside = chosen(request.endpoint)
+    outside = endpoint_for(request.endpoint)
     _plan(engine, scenario, recorded, request, outside)
     return outside
 
 
-def _require_run_left(outside: Outside) -> None:
+def _require_run_left(outside: AllowedEndpoint) -> None:
     if not runs_left(outside):
         reason = f"{outside.host} has had the {outside.runs_per_day} runs that it may have in 24 hours; try later, or let the sample endpoint answer"
         raise InvalidInput([Problem("endpoint", reason)])

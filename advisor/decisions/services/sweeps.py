@@ -147,12 +147,12 @@ def cancel_sweep(sweep: Sweep, user: User) -> bool:
     return bool(unfinished.update(state=SweepState.CANCELLED, finished_at=timezone.now()))
 
 
-def needed_by(sweep: Sweep) -> ServerRequirement | None:
+def find_requirement(sweep: Sweep) -> ServerRequirement | None:
     text = sweep.parts.filter(state=PartState.DONE).values_list("cells_json", flat=True).first()
     return stored.load(ServerRequirement, text) if text else None
 
 
-def found_so_far(sweep: Sweep) -> contract.SweepResult:
+def read_cells(sweep: Sweep) -> contract.SweepResult:
     done = sweep.parts.filter(state=PartState.DONE).order_by("first").values_list("cells_json", flat=True)
     cells = [cell for text in done for cell in CELLS.validate_json(text)]
     took = sweep.finished_at - sweep.started_at if sweep.finished_at and sweep.started_at else None

@@ -8,9 +8,9 @@ from typing import Any, Self, cast
 
 from django.http import HttpRequest
 
+from advisor.decisions.external_endpoint import OUTSIDE, SAMPLE, allowed_endpoint
 from advisor.decisions.models import Decision, EngineName
 from advisor.decisions.models.run import WORKER_KINDS
-from advisor.decisions.outside import OUTSIDE, SAMPLE, allowed
 from advisor.reports.document.planned_run import WORKERS
 from advisor.web.forms.questions import choice_reason, sentence_of
 from advisor.web.forms.typed_numbers import parse_number
@@ -134,7 +134,7 @@ def load_run_options(request: HttpRequest, decision: Decision) -> RunOptions:
     kept = request.session.get(SESSION_KEY)
     if not isinstance(kept, dict) or kept.get("decision") != str(decision.pk):
         return RunOptions()
-    return RunOptions.of(kept if allowed() is not None else kept | {"endpoint": SAMPLE})
+    return RunOptions.of(kept if allowed_endpoint() is not None else kept | {"endpoint": SAMPLE})
 
 
 def save_run_options(request: HttpRequest, decision: Decision) -> None:

@@ -19,7 +19,7 @@ from advisor.decisions import jobs
 from advisor.decisions.errors import StaleVersion, UploadTooLarge
 from advisor.decisions.models import Decision, Revision, Run
 from advisor.decisions.services.library import library_of
-from advisor.decisions.services.recordings import describe_recording, recording_of, upload_trace, with_recording_by_id
+from advisor.decisions.services.recordings import describe_recording, recording_of, replace_recording_name, upload_trace
 from advisor.decisions.services.requests import IDEMPOTENCY_KEY
 from advisor.decisions.services.revisions import drop_trace, save_answers, step_answers, use_trace
 from advisor.decisions.services.runs import RunRequest
@@ -296,7 +296,7 @@ def _replace(request: MemberRequest, decision: Decision) -> HttpResponseBase:
             raise InvalidInput([Problem("", f"{name} holds no answers")])
         if document_kind(given) == "scenario":
             raise InvalidInput([Problem("", f"{name} holds a Scenario; Answers are wanted here")])
-        with_recording_by_id(given, decision)
+        replace_recording_name(given, decision)
         save_answers(decision, given, request.user, version_of(request))
     except InvalidInput as error:
         return _file_refused(request, decision, _file_text(data), list(error.problems), 422)

@@ -15,7 +15,7 @@ from advisor.decisions import jobs
 from advisor.decisions.models import Decision, Sweep, SweepKind
 from advisor.decisions.services.leases import WORKER_DIED
 from advisor.decisions.services.recordings import recording_of
-from advisor.decisions.services.sweeps import cancel_sweep, found_so_far, needed_by
+from advisor.decisions.services.sweeps import cancel_sweep, find_requirement, read_cells
 from advisor.reports.document.answers import QUESTIONS
 from advisor.reports.maps.capacity import needed_headline, needed_table, needed_words
 from advisor.reports.maps.figure import map_figure
@@ -87,7 +87,7 @@ def stop_sweep(request: MemberRequest, sweep_id: UUID) -> HttpResponseBase:
 def sweep_figure(request: MemberRequest, sweep_id: UUID) -> JsonResponse:
     """The drawing so far for plotly.js; `?theme=dark` for the dark colours."""
     sweep = find_sweep(request, sweep_id)
-    drawn = map_figure(found_so_far(sweep), border_of(sweep), here_of(sweep), request.GET.get("theme") == "dark")
+    drawn = map_figure(read_cells(sweep), border_of(sweep), here_of(sweep), request.GET.get("theme") == "dark")
     response = JsonResponse(drawn)
     response["Cache-Control"] = "no-store" if sweep.active else "private, max-age=600"
     return response
@@ -163,7 +163,7 @@ def _find_search(request: MemberRequest, sweep_id: UUID) -> Sweep:
 
 
 def _search_context(request: MemberRequest, search: Sweep) -> dict[str, Any]:
-    needed = None if search.active else needed_by(search)
+    needed = None if search.active else find_requirement(search)
     return {
         "sweep": search,
         "decision": search.revision.decision,

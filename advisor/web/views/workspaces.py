@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from advisor.decisions.limits import TRACES_CAP
 from advisor.decisions.models import Trace
-from advisor.decisions.services.recordings import Use, delete_trace, find_recording_uses
+from advisor.decisions.services.recordings import RecordingUse, delete_trace, find_recording_uses
 from advisor.reports.wording import listed
 from advisor.teams.access import may_edit, require_member, require_owner, workspaces_of
 from advisor.teams.middleware import MemberRequest, choose_workspace
@@ -80,7 +80,7 @@ def delete_recording(request: MemberRequest, workspace_id: UUID, recording_id: U
     return redirect("recordings", workspace.pk)
 
 
-def _use_words(use: Use) -> str:
+def _use_words(use: RecordingUse) -> str:
     parts = []
     if use.current:
         parts.append("uses it")

@@ -11,7 +11,7 @@ from advisor.decisions.jobs import run_part, start_fewest, tasks
 from advisor.decisions.models import Decision, Sweep, SweepKind, SweepState
 from advisor.decisions.services.decisions import create_decision
 from advisor.decisions.services.leases import PartLease, claim_part
-from advisor.decisions.services.sweeps import cancel_sweep, needed_by, request_fewest
+from advisor.decisions.services.sweeps import cancel_sweep, find_requirement, request_fewest
 from advisor.sweeps.capacity_search import search_capacity
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput
@@ -42,7 +42,7 @@ def test_a_worker_stores_what_the_search_finds_once(search: Sweep, steady: Decis
     for _ in range(2):
         run_part(str(search.parts.get().pk))
     assert again(search).state == SweepState.SUCCEEDED
-    assert needed_by(search) == search_capacity(answers_from(STEADY), jobs=2_000)
+    assert find_requirement(search) == search_capacity(answers_from(STEADY), jobs=2_000)
     assert search.parts.get().attempt == 1
     assert steady.latest().frozen_at is not None
     assert (search.kind, Sweep.objects.maps().count()) == (SweepKind.FEWEST, 0)
@@ -72,7 +72,7 @@ def test_it_tells_what_it_tries_and_stops_when_cancelled(
     run_part(str(search.parts.get().pk))
     assert again(search).state == SweepState.CANCELLED
     assert again(search).progress_fraction == 0.25
-    assert needed_by(search) is None
+    assert find_requirement(search) is None
 
 
 def test_only_the_worker_that_holds_it_tells_of_it(search: Sweep, clock: FakeClock) -> None:

@@ -15,7 +15,7 @@ from advisor.decisions.jobs import reconcile_sweeps_and_notify, run_part, start_
 from advisor.decisions.models import Decision, PartState, Sweep, SweepPart, SweepState
 from advisor.decisions.services import leases
 from advisor.decisions.services.leases import PartLease, claim_part, end_complete, worker_name
-from advisor.decisions.services.sweeps import SweepRequest, cancel_sweep, found_so_far, request_sweep
+from advisor.decisions.services.sweeps import SweepRequest, cancel_sweep, read_cells, request_sweep
 from advisor.server.watchdog import give_up_leases, held_by, holders_on_this_host
 from advisor.sweeps.cells import simulate_cell
 from advisor.sweeps.contract import SweepAxis
@@ -240,7 +240,7 @@ def test_cancel_keeps_what_is_done_and_what_still_runs_is_dropped(sweep: Sweep, 
     assert not cancel_sweep(sweep, user)
     assert not PartLease(running.pk, attempt).finish(clock.now(), "[]")
     run_part(str(queued.pk))
-    assert len(found_so_far(sweep).cells) == 1
+    assert len(read_cells(sweep).cells) == 1
     assert reconcile_sweeps_and_notify(FakeNotifier(), clock.now).waiting == ()
     assert state(sweep) == SweepState.CANCELLED
 
@@ -265,7 +265,7 @@ def test_what_the_workers_find_is_what_the_simulator_says_cell_by_cell(sweep: Sw
     for part in reversed(parts(sweep)):
         for _ in range(2):
             run_part(str(part.pk))
-    result = found_so_far(Sweep.objects.get(pk=sweep.pk))
+    result = read_cells(Sweep.objects.get(pk=sweep.pk))
     assert result.cells == tuple(simulate_cell(sweep.grid, point) for point in sweep.grid.points())
     assert state(sweep) == SweepState.SUCCEEDED
     assert {part.state for part in parts(sweep)} == {PartState.DONE}

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from pytest_django import Settings
 
 from advisor.configuration import Configuration, Misconfigured, configured
-from advisor.decisions.outside import NEEDED, allowed, chosen, how
+from advisor.decisions.external_endpoint import NEEDED, allowed_endpoint, endpoint_for, setup_hint
 from core.errors import InvalidInput
 from tests.fakes.outside import HOST, KEY, MODEL, allow
 from tests.sites import ROOT, own_environment
@@ -77,23 +77,23 @@ def test_the_key_is_in_no_account_of_the_configuration() -> None:
 
 
 def test_it_is_allowed_only_with_address_model_and_key(settings: Settings) -> None:
-    assert allowed() is None
+    assert allowed_endpoint() is None
     allow(settings)
-    endpoint = allowed()
+    endpoint = allowed_endpoint()
     assert endpoint is not None and (endpoint.host, endpoint.model) == (HOST, MODEL)
     assert KEY not in f"{endpoint!r} {endpoint}"
     for missing in ("external_url", "external_model", "external_key"):
         allow(settings, **{missing: None})
-        assert allowed() is None
-        assert how().endswith(f"not set: CROSSOVER_{missing.upper()}.")
+        assert allowed_endpoint() is None
+        assert setup_hint().endswith(f"not set: CROSSOVER_{missing.upper()}.")
 
 
 def test_a_request_without_it_is_answered_with_how_to_allow_it() -> None:
     with pytest.raises(InvalidInput, match="endpoint: no outside endpoint is allowed here") as refused:
-        chosen("outside")
+        endpoint_for("outside")
     assert all(name in str(refused.value) for name in NEEDED)
     with pytest.raises(InvalidInput, match="should be sample or outside"):
-        chosen("another")
+        endpoint_for("another")
 
 
 def test_caps_are_what_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +102,7 @@ def test_caps_are_what_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> 
              "TOKENS_FIELD": "max_completion_tokens"}  # fmt: skip
     for name, value in given.items():
         monkeypatch.setenv(f"CROSSOVER_EXTERNAL_{name}", value)
-    endpoint = allowed(configured())
+    endpoint = allowed_endpoint(configured())
     assert endpoint is not None and endpoint.runs_per_day == 3
     caps = endpoint.endpoint
     assert (caps.max_calls, caps.max_tokens_a_call, caps.max_seconds) == (30, 64, 40.0)

@@ -30,7 +30,7 @@ class Command(Console):
                 self._say(options, "thrown away", dead_letters.empty(run))
             else:
                 self._list(options, run)
-        except dead_letters.NotUnderWay as reason:
+        except dead_letters.DesignNotRunning as reason:
             raise CommandError(str(reason), returncode=FAILURE) from reason
 
     def _say(self, options: dict[str, Any], what: str, number: int) -> None:
@@ -40,7 +40,7 @@ class Command(Console):
             self.stdout.write(f"{number} {what}.")
 
     def _list(self, options: dict[str, Any], run: Run) -> None:
-        letters, under_way = dead_letters.letters_of(run)
+        letters, under_way = dead_letters.list_dead_letters(run)
         if options["format"] == "json":
             self.print_json({"under_way": under_way, "dead_letters": [vars(letter) for letter in letters]})
             return

@@ -14,7 +14,7 @@ NEEDED = ("CROSSOVER_EXTERNAL_URL", "CROSSOVER_EXTERNAL_MODEL", "CROSSOVER_EXTER
 
 
 @dataclass(frozen=True)
-class Outside:
+class AllowedEndpoint:
     endpoint: ExternalEndpoint
     key: SecretStr = field(repr=False)
     runs_per_day: int
@@ -28,7 +28,7 @@ class Outside:
         return self.endpoint.model
 
 
-def allowed(configuration: Configuration | None = None) -> Outside | None:
+def allowed_endpoint(configuration: Configuration | None = None) -> AllowedEndpoint | None:
     given: Configuration = configuration or settings.CONFIGURATION
     if given.external_url is None or given.external_model is None or given.external_key is None:
         return None
@@ -40,25 +40,25 @@ def allowed(configuration: Configuration | None = None) -> Outside | None:
         max_seconds=float(given.external_max_seconds),
         tokens_field=given.external_tokens_field,
     )
-    return Outside(endpoint, given.external_key, given.external_runs_per_day)
+    return AllowedEndpoint(endpoint, given.external_key, given.external_runs_per_day)
 
 
-def chosen(answering: str, configuration: Configuration | None = None) -> Outside | None:
+def endpoint_for(choice: str, configuration: Configuration | None = None) -> AllowedEndpoint | None:
     """Return the outside endpoint if it is to answer, None for the sample endpoint.
 
     Raises InvalidInput on `endpoint` if there is no such choice, or no outside endpoint is allowed.
     """
-    if answering == SAMPLE:
+    if choice == SAMPLE:
         return None
-    if answering != OUTSIDE:
+    if choice != OUTSIDE:
         raise InvalidInput([Problem("endpoint", f"should be {SAMPLE} or {OUTSIDE}")])
-    found = allowed(configuration)
-    if found is None:
-        raise InvalidInput([Problem("endpoint", f"no outside endpoint is allowed here. {how(configuration)}")])
-    return found
+    endpoint = allowed_endpoint(configuration)
+    if endpoint is None:
+        raise InvalidInput([Problem("endpoint", f"no outside endpoint is allowed here. {setup_hint(configuration)}")])
+    return endpoint
 
 
-def how(configuration: Configuration | None = None) -> str:
+def setup_hint(configuration: Configuration | None = None) -> str:
     given: Configuration = configuration or settings.CONFIGURATION
     values = (given.external_url, given.external_model, given.external_key)
     missing = [name for name, value in zip(NEEDED, values, strict=True) if value is None]
