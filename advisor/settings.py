@@ -36,7 +36,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "advisor.server.middleware.OperatorPages",  # first: they are asked by address, over plain HTTP, with the database down
+    "advisor.server.health.OperatorPages",  # first: they are asked by address, over plain HTTP, with the database down
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

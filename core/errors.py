@@ -21,3 +21,7 @@ class InvalidInput(ValueError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("; ".join(str(problem) for problem in self.problems))
+
+
+class CannotRun(Exception):
+    """Why something cannot be started on this machine or go on, and what to do about it, in a sentence."""

@@ -1,12 +1,14 @@
-"""Liveness and readiness, for whoever restarts processes and routes traffic."""
+"""Liveness and readiness, and the middleware that answers operators before anything else does."""
+
+from collections.abc import Callable
 
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from advisor.server.beats import RECONCILER_LATE_S
-from advisor.server.vitals import BrokerVitals, broker_vitals, database_answers
+from advisor.server import metrics
+from advisor.server.status import RECONCILER_LATE_S, BrokerStatus, broker_status, database_answers
 
 
 @login_not_required
@@ -20,7 +22,7 @@ def live(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    broker = broker_vitals()
+    broker = broker_status()
     checks = {
         "database": "ok" if database_answers() else "does not answer",
         "broker": "ok" if broker else "does not answer",
@@ -38,14 +40,34 @@ def ready(request: HttpRequest) -> JsonResponse:
     )
 
 
-def _workers(broker: BrokerVitals | None) -> str:
+def _workers(broker: BrokerStatus | None) -> str:
     if broker is None:
         return "unknown without the broker"
     return "ok" if broker.workers_alive else "none alive"
 
 
-def _reconciler(broker: BrokerVitals | None) -> str:
+def _reconciler(broker: BrokerStatus | None) -> str:
     if broker is None:
         return "unknown without the broker"
     late = broker.reconciler_age_s is None or broker.reconciler_age_s > RECONCILER_LATE_S
     return f"has not looked for {RECONCILER_LATE_S:g} s" if late else "ok"
+
+
+HEALTH_PAGES = {"/health/live": live, "/health/ready": ready}
+
+
+class OperatorPages:
+    """Answers health, and metrics if a token is given, by address alone: over plain HTTP, for any host, with the database down.
+
+    Metrics for a superuser are a page like every other.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if view := HEALTH_PAGES.get(request.path):
+            return view(request)
+        if request.path == "/metrics" and metrics.has_token(request):
+            return metrics.metrics_for_scraper(request)
+        return self.get_response(request)

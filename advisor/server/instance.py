@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from core.errors import CannotRun
+
 OWN_FILES = (
     "crossover.sqlite3*",
     "secret-key",
@@ -20,10 +22,6 @@ OWN_FILES = (
     "capacity.json",
 )
 """What Crossover writes to the data folder."""
-
-
-class AlreadyRunning(Exception):
-    pass
 
 
 def make_private(data: Path) -> None:
@@ -48,14 +46,14 @@ def _close(path: Path) -> None:
 
 @contextlib.contextmanager
 def sole_use_of(data: Path) -> Iterator[TextIO]:
-    """Hold the data folder until the block ends. Raises AlreadyRunning, naming the process that holds it."""
+    """Hold the data folder until the block ends. Raises CannotRun, naming the process that holds it."""
     with (data / "up.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
             holder = lock.read().strip() or "unknown"
-            raise AlreadyRunning(
+            raise CannotRun(
                 f"Crossover already runs on {data} (process {holder}). End it first, or choose another folder with --data."
             ) from None
         lock.truncate(0)

@@ -1,4 +1,4 @@
-"""Figures for Prometheus. Depth and age of the queue come first: they tell of trouble before anything else does."""
+"""Figures for Prometheus: first the depth and age of the queue, which show trouble early."""
 
 import secrets
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from advisor.server.vitals import BrokerVitals, RunVitals, broker_vitals, run_vitals
+from advisor.server.status import BrokerStatus, RunStatus, broker_status, run_status
 
 
 class Figures(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        broker, runs = broker_vitals(), run_vitals()
+        broker, runs = broker_status(), run_status()
         up = GaugeMetricFamily("crossover_up", "1 where the part answers, else 0", labels=["part"])
         up.add_metric(["broker"], float(broker is not None))
         up.add_metric(["database"], float(runs is not None))
@@ -29,7 +29,7 @@ class Figures(Collector):
             yield from _of_runs(runs)
 
 
-def _of_broker(broker: BrokerVitals) -> Iterator[GaugeMetricFamily]:
+def _of_broker(broker: BrokerStatus) -> Iterator[GaugeMetricFamily]:
     depths = GaugeMetricFamily("crossover_queue_depth", "Jobs in the queue that no worker has taken", labels=["queue"])
     for queue, depth in broker.queue_depths.items():
         depths.add_metric([queue], depth)
@@ -43,7 +43,7 @@ def _of_broker(broker: BrokerVitals) -> Iterator[GaugeMetricFamily]:
         )
 
 
-def _of_runs(runs: RunVitals) -> Iterator[GaugeMetricFamily]:
+def _of_runs(runs: RunStatus) -> Iterator[GaugeMetricFamily]:
     states = GaugeMetricFamily("crossover_runs", "Runs by state", labels=["state"])
     for state, count in runs.by_state.items():
         states.add_metric([state], count)
@@ -55,7 +55,7 @@ def _of_runs(runs: RunVitals) -> Iterator[GaugeMetricFamily]:
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """For a superuser; 401 to strangers, 403 to other users. Who brings a token is answered before: see `OperatorPages`."""
+    """For a superuser; 401 without sign-in, 403 to other users. `OperatorPages` answers requests with a token."""
     if not (request.user.is_active and request.user.is_superuser):
         return HttpResponse(status=403 if request.user.is_authenticated else 401)
     return _figures()
@@ -64,14 +64,13 @@ def metrics(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def metrics_for_scraper(request: HttpRequest) -> HttpResponse:
-    """For who brings the token; 401 with another."""
     token = settings.CONFIGURATION.metrics_token
     if not token or not secrets.compare_digest(_authorization(request), f"Bearer {token}".encode()):
         return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
     return _figures()
 
 
-def brings_a_token(request: HttpRequest) -> bool:
+def has_token(request: HttpRequest) -> bool:
     return _authorization(request).startswith(b"Bearer ")
 
 

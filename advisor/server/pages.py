@@ -6,26 +6,23 @@ import socket
 import uvicorn
 
 from advisor.configuration import Configuration
+from core.errors import CannotRun
 
 GRACE_S = 3
 """How long open responses, event streams above all, may go on after SIGTERM."""
 
 
-class NoSuchHost(Exception):
-    pass
-
-
-def bound(host: str, port: int) -> socket.socket:
+def listen_on(host: str, port: int) -> socket.socket:
     """A listening socket.
 
     Raises:
-        NoSuchHost: if the host is not an address of this machine.
+        CannotRun: if the host is not an address of this machine.
         OSError: if the port is taken.
     """
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except OSError:
-        raise NoSuchHost(_no_such(host)) from None
+        raise CannotRun(_no_such_address(host)) from None
     listener = socket.socket(family, kind)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -34,12 +31,12 @@ def bound(host: str, port: int) -> socket.socket:
     except OSError as refused:
         listener.close()
         if refused.errno == errno.EADDRNOTAVAIL:
-            raise NoSuchHost(_no_such(host)) from None
+            raise CannotRun(_no_such_address(host)) from None
         raise
     return listener
 
 
-def _no_such(host: str) -> str:
+def _no_such_address(host: str) -> str:
     return f"This machine has no address {host}. Choose one that it has with --host: 127.0.0.1 for a proxy on this machine, 0.0.0.0 for any."
 
 

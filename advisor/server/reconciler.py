@@ -1,6 +1,6 @@
-"""The process that puts right what faults left behind: queued rows that have no job, leases that ran out, runs past their limit.
+"""The process that repairs what faults leave: queued rows without a job, expired leases, runs past their limit.
 
-It is none of the rq workers: whatever they do or suffer, it goes on looking.
+It is a process of its own, so that no fault of a worker stops it.
 """
 
 import threading
@@ -13,13 +13,13 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 
 from advisor.decisions.jobs import reconcile_runs_and_notify, reconcile_sweeps_and_notify
-from advisor.server.beats import beat_of_reconciler
+from advisor.server.status import record_reconciler_heartbeat
 
 log = structlog.get_logger("reconciler")
 
 
 class Reconciler:
-    """Looks at every unfinished run every few seconds, through outages of the database and of the broker, telling of each once."""
+    """Looks at every unfinished run every few seconds; each outage of the database or the broker is logged once."""
 
     def __init__(self, every_s: float) -> None:
         self.every_s = every_s
@@ -36,13 +36,13 @@ class Reconciler:
         try:
             reconcile_runs_and_notify()
             reconcile_sweeps_and_notify()
-            beat_of_reconciler(django_rq.get_connection(settings.SIMULATIONS_QUEUE))
+            record_reconciler_heartbeat(django_rq.get_connection(settings.SIMULATIONS_QUEUE))
         except (DatabaseError, redis.exceptions.RedisError) as error:
-            self._tell(f"{type(error).__name__}: {error}")
+            self._log_change(f"{type(error).__name__}: {error}")
         else:
-            self._tell(None)
+            self._log_change(None)
 
-    def _tell(self, trouble: str | None) -> None:
+    def _log_change(self, trouble: str | None) -> None:
         if trouble and not self.trouble:
             log.warning("Runs cannot be looked after for now", reason=trouble)
         elif self.trouble and not trouble:

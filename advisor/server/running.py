@@ -7,18 +7,25 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
 from uuid import uuid4
 
 import structlog
+from django.core.management import call_command
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+from django.db.migrations.executor import MigrationExecutor
 
 from advisor.configuration import ROOT, Configuration
-from advisor.server import broker, instance, pages, preparation
+from advisor.decisions.services.decisions import ensure_demo
+from advisor.server import instance, pages, static
 from advisor.server.address import PrintedAddress, Terminal
-from advisor.server.child import CannotStart, Child
-from advisor.server.supervisor import Supervisor
+from advisor.server.broker import embedded_broker, wait_for_safe_broker
+from advisor.server.supervisor import Child, Supervisor
 from advisor.server.watchdog import Watchdog, holders_on_this_host
+from advisor.teams.services.accounts import local_user_and_workspace
+from core.errors import CannotRun
 
 log = structlog.get_logger("up")
 
@@ -26,15 +33,11 @@ LEFTOVER_PATIENCE_S = 10.0
 """The children of an `up` that was killed need this long to end and to free the port."""
 BROKER_START_S = 30.0
 """A long log takes its time to load."""
-OUTSIDE_BROKER_PATIENCE_S = 5.0
+EXTERNAL_BROKER_PATIENCE_S = 5.0
 FIRST_ANSWER_S = 120.0
 
 
-class PortTaken(Exception):
-    pass
-
-
-class Worker(Child):
+class WorkerChild(Child):
     """A worker process; each start gets a name of its own, since the broker remembers a killed one's for a while."""
 
     label = ""
@@ -47,7 +50,7 @@ class Worker(Child):
 def run_site(
     configuration: Configuration, host: str, port: int, workers: int, out: Terminal, opens_browser: bool
 ) -> None:
-    """Run until SIGTERM or SIGINT. Raises CannotStart, AlreadyRunning or PortTaken, each with a sentence."""
+    """Run until SIGTERM or SIGINT. Raises CannotRun."""
     instance.make_private(configuration.data)
     left_over = instance.ended_uncleanly(configuration.data)
     with (
@@ -57,7 +60,7 @@ def run_site(
     ):
         try:
             _start_broker(supervisor, configuration)
-            preparation.prepare(configuration.local)
+            prepare(configuration.local)
             address = PrintedAddress(configuration, _url(listener), out, opens_browser)
             _tend(supervisor, configuration, listener, workers, address)
         except KeyboardInterrupt:
@@ -65,13 +68,41 @@ def run_site(
         log.info("Ending; a second Ctrl-C ends it at once")
 
 
+def prepare(is_local: bool) -> None:
+    """Idempotent, and quick if nothing has changed. Raises CannotRun if the database cannot be used."""
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        collecting = executor.submit(static.collect_if_changed)
+        _prepare_database(is_local)
+    if collecting.result():
+        log.info("Collected and compressed the static files")
+
+
+def _prepare_database(is_local: bool) -> None:
+    try:
+        _migrate_if_behind()
+        if is_local:
+            _, workspace = local_user_and_workspace()
+            ensure_demo(workspace)
+    except DatabaseError as trouble:
+        raise CannotRun(f"The database cannot be used: {str(trouble).strip()}") from trouble
+    finally:
+        connections.close_all()
+
+
+def _migrate_if_behind() -> None:
+    executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        log.info("Bringing the database up to date")
+        call_command("migrate", interactive=False, verbosity=0)
+
+
 def _start_broker(supervisor: Supervisor, configuration: Configuration) -> None:
     if configuration.redis_url:
-        broker.wait_for(configuration.broker_url, OUTSIDE_BROKER_PATIENCE_S)
+        wait_for_safe_broker(configuration.broker_url, EXTERNAL_BROKER_PATIENCE_S)
     else:
-        embedded = broker.embedded(configuration, child_environment())
+        embedded = embedded_broker(configuration, child_environment())
         supervisor.start(embedded)
-        broker.wait_for(configuration.broker_url, BROKER_START_S, embedded.has_ended)
+        wait_for_safe_broker(configuration.broker_url, BROKER_START_S, embedded.has_ended)
 
 
 def _tend(
@@ -84,9 +115,9 @@ def _tend(
     """The pages come first and have the processors to themselves; what runs simulations follows when they answer."""
     environment, logs = child_environment(), configuration.logs
     fd = listener.fileno()
-    # The data folder is ours alone, so that whoever holds a run in its database is a child of ours, or of an `up` that was killed.
+    # This `up` alone uses the data folder: a process that holds a run in its database is its child, or one of an `up` that was killed.
     left_over = set() if configuration.database_url else holders_on_this_host()
-    watchdog = Watchdog(lambda: _living(supervisor), left_over)
+    watchdog = Watchdog(lambda: _worker_pids(supervisor), left_over)
     answers = threading.Event()
     supervisor.start(
         Child("web server", lambda: command("run_pages", "--fd", str(fd)), environment, logs, pass_fds=[fd])
@@ -102,7 +133,7 @@ def _tend(
             address.print_first()
             reconciler = Child("reconciler", lambda: command("run_reconciler"), environment, logs)
             simulators = [_worker(number, environment, logs) for number in range(1, workers + 1)]
-            supervisor.start(*simulators, reconciler, beside_the_last=True)
+            supervisor.start(*simulators, reconciler, in_last_group=True)
         if supervisor.ready:
             address.print_again_if_used()
         for child in supervisor.children:
@@ -113,8 +144,8 @@ def _tend(
     supervisor.tend(each_tick)
 
 
-def _living(supervisor: Supervisor) -> Mapping[str, int]:
-    return {child.label: child.pid for child in supervisor.children if isinstance(child, Worker) and child.pid}
+def _worker_pids(supervisor: Supervisor) -> Mapping[str, int]:
+    return {child.label: child.pid for child in supervisor.children if isinstance(child, WorkerChild) and child.pid}
 
 
 def _url(listener: socket.socket) -> str:
@@ -133,7 +164,7 @@ def _await_first_answer(url: str, answers: threading.Event) -> None:
                 answers.set()
                 return
         except (OSError, http.client.HTTPException):
-            pass  # the web server ended before it answered; another one is on its way
+            pass  # the web server ended before it answered, and is started again
         finally:
             connection.close()
         time.sleep(0.1)
@@ -147,8 +178,8 @@ def child_environment() -> dict[str, str]:
     return os.environ | {"CROSSOVER_MANAGED_ENVIRONMENT": "off"}
 
 
-def _worker(number: int, environment: Mapping[str, str], logs: Path) -> Worker:
-    worker = Worker(f"worker {number}", list, environment, logs)
+def _worker(number: int, environment: Mapping[str, str], logs: Path) -> WorkerChild:
+    worker = WorkerChild(f"worker {number}", list, environment, logs)
     worker.command = worker.new_command
     return worker
 
@@ -157,16 +188,14 @@ def _listening(host: str, port: int, left_over: bool) -> socket.socket:
     deadline = time.monotonic() + (LEFTOVER_PATIENCE_S if left_over else 0)
     while True:
         try:
-            return pages.bound(host, port)
-        except pages.NoSuchHost as unknown:
-            raise CannotStart(str(unknown)) from None
+            return pages.listen_on(host, port)
         except PermissionError:
-            raise PortTaken(
+            raise CannotRun(
                 f"Port {port} is reserved for the system's own services. Choose another with --port."
             ) from None
         except OSError:
             if time.monotonic() >= deadline:
-                raise PortTaken(
+                raise CannotRun(
                     f"Port {port} is taken. Choose another with --port, or 0 for any that is free."
                 ) from None
             time.sleep(0.1)

@@ -22,7 +22,7 @@ from rq.job import Job
 from rq.timeouts import BaseDeathPenalty
 from rq.worker import BaseWorker, SimpleWorker
 
-from advisor.server.beats import PULSE_S
+from advisor.server.status import HEARTBEAT_EVERY_S
 from simulator.simulate import warm
 
 log = structlog.get_logger("worker")
@@ -60,22 +60,22 @@ class SimulationWorker(SimpleWorker):
 
     def unsubscribe(self) -> None: ...
 
-    def work_until_told(self) -> None:
+    def work_until_stopped(self) -> None:
         """Take jobs until SIGTERM: the first lets a running job finish, the second stops it."""
         stopped = threading.Event()
-        pulse = threading.Thread(target=self._show_pulse, args=[stopped], name="pulse", daemon=True)
-        pulse.start()
+        heartbeats = threading.Thread(target=self._show_heartbeats, args=[stopped], name="heartbeat", daemon=True)
+        heartbeats.start()
         try:
             self.work(logging_level="WARNING", with_scheduler=False)
         finally:
             stopped.set()
-            pulse.join()
+            heartbeats.join()
 
-    def _show_pulse(self, stopped: threading.Event) -> None:
+    def _show_heartbeats(self, stopped: threading.Event) -> None:
         reachable = True
-        while not stopped.wait(PULSE_S):
+        while not stopped.wait(HEARTBEAT_EVERY_S):
             try:
-                self._beat()
+                self._show_heartbeat()
             except redis.exceptions.RedisError as trouble:
                 if reachable:
                     log.warning("The broker does not answer; a running simulation goes on", reason=str(trouble))
@@ -83,7 +83,7 @@ class SimulationWorker(SimpleWorker):
             else:
                 reachable = True
 
-    def _beat(self) -> None:
+    def _show_heartbeat(self) -> None:
         self._register_again_if_lost()
         for execution in list(self.executions.values()):
             try:
@@ -122,7 +122,7 @@ def work(name: str) -> None:
         warm()
     worker = simulation_worker(name)
     log.info("The worker is ready", name=name)
-    worker.work_until_told()
+    worker.work_until_stopped()
 
 
 def simulation_worker(name: str) -> SimulationWorker:
@@ -132,8 +132,8 @@ def simulation_worker(name: str) -> SimulationWorker:
         name=name,
         connection=queues[0].connection,
         serializer=queues[0].serializer,
-        worker_ttl=15 + PULSE_S,
-        job_monitoring_interval=PULSE_S,
+        worker_ttl=15 + HEARTBEAT_EVERY_S,
+        job_monitoring_interval=HEARTBEAT_EVERY_S,
         maintenance_interval=MAINTENANCE_S,
         log_job_description=False,
     )

@@ -4,15 +4,12 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from core.errors import CannotRun
 from simulator.result import SoFar
 
 FILE_ERRORS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE}
 )
-
-
-class CannotRun(Exception):
-    pass
 
 
 @contextmanager

@@ -25,8 +25,8 @@ from rq.suspension import is_suspended
 from rq.utils import utcparse
 from rq.worker_registration import get_keys
 
+from core.errors import CannotRun
 from core.numbers import count
-from simulator.live.errors import CannotRun
 
 IDLE_JOBS = 20
 """Jobs one at a time, each when its worker has nothing else to do."""

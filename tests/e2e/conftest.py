@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import StorageState, StorageStateCookie
 
-from advisor.server import browser
+from tests.e2e import browser
 from tests.sites import Site
 
 HERE = Path(__file__).parent
@@ -37,11 +37,12 @@ def _playwright_beside_django() -> None:
 
 @pytest.fixture(scope="session")
 def browser_path() -> Path:
-    """The Chromium to use: the one that the test command found, or any that is here."""
-    found = os.environ.get("CROSSOVER_BROWSER") or browser.find()
-    if not found:
+    """`manage.py test` allows its installation."""
+    find = browser.find_or_install if "CROSSOVER_INSTALLS_BROWSER" in os.environ else browser.find
+    path = os.environ.get("CROSSOVER_BROWSER") or find()
+    if not path:
         pytest.skip(browser.HOW)
-    return Path(found)
+    return Path(path)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from advisor.decisions.jobs import dead_letters
 from advisor.decisions.models import Decision, EngineName, Run
 from advisor.decisions.services.runs import RunRequest, request_run
 from advisor.teams.models import User
-from simulator.live import broker
+from core.processes.message_broker import socket_url
 from simulator.live.run import folders
 from simulator.live.run.dead_letter_report import dead_letters_of
 from simulator.live.run.design_run import DesignRun, Stage, run_design
@@ -102,7 +102,7 @@ def test_a_broker_that_does_not_answer_counts_as_none(decision: Decision, user: 
         silent.bind(str(folder / "broker.sock"))
         silent.listen()
         (folder / "event_driven").mkdir()
-        url = f"{broker.socket_url(folder / 'broker.sock')}&socket_timeout=0.1"
+        url = f"{socket_url(folder / 'broker.sock')}&socket_timeout=0.1"
         config, _ = a_plan(folder / "event_driven", a_scenario(), broker=url)
         config.write()
         config.begin(time.monotonic_ns())

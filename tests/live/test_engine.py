@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from core.errors import InvalidInput
-from simulator.live.errors import CannotRun, RunBroken
+from core.errors import CannotRun, InvalidInput
+from simulator.live.errors import RunBroken
 from simulator.live.run import design_run, engine, folders, machine_capacity, run_plan
 from simulator.live.run.fork_server import ROOT
 from simulator.live.run.machine_capacity import Capacity

@@ -7,8 +7,7 @@ import pytest
 import redis
 from pydantic import SecretStr
 
-from core.errors import InvalidInput
-from simulator.live.errors import CannotRun
+from core.errors import CannotRun, InvalidInput
 from simulator.live.run import engine
 from simulator.live.run.run_plan import plan_live_run
 from simulator.live.system.config import ExternalEndpoint

@@ -22,10 +22,9 @@ from rq.timeouts import TimerDeathPenalty
 from rq.utils import now
 
 from advisor.advice.yaml_json import read_mapping
-from simulator.live import broker
+from core.processes.message_broker import socket_url
 from simulator.live.measure_rq import IDLE_JOBS, CannotMeasure, measure_rq, shown_address
-from simulator.live.run.fork_server import process_environment
-from simulator.live.run.processes import end_all
+from simulator.live.run.processes import running_broker
 from simulator.scenario import EventDriven
 from tests.unit.commands.conftest import run
 
@@ -68,12 +67,8 @@ class StallingWorker(Worker):
 @pytest.fixture
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("w")
-    process = broker.start(folder, process_environment())
-    try:
-        broker.wait_for(process, folder, 20.0, lambda: None)
-        yield broker.socket_url(folder / "broker.sock")
-    finally:
-        end_all([process])
+    with running_broker(folder, lambda: None):
+        yield socket_url(folder / "broker.sock")
 
 
 @pytest.fixture

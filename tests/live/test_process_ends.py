@@ -12,7 +12,8 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from simulator.live.errors import CannotRun, ProcessFailed
+from core.errors import CannotRun
+from simulator.live.errors import ProcessFailed
 from simulator.live.run import design_run, processes
 from simulator.live.run.design_run import DesignRun, Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs

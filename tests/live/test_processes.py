@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from simulator.live.run.exits import describe_exit, last_lines
+from core.processes.child_process import describe_exit, last_lines
 from simulator.live.run.fork_server import ROOT, ForkServer, NoForkServer, process_environment
 from simulator.live.run.processes import MOST_RESTARTS, ProcessFailed, ProcessGroup, ProcessSpec, listener
 from simulator.live.system.config import ProcessConfig

@@ -19,9 +19,8 @@ from rq.serializers import JSONSerializer
 from rq.timeouts import JobTimeoutException
 from rq.worker import SimpleWorker
 
-from simulator.live import broker
-from simulator.live.run.fork_server import process_environment
-from simulator.live.run.processes import end_all
+from core.processes.message_broker import socket_url
+from simulator.live.run.processes import running_broker
 from simulator.live.run.support import MOST_CONSUMERS
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.event_driven import tasks
@@ -47,13 +46,8 @@ QUEUES = {"urgent": 20.0, "standard": 30.0, "batch": 50.0}
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="x-tasks-", dir="/tmp") as place:
-        process = broker.start(Path(place), process_environment())
-        try:
-            broker.wait_for(process, Path(place), 20.0, lambda: None)
-            yield broker.socket_url(Path(place) / "broker.sock")
-        finally:
-            end_all([process])
+    with tempfile.TemporaryDirectory(prefix="x-tasks-", dir="/tmp") as place, running_broker(Path(place), lambda: None):
+        yield socket_url(Path(place) / "broker.sock")
 
 
 class Bench:

@@ -15,8 +15,7 @@ from rq.timeouts import JobTimeoutException
 
 from advisor.decisions import limits
 from advisor.decisions.services.leases import Lease, Outcome
-from core.errors import InvalidInput
-from simulator.live.errors import CannotRun
+from core.errors import CannotRun, InvalidInput
 from simulator.simulate import Progress
 
 log = logging.getLogger(__name__)

@@ -21,8 +21,8 @@ from advisor.decisions.services.recordings import read_stored_trace
 from advisor.decisions.services.sweeps import CELLS
 from advisor.sweeps.capacity_search import search_capacity
 from advisor.sweeps.cells import simulate_cell
-from core.errors import InvalidInput, Problem
-from simulator.live.errors import CannotRun, RunBroken
+from core.errors import CannotRun, InvalidInput, Problem
+from simulator.live.errors import RunBroken
 from simulator.result import Result
 from simulator.simulate import OnProgress
 

@@ -22,8 +22,8 @@ from advisor.decisions.models import EngineName
 from advisor.decisions.models.run import WORKER_KINDS
 from advisor.decisions.services.runs import KERNEL_RUN, RunRequest
 from advisor.reports.document.planned_run import endpoint_terms, plan_sentences
-from core.errors import InvalidInput
-from simulator.live.errors import CannotRun, RunBroken
+from core.errors import CannotRun, InvalidInput
+from simulator.live.errors import RunBroken
 from simulator.live.run.run_plan import LONGEST_S, SHORTEST_S
 from simulator.result import Result, SoFar
 from simulator.simulate import Progress

@@ -21,7 +21,7 @@ from rq.serializers import JSONSerializer
 from rq.utils import now
 from rq.worker import Worker
 
-from simulator.live import broker
+from core.processes.message_broker import socket_url
 from simulator.live.errors import ProcessFailed, file_errors_explained
 from simulator.live.run.fork_server import ForkServer
 from simulator.live.run.measure import Rows, tally_of
@@ -116,7 +116,7 @@ def run_design(stage: Stage, folder: Path, watch: Watch, server: ForkServer | No
     """Run the design; everything that was started has ended when this returns or raises. Without a fork server it has one of its own.
 
     Raises:
-        ProcessFailed, NoForkServer, NoBroker: a process did not start, or ended when it should not have.
+        ProcessFailed, NoForkServer, CannotRun: a process did not start, or ended when it should not have.
     """
     design_folder = folder / stage.design
     shutil.rmtree(design_folder, ignore_errors=True)
@@ -257,7 +257,7 @@ def _process_config(stage: Stage, folder: Path, design_folder: Path, sockets: li
         jobs=len(stage.jobs),
         workload=stage.workload,
         folder=str(design_folder),
-        broker=broker.socket_url(folder / "broker.sock"),
+        broker=socket_url(folder / "broker.sock"),
         endpoint=endpoint,
         service=service,
         clients=clients,

@@ -15,7 +15,8 @@ from typing import NamedTuple, Self
 import numpy as np
 from pydantic import SecretStr
 
-from simulator.live.errors import CannotRun, ProcessFailed, RunBroken, file_errors_explained
+from core.errors import CannotRun
+from simulator.live.errors import ProcessFailed, RunBroken, file_errors_explained
 from simulator.live.run import calibrate
 from simulator.live.run.calibrate import calibration_scenario, costs_of
 from simulator.live.run.compare import Resolution, compare_figures

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.live.errors import CannotRun
+from core.errors import CannotRun
 from simulator.live.run.design_run import DesignRun
 from simulator.live.run.measure import Rows
 from simulator.live.run.window import Window

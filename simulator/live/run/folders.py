@@ -4,19 +4,14 @@ import fcntl
 import hashlib
 import os
 import shutil
-import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from simulator.live.errors import CannotRun
+from core.processes.child_process import make_private_folder
 
 LOCK = "lock"
-
-
-class NotOwned(CannotRun):
-    pass
 
 
 def runs_folder() -> Path:
@@ -24,10 +19,7 @@ def runs_folder() -> Path:
     folder = Path(tempfile.gettempdir()) / f"crossover-live-{os.getuid()}"
     if len(os.fsencode(folder)) > 60:
         folder = Path("/tmp") / folder.name  # noqa: S108  a socket's path has to be short; the folder is made private, or refused
-    folder.mkdir(mode=0o700, exist_ok=True)
-    status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
-        raise NotOwned(f"{folder} belongs to somebody else. Remove it, or set TMPDIR to a folder of your own.")
+    make_private_folder(folder)
     return folder
 
 

@@ -15,8 +15,8 @@ from multiprocessing.context import ForkServerProcess, SpawnProcess
 from pathlib import Path
 from typing import Any
 
+from core.processes.child_process import describe_exit, last_lines, start_process
 from simulator.live.errors import ProcessFailed
-from simulator.live.run.exits import describe_exit, last_lines
 
 ROOT = Path(__file__).resolve().parents[3]
 LOOK_S = 0.05
@@ -89,15 +89,17 @@ class ForkServer:
             listener.listen()
             passed = listener.fileno(), alive_read, ready_write
             numbers = map(str, passed)
-            self._server = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-P", "-m", "simulator.live.run.preload", *numbers, name, path, str(self._folder)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=process_environment(),
-                pass_fds=passed,
-                start_new_session=True,
-            )
+            command = [
+                sys.executable,
+                "-P",
+                "-m",
+                "simulator.live.run.preload",
+                *numbers,
+                name,
+                path,
+                str(self._folder),
+            ]
+            self._server = start_process(command, process_environment(), log, stdin=subprocess.DEVNULL, pass_fds=passed)
         os.close(alive_read)
         os.close(ready_write)
         self._ready_fd = ready_read

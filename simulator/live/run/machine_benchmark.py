@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.live.errors import CannotRun
+from core.errors import CannotRun
 from simulator.live.run import machine_capacity
 from simulator.live.run.calibrate import beyond_service_s, pickups_s
 from simulator.live.run.design_run import DesignRun, Stage, run_design

@@ -19,6 +19,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from core.processes.child_process import NotOwned
 from core.values import Positive, Value
 from simulator.live.run import folders
 from simulator.result import WorkerKind
@@ -77,7 +78,7 @@ def known(workers: WorkerKind = "threads") -> Capacity | None:
     """What was measured, unless it is old. A file that cannot be read counts as none; the run itself reports a folder of another user."""
     try:
         capacity = Capacity.model_validate_json(file_of(workers).read_text())
-    except (FileNotFoundError, UnicodeDecodeError, ValidationError, folders.NotOwned):
+    except (FileNotFoundError, UnicodeDecodeError, ValidationError, NotOwned):
         return None
     return None if capacity.is_old or capacity.machine != this_machine() else capacity
 

@@ -15,9 +15,10 @@ from typing import NamedTuple, Self
 
 import redis
 
-from simulator.live import broker
-from simulator.live.errors import CannotRun, ProcessFailed
-from simulator.live.run.exits import describe_exit, last_lines
+from core.errors import CannotRun
+from core.processes.child_process import Exit, describe_exit, last_lines, signal_group, start_process
+from core.processes.message_broker import server_command, server_program, socket_url, wait_for_broker
+from simulator.live.errors import ProcessFailed
 from simulator.live.run.fork_server import LOOK_S, ChildProcess, ForkServer, process_environment
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.journal import CANNOT_WRITE
@@ -34,6 +35,12 @@ UNKNOWN_EXIT = 255
 MOST_RESTARTS = 20
 """Of one process."""
 PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
+
+EXITS = {
+    CANNOT_WRITE: Exit(
+        "exit code 74 (it could not write its journal)", "could not write its journal; the disk may be full"
+    )
+}
 
 StartedProcess = ChildProcess | subprocess.Popen[bytes]
 
@@ -190,7 +197,7 @@ class ProcessGroup:
             code = self._broker.wait(patience_s)
             self._record("broker", code, restarted=False)
             raise ProcessFailed(
-                f"broker of {self._design} {describe_exit(code).sentence}.{last_lines(self._config.path.parent / 'broker.log')}"
+                f"broker of {self._design} {describe_exit(code, EXITS).sentence}.{last_lines(self._config.path.parent / 'broker.log')}"
             )
 
     @contextlib.contextmanager
@@ -214,11 +221,11 @@ class ProcessGroup:
         self._record(name, code, restarted=False)
         often = f", after {running.restarts} restarts" if running.restarts else ""
         return ProcessFailed(
-            f"{name} of {self._design} {describe_exit(code).sentence}{often}.{last_lines(self._config.log(name))}"
+            f"{name} of {self._design} {describe_exit(code, EXITS).sentence}{often}.{last_lines(self._config.log(name))}"
         )
 
     def _record(self, name: str, code: int, *, restarted: bool) -> None:
-        exit_ = UnexpectedExit(name, describe_exit(code).how, time.monotonic_ns(), restarted)
+        exit_ = UnexpectedExit(name, describe_exit(code, EXITS).how, time.monotonic_ns(), restarted)
         self.unexpected_exits.append(exit_)
 
     @property
@@ -228,14 +235,24 @@ class ProcessGroup:
 
 @contextlib.contextmanager
 def running_broker(folder: Path, tick: Callable[[], None]) -> Iterator[subprocess.Popen[bytes]]:
-    """The broker of a run in its folder; `tick` is called while it starts. Raises NoBroker."""
-    process = broker.start(folder, process_environment())
+    """The broker of a run in its folder; `tick` is called while it starts. Raises CannotRun."""
+    path = folder / "broker.sock"
+    with (folder / "broker.log").open("wb") as output:
+        process = start_process(
+            server_command(server_program(), path, folder, durable=False), process_environment(), output
+        )
     try:
-        broker.wait_for(process, folder, BROKER_START_S, tick)
+        wait_for_broker(
+            socket_url(path),
+            BROKER_START_S,
+            has_ended=lambda: process.poll() is not None,
+            tick=tick,
+            failure="The run's own broker did not start",
+        )
         yield process
     finally:
         end_all([process])
-        (folder / "broker.sock").unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
 
 
 def is_stopped(pid: int) -> bool:
@@ -274,9 +291,6 @@ def _wait(process: StartedProcess, timeout_s: float | None) -> None:
 
 def _signal_group(process: StartedProcess, number: signal.Signals) -> None:
     assert process.pid is not None  # noqa: S101  it was started
-    try:
-        os.killpg(process.pid, number)
-    except ProcessLookupError:  # it has ended, or has not made its group yet
-        if not isinstance(process, subprocess.Popen) and process.exitcode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, number)
+    if not signal_group(process.pid, number) and not isinstance(process, subprocess.Popen) and process.exitcode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)  # it has not made its group yet

@@ -23,8 +23,7 @@ from advisor.decisions.models import Decision, EngineName, Run, State
 from advisor.decisions.services.leases import RunLease, claim_run
 from advisor.decisions.services.runs import RunRequest, request_run
 from advisor.teams.models import User
-from core.errors import InvalidInput
-from simulator.live.errors import CannotRun
+from core.errors import CannotRun, InvalidInput
 from simulator.live.system.config import ExternalEndpoint
 from simulator.result import Result
 from tests.fakes.engines import a_result, engine

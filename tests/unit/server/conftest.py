@@ -9,8 +9,8 @@ from django.conf import settings as django_settings
 from pytest_django import Settings
 
 from advisor.configuration import Configuration
-from advisor.server import broker
-from advisor.server.child import Child
+from advisor.server.broker import embedded_broker, wait_for_safe_broker
+from advisor.server.supervisor import Child
 
 
 @pytest.fixture
@@ -21,10 +21,10 @@ def configuration(tmp_path: Path) -> Configuration:
 
 @pytest.fixture
 def queue_url(configuration: Configuration, settings: Settings) -> Iterator[str]:
-    child = broker.embedded(configuration, os.environ)
+    child = embedded_broker(configuration, os.environ)
     child.start()
     try:
-        broker.wait_for(configuration.broker_url, 10, child.has_ended)
+        wait_for_safe_broker(configuration.broker_url, 10, child.has_ended)
         _use(settings, configuration)
         yield configuration.broker_url
     finally:

@@ -1,4 +1,4 @@
-"""The embedded broker: private, durable, and able to take over from what an earlier start left behind."""
+"""The embedded broker: private, durable, and able to take over from an earlier start."""
 
 import os
 import socket
@@ -10,8 +10,9 @@ import redis
 
 from advisor.configuration import SOCKET_PATH_BYTES, Configuration
 from advisor.server import broker
-from advisor.server.broker import BrokerUnusable
-from advisor.server.child import Child
+from advisor.server.supervisor import Child
+from core.errors import CannotRun
+from core.processes.child_process import make_private_folder
 from tests.unit.server.conftest import reap
 
 
@@ -21,11 +22,11 @@ def started(configuration: Configuration, queue_url: str) -> redis.Redis:
 
 
 def embedded(configuration: Configuration) -> Child:
-    return broker.embedded(configuration, os.environ)
+    return broker.embedded_broker(configuration, os.environ)
 
 
 def wait_for(child: Child, configuration: Configuration) -> None:
-    broker.wait_for(configuration.broker_url, 10, child.has_ended)
+    broker.wait_for_safe_broker(configuration.broker_url, 10, child.has_ended)
 
 
 def test_only_its_owner_reaches_it(configuration: Configuration, started: redis.Redis) -> None:
@@ -40,7 +41,7 @@ def test_it_drops_nothing_and_writes_everything_down(started: redis.Redis) -> No
     assert started.config_get("appendonly")["appendonly"] == "yes"
 
 
-def test_work_survives_its_death(configuration: Configuration, tmp_path: Path) -> None:
+def test_work_survives_its_end(configuration: Configuration, tmp_path: Path) -> None:
     first = embedded(configuration)
     first.start()
     wait_for(first, configuration)
@@ -100,38 +101,37 @@ def test_a_stale_socket_is_removed(configuration: Configuration) -> None:
     at.parent.mkdir()
     with socket.socket(socket.AF_UNIX) as gone:
         gone.bind(str(at))
-    broker.clear_the_way(at)
+    broker.end_orphan(at)
     assert not at.exists()
 
 
 def test_a_folder_that_is_no_folder_of_ours_is_refused(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(BrokerUnusable, match="belongs to somebody else"):
-        broker.make_private(tmp_path / "link")
+    with pytest.raises(CannotRun, match="belongs to somebody else"):
+        make_private_folder(tmp_path / "link")
 
 
-def test_a_deaf_orphan_is_a_sentence(configuration: Configuration, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broker, "ORPHAN_PATIENCE_S", 0)
+def test_an_orphan_that_does_not_answer_is_a_sentence(configuration: Configuration) -> None:
     at = configuration.broker_socket
     at.parent.mkdir()
-    with socket.socket(socket.AF_UNIX) as deaf:
-        deaf.bind(str(at))
-        deaf.listen()
-        with pytest.raises(BrokerUnusable, match="does not answer"):
-            broker.clear_the_way(at)
+    with socket.socket(socket.AF_UNIX) as orphan:
+        orphan.bind(str(at))
+        orphan.listen()
+        with pytest.raises(CannotRun, match="does not answer"):
+            broker.end_orphan(at, patience_s=0)
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-lru", "allkeys-random"])
 def test_a_broker_that_may_drop_work_is_refused(policy: str, started: redis.Redis, queue_url: str) -> None:
     started.config_set("maxmemory-policy", policy)
-    with pytest.raises(BrokerUnusable, match=f"{policy}.*noeviction"):
-        broker.wait_for(queue_url, 1)
+    with pytest.raises(CannotRun, match=f"{policy}.*noeviction"):
+        broker.wait_for_safe_broker(queue_url, 1)
 
 
 def test_a_broker_that_is_not_there_is_a_sentence(configuration: Configuration) -> None:
-    with pytest.raises(BrokerUnusable, match="does not answer"):
-        broker.wait_for(configuration.broker_url, 0.2)
+    with pytest.raises(CannotRun, match="does not answer"):
+        broker.wait_for_safe_broker(configuration.broker_url, 0.2)
 
 
 def test_without_the_wheel_one_on_the_path_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,5 +141,5 @@ def test_without_the_wheel_one_on_the_path_serves(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert broker.usable_program() == server
     server.unlink()
-    with pytest.raises(BrokerUnusable, match="Install valkey-server or redis-server"):
+    with pytest.raises(CannotRun, match="Install valkey-server or redis-server"):
         broker.usable_program()

@@ -1,4 +1,4 @@
-"""What operators are told, with everything in place and with parts missing."""
+"""What operators see, with everything in place and with parts missing."""
 
 from datetime import timedelta
 
@@ -15,8 +15,7 @@ from pytest_django import Settings
 from advisor.configuration import Configuration
 from advisor.decisions.models import Run
 from advisor.server import queue_pages
-from advisor.server.beats import ALIVE_WITHIN_S, beat_of_reconciler
-from advisor.server.vitals import workers_alive
+from advisor.server.status import ALIVE_WITHIN_S, record_reconciler_heartbeat, workers_alive
 from advisor.server.worker import SimulationWorker, simulation_worker
 from advisor.teams.models import User
 
@@ -36,13 +35,13 @@ def test_liveness_asks_nothing_of_the_broker(client: Client, no_broker: None) ->
 
 
 def test_it_is_ready_when_a_run_would_be_done(client: Client, worker: SimulationWorker) -> None:
-    beat_of_reconciler(worker.connection)
+    record_reconciler_heartbeat(worker.connection)
     answer = client.get("/health/ready")
     assert (answer.status_code, answer.json()["status"]) == (200, "ready")
 
 
 def test_it_is_not_ready_without_a_worker(client: Client, queue_url: str) -> None:
-    beat_of_reconciler(django_rq.get_connection(settings.SIMULATIONS_QUEUE))
+    record_reconciler_heartbeat(django_rq.get_connection(settings.SIMULATIONS_QUEUE))
     answer = client.get("/health/ready")
     assert (answer.status_code, answer.json()["checks"]["workers"]) == (503, "none alive")
 
@@ -144,7 +143,7 @@ def test_it_is_live_with_neither_database_nor_sign_in(
 def test_an_empty_database_in_the_place_of_the_sites_own_is_not_ready(
     client: Client, worker: SimulationWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    beat_of_reconciler(worker.connection)
+    record_reconciler_heartbeat(worker.connection)
     monkeypatch.setattr(Run._meta, "db_table", "no_such_table")
     answer = client.get("/health/ready")
     assert (answer.status_code, answer.json()["checks"]["database"]) == (503, "does not answer")
@@ -156,7 +155,7 @@ def test_probes_and_scrapers_ask_by_address_and_without_tls(
     settings.CONFIGURATION = settings.CONFIGURATION.model_copy(update={"mode": "hosted", "metrics_token": TOKEN})
     settings.SECURE_SSL_REDIRECT = True
     settings.ALLOWED_HOSTS = ["crossover.example"]
-    beat_of_reconciler(worker.connection)
+    record_reconciler_heartbeat(worker.connection)
     by_address = {"Host": "10.9.8.7:8000"}
     assert Client().get("/health/live", headers=by_address).status_code == 200
     assert Client().get("/health/ready", headers=by_address).status_code == 200

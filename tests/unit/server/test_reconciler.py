@@ -10,8 +10,8 @@ from django.db import OperationalError
 from structlog.testing import capture_logs
 
 from advisor.server import reconciler
-from advisor.server.beats import reconciler_age_s
 from advisor.server.reconciler import Reconciler
+from advisor.server.status import reconciler_age_s
 
 pytestmark = pytest.mark.django_db
 

@@ -1,4 +1,4 @@
-"""Children that die, children that will not, and the way out."""
+"""Children that end, children that ignore signals, and the end of all of them."""
 
 import os
 import signal
@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from advisor.server import supervisor
-from advisor.server.child import FIRST_BACKOFF_S, SETTLED_S, CannotStart, Child
-from advisor.server.supervisor import Supervisor
-from simulator.live import exit_with_parent
+from advisor.server.supervisor import END_SIGNALS, FIRST_BACKOFF_S, SETTLED_S, Child, Supervisor
+from core.errors import CannotRun
+from core.processes import exit_with_parent
 from simulator.live.run.processes import is_stopped
 
 SLEEPS = "import time; time.sleep(60)"
-DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('deaf', 'w'); time.sleep(60)"
+IGNORES_SIGTERM = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('ignoring', 'w'); time.sleep(60)"
+)
 PATIENCE_S = 10
 
 
@@ -66,7 +67,7 @@ def test_the_backoff_grows_and_starts_afresh_for_one_that_had_settled(child: Chi
 
 def test_what_keeps_it_from_starting_is_tried_again(child: Child) -> None:
     def obstruct() -> None:
-        raise CannotStart("There is no room.")
+        raise CannotRun("There is no room.")
 
     child.before_start = obstruct
     child.tend(0)
@@ -89,17 +90,16 @@ def test_leaving_ends_every_child(tmp_path: Path, child: Child) -> None:
     assert until_ended(child) == -signal.SIGTERM
 
 
-def test_one_that_is_deaf_to_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(supervisor, "HARDER", [(number, 0.1) for number, _ in supervisor.HARDER])
-    deaf = of_code(DEAF, tmp_path)
-    with Supervisor() as supervised:
-        supervised.start(deaf)
-        eventually((tmp_path / "deaf").exists)
-    assert until_ended(deaf) == -signal.SIGKILL
+    ignoring = of_code(IGNORES_SIGTERM, tmp_path)
+    with Supervisor([(number, 0.1) for number, _ in END_SIGNALS]) as supervised:
+        supervised.start(ignoring)
+        eventually((tmp_path / "ignoring").exists)
+    assert until_ended(ignoring) == -signal.SIGKILL
 
 
-def test_the_broker_leaves_last(tmp_path: Path) -> None:
+def test_the_broker_ends_last(tmp_path: Path) -> None:
     ended: list[str] = []
 
     class Watched(Child):
@@ -123,17 +123,17 @@ def test_sigterm_ends_the_tending(child: Child) -> None:
     assert child.has_ended()
 
 
-def test_what_never_comes_up_is_given_up(tmp_path: Path) -> None:
-    stillborn = of_code("raise SystemExit(3)", tmp_path)
-    with Supervisor() as supervised, pytest.raises(CannotStart, match=r"sleeper does not start.*sleeper\.log"):
-        supervised.start(stillborn)
+def test_one_that_never_starts_is_given_up(tmp_path: Path) -> None:
+    failing = of_code("raise SystemExit(3)", tmp_path)
+    with Supervisor() as supervised, pytest.raises(CannotRun, match=r"sleeper does not start.*sleeper\.log"):
+        supervised.start(failing)
         supervised.tend(lambda: None)
 
 
 def test_a_child_exits_when_its_parent_closes_the_pipe(tmp_path: Path) -> None:
     on = tmp_path / "on"
     child = of_code(
-        f"from simulator.live import exit_with_parent; exit_with_parent.watch(); open({str(on)!r}, 'w'); {SLEEPS}",
+        f"from core.processes import exit_with_parent; exit_with_parent.watch(); open({str(on)!r}, 'w'); {SLEEPS}",
         tmp_path,
     )
     child.start()

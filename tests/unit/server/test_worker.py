@@ -17,7 +17,7 @@ from advisor.decisions.models import Run, State, Sweep, SweepState
 from advisor.decisions.services.decisions import create_decision
 from advisor.decisions.services.sweeps import SweepRequest
 from advisor.server import worker as module
-from advisor.server.vitals import workers_alive
+from advisor.server.status import workers_alive
 from advisor.server.worker import SimulationWorker, simulation_worker
 from advisor.sweeps.contract import Cell, SweepAxis
 from advisor.teams.models import User, Workspace
@@ -59,18 +59,18 @@ def _signals_as_before() -> Iterator[None]:
 
 def test_it_ends_after_the_job_that_it_is_at(worker: SimulationWorker) -> None:
     first, second = enqueue(worker, end_this_worker), enqueue(worker, end_this_worker)
-    worker.work_until_told()
+    worker.work_until_stopped()
     assert (is_finished(first), is_finished(second)) == (True, False)
 
 
 def test_it_shows_its_heartbeat_while_a_job_runs(worker: SimulationWorker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PULSE_S", 0.05)
-    beats: list[bool] = []
-    beat = worker.maintain_heartbeats
-    monkeypatch.setattr(worker, "maintain_heartbeats", lambda *of: (beat(*of), beats.append(True)))
+    monkeypatch.setattr(module, "HEARTBEAT_EVERY_S", 0.05)
+    heartbeats: list[bool] = []
+    maintain = worker.maintain_heartbeats
+    monkeypatch.setattr(worker, "maintain_heartbeats", lambda *of: (maintain(*of), heartbeats.append(True)))
     enqueue(worker, outlast_several_pulses)
-    worker.work_until_told()
-    assert len(beats) > 1
+    worker.work_until_stopped()
+    assert len(heartbeats) > 1
 
 
 def test_one_that_was_killed_is_not_promised_for_the_length_of_its_run(worker: SimulationWorker) -> None:
@@ -121,14 +121,14 @@ def test_it_is_counted_from_its_first_moment_to_its_last(worker: SimulationWorke
     counted: list[int] = []
     perform = worker.perform_job
     worker.perform_job = lambda *of: (counted.append(workers_alive(queue, timezone.now())), perform(*of))[1]
-    worker.work_until_told()
+    worker.work_until_stopped()
     assert (counted, workers_alive(queue, timezone.now())) == ([1], 0)
 
 
 def test_a_broker_that_was_emptied_learns_of_the_worker_again(
     worker: SimulationWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PULSE_S", 0.05)
+    monkeypatch.setattr(module, "HEARTBEAT_EVERY_S", 0.05)
     queue = worker.queues[0]
     counted: list[int] = []
 
@@ -142,7 +142,7 @@ def test_a_broker_that_was_emptied_learns_of_the_worker_again(
 
     enqueue(worker, end_this_worker)
     monkeypatch.setattr(worker, "perform_job", lambda *_: count_after_a_pulse())
-    worker.work_until_told()
+    worker.work_until_stopped()
     assert (counted, workers_alive(queue, timezone.now())) == ([1], 0)
 
 
@@ -153,12 +153,12 @@ def test_a_pulse_outlives_the_loss_of_the_job_that_runs(
     job = enqueue(worker, end_this_worker)
     worker.prepare_execution(job)
     worker.connection.flushall()
-    worker._beat()
+    worker._show_heartbeat()
     assert workers_alive(worker.queues[0], timezone.now()) == 1
 
 
 def test_one_that_has_left_is_not_registered_again(worker: SimulationWorker) -> None:
     worker.register_birth()
     worker.register_death()
-    worker._beat()
+    worker._show_heartbeat()
     assert workers_alive(worker.queues[0], timezone.now()) == 0

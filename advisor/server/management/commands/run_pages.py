@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from advisor.server.pages import serve
-from simulator.live import exit_with_parent
+from core.processes import exit_with_parent
 
 
 class Command(BaseCommand):

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand
 
 from advisor.decisions.limits import RECONCILE_EVERY_S
 from advisor.server.reconciler import Reconciler
-from simulator.live import exit_with_parent
+from core.processes import exit_with_parent
 
 
 class Command(BaseCommand):

@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from advisor.server.worker import work
-from simulator.live import exit_with_parent
+from core.processes import exit_with_parent
 
 
 class Command(BaseCommand):

@@ -5,9 +5,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from advisor.decisions.management.console import whole_number
-from advisor.server.child import CannotStart
-from advisor.server.instance import AlreadyRunning
-from advisor.server.running import PortTaken, run_site
+from advisor.server.running import run_site
+from core.errors import CannotRun
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -46,5 +45,5 @@ class Command(BaseCommand):
             )
         try:
             run_site(configuration, host, options["port"], options["workers"], self.stdout, not options["no_browser"])
-        except (CannotStart, AlreadyRunning, PortTaken) as reason:
+        except CannotRun as reason:
             raise CommandError(str(reason)) from reason

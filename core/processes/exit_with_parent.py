@@ -11,7 +11,7 @@ import sys
 import threading
 from types import FrameType
 
-GRACE_S = 3.0
+SIGNAL_EVERY_S = 3.0
 """From one signal to the next, harder one."""
 
 
@@ -25,7 +25,7 @@ def _end_with_standard_input() -> None:
         pass
     for harder in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
         os.kill(os.getpid(), harder)
-        threading.Event().wait(GRACE_S)
+        threading.Event().wait(SIGNAL_EVERY_S)
 
 
 def main(command: list[str]) -> int:

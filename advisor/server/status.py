@@ -1,8 +1,6 @@
-"""What the health pages and the metrics say, read from the database and the broker at the moment they are asked.
+"""The status of the site, read anew from the database and the broker, so that every web process reports the same."""
 
-Nothing is kept in a process, so the figures are the same whichever web process answers.
-"""
-
+import time
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,12 +14,21 @@ from rq import Queue
 from rq.utils import as_text, utcparse
 from rq.worker_registration import get_keys
 
+from advisor.decisions.limits import RECONCILE_EVERY_S
 from advisor.decisions.models import Run, State
-from advisor.server.beats import ALIVE_WITHIN_S, reconciler_age_s
+
+HEARTBEAT_EVERY_S = 5
+"""Of a worker."""
+ALIVE_WITHIN_S = 3 * HEARTBEAT_EVERY_S
+"""A worker whose last heartbeat is older than this counts as dead."""
+
+RECONCILER_KEY = "crossover:reconciler"
+RECONCILER_LATE_S = 4 * RECONCILE_EVERY_S
+RECONCILER_KEPT_S = 60
 
 
 @dataclass(frozen=True)
-class BrokerVitals:
+class BrokerStatus:
     """Jobs waiting in each queue, workers with a fresh heartbeat, and seconds since the reconciler's last look (None: over a minute)."""
 
     queue_depths: dict[str, int]
@@ -30,18 +37,18 @@ class BrokerVitals:
 
 
 @dataclass(frozen=True)
-class RunVitals:
+class RunStatus:
     by_state: dict[str, int]
     oldest_queued_age_s: float
 
 
-def broker_vitals() -> BrokerVitals | None:
+def broker_status() -> BrokerStatus | None:
     """None where the broker does not answer."""
     queues = [django_rq.get_queue(name) for name in (settings.SIMULATIONS_QUEUE, settings.MAPS_QUEUE)]
     first = queues[0]
     try:
         depths = {queue.name: queue.count for queue in queues}
-        return BrokerVitals(depths, workers_alive(first, timezone.now()), reconciler_age_s(first.connection))
+        return BrokerStatus(depths, workers_alive(first, timezone.now()), reconciler_age_s(first.connection))
     except redis.exceptions.RedisError:
         return None
 
@@ -49,8 +56,8 @@ def broker_vitals() -> BrokerVitals | None:
 def workers_alive(queue: Queue, now: datetime) -> int:
     alive = 0
     for key in get_keys(queue=queue):
-        beat = queue.connection.hget(key, "last_heartbeat")
-        if beat and (now - utcparse(as_text(beat))).total_seconds() < ALIVE_WITHIN_S:
+        heartbeat = queue.connection.hget(key, "last_heartbeat")
+        if heartbeat and (now - utcparse(as_text(heartbeat))).total_seconds() < ALIVE_WITHIN_S:
             alive += 1
     return alive
 
@@ -64,7 +71,7 @@ def database_answers() -> bool:
     return True
 
 
-def run_vitals() -> RunVitals | None:
+def run_status() -> RunStatus | None:
     """None where the database does not answer."""
     try:
         counted = dict(Run.objects.order_by().values_list("state").annotate(Count("id")))
@@ -72,4 +79,14 @@ def run_vitals() -> RunVitals | None:
     except DatabaseError:
         return None
     age_s = max(0.0, (timezone.now() - oldest).total_seconds()) if oldest else 0.0
-    return RunVitals({state: counted.get(state, 0) for state in State.values}, age_s)
+    return RunStatus({state: counted.get(state, 0) for state in State.values}, age_s)
+
+
+def record_reconciler_heartbeat(connection: redis.Redis) -> None:
+    connection.set(RECONCILER_KEY, time.time(), ex=RECONCILER_KEPT_S)
+
+
+def reconciler_age_s(connection: redis.Redis) -> float | None:
+    """Seconds since the reconciler's last heartbeat by the broker's own clock; None after a minute without."""
+    left_ms = connection.pttl(RECONCILER_KEY)
+    return None if left_ms < 0 else RECONCILER_KEPT_S - left_ms / 1000
