@@ -160,7 +160,6 @@ class Environment:
 
 
 def base_python() -> str:
-    """The interpreter that environments are made from, outside of any environment."""
     return str(getattr(sys, "_base_executable", None) or sys.executable)
 
 

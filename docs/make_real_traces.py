@@ -31,14 +31,11 @@ SHOWN = (
 
 @dataclass(frozen=True)
 class Example:
-    """A Scenario of `examples/`, run."""
-
     name: str
     scenario: Scenario
     result: Result
 
     def rows(self) -> list[str]:
-        """Its figures as rows of Markdown, in the words of `simulate`."""
         rows = [row for row in results_table(self.result).rows if row[0] in SHOWN]
         rows += [
             (f"{words}, difference", difference)
@@ -55,7 +52,6 @@ class Example:
 
 
 def run(name: str, folder: Path) -> Example:
-    """The example, with its trace from `folder`."""
     scenario = Scenario.parse(read_mapping((HERE.parent / "examples" / f"{name}.yaml").read_bytes(), name))
     assert isinstance(scenario.arrivals, TraceArrivals)  # noqa: S101
     path = folder / (scenario.arrivals.path or "")
@@ -76,7 +72,6 @@ def renewed(page: str, example: Example) -> str:
 
 
 def main(folder: Path) -> None:
-    """Renew the page's figures, and write the charts."""
     page = HERE / "real-traces.md"
     for name in EXAMPLES:
         example = run(name, folder)

@@ -95,7 +95,6 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def last_work_at(jobs: Iterable[Job], begin_at: float) -> float:
-    """When the last work ended; `begin_at` if there was none."""
     attempts = (attempt for job in jobs for attempt in job.attempts)
     return max(
         (at for attempt in attempts for at in (attempt.taken_at, attempt.ended_at) if at is not None), default=begin_at
@@ -146,7 +145,6 @@ class Run:
 
 
 def read_dispatch(folder: Path) -> Dispatch:
-    """From the records of `measure_dispatch`."""
     idle = read(folder / "idle.jsonl")
     return Dispatch(
         median(row["taken_at"] - row["queued_at"] for row in idle),
@@ -156,7 +154,6 @@ def read_dispatch(folder: Path) -> Dispatch:
 
 
 def read_run(workload: Workload, folder: Path) -> Run:
-    """From the records of `run_workload`."""
     arrivals, calls = read(folder / "arrivals.jsonl"), read(folder / "calls.jsonl")
     attempts = read(folder / "attempts.jsonl")
     begun, ended = read(folder / "run.jsonl")

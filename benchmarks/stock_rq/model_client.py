@@ -4,7 +4,6 @@ from http.client import HTTPConnection
 
 
 def call_model(port: int, job: int) -> bool:
-    """Whether the call for the job succeeded."""
     connection = HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", f"/{job}")

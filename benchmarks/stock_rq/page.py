@@ -60,8 +60,6 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Conditions:
-    """When and on what the measurement was made."""
-
     minutes: float
     seed: int
     date: str
@@ -74,8 +72,6 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table."""
-
     workload: str
     title: str
     unit: Unit
@@ -84,7 +80,6 @@ class Row:
     replayed: Predicted
 
     def markdown(self) -> str:
-        """Its cells."""
         spread = "" if self.alone.deviation is None else f" ± {written(self.alone.deviation, self.unit)}"
         cells = (
             self.workload, self.title, written(self.measured, self.unit),
@@ -95,7 +90,6 @@ class Row:
 
 
 def page(comparisons: Iterable[Comparison], conditions: Conditions, dispatch: Dispatch, *, drops: bool) -> str:
-    """The whole page."""
     comparisons = list(comparisons)
     queue, service = (rows_of(comparisons, design) for design in ROWS)
     late_syns_s = syn_retries_s(conditions.syn_linear_timeouts)
@@ -107,7 +101,6 @@ def page(comparisons: Iterable[Comparison], conditions: Conditions, dispatch: Di
 
 
 def rows_of(comparisons: Iterable[Comparison], design: str) -> list[Row]:
-    """The design's rows of all workloads."""
     rows = []
     for comparison in comparisons:
         run, first = comparison.run, True
@@ -122,7 +115,6 @@ def rows_of(comparisons: Iterable[Comparison], design: str) -> list[Row]:
 
 
 def written(value: float, unit: Unit) -> str:
-    """A figure with its unit."""
     if math.isinf(value):
         return "not reached"
     if unit == "share":
@@ -184,7 +176,6 @@ def _table(rows: Iterable[Row]) -> list[str]:
 
 
 def _agreement(rows: Iterable[Row]) -> str:
-    """How far the replayed predictions are off, and which most."""
     errors = []
     workload = ""
     for row in rows:
@@ -255,5 +246,4 @@ def syn_retries_s(linear: int) -> list[int]:
 
 
 def plural(number: int, one: str, many: str) -> str:
-    """The number with its noun."""
     return f"{number:,} {one if number == 1 else many}"

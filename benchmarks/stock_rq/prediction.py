@@ -84,7 +84,6 @@ def describe(workload: Workload, jobs: int, overflow: Mapping[str, Any]) -> dict
 
 
 def replay(scenario: dict[str, Any], trace: Path, dispatch_s: float) -> dict[str, Any]:
-    """The same Scenario for recorded jobs, with the measured dispatch."""
     return {
         **{name: value for name, value in scenario.items() if name != "jobs"},
         "arrivals": {"process": "trace", "path": str(trace)},

@@ -22,7 +22,7 @@ START_S, GRACE_S = 60.0, 10.0
 
 
 class CannotMeasure(Exception):
-    """Why there is no measurement, in a sentence."""
+    pass
 
 
 class Processes:
@@ -55,11 +55,9 @@ class Processes:
         return process
 
     def start_module(self, name: str, *arguments: object) -> subprocess.Popen[bytes]:
-        """Start a module of this folder."""
         return self.start(name, [sys.executable, "-m", f"benchmarks.stock_rq.{name}", *map(str, arguments)])
 
     def stop(self, process: subprocess.Popen[bytes]) -> None:
-        """End a process before the others."""
         self.running = [(name, other) for name, other in self.running if other is not process]
         end(process)
 
@@ -103,7 +101,6 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def free_port() -> int:
-    """A loopback port that no server listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -15,7 +15,6 @@ class ModelError(Exception):
 
 
 def process(job: int, model_port: int, record: str) -> None:
-    """Call the model for the job, and write the attempt down."""
     started_at = time.time()
     succeeded = call_model(model_port, job)
     ended_at = time.time()
@@ -25,7 +24,6 @@ def process(job: int, model_port: int, record: str) -> None:
 
 
 def do_nothing(record: str) -> None:
-    """Write down what it took to come this far."""
     started_at = time.time()
     append(record, **_taken(), started_at=started_at)
 

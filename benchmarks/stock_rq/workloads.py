@@ -20,8 +20,6 @@ CAPACITY_PER_S = WORKERS / MEAN_S
 
 @dataclass(frozen=True)
 class Call:
-    """What the model does with one call."""
-
     sleep_s: float
     fails: bool
 
@@ -43,7 +41,6 @@ class Workload:
     burst_s: float = 0.0
 
     def arrivals_s(self, seed: int) -> list[float]:
-        """The instants of the arrivals, from the start on."""
         random = Random(f"{seed}/{self.name}")  # noqa: S311
         rest_s = (self.length_s - self.burst_s) / 2
         phases = ((rest_s, self.load), (self.burst_s, self.burst_load), (rest_s, self.load))
@@ -56,7 +53,6 @@ class Workload:
         return arrivals
 
     def arrival_process(self) -> dict[str, Any]:
-        """The arrivals as a Scenario describes them."""
         if not self.burst_s:
             return {"process": "poisson", "rate_per_s": self.load * CAPACITY_PER_S}
         rest_s = self.length_s - self.burst_s
