@@ -1,14 +1,24 @@
-"""The site's settings as the tests run them: local mode, in a data folder of their own."""
+"""The site's settings as the tests run them: local mode, in a data folder of their own; each process of pytest-xdist has one, too."""
 
 import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
+from urllib.parse import urlsplit
 
 os.environ["CROSSOVER_MODE"] = "local"
 if "CROSSOVER_DATA" not in os.environ:
     os.environ["CROSSOVER_DATA"] = tempfile.mkdtemp(prefix="crossover-test-")
     atexit.register(shutil.rmtree, os.environ["CROSSOVER_DATA"], ignore_errors=True)
+
+worker = os.environ.get("PYTEST_XDIST_WORKER")  # like gw0
+if worker and Path(os.environ["CROSSOVER_DATA"]).name != worker:
+    # Everything that a test or a process of it keeps is below the data folder, or in the broker, where each has a database.
+    os.environ["CROSSOVER_DATA"] = str(Path(os.environ["CROSSOVER_DATA"]) / worker)
+    if os.environ.get("REDIS_URL"):
+        broker = urlsplit(os.environ["REDIS_URL"])
+        os.environ["REDIS_URL"] = broker._replace(path=f"/{int(worker.removeprefix('gw')) + 1}").geturl()
 
 from advisor.settings import *  # noqa: F403
 from advisor.settings import CONFIGURATION, DATABASES
