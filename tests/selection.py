@@ -5,14 +5,24 @@ A test that can't run everywhere carries `@pytest.mark.may_skip(reason=...)`; wh
 
 import os
 from collections.abc import Generator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+HERE = Path(__file__).parent
 IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+WAITING = ("tests/live/", "tests/faults/")
+"""Tests that wait for processes most of the time."""
+IN_A_BROWSER = "tests/e2e/"
+"""Last in their process: the browser keeps its thread's event loop for good."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="run every seed, soak and generated input, too")
+    parser.addoption("--fast", action="store_true", help="run the quick unit tests only")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -24,12 +34,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for mark in item.iter_markers("may_skip"):
             if not mark.kwargs.get("reason"):
                 raise pytest.UsageError(f"{item.nodeid}: may_skip needs a reason")
-    if config.getoption("--full"):
-        return
-    heavy = [item for item in items if item.get_closest_marker("full")]
-    if heavy:
-        config.hook.pytest_deselected(items=heavy)
-        items[:] = [item for item in items if not item.get_closest_marker("full")]
+    chosen = [item for item in items if is_chosen(item, config.getoption("--full"), config.getoption("--fast"))]
+    if len(chosen) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+        items[:] = chosen
+
+
+def is_chosen(item: pytest.Item, full: bool, fast: bool) -> bool:
+    if item.get_closest_marker("full") and not full:
+        return False
+    return not (fast and item.get_closest_marker("slow"))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With --fast, nothing but units is read."""
+    is_other = collection_path.parent == HERE and collection_path.is_dir() and collection_path.name != "unit"
+    return True if is_other and config.getoption("--fast") else None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -53,3 +73,28 @@ def _refuse(report: pytest.TestReport | pytest.CollectReport) -> None:
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
     report.outcome = "failed"
     report.longrepr = f"Skipped in CI, where only tests marked may_skip may be: {reason}"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """The order of files in several processes. xdist is there, since it asks; without it, nothing needs it."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Files(LoadScopeScheduling):
+        """Gives a process one file after the other. The first process waits while the others compute, so that no core is idle
+        and what is measured by the clock has a quiet machine."""
+
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid.partition("::")[0]
+
+        def _assign_work_unit(self, node: Any) -> None:
+            waits = node.gateway.id == "gw0"
+            self.workqueue.move_to_end(min(self.workqueue, key=lambda file: rank(file, waits)), last=False)
+            super()._assign_work_unit(node)
+
+    return Files(config, log)
+
+
+def rank(file: str, waits: bool) -> tuple[bool, bool]:
+    """Files of a lower rank are run first by a process that runs those that wait, or those that compute, first."""
+    return file.startswith(IN_A_BROWSER), file.startswith(WAITING) != waits

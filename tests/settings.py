@@ -1,4 +1,4 @@
-"""The site's settings as the tests run them: local mode, in a data folder of their own; each process of pytest-xdist has one, too."""
+"""The site's settings as the tests run them: local mode, in a data folder of their own, one for each process of pytest-xdist."""
 
 import atexit
 import os
@@ -14,14 +14,14 @@ if "CROSSOVER_DATA" not in os.environ:
 
 worker = os.environ.get("PYTEST_XDIST_WORKER")  # like gw0
 if worker and Path(os.environ["CROSSOVER_DATA"]).name != worker:
-    # Everything that a test or a process of it keeps is below the data folder, or in the broker, where each has a database.
+    # All that a test keeps is below the data folder or in an outside broker: each process of the suite has its own of both.
     os.environ["CROSSOVER_DATA"] = str(Path(os.environ["CROSSOVER_DATA"]) / worker)
     if os.environ.get("REDIS_URL"):
         broker = urlsplit(os.environ["REDIS_URL"])
         os.environ["REDIS_URL"] = broker._replace(path=f"/{int(worker.removeprefix('gw')) + 1}").geturl()
 
-from advisor.settings import *  # noqa: F403
-from advisor.settings import CONFIGURATION, DATABASES
+from advisor.settings import *  # noqa: E402, F403
+from advisor.settings import CONFIGURATION, DATABASES  # noqa: E402
 
 if not CONFIGURATION.database_url:
     # A file, not memory: only a file has the write-ahead log and the locks that threads and processes meet in the field.

@@ -3,6 +3,7 @@
 A plugin of the whole suite, for the fixture `prepared_data`.
 """
 
+import fcntl
 import json
 import os
 import queue
@@ -127,11 +128,21 @@ class Site:
 
 @pytest.fixture(scope="session")
 def prepared_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data folder of a site that has been up once: tables made, static files collected, kernel compiled. Copy it."""
-    data = tmp_path_factory.mktemp("prepared") / "data"
-    site = Site.start(data)
-    site.until_ready()
-    assert site.end() == 0, site.with_output("It did not end well")
+    """The data folder of a site that has been up once: tables made, static files collected, kernel compiled. Copy it.
+
+    The processes of the suite share it: the first makes it, the others wait.
+    """
+    temporary = tmp_path_factory.getbasetemp()
+    folder = (temporary.parent if "PYTEST_XDIST_WORKER" in os.environ else temporary) / "prepared"
+    folder.mkdir(exist_ok=True)
+    data, done = folder / "data", folder / "done"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            site = Site.start(data, "--workers", "1")
+            site.until_ready()
+            assert site.end() == 0, site.with_output("It did not end well")
+            done.touch()
     return data
 
 

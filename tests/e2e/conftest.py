@@ -4,12 +4,15 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from playwright.sync_api import StorageState, StorageStateCookie
 
+from simulator.live.run import machine_capacity
 from tests.e2e import browser
+from tests.fakes.machines import calm_machine
 from tests.sites import Site
 
 HERE = Path(__file__).parent
@@ -54,10 +57,15 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any], browser_p
 
 @pytest.fixture(scope="session")
 def running(prepared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """One `up` for all tests in a browser."""
-    site = Site.start(Path(shutil.copytree(prepared_data, tmp_path_factory.mktemp("site") / "data")))
-    yield site
-    site.end()
+    """One `up` for all tests in a browser, on a machine that is known already: it need not be measured, however busy it is."""
+    data = Path(shutil.copytree(prepared_data, tmp_path_factory.mktemp("site") / "data"))
+    with TemporaryDirectory(prefix="ce-", dir="/tmp") as temporary:  # a short path: sockets lie in it
+        with pytest.MonkeyPatch.context() as here:
+            here.setattr("tempfile.tempdir", temporary)
+            machine_capacity.keep(calm_machine())
+        site = Site.start(data, TMPDIR=temporary)
+        yield site
+        site.end()
 
 
 @pytest.fixture(scope="session")

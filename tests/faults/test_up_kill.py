@@ -12,7 +12,7 @@ import pytest
 from tests.faults.conftest import TERMINAL, Desk, StartSite, kill, pid_of
 from tests.sites import eventually, is_alive
 
-LONG = {"jobs": 500_000, "replications": 120}
+LONG = {"jobs": 500_000, "replications": 40}
 """Several seconds of work, so that there is a middle to be killed in."""
 RETRIED_S = 30
 OpenDesk = Callable[..., Desk]

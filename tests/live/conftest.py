@@ -3,7 +3,6 @@
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from simulator.live.run import design_run, folders, machine_capacity
 from simulator.live.run.fork_server import ForkServer
 from simulator.live.run.machine_capacity import Capacity
+from tests.fakes.machines import calm_machine
 
 
 @pytest.fixture
@@ -27,15 +27,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def calm() -> Capacity:
-    """A machine that carries 80 jobs/s of a run, and takes 12 ms of its own for each."""
-    return Capacity(
-        synchronous_jobs_per_s=300.0,
-        event_driven_jobs_per_s=200.0,
-        overhead_s=0.012,
-        measured=True,
-        machine=machine_capacity.this_machine(),
-        at_s=time.time(),
-    )
+    return calm_machine()
 
 
 @pytest.fixture(autouse=True)

@@ -272,6 +272,7 @@ SETS = {
 CASES = [(path, case) for path, closed in SETS.items() for case in members_of(closed)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "case"), CASES)
 def test_hypothesis_draws_every_case(path: str, case: str, generated: Counter[tuple[str, str]]) -> None:
     assert generated[path, case], f"add {case!r} to the strategy of {path} in tests/fakes/naive_scenarios.py"

@@ -4,6 +4,10 @@ import os
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 LIVE = "simulator.live"
 MAY_BE_LOADED = {
     "errors",

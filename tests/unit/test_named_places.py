@@ -95,6 +95,7 @@ def documents() -> list[Path]:
     return [path for pattern in DOCUMENTS for path in ROOT.glob(pattern)]
 
 
+@pytest.mark.slow
 def test_what_the_documents_name_exists() -> None:
     absent = [f"{path.relative_to(ROOT)}: {name}" for path in documents() for name in missing(path.read_text())]
     assert not absent, "no file, folder or name in the code is called so"

@@ -73,6 +73,7 @@ def test_a_change_of_rules_warnings_or_data_raises_the_version() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
@@ -86,6 +87,7 @@ def test_the_hash_sees_a_change(tmp_path: Path, name: str, old: str, new: str) -
     assert fingerprint(copy_with(tmp_path, name, old, new)) != fingerprint()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [

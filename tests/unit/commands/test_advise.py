@@ -127,6 +127,7 @@ def test_a_wrong_library_file_is_refused_with_the_field(run: Run, write: Write, 
     assert message in str(refused.value) and refused.value.returncode == 2
 
 
+@pytest.mark.slow
 def test_advice_is_given_without_loading_what_draws() -> None:
     """matplotlib and its like take longer to load than the advice takes."""
     look = "import sys; from advisor.decisions.management.commands import advise, export; print(sorted(sys.modules))"

@@ -12,6 +12,8 @@ from benchmarks.kernel import FULL, kernel_figures, scale_figures
 from benchmarks.simpy_peer import peer_figures
 from tests.unit.commands.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:

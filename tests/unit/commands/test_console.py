@@ -12,6 +12,8 @@ import pytest
 from advisor.decisions.management.console import Console
 from simulator.simulate import Progress
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 
 

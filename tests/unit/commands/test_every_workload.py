@@ -15,6 +15,8 @@ from django.core.management.base import CommandError
 from advisor.advice import library
 from tests.unit.commands.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 LIMIT_S = 60
 """Most take a tenth of a second; a run that hangs fails here."""
 EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*.yaml"))

@@ -49,6 +49,7 @@ def test_bad_axes_exit_with_2_and_the_option(run: Run, arguments: tuple[str, ...
     assert refused.value.returncode == 2
 
 
+@pytest.mark.slow
 def test_fewest_says_what_each_design_needs(run_json: Callable[..., Any], run: Run) -> None:
     output = run_json("sweep", "-", "--fewest", "--jobs", "2000", stdin=STEADY)
     assert set(output) == {"schema", "jobs", "seed", "wanted_share", "synchronous", "event_driven", "trials"}

@@ -32,6 +32,7 @@ def silent(settings: Settings) -> Iterator[socket.socket]:
         yield server
 
 
+@pytest.mark.slow
 def test_a_broker_that_hangs_is_given_up_in_time(silent: socket.socket, settings: Settings) -> None:
     with pytest.raises(redis.TimeoutError):
         RqNotifier().notify(uuid4(), 0)

@@ -57,6 +57,7 @@ CASES: dict[str, tuple[History, int, tuple[int, ...], str, list[str]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_status_goes_to_the_revision_that_it_was_set_on() -> None:
     try:

@@ -261,6 +261,7 @@ def test_a_worker_stops_in_the_middle_of_a_cell_that_is_wanted_no_more(
     assert len(seen) == 1
 
 
+@pytest.mark.slow
 def test_what_the_workers_find_is_what_the_simulator_says_cell_by_cell(sweep: Sweep) -> None:
     for part in reversed(parts(sweep)):
         for _ in range(2):

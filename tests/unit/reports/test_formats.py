@@ -70,11 +70,13 @@ def pdf_text(report: Document) -> str:
     return plain(" ".join(page.extract_text() for page in pdf_of(report).pages))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_same_document_gives_the_same_bytes(name: str) -> None:
     assert FORMATS[name].render(document()) == rendered(name, REPORT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -122,6 +124,7 @@ def test_json_carries_the_status_and_where_it_is_kept() -> None:
     assert from_a_file["status"]["status"] is None and "Not recorded" in from_a_file["status"]["words"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_recording_is_named_by_its_file_and_never_by_its_id(name: str) -> None:
     report = recorded()

@@ -186,6 +186,7 @@ def bogus_addresses() -> list[tuple[str, dict[str, object]]]:
     return addresses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "ids"), bogus_addresses())
 def test_an_unknown_id_under_the_queue_pages_does_not_exist(
     name: str, ids: dict[str, object], client: Client, queue_url: str

@@ -123,6 +123,7 @@ def test_sigterm_ends_the_tending(child: Child) -> None:
     assert child.has_ended()
 
 
+@pytest.mark.slow
 def test_one_that_never_starts_is_given_up(tmp_path: Path) -> None:
     failing = of_code("raise SystemExit(3)", tmp_path)
     with Supervisor() as supervised, pytest.raises(CannotRun, match=r"sleeper does not start.*sleeper\.log"):

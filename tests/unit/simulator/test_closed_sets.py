@@ -81,6 +81,7 @@ def test_a_table_that_is_not_complete_says_what_to_do(table: dict[str, int], say
         complete_table(Colour, table)
 
 
+@pytest.mark.slow
 def test_a_case_that_is_added_to_a_set_alone_is_refused_by_the_tables_of_the_set() -> None:
     done = subprocess.run(
         [sys.executable, "-c", ADD_A_CASE],

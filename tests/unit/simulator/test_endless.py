@@ -34,6 +34,7 @@ def test_a_loop_that_spins_is_stopped(repeats: str, monkeypatch: pytest.MonkeyPa
         Runner(given, None, None, dict.fromkeys(LOOPS, True)).run(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "busy",
     [

@@ -56,6 +56,7 @@ def test_a_smooth_hour_still_waits_far_longer_than_renewal_theory_says() -> None
     assert waits.mean is not None and 5 < waits.mean < 15  # Allen-Cunneen says .044 s
 
 
+@pytest.mark.slow
 def test_at_the_same_load_the_bursty_hour_queues_deeper_and_misses_more() -> None:
     code, conversation = run(trace_of("code")), run(trace_of("conv"))
     for bursty, smooth in (

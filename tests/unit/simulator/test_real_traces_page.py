@@ -9,6 +9,8 @@ import pytest
 
 from tests.unit.simulator.test_real_traces import FOLDER, trace_of
 
+pytestmark = pytest.mark.slow
+
 DOCS = Path(__file__).parents[3] / "docs"
 MAKER: dict[str, Any] = runpy.run_path(str(DOCS / "make_real_traces.py"))
 PAGE = (DOCS / "real-traces.md").read_text()

@@ -84,6 +84,7 @@ def test_it_reads_tokens_and_durations_where_there_are_any() -> None:
     assert read("time\n1\n2\n").service_s is None
 
 
+@pytest.mark.slow
 def test_a_row_past_a_chunk_is_named_as_an_editor_would() -> None:
     rows = [str(number) for number in range(400_000)]
     rows[300_000] = "7"

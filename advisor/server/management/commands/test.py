@@ -10,10 +10,13 @@ from advisor.configuration import ROOT
 
 OURS = ("DJANGO_SETTINGS_MODULE", "CROSSOVER_DATA", "CROSSOVER_MODE")
 """Set for this process or for the person's own Crossover: tests have a data folder of their own."""
+PROCESSES = ("-n", "2")
+ONE_PROCESS = ("-n", "--numprocesses", "--pdb", "--trace", "-s", "--capture=no", "--collect-only", "--co", "--fixtures")
+"""Options that say how many processes, or that only one process can follow."""
 
 
 class Command(BaseCommand):
-    help = "Run the tests: every option is pytest's, and --full adds every seed, soak and generated input."
+    help = "Run the tests: every option is pytest's; --fast leaves all but quick units out, --full adds every seed, soak and generated input."
     requires_system_checks = ()
 
     def run_from_argv(self, argv: list[str]) -> None:
@@ -21,7 +24,14 @@ class Command(BaseCommand):
         environment = {name: value for name, value in os.environ.items() if name not in OURS}
         environment["CROSSOVER_INSTALLS_BROWSER"] = "1"  # if a test in a browser needs one
         os.chdir(ROOT)
-        os.execve(sys.executable, [sys.executable, "-m", "pytest", *options], environment)  # noqa: S606
+        os.execve(sys.executable, [sys.executable, "-m", "pytest", *processes(options), *options], environment)  # noqa: S606
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.run_from_argv(["manage.py", "test", *args])
+
+
+def processes(options: list[str]) -> tuple[str, ...]:
+    """Pytest's option for two processes, which share the files between them; none if the options choose one file or ask for one process."""
+    chosen = [option.partition("::")[0] for option in options if option.startswith("tests")]
+    is_one_file = len(set(chosen)) == 1 and chosen[0].endswith(".py")
+    return () if is_one_file or any(option.startswith(ONE_PROCESS) for option in options) else PROCESSES
