@@ -11,7 +11,7 @@ from pytest_django import Settings
 from advisor.configuration import Configuration
 from advisor.decisions.models import Decision
 from advisor.decisions.services.decisions import create_decision
-from advisor.teams.middleware import let_in
+from advisor.teams.middleware import admit
 from advisor.teams.models import Membership, Role, User, Workspace
 from advisor.teams.services.accounts import local_user_and_workspace
 
@@ -77,7 +77,7 @@ def local_client(**options: Any) -> Client:
     """A client with the cookie of local mode."""
     client = Client(SERVER_NAME="localhost", **options)
     opened = HttpResponse()
-    let_in(opened)
+    admit(opened)
     client.cookies.update(opened.cookies)
     return client
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from advisor.teams.forms import AdminSignInForm
 from advisor.teams.links import absolute_link
 from advisor.teams.models import Membership, PasswordReset, User, Workspace
-from advisor.teams.services.password_resets import make_reset, resettable_by
+from advisor.teams.services.accounts import make_reset, resettable_by
 from advisor.teams.services.sessions import end_other_sessions
 from advisor.teams.throttle import forget_attempts
 from core.numbers import count

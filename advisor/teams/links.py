@@ -1,5 +1,6 @@
 """Links to this site, and tokens in files of the data folder that work once."""
 
+import hashlib
 import secrets
 from pathlib import Path
 
@@ -20,6 +21,17 @@ RANDOM_BYTES = 32
 
 class LinkGone(Exception):
     """A link was used, revoked, has expired, or never existed: its holder learns no more than that."""
+
+
+def new_token() -> tuple[str, str]:
+    """Return a token, which is not stored, and its digest, which is."""
+    token = secrets.token_urlsafe(RANDOM_BYTES)
+    return token, digest_of(token)
+
+
+def digest_of(token: str) -> str:
+    """A plain hash is enough: a token has 256 random bits, too many to search."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class OneTimeToken:

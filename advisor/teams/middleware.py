@@ -19,6 +19,10 @@ from advisor.teams.links import OneTimeToken
 from advisor.teams.models import User, Workspace
 from advisor.teams.services.accounts import local_user_and_workspace
 from advisor.teams.services.sessions import is_noted, note_session
+from advisor.teams.throttle import connection_address
+from core.units import DAY_S
+
+log = logging.getLogger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -29,7 +33,7 @@ LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 TOKEN = "token"  # noqa: S105
 """Parameter of the printed address."""
 COOKIE_SALT = "advisor.teams.local"
-COOKIE_AGE_S = 30 * 86_400
+COOKIE_AGE_S = 30 * DAY_S
 PROXY_HEADERS = (
     "HTTP_FORWARDED",
     "HTTP_X_FORWARDED_FOR",
@@ -46,7 +50,7 @@ class MemberRequest(HttpRequest):
     htmx: HtmxDetails
 
 
-class NotLetIn(PermissionDenied):
+class NotAdmitted(PermissionDenied):
     def __init__(self, heading: str, reason: str, advice: str) -> None:
         super().__init__(reason)
         self.heading = heading
@@ -58,7 +62,7 @@ class LocalAccess:
 
     The address holds a token that is used up by a GET and leaves a signed cookie. No session begins: hosted mode on the
     same data does not accept that cookie. A proxy's header and a foreign Host are refused even with the cookie: local
-    mode is for one person at one machine. Raises NotLetIn, which says what to do.
+    mode is for one person at one machine. Raises NotAdmitted, which says what to do.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -67,8 +71,8 @@ class LocalAccess:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not settings.CONFIGURATION.local:
             return self.get_response(request)
-        if not is_of_this_machine(request):
-            raise NotLetIn(
+        if not is_from_this_machine(request):
+            raise NotAdmitted(
                 "Crossover runs in local mode",
                 "It serves this machine alone, and this request came through a proxy or from another machine.",
                 "To serve others, start it in hosted mode: the README says how.",
@@ -78,9 +82,9 @@ class LocalAccess:
             return _without_token(request) if given else self._as_local_user(request)
         if given and OneTimeToken(settings.CONFIGURATION.local_address_token).use(given):
             response = _without_token(request)
-            let_in(response)
+            admit(response)
             return response
-        raise NotLetIn(
+        raise NotAdmitted(
             "Open the address that Crossover printed",
             "This address has been used already, or is not the one that was printed last."
             if given
@@ -114,12 +118,12 @@ class CurrentWorkspace:
         return self.get_response(request)
 
 
-def is_of_this_machine(request: HttpRequest) -> bool:
+def is_from_this_machine(request: HttpRequest) -> bool:
     host = request.get_host().lower()
     name = host if host.endswith("]") else host.rsplit(":", 1)[0]
     return (
         name in LOCAL_HOSTS
-        and _is_loopback(request.META.get("REMOTE_ADDR", ""))
+        and ipaddress.ip_address(connection_address(request) or "0.0.0.0").is_loopback  # noqa: S104
         and not any(header in request.META for header in PROXY_HEADERS)
     )
 
@@ -129,7 +133,7 @@ def cookie_name() -> str:
     return f"crossover_{salted_hmac(COOKIE_SALT, 'name').hexdigest()[:8]}"
 
 
-def let_in(response: HttpResponseBase) -> None:
+def admit(response: HttpResponseBase) -> None:
     response.set_signed_cookie(
         cookie_name(), "local", salt=COOKIE_SALT, max_age=COOKIE_AGE_S, httponly=True, samesite="Lax"
     )
@@ -145,15 +149,6 @@ def _without_token(request: HttpRequest) -> HttpResponse:
     response = HttpResponseRedirect(escape_leading_slashes(request.path) + (f"?{kept.urlencode()}" if kept else ""))
     response["Cache-Control"] = "no-store"
     return response
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    return (mapped or parsed).is_loopback
 
 
 def choose_workspace(request: HttpRequest, workspace: Workspace) -> None:
@@ -172,13 +167,10 @@ def _workspace_of(request: HttpRequest) -> Workspace:
     return workspace
 
 
-log = logging.getLogger(__name__)
-
-
 class SessionNotes:
     """Write after the page is made, and only for a page that looked up the user."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:

@@ -6,7 +6,10 @@ from django.contrib.auth.models import AbstractUser
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
+from advisor.teams.links import LinkGone
 from advisor.teams.names import fault_of, looks_of
 
 Owned = TypeVar("Owned", bound=models.Model, covariant=True)
@@ -73,8 +76,23 @@ class SignedInSession(models.Model):
         return f"session of {self.user} since {self.begun_at:%Y-%m-%d}"
 
 
+class OneTimeLinkQuerySet(models.QuerySet[Owned]):
+    """Links that work once. Only the digest of a token is kept, so a link cannot be read here."""
+
+    def open(self) -> Self:
+        unused = {f"{self.model.USED_AT}__isnull": True}  # type: ignore[attr-defined]
+        return self.filter(revoked_at__isnull=True, expires_at__gt=timezone.now(), **unused)
+
+    def find(self, digest: str) -> Owned:
+        """Raise LinkGone if there is no open link with the digest."""
+        link = self.open().filter(token_digest=digest).first()
+        if link is None or not constant_time_compare(link.token_digest, digest):  # type: ignore[attr-defined]
+            raise LinkGone
+        return link
+
+
 class PasswordReset(models.Model):
-    """A link to set a new password, once. Only the digest of its token is kept, so the link cannot be read here."""
+    USED_AT = "used_at"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="password_resets")
@@ -86,6 +104,8 @@ class PasswordReset(models.Model):
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
     used_at = models.DateTimeField(null=True, blank=True)
+
+    objects = OneTimeLinkQuerySet["PasswordReset"].as_manager()
 
     class Meta:
         ordering: ClassVar = ["-created_at", "id"]
@@ -153,7 +173,7 @@ class Membership(models.Model):
 
 
 class Invitation(models.Model):
-    """A link into a workspace, for one person. Only the digest of its token is kept, so the link cannot be read here."""
+    USED_AT = "accepted_at"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="invitations")
@@ -167,6 +187,8 @@ class Invitation(models.Model):
     accepted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
+
+    objects = OneTimeLinkQuerySet["Invitation"].as_manager()
 
     class Meta:
         ordering: ClassVar = ["-created_at", "id"]

@@ -119,7 +119,7 @@ def forget_attempts(user: User) -> int:
     return int(AccessAttempt.objects.filter(username=user.get_username()).delete()[0])
 
 
-def require_patience(request: HttpRequest) -> None:
+def check_throttle(request: HttpRequest) -> None:
     """Raise TooManyAttempts if the address has tried too many wrong links."""
     wait_s = seconds_to_wait("", client_address(request))
     if wait_s:

@@ -14,7 +14,7 @@ from advisor.configuration import Configuration
 from advisor.decisions.models import Comment, Decision, EngineName, Revision, Run, Trace
 from advisor.decisions.services.recordings import upload_trace
 from advisor.teams.models import Invitation, Membership, Role, SignedInSession, User, Workspace
-from advisor.teams.services.password_resets import make_reset
+from advisor.teams.services.accounts import make_reset
 from advisor.teams.services.workspaces import create_invitation
 from tests.conftest import local_client, member
 from tests.rows import a_sweep

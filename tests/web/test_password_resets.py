@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from advisor.teams.models import Membership, PasswordReset, Role, User, Workspace
-from advisor.teams.services.password_resets import make_reset
+from advisor.teams.services.accounts import make_reset
 from tests.conftest import member
 from tests.web.conftest import RIGHT
 from tests.web.test_signing import PER_ACCOUNT, PER_ADDRESS, WRONG, sign_in

@@ -1,16 +1,12 @@
 """Workspaces, members and invitations. A workspace always has an owner."""
 
-import hashlib
-import secrets
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.crypto import constant_time_compare
 
 from advisor.teams.access import require_owner
-from advisor.teams.links import LinkGone
+from advisor.teams.links import LinkGone, new_token
 from advisor.teams.models import Invitation, Membership, Role, User, Workspace
 from advisor.teams.services.accounts import new_account
 from core.errors import InvalidInput, Problem
@@ -77,10 +73,6 @@ def _require_another_owner(membership: Membership) -> None:
         raise InvalidInput([Problem("role", LAST_OWNER)])
 
 
-def open_invitations(workspace: Workspace) -> "QuerySet[Invitation]":
-    return _open_to_use().filter(workspace=workspace)
-
-
 def create_invitation(workspace: Workspace, user: User, role: str, days: int) -> tuple[Invitation, str]:
     """Return the invitation and its token, which is not stored.
 
@@ -93,30 +85,22 @@ def create_invitation(workspace: Workspace, user: User, role: str, days: int) ->
         raise InvalidInput([Problem("role", f"should be one of {', '.join(Role.values)}")])
     if days not in INVITATION_DAYS:
         raise InvalidInput([Problem("days", f"should be one of {', '.join(map(str, INVITATION_DAYS))}")])
-    if open_invitations(workspace).count() >= OPEN_INVITATIONS_CAP:
+    if Invitation.objects.open().filter(workspace=workspace).count() >= OPEN_INVITATIONS_CAP:
         raise InvalidInput([Problem("role", f"{OPEN_INVITATIONS_CAP} invitations are open already; revoke some first")])
-    token = secrets.token_urlsafe(32)
+    token, digest = new_token()
     invitation = Invitation.objects.create(
         workspace=workspace,
         role=role,
-        token_digest=digest_of(token),
+        token_digest=digest,
         created_by=user,
         expires_at=timezone.now() + timedelta(days=days),
     )
     return invitation, token
 
 
-def digest_of(token: str) -> str:
-    """A plain hash is enough: a token has 256 random bits, too many to search."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def find_invitation(digest: str) -> Invitation:
     """Raise LinkGone if there is no open invitation with the digest."""
-    found = _open_to_use().filter(token_digest=digest).select_related("workspace", "created_by").first()
-    if found is None or not constant_time_compare(found.token_digest, digest):
-        raise LinkGone
-    return found
+    return Invitation.objects.select_related("workspace", "created_by").find(digest)
 
 
 def accept_invitation(invitation: Invitation, user: User) -> None:
@@ -125,7 +109,9 @@ def accept_invitation(invitation: Invitation, user: User) -> None:
         _, is_new = Membership.objects.get_or_create(
             user=user, workspace=invitation.workspace, defaults={"role": invitation.role}
         )
-        if is_new and not _open_to_use().filter(pk=invitation.pk).update(accepted_at=timezone.now(), accepted_by=user):
+        if is_new and not Invitation.objects.open().filter(pk=invitation.pk).update(
+            accepted_at=timezone.now(), accepted_by=user
+        ):
             raise LinkGone
 
 
@@ -141,8 +127,4 @@ def cancel_invitation(invitation: Invitation, user: User) -> None:
     """Raise PermissionDenied unless the user owns the workspace or administers the installation."""
     if not user.is_superuser:
         require_owner(user, invitation.workspace)
-    _open_to_use().filter(pk=invitation.pk).update(revoked_at=timezone.now())
-
-
-def _open_to_use() -> "QuerySet[Invitation]":
-    return Invitation.objects.filter(accepted_at__isnull=True, revoked_at__isnull=True, expires_at__gt=timezone.now())
+    Invitation.objects.open().filter(pk=invitation.pk).update(revoked_at=timezone.now())

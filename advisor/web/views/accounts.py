@@ -23,7 +23,7 @@ from advisor.teams.links import LinkGone
 from advisor.teams.middleware import MemberRequest, choose_workspace
 from advisor.teams.services.first_administrator import is_first_administrator_link, make_first_administrator
 from advisor.teams.services.sessions import end_other_sessions, end_session, note_session, sessions_of
-from advisor.teams.throttle import count_attempt, require_patience
+from advisor.teams.throttle import check_throttle, count_attempt
 from advisor.web.access import hosted_only
 from advisor.web.forms.questions import reasons_by_field
 from advisor.web.views.errors import refusal
@@ -105,7 +105,7 @@ FIRST_WORKSPACE = "Our decisions"
 @require_http_methods(["GET", "HEAD", "POST"])
 def first_administrator(request: HttpRequest, token: str) -> HttpResponseBase:
     """Makes the account and signs it in. A link that is wrong or used does not exist."""
-    require_patience(request)
+    check_throttle(request)
     if not is_first_administrator_link(token):
         count_attempt(request)
         return refusal(request, 404)

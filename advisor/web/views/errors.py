@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template import loader
 from django_htmx.http import HttpResponseClientRefresh
 
-from advisor.teams.middleware import NotLetIn
+from advisor.teams.middleware import NotAdmitted
 
 log = logging.getLogger(__name__)
 
@@ -70,12 +70,12 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if isinstance(exception, NotLetIn):
-        return _not_let_in(request, exception)
+    if isinstance(exception, NotAdmitted):
+        return _not_admitted(request, exception)
     return refusal(request, 403, [str(exception)] if str(exception) else [])
 
 
-def _not_let_in(request: HttpRequest, exception: NotLetIn) -> HttpResponse:
+def _not_admitted(request: HttpRequest, exception: NotAdmitted) -> HttpResponse:
     """A fragment reloads its page, which then shows this."""
     if request.headers.get("HX-Request") == "true":
         return HttpResponseClientRefresh()

@@ -16,13 +16,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from advisor.decisions.cleaning import clean_name
 from advisor.teams.access import require_owner, role_in
-from advisor.teams.links import LinkGone, absolute_link
+from advisor.teams.links import LinkGone, absolute_link, digest_of
 from advisor.teams.middleware import MemberRequest, choose_workspace
-from advisor.teams.models import Invitation, Membership, Role, User, Workspace
-from advisor.teams.services import password_resets, workspaces
-from advisor.teams.services.password_resets import open_resets, resettable_by
-from advisor.teams.services.workspaces import INVITATION_DAYS, change_role, digest_of, remove_member
-from advisor.teams.throttle import count_attempt, require_patience
+from advisor.teams.models import Invitation, Membership, PasswordReset, Role, User, Workspace
+from advisor.teams.services import accounts, workspaces
+from advisor.teams.services.accounts import resettable_by
+from advisor.teams.services.workspaces import INVITATION_DAYS, change_role, remove_member
+from advisor.teams.throttle import check_throttle, count_attempt
 from advisor.web.access import find_workspace, hosted_only
 from advisor.web.forms.questions import choice_reason, reasons_by_field, sentence_of
 from advisor.web.views.errors import refusal
@@ -42,7 +42,7 @@ def open_link(
     Raises:
         TooManyAttempts: if the address has tried too many wrong links.
     """
-    require_patience(request)
+    check_throttle(request)
     digest = digest_of(token)
     try:
         find(digest)
@@ -199,10 +199,13 @@ def members_page(
         "only_owner": members.filter(role=Role.OWNER).count() == 1,
         "roles": Role.choices,
         "days": INVITATION_DAYS,
-        "invitations": workspaces.open_invitations(workspace).select_related("created_by"),
+        "invitations": Invitation.objects.open().filter(workspace=workspace).select_related("created_by"),
         "link": link,
         "resettable": set(resettable.values_list("pk", flat=True)),
-        "resets": {reset.user_id: reset for reset in open_resets(resettable).select_related("created_by")},
+        "resets": {
+            reset.user_id: reset
+            for reset in PasswordReset.objects.open().filter(user__in=resettable).select_related("created_by")
+        },
         "reset_link": reset_link,
         "reset_of": reset_of,
         "is_local": settings.CONFIGURATION.local,
@@ -228,7 +231,7 @@ RESET_KEY = "password_reset"
 def make_password_reset(request: MemberRequest, workspace_id: UUID, member_id: int) -> HttpResponseBase:
     workspace = find_workspace(request, workspace_id)
     member = find_membership(workspace, member_id).user
-    address = reverse("open-password-reset", args=[password_resets.make_reset(member, request.user)])
+    address = reverse("open-password-reset", args=[accounts.make_reset(member, request.user)])
     return members_page(request, workspace, reset_link=absolute_link(request, address), reset_of=member)
 
 
@@ -236,7 +239,7 @@ def make_password_reset(request: MemberRequest, workspace_id: UUID, member_id: i
 @hosted_only
 def revoke_password_reset(request: MemberRequest, workspace_id: UUID, member_id: int) -> HttpResponseBase:
     member = find_membership(find_workspace(request, workspace_id), member_id).user
-    password_resets.revoke_resets(member, request.user)
+    accounts.revoke_resets(member, request.user)
     return redirect("workspace", workspace_id)
 
 
@@ -244,7 +247,7 @@ def revoke_password_reset(request: MemberRequest, workspace_id: UUID, member_id:
 @require_safe
 @hosted_only
 def open_password_reset(request: HttpRequest, token: str) -> HttpResponseBase:
-    return open_link(request, token, password_resets.find_reset, RESET_KEY, "password-reset")
+    return open_link(request, token, accounts.find_reset, RESET_KEY, "password-reset")
 
 
 @sensitive_post_parameters("password", "again")
@@ -254,10 +257,10 @@ def open_password_reset(request: HttpRequest, token: str) -> HttpResponseBase:
 def reset_password(request: HttpRequest) -> HttpResponseBase:
     refused = None
     try:
-        found = password_resets.find_reset(request.session.get(RESET_KEY, ""))
+        found = accounts.find_reset(request.session.get(RESET_KEY, ""))
         if request.method == "POST":
             password, again = request.POST.get("password", ""), request.POST.get("again", "")
-            user = password_resets.set_password(found, password, again)
+            user = accounts.set_password(found, password, again)
             login(request, user, PASSWORD_BACKEND)
             request.session.pop(RESET_KEY, None)
             messages.success(request, "Your new password is set. All other sessions have ended.")

@@ -7,14 +7,13 @@ from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
 from advisor.teams.access import role_in
-from advisor.teams.links import LinkGone
+from advisor.teams.links import LinkGone, digest_of
 from advisor.teams.models import Invitation, Membership, Role, User, Workspace
 from advisor.teams.services.workspaces import (
     OPEN_INVITATIONS_CAP,
     accept_invitation,
     cancel_invitation,
     create_invitation,
-    digest_of,
     find_invitation,
     register_invited,
 )

@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from advisor.configuration import Configuration
 from advisor.teams.links import OneTimeToken
-from advisor.teams.middleware import LocalAccess, cookie_name, is_of_this_machine
+from advisor.teams.middleware import LocalAccess, cookie_name, is_from_this_machine
 from advisor.teams.models import Membership, Role, User, Workspace
 from advisor.teams.services.accounts import local_user_and_workspace
 from tests.conftest import local_client
@@ -65,8 +65,8 @@ def test_a_second_local_workspace_is_refused_by_the_database() -> None:
         {"REMOTE_ADDR": "::ffff:127.0.0.1", "HTTP_HOST": "127.0.0.1"},
     ],
 )
-def test_a_request_over_loopback_is_of_this_machine(meta: dict[str, str]) -> None:
-    assert is_of_this_machine(RequestFactory().get("/", **meta))
+def test_a_request_over_loopback_is_from_this_machine(meta: dict[str, str]) -> None:
+    assert is_from_this_machine(RequestFactory().get("/", **meta))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_request_over_loopback_is_of_this_machine(meta: dict[str, str]) -> Non
 def test_a_request_from_elsewhere_is_not(meta: dict[str, str], settings: Settings) -> None:
     settings.ALLOWED_HOSTS = ["*"]
     given = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "localhost"} | meta
-    assert not is_of_this_machine(RequestFactory().get("/", **given))
+    assert not is_from_this_machine(RequestFactory().get("/", **given))
 
 
 @pytest.fixture

@@ -6,10 +6,9 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.db.models import F
 
-from advisor.teams.links import LinkGone
+from advisor.teams.links import LinkGone, digest_of
 from advisor.teams.models import Membership, PasswordReset, Role, User, Workspace
-from advisor.teams.services.password_resets import find_reset, make_reset, resettable_by, revoke_resets, set_password
-from advisor.teams.services.workspaces import digest_of
+from advisor.teams.services.accounts import find_reset, make_reset, resettable_by, revoke_resets, set_password
 from core.errors import InvalidInput
 from tests.conftest import member
 
