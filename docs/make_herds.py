@@ -14,7 +14,7 @@ from advisor.reports.charts import charts_of  # noqa: E402
 from advisor.reports.charts.model import Chart  # noqa: E402
 from advisor.reports.document.live import agreement_sentence, how_sentence  # noqa: E402
 from advisor.reports.figure_svg import svg  # noqa: E402
-from simulator.live.run.engine import simulate  # noqa: E402
+from simulator.live.run.engine import simulate_live  # noqa: E402
 from simulator.scenario import Scenario  # noqa: E402
 
 EXAMPLES = ("herd-flat", "herd-jitter")
@@ -25,7 +25,7 @@ SPEED, SECONDS = 2.0, 60.0
 def chart_of(name: str) -> Chart:
     """The example's calls to the provider, measured and predicted; what was run is printed."""
     scenario = Scenario.parse(read_mapping((HERE.parent / "examples" / f"{name}.yaml").read_bytes(), name))
-    result = simulate(scenario, speed=SPEED, seconds=SECONDS)
+    result = simulate_live(scenario, speed=SPEED, seconds=SECONDS)
     assert result.live is not None  # noqa: S101  a live run has its report
     chart = next(chart for chart in charts_of(result, scenario) if chart.id == "provider_calls")
     print(f"{name}: {how_sentence(result.live)} {agreement_sentence(result.live)}\n{chart.title}")

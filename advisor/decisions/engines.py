@@ -5,8 +5,8 @@ from typing import Any
 from advisor.decisions.models import EngineName
 from core.errors import Problem
 from simulator import simulate as kernel
-from simulator.live.run import support
 from simulator.live.run.run_plan import LiveRunPlan, plan_live_run
+from simulator.live.run.support import estimate_live, find_unsupported
 from simulator.result import Result
 from simulator.scenario import Scenario
 from simulator.simulate import Estimate
@@ -32,12 +32,12 @@ class Engine:
 
 
 def _simulate_live(scenario: Scenario, **options: Any) -> Result:
-    from simulator.live.run.engine import simulate
+    from simulator.live.run.engine import simulate_live
 
-    return simulate(scenario, **options)
+    return simulate_live(scenario, **options)
 
 
 ENGINES: Mapping[str, Engine] = {
     EngineName.KERNEL: Engine(kernel.simulate, kernel.estimate, kernel.unsupported),
-    EngineName.LIVE: Engine(_simulate_live, support.estimate, support.unsupported, is_live=True),
+    EngineName.LIVE: Engine(_simulate_live, estimate_live, find_unsupported, is_live=True),
 }

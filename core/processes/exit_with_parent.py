@@ -28,7 +28,7 @@ def _end_with_standard_input() -> None:
         threading.Event().wait(SIGNAL_EVERY_S)
 
 
-def main(command: list[str]) -> int:
+def run_program(command: list[str]) -> int:
     program = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603
 
     def hand_down(signum: int, frame: FrameType | None) -> None:
@@ -43,4 +43,4 @@ def main(command: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_program(sys.argv[1:]))

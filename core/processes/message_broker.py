@@ -13,7 +13,7 @@ import redis
 from core.errors import CannotRun
 from core.processes import exit_with_parent
 
-LOOK_S = 0.01
+PING_EVERY_S = 0.01
 
 
 def server_program() -> Path:
@@ -78,4 +78,4 @@ def wait_for_broker(
                 if has_ended() or time.monotonic() > deadline:
                     raise CannotRun(f"{failure} ({trouble}).") from trouble
             tick()
-            time.sleep(LOOK_S)
+            time.sleep(PING_EVERY_S)

@@ -44,7 +44,7 @@ FIRST_JOB_S, LAST_JOB_S = 10.0, 5.0
 REST_S = 0.03
 """After a job of its own, a worker is given this time to put it away."""
 POLL_S, MANY_POLL_S = 0.002, 0.1
-KEPT_S = 600
+JOB_TTL_S = 600
 """Whatever becomes of the measuring, the broker itself forgets its jobs after this time."""
 REGISTRIES = (
     registry.StartedJobRegistry,
@@ -360,9 +360,9 @@ class _Measuring:
                     args=arguments,
                     job_id=job,
                     timeout=60,
-                    ttl=KEPT_S,
-                    result_ttl=KEPT_S,
-                    failure_ttl=KEPT_S,
+                    ttl=JOB_TTL_S,
+                    result_ttl=JOB_TTL_S,
+                    failure_ttl=JOB_TTL_S,
                     description="Crossover measures what rq takes of a job",
                     retry=None if pause_s is None else Retry(max=1, interval=pause_s),
                 )

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.system.clients import clients_process
+from simulator.live.system.clients.clients_process import Receiver
 from simulator.live.system.clients.outcomes import Outcomes
-from simulator.live.system.clients.receiver import Receiver
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.http import serve

@@ -37,7 +37,7 @@ def off(live: LiveReport) -> list[str]:
 def test_the_kernel_tells_what_a_seed_workload_does_live(template: str) -> None:
     answers = answers_from({"template": template})
     began = time.monotonic()
-    result = engine.simulate(scenario_of(Evaluation.from_answers(answers), advise(answers)), workload=template)
+    result = engine.simulate_live(scenario_of(Evaluation.from_answers(answers), advise(answers)), workload=template)
     assert time.monotonic() - began < 90
     assert result.live is not None
     assert not off(result.live)
@@ -57,6 +57,6 @@ def test_the_kernel_tells_what_a_burst_does_live(monkeypatch: pytest.MonkeyPatch
             "event_driven": {"consumers": 8, "delivery": {"method": "sse"}},
         }
     )
-    result = engine.simulate(scenario, speed=8)
+    result = engine.simulate_live(scenario, speed=8)
     assert result.live is not None
     assert not off(result.live)

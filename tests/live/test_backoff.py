@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rq.job import Job
 from scipy.stats import kstest
 
-from simulator.live.system.backoff import pauses_s
+from simulator.live.system.jobs import pauses_s
 from simulator.retries import Retries
 
 JITTERS = ["none", "full", "equal", "decorrelated"]

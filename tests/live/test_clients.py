@@ -15,8 +15,8 @@ from aiohttp import web
 from standardwebhooks.webhooks import Webhook
 
 from simulator.live.system.clients import clients_process
+from simulator.live.system.clients.clients_process import Receiver
 from simulator.live.system.clients.outcomes import Outcomes
-from simulator.live.system.clients.receiver import Receiver
 from simulator.live.system.http import authorization, client_session
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, Reader, What
@@ -502,7 +502,8 @@ def test_the_process_is_ready_waits_for_the_start_and_ends_by_itself(tmp_path: P
             )
             ours, theirs = Pipe()
             process = asyncio.to_thread(
-                clients_process.run, ProcessContext("clients", clients_process.run, plan, listener, 0, None, theirs, {})
+                clients_process.run_clients,
+                ProcessContext("clients", clients_process.run_clients, plan, listener, 0, None, theirs, {}),
             )
             async with asyncio.timeout(30):
                 running = asyncio.create_task(process)

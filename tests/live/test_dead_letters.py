@@ -16,9 +16,9 @@ from advisor.decisions.services.runs import RunRequest, request_run
 from advisor.teams.models import User
 from core.processes.message_broker import socket_url
 from simulator.live.run import folders
-from simulator.live.run.dead_letter_report import dead_letters_of
 from simulator.live.run.design_run import DesignRun, Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
+from simulator.live.run.engine import dead_letters_of
 from simulator.scenario import Scenario
 from simulator.traces import Trace
 from tests.live.fakes_clients import a_plan, a_scenario

@@ -63,7 +63,7 @@ def processes() -> list[int]:
 
 def test_it_runs_both_designs_on_the_same_jobs_and_accounts_for_each() -> None:
     steps: list[Progress] = []
-    result = engine.simulate(scenario(), on_progress=steps.append)
+    result = engine.simulate_live(scenario(), on_progress=steps.append)
     assert result.engine == "live"
     assert result.live is not None
     for design in (result.synchronous, result.event_driven):
@@ -94,7 +94,7 @@ def test_what_progress_raises_ends_everything_within_two_seconds() -> None:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        engine.simulate(scenario(), on_progress=cancel)
+        engine.simulate_live(scenario(), on_progress=cancel)
     assert time.monotonic() - raised < 2
     assert not processes()
 
@@ -107,7 +107,7 @@ from simulator.live.run import engine
 from simulator.scenario import Scenario
 def report(progress):
     print(progress.step, flush=True)
-engine.simulate(Scenario.model_validate_json(sys.stdin.read()), on_progress=report)
+engine.simulate_live(Scenario.model_validate_json(sys.stdin.read()), on_progress=report)
 """
 
 
@@ -175,7 +175,7 @@ def test_a_run_that_begins_and_ends_while_another_runs_is_counted(monkeypatch: p
             if so_far is not None and so_far.event_driven is not None:
                 other.close()
 
-        result = engine.simulate(scenario(), on_progress=watch)
+        result = engine.simulate_live(scenario(), on_progress=watch)
     assert result.live is not None
     assert result.live.other_runs == 1
 
@@ -190,7 +190,7 @@ def test_a_process_that_does_not_start_fails_the_run_with_its_log(monkeypatch: p
     with pytest.raises(
         CannotRun, match=r"accept of the event-driven design ended with exit code 1(?s:.*)no such queue"
     ):
-        engine.simulate(scenario())
+        engine.simulate_live(scenario())
     assert not processes()
 
 
@@ -206,7 +206,7 @@ def test_a_run_that_breaks_keeps_the_design_that_has_finished(monkeypatch: pytes
             kill("accept")
 
     with pytest.raises(RunBroken) as broken:
-        engine.simulate(scenario(), on_progress=kill_accept)
+        engine.simulate_live(scenario(), on_progress=kill_accept)
     so_far = broken.value.so_far
     assert str(broken.value) == so_far.failed
     assert str(broken.value).startswith("accept of the event-driven design was killed by signal 9 (SIGKILL).")
@@ -219,12 +219,12 @@ def test_a_run_that_breaks_keeps_the_design_that_has_finished(monkeypatch: pytes
 
 def test_it_refuses_what_it_does_not_do() -> None:
     with pytest.raises(InvalidInput, match="hybrid"):
-        engine.simulate(scenario(hybrid={"inline_wait_s": 5}))
+        engine.simulate_live(scenario(hybrid={"inline_wait_s": 5}))
 
 
 def test_a_speed_that_would_measure_the_machine_is_refused_with_the_reason() -> None:
     with pytest.raises(InvalidInput, match=r"speed.*at most 12 here: a mean service time of 3 s has to last 240 ms"):
-        engine.simulate(scenario(), speed=200)
+        engine.simulate_live(scenario(), speed=200)
 
 
 @pytest.mark.parametrize(("jobs", "shown"), [(298, False), (299, True)])

@@ -74,7 +74,7 @@ class Onlooker:
 
 
 def run(stand_in: StandIn, watch: Any = None, **caps: Any) -> Result:
-    return engine.simulate(
+    return engine.simulate_live(
         scenario(), external=allowed(stand_in.url, **caps), key=SecretStr(KEY), on_progress=watch or (lambda _: None)
     )
 

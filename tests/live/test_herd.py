@@ -39,7 +39,7 @@ def test_flat_retries_come_back_as_a_herd_in_the_kernel_and_jittered_ones_do_not
 @pytest.mark.full
 def test_flat_retries_come_back_as_a_herd_live_and_jittered_ones_do_not() -> None:
     def simulate_example(name: str) -> tuple[Scenario, Result]:
-        result = engine.simulate(example(name))
+        result = engine.simulate_live(example(name))
         assert result.live is not None
         return result.live.scenario, result
 

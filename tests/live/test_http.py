@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from simulator.live.system.http import application, authorization, read_object
+from simulator.live.system.http import authorization, make_application, read_object
 from tests.live.fakes_clients import TOKEN, serving
 
 
@@ -16,7 +16,7 @@ def ask(method: str, path: str, headers: dict[str, str], body: bytes = b"") -> t
         return web.json_response(await read_object(request))
 
     async def run() -> tuple[int, Any, dict[str, str]]:
-        app = application(TOKEN, client_max_size=20_000)
+        app = make_application(TOKEN, client_max_size=20_000)
         app.router.add_post("/echo", echo)
         async with (
             serving(app) as address,

@@ -14,7 +14,7 @@ from simulator.kernel.layout import U_FAILURE, U_REFUSAL
 from simulator.kernel.random_numbers import key_of, normal_quantile
 from simulator.kernel.random_numbers import uniform as compiled_uniform
 from simulator.live.run.draw_jobs import draw_jobs
-from simulator.live.system.jobs import Jobs, uniform
+from simulator.live.system.jobs import Jobs, uniform_draw
 from simulator.plan import build_state, recorded_of
 from simulator.scenario import Scenario
 from simulator.simulate import simulate
@@ -41,7 +41,7 @@ def test_one_uniform_is_the_kernels_to_the_last_bit() -> None:
     for seed in (0, 1, 2**53 - 1):
         key = key_of(seed, 0)
         for job, purpose, attempt in ((0, 0, 0), (1, U_FAILURE, 3), (999_999, U_REFUSAL, 10_099)):
-            assert uniform(int(key), job, purpose, attempt) == kernel_uniform(key, job, purpose, attempt)
+            assert uniform_draw(int(key), job, purpose, attempt) == kernel_uniform(key, job, purpose, attempt)
 
 
 @pytest.mark.parametrize("jitter", ["none", "full", "equal", "flat", "listed"])

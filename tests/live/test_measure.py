@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from simulator.live.run.draw_jobs import draw_jobs
-from simulator.live.run.measure import Rows, tally_of
+from simulator.live.run.measure import Rows, tally_run
 from simulator.live.system.clock import RunClock
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import ROW, What
@@ -45,7 +45,7 @@ def rows(*events: tuple[float, What, int, int, float]) -> NDArray[np.void]:
 
 
 def tally(chosen: Scenario, design: str, *events: tuple[float, What, int, int, float], ended: bool = True) -> Tally:
-    return tally_of(chosen, design, jobs_of(chosen, design), Rows.of(rows(*events), CLOCK), ended=ended)
+    return tally_run(chosen, design, jobs_of(chosen, design), Rows.of(rows(*events), CLOCK), ended=ended)
 
 
 def served(
@@ -173,7 +173,7 @@ def test_each_subscriber_is_tallied_next_to_the_jobs() -> None:
 def test_half_way_through_only_what_is_due_has_been_offered() -> None:
     chosen = scenario()
     so_far = [event for event in EVENT_DRIVEN if event[0] <= 15]
-    measured = tally_of(
+    measured = tally_run(
         chosen, "event_driven", jobs_of(chosen, "event_driven"), Rows.of(rows(*so_far), CLOCK, 15.0), ended=False
     )
     assert measured.counts["offered"] == 2

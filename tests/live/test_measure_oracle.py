@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from simulator.live.run.draw_jobs import draw_jobs
-from simulator.live.run.measure import Rows, tally_of
+from simulator.live.run.measure import Rows, tally_run
 from simulator.live.system.journal import What
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, jobs_of, servers_of
 from simulator.scenario import Scenario
@@ -49,7 +49,7 @@ def oracle_of(scenario: Scenario, design: str) -> Journalled:
 
 def measured(scenario: Scenario, design: str, oracle: Journalled) -> Tally:
     jobs = draw_jobs(scenario, design, trace=trace_of(scenario), durations_s=durations_of(scenario))
-    return tally_of(scenario, design, jobs, Rows.of(oracle.rows(), CLOCK), ended=True)
+    return tally_run(scenario, design, jobs, Rows.of(oracle.rows(), CLOCK), ended=True)
 
 
 def agree(scenario: Scenario, design: str) -> set[str]:

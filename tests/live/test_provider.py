@@ -14,7 +14,7 @@ from simulator.live.system.call_budget import CallBudget, Cut
 from simulator.live.system.config import ExternalEndpoint, ProcessConfig
 from simulator.live.system.endpoint.server import Endpoint
 from simulator.live.system.journal import Journal
-from simulator.live.system.provider_client import AsyncProvider, KeyMissing, Provider, Reply, redact
+from simulator.live.system.provider_client import AsyncProviderClient, KeyMissing, ProviderClient, Reply, redact
 from tests.live.fakes_clients import a_plan, a_scenario, in_a_thread
 
 SECRET_KEY = "sk-very-secret-0123456789"
@@ -28,10 +28,10 @@ def outside(url: str, **given: Any) -> ExternalEndpoint:
 def called(plan: ProcessConfig, job: int, attempt: int = 0, how: str = "threads") -> Reply:
     """One call by the client for threads, or by the one for an event loop."""
     if how == "threads":
-        return Provider(plan, SECRET_KEY).call(job, attempt)
+        return ProviderClient(plan, SECRET_KEY).call(job, attempt)
 
     async def run() -> Reply:
-        return await AsyncProvider(plan, SECRET_KEY).call(job, attempt)
+        return await AsyncProviderClient(plan, SECRET_KEY).call(job, attempt)
 
     return asyncio.run(run())
 
@@ -127,7 +127,7 @@ def test_calls_are_capped_over_all_processes_of_a_design_which_has_half_of_them(
 
     with in_a_thread(answering(count)) as address:
         plan, _ = a_plan(tmp_path, a_scenario(), external=outside(f"{address}/v1", max_calls=10))
-        providers = [Provider(plan, SECRET_KEY) for _ in range(2)]
+        providers = [ProviderClient(plan, SECRET_KEY) for _ in range(2)]
         replies = [providers[call % 2].call(call, 0) for call in range(8)]
     assert [reply.status for reply in replies] == [200] * 5 + [0] * 3
     assert "5 calls" in replies[-1].reason
@@ -146,7 +146,7 @@ def test_a_server_that_uses_more_tokens_than_it_was_asked_to_is_cut_off(tmp_path
     with in_a_thread(answering(babble)) as address:
         external = outside(f"{address}/v1", max_calls=8, max_tokens_a_call=10)
         plan, _ = a_plan(tmp_path, a_scenario(), external=external)
-        provider = Provider(plan, SECRET_KEY)
+        provider = ProviderClient(plan, SECRET_KEY)
         replies = [provider.call(job, 0) for job in range(4)]
     assert [reply.status for reply in replies] == [200, 200, 0, 0]
     assert "40 output tokens" in replies[-1].reason
@@ -216,7 +216,7 @@ def test_no_call_is_made_after_the_runs_time_and_none_outlasts_it(tmp_path: Path
 
     with in_a_thread(answering(hang)) as address:
         plan, _ = a_plan(tmp_path, a_scenario(), external=outside(f"{address}/v1", max_seconds=0.6))
-        provider = Provider(plan, SECRET_KEY)
+        provider = ProviderClient(plan, SECRET_KEY)
         cut, after = provider.call(0, 0), provider.call(1, 0)
     assert cut.status == after.status == 0
     assert "timed out" in cut.reason.lower()
@@ -240,7 +240,7 @@ def test_without_its_key_an_outside_endpoint_is_not_called(tmp_path: Path, monke
     monkeypatch.setenv("OPENAI_API_KEY", "sk-somebody-elses")
     plan, _ = a_plan(tmp_path, a_scenario(), external=outside("http://127.0.0.1:1/v1"))
     with pytest.raises(KeyMissing, match="no key"):
-        Provider(plan)
+        ProviderClient(plan)
 
 
 @pytest.mark.parametrize("how", ["threads", "event loop"])
@@ -262,6 +262,6 @@ def test_the_key_is_nowhere_whatever_the_server_does(
     assert "[key]" in refused.reason
     files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     printed = capfd.readouterr()
-    everything = f"{refused!r} {gone!r} {caplog.text} {printed.out} {printed.err} {Provider(plan, SECRET_KEY)!r}"
+    everything = f"{refused!r} {gone!r} {caplog.text} {printed.out} {printed.err} {ProviderClient(plan, SECRET_KEY)!r}"
     assert SECRET_KEY not in everything
     assert all(SECRET_KEY.encode() not in content for content in files)

@@ -13,7 +13,7 @@ import pytest
 
 from simulator.kernel import event_driven
 from simulator.live.system.clock import RunClock
-from simulator.live.system.rate_limiter import BREAKER_PAUSE_S, BREAKER_STREAK, Circuit, Permit, RateLimiter
+from simulator.live.system.rate_limiter import CIRCUIT_PAUSE_S, CIRCUIT_STREAK, Circuit, Permit, RateLimiter
 from simulator.scenario import Provider
 from tests.live.fakes_ticks import TICK_S, TickLimits, random_provider
 
@@ -209,7 +209,7 @@ def test_an_urgent_call_passes_before_those_that_came_before_it() -> None:
 
 
 def test_the_circuit_breaker_has_the_kernels_parameters() -> None:
-    assert (BREAKER_STREAK, BREAKER_PAUSE_S) == (event_driven.BREAKER_STREAK, event_driven.BREAKER_PAUSE_S)
+    assert (CIRCUIT_STREAK, CIRCUIT_PAUSE_S) == (event_driven.CIRCUIT_STREAK, event_driven.CIRCUIT_PAUSE_S)
 
 
 async def fail(limiter: RateLimiter, times: int) -> None:
@@ -221,12 +221,12 @@ def test_a_streak_of_failures_opens_the_circuit_and_one_probe_closes_it() -> Non
     circuit = Circuit()
 
     async def play(limiter: RateLimiter) -> None:
-        await fail(limiter, BREAKER_STREAK - 1)
+        await fail(limiter, CIRCUIT_STREAK - 1)
         limiter.leave(await limiter.enter(0, 0), gives_back=False)
-        await fail(limiter, BREAKER_STREAK)
+        await fail(limiter, CIRCUIT_STREAK)
         opened_s = time.monotonic_ns() / 1e9 * SPEED
         probe = await limiter.enter(0, 0)
-        assert time.monotonic_ns() / 1e9 * SPEED - opened_s >= BREAKER_PAUSE_S - 0.5
+        assert time.monotonic_ns() / 1e9 * SPEED - opened_s >= CIRCUIT_PAUSE_S - 0.5
         assert probe == Permit(0, 0, waited=True, probe=True)
         second = asyncio.create_task(limiter.enter(0, 0))
         await asyncio.sleep(0.02)
@@ -244,7 +244,7 @@ def test_a_call_from_before_it_opened_decides_nothing() -> None:
 
     async def play(limiter: RateLimiter) -> None:
         old = await limiter.enter(0, 0)
-        await fail(limiter, BREAKER_STREAK)
+        await fail(limiter, CIRCUIT_STREAK)
         limiter.leave(old, gives_back=False, providers_fault=False)
         assert circuit.state == "open"
 
@@ -253,7 +253,7 @@ def test_a_call_from_before_it_opened_decides_nothing() -> None:
 
 def test_a_probe_without_a_result_is_followed_by_another() -> None:
     async def play(limiter: RateLimiter) -> None:
-        await fail(limiter, BREAKER_STREAK)
+        await fail(limiter, CIRCUIT_STREAK)
         limiter.leave(await limiter.enter(0, 0), gives_back=False, providers_fault=None)
         assert (await limiter.enter(0, 0)).probe
 

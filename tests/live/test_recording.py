@@ -19,7 +19,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "azure-code-live.yaml"
 def test_the_kernel_tells_what_a_recorded_burst_does_live() -> None:
     given = yaml.safe_load(EXAMPLE.read_text())
     given["arrivals"] = {"process": "trace", "trace": "code", "speed": given["arrivals"]["speed"]}
-    result = engine.simulate(Scenario.parse(given), trace=trace_of("code"))
+    result = engine.simulate_live(Scenario.parse(given), trace=trace_of("code"))
     assert result.live is not None
     assert not off(result.live)
     synchronous, event_driven = result.synchronous, result.event_driven

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InvalidInput
-from simulator.live.run import engine
 from simulator.live.run.run_plan import DEFAULT_S, LONGEST_DEFAULT_S, jobs_for_verdict, plan_live_run
+from simulator.live.run.support import find_unsupported
 from simulator.result import WorkerKind
 from simulator.scenario import Scenario
 
@@ -123,10 +123,10 @@ def test_stock_workers_that_this_machine_does_not_carry_are_refused() -> None:
 def test_what_a_kind_of_worker_cannot_do_is_refused_by_name(
     workers: WorkerKind, given: dict[str, object], path: str
 ) -> None:
-    assert [problem.path for problem in engine.unsupported(scenario(**given), workers)] == [path]
+    assert [problem.path for problem in find_unsupported(scenario(**given), workers)] == [path]
 
 
 @pytest.mark.parametrize("workers", ["threads", "simple", "forking", "stock"])
 def test_what_each_kind_of_worker_can_do_is_not_refused(workers: WorkerKind) -> None:
     events = {"consumers": 60, "discipline": "dedicated", "queues": {"a": 50, "b": 50}, "retry_tick_s": 1}
-    assert not engine.unsupported(scenario(event_driven=events, synchronous={"workers": 200}), workers)
+    assert not find_unsupported(scenario(event_driven=events, synchronous={"workers": 200}), workers)

@@ -19,7 +19,7 @@ from simulator.live.system.clock import RunClock
 from simulator.live.system.http import client_session
 from simulator.live.system.journal import Journal, Reader, What
 from simulator.live.system.provider_client import Reply
-from simulator.live.system.synchronous.service import Service, Subscribers
+from simulator.live.system.synchronous_service import SubscriberCalls, SynchronousService
 from tests.live.fakes_clients import _now, a_plan, a_scenario, of, serving
 from tests.live.fakes_requests import Request, bad_requests, statuses_of
 
@@ -53,7 +53,7 @@ def a_service_under(folder: Path, play: Play, *statuses: int, hands_to: Any = No
         plan, jobs = a_plan(folder, a_scenario(**given), "synchronous")
         provider = HeldProvider(*statuses)
         with Journal(plan.journal("service")) as journal:
-            service: Any = Service(plan, jobs, journal)
+            service: Any = SynchronousService(plan, jobs, journal)
             work = asyncio.create_task(service.work(RunClock(_now(), 1.0), provider, hands_to or Handed()))
             async with serving(service.app(), notices_leavers=True) as address, client_session(plan.token) as session:
 
@@ -113,7 +113,7 @@ def test_no_request_harms_it_or_is_written_down_unless_it_is_a_call(tmp_path: Pa
         provider = HeldProvider()
         provider.open.set()
         with Journal(plan.journal("service")) as journal:
-            service: Any = Service(plan, jobs, journal)
+            service: Any = SynchronousService(plan, jobs, journal)
             work = asyncio.create_task(service.work(RunClock(_now(), 1.0), provider, Handed()))
             async with serving(service.app(), notices_leavers=True) as address:
                 statuses = await statuses_of(address, requests)
@@ -239,7 +239,7 @@ def handed(folder: Path, guests: Guests, inline: str, **given: Any) -> NDArray[n
             plan, jobs = a_plan(folder, scenario, "synchronous", clients=address)
             with Journal(plan.journal("service")) as journal:
                 async with client_session(plan.token) as session:
-                    subscribers = Subscribers(plan, jobs, RunClock(_now(), 1.0), journal, session)
+                    subscribers = SubscriberCalls(plan, jobs, RunClock(_now(), 1.0), journal, session)
                     await asyncio.wait_for(subscribers.hand(3), 20)
 
     asyncio.run(run())

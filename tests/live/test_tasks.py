@@ -30,10 +30,9 @@ from simulator.live.system.event_driven.consumers import (
     handlers,
     queues_by_consumer,
 )
-from simulator.live.system.event_driven.dead_letters import empty, read_dead_letters, requeue
 from simulator.live.system.event_driven.queues import rq_id
 from simulator.live.system.event_driven.rate_limit_server import RateLimitServer
-from simulator.live.system.event_driven.scheduler import NAME, schedule_at_tick
+from simulator.live.system.event_driven.scheduler import SCHEDULER_NAME, schedule_at_tick
 from simulator.live.system.event_driven.tasks import Application
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, Reader, What
@@ -81,7 +80,7 @@ class Bench:
         """rq's scheduler looks until nothing is scheduled any more."""
         names = self.app.queues.names
         scheduler = RQScheduler(
-            names, self.app.queues.connection, logging_level="CRITICAL", serializer=JSONSerializer, name=NAME
+            names, self.app.queues.connection, logging_level="CRITICAL", serializer=JSONSerializer, name=SCHEDULER_NAME
         )
         scheduler.acquire_locks()
         deadline = time.monotonic() + 20.0
@@ -110,7 +109,7 @@ class Model:
 
 @pytest.fixture
 def bench(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Bench]:
-    monkeypatch.setattr(tasks, "Provider", Model)
+    monkeypatch.setattr(tasks, "ProviderClient", Model)
     monkeypatch.setattr(ScheduledJobRegistry, "schedule", ScheduledJobRegistry.schedule)
     monkeypatch.setattr(rq.scheduler, "current_timestamp", time.time)
     schedule_at_tick(0.0)
@@ -212,7 +211,7 @@ def test_rq_retries_after_the_pauses_that_the_application_computed(bench: Callab
     computed = {int(row["job"]): int(row["index"]) for row in run.of_kind(What.COMPUTED)}
     assert computed == {job: number for job, number in expected.items() if number is not None}
     dead = {job for job, number in expected.items() if number is None}
-    assert {letter.job for letter in read_dead_letters(queues, 3)} == dead
+    assert {letter.job for letter in queues.read_dead_letters()} == dead
     assert set(run.of_kind(What.GAVE_UP)["job"].tolist()) == dead
     failed_at = {(row["job"], row["index"]): row["at_ns"] for row in run.of_kind(What.BACKED_OFF)}
     for row in run.of_kind(What.QUEUED):
@@ -226,18 +225,18 @@ def test_a_dead_letter_is_in_rqs_registry_and_its_requeue_is_one_more_attempt(be
     run = bench(jobs=3, failures={"poison_percent": 100}, retries={"max": 1, "base_s": 0.0})
     run.enqueue_all()
     run.work()
-    letters = read_dead_letters(run.app.queues, 1)
+    letters = run.app.queues.read_dead_letters()
     assert [(letter.job, letter.attempts, letter.reason) for letter in letters] == [
         (job, 2, "the model answered 500") for job in range(3)
     ]
-    assert requeue(run.app.queues, 1)
-    assert not requeue(run.app.queues, 1)
-    assert not requeue(run.app.queues, 7)
+    assert run.app.queues.requeue_dead_letter(1)
+    assert not run.app.queues.requeue_dead_letter(1)
+    assert not run.app.queues.requeue_dead_letter(7)
     run.work()
     assert sorted(run.of_kind(What.CALLED)["index"][run.of_kind(What.CALLED)["job"] == 1].tolist()) == [0, 1, 2]
-    assert [letter.attempts for letter in read_dead_letters(run.app.queues, 1)] == [2, 3, 2]
-    assert empty(run.app.queues) == 3
-    assert not read_dead_letters(run.app.queues, 1)
+    assert [letter.attempts for letter in run.app.queues.read_dead_letters()] == [2, 3, 2]
+    assert run.app.queues.delete_dead_letters() == 3
+    assert not run.app.queues.read_dead_letters()
 
 
 def test_without_a_dead_letter_queue_a_job_that_fails_leaves_nothing(bench: Callable[..., Bench]) -> None:
@@ -291,12 +290,12 @@ class TimesOutOnce(Model):
 def test_a_call_that_rq_breaks_off_gives_its_permit_back(
     bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "Provider", TimesOutOnce)
+    monkeypatch.setattr(tasks, "ProviderClient", TimesOutOnce)
     run = bench(jobs=3, provider={"max_concurrency": 1})
     run.enqueue_all()
     with rate_limits(run.config):
         run.work()
-    assert [letter.job for letter in read_dead_letters(run.app.queues, 0)] == [0]
+    assert [letter.job for letter in run.app.queues.read_dead_letters()] == [0]
     assert run.of_kind(What.COMPUTED)["job"].tolist() == [1, 2]
 
 

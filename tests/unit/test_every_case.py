@@ -27,7 +27,7 @@ from simulator.kernel import layout
 from simulator.kernel.draws import backoff_s, service_s
 from simulator.kernel.event_driven import run_event_driven
 from simulator.kernel.machine import draw_next_arrival
-from simulator.live.run.support import PLAYED, unsupported
+from simulator.live.run.support import PLAYED, find_unsupported
 from simulator.plan import EVENT_DRIVEN, Floats, build_state, mean_service_s, rate_of, recorded_of
 from simulator.retries import MEAN_PAUSES_S, Jitter
 from simulator.scenario import Discipline, Scenario
@@ -299,12 +299,12 @@ def scenario_with(path: str, case: str) -> Scenario:
 @pytest.mark.parametrize(("path", "case"), CASES)
 def test_a_live_run_plays_a_case_or_refuses_it_by_name(path: str, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     scenario = scenario_with(path, case)
-    refused = {problem.path for problem in unsupported(scenario)}
+    refused = {problem.path for problem in find_unsupported(scenario)}
     assert refused == (set() if case in PLAYED[path] else {path}), (
         f"mend {case!r} in simulator/live/run/support.py: a live run plays it (PLAYED) or refuses it by name"
     )
     monkeypatch.setitem(PLAYED, path, tuple(set(PLAYED[path]) - {case}))
-    problems = [(problem.path, problem.reason) for problem in unsupported(scenario)]
+    problems = [(problem.path, problem.reason) for problem in find_unsupported(scenario)]
     assert problems == [(path, f"a live run has no {case}; use the kernel")]
 
 

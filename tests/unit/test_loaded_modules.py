@@ -20,11 +20,9 @@ MAY_BE_LOADED = {
     "run.support",
     "run.window",
     "system",
-    "system.backoff",
     "system.clock",
     "system.config",
     "system.event_driven",
-    "system.event_driven.dead_letters",
     "system.event_driven.queues",
     "system.jobs",
 }

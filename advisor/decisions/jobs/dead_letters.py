@@ -11,7 +11,6 @@ from advisor.decisions.models import EngineName, Run
 from simulator.live.run.folders import find_running
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
-from simulator.live.system.event_driven import dead_letters
 from simulator.live.system.event_driven.queues import RunQueues, monotonic_ns
 from simulator.live.system.jobs import Jobs
 
@@ -36,10 +35,10 @@ class Letter:
 def list_dead_letters(run: Run) -> tuple[tuple[Letter, ...], bool]:
     """Return the dead letters of a run, by job, and whether they can still be requeued."""
     try:
-        with _queues(run) as (queues, retries, clock):
-            found = dead_letters.read_dead_letters(queues, retries)
+        with _queues(run) as (queues, clock):
+            entries = queues.read_dead_letters()
             return tuple(
-                Letter(one.job, one.queue, one.attempts, one.reason, _at_s(clock, one.ended_at)) for one in found
+                Letter(one.job, one.queue, one.attempts, one.reason, _at_s(clock, one.ended_at)) for one in entries
             ), True
     except DesignNotRunning:
         result = run.result
@@ -49,15 +48,15 @@ def list_dead_letters(run: Run) -> tuple[tuple[Letter, ...], bool]:
 
 def requeue(run: Run, job: int | None = None) -> int:
     """Queue one job again, or all, and return how many. Raise DesignNotRunning if the run's event-driven design is not running."""
-    with _queues(run) as (queues, retries, _):
-        wanted = [job] if job is not None else [one.job for one in dead_letters.read_dead_letters(queues, retries)]
-        return sum(dead_letters.requeue(queues, one) for one in wanted)
+    with _queues(run) as (queues, _):
+        wanted = [job] if job is not None else [one.job for one in queues.read_dead_letters()]
+        return sum(queues.requeue_dead_letter(one) for one in wanted)
 
 
 def empty(run: Run) -> int:
     """Delete all, and return how many there were. Raise DesignNotRunning if the run's event-driven design is not running."""
-    with _queues(run) as (queues, _, _):
-        return dead_letters.empty(queues)
+    with _queues(run) as (queues, _):
+        return queues.delete_dead_letters()
 
 
 def _at_s(clock: RunClock, ended_at: datetime | None) -> float | None:
@@ -65,15 +64,14 @@ def _at_s(clock: RunClock, ended_at: datetime | None) -> float | None:
 
 
 @contextmanager
-def _queues(run: Run) -> Iterator[tuple[RunQueues, int, RunClock]]:
+def _queues(run: Run) -> Iterator[tuple[RunQueues, RunClock]]:
     folder = find_running(str(run.pk)) if run.engine == EngineName.LIVE else None
     try:
         if folder is None:
             raise DesignNotRunning("The run is not under way.")
         config = ProcessConfig.read(folder / DESIGN / "plan.json")
-        jobs = Jobs.read(config.path / "jobs.npz")
-        queues = RunQueues(config, jobs)
+        queues = RunQueues(config, Jobs.read(config.path / "jobs.npz"))
         with queues.connection:
-            yield queues, jobs.retries, config.clock()
+            yield queues, config.clock()
     except (FileNotFoundError, redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as gone:
         raise DesignNotRunning("The event-driven design of the run is not under way.") from gone

@@ -24,7 +24,7 @@ from advisor.decisions.services.runs import KERNEL_RUN, RunRequest
 from advisor.reports.document.planned_run import endpoint_terms, plan_sentences
 from core.errors import CannotRun, InvalidInput
 from simulator.live.errors import RunBroken
-from simulator.live.run.run_plan import LONGEST_S, SHORTEST_S
+from simulator.live.run.run_plan import FEWEST_SECONDS, MOST_SECONDS
 from simulator.result import Result, SoFar
 from simulator.simulate import Progress
 
@@ -51,8 +51,8 @@ def add_engine(parser: CommandParser) -> None:
     parser.add_argument(
         "--seconds",
         type=number_that(
-            lambda seconds: SHORTEST_S <= seconds <= LONGEST_S,
-            f"from {SHORTEST_S:g} to {LONGEST_S:,.0f} seconds, such as 60",
+            lambda seconds: FEWEST_SECONDS <= seconds <= MOST_SECONDS,
+            f"from {FEWEST_SECONDS:g} to {MOST_SECONDS:,.0f} seconds, such as 60",
         ),
         metavar="N",
         help="of a live run: for how many seconds jobs arrive; without it, for as long as a verdict takes, 20 to 120",

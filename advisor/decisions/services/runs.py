@@ -21,7 +21,7 @@ from advisor.teams.models import User
 from core.errors import InvalidInput, Problem
 from core.numbers import duration
 from simulator.arrivals import TraceArrivals
-from simulator.live.run.run_plan import SHORTEST_S, LiveRunPlan
+from simulator.live.run.run_plan import FEWEST_SECONDS, LiveRunPlan
 from simulator.result import WorkerKind
 from simulator.scenario import Scenario
 from simulator.services import EmpiricalService
@@ -78,7 +78,7 @@ def _too_long(plan: LiveRunPlan, limit_s: float, seconds: float | None) -> Probl
     if plan.external is not None:
         return Problem("endpoint", f"an outside endpoint is too slow here: {takes}")
     fitting_s = floor((limit_s - (plan.real_s - 2 * plan.seconds)) / 2 / STEP_S) * STEP_S
-    if seconds is not None and fitting_s >= SHORTEST_S:
+    if seconds is not None and fitting_s >= FEWEST_SECONDS:
         return Problem("seconds", f"should be at most about {duration(fitting_s)} here: {takes}")
     if plan.workers == "stock":
         return Problem("workers", f"should not be stock here: at the speed of real time {takes}")

@@ -23,7 +23,7 @@ SECONDS = 3.0
 UTILISATION = 0.6
 """Of its servers: busy enough to be like the run, idle enough that nothing waits long."""
 MOST_JOBS_PER_S = 60.0
-DRAIN_LIMIT_S = 15.0
+CALIBRATION_DRAIN_S = 15.0
 STOCK_TICK_S = 1.0
 """rq's own scheduler."""
 

@@ -17,8 +17,8 @@ LEAST_S = 0.003
 """Real seconds that a machine with other processes does not resolve."""
 STANDARD_ERRORS = 3.0
 """Outcomes differ from so many standard errors of the difference of two samples on."""
-TIMES = ("wait_s.mean", "wait_s.p95", "latency_s.mean", "latency_s.p50", "latency_s.p95")
-OUTCOMES = ("late", "failed", "timed_out", "rejected", "dead_lettered", "undelivered", "lost", "in_system")
+COMPARED_TIMES = ("wait_s.mean", "wait_s.p95", "latency_s.mean", "latency_s.p50", "latency_s.p95")
+COMPARED_OUTCOMES = ("late", "failed", "timed_out", "rejected", "dead_lettered", "undelivered", "lost", "in_system")
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def compare_figures(
         *_subscriber_figures(design, predicted, measured, resolution),
         *(
             _figure(design, name, "jobs", float(before), float(after), _sampled(before, after, measured.offered))
-            for name in OUTCOMES
+            for name in COMPARED_OUTCOMES
             if (before := getattr(predicted, name)) + (after := getattr(measured, name))
         ),
     ]
@@ -115,7 +115,7 @@ def _design_figures(
         < _sampled(predicted.completed, measured.completed, measured.offered).slack
     )
     figures: dict[str, tuple[Unit, Limits]] = {
-        **dict.fromkeys(TIMES, ("s", times)),
+        **dict.fromkeys(COMPARED_TIMES, ("s", times)),
         "queue_depth.mean": ("jobs", Limits(resolution.depth, resolution.depth)),
         "queue_depth.max": ("jobs", Limits(depth, depth)),
         "lag_s.max": ("s", times),

@@ -24,7 +24,7 @@ from rq.worker import Worker
 from core.processes.message_broker import socket_url
 from simulator.live.errors import ProcessFailed, file_errors_explained
 from simulator.live.run.fork_server import ForkServer
-from simulator.live.run.measure import Rows, tally_of
+from simulator.live.run.measure import Rows, tally_run
 from simulator.live.run.processes import (
     ProcessGroup,
     ProcessSpec,
@@ -51,7 +51,7 @@ LEAD_S = 0.2
 """Between the message to begin and the Scenario's zero."""
 CUT_PATIENCE_S = 10.0
 """The clients end by themselves when the run is cut: how long to wait for them."""
-LOOK_S = 0.1
+JOURNAL_LOOK_S = 0.1
 WORKERS_LOOK_S = 0.01
 LOST_LOOK_S = 0.2
 
@@ -96,7 +96,7 @@ class DesignRun:
     def tally(self) -> Tally:
         stage, now_s = self.stage, None if self.ended else self.clock.now_s()
         rows = Rows.of(self.rows, self.clock, now_s)
-        return tally_of(stage.scenario, stage.design, stage.jobs, rows, ended=self.ended)
+        return tally_run(stage.scenario, stage.design, stage.jobs, rows, ended=self.ended)
 
     def as_sampled(self, series: Series) -> Series:
         if not self.samples or not series.t_s:
@@ -163,7 +163,7 @@ def _run_to_end(
             with processes.explaining():
                 run.samples.append(_sample_queues(stage, connection, run.clock))
         watch(run)
-        time.sleep(LOOK_S)
+        time.sleep(JOURNAL_LOOK_S)
     if stage.design == EVENT_DRIVEN:
         with processes.explaining():
             _record_rqs_state(config, run)
@@ -272,24 +272,27 @@ def _process_config(stage: Stage, folder: Path, design_folder: Path, sockets: li
 def _process_specs(
     config: ProcessConfig, jobs: Jobs, sockets: list[socket.socket], key: SecretStr | None
 ) -> Iterator[ProcessSpec]:
-    from simulator.live.system.clients import clients_process
-    from simulator.live.system.endpoint import server
-    from simulator.live.system.event_driven import accept, consumers, rate_limit_server, scheduler
-    from simulator.live.system.synchronous import service
+    from simulator.live.system.clients.clients_process import run_clients
+    from simulator.live.system.endpoint.server import run_endpoint
+    from simulator.live.system.event_driven.accept import run_accept
+    from simulator.live.system.event_driven.consumers import consumer_processes, run_consumers, run_handlers
+    from simulator.live.system.event_driven.rate_limit_server import run_rate_limiter
+    from simulator.live.system.event_driven.scheduler import run_scheduler
+    from simulator.live.system.synchronous_service import run_service
 
     endpoint_socket, service_socket, clients_socket = sockets
     api_key = key.get_secret_value() if key is not None else None
-    yield ProcessSpec("endpoint", server.run, endpoint_socket)
+    yield ProcessSpec("endpoint", run_endpoint, endpoint_socket)
     if config.design == SYNCHRONOUS:
-        yield ProcessSpec("service", service.run, service_socket, api_key=api_key)
+        yield ProcessSpec("service", run_service, service_socket, api_key=api_key)
     else:
-        yield ProcessSpec("accept", accept.run, service_socket)
+        yield ProcessSpec("accept", run_accept, service_socket)
         if config.workers != "stock":
-            yield ProcessSpec("scheduler", scheduler.run, restarts=True)
+            yield ProcessSpec("scheduler", run_scheduler, restarts=True)
         if config.limits_calls:
-            yield ProcessSpec("rate-limiter", rate_limit_server.run)
-        for number in range(len(consumers.consumer_processes(config, jobs))):
-            yield ProcessSpec(f"consumers-{number}", consumers.run, restarts=True, number=number, api_key=api_key)
+            yield ProcessSpec("rate-limiter", run_rate_limiter)
+        for number in range(len(consumer_processes(config, jobs))):
+            yield ProcessSpec(f"consumers-{number}", run_consumers, restarts=True, number=number, api_key=api_key)
         if jobs.subscribers:
-            yield ProcessSpec("subscribers", consumers.run_handlers, restarts=True)
-    yield ProcessSpec("clients", clients_process.run, clients_socket)
+            yield ProcessSpec("subscribers", run_handlers, restarts=True)
+    yield ProcessSpec("clients", run_clients, clients_socket)

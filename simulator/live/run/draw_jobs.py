@@ -29,7 +29,7 @@ from simulator.scenario import Scenario
 from simulator.services import EmpiricalService
 from simulator.traces import Trace
 
-MOST_JOBS = 1_000_000
+MOST_LIVE_JOBS = 1_000_000
 CHUNK = 4096
 
 
@@ -105,8 +105,8 @@ def _arrivals(machine: Any) -> Floats:
     chunks: list[Floats] = []
     last = float(machine[0]["end"])
     while np.isfinite(machine[0]["arrival"]) and machine[0]["arrival"] <= last:
-        if len(chunks) * CHUNK >= MOST_JOBS:
-            raise InvalidInput([Problem("jobs", f"a live run holds at most {MOST_JOBS:,} jobs")])
+        if len(chunks) * CHUNK >= MOST_LIVE_JOBS:
+            raise InvalidInput([Problem("jobs", f"a live run holds at most {MOST_LIVE_JOBS:,} jobs")])
         chunk = np.empty(CHUNK)
         chunks.append(chunk[: _fill_arrivals(machine, chunk)])
     arrivals = np.concatenate([np.zeros(0), *chunks])

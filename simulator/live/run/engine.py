@@ -20,7 +20,6 @@ from simulator.live.errors import ProcessFailed, RunBroken, file_errors_explaine
 from simulator.live.run import calibrate
 from simulator.live.run.calibrate import calibration_scenario, costs_of
 from simulator.live.run.compare import Resolution, compare_figures
-from simulator.live.run.dead_letter_report import dead_letters_of
 from simulator.live.run.design_run import DesignRun, Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.external import as_answered, require_answers, shorten_service, use_of
@@ -29,7 +28,7 @@ from simulator.live.run.fork_server import ForkServer
 from simulator.live.run.machine_benchmark import measure_capacity
 from simulator.live.run.machine_capacity import Capacity, known_or_measured, measured_kind
 from simulator.live.run.run_plan import LiveRunPlan, plan_live_run
-from simulator.live.run.support import check, estimate, unsupported
+from simulator.live.run.support import check_live
 from simulator.live.system.config import ExternalEndpoint
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import What
@@ -37,6 +36,7 @@ from simulator.plan import DESIGN_WORDS, EVENT_DRIVEN, SYNCHRONOUS, Floats, mean
 from simulator.replications import OnProgress, Progress, warm
 from simulator.result import (
     Costs,
+    DeadLetter,
     Design,
     DesignResult,
     Interval,
@@ -54,8 +54,6 @@ from simulator.tally import Tally
 from simulator.traces import Trace
 from simulator.verdict import Share, inequalities_of, verdict_of
 
-__all__ = ["estimate", "simulate", "unsupported"]
-
 DESIGNS: tuple[Design, Design] = (SYNCHRONOUS, EVENT_DRIVEN)
 SPANS = {
     ("calibrate", SYNCHRONOUS): (0.0, 0.06),
@@ -67,11 +65,12 @@ START_UP = 0.1
 """The share of a design's progress that its start takes."""
 SO_FAR_EVERY_S = 1.0
 ALPHA = 0.05
+DEAD_LETTERS_KEPT = 200
 LEAST_DRAIN_S, MOST_DRAIN_S = 10.0, 60.0
 
 
 @file_errors_explained()
-def simulate(
+def simulate_live(
     scenario: Scenario,
     *,
     trace: Trace | None = None,
@@ -99,7 +98,7 @@ def simulate(
         CannotRun: this machine does not let its processes run, or one of them failed; RunBroken with what had been measured by then.
     """
     began = time.monotonic()
-    check(scenario, trace, durations_s, workers)
+    check_live(scenario, trace, durations_s, workers)
     report = on_progress or (lambda _: None)
     with run_folder(label or f"{time.time_ns()}") as folder, ForkServer(folder) as server:
         machine = MachineState.now(folder)
@@ -190,7 +189,7 @@ class LiveRun:
                 design,
                 draw_jobs(scenario, design),
                 plan.speed,
-                calibrate.DRAIN_LIMIT_S,
+                calibrate.CALIBRATION_DRAIN_S,
                 self.workload,
                 workers=plan.workers,
             )
@@ -346,3 +345,30 @@ def _ahead(difference: dict[str, Interval]) -> set[tuple[str, str]]:
     if by is None or by.low <= 0 <= by.high:
         return set()
     return {(EVENT_DRIVEN, SYNCHRONOUS) if by.low > 0 else (SYNCHRONOUS, EVENT_DRIVEN)}
+
+
+def dead_letters_of(run: DesignRun) -> tuple[DeadLetter, ...]:
+    rows, jobs = run.rows, run.stage.jobs
+    names = list(run.stage.scenario.event_driven.queues)
+    given_up = np.unique(rows["job"][(rows["what"] == What.GAVE_UP) & (rows["value"] == 1.0)])
+    computed = np.unique(rows["job"][rows["what"] == What.COMPUTED])
+    return tuple(
+        DeadLetter(
+            job=int(job),
+            queue=names[int(jobs.place[job])],
+            attempts=int(((rows["job"] == job) & (rows["what"] == What.CALLED)).sum()),
+            reason=_reason(run, int(job)),
+            at_s=run.clock.scenario_s(int(rows["at_ns"][(rows["job"] == job) & (rows["what"] == What.GAVE_UP)][-1])),
+        )
+        for job in np.setdiff1d(given_up, computed)[:DEAD_LETTERS_KEPT]
+    )
+
+
+def _reason(run: DesignRun, job: int) -> str:
+    if run.stage.jobs.poison[job]:
+        return "poison: every attempt fails"
+    rows = run.rows
+    statuses = rows["value"][(rows["job"] == job) & (rows["what"] == What.ANSWERED)]
+    if not len(statuses):
+        return "no attempt was answered"
+    return f"the model answered {int(statuses[-1])}" if statuses[-1] else "no answer came, or a cap forbade the call"

@@ -19,7 +19,7 @@ from core.processes.child_process import describe_exit, last_lines, start_proces
 from simulator.live.errors import ProcessFailed
 
 ROOT = Path(__file__).resolve().parents[3]
-LOOK_S = 0.05
+READY_LOOK_S = 0.05
 STOP_S = 0.5
 ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE")
 
@@ -125,7 +125,7 @@ class ForkServer:
         deadline = time.monotonic() + patience_s
         with selectors.DefaultSelector() as selector:
             selector.register(self._ready_fd, selectors.EVENT_READ)
-            while not selector.select(LOOK_S):
+            while not selector.select(READY_LOOK_S):
                 tick()
                 if time.monotonic() > deadline:
                     raise NoForkServer(f"The fork server of the live run did not start within {patience_s:g} s.")

@@ -28,11 +28,11 @@ SERVICE_S = 0.05
 SERVERS = 50
 """More than the machine keeps busy: it is the machine that is to be the limit."""
 BEGINS_S = 0.3
-IDLE_JOBS, EVERY_S = 30, 0.02
+JOBS_WHILE_IDLE, EVERY_S = 30, 0.02
 BURST_JOBS = 150
 LEAST_OVERHEAD_S = 0.001
-DRAIN_LIMIT_S = 30.0
-WAITING, AT_MODEL_S = 50, 2.0
+BENCHMARK_DRAIN_S = 30.0
+WAITING_JOBS, AT_MODEL_S = 50, 2.0
 
 
 def measure_capacity(
@@ -44,7 +44,7 @@ def measure_capacity(
         CannotRun: a process failed, or jobs got lost.
     """
     busy = machine_capacity.is_busy()
-    idle_s = np.arange(IDLE_JOBS) * EVERY_S + BEGINS_S
+    idle_s = np.arange(JOBS_WHILE_IDLE) * EVERY_S + BEGINS_S
     arrivals_s = np.concatenate([idle_s, np.full(BURST_JOBS, idle_s[-1] + EVERY_S + 2 * SERVICE_S)])
 
     def run(design: Design) -> DesignRun:
@@ -79,15 +79,15 @@ def _stage(
         }
     )
     jobs = draw_jobs(scenario, design, trace=Trace(arrivals_s))
-    return Stage(scenario, design, jobs, 1.0, DRAIN_LIMIT_S, "document_extraction", workers=workers)
+    return Stage(scenario, design, jobs, 1.0, BENCHMARK_DRAIN_S, "document_extraction", workers=workers)
 
 
 def _idle_median_s(taken_s: Floats) -> float:
-    return float(np.nanmedian(taken_s[:IDLE_JOBS]))
+    return float(np.nanmedian(taken_s[:JOBS_WHILE_IDLE]))
 
 
 def _jobs_per_s(run: DesignRun) -> float:
-    rows = run.rows[(run.rows["what"] == What.IN_HAND) & (run.rows["job"] >= IDLE_JOBS)]
+    rows = run.rows[(run.rows["what"] == What.IN_HAND) & (run.rows["job"] >= JOBS_WHILE_IDLE)]
     if len(rows) < BURST_JOBS:
         raise CannotRun(f"only {len(rows)} of {BURST_JOBS} jobs came through when this machine was to be measured")
     took_s = run.clock.scenario_s(int(rows["at_ns"].max())) - float(run.stage.jobs.arrival_s[-1])
@@ -113,9 +113,9 @@ def _waiting_memory_mb(folder: Path, server: ForkServer) -> float:
 
     def watch(run: DesignRun | None) -> None:
         what = run.rows["what"] if run is not None else np.zeros(0)
-        if not measured and (what == What.CALLED).sum() - (what == What.ANSWERED).sum() == WAITING:
+        if not measured and (what == What.CALLED).sum() - (what == What.ANSWERED).sum() == WAITING_JOBS:
             measured.append(memory_mb(folder))
 
-    run_design(_stage("event_driven", np.full(WAITING, 0.2), AT_MODEL_S, WAITING), folder, watch, server)
+    run_design(_stage("event_driven", np.full(WAITING_JOBS, 0.2), AT_MODEL_S, WAITING_JOBS), folder, watch, server)
     assert measured, "not all jobs waited at the same time"  # noqa: S101  what a bench asserts
     return measured[0]

@@ -26,11 +26,11 @@ from simulator.result import WorkerKind
 
 SHARE = 0.4
 """A run asks for so much at most of what the machine carries at full use, so that no wait for the machine itself is in the result."""
-KEPT_S = 7 * 86400.0
+CAPACITY_MAX_AGE_S = 7 * 86400.0
 """A machine is measured anew after so long."""
 BUSY = 0.75
 """Of its cores, in the minute before."""
-LOOK_S = 0.1
+LOCK_LOOK_S = 0.1
 CODE = Path(__file__).parents[1]
 
 
@@ -58,7 +58,7 @@ class Capacity(Value):
 
     @property
     def is_old(self) -> bool:
-        return not 0 <= time.time() - self.at_s < KEPT_S
+        return not 0 <= time.time() - self.at_s < CAPACITY_MAX_AGE_S
 
 
 CAUTIOUS: Mapping[WorkerKind, Capacity] = {
@@ -99,7 +99,7 @@ def known_or_measured(workers: WorkerKind, measure: Callable[[], Capacity], tick
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 tick()
-                time.sleep(LOOK_S)
+                time.sleep(LOCK_LOOK_S)
                 continue
             capacity = known(workers)
             if capacity is None:
@@ -119,7 +119,7 @@ def keep(capacity: Capacity, workers: WorkerKind = "threads") -> None:
     Path(part.name).replace(file)
     for other in file.parent.glob("capacity*.json*"):
         with suppress(FileNotFoundError):  # another run has removed it
-            if time.time() - other.stat().st_mtime > KEPT_S:
+            if time.time() - other.stat().st_mtime > CAPACITY_MAX_AGE_S:
                 other.unlink()
 
 

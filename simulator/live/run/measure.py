@@ -20,7 +20,7 @@ from simulator.tally import EDGES_S, Tally, quantiles
 
 NEVER = np.nan
 COMPLETED, FAILED, TIMED_OUT, REJECTED, DEAD, UNDELIVERED, LOST, IN_SYSTEM = range(8)
-OUTCOMES = ("completed", "failed", "timed_out", "rejected", "dead_lettered", "undelivered", "lost", "in_system")
+OUTCOME_NAMES = ("completed", "failed", "timed_out", "rejected", "dead_lettered", "undelivered", "lost", "in_system")
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,7 +217,7 @@ def _just_after(now_s: float) -> float:
     return float(np.nextafter(max(now_s, 0.0), inf))
 
 
-def tally_of(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended: bool) -> Tally:
+def tally_run(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended: bool) -> Tally:
     """The tally of a run, or of what there is of it so far. The conservation of jobs is checked where it has ended.
 
     Raises:
@@ -227,7 +227,7 @@ def tally_of(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended: 
     offered = np.ones(len(jobs), bool) if ended else jobs.arrival_s <= rows.now_s
     counts = _counts(jobs, rows, measured, offered)
     if ended:
-        assert counts["offered"] == sum(counts[name] for name in OUTCOMES), counts  # noqa: S101  the invariant of a run
+        assert counts["offered"] == sum(counts[name] for name in OUTCOME_NAMES), counts  # noqa: S101  the invariant of a run
     done = measured.outcome == COMPLETED
     latency = (measured.settled_s - jobs.arrival_s)[done]
     started = measured.called & (measured.outcome != IN_SYSTEM)
@@ -277,7 +277,7 @@ def _good(jobs: Jobs, measured: Measured) -> NDArray[np.bool_]:
 def _counts(jobs: Jobs, rows: Rows, measured: Measured, offered: NDArray[np.bool_]) -> dict[str, int]:
     accepted = np.unique(rows.rows["job"][rows.of_kind(What.ACCEPTED)])
     good = int(_good(jobs, measured).sum())
-    by_outcome = {name: int((offered & (measured.outcome == kind)).sum()) for kind, name in enumerate(OUTCOMES)}
+    by_outcome = {name: int((offered & (measured.outcome == kind)).sum()) for kind, name in enumerate(OUTCOME_NAMES)}
     completed = by_outcome.pop("completed")
     return {
         "offered": int(offered.sum()),

@@ -12,13 +12,13 @@ from types import ModuleType
 
 import openai.resources.chat.completions  # noqa: F401  the client imports it at its first call
 
+from simulator.live.system import synchronous_service  # noqa: F401
 from simulator.live.system.clients import clients_process  # noqa: F401
 from simulator.live.system.endpoint import server  # noqa: F401
 from simulator.live.system.event_driven import accept, consumers, rate_limit_server, scheduler  # noqa: F401
-from simulator.live.system.synchronous import service  # noqa: F401
 
 
-def main(listener_fd: int, alive_fd: int, ready_fd: int, main_name: str, main_path: str) -> None:
+def serve_forks(listener_fd: int, alive_fd: int, ready_fd: int, main_name: str, main_path: str) -> None:
     gc.collect()
     gc.freeze()  # a collection in a child would write to the pages that it shares
     _pretend_main(main_name, main_path)
@@ -36,4 +36,4 @@ def _pretend_main(name: str, path: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), main_name=sys.argv[4], main_path=sys.argv[5])
+    serve_forks(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), main_name=sys.argv[4], main_path=sys.argv[5])

@@ -19,13 +19,13 @@ from core.errors import CannotRun
 from core.processes.child_process import Exit, describe_exit, last_lines, signal_group, start_process
 from core.processes.message_broker import server_command, server_program, socket_url, wait_for_broker
 from simulator.live.errors import ProcessFailed
-from simulator.live.run.fork_server import LOOK_S, ChildProcess, ForkServer, process_environment
+from simulator.live.run.fork_server import READY_LOOK_S, ChildProcess, ForkServer, process_environment
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.journal import CANNOT_WRITE
 from simulator.live.system.process import ProcessContext, launch
 from simulator.plan import DESIGN_WORDS
 
-GRACE_S = 0.6
+TERM_GRACE_S = 0.6
 """From SIGTERM to SIGKILL."""
 BROKER_START_S = 20.0
 BROKER_PATIENCE_S = 0.5
@@ -138,7 +138,7 @@ class ProcessGroup:
         deadline = time.monotonic() + patience_s
         waiting = {running.connection: running for running in self._running.values()}
         while waiting:
-            for ready in wait(list(waiting), LOOK_S):
+            for ready in wait(list(waiting), READY_LOOK_S):
                 running = waiting.pop(ready)  # type: ignore[call-overload]
                 try:
                     running.connection.recv()
@@ -270,7 +270,7 @@ def end_all(processes: Sequence[StartedProcess]) -> None:
     """End processes that lead groups of their own, and whatever they started: SIGTERM together, SIGKILL after the grace."""
     for process in processes:
         _signal_group(process, signal.SIGTERM)
-    deadline = time.monotonic() + GRACE_S
+    deadline = time.monotonic() + TERM_GRACE_S
     for process in processes:
         _wait(process, max(0.0, deadline - time.monotonic()))
     for process in processes:

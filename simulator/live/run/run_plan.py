@@ -38,10 +38,10 @@ RESERVE = 0.8
 TRIES = 8
 LONGEST_DEFAULT_S = 120.0
 """Real seconds over which jobs arrive, at most, unless the user chooses more."""
-SHORTEST_S, LONGEST_S = 1.0, 86_400.0
+FEWEST_SECONDS, MOST_SECONDS = 1.0, 86_400.0
 """What a user may choose."""
-CONFIDENCE = 0.95
-SPARE = 1.1
+VERDICT_CONFIDENCE = 0.95
+LENGTH_RESERVE = 1.1
 """Arrivals and classes are random: so much longer than the mean rate asks for."""
 
 
@@ -99,7 +99,7 @@ def jobs_for_verdict(scenario: Scenario) -> int | None:
     tolerated = scenario.tolerated_miss_percent / 100
     if scenario.deadline_s is None or tolerated == 0:
         return None
-    return 1 if tolerated == 1 else ceil(log(1 - CONFIDENCE) / log1p(-tolerated))
+    return 1 if tolerated == 1 else ceil(log(1 - VERDICT_CONFIDENCE) / log1p(-tolerated))
 
 
 def plan_live_run(
@@ -125,9 +125,9 @@ def plan_live_run(
             one cannot serve it.
     """
     trace = trace if isinstance(scenario.arrivals, TraceArrivals) else None
-    if seconds is not None and not SHORTEST_S <= seconds <= LONGEST_S:
+    if seconds is not None and not FEWEST_SECONDS <= seconds <= MOST_SECONDS:
         raise InvalidInput(
-            [Problem("seconds", f"should be between {SHORTEST_S:g} s and {LONGEST_S / 3600:g} h, such as 60 s")]
+            [Problem("seconds", f"should be between {FEWEST_SECONDS:g} s and {MOST_SECONDS / 3600:g} h, such as 60 s")]
         )
     if workers == "stock" and speed not in (None, 1.0):
         raise InvalidInput([Problem("speed", "should be left empty, or be 1: stock workers run in real time")])
@@ -256,7 +256,7 @@ def _long_enough(workload: Workload, time_limit_s: float) -> LiveRunPlan:
         wanted_s = plan.verdict_seconds
         if wanted_s is None:
             return plan
-        longer_s = ceil(SPARE * wanted_s)
+        longer_s = ceil(LENGTH_RESERVE * wanted_s)
         try:
             plan = workload.plan_for(min(longer_s, LONGEST_DEFAULT_S))
         except InvalidInput:  # the busiest part of a longer window is too much at the speed that was asked for

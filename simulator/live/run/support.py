@@ -32,7 +32,7 @@ STOCK_TICKS_S = (0.0, 1.0)
 """rq's own scheduler looks once a second; 0 asks for no tick."""
 
 
-def check(
+def check_live(
     scenario: Scenario, trace: Trace | None, durations_s: Floats | None = None, workers: WorkerKind = "threads"
 ) -> None:
     """Refuse what cannot be run live.
@@ -40,12 +40,12 @@ def check(
     Raises:
         InvalidInput: with a problem for each reason.
     """
-    if problems := unsupported(scenario, workers):
+    if problems := find_unsupported(scenario, workers):
         raise InvalidInput(problems)
     check_for_kernel(scenario, trace, durations_s)
 
 
-def estimate(
+def estimate_live(
     scenario: Scenario,
     trace: Trace | None = None,
     replications: int | None = None,
@@ -59,7 +59,7 @@ def estimate(
     return Estimate(jobs, memory_bytes(scenario, trace))
 
 
-def unsupported(scenario: Scenario, workers: WorkerKind = "threads") -> tuple[Problem, ...]:
+def find_unsupported(scenario: Scenario, workers: WorkerKind = "threads") -> tuple[Problem, ...]:
     events, most, stock = scenario.event_driven, MOST_CONSUMERS[workers], workers == "stock"
     if workers == "threads":
         too_many = f"a live run has at most {most} of them; use the kernel"

@@ -32,7 +32,7 @@ from simulator.traces import Trace
 
 LEAD, PEAK = 0.1, 0.4
 """Shares of a window that come before a burst or an outage and that it may take; the rest is for what follows."""
-NAME = "window"
+WINDOW_NAME = "window"
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +81,7 @@ def window_of(scenario: Scenario, trace: Trace | None, durations_s: Floats | Non
             "jobs": None,
             "duration_s": None,
             "warmup_jobs": 0,
-            "arrivals": TraceArrivals(process="trace", trace=NAME),
+            "arrivals": TraceArrivals(process="trace", trace=WINDOW_NAME),
             "provider": scenario.provider.model_copy(update={"outages": keep.outages(scenario.provider.outages)}),
         }
     )
@@ -205,7 +205,9 @@ def _select(trace: Trace, rows: Any, arrivals_s: Floats) -> Trace:
     def select(column: Floats | None) -> Floats | None:
         return None if column is None else column[rows]
 
-    return Trace(arrivals_s, select(trace.input_tokens), select(trace.output_tokens), select(trace.service_s), NAME)
+    return Trace(
+        arrivals_s, select(trace.input_tokens), select(trace.output_tokens), select(trace.service_s), WINDOW_NAME
+    )
 
 
 def minutes(seconds: float) -> str:

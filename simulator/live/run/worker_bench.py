@@ -22,7 +22,7 @@ from simulator.result import WorkerKind
 
 WAIT_S = 0.05
 QUEUE = "bench"
-STARTED = "bench:started"
+DELAYS_KEY = "bench:started"
 PATIENCE_S = 60.0
 WAIT, RECORD_DELAY = f"{__name__}.wait", f"{__name__}.record_delay"
 PROCESSES = Path("/proc")
@@ -37,7 +37,7 @@ def record_delay(socket: str, enqueued_ns: int) -> None:
     delay_ns = time.monotonic_ns() - enqueued_ns
     if socket not in _connections:
         _connections[socket] = redis.Redis(unix_socket_path=socket)
-    _connections[socket].rpush(STARTED, delay_ns)
+    _connections[socket].rpush(DELAYS_KEY, delay_ns)
 
 
 def measure_workers(kind: WorkerKind = "threads", workers: int = 50, jobs: int = 2000) -> dict[str, float]:
@@ -91,7 +91,7 @@ def _delays_ms(connection: Any, socket: str, jobs: int = 200) -> list[float]:
     queue, delays = Queue(QUEUE, connection=connection, serializer=JSONSerializer), []
     for _ in range(jobs):
         queue.enqueue_call(RECORD_DELAY, args=(socket, time.monotonic_ns()), result_ttl=0, description="")
-        popped = connection.blpop([STARTED], timeout=PATIENCE_S)
+        popped = connection.blpop([DELAYS_KEY], timeout=PATIENCE_S)
         if popped is None:
             raise AssertionError("a live job was not started")
         delays.append(int(popped[1]) / 1e6)

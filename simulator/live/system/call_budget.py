@@ -16,7 +16,7 @@ from pathlib import Path
 from simulator.live.system.clock import NS_PER_S
 from simulator.live.system.config import ExternalEndpoint, ProcessConfig
 
-NAME, FIRST_ERROR = "external.budget", "external.error"
+BUDGET_FILE, FIRST_ERROR = "external.budget", "external.error"
 _ROW = struct.Struct("<6q")
 
 
@@ -47,13 +47,13 @@ class CallBudget:
     """The file, and the caps that each process holds its calls to. Threads and processes may share it."""
 
     def __init__(self, config: ProcessConfig, external: ExternalEndpoint) -> None:
-        self._path, self._external = config.path / NAME, external
+        self._path, self._external = config.path / BUDGET_FILE, external
         self._until_ns = config.clock().started_ns + round(external.seconds_a_design * NS_PER_S)
 
     @staticmethod
     def read(folder: Path) -> Spent:
         """What a folder's file says; nothing if no call was ever booked."""
-        path = folder / NAME
+        path = folder / BUDGET_FILE
         return Spent.of(path.read_bytes() if path.exists() else b"")
 
     def left_s(self) -> float:

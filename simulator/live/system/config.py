@@ -64,7 +64,7 @@ class ProcessConfig(Value):
     """The clients' own server, for webhooks and calls to subscribers."""
     external: ExternalEndpoint | None = None
     token: str
-    """Of this run alone: every service of the run requires it, every client of the run sends it (`http.application`)."""
+    """Of this run alone: every service of the run requires it, every client of the run sends it (`http.make_application`)."""
     webhook_secret: str
     """Of this run alone, in the form of Standard Webhooks (whsec_ and base64)."""
     drain_limit_s: Positive = 60.0

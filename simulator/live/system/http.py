@@ -12,8 +12,12 @@ from aiohttp import web
 BACKLOG = 4096
 """Connections that may wait to be accepted: a burst must not be refused by the kernel before the design has seen it."""
 
-GRACE_S = 1.0
+SHUTDOWN_GRACE_S = 1.0
 """For calls under way, when a process ends."""
+
+NO_ANSWER = 0
+"""In place of an HTTP status: no answer came."""
+LAST_EVENT_ID = "Last-Event-ID"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -38,7 +42,7 @@ def _unauthorized() -> web.Response:
     return error_response(401, "this service answers the live run that it belongs to", {"WWW-Authenticate": "Bearer"})
 
 
-def application(
+def make_application(
     token: str, *, unauthorized: Callable[[], web.Response] = _unauthorized, **options: Any
 ) -> web.Application:
     """An application that answers `unauthorized` unless a request has the token, and all other HTTP errors as JSON.
@@ -109,7 +113,9 @@ async def serve(
     app: web.Application, listener: socket.socket | None, *, notices_leavers: bool = False
 ) -> web.AppRunner:
     assert listener is not None  # noqa: S101  a process that serves has one
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=notices_leavers, shutdown_timeout=GRACE_S)
+    runner = web.AppRunner(
+        app, access_log=None, handler_cancellation=notices_leavers, shutdown_timeout=SHUTDOWN_GRACE_S
+    )
     await runner.setup()
     await web.SockSite(runner, listener, backlog=BACKLOG).start()
     return runner

@@ -4,30 +4,30 @@ Arrays have one value a job, or what the kernel makes of the Scenario (patience,
 made by the generator that the kernel uses, in plain Python. All durations are Scenario seconds.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from math import isfinite
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.kernel.layout import U_FAILURE, U_JITTER, U_REFUSAL, U_SUBSCRIBER_JITTER
-from simulator.live.system.backoff import pauses_s
 from simulator.live.system.clock import RunClock
 from simulator.retries import Retries
+from simulator.trace_columns import Floats
 
-Floats = NDArray[np.float64]
 _MASK = 2**64 - 1
 _GOLDEN = 0x9E3779B97F4A7C15
-MOST_ATTEMPTS = 2**14
+DRAWS_PER_PURPOSE = 2**14
 """Draws that a job has for one purpose."""
 SUBSCRIBER_ATTEMPTS = 101
 """Draws that the kernel keeps for one subscriber's attempts at a job (`fanout.MOST_ATTEMPTS`)."""
 
 
-def uniform(key: int, job: int, purpose: int, attempt: int) -> float:
+def uniform_draw(key: int, job: int, purpose: int, attempt: int) -> float:
     """In (0, 1), to the last bit what `random_numbers.uniform` gives."""
     z = (key + (job << 18 | purpose << 14 | attempt) * _GOLDEN) & _MASK
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
@@ -97,10 +97,10 @@ class Jobs:
         """
         if self.poison[job]:
             return True
-        return self.transient > 0 and uniform(self.key, job, U_FAILURE, attempt) < self.transient
+        return self.transient > 0 and uniform_draw(self.key, job, U_FAILURE, attempt) < self.transient
 
     def pauses_s(self, job: int, first_attempt: int = 0) -> list[float]:
-        return pauses_s(self._retries, lambda attempt: uniform(self.key, job, U_JITTER, first_attempt + attempt))
+        return pauses_s(self._retries, lambda attempt: uniform_draw(self.key, job, U_JITTER, first_attempt + attempt))
 
     def left_s(self, clock: RunClock, drain_limit_s: float) -> float:
         """Real seconds until the run is cut; one that drains is cut so long after its last arrival."""
@@ -111,12 +111,47 @@ class Jobs:
 
     def refuses(self, job: int, subscriber: int, attempt: int) -> bool:
         draw = subscriber * SUBSCRIBER_ATTEMPTS + attempt
-        return self.refusing > 0 and uniform(self.key, job, U_REFUSAL, draw) < self.refusing
+        return self.refusing > 0 and uniform_draw(self.key, job, U_REFUSAL, draw) < self.refusing
 
     def subscriber_pauses_s(self, job: int, subscriber: int) -> list[float]:
         first = subscriber * SUBSCRIBER_ATTEMPTS
-        return pauses_s(self._retries, lambda attempt: uniform(self.key, job, U_SUBSCRIBER_JITTER, first + attempt))
+        return pauses_s(
+            self._retries, lambda attempt: uniform_draw(self.key, job, U_SUBSCRIBER_JITTER, first + attempt)
+        )
 
     @cached_property
     def _retries(self) -> Retries:
         return Retries.model_validate_json(self.retry_policy)
+
+
+def pauses_s(retries: Retries, draws: Callable[[int], float]) -> list[float]:
+    """The pause before each of `retries.max` retries; `draws` gives a uniform number in (0, 1) for each failed attempt, 0 first.
+
+    Sources: Exponential Backoff And Jitter, AWS Architecture Blog, 2015; for a list, `Job.get_retry_interval` of rq.
+    """
+    attempts = range(retries.max)
+    if retries.flat_s is not None:
+        return [retries.flat_s for _ in attempts]
+    if retries.intervals_s is not None:
+        longer = max(0, retries.max - len(retries.intervals_s)) * retries.intervals_s[:1] + retries.intervals_s
+        return list(longer[len(longer) - retries.max :])
+    limits_s = [min(retries.cap_s, retries.base_s * 2.0**attempt) for attempt in attempts]
+    match retries.jitter:
+        case "none":
+            return limits_s
+        case "full":
+            return [_between(0.0, limit_s, draws(attempt)) for attempt, limit_s in enumerate(limits_s)]
+        case "equal":
+            return [_between(0.5 * limit_s, limit_s, draws(attempt)) for attempt, limit_s in enumerate(limits_s)]
+        case "decorrelated":
+            pauses, previous_s = [], retries.base_s
+            for attempt in attempts:
+                previous_s = min(retries.cap_s, _between(retries.base_s, 3 * previous_s, draws(attempt)))
+                pauses.append(previous_s)
+            return pauses
+        case _:
+            assert_never(retries.jitter)
+
+
+def _between(low: float, high: float, draw: float) -> float:
+    return low + (high - low) * draw

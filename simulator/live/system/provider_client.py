@@ -8,6 +8,7 @@ import logging
 import ssl
 from dataclasses import dataclass
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from openai.types.chat import ChatCompletion
 from simulator.live.system.call_budget import CallBudget
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.endpoint.protocol import ATTEMPT, JOB, MODEL
+from simulator.live.system.http import NO_ANSWER
 from simulator.live.system.workloads import load
 
 EXTERNAL_TIMEOUT_S = 120.0
@@ -25,7 +27,6 @@ SAMPLE_TIMEOUT_S = 3600.0
 LONGEST_REASON = 300
 SHORTEST_SECRET = 8
 """Characters of a key in a row that are taken out of a server's messages."""
-OK, NO_ANSWER = 200, 0
 
 
 class KeyMissing(Exception):
@@ -44,10 +45,10 @@ class Reply:
 
     @property
     def succeeded(self) -> bool:
-        return self.status == OK
+        return self.status == HTTPStatus.OK
 
 
-class _ProviderClient:
+class _BaseClient:
     def __init__(self, config: ProcessConfig, api_key: str | None = None) -> None:
         external = config.external
         if external is not None and api_key is None:
@@ -110,14 +111,14 @@ class _ProviderClient:
             return Reply(NO_ANSWER, reason="the endpoint's answer is no chat completion")
         text, usage = self._redact(answer.choices[0].message.content or ""), answer.usage
         if usage is None:
-            return Reply(OK, text)
-        return Reply(OK, text, _tokens(usage.prompt_tokens), _tokens(usage.completion_tokens))
+            return Reply(HTTPStatus.OK, text)
+        return Reply(HTTPStatus.OK, text, _tokens(usage.prompt_tokens), _tokens(usage.completion_tokens))
 
     def _redact(self, text: str) -> str:
         return text if self._external is None else redact(text, self._key, quote(self._key, safe=""))
 
 
-class Provider(_ProviderClient):
+class ProviderClient(_BaseClient):
     """Threads may share it."""
 
     def __init__(self, config: ProcessConfig, api_key: str | None = None) -> None:
@@ -137,7 +138,7 @@ class Provider(_ProviderClient):
         return self._reply(answer)
 
 
-class AsyncProvider(_ProviderClient):
+class AsyncProviderClient(_BaseClient):
     """For one event loop."""
 
     def __init__(self, config: ProcessConfig, api_key: str | None = None) -> None:

@@ -11,8 +11,8 @@ from simulator.kernel.layout import ROUNDING_S
 from simulator.live.system.clock import RunClock
 from simulator.scenario import Provider
 
-BREAKER_STREAK = 5
-BREAKER_PAUSE_S = 10.0
+CIRCUIT_STREAK = 5
+CIRCUIT_PAUSE_S = 10.0
 """Equal to the kernel's (`kernel.event_driven`), which no process of a run imports."""
 
 
@@ -37,7 +37,7 @@ class Waiter:
 
 
 @dataclass
-class Quota:
+class CallQuota:
     """A quota in the kernel's form: the state is the instant at which it will be full again.
 
     Source: ITU-T I.371, the virtual scheduling algorithm.
@@ -82,10 +82,10 @@ class Circuit:
         self.streak = self.streak + 1 if failed else 0
         if self.state != "closed" and not probe:
             return
-        opens = failed if probe else self.streak >= BREAKER_STREAK
+        opens = failed if probe else self.streak >= CIRCUIT_STREAK
         self.state = "open" if opens else "closed"
         if opens:
-            self.open_until_s = now_s + BREAKER_PAUSE_S
+            self.open_until_s = now_s + CIRCUIT_PAUSE_S
 
     def abandon_probe(self) -> None:
         if self.state == "probing":
@@ -103,7 +103,7 @@ class RateLimiter:
             (provider.output_tokens_per_minute, provider.output_tokens_per_minute),
         )
         self._quotas = {
-            place: Quota(60 / per_minute, size)
+            place: CallQuota(60 / per_minute, size)
             for place, (per_minute, size) in enumerate(sizes)
             if per_minute is not None and size is not None
         }

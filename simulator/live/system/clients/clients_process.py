@@ -1,22 +1,80 @@
 """The process of the clients: they call the design, and receive its webhooks. It ends when every job has its outcome."""
 
 import asyncio
+import re
+import sys
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 
+from aiohttp import web
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
 from core.closed_sets import complete_table
-from simulator.deliveries import Delivery
-from simulator.live.system.clients.caller import Caller
-from simulator.live.system.clients.event_driven import EventDrivenCaller
+from simulator.deliveries import Delivery, WebhookDelivery
+from simulator.live.system.clients.callers import Caller, EventDrivenCaller, SynchronousCaller
 from simulator.live.system.clients.outcomes import NOT_REPORTED, Outcomes
-from simulator.live.system.clients.receiver import Receiver
-from simulator.live.system.clients.synchronous import SynchronousCaller
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
-from simulator.live.system.http import client_session, serve
-from simulator.live.system.jobs import Jobs
+from simulator.live.system.http import (
+    client_session,
+    error_response,
+    make_application,
+    read_job,
+    read_number,
+    read_object,
+    serve,
+)
+from simulator.live.system.jobs import SUBSCRIBER_ATTEMPTS, Jobs
 from simulator.live.system.journal import Journal, Reader, What
 from simulator.live.system.process import ProcessContext
+
+LARGEST_WEBHOOK = 2**20
+MESSAGE = re.compile(r"job-(\d{1,9})")
+
+
+class Receiver:
+    def __init__(self, config: ProcessConfig, jobs: Jobs, outcomes: Outcomes) -> None:
+        self._jobs, self._outcomes, self._speed, self._token = jobs, outcomes, config.speed, config.token
+        self._webhook = Webhook(config.webhook_secret)
+        delivery = config.scenario.event_driven.delivery
+        self._failing = delivery.failure_percent / 100 if isinstance(delivery, WebhookDelivery) else 0.0
+        self._calls: Counter[int] = Counter()
+
+    def app(self) -> web.Application:
+        app = make_application(self._token, client_max_size=LARGEST_WEBHOOK)
+        app.router.add_post("/webhooks", self._receive)
+        app.router.add_post("/subscribers/{subscriber:\\d{1,3}}", self._handle)
+        return app
+
+    async def _receive(self, request: web.Request) -> web.Response:
+        """401 for an invalid signature, 500 if the job's draw says so, else the result is in hand."""
+        body = await request.read()
+        try:
+            self._webhook.verify(body, dict(request.headers), json_parse=False)
+        except (WebhookVerificationError, ValueError) as error:
+            print(f"webhook refused: {error!r}", file=sys.stderr)
+            return error_response(401, "the signature does not hold")
+        named = MESSAGE.fullmatch(request.headers["webhook-id"])
+        if named is None or not 0 <= (job := int(named[1])) < len(self._jobs):
+            raise web.HTTPNotFound(text="the run has no such job")
+        call = self._calls[job]
+        self._calls[job] += 1
+        if call < self._jobs.webhook_u.shape[1] and self._jobs.webhook_u[job, call] < self._failing:
+            return web.Response(status=500)
+        self._outcomes.settle(job, What.IN_HAND, call)
+        return web.Response(status=204)
+
+    async def _handle(self, request: web.Request) -> web.Response:
+        given = await read_object(request)
+        job, subscriber = read_job(given, len(self._jobs)), int(request.match_info["subscriber"])
+        attempt = read_number(given, "attempt", SUBSCRIBER_ATTEMPTS)
+        if subscriber >= self._jobs.subscribers:
+            raise web.HTTPNotFound(text="the run has no such subscriber")
+        await asyncio.sleep(float(self._jobs.handling_s[job, subscriber]) / self._speed)
+        refuses = self._jobs.refuses(job, subscriber, attempt)
+        return web.Response(status=500 if refuses else 200)
+
 
 WATCHED: Mapping[str, tuple[What, ...]] = complete_table(
     Delivery,
@@ -31,7 +89,7 @@ WATCHED: Mapping[str, tuple[What, ...]] = complete_table(
 """By delivery method: the outcomes that are read from the journals, because no response contains them."""
 
 
-def run(context: ProcessContext) -> None:
+def run_clients(context: ProcessContext) -> None:
     asyncio.run(_call_and_receive(context))
 
 

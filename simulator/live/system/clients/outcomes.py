@@ -7,7 +7,7 @@ import numpy as np
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, Reader, What, unfinished_calls
 
-LOOK_S = 0.1
+OUTCOMES_LOOK_S = 0.1
 NOT_REPORTED = (What.GAVE_UP, What.EXPIRED, What.UNDELIVERED)
 """Outcomes that a client with a webhook never learns."""
 
@@ -37,7 +37,7 @@ class Outcomes:
             rows = reader.more()
             for job in rows["job"][np.isin(rows["what"], kinds)]:
                 self.close(int(job))
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(OUTCOMES_LOOK_S)
 
     async def wait_for_subscribers(self, reader: Reader, subscribers: int) -> None:
         await self.all_known.wait()
@@ -50,11 +50,11 @@ class Outcomes:
             handled.update(zip(done["job"].tolist(), done["index"].tolist(), strict=True))
             if len(handled) >= subscribers * len(computed):
                 return
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(OUTCOMES_LOOK_S)
 
     async def wait_for_service(self, reader: Reader) -> None:
         await self.all_known.wait()
         unfinished = unfinished_calls(reader.more())
         while unfinished > 0:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(OUTCOMES_LOOK_S)
             unfinished += unfinished_calls(reader.more())

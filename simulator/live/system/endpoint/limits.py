@@ -11,7 +11,7 @@ from simulator.scenario import Provider
 
 EARLY_S = 0.25
 """Real seconds by which a call may come before its quota: a rate limiter in another process cannot keep the distances between calls exactly."""
-ROUNDING = 1e-6
+UNIT_ROUNDING = 1e-6
 """Of a unit: what arithmetic may lose."""
 
 
@@ -36,7 +36,7 @@ class TokenBucket:
     def wait_s(self, wanted: float, now_s: float) -> float:
         """Until the bucket holds `wanted`, or is full if that is more than it can hold."""
         missing = min(wanted, self.size) - self.level_at(now_s)
-        return missing / self.per_s if missing > ROUNDING else 0.0
+        return missing / self.per_s if missing > UNIT_ROUNDING else 0.0
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class EndpointLimits:
         for bucket in self._buckets.values():
             level = bucket.level_at(now_s)
             headers[f"x-ratelimit-limit-{bucket.name}"] = str(round(bucket.per_s * 60 * speed))
-            headers[f"x-ratelimit-remaining-{bucket.name}"] = str(max(0, math.floor(level + ROUNDING)))
+            headers[f"x-ratelimit-remaining-{bucket.name}"] = str(max(0, math.floor(level + UNIT_ROUNDING)))
             headers[f"x-ratelimit-reset-{bucket.name}"] = duration((bucket.size - level) / bucket.per_s / speed)
         return headers
 

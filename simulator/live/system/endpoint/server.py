@@ -23,14 +23,14 @@ from simulator.live.system.endpoint.protocol import (
     read_request,
     tokens_in,
 )
-from simulator.live.system.http import application, serve
-from simulator.live.system.jobs import MOST_ATTEMPTS, Jobs
+from simulator.live.system.http import make_application, serve
+from simulator.live.system.jobs import DRAWS_PER_PURPOSE, Jobs
 from simulator.live.system.journal import Journal, What
 from simulator.live.system.process import ProcessContext
 from simulator.live.system.workloads import load
 
 NO_JOB = -1
-LARGEST_BODY = 8 * 2**20
+LARGEST_PROMPT = 8 * 2**20
 PIECES = 24
 """Chunks of text in a streamed answer, at most."""
 
@@ -61,7 +61,7 @@ class Endpoint:
         self._calls = 0
 
     def app(self) -> web.Application:
-        app = application(self._token, unauthorized=_unauthorized, client_max_size=LARGEST_BODY)
+        app = make_application(self._token, unauthorized=_unauthorized, client_max_size=LARGEST_PROMPT)
         app.router.add_post("/v1/chat/completions", self._complete)
         app.router.add_get("/v1/models", self._models)
         app.router.add_get("/v1/models/{model}", self._model)
@@ -144,7 +144,7 @@ class Endpoint:
             job = self._draws.randrange(len(jobs))
             number, call, input_tokens = NO_JOB, 0, float(tokens_in(wanted.prompt))
             fails = self._draws.random() < jobs.transient
-        elif _is_below(len(jobs), named) and _is_below(MOST_ATTEMPTS, attempt):
+        elif _is_below(len(jobs), named) and _is_below(DRAWS_PER_PURPOSE, attempt):
             job = number = int(named)
             call, input_tokens = int(attempt), float(jobs.input_tokens[job])
             fails = jobs.fails(job, call)
@@ -195,7 +195,7 @@ def _fault(fault: Fault, headers: dict[str, str] | None = None) -> web.Response:
     return web.json_response(fault.body(), status=fault.status, headers=headers)
 
 
-def run(context: ProcessContext) -> None:
+def run_endpoint(context: ProcessContext) -> None:
     asyncio.run(_serve(context))
 
 

@@ -5,26 +5,119 @@ It keeps the jobs' events in memory and is not restarted: a run ends with it, as
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
 from math import ceil
 from typing import Any, assert_never
 
+import aiohttp
 import redis.asyncio
 from aiohttp import web
+from standardwebhooks.webhooks import Webhook
 
 from simulator.deliveries import NoDelivery, PollingDelivery, PushDelivery, WebhookDelivery
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
-from simulator.live.system.event_driven.job_events import Event, JobEvents
 from simulator.live.system.event_driven.queues import EVENTS, RunQueues, read_event
-from simulator.live.system.event_driven.webhooks import Webhooks
-from simulator.live.system.http import application, error_response, read_job, read_object, serve
+from simulator.live.system.http import (
+    LAST_EVENT_ID,
+    NO_ANSWER,
+    client_session,
+    error_response,
+    make_application,
+    read_job,
+    read_object,
+    serve,
+)
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, What
 from simulator.live.system.process import ProcessContext
 
-LAST_EVENT_ID = "Last-Event-ID"
+FINAL_EVENTS = frozenset({"done", "failed", "dead_lettered", "expired"})
+
+
+@dataclass(frozen=True)
+class JobEvent:
+    number: int
+    name: str
+    text: str = ""
+
+    @property
+    def final(self) -> bool:
+        return self.name in FINAL_EVENTS
+
+
+@dataclass(eq=False)
+class JobEvents:
+    events: list[JobEvent] = field(default_factory=list)
+    more: asyncio.Event = field(default_factory=asyncio.Event)
+    connections: int = 0
+
+    def add(self, name: str, text: str = "") -> None:
+        self.events.append(JobEvent(len(self.events) + 1, name, text))
+        self.more.set()
+        self.more = asyncio.Event()
+
+    @property
+    def state(self) -> JobEvent:
+        return self.events[-1] if self.events else JobEvent(0, "queued")
+
+    async def after(self, number: int) -> AsyncIterator[JobEvent]:
+        while True:
+            more = self.more
+            for event in self.events[number:]:
+                yield event
+                number = event.number
+                if event.final:
+                    return
+            await more.wait()
+
+
+WEBHOOK_TIMEOUT_S = 15.0
+
+
+class Webhooks:
+    def __init__(self, config: ProcessConfig, jobs: Jobs, clock: RunClock, journal: Journal) -> None:
+        self._url, self._signer = f"{config.clients}/webhooks", Webhook(config.webhook_secret)
+        self._jobs, self._clock, self._journal = jobs, clock, journal
+        delivery = config.scenario.event_driven.delivery
+        self._latency_s = delivery.latency_s if isinstance(delivery, WebhookDelivery) else 0.0
+        self._session = client_session(config.token, WEBHOOK_TIMEOUT_S)
+
+    async def deliver(self, job: int, text: str) -> None:
+        """Call until the answer is 2xx; UNDELIVERED if the schedule is exhausted or the address has been removed (410)."""
+        body = json.dumps({"type": "job.done", "data": {"job": job, "text": text}})
+        for call, pause_s in enumerate(self._jobs.webhook_pauses_s.tolist()):
+            await asyncio.sleep(self._clock.real_s(pause_s + (self._latency_s if call == 0 else 0.0)))
+            status = await self._call(job, body)
+            self._journal.write(What.DELIVERY_CALL, job, call, status)
+            if 200 <= status < 300:
+                return
+            if status == HTTPStatus.GONE:
+                break
+        self._journal.write(What.UNDELIVERED, job)
+
+    async def _call(self, job: int, body: str) -> int:
+        identity, now = f"job-{job}", datetime.now(UTC)
+        headers = {
+            "webhook-id": identity,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": self._signer.sign(identity, now, body),
+            "Content-Type": "application/json",
+        }
+        try:
+            async with self._session.post(self._url, data=body, headers=headers) as response:
+                await response.read()
+                return response.status
+        except (aiohttp.ClientError, TimeoutError) as error:
+            print(f"webhook of job {job}: {error!r}", file=sys.stderr)
+            return NO_ANSWER
+
+
 READ_BLOCK_MS, READ_AT_ONCE = 1000, 500
 
 
@@ -53,7 +146,7 @@ class Accept:
         self._delivering: set[asyncio.Task[None]] = set()
 
     def app(self) -> web.Application:
-        app = application(self._config.token)
+        app = make_application(self._config.token)
         app.router.add_post("/jobs", self._accept)
         app.router.add_get("/jobs/{job:\\d{1,9}}", self._report)
         app.router.add_get("/jobs/{job:\\d{1,9}}/events", self._stream)
@@ -102,7 +195,7 @@ class Accept:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
 
-        async def send(event: Event) -> None:
+        async def send(event: JobEvent) -> None:
             data = json.dumps({"job": job, "text": event.text})
             await response.write(f"id: {event.number}\nevent: {event.name}\ndata: {data}\n\n".encode())
 
@@ -114,7 +207,7 @@ class Accept:
         response = web.WebSocketResponse()
         await response.prepare(request)
 
-        async def send(event: Event) -> None:
+        async def send(event: JobEvent) -> None:
             await response.send_json({"id": event.number, "event": event.name, "job": job, "text": event.text})
 
         await self._follow(job, events, request, send)
@@ -122,7 +215,7 @@ class Accept:
         return response
 
     async def _follow(
-        self, job: int, events: JobEvents, request: web.Request, send: Callable[[Event], Awaitable[None]]
+        self, job: int, events: JobEvents, request: web.Request, send: Callable[[JobEvent], Awaitable[None]]
     ) -> None:
         """Send events to the last. If the job's draw says so, its first connection is lost before the outcome is sent."""
         events.connections += 1
@@ -157,7 +250,7 @@ class Accept:
             task.add_done_callback(self._delivering.discard)
 
 
-def run(context: ProcessContext) -> None:
+def run_accept(context: ProcessContext) -> None:
     asyncio.run(_run(context))
 
 

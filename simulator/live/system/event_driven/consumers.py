@@ -32,7 +32,7 @@ THREAD_PROCESSES = 2
 """Processes that the consumers of the kind `threads` are dealt out to."""
 FEWEST_HANDLERS, MOST_HANDLERS = 2, 200
 """Workers of one subscriber's queue, and of all: enough that no result waits for its handling, which is so in the kernel, too."""
-SPARE = 3
+HANDLER_RESERVE = 3
 """So many times the handlers that are busy on average."""
 
 
@@ -125,7 +125,7 @@ def handlers(config: ProcessConfig, jobs: Jobs) -> Iterator[list[str]]:
     results_per_s = config.scenario.event_driven.consumers / mean_s
     most = MOST_HANDLERS // max(1, jobs.subscribers)
     for subscriber in range(jobs.subscribers):
-        wanted = ceil(SPARE * results_per_s * _mean_handling_s(jobs, subscriber))
+        wanted = ceil(HANDLER_RESERVE * results_per_s * _mean_handling_s(jobs, subscriber))
         for _ in range(max(FEWEST_HANDLERS, min(most, wanted))):
             yield [subscriber_queue(subscriber)]
 
@@ -146,7 +146,7 @@ def worker_count(config: ProcessConfig, jobs: Jobs) -> int:
     return len(queues_by_consumer(config, jobs)) + len(list(handlers(config, jobs)))
 
 
-def run(context: ProcessContext) -> None:
+def run_consumers(context: ProcessContext) -> None:
     config = context.config
     jobs = _start(context, f"consumers-{context.number}")
     consumers = consumer_processes(config, jobs)[context.number]

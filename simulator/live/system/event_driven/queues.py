@@ -1,13 +1,16 @@
-"""The rq queues and jobs of one run: one queue a class, one a subscriber; an rq job for each job of the Scenario, with rq's own retries."""
+"""The rq queues and jobs of one run, with rq's own retries: one queue a class, one a subscriber, and the dead letters."""
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 import redis
 from rq import Callback, Queue, Retry
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job
 from rq.registry import FailedJobRegistry
 from rq.results import Result
@@ -24,6 +27,17 @@ MOST_CONNECTIONS = 2000
 """Of one process. Each rq worker takes two, one of them for commands to it; redis-py allows 100 by default."""
 RQ_TIMEOUT_S = 180
 """rq's default time limit of a job."""
+
+
+@dataclass(frozen=True)
+class DeadLetterEntry:
+    """A job in rq's registry of failed jobs: how often it was tried, the last error, and when it ended."""
+
+    job: int
+    queue: str
+    attempts: int
+    reason: str
+    ended_at: datetime | None
 
 
 class RunQueues:
@@ -66,7 +80,7 @@ class RunQueues:
         with self.connection.pipeline() as pipeline:
             for subscriber in range(self._jobs.subscribers):
                 wanted = Queue.prepare_data(
-                    f"{TASKS}.handle",
+                    f"{TASKS}.handle_result",
                     args=(job, subscriber),
                     job_id=f"handle-{job}-{subscriber}",
                     timeout=self._timeout_s,
@@ -78,7 +92,37 @@ class RunQueues:
     def publish(self, job: int, event: str, text: str = "") -> None:
         self.connection.xadd(EVENTS, {"job": job, "event": event, "text": text})
 
-    def dead_letters(self) -> list[FailedJobRegistry]:
+    def read_dead_letters(self) -> tuple[DeadLetterEntry, ...]:
+        """Every job in rq's registries of failed jobs, by job."""
+        letters = []
+        for registry in self._failed_registries:
+            for rq_job in self.fetch(registry.get_job_ids()):
+                result = rq_job.latest_result()
+                error = (result.exc_string if result is not None else None) or "unknown"
+                reason = error.strip().splitlines()[-1].rpartition("AttemptFailed: ")[2]
+                attempts = attempt_number(rq_job, self._jobs.retries)
+                letters.append(DeadLetterEntry(job_number(rq_job.id), registry.name, attempts, reason, rq_job.ended_at))
+        return tuple(sorted(letters, key=lambda letter: letter.job))
+
+    def requeue_dead_letter(self, job: int) -> bool:
+        """Let rq requeue it for one more attempt; False if it is none (any more)."""
+        for registry in self._failed_registries:
+            with suppress(InvalidJobOperation, NoSuchJobError):
+                registry.requeue(rq_id(job))
+                return True
+        return False
+
+    def delete_dead_letters(self) -> int:
+        """Return how many there were."""
+        removed = 0
+        for registry in self._failed_registries:
+            for rq_job in self.fetch(registry.get_job_ids()):
+                registry.remove(rq_job, delete_job=True)
+                removed += 1
+        return removed
+
+    @property
+    def _failed_registries(self) -> list[FailedJobRegistry]:
         return [queue.failed_job_registry for queue in self.classes]
 
     def held_jobs(self) -> set[int]:

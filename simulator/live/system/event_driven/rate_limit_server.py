@@ -81,7 +81,7 @@ class RateLimitServer:
         self._limiter.leave(permit, gives_back=gives_back, providers_fault=providers_fault)
 
 
-def run(context: ProcessContext) -> None:
+def run_rate_limiter(context: ProcessContext) -> None:
     asyncio.run(_run(context))
 
 

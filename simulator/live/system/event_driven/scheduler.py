@@ -19,10 +19,10 @@ from simulator.live.system.config import ProcessConfig
 from simulator.live.system.event_driven.queues import RunQueues
 from simulator.live.system.process import ProcessContext
 
-LOOK_S = 0.01
+SCHEDULER_LOOK_S = 0.01
 """Between two looks for due retries, in real seconds, if the Scenario has no tick of its own."""
 HEARTBEAT_S = 10.0
-NAME = "scheduler"
+SCHEDULER_NAME = "scheduler"
 """A scheduler that was killed leaves locks under its name; under the same name, its successor takes them over at once."""
 
 
@@ -41,18 +41,18 @@ def tick_s(config: ProcessConfig) -> float:
     return config.scenario.event_driven.retry_tick_s / config.speed
 
 
-def run(context: ProcessContext) -> None:
+def run_scheduler(context: ProcessContext) -> None:
     config = context.config
     queues = RunQueues(config, context.jobs)
     scheduler: Any = RQScheduler(
-        queues.names, queues.connection, logging_level="WARNING", serializer=JSONSerializer, name=NAME
+        queues.names, queues.connection, logging_level="WARNING", serializer=JSONSerializer, name=SCHEDULER_NAME
     )
     module: Any = rq.scheduler
     module.current_timestamp = time.time
     scheduler.register_birth()
     scheduler.acquire_locks()
     context.ready()
-    look_s, heartbeat_at = tick_s(config) or LOOK_S, time.monotonic()
+    look_s, heartbeat_at = tick_s(config) or SCHEDULER_LOOK_S, time.monotonic()
     while True:
         scheduler.enqueue_scheduled_jobs()
         if time.monotonic() >= heartbeat_at:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from http import HTTPStatus
 from math import inf
 from types import TracebackType
 from typing import Any
@@ -23,9 +24,7 @@ from simulator.live.system.event_driven.queues import RunQueues, attempt_number,
 from simulator.live.system.event_driven.rate_limit_server import RateLimitClient
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, What
-from simulator.live.system.provider_client import Provider, Reply
-
-OUTAGE = 503
+from simulator.live.system.provider_client import ProviderClient, Reply
 
 
 class AttemptFailed(Exception):
@@ -37,7 +36,7 @@ class Application:
 
     def __init__(self, config: ProcessConfig, jobs: Jobs, journal: Journal, api_key: str | None) -> None:
         self.config, self.jobs, self.journal = config, jobs, journal
-        self.provider = Provider(config, api_key)  # made before a worker forks, and first used by a job
+        self.provider = ProviderClient(config, api_key)  # made before a worker forks, and first used by a job
         self.queues = RunQueues(config, jobs)
         self.design = config.scenario.event_driven
         self.publishes_progress = isinstance(self.design.delivery, PushDelivery)
@@ -132,7 +131,7 @@ def _call(app: Application, job: int, number: int) -> Reply:
         reply = app.provider.call(job, number)
         journal.write(What.ANSWERED, job, number, reply.status)
         if limiter is not None:
-            poisoned = bool(jobs.poison[job]) and reply.status != OUTAGE
+            poisoned = bool(jobs.poison[job]) and reply.status != HTTPStatus.SERVICE_UNAVAILABLE
             limiter.leave(failed=not reply.succeeded, providers_fault=not reply.succeeded and not poisoned)
     return reply
 
@@ -153,7 +152,7 @@ def record_failure(
     app.queues.publish(job, "dead_lettered" if keeps else "failed")
 
 
-def handle(job: int, subscriber: int) -> None:
+def handle_result(job: int, subscriber: int) -> None:
     app = application()
     jobs, journal = app.jobs, app.journal
     for number, pause_s in enumerate([*jobs.subscriber_pauses_s(job, subscriber), 0.0]):

@@ -17,7 +17,7 @@ CHARACTERS_A_TOKEN = 4
 """The usual rule of thumb for English."""
 SEPARATOR = 4
 """Characters between two sentences, as a list of them is written."""
-KEPT = 4096
+ANSWERS_KEPT = 4096
 """Answers that are kept, once made."""
 
 
@@ -31,7 +31,7 @@ class Document:
 
 
 @dataclass(frozen=True, eq=False)
-class Workload:
+class SampleWorkload:
     name: str
     system: str
     answers: str
@@ -59,7 +59,7 @@ def names() -> list[str]:
 
 
 @lru_cache
-def load(name: str) -> Workload:
+def load(name: str) -> SampleWorkload:
     """A set by its template's name.
 
     Raises:
@@ -69,11 +69,11 @@ def load(name: str) -> Workload:
         raise LookupError(f"there are no sample documents called {name}")
     given = json.loads((FOLDER / f"{name}.json").read_text())
     documents = tuple(Document(item["text"], item["answer"]) for item in given["documents"])
-    return Workload(name, given["system"], given["answers"], documents)
+    return SampleWorkload(name, given["system"], given["answers"], documents)
 
 
-@lru_cache(KEPT)
-def _answer(workload: Workload, number: int, tokens: int) -> str:
+@lru_cache(ANSWERS_KEPT)
+def _answer(workload: SampleWorkload, number: int, tokens: int) -> str:
     document, wanted = workload.documents[number], tokens * CHARACTERS_A_TOKEN
     if workload.answers == "json":
         return _as_json(document, wanted)

@@ -11,9 +11,9 @@ from aiohttp import web
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.http import (
-    application,
     client_session,
     error_response,
+    make_application,
     read_job,
     read_number,
     read_object,
@@ -22,10 +22,10 @@ from simulator.live.system.http import (
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, What
 from simulator.live.system.process import ProcessContext
-from simulator.live.system.provider_client import AsyncProvider, Reply
+from simulator.live.system.provider_client import AsyncProviderClient, Reply
 from simulator.live.system.rate_limiter import RateLimiter
 
-LARGEST_BODY = 2**16
+LARGEST_CALL = 2**16
 RETRY_AFTER_S = "1"
 
 
@@ -40,7 +40,7 @@ class Call:
     answer: asyncio.Future[Reply] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
-class Subscribers:
+class SubscriberCalls:
     def __init__(
         self, config: ProcessConfig, jobs: Jobs, clock: RunClock, journal: Journal, session: aiohttp.ClientSession
     ) -> None:
@@ -67,7 +67,7 @@ class Subscribers:
         self._journal.write(What.UNHANDLED, job, subscriber)
 
 
-class Service:
+class SynchronousService:
     def __init__(self, config: ProcessConfig, jobs: Jobs, journal: Journal) -> None:
         self._token, self._jobs, self._journal = config.token, jobs, journal
         self._design, self._provider_limits = config.scenario.synchronous, config.scenario.provider
@@ -78,7 +78,7 @@ class Service:
         """Calls that must not come again, by job and number. A dropped connection does: its client's TCP sends the SYN again."""
 
     def app(self) -> web.Application:
-        app = application(self._token, client_max_size=LARGEST_BODY)
+        app = make_application(self._token, client_max_size=LARGEST_CALL)
         app.router.add_post("/jobs", self._take)
         return app
 
@@ -115,7 +115,7 @@ class Service:
         self._wake.release()
         return True
 
-    async def work(self, clock: RunClock, provider: AsyncProvider, subscribers: Subscribers) -> None:
+    async def work(self, clock: RunClock, provider: AsyncProviderClient, subscribers: SubscriberCalls) -> None:
         self._clock, self._provider, self._subscribers = clock, provider, subscribers
         self._limiter = RateLimiter(self._provider_limits, clock)
         async with asyncio.TaskGroup() as group:
@@ -167,17 +167,17 @@ class Service:
         return reply
 
 
-def run(context: ProcessContext) -> None:
+def run_service(context: ProcessContext) -> None:
     asyncio.run(_answer(context))
 
 
 async def _answer(context: ProcessContext) -> None:
     config, jobs = context.config, context.jobs
     with Journal(config.journal("service")) as journal:
-        service = Service(config, jobs, journal)
+        service = SynchronousService(config, jobs, journal)
         await serve(service.app(), context.listener, notices_leavers=True)
         context.ready()
         clock = await context.started()
         async with client_session(config.token) as session:
-            subscribers = Subscribers(config, jobs, clock, journal, session)
-            await service.work(clock, AsyncProvider(config, context.api_key), subscribers)
+            subscribers = SubscriberCalls(config, jobs, clock, journal, session)
+            await service.work(clock, AsyncProviderClient(config, context.api_key), subscribers)

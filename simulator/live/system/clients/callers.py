@@ -1,30 +1,115 @@
-"""A caller of the event-driven design: its job is accepted or refused; then it learns the result by the Scenario's delivery method."""
+"""The callers of both designs: each calls the service for its jobs, and learns the results."""
 
 import asyncio
 import json
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from math import ceil
+from http import HTTPStatus
+from math import ceil, isfinite
 from typing import Any, assert_never
 
 import aiohttp
 
 from simulator.deliveries import Delivery, PollingDelivery, PushDelivery
-from simulator.live.system.clients.caller import ACCEPTED, NO_ANSWER, OK, REFUSED, Caller
+from simulator.live.system.clients.outcomes import Outcomes
+from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
+from simulator.live.system.http import LAST_EVENT_ID, NO_ANSWER
+from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import LARGEST_INDEX, What
+from simulator.plan import syns_s
 
-SWITCHED = 101
-DONE = "done"
-FAILED = ("failed", "dead_lettered", "expired")
-LAST_EVENT_ID = "Last-Event-ID"
+JSON = {"Content-Type": "application/json"}
+
+
+class Caller:
+    def __init__(
+        self, config: ProcessConfig, jobs: Jobs, clock: RunClock, session: aiohttp.ClientSession, outcomes: Outcomes
+    ) -> None:
+        self._url = f"{config.service}/jobs"
+        self._jobs, self._clock, self._session = jobs, clock, session
+        self._outcomes, self._journal = outcomes, outcomes.journal
+
+    async def __call__(self, job: int) -> None:
+        raise NotImplementedError
+
+    async def _post(self, job: int, call: int = 0) -> int:
+        try:
+            body = b'{"job": %d, "call": %d}' % (job, call)
+            async with self._session.post(self._url, data=body, headers=JSON) as response:
+                await response.read()
+                return response.status
+        except aiohttp.ClientError as error:
+            print(f"job {job}, call {call}: {error!r}", file=sys.stderr)
+            return NO_ANSWER
+
+
+class SynchronousCaller(Caller):
+    """Semantics are the kernel's: patience from each call's sending, the same backoff before each call."""
+
+    def __init__(self, config: ProcessConfig, *given: Any) -> None:
+        super().__init__(config, *given)
+        design, real_s = config.scenario.synchronous, self._clock.real_s
+        self._retries = design.client_retries
+        self._syns_s = tuple(map(real_s, syns_s(design))) if design.overflow == "drop" else None
+        self._backoff_s = real_s(design.client_backoff_s)
+        self._patience_s = real_s(self._jobs.patience_s) if isfinite(self._jobs.patience_s) else None
+
+    async def __call__(self, job: int) -> None:
+        for call in range(self._retries + 1):
+            if call > 0:
+                await asyncio.sleep(self._backoff_s)
+            self._journal.write(What.SENT, job, call)
+            last = call == self._retries
+            try:
+                async with asyncio.timeout(self._patience_s):
+                    status = await self._call(job, call)
+            except TimeoutError:
+                if not last:
+                    self._journal.write(What.TIMED_OUT, job, call)
+                    continue
+                self._outcomes.settle(job, What.TIMED_OUT, call, 1)
+                return
+            if status == HTTPStatus.OK:
+                self._outcomes.settle(job, What.IN_HAND, call)
+                return
+            if last:
+                self._outcomes.settle(
+                    job, What.CLIENT_REFUSED if status == HTTPStatus.SERVICE_UNAVAILABLE else What.CLIENT_FAILED, call
+                )
+
+    async def _call(self, job: int, call: int) -> int:
+        """The status of the answer.
+
+        Raises:
+            TimeoutError: the connection has failed; a full backlog dropped each of its SYNs.
+        """
+        first = time.monotonic()
+        status = await self._post(job, call)
+        if self._syns_s is None:
+            return status
+        *syns_s, fails_s = self._syns_s
+        for after_s in syns_s:
+            if status != HTTPStatus.SERVICE_UNAVAILABLE:
+                return status
+            await asyncio.sleep(first + after_s - time.monotonic())
+            status = await self._post(job, call)
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            await asyncio.sleep(first + fails_s - time.monotonic())
+            raise TimeoutError
+        return status
+
+
+DONE_EVENT = "done"
+FAILURE_EVENTS = ("failed", "dead_lettered", "expired")
 LEAST_PAUSE_S = 0.05
 """Real seconds before a lost connection is made again, at least."""
-LONGEST_LINE = 2**20
+LONGEST_EVENT = 2**20
 
-Event = tuple[str, str]
+NamedEvent = tuple[str, str]
 """Its id and its name."""
-Connect = Callable[[int, int, str], AsyncIterator[Event]]
+Connect = Callable[[int, int, str], AsyncIterator[NamedEvent]]
 """Arguments: the job, the number of its connection, the id of the last event seen."""
 
 
@@ -53,8 +138,10 @@ class EventDrivenCaller(Caller):
     async def __call__(self, job: int) -> None:
         self._journal.write(What.SENT, job)
         status = await self._post(job)
-        if status != ACCEPTED:
-            self._outcomes.settle(job, What.CLIENT_REFUSED if status == REFUSED else What.CLIENT_FAILED)
+        if status != HTTPStatus.ACCEPTED:
+            self._outcomes.settle(
+                job, What.CLIENT_REFUSED if status == HTTPStatus.SERVICE_UNAVAILABLE else What.CLIENT_FAILED
+            )
         elif self._wait is not None:
             await self._wait(job)
 
@@ -66,7 +153,7 @@ class EventDrivenCaller(Caller):
             await asyncio.sleep(max(0.0, self._clock.real_until_s(first_s + place * self._interval_s)))
             status, state = await self._get_state(job)
             self._journal.write(What.DELIVERY_CALL, job, min(calls, LARGEST_INDEX), status)
-            if status == OK:
+            if status == HTTPStatus.OK:
                 self._settle(job, state)
                 return
             calls += 1
@@ -81,7 +168,7 @@ class EventDrivenCaller(Caller):
             return NO_ANSWER, ""
 
     def _settle(self, job: int, state: str) -> None:
-        self._outcomes.settle(job, What.IN_HAND if state == DONE else What.CLIENT_FAILED)
+        self._outcomes.settle(job, What.IN_HAND if state == DONE_EVENT else What.CLIENT_FAILED)
 
     async def _follow_stream(self, job: int) -> None:
         await self._follow(job, self._read_stream)
@@ -96,7 +183,7 @@ class EventDrivenCaller(Caller):
             try:
                 async for number, name in connect(job, calls, last):
                     last = number or last
-                    if name == DONE or name in FAILED:
+                    if name == DONE_EVENT or name in FAILURE_EVENTS:
                         self._settle(job, name)
                         return
             except aiohttp.ClientError as error:
@@ -104,10 +191,10 @@ class EventDrivenCaller(Caller):
             calls += 1
             await asyncio.sleep(self._pause_s)
 
-    async def _read_stream(self, job: int, call: int, last: str) -> AsyncIterator[Event]:
+    async def _read_stream(self, job: int, call: int, last: str) -> AsyncIterator[NamedEvent]:
         headers = {"Accept": "text/event-stream"} | ({LAST_EVENT_ID: last} if last else {})
         url = f"{self._url}/{job}/events"
-        async with self._session.get(url, headers=headers, read_bufsize=LONGEST_LINE) as response:
+        async with self._session.get(url, headers=headers, read_bufsize=LONGEST_EVENT) as response:
             self._journal.write(What.DELIVERY_CALL, job, call, response.status)
             response.raise_for_status()
             number, name = "", "message"
@@ -122,10 +209,10 @@ class EventDrivenCaller(Caller):
                 elif field == "event":
                     name = value.removeprefix(" ")
 
-    async def _read_socket(self, job: int, call: int, last: str) -> AsyncIterator[Event]:
+    async def _read_socket(self, job: int, call: int, last: str) -> AsyncIterator[NamedEvent]:
         headers = {LAST_EVENT_ID: last} if last else {}
         async with self._session.ws_connect(f"{self._url}/{job}/socket", headers=headers) as socket:
-            self._journal.write(What.DELIVERY_CALL, job, call, SWITCHED)
+            self._journal.write(What.DELIVERY_CALL, job, call, HTTPStatus.SWITCHING_PROTOCOLS)
             async for message in socket:
                 if message.type == aiohttp.WSMsgType.TEXT:
                     event = json.loads(message.data)
