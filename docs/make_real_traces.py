@@ -12,7 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "advisor.settings")
 
 from advisor.advice.yaml_json import read_mapping  # noqa: E402
 from advisor.reports.charts.model import Chart  # noqa: E402
-from advisor.reports.charts.over_time import queue_depth, run_of  # noqa: E402
+from advisor.reports.charts.over_time import Timeline, queue_depth  # noqa: E402
 from advisor.reports.document.simulation import difference_rows, results_table  # noqa: E402
 from advisor.reports.figure_svg import svg  # noqa: E402
 from simulator.arrivals import TraceArrivals  # noqa: E402
@@ -46,9 +46,9 @@ class Example:
 
     def chart(self) -> Chart:
         """The depth of both queues over the hour."""
-        run = run_of(self.result, self.scenario)
-        assert run is not None  # noqa: S101  a run of the kernel has its series
-        return queue_depth(run)
+        timeline = Timeline.from_result(self.result, self.scenario)
+        assert timeline is not None  # noqa: S101  a run of the kernel has its series
+        return queue_depth(timeline, self.scenario)
 
 
 def run(name: str, folder: Path) -> Example:

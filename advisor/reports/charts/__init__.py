@@ -1,9 +1,16 @@
-from advisor.reports.charts.calls import provider_calls, stretch_s
 from advisor.reports.charts.latency import latency
-from advisor.reports.charts.live import over, predicted_of
+from advisor.reports.charts.live import overlaid, predicted_of
 from advisor.reports.charts.model import Chart
 from advisor.reports.charts.outcomes import outcomes
-from advisor.reports.charts.over_time import in_flight, lag, queue_depth, run_of, throughput
+from advisor.reports.charts.over_time import (
+    Timeline,
+    in_flight,
+    lag,
+    provider_calls,
+    queue_depth,
+    stretch_s,
+    throughput,
+)
 from advisor.reports.wording import designs_of
 from simulator.result import Result
 from simulator.scenario import Scenario
@@ -19,14 +26,20 @@ def charts_of(result: Result, scenario: Scenario) -> tuple[Chart, ...]:
         return _charts_of(result, scenario, stretch_s(designs))
     window, predicted = result.live.scenario, predicted_of(result, result.live)
     width_s = stretch_s([*designs, *(design for _, design in designs_of(predicted))])
-    return over(_charts_of(result, window, width_s), _charts_of(predicted, window, width_s))
+    return overlaid(_charts_of(result, window, width_s), _charts_of(predicted, window, width_s))
 
 
 def _charts_of(result: Result, scenario: Scenario, width_s: float) -> tuple[Chart, ...]:
-    run = run_of(result, scenario)
-    over_time = (
-        ()
-        if run is None
-        else (queue_depth(run), lag(run), in_flight(run), throughput(run), *provider_calls(run, width_s))
+    """`width_s` is the length of a step of the calls to the provider."""
+    first = (latency(result, scenario), outcomes(result))
+    timeline = Timeline.from_result(result, scenario)
+    if timeline is None:
+        return first
+    return (
+        *first,
+        queue_depth(timeline, scenario),
+        lag(timeline),
+        in_flight(timeline, scenario),
+        throughput(timeline),
+        *provider_calls(timeline, width_s),
     )
-    return (latency(result, scenario), outcomes(result), *over_time)

@@ -7,7 +7,7 @@ import numpy as np
 
 from advisor.reports import wording
 from advisor.reports.charts.labels import HEIGHT, Area, labelled
-from advisor.reports.charts.model import Axis, Chart, Deadline, Floats, Line, Mark, Side, Table
+from advisor.reports.charts.model import Axis, Chart, Deadline, Designs, Floats, Line, Mark, Side, Table
 from core.numbers import MISSING, duration, interval, percent, share, time_unit
 from simulator.result import DesignResult, Result
 from simulator.scenario import Scenario
@@ -24,24 +24,22 @@ NATURAL_S = (
 """Ticks of a logarithmic axis: about three to a step."""
 MOST_TICKS = 8
 
-LETTER = 0.014
+MARK_LETTER = 0.014
 """A letter's width as a share of the plot's."""
 LEFT, RIGHT = 0.25, 0.7
 """Where along the axis a mark's words have room on its left, and on its right."""
 
-Designs = tuple[tuple[str, DesignResult], ...]
-
 
 def latency(result: Result, scenario: Scenario) -> Chart:
-    every: Designs = tuple(wording.designs_of(result))
-    drawn: Designs = tuple((style, design) for style, design in every if design.stable and len(design.curve.share) > 1)
+    every = tuple(wording.designs_of(result))
+    drawn = tuple((style, design) for style, design in every if design.stable and len(design.curve.share) > 1)
     notes = tuple(wording.unstable_sentence(style, design) for style, design in every if not design.stable)
     deadlines = _deadlines(scenario)
     longest = max([design.curve.latency_s[-1] for _, design in drawn] + list(deadlines.values()), default=1.0)
     log = needs_log(drawn, longest)
     scale, unit = (1.0, "s") if log else time_unit(longest)
     lines = _lines(drawn, scale, log, longest)
-    x = axis_of(lines, unit, log)
+    x = latency_axis(lines, unit, log)
     marks = _marks(drawn, scale, lines, log)
     title = _finding(every, scenario)
     return Chart(
@@ -68,7 +66,7 @@ def _deadline_text(name: str, value: float) -> str:
     return f"{f'{name} ' if name else ''}deadline {duration(value)}"
 
 
-def axis_of(lines: tuple[Line, ...], unit: str, log: bool) -> Axis:
+def latency_axis(lines: tuple[Line, ...], unit: str, log: bool) -> Axis:
     if not log:
         return Axis(f"Latency ({unit})", unit, low=0.0, high=float(lines[0].x[-1]) if lines else 1.0)
     low, high = float(lines[0].x[0]), float(lines[0].x[-1])
@@ -149,7 +147,7 @@ def _joined(marks: list[Mark], lines: tuple[Line, ...], log: bool) -> list[Mark]
 
 def _words(marks: tuple[Mark, ...], lines: tuple[Line, ...], log: bool) -> Iterator[Area]:
     for mark in marks:
-        width, height = LETTER * len(mark.text), mark.y / 106
+        width, height = MARK_LETTER * len(mark.text), mark.y / 106
         along = _along(mark.x, lines, log)
         if mark.side == "left":
             yield Area(along - width, height, width)

@@ -7,8 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from advisor.reports.palette import Dash
+from simulator.result import DesignResult
 
 Floats = NDArray[np.float64]
+Designs = tuple[tuple[str, DesignResult], ...]
+"""Styles with what was found for each."""
 HEADROOM = 1.06
 """The top of a y axis with a fixed range, by the range."""
 

@@ -1,5 +1,7 @@
+from collections.abc import Sequence
+
 from advisor.reports import wording
-from advisor.reports.charts.model import Axis, Bars, Chart, Table
+from advisor.reports.charts.model import Axis, Bars, Chart, Designs, Table
 from core.numbers import count, share
 from simulator.result import DesignResult, Result
 
@@ -17,24 +19,21 @@ def outcomes(result: Result) -> Chart:
         x=Axis("Share of offered jobs (%)", "%", low=0.0, high=100.0),
         y=Axis("Outcome", ""),
         groups=tuple(wording.OUTCOMES[name] for name in seen),
-        bars=tuple(
-            Bars(
-                wording.style_name(style),
-                style,
-                tuple(100 * _share(design, name) for name in seen),
-                tuple(share(_share(design, name)) for name in seen),
-            )
-            for style, design in designs
-        ),
+        bars=tuple(share_bars(style, [_share(design, name) for name in seen]) for style, design in designs),
         table=_table(designs),
     )
+
+
+def share_bars(style: str, shares: Sequence[float | None]) -> Bars:
+    percents, words = tuple(100 * (part or 0.0) for part in shares), tuple(map(share, shares))
+    return Bars(wording.style_name(style), style, percents, words)
 
 
 def _share(design: DesignResult, name: str) -> float:
     return float(getattr(design, name) / design.offered) if design.offered else 0.0
 
 
-def _finding(designs: tuple[tuple[str, DesignResult], ...]) -> str:
+def _finding(designs: Designs) -> str:
     good = wording.listed(
         [f"{share(_share(design, 'good'))} {wording.design_name(style)}" for style, design in designs]
     )
@@ -47,7 +46,7 @@ def _finding(designs: tuple[tuple[str, DesignResult], ...]) -> str:
     return f"Good: {good}; the largest loss: {share(part)} {wording.OUTCOMES[name]} ({wording.design_name(style)})"
 
 
-def _table(designs: tuple[tuple[str, DesignResult], ...]) -> Table:
+def _table(designs: Designs) -> Table:
     rows = [("offered", *(count(design.offered) for _, design in designs))]
     for name, words in wording.OUTCOMES.items():
         figures = [f"{count(getattr(design, name))} ({share(_share(design, name))})" for _, design in designs]

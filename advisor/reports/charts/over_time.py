@@ -1,16 +1,17 @@
-"""The charts over time: queue depth, in flight, lag, and arrivals against completions, of the first replication."""
+"""The charts of the first replication over time: queue depth, in flight, lag, throughput and calls to the provider."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import assert_never
+from math import ceil
+from typing import Self, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
 from advisor.reports import wording
 from advisor.reports.charts.labels import labelled
-from advisor.reports.charts.model import Axis, Chart, Floats, Line, Table, Window
+from advisor.reports.charts.model import Axis, Chart, Designs, Floats, Line, Table, Window
 from core.numbers import MISSING, count, duration, number, rate, time_unit
 from simulator.arrivals import (
     BurstArrivals,
@@ -20,7 +21,7 @@ from simulator.arrivals import (
     RegularArrivals,
     TraceArrivals,
 )
-from simulator.result import DesignResult, Result, Series
+from simulator.result import CallRate, DesignResult, Result, Series
 from simulator.scenario import Scenario
 
 TABLE_ROWS = 24
@@ -29,58 +30,85 @@ MEAN_BINS = 200
 
 
 @dataclass(frozen=True)
-class Run:
+class Timeline:
     """`windows` and `end_s` are in seconds; the time axis has `scale` seconds a unit."""
 
-    scenario: Scenario
-    designs: tuple[tuple[str, DesignResult], ...]
+    designs: Designs
     windows: tuple[Window, ...]
     end_s: float
     scale: float
     unit: str
 
+    @classmethod
+    def until(cls, end_s: float, designs: Designs, windows: tuple[Window, ...]) -> Self:
+        return cls(designs, windows, end_s, *time_unit(end_s))
+
+    @classmethod
+    def from_result(cls, result: Result, scenario: Scenario) -> Self | None:
+        """None if no design has a series."""
+        designs = tuple((style, design) for style, design in wording.designs_of(result) if design.series.t_s)
+        if not designs:
+            return None
+        longest = max((design.series for _, design in designs), key=run_end_s)
+        return cls.until(run_end_s(longest), designs, windows_of(scenario, longest))
+
+    @property
     def axis(self) -> Axis:
         return Axis(f"Time since the start ({self.unit})", self.unit, low=0.0, high=self.end_s / self.scale)
 
+    @property
     def shaded(self) -> tuple[Window, ...]:
         return tuple(Window(window.start / self.scale, window.end / self.scale, window.kind) for window in self.windows)
 
-    def behind(self) -> str:
+    def chart(
+        self,
+        name: str,
+        title: str,
+        y: Axis,
+        lines: Sequence[Line],
+        words: Callable[[float], str],
+        how: str = "Largest",
+        *,
+        what: str = "",
+        tabled: Sequence[Line] = (),
+    ) -> Chart:
+        """`tabled` are the lines behind the table if those are not the drawn ones, `how` they are summed up in it."""
         kinds = sorted({window.kind for window in self.windows})
-        return f" Shaded: {wording.listed([f'{kind}s' for kind in kinds])}." if kinds else ""
+        shading = f" Shaded: {wording.listed([f'{kind}s' for kind in kinds])}." if kinds else ""
+        return Chart(
+            id=name,
+            title=title,
+            alt=f"{title}. {what or f'{y.title} over time, first replication'}.{shading}",
+            x=self.axis,
+            y=y,
+            table=table_over_time(self, tabled or lines, words, how),
+            lines=labelled(tuple(lines), self.axis, high=y.high),
+            windows=self.shaded,
+        )
 
 
-def run_of(result: Result, scenario: Scenario) -> Run | None:
-    designs = tuple((style, design) for style, design in wording.designs_of(result) if design.series.t_s)
-    if not designs:
-        return None
-    longest = max((design.series for _, design in designs), key=run_end_s)
-    scale, unit = time_unit(run_end_s(longest))
-    return Run(scenario, designs, windows_of(scenario, longest), run_end_s(longest), scale, unit)
-
-
-def queue_depth(run: Run) -> Chart:
-    peaks = {style: max(design.series.queue_depth) for style, design in run.designs}
+def queue_depth(timeline: Timeline, scenario: Scenario) -> Chart:
     return _stepped(
-        run, "queue_depth", _depth_finding(run, peaks), Axis("Jobs waiting", "jobs", low=0.0, whole=True),
+        timeline, "queue_depth", _depth_finding(timeline, scenario), Axis("Jobs waiting", "jobs", low=0.0, whole=True),
         lambda series: np.asarray(series.queue_depth), count,
     )  # fmt: skip
 
 
-def _depth_finding(run: Run, peaks: dict[str, float]) -> str:
+def _depth_finding(timeline: Timeline, scenario: Scenario) -> str:
+    peaks = {style: max(design.series.queue_depth) for style, design in timeline.designs}
     if max(peaks.values()) < 1:
         return f"No queue forms in {'either design' if len(peaks) == 2 else 'any design'}"
     parts = []
-    for style, design in run.designs:
+    for style, design in timeline.designs:
         name = "synchronous backlog" if style == "synchronous" else f"{wording.design_name(style)} queue"
-        limit = run.scenario.synchronous.backlog if style == "synchronous" else run.scenario.event_driven.max_queue
+        limit = scenario.synchronous.backlog if style == "synchronous" else scenario.event_driven.max_queue
         if peaks[style] < 1:
             parts.append(f"the {name} stays empty")
         elif limit is not None and peaks[style] >= limit:
             parts.append(f"the {name} fills to its limit of {count(limit)}")
         else:
             parts.append(f"the {name} peaks at {count(peaks[style])}")
-        parts[-1] += _drain(design, run.windows)
+        parts[-1] += _drain(design, timeline.windows)
     return wording.capitalised("; ".join(parts))
 
 
@@ -93,16 +121,16 @@ def _drain(design: DesignResult, windows: tuple[Window, ...]) -> str:
     return f" and drains {duration(after)} after the {window.kind}" if after >= bin_s(design.series) else ""
 
 
-def in_flight(run: Run) -> Chart:
+def in_flight(timeline: Timeline, scenario: Scenario) -> Chart:
     parts = []
-    for style, design in run.designs:
-        peak, places = max(design.series.in_flight), _places(run.scenario, style)
+    for style, design in timeline.designs:
+        peak, places = max(design.series.in_flight), _places(scenario, style)
         nouns = "workers" if style == "synchronous" else "consumers"
         at = f"all {count(places)}" if peak >= places else f"{count(peak)} of {count(places)}"
         parts.append(f"{at} {wording.design_name(style)} {nouns}")
     title = f"At the busiest {wording.listed(parts)} are at work"
     return _stepped(
-        run, "in_flight", title, Axis("Jobs in flight (average)", "jobs", low=0.0),
+        timeline, "in_flight", title, Axis("Jobs in flight (average)", "jobs", low=0.0),
         lambda series: np.asarray(series.in_flight), number, most=MEAN_BINS,
     )  # fmt: skip
 
@@ -113,35 +141,33 @@ def _places(scenario: Scenario, style: str) -> int:
     return scenario.synchronous.workers if style == "synchronous" else scenario.event_driven.consumers
 
 
-def lag(run: Run) -> Chart:
-    most = {style: max(design.series.lag_s) for style, design in run.designs}
+def lag(timeline: Timeline) -> Chart:
+    most = {style: max(design.series.lag_s) for style, design in timeline.designs}
     scale, unit = time_unit(max(most.values()))
-    worst = [f"{duration(most[style])} in the {wording.design_name(style)} design" for style, _ in run.designs]
+    worst = [f"{duration(most[style])} in the {wording.design_name(style)} design" for style, _ in timeline.designs]
     title = (
         "No job waits to be started"
         if not max(most.values())
         else f"The oldest job waits up to {wording.listed(worst)}"
     )
     return _stepped(
-        run, "lag", title, Axis(f"Age of the oldest waiting job ({unit})", unit, low=0.0),
+        timeline, "lag", title, Axis(f"Age of the oldest waiting job ({unit})", unit, low=0.0),
         lambda series: np.asarray(series.lag_s) / scale, lambda value: duration(value * scale),
     )  # fmt: skip
 
 
-def throughput(run: Run) -> Chart:
-    times, load = _rates(run.designs[0][1].series, "arrivals")
-    lines = [Line("Arrivals", None, times / run.scale, load, "step")]
+def throughput(timeline: Timeline) -> Chart:
+    times, load = _rates(timeline.designs[0][1].series, "arrivals")
+    lines = [Line("Arrivals", None, times / timeline.scale, load, "step")]
     parts = [f"arrivals reach {rate(float(load.max()))}"]
-    for style, design in run.designs:
+    for style, design in timeline.designs:
         at, done = _rates(design.series, "completed")
-        lines.append(Line(wording.style_name(style), style, at / run.scale, done, "step"))
+        lines.append(Line(wording.style_name(style), style, at / timeline.scale, done, "step"))
         parts.append(f"{wording.design_name(style)} completions {rate(float(done.max()))}")
     title = wording.capitalised("; ".join(parts))
-    return Chart(
-        id="throughput", title=title, alt=f"{title}. Rates over time, first replication.{run.behind()}", x=run.axis(),
-        y=Axis("Jobs per second (/s)", "/s", low=0.0), table=table_over_time(run, lines, rate, "Mean rate"),
-        lines=labelled(tuple(lines), run.axis()), windows=run.shaded(),
-    )  # fmt: skip
+    y = Axis("Jobs per second (/s)", "/s", low=0.0)
+    what = "Rates over time, first replication"
+    return timeline.chart("throughput", title, y, lines, rate, "Mean rate", what=what)
 
 
 def _rates(series: Series, name: str) -> tuple[Floats, Floats]:
@@ -157,7 +183,7 @@ def _rates(series: Series, name: str) -> tuple[Floats, Floats]:
 
 
 def _stepped(
-    run: Run,
+    timeline: Timeline,
     name: str,
     title: str,
     y: Axis,
@@ -167,15 +193,12 @@ def _stepped(
 ) -> Chart:
     """A figure at the bins' ends; averaged over `most` stretches if that is given."""
     lines = []
-    for style, design in run.designs:
+    for style, design in timeline.designs:
         at_s, figures = ends_of(design.series), values(design.series)
         group = -(-len(figures) // most) if most else 1
         at_s, figures = at_s[_last_of(len(at_s), group)], _averaged(figures, group)
-        lines.append(Line(wording.style_name(style), style, at_s / run.scale, figures, "step"))
-    return Chart(
-        id=name, title=title, alt=f"{title}. {y.title} over time, first replication.{run.behind()}", x=run.axis(), y=y,
-        table=table_over_time(run, lines, words, "Largest"), lines=labelled(tuple(lines), run.axis()), windows=run.shaded(),
-    )  # fmt: skip
+        lines.append(Line(wording.style_name(style), style, at_s / timeline.scale, figures, "step"))
+    return timeline.chart(name, title, y, lines, words)
 
 
 def _last_of(length: int, group: int) -> NDArray[np.int64]:
@@ -192,9 +215,9 @@ def ends_of(series: Series) -> Floats:
     return np.asarray(series.t_s, dtype=np.float64) + bin_s(series)
 
 
-def table_over_time(run: Run, lines: Sequence[Line], words: Callable[[float], str], how: str) -> Table:
+def table_over_time(timeline: Timeline, lines: Sequence[Line], words: Callable[[float], str], how: str) -> Table:
     """At most `TABLE_ROWS` equal stretches, each with the lines' largest or mean value in it."""
-    high = run.end_s / run.scale
+    high = timeline.end_s / timeline.scale
     edges = np.linspace(0, high, min(TABLE_ROWS, max(len(line.x) for line in lines)) + 1)
     rows = []
     for low, top in pairwise(edges):
@@ -202,11 +225,78 @@ def table_over_time(run: Run, lines: Sequence[Line], words: Callable[[float], st
         figures = [(part.mean() if how.startswith("Mean") else part.max()) if len(part) else None for part in inside]
         rows.append(
             (
-                f"{duration(low * run.scale)} to {duration(top * run.scale)}",
+                f"{duration(low * timeline.scale)} to {duration(top * timeline.scale)}",
                 *(MISSING if figure is None else words(float(figure)) for figure in figures),
             )
         )
     return Table((f"Time ({how.lower()} in it)", *(line.label for line in lines)), tuple(rows))
+
+
+CALLS_TITLE = "Calls to the provider (/s)"
+MOST_STRETCHES = 100
+"""Stretches of a line: more would be a comb. Each keeps its busiest second."""
+MORE = 1.2
+"""The busiest second after an outage counts as a herd from this many times the calls of the busiest before it."""
+
+
+def provider_calls(timeline: Timeline, width_s: float) -> tuple[Chart, ...]:
+    """Empty if no design has a call rate: results that were stored before it was measured."""
+    designs = tuple((style, design) for style, design in timeline.designs if design.call_rate.per_s)
+    if not designs:
+        return ()
+    outage_s = min((window.start for window in timeline.windows if window.kind == "outage"), default=None)
+    lines = call_lines(designs, width_s, timeline.scale, timeline.end_s)
+    ends = [replace(line, x=np.minimum(line.x + width_s / timeline.scale, line.x[-1])) for line in lines]
+    y = Axis(calls_title(width_s), "/s", low=0.0)
+    return (timeline.chart("provider_calls", _calls_finding(designs, outage_s), y, lines, count, tabled=ends),)
+
+
+def stretch_s(designs: Iterable[DesignResult]) -> float:
+    """Length of a step for all designs: at most `MOST_STRETCHES` steps, each of whole bins."""
+    rates = [design.call_rate for design in designs if design.call_rate.per_s]
+    widest = max((rate.width_s for rate in rates), default=1.0)
+    longest = max((len(rate.per_s) * rate.width_s for rate in rates), default=0.0)
+    return widest * max(1, ceil(longest / (MOST_STRETCHES * widest)))
+
+
+def calls_title(width_s: float) -> str:
+    return CALLS_TITLE if width_s <= 1 else f"Calls a second (highest in each {duration(width_s)})"
+
+
+def call_lines(designs: Designs, width_s: float, scale: float, end_s: float | None = None) -> tuple[Line, ...]:
+    """Up to the end of each design's own series if no `end_s` is given."""
+    return tuple(
+        Line(wording.style_name(style), style, x / scale, y, "step")
+        for style, design in designs
+        for x, y in [call_steps(design.call_rate, width_s, run_end_s(design.series) if end_s is None else end_s)]
+    )
+
+
+def call_steps(rate: CallRate, width_s: float, end_s: float) -> tuple[Floats, Floats]:
+    """Return the steps' starts and busiest seconds, then zeros at the end of the calls and of the run."""
+    group = max(1, round(width_s / rate.width_s))
+    padded = np.concatenate([np.asarray(rate.per_s, np.float64), np.zeros(-len(rate.per_s) % group)])
+    most = padded.reshape(-1, group).max(axis=1) if len(padded) else padded
+    starts: Floats = np.arange(len(most), dtype=np.float64) * np.float64(width_s)
+    last_s = min(len(most) * width_s, max(end_s, float(starts[-1]) if len(starts) else 0.0))
+    return np.concatenate([starts, [last_s, max(end_s, last_s)]]), np.concatenate([most, [0.0, 0.0]])
+
+
+def _calls_finding(designs: Designs, outage_s: float | None) -> str:
+    peaks = [(style, max(design.call_rate.per_s)) for style, design in designs]
+    reached = wording.listed([f"{count(peak)} ({wording.design_name(style)})" for style, peak in peaks])
+    title = f"Calls to the provider reach {reached} a second"
+    herds = [] if outage_s is None else [herd for style, design in designs if (herd := _herd(style, design, outage_s))]
+    return f"{title}: {wording.listed(herds)}" if herds else title
+
+
+def _herd(style: str, design: DesignResult, outage_s: float) -> str:
+    place = int(outage_s / design.call_rate.width_s)
+    before, after = design.call_rate.per_s[:place], design.call_rate.per_s[place:]
+    if not before or not after or not max(before) or max(after) <= MORE * max(before):
+        return ""
+    times = number(max(after) / max(before))
+    return f"{times} times as many as before the outage in the {wording.design_name(style)} design"
 
 
 MOST_WINDOWS = 60

@@ -1,78 +1,86 @@
 """The charts of several runs, one for each design and all on the same axes."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from tsdownsample import MinMaxLTTBDownsampler
 
 from advisor.reports import wording
-from advisor.reports.charts.calls import axis_title, steps, stretch_s
 from advisor.reports.charts.labels import labelled
-from advisor.reports.charts.latency import ROWS, axis_of, latency_at, needs_log, quantile
-from advisor.reports.charts.model import Axis, Bars, Chart, Deadline, Floats, Line, Table, Window
-from advisor.reports.charts.over_time import Run, ends_of, run_end_s, table_over_time, windows_of
-from advisor.reports.comparison.runs import Laid, styles_of, with_design
-from core.numbers import MISSING, count, duration, percent, share, time_unit
+from advisor.reports.charts.latency import ROWS, latency_at, latency_axis, needs_log, quantile
+from advisor.reports.charts.model import Axis, Chart, Deadline, Floats, Line, Table, Window
+from advisor.reports.charts.outcomes import share_bars
+from advisor.reports.charts.over_time import (
+    Timeline,
+    call_steps,
+    calls_title,
+    ends_of,
+    run_end_s,
+    stretch_s,
+    windows_of,
+)
+from advisor.reports.comparison.runs import ComparedRun, styles_of, with_design
+from core.numbers import count, duration, percent, share, time_unit
 from simulator.result import DesignResult
 
-Drawn = list[tuple[Laid, DesignResult]]
+Drawn = list[tuple[ComparedRun, DesignResult]]
 
 
-def latencies(laid: Sequence[Laid]) -> tuple[Chart, ...]:
-    styles = styles_of(laid)
-    drawn = {style: [pair for pair in with_design(laid, style) if _drawable(pair[1])] for style in styles}
+def latencies(runs: Sequence[ComparedRun]) -> tuple[Chart, ...]:
+    styles = styles_of(runs)
+    drawn = {style: [pair for pair in with_design(runs, style) if _drawable(pair[1])] for style in styles}
     every = tuple((style, design) for style in styles for _, design in drawn[style])
-    deadlines = deadlines_of(laid)
+    deadlines = deadlines_of(runs)
     longest = max([design.curve.latency_s[-1] for _, design in every] + list(deadlines), default=1.0)
     log = needs_log(every, longest)
     scale, unit = (1.0, "s") if log else time_unit(longest)
     first = min((latency_at(design, 0.001) for _, design in every), default=0.0) if log else 0.0
     lines = {
-        style: tuple(_curve(one, style, design, (first, longest, scale)) for one, design in drawn[style])
+        style: tuple(_curve(run, style, design, (first, longest, scale)) for run, design in drawn[style])
         for style in styles
     }
-    x = axis_of(tuple(line for each in lines.values() for line in each), unit, log)
+    x = latency_axis(tuple(line for each in lines.values() for line in each), unit, log)
     marks = tuple(Deadline(value / scale, words) for value, words in deadlines.items())
-    return tuple(_curve_chart(style, laid, labelled(lines[style], x, high=100.0), x, marks) for style in styles)
+    return tuple(_curve_chart(style, runs, labelled(lines[style], x, high=100.0), x, marks) for style in styles)
 
 
 def _drawable(design: DesignResult) -> bool:
     return design.stable and len(design.curve.share) > 1
 
 
-def _curve(one: Laid, style: str, design: DesignResult, span: tuple[float, float, float]) -> Line:
+def _curve(run: ComparedRun, style: str, design: DesignResult, span: tuple[float, float, float]) -> Line:
     """After its end a curve stays at the completed share."""
     first, longest, scale = span
     own = np.asarray(design.curve.latency_s)
     instants = np.unique(np.concatenate([own[(own >= first) & (own <= longest)], [first, longest]]))
     shares = 100 * np.interp(instants, own, np.asarray(design.curve.share), left=0.0)
-    return Line(one.letter, style, instants / scale, shares, "line", dash=one.dash)
+    return Line(run.letter, style, instants / scale, shares, "line", dash=run.dash)
 
 
 def _curve_chart(
-    style: str, laid: Sequence[Laid], lines: tuple[Line, ...], x: Axis, deadlines: tuple[Deadline, ...]
+    style: str, runs: Sequence[ComparedRun], lines: tuple[Line, ...], x: Axis, deadlines: tuple[Deadline, ...]
 ) -> Chart:
-    runs = with_design(laid, style)
-    title = f"{wording.style_name(style)}: {_finding(runs)}"
+    pairs = with_design(runs, style)
+    title = f"{wording.style_name(style)}: {_finding(pairs)}"
     return Chart(
         id=f"latency-{style}",
         title=title,
         alt=f"{title}. Cumulative share of all offered jobs by latency, a line a run; upright lines are the deadlines.",
         x=x,
         y=Axis("Results in hand (% of offered jobs)", "%", low=0.0, high=100.0),
-        table=_table(runs),
+        table=_table(pairs),
         lines=lines,
         deadlines=deadlines,
-        notes=tuple(f"{one.letter}: {wording.unstable_sentence(style, it)}" for one, it in runs if not it.stable),
+        notes=tuple(f"{run.letter}: {wording.unstable_sentence(style, it)}" for run, it in pairs if not it.stable),
     )
 
 
-def _finding(runs: Drawn) -> str:
-    if all(one.scenario.deadline_s is not None for one, _ in runs):
-        return "in time " + wording.listed([f"{share(design.good_share)} ({one.letter})" for one, design in runs])
-    said = [f"{quantile_words(design)} ({one.letter})" for one, design in runs]
-    return "95 % have their result within " + wording.listed(said)
+def _finding(pairs: Drawn) -> str:
+    if all(run.scenario.deadline_s is not None for run, _ in pairs):
+        return "in time " + wording.listed([f"{share(design.good_share)} ({run.letter})" for run, design in pairs])
+    quantiles = [f"{quantile_words(design)} ({run.letter})" for run, design in pairs]
+    return "95 % have their result within " + wording.listed(quantiles)
 
 
 def quantile_words(design: DesignResult) -> str:
@@ -81,25 +89,25 @@ def quantile_words(design: DesignResult) -> str:
     return duration(design.latency_s.p95, missing="no time")
 
 
-def _table(runs: Drawn) -> Table:
+def _table(pairs: Drawn) -> Table:
     words = {"mean": "mean", "max": "largest"}
-    rows = [(words.get(name, name), *(quantile(design, name) for _, design in runs)) for name in ROWS]
-    rows.append(("good", *(percent(100 * design.good_share) for _, design in runs)))
-    return Table(("Latency", *(one.letter for one, _ in runs)), tuple(rows))
+    rows = [(words.get(name, name), *(quantile(design, name) for _, design in pairs)) for name in ROWS]
+    rows.append(("good", *(percent(100 * design.good_share) for _, design in pairs)))
+    return Table(("Latency", *(run.letter for run, _ in pairs)), tuple(rows))
 
 
-def deadlines_of(laid: Sequence[Laid]) -> dict[float, str]:
+def deadlines_of(runs: Sequence[ComparedRun]) -> dict[float, str]:
     """Each deadline with its words; the letters of its runs are named if not all have it."""
     found: dict[tuple[float, str], list[str]] = {}
-    for one in laid:
-        given = one.scenario.deadline_s
+    for run in runs:
+        given = run.scenario.deadline_s
         each: Mapping[str, float] = {} if given is None else given if isinstance(given, Mapping) else {"": given}
         for name, value in each.items():
-            found.setdefault((value, name), []).append(one.letter)
+            found.setdefault((value, name), []).append(run.letter)
     lone = len(found) == 1
     words: dict[float, list[str]] = {}
     for (value, name), letters in found.items():
-        parts = (*(["".join(letters)] if len(letters) < len(laid) else []), name, *(["deadline"] if lone else []))
+        parts = (*(["".join(letters)] if len(letters) < len(runs) else []), name, *(["deadline"] if lone else []))
         words.setdefault(value, []).append(" ".join(part for part in (*parts, duration(value)) if part))
     return {value: "; ".join(texts) for value, texts in words.items()}
 
@@ -109,83 +117,69 @@ POINTS = 300
 
 
 @dataclass(frozen=True)
-class _Figure:
+class _Measure:
+    """What is drawn over time. `points` are instants in seconds and the values there."""
+
     name: str
-    axis: str
-    unit: str
+    y: Axis
     points: Callable[[DesignResult], tuple[Floats, Floats]]
-    """Instants in seconds, and the values there."""
     words: Callable[[float], str]
-    whole: bool
+
+    def has(self, design: DesignResult) -> bool:
+        return bool(design.call_rate.per_s if self.name == "provider_calls" else design.series.t_s)
+
+    def finding(self, style: str, lines: Sequence[Line]) -> str:
+        peaks = wording.listed([f"{self.words(float(line.y.max()))} ({line.label})" for line in lines])
+        if self.name == "provider_calls":
+            return f"calls to the provider reach {peaks} a second"
+        if not max(float(line.y.max()) for line in lines):
+            return "no job waits"
+        if self.name == "queue_depth":
+            return f"the {'backlog' if style == 'synchronous' else 'queue'} peaks at {peaks}"
+        return f"the oldest job waits up to {peaks}"
 
 
-def over_time(laid: Sequence[Laid]) -> tuple[Chart, ...]:
-    every = [design for style in styles_of(laid) for _, design in with_design(laid, style) if design.series.t_s]
+def charts_over_time(runs: Sequence[ComparedRun]) -> tuple[Chart, ...]:
+    every = [design for style in styles_of(runs) for _, design in with_design(runs, style) if design.series.t_s]
     if not every:
         return ()
-    end_s = max(run_end_s(design.series) for design in every)
-    scale, unit = time_unit(end_s)
-    run = Run(laid[0].scenario, (), _windows(laid), end_s, scale, unit)
+    timeline = Timeline.until(max(run_end_s(design.series) for design in every), (), _windows(runs))
     width_s = stretch_s(every)
     lag_scale, lag_unit = time_unit(max(max(design.series.lag_s) for design in every))
-    figures = (
-        _Figure("queue_depth", "Jobs waiting", "jobs", _levels("queue_depth"), count, whole=True),
-        _Figure(
-            "lag_s", f"Age of the oldest waiting job ({lag_unit})", lag_unit, _levels("lag_s", lag_scale),
-            lambda value: duration(value * lag_scale), whole=False,
-        ),
-        _Figure(
-            "provider_calls", axis_title(width_s), "/s",
-            lambda design: steps(design.call_rate, width_s, run_end_s(design.series)), count, whole=False,
+    lag_axis = Axis(f"Age of the oldest waiting job ({lag_unit})", lag_unit, low=0.0)
+    measures = (
+        _Measure("queue_depth", Axis("Jobs waiting", "jobs", low=0.0, whole=True), _levels("queue_depth"), count),
+        _Measure("lag_s", lag_axis, _levels("lag_s", lag_scale), lambda value: duration(value * lag_scale)),
+        _Measure(
+            "provider_calls", Axis(calls_title(width_s), "/s", low=0.0),
+            lambda design: call_steps(design.call_rate, width_s, run_end_s(design.series)), count,
         ),
     )  # fmt: skip
-    return tuple(chart for figure in figures for chart in _charts(figure, laid, run))
+    return tuple(chart for measure in measures for chart in _charts(measure, runs, timeline))
 
 
 def _levels(name: str, scale: float = 1.0) -> Callable[[DesignResult], tuple[Floats, Floats]]:
     return lambda design: (ends_of(design.series), np.asarray(getattr(design.series, name), np.float64) / scale)
 
 
-def _charts(figure: _Figure, laid: Sequence[Laid], run: Run) -> list[Chart]:
+def _charts(measure: _Measure, runs: Sequence[ComparedRun], timeline: Timeline) -> Iterator[Chart]:
     lines = {
         style: [
-            _line(figure, one, style, design, run)
-            for one, design in with_design(laid, style)
-            if (design.call_rate.per_s if figure.name == "provider_calls" else design.series.t_s)
+            Line(run.letter, style, at_s / timeline.scale, values, "step", dash=run.dash)
+            for run, design in with_design(runs, style)
+            if measure.has(design)
+            for at_s, values in [measure.points(design)]
         ]
-        for style in styles_of(laid)
+        for style in styles_of(runs)
     }
     high = max((float(line.y.max()) for each in lines.values() for line in each), default=0.0)
-    y = Axis(figure.axis, figure.unit, low=0.0, high=high or None, whole=figure.whole)
-    return [_chart(figure, style, each, y, run) for style, each in lines.items() if each]
-
-
-def _line(figure: _Figure, one: Laid, style: str, design: DesignResult, run: Run) -> Line:
-    at_s, values = figure.points(design)
-    return Line(one.letter, style, at_s / run.scale, values, "step", dash=one.dash)
-
-
-def _chart(figure: _Figure, style: str, lines: list[Line], y: Axis, run: Run) -> Chart:
-    peaks = wording.listed([f"{figure.words(float(line.y.max()))} ({line.label})" for line in lines])
-    if figure.name == "provider_calls":
-        finding = f"calls to the provider reach {peaks} a second"
-    elif not max(float(line.y.max()) for line in lines):
-        finding = "no job waits"
-    elif figure.name == "queue_depth":
-        finding = f"the {'backlog' if style == 'synchronous' else 'queue'} peaks at {peaks}"
-    else:
-        finding = f"the oldest job waits up to {peaks}"
-    title = f"{wording.style_name(style)}: {finding}"
-    return Chart(
-        id=f"{figure.name}-{style}",
-        title=title,
-        alt=f"{title}. {y.title} over time, first replication, a line a run.{run.behind()}",
-        x=run.axis(),
-        y=y,
-        table=table_over_time(run, lines, figure.words, "Largest"),
-        lines=labelled(tuple(thinned(line) for line in lines), run.axis(), high=y.high),
-        windows=run.shaded(),
-    )
+    y = replace(measure.y, high=high or None)
+    what = f"{y.title} over time, first replication, a line a run"
+    for style, each in lines.items():
+        if each:
+            title = f"{wording.style_name(style)}: {measure.finding(style, each)}"
+            drawn = [thinned(line) for line in each]
+            yield timeline.chart(f"{measure.name}-{style}", title, y, drawn, measure.words, what=what, tabled=each)
 
 
 def thinned(line: Line) -> Line:
@@ -193,19 +187,18 @@ def thinned(line: Line) -> Line:
     if len(line.x) <= POINTS:
         return line
     kept = MinMaxLTTBDownsampler().downsample(line.x, line.y, n_out=POINTS)  # type: ignore[no-untyped-call]
-    x: Floats = line.x[kept]
-    return Line(line.label, line.style, x, line.y[kept], line.shape, dash=line.dash)
+    return replace(line, x=line.x[kept], y=line.y[kept])
 
 
-def _windows(laid: Sequence[Laid]) -> tuple[Window, ...]:
+def _windows(runs: Sequence[ComparedRun]) -> tuple[Window, ...]:
     """The bursts and outages that all runs have; others would shade what they do not explain."""
-    each = [windows_of(one.scenario, one.result.synchronous.series) for one in laid]
+    each = [windows_of(run.scenario, run.result.synchronous.series) for run in runs]
     return tuple(window for window in each[0] if all(window in others for others in each))
 
 
-def good_shares(laid: Sequence[Laid]) -> Chart:
-    styles = styles_of(laid)
-    shares = {style: {one.letter: design.good_share for one, design in with_design(laid, style)} for style in styles}
+def good_shares(runs: Sequence[ComparedRun]) -> Chart:
+    styles = styles_of(runs)
+    shares = {style: {run.letter: design.good_share for run, design in with_design(runs, style)} for style in styles}
     title = _best(shares)
     return Chart(
         id="good",
@@ -213,25 +206,13 @@ def good_shares(laid: Sequence[Laid]) -> Chart:
         alt=f"{title}. Bars of the share of offered jobs that ended good, by run and design.",
         x=Axis("Good results (% of offered jobs)", "%", low=0.0, high=100.0),
         y=Axis("Run", ""),
-        groups=tuple(one.letter for one in laid),
-        bars=tuple(
-            Bars(
-                wording.style_name(style),
-                style,
-                tuple(100 * shares[style].get(one.letter, 0.0) for one in laid),
-                tuple(_words(shares[style], one) for one in laid),
-            )
-            for style in styles
-        ),
+        groups=tuple(run.letter for run in runs),
+        bars=tuple(share_bars(style, [shares[style].get(run.letter) for run in runs]) for style in styles),
         table=Table(
             ("Run", *(wording.style_name(style) for style in styles)),
-            tuple((one.letter, *(_words(shares[style], one) for style in styles)) for one in laid),
+            tuple((run.letter, *(share(shares[style].get(run.letter)) for style in styles)) for run in runs),
         ),
     )
-
-
-def _words(shares: dict[str, float], one: Laid) -> str:
-    return share(shares[one.letter]) if one.letter in shares else MISSING
 
 
 def _best(shares: dict[str, dict[str, float]]) -> str:

@@ -22,12 +22,12 @@ from simulator.result import DesignResult, Interval, Result
 from simulator.scenario import Scenario
 
 LETTERS = "ABCDEF"
-FEWEST, MOST = 2, len(LETTERS)
-DASHES: tuple[Dash, ...] = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+FEWEST_RUNS, MOST_RUNS = 2, len(LETTERS)
+RUN_DASHES: tuple[Dash, ...] = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
 
 @dataclass(frozen=True)
-class Laid:
+class ComparedRun:
     """`recording` is the name of its trace, if its arrivals are recorded ones."""
 
     place: int
@@ -42,18 +42,18 @@ class Laid:
 
     @property
     def dash(self) -> Dash:
-        return DASHES[self.place]
+        return RUN_DASHES[self.place]
 
     def design(self, style: str) -> DesignResult | None:
         return dict(wording.designs_of(self.result)).get(style)
 
 
-def styles_of(laid: Sequence[Laid]) -> tuple[str, ...]:
-    return tuple(style for style in wording.STYLES if any(one.design(style) for one in laid))
+def styles_of(runs: Sequence[ComparedRun]) -> tuple[str, ...]:
+    return tuple(style for style in wording.STYLES if any(run.design(style) for run in runs))
 
 
-def with_design(laid: Sequence[Laid], style: str) -> list[tuple[Laid, DesignResult]]:
-    return [(one, design) for one in laid if (design := one.design(style)) is not None]
+def with_design(runs: Sequence[ComparedRun], style: str) -> list[tuple[ComparedRun, DesignResult]]:
+    return [(run, design) for run in runs if (design := run.design(style)) is not None]
 
 
 ABSENT = "–"
@@ -80,28 +80,28 @@ class Setting:
         return len(set(self.values)) > 1
 
 
-def settings_of(laid: Sequence[Laid]) -> tuple[Setting, ...]:
-    each = [_flat(one) for one in laid]
-    paths = dict.fromkeys(path for settings in each for path in settings)
+def settings_of(runs: Sequence[ComparedRun]) -> tuple[Setting, ...]:
+    each = [_flat(run) for run in runs]
+    paths = dict.fromkeys(path for one in each for path in one)
     names = [_name(path) for path in paths]
-    found = [Setting(_told_apart(path, names), tuple(_words(path, settings) for settings in each)) for path in paths]
-    run = [
-        Setting("Engine", tuple(one.result.engine for one in laid)),
-        Setting("Part that was run", tuple(one.result.live.window if one.result.live else WHOLE for one in laid)),
-        Setting("Speed", tuple(f"{number(one.result.live.speed)}x" if one.result.live else ABSENT for one in laid)),
+    settings = [Setting(_told_apart(path, names), tuple(_words(path, one) for one in each)) for path in paths]
+    engine = [
+        Setting("Engine", tuple(run.result.engine for run in runs)),
+        Setting("Part that was run", tuple(run.result.live.window if run.result.live else WHOLE for run in runs)),
+        Setting("Speed", tuple(f"{number(run.result.live.speed)}x" if run.result.live else ABSENT for run in runs)),
         Setting(
-            "Arrivals over", tuple(duration(one.result.live.seconds) if one.result.live else ABSENT for one in laid)
+            "Arrivals over", tuple(duration(run.result.live.seconds) if run.result.live else ABSENT for run in runs)
         ),
-        Setting("Workers", tuple(one.result.live.workers if one.result.live else ABSENT for one in laid)),
-        Setting("Replications", tuple(count(one.result.replications) for one in laid)),
+        Setting("Workers", tuple(run.result.live.workers if run.result.live else ABSENT for run in runs)),
+        Setting("Replications", tuple(count(run.result.replications) for run in runs)),
     ]
-    return (*run, *found)
+    return (*engine, *settings)
 
 
-def _flat(one: Laid) -> dict[str, Any]:
-    settings = dict(_leaves(one.scenario.model_dump(exclude={"schema_"}), ""))
-    if one.recording:
-        settings["arrivals.trace"] = one.recording
+def _flat(run: ComparedRun) -> dict[str, Any]:
+    settings = dict(_leaves(run.scenario.model_dump(exclude={"schema_"}), ""))
+    if run.recording:
+        settings["arrivals.trace"] = run.recording
     return settings
 
 
@@ -155,7 +155,7 @@ def _part(part: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Cell:
+class DifferenceCell:
     """A difference in words; `telling` if its interval leaves out zero."""
 
     text: str
@@ -163,24 +163,24 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class DifferenceRow:
     name: str
-    cells: tuple[Cell, ...]
+    cells: tuple[DifferenceCell, ...]
 
 
 @dataclass(frozen=True)
 class Differences:
     title: str
     headers: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[DifferenceRow, ...]
 
 
-def figures_of(laid: Sequence[Laid], style: str) -> Table:
-    runs = [one for one, _ in with_design(laid, style)]
-    each = [_column(one, style) for one in runs]
+def figures_of(runs: Sequence[ComparedRun], style: str) -> Table:
+    runs = [run for run, _ in with_design(runs, style)]
+    each = [_column(run, style) for run in runs]
     names = dict.fromkeys(name for column in each for name in column)
     rows = tuple((name, *(column.get(name, _left_out(name)) for column in each)) for name in names)
-    return Table((style_name(style), *(one.letter for one in runs)), rows)
+    return Table((style_name(style), *(run.letter for run in runs)), rows)
 
 
 def _left_out(name: str) -> str:
@@ -188,31 +188,30 @@ def _left_out(name: str) -> str:
     return "0 (0 %)" if name.startswith("of these") else MISSING
 
 
-def _column(one: Laid, style: str) -> dict[str, str]:
-    place = [name for name, _ in designs_of(one.result)].index(style) + 1
-    return {row[0]: row[place] for row in results_table(one.result).rows}
+def _column(run: ComparedRun, style: str) -> dict[str, str]:
+    place = [name for name, _ in designs_of(run.result)].index(style) + 1
+    return {row[0]: row[place] for row in results_table(run.result).rows}
 
 
-def between_designs(laid: Sequence[Laid]) -> Differences:
+def between_designs(runs: Sequence[ComparedRun]) -> Differences:
     """Event-driven minus synchronous in each run, paired by replication."""
     rows = [
-        Row(words, tuple(_cell(name, one.result.difference.get(name)) for one in laid))
+        DifferenceRow(words, tuple(_cell(name, run.result.difference.get(name)) for run in runs))
         for name, words in DIFFERENCES.items()
-        if any(name in one.result.difference for one in laid)
+        if any(name in run.result.difference for run in runs)
     ]
-    return Differences("Event-driven minus synchronous", tuple(one.letter for one in laid), tuple(rows))
+    return Differences("Event-driven minus synchronous", tuple(run.letter for run in runs), tuple(rows))
 
 
-def between_runs(laid: Sequence[Laid], style: str) -> Differences:
+def between_runs(runs: Sequence[ComparedRun], style: str) -> Differences:
     """Each run minus the first, the runs taken as independent of each other."""
-    runs = with_design(laid, style)
-    first, others = runs[0], runs[1:]
+    (first, less), *others = with_design(runs, style)
     rows = []
     for name, words in DIFFERENCES.items():
-        cells = tuple(_cell_between(name, first[1], design) for _, design in others)
+        cells = tuple(_cell_between(name, less, more) for _, more in others)
         if any(cell.text != MISSING for cell in cells):
-            rows.append(Row(words, cells))
-    headers = tuple(f"{one.letter} − {first[0].letter}" for one, _ in others)
+            rows.append(DifferenceRow(words, cells))
+    headers = tuple(f"{run.letter} − {first.letter}" for run, _ in others)
     return Differences(style_name(style), headers, tuple(rows))
 
 
@@ -232,18 +231,18 @@ def difference(name: str, less: DesignResult, more: DesignResult) -> Interval | 
     )
 
 
-def _cell(name: str, found: Interval | None) -> Cell:
+def _cell(name: str, found: Interval | None) -> DifferenceCell:
     if found is None:
-        return Cell(MISSING)
-    return Cell(difference_words(name, found), found.low > 0 or found.high < 0)
+        return DifferenceCell(MISSING)
+    return DifferenceCell(difference_words(name, found), found.low > 0 or found.high < 0)
 
 
-def _cell_between(name: str, less: DesignResult, more: DesignResult) -> Cell:
+def _cell_between(name: str, less: DesignResult, more: DesignResult) -> DifferenceCell:
     found = difference(name, less, more)
     if found is not None:
         return _cell(name, found)
     a, b = value_of(less, name), value_of(more, name)
-    return Cell(MISSING if a is None or b is None else _alone(name, b - a))
+    return DifferenceCell(MISSING if a is None or b is None else _alone(name, b - a))
 
 
 def _alone(name: str, value: float) -> str:

@@ -17,11 +17,11 @@ from advisor.decisions import stored
 from advisor.decisions.models import Run, State
 from advisor.reports import wording
 from advisor.reports.charts.model import Chart
-from advisor.reports.comparison.run_charts import good_shares, latencies, over_time
+from advisor.reports.comparison.run_charts import charts_over_time, good_shares, latencies
 from advisor.reports.comparison.runs import (
-    FEWEST,
-    MOST,
-    Laid,
+    FEWEST_RUNS,
+    MOST_RUNS,
+    ComparedRun,
     between_designs,
     between_runs,
     figures_of,
@@ -44,7 +44,7 @@ Stored = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class Column:
-    laid: Laid
+    compared: ComparedRun
     run: Run
     finding: str
     without: str
@@ -59,27 +59,27 @@ def show_comparison(request: MemberRequest) -> HttpResponseBase:
         return _pick(request, [], [], "There is no such simulation: tick those to compare in the list.")
     picked = [find_run(request, key, with_result=True) for key in keys]
     finished = [run for run in picked if run.state == State.SUCCEEDED]
-    if "pick" in request.GET or not FEWEST <= len(finished) <= MOST:
+    if "pick" in request.GET or not FEWEST_RUNS <= len(finished) <= MOST_RUNS:
         return _pick(request, picked, finished, _miscounted(request, len(finished)))
     if "compare" in request.GET:
         return redirect(_address(picked))
     key = tuple(_key(run) for run in finished)
-    laid = _laid(key)
-    settings = settings_of(laid)
+    runs = _compared_runs(key)
+    settings = settings_of(runs)
     context = {
         "columns": [
             _column(one, run, [other for other in finished if other is not run])
-            for one, run in zip(laid, finished, strict=True)
+            for one, run in zip(runs, finished, strict=True)
         ],
         "unfinished": [run for run in picked if run not in finished],
         "differing": [setting for setting in settings if setting.differs],
         "same": [setting for setting in settings if not setting.differs],
         "charts": _charts(key),
         "charts_address": f"{reverse('compare-charts')}?{_query(finished)}",
-        "figures": [(style, figures_of(laid, style)) for style in styles_of(laid)],
-        "between_designs": between_designs(laid),
-        "between_runs": [between_runs(laid, style) for style in styles_of(laid) if len(with_design(laid, style)) > 1],
-        "more": f"{_address(finished)}&pick=1" if len(finished) < MOST else "",
+        "figures": [(style, figures_of(runs, style)) for style in styles_of(runs)],
+        "between_designs": between_designs(runs),
+        "between_runs": [between_runs(runs, style) for style in styles_of(runs) if len(with_design(runs, style)) > 1],
+        "more": f"{_address(finished)}&pick=1" if len(finished) < MOST_RUNS else "",
     }
     return render(request, "compare/show.html", context)
 
@@ -90,7 +90,7 @@ def comparison_charts(request: MemberRequest) -> JsonResponse:
     """The figures for plotly.js, by chart; `&theme=dark` for the dark colours. Results never change."""
     picked = [find_run(request, key, with_result=True) for key in _keys(request) or ()]
     finished = [run for run in picked if run.state == State.SUCCEEDED]
-    if not FEWEST <= len(finished) <= MOST:
+    if not FEWEST_RUNS <= len(finished) <= MOST_RUNS:
         raise Http404
     dark = request.GET.get("theme") == "dark"
     drawn = {
@@ -109,14 +109,14 @@ def _keys(request: MemberRequest) -> list[UUID] | None:
         keys = [UUID(text) for text in dict.fromkeys(request.GET.getlist("run"))]
     except ValueError:
         return None
-    return list(dict.fromkeys(keys))[: MOST + 1]
+    return list(dict.fromkeys(keys))[: MOST_RUNS + 1]
 
 
 def _miscounted(request: MemberRequest, ticked: int) -> str:
-    if ticked > MOST:
-        return f"These are more than {MOST} simulations: untick some."
-    if "compare" in request.GET and ticked < FEWEST:
-        return f"Tick at least {FEWEST} simulations to compare; {'one is' if ticked else 'none is'} ticked."
+    if ticked > MOST_RUNS:
+        return f"These are more than {MOST_RUNS} simulations: untick some."
+    if "compare" in request.GET and ticked < FEWEST_RUNS:
+        return f"Tick at least {FEWEST_RUNS} simulations to compare; {'one is' if ticked else 'none is'} ticked."
     return ""
 
 
@@ -131,17 +131,17 @@ def _pick(request: MemberRequest, picked: list[Run], finished: list[Run], error:
         "chosen": chosen,
         "unfinished": [run for run in picked if run not in finished],
         "error": error,
-        "fewest": FEWEST,
-        "most": MOST,
+        "fewest": FEWEST_RUNS,
+        "most": MOST_RUNS,
     }
     return render(request, "compare/pick.html", context, status=422 if error else 200)
 
 
-def _column(one: Laid, run: Run, others: list[Run]) -> Column:
+def _column(one: ComparedRun, run: Run, others: list[Run]) -> Column:
     return Column(one, run, _finding(one), _address(others), _address([run, *others]) if one.place else "")
 
 
-def _finding(one: Laid) -> str:
+def _finding(one: ComparedRun) -> str:
     return wording.simulated_sentence(one.result, one.scenario.deadline_s, one.scenario.tolerated_miss_percent)
 
 
@@ -159,18 +159,20 @@ def _key(run: Run) -> Stored:
     return name, run.scenario_json, run.result_json or "", run.trace.name if run.trace else ""
 
 
-def _laid(key: tuple[Stored, ...]) -> tuple[Laid, ...]:
+def _compared_runs(key: tuple[Stored, ...]) -> tuple[ComparedRun, ...]:
     return tuple(_compared(place, *run) for place, run in enumerate(key))
 
 
-def _compared(place: int, name: str, scenario: str, result: str, recording: str) -> Laid:
+def _compared(place: int, name: str, scenario: str, result: str, recording: str) -> ComparedRun:
     """A live run has run a window of its scenario: that is what it is compared by."""
     found = stored.load(Result, result)
-    return Laid(place, name, found.live.scenario if found.live else stored.load(Scenario, scenario), found, recording)
+    return ComparedRun(
+        place, name, found.live.scenario if found.live else stored.load(Scenario, scenario), found, recording
+    )
 
 
 @lru_cache(maxsize=16)
 def _charts(key: tuple[Stored, ...]) -> tuple[Chart, ...]:
     """To place their labels takes a while: the page and its drawings share them."""
-    laid = _laid(key)
-    return (*latencies(laid), *over_time(laid), good_shares(laid))
+    runs = _compared_runs(key)
+    return (*latencies(runs), *charts_over_time(runs), good_shares(runs))

@@ -11,9 +11,16 @@ from advisor.advice.recommendation import advise
 from advisor.reports.charts.labels import labelled
 from advisor.reports.charts.model import Axis, Line
 from advisor.reports.comparison.revisions import Comparison, compare, short_name
-from advisor.reports.comparison.run_charts import POINTS, deadlines_of, good_shares, latencies, over_time, thinned
+from advisor.reports.comparison.run_charts import (
+    POINTS,
+    charts_over_time,
+    deadlines_of,
+    good_shares,
+    latencies,
+    thinned,
+)
 from advisor.reports.comparison.runs import (
-    Laid,
+    ComparedRun,
     between_designs,
     between_runs,
     difference,
@@ -33,9 +40,9 @@ def a_design(**fields: object) -> DesignResult:
     return a_result().synchronous.model_copy(update=fields)
 
 
-def laid(*designs: DesignResult, scenario: Scenario = SCENARIO) -> list[Laid]:
+def laid(*designs: DesignResult, scenario: Scenario = SCENARIO) -> list[ComparedRun]:
     return [
-        Laid(
+        ComparedRun(
             place,
             f"Run {place}",
             scenario,
@@ -166,7 +173,7 @@ def test_runs_of_any_length_share_one_time_axis() -> None:
             series=Series(t_s=times, arrivals=zeros, queue_depth=depth, in_flight=zeros, lag_s=zeros, completed=zeros)
         )
 
-    charts = over_time(laid(lasting(10), lasting(40)))
+    charts = charts_over_time(laid(lasting(10), lasting(40)))
     depth = [chart for chart in charts if chart.id.startswith("queue_depth")]
     assert {chart.x.high for chart in charts} == {40.0}
     assert depth[0].title == "Synchronous: the backlog peaks at 5 (A) and 5 (B)"
@@ -179,7 +186,7 @@ def test_calls_to_the_provider_are_compared_if_they_were_counted() -> None:
     )
     calm = a_design(series=series, call_rate=CallRate(per_s=(2.0, 3.0)))
     herd = a_design(series=series, call_rate=CallRate(per_s=(2.0, 9.0, 1.0)))
-    charts = [chart for chart in over_time(laid(calm, herd, a_design(series=series))) if "provider" in chart.id]
+    charts = [chart for chart in charts_over_time(laid(calm, herd, a_design(series=series))) if "provider" in chart.id]
     assert [chart.id for chart in charts] == ["provider_calls-synchronous", "provider_calls-event_driven"]
     assert charts[0].title == "Synchronous: calls to the provider reach 3 (A) and 9 (B) a second"
     assert [line.label for line in charts[0].lines] == ["A", "B"]
