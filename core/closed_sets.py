@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-K = TypeVar("K")
-V = TypeVar("V")
+Member = TypeVar("Member")
+Entry = TypeVar("Entry")
 
 
 def cases_of(union: Any, *parts: str) -> tuple[Any, ...]:
@@ -39,7 +39,7 @@ def members_of(closed: Any) -> tuple[Any, ...]:
     return tuple(value for tag in tags for value in get_args(tag))
 
 
-def complete_table(closed: Any, table: Mapping[K, V]) -> Mapping[K, V]:
+def complete_table(closed: Any, table: Mapping[Member, Entry]) -> Mapping[Member, Entry]:
     """Return the table, read-only. Called at import, so that a half-added case fails at the table that lacks it.
 
     Raises TypeError if a member of the closed set has no entry, or an entry is no member.

@@ -12,7 +12,7 @@ DIGITS = 3
 """Significant digits of a figure that is not compared with another."""
 
 
-# Up to the limit a duration is rounded to the step and said in two units: within half a percent everywhere.
+# Up to the limit a duration is rounded to the step and written in two units: within half a percent everywhere.
 _STEPS: tuple[tuple[float, int], ...] = (
     (600, 1),
     (3600, 5),

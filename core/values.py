@@ -42,17 +42,17 @@ class Value(BaseModel):
 
 def rounded(value: V, digits: int) -> V:
     """Round every float in plain data or a Value to that many significant digits."""
-    found: Any = value
+    result: Any = value
     match value:
         case float():
-            found = float(f"{value:.{digits}g}")
+            result = float(f"{value:.{digits}g}")
         case tuple():
-            found = tuple(rounded(item, digits) for item in value)
+            result = tuple(rounded(item, digits) for item in value)
         case Mapping():
-            found = {name: rounded(item, digits) for name, item in value.items()}
+            result = {name: rounded(item, digits) for name, item in value.items()}
         case Value():
-            found = value.model_copy(update={name: rounded(item, digits) for name, item in value})
-    return cast(V, found)
+            result = value.model_copy(update={name: rounded(item, digits) for name, item in value})
+    return cast(V, result)
 
 
 def problems_of(error: ValidationError, data: Any = None) -> list[Problem]:

@@ -36,7 +36,7 @@ class User(AbstractUser):
         """Raise ValidationError if the name is new and hard to tell from another account's."""
         fields = kwargs.get("update_fields")
         if (fields is None or "username" in fields) and self.is_renamed():
-            # The same name is left to the database to refuse: get_or_create goes by that.
+            # The database refuses an equal name: get_or_create needs its IntegrityError.
             self.check_name(User.objects.exclude(username=self.username))
             self.look, self.look_in_small_letters = looks_of(self.username)
             if fields is not None:

@@ -15,8 +15,8 @@ from advisor.decisions.models import Decision, Direction, Revision, Run, Status
 from advisor.decisions.services.decisions import summarize_status
 from advisor.decisions.services.library import library_of
 from advisor.decisions.services.recordings import recording_of
+from advisor.decisions.services.revisions import next_step
 from advisor.decisions.services.runs import RunRequest, plan_run, runs_left
-from advisor.decisions.services.undo import next_step
 from advisor.reports.document.planned_run import endpoint_terms, plan_sentences
 from advisor.teams.access import may_edit
 from advisor.teams.middleware import MemberRequest

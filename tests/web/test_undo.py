@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from advisor.decisions.models import Decision, Step
-from advisor.decisions.services import undo
+from advisor.decisions.services import revisions
 from advisor.decisions.services.recordings import delete_trace, upload_trace
 from advisor.decisions.services.revisions import freeze_revision, save_answers, use_trace
 from advisor.teams.models import User
@@ -34,7 +34,7 @@ def p95(decision: Decision) -> float:
 @pytest.fixture(autouse=True)
 def hours_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every change is a step of its own, unless a test says otherwise."""
-    monkeypatch.setattr(undo, "TOGETHER", timedelta(0))
+    monkeypatch.setattr(revisions, "TOGETHER", timedelta(0))
 
 
 def test_several_steps_back_and_forward(htmx: Client, decision: Decision) -> None:
@@ -71,7 +71,7 @@ def test_a_new_change_leaves_nothing_to_redo(htmx: Client, decision: Decision) -
 def test_a_number_typed_digit_by_digit_is_one_step(
     htmx: Client, decision: Decision, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(undo, "TOGETHER", timedelta(hours=1))
+    monkeypatch.setattr(revisions, "TOGETHER", timedelta(hours=1))
     typed(htmx, decision, "volume.peak_to_mean", "4")
     for text in ("30", "300", "3000"):
         typed(htmx, decision, "processing.p95_s", text)
@@ -84,7 +84,7 @@ def test_typed_away_and_back_again_is_no_step(
     htmx: Client, decision: Decision, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     typed(htmx, decision, "volume.peak_to_mean", "4")
-    monkeypatch.setattr(undo, "TOGETHER", timedelta(hours=1))
+    monkeypatch.setattr(revisions, "TOGETHER", timedelta(hours=1))
     typed(htmx, decision, "processing.p95_s", "30")
     typed(htmx, decision, "processing.p95_s", "20")
     post(htmx, decision, "undo-answers")
@@ -140,7 +140,7 @@ def test_somebody_elses_change_is_not_undone_unseen(htmx: Client, user: User, de
 
 
 def test_the_way_back_has_an_end(htmx: Client, decision: Decision, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(undo, "UNDO_LIMIT", 3)
+    monkeypatch.setattr(revisions, "UNDO_LIMIT", 3)
     for number in range(6):
         typed(htmx, decision, "processing.p95_s", str(30 + number))
     assert Step.objects.count() == 3

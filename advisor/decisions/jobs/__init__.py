@@ -1,8 +1,7 @@
 """Runs and sweeps in the queue. rq finds `run_simulation` and `run_part` here by name, in jobs of earlier versions, too."""
 
-from advisor.decisions.jobs.queue_notifier import QueueNotifier, RqNotifier, job_id
+from advisor.decisions.jobs.queue_notifier import RqNotifier, job_id
 from advisor.decisions.jobs.starting import (
-    StartedRun,
     reconcile_runs_and_notify,
     reconcile_sweeps_and_notify,
     start_again,
@@ -13,9 +12,7 @@ from advisor.decisions.jobs.starting import (
 from advisor.decisions.jobs.tasks import run_part, run_simulation
 
 __all__ = [
-    "QueueNotifier",
     "RqNotifier",
-    "StartedRun",
     "job_id",
     "reconcile_runs_and_notify",
     "reconcile_sweeps_and_notify",

@@ -60,7 +60,7 @@ class Console(BaseCommand):
         except CommandError as error:
             self.stderr.write(str(error))
             sys.exit(error.returncode)
-        except BrokenPipeError:  # whoever read has read enough: `| head`
+        except BrokenPipeError:  # the reader has closed the pipe: `| head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(FAILURE)
         except KeyboardInterrupt:

@@ -118,8 +118,8 @@ def _with_trace(source: Source) -> Mapping[str, Any]:
     if not isinstance(volume, Mapping) or not isinstance(path, str) or not path:
         return source.given
     capacity = capacity_per_s(answers_from(source.given))
-    found = measured(_read_trace(source, path, "volume.trace"), capacity) | dict(volume)
-    source.given["volume"].update(found)
+    figures = measured(_read_trace(source, path, "volume.trace"), capacity) | dict(volume)
+    source.given["volume"].update(figures)
     return source.given
 
 

@@ -96,7 +96,7 @@ class Run(LeasedTask):
     scenario_json = models.TextField()
     so_far_json = models.TextField(blank=True, default="")
     """Measurements of a live run under way, written once a second; empty before and after."""
-    result_json = models.TextField(null=True, blank=True)  # noqa: DJ001 - absent is not empty, and a constraint tells them apart
+    result_json = models.TextField(null=True, blank=True)  # noqa: DJ001 - a constraint distinguishes absent from empty
 
     objects = RunQuerySet.as_manager()
 

@@ -162,10 +162,10 @@ def summarize_status(decision: Decision, latest: Revision | None = None) -> Stat
 
 
 def summarize_statuses(decisions: Iterable[Decision]) -> dict[UUID, StatusSummary]:
-    found: dict[UUID, list[Revision]] = {}
+    shown: dict[UUID, list[Revision]] = {}
     for revision in Revision.objects.filter(decision__in=list(decisions)).shown().order_by("number"):
-        found.setdefault(revision.decision_id, []).append(revision)
-    return {key: StatusSummary(tuple(revisions)) for key, revisions in found.items()}
+        shown.setdefault(revision.decision_id, []).append(revision)
+    return {key: StatusSummary(tuple(revisions)) for key, revisions in shown.items()}
 
 
 def add_comment(decision: Decision, user: User, text: str) -> Comment:

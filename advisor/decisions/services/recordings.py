@@ -66,7 +66,7 @@ def upload_trace(workspace: Workspace, user: User, name: str, chunks: Iterable[b
         "statistics": statistics_of(recorded),
         "created_by": user,
     }
-    npz = packed(recorded)
+    npz = _packed(recorded)
     with transaction.atomic():
         trace, created = Trace.objects.get_or_create(workspace=workspace, sha256=sha256, name=shown, defaults=values)
         if created:
@@ -98,7 +98,7 @@ def _compressed(file: BinaryIO) -> bytes:
     return buffer.getvalue()
 
 
-def packed(trace: traces.Trace) -> bytes:
+def _packed(trace: traces.Trace) -> bytes:
     columns = {column: getattr(trace, column) for column in COLUMNS}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{column: values for column, values in columns.items() if values is not None})
@@ -171,7 +171,7 @@ def find_recording_uses(traces: Iterable[Trace], workspace: Workspace) -> Mappin
     latest = set(Revision.objects.for_workspace(workspace).latest_only().values_list("pk", flat=True))
     naming = Revision.objects.for_workspace(workspace).filter(answers_json__contains=TRACE_MARKER).order_by("number")
     for pk, decision, number, answers in naming.values_list("pk", "decision_id", "number", "answers_json"):
-        trace = _trace_id_in(answers)
+        trace = _as_id(json.loads(answers).get("volume", {}).get("trace"))
         if trace in wanted and pk in latest:
             use(trace, decision).current = True
         elif trace in wanted:
@@ -183,10 +183,9 @@ def find_recording_uses(traces: Iterable[Trace], workspace: Workspace) -> Mappin
     return {trace: RecordingUses(_sorted(one for (of, _), one in found.items() if of == trace)) for trace in wanted}
 
 
-def _trace_id_in(answers_json: str) -> UUID | None:
-    given = json.loads(answers_json).get("volume", {}).get("trace")
+def _as_id(text: str | None) -> UUID | None:
     try:
-        return UUID(given) if given else None
+        return UUID(text) if text else None
     except ValueError:
         return None
 
@@ -233,10 +232,8 @@ def lock_trace(answers: Answers, workspace: Workspace) -> None:
 
 def find_trace(given: str, workspace: Workspace, path: str = "volume.trace") -> Trace:
     """Raise InvalidInput if the workspace has no such trace."""
-    try:
-        trace = Trace.objects.for_workspace(workspace).filter(pk=UUID(given)).first()
-    except ValueError:
-        trace = None
+    key = _as_id(given)
+    trace = Trace.objects.for_workspace(workspace).filter(pk=key).first() if key else None
     if trace is None:
         raise _no_such_trace(path)
     return trace
@@ -247,11 +244,7 @@ def _no_such_trace(path: str) -> InvalidInput:
 
 
 def recording_of(revision: Revision) -> Trace | None:
-    given = revision.answers.volume.trace
-    try:
-        key = UUID(given) if given else None
-    except ValueError:
-        return None
+    key = _as_id(revision.answers.volume.trace)
     return Trace.objects.for_workspace(revision.decision.workspace).filter(pk=key).first() if key else None
 
 

@@ -1,30 +1,37 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypedDict
+from datetime import timedelta
+from typing import Any, Literal, NamedTuple, TypedDict, assert_never
 
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 
 from advisor import advice
-from advisor.advice.answers import Answers, answers_from
+from advisor.advice.answers import LEAVES, Answers, answers_from
 from advisor.advice.library_overrides import Library, apply_overrides
 from advisor.advice.measuring import capacity_per_s, measured
 from advisor.advice.recommendation import recommend
 from advisor.decisions import stored
 from advisor.decisions.cleaning import clean_name
 from advisor.decisions.errors import StaleVersion
-from advisor.decisions.models import Decision, Revision, Run, StatusChange, Trace
+from advisor.decisions.models import Decision, Direction, Revision, Run, StatusChange, Step, Trace
 from advisor.decisions.services.library import library_of
 from advisor.decisions.services.recordings import lock_trace, read_stored_trace, recording_of, require_known_trace
-from advisor.decisions.services.undo import Change, changed_paths, next_step, record
 from advisor.reports.comparison.revisions import Comparison, compare
 from advisor.reports.document.answers import TRACE
 from advisor.teams.access import require_editor
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput
+from core.paths import value_at
 
 FIRST_ANSWERS = "The first answers"
+Change = Literal["new", "undo", "redo"]
+TOGETHER = timedelta(seconds=3)
+"""Changes of the same field within this time are one step, so that undo does not restore a number digit by digit."""
+UNDO_LIMIT = 100
+"""Per direction and decision."""
+FIELDS = tuple(path for path in LEAVES if path != "schema")
 
 
 def freeze_revision(revision: Revision) -> None:
@@ -84,7 +91,7 @@ def save_answers(
             return latest
         if answers.volume.trace != before.volume.trace:
             lock_trace(answers, decision.workspace)
-        record(locked, before, answers, change)
+        _record_step(locked, before, answers, change)
         if answers.name != before.name:
             locked.title = clean_name(answers.name)
         locked.draft_version += 1
@@ -148,6 +155,63 @@ def drop_trace(decision: Decision, user: User, version: int, *, own: Library | N
     return save_answers(decision, given, user, version, own=own)
 
 
+def next_step(decision: Decision, direction: str) -> Step | None:
+    return Step.objects.filter(decision=decision, direction=direction).order_by("-id").first()
+
+
+def _record_step(decision: Decision, before: Answers, after: Answers, change: Change) -> None:
+    """Keep the answers before a change. Call it in the transaction that saves `after`."""
+    paths = _changed_paths(before, after)
+    match change:
+        case "new":
+            Step.objects.filter(decision=decision, direction=Direction.REDO).delete()
+            if not _continues(decision, paths):
+                _push(decision, Direction.UNDO, before, paths)
+        case "undo":
+            _pop(decision, Direction.UNDO)
+            _push(decision, Direction.REDO, before, paths)
+        case "redo":
+            _pop(decision, Direction.REDO)
+            _push(decision, Direction.UNDO, before, paths)
+        case _:
+            assert_never(change)
+
+
+def _changed_paths(before: Answers, after: Answers) -> list[str]:
+    return [path for path in FIELDS if _answer(before, path) != _answer(after, path)]
+
+
+def _answer(answers: Answers, path: str) -> tuple[object, object]:
+    return value_at(answers, path), answers.uncertain.get(path)
+
+
+def _continues(decision: Decision, paths: list[str]) -> bool:
+    last = next_step(decision, Direction.UNDO)
+    now = timezone.now()
+    if last is None or last.paths != paths or now - last.changed_at > TOGETHER:
+        return False
+    last.changed_at = now
+    last.save(update_fields=["changed_at"])
+    return True
+
+
+def _push(decision: Decision, direction: Direction, answers: Answers, paths: list[str]) -> None:
+    text = stored.dump(answers)
+    Step.objects.create(
+        decision=decision, direction=direction, answers_json=text, paths=paths, changed_at=timezone.now()
+    )
+    kept = Step.objects.filter(decision=decision, direction=direction).order_by("-id").values_list("id", flat=True)
+    oldest = kept[UNDO_LIMIT - 1 : UNDO_LIMIT].first()
+    if oldest is not None:
+        Step.objects.filter(decision=decision, direction=direction, id__lt=oldest).delete()
+
+
+def _pop(decision: Decision, direction: Direction) -> None:
+    last = next_step(decision, direction)
+    if last is not None:
+        last.delete()
+
+
 @dataclass(frozen=True)
 class RevisionChange:
     revision: Revision
@@ -179,7 +243,7 @@ def list_changes(revisions: Sequence[Revision]) -> list[RevisionChange]:
 
 
 def compare_revisions(before: Revision, after: Revision) -> Comparison:
-    paths = changed_paths(before.answers, after.answers)
+    paths = _changed_paths(before.answers, after.answers)
     recordings = (_recording(before), _recording(after)) if TRACE in paths else (None, None)
     return compare((before.answers, before.recommendation), (after.answers, after.recommendation), paths, recordings)
 

@@ -26,7 +26,7 @@ SESSION_BEGUN, SESSION_SEEN = "session_begun", "session_seen"
 def begin_session(sender: object, request: HttpRequest, user: User, **kwargs: Any) -> None:
     """Note a new session, and let it end after the configured time, however much it is used."""
     now = timezone.now()
-    Session.objects.filter(expire_date__lt=now).delete()  # nothing else clears them, and they tell who was where
+    Session.objects.filter(expire_date__lt=now).delete()  # nothing else clears them, and they show where people were
     request.session[SESSION_BEGUN] = now.timestamp()
     request.session.set_expiry(now + settings.CONFIGURATION.session_age)
     if request.session.session_key is None:
