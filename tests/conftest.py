@@ -84,7 +84,7 @@ def local_client(**options: Any) -> Client:
 
 @pytest.fixture
 def hosted(settings: Settings) -> Configuration:
-    """Hosted mode: nobody is signed in by themselves."""
+    """Hosted mode: no one is signed in automatically."""
     hosted = django_settings.CONFIGURATION.model_copy(update={"mode": "hosted", "public_url": "https://localhost"})
     settings.CONFIGURATION = hosted
     return hosted

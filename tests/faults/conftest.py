@@ -17,13 +17,13 @@ TERMINAL = {"succeeded", "failed", "cancelled", "timed_out"}
 StartSite = Callable[..., Site]
 
 
-class Desk:
+class RunConsole:
     """Starts runs on a site and looks at them, past its pages."""
 
     def __init__(self, data: Path, **environment: str) -> None:
         local = {"DJANGO_SETTINGS_MODULE": "advisor.settings", "CROSSOVER_MODE": "local", "CROSSOVER_DATA": str(data)}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.desk"],
+            [sys.executable, "-m", "tests.faults.run_console"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -44,7 +44,7 @@ class Desk:
         return str(self.ask("start", jobs=jobs, replications=replications, notifies=notifies))
 
     def look(self, run: str) -> dict[str, Any]:
-        """How it stands."""
+        """Its state."""
         return dict(self.ask("look", run=run))
 
     def until(self, run: str, within_s: float, *states: str) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class Desk:
         return self.until(run, within_s, *TERMINAL)
 
     def end(self) -> None:
-        """Close the desk."""
+        """Close the task store."""
         assert self.process.stdin
         self.process.stdin.close()
         self.process.wait(10)
@@ -87,24 +87,24 @@ def start_site(data: Path) -> Iterator[StartSite]:
 
 
 @pytest.fixture
-def open_desk(data: Path) -> Iterator[Callable[..., Desk]]:
-    """Opens desks on the data folder, closed with the test."""
-    desks: list[Desk] = []
+def open_console(data: Path) -> Iterator[Callable[..., RunConsole]]:
+    """Opens consoles on the data folder, closed with the test."""
+    consoles: list[RunConsole] = []
 
-    def open_one(**environment: str) -> Desk:
-        desks.append(Desk(data, **environment))
-        return desks[-1]
+    def open_one(**environment: str) -> RunConsole:
+        consoles.append(RunConsole(data, **environment))
+        return consoles[-1]
 
     yield open_one
-    for desk in desks:
-        desk.end()
+    for console in consoles:
+        console.end()
 
 
 def pid_of(site: Site, *words: str) -> int:
     """The child of the site whose command line holds all these words."""
-    found = [pid for pid, command in site.children().items() if all(word in command for word in words)]
-    assert len(found) == 1, (words, site.children())
-    return found[0]
+    pids = [pid for pid, command in site.children().items() if all(word in command for word in words)]
+    assert len(pids) == 1, (words, site.children())
+    return pids[0]
 
 
 def kill(pid: int) -> None:

@@ -25,7 +25,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.queue_notifiers import FakeNotifier
 
 Held = tuple[UUID, int]
-"""A row and the attempt that somebody believes to hold."""
+"""A row and the attempt that a worker believes to hold."""
 PAST_THE_LEASE_S = 21
 
 
@@ -148,7 +148,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, 5, PAST_THE_LEASE_S, 3600, -1, -3600]))
     def time_passes(self, seconds: float) -> None:
-        """Or somebody sets the clock."""
+        """Or the clock is set."""
         self.clock.move(seconds)
 
     def everything_ends_once_the_faults_do(self) -> None:

@@ -66,7 +66,7 @@ def test_a_result_waits_for_room_on_the_disk(workspace: Workspace, monkeypatch: 
     assert made_room
 
 
-def test_a_result_waits_for_whoever_holds_the_database(workspace: Workspace) -> None:
+def test_a_result_waits_while_another_process_holds_the_database(workspace: Workspace) -> None:
     run, locked, written, waited = a_run(workspace), threading.Event(), threading.Event(), list[bool]()
     attempt = claim_run(run.id, FakeClock().now())
     assert attempt is not None

@@ -83,8 +83,8 @@ class SweepLife(Life):
             if row.state == SweepState.SUCCEEDED:
                 assert not row.parts.exclude(state=PartState.DONE).exists()
         for part in SweepPart.objects.filter(state=PartState.DONE):
-            found = (part.cells_json, part.attempt)
-            assert self.done.setdefault(part.pk, found) == found
+            stored = (part.cells_json, part.attempt)
+            assert self.done.setdefault(part.pk, stored) == stored
         assert set(self.done) <= set(SweepPart.objects.filter(state=PartState.DONE).values_list("pk", flat=True))
 
     def check_invariants_now(self) -> None:

@@ -59,9 +59,9 @@ class Visitor:
         data = None
         if posted:
             page = self.open(address)[2]
-            found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
-            assert found, page
-            data = urllib.parse.urlencode(posted | {"csrfmiddlewaretoken": found[1]}).encode()
+            match = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+            assert match, page
+            data = urllib.parse.urlencode(posted | {"csrfmiddlewaretoken": match[1]}).encode()
         request = urllib.request.Request(address, data, headers={"Referer": address})  # noqa: S310
         try:
             with self.opener.open(request, timeout=30) as answer:
@@ -134,7 +134,7 @@ def test_hosted_mode_behind_a_reverse_proxy(hosted_site: HostedSite) -> None:
     link = hosted_site.up.until_printed(LINK, 10)[1]
     ada, stranger, direct = Visitor(hosted_site.certificate), Visitor(hosted_site.certificate), Visitor()
 
-    # Nobody gets in without signing in, and probes ask by address.
+    # Every page needs a sign-in; probes ask by address.
     assert stranger.open(f"{hosted_site.url}/decisions/new")[1].startswith(f"{hosted_site.url}/accounts/login/")
     assert direct.open(f"{hosted_site.upstream}/health/live")[0] == 200
     eventually(lambda: direct.open(f"{hosted_site.upstream}/health/ready")[0] == 200, START_S)

@@ -1,4 +1,4 @@
-"""Whoever is killed in the middle of a run: it ends once, with one result."""
+"""Any process may be killed in the middle of a run: the run ends once, with one result."""
 
 import os
 import random
@@ -9,25 +9,25 @@ from typing import Any
 
 import pytest
 
-from tests.faults.conftest import TERMINAL, Desk, StartSite, kill, pid_of
+from tests.faults.conftest import TERMINAL, RunConsole, StartSite, kill, pid_of
 from tests.sites import eventually, is_alive
 
 LONG = {"jobs": 500_000, "replications": 40}
 """Several seconds of work, so that there is a middle to be killed in."""
 RETRIED_S = 30
-OpenDesk = Callable[..., Desk]
+OpenConsole = Callable[..., RunConsole]
 EMBEDDED = {"REDIS_URL": ""}
 """Also where the other tests use an outside broker: this one is ours to kill."""
 
 SEEDS = [pytest.param(seed, marks=pytest.mark.full if seed else ()) for seed in range(20)]
 
 
-def begun(desk: Desk, run: str, share: float = 0.0) -> dict[str, object]:
+def begun(console: RunConsole, run: str, share: float = 0.0) -> dict[str, object]:
     """Wait until it is running and so far along."""
     row: dict[str, object] = {}
 
     def is_so_far() -> bool:
-        row.update(desk.look(run))
+        row.update(console.look(run))
         assert row["state"] not in TERMINAL, row
         return row["state"] == "running" and float(str(row["progress_fraction"])) > share
 
@@ -37,59 +37,63 @@ def begun(desk: Desk, run: str, share: float = 0.0) -> dict[str, object]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_killed_worker_comes_back_and_its_run_ends_once(
-    seed: int, start_site: StartSite, open_desk: OpenDesk
+    seed: int, start_site: StartSite, open_console: OpenConsole
 ) -> None:
-    site, desk = start_site("--workers", "1"), open_desk()
-    run = desk.start(**LONG)
-    row = begun(desk, run, random.Random(seed).uniform(0, 0.3))
+    site, console = start_site("--workers", "1"), open_console()
+    run = console.start(**LONG)
+    row = begun(console, run, random.Random(seed).uniform(0, 0.3))
     worker = int(str(row["worker"]).rpartition(":")[2])
     kill(worker)
     eventually(
-        lambda: desk.look(run)["attempt"] == 2, RETRIED_S, lambda: site.with_output(f"{run} is {desk.look(run)}")
+        lambda: console.look(run)["attempt"] == 2, RETRIED_S, lambda: site.with_output(f"{run} is {console.look(run)}")
     )
-    end = desk.until_done(run)
+    end = console.until_done(run)
     assert (end["state"], end["attempt"], end["lost_leases"], end["has_result"]) == ("succeeded", 2, 1, True)
     assert pid_of(site, "run_worker") != worker
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_killed_broker_comes_back_and_loses_nothing(seed: int, start_site: StartSite, open_desk: OpenDesk) -> None:
-    site, desk = start_site("--workers", "1", **EMBEDDED), open_desk(**EMBEDDED)
-    running = desk.start(**LONG)
-    queued = [desk.start() for _ in range(5)]
-    begun(desk, running, random.Random(seed).uniform(0, 0.3))
+def test_a_killed_broker_comes_back_and_loses_nothing(
+    seed: int, start_site: StartSite, open_console: OpenConsole
+) -> None:
+    site, console = start_site("--workers", "1", **EMBEDDED), open_console(**EMBEDDED)
+    running = console.start(**LONG)
+    queued = [console.start() for _ in range(5)]
+    begun(console, running, random.Random(seed).uniform(0, 0.3))
     kill(pid_of(site, "valkey-server unixsocket"))
-    unqueued = desk.start(notifies=False)  # as after a request while the broker is gone
-    ends = [desk.until_done(run) for run in [running, *queued, unqueued]]
+    unqueued = console.start(notifies=False)  # as after a request while the broker is gone
+    ends = [console.until_done(run) for run in [running, *queued, unqueued]]
     assert {(end["state"], end["attempt"], end["has_result"]) for end in ends} == {("succeeded", 1, True)}
     site.until_ready(30)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_after_everything_was_killed_the_next_start_finishes_the_work(
-    seed: int, start_site: StartSite, open_desk: OpenDesk, data: Path
+    seed: int, start_site: StartSite, open_console: OpenConsole, data: Path
 ) -> None:
-    site, desk = start_site("--workers", "1"), open_desk()
-    running = desk.start(**LONG)
-    queued = [desk.start() for _ in range(5)]
-    begun(desk, running, random.Random(seed).uniform(0, 0.3))
+    site, console = start_site("--workers", "1"), open_console()
+    running = console.start(**LONG)
+    queued = [console.start() for _ in range(5)]
+    begun(console, running, random.Random(seed).uniform(0, 0.3))
     everything = [site.process.pid, *site.children()]
     for pid in everything:
         kill(pid)
     start_site("--workers", "1")
-    ends = [desk.until_done(run) for run in [running, *queued]]
+    ends = [console.until_done(run) for run in [running, *queued]]
     assert {(end["state"], end["has_result"]) for end in ends} == {("succeeded", True)}
     assert (ends[0]["attempt"], ends[0]["lost_leases"]) == (2, 1)
     assert {end["attempt"] for end in ends[1:]} == {1}
 
 
 @pytest.mark.full
-def test_a_worker_that_hangs_in_a_map_is_ended_and_the_map_is_drawn(start_site: StartSite, open_desk: OpenDesk) -> None:
-    site, desk = start_site("--workers", "2"), open_desk()
-    sweep = desk.ask("start_map", cells=40, jobs=1_000_000)
+def test_a_worker_that_hangs_in_a_map_is_ended_and_the_map_is_drawn(
+    start_site: StartSite, open_console: OpenConsole
+) -> None:
+    site, console = start_site("--workers", "2"), open_console()
+    sweep = console.ask("start_map", cells=40, jobs=1_000_000)
 
     def look() -> dict[str, Any]:
-        return dict(desk.ask("look_at_map", sweep=sweep))
+        return dict(console.ask("look_at_map", sweep=sweep))
 
     eventually(lambda: look()["running"], 60, lambda: site.with_output(f"The map is {look()}"))
     hung = int(look()["running"][0]["worker"].rpartition(":")[2])
@@ -100,19 +104,21 @@ def test_a_worker_that_hangs_in_a_map_is_ended_and_the_map_is_drawn(start_site: 
     assert look()["lost_leases"] == 1
 
 
-def test_a_run_that_was_cut_short_by_ctrl_c_starts_again_at_no_cost(start_site: StartSite, open_desk: OpenDesk) -> None:
-    site, desk = start_site("--workers", "1"), open_desk()
-    run = desk.start(**{**LONG, "replications": 900})
-    begun(desk, run)
+def test_a_run_that_was_cut_short_by_ctrl_c_starts_again_at_no_cost(
+    start_site: StartSite, open_console: OpenConsole
+) -> None:
+    site, console = start_site("--workers", "1"), open_console()
+    run = console.start(**{**LONG, "replications": 900})
+    begun(console, run)
     assert site.end() == 0
-    row = desk.look(run)
+    row = console.look(run)
     assert (row["state"], row["lost_leases"]) == ("queued", 0)
 
 
-def test_a_run_past_its_limit_is_timed_out(start_site: StartSite, open_desk: OpenDesk) -> None:
+def test_a_run_past_its_limit_is_timed_out(start_site: StartSite, open_console: OpenConsole) -> None:
     start_site("--workers", "1", CROSSOVER_RUN_TIME_LIMIT_S="5")
-    desk = open_desk(CROSSOVER_RUN_TIME_LIMIT_S="5")
-    run = desk.start(**{**LONG, "replications": 900})
-    begun(desk, run)
-    end = desk.until_done(run, 15)
+    console = open_console(CROSSOVER_RUN_TIME_LIMIT_S="5")
+    run = console.start(**{**LONG, "replications": 900})
+    begun(console, run)
+    end = console.until_done(run, 15)
     assert (end["state"], end["has_result"]) == ("timed_out", False)

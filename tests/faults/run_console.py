@@ -1,6 +1,6 @@
 """Starts runs in a site's database and looks at them, from a process that has the site's settings. One JSON object a line, each way.
 
-Run as `python -m tests.faults.desk`; `tests.faults.conftest.Desk` is the other end.
+Run as `python -m tests.faults.run_console`; `tests.faults.conftest.RunConsole` is the other end.
 """
 
 import json
@@ -41,7 +41,7 @@ def look(run: str) -> dict[str, Any]:
 
 
 def start_map(cells: int, jobs: int) -> str:
-    """A map of so many cells, a part each, of which the workers are told."""
+    """A map of that many cells, a part each; the workers are notified."""
     user, workspace = local_user_and_workspace()
     revision = create_decision(workspace, user, {"volume": {"peak_to_mean": 1}}).latest()
     asked = SweepRequest(SweepAxis.from_steps("processing.p95_s", 10, 20, cells), None, jobs)
