@@ -8,7 +8,7 @@ import numpy as np
 
 from advisor.advice.answer_vectors import INTERVAL_VECTORS, AnswerVectors, FlagVector, NumberVector, is_choice
 from advisor.advice.answers import Answers
-from advisor.advice.queueing import Z95, Z99, Wait, attempts_of, lognormal_p99, waiting
+from advisor.advice.queueing import Z95, Wait, attempts_of, lognormal_p99, p99_through, waiting
 from advisor.advice.ranges import MINUTES_A_DAY
 
 ATTENTION_S = 10.0
@@ -215,7 +215,7 @@ def _work(c: AnswerVectors, caller: CallerFacts[NumberVector, FlagVector]) -> Wo
     return WorkFacts(
         p50_s=p50,
         p95_s=p95,
-        p99_s=np.where(np.isnan(given), p50 * np.exp(Z99 * sigma), np.maximum(given, p95)),
+        p99_s=np.where(np.isnan(given), p99_through(p50, p95), np.maximum(given, p95)),
         mean_s=p50 * np.exp(sigma**2 / 2),
         service_cv2=np.expm1(sigma**2),
         late_share=_beyond(caller.deadline_s, p50, sigma),

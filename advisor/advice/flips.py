@@ -61,7 +61,7 @@ class _DecidedProbe:
 def find_flips(evaluation: Evaluation) -> tuple[Flip, ...]:
     """Those of style come first, then those of delivery and of strength, the nearest of each first."""
     answers, base, now = evaluation.answers, evaluation.vectors, evaluation.decisions
-    numeric = [probe for path in ENCODED if LEAVES[path].numeric for probe in _directions(path, base)]
+    numeric = [probe for path in ENCODED if LEAVES[path].numeric for probe in _directions(path, evaluation)]
     listed = [_choices(answers, path) for path in ENCODED if not LEAVES[path].numeric] + [_hops(answers)]
     decided = _decide_probes(base, [probe for probe in (*numeric, *listed) if len(probe.values)])
     flips = [
@@ -87,9 +87,9 @@ def _decide_probes(base: AnswerVectors, probes: list[_Probe]) -> list[_DecidedPr
     return [_DecidedProbe(probe, decisions, start) for start, probe in zip(starts, probes, strict=False)]
 
 
-def _directions(path: str, base: AnswerVectors) -> list[_Probe]:
-    low, high = reach(path, base)
-    now = starting_number(path, base)
+def _directions(path: str, evaluation: Evaluation) -> list[_Probe]:
+    low, high = reach(path, evaluation.vectors)
+    now = starting_number(path, evaluation.answers)
     integer = LEAVES[path].kind == "integer"
     if math.isinf(now):
         return [_Probe(path, _spread(high, low, integer, ends=True))]
@@ -171,7 +171,7 @@ class _Bracket:
 def _thresholds(evaluation: Evaluation, decided: list[_DecidedProbe]) -> list[Flip]:
     """The first change along each probe, narrowed to the threshold and rounded for reading."""
     base, key = evaluation.vectors, evaluation.decisions.key[0]
-    brackets = [_first_bracket(one, base, key) for one in decided if np.any(one.keys != key)]
+    brackets = [_first_bracket(one, evaluation.answers, key) for one in decided if np.any(one.keys != key)]
     for _ in range(_PASSES):
         cuts = _decide_probes(base, [_Probe(bracket.path, bracket.cut()) for bracket in brackets])
         brackets = [
@@ -181,9 +181,9 @@ def _thresholds(evaluation: Evaluation, decided: list[_DecidedProbe]) -> list[Fl
     return [_rounded(evaluation.answers, one) for one in _decide_probes(base, rounded)]
 
 
-def _first_bracket(decided: _DecidedProbe, base: AnswerVectors, key: int) -> _Bracket:
+def _first_bracket(decided: _DecidedProbe, answers: Answers, key: int) -> _Bracket:
     probe, first = decided.probe, int(np.argmax(decided.keys != key))
-    old = float(probe.values[first - 1]) if first else starting_number(probe.path, base)
+    old = float(probe.values[first - 1]) if first else starting_number(probe.path, answers)
     return _Bracket(probe.path, old if math.isfinite(old) else float(probe.values[0]), float(probe.values[first]))
 
 

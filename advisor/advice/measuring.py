@@ -5,9 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from advisor.advice.answer_vectors import vectors_of
-from advisor.advice.answers import Answers
-from advisor.advice.facts import facts_of
 from core.units import DAY_S
 from simulator.traces import Trace
 
@@ -18,10 +15,6 @@ BEYOND_CHANCE = 5.0
 HIGHEST_CV = 100.0
 MOST_PEAKS = 1440.0
 RATES = (1e-6, 1e6)
-
-
-def capacity_per_s(answers: Answers) -> float:
-    return float(facts_of(vectors_of(answers)).capacity.cap[0])
 
 
 def measured(trace: Trace, cap_per_s: float = math.inf) -> dict[str, Any]:

@@ -49,3 +49,8 @@ def attempts_of(failure: NumberVector, retries: NumberVector) -> NumberVector:
     certain = failure >= 1
     share = np.where(certain, 0.5, failure)
     return np.where(certain, retries + 1, (1 - share ** (retries + 1)) / (1 - share))
+
+
+def p99_through(p50: NumberVector | float, p95: NumberVector | float) -> NumberVector:
+    """The 99th percentile of the lognormal through p50 and p95: p50 exp(2.326 sigma), sigma = ln(p95 / p50) / 1.645."""
+    return np.asarray(p50 * np.exp(Z99 * (np.log(p95 / p50) / Z95)), dtype=np.float64)

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from advisor.advice.answer_vectors import AnswerVectors, NumberVector, vectors_of
+from advisor.advice.answer_vectors import UNLIMITED, AnswerVectors, NumberVector, vectors_of
 from advisor.advice.answers import LEAVES, Answers, answers_from
-from advisor.advice.facts import facts_of
+from advisor.advice.queueing import p99_through
 from advisor.advice.ranges import MINUTES_A_DAY
 from advisor.advice.template_merge import SHARE_PATHS, merge_mappings
-from core.paths import nested
+from core.paths import nested, value_at
 
 P50, P95, P99 = "processing.p50_s", "processing.p95_s", "processing.p99_s"
 ALONE: Mapping[str, frozenset[str]] = MappingProxyType({P50: frozenset({P95, P99})})
@@ -82,12 +82,15 @@ def reach(path: str, base: AnswerVectors) -> tuple[float, float]:
     return bounds.get(path, (low, high))
 
 
-def starting_number(path: str, base: AnswerVectors) -> float:
-    """The number that a numeric answer stands for: no limit is infinite, an empty p99 is the lognormal's, and what is not known is nothing."""
-    value = float(base[path][0])
-    if not np.isnan(value):
-        return value
-    return float(facts_of(base).work.p99_s[0]) if path == P99 else 0.0
+def starting_number(path: str, answers: Answers) -> float:
+    """A numeric answer as a number: no limit is infinite, an empty p99 is the lognormal's, and any other empty answer is 0."""
+    value = value_at(answers, path)
+    if value is not None:
+        return float(value)
+    if path in UNLIMITED:
+        return float(np.inf)
+    processing = answers.processing
+    return float(p99_through(processing.p50_s, processing.p95_s)) if path == P99 else 0.0
 
 
 def changed(answers: Answers, path: str, value: Any, fixed: frozenset[str] = frozenset()) -> Answers:

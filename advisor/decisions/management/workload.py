@@ -15,7 +15,7 @@ from advisor.advice.contract import Recommendation
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.library import DEFAULT_TEMPLATE
 from advisor.advice.library_overrides import Library, apply_overrides, library_from_file
-from advisor.advice.measuring import capacity_per_s, measured
+from advisor.advice.measuring import measured
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_from, scenario_of
 from advisor.advice.yaml_json import LARGEST_BYTES, document_kind, read_mapping, with_lines
@@ -117,7 +117,7 @@ def _with_trace(source: Source) -> Mapping[str, Any]:
     path = volume.get("trace") if isinstance(volume, Mapping) else None
     if not isinstance(volume, Mapping) or not isinstance(path, str) or not path:
         return source.given
-    capacity = capacity_per_s(answers_from(source.given))
+    capacity = Evaluation.from_answers(answers_from(source.given)).point.capacity.cap
     figures = measured(_read_trace(source, path, "volume.trace"), capacity) | dict(volume)
     source.given["volume"].update(figures)
     return source.given

@@ -10,7 +10,7 @@ from django.utils import timezone
 from advisor import advice
 from advisor.advice.answers import LEAVES, Answers, answers_from
 from advisor.advice.library_overrides import Library, apply_overrides
-from advisor.advice.measuring import capacity_per_s, measured
+from advisor.advice.measuring import measured
 from advisor.advice.recommendation import recommend
 from advisor.decisions import stored
 from advisor.decisions.cleaning import clean_name
@@ -142,9 +142,10 @@ def _without_lost_trace(answers: Answers, workspace: Workspace) -> Answers:
 
 def use_trace(decision: Decision, trace: Trace, user: User, version: int, *, own: Library | None = None) -> Revision:
     """Replay the trace. Its rate, peaks and unevenness become answers, too. Raise as `save_answers`."""
-    answers = decision.latest().answers
-    given = answers.model_dump()
-    given["volume"] |= measured(read_stored_trace(trace), capacity_per_s(answers)) | {"trace": str(trace.pk)}
+    latest = decision.latest()
+    given = latest.answers.model_dump()
+    cap_per_s = latest.evaluation.point.capacity.cap
+    given["volume"] |= measured(read_stored_trace(trace), cap_per_s) | {"trace": str(trace.pk)}
     return save_answers(decision, given, user, version, own=own)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from advisor.advice import library
-from advisor.advice.answer_vectors import vectors_of
 from advisor.advice.answers import LEAVES, Answers
 from advisor.advice.contract import Flip
 from advisor.advice.questionnaire import SECTIONS, Question
@@ -117,7 +116,7 @@ def flip_condition(flip: Flip, answers: Answers) -> str:
     """If 1.9 s or less; If yes; If nobody waited."""
     path, to = flip.field, flip.to
     if LEAVES[path].numeric:
-        more = to > starting_number(path, vectors_of(answers))
+        more = to > starting_number(path, answers)
         words = exact_words(path, to) + (" or more" if more else " or less" if to else "")
         return f"If {words}"
     if isinstance(to, list | tuple):

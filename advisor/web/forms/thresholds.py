@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from advisor.advice.answer_vectors import AnswerVectors, vectors_of
 from advisor.advice.answers import LEAVES, Answers
 from advisor.advice.contract import Flip, Recommendation
 from advisor.advice.variations import starting_number
@@ -60,13 +59,10 @@ def thresholds_by_path(answers: Answers, recommendation: Recommendation) -> Mapp
         numeric = LEAVES[flip.field].numeric
         if numeric or _style_there(flip) != wording.shown_style(recommendation):
             flips.setdefault(flip.field, []).append(flip)
-    vectors = vectors_of(answers)
-    return {path: _thresholds(path, found, answers, vectors, recommendation) for path, found in flips.items()}
+    return {path: _thresholds(path, found, answers, recommendation) for path, found in flips.items()}
 
 
-def _thresholds(
-    path: str, flips: list[Flip], answers: Answers, vectors: AnswerVectors, recommendation: Recommendation
-) -> Thresholds:
+def _thresholds(path: str, flips: list[Flip], answers: Answers, recommendation: Recommendation) -> Thresholds:
     numeric = LEAVES[path].numeric
     flips = sorted(flips, key=lambda flip: flip.to) if numeric else flips
     points = tuple(
@@ -74,7 +70,7 @@ def _thresholds(
         for flip in flips
     )
     return Thresholds(
-        points, _chart(path, flips, points, answers, vectors, wording.shown_style(recommendation)) if numeric else None
+        points, _chart(path, flips, points, answers, wording.shown_style(recommendation)) if numeric else None
     )
 
 
@@ -83,10 +79,10 @@ def _style_there(flip: Flip) -> str:
 
 
 def _chart(
-    path: str, flips: list[Flip], points: Iterable[Threshold], answers: Answers, vectors: AnswerVectors, style: str
+    path: str, flips: list[Flip], points: Iterable[Threshold], answers: Answers, style: str
 ) -> ThresholdChart | None:
     given, uncertain = value_at(answers, path), answers.uncertain.get(path)
-    now = starting_number(path, vectors)
+    now = starting_number(path, answers)
     if given is None and now == 0:
         return None
     ends = (uncertain.low, uncertain.high) if uncertain else ()

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.advice.answers import answers_from
-from advisor.advice.measuring import capacity_per_s, measured
+from advisor.advice.evaluation import Evaluation
+from advisor.advice.measuring import measured
 from advisor.advice.recommendation import advise
 from simulator.traces import Trace
 
@@ -47,7 +48,9 @@ def test_chance_is_no_peak() -> None:
 
 def test_the_advice_sees_a_burst_of_seconds_that_it_could_not_see_in_minutes() -> None:
     answers = answers_from({"caller": {"deadline_s": 30}})
-    burst = measured(hour(*((start, 300, 3) for start in range(300, 3600, 600))), capacity_per_s(answers))
+    burst = measured(
+        hour(*((start, 300, 3) for start in range(300, 3600, 600))), Evaluation.from_answers(answers).point.capacity.cap
+    )
     rules = {
         reason.rule
         for reason in advise(answers_from({"caller": {"deadline_s": 30}, "volume": burst}), flips=False).reasons
