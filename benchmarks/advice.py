@@ -71,7 +71,7 @@ def _measured() -> float:
     from django.urls import reverse
 
     from advisor.decisions.services.decisions import create_decision
-    from advisor.teams.middleware import let_in
+    from advisor.teams.middleware import admit
     from advisor.teams.services.accounts import local_user_and_workspace
 
     call_command("migrate", verbosity=0)
@@ -82,7 +82,7 @@ def _measured() -> float:
         reverse("save-answers", args=[decision.pk]),
     )
     admitted = HttpResponse()
-    let_in(admitted)
+    admit(admitted)
     client.cookies = admitted.cookies
     times = []
     for stroke in range(KEYSTROKES):
