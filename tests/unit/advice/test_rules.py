@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from advisor.advice.contract import Reason, Recommendation
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.facts import Facts, PointFacts
 from advisor.advice.recommendation import advise
-from advisor.advice.rules import CONSTRAINTS, RULES
+from advisor.advice.rules import CONSTRAINTS, RULES, Rule
 from advisor.advice.templates import TEMPLATES
 from core.paths import nested
 
@@ -66,42 +65,56 @@ def test_each_rule_is_felt_and_says_so_with_the_users_numbers_and_the_threshold(
         assert words in evidence
 
 
-def other(value: float | bool) -> float | bool:
-    return not value if isinstance(value, bool) else 1.7 * value + 3 if math.isfinite(value) else 11.0
+def others(value: float | bool) -> tuple[float | bool, ...]:
+    """Other values of a fact, of its type: larger, none, and a tiny and a huge one."""
+    if isinstance(value, bool):
+        return (not value,)
+    return (1.7 * value + 3 if math.isfinite(value) else 11.0, 0.0, 1e-3, 1e9)
 
 
-def perturbed(point: PointFacts, part: str, name: str) -> PointFacts:
-    facts = getattr(point, part)
-    return replace(point, **{part: replace(facts, **{name: other(getattr(facts, name))})})
+def reads(rule: Rule, point: PointFacts, fact: str) -> bool:
+    """Whether the sentence changes, or fails, if this fact alone has another value."""
+    part, name = fact.split(".")
+    facts, words = getattr(point, part), rule.sentence(point)
+    for value in others(getattr(facts, name)):
+        try:
+            if rule.sentence(replace(point, **{part: replace(facts, **{name: value})})) != words:
+                return True
+        except (ArithmeticError, ValueError):
+            return True
+    return False
 
 
+OUTLASTED = {"subscribers.count": 3, "subscribers.handling_p95_s": 40}
+"""Others that are called in line take the answer past a limit: one sentence reads more facts then."""
 POINTS = [
     (rule, template, differs)
     for rule in (rule.id for rule in RULES)
     for template, differs in [FELT[rule][:2], *((name, {}) for name in TEMPLATES)]
-]
+] + [("answer_and_publish", "form_classification", OUTLASTED)]
 
 
 @pytest.mark.parametrize(("rule", "template", "differs"), POINTS)
 def test_a_rule_cites_every_fact_that_its_sentence_reads(rule: str, template: str, differs: Mapping[str, Any]) -> None:
     point = Evaluation.from_answers(answers_from({"template": template, **nested(differs)})).point
-    cited_rule = next(one for one in RULES if one.id == rule)
-    uncited = [
-        f"{part.name}.{fact.name}"
-        for part in fields(Facts)
-        for fact in fields(getattr(point, part.name))
-        if f"{part.name}.{fact.name}" not in cited_rule.cited(point)
-        and cited_rule.sentence(perturbed(point, part.name, fact.name)) != cited_rule.sentence(point)
-    ]
+    found = next(one for one in RULES if one.id == rule)
+    paths = [f"{part.name}.{fact.name}" for part in fields(Facts) for fact in fields(getattr(point, part.name))]
+    uncited = [path for path in paths if path not in found.cited(point) and reads(found, point, path)]
     assert not uncited, f"add to `cites` of the rule {rule}"
 
 
-@pytest.mark.parametrize("rule", [rule.id for rule in RULES])
-def test_a_rule_cites_facts_that_there_are(rule: str) -> None:
-    template, differs, _ = FELT[rule]
-    point = Evaluation.from_answers(answers_from({"template": template, **nested(differs)})).point
-    for fact in next(one for one in RULES if one.id == rule).cited(point):
-        attrgetter(fact)(point)
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a_rule_cites_only_facts_that_its_sentence_reads(rule: Rule) -> None:
+    points = [
+        Evaluation.from_answers(answers_from({"template": template, **nested(differs)})).point
+        for name, template, differs in POINTS
+        if name == rule.id
+    ]
+    cited = [(fact, point) for point in points for fact in rule.cited(point)]
+    unread = {fact for fact, _ in cited} - {fact for fact, point in cited if reads(rule, point, fact)}
+    assert not unread, (
+        f"remove from `cites` of the rule {rule.id}, or add answers to FELT of which its sentence reads them"
+    )
 
 
 def test_every_rule_has_its_words_its_source_and_a_weight_between_0_and_1() -> None:
