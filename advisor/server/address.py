@@ -4,22 +4,13 @@ import os
 import sys
 import threading
 import webbrowser
-from typing import Protocol
+
+from django.core.management.base import OutputWrapper
 
 from advisor.configuration import Configuration
 from advisor.teams.links import OneTimeToken
 from advisor.teams.middleware import TOKEN
 from advisor.teams.services.first_administrator import first_administrator_is_missing
-
-
-class Terminal(Protocol):
-    """Standard output, as Django's wrapper gives it: `write` adds the line's end."""
-
-    def write(self, text: str) -> object: ...
-
-    def flush(self) -> None: ...
-
-    def isatty(self) -> bool: ...
 
 
 class PrintedAddress:
@@ -28,7 +19,9 @@ class PrintedAddress:
     In hosted mode it is the public one, with a link that makes the first administrator as long as there is none.
     """
 
-    def __init__(self, configuration: Configuration, listening_url: str, out: Terminal, opens_browser: bool) -> None:
+    def __init__(
+        self, configuration: Configuration, listening_url: str, out: OutputWrapper, opens_browser: bool
+    ) -> None:
         self.configuration = configuration
         self.listening_url = listening_url
         self.out = out

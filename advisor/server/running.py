@@ -1,5 +1,6 @@
 """The order in which a site comes up: data folder, port, broker, database, static files, and then the processes."""
 
+import errno
 import http.client
 import os
 import socket
@@ -14,13 +15,14 @@ from uuid import uuid4
 
 import structlog
 from django.core.management import call_command
+from django.core.management.base import OutputWrapper
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from advisor.configuration import ROOT, Configuration
 from advisor.decisions.services.decisions import ensure_demo
-from advisor.server import instance, pages, static
-from advisor.server.address import PrintedAddress, Terminal
+from advisor.server import instance, static
+from advisor.server.address import PrintedAddress
 from advisor.server.broker import embedded_broker, wait_for_safe_broker
 from advisor.server.supervisor import Child, Supervisor
 from advisor.server.watchdog import Watchdog, holders_on_this_host
@@ -48,7 +50,7 @@ class WorkerChild(Child):
 
 
 def run_site(
-    configuration: Configuration, host: str, port: int, workers: int, out: Terminal, opens_browser: bool
+    configuration: Configuration, host: str, port: int, workers: int, out: OutputWrapper, opens_browser: bool
 ) -> None:
     """Run until SIGTERM or SIGINT. Raises CannotRun."""
     instance.make_private(configuration.data)
@@ -188,7 +190,7 @@ def _listening(host: str, port: int, left_over: bool) -> socket.socket:
     deadline = time.monotonic() + (LEFTOVER_PATIENCE_S if left_over else 0)
     while True:
         try:
-            return pages.listen_on(host, port)
+            return listen_on(host, port)
         except PermissionError:
             raise CannotRun(
                 f"Port {port} is reserved for the system's own services. Choose another with --port."
@@ -199,3 +201,31 @@ def _listening(host: str, port: int, left_over: bool) -> socket.socket:
                     f"Port {port} is taken. Choose another with --port, or 0 for any that is free."
                 ) from None
             time.sleep(0.1)
+
+
+def listen_on(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        CannotRun: if the host is not an address of this machine.
+        OSError: if the port is taken.
+    """
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError:
+        raise CannotRun(_no_such_address(host)) from None
+    listener = socket.socket(family, kind)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(128)
+    except OSError as refused:
+        listener.close()
+        if refused.errno == errno.EADDRNOTAVAIL:
+            raise CannotRun(_no_such_address(host)) from None
+        raise
+    return listener
+
+
+def _no_such_address(host: str) -> str:
+    return f"This machine has no address {host}. Choose one that it has with --host: 127.0.0.1 for a proxy on this machine, 0.0.0.0 for any."

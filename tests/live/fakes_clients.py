@@ -14,14 +14,14 @@ from aiohttp import web
 from numpy.typing import NDArray
 
 from simulator.live.run.draw_jobs import draw_jobs
-from simulator.live.system.clients import clients_process
-from simulator.live.system.clients.clients_process import Receiver
-from simulator.live.system.clients.outcomes import Outcomes
+from simulator.live.system import clients_process
+from simulator.live.system.clients_process import Receiver
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.http import serve
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, Reader, What
+from simulator.live.system.outcomes import Outcomes
 from simulator.scenario import Scenario
 
 TOKEN = "token-of-this-run"

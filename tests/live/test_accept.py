@@ -6,7 +6,7 @@ from typing import Any
 
 import aiohttp
 
-from simulator.live.system.event_driven.accept import Accept
+from simulator.live.system.accept import Accept
 from simulator.live.system.http import authorization
 from simulator.live.system.journal import Journal, Reader, What
 from tests.live.fakes_clients import TOKEN, a_plan, a_scenario, serving

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.live_run import measure_run
 from core.errors import InvalidInput
 from simulator.live.run import folders, machine_capacity
 from simulator.live.run.fork_server import ForkServer
-from simulator.live.run.machine_benchmark import measure_capacity, measure_run
+from simulator.live.run.machine_benchmark import measure_capacity
 from simulator.live.run.machine_capacity import CAUTIOUS, Capacity
 from simulator.live.run.run_plan import Limit, Workload
 from simulator.scenario import Scenario

@@ -14,12 +14,12 @@ import pytest
 from aiohttp import web
 from standardwebhooks.webhooks import Webhook
 
-from simulator.live.system.clients import clients_process
-from simulator.live.system.clients.clients_process import Receiver
-from simulator.live.system.clients.outcomes import Outcomes
+from simulator.live.system import clients_process
+from simulator.live.system.clients_process import Receiver
 from simulator.live.system.http import authorization, client_session
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, Reader, What
+from simulator.live.system.outcomes import Outcomes
 from simulator.live.system.process import READY, ProcessContext
 from tests.live.fakes_clients import (
     SECRET,

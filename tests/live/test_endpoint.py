@@ -11,8 +11,8 @@ import openai
 import pytest
 
 from simulator.live.system.clock import RunClock
-from simulator.live.system.endpoint.limits import duration
-from simulator.live.system.endpoint.server import Endpoint
+from simulator.live.system.endpoint import Endpoint
+from simulator.live.system.endpoint_limits import duration
 from simulator.live.system.http import authorization
 from simulator.live.system.journal import Journal, Reader, What
 from simulator.live.system.workloads import load

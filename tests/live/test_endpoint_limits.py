@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from simulator.live.system.endpoint.limits import EndpointLimits
+from simulator.live.system.endpoint_limits import EndpointLimits
 from simulator.scenario import Provider
 from tests.live.fakes_ticks import PARTS, TICK_S, TickLimits, random_provider
 

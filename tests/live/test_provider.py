@@ -12,7 +12,7 @@ from aiohttp import web
 
 from simulator.live.system.call_budget import CallBudget, Cut
 from simulator.live.system.config import ExternalEndpoint, ProcessConfig
-from simulator.live.system.endpoint.server import Endpoint
+from simulator.live.system.endpoint import Endpoint
 from simulator.live.system.journal import Journal
 from simulator.live.system.provider_client import AsyncProviderClient, KeyMissing, ProviderClient, Reply, redact
 from tests.live.fakes_clients import a_plan, a_scenario, in_a_thread

@@ -22,21 +22,21 @@ from rq.worker import SimpleWorker
 from core.processes.message_broker import socket_url
 from simulator.live.run.processes import running_broker
 from simulator.live.run.support import MOST_CONSUMERS
+from simulator.live.system import tasks
 from simulator.live.system.config import ProcessConfig
-from simulator.live.system.event_driven import tasks
-from simulator.live.system.event_driven.consumers import (
+from simulator.live.system.consumers import (
     THREAD_PROCESSES,
     WeightedSimpleWorker,
     handlers,
     queues_by_consumer,
 )
-from simulator.live.system.event_driven.queues import rq_id
-from simulator.live.system.event_driven.rate_limit_server import RateLimitServer
-from simulator.live.system.event_driven.scheduler import SCHEDULER_NAME, schedule_at_tick
-from simulator.live.system.event_driven.tasks import Application
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, Reader, What
 from simulator.live.system.provider_client import Reply
+from simulator.live.system.queues import rq_id
+from simulator.live.system.rate_limit_server import RateLimitServer
+from simulator.live.system.scheduler import SCHEDULER_NAME, schedule_at_tick
+from simulator.live.system.tasks import Application
 from simulator.scenario import Scenario
 from tests.live.fakes_clients import QUICK, a_plan
 

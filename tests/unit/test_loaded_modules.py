@@ -22,9 +22,8 @@ MAY_BE_LOADED = {
     "system",
     "system.clock",
     "system.config",
-    "system.event_driven",
-    "system.event_driven.queues",
     "system.jobs",
+    "system.queues",
 }
 """What plans a run, and reads the dead letters of one under way."""
 LOAD = """

@@ -11,8 +11,8 @@ from advisor.decisions.models import EngineName, Run
 from simulator.live.run.folders import find_running
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
-from simulator.live.system.event_driven.queues import RunQueues, monotonic_ns
 from simulator.live.system.jobs import Jobs
+from simulator.live.system.queues import RunQueues, monotonic_ns
 
 DESIGN = "event_driven"
 

@@ -36,11 +36,11 @@ from simulator.live.run.processes import (
 from simulator.live.system.call_budget import CallBudget, Spent
 from simulator.live.system.clock import NS_PER_S, RunClock
 from simulator.live.system.config import ExternalEndpoint, ProcessConfig
-from simulator.live.system.event_driven.consumers import worker_count
-from simulator.live.system.event_driven.queues import RunQueues, attempt_number, enqueued_ns, job_number, monotonic_ns
-from simulator.live.system.event_driven.tasks import worker_number
+from simulator.live.system.consumers import worker_count
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import ROW, Journal, Reader, What, unfinished_calls
+from simulator.live.system.queues import RunQueues, attempt_number, enqueued_ns, job_number, monotonic_ns
+from simulator.live.system.tasks import worker_number
 from simulator.plan import DESIGN_WORDS, EVENT_DRIVEN, SYNCHRONOUS
 from simulator.result import Design, ProcessEnd, Series, WorkerKind
 from simulator.scenario import Scenario
@@ -272,12 +272,12 @@ def _process_config(stage: Stage, folder: Path, design_folder: Path, sockets: li
 def _process_specs(
     config: ProcessConfig, jobs: Jobs, sockets: list[socket.socket], key: SecretStr | None
 ) -> Iterator[ProcessSpec]:
-    from simulator.live.system.clients.clients_process import run_clients
-    from simulator.live.system.endpoint.server import run_endpoint
-    from simulator.live.system.event_driven.accept import run_accept
-    from simulator.live.system.event_driven.consumers import consumer_processes, run_consumers, run_handlers
-    from simulator.live.system.event_driven.rate_limit_server import run_rate_limiter
-    from simulator.live.system.event_driven.scheduler import run_scheduler
+    from simulator.live.system.accept import run_accept
+    from simulator.live.system.clients_process import run_clients
+    from simulator.live.system.consumers import consumer_processes, run_consumers, run_handlers
+    from simulator.live.system.endpoint import run_endpoint
+    from simulator.live.system.rate_limit_server import run_rate_limiter
+    from simulator.live.system.scheduler import run_scheduler
     from simulator.live.system.synchronous_service import run_service
 
     endpoint_socket, service_socket, clients_socket = sockets

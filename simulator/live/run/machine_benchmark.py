@@ -14,10 +14,8 @@ from simulator.live.run import machine_capacity
 from simulator.live.run.calibrate import beyond_service_s, pickups_s
 from simulator.live.run.design_run import DesignRun, Stage, run_design
 from simulator.live.run.draw_jobs import draw_jobs
-from simulator.live.run.folders import run_folder
 from simulator.live.run.fork_server import ForkServer
 from simulator.live.run.machine_capacity import Capacity
-from simulator.live.run.worker_bench import memory_mb
 from simulator.live.system.journal import What
 from simulator.plan import Floats
 from simulator.result import Design, WorkerKind
@@ -32,7 +30,6 @@ JOBS_WHILE_IDLE, EVERY_S = 30, 0.02
 BURST_JOBS = 150
 LEAST_OVERHEAD_S = 0.001
 BENCHMARK_DRAIN_S = 30.0
-WAITING_JOBS, AT_MODEL_S = 50, 2.0
 
 
 def measure_capacity(
@@ -48,7 +45,7 @@ def measure_capacity(
     arrivals_s = np.concatenate([idle_s, np.full(BURST_JOBS, idle_s[-1] + EVERY_S + 2 * SERVICE_S)])
 
     def run(design: Design) -> DesignRun:
-        stage = _stage(design, arrivals_s, SERVICE_S, SERVERS, workers)
+        stage = real_time_stage(design, arrivals_s, SERVICE_S, SERVERS, workers)
         return run_design(stage, folder, lambda _: tick(), server)
 
     synchronous, event_driven = run("synchronous"), run("event_driven")
@@ -67,7 +64,7 @@ def measure_capacity(
     )
 
 
-def _stage(
+def real_time_stage(
     design: Design, arrivals_s: Floats, service_s: float, servers: int, workers: WorkerKind = "threads"
 ) -> Stage:
     scenario = Scenario.model_validate(
@@ -92,30 +89,3 @@ def _jobs_per_s(run: DesignRun) -> float:
         raise CannotRun(f"only {len(rows)} of {BURST_JOBS} jobs came through when this machine was to be measured")
     took_s = run.clock.scenario_s(int(rows["at_ns"].max())) - float(run.stage.jobs.arrival_s[-1])
     return BURST_JOBS / took_s
-
-
-def measure_run() -> dict[str, float]:
-    """What a whole run carries, which is kept for later runs, and its memory. Raises CannotRun; AssertionError if not all jobs waited at once."""
-    with run_folder("bench") as folder, ForkServer(folder) as server:
-        capacity = measure_capacity(folder, lambda: None, server)
-        machine_capacity.keep(capacity)
-        return {
-            "synchronous_jobs_per_s": capacity.synchronous_jobs_per_s,
-            "event_driven_jobs_per_s": capacity.event_driven_jobs_per_s,
-            "asked_at_most_jobs_per_s": capacity.jobs_per_s,
-            "overhead_ms": 1000 * capacity.overhead_s,
-            "waiting_memory_mb": _waiting_memory_mb(folder, server),
-        }
-
-
-def _waiting_memory_mb(folder: Path, server: ForkServer) -> float:
-    measured: list[float] = []
-
-    def watch(run: DesignRun | None) -> None:
-        what = run.rows["what"] if run is not None else np.zeros(0)
-        if not measured and (what == What.CALLED).sum() - (what == What.ANSWERED).sum() == WAITING_JOBS:
-            measured.append(memory_mb(folder))
-
-    run_design(_stage("event_driven", np.full(WAITING_JOBS, 0.2), AT_MODEL_S, WAITING_JOBS), folder, watch, server)
-    assert measured, "not all jobs waited at the same time"  # noqa: S101  what a bench asserts
-    return measured[0]

@@ -12,10 +12,15 @@ from types import ModuleType
 
 import openai.resources.chat.completions  # noqa: F401  the client imports it at its first call
 
-from simulator.live.system import synchronous_service  # noqa: F401
-from simulator.live.system.clients import clients_process  # noqa: F401
-from simulator.live.system.endpoint import server  # noqa: F401
-from simulator.live.system.event_driven import accept, consumers, rate_limit_server, scheduler  # noqa: F401
+from simulator.live.system import (  # noqa: F401
+    accept,
+    clients_process,
+    consumers,
+    endpoint,
+    rate_limit_server,
+    scheduler,
+    synchronous_service,
+)
 
 
 def serve_forks(listener_fd: int, alive_fd: int, ready_fd: int, main_name: str, main_path: str) -> None:

@@ -16,8 +16,8 @@ import openai
 from openai.types.chat import ChatCompletion
 
 from simulator.live.system.call_budget import CallBudget
+from simulator.live.system.chat_protocol import ATTEMPT, JOB, MODEL
 from simulator.live.system.config import ProcessConfig
-from simulator.live.system.endpoint.protocol import ATTEMPT, JOB, MODEL
 from simulator.live.system.http import NO_ANSWER
 from simulator.live.system.workloads import load
 

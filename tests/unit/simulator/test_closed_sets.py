@@ -48,7 +48,7 @@ TABLES = (
     ("Discipline", "simulator.scenario", "simulator.plan"),
     ("Overflow", "simulator.scenario", "simulator.plan"),
     ("InlineCalls", "simulator.scenario", "simulator.plan"),
-    ("WorkerKind", "simulator.result", "simulator.live.system.event_driven.consumers"),
+    ("WorkerKind", "simulator.result", "simulator.live.system.consumers"),
     ("Method", "advisor.advice.contract", "advisor.advice.delivery"),
     ("Style", "advisor.advice.contract", "advisor.reports.wording"),
 )

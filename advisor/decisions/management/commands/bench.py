@@ -7,10 +7,10 @@ from django.core.management.base import CommandError, CommandParser
 from advisor.decisions.management.console import FAILURE, Console, add_format
 from benchmarks.advice import advice_figures, keystroke_ms
 from benchmarks.kernel import kernel_figures, scale_figures
+from benchmarks.live_run import measure_run
+from benchmarks.live_workers import measure_workers
 from core.errors import CannotRun
 from core.numbers import count, number
-from simulator.live.run.machine_benchmark import measure_run
-from simulator.live.run.worker_bench import measure_workers
 
 
 class Command(Console):

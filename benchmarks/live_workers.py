@@ -17,7 +17,7 @@ from rq.serializers import JSONSerializer
 
 from simulator.live.run.fork_server import ForkServer
 from simulator.live.run.processes import end_all, running_broker
-from simulator.live.system.event_driven.consumers import CLASSES, THREAD_PROCESSES
+from simulator.live.system.consumers import CLASSES, THREAD_PROCESSES
 from simulator.result import WorkerKind
 
 WAIT_S = 0.05

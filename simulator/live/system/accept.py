@@ -22,7 +22,6 @@ from standardwebhooks.webhooks import Webhook
 from simulator.deliveries import NoDelivery, PollingDelivery, PushDelivery, WebhookDelivery
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
-from simulator.live.system.event_driven.queues import EVENTS, RunQueues, read_event
 from simulator.live.system.http import (
     LAST_EVENT_ID,
     NO_ANSWER,
@@ -36,6 +35,7 @@ from simulator.live.system.http import (
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, What
 from simulator.live.system.process import ProcessContext
+from simulator.live.system.queues import EVENTS, RunQueues, read_event
 
 FINAL_EVENTS = frozenset({"done", "failed", "dead_lettered", "expired"})
 

@@ -8,10 +8,7 @@ from random import Random
 
 from aiohttp import web
 
-from simulator.live.system.clock import RunClock
-from simulator.live.system.config import ProcessConfig
-from simulator.live.system.endpoint.limits import EARLY_S, EndpointLimits, Refusal
-from simulator.live.system.endpoint.protocol import (
+from simulator.live.system.chat_protocol import (
     ATTEMPT,
     JOB,
     MODEL,
@@ -23,6 +20,9 @@ from simulator.live.system.endpoint.protocol import (
     read_request,
     tokens_in,
 )
+from simulator.live.system.clock import RunClock
+from simulator.live.system.config import ProcessConfig
+from simulator.live.system.endpoint_limits import EARLY_S, EndpointLimits, Refusal
 from simulator.live.system.http import make_application, serve
 from simulator.live.system.jobs import DRAWS_PER_PURPOSE, Jobs
 from simulator.live.system.journal import Journal, What

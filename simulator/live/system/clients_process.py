@@ -12,8 +12,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from core.closed_sets import complete_table
 from simulator.deliveries import Delivery, WebhookDelivery
-from simulator.live.system.clients.callers import Caller, EventDrivenCaller, SynchronousCaller
-from simulator.live.system.clients.outcomes import NOT_REPORTED, Outcomes
+from simulator.live.system.callers import Caller, EventDrivenCaller, SynchronousCaller
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.http import (
@@ -27,6 +26,7 @@ from simulator.live.system.http import (
 )
 from simulator.live.system.jobs import SUBSCRIBER_ATTEMPTS, Jobs
 from simulator.live.system.journal import Journal, Reader, What
+from simulator.live.system.outcomes import NOT_REPORTED, Outcomes
 from simulator.live.system.process import ProcessContext
 
 LARGEST_WEBHOOK = 2**20

@@ -20,7 +20,7 @@ from simulator.live.system.clock import NS_PER_S
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.jobs import Jobs
 
-TASKS = "simulator.live.system.event_driven.tasks"
+TASKS = "simulator.live.system.tasks"
 EVENTS = "x:events"
 """A stream of the broker: what the tasks publish for those who wait for a job."""
 MOST_CONNECTIONS = 2000

@@ -17,13 +17,13 @@ from rq.worker import BaseWorker, SimpleWorker, Worker
 from rq.worker_pool import WorkerPool
 
 from core.closed_sets import complete_table
+from simulator.live.system import tasks
 from simulator.live.system.config import ProcessConfig
-from simulator.live.system.event_driven import tasks
-from simulator.live.system.event_driven.queues import subscriber_queue
-from simulator.live.system.event_driven.scheduler import schedule_at_tick, tick_s
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal
 from simulator.live.system.process import ProcessContext
+from simulator.live.system.queues import subscriber_queue
+from simulator.live.system.scheduler import schedule_at_tick, tick_s
 from simulator.result import WorkerKind
 
 TURN = "x:turn"

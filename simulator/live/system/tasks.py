@@ -20,11 +20,11 @@ from rq.job import Job
 from simulator.deliveries import PushDelivery
 from simulator.live.system.clock import NS_PER_S, RunClock
 from simulator.live.system.config import ProcessConfig
-from simulator.live.system.event_driven.queues import RunQueues, attempt_number, enqueued_ns
-from simulator.live.system.event_driven.rate_limit_server import RateLimitClient
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal, What
 from simulator.live.system.provider_client import ProviderClient, Reply
+from simulator.live.system.queues import RunQueues, attempt_number, enqueued_ns
+from simulator.live.system.rate_limit_server import RateLimitClient
 
 
 class AttemptFailed(Exception):

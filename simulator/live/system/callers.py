@@ -12,12 +12,12 @@ from typing import Any, assert_never
 import aiohttp
 
 from simulator.deliveries import Delivery, PollingDelivery, PushDelivery
-from simulator.live.system.clients.outcomes import Outcomes
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.http import LAST_EVENT_ID, NO_ANSWER
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import LARGEST_INDEX, What
+from simulator.live.system.outcomes import Outcomes
 from simulator.plan import syns_s
 
 JSON = {"Content-Type": "application/json"}

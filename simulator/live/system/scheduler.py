@@ -16,8 +16,8 @@ from rq.scheduler import RQScheduler
 from rq.serializers import JSONSerializer
 
 from simulator.live.system.config import ProcessConfig
-from simulator.live.system.event_driven.queues import RunQueues
 from simulator.live.system.process import ProcessContext
+from simulator.live.system.queues import RunQueues
 
 SCHEDULER_LOOK_S = 0.01
 """Between two looks for due retries, in real seconds, if the Scenario has no tick of its own."""

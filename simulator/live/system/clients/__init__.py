@@ -1,1 +1,0 @@
-"""The callers of a live run: an open-loop load of the Scenario's clients."""

@@ -1,1 +1,0 @@
-"""The sample AI endpoint: OpenAI's chat-completions protocol with the Scenario's limits, failures, outages and latencies."""
