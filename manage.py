@@ -35,15 +35,14 @@ UV_FOR_PIP = {
     "cert": "SSL_CERT_FILE",
     "proxy": "ALL_PROXY",
 }
-"""The variable by which uv learns what pip has configured."""
 
 
 class CannotStart(Exception):
-    """What is missing on this machine, in one sentence for the person at the terminal."""
+    """What is missing on this machine, in one sentence for the user."""
 
 
 class StepFailed(CannotStart):
-    """A program that the environment is made with failed; what it printed has been shown."""
+    """A program that makes the environment failed; its output has been shown."""
 
 
 def say(sentence: str) -> None:
@@ -52,7 +51,7 @@ def say(sentence: str) -> None:
 
 
 class Environment:
-    """The virtual environment in `root/.venv`, and the stamp that says which locks it was made from."""
+    """The virtual environment in `root/.venv`, and a stamp with the hashes of the locks that it was made from."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -64,7 +63,7 @@ class Environment:
         return Path(sys.prefix).resolve() == self.folder.resolve()
 
     def stamped(self) -> dict[str, str]:
-        """Lock name to hash, of what is installed; empty where the environment is absent, broken, foreign or half made."""
+        """Lock name to hash, of what is installed; empty if the environment is absent, broken, foreign or half made."""
         try:
             stored = json.loads(self.stamp.read_text())
         except (OSError, ValueError):
@@ -72,7 +71,7 @@ class Environment:
         return stored if self.python.exists() and isinstance(stored, dict) else {}
 
     def wanted(self, lock: str) -> dict[str, str]:
-        """The stamp of a fresh install of `lock`. The test lock holds the runtime lock, so it covers both."""
+        """The stamp of a fresh install of `lock`. The test lock contains the runtime lock, so it includes both."""
         names = (RUNTIME, TEST) if lock == TEST else (RUNTIME,)
         return {name: hashlib.sha256((self.root / name).read_bytes()).hexdigest() for name in names}
 
@@ -81,7 +80,7 @@ class Environment:
         return all(stamped.get(name) == digest for name, digest in self.wanted(lock).items())
 
     def ensure(self, lock: str) -> None:
-        """Make or complete the environment unless it fits already; of several that start at once, one works and the others wait."""
+        """Make or complete the environment unless it fits already; of several concurrent starts, one works and the others wait."""
         if self.satisfies(lock):
             return
         with self._alone():
@@ -122,7 +121,6 @@ class Environment:
         say(f"The environment is ready ({time.monotonic() - begun:.0f} s).")
 
     def _install_by_uv(self, folder: Path, lock: str) -> bool:
-        """Whether uv could do it: the machine's own, or one that pip puts into `folder`."""
         try:
             uv, settings = working_uv(), dict[str, str]()
             if uv is None:
@@ -147,7 +145,6 @@ class Environment:
         run([*pip, "--require-hashes", "-r", str(self.root / lock)])
 
     def _python_with_pip(self) -> str:
-        """The environment's interpreter, in an environment made anew unless it has pip."""
         if not any(self.folder.glob("lib/python*/site-packages/pip")):
             if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
                 sudo = "" if os.geteuid() == 0 else "sudo "
@@ -164,7 +161,7 @@ def base_python() -> str:
 
 
 def uv_settings(pip: list[str]) -> dict[str, str]:
-    """What this machine's pip is told of its index, certificates and proxy, as variables for uv."""
+    """Translate this machine's pip configuration (index, certificates, proxy) into variables for uv."""
     listed = subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=False).stdout  # noqa: S603
     options = re.findall(r"^\S*\.([\w-]+)='(.*)'$", listed, re.MULTILINE)
     settings = {UV_FOR_PIP[name]: value.replace("\\n", " ") for name, value in options if name in UV_FOR_PIP}
@@ -172,7 +169,7 @@ def uv_settings(pip: list[str]) -> dict[str, str]:
 
 
 def working_uv() -> str | None:
-    """uv's path where it is installed and answers (a version manager's shim may not)."""
+    """A version manager's shim may be installed and not run."""
     uv = shutil.which("uv")
     if uv and subprocess.run([uv, "--version"], capture_output=True, check=False).returncode == 0:  # noqa: S603
         return uv
@@ -180,11 +177,7 @@ def working_uv() -> str | None:
 
 
 def run(command: list[str], settings: Mapping[str, str] | None = None) -> None:
-    """Run one step of the making. Its progress is shown as it goes; all that it printed, only if it failed.
-
-    Raises:
-        StepFailed: it ended with an error, or could not be started.
-    """
+    """Run one step, showing its progress; its whole output only if it failed. Raise StepFailed."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     program, printed = " ".join(Path(part).name for part in command[:4]), list[str]()
     try:
@@ -212,7 +205,7 @@ def run(command: list[str], settings: Mapping[str, str] | None = None) -> None:
 
 
 def show(line: str) -> None:
-    """A line of progress: on a terminal in place of the one before, else below it."""
+    """A line of progress: on a terminal it replaces the previous one."""
     if line.startswith("Installed"):
         line += "; compiling them"
     if sys.stderr.isatty():
@@ -236,10 +229,7 @@ def option(arguments: list[str], name: str) -> str | None:
 
 
 def prepare_settings(arguments: list[str]) -> None:
-    """`up` serves this machine alone unless the environment says otherwise, from the folder that `--data` names.
-
-    Settings are read once, before any command is.
-    """
+    """Settings are read once, before any command: `up` is local unless the environment says otherwise, in the folder of `--data`."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "advisor.settings")
     if arguments[:1] == ["up"]:
         os.environ["CROSSOVER_MODE"] = os.environ.get("CROSSOVER_MODE") or "local"

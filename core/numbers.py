@@ -42,7 +42,7 @@ def number(value: float | None, unit: str = "", missing: str = MISSING, digits: 
     """Three significant digits, thousands separated, then the unit: 0.0123, 1.5 kB, 12,300 jobs."""
     if value is None or not math.isfinite(value):
         return missing
-    return f"{_significant(value, digits)} {unit}".rstrip()
+    return f"{plain(value, digits)} {unit}".rstrip()
 
 
 def plural_of(one: str) -> str:
@@ -79,7 +79,7 @@ def duration(seconds: float | None, missing: str = MISSING, digits: int = DIGITS
     if float(f"{seconds:.{digits}g}") < 100:
         return _short(seconds, digits)
     if digits > DIGITS + 1 and round(seconds, 6) != round(seconds):
-        return f"{_significant(seconds, digits)} s"
+        return f"{plain(seconds, digits)} s"
     step = 1 if digits > DIGITS else next(step for limit, step in _STEPS if seconds < limit)
     return _composed(round(seconds / step) * step)
 
@@ -89,10 +89,10 @@ def rate(per_s: float | None, missing: str = MISSING, digits: int = DIGITS) -> s
     if per_s is None or not math.isfinite(per_s):
         return missing
     if per_s == 0 or abs(per_s) * HOUR_S >= 1000:
-        return f"{_significant(per_s, digits)} /s"
+        return f"{plain(per_s, digits)} /s"
     if abs(per_s) * HOUR_S >= 1:
-        return f"{_significant(per_s * HOUR_S, digits)} /h"
-    return f"{_significant(per_s * DAY_S, digits)} /d"
+        return f"{plain(per_s * HOUR_S, digits)} /h"
+    return f"{plain(per_s * DAY_S, digits)} /d"
 
 
 def percent(value: float | None, missing: str = MISSING, digits: int = DIGITS) -> str:
@@ -103,7 +103,7 @@ def percent(value: float | None, missing: str = MISSING, digits: int = DIGITS) -
         decimals = min(10, digits - 2 - math.floor(math.log10(100 - value)))
         text = f"{value:.{decimals}f}"
         return f"{'> 99.99' if float(text) >= 100 else text.rstrip('0')} %"
-    return f"{_significant(value, digits)} %"
+    return f"{plain(value, digits)} %"
 
 
 def share(fraction: float | None, missing: str = MISSING) -> str:
@@ -121,7 +121,7 @@ def interval(mean: float | None, low: float, high: float, unit: str = "", missin
     if mean == half == 0:
         return f"0 {unit}".rstrip()
     if half <= 1e-9 * max(1.0, abs(mean)):
-        return f"{_significant(mean)} {name}".rstrip()
+        return f"{plain(mean)} {name}".rstrip()
     digits = _decimals(half)
     centred = abs((high + low) / 2 - mean) <= max(0.1 * half, 10.0**-digits / 2)
     if centred:
@@ -135,11 +135,7 @@ def share_interval(mean: float, low: float, high: float) -> str:
 
 
 def plain(value: float, digits: int = DIGITS) -> str:
-    """Significant digits of a figure that is not compared with another."""
-    return _significant(value, digits)
-
-
-def _significant(value: float, digits: int = DIGITS) -> str:
+    """Significant digits without trailing zeros, to be followed by a unit or a word."""
     rounded = float(f"{value:.{digits}g}")
     if rounded == 0:
         return "0"
@@ -169,8 +165,8 @@ def _decimals(half: float) -> int:
 def _short(seconds: float, digits: int) -> str:
     for scale, unit in ((1e-6, "µs"), (1e-3, "ms")):
         if float(f"{seconds / scale:.{digits}g}") < 1000 and seconds:
-            return f"{_significant(seconds / scale, digits)} {unit}"
-    return f"{_significant(seconds, digits)} s"
+            return f"{plain(seconds / scale, digits)} {unit}"
+    return f"{plain(seconds, digits)} s"
 
 
 def _composed(total: int) -> str:

@@ -9,10 +9,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from advisor.decisions.models import Decision, Revision, Run, Sweep, SweepPart, Trace
-from advisor.decisions.models.run import RunQuerySet
+from advisor.decisions.models.run import LARGE_COLUMNS
 
 
-class Untouched:
+class ReadOnly:
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
@@ -23,7 +23,14 @@ class Untouched:
         return False
 
 
-class ReadOnlyAdmin(Untouched, admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnlyAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    large_columns: tuple[str, ...] = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = super().get_queryset(request)
+        is_one = request.resolver_match is not None and "object_id" in request.resolver_match.kwargs
+        return rows if is_one else rows.defer(*self.large_columns)
+
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show one row, and log who looked at it: it belongs to a workspace."""
         response = super().change_view(request, object_id, *args, **kwargs)
@@ -66,13 +73,10 @@ class RunAdmin(ReadOnlyAdmin):
     list_filter = ("state", "engine")
     search_fields = ("id",)
     list_select_related = ("workspace",)
-
-    def get_queryset(self, request: HttpRequest) -> RunQuerySet:
-        runs = RunQuerySet(Run)
-        return runs if is_of_one(request) else runs.without_result()
+    large_columns = LARGE_COLUMNS
 
 
-class SweepPartInline(Untouched, admin.TabularInline):  # type: ignore[type-arg]
+class SweepPartInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
     model = SweepPart
     fields = ("first", "cells", "state", "attempt", "lost_leases", "lease_until", "worker")
     show_change_link = True
@@ -97,11 +101,4 @@ class SweepPartAdmin(ReadOnlyAdmin):
     list_filter = ("state",)
     search_fields = ("id", "sweep__id")
     list_select_related = ("sweep",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[SweepPart]:
-        parts = SweepPart.objects.all()
-        return parts if is_of_one(request) else parts.defer("cells_json")
-
-
-def is_of_one(request: HttpRequest) -> bool:
-    return request.resolver_match is not None and "object_id" in request.resolver_match.kwargs
+    large_columns = ("cells_json",)

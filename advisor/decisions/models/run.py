@@ -31,6 +31,7 @@ class State(models.TextChoices):
 
 ACTIVE = (State.QUEUED, State.RUNNING)
 TERMINAL = (State.SUCCEEDED, State.FAILED, State.CANCELLED, State.TIMED_OUT)
+LARGE_COLUMNS = ("result_json", "scenario_json", "so_far_json")
 WITH_ERROR = (State.FAILED, State.TIMED_OUT)
 
 
@@ -55,7 +56,7 @@ class RunQuerySet(LeasedTaskQuerySet["Run"]):
         return self.filter(state__in=ACTIVE)
 
     def without_result(self) -> Self:
-        return self.defer("result_json", "scenario_json", "so_far_json")
+        return self.defer(*LARGE_COLUMNS)
 
 
 class Run(LeasedTask):
