@@ -1,4 +1,4 @@
-"""A clock that moves when it is told to."""
+"""A clock that only tests move."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Engines that do as they are told, in no time."""
+"""Engines with a given behaviour, which take no time."""
 
 from collections.abc import Callable
 

@@ -92,7 +92,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(target=held, row=rows)
     def claim(self, row: UUID) -> Any:
-        """A worker is told of it by some job of long ago."""
+        """A worker gets an old job of the task."""
         return self._claim(row)
 
     def _claim(self, row: UUID) -> Any:

@@ -25,7 +25,7 @@ SEEN = ("state", "attempt", "lost_leases", "worker", "progress_fraction", "progr
 
 
 def start(jobs: int, replications: int, notifies: bool) -> str:
-    """A queued run of that size; whether a worker is told of it is up to the test."""
+    """A queued run of that size, with or without a job in the queue."""
     _, workspace = local_user_and_workspace()
     scenario = stored.dump(SCENARIO.model_copy(update={"jobs": jobs}))
     run = a_run(workspace, scenario_json=scenario, replications=replications, idempotency_key=uuid4().hex)

@@ -1,4 +1,4 @@
-"""The demo decisions through the real kernel, as a worker would: computed figures, told progress, a Cancel that stops it."""
+"""The demo decisions through the real kernel: computed figures, progress, cancellation."""
 
 import pytest
 from pytest_django import Settings

@@ -1,4 +1,4 @@
-"""Running commands as a caller would: in process, or as a process of their own."""
+"""Runs commands in process, or as a process of their own."""
 
 import io
 import json

@@ -62,7 +62,7 @@ def test_bad_input_is_refused_with_field_line_and_reason(run: Run, given: str, m
     assert message in str(refused.value)
 
 
-def test_every_problem_is_told_at_once(run: Run) -> None:
+def test_every_problem_is_reported_at_once(run: Run) -> None:
     with pytest.raises(CommandError) as refused:
         run("advise", "-", stdin="processing: {p50_s: -1}\nvolume: {mean_rate_per_s: 0}")
     assert len(str(refused.value).splitlines()) == 2
@@ -98,7 +98,7 @@ profiles: [{name: our_server, title: Our server, requests_per_minute: 6, source:
 """
 
 
-def test_a_library_file_lays_its_hops_and_profiles_over_the_shipped_ones(
+def test_the_hops_and_profiles_of_a_library_file_override_the_shipped_ones(
     run_json: Callable[..., Any], write: Write
 ) -> None:
     own = write("library.yaml", LIBRARY)
@@ -128,7 +128,7 @@ def test_a_wrong_library_file_is_refused_with_the_field(run: Run, write: Write, 
 
 
 @pytest.mark.slow
-def test_advice_is_given_without_loading_what_draws() -> None:
+def test_advice_does_not_import_the_drawing_packages() -> None:
     """matplotlib and its like take longer to load than the advice takes."""
     look = "import sys; from advisor.decisions.management.commands import advise, export; print(sorted(sys.modules))"
     loaded = subprocess.run(

@@ -77,7 +77,7 @@ def test_a_kernel_that_counts_wrong_is_a_failure(run: Run, monkeypatch: pytest.M
 
 
 @pytest.mark.usefixtures("short")
-def test_the_kernel_is_held_against_simpy_on_the_same_models(run_json: Callable[..., Any]) -> None:
+def test_the_kernel_is_compared_with_simpy_on_the_same_models(run_json: Callable[..., Any]) -> None:
     kernel = run_json("bench")["kernel"]
     for model in ("plain", "full_event_driven", "full_synchronous"):
         assert kernel[f"{model}_over_simpy"] == pytest.approx(
@@ -85,7 +85,7 @@ def test_the_kernel_is_held_against_simpy_on_the_same_models(run_json: Callable[
         )
 
 
-def test_a_peer_that_takes_other_attempts_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_peer_with_a_different_number_of_attempts_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     generous = FULL | {
         "failures": {"transient_percent": 5, "poison_percent": 0.1},
         "retries": {"max": 0, "base_s": 1, "cap_s": 30},

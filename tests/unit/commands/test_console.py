@@ -1,4 +1,4 @@
-"""As a shell sees the commands: exit codes, and streams that carry one thing each."""
+"""Exit codes and streams of the commands."""
 
 import io
 import json

@@ -30,7 +30,7 @@ def test_the_ending_chooses_the_format(run: Run, tmp_path: Path, ending: str) ->
         assert b"Claims" in content
 
 
-def test_a_simulation_is_in_it_when_asked_for(run: Run, engine: Recorder, tmp_path: Path) -> None:
+def test_a_report_includes_a_simulation_if_requested(run: Run, engine: Recorder, tmp_path: Path) -> None:
     place = tmp_path / "report.json"
     run("export", "-", "--to", str(place), stdin="{}")
     assert json.loads(place.read_text())["result"] is None
@@ -57,7 +57,7 @@ def test_bad_input_leaves_no_file(run: Run, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_write_that_fails_leaves_what_was_there(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_previous_file(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "report.md"
     place.write_text("earlier")
 

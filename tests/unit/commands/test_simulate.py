@@ -58,13 +58,13 @@ def test_json_is_the_result_and_nothing_else(run_json: Callable[..., Any], engin
     assert set(output) == {field.alias or name for name, field in Result.model_fields.items()}
 
 
-def test_answers_are_run_as_the_scenario_behind_them(run: Run, engine: Recorder) -> None:
+def test_answers_are_run_as_the_scenario_they_lead_to(run: Run, engine: Recorder) -> None:
     run("simulate", "-", stdin="template: email_triage")
     answers = answers_from({"template": "email_triage"})
     assert engine.scenario == scenario_of(Evaluation.from_answers(answers), advise(answers))
 
 
-def test_seed_and_replications_are_the_callers(run: Run, engine: Recorder) -> None:
+def test_seed_and_replications_can_be_set(run: Run, engine: Recorder) -> None:
     run("simulate", "-", "--seed", "42", "--replications", "3", stdin=SCENARIO)
     assert engine.scenario is not None
     assert (engine.scenario.seed, engine.replications) == (42, 3)
@@ -101,7 +101,7 @@ def test_a_bad_row_of_a_trace_is_named(run: Run, engine: Recorder, write: Write)
     assert refused.value.returncode == 2
 
 
-def test_an_uploads_id_means_nothing_here(run: Run, engine: Recorder) -> None:
+def test_the_id_of_an_upload_is_refused_on_the_command_line(run: Run, engine: Recorder) -> None:
     with pytest.raises(CommandError, match="give a file's path"):
         run("simulate", "-", stdin=TRACED.replace("path: arrivals.csv", "trace: 7f3a"))
 
@@ -130,7 +130,7 @@ def test_a_length_is_a_number_of_seconds_up_to_a_day(seconds: str, run: Run) -> 
         run("simulate", "-", "--engine", "live", "--seconds", seconds, stdin=SCENARIO)
 
 
-def test_length_and_workers_reach_the_live_engine_and_the_plan_is_told_before(
+def test_length_and_workers_reach_the_live_engine_and_the_plan_is_printed_first(
     run: Run, live: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     run("simulate", "-", "--engine", "live", "--seconds", "90", "--workers", "simple", "--speed", "2", stdin=SCENARIO)
@@ -166,7 +166,7 @@ def test_an_outside_endpoint_that_is_not_allowed_is_refused_with_how_to_allow_it
     assert "CROSSOVER_EXTERNAL_URL, CROSSOVER_EXTERNAL_MODEL and CROSSOVER_EXTERNAL_KEY" in str(refused.value)
 
 
-def test_what_a_run_at_an_outside_endpoint_may_spend_is_said_before_it_is_begun(
+def test_the_spending_limit_of_an_outside_endpoint_is_printed_before_the_run(
     run: Run, live: list[dict[str, Any]], settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     allow(settings)
@@ -179,7 +179,7 @@ def test_what_a_run_at_an_outside_endpoint_may_spend_is_said_before_it_is_begun(
     assert KEY not in text
 
 
-def test_the_sample_endpoint_needs_nobodys_leave(run: Run, live: list[dict[str, Any]], settings: Settings) -> None:
+def test_the_sample_endpoint_needs_no_permission(run: Run, live: list[dict[str, Any]], settings: Settings) -> None:
     allow(settings)
     run("simulate", "-", "--engine", "live", "--speed", "3", stdin=SCENARIO)
     assert live[0]["speed"] == 3

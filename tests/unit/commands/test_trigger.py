@@ -61,7 +61,7 @@ def test_an_outage_in_such_a_peak_is_measured_against_the_same_peak(run_json: Ca
     "option",
     [("--speed", "2"), ("--seconds", "60"), ("--workers", "simple"), ("--endpoint", "outside"), ("--engine", "live")],
 )
-def test_what_is_of_a_live_run_is_refused(run: Run, option: tuple[str, str]) -> None:
+def test_options_of_live_runs_are_refused(run: Run, option: tuple[str, str]) -> None:
     with pytest.raises(CommandError, match=f"{option[0]}: is for|--trigger: is for") as refused:
         run("simulate", EXAMPLE, *OUTAGE, *option)
     assert refused.value.returncode == 2
@@ -74,6 +74,6 @@ def test_a_trigger_that_fills_the_memory_is_refused(run: Run) -> None:
     assert refused.value.returncode == 2
 
 
-def test_one_replication_tells_no_interval(run: Run) -> None:
+def test_one_replication_is_refused_because_it_has_no_interval(run: Run) -> None:
     with pytest.raises(CommandError, match="at least two"):
         run("simulate", EXAMPLE, "--trigger", "600:120", "--replications", "1")

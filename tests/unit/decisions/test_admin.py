@@ -1,4 +1,4 @@
-"""The admin looks and doesn't touch, and each look is on record."""
+"""The admin is read-only, and each look is logged."""
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -36,7 +36,7 @@ def test_no_one_changes_or_deletes_one_there(client: Client, run: Run) -> None:
 
 
 @pytest.mark.parametrize("rows", ["sweep", "sweeppart"])
-def test_a_superuser_sees_maps_and_their_parts_and_touches_nothing(
+def test_a_superuser_reads_maps_and_their_parts_but_cannot_change_them(
     client: Client, decision: Decision, rows: str
 ) -> None:
     sweep = a_sweep(decision.latest())
@@ -49,7 +49,7 @@ def test_a_superuser_sees_maps_and_their_parts_and_touches_nothing(
     assert client.post(reverse(f"admin:decisions_{rows}_delete", args=[pk]), {"post": "yes"}).status_code == 403
 
 
-def test_a_list_of_parts_leaves_their_cells_in_the_database(client: Client, decision: Decision) -> None:
+def test_a_list_of_parts_does_not_load_their_cells(client: Client, decision: Decision) -> None:
     sweep = a_sweep(decision.latest())
     with CaptureQueriesContext(connection) as asked:
         client.get(reverse("admin:decisions_sweeppart_changelist"))

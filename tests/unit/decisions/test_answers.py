@@ -63,7 +63,7 @@ def test_what_changes_nothing_saves_nothing(decision: Decision, user: User) -> N
     assert (decision.draft_version, Revision.objects.count()) == (1, 1)
 
 
-def test_a_change_made_on_answers_of_before_is_refused(decision: Decision, user: User, bob: User) -> None:
+def test_a_change_made_on_outdated_answers_is_refused(decision: Decision, user: User, bob: User) -> None:
     in_another_tab = Decision.objects.get(pk=decision.pk)
     save_answers(decision, FASTER, user, version=1)
     with pytest.raises(StaleVersion) as refused:
@@ -98,7 +98,7 @@ def test_a_decision_deleted_meanwhile_is_gone(decision: Decision, user: User) ->
         save_answers(decision, FASTER, user, version=1)
 
 
-def test_who_may_only_read_creates_and_changes_nothing(
+def test_a_viewer_cannot_create_or_change_a_decision(
     workspace: Workspace, decision: Decision, vera: User, charlie: User
 ) -> None:
     for person in (vera, charlie):

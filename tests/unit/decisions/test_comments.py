@@ -1,4 +1,4 @@
-"""Comments, and the record of who moved a decision's status."""
+"""Comments, and the record of a decision's status."""
 
 import pytest
 from django.core.exceptions import PermissionDenied

@@ -112,14 +112,16 @@ def test_there_is_no_other_status(decision: Decision, bob: User) -> None:
         change_status(decision, bob, "regretted")
 
 
-def test_deleting_takes_the_revisions_and_runs_along(decision: Decision, workspace: Workspace, bob: User) -> None:
+def test_deleting_a_decision_deletes_its_revisions_and_runs(
+    decision: Decision, workspace: Workspace, bob: User
+) -> None:
     run, other = a_run(workspace), a_run(workspace)
     delete_decision(run.revision.decision, bob)
     assert list(Run.objects.all()) == [other]
     assert Revision.objects.filter(decision=decision).exists()
 
 
-def test_the_worker_of_a_deleted_run_finds_nothing_left_to_write(workspace: Workspace, bob: User) -> None:
+def test_the_worker_of_a_deleted_run_writes_nothing(workspace: Workspace, bob: User) -> None:
     run, clock = a_run(workspace), FakeClock()
     attempt = claim_run(run.id, clock.now())
     assert attempt is not None
@@ -139,7 +141,7 @@ def test_an_accepted_decision_is_on_record(workspace: Workspace, bob: User) -> N
     assert not Decision.objects.exists()
 
 
-def test_who_may_only_read_changes_nothing(decision: Decision, vera: User, charlie: User) -> None:
+def test_a_viewer_cannot_change_a_decision(decision: Decision, vera: User, charlie: User) -> None:
     for person in (vera, charlie):
         with pytest.raises(PermissionDenied):
             change_status(decision, person, Status.ACCEPTED)

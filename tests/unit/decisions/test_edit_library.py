@@ -27,7 +27,7 @@ def test_an_added_hop_is_offered_there_and_nowhere_else(workspace: Workspace, us
     assert "own_our_gateway" not in library_of(other).hops
 
 
-def test_answers_take_the_figures_over_and_the_advice_goes_by_them(decision: Decision, user: User) -> None:
+def test_answers_copy_the_figures_and_the_advice_uses_them(decision: Decision, user: User) -> None:
     save_entry(decision.workspace, user, "hop", "nginx", NGINX)
     given = {"processing": {"p50_s": 3, "p95_s": 8}, "synchronous": {"hops": ["nginx"]}}
     revision = save_answers(decision, given, user, decision.draft_version)
@@ -99,7 +99,7 @@ def test_a_profile_is_edited_and_keeps_whether_failed_calls_count(workspace: Wor
         (GATEWAY | {"kind": "both"}, "kind"),
     ],
 )
-def test_what_is_wrong_is_said_of_its_field_and_nothing_is_saved(
+def test_an_error_names_its_field_and_nothing_is_saved(
     workspace: Workspace, user: User, given: dict[str, object], path: str
 ) -> None:
     with pytest.raises(InvalidInput) as refused:

@@ -1,4 +1,4 @@
-"""The search for the fewest servers as a job: requested, simulated, told of, cancelled."""
+"""The search for the fewest servers as a job: requested, simulated, reported, cancelled."""
 
 from typing import Any
 
@@ -56,7 +56,7 @@ def test_starting_twice_with_a_key_is_one_search_and_one_job(steady: Decision, u
     assert len(notifier.waiting()) == 1
 
 
-def test_it_tells_what_it_tries_and_stops_when_cancelled(
+def test_it_reports_progress_and_stops_when_cancelled(
     search: Sweep, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def searching(*_: Any, on_progress: Any, **options: Any) -> Any:
@@ -75,7 +75,7 @@ def test_it_tells_what_it_tries_and_stops_when_cancelled(
     assert find_requirement(search) is None
 
 
-def test_only_the_worker_that_holds_it_tells_of_it(search: Sweep, clock: FakeClock) -> None:
+def test_only_the_worker_with_the_lease_reports_progress(search: Sweep, clock: FakeClock) -> None:
     part = search.parts.get()
     attempt = claim_part(part.pk, clock.now())
     assert attempt is not None

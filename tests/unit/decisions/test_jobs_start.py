@@ -68,7 +68,7 @@ def test_pressing_twice_makes_one_run_and_one_job(decision: Decision, user: User
 
 
 @pytest.mark.django_db(transaction=True)
-def test_asking_again_for_a_run_that_is_under_way_queues_it_no_more(decision: Decision, user: User) -> None:
+def test_requesting_a_running_run_again_does_not_queue_it(decision: Decision, user: User) -> None:
     notifier = FakeNotifier()
     run = start_run(decision.latest(), user, idempotency_key="k", notifier=notifier).run
     claim_run(run.id, FakeClock().now())
@@ -94,7 +94,7 @@ def test_the_reconciler_queues_a_run_whose_worker_crashed(workspace: Workspace) 
     assert notifier.notified == [job_id(run.id, 1)]
 
 
-def test_the_rows_are_set_right_even_when_the_broker_is_gone(workspace: Workspace) -> None:
+def test_rows_are_corrected_even_if_the_broker_is_gone(workspace: Workspace) -> None:
     clock = FakeClock()
     run = a_run(workspace)
     claim_run(run.id, clock.now())

@@ -64,14 +64,14 @@ def test_two_jobs_run_it_once(run: Run) -> None:
     assert len(calls) == 1
 
 
-def test_a_second_worker_finds_nothing_to_do_while_the_first_is_at_work(run: Run) -> None:
+def test_a_second_worker_does_nothing_while_the_first_works(run: Run) -> None:
     inner: list[Run] = []
     row = worked(run, lambda report: inner.append(worked(run)))
     assert inner[0].state == State.RUNNING
     assert (row.state, row.attempt) == (State.SUCCEEDED, 1)
 
 
-def test_a_cancelled_run_stops_at_its_next_word_and_stays_cancelled(run: Run, user: User) -> None:
+def test_a_cancelled_run_stops_at_its_next_progress_report(run: Run, user: User) -> None:
     reached: list[str] = []
 
     def behaviour(report: Report) -> None:
@@ -83,12 +83,12 @@ def test_a_cancelled_run_stops_at_its_next_word_and_stays_cancelled(run: Run, us
     assert reached == []
 
 
-def test_a_run_cancelled_while_the_engine_is_silent_keeps_no_result(run: Run, user: User) -> None:
+def test_a_run_cancelled_between_progress_reports_keeps_no_result(run: Run, user: User) -> None:
     row = worked(run, lambda report: cancel_run(run, user) and None)
     assert (row.state, row.result) == (State.CANCELLED, None)
 
 
-def test_a_deleted_run_is_the_end_of_it(run: Run) -> None:
+def test_work_on_a_deleted_run_ends(run: Run) -> None:
     def behaviour(report: Report) -> None:
         Run.objects.all().delete()
         report(Progress("…", 0.5))
@@ -97,7 +97,7 @@ def test_a_deleted_run_is_the_end_of_it(run: Run) -> None:
     assert not Run.objects.exists()
 
 
-def test_a_run_given_to_another_worker_is_left_to_it(run: Run) -> None:
+def test_a_run_claimed_by_another_worker_is_left_alone(run: Run) -> None:
     clock = FakeClock()
 
     def behaviour(report: Report) -> None:
@@ -123,9 +123,7 @@ def raising(error: BaseException) -> Behaviour:
         (MemoryError(), "out_of_memory", "memory"),
     ],
 )
-def test_what_the_input_is_to_blame_for_fails_with_its_reason(
-    run: Run, error: Exception, code: str, words: str
-) -> None:
+def test_invalid_input_fails_the_run_with_its_reason(run: Run, error: Exception, code: str, words: str) -> None:
     row = worked(run, raising(error))
     assert row.state == State.FAILED
     assert row.error is not None
@@ -141,7 +139,7 @@ def test_a_defect_fails_the_run_with_its_reason_and_is_raised_for_the_log(run: R
 
 
 @pytest.mark.parametrize("error", [SystemExit(), KeyboardInterrupt(), ShutDownImminentException("soon", {})])
-def test_a_worker_that_is_told_to_go_puts_the_run_back(run: Run, error: BaseException) -> None:
+def test_a_worker_that_is_stopped_releases_the_run(run: Run, error: BaseException) -> None:
     with pytest.raises(type(error)):
         worked(run, raising(error))
     row = Run.objects.get()
@@ -149,7 +147,7 @@ def test_a_worker_that_is_told_to_go_puts_the_run_back(run: Run, error: BaseExce
     assert worked(run).state == State.SUCCEEDED
 
 
-def test_it_times_out_at_its_next_word(run: Run, settings: Settings) -> None:
+def test_it_times_out_at_its_next_progress_report(run: Run, settings: Settings) -> None:
     settings.CONFIGURATION = settings.CONFIGURATION.model_copy(update={"run_time_limit_s": 0})
     row = worked(run, lambda report: report(Progress("…", 0.5)))
     assert row.state == State.TIMED_OUT
@@ -188,7 +186,7 @@ def test_progress_that_cannot_be_written_does_not_stop_the_work(run: Run) -> Non
         assert worked(run, lambda report: report(Progress("a step", 0.5))).state == State.SUCCEEDED
 
 
-def test_it_gives_up_in_the_end_and_the_lease_decides(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_that_cannot_be_written_leaves_the_lease_to_expire(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "TERMINAL_WRITE_PATIENCE_S", -1)
     with refusing(99, State.SUCCEEDED), pytest.raises(OperationalError):
         worked(run)

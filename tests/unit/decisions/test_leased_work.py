@@ -52,13 +52,13 @@ def test_it_extends_the_lease_again_and_again(run: Run) -> None:
     assert Run.objects.get().elapsed_s > 0
 
 
-def test_it_says_that_the_run_is_lost(run: Run) -> None:
+def test_it_signals_that_the_lease_is_lost(run: Run) -> None:
     Run.objects.update(state=State.CANCELLED, finished_at=timezone.now(), lease_until=None)
     with work_on(RunLease(run.id, 1)) as work:
         assert work.lost.wait(PATIENCE_S)
 
 
-def test_it_ends_a_run_whose_worker_is_deaf_at_its_limit(run: Run) -> None:
+def test_it_times_out_a_run_whose_worker_is_busy(run: Run) -> None:
     with work_on(RunLease(run.id, 1), limit_s=0.01, every_s=3600) as work:
         assert work.lost.wait(PATIENCE_S)
     assert Run.objects.get().state == State.TIMED_OUT

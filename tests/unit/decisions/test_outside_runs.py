@@ -60,13 +60,15 @@ def worked(run: Run, seen: list[Options], behaviour: Callable[[], Result | None]
     return Run.objects.get(pk=run.pk)
 
 
-def test_a_run_stores_who_is_to_answer_and_no_more(decision: Decision, bob: User) -> None:
+def test_a_run_stores_host_and_model_of_the_endpoint_only(decision: Decision, bob: User) -> None:
     run = requested(decision, bob)
     assert (run.endpoint_host, run.endpoint_model) == (HOST, MODEL)
     assert requested(decision, bob, "other", endpoint="sample").endpoint_host == ""
 
 
-def test_it_needs_an_administrators_leave(decision: Decision, bob: User, settings: Settings) -> None:
+def test_an_outside_endpoint_needs_an_administrators_permission(
+    decision: Decision, bob: User, settings: Settings
+) -> None:
     allow(settings, external_key=None)
     with pytest.raises(InvalidInput, match=r"endpoint: .* not set: CROSSOVER_EXTERNAL_KEY"):
         requested(decision, bob)
@@ -114,7 +116,7 @@ def test_a_worker_takes_the_key_from_its_own_configuration(decision: Decision, b
     assert not {"external", "key"} & set(_of_sample(decision, bob))
 
 
-def test_a_worker_runs_it_for_as_long_with_the_workers_and_within_the_time_that_are_on_record(
+def test_a_worker_uses_the_stored_length_workers_and_time_limit(
     decision: Decision, bob: User, settings: Settings
 ) -> None:
     seen: list[Options] = []
@@ -142,7 +144,7 @@ def test_another_endpoint_than_the_one_that_was_shown_is_not_called(
     assert f"{MODEL} at {HOST} was to answer, and now a-dearer-model" in row.error.text
 
 
-def test_a_run_whose_worker_went_does_not_spend_twice(decision: Decision, bob: User) -> None:
+def test_a_run_whose_worker_was_stopped_does_not_spend_twice(decision: Decision, bob: User) -> None:
     run, seen = requested(decision, bob), []
     attempt = claim_run(run.pk, timezone.now())
     assert attempt is not None and RunLease(run.pk, attempt).release()

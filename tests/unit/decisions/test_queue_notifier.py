@@ -73,7 +73,7 @@ def test_two_notifications_leave_one_job_that_names_the_run_in_json(queue: Queue
     assert RqNotifier().waiting() == {job_id(run_id, 0)}
 
 
-def test_a_job_that_was_taken_out_waits_no_more(queue: Queue) -> None:
+def test_a_job_taken_by_a_worker_is_not_waiting(queue: Queue) -> None:
     RqNotifier().notify(uuid4(), 0)
     queue.connection.lpop(queue.key)
     assert RqNotifier().waiting() == set()

@@ -128,7 +128,7 @@ def test_a_trace_is_the_workspaces_own(decision: Decision, workspace: Workspace,
         create_decision(charlie.memberships.get().workspace, charlie, {"volume": {"trace": str(trace.id)}})
 
 
-def test_who_may_only_read_starts_nothing(decision: Decision, vera: User, charlie: User) -> None:
+def test_a_viewer_cannot_start_a_run(decision: Decision, vera: User, charlie: User) -> None:
     for person in (vera, charlie):
         with pytest.raises(PermissionDenied):
             requested(decision, person)

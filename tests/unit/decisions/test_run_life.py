@@ -1,4 +1,4 @@
-"""What becomes of a run: claimed, held, ended, given back, taken away."""
+"""The lease of a run: claimed, renewed, ended, released, expired."""
 
 from uuid import uuid4
 
@@ -60,7 +60,7 @@ def test_it_finishes_with_its_result(run: Run, clock: FakeClock) -> None:
     assert ended.error is None
 
 
-def test_it_fails_with_its_reason_made_fit_to_store(run: Run, clock: FakeClock) -> None:
+def test_it_fails_with_its_reason_cleaned_for_storage(run: Run, clock: FakeClock) -> None:
     attempt = claimed(run, clock)
     assert RunLease(run.id, attempt).fail(clock.now(), "internal", "broke\x00 at\n\ud800 " + "x" * 1000)
     error = fresh(run).error
@@ -70,7 +70,7 @@ def test_it_fails_with_its_reason_made_fit_to_store(run: Run, clock: FakeClock) 
     assert len(error.text) == 500
 
 
-def test_progress_stays_a_share_whatever_the_engine_says(run: Run, clock: FakeClock) -> None:
+def test_progress_is_clamped_to_a_share(run: Run, clock: FakeClock) -> None:
     attempt = claimed(run, clock)
     RunLease(run.id, attempt).record(clock.now(), 1, Progress("s" * 500, 1.7))
     assert fresh(run).progress == Progress("s" * 120, 1.0)
@@ -98,7 +98,7 @@ def test_an_end_is_final(run: Run, user: User, clock: FakeClock, end: str) -> No
     assert (after.state, after.result_json, after.finished_at) == (before.state, before.result_json, before.finished_at)
 
 
-def test_an_earlier_attempt_can_write_nothing_once_the_run_was_given_away(run: Run, clock: FakeClock) -> None:
+def test_an_earlier_attempt_cannot_write_after_a_later_claim(run: Run, clock: FakeClock) -> None:
     first = claimed(run, clock)
     reconcile_runs(clock.move(LEASE.total_seconds() + 1), LIMIT_S)
     second = claimed(run, clock)
@@ -122,7 +122,7 @@ def test_a_lease_that_is_extended_does_not_run_out(run: Run, clock: FakeClock) -
     assert fresh(run).state == State.RUNNING
 
 
-def test_the_first_death_starts_it_again_and_the_second_fails_it(run: Run, clock: FakeClock) -> None:
+def test_the_first_crash_queues_it_again_and_the_second_fails_it(run: Run, clock: FakeClock) -> None:
     claimed(run, clock)
     assert reconcile_runs(clock.move(21), LIMIT_S).retried == 1
     assert (fresh(run).state, fresh(run).progress_step) == (State.QUEUED, "Worker died, retrying")
@@ -133,14 +133,14 @@ def test_the_first_death_starts_it_again_and_the_second_fails_it(run: Run, clock
     assert error.code == "worker_died"
 
 
-def test_a_worker_that_was_stopped_counts_as_no_death(run: Run, clock: FakeClock) -> None:
+def test_a_stopped_worker_does_not_count_as_a_crash(run: Run, clock: FakeClock) -> None:
     for _ in range(5):
         assert RunLease(run.id, claimed(run, clock)).release()
     claimed(run, clock)
     assert reconcile_runs(clock.move(21), LIMIT_S).retried == 1
 
 
-def test_a_run_past_its_limit_times_out_by_its_workers_clock_not_ours(run: Run, clock: FakeClock) -> None:
+def test_a_run_times_out_by_its_workers_clock(run: Run, clock: FakeClock) -> None:
     attempt = claimed(run, clock)
     RunLease(run.id, attempt).renew(clock.move(3600), 10)
     assert reconcile_runs(clock.now(), LIMIT_S).ended == 0
@@ -149,14 +149,14 @@ def test_a_run_past_its_limit_times_out_by_its_workers_clock_not_ours(run: Run, 
     assert fresh(run).state == State.TIMED_OUT
 
 
-def test_a_clock_set_back_by_an_hour_leaves_no_lease_for_an_hour(run: Run, clock: FakeClock) -> None:
+def test_a_clock_set_back_by_an_hour_shortens_leases(run: Run, clock: FakeClock) -> None:
     claimed(run, clock)
     clock.move(-3600)
     reconcile_runs(clock.now(), LIMIT_S)
     assert reconcile_runs(clock.move(21), LIMIT_S).retried == 1
 
 
-def test_it_says_which_runs_wait_the_longest_waiting_first(workspace: Workspace, clock: FakeClock) -> None:
+def test_waiting_runs_are_listed_oldest_first(workspace: Workspace, clock: FakeClock) -> None:
     runs = [a_run(workspace) for _ in range(3)]
     claimed(runs[1], clock)
     assert reconcile_runs(clock.now(), LIMIT_S).waiting == ((runs[0].id, 0, "run"), (runs[2].id, 0, "run"))
@@ -180,7 +180,7 @@ def test_cancelling_takes_effect_at_once_queued_or_running(workspace: Workspace,
     assert claim_run(queued.id, clock.now()) is None
 
 
-def test_who_may_only_read_may_not_cancel(run: Run, vera: User, charlie: User) -> None:
+def test_a_viewer_cannot_cancel_a_run(run: Run, vera: User, charlie: User) -> None:
     for person in (vera, charlie):
         with pytest.raises(PermissionDenied):
             cancel_run(run, person)

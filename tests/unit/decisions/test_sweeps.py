@@ -1,4 +1,4 @@
-"""A crossover map's life: requested, shared out in parts, simulated, cancelled, taken from dead workers."""
+"""A crossover map: requested, split into parts, simulated, cancelled, taken from crashed workers."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -117,7 +117,7 @@ def test_a_viewer_may_neither_start_nor_cancel(sweep: Sweep, decision: Decision,
         cancel_sweep(sweep, vera)
 
 
-def test_of_two_workers_one_gets_a_part_and_a_late_write_counts_for_nothing(sweep: Sweep, clock: FakeClock) -> None:
+def test_of_two_workers_one_gets_a_part_and_a_late_write_has_no_effect(sweep: Sweep, clock: FakeClock) -> None:
     part = parts(sweep)[0]
     first = claimed(part, clock.now())
     assert claim_part(part.pk, clock.now()) is None
@@ -129,7 +129,7 @@ def test_of_two_workers_one_gets_a_part_and_a_late_write_counts_for_nothing(swee
     assert PartLease(part.pk, second).finish(clock.now(), "[]")
 
 
-def test_the_last_part_ends_it_whichever_that_is(sweep: Sweep, clock: FakeClock) -> None:
+def test_the_part_finished_last_ends_the_map(sweep: Sweep, clock: FakeClock) -> None:
     *others, last = reversed(parts(sweep))
     for part in others:
         PartLease(part.pk, claimed(part, clock.now())).finish(clock.now(), "[]")
@@ -139,7 +139,7 @@ def test_the_last_part_ends_it_whichever_that_is(sweep: Sweep, clock: FakeClock)
     assert state(sweep) == SweepState.SUCCEEDED
 
 
-def test_a_worker_that_died_between_its_last_part_and_the_end_leaves_that_to_the_reconciler(
+def test_the_reconciler_ends_a_map_whose_worker_crashed_after_the_last_part(
     sweep: Sweep, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as dead:
@@ -172,7 +172,7 @@ def test_a_lease_that_ran_out_is_retried_once_then_fails_the_map(sweep: Sweep, c
     assert claim_part(parts(sweep)[1].pk, clock.now()) is None
 
 
-def test_a_dead_worker_is_told_of_until_the_map_goes_on(sweep: Sweep, clock: FakeClock) -> None:
+def test_a_crash_is_shown_until_the_map_continues(sweep: Sweep, clock: FakeClock) -> None:
     part = parts(sweep)[0]
     claimed(part, clock.now())
     clock.move(21)
@@ -192,7 +192,7 @@ def test_cells_past_the_time_limit_fail_the_map_and_say_so(
     assert "Some cells were not done within the limit" in failed.error_text
 
 
-def test_the_watchdog_knows_who_is_at_which_part(sweep: Sweep, user: User, clock: FakeClock) -> None:
+def test_the_watchdog_knows_which_process_holds_which_part(sweep: Sweep, user: User, clock: FakeClock) -> None:
     part = parts(sweep)[0]
     attempt = claim_part(part.pk, clock.now(), worker_name(77))
     assert held_by([77, 78]) == {77: f"{part.pk} {attempt}"}
@@ -204,7 +204,7 @@ def test_the_watchdog_knows_who_is_at_which_part(sweep: Sweep, user: User, clock
     assert held_by([77]) == {}
 
 
-def test_a_clock_set_back_keeps_no_dead_workers_part(sweep: Sweep, clock: FakeClock) -> None:
+def test_a_clock_set_back_does_not_extend_the_lease_of_a_crashed_worker(sweep: Sweep, clock: FakeClock) -> None:
     claimed(parts(sweep)[0], clock.now())
     clock.move(-3600)
     reconcile_sweeps_and_notify(FakeNotifier(), clock.now)
@@ -212,7 +212,7 @@ def test_a_clock_set_back_keeps_no_dead_workers_part(sweep: Sweep, clock: FakeCl
     assert reconcile_sweeps_and_notify(FakeNotifier(), clock.now).retried == 1
 
 
-def test_it_rings_once_for_what_has_no_job_and_for_nothing_else(sweep: Sweep, clock: FakeClock) -> None:
+def test_it_notifies_once_of_parts_without_a_job(sweep: Sweep, clock: FakeClock) -> None:
     notifier, (running, known, *silent) = FakeNotifier(), parts(sweep)
     claimed(running, clock.now())
     notifier.notify(known.pk, 0)
@@ -245,7 +245,7 @@ def test_cancel_keeps_what_is_done_and_what_still_runs_is_dropped(sweep: Sweep, 
     assert state(sweep) == SweepState.CANCELLED
 
 
-def test_a_worker_stops_in_the_middle_of_a_cell_that_is_wanted_no_more(
+def test_a_worker_stops_in_the_middle_of_a_cell_of_a_cancelled_map(
     sweep: Sweep, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
@@ -262,7 +262,7 @@ def test_a_worker_stops_in_the_middle_of_a_cell_that_is_wanted_no_more(
 
 
 @pytest.mark.slow
-def test_what_the_workers_find_is_what_the_simulator_says_cell_by_cell(sweep: Sweep) -> None:
+def test_workers_store_what_the_simulator_returns_for_each_cell(sweep: Sweep) -> None:
     for part in reversed(parts(sweep)):
         for _ in range(2):
             run_part(str(part.pk))
@@ -290,7 +290,7 @@ def test_a_cell_that_cannot_be_simulated_fails_the_map_with_the_reason(
     assert str(error) in failed.error_text
 
 
-def test_a_worker_that_is_stopped_gives_its_part_back(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_is_stopped_releases_its_part(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     def cell(*_: Any) -> Any:
         raise SystemExit
 

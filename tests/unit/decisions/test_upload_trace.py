@@ -1,4 +1,4 @@
-"""Taking in a trace: all of it, checked, or nothing."""
+"""Uploading a trace: all of it, checked, or nothing."""
 
 import hashlib
 import io
@@ -76,7 +76,7 @@ def test_it_stops_reading_where_it_is_too_large(
 @pytest.mark.parametrize(
     "data", [b"", HEADER, CSV + ROWS[0], b"PK\x03\x04zip", CSV.decode().encode("utf-16"), HEADER + b"soon,1,1\n"]
 )
-def test_a_file_that_is_no_trace_leaves_nothing_behind(workspace: Workspace, bob: User, data: bytes) -> None:
+def test_an_invalid_trace_stores_nothing(workspace: Workspace, bob: User, data: bytes) -> None:
     with pytest.raises(TraceError):
         upload_trace(workspace, bob, "hour.csv", [data])
     assert not Trace.objects.exists()
@@ -100,7 +100,7 @@ def test_its_name_is_shown_and_nothing_else(workspace: Workspace, bob: User, giv
     assert upload_trace(workspace, bob, given, [CSV]).name == shown
 
 
-def test_who_may_only_read_uploads_and_deletes_nothing(
+def test_a_viewer_cannot_upload_or_delete_a_recording(
     workspace: Workspace, bob: User, vera: User, charlie: User
 ) -> None:
     for person in (vera, charlie):
@@ -127,7 +127,7 @@ def test_a_workspace_has_room_for_a_limited_number(
     assert TraceData.objects.count() == 1
 
 
-def test_what_a_result_rests_on_is_not_deleted(workspace: Workspace, bob: User) -> None:
+def test_a_recording_that_a_result_used_is_not_deleted(workspace: Workspace, bob: User) -> None:
     trace = upload_trace(workspace, bob, "a.csv", [CSV])
     run = a_run(workspace, trace=trace)
     with pytest.raises(InvalidInput, match="has been simulated"):

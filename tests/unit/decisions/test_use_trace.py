@@ -1,4 +1,4 @@
-"""A decision that goes by a recording: its volume becomes the answers, and they are always ones the questionnaire takes."""
+"""A decision that uses a recording: its volume becomes the answers, always within the questionnaire's bounds."""
 
 import pytest
 
@@ -40,9 +40,7 @@ def test_undo_comes_back_to_a_deleted_recording_by_its_rate_and_goes_on_from_the
     assert again == replayed.model_copy(update={"trace": None})
 
 
-def test_a_recording_that_a_decision_goes_by_is_not_deleted(
-    decision: Decision, workspace: Workspace, user: User
-) -> None:
+def test_a_recording_that_a_decision_uses_is_not_deleted(decision: Decision, workspace: Workspace, user: User) -> None:
     trace = upload_trace(workspace, user, "a.csv", [b"time_s\n0\n1\n2\n"])
     use_trace(decision, trace, user, decision.draft_version)
     with pytest.raises(InvalidInput, match="remove the recording there first"):

@@ -43,7 +43,7 @@ def test_the_token_is_not_in_the_database(workspace: Workspace, alice: User) -> 
         find_invitation(token)
 
 
-def test_it_lets_one_in_and_no_second(workspace: Workspace, alice: User, charlie: User) -> None:
+def test_an_invitation_admits_one_person(workspace: Workspace, alice: User, charlie: User) -> None:
     invitation, token = create_invitation(workspace, alice, Role.EDITOR, 7)
     accept_invitation(invitation, charlie)
     assert role_in(charlie, workspace) is Role.EDITOR

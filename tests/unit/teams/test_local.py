@@ -114,7 +114,7 @@ def test_a_browser_that_has_not_opened_the_printed_address_sees_nothing(token: O
 
 
 @pytest.mark.django_db
-def test_the_printed_address_lets_one_browser_in(token: OneTimeToken) -> None:
+def test_the_printed_address_admits_one_browser(token: OneTimeToken) -> None:
     browser, printed = stranger(), f"/handbook?x=1&token={token.current()}"
     opened = browser.get(printed)
     assert (opened.status_code, opened["Location"]) == (302, "/handbook?x=1")

@@ -37,7 +37,7 @@ def test_everybody_may_leave(workspace: Workspace, vera: User) -> None:
     assert not vera.workspaces.exists()
 
 
-def test_the_last_owner_neither_goes_nor_steps_down(charlie: User) -> None:
+def test_the_last_owner_can_neither_leave_nor_change_role(charlie: User) -> None:
     workspace = charlie.workspaces.get()
     with pytest.raises(InvalidInput):
         remove_member(seat(charlie, workspace), charlie)

@@ -103,7 +103,7 @@ def test_a_race_for_one_look_has_one_winner(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.django_db
-def test_every_other_door_refuses_it_too(client: Client) -> None:
+def test_every_other_way_to_set_a_name_refuses_it(client: Client) -> None:
     root = User.objects.create_superuser("root")
     with pytest.raises(ValidationError, match="looks too much"):
         User.objects.create_user("r00t")
@@ -128,7 +128,7 @@ def test_a_renamed_account_gives_its_look_back() -> None:
 
 
 @pytest.mark.django_db
-def test_accounts_from_before_keep_their_names_and_work() -> None:
+def test_existing_accounts_keep_their_names() -> None:
     names = ["owner", "own\u0435r", "OWNER", "\u1160x"]
     User.objects.bulk_create(User(username=name) for name in names)
     import_module("advisor.teams.migrations.0003_names").claim_looks(apps, connection.schema_editor())

@@ -85,9 +85,7 @@ def test_a_newer_link_replaces_the_older(alice: User, bob: User) -> None:
     find_reset(digest_of(newer))
 
 
-def test_a_link_is_void_once_anything_changes_that_it_rests_on(
-    workspace: Workspace, root: User, alice: User, bob: User
-) -> None:
+def test_a_link_is_void_if_its_conditions_change(workspace: Workspace, root: User, alice: User, bob: User) -> None:
     def expired() -> None:
         PasswordReset.objects.update(expires_at=F("expires_at") - timedelta(hours=24))
 
