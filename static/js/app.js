@@ -55,7 +55,7 @@
     }
   };
 
-  // The server names the fields that are wrong; what is said beside any other is over.
+  // The server names the fields that are wrong; messages next to all others are removed.
   const showErrors = () => {
     const faulty = document.getElementById("faulty")?.dataset.fields.split(" ") ?? [];
     for (const error of document.querySelectorAll(".field-error[id^='field-'][id$='-error']")) {
@@ -74,7 +74,7 @@
     if (unit) unit.textContent = target.value.trim() === "1" ? unit.dataset.one : unit.dataset.many;
   });
 
-  // The choice of a live run is no answer: the server says beside it what is wrong, and takes it back.
+  // The choice of a live run is no answer: the server shows next to it what is wrong, and resets it.
   const showRunErrors = () => {
     for (const name of ["run-speed", "run-seconds", "run-workers", "run-endpoint"]) {
       const wrong = document.getElementById(`${name}-error`)?.textContent.trim();
@@ -319,7 +319,7 @@
     }
   });
 
-  // A link to an answer unfolds its section and stands in its field.
+  // A link to an answer unfolds its section and focuses its field.
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-field]");
     if (link && goTo(link)) event.preventDefault();

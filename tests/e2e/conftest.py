@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _playwright_beside_django() -> None:
+def _playwright_with_django() -> None:
     """Playwright keeps an event loop in this thread, which Django's guard takes for asynchronous code, up to the very last teardown."""
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 

@@ -9,7 +9,7 @@ from tests.e2e.test_main_job import NARROW, RUN_MS, WIDE, no_serious_finding, vi
 __all__ = ["visit"]
 
 
-def test_runs_are_picked_laid_beside_each_other_and_sent_as_an_address(visit: Page, site: str) -> None:
+def test_runs_are_picked_shown_side_by_side_and_sent_as_an_address(visit: Page, site: str) -> None:
     page = visit
     expect(page.locator("a.run-succeeded").nth(2)).to_be_visible(timeout=RUN_MS)
     expect(page.locator("a.run-queued, a.run-running")).to_have_count(0, timeout=RUN_MS)
@@ -20,7 +20,7 @@ def test_runs_are_picked_laid_beside_each_other_and_sent_as_an_address(visit: Pa
         choice.check()
     page.get_by_role("button", name="Compare").click()
     expect(page).to_have_url(re.compile(r"/compare\?run=[0-9a-f-]{36}&run=[0-9a-f-]{36}&run=[0-9a-f-]{36}$"))
-    expect(page.locator(".beside-runs .letter")).to_have_text(["A", "B", "C"])
+    expect(page.locator(".compared-runs .letter")).to_have_text(["A", "B", "C"])
     expect(page.locator(".plot .main-svg").first).to_be_visible()
     charts = page.locator(".plot")
     expect(charts).to_have_count(9)
@@ -39,15 +39,15 @@ def test_runs_are_picked_laid_beside_each_other_and_sent_as_an_address(visit: Pa
     assert len({round(box["x"]) for box in boxes if box}) == 1
     page.set_viewport_size(WIDE)
 
-    first = page.locator(".beside-runs h2").nth(1).inner_text().removeprefix("B").strip()
+    first = page.locator(".compared-runs h2").nth(1).inner_text().removeprefix("B").strip()
     page.get_by_role("link", name=re.compile("Put first ?: B")).click()
-    expect(page.locator(".beside-runs h2").first).to_contain_text(first)
+    expect(page.locator(".compared-runs h2").first).to_contain_text(first)
     page.get_by_role("link", name=re.compile("Take away ?C")).click()
-    expect(page.locator(".beside-runs li")).to_have_count(2)
+    expect(page.locator(".compared-runs li")).to_have_count(2)
     address = page.url
     page.goto(site)
     page.goto(address)
-    expect(page.locator(".beside-runs h2").first).to_contain_text(first)
+    expect(page.locator(".compared-runs h2").first).to_contain_text(first)
 
 
 def test_a_run_leads_to_its_comparison(visit: Page) -> None:

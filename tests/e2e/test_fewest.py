@@ -14,16 +14,16 @@ def test_a_search_says_what_each_design_needs_and_its_address_can_be_sent(visit:
     visit.get_by_role("link", name="Crossover map").click()
     visit.get_by_role("button", name="Search").click()
     visit.wait_for_url(re.compile(r"/fewest/[0-9a-f-]{36}$"))
-    found = visit.get_by_role(
+    sentence = visit.get_by_role(
         "heading", name=re.compile("^Synchronous needs [0-9]+ workers and event-driven needs [0-9]+ consumers$")
     )
-    expect(found).to_be_visible(timeout=RUN_MS)
+    expect(sentence).to_be_visible(timeout=RUN_MS)
     expect(visit.locator("#fewest-live")).to_contain_text("Synchronous meets the deadline from")
     expect(visit.locator("#fewest-live")).to_contain_text("Event-driven meets the deadline from")
     no_serious_finding(visit)
-    said = visit.locator("#fewest-live").inner_text()
+    text = visit.locator("#fewest-live").inner_text()
     visit.goto(visit.url)
     expect(visit.locator("#fewest-live")).to_contain_text("Numbers tried")
-    assert visit.locator("#fewest-live").inner_text() == said
+    assert visit.locator("#fewest-live").inner_text() == text
     visit.get_by_role("link", name="Crossover map").click()
     expect(visit.get_by_role("link", name="Search of revision 1")).to_be_visible()

@@ -1,4 +1,4 @@
-"""A live run as its owner sees it: chosen, watched, its dead letters taken up again and thrown away, then laid beside the prediction."""
+"""A live run as its owner sees it: chosen, watched, its dead letters taken up again and thrown away, then compared with the prediction."""
 
 import re
 

@@ -48,11 +48,11 @@ def begin(page: Page, template: str) -> None:
 
 def field(page: Page, path: str) -> Locator:
     """The input of an answer, its section unfolded."""
-    found = page.locator(f'[name="{path}"]:not([type=hidden])').first
+    element = page.locator(f'[name="{path}"]:not([type=hidden])').first
     section = page.locator("details.section", has=page.locator(f'[name="{path}"]'))
     if section.get_attribute("open") is None:
         section.locator("summary").first.click()
-    return found
+    return element
 
 
 def verdict(page: Page) -> Locator:
@@ -81,10 +81,10 @@ def no_serious_finding(page: Page) -> None:
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         for size in (WIDE, NARROW):
             page.set_viewport_size(size)  # type: ignore[arg-type]
-            found = Axe().run(page).response["violations"]
+            violations = Axe().run(page).response["violations"]
             serious = [
                 (item["id"], [node["html"] for node in item["nodes"]][:3])
-                for item in found
+                for item in violations
                 if item["impact"] in ("serious", "critical")
             ]
             assert not serious, (scheme, size["width"], serious)
@@ -150,7 +150,7 @@ def test_the_advice_follows_an_answer_and_both_designs_run_and_the_report_says_s
     assert finding.rstrip(".") in text, "the report tells the same finding as the page"
 
 
-def test_a_wrong_answer_is_named_beside_its_field_and_nothing_of_it_is_saved(visit: Page) -> None:
+def test_a_wrong_answer_is_named_next_to_its_field_and_nothing_of_it_is_saved(visit: Page) -> None:
     begin(visit, "Form classification")
     before = verdict(visit).inner_text()
     field(visit, "processing.p95_s").fill("fast")

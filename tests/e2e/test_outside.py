@@ -19,8 +19,8 @@ KEY = "sk-the-administrators-own-31415"
 @pytest.fixture
 def stand_in() -> Iterator[StandIn]:
     """One that fails every third call, and repeats the key as it does."""
-    with StandIn(fails=3, lasts_s=0.2).serving() as found:
-        yield found
+    with StandIn(fails=3, lasts_s=0.2).serving() as server:
+        yield server
 
 
 @pytest.fixture

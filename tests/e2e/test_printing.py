@@ -28,11 +28,11 @@ def printed(page: Page) -> str:
 
 def background_and_text(page: Page) -> list[str]:
     page.emulate_media(media="print")
-    found: list[str] = page.evaluate(
+    colours: list[str] = page.evaluate(
         "() => [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector('h1, h2')).color]"
     )
     page.emulate_media(media="screen")
-    return found
+    return colours
 
 
 def test_a_decision_prints_its_verdict_its_reasons_and_its_answers(dark: Page) -> None:

@@ -12,8 +12,8 @@ from tests.e2e.test_main_job import NARROW, begin, field, no_serious_finding, ve
 __all__ = ["visit"]
 
 
-def beside(page: Page, path: str) -> Locator:
-    return page.locator(f"#field-{path.replace('.', '-')}-beside")
+def hints_of(page: Page, path: str) -> Locator:
+    return page.locator(f"#field-{path.replace('.', '-')}-hints")
 
 
 def error(page: Page, path: str) -> Locator:
@@ -31,8 +31,8 @@ def test_a_number_becomes_a_range_and_the_advice_says_what_would_settle_it(extra
     page.locator('[name="as:processing.p50_s"]').select_option("unknown")
     expect(field(page, "processing.p50_s")).to_have_value("don't know")
     field(page, "processing.p95_s").fill("0.5 to 40")
-    expect(beside(page, "processing.p95_s").locator(".certainty")).to_have_value("range")
-    expect(beside(page, "processing.p95_s")).to_contain_text("taken as 4.47")
+    expect(hints_of(page, "processing.p95_s").locator(".certainty")).to_have_value("range")
+    expect(hints_of(page, "processing.p95_s")).to_contain_text("taken as 4.47")
     field(page, "caller.needs_immediate_response").check()
     field(page, "volume.peak_to_mean").fill("1-12")
     field(page, "failures.dead_letter").uncheck()
@@ -52,7 +52,7 @@ def test_a_unit_is_typed_and_put_plainly_once_the_field_is_left(extraction: Page
     page = extraction
     rate = field(page, "volume.mean_rate_per_s")
     rate.fill("5000/day")
-    expect(beside(page, "volume.mean_rate_per_s")).to_contain_text("= 0.0579")
+    expect(hints_of(page, "volume.mean_rate_per_s")).to_contain_text("= 0.0579")
     expect(rate).to_have_value("5000/day")
     rate.press("Tab")
     expect(rate).to_have_value("5000")
@@ -200,12 +200,12 @@ def test_two_answers_that_contradict_each_other_are_no_error_while_they_are_type
     p50, p95 = field(page, "processing.p50_s"), field(page, "processing.p95_s")
     wrong = error(page, "processing.p95_s")
     p95.fill("5m30")
-    expect(beside(page, "processing.p95_s")).to_contain_text("= 5 min 30 s")
+    expect(hints_of(page, "processing.p95_s")).to_contain_text("= 5 min 30 s")
     p95.fill("1.5")
     expect(wrong).to_contain_text("This must be at least 8 s, the answer to")
     expect(wrong).to_have_class(re.compile("is-calm"))
     expect(p95).not_to_have_attribute("aria-invalid", "true")
-    expect(beside(page, "processing.p95_s").locator(".reading")).to_be_hidden()
+    expect(hints_of(page, "processing.p95_s").locator(".reading")).to_be_hidden()
     p50.focus()
     expect(wrong).to_have_class(re.compile("is-calm"))
     page.locator("h1").click()
@@ -221,5 +221,5 @@ def test_two_answers_that_contradict_each_other_are_no_error_while_they_are_type
     expect(p95).not_to_have_attribute("aria-invalid", "true")
     expect(page.locator("#verdict")).to_contain_text("Synchronous")
     p95.fill("0.1-3")
-    expect(beside(page, "processing.p95_s")).to_contain_text("taken as 1.34 s")
+    expect(hints_of(page, "processing.p95_s")).to_contain_text("taken as 1.34 s")
     expect(wrong).to_be_empty()

@@ -1,4 +1,4 @@
-"""How a simulation is to be run, chosen beside Simulate: by keyboard, kept while the advice changes, refused beside its field, without JavaScript."""
+"""How a simulation is to be run, chosen next to Simulate: by keyboard, kept while the advice changes, refused there, without JavaScript."""
 
 from collections.abc import Callable
 
@@ -49,7 +49,7 @@ def test_a_choice_stays_while_the_advice_changes_under_it(visit: Page) -> None:
     expect(plan).to_contain_text(", 2 times as fast")
 
 
-def test_too_high_a_speed_is_refused_beside_its_field_and_nothing_is_lost(visit: Page) -> None:
+def test_too_high_a_speed_is_refused_next_to_its_field_and_nothing_is_lost(visit: Page) -> None:
     begin(visit, "Document extraction")
     visit.set_viewport_size(NARROW)  # type: ignore[arg-type]
     visit.locator("[data-open-advice]").click()

@@ -131,13 +131,13 @@ SWEEPS |= dict.fromkeys(("fewest", "fewest-progress", "cancel-fewest"), "fewest"
 
 def names(patterns: "list[URLPattern | URLResolver]", prefix: str = "") -> set[str]:
     """The names of all addresses, those with a table elsewhere left out."""
-    found: set[str] = set()
+    routes: set[str] = set()
     for pattern in patterns:
         if isinstance(pattern, URLPattern):
-            found.add(f"{prefix}{pattern.name}")
+            routes.add(f"{prefix}{pattern.name}")
         elif pattern.namespace not in ELSEWHERE:
-            found |= names(pattern.url_patterns, f"{pattern.namespace}:" if pattern.namespace else prefix)
-    return found
+            routes |= names(pattern.url_patterns, f"{pattern.namespace}:" if pattern.namespace else prefix)
+    return routes
 
 
 def test_every_address_is_in_the_table() -> None:
@@ -146,7 +146,7 @@ def test_every_address_is_in_the_table() -> None:
 
 @pytest.fixture
 def people(alice: User, bob: User, vera: User, charlie: User) -> dict[str, User | None]:
-    """Somebody for each of WHO."""
+    """A user for each of WHO."""
     return {
         "anonymous": None,
         "owner": alice,
@@ -199,7 +199,7 @@ def teams_address(name: str, workspace: Workspace) -> str:
 
 
 def compare_address(name: str, run: Run) -> str:
-    """The run beside another of the same scenario."""
+    """The run next to another of the same scenario."""
     fields = {"revision": run.revision, "scenario_json": run.scenario_json, "result_json": run.result_json}
     fields |= {"state": run.state, "finished_at": run.finished_at}
     other, _ = Run.objects.get_or_create(workspace=run.workspace, idempotency_key="other", defaults=fields)

@@ -87,7 +87,7 @@ def test_all_others_are_ended_at_once(laptop: Client, phone: Client, dora: User)
     assert [is_signed_in(client) for client in (laptop, phone, third)] == [True, False, False]
 
 
-def test_nobody_ends_anothers_session(laptop: Client, alice: User, client: Client) -> None:
+def test_no_user_ends_another_users_session(laptop: Client, alice: User, client: Client) -> None:
     client.force_login(alice)
     assert client.post(reverse("end-session", args=[row_of(laptop).pk])).status_code == 404
     assert client.post(reverse("end-session", args=[2**63])).status_code == 404

@@ -45,7 +45,7 @@ def test_the_advice_follows_what_was_typed(htmx: Client, decision: Decision) -> 
     assert decision.latest().answers.processing.p95_s == 0.4
 
 
-def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_saved(htmx: Client, decision: Decision) -> None:
+def test_an_error_is_shown_next_to_its_field_and_nothing_is_saved(htmx: Client, decision: Decision) -> None:
     answer = post(htmx, decision, processing__p95_s="4,5", provider__max_concurrency="0")
     page = answer.content.decode()
     assert answer.status_code == 422
@@ -58,9 +58,9 @@ def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_saved(htmx: Clien
 
 
 def error(page: str, field: str) -> str:
-    found = re.search(rf'id="field-{field}-error"[^>]*>([^<]*)<', page)
-    assert found
-    return found[1]
+    match = re.search(rf'id="field-{field}-error"[^>]*>([^<]*)<', page)
+    assert match
+    return match[1]
 
 
 def test_without_javascript_the_page_comes_again_with_the_input_kept(client: Client, decision: Decision) -> None:
@@ -150,7 +150,7 @@ def test_a_range_and_an_unknown_are_answers_and_are_shown_as_typed(client: Clien
     assert dict(decision.latest().answers.model_dump()["processing"]["p95_s"]) == {"low": 15, "high": 40}
 
 
-def test_the_choice_beside_a_number_turns_it_into_a_range_and_back_without_a_script(
+def test_the_choice_next_to_a_number_turns_it_into_a_range_and_back_without_a_script(
     client: Client, decision: Decision
 ) -> None:
     def choose(text: str, was: str, now: str) -> tuple[str, str]:
@@ -176,7 +176,7 @@ def test_a_choice_is_shown_at_once_even_while_another_answer_is_wrong(htmx: Clie
     assert error(answer.content.decode(), "synchronous-workers")
 
 
-def test_a_range_the_wrong_way_round_is_refused_beside_its_field(htmx: Client, decision: Decision) -> None:
+def test_a_range_the_wrong_way_round_is_refused_next_to_its_field(htmx: Client, decision: Decision) -> None:
     answer = post(htmx, decision, processing__p95_s="40 to 15")
     assert answer.status_code == 422
     assert "Low must be less than high." in error(answer.content.decode(), "processing-p95_s")
@@ -242,16 +242,16 @@ def test_a_number_that_will_not_do_says_what_will(
 ) -> None:
     more = {"synchronous.hops": "", "own-hop:name": "Mesh"} if path.startswith("own") else {}
     page = post(htmx, decision, **{path: text}, **more).content.decode()
-    beside = "synchronous-hops" if more else path.replace(".", "-")
-    assert words in error(page, beside).replace("\xa0", " ").replace("&#x27;", "'")
+    hint = "synchronous-hops" if more else path.replace(".", "-")
+    assert words in error(page, hint).replace("\xa0", " ").replace("&#x27;", "'")
 
 
 def test_shares_that_do_not_add_up_say_what_a_range_counts_as(htmx: Client, decision: Decision) -> None:
-    beside = "priorities-urgent-share_percent"
+    hint = "priorities-urgent-share_percent"
     page = post(htmx, decision, priorities__urgent__share_percent="2-9").content.decode()
-    assert "not 94.24 (urgent 4.24, standard 70, batch 20); a range counts by its middle." in error(page, beside)
+    assert "not 94.24 (urgent 4.24, standard 70, batch 20); a range counts by its middle." in error(page, hint)
     page = post(htmx, decision, priorities__urgent__share_percent="11").content.decode()
-    assert "not 101 (urgent 11, standard 70, batch 20)." in error(page, beside)
+    assert "not 101 (urgent 11, standard 70, batch 20)." in error(page, hint)
     assert post(htmx, decision, priorities__urgent__share_percent="5-20").status_code == 200
 
 
@@ -279,7 +279,7 @@ def test_simulate_leads_to_the_answers_that_need_a_look(client: Client, htmx: Cl
 
 def test_without_javascript_simulate_leads_there_too(client: Client, decision: Decision) -> None:
     page = post(client, decision, "simulate", processing__p95_s="soon", synchronous__hops="telegraph").content.decode()
-    top = page[: page.index('class="desk"')]
+    top = page[: page.index('class="two-columns"')]
     assert "2 answers to correct; nothing of this was saved." in top
     for target in re.findall(r'href="#(field-[^"]*)"', top):
         assert f'id="{target}"' in page
@@ -376,7 +376,7 @@ BAD_NUMBERS = (
 
 @pytest.mark.parametrize("text", BAD_NUMBERS)
 @pytest.mark.parametrize("field", ["processing.p95_s", "synchronous.workers"])
-def test_a_bad_number_is_refused_beside_its_field(text: str, field: str, client: Client, decision: Decision) -> None:
+def test_a_bad_number_is_refused_next_to_its_field(text: str, field: str, client: Client, decision: Decision) -> None:
     answer = client.post(reverse("save-answers", args=[decision.pk]), {"version": "1", field: text})
     assert answer.status_code == 422
     assert error(answer.content.decode(), field.replace(".", "-"))
@@ -388,7 +388,7 @@ BAD_TEXTS = ("", "   ", "\x00", "a\x00b", "‮", "x" * 121, "x" * 1_000_000)
 
 
 @pytest.mark.parametrize("text", BAD_TEXTS, ids=lambda text: ascii(text[:10]))
-def test_a_bad_name_is_refused_beside_its_field(text: str, client: Client, decision: Decision) -> None:
+def test_a_bad_name_is_refused_next_to_its_field(text: str, client: Client, decision: Decision) -> None:
     answer = client.post(reverse("save-answers", args=[decision.pk]), {"version": "1", "name": text})
     assert answer.status_code == 422
     assert error(answer.content.decode(), "name")

@@ -40,12 +40,12 @@ def read(client: Client, headers: list[tuple[bytes, bytes]], linger_s: float = 5
     body = LimitedBody(headers, client.receive, LIMIT, linger_s)
 
     async def all_of_it() -> bytes:
-        found = b""
+        received = b""
         while True:
             message = await body.receive()
-            found += message["body"]
+            received += message["body"]
             if not message["more_body"]:
-                return found
+                return received
 
     return asyncio.run(all_of_it()), dict(headers)
 
@@ -57,8 +57,8 @@ def test_what_is_within_the_limit_passes_whole_and_has_a_length(announced: list[
 
 def test_what_turns_out_too_long_is_cut_there_and_the_rest_is_dropped() -> None:
     client = Client([b"x" * 600] * 5)
-    found, headers = read(client, [])
-    assert (len(found), client.sent) == (600, 5)
+    received, headers = read(client, [])
+    assert (len(received), client.sent) == (600, 5)
     assert int(headers[b"content-length"]) > LIMIT
 
 
@@ -104,15 +104,15 @@ def test_the_page_that_it_was_sent_to_refuses_it(
         "type": "http", "method": "POST", "path": reverse("upload-trace", args=[decision.pk]), "query_string": b"",
         "headers": headers + length, "client": ["127.0.0.1", 1], "server": ["127.0.0.1", 80], "scheme": "http",
     }  # fmt: skip
-    said: list[Any] = []
+    sent: list[Any] = []
 
     async def send(message: Any) -> None:
-        said.append(message)
+        sent.append(message)
 
     client = Client(chunks, stays=True)
     asyncio.run(
         LimitedBodies(get_asgi_application(), LIMIT + request_limits.FORM_BYTES, 0)(scope, client.receive, send)
     )
     connections.close_all()
-    assert said[0]["status"] == 413
-    assert b"over the limit" in b"".join(message.get("body", b"") for message in said)
+    assert sent[0]["status"] == 413
+    assert b"over the limit" in b"".join(message.get("body", b"") for message in sent)

@@ -62,11 +62,11 @@ def bundle(client: Client, decision: Decision, query: str = "") -> bytes:
 
 def unpacked(data: bytes, to: Path) -> set[str]:
     """Unpacks it and checks its sums; the names of the files."""
-    with zipfile.ZipFile(io.BytesIO(data)) as found:
-        names = found.namelist()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names = archive.namelist()
         assert len(names) == len(set(names))
         assert all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) for name in names)
-        found.extractall(to)
+        archive.extractall(to)
     sums = dict(line.split("  ")[::-1] for line in (to / "SHA256SUMS").read_text().splitlines())
     assert set(sums) == set(names) - {"SHA256SUMS"}
     for name, digest in sums.items():

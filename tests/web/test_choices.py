@@ -1,4 +1,4 @@
-"""A choice that does not exist is refused beside its field, with everything else that was posted kept: every choice of every form."""
+"""A choice that does not exist is refused next to its field, with everything else that was posted kept: every choice of every form."""
 
 import re
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ class Form:
 
 
 def elements(root: Any, inside: Element | None = None) -> Iterator[tuple[Element, Element | None]]:
-    """Every element with the form that it stands in."""
+    """Every element with the form that contains it."""
     for child in getattr(root, "children", ()):
         if isinstance(child, Element):
             form = child if child.name == "form" else inside
@@ -49,18 +49,18 @@ def attributes(element: Element) -> dict[str, str]:
 
 
 def forms_of(page: str, address: str) -> list[Form]:
-    found: dict[str, Form] = {}
+    forms: dict[str, Form] = {}
     everything = list(elements(parse_html(page)))
     for element, _ in everything:
         if element.name == "form":
             given = attributes(element)
-            found[given.get("id", str(id(element)))] = Form(given.get("action", address), given.get("method", "get"))
+            forms[given.get("id", str(id(element)))] = Form(given.get("action", address), given.get("method", "get"))
     for element, inside in everything:
         given = attributes(element)
         owner = given.get("form") or (attributes(inside).get("id", str(id(inside))) if inside else "")
-        if owner in found and "name" in given:
-            add(found[owner], element, given)
-    return list(found.values())
+        if owner in forms and "name" in given:
+            add(forms[owner], element, given)
+    return list(forms.values())
 
 
 def add(form: Form, element: Element, given: dict[str, str]) -> None:
@@ -80,8 +80,8 @@ def add(form: Form, element: Element, given: dict[str, str]) -> None:
             form.text = name
 
 
-def errors_beside(page: str, name: str) -> str:
-    """What is said in the elements that describe a field, or the group it stands in."""
+def errors_next_to(page: str, name: str) -> str:
+    """What is said in the elements that describe a field, or the group that contains it."""
     everything = [element for element, _ in elements(parse_html(page))]
     texts = {attributes(element).get("id"): "".join(map(str, element.children)).strip() for element in everything}
     described = [
@@ -113,13 +113,13 @@ def send(client: Client, form: Form, data: dict[str, list[str]]) -> Any:
 
 
 @pytest.mark.parametrize("which", ["decision", "map", "hop", "workspace", "revision", "revisions"])
-def test_a_choice_that_does_not_exist_is_refused_beside_its_field(
+def test_a_choice_that_does_not_exist_is_refused_next_to_its_field(
     client: Client, addresses: dict[str, str], which: str, decision: Decision
 ) -> None:
     shown = client.get(addresses[which]).content.decode()
     tried = 0
     for form in forms_of(shown, addresses[which]):
-        # How sure an answer is, and its unit, are asked beside every number by the same code: one of each will do.
+        # How sure an answer is, and its unit, are asked next to every number by the same code: one of each will do.
         alike = {name.partition(":")[0] if name.startswith(("as:", "unit:")) else name: name for name in form.choices}
         for name in alike.values():
             decision.refresh_from_db()
@@ -127,7 +127,7 @@ def test_a_choice_that_does_not_exist_is_refused_beside_its_field(
             answer = send(client, form, data | {"version": [str(decision.draft_version)]})
             again = answer.content.decode()
             assert answer.status_code == 422, f"{name}: {answer.status_code}"
-            assert errors_beside(again, name), f"{name}: nothing is said beside it"
+            assert errors_next_to(again, name), f"{name}: nothing is said beside it"
             kept = re.search(rf'name="{re.escape(form.text)}"\s+value="{KEPT}"', again)
             assert kept or not form.text, f"{name}: {form.text} is not kept"
             tried += 1
@@ -180,6 +180,8 @@ def test_a_yes_or_no_takes_on_and_empty_alone(client: Client, decision: Decision
     for given in ([value], ["on", value], [value, "on"]):
         answer = client.post(url, {"version": "1", "failures.dead_letter": given})
         assert answer.status_code == 422
-        assert errors_beside(answer.content.decode(), "failures.dead_letter") == "This must be yes or no: on, or empty."
+        assert (
+            errors_next_to(answer.content.decode(), "failures.dead_letter") == "This must be yes or no: on, or empty."
+        )
     assert decision.latest().answers.failures.dead_letter
     assert client.post(url, {"version": "1", "failures.dead_letter": ["", "on"]}).status_code == 302

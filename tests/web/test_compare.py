@@ -20,7 +20,7 @@ def address(*runs: Run, name: str = "compare") -> str:
     return reverse(name) + "?" + "&".join(f"run={run.pk}" for run in runs)
 
 
-def test_two_runs_are_laid_beside_each_other_with_what_differs(client: Client, make_run: MakeRun) -> None:
+def test_two_runs_are_compared_side_by_side_with_what_differs(client: Client, make_run: MakeRun) -> None:
     other = SCENARIO.model_copy(update={"jobs": 4_321})
     first, second = (
         make_run(State.SUCCEEDED, scenario_json=stored.dump(SCENARIO)),

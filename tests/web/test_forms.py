@@ -143,7 +143,7 @@ def test_what_is_no_number_gets_a_reason_that_helps(text: str, unit: str, reason
 
 @given(st.data())
 def test_what_a_number_reads_as_is_what_is_taken(data: st.DataObject) -> None:
-    """Typed in any way, with any unit: the reading beside it, typed in its place, is the same answer."""
+    """Typed in any way, with any unit: the reading next to it, typed in its place, is the same answer."""
     question = QUESTIONS[
         data.draw(st.sampled_from(["processing.p95_s", "resilience.outage_minutes", "resilience.result_retention_h"]))
     ]
@@ -235,7 +235,7 @@ def test_any_text_in_any_field_is_an_answer_or_a_problem_of_a_field(path: str, t
         ("", ""),
     ],
 )
-def test_a_problem_stands_beside_the_field_that_can_mend_it(path: str, owner: str) -> None:
+def test_a_problem_is_shown_next_to_the_field_that_can_mend_it(path: str, owner: str) -> None:
     assert owner_of(path) == owner
 
 

@@ -35,7 +35,7 @@ def test_every_rule_warning_template_hop_and_profile_has_its_place(client: Clien
 
 
 @pytest.mark.django_db
-def test_members_read_their_own_library_and_anybody_else_the_shipped_one(
+def test_members_read_their_own_library_and_all_others_the_shipped_one(
     settings: Settings, client: Client, decision: Decision, user: User
 ) -> None:
     own = {

@@ -28,7 +28,7 @@ def test_every_hop_and_profile_is_listed_with_its_date(client: Client, decision:
 
 
 @pytest.mark.parametrize("name", ["library", "handbook"])
-def test_what_nobody_checked_shows_no_date_of_a_check(client: Client, decision: Decision, name: str) -> None:
+def test_an_entry_that_was_not_checked_shows_no_date_of_a_check(client: Client, decision: Decision, name: str) -> None:
     page = strip_tags(client.get(reverse(name)).content.decode())
     unchecked = [fact for fact in (*library.hops().values(), *library.profiles().values()) if fact.unchecked]
     for fact in unchecked:
@@ -93,7 +93,7 @@ def test_a_new_hop_is_offered_by_the_questionnaire_and_stays_ticked(client: Clie
     assert page.count("Our gateway, 2 min") == 1
 
 
-def test_what_is_refused_comes_back_as_typed_with_the_reason_beside_it(client: Client, decision: Decision) -> None:
+def test_what_is_refused_comes_back_as_typed_with_the_reason_next_to_it(client: Client, decision: Decision) -> None:
     answer = client.post(reverse("new-library-entry", args=["hop"]), POSTED | {"limit_s": "soon<b>", "source": "x"})
     page = answer.content.decode()
     assert answer.status_code == 422

@@ -1,4 +1,4 @@
-"""Live runs on the pages: chosen beside Simulate, one at a time, charts while they run, figures after."""
+"""Live runs on the pages: chosen next to Simulate, one at a time, charts while they run, figures after."""
 
 import html
 from datetime import UTC, datetime

@@ -134,12 +134,12 @@ def test_a_report_says_the_status_of_its_own_revision(client: Client, decision: 
     save_answers(decision, {"processing": {"p95_s": 44}}, alice, decision.draft_version)
     change_status(decision, alice, Status.ACCEPTED)
     url = reverse("report", args=[decision.pk, "json"])
-    found = [client.get(url, {"revision": number}).json()["status"] for number in (1, 2)]
-    assert [(one["status"], one["revision"], one["set_by"]) for one in found] == [
+    statuses = [client.get(url, {"revision": number}).json()["status"] for number in (1, 2)]
+    assert [(one["status"], one["revision"], one["set_by"]) for one in statuses] == [
         ("superseded", 1, "alice"),
         ("accepted", 2, "alice"),
     ]
-    assert found[0]["words"] == "Revision 2 accepted"
+    assert statuses[0]["words"] == "Revision 2 accepted"
 
 
 def test_the_report_of_a_runs_page_is_of_that_run(client: Client, make_run: MakeRun, decision: Decision) -> None:
@@ -219,9 +219,9 @@ def test_no_page_has_inline_style_or_script(path: Path) -> None:
 
 
 def test_the_drawing_library_is_the_one_that_figures_are_written_for() -> None:
-    found = finders.find("vendor/plotly/plotly-cartesian.min.js")
-    assert found
-    head = Path(str(found)).read_text()[:200]
+    path = finders.find("vendor/plotly/plotly-cartesian.min.js")
+    assert path
+    head = Path(str(path)).read_text()[:200]
     assert f"v{get_plotlyjs_version()}" in head
     table = (ROOT / "static" / "vendor" / "VENDORED.md").read_text()
     assert f"| {get_plotlyjs_version()} |" in table

@@ -33,9 +33,9 @@ def made(owner: Client, workspace: Workspace, account: User) -> str:
     row = Membership.objects.get(workspace=workspace, user=account)
     page = owner.post(reverse("make-password-reset", args=[workspace.pk, row.pk]))
     assert page.status_code == 200 and "no-store" in page["Cache-Control"]
-    found = LINK.search(page.content.decode())
-    assert found
-    return found[1]
+    match = LINK.search(page.content.decode())
+    assert match
+    return match[1]
 
 
 def test_a_link_sets_a_new_password_signs_in_and_ends_every_session(
@@ -123,16 +123,16 @@ def test_an_open_link_is_shown_with_who_made_it_and_can_be_revoked(
     assert client.get(link).status_code == 404
 
 
-def test_an_administrator_makes_one_for_somebody_in_no_workspace(client: Client) -> None:
+def test_an_administrator_makes_one_for_a_user_in_no_workspace(client: Client) -> None:
     admin = Client(SERVER_NAME="localhost")
     root = User.objects.create_superuser("root")
     admin.force_login(root)
     loner = User.objects.create_user("loner")
     users = reverse("admin:teams_user_changelist")
     page = admin.post(users, {"action": "make_reset_link", "_selected_action": [loner.pk]})
-    found = LINK.search(page.content.decode())
-    assert found and "no-store" in page["Cache-Control"]
-    assert client.get(found[1]).status_code == 302
+    match = LINK.search(page.content.decode())
+    assert match and "no-store" in page["Cache-Control"]
+    assert client.get(match[1]).status_code == 302
     both = {"action": "make_reset_link", "_selected_action": [loner.pk, root.pk]}
     assert "Select one account" in admin.post(users, both, follow=True).content.decode()
     own = {"action": "make_reset_link", "_selected_action": [root.pk]}
@@ -151,7 +151,7 @@ def test_an_administrator_who_is_only_staff_makes_none(client: Client, dora: Use
     assert not PasswordReset.objects.exists()
 
 
-def test_somebody_else_who_is_signed_in_is_signed_out_by_it(
+def test_another_user_who_is_signed_in_is_signed_out_by_it(
     client: Client, owner: Client, workspace: Workspace, dora: User, bob: User
 ) -> None:
     client.force_login(bob)

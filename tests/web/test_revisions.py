@@ -70,7 +70,7 @@ def test_two_revisions_are_compared_with_both_values_in_words(client: Client, de
 
 
 @pytest.mark.parametrize("query", ["?from=0", "?to=9", "?from=x", "?from=-1", "?from=%D9%A1"])
-def test_a_revision_that_is_not_there_is_refused_beside_its_field(client: Client, two: Decision, query: str) -> None:
+def test_a_revision_that_is_not_there_is_refused_next_to_its_field(client: Client, two: Decision, query: str) -> None:
     answer = client.get(reverse("compare-revisions", args=[two.pk]) + query)
     assert answer.status_code == 422
     field = query[1:].partition("=")[0]
@@ -93,8 +93,8 @@ def test_an_empty_comment_comes_back_with_the_reason(client: Client, decision: D
 
 def test_a_comment_of_another_decision_is_not_found(client: Client, decision: Decision, two: Decision) -> None:
     other = Decision.objects.create(workspace=decision.workspace, title="Other")
-    said = Comment.objects.create(decision=other, text="x")
-    assert client.post(reverse("delete-comment", args=[decision.pk, said.pk])).status_code == 404
+    comment = Comment.objects.create(decision=other, text="x")
+    assert client.post(reverse("delete-comment", args=[decision.pk, comment.pk])).status_code == 404
 
 
 SLOW = {"processing": {"p50_s": 8, "p95_s": 100}}
@@ -117,7 +117,7 @@ def test_a_decision_that_changed_after_it_was_accepted_says_so_everywhere(client
         assert words in page(client, "report", changed.pk, extension)
 
 
-def test_the_status_beside_the_answers_follows_the_first_change(htmx: Client, decision: Decision, user: User) -> None:
+def test_the_status_next_to_the_answers_follows_the_first_change(htmx: Client, decision: Decision, user: User) -> None:
     change_status(decision, user, "accepted")
     answer = htmx.post(reverse("save-answers", args=[decision.pk]), {"version": "1", "processing.p95_s": "100"})
     shown = answer.content.decode()

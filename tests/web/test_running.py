@@ -1,4 +1,4 @@
-"""How a simulation is run, chosen beside Simulate: kept through saves, refused beside its field, and planned before it starts."""
+"""How a simulation is run, chosen next to Simulate: kept through saves, refused next to its field, and planned before it starts."""
 
 import re
 
@@ -40,8 +40,8 @@ def plan(client: Client, decision: Decision, **given: str) -> str:
 
 
 def error_of(page: str, name: str) -> str:
-    found = re.search(rf'id="{name}-?error"[^>]*>([^<]*)<', page)
-    return found[1].strip().replace("\xa0", " ") if found else ""
+    match = re.search(rf'id="{name}-?error"[^>]*>([^<]*)<', page)
+    return match[1].strip().replace("\xa0", " ") if match else ""
 
 
 def is_live(page: str) -> bool:
@@ -107,7 +107,7 @@ def test_a_plan_follows_the_kind_of_workers(client: Client, decision: Decision) 
      ("long", "How long jobs arrive must be a number such as 20 or 20 s"), ("-5", "between 1 s"),
      ("500", "How long jobs arrive should be at most about [1-4] min( \\d+ s)? here: the run would take about")],
 )  # fmt: skip
-def test_a_length_that_will_not_do_is_refused_beside_its_field(
+def test_a_length_that_will_not_do_is_refused_next_to_its_field(
     client: Client, decision: Decision, seconds: str, why: str
 ) -> None:
     answer = client.post(reverse("simulate", args=[decision.pk]), posted(decision, engine="live", seconds=seconds))
@@ -176,7 +176,7 @@ def test_a_kernel_run_needs_no_plan(client: Client, decision: Decision) -> None:
      ("fast", "a number"), ("0", "over 0"), ("-1", "over 0"),
      ("nan", "over 0"), ("1e999", "over 0"), ("9" * 30, "over 0"), ("٣x", "over 0|at most|number")],
 )  # fmt: skip
-def test_a_speed_that_will_not_do_is_refused_beside_its_field_and_nothing_is_lost(
+def test_a_speed_that_will_not_do_is_refused_next_to_its_field_and_nothing_is_lost(
     client: Client, decision: Decision, speed: str, why: str
 ) -> None:
     given = posted(decision, engine="live", speed=speed, **{"processing.p95_s": "21", "unit:processing.p95_s": "s"})

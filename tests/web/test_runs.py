@@ -20,7 +20,7 @@ def page_of(client: Client, run: Run, name: str = "run") -> str:
     return answer.content.decode()
 
 
-def test_a_queued_run_says_where_it_stands_and_asks_again(client: Client, make_run: MakeRun) -> None:
+def test_a_queued_run_shows_its_position_and_asks_again(client: Client, make_run: MakeRun) -> None:
     make_run()
     page = page_of(client, make_run())
     assert "2 in the queue, counting this one." in page
@@ -28,7 +28,7 @@ def test_a_queued_run_says_where_it_stands_and_asks_again(client: Client, make_r
     assert "Cancel" in page
 
 
-def test_a_run_that_nobody_takes_says_that_it_is_saved(client: Client, make_run: MakeRun) -> None:
+def test_a_run_that_no_worker_takes_says_that_it_is_saved(client: Client, make_run: MakeRun) -> None:
     run = make_run()
     Run.objects.update(created_at=timezone.now() - timedelta(seconds=30))
     assert "Saved, will start: no worker has taken it yet." in page_of(client, run)

@@ -1,4 +1,4 @@
-"""Signing in: what is answered, and when somebody has to wait."""
+"""Signing in: what is answered, and when a user has to wait."""
 
 import logging
 from datetime import timedelta

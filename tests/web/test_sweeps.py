@@ -49,8 +49,8 @@ def page_of(client: Client, sweep: Sweep, name: str = "sweep") -> str:
 
 
 def figure_of(client: Client, sweep: Sweep, theme: str = "light") -> dict[str, Any]:
-    found: dict[str, Any] = client.get(reverse("sweep-figure", args=[sweep.pk]), {"theme": theme}).json()
-    return found
+    figure: dict[str, Any] = client.get(reverse("sweep-figure", args=[sweep.pk]), {"theme": theme}).json()
+    return figure
 
 
 def test_the_form_proposes_what_it_then_draws(client: Client, decision: Decision) -> None:
@@ -103,7 +103,7 @@ def test_another_answer_brings_its_own_range_and_the_address_follows(htmx: Clien
         ({"jobs": "<b>"}, "Jobs a cell must be a number"),
     ],
 )
-def test_what_is_wrong_is_said_beside_it_and_what_was_typed_stays(
+def test_an_error_is_shown_next_to_it_and_what_was_typed_stays(
     client: Client, decision: Decision, given: dict[str, str], words: str
 ) -> None:
     posted = {"x": "processing.p95_s", "y": "", "idempotency_key": "k"} | given
@@ -152,7 +152,7 @@ def test_a_map_that_stopped_says_why_as_text(client: Client, decision: Decision)
     assert "The map stopped: A cell could not be simulated: &lt;b&gt;oh&lt;/b&gt;." in page_of(client, sweep)
 
 
-def test_one_that_nobody_takes_says_that_it_is_saved(client: Client, decision: Decision) -> None:
+def test_one_that_no_worker_takes_says_that_it_is_saved(client: Client, decision: Decision) -> None:
     sweep = a_sweep(decision.latest())
     Sweep.objects.update(created_at="2026-01-01T00:00:00Z")
     assert "Saved, will start: no worker has taken it yet." in page_of(client, sweep)

@@ -39,7 +39,7 @@ def test_back_to_a_rate(htmx: Client, decision: Decision) -> None:
     assert decision.latest().answers.volume.trace is None
 
 
-def test_the_row_that_is_wrong_is_named_beside_the_field(htmx: Client, decision: Decision) -> None:
+def test_the_row_that_is_wrong_is_named_next_to_the_field(htmx: Client, decision: Decision) -> None:
     answer = upload(htmx, decision, b"time\n10\n20\nsoon\n")
     assert answer.status_code == 422
     assert "Row 4" in answer.content.decode()

@@ -21,17 +21,17 @@ GIVEN: dict[str, dict[str, Any]] = {name: {"template": name} for name in TEMPLAT
 
 
 @pytest.mark.parametrize("name", GIVEN)
-def test_every_numeric_flip_is_on_its_field_and_stands_on_its_side_of_the_answer(name: str) -> None:
+def test_every_numeric_flip_is_on_its_field_and_on_its_side_of_the_answer(name: str) -> None:
     answers = answers_from(GIVEN[name])
     recommendation = advise(answers)
     thresholds = thresholds_by_path(answers, recommendation)
     assert {flip.field for flip in recommendation.flips if LEAVES[flip.field].numeric} <= set(thresholds)
-    for path, found in thresholds.items():
+    for path, turning_points in thresholds.items():
         flips = sorted((flip for flip in recommendation.flips if flip.field == path), key=lambda flip: str(flip.to))
-        if found.chart is None:
+        if turning_points.chart is None:
             continue
-        chart = found.chart
-        assert len(chart.ticks) == len(found.points) == len(flips)
+        chart = turning_points.chart
+        assert len(chart.ticks) == len(turning_points.points) == len(flips)
         assert list(chart.ticks) == sorted(chart.ticks)
         assert chart.stretches[0].start == 0
         assert chart.stretches[-1].end == CHART_WIDTH
@@ -40,7 +40,7 @@ def test_every_numeric_flip_is_on_its_field_and_stands_on_its_side_of_the_answer
         assert inside.style == recommendation.style, path
         assert 0 < chart.here < CHART_WIDTH
         sides = {"more" if flip.to > flip.from_ else "less" for flip in flips if flip.from_ is not None and flip.to > 0}
-        assert all(any(f" or {side}: " in point.words for point in found.points) for side in sides)
+        assert all(any(f" or {side}: " in point.words for point in turning_points.points) for side in sides)
 
 
 def test_a_fields_chart_says_where_the_answer_is_and_its_thresholds(client: Client, decision: Decision) -> None:

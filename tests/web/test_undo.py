@@ -132,7 +132,7 @@ def test_a_frozen_revision_keeps_its_answers(htmx: Client, decision: Decision) -
     assert [revision.answers.processing.p95_s for revision in decision.revisions.all()] == [30, 20]
 
 
-def test_somebody_elses_change_is_not_undone_unseen(htmx: Client, user: User, decision: Decision) -> None:
+def test_another_users_change_is_not_undone_unseen(htmx: Client, user: User, decision: Decision) -> None:
     save_answers(decision, {"processing": {"p95_s": 44}}, user, 1)
     answer = htmx.post(reverse("undo-answers", args=[decision.pk]), {"version": "1"})
     assert answer.status_code == 409

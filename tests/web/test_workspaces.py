@@ -24,16 +24,16 @@ def link_of(workspace: Workspace, owner: User, role: str = Role.EDITOR) -> tuple
     return invitation, reverse("invitation", args=[token])
 
 
-def test_a_link_is_shown_once_and_lets_somebody_without_an_account_in(
+def test_a_link_is_shown_once_and_admits_a_person_without_an_account(
     client: Client, hosted: Configuration, workspace: Workspace, alice: User, decision: Decision
 ) -> None:
     client.force_login(alice)
     made = client.post(reverse("invite", args=[workspace.pk]), {"role": "editor", "days": "7"})
-    found = re.search(r"https://localhost(/invitations/[\w-]+)", made.content.decode())
-    assert found and "no-store" in made["Cache-Control"]
-    assert found[1] not in client.get(reverse("workspace", args=[workspace.pk])).content.decode()
+    match = re.search(r"https://localhost(/invitations/[\w-]+)", made.content.decode())
+    assert match and "no-store" in made["Cache-Control"]
+    assert match[1] not in client.get(reverse("workspace", args=[workspace.pk])).content.decode()
     client.logout()
-    opened = client.get(found[1])
+    opened = client.get(match[1])
     assert opened["Location"] == reverse("join") and opened["Referrer-Policy"] == "no-referrer"
     assert "no-store" in opened["Cache-Control"]
     page = client.get(reverse("join"))
@@ -43,10 +43,10 @@ def test_a_link_is_shown_once_and_lets_somebody_without_an_account_in(
     dora = User.objects.get(username="dora")
     assert Membership.objects.get(user=dora, workspace=workspace).role == Role.EDITOR
     assert decision.title in client.get(reverse("home")).content.decode()
-    assert client.get(found[1]).status_code == 404
+    assert client.get(match[1]).status_code == 404
 
 
-def test_what_is_wrong_with_an_account_is_said_beside_its_field_and_the_link_still_works(
+def test_an_error_in_an_account_is_shown_next_to_its_field_and_the_link_still_works(
     client: Client, hosted: Configuration, workspace: Workspace, alice: User
 ) -> None:
     client.get(link_of(workspace, alice)[1])
@@ -57,7 +57,7 @@ def test_what_is_wrong_with_an_account_is_said_beside_its_field_and_the_link_sti
     assert client.post(reverse("join"), ACCOUNT).status_code == 302
 
 
-def test_somebody_with_an_account_signs_in_and_joins(
+def test_a_person_with_an_account_signs_in_and_joins(
     client: Client, hosted: Configuration, workspace: Workspace, alice: User, charlie: User
 ) -> None:
     charlie.set_password("right")
@@ -92,7 +92,7 @@ def test_every_link_that_does_not_work_answers_alike(
     assert client.get(reverse("join")).status_code == 404
 
 
-def test_a_link_that_is_revoked_while_its_page_is_open_lets_nobody_in(
+def test_a_link_that_is_revoked_while_its_page_is_open_admits_no_one(
     client: Client, hosted: Configuration, workspace: Workspace, alice: User
 ) -> None:
     invitation, link = link_of(workspace, alice)
