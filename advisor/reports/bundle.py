@@ -70,8 +70,8 @@ def _files(
 ) -> Iterator[tuple[str, Write]]:
     yield "README.txt", _text(_readme(document, recorded, library))
     yield COMMANDS, _text(_commands(document, library))
-    yield "report.md", _bytes(markdown.render(document))
-    yield "report.html", _bytes(html.render(document))
+    yield "report.md", _bytes(markdown.render_markdown(document))
+    yield "report.html", _bytes(html.render_html(document))
     yield "answers.json", _text(answers_json(document.answers) + "\n")
     yield "advice.json", _text(_printed(document.recommendation.model_dump(mode="json", by_alias=True)))
     if library is not None:

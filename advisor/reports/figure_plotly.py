@@ -6,7 +6,7 @@ import numpy as np
 
 from advisor.reports.charts.model import HEADROOM, Axis, Chart, Line, Spot
 from advisor.reports.palette import DARK, DASHES, LIGHT, WIDTHS, Palette
-from advisor.reports.plotly_theme import lined_axis, packed, themed_figure, upright, words_above, words_at
+from advisor.reports.plotly_theme import lined_axis, packed_array, themed_figure, upright, words_above, words_at
 
 PATTERNS = {"synchronous": "/", "event_driven": "", "hybrid": "."}
 TEXT_POSITIONS = {"left": "top left", "right": "bottom right", "none": "middle center"}
@@ -38,8 +38,8 @@ def _lines(chart: Chart, palette: Palette) -> list[dict[str, Any]]:
             "type": "scatter",
             "mode": "lines",
             "name": line.label,
-            "x": packed(line.x),
-            "y": packed(line.y),
+            "x": packed_array(line.x),
+            "y": packed_array(line.y),
             "line": {
                 "color": palette.of(line.style),
                 "dash": line.dash or DASHES[line.style],

@@ -31,7 +31,7 @@ DASH_PATTERNS: dict[str, Any] = {
 }
 HATCHES = {"synchronous": "////", "event_driven": "", "hybrid": ".."}
 
-STYLE = {
+MATPLOTLIB_STYLE = {
     "svg.fonttype": "none",
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
@@ -53,7 +53,7 @@ def svg(chart: Chart) -> str:
     """The drawing, with its alternative text as label; empty if there is nothing to draw."""
     if not chart.drawn:
         return ""
-    with mpl.rc_context(STYLE | {"svg.hashsalt": chart.id}):  # type: ignore[arg-type]
+    with mpl.rc_context(MATPLOTLIB_STYLE | {"svg.hashsalt": chart.id}):  # type: ignore[arg-type]
         figure = Figure(figsize=(WIDTH_IN, _height(chart)), layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()

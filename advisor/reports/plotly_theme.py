@@ -59,7 +59,7 @@ def upright(x: float, colour: str, width: float, dash: str) -> dict[str, Any]:
     return {"type": "line", "xref": "x", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1, "line": line}
 
 
-def packed(values: ArrayLike, kind: str = "f4") -> dict[str, str]:
+def packed_array(values: ArrayLike, kind: str = "f4") -> dict[str, str]:
     """As plotly.js unpacks it: little-endian numbers of a `kind`, base64, with a shape from two dimensions on."""
     array = np.ascontiguousarray(values, dtype=f"<{kind}")
     data = {"dtype": kind, "bdata": base64.b64encode(array.tobytes()).decode("ascii")}

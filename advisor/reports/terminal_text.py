@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import assert_never
 
-from advisor.reports.document.blocks import Block, Drawing, Grid, Listing, Paragraph, Point, Points, Section
+from advisor.reports.document.blocks import Block, Drawing, ItemList, Listing, ListItem, Paragraph, Section, TableBlock
 
 TERMINAL_WIDTH = 100
 NARROWEST = 20
@@ -33,11 +33,11 @@ def _block(block: Block) -> str:
     match block:
         case Paragraph():
             return _wrapped(block.text)
-        case Points():
+        case ItemList():
             return "\n".join(
                 _point(point, f"{place}. " if block.ranked else "- ") for place, point in enumerate(block.items, 1)
             )
-        case Grid():
+        case TableBlock():
             return f"{block.caption}\n\n" + "\n".join(_grid(block))
         case Listing():
             return textwrap.indent(block.text, "    ")
@@ -47,14 +47,14 @@ def _block(block: Block) -> str:
             assert_never(block)
 
 
-def _point(point: Point, mark: str) -> str:
+def _point(point: ListItem, mark: str) -> str:
     indent = " " * len(mark)
     lines = [_wrapped(point.text, mark, indent)]
     lines += [_wrapped(more, indent, indent) for more in (point.detail, point.source) if more]
     return "\n".join(lines)
 
 
-def _grid(block: Grid) -> Iterator[str]:
+def _grid(block: TableBlock) -> Iterator[str]:
     """Figures are right-aligned; a table that is too wide is wrapped in its widest column."""
     rows = [block.table.headers, *block.table.rows]
     columns = len(block.table.headers)

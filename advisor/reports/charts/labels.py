@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.reports.charts.model import HEADROOM, Axis, Floats, Line, Spot
+from advisor.reports.charts.model import HEADROOM, Axis, FloatArray, Line, Spot
 
 PLACES = 121
-LETTER, HEIGHT, GAP = 0.026, 0.075, 0.015
+LETTER_WIDTH, LABEL_HEIGHT, GAP = 0.026, 0.075, 0.015
 """A letter's width on a phone, a label's height, and its distance from its line, as shares of the plot."""
 FEWEST_LETTERS = 6
 """A label has room for so many at least: those of two lines are then told apart."""
@@ -22,7 +22,7 @@ SpotSide = Literal["left", "right", "centre"]
 
 @dataclass(frozen=True)
 class Area:
-    """Left end, foot and width of words in shares of the plot; all are `HEIGHT` high."""
+    """Left end, foot and width of words in shares of the plot; all are `LABEL_HEIGHT` high."""
 
     left: float
     bottom: float
@@ -30,12 +30,12 @@ class Area:
 
     def meets(self, other: "Area") -> bool:
         across = self.left < other.left + other.width and other.left < self.left + self.width
-        return across and abs(self.bottom - other.bottom) < HEIGHT
+        return across and abs(self.bottom - other.bottom) < LABEL_HEIGHT
 
     @property
     def overhang(self) -> float:
         """How far it sticks out of the plot; a label may cross the plot's top by its own height."""
-        return max(0.0, -self.left, self.left + self.width - 1.02, -self.bottom, self.bottom + HEIGHT - 1.0)
+        return max(0.0, -self.left, self.left + self.width - 1.02, -self.bottom, self.bottom + LABEL_HEIGHT - 1.0)
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def labelled(
     done = []
     for number, line in enumerate(lines):
         best = min(
-            _candidates(heights[number], LETTER * max(FEWEST_LETTERS, len(line.words))),
+            _candidates(heights[number], LETTER_WIDTH * max(FEWEST_LETTERS, len(line.words))),
             key=lambda candidate: _cost(candidate, number, heights, taken),
         )
         taken.append(best.area)
@@ -71,30 +71,30 @@ def labelled(
     return tuple(done)
 
 
-def _places(lines: tuple[Line, ...], x: Axis) -> Floats:
+def _places(lines: tuple[Line, ...], x: Axis) -> FloatArray:
     low, high = min(float(line.x[0]) for line in lines), max(float(line.x[-1]) for line in lines)
     if x.log:
         return np.geomspace(max(low, 1e-12), max(high, 1e-12), PLACES)
     return np.linspace(min(low, 0.0) if x.low == 0 else low, high, PLACES)
 
 
-def _heights(line: Line, places: Floats) -> Floats:
+def _heights(line: Line, places: FloatArray) -> FloatArray:
     if line.shape == "line":
         return np.interp(places, line.x, line.y)
     return line.y[np.maximum(0, np.searchsorted(line.x, places, side="right") - 1)]
 
 
-def _candidates(own: Floats, width: float) -> Iterator[_Candidate]:
+def _candidates(own: FloatArray, width: float) -> Iterator[_Candidate]:
     shifts: tuple[tuple[SpotSide, float], ...] = (("left", width), ("right", 0.0), ("centre", width / 2))
     for place in range(0, PLACES, 4):
         share = place / (PLACES - 1)
         for above in (True, False):
-            bottom = float(own[place]) + (GAP if above else -GAP - HEIGHT)
+            bottom = float(own[place]) + (GAP if above else -GAP - LABEL_HEIGHT)
             for side, shift in shifts:
                 yield _Candidate(place, above, side, Area(share - shift, bottom, width))
 
 
-def _cost(candidate: _Candidate, number: int, heights: list[Floats], taken: list[Area]) -> float:
+def _cost(candidate: _Candidate, number: int, heights: list[FloatArray], taken: list[Area]) -> float:
     """Low is good: no line crossed, no label met, inside the plot, apart from other lines, at the end or high up."""
     area, place = candidate.area, candidate.place
     low = max(0, round(area.left * (PLACES - 1)) - 1)
@@ -102,19 +102,19 @@ def _cost(candidate: _Candidate, number: int, heights: list[Floats], taken: list
     crossed = sum(_crosses(line[low:high], area) for line in heights)
     own = float(heights[number][place])
     others = [abs(own - float(line[place])) for other, line in enumerate(heights) if other != number]
-    close = max(0.0, HEIGHT - min(others, default=1.0)) / HEIGHT
+    close = max(0.0, LABEL_HEIGHT - min(others, default=1.0)) / LABEL_HEIGHT
     met = sum(area.meets(other) for other in taken)
     flat = 2.0 if own < FLAT and others else 0.0
     at_end = (PLACES - 1 - place) / PLACES
     return 6 * crossed + 20 * met + 60 * area.overhang + 3 * close + flat + 0.4 * at_end + 0.3 * (1 - own)
 
 
-def _crosses(line: Floats, area: Area) -> float:
+def _crosses(line: FloatArray, area: Area) -> float:
     """The share of the area's width in which a line runs through it, jumps included."""
     if len(line) < 2:
         return 0.0
     low, high = np.minimum(line[:-1], line[1:]), np.maximum(line[:-1], line[1:])
-    return float(np.mean((high > area.bottom) & (low < area.bottom + HEIGHT)))
+    return float(np.mean((high > area.bottom) & (low < area.bottom + LABEL_HEIGHT)))
 
 
 REGION_LETTER, PADDING = 0.024, 0.03
@@ -147,7 +147,7 @@ def area_of(text: str, across: float, up: float, anchor: Anchor) -> Area:
     """In shares of the plot; `anchor` is the side of the words that is at the place."""
     width = REGION_LETTER * len(text) + PADDING
     left = across - {"left": 0.0, "center": width / 2, "right": width}[anchor]
-    return Area(left, up - HEIGHT / 2, width)
+    return Area(left, up - LABEL_HEIGHT / 2, width)
 
 
 def placed(

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from advisor.reports import wording
-from advisor.reports.charts.labels import HEIGHT, Area, labelled
-from advisor.reports.charts.model import Axis, Chart, Deadline, Designs, Floats, Line, Mark, Side, Table
+from advisor.reports.charts.labels import LABEL_HEIGHT, Area, labelled
+from advisor.reports.charts.model import Axis, Chart, Deadline, Designs, FloatArray, Line, Mark, Side, Table
 from core.numbers import MISSING, duration, interval, percent, share, time_unit
 from simulator.result import DesignResult, Result
 from simulator.scenario import Scenario
@@ -94,7 +94,7 @@ def _lines(drawn: Designs, scale: float, log: bool, longest: float) -> tuple[Lin
     """All curves share their instants, so that one hover reads all of them."""
     if not drawn:
         return ()
-    instants: Floats = np.unique(np.concatenate([design.curve.latency_s for _, design in drawn] + [[longest]]))
+    instants: FloatArray = np.unique(np.concatenate([design.curve.latency_s for _, design in drawn] + [[longest]]))
     first = min(latency_at(design, 0.001) for _, design in drawn)
     if log:
         instants = instants[instants >= first]
@@ -152,7 +152,7 @@ def _words(marks: tuple[Mark, ...], lines: tuple[Line, ...], log: bool) -> Itera
         if mark.side == "left":
             yield Area(along - width, height, width)
         elif mark.side == "right":
-            yield Area(along, height - HEIGHT, width)
+            yield Area(along, height - LABEL_HEIGHT, width)
 
 
 def _along(x: float, lines: tuple[Line, ...], log: bool) -> float:

@@ -12,7 +12,7 @@ from advisor.reports.charts.over_time import Timeline, call_lines, calls_title, 
 from core.numbers import count, duration, share, time_unit
 from simulator.result import LiveReport, Result, SoFar
 
-UNIT_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
+TIME_UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
 OVERLAID = {"latency", "queue_depth", "lag", "in_flight", "provider_calls"}
 """Rates of arrivals and completions are too restless for two lines each."""
 
@@ -63,7 +63,7 @@ def _overlaid(chart: Chart, before: Chart) -> Chart:
 
 def _factor(of: Axis, to: Axis) -> float:
     """From one axis' unit of time to the other's; 1 if they are of something else."""
-    return UNIT_SECONDS[of.unit] / UNIT_SECONDS[to.unit] if of.unit in UNIT_SECONDS and to.unit in UNIT_SECONDS else 1.0
+    return TIME_UNITS[of.unit] / TIME_UNITS[to.unit] if of.unit in TIME_UNITS and to.unit in TIME_UNITS else 1.0
 
 
 def so_far_charts(so_far: SoFar) -> tuple[Chart, ...]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from advisor.reports.palette import Dash
 from simulator.result import DesignResult
 
-Floats = NDArray[np.float64]
+FloatArray = NDArray[np.float64]
 Designs = tuple[tuple[str, DesignResult], ...]
 """Styles with what was found for each."""
 HEADROOM = 1.06
@@ -47,8 +47,8 @@ class Line:
 
     label: str
     style: str | None
-    x: Floats
-    y: Floats
+    x: FloatArray
+    y: FloatArray
     shape: Literal["line", "step"]
     spot: Spot | None = None
     dash: Dash | None = None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from advisor.reports import wording
 from advisor.reports.charts.labels import labelled
-from advisor.reports.charts.model import Axis, Chart, Designs, Floats, Line, Table, Window
+from advisor.reports.charts.model import Axis, Chart, Designs, FloatArray, Line, Table, Window
 from core.numbers import MISSING, count, duration, number, rate, time_unit
 from simulator.arrivals import (
     BurstArrivals,
@@ -114,7 +114,7 @@ def _depth_finding(timeline: Timeline, scenario: Scenario) -> str:
 
 def _drain(design: DesignResult, windows: tuple[Window, ...]) -> str:
     ends, depth = ends_of(design.series), np.asarray(design.series.queue_depth)
-    found = drain_s(ends, depth, windows) if design.stable else None
+    found = drained_after(ends, depth, windows) if design.stable else None
     if found is None:
         return "" if design.stable else " and keeps growing"
     window, after = found
@@ -170,7 +170,7 @@ def throughput(timeline: Timeline) -> Chart:
     return timeline.chart("throughput", title, y, lines, rate, "Mean rate", what=what)
 
 
-def _rates(series: Series, name: str) -> tuple[Floats, Floats]:
+def _rates(series: Series, name: str) -> tuple[FloatArray, FloatArray]:
     """Rates per second over at most `RATE_BINS` bins; the last value is repeated at the run's end."""
     counts, width = np.asarray(getattr(series, name), dtype=np.float64), bin_s(series)
     group = -(-len(counts) // RATE_BINS)
@@ -187,7 +187,7 @@ def _stepped(
     name: str,
     title: str,
     y: Axis,
-    values: Callable[[Series], Floats],
+    values: Callable[[Series], FloatArray],
     words: Callable[[float], str],
     most: int = 0,
 ) -> Chart:
@@ -205,12 +205,12 @@ def _last_of(length: int, group: int) -> NDArray[np.int64]:
     return np.minimum(np.arange(group - 1, length + group - 1, group), length - 1)
 
 
-def _averaged(figures: Floats, group: int) -> Floats:
+def _averaged(figures: FloatArray, group: int) -> FloatArray:
     starts = np.arange(0, len(figures), group)
     return np.add.reduceat(figures, starts) / np.diff(np.append(starts, len(figures)))
 
 
-def ends_of(series: Series) -> Floats:
+def ends_of(series: Series) -> FloatArray:
     """The ends of the bins, at which queue depth and lag are measured."""
     return np.asarray(series.t_s, dtype=np.float64) + bin_s(series)
 
@@ -272,12 +272,12 @@ def call_lines(designs: Designs, width_s: float, scale: float, end_s: float | No
     )
 
 
-def call_steps(rate: CallRate, width_s: float, end_s: float) -> tuple[Floats, Floats]:
+def call_steps(rate: CallRate, width_s: float, end_s: float) -> tuple[FloatArray, FloatArray]:
     """Return the steps' starts and busiest seconds, then zeros at the end of the calls and of the run."""
     group = max(1, round(width_s / rate.width_s))
     padded = np.concatenate([np.asarray(rate.per_s, np.float64), np.zeros(-len(rate.per_s) % group)])
     most = padded.reshape(-1, group).max(axis=1) if len(padded) else padded
-    starts: Floats = np.arange(len(most), dtype=np.float64) * np.float64(width_s)
+    starts: FloatArray = np.arange(len(most), dtype=np.float64) * np.float64(width_s)
     last_s = min(len(most) * width_s, max(end_s, float(starts[-1]) if len(starts) else 0.0))
     return np.concatenate([starts, [last_s, max(end_s, last_s)]]), np.concatenate([most, [0.0, 0.0]])
 
@@ -364,7 +364,7 @@ def _busy(series: Series, last_s: float) -> list[Window]:
     return [Window(float(edges[start]), float(edges[end]), "burst") for start, end in found]
 
 
-def drain_s(ends_s: Floats, depth: Floats, windows: tuple[Window, ...]) -> tuple[Window, float] | None:
+def drained_after(ends_s: FloatArray, depth: FloatArray, windows: tuple[Window, ...]) -> tuple[Window, float] | None:
     """The window before the deepest queue, and the time from its end until 5 % of the peak.
 
     None without a window, if no queue was left at its end (jobs that wait for a moment are no backlog), or if it never drained.

@@ -9,7 +9,7 @@ from tsdownsample import MinMaxLTTBDownsampler
 from advisor.reports import wording
 from advisor.reports.charts.labels import labelled
 from advisor.reports.charts.latency import ROWS, latency_at, latency_axis, needs_log, quantile
-from advisor.reports.charts.model import Axis, Chart, Deadline, Floats, Line, Table, Window
+from advisor.reports.charts.model import Axis, Chart, Deadline, FloatArray, Line, Table, Window
 from advisor.reports.charts.outcomes import share_bars
 from advisor.reports.charts.over_time import (
     Timeline,
@@ -122,7 +122,7 @@ class _Measure:
 
     name: str
     y: Axis
-    points: Callable[[DesignResult], tuple[Floats, Floats]]
+    points: Callable[[DesignResult], tuple[FloatArray, FloatArray]]
     words: Callable[[float], str]
 
     def has(self, design: DesignResult) -> bool:
@@ -158,7 +158,7 @@ def charts_over_time(runs: Sequence[ComparedRun]) -> tuple[Chart, ...]:
     return tuple(chart for measure in measures for chart in _charts(measure, runs, timeline))
 
 
-def _levels(name: str, scale: float = 1.0) -> Callable[[DesignResult], tuple[Floats, Floats]]:
+def _levels(name: str, scale: float = 1.0) -> Callable[[DesignResult], tuple[FloatArray, FloatArray]]:
     return lambda design: (ends_of(design.series), np.asarray(getattr(design.series, name), np.float64) / scale)
 
 

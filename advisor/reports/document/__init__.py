@@ -78,7 +78,7 @@ def build(
     scenario = scenario and scenario_on_file(scenario, recording)
     simulated = () if result is None or scenario is None else (simulation(result, scenario),)
     sections = (
-        advice.context(answers),
+        advice.context_section(answers),
         *advice.advice_sections(recommendation, answers),
         *simulated,
         *([recording_section(recording)] if recording else []),

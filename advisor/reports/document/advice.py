@@ -8,7 +8,7 @@ from advisor.advice.questionnaire import SECTIONS
 from advisor.advice.rules import RULES
 from advisor.reports import wording
 from advisor.reports.document.answers import LABELS, flip_condition
-from advisor.reports.document.blocks import Grid, Paragraph, Point, Points, Section, grid
+from advisor.reports.document.blocks import ItemList, ListItem, Paragraph, Section, TableBlock, table_block
 from core.numbers import count, duration, number, percent, share
 
 MOST_REASONS = 5
@@ -17,41 +17,43 @@ RULE_TITLES: Mapping[str, str] = {rule.id: rule.title for rule in RULES}
 CHECK_TITLES: Mapping[str, str] = {check.code: check.title for check in CHECKS}
 
 
-def context(answers: Answers) -> Section:
-    items = tuple(Point(f"{section.title}: {section.state(answers)}") for section in SECTIONS)
-    return Section("context", "Context", (Points(items),))
+def context_section(answers: Answers) -> Section:
+    items = tuple(ListItem(f"{section.title}: {section.state(answers)}") for section in SECTIONS)
+    return Section("context", "Context", (ItemList(items),))
 
 
-def reasons(recommendation: Recommendation) -> Section:
+def reasons_section(recommendation: Recommendation) -> Section:
     found = [reason for reason in recommendation.reasons if reason.favours == recommendation.style]
-    blocks: list[Paragraph | Points] = [Points(tuple(_point(reason) for reason in found[:MOST_REASONS]), ranked=True)]
+    blocks: list[Paragraph | ItemList] = [
+        ItemList(tuple(_point(reason) for reason in found[:MOST_REASONS]), ranked=True)
+    ]
     if not found:
         blocks = [Paragraph("No force speaks for one style more than for the other: the simpler one is advised.")]
     if not recommendation.feasible:
         favoured = f"Once a design is feasible, the forces favour the {wording.design_name(recommendation.style)} one:"
         blocks = [
-            Points(_ruled_out(recommendation, all_styles=True)),
+            ItemList(_ruled_out(recommendation, all_styles=True)),
             *([Paragraph(favoured), *blocks] if found else []),
         ]
     elif recommendation.infeasible:
-        blocks += [Paragraph("Ruled out, whatever else speaks for it:"), Points(_ruled_out(recommendation))]
+        blocks += [Paragraph("Ruled out, whatever else speaks for it:"), ItemList(_ruled_out(recommendation))]
     return Section("why", "Why", tuple(blocks))
 
 
-def _ruled_out(recommendation: Recommendation, *, all_styles: bool = False) -> tuple[Point, ...]:
+def _ruled_out(recommendation: Recommendation, *, all_styles: bool = False) -> tuple[ListItem, ...]:
     """Each constraint once, with the styles that break it; only those of all styles if asked."""
     broken: dict[str, list[str]] = {}
     for style, sentences in recommendation.infeasible.items():
         for sentence in sentences:
             broken.setdefault(sentence, []).append(wording.design_name(style))
     return tuple(
-        Point(wording.capitalised(f"{wording.listed(styles)}: {sentence}"))
+        ListItem(wording.capitalised(f"{wording.listed(styles)}: {sentence}"))
         for sentence, styles in broken.items()
         if not all_styles or len(styles) == len(wording.STYLES)
     )
 
 
-def against(recommendation: Recommendation) -> Section | None:
+def against_section(recommendation: Recommendation) -> Section | None:
     found = [
         reason
         for reason in recommendation.reasons
@@ -59,18 +61,18 @@ def against(recommendation: Recommendation) -> Section | None:
     ]
     if not found:
         return None
-    return Section("against", "What speaks against it", (Points(tuple(_point(reason) for reason in found)),))
+    return Section("against", "What speaks against it", (ItemList(tuple(_point(reason) for reason in found)),))
 
 
-def _point(reason: Reason) -> Point:
+def _point(reason: Reason) -> ListItem:
     weighs = f", weight {number(reason.weight)}" if reason.weight else ""
     speaks = "" if reason.favours == "neither" else f"; speaks for {wording.design_name(reason.favours)}"
     name = RULE_TITLES.get(reason.rule, "Rule")
-    return Point(reason.evidence, f"{name} ({reason.rule}){speaks}{weighs}.", reason.source)
+    return ListItem(reason.evidence, f"{name} ({reason.rule}){speaks}{weighs}.", reason.source)
 
 
-def flips(recommendation: Recommendation, answers: Answers) -> Section | None:
-    blocks: list[Paragraph | Points] = []
+def flips_section(recommendation: Recommendation, answers: Answers) -> Section | None:
+    blocks: list[Paragraph | ItemList] = []
     if recommendation.probability is not None:
         parts = [
             f"{wording.design_name(style)} in {share(part)}"
@@ -91,38 +93,40 @@ def flips(recommendation: Recommendation, answers: Answers) -> Section | None:
             )
             for flip in recommendation.flips
         )
-        blocks.append(Points(tuple(Point(item) for item in items)))
+        blocks.append(ItemList(tuple(ListItem(item) for item in items)))
     return Section("flips", "What would change it", tuple(blocks)) if blocks else None
 
 
-def warnings(recommendation: Recommendation) -> Section | None:
+def warnings_section(recommendation: Recommendation) -> Section | None:
     if not recommendation.warnings:
         return None
     items = (
-        Point(warning.text, f"{CHECK_TITLES.get(warning.code, 'Check')} ({warning.code}).")
+        ListItem(warning.text, f"{CHECK_TITLES.get(warning.code, 'Check')} ({warning.code}).")
         for warning in recommendation.warnings
     )
-    return Section("warnings", "Warnings", (Points(tuple(items)),))
+    return Section("warnings", "Warnings", (ItemList(tuple(items)),))
 
 
-def delivery(recommendation: Recommendation) -> Section:
+def delivery_section(recommendation: Recommendation) -> Section:
     plan = recommendation.delivery
-    blocks: list[Paragraph | Grid | Points] = [Paragraph(wording.delivery_sentences(recommendation), strong=True)]
+    blocks: list[Paragraph | TableBlock | ItemList] = [
+        Paragraph(wording.delivery_sentences(recommendation), strong=True)
+    ]
     if plan.parameters:
         rows = [
             (wording.capitalised(wording.without_unit(key)), parameter_words(key, value))
             for key, value in plan.parameters.items()
         ]
-        blocks.append(grid(("Parameter", "Value"), rows, "Parameters of the delivery", figures_from=2))
+        blocks.append(table_block(("Parameter", "Value"), rows, "Parameters of the delivery", figures_from=2))
     if plan.fallback is not None:
         blocks.append(Paragraph(f"Where that fails: {wording.method_name(plan.fallback)}."))
     if plan.why_not:
         items = (
-            Point(f"Not {wording.method_name(method)}: {why}")
+            ListItem(f"Not {wording.method_name(method)}: {why}")
             for method, why in plan.why_not.items()
             if method != "none"
         )
-        blocks.append(Points(tuple(items)))
+        blocks.append(ItemList(tuple(items)))
     return Section("delivery", "Delivery", tuple(blocks))
 
 
@@ -139,7 +143,7 @@ def parameter_words(key: str, value: Any) -> str:
     return str(value) if is_plain else wording.value_by_name(key, value)
 
 
-def queues(recommendation: Recommendation) -> Section:
+def queues_section(recommendation: Recommendation) -> Section:
     useful = Paragraph(wording.concurrency_sentence(recommendation.concurrency))
     if not recommendation.queues:
         return Section("queues", "Concurrency", (useful,))
@@ -155,10 +159,10 @@ def queues(recommendation: Recommendation) -> Section:
         for queue in recommendation.queues
     ]
     headers = ("Queue", "Share", "Consumers", "Longest wait", "Alarm at depth", "Alarm at lag")
-    return Section("queues", "Queue plan", (grid(headers, rows, "Queues, the most urgent first"), useful))
+    return Section("queues", "Queue plan", (table_block(headers, rows, "Queues, the most urgent first"), useful))
 
 
-def retries(recommendation: Recommendation) -> Section:
+def retries_section(recommendation: Recommendation) -> Section:
     return Section(
         "retries",
         "Retries and dead letters",
@@ -169,23 +173,23 @@ def retries(recommendation: Recommendation) -> Section:
     )
 
 
-def monitors(recommendation: Recommendation) -> Section | None:
+def monitors_section(recommendation: Recommendation) -> Section | None:
     if not recommendation.monitors:
         return None
     rows = [(monitor.metric, monitor.threshold, monitor.text) for monitor in recommendation.monitors]
-    table = grid(("Watch", "Alarm at", "Because"), rows, "Alarms", figures_from=3)
+    table = table_block(("Watch", "Alarm at", "Because"), rows, "Alarms", figures_from=3)
     return Section("monitors", "What to monitor", (table,))
 
 
 def advice_sections(recommendation: Recommendation, answers: Answers) -> Iterator[Section]:
     every = (
-        reasons(recommendation),
-        against(recommendation),
-        flips(recommendation, answers),
-        warnings(recommendation),
-        delivery(recommendation),
-        queues(recommendation),
-        retries(recommendation),
-        monitors(recommendation),
+        reasons_section(recommendation),
+        against_section(recommendation),
+        flips_section(recommendation, answers),
+        warnings_section(recommendation),
+        delivery_section(recommendation),
+        queues_section(recommendation),
+        retries_section(recommendation),
+        monitors_section(recommendation),
     )
     yield from (section for section in every if section is not None)

@@ -9,7 +9,7 @@ from advisor.advice.contract import Flip
 from advisor.advice.questionnaire import SECTIONS, Question
 from advisor.advice.templates import TEMPLATES
 from advisor.advice.variations import starting_number
-from advisor.reports.document.blocks import Grid, Paragraph, Section, grid
+from advisor.reports.document.blocks import Paragraph, Section, TableBlock, table_block
 from advisor.reports.wording import uncapitalised
 from core.numbers import Writer, count, duration, exactly, number, percent, rate, singular_of
 from core.paths import value_at
@@ -40,7 +40,7 @@ def assumptions(answers: Answers, recording: str | None = None) -> Section:
     """`recording` is in words, if there is one."""
     template = TEMPLATES[answers.template]
     given, assumed = answers.model_dump(), template.answers.model_dump()
-    blocks: list[Paragraph | Grid] = [
+    blocks: list[Paragraph | TableBlock] = [
         Paragraph(
             f"Answers marked “template” are those of the template {template.title} and were not changed; check them first. "
             "Questions that do not apply are left out; Appendix A has every answer."
@@ -56,7 +56,7 @@ def assumptions(answers: Answers, recording: str | None = None) -> Section:
             own = "template" if value == value_at(assumed, question.path) and not is_recording else "given"
             words = recording if is_recording and recording else value_words(question.path, value)
             rows.append((question.label, words, own))
-        blocks.append(grid(("Question", "Answer", "From"), rows, section.title, figures_from=3))
+        blocks.append(table_block(("Question", "Answer", "From"), rows, section.title, figures_from=3))
     return Section("assumptions", "Assumptions", tuple(blocks))
 
 

@@ -17,7 +17,7 @@ class Paragraph:
 
 
 @dataclass(frozen=True)
-class Point:
+class ListItem:
     """A list entry: a sentence, the detail behind it, and the source of that."""
 
     text: str
@@ -26,15 +26,15 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Points:
+class ItemList:
     """A list; numbered if the order is a rank."""
 
-    items: tuple[Point, ...]
+    items: tuple[ListItem, ...]
     ranked: bool = False
 
 
 @dataclass(frozen=True)
-class Grid:
+class TableBlock:
     """Columns from `figures_from` on hold figures and are right-aligned."""
 
     table: Table
@@ -54,7 +54,7 @@ class Listing:
     language: str = ""
 
 
-Block: TypeAlias = Paragraph | Points | Grid | Drawing | Listing
+Block: TypeAlias = Paragraph | ItemList | TableBlock | Drawing | Listing
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,10 @@ class Section:
     blocks: tuple[Block, ...]
 
 
-def grid(headers: tuple[str, ...], rows: Iterable[tuple[str, ...]], caption: str, figures_from: int = 1) -> Grid:
-    return Grid(Table(headers, tuple(tuple(cell(text) for text in row) for row in rows)), caption, figures_from)
+def table_block(
+    headers: tuple[str, ...], rows: Iterable[tuple[str, ...]], caption: str, figures_from: int = 1
+) -> TableBlock:
+    return TableBlock(Table(headers, tuple(tuple(cell(text) for text in row) for row in rows)), caption, figures_from)
 
 
 def cell(text: str) -> str:

@@ -2,7 +2,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from advisor.reports import wording
-from advisor.reports.document.blocks import Block, Paragraph, grid
+from advisor.reports.document.blocks import Block, Paragraph, table_block
 from core.closed_sets import complete_table
 from core.numbers import MISSING, count, duration, number, share
 from simulator.live.run.compare import JOBS, RELATIVE, STANDARD_ERRORS
@@ -246,7 +246,7 @@ def live_blocks(live: LiveReport) -> tuple[Block, ...]:
         *(Paragraph(sentence) for sentence in endpoint_sentences(live)),
         *(Paragraph(sentence) for sentence in machine_sentences(live)),
         Paragraph(f"{costs_sentence(live)} {lateness_sentence(live)}".rstrip()),
-        grid(
+        table_block(
             ("Design", "Figure", "Predicted", "Measured", "Error"),
             rows,
             "The kernel's prediction against the live run",
@@ -267,7 +267,7 @@ def _letters(live: LiveReport) -> tuple[Block, ...]:
     several = count(len(live.dead_letters), "dead letter")
     words = several if len(shown) == len(live.dead_letters) else f"The first {len(shown)} of {several}"
     return (
-        grid(
+        table_block(
             ("Queue", "Reason", "Job", "Attempts", "When"),
             rows,
             f"{words}, and when each was given up since the start",

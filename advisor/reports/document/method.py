@@ -3,7 +3,7 @@ from collections.abc import Mapping
 
 from advisor.advice.answers import Answers
 from advisor.reports import wording
-from advisor.reports.document.blocks import Block, Listing, Paragraph, Point, Points, Section
+from advisor.reports.document.blocks import Block, ItemList, Listing, ListItem, Paragraph, Section
 from advisor.reports.document.record import Recording
 from core.numbers import count
 from simulator.result import LiveReport, Result
@@ -54,18 +54,20 @@ def live_command(live: LiveReport) -> str:
 def _simulated(result: Result) -> list[Block]:
     return [
         Paragraph(_how_counted(result)),
-        Points(
+        ItemList(
             (
-                Point(
+                ListItem(
                     "Latency: from a job's first attempt to its result in hand, over all offered jobs; "
                     "one that is never served counts as infinite."
                 ),
-                Point("Wait: time in queue, backlog or pacing, over all attempts, without backoff and service."),
-                Point("Good: completed within the deadline. Late: completed after it."),
-                Point(
+                ListItem("Wait: time in queue, backlog or pacing, over all attempts, without backoff and service."),
+                ListItem("Good: completed within the deadline. Late: completed after it."),
+                ListItem(
                     "Offered = completed + failed + timed out + rejected + dead-lettered + undelivered + lost + in system."
                 ),
-                Point("Intervals are 95 %. The difference is paired by replication: both designs see the same draws."),
+                ListItem(
+                    "Intervals are 95 %. The difference is paired by replication: both designs see the same draws."
+                ),
             )
         ),
     ]

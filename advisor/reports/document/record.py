@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from advisor.advice.answers import Answers
-from advisor.reports.document.blocks import Paragraph, Section, grid
+from advisor.reports.document.blocks import Paragraph, Section, table_block
 from advisor.reports.wording import capitalised
 from core.numbers import count, duration
 from simulator.arrivals import TraceArrivals
@@ -111,7 +111,9 @@ def recording_section(recording: Recording) -> Section:
         ("Last request", recording.last or NOT_KEPT),
         ("Duration", duration(recording.span_s)),
     ]
-    return Section("recording", "Recording", (grid(("Fact", "Value"), rows, "The recorded arrivals", figures_from=2),))
+    return Section(
+        "recording", "Recording", (table_block(("Fact", "Value"), rows, "The recorded arrivals", figures_from=2),)
+    )
 
 
 def deleted_section() -> Section:

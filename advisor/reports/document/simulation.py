@@ -4,7 +4,7 @@ from advisor.reports import wording
 from advisor.reports.charts import charts_of
 from advisor.reports.charts.latency import quantile
 from advisor.reports.charts.model import Table
-from advisor.reports.document.blocks import Block, Drawing, Paragraph, Point, Points, Section, cell, grid
+from advisor.reports.document.blocks import Block, Drawing, ItemList, ListItem, Paragraph, Section, cell, table_block
 from advisor.reports.document.live import live_blocks
 from core.numbers import MISSING, count, duration, interval, share, share_interval
 from simulator.metastability import Recovery
@@ -51,13 +51,13 @@ def findings(result: Result) -> tuple[Block, ...]:
     ]
     blocks += _unequal(result)
     figures = results_table(result)
-    blocks.append(grid(figures.headers, figures.rows, "Results of the designs, with 95 % intervals"))
+    blocks.append(table_block(figures.headers, figures.rows, "Results of the designs, with 95 % intervals"))
     if result.live is not None:
         blocks += live_blocks(result.live)
     compared = difference_rows(result)
     if compared:
         caption = "Event-driven minus synchronous, paired by replication, 95 % intervals"
-        blocks.append(grid(("Figure", "Difference"), compared, caption))
+        blocks.append(table_block(("Figure", "Difference"), compared, caption))
     return tuple(blocks)
 
 
@@ -81,7 +81,7 @@ def _unequal(result: Result) -> list[Block]:
         return [Paragraph("Both designs were given the same in everything.")]
     return [
         Paragraph("Both were given the same, but for this:"),
-        Points(tuple(Point(sentence) for sentence in result.inequalities)),
+        ItemList(tuple(ListItem(sentence) for sentence in result.inequalities)),
     ]
 
 
@@ -105,7 +105,7 @@ def so_far_section(so_far: SoFar) -> Section:
     return Section(
         "so-far",
         "Measured before the live run stopped",
-        (grid(figures.headers, figures.rows, "Results of the designs, with 95 % intervals"),),
+        (table_block(figures.headers, figures.rows, "Results of the designs, with 95 % intervals"),),
     )
 
 
@@ -232,7 +232,7 @@ def recovery(found: Mapping[str, Recovery], trigger: tuple[float, float], observ
         "Dead letters are all jobs that end without a result, beyond those of the same run without the outage."
     )
     headers = ("Figure", *(wording.style_name(design) for design in found))
-    return Section("recovery", "Recovery", (Paragraph(said), grid(headers, rows, "After the outage")))
+    return Section("recovery", "Recovery", (Paragraph(said), table_block(headers, rows, "After the outage")))
 
 
 def _recovery_words(name: str, value: Interval | None) -> str:

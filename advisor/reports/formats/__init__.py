@@ -20,9 +20,9 @@ class Format:
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
-        "markdown": Format("Markdown", "md", "text/markdown; charset=utf-8", markdown.render),
-        "html": Format("HTML", "html", "text/html; charset=utf-8", html.render),
-        "pdf": Format("PDF", "pdf", "application/pdf", pdf.render),
-        "json": Format("JSON", "json", "application/json", json_.render),
+        "markdown": Format("Markdown", "md", "text/markdown; charset=utf-8", markdown.render_markdown),
+        "html": Format("HTML", "html", "text/html; charset=utf-8", html.render_html),
+        "pdf": Format("PDF", "pdf", "application/pdf", pdf.render_pdf),
+        "json": Format("JSON", "json", "application/json", json_.render_json),
     }
 )

@@ -9,22 +9,32 @@ from typing import assert_never
 
 from advisor.reports.charts.model import Chart, Table
 from advisor.reports.document import Document
-from advisor.reports.document.blocks import Block, Drawing, Grid, Listing, Paragraph, Point, Points, Section, linked
+from advisor.reports.document.blocks import (
+    Block,
+    Drawing,
+    ItemList,
+    Listing,
+    ListItem,
+    Paragraph,
+    Section,
+    TableBlock,
+    linked,
+)
 from advisor.reports.document.record import ADDRESS
 from advisor.reports.palette import DARK, LIGHT
 from advisor.reports.wording import unbroken
 
 HERE = Path(__file__).parent
 PAGE = Template((HERE / "report.html").read_text(encoding="utf-8"))
-STYLE = (HERE / "report.css").read_text(encoding="utf-8")
+STYLESHEET = (HERE / "report.css").read_text(encoding="utf-8")
 STRONG = ' class="strong"'
 COLOURS = ("synchronous", "event_driven", "hybrid", "load", "ink", "muted", "grid", "burst", "outage")
 
 
-def render(document: Document) -> bytes:
+def render_html(document: Document) -> bytes:
     return PAGE.substitute(
         title=escape(document.title),
-        style=STYLE,
+        style=STYLESHEET,
         light=_variables(LIGHT),
         dark=_variables(DARK),
         summary="\n".join(
@@ -53,10 +63,10 @@ def _block(block: Block) -> Iterator[str]:
     match block:
         case Paragraph():
             yield f"<p{STRONG if block.strong else ''}>{_words(block.text)}</p>"
-        case Points():
+        case ItemList():
             tag = "ol" if block.ranked else "ul"
             yield f"<{tag}>{''.join(map(_point, block.items))}</{tag}>"
-        case Grid():
+        case TableBlock():
             yield _table(block.table, block.caption, block.figures_from)
         case Drawing():
             yield _figure(block.chart)
@@ -67,7 +77,7 @@ def _block(block: Block) -> Iterator[str]:
             assert_never(block)
 
 
-def _point(point: Point) -> str:
+def _point(point: ListItem) -> str:
     behind = " ".join(filter(None, (escape(point.detail), _sourced(point.source))))
     return f"<li>{_words(point.text)}{f'<small>{behind}</small>' if behind else ''}</li>"
 

@@ -6,7 +6,7 @@ from advisor.reports.document import Document
 from advisor.reports.document.record import NOT_RECORDED, instant
 
 
-def render(document: Document) -> bytes:
+def render_json(document: Document) -> bytes:
     report = {
         "schema": "crossover/report@1",
         "title": document.title,

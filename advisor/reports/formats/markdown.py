@@ -5,7 +5,17 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from advisor.reports.document import Document
-from advisor.reports.document.blocks import Block, Drawing, Grid, Listing, Paragraph, Point, Points, Section, linked
+from advisor.reports.document.blocks import (
+    Block,
+    Drawing,
+    ItemList,
+    Listing,
+    ListItem,
+    Paragraph,
+    Section,
+    TableBlock,
+    linked,
+)
 from advisor.reports.document.record import ADDRESS
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&@$^!])")
@@ -14,7 +24,7 @@ _LINE_START = re.compile(r"^(\s*)([-+=:])")
 _NUMBERED = re.compile(r"^(\s*\d+)([.)])(?=\s|$)")
 
 
-def render(document: Document) -> bytes:
+def render_markdown(document: Document) -> bytes:
     return ("\n\n".join(_parts(document)) + "\n").encode()
 
 
@@ -39,11 +49,11 @@ def _block(block: Block) -> Iterator[str]:
     match block:
         case Paragraph():
             yield f"**{escaped(block.text)}**" if block.strong else escaped(block.text)
-        case Points():
+        case ItemList():
             yield "\n".join(
                 _point(point, f"{place}." if block.ranked else "-") for place, point in enumerate(block.items, 1)
             )
-        case Grid():
+        case TableBlock():
             yield f"*{escaped(block.caption)}*"
             yield _table(block.table.headers, block.table.rows, block.figures_from)
         case Drawing():
@@ -57,7 +67,7 @@ def _block(block: Block) -> Iterator[str]:
             assert_never(block)
 
 
-def _point(point: Point, mark: str) -> str:
+def _point(point: ListItem, mark: str) -> str:
     indent = " " * (len(mark) + 1)
     lines = [f"{mark} {escaped(point.text)}"]
     if point.detail or point.source:

@@ -11,7 +11,7 @@ import typst
 
 from advisor.reports.charts.model import Table
 from advisor.reports.document import Document
-from advisor.reports.document.blocks import Block, Drawing, Grid, Listing, Paragraph, Point, Points, linked
+from advisor.reports.document.blocks import Block, Drawing, ItemList, Listing, ListItem, Paragraph, TableBlock, linked
 from advisor.reports.document.record import ADDRESS
 from advisor.reports.palette import LIGHT
 from advisor.reports.wording import unbroken
@@ -28,7 +28,7 @@ WORDY = 46
 """A column with a longer cell than this many letters takes a share of the width instead of what it needs."""
 
 
-def render(document: Document) -> bytes:
+def render_pdf(document: Document) -> bytes:
     report = json.dumps(_data(document), ensure_ascii=False)
     noon = datetime.datetime.combine(document.date, datetime.time(12), tzinfo=datetime.UTC)
     return bytes(
@@ -75,9 +75,9 @@ def _block(block: Block) -> dict[str, Any]:
     match block:
         case Paragraph():
             return {"kind": "paragraph", "text": _set(block.text), "strong": block.strong}
-        case Points():
+        case ItemList():
             return {"kind": "points", "ranked": block.ranked, "items": [_point(point) for point in block.items]}
-        case Grid():
+        case TableBlock():
             return {"kind": "grid", "caption": block.caption, "figures_from": block.figures_from} | _table(block.table)
         case Drawing():
             from advisor.reports.figure_svg import svg  # matplotlib takes a third of a second to load
@@ -96,7 +96,7 @@ def _block(block: Block) -> dict[str, Any]:
             assert_never(block)
 
 
-def _point(point: Point) -> dict[str, Any]:
+def _point(point: ListItem) -> dict[str, Any]:
     return {"text": _set(point.text), "detail": point.detail, "source": _sourced(point.source)}
 
 

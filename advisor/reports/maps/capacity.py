@@ -1,4 +1,4 @@
-from advisor.reports.document.blocks import Grid, Section, grid
+from advisor.reports.document.blocks import Section, TableBlock, table_block
 from advisor.reports.terminal_text import terminal_text
 from advisor.reports.wording import design_name
 from advisor.sweeps.capacity_search import DesignRequirement, ServerRequirement
@@ -49,7 +49,7 @@ def needed_words(needed: ServerRequirement) -> tuple[str, ...]:
     )
 
 
-def needed_table(needed: ServerRequirement) -> Grid:
+def needed_table(needed: ServerRequirement) -> TableBlock:
     rows = [
         (
             f"{trial.servers:,}",
@@ -58,7 +58,7 @@ def needed_table(needed: ServerRequirement) -> Grid:
         for trial in needed.trials
     ]
     headers = ("Workers, consumers", "Good, synchronous", "Good, event-driven")
-    return grid(headers, rows, "Numbers tried", figures_from=2)
+    return table_block(headers, rows, "Numbers tried", figures_from=2)
 
 
 def needed_text(title: str, needed: ServerRequirement) -> str:

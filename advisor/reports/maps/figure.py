@@ -9,7 +9,7 @@ import numpy as np
 
 from advisor.advice.evaluation import ALL_STYLES
 from advisor.reports.charts.labels import Area, Mask, area_of, placed, regions
-from advisor.reports.charts.model import Floats
+from advisor.reports.charts.model import FloatArray
 from advisor.reports.maps.shares import shares_figure
 from advisor.reports.maps.words import (
     KINDS,
@@ -22,12 +22,12 @@ from advisor.reports.maps.words import (
     share_words,
 )
 from advisor.reports.palette import DARK, LIGHT, Palette
-from advisor.reports.plotly_theme import hover_label, lined_axis, packed, themed_figure, words_at
+from advisor.reports.plotly_theme import hover_label, lined_axis, packed_array, themed_figure, words_at
 from advisor.reports.wording import design_name
 from advisor.sweeps.advised_map import AdvisedMap
 from advisor.sweeps.contract import Cell, SweepAxis, SweepResult
 
-HEIGHT = 520
+MAP_HEIGHT = 520
 BLUR = 2
 """Values to each side that are averaged: the line of half way is then free of the grid's stairs."""
 
@@ -81,7 +81,7 @@ def map_figure(sweep: SweepResult, border: AdvisedMap, here: Here, dark: bool = 
         [_cells(drawn), *_frames(drawn), *_borders(drawn, border), *markers],
         palette,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        height=HEIGHT,
+        height=MAP_HEIGHT,
         hovermode="closest",
         hoverlabel=hover_label(palette) | {"align": "left"},
         xaxis=_axis(sweep.x, palette),
@@ -166,7 +166,7 @@ def on_axis(values: Sequence[float], value: float) -> bool:
 def _borders(drawn: Map, border: AdvisedMap) -> Iterator[dict[str, Any]]:
     """Ink on a halo, so that it is seen over every colour."""
     for place in np.unique(border.style)[:-1]:
-        percent = packed(np.rint(100 * softened(border.style == place)), "i1")
+        percent = packed_array(np.rint(100 * softened(border.style == place)), "i1")
         for colour, width in ((drawn.shades.page, 6), (drawn.palette.ink, 2.5)):
             yield {
                 "type": "contour",
@@ -180,11 +180,11 @@ def _borders(drawn: Map, border: AdvisedMap) -> Iterator[dict[str, Any]]:
             }
 
 
-def softened(inside: Mask) -> Floats:
+def softened(inside: Mask) -> FloatArray:
     """1 inside and 0 outside, in between over `BLUR` values on either side of the rim."""
     values = np.pad(inside.astype(float), BLUR, mode="edge")
     width = 2 * BLUR + 1
-    soft: Floats = np.lib.stride_tricks.sliding_window_view(values, (width, width)).mean(axis=(2, 3))
+    soft: FloatArray = np.lib.stride_tricks.sliding_window_view(values, (width, width)).mean(axis=(2, 3))
     return soft
 
 

@@ -16,7 +16,7 @@ from advisor.sweeps.capacity_search import DESIGNS
 from advisor.sweeps.contract import Cell, GoodShare, SweepResult
 from core.numbers import percent
 
-HEIGHT = 420
+SHARES_HEIGHT = 420
 
 Upright = tuple[float, str, str, str]
 """A line across the plot: its place, its words, its colour, its dash."""
@@ -31,7 +31,7 @@ def shares_figure(sweep: SweepResult, border: AdvisedMap, here: float, palette: 
         [*_asked(sweep, palette), *(trace for design in DESIGNS for trace in _design(sweep, design, palette))],
         palette,
         margin={"l": 8, "r": 12, "t": 16 * (1 + len(uprights)), "b": 8},
-        height=HEIGHT,
+        height=SHARES_HEIGHT,
         hovermode="x unified",
         xaxis=axis
         | {"title": {"text": axis_title(sweep.x), "standoff": 8}, "range": [sweep.x.values[0], sweep.x.values[-1]]}

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from advisor.reports.charts.model import Table
 from advisor.reports.document.answers import QUESTIONS, of_unit
-from advisor.reports.document.blocks import Paragraph, Section, grid
+from advisor.reports.document.blocks import Paragraph, Section, table_block
 from advisor.reports.terminal_text import terminal_text
 from advisor.reports.wording import design_name, listed, without_unit
 from advisor.sweeps.contract import Cell, GoodShare, SweepAxis, SweepResult
@@ -140,7 +140,7 @@ def _map_section(sweep: SweepResult) -> Section:
         for cell in sweep.cells
     ]
     headers = (axis_name(sweep.x.field), "Advice", "Simulation", "Good, synchronous", "Good, event-driven")
-    return Section("map", "Map", (grid(headers, rows, axis_words(sweep.x), figures_from=3),))
+    return Section("map", "Map", (table_block(headers, rows, axis_words(sweep.x), figures_from=3),))
 
 
 def _share(found: GoodShare) -> str:

@@ -6,7 +6,7 @@ import pytest
 from advisor.reports.charts import charts_of
 from advisor.reports.charts.live import so_far_charts
 from advisor.reports.charts.model import Chart, Line, Window
-from advisor.reports.charts.over_time import drain_s
+from advisor.reports.charts.over_time import drained_after
 from simulator.result import Result, SoFar
 from simulator.scenario import Scenario
 from tests.unit.reports import results
@@ -213,16 +213,16 @@ def test_a_job_that_waits_a_moment_after_a_burst_is_no_backlog_to_drain() -> Non
     depth = np.zeros(100)
     depth[62] = 2.0
     ends_s = 10.0 * np.arange(1, 101)
-    assert drain_s(ends_s, depth, (Window(400.0, 600.0, "burst"),)) is None
+    assert drained_after(ends_s, depth, (Window(400.0, 600.0, "burst"),)) is None
     depth[45:80] = 9.0
-    assert drain_s(ends_s, depth, (Window(400.0, 600.0, "burst"),)) == (Window(400.0, 600.0, "burst"), 210.0)
+    assert drained_after(ends_s, depth, (Window(400.0, 600.0, "burst"),)) == (Window(400.0, 600.0, "burst"), 210.0)
 
 
 def test_a_burst_upon_a_backlog_drains_when_both_are_gone() -> None:
     ends_s = 10.0 * np.arange(1, 101)
     depth = np.interp(ends_s, [100, 200, 300, 400, 900], [0, 80, 60, 100, 0])
     windows = (Window(100.0, 200.0, "burst"), Window(300.0, 400.0, "burst"))
-    assert drain_s(ends_s, depth, windows) == (windows[1], 480.0)
+    assert drained_after(ends_s, depth, windows) == (windows[1], 480.0)
 
 
 @pytest.mark.parametrize("name", ["latency", "queue_depth", "lag", "in_flight", "provider_calls"])

@@ -10,7 +10,7 @@ from advisor.advice.scenario import scenario_from
 from advisor.advice.yaml_json import read_mapping
 from advisor.reports.document import Document, advice, file_name
 from advisor.reports.document.answers import QUESTIONS, value_words
-from advisor.reports.document.blocks import Drawing, Grid, Listing, Paragraph, Points, cell
+from advisor.reports.document.blocks import Drawing, ItemList, Listing, Paragraph, TableBlock, cell
 from tests.unit.reports import results
 from tests.unit.reports.documents import RECORD, RECORDING, TRACE_ID, advice_alone, document, recorded
 
@@ -27,7 +27,7 @@ def test_the_verdict_comes_first_and_the_reasons_follow() -> None:
 
 def test_a_reason_names_its_rule_its_numbers_and_its_source() -> None:
     (reasons, *_) = section(document(), "why")
-    assert isinstance(reasons, Points) and reasons.ranked and len(reasons.items) <= 5
+    assert isinstance(reasons, ItemList) and reasons.ranked and len(reasons.items) <= 5
     first = reasons.items[0]
     assert first.text == "p99 34 s, past the 30 s limit of gunicorn."
     assert "hop_limit" in first.detail and first.source.startswith("https://docs.gunicorn.org")
@@ -35,7 +35,7 @@ def test_a_reason_names_its_rule_its_numbers_and_its_source() -> None:
 
 def test_what_speaks_for_the_other_style_is_not_hidden() -> None:
     (points,) = section(document(), "against")
-    assert isinstance(points, Points)
+    assert isinstance(points, ItemList)
     assert [point.text for point in points.items] == ["One subscriber."]
 
 
@@ -43,9 +43,9 @@ def test_a_constraint_that_every_style_breaks_is_said_once() -> None:
     alike = {style: ["A peak is past the deadline."] for style in ("synchronous", "event_driven", "hybrid")}
     blocked = results.recommendation(feasible=False, infeasible=alike)
 
-    ruled_out, favoured, *_ = advice.reasons(blocked).blocks
+    ruled_out, favoured, *_ = advice.reasons_section(blocked).blocks
     assert isinstance(favoured, Paragraph) and favoured.text.startswith("Once a design is feasible, the forces favour")
-    assert isinstance(ruled_out, Points)
+    assert isinstance(ruled_out, ItemList)
     assert [point.text for point in ruled_out.items] == [
         "Synchronous, event-driven and hybrid: A peak is past the deadline."
     ]
@@ -56,7 +56,7 @@ def test_every_applicable_answer_is_listed_with_its_unit_and_origin() -> None:
     rows = {
         row[0]: row[1:]
         for block in section(report, "assumptions")
-        if isinstance(block, Grid)
+        if isinstance(block, TableBlock)
         for row in block.table.rows
     }
     asked = [question.label for question in QUESTIONS.values() if question.applies(report.answers)]
@@ -92,16 +92,16 @@ def test_the_simulation_states_verdict_inequalities_figures_and_charts() -> None
     texts = " ".join(block.text for block in blocks if isinstance(block, Paragraph))
     assert "Only the event-driven design meets the deadline of 2 min" in texts
     assert "seed 7" in texts and "20 replications" in texts
-    assert any(isinstance(block, Points) and "polling every 2 s" in block.items[0].text for block in blocks)
+    assert any(isinstance(block, ItemList) and "polling every 2 s" in block.items[0].text for block in blocks)
     assert sum(isinstance(block, Drawing) for block in blocks) == 7
-    figures = next(block for block in blocks if isinstance(block, Grid))
+    figures = next(block for block in blocks if isinstance(block, TableBlock))
     rows = {row[0]: row[1:] for row in figures.table.rows}
     assert rows["Latency, p95"] == ("not reached", "66 ± 2 s")
     assert rows["of these rejected"] == ("12,000 (20 %)", "0 (0 %)")
 
 
 def test_outcomes_in_the_results_sum_to_the_jobs_offered() -> None:
-    figures = next(block for block in section(document(), "simulation") if isinstance(block, Grid))
+    figures = next(block for block in section(document(), "simulation") if isinstance(block, TableBlock))
     rows = {row[0]: row[1] for row in figures.table.rows}
     parts = [int(text.split(" ")[0].replace(",", "")) for name, text in rows.items() if name.startswith("of these")]
     assert sum(parts) == int(rows["Jobs offered"].replace(",", ""))
@@ -110,7 +110,9 @@ def test_outcomes_in_the_results_sum_to_the_jobs_offered() -> None:
 def test_where_no_job_started_there_is_no_wait_to_speak_of() -> None:
     idle = results.synchronous(wait_s=results.NO_QUANTILES, latency_s=results.NO_QUANTILES, intervals={})
     figures = next(
-        block for block in section(document(results.result(synchronous=idle)), "simulation") if isinstance(block, Grid)
+        block
+        for block in section(document(results.result(synchronous=idle)), "simulation")
+        if isinstance(block, TableBlock)
     )
     rows = {row[0]: row[1] for row in figures.table.rows}
     assert (rows["Latency, p95"], rows["Wait, p95"]) == ("not reached", "–")
@@ -119,7 +121,7 @@ def test_where_no_job_started_there_is_no_wait_to_speak_of() -> None:
 def test_an_unstable_design_is_explained_and_has_no_percentile() -> None:
     blocks = section(document(results.result(event_driven=results.unstable())), "simulation")
     assert any(isinstance(block, Paragraph) and "cannot keep up" in block.text for block in blocks)
-    figures = next(block for block in blocks if isinstance(block, Grid))
+    figures = next(block for block in blocks if isinstance(block, TableBlock))
     assert {row[2] for row in figures.table.rows if row[0].startswith(("Latency", "Wait"))} == {"no steady state"}
 
 
@@ -144,7 +146,7 @@ def test_the_recipe_of_a_recorded_workload_names_the_file_next_to_it() -> None:
     words = " ".join(block.text for block in section(report, "method") if isinstance(block, Paragraph))
     assert "put the recording next to it as bursty-hour.csv" in words
     (facts,) = section(report, "recording")
-    assert isinstance(facts, Grid)
+    assert isinstance(facts, TableBlock)
     rows = dict(facts.table.rows)
     assert rows["Requests"] == "4,695" and rows["Size"] == "180,123 bytes" and rows["SHA-256"] == "ab" * 32
     assert rows["First request"] == "2026-11-02T09:00:04.341688Z" and rows["Duration"] == "59 min 50 s"
@@ -214,5 +216,7 @@ def test_the_file_has_a_plain_name_of_our_own(title: str, name: str) -> None:
 def test_a_spreadsheet_takes_no_cell_for_a_formula(text: str) -> None:
     assert cell(text) == f"'{text}"
     report = advice_alone(name=text)
-    rows = [row for block in section(report, "assumptions") if isinstance(block, Grid) for row in block.table.rows]
+    rows = [
+        row for block in section(report, "assumptions") if isinstance(block, TableBlock) for row in block.table.rows
+    ]
     assert ("What is this decision about?", f"'{text}", "given") in rows

@@ -2,7 +2,7 @@
 
 import pytest
 
-from advisor.reports.document.blocks import Grid, Paragraph
+from advisor.reports.document.blocks import Paragraph, TableBlock
 from advisor.reports.document.live import (
     KILLED,
     agreement_sentence,
@@ -40,8 +40,8 @@ def off_by(percent: float | None, predicted: float = 10.0, measured: float = 12.
     )
 
 
-def grids(live: LiveReport) -> list[Grid]:
-    return [block for block in live_blocks(live) if isinstance(block, Grid)]
+def grids(live: LiveReport) -> list[TableBlock]:
+    return [block for block in live_blocks(live) if isinstance(block, TableBlock)]
 
 
 def test_a_figure_is_named_as_in_the_table_of_results() -> None:
@@ -51,7 +51,7 @@ def test_a_figure_is_named_as_in_the_table_of_results() -> None:
 
 def results_rows() -> tuple[tuple[str, ...], ...]:
     section = simulation(results.live_result(), results.scenario())
-    return next(block.table.rows for block in section.blocks if isinstance(block, Grid))
+    return next(block.table.rows for block in section.blocks if isinstance(block, TableBlock))
 
 
 def test_what_rounds_to_no_error_is_none_and_not_higher_by_nothing() -> None:
