@@ -9,8 +9,8 @@ from simulator.live.run import machine_capacity
 from simulator.live.run.design_run import DesignRun, run_design
 from simulator.live.run.folders import run_folder
 from simulator.live.run.fork_server import ForkServer
-from simulator.live.run.machine_benchmark import measure_capacity, real_time_stage
-from simulator.live.system.journal import What
+from simulator.live.run.machine_benchmark import measure_capacity, real_time_setup
+from simulator.live.system.journal import EventType
 
 WAITING_JOBS, AT_MODEL_S = 50, 2.0
 
@@ -34,11 +34,11 @@ def _waiting_memory_mb(folder: Path, server: ForkServer) -> float:
 
     def watch(run: DesignRun | None) -> None:
         what = run.rows["what"] if run is not None else np.zeros(0)
-        if not measured and (what == What.CALLED).sum() - (what == What.ANSWERED).sum() == WAITING_JOBS:
+        if not measured and (what == EventType.CALLED).sum() - (what == EventType.ANSWERED).sum() == WAITING_JOBS:
             measured.append(memory_mb(folder))
 
     run_design(
-        real_time_stage("event_driven", np.full(WAITING_JOBS, 0.2), AT_MODEL_S, WAITING_JOBS), folder, watch, server
+        real_time_setup("event_driven", np.full(WAITING_JOBS, 0.2), AT_MODEL_S, WAITING_JOBS), folder, watch, server
     )
     assert measured, "not all jobs waited at the same time"  # noqa: S101  what a bench asserts
     return measured[0]

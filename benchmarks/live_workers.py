@@ -41,7 +41,7 @@ def record_delay(socket: str, enqueued_ns: int) -> None:
 
 
 def measure_workers(kind: WorkerKind = "threads", workers: int = 50, jobs: int = 2000) -> dict[str, float]:
-    """The figures of so many workers. Raises AssertionError if a job got lost, CannotRun if they do not start."""
+    """The figures of `workers` workers. Raises AssertionError if a job got lost, CannotRun if they do not start."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="x-bench-")))
         server = stack.enter_context(ForkServer(folder))
@@ -99,7 +99,7 @@ def _delays_ms(connection: Any, socket: str, jobs: int = 200) -> list[float]:
 
 
 def _work(socket: str, kind: WorkerKind, count: int) -> None:
-    """One process of so many workers, in threads if there is more than one."""
+    """One process of `count` workers, in threads if there is more than one."""
 
     def work() -> None:
         connection = redis.Redis(unix_socket_path=socket)

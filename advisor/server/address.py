@@ -14,7 +14,7 @@ from advisor.teams.services.first_administrator import first_administrator_is_mi
 
 
 class PrintedAddress:
-    """In local mode the address lets one browser in, and a new one is printed once it has been used.
+    """In local mode the address signs one browser in, and a new one is printed once it has been used.
 
     In hosted mode it is the public one, with a link that makes the first administrator as long as there is none.
     """

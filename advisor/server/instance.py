@@ -25,9 +25,9 @@ OWN_FILES = (
 
 
 def make_private(data: Path) -> None:
-    """Nobody but its owner may read the data folder and what Crossover has written to it, or will write in this process and its children.
+    """Let only its owner read the data folder and what Crossover writes to it, in this process and its children.
 
-    Files of somebody else in it, and a folder that all accounts share (/tmp), keep their permissions.
+    Files of other users in it, and a folder that all accounts share (/tmp), keep their permissions.
     """
     os.umask(0o077)
     data.mkdir(parents=True, exist_ok=True)

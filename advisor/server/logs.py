@@ -15,14 +15,14 @@ SHARED: list[Processor] = [
 
 
 class OfNote(logging.Filter):
-    """Leaves out the answers of the readiness page: whoever asks every second knows, and says so once."""
+    """Drops the answers of the health pages, which are asked for every second."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not str(getattr(getattr(record, "request", None), "path", "")).startswith("/health/")
 
 
 class OneLine(logging.Filter):
-    """Leaves the traceback out: the message says it all."""
+    """Drops the traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.exc_info = record.exc_text = None

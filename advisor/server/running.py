@@ -40,7 +40,7 @@ FIRST_ANSWER_S = 120.0
 
 
 class WorkerChild(Child):
-    """A worker process; each start gets a name of its own, since the broker remembers a killed one's for a while."""
+    """A worker process; each start has a new name, since the broker keeps the name of a killed worker for a while."""
 
     label = ""
 

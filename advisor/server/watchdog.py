@@ -1,8 +1,7 @@
 """Finds workers that are stuck, for the supervisor to end, and gives up the leases of those that have ended.
 
-A run, or a part of a sweep, that overran its limit or lost its lease is settled in its row by the reconciler. What is left is its process: still
-at work on what is no longer its own, deaf to signals in compiled code. A sound worker notices at its next write, within seconds.
-A worker that was killed cannot give its lease back: who knows that it is gone does, so that nothing need wait for the lease to run out.
+The reconciler settles the row of a run, or of a part of a sweep, that overran its limit or lost its lease. Its process may go on in compiled
+code, which signals do not interrupt; any other worker notices at its next write. A killed worker cannot give its lease back.
 """
 
 import contextlib
@@ -27,12 +26,12 @@ log = structlog.get_logger("up")
 
 EVERY_S = 2.0
 PATIENCE_S = 30.0
-"""A worker may wait this long for a locked database before it has claimed what it is to do, and after that was taken from it."""
+"""A worker may wait this long for a locked database before its claim, and after the claim was taken from it."""
 
 
 @dataclass
-class Vigil:
-    """What was seen of each worker, by a clock that nobody sets: since when it is busy on nothing of its own, or on what."""
+class StuckWorkers:
+    """Since when each worker is busy, and with which attempt (empty: none), by the monotonic clock."""
 
     limit_s: float
     since: dict[tuple[int, str], float] = field(default_factory=dict)
@@ -51,13 +50,13 @@ class Watchdog(threading.Thread):
     def __init__(self, workers: Callable[[], Mapping[str, int]], known: Iterable[int] = ()) -> None:
         super().__init__(name="watchdog", daemon=True)
         self.workers = workers
-        self.vigil = Vigil(settings.CONFIGURATION.run_time_limit_s)
+        self.stuck_workers = StuckWorkers(settings.CONFIGURATION.run_time_limit_s)
         self.stuck: set[int] = set()
         self.known = set(known)
 
     def run(self) -> None:
         while True:
-            # The reconciler tells of outages; whoever is stuck will still be so when they are over.
+            # The reconciler logs outages; a worker that is stuck is still stuck when they are over.
             with contextlib.suppress(DatabaseError, redis.exceptions.RedisError):
                 self.look()
             threading.Event().wait(EVERY_S)
@@ -71,7 +70,7 @@ class Watchdog(threading.Thread):
         self.known = (self.known - gone) | set(workers.values())
         connection = django_rq.get_connection(settings.SIMULATIONS_QUEUE)
         busy = {pid for name, pid in workers.items() if connection.hget(f"rq:worker:{name}", "state") == b"busy"}
-        self.stuck = self.vigil.stuck(time.monotonic(), busy, held_by(workers.values()))
+        self.stuck = self.stuck_workers.stuck(time.monotonic(), busy, held_by(workers.values()))
 
 
 def held_by(pids: Iterable[int]) -> dict[int, str]:

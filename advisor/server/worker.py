@@ -31,7 +31,7 @@ MAINTENANCE_S = 60
 
 
 class NoDeathPenalty(BaseDeathPenalty):
-    """A run keeps its own time limit, and the supervisor ends a worker that overruns it: rq's alarm, which strikes anywhere, has no part."""
+    """A run keeps its own time limit, and the supervisor ends a worker that overruns it: rq's alarm, which interrupts anything, is not used."""
 
     def setup_death_penalty(self) -> None: ...
 

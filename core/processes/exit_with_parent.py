@@ -1,4 +1,4 @@
-"""Ends a process when the one that started it is gone, however it went.
+"""Ends a process when the process that started it has ended, in whatever way.
 
 `up` holds the writing end of each child's standard input and never writes: the end of that file means that `up` has ended, even by SIGKILL.
 A Python child calls `watch()`. Another program is run by this file as a script (`exit_with_parent.py PROGRAM …`), which ends it in the same way.

@@ -1,4 +1,4 @@
-"""What keeps a live run from running."""
+"""Why a live run cannot start or go on."""
 
 import errno
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What rq itself takes of a job, measured with jobs that do nothing on the user's own workers.
+"""Measures what rq itself takes for a job, with jobs that do nothing on the user's own workers.
 
 The jobs are functions of the standard library, so that workers need none of this code; every time is read from rq's own job hash.
 """
@@ -106,13 +106,13 @@ class RqCosts:
 
     @property
     def accept_s(self) -> float:
-        """What delays a job and holds no worker: enqueueing, and what of the pick-up is not the worker's own dispatch."""
+        """What delays a job without occupying a worker: enqueueing, and the pick-up without the dispatch."""
         picked = max(0.0, self.pickup.median_s - self.dispatch.median_s) if self.pickup else 0.0
         return round(self.enqueue.median_s + picked, 5)
 
     @property
     def dispatch_s(self) -> float:
-        """What of a worker's time each job takes besides its own work."""
+        """What each job takes of a worker's time in addition to its work."""
         return round(self.dispatch.median_s, 5)
 
     @property

@@ -6,26 +6,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.live.system.clock import RunClock
-from simulator.live.system.journal import ROW, What
+from simulator.live.system.journal import ROW, EventType
 from tests.fakes.naive_simulation import Job, Naive, NaiveEventDriven, NaiveSynchronous
 
 CLOCK = RunClock(started_ns=0, speed=1.0)
 ENDS = {
-    "completed": What.IN_HAND,
-    "failed": What.CLIENT_FAILED,
-    "timed_out": What.TIMED_OUT,
-    "rejected": What.CLIENT_REFUSED,
-    "undelivered": What.UNDELIVERED,
+    "completed": EventType.IN_HAND,
+    "failed": EventType.CLIENT_FAILED,
+    "timed_out": EventType.TIMED_OUT,
+    "rejected": EventType.CLIENT_REFUSED,
+    "undelivered": EventType.UNDELIVERED,
 }
 
 
 class Journalled(Naive):
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
-        self.written: list[tuple[float, What, int, int, float]] = []
+        self.written: list[tuple[float, EventType, int, int, float]] = []
         self.paced_since: dict[Job, float] = {}
 
-    def write(self, what: What, job: Job, index: int = 0, value: float = 0.0, at_s: float | None = None) -> None:
+    def write(self, what: EventType, job: Job, index: int = 0, value: float = 0.0, at_s: float | None = None) -> None:
         self.written.append((self.now if at_s is None else at_s, what, job.number, index, value))
 
     def rows(self) -> NDArray[np.void]:
@@ -37,7 +37,7 @@ class Journalled(Naive):
     def handling(self, job: Job, subscriber: int) -> float:
         handled = self.fans[subscriber][1]
         taken = super().handling(job, subscriber)
-        self.write(What.HANDLED if self.fans[subscriber][1] > handled else What.UNHANDLED, job, subscriber)
+        self.write(EventType.HANDLED if self.fans[subscriber][1] > handled else EventType.UNHANDLED, job, subscriber)
         return taken
 
 
@@ -46,16 +46,16 @@ class JournalledSynchronous(Journalled, NaiveSynchronous):
         return job.caller * (self.retries + 1) + job.attempt
 
     def send(self, job: Job) -> None:
-        self.write(What.SENT, job, job.caller)
+        self.write(EventType.SENT, job, job.caller)
         super().send(job)
 
     def accept(self, job: Job) -> None:
         super().accept(job)
-        self.write(What.ACCEPTED, job, job.caller)
+        self.write(EventType.ACCEPTED, job, job.caller)
 
     def try_call(self, job: Job, began: float) -> None:
         if job.attempt == 0:
-            self.write(What.STARTED, job, job.caller)
+            self.write(EventType.STARTED, job, job.caller)
         self.paced_since[job] = self.now
         super().try_call(job, began)
 
@@ -63,19 +63,19 @@ class JournalledSynchronous(Journalled, NaiveSynchronous):
         waiting = {entry[0] for entry in self.line}
         super().serve()
         for job in waiting - {entry[0] for entry in self.line}:
-            self.write(What.WAITED_FOR_PROVIDER, job, self.attempt(job), self.now - self.paced_since[job])
+            self.write(EventType.WAITED_FOR_PROVIDER, job, self.attempt(job), self.now - self.paced_since[job])
 
     def call(self, job: Job, began: float) -> None:
-        self.write(What.CALLED, job, self.attempt(job))
+        self.write(EventType.CALLED, job, self.attempt(job))
         super().call(job, began)
 
     def respond(self, job: Job, began: float, succeeded: bool) -> None:
-        self.write(What.FREED, job, job.caller)
+        self.write(EventType.FREED, job, job.caller)
         super().respond(job, began, succeeded)
 
     def give_up(self, job: Job) -> None:
         if job.listening and job.caller < self.design.client_retries:
-            self.write(What.TIMED_OUT, job, job.caller)
+            self.write(EventType.TIMED_OUT, job, job.caller)
         super().give_up(job)
 
     def take_next(self) -> None:
@@ -84,7 +84,7 @@ class JournalledSynchronous(Journalled, NaiveSynchronous):
         if self.design.drops_abandoned:
             for job in waiting - {entry[0] for entry in self.backlog}:
                 if job.abandoned:
-                    self.write(What.ABANDONED, job, job.caller, 1.0)
+                    self.write(EventType.ABANDONED, job, job.caller, 1.0)
 
     def settle(self, job: Job, outcome: str, instant: float) -> None:
         self.write(ENDS[outcome], job, job.caller, 1.0, instant)
@@ -93,13 +93,13 @@ class JournalledSynchronous(Journalled, NaiveSynchronous):
 
 class JournalledEventDriven(Journalled, NaiveEventDriven):
     def arrive(self, job: Job) -> None:
-        self.write(What.SENT, job, at_s=job.arrived)
+        self.write(EventType.SENT, job, at_s=job.arrived)
         super().arrive(job)
 
     def offer(self, job: Job) -> None:
         if job.attempt == 0:
-            self.write(What.ACCEPTED, job)
-        self.write(What.QUEUED, job, job.attempt)
+            self.write(EventType.ACCEPTED, job)
+        self.write(EventType.QUEUED, job, job.attempt)
         self.paced_since[job] = self.now
         super().offer(job)
 
@@ -107,33 +107,33 @@ class JournalledEventDriven(Journalled, NaiveEventDriven):
         super().count(what, job, by)
         if what == "paced":
             waited = self.now - self.paced_since[job]
-            self.write(What.STARTED, job, job.attempt, at_s=self.paced_since[job])
-            self.write(What.WAITED_FOR_PROVIDER, job, job.attempt, waited)
+            self.write(EventType.STARTED, job, job.attempt, at_s=self.paced_since[job])
+            self.write(EventType.WAITED_FOR_PROVIDER, job, job.attempt, waited)
             job.paced = True  # type: ignore[attr-defined]
         if what == "delivery":
             for call in range(by):
-                self.write(What.DELIVERY_CALL, job, call)
+                self.write(EventType.DELIVERY_CALL, job, call)
 
     def begin(self, job: Job) -> None:
         if not getattr(job, "paced", False):
-            self.write(What.STARTED, job, job.attempt)
+            self.write(EventType.STARTED, job, job.attempt)
         job.paced = False  # type: ignore[attr-defined]
-        self.write(What.CALLED, job, job.attempt, at_s=self.now + self.design.dispatch_s)
+        self.write(EventType.CALLED, job, job.attempt, at_s=self.now + self.design.dispatch_s)
         super().begin(job)
 
     def ends(self, job: Job, began: float, out: bool) -> None:
-        self.write(What.FREED, job, job.attempt)
+        self.write(EventType.FREED, job, job.attempt)
         super().ends(job, began, out)
 
     def deliver(self, job: Job) -> None:
-        self.write(What.COMPUTED, job, job.attempt)
+        self.write(EventType.COMPUTED, job, job.attempt)
         super().deliver(job)
 
     def settle(self, job: Job, outcome: str, instant: float) -> None:
         if outcome in ("dead_lettered", "failed"):
-            self.write(What.GAVE_UP, job, job.attempt, float(outcome == "dead_lettered"), instant)
+            self.write(EventType.GAVE_UP, job, job.attempt, float(outcome == "dead_lettered"), instant)
         elif outcome == "timed_out":
-            self.write(What.EXPIRED, job, job.attempt, at_s=instant)
+            self.write(EventType.EXPIRED, job, job.attempt, at_s=instant)
         else:
             self.write(ENDS[outcome], job, at_s=instant)
         super().settle(job, outcome, instant)

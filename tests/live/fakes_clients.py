@@ -20,7 +20,7 @@ from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.http import serve
 from simulator.live.system.jobs import Jobs
-from simulator.live.system.journal import Journal, Reader, What
+from simulator.live.system.journal import EventType, Journal, Reader
 from simulator.live.system.outcomes import Outcomes
 from simulator.scenario import Scenario
 
@@ -129,6 +129,6 @@ def _now() -> int:
     return round(asyncio.get_running_loop().time() * 1e9)
 
 
-def of(rows: NDArray[np.void], what: What, job: int | None = None) -> NDArray[np.void]:
+def of(rows: NDArray[np.void], what: EventType, job: int | None = None) -> NDArray[np.void]:
     chosen = rows[rows["what"] == what]
     return chosen if job is None else chosen[chosen["job"] == job]

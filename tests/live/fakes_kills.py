@@ -9,10 +9,10 @@ import numpy as np
 
 from simulator.live.run.design_run import DesignRun
 from simulator.live.run.processes import ProcessGroup
-from simulator.live.system.journal import What
+from simulator.live.system.journal import EventType
 
-OUTCOMES = (What.COMPUTED, What.GAVE_UP, What.EXPIRED)
-REPORTED = (What.IN_HAND, What.CLIENT_FAILED, What.UNDELIVERED)
+OUTCOMES = (EventType.COMPUTED, EventType.GAVE_UP, EventType.EXPIRED)
+REPORTED = (EventType.IN_HAND, EventType.CLIENT_FAILED, EventType.UNDELIVERED)
 
 
 class KnownProcesses(ProcessGroup):
@@ -33,27 +33,29 @@ def kill(process: str) -> None:
 
 
 def unaccounted(run: DesignRun, *, subscribers: int = 0) -> list[str]:
-    accepted = set(jobs_of(run, What.ACCEPTED))
-    refused = set(jobs_of(run, What.REFUSED))
+    accepted = set(jobs_of(run, EventType.ACCEPTED))
+    refused = set(jobs_of(run, EventType.REFUSED))
     answered = accepted | refused
-    wrong = [f"job {job} was neither accepted nor refused" for job in set(range(len(run.stage.jobs))) - answered]
+    wrong = [f"job {job} was neither accepted nor refused" for job in set(range(len(run.setup.jobs))) - answered]
     wrong += [f"job {job} was accepted, and refused" for job in accepted & refused]
     for name, kinds in (("ended", OUTCOMES), ("was reported", REPORTED)):
         times = Counter(jobs_of(run, *kinds))
         wrong += [f"job {job} {name} {times[job]} times: {history(run, job)}" for job in accepted if times[job] != 1]
-    handled = Counter((row["job"], row["index"]) for row in run.rows if row["what"] in (What.HANDLED, What.UNHANDLED))
-    for job in jobs_of(run, What.COMPUTED):
+    handled = Counter(
+        (row["job"], row["index"]) for row in run.rows if row["what"] in (EventType.HANDLED, EventType.UNHANDLED)
+    )
+    for job in jobs_of(run, EventType.COMPUTED):
         for subscriber in range(subscribers):
             if handled[job, subscriber] != 1:
                 wrong.append(f"subscriber {subscriber} had job {job} {handled[job, subscriber]} times")
     return wrong
 
 
-def jobs_of(run: DesignRun, *kinds: What) -> list[int]:
+def jobs_of(run: DesignRun, *kinds: EventType) -> list[int]:
     return [int(job) for job in run.rows["job"][np.isin(run.rows["what"], kinds)]]
 
 
 def history(run: DesignRun, job: int) -> str:
     rows = run.rows[run.rows["job"] == job]
     first = run.clock.started_ns
-    return ", ".join(f"{(row['at_ns'] - first) / 1e9:.2f} {What(row['what']).name} {row['index']}" for row in rows)
+    return ", ".join(f"{(row['at_ns'] - first) / 1e9:.2f} {EventType(row['what']).name} {row['index']}" for row in rows)

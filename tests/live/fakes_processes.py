@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
-from simulator.live.system.journal import Journal, What
+from simulator.live.system.journal import EventType, Journal
 from simulator.live.system.process import ProcessContext
 
 
@@ -36,7 +36,7 @@ def journal(context: ProcessContext) -> None:
     """Write a row once started, and go on if that fails, as a handler of a request or a job does."""
     finish(context)
     with contextlib.suppress(BaseException), Journal(context.config.journal("it")) as rows:
-        rows.write(What.CALLED, 0)
+        rows.write(EventType.CALLED, 0)
     threading.Event().wait()
 
 

@@ -8,7 +8,7 @@ import aiohttp
 
 from simulator.live.system.accept import Accept
 from simulator.live.system.http import authorization
-from simulator.live.system.journal import Journal, Reader, What
+from simulator.live.system.journal import EventType, Journal, Reader
 from tests.live.fakes_clients import TOKEN, a_plan, a_scenario, serving
 from tests.live.fakes_requests import Request, bad_requests, statuses_of
 
@@ -65,4 +65,4 @@ def test_no_request_harms_it_or_is_written_down_unless_it_is_a_job_of_the_run_fo
     *bad, first, second = asyncio.run(statuses())
     assert [pair for pair in zip(requests, bad, strict=True) if not 400 <= pair[1] < 500] == []
     assert (first, second) == (202, 409)
-    assert list(Reader(tmp_path).more()["what"]) == [What.ACCEPTED, What.QUEUED]
+    assert list(Reader(tmp_path).more()["what"]) == [EventType.ACCEPTED, EventType.QUEUED]

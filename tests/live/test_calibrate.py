@@ -5,11 +5,11 @@ import pytest
 from numpy.typing import NDArray
 
 from simulator.live.run.calibrate import costs_of, predict
-from simulator.live.run.design_run import DesignRun, Stage
+from simulator.live.run.design_run import DesignRun, DesignSetup
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.window import Window
 from simulator.live.system.clock import RunClock
-from simulator.live.system.journal import ROW, What
+from simulator.live.system.journal import ROW, EventType
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
 from simulator.result import Costs, Design
 from simulator.retries import Retries
@@ -41,15 +41,15 @@ def performed(design: Design, spans: list[tuple[float, float, float]], consumers
     instants = [
         (arrival + after, what, job)
         for job, (arrival, span) in enumerate(zip(ARRIVALS_S, spans, strict=True))
-        for after, what in zip(span, (What.QUEUED, What.STARTED, What.FREED), strict=True)
+        for after, what in zip(span, (EventType.QUEUED, EventType.STARTED, EventType.FREED), strict=True)
     ]
     for row, (at_s, what, job) in zip(rows, sorted(instants), strict=True):
         row["at_ns"], row["what"], row["job"] = clock.started_ns + round(at_s / SPEED * 1e9), what, job
         row["value"] = WORKER
-    stage = Stage(scenario(consumers), design, jobs, SPEED, 1.0, "document_extraction")
+    setup = DesignSetup(scenario(consumers), design, jobs, SPEED, 1.0, "document_extraction")
     last_s = ARRIVALS_S[-1] + spans[-1][2]
     idle_ns = clock.started_ns + round((last_s + RELEASE_S) / SPEED * 1e9)
-    return DesignRun(stage, clock, "", rows, idle_since_ns={WORKER: idle_ns})
+    return DesignRun(setup, clock, "", rows, idle_since_ns={WORKER: idle_ns})
 
 
 SPANS = [(0.1, 0.3, 8.5), (0.1, 0.5, 8.7), (0.1, 8.0, 16.2), (0.1, 0.1, 8.3)]

@@ -18,7 +18,7 @@ from simulator.live.system import clients_process
 from simulator.live.system.clients_process import Receiver
 from simulator.live.system.http import authorization, client_session
 from simulator.live.system.jobs import Jobs
-from simulator.live.system.journal import Journal, Reader, What
+from simulator.live.system.journal import EventType, Journal, Reader
 from simulator.live.system.outcomes import Outcomes
 from simulator.live.system.process import READY, ProcessContext
 from tests.live.fakes_clients import (
@@ -55,9 +55,9 @@ def test_a_service_that_hangs_slows_no_arrival(tmp_path: Path) -> None:
             return await asyncio.wait_for(call_all(plan, jobs), 30)
 
     rows = asyncio.run(run())
-    assert list(of(rows, What.ARRIVED)["job"]) == list(range(200))
-    assert of(rows, What.ARRIVED)["at_ns"].max() < of(rows, What.IN_HAND)["at_ns"].min()
-    assert len(of(rows, What.IN_HAND)) == 200
+    assert list(of(rows, EventType.ARRIVED)["job"]) == list(range(200))
+    assert of(rows, EventType.ARRIVED)["at_ns"].max() < of(rows, EventType.IN_HAND)["at_ns"].min()
+    assert len(of(rows, EventType.IN_HAND)) == 200
 
 
 def test_lateness_is_what_the_clock_says_between_instant_and_arrival(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_lateness_is_what_the_clock_says_between_instant_and_arrival(tmp_path: P
             return jobs, await call_all(plan, jobs)
 
     jobs, rows = asyncio.run(run())
-    arrived = of(rows, What.ARRIVED)
+    arrived = of(rows, EventType.ARRIVED)
     assert (arrived["value"] >= 0).all()
     assert arrived["value"].max() > 0.5 * held_s
     gaps = arrived["at_ns"] / 1e9 - jobs.arrival_s - arrived["value"]
@@ -111,11 +111,11 @@ def test_a_caller_whose_patience_ends_closes_its_connection_and_calls_again(tmp_
     rows = sync(tmp_path, slow_at_first, jobs=3, synchronous=design)
     assert sorted(left) == [(job, call) for job in range(3) for call in range(2)]
     for job in range(3):
-        sent, timed_out = of(rows, What.SENT, job), of(rows, What.TIMED_OUT, job)
+        sent, timed_out = of(rows, EventType.SENT, job), of(rows, EventType.TIMED_OUT, job)
         assert list(sent["index"]) == [0, 1, 2]
         assert list(timed_out["index"]) == [0, 1]
         assert list(timed_out["value"]) == [0, 0]
-        assert list(of(rows, What.IN_HAND, job)["index"]) == [2]
+        assert list(of(rows, EventType.IN_HAND, job)["index"]) == [2]
         patience, backoff = timed_out["at_ns"] - sent["at_ns"][:2], sent["at_ns"][1:] - timed_out["at_ns"]
         assert (patience >= 0.1e9 - 1e6).all()
         assert (backoff >= 0.05e9 - 1e6).all()
@@ -127,17 +127,17 @@ def test_patience_that_ends_at_the_last_call_is_final(tmp_path: Path) -> None:
         raise AssertionError
 
     rows = sync(tmp_path, never, jobs=2, synchronous={"client_timeout_s": 0.05, "client_retries": 1})
-    assert list(of(rows, What.TIMED_OUT, 0)["value"]) == [0, 1]
-    assert not len(of(rows, What.IN_HAND))
+    assert list(of(rows, EventType.TIMED_OUT, 0)["value"]) == [0, 1]
+    assert not len(of(rows, EventType.IN_HAND))
 
 
-@pytest.mark.parametrize(("status", "outcome"), [(503, What.CLIENT_REFUSED), (500, What.CLIENT_FAILED)])
-def test_refused_or_failed_callers_call_again_and_then_take_it(tmp_path: Path, status: int, outcome: What) -> None:
+@pytest.mark.parametrize(("status", "outcome"), [(503, EventType.CLIENT_REFUSED), (500, EventType.CLIENT_FAILED)])
+def test_refused_or_failed_callers_call_again_and_then_take_it(tmp_path: Path, status: int, outcome: EventType) -> None:
     async def no(request: web.Request) -> web.Response:
         return web.json_response({"error": ""}, status=status)
 
     rows = sync(tmp_path, no, jobs=2, synchronous={"client_retries": 2, "client_backoff_s": 0.01})
-    assert list(of(rows, What.SENT, 1)["index"]) == [0, 1, 2]
+    assert list(of(rows, EventType.SENT, 1)["index"]) == [0, 1, 2]
     assert list(of(rows, outcome)["index"]) == [2, 2]
 
 
@@ -168,24 +168,24 @@ def test_a_caller_whose_connection_is_dropped_comes_again_as_its_tcp_would(tmp_p
     posts: list[float] = []
     rows = calling(tmp_path, busy(3, posts), 20)
     assert len(posts) == 4
-    sent_s = of(rows, What.SENT)["at_ns"][0] / 1e9
+    sent_s = of(rows, EventType.SENT)["at_ns"][0] / 1e9
     assert (np.array(posts[1:]) - sent_s >= np.array([1, 3, 7]) / 20 - 1e-3).all()
-    assert list(rows["what"]) == [What.ARRIVED, What.SENT, What.IN_HAND]
+    assert list(rows["what"]) == [EventType.ARRIVED, EventType.SENT, EventType.IN_HAND]
 
 
 def test_a_connection_that_is_dropped_until_it_fails_has_timed_out(tmp_path: Path) -> None:
     posts: list[float] = []
     rows = calling(tmp_path, busy(np.inf, posts), 1000, client_retries=1)
     assert len(posts) == 14
-    assert list(of(rows, What.TIMED_OUT)["value"]) == [0, 1]
-    assert not len(of(rows, What.CLIENT_REFUSED))
+    assert list(of(rows, EventType.TIMED_OUT)["value"]) == [0, 1]
+    assert not len(of(rows, EventType.CLIENT_REFUSED))
 
 
 def test_a_caller_whose_connections_are_dropped_gives_up_at_its_own_limit(tmp_path: Path) -> None:
     posts: list[float] = []
     rows = calling(tmp_path, busy(np.inf, posts), 50, client_timeout_s=5)
     assert len(posts) == 3
-    assert list(of(rows, What.TIMED_OUT)["value"]) == [1]
+    assert list(of(rows, EventType.TIMED_OUT)["value"]) == [1]
 
 
 def test_a_hop_in_between_is_as_impatient_as_its_limit(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_a_hop_in_between_is_as_impatient_as_its_limit(tmp_path: Path) -> None:
 
     hops = [{"name": "gateway", "limit_s": 0.05, "kind": "total"}]
     rows = sync(tmp_path, never, jobs=1, synchronous={"client_timeout_s": 60.0, "hops": hops})
-    assert len(of(rows, What.TIMED_OUT)) == 1
+    assert len(of(rows, EventType.TIMED_OUT)) == 1
 
 
 def test_a_run_that_does_not_drain_is_cut_at_its_limit(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_a_run_that_does_not_drain_is_cut_at_its_limit(tmp_path: Path) -> None:
             plan, jobs = a_plan(tmp_path, a_scenario(jobs=2), "synchronous", service=service, drain_limit_s=0.1)
             return await asyncio.wait_for(call_all(plan, jobs), 30)
 
-    assert set(asyncio.run(run())["what"]) == {What.ARRIVED, What.SENT}
+    assert set(asyncio.run(run())["what"]) == {EventType.ARRIVED, EventType.SENT}
 
 
 # --- the event-driven design
@@ -243,7 +243,7 @@ def test_polls_come_at_the_jobs_phase_and_then_at_every_interval(tmp_path: Path)
     )
     plain = 0
     for job in range(30):
-        polls = of(rows, What.DELIVERY_CALL, job)
+        polls = of(rows, EventType.DELIVERY_CALL, job)
         assert list(polls["index"]) == list(range(len(polls)))
         assert list(polls["value"]) == [202] * (len(polls) - 1) + [200]
         first_s = interval_s * jobs.phase_u[job]
@@ -251,11 +251,11 @@ def test_polls_come_at_the_jobs_phase_and_then_at_every_interval(tmp_path: Path)
         if 0.2 < more % 1 < 0.8:  # nearer to a whole number, milliseconds decide
             plain += 1
             assert len(polls) == math.ceil(more) + 1
-        told_s = (polls["at_ns"] - of(rows, What.SENT, job)["at_ns"][0]) / 1e9
+        told_s = (polls["at_ns"] - of(rows, EventType.SENT, job)["at_ns"][0]) / 1e9
         due_s = first_s + interval_s * np.arange(len(polls))
         assert (told_s >= due_s - 0.002).all()
     assert plain >= 10
-    assert len(of(rows, What.IN_HAND)) == 30
+    assert len(of(rows, EventType.IN_HAND)) == 30
 
 
 @pytest.mark.parametrize("state", ["failed", "dead_lettered", "expired"])
@@ -264,8 +264,8 @@ def test_a_poller_is_told_of_failures_and_stops(tmp_path: Path, state: str) -> N
         return web.json_response({"state": state})
 
     _, rows = event_driven(tmp_path, {"method": "polling", "interval_s": 0.01}, {"poll": poll}, jobs=3)
-    assert set(of(rows, What.CLIENT_FAILED)["job"]) == {0, 1, 2}
-    assert len(of(rows, What.DELIVERY_CALL)) == 3
+    assert set(of(rows, EventType.CLIENT_FAILED)["job"]) == {0, 1, 2}
+    assert len(of(rows, EventType.DELIVERY_CALL)) == 3
 
 
 def test_a_refused_job_is_told_so_and_not_followed(tmp_path: Path) -> None:
@@ -273,8 +273,8 @@ def test_a_refused_job_is_told_so_and_not_followed(tmp_path: Path) -> None:
         return web.json_response({"error": "full"}, status=503)
 
     _, rows = event_driven(tmp_path, {"method": "polling", "interval_s": 0.01}, {"submit": refuse}, jobs=3)
-    assert len(of(rows, What.CLIENT_REFUSED)) == 3
-    assert not len(of(rows, What.DELIVERY_CALL))
+    assert len(of(rows, EventType.CLIENT_REFUSED)) == 3
+    assert not len(of(rows, EventType.DELIVERY_CALL))
 
 
 @pytest.mark.parametrize("delivery", [{"method": "sse", "reconnect_s": 0.1}, {"method": "polling", "interval_s": 0}])
@@ -296,9 +296,9 @@ def test_an_event_stream_that_breaks_is_resumed_after_the_last_event_seen(
 
     _, rows = event_driven(tmp_path, delivery, {"events": events}, jobs=3)
     assert sorted(asked, key=str) == sorted([(job, last) for job in range(3) for last in (None, "2")], key=str)
-    assert len(of(rows, What.IN_HAND)) == 3
+    assert len(of(rows, EventType.IN_HAND)) == 3
     for job in range(3):
-        connected = of(rows, What.DELIVERY_CALL, job)
+        connected = of(rows, EventType.DELIVERY_CALL, job)
         assert list(connected["index"]) == [0, 1]
         if "reconnect_s" in delivery:
             assert connected["at_ns"][1] - connected["at_ns"][0] >= 0.1e9 - 1e6
@@ -316,23 +316,23 @@ def test_a_websocket_tells_its_events_and_is_resumed_too(tmp_path: Path) -> None
         return response
 
     _, rows = event_driven(tmp_path, {"method": "websocket", "reconnect_s": 0.05}, {"socket": socket}, jobs=3)
-    assert set(of(rows, What.IN_HAND)["job"]) == {0, 2}
-    assert set(of(rows, What.CLIENT_FAILED)["job"]) == {1}
-    assert list(of(rows, What.DELIVERY_CALL, 0)["value"]) == [101, 101]
+    assert set(of(rows, EventType.IN_HAND)["job"]) == {0, 2}
+    assert set(of(rows, EventType.CLIENT_FAILED)["job"]) == {1}
+    assert list(of(rows, EventType.DELIVERY_CALL, 0)["value"]) == [101, 101]
 
 
 def test_if_no_caller_waits_the_callers_end_with_the_work(tmp_path: Path) -> None:
     async def submit(request: web.Request) -> web.Response:
         job = (await request.json())["job"]
-        consumer.write(What.GAVE_UP if job == 1 else What.COMPUTED, job)
+        consumer.write(EventType.GAVE_UP if job == 1 else EventType.COMPUTED, job)
         if job != 1:
-            consumer.write(What.HANDLED if job == 2 else What.UNHANDLED, job)
+            consumer.write(EventType.HANDLED if job == 2 else EventType.UNHANDLED, job)
         return await accept(request)
 
     with Journal(tmp_path / "consume-0.journal") as consumer:
         _, rows = event_driven(tmp_path, {"method": "none"}, {"submit": submit}, jobs=4)
-    assert len(of(rows, What.SENT)) == 4
-    assert not len(of(rows, What.IN_HAND))
+    assert len(of(rows, EventType.SENT)) == 4
+    assert not len(of(rows, EventType.IN_HAND))
 
 
 # --- webhooks and subscribers
@@ -368,7 +368,7 @@ BODY = '{"job": 0, "state": "done", "text": "…"}'
 def test_a_webhook_that_is_signed_is_taken_once(tmp_path: Path) -> None:
     statuses, rows, _ = receive(tmp_path, [("/webhooks", BODY, signed(BODY))] * 2)
     assert statuses == [204, 204]
-    assert len(of(rows, What.IN_HAND)) == 1
+    assert len(of(rows, EventType.IN_HAND)) == 1
 
 
 @pytest.mark.parametrize(
@@ -406,7 +406,7 @@ def test_webhook_calls_fail_as_their_draws_say(tmp_path: Path) -> None:
     assert statuses == [500 if fails else 204 for fails in (jobs.webhook_u < 0.4).ravel()]
     for job in range(20):
         passed = np.flatnonzero(jobs.webhook_u[job] >= 0.4)
-        assert list(of(rows, What.IN_HAND, job)["index"]) == list(passed[:1])
+        assert list(of(rows, EventType.IN_HAND, job)["index"]) == list(passed[:1])
 
 
 def test_callers_who_are_called_back_end_when_all_have_their_results_or_never_will(tmp_path: Path) -> None:
@@ -423,7 +423,7 @@ def test_callers_who_are_called_back_end_when_all_have_their_results_or_never_wi
     async def submit(request: web.Request) -> web.Response:
         job = (await request.json())["job"]
         if job in (2, 3):
-            service.write(What.UNDELIVERED if job == 2 else What.EXPIRED, job)
+            service.write(EventType.UNDELIVERED if job == 2 else EventType.EXPIRED, job)
         else:
             background.add(asyncio.create_task(deliver(job)))
         return await accept(request)
@@ -436,7 +436,7 @@ def test_callers_who_are_called_back_end_when_all_have_their_results_or_never_wi
 
     with Journal(tmp_path / "accept.journal") as service:
         rows = asyncio.run(run())
-    assert set(of(rows, What.IN_HAND)["job"]) == {0, 1, 4}
+    assert set(of(rows, EventType.IN_HAND)["job"]) == {0, 1, 4}
 
 
 def test_a_subscriber_takes_its_draws_time_and_fails_by_its_draws(tmp_path: Path) -> None:
@@ -484,7 +484,7 @@ def test_no_request_harms_the_receiver_or_is_written_down(tmp_path: Path) -> Non
     assert [
         (request, status) for request, status in zip(requests, statuses, strict=True) if not 400 <= status < 500
     ] == []
-    assert list(Reader(tmp_path).more()["what"]) == [What.IN_HAND]
+    assert list(Reader(tmp_path).more()["what"]) == [EventType.IN_HAND]
 
 
 # --- the process
@@ -513,4 +513,4 @@ def test_the_process_is_ready_waits_for_the_start_and_ends_by_itself(tmp_path: P
                 await running
 
     asyncio.run(run())
-    assert len(of(Reader(tmp_path).more(), What.IN_HAND)) == 10
+    assert len(of(Reader(tmp_path).more(), EventType.IN_HAND)) == 10

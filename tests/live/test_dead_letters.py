@@ -16,7 +16,7 @@ from advisor.decisions.services.runs import RunRequest, request_run
 from advisor.teams.models import User
 from core.processes.message_broker import socket_url
 from simulator.live.run import folders
-from simulator.live.run.design_run import DesignRun, Stage, run_design
+from simulator.live.run.design_run import DesignRun, DesignSetup, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.engine import dead_letters_of
 from simulator.scenario import Scenario
@@ -73,7 +73,7 @@ def test_a_dead_letter_is_taken_up_again_by_command_and_others_are_thrown_away(d
     keeper = Keeper(run)
     with folders.run_folder(str(run.pk)) as folder:
         design_run = run_design(
-            Stage(HALF_POISON, "event_driven", jobs, SPEED, 20.0, "document_extraction"), folder, keeper
+            DesignSetup(HALF_POISON, "event_driven", jobs, SPEED, 20.0, "document_extraction"), folder, keeper
         )
     assert keeper.came_back["at_s"] > keeper.taken_up["at_s"] > 2
     assert keeper.came_back["queue"] in HALF_POISON.event_driven.queues

@@ -14,7 +14,7 @@ from simulator.live.system.clock import RunClock
 from simulator.live.system.endpoint import Endpoint
 from simulator.live.system.endpoint_limits import duration
 from simulator.live.system.http import authorization
-from simulator.live.system.journal import Journal, Reader, What
+from simulator.live.system.journal import EventType, Journal, Reader
 from simulator.live.system.workloads import load
 from simulator.scenario import Scenario
 from tests.live.fakes_clients import TOKEN, a_plan, a_scenario, of, serving
@@ -198,7 +198,7 @@ def test_no_request_harms_it_or_is_written_down_unless_it_is_a_call(tmp_path: Pa
     assert [
         (request, status) for request, status in zip(requests, statuses, strict=True) if not 400 <= status < 500
     ] == []
-    assert list(of(Reader(tmp_path).more(), What.PROVIDER_CALL)["job"]) == [-1, 3]
+    assert list(of(Reader(tmp_path).more(), EventType.PROVIDER_CALL)["job"]) == [-1, 3]
 
 
 def test_a_call_fails_as_its_draw_says_and_the_next_attempt_by_its_own(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_a_call_fails_as_its_draw_says_and_the_next_attempt_by_its_own(tmp_path:
     expected = [[500 if jobs.fails(job, attempt) else 200 for attempt in range(4)] for job in range(10)]
     assert with_client(tmp_path, scenario, use) == expected
     assert {200, 500} == {status for row in expected for status in row}
-    calls = of(Reader(tmp_path).more(), What.PROVIDER_CALL)
+    calls = of(Reader(tmp_path).more(), EventType.PROVIDER_CALL)
     assert list(calls["value"]) == [status for row in expected for status in row]
     assert list(calls["index"]) == [0, 1, 2, 3] * 10
 
@@ -319,4 +319,4 @@ def test_a_strangers_call_meets_the_scenarios_times_and_the_answer_to_its_docume
     completion = with_client(tmp_path, a_scenario(), use)
     assert json.loads(completion.choices[0].message.content) == workload.documents[4].answer
     assert completion.usage.prompt_tokens > 50
-    assert list(of(Reader(tmp_path).more(), What.PROVIDER_CALL)["job"]) == [-1]
+    assert list(of(Reader(tmp_path).more(), EventType.PROVIDER_CALL)["job"]) == [-1]

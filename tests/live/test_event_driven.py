@@ -12,11 +12,11 @@ import redis
 from numpy.typing import NDArray
 
 from simulator.live.run import design_run
-from simulator.live.run.design_run import DesignRun, Stage, Watch, run_design
+from simulator.live.run.design_run import DesignRun, DesignSetup, Watch, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.folders import run_folder
 from simulator.live.run.measure import Rows
-from simulator.live.system.journal import What
+from simulator.live.system.journal import EventType
 from simulator.result import WorkerKind
 from simulator.scenario import Scenario
 from tests.live.fakes_kills import REPORTED, KnownProcesses, jobs_of, kill, unaccounted
@@ -44,7 +44,9 @@ def a_live_run(
     jobs = draw_jobs(scenario, "event_driven")
     with run_folder(f"test-{uuid4().hex}") as folder:
         return run_design(
-            Stage(scenario, "event_driven", jobs, speed, drain_s, "document_extraction", workers=workers), folder, watch
+            DesignSetup(scenario, "event_driven", jobs, speed, drain_s, "document_extraction", workers=workers),
+            folder,
+            watch,
         )
 
 
@@ -71,8 +73,8 @@ BUSY: dict[str, Any] = {
 
 def calls_at_once(live: DesignRun) -> int:
     rows = live.rows
-    came = np.sort(rows["at_ns"][rows["what"] == What.CALLED])
-    ended = np.sort(rows["at_ns"][rows["what"] == What.ANSWERED])
+    came = np.sort(rows["at_ns"][rows["what"] == EventType.CALLED])
+    ended = np.sort(rows["at_ns"][rows["what"] == EventType.ANSWERED])
     return int((np.arange(1, len(came) + 1) - np.searchsorted(ended, came, "right")).max())
 
 
@@ -95,9 +97,9 @@ def test_the_jobs_of_a_killed_consumer_stay_with_rq_and_the_others_are_done() ->
     live = a_live_run(BUSY, watch, drain_s=4.0)
     (ended,) = live.process_ends
     assert (ended.process, ended.how, ended.restarted) == ("consumers-0", "killed by signal 9 (SIGKILL)", True)
-    accepted, reported = set(jobs_of(live, What.ACCEPTED)), Counter(jobs_of(live, *REPORTED))
+    accepted, reported = set(jobs_of(live, EventType.ACCEPTED)), Counter(jobs_of(live, *REPORTED))
     assert set(reported.values()) == {1}
-    left, lost = accepted - set(reported), set(jobs_of(live, What.LOST))
+    left, lost = accepted - set(reported), set(jobs_of(live, EventType.LOST))
     assert 1 <= len(left) <= 4, "the threads of one process had that many jobs in hand"
     assert lost <= left, "taken from one of two queues and not registered yet"
     assert 0 < ended.jobs_in_hand <= 4
@@ -132,13 +134,13 @@ def test_the_costs_of_the_scenario_are_in_the_run() -> None:
     )
     rows = Rows.of(live.rows, live.clock)
     sent, queued, started, called = (
-        rows.table(what, 20, 2) for what in (What.SENT, What.QUEUED, What.STARTED, What.CALLED)
+        rows.table(what, 20, 2) for what in (EventType.SENT, EventType.QUEUED, EventType.STARTED, EventType.CALLED)
     )
     assert np.all(queued[:, 0] - sent[:, 0] >= 0.2)
     assert np.all(called - started >= 0.3)
-    pauses = queued[:, 1] - rows.table(What.BACKED_OFF, 20, 2)[:, 0]
+    pauses = queued[:, 1] - rows.table(EventType.BACKED_OFF, 20, 2)[:, 0]
     assert np.all((pauses > 0.5) & (pauses < 2.5 + SLACK_S))
-    phases = (live.rows["at_ns"][(live.rows["what"] == What.QUEUED) & (live.rows["index"] == 1)] / 1e9) % 1.0
+    phases = (live.rows["at_ns"][(live.rows["what"] == EventType.QUEUED) & (live.rows["index"] == 1)] / 1e9) % 1.0
     spread = np.abs((phases - phases[0] + 0.5) % 1.0 - 0.5)
     assert np.all(spread < SLACK_S), "all at the scheduler's looks"
 
@@ -152,8 +154,8 @@ def test_a_retry_comes_when_its_pause_is_over() -> None:
     live = a_live_run(given)
     assert not unaccounted(live)
     rows, again = live.rows, 0
-    for backed_off in rows[rows["what"] == What.BACKED_OFF]:
-        after = rows[(rows["what"] == What.QUEUED) & (rows["job"] == backed_off["job"])]
+    for backed_off in rows[rows["what"] == EventType.BACKED_OFF]:
+        after = rows[(rows["what"] == EventType.QUEUED) & (rows["job"] == backed_off["job"])]
         rung = after[after["index"] == backed_off["index"] + 1]
         assert len(rung) == 1
         assert rung["at_ns"][0] - backed_off["at_ns"] >= 0.099e9
@@ -174,7 +176,7 @@ def test_a_retry_comes_when_its_pause_is_over() -> None:
 def test_every_way_of_delivery_brings_every_result(delivery: dict[str, Any]) -> None:
     live = a_live_run({"jobs": 30, "event_driven": DEDICATED | {"delivery": delivery}})
     assert not unaccounted(live)
-    assert sorted(jobs_of(live, What.IN_HAND)) == list(range(30))
+    assert sorted(jobs_of(live, EventType.IN_HAND)) == list(range(30))
 
 
 def test_classes_have_queues_and_consumers_of_their_own_and_the_broker_goes_with_the_run() -> None:
@@ -193,8 +195,8 @@ def test_classes_have_queues_and_consumers_of_their_own_and_the_broker_goes_with
     queues = {"urgent": 30.0, "standard": 70.0}
     live = a_live_run({"event_driven": DEDICATED | {"queues": queues}}, once(look))
     assert not unaccounted(live)
-    started = live.rows[live.rows["what"] == What.STARTED]
-    places = live.stage.jobs.place[started["job"]]
+    started = live.rows[live.rows["what"] == EventType.STARTED]
+    places = live.setup.jobs.place[started["job"]]
     served = {worker: set(places[started["value"] == worker]) for worker in set(started["value"])}
     assert sorted(len(classes) for classes in served.values()) == [1] * len(served), "one queue a worker"
     assert sockets
@@ -205,7 +207,7 @@ SLACK_S = 0.15
 """Real seconds that a call, once let through, may need to be seen."""
 
 
-def at_s(live: DesignRun, what: What) -> NDArray[np.float64]:
+def at_s(live: DesignRun, what: EventType) -> NDArray[np.float64]:
     """Real seconds from the start at which such rows were written, in order."""
     return np.sort(live.rows["at_ns"][live.rows["what"] == what] - live.clock.started_ns) / 1e9
 
@@ -223,11 +225,11 @@ def test_the_rate_limiter_keeps_quotas_of_requests_and_of_tokens() -> None:
         speed=30.0,
     )  # fmt: skip
     assert not unaccounted(live)
-    assert set(live.rows["value"][live.rows["what"] == What.PROVIDER_CALL]) == {200.0}
-    called_s, calls = at_s(live, What.CALLED), np.arange(1, 21)
+    assert set(live.rows["value"][live.rows["what"] == EventType.PROVIDER_CALL]) == {200.0}
+    called_s, calls = at_s(live, EventType.CALLED), np.arange(1, 21)
     assert np.all(called_s - called_s[0] >= (calls - 2) / 15 - SLACK_S)
     assert np.all(called_s - called_s[0] >= (calls - 10) / 5 - SLACK_S)
-    assert len(jobs_of(live, What.WAITED_FOR_PROVIDER)) >= 18 - 2
+    assert len(jobs_of(live, EventType.WAITED_FOR_PROVIDER)) >= 18 - 2
 
 
 def test_the_circuit_opens_after_a_streak_probes_and_closes() -> None:
@@ -244,9 +246,9 @@ def test_the_circuit_opens_after_a_streak_probes_and_closes() -> None:
         speed=10.0,
     )
     assert not unaccounted(live)
-    assert len(jobs_of(live, What.COMPUTED)) == 30
+    assert len(jobs_of(live, EventType.COMPUTED)) == 30
     rows = live.rows
-    came = rows[rows["what"] == What.PROVIDER_CALL]
+    came = rows[rows["what"] == EventType.PROVIDER_CALL]
     came_s = (came["at_ns"] - live.clock.started_ns) / 1e9
     failed_s = came_s[came["value"] == 503]
     probes_s = failed_s[failed_s > failed_s[0] + 0.8]
@@ -272,20 +274,22 @@ def test_full_queues_refuse_and_what_is_taken_too_late_is_dropped() -> None:
         }
     )  # fmt: skip
     assert not unaccounted(live)
-    accepted, refused = jobs_of(live, What.ACCEPTED), jobs_of(live, What.REFUSED)
+    accepted, refused = jobs_of(live, EventType.ACCEPTED), jobs_of(live, EventType.REFUSED)
     assert sorted(accepted + refused) == list(range(20))
-    assert jobs_of(live, What.CLIENT_REFUSED) and sorted(jobs_of(live, What.CLIENT_REFUSED)) == sorted(refused)
+    assert jobs_of(live, EventType.CLIENT_REFUSED) and sorted(jobs_of(live, EventType.CLIENT_REFUSED)) == sorted(
+        refused
+    )
     rows = live.rows
     assert max(sample.waiting for sample in live.samples) == 3, "as rq tells"
     queued_s, taken_s = (
         {row["job"]: row["at_ns"] / 1e9 for row in rows[np.isin(rows["what"], whats)]}
-        for whats in ([What.QUEUED], [What.EXPIRED, What.STARTED])
+        for whats in ([EventType.QUEUED], [EventType.EXPIRED, EventType.STARTED])
     )
     longest_s = max(taken_s[job] - queued_s[job] for job in taken_s)
     assert longest_s / 2 < max(sample.oldest_s for sample in live.samples) <= longest_s + SLACK_S, "as rq tells"
-    expired = jobs_of(live, What.EXPIRED)
-    assert expired and not set(expired) & set(jobs_of(live, What.CALLED))
-    assert sorted(expired + jobs_of(live, What.COMPUTED)) == sorted(accepted)
-    for row in rows[np.isin(rows["what"], (What.EXPIRED, What.STARTED))]:
-        age_s = (row["at_ns"] - live.clock.started_ns) / 1e9 - live.stage.jobs.arrival_s[row["job"]]
-        assert age_s > expires_s if row["what"] == What.EXPIRED else age_s <= expires_s
+    expired = jobs_of(live, EventType.EXPIRED)
+    assert expired and not set(expired) & set(jobs_of(live, EventType.CALLED))
+    assert sorted(expired + jobs_of(live, EventType.COMPUTED)) == sorted(accepted)
+    for row in rows[np.isin(rows["what"], (EventType.EXPIRED, EventType.STARTED))]:
+        age_s = (row["at_ns"] - live.clock.started_ns) / 1e9 - live.setup.jobs.arrival_s[row["job"]]
+        assert age_s > expires_s if row["what"] == EventType.EXPIRED else age_s <= expires_s

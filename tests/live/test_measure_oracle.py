@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.measure import Rows, tally_run
-from simulator.live.system.journal import What
+from simulator.live.system.journal import EventType
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, jobs_of, servers_of
 from simulator.scenario import Scenario
 from simulator.tally import Tally
@@ -17,7 +17,7 @@ from tests.fakes.naive_journal import CLOCK, Journalled, JournalledEventDriven, 
 from tests.fakes.naive_scenarios import durations_of, scenarios, trace_of
 from tests.fakes.naive_simulation import OUTCOMES
 
-ENDS_OF_SPELLS = (What.FREED, What.STARTED, What.EXPIRED, What.ABANDONED)
+ENDS_OF_SPELLS = (EventType.FREED, EventType.STARTED, EventType.EXPIRED, EventType.ABANDONED)
 WRITERS = {SYNCHRONOUS: JournalledSynchronous, EVENT_DRIVEN: JournalledEventDriven}
 
 FEATURES = {
@@ -68,7 +68,7 @@ def agree(scenario: Scenario, design: str) -> set[str]:
     assert tally.wasted_s == pytest.approx(oracle.wasted, abs=1e-4)
     assert tally.lag_max_s == pytest.approx(oracle.lag, abs=1e-4)
     end_s = max((at_s for at_s, what, *_ in oracle.written if what in ENDS_OF_SPELLS), default=0.0)
-    worked_until_s = max((at_s for at_s, what, *_ in oracle.written if what == What.FREED), default=0.0)
+    worked_until_s = max((at_s for at_s, what, *_ in oracle.written if what == EventType.FREED), default=0.0)
     assert tally.depth_mean * end_s == pytest.approx(oracle.area, abs=1e-4)
     assert tally.utilisation * worked_until_s * servers_of(scenario, design) == pytest.approx(oracle.busy, abs=1e-4)
     assert tally.fans.tolist() == oracle.fans

@@ -15,7 +15,7 @@ import pytest
 from simulator.arrivals import TraceArrivals
 from simulator.live.run.calibrate import predict
 from simulator.live.run.compare import Resolution, compare_figures
-from simulator.live.run.design_run import DesignRun, Stage, run_design
+from simulator.live.run.design_run import DesignRun, DesignSetup, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.folders import run_folder
 from simulator.live.run.window import Window
@@ -125,20 +125,22 @@ def result_of(scenario: Scenario, tally: Any) -> DesignResult:
     return design_result([tally], list(scenario.event_driven.queues), stable=True)
 
 
-def stage_of(name: str) -> Stage:
+def setup_of(name: str) -> DesignSetup:
     design, given = GIVEN[name]
     scenario = scenario_of(given)
-    return Stage(scenario, design, draw_jobs(scenario, design, trace=TRACES[name]), SPEED, 30.0, "document_extraction")
+    return DesignSetup(
+        scenario, design, draw_jobs(scenario, design, trace=TRACES[name]), SPEED, 30.0, "document_extraction"
+    )
 
 
 def run_live(name: str) -> DesignRun:
     with run_folder(f"mechanisms-{name}") as folder:
-        return run_design(stage_of(name), folder, lambda _: None)
+        return run_design(setup_of(name), folder, lambda _: None)
 
 
 def read_recorded(name: str) -> DesignRun:
     with np.load(RECORDED / f"{name}.npz") as stored:
-        return DesignRun(stage_of(name), RunClock(0, SPEED), "", stored["rows"], ended=True)
+        return DesignRun(setup_of(name), RunClock(0, SPEED), "", stored["rows"], ended=True)
 
 
 def record(name: str) -> None:
@@ -150,7 +152,7 @@ def record(name: str) -> None:
 @cache
 def measured(name: str, source: str) -> DesignResult:
     run = run_live(name) if source == "live" else read_recorded(name)
-    return result_of(run.stage.scenario, run.tally())
+    return result_of(run.setup.scenario, run.tally())
 
 
 def judge(name: str, source: str, wrong: dict[str, Any]) -> list[LiveFigure]:

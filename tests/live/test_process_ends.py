@@ -15,12 +15,12 @@ import pytest
 from core.errors import CannotRun
 from simulator.live.errors import ProcessFailed
 from simulator.live.run import design_run, processes
-from simulator.live.run.design_run import DesignRun, Stage, run_design
+from simulator.live.run.design_run import DesignRun, DesignSetup, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.folders import run_folder
 from simulator.live.run.fork_server import ForkServer
 from simulator.live.system.config import ProcessConfig
-from simulator.live.system.journal import What
+from simulator.live.system.journal import EventType
 from simulator.result import Design
 from simulator.scenario import Scenario
 from tests.live.fakes_kills import KnownProcesses, kill
@@ -51,13 +51,13 @@ def run(design: Design, act: Callable[[DesignRun], bool], drain_s: float = 20.0,
             acted = act(live)
 
     with run_folder(f"test-{uuid4().hex}") as folder:
-        return run_design(Stage(scenario, design, jobs, 1.0, drain_s, "document_extraction"), folder, watch)
+        return run_design(DesignSetup(scenario, design, jobs, 1.0, drain_s, "document_extraction"), folder, watch)
 
 
 def kill_once_calls_are_under_way(process: str) -> Callable[[DesignRun], bool]:
     def act(live: DesignRun) -> bool:
         what = live.rows["what"]
-        if (what == What.CALLED).sum() - (what == What.ANSWERED).sum() < 3:
+        if (what == EventType.CALLED).sum() - (what == EventType.ANSWERED).sum() < 3:
             return False
         if process == "broker":
             os.kill(server_of(KnownProcesses.latest.broker_pid), signal.SIGKILL)
@@ -140,15 +140,15 @@ def test_a_fork_server_that_is_stopped_goes_on(fork_server: ForkServer) -> None:
 
     live = run("event_driven", act)
     assert [(end.process, end.restarted) for end in live.process_ends] == [("scheduler", True)]
-    assert (live.rows["what"] == What.COMPUTED).sum() == 40
+    assert (live.rows["what"] == EventType.COMPUTED).sum() == 40
 
 
 def test_the_end_of_a_process_that_is_restarted_is_recorded_with_the_jobs_it_had_in_hand() -> None:
     in_hand: list[int] = []
 
     def act(live: DesignRun) -> bool:
-        own = live.rows[np.isin(live.rows["what"], (What.STARTED, What.FREED))]
-        started, freed = ((own["what"] == what).sum() for what in (What.STARTED, What.FREED))
+        own = live.rows[np.isin(live.rows["what"], (EventType.STARTED, EventType.FREED))]
+        started, freed = ((own["what"] == what).sum() for what in (EventType.STARTED, EventType.FREED))
         if started - freed < 6:
             return False
         kill("consumers-0")
@@ -173,18 +173,23 @@ IMPATIENT: dict[str, Any] = {
 def test_a_service_finishes_what_its_clients_have_abandoned() -> None:
     finished = run("synchronous", lambda _: True, **IMPATIENT)
     what = finished.rows["what"]
-    assert (what == What.TIMED_OUT).sum() == (what == What.FREED).sum() == (what == What.PROVIDER_CALL).sum() == 6
+    assert (
+        (what == EventType.TIMED_OUT).sum()
+        == (what == EventType.FREED).sum()
+        == (what == EventType.PROVIDER_CALL).sum()
+        == 6
+    )
     assert finished.unfinished_calls == 0
-    last_client_ns = finished.rows["at_ns"][what == What.TIMED_OUT].max()
-    assert finished.rows["at_ns"][what == What.FREED].max() > last_client_ns
+    last_client_ns = finished.rows["at_ns"][what == EventType.TIMED_OUT].max()
+    assert finished.rows["at_ns"][what == EventType.FREED].max() > last_client_ns
 
 
 def test_a_service_hands_results_to_subscribers_for_clients_that_have_gone() -> None:
     hooks = {"count": 3, "handling_p50_s": 0.1, "handling_p95_s": 0.1, "inline": "one_by_one"}
     finished = run("synchronous", lambda _: True, **IMPATIENT, subscribers=hooks)
     what = finished.rows["what"]
-    assert (what == What.TIMED_OUT).sum() == (what == What.FREED).sum() == 6
-    assert (what == What.HANDLED).sum() == 2 * 6
+    assert (what == EventType.TIMED_OUT).sum() == (what == EventType.FREED).sum() == 6
+    assert (what == EventType.HANDLED).sum() == 2 * 6
 
 
 def test_what_a_service_has_not_finished_within_the_limit_is_counted() -> None:

@@ -18,7 +18,7 @@ from core.errors import InvalidInput
 from core.units import DAY_S
 from simulator.arrivals import BurstArrivals, DailyArrivals, TraceArrivals
 from simulator.live.run import engine
-from simulator.live.run.design_run import Stage
+from simulator.live.run.design_run import DesignSetup
 from simulator.live.run.machine_capacity import CAUTIOUS
 from simulator.live.run.run_plan import plan_live_run
 from simulator.live.run.window import simulate_window, window_of
@@ -116,13 +116,13 @@ def test_a_window_of_the_whole_workload_gives_the_kernels_own_account_of_the_sce
 
 
 def test_what_is_given_to_the_parts_of_each_design_is_the_scenario_as_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[Stage] = []
+    given: list[DesignSetup] = []
 
     class Seen(Exception):
         pass
 
-    def see(stage: Stage, *_: object) -> None:
-        given.append(stage)
+    def see(setup: DesignSetup, *_: object) -> None:
+        given.append(setup)
         raise Seen
 
     monkeypatch.setattr(engine, "run_design", see)
@@ -153,10 +153,10 @@ def test_what_is_given_to_the_parts_of_each_design_is_the_scenario_as_written(mo
         )
         with pytest.raises(Seen):
             run.measure(design, simulate_window(plan.window.scenario, plan.window.trace, None)[design])
-    assert [stage.design for stage in given] == list(engine.DESIGNS)
-    assert {stage.workers for stage in given} == {"simple"}
-    for stage in given:
-        require_as_written(asked, stage.scenario)
+    assert [setup.design for setup in given] == list(engine.DESIGNS)
+    assert {setup.workers for setup in given} == {"simple"}
+    for setup in given:
+        require_as_written(asked, setup.scenario)
 
 
 def outages(*spans: tuple[float, float], length_s: float, **changes: object) -> tuple[list[tuple[float, float]], str]:

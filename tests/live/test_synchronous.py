@@ -12,12 +12,12 @@ import pytest
 from aiohttp import web
 from numpy.typing import NDArray
 
-from simulator.live.run.design_run import Stage, run_design
+from simulator.live.run.design_run import DesignSetup, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.folders import run_folder
 from simulator.live.system.clock import RunClock
 from simulator.live.system.http import client_session
-from simulator.live.system.journal import Journal, Reader, What
+from simulator.live.system.journal import EventType, Journal, Reader
 from simulator.live.system.provider_client import Reply
 from simulator.live.system.synchronous_service import SubscriberCalls, SynchronousService
 from tests.live.fakes_clients import _now, a_plan, a_scenario, of, serving
@@ -83,8 +83,8 @@ def test_a_full_backlog_refuses_and_an_idle_worker_is_a_place(tmp_path: Path) ->
         assert provider.most == 2
 
     rows = a_service_under(tmp_path, play, synchronous={"workers": 2, "backlog": 1})
-    assert len(of(rows, What.ACCEPTED)) == 3
-    assert len(of(rows, What.REFUSED)) == 1
+    assert len(of(rows, EventType.ACCEPTED)) == 3
+    assert len(of(rows, EventType.REFUSED)) == 1
 
 
 def test_calls_that_come_at_once_to_idle_workers_do_not_stand_in_the_backlog(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_calls_that_come_at_once_to_idle_workers_do_not_stand_in_the_backlog(tmp
 
     rows = a_service_under(tmp_path, play, synchronous={"workers": 3, "backlog": 5})
     rows = rows[(rows["job"] >= 3)]
-    standing = np.cumsum(np.select([rows["what"] == What.ACCEPTED, rows["what"] == What.STARTED], [1, -1]))
+    standing = np.cumsum(np.select([rows["what"] == EventType.ACCEPTED, rows["what"] == EventType.STARTED], [1, -1]))
     assert standing.max() == 1
 
 
@@ -129,7 +129,7 @@ def test_no_request_harms_it_or_is_written_down_unless_it_is_a_call(tmp_path: Pa
     assert [
         (request, status) for request, status in zip(requests, statuses, strict=True) if not 400 <= status < 500
     ] == []
-    assert list(of(Reader(tmp_path).more(), What.ACCEPTED)["index"]) == [0, 1]
+    assert list(of(Reader(tmp_path).more(), EventType.ACCEPTED)["index"]) == [0, 1]
 
 
 @pytest.mark.parametrize(("overflow", "again"), [("refuse", 409), ("drop", 503)])
@@ -151,7 +151,7 @@ def leaving(folder: Path, drops: bool) -> NDArray[np.void]:
         first = asyncio.create_task(post(0))
         await provider.called.get()
         leaver = asyncio.create_task(post(1))
-        while len(of(Reader(folder).more(), What.ACCEPTED)) < 2:
+        while len(of(Reader(folder).more(), EventType.ACCEPTED)) < 2:
             await asyncio.sleep(0.005)
         leaver.cancel()
         await asyncio.gather(leaver, return_exceptions=True)
@@ -159,7 +159,7 @@ def leaving(folder: Path, drops: bool) -> NDArray[np.void]:
 
     async def later(post: Any, provider: HeldProvider) -> int:
         last = asyncio.create_task(post(2))
-        while len(of(Reader(folder).more(), What.ACCEPTED)) < 3:
+        while len(of(Reader(folder).more(), EventType.ACCEPTED)) < 3:
             await asyncio.sleep(0.005)
         provider.open.set()
         return int(await last)
@@ -169,15 +169,15 @@ def leaving(folder: Path, drops: bool) -> NDArray[np.void]:
 
 def test_work_for_a_client_that_has_gone_is_done_all_the_same(tmp_path: Path) -> None:
     rows = leaving(tmp_path, drops=False)
-    assert list(of(rows, What.STARTED)["job"]) == [0, 1, 2]
-    assert list(of(rows, What.COMPUTED)["job"]) == [0, 1, 2]
-    assert list(of(rows, What.ABANDONED)["value"]) == [0.0]
+    assert list(of(rows, EventType.STARTED)["job"]) == [0, 1, 2]
+    assert list(of(rows, EventType.COMPUTED)["job"]) == [0, 1, 2]
+    assert list(of(rows, EventType.ABANDONED)["value"]) == [0.0]
 
 
 def test_a_service_that_drops_abandoned_work_does_not_begin_it(tmp_path: Path) -> None:
     rows = leaving(tmp_path, drops=True)
-    assert list(of(rows, What.STARTED)["job"]) == [0, 2]
-    assert list(of(rows, What.ABANDONED)["value"]) == [1.0]
+    assert list(of(rows, EventType.STARTED)["job"]) == [0, 2]
+    assert list(of(rows, EventType.ABANDONED)["value"]) == [1.0]
 
 
 def test_a_failed_attempt_is_tried_again_in_line_and_holds_its_worker(tmp_path: Path) -> None:
@@ -189,9 +189,9 @@ def test_a_failed_attempt_is_tried_again_in_line_and_holds_its_worker(tmp_path: 
 
     retries = {"max": 2, "base_s": 0.02, "jitter": "none"}
     rows = a_service_under(tmp_path, play, 500, 429, 200, 500, 500, 500, synchronous={"workers": 1}, retries=retries)
-    assert list(of(rows, What.ANSWERED)["value"]) == [500, 429, 200, 500, 500, 500]
-    assert list(of(rows, What.BACKED_OFF)["value"]) == [0.02, 0.04, 0.02, 0.04]
-    assert of(rows, What.STARTED, 1)["at_ns"][0] >= of(rows, What.FREED, 0)["at_ns"][0]
+    assert list(of(rows, EventType.ANSWERED)["value"]) == [500, 429, 200, 500, 500, 500]
+    assert list(of(rows, EventType.BACKED_OFF)["value"]) == [0.02, 0.04, 0.02, 0.04]
+    assert of(rows, EventType.STARTED, 1)["at_ns"][0] >= of(rows, EventType.FREED, 0)["at_ns"][0]
 
 
 def test_the_providers_concurrency_is_kept_first_come_first_served(tmp_path: Path) -> None:
@@ -201,15 +201,15 @@ def test_the_providers_concurrency_is_kept_first_come_first_served(tmp_path: Pat
         posts = []
         for job in range(4):
             posts.append(asyncio.create_task(post(job)))
-            while len(of(Reader(tmp_path).more(), What.STARTED)) <= job:
+            while len(of(Reader(tmp_path).more(), EventType.STARTED)) <= job:
                 await asyncio.sleep(0.005)
         provider.open.set()
         assert await asyncio.gather(*posts) == [200] * 4
         assert provider.most == 1
 
     rows = a_service_under(tmp_path, play, synchronous={"workers": 4}, provider={"max_concurrency": 1})
-    assert list(of(rows, What.CALLED)["job"]) == [0, 1, 2, 3]
-    assert list(of(rows, What.WAITED_FOR_PROVIDER)["job"]) == [1, 2, 3]
+    assert list(of(rows, EventType.CALLED)["job"]) == [0, 1, 2, 3]
+    assert list(of(rows, EventType.WAITED_FOR_PROVIDER)["job"]) == [1, 2, 3]
 
 
 class Guests:
@@ -251,7 +251,7 @@ def test_subscribers_are_called_one_by_one_in_their_order(tmp_path: Path) -> Non
     rows = handed(tmp_path, guests, "one_by_one")
     assert guests.called == [(0, 0), (1, 0)]
     assert guests.most == 1
-    assert [(row["job"], row["index"]) for row in of(rows, What.HANDLED)] == [(3, 0), (3, 1)]
+    assert [(row["job"], row["index"]) for row in of(rows, EventType.HANDLED)] == [(3, 0), (3, 1)]
 
 
 def test_subscribers_that_are_called_together_are_all_under_way_at_once(tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_subscribers_that_are_called_together_are_all_under_way_at_once(tmp_path
     guests = Guests(wait_for=2)
     rows = handed(tmp_path, guests, "together")
     assert guests.most == 2
-    assert sorted(of(rows, What.HANDLED)["index"]) == [0, 1]
+    assert sorted(of(rows, EventType.HANDLED)["index"]) == [0, 1]
 
 
 def test_a_subscriber_that_fails_is_tried_again_and_then_given_up(tmp_path: Path) -> None:
@@ -267,8 +267,8 @@ def test_a_subscriber_that_fails_is_tried_again_and_then_given_up(tmp_path: Path
     guests = Guests(500, 503, 200, 500, 500, 500)
     rows = handed(tmp_path, guests, "one_by_one", retries={"max": 2, "base_s": 0.01, "jitter": "none"})
     assert guests.called == [(subscriber, attempt) for subscriber in (0, 1) for attempt in range(3)]
-    assert list(of(rows, What.HANDLED)["index"]) == [0]
-    assert list(of(rows, What.UNHANDLED)["index"]) == [1]
+    assert list(of(rows, EventType.HANDLED)["index"]) == [0]
+    assert list(of(rows, EventType.UNHANDLED)["index"]) == [1]
 
 
 def test_an_answer_waits_for_the_subscribers_and_so_does_the_worker(tmp_path: Path) -> None:
@@ -290,7 +290,7 @@ def test_an_answer_waits_for_the_subscribers_and_so_does_the_worker(tmp_path: Pa
 
     given: dict[str, Any] = {"synchronous": {"workers": 1}, "subscribers": {"count": 2}}
     rows = a_service_under(tmp_path, play, hands_to=Slow(), **given)
-    assert of(rows, What.STARTED, 1)["at_ns"][0] >= of(rows, What.COMPUTED, 0)["at_ns"][0]
+    assert of(rows, EventType.STARTED, 1)["at_ns"][0] >= of(rows, EventType.COMPUTED, 0)["at_ns"][0]
 
 
 @pytest.mark.parametrize("drops", [pytest.param(False, marks=pytest.mark.full), True])
@@ -304,11 +304,11 @@ def test_abandoned_work_is_counted_and_begun_only_where_it_is_not_dropped(drops:
     )
     jobs = draw_jobs(scenario, "synchronous")
     with run_folder(f"test-{uuid4().hex}") as folder:
-        stage = Stage(scenario, "synchronous", jobs, 1.0, 20.0, "document_extraction")
-        design_run = run_design(stage, folder, lambda _: None)
+        setup = DesignSetup(scenario, "synchronous", jobs, 1.0, 20.0, "document_extraction")
+        design_run = run_design(setup, folder, lambda _: None)
     rows = design_run.rows
-    gone = set(of(rows, What.TIMED_OUT)["job"])
-    abandoned, started = of(rows, What.ABANDONED), set(of(rows, What.STARTED)["job"])
+    gone = set(of(rows, EventType.TIMED_OUT)["job"])
+    abandoned, started = of(rows, EventType.ABANDONED), set(of(rows, EventType.STARTED)["job"])
     assert gone and set(abandoned["job"]) <= gone
     assert set(abandoned["value"]) == {float(drops)}
     assert bool(set(abandoned["job"]) & started) is not drops

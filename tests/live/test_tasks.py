@@ -31,7 +31,7 @@ from simulator.live.system.consumers import (
     queues_by_consumer,
 )
 from simulator.live.system.jobs import Jobs
-from simulator.live.system.journal import Journal, Reader, What
+from simulator.live.system.journal import EventType, Journal, Reader
 from simulator.live.system.provider_client import Reply
 from simulator.live.system.queues import rq_id
 from simulator.live.system.rate_limit_server import RateLimitServer
@@ -88,12 +88,12 @@ class Bench:
             assert time.monotonic() < deadline
             scheduler.enqueue_scheduled_jobs()
 
-    def of_kind(self, what: What) -> Any:
+    def of_kind(self, what: EventType) -> Any:
         return self.rows[self.rows["what"] == what]
 
     def classes_started(self) -> list[int]:
         """The class of each job, in the order in which they were started."""
-        started = self.of_kind(What.STARTED)
+        started = self.of_kind(EventType.STARTED)
         return [int(self.jobs.place[row["job"]]) for row in started[np.argsort(started["at_ns"], kind="stable")]]
 
 
@@ -208,17 +208,17 @@ def test_rq_retries_after_the_pauses_that_the_application_computed(bench: Callab
         run.work()
         run.schedule()
     expected = {job: next((n for n in range(4) if not run.jobs.fails(job, n)), None) for job in range(40)}
-    computed = {int(row["job"]): int(row["index"]) for row in run.of_kind(What.COMPUTED)}
+    computed = {int(row["job"]): int(row["index"]) for row in run.of_kind(EventType.COMPUTED)}
     assert computed == {job: number for job, number in expected.items() if number is not None}
     dead = {job for job, number in expected.items() if number is None}
     assert {letter.job for letter in queues.read_dead_letters()} == dead
-    assert set(run.of_kind(What.GAVE_UP)["job"].tolist()) == dead
-    failed_at = {(row["job"], row["index"]): row["at_ns"] for row in run.of_kind(What.BACKED_OFF)}
-    for row in run.of_kind(What.QUEUED):
+    assert set(run.of_kind(EventType.GAVE_UP)["job"].tolist()) == dead
+    failed_at = {(row["job"], row["index"]): row["at_ns"] for row in run.of_kind(EventType.BACKED_OFF)}
+    for row in run.of_kind(EventType.QUEUED):
         pause_s = run.jobs.pauses_s(int(row["job"]))[row["index"] - 1]
         waited_s = (row["at_ns"] - failed_at[row["job"], row["index"] - 1]) / 1e9
         assert waited_s >= pause_s - 0.001
-    assert len(run.of_kind(What.QUEUED)) > 20
+    assert len(run.of_kind(EventType.QUEUED)) > 20
 
 
 def test_a_dead_letter_is_in_rqs_registry_and_its_requeue_is_one_more_attempt(bench: Callable[..., Bench]) -> None:
@@ -233,7 +233,11 @@ def test_a_dead_letter_is_in_rqs_registry_and_its_requeue_is_one_more_attempt(be
     assert not run.app.queues.requeue_dead_letter(1)
     assert not run.app.queues.requeue_dead_letter(7)
     run.work()
-    assert sorted(run.of_kind(What.CALLED)["index"][run.of_kind(What.CALLED)["job"] == 1].tolist()) == [0, 1, 2]
+    assert sorted(run.of_kind(EventType.CALLED)["index"][run.of_kind(EventType.CALLED)["job"] == 1].tolist()) == [
+        0,
+        1,
+        2,
+    ]
     assert [letter.attempts for letter in run.app.queues.read_dead_letters()] == [2, 3, 2]
     assert run.app.queues.delete_dead_letters() == 3
     assert not run.app.queues.read_dead_letters()
@@ -243,7 +247,7 @@ def test_without_a_dead_letter_queue_a_job_that_fails_leaves_nothing(bench: Call
     run = bench(jobs=3, failures={"poison_percent": 100}, event_driven={"dead_letter": False})
     run.enqueue_all()
     run.work()
-    assert run.of_kind(What.GAVE_UP)["value"].tolist() == [0.0, 0.0, 0.0]
+    assert run.of_kind(EventType.GAVE_UP)["value"].tolist() == [0.0, 0.0, 0.0]
     assert run.app.queues.held_jobs() == set()
 
 
@@ -251,9 +255,9 @@ def test_an_expired_job_is_neither_started_nor_called(bench: Callable[..., Bench
     run = bench(event_driven={"expires_s": 1e-9})
     run.enqueue_all()
     run.work()
-    assert sorted(run.of_kind(What.EXPIRED)["job"].tolist()) == list(range(40))
-    assert not len(run.of_kind(What.STARTED))
-    assert not len(run.of_kind(What.CALLED))
+    assert sorted(run.of_kind(EventType.EXPIRED)["job"].tolist()) == list(range(40))
+    assert not len(run.of_kind(EventType.STARTED))
+    assert not len(run.of_kind(EventType.CALLED))
 
 
 def test_a_job_whose_worker_was_killed_is_held_by_rq_until_its_entry_expires(bench: Callable[..., Bench]) -> None:
@@ -275,7 +279,7 @@ def test_a_job_whose_worker_was_killed_is_held_by_rq_until_its_entry_expires(ben
     registry.cleanup(due + 1)
     assert queue.get_job_ids() == [rq_id(0)]
     run.work()
-    assert run.of_kind(What.COMPUTED)["index"].tolist() == [1]
+    assert run.of_kind(EventType.COMPUTED)["index"].tolist() == [1]
 
 
 class TimesOutOnce(Model):
@@ -296,7 +300,7 @@ def test_a_call_that_rq_breaks_off_gives_its_permit_back(
     with rate_limits(run.config):
         run.work()
     assert [letter.job for letter in run.app.queues.read_dead_letters()] == [0]
-    assert run.of_kind(What.COMPUTED)["job"].tolist() == [1, 2]
+    assert run.of_kind(EventType.COMPUTED)["job"].tolist() == [1, 2]
 
 
 @contextmanager
@@ -330,7 +334,7 @@ def test_due_times_are_cut_down_to_the_scenarios_tick(bench: Callable[..., Bench
     run.work()
     registry = run.app.queues.classes[0].scheduled_job_registry
     scores = [score for _, score in registry.connection.zrange(registry.key, 0, -1, withscores=True)]
-    failed_s = {int(row["job"]): row["at_ns"] for row in run.of_kind(What.BACKED_OFF)}
+    failed_s = {int(row["job"]): row["at_ns"] for row in run.of_kind(EventType.BACKED_OFF)}
     assert len(scores) == len(failed_s) == 20
     assert all(score % 0.5 == 0.0 for score in scores)
     assert all(

@@ -11,7 +11,7 @@ from simulator.live.run.measure import Rows
 from simulator.live.run.window import Window, simulate_window
 from simulator.live.system.clock import NS_PER_S
 from simulator.live.system.jobs import Jobs
-from simulator.live.system.journal import What
+from simulator.live.system.journal import EventType
 from simulator.plan import OWN_CONSUMERS, SYNCHRONOUS, Floats, mean_service_s
 from simulator.result import Costs, Design
 from simulator.scenario import Failures, Provider, Scenario, Subscribers
@@ -57,8 +57,8 @@ def calibration_scenario(window: Window, speed: float) -> Scenario:
 
 
 def costs_of(synchronous: DesignRun, event_driven: DesignRun) -> Costs:
-    queued = _instants(event_driven, What.QUEUED)
-    accept = (queued - event_driven.stage.jobs.arrival_s) / event_driven.clock.speed
+    queued = _instants(event_driven, EventType.QUEUED)
+    accept = (queued - event_driven.setup.jobs.arrival_s) / event_driven.clock.speed
     pickup_s = _mean_s(pickups_s(event_driven))
     return Costs(
         accept_s=_mean_s(accept),
@@ -66,20 +66,20 @@ def costs_of(synchronous: DesignRun, event_driven: DesignRun) -> Costs:
         dispatch_s=pickup_s + _mean_s(beyond_service_s(event_driven)) + release_s(event_driven),
         release_s=release_s(event_driven),
         synchronous_s=_mean_s(beyond_service_s(synchronous)),
-        retry_tick_s=STOCK_TICK_S if event_driven.stage.workers == "stock" else 0.0,
+        retry_tick_s=STOCK_TICK_S if event_driven.setup.workers == "stock" else 0.0,
     )
 
 
 def pickups_s(run: DesignRun) -> Floats:
     """By job, in real seconds: from its place in its queue until an idle worker began it; NaN if no worker of its queue was idle."""
-    queued, started, freed = (_instants(run, what) for what in (What.QUEUED, What.STARTED, What.FREED))
+    queued, started, freed = (_instants(run, what) for what in (EventType.QUEUED, EventType.STARTED, EventType.FREED))
     idle = [_finds_idle(job, run, queued, freed) for job in range(len(queued))]
     return np.where(idle, started - queued, np.nan) / run.clock.speed
 
 
 def _finds_idle(job: int, run: DesignRun, queued: Floats, freed: Floats) -> bool:
     """Whether fewer jobs are waiting or in progress than there are consumers for its queue, when the job is queued."""
-    jobs, design = run.stage.jobs, run.stage.scenario.event_driven
+    jobs, design = run.setup.jobs, run.setup.scenario.event_driven
     before = (queued < queued[job]) & ~(freed <= queued[job])
     if not OWN_CONSUMERS[design.discipline]:
         return bool(before.sum() < design.consumers)
@@ -88,13 +88,13 @@ def _finds_idle(job: int, run: DesignRun, queued: Floats, freed: Floats) -> bool
 
 def beyond_service_s(run: DesignRun) -> Floats:
     """By job, in real seconds: what its first attempt took a worker beyond the model's own time."""
-    held = (_instants(run, What.FREED) - _instants(run, What.STARTED)) - run.stage.jobs.service_s
+    held = (_instants(run, EventType.FREED) - _instants(run, EventType.STARTED)) - run.setup.jobs.service_s
     return held / run.clock.speed
 
 
 def release_s(run: DesignRun) -> float:
     """From the end of a task until its worker waits for the next: the median of the workers' last tasks, by rq's heartbeats."""
-    freed = run.rows[run.rows["what"] == What.FREED]
+    freed = run.rows[run.rows["what"] == EventType.FREED]
     last_ns = dict(zip(freed["value"].tolist(), freed["at_ns"].tolist(), strict=True))
     took = [
         (idle_ns - last_ns[worker]) / NS_PER_S for worker, idle_ns in run.idle_since_ns.items() if worker in last_ns
@@ -106,9 +106,9 @@ def _mean_s(taken_s: Floats) -> float:
     return max(0.0, float(np.nanmean(taken_s))) if not np.isnan(taken_s).all() else 0.0
 
 
-def _instants(run: DesignRun, what: What) -> Floats:
+def _instants(run: DesignRun, what: EventType) -> Floats:
     """By job, in Scenario seconds. No job of a calibration has a second attempt."""
-    return Rows.of(run.rows, run.clock).last(what, len(run.stage.jobs))
+    return Rows.of(run.rows, run.clock).last(what, len(run.setup.jobs))
 
 
 def predict(window: Window, costs: Costs, speed: float, jobs: Jobs, design: Design) -> Tally:

@@ -10,13 +10,13 @@ from simulator.result import Costs, Design, DesignResult, Lateness, LiveFigure
 
 Unit = Literal["s", "share", "jobs", "calls"]
 RELATIVE = 0.15
-"""A figure agrees if predicted and measured differ by at most so much of the larger."""
+"""A figure agrees if predicted and measured differ by at most this share of the larger."""
 JOBS = 3.0
 """The run does not resolve fewer jobs or calls, or a smaller difference."""
 LEAST_S = 0.003
 """Real seconds that a machine with other processes does not resolve."""
 STANDARD_ERRORS = 3.0
-"""Outcomes differ from so many standard errors of the difference of two samples on."""
+"""Outcomes differ from this many standard errors of the difference of two samples."""
 COMPARED_TIMES = ("wait_s.mean", "wait_s.p95", "latency_s.mean", "latency_s.p50", "latency_s.p95")
 COMPARED_OUTCOMES = ("late", "failed", "timed_out", "rejected", "dead_lettered", "undelivered", "lost", "in_system")
 
@@ -25,7 +25,7 @@ COMPARED_OUTCOMES = ("late", "failed", "timed_out", "rejected", "dead_lettered",
 class Resolution:
     speed: float
     own_s: float
-    """Real seconds of a job that are this machine's own: what its processes take for its attempts, and how late the load comes (p99)."""
+    """Real seconds a job that this machine takes: its processes for the attempts, and the lateness of the load (p99)."""
     jobs_per_s: float
     """Arrivals in a Scenario second, until the last job has ended."""
     calls_per_s: float
@@ -60,11 +60,11 @@ class Resolution:
 
     @property
     def depth(self) -> float:
-        """The jobs that wait so long, by Little's law."""
+        """Jobs that wait for `time_s`, by Little's law."""
         return self.time_s * self.jobs_per_s
 
     def highest_speed(self, calls: float) -> float:
-        """At which the calls of one Scenario second are resolved: it has to be long against `own_s`, and long enough to make them all."""
+        """The highest speed that resolves the calls of one Scenario second: it lasts long against `own_s`, and long enough to make them all."""
         return min(RELATIVE / self.own_s, self.calls_per_s / max(calls, 1.0))
 
 

@@ -38,7 +38,7 @@ from simulator.live.system.clock import NS_PER_S, RunClock
 from simulator.live.system.config import ExternalEndpoint, ProcessConfig
 from simulator.live.system.consumers import worker_count
 from simulator.live.system.jobs import Jobs
-from simulator.live.system.journal import ROW, Journal, Reader, What, unfinished_calls
+from simulator.live.system.journal import ROW, EventType, Journal, Reader, unfinished_calls
 from simulator.live.system.queues import RunQueues, attempt_number, enqueued_ns, job_number, monotonic_ns
 from simulator.live.system.tasks import worker_number
 from simulator.plan import DESIGN_WORDS, EVENT_DRIVEN, SYNCHRONOUS
@@ -57,7 +57,7 @@ LOST_LOOK_S = 0.2
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
+class DesignSetup:
     scenario: Scenario
     design: Design
     jobs: Jobs
@@ -78,7 +78,7 @@ class Sample(NamedTuple):
 
 @dataclass
 class DesignRun:
-    stage: Stage
+    setup: DesignSetup
     clock: RunClock
     broker: str
     rows: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, ROW))
@@ -91,12 +91,12 @@ class DesignRun:
     idle_since_ns: dict[float, int] = field(default_factory=dict)
     """Event-driven, once ended: since when each worker waited for its next job, by rq's heartbeat and the worker's number."""
     spent: Spent = field(default_factory=Spent)
-    """At an outside endpoint, once ended."""
+    """At an external endpoint, once ended."""
 
     def tally(self) -> Tally:
-        stage, now_s = self.stage, None if self.ended else self.clock.now_s()
+        setup, now_s = self.setup, None if self.ended else self.clock.now_s()
         rows = Rows.of(self.rows, self.clock, now_s)
-        return tally_run(stage.scenario, stage.design, stage.jobs, rows, ended=self.ended)
+        return tally_run(setup.scenario, setup.design, setup.jobs, rows, ended=self.ended)
 
     def as_sampled(self, series: Series) -> Series:
         if not self.samples or not series.t_s:
@@ -112,59 +112,59 @@ Watch = Callable[[DesignRun | None], None]
 
 
 @file_errors_explained()
-def run_design(stage: Stage, folder: Path, watch: Watch, server: ForkServer | None = None) -> DesignRun:
+def run_design(setup: DesignSetup, folder: Path, watch: Watch, server: ForkServer | None = None) -> DesignRun:
     """Run the design; everything that was started has ended when this returns or raises. Without a fork server it has one of its own.
 
     Raises:
         ProcessFailed, NoForkServer, CannotRun: a process did not start, or ended when it should not have.
     """
-    design_folder = folder / stage.design
+    design_folder = folder / setup.design
     shutil.rmtree(design_folder, ignore_errors=True)
     design_folder.mkdir(mode=0o700)
-    stage.jobs.write(design_folder / "jobs.npz")
+    setup.jobs.write(design_folder / "jobs.npz")
     with ExitStack() as kept:
         sockets = [kept.enter_context(listener()) for _ in range(3)]
-        config = _process_config(stage, folder, design_folder, sockets)
+        config = _process_config(setup, folder, design_folder, sockets)
         config.write()
         server = server or kept.enter_context(ForkServer(folder))
         own_broker = kept.enter_context(running_broker(folder, lambda: watch(None)))
         server.wait_ready(READY_PATIENCE_S, lambda: watch(None))
         processes = kept.enter_context(ProcessGroup(config, server, own_broker))
-        for spec in _process_specs(config, stage.jobs, sockets, stage.key):
+        for spec in _process_specs(config, setup.jobs, sockets, setup.key):
             processes.start(spec)
         processes.wait_ready(READY_PATIENCE_S, lambda: watch(None))
-        if stage.design == EVENT_DRIVEN:
+        if setup.design == EVENT_DRIVEN:
             with processes.explaining():
-                _wait_for_workers(config, stage.jobs, lambda: watch(None))
+                _wait_for_workers(config, setup.jobs, lambda: watch(None))
         connection = kept.enter_context(redis.Redis.from_url(config.broker))
-        return _run_to_end(stage, config, processes, watch, connection)
+        return _run_to_end(setup, config, processes, watch, connection)
 
 
 def _run_to_end(
-    stage: Stage, config: ProcessConfig, processes: ProcessGroup, watch: Watch, connection: redis.Redis
+    setup: DesignSetup, config: ProcessConfig, processes: ProcessGroup, watch: Watch, connection: redis.Redis
 ) -> DesignRun:
     started_ns = time.monotonic_ns() + int(LEAD_S * 1e9)
     config.begin(started_ns)
     processes.begin(started_ns)
-    run = DesignRun(stage, RunClock(started_ns, stage.speed), config.broker)
+    run = DesignRun(setup, RunClock(started_ns, setup.speed), config.broker)
     reader = Reader(config.path)
     while True:
         clients_ended = processes.check(finishes="clients")
         run.rows = _merged(run.rows, reader.more())
-        left_s = stage.jobs.left_s(run.clock, stage.drain_limit_s)
+        left_s = setup.jobs.left_s(run.clock, setup.drain_limit_s)
         if clients_ended and (left_s < 0 or _unfinished_calls(run) == 0):
             break
         if not clients_ended and left_s < -CUT_PATIENCE_S:
             raise ProcessFailed(
-                f"clients of {DESIGN_WORDS[stage.design]} went on for {CUT_PATIENCE_S:g} s after the run's end."
+                f"clients of {DESIGN_WORDS[setup.design]} went on for {CUT_PATIENCE_S:g} s after the run's end."
                 " They hang, or this machine is too busy."
             )
-        if stage.design == EVENT_DRIVEN:
+        if setup.design == EVENT_DRIVEN:
             with processes.explaining():
-                run.samples.append(_sample_queues(stage, connection, run.clock))
+                run.samples.append(_sample_queues(setup, connection, run.clock))
         watch(run)
         time.sleep(JOURNAL_LOOK_S)
-    if stage.design == EVENT_DRIVEN:
+    if setup.design == EVENT_DRIVEN:
         with processes.explaining():
             _record_rqs_state(config, run)
     processes.__exit__()
@@ -177,23 +177,23 @@ def _run_to_end(
 
 
 def _unfinished_calls(run: DesignRun) -> int:
-    return unfinished_calls(run.rows) if run.stage.design == SYNCHRONOUS else 0
+    return unfinished_calls(run.rows) if run.setup.design == SYNCHRONOUS else 0
 
 
 def _process_end(exit_: UnexpectedExit, run: DesignRun, config: ProcessConfig) -> ProcessEnd:
     own = config.journal(exit_.process)
-    started = _attempts(np.fromfile(own, ROW), What.STARTED, exit_.at_ns) if own.exists() else set()
+    started = _attempts(np.fromfile(own, ROW), EventType.STARTED, exit_.at_ns) if own.exists() else set()
     return ProcessEnd(
-        design=run.stage.design,
+        design=run.setup.design,
         process=exit_.process,
         how=exit_.how,
         at_s=(exit_.at_ns - run.clock.started_ns) / NS_PER_S,
         restarted=exit_.restarted,
-        jobs_in_hand=len(started - _attempts(run.rows, What.FREED, exit_.at_ns)),
+        jobs_in_hand=len(started - _attempts(run.rows, EventType.FREED, exit_.at_ns)),
     )
 
 
-def _attempts(rows: NDArray[np.void], what: What, until_ns: int) -> set[tuple[int, int]]:
+def _attempts(rows: NDArray[np.void], what: EventType, until_ns: int) -> set[tuple[int, int]]:
     chosen = rows[(rows["what"] == what) & (rows["at_ns"] <= until_ns)]
     return set(zip(chosen["job"].tolist(), chosen["index"].tolist(), strict=True))
 
@@ -215,27 +215,27 @@ def _record_rqs_state(config: ProcessConfig, run: DesignRun) -> None:
 
     A job is lost if rq does not hold it at two looks: a worker that has just taken it from one of several queues has not registered it yet.
     """
-    queues, rows = RunQueues(config, run.stage.jobs), run.rows
-    ended = (What.COMPUTED, What.GAVE_UP, What.EXPIRED)
-    open_jobs = set(rows["job"][rows["what"] == What.ACCEPTED]) - set(rows["job"][np.isin(rows["what"], ended)])
+    queues, rows = RunQueues(config, run.setup.jobs), run.rows
+    ended = (EventType.COMPUTED, EventType.GAVE_UP, EventType.EXPIRED)
+    open_jobs = set(rows["job"][rows["what"] == EventType.ACCEPTED]) - set(rows["job"][np.isin(rows["what"], ended)])
     missing = {int(job) for job in open_jobs} - queues.held_jobs()
     if missing:
         time.sleep(LOST_LOOK_S)
         missing -= queues.held_jobs()
     with Journal(config.journal("controller")) as journal:
         for job in missing:
-            journal.write(What.LOST, job)
+            journal.write(EventType.LOST, job)
         for rq_job in queues.waiting_jobs():
-            number = attempt_number(rq_job, run.stage.jobs.retries)
+            number = attempt_number(rq_job, run.setup.jobs.retries)
             if number > 0:
-                journal.write(What.QUEUED, job_number(rq_job.id), number, at_ns=enqueued_ns(rq_job))
+                journal.write(EventType.QUEUED, job_number(rq_job.id), number, at_ns=enqueued_ns(rq_job))
     for worker in Worker.all(queues.connection):
         if worker.last_heartbeat is not None:
             run.idle_since_ns[worker_number(worker.name)] = monotonic_ns(worker.last_heartbeat)
 
 
-def _sample_queues(stage: Stage, connection: redis.Redis, clock: RunClock) -> Sample:
-    queues = [Queue(name, connection=connection) for name in stage.scenario.event_driven.queues]
+def _sample_queues(setup: DesignSetup, connection: redis.Redis, clock: RunClock) -> Sample:
+    queues = [Queue(name, connection=connection) for name in setup.scenario.event_driven.queues]
     heads = [head for queue in queues for head in queue.get_job_ids(0, 1)]
     jobs = Job.fetch_many(heads, connection, serializer=JSONSerializer)
     since = [job.enqueued_at for job in jobs if job is not None and job.enqueued_at is not None]
@@ -248,24 +248,26 @@ def _merged(before: NDArray[np.void], more: NDArray[np.void]) -> NDArray[np.void
     return rows[np.argsort(rows["at_ns"], kind="stable")] if len(more) else before
 
 
-def _process_config(stage: Stage, folder: Path, design_folder: Path, sockets: list[socket.socket]) -> ProcessConfig:
+def _process_config(
+    setup: DesignSetup, folder: Path, design_folder: Path, sockets: list[socket.socket]
+) -> ProcessConfig:
     endpoint, service, clients = map(address_of, sockets)
     return ProcessConfig(
-        scenario=stage.scenario,
-        design=stage.design,
-        speed=stage.speed,
-        jobs=len(stage.jobs),
-        workload=stage.workload,
+        scenario=setup.scenario,
+        design=setup.design,
+        speed=setup.speed,
+        jobs=len(setup.jobs),
+        workload=setup.workload,
         folder=str(design_folder),
         broker=socket_url(folder / "broker.sock"),
         endpoint=endpoint,
         service=service,
         clients=clients,
-        external=stage.external,
+        external=setup.external,
         token=secrets.token_urlsafe(),
         webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(),
-        drain_limit_s=stage.drain_limit_s,
-        workers=stage.workers,
+        drain_limit_s=setup.drain_limit_s,
+        workers=setup.workers,
     )
 
 

@@ -20,7 +20,7 @@ from simulator.live.errors import ProcessFailed, RunBroken, file_errors_explaine
 from simulator.live.run import calibrate
 from simulator.live.run.calibrate import calibration_scenario, costs_of
 from simulator.live.run.compare import Resolution, compare_figures
-from simulator.live.run.design_run import DesignRun, Stage, run_design
+from simulator.live.run.design_run import DesignRun, DesignSetup, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.external import as_answered, require_answers, shorten_service, use_of
 from simulator.live.run.folders import count_other_runs, run_folder
@@ -31,7 +31,7 @@ from simulator.live.run.run_plan import LiveRunPlan, plan_live_run
 from simulator.live.run.support import check_live
 from simulator.live.system.config import ExternalEndpoint
 from simulator.live.system.jobs import Jobs
-from simulator.live.system.journal import What
+from simulator.live.system.journal import EventType
 from simulator.plan import DESIGN_WORDS, EVENT_DRIVEN, SYNCHRONOUS, Floats, mean_service_s
 from simulator.replications import OnProgress, Progress, warm
 from simulator.result import (
@@ -171,7 +171,7 @@ class LiveRun:
         self.report(Progress(step, fraction, self.so_far))
 
     def with_what_was_measured(self, error: CannotRun) -> CannotRun:
-        """If the first design fails by what an outside endpoint answers, nothing it has measured is worth keeping."""
+        """If an external endpoint's answers end the first design, nothing that was measured is kept."""
         if self.so_far is None or not (self.results or isinstance(error, ProcessFailed)):
             return error
         return RunBroken(self.so_far.model_copy(update=self.results | {"failed": str(error)}))
@@ -184,7 +184,7 @@ class LiveRun:
         )
         runs: dict[str, DesignRun] = {}
         for design in DESIGNS:
-            stage = Stage(
+            setup = DesignSetup(
                 scenario,
                 design,
                 draw_jobs(scenario, design),
@@ -195,7 +195,7 @@ class LiveRun:
             )
             step = f"a calibration of {DESIGN_WORDS[design]}"
             watch = partial(self._report_run, step, SPANS["calibrate", design], calibrate.SECONDS * plan.speed)
-            runs[design] = run_design(stage, self.folder, watch, self.server)
+            runs[design] = run_design(setup, self.folder, watch, self.server)
         return costs_of(runs[SYNCHRONOUS], runs[EVENT_DRIVEN])
 
     def predict(self, design: Design, costs: Costs) -> Tally:
@@ -214,7 +214,9 @@ class LiveRun:
         if external is not None:  # as long as calls may be under way
             drain_s = max(drain_s, external.seconds_a_design - last_s)
         scenario, jobs = plan.window.scenario, self.jobs[design]
-        stage = Stage(scenario, design, jobs, plan.speed, drain_s, self.workload, external, self.key, plan.workers)
+        setup = DesignSetup(
+            scenario, design, jobs, plan.speed, drain_s, self.workload, external, self.key, plan.workers
+        )
 
         def watch(run: DesignRun | None) -> None:
             if run is not None and time.monotonic() - self.measured_at >= SO_FAR_EVERY_S:
@@ -225,7 +227,7 @@ class LiveRun:
             if run is not None and external is not None:
                 require_answers(external, run, self.folder / design)
 
-        run = self.runs[design] = run_design(stage, self.folder, watch, self.server)
+        run = self.runs[design] = run_design(setup, self.folder, watch, self.server)
         if external is not None:
             require_answers(external, run, self.folder / design)
         tally = run.tally()
@@ -242,7 +244,7 @@ class LiveRun:
 
     def _measured_so_far(self, run: DesignRun) -> SoFar:
         window, result = self.plan.window, self.result_of(run.tally())
-        results = self.results | {run.stage.design: result.model_copy(update={"series": run.as_sampled(result.series)})}
+        results = self.results | {run.setup.design: result.model_copy(update={"series": run.as_sampled(result.series)})}
         return SoFar(
             speed=self.plan.speed,
             window=window.words,
@@ -323,7 +325,7 @@ def _report(run: LiveRun, costs: Costs, predicted: dict[str, DesignResult], real
 
 
 def _lateness(run: DesignRun) -> Lateness:
-    late = run.rows["value"][run.rows["what"] == What.ARRIVED]
+    late = run.rows["value"][run.rows["what"] == EventType.ARRIVED]
     if not len(late):
         return Lateness(mean_s=0.0, p99_s=0.0, max_s=0.0)
     return Lateness(mean_s=float(late.mean()), p99_s=float(np.quantile(late, 0.99)), max_s=float(late.max()))
@@ -348,27 +350,29 @@ def _ahead(difference: dict[str, Interval]) -> set[tuple[str, str]]:
 
 
 def dead_letters_of(run: DesignRun) -> tuple[DeadLetter, ...]:
-    rows, jobs = run.rows, run.stage.jobs
-    names = list(run.stage.scenario.event_driven.queues)
-    given_up = np.unique(rows["job"][(rows["what"] == What.GAVE_UP) & (rows["value"] == 1.0)])
-    computed = np.unique(rows["job"][rows["what"] == What.COMPUTED])
+    rows, jobs = run.rows, run.setup.jobs
+    names = list(run.setup.scenario.event_driven.queues)
+    given_up = np.unique(rows["job"][(rows["what"] == EventType.GAVE_UP) & (rows["value"] == 1.0)])
+    computed = np.unique(rows["job"][rows["what"] == EventType.COMPUTED])
     return tuple(
         DeadLetter(
             job=int(job),
             queue=names[int(jobs.place[job])],
-            attempts=int(((rows["job"] == job) & (rows["what"] == What.CALLED)).sum()),
+            attempts=int(((rows["job"] == job) & (rows["what"] == EventType.CALLED)).sum()),
             reason=_reason(run, int(job)),
-            at_s=run.clock.scenario_s(int(rows["at_ns"][(rows["job"] == job) & (rows["what"] == What.GAVE_UP)][-1])),
+            at_s=run.clock.scenario_s(
+                int(rows["at_ns"][(rows["job"] == job) & (rows["what"] == EventType.GAVE_UP)][-1])
+            ),
         )
         for job in np.setdiff1d(given_up, computed)[:DEAD_LETTERS_KEPT]
     )
 
 
 def _reason(run: DesignRun, job: int) -> str:
-    if run.stage.jobs.poison[job]:
+    if run.setup.jobs.poison[job]:
         return "poison: every attempt fails"
     rows = run.rows
-    statuses = rows["value"][(rows["job"] == job) & (rows["what"] == What.ANSWERED)]
+    statuses = rows["value"][(rows["job"] == job) & (rows["what"] == EventType.ANSWERED)]
     if not len(statuses):
         return "no attempt was answered"
     return f"the model answered {int(statuses[-1])}" if statuses[-1] else "no answer came, or a cap forbade the call"

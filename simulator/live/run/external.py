@@ -1,4 +1,4 @@
-"""What an outside endpoint was used for, and how it answered."""
+"""What an external endpoint was used for, and how it answered."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -14,7 +14,7 @@ from simulator.live.run.window import Window
 from simulator.live.system.call_budget import CallBudget, Cut
 from simulator.live.system.config import ExternalEndpoint
 from simulator.live.system.jobs import Jobs
-from simulator.live.system.journal import What
+from simulator.live.system.journal import EventType
 from simulator.plan import Floats, mean_service_s
 from simulator.result import EndpointUse, Quantiles
 from simulator.services import DeterministicService, EmpiricalService
@@ -56,7 +56,7 @@ def require_answers(external: ExternalEndpoint, run: DesignRun, folder: Path) ->
     Raises:
         CannotRun: the first calls were all refused for what they are, or none of a whole design's brought a result; in the endpoint's own words.
     """
-    answers = run.rows["value"][run.rows["what"] == What.ANSWERED]
+    answers = run.rows["value"][run.rows["what"] == EventType.ANSWERED]
     refused = len(answers) >= ENOUGH and bool(np.isin(answers, REFUSALS).all())
     if refused or (run.ended and len(answers) and not (answers == SUCCEEDED).any()):
         raise CannotRun(
@@ -85,7 +85,7 @@ def use_of(external: ExternalEndpoint, runs: Mapping[str, DesignRun], scenario_m
 
 
 def _failures(runs: Iterable[DesignRun]) -> dict[str, int]:
-    answers = np.concatenate([run.rows["value"][run.rows["what"] == What.ANSWERED] for run in runs])
+    answers = np.concatenate([run.rows["value"][run.rows["what"] == EventType.ANSWERED] for run in runs])
     statuses, counts = np.unique(answers[(answers != SUCCEEDED) & (answers != 0.0)].astype(int), return_counts=True)
     return {str(status): int(count) for status, count in zip(statuses, counts, strict=True)}
 
@@ -93,8 +93,10 @@ def _failures(runs: Iterable[DesignRun]) -> dict[str, int]:
 def _calls_s(run: DesignRun) -> Floats:
     """By job: real seconds of its last successful call; NaN if there is none."""
     rows = Rows.of(run.rows, run.clock)
-    shape = len(run.stage.jobs), 1 + int(run.rows["index"].max(initial=0))
-    took_s = (rows.table(What.ANSWERED, *shape, SUCCEEDED) - rows.table(What.CALLED, *shape)) / run.clock.speed
+    shape = len(run.setup.jobs), 1 + int(run.rows["index"].max(initial=0))
+    took_s = (
+        rows.table(EventType.ANSWERED, *shape, SUCCEEDED) - rows.table(EventType.CALLED, *shape)
+    ) / run.clock.speed
     return reduce(lambda earlier, later: np.where(np.isnan(later), earlier, later), took_s.T)
 
 

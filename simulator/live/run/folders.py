@@ -1,4 +1,4 @@
-"""The folder of a live run: private, and locked while its controller runs. The next run removes folders that nobody holds."""
+"""The folder of a live run: private, and locked while its controller runs. The next run removes folders that no process holds."""
 
 import fcntl
 import hashlib
@@ -35,7 +35,7 @@ def find_running(label: str) -> Path | None:
 
 @contextmanager
 def run_folder(label: str) -> Iterator[Path]:
-    """A run's own folder until it ends. What earlier runs left behind is removed first.
+    """A run's own folder until it ends. Folders of earlier runs that were killed are removed first.
 
     Raises:
         BlockingIOError: a run with this label is under way.

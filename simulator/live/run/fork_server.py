@@ -38,7 +38,7 @@ def process_environment() -> dict[str, str]:
 
 
 class _LaunchedServer(forkserver.ForkServer):
-    """multiprocessing's client of a fork server that is running already. It never launches another."""
+    """multiprocessing's client of a fork server that is running already. It launches no other."""
 
     def __init__(self, address: str, alive_fd: int) -> None:
         super().__init__()
@@ -146,12 +146,12 @@ class ForkServer:
         return process
 
     def resume(self) -> None:
-        """Continue a server that somebody has stopped: it would neither start processes nor report their ends."""
+        """Continue a server that was stopped by a signal: it would neither start processes nor report their ends."""
         if self._server is not None:
             self._server.send_signal(signal.SIGCONT)
 
     def require_running(self, patience_s: float = 0.0) -> None:
-        """Raises NoForkServer if the server has ended, or ends within so long."""
+        """Raises NoForkServer if the server has ended, or ends within that time."""
         self.resume()
         if self._server is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -12,11 +12,11 @@ import numpy as np
 from core.errors import CannotRun
 from simulator.live.run import machine_capacity
 from simulator.live.run.calibrate import beyond_service_s, pickups_s
-from simulator.live.run.design_run import DesignRun, Stage, run_design
+from simulator.live.run.design_run import DesignRun, DesignSetup, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.fork_server import ForkServer
 from simulator.live.run.machine_capacity import Capacity
-from simulator.live.system.journal import What
+from simulator.live.system.journal import EventType
 from simulator.plan import Floats
 from simulator.result import Design, WorkerKind
 from simulator.scenario import Scenario
@@ -24,7 +24,7 @@ from simulator.traces import Trace
 
 SERVICE_S = 0.05
 SERVERS = 50
-"""More than the machine keeps busy: it is the machine that is to be the limit."""
+"""More than the machine keeps busy, so that the machine is the limit."""
 BEGINS_S = 0.3
 JOBS_WHILE_IDLE, EVERY_S = 30, 0.02
 BURST_JOBS = 150
@@ -45,8 +45,8 @@ def measure_capacity(
     arrivals_s = np.concatenate([idle_s, np.full(BURST_JOBS, idle_s[-1] + EVERY_S + 2 * SERVICE_S)])
 
     def run(design: Design) -> DesignRun:
-        stage = real_time_stage(design, arrivals_s, SERVICE_S, SERVERS, workers)
-        return run_design(stage, folder, lambda _: tick(), server)
+        setup = real_time_setup(design, arrivals_s, SERVICE_S, SERVERS, workers)
+        return run_design(setup, folder, lambda _: tick(), server)
 
     synchronous, event_driven = run("synchronous"), run("event_driven")
     return Capacity(
@@ -64,9 +64,9 @@ def measure_capacity(
     )
 
 
-def real_time_stage(
+def real_time_setup(
     design: Design, arrivals_s: Floats, service_s: float, servers: int, workers: WorkerKind = "threads"
-) -> Stage:
+) -> DesignSetup:
     scenario = Scenario.model_validate(
         {
             "arrivals": {"process": "trace", "trace": "benchmark"},
@@ -76,7 +76,7 @@ def real_time_stage(
         }
     )
     jobs = draw_jobs(scenario, design, trace=Trace(arrivals_s))
-    return Stage(scenario, design, jobs, 1.0, BENCHMARK_DRAIN_S, "document_extraction", workers=workers)
+    return DesignSetup(scenario, design, jobs, 1.0, BENCHMARK_DRAIN_S, "document_extraction", workers=workers)
 
 
 def _idle_median_s(taken_s: Floats) -> float:
@@ -84,8 +84,8 @@ def _idle_median_s(taken_s: Floats) -> float:
 
 
 def _jobs_per_s(run: DesignRun) -> float:
-    rows = run.rows[(run.rows["what"] == What.IN_HAND) & (run.rows["job"] >= JOBS_WHILE_IDLE)]
+    rows = run.rows[(run.rows["what"] == EventType.IN_HAND) & (run.rows["job"] >= JOBS_WHILE_IDLE)]
     if len(rows) < BURST_JOBS:
         raise CannotRun(f"only {len(rows)} of {BURST_JOBS} jobs came through when this machine was to be measured")
-    took_s = run.clock.scenario_s(int(rows["at_ns"].max())) - float(run.stage.jobs.arrival_s[-1])
+    took_s = run.clock.scenario_s(int(rows["at_ns"].max())) - float(run.setup.jobs.arrival_s[-1])
     return BURST_JOBS / took_s

@@ -25,9 +25,9 @@ from simulator.live.run import folders
 from simulator.result import WorkerKind
 
 SHARE = 0.4
-"""A run asks for so much at most of what the machine carries at full use, so that no wait for the machine itself is in the result."""
+"""A run asks for at most this share of what the machine carries at full use, so that the result contains no wait for the machine itself."""
 CAPACITY_MAX_AGE_S = 7 * 86400.0
-"""A machine is measured anew after so long."""
+"""A machine is measured again after this time."""
 BUSY = 0.75
 """Of its cores, in the minute before."""
 LOCK_LOOK_S = 0.1

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from simulator.kernel import layout
 from simulator.live.system.clock import RunClock
 from simulator.live.system.jobs import Jobs
-from simulator.live.system.journal import What
+from simulator.live.system.journal import EventType
 from simulator.plan import SYNCHRONOUS, Floats, called_subscribers, servers_of
 from simulator.scenario import Scenario
 from simulator.tally import EDGES_S, Tally, quantiles
@@ -37,13 +37,13 @@ class Rows:
         at_s = (rows["at_ns"] - clock.started_ns) / 1e9 * clock.speed
         return cls(rows, at_s, float(at_s[-1]) if now_s is None and len(at_s) else now_s or 0.0, clock.speed)
 
-    def of_kind(self, what: What) -> NDArray[np.bool_]:
+    def of_kind(self, what: EventType) -> NDArray[np.bool_]:
         return np.asarray(self.rows["what"] == what)
 
-    def count(self, *whats: What) -> int:
+    def count(self, *whats: EventType) -> int:
         return int(np.isin(self.rows["what"], whats).sum())
 
-    def table(self, what: What, jobs: int, attempts: int, value: float | None = None) -> Floats:
+    def table(self, what: EventType, jobs: int, attempts: int, value: float | None = None) -> Floats:
         """Jobs x attempts: the instant of the last such row (with that value), NaN where there is none."""
         mine = self.of_kind(what)
         if value is not None:
@@ -52,7 +52,7 @@ class Rows:
         instants[self.rows["job"][mine], np.minimum(self.rows["index"][mine], attempts - 1)] = self.at_s[mine]
         return instants
 
-    def values(self, what: What, jobs: int, attempts: int) -> Floats:
+    def values(self, what: EventType, jobs: int, attempts: int) -> Floats:
         """Jobs x attempts: the values of such rows summed, as Scenario seconds."""
         mine = self.of_kind(what)
         sums = np.zeros((jobs, attempts))
@@ -60,7 +60,7 @@ class Rows:
         np.add.at(sums, places, self.rows["value"][mine] * self.speed)
         return sums
 
-    def last(self, what: What, jobs: int, value: float | None = None) -> Floats:
+    def last(self, what: EventType, jobs: int, value: float | None = None) -> Floats:
         """By job: the instant of the last such row (with that value), NaN where there is none."""
         return self.table(what, jobs, 1, value)[:, 0]
 
@@ -99,7 +99,7 @@ class Measured:
     settled_s: Floats
     waited_s: Floats
     called: NDArray[np.bool_]
-    """While its client waited: what a worker begins for a client that has gone is no start of its job."""
+    """While its client waited: an attempt after the client has left does not start its job."""
     waiting: Spells
     working: Spells
     calls: int
@@ -113,8 +113,8 @@ def measure(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended: b
     n = len(jobs)
     top = 1 + (int(rows.rows["index"].max()) if len(rows.rows) else 0)
     outcome, settled = _outcomes(scenario, design, n, rows, ended=ended)
-    gave_up_s = np.nan_to_num(rows.table(What.TIMED_OUT, n, top), nan=inf)
-    called = rows.of_kind(What.CALLED)
+    gave_up_s = np.nan_to_num(rows.table(EventType.TIMED_OUT, n, top), nan=inf)
+    called = rows.of_kind(EventType.CALLED)
     job = rows.rows["job"]
     if design == SYNCHRONOUS:
         waits, waiting = _synchronous_waiting(gave_up_s, rows, jobs)
@@ -138,30 +138,32 @@ def _outcomes(scenario: Scenario, design: str, n: int, rows: Rows, *, ended: boo
     """The client's final state of each job and when it was reached: a result in hand counts before all else, otherwise the last answer."""
     no_client = design != SYNCHRONOUS and not scenario.event_driven.delivery.caller_waits
     reached = {
-        FAILED: rows.last(What.CLIENT_FAILED, n) if design == SYNCHRONOUS else rows.last(What.GAVE_UP, n, 0.0),
-        TIMED_OUT: rows.last(What.TIMED_OUT, n, 1.0) if design == SYNCHRONOUS else rows.last(What.EXPIRED, n),
-        REJECTED: rows.last(What.CLIENT_REFUSED, n),
-        DEAD: np.full(n, NEVER) if design == SYNCHRONOUS else rows.last(What.GAVE_UP, n, 1.0),
-        UNDELIVERED: rows.last(What.UNDELIVERED, n),
+        FAILED: rows.last(EventType.CLIENT_FAILED, n)
+        if design == SYNCHRONOUS
+        else rows.last(EventType.GAVE_UP, n, 0.0),
+        TIMED_OUT: rows.last(EventType.TIMED_OUT, n, 1.0) if design == SYNCHRONOUS else rows.last(EventType.EXPIRED, n),
+        REJECTED: rows.last(EventType.CLIENT_REFUSED, n),
+        DEAD: np.full(n, NEVER) if design == SYNCHRONOUS else rows.last(EventType.GAVE_UP, n, 1.0),
+        UNDELIVERED: rows.last(EventType.UNDELIVERED, n),
     }
     outcome, settled = np.full(n, IN_SYSTEM), np.full(n, NEVER)
     for kind, when in reached.items():
         later = ~np.isnan(when) & ~(settled > when)
         outcome[later], settled[later] = kind, when[later]
-    in_hand = rows.last(What.COMPUTED if no_client else What.IN_HAND, n)
+    in_hand = rows.last(EventType.COMPUTED if no_client else EventType.IN_HAND, n)
     done = ~np.isnan(in_hand)
     outcome[done], settled[done] = COMPLETED, in_hand[done]
     if ended and design != SYNCHRONOUS:
-        outcome[(outcome == IN_SYSTEM) & ~np.isnan(rows.last(What.LOST, n))] = LOST
+        outcome[(outcome == IN_SYSTEM) & ~np.isnan(rows.last(EventType.LOST, n))] = LOST
     return outcome, settled
 
 
 def _waiting(n: int, top: int, rows: Rows) -> tuple[Floats, Spells]:
     """Waiting by job, and the spells in the queue. What a consumer waits for the provider's limits counts as the queue's: the kernel hands
-    out no job that the limits would not let through."""
-    begins, starts = rows.table(What.QUEUED, n, top), rows.table(What.STARTED, n, top)
-    paced = rows.values(What.WAITED_FOR_PROVIDER, n, top)
-    dropped = rows.last(What.EXPIRED, n)
+    out no job that the limits do not allow."""
+    begins, starts = rows.table(EventType.QUEUED, n, top), rows.table(EventType.STARTED, n, top)
+    paced = rows.values(EventType.WAITED_FOR_PROVIDER, n, top)
+    dropped = rows.last(EventType.EXPIRED, n)
     expired = ~np.isnan(dropped)[:, None] & np.isnan(starts) & ~np.isnan(begins)
     ends = np.where(expired, dropped[:, None], starts + paced)
     waited = np.nansum(np.maximum(starts - begins, 0.0) + paced, axis=1)
@@ -171,25 +173,25 @@ def _waiting(n: int, top: int, rows: Rows) -> tuple[Floats, Spells]:
 def _synchronous_waiting(gave_up_s: Floats, rows: Rows, jobs: Jobs) -> tuple[Floats, Spells]:
     """Waiting by job, and the spells in the backlog. Each call waits in the backlog and in line for the provider, until its client gives it up."""
     n, calls = gave_up_s.shape
-    accepted, starts = rows.table(What.ACCEPTED, n, calls), rows.table(What.STARTED, n, calls)
+    accepted, starts = rows.table(EventType.ACCEPTED, n, calls), rows.table(EventType.STARTED, n, calls)
     until = np.fmin(starts, gave_up_s)
     waited = np.nansum(np.where(np.isinf(until), 0.0, np.maximum(until - accepted, 0.0)), axis=1)
-    mine = rows.of_kind(What.WAITED_FOR_PROVIDER)
+    mine = rows.of_kind(EventType.WAITED_FOR_PROVIDER)
     job, ended = rows.rows["job"][mine], rows.at_s[mine]
     began = ended - rows.rows["value"][mine] * rows.speed
     patient_until = gave_up_s[job, rows.rows["index"][mine] // (jobs.retries + 1)]
     np.add.at(waited, job, np.maximum(0.0, np.minimum(ended, patient_until) - began))
-    dropped = rows.table(What.ABANDONED, n, calls, 1.0)
+    dropped = rows.table(EventType.ABANDONED, n, calls, 1.0)
     return waited, _spells(accepted, np.where(np.isnan(starts), dropped, starts), rows.now_s)
 
 
 def _working(design: str, n: int, top: int, rows: Rows) -> Spells:
-    """A synchronous worker is busy from start to answer; a consumer, as the kernel has it, from when the limits let its call through."""
-    starts, ends = rows.table(What.STARTED, n, top), rows.table(What.FREED, n, top)
+    """A synchronous worker is busy from start to answer; a consumer, as in the kernel, from when the limits allow its call."""
+    starts, ends = rows.table(EventType.STARTED, n, top), rows.table(EventType.FREED, n, top)
     if design != SYNCHRONOUS:
-        starts = starts + rows.values(What.WAITED_FOR_PROVIDER, n, top)
+        starts = starts + rows.values(EventType.WAITED_FOR_PROVIDER, n, top)
         ends = np.where(
-            np.isnan(ends) & _taken_up_again(starts, rows.last(What.GAVE_UP, n)), _last_seen(n, top, rows), ends
+            np.isnan(ends) & _taken_up_again(starts, rows.last(EventType.GAVE_UP, n)), _last_seen(n, top, rows), ends
         )
     return _spells(starts, ends, rows.now_s)
 
@@ -202,7 +204,7 @@ def _taken_up_again(starts: Floats, gave_up_s: Floats) -> NDArray[np.bool_]:
 
 
 def _last_seen(n: int, top: int, rows: Rows) -> Floats:
-    kinds = (What.STARTED, What.WAITED_FOR_PROVIDER, What.CALLED, What.ANSWERED)
+    kinds = (EventType.STARTED, EventType.WAITED_FOR_PROVIDER, EventType.CALLED, EventType.ANSWERED)
     return np.asarray(np.fmax.reduce([rows.table(what, n, top) for what in kinds]))
 
 
@@ -238,13 +240,13 @@ def tally_run(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended:
     area = float((measured.waiting.end - measured.waiting.start).sum())
     fans, fan_sums_s, fan_histograms = _fans(scenario, jobs, rows)
     bins, width = _bins(jobs, measured, offered, max(observed if ended else rows.now_s, 1e-9))
-    call_bins, call_width = _call_bins(rows.at_s[rows.of_kind(What.CALLED)])
+    call_bins, call_width = _call_bins(rows.at_s[rows.of_kind(EventType.CALLED)])
     return Tally(
         counts=counts,
         provider_calls=measured.calls,
-        provider_429=rows.count(What.WAITED_FOR_PROVIDER),
-        delivery_calls=rows.count(What.DELIVERY_CALL) if design != SYNCHRONOUS else 0,
-        client_calls=rows.count(What.SENT),
+        provider_429=rows.count(EventType.WAITED_FOR_PROVIDER),
+        delivery_calls=rows.count(EventType.DELIVERY_CALL) if design != SYNCHRONOUS else 0,
+        client_calls=rows.count(EventType.SENT),
         wait=_of_values(measured.waited_s[started], int(started.sum())),
         latency=_of_values(latency, int(offered.sum())),
         latency_histogram=_histogram(latency),
@@ -275,7 +277,7 @@ def _good(jobs: Jobs, measured: Measured) -> NDArray[np.bool_]:
 
 
 def _counts(jobs: Jobs, rows: Rows, measured: Measured, offered: NDArray[np.bool_]) -> dict[str, int]:
-    accepted = np.unique(rows.rows["job"][rows.of_kind(What.ACCEPTED)])
+    accepted = np.unique(rows.rows["job"][rows.of_kind(EventType.ACCEPTED)])
     good = int(_good(jobs, measured).sum())
     by_outcome = {name: int((offered & (measured.outcome == kind)).sum()) for kind, name in enumerate(OUTCOME_NAMES)}
     completed = by_outcome.pop("completed")
@@ -329,7 +331,7 @@ def _fans(scenario: Scenario, jobs: Jobs, rows: Rows) -> tuple[NDArray[np.int64]
     count = called_subscribers(scenario)
     fans = np.zeros((count, 3), np.int64)
     sums, histograms = np.zeros((count, 2)), np.zeros((count, layout.BUCKETS_OF_HISTOGRAM), np.int64)
-    handled, given_up = rows.of_kind(What.HANDLED), rows.of_kind(What.UNHANDLED)
+    handled, given_up = rows.of_kind(EventType.HANDLED), rows.of_kind(EventType.UNHANDLED)
     for subscriber in range(count):
         mine = handled & (rows.rows["index"] == subscriber)
         latency = rows.at_s[mine] - jobs.arrival_s[rows.rows["job"][mine]]

@@ -29,7 +29,7 @@ TERM_GRACE_S = 0.6
 """From SIGTERM to SIGKILL."""
 BROKER_START_S = 20.0
 BROKER_PATIENCE_S = 0.5
-"""A process that fails may have lost its broker: how long to wait for the broker's own end."""
+"""A process that fails may have lost its broker: how long to wait for the broker's end."""
 UNKNOWN_EXIT = 255
 """multiprocessing's exit code of a process whose fork server has ended."""
 MOST_RESTARTS = 20
@@ -190,7 +190,7 @@ class ProcessGroup:
         running.process.close()
 
     def _require_broker(self, patience_s: float) -> None:
-        """Raises ProcessFailed if it has ended, or ends within so long."""
+        """Raises ProcessFailed if it has ended, or ends within that time."""
         if self._broker is None:
             return
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""What a live run is going to be: which part of the workload, how fast, for how long, and what it may spend at an outside endpoint."""
+"""Plans a live run: which part of the workload, how fast, for how long, and what it may spend at an external endpoint."""
 
 from dataclasses import dataclass, replace
 from math import ceil, floor, inf, log, log1p
@@ -23,7 +23,7 @@ DEFAULT_S = 20.0
 POLL = 0.1
 """What a poll asks of the machine, next to a job: 0.3 ms of processor time against 4 to 8, and some in reserve."""
 TIMES_OVERHEAD = 20.0
-"""A mean service time has to last so many times what the machine's own processes take for a job."""
+"""A mean service time lasts at least this many times what the machine's own processes take for a job."""
 STEPS = 24
 PEAK_S = 3.0
 """The busiest real seconds that count: a burst of less is smoothed by what waits."""
@@ -32,7 +32,7 @@ STARTING_S = 1.5
 CALIBRATING_S = 3.0
 """`calibrate.SECONDS`, in which jobs arrive; planning a run does not import its processes."""
 ARRIVING = 0.5
-"""The share of a design's time at an outside endpoint in which jobs arrive; the rest is for those under way."""
+"""The share of a design's time at an external endpoint in which jobs arrive; the rest is for those under way."""
 RESERVE = 0.8
 """The share of a design's calls that its jobs may take at the first attempt, where there are retries."""
 TRIES = 8
@@ -42,7 +42,7 @@ FEWEST_SECONDS, MOST_SECONDS = 1.0, 86_400.0
 """What a user may choose."""
 VERDICT_CONFIDENCE = 0.95
 LENGTH_RESERVE = 1.1
-"""Arrivals and classes are random: so much longer than the mean rate asks for."""
+"""Arrivals and classes are random: longer than the mean rate asks for, by this factor."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def plan_live_run(
     is known.
 
     Raises:
-        InvalidInput: on `speed`, `seconds` or `workers`, if it is more than this machine can do, or cannot be; on `endpoint`, if an outside
+        InvalidInput: on `speed`, `seconds` or `workers`, if it is more than this machine can do, or cannot be; on `endpoint`, if an external
             one cannot serve it.
     """
     trace = trace if isinstance(scenario.arrivals, TraceArrivals) else None
@@ -133,7 +133,7 @@ def plan_live_run(
         raise InvalidInput([Problem("speed", "should be left empty, or be 1: stock workers run in real time")])
     workload = Workload(scenario, trace, durations_s, capacity or current(workers), workers, speed)
     if external is not None:
-        return _at_outside(workload, seconds, external)
+        return _plan_external(workload, seconds, external)
     if seconds is not None:
         return workload.plan_for(seconds)
     return _long_enough(workload, time_limit_s)
@@ -266,7 +266,7 @@ def _long_enough(workload: Workload, time_limit_s: float) -> LiveRunPlan:
     return short
 
 
-def _at_outside(workload: Workload, seconds: float | None, external: ExternalEndpoint) -> LiveRunPlan:
+def _plan_external(workload: Workload, seconds: float | None, external: ExternalEndpoint) -> LiveRunPlan:
     """In real time, with failures and outages of its own: those of the Scenario are left out, of the prediction, too."""
     if workload.speed not in (None, 1.0):
         raise InvalidInput([Problem("speed", "should be left empty: an outside endpoint answers in real time")])

@@ -27,7 +27,7 @@ PLAYED: Mapping[str, tuple[str, ...]] = {
     "event_driven.discipline": ("strict", "dedicated", "weighted"),
     "retries.jitter": ("none", "full", "equal", "decorrelated"),
 }
-"""What a live run does, by field. A case that is not here is refused by name."""
+"""What a live run supports, by field. Every other case is refused by name."""
 STOCK_TICKS_S = (0.0, 1.0)
 """rq's own scheduler looks once a second; 0 asks for no tick."""
 

@@ -33,7 +33,7 @@ from simulator.live.system.http import (
     serve,
 )
 from simulator.live.system.jobs import Jobs
-from simulator.live.system.journal import Journal, What
+from simulator.live.system.journal import EventType, Journal
 from simulator.live.system.process import ProcessContext
 from simulator.live.system.queues import EVENTS, RunQueues, read_event
 
@@ -94,12 +94,12 @@ class Webhooks:
         for call, pause_s in enumerate(self._jobs.webhook_pauses_s.tolist()):
             await asyncio.sleep(self._clock.real_s(pause_s + (self._latency_s if call == 0 else 0.0)))
             status = await self._call(job, body)
-            self._journal.write(What.DELIVERY_CALL, job, call, status)
+            self._journal.write(EventType.DELIVERY_CALL, job, call, status)
             if 200 <= status < 300:
                 return
             if status == HTTPStatus.GONE:
                 break
-        self._journal.write(What.UNDELIVERED, job)
+        self._journal.write(EventType.UNDELIVERED, job)
 
     async def _call(self, job: int, body: str) -> int:
         identity, now = f"job-{job}", datetime.now(UTC)
@@ -162,7 +162,7 @@ class Accept:
         await asyncio.sleep(self._clock.real_s(self._design.accept_s))
         if not await asyncio.get_running_loop().run_in_executor(self._enqueuing, self._enqueue, job):
             del self._events[job]
-            self._journal.write(What.REFUSED, job)
+            self._journal.write(EventType.REFUSED, job)
             return error_response(503, "the queues are full", {"Retry-After": self._retry_after})
         headers = {"Location": f"/jobs/{job}", "Retry-After": self._retry_after}
         return web.json_response({"job": job, "state": "queued"}, status=202, headers=headers)
@@ -170,9 +170,9 @@ class Accept:
     def _enqueue(self, job: int) -> bool:
         if self._design.max_queue is not None and self._queues.waiting() >= self._design.max_queue:
             return False
-        self._journal.write(What.ACCEPTED, job)
+        self._journal.write(EventType.ACCEPTED, job)
         self._queues.enqueue(job)
-        self._journal.write(What.QUEUED, job)
+        self._journal.write(EventType.QUEUED, job)
         return True
 
     def _events_of(self, request: web.Request) -> tuple[int, JobEvents]:

@@ -52,7 +52,7 @@ class CallBudget:
 
     @staticmethod
     def read(folder: Path) -> Spent:
-        """What a folder's file says; nothing if no call was ever booked."""
+        """All zero if no call was booked yet."""
         path = folder / BUDGET_FILE
         return Spent.of(path.read_bytes() if path.exists() else b"")
 

@@ -16,7 +16,7 @@ from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.http import LAST_EVENT_ID, NO_ANSWER
 from simulator.live.system.jobs import Jobs
-from simulator.live.system.journal import LARGEST_INDEX, What
+from simulator.live.system.journal import LARGEST_INDEX, EventType
 from simulator.live.system.outcomes import Outcomes
 from simulator.plan import syns_s
 
@@ -60,23 +60,25 @@ class SynchronousCaller(Caller):
         for call in range(self._retries + 1):
             if call > 0:
                 await asyncio.sleep(self._backoff_s)
-            self._journal.write(What.SENT, job, call)
+            self._journal.write(EventType.SENT, job, call)
             last = call == self._retries
             try:
                 async with asyncio.timeout(self._patience_s):
                     status = await self._call(job, call)
             except TimeoutError:
                 if not last:
-                    self._journal.write(What.TIMED_OUT, job, call)
+                    self._journal.write(EventType.TIMED_OUT, job, call)
                     continue
-                self._outcomes.settle(job, What.TIMED_OUT, call, 1)
+                self._outcomes.settle(job, EventType.TIMED_OUT, call, 1)
                 return
             if status == HTTPStatus.OK:
-                self._outcomes.settle(job, What.IN_HAND, call)
+                self._outcomes.settle(job, EventType.IN_HAND, call)
                 return
             if last:
                 self._outcomes.settle(
-                    job, What.CLIENT_REFUSED if status == HTTPStatus.SERVICE_UNAVAILABLE else What.CLIENT_FAILED, call
+                    job,
+                    EventType.CLIENT_REFUSED if status == HTTPStatus.SERVICE_UNAVAILABLE else EventType.CLIENT_FAILED,
+                    call,
                 )
 
     async def _call(self, job: int, call: int) -> int:
@@ -136,11 +138,11 @@ class EventDrivenCaller(Caller):
                 assert_never(delivery.method)
 
     async def __call__(self, job: int) -> None:
-        self._journal.write(What.SENT, job)
+        self._journal.write(EventType.SENT, job)
         status = await self._post(job)
         if status != HTTPStatus.ACCEPTED:
             self._outcomes.settle(
-                job, What.CLIENT_REFUSED if status == HTTPStatus.SERVICE_UNAVAILABLE else What.CLIENT_FAILED
+                job, EventType.CLIENT_REFUSED if status == HTTPStatus.SERVICE_UNAVAILABLE else EventType.CLIENT_FAILED
             )
         elif self._wait is not None:
             await self._wait(job)
@@ -152,7 +154,7 @@ class EventDrivenCaller(Caller):
         while True:
             await asyncio.sleep(max(0.0, self._clock.real_until_s(first_s + place * self._interval_s)))
             status, state = await self._get_state(job)
-            self._journal.write(What.DELIVERY_CALL, job, min(calls, LARGEST_INDEX), status)
+            self._journal.write(EventType.DELIVERY_CALL, job, min(calls, LARGEST_INDEX), status)
             if status == HTTPStatus.OK:
                 self._settle(job, state)
                 return
@@ -168,7 +170,7 @@ class EventDrivenCaller(Caller):
             return NO_ANSWER, ""
 
     def _settle(self, job: int, state: str) -> None:
-        self._outcomes.settle(job, What.IN_HAND if state == DONE_EVENT else What.CLIENT_FAILED)
+        self._outcomes.settle(job, EventType.IN_HAND if state == DONE_EVENT else EventType.CLIENT_FAILED)
 
     async def _follow_stream(self, job: int) -> None:
         await self._follow(job, self._read_stream)
@@ -195,7 +197,7 @@ class EventDrivenCaller(Caller):
         headers = {"Accept": "text/event-stream"} | ({LAST_EVENT_ID: last} if last else {})
         url = f"{self._url}/{job}/events"
         async with self._session.get(url, headers=headers, read_bufsize=LONGEST_EVENT) as response:
-            self._journal.write(What.DELIVERY_CALL, job, call, response.status)
+            self._journal.write(EventType.DELIVERY_CALL, job, call, response.status)
             response.raise_for_status()
             number, name = "", "message"
             async for raw in response.content:
@@ -212,7 +214,7 @@ class EventDrivenCaller(Caller):
     async def _read_socket(self, job: int, call: int, last: str) -> AsyncIterator[NamedEvent]:
         headers = {LAST_EVENT_ID: last} if last else {}
         async with self._session.ws_connect(f"{self._url}/{job}/socket", headers=headers) as socket:
-            self._journal.write(What.DELIVERY_CALL, job, call, HTTPStatus.SWITCHING_PROTOCOLS)
+            self._journal.write(EventType.DELIVERY_CALL, job, call, HTTPStatus.SWITCHING_PROTOCOLS)
             async for message in socket:
                 if message.type == aiohttp.WSMsgType.TEXT:
                     event = json.loads(message.data)

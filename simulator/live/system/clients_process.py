@@ -25,7 +25,7 @@ from simulator.live.system.http import (
     serve,
 )
 from simulator.live.system.jobs import SUBSCRIBER_ATTEMPTS, Jobs
-from simulator.live.system.journal import Journal, Reader, What
+from simulator.live.system.journal import EventType, Journal, Reader
 from simulator.live.system.outcomes import NOT_REPORTED, Outcomes
 from simulator.live.system.process import ProcessContext
 
@@ -62,7 +62,7 @@ class Receiver:
         self._calls[job] += 1
         if call < self._jobs.webhook_u.shape[1] and self._jobs.webhook_u[job, call] < self._failing:
             return web.Response(status=500)
-        self._outcomes.settle(job, What.IN_HAND, call)
+        self._outcomes.settle(job, EventType.IN_HAND, call)
         return web.Response(status=204)
 
     async def _handle(self, request: web.Request) -> web.Response:
@@ -76,14 +76,14 @@ class Receiver:
         return web.Response(status=500 if refuses else 200)
 
 
-WATCHED: Mapping[str, tuple[What, ...]] = complete_table(
+WATCHED: Mapping[str, tuple[EventType, ...]] = complete_table(
     Delivery,
     {
         "polling": (),
         "webhook": NOT_REPORTED,
         "sse": (),
         "websocket": (),
-        "none": (*NOT_REPORTED, What.COMPUTED),
+        "none": (*NOT_REPORTED, EventType.COMPUTED),
     },
 )
 """By delivery method: the outcomes that are read from the journals, because no response contains them."""
@@ -130,5 +130,5 @@ async def _arrive(jobs: Jobs, clock: RunClock, journal: Journal, caller: Caller,
     """Open-loop load: each job arrives at its instant, whatever has become of those before it. The row has its lateness."""
     for job, at_s in enumerate(jobs.arrival_s.tolist()):
         await asyncio.sleep(max(0.0, clock.real_until_s(at_s)))
-        journal.write(What.ARRIVED, job, value=max(0.0, -clock.real_until_s(at_s)))
+        journal.write(EventType.ARRIVED, job, value=max(0.0, -clock.real_until_s(at_s)))
         group.create_task(caller(job))

@@ -15,7 +15,7 @@ Address = Annotated[str, Field(pattern=r"^http://127\.0\.0\.1:\d{1,5}$")]
 
 
 class ExternalEndpoint(Value):
-    """An OpenAI-compatible server in the sample endpoint's place. Its key is sent to the processes that call it, and is in no file.
+    """An OpenAI-compatible server that replaces the sample endpoint. Its key is sent to the processes that call it, and is in no file.
 
     The caps are of a whole run. Each design gets half of the calls and of the time, so that the first cannot spend what the second needs.
     """

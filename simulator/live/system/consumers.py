@@ -33,7 +33,7 @@ THREAD_PROCESSES = 2
 FEWEST_HANDLERS, MOST_HANDLERS = 2, 200
 """Workers of one subscriber's queue, and of all: enough that no result waits for its handling, which is so in the kernel, too."""
 HANDLER_RESERVE = 3
-"""So many times the handlers that are busy on average."""
+"""Times the handlers that are busy on average."""
 
 
 class ThreadWorker(SimpleWorker):

@@ -25,7 +25,7 @@ from simulator.live.system.config import ProcessConfig
 from simulator.live.system.endpoint_limits import EARLY_S, EndpointLimits, Refusal
 from simulator.live.system.http import make_application, serve
 from simulator.live.system.jobs import DRAWS_PER_PURPOSE, Jobs
-from simulator.live.system.journal import Journal, What
+from simulator.live.system.journal import EventType, Journal
 from simulator.live.system.process import ProcessContext
 from simulator.live.system.workloads import load
 
@@ -89,10 +89,10 @@ class Endpoint:
         refusal = self._limits.admit(draws.input_tokens, draws.output_tokens, now_s, self._mean_s)
         headers = self._limits.headers(now_s, self.clock.speed)
         if refusal is not None:
-            self._journal.write(What.PROVIDER_CALL, draws.job, draws.attempt, 429)
+            self._journal.write(EventType.PROVIDER_CALL, draws.job, draws.attempt, 429)
             return self._refuse(refusal, headers)
         status = 503 if self._is_out(now_s) else 500 if draws.fails else 200
-        self._journal.write(What.PROVIDER_CALL, draws.job, draws.attempt, status)
+        self._journal.write(EventType.PROVIDER_CALL, draws.job, draws.attempt, status)
         try:
             if status == 503:  # in an outage, a call takes no time
                 return _fault(

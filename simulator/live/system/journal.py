@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class What(IntEnum):
+class EventType(IntEnum):
     """What happened to a job. `index` counts attempts, calls or subscribers from 0, `value` is as described here, else 0."""
 
     ARRIVED = 1  # clients: sent for the first time; value: how late after its instant, in real seconds
@@ -66,7 +66,7 @@ class Journal(AbstractContextManager["Journal"]):
     def close(self) -> None:
         os.close(self._file)
 
-    def write(self, what: What, job: int, index: int = 0, value: float = 0.0, at_ns: int | None = None) -> None:
+    def write(self, what: EventType, job: int, index: int = 0, value: float = 0.0, at_ns: int | None = None) -> None:
         """Append a row. A process of the run whose row cannot be written, as on a full disk, exits: its caller might go on without the row.
 
         Raises:
@@ -104,5 +104,5 @@ class Reader:
 
 def unfinished_calls(rows: NDArray[np.void]) -> int:
     what, value = rows["what"], rows["value"]
-    dropped = (what == What.ABANDONED) & (value == 1.0)
-    return int((what == What.ACCEPTED).sum() - (what == What.FREED).sum() - dropped.sum())
+    dropped = (what == EventType.ABANDONED) & (value == 1.0)
+    return int((what == EventType.ACCEPTED).sum() - (what == EventType.FREED).sum() - dropped.sum())

@@ -5,10 +5,10 @@ import asyncio
 import numpy as np
 
 from simulator.live.system.jobs import Jobs
-from simulator.live.system.journal import Journal, Reader, What, unfinished_calls
+from simulator.live.system.journal import EventType, Journal, Reader, unfinished_calls
 
 OUTCOMES_LOOK_S = 0.1
-NOT_REPORTED = (What.GAVE_UP, What.EXPIRED, What.UNDELIVERED)
+NOT_REPORTED = (EventType.GAVE_UP, EventType.EXPIRED, EventType.UNDELIVERED)
 """Outcomes that a client with a webhook never learns."""
 
 
@@ -22,7 +22,7 @@ class Outcomes:
         if not self._open:
             self.all_known.set()
 
-    def settle(self, job: int, what: What, index: int = 0, value: float = 0.0) -> None:
+    def settle(self, job: int, what: EventType, index: int = 0, value: float = 0.0) -> None:
         if job in self._open:
             self.journal.write(what, job, index, value)
             self.close(job)
@@ -32,7 +32,7 @@ class Outcomes:
         if not self._open:
             self.all_known.set()
 
-    async def watch(self, reader: Reader, kinds: tuple[What, ...]) -> None:
+    async def watch(self, reader: Reader, kinds: tuple[EventType, ...]) -> None:
         while not self.all_known.is_set():
             rows = reader.more()
             for job in rows["job"][np.isin(rows["what"], kinds)]:
@@ -45,8 +45,8 @@ class Outcomes:
         computed: set[int] = set()
         while True:
             rows = reader.more()
-            computed.update(rows["job"][rows["what"] == What.COMPUTED].tolist())
-            done = rows[np.isin(rows["what"], (What.HANDLED, What.UNHANDLED))]
+            computed.update(rows["job"][rows["what"] == EventType.COMPUTED].tolist())
+            done = rows[np.isin(rows["what"], (EventType.HANDLED, EventType.UNHANDLED))]
             handled.update(zip(done["job"].tolist(), done["index"].tolist(), strict=True))
             if len(handled) >= subscribers * len(computed):
                 return

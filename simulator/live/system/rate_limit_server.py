@@ -1,4 +1,4 @@
-"""The provider's limits that all consumers share: a server that lets calls through in turn, and the consumers' side of it.
+"""The provider's limits that all consumers share: a server that allows calls in turn, and the client of the consumers.
 
 One connection a worker over a Unix socket, one line of JSON a message. A connection that closes while its call is under way (its worker was
 killed) gives its permit back.

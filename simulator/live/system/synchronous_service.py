@@ -1,4 +1,4 @@
-"""The synchronous service: a worker takes a call, or it waits in the backlog, or is refused; the work goes on if its client closes the connection."""
+"""The synchronous service: a call gets a worker, waits in the backlog, or is refused. Work goes on if the client closes the connection."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ from simulator.live.system.http import (
     serve,
 )
 from simulator.live.system.jobs import Jobs
-from simulator.live.system.journal import Journal, What
+from simulator.live.system.journal import EventType, Journal
 from simulator.live.system.process import ProcessContext
 from simulator.live.system.provider_client import AsyncProviderClient, Reply
 from simulator.live.system.rate_limiter import RateLimiter
@@ -62,9 +62,9 @@ class SubscriberCalls:
             async with self._session.post(f"{self._url}/{subscriber}", json=body) as response:
                 await response.read()
                 if response.status == 200:
-                    self._journal.write(What.HANDLED, job, subscriber)
+                    self._journal.write(EventType.HANDLED, job, subscriber)
                     return
-        self._journal.write(What.UNHANDLED, job, subscriber)
+        self._journal.write(EventType.UNHANDLED, job, subscriber)
 
 
 class SynchronousService:
@@ -93,9 +93,9 @@ class SynchronousService:
         if admitted or self._design.overflow == "refuse":
             self._answered.add((call.job, call.number))
         if not admitted:
-            self._journal.write(What.REFUSED, call.job, call.number)
+            self._journal.write(EventType.REFUSED, call.job, call.number)
             return error_response(503, "busy", {"Retry-After": RETRY_AFTER_S})
-        self._journal.write(What.ACCEPTED, call.job, call.number)
+        self._journal.write(EventType.ACCEPTED, call.job, call.number)
         call.taken_ns = time.monotonic_ns() if len(self._backlog) <= self._idle else None
         try:
             reply = await asyncio.shield(call.answer)
@@ -127,18 +127,18 @@ class SynchronousService:
             await self._wake.acquire()
             call = self._backlog.popleft()
             if call.abandoned:
-                self._journal.write(What.ABANDONED, call.job, call.number, float(self._design.drops_abandoned))
+                self._journal.write(EventType.ABANDONED, call.job, call.number, float(self._design.drops_abandoned))
                 if self._design.drops_abandoned:
                     continue
             self._idle -= 1
             place = float(self._jobs.place[call.job])
-            self._journal.write(What.STARTED, call.job, call.number, place, at_ns=call.taken_ns)
+            self._journal.write(EventType.STARTED, call.job, call.number, place, at_ns=call.taken_ns)
             reply = await self._serve(call)
             if reply.succeeded:
                 if self._jobs.subscribers:
                     await self._subscribers.hand(call.job)
-                self._journal.write(What.COMPUTED, call.job, call.number)
-            self._journal.write(What.FREED, call.job, call.number)
+                self._journal.write(EventType.COMPUTED, call.job, call.number)
+            self._journal.write(EventType.FREED, call.job, call.number)
             self._idle += 1
             if not call.answer.done():
                 call.answer.set_result(reply)
@@ -149,7 +149,7 @@ class SynchronousService:
         for attempt, pause_s in enumerate(self._jobs.pauses_s(call.job, first), start=first):
             if reply.succeeded:
                 break
-            self._journal.write(What.BACKED_OFF, call.job, attempt, self._clock.real_s(pause_s))
+            self._journal.write(EventType.BACKED_OFF, call.job, attempt, self._clock.real_s(pause_s))
             await asyncio.sleep(self._clock.real_s(pause_s))
             reply = await self._call(call.job, attempt + 1)
         return reply
@@ -159,10 +159,10 @@ class SynchronousService:
         ready_ns = time.monotonic_ns()
         permit = await self._limiter.enter(*tokens)
         if permit.waited:
-            self._journal.write(What.WAITED_FOR_PROVIDER, job, attempt, (time.monotonic_ns() - ready_ns) / 1e9)
-        self._journal.write(What.CALLED, job, attempt)
+            self._journal.write(EventType.WAITED_FOR_PROVIDER, job, attempt, (time.monotonic_ns() - ready_ns) / 1e9)
+        self._journal.write(EventType.CALLED, job, attempt)
         reply = await self._provider.call(job, attempt)
-        self._journal.write(What.ANSWERED, job, attempt, reply.status)
+        self._journal.write(EventType.ANSWERED, job, attempt, reply.status)
         self._limiter.leave(permit, gives_back=not reply.succeeded and not self._provider_limits.failed_calls_count)
         return reply
 

@@ -21,7 +21,7 @@ from simulator.deliveries import PushDelivery
 from simulator.live.system.clock import NS_PER_S, RunClock
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.jobs import Jobs
-from simulator.live.system.journal import Journal, What
+from simulator.live.system.journal import EventType, Journal
 from simulator.live.system.provider_client import ProviderClient, Reply
 from simulator.live.system.queues import RunQueues, attempt_number, enqueued_ns
 from simulator.live.system.rate_limit_server import RateLimitClient
@@ -90,9 +90,9 @@ def attempt(job: int) -> str:
     app, rq_job = application(), _current()
     number = attempt_number(rq_job, app.jobs.retries)
     if number > 0:
-        app.journal.write(What.QUEUED, job, number, at_ns=enqueued_ns(rq_job))
+        app.journal.write(EventType.QUEUED, job, number, at_ns=enqueued_ns(rq_job))
     if app.has_expired(job):
-        app.journal.write(What.EXPIRED, job, number)
+        app.journal.write(EventType.EXPIRED, job, number)
         app.queues.publish(job, "expired")
         return ""
     with _busy(app, rq_job, job, number):
@@ -102,7 +102,7 @@ def attempt(job: int) -> str:
         reply = _call(app, job, number)
         if not reply.succeeded:
             raise AttemptFailed(reply.reason or f"the model answered {reply.status}")
-        app.journal.write(What.COMPUTED, job, number)
+        app.journal.write(EventType.COMPUTED, job, number)
         app.queues.publish(job, "done", reply.text)
         if app.jobs.subscribers:
             app.queues.fan_out(job)
@@ -112,11 +112,11 @@ def attempt(job: int) -> str:
 @contextmanager
 def _busy(app: Application, rq_job: Job, job: int, number: int) -> Iterator[None]:
     worker = worker_number(rq_job.worker_name or "")
-    app.journal.write(What.STARTED, job, number, worker)
+    app.journal.write(EventType.STARTED, job, number, worker)
     try:
         yield
     finally:
-        app.journal.write(What.FREED, job, number, worker)
+        app.journal.write(EventType.FREED, job, number, worker)
 
 
 def _call(app: Application, job: int, number: int) -> Reply:
@@ -126,10 +126,10 @@ def _call(app: Application, job: int, number: int) -> Reply:
             asked_ns = time.monotonic_ns()
             tokens = float(jobs.input_tokens[job]), float(jobs.output_tokens[job])
             if limiter.enter(*tokens, priority=app.config.priority_of(int(jobs.place[job]))):
-                journal.write(What.WAITED_FOR_PROVIDER, job, number, (time.monotonic_ns() - asked_ns) / NS_PER_S)
-        journal.write(What.CALLED, job, number)
+                journal.write(EventType.WAITED_FOR_PROVIDER, job, number, (time.monotonic_ns() - asked_ns) / NS_PER_S)
+        journal.write(EventType.CALLED, job, number)
         reply = app.provider.call(job, number)
-        journal.write(What.ANSWERED, job, number, reply.status)
+        journal.write(EventType.ANSWERED, job, number, reply.status)
         if limiter is not None:
             poisoned = bool(jobs.poison[job]) and reply.status != HTTPStatus.SERVICE_UNAVAILABLE
             limiter.leave(failed=not reply.succeeded, providers_fault=not reply.succeeded and not poisoned)
@@ -143,12 +143,12 @@ def record_failure(
     app = application()
     job, number = int(rq_job.args[0]), attempt_number(rq_job, app.jobs.retries)
     if rq_job.should_retry:
-        app.journal.write(What.BACKED_OFF, job, number, float(rq_job.get_retry_interval()))
+        app.journal.write(EventType.BACKED_OFF, job, number, float(rq_job.get_retry_interval()))
         if app.publishes_progress:
             app.queues.publish(job, "retrying")
         return
     keeps = app.design.dead_letter
-    app.journal.write(What.GAVE_UP, job, number, float(keeps))
+    app.journal.write(EventType.GAVE_UP, job, number, float(keeps))
     app.queues.publish(job, "dead_lettered" if keeps else "failed")
 
 
@@ -158,10 +158,10 @@ def handle_result(job: int, subscriber: int) -> None:
     for number, pause_s in enumerate([*jobs.subscriber_pauses_s(job, subscriber), 0.0]):
         app.sleep(float(jobs.handling_s[job, subscriber]))
         if not jobs.refuses(job, subscriber, number):
-            journal.write(What.HANDLED, job, subscriber)
+            journal.write(EventType.HANDLED, job, subscriber)
             return
         app.sleep(pause_s)
-    journal.write(What.UNHANDLED, job, subscriber)
+    journal.write(EventType.UNHANDLED, job, subscriber)
 
 
 def worker_number(name: str) -> float:
