@@ -1,6 +1,8 @@
 """Closed sets, and tables with an entry for each of their members."""
 
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
@@ -48,8 +50,9 @@ def complete_table(closed: Any, table: Mapping[Member, Entry]) -> Mapping[Member
     missing = [member for member in members if member not in table]
     unknown = [key for key in table if key not in members]
     if missing or unknown:
+        caller = sys._getframe(1)
         raise TypeError(
-            f"this table needs an entry for each of {_listed(members)}: "
+            f"the table in {Path(caller.f_code.co_filename).name}, line {caller.f_lineno}, needs an entry for each of {_listed(members)}: "
             + "; ".join(
                 [f"add {_listed(missing)}"] * bool(missing)
                 + [f"remove {_listed(unknown)}, or add it to the set"] * bool(unknown)

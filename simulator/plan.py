@@ -15,7 +15,7 @@ from simulator.kernel.deliver import DELIVERIES, NONE, POLLING
 from simulator.kernel.draws import ARRIVALS, LISTED, PAUSES, SERVICES
 from simulator.kernel.machine import first_arrival
 from simulator.kernel.random_numbers import key_of
-from simulator.kernel.scaling import LOOK_S
+from simulator.kernel.scaling import AUTOSCALER_LOOK_S
 from simulator.scenario import Autoscaling, Discipline, InlineCalls, Overflow, Scenario, Synchronous
 from simulator.services import EmpiricalService
 from simulator.traces import Trace
@@ -363,11 +363,11 @@ def _set_autoscaling(m: Any, scenario: Scenario) -> None:
     scaling = scenario.autoscaling
     m["scaled"], m["scale_at"] = scaling is not None, inf
     if scaling is not None:
-        m["fewest"], m["most"] = scaling.min, scaling.max
+        m["min_servers"], m["max_servers"] = scaling.min, scaling.max
         m["target_depth"], m["target_lag"] = scaling.target_depth or inf, scaling.target_lag_s or inf
-        m["start_up"], m["scale_at"] = scaling.start_up_s, LOOK_S
+        m["start_up"], m["scale_at"] = scaling.start_up_s, AUTOSCALER_LOOK_S
         fewest, most = dedicated_bounds(scenario, scaling)
-        m["q_fewest"][: len(fewest)], m["q_most"][: len(most)] = fewest, most
+        m["q_min_servers"][: len(fewest)], m["q_max_servers"][: len(most)] = fewest, most
 
 
 def _set_subscribers(m: Any, scenario: Scenario) -> None:

@@ -12,7 +12,7 @@ from simulator.arrivals import PoissonArrivals
 from simulator.kernel.compiled import is_cached
 from simulator.kernel.event_driven import run_event_driven
 from simulator.kernel.layout import DONE, GROW, UNFIT
-from simulator.kernel.scaling import LOOK_S
+from simulator.kernel.scaling import AUTOSCALER_LOOK_S
 from simulator.kernel.single_station import run_single_station
 from simulator.kernel.synchronous import run_synchronous
 from simulator.plan import (
@@ -97,7 +97,7 @@ class _Bounds:
             EndlessRun: if the loop is beyond them.
         """
         jobs, events = int(m["next_job"]), int(m["events"])
-        looks = 2 * float(m["scale_at"]) / LOOK_S if m["scaled"] else 0.0
+        looks = 2 * float(m["scale_at"]) / AUTOSCALER_LOOK_S if m["scaled"] else 0.0
         if jobs > self.jobs or events > EVENTS_ALLOWED + self.events_per_job * jobs + looks:
             raise EndlessRun(
                 f"the simulation was stopped at {float(m['now']):g} s of simulated time: {jobs:,} requests caused {events:,} events, "

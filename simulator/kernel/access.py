@@ -30,7 +30,7 @@ def _accessor(layout: np.dtype[Any]) -> Any:
 slot = _accessor(SLOT)
 event = _accessor(EVENT)
 recorded = _accessor(RECORDED_ROW)
-start = _accessor(START)
+start_at = _accessor(START)
 
 
 def _bits_of(typing_context: Any, value: Any) -> Any:

@@ -31,14 +31,13 @@ from simulator.kernel.machine import (
     finish,
     free_slot,
     is_poison,
-    provider_lets_through,
+    provider_allows,
     sample,
     schedule,
-    set_phase,
     settle,
 )
 from simulator.kernel.random_numbers import uniform
-from simulator.kernel.scaling import look, servers_are_ready
+from simulator.kernel.scaling import autoscale, finish_start_up
 
 BREAKER_STREAK = 5
 """Failed calls in a row (poison apart) that open the circuit."""
@@ -66,7 +65,7 @@ def run_event_driven(machine: Any, budget: int) -> int:
         if m.scale_at < now and m.scale_at <= end and now < np.inf:
             if binned and m.scale_at > m.bin_end:
                 sample(m, m.scale_at)
-            look(m, m.scale_at, now)
+            autoscale(m, m.scale_at, now)
             continue
         if now > end:
             count_unaccepted(m, end)
@@ -86,12 +85,12 @@ def run_event_driven(machine: Any, budget: int) -> int:
         if happens <= now:
             s = take_event(m)
             phase = slot(m.slots, s).phase
-            if phase == layout.CALLING:
-                call_ends(m, s, now)
-            elif phase == layout.BACKING_OFF:
+            if phase == layout.P_CALLING:
+                end_call_of_consumer(m, s, now)
+            elif phase == layout.P_BACKING_OFF:
                 offer(m, s, now)
             else:
-                servers_are_ready(m, s, now)
+                finish_start_up(m, s, now)
                 dispatch(m, now, False)
         elif timer <= now:
             m.timer = np.inf
@@ -113,7 +112,7 @@ def count_unaccepted(m: Machine, end: float) -> None:
 def count_unfinished(m: Machine, now: float) -> None:
     for place in range(m.near + m.heap_size):
         s = slot_of_event(m, place)
-        if slot(m.slots, s).phase == layout.CALLING:
+        if slot(m.slots, s).phase == layout.P_CALLING:
             count_busy(m, s, now, np.inf)
 
 
@@ -132,9 +131,9 @@ def arrive(m: Machine, now: float) -> None:
 def offer(m: Machine, s: int, now: float) -> None:
     record = slot(m.slots, s)
     alone = m.queued == 0 and m.idle > 0 and m.discipline == layout.STRICT and now <= record.arrived + m.expires
-    if alone and (m.gated == 0 or let_through(m, s, now)):
+    if alone and (m.gated == 0 or is_allowed(m, s, now)):
         record.queued = now
-        begin(m, s, now)
+        begin_work(m, s, now)
         return
     enqueue(m, record.place, s, now)
     dispatch(m, now, False)
@@ -149,15 +148,16 @@ def dispatch(m: Machine, now: float, paced: bool) -> None:
         s = m.q_head[q]
         if now > slot(m.slots, s).arrived + m.expires + layout.ROUNDING_S:
             dequeue(m, q, now)
-            give_up(m, s, layout.C_TIMED_OUT, now)
+            settle_without_result(m, s, layout.C_TIMED_OUT, now)
             continue
-        if m.gated and not let_through(m, s, now):
+        if m.gated and not is_allowed(m, s, now):
             return
         dequeue(m, q, now)
-        turn_taken(m, q)
+        if m.discipline == layout.WEIGHTED:
+            m.turn += 1
         if paced:
             count_paced(m, s)
-        begin(m, s, now)
+        begin_work(m, s, now)
 
 
 @compiled
@@ -196,13 +196,7 @@ def trailing_zeros(turn: int) -> int:
 
 
 @compiled
-def turn_taken(m: Machine, q: int) -> None:
-    if m.discipline == layout.WEIGHTED:
-        m.turn += 1
-
-
-@compiled
-def let_through(m: Machine, s: int, now: float) -> bool:
+def is_allowed(m: Machine, s: int, now: float) -> bool:
     """Whether the provider's limits and the circuit let the job's call through; if time alone will, a timer is set."""
     if m.breaks and m.breaker != CLOSED:
         if m.breaker == PROBING:
@@ -210,11 +204,11 @@ def let_through(m: Machine, s: int, now: float) -> bool:
         if now < m.breaker_until:
             m.timer = m.breaker_until
             return False
-    return provider_lets_through(m, s, now)
+    return provider_allows(m, s, now)
 
 
 @inlined
-def begin(m: Machine, s: int, now: float) -> None:
+def begin_work(m: Machine, s: int, now: float) -> None:
     record = slot(m.slots, s)
     m.idle -= 1
     if m.discipline == layout.DEDICATED:
@@ -224,16 +218,16 @@ def begin(m: Machine, s: int, now: float) -> None:
         charge(m, record.job, now, 1.0)
         if m.breaker == OPEN:
             m.breaker = PROBING
-            record.flags |= layout.PROBE
+            record.flags |= layout.F_PROBE
     record.waited += now - record.queued
     record.began = now
-    set_phase(m, s, layout.CALLING)
+    slot(m.slots, s).phase = layout.P_CALLING
     at_model = now + m.dispatch_cost
     schedule(m, s, at_model + begin_call(m, s, at_model))
 
 
 @inlined
-def call_ends(m: Machine, s: int, now: float) -> None:
+def end_call_of_consumer(m: Machine, s: int, now: float) -> None:
     record = slot(m.slots, s)
     others_idle = m.idle > 0
     place = record.place
@@ -247,28 +241,28 @@ def call_ends(m: Machine, s: int, now: float) -> None:
         if fails and m.failed_calls_count == 0:
             charge(m, record.job, now, -1.0)
         if m.breaks:
-            circuit_hears(m, s, fails, now)
+            record_in_circuit(m, s, fails, now)
     patience = min(m.deadlines[place], m.expires)
     count_busy(m, s, now, record.arrived + patience)
     if not fails:
         if m.subscribers > 0:
             fan_out(m, s, now, False)
-        deliver(m, s, now)
+        deliver_to_client(m, s, now)
     elif record.attempt < m.retries:
         back_off(m, s, now)
     else:
-        give_up(m, s, layout.C_DEAD if m.dead_letter else layout.C_FAILED, now)
+        settle_without_result(m, s, layout.C_DEAD if m.dead_letter else layout.C_FAILED, now)
     if m.queued > 0:
         dispatch(m, now, others_idle)
 
 
 @compiled
-def circuit_hears(m: Machine, s: int, fails: bool, now: float) -> None:
+def record_in_circuit(m: Machine, s: int, fails: bool, now: float) -> None:
     record = slot(m.slots, s)
-    if fails and record.flags & layout.OUTAGE == 0 and is_poison(m, record.job):
+    if fails and record.flags & layout.F_OUTAGE == 0 and is_poison(m, record.job):
         fails = False
-    probe = record.flags & layout.PROBE != 0
-    record.flags &= ~layout.PROBE
+    probe = record.flags & layout.F_PROBE != 0
+    record.flags &= ~layout.F_PROBE
     m.streak = m.streak + 1 if fails else 0
     if m.breaker == CLOSED:
         opens = m.streak >= BREAKER_STREAK
@@ -292,13 +286,13 @@ def back_off(m: Machine, s: int, now: float) -> None:
     record.attempt = attempt + 1
     ready = now + pause
     if m.tick > 0.0 and pause > 0.0:
-        ready = found_due(m, now, ready)
-    set_phase(m, s, layout.BACKING_OFF)
+        ready = due_at_a_look(m, now, ready)
+    slot(m.slots, s).phase = layout.P_BACKING_OFF
     schedule(m, s, ready)
 
 
 @compiled
-def found_due(m: Machine, now: float, due: float) -> float:
+def due_at_a_look(m: Machine, now: float, due: float) -> float:
     """The scheduler's first look after `now` that is not before the due time, cut down to whole ticks of its clock.
 
     The run may begin anywhere in the clock's tick, and the looks come at any phase of it: both are drawn once a replication.
@@ -306,12 +300,12 @@ def found_due(m: Machine, now: float, due: float) -> float:
     begins = uniform(m.key, 0, layout.U_TICK, 0)
     phase = uniform(m.key, 0, layout.U_TICK, 1)
     cut = np.floor(due / m.tick + begins)
-    look = max(cut, np.floor(now / m.tick + begins - phase + JUST_AFTER) + 1.0)
-    return max(now, (look + phase - begins) * m.tick)
+    autoscale = max(cut, np.floor(now / m.tick + begins - phase + JUST_AFTER) + 1.0)
+    return max(now, (autoscale + phase - begins) * m.tick)
 
 
 @compiled
-def give_up(m: Machine, s: int, outcome: int, now: float) -> None:
+def settle_without_result(m: Machine, s: int, outcome: int, now: float) -> None:
     """Settle a job without a result. A client that polls or has a connection still learns of it, which counts as delivery calls."""
     if m.learns_of_failure and slot(m.slots, s).job >= m.warmup and not waits_in_line(m, s, now):
         at, calls, _ = deliver_result(m.delivery, m, s, now)
@@ -326,7 +320,7 @@ def waits_in_line(m: Machine, s: int, now: float) -> bool:
 
 
 @inlined
-def deliver(m: Machine, s: int, now: float) -> None:
+def deliver_to_client(m: Machine, s: int, now: float) -> None:
     at, calls, arrives = now, 0, True
     if not waits_in_line(m, s, now):
         at, calls, arrives = deliver_result(m.delivery, m, s, now)

@@ -1,5 +1,5 @@
 # mypy: disable-error-code="no-any-return"
-"""The fan-out to subscribers beside the caller: each handles every result, with the same retries, and none waits for another's."""
+"""The fan-out to the subscribers other than the caller: each handles every result, with the same retries, independently of the others."""
 
 import math
 
@@ -21,14 +21,14 @@ def fan_out(m: Machine, s: int, now: float, in_line: bool) -> float:
     taken = 0.0
     for subscriber in range(m.subscribers):
         if in_line and m.together == 0:
-            taken += handle(m, s, subscriber, now + taken)
+            taken += handle_result(m, s, subscriber, now + taken)
         else:
-            taken = max(taken, handle(m, s, subscriber, now))
+            taken = max(taken, handle_result(m, s, subscriber, now))
     return taken
 
 
 @compiled
-def handle(m: Machine, s: int, subscriber: int, now: float) -> float:
+def handle_result(m: Machine, s: int, subscriber: int, now: float) -> float:
     """One subscriber's handling from the instant `now`, its retries and pauses included; returns its seconds."""
     key, job = m.key, slot(m.slots, s).job
     once = 0.0

@@ -15,7 +15,7 @@ from simulator.kernel.layout import Machine
 
 SLOT_BITS = 24
 SLOT_MASK = (1 << SLOT_BITS) - 1
-BEHIND = layout.NEAR * layout.EVENT.itemsize
+HEAP_OFFSET = layout.NEAR * layout.EVENT.itemsize
 """Bytes before the binary heap."""
 HANDFUL = layout.NEAR // 2
 
@@ -31,7 +31,7 @@ def take_event(m: Machine) -> int:
     s = event(m.heap, near).key & SLOT_MASK
     m.near = near
     if near == 0 and m.heap_size > 0:
-        come_nearer(m)
+        refill_near(m)
     return s
 
 
@@ -40,13 +40,13 @@ def put_event(m: Machine, at: float, key: int) -> None:
     """Add an event. The next few stand with the first of them at the end; none of the heap comes before any of them."""
     heap, place = m.heap, m.near
     if m.heap_size > 0 and is_before(event(heap, 0).at, event(heap, 0).key, at, key):
-        put_behind(m, at, key)
+        put_in_heap(m, at, key)
         return
     if place == layout.NEAR:
-        go_behind(m)
+        spill_near(m)
         place = m.near
         if is_before(event(heap, 0).at, event(heap, 0).key, at, key):
-            put_behind(m, at, key)
+            put_in_heap(m, at, key)
             return
     m.near = place + 1
     while place > 0 and is_before(event(heap, place - 1).at, event(heap, place - 1).key, at, key):
@@ -63,16 +63,16 @@ def is_before(at: float, key: int, other_at: float, other_key: int) -> bool:
 
 
 @compiled
-def put_behind(m: Machine, at: float, key: int) -> None:
-    push(m.heap + BEHIND, m.heap_size, at, key)
+def put_in_heap(m: Machine, at: float, key: int) -> None:
+    push(m.heap + HEAP_OFFSET, m.heap_size, at, key)
     m.heap_size += 1
 
 
 @compiled
-def go_behind(m: Machine) -> None:
+def spill_near(m: Machine) -> None:
     heap = m.heap
     for place in range(HANDFUL):
-        put_behind(m, event(heap, place).at, event(heap, place).key)
+        put_in_heap(m, event(heap, place).at, event(heap, place).key)
     m.near -= HANDFUL
     for place in range(m.near):
         event(heap, place).at = event(heap, place + HANDFUL).at
@@ -80,13 +80,13 @@ def go_behind(m: Machine) -> None:
 
 
 @compiled
-def come_nearer(m: Machine) -> None:
-    heap, behind = m.heap, m.heap + BEHIND
+def refill_near(m: Machine) -> None:
+    heap, heap_start = m.heap, m.heap + HEAP_OFFSET
     m.near = min(HANDFUL, m.heap_size)
     for place in range(m.near - 1, -1, -1):
-        event(heap, place).at = event(behind, 0).at
-        event(heap, place).key = event(behind, 0).key
-        pop(behind, m.heap_size)
+        event(heap, place).at = event(heap_start, 0).at
+        event(heap, place).key = event(heap_start, 0).key
+        pop(heap_start, m.heap_size)
         m.heap_size -= 1
 
 

@@ -51,9 +51,9 @@ K_OFFERED, K_COMPLETED, K_GOOD, K_STARTED, CLASS_COUNTS = range(5)
 B_ARRIVALS, B_COMPLETED, B_DEPTH, B_FLIGHT, B_LAG, B_WITHOUT_RESULT, BIN_ROWS = range(7)
 
 ROUNDING_S = 1e-9
-"""A job that takes exactly its deadline meets it, whatever adding floats makes of that; so with expiry, and with quotas."""
-GRACE_S = ROUNDING_S / 4
-"""A client gives up so much after its limit: an answer that comes exactly at the limit is in time, whatever adding floats makes of it."""
+"""A tolerance, so that rounding cannot make a job late that takes exactly its deadline; the same for expiry and quotas."""
+PATIENCE_GRACE_S = ROUNDING_S / 4
+"""A client gives up this long after its limit, so that rounding cannot make an answer late that comes exactly at the limit."""
 
 CONNECTION_FAILS_S = 127.0
 """From a connection's first SYN until it fails, after six more of them (Linux: `tcp_syn_retries` 6); linear timeouts add to it."""
@@ -106,16 +106,16 @@ PARAMETERS = [
     ("base", _f),
     ("cap", _f),
     ("pauses", _f, MOST_RETRIES),  # listed: before each retry
-    ("subscribers", _i),  # called beside the caller
+    ("subscribers", _i),  # the caller not counted
     ("together", _i),
     ("handling_mu", _f),  # minus infinity: no time at all
     ("handling_sigma", _f),
     ("handling_fails", _f),
     ("scaled", _i),  # 1: servers come and go
-    ("fewest", _i),
-    ("most", _i),
-    ("q_fewest", _i, MOST_CLASSES),  # of dedicated consumers
-    ("q_most", _i, MOST_CLASSES),
+    ("min_servers", _i),
+    ("max_servers", _i),
+    ("q_min_servers", _i, MOST_CLASSES),  # of dedicated consumers
+    ("q_max_servers", _i, MOST_CLASSES),
     ("target_depth", _f),  # jobs waiting a server; infinite: no such target
     ("target_lag", _f),
     ("start_up", _f),
@@ -165,13 +165,13 @@ STATE = [
     ("q_tail", _i, MOST_CLASSES),
     ("q_length", _i, MOST_CLASSES),
     ("q_idle", _i, MOST_CLASSES),  # dedicated consumers
-    ("q_servers", _i, MOST_CLASSES),  # those of them that are there, and that start up
+    ("q_servers", _i, MOST_CLASSES),  # those that are ready, and those that start up
     ("q_starting", _i, MOST_CLASSES),
     ("turn", _i),  # of the weighted discipline
     ("calls", _i),  # under way
     ("bucket_full", _f, BUCKETS),  # when each will be
-    ("quotas_open", _f),  # from when they let a call of the usual size through
-    ("timer", _f),  # when the gate may open
+    ("quotas_open", _f),  # from when they allow a call of the usual size
+    ("timer", _f),  # when the provider's limits or the circuit may let a call through
     ("breaker", _i),
     ("breaker_until", _f),
     ("streak", _i),  # failed calls in a row
@@ -242,7 +242,7 @@ SLOT = np.dtype(
     align=True,
 )
 EVENT = np.dtype([("at", _f), ("key", _i)], align=True)
-START = np.dtype([("at", _f), ("waited", _f)], align=True)  # of a job that waits, in the plain loop
+START = np.dtype([("at", _f), ("waited", _f)], align=True)  # of a job that waits, at a single station
 RECORDED_ROW = np.dtype([("arrival", _f), ("input_tokens", _f), ("output_tokens", _f), ("duration", _f)], align=True)
 
 # --- disciplines
@@ -268,8 +268,8 @@ STRICT, DEDICATED, WEIGHTED = range(3)
 ) = range(15)
 
 # --- a slot's phase and flags
-WAITING, AT_THE_GATE, CALLING, BACKING_OFF, HANDLING, AGAIN, SCALING, CONNECTING = range(8)
-STARTED, ABANDONED, ACCEPTED, OUTAGE, PROBE = 1, 2, 4, 8, 16
+P_WAITING, P_AT_THE_GATE, P_CALLING, P_BACKING_OFF, P_HANDLING, P_AGAIN, P_SCALING, P_CONNECTING = range(8)
+F_STARTED, F_ABANDONED, F_ACCEPTED, F_OUTAGE, F_PROBE = 1, 2, 4, 8, 16
 
 # --- what a slice of the loop returns
 DONE, MORE, GROW, UNFIT = range(4)

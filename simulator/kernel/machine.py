@@ -202,7 +202,7 @@ def gate_opens(m: Machine, job: int) -> float:
 
 
 @compiled
-def provider_lets_through(m: Machine, s: int, now: float) -> bool:
+def provider_allows(m: Machine, s: int, now: float) -> bool:
     """Whether the provider's limits let the job's call through; if time alone will, a timer is set."""
     if m.calls >= m.concurrency:
         return False
@@ -247,12 +247,12 @@ def begin_call(m: Machine, s: int, now: float) -> float:
         m.counts[layout.C_CALLS] += 1
     if m.binned:
         count_call_in_second(m, now)
-    record.flags |= layout.STARTED
+    record.flags |= layout.F_STARTED
     if m.outage_count > 0:
         if is_out(m, now):
-            record.flags |= layout.OUTAGE
+            record.flags |= layout.F_OUTAGE
             return 0.0
-        record.flags &= ~layout.OUTAGE
+        record.flags &= ~layout.F_OUTAGE
     _, tokens_out = tokens_of(m, job)
     return service_s(m, job, tokens_out)
 
@@ -266,7 +266,7 @@ def is_poison(m: Machine, job: int) -> bool:
 def call_fails(m: Machine, s: int, attempt: int) -> bool:
     record = slot(m.slots, s)
     job = record.job
-    if record.flags & layout.OUTAGE:
+    if record.flags & layout.F_OUTAGE:
         return True
     if m.transient > 0.0 and uniform(m.key, job, layout.U_FAILURE, attempt) < m.transient:
         return True
@@ -293,8 +293,8 @@ def count_busy(m: Machine, s: int, now: float, wasted_from: float) -> None:
 @compiled
 def count_accepted(m: Machine, s: int) -> None:
     record = slot(m.slots, s)
-    if record.flags & layout.ACCEPTED == 0:
-        record.flags |= layout.ACCEPTED
+    if record.flags & layout.F_ACCEPTED == 0:
+        record.flags |= layout.F_ACCEPTED
         if record.job >= m.warmup:
             m.counts[layout.C_ACCEPTED] += 1
 
@@ -312,7 +312,7 @@ def settle(m: Machine, s: int, outcome: int, at: float) -> None:
     if job < m.warmup:
         return
     m.counts[outcome] += 1
-    if record.flags & layout.STARTED:
+    if record.flags & layout.F_STARTED:
         waited = record.waited
         m.counts[layout.C_STARTED] += 1
         m.wait_sum += waited
@@ -378,13 +378,3 @@ def finish(m: Machine, now: float, cut: bool) -> None:
         if m.bin < layout.BINS and end > m.bin * m.bin_width:
             fill_bin(m, m.bin, end)
             m.bin += 1
-
-
-@compiled
-def is_abandoned(m: Machine, s: int) -> bool:
-    return slot(m.slots, s).flags & layout.ABANDONED != 0
-
-
-@compiled
-def set_phase(m: Machine, s: int, phase: int) -> None:
-    slot(m.slots, s).phase = phase

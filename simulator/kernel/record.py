@@ -10,17 +10,17 @@ from simulator.kernel.layout import Machine
 
 SHIFT = 52 - layout.FRACTION_BITS
 ORIGIN = (1023 + layout.FIRST_OCTAVE) << layout.FRACTION_BITS
-SMALLEST = 2.0**layout.FIRST_OCTAVE
-LARGEST = 2.0**layout.LAST_OCTAVE
+SMALLEST_S = 2.0**layout.FIRST_OCTAVE
+LARGEST_S = 2.0**layout.LAST_OCTAVE
 LAST_SECOND = 2.0**62
 
 
 @compiled
 def bucket_of(seconds: float) -> int:
     """The histogram's bucket: 0 for less than a microsecond, the last for over two years."""
-    if seconds < SMALLEST:
+    if seconds < SMALLEST_S:
         return 0
-    if seconds >= LARGEST:
+    if seconds >= LARGEST_S:
         return layout.BUCKETS_OF_HISTOGRAM - 1
     return (bits_of(seconds) >> SHIFT) - ORIGIN + 1
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from simulator.kernel import layout
-from simulator.kernel.access import event, recorded, start
+from simulator.kernel.access import event, recorded, start_at
 from simulator.kernel.compiled import compiled, entry
 from simulator.kernel.deliver import POLLING
 from simulator.kernel.draws import next_arrival, service_s
@@ -39,22 +39,22 @@ def run_single_station(machine: Any, budget: int) -> int:
     deadline, wasted = m.deadlines[0], m.wasted
     slots, heap, servers, warmup = m.slots, m.heap, m.servers, m.warmup
     while job < upto:
-        while head < tail and start(slots, head & MASK).at <= arrival:
+        while head < tail and start_at(slots, head & MASK).at <= arrival:
             head += 1
         if job == warmup:
-            deepest, lag, area, busy = end_warm_up(m, head, tail, arrival)
+            deepest, lag, area, busy = restart_averages(m, head, tail, arrival)
         begins = max(arrival, event(heap, 0).at)
         waited = begins - arrival
         if waited > 0.0:
             if tail - head >= RING:
                 return layout.UNFIT
-            start(slots, tail & MASK).at = begins
-            start(slots, tail & MASK).waited = waited
+            start_at(slots, tail & MASK).at = begins
+            start_at(slots, tail & MASK).waited = waited
             tail += 1
             deepest = max(deepest, tail - head)
             lag = max(lag, waited)
             area += waited
-        takes = service_s(m, job, m.output_tokens if m.traced_output == 0 else traced_tokens(m, job))
+        takes = service_s(m, job, m.output_tokens if m.traced_output == 0 else recorded(m.trace, job).output_tokens)
         ends = begins + takes
         busy += takes
         work_end = max(work_end, ends)
@@ -90,17 +90,12 @@ def run_single_station(machine: Any, budget: int) -> int:
 
 
 @compiled
-def traced_tokens(m: Machine, job: int) -> float:
-    return recorded(m.trace, job).output_tokens
-
-
-@compiled
-def end_warm_up(m: Machine, head: int, tail: int, now: float) -> Any:
+def restart_averages(m: Machine, head: int, tail: int, now: float) -> Any:
     m.since = now
     area, lag, busy = 0.0, 0.0, 0.0
     for place in range(head, tail):
-        area += start(m.slots, place & MASK).at - now
-        lag = max(lag, start(m.slots, place & MASK).waited)
+        area += start_at(m.slots, place & MASK).at - now
+        lag = max(lag, start_at(m.slots, place & MASK).waited)
     for server in range(m.servers):
         busy += max(0.0, event(m.heap, server).at - now)
     return tail - head, lag, area, busy

@@ -29,24 +29,22 @@ from simulator.kernel.machine import (
     enqueue,
     finish,
     free_slot,
-    is_abandoned,
-    provider_lets_through,
+    provider_allows,
     sample,
     schedule,
     schedule_last,
-    set_phase,
     settle,
     take_slot,
 )
 from simulator.kernel.random_numbers import uniform
-from simulator.kernel.scaling import look, servers_are_ready
+from simulator.kernel.scaling import autoscale, finish_start_up
 
 
 @entry
 def run_synchronous(machine: Any, budget: int) -> int:
     """Run on for about `budget` events. Returns DONE, MORE (call again) or GROW (call again with more slots)."""
     m = machine[0]
-    limit, end = m.patience + layout.GRACE_S, m.end
+    limit, end = m.patience + layout.PATIENCE_GRACE_S, m.end
     binned = m.binned == 1
     last = m.events + budget
     while m.events < last:
@@ -60,10 +58,10 @@ def run_synchronous(machine: Any, budget: int) -> int:
         if m.scale_at < now and m.scale_at <= end and now < np.inf:
             if binned and m.scale_at > m.bin_end:
                 sample(m, m.scale_at)
-            look(m, m.scale_at, now)
+            autoscale(m, m.scale_at, now)
             continue
         if now > end or now == np.inf or (m.drains == 0 and m.arrival == np.inf):
-            close(m, end if now > end else m.now, now < np.inf)
+            end_run(m, end if now > end else m.now, now < np.inf)
             return layout.DONE
         if binned and now > m.bin_end:
             sample(m, now)
@@ -73,7 +71,7 @@ def run_synchronous(machine: Any, budget: int) -> int:
             s = take_event(m)
             worker_event(m, s, now)
         elif patience <= now:
-            give_up(m, m.patient_head, now)
+            end_patience(m, m.patient_head, now)
         elif again <= now:
             s = m.again_head
             m.again_head = slot(m.slots, s).next
@@ -87,11 +85,11 @@ def run_synchronous(machine: Any, budget: int) -> int:
 
 
 @compiled
-def close(m: Machine, at: float, cut: bool) -> None:
+def end_run(m: Machine, at: float, cut: bool) -> None:
     if cut:
         for place in range(m.near + m.heap_size):
             s = slot_of_event(m, place)
-            if slot(m.slots, s).phase not in (layout.SCALING, layout.CONNECTING):
+            if slot(m.slots, s).phase not in (layout.P_SCALING, layout.P_CONNECTING):
                 count_busy(m, s, at, np.inf)
         s = m.line_head
         while s >= 0:
@@ -103,16 +101,16 @@ def close(m: Machine, at: float, cut: bool) -> None:
 @inlined
 def worker_event(m: Machine, s: int, now: float) -> None:
     phase = slot(m.slots, s).phase
-    if phase == layout.CALLING:
-        call_ends(m, s, now)
-    elif phase == layout.BACKING_OFF:
+    if phase == layout.P_CALLING:
+        end_call_of_worker(m, s, now)
+    elif phase == layout.P_BACKING_OFF:
         try_call(m, s, now)
-    elif phase == layout.HANDLING:
+    elif phase == layout.P_HANDLING:
         respond(m, s, now, True)
-    elif phase == layout.CONNECTING:
+    elif phase == layout.P_CONNECTING:
         connect_again(m, s, now)
     else:
-        servers_are_ready(m, s, now)
+        finish_start_up(m, s, now)
         take_next(m, now)
 
 
@@ -123,11 +121,11 @@ def send(m: Machine, s: int, now: float) -> None:
     if record.job >= m.warmup:
         m.counts[layout.C_SENT] += 1
     if m.idle > 0 or m.queued < m.places:
-        be_patient(m, s)
+        start_waiting(m, s)
         take_in(m, s, now)
     elif m.drops_connections:
-        be_patient(m, s)
-        set_phase(m, s, layout.CONNECTING)
+        start_waiting(m, s)
+        slot(m.slots, s).phase = layout.P_CONNECTING
         await_syn(m, s, now)
     else:
         call_again_or(m, s, layout.C_REJECTED, now)
@@ -141,7 +139,7 @@ def take_in(m: Machine, s: int, now: float) -> None:
         slot(m.slots, s).began = now
         try_call(m, s, now)
     else:
-        set_phase(m, s, layout.WAITING)
+        slot(m.slots, s).phase = layout.P_WAITING
         enqueue(m, 0, s, now)
 
 
@@ -154,7 +152,7 @@ def await_syn(m: Machine, s: int, now: float) -> None:
     sent = slot(m.slots, s).sent
     passed = np.rint(now - sent)
     after = passed + 1.0 + max(0.0, passed - m.syn_linear)
-    if sent + after <= sent + (m.patience + layout.GRACE_S):
+    if sent + after <= sent + (m.patience + layout.PATIENCE_GRACE_S):
         schedule_last(m, s, sent + after)
 
 
@@ -162,7 +160,7 @@ def await_syn(m: Machine, s: int, now: float) -> None:
 def connect_again(m: Machine, s: int, now: float) -> None:
     record = slot(m.slots, s)
     if now - record.sent > layout.CONNECTION_FAILS_S + m.syn_linear - 0.5:
-        no_longer_waits(m, s)
+        stop_waiting(m, s)
         call_again_or(m, s, layout.C_TIMED_OUT, now)
     elif m.idle > 0 or m.queued < m.places:
         take_in(m, s, now)
@@ -171,7 +169,7 @@ def connect_again(m: Machine, s: int, now: float) -> None:
 
 
 @compiled
-def be_patient(m: Machine, s: int) -> None:
+def start_waiting(m: Machine, s: int) -> None:
     """The client waits, for as long as its limit: at the end of the list of those who wait, since the limit is the same for all."""
     record = slot(m.slots, s)
     if m.patience == np.inf:
@@ -186,7 +184,7 @@ def be_patient(m: Machine, s: int) -> None:
 
 
 @compiled
-def no_longer_waits(m: Machine, s: int) -> None:
+def stop_waiting(m: Machine, s: int) -> None:
     record = slot(m.slots, s)
     if m.patience == np.inf:
         return
@@ -202,24 +200,24 @@ def no_longer_waits(m: Machine, s: int) -> None:
 
 
 @compiled
-def give_up(m: Machine, s: int, now: float) -> None:
+def end_patience(m: Machine, s: int, now: float) -> None:
     """The client's patience ends. The server, if the call had reached it, does not know, and works on."""
     record = slot(m.slots, s)
-    no_longer_waits(m, s)
+    stop_waiting(m, s)
     phase = record.phase
-    if phase == layout.CONNECTING:
+    if phase == layout.P_CONNECTING:
         call_again_or(m, s, layout.C_TIMED_OUT, now)
         return
-    record.flags |= layout.ABANDONED
+    record.flags |= layout.F_ABANDONED
     record.gave_up = now
-    if phase in (layout.WAITING, layout.AT_THE_GATE):
+    if phase in (layout.P_WAITING, layout.P_AT_THE_GATE):
         record.waited += now - record.queued
     if record.caller >= m.client_retries:
         settle(m, s, layout.C_TIMED_OUT, now)
         return
     mine = take_slot(m)
     copy_slot(m, s, mine)
-    slot(m.slots, mine).flags &= ~layout.ABANDONED
+    slot(m.slots, mine).flags &= ~layout.F_ABANDONED
     slot(m.slots, mine).gave_up = np.inf
     call_again(m, mine, now)
 
@@ -242,7 +240,7 @@ def call_again(m: Machine, s: int, now: float) -> None:
     record.next = -1
     record.backoff = 0.0
     record.sent = now + m.client_backoff
-    set_phase(m, s, layout.AGAIN)
+    slot(m.slots, s).phase = layout.P_AGAIN
     if m.again_head < 0:
         m.again_head = s
     else:
@@ -261,14 +259,14 @@ def attempt_of(m: Machine, s: int) -> int:
 def try_call(m: Machine, s: int, now: float) -> None:
     record = slot(m.slots, s)
     if m.gated == 0:
-        set_phase(m, s, layout.CALLING)
+        slot(m.slots, s).phase = layout.P_CALLING
         schedule(m, s, now + begin_call(m, s, now))
         return
-    if m.line_head < 0 and provider_lets_through(m, s, now):
-        call(m, s, now)
+    if m.line_head < 0 and provider_allows(m, s, now):
+        start_call(m, s, now)
         return
     count_paced(m, s)
-    set_phase(m, s, layout.AT_THE_GATE)
+    slot(m.slots, s).phase = layout.P_AT_THE_GATE
     record.queued = now
     record.next = -1
     if m.line_head < 0:
@@ -279,26 +277,26 @@ def try_call(m: Machine, s: int, now: float) -> None:
 
 
 @compiled
-def call(m: Machine, s: int, now: float) -> None:
+def start_call(m: Machine, s: int, now: float) -> None:
     m.calls += 1
     charge(m, slot(m.slots, s).job, now, 1.0)
-    set_phase(m, s, layout.CALLING)
+    slot(m.slots, s).phase = layout.P_CALLING
     schedule(m, s, now + begin_call(m, s, now))
 
 
 @compiled
 def serve_line(m: Machine, now: float) -> None:
-    while m.line_head >= 0 and provider_lets_through(m, m.line_head, now):
+    while m.line_head >= 0 and provider_allows(m, m.line_head, now):
         s = m.line_head
         record = slot(m.slots, s)
         m.line_head = record.next
-        if not is_abandoned(m, s):
+        if not slot(m.slots, s).flags & layout.F_ABANDONED:
             record.waited += now - record.queued
-        call(m, s, now)
+        start_call(m, s, now)
 
 
 @inlined
-def call_ends(m: Machine, s: int, now: float) -> None:
+def end_call_of_worker(m: Machine, s: int, now: float) -> None:
     record = slot(m.slots, s)
     fails = call_fails(m, s, attempt_of(m, s))
     if m.gated:
@@ -310,12 +308,12 @@ def call_ends(m: Machine, s: int, now: float) -> None:
         pause = backoff_s(m, draw, record.attempt, record.backoff)
         record.backoff = pause
         record.attempt += 1
-        set_phase(m, s, layout.BACKING_OFF)
+        slot(m.slots, s).phase = layout.P_BACKING_OFF
         schedule(m, s, now + pause)
     elif fails:
         respond(m, s, now, False)
     elif m.subscribers > 0:
-        set_phase(m, s, layout.HANDLING)
+        slot(m.slots, s).phase = layout.P_HANDLING
         schedule(m, s, now + fan_out(m, s, now, True))
     else:
         respond(m, s, now, True)
@@ -328,10 +326,10 @@ def respond(m: Machine, s: int, now: float, succeeded: bool) -> None:
     record = slot(m.slots, s)
     deadline = record.arrived + m.deadlines[record.place]
     count_busy(m, s, now, min(record.gave_up, deadline))
-    if is_abandoned(m, s):
+    if slot(m.slots, s).flags & layout.F_ABANDONED:
         free_slot(m, s)
     else:
-        no_longer_waits(m, s)
+        stop_waiting(m, s)
         if succeeded:
             settle(m, s, layout.C_COMPLETED, now)
             free_slot(m, s)
@@ -346,7 +344,7 @@ def take_next(m: Machine, now: float) -> None:
     while m.queued > 0 and m.idle > 0:
         s = dequeue(m, 0, now)
         record = slot(m.slots, s)
-        if is_abandoned(m, s):
+        if slot(m.slots, s).flags & layout.F_ABANDONED:
             if m.drops_abandoned:
                 free_slot(m, s)
                 continue
