@@ -63,7 +63,7 @@ class Configuration(BaseSettings):
     sign_in_cool_off_minutes: int = Field(default=15, ge=1, le=1440)
     """How long it waits, and how long a wrong attempt counts."""
     session_days: int = Field(default=14, ge=1, le=365)
-    """How long somebody stays signed in, from signing in on."""
+    """How long a user stays signed in."""
 
     external_url: str | None = None
     """Base URL of an OpenAI-compatible server that may answer live runs in the sample endpoint's place, as the official client takes it:
@@ -164,7 +164,7 @@ class Configuration(BaseSettings):
 
     @property
     def broker_socket(self) -> Path:
-        """The embedded broker's unix socket: in the data folder, or where that path is too long, in a folder of ours beside
+        """The embedded broker's unix socket: in the data folder, or where that path is too long, in a folder of ours next to
         the temporary files, named after the data folder so that every process finds the same one."""
         socket = self.data / "broker" / "broker.sock"
         if len(os.fsencode(socket)) < SOCKET_PATH_BYTES:
@@ -217,8 +217,8 @@ def configured() -> Configuration:
     try:
         return Configuration()
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
-        lines = [f"{_variable(item['loc'])}: {item['msg'].removeprefix('Value error, ')}" for item in found]
+        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        lines = [f"{_variable(item['loc'])}: {item['msg'].removeprefix('Value error, ')}" for item in problems]
     raise Misconfigured("\n".join(lines))  # out here, so that no traceback leads to what was given
 
 

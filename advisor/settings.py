@@ -92,7 +92,7 @@ def _database() -> dict[str, Any]:
 DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# A worker reads the first before it looks at the second: what somebody waits for begins between two parts of a map, not after the map.
+# A worker reads the first before it looks at the second: what a user waits for begins between two parts of a map, not after the map.
 SIMULATIONS_QUEUE, MAPS_QUEUE = "simulations", "maps"
 RQ_QUEUES = {
     name: {
@@ -149,7 +149,7 @@ CSRF_COOKIE_SECURE = _TLS
 SECURE_HSTS_SECONDS = 31_536_000 if _TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = _TLS and CONFIGURATION.hsts_include_subdomains
 SECURE_HSTS_PRELOAD = _TLS and CONFIGURATION.hsts_preload
-# Both commit hosts other than this one, which is for whoever runs the domain to decide.
+# Both commit hosts other than this one, which is up to the owner of the domain.
 SILENCED_SYSTEM_CHECKS = [
     "security.W005",
     "security.W021",

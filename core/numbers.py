@@ -115,7 +115,7 @@ def interval(mean: float | None, low: float, high: float, unit: str = "", missin
     """12.4 ± 0.3 s; if it is far from centred, 12.4 s (11.9 to 14.1). Durations (`s`) are scaled."""
     if mean is None or not all(math.isfinite(figure) for figure in (mean, low, high)):
         return missing
-    scale, name = _unit_beside(max(abs(mean), abs(high - low) / 2)) if unit == "s" else (1.0, unit)
+    scale, name = _unit_for(max(abs(mean), abs(high - low) / 2)) if unit == "s" else (1.0, unit)
     mean, low, high = mean / scale, low / scale, high / scale
     half = (high - low) / 2
     if mean == half == 0:
@@ -181,7 +181,7 @@ def _composed(total: int) -> str:
     return " ".join(parts)
 
 
-def _unit_beside(seconds: float) -> tuple[float, str]:
+def _unit_for(seconds: float) -> tuple[float, str]:
     return (1.0, "s") if 1 <= seconds < 600 else time_unit(seconds)
 
 

@@ -48,7 +48,7 @@ class PollingDelivery(DeliveryMethod):
 
 
 class WebhookDelivery(DeliveryMethod):
-    """We call the client at once; a failed call is tried again after each delay of `schedule` in turn (a leading 0 stands for the first call)."""
+    """We call the client at once; a failed call is tried again after each delay of `schedule` in turn (a leading 0 is the first call)."""
 
     caller_waits: ClassVar[bool] = True
     learns_of_failure: ClassVar[bool] = False
@@ -95,7 +95,7 @@ class PushDelivery(DeliveryMethod):
 
 
 class NoDelivery(DeliveryMethod):
-    """Nobody waits: a job is complete when its work is done."""
+    """No caller waits: a job is complete when its work is done."""
 
     caller_waits: ClassVar[bool] = False
     learns_of_failure: ClassVar[bool] = False

@@ -113,14 +113,14 @@ def metastability(
             part = (2 * replication + half) / (2 * replications), (2 * replication + half + 1) / (2 * replications)
             runner.run(1, on_progress, part)
             runs.append(runner.tallies)
-        for design, found in courses.items():
-            found.append(_course(runs[0][design][0], runs[1][design][0], trigger))
+        for design, course in courses.items():
+            course.append(_course(runs[0][design][0], runs[1][design][0], trigger))
         offered += runs[0][SYNCHRONOUS][0].counts["offered"]
     if not offered:
         raise InvalidInput(
             [Problem("--trigger", f"no request arrives in the {trigger[1] + observe_s:,.0f} s that are watched")]
         )
-    return {design: _recovery(found, observe_s) for design, found in courses.items()}
+    return {design: _recovery(course, observe_s) for design, course in courses.items()}
 
 
 def _require_arrivals(scenario: Scenario, trigger: tuple[float, float], trace: Trace | None) -> None:

@@ -43,7 +43,7 @@ LOOPS: dict[str, Loop] = {SYNCHRONOUS: run_synchronous, EVENT_DRIVEN: run_event_
 SLICE_S = 0.08
 """A slice of the event loop: short enough that a cancel is heard at once."""
 FIRST_BUDGET = 2000
-"""Events of the first slice, when nobody knows yet what one takes: from 50 ns to 100 us, with a hundred subscribers that fail."""
+"""Events of the first slice, before the time of one is known: from 50 ns to 100 us, with a hundred subscribers that fail."""
 FASTER = 4
 """A slice has at most this many times the events of the last one: dear events may follow cheap ones."""
 REPORT_S = 0.1

@@ -153,7 +153,7 @@ class Costs(Value):
     dispatch_s: float
     """What an attempt took a consumer besides the model's own time."""
     synchronous_s: float
-    """What a synchronous worker took for an attempt beside the model's own time."""
+    """What a synchronous worker took for an attempt in addition to the model's own time."""
     retry_tick_s: float
     """The tick of the scheduler of retries; 0 if it is exact, to some hundredths of a second."""
     pickup_s: float = 0.0

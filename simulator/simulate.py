@@ -69,12 +69,12 @@ def simulate(
 
 
 def _seen_growth(scenario: Scenario, runner: Runner) -> dict[str, float]:
-    found = {
+    growing = {
         design: growth_per_min(tallies[0], servers_of(scenario, design))
         for design, tallies in runner.tallies.items()
         if may_grow_by_retries(scenario, design)
     }
-    return {design: growth for design, growth in found.items() if growth is not None}
+    return {design: growth for design, growth in growing.items() if growth is not None}
 
 
 def _used(scenario: Scenario, trace: Trace | None) -> Trace | None:

@@ -26,7 +26,7 @@ from simulator.tally import Floats, Tally
 from simulator.traces import Trace
 
 STEEPER = 1.3
-"""A queue grows where each third of the arrivals sees it so many times longer than the third before."""
+"""A queue grows if each third of the arrivals sees it this many times longer than the third before."""
 FEWEST_BINS = 30
 
 

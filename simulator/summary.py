@@ -79,13 +79,13 @@ def _intervals(tallies: Sequence[Tally], *, stable: bool) -> dict[str, tuple[flo
     """95 % intervals: over replications, or (good share alone) over batches of consecutive jobs where there is one replication."""
     if len(tallies) == 1:
         return _bounded("good_share", *_over_batches(_batch_shares(tallies[0])))
-    found: dict[str, tuple[float, float]] = {}
+    intervals: dict[str, tuple[float, float]] = {}
     figures = [_figures(tally) for tally in tallies]
     for name in figures[0]:
         values = [metrics[name] for metrics in figures]
         if all(map(isfinite, values)) and (stable or not name.startswith(TIMES)):
-            found |= _bounded(name, _mean(values), half_width(values))
-    return found
+            intervals |= _bounded(name, _mean(values), half_width(values))
+    return intervals
 
 
 def _figures(tally: Tally) -> dict[str, float]:
@@ -114,15 +114,15 @@ def differences(less: Sequence[Tally], more: Sequence[Tally], *, stable: bool) -
     if len(less) == 1:
         pairs = zip(_batch_shares(more[0]), _batch_shares(less[0]), strict=False)
         return _interval("good_share", [b - a for b, a in pairs], more[0].good_share - less[0].good_share)
-    found: dict[str, Interval] = {}
+    intervals: dict[str, Interval] = {}
     pairs_of_metrics = [(_figures(a), _figures(b)) for a, b in zip(less, more, strict=True)]
     for name in pairs_of_metrics[0][0]:
         if not stable and name.startswith(TIMES):
             continue
         if all(isfinite(a[name]) and isfinite(b[name]) for a, b in pairs_of_metrics):
             values = [b[name] - a[name] for a, b in pairs_of_metrics]
-            found |= _interval(name, values, _mean(values))
-    return found
+            intervals |= _interval(name, values, _mean(values))
+    return intervals
 
 
 def _interval(name: str, values: Sequence[float], mean: float) -> dict[str, Interval]:
@@ -131,7 +131,7 @@ def _interval(name: str, values: Sequence[float], mean: float) -> dict[str, Inte
 
 
 def _subscribers(tallies: Sequence[Tally]) -> dict[str, SubscriberResult]:
-    found = {}
+    results = {}
     for place in range(len(tallies[0].fans)):
         offered, handled, failed = (int(sum(tally.fans[place, column] for tally in tallies)) for column in range(3))
         histogram = sum(tally.fan_histograms[place] for tally in tallies)
@@ -139,24 +139,24 @@ def _subscribers(tallies: Sequence[Tally]) -> dict[str, SubscriberResult]:
         largest = float(max(tally.fan_sums_s[place, 1] for tally in tallies))
         figures = {name: quantile_s(np.asarray(histogram), handled, q) for name, q in QUANTILES.items()}
         latency = Quantiles(mean=total / handled, **figures, max=largest) if handled else Quantiles()
-        found[f"subscriber_{place + 1}"] = SubscriberResult(
+        results[f"subscriber_{place + 1}"] = SubscriberResult(
             offered=offered, handled=handled, failed=failed, latency_s=latency
         )
-    return found
+    return results
 
 
 def _classes(tallies: Sequence[Tally], names: Sequence[str]) -> dict[str, ClassResult]:
-    found = {}
+    results = {}
     for place, name in enumerate(names):
         offered, completed, good, started = (
             int(sum(tally.classes[place, column] for tally in tallies)) for column in range(layout.CLASS_COUNTS)
         )
         waited = float(sum(tally.class_waits_s[place] for tally in tallies))
         mean = waited / started if started else None
-        found[name] = ClassResult(
+        results[name] = ClassResult(
             offered=offered, completed=completed, good=good, late=completed - good, wait_mean_s=mean
         )
-    return found
+    return results
 
 
 def _series(tally: Tally) -> Series:

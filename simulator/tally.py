@@ -31,7 +31,7 @@ def bucket_edges_s() -> Floats:
 
 EDGES_S = bucket_edges_s()
 MIDDLES_S = np.concatenate([[0.0], (EDGES_S[1:-2] + EDGES_S[2:-1]) / 2, [EDGES_S[-2]]])
-"""What a bucket stands for: within 0.4 % of whatever fell into it; less than a microsecond is nothing."""
+"""The value of a bucket: within 0.4 % of what fell into it; less than a microsecond is 0."""
 
 
 def quantile_s(histogram: Counts, total: int, q: float) -> float:

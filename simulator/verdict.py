@@ -39,7 +39,7 @@ def verdict_of(scenario: Scenario, shares: Mapping[str, Share], ahead: Set[tuple
 
 def inequalities_of(scenario: Scenario) -> list[str]:
     synchronous, event_driven = scenario.synchronous, scenario.event_driven
-    found = [
+    sentences = [
         *_of_capacity(scenario),
         *_of_clients(scenario),
         (
@@ -59,7 +59,7 @@ def inequalities_of(scenario: Scenario) -> list[str]:
             f"Retries: {synchronous.inline_retries} in line, {scenario.retries.max} event-driven.",
         ),
     ]
-    return [sentence for differs, sentence in found if differs]
+    return [sentence for differs, sentence in sentences if differs]
 
 
 def _of_capacity(scenario: Scenario) -> Sequence[tuple[bool, str]]:

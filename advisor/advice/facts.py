@@ -17,7 +17,7 @@ _erfc = np.frompyfunc(erfc, 1, 1)
 RARE = 0.01
 """Peaks that bring less than this share of the requests don't reach the 99th percentile."""
 UNLIMITED_RATE = 1e12
-"""Stands for a quota that is not there."""
+"""The value of a quota that does not exist."""
 MARGIN = 0.9
 """A hybrid answers in line for this part of the tightest limit."""
 
@@ -27,14 +27,14 @@ Flag = TypeVar("Flag")
 
 @dataclass(frozen=True)
 class CallerFacts(Generic[Number, Flag]):
-    """Facts about the caller. Where nobody waits, nothing else about the caller is true."""
+    """Facts about the caller. If no caller waits, every other fact about the caller is false."""
 
     nobody: Flag
     end_user: Flag
     internal: Flag
     partner: Flag
     immediate: Flag
-    """Somebody waits and cannot go on without the result."""
+    """A caller waits and cannot continue without the result."""
     wants_inline: Flag
     """The same, or a person waits with a deadline within the time that attention lasts."""
     streams: Flag
@@ -237,8 +237,8 @@ def _failure(c: AnswerVectors, load: LoadFacts[NumberVector, FlagVector]) -> Fai
     if INTERVAL_VECTORS[0] in c:
         listed = np.array([c[name] for name in INTERVAL_VECTORS])
         given = ~np.isnan(listed[0])
-        found = zip(_listed_pauses(listed, transient, retries), backoff, strict=True)
-        longest, mean, variance = (np.where(given, of_list, usual) for of_list, usual in found)
+        chances = zip(_listed_pauses(listed, transient, retries), backoff, strict=True)
+        longest, mean, variance = (np.where(given, of_list, usual) for of_list, usual in chances)
     return FailureFacts(
         transient=transient,
         poison=poison,

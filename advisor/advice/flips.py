@@ -202,14 +202,14 @@ def _nice(bracket: _Bracket) -> list[float]:
         return []
     up = bracket.new > bracket.old
     low, high = LEAVES[bracket.path].low or 0.0, LEAVES[bracket.path].high or math.inf
-    found = []
+    rounder = []
     for digits in range(1, 7):
         unit = 10.0 ** (math.floor(math.log10(bracket.new)) + 1 - digits)
         steps = bracket.new / unit
         away = math.ceil(steps) if up else math.floor(steps)
         values = [float(f"{whole * unit:.12g}") for whole in (round(steps), away)]
-        found += [value for value in values if abs(value / bracket.new - 1) <= _NICE and low <= value <= high]
-    return found
+        rounder += [value for value in values if abs(value / bracket.new - 1) <= _NICE and low <= value <= high]
+    return rounder
 
 
 def _flip(answers: Answers, path: str, to: Any, becomes: FlipOutcome) -> Flip:

@@ -191,8 +191,8 @@ def _override_from(kind: Literal["hop", "profile"], form: type[HopEdit] | type[P
 def hop_by_value(hop: Any, own: Library, streams: bool) -> Any:
     fact = None
     if isinstance(hop, str):
-        found = own.hop_named(hop)
-        fact = found if found is not None and found.name in own.edited else None
+        own_hop = own.hop_named(hop)
+        fact = own_hop if own_hop is not None and own_hop.name in own.edited else None
     elif isinstance(hop, Mapping) and isinstance(hop.get("name"), str):
         fact = own.hop_entitled(hop["name"])
     return fact.hop(streams).model_dump() | {"name": fact.title} if fact else hop

@@ -11,7 +11,7 @@ from simulator.traces import Trace
 WINDOWS_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
 """The lengths of peak that are looked for."""
 BEYOND_CHANCE = 5.0
-"""A window is a peak where its count is so many standard deviations of a Poisson count over the mean: more than chance makes of a long recording."""
+"""A window is a peak if its count exceeds the mean by this many standard deviations of a Poisson count: more than chance gives."""
 HIGHEST_CV = 100.0
 MOST_PEAKS = 1440.0
 RATES = (1e-6, 1e6)

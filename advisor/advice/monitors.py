@@ -31,9 +31,9 @@ def _queues(queues: tuple[Queue, ...]) -> list[Monitor]:
 
 def _drains(point: PointFacts) -> list[Monitor]:
     after_peak, after_outage = recovery.drain_after_peak_s(point), recovery.drain_after_outage_s(point)
-    found = []
+    watched = []
     if after_peak > 0:
-        found.append(
+        watched.append(
             _drain(
                 "time to drain after a peak",
                 after_peak,
@@ -41,7 +41,7 @@ def _drains(point: PointFacts) -> list[Monitor]:
             )
         )
     if point.load.arrives_in_outage >= 1:
-        found.append(
+        watched.append(
             _drain(
                 "time to drain after the stated outage",
                 after_outage,
@@ -49,7 +49,7 @@ def _drains(point: PointFacts) -> list[Monitor]:
                 f"{plural(point.load.arrives_in_outage, 'request gathers', 'requests gather')} meanwhile.",
             )
         )
-    return found
+    return watched
 
 
 def _drain(metric: str, duration_s: float, text: str) -> Monitor:

@@ -88,9 +88,9 @@ PART_OF_SLACK = 0.1
 TIGHT_S = 30.0
 """Under this deadline the delay that polling adds is felt, so an internal caller that can be called back is."""
 SHORTEST_INTERVAL_S, SHORTEST_TIGHT_S = 1.0, 0.1
-"""Nobody asks more often than once a second; under a tight deadline, ten times a second."""
+"""A client polls at most once a second; under a tight deadline, ten times a second."""
 LONGEST_INTERVAL_S = 300.0
-"""Past five minutes a caller no longer knows whether anybody works for it."""
+"""After five minutes a caller no longer knows whether its job is being worked on."""
 SELDOM_EARLIER = 0.05
 """The share of the results that may be there before the first call."""
 

@@ -18,7 +18,7 @@ UNKNOWN: Mapping[str, Any] = {"unknown": True}
 
 @dataclass(frozen=True)
 class Range:
-    """Between `low` and `high`, evenly likely on a logarithmic scale. `unknown` where the template's range stands in for "don't know"."""
+    """Between `low` and `high`, evenly likely on a logarithmic scale. `unknown` if the range is the template's, for "don't know"."""
 
     low: float
     high: float

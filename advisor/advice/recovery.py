@@ -56,15 +56,15 @@ def _pauses(answers: Answers) -> str:
 
 
 def _fewer(answers: Answers, point: PointFacts) -> list[str]:
-    most, found = answers.failures.max_retries, []
+    most, sentences = answers.failures.max_retries, []
     enough = enough_retries(point, most)
     if most and point.failure.transient == 0:
-        found.append("No call fails, so none is needed.")
+        sentences.append("No call fails, so none is needed.")
     elif enough is not None and enough < most:
         fail, tolerated = apart(
             100 * theory.all_attempts_fail(point.failure.transient, enough), 100 * point.caller.tolerated, percent
         )
-        found.append(
+        sentences.append(
             f"{count(enough) if enough else 'None'} would be enough for {tolerated} missed ({fail} {'fail all' if enough else 'fail'})."
         )
     in_time = next(
@@ -72,10 +72,10 @@ def _fewer(answers: Answers, point: PointFacts) -> list[str]:
     )
     if in_time < most and point.failure.transient > 0:
         fits = f"Only {count(in_time)} {plural(in_time, 'fits', 'fit')}" if in_time else "None fits"
-        found.append(
+        sentences.append(
             f"{fits} into the deadline of {duration(point.caller.deadline_s)} when pauses are at their longest."
         )
-    return found
+    return sentences
 
 
 def enough_retries(point: PointFacts, most: int) -> int | None:

@@ -121,8 +121,8 @@ def _decoded(data: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise InvalidInput([Problem("", f"{name} is not UTF-8 text", line)]) from error
-    if found := CONTROL.search(text):
-        _refuse(f"{name} holds a control character (U+{ord(found[0]):04X})", text.count("\n", 0, found.start()) + 1)
+    if match := CONTROL.search(text):
+        _refuse(f"{name} holds a control character (U+{ord(match[0]):04X})", text.count("\n", 0, match.start()) + 1)
     return text
 
 

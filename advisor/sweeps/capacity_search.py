@@ -135,12 +135,12 @@ class CapacitySearch:
         return good_share(getattr(self.results[servers], design))
 
     def _meets(self, design: str, servers: int) -> bool:
-        found = self.good(design, servers)
-        return found.stable and found.low >= self.wanted - EXACTLY
+        good = self.good(design, servers)
+        return good.stable and good.low >= self.wanted - EXACTLY
 
     def _misses(self, design: str, servers: int) -> bool:
-        found = self.good(design, servers)
-        return not found.stable or found.high < self.wanted - EXACTLY
+        good = self.good(design, servers)
+        return not good.stable or good.high < self.wanted - EXACTLY
 
     def _first(self, holds: Callable[[int], bool], start: int, most: int) -> int | None:
         """The smallest number that holds, if all larger ones hold, too; None if `most` does not."""

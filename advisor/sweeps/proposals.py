@@ -12,7 +12,7 @@ from advisor.advice.variations import reach
 USUAL = ("processing.p95_s", "volume.mean_rate_per_s", "volume.peak_to_mean", "caller.deadline_s")
 """What is offered first where nothing turns the style."""
 WIDER = 3.0
-"""The range goes this many times under and over the answer as it stands, and past where the style turns."""
+"""The range goes this many times under and over the current answer, and past where the style turns."""
 PAST = 1.3
 
 
@@ -42,8 +42,8 @@ def proposals(answers: Answers, recommendation: Recommendation) -> tuple[Proposa
     ]
     order = [*reversed(turning), *USUAL, *asked]
     paths = [path for path in dict.fromkeys(order) if path in asked and path in base]
-    found = (_proposal(path, float(base[path][0]), turning.get(path), *reach(path, base)) for path in paths)
-    return tuple(proposal for proposal in found if proposal is not None)
+    candidates = (_proposal(path, float(base[path][0]), turning.get(path), *reach(path, base)) for path in paths)
+    return tuple(proposal for proposal in candidates if proposal is not None)
 
 
 def _proposal(path: str, value: float, turn: float | None, lowest: float, highest: float) -> Proposal | None:

@@ -1,5 +1,5 @@
 # mypy: disable-error-code="no-any-return"
-"""What both event loops share: the arrays they work on, slots, queues, the provider's gate, and the tally of a settled job."""
+"""What both event loops share: the arrays they work on, slots, queues, the provider's limits, and the tally of a settled job."""
 
 from typing import Any
 

@@ -11,7 +11,7 @@ from core.numbers import count, duration, number, percent, plural, rate
 LONG_S, VERY_LONG_S = 10.0, 30.0
 """The seed's bounds of long processing; between its 2 s and these 10 s it says nothing, so nothing weighs."""
 LONG_PAUSES_S = 10.0
-"""Pauses between retries that span longer than this cannot be kept while somebody waits."""
+"""Pauses between retries that span longer than this cannot be kept while a caller waits."""
 
 
 def _burst_weight(f: FactVectors) -> NumberVector:

@@ -33,7 +33,7 @@ class Rule:
     when: Callable[[FactVectors], FlagVector]
     weight: Callable[[FactVectors], NumberVector]
     sentence: Callable[[PointFacts], str]
-    """The evidence: the user's own number, with the threshold beside it."""
+    """The evidence: the user's own number, with the threshold next to it."""
     source: str
     cites: tuple[str, ...] = ()
     """The facts that `sentence` reads, as paths in `Facts`."""

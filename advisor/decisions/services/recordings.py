@@ -162,11 +162,11 @@ class RecordingUses:
 def find_recording_uses(traces: Iterable[Trace], workspace: Workspace) -> Mapping[UUID, RecordingUses]:
     """Return what uses each recording, by id, in five queries."""
     wanted = {trace.pk for trace in traces}
-    found: dict[tuple[UUID, UUID], RecordingUse] = {}
+    uses: dict[tuple[UUID, UUID], RecordingUse] = {}
     decisions = Decision.objects.for_workspace(workspace).only("title").in_bulk()
 
     def use(trace: UUID, decision: UUID) -> RecordingUse:
-        return found.setdefault((trace, decision), RecordingUse(decisions[decision]))
+        return uses.setdefault((trace, decision), RecordingUse(decisions[decision]))
 
     latest = set(Revision.objects.for_workspace(workspace).latest_only().values_list("pk", flat=True))
     naming = Revision.objects.for_workspace(workspace).filter(answers_json__contains=TRACE_MARKER).order_by("number")
@@ -180,7 +180,7 @@ def find_recording_uses(traces: Iterable[Trace], workspace: Workspace) -> Mappin
         counts = rows.filter(trace__in=wanted).order_by().values_list("trace", "revision__decision")
         for trace, decision, count in counts.annotate(Count("pk")):
             use(trace, decision).simulations += count
-    return {trace: RecordingUses(_sorted(one for (of, _), one in found.items() if of == trace)) for trace in wanted}
+    return {trace: RecordingUses(_sorted(one for (of, _), one in uses.items() if of == trace)) for trace in wanted}
 
 
 def _as_id(text: str | None) -> UUID | None:

@@ -13,7 +13,7 @@ PLACES = 121
 LETTER_WIDTH, LABEL_HEIGHT, GAP = 0.026, 0.075, 0.015
 """A letter's width on a phone, a label's height, and its distance from its line, as shares of the plot."""
 FEWEST_LETTERS = 6
-"""A label has room for so many at least: those of two lines are then told apart."""
+"""The least room of a label, in characters: the labels of two lines then differ."""
 FLAT = 0.04
 """A line this low is of no interest if it runs along the floor together with the others."""
 

@@ -15,7 +15,7 @@ from simulator.scenario import Scenario
 MARKED = (("p50", 50.0), ("p95", 95.0), ("p99", 99.0))
 ROWS = ("mean", "p50", "p90", "p95", "p99", "max")
 LOG_FROM = 30.0
-"""The axis is logarithmic where the tail ends past so many medians."""
+"""The axis is logarithmic if the tail ends beyond this many medians."""
 
 NATURAL_S = (
     *(digit * 10.0**power for power in range(-4, 1) for digit in (1, 3)),

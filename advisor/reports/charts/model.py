@@ -54,7 +54,7 @@ class Line:
     dash: Dash | None = None
     """Where several lines are of one design, what tells them apart; else the design's own."""
     short: str = ""
-    """What stands beside it, where that is less than its whole label."""
+    """The text next to it, if that is shorter than its label."""
 
     @property
     def words(self) -> str:

@@ -303,9 +303,9 @@ MOST_WINDOWS = 60
 BURST_TO_MEAN = 2.0
 """A recorded trace bursts where it runs at more than this many times its mean rate ..."""
 STRETCHES = 60
-"""... over a stretch of one part in so many of the run ..."""
+"""... over a stretch of one part in this many of the run ..."""
 PAUSE = 3
-"""... with pauses of at most so many stretches in it."""
+"""... with pauses of at most this many stretches in it."""
 
 
 def windows_of(scenario: Scenario, series: Series) -> tuple[Window, ...]:

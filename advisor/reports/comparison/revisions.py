@@ -15,7 +15,7 @@ from core.numbers import count
 from core.paths import value_at
 
 MOST_NAMED = 2
-"""So many answers are named in the sentence; the others are counted."""
+"""How many answers the sentence names; the others are counted."""
 COMMON = {"kind", "count", "profile", "share", "max wait", "ordering", "trace", "workers"}
 """Names that say too little without what they are of."""
 

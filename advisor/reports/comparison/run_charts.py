@@ -113,7 +113,7 @@ def deadlines_of(runs: Sequence[ComparedRun]) -> dict[float, str]:
 
 
 POINTS = 300
-"""So many points of a line are sent: more than its pixels show on a page. Peaks are kept."""
+"""How many points of a line are sent: more than its pixels on a page. Peaks are kept."""
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ IF_CHOSEN: Mapping[str, Mapping[str, str]] = {
 
 
 def flip_condition(flip: Flip, answers: Answers) -> str:
-    """If 1.9 s or less; If yes; If nobody waited."""
+    """For example: If 1.9 s or less; If yes."""
     path, to = flip.field, flip.to
     if LEAVES[path].numeric:
         more = to > starting_number(path, answers)

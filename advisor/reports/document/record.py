@@ -28,7 +28,7 @@ class Record:
     """The number of the decision's latest revision."""
     status: str
     set_by: str | None
-    """Who set the status; None if nobody has set one: then it is a draft."""
+    """Who set the status; None if no status was set: then it is a draft."""
     set_at: datetime.datetime | None
     standing: str
     """The status of the whole decision: "Revision 1 accepted; revision 2 is a draft"."""

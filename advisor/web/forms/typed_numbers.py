@@ -27,7 +27,7 @@ CLOCK = re.compile(r"(\d+):(\d+)(?::\d+)?", re.ASCII)
 COUNT = re.compile(r"\d+", re.ASCII)
 DECIMAL = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 LONGEST_NUMBER = 40
-"""More characters than this are no number that anybody means."""
+"""Longer texts are no number that a user means."""
 SAME_UNIT = Fraction(1)
 
 
@@ -155,7 +155,7 @@ def _unit_of(typed: str, unit: str, factor: Fraction) -> Fraction:
 
 
 def _thousands(typed: str, unit: str) -> tuple[str, int]:
-    """The words after "k" or "million", and what these stand for. No time is given in thousands: there "M" is minutes, as "m" is."""
+    """The words after "k" or "million", and what they mean. No time is given in thousands: there "M" is minutes, as "m" is."""
     words = typed.strip()
     for name, thousands in THOUSANDS.items() if unit not in UNIT_SECONDS else ():
         rest = words.removeprefix(name)

@@ -32,7 +32,7 @@ HANDBOOK_PARTS = {
 @login_not_required
 @require_safe
 def handbook(request: HttpRequest) -> HttpResponse:
-    """Every rule, warning, template, hop, profile and kind of worker; anybody may read it, members with their workspace's own library."""
+    """Every rule, warning, template, hop, profile and kind of worker; everyone may read it, members with their workspace's own library."""
     workspace = workspace_of(request) if request.user.is_authenticated else None
     own = library_of(workspace) if workspace else SHIPPED
     parts = [
