@@ -4,7 +4,7 @@ from itertools import count
 from typing import Any
 
 from advisor.decisions import stored
-from advisor.decisions.models import Decision, Revision, Run, Sweep, SweepPart
+from advisor.decisions.models import Decision, Revision, Run, Sweep, SweepPart, Trace
 from advisor.teams.models import Workspace
 from simulator.arrivals import PoissonArrivals
 from simulator.scenario import Scenario
@@ -23,6 +23,12 @@ def a_run(workspace: Workspace, **fields: Any) -> Run:
     revision = Revision.objects.create(decision=decision, number=1, answers_json="{}", recommendation_json="{}")
     values = {"idempotency_key": f"key-{next(_keys)}", "scenario_json": stored.dump(SCENARIO)} | fields
     return Run.objects.create(workspace=workspace, revision=revision, **values)
+
+
+def recordings(workspace: Workspace, count: int) -> None:
+    """As many recordings of other files, without their data."""
+    rows = ({"name": f"{n}.csv", "sha256": f"{n:064x}", "size_bytes": 20} for n in range(count))
+    Trace.objects.bulk_create(Trace(workspace=workspace, requests=3, span_s=2.0, **row) for row in rows)
 
 
 def a_sweep(revision: Revision, **fields: Any) -> Sweep:

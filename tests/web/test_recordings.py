@@ -11,6 +11,7 @@ from advisor.decisions.services.recordings import upload_trace
 from advisor.decisions.services.revisions import drop_trace, use_trace
 from advisor.decisions.services.runs import request_run
 from advisor.teams.models import User, Workspace
+from tests.rows import recordings
 
 
 @pytest.fixture
@@ -59,11 +60,11 @@ def test_what_rests_on_one_is_said_and_keeps_it(
 
 
 def test_a_full_workspace_is_told_where_to_make_room(
-    client: Client, workspace: Workspace, decision: Decision, recording: Trace, monkeypatch: pytest.MonkeyPatch
+    client: Client, workspace: Workspace, decision: Decision, recording: Trace
 ) -> None:
-    monkeypatch.setattr(limits, "TRACES_CAP", 1)
+    recordings(workspace, limits.TRACES_CAP - 1)
     file = SimpleUploadedFile("b.csv", b"time_s\n0\n1\n")
     answer = client.post(reverse("upload-trace", args=[decision.pk]), {"version": "1", "trace": file})
     shown = answer.content.decode()
-    assert answer.status_code == 422 and "1 recordings already; delete one first" in shown
+    assert answer.status_code == 422 and f"{limits.TRACES_CAP} recordings already; delete one first" in shown
     assert reverse("recordings", args=[workspace.pk]) in shown

@@ -9,7 +9,6 @@ from django.urls import reverse
 
 from advisor.decisions import limits
 from advisor.decisions.models import Decision, Trace
-from advisor.web import request_limits
 
 ROWS = b"time\n" + b"".join(b"%d\n" % (1_700_000_000 + second + second // 60 * 50) for second in range(600))
 
@@ -70,11 +69,8 @@ def test_an_upload_that_announces_too_much_is_refused_unread(client: Client, dec
     assert "over the limit of 64 MB" in answer.content.decode()
 
 
-def test_an_upload_that_turns_out_too_large_is_refused_while_it_is_read(
-    client: Client, decision: Decision, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(request_limits, "TRACE_BYTES", 1000)
-    answer = upload(client, decision, ROWS)
+def test_an_upload_that_turns_out_too_large_is_refused_while_it_is_read(client: Client, decision: Decision) -> None:
+    answer = upload(client, decision, b"x" * (limits.TRACE_BYTES + 1))
     assert answer.status_code == 413
     assert not Trace.objects.exists()
 

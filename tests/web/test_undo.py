@@ -8,12 +8,16 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
+from advisor.advice.answers import Answers
+from advisor.decisions import stored
 from advisor.decisions.models import Decision, Step
-from advisor.decisions.services import revisions
 from advisor.decisions.services.recordings import delete_trace, upload_trace
-from advisor.decisions.services.revisions import freeze_revision, save_answers, use_trace
+from advisor.decisions.services.revisions import UNDO_LIMIT, freeze_revision, save_answers, use_trace
 from advisor.teams.models import User
+
+AT_ONCE = timedelta(0)
 
 
 def post(client: Client, decision: Decision, to: str, **fields: Any) -> str:
@@ -23,18 +27,14 @@ def post(client: Client, decision: Decision, to: str, **fields: Any) -> str:
     return answer.content.decode()
 
 
-def typed(client: Client, decision: Decision, path: str, text: str) -> str:
+def typed(client: Client, decision: Decision, path: str, text: str, after: timedelta = timedelta(hours=1)) -> str:
+    """A change so long after the one before."""
+    Step.objects.update(changed_at=timezone.now() - after)
     return post(client, decision, "save-answers", **{path: text})
 
 
 def p95(decision: Decision) -> float:
     return decision.latest().answers.processing.p95_s
-
-
-@pytest.fixture(autouse=True)
-def hours_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every change is a step of its own, unless a test says otherwise."""
-    monkeypatch.setattr(revisions, "TOGETHER", timedelta(0))
 
 
 def test_several_steps_back_and_forward(htmx: Client, decision: Decision) -> None:
@@ -68,25 +68,19 @@ def test_a_new_change_leaves_nothing_to_redo(htmx: Client, decision: Decision) -
     assert p95(decision) == 50
 
 
-def test_a_number_typed_digit_by_digit_is_one_step(
-    htmx: Client, decision: Decision, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(revisions, "TOGETHER", timedelta(hours=1))
+def test_a_number_typed_digit_by_digit_is_one_step(htmx: Client, decision: Decision) -> None:
     typed(htmx, decision, "volume.peak_to_mean", "4")
     for text in ("30", "300", "3000"):
-        typed(htmx, decision, "processing.p95_s", text)
+        typed(htmx, decision, "processing.p95_s", text, after=AT_ONCE)
     post(htmx, decision, "undo-answers")
     assert p95(decision) == 20
     assert decision.latest().answers.volume.peak_to_mean == 4
 
 
-def test_typed_away_and_back_again_is_no_step(
-    htmx: Client, decision: Decision, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_typed_away_and_back_again_is_no_step(htmx: Client, decision: Decision) -> None:
     typed(htmx, decision, "volume.peak_to_mean", "4")
-    monkeypatch.setattr(revisions, "TOGETHER", timedelta(hours=1))
-    typed(htmx, decision, "processing.p95_s", "30")
-    typed(htmx, decision, "processing.p95_s", "20")
+    typed(htmx, decision, "processing.p95_s", "30", after=AT_ONCE)
+    typed(htmx, decision, "processing.p95_s", "20", after=AT_ONCE)
     post(htmx, decision, "undo-answers")
     assert decision.latest().answers.volume.peak_to_mean == 8
 
@@ -139,12 +133,18 @@ def test_another_users_change_is_not_undone_unseen(htmx: Client, user: User, dec
     assert p95(decision) == 44
 
 
-def test_the_way_back_has_an_end(htmx: Client, decision: Decision, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(revisions, "UNDO_LIMIT", 3)
-    for number in range(6):
-        typed(htmx, decision, "processing.p95_s", str(30 + number))
-    assert Step.objects.count() == 3
-    for _ in range(6):
+def test_the_way_back_has_an_end(htmx: Client, decision: Decision) -> None:
+    answers = decision.latest().answers.model_dump(mode="json", by_alias=True)
+    now = timezone.now()
+    for number in range(UNDO_LIMIT):
+        then = Answers.parse(answers | {"processing": answers["processing"] | {"p95_s": 30 + number}})
+        Step.objects.create(decision=decision, direction="undo", answers_json=stored.dump(then), changed_at=now)
+    for text in ("8000", "9000"):
+        typed(htmx, decision, "processing.p95_s", text)
+    assert Step.objects.count() == UNDO_LIMIT
+    oldest = Step.objects.earliest("id")
+    Step.objects.exclude(pk=oldest.pk).delete()
+    for _ in range(3):
         post(htmx, decision, "undo-answers")
     assert p95(decision) == 32
 

@@ -106,13 +106,14 @@ def test_options_are_bounded(decision: Decision, bob: User, options: dict[str, o
 
 
 def test_a_workspace_has_its_share_of_the_queue(
-    decision: Decision, workspace: Workspace, bob: User, charlie: User, monkeypatch: pytest.MonkeyPatch
+    decision: Decision, workspace: Workspace, bob: User, charlie: User
 ) -> None:
-    monkeypatch.setattr(limits, "QUEUED_RUNS_CAP", 2)
-    first = [a_run(workspace), a_run(workspace)][0]
+    first = a_run(workspace)
+    others = {"workspace": workspace, "revision": first.revision, "scenario_json": first.scenario_json}
+    Run.objects.bulk_create(Run(idempotency_key=f"{n}", **others) for n in range(1, limits.QUEUED_RUNS_CAP))
     with pytest.raises(TooManyTasks) as refused:
         requested(decision, bob)
-    assert refused.value.cap == 2
+    assert refused.value.cap == limits.QUEUED_RUNS_CAP
     assert not decision.latest().frozen
     elsewhere = create_decision(charlie.memberships.get().workspace, charlie, {})
     assert requested(elsewhere, charlie)

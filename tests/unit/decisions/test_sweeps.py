@@ -23,6 +23,7 @@ from advisor.teams.models import User
 from core.errors import InvalidInput
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue_notifiers import BrokenNotifier, FakeNotifier
+from tests.rows import a_sweep
 
 pytestmark = pytest.mark.usefixtures("connection_of_the_test")
 
@@ -100,10 +101,9 @@ def test_what_is_too_large_or_contradicts_itself_is_refused_with_a_sentence(
     assert decision.latest().frozen_at is None
 
 
-def test_a_workspace_may_have_a_limited_number_under_way(
-    sweep: Sweep, decision: Decision, user: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "UNFINISHED_SWEEPS_CAP", 1)
+def test_a_workspace_may_have_a_limited_number_under_way(sweep: Sweep, decision: Decision, user: User) -> None:
+    for _ in range(1, limits.UNFINISHED_SWEEPS_CAP):
+        a_sweep(sweep.revision)
     with pytest.raises(TooManyTasks):
         request_sweep(decision.latest(), user, ASKED, "another")
     cancel_sweep(sweep, user)

@@ -16,7 +16,7 @@ from advisor.decisions.services.recordings import copy_file, delete_trace, read_
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput
 from simulator.traces import TraceError
-from tests.rows import a_run
+from tests.rows import a_run, recordings
 
 HEADER = b"TIMESTAMP,ContextTokens,GeneratedTokens\n"
 ROWS = [b"2023-11-16 18:00:00.0,10,1\n", b"2023-11-16 18:00:02.5,20,2\n", b"2023-11-16 18:00:10.0,30,3\n"]
@@ -56,20 +56,18 @@ def test_the_same_file_is_the_same_trace_and_in_another_workspace_another(
     assert TraceData.objects.count() == 2
 
 
-def test_it_stops_reading_where_it_is_too_large(
-    workspace: Workspace, bob: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "TRACE_BYTES", 1000)
+def test_it_stops_reading_where_it_is_too_large(workspace: Workspace, bob: User) -> None:
+    chunk = b"x" * (limits.TRACE_BYTES * 2 // 5)
     sent: list[int] = []
 
     def long() -> Iterator[bytes]:
         for _ in range(50):
-            sent.append(400)
-            yield b"x" * 400
+            sent.append(len(chunk))
+            yield chunk
 
     with pytest.raises(UploadTooLarge):
         upload_trace(workspace, bob, "hour.csv", long())
-    assert sum(sent) == 1200
+    assert sum(sent) == 3 * len(chunk)
     assert not Trace.objects.exists()
 
 
@@ -114,10 +112,8 @@ def test_a_viewer_cannot_upload_or_delete_a_recording(
     assert Trace.objects.exists()
 
 
-def test_a_workspace_has_room_for_a_limited_number(
-    workspace: Workspace, bob: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "TRACES_CAP", 1)
+def test_a_workspace_has_room_for_a_limited_number(workspace: Workspace, bob: User) -> None:
+    recordings(workspace, limits.TRACES_CAP - 1)
     first = upload_trace(workspace, bob, "a.csv", [CSV])
     with pytest.raises(InvalidInput, match="delete one first"):
         upload_trace(workspace, bob, "b.csv", [CSV])
