@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -16,7 +16,7 @@ from advisor.decisions.engines import ENGINES, Engine
 from advisor.decisions.external_endpoint import OUTSIDE, endpoint_for
 from advisor.decisions.jobs.leased_work import LeasedWork, persist
 from advisor.decisions.models import Run, SweepKind, SweepPart
-from advisor.decisions.services.leases import PartLease, RunLease, claim_part, claim_run, worker_name
+from advisor.decisions.services.leases import Lease, PartLease, RunLease, claim_part, claim_run, worker_name
 from advisor.decisions.services.recordings import read_stored_trace
 from advisor.decisions.services.sweeps import CELLS
 from advisor.sweeps.capacity_search import search_capacity
@@ -28,41 +28,36 @@ from simulator.simulate import OnProgress
 
 log = logging.getLogger(__name__)
 
+ClaimedLease = TypeVar("ClaimedLease", bound=Lease[Any])
+
 
 def run_simulation(run_id: str, engines: Mapping[str, Engine] = ENGINES) -> None:
     """Claim the run, simulate, and write how it ended. A run that is not queued is left alone.
 
     If the database refuses the claim, it raises, and the reconciler queues the run again. From then on, every end is in the row.
     """
-
-    def work(attempt: int) -> None:
-        lease = RunLease(UUID(run_id), attempt)
-        work = LeasedWork(lease)
-        work.run(lambda: _simulate(lease, engines, work.report))
-
-    _claim_and_work(run_id, claim_run, work)
+    _claim_and_work(run_id, claim_run, RunLease, lambda lease, report: _simulate(lease, engines, report))
 
 
 def run_part(part_id: str) -> None:
     """Claim the part, simulate its cells on this thread, and write them. A part that is not queued is left alone."""
-
-    def work(attempt: int) -> None:
-        lease = PartLease(UUID(part_id), attempt)
-        work = LeasedWork(lease)
-        work.run(lambda: _simulate_part(lease, work.report))
-
-    _claim_and_work(part_id, claim_part, work)
+    _claim_and_work(part_id, claim_part, PartLease, _simulate_part)
 
 
 def _claim_and_work(
-    task_id: str, claim: Callable[[UUID, datetime, str], int | None], work: Callable[[int], None]
+    task_id: str,
+    claim: Callable[[UUID, datetime, str], int | None],
+    lease_of: Callable[[UUID, int], ClaimedLease],
+    simulate: Callable[[ClaimedLease, OnProgress], Any],
 ) -> None:
     close_old_connections()
     attempt = claim(UUID(task_id), timezone.now(), worker_name(os.getpid()))
     if attempt is None:
         log.info("Task %s is not queued", task_id)
         return
-    work(attempt)
+    lease = lease_of(UUID(task_id), attempt)
+    work = LeasedWork(lease)
+    work.run(lambda: simulate(lease, work.report))
     close_old_connections()
 
 
