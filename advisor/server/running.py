@@ -173,7 +173,7 @@ def _await_first_answer(url: str, answers: threading.Event) -> None:
 
 
 def command(name: str, *arguments: str) -> list[str]:
-    return [sys.executable, str(ROOT / "manage.py"), name, *arguments, "--leash"]
+    return [sys.executable, str(ROOT / "manage.py"), name, *arguments, "--exit-with-parent"]
 
 
 def child_environment() -> dict[str, str]:

@@ -4,26 +4,22 @@ from typing import Any
 
 import uvicorn
 from django.conf import settings
-from django.core.management.base import BaseCommand
 
 from advisor.configuration import Configuration
-from core.processes import exit_with_parent
+from advisor.server.management.child_command import ChildCommand
 
 RESPONSE_GRACE_S = 3
 """How long open responses, event streams above all, may go on after SIGTERM."""
 
 
-class Command(BaseCommand):
+class Command(ChildCommand):
     help = "Serve the pages on an inherited socket until SIGTERM."
-    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("--fd", type=int, required=True, help="the listening socket's file descriptor")
-        parser.add_argument("--leash", action="store_true", help="end when standard input ends")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        if options["leash"]:
-            exit_with_parent.watch()
+    def serve(self, options: dict[str, Any]) -> None:
         serve(socket.socket(fileno=options["fd"]), settings.CONFIGURATION)
 
 
