@@ -13,13 +13,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from numba import njit
 
+from advisor.advice.answers import answers_from
 from advisor.advice.checks import CHECKS
 from advisor.advice.contract import Method
 from advisor.advice.delivery import OPTIONS
+from advisor.advice.evaluation import Evaluation
 from advisor.advice.handbook import entries
+from advisor.advice.recommendation import recommend
 from advisor.advice.rules import RULES
+from advisor.advice.scenario import scenario_of
 from advisor.reports.formats import FORMATS
-from advisor.reports.wording import METHODS
+from advisor.reports.wording import METHODS, delivery_sentence
 from core.closed_sets import members_of
 from simulator.arrivals import Arrivals
 from simulator.deliveries import Delivery
@@ -325,6 +329,28 @@ def test_a_delivery_method_of_a_scenario_is_advised_and_has_words(method: str) -
     assert method in members_of(Method), f"add {method!r} to Method in advisor/advice/contract.py"
     assert method in METHODS, f"add {method!r} to METHODS in advisor/reports/wording.py"
     assert method in OPTIONS, f"add a DeliveryOption for {method!r} to advisor/advice/delivery.py"
+
+
+@pytest.mark.parametrize("method", members_of(Method))
+def test_an_advised_delivery_method_has_a_sentence_and_is_simulated(method: Method) -> None:
+    evaluation = Evaluation.from_answers(answers_from({}))
+    recommendation = recommend(evaluation, flips=False)
+    advised = recommendation.model_copy(
+        update={"delivery": recommendation.delivery.model_copy(update={"method": method})}
+    )
+    try:
+        assert delivery_sentence(method)
+    except AssertionError:
+        pytest.fail(f"add a case for {method!r} to delivery_sentence in advisor/reports/wording.py")
+    try:
+        simulated = scenario_of(evaluation, advised).event_driven.delivery.method
+    except AssertionError:
+        pytest.fail(
+            f"add a case for {method!r} to _delivery in advisor/advice/scenario.py, and its class to simulator/deliveries.py"
+        )
+    assert simulated == method or method == "inline", (
+        f"mend the case of {method!r} in _delivery in advisor/advice/scenario.py"
+    )
 
 
 @pytest.mark.parametrize("rule", [rule.id for rule in RULES])
