@@ -141,7 +141,9 @@ def _windows(chart: Chart, palette: Palette) -> list[dict[str, Any]]:
 
 def _annotations(chart: Chart, palette: Palette) -> list[dict[str, Any]]:
     lines = [_label(line, line.spot, chart.x, palette) for line in chart.lines if line.spot is not None]
-    deadlines = [words_above(it.text, _placed(it.x, chart.x), "right", palette.ink) for it in chart.deadlines]
+    deadlines = [
+        words_above(deadline.text, _placed(deadline.x, chart.x), "right", palette.ink) for deadline in chart.deadlines
+    ]
     windows = [words_above(window.kind, window.start, "left", palette.muted) for window in chart.first_windows]
     return [*lines, *deadlines, *windows]
 

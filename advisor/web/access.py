@@ -107,11 +107,11 @@ def hosted_only(view: PageView) -> PageView:
 
 def _find(request: MemberRequest, rows: "QuerySet[M]", key: UUID, within: str = "workspace__") -> M:
     """`within` leads from a row to its workspace."""
-    found = rows.filter(pk=key, **{f"{within}memberships__user": request.user}).first()
-    if found is not None:
-        return found
+    row = rows.filter(pk=key, **{f"{within}memberships__user": request.user}).first()
+    if row is not None:
+        return row
     if not request.user.is_superuser:
         raise Http404
-    found = get_object_or_404(rows, pk=key)
-    log.info("Administrator %s read %s %s", request.user.pk, found._meta.model_name, key)
-    return found
+    row = get_object_or_404(rows, pk=key)
+    log.info("Administrator %s read %s %s", request.user.pk, row._meta.model_name, key)
+    return row

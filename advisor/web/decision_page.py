@@ -36,12 +36,12 @@ class Offer:
 
 def offer() -> Offer | None:
     """The external endpoint that may answer instead of the sample endpoint; None if no administrator allows one."""
-    found = allowed_endpoint()
-    if found is None:
+    endpoint = allowed_endpoint()
+    if endpoint is None:
         return None
-    caps = found.endpoint
+    caps = endpoint.endpoint
     terms = f"{count(caps.max_calls, 'call')} of {count(caps.max_tokens_a_call, 'token')}"
-    return Offer(found.host, found.model, terms)
+    return Offer(endpoint.host, endpoint.model, terms)
 
 
 def plan_of(revision: Revision, running: RunOptions) -> dict[str, Any]:
@@ -66,10 +66,10 @@ def plan_of(revision: Revision, running: RunOptions) -> dict[str, Any]:
 
 
 def _terms(words: str) -> str:
-    found = allowed_endpoint()
-    if not words or found is None:
+    endpoint = allowed_endpoint()
+    if not words or endpoint is None:
         return ""
-    return f"{words} {count(runs_left(found), 'such run')} left of {count(found.runs_per_day)} in 24 hours."
+    return f"{words} {count(runs_left(endpoint), 'such run')} left of {count(endpoint.runs_per_day)} in 24 hours."
 
 
 TOP_REASONS = 5
@@ -121,14 +121,14 @@ def advice_of(recommendation: Recommendation) -> dict[str, Any]:
     speaks = [reason for reason in recommendation.reasons if reason.favours == recommendation.style]
     against = [reason for reason in recommendation.reasons if reason not in speaks]
     neutral = [reason for reason in against if reason.favours == "neither"]
-    said = {reason.rule for reason in neutral}
+    named = {reason.rule for reason in neutral}
     return {
         "recommendation": recommendation,
         "reasons": speaks[:TOP_REASONS],
         "more_reasons": speaks[TOP_REASONS:],
         "against": [reason for reason in against if reason.favours != "neither"],
         "neutral": neutral,
-        "warnings": [warning for warning in recommendation.warnings if warning.code not in said],
+        "warnings": [warning for warning in recommendation.warnings if warning.code not in named],
         "idempotency_key": uuid.uuid4().hex,
     }
 
@@ -146,16 +146,16 @@ def changes(
 ) -> Changes:
     """What differs between two states of the questionnaire, given what was posted and which fields were filled by something else than typing."""
     old = {field.id: field for group in before for field in group.fields}
-    found = Changes([], [])
+    changed = Changes([], [])
     for field in (field for group in after for field in group.fields):
         was, path = old[field.id], field.question.path
         typed = post.get(path, "")
         typed = "" if not field.question.uncertain or typed_numbers.is_plain(typed) else typed
         if field.hidden != was.hidden or path in elsewhere or field.profile != was.profile:
-            found.fields.append(field)
+            changed.fields.append(field)
         elif field.hints != was.hints or typed:
-            found.besides.append((field, typed))
-    return found
+            changed.besides.append((field, typed))
+    return changed
 
 
 def version_of(request: MemberRequest) -> int:

@@ -26,11 +26,11 @@ from core.numbers import count
 
 
 def sweep_context(request: MemberRequest, sweep: Sweep) -> dict[str, Any]:
-    found = read_cells(sweep)
-    done, border = len(found.cells), border_of(sweep)
-    counts = counted(found.cells)
-    said = finding(found)
-    against = disagreement(found.cells) if done else ""
+    swept = read_cells(sweep)
+    done, border = len(swept.cells), border_of(sweep)
+    counts = counted(swept.cells)
+    sentence = finding(swept)
+    against = disagreement(swept.cells) if done else ""
     return {
         "sweep": sweep,
         "decision": sweep.revision.decision,
@@ -38,17 +38,17 @@ def sweep_context(request: MemberRequest, sweep: Sweep) -> dict[str, Any]:
         "share": done / sweep.size,
         "figure": f"{done:,} of {count(sweep.size, 'cell')}",
         "length": _length(sweep),
-        "axes": listed([axis_words(one) for one in (found.x, found.y) if one]),
-        "finding": said,
+        "axes": listed([axis_words(one) for one in (swept.x, swept.y) if one]),
+        "finding": sentence,
         "disagreement": against,
-        "disagrees": any(cell.disagrees for cell in found.cells),
+        "disagrees": any(cell.disagrees for cell in swept.cells),
         "line": _line(border),
         "where": _where(sweep),
-        "alt": " ".join(part for part in (said, against, _line(border)) if part),
+        "alt": " ".join(part for part in (sentence, against, _line(border)) if part),
         "key": [(kind, VERDICT_LETTERS[kind], KINDS[kind], count(number, "cell")) for kind, number in counts.items()],
-        "table": None if sweep.active else map_table(found),
+        "table": None if sweep.active else map_table(swept),
         "untaken": is_untaken(sweep),
-        "took_s": found.elapsed_s,
+        "took_s": swept.elapsed_s,
         "query": form_again(sweep).query,
         "may_edit": may_edit(request.user, sweep.workspace),
     }

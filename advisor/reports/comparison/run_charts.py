@@ -72,7 +72,9 @@ def _curve_chart(
         table=_table(pairs),
         lines=lines,
         deadlines=deadlines,
-        notes=tuple(f"{run.letter}: {wording.unstable_sentence(style, it)}" for run, it in pairs if not it.stable),
+        notes=tuple(
+            f"{run.letter}: {wording.unstable_sentence(style, design)}" for run, design in pairs if not design.stable
+        ),
     )
 
 
@@ -98,15 +100,15 @@ def _table(pairs: Drawn) -> Table:
 
 def deadlines_of(runs: Sequence[ComparedRun]) -> dict[float, str]:
     """Each deadline with its words; the letters of its runs are named if not all have it."""
-    found: dict[tuple[float, str], list[str]] = {}
+    letters_by_deadline: dict[tuple[float, str], list[str]] = {}
     for run in runs:
         given = run.scenario.deadline_s
         each: Mapping[str, float] = {} if given is None else given if isinstance(given, Mapping) else {"": given}
         for name, value in each.items():
-            found.setdefault((value, name), []).append(run.letter)
-    lone = len(found) == 1
+            letters_by_deadline.setdefault((value, name), []).append(run.letter)
+    lone = len(letters_by_deadline) == 1
     words: dict[float, list[str]] = {}
-    for (value, name), letters in found.items():
+    for (value, name), letters in letters_by_deadline.items():
         parts = (*(["".join(letters)] if len(letters) < len(runs) else []), name, *(["deadline"] if lone else []))
         words.setdefault(value, []).append(" ".join(part for part in (*parts, duration(value)) if part))
     return {value: "; ".join(texts) for value, texts in words.items()}

@@ -231,16 +231,16 @@ def difference(name: str, less: DesignResult, more: DesignResult) -> Interval | 
     )
 
 
-def _cell(name: str, found: Interval | None) -> DifferenceCell:
-    if found is None:
+def _cell(name: str, interval: Interval | None) -> DifferenceCell:
+    if interval is None:
         return DifferenceCell(MISSING)
-    return DifferenceCell(difference_words(name, found), found.low > 0 or found.high < 0)
+    return DifferenceCell(difference_words(name, interval), interval.low > 0 or interval.high < 0)
 
 
 def _cell_between(name: str, less: DesignResult, more: DesignResult) -> DifferenceCell:
-    found = difference(name, less, more)
-    if found is not None:
-        return _cell(name, found)
+    change = difference(name, less, more)
+    if change is not None:
+        return _cell(name, change)
     a, b = value_of(less, name), value_of(more, name)
     return DifferenceCell(MISSING if a is None or b is None else _alone(name, b - a))
 

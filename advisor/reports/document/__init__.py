@@ -51,10 +51,10 @@ class Document:
         rows = list(self.record.rows if self.record else (("Status", NOT_RECORDED),))
         rows.append(("Date", f"{self.date.isoformat()} (UTC)"))
         if self.result is not None and self.scenario is not None:
-            found = wording.simulated_sentence(
+            sentence = wording.simulated_sentence(
                 self.result, self.scenario.deadline_s, self.scenario.tolerated_miss_percent
             )
-            rows.append(("Run live" if self.result.engine == "live" else "Simulated", found))
+            rows.append(("Run live" if self.result.engine == "live" else "Simulated", sentence))
         return tuple(rows)
 
 

@@ -169,12 +169,14 @@ def _load(live: LiveReport) -> str:
     load = live.load_average
     if load is None:
         return ""
-    told = f"Load average: {load.before:.1f} at the start, {load.after:.1f} at the end, on {count(load.cores, 'core')}."
+    sentence = (
+        f"Load average: {load.before:.1f} at the start, {load.after:.1f} at the end, on {count(load.cores, 'core')}."
+    )
     if load.before > BUSY * load.cores:
-        told += (
+        sentence += (
             " The machine was busy with other things, which is in every measured figure; run it again when it is quiet."
         )
-    return told
+    return sentence
 
 
 def _other_runs(live: LiveReport) -> str:
@@ -216,10 +218,10 @@ def lateness_sentence(live: LiveReport) -> str:
     worst = max(live.lateness.values(), key=lambda late: late.p99_s, default=None)
     if worst is None:
         return ""
-    told = f"Jobs were sent {duration(worst.mean_s)} after their instants on average, {duration(worst.p99_s)} at p99 (real time)."
+    sentence = f"Jobs were sent {duration(worst.mean_s)} after their instants on average, {duration(worst.p99_s)} at p99 (real time)."
     if worst.p99_s > LATE_S:
-        told += " That is late: this machine was busy with something else, which is in every measured figure. Run it again when it is quiet."
-    return told
+        sentence += " That is late: this machine was busy with something else, which is in every measured figure. Run it again when it is quiet."
+    return sentence
 
 
 def _in_words(row: Compared) -> str:

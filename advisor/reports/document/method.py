@@ -26,13 +26,13 @@ def method(
         blocks += _simulated(result)
     known = ", ".join(f"{name} {version}" for name, version in versions.items())
     blocks.append(Paragraph(f"Versions: {known}."))
-    beside = f", put the recording next to it as {recording.file}" if recording else ""
-    blocks.append(Paragraph(f"To work it out again, save Appendix A as answers.json{beside}, and run:"))
+    placement = f", put the recording next to it as {recording.file}" if recording else ""
+    blocks.append(Paragraph(f"To work it out again, save Appendix A as answers.json{placement}, and run:"))
     blocks.append(Listing("python3 manage.py advise answers.json", "The advice", "sh"))
     if scenario is not None and result is not None:
-        found = wording.found_by(result)
-        blocks.append(Paragraph(f"and for {wording.uncapitalised(found)} save Appendix B as scenario.json and run:"))
-        blocks.append(Listing(simulate_command(scenario, result), found, "sh"))
+        how = wording.found_by(result)
+        blocks.append(Paragraph(f"and for {wording.uncapitalised(how)} save Appendix B as scenario.json and run:"))
+        blocks.append(Listing(simulate_command(scenario, result), how, "sh"))
     return Section("method", "Method", tuple(blocks))
 
 
@@ -87,14 +87,14 @@ def _how_counted(result: Result) -> str:
 
 
 def appendices(answers: Answers | None, scenario: Scenario | None) -> tuple[Section, ...]:
-    found = []
+    blocks = []
     if answers is not None:
         text = answers_json(answers)
-        found.append(Section("answers", "Appendix A: Answers", (Listing(text, "answers.json", "json"),)))
+        blocks.append(Section("answers", "Appendix A: Answers", (Listing(text, "answers.json", "json"),)))
     if scenario is not None:
         text = scenario_json(scenario)
-        found.append(Section("scenario", "Appendix B: Scenario", (Listing(text, "scenario.json", "json"),)))
-    return tuple(found)
+        blocks.append(Section("scenario", "Appendix B: Scenario", (Listing(text, "scenario.json", "json"),)))
+    return tuple(blocks)
 
 
 def answers_json(answers: Answers) -> str:

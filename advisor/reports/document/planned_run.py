@@ -23,8 +23,8 @@ MEASURING = "The first live run with such workers measures what this machine car
 
 
 def plan_sentences(plan: LiveRunPlan) -> tuple[str, ...]:
-    found = (_plan_sentence(plan), _verdict_sentence(plan), "" if plan.is_measured else MEASURING)
-    return tuple(sentence for sentence in found if sentence)
+    sentences = (_plan_sentence(plan), _verdict_sentence(plan), "" if plan.is_measured else MEASURING)
+    return tuple(sentence for sentence in sentences if sentence)
 
 
 def _plan_sentence(plan: LiveRunPlan) -> str:

@@ -170,8 +170,10 @@ def interval_words(name: str, value: Interval) -> str:
 
 
 def difference_rows(result: Result) -> list[tuple[str, str]]:
-    found = result.difference
-    return [(words, difference_words(name, found[name])) for name, words in DIFFERENCES.items() if name in found]
+    difference = result.difference
+    return [
+        (words, difference_words(name, difference[name])) for name, words in DIFFERENCES.items() if name in difference
+    ]
 
 
 def difference_words(name: str, value: Interval) -> str:
@@ -185,10 +187,10 @@ def _subscriber_rows(designs: list[DesignResult]) -> list[tuple[str, ...]]:
     names = sorted({name for design in designs for name in design.subscribers})
     rows = []
     for name in names:
-        found = [design.subscribers.get(name) for design in designs]
+        results = [design.subscribers.get(name) for design in designs]
         cells = (
             "–" if one is None else f"{count(one.handled)} of {count(one.offered)}, p95 {duration(one.latency_s.p95)}"
-            for one in found
+            for one in results
         )
         rows.append((f"{name.replace('_', ' ').capitalize()}, handled", *cells))
     return rows
@@ -203,36 +205,40 @@ RECOVERY_FIGURES = {
 }
 
 
-def recovery_sentence(found: Mapping[str, Recovery], observed_s: float) -> str:
+def recovery_sentence(recoveries: Mapping[str, Recovery], observed_s: float) -> str:
     return " ".join(
-        f"The {wording.style_name(design).lower()} design {_recovers(it, observed_s)}." for design, it in found.items()
+        f"The {wording.style_name(design).lower()} design {_recovers(result, observed_s)}."
+        for design, result in recoveries.items()
     )
 
 
-def _recovers(found: Recovery, observed_s: float) -> str:
-    if found.recovers:
+def _recovers(result: Recovery, observed_s: float) -> str:
+    if result.recovers:
         return "recovers"
-    if not found.recovered:
+    if not result.recovered:
         return f"does not recover in the {duration(observed_s)} watched"
-    return f"recovers in {found.recovered} of {count(found.replications, 'replication')}"
+    return f"recovers in {result.recovered} of {count(result.replications, 'replication')}"
 
 
-def recovery(found: Mapping[str, Recovery], trigger: tuple[float, float], observed_s: float) -> Section:
+def recovery(recoveries: Mapping[str, Recovery], trigger: tuple[float, float], observed_s: float) -> Section:
     start, end = trigger
     rows = [
-        ("Replications that recovered", *(f"{it.recovered} of {it.replications}" for it in found.values())),
+        (
+            "Replications that recovered",
+            *(f"{result.recovered} of {result.replications}" for result in recoveries.values()),
+        ),
         *(
-            (words, *(_recovery_words(name, getattr(it, name)) for it in found.values()))
+            (words, *(_recovery_words(name, getattr(result, name)) for result in recoveries.values()))
             for name, words in RECOVERY_FIGURES.items()
         ),
     ]
-    said = (
+    explanation = (
         f"The provider is out of service for {duration(end - start)} from {duration(start)} on, and the designs are watched for "
         f"{duration(observed_s)} after that. A design recovers when its queue is as short again as it is without the outage, and stays so. "
         "Dead letters are all jobs that end without a result, beyond those of the same run without the outage."
     )
-    headers = ("Figure", *(wording.style_name(design) for design in found))
-    return Section("recovery", "Recovery", (Paragraph(said), table_block(headers, rows, "After the outage")))
+    headers = ("Figure", *(wording.style_name(design) for design in recoveries))
+    return Section("recovery", "Recovery", (Paragraph(explanation), table_block(headers, rows, "After the outage")))
 
 
 def _recovery_words(name: str, value: Interval | None) -> str:

@@ -96,6 +96,6 @@ def escaped(text: str) -> str:
     """One line without emphasis, link, image, HTML, table cell, list or heading."""
     line = " ".join(text.split())
     line = _SPECIAL.sub(r"\\\1", line)
-    line = _AUTOLINK.sub(lambda found: f"\\{found[0]}", line)
+    line = _AUTOLINK.sub(lambda match: f"\\{match[0]}", line)
     line = _LINE_START.sub(r"\1\\\2", line)
     return _NUMBERED.sub(r"\1\\\2", line)

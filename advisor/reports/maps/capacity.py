@@ -9,34 +9,30 @@ SERVERS = {"synchronous": ("worker", "workers"), "event_driven": ("consumer", "c
 
 def needed_headline(needed: ServerRequirement) -> str:
     both = (needed.synchronous, needed.event_driven)
-    meet = [found for found in both if found.high is not None]
+    meet = [need for need in both if need.high is not None]
     if not meet:
         return f"Neither design meets the deadline, with any number up to {both[0].most:,}"
-    needs = " and ".join(
-        f"{design_name(found.design)} needs {count(found.high, *SERVERS[found.design])}" for found in meet
-    )
-    missing = [design_name(found.design) for found in both if found.high is None]
+    needs = " and ".join(f"{design_name(need.design)} needs {count(need.high, *SERVERS[need.design])}" for need in meet)
+    missing = [design_name(need.design) for need in both if need.high is None]
     sentence = needs + (f"; {missing[0]} does not meet the deadline with any number" if missing else "")
     return sentence[0].upper() + sentence[1:]
 
 
-def needed_sentence(found: DesignRequirement) -> str:
-    one, many = SERVERS[found.design]
-    name = design_name(found.design).capitalize()
-    if found.high is None:
-        return f"{name} does not meet the deadline with any number up to {count(found.most, one, many)}: more {many} do not help."
-    if found.high == 1:
+def needed_sentence(need: DesignRequirement) -> str:
+    one, many = SERVERS[need.design]
+    name = design_name(need.design).capitalize()
+    if need.high is None:
+        return f"{name} does not meet the deadline with any number up to {count(need.most, one, many)}: more {many} do not help."
+    if need.high == 1:
         return f"{name} meets the deadline from 1 {one} on."
-    if found.low == found.high:
-        return f"{name} meets the deadline from {count(found.high, one, many)} on; one less is sure to miss it."
+    if need.low == need.high:
+        return f"{name} meets the deadline from {count(need.high, one, many)} on; one less is sure to miss it."
     below = (
-        ""
-        if found.low < 2
-        else f"{'1 is' if found.low == 2 else f'fewer than {found.low:,} are'} sure to miss it, and "
+        "" if need.low < 2 else f"{'1 is' if need.low == 2 else f'fewer than {need.low:,} are'} sure to miss it, and "
     )
-    between = f"{found.low:,}" if found.high - found.low == 1 else f"{found.low:,} to {found.high - 1:,}"
+    between = f"{need.low:,}" if need.high - need.low == 1 else f"{need.low:,} to {need.high - 1:,}"
     return (
-        f"{name} meets the deadline from {count(found.high, one, many)} on; {below}{between} may or may not be enough."
+        f"{name} meets the deadline from {count(need.high, one, many)} on; {below}{between} may or may not be enough."
     )
 
 

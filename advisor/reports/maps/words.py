@@ -50,8 +50,8 @@ def axis_words(axis: SweepAxis) -> str:
 
 
 def counted(cells: Sequence[Cell]) -> dict[str, int]:
-    found = [kind_of(cell) for cell in cells]
-    return {kind: found.count(kind) for kind in KINDS if kind in found}
+    kinds = [kind_of(cell) for cell in cells]
+    return {kind: kinds.count(kind) for kind in KINDS if kind in kinds}
 
 
 def finding(sweep: SweepResult) -> str:
@@ -85,8 +85,8 @@ def map_table(sweep: SweepResult) -> Table:
 
 def _row(sweep: SweepResult, cell: Cell) -> tuple[str, ...]:
     advice = design_name(cell.style) + (" (misses where the other meets)" if cell.disagrees else "")
-    found = (share_words(cell.synchronous), share_words(cell.event_driven), margin_words(cell))
-    return (*place_words(sweep, cell), advice, KINDS[kind_of(cell)], *found)
+    figures = (share_words(cell.synchronous), share_words(cell.event_driven), margin_words(cell))
+    return (*place_words(sweep, cell), advice, KINDS[kind_of(cell)], *figures)
 
 
 def place_words(sweep: SweepResult, cell: Cell) -> tuple[str, ...]:
@@ -94,9 +94,9 @@ def place_words(sweep: SweepResult, cell: Cell) -> tuple[str, ...]:
     return (across,) if sweep.y is None or cell.y is None else (across, axis_value(sweep.y.field, cell.y))
 
 
-def share_words(found: GoodShare) -> str:
+def share_words(good: GoodShare) -> str:
     """A design that grows without end has no share: it depends on how long it was watched."""
-    return share_interval(found.good_share, found.low, found.high) if found.stable else "grows without end"
+    return share_interval(good.good_share, good.low, good.high) if good.stable else "grows without end"
 
 
 def margin_words(cell: Cell) -> str:
@@ -143,8 +143,8 @@ def _map_section(sweep: SweepResult) -> Section:
     return Section("map", "Map", (table_block(headers, rows, axis_words(sweep.x), figures_from=3),))
 
 
-def _share(found: GoodShare) -> str:
-    return share_interval(found.good_share, found.low, found.high)
+def _share(good: GoodShare) -> str:
+    return share_interval(good.good_share, good.low, good.high)
 
 
 def _map(sweep: SweepResult) -> Iterator[str]:

@@ -98,12 +98,12 @@ def _lost_profile(name: str) -> str:
 
 
 def own_hops(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    found = []
+    hops = []
     for text in texts:
         try:
             hop = hop_from(text)
         except ValueError:
             continue
         if isinstance(hop, dict):
-            found.append((text, f"{hop['name']}, {hop['limit_s']} s {hop['kind']}"))
-    return tuple(found)
+            hops.append((text, f"{hop['name']}, {hop['limit_s']} s {hop['kind']}"))
+    return tuple(hops)

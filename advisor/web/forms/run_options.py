@@ -121,11 +121,11 @@ class RunOptions:
         return self.errors.get("", "")
 
     def refused(self, error: InvalidInput) -> "RunOptions":
-        found: dict[str, str] = {}
+        errors_by_field: dict[str, str] = {}
         for problem in error.problems:
             place = problem.path if problem.path in RUN_LABELS else ""
-            found.setdefault(place, sentence_of(problem.reason, RUN_LABELS.get(place, "This")))
-        return replace(self, errors=found)
+            errors_by_field.setdefault(place, sentence_of(problem.reason, RUN_LABELS.get(place, "This")))
+        return replace(self, errors=errors_by_field)
 
 
 def load_run_options(request: HttpRequest, decision: Decision) -> RunOptions:

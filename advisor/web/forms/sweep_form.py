@@ -182,13 +182,15 @@ def _number(name: str, words: str, text: str, whole: bool, unit: str = "") -> fl
 
 
 def with_errors(form: SweepForm, problems: Sequence[Problem]) -> SweepForm:
-    said = {
+    errors_by_field = {
         name: " ".join(sentence_of(problem.reason) for problem in problems if problem.path == name)
         for name in ("x", "y", "jobs")
     }
-    x, y = (AxisField(one.name, one.field, one.low, one.high, one.steps, said[one.name]) for one in form.axes)
-    rest = tuple(sentence_of(problem.reason) for problem in problems if problem.path not in said)
-    return SweepForm(x, y, form.jobs, said["jobs"], rest)
+    x, y = (
+        AxisField(one.name, one.field, one.low, one.high, one.steps, errors_by_field[one.name]) for one in form.axes
+    )
+    rest = tuple(sentence_of(problem.reason) for problem in problems if problem.path not in errors_by_field)
+    return SweepForm(x, y, form.jobs, errors_by_field["jobs"], rest)
 
 
 def form_again(sweep: Sweep) -> SweepForm:

@@ -59,7 +59,7 @@ def thresholds_by_path(answers: Answers, recommendation: Recommendation) -> Mapp
         numeric = LEAVES[flip.field].numeric
         if numeric or _style_there(flip) != wording.shown_style(recommendation):
             flips.setdefault(flip.field, []).append(flip)
-    return {path: _thresholds(path, found, answers, recommendation) for path, found in flips.items()}
+    return {path: _thresholds(path, turning_points, answers, recommendation) for path, turning_points in flips.items()}
 
 
 def _thresholds(path: str, flips: list[Flip], answers: Answers, recommendation: Recommendation) -> Thresholds:

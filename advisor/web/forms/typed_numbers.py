@@ -105,28 +105,28 @@ def _exact(text: str, unit: str, factor: Fraction, ranges: bool) -> Fraction:
     """The sum of the parts: one figure, or times in falling units ("3 min 20 s", "1h30")."""
     if unit in UNIT_SECONDS and (clock := CLOCK.fullmatch(text)):
         raise ValueError(f"could be hours or minutes: write {clock[1]}h{clock[2]} or {clock[1]} min {clock[2]} s")
-    found, end = [], 0
+    parts, end = [], 0
     while end < len(text) and len(text) <= LONGEST_NUMBER and (part := PART.match(text, end)):
-        found.append((part[1], (part[2] or "").strip()))
+        parts.append((part[1], (part[2] or "").strip()))
         end = part.end()
-    if not found or end < len(text):
+    if not parts or end < len(text):
         raise ValueError(_accepted(unit, ranges))
-    if len(found) > 1 and unit in UNIT_SECONDS and found[0][1] and not found[-1][1]:
-        found[-1] = (found[-1][0], _unit_below(found, unit))
-    factors = [_unit_of(words, unit, factor) for _, words in found]
+    if len(parts) > 1 and unit in UNIT_SECONDS and parts[0][1] and not parts[-1][1]:
+        parts[-1] = (parts[-1][0], _unit_below(parts, unit))
+    factors = [_unit_of(words, unit, factor) for _, words in parts]
     falling = factors == sorted(set(factors), reverse=True)
-    if len(found) > 1 and not (unit in UNIT_SECONDS and falling and all(words for _, words in found)):
+    if len(parts) > 1 and not (unit in UNIT_SECONDS and falling and all(words for _, words in parts)):
         raise ValueError(_accepted(unit, ranges, "one number"))
-    return sum((Fraction(figure) * factor for (figure, _), factor in zip(found, factors, strict=True)), Fraction(0))
+    return sum((Fraction(figure) * factor for (figure, _), factor in zip(parts, factors, strict=True)), Fraction(0))
 
 
-def _unit_below(found: list[tuple[str, str]], unit: str) -> str:
+def _unit_below(parts: list[tuple[str, str]], unit: str) -> str:
     """The unit of the last figure, which has none of its own: the one below the figure before it.
 
     Raises:
         ValueError: if there is none, or the figure does not fit into it.
     """
-    *_, (above, words), (figure, _) = found
+    *_, (above, words), (figure, _) = parts
     _unit_of(words, unit, SAME_UNIT)
     smaller = next_smaller(plainly(words))
     if smaller is None or not COUNT.fullmatch(above) or not DECIMAL.fullmatch(figure):
@@ -135,7 +135,7 @@ def _unit_below(found: list[tuple[str, str]], unit: str) -> str:
     if Fraction(figure) < most:
         return name
     instead = "write it with its own unit"
-    if len(found) == 2 and COUNT.fullmatch(figure):
+    if len(parts) == 2 and COUNT.fullmatch(figure):
         more, rest = divmod(int(figure), most)
         instead = f"write {int(above) + more}{words}{rest:02d} or {int(above) * most + int(figure)} {name}"
     raise ValueError(f"would be {above} {words} {figure} {name}, and {most} {name} are 1 {words}: {instead}")
@@ -173,7 +173,7 @@ def _with_units(low: str, high: str, unit: str, factor: Fraction) -> tuple[str, 
     first, last = PART.fullmatch(low), PART.match(high)
     if first is None or last is None:
         return low, high
-    first_words, last_words = (found[2] or "" for found in (first, last))
+    first_words, last_words = (match[2] or "" for match in (first, last))
     is_timed = unit in UNIT_SECONDS or unit in PER
     if is_timed and _thousands(first_words, unit)[0] and TYPED_NUMBER.fullmatch(high):
         if _unit_of(first_words, unit, factor) != factor:

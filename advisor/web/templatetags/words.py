@@ -152,8 +152,8 @@ def answer_link(path: str, answers: Answers) -> SafeString:
 
 
 @register.filter
-def of(found: Mapping[str, Any], key: str) -> Any:
-    return found.get(key, ())
+def of(mapping: Mapping[str, Any], key: str) -> Any:
+    return mapping.get(key, ())
 
 
 @register.simple_tag(name="flip_sentence")
@@ -205,8 +205,8 @@ def browser(user_agent: str) -> str:
     """A browser as people call it: "Firefox 131 on Linux"."""
     from ua_parser import parse  # its patterns take a tenth of a second, once
 
-    found = parse(user_agent)
-    program, system = found.user_agent, found.os
+    agent = parse(user_agent)
+    program, system = agent.user_agent, agent.os
     name = " ".join(filter(None, (program.family, program.major))) if program else "An unknown browser"
     return f"{name} on {system.family}" if system else name
 

@@ -165,9 +165,9 @@ def _compared_runs(key: tuple[Stored, ...]) -> tuple[ComparedRun, ...]:
 
 def _compared(place: int, name: str, scenario: str, result: str, recording: str) -> ComparedRun:
     """A live run has run a window of its scenario: that is what it is compared by."""
-    found = stored.load(Result, result)
+    loaded = stored.load(Result, result)
     return ComparedRun(
-        place, name, found.live.scenario if found.live else stored.load(Scenario, scenario), found, recording
+        place, name, loaded.live.scenario if loaded.live else stored.load(Scenario, scenario), loaded, recording
     )
 
 

@@ -36,8 +36,8 @@ def handbook(request: HttpRequest) -> HttpResponse:
     workspace = workspace_of(request) if request.user.is_authenticated else None
     own = library_of(workspace) if workspace else SHIPPED
     parts = [
-        (kind, *HANDBOOK_PARTS[kind], list(found))
-        for kind, found in groupby(entries(own, localdate()), key=lambda entry: entry.kind)
+        (kind, *HANDBOOK_PARTS[kind], list(group))
+        for kind, group in groupby(entries(own, localdate()), key=lambda entry: entry.kind)
     ]
     versions = advice.versions() | ({"library": own.version} if own.version else {})
     return render(request, "handbook/show.html", {"parts": parts, "versions": versions, "edited": own.edited})

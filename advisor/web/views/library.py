@@ -32,7 +32,7 @@ class LibraryRow:
     edit: LibraryEntry | None = None
 
     @property
-    def said(self) -> str:
+    def change(self) -> str:
         return {"hidden": "Hidden", "own": "Last changed", "edited": "Changed"}.get(self.state, "")
 
 

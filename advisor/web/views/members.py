@@ -257,10 +257,10 @@ def open_password_reset(request: HttpRequest, token: str) -> HttpResponseBase:
 def reset_password(request: HttpRequest) -> HttpResponseBase:
     refused = None
     try:
-        found = accounts.find_reset(request.session.get(RESET_KEY, ""))
+        reset = accounts.find_reset(request.session.get(RESET_KEY, ""))
         if request.method == "POST":
             password, again = request.POST.get("password", ""), request.POST.get("again", "")
-            user = accounts.set_password(found, password, again)
+            user = accounts.set_password(reset, password, again)
             login(request, user, PASSWORD_BACKEND)
             request.session.pop(RESET_KEY, None)
             messages.success(request, "Your new password is set. All other sessions have ended.")
@@ -269,7 +269,7 @@ def reset_password(request: HttpRequest) -> HttpResponseBase:
         return link_gone(request)
     except InvalidInput as error:
         refused = error
-    context = {"account": found.user, "errors": reasons_by_field(refused)}
+    context = {"account": reset.user, "errors": reasons_by_field(refused)}
     return unseen(render(request, "accounts/reset.html", context, status=422 if refused else 200))
 
 

@@ -124,17 +124,17 @@ def empty_dead_letters(request: MemberRequest, run_id: UUID) -> HttpResponseBase
 
 def _done(request: MemberRequest, run: Run, what: str, act: Callable[[], int]) -> HttpResponseBase:
     try:
-        said = f"{count(act(), 'dead letter')} {what}."
+        notice = f"{count(act(), 'dead letter')} {what}."
     except dead_letters.DesignNotRunning as reason:
-        said = f"{reason} Nothing was {what}."
-    return _letters_shown(request, run, said) if request.htmx else redirect("run", run.pk)
+        notice = f"{reason} Nothing was {what}."
+    return _letters_shown(request, run, notice) if request.htmx else redirect("run", run.pk)
 
 
-def _letters_shown(request: MemberRequest, run: Run, said: str = "") -> HttpResponse:
+def _letters_shown(request: MemberRequest, run: Run, notice: str = "") -> HttpResponse:
     letters, under_way = dead_letters.list_dead_letters(run)
     context = {
         "run": run,
-        "said": said,
+        "notice": notice,
         "letters": letters[:SHOWN_LETTERS],
         "count": len(letters),
         "may_act": under_way and may_edit(request.user, run.workspace),

@@ -100,9 +100,9 @@ POINTS = [
 @pytest.mark.parametrize(("rule", "template", "differs"), POINTS)
 def test_a_rule_cites_every_fact_that_its_sentence_reads(rule: str, template: str, differs: Mapping[str, Any]) -> None:
     point = Evaluation.from_answers(answers_from({"template": template, **nested(differs)})).point
-    found = next(one for one in RULES if one.id == rule)
+    cited_rule = next(one for one in RULES if one.id == rule)
     paths = [f"{part.name}.{fact.name}" for part in fields(Facts) for fact in fields(getattr(point, part.name))]
-    uncited = [path for path in paths if path not in found.cited(point) and reads(found, point, path)]
+    uncited = [path for path in paths if path not in cited_rule.cited(point) and reads(cited_rule, point, path)]
     assert not uncited, f"add to `cites` of the rule {rule}"
 
 
