@@ -21,7 +21,6 @@ OWN_FILES = (
     "live",
     "capacity.json",
 )
-"""What Crossover writes to the data folder."""
 
 
 def make_private(data: Path) -> None:

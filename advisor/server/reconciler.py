@@ -1,7 +1,4 @@
-"""The process that repairs what faults leave: queued rows without a job, expired leases, runs past their limit.
-
-It is a process of its own, so that no fault of a worker stops it.
-"""
+"""The process that repairs what faults leave: queued rows without a job, expired leases, runs past their limit."""
 
 import threading
 from types import FrameType

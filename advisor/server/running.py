@@ -34,7 +34,6 @@ log = structlog.get_logger("up")
 LEFTOVER_PATIENCE_S = 10.0
 """The children of an `up` that was killed need this long to end and to free the port."""
 BROKER_START_S = 30.0
-"""A long log takes its time to load."""
 EXTERNAL_BROKER_PATIENCE_S = 5.0
 FIRST_ANSWER_S = 120.0
 

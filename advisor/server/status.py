@@ -18,7 +18,6 @@ from advisor.decisions.limits import RECONCILE_EVERY_S
 from advisor.decisions.models import Run, State
 
 HEARTBEAT_EVERY_S = 5
-"""Of a worker."""
 ALIVE_WITHIN_S = 3 * HEARTBEAT_EVERY_S
 """A worker whose last heartbeat is older than this counts as dead."""
 

@@ -1,9 +1,4 @@
-"""The process that runs simulations: an rq worker that doesn't fork, so that the compiled kernel stays warm in it.
-
-It warms the kernel first, then takes one run, or part of a sweep, at a time: of a map only if nothing else waits.
-
-Of two queues rq pops a job before it is safe with the worker; one that is lost so is queued again by the reconciler.
-"""
+"""The process that runs simulations: an rq worker that does not fork, so that the compiled kernel stays warm in it."""
 
 import fcntl
 import threading

@@ -12,7 +12,6 @@ import threading
 from types import FrameType
 
 SIGNAL_EVERY_S = 3.0
-"""From one signal to the next, harder one."""
 
 
 def watch() -> None:

@@ -1,7 +1,4 @@
-"""Measures what rq itself takes for a job, with jobs that do nothing on the user's own workers.
-
-The jobs are functions of the standard library, so that workers need none of this code; every time is read from rq's own job hash.
-"""
+"""Measures what rq itself takes for a job, by rq's own job hashes, with functions of the standard library on the user's own workers."""
 
 import shlex
 import time
@@ -34,7 +31,6 @@ BURST_JOB_S = 0.1
 """How long each job of the burst sleeps: workers that have nothing to wait for would compete for the processor as no others do."""
 FEWEST_PAIRS = 10
 RETRIES, LOOKS = 8, 4
-"""How many retries, and how many looks of the scheduler, are waited for."""
 RETRY_PAUSE_S = 2
 RETRY_EVERY_S = 0.7
 """The time between two failing jobs; no divisor of a second, so that failures come at all parts of one."""
@@ -99,7 +95,6 @@ class RqCosts:
     pickup: Spread | None
     dispatch: Spread
     look_s: float | None
-    """From one look of the scheduler to the next."""
     late: Spread | None
     """By how much the pauses before retries were longer than asked; negative: shorter."""
     problems: tuple[str, ...] = ()

@@ -501,10 +501,8 @@ def test_the_process_is_ready_waits_for_the_start_and_ends_by_itself(tmp_path: P
                 tmp_path, a_scenario(jobs=10), "synchronous", service=service, clients=address_of(listener)
             )
             ours, theirs = Pipe()
-            process = asyncio.to_thread(
-                clients_process.run_clients,
-                ProcessContext("clients", clients_process.run_clients, plan, listener, 0, None, theirs, {}),
-            )
+            run_clients = clients_process.run_clients
+            process = run_clients(ProcessContext("clients", run_clients, plan, listener, 0, None, theirs, {}))
             async with asyncio.timeout(30):
                 running = asyncio.create_task(process)
                 assert await asyncio.to_thread(ours.recv) == READY

@@ -19,13 +19,11 @@ from simulator.services import DeterministicService, EmpiricalService
 from simulator.tally import Tally
 
 SECONDS = 3.0
-"""Real seconds over which its jobs arrive."""
 UTILISATION = 0.6
 """Of its servers: busy enough to be like the run, idle enough that nothing waits long."""
 MOST_JOBS_PER_S = 60.0
 CALIBRATION_DRAIN_S = 15.0
 STOCK_TICK_S = 1.0
-"""rq's own scheduler."""
 
 
 def calibration_scenario(window: Window, speed: float) -> Scenario:

@@ -29,7 +29,6 @@ class Resolution:
     jobs_per_s: float
     """Arrivals in a Scenario second, until the last job has ended."""
     calls_per_s: float
-    """Calls that this machine can make in a real second."""
     service_s: float
     """Scenario seconds of an attempt at the model, on average."""
 
@@ -71,7 +70,6 @@ class Resolution:
 @dataclass(frozen=True)
 class Limits:
     least: float
-    """Smaller values are not resolved."""
     slack: float
     """Smaller differences are not resolved."""
     sampled: bool = False

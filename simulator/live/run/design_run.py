@@ -48,7 +48,6 @@ from simulator.tally import Tally
 
 READY_PATIENCE_S = 20.0
 LEAD_S = 0.2
-"""Between the message to begin and the Scenario's zero."""
 CUT_PATIENCE_S = 10.0
 """The clients end by themselves when the run is cut: how long to wait for them."""
 JOURNAL_LOOK_S = 0.1
@@ -87,11 +86,9 @@ class DesignRun:
     """Of the synchronous service, when the run was cut."""
     ended: bool = False
     samples: list[Sample] = field(default_factory=list)
-    """Event-driven."""
     idle_since_ns: dict[float, int] = field(default_factory=dict)
     """Event-driven, once ended: since when each worker waited for its next job, by rq's heartbeat and the worker's number."""
     spent: Spent = field(default_factory=Spent)
-    """At an external endpoint, once ended."""
 
     def tally(self) -> Tally:
         setup, now_s = self.setup, None if self.ended else self.clock.now_s()

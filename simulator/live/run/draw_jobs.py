@@ -81,7 +81,6 @@ OWN = np.dtype(
         ("reconnect_u", "<f8"),
     ]
 )
-"""What a job has once, whatever its attempt."""
 
 
 def arrivals_of(scenario: Scenario, durations_s: Floats | None) -> Floats:

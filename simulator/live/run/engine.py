@@ -1,7 +1,4 @@
-"""The live engine: runs a window of the Scenario through both designs with real processes, and compares with what the kernel predicts.
-
-It has the kernel's interface (`simulator.simulate`). Both designs get the same jobs and equal workers.
-"""
+"""The live engine: runs a window of the Scenario through both designs with real processes, and compares with what the kernel predicts."""
 
 import os
 import time
@@ -62,7 +59,6 @@ SPANS = {
     ("run", EVENT_DRIVEN): (0.55, 0.98),
 }
 START_UP = 0.1
-"""The share of a design's progress that its start takes."""
 SO_FAR_EVERY_S = 1.0
 ALPHA = 0.05
 DEAD_LETTERS_KEPT = 200
@@ -147,18 +143,15 @@ class LiveRun:
     plan: LiveRunPlan
     capacity: Capacity
     machine: MachineState
-    """Before the run."""
     workload: str
     key: SecretStr | None = field(repr=False)
     report: OnProgress
     jobs: dict[str, Jobs] = field(init=False)
     runs: dict[str, DesignRun] = field(default_factory=dict)
     results: dict[str, DesignResult] = field(default_factory=dict)
-    """Of designs that have ended."""
     so_far: SoFar | None = None
     measured_at: float = 0.0
     other_runs: int = 0
-    """The most that were under way at once."""
 
     def __post_init__(self) -> None:
         window = self.plan.window

@@ -1,7 +1,4 @@
-"""Measures what this machine carries in a live run, with all processes of both designs: first a few idle jobs, then more than it can do.
-
-It takes some six seconds, once a machine (`machine_capacity`).
-"""
+"""Measures in some six seconds what this machine carries in a live run: first with a few idle jobs, then with more than it can do."""
 
 import time
 from collections.abc import Callable

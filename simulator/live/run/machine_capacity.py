@@ -1,7 +1,4 @@
-"""What this machine carries in a live run: measured once for each kind of worker (`machine_benchmark`), estimated with caution until then.
-
-Reading it is quick and starts nothing, since pages do.
-"""
+"""What this machine carries in a live run, as measured for each kind of worker, or estimated. Reading it starts nothing: pages do."""
 
 import fcntl
 import hashlib
@@ -27,9 +24,7 @@ from simulator.result import WorkerKind
 SHARE = 0.4
 """A run asks for at most this share of what the machine carries at full use, so that the result contains no wait for the machine itself."""
 CAPACITY_MAX_AGE_S = 7 * 86400.0
-"""A machine is measured again after this time."""
 BUSY = 0.75
-"""Of its cores, in the minute before."""
 LOCK_LOOK_S = 0.1
 CODE = Path(__file__).parents[1]
 
@@ -44,13 +39,9 @@ class Capacity(Value):
     overhead_s: Positive
     """What the processes take for a job next to the model's own time, in the slower design, if the machine is almost idle."""
     measured: bool = False
-    """Otherwise estimated with caution."""
     busy: bool = False
-    """Whether the machine was busy with other things when it was measured."""
     machine: str = ""
-    """`this_machine` where it was measured."""
     at_s: float = 0.0
-    """When, since the epoch."""
 
     @property
     def jobs_per_s(self) -> float:

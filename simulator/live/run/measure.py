@@ -103,7 +103,6 @@ class Measured:
     waiting: Spells
     working: Spells
     calls: int
-    """To the provider."""
     gave_up_s: Floats
     """Synchronous: jobs x calls, when the client gave up the call; infinite if it did not."""
 

@@ -1,7 +1,4 @@
-"""`python -m simulator.live.run.preload …`: the fork server of a live run (`fork_server`), with the modules that the run's processes need.
-
-Importing them takes most of a second; a process that is forked from here starts in hundredths of a second.
-"""
+"""The fork server's program: imports what a run's processes need, in most of a second, so that each fork starts in hundredths of one."""
 
 import gc
 import os

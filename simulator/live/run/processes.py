@@ -6,12 +6,12 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import redis
 
@@ -26,14 +26,12 @@ from simulator.live.system.process import ProcessContext, launch
 from simulator.plan import DESIGN_WORDS
 
 TERM_GRACE_S = 0.6
-"""From SIGTERM to SIGKILL."""
 BROKER_START_S = 20.0
 BROKER_PATIENCE_S = 0.5
 """A process that fails may have lost its broker: how long to wait for the broker's end."""
 UNKNOWN_EXIT = 255
 """multiprocessing's exit code of a process whose fork server has ended."""
 MOST_RESTARTS = 20
-"""Of one process."""
 PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
 
 EXITS = {
@@ -60,13 +58,11 @@ def address_of(bound: socket.socket) -> str:
 @dataclass
 class ProcessSpec:
     name: str
-    run: Callable[[ProcessContext], None]
+    run: Callable[[ProcessContext], Coroutine[Any, Any, None] | None]
     listener: socket.socket | None = None
     restarts: bool = False
-    """Whether it is started again if it ends."""
     number: int = 0
     api_key: str | None = field(default=None, repr=False)
-    """Of an external endpoint that it calls."""
 
 
 class UnexpectedExit(NamedTuple):

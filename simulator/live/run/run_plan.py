@@ -28,7 +28,6 @@ STEPS = 24
 PEAK_S = 3.0
 """The busiest real seconds that count: a burst of less is smoothed by what waits."""
 STARTING_S = 1.5
-"""To start and end one design's processes, about."""
 CALIBRATING_S = 3.0
 """`calibrate.SECONDS`, in which jobs arrive; planning a run does not import its processes."""
 ARRIVING = 0.5
@@ -39,7 +38,6 @@ TRIES = 8
 LONGEST_DEFAULT_S = 120.0
 """Real seconds over which jobs arrive, at most, unless the user chooses more."""
 FEWEST_SECONDS, MOST_SECONDS = 1.0, 86_400.0
-"""What a user may choose."""
 VERDICT_CONFIDENCE = 0.95
 LENGTH_RESERVE = 1.1
 """Arrivals and classes are random: longer than the mean rate asks for, by this factor."""
@@ -64,7 +62,6 @@ class LiveRunPlan:
     window: Window
     speed: float
     limit: Limit
-    """The highest speed, and what sets it."""
     seconds: float
     """Real seconds over which jobs arrive, at most."""
     workers: WorkerKind
@@ -75,7 +72,6 @@ class LiveRunPlan:
     is_measured: bool
     """Whether this machine was measured with such workers; otherwise the first run does, and may change speed and jobs."""
     verdict_jobs: int | None = None
-    """Jobs that a verdict takes (`jobs_for_verdict`)."""
     external: ExternalEndpoint | None = None
 
     @property
@@ -147,7 +143,6 @@ class Workload:
     capacity: Capacity
     workers: WorkerKind = "threads"
     speed: float | None = None
-    """The one asked for."""
 
     def limit(self, seconds: float = DEFAULT_S) -> Limit:
         """The highest speed at which a run says something about the designs, and not about this machine, if jobs arrive for `seconds`.

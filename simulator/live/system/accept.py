@@ -1,7 +1,4 @@
-"""The event-driven design's service: takes jobs in with 202, reports their state, and delivers their results.
-
-It keeps the jobs' events in memory and is not restarted: a run ends with it, as with its broker.
-"""
+"""The event-driven design's service: accepts jobs (202), keeps their events in memory, reports their state, and delivers their results."""
 
 import asyncio
 import json
@@ -250,11 +247,7 @@ class Accept:
             task.add_done_callback(self._delivering.discard)
 
 
-def run_accept(context: ProcessContext) -> None:
-    asyncio.run(_run(context))
-
-
-async def _run(context: ProcessContext) -> None:
+async def run_accept(context: ProcessContext) -> None:
     config, jobs = context.config, context.jobs
     queues = RunQueues(config, jobs)
     queues.connection.ping()

@@ -110,7 +110,6 @@ LEAST_PAUSE_S = 0.05
 LONGEST_EVENT = 2**20
 
 NamedEvent = tuple[str, str]
-"""Its id and its name."""
 Connect = Callable[[int, int, str], AsyncIterator[NamedEvent]]
 """Arguments: the job, the number of its connection, the id of the last event seen."""
 

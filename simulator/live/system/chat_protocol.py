@@ -11,16 +11,13 @@ MODEL = "sample"
 JOB, ATTEMPT = "X-Crossover-Job", "X-Crossover-Attempt"
 """Headers of the run's own calls: whose call it is, so that it gets that job's draws."""
 MODEL_OBJECT = {"id": MODEL, "object": "model", "created": 1_750_000_000, "owned_by": "crossover"}
-"""As the list of models shows it."""
 
 
 @dataclass(frozen=True)
 class ChatRequest:
     prompt: str
-    """The text of all its messages."""
     streams: bool = False
     usage_wanted: bool = False
-    """Whether a stream ends with the usage."""
     max_tokens: int | None = None
 
 
@@ -96,7 +93,6 @@ class Completion:
     input_tokens: int
     output_tokens: int
     cut: bool
-    """Whether `max_tokens` ended it."""
 
     @property
     def _finish(self) -> str:

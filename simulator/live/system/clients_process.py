@@ -89,11 +89,7 @@ WATCHED: Mapping[str, tuple[EventType, ...]] = complete_table(
 """By delivery method: the outcomes that are read from the journals, because no response contains them."""
 
 
-def run_clients(context: ProcessContext) -> None:
-    asyncio.run(_call_and_receive(context))
-
-
-async def _call_and_receive(context: ProcessContext) -> None:
+async def run_clients(context: ProcessContext) -> None:
     config, jobs = context.config, context.jobs
     with Journal(config.journal("clients")) as journal:
         outcomes = Outcomes(jobs, journal)

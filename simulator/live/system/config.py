@@ -49,9 +49,7 @@ class ProcessConfig(Value):
     design: Literal["synchronous", "event_driven"]
     speed: Positive
     jobs: int
-    """How many; their arrays are in `jobs.npz` in the folder (`simulator.live.system.jobs`)."""
     workload: str
-    """The set of sample prompts: a name in `simulator/live/system/workloads`."""
     folder: str
     """Of the run: `plan.json`, `jobs.npz`, journals, logs, the broker's socket and data."""
     broker: str
@@ -59,7 +57,6 @@ class ProcessConfig(Value):
     endpoint: Address
     """The sample AI endpoint; the OpenAI base URL is this + /v1."""
     service: Address
-    """The design's service, which the clients call."""
     clients: Address
     """The clients' own server, for webhooks and calls to subscribers."""
     external: ExternalEndpoint | None = None

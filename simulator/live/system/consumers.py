@@ -33,7 +33,6 @@ THREAD_PROCESSES = 2
 FEWEST_HANDLERS, MOST_HANDLERS = 2, 200
 """Workers of one subscriber's queue, and of all: enough that no result waits for its handling, which is so in the kernel, too."""
 HANDLER_RESERVE = 3
-"""Times the handlers that are busy on average."""
 
 
 class ThreadWorker(SimpleWorker):
@@ -90,7 +89,6 @@ CLASSES: Mapping[WorkerKind, tuple[type[BaseWorker], type[BaseWorker]]] = comple
         "stock": (Worker, WeightedWorker),
     },
 )
-"""By kind: the worker's class, and the one for the discipline `weighted`."""
 
 
 def worker_class(config: ProcessConfig) -> type[BaseWorker]:

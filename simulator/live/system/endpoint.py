@@ -32,7 +32,6 @@ from simulator.live.system.workloads import load
 NO_JOB = -1
 LARGEST_PROMPT = 8 * 2**20
 PIECES = 24
-"""Chunks of text in a streamed answer, at most."""
 
 
 @dataclass(frozen=True)
@@ -195,11 +194,7 @@ def _fault(fault: Fault, headers: dict[str, str] | None = None) -> web.Response:
     return web.json_response(fault.body(), status=fault.status, headers=headers)
 
 
-def run_endpoint(context: ProcessContext) -> None:
-    asyncio.run(_serve(context))
-
-
-async def _serve(context: ProcessContext) -> None:
+async def run_endpoint(context: ProcessContext) -> None:
     config = context.config
     with Journal(config.journal("endpoint")) as journal:
         endpoint = Endpoint(config, context.jobs, journal)

@@ -1,7 +1,4 @@
-"""The provider's limits as the endpoint keeps them: token buckets and a count of calls, in Scenario seconds.
-
-They are written independently of the kernel and of the system's rate limiter, which a live run compares.
-"""
+"""The provider's limits in Scenario seconds, independent of the kernel's and the rate limiter's code, which a live run checks."""
 
 import math
 from dataclasses import dataclass

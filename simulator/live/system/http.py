@@ -13,7 +13,6 @@ BACKLOG = 4096
 """Connections that may wait to be accepted: a burst must not be refused by the kernel before the design has seen it."""
 
 SHUTDOWN_GRACE_S = 1.0
-"""For calls under way, when a process ends."""
 
 NO_ANSWER = 0
 """In place of an HTTP status: no answer came."""

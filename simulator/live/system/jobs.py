@@ -22,7 +22,6 @@ from simulator.trace_columns import Floats
 _MASK = 2**64 - 1
 _GOLDEN = 0x9E3779B97F4A7C15
 DRAWS_PER_PURPOSE = 2**14
-"""Draws that a job has for one purpose."""
 SUBSCRIBER_ATTEMPTS = 101
 """Draws that the kernel keeps for one subscriber's attempts at a job (`fanout.MOST_ATTEMPTS`)."""
 
@@ -40,7 +39,6 @@ class Jobs:
     """n jobs of one design's run, by their number from 0. Arrays are n long; a second dimension counts calls or subscribers."""
 
     key: int
-    """Of the random numbers."""
     arrival_s: Floats
     service_s: Floats
     place: NDArray[np.int8]
@@ -49,7 +47,6 @@ class Jobs:
     output_tokens: Floats
     poison: NDArray[np.bool_]
     phase_u: Floats
-    """Of the first poll in its interval."""
     reconnect_u: Floats
     webhook_u: Floats
     """n x webhook calls: one under `failure_percent` / 100 fails."""
@@ -60,19 +57,14 @@ class Jobs:
     consumers: NDArray[np.int64]
     """A class: consumers of its queue alone (dedicated discipline)."""
     webhook_pauses_s: Floats
-    """Before each webhook call."""
     subscribers: int
-    """Other than the caller."""
     retries: int
-    """Of a failed attempt, in this design."""
     patience_s: float
     """When a synchronous client gives up a call, hops included; may be infinite."""
     end_s: float
     """When the run is cut, whatever is still under way; infinite if it drains."""
     transient: float
-    """Probability that a call fails."""
     refusing: float
-    """Probability that a subscriber's attempt fails."""
     retry_policy: str
     """The Scenario's `retries` as JSON, with `max` as `retries`."""
 

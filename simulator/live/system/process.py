@@ -6,12 +6,13 @@ import resource
 import signal
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from multiprocessing import connection, parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
@@ -24,17 +25,13 @@ _COMMAND_NAME = Path("/proc/self/comm")
 @dataclass(frozen=True)
 class ProcessContext:
     name: str
-    run: Callable[["ProcessContext"], None]
+    run: Callable[["ProcessContext"], Coroutine[Any, Any, None] | None]
     config: ProcessConfig
     listener: socket.socket | None
-    """Bound and listening."""
     number: int
-    """Counts the processes of one kind from 0."""
     api_key: str | None = field(repr=False)
-    """The external endpoint's, only for processes that call it."""
     connection: "Connection[str, int]" = field(repr=False)
     environment: Mapping[str, str] = field(repr=False)
-    """The whole of it."""
 
     @cached_property
     def jobs(self) -> Jobs:
@@ -73,7 +70,9 @@ def launch(context: ProcessContext) -> None:
 
     exit_with_parent()
     os.register_at_fork(after_in_child=exit_with_parent)
-    context.run(context)
+    running = context.run(context)
+    if running is not None:
+        asyncio.run(running)
 
 
 def _log_to(path: Path) -> None:

@@ -26,7 +26,6 @@ EVENTS = "x:events"
 MOST_CONNECTIONS = 2000
 """Of one process. Each rq worker takes two, one of them for commands to it; redis-py allows 100 by default."""
 RQ_TIMEOUT_S = 180
-"""rq's default time limit of a job."""
 
 
 @dataclass(frozen=True)

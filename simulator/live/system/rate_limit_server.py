@@ -81,11 +81,7 @@ class RateLimitServer:
         self._limiter.leave(permit, gives_back=gives_back, providers_fault=providers_fault)
 
 
-def run_rate_limiter(context: ProcessContext) -> None:
-    asyncio.run(_run(context))
-
-
-async def _run(context: ProcessContext) -> None:
+async def run_rate_limiter(context: ProcessContext) -> None:
     context.ready()
     server = RateLimitServer(context.config, await context.started())
     async with await asyncio.start_unix_server(server.serve, context.config.limits_socket) as serving:

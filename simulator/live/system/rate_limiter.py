@@ -44,7 +44,6 @@ class CallQuota:
     """
 
     unit_s: float
-    """Time that one unit takes to refill."""
     size: float
     full_s: float = -inf
 

@@ -33,7 +33,6 @@ RETRY_AFTER_S = "1"
 class Call:
     job: int
     number: int
-    """The client's calls before this one."""
     abandoned: bool = False
     taken_ns: int | None = None
     """When it was accepted, if a worker was idle then: it has not waited, even if others are accepted before the worker takes it."""
@@ -167,11 +166,7 @@ class SynchronousService:
         return reply
 
 
-def run_service(context: ProcessContext) -> None:
-    asyncio.run(_answer(context))
-
-
-async def _answer(context: ProcessContext) -> None:
+async def run_service(context: ProcessContext) -> None:
     config, jobs = context.config, context.jobs
     with Journal(config.journal("service")) as journal:
         service = SynchronousService(config, jobs, journal)

@@ -1,7 +1,4 @@
-"""The sample application: what the rq workers run. One attempt at a job, its failure, and one subscriber's handling of a result.
-
-rq finds these functions by name. They journal what they do; retries, schedules, timeouts, results and dead letters are rq's.
-"""
+"""The tasks that rq finds by name: an attempt at a job, its failure, and a subscriber's handling of a result."""
 
 import threading
 import time

@@ -16,9 +16,7 @@ FOLDER = Path(__file__).parent
 CHARACTERS_A_TOKEN = 4
 """The usual rule of thumb for English."""
 SEPARATOR = 4
-"""Characters between two sentences, as a list of them is written."""
 ANSWERS_KEPT = 4096
-"""Answers that are kept, once made."""
 
 
 @dataclass(frozen=True, eq=False)
