@@ -6,16 +6,7 @@ from math import inf
 import numpy as np
 
 from simulator.kernel.layout import CONNECTION_FAILS_S, EVENT, MACHINE, RECORDED_ROW, SLOT
-from simulator.plan import (
-    EVENT_DRIVEN,
-    FIRST_SLOTS,
-    SYNCHRONOUS,
-    jobs_of,
-    mean_service_s,
-    most_servers_of,
-    patience_s,
-    rate_of,
-)
+from simulator.plan import EVENT_DRIVEN, FIRST_SLOTS, SYNCHRONOUS, jobs_of, mean_service_s, most_servers_of, rate_of
 from simulator.scenario import Scenario
 from simulator.stability import attempts_per_job, load_of, mean_backoffs_s
 from simulator.traces import Trace
@@ -56,7 +47,9 @@ def _most_in_system(scenario: Scenario, design: str, trace: Trace | None) -> int
 def _bounded(scenario: Scenario, piled: float, rate: float) -> float:
     synchronous = scenario.synchronous
     outside = (
-        rate * (synchronous.client_retries + 1) * min(patience_s(scenario), 1e6) if synchronous.client_retries else 0.0
+        rate * (synchronous.client_retries + 1) * min(synchronous.patience_s, 1e6)
+        if synchronous.client_retries
+        else 0.0
     )
     again = rate * synchronous.client_retries * synchronous.client_backoff_s
     room = inf if synchronous.backlog is None else synchronous.backlog + synchronous.workers
@@ -68,7 +61,7 @@ def _connecting(scenario: Scenario, rate: float) -> float:
     synchronous = scenario.synchronous
     if synchronous.overflow == "refuse":
         return 0.0
-    longest_s = min(patience_s(scenario), CONNECTION_FAILS_S + synchronous.syn_linear_timeouts)
+    longest_s = min(synchronous.patience_s, CONNECTION_FAILS_S + synchronous.syn_linear_timeouts)
     busiest, _ = scenario.arrivals.peak
     return rate * busiest * longest_s
 

@@ -12,20 +12,21 @@ from core.values import Value
 from simulator.arrivals import BurstArrivals, TraceArrivals
 from simulator.kernel import layout
 from simulator.kernel.layout import BINS, MOST_OUTAGES
-from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, Floats
+from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
 from simulator.replications import LOOPS, OnProgress, Runner, warm
 from simulator.result import Interval
 from simulator.scenario import Outage, Scenario
 from simulator.simulate import check
 from simulator.statistics import half_width
 from simulator.tally import Tally
+from simulator.trace_columns import Floats
 from simulator.traces import Trace
 
 REPLICATIONS = 10
 HIGHEST = 1e15
 SUSTAINED = 0.1
 """A queue is drained if it stays, on average, as short as it is without the trigger for this part of the time observed."""
-ROUNDING = 1e-9
+TOLERANCE = 1e-9
 ENDINGS = ("failed", "timed_out", "rejected", "dead_lettered", "undelivered")
 
 
@@ -52,7 +53,7 @@ class Recovery(Value):
 
 
 @dataclass(frozen=True)
-class _Course:
+class _Replication:
     drain_s: float | None
     amplification: float
     peak_depth: float
@@ -103,7 +104,7 @@ def metastability(
         check(given, trace, durations_s)
     _require_arrivals(scenario, trigger, trace)
     warm(on_progress)
-    courses: dict[str, list[_Course]] = {SYNCHRONOUS: [], EVENT_DRIVEN: []}
+    watched_runs: dict[str, list[_Replication]] = {SYNCHRONOUS: [], EVENT_DRIVEN: []}
     offered = 0
     for replication in range(replications):
         runs = []
@@ -113,14 +114,14 @@ def metastability(
             part = (2 * replication + half) / (2 * replications), (2 * replication + half + 1) / (2 * replications)
             runner.run(1, on_progress, part)
             runs.append(runner.tallies)
-        for design, course in courses.items():
-            course.append(_course(runs[0][design][0], runs[1][design][0], trigger))
+        for design, runs_of_design in watched_runs.items():
+            runs_of_design.append(_watch(runs[0][design][0], runs[1][design][0], trigger))
         offered += runs[0][SYNCHRONOUS][0].counts["offered"]
     if not offered:
         raise InvalidInput(
             [Problem("--trigger", f"no request arrives in the {trigger[1] + observe_s:,.0f} s that are watched")]
         )
-    return {design: _recovery(course, observe_s) for design, course in courses.items()}
+    return {design: _recovery(runs_of_design, observe_s) for design, runs_of_design in watched_runs.items()}
 
 
 def _require_arrivals(scenario: Scenario, trigger: tuple[float, float], trace: Trace | None) -> None:
@@ -130,14 +131,14 @@ def _require_arrivals(scenario: Scenario, trigger: tuple[float, float], trace: T
     if not isinstance(arrivals, BurstArrivals):
         return
     first, idle = (arrivals.every_s - arrivals.peak_s) / 2, arrivals.every_s - arrivals.peak_to_mean * arrivals.peak_s
-    if end <= first and idle <= ROUNDING * arrivals.every_s:
+    if end <= first and idle <= TOLERANCE * arrivals.every_s:
         peak = f"from {first:,.0f} s to {first + arrivals.peak_s:,.0f} s of every {arrivals.every_s:,.0f} s"
         raise InvalidInput(
             [Problem("--trigger", f"ends at {end:g} s, and requests arrive only {peak}: start it there")]
         )
 
 
-def _course(disturbed: Tally, quiet: Tally, trigger: tuple[float, float]) -> _Course:
+def _watch(disturbed: Tally, quiet: Tally, trigger: tuple[float, float]) -> _Replication:
     """Drained is a queue that is as short as it is without the trigger; one as short as it usually is counts, too, and one of a single job."""
     start, end = trigger
     width = disturbed.bin_width_s
@@ -147,7 +148,7 @@ def _course(disturbed: Tally, quiet: Tally, trigger: tuple[float, float]) -> _Co
     lost_in_bin = _whole(disturbed, layout.B_WITHOUT_RESULT) - _whole(quiet, layout.B_WITHOUT_RESULT)
     allowed = np.maximum(usual, max(1.0, min(_high(usual[ends <= start]), _high(usual[ends >= end]))))
     drained = drained_bin(depth[ends >= end], allowed[ends >= end])
-    return _Course(
+    return _Replication(
         drain_s=None if drained is None else float(ends[ends >= end][drained] - end),
         amplification=_calls(disturbed) / _calls(quiet),
         peak_depth=float(depth.max()),
@@ -186,16 +187,16 @@ def _calls(tally: Tally) -> float:
     return tally.client_calls / tally.counts["offered"] if tally.counts["offered"] else 1.0
 
 
-def _recovery(courses: list[_Course], observe_s: float) -> Recovery:
-    drains = [course.drain_s for course in courses if course.drain_s is not None]
+def _recovery(watched_runs: list[_Replication], observe_s: float) -> Recovery:
+    drains = [run.drain_s for run in watched_runs if run.drain_s is not None]
     return Recovery(
-        replications=len(courses),
+        replications=len(watched_runs),
         recovered=len(drains),
         drain_s=_interval(drains, observe_s) if drains else None,
-        amplification=_interval([course.amplification for course in courses]),
-        peak_depth=_interval([course.peak_depth for course in courses]),
-        dead_letters=_interval([course.dead_letters for course in courses]),
-        peak_dead_letters_per_min=_interval([course.peak_dead_letters_per_min for course in courses]),
+        amplification=_interval([run.amplification for run in watched_runs]),
+        peak_depth=_interval([run.peak_depth for run in watched_runs]),
+        dead_letters=_interval([run.dead_letters for run in watched_runs]),
+        peak_dead_letters_per_min=_interval([run.peak_dead_letters_per_min for run in watched_runs]),
     )
 
 

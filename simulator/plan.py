@@ -16,8 +16,9 @@ from simulator.kernel.draws import ARRIVALS, LISTED, PAUSES, SERVICES
 from simulator.kernel.machine import first_arrival
 from simulator.kernel.random_numbers import key_of
 from simulator.kernel.scaling import AUTOSCALER_LOOK_S
-from simulator.scenario import Autoscaling, Discipline, InlineCalls, Overflow, Scenario, Synchronous
+from simulator.scenario import Autoscaling, Discipline, InlineCalls, Overflow, Scenario
 from simulator.services import EmpiricalService
+from simulator.trace_columns import Floats
 from simulator.traces import Trace
 
 DEFAULT_JOBS = 200_000
@@ -26,7 +27,6 @@ FIRST_SLOTS = 1024
 MOST_SLOTS = 2**24 - 1
 
 Array = NDArray[Any]
-Floats = NDArray[np.float64]
 SYNCHRONOUS: Final = "synchronous"
 EVENT_DRIVEN: Final = "event_driven"
 HYBRID: Final = "hybrid"
@@ -221,7 +221,7 @@ def _begin(m: Any, slots: Array, scenario: Scenario, servers: int) -> None:
 def is_single_station(m: Any) -> bool:
     """Return whether a machine is a first-come-first-served queue before equal servers, without time bins."""
     nothing_fails = m["transient"] == 0 and m["poison"] == 0 and m["outage_count"] == 0 and m["subscribers"] == 0
-    nobody_leaves = (
+    none_leaves = (
         m["patience"] in (0, inf) and m["expires"] in (0, inf) and m["places"] == UNBOUNDED and m["end"] == inf
     )
     costs_nothing = m["accept"] == 0 and m["dispatch_cost"] == 0 and m["gated"] == 0
@@ -235,7 +235,7 @@ def is_single_station(m: Any) -> bool:
         and m["inline_wait"] <= 0
         and m["servers"] <= FIRST_SLOTS
     )
-    return bool(nothing_fails and nobody_leaves and costs_nothing and at_once and counted)
+    return bool(nothing_fails and none_leaves and costs_nothing and at_once and counted)
 
 
 def dedicated_consumers(scenario: Scenario) -> list[int]:
@@ -280,20 +280,6 @@ def retries_of(scenario: Scenario, design: str) -> int:
 def called_subscribers(scenario: Scenario) -> int:
     """Return the subscribers that get each result: all but the caller, who counts as one if it waits."""
     return max(0, scenario.subscribers.count - scenario.event_driven.delivery.caller_waits)
-
-
-def patience_s(scenario: Scenario) -> float:
-    """When a client gives up: its timeout, or the tightest hop. An idle limit acts as a total one unless the response streams."""
-    streams = scenario.synchronous.streams_response
-    limits = [hop.limit_s for hop in scenario.synchronous.hops if hop.kind == "total" or not streams]
-    return min([scenario.synchronous.client_timeout_s or inf, *limits])
-
-
-def syns_s(design: Synchronous) -> tuple[float, ...]:
-    """When a connection is tried again that a full backlog dropped, after its first SYN; the last instant is that of its failure."""
-    linear = design.syn_linear_timeouts
-    doubling = (linear + 2.0**place - 1 for place in range(1, 8))
-    return (*map(float, range(1, linear + 1)), *doubling)
 
 
 def _set_length(m: Any, scenario: Scenario, trace: Trace | None) -> None:
@@ -387,7 +373,7 @@ def _set_synchronous(m: Any, scenario: Scenario) -> None:
     design = scenario.synchronous
     m["delivery"] = NONE
     m["places"] = UNBOUNDED if design.backlog is None else design.backlog
-    m["patience"] = patience_s(scenario)
+    m["patience"] = design.patience_s
     m["client_retries"], m["client_backoff"] = design.client_retries, design.client_backoff_s
     m["drops_abandoned"] = design.drops_abandoned
     m["drops_connections"], m["syn_linear"] = _DROPS_CONNECTIONS[design.overflow], design.syn_linear_timeouts

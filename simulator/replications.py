@@ -20,7 +20,6 @@ from simulator.plan import (
     SYNCHRONOUS,
     UNBOUNDED,
     Array,
-    Floats,
     KernelState,
     build_state,
     designs_of,
@@ -33,6 +32,7 @@ from simulator.result import SoFar
 from simulator.scenario import Scenario
 from simulator.services import ExponentialService
 from simulator.tally import Tally, tally_of
+from simulator.trace_columns import Floats
 from simulator.traces import Trace
 
 _lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""What a run found out: for each design, and for their difference. The JSON contract of `simulate --format json`."""
+"""The results of a run, for each design and for their difference. The JSON contract of `simulate --format json`."""
 
 from typing import Annotated, Literal
 
@@ -7,7 +7,7 @@ from pydantic import Field
 from core.values import Value
 from simulator.scenario import Scenario
 
-Floats = Annotated[tuple[float, ...], Field(strict=False)]
+Numbers = Annotated[tuple[float, ...], Field(strict=False)]
 WorkerKind = Literal["threads", "simple", "forking", "stock"]
 Bounds = Annotated[tuple[float, float], Field(strict=False)]
 Design = Literal["synchronous", "event_driven"]
@@ -55,12 +55,12 @@ class Series(Value):
     Completions past the end of the last bin (a webhook redelivered hours later) are not in it.
     """
 
-    t_s: Floats = ()
-    arrivals: Floats = ()
-    queue_depth: Floats = ()
-    in_flight: Floats = ()
-    lag_s: Floats = ()
-    completed: Floats = ()
+    t_s: Numbers = ()
+    arrivals: Numbers = ()
+    queue_depth: Numbers = ()
+    in_flight: Numbers = ()
+    lag_s: Numbers = ()
+    completed: Numbers = ()
 
 
 class CallRate(Value):
@@ -71,14 +71,14 @@ class CallRate(Value):
     """
 
     width_s: float = 1.0
-    per_s: Floats = ()
+    per_s: Numbers = ()
 
 
 class Curve(Value):
     """The cumulative latency curve over all offered jobs, replications together: at most 400 points, ending at the completed share."""
 
-    latency_s: Floats = ()
-    share: Floats = ()
+    latency_s: Numbers = ()
+    share: Numbers = ()
 
 
 class SubscriberResult(Value):

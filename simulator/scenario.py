@@ -1,6 +1,7 @@
 """A Scenario: everything a run needs. Plain frozen values; what is left out has no effect."""
 
 from collections.abc import Mapping
+from math import inf
 from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -88,6 +89,19 @@ class Synchronous(Value):
     """Whether a backlog entry that its client abandoned is dropped unstarted."""
     inline_retries: Annotated[int, Field(ge=0, le=100)] | None = None
     """Retries in line, holding the worker; null: as `retries.max`."""
+
+    @property
+    def patience_s(self) -> float:
+        """When a client gives up: its timeout, or the tightest hop. An idle limit acts as a total one unless the response streams."""
+        limits = [hop.limit_s for hop in self.hops if hop.kind == "total" or not self.streams_response]
+        return min([self.client_timeout_s or inf, *limits])
+
+    @property
+    def syns_s(self) -> tuple[float, ...]:
+        """When a connection is tried again that a full backlog dropped, after its first SYN; the last instant is that of its failure."""
+        linear = self.syn_linear_timeouts
+        doubling = (linear + 2.0**place - 1 for place in range(1, 8))
+        return (*map(float, range(1, linear + 1)), *doubling)
 
 
 class EventDriven(Value):

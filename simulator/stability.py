@@ -17,12 +17,12 @@ from simulator.plan import (
     dedicated_consumers,
     mean_service_s,
     most_servers_of,
-    patience_s,
     rate_of,
     retries_of,
 )
 from simulator.scenario import Scenario
-from simulator.tally import Floats, Tally
+from simulator.tally import Tally
+from simulator.trace_columns import Floats
 from simulator.traces import Trace
 
 STEEPER = 1.3
@@ -69,7 +69,7 @@ def load_of(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats 
         held = attempts * service + mean_backoffs_s(scenario, retries_of(scenario, design)) + _handling_s(scenario)
         servers = rate * held / most_servers_of(scenario, design)
         bounded = scenario.synchronous.backlog is not None or (
-            scenario.synchronous.drops_abandoned and patience_s(scenario) < inf
+            scenario.synchronous.drops_abandoned and scenario.synchronous.patience_s < inf
         )
     return Load(servers, provider, bounded or trace is not None)
 
@@ -112,7 +112,7 @@ def _handling_s(scenario: Scenario) -> float:
 
 def may_grow_by_retries(scenario: Scenario, design: str) -> bool:
     synchronous = scenario.synchronous
-    feeds_back = synchronous.client_retries > 0 and patience_s(scenario) < inf
+    feeds_back = synchronous.client_retries > 0 and synchronous.patience_s < inf
     bounded = synchronous.backlog is not None or synchronous.drops_abandoned
     return design == SYNCHRONOUS and feeds_back and not bounded and not isinstance(scenario.arrivals, TraceArrivals)
 

@@ -26,7 +26,7 @@ from simulator.tally import EDGES_S, QUANTILES, Tally, quantile_s
 MOST_POINTS = 400
 DIGITS = 12
 """Significant digits of a result. Those that follow depend on the C library and the processor: without them a seed gives the same everywhere."""
-TIMES = ("wait_", "latency_")
+TIME_METRICS = ("wait_", "latency_")
 SHARES = {"good_share", "completed_share", "utilisation"}
 
 
@@ -83,7 +83,7 @@ def _intervals(tallies: Sequence[Tally], *, stable: bool) -> dict[str, tuple[flo
     figures = [_figures(tally) for tally in tallies]
     for name in figures[0]:
         values = [metrics[name] for metrics in figures]
-        if all(map(isfinite, values)) and (stable or not name.startswith(TIMES)):
+        if all(map(isfinite, values)) and (stable or not name.startswith(TIME_METRICS)):
             intervals |= _bounded(name, _mean(values), half_width(values))
     return intervals
 
@@ -117,7 +117,7 @@ def differences(less: Sequence[Tally], more: Sequence[Tally], *, stable: bool) -
     intervals: dict[str, Interval] = {}
     pairs_of_metrics = [(_figures(a), _figures(b)) for a, b in zip(less, more, strict=True)]
     for name in pairs_of_metrics[0][0]:
-        if not stable and name.startswith(TIMES):
+        if not stable and name.startswith(TIME_METRICS):
             continue
         if all(isfinite(a[name]) and isfinite(b[name]) for a, b in pairs_of_metrics):
             values = [b[name] - a[name] for a, b in pairs_of_metrics]

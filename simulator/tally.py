@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.kernel import layout
+from simulator.trace_columns import Floats
 
 Counts = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
-OUTCOMES = {
+OUTCOME_COUNTS = {
     "failed": layout.C_FAILED,
     "timed_out": layout.C_TIMED_OUT,
     "rejected": layout.C_REJECTED,
@@ -142,7 +142,7 @@ def tally_of(m: Any) -> Tally:
 
 
 def _counts(raw: Counts) -> dict[str, int]:
-    outcomes = {name: int(raw[place]) for name, place in OUTCOMES.items()}
+    outcomes = {name: int(raw[place]) for name, place in OUTCOME_COUNTS.items()}
     offered, completed, good = int(raw[layout.C_OFFERED]), int(raw[layout.C_COMPLETED]), int(raw[layout.C_GOOD])
     return {
         "offered": offered,

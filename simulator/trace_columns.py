@@ -12,25 +12,25 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Cells = Sequence[str]
 
-TIMES = {
+TIME_NAMES = {
     "timestamp", "time", "t", "ts", "datetime", "date", "arrival", "arrivals", "arrival_time", "arrived_at", "arrival_timestamp",
     "created_at", "request_time", "start_time", "starttimestamp", "epoch",
 }  # fmt: skip
-INPUTS = {
+INPUT_NAMES = {
     "contexttokens", "context_tokens", "input_tokens", "inputtokens", "prompt_tokens", "prompttokens",
     "request_tokens", "input_length", "num_prefill_tokens",
 }  # fmt: skip
-OUTPUTS = {
+OUTPUT_NAMES = {
     "generatedtokens", "generated_tokens", "output_tokens", "outputtokens", "completion_tokens", "completiontokens",
     "response_tokens", "output_length",
     "num_decode_tokens",
 }  # fmt: skip
-DURATIONS = {
+DURATION_NAMES = {
     "duration", "service", "service_time", "processing", "processing_time", "latency", "elapsed", "elapsed_time", "response_time",
 }  # fmt: skip
 
 UNITS = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3, "millis": 1e-3, "milliseconds": 1e-3, "us": 1e-6, "ns": 1e-9}
-LARGEST = 1e9
+LARGEST_AMOUNT = 1e9
 """The longest duration and the most tokens that a row may state."""
 
 _PLAIN = re.compile(r"[0-9.eE+\-]*", re.ASCII)
@@ -65,19 +65,19 @@ def layout_of(header: Cells) -> Layout:
         CellError: it names no time column.
     """
     names = [_split_unit(name) for name in header]
-    time = _first(names, TIMES)
+    time = _first(names, TIME_NAMES)
     if time is None:
         raise CellError(
             0,
             f"the header has no time column; name one of its columns timestamp, time or arrival (it has: {_listed(header)})",
         )
-    service = _first(names, DURATIONS)
+    service = _first(names, DURATION_NAMES)
     return Layout(
         columns=len(header),
         time=time,
         time_unit_s=names[time][1],
-        input_tokens=_first(names, INPUTS),
-        output_tokens=_first(names, OUTPUTS),
+        input_tokens=_first(names, INPUT_NAMES),
+        output_tokens=_first(names, OUTPUT_NAMES),
         service=service,
         service_unit_s=(names[service][1] or 1.0) if service is not None else 1.0,
     )
@@ -88,7 +88,7 @@ def durations_layout(header: Cells) -> Layout | None:
     if len(header) == 1 and _NUMBER.fullmatch(header[0].strip()):
         return None
     names = [_split_unit(name) for name in header]
-    place = 0 if len(header) == 1 else _first(names, DURATIONS)
+    place = 0 if len(header) == 1 else _first(names, DURATION_NAMES)
     if place is None:
         raise CellError(
             0, f"the header has no duration column; name one duration_s or service_s (it has: {_listed(header)})"
@@ -123,10 +123,10 @@ def amounts(cells: Cells, what: str, unit: float = 1.0) -> Floats:
         CellError: at the first cell that is none.
     """
     values = _numbers(cells, what) * unit
-    bad = np.flatnonzero(~((values >= 0) & (values <= LARGEST)))
+    bad = np.flatnonzero(~((values >= 0) & (values <= LARGEST_AMOUNT)))
     if len(bad):
         place = int(bad[0])
-        raise CellError(place, f"{what} must be between 0 and {LARGEST:,.0f}, not {_quoted(cells[place])}")
+        raise CellError(place, f"{what} must be between 0 and {LARGEST_AMOUNT:,.0f}, not {_quoted(cells[place])}")
     return values
 
 

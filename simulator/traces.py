@@ -25,7 +25,7 @@ from simulator.trace_columns import (
 )
 
 CHUNK_BYTES = 1 << 20
-LONGEST_LINE = 1 << 16
+LONGEST_LINE_BYTES = 1 << 16
 MOST_COLUMNS = 200
 MOST_ROWS = 1_000_000
 ROWS_A_WRITE = 10_000
@@ -144,12 +144,12 @@ def _chunks(stream: BinaryIO) -> Iterator[tuple[int, list[str]]]:
             block, first = _checked_start(block), False
         rest += block
         cut = rest.rfind(b"\n") + 1
-        if not cut and b"\r" in rest and len(rest) > LONGEST_LINE:
+        if not cut and b"\r" in rest and len(rest) > LONGEST_LINE_BYTES:
             cut = rest.rfind(b"\r") + 1
-        if len(rest) - cut > LONGEST_LINE:
+        if len(rest) - cut > LONGEST_LINE_BYTES:
             fail(
                 row + rest.count(b"\n"),
-                f"the line is longer than {LONGEST_LINE // 1024} kB: this is no CSV of arrivals",
+                f"the line is longer than {LONGEST_LINE_BYTES // 1024} kB: this is no CSV of arrivals",
             )
         if cut:
             lines = _text(rest[:cut], row)

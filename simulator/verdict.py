@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import inf
 
 from core.numbers import count
-from simulator.plan import called_subscribers, patience_s, syns_s
+from simulator.plan import called_subscribers
 from simulator.scenario import Scenario
 
 NO_DEADLINE, NEITHER, UNRESOLVED = "no_deadline", "neither", "unresolved"
@@ -91,8 +91,8 @@ def _of_capacity(scenario: Scenario) -> Sequence[tuple[bool, str]]:
 
 def _of_clients(scenario: Scenario) -> Sequence[tuple[bool, str]]:
     synchronous, delivery_sentence = scenario.synchronous, scenario.event_driven.delivery.inequality
-    patience = patience_s(scenario)
-    syns = ", ".join(f"{after_s:g}" for after_s in syns_s(synchronous)[:3])
+    patience = synchronous.patience_s
+    syns = ", ".join(f"{after_s:g}" for after_s in synchronous.syns_s[:3])
     return [
         (
             patience < inf,

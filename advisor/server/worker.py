@@ -18,7 +18,7 @@ from rq.timeouts import BaseDeathPenalty
 from rq.worker import BaseWorker, SimpleWorker
 
 from advisor.server.status import HEARTBEAT_EVERY_S
-from simulator.simulate import warm
+from simulator.replications import warm
 
 log = structlog.get_logger("worker")
 

@@ -12,9 +12,10 @@ from advisor.sweeps.grid import JOBS, require_jobs
 from core.errors import InvalidInput, Problem
 from core.numbers import count
 from core.values import Value
+from simulator.replications import OnProgress, Progress
 from simulator.result import Result
 from simulator.scenario import Scenario
-from simulator.simulate import Estimate, OnProgress, Progress, estimate, simulate
+from simulator.simulate import Estimate, estimate, simulate
 from simulator.traces import Trace
 
 MOST_SERVERS = 4_096

@@ -14,9 +14,10 @@ from advisor.advice.scenario import counts_every_job, scenario_of
 from advisor.sweeps.contract import Cell, GoodShare, SweepResult
 from advisor.sweeps.grid import Grid, GridPoint
 from simulator.arrivals import TraceArrivals
+from simulator.replications import OnProgress, Progress, warm
 from simulator.result import DesignResult
 from simulator.scenario import Scenario
-from simulator.simulate import OnProgress, Progress, estimate, simulate, warm
+from simulator.simulate import estimate, simulate
 from simulator.traces import Trace
 
 WARM_UP_SHARE = 20

@@ -9,9 +9,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from simulator.arrivals import TraceArrivals
-from simulator.plan import Floats
 from simulator.scenario import Scenario
 from simulator.services import EmpiricalService
+from simulator.trace_columns import Floats
 from simulator.traces import Trace
 
 rates = st.sampled_from([0.3, 1.0, 2.5])

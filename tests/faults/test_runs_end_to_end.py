@@ -11,8 +11,9 @@ from advisor.decisions.services.recordings import upload_trace
 from advisor.decisions.services.revisions import save_answers
 from advisor.decisions.services.runs import RunRequest, cancel_run, request_run
 from advisor.teams.models import User, Workspace
+from simulator.replications import Progress
 from simulator.result import Result
-from simulator.simulate import Progress, simulate
+from simulator.simulate import simulate
 from tests.fakes.engines import Report
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -17,7 +17,7 @@ from advisor.decisions.jobs import reconcile_runs_and_notify
 from advisor.decisions.models import TERMINAL, Run, State
 from advisor.decisions.services.leases import RunLease, claim_run
 from advisor.decisions.services.runs import cancel_run
-from simulator.simulate import Progress
+from simulator.replications import Progress
 from tests.fakes.engines import a_result
 from tests.faults.lives import Life, explore
 from tests.rows import a_run

@@ -16,7 +16,7 @@ from advisor.decisions.jobs import reconcile_sweeps_and_notify
 from advisor.decisions.models import UNFINISHED, Decision, PartState, Revision, Sweep, SweepPart, SweepState
 from advisor.decisions.services.leases import PartLease, claim_part
 from advisor.decisions.services.sweeps import cancel_sweep
-from simulator.simulate import Progress
+from simulator.replications import Progress
 from tests.faults.lives import Life, explore
 from tests.rows import a_sweep
 

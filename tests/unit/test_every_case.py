@@ -32,11 +32,12 @@ from simulator.kernel.draws import backoff_s, service_s
 from simulator.kernel.event_driven import run_event_driven
 from simulator.kernel.machine import draw_next_arrival
 from simulator.live.run.support import PLAYED, find_unsupported
-from simulator.plan import EVENT_DRIVEN, Floats, build_state, mean_service_s, rate_of, recorded_of
+from simulator.plan import EVENT_DRIVEN, build_state, mean_service_s, rate_of, recorded_of
 from simulator.retries import MEAN_PAUSES_S, Jitter
 from simulator.scenario import Discipline, Scenario
 from simulator.services import Service
 from simulator.tally import MIDDLES_S
+from simulator.trace_columns import Floats
 from simulator.traces import Trace
 from tests.fakes.naive_draws import Draws
 from tests.fakes.naive_scenarios import DURATIONS_S, scenarios

@@ -16,7 +16,7 @@ from rq.timeouts import JobTimeoutException
 from advisor.decisions import limits
 from advisor.decisions.services.leases import Lease, Outcome
 from core.errors import CannotRun, InvalidInput
-from simulator.simulate import Progress
+from simulator.replications import Progress
 
 log = logging.getLogger(__name__)
 

@@ -23,8 +23,8 @@ from advisor.sweeps.capacity_search import search_capacity
 from advisor.sweeps.cells import simulate_cell
 from core.errors import CannotRun, InvalidInput, Problem
 from simulator.live.errors import RunBroken
+from simulator.replications import OnProgress
 from simulator.result import Result
-from simulator.simulate import OnProgress
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,7 @@ from typing import Any, ClassVar
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from core.errors import InvalidInput, Problem
-from simulator.replications import EndlessRun
-from simulator.simulate import Progress
+from simulator.replications import EndlessRun, Progress
 
 ShowProgress = Callable[[Progress | None], None]
 

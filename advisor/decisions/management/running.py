@@ -25,8 +25,8 @@ from advisor.reports.document.planned_run import endpoint_terms, plan_sentences
 from core.errors import CannotRun, InvalidInput
 from simulator.live.errors import RunBroken
 from simulator.live.run.run_plan import FEWEST_SECONDS, MOST_SECONDS
+from simulator.replications import Progress
 from simulator.result import Result, SoFar
-from simulator.simulate import Progress
 
 LARGEST_SEED = 2**53 - 1
 NO_REAL_TIME = "the kernel takes no real time"

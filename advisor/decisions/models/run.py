@@ -13,9 +13,9 @@ from advisor.decisions.models.decision import Revision
 from advisor.decisions.models.leased_task import QUEUED, RUNNING, LeasedTask, LeasedTaskQuerySet
 from advisor.decisions.models.trace import Trace
 from advisor.teams.models import Workspace
+from simulator.replications import Progress
 from simulator.result import Result, SoFar, WorkerKind
 from simulator.scenario import Scenario
-from simulator.simulate import Progress
 
 
 class State(models.TextChoices):

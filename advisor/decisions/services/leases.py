@@ -23,8 +23,8 @@ from advisor.decisions.models import (
     SweepState,
 )
 from advisor.decisions.models.leased_task import QUEUED
+from simulator.replications import Progress
 from simulator.result import Result, SoFar
-from simulator.simulate import Progress
 
 RUN_KIND = "run"
 WORKER_DIED = "Worker died, retrying"

@@ -12,11 +12,12 @@ from simulator.live.run.window import Window, simulate_window
 from simulator.live.system.clock import NS_PER_S
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import EventType
-from simulator.plan import OWN_CONSUMERS, SYNCHRONOUS, Floats, mean_service_s
+from simulator.plan import OWN_CONSUMERS, SYNCHRONOUS, mean_service_s
 from simulator.result import Costs, Design
 from simulator.scenario import Failures, Provider, Scenario, Subscribers
 from simulator.services import DeterministicService, EmpiricalService
 from simulator.tally import Tally
+from simulator.trace_columns import Floats
 
 SECONDS = 3.0
 UTILISATION = 0.6

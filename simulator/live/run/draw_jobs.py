@@ -16,17 +16,16 @@ from simulator.kernel.random_numbers import normal_quantile, uniform
 from simulator.live.system.jobs import Jobs
 from simulator.plan import (
     SYNCHRONOUS,
-    Floats,
     KernelState,
     build_state,
     called_subscribers,
     dedicated_consumers,
-    patience_s,
     recorded_of,
     retries_of,
 )
 from simulator.scenario import Scenario
 from simulator.services import EmpiricalService
+from simulator.trace_columns import Floats
 from simulator.traces import Trace
 
 MOST_LIVE_JOBS = 1_000_000
@@ -62,7 +61,7 @@ def draw_jobs(
         webhook_pauses_s=np.array(pauses, dtype=np.float64),
         subscribers=called_subscribers(scenario),
         retries=retries,
-        patience_s=patience_s(scenario),
+        patience_s=scenario.synchronous.patience_s,
         end_s=scenario.duration_s or math.inf,
         transient=scenario.failures.transient_percent / 100,
         refusing=scenario.subscribers.failure_percent / 100,

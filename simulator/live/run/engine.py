@@ -29,7 +29,7 @@ from simulator.live.run.support import check_live
 from simulator.live.system.config import ExternalEndpoint
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import EventType
-from simulator.plan import DESIGN_WORDS, EVENT_DRIVEN, SYNCHRONOUS, Floats, mean_service_s
+from simulator.plan import DESIGN_WORDS, EVENT_DRIVEN, SYNCHRONOUS, mean_service_s
 from simulator.replications import OnProgress, Progress, warm
 from simulator.result import (
     Costs,
@@ -48,6 +48,7 @@ from simulator.result import (
 from simulator.scenario import Scenario
 from simulator.summary import design_result, differences
 from simulator.tally import Tally
+from simulator.trace_columns import Floats
 from simulator.traces import Trace
 from simulator.verdict import Share, inequalities_of, verdict_of
 

@@ -15,10 +15,11 @@ from simulator.live.system.call_budget import CallBudget, Cut
 from simulator.live.system.config import ExternalEndpoint
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import EventType
-from simulator.plan import Floats, mean_service_s
+from simulator.plan import mean_service_s
 from simulator.result import EndpointUse, Quantiles
 from simulator.services import DeterministicService, EmpiricalService
 from simulator.tally import QUANTILES
+from simulator.trace_columns import Floats
 
 SUCCEEDED = 200.0
 BRIEF_S = 1.0

@@ -14,9 +14,9 @@ from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.fork_server import ForkServer
 from simulator.live.run.machine_capacity import Capacity
 from simulator.live.system.journal import EventType
-from simulator.plan import Floats
 from simulator.result import Design, WorkerKind
 from simulator.scenario import Scenario
+from simulator.trace_columns import Floats
 from simulator.traces import Trace
 
 SERVICE_S = 0.05

@@ -14,9 +14,10 @@ from simulator.kernel import layout
 from simulator.live.system.clock import RunClock
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import EventType
-from simulator.plan import SYNCHRONOUS, Floats, called_subscribers, servers_of
+from simulator.plan import SYNCHRONOUS, called_subscribers, servers_of
 from simulator.scenario import Scenario
 from simulator.tally import EDGES_S, Tally, quantiles
+from simulator.trace_columns import Floats
 
 NEVER = np.nan
 COMPLETED, FAILED, TIMED_OUT, REJECTED, DEAD, UNDELIVERED, LOST, IN_SYSTEM = range(8)

@@ -12,10 +12,11 @@ from simulator.deliveries import PollingDelivery
 from simulator.live.run.machine_capacity import SHARE, Capacity, current
 from simulator.live.run.window import Window, simulate_window, window_of
 from simulator.live.system.config import ExternalEndpoint
-from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, Floats, called_subscribers, mean_service_s
+from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, called_subscribers, mean_service_s
 from simulator.result import WorkerKind
 from simulator.scenario import Failures, Scenario
 from simulator.tally import Tally
+from simulator.trace_columns import Floats
 from simulator.traces import Trace
 
 DEFAULT_S = 20.0

@@ -8,11 +8,11 @@ from simulator.arrivals import TraceArrivals
 from simulator.live.run.machine_capacity import current
 from simulator.live.run.run_plan import LONGEST_DEFAULT_S
 from simulator.memory import memory_bytes
-from simulator.plan import Floats
 from simulator.result import WorkerKind
 from simulator.scenario import Scenario
 from simulator.simulate import Estimate
 from simulator.simulate import check as check_for_kernel
+from simulator.trace_columns import Floats
 from simulator.traces import Trace
 
 MOST_WORKERS = 200

@@ -23,11 +23,12 @@ from simulator.arrivals import (
     TraceArrivals,
 )
 from simulator.live.run.draw_jobs import arrivals_of
-from simulator.plan import Floats, designs_of
+from simulator.plan import designs_of
 from simulator.replications import Runner
 from simulator.scenario import Outage, Scenario
 from simulator.services import EmpiricalService
 from simulator.tally import Tally
+from simulator.trace_columns import Floats
 from simulator.traces import Trace
 
 LEAD, PEAK = 0.1, 0.4

@@ -18,7 +18,6 @@ from simulator.live.system.http import LAST_EVENT_ID, NO_ANSWER
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import LARGEST_INDEX, EventType
 from simulator.live.system.outcomes import Outcomes
-from simulator.plan import syns_s
 
 JSON = {"Content-Type": "application/json"}
 
@@ -52,7 +51,7 @@ class SynchronousCaller(Caller):
         super().__init__(config, *given)
         design, real_s = config.scenario.synchronous, self._clock.real_s
         self._retries = design.client_retries
-        self._syns_s = tuple(map(real_s, syns_s(design))) if design.overflow == "drop" else None
+        self._syns_s = tuple(map(real_s, design.syns_s)) if design.overflow == "drop" else None
         self._backoff_s = real_s(design.client_backoff_s)
         self._patience_s = real_s(self._jobs.patience_s) if isfinite(self._jobs.patience_s) else None
 

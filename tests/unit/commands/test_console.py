@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from advisor.decisions.management.console import Console
-from simulator.simulate import Progress
+from simulator.replications import Progress
 
 pytestmark = pytest.mark.slow
 

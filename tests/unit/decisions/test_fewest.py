@@ -15,7 +15,7 @@ from advisor.decisions.services.sweeps import cancel_sweep, find_requirement, re
 from advisor.sweeps.capacity_search import search_capacity
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput
-from simulator.simulate import Progress
+from simulator.replications import Progress
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue_notifiers import FakeNotifier
 

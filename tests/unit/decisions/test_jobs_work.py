@@ -17,8 +17,8 @@ from advisor.decisions.services.leases import reconcile_runs
 from advisor.decisions.services.runs import cancel_run
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput, Problem
+from simulator.replications import Progress
 from simulator.result import Result
-from simulator.simulate import Progress
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import Report, a_result, engine
 from tests.rows import SCENARIO, a_run

@@ -10,7 +10,7 @@ from advisor.decisions.models import TERMINAL, Run, State
 from advisor.decisions.services.leases import RunLease, claim_run, reconcile_runs
 from advisor.decisions.services.runs import cancel_run, queue_position
 from advisor.teams.models import User, Workspace
-from simulator.simulate import Progress
+from simulator.replications import Progress
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import a_result
 from tests.rows import a_run

@@ -12,10 +12,10 @@ import pytest
 from core.errors import InvalidInput
 from core.values import rounded
 from simulator.plan import dedicated_bounds
-from simulator.replications import Progress
+from simulator.replications import Progress, warm
 from simulator.result import Result
 from simulator.scenario import Autoscaling, Scenario
-from simulator.simulate import estimate, simulate, unsupported, warm
+from simulator.simulate import estimate, simulate, unsupported
 from simulator.stability import mean_backoffs_s
 from simulator.tally import Tally
 from simulator.traces import Trace, read_durations

@@ -18,8 +18,9 @@ from advisor.sweeps.capacity_search import (
 )
 from advisor.sweeps.cells import CellRun
 from core.errors import InvalidInput
+from simulator.replications import Progress
 from simulator.result import DesignResult, Result
-from simulator.simulate import Progress, simulate
+from simulator.simulate import simulate
 
 WANTED = 0.99
 

@@ -21,7 +21,7 @@ from simulator.live.measure_rq import (
     measure_rq,
     shown_address,
 )
-from simulator.simulate import Progress
+from simulator.replications import Progress
 
 DESCRIPTION = """
 Measures what rq itself takes of a job, and prints the lines for a Scenario. It enqueues jobs that do nothing (time.sleep), and a few that

@@ -15,7 +15,7 @@ from advisor.sweeps.cells import load_of, sweep
 from advisor.sweeps.contract import SHAPE, SweepAxis, SweepResult
 from advisor.sweeps.grid import JOBS, build_grid
 from core.errors import InvalidInput, Problem
-from simulator.simulate import OnProgress
+from simulator.replications import OnProgress
 from simulator.traces import Trace
 
 
