@@ -1,4 +1,4 @@
-"""Answers as columns of numbers, so that one pass of arithmetic decides thousands of variations of them at once."""
+"""Answers as vectors of numbers, so that one pass of arithmetic decides thousands of variations of them at once."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -32,7 +32,7 @@ HOP_VECTORS = ("hops.total_s", "hops.streaming_total_s", "hops.idle_s")
 
 
 INTERVAL_VECTORS = tuple(f"failures.retry_intervals_s.{place}" for place in range(20))
-"""A list of pauses, NaN past its end; there are none of these columns if no list is given."""
+"""A list of pauses, NaN past its end; there are none of these vectors if no list is given."""
 
 
 def resolved_hops(hops: Iterable[str | Hop], streams: bool) -> tuple[Hop, ...]:
@@ -48,8 +48,8 @@ def _resolved(hop: str | Hop, streams: bool) -> Hop:
     return fact.hop(streams)
 
 
-def is_choice(columns: AnswerVectors, path: str, value: str) -> FlagVector:
-    return np.equal(columns[path], LEAVES[path].choices.index(value))
+def is_choice(vectors: AnswerVectors, path: str, value: str) -> FlagVector:
+    return np.equal(vectors[path], LEAVES[path].choices.index(value))
 
 
 def encoded(path: str, value: Any) -> float:
@@ -81,10 +81,10 @@ ENCODED = tuple(
     for path, leaf in LEAVES.items()
     if leaf.numeric or leaf.kind == "flag" or (leaf.kind == "choice" and path != "schema")
 )
-"""The answers that have a column."""
+"""The answers that have a vector."""
 
 
 def vectors_of(answers: Answers) -> dict[str, NumberVector]:
-    columns = {path: encoded(path, value_at(answers, path)) for path in ENCODED} | hop_limits(answers.synchronous.hops)
-    columns |= intervals(answers.failures.retry_intervals_s)
-    return {path: np.array([value], dtype=np.float64) for path, value in columns.items()}
+    vectors = {path: encoded(path, value_at(answers, path)) for path in ENCODED} | hop_limits(answers.synchronous.hops)
+    vectors |= intervals(answers.failures.retry_intervals_s)
+    return {path: np.array([value], dtype=np.float64) for path, value in vectors.items()}

@@ -51,8 +51,8 @@ class Decisions:
         return np.where(self.feasible, key, -1)
 
 
-def decide(columns: AnswerVectors) -> Decisions:
-    return decide_facts(facts_of(columns))
+def decide(vectors: AnswerVectors) -> Decisions:
+    return decide_facts(facts_of(vectors))
 
 
 def decide_facts(facts: FactVectors) -> Decisions:

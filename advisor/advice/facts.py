@@ -122,7 +122,7 @@ class CapacityFacts(Generic[Number, Flag]):
     long_run_load: Number
     """Mean demand as a part of the most that is allowed."""
     gathers_s: Number
-    """What a peak gathers beyond the capacity, as the time that it takes to serve it."""
+    """The backlog of a peak beyond the capacity, as the time that it takes to serve it."""
     ordered_globally: Flag
     """One order for all results leaves one at a time."""
 
@@ -131,7 +131,7 @@ class CapacityFacts(Generic[Number, Flag]):
 class CouplingFacts(Generic[Number, Flag]):
     subscribers: Number
     others: Number
-    """Subscribers besides a caller that waits."""
+    """Subscribers without a caller that waits."""
     independent: Flag
     ordered_by_key: Flag
     handling_s: Number
@@ -163,7 +163,16 @@ class InlineFacts(Generic[Number, Flag]):
     """How long a hybrid answers in line: inside every limit and the deadline, and within patience where the typical answer is."""
 
 
-def _caller(c: AnswerVectors) -> CallerFacts[NumberVector, FlagVector]:
+_Caller = CallerFacts[NumberVector, FlagVector]
+_Load = LoadFacts[NumberVector, FlagVector]
+_Work = WorkFacts[NumberVector, FlagVector]
+_Failure = FailureFacts[NumberVector, FlagVector]
+_Capacity = CapacityFacts[NumberVector, FlagVector]
+_Coupling = CouplingFacts[NumberVector, FlagVector]
+_Inline = InlineFacts[NumberVector, FlagVector]
+
+
+def _caller(c: AnswerVectors) -> _Caller:
     nobody = is_choice(c, "caller.kind", "nobody")
 
     end_user = is_choice(c, "caller.kind", "end_user")
@@ -188,7 +197,7 @@ def _caller(c: AnswerVectors) -> CallerFacts[NumberVector, FlagVector]:
     )
 
 
-def _load(c: AnswerVectors) -> LoadFacts[NumberVector, FlagVector]:
+def _load(c: AnswerVectors) -> _Load:
     rate, minutes, often = c["volume.mean_rate_per_s"], c["volume.peak_minutes"], c["volume.peaks_per_day"]
     time_share = minutes * often / MINUTES_A_DAY
     most = 1 / np.maximum(time_share, 1e-12)
@@ -207,7 +216,7 @@ def _load(c: AnswerVectors) -> LoadFacts[NumberVector, FlagVector]:
     )
 
 
-def _work(c: AnswerVectors, caller: CallerFacts[NumberVector, FlagVector]) -> WorkFacts[NumberVector, FlagVector]:
+def _work(c: AnswerVectors, caller: _Caller) -> _Work:
     """Mean p50 exp(sigma^2 / 2), sigma = ln(p95 / p50) / 1.645."""
     p50, given = c["processing.p50_s"], c["processing.p99_s"]
     p95 = np.maximum(c["processing.p95_s"], p50)
@@ -228,7 +237,7 @@ def _beyond(deadline_s: NumberVector, p50_s: NumberVector, sigma: NumberVector) 
     return np.where(sigma > 0, tail, np.where(deadline_s < p50_s, 1.0, 0.0))
 
 
-def _failure(c: AnswerVectors, load: LoadFacts[NumberVector, FlagVector]) -> FailureFacts[NumberVector, FlagVector]:
+def _failure(c: AnswerVectors, load: _Load) -> _Failure:
     transient, poison = c["failures.transient_percent"] / 100, c["failures.poison_percent"] / 100
     retries = c["failures.max_retries"]
     tries = attempts_of(transient, retries)
@@ -284,12 +293,7 @@ def _pauses(
     return longest, mean, variance
 
 
-def _capacity(
-    c: AnswerVectors,
-    load: LoadFacts[NumberVector, FlagVector],
-    work: WorkFacts[NumberVector, FlagVector],
-    failure: FailureFacts[NumberVector, FlagVector],
-) -> CapacityFacts[NumberVector, FlagVector]:
+def _capacity(c: AnswerVectors, load: _Load, work: _Work, failure: _Failure) -> _Capacity:
     """The least of servers / S, and of our share of each quota over the attempts a job takes."""
     share = c["provider.share_percent"] / 100
 
@@ -330,9 +334,7 @@ def _capacity(
     )
 
 
-def _coupling(
-    c: AnswerVectors, caller: CallerFacts[NumberVector, FlagVector]
-) -> CouplingFacts[NumberVector, FlagVector]:
+def _coupling(c: AnswerVectors, caller: _Caller) -> _Coupling:
     count = c["subscribers.count"]
     return CouplingFacts(
         subscribers=count,
@@ -347,13 +349,13 @@ def _coupling(
 
 def _inline(
     c: AnswerVectors,
-    caller: CallerFacts[NumberVector, FlagVector],
-    load: LoadFacts[NumberVector, FlagVector],
-    work: WorkFacts[NumberVector, FlagVector],
-    failure: FailureFacts[NumberVector, FlagVector],
-    capacity: CapacityFacts[NumberVector, FlagVector],
-    coupling: CouplingFacts[NumberVector, FlagVector],
-) -> InlineFacts[NumberVector, FlagVector]:
+    caller: _Caller,
+    load: _Load,
+    work: _Work,
+    failure: _Failure,
+    capacity: _Capacity,
+    coupling: _Coupling,
+) -> _Inline:
     """The 99th percentile is that of processing; what the lognormals with and without waiting and retries (matched in mean and variance) differ
     by; what a peak has gathered; and, where they are called in line, the other subscribers.
     Where nothing serves the load in time, waiting is left out: capacity comes first, and with it the wait goes.
@@ -399,10 +401,10 @@ def _inline(
 
 def _wait(
     c: AnswerVectors,
-    load: LoadFacts[NumberVector, FlagVector],
-    work: WorkFacts[NumberVector, FlagVector],
-    failure: FailureFacts[NumberVector, FlagVector],
-    capacity: CapacityFacts[NumberVector, FlagVector],
+    load: _Load,
+    work: _Work,
+    failure: _Failure,
+    capacity: _Capacity,
     in_peak: FlagVector,
 ) -> Wait:
     rate = np.where(in_peak, load.peak_rate, load.rate)
@@ -443,14 +445,14 @@ FactVectors = Facts[NumberVector, FlagVector]
 """One row a variation of the answers."""
 
 
-def facts_of(columns: AnswerVectors) -> FactVectors:
-    caller = _caller(columns)
-    load = _load(columns)
-    work = _work(columns, caller)
-    failure = _failure(columns, load)
-    capacity = _capacity(columns, load, work, failure)
-    coupling = _coupling(columns, caller)
-    inline = _inline(columns, caller, load, work, failure, capacity, coupling)
+def facts_of(vectors: AnswerVectors) -> FactVectors:
+    caller = _caller(vectors)
+    load = _load(vectors)
+    work = _work(vectors, caller)
+    failure = _failure(vectors, load)
+    capacity = _capacity(vectors, load, work, failure)
+    coupling = _coupling(vectors, caller)
+    inline = _inline(vectors, caller, load, work, failure, capacity, coupling)
     return Facts(caller, load, work, failure, capacity, coupling, inline)
 
 

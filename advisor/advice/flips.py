@@ -152,7 +152,7 @@ class _Bracket:
             gap = abs(self.new - self.old)
             return self.old + side * np.unique(np.ceil(gap * np.arange(1, _PARTS + 1) / _PARTS))
         parts = np.arange(1, _PARTS + 1) / _PARTS
-        if min(self.old, self.new) <= 0:  # zero, and the smallest value that is told from it
+        if min(self.old, self.new) <= 0:  # zero, and the smallest value that is not zero
             return np.array([self.new])
         return np.append((self.old * (self.new / self.old) ** parts)[:-1], self.new)
 

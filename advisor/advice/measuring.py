@@ -18,7 +18,7 @@ RATES = (1e-6, 1e6)
 
 
 def measured(trace: Trace, cap_per_s: float = math.inf) -> dict[str, Any]:
-    """A recording's volume: its mean rate, and as its peak the window that gathers most.
+    """A recording's volume: its mean rate, and as its peak the window with the most requests.
 
     Where some window brings more than `cap_per_s` gets through, the peak is the one that gathers the largest backlog against it, be it of
     seconds or of an hour; else the one that gathers most above the mean. The unevenness is that of the gaps, peaks included. A recording

@@ -36,7 +36,7 @@ class Latency:
 
 
 def latency_of(point: PointFacts) -> Latency:
-    """Processing (the lognormal through p50 and p95), retries, the stationary wait between peaks, and what a peak gathers.
+    """Processing (the lognormal through p50 and p95), retries, the stationary wait between peaks, and the backlog of a peak.
 
     The backlog of a peak rises evenly and drains evenly, so those who meet it wait evenly between nothing and all that was gathered.
     Where nothing serves the load in time, waiting is left out: capacity comes first, and with it the wait goes.
@@ -86,7 +86,7 @@ CALLS_OF_THE_SLOWEST = 100.0
 PART_OF_SLACK = 0.1
 """An interval takes this part of what the deadline leaves after p99 at the most."""
 TIGHT_S = 30.0
-"""Under this deadline the delay that polling adds is felt, so an internal caller that can be called back is."""
+"""Under this deadline the delay of polling matters: an internal caller is called back if it can be."""
 SHORTEST_INTERVAL_S, SHORTEST_TIGHT_S = 1.0, 0.1
 """A client polls at most once a second; under a tight deadline, ten times a second."""
 LONGEST_INTERVAL_S = 300.0

@@ -1,4 +1,4 @@
-"""Queueing formulas on columns, for thousands of rows at once."""
+"""Queueing formulas on vectors, for thousands of rows at once."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ from simulator.kernel.erlang import erlang_c_of_rows
 Z95, Z99 = 1.6448536269514722, 2.3263478740408408
 """Standard normal quantiles."""
 NEAR_CAPACITY = 0.98
-"""Stationary formulas are read up to this utilisation; what a peak brings beyond capacity is counted as it gathers."""
+"""Stationary formulas are read up to this utilisation; the load of a peak beyond capacity is counted as a backlog."""
 
 
 def erlang_c(servers: NumberVector, offered_load: NumberVector) -> NumberVector:
-    """The probability of waiting in M/M/c for columns of any, also fractional, numbers of servers; 1 at or above capacity."""
+    """The probability of waiting in M/M/c for vectors of any, also fractional, numbers of servers; 1 at or above capacity."""
     return np.asarray(erlang_c_of_rows(servers, offered_load), dtype=np.float64)
 
 

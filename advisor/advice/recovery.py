@@ -1,4 +1,4 @@
-"""What failures leave behind: retries, dead letters, and the time to drain after a peak and after an outage."""
+"""Retries, dead letters, and the time to drain a backlog after a peak and after an outage."""
 
 import math
 
@@ -13,7 +13,7 @@ from simulator.retries import Retries
 SPARE = 0.01
 """Retries may leave this part of the tolerated misses to failures."""
 RARELY = 1e-6
-"""Shares of the requests under one in a million are not told apart."""
+"""Shares of the requests under one in a million are written alike."""
 
 
 def retry_plan(answers: Answers, point: PointFacts) -> RetryPlan:

@@ -54,7 +54,7 @@ def _moves(values: NumberVector) -> NumberVector:
 @dataclass(frozen=True)
 class _Change:
     path: str
-    columns: Mapping[str, NumberVector]
+    vectors: Mapping[str, NumberVector]
 
 
 def _changes(evaluation: Evaluation) -> Iterator[_Change]:
@@ -82,8 +82,8 @@ def _others(path: str, now: float) -> list[float]:
 
 def _vectors(base: AnswerVectors, changes: tuple[_Change, ...]) -> AnswerVectors:
     """The first row is the answers, each other row one change of them."""
-    columns = {path: np.repeat(column, len(changes) + 1) for path, column in base.items()}
+    vectors = {path: np.repeat(vector, len(changes) + 1) for path, vector in base.items()}
     for row, change in enumerate(changes, start=1):
-        for name, value in change.columns.items():
-            columns[name][row] = value[0]
-    return columns
+        for name, value in change.vectors.items():
+            vectors[name][row] = value[0]
+    return vectors

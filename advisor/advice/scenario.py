@@ -41,7 +41,7 @@ UUID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 
 
 def scenario_of(evaluation: Evaluation, recommendation: Recommendation) -> Scenario:
-    """The Scenario behind answers, the designs alike: as many consumers as workers, the same retries, the same limits.
+    """The Scenario of answers, the same for both designs: as many consumers as workers, the same retries, the same limits.
 
     A clumped renewal process (`interarrival_cv`) is simulated where there are no peaks; within peaks arrivals are Poisson.
     """

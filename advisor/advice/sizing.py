@@ -38,7 +38,7 @@ WAITS = 0.95
 ALARM = 0.8
 """An alarm sounds at this part of what would miss, so that there is time to act."""
 LONGEST_WAIT_PART = 0.5
-"""In line, a mean wait of half of processing is felt: the alarm for busy workers sounds there."""
+"""The alarm for busy workers: in line, a caller notices a mean wait of half of processing."""
 STEADY_UTILISATION = 0.9
 """No queue is planned to be busier than this over the day."""
 MOST_CONSUMERS = 1_000_000
@@ -84,7 +84,7 @@ class Stream:
     """(Ca^2 + Cs^2) / 2 of Allen-Cunneen."""
 
     def wait_s(self, consumers: int) -> float:
-        """The wait that 95 % keep, in the peak: what gathers beyond capacity, and the stationary wait beneath it (Erlang C, Allen-Cunneen)."""
+        """The wait that 95 % keep, in the peak: the backlog beyond capacity, and the stationary wait below it (Erlang C, Allen-Cunneen)."""
         cap = consumers / self.work_s
         stable = min(self.peak_rate, NEAR_CAPACITY * cap)
         gathers = max(0.0, self.peak_rate / cap - 1) * self.peak_s

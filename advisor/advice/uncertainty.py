@@ -19,28 +19,28 @@ BINS = 4
 
 
 def sampled(evaluation: Evaluation, samples: int = SAMPLES) -> tuple[AnswerVectors, dict[str, NumberVector]]:
-    """Columns of as many rows as samples, and the quantile of each uncertain answer in each.
+    """Vectors of as many rows as samples, and the quantile of each uncertain answer in each.
 
     A Latin hypercube: each answer's quantiles are spread evenly and shuffled, with a fixed seed.
     """
     answers, base = evaluation.answers, evaluation.vectors
     random = np.random.default_rng(SAMPLE_SEED)
-    columns = {path: np.repeat(column, samples) for path, column in base.items()}
+    vectors = {path: np.repeat(vector, samples) for path, vector in base.items()}
     quantiles: dict[str, NumberVector] = {}
     for path, uncertain in answers.uncertain.items():
         quantiles[path] = (random.permutation(samples) + random.random(samples)) / samples
         values = _drawn(uncertain, quantiles[path])
         if LEAVES[path].kind == "integer":
             values = np.round(values)
-        columns |= moved_along(path, values, base, frozenset(answers.uncertain) | ALONE.get(path, frozenset()))
-    return _whole(columns), quantiles
+        vectors |= moved_along(path, values, base, frozenset(answers.uncertain) | ALONE.get(path, frozenset()))
+    return _whole(vectors), quantiles
 
 
 def probabilities(evaluation: Evaluation) -> tuple[dict[Style, float], str | None] | None:
     if not evaluation.answers.uncertain:
         return None
-    columns, quantiles = sampled(evaluation)
-    styles = decide(columns).style
+    vectors, quantiles = sampled(evaluation)
+    styles = decide(vectors).style
     shares: dict[Style, float] = {style: float(np.mean(styles == place)) for place, style in enumerate(ALL_STYLES)}
     return shares, _matters_most(styles, quantiles)
 
@@ -59,19 +59,19 @@ def _drawn(uncertain: Range, quantile: NumberVector) -> NumberVector:
     return np.asarray(np.clip(values, uncertain.low, uncertain.high), dtype=np.float64)
 
 
-def _whole(columns: dict[str, NumberVector]) -> AnswerVectors:
-    total = np.sum([columns[share] for share in SHARE_PATHS], axis=0)
+def _whole(vectors: dict[str, NumberVector]) -> AnswerVectors:
+    total = np.sum([vectors[share] for share in SHARE_PATHS], axis=0)
     return (
-        columns
-        | {share: 100 * columns[share] / np.where(total > 0, total, 1.0) for share in SHARE_PATHS}
-        | _ordered(columns)
+        vectors
+        | {share: 100 * vectors[share] / np.where(total > 0, total, 1.0) for share in SHARE_PATHS}
+        | _ordered(vectors)
     )
 
 
-def _ordered(columns: dict[str, NumberVector]) -> dict[str, NumberVector]:
+def _ordered(vectors: dict[str, NumberVector]) -> dict[str, NumberVector]:
     ordered: dict[str, NumberVector] = {}
     for lower, upper in ORDERED:
-        ordered[upper] = np.maximum(columns[upper], ordered.get(lower, columns[lower]))
+        ordered[upper] = np.maximum(vectors[upper], ordered.get(lower, vectors[lower]))
     return ordered
 
 

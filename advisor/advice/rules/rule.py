@@ -19,7 +19,7 @@ ALL: tuple[Style, ...] = ("synchronous", "event_driven", "hybrid")
 
 @dataclass(frozen=True)
 class Rule:
-    """One force: when it is felt, which style it favours and how strongly, and the sentence that says why.
+    """One force: when it applies, which style it favours and how strongly, and the sentence that says why.
 
     `weight` (0 to 1) counts towards the score for synchronous or event-driven; for hybrid it is the strength of its case. A rule that
     `rules_out` styles is a hard constraint: it comes before all weights, and its own weight is not added to them.
