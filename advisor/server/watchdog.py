@@ -40,10 +40,11 @@ class StuckWorkers:
         """The process ids to end. `busy` are those at work by the broker's account, `held` the attempt that each holds in the database."""
         doing = {(pid, held.get(pid, "")) for pid in busy}
         self.since = {seen: self.since.get(seen, now) for seen in doing}
-        return {pid for (pid, attempt), since in self.since.items() if now - since > self._allowed_s(attempt)}
-
-    def _allowed_s(self, attempt: str) -> float:
-        return self.limit_s + PATIENCE_S if attempt else PATIENCE_S
+        return {
+            pid
+            for (pid, attempt), since in self.since.items()
+            if now - since > PATIENCE_S + (self.limit_s if attempt else 0.0)
+        }
 
 
 class Watchdog(threading.Thread):

@@ -80,7 +80,7 @@ class Spread:
     count: int
 
     @classmethod
-    def of(cls, sample: Iterable[float]) -> "Spread":
+    def from_sample(cls, sample: Iterable[float]) -> "Spread":
         values = sorted(sample)
         last = len(values) - 1
         return cls(median(values), values[round(0.05 * last)], values[round(0.95 * last)], len(values))
@@ -201,13 +201,10 @@ class _Row:
     ended_at: float
 
     @classmethod
-    def of(cls, values: Sequence[bytes | None]) -> "_Row":
+    def from_hash(cls, values: Sequence[bytes | None]) -> "_Row":
         status, enqueued, started, ended, worker = (value.decode() if value else "" for value in values)
-        return cls(status, worker, *(_instant(text) for text in (enqueued, started, ended)))
-
-
-def _instant(text: str) -> float:
-    return float(utcparse(text).timestamp()) if text else nan
+        instants = (utcparse(text).timestamp() if text else nan for text in (enqueued, started, ended))
+        return cls(status, worker, *instants)
 
 
 @dataclass
@@ -262,7 +259,7 @@ class _Measuring:
                 f"The workers' clock is at least {1000 * abs(ahead_s):.0f} ms {way} this machine's: the pick-up, which would compare the two,"
                 " is left out."
             )
-        return Spread.of(enqueued), None if ahead_s else Spread.of(picked)
+        return Spread.from_sample(enqueued), None if ahead_s else Spread.from_sample(picked)
 
     def burst(self, jobs: int) -> Spread:
         ids = self._enqueue([("time.sleep", (BURST_JOB_S,))] * jobs)
@@ -277,7 +274,7 @@ class _Measuring:
             raise CannotMeasure(
                 f"Only {count(len(between), 'job')} followed another on the same worker: give more --jobs."
             )
-        return Spread.of(max(0.0, gap) for gap in between)
+        return Spread.from_sample(max(0.0, gap) for gap in between)
 
     def retries(self) -> tuple[float | None, Spread | None]:
         name = self.queue.name
@@ -310,7 +307,7 @@ class _Measuring:
                 "it does not run, or looks more rarely. Give a longer --timeout."
             )
             return None, None
-        late = Spread.of(queued_at[job] - failed[job].ended_at - RETRY_PAUSE_S for job in queued_at)
+        late = Spread.from_sample(queued_at[job] - failed[job].ended_at - RETRY_PAUSE_S for job in queued_at)
         return median(later - look for look, later in pairwise(looks)), late
 
     def delete(self) -> None:
@@ -370,7 +367,7 @@ class _Measuring:
         with self.connection.pipeline(transaction=False) as pipeline:
             for job in ids:
                 pipeline.hmget(Job.key_for(job), FIELDS)
-            return [_Row.of(values) for values in pipeline.execute()]
+            return [_Row.from_hash(values) for values in pipeline.execute()]
 
     def _ended(self, ids: Sequence[str], within_s: float | None = None) -> list[_Row]:
         """The jobs, once all have ended.

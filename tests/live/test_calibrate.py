@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simulator.live.run.calibrate import costs_of, predict
+from simulator.live.run.calibrate import mean_costs, predict
 from simulator.live.run.design_run import DesignRun, DesignSetup
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.window import Window
@@ -58,7 +58,7 @@ SPANS = [(0.1, 0.3, 8.5), (0.1, 0.5, 8.7), (0.1, 8.0, 16.2), (0.1, 0.1, 8.3)]
 
 def costs() -> Costs:
     inline = performed(SYNCHRONOUS, [(0.0, 0.0, 8.2)] * 4)
-    return costs_of(inline, performed(EVENT_DRIVEN, SPANS))
+    return mean_costs(inline, performed(EVENT_DRIVEN, SPANS))
 
 
 def test_costs_are_what_the_machine_took_in_real_seconds() -> None:
@@ -73,7 +73,7 @@ def test_the_pick_up_is_of_jobs_that_find_a_consumer_idle() -> None:
     assert costs().pickup_s == pytest.approx((0.2 + 0.4 + 0.0) / 3 / SPEED)
     both = performed(EVENT_DRIVEN, SPANS, consumers=2)
     inline = performed(SYNCHRONOUS, [(0.0, 0.0, 8.2)] * 4)
-    assert costs_of(inline, both).pickup_s == pytest.approx((0.2 + 0.4 + 7.9 + 0.0) / 4 / SPEED)
+    assert mean_costs(inline, both).pickup_s == pytest.approx((0.2 + 0.4 + 7.9 + 0.0) / 4 / SPEED)
 
 
 def test_the_prediction_counts_the_pick_up_as_waiting_and_not_as_work() -> None:

@@ -37,7 +37,7 @@ def test_it_is_measured_once_with_both_designs_and_then_known() -> None:
     assert capacity.event_driven_jobs_per_s > 5 and capacity.synchronous_jobs_per_s > 5
     assert 0 < capacity.overhead_s < 1
     assert machine_capacity.known() == capacity == machine_capacity.current()
-    kept = machine_capacity.file_of("threads").name
+    kept = machine_capacity.capacity_file("threads").name
     assert {path.name for path in folders.runs_folder().iterdir()} == {kept, "capacity.lock", "lock"}
 
 
@@ -115,7 +115,7 @@ def test_two_versions_keep_a_file_each_and_old_ones_are_removed(
 
 @pytest.mark.parametrize("written", ["", "{", "[]", '{"jobs": 3}', "\udcff"])
 def test_a_file_that_cannot_be_read_is_as_good_as_none(place: Path, written: str) -> None:
-    machine_capacity.file_of("threads").write_bytes(written.encode(errors="surrogateescape"))
+    machine_capacity.capacity_file("threads").write_bytes(written.encode(errors="surrogateescape"))
     assert machine_capacity.known() is None
 
 
@@ -184,8 +184,8 @@ def test_before_it_is_measured_a_refusal_says_that_it_is_an_estimate() -> None:
 
 def test_what_is_stored_is_plain_json_with_its_schema(calm: Capacity) -> None:
     machine_capacity.keep(calm)
-    assert json.loads(machine_capacity.file_of("threads").read_text())["schema"] == "crossover/capacity@1"
-    assert machine_capacity.file_of("threads").stat().st_mode & 0o077 == 0
+    assert json.loads(machine_capacity.capacity_file("threads").read_text())["schema"] == "crossover/capacity@1"
+    assert machine_capacity.capacity_file("threads").stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.full

@@ -18,7 +18,7 @@ from core.processes.message_broker import socket_url
 from simulator.live.run import folders
 from simulator.live.run.design_run import DesignRun, DesignSetup, run_design
 from simulator.live.run.draw_jobs import draw_jobs
-from simulator.live.run.engine import dead_letters_of
+from simulator.live.run.engine import remaining_dead_letters
 from simulator.scenario import Scenario
 from simulator.traces import Trace
 from tests.live.fakes_clients import a_plan, a_scenario
@@ -81,7 +81,7 @@ def test_a_dead_letter_is_taken_up_again_by_command_and_others_are_thrown_away(d
     assert keeper.thrown_away >= 1
     tally = design_run.tally()
     assert tally.counts["dead_lettered"] == int(jobs.poison.sum()), "what is thrown away stays given up"
-    kept = {letter.job: letter for letter in dead_letters_of(design_run)}
+    kept = {letter.job: letter for letter in remaining_dead_letters(design_run)}
     assert set(kept) == set(np.flatnonzero(jobs.poison))
     assert kept[keeper.taken_up["job"]].attempts == 2
     assert kept[keeper.taken_up["job"]].at_s == pytest.approx(keeper.came_back["at_s"], abs=0.05 * SPEED)

@@ -132,7 +132,7 @@ def test_the_costs_of_the_scenario_are_in_the_run() -> None:
             "event_driven": {"consumers": 20, "delivery": SSE} | costs,
         }
     )
-    rows = Rows.of(live.rows, live.clock)
+    rows = Rows.from_journal(live.rows, live.clock)
     sent, queued, started, called = (
         rows.table(what, 20, 2) for what in (EventType.SENT, EventType.QUEUED, EventType.STARTED, EventType.CALLED)
     )

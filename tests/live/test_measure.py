@@ -47,7 +47,7 @@ def rows(*events: tuple[float, EventType, int, int, float]) -> NDArray[np.void]:
 def tally(
     chosen: Scenario, design: str, *events: tuple[float, EventType, int, int, float], ended: bool = True
 ) -> Tally:
-    return tally_run(chosen, design, jobs_of(chosen, design), Rows.of(rows(*events), CLOCK), ended=ended)
+    return tally_run(chosen, design, jobs_of(chosen, design), Rows.from_journal(rows(*events), CLOCK), ended=ended)
 
 
 def served(
@@ -176,7 +176,11 @@ def test_half_way_through_only_what_is_due_has_been_offered() -> None:
     chosen = scenario()
     so_far = [event for event in EVENT_DRIVEN if event[0] <= 15]
     measured = tally_run(
-        chosen, "event_driven", jobs_of(chosen, "event_driven"), Rows.of(rows(*so_far), CLOCK, 15.0), ended=False
+        chosen,
+        "event_driven",
+        jobs_of(chosen, "event_driven"),
+        Rows.from_journal(rows(*so_far), CLOCK, 15.0),
+        ended=False,
     )
     assert measured.counts["offered"] == 2
     assert measured.counts["completed"] == 1

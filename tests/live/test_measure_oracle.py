@@ -49,7 +49,7 @@ def oracle_of(scenario: Scenario, design: str) -> Journalled:
 
 def measured(scenario: Scenario, design: str, oracle: Journalled) -> Tally:
     jobs = draw_jobs(scenario, design, trace=trace_of(scenario), durations_s=durations_of(scenario))
-    return tally_run(scenario, design, jobs, Rows.of(oracle.rows(), CLOCK), ended=True)
+    return tally_run(scenario, design, jobs, Rows.from_journal(oracle.rows(), CLOCK), ended=True)
 
 
 def agree(scenario: Scenario, design: str) -> set[str]:

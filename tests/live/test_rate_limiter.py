@@ -209,7 +209,7 @@ def test_an_urgent_call_passes_before_those_that_came_before_it() -> None:
 
 
 def test_the_circuit_breaker_has_the_kernels_parameters() -> None:
-    assert (CIRCUIT_STREAK, CIRCUIT_PAUSE_S) == (event_driven.CIRCUIT_STREAK, event_driven.CIRCUIT_PAUSE_S)
+    assert (CIRCUIT_STREAK, CIRCUIT_PAUSE_S) == (event_driven.BREAKER_STREAK, event_driven.BREAKER_PAUSE_S)
 
 
 async def fail(limiter: RateLimiter, times: int) -> None:

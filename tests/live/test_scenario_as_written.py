@@ -21,7 +21,7 @@ from simulator.live.run import engine
 from simulator.live.run.design_run import DesignSetup
 from simulator.live.run.machine_capacity import CAUTIOUS
 from simulator.live.run.run_plan import plan_live_run
-from simulator.live.run.window import simulate_window, window_of
+from simulator.live.run.window import cut_window, simulate_window
 from simulator.scenario import Scenario
 from simulator.traces import Trace, read_trace
 from tests.fakes.naive_scenarios import durations_of, scenarios, trace_of
@@ -83,7 +83,7 @@ def test_every_example_runs_as_written(name: str) -> None:
 
 def cut(scenario: Scenario, length_s: float) -> tuple[Scenario, Trace] | None:
     try:
-        window = window_of(scenario, trace_of(scenario), durations_of(scenario), length_s)
+        window = cut_window(scenario, trace_of(scenario), durations_of(scenario), length_s)
     except InvalidInput:
         return None
     return window.scenario, window.trace
@@ -106,7 +106,7 @@ def is_whole(scenario: Scenario) -> bool:
 def test_a_window_of_the_whole_workload_gives_the_kernels_own_account_of_the_scenario(scenario: Scenario) -> None:
     asked = scenario.model_copy(update={"warmup_jobs": 0})
     trace, drawn = trace_of(asked), durations_of(asked)
-    window = window_of(asked, trace, drawn, DAY_S)
+    window = cut_window(asked, trace, drawn, DAY_S)
     written = simulate_window(asked, trace, drawn)
     taken = simulate_window(window.scenario, window.trace, window.durations_s)
     for design, tally in written.items():
@@ -169,7 +169,7 @@ def outages(*spans: tuple[float, float], length_s: float, **changes: object) -> 
         }
         | changes
     )
-    window = window_of(scenario, None, None, length_s)
+    window = cut_window(scenario, None, None, length_s)
     return [
         (round(outage.start_s, 6), round(outage.length_s, 6)) for outage in window.scenario.provider.outages
     ], window.words

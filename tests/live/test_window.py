@@ -6,7 +6,7 @@ import pytest
 from core.errors import InvalidInput
 from simulator.live.run import machine_capacity
 from simulator.live.run.run_plan import Limit, Workload
-from simulator.live.run.window import window_of
+from simulator.live.run.window import cut_window
 from simulator.scenario import Outage, Scenario
 from simulator.traces import Trace
 
@@ -29,7 +29,7 @@ BURSTS = {"process": "bursts", "rate_per_s": 1, "peak_to_mean": 5, "peak_s": 300
 
 
 def test_a_burst_is_taken_with_its_lead_and_its_drain_and_cut_where_it_is_too_long() -> None:
-    window = window_of(scenario(arrivals=BURSTS), None, None, 200)
+    window = cut_window(scenario(arrivals=BURSTS), None, None, 200)
     assert window.words == "3 minutes around the peak (80 seconds of its 5 minutes)"
     counts = np.histogram(window.trace.arrivals_s, [0, 20, 100, 200])[0] / [20, 80, 100]
     assert counts[1] == pytest.approx(5, rel=0.15)
@@ -37,14 +37,14 @@ def test_a_burst_is_taken_with_its_lead_and_its_drain_and_cut_where_it_is_too_lo
 
 
 def test_a_burst_that_fits_is_whole() -> None:
-    window = window_of(scenario(arrivals=BURSTS | {"peak_s": 60}), None, None, 200)
+    window = cut_window(scenario(arrivals=BURSTS | {"peak_s": 60}), None, None, 200)
     assert window.words == "3 minutes around the peak"
 
 
 def test_a_recording_is_taken_at_its_busiest() -> None:
     arrivals_s = np.sort(np.concatenate([np.linspace(0, 3000, 300), np.linspace(2000, 2020, 200)]))
     chosen = scenario(arrivals={"process": "trace", "trace": "t"})
-    window = window_of(chosen, Trace(arrivals_s, output_tokens=np.arange(500.0)), None, 100)
+    window = cut_window(chosen, Trace(arrivals_s, output_tokens=np.arange(500.0)), None, 100)
     assert window.jobs > 200
     assert window.trace.output_tokens is not None
     kept = window.trace.output_tokens.astype(int)
@@ -53,21 +53,21 @@ def test_a_recording_is_taken_at_its_busiest() -> None:
 
 def test_an_outage_is_in_the_window_by_its_clock() -> None:
     outage = Outage(start_s=500, length_s=30)
-    window = window_of(scenario(provider={"outages": [outage.model_dump()]}, jobs=4000), None, None, 100)
+    window = cut_window(scenario(provider={"outages": [outage.model_dump()]}, jobs=4000), None, None, 100)
     (shifted,) = window.scenario.provider.outages
     assert (shifted.start_s, shifted.length_s) == (pytest.approx(10), pytest.approx(30))
 
 
 def test_a_short_workload_is_run_whole() -> None:
-    window = window_of(scenario(jobs=20), None, None, 1000)
+    window = cut_window(scenario(jobs=20), None, None, 1000)
     assert (window.jobs, window.words) == (20, "the whole workload")
 
 
 def test_of_a_workload_that_goes_on_the_beginning_is_run() -> None:
-    assert window_of(scenario(), None, None, 100).words == "the first 100 seconds"
-    assert window_of(scenario(duration_s=50), None, None, 100).words == "the whole workload"
+    assert cut_window(scenario(), None, None, 100).words == "the first 100 seconds"
+    assert cut_window(scenario(duration_s=50), None, None, 100).words == "the whole workload"
     often = {"process": "bursts", "rate_per_s": 1, "peak_to_mean": 5, "peak_s": 5, "every_s": 60}
-    assert window_of(scenario(arrivals=often), None, None, 100).words == "a whole cycle of 60 seconds"
+    assert cut_window(scenario(arrivals=often), None, None, 100).words == "a whole cycle of 60 seconds"
 
 
 def test_the_busiest_moment_stays_under_what_the_machine_carries() -> None:

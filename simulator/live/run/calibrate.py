@@ -55,7 +55,7 @@ def calibration_scenario(window: Window, speed: float) -> Scenario:
     )
 
 
-def costs_of(synchronous: DesignRun, event_driven: DesignRun) -> Costs:
+def mean_costs(synchronous: DesignRun, event_driven: DesignRun) -> Costs:
     queued = _instants(event_driven, EventType.QUEUED)
     accept = (queued - event_driven.setup.jobs.arrival_s) / event_driven.clock.speed
     pickup_s = _mean_s(pickups_s(event_driven))
@@ -107,7 +107,7 @@ def _mean_s(taken_s: Floats) -> float:
 
 def _instants(run: DesignRun, what: EventType) -> Floats:
     """By job, in Scenario seconds. No job of a calibration has a second attempt."""
-    return Rows.of(run.rows, run.clock).last(what, len(run.setup.jobs))
+    return Rows.from_journal(run.rows, run.clock).last(what, len(run.setup.jobs))
 
 
 def predict(window: Window, costs: Costs, speed: float, jobs: Jobs, design: Design) -> Tally:

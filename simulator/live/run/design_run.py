@@ -92,7 +92,7 @@ class DesignRun:
 
     def tally(self) -> Tally:
         setup, now_s = self.setup, None if self.ended else self.clock.now_s()
-        rows = Rows.of(self.rows, self.clock, now_s)
+        rows = Rows.from_journal(self.rows, self.clock, now_s)
         return tally_run(setup.scenario, setup.design, setup.jobs, rows, ended=self.ended)
 
     def as_sampled(self, series: Series) -> Series:

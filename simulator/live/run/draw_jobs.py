@@ -82,7 +82,7 @@ OWN = np.dtype(
 )
 
 
-def arrivals_of(scenario: Scenario, durations_s: Floats | None) -> Floats:
+def draw_arrivals(scenario: Scenario, durations_s: Floats | None) -> Floats:
     """The arrival instants that replication 0 of the kernel draws for a scenario that replays no trace.
 
     Raises:

@@ -15,11 +15,11 @@ from pydantic import SecretStr
 from core.errors import CannotRun
 from simulator.live.errors import ProcessFailed, RunBroken, file_errors_explained
 from simulator.live.run import calibrate
-from simulator.live.run.calibrate import calibration_scenario, costs_of
+from simulator.live.run.calibrate import calibration_scenario, mean_costs
 from simulator.live.run.compare import Resolution, compare_figures
 from simulator.live.run.design_run import DesignRun, DesignSetup, run_design
 from simulator.live.run.draw_jobs import draw_jobs
-from simulator.live.run.external import as_answered, require_answers, shorten_service, use_of
+from simulator.live.run.external import endpoint_use, require_answers, shorten_service, with_answered_times
 from simulator.live.run.folders import count_other_runs, run_folder
 from simulator.live.run.fork_server import ForkServer
 from simulator.live.run.machine_benchmark import measure_capacity
@@ -190,14 +190,14 @@ class LiveRun:
             step = f"a calibration of {DESIGN_WORDS[design]}"
             watch = partial(self._report_run, step, SPANS["calibrate", design], calibrate.SECONDS * plan.speed)
             runs[design] = run_design(setup, self.folder, watch, self.server)
-        return costs_of(runs[SYNCHRONOUS], runs[EVENT_DRIVEN])
+        return mean_costs(runs[SYNCHRONOUS], runs[EVENT_DRIVEN])
 
     def predict(self, design: Design, costs: Costs) -> Tally:
         self.report_progress(f"Predicting {DESIGN_WORDS[design]}", SPANS["run", SYNCHRONOUS][0])
         return calibrate.predict(self.plan.window, costs, self.plan.speed, self.jobs[design], design)
 
     def predict_as_answered(self, design: Design, costs: Costs) -> Tally:
-        window, jobs = as_answered(self.plan.window, self.jobs[design], self.runs[design])
+        window, jobs = with_answered_times(self.plan.window, self.jobs[design], self.runs[design])
         return calibrate.predict(window, costs, self.plan.speed, jobs, design)
 
     def measure(self, design: Design, prediction: Tally) -> Tally:
@@ -313,8 +313,8 @@ def _report(run: LiveRun, costs: Costs, predicted: dict[str, DesignResult], real
         unfinished_calls=run.runs[SYNCHRONOUS].unfinished_calls,
         load_average=LoadAverage(before=run.machine.load, after=machine.load, cores=os.cpu_count() or 1),
         other_runs=max(run.machine.other_runs, run.other_runs, machine.other_runs),
-        dead_letters=dead_letters_of(run.runs[EVENT_DRIVEN]),
-        endpoint=None if external is None else use_of(external, run.runs, mean_s),
+        dead_letters=remaining_dead_letters(run.runs[EVENT_DRIVEN]),
+        endpoint=None if external is None else endpoint_use(external, run.runs, mean_s),
     )
 
 
@@ -343,7 +343,7 @@ def _ahead(difference: dict[str, Interval]) -> set[tuple[str, str]]:
     return {(EVENT_DRIVEN, SYNCHRONOUS) if by.low > 0 else (SYNCHRONOUS, EVENT_DRIVEN)}
 
 
-def dead_letters_of(run: DesignRun) -> tuple[DeadLetter, ...]:
+def remaining_dead_letters(run: DesignRun) -> tuple[DeadLetter, ...]:
     rows, jobs = run.rows, run.setup.jobs
     names = list(run.setup.scenario.event_driven.queues)
     given_up = np.unique(rows["job"][(rows["what"] == EventType.GAVE_UP) & (rows["value"] == 1.0)])

@@ -36,7 +36,7 @@ def shorten_service(window: Window) -> Window:
     return replace(window, scenario=scenario, trace=replace(window.trace, service_s=None), durations_s=None)
 
 
-def as_answered(window: Window, jobs: Jobs, run: DesignRun) -> tuple[Window, Jobs]:
+def with_answered_times(window: Window, jobs: Jobs, run: DesignRun) -> tuple[Window, Jobs]:
     """The same window and jobs with the service times that the endpoint's calls took in this run, for a prediction on equal terms.
 
     A job without a successful call has the mean of the others; if no call was successful, nothing changes.
@@ -66,7 +66,7 @@ def require_answers(external: ExternalEndpoint, run: DesignRun, folder: Path) ->
         )
 
 
-def use_of(external: ExternalEndpoint, runs: Mapping[str, DesignRun], scenario_mean_s: float) -> EndpointUse:
+def endpoint_use(external: ExternalEndpoint, runs: Mapping[str, DesignRun], scenario_mean_s: float) -> EndpointUse:
     spent = [run.spent for run in runs.values()]
     calls_s = np.concatenate([_calls_s(run) for run in runs.values()])
     return EndpointUse(
@@ -93,7 +93,7 @@ def _failures(runs: Iterable[DesignRun]) -> dict[str, int]:
 
 def _calls_s(run: DesignRun) -> Floats:
     """By job: real seconds of its last successful call; NaN if there is none."""
-    rows = Rows.of(run.rows, run.clock)
+    rows = Rows.from_journal(run.rows, run.clock)
     shape = len(run.setup.jobs), 1 + int(run.rows["index"].max(initial=0))
     took_s = (
         rows.table(EventType.ANSWERED, *shape, SUCCEEDED) - rows.table(EventType.CALLED, *shape)

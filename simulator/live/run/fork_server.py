@@ -66,7 +66,8 @@ class ForkServer:
 
     def __enter__(self) -> "ForkServer":
         with contextlib.ExitStack() as undo:
-            undo.callback(_stop_resource_tracker, had_one=_tracker()._fd is not None)
+            if _tracker()._fd is None:
+                undo.callback(lambda: _tracker()._stop())
             if sys.platform == "linux":
                 self._launch(undo)
             self._undo = undo.pop_all()
@@ -170,8 +171,3 @@ class ForkServer:
 
 def _tracker() -> Any:
     return resource_tracker._resource_tracker
-
-
-def _stop_resource_tracker(*, had_one: bool) -> None:
-    if not had_one:
-        _tracker()._stop()

@@ -68,7 +68,7 @@ def measured_kind(workers: WorkerKind) -> WorkerKind:
 def known(workers: WorkerKind = "threads") -> Capacity | None:
     """What was measured, unless it is old. A file that cannot be read counts as none; the run itself reports a folder of another user."""
     try:
-        capacity = Capacity.model_validate_json(file_of(workers).read_text())
+        capacity = Capacity.model_validate_json(capacity_file(workers).read_text())
     except (FileNotFoundError, UnicodeDecodeError, ValidationError, NotOwned):
         return None
     return None if capacity.is_old or capacity.machine != this_machine() else capacity
@@ -104,7 +104,7 @@ def keep(capacity: Capacity, workers: WorkerKind = "threads") -> None:
     """Write it for later runs, unless the machine was busy. Readers see the old or the new file, whole. Old files are removed."""
     if capacity.busy:
         return
-    file = file_of(workers)
+    file = capacity_file(workers)
     with tempfile.NamedTemporaryFile("w", dir=file.parent, prefix="capacity-", suffix=".part", delete=False) as part:
         part.write(capacity.model_dump_json(by_alias=True))
     Path(part.name).replace(file)
@@ -114,7 +114,7 @@ def keep(capacity: Capacity, workers: WorkerKind = "threads") -> None:
                 other.unlink()
 
 
-def file_of(workers: WorkerKind) -> Path:
+def capacity_file(workers: WorkerKind) -> Path:
     signature = hashlib.sha256(this_machine().encode()).hexdigest()[:12]
     return folders.runs_folder() / f"capacity-{measured_kind(workers)}-{signature}.json"
 

@@ -34,7 +34,7 @@ class Rows:
     speed: float
 
     @classmethod
-    def of(cls, rows: NDArray[np.void], clock: RunClock, now_s: float | None = None) -> "Rows":
+    def from_journal(cls, rows: NDArray[np.void], clock: RunClock, now_s: float | None = None) -> "Rows":
         at_s = (rows["at_ns"] - clock.started_ns) / 1e9 * clock.speed
         return cls(rows, at_s, float(at_s[-1]) if now_s is None and len(at_s) else now_s or 0.0, clock.speed)
 
@@ -212,11 +212,8 @@ def _spells(starts: Floats, ends: Floats, now_s: float) -> Spells:
     job, index = np.nonzero(~np.isnan(starts))
     start = starts[job, index]
     end = ends[job, index]
-    return Spells(job, index, start, np.maximum(start, np.where(np.isnan(end), _just_after(now_s), end)))
-
-
-def _just_after(now_s: float) -> float:
-    return float(np.nextafter(max(now_s, 0.0), inf))
+    just_after_s = np.nextafter(max(now_s, 0.0), inf)
+    return Spells(job, index, start, np.maximum(start, np.where(np.isnan(end), just_after_s, end)))
 
 
 def tally_run(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended: bool) -> Tally:

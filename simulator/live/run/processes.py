@@ -116,7 +116,9 @@ class ProcessGroup:
 
     def _spawn(self, spec: ProcessSpec) -> _Running:
         ours, theirs = Pipe()
-        environment = process_environment() | (_proxies() if spec.api_key is not None else {})
+        environment = process_environment()
+        if spec.api_key is not None:
+            environment |= {name: os.environ[name] for name in PROXIES if name in os.environ}
         context = ProcessContext(
             spec.name, spec.run, self._config, spec.listener, spec.number, spec.api_key, theirs, environment
         )
@@ -256,10 +258,6 @@ def is_stopped(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
     except OSError:
         return False
-
-
-def _proxies() -> dict[str, str]:
-    return {name: os.environ[name] for name in PROXIES if name in os.environ}
 
 
 def end_all(processes: Sequence[StartedProcess]) -> None:

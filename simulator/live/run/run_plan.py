@@ -10,7 +10,7 @@ from core.numbers import count
 from simulator.arrivals import TraceArrivals
 from simulator.deliveries import PollingDelivery
 from simulator.live.run.machine_capacity import SHARE, Capacity, current
-from simulator.live.run.window import Window, simulate_window, window_of
+from simulator.live.run.window import Window, cut_window, simulate_window
 from simulator.live.system.config import ExternalEndpoint
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, called_subscribers, mean_service_s
 from simulator.result import WorkerKind
@@ -213,7 +213,7 @@ class Workload:
         return None
 
     def window(self, length_s: float) -> Window:
-        return window_of(self.scenario, self.trace, self.durations_s, length_s)
+        return cut_window(self.scenario, self.trace, self.durations_s, length_s)
 
     def plan_for(self, seconds: float) -> LiveRunPlan:
         limit = self.limit(seconds)

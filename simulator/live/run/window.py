@@ -22,7 +22,7 @@ from simulator.arrivals import (
     RegularArrivals,
     TraceArrivals,
 )
-from simulator.live.run.draw_jobs import arrivals_of
+from simulator.live.run.draw_jobs import draw_arrivals
 from simulator.plan import designs_of
 from simulator.replications import Runner
 from simulator.scenario import Outage, Scenario
@@ -66,7 +66,7 @@ def simulate_window(scenario: Scenario, trace: Trace | None, durations_s: Floats
     return {design: tallies[0] for design, tallies in runner.tallies.items()}
 
 
-def window_of(scenario: Scenario, trace: Trace | None, durations_s: Floats | None, length_s: float) -> Window:
+def cut_window(scenario: Scenario, trace: Trace | None, durations_s: Floats | None, length_s: float) -> Window:
     """At most `length_s` Scenario seconds of the workload.
 
     Raises:
@@ -139,7 +139,7 @@ def _whole(scenario: Scenario, trace: Trace | None, durations_s: Floats | None, 
     asked = scenario.jobs if period is None else None
     end_s = min(scenario.duration_s or np.inf, needed)
     shortened = scenario.model_copy(update={"jobs": None, "duration_s": end_s, "warmup_jobs": 0})
-    arrivals = arrivals_of(shortened, durations_s)
+    arrivals = draw_arrivals(shortened, durations_s)
     return Trace(arrivals[: asked or len(arrivals)])
 
 

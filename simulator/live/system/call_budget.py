@@ -39,7 +39,7 @@ class Spent:
     cut: int = Cut.NONE
 
     @classmethod
-    def of(cls, content: bytes) -> "Spent":
+    def from_bytes(cls, content: bytes) -> "Spent":
         return cls(*_ROW.unpack(content)) if content else cls()
 
 
@@ -54,7 +54,7 @@ class CallBudget:
     def read(folder: Path) -> Spent:
         """All zero if no call was booked yet."""
         path = folder / BUDGET_FILE
-        return Spent.of(path.read_bytes() if path.exists() else b"")
+        return Spent.from_bytes(path.read_bytes() if path.exists() else b"")
 
     def left_s(self) -> float:
         """Real seconds until no call may be under way any more."""
@@ -104,7 +104,7 @@ class CallBudget:
         file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
-            spent = Spent.of(os.pread(file, _ROW.size, 0))
+            spent = Spent.from_bytes(os.pread(file, _ROW.size, 0))
             yield spent
             os.pwrite(file, _ROW.pack(*astuple(spent)), 0)
         finally:

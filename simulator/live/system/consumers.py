@@ -113,7 +113,10 @@ def consumer_processes(config: ProcessConfig, jobs: Jobs) -> list[list[list[str]
     if config.workers == "threads":
         return [dealt for start in range(THREAD_PROCESSES) if (dealt := consumers[start::THREAD_PROCESSES])]
     if config.workers == "stock":
-        return [[queues for queues in consumers if queues == pool] for pool in _distinct(consumers)]
+        return [
+            [queues for queues in consumers if queues == pool]
+            for pool in map(list, dict.fromkeys(map(tuple, consumers)))
+        ]
     return [[queues] for queues in consumers]
 
 
@@ -203,7 +206,3 @@ def _work(kind: type[BaseWorker], queues: list[str]) -> None:
     connection = tasks.application().queues.connection
     worker = kind(queues, connection=connection, serializer=JSONSerializer, log_job_description=False)
     worker.work(logging_level="WARNING")
-
-
-def _distinct(consumers: list[list[str]]) -> list[list[str]]:
-    return [list(queues) for queues in dict.fromkeys(map(tuple, consumers))]

@@ -52,7 +52,10 @@ def launch(context: ProcessContext) -> None:
     os.setpgid(0, 0)
     if _COMMAND_NAME.exists():
         _COMMAND_NAME.write_text(context.name[:15])  # as `ps` and `top` show it
-    _log_to(context.config.log(context.name))
+    log = os.open(context.config.log(context.name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for standard in (1, 2):
+        os.dup2(log, standard)
+    os.close(log)
     _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))  # a connection each call
     os.environ.clear()
@@ -73,13 +76,6 @@ def launch(context: ProcessContext) -> None:
     running = context.run(context)
     if running is not None:
         asyncio.run(running)
-
-
-def _log_to(path: Path) -> None:
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    for standard in (1, 2):
-        os.dup2(log, standard)
-    os.close(log)
 
 
 def _exit_with(lifeline: int) -> None:

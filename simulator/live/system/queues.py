@@ -79,7 +79,7 @@ class RunQueues:
         with self.connection.pipeline() as pipeline:
             for subscriber in range(self._jobs.subscribers):
                 wanted = Queue.prepare_data(
-                    f"{TASKS}.handle_result",
+                    f"{TASKS}.handle_for_subscriber",
                     args=(job, subscriber),
                     job_id=f"handle-{job}-{subscriber}",
                     timeout=self._timeout_s,

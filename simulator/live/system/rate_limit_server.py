@@ -60,7 +60,10 @@ class RateLimitServer:
                 if permit is None:
                     return
                 writer.write(json.dumps(permit.waited).encode() + b"\n")
-                await self._end(reader, permit)
+                ended = await reader.readline()
+                failed, providers_fault = json.loads(ended) if ended else (True, None)
+                gives_back = failed and not self._failed_calls_count
+                self._limiter.leave(permit, gives_back=gives_back, providers_fault=providers_fault)
         finally:
             writer.close()
 
@@ -73,12 +76,6 @@ class RateLimitServer:
             task.cancel()
         granted, _ = await asyncio.gather(entering, closing, return_exceptions=True)
         return granted if isinstance(granted, Permit) else None
-
-    async def _end(self, reader: asyncio.StreamReader, permit: Permit) -> None:
-        ended = await reader.readline()
-        failed, providers_fault = json.loads(ended) if ended else (True, None)
-        gives_back = failed and not self._failed_calls_count
-        self._limiter.leave(permit, gives_back=gives_back, providers_fault=providers_fault)
 
 
 async def run_rate_limiter(context: ProcessContext) -> None:

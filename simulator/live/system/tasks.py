@@ -149,7 +149,7 @@ def record_failure(
     app.queues.publish(job, "dead_lettered" if keeps else "failed")
 
 
-def handle_result(job: int, subscriber: int) -> None:
+def handle_for_subscriber(job: int, subscriber: int) -> None:
     app = application()
     jobs, journal = app.jobs, app.journal
     for number, pause_s in enumerate([*jobs.subscriber_pauses_s(job, subscriber), 0.0]):
