@@ -51,7 +51,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "advisor.web.middleware.Refusals",
+    "advisor.web.refusals.Refusals",
     "advisor.teams.throttle.RefusedAttempts",
 ]
 

@@ -14,7 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
 ]
 
-handler400 = "advisor.web.views.errors.bad_request"
-handler403 = "advisor.web.views.errors.permission_denied"
-handler404 = "advisor.web.views.errors.page_not_found"
-handler500 = "advisor.web.views.errors.server_error"
+handler400 = "advisor.web.refusals.bad_request"
+handler403 = "advisor.web.refusals.permission_denied"
+handler404 = "advisor.web.refusals.page_not_found"
+handler500 = "advisor.web.refusals.server_error"

@@ -33,7 +33,7 @@ def workspace_of(request: HttpRequest) -> Workspace | None:
 
 
 def find_decision(request: MemberRequest, decision_id: UUID) -> Decision:
-    """The decision with the id, of any workspace that the user is a member of: a link holds whichever is the current one.
+    """The decision with the id, of any workspace that the user is a member of, also if another is the current one.
 
     An administrator may read every one, on record.
 
@@ -44,7 +44,7 @@ def find_decision(request: MemberRequest, decision_id: UUID) -> Decision:
 
 
 def find_run(request: MemberRequest, run_id: UUID, *, with_result: bool = False) -> Run:
-    """The run with the id, as `find_decision` has it, its large columns left in the database unless asked for.
+    """The run, found as by `find_decision`; its large columns are loaded only `with_result`.
 
     Raises:
         Http404: if there is none.
@@ -53,24 +53,18 @@ def find_run(request: MemberRequest, run_id: UUID, *, with_result: bool = False)
     return _find(request, runs if with_result else runs.without_result(), run_id)
 
 
-def find_sweep(request: MemberRequest, sweep_id: UUID, kind: str = SweepKind.MAP) -> Sweep:
-    """The crossover map, or search, with the id, as `find_decision` has it.
-
-    Raises:
-        Http404: if there is none.
-    """
+def find_sweep(request: MemberRequest, sweep_id: UUID, kind: SweepKind) -> Sweep:
     sweeps = Sweep.objects.select_related("workspace", "revision__decision__workspace", "trace")
     return _find(request, sweeps.filter(kind=kind), sweep_id)
 
 
-def revision_numbered(revisions: "QuerySet[Revision]", given: str) -> Revision:
-    """The revision with the number.
+def parse_id(text: str) -> int | None:
+    """A whole number that a database takes as a key; None for any other text."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
-    Raises:
-        Http404: if there is none.
-    """
-    number = int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
-    return get_object_or_404(revisions, number=number)
+
+def revision_numbered(revisions: "QuerySet[Revision]", given: str) -> Revision:
+    return get_object_or_404(revisions, number=parse_id(given) or 0)
 
 
 def editable_decision(request: MemberRequest, decision_id: UUID) -> Decision:
@@ -86,16 +80,10 @@ def editable_decision(request: MemberRequest, decision_id: UUID) -> Decision:
 
 
 def find_workspace(request: MemberRequest, workspace_id: UUID) -> Workspace:
-    """A workspace that the user is a member of; an administrator may read every one, on record.
-
-    Raises:
-        Http404: if there is none.
-    """
     return _find(request, Workspace.objects.all(), workspace_id, "")
 
 
 def hosted_only(view: PageView) -> PageView:
-
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if settings.CONFIGURATION.local:

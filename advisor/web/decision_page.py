@@ -16,10 +16,11 @@ from advisor.decisions.services.decisions import summarize_status
 from advisor.decisions.services.library import library_of
 from advisor.decisions.services.recordings import recording_of
 from advisor.decisions.services.revisions import next_step
-from advisor.decisions.services.runs import RunRequest, plan_run, runs_left
+from advisor.decisions.services.runs import plan_run, runs_left
 from advisor.reports.document.planned_run import endpoint_terms, plan_sentences
 from advisor.teams.access import may_edit
 from advisor.teams.middleware import MemberRequest
+from advisor.web.access import parse_id
 from advisor.web.forms import typed_numbers
 from advisor.web.forms.fields import Field, FieldGroup, errors_by_field, groups_of
 from advisor.web.forms.run_options import RunOptions, load_run_options
@@ -27,49 +28,25 @@ from core.errors import InvalidInput, Problem
 from core.numbers import count
 
 
-@dataclass(frozen=True)
-class Offer:
-    host: str
-    model: str
-    terms: str
-
-
-def offer() -> Offer | None:
-    """The external endpoint that may answer instead of the sample endpoint; None if no administrator allows one."""
-    endpoint = allowed_endpoint()
-    if endpoint is None:
-        return None
-    caps = endpoint.endpoint
-    terms = f"{count(caps.max_calls, 'call')} of {count(caps.max_tokens_a_call, 'token')}"
-    return Offer(endpoint.host, endpoint.model, terms)
-
-
-def plan_of(revision: Revision, running: RunOptions) -> dict[str, Any]:
+def plan_of(revision: Revision, run_options: RunOptions) -> dict[str, Any]:
     """The plan in words, or what is wrong with the choice; nothing for the kernel, which needs no plan."""
-    context: dict[str, Any] = {"running": running, "outside": offer()}
-    if not running.live or running.errors:
+    context: dict[str, Any] = {"run_options": run_options, "external": allowed_endpoint()}
+    if not run_options.live or run_options.errors:
         return context
     try:
-        asked = RunRequest(
-            engine=running.engine,
-            speed=running.speed_asked,
-            seconds=running.seconds_asked,
-            workers=running.workers_asked,
-            endpoint=running.endpoint,
-        )
-        plan = plan_run(revision, asked)
+        plan = plan_run(revision, run_options.run_request)
     except InvalidInput as error:
-        return context | {"running": running.refused(error)}
+        return context | {"run_options": run_options.refused(error)}
     at_most = None if plan.external is not None else plan.limit
     words = {"plan": plan_sentences(plan), "terms": _terms(endpoint_terms(plan))}
     return context | words | {"limit": at_most}
 
 
 def _terms(words: str) -> str:
-    endpoint = allowed_endpoint()
-    if not words or endpoint is None:
+    permitted = allowed_endpoint()
+    if not words or permitted is None:
         return ""
-    return f"{words} {count(runs_left(endpoint), 'such run')} left of {count(endpoint.runs_per_day)} in 24 hours."
+    return f"{words} {count(runs_left(permitted), 'such run')} left of {count(permitted.runs_per_day)} in 24 hours."
 
 
 TOP_REASONS = 5
@@ -82,15 +59,15 @@ def decision_context(
     post: QueryDict | None = None,
     problems: Iterable[Problem] = (),
     own: Library | None = None,
-    running: RunOptions | None = None,
+    run_options: RunOptions | None = None,
 ) -> dict[str, Any]:
-    """The page; where a post was refused, with what was posted, what is wrong with it, and the last valid advice.
+    """The page; if a post was refused, with what was posted, what is wrong with it, and the last valid advice.
 
-    Pass `own`, the workspace's library, to avoid a second query; and `running` if the run options differ from those of the request.
+    Pass `own`, the workspace's library, to avoid a second query; and `run_options` if the run options differ from those of the request.
     """
     problems = tuple(problems)
     errors = errors_by_field(problems)
-    running = running or load_run_options(request, decision)
+    run_options = run_options or load_run_options(request, decision)
     is_page = not request.htmx  # a fragment leaves the plan of a live run unchanged
     own = own or library_of(decision.workspace)
     answers = revision.answers
@@ -102,17 +79,17 @@ def decision_context(
         "problem": errors.get("", ""),
         "problems": problems,
         "faults": [path for path in errors if path],
-        "calm": all(problem.others for problem in problems),
+        "only_contradictions": all(problem.others for problem in problems),
         "trace": recording_of(revision),
         "may_edit": may_edit(request.user, decision.workspace),
-        "standing": summarize_status(decision, revision),
+        "status_summary": summarize_status(decision, revision),
         "statuses": Status.choices,
-        "last_run": last_run_of(decision),
+        "last_run": Run.objects.without_result().filter(revision__decision=decision).order_by("created_at").last(),
         "undo": next_step(decision, Direction.UNDO),
         "redo": next_step(decision, Direction.REDO),
         "stale": bool(problems),
-        "behind": rule_inputs(revision.evaluation, [reason.rule for reason in revision.recommendation.reasons]),
-        **(plan_of(revision, running) if is_page else {"running": running, "outside": offer()}),
+        "rule_inputs": rule_inputs(revision.evaluation, [reason.rule for reason in revision.recommendation.reasons]),
+        **(plan_of(revision, run_options) if is_page else {"run_options": run_options, "external": allowed_endpoint()}),
         **advice_of(revision.recommendation),
     }
 
@@ -121,14 +98,14 @@ def advice_of(recommendation: Recommendation) -> dict[str, Any]:
     speaks = [reason for reason in recommendation.reasons if reason.favours == recommendation.style]
     against = [reason for reason in recommendation.reasons if reason not in speaks]
     neutral = [reason for reason in against if reason.favours == "neither"]
-    named = {reason.rule for reason in neutral}
+    as_reasons = {reason.rule for reason in neutral}
     return {
         "recommendation": recommendation,
         "reasons": speaks[:TOP_REASONS],
         "more_reasons": speaks[TOP_REASONS:],
         "against": [reason for reason in against if reason.favours != "neither"],
         "neutral": neutral,
-        "warnings": [warning for warning in recommendation.warnings if warning.code not in named],
+        "warnings": [warning for warning in recommendation.warnings if warning.code not in as_reasons],
         "idempotency_key": uuid.uuid4().hex,
     }
 
@@ -137,32 +114,28 @@ def advice_of(recommendation: Recommendation) -> dict[str, Any]:
 class Changes:
     fields: list[Field]
     """Whole: those that now apply or no longer do, and those that hold something else than the page shows."""
-    besides: list[tuple[Field, str]]
+    hints: list[tuple[Field, str]]
     """A field whose hints differ, and the text in it that is rewritten plainly when the field is left; empty if it is plain already."""
 
 
 def changes(
-    before: tuple[FieldGroup, ...], after: tuple[FieldGroup, ...], elsewhere: frozenset[str], post: QueryDict
+    before: tuple[FieldGroup, ...], after: tuple[FieldGroup, ...], changed: frozenset[str], post: QueryDict
 ) -> Changes:
     """What differs between two states of the questionnaire, given what was posted and which fields were filled by something else than typing."""
     old = {field.id: field for group in before for field in group.fields}
-    changed = Changes([], [])
+    result = Changes([], [])
     for field in (field for group in after for field in group.fields):
         was, path = old[field.id], field.question.path
         typed = post.get(path, "")
         typed = "" if not field.question.uncertain or typed_numbers.is_plain(typed) else typed
-        if field.hidden != was.hidden or path in elsewhere or field.profile != was.profile:
-            changed.fields.append(field)
+        if field.hidden != was.hidden or path in changed or field.profile != was.profile:
+            result.fields.append(field)
         elif field.hints != was.hints or typed:
-            changed.besides.append((field, typed))
-    return changed
+            result.hints.append((field, typed))
+    return result
 
 
 def version_of(request: MemberRequest) -> int:
-    """The version that the page was filled from; -1, which no decision has, where it says none."""
-    text = request.POST.get("version", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
-
-
-def last_run_of(decision: Decision) -> Run | None:
-    return Run.objects.without_result().filter(revision__decision=decision).order_by("-created_at").first()
+    """The version that the page was filled from; -1, which no decision has, if the request has none."""
+    version = parse_id(request.POST.get("version", ""))
+    return -1 if version is None else version

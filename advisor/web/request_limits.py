@@ -1,4 +1,4 @@
-"""A limit on the body of every request, kept before anything is made of it.
+"""A limit on the body of every request, enforced before anything reads it.
 
 Django's ASGI handler writes a whole body to disk before a middleware or a view sees the request, and takes one without an announced length for
 empty. Around it, this reads on only as far as the largest upload may go. What is longer is cut, with a `Content-Length` over the limit: the
@@ -40,7 +40,7 @@ class LimitedBodies:
 
 
 class LimitedBody:
-    """The body of one request, whose headers it completes before the last of it is given out."""
+    """The body of one request; its Content-Length is set before the last part is passed on."""
 
     def __init__(self, headers: list[tuple[bytes, bytes]], receive: Receive, limit_bytes: int, linger_s: float) -> None:
         self.headers = headers
@@ -51,7 +51,7 @@ class LimitedBody:
         self._receive = receive
 
     async def receive(self) -> Message:
-        """The next part of it; after the last one what follows a body, which is that the client has gone."""
+        """The next message; after the last part of the body, the client's disconnect."""
         if self.ended:
             return await self._after_the_end()
         if self._announced() > self.limit_bytes:
@@ -92,13 +92,13 @@ class LimitedBody:
 
 
 FORM_BYTES = 1 << 16
-"""What the other fields and the headings of the parts may take."""
+"""For the other fields and the headings of the parts."""
 LARGEST_BODY_BYTES = TRACE_BYTES + FORM_BYTES
-"""No page takes more."""
+"""No page accepts more."""
 
 
 class LimitedUpload(FileUploadHandler):
-    """Stops the parsing as soon as the request says, or turns out, to be larger than allowed."""
+    """Stop parsing once the announced or the received size is over the limit."""
 
     def __init__(self, request: HttpRequest, limit_bytes: int) -> None:
         super().__init__(request)
@@ -113,20 +113,10 @@ class LimitedUpload(FileUploadHandler):
         boundary: str,
         encoding: str | None = None,
     ) -> None:
-        """Refuses by the announced size.
-
-        Raises:
-            UploadTooLarge: if that is over the limit.
-        """
         if content_length > self.limit_bytes + FORM_BYTES:
             raise UploadTooLarge(self.limit_bytes)
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
-        """Passes the chunk on to the next handler.
-
-        Raises:
-            UploadTooLarge: once all chunks together are over the limit.
-        """
         self.seen += len(raw_data)
         if self.seen > self.limit_bytes:
             raise UploadTooLarge(self.limit_bytes)
@@ -137,5 +127,5 @@ class LimitedUpload(FileUploadHandler):
 
 
 def limit_upload(request: HttpRequest, limit_bytes: int | None = None) -> None:
-    """Lays the limit (a trace's, unless given) on a request of which nothing has been read yet."""
+    """Set the limit (a recording's, unless given) on a request that has not been read yet."""
     request.upload_handlers.insert(0, LimitedUpload(request, TRACE_BYTES if limit_bytes is None else limit_bytes))

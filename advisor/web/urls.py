@@ -3,14 +3,13 @@
 from django.contrib.auth import views as auth
 from django.urls import path
 
+from advisor.decisions.models import SweepKind
 from advisor.web.views import (
     accounts,
     answers,
     compare,
     decisions,
     exports,
-    handbook,
-    home,
     library,
     members,
     revisions,
@@ -19,9 +18,11 @@ from advisor.web.views import (
     workspaces,
 )
 
+MAP_PAGE, SEARCH_PAGE = {"kind": SweepKind.MAP}, {"kind": SweepKind.FEWEST}
+
 urlpatterns = [
-    path("", home.home, name="home"),
-    path("handbook", handbook.handbook, name="handbook"),
+    path("", decisions.list_decisions, name="home"),
+    path("handbook", library.handbook, name="handbook"),
     path("library", library.show_library, name="library"),
     path("library/<slug:kind>/new", library.edit_entry, name="new-library-entry"),
     path("library/<slug:kind>/<slug:name>", library.edit_entry, name="library-entry"),
@@ -34,7 +35,7 @@ urlpatterns = [
     path("decisions/<uuid:decision_id>/answers/undo", answers.step_history, {"direction": "undo"}, name="undo-answers"),
     path("decisions/<uuid:decision_id>/answers/redo", answers.step_history, {"direction": "redo"}, name="redo-answers"),
     path("decisions/<uuid:decision_id>/answers/file", answers.replace_answers, name="replace-answers"),
-    path("decisions/<uuid:decision_id>/answers.<str:extension>", answers.download_answers, name="answers-file"),
+    path("decisions/<uuid:decision_id>/answers.<str:extension>", exports.download_answers, name="answers-file"),
     path("decisions/<uuid:decision_id>/trace", answers.upload_recording, name="upload-trace"),
     path("decisions/<uuid:decision_id>/trace/forget", answers.forget_recording, name="forget-trace"),
     path("decisions/<uuid:decision_id>/simulate", answers.simulate, name="simulate"),
@@ -65,14 +66,14 @@ urlpatterns = [
     path("runs/<uuid:run_id>/charts", runs.run_charts, name="run-charts"),
     path("decisions/<uuid:decision_id>/map", sweeps.new_sweep, name="new-sweep"),
     path("decisions/<uuid:decision_id>/map/start", sweeps.draw_sweep, name="start-sweep"),
-    path("maps/<uuid:sweep_id>", sweeps.show_sweep, name="sweep"),
-    path("maps/<uuid:sweep_id>/progress", sweeps.sweep_progress, name="sweep-progress"),
-    path("maps/<uuid:sweep_id>/cancel", sweeps.stop_sweep, name="cancel-sweep"),
+    path("maps/<uuid:sweep_id>", sweeps.show_sweep, MAP_PAGE, name="sweep"),
+    path("maps/<uuid:sweep_id>/progress", sweeps.sweep_progress, MAP_PAGE, name="sweep-progress"),
+    path("maps/<uuid:sweep_id>/cancel", sweeps.stop_sweep, MAP_PAGE, name="cancel-sweep"),
     path("maps/<uuid:sweep_id>/figure", sweeps.sweep_figure, name="sweep-figure"),
     path("decisions/<uuid:decision_id>/fewest", sweeps.begin_search, name="start-fewest"),
-    path("fewest/<uuid:sweep_id>", sweeps.show_search, name="fewest"),
-    path("fewest/<uuid:sweep_id>/progress", sweeps.search_progress, name="fewest-progress"),
-    path("fewest/<uuid:sweep_id>/cancel", sweeps.stop_search, name="cancel-fewest"),
+    path("fewest/<uuid:sweep_id>", sweeps.show_sweep, SEARCH_PAGE, name="fewest"),
+    path("fewest/<uuid:sweep_id>/progress", sweeps.sweep_progress, SEARCH_PAGE, name="fewest-progress"),
+    path("fewest/<uuid:sweep_id>/cancel", sweeps.stop_sweep, SEARCH_PAGE, name="cancel-fewest"),
     path("workspaces", workspaces.list_workspaces, name="workspaces"),
     path("workspaces/<uuid:workspace_id>", members.show_workspace, name="workspace"),
     path("workspaces/<uuid:workspace_id>/recordings", workspaces.list_recordings, name="recordings"),

@@ -15,12 +15,12 @@
   const advice = () => document.getElementById("advice");
   const marked = () => [...advice().querySelectorAll("[data-mark]")];
 
-  const remember = () => {
+  const recordAdvice = () => {
     before = new Map(marked().map((element) => [element.dataset.mark, text(element)]));
     open = new Set([...advice().querySelectorAll("details[open][id]")].map((element) => element.id));
   };
 
-  const restore = () => {
+  const restoreAdvice = () => {
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
     for (const element of marked()) {
       if (before.get(element.dataset.mark) === text(element)) continue;
@@ -84,8 +84,8 @@
     }
   };
 
-  // "20 min" becomes 1200 s once its field is left: the server has said how it would write it.
-  const settle = () => {
+  // "20 min" becomes 1200 s once its field is left: the server has sent how it would write it.
+  const showAsStored = () => {
     for (const reading of document.querySelectorAll(".reading[data-typed]:not([data-typed=''])")) {
       const id = reading.id.replace(/-reading$/, "");
       const input = document.getElementById(`${id}-input`);
@@ -96,7 +96,7 @@
       reading.dataset.typed = "";
     }
   };
-  document.addEventListener("focusout", () => setTimeout(settle));
+  document.addEventListener("focusout", () => setTimeout(showAsStored));
   document.addEventListener("focusout", () => setTimeout(showTone));
 
   const goTo = (link) => {
@@ -156,7 +156,7 @@
     event.detail.path = triggeringEvent?.submitter?.getAttribute("formaction") ?? elt.getAttribute("hx-post");
   });
 
-  // A field that was changed while a request was under way keeps what it holds: it is saved next.
+  // A field that was changed during a request keeps its value: it is saved next.
   const changedAt = new WeakMap();
   let clock = 0;
   let sentAt = 0;
@@ -186,7 +186,7 @@
     // A button that was disabled meanwhile has lost the focus.
     if (elt.hasAttribute("hx-disabled-elt") && document.activeElement === document.body) elt.focus({ preventScroll: true });
   });
-  // A link that is followed before the last change is saved waits for it: a map or a report is of what was typed.
+  // A link that is followed before the last change is saved waits for it: a map or a report uses what was typed.
   // If it cannot be saved the page stays, and says so; the same link leads away when it is pressed again.
   let address = "";
   let insistedOn = "";
@@ -243,7 +243,7 @@
 
   // Where the focus is in what is about to be replaced: htmx finds only elements with an id again.
   let focus = null;
-  const rememberFocus = () => {
+  const recordFocus = () => {
     const element = document.activeElement;
     const home = element.closest("[id]");
     if (!home || home === element) focus = null;
@@ -257,20 +257,20 @@
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.target?.id !== "advice-details") return;
-    remember();
-    rememberFocus();
+    recordAdvice();
+    recordFocus();
   });
-  // Every element that was swapped in tells of it; the answer as a whole has settled when the advice has.
+  // The event fires for every element that was swapped in; the whole response is in place once the advice is.
   document.addEventListener("htmx:afterSettle", (event) => {
     const id = event.detail.elt?.id;
     if (id === "live-plan" || id === "advice-details") showRunErrors();
     if (id !== "advice-details" && id !== "conflict") return;
-    if (id === "advice-details") restore();
+    if (id === "advice-details") restoreAdvice();
     restoreFocus();
     showSteps();
     insist();
     showErrors();
-    settle();
+    showAsStored();
     announce();
     const unsaved = document.getElementById("unsaved");
     if (unsaved) unsaved.hidden = true;

@@ -61,7 +61,7 @@ def test_a_live_run_is_watched_its_dead_letters_are_handled_and_the_prediction_i
         expect(visit.locator(f"#chart-{name} .main-svg").first).to_be_visible(timeout=PART_MS)
 
     expect(letters(visit)).not_to_have_count(0, timeout=PART_MS)
-    status = visit.locator("#letters-said")
+    status = visit.locator("#letters-notice")
     first = letters(visit).first
     job = first.locator("th").inner_text()
     press_while_a_look_is_under_way(visit, "**/dead-letters", first.get_by_role("button", name=f"Requeue job {job}"))

@@ -98,7 +98,7 @@ def test_a_reason_opens_to_its_rule_its_source_and_the_answers_behind_it(extract
     expect(page.locator("[data-mark=reason-long_processing]")).to_contain_text("12 s")
     expect(page.locator("[data-mark=reason-long_processing]")).to_have_class(re.compile("is-new"))
     expect(reason).to_have_attribute("open", "")
-    chart = page.locator("#field-processing-p95_s-turns svg")
+    chart = page.locator("#field-processing-p95_s-thresholds svg")
     expect(chart).to_have_attribute("aria-label", re.compile(r"Now 12 s\. If .* or less: "))
 
 

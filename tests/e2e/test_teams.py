@@ -30,7 +30,7 @@ def test_a_decision_is_revised_and_the_revisions_compared(visit: Page) -> None:
     set_status(page, 1, "proposed")
     saved(page, "processing.p95_s", "40")
     expect(page.locator("#saved-state")).to_contain_text("Revision 2")
-    expect(page.locator("#standing")).to_contain_text("Revision 1 proposed; revision 2 is a draft")
+    expect(page.locator("#status-summary")).to_contain_text("Revision 1 proposed; revision 2 is a draft")
     page.get_by_role("link", name="Revisions", exact=True).click()
     expect(page.locator("#revision-2")).to_contain_text("p95 20\u00a0s → 40\u00a0s")
     expect(page.locator("#revision-1")).to_contain_text("The first answers")

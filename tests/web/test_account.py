@@ -17,7 +17,7 @@ from advisor.teams import middleware
 from advisor.teams.models import SignedInSession, User
 from advisor.teams.services.sessions import sessions_of
 from tests.web.conftest import RIGHT
-from tests.web.test_signing import PER_ACCOUNT, WRONG, sign_in
+from tests.web.test_sign_in import PER_ACCOUNT, WRONG, sign_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("hosted")]
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0"

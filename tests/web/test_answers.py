@@ -318,7 +318,7 @@ def test_a_close_call_says_what_would_settle_it_and_offers_the_simulation(htmx: 
     assert "strength-close" in verdict
 
 
-def test_what_no_style_can_do_is_said_and_no_style_is_called_clear(htmx: Client, decision: Decision) -> None:
+def test_infeasible_answers_are_named_and_no_style_is_called_clear(htmx: Client, decision: Decision) -> None:
     page = post(htmx, decision, volume__mean_rate_per_s="500").content.decode()
     verdict = page[page.index('id="verdict"') :].split("</header>")[0]
     assert re.search(r"<h2[^>]*>\s*Neither design can keep up: 500\s/s arrive, 2.09\s/s can be served\.", verdict)
@@ -329,18 +329,14 @@ def test_what_no_style_can_do_is_said_and_no_style_is_called_clear(htmx: Client,
     assert 'style-neither"><span class="style-line"' in page
 
 
-def test_errors_are_sent_for_the_fields_that_have_one_and_the_page_is_told_which(
-    htmx: Client, decision: Decision
-) -> None:
+def test_errors_are_sent_for_the_fields_that_have_one_with_a_list_of_them(htmx: Client, decision: Decision) -> None:
     page = post(htmx, decision, processing__p95_s="soon").content.decode()
     assert re.findall(r'id="(field-[a-z0-9_-]+)-error"', page) == ["field-processing-p95_s"]
     assert 'data-fields="field-processing-p95_s "' in page
     assert 'data-fields=""' in post(htmx, decision, processing__p95_s="21").content.decode()
 
 
-def test_nothing_is_said_of_how_an_answer_reads_that_is_not_saved(
-    client: Client, htmx: Client, decision: Decision
-) -> None:
+def test_an_answer_that_is_not_saved_has_no_reading(client: Client, htmx: Client, decision: Decision) -> None:
     typed = {"caller__deadline_s": "20 min", "processing__p95_s": "soon", "processing__p50_s": "8 s"}
     page = client.post(
         reverse("save-answers", args=[decision.pk]),

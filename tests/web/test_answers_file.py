@@ -112,7 +112,7 @@ def recorded(decision: Decision, user: User) -> Decision:
 
 
 @pytest.mark.parametrize("extension", ["yaml", "json"])
-def test_a_recording_is_named_by_its_file_and_found_again(extension: str, client: Client, recorded: Decision) -> None:
+def test_a_recording_is_named_by_its_file_and_used_again(extension: str, client: Client, recorded: Decision) -> None:
     before = recorded.latest().answers
     file = client.get(reverse("answers-file", args=[recorded.pk, extension])).content.decode()
     assert "bursty-hour.csv" in file and str(before.volume.trace) not in file
@@ -120,9 +120,7 @@ def test_a_recording_is_named_by_its_file_and_found_again(extension: str, client
     assert recorded.latest().answers == before
 
 
-def test_two_recordings_of_one_name_are_told_apart_by_the_one_in_use(
-    client: Client, user: User, recorded: Decision
-) -> None:
+def test_of_two_recordings_of_one_name_the_one_in_use_is_taken(client: Client, user: User, recorded: Decision) -> None:
     own = recorded.latest().answers.volume.trace
     upload_trace(recorded.workspace, user, "bursty hour.csv", [b"time_s\n0\n2\n"])
     assert replace(client, recorded, text="volume: {trace: bursty hour.csv}").status_code == 302

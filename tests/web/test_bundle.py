@@ -157,7 +157,7 @@ def test_a_recording_of_an_older_version_is_written_anew_with_the_same_numbers(
     assert again(tmp_path, monkeypatch) == 2
 
 
-def test_a_live_run_is_not_said_to_come_out_the_same(
+def test_a_live_run_is_not_claimed_to_be_reproducible(
     client: Client, make_run: MakeRun, decision: Decision, tmp_path: Path
 ) -> None:
     make_run(State.SUCCEEDED, engine="live", result_json=stored.dump(live_result()))

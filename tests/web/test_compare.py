@@ -66,11 +66,11 @@ def test_more_than_six_are_refused_with_the_choice_kept(client: Client, make_run
 
 
 @pytest.mark.parametrize("given", ["5a2b7c1e-0d43-4f6a-9b8e-1c2d3e4f5a6b"])
-def test_a_run_that_is_not_there_is_not_found(client: Client, user: User, given: str) -> None:
+def test_a_run_that_does_not_exist_is_404(client: Client, user: User, given: str) -> None:
     assert client.get(reverse("compare"), {"run": given}).status_code == 404
 
 
-def test_a_run_of_another_workspace_is_not_found(client: Client, make_run: MakeRun, hosted: object, bob: User) -> None:
+def test_a_run_of_another_workspace_is_404(client: Client, make_run: MakeRun, hosted: object, bob: User) -> None:
     run = make_run(State.SUCCEEDED)
     elsewhere = Workspace.objects.create(name="Elsewhere")
     foreign = make_run(State.SUCCEEDED, workspace=elsewhere)

@@ -54,7 +54,7 @@ def test_a_wrong_link_does_not_exist(link: str, client: Client) -> None:
     assert not User.objects.filter(username="ada").exists()
 
 
-def test_what_is_wrong_is_said_and_the_link_stays_good(link: str, client: Client) -> None:
+def test_an_error_is_shown_and_the_link_still_works(link: str, client: Client) -> None:
     answer = client.post(link, GOOD | {"again": "another", "name": " "})
     assert answer.status_code == 422
     assert "The two passwords differ." in answer.content.decode()

@@ -40,7 +40,7 @@ def test_an_entry_that_was_not_checked_shows_no_date_of_a_check(client: Client, 
 def test_what_was_checked_long_ago_is_marked(
     client: Client, decision: Decision, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"advisor.web.views.{name}.localdate", lambda: date(2026, 11, 28))
+    monkeypatch.setattr("advisor.web.views.library.localdate", lambda: date(2026, 11, 28))
     for title, checked in (("Fresh gateway", "2026-06-01"), ("Stale gateway", "2026-05-31")):
         save_entry(decision.workspace, decision.created_by, "hop", "", EDIT | {"title": title, "checked": checked})
     page = " ".join(strip_tags(client.get(reverse(name)).content.decode()).split())
@@ -69,7 +69,7 @@ def test_who_edits_what_was_never_checked_says_when_they_did(client: Client, dec
     assert re.search(r'name="checked"\s+value=""', page)
 
 
-def test_who_changed_added_or_hid_an_entry_is_told(client: Client, decision: Decision, bob: User) -> None:
+def test_the_user_who_changed_added_or_hid_an_entry_is_shown(client: Client, decision: Decision, bob: User) -> None:
     save_entry(decision.workspace, bob, "hop", "nginx", EDIT)
     save_entry(decision.workspace, bob, "hop", "", EDIT | {"title": "Ours"})
     hide_entry(decision.workspace, bob, "profile", "openai")
@@ -137,5 +137,5 @@ def test_a_deleted_profile_stays_chosen_with_its_last_limits(client: Client, dec
 
 
 @pytest.mark.parametrize("address", ["/library/pipe/new", "/library/hop/unheard-of", "/library/pipe/nginx"])
-def test_what_is_not_there_is_not_found(client: Client, decision: Decision, address: str) -> None:
+def test_an_entry_that_does_not_exist_is_404(client: Client, decision: Decision, address: str) -> None:
     assert client.get(address).status_code == 404

@@ -186,7 +186,7 @@ def test_a_live_run_that_is_cancelled_before_it_measured_anything_has_nothing_to
     assert "Measured up to then" not in page
 
 
-def test_dead_letters_that_were_kept_are_told_with_when_they_were_given_up(
+def test_kept_dead_letters_are_shown_with_the_time_when_they_were_given_up(
     client: Client, decision: Decision, user: User
 ) -> None:
     run = live_run(decision, user)
@@ -208,7 +208,9 @@ def test_a_job_that_cannot_be_is_not_taken_for_all_of_them(
     assert client.post(reverse("requeue-letters", args=[run.pk]), {"job": job}).status_code == 404
 
 
-def test_a_requeue_that_comes_too_late_is_told_so(client: Client, decision: Decision, user: User) -> None:
+def test_a_requeue_that_comes_too_late_is_refused_with_the_reason(
+    client: Client, decision: Decision, user: User
+) -> None:
     run = live_run(decision, user)
     answer = client.post(reverse("requeue-letters", args=[run.pk]), {"job": "all"}, headers={"HX-Request": "true"})
     assert "Nothing was requeued." in answer.content.decode()

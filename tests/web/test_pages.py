@@ -21,7 +21,7 @@ from advisor.decisions.models import Decision, Revision, Run, State, Status
 from advisor.decisions.services.decisions import change_status, create_decision
 from advisor.decisions.services.revisions import freeze_revision, save_answers
 from advisor.teams.models import User, Workspace
-from advisor.web.views import answers, decisions, home
+from advisor.web.views import answers, decisions
 from tests.conftest import local_client
 from tests.fakes.engines import a_result
 from tests.web.conftest import MakeRun
@@ -247,7 +247,7 @@ def test_the_policy_allows_nothing_inline(client: Client, workspace: Workspace) 
 
 
 def test_a_long_list_comes_in_pages(client: Client, user: User, workspace: Workspace) -> None:
-    for number in range(home.DECISIONS_PER_PAGE + 1):
+    for number in range(decisions.DECISIONS_PER_PAGE + 1):
         create_decision(workspace, user, {"template": "chat_assistant", "name": f"Number {number}"})
     first, second = (client.get(reverse("home"), {"page": page}).content.decode() for page in ("1", "99"))
     assert 'href="?page=2"' in first

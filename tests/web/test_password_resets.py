@@ -13,7 +13,7 @@ from advisor.teams.models import Membership, PasswordReset, Role, User, Workspac
 from advisor.teams.services.accounts import make_reset
 from tests.conftest import member
 from tests.web.conftest import RIGHT
-from tests.web.test_signing import PER_ACCOUNT, PER_ADDRESS, WRONG, sign_in
+from tests.web.test_sign_in import PER_ACCOUNT, PER_ADDRESS, WRONG, sign_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("hosted")]
 NEW = {"password": "another-fine-password", "again": "another-fine-password"}

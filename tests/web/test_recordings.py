@@ -41,7 +41,7 @@ def test_one_that_nothing_uses_is_deleted(client: Client, workspace: Workspace, 
     assert delete(client, recording)[0] == 404
 
 
-def test_what_rests_on_one_is_said_and_keeps_it(
+def test_the_uses_of_a_recording_are_listed_and_prevent_its_deletion(
     client: Client, workspace: Workspace, user: User, decision: Decision, recording: Trace
 ) -> None:
     revision = use_trace(decision, recording, user, decision.draft_version)
@@ -59,7 +59,7 @@ def test_what_rests_on_one_is_said_and_keeps_it(
     assert Trace.objects.get() == recording
 
 
-def test_a_full_workspace_is_told_where_to_make_room(
+def test_a_full_workspace_gets_a_link_to_where_recordings_are_deleted(
     client: Client, workspace: Workspace, decision: Decision, recording: Trace
 ) -> None:
     recordings(workspace, limits.TRACES_CAP - 1)

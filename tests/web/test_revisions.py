@@ -91,7 +91,7 @@ def test_an_empty_comment_comes_back_with_the_reason(client: Client, decision: D
     assert answer.status_code == 422 and "It is required." in answer.content.decode()
 
 
-def test_a_comment_of_another_decision_is_not_found(client: Client, decision: Decision, two: Decision) -> None:
+def test_a_comment_of_another_decision_is_404(client: Client, decision: Decision, two: Decision) -> None:
     other = Decision.objects.create(workspace=decision.workspace, title="Other")
     comment = Comment.objects.create(decision=other, text="x")
     assert client.post(reverse("delete-comment", args=[decision.pk, comment.pk])).status_code == 404

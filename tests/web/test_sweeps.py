@@ -158,7 +158,7 @@ def test_one_that_no_worker_takes_says_that_it_is_saved(client: Client, decision
     assert "Saved, will start: no worker has taken it yet." in page_of(client, sweep)
 
 
-def test_where_advice_and_simulation_disagree_is_said_counted_and_framed(client: Client, decision: Decision) -> None:
+def test_cells_where_advice_and_simulation_disagree_are_counted_and_framed(client: Client, decision: Decision) -> None:
     sweep = ended(filled(a_sweep(decision.latest()), 2, style="synchronous"))
     page = page_of(client, sweep)
     assert "In 6 cells the advice says synchronous" in page
@@ -197,7 +197,7 @@ def test_one_answer_alone_is_drawn_as_lines_with_intervals_and_what_is_asked(
     assert named["asked for"]["y"] == pytest.approx([99.0] * 3)
 
 
-def test_a_workload_that_is_not_on_the_map_is_said_to_be_elsewhere(client: Client, decision: Decision) -> None:
+def test_a_workload_outside_the_map_is_named(client: Client, decision: Decision) -> None:
     inside = ended(filled(a_sweep(decision.latest()), 2))
     assert "The diamond is this workload." in page_of(client, inside)
     outside = ended(filled(a_sweep(decision.latest(), y_low=0.9), 2))

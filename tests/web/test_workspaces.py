@@ -136,7 +136,7 @@ def test_the_last_owner_is_offered_no_way_out_and_refused_one(
     assert refused.status_code == 422 and "last owner" in refused.content.decode()
 
 
-def test_a_member_of_another_workspace_is_not_found(
+def test_a_member_of_another_workspace_is_404(
     client: Client, hosted: Configuration, workspace: Workspace, alice: User, charlie: User
 ) -> None:
     client.force_login(alice)

@@ -1,8 +1,8 @@
 """Answers, and what was posted instead, as a page shows them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from typing import Any, assert_never
 
 from django.http import QueryDict
@@ -15,7 +15,7 @@ from advisor.advice.questionnaire import SECTIONS, Question, QuestionSection
 from advisor.advice.templates import TEMPLATES
 from advisor.reports.document.answers import QUESTIONS, exact_words, value_words
 from advisor.web.forms import typed_numbers
-from advisor.web.forms.hops import OWN_KIND, OWN_LIMIT, OWN_NAME, choices_of, kept_choices, own_hops, texts_of
+from advisor.web.forms.hops import OWN_HOP_NAMES, choices_of, kept_choices, own_hops, texts_of
 from advisor.web.forms.posts import CERTAINTIES, Certainty, bounds_of, certainty_of, number_from
 from advisor.web.forms.questions import field_id, owner_of, sentence_of
 from advisor.web.forms.thresholds import Thresholds, thresholds_by_path
@@ -26,7 +26,6 @@ from core.units import DAY_S
 
 SHORT_TEXT = 7
 """Text up to this length is shown in the question's own unit."""
-NO_THRESHOLDS = Thresholds()
 
 
 @dataclass(frozen=True)
@@ -38,26 +37,11 @@ class FieldHints:
     text: str = ""
     unit: str = ""
     """How the page would write it."""
-    thresholds: Thresholds = NO_THRESHOLDS
+    thresholds: Thresholds = field(default_factory=Thresholds)
 
     @property
     def choices(self) -> tuple[tuple[str, str, bool], ...]:
         return tuple((value, words, value == self.certainty) for value, words in CERTAINTIES)
-
-
-def hints_for(
-    question: Question, value: Any, answers: Answers, text: str, unit: str, thresholds: Thresholds = NO_THRESHOLDS
-) -> FieldHints:
-    template = TEMPLATES[answers.template]
-    own = question.path in template.why and value == value_at(_values(answers.template), question.path)
-    return FieldHints(
-        certainty=certainty_of(value),
-        reading=reading(question, value, answers, text, unit),
-        why=template.why[question.path] if own else "",
-        text=text,
-        unit=unit,
-        thresholds=thresholds,
-    )
 
 
 @cache
@@ -66,7 +50,7 @@ def _values(template: str) -> Mapping[str, Any]:
 
 
 def best_written(question: Question, value: Any) -> tuple[str, str]:
-    """Text and unit: the question's own unit, unless that is long and another says it shorter ("5000 per day")."""
+    """Text and unit: the question's own unit, unless that is long and shorter in another unit ("5000 per day")."""
     own = typed_numbers.written(value)
     if len(own) <= SHORT_TEXT or value is None or isinstance(value, dict):
         return own, question.unit
@@ -81,11 +65,11 @@ def best_written(question: Question, value: Any) -> tuple[str, str]:
 
 
 MANY = 10_000
-"""From here on a number reads better with its thousands apart."""
+"""From here on a number is also shown with its thousands separated."""
 
 
 def reading(question: Question, value: Any, answers: Answers, text: str, unit: str) -> str:
-    """The value in words, where they say more than the `text` in its `unit` does; empty where they don't."""
+    """The value in words; empty if they say no more than the `text` in its `unit`."""
     if not question.uncertain or value is None:
         return ""
     if isinstance(value, dict):
@@ -130,9 +114,9 @@ class Field:
     library: Library = SHIPPED
     """The hops and profiles that are offered."""
     partners: tuple[str, ...] = ()
-    """The ids of the fields that the error is between, if it is a contradiction: it is calm while these are typed into."""
+    """The ids of the fields that the error is between, if it is a contradiction: it is shown without alarm while these are typed into."""
     unsaved: bool = False
-    """Whether what was typed is not what is stored: then nothing is said of how it reads."""
+    """Whether what was typed is not what is stored: then it has no reading."""
 
     @property
     def id(self) -> str:
@@ -176,28 +160,78 @@ def groups_of(
     recommendation: Recommendation | None = None,
     own: Library = SHIPPED,
 ) -> tuple[FieldGroup, ...]:
-    """Every section, filled with the answers; where a post was refused, with what was posted and what is wrong with it.
+    """Every section, filled with the answers; if a post was refused, with what was posted and what is wrong with it.
 
-    With the `recommendation` on these answers, each field says where it turns. `own` is the library that it offers.
+    With the `recommendation` on these answers, each field has its thresholds. `own` is the library that it offers.
     """
-    stored = answers.model_dump()
     problems = tuple(problems)
-    errors, partners = errors_by_field(problems), _partners(problems)
     thresholds = thresholds_by_path(answers, recommendation) if recommendation else {}
+    filler = _Filler(answers, post, errors_by_field(problems), _partners(problems), thresholds, own)
     return tuple(
-        FieldGroup(
-            section,
-            section.state(answers),
-            tuple(
-                replace(
-                    _field(question, answers, stored, post, errors, thresholds.get(question.path, Thresholds()), own),
-                    partners=partners.get(question.path, ()),
-                )
-                for question in section.questions
-            ),
-        )
-        for section in SECTIONS
+        FieldGroup(section, section.state(answers), tuple(map(filler.field, section.questions))) for section in SECTIONS
     )
+
+
+@dataclass(frozen=True)
+class _Filler:
+    """Fills the fields of questions."""
+
+    answers: Answers
+    post: QueryDict | None
+    errors: Mapping[str, str]
+    partners: Mapping[str, tuple[str, ...]]
+    thresholds: Mapping[str, Thresholds]
+    own: Library
+
+    @cached_property
+    def stored(self) -> Mapping[str, Any]:
+        return self.answers.model_dump()
+
+    def field(self, question: Question) -> Field:
+        path, post = question.path, self.post
+        value = value_at(self.stored, path)
+        text, unit = _written(question, value)
+        chosen = texts_of(value, self.own) if question.kind == "hops" else ()
+        unsaved = bool(self.errors) and question.uncertain and self._holds_other(question, value)
+        hints = self._hints(question, value, text, unit, unsaved=unsaved)
+        if post is not None and path in post:
+            texts = post.getlist(path)
+            text, unit = texts[-1], post.get(f"unit:{path}", unit)
+            chosen = tuple(filter(None, texts)) if question.kind == "hops" else ()
+        error = self.errors.get(path, "")
+        return Field(
+            question,
+            text,
+            unit,
+            chosen,
+            error,
+            hidden=not error and not question.applies(self.answers),
+            own_hop={key: post.get(name, "") for key, name in OWN_HOP_NAMES.items()} if post else {},
+            hints=hints,
+            library=self.own,
+            partners=self.partners.get(path, ()),
+            unsaved=unsaved,
+        )
+
+    def _hints(self, question: Question, value: Any, text: str, unit: str, *, unsaved: bool) -> FieldHints:
+        path, template = question.path, TEMPLATES[self.answers.template]
+        is_templates = path in template.why and value == value_at(_values(self.answers.template), path)
+        return FieldHints(
+            certainty=certainty_of(value),
+            reading="" if unsaved else reading(question, value, self.answers, text, unit),
+            why=template.why[path] if is_templates else "",
+            text=text,
+            unit=unit,
+            thresholds=self.thresholds.get(path, Thresholds()),
+        )
+
+    def _holds_other(self, question: Question, value: Any) -> bool:
+        if self.post is None or question.path not in self.post:
+            return False
+        try:
+            return bool(number_from(question, self.post) != value)
+        except ValueError:
+            return True
 
 
 def errors_by_field(problems: Iterable[Problem]) -> dict[str, str]:
@@ -209,7 +243,6 @@ def errors_by_field(problems: Iterable[Problem]) -> dict[str, str]:
 
 
 def _problem_sentence(problem: Problem) -> str:
-    """What is wrong; another answer is named by its question, with its unit."""
     if len(problem.others) != 1:
         return sentence_of(problem.reason)
     [(other, least)] = problem.others
@@ -226,47 +259,6 @@ def _partners(problems: Iterable[Problem]) -> Mapping[str, tuple[str, ...]]:
         for problem in reversed(tuple(problems))
         if problem.others
     }
-
-
-def _field(
-    question: Question,
-    answers: Answers,
-    stored: Mapping[str, Any],
-    post: QueryDict | None,
-    errors: Mapping[str, str],
-    thresholds: Thresholds,
-    own: Library,
-) -> Field:
-    value = value_at(stored, question.path)
-    chosen = texts_of(value, own) if question.kind == "hops" else ()
-    text, unit = _written(question, value)
-    hints = hints_for(question, value, answers, text, unit, thresholds)
-    unsaved = bool(errors) and post is not None and question.uncertain and _holds_other(question, value, post)
-    if unsaved:
-        hints = replace(hints, reading="")
-    if post is not None and question.path in post:
-        texts = post.getlist(question.path)
-        text, unit = texts[-1], post.get(f"unit:{question.path}", unit)
-        chosen = tuple(filter(None, texts)) if question.kind == "hops" else ()
-    error = errors.get(question.path, "")
-    hidden = not error and not question.applies(answers)
-    return Field(
-        question, text, unit, chosen, error, hidden, _own_hop(post) if post else {}, hints, own, unsaved=unsaved
-    )
-
-
-def _holds_other(question: Question, value: Any, post: QueryDict) -> bool:
-    if question.path not in post:
-        return False
-    try:
-        return bool(number_from(question, post) != value)
-    except ValueError:
-        return True
-
-
-def _own_hop(post: QueryDict) -> dict[str, str]:
-    names = {"name": OWN_NAME, "limit_s": OWN_LIMIT, "kind": OWN_KIND}
-    return {key: post.get(name, "") for key, name in names.items()}
 
 
 def _written(question: Question, value: Any) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Hops as a form carries them: a known one by its name, one of the user's own as JSON."""
+"""Hops as a form has them: a known one by its name, one of the user's own as JSON."""
 
 import json
 from collections.abc import Iterable
@@ -14,8 +14,8 @@ from advisor.web.forms.questions import choice_reason
 from core.numbers import duration
 
 UNREADABLE_HOP = "holds a hop that cannot be read"
-OWN_HOP_KEYS = {"name", "limit_s", "kind"}
-OWN_NAME, OWN_LIMIT, OWN_KIND = "own-hop:name", "own-hop:limit_s", "own-hop:kind"
+OWN_HOP_NAMES = {key: f"own-hop:{key}" for key in ("name", "limit_s", "kind")}
+"""Of a hop that is described in the form, each key with the name of its field."""
 OWN_KINDS = {"total": "all of the answer", "idle": "pauses only"}
 LONGEST_HOP = 400
 
@@ -32,7 +32,7 @@ def hop_from(text: str) -> Any:
         hop = json.loads(text) if len(text) <= LONGEST_HOP else None
     except (ValueError, RecursionError):
         hop = None
-    if not isinstance(hop, dict) or set(hop) != OWN_HOP_KEYS:
+    if not isinstance(hop, dict) or hop.keys() != OWN_HOP_NAMES.keys():
         raise ValueError(UNREADABLE_HOP)
     return hop
 
@@ -43,17 +43,17 @@ def typed_hop(post: QueryDict) -> list[dict[str, Any]]:
     Raises:
         ValueError: if the limit is no number, or what it counts is no choice.
     """
-    kind = post.get(OWN_KIND, "total")
+    kind = post.get(OWN_HOP_NAMES["kind"], "total")
     if kind not in OWN_KINDS:
         raise ValueError(choice_reason(kind, tuple(OWN_KINDS.values())))
-    name, limit = post.get(OWN_NAME, "").strip(), post.get(OWN_LIMIT, "").strip()
+    name, limit = (post.get(OWN_HOP_NAMES[key], "").strip() for key in ("name", "limit_s"))
     if not name or not limit:
         return []
     return [{"name": name, "limit_s": float(typed_numbers.parse_number(limit, whole=False, unit="s")), "kind": kind}]
 
 
 def texts_of(hops: Iterable[Any], own: Library) -> tuple[str, ...]:
-    """Stored hops as a form carries them: those of the workspace's library by name, though their figures are stored."""
+    """Stored hops as a form has them: hops of the workspace's library by name, although their figures are stored."""
     return tuple(_text(hop, own) for hop in hops)
 
 
@@ -77,7 +77,6 @@ def choices_of(question: Question, own: Library) -> tuple[tuple[str, str], ...]:
 
 
 def kept_choices(question: Question, chosen: Iterable[str], own: Library) -> tuple[tuple[str, str], ...]:
-    """What the answers have though the library offers it no more: it stays chosen, and says so."""
     match question.kind:
         case "hops":
             gone = ((name, SHIPPED.hops[name]) for name in chosen if name in SHIPPED.hops and name not in own.hops)
@@ -98,12 +97,12 @@ def _lost_profile(name: str) -> str:
 
 
 def own_hops(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    hops = []
+    choices = []
     for text in texts:
         try:
             hop = hop_from(text)
         except ValueError:
             continue
         if isinstance(hop, dict):
-            hops.append((text, f"{hop['name']}, {hop['limit_s']} s {hop['kind']}"))
-    return tuple(hops)
+            choices.append((text, f"{hop['name']}, {hop['limit_s']} s {hop['kind']}"))
+    return tuple(choices)

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.http import QueryDict
 
-from advisor.advice.library_overrides import HopEdit, ProfileEdit
 from advisor.web.forms import typed_numbers
 from advisor.web.forms.questions import choice_reason, sentence_of
 from core.errors import InvalidInput, Problem
@@ -108,12 +107,11 @@ def _value(asked: EntryQuestion, text: str) -> Any:
 
 
 def fill_entry(
-    kind: str, edit: HopEdit | ProfileEdit | None, post: QueryDict | None = None, problems: Iterable[Problem] = ()
+    kind: str, stored: Mapping[str, Any], post: QueryDict | None = None, problems: Iterable[Problem] = ()
 ) -> tuple[FilledQuestion, ...]:
     errors: dict[str, str] = {}
     for problem in problems:
         errors.setdefault(problem.path, sentence_of(problem.reason))
-    stored = {} if edit is None else edit.model_dump()
     fresh = {"checked": date.today().isoformat(), "kind": "total"}  # noqa: DTZ011  the user's day
 
     def text(asked: EntryQuestion) -> str:

@@ -26,7 +26,6 @@ def bounds_of(question: Question) -> str:
 
 
 def ends_in_words(question: Question) -> tuple[str, ...]:
-    """The smallest and the largest number, each with its unit; nothing if they are not bounded."""
     if question.low is None or question.high is None:
         return ()
     return tuple(_written_out(value_words(question.path, end)) for end in (question.low, question.high))
@@ -56,7 +55,7 @@ def certainty_of(value: Any) -> Certainty:
 def apply_certainty_choices(post: QueryDict, before: Answers) -> tuple[QueryDict, frozenset[str]]:
     """The post with each newly made choice turned into text ("4 to 15"), as if it had been typed; and the paths of those.
 
-    Text that already is what was chosen stays as it is. So does a choice that is none.
+    Text that already is what was chosen stays as it is; an unknown choice changes nothing.
     """
     chosen = [
         path
@@ -74,7 +73,6 @@ def apply_certainty_choices(post: QueryDict, before: Answers) -> tuple[QueryDict
 
 
 def _chosen_text(question: Question, post: QueryDict, before: Answers) -> str | None:
-    """What the choice makes of the number that was there; None where there is nothing to change."""
     choice = next((choice for choice, _ in CERTAINTIES if choice == post[CHOSEN_PREFIX + question.path]), None)
     value = _typed_value(question, post, before)
     if not question.uncertain or choice is None or certainty_of(value) == choice:
@@ -108,7 +106,6 @@ def _known(question: Question, before: Answers) -> Range:
 
 
 def _middle(given: Range, question: Question) -> float | int:
-    """Two digits of a range's middle, where they still lie in it."""
     rounded = _bounded(given.middle, question)
     if given.low <= rounded <= given.high:
         return rounded
@@ -116,7 +113,7 @@ def _middle(given: Range, question: Question) -> float | int:
 
 
 def _typed_value(question: Question, post: QueryDict, before: Answers) -> Any:
-    """What the text says; what is stored where it says nothing that can be read."""
+    """The value in the text; the stored value if the text cannot be read."""
     try:
         factor = question.factor(post.get(f"unit:{question.path}", question.unit))
         return typed_numbers.parse_answer(
@@ -127,7 +124,7 @@ def _typed_value(question: Question, post: QueryDict, before: Answers) -> Any:
 
 
 def _around(value: Any, known: Range, question: Question) -> Range:
-    """The template's range, where it holds the number; else from half of it to its double."""
+    """The template's range if it contains the number; else from half of the number to its double."""
     if not isinstance(value, int | float) or known.low <= value <= known.high or not math.isfinite(value):
         return Range(known.low, known.high)
     return Range(_bounded(value / 2, question), _bounded(value * 2, question))
@@ -146,7 +143,7 @@ MOST_DURATIONS, LONGEST_DURATION_S = 20, 31_536_000
 def given_from(post: QueryDict, before: Answers, own: Library = SHIPPED) -> dict[str, Any]:
     """The stored answers, with each posted field in place of its own.
 
-    A profile that was just chosen brings its limits along, but for those that were changed in the same breath.
+    A profile that was just chosen brings its limits along, except for those that were changed in the same post.
 
     Raises:
         InvalidInput: with every problem of every field, those of the rest of the answers included.
@@ -190,8 +187,8 @@ def externally_changed_fields(
     """The paths of the fields whose value is not what was typed into them."""
     shown, stored = before.model_dump(), after.model_dump()
     typed, problems = _typed(post, before, own)
-    elsewhere = {path for path in QUESTIONS if value_at(stored, path) != typed.get(path, value_at(shown, path))}
-    return frozenset(elsewhere | {problem.path for problem in problems})
+    changed = {path for path in QUESTIONS if value_at(stored, path) != typed.get(path, value_at(shown, path))}
+    return frozenset(changed | {problem.path for problem in problems})
 
 
 def _typed(post: QueryDict, before: Answers, own: Library) -> tuple[dict[str, Any], list[Problem]]:
@@ -207,11 +204,6 @@ def _typed(post: QueryDict, before: Answers, own: Library) -> tuple[dict[str, An
 
 
 def _value(question: Question, post: QueryDict, before: Answers, own: Library) -> Any:
-    """The field's value.
-
-    Raises:
-        ValueError: with the reason, if what was typed can't be read.
-    """
     texts = post.getlist(question.path)
     text = texts[-1]
     if question.uncertain and post.get(CHOSEN_PREFIX + question.path, "") not in ("", *dict(CERTAINTIES)):
@@ -237,11 +229,6 @@ def _value(question: Question, post: QueryDict, before: Answers, own: Library) -
 
 
 def _durations(question: Question, text: str) -> tuple[float, ...] | None:
-    """The durations between commas; None if there are none.
-
-    Raises:
-        ValueError: with the reason, if one is no duration, or there are too many.
-    """
     values = typed_numbers.number_list(text, question.unit)
     if values is not None and len(values) > MOST_DURATIONS:
         raise ValueError(f"must be at most {MOST_DURATIONS} durations, not {len(values)}")

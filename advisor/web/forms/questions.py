@@ -30,8 +30,11 @@ def sentence_of(reason: str, subject: str = "This") -> str:
     return whole if whole.endswith((".", "?", "!")) else f"{whole}."
 
 
+def first_sentence(refused: InvalidInput, subject: str = "This") -> str:
+    return sentence_of(refused.problems[0].reason, subject)
+
+
 def choice_reason(given: str, accepted: tuple[str, ...]) -> str:
-    """Why something is not one of the choices, which are given in the words that the page shows."""
     *first, last = accepted
     shown = f" “{given[:40]}”" if given.isprintable() and given.strip() else " that"
     return f"there is no choice{shown} here: choose {', '.join(first)} or {last}" if first else f"choose {last}"

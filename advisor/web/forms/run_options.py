@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from advisor.decisions.external_endpoint import OUTSIDE, SAMPLE, allowed_endpoint
 from advisor.decisions.models import Decision, EngineName
 from advisor.decisions.models.run import WORKER_KINDS
+from advisor.decisions.services.runs import RunRequest
 from advisor.reports.document.planned_run import WORKERS
 from advisor.web.forms.questions import choice_reason, sentence_of
 from advisor.web.forms.typed_numbers import parse_number
@@ -51,7 +52,7 @@ class RunOptions:
     """By field; errors of no field are under the empty name."""
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Self:
+    def from_mapping(cls, given: Mapping[str, Any]) -> Self:
         """From a form or an address. What is left out is as for a run in the model; what is no choice is an error."""
         errors = {
             name: sentence_of(choice_reason(str(given[name]), tuple(words.values())))
@@ -70,38 +71,34 @@ class RunOptions:
         return self.engine == EngineName.LIVE
 
     @property
-    def speed_asked(self) -> float | None:
-        """The number; None for as fast as it can tell the truth, and for an engine that has no speed.
+    def run_request(self) -> RunRequest:
+        """What is typed for a live run counts for a live run only.
 
         Raises:
-            InvalidInput: on `speed`, if it is no number.
+            InvalidInput: on `speed` or `seconds`, if it is no number or no time.
         """
+        if not self.live:
+            return RunRequest(engine=self.engine)
+        return RunRequest(
+            engine=self.engine,
+            speed=self._speed(),
+            seconds=self._seconds(),
+            workers=cast("WorkerKind", self.workers),
+            endpoint=self.endpoint,
+        )
+
+    def _speed(self) -> float | None:
         text = self.speed.lower().removesuffix("x").removesuffix("×").strip()
-        if not self.live or not text:
-            return None
         try:
-            return float(text)
+            return float(text) if text else None
         except ValueError as error:
             raise InvalidInput([Problem("speed", "should be a number, such as 10")]) from error
 
-    @property
-    def seconds_asked(self) -> float | None:
-        """The number; None for as long as a verdict takes, and for an engine that takes no time.
-
-        Raises:
-            InvalidInput: on `seconds`, if it is no time.
-        """
-        if not self.live or not self.seconds:
-            return None
+    def _seconds(self) -> float | None:
         try:
-            return float(parse_number(self.seconds, whole=False, unit="s"))
+            return float(parse_number(self.seconds, whole=False, unit="s")) if self.seconds else None
         except ValueError as error:
             raise InvalidInput([Problem("seconds", str(error))]) from error
-
-    @property
-    def workers_asked(self) -> WorkerKind:
-        """The kind of rq workers; an engine that has none has the default."""
-        return cast("WorkerKind", self.workers) if self.live else WORKER_KINDS[0]
 
     @property
     def worker_choices(self) -> Iterable[tuple[str, str]]:
@@ -112,39 +109,34 @@ class RunOptions:
         return WORKERS[cast("WorkerKind", self.workers)]
 
     @property
-    def endpoint_asked(self) -> str:
-        """The endpoint; an engine that makes no calls has the sample endpoint."""
-        return self.endpoint if self.live else SAMPLE
-
-    @property
     def error(self) -> str:
         return self.errors.get("", "")
 
     def refused(self, error: InvalidInput) -> "RunOptions":
-        errors_by_field: dict[str, str] = {}
+        errors: dict[str, str] = {}
         for problem in error.problems:
             place = problem.path if problem.path in RUN_LABELS else ""
-            errors_by_field.setdefault(place, sentence_of(problem.reason, RUN_LABELS.get(place, "This")))
-        return replace(self, errors=errors_by_field)
+            errors.setdefault(place, sentence_of(problem.reason, RUN_LABELS.get(place, "This")))
+        return replace(self, errors=errors)
 
 
 def load_run_options(request: HttpRequest, decision: Decision) -> RunOptions:
     if "engine" in request.POST:
-        return RunOptions.of(request.POST)
+        return RunOptions.from_mapping(request.POST)
     kept = request.session.get(SESSION_KEY)
     if not isinstance(kept, dict) or kept.get("decision") != str(decision.pk):
         return RunOptions()
-    return RunOptions.of(kept if allowed_endpoint() is not None else kept | {"endpoint": SAMPLE})
+    return RunOptions.from_mapping(kept if allowed_endpoint() is not None else kept | {"endpoint": SAMPLE})
 
 
 def save_run_options(request: HttpRequest, decision: Decision) -> None:
-    """Keeps what was posted, for the next time that the page is shown; the session is written only where it changes."""
+    """Keep what was posted for the next page; the session is written only if it changes."""
     if "engine" not in request.POST:
         return
-    running = RunOptions.of(request.POST)
-    if running.errors:
+    options = RunOptions.from_mapping(request.POST)
+    if options.errors:
         return
-    chosen = {name: str(getattr(running, name)) for name in ("engine", "speed", "seconds", "workers", "endpoint")}
+    chosen = {name: str(getattr(options, name)) for name in ("engine", "speed", "seconds", "workers", "endpoint")}
     kept = {"decision": str(decision.pk), **chosen}
     if request.session.get(SESSION_KEY) != kept:
         request.session[SESSION_KEY] = kept

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 from urllib.parse import urlencode
 
 from django.http import QueryDict
@@ -22,7 +23,7 @@ from core.errors import InvalidInput, Problem
 
 OFFERED_STEPS = (20, 16, 12, 10, 8, 6, 5)
 LONGEST_SWEEP_TEXT = 60
-"""More characters than this are shown again cut off."""
+"""Longer texts are cut off."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,13 @@ class AxisField:
     steps: str = ""
     error: str = ""
 
+    @classmethod
+    def from_axis(cls, name: str, given: SweepAxis | None) -> Self:
+        if given is None:
+            return cls(name, "")
+        low, high = (typed_numbers.written(value) for value in (given.low, given.high))
+        return cls(name, given.field, low, high, str(len(given.values)))
+
     @property
     def unit(self) -> str:
         return QUESTIONS[self.field].unit if self.field else ""
@@ -44,14 +52,42 @@ class AxisField:
     def words(self) -> str:
         return "Across" if self.name == "x" else "Upwards"
 
+    def axis(self) -> SweepAxis:
+        low, high = (
+            _number(self.name, words, text, False, self.unit) for words, text in (("from", self.low), ("to", self.high))
+        )
+        return SweepAxis.from_steps(
+            self.field, low, high, int(_number(self.name, "steps", self.steps, True)), self.name
+        )
+
 
 @dataclass(frozen=True)
 class SweepForm:
+    """What is chosen, as text; `errors` belong to no axis."""
+
     x: AxisField
     y: AxisField
     jobs: str
     jobs_error: str = ""
     errors: tuple[str, ...] = ()
+
+    @classmethod
+    def from_sweep(cls, sweep: Sweep) -> Self:
+        return cls(AxisField.from_axis("x", sweep.x_axis), AxisField.from_axis("y", sweep.y_axis), str(sweep.jobs))
+
+    @classmethod
+    def from_query(cls, given: QueryDict, offered: Sequence[Proposal], answers: Answers, trace: Trace | None) -> Self:
+        """What was given, and for the rest what is proposed. An answer that was changed for another gets that one's range."""
+        known = {proposal.field: proposal for proposal in offered}
+        x = given.get("x", "") if given.get("x", "") in known else offered[0].field
+        chosen = given.get("y", "") if "y" in given else _second_axis(offered, known[x], answers)
+        y = chosen if chosen in known and chosen != x else ""
+        steps = _steps(known[x], known.get(y), answers, trace)
+        across, up = (
+            replace(_axis_field(name, known.get(field), given, steps), error=_no_axis(given, name, known))
+            for name, field in (("x", x), ("y", y))
+        )
+        return cls(across, up, _text(given, "jobs", str(JOBS)))
 
     @property
     def axes(self) -> tuple[AxisField, AxisField]:
@@ -59,38 +95,33 @@ class SweepForm:
 
     @property
     def query(self) -> str:
-        return urlencode(
-            {
-                key: value
-                for one in self.axes
-                for key, value in (
-                    [
-                        (one.name, one.field),
-                        (f"{one.name}_low", one.low),
-                        (f"{one.name}_high", one.high),
-                        (f"{one.name}_steps", one.steps),
-                    ]
-                    if one.field
-                    else [(one.name, "")]
-                )
-            }
-            | {"jobs": self.jobs}
-        )
+        """The form as an address's query."""
+        given = {}
+        for one in self.axes:
+            given[one.name] = one.field
+            if one.field:
+                given |= {f"{one.name}_low": one.low, f"{one.name}_high": one.high, f"{one.name}_steps": one.steps}
+        return urlencode(given | {"jobs": self.jobs})
 
+    def request(self) -> SweepRequest:
+        """
+        Raises:
+            InvalidInput: on `x`, `y` or `jobs`, with what is wrong.
+        """
+        problems = [Problem(one.name, one.error) for one in self.axes if one.error]
+        if problems:
+            raise InvalidInput(problems)
+        x, y = self.x.axis(), self.y.axis() if self.y.field else None
+        return SweepRequest(x, y, int(_number("jobs", "jobs a cell", self.jobs, True)))
 
-def form_of(given: QueryDict, offered: Sequence[Proposal], answers: Answers, trace: Trace | None) -> SweepForm:
-    """The form with what was given, and for the rest with what is proposed. An answer that was changed for another gets that one's range."""
-    known = {proposal.field: proposal for proposal in offered}
-    wrong = {name: _no_axis(given, name, known) for name in ("x", "y")}
-    x = given.get("x", "") if given.get("x", "") in known else offered[0].field
-    chosen = given.get("y", "") if "y" in given else _second_axis(offered, known[x], answers)
-    y = chosen if chosen in known and chosen != x else ""
-    steps = _steps(known[x], known.get(y), answers, trace)
-    across, up = (
-        replace(_axis_field(name, field, given, known, steps), error=wrong[name])
-        for name, field in (("x", x), ("y", y))
-    )
-    return SweepForm(across, up, _text(given, "jobs", str(JOBS)))
+    def with_errors(self, problems: Sequence[Problem]) -> Self:
+        reasons = {
+            name: " ".join(sentence_of(problem.reason) for problem in problems if problem.path == name)
+            for name in ("x", "y", "jobs")
+        }
+        x, y = (replace(one, error=reasons[one.name]) for one in self.axes)
+        rest = tuple(sentence_of(problem.reason) for problem in problems if problem.path not in reasons)
+        return replace(self, x=x, y=y, jobs_error=reasons["jobs"], errors=rest)
 
 
 def _no_axis(given: QueryDict, name: str, known: Mapping[str, Proposal]) -> str:
@@ -103,7 +134,7 @@ def _no_axis(given: QueryDict, name: str, known: Mapping[str, Proposal]) -> str:
 
 
 def _steps(x: Proposal, y: Proposal | None, answers: Answers, trace: Trace | None) -> int:
-    """The most steps along each axis that take no long time; the load of peaks is simulated over whole days of them."""
+    """The most steps along each axis within `PROPOSED_SWEEP_JOBS`; a load with peaks is simulated over whole days."""
     ends = (
         SweepAxis.from_steps(x.field, x.low, x.high, 2),
         SweepAxis.from_steps(y.field, y.low, y.high, 2, "y") if y else None,
@@ -130,48 +161,22 @@ def _second_axis(offered: Sequence[Proposal], x: Proposal, answers: Answers) -> 
     return ""
 
 
-def _axis_field(name: str, field: str, given: QueryDict, known: Mapping[str, Proposal], steps: int) -> AxisField:
-    if not field:
+def _axis_field(name: str, proposal: Proposal | None, given: QueryDict, steps: int) -> AxisField:
+    if proposal is None:
         return AxisField(name, "")
-    proposal = known[field]
-    is_unchanged = given.get(f"{name}_was", field) == field
+    is_unchanged = given.get(f"{name}_was", proposal.field) == proposal.field
     low, high = (typed_numbers.written(float(value)) for value in (proposal.low, proposal.high))
     return AxisField(
         name,
-        field,
+        proposal.field,
         _text(given, f"{name}_low", low) if is_unchanged else low,
         _text(given, f"{name}_high", high) if is_unchanged else high,
         _text(given, f"{name}_steps", str(steps)),
     )
 
 
-def _text(given: QueryDict, name: str, otherwise: str) -> str:
-    return given.get(name, "").strip()[:LONGEST_SWEEP_TEXT] or otherwise
-
-
-def asked_by(form: SweepForm) -> SweepRequest:
-    """What the form asks for.
-
-    Raises:
-        InvalidInput: on `x`, `y` or `jobs`, with what is wrong.
-    """
-    problems = [Problem(one.name, one.error) for one in form.axes if one.error]
-    if problems:
-        raise InvalidInput(problems)
-    x = _axis_of(form.x)
-    return SweepRequest(
-        x, _axis_of(form.y) if form.y.field else None, int(_number("jobs", "jobs a cell", form.jobs, True))
-    )
-
-
-def _axis_of(given: AxisField) -> SweepAxis:
-    unit = QUESTIONS[given.field].unit
-    low, high = (
-        _number(given.name, words, text, False, unit) for words, text in (("from", given.low), ("to", given.high))
-    )
-    return SweepAxis.from_steps(
-        given.field, low, high, int(_number(given.name, "steps", given.steps, True)), given.name
-    )
+def _text(given: QueryDict, name: str, default: str) -> str:
+    return given.get(name, "").strip()[:LONGEST_SWEEP_TEXT] or default
 
 
 def _number(name: str, words: str, text: str, whole: bool, unit: str = "") -> float | int:
@@ -179,25 +184,3 @@ def _number(name: str, words: str, text: str, whole: bool, unit: str = "") -> fl
         return typed_numbers.parse_number(text, whole, unit)
     except ValueError as error:
         raise InvalidInput([Problem(name, f"{words} {error}")]) from error
-
-
-def with_errors(form: SweepForm, problems: Sequence[Problem]) -> SweepForm:
-    errors_by_field = {
-        name: " ".join(sentence_of(problem.reason) for problem in problems if problem.path == name)
-        for name in ("x", "y", "jobs")
-    }
-    x, y = (
-        AxisField(one.name, one.field, one.low, one.high, one.steps, errors_by_field[one.name]) for one in form.axes
-    )
-    rest = tuple(sentence_of(problem.reason) for problem in problems if problem.path not in errors_by_field)
-    return SweepForm(x, y, form.jobs, errors_by_field["jobs"], rest)
-
-
-def form_again(sweep: Sweep) -> SweepForm:
-    x, y = sweep.x_axis, sweep.y_axis
-    return SweepForm(_again("x", x), _again("y", y) if y else AxisField("y", ""), str(sweep.jobs))
-
-
-def _again(name: str, given: SweepAxis) -> AxisField:
-    low, high = (typed_numbers.written(value) for value in (given.low, given.high))
-    return AxisField(name, given.field, low, high, str(len(given.values)))

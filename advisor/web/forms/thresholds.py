@@ -33,7 +33,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class ThresholdChart:
-    """A logarithmic axis of one answer, `CHART_WIDTH` wide: where it is, and where the advice turns."""
+    """A logarithmic axis of one answer, `CHART_WIDTH` wide: the current value, and the values at which the advice changes."""
 
     stretches: tuple[Stretch, ...]
     ticks: tuple[float, ...]
@@ -46,8 +46,6 @@ class ThresholdChart:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What one answer's flips come to; the chart is there for numbers alone."""
-
     points: tuple[Threshold, ...] = ()
     chart: ThresholdChart | None = None
 
@@ -59,7 +57,7 @@ def thresholds_by_path(answers: Answers, recommendation: Recommendation) -> Mapp
         numeric = LEAVES[flip.field].numeric
         if numeric or _style_there(flip) != wording.shown_style(recommendation):
             flips.setdefault(flip.field, []).append(flip)
-    return {path: _thresholds(path, turning_points, answers, recommendation) for path, turning_points in flips.items()}
+    return {path: _thresholds(path, of_path, answers, recommendation) for path, of_path in flips.items()}
 
 
 def _thresholds(path: str, flips: list[Flip], answers: Answers, recommendation: Recommendation) -> Thresholds:

@@ -69,7 +69,7 @@ def is_plain(text: str) -> bool:
 def parse_number(
     text: str, whole: bool, unit: str = "", factor: Fraction = SAME_UNIT, *, ranges: bool = False
 ) -> float | int:
-    """One number, in `unit`; where `ranges` are accepted too, the reason says so.
+    """One number, in `unit`; if `ranges` are accepted, too, the reason says so.
 
     Raises:
         ValueError: with the reason, if it isn't one.
@@ -142,7 +142,6 @@ def _unit_below(parts: list[tuple[str, str]], unit: str) -> str:
 
 
 def _unit_of(typed: str, unit: str, factor: Fraction) -> Fraction:
-    """What a figure is to be multiplied with: thousands, then the unit, or `factor` where none was typed."""
     words, times = _thousands(typed, unit)
     if not words:
         return times * factor
@@ -205,7 +204,7 @@ def number_list(text: str, unit: str) -> tuple[float, ...] | None:
 
 
 def written(value: Any) -> str:
-    """The value as a field shows it, which `parsed` reads back."""
+    """The value as a field shows it, which `parse_answer` reads back."""
     if value is None:
         return ""
     if isinstance(value, dict):

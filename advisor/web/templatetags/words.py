@@ -1,6 +1,6 @@
 """The words of `reports.wording` and `core.numbers`, for templates."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -32,10 +32,8 @@ register.filter("rate", rate)
 register.filter("percent", percent)
 register.filter("share", share)
 register.filter("style_name", wording.style_name)
-register.filter("design_name", wording.design_name)
 register.filter("method_name", wording.method_name)
 register.filter("run_state", wording.run_state)
-register.filter("favours", wording.favours)
 register.filter("recommendation_sentence", wording.recommendation_sentence)
 register.filter("advice_headline", wording.advice_headline)
 register.filter("shown_style", wording.shown_style)
@@ -58,21 +56,8 @@ def unit_of(unit: str, text: str | int) -> str:
     return of_unit(unit, str(text).strip())
 
 
-@register.filter("listed")
-def list_words(items: Iterable[str]) -> str:
-    """one, two and three"""
-    return wording.listed(list(items))
-
-
-@register.filter("latency")
-def latency_words(value: float | None) -> str:
-    """A percentile over all offered jobs: null means that it was not reached."""
-    return duration(value, missing=wording.NOT_REACHED)
-
-
 @register.filter
 def in_words(name: str) -> str:
-    """A parameter's name as a label: `interval_s` is "interval"."""
     stem = name.removesuffix("_s").removesuffix("_percent")
     return stem.replace("_", " ")
 
@@ -85,7 +70,6 @@ def whole_percent(fraction: float) -> int:
 
 @register.simple_tag
 def style_mark(style: str) -> SafeString:
-    """A design's name with its mark: colour and line, so that neither alone carries the meaning."""
     kind = style if style in wording.STYLES else "neither"
     return format_html(
         '<span class="style style-{}"><span class="style-line" aria-hidden="true"></span>{}</span>',
@@ -110,7 +94,6 @@ def rule_title(rule: str) -> str:
     return RULE_TITLES.get(rule, rule.replace("_", " ").capitalize())
 
 
-@register.filter
 def question_words(path: str) -> str:
     question = QUESTIONS.get(path)
     return f"“{question.label}”" if question else path
@@ -179,8 +162,8 @@ def burstiness(trace: Trace) -> str:
     if len(clumped) == len(known):
         return "Bursty at every scale: requests come in clumps, so a rate alone would mislead."
     if clumped:
-        calm = next(f"{scale} s" for scale, figure in known.items() if figure < CLUMPED)
-        return f"Bursty over {wording.listed(clumped)}, smooth over {calm}: the load drifts rather than jumps."
+        smooth = next(f"{scale} s" for scale, figure in known.items() if figure < CLUMPED)
+        return f"Bursty over {wording.listed(clumped)}, smooth over {smooth}: the load drifts rather than jumps."
     if all(figure <= EVEN for figure in known.values()):
         return "More even than independent senders would be: a rate describes it well."
     return "Smooth: much like independent senders at a steady rate."
@@ -202,18 +185,17 @@ def glued(sentence: str) -> str:
 
 @register.filter
 def browser(user_agent: str) -> str:
-    """A browser as people call it: "Firefox 131 on Linux"."""
     from ua_parser import parse  # its patterns take a tenth of a second, once
 
-    agent = parse(user_agent)
-    program, system = agent.user_agent, agent.os
+    parsed = parse(user_agent)
+    program, system = parsed.user_agent, parsed.os
     name = " ".join(filter(None, (program.family, program.major))) if program else "An unknown browser"
     return f"{name} on {system.family}" if system else name
 
 
 @register.filter
 def coarse(seconds: float) -> str:
-    """A time still needed, as far as it can be told beforehand: a few seconds, about 20 s, about 3 min."""
+    """The remaining time, rounded as an estimate: a few seconds, about 20 s, about 3 min."""
     if seconds < 5:
         return "a few seconds"
     if seconds < 120:

@@ -26,7 +26,7 @@ from advisor.teams.services.sessions import end_other_sessions, end_session, not
 from advisor.teams.throttle import check_throttle, count_attempt
 from advisor.web.access import hosted_only
 from advisor.web.forms.questions import reasons_by_field
-from advisor.web.views.errors import refusal
+from advisor.web.refusals import refusal
 from advisor.web.views.members import PASSWORD_BACKEND, name_from
 from core.errors import InvalidInput
 from core.numbers import count
@@ -60,8 +60,6 @@ def end_own_other_sessions(request: MemberRequest) -> HttpResponseBase:
 
 @method_decorator(hosted_only, name="dispatch")
 class ChangePassword(auth.PasswordChangeView):
-    """Django's own; all sessions but this one end with the old password."""
-
     template_name = "accounts/password.html"
     form_class = ChangePasswordForm
     success_url = reverse_lazy("account")
@@ -83,7 +81,7 @@ class ChangePassword(auth.PasswordChangeView):
 
 @method_decorator(login_not_required, name="dispatch")
 class SignIn(LoginView):
-    """Django's own. A fragment that meets an ended session reloads its page instead of showing a form in its place."""
+    """A fragment whose session has ended reloads its page instead of showing the form in its place."""
 
     template_name = "accounts/login.html"
     authentication_form = SignInForm
@@ -104,7 +102,7 @@ FIRST_WORKSPACE = "Our decisions"
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def first_administrator(request: HttpRequest, token: str) -> HttpResponseBase:
-    """Makes the account and signs it in. A link that is wrong or used does not exist."""
+    """Create the account and sign it in. A wrong or used link is a 404."""
     check_throttle(request)
     if not is_first_administrator_link(token):
         count_attempt(request)

@@ -1,31 +1,29 @@
-"""Answers that are changed by typing, by a recording of arrivals or by a file, downloaded, and simulated."""
+"""Answers that are changed by typing, by a recording of arrivals or by a file, and simulated."""
 
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property, wraps
+from typing import Any, Literal
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
-from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
+from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
-from django.utils.http import content_disposition_header
-from django.utils.text import slugify
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseClientRedirect, reswap, retarget, trigger_client_event
 
 from advisor.advice.library_overrides import Library
-from advisor.advice.yaml_json import LARGEST_BYTES, as_json, as_yaml, document_kind, read_mapping
+from advisor.advice.yaml_json import LARGEST_BYTES, document_kind, read_mapping
 from advisor.decisions import jobs
 from advisor.decisions.errors import StaleVersion, UploadTooLarge
 from advisor.decisions.models import Decision, Revision, Run
 from advisor.decisions.services.library import library_of
-from advisor.decisions.services.recordings import describe_recording, recording_of, replace_recording_name, upload_trace
+from advisor.decisions.services.recordings import replace_recording_name, upload_trace
 from advisor.decisions.services.requests import IDEMPOTENCY_KEY
 from advisor.decisions.services.revisions import drop_trace, save_answers, step_answers, use_trace
-from advisor.decisions.services.runs import RunRequest
-from advisor.reports.document.record import answers_on_file
 from advisor.teams.middleware import MemberRequest
-from advisor.web.access import editable_decision, find_decision
+from advisor.web.access import editable_decision
 from advisor.web.decision_page import Changes, changes, decision_context, version_of
 from advisor.web.forms.fields import groups_of
 from advisor.web.forms.posts import apply_certainty_choices, externally_changed_fields, given_from, valid_from
@@ -42,150 +40,176 @@ RECORDING_LOST = (
 QUEUE_IS_SILENT = "The run is saved. The queue does not answer right now; it starts by itself once the queue is back."
 
 
-@require_POST
-def save_typed(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
-    """Saves what was typed, and shows what the advice makes of it."""
-    decision = editable_decision(request, decision_id)
-    before = decision.latest()
-    own = library_of(decision.workspace)
-    save_run_options(request, decision)
-    post, chosen = apply_certainty_choices(request.POST, before.answers)
-    try:
-        after = _saved(request, decision, before, post, own)
-    except InvalidInput as error:
-        return _refused(request, decision, before, error.problems, post, chosen, own=own)
-    except StaleVersion as error:
-        return _conflict(request, decision, before, error)
-    running = RunOptions.of(request.POST)
-    if running.errors:
-        return _not_started(request, decision, after, running)
-    return _shown(request, decision, before, after, post, chosen, own=own)
+class AnswersEdit:
+    """A change of a decision's answers, and the responses to it."""
+
+    insist = False
+    """Whether the answers are needed now, so that the page leads to the first fault."""
+    chosen: frozenset[str] = frozenset()
+    """Paths of the fields in which the page shows something else than what was typed."""
+
+    def __init__(self, request: MemberRequest, decision: Decision) -> None:
+        self.request = request
+        self.decision = decision
+        self.before = decision.latest()
+
+    @cached_property
+    def own(self) -> Library:
+        return library_of(self.decision.workspace)
+
+    @cached_property
+    def post(self) -> QueryDict:
+        return self.request.POST
+
+    def save(self, post: QueryDict) -> Revision:
+        given = given_from(post, self.before.answers, self.own)
+        return save_answers(self.decision, given, self.request.user, version_of(self.request), own=self.own)
+
+    def saved(self, after: Revision, notice: str = "") -> HttpResponseBase:
+        """The page with the saved answers; `notice` is a sentence next to them."""
+        if not self.request.htmx:
+            if notice:
+                messages.info(self.request, notice)
+            return redirect("decision", self.decision.pk)
+        context = decision_context(self.request, self.decision, after, own=self.own)
+        changed = externally_changed_fields(self.post, self.before.answers, after.answers, self.own) | self.chosen
+        old = groups_of(self.before.answers, recommendation=self.before.recommendation, own=self.own)
+        context |= {"changes": changes(old, context["groups"], changed, self.post), "notice": notice}
+        response = render(self.request, "decisions/_saved.html", context)
+        return trigger_client_event(response, ADVISED, after="settle") if context["run_options"].live else response
+
+    def refused(self, problems: Iterable[Problem], status: int = 422) -> HttpResponse:
+        context = decision_context(self.request, self.decision, self.before, self.post, problems, self.own)
+        fields = [field for group in context["groups"] for field in group.fields if field.question.path in self.chosen]
+        return self._page(context | {"insist": self.insist, "changes": Changes(fields, [])}, status)
+
+    def not_started(self, revision: Revision, options: RunOptions) -> HttpResponse:
+        context = decision_context(self.request, self.decision, revision, run_options=options)
+        return self._page(context | {"insist": True, "changes": Changes([], [])})
+
+    def conflict(self, error: StaleVersion) -> HttpResponse:
+        if self.request.htmx:
+            context = {"decision": self.decision, "conflict": str(error)}
+            response = render(self.request, "decisions/_fragments.html#conflict", context, status=409)
+            return reswap(retarget(response, "#conflict"), "innerHTML")
+        context = decision_context(self.request, self.decision, self.before, self.request.POST)
+        return render(self.request, "decisions/show.html", context | {"conflict": str(error)}, status=409)
+
+    def _page(self, context: Mapping[str, Any], status: int = 422) -> HttpResponse:
+        template = "decisions/_saved.html" if self.request.htmx else "decisions/show.html"
+        return render(self.request, template, context, status=status)
+
+
+def edits_answers(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Call the view with an `AnswersEdit` of a decision that the user may change; show what it raises on the decision's page."""
+
+    @wraps(view)
+    def respond(request: MemberRequest, decision_id: UUID, **kwargs: Any) -> HttpResponseBase:
+        edit = AnswersEdit(request, editable_decision(request, decision_id))
+        try:
+            return view(edit, **kwargs)
+        except InvalidInput as error:
+            return edit.refused(error.problems)
+        except StaleVersion as error:
+            return edit.conflict(error)
+
+    return respond
 
 
 @require_POST
-def simulate(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
-    """Saves what was typed and simulates it. The same press twice is the same run."""
-    decision = editable_decision(request, decision_id)
+@edits_answers
+def save_typed(edit: AnswersEdit) -> HttpResponseBase:
+    save_run_options(edit.request, edit.decision)
+    edit.post, edit.chosen = apply_certainty_choices(edit.request.POST, edit.before.answers)
+    after = edit.save(edit.post)
+    options = RunOptions.from_mapping(edit.request.POST)
+    return edit.not_started(after, options) if options.errors else edit.saved(after)
+
+
+@require_POST
+@edits_answers
+def simulate(edit: AnswersEdit) -> HttpResponseBase:
+    """Save what was typed and simulate it. The same press twice is the same run."""
+    request, decision = edit.request, edit.decision
     key = request.POST.get("idempotency_key", "")
     is_key = IDEMPOTENCY_KEY.fullmatch(key)
     earlier = Run.objects.for_workspace(decision.workspace).filter(idempotency_key=key).first() if is_key else None
     if earlier:
-        return _went_to(request, earlier)
-    before = decision.latest()
+        return _go_to_run(request, earlier)
+    edit.insist = True
     save_run_options(request, decision)
-    own = library_of(decision.workspace)
+    revision = edit.save(apply_certainty_choices(request.POST, edit.before.answers)[0])
+    edit.before = revision
+    options = RunOptions.from_mapping(request.POST)
+    if options.errors:
+        return edit.not_started(revision, options)
     try:
-        revision = _saved(request, decision, before, apply_certainty_choices(request.POST, before.answers)[0], own)
+        started = jobs.start_run(revision, request.user, options.run_request, idempotency_key=key)
     except InvalidInput as error:
-        return _refused(request, decision, decision.latest(), error.problems, own=own, insist=True)
-    except StaleVersion as error:
-        return _conflict(request, decision, before, error)
-    return _started(request, decision, revision, key)
-
-
-def _started(request: MemberRequest, decision: Decision, revision: Revision, key: str) -> HttpResponseBase:
-    running = RunOptions.of(request.POST)
-    if running.errors:
-        return _not_started(request, decision, revision, running)
-    try:
-        asked = RunRequest(
-            engine=running.engine,
-            speed=running.speed_asked,
-            seconds=running.seconds_asked,
-            workers=running.workers_asked,
-            endpoint=running.endpoint_asked,
-        )
-        started = jobs.start_run(revision, request.user, asked, idempotency_key=key)
-    except InvalidInput as error:
-        return _not_started(request, decision, revision, running.refused(error))
-    except StaleVersion as error:
-        return _conflict(request, decision, revision, error)
+        return edit.not_started(revision, options.refused(error))
     if started.notified is False:
         messages.info(request, QUEUE_IS_SILENT)
-    return _went_to(request, started.run)
+    return _go_to_run(request, started.run)
 
 
-def _not_started(request: MemberRequest, decision: Decision, revision: Revision, running: RunOptions) -> HttpResponse:
-    context = decision_context(request, decision, revision, running=running) | {"insist": True}
-    context["changes"] = Changes([], [])
-    template = "decisions/_saved.html" if request.htmx else "decisions/show.html"
-    return render(request, template, context, status=422)
+def _go_to_run(request: MemberRequest, run: Run) -> HttpResponseBase:
+    response = redirect("run", run.pk)
+    return HttpResponseClientRedirect(response.url) if request.htmx else response
 
 
 @require_POST
-def step_history(request: MemberRequest, decision_id: UUID, direction: Literal["undo", "redo"]) -> HttpResponseBase:
-    """Takes the last change back, or brings it back again.
+@edits_answers
+def step_history(edit: AnswersEdit, direction: Literal["undo", "redo"]) -> HttpResponseBase:
+    """Undo or redo the last change.
 
-    What was typed and not yet saved is the last change. Text that is no answer gives way by itself: the valid answers typed with it are saved.
+    What was typed and not yet saved is the last change. To undo text that is no answer, its fields go back to what is stored; the valid
+    answers that were typed with it are saved.
     """
-    decision = editable_decision(request, decision_id)
-    before = decision.latest()
-    own = library_of(decision.workspace)
-    post, _ = apply_certainty_choices(request.POST, before.answers)
-    typed, refused = valid_from(post, before.answers, own)
-    try:
-        after, lost = before, False
-        if typed != before.answers:
-            after = save_answers(decision, typed.model_dump(), request.user, version_of(request), own=own)
-            version = decision.draft_version
-        else:
-            version = version_of(request)
-        if direction == "redo" or not refused:
-            after, lost = step_answers(decision, request.user, version, direction, own=own)
-    except InvalidInput as error:
-        return _refused(request, decision, before, error.problems, own=own)
-    except StaleVersion as error:
-        return _conflict(request, decision, before, error)
-    return _shown(request, decision, before, after, own=own, notice=RECORDING_LOST if lost else "")
+    decision, user = edit.decision, edit.request.user
+    post, _ = apply_certainty_choices(edit.request.POST, edit.before.answers)
+    typed, refused = valid_from(post, edit.before.answers, edit.own)
+    after, lost, version = edit.before, False, version_of(edit.request)
+    if typed != edit.before.answers:
+        after = save_answers(decision, typed.model_dump(), user, version, own=edit.own)
+        version = decision.draft_version
+    if direction == "redo" or not refused:
+        after, lost = step_answers(decision, user, version, direction, own=edit.own)
+    return edit.saved(after, RECORDING_LOST if lost else "")
+
+
+@require_POST
+@edits_answers
+def forget_recording(edit: AnswersEdit) -> HttpResponseBase:
+    return edit.saved(drop_trace(edit.decision, edit.request.user, version_of(edit.request), own=edit.own))
 
 
 @csrf_exempt
 @require_POST
 def upload_recording(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
-    """Takes in a recording. The limit on its size is laid before anything reads the request; only then comes the token."""
-    decision = editable_decision(request, decision_id)
+    """The limit on the size is set before anything reads the request; only then is the token checked."""
+    edit = AnswersEdit(request, editable_decision(request, decision_id))
     limit_upload(request)
     try:
-        return _upload(request, decision)
+        return _upload(request, edit)
     except UploadTooLarge as error:
-        return _refused(request, decision, decision.latest(), [Problem("volume.trace", str(error))], status=413)
+        return edit.refused([Problem("volume.trace", str(error))], 413)
 
 
 @csrf_protect
-def _upload(request: MemberRequest, decision: Decision) -> HttpResponseBase:
-    before = decision.latest()
-    own = library_of(decision.workspace)
+def _upload(request: MemberRequest, edit: AnswersEdit) -> HttpResponseBase:
     file = request.FILES.get("trace")
     try:
         if not isinstance(file, UploadedFile):
             raise InvalidInput([Problem("volume.trace", "choose a CSV file first")])
-        trace = upload_trace(decision.workspace, request.user, file.name or "", file.chunks())
-        after = use_trace(decision, trace, request.user, version_of(request), own=own)
+        trace = upload_trace(edit.decision.workspace, request.user, file.name or "", file.chunks())
+        return edit.saved(use_trace(edit.decision, trace, request.user, version_of(request), own=edit.own))
     except InvalidInput as error:
-        problems = [_about_trace(problem) for problem in error.problems]
-        return _refused(request, decision, before, problems, own=own)
+        return edit.refused([_trace_problem(problem) for problem in error.problems])
     except StaleVersion as error:
-        return _conflict(request, decision, before, error)
-    return _shown(request, decision, before, after, own=own)
+        return edit.conflict(error)
 
 
-@require_POST
-def forget_recording(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
-    decision = editable_decision(request, decision_id)
-    before = decision.latest()
-    own = library_of(decision.workspace)
-    try:
-        after = drop_trace(decision, request.user, version_of(request), own=own)
-    except StaleVersion as error:
-        return _conflict(request, decision, before, error)
-    return _shown(request, decision, before, after, own=own)
-
-
-def _saved(request: MemberRequest, decision: Decision, before: Revision, post: QueryDict, own: Library) -> Revision:
-    return save_answers(decision, given_from(post, before.answers, own), request.user, version_of(request), own=own)
-
-
-def _about_trace(problem: Problem) -> Problem:
+def _trace_problem(problem: Problem) -> Problem:
     if problem.path.startswith("volume."):
         return problem
     reason = sentence_of(problem.reason, "The file")
@@ -193,92 +217,15 @@ def _about_trace(problem: Problem) -> Problem:
     return Problem("volume.trace", f"{row}{reason[:1].lower()}{reason[1:]}" if row else reason)
 
 
-def _shown(
-    request: MemberRequest,
-    decision: Decision,
-    before: Revision,
-    after: Revision,
-    post: QueryDict | None = None,
-    chosen: frozenset[str] = frozenset(),
-    *,
-    own: Library,
-    notice: str = "",
-) -> HttpResponseBase:
-    """Show the saved answers. `post` is what the page shows; in `chosen` fields it shows something else; `notice` is a sentence next to them."""
-    if not request.htmx:
-        if notice:
-            messages.info(request, notice)
-        return redirect("decision", decision.pk)
-    context = decision_context(request, decision, after, own=own)
-    shown = request.POST if post is None else post
-    elsewhere = externally_changed_fields(shown, before.answers, after.answers, own) | chosen
-    old = groups_of(before.answers, recommendation=before.recommendation, own=own)
-    context |= {"changes": changes(old, context["groups"], elsewhere, shown), "notice": notice}
-    response = render(request, "decisions/_saved.html", context)
-    return trigger_client_event(response, ADVISED, after="settle") if context["running"].live else response
-
-
-def _refused(
-    request: MemberRequest,
-    decision: Decision,
-    before: Revision,
-    problems: "list[Problem] | tuple[Problem, ...]",
-    post: QueryDict | None = None,
-    chosen: frozenset[str] = frozenset(),
-    status: int = 422,
-    own: Library | None = None,
-    insist: bool = False,
-) -> HttpResponse:
-    """The page with what is wrong; `insist` where the answers are asked for now, so that the page leads to the first fault."""
-    context = decision_context(request, decision, before, request.POST if post is None else post, problems, own)
-    context["insist"] = insist
-    fields = [field for group in context["groups"] for field in group.fields if field.question.path in chosen]
-    context["changes"] = Changes(fields, [])
-    template = "decisions/_saved.html" if request.htmx else "decisions/show.html"
-    return render(request, template, context, status=status)
-
-
-def _conflict(request: MemberRequest, decision: Decision, before: Revision, error: StaleVersion) -> HttpResponse:
-    if request.htmx:
-        context = {"decision": decision, "conflict": str(error)}
-        response = render(request, "decisions/_fragments.html#conflict", context, status=409)
-        return reswap(retarget(response, "#conflict"), "innerHTML")
-    context = decision_context(request, decision, before, request.POST) | {"conflict": str(error)}
-    return render(request, "decisions/show.html", context, status=409)
-
-
-def _went_to(request: MemberRequest, run: Run) -> HttpResponseBase:
-    response = redirect("run", run.pk)
-    return HttpResponseClientRedirect(response.url) if request.htmx else response
-
-
 UPLOAD_BYTES = 1 << 20
 """What is read of an upload at all; a file of answers may be smaller still."""
-WRITERS = {"yaml": (as_yaml, "application/yaml"), "json": (as_json, "application/json")}
 PASTED = "What was pasted"
-
-
-@require_safe
-def download_answers(request: MemberRequest, decision_id: UUID, extension: str) -> HttpResponse:
-    """The answers as they stand, as a file that the command line and this page read: a recording by its file's name."""
-    if extension not in WRITERS:
-        raise Http404
-    decision = find_decision(request, decision_id)
-    write, content_type = WRITERS[extension]
-    revision = decision.latest()
-    trace = recording_of(revision)
-    answers = answers_on_file(revision.answers, describe_recording(trace) if trace else None)
-    response = HttpResponse(write(answers), content_type=f"{content_type}; charset=utf-8")
-    name = f"{slugify(answers.name)[:60] or 'decision'}-answers.{extension}"
-    response["Content-Disposition"] = content_disposition_header(True, name)
-    response["Cache-Control"] = "private, no-store"
-    return response
 
 
 @csrf_exempt
 @require_POST
 def replace_answers(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
-    """Puts what was pasted or uploaded in place of the answers. The limit on its size is laid before anything reads the request."""
+    """Replace the answers by what was pasted or uploaded. The limit on the size is set before anything reads the request."""
     decision = editable_decision(request, decision_id)
     limit_upload(request, UPLOAD_BYTES)
     try:

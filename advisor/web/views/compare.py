@@ -29,9 +29,9 @@ from advisor.reports.comparison.runs import (
     styles_of,
     with_design,
 )
-from advisor.reports.figure_plotly import chart_figure
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import find_run, workspace_of
+from advisor.web.responses import drawings, figures_by_chart
 from simulator.result import Result
 from simulator.scenario import Scenario
 
@@ -92,15 +92,7 @@ def comparison_charts(request: MemberRequest) -> JsonResponse:
     finished = [run for run in picked if run.state == State.SUCCEEDED]
     if not FEWEST_RUNS <= len(finished) <= MOST_RUNS:
         raise Http404
-    dark = request.GET.get("theme") == "dark"
-    drawn = {
-        chart.id: chart_figure(chart, dark=dark)
-        for chart in _charts(tuple(_key(run) for run in finished))
-        if chart.drawn
-    }
-    response = JsonResponse(drawn)
-    response["Cache-Control"] = "private, max-age=600"
-    return response
+    return drawings(figures_by_chart(request, _charts(tuple(_key(run) for run in finished))))
 
 
 def _keys(request: MemberRequest) -> list[UUID] | None:
@@ -138,11 +130,8 @@ def _pick(request: MemberRequest, picked: list[Run], finished: list[Run], error:
 
 
 def _column(one: ComparedRun, run: Run, others: list[Run]) -> Column:
-    return Column(one, run, _finding(one), _address(others), _address([run, *others]) if one.place else "")
-
-
-def _finding(one: ComparedRun) -> str:
-    return wording.simulated_sentence(one.result, one.scenario.deadline_s, one.scenario.tolerated_miss_percent)
+    finding = wording.simulated_sentence(one.result, one.scenario.deadline_s, one.scenario.tolerated_miss_percent)
+    return Column(one, run, finding, _address(others), _address([run, *others]) if one.place else "")
 
 
 def _query(runs: Iterable[Run]) -> str:
@@ -164,11 +153,10 @@ def _compared_runs(key: tuple[Stored, ...]) -> tuple[ComparedRun, ...]:
 
 
 def _compared(place: int, name: str, scenario: str, result: str, recording: str) -> ComparedRun:
-    """A live run has run a window of its scenario: that is what it is compared by."""
+    """A live run is compared by the window of its scenario that it ran."""
     loaded = stored.load(Result, result)
-    return ComparedRun(
-        place, name, loaded.live.scenario if loaded.live else stored.load(Scenario, scenario), loaded, recording
-    )
+    ran = loaded.live.scenario if loaded.live else stored.load(Scenario, scenario)
+    return ComparedRun(place, name, ran, loaded, recording)
 
 
 @lru_cache(maxsize=16)

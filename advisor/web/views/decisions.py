@@ -1,9 +1,13 @@
-"""A decision: made from a template, shown, given a status, commented on, deleted."""
+"""Decisions: listed; and one of them made from a template, shown, given a status, commented on, deleted."""
 
+from dataclasses import dataclass
 from functools import cache
 from uuid import UUID
 
-from django.http import HttpResponse, HttpResponseBase
+from django.contrib.auth.decorators import login_not_required
+from django.core.paginator import Paginator
+from django.db.models import Count, F, OuterRef, Subquery
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -11,22 +15,93 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from advisor.advice.contract import Recommendation
 from advisor.advice.recommendation import advise
 from advisor.advice.templates import TEMPLATES
-from advisor.decisions.models import Comment, Decision, Status
+from advisor.decisions.models import Comment, Decision, Revision, Run, Status
 from advisor.decisions.services.decisions import (
+    StatusSummary,
     add_comment,
     change_status,
     create_decision,
     delete_comment,
     delete_decision,
+    summarize_statuses,
 )
-from advisor.teams.access import require_editor, role_in
+from advisor.teams.access import may_edit, require_editor, role_in
 from advisor.teams.middleware import MemberRequest
-from advisor.teams.models import Role
-from advisor.web.access import editable_decision, find_decision, revision_numbered
+from advisor.teams.models import Role, Workspace
+from advisor.web.access import editable_decision, find_decision, revision_numbered, workspace_of
 from advisor.web.decision_page import decision_context, version_of
-from advisor.web.forms.questions import choice_reason, sentence_of
+from advisor.web.forms.questions import choice_reason, first_sentence, sentence_of
 from advisor.web.views.revisions import revision_page
 from core.errors import InvalidInput
+
+DECISIONS_PER_PAGE = 20
+
+
+@login_not_required
+@require_safe
+def list_decisions(request: HttpRequest) -> HttpResponse:
+    """The decisions, the latest change first; `?status=` selects one status."""
+    if not request.user.is_authenticated:
+        return render(request, "home/welcome.html")
+    workspace = workspace_of(request)
+    if workspace is None:
+        return render(request, "home/no_workspace.html")
+    last_run = Run.objects.filter(revision__decision=OuterRef("pk")).order_by("-created_at").values("pk")[:1]
+    decisions = Decision.objects.for_workspace(workspace).annotate(last_run_id=Subquery(last_run))
+    status = request.GET.get("status", "")
+    wrong = status not in ("", *Status.values)
+    if status and not wrong:
+        decisions = decisions.showing(status)
+    page = Paginator(decisions, DECISIONS_PER_PAGE).get_page(request.GET.get("page"))
+    rows = _rows(list(page))
+    return render(
+        request,
+        "home/decisions.html",
+        {
+            "page": page,
+            "rows": rows,
+            "under_way": any(row.run.active for row in rows if row.run),
+            "may_edit": may_edit(request.user, workspace),
+            "workspace": workspace,
+            "status": "" if wrong else status,
+            "status_error": sentence_of(choice_reason(status, tuple(Status.labels))) if wrong else "",
+            "statuses": _statuses(workspace),
+        },
+        status=422 if wrong else 200,
+    )
+
+
+def _statuses(workspace: Workspace) -> list[tuple[str, str, int]]:
+    shown = Revision.objects.for_workspace(workspace).shown().order_by()
+    counts = dict(shown.values_list("status").annotate(Count("decision", distinct=True)))
+    return [(value, words, counts[value]) for value, words in Status.choices if value in counts]
+
+
+@dataclass(frozen=True)
+class DecisionRow:
+    decision: Decision
+    status: StatusSummary
+    recommendation: Recommendation
+    run: Run | None
+
+
+def _rows(decisions: list[Decision]) -> list[DecisionRow]:
+    summaries = summarize_statuses(decisions)
+    wanted = [decision.last_run_id for decision in decisions]  # type: ignore[attr-defined]  # annotated
+    runs = (
+        Run.objects.without_result()
+        .annotate(revision_number=F("revision__number"))
+        .in_bulk([pk for pk in wanted if pk])
+    )
+    return [
+        DecisionRow(
+            decision,
+            summaries[decision.pk],
+            summaries[decision.pk].latest.recommendation,
+            runs.get(decision.last_run_id),  # type: ignore[attr-defined]
+        )
+        for decision in decisions
+    ]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -65,7 +140,7 @@ def show_advice(request: MemberRequest, decision_id: UUID) -> HttpResponse:
 
 @require_POST
 def set_status(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
-    """Marks a revision as draft, proposed, accepted or superseded: the latest one, or the one that is named."""
+    """Set the status of the latest revision, or of the one that is named."""
     decision = editable_decision(request, decision_id)
     named = request.POST.get("revision")
     revision = decision.latest() if named is None else revision_numbered(decision.revisions.all(), named)
@@ -106,7 +181,7 @@ def post_comment(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     try:
         comment = add_comment(decision, request.user, text)
     except InvalidInput as error:
-        return _comments_page(request, decision, text, sentence_of(error.problems[0].reason, "It"), 422)
+        return _comments_page(request, decision, text, first_sentence(error, "It"), 422)
     return redirect(f"{comment_page(decision)}#comment-{comment.pk}")
 
 

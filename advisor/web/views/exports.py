@@ -1,4 +1,4 @@
-"""A decision's report and bundle, to take away. Nothing is written: a revision that is still open says so."""
+"""A decision's answers, report and bundle as files. Nothing is written, also if the revision is still open."""
 
 import tempfile
 from typing import BinaryIO, cast
@@ -6,19 +6,36 @@ from uuid import UUID
 
 from django.http import Http404, HttpResponse
 from django.urls import reverse
-from django.utils.http import content_disposition_header
+from django.utils.text import slugify
 from django.views.decorators.http import require_safe
 
+from advisor.advice.yaml_json import as_json, as_yaml
 from advisor.decisions.models import Revision, Run
+from advisor.decisions.services.recordings import describe_recording, recording_of
 from advisor.decisions.services.reports import finished_runs, make_bundle, make_report
 from advisor.reports.document import Document, file_name
+from advisor.reports.document.record import answers_on_file
 from advisor.reports.formats import FORMATS
 from advisor.teams.links import absolute_link
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import find_decision, revision_numbered
+from advisor.web.responses import download
 
+WRITERS = {"yaml": (as_yaml, "application/yaml"), "json": (as_json, "application/json")}
 BY_EXTENSION = {format_.extension: format_ for format_ in FORMATS.values()}
 BUNDLE_IN_MEMORY_BYTES = 1 << 20
+
+
+@require_safe
+def download_answers(request: MemberRequest, decision_id: UUID, extension: str) -> HttpResponse:
+    if extension not in WRITERS:
+        raise Http404
+    write, content_type = WRITERS[extension]
+    revision = find_decision(request, decision_id).latest()
+    trace = recording_of(revision)
+    answers = answers_on_file(revision.answers, describe_recording(trace) if trace else None)
+    name = f"{slugify(answers.name)[:60] or 'decision'}-answers.{extension}"
+    return download(write(answers), f"{content_type}; charset=utf-8", name)
 
 
 @require_safe
@@ -29,18 +46,18 @@ def report(request: MemberRequest, decision_id: UUID, extension: str) -> HttpRes
         raise Http404
     document = _document(request, revision)
     chosen = BY_EXTENSION[extension]
-    return _download(chosen.render(document), chosen.content_type, file_name(document, chosen.extension))
+    return download(chosen.render(document), chosen.content_type, file_name(document, chosen.extension))
 
 
 @require_safe
 def bundle(request: MemberRequest, decision_id: UUID) -> HttpResponse:
-    """The report of the latest revision, or of `?revision=N`, with all that works it out again."""
+    """The report of the latest revision, or of `?revision=N`, with everything that reproduces it."""
     revision = _revision(request, decision_id)
     document = _document(request, revision)
     with tempfile.SpooledTemporaryFile(max_size=BUNDLE_IN_MEMORY_BYTES) as file:
         make_bundle(revision, document, cast(BinaryIO, file))
         file.seek(0)
-        return _download(file.read(), "application/zip", file_name(document, "zip"))
+        return download(file.read(), "application/zip", file_name(document, "zip"))
 
 
 def _revision(request: MemberRequest, decision_id: UUID) -> Revision:
@@ -74,10 +91,3 @@ def _run(revision: Revision, given: str) -> Run | None:
     if run is None:
         raise Http404
     return run
-
-
-def _download(content: bytes, content_type: str, name: str) -> HttpResponse:
-    response = HttpResponse(content, content_type=content_type)
-    response["Content-Disposition"] = content_disposition_header(True, name)
-    response["Cache-Control"] = "private, no-store"
-    return response

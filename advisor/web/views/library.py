@@ -1,21 +1,28 @@
-"""The workspace's library: hops and provider profiles as shipped, as edited, and its own."""
+"""The handbook; and the workspace's library: hops and provider profiles as shipped, as edited, and its own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from typing import Any
 
-from django.http import Http404, HttpResponse, HttpResponseBase
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.timezone import localdate
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from advisor.advice.handbook import Entry, entry_of
+from advisor import advice
+from advisor.advice.handbook import Entry, entries, entry_of
 from advisor.advice.library import HopFact, Profile
 from advisor.advice.library_overrides import SHIPPED, Library, edit_from_entry, override_library
+from advisor.configuration import ROOT
 from advisor.decisions.models import LibraryEntry
 from advisor.decisions.services.library import edits_of, hide_entry, library_of, reset_entry, save_entry
 from advisor.teams.access import may_edit, require_editor
 from advisor.teams.middleware import MemberRequest
-from advisor.web.forms.library_form import FilledQuestion, edit_from, fill_entry
+from advisor.web.access import workspace_of
+from advisor.web.forms.library_form import edit_from, fill_entry
 from core.errors import InvalidInput
 
 KIND_TITLES = {"hop": "Hops", "profile": "Provider profiles"}
@@ -24,7 +31,7 @@ KIND_WORDS = {"hop": "hop", "profile": "provider profile"}
 
 @dataclass(frozen=True)
 class LibraryRow:
-    """An entry as it is offered; `was` is what was shipped where that differs, `edit` who made it so and when."""
+    """`was` is the shipped text if it differs; `edit` has the user and the time of the change."""
 
     entry: Entry
     state: str
@@ -32,7 +39,7 @@ class LibraryRow:
     edit: LibraryEntry | None = None
 
     @property
-    def change(self) -> str:
+    def edit_words(self) -> str:
         return {"hidden": "Hidden", "own": "Last changed", "edited": "Changed"}.get(self.state, "")
 
 
@@ -51,11 +58,11 @@ def edit_entry(request: MemberRequest, kind: str, name: str = "") -> HttpRespons
     if name and name not in entries:
         raise Http404
     if request.method != "POST":
-        return _form(request, kind, name, _filled(kind, entries.get(name)))
+        return _form(request, kind, name, fill_entry(kind, _stored(entries.get(name))))
     try:
         save_entry(request.workspace, request.user, kind, name, edit_from(kind, request.POST))
     except InvalidInput as error:
-        return _form(request, kind, name, fill_entry(kind, None, request.POST, error.problems), 422)
+        return _form(request, kind, name, fill_entry(kind, {}, request.POST, error.problems), 422)
     return redirect("library")
 
 
@@ -78,16 +85,14 @@ def restore_entry(request: MemberRequest, kind: str, name: str) -> HttpResponseB
 
 def _form(request: MemberRequest, kind: str, name: str, fields: object, status: int = 200) -> HttpResponse:
     title = _entries(kind, library_of(request.workspace))[name].title if name else f"New {KIND_WORDS[kind]}"
-    context = {"kind": kind, "name": name, "title": title, "fields": fields, "shipped": name in _entries(kind, SHIPPED)}
-    return render(request, "library/edit.html", context, status=status)
+    return render(request, "library/edit.html", {"title": title, "fields": fields}, status=status)
 
 
-def _filled(kind: str, fact: HopFact | Profile | None) -> tuple[FilledQuestion, ...]:
-    """The form with an entry's figures. An unchecked entry has no date of a check: the user must give one."""
+def _stored(fact: HopFact | Profile | None) -> dict[str, Any]:
+    """The figures of an entry. An unchecked one has no date of a check: the user must give it."""
     if fact is None:
-        return fill_entry(kind, None)
-    fields = fill_entry(kind, edit_from_entry(fact))
-    return tuple(replace(one, text="") if fact.unchecked and one.asked.name == "checked" else one for one in fields)
+        return {}
+    return edit_from_entry(fact).model_dump() | ({"checked": None} if fact.unchecked else {})
 
 
 def _entries(kind: str, own: Library) -> Mapping[str, HopFact | Profile]:
@@ -110,3 +115,44 @@ def _rows(kind: str, own: Library, edits: Mapping[tuple[str, str], LibraryEntry]
         else:
             rows.append(LibraryRow(entry_of(offered[name], today), "shipped"))
     return rows
+
+
+HANDBOOK_PARTS = {
+    "rule": ("Rules", "Forces, and what rules a style out. Nothing decides outside this table."),
+    "warning": ("Warnings", "Cross-checks of the answers, whichever style is chosen."),
+    "template": ("Templates", "Workloads to start from. Every value carries its reason."),
+    "hop": ("Hops", "Time limits of what is between a caller and the service."),
+    "profile": ("Provider profiles", "Limits of model providers. They change: mind the date."),
+    "worker": (
+        "Workers",
+        "What a kind of worker spends on each job in addition to the job's own work; manage.py measure_rq measures yours. "
+        "With 8 consumers at a load of 0.7, a dispatch of 21 ms turns a mean wait of 96 ms into 103 ms if jobs take 2 s, "
+        "and one of 2.4 ms into 78 ms if they take 50 ms.",
+    ),
+}
+
+
+NOT_ON_PAGES = ("Answers", "Rule", "Document", "Engine", "Tally", "Result")
+"""Terms of the glossary that the pages don't use."""
+
+
+@cache
+def _glossary() -> list[tuple[str, str]]:
+    """Term and meaning, as in `docs/glossary.md`, without the terms of the code."""
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").partition("\n## Code\n")[0]
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    return [(term, meaning) for term, meaning in rows if term not in ("term", "---", *NOT_ON_PAGES)]
+
+
+@login_not_required
+@require_safe
+def handbook(request: HttpRequest) -> HttpResponse:
+    workspace = workspace_of(request) if request.user.is_authenticated else None
+    own = library_of(workspace) if workspace else SHIPPED
+    parts = [
+        (kind, *HANDBOOK_PARTS[kind], list(group))
+        for kind, group in groupby(entries(own, localdate()), key=lambda entry: entry.kind)
+    ]
+    versions = advice.versions() | ({"library": own.version} if own.version else {})
+    context = {"parts": parts, "versions": versions, "edited": own.edited, "glossary": _glossary()}
+    return render(request, "handbook/show.html", context)

@@ -24,8 +24,8 @@ from advisor.teams.services.accounts import resettable_by
 from advisor.teams.services.workspaces import INVITATION_DAYS, change_role, remove_member
 from advisor.teams.throttle import check_throttle, count_attempt
 from advisor.web.access import find_workspace, hosted_only
-from advisor.web.forms.questions import choice_reason, reasons_by_field, sentence_of
-from advisor.web.views.errors import refusal
+from advisor.web.forms.questions import choice_reason, first_sentence, reasons_by_field, sentence_of
+from advisor.web.refusals import refusal
 from core.errors import InvalidInput, Problem
 from core.numbers import count
 
@@ -58,7 +58,7 @@ def link_gone(request: HttpRequest) -> HttpResponse:
 
 
 def unseen(response: HttpResponse) -> HttpResponse:
-    """Kept by no cache. The page's own forms need the referrer of their own site, and its address holds no secret."""
+    """Keep the response out of caches. A page's own forms need the referrer of their site, and its address holds no secret."""
     response["Cache-Control"] = "no-store"
     if response.status_code not in (200, 422):
         response["Referrer-Policy"] = "no-referrer"
@@ -82,9 +82,7 @@ def set_role(request: MemberRequest, workspace_id: UUID, member_id: int) -> Http
     try:
         change_role(membership, request.user, role_from(request.POST))
     except InvalidInput as error:
-        return members_page(
-            request, workspace, errors={f"member-{membership.pk}": sentence_of(error.problems[0].reason)}
-        )
+        return members_page(request, workspace, errors={f"member-{membership.pk}": first_sentence(error)})
     return redirect("workspace", workspace_id)
 
 
@@ -95,9 +93,7 @@ def remove(request: MemberRequest, workspace_id: UUID, member_id: int) -> HttpRe
     try:
         remove_member(membership, request.user)
     except InvalidInput as error:
-        return members_page(
-            request, workspace, errors={f"member-{membership.pk}": sentence_of(error.problems[0].reason)}
-        )
+        return members_page(request, workspace, errors={f"member-{membership.pk}": first_sentence(error)})
     left = membership.user_id == request.user.pk
     return redirect("workspaces") if left else redirect("workspace", workspace_id)
 
@@ -105,7 +101,6 @@ def remove(request: MemberRequest, workspace_id: UUID, member_id: int) -> HttpRe
 @require_POST
 @never_cache
 def make_invitation(request: MemberRequest, workspace_id: UUID) -> HttpResponseBase:
-    """Makes a link and shows it, this once: only its digest is kept."""
     workspace = find_workspace(request, workspace_id)
     require_owner(request.user, workspace)
     try:
@@ -167,11 +162,6 @@ def _join_page(request: HttpRequest, invitation: Invitation, refused: InvalidInp
 
 
 def find_membership(workspace: Workspace, member_id: int) -> Membership:
-    """The member of the workspace.
-
-    Raises:
-        Http404: if there is none.
-    """
     return get_object_or_404(Membership.objects.select_related("workspace", "user"), workspace=workspace, pk=member_id)
 
 
@@ -183,7 +173,6 @@ def members_page(
     reset_link: str = "",
     reset_of: User | None = None,
 ) -> HttpResponse:
-    """A workspace, with the link that was just made; where a post was refused, with what was posted and what is wrong with it."""
     held = role_in(request.user, workspace)
     members = workspace.memberships.select_related("user").order_by("created_at", "id")
     may_reset = held is Role.OWNER or request.user.is_superuser
@@ -274,20 +263,10 @@ def reset_password(request: HttpRequest) -> HttpResponseBase:
 
 
 def name_from(post: QueryDict) -> str:
-    """A workspace's name.
-
-    Raises:
-        InvalidInput: if it is empty or too long.
-    """
     return clean_name(post.get("name", ""), "name")
 
 
 def role_from(post: QueryDict) -> str:
-    """A member's role.
-
-    Raises:
-        InvalidInput: on `role`, if there is no such role.
-    """
     role = post.get("role", "")
     if role not in Role.values:
         raise InvalidInput([Problem("role", choice_reason(role, tuple(Role.labels)))])

@@ -29,7 +29,7 @@ REVISIONS_PER_PAGE = 25
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer as it stood; `id` is where links from the advice lead."""
+    """`id` is the target of links from the advice."""
 
     id: str
     label: str
@@ -42,7 +42,7 @@ def list_revisions(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     page = Paginator(history(decision), REVISIONS_PER_PAGE).get_page(request.GET.get("page"))
     latest = decision.latest().number
     context = {"decision": decision, "page": page, "entries": list_changes(list(page)), "latest": latest}
-    context |= {"standing": summarize_status(decision)}
+    context |= {"status_summary": summarize_status(decision)}
     return render(request, "revisions/index.html", context | {"numbers": range(latest, 0, -1)})
 
 
@@ -64,7 +64,7 @@ def revision_page(
         "sections": _sections(answers, recording_of(revision)),
         "answers": answers,
         "runs": Run.objects.without_result().filter(revision=revision),
-        "behind": rule_inputs(revision.evaluation, [reason.rule for reason in recommendation.reasons]),
+        "rule_inputs": rule_inputs(revision.evaluation, [reason.rule for reason in recommendation.reasons]),
         "may_edit": False,
         "may_set_status": may_edit(request.user, decision.workspace),
         "statuses": Status.choices,
@@ -78,7 +78,7 @@ def revision_page(
 
 @require_safe
 def show_changes(request: MemberRequest, decision_id: UUID) -> HttpResponse:
-    """`?from=1&to=3`, field by field; the last two where nothing is given."""
+    """`?from=1&to=3`, field by field; by default the last two."""
     decision = find_decision(request, decision_id)
     latest = decision.latest().number
     numbers = range(latest, 0, -1)

@@ -1,45 +1,74 @@
-"""A run: planned, watched, cancelled, read; and its dead letters."""
+"""A run: planned, watched, cancelled, repeated, read; and its dead letters."""
 
+import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.text import capfirst
+from django.views.decorators.cache import cache_control
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import retarget
 
-from advisor.decisions import jobs
+from advisor.decisions import jobs, stored
 from advisor.decisions.jobs import dead_letters
 from advisor.decisions.models import EngineName, Run, State
-from advisor.decisions.services.runs import cancel_run
+from advisor.decisions.services.runs import cancel_run, queue_position
 from advisor.reports import wording
-from advisor.reports.figure_plotly import chart_figure
+from advisor.reports.charts import charts_of
+from advisor.reports.charts.live import so_far_charts
+from advisor.reports.charts.model import Chart
+from advisor.reports.document.live import (
+    TOLERANCES,
+    agreement_sentence,
+    compared_rows,
+    costs_sentence,
+    endpoint_sentences,
+    how_sentence,
+    lateness_sentence,
+    machine_sentences,
+)
+from advisor.reports.document.method import simulate_command
+from advisor.reports.document.simulation import difference_rows, results_table, so_far_table
 from advisor.teams.access import may_edit, require_editor
 from advisor.teams.middleware import MemberRequest
-from advisor.web.access import editable_decision, find_run
+from advisor.web.access import editable_decision, find_run, parse_id
 from advisor.web.decision_page import plan_of
 from advisor.web.forms.questions import sentence_of
 from advisor.web.forms.run_options import RUN_LABELS, RunOptions
-from advisor.web.run_page import charts_so_far, drawn, run_context
+from advisor.web.responses import drawings, figures_by_chart
 from advisor.web.views.answers import QUEUE_IS_SILENT
 from core.errors import InvalidInput
 from core.numbers import count
+from simulator.result import LiveReport, Result
+from simulator.scenario import Scenario
+
+SO_FAR_CHARTS = ("queue_depth", "lag_s", "in_flight", "provider_calls", "latency")
+"""The charts that fill while a live run runs (`reports.charts.live`)."""
+UNTAKEN = timedelta(seconds=5)
+"""A run or map that is next for this long has no worker to take it."""
 
 
 @require_safe
 def show_run(request: MemberRequest, run_id: UUID) -> HttpResponse:
-    return render(request, "runs/show.html", run_context(request, find_run(request, run_id)))
+    return render(request, "runs/show.html", _run_context(request, find_run(request, run_id)))
 
 
 @require_safe
+@cache_control(no_store=True)
 def run_progress(request: MemberRequest, run_id: UUID) -> HttpResponse:
-    """How far it is; once it has ended, the whole of it, which takes the place of what asked and asks no more."""
+    """The progress; once the run has ended, all of it, which replaces the element that polls."""
     run = find_run(request, run_id)
     fragment = "live" if run.active else "run"
-    response = render(request, f"runs/_fragments.html#{fragment}", run_context(request, run))
-    response["Cache-Control"] = "no-store"
+    response = render(request, f"runs/_fragments.html#{fragment}", _run_context(request, run))
     return response if run.active else retarget(response, "#run")
 
 
@@ -52,7 +81,7 @@ def stop_run(request: MemberRequest, run_id: UUID) -> HttpResponseBase:
 
 @require_POST
 def repeat_run(request: MemberRequest, run_id: UUID) -> HttpResponseBase:
-    """Starts a live run with the same settings. The same press twice is the same run."""
+    """Start a live run with the same settings. The same press twice is the same run."""
     run = find_run(request, run_id)
     require_editor(request.user, run.workspace)
     if run.engine != EngineName.LIVE or run.active:
@@ -71,66 +100,142 @@ def repeat_run(request: MemberRequest, run_id: UUID) -> HttpResponseBase:
 @require_safe
 @gzip_page
 def run_charts(request: MemberRequest, run_id: UUID) -> JsonResponse:
-    """The run's figures for plotly.js, by chart; `?theme=dark` for the dark colours.
-
-    A result never changes, so a browser may keep them for a while; a live run that is under way has more every second, and one that was
-    stopped keeps what it had.
-    """
+    """The figures for plotly.js, by chart. A live run under way has more every second; one that was stopped keeps what it had."""
     run = find_run(request, run_id)
-    so_far = run.engine == EngineName.LIVE and run.state != State.SUCCEEDED
-    if not so_far and run.state != State.SUCCEEDED:
+    if run.state != State.SUCCEEDED and run.engine != EngineName.LIVE:
         raise Http404
-    dark = request.GET.get("theme") == "dark"
-    shown = charts_so_far(run) if so_far else drawn(run)
-    response = JsonResponse(
-        {
-            chart.id: chart_figure(chart, dark=dark) | {"title": wording.unbroken(chart.title)}
-            for chart in shown
-            if chart.drawn
-        }
-    )
-    response["Cache-Control"] = "no-store" if run.active else "private, max-age=600"
-    return response
+    charts = _charts_of_result(run) if run.state == State.SUCCEEDED else _charts_so_far(run)
+    titles = {chart.id: {"title": wording.unbroken(chart.title)} for chart in charts}
+    drawn = {name: figure | titles[name] for name, figure in figures_by_chart(request, charts).items()}
+    return drawings(drawn, is_final=not run.active)
+
+
+def _run_context(request: MemberRequest, run: Run) -> dict[str, Any]:
+    position = queue_position(run)
+    context = {
+        "run": run,
+        "decision": run.revision.decision,
+        "position": position,
+        "untaken": position == 1 and timezone.now() - run.created_at > UNTAKEN,
+        "may_edit": may_edit(request.user, run.workspace),
+        "idempotency_key": uuid.uuid4().hex,
+    }
+    if run.state == State.SUCCEEDED:
+        return context | _result_context(run)
+    if run.engine != EngineName.LIVE:
+        return context
+    if run.active:
+        others = Run.objects.filter(state=State.RUNNING, engine=EngineName.LIVE).exclude(pk=run.pk)
+        waits_for_another = run.state == State.QUEUED and others.exists()
+        return context | {"so_far_charts": SO_FAR_CHARTS, "waits_for_another": waits_for_another}
+    so_far = run.so_far
+    kept = so_far_table(so_far) if so_far is not None and so_far.failed else None
+    return context | {"charts": _charts_so_far(run), "kept": kept}
+
+
+def _result_context(run: Run) -> dict[str, Any]:
+    result, scenario = run.result, run.scenario
+    if result is None:
+        raise LookupError("a run that succeeded has a result")
+    designs = list(wording.designs_of(result))
+    return {
+        "result": result,
+        "colour": result.verdict if result.verdict in tuple(wording.STYLES) else "neither",
+        "finding": wording.simulated_sentence(result, scenario.deadline_s, scenario.tolerated_miss_percent),
+        "designs": designs,
+        "unstable": [wording.unstable_sentence(style, design) for style, design in designs if not design.stable],
+        "charts": _charts_of_result(run),
+        **(_live_context(result.live, simulate_command(scenario, result)) if result.live is not None else {}),
+        **_tables(result),
+    }
+
+
+def _live_context(live: LiveReport, command: str) -> dict[str, Any]:
+    return {
+        "live": live,
+        "compared": compared_rows(live),
+        "live_sentences": (
+            how_sentence(live),
+            agreement_sentence(live),
+            *endpoint_sentences(live),
+            *machine_sentences(live),
+            f"{costs_sentence(live)} {lateness_sentence(live)}",
+        ),
+        "tolerances": TOLERANCES,
+        "command": command,
+    }
+
+
+def _charts_so_far(run: Run) -> tuple[Chart, ...]:
+    so_far = run.so_far
+    return so_far_charts(so_far) if so_far is not None else ()
+
+
+def _charts_of_result(run: Run) -> tuple[Chart, ...]:
+    return _placed_charts(run.scenario_json, run.result_json or "")
+
+
+@lru_cache(maxsize=32)
+def _placed_charts(scenario_json: str, result_json: str) -> tuple[Chart, ...]:
+    """Placing the labels takes a while, and a result never changes: the last few are kept."""
+    return charts_of(stored.load(Result, result_json), stored.load(Scenario, scenario_json))
+
+
+@dataclass(frozen=True)
+class FigureRow:
+    name: str
+    cells: tuple[str, ...]
+    difference: str = ""
+
+
+def _tables(result: Result) -> dict[str, list[FigureRow]]:
+    differences = dict(difference_rows(result))
+    outcomes, figures = [], []
+    for name, *cells in results_table(result).rows:
+        if name.startswith(("Jobs offered", "of these")):
+            outcomes.append(FigureRow(capfirst(name), tuple(cells)))
+        else:
+            figures.append(FigureRow(name, tuple(cells), differences.get(name, "")))
+    return {"outcomes": outcomes, "figures": figures}
 
 
 SHOWN_LETTERS = 50
-"""Letters that are shown."""
 EVERY_JOB = "all"
 
 
 @require_safe
 def show_dead_letters(request: MemberRequest, run_id: UUID) -> HttpResponse:
-    return _letters_shown(request, find_run(request, run_id))
+    return _letters_page(request, find_run(request, run_id))
 
 
 @require_POST
 def requeue_dead_letters(request: MemberRequest, run_id: UUID) -> HttpResponseBase:
-    """One more attempt at the job named, or at every one. Raises Http404 where what is named can be no job."""
     run = find_run(request, run_id)
     require_editor(request.user, run.workspace)
     job = request.POST.get("job", EVERY_JOB)
-    if job != EVERY_JOB and not (job.isascii() and job.isdigit() and len(job) < 10):
+    number = parse_id(job)
+    if number is None and job != EVERY_JOB:
         raise Http404
-    named = None if job == EVERY_JOB else int(job)
-    return _done(request, run, "requeued", lambda: dead_letters.requeue(run, named))
+    return _change_letters(request, run, "requeued", lambda: dead_letters.requeue(run, number))
 
 
 @require_POST
 def empty_dead_letters(request: MemberRequest, run_id: UUID) -> HttpResponseBase:
     run = find_run(request, run_id)
     require_editor(request.user, run.workspace)
-    return _done(request, run, "thrown away", lambda: dead_letters.empty(run))
+    return _change_letters(request, run, "thrown away", lambda: dead_letters.empty(run))
 
 
-def _done(request: MemberRequest, run: Run, what: str, act: Callable[[], int]) -> HttpResponseBase:
+def _change_letters(request: MemberRequest, run: Run, done: str, change: Callable[[], int]) -> HttpResponseBase:
     try:
-        notice = f"{count(act(), 'dead letter')} {what}."
+        notice = f"{count(change(), 'dead letter')} {done}."
     except dead_letters.DesignNotRunning as reason:
-        notice = f"{reason} Nothing was {what}."
-    return _letters_shown(request, run, notice) if request.htmx else redirect("run", run.pk)
+        notice = f"{reason} Nothing was {done}."
+    return _letters_page(request, run, notice) if request.htmx else redirect("run", run.pk)
 
 
-def _letters_shown(request: MemberRequest, run: Run, notice: str = "") -> HttpResponse:
+@cache_control(no_store=True)
+def _letters_page(request: MemberRequest, run: Run, notice: str = "") -> HttpResponse:
     letters, under_way = dead_letters.list_dead_letters(run)
     context = {
         "run": run,
@@ -139,18 +244,14 @@ def _letters_shown(request: MemberRequest, run: Run, notice: str = "") -> HttpRe
         "count": len(letters),
         "may_act": under_way and may_edit(request.user, run.workspace),
     }
-    response = render(request, "runs/_letters.html#list", context)
-    response["Cache-Control"] = "no-store"
-    return response
+    return render(request, "runs/_letters.html#list", context)
 
 
 @require_safe
+@cache_control(no_store=True)
 def show_live_plan(request: MemberRequest, decision_id: UUID) -> HttpResponse:
-    """What it would be with these answers and this choice, as a fragment; without htmx, as a page."""
     decision = editable_decision(request, decision_id)
-    running = RunOptions.of(request.GET)
-    context = {"decision": decision, **plan_of(decision.latest(), running)}
-    template = "decisions/_running.html#answer" if request.htmx else "decisions/live_plan.html"
-    response = render(request, template, context, status=422 if running.errors else 200)
-    response["Cache-Control"] = "no-store"
-    return response
+    options = RunOptions.from_mapping(request.GET)
+    context = {"decision": decision, **plan_of(decision.latest(), options)}
+    template = "decisions/_run_options.html#answer" if request.htmx else "decisions/live_plan.html"
+    return render(request, template, context, status=422 if options.errors else 200)

@@ -1,135 +1,92 @@
 """Crossover maps of a decision, and searches for the fewest workers or consumers."""
 
 import uuid
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseBase, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import cache_control
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import replace_url
 
-from advisor.decisions import jobs
-from advisor.decisions.models import Decision, Sweep, SweepKind
+from advisor.advice.answer_vectors import vectors_of
+from advisor.advice.answers import Answers
+from advisor.advice.evaluation import ALL_STYLES
+from advisor.decisions import jobs, stored
+from advisor.decisions.models import Decision, Sweep, SweepKind, SweepState
 from advisor.decisions.services.leases import WORKER_DIED
 from advisor.decisions.services.recordings import recording_of
 from advisor.decisions.services.sweeps import cancel_sweep, find_requirement, read_cells
 from advisor.reports.document.answers import QUESTIONS
 from advisor.reports.maps.capacity import needed_headline, needed_table, needed_words
-from advisor.reports.maps.figure import map_figure
-from advisor.reports.maps.words import axis_name
+from advisor.reports.maps.figure import Here, map_figure, on_axis
+from advisor.reports.maps.words import (
+    KINDS,
+    VERDICT_LETTERS,
+    axis_name,
+    axis_words,
+    counted,
+    disagreement,
+    finding,
+    map_table,
+)
+from advisor.reports.wording import design_name, listed
+from advisor.sweeps.advised_map import AdvisedMap, build_advised_map
+from advisor.sweeps.cells import WHOLE_CYCLES
+from advisor.sweeps.contract import SweepAxis
+from advisor.sweeps.grid import Grid
 from advisor.sweeps.proposals import proposals
 from advisor.teams.access import may_edit
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision, find_decision, find_sweep
 from advisor.web.forms.questions import sentence_of
-from advisor.web.forms.sweep_form import SweepForm, asked_by, form_of, with_errors
-from advisor.web.sweep_page import border_of, here_of, is_untaken, sweep_context
-from advisor.web.views.errors import refusal
+from advisor.web.forms.sweep_form import SweepForm
+from advisor.web.refusals import refusal
+from advisor.web.responses import drawings, is_dark
+from advisor.web.views.runs import UNTAKEN
 from core.errors import InvalidInput
+from core.numbers import count
 
 SHOWN_SWEEPS = 20
 """Maps of a decision that are listed, the latest first."""
+PAGE_NAMES = {SweepKind.MAP: "sweep", SweepKind.FEWEST: "fewest"}
+"""Of each kind, the name of its page's address."""
+FOLDERS = {SweepKind.MAP: "sweeps", SweepKind.FEWEST: "fewest"}
 
 
 @require_safe
 def new_sweep(request: MemberRequest, decision_id: UUID) -> HttpResponse:
-    """What to vary: by the address where it says so, else as proposed."""
     decision = find_decision(request, decision_id)
     form = _form(decision, request.GET)
-    context = _form_page(request, decision, form)
+    context = _form_context(request, decision, form)
     if not request.htmx:
         return render(request, "sweeps/new.html", context, status=422 if form.x.error or form.y.error else 200)
-    address = f"{reverse('new-sweep', args=[decision.pk])}?{context['form'].query}"
+    address = f"{reverse('new-sweep', args=[decision.pk])}?{form.query}"
     return replace_url(render(request, "sweeps/_form.html", context), address)
 
 
 @require_POST
 def draw_sweep(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
-    """Draws the map. The same press twice is the same map."""
+    """Draw the map. The same press twice is the same map."""
     decision = editable_decision(request, decision_id)
     form = _form(decision, request.POST)
     try:
-        asked = asked_by(form)
         key = request.POST.get("idempotency_key", "")
-        sweep = jobs.start_sweep(decision.latest(), request.user, asked, idempotency_key=key)
+        sweep = jobs.start_sweep(decision.latest(), request.user, form.request(), idempotency_key=key)
     except InvalidInput as error:
-        context = _form_page(request, decision, with_errors(form, error.problems))
+        context = _form_context(request, decision, form.with_errors(error.problems))
         return render(request, "sweeps/new.html", context, status=422)
     return redirect("sweep", sweep.pk)
 
 
-@require_safe
-def show_sweep(request: MemberRequest, sweep_id: UUID) -> HttpResponse:
-    return render(request, "sweeps/show.html", sweep_context(request, find_sweep(request, sweep_id)))
-
-
-@require_safe
-def sweep_progress(request: MemberRequest, sweep_id: UUID) -> HttpResponse:
-    context = sweep_context(request, find_sweep(request, sweep_id)) | {"oob": True}
-    response = render(request, "sweeps/_live.html", context)
-    response["Cache-Control"] = "no-store"
-    return response
-
-
-@require_POST
-def stop_sweep(request: MemberRequest, sweep_id: UUID) -> HttpResponseBase:
-    """Cancels it and keeps what is done; one that has ended stays as it ended."""
-    sweep = find_sweep(request, sweep_id)
-    cancel_sweep(sweep, request.user)
-    return redirect("sweep-progress" if request.htmx else "sweep", sweep.pk)
-
-
-@require_safe
-@gzip_page
-def sweep_figure(request: MemberRequest, sweep_id: UUID) -> JsonResponse:
-    """The drawing so far for plotly.js; `?theme=dark` for the dark colours."""
-    sweep = find_sweep(request, sweep_id)
-    drawn = map_figure(read_cells(sweep), border_of(sweep), here_of(sweep), request.GET.get("theme") == "dark")
-    response = JsonResponse(drawn)
-    response["Cache-Control"] = "no-store" if sweep.active else "private, max-age=600"
-    return response
-
-
-def _form(decision: Decision, given: QueryDict) -> SweepForm:
-    revision = decision.latest()
-    return form_of(
-        given, proposals(revision.answers, revision.recommendation), revision.answers, recording_of(revision)
-    )
-
-
-def _form_page(request: MemberRequest, decision: Decision, form: SweepForm) -> dict[str, Any]:
-    revision = decision.latest()
-    offered = proposals(revision.answers, revision.recommendation)
-    searches = Sweep.objects.filter(kind=SweepKind.FEWEST, revision__decision=decision)
-    earlier = Sweep.objects.maps().filter(revision__decision=decision).select_related("revision")[:SHOWN_SWEEPS]
-    return {
-        "decision": decision,
-        "revision": revision,
-        "form": form,
-        "turning": [_choice(proposal.field) for proposal in offered if proposal.turns],
-        "others": [_choice(proposal.field) for proposal in offered if not proposal.turns],
-        "searches": searches.select_related("revision")[:SHOWN_SWEEPS],
-        "sweeps": [(sweep, _axes_words(sweep)) for sweep in earlier],
-        "may_edit": may_edit(request.user, decision.workspace),
-        "idempotency_key": uuid.uuid4().hex,
-    }
-
-
-def _choice(field: str) -> tuple[str, str]:
-    return field, QUESTIONS[field].label
-
-
-def _axes_words(sweep: Sweep) -> str:
-    across = axis_name(sweep.x_field)
-    return f"{across} against {axis_name(sweep.y_field)}" if sweep.y_field else across
-
-
 @require_POST
 def begin_search(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
-    """Begins a search. The same press twice is the same search."""
+    """Begin a search. The same press twice is the same search."""
     decision = editable_decision(request, decision_id)
     key = request.POST.get("idempotency_key", "")
     try:
@@ -140,37 +97,142 @@ def begin_search(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
 
 
 @require_safe
-def show_search(request: MemberRequest, sweep_id: UUID) -> HttpResponse:
-    return render(request, "fewest/show.html", _search_context(request, _find_search(request, sweep_id)))
+def show_sweep(request: MemberRequest, sweep_id: UUID, kind: SweepKind) -> HttpResponse:
+    sweep = find_sweep(request, sweep_id, kind)
+    return render(request, f"{FOLDERS[kind]}/show.html", _sweep_context(request, sweep))
 
 
 @require_safe
-def search_progress(request: MemberRequest, sweep_id: UUID) -> HttpResponse:
-    response = render(request, "fewest/_live.html", _search_context(request, _find_search(request, sweep_id)))
-    response["Cache-Control"] = "no-store"
-    return response
+@cache_control(no_store=True)
+def sweep_progress(request: MemberRequest, sweep_id: UUID, kind: SweepKind) -> HttpResponse:
+    context = _sweep_context(request, find_sweep(request, sweep_id, kind)) | {"oob": True}
+    return render(request, f"{FOLDERS[kind]}/_live.html", context)
 
 
 @require_POST
-def stop_search(request: MemberRequest, sweep_id: UUID) -> HttpResponseBase:
-    search = _find_search(request, sweep_id)
-    cancel_sweep(search, request.user)
-    return redirect("fewest-progress" if request.htmx else "fewest", search.pk)
+def stop_sweep(request: MemberRequest, sweep_id: UUID, kind: SweepKind) -> HttpResponseBase:
+    sweep = find_sweep(request, sweep_id, kind)
+    cancel_sweep(sweep, request.user)
+    return redirect(PAGE_NAMES[kind] + ("-progress" if request.htmx else ""), sweep.pk)
 
 
-def _find_search(request: MemberRequest, sweep_id: UUID) -> Sweep:
-    return find_sweep(request, sweep_id, SweepKind.FEWEST)
+@require_safe
+@gzip_page
+def sweep_figure(request: MemberRequest, sweep_id: UUID) -> JsonResponse:
+    sweep = find_sweep(request, sweep_id, SweepKind.MAP)
+    drawn = map_figure(read_cells(sweep), _advised_map(sweep), _here(sweep), is_dark(request))
+    return drawings(drawn, is_final=not sweep.active)
 
 
-def _search_context(request: MemberRequest, search: Sweep) -> dict[str, Any]:
+def _form(decision: Decision, given: QueryDict) -> SweepForm:
+    revision = decision.latest()
+    offered = proposals(revision.answers, revision.recommendation)
+    return SweepForm.from_query(given, offered, revision.answers, recording_of(revision))
+
+
+def _form_context(request: MemberRequest, decision: Decision, form: SweepForm) -> dict[str, Any]:
+    revision = decision.latest()
+    offered = proposals(revision.answers, revision.recommendation)
+    earlier = Sweep.objects.filter(revision__decision=decision).select_related("revision")
+    return {
+        "decision": decision,
+        "revision": revision,
+        "form": form,
+        "turning": [(one.field, QUESTIONS[one.field].label) for one in offered if one.turns],
+        "others": [(one.field, QUESTIONS[one.field].label) for one in offered if not one.turns],
+        "searches": earlier.filter(kind=SweepKind.FEWEST)[:SHOWN_SWEEPS],
+        "sweeps": [(sweep, _axes_words(sweep)) for sweep in earlier.maps()[:SHOWN_SWEEPS]],
+        "may_edit": may_edit(request.user, decision.workspace),
+        "idempotency_key": uuid.uuid4().hex,
+    }
+
+
+def _axes_words(sweep: Sweep) -> str:
+    across = axis_name(sweep.x_field)
+    return f"{across} against {axis_name(sweep.y_field)}" if sweep.y_field else across
+
+
+def _sweep_context(request: MemberRequest, sweep: Sweep) -> dict[str, Any]:
+    return {
+        "sweep": sweep,
+        "decision": sweep.revision.decision,
+        "untaken": sweep.state == SweepState.QUEUED and timezone.now() - sweep.created_at > UNTAKEN,
+        "may_edit": may_edit(request.user, sweep.workspace),
+        **(_search_context(sweep) if sweep.kind == SweepKind.FEWEST else _map_context(sweep)),
+    }
+
+
+def _search_context(search: Sweep) -> dict[str, Any]:
     needed = None if search.active else find_requirement(search)
     return {
-        "sweep": search,
-        "decision": search.revision.decision,
         "headline": needed_headline(needed) if needed else "",
         "words": needed_words(needed) if needed else (),
         "table": needed_table(needed).table if needed else None,
-        "untaken": is_untaken(search),
         "tried": "" if search.progress_step == WORKER_DIED else search.progress_step,
-        "may_edit": may_edit(request.user, search.workspace),
     }
+
+
+def _map_context(sweep: Sweep) -> dict[str, Any]:
+    """The map so far; its table once it has ended."""
+    so_far = read_cells(sweep)
+    done, line, headline = len(so_far.cells), _line_sentence(_advised_map(sweep)), finding(so_far)
+    against = disagreement(so_far.cells) if done else ""
+    counts = counted(so_far.cells)
+    return {
+        "done": done,
+        "share": done / sweep.size,
+        "figure": f"{done:,} of {count(sweep.size, 'cell')}",
+        "length": _length_sentence(sweep),
+        "axes": listed([axis_words(one) for one in (so_far.x, so_far.y) if one]),
+        "finding": headline,
+        "disagreement": against,
+        "disagrees": any(cell.disagrees for cell in so_far.cells),
+        "line": line,
+        "where": _position_sentence(sweep),
+        "alt": " ".join(filter(None, (headline, against, line))),
+        "key": [(kind, VERDICT_LETTERS[kind], KINDS[kind], count(number, "cell")) for kind, number in counts.items()],
+        "table": None if sweep.active else map_table(so_far),
+        "took_s": so_far.elapsed_s,
+        "query": SweepForm.from_sweep(sweep).query,
+    }
+
+
+def _length_sentence(sweep: Sweep) -> str:
+    if sweep.trace:
+        return f"Each cell replays {sweep.trace.name} through both designs."
+    requests = count(sweep.jobs, "request")
+    if sweep.revision.answers.volume.peak_to_mean > 1 or "volume.peak_to_mean" in (sweep.x_field, sweep.y_field):
+        again = f"where the load has peaks, {WHOLE_CYCLES} times over, rounded up to whole cycles of them"
+        return f"At least {requests} a cell through each design, the same in both; {again}."
+    return f"{requests.capitalize()} a cell through each design, the same in both."
+
+
+def _line_sentence(advised: AdvisedMap) -> str:
+    named = [design_name(style) for style in ALL_STYLES if style in advised.named()]
+    if len(named) == 1:
+        return f"The advice is {named[0]} everywhere on it: the rules have no border here."
+    return f"The line is where the rules turn between {listed(named)}."
+
+
+def _position_sentence(sweep: Sweep) -> str:
+    here, x, y = _here(sweep), sweep.x_axis, sweep.y_axis
+    inside = on_axis(x.values, here.x) and on_axis(y.values, here.y or 0) if y else x.low <= here.x <= x.high
+    if not inside:
+        return "This workload itself lies outside these ranges."
+    return "The diamond is this workload." if y else "The dotted line is this workload."
+
+
+def _advised_map(sweep: Sweep) -> AdvisedMap:
+    return _built_map(sweep.revision.answers_json, sweep.x_axis, sweep.y_axis)
+
+
+@lru_cache(maxsize=32)
+def _built_map(answers_json: str, x: SweepAxis, y: SweepAxis | None) -> AdvisedMap:
+    """The rules' own style over the sweep's range; it never changes, so the last few are kept."""
+    return build_advised_map(Grid(stored.load(Answers, answers_json), x, y))
+
+
+def _here(sweep: Sweep) -> Here:
+    base = vectors_of(sweep.revision.answers)
+    x, y = float(base[sweep.x_field][0]), float(base[sweep.y_field][0]) if sweep.y_field else None
+    return Here(x, y)

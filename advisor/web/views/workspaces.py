@@ -15,7 +15,7 @@ from advisor.teams.middleware import MemberRequest, choose_workspace
 from advisor.teams.models import Workspace
 from advisor.teams.services.workspaces import create_workspace, rename_workspace
 from advisor.web.access import find_workspace, workspace_of
-from advisor.web.forms.questions import sentence_of
+from advisor.web.forms.questions import first_sentence
 from advisor.web.views.members import members_page, name_from
 from core.errors import InvalidInput
 from core.numbers import count, plural
@@ -28,7 +28,7 @@ def list_workspaces(request: MemberRequest) -> HttpResponseBase:
     try:
         workspace = create_workspace(request.user, name_from(request.POST))
     except InvalidInput as error:
-        return _workspaces_page(request, request.POST.get("name", ""), sentence_of(error.problems[0].reason, "It"), 422)
+        return _workspaces_page(request, request.POST.get("name", ""), first_sentence(error, "It"), 422)
     choose_workspace(request, workspace)
     return redirect("workspace", workspace.pk)
 
@@ -48,7 +48,7 @@ def rename(request: MemberRequest, workspace_id: UUID) -> HttpResponseBase:
     try:
         rename_workspace(workspace, request.user, name_from(request.POST))
     except InvalidInput as error:
-        return members_page(request, workspace, errors={"name": sentence_of(error.problems[0].reason)})
+        return members_page(request, workspace, errors={"name": first_sentence(error)})
     return redirect("workspace", workspace.pk)
 
 
@@ -76,7 +76,7 @@ def delete_recording(request: MemberRequest, workspace_id: UUID, recording_id: U
     except Trace.DoesNotExist:
         pass  # it was deleted by another user in the meantime
     except InvalidInput as error:
-        return _recordings_page(request, workspace, sentence_of(error.problems[0].reason, recording.name), 422)
+        return _recordings_page(request, workspace, first_sentence(error, recording.name), 422)
     return redirect("recordings", workspace.pk)
 
 

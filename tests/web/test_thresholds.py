@@ -46,7 +46,7 @@ def test_every_numeric_flip_is_on_its_field_and_on_its_side_of_the_answer(name: 
 def test_a_fields_chart_says_where_the_answer_is_and_its_thresholds(client: Client, decision: Decision) -> None:
     page = client.get(reverse("decision", args=[decision.pk])).content.decode()
     flip = next(flip for flip in decision.latest().recommendation.flips if LEAVES[flip.field].numeric)
-    block = page[page.index(f'id="field-{flip.field.replace(".", "-")}-turns"') :].split("</div>", 1)[0]
+    block = page[page.index(f'id="field-{flip.field.replace(".", "-")}-thresholds"') :].split("</div>", 1)[0]
     alternative = re.search(r'aria-label="Now ([^"]*)"', block)
     assert alternative
     assert re.search(r"or (more|less): ", alternative[1])

@@ -67,7 +67,7 @@ def test_what_announces_too_much_is_dropped_from_the_start() -> None:
     assert read(client, [(b"content-length", b"1200")]) == (b"", {b"content-length": b"1200"})
 
 
-def test_who_asks_before_sending_is_not_told_to_go_on() -> None:
+def test_a_client_that_expects_100_is_not_told_to_continue() -> None:
     client = Client([b"x" * 600] * 2)
     read(client, [(b"content-length", b"1200"), (b"expect", b"100-continue")])
     assert client.sent == 0

@@ -202,7 +202,7 @@ def test_with_htmx_a_refusal_comes_alone(client: Client, decision: Decision) -> 
     assert 'id="run-engine"' not in page, "the choice itself stays as it stands"
 
 
-def test_what_a_live_run_does_not_do_is_said_before_it_is_asked_for(
+def test_what_a_live_run_cannot_do_is_shown_before_it_is_requested(
     client: Client, decision: Decision, user: User
 ) -> None:
     save_answers(decision, {"synchronous": {"workers": 300}}, user, decision.draft_version)

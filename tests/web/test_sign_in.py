@@ -58,7 +58,7 @@ def test_a_refusal_reaches_the_browser_through_the_asynchronous_server_too(dora:
     assert "Try again in 15 minutes." in refused.content.decode()
 
 
-def test_a_wait_is_said_to_end_and_ends_then_however_often_one_asks_meanwhile(client: Client, dora: User) -> None:
+def test_a_wait_ends_when_announced_however_often_one_tries_meanwhile(client: Client, dora: User) -> None:
     for _ in range(PER_ACCOUNT):
         sign_in(client, "dora", WRONG)
     waited(timedelta(minutes=14))
@@ -69,7 +69,7 @@ def test_a_wait_is_said_to_end_and_ends_then_however_often_one_asks_meanwhile(cl
     assert sign_in(client, "dora", RIGHT).status_code == 302
 
 
-def test_no_answer_tells_whether_there_is_such_an_account(client: Client, dora: User) -> None:
+def test_no_answer_reveals_whether_there_is_such_an_account(client: Client, dora: User) -> None:
     for _ in range(PER_ACCOUNT + 1):
         known, unknown = sign_in(client, "dora", WRONG), sign_in(client, "nova", WRONG)
         assert known.status_code == unknown.status_code

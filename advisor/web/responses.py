@@ -1,0 +1,30 @@
+"""Responses that several pages give: files to keep, and drawings for plotly.js."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.http import content_disposition_header
+
+from advisor.reports.charts.model import Chart
+from advisor.reports.figure_plotly import chart_figure
+
+
+def download(content: bytes | str, content_type: str, name: str) -> HttpResponse:
+    disposition = content_disposition_header(True, name)
+    headers = {"Content-Disposition": disposition or "attachment", "Cache-Control": "private, no-store"}
+    return HttpResponse(content, content_type=content_type, headers=headers)
+
+
+def is_dark(request: HttpRequest) -> bool:
+    return request.GET.get("theme") == "dark"
+
+
+def figures_by_chart(request: HttpRequest, charts: Iterable[Chart]) -> dict[str, dict[str, Any]]:
+    """The charts that are drawn, as plotly.js takes them; `?theme=dark` for the dark colours."""
+    return {chart.id: chart_figure(chart, dark=is_dark(request)) for chart in charts if chart.drawn}
+
+
+def drawings(drawn: Mapping[str, Any], *, is_final: bool = True) -> JsonResponse:
+    """A browser may keep for a while what no longer changes."""
+    return JsonResponse(drawn, headers={"Cache-Control": "private, max-age=600" if is_final else "no-store"})
