@@ -208,7 +208,7 @@ def kept_secret(path: Path, random_bytes: int) -> str:
     return path.read_text().strip()
 
 
-def configured() -> Configuration:
+def read_configuration() -> Configuration:
     """What the environment sets.
 
     Raises:

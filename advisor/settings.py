@@ -6,10 +6,10 @@ from typing import Any
 import dj_database_url
 from csp.constants import NONE, SELF
 
-from advisor.configuration import ROOT, configured
+from advisor.configuration import ROOT, read_configuration
 from advisor.server import logs
 
-CONFIGURATION = configured()
+CONFIGURATION = read_configuration()
 
 SECRET_KEY = CONFIGURATION.secret_key()
 DEBUG = CONFIGURATION.debug
@@ -104,7 +104,7 @@ RQ_QUEUES = {
 }
 RQ_SHOW_ADMIN_LINK = False  # its pages are at /admin/queues/, for superusers alone
 
-LOGGING = logs.configured(CONFIGURATION.log_level)
+LOGGING = logs.logging_settings(CONFIGURATION.log_level)
 
 AUTH_USER_MODEL = "teams.User"
 AUTH_PASSWORD_VALIDATORS = [

@@ -29,7 +29,7 @@ class OneLine(logging.Filter):
         return True
 
 
-def configured(level: str) -> dict[str, Any]:
+def logging_settings(level: str) -> dict[str, Any]:
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

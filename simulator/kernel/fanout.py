@@ -21,14 +21,14 @@ def fan_out(m: Machine, s: int, now: float, in_line: bool) -> float:
     taken = 0.0
     for subscriber in range(m.subscribers):
         if in_line and m.together == 0:
-            taken += handle_result(m, s, subscriber, now + taken)
+            taken += call_subscriber(m, s, subscriber, now + taken)
         else:
-            taken = max(taken, handle_result(m, s, subscriber, now))
+            taken = max(taken, call_subscriber(m, s, subscriber, now))
     return taken
 
 
 @compiled
-def handle_result(m: Machine, s: int, subscriber: int, now: float) -> float:
+def call_subscriber(m: Machine, s: int, subscriber: int, now: float) -> float:
     """One subscriber's handling from the instant `now`, its retries and pauses included; returns its seconds."""
     key, job = m.key, slot(m.slots, s).job
     once = 0.0

@@ -9,7 +9,7 @@ from django.conf import settings as django_settings
 from pydantic import SecretStr
 from pytest_django import Settings
 
-from advisor.configuration import Configuration, Misconfigured, configured
+from advisor.configuration import Configuration, Misconfigured, read_configuration
 from advisor.decisions.external_endpoint import NEEDED, allowed_endpoint, endpoint_for, setup_hint
 from core.errors import InvalidInput
 from tests.fakes.outside import HOST, KEY, MODEL, allow
@@ -39,7 +39,7 @@ def test_an_address_that_will_not_do_is_refused_by_its_variables_name(
     monkeypatch.setenv(URL, url)
     monkeypatch.setenv("CROSSOVER_EXTERNAL_KEY", KEY)
     with pytest.raises(Misconfigured, match=f"{URL}: .*{why}") as refused:
-        configured()
+        read_configuration()
     text = f"{refused.value!r} {refused.value.__context__!r} {refused.value.__cause__!r}"
     assert "hunter22" not in text and KEY not in text
 
@@ -49,14 +49,14 @@ def test_an_address_that_will_not_do_is_refused_by_its_variables_name(
 )
 def test_an_address_inside_tls_or_on_this_machine_will_do(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv(URL, url)
-    assert configured().external_url == url.rstrip("/")
+    assert read_configuration().external_url == url.rstrip("/")
 
 
 @pytest.mark.parametrize("key", ["short", "with a\nnewline", "schlüssel-mit-umlaut"])
 def test_a_key_that_will_not_do_is_not_repeated(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     monkeypatch.setenv("CROSSOVER_EXTERNAL_KEY", key)
     with pytest.raises(Misconfigured, match="CROSSOVER_EXTERNAL_KEY: ") as refused:
-        configured()
+        read_configuration()
     assert key not in str(refused.value)
 
 
@@ -102,7 +102,7 @@ def test_caps_are_what_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> 
              "TOKENS_FIELD": "max_completion_tokens"}  # fmt: skip
     for name, value in given.items():
         monkeypatch.setenv(f"CROSSOVER_EXTERNAL_{name}", value)
-    endpoint = allowed_endpoint(configured())
+    endpoint = allowed_endpoint(read_configuration())
     assert endpoint is not None and endpoint.runs_per_day == 3
     caps = endpoint.endpoint
     assert (caps.max_calls, caps.max_tokens_a_call, caps.max_seconds) == (30, 64, 40.0)
