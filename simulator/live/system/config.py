@@ -115,4 +115,4 @@ class ProcessConfig(Value):
     def _write(self, name: str, text: str) -> None:
         written = self.path / f"{name}.new"
         written.write_text(text)
-        written.replace(self.path / name)
+        written.replace(self.path / name)  # at once: pages read the files of a run under way
