@@ -50,10 +50,13 @@ def write_bundle(
     """`library` holds a workspace's own hops and profiles, as `--library` reads them."""
     sums = {}
     with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as bundle:
-        for name, write in _files(document, recorded, library):
+        for name, content in _files(document, recorded, library):
             with bundle.open(_entry(name), "w") as entry:
                 hashed = Hashed(entry)
-                write(hashed)  # type: ignore[arg-type]
+                if callable(content):
+                    content(hashed)  # type: ignore[arg-type]
+                else:
+                    hashed.write(content.encode() if isinstance(content, str) else content)
             sums[name] = hashed.digest.hexdigest()
         bundle.writestr(_entry(CHECKSUMS), "".join(f"{digest}  {name}\n" for name, digest in sums.items()))
 
@@ -67,31 +70,20 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 def _files(
     document: Document, recorded: Recorded | None, library: Mapping[str, Any] | None
-) -> Iterator[tuple[str, Write]]:
-    yield "README.txt", _text(_readme(document, recorded, library))
-    yield COMMANDS, _text(_commands(document, library))
-    yield "report.md", _bytes(markdown.render_markdown(document))
-    yield "report.html", _bytes(html.render_html(document))
-    yield "answers.json", _text(answers_json(document.answers) + "\n")
-    yield "advice.json", _text(_printed(document.recommendation.model_dump(mode="json", by_alias=True)))
+) -> Iterator[tuple[str, str | bytes | Write]]:
+    yield "README.txt", _readme(document, recorded, library)
+    yield COMMANDS, _commands(document, library)
+    yield "report.md", markdown.render_markdown(document)
+    yield "report.html", html.render_html(document)
+    yield "answers.json", answers_json(document.answers) + "\n"
+    yield "advice.json", _printed(document.recommendation.model_dump(mode="json", by_alias=True))
     if library is not None:
-        yield "library.json", _text(_printed(library))
+        yield "library.json", _printed(library)
     if document.recording is not None and recorded is not None:
         yield document.recording.file, recorded.write
     if document.scenario is not None and document.result is not None:
-        yield "scenario.json", _text(scenario_json(document.scenario) + "\n")
-        yield "result.json", _text(_printed(document.result.model_dump(mode="json", by_alias=True)))
-
-
-def _bytes(data: bytes) -> Write:
-    def write(to: BinaryIO) -> None:
-        to.write(data)
-
-    return write
-
-
-def _text(text: str) -> Write:
-    return _bytes(text.encode())
+        yield "scenario.json", scenario_json(document.scenario) + "\n"
+        yield "result.json", _printed(document.result.model_dump(mode="json", by_alias=True))
 
 
 def _printed(value: Any) -> str:

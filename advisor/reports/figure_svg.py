@@ -1,4 +1,4 @@
-"""A Chart as SVG, for documents that stand alone. The same chart gives the same bytes.
+"""A Chart as SVG, for documents without external resources. The same chart gives the same bytes.
 
 Letters stay text (the font is matplotlib's own DejaVu Sans, which the PDF embeds), so a document can be searched.
 """

@@ -113,10 +113,10 @@ def _lines(drawn: Designs, scale: float, log: bool, longest: float) -> tuple[Lin
 def _marks(drawn: Designs, scale: float, lines: tuple[Line, ...], log: bool) -> tuple[Mark, ...]:
     marks: list[Mark] = []
     for name, level in MARKED:
-        quantiles = [(getattr(design.latency_s, name), style) for style, design in drawn]
-        for place, (value, style) in enumerate(sorted((value, style) for value, style in quantiles if value)):
+        values = [(getattr(design.latency_s, name), style) for style, design in drawn]
+        for place, (value, style) in enumerate(sorted((value, style) for value, style in values if value)):
             along = _along(value / scale, lines, log)
-            side = _side(along, first=place == 0, alone=len(quantiles) == 1)
+            side = _side(along, first=place == 0, alone=len(values) == 1)
             marks.append(Mark(value / scale, level, f"{name} {duration(value)}", style, side))
     return tuple(_joined(marks, lines, log))
 

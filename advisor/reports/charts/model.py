@@ -11,7 +11,7 @@ from simulator.result import DesignResult
 
 FloatArray = NDArray[np.float64]
 Designs = tuple[tuple[str, DesignResult], ...]
-"""Styles with what was found for each."""
+"""Styles and their results."""
 HEADROOM = 1.06
 """The top of a y axis with a fixed range, by the range."""
 
@@ -52,7 +52,7 @@ class Line:
     shape: Literal["line", "step"]
     spot: Spot | None = None
     dash: Dash | None = None
-    """Where several lines are of one design, what tells them apart; else the design's own."""
+    """If several lines are of one design, what distinguishes them; else the design's own."""
     short: str = ""
     """The text next to it, if that is shorter than its label."""
 

@@ -114,10 +114,10 @@ def _depth_finding(timeline: Timeline, scenario: Scenario) -> str:
 
 def _drain(design: DesignResult, windows: tuple[Window, ...]) -> str:
     ends, depth = ends_of(design.series), np.asarray(design.series.queue_depth)
-    drained_s = drained_after(ends, depth, windows) if design.stable else None
-    if drained_s is None:
+    drained = drained_after(ends, depth, windows) if design.stable else None
+    if drained is None:
         return "" if design.stable else " and keeps growing"
-    window, after = drained_s
+    window, after = drained
     return f" and drains {duration(after)} after the {window.kind}" if after >= bin_s(design.series) else ""
 
 
@@ -355,13 +355,13 @@ def _last_arrival_s(series: Series) -> float:
 def _busy(series: Series, last_s: float) -> list[Window]:
     """Stretches of recorded arrivals well above their mean rate, joined if they nearly touch."""
     counts, edges = np.histogram(series.t_s, bins=STRETCHES, range=(0, last_s or 1.0), weights=series.arrivals)
-    spans: list[tuple[int, int]] = []
+    stretches: list[tuple[int, int]] = []
     for place in np.flatnonzero(counts > BURST_TO_MEAN * counts.mean()).tolist():
-        if spans and place - spans[-1][1] <= PAUSE:
-            spans[-1] = spans[-1][0], place + 1
+        if stretches and place - stretches[-1][1] <= PAUSE:
+            stretches[-1] = stretches[-1][0], place + 1
         else:
-            spans.append((place, place + 1))
-    return [Window(float(edges[start]), float(edges[end]), "burst") for start, end in spans]
+            stretches.append((place, place + 1))
+    return [Window(float(edges[start]), float(edges[end]), "burst") for start, end in stretches]
 
 
 def drained_after(ends_s: FloatArray, depth: FloatArray, windows: tuple[Window, ...]) -> tuple[Window, float] | None:

@@ -40,7 +40,7 @@ class Comparison:
     gained: tuple[Reason, ...]
     lost: tuple[Reason, ...]
     reworded: tuple[Changed, ...]
-    """Reasons that stand in both, with other evidence or weight."""
+    """Reasons in both, with other evidence or weight."""
 
     @property
     def sentence(self) -> str:

@@ -238,9 +238,9 @@ def _cell(name: str, interval: Interval | None) -> DifferenceCell:
 
 
 def _cell_between(name: str, less: DesignResult, more: DesignResult) -> DifferenceCell:
-    change = difference(name, less, more)
-    if change is not None:
-        return _cell(name, change)
+    interval = difference(name, less, more)
+    if interval is not None:
+        return _cell(name, interval)
     a, b = value_of(less, name), value_of(more, name)
     return DifferenceCell(MISSING if a is None or b is None else _alone(name, b - a))
 

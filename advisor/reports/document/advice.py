@@ -23,17 +23,17 @@ def context_section(answers: Answers) -> Section:
 
 
 def reasons_section(recommendation: Recommendation) -> Section:
-    favouring = [reason for reason in recommendation.reasons if reason.favours == recommendation.style]
+    speaking_for = [reason for reason in recommendation.reasons if reason.favours == recommendation.style]
     blocks: list[Paragraph | ItemList] = [
-        ItemList(tuple(_point(reason) for reason in favouring[:MOST_REASONS]), ranked=True)
+        ItemList(tuple(_point(reason) for reason in speaking_for[:MOST_REASONS]), ranked=True)
     ]
-    if not favouring:
+    if not speaking_for:
         blocks = [Paragraph("No force speaks for one style more than for the other: the simpler one is advised.")]
     if not recommendation.feasible:
         favoured = f"Once a design is feasible, the forces favour the {wording.design_name(recommendation.style)} one:"
         blocks = [
             ItemList(_ruled_out(recommendation, all_styles=True)),
-            *([Paragraph(favoured), *blocks] if favouring else []),
+            *([Paragraph(favoured), *blocks] if speaking_for else []),
         ]
     elif recommendation.infeasible:
         blocks += [Paragraph("Ruled out, whatever else speaks for it:"), ItemList(_ruled_out(recommendation))]
@@ -54,14 +54,16 @@ def _ruled_out(recommendation: Recommendation, *, all_styles: bool = False) -> t
 
 
 def against_section(recommendation: Recommendation) -> Section | None:
-    opposing = [
+    speaking_against = [
         reason
         for reason in recommendation.reasons
         if reason.favours != recommendation.style and (recommendation.feasible or reason.favours != "neither")
     ]
-    if not opposing:
+    if not speaking_against:
         return None
-    return Section("against", "What speaks against it", (ItemList(tuple(_point(reason) for reason in opposing)),))
+    return Section(
+        "against", "What speaks against it", (ItemList(tuple(_point(reason) for reason in speaking_against)),)
+    )
 
 
 def _point(reason: Reason) -> ListItem:

@@ -26,13 +26,15 @@ def method(
         blocks += _simulated(result)
     known = ", ".join(f"{name} {version}" for name, version in versions.items())
     blocks.append(Paragraph(f"Versions: {known}."))
-    placement = f", put the recording next to it as {recording.file}" if recording else ""
-    blocks.append(Paragraph(f"To work it out again, save Appendix A as answers.json{placement}, and run:"))
+    recording_too = f", put the recording next to it as {recording.file}" if recording else ""
+    blocks.append(Paragraph(f"To work it out again, save Appendix A as answers.json{recording_too}, and run:"))
     blocks.append(Listing("python3 manage.py advise answers.json", "The advice", "sh"))
     if scenario is not None and result is not None:
-        how = wording.found_by(result)
-        blocks.append(Paragraph(f"and for {wording.uncapitalised(how)} save Appendix B as scenario.json and run:"))
-        blocks.append(Listing(simulate_command(scenario, result), how, "sh"))
+        engine_words = wording.found_by(result)
+        blocks.append(
+            Paragraph(f"and for {wording.uncapitalised(engine_words)} save Appendix B as scenario.json and run:")
+        )
+        blocks.append(Listing(simulate_command(scenario, result), engine_words, "sh"))
     return Section("method", "Method", tuple(blocks))
 
 
@@ -86,15 +88,13 @@ def _how_counted(result: Result) -> str:
     )
 
 
-def appendices(answers: Answers | None, scenario: Scenario | None) -> tuple[Section, ...]:
-    blocks = []
-    if answers is not None:
-        text = answers_json(answers)
-        blocks.append(Section("answers", "Appendix A: Answers", (Listing(text, "answers.json", "json"),)))
-    if scenario is not None:
-        text = scenario_json(scenario)
-        blocks.append(Section("scenario", "Appendix B: Scenario", (Listing(text, "scenario.json", "json"),)))
-    return tuple(blocks)
+def appendices(answers: Answers, scenario: Scenario | None) -> tuple[Section, ...]:
+    listing = Listing(answers_json(answers), "answers.json", "json")
+    first = Section("answers", "Appendix A: Answers", (listing,))
+    if scenario is None:
+        return (first,)
+    listing = Listing(scenario_json(scenario), "scenario.json", "json")
+    return first, Section("scenario", "Appendix B: Scenario", (listing,))
 
 
 def answers_json(answers: Answers) -> str:

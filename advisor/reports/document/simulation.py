@@ -170,9 +170,9 @@ def interval_words(name: str, value: Interval) -> str:
 
 
 def difference_rows(result: Result) -> list[tuple[str, str]]:
-    difference = result.difference
+    differences = result.difference
     return [
-        (words, difference_words(name, difference[name])) for name, words in DIFFERENCES.items() if name in difference
+        (words, difference_words(name, differences[name])) for name, words in DIFFERENCES.items() if name in differences
     ]
 
 
@@ -187,10 +187,10 @@ def _subscriber_rows(designs: list[DesignResult]) -> list[tuple[str, ...]]:
     names = sorted({name for design in designs for name in design.subscribers})
     rows = []
     for name in names:
-        results = [design.subscribers.get(name) for design in designs]
+        handled = [design.subscribers.get(name) for design in designs]
         cells = (
             "–" if one is None else f"{count(one.handled)} of {count(one.offered)}, p95 {duration(one.latency_s.p95)}"
-            for one in results
+            for one in handled
         )
         rows.append((f"{name.replace('_', ' ').capitalize()}, handled", *cells))
     return rows
@@ -207,38 +207,35 @@ RECOVERY_FIGURES = {
 
 def recovery_sentence(recoveries: Mapping[str, Recovery], observed_s: float) -> str:
     return " ".join(
-        f"The {wording.style_name(design).lower()} design {_recovers(result, observed_s)}."
-        for design, result in recoveries.items()
+        f"The {wording.style_name(design).lower()} design {_recovers(recovery, observed_s)}."
+        for design, recovery in recoveries.items()
     )
 
 
-def _recovers(result: Recovery, observed_s: float) -> str:
-    if result.recovers:
+def _recovers(recovery: Recovery, observed_s: float) -> str:
+    if recovery.recovers:
         return "recovers"
-    if not result.recovered:
+    if not recovery.recovered:
         return f"does not recover in the {duration(observed_s)} watched"
-    return f"recovers in {result.recovered} of {count(result.replications, 'replication')}"
+    return f"recovers in {recovery.recovered} of {count(recovery.replications, 'replication')}"
 
 
-def recovery(recoveries: Mapping[str, Recovery], trigger: tuple[float, float], observed_s: float) -> Section:
+def recovery_section(recoveries: Mapping[str, Recovery], trigger: tuple[float, float], observed_s: float) -> Section:
     start, end = trigger
     rows = [
-        (
-            "Replications that recovered",
-            *(f"{result.recovered} of {result.replications}" for result in recoveries.values()),
-        ),
+        ("Replications that recovered", *(f"{it.recovered} of {it.replications}" for it in recoveries.values())),
         *(
-            (words, *(_recovery_words(name, getattr(result, name)) for result in recoveries.values()))
+            (words, *(_recovery_words(name, getattr(it, name)) for it in recoveries.values()))
             for name, words in RECOVERY_FIGURES.items()
         ),
     ]
-    explanation = (
+    sentence = (
         f"The provider is out of service for {duration(end - start)} from {duration(start)} on, and the designs are watched for "
         f"{duration(observed_s)} after that. A design recovers when its queue is as short again as it is without the outage, and stays so. "
         "Dead letters are all jobs that end without a result, beyond those of the same run without the outage."
     )
     headers = ("Figure", *(wording.style_name(design) for design in recoveries))
-    return Section("recovery", "Recovery", (Paragraph(explanation), table_block(headers, rows, "After the outage")))
+    return Section("recovery", "Recovery", (Paragraph(sentence), table_block(headers, rows, "After the outage")))
 
 
 def _recovery_words(name: str, value: Interval | None) -> str:

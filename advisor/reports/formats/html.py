@@ -78,8 +78,8 @@ def _block(block: Block) -> Iterator[str]:
 
 
 def _point(point: ListItem) -> str:
-    details = " ".join(filter(None, (escape(point.detail), _sourced(point.source))))
-    return f"<li>{_words(point.text)}{f'<small>{details}</small>' if details else ''}</li>"
+    small = " ".join(filter(None, (escape(point.detail), _sourced(point.source))))
+    return f"<li>{_words(point.text)}{f'<small>{small}</small>' if small else ''}</li>"
 
 
 def _sourced(text: str) -> str:

@@ -9,30 +9,34 @@ SERVERS = {"synchronous": ("worker", "workers"), "event_driven": ("consumer", "c
 
 def needed_headline(needed: ServerRequirement) -> str:
     both = (needed.synchronous, needed.event_driven)
-    meet = [need for need in both if need.high is not None]
+    meet = [design for design in both if design.high is not None]
     if not meet:
         return f"Neither design meets the deadline, with any number up to {both[0].most:,}"
-    needs = " and ".join(f"{design_name(need.design)} needs {count(need.high, *SERVERS[need.design])}" for need in meet)
-    missing = [design_name(need.design) for need in both if need.high is None]
+    needs = " and ".join(
+        f"{design_name(design.design)} needs {count(design.high, *SERVERS[design.design])}" for design in meet
+    )
+    missing = [design_name(design.design) for design in both if design.high is None]
     sentence = needs + (f"; {missing[0]} does not meet the deadline with any number" if missing else "")
     return sentence[0].upper() + sentence[1:]
 
 
-def needed_sentence(need: DesignRequirement) -> str:
-    one, many = SERVERS[need.design]
-    name = design_name(need.design).capitalize()
-    if need.high is None:
-        return f"{name} does not meet the deadline with any number up to {count(need.most, one, many)}: more {many} do not help."
-    if need.high == 1:
+def needed_sentence(needed: DesignRequirement) -> str:
+    one, many = SERVERS[needed.design]
+    name = design_name(needed.design).capitalize()
+    if needed.high is None:
+        return f"{name} does not meet the deadline with any number up to {count(needed.most, one, many)}: more {many} do not help."
+    if needed.high == 1:
         return f"{name} meets the deadline from 1 {one} on."
-    if need.low == need.high:
-        return f"{name} meets the deadline from {count(need.high, one, many)} on; one less is sure to miss it."
+    if needed.low == needed.high:
+        return f"{name} meets the deadline from {count(needed.high, one, many)} on; one less is sure to miss it."
     below = (
-        "" if need.low < 2 else f"{'1 is' if need.low == 2 else f'fewer than {need.low:,} are'} sure to miss it, and "
+        ""
+        if needed.low < 2
+        else f"{'1 is' if needed.low == 2 else f'fewer than {needed.low:,} are'} sure to miss it, and "
     )
-    between = f"{need.low:,}" if need.high - need.low == 1 else f"{need.low:,} to {need.high - 1:,}"
+    between = f"{needed.low:,}" if needed.high - needed.low == 1 else f"{needed.low:,} to {needed.high - 1:,}"
     return (
-        f"{name} meets the deadline from {count(need.high, one, many)} on; {below}{between} may or may not be enough."
+        f"{name} meets the deadline from {count(needed.high, one, many)} on; {below}{between} may or may not be enough."
     )
 
 

@@ -85,8 +85,8 @@ def map_table(sweep: SweepResult) -> Table:
 
 def _row(sweep: SweepResult, cell: Cell) -> tuple[str, ...]:
     advice = design_name(cell.style) + (" (misses where the other meets)" if cell.disagrees else "")
-    figures = (share_words(cell.synchronous), share_words(cell.event_driven), margin_words(cell))
-    return (*place_words(sweep, cell), advice, KINDS[kind_of(cell)], *figures)
+    simulated = (share_words(cell.synchronous), share_words(cell.event_driven), margin_words(cell))
+    return (*place_words(sweep, cell), advice, KINDS[kind_of(cell)], *simulated)
 
 
 def place_words(sweep: SweepResult, cell: Cell) -> tuple[str, ...]:

@@ -40,7 +40,8 @@ def test_a_report_includes_a_simulation_if_requested(run: Run, engine: Recorder,
 
 @pytest.mark.parametrize("name", ["report.docx", "report", ".pdf/report"])
 def test_an_unknown_ending_is_refused(run: Run, tmp_path: Path, name: str) -> None:
-    with pytest.raises(CommandError, match=r"must be one of \.md, \.html, \.pdf, \.json") as refused:
+    endings = ", ".join(f".{format_.extension}" for format_ in FORMATS.values())
+    with pytest.raises(CommandError, match=re.escape(f"must be one of {endings}")) as refused:
         run("export", "-", "--to", str(tmp_path / name), stdin="{}")
     assert refused.value.returncode == 2
 
@@ -122,10 +123,15 @@ def test_the_readme_and_the_decision_page_list_the_formats_of_the_table() -> Non
     readme = (ROOT / "README.md").read_text()
     extensions = [format_.extension for format_ in FORMATS.values()]
     command = re.search(r"^ +python3 manage\.py export ANSWERS +--to report(\S+)", readme, re.MULTILINE)
-    assert command is not None and command[1].split("|") == [f".{extension}" for extension in extensions]
+    endings = "|".join(f".{extension}" for extension in extensions)
+    assert command is not None and command[1] == endings, f"write `export ANSWERS --to report{endings}` in README.md"
     sentence = re.search(r"^\d\. \*\*Export\*\*.+", readme, re.MULTILINE)
     assert sentence is not None
     named = [sentence[0].find(format_.title) for format_ in FORMATS.values()]
-    assert -1 not in named and named == sorted(named), "README names every format of FORMATS, in its order"
+    titles = ", ".join(format_.title for format_ in FORMATS.values())
+    assert -1 not in named and named == sorted(named), f"name {titles} in this order at **Export** in README.md"
     page = (ROOT / "templates" / "decisions" / "_fragments.html").read_text()
-    assert sorted(re.findall(r"{% url 'report' decision\.pk '(\w+)' %}", page)) == sorted(extensions)
+    linked = re.findall(r"{% url 'report' decision\.pk '(\w+)' %}", page)
+    assert sorted(linked) == sorted(extensions), (
+        f"link {set(extensions) ^ set(linked)} in the Export menu of templates/decisions/_fragments.html, or no longer"
+    )

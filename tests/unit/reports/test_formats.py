@@ -6,6 +6,7 @@ import re
 from functools import cache
 from html.parser import HTMLParser
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from markdown_it import MarkdownIt
 from pypdf import PdfReader
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject
 
+from advisor.reports import formats
 from advisor.reports.charts import charts_of
 from advisor.reports.document import Document
 from advisor.reports.document.blocks import linked
@@ -71,6 +73,14 @@ def pdf_text(report: Document) -> str:
 
 
 @pytest.mark.slow
+def test_every_module_of_the_formats_has_its_row_and_its_own_ending() -> None:
+    modules = {path.stem for path in Path(formats.__file__).parent.glob("*.py")} - {"__init__"}
+    in_table = {format_.render.__module__.rpartition(".")[2] for format_ in FORMATS.values()}
+    assert modules == in_table, f"add a row for {modules - in_table} to FORMATS in advisor/reports/formats/__init__.py"
+    endings = [format_.extension for format_ in FORMATS.values()]
+    assert len(set(endings)) == len(endings), f"give each row of FORMATS an ending of its own, not {endings}"
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_same_document_gives_the_same_bytes(name: str) -> None:
     assert FORMATS[name].render(document()) == rendered(name, REPORT)

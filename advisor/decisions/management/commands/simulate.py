@@ -9,7 +9,7 @@ from advisor.decisions.management.running import StoppedRun, add_engine, request
 from advisor.decisions.management.workload import Workload, add_library, read, workload_in
 from advisor.decisions.models import EngineName
 from advisor.reports.document.blocks import Section
-from advisor.reports.document.simulation import findings, recovery, recovery_sentence, so_far_section, title_of
+from advisor.reports.document.simulation import findings, recovery_section, recovery_sentence, so_far_section, title_of
 from advisor.reports.terminal_text import terminal_text
 from advisor.reports.wording import simulated_sentence
 from core.units import DAY_S
@@ -70,7 +70,7 @@ class Command(Console):
         observed_s = max(LEAST_OBSERVED_S, OBSERVED * (end - start))
         recoveries = self._recoveries(workload, name, (start, end), observed_s, request.replications)
         if options["format"] == "text":
-            section = recovery(recoveries, (start, end), observed_s)
+            section = recovery_section(recoveries, (start, end), observed_s)
             self._print(workload.title, recovery_sentence(recoveries, observed_s), section)
             return
         self.print_json(
