@@ -132,3 +132,23 @@ def test_what_is_not_there_is_found(named: str) -> None:
     assert missing(f"The words are in `{named}`, and `calibrate.SECONDS` in `simulator/live/run/calibrate.py`.") == [
         named
     ]
+
+
+WALK_STEP = re.compile(r"^\| `([^`]+)` \| (?:`(\w+)`)? *\| .+\.\ \|$", re.MULTILINE)
+
+
+def defined_in(path: Path) -> set[str]:
+    """The names that a module defines, imports left out."""
+    statements = ast.parse(path.read_text()).body
+    assigned = (node for each in statements if isinstance(each, ast.Assign | ast.AnnAssign) for node in ast.walk(each))
+    return {str(getattr(each, "name", "")) for each in statements} | {
+        node.id for node in assigned if isinstance(node, ast.Name)
+    }
+
+
+def test_each_step_of_the_walks_names_a_file_and_what_it_defines() -> None:
+    steps = WALK_STEP.findall((ROOT / "docs/internals/walks.md").read_text())
+    assert len(steps) > 30
+    assert not [path for path, _ in steps if not (ROOT / path).is_file()], "no such file"
+    absent = [f"{name} in {path}" for path, name in steps if name and name not in defined_in(ROOT / path)]
+    assert not absent, "the file defines no such name"
