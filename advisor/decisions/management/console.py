@@ -27,8 +27,13 @@ class BadInput(CommandError):
         super().__init__("\n".join(lines), returncode=BAD_INPUT)
 
 
-def bad_input(error: InvalidInput, name: str) -> BadInput:
-    return BadInput(*(_line(problem, name) for problem in error.problems))
+@contextmanager
+def problems_in(name: str) -> Iterator[None]:
+    """Raise BadInput for invalid input, with the file `name` that contains it."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise BadInput(*(_line(problem, name) for problem in error.problems)) from error
 
 
 def _line(problem: Problem, name: str) -> str:
@@ -82,9 +87,8 @@ class Console(BaseCommand):
         """
         show = self._progress_line if self.stderr.isatty() else self._step_lines() if steps else lambda _: None
         try:
-            yield show
-        except InvalidInput as error:
-            raise bad_input(error, name) from error
+            with problems_in(name):
+                yield show
         except (MemoryError, EndlessRun) as error:
             raise CommandError(f"{name}: {error or 'there is not enough memory'}", returncode=FAILURE) from error
         finally:

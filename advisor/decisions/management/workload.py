@@ -20,7 +20,7 @@ from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_from, scenario_of
 from advisor.advice.yaml_json import LARGEST_BYTES, document_kind, read_mapping, with_lines
 from advisor.decisions.limits import TRACE_ROWS
-from advisor.decisions.management.console import BadInput, bad_input
+from advisor.decisions.management.console import BadInput, problems_in
 from core.errors import InvalidInput
 from simulator.arrivals import TraceArrivals
 from simulator.scenario import Scenario
@@ -66,24 +66,20 @@ def read(file: str, library: str | None = None) -> Source:
     """
     name = "standard input" if file == STANDARD_INPUT else file
     folder = Path() if file == STANDARD_INPUT else Path(file).parent
-    try:
+    with problems_in(name):
         given = read_mapping(_bytes(file), name if file == STANDARD_INPUT else Path(file).name)
-    except InvalidInput as error:
-        raise bad_input(error, name) from error
     if library is not None:
         given.update(apply_overrides(given, _library_in(library)))
     return Source(given, name, folder)
 
 
 def _library_in(file: str) -> Library:
-    try:
+    with problems_in(file):
         given = read_mapping(_bytes(file), Path(file).name)
         try:
             return library_from_file(given)
         except InvalidInput as error:
             raise with_lines(error, given) from error
-    except InvalidInput as error:
-        raise bad_input(error, file) from error
 
 
 def _bytes(file: str) -> bytes:
@@ -104,12 +100,10 @@ def _reason(error: Exception) -> str:
 
 def answers_in(source: Source) -> Answers:
     """Build the Answers in a FILE. A trace's rate, peaks and unevenness replace those that are not given. Raise BadInput."""
-    try:
+    with problems_in(source.name):
         if document_kind(source.given) == "scenario":
             raise BadInput(f"{source.name}: is a Scenario; this command takes Answers")
         return answers_from(_with_trace(source))
-    except InvalidInput as error:
-        raise bad_input(error, source.name) from error
 
 
 def _with_trace(source: Source) -> Mapping[str, Any]:
@@ -125,12 +119,10 @@ def _with_trace(source: Source) -> Mapping[str, Any]:
 
 def workload_in(source: Source) -> Workload:
     """Build the workload of a FILE. Raise BadInput for what is wrong in it, or in the trace it names."""
-    try:
+    with problems_in(source.name):
         if document_kind(source.given) == "scenario":
             scenario = scenario_from(source.given)
             return Workload(scenario, _trace_of(source, scenario), durations_s=_durations_of(source, scenario))
-    except InvalidInput as error:
-        raise bad_input(error, source.name) from error
     answers = answers_in(source)
     return workload_of(source, answers, advise(answers))
 
@@ -168,11 +160,9 @@ def _read_trace(source: Source, path: str, named_by: str) -> Trace:
 
 def _parsed(place: Path, named_by: str, parse: Callable[[BinaryIO], Read]) -> Read:
     try:
-        with place.open("rb") as stream:
+        with place.open("rb") as stream, problems_in(str(place)):
             return parse(stream)
     except FileNotFoundError as error:
         raise BadInput(f"{named_by}: there is no file {place}") from error
-    except InvalidInput as error:
-        raise bad_input(error, str(place)) from error
     except (OSError, ValueError) as error:
         raise BadInput(f"{named_by}: {place} cannot be read: {_reason(error)}") from error
