@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings as django_settings
 from django.http import HttpResponse
@@ -14,6 +15,11 @@ from advisor.decisions.services.decisions import create_decision
 from advisor.teams.middleware import admit
 from advisor.teams.models import Membership, Role, User, Workspace
 from advisor.teams.services.accounts import local_user_and_workspace
+
+hypothesis.settings.register_profile(
+    "crossover", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("crossover")  # how long a draw takes is a matter of how busy the machine is
 
 pytest_plugins = ["tests.selection", "tests.sites"]
 

@@ -15,12 +15,16 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.cookiejar import Cookie, CookieJar
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from simulator.kernel.compiled import is_cached
+from simulator.replications import warm
 
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESS = re.compile(r"^Crossover is at (http://127\.0\.0\.1:(\d+))/\?token=([\w-]+)$")
@@ -92,7 +96,7 @@ class Site:
 
     def let_in(self) -> Cookie:
         if not any(True for _ in self.cookies):
-            self._opener().open(f"{self.url}/?token={self.token}", timeout=30).close()
+            self._opener().open(f"{self.url}/?token={self.token}", timeout=START_S).close()
         return next(cookie for cookie in self.cookies if cookie.name.startswith("crossover_"))
 
     def _opener(self) -> urllib.request.OpenerDirector:
@@ -103,7 +107,7 @@ class Site:
     def get(self, path: str) -> tuple[int, Any]:
         opener = self._opener()
         try:
-            with opener.open(self.url + path, timeout=10) as answer:
+            with opener.open(self.url + path, timeout=START_S) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as refused:
             return refused.code, json.load(refused)
@@ -126,18 +130,38 @@ class Site:
         self.process.wait(END_S)
 
 
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A temporary folder that the processes of the suite have in common."""
+    temporary = tmp_path_factory.getbasetemp()
+    folder = (temporary.parent if "PYTEST_XDIST_WORKER" in os.environ else temporary) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _kernel_is_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Of the processes of the suite one compiles it, if it has changed; the others and all sites load it."""
+    if "PYTEST_XDIST_WORKER" in os.environ and not is_cached():
+        with one_at_a_time(shared_folder(tmp_path_factory) / "kernel.lock"):
+            warm()
+
+
 @pytest.fixture(scope="session")
 def prepared_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of a site that has been up once: tables made, static files collected, kernel compiled. Copy it.
 
     The processes of the suite share it: the first makes it, the others wait.
     """
-    temporary = tmp_path_factory.getbasetemp()
-    folder = (temporary.parent if "PYTEST_XDIST_WORKER" in os.environ else temporary) / "prepared"
-    folder.mkdir(exist_ok=True)
+    folder = shared_folder(tmp_path_factory)
     data, done = folder / "data", folder / "done"
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with one_at_a_time(folder / "data.lock"):
         if not done.exists():
             site = Site.start(data, "--workers", "1")
             site.until_ready()

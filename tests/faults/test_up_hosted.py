@@ -186,26 +186,29 @@ def test_local_mode_listens_on_this_machine_alone(tmp_path: Path) -> None:
     assert refused.process.wait(10) == 1
 
 
-def test_everything_in_the_data_folder_is_for_its_owner_alone(data: Path) -> None:
-    for path in [data, *data.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
-    site = Site.start(data, "--workers", "1")
-    try:
-        site.until_ready()
-        site.let_in()
-        readable = [path for path in [data, *data.rglob("*")] if path.lstat().st_mode & 0o077 and not path.is_symlink()]
-    finally:
-        site.end()
-    assert readable == []
-
-
-def test_the_printed_address_survives_a_restart(data: Path) -> None:
+@pytest.fixture(scope="module")
+def restarted(prepared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Site]]:
+    """A site that has ended, and the next one on its data folder, which everybody could read in between."""
+    data = Path(shutil.copytree(prepared_data, tmp_path_factory.mktemp("restarted") / "data"))
     first = Site.start(data, "--workers", "1")
     first.end()
+    for path in [data, *data.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
     second = Site.start(data, "--workers", "1")
-    try:
-        assert second.token == first.token
-        assert second.let_in().value
-        assert second.until_printed(re.compile(r"^For another browser: .*\?token="), 10)
-    finally:
-        second.end()
+    yield first, second
+    second.end()
+
+
+def test_the_printed_address_survives_a_restart(restarted: tuple[Site, Site]) -> None:
+    first, second = restarted
+    assert second.token == first.token
+    assert second.let_in().value
+    assert second.until_printed(re.compile(r"^For another browser: .*\?token="), 10)
+
+
+def test_everything_in_the_data_folder_is_for_its_owner_alone(restarted: tuple[Site, Site]) -> None:
+    site = restarted[1]
+    site.until_ready()
+    site.let_in()
+    paths = [site.data, *site.data.rglob("*")]
+    assert [path for path in paths if path.lstat().st_mode & 0o077 and not path.is_symlink()] == []

@@ -148,6 +148,7 @@ def hold(samples: Floats, mean: float, variance: float, case: str, file: str) ->
     assert abs(squares.mean() - variance) <= 5 * float(squares.std()) / sqrt(len(samples)) + 1e-9, wrong
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("process", members_of(Arrivals))
 def test_an_arrival_process_draws_what_it_claims(process: str) -> None:
     fields, window_s, dispersion = example_of(ARRIVALS, "ARRIVALS", process)
@@ -173,6 +174,7 @@ def test_an_arrival_process_draws_what_it_claims(process: str) -> None:
     del state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("distribution", members_of(Service))
 def test_a_service_distribution_draws_what_it_claims(distribution: str) -> None:
     example = example_of(SERVICES, "SERVICES", distribution)
@@ -192,6 +194,7 @@ def test_a_service_distribution_draws_what_it_claims(distribution: str) -> None:
     del state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jitter", members_of(Jitter))
 def test_a_jitter_draws_what_it_claims(jitter: str) -> None:
     mean, variance = example_of(JITTERS, "JITTERS", jitter)
@@ -210,6 +213,7 @@ def test_a_jitter_draws_what_it_claims(jitter: str) -> None:
     del state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", members_of(Delivery))
 def test_a_delivery_method_is_played_as_it_claims(method: str) -> None:
     fields, mean, variance = example_of(DELIVERIES, "DELIVERIES", method)

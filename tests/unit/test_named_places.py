@@ -107,6 +107,7 @@ def test_what_the_documents_link_to_exists() -> None:
     assert not [f"{path.relative_to(ROOT)}: {link}" for path, link in links if not (path.parent / link).exists()]
 
 
+@pytest.mark.slow
 def test_what_docstrings_name_exists() -> None:
     absent = [
         f"{path.relative_to(ROOT)}:{text.lineno}: {name}"

@@ -29,6 +29,7 @@ def test_every_template_and_its_doubts_come_back_whole(name: str) -> None:
         assert all(read.uncertain == answers.uncertain for read in back(answers))
 
 
+@pytest.mark.slow
 @given(st.text(min_size=1, max_size=120))
 def test_any_name_comes_back_as_it_was(name: str) -> None:
     try:

@@ -153,6 +153,7 @@ def test_a_run_whose_worker_was_stopped_does_not_spend_twice(decision: Decision,
     assert row.error is not None and "does not begin again by itself" in row.error.text
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("queue_url")
 def test_the_key_is_in_no_row_no_job_and_on_no_page(
     decision: Decision, bob: User, client: Client, settings: Settings, caplog: pytest.LogCaptureFixture

@@ -22,6 +22,7 @@ def parsed(drawn: str) -> ET.Element:
     return ET.fromstring(drawn)  # noqa: S314
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS.keys())
 @pytest.mark.parametrize("dark", [False, True])
 def test_plotly_accepts_every_figure(chart: Chart, dark: bool) -> None:
@@ -64,6 +65,7 @@ def test_an_svg_is_well_formed_named_and_the_same_every_time(chart: Chart) -> No
     assert "<text" in drawn and "<script" not in drawn
 
 
+@pytest.mark.slow
 def test_several_svgs_share_a_page_without_sharing_ids() -> None:
     ids = [
         node.get("id") for chart in CHARTS.values() for node in parsed(svg(chart)).iter() if node.get("id") is not None
@@ -71,6 +73,7 @@ def test_several_svgs_share_a_page_without_sharing_ids() -> None:
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.slow
 def test_references_inside_an_svg_lead_somewhere() -> None:
     for chart in CHARTS.values():
         root = parsed(svg(chart))

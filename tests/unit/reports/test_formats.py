@@ -216,6 +216,7 @@ class TestHtml:
         assert page.text.count(plain(HOSTILE)) >= 10
 
 
+@pytest.mark.slow
 class TestPdf:
     def test_it_is_tagged_titled_dated_and_in_english(self) -> None:
         reader = pdf_of(REPORT)

@@ -78,6 +78,7 @@ def test_one_that_was_killed_is_not_promised_for_the_length_of_its_run(worker: S
     assert worker.get_heartbeat_ttl(job) < 120
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_run_that_is_asked_for_while_a_map_is_drawn_begins_before_its_next_part(
     worker: SimulationWorker, workspace: Workspace, user: User, monkeypatch: pytest.MonkeyPatch

@@ -39,6 +39,7 @@ def a_machine() -> Any:
     return build_state(scenario, SYNCHRONOUS, 0, trace=None, drawn=None, rows=recorded_of(None, None), drains=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [1, 5, NEAR - 1, NEAR, NEAR + 1, 60, 1000])
 @pytest.mark.parametrize("instants_there_are", [3, 1_000_000])
 def test_events_come_out_in_order(most: int, instants_there_are: int) -> None:

@@ -11,6 +11,7 @@ from advisor.sweeps.grid import build_grid
 from advisor.sweeps.proposals import proposals
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_every_range_can_be_drawn_and_holds_the_answer_and_where_the_style_turns(template: str) -> None:
     answers = answers_from({"template": template})
