@@ -30,32 +30,21 @@ def _queues(queues: tuple[Queue, ...]) -> list[Monitor]:
 
 
 def _drains(point: PointFacts) -> list[Monitor]:
-    after_peak, after_outage = recovery.drain_after_peak_s(point), recovery.drain_after_outage_s(point)
+    after_peak, arrives = recovery.drain_after_peak_s(point), point.load.arrives_in_outage
     watched = []
     if after_peak > 0:
-        watched.append(
-            _drain(
-                "time to drain after a peak",
-                after_peak,
-                "A queue that is not empty by then has lost consumers or gained load.",
-            )
-        )
-    if point.load.arrives_in_outage >= 1:
-        watched.append(
-            _drain(
-                "time to drain after the stated outage",
-                after_outage,
-                f"About {number(point.load.arrives_in_outage)} "
-                f"{plural(point.load.arrives_in_outage, 'request gathers', 'requests gather')} meanwhile.",
-            )
-        )
+        text = "A queue that is not empty by then has lost consumers or gained load."
+        watched.append(_drain("time to drain after a peak", after_peak, text))
+    if arrives >= 1:
+        text = f"About {number(arrives)} {plural(arrives, 'request gathers', 'requests gather')} meanwhile."
+        after_outage = recovery.drain_after_outage_s(point)
+        watched.append(_drain("time to drain after the stated outage", after_outage, text))
     return watched
 
 
 def _drain(metric: str, duration_s: float, text: str) -> Monitor:
-    return Monitor(
-        metric=metric, threshold=duration(duration_s) if math.isfinite(duration_s) else "it never clears", text=text
-    )
+    threshold = duration(duration_s) if math.isfinite(duration_s) else "it never clears"
+    return Monitor(metric=metric, threshold=threshold, text=text)
 
 
 def _dead_letters(point: PointFacts, kept: RetryPlan | None) -> list[Monitor]:

@@ -1,7 +1,7 @@
 """How much of everything: worker costs, useful concurrency, consumers a queue, alarms."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -20,17 +20,11 @@ class WorkerCosts:
 
 
 def worker_costs(answers: Answers) -> WorkerCosts:
-    operations = answers.operations
-    kind = library.worker_kinds()[operations.worker_kind]
-
-    def either(given: float | None, usual: float) -> float:
-        return usual if given is None else given
-
-    return WorkerCosts(
-        either(operations.accept_s, kind.accept_s),
-        either(operations.dispatch_s, kind.dispatch_s),
-        either(operations.retry_tick_s, kind.retry_tick_s),
-    )
+    """As answered, else as the kind of worker has it."""
+    operations, usual = answers.operations, library.worker_kinds()[answers.operations.worker_kind]
+    names = [cost.name for cost in fields(WorkerCosts)]
+    given = {name: getattr(operations, name) for name in names}
+    return WorkerCosts(**{name: getattr(usual, name) if given[name] is None else given[name] for name in names})
 
 
 WAITS = 0.95

@@ -15,7 +15,6 @@ class Template:
     summary: str
     answers: Answers
     why: Mapping[str, str]
-    ranges: Mapping[str, tuple[float, float]]
 
 
 def _template(sheet: library.Sheet) -> Template:
@@ -25,13 +24,6 @@ def _template(sheet: library.Sheet) -> Template:
         summary=sheet.summary,
         answers=answers_from({"template": sheet.name}),
         why=MappingProxyType({path: default.why for path, default in sheet.defaults.items()}),
-        ranges=MappingProxyType(
-            {
-                path: (default.low, default.high)
-                for path, default in sheet.defaults.items()
-                if default.low is not None and default.high is not None
-            }
-        ),
     )
 
 

@@ -103,10 +103,8 @@ class QuestionSection:
     id: str
     title: str
     questions: tuple[Question, ...]
-    sentence: Callable[[Answers], str]
-
-    def state(self, answers: Answers) -> str:
-        return self.sentence(answers)
+    state: Callable[[Answers], str]
+    """The section's answers in a short sentence."""
 
 
 def number_words(answers: Answers, path: str, words: Callable[[Any], str]) -> str:

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from advisor.advice import library
 from advisor.advice.answers import LEAVES, Answers, answers_from
 from advisor.advice.questionnaire import SECTIONS
+from advisor.advice.ranges import template_range
 from advisor.advice.recommendation import advise
 from advisor.advice.templates import TEMPLATES
 from advisor.advice.variations import changed
@@ -22,6 +24,11 @@ def test_every_answer_is_asked_for_exactly_once() -> None:
 
 UNITLESS = {"volume.interarrival_cv"}
 """A coefficient of variation is a pure number."""
+
+
+def ends_of(template: str, path: str) -> tuple[float, float]:
+    documented = template_range(library.sheets()[template], path)
+    return documented.low, documented.high
 
 
 @pytest.mark.parametrize("path", QUESTIONS)
@@ -44,7 +51,7 @@ def test_every_number_has_a_unit_an_example_bounds_and_a_range_where_it_is_not_k
     for unit in question.units:
         assert question.factor(unit) > 0
     for template in TEMPLATES.values():
-        low, high = template.ranges[path]
+        low, high = ends_of(template.name, path)
         assert question.low <= low <= high <= question.high
 
 
@@ -121,7 +128,7 @@ def others(path: str, now: Any) -> list[Any]:
         return [not now]
     if leaf.kind == "choice":
         return [choice for choice in leaf.choices if choice != now]
-    low, high = TEMPLATES["document_extraction"].ranges[path]
+    low, high = ends_of("document_extraction", path)
     return [value for value in (low, high) if value != now]
 
 
@@ -145,6 +152,6 @@ def test_every_template_fills_every_field_with_its_reason() -> None:
         assert all(reason.endswith(".") for reason in template.why.values())
         for path, leaf in LEAVES.items():
             if leaf.numeric:
-                low, high = template.ranges[path]
+                low, high = ends_of(template.name, path)
                 assert leaf.fault(low) is None, path
                 assert leaf.fault(high) is None, path
