@@ -62,3 +62,6 @@ def test_its_glossary_says_what_the_glossary_of_the_documents_says(client: Clien
     entries = re.findall(r"<dt>(.+?)</dt>\s*<dd>\s*<p>\s*(.+?)\s*</p>", section)
     assert len(entries) == section.count("<dt>") > 40
     assert [entry for entry in entries if "| {} | {} |".format(*map(unescape, entry)) not in documents] == []
+    terms = {term for term, _ in entries}
+    assert {"Scenario", "Dead letter"} <= terms
+    assert not terms & {"term", "field and case", "`arrivals: poisson`", "Use case"}

@@ -132,16 +132,19 @@ HANDBOOK_PARTS = {
 }
 
 
+GLOSSARY_SECTIONS = ("## What Crossover works with\n", "## Simulation\n")
 NOT_ON_PAGES = ("Answers", "Rule", "Document", "Engine", "Tally", "Result")
-"""Terms of the glossary that the pages don't use."""
+"""Terms of these sections that the pages don't use."""
 
 
 @cache
 def _glossary() -> list[tuple[str, str]]:
-    """Term and meaning, as in `docs/glossary.md`, without the terms of the code."""
-    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").partition("\n## Code\n")[0]
-    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
-    return [(term, meaning) for term, meaning in rows if term not in ("term", "---", *NOT_ON_PAGES)]
+    """Term and meaning, as in `docs/glossary.md`."""
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    sections = (text.partition(heading)[2].partition("\n## ")[0] for heading in GLOSSARY_SECTIONS)
+    lines = (line for section in sections for line in section.splitlines() if line.startswith("| "))
+    rows = [(term, meaning) for term, meaning in (line.strip("| ").split(" | ") for line in lines)]
+    return [row for row in rows if row[0] not in ("term", "---", *NOT_ON_PAGES)]
 
 
 @login_not_required
