@@ -156,7 +156,7 @@ def backs_off(answers: Answers) -> bool:
     return has_retries(answers) and answers.failures.retry_intervals_s is None
 
 
-def anybody_backs_off(answers: Answers) -> bool:
+def either_side_backs_off(answers: Answers) -> bool:
     return backs_off(answers) or (someone_waits(answers) and answers.synchronous.client_retries > 0)
 
 
