@@ -224,7 +224,7 @@ def is_single_station(m: Any) -> bool:
     none_leaves = (
         m["patience"] in (0, inf) and m["expires"] in (0, inf) and m["places"] == UNBOUNDED and m["end"] == inf
     )
-    costs_nothing = m["accept"] == 0 and m["dispatch_cost"] == 0 and m["gated"] == 0
+    costs_nothing = m["accept"] == 0 and m["dispatch_cost"] == 0 and m["limited"] == 0
     at_once = m["delivery"] == NONE or (m["delivery"] == POLLING and m["delivery_a"] == 0)
     counted = (
         m["jobs"] < UNBOUNDED
@@ -323,7 +323,7 @@ def _set_provider(m: Any, scenario: Scenario, trace: Trace | None) -> None:
     provider = scenario.provider
     quotas = (provider.requests_per_minute, provider.input_tokens_per_minute, provider.output_tokens_per_minute)
     m["concurrency"] = provider.max_concurrency or UNBOUNDED
-    m["gated"] = provider.max_concurrency is not None or any(quota is not None for quota in quotas)
+    m["limited"] = provider.max_concurrency is not None or any(quota is not None for quota in quotas)
     m["failed_calls_count"] = provider.failed_calls_count
     m["bucket_time"][:] = [0 if quota is None else 60 / quota for quota in quotas]
     m["bucket_size"][:] = [provider.burst_requests, quotas[1] or 0, quotas[2] or 0]
@@ -387,7 +387,7 @@ def _set_event_driven(m: Any, scenario: Scenario, *, hybrid: bool) -> None:
     m["expires"] = design.expires_s or inf
     m["dead_letter"] = design.dead_letter
     m["breaks"] = design.circuit_breaker
-    m["gated"] = m["gated"] or design.circuit_breaker
+    m["limited"] = m["limited"] or design.circuit_breaker
     m["inline_wait"] = scenario.hybrid.inline_wait_s if hybrid and scenario.hybrid is not None else -inf
     m["delivery"] = list(DELIVERIES).index(design.delivery.method)
     m["learns_of_failure"] = design.delivery.learns_of_failure

@@ -131,7 +131,7 @@ def arrive(m: Machine, now: float) -> None:
 def offer(m: Machine, s: int, now: float) -> None:
     record = slot(m.slots, s)
     alone = m.queued == 0 and m.idle > 0 and m.discipline == layout.STRICT and now <= record.arrived + m.expires
-    if alone and (m.gated == 0 or is_allowed(m, s, now)):
+    if alone and (m.limited == 0 or is_allowed(m, s, now)):
         record.queued = now
         begin_work(m, s, now)
         return
@@ -150,7 +150,7 @@ def dispatch(m: Machine, now: float, paced: bool) -> None:
             dequeue(m, q, now)
             settle_without_result(m, s, layout.C_TIMED_OUT, now)
             continue
-        if m.gated and not is_allowed(m, s, now):
+        if m.limited and not is_allowed(m, s, now):
             return
         dequeue(m, q, now)
         if m.discipline == layout.WEIGHTED:
@@ -213,7 +213,7 @@ def begin_work(m: Machine, s: int, now: float) -> None:
     m.idle -= 1
     if m.discipline == layout.DEDICATED:
         m.q_idle[record.place] -= 1
-    if m.gated:
+    if m.limited:
         m.calls += 1
         charge(m, record.job, now, 1.0)
         if m.breaker == OPEN:
@@ -236,7 +236,7 @@ def end_call_of_consumer(m: Machine, s: int, now: float) -> None:
     if m.discipline == layout.DEDICATED:
         others_idle = m.q_idle[place] > 0
         m.q_idle[place] += 1
-    if m.gated:
+    if m.limited:
         m.calls -= 1
         if fails and m.failed_calls_count == 0:
             charge(m, record.job, now, -1.0)

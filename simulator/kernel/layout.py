@@ -89,7 +89,7 @@ PARAMETERS = [
     ("shares", _f, MOST_CLASSES),  # upper ends, in 0..1
     ("deadlines", _f, MOST_CLASSES),
     ("concurrency", _i),  # calls at once that the provider takes
-    ("gated", _i),  # 1: the provider (or the circuit breaker) limits anything at all
+    ("limited", _i),  # 1: the provider (or the circuit breaker) limits anything at all
     ("failed_calls_count", _i),  # 1: a failed call burns quota
     ("bucket_time", _f, BUCKETS),  # that a unit takes to flow in; 0: no such quota
     ("bucket_size", _f, BUCKETS),
@@ -268,7 +268,7 @@ STRICT, DEDICATED, WEIGHTED = range(3)
 ) = range(15)
 
 # --- a slot's phase and flags
-P_WAITING, P_AT_THE_GATE, P_CALLING, P_BACKING_OFF, P_HANDLING, P_AGAIN, P_SCALING, P_CONNECTING = range(8)
+P_WAITING, P_AT_LIMIT, P_CALLING, P_BACKING_OFF, P_HANDLING, P_AGAIN, P_SCALING, P_CONNECTING = range(8)
 F_STARTED, F_ABANDONED, F_ACCEPTED, F_OUTAGE, F_PROBE = 1, 2, 4, 8, 16
 
 # --- what a slice of the loop returns

@@ -184,7 +184,7 @@ def tokens_of(m: Machine, job: int) -> Any:
 
 
 @compiled
-def gate_opens(m: Machine, job: int) -> float:
+def quotas_open_at(m: Machine, job: int) -> float:
     """From when the quotas let the job's call through. A bucket's state is the instant at which it will be full (GCRA).
 
     Source: ITU-T I.371, the virtual scheduling algorithm.
@@ -206,7 +206,7 @@ def provider_allows(m: Machine, s: int, now: float) -> bool:
     """Whether the provider's limits let the job's call through; if time alone will, a timer is set."""
     if m.calls >= m.concurrency:
         return False
-    opens = gate_opens(m, slot(m.slots, s).job)
+    opens = quotas_open_at(m, slot(m.slots, s).job)
     if opens > now + layout.ROUNDING_S:
         m.timer = opens
         return False

@@ -210,7 +210,7 @@ def end_patience(m: Machine, s: int, now: float) -> None:
         return
     record.flags |= layout.F_ABANDONED
     record.gave_up = now
-    if phase in (layout.P_WAITING, layout.P_AT_THE_GATE):
+    if phase in (layout.P_WAITING, layout.P_AT_LIMIT):
         record.waited += now - record.queued
     if record.caller >= m.client_retries:
         settle(m, s, layout.C_TIMED_OUT, now)
@@ -258,7 +258,7 @@ def attempt_of(m: Machine, s: int) -> int:
 @compiled
 def try_call(m: Machine, s: int, now: float) -> None:
     record = slot(m.slots, s)
-    if m.gated == 0:
+    if m.limited == 0:
         slot(m.slots, s).phase = layout.P_CALLING
         schedule(m, s, now + begin_call(m, s, now))
         return
@@ -266,7 +266,7 @@ def try_call(m: Machine, s: int, now: float) -> None:
         start_call(m, s, now)
         return
     count_paced(m, s)
-    slot(m.slots, s).phase = layout.P_AT_THE_GATE
+    slot(m.slots, s).phase = layout.P_AT_LIMIT
     record.queued = now
     record.next = -1
     if m.line_head < 0:
@@ -299,7 +299,7 @@ def serve_line(m: Machine, now: float) -> None:
 def end_call_of_worker(m: Machine, s: int, now: float) -> None:
     record = slot(m.slots, s)
     fails = call_fails(m, s, attempt_of(m, s))
-    if m.gated:
+    if m.limited:
         m.calls -= 1
         if fails and m.failed_calls_count == 0:
             charge(m, record.job, now, -1.0)
@@ -317,7 +317,7 @@ def end_call_of_worker(m: Machine, s: int, now: float) -> None:
         schedule(m, s, now + fan_out(m, s, now, True))
     else:
         respond(m, s, now, True)
-    if m.gated and m.line_head >= 0:
+    if m.limited and m.line_head >= 0:
         serve_line(m, now)
 
 

@@ -25,7 +25,7 @@ from tests.fakes.naive_draws import (
     Draws,
 )
 
-WORK, CONNECT, PATIENCE, AGAIN, GATE, ARRIVAL, LOOK = range(7)
+WORK, CONNECT, PATIENCE, AGAIN, LIMIT, ARRIVAL, LOOK = range(7)
 OUTCOMES = ("completed", "failed", "timed_out", "rejected", "dead_lettered", "undelivered")
 
 
@@ -41,7 +41,7 @@ class Job:
 
 class Naive:
     def __init__(
-        self, scenario: Any, draws: Draws, jobs: float, last: float, drains: bool, servers: int, gated: bool
+        self, scenario: Any, draws: Draws, jobs: float, last: float, drains: bool, servers: int, limited: bool
     ) -> None:
         self.scenario, self.draws, self.drains = scenario, draws, drains
         self.timer = inf
@@ -62,7 +62,7 @@ class Naive:
         self.wasted = self.area = self.area_since = 0.0
         self.fans = [[0, 0, 0] for _ in range(self.called())]
         provider = scenario.provider
-        self.gated = gated
+        self.limited = limited
         self.buckets = [
             [provider.requests_per_minute, float(provider.burst_requests), None],
             [provider.input_tokens_per_minute, provider.input_tokens_per_minute, None],
@@ -179,7 +179,7 @@ class Naive:
     def goes_on(self) -> bool:
         """Whether anything is still to happen, but for the autoscaler's looks and the patience and SYNs of clients who have their answer."""
         return bool(self.outside) or any(
-            entry[1] in (WORK, AGAIN, ARRIVAL) or (entry[1] == GATE and self.timer < inf) for entry in self.calendar
+            entry[1] in (WORK, AGAIN, ARRIVAL) or (entry[1] == LIMIT and self.timer < inf) for entry in self.calendar
         )
 
     # the provider
@@ -219,7 +219,7 @@ class Naive:
                 self.timer = inf
                 action()
 
-        self.at(instant, GATE, look_again)
+        self.at(instant, LIMIT, look_again)
 
     def room(self) -> bool:
         most = self.scenario.provider.max_concurrency
@@ -300,8 +300,8 @@ class NaiveEventDriven(Naive):
             provider.input_tokens_per_minute,
             provider.output_tokens_per_minute,
         )
-        gated = design.circuit_breaker or any(limit is not None for limit in limits)
-        super().__init__(scenario, draws, jobs, last, drains, design.consumers, gated)
+        limited = design.circuit_breaker or any(limit is not None for limit in limits)
+        super().__init__(scenario, draws, jobs, last, drains, design.consumers, limited)
         self.design, self.retries = design, scenario.retries.max
         self.lines: list[deque[tuple[Job, float]]] = [deque() for _ in design.queues]
         self.own = self.dedicated(design.consumers)
@@ -411,7 +411,7 @@ class NaiveEventDriven(Naive):
                 self.leaves_queue(since)
                 self.give_up(job, "timed_out")
                 continue
-            if self.gated and not self.let_through(job):
+            if self.limited and not self.let_through(job):
                 return
             self.lines[place].popleft()
             self.leaves_queue(since)
@@ -438,7 +438,7 @@ class NaiveEventDriven(Naive):
     def begin(self, job: Job) -> None:
         self.idle -= 1
         self.own[job.place] -= 1
-        if self.gated:
+        if self.limited:
             self.calls_now += 1
             self.charge(job, 1)
             if self.circuit == "open":
@@ -457,7 +457,7 @@ class NaiveEventDriven(Naive):
         fails = out or self.draws.fails(job.number, job.attempt)
         self.idle += 1
         self.own[job.place] += 1
-        if self.gated:
+        if self.limited:
             self.calls_now -= 1
             if fails and not self.scenario.provider.failed_calls_count:
                 self.charge(job, -1)
@@ -690,7 +690,7 @@ class NaiveSynchronous(Naive):
         self.at(self.now + self.design.client_backoff_s, AGAIN, lambda: self.send(job))
 
     def try_call(self, job: Job, began: float) -> None:
-        if not self.gated or (not self.line and self.let_through(job)):
+        if not self.limited or (not self.line and self.let_through(job)):
             self.call(job, began)
         else:
             self.count("paced", job)
@@ -715,7 +715,7 @@ class NaiveSynchronous(Naive):
             self.call(job, began)
 
     def call(self, job: Job, began: float) -> None:
-        if self.gated:
+        if self.limited:
             self.calls_now += 1
             self.charge(job, 1)
         job.started = True
@@ -730,7 +730,7 @@ class NaiveSynchronous(Naive):
         fails = (
             fails or self.draws.uniform(job.number, FAILURE, number) < self.scenario.failures.transient_percent / 100
         )
-        if self.gated:
+        if self.limited:
             self.calls_now -= 1
             if fails and not self.scenario.provider.failed_calls_count:
                 self.charge(job, -1)

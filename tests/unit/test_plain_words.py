@@ -28,14 +28,23 @@ WHOLE_NAMES = {
 
 PARTS_OF_NAMES = {
     "beside": "field hints",
+    "birth": "spawn request",
+    "bury": "reap, dead-letter",
+    "caution": "check, warning",
+    "cautions": "checks, warnings",
     "desk": "task store",
     "doorbell": "queue notifier",
+    "edition": "library override",
+    "editions": "library overrides",
+    "gate": "rate limiter, limit",
+    "gauging": "machine benchmark",
     "heir": "replacement",
     "heirs": "replacements",
     "leash": "parent watch",
     "leashed": "exits with parent",
     "nurseries": "fork servers",
     "nursery": "fork server",
+    "overlay": "template merge",
     "pacer": "rate limit server",
     "vitals": "status",
 }

@@ -223,9 +223,9 @@ def _recovers(recovery: Recovery, observed_s: float) -> str:
 def recovery_section(recoveries: Mapping[str, Recovery], trigger: tuple[float, float], observed_s: float) -> Section:
     start, end = trigger
     rows = [
-        ("Replications that recovered", *(f"{it.recovered} of {it.replications}" for it in recoveries.values())),
+        ("Replications that recovered", *(f"{one.recovered} of {one.replications}" for one in recoveries.values())),
         *(
-            (words, *(_recovery_words(name, getattr(it, name)) for it in recoveries.values()))
+            (words, *(_recovery_words(name, getattr(one, name)) for one in recoveries.values()))
             for name, words in RECOVERY_FIGURES.items()
         ),
     ]
