@@ -196,7 +196,7 @@ def build_state(
 
 
 def _check_rows(m: Any, rows: Array, *, by_job: bool) -> None:
-    """The loops read rows by address, without a look at how many there are: `by_job`, or a draw of them.
+    """Check the rows, because the loops read them by address: a row for each job (`by_job`), or the durations to draw from.
 
     Raises:
         ValueError: they would read past the last one.

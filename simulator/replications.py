@@ -41,11 +41,11 @@ Loop = Callable[..., int]
 LOOPS: dict[str, Loop] = {SYNCHRONOUS: run_synchronous, EVENT_DRIVEN: run_event_driven}
 """The event loop of each design; the hybrid runs in the event-driven one."""
 SLICE_S = 0.08
-"""A slice of the event loop: short enough that a cancel is heard at once."""
+"""A slice of the event loop, short enough that a run stops at once when it is cancelled."""
 FIRST_BUDGET = 2000
 """Events of the first slice, before the time of one is known: from 50 ns to 100 us, with a hundred subscribers that fail."""
 FASTER = 4
-"""A slice has at most this many times the events of the last one: dear events may follow cheap ones."""
+"""A slice has at most this many times the events of the last one: expensive events may follow cheap ones."""
 REPORT_S = 0.1
 COMPILING = "Compiling the simulator, once"
 LOADING = "Loading the simulator"

@@ -1,4 +1,4 @@
-"""Whether a design has a steady state: its long-run load against each capacity, and growth that a run shows if no formula foretells it."""
+"""Whether a design has a steady state: its long-run load against each capacity, and growth that only a run shows."""
 
 from dataclasses import dataclass
 from math import inf

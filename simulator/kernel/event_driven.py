@@ -45,7 +45,7 @@ BREAKER_PAUSE_S = 10.0
 """How long an open circuit lets no call through; then one probe."""
 CLOSED, OPEN, PROBING = 0, 1, 2
 JUST_AFTER = 1e-6
-"""Ticks: what is scheduled so shortly before a look is taken to come after it, as what a look itself has set off does."""
+"""In ticks: a retry scheduled this shortly before a look counts as scheduled after it, like one that the look itself causes."""
 
 
 @entry
@@ -293,9 +293,9 @@ def back_off(m: Machine, s: int, now: float) -> None:
 
 @compiled
 def due_at_a_look(m: Machine, now: float, due: float) -> float:
-    """The scheduler's first look after `now` that is not before the due time, cut down to whole ticks of its clock.
+    """Return the scheduler's first look after `now` that is not before the due time, which is cut down to whole ticks.
 
-    The run may begin anywhere in the clock's tick, and the looks come at any phase of it: both are drawn once a replication.
+    Where in the tick the run begins and the scheduler looks is drawn once a replication.
     """
     begins = uniform(m.key, 0, layout.U_TICK, 0)
     phase = uniform(m.key, 0, layout.U_TICK, 1)

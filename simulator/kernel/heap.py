@@ -1,9 +1,8 @@
 # mypy: disable-error-code="no-any-return"
-"""The events to come, in preallocated memory (`heap`: its address): the next few in order, the others in a binary heap behind them.
+"""The pending events, in preallocated memory (`heap` is its address): the next few in order, the others in a binary heap after them.
 
-An event is an instant, and serial number and slot in one integer: a stable tie-break. Few servers have few events under way, and to put one of
-those in its place, or to take the next, costs the processor fewer wrong guesses than a heap would. Of many, most go into the heap, and come out
-by the handful.
+An event is an instant, and serial number and slot in one integer, which breaks ties stably. With few servers, inserting into the ordered
+part causes fewer branch mispredictions than a heap. With many, most events go into the heap and come out by the handful.
 """
 
 import numpy as np
@@ -37,7 +36,7 @@ def take_event(m: Machine) -> int:
 
 @compiled
 def put_event(m: Machine, at: float, key: int) -> None:
-    """Add an event. The next few stand with the first of them at the end; none of the heap comes before any of them."""
+    """Add an event. The next few are in reverse order; no event of the heap comes before any of them."""
     heap, place = m.heap, m.near
     if m.heap_size > 0 and is_before(event(heap, 0).at, event(heap, 0).key, at, key):
         put_in_heap(m, at, key)

@@ -1,8 +1,8 @@
 # mypy: disable-error-code="no-any-return"
-"""The synchronous design's loop: clients with patience, a bounded backlog, workers that hold a request through pacing, retries and subscribers.
+"""The synchronous design's loop: clients with a timeout, a bounded backlog, workers that hold a request through pacing, retries and subscribers.
 
-A slot is one call of a client. When the client gives up, its slot lives on as an orphan for as long as the server works on it,
-and the client's next call is a slot of its own.
+A slot is one call of a client. When the client gives up, the slot stays in use until the server has finished the work,
+and the client's next call gets a slot of its own.
 """
 
 from typing import Any
