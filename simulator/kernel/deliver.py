@@ -52,7 +52,7 @@ def complete_at_once(m: Machine, s: int, now: float) -> Any:
 
 DELIVERIES = complete_table(
     Delivery,
-    {"none": complete_at_once, "polling": polled, "webhook": called_back, "sse": pushed, "websocket": pushed},
+    {"polling": polled, "none": complete_at_once, "webhook": called_back, "sse": pushed, "websocket": pushed},
 )
 NONE, POLLING = list(DELIVERIES).index("none"), list(DELIVERIES).index("polling")
 deliver_result = dispatched(list(DELIVERIES.values()))

@@ -188,8 +188,8 @@ def decorrelated_pause_s(m: Machine, draw: float, attempt: int, before: float) -
 PAUSES = complete_table(
     Jitter,
     {
-        "none": pause_without_jitter_s,
         "full": pause_of_full_jitter_s,
+        "none": pause_without_jitter_s,
         "equal": pause_of_equal_jitter_s,
         "decorrelated": decorrelated_pause_s,
     },
