@@ -42,6 +42,7 @@ class SimulationWorker(SimpleWorker):
     death_penalty_class = NoDeathPenalty
     max_connection_wait_time = 5.0
     log_result_lifespan = False
+    heartbeat_every_s: float = HEARTBEAT_EVERY_S
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -68,7 +69,7 @@ class SimulationWorker(SimpleWorker):
 
     def _show_heartbeats(self, stopped: threading.Event) -> None:
         reachable = True
-        while not stopped.wait(HEARTBEAT_EVERY_S):
+        while not stopped.wait(self.heartbeat_every_s):
             try:
                 self._show_heartbeat()
             except redis.exceptions.RedisError as trouble:

@@ -16,7 +16,6 @@ from advisor.decisions.jobs import RqNotifier, job_id, reconcile_sweeps_and_noti
 from advisor.decisions.models import Run, State, Sweep, SweepState
 from advisor.decisions.services.decisions import create_decision
 from advisor.decisions.services.sweeps import SweepRequest
-from advisor.server import worker as module
 from advisor.server.status import workers_alive
 from advisor.server.worker import SimulationWorker, simulation_worker
 from advisor.sweeps.contract import Cell, SweepAxis
@@ -64,7 +63,7 @@ def test_it_ends_after_the_job_that_it_is_at(worker: SimulationWorker) -> None:
 
 
 def test_it_shows_its_heartbeat_while_a_job_runs(worker: SimulationWorker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HEARTBEAT_EVERY_S", 0.05)
+    worker.heartbeat_every_s = 0.05
     heartbeats: list[bool] = []
     maintain = worker.maintain_heartbeats
     monkeypatch.setattr(worker, "maintain_heartbeats", lambda *of: (maintain(*of), heartbeats.append(True)))
@@ -129,7 +128,7 @@ def test_it_is_counted_from_its_first_moment_to_its_last(worker: SimulationWorke
 def test_a_broker_that_was_emptied_learns_of_the_worker_again(
     worker: SimulationWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "HEARTBEAT_EVERY_S", 0.05)
+    worker.heartbeat_every_s = 0.05
     queue = worker.queues[0]
     counted: list[int] = []
 
