@@ -308,7 +308,7 @@ def due_at_a_look(m: Machine, now: float, due: float) -> float:
 def settle_without_result(m: Machine, s: int, outcome: int, now: float) -> None:
     """Settle a job without a result. A client that polls or has a connection still learns of it, which counts as delivery calls."""
     if m.learns_of_failure and slot(m.slots, s).job >= m.warmup and not waits_in_line(m, s, now):
-        at, calls, _ = deliver_result(m.delivery, m, s, now)
+        at, calls, _ = deliver_result(m, s, now)
         m.counts[layout.C_DELIVERY] += calls if at <= m.end else calls - 1
     settle(m, s, outcome, now)
     free_slot(m, s)
@@ -323,7 +323,7 @@ def waits_in_line(m: Machine, s: int, now: float) -> bool:
 def deliver_to_client(m: Machine, s: int, now: float) -> None:
     at, calls, arrives = now, 0, True
     if not waits_in_line(m, s, now):
-        at, calls, arrives = deliver_result(m.delivery, m, s, now)
+        at, calls, arrives = deliver_result(m, s, now)
     if at > m.end:
         free_slot(m, s)
         return
