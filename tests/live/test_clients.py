@@ -183,7 +183,7 @@ def test_a_connection_that_is_dropped_until_it_fails_has_timed_out(tmp_path: Pat
 
 def test_a_caller_whose_connections_are_dropped_gives_up_at_its_own_limit(tmp_path: Path) -> None:
     posts: list[float] = []
-    rows = calling(tmp_path, busy(np.inf, posts), 50, client_timeout_s=5)
+    rows = calling(tmp_path, busy(np.inf, posts), 5, client_timeout_s=5)
     assert len(posts) == 3
     assert list(of(rows, EventType.TIMED_OUT)["value"]) == [1]
 
