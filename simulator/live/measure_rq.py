@@ -323,7 +323,8 @@ class _Measuring:
         registries = [self._registry(kind) for kind in REGISTRIES]
         with self.connection.pipeline() as pipeline:
             for job in self.ids:
-                pipeline.delete(Job.key_for(job), f"rq:results:{job}")
+                seen = self.queue.intermediate_queue.get_first_seen_key(job)
+                pipeline.delete(Job.key_for(job), f"rq:results:{job}", seen)
                 for key in registries:
                     pipeline.zrem(key, job)
             if self.was_unknown and not self.connection.exists(self.queue.key):

@@ -54,6 +54,12 @@ class Worker(SimpleWorker):
 class SlowWorker(Worker):
     before_s = SLOW_S
 
+    def execute_job(self, job: Any, queue: Any) -> None:
+        queue.intermediate_queue.set_first_seen(
+            job.id
+        )  # as rq's maintenance does if it sees a job on its way to a worker
+        super().execute_job(job, queue)
+
 
 class StallingWorker(Worker):
     taken = 0
@@ -78,7 +84,8 @@ def connection(url: str) -> Iterator[Any]:
 
 
 def keys(connection: Any) -> set[bytes]:
-    return set(connection.keys()) - {b"rq:clean_groups"}
+    """Without the locks of rq's own maintenance, which expire."""
+    return set(connection.keys()) - {b"rq:clean_groups", f"rq:clean_registries:{QUEUE}".encode()}
 
 
 @contextmanager
