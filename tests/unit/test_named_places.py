@@ -118,6 +118,7 @@ def test_what_docstrings_name_exists() -> None:
     assert not absent, "no file, folder or name in the code is called so"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "named",
     [

@@ -138,6 +138,7 @@ def sources(folder: str) -> list[Path]:
     return sorted(path for path in kept if not path.name.endswith((".min.js", ".lock")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", [".", *FOLDERS])
 def test_names_and_prose_are_plain(folder: str) -> None:
     lines = [

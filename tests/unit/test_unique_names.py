@@ -56,6 +56,7 @@ def defined_twice(root: Path, package: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_public_name_is_defined_in_one_module(package: str) -> None:
     sentences = defined_twice(ROOT, package)

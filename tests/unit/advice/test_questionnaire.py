@@ -110,6 +110,7 @@ def test_what_does_not_apply_is_not_asked(given: dict[str, Any], gone: str, come
     assert not_asked(answers_from(given)) == (usual | set(gone.split())) - set(come.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "a recording"])
 def test_what_is_not_asked_changes_nothing(name: str) -> None:
     """Another value for a hidden question leaves the advice as it is. (A recording fills in the answers that it hides.)"""

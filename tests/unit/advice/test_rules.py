@@ -97,6 +97,7 @@ POINTS = [
 ] + [("answer_and_publish", "form_classification", OUTLASTED)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rule", "template", "differs"), POINTS)
 def test_a_rule_cites_every_fact_that_its_sentence_reads(rule: str, template: str, differs: Mapping[str, Any]) -> None:
     point = Evaluation.from_answers(answers_from({"template": template, **nested(differs)})).point

@@ -146,6 +146,7 @@ def test_the_simulator_is_given_the_same_load_that_the_system_gets() -> None:
     assert sum(peaks) / 40 == pytest.approx(expected_in_peak, abs=4 * math.sqrt(expected_in_peak / 40))
 
 
+@pytest.mark.slow
 def test_a_call_is_drawn_alike_in_every_system_and_anew_for_each_attempt() -> None:
     calls = [workloads.draw_call(1, job, 0) for job in range(4000)]
     assert calls[7] == workloads.draw_call(1, 7, 0) != workloads.draw_call(1, 7, 1)

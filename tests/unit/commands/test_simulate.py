@@ -130,6 +130,7 @@ def test_a_length_is_a_number_of_seconds_up_to_a_day(seconds: str, run: Run) -> 
         run("simulate", "-", "--engine", "live", "--seconds", seconds, stdin=SCENARIO)
 
 
+@pytest.mark.slow
 def test_length_and_workers_reach_the_live_engine_and_the_plan_is_printed_first(
     run: Run, live: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:

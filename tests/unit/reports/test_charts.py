@@ -225,6 +225,7 @@ def test_a_burst_upon_a_backlog_drains_when_both_are_gone() -> None:
     assert drained_after(ends_s, depth, windows) == (windows[1], 480.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["latency", "queue_depth", "lag", "in_flight", "provider_calls"])
 def test_a_live_run_has_the_prediction_dashed_over_what_was_measured(name: str) -> None:
     chart = charts(results.live_result())[name]

@@ -72,7 +72,6 @@ def pdf_text(report: Document) -> str:
     return plain(" ".join(page.extract_text() for page in pdf_of(report).pages))
 
 
-@pytest.mark.slow
 def test_every_module_of_the_formats_has_its_row_and_its_own_ending() -> None:
     modules = {path.stem for path in Path(formats.__file__).parent.glob("*.py")} - {"__init__"}
     in_table = {format_.render.__module__.rpartition(".")[2] for format_ in FORMATS.values()}
@@ -81,6 +80,7 @@ def test_every_module_of_the_formats_has_its_row_and_its_own_ending() -> None:
     assert len(set(endings)) == len(endings), f"give each row of FORMATS an ending of its own, not {endings}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_same_document_gives_the_same_bytes(name: str) -> None:
     assert FORMATS[name].render(document()) == rendered(name, REPORT)

@@ -40,6 +40,7 @@ def run(trace: Trace, deadline_s: float = 60, **synchronous: object) -> Result:
     return simulate(scenario, trace=trace, replications=10)
 
 
+@pytest.mark.slow
 def test_the_files_have_the_shape_that_was_measured() -> None:
     code, conversation = trace_of("code"), trace_of("conv")
     assert (code.requests, conversation.requests) == (8819, 19366)
