@@ -148,7 +148,7 @@ def _timed(given: dict[str, Any], design: str, loop: Loop, jobs: int, replicatio
         if status == layout.GROW:
             state.grow()
         elif status == layout.UNFIT:
-            raise AssertionError("the plain loop did not fit its queue")
+            raise AssertionError("the single-station loop did not fit its queue")
     elapsed = time.perf_counter() - began
     m = state.machine[0]
     settled = sum(

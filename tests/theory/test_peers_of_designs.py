@@ -208,5 +208,5 @@ def test_a_peer_agrees_on_priority_queues_with_retries(peer: Callable[[int], Fig
 
 def test_a_peer_agrees_on_clients_that_give_up_and_call_again() -> None:
     figures = client_figures()
-    assert sum(each["calls"] for each in figures) / len(figures) > 1.3, "nobody calls again"
+    assert sum(each["calls"] for each in figures) / len(figures) > 1.3, "no caller calls again"
     check(figures, [clients_in_simpy(seed) for seed in range(REPLICATIONS)])

@@ -127,7 +127,7 @@ def test_a_choice_that_does_not_exist_is_refused_next_to_its_field(
             answer = send(client, form, data | {"version": [str(decision.draft_version)]})
             again = answer.content.decode()
             assert answer.status_code == 422, f"{name}: {answer.status_code}"
-            assert errors_next_to(again, name), f"{name}: nothing is said beside it"
+            assert errors_next_to(again, name), f"{name}: nothing is said next to it"
             kept = re.search(rf'name="{re.escape(form.text)}"\s+value="{KEPT}"', again)
             assert kept or not form.text, f"{name}: {form.text} is not kept"
             tried += 1
