@@ -97,7 +97,22 @@ class ClassResult(Value):
     completed: int
     good: int
     late: int
+    failed: int = 0
+    timed_out: int = 0
+    rejected: int = 0
+    dead_lettered: int = 0
+    undelivered: int = 0
+    lost: int = 0
+    in_system: int = 0
     wait_mean_s: float | None = None
+    wait_s: Quantiles = Quantiles()
+    """Of all replications' jobs together, like `latency_s`. Results of before have neither, nor outcomes of a class."""
+    latency_s: Quantiles = Quantiles()
+    intervals: dict[str, Bounds] = Field(default={})
+
+    @property
+    def good_share(self) -> float:
+        return self.good / self.offered if self.offered else 0.0
 
 
 class DesignResult(Value):

@@ -21,7 +21,7 @@ from simulator.result import (
     SubscriberResult,
 )
 from simulator.statistics import half_width
-from simulator.tally import EDGES_S, QUANTILES, Tally, quantile_s
+from simulator.tally import EDGES_S, QUANTILES, ClassTally, Tally, pooled, quantile_s, quantiles_of
 
 MOST_POINTS = 400
 DIGITS = 12
@@ -54,7 +54,7 @@ def design_result(
         delivery_calls=sum(tally.delivery_calls for tally in tallies),
         client_calls=sum(tally.client_calls for tally in tallies),
         subscribers=_subscribers(tallies),
-        classes=_classes(tallies, names),
+        classes=_classes(tallies, names, stable=stable),
         intervals=_intervals(tallies, stable=stable),
         series=_series(tallies[0]),
         call_rate=CallRate(width_s=tallies[0].call_width_s, per_s=_rounded(tallies[0].call_bins)),
@@ -145,18 +145,32 @@ def _subscribers(tallies: Sequence[Tally]) -> dict[str, SubscriberResult]:
     return results
 
 
-def _classes(tallies: Sequence[Tally], names: Sequence[str]) -> dict[str, ClassResult]:
+def _classes(tallies: Sequence[Tally], names: Sequence[str], *, stable: bool) -> dict[str, ClassResult]:
     results = {}
     for place, name in enumerate(names):
-        offered, completed, good, started = (
-            int(sum(tally.classes[place, column] for tally in tallies)) for column in range(layout.CLASS_COUNTS)
-        )
-        waited = float(sum(tally.class_waits_s[place] for tally in tallies))
-        mean = waited / started if started else None
+        each = [tally.classes[place] for tally in tallies]
+        counts = {count: sum(one.counts[count] for one in each) for count in each[0].counts}
+        started, offered = sum(one.started for one in each), counts["offered"]
+        waits, latencies = pooled([one.wait for one in each]), pooled([one.latency for one in each])
         results[name] = ClassResult(
-            offered=offered, completed=completed, good=good, late=completed - good, wait_mean_s=mean
+            **counts,
+            wait_mean_s=waits.sum_s / started if started else None,
+            wait_s=_finite(quantiles_of(waits, started)) if stable else Quantiles(),
+            latency_s=_finite(quantiles_of(latencies, offered, complete=counts["completed"] == offered))
+            if stable
+            else Quantiles(),
+            intervals=_share_over_replications(each),
         )
     return results
+
+
+def _finite(figures: dict[str, float]) -> Quantiles:
+    return Quantiles(**{name: value if isfinite(value) else None for name, value in figures.items()})
+
+
+def _share_over_replications(each: Sequence[ClassTally]) -> dict[str, tuple[float, float]]:
+    shares = [one.counts["good"] / one.counts["offered"] for one in each if one.counts["offered"]]
+    return _bounded("good_share", _mean(shares), half_width(shares)) if shares else {}
 
 
 def _series(tally: Tally) -> Series:

@@ -1,8 +1,9 @@
 """The Tally of one replication of one design: counts, histograms and time bins, of constant size whatever the number of jobs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,55 @@ def quantile_s(histogram: Counts, total: int, q: float) -> float:
 
 
 @dataclass(frozen=True, eq=False)
+class Times:
+    """Of jobs of one class: seconds, summed, the largest, and by the buckets of `EDGES_S`."""
+
+    sum_s: float
+    max_s: float
+    histogram: Counts
+
+    @classmethod
+    def of_values(cls, values: Floats) -> Self:
+        largest = float(values.max()) if len(values) else 0.0
+        return cls(float(values.sum()), largest, histogram_of(values))
+
+    def later(self, by_s: float) -> Self:
+        """Each of them longer by `by_s`, in the histogram as far as its buckets allow."""
+        buckets = np.searchsorted(EDGES_S, MIDDLES_S + by_s, "right") - 1
+        moved = np.bincount(buckets, self.histogram, len(self.histogram)).astype(np.int64)
+        total = int(moved.sum())
+        return type(self)(self.sum_s + by_s * total, self.max_s + by_s * (total > 0), moved)
+
+
+@dataclass(frozen=True, eq=False)
+class ClassTally:
+    """What one replication counted of one class. Waits are of its jobs that started, latencies of those completed."""
+
+    counts: dict[str, int]
+    started: int
+    wait: Times
+    latency: Times
+
+
+def pooled(times: Sequence[Times]) -> Times:
+    return Times(
+        sum(one.sum_s for one in times),
+        max(one.max_s for one in times),
+        np.sum([one.histogram for one in times], axis=0, dtype=np.int64),
+    )
+
+
+def quantiles_of(times: Times, total: int, *, complete: bool = True) -> dict[str, float]:
+    """As `quantiles`: `total` jobs, of which the histogram has all if it is complete."""
+    return quantiles(times.histogram, total, times.sum_s, times.max_s, complete=complete)
+
+
+def histogram_of(values_s: Floats) -> Counts:
+    buckets = np.maximum(np.searchsorted(EDGES_S, values_s, "right") - 1, 0)
+    return np.bincount(buckets, minlength=layout.BUCKETS_OF_HISTOGRAM)
+
+
+@dataclass(frozen=True, eq=False)
 class Tally:
     """What one replication of one design counted. All figures leave the warm-up out; waits are of jobs that started."""
 
@@ -61,8 +111,7 @@ class Tally:
     utilisation: float
     wasted_s: float
     growth_per_min: float
-    classes: Counts
-    class_waits_s: Floats
+    classes: tuple[ClassTally, ...]
     batches: Counts
     fans: Counts
     fan_sums_s: Floats
@@ -100,8 +149,10 @@ class Tally:
 def tally_of(m: Any) -> Tally:
     """The tally in a machine's record after its run (copied: the record may go)."""
     raw = m["counts"]
-    classes = int(m["classes"])
-    counts = _counts(raw)
+    counts, histograms = (
+        {"accepted": int(raw[layout.C_ACCEPTED])} | _counts(raw),
+        m["histograms"][: int(m["classes"])].sum(axis=0),
+    )
     started = int(raw[layout.C_STARTED])
     observed = float(m["changed"]) - float(m["since"])
     subscribers = int(m["subscribers"])
@@ -111,25 +162,22 @@ def tally_of(m: Any) -> Tally:
         provider_429=int(raw[layout.C_429]),
         delivery_calls=int(raw[layout.C_DELIVERY]),
         client_calls=max(int(raw[layout.C_SENT]), counts["offered"]),
-        wait=quantiles(
-            m["histograms"][layout.H_WAIT], started, float(m["wait_sum"]), float(m["wait_max"]), complete=True
-        ),
+        wait=quantiles(histograms[layout.H_WAIT], started, float(m["wait_sum"]), float(m["wait_max"]), complete=True),
         latency=quantiles(
-            m["histograms"][layout.H_LATENCY],
+            histograms[layout.H_LATENCY],
             counts["offered"],
             float(m["latency_sum"]),
             float(m["latency_max"]),
             complete=counts["completed"] == counts["offered"],
         ),
-        latency_histogram=m["histograms"][layout.H_LATENCY].copy(),
+        latency_histogram=histograms[layout.H_LATENCY].copy(),
         depth_mean=float(m["area"]) / observed if observed > 0 else 0.0,
         depth_max=int(raw[layout.C_MAX_DEPTH]),
         lag_max_s=float(m["lag_max"]),
         utilisation=min(1.0, float(m["busy"]) / float(m["capacity"])) if m["capacity"] > 0 else 0.0,
         wasted_s=float(m["wasted"]),
         growth_per_min=60 * int(m["in_system"]) / float(m["now"]) if m["now"] > 0 else 0.0,
-        classes=m["by_class"][:classes].copy(),
-        class_waits_s=m["class_waits"][:classes].copy(),
+        classes=tuple(_class_tally(m, place) for place in range(int(m["classes"]))),
         batches=m["batches"].copy(),
         fans=m["fans"][:subscribers].copy(),
         fan_sums_s=m["fan_sums"][:subscribers].copy(),
@@ -141,12 +189,29 @@ def tally_of(m: Any) -> Tally:
     )
 
 
+def _class_tally(m: Any, place: int) -> ClassTally:
+    """A single class has the times of all jobs."""
+    counted, alone = m["by_class"][place], int(m["classes"]) == 1
+    wait = (m["wait_sum"], m["wait_max"]) if alone else m["class_times"][place][[layout.T_WAIT_SUM, layout.T_WAIT_MAX]]
+    latency = (
+        (m["latency_sum"], m["latency_max"])
+        if alone
+        else m["class_times"][place][[layout.T_LATENCY_SUM, layout.T_LATENCY_MAX]]
+    )
+    waits, latencies = m["histograms"][place].astype(np.uint32)
+    return ClassTally(
+        counts=_counts(counted),
+        started=int(counted[layout.C_STARTED]),
+        wait=Times(float(wait[0]), float(wait[1]), waits),
+        latency=Times(float(latency[0]), float(latency[1]), latencies),
+    )
+
+
 def _counts(raw: Counts) -> dict[str, int]:
     outcomes = {name: int(raw[place]) for name, place in OUTCOME_COUNTS.items()}
     offered, completed, good = int(raw[layout.C_OFFERED]), int(raw[layout.C_COMPLETED]), int(raw[layout.C_GOOD])
     return {
         "offered": offered,
-        "accepted": int(raw[layout.C_ACCEPTED]),
         "completed": completed,
         "good": good,
         "late": completed - good,

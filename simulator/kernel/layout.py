@@ -44,8 +44,8 @@ H_WAIT, H_LATENCY = 0, 1
     COUNTS,
 ) = range(16)
 
-# --- a class's counts, indices of Machine.by_class
-K_OFFERED, K_COMPLETED, K_GOOD, K_STARTED, CLASS_COUNTS = range(5)
+# --- a class's times, indices of Machine.class_times; its counts have the indices above
+T_WAIT_SUM, T_WAIT_MAX, T_LATENCY_SUM, T_LATENCY_MAX, CLASS_TIMES = range(5)
 
 # --- time bins, rows of Machine.bins
 B_ARRIVALS, B_COMPLETED, B_DEPTH, B_FLIGHT, B_LAG, B_WITHOUT_RESULT, BIN_ROWS = range(7)
@@ -198,8 +198,8 @@ TALLY = [
     ("latency_sum", _f),
     ("latency_max", _f),
     ("lag_max", _f),
-    ("by_class", _i, (MOST_CLASSES, CLASS_COUNTS)),
-    ("class_waits", _f, MOST_CLASSES),
+    ("by_class", _i, (MOST_CLASSES, COUNTS)),  # offered, started, good and the outcomes
+    ("class_times", _f, (MOST_CLASSES, CLASS_TIMES)),  # filled if there are several classes
     ("batches", _i, (BATCHES, 2)),  # offered and good, by consecutive jobs
     ("bin", _i),
     ("bin_end", _f),
@@ -209,7 +209,7 @@ TALLY = [
     ("call_shift", _i),  # a bin's width in seconds, as a power of two
     ("call_second", _i),  # the second that is being counted, and its calls so far
     ("calls_in_second", _i),
-    ("histograms", _i, (2, BUCKETS_OF_HISTOGRAM)),
+    ("histograms", _i, (MOST_CLASSES, 2, BUCKETS_OF_HISTOGRAM)),
     ("fans", _i, (MOST_SUBSCRIBERS, 3)),  # offered, handled, given up
     ("fan_sums", _f, (MOST_SUBSCRIBERS, 2)),  # sum and maximum of latencies
     ("fan_histograms", _i, (MOST_SUBSCRIBERS, BUCKETS_OF_HISTOGRAM)),

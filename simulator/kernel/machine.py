@@ -97,7 +97,7 @@ def count_offered(m: Machine, job: int, place: int, arrived: float, now: float) 
         m.counts[layout.C_OFFERED] += 1
         if m.binned:
             m.batches[batch_of(m, job), 0] += 1
-        m.by_class[place, layout.K_OFFERED] += 1
+        m.by_class[place, layout.C_OFFERED] += 1
     if m.binned:
         count_in_bin(m.bins, layout.B_ARRIVALS, arrived, m.bin_width)
     m.last_arrival = arrived
@@ -312,25 +312,34 @@ def settle(m: Machine, s: int, outcome: int, at: float) -> None:
     if job < m.warmup:
         return
     m.counts[outcome] += 1
+    m.by_class[place, outcome] += 1
     if record.flags & layout.F_STARTED:
         waited = record.waited
         m.counts[layout.C_STARTED] += 1
         m.wait_sum += waited
         m.wait_max = max(m.wait_max, waited)
-        m.histograms[layout.H_WAIT, bucket_of(waited)] += 1
-        m.by_class[place, layout.K_STARTED] += 1
-        m.class_waits[place] += waited
+        m.histograms[place, layout.H_WAIT, bucket_of(waited)] += 1
+        m.by_class[place, layout.C_STARTED] += 1
+        if m.classes > 1:
+            add_class_time(m, place, layout.T_WAIT_SUM, layout.T_WAIT_MAX, waited)
     if outcome == layout.C_COMPLETED:
         latency = at - record.arrived
         m.latency_sum += latency
         m.latency_max = max(m.latency_max, latency)
-        m.histograms[layout.H_LATENCY, bucket_of(latency)] += 1
-        m.by_class[place, layout.K_COMPLETED] += 1
+        m.histograms[place, layout.H_LATENCY, bucket_of(latency)] += 1
+        if m.classes > 1:
+            add_class_time(m, place, layout.T_LATENCY_SUM, layout.T_LATENCY_MAX, latency)
         if latency <= m.deadlines[place] + layout.ROUNDING_S:
             m.counts[layout.C_GOOD] += 1
             if m.binned:
                 m.batches[batch_of(m, job), 1] += 1
-            m.by_class[place, layout.K_GOOD] += 1
+            m.by_class[place, layout.C_GOOD] += 1
+
+
+@compiled
+def add_class_time(m: Machine, place: int, total: int, largest: int, seconds: float) -> None:
+    m.class_times[place, total] += seconds
+    m.class_times[place, largest] = max(m.class_times[place, largest], seconds)
 
 
 @compiled

@@ -65,8 +65,8 @@ def run_single_station(machine: Any, budget: int) -> int:
             wait_max = max(wait_max, waited)
             latency_sum += latency
             latency_max = max(latency_max, latency)
-            m.histograms[layout.H_WAIT, bucket_of(waited)] += 1
-            m.histograms[layout.H_LATENCY, bucket_of(latency)] += 1
+            m.histograms[0, layout.H_WAIT, bucket_of(waited)] += 1
+            m.histograms[0, layout.H_LATENCY, bucket_of(latency)] += 1
             if latency <= deadline + layout.ROUNDING_S:
                 good += 1
             else:
@@ -127,10 +127,9 @@ def count_all(m: Machine) -> None:
         m.counts[count] = tallied
     if m.delivery == POLLING:
         m.counts[layout.C_DELIVERY] = tallied
-    for count in (layout.K_OFFERED, layout.K_COMPLETED, layout.K_STARTED):
+    for count in (layout.C_OFFERED, layout.C_COMPLETED, layout.C_STARTED):
         m.by_class[0, count] = tallied
-    m.by_class[0, layout.K_GOOD] = m.counts[layout.C_GOOD]
-    m.class_waits[0] = m.wait_sum
+    m.by_class[0, layout.C_GOOD] = m.counts[layout.C_GOOD]
     m.now = m.changed = m.servers_changed = m.work_end
     m.capacity = m.servers * (m.work_end - m.since)
     m.in_system = 0

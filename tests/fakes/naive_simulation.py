@@ -5,7 +5,7 @@ the end of work, then connections tried again, then patience, then calls again, 
 """
 
 import heapq
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from math import ceil, exp, floor, inf, log
 from typing import Any
@@ -39,6 +39,15 @@ class Job:
         self.listening = True
 
 
+class Account:
+    """What became of the jobs of one class."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.waits: list[float] = []
+        self.latencies: list[float] = []
+
+
 class Naive:
     def __init__(
         self, scenario: Any, draws: Draws, jobs: float, last: float, drains: bool, servers: int, limited: bool
@@ -57,7 +66,7 @@ class Naive:
         self.waits: list[float] = []
         self.called_at: list[float] = []
         self.busy = self.lag = 0.0
-        self.classes = [[0, 0, 0, 0] for _ in scenario.event_driven.queues]
+        self.classes = [Account() for _ in scenario.event_driven.queues]
         self.latencies: list[float] = []
         self.wasted = self.area = self.area_since = 0.0
         self.fans = [[0, 0, 0] for _ in range(self.called())]
@@ -136,7 +145,7 @@ class Naive:
         if job.number == self.scenario.warmup_jobs:
             self.area, self.area_since = 0.0, self.now
         self.count("offered", job)
-        self.classes[job.place][0] += job.number >= self.scenario.warmup_jobs
+        self.classes[job.place].counts["offered"] += job.number >= self.scenario.warmup_jobs
         self.plan_arrival(delay)
         self.arrive(job)
 
@@ -235,18 +244,19 @@ class Naive:
         self.count(outcome, job)
         if job.number < self.scenario.warmup_jobs:
             return
-        tally = self.classes[job.place]
-        tally[3] += job.started
+        own = self.classes[job.place]
+        own.counts[outcome] += 1
         if job.started:
             self.waits.append(job.waited)
+            own.waits.append(job.waited)
         if outcome == "completed":
             latency = instant - job.arrived
             self.latencies.append(latency)
+            own.latencies.append(latency)
             good = latency <= self.deadline(job) + 1e-9
             self.saw("good" if good else "late")
             self.counts["good"] += good
-            tally[1] += 1
-            tally[2] += good
+            own.counts["good"] += good
 
     def deadline(self, job: Job) -> float:
         deadline = self.scenario.deadline_s

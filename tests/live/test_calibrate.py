@@ -88,7 +88,7 @@ def test_the_prediction_counts_the_pick_up_as_waiting_and_not_as_work() -> None:
     assert after.wait["mean"] == pytest.approx(0.5 + 0.2)
     assert after.wait["max"] == pytest.approx(1.0 + 0.2)
     assert after.latency["mean"] == pytest.approx(before.latency["mean"]), "the pick-up is part of the dispatch"
-    assert after.class_waits_s.sum() == pytest.approx(2 * after.wait["mean"])
+    assert after.classes[0].wait.sum_s == pytest.approx(2 * after.wait["mean"])
     assert after.utilisation == pytest.approx(before.utilisation * (1 - 0.2 / 9.0))
 
 

@@ -241,7 +241,9 @@ def test_each_call_of_a_client_waits_until_that_client_gives_it_up() -> None:
     assert measured.wait["mean"] == pytest.approx(5 + 3)
     assert measured.wasted_s == pytest.approx(2)
     cut_short = [event for event in events if event[0] < 9] + [(11.0, EventType.TIMED_OUT, 0, 1, 1.0)]
-    assert tally(chosen, "synchronous", *cut_short).class_waits_s.sum() == 0, "no start of a job whose client had gone"
+    assert tally(chosen, "synchronous", *cut_short).classes[0].wait.sum_s == 0, (
+        "no start of a job whose client had gone"
+    )
 
 
 def test_a_killed_workers_attempt_ends_where_its_journal_does_once_the_job_is_taken_again() -> None:

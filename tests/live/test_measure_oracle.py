@@ -62,8 +62,12 @@ def agree(scenario: Scenario, design: str) -> set[str]:
     assert tally.provider_calls == counts["calls"]
     assert tally.provider_429 == counts["paced"]
     assert tally.delivery_calls == counts["delivery"]
-    assert tally.classes.tolist() == oracle.classes
-    assert tally.class_waits_s.sum() == pytest.approx(sum(oracle.waits), abs=1e-4)
+    for of_class, own in zip(tally.classes, oracle.classes, strict=True):
+        assert {name: of_class.counts[name] for name in own.counts} == own.counts
+        assert of_class.started == len(own.waits)
+        for times, seconds in ((of_class.wait, own.waits), (of_class.latency, own.latencies)):
+            assert times.sum_s == pytest.approx(sum(seconds), abs=1e-4)
+            assert times.max_s == pytest.approx(max(seconds, default=0.0), abs=1e-4)
     assert tally.wait["max"] == pytest.approx(max(oracle.waits, default=0.0), abs=1e-4)
     assert tally.wasted_s == pytest.approx(oracle.wasted, abs=1e-4)
     assert tally.lag_max_s == pytest.approx(oracle.lag, abs=1e-4)

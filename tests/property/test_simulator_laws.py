@@ -39,6 +39,12 @@ def check_laws(scenario: Scenario) -> None:
         assert 0 <= design.utilisation <= 1 + 1e-9
         assert sum(part.offered for part in design.classes.values()) == design.offered
         assert sum(part.good for part in design.classes.values()) == design.good
+        for outcome in OUTCOMES:
+            assert sum(getattr(part, outcome) for part in design.classes.values()) == getattr(design, outcome)
+        for part in design.classes.values():
+            assert part.offered == sum(getattr(part, outcome) for outcome in OUTCOMES)
+            if part.wait_s.p50 is not None and part.wait_s.p95 is not None and part.wait_s.max is not None:
+                assert part.wait_s.p50 <= part.wait_s.p95 <= part.wait_s.max
         assert all(low <= high for low, high in design.intervals.values())
         assert len(design.series.t_s) <= 1000
         assert len(design.curve.share) <= 400

@@ -17,9 +17,10 @@ from simulator.replications import LOOPS
 from simulator.retries import Jitter
 from simulator.scenario import Discipline, Scenario
 from simulator.services import Service
+from simulator.tally import MIDDLES_S, tally_of
 from tests.fakes.naive_draws import Draws
 from tests.fakes.naive_scenarios import durations_of, scenarios, trace_of
-from tests.fakes.naive_simulation import Naive, NaiveEventDriven, NaiveSynchronous
+from tests.fakes.naive_simulation import Account, Naive, NaiveEventDriven, NaiveSynchronous
 
 INSTANT_S = 1e-8
 """Events less far apart are simultaneous, but for rounding."""
@@ -117,8 +118,8 @@ def check(scenario: Scenario, design: str, drains: bool = True) -> set[str]:
     assert float(m["latency_sum"]) == pytest.approx(sum(oracle.latencies), abs=1e-2)
     assert int(m["counts"][layout.C_STARTED]) == len(oracle.waits)
     assert float(m["wasted"]) == pytest.approx(oracle.wasted, abs=1e-2)
-    if scenario.duration_s is None and drains:
-        assert m["by_class"][: len(oracle.classes)].tolist() == oracle.classes
+    for place, own in enumerate(oracle.classes):
+        check_class(m, place, own, drained=scenario.duration_s is None and drains)
     if scenario.warmup_jobs == 0:
         assert float(m["busy"]) == pytest.approx(oracle.busy, abs=1e-2)
     if scenario.warmup_jobs == 0 and scenario.duration_s is None and drains:
@@ -127,6 +128,20 @@ def check(scenario: Scenario, design: str, drains: bool = True) -> set[str]:
     fewest, most = (busiest_seconds(oracle.called_at, int(m["call_shift"]), slack_s) for slack_s in (-1e-5, 1e-5))
     assert (fewest <= m["call_bins"]).all() and (m["call_bins"] <= most).all()
     return oracle.fired
+
+
+def check_class(m: Any, place: int, own: Account, *, drained: bool) -> None:
+    tally = tally_of(m).classes[place]
+    if drained:
+        assert {name: tally.counts[name] for name in own.counts} == own.counts
+    assert tally.started == len(own.waits)
+    for times, seconds in ((tally.wait, own.waits), (tally.latency, own.latencies)):
+        assert times.sum_s == pytest.approx(sum(seconds), abs=1e-2)
+        assert times.max_s == pytest.approx(max(seconds, default=0.0), abs=1e-5)
+        assert times.histogram.sum() == len(seconds)
+        if seconds:
+            middle = np.median(np.repeat(MIDDLES_S, times.histogram))
+            assert middle == pytest.approx(np.median(seconds), rel=0.005, abs=1e-5)
 
 
 def busiest_seconds(called_at: list[float], shift: int, slack_s: float) -> Any:

@@ -57,8 +57,8 @@ def kernel(design: str, rate: float) -> list[Tally]:
 def queued_figures() -> list[Figures]:
     return [
         {
-            "urgent wait": float(tally.class_waits_s[0] / tally.classes[0, 0]),
-            "standard wait": float(tally.class_waits_s[1] / tally.classes[1, 0]),
+            "urgent wait": float(tally.classes[0].wait.sum_s / tally.classes[0].counts["offered"]),
+            "standard wait": float(tally.classes[1].wait.sum_s / tally.classes[1].counts["offered"]),
             "attempts": tally.attempts_per_job,
             "latency": tally.latency["mean"],
         }

@@ -234,7 +234,7 @@ def latencies(scenario: Scenario) -> tuple[float, float]:
     while (status := run_event_driven(machine, 4_000_000)) != layout.DONE:
         assert status == layout.GROW
         state.grow()
-    counts = machine[0]["histograms"][layout.H_LATENCY]
+    counts = machine[0]["histograms"][0, layout.H_LATENCY]
     mean = float((counts * MIDDLES_S).sum() / counts.sum())
     completed = int(machine[0]["counts"][layout.C_COMPLETED])
     return float(machine[0]["latency_sum"]) / completed, float((counts * (MIDDLES_S - mean) ** 2).sum() / counts.sum())

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 
 from simulator.arrivals import PoissonArrivals
-from simulator.kernel import layout
 from simulator.live.run.design_run import DesignRun
 from simulator.live.run.measure import Rows
 from simulator.live.run.window import Window, simulate_window
@@ -134,16 +133,15 @@ def predict(window: Window, costs: Costs, speed: float, jobs: Jobs, design: Desi
 
 def _as_measured(tally: Tally, costs: Costs, speed: float, jobs: Jobs, dispatch_s: float) -> Tally:
     """With the pick-up as part of every wait, and a utilisation of the tasks alone: no journal records when rq itself is at work."""
-    started = max(1, int(tally.classes[:, layout.K_STARTED].sum()))
+    started = max(1, sum(one.started for one in tally.classes))
     by_s = costs.pickup_s * speed * max(1.0, tally.provider_calls / started)  # a wait is the sum of a job's attempts
-    waits = tally.class_waits_s + by_s * tally.classes[:, layout.K_STARTED]
     wait = {name: value + by_s for name, value in tally.wait.items()}
     outside_tasks = (costs.pickup_s + costs.release_s) * speed / (float(jobs.service_s.mean()) + dispatch_s)
     utilisation = tally.utilisation * (1 - outside_tasks)
     return replace(
         tally,
         wait=wait,
-        class_waits_s=waits,
+        classes=tuple(replace(one, wait=one.wait.later(by_s)) for one in tally.classes),
         lag_max_s=tally.lag_max_s + costs.pickup_s * speed,
         utilisation=utilisation,
     )

@@ -16,7 +16,7 @@ from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import EventType
 from simulator.plan import SYNCHRONOUS, called_subscribers, servers_of
 from simulator.scenario import Scenario
-from simulator.tally import EDGES_S, Tally, quantiles
+from simulator.tally import ClassTally, Tally, Times, histogram_of, quantiles
 from simulator.trace_columns import Floats
 
 NEVER = np.nan
@@ -246,17 +246,17 @@ def tally_run(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended:
         client_calls=rows.count(EventType.SENT),
         wait=_of_values(measured.waited_s[started], int(started.sum())),
         latency=_of_values(latency, int(offered.sum())),
-        latency_histogram=_histogram(latency),
+        latency_histogram=histogram_of(latency),
         depth_mean=area / observed if observed > 0 else 0.0,
         depth_max=measured.waiting.highest(),
         lag_max_s=float((measured.waiting.end - measured.waiting.start).max()) if len(measured.waiting.end) else 0.0,
         utilisation=min(1.0, busy / (servers * end)) if end > 0 else 0.0,
         wasted_s=_wasted_s(scenario, design, jobs, measured),
         growth_per_min=0.0,
-        classes=_classes(jobs, measured, offered, started),
-        class_waits_s=np.bincount(
-            jobs.place[started], measured.waited_s[started], minlength=len(jobs.deadlines_s)
-        ).astype(np.float64),
+        classes=tuple(
+            _class_tally(jobs, measured, offered & (jobs.place == place), started & (jobs.place == place))
+            for place in range(len(jobs.deadlines_s))
+        ),
         batches=_batches(jobs, measured, offered),
         fans=fans,
         fan_sums_s=fan_sums_s,
@@ -275,12 +275,15 @@ def _good(jobs: Jobs, measured: Measured) -> NDArray[np.bool_]:
 
 def _counts(jobs: Jobs, rows: Rows, measured: Measured, offered: NDArray[np.bool_]) -> dict[str, int]:
     accepted = np.unique(rows.rows["job"][rows.of_kind(EventType.ACCEPTED)])
-    good = int(_good(jobs, measured).sum())
+    return {"accepted": len(accepted)} | _outcome_counts(jobs, measured, offered)
+
+
+def _outcome_counts(jobs: Jobs, measured: Measured, offered: NDArray[np.bool_]) -> dict[str, int]:
+    good = int((offered & _good(jobs, measured)).sum())
     by_outcome = {name: int((offered & (measured.outcome == kind)).sum()) for kind, name in enumerate(OUTCOME_NAMES)}
     completed = by_outcome.pop("completed")
     return {
         "offered": int(offered.sum()),
-        "accepted": len(accepted),
         "completed": completed,
         "good": good,
         "late": completed - good,
@@ -288,14 +291,9 @@ def _counts(jobs: Jobs, rows: Rows, measured: Measured, offered: NDArray[np.bool
     }
 
 
-def _histogram(values: Floats) -> NDArray[np.int64]:
-    buckets = np.maximum(np.searchsorted(EDGES_S, values, "right") - 1, 0)
-    return np.bincount(buckets, minlength=layout.BUCKETS_OF_HISTOGRAM)
-
-
 def _of_values(values: Floats, total: int) -> dict[str, float]:
     largest = float(values.max()) if len(values) else 0.0
-    return quantiles(_histogram(values), total, float(values.sum()), largest, complete=len(values) == total)
+    return quantiles(histogram_of(values), total, float(values.sum()), largest, complete=len(values) == total)
 
 
 def _wasted_s(scenario: Scenario, design: str, jobs: Jobs, measured: Measured) -> float:
@@ -310,12 +308,14 @@ def _wasted_s(scenario: Scenario, design: str, jobs: Jobs, measured: Measured) -
     return float(np.maximum(0.0, measured.working.end - np.maximum(measured.working.start, vain)).sum())
 
 
-def _classes(
-    jobs: Jobs, measured: Measured, offered: NDArray[np.bool_], started: NDArray[np.bool_]
-) -> NDArray[np.int64]:
-    columns = (offered, measured.outcome == COMPLETED, _good(jobs, measured), started)
-    places = len(jobs.deadlines_s)
-    return np.stack([np.bincount(jobs.place[column], minlength=places) for column in columns], axis=1)
+def _class_tally(jobs: Jobs, measured: Measured, offered: NDArray[np.bool_], started: NDArray[np.bool_]) -> ClassTally:
+    done = offered & (measured.outcome == COMPLETED)
+    return ClassTally(
+        counts=_outcome_counts(jobs, measured, offered),
+        started=int(started.sum()),
+        wait=Times.of_values(measured.waited_s[started]),
+        latency=Times.of_values((measured.settled_s - jobs.arrival_s)[done]),
+    )
 
 
 def _batches(jobs: Jobs, measured: Measured, offered: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -335,7 +335,7 @@ def _fans(scenario: Scenario, jobs: Jobs, rows: Rows) -> tuple[NDArray[np.int64]
         lost = int((given_up & (rows.rows["index"] == subscriber)).sum())
         fans[subscriber] = len(latency) + lost, len(latency), lost
         sums[subscriber] = latency.sum(), latency.max() if len(latency) else 0.0
-        histograms[subscriber] = _histogram(latency)
+        histograms[subscriber] = histogram_of(latency)
     return fans, sums, histograms
 
 
