@@ -5,10 +5,10 @@ from math import inf
 
 import numpy as np
 
-from simulator.kernel.layout import CONNECTION_FAILS_S, EVENT, MACHINE, RECORDED_ROW, SLOT
-from simulator.plan import EVENT_DRIVEN, FIRST_SLOTS, SYNCHRONOUS, jobs_of, mean_service_s, most_servers_of, rate_of
+from simulator.kernel.layout import CONNECTION_FAILS_S, EVENT, MACHINE, RECORDED_ROW, SHARED_CALL, SLOT
+from simulator.plan import EVENT_DRIVEN, FIRST_SLOTS, SYNCHRONOUS, jobs_of, most_servers_of, rate_of
 from simulator.scenario import Scenario
-from simulator.stability import attempts_per_job, load_of, mean_backoffs_s
+from simulator.stability import attempts_per_job, load_of, mean_backoffs_s, saturated_service_s
 from simulator.traces import Trace
 
 BASE_BYTES = 100 * 2**20
@@ -20,7 +20,8 @@ GROWTH = 3
 def memory_bytes(scenario: Scenario, trace: Trace | None) -> int:
     slots = max(_most_in_system(scenario, design, trace) for design in (SYNCHRONOUS, EVENT_DRIVEN))
     slots = max(FIRST_SLOTS, GROWTH * slots)
-    machine = MACHINE.itemsize + slots * (SLOT.itemsize + EVENT.itemsize)
+    shared = 0 if scenario.provider.slowdown is None else SHARED_CALL.itemsize + EVENT.itemsize
+    machine = MACHINE.itemsize + slots * (SLOT.itemsize + EVENT.itemsize + shared)
     rows = trace.requests * (RECORDED_ROW.itemsize + 32) if trace is not None else 0
     return int(BASE_BYTES + rows + (os.cpu_count() or 1) * machine)
 
@@ -28,7 +29,7 @@ def memory_bytes(scenario: Scenario, trace: Trace | None) -> int:
 def _most_in_system(scenario: Scenario, design: str, trace: Trace | None) -> int:
     """A fluid estimate: what flows in faster than it can flow out piles up."""
     jobs, rate = jobs_of(scenario, trace), rate_of(scenario, trace)
-    service = mean_service_s(scenario, trace, None)
+    service = saturated_service_s(scenario, design, trace, None)
     attempts = attempts_per_job(scenario, design)
     load = load_of(scenario, design, None if trace is None else trace, None)
     share = max(load.servers, load.provider)

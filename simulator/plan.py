@@ -1,6 +1,6 @@
 """A Scenario as the arrays that an event loop works on: one Machine a replication and design."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil, inf, log
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from simulator.kernel.random_numbers import key_of
 from simulator.kernel.scaling import AUTOSCALER_LOOK_S
 from simulator.scenario import Autoscaling, Discipline, InlineCalls, Overflow, Scenario
 from simulator.services import EmpiricalService
+from simulator.slowdown import CallTime
 from simulator.trace_columns import Floats
 from simulator.traces import Trace
 
@@ -87,6 +88,19 @@ def mean_service_s(scenario: Scenario, trace: Trace | None, drawn: Floats | None
     return scenario.service.mean_time_s(tokens, durations_of(trace, drawn))
 
 
+def call_time_of(scenario: Scenario, trace: Trace | None, drawn: Floats | None) -> CallTime | None:
+    """How the time of a call grows with the calls in flight; None if it does not."""
+    slowdown = scenario.provider.slowdown
+    if slowdown is None:
+        return None
+    return CallTime.from_points(
+        slowdown.measured_in_flight,
+        mean_service_s(scenario, trace, drawn),
+        slowdown.high_in_flight,
+        slowdown.high_mean_s,
+    )
+
+
 def durations_of(trace: Trace | None, drawn: Floats | None) -> Floats | None:
     """Those to draw from take the place of the trace's own."""
     return drawn if drawn is not None or trace is None else trace.service_s
@@ -100,12 +114,18 @@ class KernelState:
     slots: Array
     heap: Array
     trace: Array
+    shared_calls: Array = field(init=False)
+    """Of the slots, and the heap of their tags, if the model slows: see simulator/kernel/sharing.py."""
+    finishes: Array = field(init=False)
 
     def __post_init__(self) -> None:
+        shared = len(self.slots) if self.machine[0]["slows"] else 1
+        self.shared_calls = np.zeros(shared, dtype=layout.SHARED_CALL)
+        self.finishes = np.zeros(shared, dtype=layout.EVENT)
         self._write_addresses()
 
     def _write_addresses(self) -> None:
-        for name in ("slots", "heap", "trace"):
+        for name in ("slots", "heap", "trace", "shared_calls", "finishes"):
             self.machine[name] = getattr(self, name).ctypes.data
 
     def grow(self) -> None:
@@ -120,6 +140,9 @@ class KernelState:
         after = min(2 * before, MOST_SLOTS)
         self.slots = _longer(self.slots, after)
         self.heap = _longer(self.heap, after + layout.NEAR)
+        if self.machine[0]["slows"]:
+            self.shared_calls = _longer(self.shared_calls, after)
+            self.finishes = _longer(self.finishes, after)
         _link_free(self.machine[0], self.slots, before)
         self._write_addresses()
 
@@ -175,7 +198,7 @@ def build_state(
     m["binned"] = replication == 0
     _set_length(m, scenario, trace)
     _set_arrivals(m, scenario, trace)
-    _set_service(m, scenario, drawn)
+    _set_service(m, scenario, trace, drawn)
     _set_classes(m, scenario)
     _set_provider(m, scenario, trace)
     _set_failures(m, scenario, design)
@@ -211,7 +234,7 @@ def _begin(m: Any, slots: Array, scenario: Scenario, servers: int) -> None:
     for head in ("line_head", "line_tail", "patient_head", "patient_tail", "again_head", "again_tail"):
         m[head] = -1
     m["servers"] = m["idle"] = servers
-    m["timer"] = inf
+    m["timer"] = m["finish_at"] = inf
     m["bucket_full"][:] = -inf
     m["quotas_open"] = -inf
     dedicated = dedicated_consumers(scenario)
@@ -224,7 +247,7 @@ def is_single_station(m: Any) -> bool:
     none_leaves = (
         m["patience"] in (0, inf) and m["expires"] in (0, inf) and m["places"] == UNBOUNDED and m["end"] == inf
     )
-    costs_nothing = m["accept"] == 0 and m["dispatch_cost"] == 0 and m["limited"] == 0
+    costs_nothing = m["accept"] == 0 and m["dispatch_cost"] == 0 and m["limited"] == 0 and m["slows"] == 0
     at_once = m["delivery"] == NONE or (m["delivery"] == POLLING and m["delivery_a"] == 0)
     counted = (
         m["jobs"] < UNBOUNDED
@@ -302,10 +325,13 @@ def _set_arrivals(m: Any, scenario: Scenario, trace: Trace | None) -> None:
     m["gap"] = 1 / m["rate"]
 
 
-def _set_service(m: Any, scenario: Scenario, drawn: Floats | None) -> None:
+def _set_service(m: Any, scenario: Scenario, trace: Trace | None, drawn: Floats | None) -> None:
     m["service_kind"] = list(SERVICES).index(scenario.service.distribution)
     m["service_a"], m["service_b"] = scenario.service.parameters
     m["drawn"] = 0 if drawn is None else len(drawn)
+    if (line := call_time_of(scenario, trace, drawn)) is not None:
+        m["slows"] = True
+        m["slow_base"], m["slow_each"] = line.alone_s / line.measured_s, line.each_s / line.measured_s
 
 
 def _set_classes(m: Any, scenario: Scenario) -> None:

@@ -30,6 +30,24 @@ class Outage(Value):
     length_s: Positive
 
 
+class Slowdown(Value):
+    """A model whose calls take longer the more are in flight, as a batching inference server's do.
+
+    `service` was measured with `measured_in_flight` calls at once; with `high_in_flight` its mean is `high_mean_s`. The time of a call
+    with n in flight, those of this design alone, is a + b n between the two points and beyond them.
+    """
+
+    measured_in_flight: Count
+    high_in_flight: Count
+    high_mean_s: Positive
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.high_in_flight <= self.measured_in_flight:
+            raise ValueError("high_in_flight must be more than measured_in_flight")
+        return self
+
+
 class Provider(Value):
     """The model provider's limits; null is unlimited. Quotas refill continuously."""
 
@@ -45,6 +63,7 @@ class Provider(Value):
     failed_calls_count: bool = True
     """Whether a failed call burns quota."""
     outages: Annotated[tuple[Outage, ...], Field(strict=False, max_length=100)] = ()
+    slowdown: Slowdown | None = None
 
 
 class Failures(Value):

@@ -5,10 +5,11 @@ from itertools import permutations
 from math import ceil
 
 from core.errors import InvalidInput, Problem
+from core.numbers import duration
 from core.values import rounded
 from simulator.arrivals import TraceArrivals
 from simulator.memory import memory_bytes
-from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, designs_of, jobs_of, servers_of
+from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, call_time_of, designs_of, jobs_of, servers_of
 from simulator.replications import OnProgress, Progress, Runner, warm
 from simulator.result import Result
 from simulator.scenario import Scenario
@@ -147,6 +148,18 @@ def _missing_durations(scenario: Scenario, trace: Trace | None, durations_s: Flo
     return [] if len(durations_s) else [Problem("service.path", "there is no duration in the file")]
 
 
+def _impossible_slowdown(scenario: Scenario, trace: Trace | None, drawn: Floats | None) -> list[Problem]:
+    line = call_time_of(scenario, trace, drawn)
+    if line is None:
+        return []
+    path, mean = "provider.slowdown.high_mean_s", f"the mean of service, {duration(line.measured_s)}"
+    if line.each_s < 0:
+        return [Problem(path, f"must be at least {mean}: more calls in flight cannot make each faster")]
+    if line.mean_s(1) <= 0:
+        return [Problem(path, f"grows too steeply from {mean}: on this line a call alone would take no time")]
+    return []
+
+
 def check(scenario: Scenario, trace: Trace | None, durations_s: Floats | None = None) -> None:
     """Refuse what cannot be run.
 
@@ -161,6 +174,8 @@ def check(scenario: Scenario, trace: Trace | None, durations_s: Floats | None = 
         elif (length_s := trace.span_s / scenario.arrivals.speed) > LONGEST_RUN_S:
             problems.append(Problem("arrivals.speed", f"is too low: {_too_long(length_s)}"))
     problems += _missing_durations(scenario, trace, durations_s)
+    if not problems:
+        problems += _impossible_slowdown(scenario, trace, durations_s if _draws(scenario) else None)
     if not problems and scenario.warmup_jobs >= (jobs := jobs_of(scenario, trace)):
         problems.append(Problem("warmup_jobs", f"must be less than the {jobs:,} jobs of a run"))
     if problems:

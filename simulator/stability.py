@@ -12,6 +12,7 @@ from simulator.plan import (
     EVENT_DRIVEN,
     OWN_CONSUMERS,
     SYNCHRONOUS,
+    call_time_of,
     called_subscribers,
     dedicated_bounds,
     dedicated_consumers,
@@ -59,8 +60,8 @@ def mean_backoffs_s(scenario: Scenario, retries: int) -> float:
 
 def load_of(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats | None) -> Load:
     """The long-run load of a design. A trace is finite: it drains, and counts as bounded."""
-    rate, service = rate_of(scenario, trace), mean_service_s(scenario, trace, drawn)
-    attempts = attempts_per_job(scenario, design)
+    rate, attempts = rate_of(scenario, trace), attempts_per_job(scenario, design)
+    service = saturated_service_s(scenario, design, trace, drawn)
     provider = _provider_load(scenario, rate, attempts, service)
     if design != SYNCHRONOUS:
         servers = _consumer_load(scenario, rate * attempts * (service + scenario.event_driven.dispatch_s))
@@ -72,6 +73,23 @@ def load_of(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats 
             scenario.synchronous.drops_abandoned and scenario.synchronous.patience_s < inf
         )
     return Load(servers, provider, bounded or trace is not None)
+
+
+def saturated_service_s(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats | None) -> float:
+    """The mean time of a call while no server is idle: at a model that slows, with as many calls in flight as there then are."""
+    line = call_time_of(scenario, trace, drawn)
+    if line is None:
+        return mean_service_s(scenario, trace, drawn)
+    in_flight = line.in_flight_of(most_servers_of(scenario, design), _elsewhere_s(scenario, design))
+    return line.mean_s(min(in_flight, scenario.provider.max_concurrency or inf))
+
+
+def _elsewhere_s(scenario: Scenario, design: str) -> float:
+    """The mean time that a call holds its server without being at the model."""
+    if design != SYNCHRONOUS:
+        return scenario.event_driven.dispatch_s
+    backoffs_s = mean_backoffs_s(scenario, retries_of(scenario, design))
+    return (backoffs_s + _handling_s(scenario)) / attempts_per_job(scenario, design)
 
 
 def _consumer_load(scenario: Scenario, work: float) -> float:

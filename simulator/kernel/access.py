@@ -11,7 +11,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
-from simulator.kernel.layout import EVENT, RECORDED_ROW, SLOT, START
+from simulator.kernel.layout import EVENT, RECORDED_ROW, SHARED_CALL, SLOT, START
 
 
 def _accessor(layout: np.dtype[Any]) -> Any:
@@ -31,6 +31,7 @@ slot = _accessor(SLOT)
 event = _accessor(EVENT)
 recorded = _accessor(RECORDED_ROW)
 start_at = _accessor(START)
+shared_call = _accessor(SHARED_CALL)
 
 
 def _bits_of(typing_context: Any, value: Any) -> Any:

@@ -18,7 +18,6 @@ from simulator.kernel.heap import next_event_at, slot_of_event, take_event
 from simulator.kernel.layout import Machine
 from simulator.kernel.machine import (
     admit_arrival,
-    begin_call,
     call_fails,
     charge,
     class_of,
@@ -38,6 +37,13 @@ from simulator.kernel.machine import (
 )
 from simulator.kernel.random_numbers import uniform
 from simulator.kernel.scaling import autoscale, finish_start_up
+from simulator.kernel.sharing import (
+    count_shared_unfinished,
+    leave_model,
+    reach_model,
+    start_at_model,
+    take_finished,
+)
 
 BREAKER_STREAK = 5
 """Failed calls in a row (poison apart) that open the circuit."""
@@ -53,13 +59,15 @@ def run_event_driven(machine: Any, budget: int) -> int:
     """Run on for about `budget` events. Returns DONE, MORE (call again) or GROW (call again with more slots)."""
     m = machine[0]
     accept, end = m.accept, m.end
-    binned = m.binned == 1
+    binned, slows = m.binned == 1, m.slows == 1
     last = m.events + budget
     while m.events < last:
         if m.free_count < layout.MOST_CLASSES:
             return layout.GROW
         arrival = m.arrival + accept
         happens = next_event_at(m)
+        if slows:
+            happens = min(happens, m.finish_at)
         timer = m.timer
         now = min(arrival, happens, timer)
         if m.scale_at < now and m.scale_at <= end and now < np.inf:
@@ -83,12 +91,16 @@ def run_event_driven(machine: Any, budget: int) -> int:
         m.now = now
         m.events += 1
         if happens <= now:
-            s = take_event(m)
+            s = take_finished(m, now) if slows and m.finish_at <= now else take_event(m)
             phase = slot(m.slots, s).phase
             if phase == layout.P_CALLING:
+                if slows:
+                    leave_model(m, s, now)
                 end_call_of_consumer(m, s, now)
             elif phase == layout.P_BACKING_OFF:
                 offer(m, s, now)
+            elif phase == layout.P_DISPATCHING:
+                reach_model(m, s, now)
             else:
                 finish_start_up(m, s, now)
                 dispatch(m, now, False)
@@ -112,8 +124,9 @@ def count_unaccepted(m: Machine, end: float) -> None:
 def count_unfinished(m: Machine, now: float) -> None:
     for place in range(m.near + m.heap_size):
         s = slot_of_event(m, place)
-        if slot(m.slots, s).phase == layout.P_CALLING:
+        if slot(m.slots, s).phase in (layout.P_CALLING, layout.P_DISPATCHING):
             count_busy(m, s, now, np.inf)
+    count_shared_unfinished(m, now)
 
 
 @inlined
@@ -221,9 +234,7 @@ def begin_work(m: Machine, s: int, now: float) -> None:
             record.flags |= layout.F_PROBE
     record.waited += now - record.queued
     record.began = now
-    slot(m.slots, s).phase = layout.P_CALLING
-    at_model = now + m.dispatch_cost
-    schedule(m, s, at_model + begin_call(m, s, at_model))
+    start_at_model(m, s, now, now + m.dispatch_cost)
 
 
 @inlined

@@ -67,6 +67,8 @@ PARAMETERS = [
     ("slots", _i),  # addresses of the arrays
     ("heap", _i),
     ("trace", _i),
+    ("shared_calls", _i),  # addresses of what simulator/kernel/sharing.py works on
+    ("finishes", _i),
     ("key", np.uint64),  # of the random numbers: seed and replication
     ("jobs", _i),  # arrivals at most
     ("warmup", _i),  # jobs left out of the tally
@@ -85,6 +87,9 @@ PARAMETERS = [
     ("service_a", _f),  # parameters: see simulator/services.py
     ("service_b", _f),
     ("drawn", _i),  # durations to draw from
+    ("slows", _i),  # 1: a call's time depends on the calls in flight
+    ("slow_base", _f),  # a call takes slow_base + slow_each n times its work with n in flight
+    ("slow_each", _f),
     ("classes", _i),
     ("shares", _f, MOST_CLASSES),  # upper ends, in 0..1
     ("deadlines", _f, MOST_CLASSES),
@@ -156,6 +161,11 @@ STATE = [
     ("heap_size", _i),  # and those in the heap behind them
     ("free", _i),  # head of the list of free slots
     ("free_count", _i),
+    ("in_flight", _i),  # calls at a model that slows
+    ("tags", _i),  # those of them whose end is not an event
+    ("progress", _f),  # the work that each of them has received since `in_flight` was 0
+    ("progress_at", _f),
+    ("finish_at", _f),  # when the first of them ends if no other call starts or ends before
     ("servers", _i),
     ("starting", _i),
     ("scale_at", _f),  # the autoscaler's next look
@@ -242,6 +252,9 @@ SLOT = np.dtype(
     align=True,
 )
 EVENT = np.dtype([("at", _f), ("key", _i)], align=True)
+SHARED_CALL = np.dtype(
+    [("work", _f), ("place", _i)], align=True
+)  # of a slot: its work at the model, and its tag's place
 START = np.dtype([("at", _f), ("waited", _f)], align=True)  # of a job that waits, at a single station
 RECORDED_ROW = np.dtype([("arrival", _f), ("input_tokens", _f), ("output_tokens", _f), ("duration", _f)], align=True)
 
@@ -268,7 +281,7 @@ STRICT, DEDICATED, WEIGHTED = range(3)
 ) = range(15)
 
 # --- a slot's phase and flags
-P_WAITING, P_AT_LIMIT, P_CALLING, P_BACKING_OFF, P_HANDLING, P_AGAIN, P_SCALING, P_CONNECTING = range(8)
+P_WAITING, P_AT_LIMIT, P_CALLING, P_BACKING_OFF, P_HANDLING, P_AGAIN, P_SCALING, P_CONNECTING, P_DISPATCHING = range(9)
 F_STARTED, F_ABANDONED, F_ACCEPTED, F_OUTAGE, F_PROBE = 1, 2, 4, 8, 16
 
 # --- what a slice of the loop returns

@@ -18,7 +18,6 @@ from simulator.kernel.heap import next_event_at, slot_of_event, take_event
 from simulator.kernel.layout import Machine
 from simulator.kernel.machine import (
     admit_arrival,
-    begin_call,
     call_fails,
     charge,
     copy_slot,
@@ -38,6 +37,7 @@ from simulator.kernel.machine import (
 )
 from simulator.kernel.random_numbers import uniform
 from simulator.kernel.scaling import autoscale, finish_start_up
+from simulator.kernel.sharing import count_shared_unfinished, leave_model, start_at_model, take_finished
 
 
 @entry
@@ -45,12 +45,14 @@ def run_synchronous(machine: Any, budget: int) -> int:
     """Run on for about `budget` events. Returns DONE, MORE (call again) or GROW (call again with more slots)."""
     m = machine[0]
     limit, end = m.patience + layout.PATIENCE_GRACE_S, m.end
-    binned = m.binned == 1
+    binned, slows = m.binned == 1, m.slows == 1
     last = m.events + budget
     while m.events < last:
         if m.free_count < 2:
             return layout.GROW
         happens = next_event_at(m)
+        if slows:
+            happens = min(happens, m.finish_at)
         patience = slot(m.slots, m.patient_head).sent + limit if m.patient_head >= 0 else np.inf
         again = slot(m.slots, m.again_head).sent if m.again_head >= 0 else np.inf
         timer = m.timer
@@ -68,7 +70,7 @@ def run_synchronous(machine: Any, budget: int) -> int:
         m.now = now
         m.events += 1
         if happens <= now:
-            s = take_event(m)
+            s = take_finished(m, now) if slows and m.finish_at <= now else take_event(m)
             worker_event(m, s, now)
         elif patience <= now:
             end_patience(m, m.patient_head, now)
@@ -95,6 +97,7 @@ def end_run(m: Machine, at: float, cut: bool) -> None:
         while s >= 0:
             count_busy(m, s, at, np.inf)
             s = slot(m.slots, s).next
+        count_shared_unfinished(m, at)
     finish(m, at, cut)
 
 
@@ -102,6 +105,8 @@ def end_run(m: Machine, at: float, cut: bool) -> None:
 def worker_event(m: Machine, s: int, now: float) -> None:
     phase = slot(m.slots, s).phase
     if phase == layout.P_CALLING:
+        if m.slows:
+            leave_model(m, s, now)
         end_call_of_worker(m, s, now)
     elif phase == layout.P_BACKING_OFF:
         try_call(m, s, now)
@@ -259,8 +264,7 @@ def attempt_of(m: Machine, s: int) -> int:
 def try_call(m: Machine, s: int, now: float) -> None:
     record = slot(m.slots, s)
     if m.limited == 0:
-        slot(m.slots, s).phase = layout.P_CALLING
-        schedule(m, s, now + begin_call(m, s, now))
+        start_at_model(m, s, now, now)
         return
     if m.line_head < 0 and provider_allows(m, s, now):
         start_call(m, s, now)
@@ -280,8 +284,7 @@ def try_call(m: Machine, s: int, now: float) -> None:
 def start_call(m: Machine, s: int, now: float) -> None:
     m.calls += 1
     charge(m, slot(m.slots, s).job, now, 1.0)
-    slot(m.slots, s).phase = layout.P_CALLING
-    schedule(m, s, now + begin_call(m, s, now))
+    start_at_model(m, s, now, now)
 
 
 @compiled

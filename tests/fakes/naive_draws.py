@@ -126,6 +126,23 @@ class Draws:
             case other:
                 raise NotImplementedError(f"add {other} to Draws.service in tests/fakes/naive_draws.py")
 
+    def mean_service(self) -> float:
+        service = self.scenario.service
+        match service.distribution:
+            case "deterministic" | "exponential" | "gamma":
+                return float(service.mean_s)
+            case "lognormal":
+                sigma = log(service.p95_s / service.p50_s) / 1.6448536269514722
+                return float(service.p50_s * exp(sigma**2 / 2))
+            case "tokens":
+                tokens = [self.tokens(job)[1] for job in range(len(self.trace.arrivals_s) if self.trace else 1)]
+                return float(service.base_s + service.per_output_token_s * sum(tokens) / len(tokens))
+            case "empirical":
+                given = self.trace.service_s if self.durations is None else self.durations
+                return float(sum(given) / len(given))
+            case other:
+                raise NotImplementedError(f"add {other} to Draws.mean_service in tests/fakes/naive_draws.py")
+
     def tokens(self, job: int) -> tuple[float, float]:
         provider, trace = self.scenario.provider, self.trace
         given = trace is not None

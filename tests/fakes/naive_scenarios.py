@@ -13,6 +13,7 @@ from simulator.scenario import Scenario
 from simulator.services import EmpiricalService
 from simulator.trace_columns import Floats
 from simulator.traces import Trace
+from tests.fakes.naive_draws import Draws
 
 rates = st.sampled_from([0.3, 1.0, 2.5])
 times = st.sampled_from([0.2, 0.5, 1.0, 3.0])
@@ -37,6 +38,10 @@ def trace_of(scenario: Scenario) -> Trace | None:
 def durations_of(scenario: Scenario) -> Floats | None:
     service = scenario.service
     return DURATIONS_S if isinstance(service, EmpiricalService) and service.path is not None else None
+
+
+def mean_of_service(scenario: Scenario) -> float:
+    return Draws(scenario, 0, trace_of(scenario), durations_of(scenario)).mean_service()
 
 
 def maybe(value: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -212,6 +217,11 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     elif given["autoscaling"] and given["event_driven"]["discipline"] == "dedicated":
         fewest = max(given["autoscaling"]["min"], len(given["event_driven"]["queues"]))
         given["autoscaling"] = given["autoscaling"] | {"min": fewest}
+    if steepness := draw(st.sampled_from([None, (3, 8, 1.871), (5, 6, 1.13)])):
+        measured, high, times_slower = steepness
+        mean_s = mean_of_service(Scenario.parse(given))
+        slowdown = {"measured_in_flight": measured, "high_in_flight": high, "high_mean_s": times_slower * mean_s}
+        given["provider"] = {**given["provider"], "slowdown": slowdown}
     if draw(st.booleans()) and given["arrivals"]["process"] != "daily":
         given["duration_s"] = 30.0
         given["warmup_jobs"] = 0

@@ -72,6 +72,9 @@ class Naive:
         self.fans = [[0, 0, 0] for _ in range(self.called())]
         provider = scenario.provider
         self.limited = limited
+        self.shared: list[list[Any]] = []
+        self.worked_until = 0.0
+        self.first_end: Callable[[], None] | None = None
         self.buckets = [
             [provider.requests_per_minute, float(provider.burst_requests), None],
             [provider.input_tokens_per_minute, provider.input_tokens_per_minute, None],
@@ -237,6 +240,48 @@ class Naive:
         return most is None or self.calls_now < most
 
     # the tally
+
+    def start_call(self, instant: float, out: bool, work: float, ends: Callable[[], None]) -> None:
+        """The call reaches the model at `instant`; `ends` when it is done."""
+        if out or self.scenario.provider.slowdown is None:
+            self.at(instant + (0.0 if out else work), WORK, ends)
+        elif instant > self.now:
+            self.at(instant, WORK, lambda: self.share(work, ends))
+        else:
+            self.share(work, ends)
+
+    def share(self, work: float, ends: Callable[[], None]) -> None:
+        self.work_on()
+        self.shared.append([work, ends])
+        self.saw("shared the model" if len(self.shared) > 1 else "had the model alone")
+        self.plan_first_end()
+
+    def work_on(self) -> None:
+        """Every call in flight gets the same speed, whatever has happened since the last change of their number."""
+        done = (self.now - self.worked_until) / self.slowness() if self.shared else 0.0
+        self.worked_until = self.now
+        for call in self.shared:
+            call[0] -= done
+
+    def slowness(self) -> float:
+        slowdown, mean = self.scenario.provider.slowdown, self.draws.mean_service()
+        steepness = (slowdown.high_mean_s - mean) / (slowdown.high_in_flight - slowdown.measured_in_flight)
+        return float(mean + steepness * (len(self.shared) - slowdown.measured_in_flight)) / mean
+
+    def plan_first_end(self) -> None:
+        self.calendar = [entry for entry in self.calendar if entry[3] is not self.first_end]
+        heapq.heapify(self.calendar)
+        if self.shared:
+            left = max(0.0, min(call[0] for call in self.shared))
+            self.first_end = lambda: self.end_first()
+            self.at(self.now + left * self.slowness(), WORK, self.first_end)
+
+    def end_first(self) -> None:
+        self.work_on()
+        first = min(self.shared, key=lambda call: call[0])
+        self.shared.remove(first)
+        self.plan_first_end()
+        first[1]()
 
     def settle(self, job: Job, outcome: str, instant: float) -> None:
         self.in_system -= 1
@@ -460,7 +505,7 @@ class NaiveEventDriven(Naive):
         self.called_at.append(calls_at)
         out = self.is_out(calls_at)
         began = self.now
-        self.at(calls_at + (0.0 if out else self.draws.service(job.number)), WORK, lambda: self.ends(job, began, out))
+        self.start_call(calls_at, out, self.draws.service(job.number), lambda: self.ends(job, began, out))
 
     def ends(self, job: Job, began: float, out: bool) -> None:
         others = self.idle > 0 if self.design.discipline != "dedicated" else self.own[job.place] > 0
@@ -732,7 +777,7 @@ class NaiveSynchronous(Naive):
         self.count("calls", job)
         self.called_at.append(self.now)
         out = self.is_out(self.now)
-        self.at(self.now + (0.0 if out else self.draws.service(job.number)), WORK, lambda: self.ends(job, began, out))
+        self.start_call(self.now, out, self.draws.service(job.number), lambda: self.ends(job, began, out))
 
     def ends(self, job: Job, began: float, out: bool) -> None:
         number = job.caller * (self.retries + 1) + job.attempt

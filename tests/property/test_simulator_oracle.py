@@ -30,7 +30,7 @@ BOTH = {
     *(f"{distribution} service" for distribution in members_of(Service)),
     "completed", "good", "late", "failed", "timed_out", "rejected", "wasted work",
     "outage", "quota given back", "waited for other calls", "waited for the limits", "scaled up", "scaled down",
-    "handled", "handled again", "handling given up",
+    "handled", "handled again", "handling given up", "shared the model", "had the model alone",
 }  # fmt: skip
 QUEUED = BOTH | {
     *(f"backoff {jitter}" for jitter in members_of(Jitter)),

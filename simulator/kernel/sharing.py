@@ -1,0 +1,149 @@
+# mypy: disable-error-code="no-any-return"
+"""A model that is slower the more calls it works on: processor sharing whose speed depends on the calls in flight.
+
+`progress` is the work, in seconds at the measured concurrency, that each call in flight has received. It advances at the rate
+1 / (slow_base + slow_each n) with n calls in flight. A call ends when `progress` reaches its tag: `progress` at its start plus its work.
+The tags are in a heap of their own, and only the earliest is an event, at `finish_at`. Source: virtual time, as in A. Parekh and
+R. Gallager, A generalized processor sharing approach to flow control, IEEE/ACM Transactions on Networking 1, 1993.
+"""
+
+import numpy as np
+
+from simulator.kernel import layout
+from simulator.kernel.access import event, shared_call, slot
+from simulator.kernel.compiled import compiled
+from simulator.kernel.heap import SLOT_BITS, SLOT_MASK, is_before
+from simulator.kernel.layout import Machine
+from simulator.kernel.machine import begin_call, count_busy, schedule
+
+NO_PLACE = -1
+"""Of a call in flight that has no tag: it ends by an event, when its failure is known."""
+NOT_IN_FLIGHT = -2
+
+
+@compiled
+def start_at_model(m: Machine, s: int, now: float, at: float) -> None:
+    """Start a call that reaches the model at `at`, and plan its end. A call that an outage fails takes no part in the sharing."""
+    takes = begin_call(m, s, at)
+    slot(m.slots, s).phase = layout.P_CALLING
+    if m.slows == 0:
+        schedule(m, s, at + takes)
+        return
+    shared_call(m.shared_calls, s).work = takes
+    shared_call(m.shared_calls, s).place = NOT_IN_FLIGHT
+    if slot(m.slots, s).flags & layout.F_OUTAGE:
+        schedule(m, s, at + takes)
+    elif at > now:
+        slot(m.slots, s).phase = layout.P_DISPATCHING
+        schedule(m, s, at)
+    else:
+        reach_model(m, s, now)
+
+
+@compiled
+def reach_model(m: Machine, s: int, now: float) -> None:
+    slot(m.slots, s).phase = layout.P_CALLING
+    advance(m, now)
+    m.in_flight += 1
+    m.serial += 1
+    last = m.tags
+    m.tags += 1
+    place_tag(m, last, m.progress + shared_call(m.shared_calls, s).work, (m.serial << SLOT_BITS) | s)
+    plan_finish(m, now)
+
+
+@compiled
+def take_finished(m: Machine, now: float) -> int:
+    """The call whose work is done at `finish_at`."""
+    s = event(m.finishes, 0).key & SLOT_MASK
+    advance(m, now)
+    m.progress = event(m.finishes, 0).at
+    leave_model(m, s, now)
+    return s
+
+
+@compiled
+def leave_model(m: Machine, s: int, now: float) -> None:
+    """The call is no longer in flight at the model, whether its work is done or not."""
+    place = shared_call(m.shared_calls, s).place
+    if place == NOT_IN_FLIGHT:
+        return
+    advance(m, now)
+    m.in_flight -= 1
+    if place != NO_PLACE:
+        remove_tag(m, place)
+    shared_call(m.shared_calls, s).place = NOT_IN_FLIGHT
+    if m.in_flight == 0:
+        m.progress = 0.0  # keeps the sum small, and so exact
+    plan_finish(m, now)
+
+
+@compiled
+def advance(m: Machine, now: float) -> None:
+    if m.in_flight > 0:
+        m.progress += (now - m.progress_at) / (m.slow_base + m.slow_each * m.in_flight)
+    m.progress_at = now
+
+
+@compiled
+def plan_finish(m: Machine, now: float) -> None:
+    if m.tags == 0:
+        m.finish_at = np.inf
+        return
+    left = max(0.0, event(m.finishes, 0).at - m.progress)
+    m.finish_at = now + left * (m.slow_base + m.slow_each * m.in_flight)
+
+
+@compiled
+def count_shared_unfinished(m: Machine, now: float) -> None:
+    """Count the servers whose calls have a tag: no event says that they are at work."""
+    for place in range(m.tags):
+        count_busy(m, event(m.finishes, place).key & SLOT_MASK, now, np.inf)
+
+
+@compiled
+def remove_tag(m: Machine, place: int) -> None:
+    m.tags -= 1
+    last = m.tags
+    if place < last:
+        at, key = event(m.finishes, last).at, event(m.finishes, last).key
+        place_tag(m, lowered(m, place, at, key), at, key)
+
+
+@compiled
+def lowered(m: Machine, place: int, at: float, key: int) -> int:
+    """Move earlier tags below `place` up, until the given one may take the place that is returned."""
+    finishes, count = m.finishes, m.tags
+    child = 2 * place + 1
+    while child < count:
+        right = child + 1
+        if right < count and is_before(
+            event(finishes, right).at, event(finishes, right).key, event(finishes, child).at, event(finishes, child).key
+        ):
+            child = right
+        if is_before(at, key, event(finishes, child).at, event(finishes, child).key):
+            break
+        put_tag(m, place, event(finishes, child).at, event(finishes, child).key)
+        place = child
+        child = 2 * place + 1
+    return place
+
+
+@compiled
+def place_tag(m: Machine, place: int, at: float, key: int) -> None:
+    """Put a tag at `place` or above it, moving later ones down."""
+    finishes = m.finishes
+    while place > 0:
+        parent = (place - 1) >> 1
+        if is_before(event(finishes, parent).at, event(finishes, parent).key, at, key):
+            break
+        put_tag(m, place, event(finishes, parent).at, event(finishes, parent).key)
+        place = parent
+    put_tag(m, place, at, key)
+
+
+@compiled
+def put_tag(m: Machine, place: int, at: float, key: int) -> None:
+    event(m.finishes, place).at = at
+    event(m.finishes, place).key = key
+    shared_call(m.shared_calls, key & SLOT_MASK).place = place
