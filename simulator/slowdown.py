@@ -25,7 +25,7 @@ class CallTime:
         return self.alone_s + self.each_s * in_flight
 
     def calls_per_s(self, in_flight: float) -> float:
-        """The throughput with so many calls in flight all the time."""
+        """The throughput if that many calls are in flight all the time."""
         return in_flight / self.mean_s(in_flight)
 
     def in_flight_of(self, servers: int, elsewhere_s: float) -> float:
