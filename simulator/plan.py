@@ -122,9 +122,9 @@ class KernelState:
         shared = len(self.slots) if self.machine[0]["slows"] else 1
         self.shared_calls = np.zeros(shared, dtype=layout.SHARED_CALL)
         self.finishes = np.zeros(shared, dtype=layout.EVENT)
-        self._write_addresses()
+        self.write_addresses()
 
-    def _write_addresses(self) -> None:
+    def write_addresses(self) -> None:
         for name in ("slots", "heap", "trace", "shared_calls", "finishes"):
             self.machine[name] = getattr(self, name).ctypes.data
 
@@ -144,7 +144,7 @@ class KernelState:
             self.shared_calls = _longer(self.shared_calls, after)
             self.finishes = _longer(self.finishes, after)
         _link_free(self.machine[0], self.slots, before)
-        self._write_addresses()
+        self.write_addresses()
 
 
 def _longer(array: Array, length: int) -> Array:
@@ -237,6 +237,7 @@ def _begin(m: Any, slots: Array, scenario: Scenario, servers: int) -> None:
     m["timer"] = m["finish_at"] = inf
     m["bucket_full"][:] = -inf
     m["quotas_open"] = -inf
+    m["call_seconds"] = UNBOUNDED
     dedicated = dedicated_consumers(scenario)
     m["q_idle"][: len(dedicated)] = m["q_servers"][: len(dedicated)] = dedicated
 

@@ -3,12 +3,17 @@
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from math import ceil, floor, inf
 from typing import Any
 
+import numpy as np
+
 from simulator.arrivals import PoissonArrivals
+from simulator.checkpoints import CHECKPOINTS, Checkpoints
+from simulator.kernel import layout
 from simulator.kernel.compiled import is_cached
 from simulator.kernel.event_driven import run_event_driven
 from simulator.kernel.layout import DONE, GROW, UNFIT
@@ -31,7 +36,7 @@ from simulator.plan import (
 from simulator.result import SoFar
 from simulator.scenario import Scenario
 from simulator.services import ExponentialService
-from simulator.tally import Tally, tally_of
+from simulator.tally import FineTally, Tally, tally_of
 from simulator.trace_columns import Floats
 from simulator.traces import Trace
 
@@ -44,10 +49,13 @@ SLICE_S = 0.08
 """A slice of the event loop, short enough that a run stops at once when it is cancelled."""
 FIRST_BUDGET = 2000
 """Events of the first slice, before the time of one is known: from 50 ns to 100 us, with a hundred subscribers that fail."""
+EVENTS_A_JOB = 4
+"""About as many as a plain job has: slices of a first replication end often enough for its checkpoints."""
 FASTER = 4
 """A slice has at most this many times the events of the last one: expensive events may follow cheap ones."""
 REPORT_S = 0.1
 COMPILING = "Compiling the simulator, once"
+LOOKING_CLOSER = "Looking closer at the peak"
 LOADING = "Loading the simulator"
 NUMBER = {2: "both", 3: "three"}
 
@@ -128,6 +136,8 @@ class Runner:
         self._stop = threading.Event()
         self._jobs = max(1, jobs_of(self.scenario, self.trace))
         self._done: dict[tuple[str, int], float] = {}
+        self._checkpoints = {design: Checkpoints() for design in self.tallies}
+        self._longest_s = dict.fromkeys(self.tallies, 0.0)
 
     @property
     def finished(self) -> int:
@@ -176,9 +186,55 @@ class Runner:
         fast = self.shortcut and is_single_station(state.machine[0])
         if not fast or not self._slices(design, replication, state, run_single_station):
             state = self.build_state(design, replication) if fast else state
-            self._slices(design, replication, state, LOOPS.get(design, run_event_driven))
+            keeps = self._checkpoints[design] if replication == 0 else None
+            self._slices(design, replication, state, LOOPS.get(design, run_event_driven), keeps)
+        if replication == 0:
+            self._longest_s[design] = float(state.machine[0]["latency_max"])
         self.peak_slots = max(self.peak_slots, len(state.slots))
         return tally_of(state.machine[0])
+
+    def look_closer(
+        self, windows: Mapping[str, Sequence[tuple[float, float]]], on_progress: OnProgress | None = None
+    ) -> dict[str, list[FineTally]]:
+        """Run these windows (start and end, seconds) of each design's first replication again, in bins of their own.
+
+        What `on_progress` raises stops the run and propagates.
+        """
+        workers = max(1, self.threads or os.cpu_count() or 1)
+        with ThreadPoolExecutor(workers, thread_name_prefix="kernel") as pool:
+            futures = {
+                design: [pool.submit(self._window, design, window) for window in spans]
+                for design, spans in windows.items()
+            }
+            pending = {future for of_design in futures.values() for future in of_design}
+            try:
+                while pending:
+                    _, pending = wait(pending, timeout=REPORT_S, return_when=FIRST_COMPLETED)
+                    if on_progress is not None:
+                        on_progress(Progress(LOOKING_CLOSER, 1.0))
+            except BaseException:
+                self._stop.set()
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+        return {design: [future.result() for future in of_design] for design, of_design in futures.items()}
+
+    def _window(self, design: str, window: tuple[float, float]) -> FineTally:
+        """Jobs settle at most their longest latency after they arrive, and are settled by the loop at most that long before."""
+        (start_s, end_s), longest_s = window, self._longest_s[design]
+        state = self.build_state(design, 0)
+        checkpoint = self._checkpoints[design].before(start_s - longest_s)
+        if checkpoint is not None:
+            checkpoint.restore(state)
+        m, latencies = state.machine[0], np.zeros(layout.BINS, dtype=layout.LATENCY_BIN)
+        m["windowed"], m["latency_bins"] = 1, latencies.ctypes.data
+        m["bin"], m["bin_start"], m["bin_width"] = 0, start_s, (end_s - start_s) / layout.BINS
+        m["bin_end"] = m["bin_start"] + m["bin_width"]
+        m["bins"][:], m["call_bins"][:] = 0, 0
+        m["call_start"] = m["call_second"] = floor(start_s)
+        m["call_seconds"] = max(1, ceil(end_s) - floor(start_s))
+        m["calls_in_second"] = m["call_shift"] = m["busiest_calls"] = 0
+        self._slices(design, 0, state, LOOPS.get(design, run_event_driven), until_s=end_s + longest_s)
+        return FineTally.from_machine(m, latencies)
 
     def build_state(self, design: str, replication: int) -> KernelState:
         return build_state(
@@ -191,8 +247,18 @@ class Runner:
             drains=self.drains[design],
         )
 
-    def _slices(self, design: str, replication: int, state: KernelState, loop: Loop) -> bool:
+    def _slices(
+        self,
+        design: str,
+        replication: int,
+        state: KernelState,
+        loop: Loop,
+        keeps: Checkpoints | None = None,
+        until_s: float = inf,
+    ) -> bool:
         budget, m = FIRST_BUDGET, state.machine[0]
+        part = max(FIRST_BUDGET, self._jobs * EVENTS_A_JOB // CHECKPOINTS)
+        most = part if keeps is not None or until_s < inf else EVENTS_ALLOWED * part
         bounds = _Bounds.from_scenario(self.scenario, design, m)
         while True:
             if self._stop.is_set():
@@ -203,10 +269,14 @@ class Runner:
             if status in (DONE, UNFIT):
                 return status == DONE
             bounds.check(m)
+            if float(m["now"]) > until_s:
+                return True
             rate = (int(m["events"]) - before) / max(time.perf_counter() - began, 1e-6)
-            budget = min(max(100, int(rate * SLICE_S)), FASTER * budget)
+            budget = min(max(100, int(rate * SLICE_S)), FASTER * budget, most)
             if status == GROW:
                 state.grow()
+            if keeps is not None:
+                keeps.keep(state, self._fraction(m))
 
     def _fraction(self, m: Any) -> float:
         if self.scenario.duration_s is not None:

@@ -8,6 +8,7 @@ from core.errors import InvalidInput, Problem
 from core.numbers import duration
 from core.values import rounded
 from simulator.arrivals import TraceArrivals
+from simulator.fine_windows import fine_windows
 from simulator.memory import memory_bytes
 from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, call_time_of, designs_of, jobs_of, servers_of
 from simulator.replications import OnProgress, Progress, Runner, warm
@@ -46,12 +47,14 @@ def simulate(
     on_progress: OnProgress | None = None,
     threads: int | None = None,
     durations_s: Floats | None = None,
+    windows: bool = True,
 ) -> Result:
     """Both designs on the same jobs.
 
     `replications` None: at least 10, until the paired difference in good share is known to half a point, or 50 were run.
     With one replication the intervals of good share are over 20 batches of its consecutive jobs, and other figures have none.
     `durations_s` are those that an empirical service with a path draws from (`traces.read_durations`).
+    `windows`: also look closer at the peaks and outages of the first replication, which takes a part of a replication more.
     `on_progress` is called from this thread, at most 250 ms apart; what it raises stops the run and propagates.
 
     Raises:
@@ -66,7 +69,13 @@ def simulate(
     _run(runner, replications, on_progress)
     if on_progress is not None:
         on_progress(Progress("Summarising", 1.0))
-    return _result(scenario, runner, {design: load.stable for design, load in loads.items()})
+    return _result(
+        scenario,
+        runner,
+        {design: load.stable for design, load in loads.items()},
+        windows=windows,
+        on_progress=on_progress,
+    )
 
 
 def _used(scenario: Scenario, trace: Trace | None) -> Trace | None:
@@ -93,7 +102,9 @@ def _wanted(runner: Runner) -> int:
     return min(MAX_REPLICATIONS, max(needed, runner.finished + REPLICATIONS_STEP))
 
 
-def _result(scenario: Scenario, runner: Runner, stable: dict[str, bool]) -> Result:
+def _result(
+    scenario: Scenario, runner: Runner, stable: dict[str, bool], *, windows: bool, on_progress: OnProgress | None
+) -> Result:
     names = list(scenario.event_driven.queues)
     grows = {
         design: growth_per_min(tallies[0], servers_of(scenario, design))
@@ -101,8 +112,11 @@ def _result(scenario: Scenario, runner: Runner, stable: dict[str, bool]) -> Resu
         if may_grow_by_retries(scenario, design)
     }
     stable = {design: steady and grows.get(design) is None for design, steady in stable.items()}
+    shown, fine = fine_windows(scenario, runner, on_progress) if windows else ((), {})
     results = {
-        design: design_result(tallies, names, stable=stable[design], growth_per_min=grows.get(design))
+        design: design_result(
+            tallies, names, stable=stable[design], growth_per_min=grows.get(design), fine=fine.get(design, ())
+        )
         for design, tallies in runner.tallies.items()
     }
     over = {
@@ -124,6 +138,7 @@ def _result(scenario: Scenario, runner: Runner, stable: dict[str, bool]) -> Resu
         difference=over[EVENT_DRIVEN, SYNCHRONOUS],
         verdict=verdict_of(scenario, shares, ahead),
         inequalities=tuple(inequalities_of(scenario)),
+        windows=shown,
     )
     return rounded(result, DIGITS)
 

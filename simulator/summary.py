@@ -14,24 +14,46 @@ from simulator.result import (
     Curve,
     Depth,
     DesignResult,
+    FineSeries,
     Interval,
     Lag,
+    LatencySeries,
     Quantiles,
     Series,
     SubscriberResult,
 )
 from simulator.statistics import half_width
-from simulator.tally import EDGES_S, QUANTILES, ClassTally, Tally, pooled, quantile_s, quantiles_of
+from simulator.tally import (
+    EDGES_S,
+    MIDDLES_S,
+    QUANTILES,
+    ClassTally,
+    FineTally,
+    Tally,
+    pooled,
+    quantile_s,
+    quantiles_of,
+)
 
 MOST_POINTS = 400
 DIGITS = 12
 """Significant digits of a result. Those that follow depend on the C library and the processor: without them a seed gives the same everywhere."""
+JOBS_A_STEP = 20
+GROUPS = (1, 2, 4, 5, 8, 10, 20, 25, 40, 50)
+"""How many bins a step of the latency over time may have."""
+LATENCY_MIDDLES_S = MIDDLES_S[(1 << layout.LATENCY_SHIFT) // 2 :: 1 << layout.LATENCY_SHIFT]
+"""The value of a coarser bucket of latencies."""
 TIME_METRICS = ("wait_", "latency_")
 SHARES = {"good_share", "completed_share", "utilisation"}
 
 
 def design_result(
-    tallies: Sequence[Tally], names: Sequence[str], *, stable: bool, growth_per_min: float | None = None
+    tallies: Sequence[Tally],
+    names: Sequence[str],
+    *,
+    stable: bool,
+    growth_per_min: float | None = None,
+    fine: Sequence[FineTally] = (),
 ) -> DesignResult:
     """A design's result; `names` are those of the classes. Without a steady state there are no percentiles, only growth."""
     counts = {name: sum(tally.counts[name] for tally in tallies) for name in tallies[0].counts}
@@ -57,8 +79,9 @@ def design_result(
         classes=_classes(tallies, names, stable=stable),
         intervals=_intervals(tallies, stable=stable),
         series=_series(tallies[0]),
-        call_rate=CallRate(width_s=tallies[0].call_width_s, per_s=_rounded(tallies[0].call_bins)),
+        call_rate=_call_rate(tallies[0]),
         curve=_curve(tallies),
+        fine=tuple(_fine_series(tally) for tally in fine),
     )
 
 
@@ -183,6 +206,56 @@ def _series(tally: Tally) -> Series:
         lag_s=_rounded(bins[layout.B_LAG]),
         completed=_rounded(bins[layout.B_COMPLETED]),
     )
+
+
+def _call_rate(tally: Tally | FineTally, start_s: float = 0.0) -> CallRate:
+    busiest = {"busiest_per_s": float(tally.busiest_calls), "busiest_at_s": float(tally.busiest_second)}
+    return CallRate(
+        width_s=tally.call_width_s,
+        per_s=_rounded(tally.call_bins),
+        start_s=start_s,
+        **(busiest if tally.busiest_calls else {}),
+    )
+
+
+def _fine_series(tally: FineTally) -> FineSeries:
+    bins = tally.bins
+    return FineSeries(
+        start_s=tally.start_s,
+        width_s=tally.bin_width_s,
+        arrivals=_rounded(bins[layout.B_ARRIVALS]),
+        queue_depth=_rounded(bins[layout.B_DEPTH]),
+        in_flight=_rounded(bins[layout.B_FLIGHT]),
+        lag_s=_rounded(bins[layout.B_LAG]),
+        completed=_rounded(bins[layout.B_COMPLETED]),
+        call_rate=_call_rate(tally, tally.call_start_s),
+        latency=_latency_series(tally),
+    )
+
+
+def _latency_series(tally: FineTally) -> LatencySeries:
+    counts = tally.latency_counts
+    occupied = np.flatnonzero(counts.sum(axis=1))
+    if not len(occupied):
+        return LatencySeries()
+    wanted = JOBS_A_STEP * len(occupied) / counts.sum()
+    group = next((group for group in GROUPS if group >= wanted), GROUPS[-1])
+    grouped = counts.reshape(-1, group, counts.shape[1]).sum(axis=1)
+    longest = tally.longest_s.reshape(-1, group).max(axis=1)
+    totals = grouped.sum(axis=1)
+    buckets = (np.cumsum(grouped, axis=1) >= 0.95 * totals[:, None]).argmax(axis=1)
+    p95 = np.minimum(LATENCY_MIDDLES_S[buckets], longest)
+    return LatencySeries(
+        width_s=group * tally.bin_width_s,
+        completed=_rounded(totals),
+        p95_s=_gaps(p95, totals),
+        longest_s=_gaps(longest, totals),
+    )
+
+
+def _gaps(values: Any, totals: Any) -> tuple[float | None, ...]:
+    pairs = zip(np.round(values, 6).tolist(), totals.tolist(), strict=True)
+    return tuple(value if total else None for value, total in pairs)
 
 
 def _rounded(values: Any) -> tuple[float, ...]:

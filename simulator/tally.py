@@ -121,6 +121,10 @@ class Tally:
     call_bins: Counts
     """Calls to the provider in the busiest second of each bin, up to the last call."""
     call_width_s: float
+    depth_max_at_s: float = 0.0
+    """When the queue was first as long as `depth_max`."""
+    busiest_second: int = 0
+    busiest_calls: int = 0
 
     @property
     def good_share(self) -> float:
@@ -144,6 +148,37 @@ class Tally:
             "attempts_per_job": self.attempts_per_job,
             "wasted_s": self.wasted_s,
         }
+
+
+@dataclass(frozen=True, eq=False)
+class FineTally:
+    """A window of one replication of one design, in bins of its own. `latencies` are of the jobs that arrived in each bin."""
+
+    start_s: float
+    bin_width_s: float
+    bins: Floats
+    call_start_s: float
+    call_width_s: float
+    call_bins: Counts
+    busiest_second: int
+    busiest_calls: int
+    longest_s: Floats
+    latency_counts: Counts
+
+    @classmethod
+    def from_machine(cls, m: Any, latencies: NDArray[Any]) -> "FineTally":
+        return cls(
+            start_s=float(m["bin_start"]),
+            bin_width_s=float(m["bin_width"]),
+            bins=m["bins"][:, : int(m["bin"])].copy(),
+            call_start_s=float(m["call_start"]),
+            call_width_s=float(2 ** int(m["call_shift"])),
+            call_bins=np.trim_zeros(m["call_bins"], "b").copy(),
+            busiest_second=int(m["busiest_second"]),
+            busiest_calls=int(m["busiest_calls"]),
+            longest_s=latencies["longest"].copy(),
+            latency_counts=latencies["counts"].copy(),
+        )
 
 
 def tally_of(m: Any) -> Tally:
@@ -186,6 +221,9 @@ def tally_of(m: Any) -> Tally:
         bin_width_s=float(m["bin_width"]),
         call_bins=np.trim_zeros(m["call_bins"], "b").copy(),
         call_width_s=float(2 ** int(m["call_shift"])),
+        depth_max_at_s=float(m["depth_max_at"]),
+        busiest_second=int(m["busiest_second"]),
+        busiest_calls=int(m["busiest_calls"]),
     )
 
 

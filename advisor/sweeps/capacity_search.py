@@ -183,6 +183,7 @@ def _trial_runner(cell_run: CellRun, trace: Trace | None, on_progress: OnProgres
             replications=cell_run.replications,
             threads=1,
             on_progress=tell,
+            windows=False,
         )
 
     return run

@@ -60,7 +60,14 @@ def simulate_cell(
 ) -> Cell:
     """Runs on this thread alone. What `on_progress` raises stops it."""
     recommendation, run = advise_and_cut(grid.answers_at(point), grid.jobs, grid.seed)
-    result = simulate(run.scenario, trace=trace, replications=run.replications, threads=1, on_progress=on_progress)
+    result = simulate(
+        run.scenario,
+        trace=trace,
+        replications=run.replications,
+        threads=1,
+        on_progress=on_progress,
+        windows=False,
+    )
     x, y = point
     return Cell(
         x=x,

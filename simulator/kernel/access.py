@@ -11,7 +11,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
-from simulator.kernel.layout import EVENT, RECORDED_ROW, SHARED_CALL, SLOT, START
+from simulator.kernel.layout import EVENT, LATENCY_BIN, RECORDED_ROW, SHARED_CALL, SLOT, START
 
 
 def _accessor(layout: np.dtype[Any]) -> Any:
@@ -32,6 +32,7 @@ event = _accessor(EVENT)
 recorded = _accessor(RECORDED_ROW)
 start_at = _accessor(START)
 shared_call = _accessor(SHARED_CALL)
+latency_bin = _accessor(LATENCY_BIN)
 
 
 def _bits_of(typing_context: Any, value: Any) -> Any:

@@ -75,6 +75,8 @@ PARAMETERS = [
     ("batches_a_job", _f),
     ("drains", _i),  # 1: run on after the last arrival until nothing is left
     ("binned", _i),  # 1: fill the time bins and batches
+    ("windowed", _i),  # 1: the bins are those of a window, and keep their width
+    ("latency_bins", _i),  # address of a LATENCY_BIN for each bin; 0: none
     ("end", _f),  # when the run is cut, or infinity
     ("last", _f),  # no arrivals from here on (whole cycles), or infinity
     ("arrival_kind", _i),
@@ -208,17 +210,23 @@ TALLY = [
     ("latency_sum", _f),
     ("latency_max", _f),
     ("lag_max", _f),
+    ("depth_max_at", _f),  # when the queue was first as long as it was at its longest
     ("by_class", _i, (MOST_CLASSES, COUNTS)),  # offered, started, good and the outcomes
     ("class_times", _f, (MOST_CLASSES, CLASS_TIMES)),  # filled if there are several classes
     ("batches", _i, (BATCHES, 2)),  # offered and good, by consecutive jobs
     ("bin", _i),
     ("bin_end", _f),
     ("bin_width", _f),
+    ("bin_start", _f),  # of the first bin
     ("bins", _f, (BIN_ROWS, BINS)),
     ("call_bins", _i, BINS),  # calls to the provider in the busiest second of each: a herd of retries lasts no longer
     ("call_shift", _i),  # a bin's width in seconds, as a power of two
     ("call_second", _i),  # the second that is being counted, and its calls so far
     ("calls_in_second", _i),
+    ("call_start", _i),  # the first second that is counted
+    ("call_seconds", _i),  # how many are
+    ("busiest_second", _i),
+    ("busiest_calls", _i),
     ("histograms", _i, (MOST_CLASSES, 2, BUCKETS_OF_HISTOGRAM)),
     ("fans", _i, (MOST_SUBSCRIBERS, 3)),  # offered, handled, given up
     ("fan_sums", _f, (MOST_SUBSCRIBERS, 2)),  # sum and maximum of latencies
@@ -251,6 +259,10 @@ SLOT = np.dtype(
     ],
     align=True,
 )
+LATENCY_SHIFT = 3
+"""Latencies of a time bin are counted in buckets of this power of two of a histogram's."""
+LATENCY_BIN = np.dtype([("longest", _f), ("counts", np.int32, (BUCKETS_OF_HISTOGRAM >> LATENCY_SHIFT) + 1)], align=True)
+"""The latencies of the jobs that arrived in a time bin and have their result."""
 EVENT = np.dtype([("at", _f), ("key", _i)], align=True)
 SHARED_CALL = np.dtype(
     [("work", _f), ("place", _i)], align=True

@@ -12,7 +12,14 @@ from simulator.kernel.draws import next_arrival, service_s
 from simulator.kernel.heap import SLOT_BITS, put_event
 from simulator.kernel.layout import Machine
 from simulator.kernel.random_numbers import uniform
-from simulator.kernel.record import bucket_of, close_second, count_call_in_second, count_in_bin, merge_bins
+from simulator.kernel.record import (
+    bucket_of,
+    close_second,
+    count_call_in_second,
+    count_in_bin,
+    count_latency_in_bin,
+    merge_bins,
+)
 
 LAST = 2**37
 """More than any run's serial numbers."""
@@ -99,7 +106,7 @@ def count_offered(m: Machine, job: int, place: int, arrived: float, now: float) 
             m.batches[batch_of(m, job), 0] += 1
         m.by_class[place, layout.C_OFFERED] += 1
     if m.binned:
-        count_in_bin(m.bins, layout.B_ARRIVALS, arrived, m.bin_width)
+        count_in_bin(m, layout.B_ARRIVALS, arrived)
     m.last_arrival = arrived
     m.next_job = job + 1
     draw_next_arrival(m)
@@ -115,6 +122,7 @@ def batch_of(m: Machine, job: int) -> int:
 def end_warm_up(m: Machine, now: float) -> None:
     m.since = m.changed = m.servers_changed = now
     m.area = m.capacity = m.lag_max = 0.0
+    m.depth_max_at = now
     m.busy = 0.0
     m.counts[layout.C_MAX_DEPTH] = m.queued
 
@@ -138,6 +146,7 @@ def depth_changes(m: Machine, now: float, by: int) -> None:
     m.queued = queued + by
     if queued + by > m.counts[layout.C_MAX_DEPTH]:
         m.counts[layout.C_MAX_DEPTH] = queued + by
+        m.depth_max_at = now
 
 
 @compiled
@@ -306,9 +315,9 @@ def settle(m: Machine, s: int, outcome: int, at: float) -> None:
     m.in_system -= 1
     job, place = record.job, record.place
     if m.binned:
-        count_in_bin(
-            m.bins, layout.B_COMPLETED if outcome == layout.C_COMPLETED else layout.B_WITHOUT_RESULT, at, m.bin_width
-        )
+        count_in_bin(m, layout.B_COMPLETED if outcome == layout.C_COMPLETED else layout.B_WITHOUT_RESULT, at)
+        if m.latency_bins != 0 and outcome == layout.C_COMPLETED:
+            count_latency_in_bin(m, record.arrived, at - record.arrived)
     if job < m.warmup:
         return
     m.counts[outcome] += 1
@@ -346,16 +355,19 @@ def add_class_time(m: Machine, place: int, total: int, largest: int, seconds: fl
 def sample(m: Machine, now: float) -> None:
     while m.bin_end < now:
         place = m.bin
+        if place == layout.BINS and m.windowed:
+            m.bin_end = np.inf
+            return
         if place == layout.BINS:
             merge_bins(m.bins)
             m.bin_width *= 2.0
             place = layout.BINS // 2
             m.bin = place
-            m.bin_end = (place + 1) * m.bin_width
+            m.bin_end = m.bin_start + (place + 1) * m.bin_width
             continue
         fill_bin(m, place, m.bin_end)
         m.bin = place + 1
-        m.bin_end = (place + 2) * m.bin_width
+        m.bin_end = m.bin_start + (place + 2) * m.bin_width
 
 
 @compiled
@@ -384,6 +396,6 @@ def finish(m: Machine, now: float, cut: bool) -> None:
     if m.binned:
         close_second(m)
         sample(m, end)
-        if m.bin < layout.BINS and end > m.bin * m.bin_width:
+        if m.bin < layout.BINS and end > m.bin_start + m.bin * m.bin_width:
             fill_bin(m, m.bin, end)
             m.bin += 1

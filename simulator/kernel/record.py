@@ -4,7 +4,7 @@
 from typing import Any
 
 from simulator.kernel import layout
-from simulator.kernel.access import bits_of
+from simulator.kernel.access import bits_of, latency_bin
 from simulator.kernel.compiled import compiled
 from simulator.kernel.layout import Machine
 
@@ -37,9 +37,20 @@ def merge_bins(bins: Any) -> None:
 
 
 @compiled
-def count_in_bin(bins: Any, row: int, at: float, width: float) -> None:
-    if at < layout.BINS * width:
-        bins[row, min(int(at / width), layout.BINS - 1)] += 1.0
+def count_in_bin(m: Machine, row: int, at: float) -> None:
+    since = at - m.bin_start
+    if 0.0 <= since < layout.BINS * m.bin_width:
+        m.bins[row, min(int(since / m.bin_width), layout.BINS - 1)] += 1.0
+
+
+@compiled
+def count_latency_in_bin(m: Machine, arrived: float, latency: float) -> None:
+    """Count the latency of a job with a result in the bin of its arrival."""
+    since = arrived - m.bin_start
+    if 0.0 <= since < layout.BINS * m.bin_width:
+        record = latency_bin(m.latency_bins, min(int(since / m.bin_width), layout.BINS - 1))
+        record.longest = max(record.longest, latency)
+        record.counts[bucket_of(latency) >> layout.LATENCY_SHIFT] += 1
 
 
 @compiled
@@ -54,8 +65,12 @@ def count_call_in_second(m: Machine, at: float) -> None:
 @compiled
 def close_second(m: Machine) -> None:
     """The second's bin keeps the largest number of calls of any of its seconds; bins double their width as the run grows."""
-    second, calls = m.call_second, m.calls_in_second
+    second, calls = m.call_second - m.call_start, m.calls_in_second
     m.calls_in_second = 0
+    if not 0 <= second < m.call_seconds:
+        return
+    if calls > m.busiest_calls:
+        m.busiest_calls, m.busiest_second = calls, m.call_second
     while second >> m.call_shift >= layout.BINS:
         for place in range(layout.BINS // 2):
             m.call_bins[place] = max(m.call_bins[2 * place], m.call_bins[2 * place + 1])

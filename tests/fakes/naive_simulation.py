@@ -68,6 +68,8 @@ class Naive:
         self.busy = self.lag = 0.0
         self.classes = [Account() for _ in scenario.event_driven.queues]
         self.latencies: list[float] = []
+        self.arrived: list[float] = []
+        self.settled: list[tuple[float, float, str]] = []
         self.wasted = self.area = self.area_since = 0.0
         self.fans = [[0, 0, 0] for _ in range(self.called())]
         provider = scenario.provider
@@ -143,6 +145,7 @@ class Naive:
 
     def arrival(self, instant: float, delay: float) -> None:
         job = Job(self.next_job, instant, self.draws.place(self.next_job))
+        self.arrived.append(instant)
         self.next_job += 1
         self.in_system += 1
         if job.number == self.scenario.warmup_jobs:
@@ -285,6 +288,7 @@ class Naive:
 
     def settle(self, job: Job, outcome: str, instant: float) -> None:
         self.in_system -= 1
+        self.settled.append((job.arrived, instant, outcome))
         self.saw(outcome)
         self.count(outcome, job)
         if job.number < self.scenario.warmup_jobs:
