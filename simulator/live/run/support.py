@@ -79,9 +79,6 @@ def find_unsupported(scenario: Scenario, workers: WorkerKind = "threads") -> tup
     ]
     reasons: dict[str, str | None] = {
         "hybrid": "a live run has the two designs, and no hybrid; use the kernel" if scenario.hybrid else None,
-        "provider.slowdown": "a live run's model has no slowdown; use the kernel"
-        if scenario.provider.slowdown is not None
-        else None,
         "autoscaling": "a live run has a fixed number of workers; use the kernel" if scenario.autoscaling else None,
         "synchronous.workers": f"a live run has at most {MOST_WORKERS} of them; use the kernel"
         if scenario.synchronous.workers > MOST_WORKERS

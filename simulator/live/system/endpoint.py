@@ -27,6 +27,7 @@ from simulator.live.system.http import make_application, serve
 from simulator.live.system.jobs import DRAWS_PER_PURPOSE, Jobs
 from simulator.live.system.journal import EventType, Journal
 from simulator.live.system.process import ProcessContext
+from simulator.live.system.shared_model import SharedModel, slowing_of
 from simulator.live.system.workloads import load
 
 NO_JOB = -1
@@ -54,6 +55,7 @@ class Endpoint:
         self._provider, self._token = config.scenario.provider, config.token
         self._jobs, self._journal = jobs, journal
         self._workload = load(config.workload)
+        self._shared_model = SharedModel(slowing_of(config.scenario, jobs))
         self._limits = EndpointLimits(self._provider, EARLY_S * config.speed)
         self._mean_s = float(jobs.service_s.mean()) if len(jobs) else 0.0
         self._draws = Random(config.scenario.seed)  # noqa: S311  a simulation's draws
@@ -97,10 +99,10 @@ class Endpoint:
                 return _fault(
                     Fault(503, "The engine is currently unavailable.", "server_error", code="unavailable"), headers
                 )
-            ends = came_in + self.clock.real_s(draws.service_s)
+            takes = self.clock.real_s(draws.service_s)
             if status == 200 and wanted.streams:
-                return await self._stream(request, wanted, self._completion(wanted, draws), (came_in, ends), headers)
-            await _until(ends)
+                return await self._stream(request, wanted, self._completion(wanted, draws), (came_in, takes), headers)
+            await self._shared_model.work(takes, came_in)
             headers["openai-processing-ms"] = str(round((time.monotonic() - came_in) * 1000))
             if status == 500:
                 return _fault(
@@ -121,13 +123,13 @@ class Endpoint:
         span: tuple[float, float],
         headers: dict[str, str],
     ) -> web.StreamResponse:
-        """The answer's chunks, spread evenly over the call's time, `span` (`time.monotonic`)."""
+        """The answer's chunks, spread evenly over the call's work: `span` is when it came in (`time.monotonic`) and how long it takes."""
         headers |= {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store"}
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
         events = completion.chunks(PIECES, usage=wanted.usage_wanted)
         for place, event in enumerate(events, start=1):
-            await _until(span[0] + (span[1] - span[0]) * place / len(events))
+            await self._shared_model.work(span[1] / len(events), span[0] + span[1] * (place - 1) / len(events))
             await response.write(event)
         await response.write_eof()
         return response
@@ -184,10 +186,6 @@ async def _body(request: web.Request) -> bytes:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise Fault(413, "The body of your request is too large.") from None
-
-
-async def _until(instant: float) -> None:
-    await asyncio.sleep(max(0.0, instant - time.monotonic()))
 
 
 def _fault(fault: Fault, headers: dict[str, str] | None = None) -> web.Response:
