@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from core.closed_sets import cases_of
 from core.units import DAY_S
-from core.values import Positive, Value
+from core.values import NonNegative, Positive, Value
 
 
 class ArrivalProcess(Value, ABC):
@@ -126,6 +126,40 @@ class DailyArrivals(ArrivalProcess):
         return self.peak_to_mean, DAY_S / 2
 
 
+class BacklogArrivals(SteadyArrivals):
+    """A fixed number of jobs, all there at time 0 and worked off: dead letters that are sent again, a nightly list."""
+
+    process: Literal["backlog"]
+    jobs: Annotated[int, Field(ge=1, le=1_000_000_000)]
+
+    @property
+    def peak(self) -> tuple[float, float]:
+        """Without a rate there is no mean to compare with."""
+        return math.inf, 0.0
+
+
+class ClosedArrivals(SteadyArrivals):
+    """A fixed number of clients. Each thinks, sends a request, waits for its result or its final failure, and thinks again.
+
+    The run begins as if they had done so for long: a client's first request comes after the rest of a think time, which is uniform below
+    `think_s` if think times are deterministic. A client sends at most a thousand requests a second, however soon each is answered.
+    """
+
+    process: Literal["closed"]
+    clients: Annotated[int, Field(ge=1, le=1_000_000)]
+    think_s: NonNegative = 0
+    think: Literal["exponential", "deterministic"] = "exponential"
+
+    @property
+    def parameters(self) -> tuple[float, float, float]:
+        return self.think_s, float(self.think == "exponential"), 0.0
+
+    @property
+    def peak(self) -> tuple[float, float]:
+        """Unknown: the rate follows from the answers."""
+        return math.inf, 0.0
+
+
 class TraceArrivals(ArrivalProcess):
     """Recorded arrivals, replayed once at `speed` times the recorded pace. `path` on the command line, `trace` (an upload's id) elsewhere."""
 
@@ -155,7 +189,14 @@ class TraceArrivals(ArrivalProcess):
 
 
 Arrivals = Annotated[
-    RegularArrivals | PoissonArrivals | GammaArrivals | BurstArrivals | DailyArrivals | TraceArrivals,
+    RegularArrivals
+    | PoissonArrivals
+    | GammaArrivals
+    | BurstArrivals
+    | DailyArrivals
+    | TraceArrivals
+    | BacklogArrivals
+    | ClosedArrivals,
     Field(discriminator="process"),
 ]
 cases_of(Arrivals, "parameters", "period_s", "peak")

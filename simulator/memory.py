@@ -5,6 +5,7 @@ from math import inf
 
 import numpy as np
 
+from simulator.arrivals import BacklogArrivals, ClosedArrivals
 from simulator.kernel.layout import CONNECTION_FAILS_S, EVENT, MACHINE, RECORDED_ROW, SHARED_CALL, SLOT
 from simulator.plan import EVENT_DRIVEN, FIRST_SLOTS, SYNCHRONOUS, jobs_of, most_servers_of, rate_of
 from simulator.scenario import Scenario
@@ -29,13 +30,25 @@ def memory_bytes(scenario: Scenario, trace: Trace | None) -> int:
 def _most_in_system(scenario: Scenario, design: str, trace: Trace | None) -> int:
     """A fluid estimate: what flows in faster than it can flow out piles up."""
     jobs, rate = jobs_of(scenario, trace), rate_of(scenario, trace)
+    if isinstance(scenario.arrivals, BacklogArrivals):
+        calls = (
+            1
+            if design != SYNCHRONOUS or scenario.synchronous.patience_s == inf
+            else 1 + scenario.synchronous.client_retries
+        )
+        return jobs * calls + 1000
+    if isinstance(scenario.arrivals, ClosedArrivals) and (
+        design != SYNCHRONOUS or scenario.synchronous.patience_s == inf
+    ):
+        return scenario.backlog_jobs + scenario.arrivals.clients + 1000
     service = saturated_service_s(scenario, design, trace, None)
     attempts = attempts_per_job(scenario, design)
     load = load_of(scenario, design, None if trace is None else trace, None)
     share = max(load.servers, load.provider)
     out = rate / share if share > 0 else inf
     piled = (
-        _piled_up(scenario, trace, jobs, rate, out)
+        scenario.backlog_jobs
+        + _piled_up(scenario, trace, jobs, rate, out)
         + sum(outage.length_s for outage in scenario.provider.outages) * rate
     )
     if design == SYNCHRONOUS:

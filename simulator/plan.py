@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from core.closed_sets import complete_table
 from simulator import theory
-from simulator.arrivals import TraceArrivals
+from simulator.arrivals import BacklogArrivals, ClosedArrivals, TraceArrivals
 from simulator.kernel import layout
+from simulator.kernel.closed import FASTEST_S
 from simulator.kernel.deliver import DELIVERIES, NONE, POLLING
-from simulator.kernel.draws import ARRIVALS, LISTED, PAUSES, SERVICES
+from simulator.kernel.draws import ARRIVALS, AT_START, LISTED, PAUSES, SERVICES
 from simulator.kernel.machine import first_arrival
 from simulator.kernel.random_numbers import key_of
 from simulator.kernel.scaling import AUTOSCALER_LOOK_S
@@ -39,7 +40,13 @@ DESIGN_WORDS = {
 
 
 def jobs_of(scenario: Scenario, trace: Trace | None) -> int:
-    """Arrivals of one replication: exact where the number decides, else expected."""
+    """Jobs of one replication, with those at its start: exact where the number decides, else expected (of closed clients at most)."""
+    return scenario.backlog_jobs + _jobs_that_arrive(scenario, trace)
+
+
+def _jobs_that_arrive(scenario: Scenario, trace: Trace | None) -> int:
+    if isinstance(scenario.arrivals, BacklogArrivals):
+        return min(scenario.arrivals.jobs, scenario.jobs or scenario.arrivals.jobs)
     if trace is not None:
         whole = trace.requests
         if scenario.duration_s is not None and isinstance(scenario.arrivals, TraceArrivals):
@@ -58,10 +65,18 @@ def _cycles(scenario: Scenario, rate: float, cycle: float) -> int:
 
 
 def rate_of(scenario: Scenario, trace: Trace | None) -> float:
-    if isinstance(scenario.arrivals, TraceArrivals):
-        assert trace is not None  # noqa: S101  simulate() has refused the scenario otherwise
-        return trace.mean_rate_per_s * scenario.arrivals.speed
-    return scenario.arrivals.rate_per_s
+    """The mean rate of arrivals: 0 of a backlog; of closed clients the rate if no request waited (with 1 s for durations not yet read)."""
+    arrivals = scenario.arrivals
+    match arrivals:
+        case TraceArrivals():
+            assert trace is not None  # noqa: S101  simulate() has refused the scenario otherwise
+            return trace.mean_rate_per_s * arrivals.speed
+        case BacklogArrivals():
+            return 0.0
+        case ClosedArrivals():
+            return arrivals.clients / max(FASTEST_S, arrivals.think_s + (mean_service_s(scenario, None, None) or 1.0))
+        case _:
+            return arrivals.rate_per_s
 
 
 def designs_of(scenario: Scenario) -> tuple[str, ...]:
@@ -108,24 +123,26 @@ def durations_of(trace: Trace | None, drawn: Floats | None) -> Floats | None:
 
 @dataclass
 class KernelState:
-    """What an event loop works on: the machine's record (an array of one), slots, heap, and what a trace recorded."""
+    """What an event loop works on: the machine's record (an array of one), slots, heap, what a trace recorded, and clients that think."""
 
     machine: Array
     slots: Array
     heap: Array
     trace: Array
+    clients: Array = field(init=False)
     shared_calls: Array = field(init=False)
     """Of the slots, and the heap of their tags, if the model slows: see simulator/kernel/sharing.py."""
     finishes: Array = field(init=False)
 
     def __post_init__(self) -> None:
+        self.clients = np.zeros(max(1, int(self.machine[0]["client_count"])), dtype=layout.EVENT)
         shared = len(self.slots) if self.machine[0]["slows"] else 1
         self.shared_calls = np.zeros(shared, dtype=layout.SHARED_CALL)
         self.finishes = np.zeros(shared, dtype=layout.EVENT)
         self.write_addresses()
 
     def write_addresses(self) -> None:
-        for name in ("slots", "heap", "trace", "shared_calls", "finishes"):
+        for name in ("slots", "heap", "trace", "clients", "shared_calls", "finishes"):
             self.machine[name] = getattr(self, name).ctypes.data
 
     def grow(self) -> None:
@@ -160,23 +177,27 @@ def _link_free(m: Any, slots: Array, first: int) -> None:
     m["free_count"] += len(slots) - first
 
 
-def recorded_of(trace: Trace | None, drawn: Floats | None) -> Array:
-    """What a trace recorded, as rows; `drawn` are durations to draw from, which take the place of the trace's own."""
-    durations = durations_of(trace, drawn)
-    rows = np.zeros(
-        max(1, trace.requests if trace is not None else 0, 0 if durations is None else len(durations)),
-        dtype=layout.RECORDED_ROW,
-    )
-    columns = {"duration": durations}
+def recorded_of(trace: Trace | None, drawn: Floats | None, backlog_jobs: int = 0) -> Array:
+    """What a trace recorded, as rows; `drawn` are durations to draw from, which take the place of the trace's own.
+
+    Jobs before the trace's are like its own, from the first one on, but for their instants, which are 0.
+    """
+    columns: dict[str, Floats] = {}
     if trace is not None:
-        columns |= {
-            "arrival": trace.arrivals_s,
+        recorded = {
+            "duration": trace.service_s,
             "input_tokens": trace.input_tokens,
             "output_tokens": trace.output_tokens,
         }
+        for name, column in recorded.items():
+            if column is not None:
+                columns[name] = np.concatenate([np.resize(column, backlog_jobs), column])
+        columns["arrival"] = np.concatenate([np.zeros(backlog_jobs), trace.arrivals_s])
+    if drawn is not None:
+        columns["duration"] = drawn
+    rows = np.zeros(max([1, *(len(column) for column in columns.values())]), dtype=layout.RECORDED_ROW)
     for name, column in columns.items():
-        if column is not None:
-            rows[name][: len(column)] = column
+        rows[name][: len(column)] = column
     return rows
 
 
@@ -238,6 +259,7 @@ def _begin(m: Any, slots: Array, scenario: Scenario, servers: int) -> None:
     m["bucket_full"][:] = -inf
     m["quotas_open"] = -inf
     m["call_seconds"] = UNBOUNDED
+    m["client_learns"] = -inf
     dedicated = dedicated_consumers(scenario)
     m["q_idle"][: len(dedicated)] = m["q_servers"][: len(dedicated)] = dedicated
 
@@ -257,6 +279,7 @@ def is_single_station(m: Any) -> bool:
         and m["binned"] == 0
         and m["scaled"] == 0
         and m["inline_wait"] <= 0
+        and m["client_count"] == 0
         and m["servers"] <= FIRST_SLOTS
     )
     return bool(nothing_fails and none_leaves and costs_nothing and at_once and counted)
@@ -312,18 +335,22 @@ def _set_length(m: Any, scenario: Scenario, trace: Trace | None) -> None:
     m["warmup"] = scenario.warmup_jobs
     m["end"] = scenario.duration_s or inf
     m["last"] = cycle * _cycles(scenario, rate, cycle) if cycle is not None and scenario.duration_s is None else inf
-    bounded = trace is not None or (scenario.duration_s is None and cycle is None)
+    finite = trace is not None or isinstance(scenario.arrivals, BacklogArrivals)
+    bounded = finite or (scenario.duration_s is None and cycle is None)
     m["jobs"] = jobs_of(scenario, trace) if bounded else UNBOUNDED
     m["batches_a_job"] = layout.BATCHES / max(1, jobs_of(scenario, trace) - scenario.warmup_jobs)
-    expected = scenario.duration_s or 1.1 * max(jobs_of(scenario, trace) / rate, 1e-6)
+    expected = scenario.duration_s or 1.1 * max(jobs_of(scenario, trace) / (rate or inf), 1e-6)
     m["bin_width"] = m["bin_end"] = expected / layout.BINS
 
 
 def _set_arrivals(m: Any, scenario: Scenario, trace: Trace | None) -> None:
-    m["arrival_kind"] = list(ARRIVALS).index(scenario.arrivals.process)
+    m["arrival_kind_after"] = list(ARRIVALS).index(scenario.arrivals.process)
+    m["backlog"] = scenario.backlog_jobs
+    m["arrival_kind"] = AT_START if scenario.backlog_jobs else m["arrival_kind_after"]
+    m["client_count"] = scenario.arrivals.clients if isinstance(scenario.arrivals, ClosedArrivals) else 0
     m["arrival_a"], m["arrival_b"], m["arrival_c"] = scenario.arrivals.parameters
     m["rate"] = rate_of(scenario, trace)
-    m["gap"] = 1 / m["rate"]
+    m["gap"] = 1 / (m["rate"] or inf)
 
 
 def _set_service(m: Any, scenario: Scenario, trace: Trace | None, drawn: Floats | None) -> None:

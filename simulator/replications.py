@@ -131,7 +131,7 @@ class Runner:
     peak_slots: int = 0
 
     def __post_init__(self) -> None:
-        self.rows = recorded_of(self.trace, self.drawn)
+        self.rows = recorded_of(self.trace, self.drawn, self.scenario.backlog_jobs)
         self.tallies = {design: [] for design in designs_of(self.scenario)}
         self._stop = threading.Event()
         self._jobs = max(1, jobs_of(self.scenario, self.trace))

@@ -218,6 +218,9 @@ class Scenario(Value):
     deadline_s: Deadline | None = None
     tolerated_miss_percent: Percent = 1
     arrivals: Arrivals
+    backlog_jobs: Annotated[int, Field(ge=0, le=100_000_000)] = 0
+    """Jobs that are there at time 0, in addition to the arrivals and to `jobs`: the first ones, which `warmup_jobs` leaves out first.
+    Those before a recording take their tokens and durations from its rows, from the first one on."""
     service: Service
     provider: Provider = Provider()
     failures: Failures = Failures()

@@ -10,7 +10,7 @@ from core.values import rounded
 from simulator.arrivals import TraceArrivals
 from simulator.fine_windows import fine_windows
 from simulator.memory import memory_bytes
-from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, call_time_of, designs_of, jobs_of, servers_of
+from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, call_time_of, designs_of, jobs_of, rate_of, servers_of
 from simulator.replications import OnProgress, Progress, Runner, warm
 from simulator.result import Result
 from simulator.scenario import Scenario
@@ -208,7 +208,7 @@ def estimate(scenario: Scenario, trace: Trace | None = None, replications: int |
 def unsupported(scenario: Scenario) -> tuple[Problem, ...]:
     if isinstance(scenario.arrivals, TraceArrivals):
         return ()
-    jobs, rate = jobs_of(scenario, None), scenario.arrivals.rate_per_s
+    jobs, rate = jobs_of(scenario, None), rate_of(scenario, None)
     if jobs > MAX_JOBS:
         cycle = "" if (length := scenario.arrivals.period_s) is None else f", in whole cycles of {length:,.0f} s"
         return (
@@ -217,6 +217,6 @@ def unsupported(scenario: Scenario) -> tuple[Problem, ...]:
                 f"at {rate:,g} requests a second a run has {jobs:,} requests{cycle}; it may have {MAX_JOBS:,}",
             ),
         )
-    if (length_s := scenario.duration_s or jobs / rate) > LONGEST_RUN_S:
+    if (length_s := scenario.duration_s or (jobs / rate if rate else 0.0)) > LONGEST_RUN_S:
         return (Problem("arrivals.rate_per_s", f"is too low for {jobs:,} requests: {_too_long(length_s)}"),)
     return ()

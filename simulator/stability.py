@@ -6,7 +6,7 @@ from math import inf
 import numpy as np
 
 from simulator import theory
-from simulator.arrivals import TraceArrivals
+from simulator.arrivals import ClosedArrivals, TraceArrivals
 from simulator.kernel import layout
 from simulator.plan import (
     EVENT_DRIVEN,
@@ -59,7 +59,7 @@ def mean_backoffs_s(scenario: Scenario, retries: int) -> float:
 
 
 def load_of(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats | None) -> Load:
-    """The long-run load of a design. A trace is finite: it drains, and counts as bounded."""
+    """The long-run load of a design. A trace is finite: it drains, and counts as bounded, as do closed clients."""
     rate, attempts = rate_of(scenario, trace), attempts_per_job(scenario, design)
     service = saturated_service_s(scenario, design, trace, drawn)
     provider = _provider_load(scenario, rate, attempts, service)
@@ -72,7 +72,7 @@ def load_of(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats 
         bounded = scenario.synchronous.backlog is not None or (
             scenario.synchronous.drops_abandoned and scenario.synchronous.patience_s < inf
         )
-    return Load(servers, provider, bounded or trace is not None)
+    return Load(servers, provider, bounded or trace is not None or isinstance(scenario.arrivals, ClosedArrivals))
 
 
 def saturated_service_s(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats | None) -> float:

@@ -293,8 +293,6 @@ class _Reader:
                 None if self.layout is None else 1,
                 "there is nothing in it" if self.layout is None else "there is a header and no row",
             )
-        if self.last_s <= 0:
-            fail(None, "all arrivals are at one instant, so there is no rate: two different instants are the least")
         whole = {name: np.concatenate(parts) if parts else None for name, parts in self.parts.items()}
         arrivals = whole["arrivals_s"]
         assert arrivals is not None  # noqa: S101  rows > 0

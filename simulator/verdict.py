@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import inf
 
 from core.numbers import count
+from simulator.arrivals import ClosedArrivals
 from simulator.plan import called_subscribers
 from simulator.scenario import Scenario
 
@@ -94,6 +95,11 @@ def _of_clients(scenario: Scenario) -> Sequence[tuple[bool, str]]:
     patience = synchronous.patience_s
     syns = ", ".join(f"{after_s:g}" for after_s in synchronous.syns_s[:3])
     return [
+        (
+            isinstance(scenario.arrivals, ClosedArrivals),
+            "The number of clients is fixed, and each waits for its result before its next request: the design that answers sooner gets more"
+            " requests in the same time.",
+        ),
         (
             patience < inf,
             f"Synchronous callers give up after {patience:g} s; event-driven callers wait for their result.",

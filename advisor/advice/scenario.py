@@ -19,7 +19,9 @@ from advisor.advice.yaml_json import with_lines
 from core.errors import InvalidInput, Problem
 from simulator.arrivals import (
     Arrivals,
+    BacklogArrivals,
     BurstArrivals,
+    ClosedArrivals,
     DailyArrivals,
     GammaArrivals,
     PoissonArrivals,
@@ -79,9 +81,9 @@ def scenario_of(evaluation: Evaluation, recommendation: Recommendation) -> Scena
 
 def counts_every_job(arrivals: Arrivals) -> bool:
     match arrivals:
-        case BurstArrivals() | TraceArrivals():
+        case BurstArrivals() | TraceArrivals() | BacklogArrivals():
             return True
-        case RegularArrivals() | PoissonArrivals() | GammaArrivals() | DailyArrivals():
+        case RegularArrivals() | PoissonArrivals() | GammaArrivals() | DailyArrivals() | ClosedArrivals():
             return False
         case _:
             assert_never(arrivals)

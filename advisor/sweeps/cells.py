@@ -13,7 +13,7 @@ from advisor.advice.recommendation import recommend
 from advisor.advice.scenario import counts_every_job, scenario_of
 from advisor.sweeps.contract import Cell, GoodShare, SweepResult
 from advisor.sweeps.grid import Grid, GridPoint
-from simulator.arrivals import TraceArrivals
+from simulator.arrivals import BacklogArrivals, TraceArrivals
 from simulator.replications import OnProgress, Progress, warm
 from simulator.result import DesignResult
 from simulator.scenario import Scenario
@@ -40,7 +40,7 @@ class CellRun:
         every_job = counts_every_job(scenario.arrivals)
         length = scenario.model_copy(
             update={
-                "jobs": None if isinstance(scenario.arrivals, TraceArrivals) else jobs,
+                "jobs": None if isinstance(scenario.arrivals, TraceArrivals | BacklogArrivals) else jobs,
                 "warmup_jobs": 0 if every_job else jobs // WARM_UP_SHARE,
                 "seed": seed,
                 "hybrid": None,

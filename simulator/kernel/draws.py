@@ -12,6 +12,7 @@ from core.closed_sets import complete_table
 from core.units import DAY_S
 from simulator.arrivals import Arrivals
 from simulator.kernel.access import recorded
+from simulator.kernel.closed import closed_instant
 from simulator.kernel.compiled import compiled, dispatched
 from simulator.kernel.layout import U_GAP, U_GAP_MORE, U_SERVICE, U_SERVICE_MORE, Machine
 from simulator.kernel.random_numbers import exponential, gamma, normal_quantile, uniform
@@ -21,7 +22,7 @@ from simulator.services import Service
 
 @compiled
 def regular_instant(m: Machine, job: int) -> float:
-    return job / m.rate
+    return (job - m.backlog) / m.rate
 
 
 @compiled
@@ -82,6 +83,11 @@ def recorded_instant(m: Machine, job: int) -> float:
     return recorded(m.trace, job).arrival / m.arrival_a
 
 
+@compiled
+def backlog_instant(m: Machine, job: int) -> float:
+    return 0.0
+
+
 ARRIVALS = complete_table(
     Arrivals,
     {
@@ -91,9 +97,11 @@ ARRIVALS = complete_table(
         "bursts": burst_instant,
         "daily": daily_instant,
         "trace": recorded_instant,
+        "backlog": backlog_instant,
+        "closed": closed_instant,
     },
 )
-POISSON = list(ARRIVALS).index("poisson")
+POISSON, AT_START = list(ARRIVALS).index("poisson"), list(ARRIVALS).index("backlog")
 draw_arrival = dispatched(list(ARRIVALS.values()))
 
 
@@ -102,6 +110,8 @@ def next_arrival(m: Machine, job: int) -> float:
     """Return the instant of arrival `job`; that of the one before is `m.arrival`. Only the usual process is inlined."""
     if m.arrival_kind == POISSON:
         return poisson_instant(m, job)
+    if job == m.backlog:
+        m.arrival_kind = m.arrival_kind_after
     return draw_arrival(m.arrival_kind, m, job)
 
 

@@ -318,9 +318,11 @@ def due_at_a_look(m: Machine, now: float, due: float) -> float:
 @compiled
 def settle_without_result(m: Machine, s: int, outcome: int, now: float) -> None:
     """Settle a job without a result. A client that polls or has a connection still learns of it, which counts as delivery calls."""
-    if m.learns_of_failure and slot(m.slots, s).job >= m.warmup and not waits_in_line(m, s, now):
+    if m.learns_of_failure and not waits_in_line(m, s, now):
         at, calls, _ = deliver_result(m, s, now)
-        m.counts[layout.C_DELIVERY] += calls if at <= m.end else calls - 1
+        m.client_learns = at
+        if slot(m.slots, s).job >= m.warmup:
+            m.counts[layout.C_DELIVERY] += calls if at <= m.end else calls - 1
     settle(m, s, outcome, now)
     free_slot(m, s)
 

@@ -69,6 +69,7 @@ PARAMETERS = [
     ("trace", _i),
     ("shared_calls", _i),  # addresses of what simulator/kernel/sharing.py works on
     ("finishes", _i),
+    ("clients", _i),
     ("key", np.uint64),  # of the random numbers: seed and replication
     ("jobs", _i),  # arrivals at most
     ("warmup", _i),  # jobs left out of the tally
@@ -85,6 +86,9 @@ PARAMETERS = [
     ("arrival_a", _f),  # parameters: see simulator/arrivals.py
     ("arrival_b", _f),
     ("arrival_c", _f),
+    ("backlog", _i),  # the first jobs, which are there at time 0
+    ("arrival_kind_after", _i),  # of those after the backlog
+    ("client_count", _i),  # closed: clients; 0: arrivals do not depend on answers
     ("service_kind", _i),
     ("service_a", _f),  # parameters: see simulator/services.py
     ("service_b", _f),
@@ -157,6 +161,8 @@ STATE = [
     ("next_job", _i),
     ("arrival", _f),  # instant of the next arrival
     ("last_arrival", _f),
+    ("thinking", _i),  # closed: clients in the heap at `clients`, by the instants of their next requests
+    ("client_learns", _f),  # closed: when the client of the job that is settled next learns of it, if later
     ("cumulated", _f),  # intensity, for arrivals whose rate changes
     ("in_system", _i),  # jobs, warm-up included
     ("near", _i),  # of the events to come: those in order

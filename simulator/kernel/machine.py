@@ -7,6 +7,7 @@ import numpy as np
 
 from simulator.kernel import layout
 from simulator.kernel.access import recorded, slot
+from simulator.kernel.closed import resume_thinking, start_clients
 from simulator.kernel.compiled import compiled, entry, inlined
 from simulator.kernel.draws import next_arrival, service_s
 from simulator.kernel.heap import SLOT_BITS, put_event
@@ -75,7 +76,9 @@ def draw_next_arrival(m: Machine) -> None:
 
 @entry
 def first_arrival(machine: Any) -> None:
-    draw_next_arrival(machine[0])
+    m = machine[0]
+    start_clients(m)
+    draw_next_arrival(m)
 
 
 @inlined
@@ -318,6 +321,8 @@ def settle(m: Machine, s: int, outcome: int, at: float) -> None:
         count_in_bin(m, layout.B_COMPLETED if outcome == layout.C_COMPLETED else layout.B_WITHOUT_RESULT, at)
         if m.latency_bins != 0 and outcome == layout.C_COMPLETED:
             count_latency_in_bin(m, record.arrived, at - record.arrived)
+    if m.client_count > 0:
+        resume_thinking(m, job, record.arrived, at)
     if job < m.warmup:
         return
     m.counts[outcome] += 1

@@ -59,17 +59,23 @@ class Draws:
         return d * v * (self.uniform(job, purpose, 0) ** (1 / shape) if shape < 1 else 1)
 
     def arrivals(self) -> Any:
-        """Instants, without end (but for a trace)."""
+        """Instants, without end (but for a trace and a backlog); of closed clients none, as they follow from the answers."""
         arrivals = self.scenario.arrivals
+        yield from [0.0] * self.scenario.backlog_jobs
+        if arrivals.process == "closed":
+            return
+        if arrivals.process == "backlog":
+            yield from [0.0] * arrivals.jobs
+            return
         if arrivals.process == "trace":
             yield from (float(instant) / arrivals.speed for instant in self.trace.arrivals_s)
             return
-        rate, instant, cumulated, job = arrivals.rate_per_s, 0.0, 0.0, 0
+        rate, instant, cumulated, job = arrivals.rate_per_s, 0.0, 0.0, self.scenario.backlog_jobs
         while True:
             gap = -log(self.uniform(job, GAP))
             cumulated += gap
             if arrivals.process == "regular":
-                instant = job / rate
+                instant = (job - self.scenario.backlog_jobs) / rate
             elif arrivals.process == "poisson":
                 instant += gap / rate
             elif arrivals.process == "gamma":
@@ -105,6 +111,19 @@ class Draws:
             brentq(lambda t: t - swing * sin(turn * t) / turn - target, target - reach, target + reach, xtol=1e-9)
         )
 
+    def think(self, number: int, *, first: bool = False) -> float:
+        """After job `number`, or before the first request of client `number`, who is somewhere in the middle of it."""
+        arrivals = self.scenario.arrivals
+        draw = self.uniform(number, GAP, int(first))
+        if arrivals.think == "exponential":
+            return float(-log(draw) * arrivals.think_s)
+        return float(arrivals.think_s * draw if first else arrivals.think_s)
+
+    def row(self, job: int) -> int:
+        """Of a recording: a backlog before it is like its first rows."""
+        backlog = self.scenario.backlog_jobs
+        return job - backlog if job >= backlog else job % len(self.trace.arrivals_s)
+
     def service(self, job: int) -> float:
         service = self.scenario.service
         match service.distribution:
@@ -122,7 +141,7 @@ class Draws:
             case "empirical" if self.durations is not None:
                 return float(self.durations[int(self.uniform(job, SERVICE) * len(self.durations))])
             case "empirical":
-                return float(self.trace.service_s[job])
+                return float(self.trace.service_s[self.row(job)])
             case other:
                 raise NotImplementedError(f"add {other} to Draws.service in tests/fakes/naive_draws.py")
 
@@ -147,8 +166,12 @@ class Draws:
         provider, trace = self.scenario.provider, self.trace
         given = trace is not None
         return (
-            float(trace.input_tokens[job]) if given and trace.input_tokens is not None else provider.input_tokens,
-            float(trace.output_tokens[job]) if given and trace.output_tokens is not None else provider.output_tokens,
+            float(trace.input_tokens[self.row(job)])
+            if given and trace.input_tokens is not None
+            else provider.input_tokens,
+            float(trace.output_tokens[self.row(job)])
+            if given and trace.output_tokens is not None
+            else provider.output_tokens,
         )
 
     def place(self, job: int) -> int:

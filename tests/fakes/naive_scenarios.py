@@ -67,6 +67,15 @@ arrivals = st.one_of(
         {"process": st.just("daily"), "rate_per_s": st.just(0.0003), "peak_to_mean": st.sampled_from([1.0, 1.6, 2.0])}
     ),
 )
+closed = st.fixed_dictionaries(
+    {
+        "process": st.just("closed"),
+        "clients": st.sampled_from([1, 3, 8]),
+        "think_s": st.sampled_from([0.2913, 1.0, 4.0]),
+        "think": st.sampled_from(["exponential", "deterministic"]),
+    }
+)
+backlogs = st.fixed_dictionaries({"process": st.just("backlog"), "jobs": st.sampled_from([1, 12, 40])})
 services = st.one_of(
     st.fixed_dictionaries({"distribution": st.sampled_from(["deterministic", "exponential"]), "mean_s": times}),
     st.fixed_dictionaries({"distribution": st.just("lognormal"), "p50_s": times, "p95_s": st.just(4.0)}),
@@ -212,6 +221,12 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     }
     if given["service"] == {"distribution": "empirical", "path": None}:
         given["arrivals"] = {"process": "trace", "trace": "durations"}
+    if given["arrivals"]["process"] in ("regular", "trace") and draw(st.integers(0, 3)) == 0:
+        given["arrivals"] = draw(closed | backlogs)
+        given["service"] = (
+            given["service"] if "path" not in given["service"] else given["service"] | {"path": "durations.csv"}
+        )
+    given["backlog_jobs"] = draw(st.sampled_from([0, 0, 0, 0, 5]))
     if given["arrivals"]["process"] == "daily":
         given["autoscaling"] = None
     elif given["autoscaling"] and given["event_driven"]["discipline"] == "dedicated":

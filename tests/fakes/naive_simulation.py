@@ -60,6 +60,8 @@ class Naive:
         self.jobs, self.last, self.end = jobs, last, scenario.duration_s or inf
         self.instants = draws.arrivals()
         self.next_job, self.more = 0, True
+        self.closed = scenario.arrivals.process == "closed"
+        self.sent: list[float] = []
         self.outside: set[Job] = set()
         self.idle, self.queued, self.in_system, self.calls_now = servers, 0, 0, 0
         self.counts = dict.fromkeys(("offered", "accepted", "good", "calls", "paced", "delivery", *OUTCOMES), 0)
@@ -155,6 +157,25 @@ class Naive:
         self.plan_arrival(delay)
         self.arrive(job)
 
+    def send_at(self, instant: float, delay: float) -> None:
+        """A client of a closed system will send its next request."""
+        self.sent.append(instant)
+
+        def sends() -> None:
+            self.sent.remove(instant)
+            self.arrival(instant, delay)
+            if self.next_job >= self.jobs:
+                self.sent = []
+                self.calendar = [entry for entry in self.calendar if entry[1] != ARRIVAL]
+                heapq.heapify(self.calendar)
+
+        self.at(instant + delay, ARRIVAL, sends)
+
+    def client_returns(self, job: Job, learns: float) -> None:
+        if self.closed and job.number >= self.scenario.backlog_jobs and self.next_job < self.jobs:
+            self.saw("sent at once" if learns == job.arrived else "thought")
+            self.send_at(max(learns + self.draws.think(job.number), job.arrived + 0.001), self.delay)
+
     def arrive(self, job: Job) -> None:
         raise NotImplementedError
 
@@ -172,7 +193,13 @@ class Naive:
         self.lag = max(self.lag, self.now - since)
 
     def run(self, delay: float = 0.0) -> None:
+        self.delay = delay
         self.plan_arrival(delay)
+        if self.scenario.backlog_jobs:
+            self.saw("began with a backlog")
+        if self.closed:
+            for client in range(self.scenario.arrivals.clients):
+                self.send_at(self.draws.think(client, first=True), delay)
         while self.goes_on() and (self.drains or self.more):
             if self.calendar[0][0] > self.end:
                 break
@@ -190,6 +217,13 @@ class Naive:
                 self.next_job += 1
                 self.calendar = []
                 self.plan_arrival(delay)
+        for _ in [instant for instant in self.sent if instant <= self.end < inf][: self.left()]:
+            self.counts["offered"] += self.next_job >= self.scenario.warmup_jobs
+            self.in_system += 1
+            self.next_job += 1
+
+    def left(self) -> int | None:
+        return None if self.jobs == inf else int(self.jobs) - self.next_job
 
     def goes_on(self) -> bool:
         """Whether anything is still to happen, but for the autoscaler's looks and the patience and SYNs of clients who have their answer."""
@@ -286,9 +320,11 @@ class Naive:
         self.plan_first_end()
         first[1]()
 
-    def settle(self, job: Job, outcome: str, instant: float) -> None:
+    def settle(self, job: Job, outcome: str, instant: float, learns: float = -inf) -> None:
+        """`learns`: when the client does, if later."""
         self.in_system -= 1
         self.settled.append((job.arrived, instant, outcome))
+        self.client_returns(job, max(instant, learns))
         self.saw(outcome)
         self.count(outcome, job)
         if job.number < self.scenario.warmup_jobs:
@@ -572,18 +608,20 @@ class NaiveEventDriven(Naive):
             self.until = self.now + 10
 
     def give_up(self, job: Job, outcome: str) -> None:
+        learns = self.now
         if self.in_line(job):
             self.saw("failed in line")
         elif self.design.delivery.method == "polling":
-            at, calls = self.poll(job)
+            learns, calls = self.poll(job)
             self.saw("polled for nothing")
-            self.count("delivery", job, calls - (at > self.end))
+            self.count("delivery", job, calls - (learns > self.end))
         elif self.design.delivery.method in ("sse", "websocket"):
             connections = self.connections(job)
             self.saw("reconnected for nothing" if len(connections) > 1 else "connected for nothing")
-            self.count("delivery", job, len(connections) - (self.now + sum(connections) > self.end))
+            learns += sum(connections)
+            self.count("delivery", job, len(connections) - (learns > self.end))
         self.saw(outcome)
-        self.settle(job, outcome, self.now)
+        self.settle(job, outcome, self.now, learns)
 
     def in_line(self, job: Job) -> bool:
         return self.now <= job.arrived + self.inline_wait + 1e-9

@@ -65,7 +65,15 @@ def check_little(scenario: Scenario, design: str) -> None:
     trace, drawn = trace_of(scenario), durations_of(scenario)
     if not load_of(scenario, design, trace, drawn).stable:
         return
-    state = build_state(scenario, design, 0, trace=trace, drawn=drawn, rows=recorded_of(trace, drawn), drains=True)
+    state = build_state(
+        scenario,
+        design,
+        0,
+        trace=trace,
+        drawn=drawn,
+        rows=recorded_of(trace, drawn, scenario.backlog_jobs),
+        drains=True,
+    )
     m, waited, queued_before, now_before = state.machine[0], 0.0, 0, 0.0
     while LOOPS[design](state.machine, 1) != layout.DONE:
         waited += queued_before * (float(m["now"]) - now_before)

@@ -31,6 +31,7 @@ BOTH = {
     "completed", "good", "late", "failed", "timed_out", "rejected", "wasted work",
     "outage", "quota given back", "waited for other calls", "waited for the limits", "scaled up", "scaled down",
     "handled", "handled again", "handling given up", "shared the model", "had the model alone",
+    "began with a backlog", "thought",
 }  # fmt: skip
 QUEUED = BOTH | {
     *(f"backoff {jitter}" for jitter in members_of(Jitter)),
@@ -71,7 +72,15 @@ COUNTS = (
 
 def history_of_kernel(scenario: Scenario, design: str, drains: bool) -> tuple[list[tuple[Any, ...]], Any]:
     trace, drawn = trace_of(scenario), durations_of(scenario)
-    state = build_state(scenario, design, 0, trace=trace, drawn=drawn, rows=recorded_of(trace, drawn), drains=drains)
+    state = build_state(
+        scenario,
+        design,
+        0,
+        trace=trace,
+        drawn=drawn,
+        rows=recorded_of(trace, drawn, scenario.backlog_jobs),
+        drains=drains,
+    )
     m, history = state.machine[0], []
     while (status := LOOPS.get(design, run_event_driven)(state.machine, 1)) != layout.DONE:
         assert status == layout.MORE
@@ -92,7 +101,7 @@ def instants(history: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 def oracle_of(scenario: Scenario, design: str, last: float, drains: bool) -> Naive:
     trace = trace_of(scenario)
-    jobs: float = (scenario.jobs or inf) if last == inf else inf
+    jobs: float = (scenario.jobs or inf) + scenario.backlog_jobs if last == inf else inf
     draws = Draws(scenario, 0, trace, durations_of(scenario))
     given = (scenario, draws, jobs if trace is None else jobs_of(scenario, trace), last, drains)
     if design == SYNCHRONOUS:

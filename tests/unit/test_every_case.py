@@ -66,7 +66,11 @@ ARRIVALS: dict[str, tuple[Mapping[str, Any], float, float]] = {
     "bursts": ({"rate_per_s": 2.5, "peak_to_mean": 3.0, "peak_s": 4.0, "every_s": 20.0}, 20.0, 1.0),
     "daily": ({"rate_per_s": 0.002, "peak_to_mean": 1.6}, DAY_S, 1.0),
     "trace": ({"trace": "recorded", "speed": 2.0}, 20.0, 1.0),
+    "backlog": ({"jobs": 60}, 0.0, 0.0),
+    "closed": ({"clients": 3, "think_s": 2.0}, 0.0, 0.0),
 }
+WITHOUT_RATE = ("backlog", "closed")
+"""Processes whose instants no window holds; tests/theory/test_backlog_and_closed_clients.py has what they claim."""
 """Of each process a window in s, and the variance of arrivals in it over their mean. The mean is the rate times the window."""
 RECORDED = Trace(np.cumsum(np.random.default_rng(1).exponential(0.8, 4 * SAMPLES)))
 """Poisson arrivals, as a recording."""
@@ -149,7 +153,7 @@ def hold(samples: Floats, mean: float, variance: float, case: str, file: str) ->
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("process", members_of(Arrivals))
+@pytest.mark.parametrize("process", [process for process in members_of(Arrivals) if process not in WITHOUT_RATE])
 def test_an_arrival_process_draws_what_it_claims(process: str) -> None:
     fields, window_s, dispersion = example_of(ARRIVALS, "ARRIVALS", process)
     scenario = Scenario.parse({**BASE, "jobs": 45, "arrivals": {"process": process, **fields}})

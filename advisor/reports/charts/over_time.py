@@ -14,7 +14,9 @@ from advisor.reports.charts.labels import labelled
 from advisor.reports.charts.model import Axis, Chart, Designs, FloatArray, Line, Table, Window
 from core.numbers import MISSING, count, duration, number, rate, time_unit
 from simulator.arrivals import (
+    BacklogArrivals,
     BurstArrivals,
+    ClosedArrivals,
     DailyArrivals,
     GammaArrivals,
     PoissonArrivals,
@@ -341,7 +343,14 @@ def _bursts(scenario: Scenario, series: Series, end_s: float) -> list[Window]:
             return [Window(float(start), min(end_s, float(start) + arrivals.peak_s), "burst") for start in starts]
         case TraceArrivals():
             return _busy(series, last_s)
-        case RegularArrivals() | PoissonArrivals() | GammaArrivals() | DailyArrivals():
+        case (
+            RegularArrivals()
+            | PoissonArrivals()
+            | GammaArrivals()
+            | DailyArrivals()
+            | BacklogArrivals()
+            | ClosedArrivals()
+        ):
             return []
         case _:
             assert_never(arrivals)

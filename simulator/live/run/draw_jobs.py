@@ -95,7 +95,7 @@ def draw_arrivals(scenario: Scenario, durations_s: Floats | None) -> Floats:
 def _state(scenario: Scenario, design: str, trace: Trace | None, durations_s: Floats | None) -> KernelState:
     """The kernel's state before the first arrival. Hold a reference to it as long as its machine is used."""
     drawn = durations_s if isinstance(scenario.service, EmpiricalService) and scenario.service.path else None
-    rows = recorded_of(trace, drawn)
+    rows = recorded_of(trace, drawn, scenario.backlog_jobs)
     return build_state(scenario, design, 0, trace=trace, drawn=drawn, rows=rows, drains=True)
 
 

@@ -15,7 +15,9 @@ from core.errors import InvalidInput, Problem
 from core.numbers import count
 from core.units import DAY_S
 from simulator.arrivals import (
+    BacklogArrivals,
     BurstArrivals,
+    ClosedArrivals,
     DailyArrivals,
     GammaArrivals,
     PoissonArrivals,
@@ -167,7 +169,7 @@ def _kept(scenario: Scenario, arrivals: Floats, length_s: float) -> tuple[Window
             return WindowCut(DAY_S / 2 - length_s / 2, length_s), f"{span} around noon", False
         case TraceArrivals():
             return WindowCut(_busiest_s(arrivals, length_s), length_s), f"the busiest {span}", False
-        case RegularArrivals() | PoissonArrivals() | GammaArrivals():
+        case RegularArrivals() | PoissonArrivals() | GammaArrivals() | BacklogArrivals() | ClosedArrivals():
             return WindowCut(0.0, length_s), f"the first {span}", False
         case _:
             assert_never(kind)

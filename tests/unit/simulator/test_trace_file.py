@@ -26,7 +26,6 @@ def zipped() -> bytes:
         (b"", None, "empty"),
         ("\n\n", None, "nothing in it"),
         ("time\n", 1, "a header and no row"),
-        ("time\n1\n1\n", None, "one instant"),
         ("time\n1\n3\n2\n", 4, "1 s before the one above"),
         ("time,tokens\n1,2\n3\n", 3, "1 cells where the first row has 2"),
         ("time\n-1\n2\n", 2, "'-1' is negative"),
