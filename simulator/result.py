@@ -12,6 +12,7 @@ Gaps = Annotated[tuple[float | None, ...], Field(strict=False)]
 WorkerKind = Literal["threads", "simple", "forking", "stock"]
 Bounds = Annotated[tuple[float, float], Field(strict=False)]
 Design = Literal["synchronous", "event_driven"]
+DesignName = Literal["synchronous", "event_driven", "hybrid"]
 
 
 class Interval(Value):
@@ -167,6 +168,21 @@ class ClassResult(Value):
     @property
     def good_share(self) -> float:
         return self.good / self.offered if self.offered else 0.0
+
+
+class StarvedClass(Value):
+    """A class that a design serves badly while it serves the others well."""
+
+    design: DesignName
+    queue: str
+    good_share: float
+    deadline_s: float
+    worst_wait_s: float | None = None
+    """Null where there is no steady state: the wait grows as long as jobs arrive."""
+    others_worst_wait_s: float | None = None
+    """The worst wait of the class that waits least."""
+    others_meet: bool
+    """Whether every other class with a deadline met it in this run."""
 
 
 class DesignResult(Value):
@@ -384,5 +400,8 @@ class Result(Value):
     inequalities: Annotated[tuple[str, ...], Field(strict=False)] = ()
     windows: Annotated[tuple[FineWindow, ...], Field(strict=False)] = ()
     """Around the deepest queue of each design and around outages, if they are a small part of the run."""
+    class_verdicts: dict[str, str | Annotated[list[str], Field(min_length=2)]] = Field(default={})
+    """With a deadline a queue: which designs meet that class's own, in the words of `verdict`."""
+    starved: Annotated[tuple[StarvedClass, ...], Field(strict=False)] = ()
     live: LiveReport | None = None
     """Of a live run."""

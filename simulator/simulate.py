@@ -8,6 +8,7 @@ from core.errors import InvalidInput, Problem
 from core.numbers import duration
 from core.values import rounded
 from simulator.arrivals import TraceArrivals
+from simulator.class_conclusions import with_class_conclusions
 from simulator.fine_windows import fine_windows
 from simulator.memory import memory_bytes
 from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, call_time_of, designs_of, jobs_of, rate_of, servers_of
@@ -140,7 +141,7 @@ def _result(
         inequalities=tuple(inequalities_of(scenario)),
         windows=shown,
     )
-    return rounded(result, DIGITS)
+    return rounded(with_class_conclusions(scenario, result), DIGITS)
 
 
 def _draws(scenario: Scenario) -> bool:

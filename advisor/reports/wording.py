@@ -18,7 +18,8 @@ from core.numbers import (
     rate,
     share,
 )
-from simulator.result import DesignResult, Result
+from simulator.class_conclusions import SEVERAL
+from simulator.result import DesignResult, Result, StarvedClass
 
 NOT_FEASIBLE = "Not feasible with these answers."
 NOT_REACHED = "not reached"
@@ -279,6 +280,23 @@ def unstable_sentence(style: str, design: DesignResult) -> str:
         f"The {design_name(style)} design cannot keep up: its backlog grows{growth}, so waits have no limit "
         "and percentiles would mean nothing."
     )
+
+
+def starved_sentence(starved: StarvedClass) -> str:
+    """A class is starved where it waits several times as long as another; else it only misses what the others meet."""
+    own, others_s, deadline_s = starved.worst_wait_s, starved.others_worst_wait_s, starved.deadline_s
+    design, name = design_name(starved.design), capitalised(starved.queue)
+    is_starved = own is None or (others_s is not None and own > SEVERAL * others_s)
+    waits = "" if own is None else f" It waits at worst {duration(own)}"
+    if waits:
+        waits += "." if others_s is None or not is_starved else f", another class {duration(others_s)}."
+    share_words = f"{share(starved.good_share)} of its jobs meet the deadline of {duration(deadline_s)}"
+    if starved.others_meet:
+        others = "although every other class meets its own"
+        if is_starved:
+            return f"{name} is starved in the {design} design: {share_words}, {others}.{waits}"
+        return f"{name} misses its deadline in the {design} design, {others}: {share_words}.{waits}"
+    return f"{name} is starved in the {design} design: {share_words}.{waits}"
 
 
 def designs_of(result: Result) -> Iterable[tuple[str, DesignResult]]:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from advisor.decisions import stored
 from advisor.decisions.models import Decision, Run, State
 from tests.fakes.engines import a_result
+from tests.unit.reports import results
 from tests.web.conftest import MakeRun
 
 
@@ -136,3 +137,13 @@ def test_a_run_that_ends_while_it_is_watched_can_be_exported(htmx: Client, run: 
     ended = htmx.get(reverse("run-progress", args=[run.pk])).content.decode()
     actions = ended.split('id="run-actions"')[1]
     assert 'hx-swap-oob="true"' in actions[:80] and f"bundle.zip?revision=1&amp;run={run.pk}" in actions
+
+
+def test_a_run_of_several_classes_shows_each_and_warns_of_the_starved_one(client: Client, make_run: MakeRun) -> None:
+    result, scenario = results.starving(), results.starving_scenario()
+    run = make_run(State.SUCCEEDED, result_json=stored.dump(result), scenario_json=stored.dump(scenario))
+    page = page_of(client, run).replace("\u00a0", " ")
+    assert "Batch is starved in the event-driven design: 62 % of its jobs" in page
+    assert "Class batch, deadline 10 min: only the synchronous design meets it." in page
+    assert "Event-driven: batch waits at worst 41 min, urgent 300 ms." in page
+    assert page.count('aria-label="Class ') == 2

@@ -7,6 +7,7 @@ from typing import Any
 
 from advisor.reports import wording
 from advisor.reports.charts.model import Table
+from advisor.reports.document.classes import class_figures
 from advisor.reports.document.simulation import (
     DIFFERENCES,
     SHARES,
@@ -190,7 +191,16 @@ def _left_out(name: str) -> str:
 
 def _column(run: ComparedRun, style: str) -> dict[str, str]:
     place = [name for name, _ in designs_of(run.result)].index(style) + 1
-    return {row[0]: row[place] for row in results_table(run.result).rows}
+    return {row[0]: row[place] for row in results_table(run.result).rows} | _of_classes(run, style)
+
+
+def _of_classes(run: ComparedRun, style: str) -> dict[str, str]:
+    design = dict(designs_of(run.result))[style]
+    return {
+        f"{figures.name}: {wording.uncapitalised(name)}": words
+        for figures in class_figures({style: design}, run.scenario)
+        for name, words in figures.table.rows
+    }
 
 
 def between_designs(runs: Sequence[ComparedRun]) -> Differences:

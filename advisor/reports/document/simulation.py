@@ -5,6 +5,7 @@ from advisor.reports.charts import charts_of
 from advisor.reports.charts.latency import quantile
 from advisor.reports.charts.model import Table
 from advisor.reports.document.blocks import Block, Drawing, ItemList, ListItem, Paragraph, Section, cell, table_block
+from advisor.reports.document.classes import ClassFigures, class_block, class_blocks, class_figures, starved_sentences
 from advisor.reports.document.live import live_blocks
 from core.numbers import MISSING, count, duration, interval, share, share_interval
 from simulator.metastability import Recovery
@@ -35,23 +36,27 @@ LEVELS = ("queue_depth_mean", "queue_depth_max", "lag_max_s", "utilisation", "at
 def simulation(result: Result, scenario: Scenario) -> Section:
     sentence = wording.simulated_sentence(result, scenario.deadline_s, scenario.tolerated_miss_percent)
     drawings = tuple(Drawing(chart) for chart in charts_of(result, scenario))
-    return Section("simulation", title_of(result), (Paragraph(sentence, strong=True), *findings(result), *drawings))
+    return Section(
+        "simulation", title_of(result), (Paragraph(sentence, strong=True), *findings(result, scenario), *drawings)
+    )
 
 
 def title_of(result: Result) -> str:
     return "Live run" if result.engine == "live" else "Simulation"
 
 
-def findings(result: Result) -> tuple[Block, ...]:
+def findings(result: Result, scenario: Scenario) -> tuple[Block, ...]:
     blocks: list[Block] = [Paragraph(_how(result))]
     blocks += [
         Paragraph(wording.unstable_sentence(style, design), strong=True)
         for style, design in wording.designs_of(result)
         if not design.stable
     ]
+    blocks += [Paragraph(sentence, strong=True) for sentence in starved_sentences(result)]
     blocks += _unequal(result)
     figures = results_table(result)
     blocks.append(table_block(figures.headers, figures.rows, "Results of the designs, with 95 % intervals"))
+    blocks += class_blocks(result, scenario)
     if result.live is not None:
         blocks += live_blocks(result.live)
     compared = difference_rows(result)
@@ -90,14 +95,20 @@ def results_table(result: Result) -> Table:
 
 
 def so_far_table(so_far: SoFar) -> Table:
+    return _figures_table(_measured(so_far))
+
+
+def so_far_classes(so_far: SoFar) -> tuple[ClassFigures, ...]:
+    return () if so_far.scenario is None else class_figures(_measured(so_far), so_far.scenario)
+
+
+def _measured(so_far: SoFar) -> dict[str, DesignResult]:
     measured = (("synchronous", so_far.synchronous), ("event_driven", so_far.event_driven))
-    return _figures_table(
-        {
-            wording.style_name(style) + ("" if style in so_far.finished else ", until it stopped"): design
-            for style, design in measured
-            if design is not None
-        }
-    )
+    return {
+        wording.style_name(style) + ("" if style in so_far.finished else ", until it stopped"): design
+        for style, design in measured
+        if design is not None
+    }
 
 
 def so_far_section(so_far: SoFar) -> Section:
@@ -105,7 +116,10 @@ def so_far_section(so_far: SoFar) -> Section:
     return Section(
         "so-far",
         "Measured before the live run stopped",
-        (table_block(figures.headers, figures.rows, "Results of the designs, with 95 % intervals"),),
+        (
+            table_block(figures.headers, figures.rows, "Results of the designs, with 95 % intervals"),
+            *map(class_block, so_far_classes(so_far)),
+        ),
     )
 
 

@@ -29,6 +29,7 @@ from advisor.reports.comparison.runs import (
     styles_of,
     with_design,
 )
+from advisor.reports.document.classes import starved_sentences
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import find_run, workspace_of
 from advisor.web.responses import drawings, figures_by_chart
@@ -47,6 +48,7 @@ class Column:
     compared: ComparedRun
     run: Run
     finding: str
+    starved: tuple[str, ...]
     without: str
     first: str
 
@@ -131,7 +133,14 @@ def _pick(request: MemberRequest, picked: list[Run], finished: list[Run], error:
 
 def _column(one: ComparedRun, run: Run, others: list[Run]) -> Column:
     finding = wording.simulated_sentence(one.result, one.scenario.deadline_s, one.scenario.tolerated_miss_percent)
-    return Column(one, run, finding, _address(others), _address([run, *others]) if one.place else "")
+    return Column(
+        one,
+        run,
+        finding,
+        starved_sentences(one.result),
+        _address(others),
+        _address([run, *others]) if one.place else "",
+    )
 
 
 def _query(runs: Iterable[Run]) -> str:

@@ -26,6 +26,12 @@ from advisor.reports import wording
 from advisor.reports.charts import charts_of
 from advisor.reports.charts.live import so_far_charts
 from advisor.reports.charts.model import Chart
+from advisor.reports.document.classes import (
+    class_figures,
+    class_verdict_sentences,
+    starved_sentences,
+    worst_wait_sentences,
+)
 from advisor.reports.document.live import (
     TOLERANCES,
     agreement_sentence,
@@ -37,7 +43,7 @@ from advisor.reports.document.live import (
     machine_sentences,
 )
 from advisor.reports.document.method import simulate_command
-from advisor.reports.document.simulation import difference_rows, results_table, so_far_table
+from advisor.reports.document.simulation import difference_rows, results_table, so_far_classes, so_far_table
 from advisor.teams.access import may_edit, require_editor
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision, find_run, parse_id
@@ -130,7 +136,8 @@ def _run_context(request: MemberRequest, run: Run) -> dict[str, Any]:
         return context | {"so_far_charts": SO_FAR_CHARTS, "waits_for_another": waits_for_another}
     so_far = run.so_far
     kept = so_far_table(so_far) if so_far is not None and so_far.failed else None
-    return context | {"charts": _charts_so_far(run), "kept": kept}
+    classes = so_far_classes(so_far) if so_far is not None and so_far.failed else ()
+    return context | {"charts": _charts_so_far(run), "kept": kept, "classes": classes}
 
 
 def _result_context(run: Run) -> dict[str, Any]:
@@ -144,6 +151,9 @@ def _result_context(run: Run) -> dict[str, Any]:
         "finding": wording.simulated_sentence(result, scenario.deadline_s, scenario.tolerated_miss_percent),
         "designs": designs,
         "unstable": [wording.unstable_sentence(style, design) for style, design in designs if not design.stable],
+        "starved": starved_sentences(result),
+        "class_sentences": (*class_verdict_sentences(result, scenario), *worst_wait_sentences(result)),
+        "classes": class_figures({wording.style_name(style): design for style, design in designs}, scenario),
         "charts": _charts_of_result(run),
         **(_live_context(result.live, simulate_command(scenario, result)) if result.live is not None else {}),
         **_tables(result),

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import SecretStr
 
 from core.errors import CannotRun
+from simulator.class_conclusions import with_class_conclusions
 from simulator.live.errors import ProcessFailed, RunBroken, file_errors_explained
 from simulator.live.run import calibrate
 from simulator.live.run.calibrate import calibration_scenario, mean_costs
@@ -258,7 +259,7 @@ def _result(
     scenario, results = run.plan.window.scenario, run.results
     difference = differences([measured[SYNCHRONOUS]], [measured[EVENT_DRIVEN]], stable=True)
     shares = {design: _share(result) for design, result in results.items()}
-    return Result(
+    result = Result(
         engine="live",
         seed=scenario.seed,
         replications=1,
@@ -269,6 +270,7 @@ def _result(
         inequalities=tuple(inequalities_of(scenario)),
         live=_report(run, costs, {design: run.result_of(tally) for design, tally in predicted.items()}, real_s),
     )
+    return with_class_conclusions(scenario, result)
 
 
 def _report(run: LiveRun, costs: Costs, predicted: dict[str, DesignResult], real_s: float) -> LiveReport:

@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 from advisor.advice.contract import Recommendation
-from simulator.result import Costs, DesignResult, LiveReport, Result
+from simulator.result import ClassResult, Costs, DesignResult, LiveReport, Quantiles, Result, StarvedClass
 from simulator.scenario import Scenario
 
 NO_QUANTILES = dict.fromkeys(("mean", "p50", "p90", "p95", "p99", "max"))
@@ -176,6 +176,48 @@ def live_result(**changes: Any) -> Result:
 
 def design_result(**changes: Any) -> DesignResult:
     return DesignResult.parse(design(**changes))
+
+
+def starving_scenario() -> Scenario:
+    queues = {"consumers": 20, "queues": {"urgent": 20.0, "batch": 80.0}}
+    return scenario(event_driven=queues, deadline_s={"urgent": 10.0, "batch": 600.0})
+
+
+def class_times(worst_s: float) -> Quantiles:
+    return Quantiles(mean=worst_s / 9, p50=worst_s / 10, p95=worst_s / 3, p99=worst_s / 2, max=worst_s)
+
+
+def of_class(offered: int, good: int, worst_s: float, **more: Any) -> ClassResult:
+    return ClassResult(
+        **({"offered": offered, "completed": offered, "good": good, "late": offered - good} | more),
+        wait_s=class_times(worst_s),
+        latency_s=class_times(worst_s + 20),
+        intervals={"good_share": (good / offered - 0.001, min(1.0, good / offered + 0.001))},
+    )
+
+
+def starving(**changes: Any) -> Result:
+    """In strict order the batch waits for 41 minutes."""
+    event_driven = {"urgent": of_class(12_000, 11_990, 0.3), "batch": of_class(48_000, 29_760, 2460)}
+    synchronous = {"urgent": of_class(12_000, 9600, 95), "batch": of_class(48_000, 48_000, 95)}
+    both = {
+        "synchronous": design_result().model_copy(update={"classes": synchronous}),
+        "event_driven": design_result().model_copy(update={"classes": event_driven}),
+        "class_verdicts": {"urgent": "event_driven", "batch": "synchronous"},
+        "starved": (
+            StarvedClass(
+                design="event_driven",
+                queue="batch",
+                good_share=0.62,
+                deadline_s=600,
+                worst_wait_s=2460,
+                others_worst_wait_s=0.3,
+                others_meet=True,
+            ),
+        ),
+        "verdict": "neither",
+    }
+    return result().model_copy(update=both | changes)
 
 
 def recommendation(**changes: Any) -> Recommendation:

@@ -52,7 +52,7 @@ class Command(Console):
             return
         scenario = workload.scenario
         verdict = simulated_sentence(result, scenario.deadline_s, scenario.tolerated_miss_percent)
-        self._print(workload.title, verdict, Section("simulation", title_of(result), findings(result)))
+        self._print(workload.title, verdict, Section("simulation", title_of(result), findings(result, scenario)))
 
     def _print(self, title: str, verdict: str, section: Section) -> None:
         self.stdout.write(terminal_text(title, verdict, [section]), ending="")

@@ -1,0 +1,89 @@
+"""What a run concludes about each class: whose deadline is met, and who is starved."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from simulator.result import Result
+from simulator.scenario import Scenario
+from simulator.simulate import simulate
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "starved-batch.yaml"
+
+
+def run(**changes: Any) -> Result:
+    given = yaml.safe_load(EXAMPLE.read_text()) | {"jobs": 25_000}
+    for name, change in changes.items():
+        given[name] = given[name] | change if isinstance(change, dict) else change
+    return simulate(Scenario.parse(given), replications=4)
+
+
+@pytest.fixture(scope="module")
+def strict() -> Result:
+    return run()
+
+
+def test_strict_order_starves_the_batch_class_in_a_peak(strict: Result) -> None:
+    starved = {one.design: one for one in strict.starved}
+    batch = strict.event_driven.classes["batch"]
+    assert starved["event_driven"].queue == "batch"
+    assert starved["event_driven"].others_meet
+    assert starved["event_driven"].worst_wait_s == batch.wait_s.max
+    assert batch.wait_s.max is not None and 1200 < batch.wait_s.max < 3600
+    assert strict.event_driven.classes["urgent"].good_share > 0.99
+
+
+def test_each_class_has_the_verdict_of_its_own_deadline(strict: Result) -> None:
+    assert strict.class_verdicts == {"urgent": "event_driven", "batch": "synchronous"}
+    assert strict.verdict == "neither"
+
+
+def test_a_single_backlog_makes_the_classes_wait_alike(strict: Result) -> None:
+    urgent, batch = strict.synchronous.classes["urgent"], strict.synchronous.classes["batch"]
+    assert urgent.wait_s.p95 == pytest.approx(batch.wait_s.p95, rel=0.02)
+    assert [(one.design, one.queue) for one in strict.starved if one.design == "synchronous"] == [
+        ("synchronous", "urgent")
+    ]
+
+
+def test_with_consumers_enough_for_the_peak_no_class_is_starved() -> None:
+    result = run(event_driven={"consumers": 14}, synchronous={"workers": 14})
+    assert result.starved == ()
+    both = ["synchronous", "event_driven"]
+    assert result.class_verdicts == {"urgent": both, "batch": both}
+
+
+def test_one_deadline_for_all_has_no_verdicts_of_classes_but_shows_who_starves() -> None:
+    result = run(deadline_s=300, tolerated_miss_percent=5)
+    assert result.class_verdicts == {}
+    assert [(one.design, one.queue) for one in result.starved] == [("event_driven", "batch")]
+
+
+def test_a_wait_of_several_deadlines_starves_a_class_whose_share_is_in_time() -> None:
+    """The batch misses no more than is tolerated, but those that miss wait for over three deadlines."""
+    result = run(deadline_s={"urgent": 20, "batch": 300}, tolerated_miss_percent=90)
+    (starved,) = result.starved
+    assert (starved.design, starved.queue) == ("event_driven", "batch")
+    assert starved.worst_wait_s is not None and starved.worst_wait_s > 3 * 300
+
+
+def test_without_a_deadline_no_class_is_starved() -> None:
+    assert run(deadline_s=None).starved == ()
+
+
+def test_a_result_of_before_has_no_times_of_classes() -> None:
+    result = run(jobs=2000)
+    stored = result.model_dump(mode="json", by_alias=True)
+    del stored["class_verdicts"], stored["starved"]
+    for design in ("synchronous", "event_driven"):
+        kept = {"offered", "completed", "good", "late", "wait_mean_s"}
+        stored[design]["classes"] = {
+            name: {field: value for field, value in one.items() if field in kept}
+            for name, one in stored[design]["classes"].items()
+        }
+    read = Result.parse(stored)
+    assert read.event_driven.classes["batch"].wait_s.max is None
+    assert read.event_driven.classes["batch"].good == result.event_driven.classes["batch"].good
+    assert read.starved == ()
