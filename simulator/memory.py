@@ -5,6 +5,7 @@ from math import inf
 
 import numpy as np
 
+from core.units import DAY_S
 from simulator.arrivals import BacklogArrivals, ClosedArrivals
 from simulator.kernel.layout import CONNECTION_FAILS_S, EVENT, MACHINE, RECORDED_ROW, SHARED_CALL, SLOT
 from simulator.plan import EVENT_DRIVEN, FIRST_SLOTS, SYNCHRONOUS, jobs_of, most_servers_of, rate_of
@@ -48,6 +49,7 @@ def _most_in_system(scenario: Scenario, design: str, trace: Trace | None) -> int
     out = rate / share if share > 0 else inf
     piled = (
         scenario.backlog_jobs
+        + (rate * DAY_S if scenario.provider.requests_per_day is not None else 0.0)
         + _piled_up(scenario, trace, jobs, rate, out)
         + sum(outage.length_s for outage in scenario.provider.outages) * rate
     )

@@ -377,7 +377,10 @@ def _set_provider(m: Any, scenario: Scenario, trace: Trace | None) -> None:
     provider = scenario.provider
     quotas = (provider.requests_per_minute, provider.input_tokens_per_minute, provider.output_tokens_per_minute)
     m["concurrency"] = provider.max_concurrency or UNBOUNDED
-    m["limited"] = provider.max_concurrency is not None or any(quota is not None for quota in quotas)
+    m["limited"] = provider.max_concurrency is not None or any(
+        quota is not None for quota in (*quotas, provider.requests_per_day)
+    )
+    m["day_quota"] = provider.requests_per_day or 0
     m["failed_calls_count"] = provider.failed_calls_count
     m["bucket_time"][:] = [0 if quota is None else 60 / quota for quota in quotas]
     m["bucket_size"][:] = [provider.burst_requests, quotas[1] or 0, quotas[2] or 0]

@@ -49,11 +49,13 @@ class Slowdown(Value):
 
 
 class Provider(Value):
-    """The model provider's limits; null is unlimited. Quotas refill continuously."""
+    """The model provider's limits; null is unlimited. Quotas a minute refill continuously."""
 
     max_concurrency: Count | None = None
     requests_per_minute: Positive | None = None
     burst_requests: Count = 1
+    requests_per_day: Count | None = None
+    """In fixed windows of 24 hours from the run's start: what a window's quota does not allow waits for the next one."""
     input_tokens_per_minute: Positive | None = None
     output_tokens_per_minute: Positive | None = None
     input_tokens: NonNegative = 0

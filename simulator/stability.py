@@ -108,6 +108,7 @@ def _provider_load(scenario: Scenario, rate: float, attempts: float, service: fl
     tokens_in, tokens_out = provider.input_tokens, provider.output_tokens
     quotas = (
         (provider.requests_per_minute, 1.0),
+        (None if provider.requests_per_day is None else provider.requests_per_day / (24 * 60), 1.0),
         (provider.input_tokens_per_minute, tokens_in),
         (provider.output_tokens_per_minute, tokens_out),
     )

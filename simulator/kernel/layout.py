@@ -104,6 +104,7 @@ PARAMETERS = [
     ("failed_calls_count", _i),  # 1: a failed call burns quota
     ("bucket_time", _f, BUCKETS),  # that a unit takes to flow in; 0: no such quota
     ("bucket_size", _f, BUCKETS),
+    ("day_quota", _i),  # calls a day; 0: no such quota
     ("input_tokens", _f),
     ("output_tokens", _f),
     ("traced_input", _i),
@@ -188,6 +189,8 @@ STATE = [
     ("turn", _i),  # of the weighted discipline
     ("calls", _i),  # under way
     ("bucket_full", _f, BUCKETS),  # when each will be
+    ("quota_day", _i),
+    ("calls_today", _i),  # counted against that day's quota
     ("quotas_open", _f),  # from when they allow a call of the usual size
     ("timer", _f),  # when the provider's limits or the circuit may let a call through
     ("breaker", _i),

@@ -9,6 +9,7 @@ from simulator.kernel import layout
 from simulator.kernel.access import recorded, slot
 from simulator.kernel.closed import resume_thinking, start_clients
 from simulator.kernel.compiled import compiled, entry, inlined
+from simulator.kernel.daily_quota import charge_day, day_opens_at
 from simulator.kernel.draws import next_arrival, service_s
 from simulator.kernel.heap import SLOT_BITS, put_event
 from simulator.kernel.layout import Machine
@@ -210,7 +211,7 @@ def quotas_open_at(m: Machine, job: int) -> float:
         if unit > 0.0:
             wanted = 1.0 if bucket == 0 else (tokens_in if bucket == 1 else tokens_out)
             opens = max(opens, m.bucket_full[bucket] - (capacity - min(wanted, capacity)) * unit)
-    return opens
+    return max(opens, day_opens_at(m))
 
 
 @compiled
@@ -239,6 +240,9 @@ def charge(m: Machine, job: int, now: float, sign: float) -> None:
             m.bucket_full[bucket] = full
             capacity = m.bucket_size[bucket]
             opens = max(opens, full - (capacity - min(wanted, capacity)) * unit)
+    if m.day_quota > 0:
+        charge_day(m, now, int(sign))
+        opens = max(opens, day_opens_at(m))
     m.quotas_open = opens
 
 

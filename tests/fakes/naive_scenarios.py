@@ -226,6 +226,9 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         given["service"] = (
             given["service"] if "path" not in given["service"] else given["service"] | {"path": "durations.csv"}
         )
+    if draw(st.integers(0, 3)) == 0:
+        given["provider"] = given["provider"] | {"requests_per_day": draw(st.sampled_from([3, 12]))}
+        given["autoscaling"] = None
     given["backlog_jobs"] = draw(st.sampled_from([0, 0, 0, 0, 5]))
     if given["arrivals"]["process"] == "daily":
         given["autoscaling"] = None

@@ -85,6 +85,7 @@ class Naive:
             [provider.output_tokens_per_minute, provider.output_tokens_per_minute, None],
         ]
         self.full = [-inf, -inf, -inf]
+        self.calls_of_day: dict[int, int] = {}
         self.fired = {f"{scenario.arrivals.process} arrivals", f"{scenario.service.distribution} service"}
         self.history: list[tuple[Any, ...]] = []
         self.servers, self.starting = servers, 0
@@ -235,6 +236,9 @@ class Naive:
 
     def opens(self, job: Job) -> float:
         wanted = (1.0, *self.draws.tokens(job.number))
+        if self.calls_of_day.get(self.day(), 0) >= (self.scenario.provider.requests_per_day or inf):
+            self.saw("waited for the next day")
+            return (self.day() + 1) * 86_400.0
         return max(
             (
                 full - (size - min(want, size)) / (quota / 60)
@@ -247,11 +251,15 @@ class Naive:
     def charge(self, job: Job, sign: int) -> None:
         if sign < 0:
             self.saw("quota given back")
+        self.calls_of_day[self.day()] = max(0, self.calls_of_day.get(self.day(), 0) + sign)
         for place, want in enumerate((1.0, *self.draws.tokens(job.number))):
             quota = self.buckets[place][0]
             if quota is not None:
                 base = max(self.full[place], self.now) if sign > 0 else self.full[place]
                 self.full[place] = base + sign * want / (quota / 60)
+
+    def day(self) -> int:
+        return floor((self.now + 1e-9) / 86_400)
 
     def is_out(self, instant: float) -> bool:
         out = any(o.start_s <= instant < o.start_s + o.length_s for o in self.scenario.provider.outages)
@@ -394,6 +402,7 @@ class NaiveEventDriven(Naive):
             provider.requests_per_minute,
             provider.input_tokens_per_minute,
             provider.output_tokens_per_minute,
+            provider.requests_per_day,
         )
         limited = design.circuit_breaker or any(limit is not None for limit in limits)
         super().__init__(scenario, draws, jobs, last, drains, design.consumers, limited)
@@ -681,6 +690,7 @@ class NaiveSynchronous(Naive):
             provider.requests_per_minute,
             provider.input_tokens_per_minute,
             provider.output_tokens_per_minute,
+            provider.requests_per_day,
         )
         super().__init__(
             scenario, draws, jobs, last, drains, design.workers, any(limit is not None for limit in limits)

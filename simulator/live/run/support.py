@@ -79,6 +79,9 @@ def find_unsupported(scenario: Scenario, workers: WorkerKind = "threads") -> tup
     ]
     reasons: dict[str, str | None] = {
         "backlog_jobs": "a live run begins without a backlog; use the kernel" if scenario.backlog_jobs else None,
+        "provider.requests_per_day": "a live run is shorter than a day; use the kernel"
+        if scenario.provider.requests_per_day is not None
+        else None,
         "hybrid": "a live run has the two designs, and no hybrid; use the kernel" if scenario.hybrid else None,
         "autoscaling": "a live run has a fixed number of workers; use the kernel" if scenario.autoscaling else None,
         "synchronous.workers": f"a live run has at most {MOST_WORKERS} of them; use the kernel"
