@@ -13,7 +13,7 @@ from simulator.arrivals import BacklogArrivals, ClosedArrivals, TraceArrivals
 from simulator.kernel import layout
 from simulator.kernel.closed import FASTEST_S
 from simulator.kernel.deliver import DELIVERIES, NONE, POLLING
-from simulator.kernel.draws import ARRIVALS, AT_START, LISTED, PAUSES, SERVICES
+from simulator.kernel.draws import ARRIVALS, AT_START, BY_CLASS, LISTED, PAUSES, SERVICES
 from simulator.kernel.machine import first_arrival
 from simulator.kernel.random_numbers import key_of
 from simulator.kernel.scaling import AUTOSCALER_LOOK_S
@@ -97,10 +97,17 @@ def most_servers_of(scenario: Scenario, design: str) -> int:
 
 def mean_service_s(scenario: Scenario, trace: Trace | None, drawn: Floats | None) -> float:
     """The mean time of one attempt at the model; 0 where durations have not been read yet."""
-    tokens = scenario.provider.output_tokens
-    if trace is not None and trace.output_tokens is not None:
-        tokens = float(trace.output_tokens.mean())
-    return scenario.service.mean_time_s(tokens, durations_of(trace, drawn))
+    return scenario.mean_time_s(_mean_tokens(scenario, trace), durations_of(trace, drawn))
+
+
+def mean_services_s(scenario: Scenario, trace: Trace | None, drawn: Floats | None) -> list[float]:
+    """As `mean_service_s`, of the jobs of each queue."""
+    return scenario.mean_times_s(_mean_tokens(scenario, trace), durations_of(trace, drawn))
+
+
+def _mean_tokens(scenario: Scenario, trace: Trace | None) -> float:
+    recorded = None if trace is None else trace.output_tokens
+    return scenario.provider.output_tokens if recorded is None else float(recorded.mean())
 
 
 def call_time_of(scenario: Scenario, trace: Trace | None, drawn: Floats | None) -> CallTime | None:
@@ -231,7 +238,7 @@ def build_state(
         _set_event_driven(m, scenario, hybrid=design == HYBRID)
     slots, heap = np.zeros(FIRST_SLOTS, dtype=layout.SLOT), np.zeros(FIRST_SLOTS + layout.NEAR, dtype=layout.EVENT)
     _begin(m, slots, scenario, servers_of(scenario, design))
-    reads_durations = isinstance(scenario.service, EmpiricalService) and m["drawn"] == 0
+    reads_durations = any(isinstance(service, EmpiricalService) for service in scenario.services) and m["drawn"] == 0
     replays = isinstance(scenario.arrivals, TraceArrivals)
     _check_rows(m, rows, by_job=bool(replays or reads_durations or m["traced_input"] or m["traced_output"]))
     state = KernelState(machine, slots, heap, rows)
@@ -356,6 +363,11 @@ def _set_arrivals(m: Any, scenario: Scenario, trace: Trace | None) -> None:
 def _set_service(m: Any, scenario: Scenario, trace: Trace | None, drawn: Floats | None) -> None:
     m["service_kind"] = list(SERVICES).index(scenario.service.distribution)
     m["service_a"], m["service_b"] = scenario.service.parameters
+    if scenario.service_by_queue:
+        m["service_kind"] = BY_CLASS
+        for place, service in enumerate(scenario.services):
+            m["class_services"][place] = list(SERVICES).index(service.distribution)
+            m["class_service_a"][place], m["class_service_b"][place] = service.parameters
     m["drawn"] = 0 if drawn is None else len(drawn)
     if (line := call_time_of(scenario, trace, drawn)) is not None:
         m["slows"] = True

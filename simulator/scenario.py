@@ -10,7 +10,8 @@ from core.values import Count, NonNegative, Percent, Positive, Seed, Value
 from simulator.arrivals import Arrivals
 from simulator.deliveries import Delivery, PollingDelivery
 from simulator.retries import Retries
-from simulator.services import Service
+from simulator.services import EmpiricalService, Service
+from simulator.trace_columns import Floats
 
 Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")]
 
@@ -224,6 +225,8 @@ class Scenario(Value):
     """Jobs that are there at time 0, in addition to the arrivals and to `jobs`: the first ones, which `warmup_jobs` leaves out first.
     Those before a recording take their tokens and durations from its rows, from the first one on."""
     service: Service
+    service_by_queue: dict[Name, Service] = Field(default={})
+    """Of the jobs of a queue, whose class they keep in the synchronous design too; a queue left out has `service`."""
     provider: Provider = Provider()
     failures: Failures = Failures()
     retries: Retries = Retries()
@@ -249,6 +252,37 @@ class Scenario(Value):
                 f"autoscaling.min ({scaling.min}) must be at least one consumer for each of the"
                 f" {len(design.queues)} dedicated queues"
             )
+        return self
+
+    def mean_times_s(self, output_tokens: float, durations_s: Floats | None) -> list[float]:
+        """The mean time at the model of the jobs of each queue; 0 if the durations to draw from are not read yet."""
+        return [service.mean_time_s(output_tokens, durations_s) for service in self.services]
+
+    def mean_time_s(self, output_tokens: float, durations_s: Floats | None) -> float:
+        """The mean over all queues; what rounding leaves of their shares is the last one's."""
+        means = self.mean_times_s(output_tokens, durations_s)
+        shares = [share / 100 for share in self.event_driven.queues.values()][:-1]
+        return means[-1] + sum(share * (mean - means[-1]) for share, mean in zip(shares, means[:-1], strict=True))
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """Of each queue, in their order."""
+        return tuple(self.service_by_queue.get(name, self.service) for name in self.event_driven.queues)
+
+    @model_validator(mode="after")
+    def _services_are_of_queues(self) -> Self:
+        queues = self.event_driven.queues
+        if unknown := [name for name in self.service_by_queue if name not in queues]:
+            raise ValueError(
+                f"service_by_queue must name queues of event_driven.queues ({', '.join(queues)}), not {', '.join(unknown)}"
+            )
+        from_file = isinstance(self.service, EmpiricalService) and self.service.path is not None
+        for name, service in self.service_by_queue.items():
+            if isinstance(service, EmpiricalService) and (from_file or service.path is not None):
+                raise ValueError(
+                    f"service_by_queue.{name} cannot be empirical with a file of durations, which is service's alone:"
+                    " give the queue another distribution, or the others theirs and leave it out"
+                )
         return self
 
     @model_validator(mode="after")

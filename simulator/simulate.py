@@ -153,7 +153,7 @@ def _too_long(length_s: float) -> str:
 
 
 def _missing_durations(scenario: Scenario, trace: Trace | None, durations_s: Floats | None) -> list[Problem]:
-    if not isinstance(scenario.service, EmpiricalService):
+    if not any(isinstance(service, EmpiricalService) for service in scenario.services):
         return []
     if not _draws(scenario):
         if trace is not None and trace.service_s is not None:

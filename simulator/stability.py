@@ -17,6 +17,7 @@ from simulator.plan import (
     dedicated_bounds,
     dedicated_consumers,
     mean_service_s,
+    mean_services_s,
     most_servers_of,
     rate_of,
     retries_of,
@@ -64,7 +65,9 @@ def load_of(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats 
     service = saturated_service_s(scenario, design, trace, drawn)
     provider = _provider_load(scenario, rate, attempts, service)
     if design != SYNCHRONOUS:
-        servers = _consumer_load(scenario, rate * attempts * (service + scenario.event_driven.dispatch_s))
+        times = mean_services_s(scenario, trace, drawn)
+        slower = service / mean_service_s(scenario, trace, drawn) if scenario.provider.slowdown is not None else 1.0
+        servers = _consumer_load(scenario, rate * attempts, service, [slower * mean for mean in times])
         bounded = scenario.event_driven.max_queue is not None or scenario.event_driven.expires_s is not None
     else:
         held = attempts * service + mean_backoffs_s(scenario, retries_of(scenario, design)) + _handling_s(scenario)
@@ -92,14 +95,18 @@ def _elsewhere_s(scenario: Scenario, design: str) -> float:
     return (backoffs_s + _handling_s(scenario)) / attempts_per_job(scenario, design)
 
 
-def _consumer_load(scenario: Scenario, work: float) -> float:
+def _consumer_load(scenario: Scenario, calls_per_s: float, mean_s: float, means_s: list[float]) -> float:
+    """`mean_s` is that of all calls, `means_s` those of each queue's."""
     design = scenario.event_driven
     if not OWN_CONSUMERS[design.discipline]:
-        return work / most_servers_of(scenario, EVENT_DRIVEN)
+        return calls_per_s * (mean_s + design.dispatch_s) / most_servers_of(scenario, EVENT_DRIVEN)
     shares = [share / 100 for share in design.queues.values()]
     scaling = scenario.autoscaling
     most = dedicated_consumers(scenario) if scaling is None else dedicated_bounds(scenario, scaling)[1]
-    return max(work * share / consumers for share, consumers in zip(shares, most, strict=True))
+    return max(
+        calls_per_s * (mean + design.dispatch_s) * share / consumers
+        for mean, share, consumers in zip(means_s, shares, most, strict=True)
+    )
 
 
 def _provider_load(scenario: Scenario, rate: float, attempts: float, service: float) -> float:

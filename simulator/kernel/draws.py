@@ -14,7 +14,7 @@ from simulator.arrivals import Arrivals
 from simulator.kernel.access import recorded
 from simulator.kernel.closed import closed_instant
 from simulator.kernel.compiled import compiled, dispatched
-from simulator.kernel.layout import U_GAP, U_GAP_MORE, U_SERVICE, U_SERVICE_MORE, Machine
+from simulator.kernel.layout import U_CLASS, U_GAP, U_GAP_MORE, U_SERVICE, U_SERVICE_MORE, Machine
 from simulator.kernel.random_numbers import exponential, gamma, normal_quantile, uniform
 from simulator.retries import Jitter
 from simulator.services import Service
@@ -116,32 +116,32 @@ def next_arrival(m: Machine, job: int) -> float:
 
 
 @compiled
-def constant_s(m: Machine, job: int, output_tokens: float) -> float:
-    return m.service_a
+def constant_s(m: Machine, job: int, output_tokens: float, a: float, b: float) -> float:
+    return a
 
 
 @compiled
-def exponential_s(m: Machine, job: int, output_tokens: float) -> float:
-    return m.service_a * exponential(m.key, job, U_SERVICE, 0)
+def exponential_s(m: Machine, job: int, output_tokens: float, a: float, b: float) -> float:
+    return a * exponential(m.key, job, U_SERVICE, 0)
 
 
 @compiled
-def lognormal_s(m: Machine, job: int, output_tokens: float) -> float:
-    return math.exp(m.service_a + m.service_b * normal_quantile(uniform(m.key, job, U_SERVICE, 0)))
+def lognormal_s(m: Machine, job: int, output_tokens: float, a: float, b: float) -> float:
+    return math.exp(a + b * normal_quantile(uniform(m.key, job, U_SERVICE, 0)))
 
 
 @compiled
-def gamma_s(m: Machine, job: int, output_tokens: float) -> float:
-    return m.service_b * gamma(m.key, job, U_SERVICE_MORE, m.service_a)
+def gamma_s(m: Machine, job: int, output_tokens: float, a: float, b: float) -> float:
+    return b * gamma(m.key, job, U_SERVICE_MORE, a)
 
 
 @compiled
-def tokens_s(m: Machine, job: int, output_tokens: float) -> float:
-    return m.service_a + m.service_b * output_tokens
+def tokens_s(m: Machine, job: int, output_tokens: float, a: float, b: float) -> float:
+    return a + b * output_tokens
 
 
 @compiled
-def recorded_s(m: Machine, job: int, output_tokens: float) -> float:
+def recorded_s(m: Machine, job: int, output_tokens: float, a: float, b: float) -> float:
     """A draw from `drawn` durations, or, if there are none, the trace's own of this job."""
     row = int(uniform(m.key, job, U_SERVICE, 0) * m.drawn) if m.drawn > 0 else job
     return recorded(m.trace, row).duration
@@ -159,6 +159,8 @@ SERVICES = complete_table(
     },
 )
 EXPONENTIAL = list(SERVICES).index("exponential")
+BY_CLASS = len(SERVICES)
+"""The number of the kind whose classes have each their own."""
 draw_service = dispatched(list(SERVICES.values()))
 
 
@@ -166,8 +168,28 @@ draw_service = dispatched(list(SERVICES.values()))
 def service_s(m: Machine, job: int, output_tokens: float) -> float:
     """Return the job's time at the model, whatever attempt and design. Only the usual distribution is inlined."""
     if m.service_kind == EXPONENTIAL:
-        return exponential_s(m, job, output_tokens)
-    return draw_service(m.service_kind, m, job, output_tokens)
+        return exponential_s(m, job, output_tokens, m.service_a, m.service_b)
+    return uncommon_service_s(m, job, output_tokens)
+
+
+@compiled
+def uncommon_service_s(m: Machine, job: int, output_tokens: float) -> float:
+    if m.service_kind == BY_CLASS:
+        place = class_of(m, job)
+        a, b = m.class_service_a[place], m.class_service_b[place]
+        return draw_service(m.class_services[place], m, job, output_tokens, a, b)
+    return draw_service(m.service_kind, m, job, output_tokens, m.service_a, m.service_b)
+
+
+@compiled
+def class_of(m: Machine, job: int) -> int:
+    if m.classes == 1:
+        return 0
+    draw = uniform(m.key, job, U_CLASS, 0)
+    place = 0
+    for upper in range(m.classes - 1):
+        place += int(draw >= m.shares[upper])  # no branch: a draw cannot be foreseen
+    return place
 
 
 @compiled

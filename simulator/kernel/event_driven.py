@@ -12,7 +12,7 @@ from simulator.kernel import layout
 from simulator.kernel.access import slot
 from simulator.kernel.compiled import compiled, entry, inlined
 from simulator.kernel.deliver import deliver_result
-from simulator.kernel.draws import backoff_s
+from simulator.kernel.draws import backoff_s, class_of
 from simulator.kernel.fanout import fan_out
 from simulator.kernel.heap import next_event_at, slot_of_event, take_event
 from simulator.kernel.layout import Machine
@@ -20,7 +20,6 @@ from simulator.kernel.machine import (
     admit_arrival,
     call_fails,
     charge,
-    class_of,
     count_accepted,
     count_busy,
     count_offered,

@@ -92,6 +92,9 @@ PARAMETERS = [
     ("service_kind", _i),
     ("service_a", _f),  # parameters: see simulator/services.py
     ("service_b", _f),
+    ("class_services", _i, MOST_CLASSES),  # kinds and parameters by class, if the classes have their own
+    ("class_service_a", _f, MOST_CLASSES),
+    ("class_service_b", _f, MOST_CLASSES),
     ("drawn", _i),  # durations to draw from
     ("slows", _i),  # 1: a call's time depends on the calls in flight
     ("slow_base", _f),  # a call takes slow_base + slow_each n times its work with n in flight

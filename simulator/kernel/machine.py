@@ -10,7 +10,7 @@ from simulator.kernel.access import recorded, slot
 from simulator.kernel.closed import resume_thinking, start_clients
 from simulator.kernel.compiled import compiled, entry, inlined
 from simulator.kernel.daily_quota import charge_day, day_opens_at
-from simulator.kernel.draws import next_arrival, service_s
+from simulator.kernel.draws import class_of, next_arrival, service_s
 from simulator.kernel.heap import SLOT_BITS, put_event
 from simulator.kernel.layout import Machine
 from simulator.kernel.random_numbers import uniform
@@ -129,17 +129,6 @@ def end_warm_up(m: Machine, now: float) -> None:
     m.depth_max_at = now
     m.busy = 0.0
     m.counts[layout.C_MAX_DEPTH] = m.queued
-
-
-@compiled
-def class_of(m: Machine, job: int) -> int:
-    if m.classes == 1:
-        return 0
-    draw = uniform(m.key, job, layout.U_CLASS, 0)
-    place = 0
-    for upper in range(m.classes - 1):
-        place += int(draw >= m.shares[upper])  # no branch: a draw cannot be foreseen
-    return place
 
 
 @compiled

@@ -124,8 +124,12 @@ class Draws:
         backlog = self.scenario.backlog_jobs
         return job - backlog if job >= backlog else job % len(self.trace.arrivals_s)
 
+    def service_of(self, place: int) -> Any:
+        name = list(self.scenario.event_driven.queues)[place]
+        return self.scenario.service_by_queue.get(name, self.scenario.service)
+
     def service(self, job: int) -> float:
-        service = self.scenario.service
+        service = self.service_of(self.place(job))
         match service.distribution:
             case "deterministic":
                 return float(service.mean_s)
@@ -146,7 +150,10 @@ class Draws:
                 raise NotImplementedError(f"add {other} to Draws.service in tests/fakes/naive_draws.py")
 
     def mean_service(self) -> float:
-        service = self.scenario.service
+        shares = enumerate(self.scenario.event_driven.queues.values())
+        return sum(share / 100 * self.mean_of(self.service_of(place)) for place, share in shares)
+
+    def mean_of(self, service: Any) -> float:
         match service.distribution:
             case "deterministic" | "exponential" | "gamma":
                 return float(service.mean_s)
@@ -160,7 +167,7 @@ class Draws:
                 given = self.trace.service_s if self.durations is None else self.durations
                 return float(sum(given) / len(given))
             case other:
-                raise NotImplementedError(f"add {other} to Draws.mean_service in tests/fakes/naive_draws.py")
+                raise NotImplementedError(f"add {other} to Draws.mean_of in tests/fakes/naive_draws.py")
 
     def tokens(self, job: int) -> tuple[float, float]:
         provider, trace = self.scenario.provider, self.trace

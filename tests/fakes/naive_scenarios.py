@@ -235,6 +235,10 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     elif given["autoscaling"] and given["event_driven"]["discipline"] == "dedicated":
         fewest = max(given["autoscaling"]["min"], len(given["event_driven"]["queues"]))
         given["autoscaling"] = given["autoscaling"] | {"min": fewest}
+    if "batch" in given["event_driven"]["queues"]:
+        longer = {"distribution": "gamma", "mean_s": 3.3, "cv": 0.7}
+        short = {"distribution": "deterministic", "mean_s": 0.2}
+        given["service_by_queue"] = draw(st.sampled_from([{}, {"batch": longer}, {"batch": longer, "urgent": short}]))
     if steepness := draw(st.sampled_from([None, (3, 8, 1.871), (5, 6, 1.13)])):
         measured, high, times_slower = steepness
         mean_s = mean_of_service(Scenario.parse(given))

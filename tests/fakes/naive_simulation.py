@@ -149,6 +149,8 @@ class Naive:
     def arrival(self, instant: float, delay: float) -> None:
         job = Job(self.next_job, instant, self.draws.place(self.next_job))
         self.arrived.append(instant)
+        if self.scenario.service_by_queue:
+            self.saw("service of its queue")
         self.next_job += 1
         self.in_system += 1
         if job.number == self.scenario.warmup_jobs:
@@ -596,10 +598,10 @@ class NaiveEventDriven(Naive):
         clock = self.draws.uniform(0, TICK) * tick
         registered = self.now + clock
         score = floor((registered + pause) / tick)
-        look = int(self.now / tick) - 1 + self.draws.uniform(0, TICK, 1)
-        while look * tick < registered + 1e-6 * tick or floor(look) < score:
-            look += 1
-        pause_left = look * tick - clock
+        phase, whole = self.draws.uniform(0, TICK, 1), int(self.now / tick) - 1
+        while (whole + phase) * tick < registered + 1e-6 * tick or whole < score:
+            whole += 1  # not the sum with the phase, so that every retry of a look is due at the very same instant
+        pause_left = (whole + phase) * tick - clock
         self.saw("retried early" if pause_left < self.now + pause else "retried late")
         return max(self.now, pause_left)
 

@@ -99,6 +99,7 @@ def test_what_a_job_has_once_is_the_naive_draws() -> None:
             "consumers": 7,
             "delivery": {"method": "webhook", "failure_percent": 10, "schedule": [0, 5, 30]},
         },
+        service_by_queue={"urgent": {"distribution": "gamma", "mean_s": 0.3, "cv": 0.5}},
         deadline_s={"urgent": 4.0},
         subscribers={"count": 3, "handling_p50_s": 0.2, "handling_p95_s": 0.9, "failure_percent": 5},
     )
@@ -113,6 +114,7 @@ def test_what_a_job_has_once_is_the_naive_draws() -> None:
         assert jobs.phase_u[job] == naive.uniform(job, PHASE)
         assert jobs.reconnect_u[job] == naive.uniform(job, RECONNECT)
         assert jobs.webhook_u[job, 2] == naive.uniform(job, WEBHOOK, 2)
+        assert jobs.service_s[job] == pytest.approx(naive.service(job), rel=1e-9)
         assert jobs.place[job] == (0 if naive.uniform(job, 2) < 0.2 else 1)
         assert jobs.deadlines_s[jobs.place[job]] == (4.0 if jobs.place[job] == 0 else np.inf)
         sigma = np.log(0.9 / 0.2) / 1.6448536269514722

@@ -31,7 +31,7 @@ BOTH = {
     "completed", "good", "late", "failed", "timed_out", "rejected", "wasted work",
     "outage", "quota given back", "waited for other calls", "waited for the limits", "scaled up", "scaled down",
     "handled", "handled again", "handling given up", "shared the model", "had the model alone",
-    "began with a backlog", "thought", "waited for the next day",
+    "began with a backlog", "thought", "waited for the next day", "service of its queue",
 }  # fmt: skip
 QUEUED = BOTH | {
     *(f"backoff {jitter}" for jitter in members_of(Jitter)),

@@ -43,6 +43,7 @@ def calibration_scenario(window: Window, speed: float) -> Scenario:
             "jobs": max(20, round(rate * speed * SECONDS)),
             "arrivals": PoissonArrivals(process="poisson", rate_per_s=rate),
             "service": DeterministicService(distribution="deterministic", mean_s=mean_s),
+            "service_by_queue": {},
             "provider": Provider(
                 input_tokens=scenario.provider.input_tokens, output_tokens=scenario.provider.output_tokens
             ),
@@ -118,7 +119,9 @@ def predict(window: Window, costs: Costs, speed: float, jobs: Jobs, design: Desi
     scenario, trace, drawn = window.scenario, window.trace, window.durations_s
     if design == SYNCHRONOUS:
         trace = replace(trace, service_s=jobs.service_s + costs.synchronous_s * speed)
-        scenario = scenario.model_copy(update={"service": EmpiricalService(distribution="empirical")})
+        scenario = scenario.model_copy(
+            update={"service": EmpiricalService(distribution="empirical"), "service_by_queue": {}}
+        )
         return simulate_window(scenario, trace, None)[design]
     own = scenario.event_driven
     with_costs = {

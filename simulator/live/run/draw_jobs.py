@@ -10,8 +10,8 @@ from simulator.arrivals import TraceArrivals
 from simulator.deliveries import WebhookDelivery
 from simulator.kernel import layout
 from simulator.kernel.compiled import entry
-from simulator.kernel.draws import service_s
-from simulator.kernel.machine import class_of, draw_next_arrival, is_poison, tokens_of
+from simulator.kernel.draws import class_of, service_s
+from simulator.kernel.machine import draw_next_arrival, is_poison, tokens_of
 from simulator.kernel.random_numbers import normal_quantile, uniform
 from simulator.live.system.jobs import Jobs
 from simulator.plan import (

@@ -46,7 +46,9 @@ def with_answered_times(window: Window, jobs: Jobs, run: DesignRun) -> tuple[Win
     if not answered.any():
         return window, jobs
     service_s = np.where(answered, took_s, float(took_s[answered].mean()))
-    scenario = window.scenario.model_copy(update={"service": EmpiricalService(distribution="empirical")})
+    scenario = window.scenario.model_copy(
+        update={"service": EmpiricalService(distribution="empirical"), "service_by_queue": {}}
+    )
     trace = replace(window.trace, service_s=service_s)
     return replace(window, scenario=scenario, trace=trace, durations_s=None), replace(jobs, service_s=service_s)
 

@@ -14,7 +14,7 @@ def slowing_of(scenario: Scenario, jobs: Jobs) -> CallTime | None:
     slowdown = scenario.provider.slowdown
     if slowdown is None or not len(jobs):
         return None
-    mean_s = scenario.service.mean_time_s(float(jobs.output_tokens.mean()), jobs.service_s)
+    mean_s = scenario.mean_time_s(float(jobs.output_tokens.mean()), jobs.service_s)
     return CallTime.from_points(slowdown.measured_in_flight, mean_s, slowdown.high_in_flight, slowdown.high_mean_s)
 
 

@@ -379,6 +379,38 @@ def test_every_dedicated_queue_needs_a_consumer() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"high_in_flight": 4, "high_mean_s": 20}, "high_in_flight must be more than measured_in_flight"),
+        ({"high_in_flight": 64, "high_mean_s": 9.9}, "must be at least the mean of service, 10 s"),
+        ({"high_in_flight": 8, "high_mean_s": 30}, "grows too steeply from the mean of service, 10 s"),
+    ],
+)
+def test_a_slowdown_that_no_model_has_is_refused(given: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(InvalidInput, match=complaint):
+        run(provider={"slowdown": {"measured_in_flight": 4, **given}})
+
+
+BATCH = {"service_by_queue": {"batch": {"distribution": "empirical"}}, "event_driven": {"queues": {"batch": 100}}}
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"service_by_queue": BATCH["service_by_queue"]}, r"must name queues of event_driven.queues \(standard\)"),
+        (
+            BATCH | {"service": {"distribution": "empirical", "path": "a.csv"}},
+            "service_by_queue.batch cannot be empirical",
+        ),
+        (BATCH, "empirical service without a path needs a trace that has a duration column"),
+    ],
+)
+def test_a_queues_service_that_cannot_be_drawn_is_refused(given: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(InvalidInput, match=complaint):
+        run(**given)
+
+
 def test_an_empirical_service_draws_from_the_durations_it_is_given() -> None:
     durations = read_durations(io.BytesIO(b"duration_ms\n5000\n15000\n"))
     given = scenario(
