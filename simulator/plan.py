@@ -182,6 +182,7 @@ def _link_free(m: Any, slots: Array, first: int) -> None:
     slots["next"][-1] = m["free"]
     m["free"] = first
     m["free_count"] += len(slots) - first
+    m["slot_count"] += len(slots) - first
 
 
 def recorded_of(trace: Trace | None, drawn: Floats | None, backlog_jobs: int = 0) -> Array:
@@ -345,7 +346,7 @@ def _set_length(m: Any, scenario: Scenario, trace: Trace | None) -> None:
     finite = trace is not None or isinstance(scenario.arrivals, BacklogArrivals)
     bounded = finite or (scenario.duration_s is None and cycle is None)
     m["jobs"] = jobs_of(scenario, trace) if bounded else UNBOUNDED
-    m["batches_a_job"] = layout.BATCHES / max(1, jobs_of(scenario, trace) - scenario.warmup_jobs)
+    m["batch_ends"] = scenario.warmup_jobs
     expected = scenario.duration_s or 1.1 * max(jobs_of(scenario, trace) / (rate or inf), 1e-6)
     m["bin_width"] = m["bin_end"] = expected / layout.BINS
 

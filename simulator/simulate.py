@@ -53,7 +53,7 @@ def simulate(
     """Both designs on the same jobs.
 
     `replications` None: at least 10, until the paired difference in good share is known to half a point, or 50 were run.
-    With one replication the intervals of good share are over 20 batches of its consecutive jobs, and other figures have none.
+    With one replication the interval of good share is over batches of its consecutive jobs (`batch_means`), and other figures have none.
     `durations_s` are those that an empirical service with a path draws from (`traces.read_durations`).
     `windows`: also look closer at the peaks and outages of the first replication, which takes a part of a replication more.
     `on_progress` is called from this thread, at most 250 ms apart; what it raises stops the run and propagates.

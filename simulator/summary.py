@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from core.values import rounded
+from simulator.batch_means import interval_of_one_run, paired_shares
 from simulator.kernel import layout
 from simulator.result import (
     CallRate,
@@ -101,7 +102,7 @@ def _quantiles(each: Sequence[dict[str, float]]) -> Quantiles:
 def _intervals(tallies: Sequence[Tally], *, stable: bool) -> dict[str, tuple[float, float]]:
     """95 % intervals: over replications, or (good share alone) over batches of consecutive jobs where there is one replication."""
     if len(tallies) == 1:
-        return _bounded("good_share", *_over_batches(_batch_shares(tallies[0])))
+        return {"good_share": interval_of_one_run(tallies[0])}
     intervals: dict[str, tuple[float, float]] = {}
     figures = [_figures(tally) for tally in tallies]
     for name in figures[0]:
@@ -123,20 +124,10 @@ def _bounded(name: str, mean: float, half: float) -> dict[str, tuple[float, floa
     return {name: (min(1.0, low), min(1.0, high)) if name in SHARES else (low, high)}
 
 
-def _batch_shares(tally: Tally) -> list[float]:
-    """The good share in each batch of consecutive jobs. Source: batch means, Law, Simulation Modeling and Analysis, 5th ed., section 9.5.3."""
-    return [float(good / offered) for offered, good in tally.batches if offered > 0]
-
-
-def _over_batches(values: Sequence[float]) -> tuple[float, float]:
-    return (_mean(values) if values else 0.0), half_width(values)
-
-
 def differences(less: Sequence[Tally], more: Sequence[Tally], *, stable: bool) -> dict[str, Interval]:
     """`more` minus `less`, paired by replication (by batch, and good share alone, where there is one). Infinite figures have no difference."""
     if len(less) == 1:
-        pairs = zip(_batch_shares(more[0]), _batch_shares(less[0]), strict=False)
-        return _interval("good_share", [b - a for b, a in pairs], more[0].good_share - less[0].good_share)
+        return _interval("good_share", paired_shares(less[0], more[0]), more[0].good_share - less[0].good_share)
     intervals: dict[str, Interval] = {}
     pairs_of_metrics = [(_figures(a), _figures(b)) for a, b in zip(less, more, strict=True)]
     for name in pairs_of_metrics[0][0]:

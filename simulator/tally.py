@@ -1,9 +1,9 @@
 """The Tally of one replication of one design: counts, histograms and time bins, of constant size whatever the number of jobs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,6 +113,7 @@ class Tally:
     growth_per_min: float
     classes: tuple[ClassTally, ...]
     batches: Counts
+    """Offered and good jobs, by consecutive jobs in arrival order; equally many offered in each, the last apart."""
     fans: Counts
     fan_sums_s: Floats
     fan_histograms: Counts
@@ -125,6 +126,8 @@ class Tally:
     """When the queue was first as long as `depth_max`."""
     busiest_second: int = 0
     busiest_calls: int = 0
+    levels: Floats = field(default_factory=lambda: np.zeros((0, 2)))
+    """At the first job of each batch: the instant, and the backlog (jobs and calls that wait, back off or will call again)."""
 
     @property
     def good_share(self) -> float:
@@ -213,7 +216,7 @@ def tally_of(m: Any) -> Tally:
         wasted_s=float(m["wasted"]),
         growth_per_min=60 * int(m["in_system"]) / float(m["now"]) if m["now"] > 0 else 0.0,
         classes=tuple(_class_tally(m, place) for place in range(int(m["classes"]))),
-        batches=m["batches"].copy(),
+        batches=_batches(m),
         fans=m["fans"][:subscribers].copy(),
         fan_sums_s=m["fan_sums"][:subscribers].copy(),
         fan_histograms=m["fan_histograms"][:subscribers].copy(),
@@ -224,6 +227,7 @@ def tally_of(m: Any) -> Tally:
         depth_max_at_s=float(m["depth_max_at"]),
         busiest_second=int(m["busiest_second"]),
         busiest_calls=int(m["busiest_calls"]),
+        levels=m["levels"][: _batches_begun(m)].copy(),
     )
 
 
@@ -243,6 +247,18 @@ def _class_tally(m: Any, place: int) -> ClassTally:
         wait=Times(float(wait[0]), float(wait[1]), waits),
         latency=Times(float(latency[0]), float(latency[1]), latencies),
     )
+
+
+def _batches_begun(m: Any) -> int:
+    offered = int(m["next_job"]) - int(m["warmup"])
+    return max(0, -(-offered >> int(m["batch_shift"])))
+
+
+def _batches(m: Any) -> Counts:
+    offered, size = int(m["next_job"]) - int(m["warmup"]), 1 << int(m["batch_shift"])
+    batches = m["batches"][: _batches_begun(m)].copy()
+    batches[:, 0] += np.minimum(size, offered - size * np.arange(len(batches)))
+    return cast(Counts, batches)
 
 
 def _counts(raw: Counts) -> dict[str, int]:

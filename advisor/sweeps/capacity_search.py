@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from advisor.advice.answers import Answers
-from advisor.sweeps.cells import CellRun, advise_and_cut, good_share
+from advisor.sweeps.cells import CellRun, advise_and_cut, good_share, simulate_until_resolved
 from advisor.sweeps.contract import GoodShare
 from advisor.sweeps.grid import JOBS, require_jobs
 from core.errors import InvalidInput, Problem
@@ -15,12 +15,14 @@ from core.values import Value
 from simulator.replications import OnProgress, Progress
 from simulator.result import Result
 from simulator.scenario import Scenario
-from simulator.simulate import Estimate, estimate, simulate
+from simulator.simulate import Estimate, estimate
 from simulator.traces import Trace
 
 MOST_SERVERS = 4_096
 """The search goes up to this many, or to eight times the number in the answers where that is more."""
 DESIGNS: tuple[Literal["synchronous", "event_driven"], ...] = ("synchronous", "event_driven")
+LONGEST_TRIAL = 64
+"""A trial that leaves the deadline unresolved is run again, with up to this many times the jobs that were asked for."""
 EXACTLY = 1e-12
 """What rounding may take from a share that is just what is asked for."""
 
@@ -177,14 +179,8 @@ def _trial_runner(cell_run: CellRun, trace: Trace | None, on_progress: OnProgres
                 fraction = 1 - 0.9 ** (done + progress.fraction)
                 on_progress(Progress(f"Trying {count(servers, 'worker')} and {count(servers, 'consumer')}", fraction))
 
-        return simulate(
-            with_servers(cell_run.scenario, servers),
-            trace=trace,
-            replications=cell_run.replications,
-            threads=1,
-            on_progress=tell,
-            windows=False,
-        )
+        trial = CellRun(with_servers(cell_run.scenario, servers), cell_run.replications)
+        return simulate_until_resolved(trial, LONGEST_TRIAL, trace, tell)
 
     return run
 

@@ -15,7 +15,7 @@ from advisor.sweeps.contract import Cell, GoodShare, SweepResult
 from advisor.sweeps.grid import Grid, GridPoint
 from simulator.arrivals import BacklogArrivals, TraceArrivals
 from simulator.replications import OnProgress, Progress, warm
-from simulator.result import DesignResult
+from simulator.result import DesignResult, Result
 from simulator.scenario import Scenario
 from simulator.simulate import estimate, simulate
 from simulator.traces import Trace
@@ -24,6 +24,10 @@ WARM_UP_SHARE = 20
 """One job in this many is left out at the start of a stationary run."""
 WHOLE_CYCLES = 4
 """Replications of a workload with peaks: the batches of a single cycle differ as its hours do, so only replications tell how sure a share is."""
+LONGER = 4
+"""A run that leaves a deadline unresolved is run again, this many times as long."""
+LONGEST_CELL = 16
+"""At most this many times the jobs that were asked for."""
 REPORT_S = 0.2
 
 
@@ -48,6 +52,14 @@ class CellRun:
         )
         return cls(length, WHOLE_CYCLES if every_job else 1)
 
+    def longer(self) -> "CellRun":
+        """More jobs, or more replications of what is run as a whole."""
+        jobs, warmup = self.scenario.jobs, self.scenario.warmup_jobs
+        if self.replications > 1 or jobs is None:
+            return CellRun(self.scenario, LONGER * self.replications)
+        length = {"jobs": LONGER * jobs, "warmup_jobs": LONGER * warmup}
+        return CellRun(self.scenario.model_copy(update=length), self.replications)
+
 
 def advise_and_cut(answers: Answers, jobs: int, seed: int) -> tuple[Recommendation, CellRun]:
     evaluation = Evaluation.from_answers(answers)
@@ -60,14 +72,7 @@ def simulate_cell(
 ) -> Cell:
     """Runs on this thread alone. What `on_progress` raises stops it."""
     recommendation, run = advise_and_cut(grid.answers_at(point), grid.jobs, grid.seed)
-    result = simulate(
-        run.scenario,
-        trace=trace,
-        replications=run.replications,
-        threads=1,
-        on_progress=on_progress,
-        windows=False,
-    )
+    result = simulate_until_resolved(run, LONGEST_CELL, trace, on_progress)
     x, y = point
     return Cell(
         x=x,
@@ -78,6 +83,27 @@ def simulate_cell(
         synchronous=good_share(result.synchronous),
         event_driven=good_share(result.event_driven),
     )
+
+
+def simulate_until_resolved(
+    run: CellRun, longest: int, trace: Trace | None = None, on_progress: OnProgress | None = None
+) -> Result:
+    """A run on this thread, repeated with more jobs while it leaves open whether a design meets the deadline; `longest` times them at most."""
+    wanted = 1 - run.scenario.tolerated_miss_percent / 100
+    length = 1
+    while True:
+        result = simulate(
+            run.scenario, trace=trace, replications=run.replications, threads=1, on_progress=on_progress, windows=False
+        )
+        length *= LONGER
+        if length > longest or run.scenario.deadline_s is None or not _is_unresolved(result, wanted):
+            return result
+        run = run.longer()
+
+
+def _is_unresolved(result: Result, wanted: float) -> bool:
+    shares = (good_share(result.synchronous), good_share(result.event_driven))
+    return any(share.stable and share.low < wanted <= share.high for share in shares)
 
 
 def good_share(design: DesignResult) -> GoodShare:

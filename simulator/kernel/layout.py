@@ -14,7 +14,8 @@ MOST_RETRIES = 100
 MOST_OUTAGES = 100
 MOST_CALLS = 51
 BINS = 1000
-BATCHES = 20
+BATCHES = 1024
+"""Batches of consecutive jobs, and levels of the backlog, that a replication keeps at most. Even."""
 NEAR = 24
 """Events to come that are kept in order, before the heap."""
 
@@ -73,9 +74,8 @@ PARAMETERS = [
     ("key", np.uint64),  # of the random numbers: seed and replication
     ("jobs", _i),  # arrivals at most
     ("warmup", _i),  # jobs left out of the tally
-    ("batches_a_job", _f),
     ("drains", _i),  # 1: run on after the last arrival until nothing is left
-    ("binned", _i),  # 1: fill the time bins and batches
+    ("binned", _i),  # 1: fill the time bins
     ("windowed", _i),  # 1: the bins are those of a window, and keep their width
     ("latency_bins", _i),  # address of a LATENCY_BIN for each bin; 0: none
     ("end", _f),  # when the run is cut, or infinity
@@ -169,6 +169,9 @@ STATE = [
     ("client_learns", _f),  # closed: when the client of the job that is settled next learns of it, if later
     ("cumulated", _f),  # intensity, for arrivals whose rate changes
     ("in_system", _i),  # jobs, warm-up included
+    ("slot_count", _i),  # those of servers that start up apart
+    ("batch_shift", _i),  # a batch has 2^this jobs
+    ("batch_ends", _i),  # the first job of the next one
     ("near", _i),  # of the events to come: those in order
     ("heap_size", _i),  # and those in the heap behind them
     ("free", _i),  # head of the list of free slots
@@ -225,7 +228,8 @@ TALLY = [
     ("depth_max_at", _f),  # when the queue was first as long as it was at its longest
     ("by_class", _i, (MOST_CLASSES, COUNTS)),  # offered, started, good and the outcomes
     ("class_times", _f, (MOST_CLASSES, CLASS_TIMES)),  # filled if there are several classes
-    ("batches", _i, (BATCHES, 2)),  # offered and good, by consecutive jobs
+    ("batches", _i, (BATCHES, 2)),  # by consecutive jobs: correction of the number offered, and good
+    ("levels", _f, (BATCHES, 2)),  # at each batch's first job: the instant, and the backlog without it
     ("bin", _i),
     ("bin_end", _f),
     ("bin_width", _f),

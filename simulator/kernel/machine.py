@@ -15,6 +15,7 @@ from simulator.kernel.heap import SLOT_BITS, put_event
 from simulator.kernel.layout import Machine
 from simulator.kernel.random_numbers import uniform
 from simulator.kernel.record import (
+    begin_batch,
     bucket_of,
     close_second,
     count_call_in_second,
@@ -106,8 +107,8 @@ def count_offered(m: Machine, job: int, place: int, arrived: float, now: float) 
         end_warm_up(m, now)
     if job >= m.warmup:
         m.counts[layout.C_OFFERED] += 1
-        if m.binned:
-            m.batches[batch_of(m, job), 0] += 1
+        if job >= m.batch_ends:
+            begin_batch(m, job, arrived, waiting_at_arrival(m))
         m.by_class[place, layout.C_OFFERED] += 1
     if m.binned:
         count_in_bin(m, layout.B_ARRIVALS, arrived)
@@ -118,8 +119,17 @@ def count_offered(m: Machine, job: int, place: int, arrived: float, now: float) 
 
 @compiled
 def batch_of(m: Machine, job: int) -> int:
-    """The job's batch: runs of consecutive jobs, for the batch means of a single replication."""
-    return min(int((job - m.warmup) * m.batches_a_job), layout.BATCHES - 1)
+    """The job's batch, of 2^`batch_shift` consecutive jobs."""
+    return (job - m.warmup) >> m.batch_shift
+
+
+@compiled
+def waiting_at_arrival(m: Machine) -> float:
+    """The backlog that an arrival finds: calls and jobs that wait, back off or will call again.
+
+    They have slots, as have the arrival itself and what the servers at work are at.
+    """
+    return max(0.0, float(m.slot_count - m.free_count - (m.servers - m.idle) - 1))
 
 
 @compiled
@@ -338,8 +348,7 @@ def settle(m: Machine, s: int, outcome: int, at: float) -> None:
             add_class_time(m, place, layout.T_LATENCY_SUM, layout.T_LATENCY_MAX, latency)
         if latency <= m.deadlines[place] + layout.ROUNDING_S:
             m.counts[layout.C_GOOD] += 1
-            if m.binned:
-                m.batches[batch_of(m, job), 1] += 1
+            m.batches[batch_of(m, job), 1] += 1
             m.by_class[place, layout.C_GOOD] += 1
 
 

@@ -54,6 +54,23 @@ def count_latency_in_bin(m: Machine, arrived: float, latency: float) -> None:
 
 
 @compiled
+def begin_batch(m: Machine, job: int, at: float, waiting: float) -> None:
+    """Note the backlog at the first job of a batch. When all batches are in use, two become one."""
+    place = (job - m.warmup) >> m.batch_shift
+    if place >= layout.BATCHES:
+        place = layout.BATCHES // 2
+        for pair in range(place):
+            for column in range(2):
+                m.batches[pair, column] = m.batches[2 * pair, column] + m.batches[2 * pair + 1, column]
+                m.levels[pair, column] = m.levels[2 * pair, column]
+        m.batches[place:, :] = 0
+        m.batch_shift += 1
+    m.levels[place, 0] = at
+    m.levels[place, 1] = waiting
+    m.batch_ends = m.warmup + ((place + 1) << m.batch_shift)
+
+
+@compiled
 def count_call_in_second(m: Machine, at: float) -> None:
     second = int(min(at, LAST_SECOND))
     if second != m.call_second:

@@ -94,6 +94,7 @@ def start_up(m: Machine, q: int, more: int, now: float) -> None:
     if more <= 0:
         return
     s = take_slot(m)
+    m.slot_count -= 1
     slot(m.slots, s).attempt = more
     slot(m.slots, s).place = q
     m.starting += more
@@ -106,6 +107,7 @@ def start_up(m: Machine, q: int, more: int, now: float) -> None:
 def finish_start_up(m: Machine, s: int, now: float) -> None:
     more, q = slot(m.slots, s).attempt, slot(m.slots, s).place
     free_slot(m, s)
+    m.slot_count += 1
     servers_change(m, now, more)
     m.starting -= more
     m.idle += more

@@ -3,7 +3,7 @@
 
 Both designs are then the same queue, first come first served, and a job's start follows at its arrival from the instants at which
 the servers will be free: no events are needed. Source: J. Kiefer, J. Wolfowitz, On the theory of queues with many servers, 1955.
-The tally is that of the other loops, but for what only a first replication has: time bins and batches.
+The tally is that of the other loops, but for what only a first replication has: time bins.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ from simulator.kernel.compiled import compiled, entry
 from simulator.kernel.deliver import POLLING
 from simulator.kernel.draws import next_arrival, service_s
 from simulator.kernel.layout import Machine
-from simulator.kernel.record import bucket_of
+from simulator.kernel.record import begin_batch, bucket_of
 
 RING = 4096
 """Jobs that may wait; a longer queue is left to the other loops. A power of two."""
@@ -38,11 +38,17 @@ def run_single_station(machine: Any, budget: int) -> int:
     wait_sum, wait_max, latency_sum, latency_max = m.wait_sum, m.wait_max, m.latency_sum, m.latency_max
     deadline, wasted = m.deadlines[0], m.wasted
     slots, heap, servers, warmup = m.slots, m.heap, m.servers, m.warmup
+    batch_ends, counted = m.batch_ends, good
     while job < upto:
         while head < tail and start_at(slots, head & MASK).at <= arrival:
             head += 1
         if job == warmup:
             deepest, lag, area, busy = restart_averages(m, head, tail, arrival)
+        if job == batch_ends:
+            end_batch(m, job, good - counted)
+            counted = good
+            begin_batch(m, job, arrival, float(tail - head))
+            batch_ends = m.batch_ends
         begins = max(arrival, event(heap, 0).at)
         waited = begins - arrival
         if waited > 0.0:
@@ -76,6 +82,7 @@ def run_single_station(machine: Any, budget: int) -> int:
         if job < m.jobs:
             arrival = next_arrival(m, job)
             m.arrival = arrival
+    end_batch(m, job, good - counted)
     m.next_job, m.arrival = job, arrival
     m.q_head[0], m.q_tail[0] = head, tail
     m.events = 2 * job
@@ -87,6 +94,13 @@ def run_single_station(machine: Any, budget: int) -> int:
         return layout.MORE
     count_all(m)
     return layout.DONE
+
+
+@compiled
+def end_batch(m: Machine, job: int, good: int) -> None:
+    """Add the good jobs before `job` to their batch: the loop counts them together."""
+    if good > 0:
+        m.batches[(job - 1 - m.warmup) >> m.batch_shift, 1] += good
 
 
 @compiled

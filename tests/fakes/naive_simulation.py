@@ -88,6 +88,7 @@ class Naive:
         self.calls_of_day: dict[int, int] = {}
         self.fired = {f"{scenario.arrivals.process} arrivals", f"{scenario.service.distribution} service"}
         self.history: list[tuple[Any, ...]] = []
+        self.levels: list[tuple[float, int]] = []
         self.servers, self.starting = servers, 0
         if scenario.autoscaling is not None:
             scaling = scenario.autoscaling
@@ -151,6 +152,8 @@ class Naive:
         self.arrived.append(instant)
         if self.scenario.service_by_queue:
             self.saw("service of its queue")
+        if job.number >= self.scenario.warmup_jobs:
+            self.levels.append((instant, self.waiting()))
         self.next_job += 1
         self.in_system += 1
         if job.number == self.scenario.warmup_jobs:
@@ -181,6 +184,10 @@ class Naive:
 
     def arrive(self, job: Job) -> None:
         raise NotImplementedError
+
+    def waiting(self) -> int:
+        """The backlog: jobs, and calls at the server, that wait or back off without a server, and callers who will call again."""
+        return self.in_system - (self.servers - self.idle)
 
     def count(self, what: str, job: Job, by: int = 1) -> None:
         if job.number >= self.scenario.warmup_jobs:
@@ -706,6 +713,9 @@ class NaiveSynchronous(Naive):
 
     def arrive(self, job: Job) -> None:
         self.send(job)
+
+    def waiting(self) -> int:
+        return self.queued + len(self.outside) + sum(entry[1] == AGAIN for entry in self.calendar)
 
     def oldest(self) -> float:
         return self.now - self.backlog[0][1]

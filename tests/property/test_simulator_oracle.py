@@ -133,6 +133,10 @@ def check(scenario: Scenario, design: str, drains: bool = True) -> set[str]:
         assert float(m["busy"]) == pytest.approx(oracle.busy, abs=1e-2)
     if scenario.warmup_jobs == 0 and scenario.duration_s is None and drains:
         assert float(m["lag_max"]) == pytest.approx(oracle.lag, abs=1e-5)
+    if scenario.duration_s is None and drains:
+        levels = tally_of(m).levels
+        assert levels[:, 0] == pytest.approx([instant for instant, _ in oracle.levels], abs=1e-5)
+        assert levels[:, 1].tolist() == [waiting for _, waiting in oracle.levels]
     assert m["fans"][: len(oracle.fans)].tolist() == oracle.fans
     fewest, most = (busiest_seconds(oracle.called_at, int(m["call_shift"]), slack_s) for slack_s in (-1e-5, 1e-5))
     assert (fewest <= m["call_bins"]).all() and (m["call_bins"] <= most).all()

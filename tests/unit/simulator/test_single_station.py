@@ -60,6 +60,8 @@ def test_the_loop_of_a_single_station_gives_the_same_tally(design: str, given: d
     assert fast.counts == slow.counts
     assert fast.metrics() == pytest.approx(slow.metrics(), rel=1e-9)
     assert fast.batches.tolist() == slow.batches.tolist()
+    assert fast.batches.sum(axis=0).tolist() == [fast.counts["offered"], fast.counts["good"]]
+    assert fast.levels.tolist() == slow.levels.tolist()
     assert fast.latency_histogram.tolist() == slow.latency_histogram.tolist()
     quick, slower = fast.classes[0], slow.classes[0]
     assert (quick.counts, quick.started) == (slower.counts, slower.started)

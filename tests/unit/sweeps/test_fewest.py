@@ -10,17 +10,17 @@ from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from advisor.reports.maps.capacity import needed_headline, needed_sentence
 from advisor.sweeps.capacity_search import (
+    LONGEST_TRIAL,
     CapacitySearch,
     DesignRequirement,
     ServerRequirement,
     search_capacity,
     with_servers,
 )
-from advisor.sweeps.cells import CellRun
+from advisor.sweeps.cells import CellRun, simulate_until_resolved
 from core.errors import InvalidInput
 from simulator.replications import Progress
 from simulator.result import DesignResult, Result
-from simulator.simulate import simulate
 
 WANTED = 0.99
 
@@ -41,7 +41,8 @@ def requirement(steady: Answers) -> ServerRequirement:
 
 
 def shares(length: CellRun, servers: int) -> Result:
-    return simulate(with_servers(length.scenario, servers), replications=length.replications, threads=1)
+    trial = CellRun(with_servers(length.scenario, servers), length.replications)
+    return simulate_until_resolved(trial, LONGEST_TRIAL)
 
 
 @pytest.mark.parametrize("design", ["synchronous", "event_driven"])
