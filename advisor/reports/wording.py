@@ -308,11 +308,12 @@ def designs_of(result: Result) -> Iterable[tuple[str, DesignResult]]:
 
 
 def unbroken(text: str) -> str:
-    """Keep each number on one line with its unit."""
-    return _BEFORE_UNIT.sub("\u00a0", text)
+    """Keep each number on one line with its unit, and the parts of a duration together."""
+    return _INSIDE_DURATION.sub("\u00a0", _BEFORE_UNIT.sub("\u00a0", text))
 
 
 _BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:%|µs|ms|s|min|h|d|/s|/h|/d|/min|±)(?:[\s.,;:)]|$))")
+_INSIDE_DURATION = re.compile(r"(?<=\u00a0min) (?=\d+\u00a0s\b)|(?<=\u00a0h) (?=\d+\u00a0(?:min|s)\b)")
 
 
 def listed(items: Sequence[str], word: str = "and") -> str:

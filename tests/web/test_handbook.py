@@ -1,13 +1,16 @@
 """The handbook documents everything that the advice rests on."""
 
 import re
+from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils.html import escape
+from pydantic import BaseModel
 from pytest_django import Settings
 
 from advisor.advice.checks import CHECKS
@@ -18,6 +21,7 @@ from advisor.advice.templates import TEMPLATES
 from advisor.decisions.models import Decision
 from advisor.decisions.services.library import hide_entry, save_entry
 from advisor.teams.models import User
+from simulator.scenario import Scenario
 
 
 @pytest.mark.django_db
@@ -32,6 +36,24 @@ def test_every_rule_warning_template_hop_and_profile_has_its_place(client: Clien
     ]
     assert [place for place in wanted if f'id="{place}"' not in page] == []
     assert all(escape(entry.text) in page for entry in entries())
+
+
+def field_names(annotation: Any) -> Iterator[str]:
+    """Of a Scenario and of all that it is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for name, field in annotation.model_fields.items():
+            yield name
+            yield from field_names(field.annotation)
+    for part in get_args(annotation):
+        yield from field_names(part)
+
+
+@pytest.mark.django_db
+def test_every_field_of_a_scenario_has_its_place(client: Client) -> None:
+    page = client.get(reverse("handbook")).content.decode()
+    section = page.partition('id="scenario"')[2].partition("</section>")[0]
+    words = set(re.findall(r"[a-z0-9_]+", " ".join(re.findall(r"<code>(.*?)</code>", section))))
+    assert sorted({*field_names(Scenario)} - words - {"schema_"}) == []
 
 
 @pytest.mark.django_db

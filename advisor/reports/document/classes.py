@@ -46,8 +46,8 @@ def _deadline(scenario: Scenario, name: str) -> str:
 def _table(name: str, designs: Mapping[str, DesignResult]) -> Table:
     own = [(design.classes[name], design.stable) for design in designs.values()]
     classes = [one for one, _ in own]
-    rows = [("Jobs offered", *(count(one.offered) for one in classes)), ("Good share", *map(_good_share, classes))]
-    rows += _outcome_rows(classes)
+    rows = [("Jobs offered", *(count(one.offered) for one in classes)), *_outcome_rows(classes)]
+    rows.append(("Good share", *map(_good_share, classes)))
     for of, figures in TIMES:
         if any(_times(one, of) for one in classes) or not all(stable for _, stable in own):
             rows += [

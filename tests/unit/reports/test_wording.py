@@ -117,6 +117,7 @@ def test_a_flip_says_what_becomes_of_the_advice() -> None:
 def test_a_number_stays_with_its_unit() -> None:
     assert (
         wording.unbroken("Within 3 min 20 s, at 1 % or 2 /s.")
-        == "Within 3\u00a0min 20\u00a0s, at 1\u00a0% or 2\u00a0/s."
+        == "Within 3\u00a0min\u00a020\u00a0s, at 1\u00a0% or 2\u00a0/s."
     )
     assert wording.unbroken("20 sheep") == "20 sheep"
+    assert wording.unbroken("batch 1 h 5 min, urgent 31 min 55 s.").count(" ") == 3
