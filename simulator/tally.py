@@ -36,12 +36,16 @@ MIDDLES_S = np.concatenate([[0.0], (EDGES_S[1:-2] + EDGES_S[2:-1]) / 2, [EDGES_S
 
 
 def quantile_s(histogram: Counts, total: int, q: float) -> float:
-    """The smallest value that a share `q` of `total` does not exceed; infinite where the histogram holds too few of them."""
+    """The smallest value that a share `q` of `total` does not exceed.
+
+    Infinite if the histogram holds too few of them, or if it is in the last bucket, which has no end.
+    """
     wanted = q * total
     cumulated = np.cumsum(histogram)
     if not total or cumulated[-1] < wanted:
         return inf
-    return float(MIDDLES_S[int(np.searchsorted(cumulated, max(wanted, 1e-9)))])
+    bucket = int(np.searchsorted(cumulated, max(wanted, 1e-9)))
+    return float(MIDDLES_S[bucket]) if bucket < len(MIDDLES_S) - 1 else inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,11 +283,9 @@ def quantiles(histogram: Counts, total: int, value_sum: float, largest: float, *
     """Mean, quantiles and maximum; infinite mass (jobs that never got there) makes mean and maximum infinite, and the upper quantiles."""
     if not total:
         return dict.fromkeys(("mean", *QUANTILES, "max"), inf)
+    figures = {name: quantile_s(histogram, total, q) for name, q in QUANTILES.items()}
     return {
         "mean": value_sum / total if complete else inf,
-        **{
-            name: min(quantile_s(histogram, total, q), largest) if complete else quantile_s(histogram, total, q)
-            for name, q in QUANTILES.items()
-        },
+        **{name: min(value, largest) if complete and value < inf else value for name, value in figures.items()},
         "max": largest if complete else inf,
     }

@@ -19,9 +19,9 @@ BATCHES = 1024
 NEAR = 24
 """Events to come that are kept in order, before the heap."""
 
-# --- histograms: 128 buckets an octave, from 2^-20 s (1 us) to 2^26 s (2 years)
+# --- histograms: 128 buckets an octave, from 2^-20 s (1 us) to 2^40 s (34,865 years, longer than the clock of a run resolves)
 FRACTION_BITS = 7
-FIRST_OCTAVE, LAST_OCTAVE = -20, 26
+FIRST_OCTAVE, LAST_OCTAVE = -20, 40
 BUCKETS_OF_HISTOGRAM = (LAST_OCTAVE - FIRST_OCTAVE) * 2**FRACTION_BITS + 2
 H_WAIT, H_LATENCY = 0, 1
 

@@ -17,7 +17,7 @@ LAST_SECOND = 2.0**62
 
 @compiled
 def bucket_of(seconds: float) -> int:
-    """The histogram's bucket: 0 for less than a microsecond, the last for over two years."""
+    """The histogram's bucket: 0 for less than a microsecond, the last for more than the histogram resolves."""
     if seconds < SMALLEST_S:
         return 0
     if seconds >= LARGEST_S:
