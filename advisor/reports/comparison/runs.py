@@ -179,14 +179,29 @@ class Differences:
 def figures_of(runs: Sequence[ComparedRun], style: str) -> Table:
     runs = [run for run, _ in with_design(runs, style)]
     each = [_column(run, style) for run in runs]
-    names = dict.fromkeys(name for column in each for name in column)
-    rows = tuple((name, *(column.get(name, _left_out(name)) for column in each)) for name in names)
+    names = _merged([list(column) for column in each])
+    rows = tuple((name, *(column.get(name, _left_out(name, column)) for column in each)) for name in names)
     return Table((style_name(style), *(run.letter for run in runs)), rows)
 
 
-def _left_out(name: str) -> str:
-    """A run's own table leaves out the losses that did not occur in it."""
-    return "0 (0 %)" if name.startswith("of these") else MISSING
+def _merged(lists: Sequence[Sequence[str]]) -> list[str]:
+    """Every name once; one that an earlier list does not have comes after its predecessor."""
+    merged: list[str] = []
+    for names in lists:
+        place = 0
+        for name in names:
+            if name in merged:
+                place = merged.index(name) + 1
+            else:
+                merged.insert(place, name)
+                place += 1
+    return merged
+
+
+def _left_out(name: str, column: Mapping[str, str]) -> str:
+    """A run's own table leaves out the losses that did not occur in it. A dash if it has no such class."""
+    of_class, is_loss, _ = name.rpartition("of these")
+    return "0 (0 %)" if is_loss and (not of_class or f"{of_class}jobs offered" in column) else MISSING
 
 
 def _column(run: ComparedRun, style: str) -> dict[str, str]:

@@ -113,3 +113,15 @@ def test_runs_next_to_each_other_show_the_same_class_in_one_row() -> None:
     rows = {row[0]: row[1:] for row in figures_of(runs, "event_driven").rows}
     assert rows["batch: wait, largest"] == ("41 min", "41 min")
     assert rows["Jobs offered"] == ("60,000", "60,000")
+
+
+def test_losses_of_one_run_stand_with_the_losses_of_the_others() -> None:
+    with_losses = results.starving(event_driven=results.design_result(rejected=7, in_system=3))
+    scenario = results.starving_scenario()
+    runs = [ComparedRun(0, "Strict", scenario, results.starving()), ComparedRun(1, "Full", scenario, with_losses)]
+    table = figures_of(runs, "event_driven").rows
+    names = [row[0] for row in table]
+    assert names.index("of these rejected") < names.index("Good share")
+    rows = {row[0]: row[1:] for row in table}
+    assert rows["of these rejected"] == ("0 (0 %)", "7 (0.0117 %)")
+    assert rows["batch: of these late"] == ("18,240 (38 %)", "–")
