@@ -17,7 +17,7 @@ from simulator.kernel.draws import ARRIVALS, AT_START, BY_CLASS, LISTED, PAUSES,
 from simulator.kernel.machine import first_arrival
 from simulator.kernel.random_numbers import key_of
 from simulator.kernel.scaling import AUTOSCALER_LOOK_S
-from simulator.scenario import Autoscaling, Discipline, InlineCalls, Overflow, Scenario
+from simulator.scenario import Autoscaling, Discipline, InlineCalls, OutageMode, Overflow, Scenario
 from simulator.services import EmpiricalService
 from simulator.slowdown import CallTime
 from simulator.trace_columns import Floats
@@ -260,7 +260,16 @@ def _check_rows(m: Any, rows: Array, *, by_job: bool) -> None:
 def _begin(m: Any, slots: Array, scenario: Scenario, servers: int) -> None:
     m["free"] = -1
     _link_free(m, slots, 0)
-    for head in ("line_head", "line_tail", "patient_head", "patient_tail", "again_head", "again_tail"):
+    for head in (
+        "line_head",
+        "line_tail",
+        "patient_head",
+        "patient_tail",
+        "again_head",
+        "again_tail",
+        "timing_head",
+        "timing_tail",
+    ):
         m[head] = -1
     m["servers"] = m["idle"] = servers
     m["timer"] = m["finish_at"] = inf
@@ -274,7 +283,7 @@ def _begin(m: Any, slots: Array, scenario: Scenario, servers: int) -> None:
 
 def is_single_station(m: Any) -> bool:
     """Return whether a machine is a first-come-first-served queue before equal servers, without time bins."""
-    nothing_fails = m["transient"] == 0 and m["poison"] == 0 and m["outage_count"] == 0 and m["subscribers"] == 0
+    nothing_fails = m["transient"] == 0 and m["poison"] == 0 and m["special_calls"] == 0 and m["subscribers"] == 0
     none_leaves = (
         m["patience"] in (0, inf) and m["expires"] in (0, inf) and m["places"] == UNBOUNDED and m["end"] == inf
     )
@@ -324,6 +333,7 @@ DISCIPLINES = complete_table(
 OWN_CONSUMERS = complete_table(Discipline, {"strict": False, "dedicated": True, "weighted": False})
 """Whether each queue has consumers of its own."""
 _DROPS_CONNECTIONS = complete_table(Overflow, {"refuse": False, "drop": True})
+_HANGS = complete_table(OutageMode, {"refuse": 0.0, "hang": 1.0})
 _TOGETHER = complete_table(InlineCalls, {"together": True, "one_by_one": False})
 
 
@@ -402,12 +412,15 @@ def _set_provider(m: Any, scenario: Scenario, trace: Trace | None) -> None:
     m["traced_output"] = trace is not None and trace.output_tokens is not None
     m["outage_count"] = len(provider.outages)
     for place, outage in enumerate(provider.outages):
-        m["outages"][place] = outage.start_s, outage.start_s + outage.length_s
+        m["outages"][place] = outage.start_s, outage.start_s + outage.length_s, _HANGS[outage.mode]
+    m["call_timeout"] = inf if provider.call_timeout_s is None else provider.call_timeout_s
 
 
 def _set_failures(m: Any, scenario: Scenario, design: str) -> None:
     m["transient"] = scenario.failures.transient_percent / 100
     m["poison"] = scenario.failures.poison_percent / 100
+    m["failure_time"] = -1 if scenario.failures.failure_s is None else scenario.failures.failure_s
+    m["special_calls"] = m["outage_count"] > 0 or m["failure_time"] >= 0 or m["call_timeout"] < inf
     m["retries"] = retries_of(scenario, design)
     listed = scenario.retries.listed_pauses_s(retries_of(scenario, design))
     m["jitter"] = list(PAUSES).index(scenario.retries.jitter) if listed is None else LISTED
@@ -456,8 +469,9 @@ def _set_event_driven(m: Any, scenario: Scenario, *, hybrid: bool) -> None:
     m["accept"], m["dispatch_cost"], m["tick"] = design.accept_s, design.dispatch_s, design.retry_tick_s
     m["expires"] = design.expires_s or inf
     m["dead_letter"] = design.dead_letter
-    m["breaks"] = design.circuit_breaker
-    m["limited"] = m["limited"] or design.circuit_breaker
+    if design.breaker is not None:
+        m["breaks"] = m["limited"] = True
+        m["breaker_failures"], m["breaker_pause"] = design.breaker.failures, design.breaker.pause_s
     m["inline_wait"] = scenario.hybrid.inline_wait_s if hybrid and scenario.hybrid is not None else -inf
     m["delivery"] = list(DELIVERIES).index(design.delivery.method)
     m["learns_of_failure"] = design.delivery.learns_of_failure

@@ -22,13 +22,18 @@ WIDEST = 1e12
 Overflow = Literal["refuse", "drop"]
 Discipline = Literal["dedicated", "strict", "weighted"]
 InlineCalls = Literal["together", "one_by_one"]
+OutageMode = Literal["refuse", "hang"]
 
 
 class Outage(Value):
-    """A window in which every call to the provider fails at once."""
+    """A window in which every call that begins fails: it is refused (`failures.failure_s` later), or hangs until the window's end or its timeout.
+
+    If windows overlap, the first in the list that contains a call's start decides. Calls that began before are not affected.
+    """
 
     start_s: NonNegative
     length_s: Positive
+    mode: OutageMode = "refuse"
 
 
 class Slowdown(Value):
@@ -65,6 +70,9 @@ class Provider(Value):
     """Mean output tokens a job, where no trace says."""
     failed_calls_count: bool = True
     """Whether a failed call burns quota."""
+    call_timeout_s: Positive | None = None
+    """A call that would take longer is given up after this time, and has failed. A job takes the same time at each attempt: if it takes
+    longer than this, every attempt fails."""
     outages: Annotated[tuple[Outage, ...], Field(strict=False, max_length=100)] = ()
     slowdown: Slowdown | None = None
 
@@ -74,6 +82,8 @@ class Failures(Value):
 
     transient_percent: Percent = 0
     poison_percent: Percent = 0
+    failure_s: NonNegative | None = None
+    """When a failed call's failure is known, after the call began. Null: at once in an outage, and otherwise when the call would have ended."""
 
 
 class Hop(Value):
@@ -126,6 +136,24 @@ class Synchronous(Value):
         return (*map(float, range(1, linear + 1)), *doubling)
 
 
+class CircuitBreaker(Value):
+    """Opens after `failures` failed calls in a row (those of poison jobs apart). No call begins for `pause_s`; then a single one is the probe.
+
+    If the probe fails, the circuit stays open for another pause, and the probe's job waits at the end of its queue: the probe is a call, but
+    no attempt of the job, and costs it no retry. (At the head, a job that always fails would keep the circuit open for good.)
+    Calls that were under way when the circuit opened count as attempts, as ever.
+    """
+
+    failures: Count = 5
+    pause_s: Positive = 10
+
+
+BreakerSetting = Annotated[
+    Annotated[bool, Tag("switch")] | Annotated[CircuitBreaker, Tag("parameters")],
+    Discriminator(lambda given: "parameters" if isinstance(given, (Mapping, CircuitBreaker)) else "switch"),
+]
+
+
 class EventDriven(Value):
     """The event-driven design."""
 
@@ -145,8 +173,15 @@ class EventDriven(Value):
     max_queue: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
     expires_s: Positive | None = None
     dead_letter: bool = True
-    circuit_breaker: bool = False
+    circuit_breaker: BreakerSetting = False
+    """True: a breaker with its defaults."""
     delivery: Delivery = PollingDelivery(method="polling", interval_s=0)
+
+    @property
+    def breaker(self) -> CircuitBreaker | None:
+        if isinstance(self.circuit_breaker, CircuitBreaker):
+            return self.circuit_breaker
+        return CircuitBreaker() if self.circuit_breaker else None
 
     @model_validator(mode="after")
     def _shares_are_whole(self) -> Self:

@@ -48,7 +48,7 @@ def inequalities_of(scenario: Scenario) -> list[str]:
             f"Event-driven jobs that are not begun within {event_driven.expires_s or 0:g} s expire; synchronous calls have no such limit.",
         ),
         (
-            event_driven.circuit_breaker,
+            event_driven.breaker is not None,
             "A circuit breaker pauses the event-driven consumers; the synchronous workers have none.",
         ),
         (

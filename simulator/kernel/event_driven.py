@@ -10,6 +10,7 @@ import numpy as np
 
 from simulator.kernel import layout
 from simulator.kernel.access import slot
+from simulator.kernel.breaker import CLOSED, OPEN, PROBING, circuit_allows, record_in_circuit
 from simulator.kernel.compiled import compiled, entry, inlined
 from simulator.kernel.deliver import deliver_result
 from simulator.kernel.draws import backoff_s, class_of
@@ -28,7 +29,6 @@ from simulator.kernel.machine import (
     enqueue,
     finish,
     free_slot,
-    is_poison,
     provider_allows,
     sample,
     schedule,
@@ -44,11 +44,6 @@ from simulator.kernel.sharing import (
     take_finished,
 )
 
-BREAKER_STREAK = 5
-"""Failed calls in a row (poison apart) that open the circuit."""
-BREAKER_PAUSE_S = 10.0
-"""How long an open circuit lets no call through; then one probe."""
-CLOSED, OPEN, PROBING = 0, 1, 2
 JUST_AFTER = 1e-6
 """In ticks: a retry scheduled this shortly before a look counts as scheduled after it, like one that the look itself causes."""
 
@@ -210,12 +205,8 @@ def trailing_zeros(turn: int) -> int:
 @compiled
 def is_allowed(m: Machine, s: int, now: float) -> bool:
     """Whether the provider's limits and the circuit let the job's call through; if time alone will, a timer is set."""
-    if m.breaks and m.breaker != CLOSED:
-        if m.breaker == PROBING:
-            return False
-        if now < m.breaker_until:
-            m.timer = m.breaker_until
-            return False
+    if m.breaks and m.breaker != CLOSED and not circuit_allows(m, now):
+        return False
     return provider_allows(m, s, now)
 
 
@@ -233,7 +224,7 @@ def begin_work(m: Machine, s: int, now: float) -> None:
             record.flags |= layout.F_PROBE
     record.waited += now - record.queued
     record.began = now
-    start_at_model(m, s, now, now + m.dispatch_cost)
+    start_at_model(m, s, now, now + m.dispatch_cost, record.attempt)
 
 
 @inlined
@@ -246,43 +237,27 @@ def end_call_of_consumer(m: Machine, s: int, now: float) -> None:
     if m.discipline == layout.DEDICATED:
         others_idle = m.q_idle[place] > 0
         m.q_idle[place] += 1
+    probe_failed = False
     if m.limited:
         m.calls -= 1
         if fails and m.failed_calls_count == 0:
             charge(m, record.job, now, -1.0)
         if m.breaks:
-            record_in_circuit(m, s, fails, now)
+            probe_failed = record_in_circuit(m, s, fails, now)
     patience = min(m.deadlines[place], m.expires)
     count_busy(m, s, now, record.arrived + patience)
     if not fails:
         if m.subscribers > 0:
             fan_out(m, s, now, False)
         deliver_to_client(m, s, now)
+    elif probe_failed:
+        enqueue(m, place, s, now)
     elif record.attempt < m.retries:
         back_off(m, s, now)
     else:
         settle_without_result(m, s, layout.C_DEAD if m.dead_letter else layout.C_FAILED, now)
     if m.queued > 0:
         dispatch(m, now, others_idle)
-
-
-@compiled
-def record_in_circuit(m: Machine, s: int, fails: bool, now: float) -> None:
-    record = slot(m.slots, s)
-    if fails and record.flags & layout.F_OUTAGE == 0 and is_poison(m, record.job):
-        fails = False
-    probe = record.flags & layout.F_PROBE != 0
-    record.flags &= ~layout.F_PROBE
-    m.streak = m.streak + 1 if fails else 0
-    if m.breaker == CLOSED:
-        opens = m.streak >= BREAKER_STREAK
-    else:
-        if not probe:
-            return
-        opens = fails
-    m.breaker = OPEN if opens else CLOSED
-    if opens:
-        m.breaker_until = now + BREAKER_PAUSE_S
 
 
 @compiled

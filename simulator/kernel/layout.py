@@ -112,8 +112,11 @@ PARAMETERS = [
     ("output_tokens", _f),
     ("traced_input", _i),
     ("traced_output", _i),
+    ("special_calls", _i),  # 1: outages, a time to failure or a timeout of calls
     ("outage_count", _i),
-    ("outages", _f, (MOST_OUTAGES, 2)),
+    ("outages", _f, (MOST_OUTAGES, 3)),  # from, to, and 1 if calls hang
+    ("failure_time", _f),  # of a failed call; negative: as long as the call would take, in an outage 0
+    ("call_timeout", _f),
     ("transient", _f),
     ("poison", _f),
     ("retries", _i),
@@ -148,6 +151,8 @@ PARAMETERS = [
     ("expires", _f),
     ("dead_letter", _i),
     ("breaks", _i),  # 1: a circuit breaker
+    ("breaker_failures", _i),  # in a row, that open it
+    ("breaker_pause", _f),
     ("inline_wait", _f),  # hybrid: answers come in line until then; minus infinity: never
     ("delivery", _i),
     ("learns_of_failure", _i),  # 1: the client's calls go on until it learns that there is no result
@@ -180,7 +185,10 @@ STATE = [
     ("tags", _i),  # those of them whose end is not an event
     ("progress", _f),  # the work that each of them has received since `in_flight` was 0
     ("progress_at", _f),
-    ("finish_at", _f),  # when the first of them ends if no other call starts or ends before
+    ("finish_at", _f),  # when the first of them ends, or is given up, if no other call starts or ends before
+    ("gives_up", _i),  # 1: at `finish_at` a call is given up
+    ("timing_head", _i),  # calls at a model that slows, by the end of their timeout
+    ("timing_tail", _i),
     ("servers", _i),
     ("starting", _i),
     ("scale_at", _f),  # the autoscaler's next look
@@ -269,7 +277,10 @@ SLOT = np.dtype(
         ("after", _i),
         ("place", np.int32),  # class
         ("attempt", np.int32),
-        ("caller", np.int32),  # synchronous: the client's calls before this one
+        (
+            "caller",
+            np.int32,
+        ),  # synchronous: the client's calls before this one; event-driven: PROBED for each failed probe
         ("phase", np.int16),
         ("flags", np.int16),
     ],
@@ -281,8 +292,15 @@ LATENCY_BIN = np.dtype([("longest", _f), ("counts", np.int32, (BUCKETS_OF_HISTOG
 """The latencies of the jobs that arrived in a time bin and have their result."""
 EVENT = np.dtype([("at", _f), ("key", _i)], align=True)
 SHARED_CALL = np.dtype(
-    [("work", _f), ("place", _i)], align=True
-)  # of a slot: its work at the model, and its tag's place
+    [
+        ("work", _f),  # at the model
+        ("place", _i),  # of its tag
+        ("since", _f),  # when it reached the model
+        ("before", _i),  # among the calls with a timeout
+        ("after", _i),
+    ],
+    align=True,
+)
 START = np.dtype([("at", _f), ("waited", _f)], align=True)  # of a job that waits, at a single station
 RECORDED_ROW = np.dtype([("arrival", _f), ("input_tokens", _f), ("output_tokens", _f), ("duration", _f)], align=True)
 
@@ -310,7 +328,10 @@ STRICT, DEDICATED, WEIGHTED = range(3)
 
 # --- a slot's phase and flags
 P_WAITING, P_AT_LIMIT, P_CALLING, P_BACKING_OFF, P_HANDLING, P_AGAIN, P_SCALING, P_CONNECTING, P_DISPATCHING = range(9)
-F_STARTED, F_ABANDONED, F_ACCEPTED, F_OUTAGE, F_PROBE = 1, 2, 4, 8, 16
+F_STARTED, F_ABANDONED, F_ACCEPTED, F_NO_ANSWER, F_PROBE, F_FAILS_EARLY = 1, 2, 4, 8, 16, 32
+
+PROBED = 128
+"""What a failed probe adds to a slot's `caller`."""
 
 # --- what a slice of the loop returns
 DONE, MORE, GROW, UNFIT = range(4)

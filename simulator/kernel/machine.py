@@ -24,6 +24,8 @@ from simulator.kernel.record import (
     merge_bins,
 )
 
+PROBE_SHIFT, MOST_PROBES = 30, 2**15 - 1
+"""Bits of a job's number, and failed probes of a job until its draws repeat."""
 LAST = 2**37
 """More than any run's serial numbers."""
 
@@ -246,16 +248,8 @@ def charge(m: Machine, job: int, now: float, sign: float) -> None:
 
 
 @compiled
-def is_out(m: Machine, now: float) -> bool:
-    for window in range(m.outage_count):  # noqa: SIM110  a loop compiles best
-        if m.outages[window, 0] <= now < m.outages[window, 1]:
-            return True
-    return False
-
-
-@compiled
-def begin_call(m: Machine, s: int, now: float) -> float:
-    """Tally the start of a call; returns how long it will take (nothing in an outage)."""
+def begin_call(m: Machine, s: int, now: float, attempt: int) -> float:
+    """Tally the start of a call; returns how long it will take."""
     record = slot(m.slots, s)
     job = record.job
     if job >= m.warmup:
@@ -263,13 +257,41 @@ def begin_call(m: Machine, s: int, now: float) -> float:
     if m.binned:
         count_call_in_second(m, now)
     record.flags |= layout.F_STARTED
-    if m.outage_count > 0:
-        if is_out(m, now):
-            record.flags |= layout.F_OUTAGE
-            return 0.0
-        record.flags &= ~layout.F_OUTAGE
+    if m.special_calls:
+        return special_call_s(m, s, now, attempt)
     _, tokens_out = tokens_of(m, job)
     return service_s(m, job, tokens_out)
+
+
+@compiled
+def special_call_s(m: Machine, s: int, now: float, attempt: int) -> float:
+    """Return how long a call takes that may begin in an outage, time out, or fail after a time of its own. Marks one that gets no answer."""
+    record = slot(m.slots, s)
+    record.flags &= ~(layout.F_NO_ANSWER | layout.F_FAILS_EARLY)
+    window = outage_at(m, now)
+    if window >= 0:
+        record.flags |= layout.F_NO_ANSWER
+        takes = m.outages[window, 1] - now if m.outages[window, 2] > 0.0 else max(0.0, m.failure_time)
+    elif m.failure_time >= 0.0 and call_fails(m, s, attempt):
+        record.flags |= layout.F_FAILS_EARLY
+        takes = m.failure_time
+    else:
+        _, tokens_out = tokens_of(m, record.job)
+        takes = service_s(m, record.job, tokens_out)
+        if m.slows:
+            return takes  # of work: how long it takes shows later
+    if takes > m.call_timeout:
+        record.flags |= layout.F_NO_ANSWER
+        takes = m.call_timeout
+    return takes
+
+
+@compiled
+def outage_at(m: Machine, now: float) -> int:
+    for window in range(m.outage_count):
+        if m.outages[window, 0] <= now < m.outages[window, 1]:
+            return window
+    return -1
 
 
 @compiled
@@ -281,10 +303,13 @@ def is_poison(m: Machine, job: int) -> bool:
 def call_fails(m: Machine, s: int, attempt: int) -> bool:
     record = slot(m.slots, s)
     job = record.job
-    if record.flags & layout.F_OUTAGE:
+    if record.flags & layout.F_NO_ANSWER:
         return True
-    if m.transient > 0.0 and uniform(m.key, job, layout.U_FAILURE, attempt) < m.transient:
-        return True
+    if m.transient > 0.0:
+        # A failed probe is no attempt, but the next call has another draw.
+        draws = job if m.breaks == 0 else job + (((record.caller // layout.PROBED) & MOST_PROBES) << PROBE_SHIFT)
+        if uniform(m.key, draws, layout.U_FAILURE, attempt) < m.transient:
+            return True
     return is_poison(m, job)
 
 

@@ -22,16 +22,16 @@ NOT_IN_FLIGHT = -2
 
 
 @compiled
-def start_at_model(m: Machine, s: int, now: float, at: float) -> None:
+def start_at_model(m: Machine, s: int, now: float, at: float, attempt: int) -> None:
     """Start a call that reaches the model at `at`, and plan its end. A call that an outage fails takes no part in the sharing."""
-    takes = begin_call(m, s, at)
+    takes = begin_call(m, s, at, attempt)
     slot(m.slots, s).phase = layout.P_CALLING
     if m.slows == 0:
         schedule(m, s, at + takes)
         return
     shared_call(m.shared_calls, s).work = takes
     shared_call(m.shared_calls, s).place = NOT_IN_FLIGHT
-    if slot(m.slots, s).flags & layout.F_OUTAGE:
+    if slot(m.slots, s).flags & (layout.F_NO_ANSWER | layout.F_FAILS_EARLY) == layout.F_NO_ANSWER:
         schedule(m, s, at + takes)
     elif at > now:
         slot(m.slots, s).phase = layout.P_DISPATCHING
@@ -45,6 +45,13 @@ def reach_model(m: Machine, s: int, now: float) -> None:
     slot(m.slots, s).phase = layout.P_CALLING
     advance(m, now)
     m.in_flight += 1
+    if slot(m.slots, s).flags & layout.F_FAILS_EARLY:
+        shared_call(m.shared_calls, s).place = NO_PLACE
+        schedule(m, s, now + shared_call(m.shared_calls, s).work)
+        plan_finish(m, now)
+        return
+    if m.call_timeout < np.inf:
+        start_timing(m, s, now)
     m.serial += 1
     last = m.tags
     m.tags += 1
@@ -54,7 +61,12 @@ def reach_model(m: Machine, s: int, now: float) -> None:
 
 @compiled
 def take_finished(m: Machine, now: float) -> int:
-    """The call whose work is done at `finish_at`."""
+    """The call whose work is done, or that is given up, at `finish_at`."""
+    if m.gives_up:
+        s = m.timing_head
+        slot(m.slots, s).flags |= layout.F_NO_ANSWER
+        leave_model(m, s, now)
+        return s
     s = event(m.finishes, 0).key & SLOT_MASK
     advance(m, now)
     m.progress = event(m.finishes, 0).at
@@ -72,6 +84,8 @@ def leave_model(m: Machine, s: int, now: float) -> None:
     m.in_flight -= 1
     if place != NO_PLACE:
         remove_tag(m, place)
+        if m.call_timeout < np.inf:
+            stop_timing(m, s)
     shared_call(m.shared_calls, s).place = NOT_IN_FLIGHT
     if m.in_flight == 0:
         m.progress = 0.0  # keeps the sum small, and so exact
@@ -92,6 +106,39 @@ def plan_finish(m: Machine, now: float) -> None:
         return
     left = max(0.0, event(m.finishes, 0).at - m.progress)
     m.finish_at = now + left * (m.slow_base + m.slow_each * m.in_flight)
+    m.gives_up = 0
+    if m.timing_head >= 0:
+        given_up = shared_call(m.shared_calls, m.timing_head).since + m.call_timeout
+        if given_up < m.finish_at - layout.ROUNDING_S:
+            m.finish_at = given_up
+            m.gives_up = 1
+
+
+@compiled
+def start_timing(m: Machine, s: int, now: float) -> None:
+    """Put the call at the end of those with a timeout, which is the same for all."""
+    shared_call(m.shared_calls, s).since = now
+    tail = m.timing_tail
+    shared_call(m.shared_calls, s).before = tail
+    shared_call(m.shared_calls, s).after = -1
+    if tail >= 0:
+        shared_call(m.shared_calls, tail).after = s
+    else:
+        m.timing_head = s
+    m.timing_tail = s
+
+
+@compiled
+def stop_timing(m: Machine, s: int) -> None:
+    before, after = shared_call(m.shared_calls, s).before, shared_call(m.shared_calls, s).after
+    if before >= 0:
+        shared_call(m.shared_calls, before).after = after
+    else:
+        m.timing_head = after
+    if after >= 0:
+        shared_call(m.shared_calls, after).before = before
+    else:
+        m.timing_tail = before
 
 
 @compiled

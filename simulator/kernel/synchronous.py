@@ -264,7 +264,7 @@ def attempt_of(m: Machine, s: int) -> int:
 def try_call(m: Machine, s: int, now: float) -> None:
     record = slot(m.slots, s)
     if m.limited == 0:
-        start_at_model(m, s, now, now)
+        start_at_model(m, s, now, now, attempt_of(m, s))
         return
     if m.line_head < 0 and provider_allows(m, s, now):
         start_call(m, s, now)
@@ -284,7 +284,7 @@ def try_call(m: Machine, s: int, now: float) -> None:
 def start_call(m: Machine, s: int, now: float) -> None:
     m.calls += 1
     charge(m, slot(m.slots, s).job, now, 1.0)
-    start_at_model(m, s, now, now)
+    start_at_model(m, s, now, now, attempt_of(m, s))
 
 
 @compiled

@@ -195,10 +195,9 @@ class Draws:
     def is_poison(self, job: int) -> bool:
         return self.uniform(job, POISON) < self.scenario.failures.poison_percent / 100
 
-    def fails(self, job: int, attempt: int) -> bool:
-        return (
-            self.is_poison(job) or self.uniform(job, FAILURE, attempt) < self.scenario.failures.transient_percent / 100
-        )
+    def fails(self, job: int, attempt: int, probes: int = 0) -> bool:
+        transient = self.scenario.failures.transient_percent / 100
+        return self.is_poison(job) or self.uniform(job + probes * 2**30, FAILURE, attempt) < transient
 
     def backoff(self, draw: float, retry: int, before: float, retries: int) -> float:
         r = self.scenario.retries

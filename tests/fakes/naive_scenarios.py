@@ -15,6 +15,7 @@ from simulator.trace_columns import Floats
 from simulator.traces import Trace
 from tests.fakes.naive_draws import Draws
 
+CONTINUOUS = {"exponential", "lognormal", "gamma"}
 rates = st.sampled_from([0.3, 1.0, 2.5])
 times = st.sampled_from([0.2, 0.5, 1.0, 3.0])
 
@@ -114,7 +115,15 @@ providers = st.one_of(
             "input_tokens": st.sampled_from([0.0, 500.0]),
             "output_tokens": st.sampled_from([0.0, 200.0]),
             "failed_calls_count": st.booleans(),
-            "outages": st.sampled_from([(), ({"start_s": 5.0, "length_s": 10.0},)]),
+            "outages": st.sampled_from(
+                [
+                    (),
+                    ({"start_s": 5.0, "length_s": 10.0},),
+                    ({"start_s": 5.0, "length_s": 10.0, "mode": "hang"},),
+                    ({"start_s": 9.0, "length_s": 8.3, "mode": "hang"}, {"start_s": 4.0, "length_s": 12.0}),
+                ]
+            ),
+            "call_timeout_s": maybe(st.sampled_from([0.7, 2.3])),
         }
     ),
 )
@@ -153,7 +162,7 @@ event_driven = st.fixed_dictionaries(
         "max_queue": maybe(st.integers(1, 4)),
         "expires_s": maybe(st.sampled_from([2.0, 8.0])),
         "dead_letter": st.booleans(),
-        "circuit_breaker": st.booleans(),
+        "circuit_breaker": st.sampled_from([True, False, {"failures": 2, "pause_s": 3.3}]),
         "delivery": deliveries,
     }
 )
@@ -174,6 +183,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
                     {"transient_percent": 30.0},
                     {"transient_percent": 100.0},
                     {"transient_percent": 20.0, "poison_percent": 20.0},
+                    {"transient_percent": 40.0, "poison_percent": 10.0, "failure_s": 1.3},
                 ]
             )
         ),
@@ -239,12 +249,20 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         longer = {"distribution": "gamma", "mean_s": 3.3, "cv": 0.7}
         short = {"distribution": "deterministic", "mean_s": 0.2}
         given["service_by_queue"] = draw(st.sampled_from([{}, {"batch": longer}, {"batch": longer, "urgent": short}]))
-    if steepness := draw(st.sampled_from([None, (3, 8, 1.871), (5, 6, 1.13)])):
+    if steepness := draw(st.sampled_from([None, (13, 26, 1.871), (11, 29, 1.313)])):
         measured, high, times_slower = steepness
+        # No round times at a model that slows: what is simultaneous would be so but for rounding, and in either order.
+        given["service"] = draw(services.filter(lambda service: service["distribution"] in CONTINUOUS))
+        given["service_by_queue"] = {"batch": longer} if given.get("service_by_queue") else {}
         mean_s = mean_of_service(Scenario.parse(given))
         slowdown = {"measured_in_flight": measured, "high_in_flight": high, "high_mean_s": times_slower * mean_s}
         given["provider"] = {**given["provider"], "slowdown": slowdown}
-    if draw(st.booleans()) and given["arrivals"]["process"] != "daily":
+        given["retries"] = {**given["retries"], "jitter": "full", "flat_s": None, "intervals_s": None}
+    hopeless = given["failures"] == {"transient_percent": 100.0} or given["provider"].get("call_timeout_s")
+    endless = hopeless and given["event_driven"]["circuit_breaker"]  # a circuit that never closes
+    if endless and given["arrivals"]["process"] == "daily":
+        given["event_driven"]["circuit_breaker"] = endless = False
+    if (endless or draw(st.booleans())) and given["arrivals"]["process"] != "daily":
         given["duration_s"] = 30.0
         given["warmup_jobs"] = 0
     else:

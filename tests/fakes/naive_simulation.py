@@ -13,7 +13,6 @@ from typing import Any
 from scipy.special import ndtri
 
 from tests.fakes.naive_draws import (
-    FAILURE,
     HANDLING,
     JITTER,
     PHASE,
@@ -34,6 +33,7 @@ class Job:
         self.number, self.arrived, self.place = number, arrived, place
         self.attempt = self.caller = 0
         self.waited = self.backoff = 0.0
+        self.probes = 0
         self.started = self.accepted = self.probe = self.abandoned = False
         self.gave_up = inf
         self.listening = True
@@ -270,11 +270,11 @@ class Naive:
     def day(self) -> int:
         return floor((self.now + 1e-9) / 86_400)
 
-    def is_out(self, instant: float) -> bool:
-        out = any(o.start_s <= instant < o.start_s + o.length_s for o in self.scenario.provider.outages)
-        if out:
-            self.saw("outage")
-        return out
+    def outage(self, instant: float) -> Any:
+        return next(
+            (o for o in self.scenario.provider.outages if o.start_s <= instant < o.start_s + o.length_s),
+            None,
+        )
 
     def wake(self, instant: float, action: Callable[[], None]) -> None:
         self.timer = instant
@@ -295,20 +295,55 @@ class Naive:
 
     # the tally
 
-    def start_call(self, instant: float, out: bool, work: float, ends: Callable[[], None]) -> None:
-        """The call reaches the model at `instant`; `ends` when it is done."""
-        if out or self.scenario.provider.slowdown is None:
-            self.at(instant + (0.0 if out else work), WORK, ends)
-        elif instant > self.now:
-            self.at(instant, WORK, lambda: self.share(work, ends))
-        else:
-            self.share(work, ends)
+    def start_call(self, job: Job, instant: float, fails: bool, ends: Callable[[bool], None]) -> None:
+        """The call reaches the model at `instant`. `ends` when it is done: with True if it has no answer."""
+        provider, failure_s = self.scenario.provider, self.scenario.failures.failure_s
+        timeout, outage = provider.call_timeout_s or inf, self.outage(instant)
+        if outage is not None:
+            hangs = outage.mode == "hang"
+            self.saw("hung" if hangs else "outage")
+            seconds = outage.start_s + outage.length_s - instant if hangs else failure_s or 0.0
+            self.at(instant + min(seconds, timeout), WORK, lambda: ends(True))
+            return
+        fails_early = fails and failure_s is not None
+        seconds = self.draws.service(job.number)
+        if fails_early:
+            self.saw("failed after a time of its own")
+            seconds = failure_s
+        gives_up = seconds > timeout
+        if provider.slowdown is not None:
+            if fails_early:
+                seconds = min(seconds, timeout)
+            if instant > self.now:
+                self.at(instant, WORK, lambda: self.share(seconds, fails_early, gives_up, ends))
+            else:
+                self.share(seconds, fails_early, gives_up, ends)
+            return
+        if gives_up:
+            self.saw("call timed out")
+        self.at(instant + min(seconds, timeout), WORK, lambda: ends(gives_up))
 
-    def share(self, work: float, ends: Callable[[], None]) -> None:
+    def share(self, seconds: float, fails_early: bool, gives_up: bool, ends: Callable[[bool], None]) -> None:
         self.work_on()
-        self.shared.append([work, ends])
+        call = [inf if fails_early else seconds, ends, lambda: None]
+        self.shared.append(call)
         self.saw("shared the model" if len(self.shared) > 1 else "had the model alone")
         self.plan_first_end()
+        if fails_early:
+            call[2] = lambda: self.leave(call, gives_up)
+            self.at(self.now + seconds, WORK, call[2])
+        elif self.scenario.provider.call_timeout_s is not None:
+            call[2] = lambda: self.leave(call, True)
+            self.at(self.now + self.scenario.provider.call_timeout_s, WORK, call[2])
+
+    def leave(self, call: list[Any], silent: bool) -> None:
+        if silent:
+            self.saw("call timed out while it shared the model")
+        self.work_on()
+        self.shared = [other for other in self.shared if other is not call]
+        self.calendar = [entry for entry in self.calendar if entry[3] is not call[2]]
+        self.plan_first_end()
+        call[1](silent)
 
     def work_on(self) -> None:
         """Every call in flight gets the same speed, whatever has happened since the last change of their number."""
@@ -327,15 +362,13 @@ class Naive:
         heapq.heapify(self.calendar)
         if self.shared:
             left = max(0.0, min(call[0] for call in self.shared))
+            if left == inf:
+                return
             self.first_end = lambda: self.end_first()
             self.at(self.now + left * self.slowness(), WORK, self.first_end)
 
     def end_first(self) -> None:
-        self.work_on()
-        first = min(self.shared, key=lambda call: call[0])
-        self.shared.remove(first)
-        self.plan_first_end()
-        first[1]()
+        self.leave(min(self.shared, key=lambda call: call[0]), False)
 
     def settle(self, job: Job, outcome: str, instant: float, learns: float = -inf) -> None:
         """`learns`: when the client does, if later."""
@@ -413,7 +446,7 @@ class NaiveEventDriven(Naive):
             provider.output_tokens_per_minute,
             provider.requests_per_day,
         )
-        limited = design.circuit_breaker or any(limit is not None for limit in limits)
+        limited = design.breaker is not None or any(limit is not None for limit in limits)
         super().__init__(scenario, draws, jobs, last, drains, design.consumers, limited)
         self.design, self.retries = design, scenario.retries.max
         self.lines: list[deque[tuple[Job, float]]] = [deque() for _ in design.queues]
@@ -561,26 +594,35 @@ class NaiveEventDriven(Naive):
         self.count("calls", job)
         calls_at = self.now + self.design.dispatch_s
         self.called_at.append(calls_at)
-        out = self.is_out(calls_at)
         began = self.now
-        self.start_call(calls_at, out, self.draws.service(job.number), lambda: self.ends(job, began, out))
+        self.start_call(
+            job,
+            calls_at,
+            self.draws.fails(job.number, job.attempt, job.probes),
+            lambda silent: self.ends(job, began, silent),
+        )
 
     def ends(self, job: Job, began: float, out: bool) -> None:
         others = self.idle > 0 if self.design.discipline != "dedicated" else self.own[job.place] > 0
-        fails = out or self.draws.fails(job.number, job.attempt)
+        fails = out or self.draws.fails(job.number, job.attempt, job.probes)
+        free = False
         self.idle += 1
         self.own[job.place] += 1
         if self.limited:
             self.calls_now -= 1
             if fails and not self.scenario.provider.failed_calls_count:
                 self.charge(job, -1)
-            if self.design.circuit_breaker:
-                self.hear(job, fails, out)
+            if self.design.breaker is not None:
+                free = self.hear(job, fails, out)
         self.worked(job, began, job.arrived + min(self.deadline(job), self.design.expires_s or inf))
         if not fails:
             for subscriber in range(len(self.fans)):
                 self.handling(job, subscriber)
             self.deliver(job)
+        elif free:
+            self.saw("probe failed")
+            self.lines[job.place].append((job, self.now))
+            self.queue_changes(1)
         elif job.attempt < self.retries:
             job.backoff = self.draws.backoff(
                 self.draws.uniform(job.number, JITTER, job.attempt), job.attempt, job.backoff, self.retries
@@ -612,18 +654,21 @@ class NaiveEventDriven(Naive):
         self.saw("retried early" if pause_left < self.now + pause else "retried late")
         return max(self.now, pause_left)
 
-    def hear(self, job: Job, fails: bool, out: bool) -> None:
+    def hear(self, job: Job, fails: bool, out: bool) -> bool:
+        """Whether the job was a probe that failed."""
         if not out and self.draws.is_poison(job.number):
             fails = False
         probe, job.probe = job.probe, False
         self.streak = self.streak + 1 if fails else 0
         if self.circuit != "closed" and not probe:
-            return
-        opens = fails if probe else self.streak >= 5
+            return False
+        opens = fails if probe else self.streak >= self.design.breaker.failures
         self.circuit = "open" if opens else "closed"
         self.saw("circuit opened" if opens else "circuit closed" if probe else "circuit heard")
         if opens:
-            self.until = self.now + 10
+            self.until = self.now + self.design.breaker.pause_s
+        job.probes += probe and fails
+        return probe and fails
 
     def give_up(self, job: Job, outcome: str) -> None:
         learns = self.now
@@ -840,15 +885,13 @@ class NaiveSynchronous(Naive):
         job.started = True
         self.count("calls", job)
         self.called_at.append(self.now)
-        out = self.is_out(self.now)
-        self.start_call(self.now, out, self.draws.service(job.number), lambda: self.ends(job, began, out))
+        number = job.caller * (self.retries + 1) + job.attempt
+        fails = self.draws.fails(job.number, number)
+        self.start_call(job, self.now, fails, lambda silent: self.ends(job, began, silent))
 
     def ends(self, job: Job, began: float, out: bool) -> None:
         number = job.caller * (self.retries + 1) + job.attempt
-        fails = out or self.draws.is_poison(job.number)
-        fails = (
-            fails or self.draws.uniform(job.number, FAILURE, number) < self.scenario.failures.transient_percent / 100
-        )
+        fails = out or self.draws.fails(job.number, number)
         if self.limited:
             self.calls_now -= 1
             if fails and not self.scenario.provider.failed_calls_count:

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from simulator.kernel import event_driven
 from simulator.live.system.clock import RunClock
-from simulator.live.system.rate_limiter import CIRCUIT_PAUSE_S, CIRCUIT_STREAK, Circuit, Permit, RateLimiter
-from simulator.scenario import Provider
+from simulator.live.system.rate_limiter import Circuit, Permit, RateLimiter
+from simulator.scenario import CircuitBreaker, Provider
 from tests.live.fakes_ticks import TICK_S, TickLimits, random_provider
 
+BREAKER = CircuitBreaker()
 SPEED = 100.0
 """Scenario seconds that pass in a real one."""
 
@@ -208,8 +208,12 @@ def test_an_urgent_call_passes_before_those_that_came_before_it() -> None:
     assert sorted(range(6), key=passed_s.__getitem__) == [0, 4, 2, 5, 1, 3]
 
 
-def test_the_circuit_breaker_has_the_kernels_parameters() -> None:
-    assert (CIRCUIT_STREAK, CIRCUIT_PAUSE_S) == (event_driven.BREAKER_STREAK, event_driven.BREAKER_PAUSE_S)
+def test_the_circuit_breaker_has_the_scenarios_parameters() -> None:
+    circuit = Circuit(CircuitBreaker(failures=2, pause_s=3.0))
+    circuit.record_result(True, 0.0, probe=False)
+    assert circuit.opens_in_s(0.0) == 0
+    circuit.record_result(True, 1.0, probe=False)
+    assert circuit.opens_in_s(1.0) == 3
 
 
 async def fail(limiter: RateLimiter, times: int) -> None:
@@ -221,12 +225,12 @@ def test_a_streak_of_failures_opens_the_circuit_and_one_probe_closes_it() -> Non
     circuit = Circuit()
 
     async def play(limiter: RateLimiter) -> None:
-        await fail(limiter, CIRCUIT_STREAK - 1)
+        await fail(limiter, BREAKER.failures - 1)
         limiter.leave(await limiter.enter(0, 0), gives_back=False)
-        await fail(limiter, CIRCUIT_STREAK)
+        await fail(limiter, BREAKER.failures)
         opened_s = time.monotonic_ns() / 1e9 * SPEED
         probe = await limiter.enter(0, 0)
-        assert time.monotonic_ns() / 1e9 * SPEED - opened_s >= CIRCUIT_PAUSE_S - 0.5
+        assert time.monotonic_ns() / 1e9 * SPEED - opened_s >= BREAKER.pause_s - 0.5
         assert probe == Permit(0, 0, waited=True, probe=True)
         second = asyncio.create_task(limiter.enter(0, 0))
         await asyncio.sleep(0.02)
@@ -244,7 +248,7 @@ def test_a_call_from_before_it_opened_decides_nothing() -> None:
 
     async def play(limiter: RateLimiter) -> None:
         old = await limiter.enter(0, 0)
-        await fail(limiter, CIRCUIT_STREAK)
+        await fail(limiter, BREAKER.failures)
         limiter.leave(old, gives_back=False, providers_fault=False)
         assert circuit.state == "open"
 
@@ -253,7 +257,7 @@ def test_a_call_from_before_it_opened_decides_nothing() -> None:
 
 def test_a_probe_without_a_result_is_followed_by_another() -> None:
     async def play(limiter: RateLimiter) -> None:
-        await fail(limiter, CIRCUIT_STREAK)
+        await fail(limiter, BREAKER.failures)
         limiter.leave(await limiter.enter(0, 0), gives_back=False, providers_fault=None)
         assert (await limiter.enter(0, 0)).probe
 

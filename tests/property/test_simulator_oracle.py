@@ -29,9 +29,11 @@ BOTH = {
     *(f"{process} arrivals" for process in members_of(Arrivals)),
     *(f"{distribution} service" for distribution in members_of(Service)),
     "completed", "good", "late", "failed", "timed_out", "rejected", "wasted work",
-    "outage", "quota given back", "waited for other calls", "waited for the limits", "scaled up", "scaled down",
+    "outage", "hung", "call timed out", "failed after a time of its own",
+    "quota given back", "waited for other calls", "waited for the limits", "scaled up", "scaled down",
     "handled", "handled again", "handling given up", "shared the model", "had the model alone",
     "began with a backlog", "thought", "waited for the next day", "service of its queue",
+    "call timed out while it shared the model",
 }  # fmt: skip
 QUEUED = BOTH | {
     *(f"backoff {jitter}" for jitter in members_of(Jitter)),
@@ -39,7 +41,7 @@ QUEUED = BOTH | {
     "retried early", "retried late",
     *(f"chose between queues, {discipline}" for discipline in members_of(Discipline)),
     "dedicated scaled up", "dedicated scaled down", "dead_lettered", "undelivered",
-    "circuit opened", "probed", "circuit heard", "circuit closed",
+    "circuit opened", "probed", "probe failed", "circuit heard", "circuit closed",
     "polled once", "polled again", "polled for nothing", "webhook at once", "webhook again", "webhook in vain",
     "pushed", "reconnected", "connected for nothing", "reconnected for nothing", "nobody waits",
 }  # fmt: skip

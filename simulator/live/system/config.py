@@ -80,7 +80,7 @@ class ProcessConfig(Value):
     def limits_calls(self) -> bool:
         names = ("max_concurrency", "requests_per_minute", "input_tokens_per_minute", "output_tokens_per_minute")
         has_limit = any(getattr(self.scenario.provider, name) is not None for name in names)
-        return has_limit or self.scenario.event_driven.circuit_breaker
+        return has_limit or self.scenario.event_driven.breaker is not None
 
     def priority_of(self, place: int) -> int:
         match self.scenario.event_driven.discipline:

@@ -48,8 +48,8 @@ class RateLimitServer:
     """One rate limiter for all connections."""
 
     def __init__(self, config: ProcessConfig, clock: RunClock) -> None:
-        breaker = Circuit() if config.scenario.event_driven.circuit_breaker else None
-        self._limiter = RateLimiter(config.scenario.provider, clock, breaker)
+        breaker = config.scenario.event_driven.breaker
+        self._limiter = RateLimiter(config.scenario.provider, clock, None if breaker is None else Circuit(breaker))
         self._failed_calls_count = config.scenario.provider.failed_calls_count
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -9,10 +9,8 @@ from typing import Literal
 
 from simulator.kernel.layout import ROUNDING_S
 from simulator.live.system.clock import RunClock
-from simulator.scenario import Provider
+from simulator.scenario import CircuitBreaker, Provider
 
-CIRCUIT_STREAK = 5
-CIRCUIT_PAUSE_S = 10.0
 """Equal to the kernel's (`kernel.event_driven`), which no process of a run imports."""
 
 
@@ -60,6 +58,7 @@ class CallQuota:
 
 @dataclass
 class Circuit:
+    settings: CircuitBreaker = field(default_factory=CircuitBreaker)
     streak: int = 0
     open_until_s: float = -inf
     state: Literal["closed", "open", "probing"] = "closed"
@@ -81,10 +80,10 @@ class Circuit:
         self.streak = self.streak + 1 if failed else 0
         if self.state != "closed" and not probe:
             return
-        opens = failed if probe else self.streak >= CIRCUIT_STREAK
+        opens = failed if probe else self.streak >= self.settings.failures
         self.state = "open" if opens else "closed"
         if opens:
-            self.open_until_s = now_s + CIRCUIT_PAUSE_S
+            self.open_until_s = now_s + self.settings.pause_s
 
     def abandon_probe(self) -> None:
         if self.state == "probing":

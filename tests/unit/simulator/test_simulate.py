@@ -287,7 +287,87 @@ def test_an_outage_kills_what_retries_cannot_outlast_unless_the_circuit_opens() 
     without = run(3, **given).event_driven
     with_breaker = run(3, **given, event_driven={"consumers": 14, "circuit_breaker": True}).event_driven
     assert without.dead_lettered / 3 == pytest.approx(900, rel=0.1)
-    assert with_breaker.dead_lettered / 3 < 120
+    assert with_breaker.dead_lettered == 0
+
+
+@pytest.mark.parametrize("breaker", [True, {"failures": 5, "pause_s": 10.0}])
+def test_an_open_circuit_keeps_every_job_of_a_long_outage_and_a_failed_probe_costs_no_retry(breaker: Any) -> None:
+    """Two retries 6 minutes apart do not outlast an outage of 2 h 45 min. Five failures open the circuit, and no job has had three by then."""
+    given: dict[str, Any] = {
+        "jobs": 125,
+        "arrivals": {"process": "regular", "rate_per_s": 0.00576},
+        "service": {"distribution": "lognormal", "p50_s": 60, "p95_s": 180},
+        "provider": {"outages": [{"start_s": 3600.0, "length_s": 9900.0}]},
+        "retries": {"max": 2, "flat_s": 360},
+        "synchronous": {"workers": 5},
+    }
+    without = run(1, **given, event_driven={"consumers": 5}).event_driven
+    saved = run(1, **given, event_driven={"consumers": 5, "circuit_breaker": breaker}).event_driven
+    assert without.dead_lettered == pytest.approx((9900 - 720) * 0.00576, abs=1)
+    assert (saved.dead_lettered, saved.completed) == (0, 125)
+    failed_calls = saved.provider_calls - 125
+    assert failed_calls == pytest.approx(9900 / 10, rel=0.12)  # a probe every 10 s, from the fifth failure on
+
+
+def test_a_circuit_breaker_opens_after_its_number_of_failures_and_for_its_pause() -> None:
+    """A job a second, and all calls fail from 9.5 s on: three fail, then one probe every 7 s."""
+    result = run(
+        1,
+        jobs=60,
+        arrivals={"process": "regular", "rate_per_s": 1.0},
+        service={"distribution": "deterministic", "mean_s": 0.25},
+        provider={"outages": [{"start_s": 9.5, "length_s": 40.0}]},
+        event_driven={"consumers": 3, "circuit_breaker": {"failures": 3, "pause_s": 7.0}},
+    ).event_driven
+    probes = [at for at in range(19, 60, 7) if at < 49.5]  # the third failure is at 12 s
+    assert (result.dead_lettered, result.provider_calls) == (3, 60 + len(probes))
+
+
+@pytest.mark.parametrize(
+    ("given", "fails"),
+    [
+        ({"provider": {"call_timeout_s": 2.0}}, True),
+        ({"provider": {"call_timeout_s": 3.0}}, False),
+        ({"failures": {"transient_percent": 100, "failure_s": 2.0}}, True),
+        ({"failures": {"poison_percent": 100, "failure_s": 2.0}}, True),
+        ({"failures": {"poison_percent": 100, "failure_s": 5.0}, "provider": {"call_timeout_s": 2.0}}, True),
+        ({"provider": {"outages": [{"start_s": 0, "length_s": 1e4}]}, "failures": {"failure_s": 2.0}}, True),
+        ({"provider": {"outages": [{"start_s": 0, "length_s": 1e4, "mode": "hang"}], "call_timeout_s": 2.0}}, True),
+    ],
+)
+def test_a_call_that_fails_holds_its_server_for_as_long_as_its_failure_takes(given: Any, fails: bool) -> None:
+    """A call of 3 s every 10 s, alone, with one retry after 1 s."""
+    result = run(
+        1,
+        jobs=20,
+        arrivals={"process": "regular", "rate_per_s": 0.1},
+        service={"distribution": "deterministic", "mean_s": 3.0},
+        retries={"max": 1, "flat_s": 1.0},
+        synchronous={"workers": 1, "client_timeout_s": 50},
+        event_driven={"consumers": 1},
+        **given,
+    )
+    ends = 2 + 1 + 2 if fails else 3
+    for design, held in ((result.synchronous, ends), (result.event_driven, 4 if fails else 3)):
+        assert design.completed == (0 if fails else 20)
+        assert design.provider_calls == (40 if fails else 20)
+        assert design.utilisation == pytest.approx(20 * held / (190 + ends), rel=1e-9)
+
+
+def test_a_call_that_hangs_without_a_timeout_holds_its_server_until_the_outage_ends() -> None:
+    result = run(
+        1,
+        jobs=1,
+        arrivals={"process": "regular", "rate_per_s": 0.1},
+        service={"distribution": "deterministic", "mean_s": 3.0},
+        provider={"outages": [{"start_s": 0.0, "length_s": 42.0, "mode": "hang"}]},
+        retries={"max": 1, "flat_s": 1.0},
+        synchronous={"workers": 1},
+        event_driven={"consumers": 1},
+    )
+    for design in (result.synchronous, result.event_driven):
+        assert (design.completed, design.provider_calls) == (1, 2)
+        assert design.latency_s.max == pytest.approx(42 + 1 + 3)
 
 
 def herd(**retries: Any) -> list[float]:
