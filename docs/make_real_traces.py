@@ -25,7 +25,7 @@ EXAMPLES = ("azure-code", "azure-code-patient", "azure-conversation", "azure-con
 DRAWN = ("azure-code", "azure-conversation")
 SHOWN = (
     "Good share", "of these timed out", "of these rejected", "Latency, p50", "Latency, p90",
-    "Queue depth, mean", "Queue depth, largest", "Lag, largest", "Utilisation",
+    "Queue depth, mean", "Queue depth, largest of a replication", "Lag, largest of a replication", "Utilisation",
 )  # fmt: skip
 
 

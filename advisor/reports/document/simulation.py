@@ -24,8 +24,8 @@ DIFFERENCES = {
     "wait_mean_s": "Wait, mean",
     "wait_p95_s": "Wait, p95",
     "queue_depth_mean": "Queue depth, mean",
-    "queue_depth_max": "Queue depth, largest",
-    "lag_max_s": "Lag, largest",
+    "queue_depth_max": "Queue depth, largest of a replication",
+    "lag_max_s": "Lag, largest of a replication",
     "utilisation": "Utilisation",
     "attempts_per_job": "Attempts a job",
     "wasted_s": "Work wasted, a replication",
@@ -137,10 +137,16 @@ def _figures_table(named: Mapping[str, DesignResult]) -> Table:
     rows += [
         ("Calls to the provider", *(count(design.provider_calls) for design in designs)),
         ("Calls held back by the provider's limits", *(count(design.provider_429) for design in designs)),
-        ("Delivery calls", *(count(design.delivery_calls) for design in designs)),
+        ("Delivery calls", *(_delivery_calls(style, design) for style, design in named.items())),
     ]
     rows += _subscriber_rows(designs)
     return Table(("Figure", *named), tuple(tuple(cell(text) for text in row) for row in rows))
+
+
+def _delivery_calls(style: str, design: DesignResult) -> str:
+    """A synchronous answer is in the response: there is nothing to count."""
+    is_in_response = style.startswith(wording.style_name("synchronous"))
+    return "none, in the response" if is_in_response else count(design.delivery_calls)
 
 
 def _outcome(design: DesignResult, name: str) -> str:
@@ -213,7 +219,7 @@ def _subscriber_rows(designs: list[DesignResult]) -> list[tuple[str, ...]]:
 RECOVERY_FIGURES = {
     "drain_s": "Time to drain",
     "amplification": "Calls a job, by those of a quiet run",
-    "peak_depth": "Queue depth, largest",
+    "peak_depth": "Queue depth, largest of a replication",
     "dead_letters": "Dead letters of the outage",
     "peak_dead_letters_per_min": "Dead letters in its worst minute",
 }
