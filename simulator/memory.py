@@ -7,8 +7,17 @@ import numpy as np
 
 from core.units import DAY_S
 from simulator.arrivals import BacklogArrivals, ClosedArrivals
-from simulator.kernel.layout import CONNECTION_FAILS_S, EVENT, MACHINE, RECORDED_ROW, SHARED_CALL, SLOT
-from simulator.plan import EVENT_DRIVEN, FIRST_SLOTS, SYNCHRONOUS, jobs_of, most_servers_of, rate_of
+from simulator.kernel.layout import CONNECTION_FAILS_S, DELIVERY, EVENT, MACHINE, RECORDED_ROW, SHARED_CALL, SLOT
+from simulator.plan import (
+    EVENT_DRIVEN,
+    FIRST_SLOTS,
+    SYNCHRONOUS,
+    client_backoff_s_of,
+    client_retries_of,
+    jobs_of,
+    most_servers_of,
+    rate_of,
+)
 from simulator.scenario import Scenario
 from simulator.stability import attempts_per_job, load_of, mean_backoffs_s, saturated_service_s
 from simulator.traces import Trace
@@ -23,7 +32,8 @@ def memory_bytes(scenario: Scenario, trace: Trace | None) -> int:
     slots = max(_most_in_system(scenario, design, trace) for design in (SYNCHRONOUS, EVENT_DRIVEN))
     slots = max(FIRST_SLOTS, GROWTH * slots)
     shared = 0 if scenario.provider.slowdown is None else SHARED_CALL.itemsize + EVENT.itemsize
-    machine = MACHINE.itemsize + slots * (SLOT.itemsize + EVENT.itemsize + shared)
+    deliveries = DELIVERY.itemsize if scenario.event_driven.redelivers else 0
+    machine = MACHINE.itemsize + slots * (SLOT.itemsize + EVENT.itemsize + shared + deliveries)
     rows = trace.requests * (RECORDED_ROW.itemsize + 32) if trace is not None else 0
     return int(BASE_BYTES + rows + (os.cpu_count() or 1) * machine)
 
@@ -55,6 +65,8 @@ def _most_in_system(scenario: Scenario, design: str, trace: Trace | None) -> int
     )
     if design == SYNCHRONOUS:
         piled = _bounded(scenario, piled, rate)
+    if design == EVENT_DRIVEN and scenario.event_driven.max_queue is not None:
+        piled += rate * client_retries_of(scenario, EVENT_DRIVEN) * client_backoff_s_of(scenario)
     backing_off = rate * mean_backoffs_s(scenario, scenario.retries.max)
     standing = most_servers_of(scenario, design) + 10 * rate * service * attempts / max(0.05, 1 - min(share, 0.95))
     return int(min(jobs * 1.1 + 1000, piled * 1.2 + backing_off * 2 + standing + 1000))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.closed_sets import complete_table
+from core.units import HOUR_S
 from simulator import theory
 from simulator.arrivals import BacklogArrivals, ClosedArrivals, TraceArrivals
 from simulator.kernel import layout
@@ -17,7 +18,16 @@ from simulator.kernel.draws import ARRIVALS, AT_START, BY_CLASS, LISTED, PAUSES,
 from simulator.kernel.machine import first_arrival
 from simulator.kernel.random_numbers import key_of
 from simulator.kernel.scaling import AUTOSCALER_LOOK_S
-from simulator.scenario import Autoscaling, Discipline, InlineCalls, OutageMode, Overflow, Scenario
+from simulator.scenario import (
+    Acknowledges,
+    Autoscaling,
+    Discipline,
+    InlineCalls,
+    LeaseEnds,
+    OutageMode,
+    Overflow,
+    Scenario,
+)
 from simulator.services import EmpiricalService
 from simulator.slowdown import CallTime
 from simulator.trace_columns import Floats
@@ -140,16 +150,18 @@ class KernelState:
     shared_calls: Array = field(init=False)
     """Of the slots, and the heap of their tags, if the model slows: see simulator/kernel/sharing.py."""
     finishes: Array = field(init=False)
+    deliveries: Array = field(init=False)
 
     def __post_init__(self) -> None:
         self.clients = np.zeros(max(1, int(self.machine[0]["client_count"])), dtype=layout.EVENT)
         shared = len(self.slots) if self.machine[0]["slows"] else 1
         self.shared_calls = np.zeros(shared, dtype=layout.SHARED_CALL)
         self.finishes = np.zeros(shared, dtype=layout.EVENT)
+        self.deliveries = np.zeros(len(self.slots) if self.machine[0]["leased"] else 1, dtype=layout.DELIVERY)
         self.write_addresses()
 
     def write_addresses(self) -> None:
-        for name in ("slots", "heap", "trace", "clients", "shared_calls", "finishes"):
+        for name in ("slots", "heap", "trace", "clients", "shared_calls", "finishes", "deliveries"):
             self.machine[name] = getattr(self, name).ctypes.data
 
     def grow(self) -> None:
@@ -167,6 +179,8 @@ class KernelState:
         if self.machine[0]["slows"]:
             self.shared_calls = _longer(self.shared_calls, after)
             self.finishes = _longer(self.finishes, after)
+        if self.machine[0]["leased"]:
+            self.deliveries = _longer(self.deliveries, after)
         _link_free(self.machine[0], self.slots, before)
         self.write_addresses()
 
@@ -288,6 +302,7 @@ def is_single_station(m: Any) -> bool:
         m["patience"] in (0, inf) and m["expires"] in (0, inf) and m["places"] == UNBOUNDED and m["end"] == inf
     )
     costs_nothing = m["accept"] == 0 and m["dispatch_cost"] == 0 and m["limited"] == 0 and m["slows"] == 0
+    never_again = m["leased"] == 0
     at_once = m["delivery"] == NONE or (m["delivery"] == POLLING and m["delivery_a"] == 0)
     counted = (
         m["jobs"] < UNBOUNDED
@@ -299,7 +314,7 @@ def is_single_station(m: Any) -> bool:
         and m["client_count"] == 0
         and m["servers"] <= FIRST_SLOTS
     )
-    return bool(nothing_fails and none_leaves and costs_nothing and at_once and counted)
+    return bool(nothing_fails and none_leaves and costs_nothing and never_again and at_once and counted)
 
 
 def dedicated_consumers(scenario: Scenario) -> list[int]:
@@ -334,12 +349,28 @@ OWN_CONSUMERS = complete_table(Discipline, {"strict": False, "dedicated": True, 
 """Whether each queue has consumers of its own."""
 _DROPS_CONNECTIONS = complete_table(Overflow, {"refuse": False, "drop": True})
 _HANGS = complete_table(OutageMode, {"refuse": 0.0, "hang": 1.0})
+_LEASE_ENDS = complete_table(
+    LeaseEnds, {"redelivers": layout.REDELIVERS, "discards": layout.DISCARDS, "stops": layout.STOPS}
+)
+_EARLY = complete_table(Acknowledges, {"late": False, "early": True})
 _TOGETHER = complete_table(InlineCalls, {"together": True, "one_by_one": False})
 
 
 def retries_of(scenario: Scenario, design: str) -> int:
     inline = scenario.synchronous.inline_retries
     return scenario.retries.max if design != SYNCHRONOUS or inline is None else inline
+
+
+def client_retries_of(scenario: Scenario, design: str) -> int:
+    """How often a caller calls again: after any failure in the synchronous design, in the event-driven one if the queue was full."""
+    own = scenario.event_driven.client_retries
+    return scenario.synchronous.client_retries if design == SYNCHRONOUS or own is None else own
+
+
+def client_backoff_s_of(scenario: Scenario) -> float:
+    """The pause of a caller of the event-driven design whose queue was full."""
+    own = scenario.event_driven.client_backoff_s
+    return scenario.synchronous.client_backoff_s if own is None else own
 
 
 def called_subscribers(scenario: Scenario) -> int:
@@ -469,6 +500,11 @@ def _set_event_driven(m: Any, scenario: Scenario, *, hybrid: bool) -> None:
     m["accept"], m["dispatch_cost"], m["tick"] = design.accept_s, design.dispatch_s, design.retry_tick_s
     m["expires"] = design.expires_s or inf
     m["dead_letter"] = design.dead_letter
+    m["client_retries"], m["client_backoff"] = client_retries_of(scenario, EVENT_DRIVEN), client_backoff_s_of(scenario)
+    m["leased"], m["lease"], m["lease_ends"] = design.redelivers, design.lease_s or inf, _LEASE_ENDS[design.lease_ends]
+    m["most_deliveries"] = design.max_deliveries or UNBOUNDED
+    m["crash_rate"] = design.crashes_per_hour / HOUR_S
+    m["acknowledges_early"] = _EARLY[design.acknowledges]
     if design.breaker is not None:
         m["breaks"] = m["limited"] = True
         m["breaker_failures"], m["breaker_pause"] = design.breaker.failures, design.breaker.pause_s

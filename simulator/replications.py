@@ -27,6 +27,7 @@ from simulator.plan import (
     Array,
     KernelState,
     build_state,
+    client_retries_of,
     designs_of,
     is_single_station,
     jobs_of,
@@ -79,6 +80,8 @@ class EndlessRun(RuntimeError):
     """An event loop handles more events than its jobs can cause: a defect that would keep the run from ending."""
 
 
+ENDLESS_DELIVERIES = 100
+"""Deliveries a job, on average, after which a run is cut in which jobs may be delivered for ever."""
 EVENTS_ALLOWED = 1_000_000
 """Jobs and events that a run may have beyond what is expected of it, before it counts as endless."""
 
@@ -86,7 +89,9 @@ EVENTS_ALLOWED = 1_000_000
 @dataclass(frozen=True)
 class _Bounds:
     jobs: float
-    events_per_job: int
+    events_per_job: float
+    may_be_endless: bool = False
+    """Whether jobs may be delivered again for ever: the system grows, and more events than that only make the run long."""
 
     @classmethod
     def from_scenario(cls, scenario: Scenario, design: str, m: Any) -> "_Bounds":
@@ -95,18 +100,26 @@ class _Bounds:
         else:
             busiest, _ = scenario.arrivals.peak
             jobs = EVENTS_ALLOWED + 2 * float(m["rate"]) * min(float(m["end"]) * busiest, float(m["last"]))
-        calls = scenario.synchronous.client_retries + 1 if design == SYNCHRONOUS else 1
+        calls = client_retries_of(scenario, design) + 1
         attempts = retries_of(scenario, design) + 1
-        return cls(jobs, calls * (4 + attempts * (8 + scenario.subscribers.count)))
+        events_per_job = calls * (4 + attempts * (8 + scenario.subscribers.count))
+        if design == SYNCHRONOUS or not scenario.event_driven.redelivers:
+            return cls(jobs, events_per_job)
+        most = scenario.event_driven.max_deliveries
+        return cls(jobs, events_per_job + 8 * (most or ENDLESS_DELIVERIES), may_be_endless=most is None)
 
     def check(self, m: Any) -> None:
-        """
+        """Cut the run here if jobs may be delivered for ever and the loop is beyond its bounds.
+
         Raises:
-            EndlessRun: if the loop is beyond them.
+            EndlessRun: if the loop is beyond them otherwise.
         """
         jobs, events = int(m["next_job"]), int(m["events"])
         looks = 2 * float(m["scale_at"]) / AUTOSCALER_LOOK_S if m["scaled"] else 0.0
         if jobs > self.jobs or events > EVENTS_ALLOWED + self.events_per_job * jobs + looks:
+            if self.may_be_endless and jobs <= self.jobs:
+                m["end"] = min(m["end"], m["now"])
+                return
             raise EndlessRun(
                 f"the simulation was stopped at {float(m['now']):g} s of simulated time: {jobs:,} requests caused {events:,} events, "
                 "more than they can. This is a defect of the simulator; please report it with the scenario"

@@ -202,6 +202,7 @@ class DesignResult(Value):
     dead_lettered: int
     undelivered: int
     lost: int
+    """Accepted, without an outcome. A kernel run has such jobs only if consumers crash and acknowledge early (0 otherwise, by definition)."""
     in_system: int
     stable: bool
     growth_per_min: float | None = None
@@ -217,6 +218,10 @@ class DesignResult(Value):
     delivery_calls: int
     client_calls: int = 0
     """Calls that clients sent, their own retries included; by `offered` it is their amplification."""
+    redelivered: int = 0
+    """Times that a job was queued again because its lease had ended or its consumer had crashed."""
+    duplicates: int = 0
+    """Results computed of jobs that had one computed before."""
     subscribers: dict[str, SubscriberResult] = Field(default={})
     classes: dict[str, ClassResult] = Field(default={})
     intervals: dict[str, Bounds] = Field(default={})

@@ -23,6 +23,8 @@ Overflow = Literal["refuse", "drop"]
 Discipline = Literal["dedicated", "strict", "weighted"]
 InlineCalls = Literal["together", "one_by_one"]
 OutageMode = Literal["refuse", "hang"]
+LeaseEnds = Literal["redelivers", "discards", "stops"]
+Acknowledges = Literal["late", "early"]
 
 
 class Outage(Value):
@@ -176,6 +178,41 @@ class EventDriven(Value):
     circuit_breaker: BreakerSetting = False
     """True: a breaker with its defaults."""
     delivery: Delivery = PollingDelivery(method="polling", interval_s=0)
+    client_retries: Annotated[int, Field(ge=0, le=100)] | None = None
+    """How often a caller calls again that a full queue has refused; null: as `synchronous.client_retries`."""
+    client_backoff_s: NonNegative | None = None
+    """The pause before such a call; null: as `synchronous.client_backoff_s`."""
+    lease_s: Positive | None = None
+    """How long a consumer owns a job that it has taken (visibility timeout, acknowledgement deadline, poll interval, job timeout); null: until
+    its work ends. It counts from the taking, for each delivery anew. Work that takes exactly the lease is in time.
+    """
+    lease_ends: LeaseEnds = "redelivers"
+    """What becomes of work that is still under way when its lease ends. The job is queued again in each case.
+
+    `redelivers`: the work goes on, and its result counts if it is the job's first (Amazon SQS, Google Pub/Sub). `discards`: the work goes on, and its
+    result is refused (Kafka's `max.poll.interval.ms`: the consumer has lost the partition). `stops`: the work is ended, and the consumer is
+    free (rq's `job_timeout`).
+    """
+    max_deliveries: Count | None = None
+    """Deliveries of a job to consumers, its retries included, before it becomes a dead letter; null is any number."""
+    crashes_per_hour: NonNegative = 0
+    """Of one consumer at work (Poisson). It starts again at once; what it worked on ends without a result."""
+    acknowledges: Acknowledges = "late"
+    """`late`: when the work is done: the job of a crashed consumer is queued again when its lease ends, without a lease at once.
+    `early`: when the job is taken: the job of a crashed consumer is lost."""
+
+    @property
+    def redelivers(self) -> bool:
+        """Whether a job may be delivered again, or lost, without a failed call."""
+        return self.lease_s is not None or self.crashes_per_hour > 0 or self.max_deliveries is not None
+
+    @model_validator(mode="after")
+    def _a_lease_ends_with_a_late_acknowledgement(self) -> Self:
+        if self.lease_s is not None and self.acknowledges == "early":
+            raise ValueError(
+                "lease_s needs acknowledges: late, because an early acknowledgement ends the lease when the job is taken"
+            )
+        return self
 
     @property
     def breaker(self) -> CircuitBreaker | None:

@@ -207,6 +207,11 @@ def estimate(scenario: Scenario, trace: Trace | None = None, replications: int |
 
 
 def unsupported(scenario: Scenario) -> tuple[Problem, ...]:
+    if scenario.provider.slowdown is not None and scenario.event_driven.redelivers:
+        path = "event_driven." + ("lease_s" if scenario.event_driven.lease_s else "max_deliveries")
+        return (
+            Problem(path, "cannot be simulated with a model that slows (provider.slowdown) yet; leave one of them out"),
+        )
     if isinstance(scenario.arrivals, TraceArrivals):
         return ()
     jobs, rate = jobs_of(scenario, None), rate_of(scenario, None)

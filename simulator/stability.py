@@ -22,6 +22,7 @@ from simulator.plan import (
     rate_of,
     retries_of,
 )
+from simulator.redelivery import deliveries_of
 from simulator.scenario import Scenario
 from simulator.tally import Tally
 from simulator.trace_columns import Floats
@@ -39,10 +40,12 @@ class Load:
     servers: float
     provider: float
     bounded: bool
+    endless: bool = False
+    """Whether some job is delivered again for ever."""
 
     @property
     def stable(self) -> bool:
-        return self.bounded or max(self.servers, self.provider) < 1
+        return not self.endless and (self.bounded or max(self.servers, self.provider) < 1)
 
 
 def attempts_per_job(scenario: Scenario, design: str) -> float:
@@ -63,6 +66,14 @@ def load_of(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats 
     """The long-run load of a design. A trace is finite: it drains, and counts as bounded, as do closed clients."""
     rate, attempts = rate_of(scenario, trace), attempts_per_job(scenario, design)
     service = saturated_service_s(scenario, design, trace, drawn)
+    if design != SYNCHRONOUS and scenario.event_driven.redelivers:
+        deliveries = deliveries_of(scenario, trace, drawn)
+        if deliveries.endless:
+            return Load(inf, 0.0, scenario.event_driven.expires_s is not None, scenario.event_driven.expires_s is None)
+        attempts, service = (
+            attempts * deliveries.number,
+            deliveries.busy_s / deliveries.number - scenario.event_driven.dispatch_s,
+        )
     provider = _provider_load(scenario, rate, attempts, service)
     if design != SYNCHRONOUS:
         times = mean_services_s(scenario, trace, drawn)

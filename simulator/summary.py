@@ -76,6 +76,8 @@ def design_result(
         provider_429=sum(tally.provider_429 for tally in tallies),
         delivery_calls=sum(tally.delivery_calls for tally in tallies),
         client_calls=sum(tally.client_calls for tally in tallies),
+        redelivered=sum(tally.redelivered for tally in tallies),
+        duplicates=sum(tally.duplicates for tally in tallies),
         subscribers=_subscribers(tallies),
         classes=_classes(tallies, names, stable=stable),
         intervals=_intervals(tallies, stable=stable),

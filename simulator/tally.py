@@ -20,6 +20,7 @@ OUTCOME_COUNTS = {
     "rejected": layout.C_REJECTED,
     "dead_lettered": layout.C_DEAD,
     "undelivered": layout.C_UNDELIVERED,
+    "lost": layout.C_LOST,
 }
 
 
@@ -132,6 +133,8 @@ class Tally:
     busiest_calls: int = 0
     levels: Floats = field(default_factory=lambda: np.zeros((0, 2)))
     """At the first job of each batch: the instant, and the backlog (jobs and calls that wait, back off or will call again)."""
+    redelivered: int = 0
+    duplicates: int = 0
 
     @property
     def good_share(self) -> float:
@@ -203,7 +206,9 @@ def tally_of(m: Any) -> Tally:
         provider_calls=int(raw[layout.C_CALLS]),
         provider_429=int(raw[layout.C_429]),
         delivery_calls=int(raw[layout.C_DELIVERY]),
-        client_calls=max(int(raw[layout.C_SENT]), counts["offered"]),
+        client_calls=max(int(raw[layout.C_SENT]), counts["offered"]) + int(raw[layout.C_CALLED_AGAIN]),
+        redelivered=int(raw[layout.C_REDELIVERED]),
+        duplicates=int(raw[layout.C_DUPLICATES]),
         wait=quantiles(histograms[layout.H_WAIT], started, float(m["wait_sum"]), float(m["wait_max"]), complete=True),
         latency=quantiles(
             histograms[layout.H_LATENCY],
@@ -274,7 +279,6 @@ def _counts(raw: Counts) -> dict[str, int]:
         "good": good,
         "late": completed - good,
         **outcomes,
-        "lost": 0,
         "in_system": offered - completed - sum(outcomes.values()),
     }
 

@@ -6,7 +6,7 @@ from math import inf
 
 from core.numbers import count
 from simulator.arrivals import ClosedArrivals
-from simulator.plan import called_subscribers
+from simulator.plan import EVENT_DRIVEN, called_subscribers, client_retries_of
 from simulator.scenario import Scenario
 
 NO_DEADLINE, NEITHER, UNRESOLVED = "no_deadline", "neither", "unresolved"
@@ -43,6 +43,7 @@ def inequalities_of(scenario: Scenario) -> list[str]:
     sentences = [
         *_of_capacity(scenario),
         *_of_clients(scenario),
+        *_of_deliveries(scenario),
         (
             event_driven.expires_s is not None,
             f"Event-driven jobs that are not begun within {event_driven.expires_s or 0:g} s expire; synchronous calls have no such limit.",
@@ -90,8 +91,28 @@ def _of_capacity(scenario: Scenario) -> Sequence[tuple[bool, str]]:
     ]
 
 
+def _of_deliveries(scenario: Scenario) -> Sequence[tuple[bool, str]]:
+    event_driven = scenario.event_driven
+    return [
+        (
+            event_driven.lease_s is not None,
+            f"Event-driven jobs are queued again if their work takes longer than a lease of {event_driven.lease_s or 0:g} s; "
+            "synchronous work has no lease.",
+        ),
+        (
+            event_driven.max_deliveries is not None,
+            f"Event-driven jobs are delivered at most {count(event_driven.max_deliveries or 0, 'time')}, retries included.",
+        ),
+        (
+            event_driven.crashes_per_hour > 0,
+            f"Each event-driven consumer crashes {event_driven.crashes_per_hour:g} times in an hour of work; synchronous workers do not.",
+        ),
+    ]
+
+
 def _of_clients(scenario: Scenario) -> Sequence[tuple[bool, str]]:
     synchronous, delivery_sentence = scenario.synchronous, scenario.event_driven.delivery.inequality
+    event_driven, again = scenario.event_driven, client_retries_of(scenario, EVENT_DRIVEN)
     patience = synchronous.patience_s
     syns = ", ".join(f"{after_s:g}" for after_s in synchronous.syns_s[:3])
     return [
@@ -105,8 +126,13 @@ def _of_clients(scenario: Scenario) -> Sequence[tuple[bool, str]]:
             f"Synchronous callers give up after {patience:g} s; event-driven callers wait for their result.",
         ),
         (
-            synchronous.client_retries > 0,
-            f"Synchronous callers call again up to {count(synchronous.client_retries, 'time')}; event-driven callers need not.",
+            synchronous.client_retries > 0 or (event_driven.max_queue is not None and again > 0),
+            f"Synchronous callers call again up to {count(synchronous.client_retries, 'time')}; event-driven callers "
+            + (
+                f"up to {count(again, 'time')}, if the queue is full."
+                if event_driven.max_queue is not None
+                else "need not."
+            ),
         ),
         (
             synchronous.overflow == "drop" and synchronous.backlog is not None,

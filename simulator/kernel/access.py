@@ -11,7 +11,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
-from simulator.kernel.layout import EVENT, LATENCY_BIN, RECORDED_ROW, SHARED_CALL, SLOT, START
+from simulator.kernel.layout import DELIVERY, EVENT, LATENCY_BIN, RECORDED_ROW, SHARED_CALL, SLOT, START
 
 
 def _accessor(layout: np.dtype[Any]) -> Any:
@@ -33,6 +33,7 @@ recorded = _accessor(RECORDED_ROW)
 start_at = _accessor(START)
 shared_call = _accessor(SHARED_CALL)
 latency_bin = _accessor(LATENCY_BIN)
+delivery = _accessor(DELIVERY)
 
 
 def _bits_of(typing_context: Any, value: Any) -> Any:

@@ -9,11 +9,18 @@ from core.closed_sets import complete_table
 from simulator.deliveries import Delivery
 from simulator.kernel.access import slot
 from simulator.kernel.compiled import compiled, dispatched, inlined
-from simulator.kernel.layout import U_PHASE, U_RECONNECT, U_WEBHOOK, Machine
+from simulator.kernel.layout import PROBED, U_PHASE, U_RECONNECT, U_WEBHOOK, Machine
 from simulator.kernel.random_numbers import uniform
 
 MOST_POLLS = 1e9
 """Polls of one job that are counted: a sum over all jobs stays within an int64."""
+
+
+@compiled
+def called_at(m: Machine, s: int) -> float:
+    """When the client sent the call that was accepted: its first, but for a call that a full queue refused."""
+    record = slot(m.slots, s)
+    return record.sent if record.caller & (PROBED - 1) else record.arrived
 
 
 @compiled
@@ -22,7 +29,7 @@ def polled(m: Machine, s: int, now: float) -> Any:
     interval = m.delivery_a
     if interval <= 0.0:
         return now, 1, True
-    first = job.arrived + max(m.accept, m.inline_wait) + interval * uniform(m.key, job.job, U_PHASE, 0)
+    first = called_at(m, s) + max(m.accept, m.inline_wait) + interval * uniform(m.key, job.job, U_PHASE, 0)
     more = max(0.0, np.ceil((now - first) / interval))
     return first + more * interval, int(min(more, MOST_POLLS)) + 1, True
 

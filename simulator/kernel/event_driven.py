@@ -12,11 +12,23 @@ from simulator.kernel import layout
 from simulator.kernel.access import slot
 from simulator.kernel.breaker import CLOSED, OPEN, PROBING, circuit_allows, record_in_circuit
 from simulator.kernel.compiled import compiled, entry, inlined
-from simulator.kernel.deliver import deliver_result
+from simulator.kernel.deliver import called_at, deliver_result
 from simulator.kernel.draws import backoff_s, class_of
 from simulator.kernel.fanout import fan_out
 from simulator.kernel.heap import next_event_at, slot_of_event, take_event
 from simulator.kernel.layout import Machine
+from simulator.kernel.leases import (
+    await_lease_end,
+    begin_deliveries,
+    copy_delivery,
+    delivery_index,
+    free_delivery,
+    is_settled,
+    is_unused,
+    may_be_delivered,
+    next_delivery,
+    schedule_delivery,
+)
 from simulator.kernel.machine import (
     admit_arrival,
     call_fails,
@@ -32,6 +44,7 @@ from simulator.kernel.machine import (
     provider_allows,
     sample,
     schedule,
+    schedule_last,
     settle,
 )
 from simulator.kernel.random_numbers import uniform
@@ -92,12 +105,17 @@ def run_event_driven(machine: Any, budget: int) -> int:
                     leave_model(m, s, now)
                 end_call_of_consumer(m, s, now)
             elif phase == layout.P_BACKING_OFF:
-                offer(m, s, now)
+                if m.leased and is_settled(m, s):
+                    free_delivery(m, s, False)
+                else:
+                    offer(m, s, now)
             elif phase == layout.P_DISPATCHING:
                 reach_model(m, s, now)
-            else:
+            elif phase == layout.P_SCALING:
                 finish_start_up(m, s, now)
                 dispatch(m, now, False)
+            else:
+                rare_event(m, s, now)
         elif timer <= now:
             m.timer = np.inf
             dispatch(m, now, True)
@@ -118,26 +136,132 @@ def count_unaccepted(m: Machine, end: float) -> None:
 def count_unfinished(m: Machine, now: float) -> None:
     for place in range(m.near + m.heap_size):
         s = slot_of_event(m, place)
-        if slot(m.slots, s).phase in (layout.P_CALLING, layout.P_DISPATCHING):
+        if is_at_work(slot(m.slots, s).phase):
             count_busy(m, s, now, np.inf)
     count_shared_unfinished(m, now)
+
+
+@compiled
+def is_at_work(phase: int) -> bool:
+    return phase in (layout.P_CALLING, layout.P_DISPATCHING, layout.P_LEASE_ENDS, layout.P_CRASHES)
 
 
 @inlined
 def arrive(m: Machine, now: float) -> None:
     s = admit_arrival(m, now)
+    if m.leased:
+        begin_deliveries(m, s)
     if m.queued >= m.places:
-        settle(m, s, layout.C_REJECTED, now)
-        free_slot(m, s)
+        refuse(m, s, now)
         return
     count_accepted(m, s)
     offer(m, s, now)
 
 
+@compiled
+def refuse(m: Machine, s: int, now: float) -> None:
+    """The queue is full. The caller calls again after its pause, as long as it does."""
+    record = slot(m.slots, s)
+    if record.caller & (layout.PROBED - 1) >= m.client_retries:
+        settle(m, s, layout.C_REJECTED, now)
+        free_slot(m, s)
+        return
+    record.caller += 1
+    record.sent = now + m.client_backoff
+    slot(m.slots, s).phase = layout.P_AGAIN
+    schedule_last(m, s, now + m.client_backoff + m.accept)
+
+
+@compiled
+def rare_event(m: Machine, s: int, now: float) -> None:
+    phase = slot(m.slots, s).phase
+    if phase == layout.P_AGAIN:
+        if slot(m.slots, s).job >= m.warmup:
+            m.counts[layout.C_CALLED_AGAIN] += 1
+        if m.queued >= m.places:
+            refuse(m, s, now)
+            return
+        count_accepted(m, s)
+        offer(m, s, now)
+    elif phase == layout.P_LEASE_ENDS:
+        end_lease(m, s, now)
+    elif phase == layout.P_CRASHES:
+        crash(m, s, now)
+    else:
+        deliver_again(m, s, now)
+
+
+@compiled
+def end_lease(m: Machine, s: int, now: float) -> None:
+    """The lease of work under way ends: the work is stopped, or goes on while the job is queued again."""
+    if m.lease_ends == layout.STOPS:
+        others_idle = abandon_work(m, s, now)
+        deliver_again(m, s, now)
+        dispatch_rest(m, now, others_idle)
+        return
+    slot(m.slots, s).flags |= layout.F_LATE
+    schedule_delivery(m, s)
+    again = copy_delivery(m, s)
+    if again >= 0:
+        deliver_again(m, again, now)
+
+
+@compiled
+def crash(m: Machine, s: int, now: float) -> None:
+    others_idle = abandon_work(m, s, now)
+    if slot(m.slots, s).flags & layout.F_LATE or is_settled(m, s):
+        free_delivery(m, s, False)
+    elif m.acknowledges_early:
+        settle_without_result(m, s, layout.C_LOST, now)
+    elif m.lease == np.inf:
+        deliver_again(m, s, now)
+    else:
+        await_lease_end(m, s)
+    dispatch_rest(m, now, others_idle)
+
+
+@compiled
+def dispatch_rest(m: Machine, now: float, paced: bool) -> None:
+    if m.queued > 0:
+        dispatch(m, now, paced)
+
+
+@compiled
+def abandon_work(m: Machine, s: int, now: float) -> bool:
+    """The consumer is free without a result. Returns whether others were, which could have taken a job if the limits had let them."""
+    place = slot(m.slots, s).place
+    others_idle = m.idle > 0
+    m.idle += 1
+    if m.discipline == layout.DEDICATED:
+        others_idle = m.q_idle[place] > 0
+        m.q_idle[place] += 1
+    if m.limited:
+        m.calls -= 1
+        if slot(m.slots, s).flags & layout.F_PROBE:
+            slot(m.slots, s).flags |= layout.F_NO_ANSWER
+            record_in_circuit(m, s, True, now)
+            slot(m.slots, s).flags &= ~layout.F_NO_ANSWER
+    count_busy(m, s, now, -np.inf)
+    return others_idle
+
+
+@compiled
+def deliver_again(m: Machine, s: int, now: float) -> None:
+    """Queue a job again whose lease has ended, unless it has been settled or delivered too often."""
+    if is_settled(m, s):
+        free_delivery(m, s, False)
+    elif may_be_delivered(m, s):
+        if slot(m.slots, s).job >= m.warmup:
+            m.counts[layout.C_REDELIVERED] += 1
+        offer(m, s, now)
+    else:
+        settle_without_result(m, s, layout.C_DEAD if m.dead_letter else layout.C_FAILED, now)
+
+
 @inlined
 def offer(m: Machine, s: int, now: float) -> None:
     record = slot(m.slots, s)
-    alone = m.queued == 0 and m.idle > 0 and m.discipline == layout.STRICT and now <= record.arrived + m.expires
+    alone = m.queued == 0 and m.idle > 0 and m.discipline == layout.STRICT and now <= called_at(m, s) + m.expires
     if alone and (m.limited == 0 or is_allowed(m, s, now)):
         record.queued = now
         begin_work(m, s, now)
@@ -153,7 +277,11 @@ def dispatch(m: Machine, now: float, paced: bool) -> None:
         if q < 0:
             return
         s = m.q_head[q]
-        if now > slot(m.slots, s).arrived + m.expires + layout.ROUNDING_S:
+        if m.leased and is_settled(m, s):
+            dequeue(m, q, now)
+            free_delivery(m, s, False)
+            continue
+        if now > called_at(m, s) + m.expires + layout.ROUNDING_S:
             dequeue(m, q, now)
             settle_without_result(m, s, layout.C_TIMED_OUT, now)
             continue
@@ -224,7 +352,7 @@ def begin_work(m: Machine, s: int, now: float) -> None:
             record.flags |= layout.F_PROBE
     record.waited += now - record.queued
     record.began = now
-    start_at_model(m, s, now, now + m.dispatch_cost, record.attempt)
+    start_at_model(m, s, now, now + m.dispatch_cost, record.attempt if m.leased == 0 else next_delivery(m, s))
 
 
 @inlined
@@ -232,7 +360,7 @@ def end_call_of_consumer(m: Machine, s: int, now: float) -> None:
     record = slot(m.slots, s)
     others_idle = m.idle > 0
     place = record.place
-    fails = call_fails(m, s, record.attempt)
+    fails = call_fails(m, s, record.attempt if m.leased == 0 else delivery_index(m, s))
     m.idle += 1
     if m.discipline == layout.DEDICATED:
         others_idle = m.q_idle[place] > 0
@@ -244,20 +372,29 @@ def end_call_of_consumer(m: Machine, s: int, now: float) -> None:
             charge(m, record.job, now, -1.0)
         if m.breaks:
             probe_failed = record_in_circuit(m, s, fails, now)
-    patience = min(m.deadlines[place], m.expires)
-    count_busy(m, s, now, record.arrived + patience)
-    if not fails:
+    unused = m.leased == 1 and is_unused(m, s, fails)
+    count_busy(m, s, now, -np.inf if unused else useless_from(m, s))
+    again = m.leased == 0 or may_be_delivered(m, s)
+    if unused:
+        free_delivery(m, s, False)
+    elif not fails:
         if m.subscribers > 0:
             fan_out(m, s, now, False)
         deliver_to_client(m, s, now)
-    elif probe_failed:
+    elif probe_failed and again:
         enqueue(m, place, s, now)
-    elif record.attempt < m.retries:
+    elif record.attempt < m.retries and again:
         back_off(m, s, now)
     else:
         settle_without_result(m, s, layout.C_DEAD if m.dead_letter else layout.C_FAILED, now)
     if m.queued > 0:
         dispatch(m, now, others_idle)
+
+
+@compiled
+def useless_from(m: Machine, s: int) -> float:
+    record = slot(m.slots, s)
+    return min(record.arrived + m.deadlines[record.place], called_at(m, s) + m.expires)
 
 
 @compiled
@@ -298,12 +435,20 @@ def settle_without_result(m: Machine, s: int, outcome: int, now: float) -> None:
         if slot(m.slots, s).job >= m.warmup:
             m.counts[layout.C_DELIVERY] += calls if at <= m.end else calls - 1
     settle(m, s, outcome, now)
-    free_slot(m, s)
+    free_settled(m, s)
+
+
+@compiled
+def free_settled(m: Machine, s: int) -> None:
+    if m.leased:
+        free_delivery(m, s, True)
+    else:
+        free_slot(m, s)
 
 
 @compiled
 def waits_in_line(m: Machine, s: int, now: float) -> bool:
-    return now <= slot(m.slots, s).arrived + m.inline_wait + layout.ROUNDING_S
+    return now <= called_at(m, s) + m.inline_wait + layout.ROUNDING_S
 
 
 @inlined
@@ -312,9 +457,9 @@ def deliver_to_client(m: Machine, s: int, now: float) -> None:
     if not waits_in_line(m, s, now):
         at, calls, arrives = deliver_result(m, s, now)
     if at > m.end:
-        free_slot(m, s)
+        free_settled(m, s)
         return
     if slot(m.slots, s).job >= m.warmup:
         m.counts[layout.C_DELIVERY] += calls
     settle(m, s, layout.C_COMPLETED if arrives else layout.C_UNDELIVERED, at)
-    free_slot(m, s)
+    free_settled(m, s)

@@ -42,8 +42,12 @@ H_WAIT, H_LATENCY = 0, 1
     C_DELIVERY,
     C_MAX_DEPTH,
     C_SENT,
+    C_CALLED_AGAIN,
+    C_LOST,
+    C_REDELIVERED,
+    C_DUPLICATES,
     COUNTS,
-) = range(16)
+) = range(20)
 
 # --- a class's times, indices of Machine.class_times; its counts have the indices above
 T_WAIT_SUM, T_WAIT_MAX, T_LATENCY_SUM, T_LATENCY_MAX, CLASS_TIMES = range(5)
@@ -71,6 +75,7 @@ PARAMETERS = [
     ("shared_calls", _i),  # addresses of what simulator/kernel/sharing.py works on
     ("finishes", _i),
     ("clients", _i),
+    ("deliveries", _i),
     ("key", np.uint64),  # of the random numbers: seed and replication
     ("jobs", _i),  # arrivals at most
     ("warmup", _i),  # jobs left out of the tally
@@ -153,6 +158,12 @@ PARAMETERS = [
     ("breaks", _i),  # 1: a circuit breaker
     ("breaker_failures", _i),  # in a row, that open it
     ("breaker_pause", _f),
+    ("leased", _i),  # 1: deliveries are counted, and end early by a lease, a crash or the most that there may be
+    ("lease", _f),
+    ("lease_ends", _i),
+    ("most_deliveries", _i),
+    ("crash_rate", _f),  # a second, of a consumer at work
+    ("acknowledges_early", _i),
     ("inline_wait", _f),  # hybrid: answers come in line until then; minus infinity: never
     ("delivery", _i),
     ("learns_of_failure", _i),  # 1: the client's calls go on until it learns that there is no result
@@ -290,6 +301,19 @@ LATENCY_SHIFT = 3
 """Latencies of a time bin are counted in buckets of this power of two of a histogram's."""
 LATENCY_BIN = np.dtype([("longest", _f), ("counts", np.int32, (BUCKETS_OF_HISTOGRAM >> LATENCY_SHIFT) + 1)], align=True)
 """The latencies of the jobs that arrived in a time bin and have their result."""
+DELIVERY = np.dtype(
+    [
+        ("ends", _f),  # its work
+        ("crashes", _f),  # its consumer; infinite: not before its work ends
+        ("number", _i),  # of the job's deliveries so far
+        ("shared", _i),  # slot of what several deliveries of the job have in common; -1: there is no other
+        ("copies", _i),  # in a shared one: slots that refer to it
+        ("results", _i),  # computed so far
+        ("settled", _i),
+    ],
+    align=True,
+)
+"""Of each slot, where jobs may be delivered more than once."""
 EVENT = np.dtype([("at", _f), ("key", _i)], align=True)
 SHARED_CALL = np.dtype(
     [
@@ -306,6 +330,9 @@ RECORDED_ROW = np.dtype([("arrival", _f), ("input_tokens", _f), ("output_tokens"
 
 # --- disciplines
 STRICT, DEDICATED, WEIGHTED = range(3)
+
+# --- what becomes of work whose lease ends
+REDELIVERS, DISCARDS, STOPS = range(3)
 
 # --- purposes of random numbers
 (
@@ -325,10 +352,13 @@ STRICT, DEDICATED, WEIGHTED = range(3)
     U_SUBSCRIBER_JITTER,
     U_TICK,
 ) = range(15)
+U_CRASH, CRASH_DRAWS = U_TICK, 2
+"""Crashes have the purpose of the tick, from this index on: there is no purpose left."""
 
 # --- a slot's phase and flags
 P_WAITING, P_AT_LIMIT, P_CALLING, P_BACKING_OFF, P_HANDLING, P_AGAIN, P_SCALING, P_CONNECTING, P_DISPATCHING = range(9)
-F_STARTED, F_ABANDONED, F_ACCEPTED, F_NO_ANSWER, F_PROBE, F_FAILS_EARLY = 1, 2, 4, 8, 16, 32
+F_STARTED, F_ABANDONED, F_ACCEPTED, F_NO_ANSWER, F_PROBE, F_FAILS_EARLY, F_LATE = 1, 2, 4, 8, 16, 32, 64
+P_LEASE_ENDS, P_CRASHES, P_LEASED = range(9, 12)
 
 PROBED = 128
 """What a failed probe adds to a slot's `caller`."""

@@ -14,6 +14,7 @@ from simulator.kernel.access import event, shared_call, slot
 from simulator.kernel.compiled import compiled
 from simulator.kernel.heap import SLOT_BITS, SLOT_MASK, is_before
 from simulator.kernel.layout import Machine
+from simulator.kernel.leases import begin_delivery
 from simulator.kernel.machine import begin_call, count_busy, schedule
 
 NO_PLACE = -1
@@ -27,7 +28,10 @@ def start_at_model(m: Machine, s: int, now: float, at: float, attempt: int) -> N
     takes = begin_call(m, s, at, attempt)
     slot(m.slots, s).phase = layout.P_CALLING
     if m.slows == 0:
-        schedule(m, s, at + takes)
+        if m.leased:
+            begin_delivery(m, s, at + takes)
+        else:
+            schedule(m, s, at + takes)
         return
     shared_call(m.shared_calls, s).work = takes
     shared_call(m.shared_calls, s).place = NOT_IN_FLIGHT

@@ -199,6 +199,10 @@ class Draws:
         transient = self.scenario.failures.transient_percent / 100
         return self.is_poison(job) or self.uniform(job + probes * 2**30, FAILURE, attempt) < transient
 
+    def crash(self, job: int, delivery: int, per_hour: float) -> float:
+        """How long a consumer works from its taking of the job until it crashes."""
+        return -log(self.uniform(job, TICK, 2 + delivery)) * 3600 / per_hour
+
     def backoff(self, draw: float, retry: int, before: float, retries: int) -> float:
         r = self.scenario.retries
         if r.flat_s is not None:

@@ -164,7 +164,26 @@ event_driven = st.fixed_dictionaries(
         "dead_letter": st.booleans(),
         "circuit_breaker": st.sampled_from([True, False, {"failures": 2, "pause_s": 3.3}]),
         "delivery": deliveries,
+        "client_retries": maybe(st.integers(0, 2)),
+        "client_backoff_s": maybe(st.sampled_from([0.0, 0.7123])),
     }
+)
+leases = st.one_of(
+    st.fixed_dictionaries(
+        {
+            "lease_s": st.sampled_from([0.5, 1.0, 2.0]),
+            "lease_ends": st.sampled_from(["redelivers", "discards", "stops"]),
+            "max_deliveries": st.sampled_from([3, 1, 6]),
+            "crashes_per_hour": st.sampled_from([0.0, 600.0, 1800.0]),
+        }
+    ),
+    st.fixed_dictionaries(
+        {
+            "max_deliveries": st.sampled_from([3, 1, 6]),
+            "crashes_per_hour": st.sampled_from([600.0, 1800.0, 0.0]),
+            "acknowledges": st.sampled_from(["early", "late"]),
+        }
+    ),
 )
 
 
@@ -194,7 +213,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
             "jitter": draw(st.sampled_from(["decorrelated", "equal", "full", "none"])),
             **draw(
                 st.sampled_from(
-                    [{}, {}, {"flat_s": 0.5}, {"intervals_s": (0.3,)}, {"intervals_s": (0.0, 1.0, 2.0, 0.7)}]
+                    [{}, {}, {"flat_s": 0.5}, {"intervals_s": (0.3071,)}, {"intervals_s": (0.0, 1.0, 2.0, 0.7)}]
                 )
             ),
         },
@@ -249,7 +268,9 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         longer = {"distribution": "gamma", "mean_s": 3.3, "cv": 0.7}
         short = {"distribution": "deterministic", "mean_s": 0.2}
         given["service_by_queue"] = draw(st.sampled_from([{}, {"batch": longer}, {"batch": longer, "urgent": short}]))
-    if steepness := draw(st.sampled_from([None, (13, 26, 1.871), (11, 29, 1.313)])):
+    if leased := draw(st.booleans()):
+        given["event_driven"] = given["event_driven"] | draw(leases)
+    if not leased and (steepness := draw(st.sampled_from([None, (13, 26, 1.871), (11, 29, 1.313)]))):
         measured, high, times_slower = steepness
         # No round times at a model that slows: what is simultaneous would be so but for rounding, and in either order.
         given["service"] = draw(services.filter(lambda service: service["distribution"] in CONTINUOUS))

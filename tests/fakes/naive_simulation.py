@@ -7,6 +7,7 @@ the end of work, then connections tried again, then patience, then calls again, 
 import heapq
 from collections import Counter, deque
 from collections.abc import Callable
+from functools import partial
 from math import ceil, exp, floor, inf, log
 from typing import Any
 
@@ -25,7 +26,9 @@ from tests.fakes.naive_draws import (
 )
 
 WORK, CONNECT, PATIENCE, AGAIN, LIMIT, ARRIVAL, LOOK = range(7)
-OUTCOMES = ("completed", "failed", "timed_out", "rejected", "dead_lettered", "undelivered")
+LEASE = CONNECT
+LEASED = ("redelivered", "duplicates")
+OUTCOMES = ("completed", "failed", "timed_out", "rejected", "dead_lettered", "undelivered", "lost")
 
 
 class Job:
@@ -37,6 +40,24 @@ class Job:
         self.started = self.accepted = self.probe = self.abandoned = False
         self.gave_up = inf
         self.listening = True
+        self.called_at, self.deliveries = arrived, 0
+        self.life: Life | None = None
+
+
+class Life:
+    """What several deliveries of one job have in common."""
+
+    def __init__(self) -> None:
+        self.results, self.settled = 0, False
+
+
+class Delivery:
+    """A job in the hands of one consumer."""
+
+    def __init__(self, job: Job, began: float) -> None:
+        self.job, self.began = job, began
+        self.late = self.over = self.fails = False
+        self.end: Callable[[bool], None] = lambda silent: None
 
 
 class Account:
@@ -63,8 +84,11 @@ class Naive:
         self.closed = scenario.arrivals.process == "closed"
         self.sent: list[float] = []
         self.outside: set[Job] = set()
+        self.leased: set[Delivery] = set()
         self.idle, self.queued, self.in_system, self.calls_now = servers, 0, 0, 0
-        self.counts = dict.fromkeys(("offered", "accepted", "good", "calls", "paced", "delivery", *OUTCOMES), 0)
+        self.counts = dict.fromkeys(
+            ("offered", "accepted", "good", "calls", "paced", "delivery", "called_again", *LEASED, *OUTCOMES), 0
+        )
         self.waits: list[float] = []
         self.called_at: list[float] = []
         self.busy = self.lag = 0.0
@@ -237,8 +261,13 @@ class Naive:
 
     def goes_on(self) -> bool:
         """Whether anything is still to happen, but for the autoscaler's looks and the patience and SYNs of clients who have their answer."""
-        return bool(self.outside) or any(
-            entry[1] in (WORK, AGAIN, ARRIVAL) or (entry[1] == LIMIT and self.timer < inf) for entry in self.calendar
+        return (
+            bool(self.outside)
+            or bool(self.leased)
+            or any(
+                entry[1] in (WORK, AGAIN, ARRIVAL) or (entry[1] == LIMIT and self.timer < inf)
+                for entry in self.calendar
+            )
         )
 
     # the provider
@@ -303,7 +332,7 @@ class Naive:
             hangs = outage.mode == "hang"
             self.saw("hung" if hangs else "outage")
             seconds = outage.start_s + outage.length_s - instant if hangs else failure_s or 0.0
-            self.at(instant + min(seconds, timeout), WORK, lambda: ends(True))
+            self.plan_end(instant + min(seconds, timeout), ends, True)
             return
         fails_early = fails and failure_s is not None
         seconds = self.draws.service(job.number)
@@ -321,7 +350,14 @@ class Naive:
             return
         if gives_up:
             self.saw("call timed out")
-        self.at(instant + min(seconds, timeout), WORK, lambda: ends(gives_up))
+        self.plan_end(instant + min(seconds, timeout), ends, gives_up)
+
+    def plan_end(self, instant: float, ends: Callable[[bool], None], silent: bool) -> None:
+        self.at(instant, WORK, partial(ends, silent))
+
+    def abandon_call(self, ends: Callable[[bool], None]) -> None:
+        self.calendar = [entry for entry in self.calendar if getattr(entry[3], "func", None) is not ends]
+        heapq.heapify(self.calendar)
 
     def share(self, seconds: float, fails_early: bool, gives_up: bool, ends: Callable[[bool], None]) -> None:
         self.work_on()
@@ -372,6 +408,8 @@ class Naive:
 
     def settle(self, job: Job, outcome: str, instant: float, learns: float = -inf) -> None:
         """`learns`: when the client does, if later."""
+        if job.life is not None:
+            job.life.settled = True
         self.in_system -= 1
         self.settled.append((job.arrived, instant, outcome))
         self.client_returns(job, max(instant, learns))
@@ -454,6 +492,12 @@ class NaiveEventDriven(Naive):
         if scenario.autoscaling is not None and design.discipline == "dedicated":
             self.scale_dedicated()
         self.turn, self.streak, self.circuit, self.until = 0, 0, "closed", 0.0
+        synchronous = scenario.synchronous
+        self.calls_again = synchronous.client_retries if design.client_retries is None else design.client_retries
+        self.pause = synchronous.client_backoff_s if design.client_backoff_s is None else design.client_backoff_s
+        self.backing_off = 0
+        self.most = design.max_deliveries or inf
+        self.lease = design.lease_s or inf
 
     def oldest(self) -> float:
         return max(self.now - line[0][1] for line in self.lines if line)
@@ -518,12 +562,31 @@ class NaiveEventDriven(Naive):
 
     def arrive(self, job: Job) -> None:
         if self.design.max_queue is not None and self.queued >= self.design.max_queue:
-            self.settle(job, "rejected", self.now)
+            if job.caller >= self.calls_again:
+                self.settle(job, "rejected", self.now)
+                return
+            job.caller += 1
+            job.called_at = self.now + self.pause
+            self.saw("called again")
+            self.at(job.called_at + self.design.accept_s, CONNECT, lambda: self.arrive_again(job))
+            self.outside.add(job)
             return
         self.count("accepted", job)
         self.offer(job)
 
+    def arrive_again(self, job: Job) -> None:
+        self.outside.remove(job)
+        self.count("called_again", job)
+        self.arrive(job)
+
+    def try_again(self, job: Job) -> None:
+        self.backing_off -= 1
+        self.offer(job)
+
     def offer(self, job: Job) -> None:
+        if job.life is not None and job.life.settled:
+            self.saw("settled while backing off")
+            return
         self.lines[job.place].append((job, self.now))
         self.queue_changes(1)
         self.dispatch(False)
@@ -552,7 +615,12 @@ class NaiveEventDriven(Naive):
             if place is None:
                 return
             job, since = self.lines[place][0]
-            if self.now > job.arrived + (self.design.expires_s or inf) + 1e-9:
+            if job.life is not None and job.life.settled:
+                self.saw("settled while queued")
+                self.lines[place].popleft()
+                self.leaves_queue(since)
+                continue
+            if self.now > job.called_at + (self.design.expires_s or inf) + 1e-9:
                 self.lines[place].popleft()
                 self.leaves_queue(since)
                 self.give_up(job, "timed_out")
@@ -594,36 +662,133 @@ class NaiveEventDriven(Naive):
         self.count("calls", job)
         calls_at = self.now + self.design.dispatch_s
         self.called_at.append(calls_at)
-        began = self.now
-        self.start_call(
-            job,
-            calls_at,
-            self.draws.fails(job.number, job.attempt, job.probes),
-            lambda silent: self.ends(job, began, silent),
-        )
+        delivery = Delivery(job, self.now)
+        number, job.deliveries = job.deliveries, job.deliveries + 1
+        index = number if self.design.redelivers else job.attempt
+        delivery.fails = self.draws.fails(job.number, index, job.probes)
+        delivery.end = lambda silent: self.ends(delivery, silent)
+        self.start_call(job, calls_at, delivery.fails, delivery.end)
+        if self.lease < inf:
+            self.at(self.now + (self.lease + 0.25e-9), LEASE, lambda: self.lease_ends(delivery))
+        if self.design.crashes_per_hour:
+            after = self.draws.crash(job.number, number, self.design.crashes_per_hour)
+            self.at(self.now + after, LEASE, lambda: self.crashes(delivery))
 
-    def ends(self, job: Job, began: float, out: bool) -> None:
+    def frees(self, delivery: Delivery) -> bool:
+        """The consumer is free, without a result. Returns whether others were."""
+        delivery.over = True
+        self.abandon_call(delivery.end)
+        job = delivery.job
         others = self.idle > 0 if self.design.discipline != "dedicated" else self.own[job.place] > 0
-        fails = out or self.draws.fails(job.number, job.attempt, job.probes)
-        free = False
         self.idle += 1
         self.own[job.place] += 1
+        if self.limited:
+            self.calls_now -= 1
+            if job.probe:
+                self.saw("probe abandoned")
+                self.hear(job, True, True)
+        self.worked(job, delivery.began, -inf)
+        return others
+
+    def waiting(self) -> int:
+        return self.queued + self.backing_off + len(self.outside) + len(self.leased)
+
+    def lease_ends(self, delivery: Delivery) -> None:
+        job = delivery.job
+        if delivery.over:
+            return
+        if self.design.lease_ends == "stops":
+            self.saw("stopped")
+            others = self.frees(delivery)
+            self.redeliver(job)
+            self.dispatch(others)
+        else:
+            delivery.late = True
+            self.saw("late")
+            if job.life is None:
+                job.life = Life()
+            if job.life.settled:
+                return
+            again = Job(job.number, job.arrived, job.place)
+            again.attempt, again.caller, again.called_at, again.probes = (
+                job.attempt,
+                job.caller,
+                job.called_at,
+                job.probes,
+            )
+            again.waited, again.backoff, again.started = job.waited, job.backoff, job.started
+            again.deliveries, again.life = job.deliveries, job.life
+            self.redeliver(again)
+
+    def crashed_lease_ends(self, delivery: Delivery) -> None:
+        self.leased.remove(delivery)
+        self.redeliver(delivery.job)
+
+    def redeliver(self, job: Job) -> None:
+        if job.life is not None and job.life.settled:
+            return
+        if job.deliveries >= self.most:
+            self.saw("delivered too often")
+            self.give_up(job, "dead_lettered" if self.design.dead_letter else "failed")
+            return
+        self.saw("redelivered")
+        self.count("redelivered", job)
+        self.offer(job)
+
+    def crashes(self, delivery: Delivery) -> None:
+        if delivery.over:
+            return
+        job = delivery.job
+        self.saw("crashed")
+        others = self.frees(delivery)
+        if delivery.late or (job.life is not None and job.life.settled):
+            self.saw("crashed late")
+        elif self.design.acknowledges == "early":
+            self.give_up(job, "lost")
+        elif self.lease == inf:
+            self.redeliver(job)
+        else:
+            self.leased.add(delivery)
+            self.at(delivery.began + (self.lease + 0.25e-9), LEASE, lambda: self.crashed_lease_ends(delivery))
+        if self.queued:
+            self.dispatch(others)
+
+    def is_unused(self, delivery: Delivery, life: Life, fails: bool) -> bool:
+        unused = life.settled or (delivery.late and (fails or self.design.lease_ends == "discards"))
+        if not fails:
+            self.count("duplicates", delivery.job, int(life.results > 0))
+            self.saw("duplicate" if life.results else "late result refused" if unused else "late result counts")
+            life.results += 1
+        return unused
+
+    def ends(self, delivery: Delivery, out: bool) -> None:
+        delivery.over = True
+        job, began, life = delivery.job, delivery.began, delivery.job.life
+        others = self.idle > 0 if self.design.discipline != "dedicated" else self.own[job.place] > 0
+        fails, free = out or delivery.fails, False
+        self.idle += 1
+        self.own[job.place] += 1
+        unused = life is not None and self.is_unused(delivery, life, fails)
         if self.limited:
             self.calls_now -= 1
             if fails and not self.scenario.provider.failed_calls_count:
                 self.charge(job, -1)
             if self.design.breaker is not None:
                 free = self.hear(job, fails, out)
-        self.worked(job, began, job.arrived + min(self.deadline(job), self.design.expires_s or inf))
-        if not fails:
+        expired = job.called_at + (self.design.expires_s or inf)
+        self.worked(job, began, -inf if unused else min(job.arrived + self.deadline(job), expired))
+        again = job.deliveries < self.most
+        if unused:
+            pass
+        elif not fails:
             for subscriber in range(len(self.fans)):
                 self.handling(job, subscriber)
             self.deliver(job)
-        elif free:
+        elif free and again:
             self.saw("probe failed")
             self.lines[job.place].append((job, self.now))
             self.queue_changes(1)
-        elif job.attempt < self.retries:
+        elif job.attempt < self.retries and again:
             job.backoff = self.draws.backoff(
                 self.draws.uniform(job.number, JITTER, job.attempt), job.attempt, job.backoff, self.retries
             )
@@ -633,7 +798,8 @@ class NaiveEventDriven(Naive):
             if listed is not None:
                 self.saw("backed off as listed" if len(listed) <= self.retries else "backed off as listed last")
             self.saw(f"backoff {self.scenario.retries.jitter}")
-            self.at(self.found_due(job.backoff), WORK, lambda: self.offer(job))
+            self.backing_off += 1
+            self.at(self.found_due(job.backoff), WORK, lambda: self.try_again(job))
         else:
             self.give_up(job, "dead_lettered" if self.design.dead_letter else "failed")
         if self.queued:
@@ -687,13 +853,13 @@ class NaiveEventDriven(Naive):
         self.settle(job, outcome, self.now, learns)
 
     def in_line(self, job: Job) -> bool:
-        return self.now <= job.arrived + self.inline_wait + 1e-9
+        return self.now <= job.called_at + self.inline_wait + 1e-9
 
     def poll(self, job: Job) -> tuple[float, int]:
         interval = self.design.delivery.interval_s
         if interval == 0:
             return self.now, 1
-        accepted = job.arrived + max(self.design.accept_s, self.inline_wait)
+        accepted = job.called_at + max(self.design.accept_s, self.inline_wait)
         first, calls = accepted + interval * self.draws.uniform(job.number, PHASE), 1
         while first + (calls - 1) * interval < self.now:
             calls += 1
@@ -705,6 +871,8 @@ class NaiveEventDriven(Naive):
         return [delivery.latency_s, delivery.reconnect_s] if lost else [delivery.latency_s]
 
     def deliver(self, job: Job) -> None:
+        if job.life is not None:
+            job.life.settled = True
         delivery, at, calls, arrives = self.design.delivery, self.now, 0, True
         if self.in_line(job):
             self.saw("answered in line")

@@ -8,6 +8,7 @@ from simulator.arrivals import TraceArrivals
 from simulator.live.run.machine_capacity import current
 from simulator.live.run.run_plan import LONGEST_DEFAULT_S
 from simulator.memory import memory_bytes
+from simulator.plan import EVENT_DRIVEN, client_retries_of
 from simulator.result import WorkerKind
 from simulator.scenario import Scenario
 from simulator.simulate import Estimate
@@ -101,8 +102,26 @@ def find_unsupported(scenario: Scenario, workers: WorkerKind = "threads") -> tup
         f" not every {events.retry_tick_s:g} s; use other workers"
         if stock and events.retry_tick_s not in STOCK_TICKS_S
         else None,
+        **_of_deliveries(scenario),
         "event_driven.discipline": "rq's own workers have no weighted order of their queues; use other workers"
         if stock and len(events.queues) > 1 and events.discipline == "weighted"
         else None,
     }
     return (*problems, *(Problem(path, reason) for path, reason in reasons.items() if reason is not None))
+
+
+def _of_deliveries(scenario: Scenario) -> dict[str, str | None]:
+    events = scenario.event_driven
+    only_kernel = "a live run has no {}; use the kernel"
+    return {
+        "event_driven.lease_s": only_kernel.format("leases") if events.lease_s is not None else None,
+        "event_driven.max_deliveries": only_kernel.format("limit on deliveries")
+        if events.max_deliveries is not None
+        else None,
+        "event_driven.crashes_per_hour": only_kernel.format("crashes that a Scenario plans")
+        if events.crashes_per_hour
+        else None,
+        "event_driven.client_retries": None
+        if events.max_queue is None or not client_retries_of(scenario, EVENT_DRIVEN)
+        else "in a live run callers of a full queue do not call again; use the kernel, or set it to 0",
+    }
