@@ -360,6 +360,8 @@ P_WAITING, P_AT_LIMIT, P_CALLING, P_BACKING_OFF, P_HANDLING, P_AGAIN, P_SCALING,
 F_STARTED, F_ABANDONED, F_ACCEPTED, F_NO_ANSWER, F_PROBE, F_FAILS_EARLY, F_LATE = 1, 2, 4, 8, 16, 32, 64
 P_LEASE_ENDS, P_CRASHES, P_LEASED = range(9, 12)
 
+PROBE_SHIFT = 30
+"""Bits of a job's number: above them its draws are those after failed probes."""
 PROBED = 128
 """What a failed probe adds to a slot's `caller`."""
 

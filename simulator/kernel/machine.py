@@ -24,8 +24,8 @@ from simulator.kernel.record import (
     merge_bins,
 )
 
-PROBE_SHIFT, MOST_PROBES = 30, 2**15 - 1
-"""Bits of a job's number, and failed probes of a job until its draws repeat."""
+MOST_PROBES = 2**15 - 1
+"""Failed probes of a job until its draws repeat."""
 LAST = 2**37
 """More than any run's serial numbers."""
 
@@ -307,7 +307,7 @@ def call_fails(m: Machine, s: int, attempt: int) -> bool:
         return True
     if m.transient > 0.0:
         # A failed probe is no attempt, but the next call has another draw.
-        draws = job if m.breaks == 0 else job + (((record.caller // layout.PROBED) & MOST_PROBES) << PROBE_SHIFT)
+        draws = job if m.breaks == 0 else job + (((record.caller // layout.PROBED) & MOST_PROBES) << layout.PROBE_SHIFT)
         if uniform(m.key, draws, layout.U_FAILURE, attempt) < m.transient:
             return True
     return is_poison(m, job)

@@ -302,6 +302,43 @@ def test_an_outage_fails_every_call_at_once_by_the_runs_clock(tmp_path: Path) ->
     assert with_client(tmp_path, scenario, use, speed=300.0) == [200, 503, 503, 200]
 
 
+def answered_at_s(folder: Path, scenario: Scenario, at_s: float) -> tuple[int, float]:
+    """The status of a call that begins at an instant of the Scenario, and when its answer was there, at 3000 times the speed."""
+
+    async def use(client: openai.AsyncOpenAI, endpoint: Endpoint) -> Any:
+        endpoint.clock = RunClock(round((asyncio.get_running_loop().time() - at_s / 3000.0) * 1e9), 3000.0)
+        try:
+            await client.chat.completions.create(**of_job(0))
+        except openai.InternalServerError as error:
+            return error.status_code, endpoint.clock.now_s()
+        return 200, endpoint.clock.now_s()
+
+    return with_client(folder, scenario, use, speed=3000.0)  # type: ignore[no-any-return]
+
+
+def test_a_call_that_begins_in_a_hanging_outage_fails_when_it_ends(tmp_path: Path) -> None:
+    outages = [{"start_s": 1000.0, "length_s": 1500.0, "mode": "hang"}]
+    status, at_s = answered_at_s(tmp_path, a_scenario(provider={"outages": outages}), 1200.0)
+    assert status == 503
+    assert at_s >= 2500
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ({"provider": {"outages": [{"start_s": 0.0, "length_s": 1e6}]}}, 503),
+        ({"failures": {"transient_percent": 100}}, 500),
+    ],
+)
+def test_a_failing_call_takes_until_its_failure_is_known(tmp_path: Path, given: dict[str, Any], status: int) -> None:
+    """Not as long as the call, an hour, and not no time at all."""
+    failures = {"failure_s": 900.0} | given.pop("failures", {})
+    scenario = a_scenario(service={"distribution": "deterministic", "mean_s": 1e6}, failures=failures, **given)
+    answered, at_s = answered_at_s(tmp_path, scenario, 100.0)
+    assert answered == status
+    assert 1000 <= at_s < 1e6
+
+
 @pytest.mark.parametrize(
     ("seconds", "written"), [(0.0, "0ms"), (0.0004, "1ms"), (0.12, "120ms"), (1.5, "1.5s"), (360, "6m0s"), (90.25, "1m30.25s")]
 )  # fmt: skip

@@ -73,6 +73,17 @@ def test_a_server_that_does_not_listen_is_no_answer(tmp_path: Path) -> None:
     assert called(plan, 0).status == 0
 
 
+@pytest.mark.parametrize("how", ["threads", "event loop"])
+def test_a_call_that_takes_longer_than_the_timeout_is_given_up(tmp_path: Path, how: str) -> None:
+    """The endpoint would answer after ten thousand seconds."""
+    slow = {"distribution": "deterministic", "mean_s": 1e7}
+    plan, jobs = a_plan(tmp_path, a_scenario(service=slow, provider={"call_timeout_s": 100.0}), speed=1000.0)
+    with Journal(tmp_path / "endpoint.journal") as journal, in_a_thread(Endpoint(plan, jobs, journal).app) as address:
+        reply = called(plan.model_copy(update={"endpoint": address}), 0, how=how)
+    assert reply.status == 0
+    assert "timed out" in reply.reason
+
+
 # --- an outside endpoint
 
 

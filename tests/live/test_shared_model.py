@@ -61,6 +61,21 @@ def test_a_call_is_slowed_only_while_another_is_in_flight() -> None:
     assert ends == pytest.approx({"b": 3.0, "a": 4.5})
 
 
+def test_a_call_that_will_fail_slows_the_others_until_then() -> None:
+    """By hand: b fails after 1 s, in which a received 0.75 s of its work; the rest takes a, alone again, 1.25 s."""
+    waiting = Waiting()
+    loop = asyncio.SelectorEventLoop(waiting)
+    loop.time = lambda: waiting.now  # type: ignore[method-assign]
+
+    async def play() -> float:
+        model = SharedModel(TWICE_AS_LONG_WITH_FOUR)
+        await asyncio.gather(model.work(2.0, 0.0), model.fail_after(1.0))
+        return loop.time()
+
+    assert loop.run_until_complete(play()) == pytest.approx(2.25)
+    loop.close()
+
+
 def test_a_call_that_is_given_up_slows_the_others_no_longer() -> None:
     """By hand: 1 s with two in flight is 0.75 s of a's work; the rest takes a, alone again, 1.25 s."""
     ends = ends_of({"a": (0, 2), "b": (0, 10)}, TWICE_AS_LONG_WITH_FOUR, gives_up="b")

@@ -6,7 +6,7 @@ import pytest
 from core.errors import InvalidInput
 from simulator.live.run import machine_capacity
 from simulator.live.run.run_plan import Limit, Workload
-from simulator.live.run.window import cut_window
+from simulator.live.run.window import WindowCut, cut_window
 from simulator.scenario import Outage, Scenario
 from simulator.traces import Trace
 
@@ -56,6 +56,12 @@ def test_an_outage_is_in_the_window_by_its_clock() -> None:
     window = cut_window(scenario(provider={"outages": [outage.model_dump()]}, jobs=4000), None, None, 100)
     (shifted,) = window.scenario.provider.outages
     assert (shifted.start_s, shifted.length_s) == (pytest.approx(10), pytest.approx(30))
+
+
+def test_a_hanging_outage_hangs_in_the_window_too() -> None:
+    window = WindowCut(start_s=100.0, length_s=50.0)
+    (inside,) = window.outages((Outage(start_s=90.0, length_s=30.0, mode="hang"),))
+    assert inside == Outage(start_s=0.0, length_s=20.0, mode="hang")
 
 
 def test_a_short_workload_is_run_whole() -> None:

@@ -89,15 +89,6 @@ def find_unsupported(scenario: Scenario, workers: WorkerKind = "threads") -> tup
         if scenario.synchronous.workers > MOST_WORKERS
         else None,
         "event_driven.consumers": too_many if events.consumers > most else None,
-        "provider.outages": "a live run has no outages in which calls hang; use the kernel"
-        if any(outage.mode == "hang" for outage in scenario.provider.outages)
-        else None,
-        "provider.call_timeout_s": "a live run gives no call up; use the kernel"
-        if scenario.provider.call_timeout_s is not None
-        else None,
-        "failures.failure_s": "in a live run a failure is known when the call would have ended, in an outage at once; use the kernel"
-        if scenario.failures.failure_s is not None
-        else None,
         "event_driven.retry_tick_s": "stock workers have rq's own scheduler, which looks once a second,"
         f" not every {events.retry_tick_s:g} s; use other workers"
         if stock and events.retry_tick_s not in STOCK_TICKS_S

@@ -113,7 +113,7 @@ class WindowCut:
             bounds = np.array([outage.start_s, outage.start_s + outage.length_s])
             low, high = np.maximum(self._shift(bounds), 0.0)
             if high > low:
-                shifted.append(Outage(start_s=float(low), length_s=float(high - low)))
+                shifted.append(Outage(start_s=float(low), length_s=float(high - low), mode=outage.mode))
         return tuple(shifted)
 
     def _is_cut(self, instants: Floats) -> NDArray[np.bool_]:

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from math import ceil
 from random import Random
+from typing import assert_never
 
 from aiohttp import web
 
@@ -13,6 +14,7 @@ from simulator.live.system.chat_protocol import (
     JOB,
     MODEL,
     MODEL_OBJECT,
+    PROBES,
     ChatRequest,
     Completion,
     Fault,
@@ -23,12 +25,13 @@ from simulator.live.system.chat_protocol import (
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.endpoint_limits import EARLY_S, EndpointLimits, Refusal
-from simulator.live.system.http import make_application, serve
+from simulator.live.system.http import NO_ANSWER, make_application, serve
 from simulator.live.system.jobs import DRAWS_PER_PURPOSE, Jobs
 from simulator.live.system.journal import EventType, Journal
 from simulator.live.system.process import ProcessContext
 from simulator.live.system.shared_model import SharedModel, slowing_of
 from simulator.live.system.workloads import load
+from simulator.scenario import Outage
 
 NO_JOB = -1
 LARGEST_PROMPT = 8 * 2**20
@@ -56,6 +59,7 @@ class Endpoint:
         self._jobs, self._journal = jobs, journal
         self._workload = load(config.workload)
         self._shared_model = SharedModel(slowing_of(config.scenario, jobs))
+        self._failure_s = config.scenario.failures.failure_s
         self._limits = EndpointLimits(self._provider, EARLY_S * config.speed)
         self._mean_s = float(jobs.service_s.mean()) if len(jobs) else 0.0
         self._draws = Random(config.scenario.seed)  # noqa: S311  a simulation's draws
@@ -92,17 +96,22 @@ class Endpoint:
         if refusal is not None:
             self._journal.write(EventType.PROVIDER_CALL, draws.job, draws.attempt, 429)
             return self._refuse(refusal, headers)
-        status = 503 if self._is_out(now_s) else 500 if draws.fails else 200
+        outage = self._outage_at(now_s)
+        status = 503 if outage is not None else 500 if draws.fails else 200
         self._journal.write(EventType.PROVIDER_CALL, draws.job, draws.attempt, status)
         try:
-            if status == 503:  # in an outage, a call takes no time
+            if outage is not None:
+                await self._wait_in_outage(outage, now_s)
                 return _fault(
                     Fault(503, "The engine is currently unavailable.", "server_error", code="unavailable"), headers
                 )
             takes = self.clock.real_s(draws.service_s)
             if status == 200 and wanted.streams:
                 return await self._stream(request, wanted, self._completion(wanted, draws), (came_in, takes), headers)
-            await self._shared_model.work(takes, came_in)
+            if status == 500 and self._failure_s is not None:
+                await self._shared_model.fail_after(self.clock.real_s(self._failure_s))
+            else:
+                await self._shared_model.work(takes, came_in)
             headers["openai-processing-ms"] = str(round((time.monotonic() - came_in) * 1000))
             if status == 500:
                 return _fault(
@@ -111,6 +120,9 @@ class Endpoint:
             completion = self._completion(wanted, draws)
             headers["x-request-id"] = f"req_{completion.number}"
             return web.json_response(completion.body(), headers=headers)
+        except asyncio.CancelledError:  # the caller gave up
+            status = NO_ANSWER
+            raise
         finally:
             refund = status != 200 and not self._provider.failed_calls_count
             self._limits.release(draws.input_tokens, draws.output_tokens, self.clock.now_s(), refund=refund)
@@ -141,16 +153,17 @@ class Endpoint:
             Fault: there is no such job.
         """
         jobs, named, attempt = self._jobs, request.headers.get(JOB), request.headers.get(ATTEMPT, "0")
+        probes = request.headers.get(PROBES, "0")
         if named is None:
             job = self._draws.randrange(len(jobs))
             number, call, input_tokens = NO_JOB, 0, float(tokens_in(wanted.prompt))
             fails = self._draws.random() < jobs.transient
-        elif _is_below(len(jobs), named) and _is_below(DRAWS_PER_PURPOSE, attempt):
+        elif _is_below(len(jobs), named) and all(_is_below(DRAWS_PER_PURPOSE, text) for text in (attempt, probes)):
             job = number = int(named)
             call, input_tokens = int(attempt), float(jobs.input_tokens[job])
-            fails = jobs.fails(job, call)
+            fails = jobs.fails(job, call, int(probes))
         else:
-            raise Fault(400, f"{JOB} and {ATTEMPT} must be numbers of this run.", param=JOB)
+            raise Fault(400, f"{JOB}, {ATTEMPT} and {PROBES} must be numbers of this run.", param=JOB)
         return CallDraws(number, call, input_tokens, float(jobs.output_tokens[job]), float(jobs.service_s[job]), fails)
 
     def _completion(self, wanted: ChatRequest, draws: CallDraws) -> Completion:
@@ -162,8 +175,19 @@ class Endpoint:
         input_tokens = round(draws.input_tokens) or tokens_in(wanted.prompt)
         return Completion(f"{self._calls:012d}", text, input_tokens, tokens or tokens_in(text), tokens < whole)
 
-    def _is_out(self, now_s: float) -> bool:
-        return any(outage.start_s <= now_s < outage.start_s + outage.length_s for outage in self._provider.outages)
+    def _outage_at(self, now_s: float) -> Outage | None:
+        windows = (out for out in self._provider.outages if out.start_s <= now_s < out.start_s + out.length_s)
+        return next(windows, None)
+
+    async def _wait_in_outage(self, outage: Outage, now_s: float) -> None:
+        """Until a call that begins in an outage has failed."""
+        match outage.mode:
+            case "hang":
+                await asyncio.sleep(self.clock.real_s(outage.start_s + outage.length_s - now_s))
+            case "refuse":
+                await asyncio.sleep(self.clock.real_s(self._failure_s or 0.0))
+            case _:
+                assert_never(outage.mode)
 
     def _refuse(self, refusal: Refusal, headers: dict[str, str]) -> web.Response:
         """429. When to call again is in real time, in whole seconds, rounded up, and in milliseconds in the second header."""
@@ -196,7 +220,7 @@ async def run_endpoint(context: ProcessContext) -> None:
     config = context.config
     with Journal(config.journal("endpoint")) as journal:
         endpoint = Endpoint(config, context.jobs, journal)
-        await serve(endpoint.app(), context.listener)
+        await serve(endpoint.app(), context.listener, notices_leavers=True)
         context.ready()
         endpoint.clock = await context.started()
         await asyncio.Event().wait()

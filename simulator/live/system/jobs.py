@@ -14,7 +14,7 @@ from typing import Any, Self, assert_never
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.kernel.layout import U_FAILURE, U_JITTER, U_REFUSAL, U_SUBSCRIBER_JITTER
+from simulator.kernel.layout import PROBE_SHIFT, U_FAILURE, U_JITTER, U_REFUSAL, U_SUBSCRIBER_JITTER
 from simulator.live.system.clock import RunClock
 from simulator.retries import Retries
 from simulator.trace_columns import Floats
@@ -82,14 +82,16 @@ class Jobs:
         with path.open("wb") as file:
             np.savez(file, **values | {"key": np.uint64(self.key)})
 
-    def fails(self, job: int, attempt: int) -> bool:
+    def fails(self, job: int, attempt: int, probes: int = 0) -> bool:
         """Whether the job's call number `attempt` fails, outages apart.
 
-        Attempts count through a synchronous client's calls: call x (`retries` + 1) + the attempt in it.
+        Attempts count through a synchronous client's calls: call x (`retries` + 1) + the attempt in it. After each failed probe of a
+        circuit breaker, which is no attempt, there is another draw.
         """
         if self.poison[job]:
             return True
-        return self.transient > 0 and uniform_draw(self.key, job, U_FAILURE, attempt) < self.transient
+        draws = job + (probes << PROBE_SHIFT)
+        return self.transient > 0 and uniform_draw(self.key, draws, U_FAILURE, attempt) < self.transient
 
     def pauses_s(self, job: int, first_attempt: int = 0) -> list[float]:
         return pauses_s(self._retries, lambda attempt: uniform_draw(self.key, job, U_JITTER, first_attempt + attempt))

@@ -16,14 +16,14 @@ import openai
 from openai.types.chat import ChatCompletion
 
 from simulator.live.system.call_budget import CallBudget
-from simulator.live.system.chat_protocol import ATTEMPT, JOB, MODEL
+from simulator.live.system.chat_protocol import ATTEMPT, JOB, MODEL, PROBES
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.http import NO_ANSWER
 from simulator.live.system.workloads import load
 
 EXTERNAL_TIMEOUT_S = 120.0
 SAMPLE_TIMEOUT_S = 3600.0
-"""The sample endpoint always answers; how long it takes is the Scenario's."""
+"""The sample endpoint always answers, unless the Scenario gives up calls that take longer; how long it takes is the Scenario's."""
 LONGEST_REASON = 300
 SHORTEST_SECRET = 8
 """Characters of a key in a row that are taken out of a server's messages."""
@@ -60,11 +60,13 @@ class _BaseClient:
         self._arguments: dict[str, Any] = {"model": MODEL if external is None else external.model}
         if external is not None:
             self._arguments[external.tokens_field] = external.max_tokens_a_call
+        timeout_s = config.scenario.provider.call_timeout_s
+        self._call_timeout_s = SAMPLE_TIMEOUT_S if timeout_s is None else timeout_s / config.speed
         self._settings: dict[str, Any] = {
             "api_key": self._key,
             "base_url": f"{config.endpoint}/v1" if external is None else external.url,
             "max_retries": 0,
-            "timeout": SAMPLE_TIMEOUT_S,
+            "timeout": self._call_timeout_s,
         }
         # The sample endpoint speaks plain HTTP: reading the authorities' certificates would take a tenth of a second of a run's start.
         self._http_settings: dict[str, Any] = (
@@ -75,15 +77,15 @@ class _BaseClient:
     def _budget(self) -> CallBudget | None:
         return CallBudget(self._config, self._external) if self._external is not None else None
 
-    def _request(self, job: int, attempt: int) -> dict[str, Any]:
+    def _request(self, job: int, attempt: int, probes: int) -> dict[str, Any]:
         """One call, as the library's `post` takes it; only the sample endpoint gets the job's number.
 
         `chat.completions.create` makes the same request, but searches every message for what it might have to rewrite (a third of a call's cost).
         """
         options: dict[str, Any] = (
-            {"headers": {JOB: str(job), ATTEMPT: str(attempt)}}
+            {"headers": {JOB: str(job), ATTEMPT: str(attempt), PROBES: str(probes)}}
             if self._budget is None
-            else {"timeout": max(0.001, min(EXTERNAL_TIMEOUT_S, self._budget.left_s()))}
+            else {"timeout": max(0.001, min(EXTERNAL_TIMEOUT_S, self._call_timeout_s, self._budget.left_s()))}
         )
         body = self._arguments | {"messages": self._workload.messages(job)}
         return {"path": "/chat/completions", "cast_to": ChatCompletion, "body": body, "options": options}
@@ -126,13 +128,13 @@ class ProviderClient(_BaseClient):
         http_client = openai.DefaultHttpxClient(**self._http_settings)
         self._client = openai.OpenAI(**self._settings, http_client=http_client)
 
-    def call(self, job: int, attempt: int) -> Reply:
+    def call(self, job: int, attempt: int, probes: int = 0) -> Reply:
         refusal = self._refusal()
         if refusal is not None:
             return refusal
         answer: Any
         try:
-            answer = self._client.post(**self._request(job, attempt))
+            answer = self._client.post(**self._request(job, attempt, probes))
         except openai.APIError as error:
             answer = error
         return self._reply(answer)
@@ -152,7 +154,7 @@ class AsyncProviderClient(_BaseClient):
             return refusal
         answer: Any
         try:
-            answer = await self._client.post(**self._request(job, attempt))
+            answer = await self._client.post(**self._request(job, attempt, 0))
         except openai.APIError as error:
             answer = error
         return self._reply(answer)

@@ -23,6 +23,8 @@ class RateLimitClient:
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(str(config.limits_socket))
         self._lines = connection.makefile("rwb")
+        self.is_probe = False
+        """Whether the call that was allowed last is the one that an open circuit allowed."""
 
     def enter(self, input_tokens: float, output_tokens: float, priority: int) -> bool:
         """Return when the call may be made; whether it had to wait. Raises ConnectionError if the server has ended."""
@@ -30,7 +32,8 @@ class RateLimitClient:
         answer = self._lines.readline()
         if not answer:
             raise ConnectionError("the rate limit server of the run has ended")
-        return bool(json.loads(answer))
+        waited, self.is_probe = json.loads(answer)
+        return bool(waited)
 
     def leave(self, *, failed: bool, providers_fault: bool) -> None:
         self._send([failed, providers_fault])
@@ -59,7 +62,7 @@ class RateLimitServer:
                 permit = await self._wait(reader, input_tokens, output_tokens, priority)
                 if permit is None:
                     return
-                writer.write(json.dumps(permit.waited).encode() + b"\n")
+                writer.write(json.dumps([permit.waited, permit.probe]).encode() + b"\n")
                 ended = await reader.readline()
                 failed, providers_fault = json.loads(ended) if ended else (True, None)
                 gives_back = failed and not self._failed_calls_count

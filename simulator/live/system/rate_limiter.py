@@ -11,8 +11,6 @@ from simulator.kernel.layout import ROUNDING_S
 from simulator.live.system.clock import RunClock
 from simulator.scenario import CircuitBreaker, Provider
 
-"""Equal to the kernel's (`kernel.event_driven`), which no process of a run imports."""
-
 
 @dataclass(frozen=True)
 class Permit:

@@ -23,6 +23,8 @@ class SharedModel:
 
     def __init__(self, slowing: CallTime | None) -> None:
         self._slowing, self._progress, self._at = slowing, 0.0, 0.0
+        self._failing = 0
+        """Calls in flight that will fail, whatever work they receive."""
         self._calls: list[tuple[float, int, asyncio.Future[None]]] = []
         """A heap of the calls in flight: the progress at which each is done first."""
         self._serial = count()
@@ -50,10 +52,22 @@ class SharedModel:
             self._plan()
             raise
 
+    async def fail_after(self, seconds: float) -> None:
+        """Keep a call in flight for `seconds`, until its failure is known."""
+        self._advance()
+        self._failing += 1
+        self._plan()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._advance()
+            self._failing -= 1
+            self._plan()
+
     def _s_for_work(self, seconds: float) -> float:
         """Seconds that it takes to do `seconds` of work on each call in flight."""
         assert self._slowing is not None  # noqa: S101  nothing is shared otherwise
-        return seconds * self._slowing.mean_s(len(self._calls)) / self._slowing.measured_s
+        return seconds * self._slowing.mean_s(len(self._calls) + self._failing) / self._slowing.measured_s
 
     def _advance(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -17,6 +17,7 @@ from rq.job import Job
 from simulator.deliveries import PushDelivery
 from simulator.live.system.clock import NS_PER_S, RunClock
 from simulator.live.system.config import ProcessConfig
+from simulator.live.system.http import NO_ANSWER
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import EventType, Journal
 from simulator.live.system.provider_client import ProviderClient, Reply
@@ -117,6 +118,17 @@ def _busy(app: Application, rq_job: Job, job: int, number: int) -> Iterator[None
 
 
 def _call(app: Application, job: int, number: int) -> Reply:
+    """Call the model for an attempt. A failed probe of the circuit breaker is no attempt: the job waits in line for another call."""
+    probes = 0
+    while True:
+        reply, is_failed_probe = _call_once(app, job, number, probes)
+        if not is_failed_probe:
+            return reply
+        probes += 1
+
+
+def _call_once(app: Application, job: int, number: int, probes: int) -> tuple[Reply, bool]:
+    """Return what came of it, and whether it was a probe that failed by the provider's fault."""
     journal, jobs = app.journal, app.jobs
     with app.limiter() as limiter:
         if limiter is not None:
@@ -125,12 +137,14 @@ def _call(app: Application, job: int, number: int) -> Reply:
             if limiter.enter(*tokens, priority=app.config.priority_of(int(jobs.place[job]))):
                 journal.write(EventType.WAITED_FOR_PROVIDER, job, number, (time.monotonic_ns() - asked_ns) / NS_PER_S)
         journal.write(EventType.CALLED, job, number)
-        reply = app.provider.call(job, number)
+        reply = app.provider.call(job, number, probes)
         journal.write(EventType.ANSWERED, job, number, reply.status)
-        if limiter is not None:
-            poisoned = bool(jobs.poison[job]) and reply.status != HTTPStatus.SERVICE_UNAVAILABLE
-            limiter.leave(failed=not reply.succeeded, providers_fault=not reply.succeeded and not poisoned)
-    return reply
+        if limiter is None:
+            return reply, False
+        poisoned = bool(jobs.poison[job]) and reply.status not in (HTTPStatus.SERVICE_UNAVAILABLE, NO_ANSWER)
+        providers_fault = not reply.succeeded and not poisoned
+        limiter.leave(failed=not reply.succeeded, providers_fault=providers_fault)
+        return reply, providers_fault and limiter.is_probe
 
 
 def record_failure(

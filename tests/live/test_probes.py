@@ -1,0 +1,63 @@
+"""A failed probe of the circuit breaker is no attempt of its job, as in the kernel."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from simulator.live.system import tasks
+from simulator.live.system.provider_client import Reply
+
+
+class Limits:
+    """Allows every call; the first `probes` calls are probes."""
+
+    def __init__(self, probes: int) -> None:
+        self.left, self.is_probe = probes, False
+        self.ended: list[tuple[bool, bool]] = []
+
+    def enter(self, *_: float, priority: int) -> bool:
+        self.is_probe = self.left > 0
+        self.left -= 1
+        return False
+
+    def leave(self, *, failed: bool, providers_fault: bool) -> None:
+        self.ended.append((failed, providers_fault))
+
+
+def called(statuses: list[int], probes: int, *, poison: bool = False) -> tuple[int, list[tuple[int, int]], Limits]:
+    """The status that an attempt comes to, its calls (attempt and failed probes before), and what the limits were told."""
+    limits, calls, answers = Limits(probes), [], iter(statuses)
+
+    @contextmanager
+    def limiter() -> Iterator[Limits]:
+        yield limits
+
+    def call(job: int, attempt: int, failed_probes: int) -> Reply:
+        calls.append((attempt, failed_probes))
+        return Reply(next(answers))
+
+    app: Any = SimpleNamespace(
+        journal=SimpleNamespace(write=lambda *_: None),
+        jobs=SimpleNamespace(input_tokens=[0.0], output_tokens=[0.0], place=[0], poison=[poison]),
+        config=SimpleNamespace(priority_of=lambda _: 0),
+        provider=SimpleNamespace(call=call),
+        limiter=limiter,
+    )
+    return tasks._call(app, 0, 3).status, calls, limits
+
+
+def test_after_failed_probes_the_same_attempt_calls_again_with_other_draws() -> None:
+    status, calls, limits = called([503, 0, 200], probes=2)
+    assert (status, calls) == (200, [(3, 0), (3, 1), (3, 2)])
+    assert limits.ended == [(True, True), (True, True), (False, False)]
+
+
+@pytest.mark.parametrize(("status", "probes", "poison"), [(503, 0, False), (500, 1, True)])
+def test_a_failure_that_is_no_probes_or_not_the_providers_ends_the_attempt(
+    status: int, probes: int, poison: bool
+) -> None:
+    answered, calls, _ = called([status, 200], probes=probes, poison=poison)
+    assert (answered, calls) == (status, [(3, 0)])
