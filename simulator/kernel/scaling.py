@@ -25,7 +25,7 @@ def autoscale(m: Machine, now: float, upto: float) -> None:
     """The autoscaler's look at the queue, or at each queue. If it changes nothing, no look before the next event, at `upto`, does."""
     m.now = now
     m.events += 1
-    if is_settled(m):
+    if changes_nothing(m):
         m.scale_at = now + AUTOSCALER_LOOK_S * np.ceil((upto - now) / AUTOSCALER_LOOK_S)
         return
     m.scale_at = now + AUTOSCALER_LOOK_S
@@ -33,7 +33,7 @@ def autoscale(m: Machine, now: float, upto: float) -> None:
 
 
 @compiled
-def is_settled(m: Machine) -> bool:
+def changes_nothing(m: Machine) -> bool:
     """Whether no look changes anything before the next event: nothing waits and no idle server can go, or no server can be added."""
     if m.discipline == layout.DEDICATED:
         for q in range(m.classes):
