@@ -206,6 +206,11 @@ class DesignResult(Value):
     in_system: int
     stable: bool
     growth_per_min: float | None = None
+    """By how many jobs the backlog (waiting, backing off, or calling again) grew in a minute, from the middle of the arrivals to their end.
+    A stable design has it if the backlog grew until the end of a recording, after which it was worked off."""
+    jobs_to_settle: int | None = None
+    """If a replication was too short to show the steady state, as near saturation: how many jobs it takes, about. Then waits, percentiles and
+    shares depend on the length of the run."""
     wait_s: Quantiles
     latency_s: Quantiles
     queue_depth: Depth

@@ -11,12 +11,12 @@ from simulator.arrivals import TraceArrivals
 from simulator.class_conclusions import with_class_conclusions
 from simulator.fine_windows import fine_windows
 from simulator.memory import memory_bytes
-from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, call_time_of, designs_of, jobs_of, rate_of, servers_of
+from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, call_time_of, designs_of, jobs_of, rate_of
 from simulator.replications import OnProgress, Progress, Runner, warm
 from simulator.result import Result
 from simulator.scenario import Scenario
 from simulator.services import EmpiricalService
-from simulator.stability import growth_per_min, load_of, may_grow_by_retries
+from simulator.stability import Load, load_of, stability_of
 from simulator.statistics import HALF_WIDTH_WANTED, half_width
 from simulator.summary import DIGITS, design_result, differences
 from simulator.trace_columns import Floats
@@ -73,7 +73,7 @@ def simulate(
     return _result(
         scenario,
         runner,
-        {design: load.stable for design, load in loads.items()},
+        loads,
         windows=windows,
         on_progress=on_progress,
     )
@@ -104,19 +104,23 @@ def _wanted(runner: Runner) -> int:
 
 
 def _result(
-    scenario: Scenario, runner: Runner, stable: dict[str, bool], *, windows: bool, on_progress: OnProgress | None
+    scenario: Scenario, runner: Runner, loads: dict[str, Load], *, windows: bool, on_progress: OnProgress | None
 ) -> Result:
     names = list(scenario.event_driven.queues)
-    grows = {
-        design: growth_per_min(tallies[0], servers_of(scenario, design))
+    stabilities = {
+        design: stability_of(scenario, design, loads[design], runner.trace, tallies)
         for design, tallies in runner.tallies.items()
-        if may_grow_by_retries(scenario, design)
     }
-    stable = {design: steady and grows.get(design) is None for design, steady in stable.items()}
+    stable = {design: stability.stable for design, stability in stabilities.items()}
     shown, fine = fine_windows(scenario, runner, on_progress) if windows else ((), {})
     results = {
         design: design_result(
-            tallies, names, stable=stable[design], growth_per_min=grows.get(design), fine=fine.get(design, ())
+            tallies,
+            names,
+            stable=stable[design],
+            growth_per_min=stabilities[design].growth_per_min,
+            jobs_to_settle=stabilities[design].jobs_to_settle,
+            fine=fine.get(design, ()),
         )
         for design, tallies in runner.tallies.items()
     }

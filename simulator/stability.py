@@ -1,13 +1,16 @@
 """Whether a design has a steady state: its long-run load against each capacity, and growth that only a run shows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
+from math import ceil, exp, inf, log, sqrt
+from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 
 from simulator import theory
-from simulator.arrivals import ClosedArrivals, TraceArrivals
-from simulator.kernel import layout
+from simulator.arrivals import BacklogArrivals, ClosedArrivals, GammaArrivals, TraceArrivals
+from simulator.growth import Rise, growing, rise_of
 from simulator.plan import (
     EVENT_DRIVEN,
     OWN_CONSUMERS,
@@ -24,13 +27,25 @@ from simulator.plan import (
 )
 from simulator.redelivery import deliveries_of
 from simulator.scenario import Scenario
+from simulator.services import DeterministicService, ExponentialService, LognormalService, Service
 from simulator.tally import Tally
 from simulator.trace_columns import Floats
 from simulator.traces import Trace
 
-STEEPER = 1.3
-"""A queue grows if each third of the arrivals sees it this many times longer than the third before."""
-FEWEST_BINS = 30
+NEAR_SATURATION = 0.95
+MEMORIES_WANTED = 10
+"""A run shows the steady state if it is this many times as long as the backlog's memory: 4 / (1 - load)^2 jobs.
+
+Source: J. Abate, W. Whitt, Transient behavior of regulated Brownian motion, Adv. Appl. Prob. 19 (1987): the relaxation time of a queue.
+"""
+STILL_RISING = 3.0
+"""Standard errors of the mean over replications, by which the backlog is longer in the last quarter than in the second."""
+FEWEST_REPLICATIONS = 5
+LONGER = 4
+NORMALS_WIDE, WIDER, STEPS = 9.0, 1.0, 4_000
+"""Of the quadrature: standard deviations of the logarithm, what is added to them, and points."""
+LEFT_OVER = 0.1
+"""Whole cycles end with little: at most this share of the longest backlog."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +59,22 @@ class Load:
     """Whether some job is delivered again for ever."""
 
     @property
+    def highest(self) -> float:
+        return max(self.servers, self.provider)
+
+    @property
     def stable(self) -> bool:
-        return not self.endless and (self.bounded or max(self.servers, self.provider) < 1)
+        return not self.endless and (self.bounded or self.highest < 1)
+
+
+@dataclass(frozen=True)
+class Stability:
+    """What formulas and replications say of a design. `growth_per_min` of a stable one: the backlog grew until the end of a recording."""
+
+    stable: bool
+    growth_per_min: float | None = None
+    jobs_to_settle: int | None = None
+    """If a replication is too short to show the steady state: how many jobs it takes, about."""
 
 
 def attempts_per_job(scenario: Scenario, design: str) -> float:
@@ -74,15 +103,18 @@ def load_of(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats 
             attempts * deliveries.number,
             deliveries.busy_s / deliveries.number - scenario.event_driven.dispatch_s,
         )
-    provider = _provider_load(scenario, rate, attempts, service)
+    if design == SYNCHRONOUS:
+        calls, answered = calls_of_client(scenario)
+        rate *= calls
+    provider = max(_provider_load(scenario, rate, attempts, service), _one_by_one_load(scenario, design, rate))
     if design != SYNCHRONOUS:
         times = mean_services_s(scenario, trace, drawn)
         slower = service / mean_service_s(scenario, trace, drawn) if scenario.provider.slowdown is not None else 1.0
         servers = _consumer_load(scenario, rate * attempts, service, [slower * mean for mean in times])
         bounded = scenario.event_driven.max_queue is not None or scenario.event_driven.expires_s is not None
     else:
-        held = attempts * service + mean_backoffs_s(scenario, retries_of(scenario, design)) + _handling_s(scenario)
-        servers = rate * held / most_servers_of(scenario, design)
+        held = attempts * service + mean_backoffs_s(scenario, retries_of(scenario, design))
+        servers = rate * (held + answered * handling_s(scenario)) / most_servers_of(scenario, design)
         bounded = scenario.synchronous.backlog is not None or (
             scenario.synchronous.drops_abandoned and scenario.synchronous.patience_s < inf
         )
@@ -103,7 +135,8 @@ def _elsewhere_s(scenario: Scenario, design: str) -> float:
     if design != SYNCHRONOUS:
         return scenario.event_driven.dispatch_s
     backoffs_s = mean_backoffs_s(scenario, retries_of(scenario, design))
-    return (backoffs_s + _handling_s(scenario)) / attempts_per_job(scenario, design)
+    _, answered = calls_of_client(scenario)
+    return (backoffs_s + answered * handling_s(scenario)) / attempts_per_job(scenario, design)
 
 
 def _consumer_load(scenario: Scenario, calls_per_s: float, mean_s: float, means_s: list[float]) -> float:
@@ -136,35 +169,158 @@ def _provider_load(scenario: Scenario, rate: float, attempts: float, service: fl
     return max(loads, default=0.0)
 
 
-def _handling_s(scenario: Scenario) -> float:
-    """The mean time that subscribers hold a worker: the sum one by one; together at least one's, which serves for a bound."""
-    called = called_subscribers(scenario)
-    subscribers = scenario.subscribers
-    p50 = subscribers.handling_p50_s or subscribers.handling_p95_s
-    if not called or p50 <= 0:
+def calls_of_client(scenario: Scenario) -> tuple[float, float]:
+    """The mean calls that a synchronous caller sends for a job, and the share of them that have a result, if none is given up or refused."""
+    failures, times = scenario.failures, scenario.synchronous.client_retries + 1
+    poison, fails = failures.poison_percent / 100, failures.transient_percent / 100
+    fails = theory.all_attempts_fail(fails, retries_of(scenario, SYNCHRONOUS))
+    calls = poison * times + (1 - poison) * theory.retry_attempts(fails, times - 1)
+    return calls, (1 - poison) * (1 - fails**times) / calls
+
+
+def _one_by_one_load(scenario: Scenario, design: str, rate: float) -> float:
+    """The load if calls are made one at a time and at most so often: a call starts after the last one's end and after its quota's gap.
+
+    Of services without a closed form the mean of the longer of both is at least the longer mean.
+    """
+    provider, quota = scenario.provider, scenario.provider.requests_per_minute
+    at_once = min(most_servers_of(scenario, design), provider.max_concurrency or most_servers_of(scenario, design))
+    plain = provider.slowdown is None and not scenario.service_by_queue and not scenario.failures.transient_percent
+    if at_once > 1 or quota is None or provider.burst_requests > 1 or not plain or scenario.failures.poison_percent:
         return 0.0
-    once = theory.lognormal_mean_s(p50, max(p50, subscribers.handling_p95_s))
-    return once * (called if subscribers.inline == "one_by_one" else 1)
+    extra_s = scenario.event_driven.dispatch_s if design != SYNCHRONOUS else 0.0
+    if provider.max_concurrency == 1 or extra_s == 0:
+        return rate * mean_longer_s(scenario.service, 60 / quota)
+    return 0.0
 
 
-def may_grow_by_retries(scenario: Scenario, design: str) -> bool:
-    synchronous = scenario.synchronous
-    feeds_back = synchronous.client_retries > 0 and synchronous.patience_s < inf
-    bounded = synchronous.backlog is not None or synchronous.drops_abandoned
-    return design == SYNCHRONOUS and feeds_back and not bounded and not isinstance(scenario.arrivals, TraceArrivals)
+def mean_longer_s(service: Service, gap_s: float) -> float:
+    """The mean of max(service time, `gap_s`); 0 if there is no closed form for it here."""
+    match service:
+        case ExponentialService():
+            return gap_s + service.mean_s * exp(-gap_s / service.mean_s)
+        case DeterministicService():
+            return max(service.mean_s, gap_s)
+        case LognormalService() if service.p95_s > service.p50_s:
+            mu, sigma = service.parameters
+            distance = (log(gap_s) - mu) / sigma
+            below = NormalDist().cdf
+            return gap_s * below(distance) + exp(mu + sigma**2 / 2) * below(sigma - distance)
+        case _:
+            return 0.0
 
 
-def growth_per_min(tally: Tally, servers: int) -> float | None:
-    """Jobs a minute by which the queue grew while jobs arrived; None where it did not. `tally` has time bins (a first replication's)."""
-    depths = depths_while_arriving(tally)
-    if len(depths) < FEWEST_BINS:
-        return None
-    first, second, third = (float(part.mean()) for part in np.array_split(depths, 3))
-    if not (third > STEEPER * second > STEEPER**2 * first and third > 10 * servers):
-        return None
-    return (third - first) / (len(depths) * 2 / 3 * tally.bin_width_s) * 60
+def handling_s(scenario: Scenario) -> float:
+    """The mean time that subscribers hold a worker, with their retries and pauses: the sum one by one; together the mean of the longest.
+
+    Pauses that are drawn count as their mean, which makes the longest a little too short.
+    """
+    called, subscribers = called_subscribers(scenario), scenario.subscribers
+    p50 = subscribers.handling_p50_s or subscribers.handling_p95_s
+    if not called:
+        return 0.0
+    fails, retries = subscribers.failure_percent / 100, retries_of(scenario, SYNCHRONOUS)
+    waits = np.concatenate([[0.0], np.cumsum(scenario.retries.mean_pauses_s(retries))])
+    attempts = np.arange(1, retries + 2)
+    chances = fails ** (attempts - 1) * np.where(attempts <= retries, 1 - fails, 1.0)
+    mean = theory.lognormal_mean_s(p50, max(p50, subscribers.handling_p95_s)) if p50 > 0 else 0.0
+    if subscribers.inline == "one_by_one" or called == 1:
+        return called * float(chances @ (attempts * mean + waits))
+    sigma = theory.lognormal_sigma(p50, subscribers.handling_p95_s) if subscribers.handling_p95_s > p50 > 0 else 0.0
+    return _mean_of_longest_s(called, chances, attempts, waits, log(p50) if p50 > 0 else -inf, sigma)
 
 
-def depths_while_arriving(tally: Tally) -> Floats:
-    arriving = np.flatnonzero(tally.bins[layout.B_ARRIVALS])
-    return tally.bins[layout.B_DEPTH, : int(arriving[-1]) + 1] if len(arriving) else np.array([])
+def _mean_of_longest_s(called: int, chances: Any, attempts: Any, waits: Any, mu: float, sigma: float) -> float:
+    """The integral of 1 - F(t)^n, F of attempts x a lognormal + their pauses, over the logarithm of t."""
+    spread = NORMALS_WIDE * sigma + WIDER
+    longest = float(attempts[-1] * exp(min(mu + NORMALS_WIDE * sigma, 700.0)) + waits[-1])
+    if longest <= 0:
+        return 0.0
+    instants = np.unique(np.concatenate([waits, np.exp(np.linspace(log(longest) - spread - 20, log(longest), STEPS))]))
+    below = np.zeros_like(instants)
+    for chance, count, wait in zip(chances, attempts, waits, strict=True):
+        rest = np.maximum(instants - wait, 0.0) / count
+        if sigma > 0:
+            logs = np.log(np.maximum(rest, 1e-300))
+            below += chance * np.array([NormalDist().cdf(float(one)) for one in (logs - mu) / sigma])
+        else:
+            below += chance * (rest >= exp(mu) * (1 - 1e-12))
+    return float(instants[0] + np.trapezoid(1 - below**called, instants))
+
+
+def stability_of(
+    scenario: Scenario, design: str, load: Load, trace: Trace | None, tallies: Sequence[Tally]
+) -> Stability:
+    """What is seen in the replications, and what the load adds to it."""
+    rises = _rises(scenario, design, tallies)
+    grows = growing(rises)
+    per_min = float(np.mean([rise.per_min for rise in grows])) if grows else None
+    if not load.stable:
+        return Stability(False, per_min or float(np.mean([tally.growth_per_min for tally in tallies])))
+    if trace is not None:
+        return Stability(True, per_min)
+    longer = LONGER * max(1, round(np.mean([tally.counts["offered"] for tally in tallies])))
+    if grows:
+        if load.bounded and any(tally.counts["rejected"] + tally.counts["timed_out"] for tally in tallies):
+            return Stability(True, jobs_to_settle=longer)
+        return Stability(False, per_min)
+    if not load.bounded and _endless(scenario) and load.highest >= NEAR_SATURATION:
+        wanted = ceil(4 * MEMORIES_WANTED * _burstiness(scenario) / (1 - load.highest) ** 2)
+        if wanted > longer / LONGER:
+            return Stability(True, jobs_to_settle=wanted)
+    rises_still = _still_rises(rises) or (not load.bounded and _left_over(scenario, tallies))
+    return Stability(True, jobs_to_settle=longer if rises_still else None)
+
+
+def _endless(scenario: Scenario) -> bool:
+    """Whether jobs arrive whatever becomes of them, for as long as the run lasts."""
+    return not isinstance(scenario.arrivals, (TraceArrivals, BacklogArrivals, ClosedArrivals))
+
+
+def _burstiness(scenario: Scenario) -> float:
+    arrivals = scenario.arrivals
+    return (1 + arrivals.cv**2) / 2 if isinstance(arrivals, GammaArrivals) else 1.0
+
+
+def _rises(scenario: Scenario, design: str, tallies: Sequence[Tally]) -> list[Rise]:
+    if isinstance(scenario.arrivals, (BacklogArrivals, ClosedArrivals)):
+        return []
+    outages = [(outage.start_s, outage.start_s + outage.length_s) for outage in scenario.provider.outages]
+    since_s, period_s = longest_retrying_s(scenario, design), scenario.arrivals.period_s
+    rises = (rise_of(tally.levels, since_s=since_s, outages=outages, period_s=period_s) for tally in tallies)
+    return [rise for rise in rises if rise is not None]
+
+
+def longest_retrying_s(scenario: Scenario, design: str) -> float:
+    """How long the backlog of those who back off, or will call again, takes to fill at the start."""
+    retries, synchronous = scenario.retries, scenario.synchronous
+    if design != SYNCHRONOUS:
+        return 2 * sum(retries.mean_pauses_s(retries.max)) if _fails(scenario) else 0.0
+    patience = synchronous.patience_s if synchronous.patience_s < inf else 0.0
+    return synchronous.client_retries * (synchronous.client_backoff_s + patience)
+
+
+def _fails(scenario: Scenario) -> bool:
+    return bool(scenario.failures.transient_percent or scenario.failures.poison_percent)
+
+
+def _still_rises(rises: Sequence[Rise]) -> bool:
+    if len(rises) < FEWEST_REPLICATIONS:
+        return False
+    more = np.array([rise.later - rise.earlier for rise in rises])
+    earlier = float(np.mean([rise.earlier for rise in rises]))
+    error = float(more.std(ddof=1)) / sqrt(len(more))
+    return float(more.mean()) > max(STILL_RISING * error, 0.2 * earlier, 1.0)
+
+
+def _left_over(scenario: Scenario, tallies: Sequence[Tally]) -> bool:
+    """Whether a backlog is left when the whole cycles of a run end."""
+    if scenario.arrivals.period_s is None or scenario.duration_s is not None:
+        return False
+    levels = [tally.levels[:, 1] for tally in tallies if len(tally.levels)]
+    if not levels:
+        return False
+    left, most = (
+        float(np.mean(figures)) for figures in ([each[-1] for each in levels], [each.max() for each in levels])
+    )
+    return left > max(1.0, LEFT_OVER * most)

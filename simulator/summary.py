@@ -54,6 +54,7 @@ def design_result(
     *,
     stable: bool,
     growth_per_min: float | None = None,
+    jobs_to_settle: int | None = None,
     fine: Sequence[FineTally] = (),
 ) -> DesignResult:
     """A design's result; `names` are those of the classes. Without a steady state there are no percentiles, only growth."""
@@ -61,7 +62,8 @@ def design_result(
     return DesignResult(
         **counts,
         stable=stable,
-        growth_per_min=None if stable else growth_per_min or _mean([tally.growth_per_min for tally in tallies]),
+        growth_per_min=growth_per_min,
+        jobs_to_settle=jobs_to_settle,
         wait_s=_quantiles([tally.wait for tally in tallies]) if stable else Quantiles(),
         latency_s=_quantiles([tally.latency for tally in tallies]) if stable else Quantiles(),
         queue_depth=Depth(
