@@ -282,6 +282,26 @@ def unstable_sentence(style: str, design: DesignResult) -> str:
     )
 
 
+def stability_sentences(designs: Iterable[tuple[str, DesignResult]]) -> list[str]:
+    """What is to be said of backlogs that grow, grew as long as a recording lasted, or are still filling."""
+    sentences = []
+    for style, design in designs:
+        if not design.stable:
+            sentences.append(unstable_sentence(style, design))
+        elif design.growth_per_min is not None:
+            growth = f"{number(design.growth_per_min)} {plural(design.growth_per_min, 'job')} a minute"
+            sentences.append(
+                f"The backlog of the {design_name(style)} design grew until the end of the recording, by {growth}, and was worked off"
+                " afterwards: a longer recording would show longer waits."
+            )
+        if design.jobs_to_settle is not None:
+            sentences.append(
+                f"This run is too short to show the steady state of the {design_name(style)} design: its backlog may still be filling, so"
+                f" its waits and its share in time depend on the length of the run. It takes about {count(design.jobs_to_settle, 'job')}."
+            )
+    return sentences
+
+
 def starved_sentence(starved: StarvedClass) -> str:
     """A class is starved where it waits several times as long as another; else it only misses what the others meet."""
     own, others_s, deadline_s = starved.worst_wait_s, starved.others_worst_wait_s, starved.deadline_s

@@ -47,11 +47,7 @@ def title_of(result: Result) -> str:
 
 def findings(result: Result, scenario: Scenario) -> tuple[Block, ...]:
     blocks: list[Block] = [Paragraph(_how(result))]
-    blocks += [
-        Paragraph(wording.unstable_sentence(style, design), strong=True)
-        for style, design in wording.designs_of(result)
-        if not design.stable
-    ]
+    blocks += [Paragraph(sentence, strong=True) for sentence in wording.stability_sentences(wording.designs_of(result))]
     blocks += [Paragraph(sentence, strong=True) for sentence in starved_sentences(result)]
     blocks += _unequal(result)
     figures = results_table(result)

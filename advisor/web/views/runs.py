@@ -150,7 +150,7 @@ def _result_context(run: Run) -> dict[str, Any]:
         "colour": result.verdict if result.verdict in tuple(wording.STYLES) else "neither",
         "finding": wording.simulated_sentence(result, scenario.deadline_s, scenario.tolerated_miss_percent),
         "designs": designs,
-        "unstable": [wording.unstable_sentence(style, design) for style, design in designs if not design.stable],
+        "unstable": wording.stability_sentences(designs),
         "starved": starved_sentences(result),
         "class_sentences": (*class_verdict_sentences(result, scenario), *worst_wait_sentences(result)),
         "classes": class_figures({wording.style_name(style): design for style, design in designs}, scenario),

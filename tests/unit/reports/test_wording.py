@@ -97,6 +97,14 @@ def test_deadlines_a_class_are_all_named() -> None:
     assert "urgent 5 s, batch 1 h" in sentence
 
 
+def test_a_backlog_that_grew_as_long_as_it_was_recorded_and_a_run_too_short_are_said() -> None:
+    recorded = results.design_result(growth_per_min=1.0, jobs_to_settle=40_000_000)
+    growth, short = wording.stability_sentences([("synchronous", recorded)])
+    assert "grew until the end of the recording, by 1 job a minute" in growth
+    assert short.startswith("This run is too short") and short.endswith("It takes about 40,000,000 jobs.")
+    assert wording.stability_sentences([("event_driven", results.design_result())]) == []
+
+
 def test_an_unstable_design_gets_a_sentence_with_its_growth() -> None:
     growing = results.design_result(**results.unstable())
     assert "grows by 12.5 jobs a minute" in wording.unstable_sentence("event_driven", growing)

@@ -495,11 +495,10 @@ def test_percentiles_of_jobs_that_take_years_are_theirs() -> None:
     """Each has 3 years of work, one job after another."""
     result = run(
         1,
-        jobs=100,
-        arrivals={"process": "regular", "rate_per_s": 1000},
+        arrivals={"process": "backlog", "jobs": 100},
         service={"distribution": "deterministic", "mean_s": 1e8},
-        synchronous={"workers": 1, "backlog": 10_000},
-        event_driven={"consumers": 1, "max_queue": 10_000},
+        synchronous={"workers": 1},
+        event_driven={"consumers": 1},
     )
     for design in (result.synchronous, result.event_driven):
         assert design.wait_s.p50 == pytest.approx(49e8, rel=0.01) and design.wait_s.p95 == pytest.approx(94e8, rel=0.01)
@@ -508,11 +507,10 @@ def test_percentiles_of_jobs_that_take_years_are_theirs() -> None:
 def test_percentiles_that_no_bucket_holds_are_left_out() -> None:
     result = run(
         1,
-        jobs=2000,
-        arrivals={"process": "regular", "rate_per_s": 1000},
+        arrivals={"process": "backlog", "jobs": 2000},
         service={"distribution": "deterministic", "mean_s": 1e9},
-        synchronous={"workers": 1, "backlog": 10_000},
-        event_driven={"consumers": 1, "max_queue": 10_000},
+        synchronous={"workers": 1},
+        event_driven={"consumers": 1},
     )
     waits = result.synchronous.wait_s
     assert waits.p50 == pytest.approx(1e12, rel=0.01) and waits.max == pytest.approx(1.999e12)
