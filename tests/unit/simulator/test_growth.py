@@ -24,10 +24,10 @@ def levels_of(waiting: Floats) -> Floats:
 
 
 def rises(make: Callable[[int], Floats], replications: int, run: int = 0) -> list[Rise]:
-    found = [
+    seen = [
         rise_of(make(1000 * run + one), since_s=0, outages=[], period_s=None) for one in range(1, replications + 1)
     ]
-    return [rise for rise in found if rise is not None]
+    return [rise for rise in seen if rise is not None]
 
 
 @pytest.mark.parametrize("replications", [1, 10])
@@ -45,9 +45,9 @@ def test_a_load_of_103_percent_is_seen_in_80000_jobs_and_in_ten_runs_of_20000() 
 
 
 def test_one_replication_that_grows_is_found_among_nine_that_do_not() -> None:
-    found = rises(lambda seed: walk(0.2 if seed == 4 else -0.1, seed), 10)
-    assert growing(found) == [found[3]]
-    assert found[3].per_min == pytest.approx(60 * 0.2 * 20_000 / SAMPLES, rel=0.2)
+    seen = rises(lambda seed: walk(0.2 if seed == 4 else -0.1, seed), 10)
+    assert growing(seen) == [seen[3]]
+    assert seen[3].per_min == pytest.approx(60 * 0.2 * 20_000 / SAMPLES, rel=0.2)
 
 
 def test_a_backlog_that_fills_and_then_stays_does_not_grow() -> None:
