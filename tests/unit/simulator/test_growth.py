@@ -24,9 +24,7 @@ def levels_of(waiting: Floats) -> Floats:
 
 
 def rises(make: Callable[[int], Floats], replications: int, run: int = 0) -> list[Rise]:
-    seen = [
-        rise_of(make(1000 * run + one), since_s=0, outages=[], period_s=None) for one in range(1, replications + 1)
-    ]
+    seen = [rise_of(make(1000 * run + one), since_s=0, outages=[], period_s=None) for one in range(1, replications + 1)]
     return [rise for rise in seen if rise is not None]
 
 
