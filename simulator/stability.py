@@ -42,7 +42,7 @@ STILL_RISING = 3.0
 """Standard errors of the mean over replications, by which the backlog is longer in the last quarter than in the second."""
 FEWEST_REPLICATIONS = 5
 LONGER = 4
-NORMALS_WIDE, WIDER, STEPS = 9.0, 1.0, 4_000
+NORMALS_WIDE, WIDER, QUADRATURE_POINTS = 9.0, 1.0, 4_000
 """Of the quadrature: standard deviations of the logarithm, what is added to them, and points."""
 LEFT_OVER = 0.1
 """Whole cycles end with little: at most this share of the longest backlog."""
@@ -236,7 +236,9 @@ def _mean_of_longest_s(called: int, chances: Any, attempts: Any, waits: Any, mu:
     longest = float(attempts[-1] * exp(min(mu + NORMALS_WIDE * sigma, 700.0)) + waits[-1])
     if longest <= 0:
         return 0.0
-    instants = np.unique(np.concatenate([waits, np.exp(np.linspace(log(longest) - spread - 20, log(longest), STEPS))]))
+    instants = np.unique(
+        np.concatenate([waits, np.exp(np.linspace(log(longest) - spread - 20, log(longest), QUADRATURE_POINTS))])
+    )
     below = np.zeros_like(instants)
     for chance, count, wait in zip(chances, attempts, waits, strict=True):
         rest = np.maximum(instants - wait, 0.0) / count
