@@ -395,6 +395,33 @@ class LiveReport(Value):
     """Where an outside endpoint answered in the sample endpoint's place."""
 
 
+class ChangedSetting(Value):
+    """A number of the Scenario, by its dotted path, as it is and as it would have to be."""
+
+    path: str
+    now: float
+    needed: float
+
+
+class Remedy(Value):
+    """Changes that, made together, make a design meet the deadline, and its good share in a run with them (95 % interval)."""
+
+    changes: Annotated[tuple[ChangedSetting, ...], Field(strict=False, min_length=1)]
+    good_share: Bounds
+
+
+class DesignRemedies(Value):
+    """What would make a design meet the deadline: each of `remedies` alone does. Empty if raising `limits` does not, or could not be verified."""
+
+    limits: Annotated[tuple[str, ...], Field(strict=False)]
+    """The paths of the numbers that were raised: servers, and the provider's quotas that there are."""
+    remedies: Annotated[tuple[Remedy, ...], Field(strict=False)] = ()
+    can_meet: bool = False
+    """Whether the design meets the deadline in a short run with all limits raised."""
+    best_s: float | None = None
+    """If it does not: within how many seconds as many jobs as are wanted have their result then; null if that share never has one."""
+
+
 class Result(Value):
     """What an engine found. The difference is event-driven minus synchronous, paired by replication."""
 
@@ -413,5 +440,7 @@ class Result(Value):
     class_verdicts: dict[str, str | Annotated[list[str], Field(min_length=2)]] = Field(default={})
     """With a deadline a queue: which designs meet that class's own, in the words of `verdict`."""
     starved: Annotated[tuple[StarvedClass, ...], Field(strict=False)] = ()
+    remedies: dict[DesignName, DesignRemedies] | None = None
+    """If no design meets the deadline, what would make each meet it; a design whose search took too long is left out. Null: not looked for."""
     live: LiveReport | None = None
     """Of a live run."""

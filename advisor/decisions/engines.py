@@ -7,6 +7,7 @@ from core.errors import Problem
 from simulator import simulate as kernel
 from simulator.live.run.run_plan import LiveRunPlan, plan_live_run
 from simulator.live.run.support import estimate_live, find_unsupported
+from simulator.remedies import simulate_with_remedies
 from simulator.result import Result
 from simulator.scenario import Scenario
 from simulator.simulate import Estimate
@@ -38,6 +39,6 @@ def _simulate_live(scenario: Scenario, **options: Any) -> Result:
 
 
 ENGINES: Mapping[str, Engine] = {
-    EngineName.KERNEL: Engine(kernel.simulate, kernel.estimate, kernel.unsupported),
+    EngineName.KERNEL: Engine(simulate_with_remedies, kernel.estimate, kernel.unsupported),
     EngineName.LIVE: Engine(_simulate_live, estimate_live, find_unsupported, is_live=True),
 }

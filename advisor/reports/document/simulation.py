@@ -7,6 +7,7 @@ from advisor.reports.charts.model import Table
 from advisor.reports.document.blocks import Block, Drawing, ItemList, ListItem, Paragraph, Section, cell, table_block
 from advisor.reports.document.classes import ClassFigures, class_block, class_blocks, class_figures, starved_sentences
 from advisor.reports.document.live import live_blocks
+from advisor.reports.remedies import remedy_sentences
 from core.numbers import MISSING, count, duration, interval, share, share_interval
 from simulator.metastability import Recovery
 from simulator.result import DesignResult, Interval, Result, SoFar
@@ -46,7 +47,8 @@ def title_of(result: Result) -> str:
 
 
 def findings(result: Result, scenario: Scenario) -> tuple[Block, ...]:
-    blocks: list[Block] = [Paragraph(_how(result))]
+    remedies = remedy_sentences(result, scenario.tolerated_miss_percent)
+    blocks: list[Block] = [*(Paragraph(sentence) for sentence in remedies), Paragraph(_how(result))]
     blocks += [Paragraph(sentence, strong=True) for sentence in wording.stability_sentences(wording.designs_of(result))]
     blocks += [Paragraph(sentence, strong=True) for sentence in starved_sentences(result)]
     blocks += _unequal(result)

@@ -44,6 +44,7 @@ from advisor.reports.document.live import (
 )
 from advisor.reports.document.method import simulate_command
 from advisor.reports.document.simulation import difference_rows, results_table, so_far_classes, so_far_table
+from advisor.reports.remedies import remedy_sentences
 from advisor.teams.access import may_edit, require_editor
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision, find_run, parse_id
@@ -151,6 +152,7 @@ def _result_context(run: Run) -> dict[str, Any]:
         "finding": wording.simulated_sentence(result, scenario.deadline_s, scenario.tolerated_miss_percent),
         "designs": designs,
         "unstable": wording.stability_sentences(designs),
+        "remedies": remedy_sentences(result, scenario.tolerated_miss_percent),
         "starved": starved_sentences(result),
         "class_sentences": (*class_verdict_sentences(result, scenario), *worst_wait_sentences(result)),
         "classes": class_figures({wording.style_name(style): design for style, design in designs}, scenario),
