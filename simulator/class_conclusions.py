@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from simulator.conclusions import ShareOfJobs, verdict_of, wanted_share
 from simulator.result import ClassResult, DesignName, DesignResult, Result, StarvedClass
 from simulator.scenario import Scenario
-from simulator.verdict import Share, verdict_of
 
 SEVERAL = 3.0
 """How many times its deadline the worst wait of a class may be, and how many times the worst wait of the class that waits least."""
@@ -47,13 +47,15 @@ def _class_verdicts(scenario: Scenario, designs: Mapping[DesignName, DesignResul
     for name in scenario.deadline_s:
         own = {design: (result.classes[name], result.stable) for design, result in designs.items()}
         if all(one.offered for one, _ in own.values()):
-            shares: dict[str, Share] = {design: share_of(one, stable=stable) for design, (one, stable) in own.items()}
-            verdicts[name] = verdict_of(scenario, shares, frozenset())
+            shares: dict[str, ShareOfJobs] = {
+                design: share_of(one, stable=stable) for design, (one, stable) in own.items()
+            }
+            verdicts[name] = verdict_of(scenario, shares)
     return verdicts
 
 
-def share_of(own: ClassResult, *, stable: bool) -> Share:
-    return Share(*own.intervals.get("good_share", (0.0, 1.0)), stable)
+def share_of(own: ClassResult, *, stable: bool) -> ShareOfJobs:
+    return ShareOfJobs(*own.intervals.get("good_share", (0.0, 1.0)), stable)
 
 
 def _starved(
@@ -67,7 +69,7 @@ def _starved(
     others = {other: one for other, one in classes.items() if other != name and one.offered}
     if deadline_s is None or not own.offered or not others:
         return None
-    wanted = 1 - scenario.tolerated_miss_percent / 100
+    wanted = wanted_share(scenario)
     shares = [one.good_share for other, one in others.items() if class_deadline_s(scenario, other) is not None]
     others_meet = bool(shares) and min(shares) >= wanted
     misses = own.intervals.get("good_share", (own.good_share, own.good_share))[1] < wanted

@@ -10,6 +10,7 @@ from math import ceil, floor, inf, log10
 from typing import Any
 
 from simulator.arrivals import BacklogArrivals, SteadyArrivals, TraceArrivals
+from simulator.conclusions import NEITHER
 from simulator.plan import SYNCHRONOUS, designs_of, jobs_of, most_servers_of
 from simulator.replications import OnProgress, Progress
 from simulator.result import ChangedSetting, DesignName, DesignRemedies, DesignResult, Remedy, Result
@@ -18,7 +19,6 @@ from simulator.simulate import simulate
 from simulator.stability import load_of
 from simulator.trace_columns import Floats
 from simulator.traces import Trace
-from simulator.verdict import NEITHER
 
 LARGEST_SERVERS = 4_096
 """The search goes up to this many servers, or to eight times those of the scenario if that is more."""
@@ -248,9 +248,7 @@ class _Search:
             return None
         result = self._tried(self.long, settings, min(self.replications, VERIFYING_REPLICATIONS))
         tried = _design_of(result, design)
-        low, high = tried.intervals.get("good_share", (0.0, 1.0))
-        met = result.verdict if isinstance(result.verdict, list) else [result.verdict]
-        return (low, high) if design in met or (tried.stable and low >= self.wanted) else None
+        return tried.intervals["good_share"] if tried.conclusion == "meets" else None
 
     def _meets(self, design: DesignName, settings: Settings) -> bool:
         if self._is_overloaded(design, settings):

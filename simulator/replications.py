@@ -34,6 +34,7 @@ from simulator.plan import (
     recorded_of,
     retries_of,
 )
+from simulator.resampling import first_of, resample_durations, resample_trace
 from simulator.result import SoFar
 from simulator.scenario import Scenario
 from simulator.services import ExponentialService
@@ -59,6 +60,8 @@ COMPILING = "Compiling the simulator, once"
 LOOKING_CLOSER = "Looking closer at the peak"
 LOADING = "Loading the simulator"
 NUMBER = {2: "both", 3: "three"}
+FIRST_RESAMPLE = 2**40
+"""The number of the first replication of a resample: its draws are those of no other."""
 
 
 @dataclass(frozen=True)
@@ -141,11 +144,14 @@ class Runner:
     shortcut: bool = True
     rows: Array = field(init=False)
     tallies: dict[str, list[Tally]] = field(init=False)
+    resampled: dict[str, list[Tally]] = field(init=False)
+    """Of runs of a resample of what was recorded each."""
     peak_slots: int = 0
 
     def __post_init__(self) -> None:
         self.rows = recorded_of(self.trace, self.drawn, self.scenario.backlog_jobs)
         self.tallies = {design: [] for design in designs_of(self.scenario)}
+        self.resampled = {design: [] for design in self.tallies}
         self._stop = threading.Event()
         self._jobs = max(1, jobs_of(self.scenario, self.trace))
         self._done: dict[tuple[str, int], float] = {}
@@ -161,8 +167,26 @@ class Runner:
 
         What `on_progress` raises stops the run and propagates.
         """
-        first = self.finished
-        tasks = [(design, replication) for replication in range(self.finished, until) for design in self.tallies]
+        self._run(self.finished, until, self.tallies, on_progress, span)
+
+    def resample(self, count: int, on_progress: OnProgress | None, span: tuple[float, float]) -> None:
+        """Run resamples of what was recorded, one a replication."""
+        self._run(FIRST_RESAMPLE, FIRST_RESAMPLE + count, self.resampled, on_progress, span)
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether arrivals or durations are a recording, which is a sample of what it represents."""
+        return self.trace is not None or self.drawn is not None
+
+    def _run(
+        self,
+        first: int,
+        until: int,
+        tallies: dict[str, list[Tally]],
+        on_progress: OnProgress | None,
+        span: tuple[float, float],
+    ) -> None:
+        tasks = [(design, replication) for replication in range(first, until) for design in tallies]
         workers = max(1, min(len(tasks), self.threads or os.cpu_count() or 1))
         with ThreadPoolExecutor(workers, thread_name_prefix="kernel") as pool:
             futures = {pool.submit(self._replicate, *task): task for task in tasks}
@@ -173,7 +197,7 @@ class Runner:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
         for future, (design, _) in futures.items():
-            self.tallies[design].append(future.result())
+            tallies[design].append(future.result())
 
     def _watch(
         self,
@@ -190,8 +214,11 @@ class Runner:
                 future.result()
             if on_progress is not None:
                 done = min(sum(self._done.get(task, 0.0) for task in futures.values()) / len(futures), 1.0)
-                replication = min(first + int(done * (until - first)) + 1, until)
-                step = f"Simulating {NUMBER[len(self.tallies)]} designs, replication {replication} of {until}"
+                replication = min(first + int(done * (until - first)) + 1, until) % FIRST_RESAMPLE
+                what = "resample" if first >= FIRST_RESAMPLE else "replication"
+                step = (
+                    f"Simulating {NUMBER[len(self.tallies)]} designs, {what} {replication} of {until % FIRST_RESAMPLE}"
+                )
                 on_progress(Progress(step, span[0] + done * (span[1] - span[0])))
 
     def _replicate(self, design: str, replication: int) -> Tally:
@@ -250,13 +277,23 @@ class Runner:
         return FineTally.from_machine(m, latencies)
 
     def build_state(self, design: str, replication: int) -> KernelState:
+        trace, drawn, rows = self.trace, self.drawn, self.rows
+        if replication >= FIRST_RESAMPLE:
+            generator = np.random.default_rng((self.scenario.seed, replication - FIRST_RESAMPLE))
+            trace = (
+                None
+                if trace is None
+                else resample_trace(first_of(trace, self._jobs - self.scenario.backlog_jobs), generator)
+            )
+            drawn = None if drawn is None else resample_durations(drawn, generator)
+            rows = recorded_of(trace, drawn, self.scenario.backlog_jobs)
         return build_state(
             self.scenario,
             design,
             replication,
-            trace=self.trace,
-            drawn=self.drawn,
-            rows=self.rows,
+            trace=trace,
+            drawn=drawn,
+            rows=rows,
             drains=self.drains[design],
         )
 

@@ -12,6 +12,7 @@ Gaps = Annotated[tuple[float | None, ...], Field(strict=False)]
 WorkerKind = Literal["threads", "simple", "forking", "stock"]
 Bounds = Annotated[tuple[float, float], Field(strict=False)]
 Design = Literal["synchronous", "event_driven"]
+Conclusion = Literal["meets", "misses", "unresolved"]
 DesignName = Literal["synchronous", "event_driven", "hybrid"]
 
 
@@ -24,9 +25,10 @@ class Interval(Value):
 
 
 class Quantiles(Value):
-    """Seconds. Null where the figure is infinite (jobs never served) or where there is no steady state.
+    """Seconds, of the jobs of all replications together. Null where the figure is infinite (jobs never served), or without a steady state.
 
-    Each is the mean over replications of that replication's figure, `max` too (the expected maximum of one run).
+    A latency is of every job that was offered, a wait of every job that was taken in: one that left the queue without being started counts
+    with the time until it left. `max` is the longest of all, and has no interval.
     """
 
     mean: float | None = None
@@ -159,15 +161,19 @@ class ClassResult(Value):
     undelivered: int = 0
     lost: int = 0
     in_system: int = 0
+    undecided: int = 0
+    decided: int | None = None
+    """As the design's."""
+    decided_good: int | None = None
     wait_mean_s: float | None = None
     wait_s: Quantiles = Quantiles()
-    """Of all replications' jobs together, like `latency_s`. Results of before have neither, nor outcomes of a class."""
+    """As the design's. Results of before have neither it nor `latency_s`, nor outcomes of a class."""
     latency_s: Quantiles = Quantiles()
     intervals: dict[str, Bounds] = Field(default={})
 
     @property
     def good_share(self) -> float:
-        return self.good / self.offered if self.offered else 0.0
+        return _good_share(self)
 
 
 class StarvedClass(Value):
@@ -188,7 +194,8 @@ class StarvedClass(Value):
 class DesignResult(Value):
     """One design's tally. Counts are of original jobs, summed over replications:
 
-    offered = completed + failed + timed_out + rejected + dead_lettered + undelivered + lost + in_system; completed = good + late.
+    offered = completed + failed + timed_out + rejected + dead_lettered + undelivered + lost + in_system + undecided;
+    completed = good + late.
     """
 
     offered: int
@@ -204,6 +211,15 @@ class DesignResult(Value):
     lost: int
     """Accepted, without an outcome. A kernel run has such jobs only if consumers crash and acknowledge early (0 otherwise, by definition)."""
     in_system: int
+    """At the end of the run; if it was cut, past their deadline or without one."""
+    undecided: int = 0
+    """In the system when the run was cut, before their deadline."""
+    decided: int | None = None
+    """The jobs that the good share and its interval rest on: all offered, but for those whose deadline had not passed when the run was cut,
+    whatever became of them, and those without a deadline that were under way then. Null in results of before: all offered."""
+    decided_good: int | None = None
+    conclusion: Conclusion | None = None
+    """Whether the design meets the deadline, by its own interval alone; null if there is none."""
     stable: bool
     growth_per_min: float | None = None
     """By how many jobs the backlog (waiting, backing off, or calling again) grew in a minute, from the middle of the arrivals to their end.
@@ -238,8 +254,13 @@ class DesignResult(Value):
 
     @property
     def good_share(self) -> float:
-        """The share of all offered jobs whose result was in hand by the deadline."""
-        return self.good / self.offered if self.offered else 0.0
+        """The share of the decided jobs whose result was in hand by the deadline."""
+        return _good_share(self)
+
+
+def _good_share(result: ClassResult | DesignResult) -> float:
+    good, of = (result.good, result.offered) if result.decided is None else (result.decided_good or 0, result.decided)
+    return good / of if of else 0.0
 
 
 class Costs(Value):
@@ -435,6 +456,8 @@ class Result(Value):
     difference: dict[str, Interval]
     verdict: str | Annotated[list[str], Field(min_length=2)]
     inequalities: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    notes: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """What limits the conclusions, in sentences: jobs left undecided, a budget used up, a recording as one sample."""
     windows: Annotated[tuple[FineWindow, ...], Field(strict=False)] = ()
     """Around the deepest queue of each design and around outages, if they are a small part of the run."""
     class_verdicts: dict[str, str | Annotated[list[str], Field(min_length=2)]] = Field(default={})

@@ -1,35 +1,36 @@
 """Runs a Scenario through both designs with common random numbers: replications, intervals, the paired difference and the verdict."""
 
 from dataclasses import dataclass
-from itertools import permutations
-from math import ceil
 
 from core.errors import InvalidInput, Problem
 from core.numbers import duration
 from core.values import rounded
 from simulator.arrivals import TraceArrivals
 from simulator.class_conclusions import with_class_conclusions
+from simulator.conclusions import share_of_design, verdict_of, with_conclusion
 from simulator.fine_windows import fine_windows
 from simulator.memory import memory_bytes
+from simulator.notes import notes_of
 from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, call_time_of, designs_of, jobs_of, rate_of
 from simulator.replications import OnProgress, Progress, Runner, warm
+from simulator.resampling import resamples_for
 from simulator.result import Result
 from simulator.scenario import Scenario
+from simulator.sequential import REPLICATION_LOOKS, next_look
 from simulator.services import EmpiricalService
 from simulator.stability import Load, load_of, stability_of
-from simulator.statistics import HALF_WIDTH_WANTED, half_width
 from simulator.summary import DIGITS, design_result, differences
 from simulator.trace_columns import Floats
 from simulator.traces import Trace
-from simulator.verdict import Share, inequalities_of, verdict_of
+from simulator.verdict import inequalities_of
 
-MIN_REPLICATIONS, MAX_REPLICATIONS, REPLICATIONS_STEP = 10, 50, 5
-"""Automatic replications: how many at least and at most, and how many are added at a time, at least."""
 MAX_JOBS = 1_000_000_000
 """Jobs of one replication, as `jobs` bounds them: whole cycles and durations keep to it as well."""
 LONGEST_RUN_S = 1e12
 """Simulated time of one replication: beyond it the clock, a double, no longer resolves a tenth of a millisecond."""
 YEAR_S = 365 * 86_400.0
+RESAMPLES_FROM = 0.5
+"""The part of a recording's run after which its resamples are run."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,10 @@ def simulate(
 ) -> Result:
     """Both designs on the same jobs.
 
-    `replications` None: at least 10, until the paired difference in good share is known to half a point, or 50 were run.
-    With one replication the interval of good share is over batches of its consecutive jobs (`batch_means`), and other figures have none.
+    `replications` None: at least 10, until each design's interval clears 1 - tolerated misses on one side and the paired difference in good
+    share is known to half a point, or the budget of 50 is used up (`simulator.sequential`). With one replication the intervals of good share
+    are over batches of its consecutive jobs (`batch_means`), and other figures have none. Of a recording, the figures are those of its
+    replay; resamples of it tell how sure they are (`simulator.resampling`).
     `durations_s` are those that an empirical service with a path draws from (`traces.read_durations`).
     `windows`: also look closer at the peaks and outages of the first replication, which takes a part of a replication more.
     `on_progress` is called from this thread, at most 250 ms apart; what it raises stops the run and propagates.
@@ -74,6 +77,7 @@ def simulate(
         scenario,
         runner,
         loads,
+        automatic=replications is None,
         windows=windows,
         on_progress=on_progress,
     )
@@ -84,27 +88,27 @@ def _used(scenario: Scenario, trace: Trace | None) -> Trace | None:
 
 
 def _run(runner: Runner, replications: int | None, on_progress: OnProgress | None) -> None:
+    end = RESAMPLES_FROM if runner.is_recorded else 1.0
     if replications is not None:
-        runner.run(replications, on_progress, (0.0, 1.0))
-        return
-    wanted, low, high = MIN_REPLICATIONS, 0.0, 0.8
-    while runner.finished < wanted:
-        runner.run(wanted, on_progress, (low, high))
-        wanted = _wanted(runner)
-        low, high = high, (high + 1) / 2
-
-
-def _wanted(runner: Runner) -> int:
-    pairs = zip(runner.tallies[EVENT_DRIVEN], runner.tallies[SYNCHRONOUS], strict=True)
-    half = half_width([b.good_share - a.good_share for b, a in pairs])
-    if half < HALF_WIDTH_WANTED:
-        return runner.finished
-    needed = ceil(runner.finished * (half / HALF_WIDTH_WANTED) ** 2)
-    return min(MAX_REPLICATIONS, max(needed, runner.finished + REPLICATIONS_STEP))
+        runner.run(replications, on_progress, (0.0, end))
+    else:
+        wanted, low, high = REPLICATION_LOOKS[0], 0.0, 0.8 * end
+        while runner.finished < wanted:
+            runner.run(wanted, on_progress, (low, high))
+            wanted = next_look(runner.scenario, runner.tallies, runner.drains, jobs_of(runner.scenario, runner.trace))
+            low, high = high, (high + end) / 2
+    if runner.is_recorded and (count := resamples_for(runner.finished)):
+        runner.resample(count, on_progress, (end, 1.0))
 
 
 def _result(
-    scenario: Scenario, runner: Runner, loads: dict[str, Load], *, windows: bool, on_progress: OnProgress | None
+    scenario: Scenario,
+    runner: Runner,
+    loads: dict[str, Load],
+    *,
+    automatic: bool,
+    windows: bool,
+    on_progress: OnProgress | None,
 ) -> Result:
     names = list(scenario.event_driven.queues)
     stabilities = {
@@ -114,25 +118,27 @@ def _result(
     stable = {design: stability.stable for design, stability in stabilities.items()}
     shown, fine = fine_windows(scenario, runner, on_progress) if windows else ((), {})
     results = {
-        design: design_result(
-            tallies,
-            names,
-            stable=stable[design],
-            growth_per_min=stabilities[design].growth_per_min,
-            jobs_to_settle=stabilities[design].jobs_to_settle,
-            fine=fine.get(design, ()),
+        design: with_conclusion(
+            design_result(
+                tallies,
+                names,
+                stable=stable[design],
+                growth_per_min=stabilities[design].growth_per_min,
+                jobs_to_settle=stabilities[design].jobs_to_settle,
+                fine=fine.get(design, ()),
+                resampled=runner.resampled[design],
+            ),
+            scenario,
         )
         for design, tallies in runner.tallies.items()
     }
-    over = {
-        (more, less): differences(runner.tallies[less], runner.tallies[more], stable=stable[less] and stable[more])
-        for more, less in permutations(results, 2)
-    }
-    shares = {
-        design: Share(*result.intervals.get("good_share", (0.0, 1.0)), result.stable)
-        for design, result in results.items()
-    }
-    ahead = {pair for pair, metrics in over.items() if "good_share" in metrics and metrics["good_share"].low > 0}
+    less, more = SYNCHRONOUS, EVENT_DRIVEN
+    difference = differences(
+        runner.tallies[less],
+        runner.tallies[more],
+        stable=stable[less] and stable[more],
+        resampled=(runner.resampled[less], runner.resampled[more]),
+    )
     result = Result(
         engine="kernel",
         seed=scenario.seed,
@@ -140,9 +146,10 @@ def _result(
         synchronous=results[SYNCHRONOUS],
         event_driven=results[EVENT_DRIVEN],
         hybrid=results.get(HYBRID),
-        difference=over[EVENT_DRIVEN, SYNCHRONOUS],
-        verdict=verdict_of(scenario, shares, ahead),
+        difference=difference,
+        verdict=verdict_of(scenario, {design: share_of_design(result) for design, result in results.items()}),
         inequalities=tuple(inequalities_of(scenario)),
+        notes=notes_of(scenario, runner, results, automatic=automatic),
         windows=shown,
     )
     return rounded(with_class_conclusions(scenario, result), DIGITS)
@@ -206,7 +213,7 @@ def estimate(scenario: Scenario, trace: Trace | None = None, replications: int |
     trace = _used(scenario, trace)
     jobs = jobs_of(scenario, trace)
     return Estimate(
-        jobs * len(designs_of(scenario)) * (replications or MIN_REPLICATIONS), memory_bytes(scenario, trace)
+        jobs * len(designs_of(scenario)) * (replications or REPLICATION_LOOKS[0]), memory_bytes(scenario, trace)
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 CONFIDENCE = 0.95
 HALF_WIDTH_WANTED = 0.005
-"""Automatic replications end when the paired difference in good share is known to half a point."""
+"""Automatic replications do not end before the paired difference in good share is known to half a point."""
 TINY, PRECISION = 1e-300, 1e-15
 
 

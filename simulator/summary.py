@@ -1,6 +1,6 @@
 """Tallies summarised: a DesignResult a design, and the difference between the two, paired by replication."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from core.values import rounded
 from simulator.batch_means import interval_of_one_run, paired_shares
+from simulator.conclusions import combined_half_width, difference_floor, jackknife, share_interval
 from simulator.kernel import layout
 from simulator.result import (
     CallRate,
@@ -24,17 +25,7 @@ from simulator.result import (
     SubscriberResult,
 )
 from simulator.statistics import half_width
-from simulator.tally import (
-    EDGES_S,
-    MIDDLES_S,
-    QUANTILES,
-    ClassTally,
-    FineTally,
-    Tally,
-    pooled,
-    quantile_s,
-    quantiles_of,
-)
+from simulator.tally import EDGES_S, MIDDLES_S, QUANTILES, ClassTally, FineTally, Tally, TimeSample, quantile_s
 
 MOST_POINTS = 400
 DIGITS = 12
@@ -46,6 +37,8 @@ LATENCY_MIDDLES_S = MIDDLES_S[(1 << layout.LATENCY_SHIFT) // 2 :: 1 << layout.LA
 """The value of a coarser bucket of latencies."""
 TIME_METRICS = ("wait_", "latency_")
 SHARES = {"good_share", "completed_share", "utilisation"}
+POOLED_NAMES = {f"{of}_{name}_s" for of in ("wait", "latency") for name in QUANTILES}
+LONGEST_NAMES = {"wait_max_s", "latency_max_s"}
 
 
 def design_result(
@@ -56,16 +49,22 @@ def design_result(
     growth_per_min: float | None = None,
     jobs_to_settle: int | None = None,
     fine: Sequence[FineTally] = (),
+    resampled: Sequence[Tally] = (),
 ) -> DesignResult:
-    """A design's result; `names` are those of the classes. Without a steady state there are no percentiles, only growth."""
-    counts = {name: sum(tally.counts[name] for tally in tallies) for name in tallies[0].counts}
+    """A design's result; `names` are those of the classes. Without a steady state there are no percentiles, only growth.
+
+    `resampled` are tallies of resamples of the recording, if there is one: they widen the intervals, and count in nothing else.
+    """
+    counts: dict[str, Any] = {name: sum(tally.counts[name] for tally in tallies) for name in tallies[0].counts}
     return DesignResult(
         **counts,
         stable=stable,
         growth_per_min=growth_per_min,
         jobs_to_settle=jobs_to_settle,
-        wait_s=_quantiles([tally.wait for tally in tallies]) if stable else Quantiles(),
-        latency_s=_quantiles([tally.latency for tally in tallies]) if stable else Quantiles(),
+        decided=sum(tally.decided for tally in tallies),
+        decided_good=sum(tally.decided_good for tally in tallies),
+        wait_s=_quantiles(_pooled(tallies, "waits")) if stable else Quantiles(),
+        latency_s=_quantiles(_pooled(tallies, "latencies")) if stable else Quantiles(),
         queue_depth=Depth(
             mean=_mean([tally.depth_mean for tally in tallies]),
             max=_mean([float(tally.depth_max) for tally in tallies]),
@@ -81,8 +80,8 @@ def design_result(
         redelivered=sum(tally.redelivered for tally in tallies),
         duplicates=sum(tally.duplicates for tally in tallies),
         subscribers=_subscribers(tallies),
-        classes=_classes(tallies, names, stable=stable),
-        intervals=_intervals(tallies, stable=stable),
+        classes=_classes(tallies, resampled, names, stable=stable),
+        intervals=_intervals(tallies, resampled, stable=stable),
         series=_series(tallies[0]),
         call_rate=_call_rate(tallies[0]),
         curve=_curve(tallies),
@@ -94,25 +93,55 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values))
 
 
-def _finite_mean(values: Sequence[float]) -> float | None:
-    mean = _mean(values)
-    return mean if isfinite(mean) else None
+def _pooled(tallies: Sequence[Tally], name: str) -> TimeSample:
+    return TimeSample.pooled([getattr(tally, name) for tally in tallies])
 
 
-def _quantiles(each: Sequence[dict[str, float]]) -> Quantiles:
-    return Quantiles(**{name: _finite_mean([figures[name] for figures in each]) for name in each[0]})
+def _quantiles(sample: TimeSample) -> Quantiles:
+    return Quantiles(**{name: value if isfinite(value) else None for name, value in sample.figures().items()})
 
 
-def _intervals(tallies: Sequence[Tally], *, stable: bool) -> dict[str, tuple[float, float]]:
+def _intervals(tallies: Sequence[Tally], resampled: Sequence[Tally], *, stable: bool) -> dict[str, tuple[float, float]]:
     """95 % intervals: over replications, or (good share alone) over batches of consecutive jobs where there is one replication."""
+    good, decided = sum(tally.decided_good for tally in tallies), sum(tally.decided for tally in tallies)
     if len(tallies) == 1:
         return {"good_share": interval_of_one_run(tallies[0])}
+    figures, others = ([_figures(tally) for tally in each] for each in (tallies, resampled))
     intervals: dict[str, tuple[float, float]] = {}
-    figures = [_figures(tally) for tally in tallies]
-    for name in figures[0]:
-        values = [metrics[name] for metrics in figures]
+    for name in figures[0].keys() - POOLED_NAMES - LONGEST_NAMES:
+        values, again = ([metrics[name] for metrics in each] for each in (figures, others))
         if all(map(isfinite, values)) and (stable or not name.startswith(TIME_METRICS)):
-            intervals |= _bounded(name, _mean(values), half_width(values))
+            half = combined_half_width(values, [value for value in again if isfinite(value)])
+            intervals |= _bounded(name, _mean(values), half)
+    offered, completed = (sum(tally.counts[name] for tally in tallies) for name in ("offered", "completed"))
+    for name, hits, of in (("good_share", good, decided), ("completed_share", completed, offered)):
+        values, again = ([metrics[name] for metrics in each] for each in (figures, others))
+        intervals[name] = share_interval(hits, of, half=combined_half_width(values, again))
+    if stable:
+        intervals |= _quantile_intervals(tallies, resampled)
+    return {name: intervals[name] for name in figures[0] if name in intervals}
+
+
+def _quantile_intervals(tallies: Sequence[Tally], resampled: Sequence[Tally]) -> dict[str, tuple[float, float]]:
+    """Of the pooled quantiles: at the ends of the interval of the share of jobs that the quantile does not exceed.
+
+    That share is finite in every replication, even if the quantile is not.
+    Source: R. S. Woodruff, Confidence intervals for medians, Journal of the American Statistical Association 47 (1952).
+    """
+    intervals = {}
+    for of, name in (("wait", "waits"), ("latency", "latencies")):
+        samples, others = ([getattr(tally, name) for tally in each] for each in (tallies, resampled))
+        pooled = TimeSample.pooled(samples)
+        for quantile, q in QUANTILES.items():
+            bucket = pooled.bucket_of_quantile(q)
+            if bucket is None:
+                continue
+            share = pooled.share_up_to(bucket)
+            half = combined_half_width(*([sample.share_up_to(bucket) for sample in each] for each in (samples, others)))
+            low, high = share_interval(round(share * pooled.total), pooled.total, half=half)
+            ends = [pooled.quantile_s(max(0.0, q + bound - share)) for bound in (low, high)]
+            if isfinite(ends[1]):
+                intervals[f"{of}_{quantile}_s"] = (ends[0], ends[1])
     return intervals
 
 
@@ -128,23 +157,67 @@ def _bounded(name: str, mean: float, half: float) -> dict[str, tuple[float, floa
     return {name: (min(1.0, low), min(1.0, high)) if name in SHARES else (low, high)}
 
 
-def differences(less: Sequence[Tally], more: Sequence[Tally], *, stable: bool) -> dict[str, Interval]:
+def differences(
+    less: Sequence[Tally],
+    more: Sequence[Tally],
+    *,
+    stable: bool,
+    resampled: tuple[Sequence[Tally], Sequence[Tally]] = ((), ()),
+) -> dict[str, Interval]:
     """`more` minus `less`, paired by replication (by batch, and good share alone, where there is one). Infinite figures have no difference."""
+    decided = sum(min(a.decided, b.decided) for a, b in zip(less, more, strict=True))
+    floors = {"good_share": difference_floor(decided), "completed_share": difference_floor(decided)}
     if len(less) == 1:
-        return _interval("good_share", paired_shares(less[0], more[0]), more[0].good_share - less[0].good_share)
+        half = half_width(paired_shares(less[0], more[0]))
+        return _interval(more[0].good_share - less[0].good_share, half, "good_share", floors)
     intervals: dict[str, Interval] = {}
-    pairs_of_metrics = [(_figures(a), _figures(b)) for a, b in zip(less, more, strict=True)]
+    pairs_of_metrics, pairs_of_others = (
+        [(_figures(a), _figures(b)) for a, b in zip(*each, strict=True)] for each in ((less, more), resampled)
+    )
+    pooled = _pooled_differences(less, more, resampled) if stable else {}
     for name in pairs_of_metrics[0][0]:
         if not stable and name.startswith(TIME_METRICS):
             continue
-        if all(isfinite(a[name]) and isfinite(b[name]) for a, b in pairs_of_metrics):
-            values = [b[name] - a[name] for a, b in pairs_of_metrics]
-            intervals |= _interval(name, values, _mean(values))
+        if name in POOLED_NAMES:
+            intervals |= {name: pooled[name]} if name in pooled else {}
+            continue
+        values, others = ([b[name] - a[name] for a, b in pairs] for pairs in (pairs_of_metrics, pairs_of_others))
+        if all(map(isfinite, values)):
+            half = combined_half_width(values, [value for value in others if isfinite(value)])
+            intervals |= _interval(_mean(values), half, name, floors)
     return intervals
 
 
-def _interval(name: str, values: Sequence[float], mean: float) -> dict[str, Interval]:
-    half = half_width(values)
+def _pooled_differences(
+    less: Sequence[Tally], more: Sequence[Tally], resampled: tuple[Sequence[Tally], Sequence[Tally]]
+) -> dict[str, Interval]:
+    """Of quantiles: the difference of the pooled ones, its interval by the jackknife over replications."""
+    intervals: dict[str, Interval] = {}
+    for of, samples in (("wait", "waits"), ("latency", "latencies")):
+        without = [[_without(tallies, place, samples) for place in range(len(tallies))] for tallies in (less, more)]
+        whole = [_figures_of(_pooled(tallies, samples)) for tallies in (less, more)]
+        again = [[_figures_of(getattr(tally, samples)) for tally in tallies] for tallies in resampled]
+        for name in QUANTILES:
+            values, others = ([b[name] - a[name] for a, b in zip(*each, strict=True)] for each in (without, again))
+            mean = whole[1][name] - whole[0][name]
+            pseudovalues = jackknife(values, mean)
+            if pseudovalues is not None:
+                half = combined_half_width(pseudovalues, [value for value in others if isfinite(value)])
+                intervals |= _interval(mean, half, f"{of}_{name}_s", {})
+    return intervals
+
+
+def _without(tallies: Sequence[Tally], place: int, samples: str) -> dict[str, float]:
+    return _figures_of(_pooled([*tallies[:place], *tallies[place + 1 :]], samples))
+
+
+def _figures_of(sample: TimeSample) -> dict[str, float]:
+    """Rounded before they are subtracted, as `_figures`."""
+    return rounded(sample.figures(), DIGITS)
+
+
+def _interval(mean: float, half: float, name: str, floors: Mapping[str, float]) -> dict[str, Interval]:
+    half = max(half, floors.get(name, 0.0))
     return {name: Interval(mean=mean, low=mean - half, high=mean + half)} if isfinite(half) else {}
 
 
@@ -163,32 +236,33 @@ def _subscribers(tallies: Sequence[Tally]) -> dict[str, SubscriberResult]:
     return results
 
 
-def _classes(tallies: Sequence[Tally], names: Sequence[str], *, stable: bool) -> dict[str, ClassResult]:
+def _classes(
+    tallies: Sequence[Tally], resampled: Sequence[Tally], names: Sequence[str], *, stable: bool
+) -> dict[str, ClassResult]:
     results = {}
     for place, name in enumerate(names):
-        each = [tally.classes[place] for tally in tallies]
+        each, again = ([tally.classes[place] for tally in some] for some in (tallies, resampled))
         counts = {count: sum(one.counts[count] for one in each) for count in each[0].counts}
-        started, offered = sum(one.started for one in each), counts["offered"]
-        waits, latencies = pooled([one.wait for one in each]), pooled([one.latency for one in each])
+        waits, latencies = (TimeSample.pooled([getattr(one, of) for one in each]) for of in ("wait", "latency"))
         results[name] = ClassResult(
             **counts,
-            wait_mean_s=waits.sum_s / started if started else None,
-            wait_s=_finite(quantiles_of(waits, started)) if stable else Quantiles(),
-            latency_s=_finite(quantiles_of(latencies, offered, complete=counts["completed"] == offered))
-            if stable
-            else Quantiles(),
-            intervals=_share_over_replications(each),
+            decided=sum(one.decided for one in each),
+            decided_good=sum(one.decided_good for one in each),
+            wait_mean_s=waits.sum_s / waits.total if waits.total else None,
+            wait_s=_quantiles(waits) if stable else Quantiles(),
+            latency_s=_quantiles(latencies) if stable else Quantiles(),
+            intervals=_class_intervals(each, again),
         )
     return results
 
 
-def _finite(figures: dict[str, float]) -> Quantiles:
-    return Quantiles(**{name: value if isfinite(value) else None for name, value in figures.items()})
-
-
-def _share_over_replications(each: Sequence[ClassTally]) -> dict[str, tuple[float, float]]:
-    shares = [one.counts["good"] / one.counts["offered"] for one in each if one.counts["offered"]]
-    return _bounded("good_share", _mean(shares), half_width(shares)) if shares else {}
+def _class_intervals(each: Sequence[ClassTally], resampled: Sequence[ClassTally]) -> dict[str, tuple[float, float]]:
+    """Of one replication, whose jobs of a class are not in batches, the exact interval, as if they were independent."""
+    good, decided = sum(one.decided_good for one in each), sum(one.decided for one in each)
+    if not decided:
+        return {}
+    shares, again = ([one.good_share for one in some if one.decided] for some in (each, resampled))
+    return {"good_share": share_interval(good, decided, half=combined_half_width(shares, again))}
 
 
 def _series(tally: Tally) -> Series:
@@ -258,8 +332,7 @@ def _rounded(values: Any) -> tuple[float, ...]:
 
 
 def _curve(tallies: Sequence[Tally]) -> Curve:
-    histogram = np.sum([tally.latency_histogram for tally in tallies], axis=0)
-    offered = sum(tally.counts["offered"] for tally in tallies)
+    histogram, offered = _pooled(tallies, "latencies").masses
     places = np.flatnonzero(histogram)
     if not offered or not len(places):
         return Curve()

@@ -1,7 +1,8 @@
 """The Tally of one replication of one design: counts, histograms and time bins, of constant size whatever the number of jobs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import inf
 from typing import Any, Self, cast
 
@@ -36,7 +37,11 @@ MIDDLES_S = np.concatenate([[0.0], (EDGES_S[1:-2] + EDGES_S[2:-1]) / 2, [EDGES_S
 """The value of a bucket: within 0.4 % of what fell into it; less than a microsecond is 0."""
 
 
-def quantile_s(histogram: Counts, total: int, q: float) -> float:
+SUMS = 1e-12
+"""What rounding may take from a sum of shares."""
+
+
+def quantile_s(histogram: Counts | Floats, total: float, q: float) -> float:
     """The smallest value that a share `q` of `total` does not exceed.
 
     Infinite if the histogram holds too few of them, or if it is in the last bucket, which has no end.
@@ -50,47 +55,102 @@ def quantile_s(histogram: Counts, total: int, q: float) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class Times:
-    """Of jobs of one class: seconds, summed, the largest, and by the buckets of `EDGES_S`."""
+class TimeSample:
+    """Times of `total` jobs in seconds, by the buckets of `EDGES_S`; jobs that have none (never served) count as infinite."""
 
+    histogram: Counts
+    total: int
     sum_s: float
     max_s: float
-    histogram: Counts
+    ended: Counts | None = None
+    """Of a run that was cut: from arrival to an end without a result."""
+    censored: Counts | None = None
+    """Of a run that was cut: the age of the jobs in the system, whose time is not known."""
+    plus_s: float = 0.0
+    """What is added to the value of each bucket."""
 
     @classmethod
-    def of_values(cls, values: Floats) -> Self:
-        largest = float(values.max()) if len(values) else 0.0
-        return cls(float(values.sum()), largest, histogram_of(values))
+    def of_values(cls, values_s: Floats, total: int | None = None) -> Self:
+        """`total` None: every job has a time."""
+        largest = float(values_s.max()) if len(values_s) else 0.0
+        return cls(histogram_of(values_s), len(values_s) if total is None else total, float(values_s.sum()), largest)
+
+    @classmethod
+    def pooled(cls, samples: Sequence["TimeSample"]) -> "TimeSample":
+        return cls(
+            histogram=np.sum([sample.histogram for sample in samples], axis=0, dtype=np.int64),
+            total=sum(sample.total for sample in samples),
+            sum_s=sum(sample.sum_s for sample in samples),
+            max_s=max(sample.max_s for sample in samples),
+            ended=_sum([sample.ended for sample in samples]),
+            censored=_sum([sample.censored for sample in samples]),
+            plus_s=samples[0].plus_s,
+        )
 
     def later(self, by_s: float) -> Self:
-        """Each of them longer by `by_s`, in the histogram as far as its buckets allow."""
-        buckets = np.searchsorted(EDGES_S, MIDDLES_S + by_s, "right") - 1
-        moved = np.bincount(buckets, self.histogram, len(self.histogram)).astype(np.int64)
-        total = int(moved.sum())
-        return type(self)(self.sum_s + by_s * total, self.max_s + by_s * (total > 0), moved)
+        """Each of them longer by `by_s`."""
+        timed = int(self.histogram.sum())
+        longest = self.max_s + by_s * (timed > 0)
+        return replace(self, sum_s=self.sum_s + by_s * timed, max_s=longest, plus_s=self.plus_s + by_s)
+
+    @cached_property
+    def masses(self) -> tuple[Counts | Floats, float]:
+        """The histogram and the number of jobs that it is of; jobs that a cut left without an end are spread as their like.
+
+        Source: the estimate of a cumulative incidence by Aalen and Johansen, Scandinavian Journal of Statistics 5 (1978): a job counts
+        among those that may still end until the age at which it was last seen. What ends the estimate undecided is left out.
+        """
+        if self.censored is None or self.ended is None or not self.censored.any():
+            return self.histogram, self.total
+        leaves = self.histogram + self.ended
+        at_risk = np.cumsum((leaves + self.censored)[::-1])[::-1]
+        hazard = np.divide(leaves, at_risk, out=np.zeros(len(leaves)), where=at_risk > 0)
+        remain = np.concatenate([[1.0], np.cumprod(1 - hazard)])
+        masses = remain[:-1] * np.divide(self.histogram, at_risk, out=np.zeros(len(leaves)), where=at_risk > 0)
+        return masses * self.total, float((1 - remain[-1]) * self.total)
+
+    def share_up_to(self, bucket: int) -> float:
+        """The share of the jobs whose time is in this bucket of the histogram or in one before."""
+        masses, total = self.masses
+        return float(masses[: bucket + 1].sum() / total) if total else 0.0
+
+    def bucket_of_quantile(self, q: float) -> int | None:
+        """None if it is infinite."""
+        masses, total = self.masses
+        place = int(np.searchsorted(np.cumsum(masses), max(q * total * (1 - SUMS), 1e-9)))
+        return place if total and place < len(masses) else None
+
+    def quantile_s(self, q: float) -> float:
+        masses, total = self.masses
+        value = quantile_s(masses, total * (1 - SUMS), q)
+        return min(value + self.plus_s, self._largest_s) if value < inf else inf
+
+    @property
+    def _is_whole(self) -> bool:
+        masses, total = self.masses
+        return float(masses.sum()) >= total * (1 - SUMS)
+
+    @property
+    def _largest_s(self) -> float:
+        return self.max_s if self._is_whole else inf
+
+    def figures(self) -> dict[str, float]:
+        """Mean, quantiles and maximum; infinite mass (jobs that never got there) makes mean and maximum infinite, and the upper quantiles."""
+        masses, total = self.masses
+        if not total:
+            return dict.fromkeys(("mean", *QUANTILES, "max"), inf)
+        is_cut = masses is not self.histogram
+        mean = float(masses @ MIDDLES_S) / total + self.plus_s if is_cut else self.sum_s / self.total
+        return {
+            "mean": mean if self._is_whole else inf,
+            **{name: self.quantile_s(q) for name, q in QUANTILES.items()},
+            "max": self._largest_s,
+        }
 
 
-@dataclass(frozen=True, eq=False)
-class ClassTally:
-    """What one replication counted of one class. Waits are of its jobs that started, latencies of those completed."""
-
-    counts: dict[str, int]
-    started: int
-    wait: Times
-    latency: Times
-
-
-def pooled(times: Sequence[Times]) -> Times:
-    return Times(
-        sum(one.sum_s for one in times),
-        max(one.max_s for one in times),
-        np.sum([one.histogram for one in times], axis=0, dtype=np.int64),
-    )
-
-
-def quantiles_of(times: Times, total: int, *, complete: bool = True) -> dict[str, float]:
-    """As `quantiles`: `total` jobs, of which the histogram has all if it is complete."""
-    return quantiles(times.histogram, total, times.sum_s, times.max_s, complete=complete)
+def _sum(histograms: Sequence[Counts | None]) -> Counts | None:
+    known = [histogram for histogram in histograms if histogram is not None]
+    return np.sum(known, axis=0, dtype=np.int64) if known else None
 
 
 def histogram_of(values_s: Floats) -> Counts:
@@ -99,17 +159,35 @@ def histogram_of(values_s: Floats) -> Counts:
 
 
 @dataclass(frozen=True, eq=False)
+class ClassTally:
+    """What one replication counted of one class. Waits are of its jobs that were taken in, latencies of all."""
+
+    counts: dict[str, int]
+    wait: TimeSample
+    latency: TimeSample
+    decided: int
+    """The jobs that the good share is of: all offered, but for those whose deadline had not passed when the run was cut."""
+    decided_good: int
+
+    @property
+    def good_share(self) -> float:
+        return self.decided_good / self.decided if self.decided else 0.0
+
+
+@dataclass(frozen=True, eq=False)
 class Tally:
-    """What one replication of one design counted. All figures leave the warm-up out; waits are of jobs that started."""
+    """What one replication of one design counted. All figures leave the warm-up out.
+
+    Waits are of the jobs that were taken in: one that left the queue without being started counts with the time until it left.
+    """
 
     counts: dict[str, int]
     provider_calls: int
     provider_429: int
     delivery_calls: int
     client_calls: int
-    wait: dict[str, float]
-    latency: dict[str, float]
-    latency_histogram: Counts
+    waits: TimeSample
+    latencies: TimeSample
     depth_mean: float
     depth_max: int
     lag_max_s: float
@@ -136,9 +214,29 @@ class Tally:
     redelivered: int = 0
     duplicates: int = 0
 
+    @cached_property
+    def wait(self) -> dict[str, float]:
+        return self.waits.figures()
+
+    @cached_property
+    def latency(self) -> dict[str, float]:
+        return self.latencies.figures()
+
+    @property
+    def latency_histogram(self) -> Counts:
+        return self.latencies.histogram
+
+    @property
+    def decided(self) -> int:
+        return sum(one.decided for one in self.classes)
+
+    @property
+    def decided_good(self) -> int:
+        return sum(one.decided_good for one in self.classes)
+
     @property
     def good_share(self) -> float:
-        return self.counts["good"] / self.counts["offered"] if self.counts["offered"] else 0.0
+        return self.decided_good / self.decided if self.decided else 0.0
 
     @property
     def attempts_per_job(self) -> float:
@@ -194,11 +292,11 @@ class FineTally:
 def tally_of(m: Any) -> Tally:
     """The tally in a machine's record after its run (copied: the record may go)."""
     raw = m["counts"]
-    counts, histograms = (
-        {"accepted": int(raw[layout.C_ACCEPTED])} | _counts(raw),
-        m["histograms"][: int(m["classes"])].sum(axis=0),
-    )
-    started = int(raw[layout.C_STARTED])
+    classes = tuple(_class_tally(m, place) for place in range(int(m["classes"])))
+    counts = {"accepted": int(raw[layout.C_ACCEPTED])} | _counts(raw, sum(one.counts["undecided"] for one in classes))
+    waits, latencies = (TimeSample.pooled([getattr(one, name) for one in classes]) for name in ("wait", "latency"))
+    batches = _batches(m)
+    kept = batches[:, 0] > 0
     observed = float(m["changed"]) - float(m["since"])
     subscribers = int(m["subscribers"])
     return Tally(
@@ -209,23 +307,16 @@ def tally_of(m: Any) -> Tally:
         client_calls=max(int(raw[layout.C_SENT]), counts["offered"]) + int(raw[layout.C_CALLED_AGAIN]),
         redelivered=int(raw[layout.C_REDELIVERED]),
         duplicates=int(raw[layout.C_DUPLICATES]),
-        wait=quantiles(histograms[layout.H_WAIT], started, float(m["wait_sum"]), float(m["wait_max"]), complete=True),
-        latency=quantiles(
-            histograms[layout.H_LATENCY],
-            counts["offered"],
-            float(m["latency_sum"]),
-            float(m["latency_max"]),
-            complete=counts["completed"] == counts["offered"],
-        ),
-        latency_histogram=histograms[layout.H_LATENCY].copy(),
+        waits=replace(waits, sum_s=float(m["wait_sum"])),
+        latencies=replace(latencies, sum_s=float(m["latency_sum"])),
         depth_mean=float(m["area"]) / observed if observed > 0 else 0.0,
         depth_max=int(raw[layout.C_MAX_DEPTH]),
         lag_max_s=float(m["lag_max"]),
         utilisation=min(1.0, float(m["busy"]) / float(m["capacity"])) if m["capacity"] > 0 else 0.0,
         wasted_s=float(m["wasted"]),
         growth_per_min=60 * int(m["in_system"]) / float(m["now"]) if m["now"] > 0 else 0.0,
-        classes=tuple(_class_tally(m, place) for place in range(int(m["classes"]))),
-        batches=_batches(m),
+        classes=classes,
+        batches=batches[kept],
         fans=m["fans"][:subscribers].copy(),
         fan_sums_s=m["fan_sums"][:subscribers].copy(),
         fan_histograms=m["fan_histograms"][:subscribers].copy(),
@@ -236,7 +327,7 @@ def tally_of(m: Any) -> Tally:
         depth_max_at_s=float(m["depth_max_at"]),
         busiest_second=int(m["busiest_second"]),
         busiest_calls=int(m["busiest_calls"]),
-        levels=m["levels"][: _batches_begun(m)].copy(),
+        levels=m["levels"][: _batches_begun(m)][kept],
     )
 
 
@@ -249,12 +340,24 @@ def _class_tally(m: Any, place: int) -> ClassTally:
         if alone
         else m["class_times"][place][[layout.T_LATENCY_SUM, layout.T_LATENCY_MAX]]
     )
-    waits, latencies = m["histograms"][place].astype(np.uint32)
+    cut = bool(np.isfinite(m["end"]))
+    undecided, open_offered, open_good = m["open_jobs"][place].tolist()
+    counts = _counts(counted, undecided)
+    waits, latencies, *open_ages = m["histograms"][place][: layout.HISTOGRAMS if cut else layout.H_ENDED].astype(
+        np.uint32
+    )
     return ClassTally(
-        counts=_counts(counted),
-        started=int(counted[layout.C_STARTED]),
-        wait=Times(float(wait[0]), float(wait[1]), waits),
-        latency=Times(float(latency[0]), float(latency[1]), latencies),
+        counts=counts,
+        wait=TimeSample(waits, int(counted[layout.C_WAITED]), float(wait[0]), float(wait[1])),
+        latency=TimeSample(
+            latencies,
+            counts["offered"],
+            float(latency[0]),
+            float(latency[1]),
+            *open_ages,
+        ),
+        decided=counts["offered"] - open_offered,
+        decided_good=counts["good"] - open_good,
     )
 
 
@@ -270,7 +373,7 @@ def _batches(m: Any) -> Counts:
     return cast(Counts, batches)
 
 
-def _counts(raw: Counts) -> dict[str, int]:
+def _counts(raw: Counts, undecided: int) -> dict[str, int]:
     outcomes = {name: int(raw[place]) for name, place in OUTCOME_COUNTS.items()}
     offered, completed, good = int(raw[layout.C_OFFERED]), int(raw[layout.C_COMPLETED]), int(raw[layout.C_GOOD])
     return {
@@ -279,17 +382,6 @@ def _counts(raw: Counts) -> dict[str, int]:
         "good": good,
         "late": completed - good,
         **outcomes,
-        "in_system": offered - completed - sum(outcomes.values()),
-    }
-
-
-def quantiles(histogram: Counts, total: int, value_sum: float, largest: float, *, complete: bool) -> dict[str, float]:
-    """Mean, quantiles and maximum; infinite mass (jobs that never got there) makes mean and maximum infinite, and the upper quantiles."""
-    if not total:
-        return dict.fromkeys(("mean", *QUANTILES, "max"), inf)
-    figures = {name: quantile_s(histogram, total, q) for name, q in QUANTILES.items()}
-    return {
-        "mean": value_sum / total if complete else inf,
-        **{name: min(value, largest) if complete and value < inf else value for name, value in figures.items()},
-        "max": largest if complete else inf,
+        "in_system": offered - completed - sum(outcomes.values()) - undecided,
+        "undecided": undecided,
     }

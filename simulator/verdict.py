@@ -1,41 +1,12 @@
-"""Which design meets the deadline, and in what the two were not given the same."""
+"""In what the two designs were not given the same."""
 
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Sequence
 from math import inf
 
 from core.numbers import count
 from simulator.arrivals import ClosedArrivals
 from simulator.plan import EVENT_DRIVEN, called_subscribers, client_retries_of
 from simulator.scenario import Scenario
-
-NO_DEADLINE, NEITHER, UNRESOLVED = "no_deadline", "neither", "unresolved"
-
-
-@dataclass(frozen=True)
-class Share:
-    low: float
-    high: float
-    stable: bool
-
-
-def verdict_of(scenario: Scenario, shares: Mapping[str, Share], ahead: Set[tuple[str, str]]) -> str | list[str]:
-    """The designs whose good share clears 1 - tolerated misses; `ahead` has the pairs of which the paired difference puts the first ahead.
-
-    A design without a steady state does not meet a deadline. Where one design meets it and the intervals of others straddle,
-    the paired differences decide, because they have less noise; where those straddle zero, the question is open.
-    """
-    if scenario.deadline_s is None:
-        return NO_DEADLINE
-    wanted = 1 - scenario.tolerated_miss_percent / 100
-    meet = [name for name, share in shares.items() if share.stable and share.low >= wanted - 1e-12]
-    miss = [name for name, share in shares.items() if not share.stable or share.high < wanted - 1e-12]
-    straddle = [name for name in shares if name not in meet and name not in miss]
-    if straddle and not (len(meet) == 1 and all((meet[0], other) in ahead for other in straddle)):
-        return UNRESOLVED
-    if not meet:
-        return NEITHER
-    return meet[0] if len(meet) == 1 else meet
 
 
 def inequalities_of(scenario: Scenario) -> list[str]:

@@ -52,6 +52,7 @@ OUTCOMES: Mapping[str, str] = MappingProxyType(
         "undelivered": "undelivered",
         "lost": "lost",
         "in_system": "in system",
+        "undecided": "undecided when the run was cut",
     }
 )
 """What may become of a job, best first: the fields of a DesignResult that sum to `offered`."""

@@ -283,6 +283,7 @@ def dispatch(m: Machine, now: float, paced: bool) -> None:
             continue
         if now > called_at(m, s) + m.expires + layout.ROUNDING_S:
             dequeue(m, q, now)
+            slot(m.slots, s).waited += now - slot(m.slots, s).queued
             settle_without_result(m, s, layout.C_TIMED_OUT, now)
             continue
         if m.limited and not is_allowed(m, s, now):

@@ -23,7 +23,8 @@ NEAR = 24
 FRACTION_BITS = 7
 FIRST_OCTAVE, LAST_OCTAVE = -20, 40
 BUCKETS_OF_HISTOGRAM = (LAST_OCTAVE - FIRST_OCTAVE) * 2**FRACTION_BITS + 2
-H_WAIT, H_LATENCY = 0, 1
+H_WAIT, H_LATENCY, H_ENDED, H_CENSORED, HISTOGRAMS = range(5)
+"""The last two only of a run that is cut: from arrival to an end without a result, and the age at the cut of jobs in the system."""
 
 # --- counts, indices of Machine.counts
 (
@@ -36,7 +37,7 @@ H_WAIT, H_LATENCY = 0, 1
     C_REJECTED,
     C_DEAD,
     C_UNDELIVERED,
-    C_STARTED,
+    C_WAITED,
     C_CALLS,
     C_429,
     C_DELIVERY,
@@ -48,6 +49,10 @@ H_WAIT, H_LATENCY = 0, 1
     C_DUPLICATES,
     COUNTS,
 ) = range(20)
+
+# --- of a run that is cut, indices of Machine.open_jobs: jobs in the system and within their deadline; of the jobs that the good share leaves
+# out, all and the good ones
+O_UNDECIDED, O_OFFERED, O_GOOD, OPEN_COUNTS = range(4)
 
 # --- a class's times, indices of Machine.class_times; its counts have the indices above
 T_WAIT_SUM, T_WAIT_MAX, T_LATENCY_SUM, T_LATENCY_MAX, CLASS_TIMES = range(5)
@@ -245,7 +250,8 @@ TALLY = [
     ("latency_max", _f),
     ("lag_max", _f),
     ("depth_max_at", _f),  # when the queue was first as long as it was at its longest
-    ("by_class", _i, (MOST_CLASSES, COUNTS)),  # offered, started, good and the outcomes
+    ("by_class", _i, (MOST_CLASSES, COUNTS)),  # offered, waited, good and the outcomes
+    ("open_jobs", _i, (MOST_CLASSES, OPEN_COUNTS)),
     ("class_times", _f, (MOST_CLASSES, CLASS_TIMES)),  # filled if there are several classes
     ("batches", _i, (BATCHES, 2)),  # by consecutive jobs: correction of the number offered, and good
     ("levels", _f, (BATCHES, 2)),  # at each batch's first job: the instant, and the backlog without it
@@ -262,7 +268,7 @@ TALLY = [
     ("call_seconds", _i),  # how many are
     ("busiest_second", _i),
     ("busiest_calls", _i),
-    ("histograms", _i, (MOST_CLASSES, 2, BUCKETS_OF_HISTOGRAM)),
+    ("histograms", _i, (MOST_CLASSES, HISTOGRAMS, BUCKETS_OF_HISTOGRAM)),
     ("fans", _i, (MOST_SUBSCRIBERS, 3)),  # offered, handled, given up
     ("fan_sums", _f, (MOST_SUBSCRIBERS, 2)),  # sum and maximum of latencies
     ("fan_histograms", _i, (MOST_SUBSCRIBERS, BUCKETS_OF_HISTOGRAM)),

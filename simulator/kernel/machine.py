@@ -7,6 +7,7 @@ import numpy as np
 
 from simulator.kernel import layout
 from simulator.kernel.access import recorded, slot
+from simulator.kernel.censoring import count_open, settle_open
 from simulator.kernel.closed import resume_thinking, start_clients
 from simulator.kernel.compiled import compiled, entry, inlined
 from simulator.kernel.daily_quota import charge_day, day_opens_at
@@ -111,6 +112,8 @@ def count_offered(m: Machine, job: int, place: int, arrived: float, now: float) 
         m.counts[layout.C_OFFERED] += 1
         if job >= m.batch_ends:
             begin_batch(m, job, arrived, waiting_at_arrival(m))
+        if m.end < np.inf:
+            count_open(m, place, arrived, batch_of(m, job))
         m.by_class[place, layout.C_OFFERED] += 1
     if m.binned:
         count_in_bin(m, layout.B_ARRIVALS, arrived)
@@ -355,13 +358,13 @@ def settle(m: Machine, s: int, outcome: int, at: float) -> None:
         return
     m.counts[outcome] += 1
     m.by_class[place, outcome] += 1
-    if record.flags & layout.F_STARTED:
+    if record.flags & layout.F_ACCEPTED:
         waited = record.waited
-        m.counts[layout.C_STARTED] += 1
+        m.counts[layout.C_WAITED] += 1
         m.wait_sum += waited
         m.wait_max = max(m.wait_max, waited)
         m.histograms[place, layout.H_WAIT, bucket_of(waited)] += 1
-        m.by_class[place, layout.C_STARTED] += 1
+        m.by_class[place, layout.C_WAITED] += 1
         if m.classes > 1:
             add_class_time(m, place, layout.T_WAIT_SUM, layout.T_WAIT_MAX, waited)
     if outcome == layout.C_COMPLETED:
@@ -375,6 +378,8 @@ def settle(m: Machine, s: int, outcome: int, at: float) -> None:
             m.counts[layout.C_GOOD] += 1
             m.batches[batch_of(m, job), 1] += 1
             m.by_class[place, layout.C_GOOD] += 1
+    if m.end < np.inf:
+        settle_open(m, place, record.arrived, at, outcome, batch_of(m, job))
 
 
 @compiled

@@ -137,11 +137,11 @@ def occupy(heap: int, servers: int, until: float) -> None:
 @compiled
 def count_all(m: Machine) -> None:
     tallied = m.jobs - m.warmup
-    for count in (layout.C_OFFERED, layout.C_ACCEPTED, layout.C_COMPLETED, layout.C_STARTED, layout.C_CALLS):
+    for count in (layout.C_OFFERED, layout.C_ACCEPTED, layout.C_COMPLETED, layout.C_WAITED, layout.C_CALLS):
         m.counts[count] = tallied
     if m.delivery == POLLING:
         m.counts[layout.C_DELIVERY] = tallied
-    for count in (layout.C_OFFERED, layout.C_COMPLETED, layout.C_STARTED):
+    for count in (layout.C_OFFERED, layout.C_COMPLETED, layout.C_WAITED):
         m.by_class[0, count] = tallied
     m.by_class[0, layout.C_GOOD] = m.counts[layout.C_GOOD]
     m.now = m.changed = m.servers_changed = m.work_end

@@ -96,6 +96,8 @@ class Naive:
         self.latencies: list[float] = []
         self.arrived: list[float] = []
         self.settled: list[tuple[float, float, str]] = []
+        self.offered_jobs: dict[int, tuple[float, int]] = {}
+        self.settled_jobs: dict[int, tuple[str, float]] = {}
         self.wasted = self.area = self.area_since = 0.0
         self.fans = [[0, 0, 0] for _ in range(self.called())]
         provider = scenario.provider
@@ -183,6 +185,7 @@ class Naive:
         if job.number == self.scenario.warmup_jobs:
             self.area, self.area_since = 0.0, self.now
         self.count("offered", job)
+        self.offered_jobs[job.number] = instant, job.place
         self.classes[job.place].counts["offered"] += job.number >= self.scenario.warmup_jobs
         self.plan_arrival(delay)
         self.arrive(job)
@@ -247,11 +250,13 @@ class Naive:
         if self.more and self.end < inf:
             while self.pending <= self.end and self.more:
                 self.counts["offered"] += self.next_job >= self.scenario.warmup_jobs
+                self.offered_jobs[self.next_job] = self.pending, self.draws.place(self.next_job)
                 self.in_system += 1
                 self.next_job += 1
                 self.calendar = []
                 self.plan_arrival(delay)
-        for _ in [instant for instant in self.sent if instant <= self.end < inf][: self.left()]:
+        for instant in sorted(instant for instant in self.sent if instant <= self.end < inf)[: self.left()]:
+            self.offered_jobs[self.next_job] = instant, self.draws.place(self.next_job)
             self.counts["offered"] += self.next_job >= self.scenario.warmup_jobs
             self.in_system += 1
             self.next_job += 1
@@ -412,6 +417,7 @@ class Naive:
             job.life.settled = True
         self.in_system -= 1
         self.settled.append((job.arrived, instant, outcome))
+        self.settled_jobs[job.number] = outcome, instant
         self.client_returns(job, max(instant, learns))
         self.saw(outcome)
         self.count(outcome, job)
@@ -419,7 +425,7 @@ class Naive:
             return
         own = self.classes[job.place]
         own.counts[outcome] += 1
-        if job.started:
+        if job.accepted:
             self.waits.append(job.waited)
             own.waits.append(job.waited)
         if outcome == "completed":
@@ -432,10 +438,31 @@ class Naive:
             own.counts["good"] += good
 
     def deadline(self, job: Job) -> float:
+        return self.deadline_of(job.place)
+
+    def deadline_of(self, place: int) -> float:
         deadline = self.scenario.deadline_s
         if isinstance(deadline, dict):
-            return float(deadline.get(list(self.scenario.event_driven.queues)[job.place], inf))
+            return float(deadline.get(list(self.scenario.event_driven.queues)[place], inf))
         return float(deadline or inf)
+
+    def left_open(self) -> list[list[int]]:
+        """By class: jobs that the cut leaves undecided, jobs that the good share leaves out, and the good ones of those."""
+        counts = [[0, 0, 0] for _ in self.classes]
+        for number, (arrived, place) in self.offered_jobs.items():
+            deadline = self.deadline_of(place)
+            if number < self.scenario.warmup_jobs or arrived + deadline <= self.end + 1e-9:
+                continue
+            outcome, instant = self.settled_jobs.get(number, ("", inf))
+            counts[place][0] += not outcome and deadline < inf
+            counts[place][1] += not outcome or deadline < inf
+            counts[place][2] += deadline < inf and outcome == "completed" and instant - arrived <= deadline + 1e-9
+            self.saw("settled before its deadline at the cut" if outcome else "left undecided")
+        return counts
+
+    def ages_at_the_cut(self) -> list[float]:
+        counted = range(self.scenario.warmup_jobs, self.next_job)
+        return [self.end - self.offered_jobs[job][0] for job in counted if job not in self.settled_jobs]
 
     def worked(self, job: Job, began: float, useless_from: float) -> None:
         if job.number >= self.scenario.warmup_jobs and useless_from < self.now:
@@ -572,6 +599,7 @@ class NaiveEventDriven(Naive):
             self.outside.add(job)
             return
         self.count("accepted", job)
+        job.accepted = True
         self.offer(job)
 
     def arrive_again(self, job: Job) -> None:
@@ -623,6 +651,7 @@ class NaiveEventDriven(Naive):
             if self.now > job.called_at + (self.design.expires_s or inf) + 1e-9:
                 self.lines[place].popleft()
                 self.leaves_queue(since)
+                job.waited += self.now - since
                 self.give_up(job, "timed_out")
                 continue
             if self.limited and not self.let_through(job):

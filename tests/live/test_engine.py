@@ -25,7 +25,17 @@ from simulator.scenario import Scenario
 from tests.live import fakes_processes
 from tests.live.fakes_kills import KnownProcesses, kill
 
-OUTCOMES = ("completed", "failed", "timed_out", "rejected", "dead_lettered", "undelivered", "lost", "in_system")
+OUTCOMES = (
+    "completed",
+    "failed",
+    "timed_out",
+    "rejected",
+    "dead_lettered",
+    "undelivered",
+    "lost",
+    "in_system",
+    "undecided",
+)
 
 
 @pytest.fixture(autouse=True)

@@ -34,7 +34,7 @@ FEATURES = {
 
 
 def drained(scenario: Scenario) -> Scenario:
-    changes = {"warmup_jobs": 0, "autoscaling": None, "hybrid": None, "duration_s": None}
+    changes = {"warmup_jobs": 0, "autoscaling": None, "hybrid": None, "duration_s": None, "backlog_jobs": 0}
     return scenario.model_copy(update=changes | {"jobs": scenario.jobs or 40})
 
 
@@ -64,7 +64,7 @@ def agree(scenario: Scenario, design: str) -> set[str]:
     assert tally.delivery_calls == counts["delivery"]
     for of_class, own in zip(tally.classes, oracle.classes, strict=True):
         assert {name: of_class.counts[name] for name in own.counts} == own.counts
-        assert of_class.started == len(own.waits)
+        assert of_class.wait.total == len(own.waits)
         for times, seconds in ((of_class.wait, own.waits), (of_class.latency, own.latencies)):
             assert times.sum_s == pytest.approx(sum(seconds), abs=1e-4)
             assert times.max_s == pytest.approx(max(seconds, default=0.0), abs=1e-4)

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InvalidInput
-from simulator.live.run.run_plan import DEFAULT_S, LONGEST_DEFAULT_S, jobs_for_verdict, plan_live_run
+from simulator.conclusions import jobs_for_verdict
+from simulator.live.run.run_plan import DEFAULT_S, LONGEST_DEFAULT_S, plan_live_run
 from simulator.live.run.support import find_unsupported
 from simulator.result import WorkerKind
 from simulator.scenario import Scenario

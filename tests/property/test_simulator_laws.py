@@ -15,7 +15,17 @@ from simulator.stability import load_of
 from simulator.tally import tally_of
 from tests.fakes.naive_scenarios import durations_of, scenarios, trace_of
 
-OUTCOMES = ("completed", "failed", "timed_out", "rejected", "dead_lettered", "undelivered", "lost", "in_system")
+OUTCOMES = (
+    "completed",
+    "failed",
+    "timed_out",
+    "rejected",
+    "dead_lettered",
+    "undelivered",
+    "lost",
+    "in_system",
+    "undecided",
+)
 
 
 def designs(result: Result) -> Iterator[DesignResult]:
@@ -49,7 +59,8 @@ def check_laws(scenario: Scenario) -> None:
         assert len(design.series.t_s) <= 1000
         assert len(design.curve.share) <= 400
         assert list(design.curve.share) == sorted(design.curve.share)
-        if design.curve.share:
+        assert sum(part.undecided for part in design.classes.values()) == design.undecided
+        if design.curve.share and scenario.duration_s is None:
             assert design.curve.share[-1] == pytest.approx(design.completed / design.offered)
         for subscriber in design.subscribers.values():
             assert subscriber.offered == subscriber.handled + subscriber.failed

@@ -17,7 +17,7 @@ from simulator.replications import LOOPS
 from simulator.retries import Jitter
 from simulator.scenario import Discipline, Scenario
 from simulator.services import Service
-from simulator.tally import MIDDLES_S, tally_of
+from simulator.tally import EDGES_S, MIDDLES_S, tally_of
 from tests.fakes.naive_draws import Draws
 from tests.fakes.naive_scenarios import durations_of, scenarios, trace_of
 from tests.fakes.naive_simulation import Account, Naive, NaiveEventDriven, NaiveSynchronous
@@ -36,6 +36,7 @@ BOTH = {
     "handled", "handled again", "handling given up", "shared the model", "had the model alone",
     "began with a backlog", "thought", "waited for the next day", "service of its queue",
     "call timed out while it shared the model",
+    "left undecided", "settled before its deadline at the cut",
 }  # fmt: skip
 QUEUED = BOTH | {
     *(f"backoff {jitter}" for jitter in members_of(Jitter)),
@@ -137,10 +138,12 @@ def check(scenario: Scenario, design: str, drains: bool = True) -> set[str]:
     assert [int(m["counts"][place]) for place in COUNTS] == list(oracle.counts.values())
     assert float(m["wait_sum"]) == pytest.approx(sum(oracle.waits), abs=1e-3)
     assert float(m["latency_sum"]) == pytest.approx(sum(oracle.latencies), abs=1e-2)
-    assert int(m["counts"][layout.C_STARTED]) == len(oracle.waits)
+    assert int(m["counts"][layout.C_WAITED]) == len(oracle.waits)
     assert float(m["wasted"]) == pytest.approx(oracle.wasted, abs=1e-2)
     for place, own in enumerate(oracle.classes):
         check_class(m, place, own, drained=scenario.duration_s is None and drains)
+    if scenario.duration_s is not None:
+        check_cut(m, oracle)
     if scenario.warmup_jobs == 0:
         assert float(m["busy"]) == pytest.approx(oracle.busy, abs=1e-2)
     if scenario.warmup_jobs == 0 and scenario.duration_s is None and drains:
@@ -155,11 +158,19 @@ def check(scenario: Scenario, design: str, drains: bool = True) -> set[str]:
     return oracle.fired
 
 
+def check_cut(m: Any, oracle: Naive) -> None:
+    classes = len(oracle.classes)
+    assert m["open_jobs"][:classes].tolist() == oracle.left_open()
+    ages = np.sort(np.searchsorted(EDGES_S, oracle.ages_at_the_cut(), "right") - 1)
+    censored = m["histograms"][:classes, layout.H_CENSORED].sum(axis=0)
+    assert np.repeat(np.arange(len(censored)), censored).tolist() == ages.tolist()
+
+
 def check_class(m: Any, place: int, own: Account, *, drained: bool) -> None:
     tally = tally_of(m).classes[place]
     if drained:
         assert {name: tally.counts[name] for name in own.counts} == own.counts
-    assert tally.started == len(own.waits)
+    assert tally.wait.total == len(own.waits)
     for times, seconds in ((tally.wait, own.waits), (tally.latency, own.latencies)):
         assert times.sum_s == pytest.approx(sum(seconds), abs=1e-2)
         assert times.max_s == pytest.approx(max(seconds, default=0.0), abs=1e-5)

@@ -29,7 +29,7 @@ def simulated(**given: object) -> dict[str, list[Tally]]:
 
 
 def mean_wait_s(tally: Tally, place: int) -> float:
-    return float(tally.classes[place].wait.sum_s) / tally.classes[place].started
+    return float(tally.classes[place].wait.sum_s) / tally.classes[place].wait.total
 
 
 def test_first_come_first_served_both_classes_wait_for_the_mixture_s_second_moment() -> None:

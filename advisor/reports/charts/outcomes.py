@@ -5,7 +5,7 @@ from advisor.reports.charts.model import Axis, Bars, Chart, Designs, Table
 from core.numbers import count, share
 from simulator.result import DesignResult, Result
 
-LOSSES = tuple(name for name in wording.OUTCOMES if name != "good")
+LOSSES = tuple(name for name in wording.OUTCOMES if name not in ("good", "undecided"))
 
 
 def outcomes(result: Result) -> Chart:
@@ -49,6 +49,8 @@ def _finding(designs: Designs) -> str:
 def _table(designs: Designs) -> Table:
     rows = [("offered", *(count(design.offered) for _, design in designs))]
     for name, words in wording.OUTCOMES.items():
+        if name == "undecided" and not any(design.undecided for _, design in designs):
+            continue
         figures = [f"{count(getattr(design, name))} ({share(_share(design, name))})" for _, design in designs]
         rows.append((words, *figures))
     return Table(("Jobs", *(wording.style_name(style) for style, _ in designs)), tuple(rows))

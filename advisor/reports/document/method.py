@@ -62,13 +62,18 @@ def _simulated(result: Result) -> list[Block]:
                     "Latency: from a job's first attempt to its result in hand, over all offered jobs; "
                     "one that is never served counts as infinite."
                 ),
-                ListItem("Wait: time in queue, backlog or pacing, over all attempts, without backoff and service."),
+                ListItem(
+                    "Wait: time in queue, backlog or pacing, over all attempts, without backoff and service, of every job that was taken in; "
+                    "one that left without being started counts with the time until it left."
+                ),
                 ListItem("Good: completed within the deadline. Late: completed after it."),
                 ListItem(
-                    "Offered = completed + failed + timed out + rejected + dead-lettered + undelivered + lost + in system."
+                    "Offered = completed + failed + timed out + rejected + dead-lettered + undelivered + lost + in system + undecided. "
+                    "Undecided: under way, before its deadline, when the run was cut; the good share is of the jobs whose deadline had passed."
                 ),
                 ListItem(
-                    "Intervals are 95 %. The difference is paired by replication: both designs see the same draws."
+                    "Intervals are 95 %; a share's is never narrower than the exact one of that many independent jobs (Clopper and Pearson). "
+                    "The difference is paired by replication: both designs see the same draws."
                 ),
             )
         ),
@@ -84,7 +89,7 @@ def _how_counted(result: Result) -> str:
     replications = count(result.replications, "replication")
     return (
         f"The simulation is one of discrete events ({replications}, seed {result.seed}). Its counts are of original jobs, "
-        "by their final state, summed over replications; other figures are means over replications. Definitions:"
+        "by their final state, summed over replications; percentiles are of all these jobs, other figures means over replications. Definitions:"
     )
 
 

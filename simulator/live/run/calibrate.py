@@ -136,14 +136,14 @@ def predict(window: Window, costs: Costs, speed: float, jobs: Jobs, design: Desi
 
 def _as_measured(tally: Tally, costs: Costs, speed: float, jobs: Jobs, dispatch_s: float) -> Tally:
     """With the pick-up as part of every wait, and a utilisation of the tasks alone: no journal records when rq itself is at work."""
-    started = max(1, sum(one.started for one in tally.classes))
-    by_s = costs.pickup_s * speed * max(1.0, tally.provider_calls / started)  # a wait is the sum of a job's attempts
-    wait = {name: value + by_s for name, value in tally.wait.items()}
+    by_s = (
+        costs.pickup_s * speed * max(1.0, tally.provider_calls / max(1, tally.waits.total))
+    )  # of all of a job's attempts
     outside_tasks = (costs.pickup_s + costs.release_s) * speed / (float(jobs.service_s.mean()) + dispatch_s)
     utilisation = tally.utilisation * (1 - outside_tasks)
     return replace(
         tally,
-        wait=wait,
+        waits=tally.waits.later(by_s),
         classes=tuple(replace(one, wait=one.wait.later(by_s)) for one in tally.classes),
         lag_max_s=tally.lag_max_s + costs.pickup_s * speed,
         utilisation=utilisation,

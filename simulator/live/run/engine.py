@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from core.errors import CannotRun
 from simulator.class_conclusions import with_class_conclusions
+from simulator.conclusions import share_of_design, verdict_of, with_conclusion
 from simulator.live.errors import ProcessFailed, RunBroken, file_errors_explained
 from simulator.live.run import calibrate
 from simulator.live.run.calibrate import calibration_scenario, mean_costs
@@ -37,7 +38,6 @@ from simulator.result import (
     DeadLetter,
     Design,
     DesignResult,
-    Interval,
     Lateness,
     LiveFigure,
     LiveReport,
@@ -51,7 +51,7 @@ from simulator.summary import design_result, differences
 from simulator.tally import Tally
 from simulator.trace_columns import Floats
 from simulator.traces import Trace
-from simulator.verdict import Share, inequalities_of, verdict_of
+from simulator.verdict import inequalities_of
 
 DESIGNS: tuple[Design, Design] = (SYNCHRONOUS, EVENT_DRIVEN)
 SPANS = {
@@ -62,7 +62,6 @@ SPANS = {
 }
 START_UP = 0.1
 SO_FAR_EVERY_S = 1.0
-ALPHA = 0.05
 DEAD_LETTERS_KEPT = 200
 LEAST_DRAIN_S, MOST_DRAIN_S = 10.0, 60.0
 
@@ -250,7 +249,8 @@ class LiveRun:
         )
 
     def result_of(self, tally: Tally) -> DesignResult:
-        return design_result([tally], list(self.plan.window.scenario.event_driven.queues), stable=True)
+        scenario = self.plan.window.scenario
+        return with_conclusion(design_result([tally], list(scenario.event_driven.queues), stable=True), scenario)
 
 
 def _result(
@@ -258,7 +258,7 @@ def _result(
 ) -> Result:
     scenario, results = run.plan.window.scenario, run.results
     difference = differences([measured[SYNCHRONOUS]], [measured[EVENT_DRIVEN]], stable=True)
-    shares = {design: _share(result) for design, result in results.items()}
+    shares = {design: share_of_design(result) for design, result in results.items()}
     result = Result(
         engine="live",
         seed=scenario.seed,
@@ -266,7 +266,7 @@ def _result(
         synchronous=results[SYNCHRONOUS],
         event_driven=results[EVENT_DRIVEN],
         difference=difference,
-        verdict=verdict_of(scenario, shares, _ahead(difference)),
+        verdict=verdict_of(scenario, shares),
         inequalities=tuple(inequalities_of(scenario)),
         live=_report(run, costs, {design: run.result_of(tally) for design, tally in predicted.items()}, real_s),
     )
@@ -325,24 +325,6 @@ def _lateness(run: DesignRun) -> Lateness:
     if not len(late):
         return Lateness(mean_s=0.0, p99_s=0.0, max_s=0.0)
     return Lateness(mean_s=float(late.mean()), p99_s=float(np.quantile(late, 0.99)), max_s=float(late.max()))
-
-
-def _share(result: DesignResult) -> Share:
-    """The good share's interval; if all jobs or none are good, not narrower than the exact one-sided 95 % bound (Clopper and Pearson, 1934)."""
-    low, high = result.intervals.get("good_share", (0.0, 1.0))
-    exact = ALPHA ** (1 / max(1, result.offered))
-    if result.good == result.offered:
-        low = min(low, exact)
-    if result.good == 0:
-        high = max(high, 1 - exact)
-    return Share(low, high, True)
-
-
-def _ahead(difference: dict[str, Interval]) -> set[tuple[str, str]]:
-    by = difference.get("good_share")
-    if by is None or by.low <= 0 <= by.high:
-        return set()
-    return {(EVENT_DRIVEN, SYNCHRONOUS) if by.low > 0 else (SYNCHRONOUS, EVENT_DRIVEN)}
 
 
 def remaining_dead_letters(run: DesignRun) -> tuple[DeadLetter, ...]:

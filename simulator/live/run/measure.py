@@ -16,7 +16,7 @@ from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import EventType
 from simulator.plan import SYNCHRONOUS, called_subscribers, servers_of
 from simulator.scenario import Scenario
-from simulator.tally import ClassTally, Tally, Times, histogram_of, quantiles
+from simulator.tally import ClassTally, Tally, TimeSample, histogram_of
 from simulator.trace_columns import Floats
 
 NEVER = np.nan
@@ -166,7 +166,8 @@ def _waiting(n: int, top: int, rows: Rows) -> tuple[Floats, Spells]:
     dropped = rows.last(EventType.EXPIRED, n)
     expired = ~np.isnan(dropped)[:, None] & np.isnan(starts) & ~np.isnan(begins)
     ends = np.where(expired, dropped[:, None], starts + paced)
-    waited = np.nansum(np.maximum(starts - begins, 0.0) + paced, axis=1)
+    dropped_after = np.where(expired, np.maximum(dropped[:, None] - begins, 0.0), 0.0)
+    waited = np.nansum(np.maximum(starts - begins, 0.0) + paced, axis=1) + np.nansum(dropped_after, axis=1)
     return waited, _spells(begins, ends, rows.now_s)
 
 
@@ -224,12 +225,15 @@ def tally_run(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended:
     """
     measured = measure(scenario, design, jobs, rows, ended=ended)
     offered = np.ones(len(jobs), bool) if ended else jobs.arrival_s <= rows.now_s
-    counts = _counts(jobs, rows, measured, offered)
+    undecided = _undecided(jobs, rows, measured, offered)
+    counts = _counts(jobs, rows, measured, offered, undecided)
     if ended:
-        assert counts["offered"] == sum(counts[name] for name in OUTCOME_NAMES), counts  # noqa: S101  the invariant of a run
+        outcomes = sum(counts[name] for name in (*OUTCOME_NAMES, "undecided"))
+        assert counts["offered"] == outcomes, counts  # noqa: S101  the invariant of a run
     done = measured.outcome == COMPLETED
     latency = (measured.settled_s - jobs.arrival_s)[done]
-    started = measured.called & (measured.outcome != IN_SYSTEM)
+    accepted = np.isin(np.arange(len(jobs)), rows.rows["job"][rows.of_kind(EventType.ACCEPTED)])
+    taken_in = (accepted | measured.called) & (measured.outcome != IN_SYSTEM)
     servers = servers_of(scenario, design)
     end = float(measured.working.end.max()) if len(measured.working.end) else rows.now_s
     busy = float((measured.working.end - measured.working.start).sum())
@@ -244,9 +248,8 @@ def tally_run(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended:
         provider_429=rows.count(EventType.WAITED_FOR_PROVIDER),
         delivery_calls=rows.count(EventType.DELIVERY_CALL) if design != SYNCHRONOUS else 0,
         client_calls=rows.count(EventType.SENT),
-        wait=_of_values(measured.waited_s[started], int(started.sum())),
-        latency=_of_values(latency, int(offered.sum())),
-        latency_histogram=histogram_of(latency),
+        waits=TimeSample.of_values(measured.waited_s[taken_in]),
+        latencies=TimeSample.of_values(latency, int(offered.sum() - undecided.sum())),
         depth_mean=area / observed if observed > 0 else 0.0,
         depth_max=measured.waiting.highest(),
         lag_max_s=float((measured.waiting.end - measured.waiting.start).max()) if len(measured.waiting.end) else 0.0,
@@ -254,7 +257,9 @@ def tally_run(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended:
         wasted_s=_wasted_s(scenario, design, jobs, measured),
         growth_per_min=0.0,
         classes=tuple(
-            _class_tally(jobs, measured, offered & (jobs.place == place), started & (jobs.place == place))
+            _class_tally(
+                jobs, measured, *(jobs_of & (jobs.place == place) for jobs_of in (offered, taken_in, undecided))
+            )
             for place in range(len(jobs.deadlines_s))
         ),
         batches=_batches(jobs, measured, offered),
@@ -273,12 +278,23 @@ def _good(jobs: Jobs, measured: Measured) -> NDArray[np.bool_]:
     return np.asarray((measured.outcome == COMPLETED) & (latency <= jobs.deadlines_s[jobs.place] + layout.ROUNDING_S))
 
 
-def _counts(jobs: Jobs, rows: Rows, measured: Measured, offered: NDArray[np.bool_]) -> dict[str, int]:
+def _undecided(jobs: Jobs, rows: Rows, measured: Measured, offered: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Jobs without an outcome whose deadline has not passed as far as the rows reach."""
+    deadlines_s = jobs.deadlines_s[jobs.place]
+    under_way = offered & (measured.outcome == IN_SYSTEM) & np.isfinite(deadlines_s)
+    return np.asarray(under_way & (jobs.arrival_s + deadlines_s > rows.now_s + layout.ROUNDING_S))
+
+
+def _counts(
+    jobs: Jobs, rows: Rows, measured: Measured, offered: NDArray[np.bool_], undecided: NDArray[np.bool_]
+) -> dict[str, int]:
     accepted = np.unique(rows.rows["job"][rows.of_kind(EventType.ACCEPTED)])
-    return {"accepted": len(accepted)} | _outcome_counts(jobs, measured, offered)
+    return {"accepted": len(accepted)} | _outcome_counts(jobs, measured, offered, undecided)
 
 
-def _outcome_counts(jobs: Jobs, measured: Measured, offered: NDArray[np.bool_]) -> dict[str, int]:
+def _outcome_counts(
+    jobs: Jobs, measured: Measured, offered: NDArray[np.bool_], undecided: NDArray[np.bool_]
+) -> dict[str, int]:
     good = int((offered & _good(jobs, measured)).sum())
     by_outcome = {name: int((offered & (measured.outcome == kind)).sum()) for kind, name in enumerate(OUTCOME_NAMES)}
     completed = by_outcome.pop("completed")
@@ -288,12 +304,9 @@ def _outcome_counts(jobs: Jobs, measured: Measured, offered: NDArray[np.bool_]) 
         "good": good,
         "late": completed - good,
         **by_outcome,
+        "in_system": by_outcome["in_system"] - int(undecided.sum()),
+        "undecided": int(undecided.sum()),
     }
-
-
-def _of_values(values: Floats, total: int) -> dict[str, float]:
-    largest = float(values.max()) if len(values) else 0.0
-    return quantiles(histogram_of(values), total, float(values.sum()), largest, complete=len(values) == total)
 
 
 def _wasted_s(scenario: Scenario, design: str, jobs: Jobs, measured: Measured) -> float:
@@ -308,13 +321,23 @@ def _wasted_s(scenario: Scenario, design: str, jobs: Jobs, measured: Measured) -
     return float(np.maximum(0.0, measured.working.end - np.maximum(measured.working.start, vain)).sum())
 
 
-def _class_tally(jobs: Jobs, measured: Measured, offered: NDArray[np.bool_], started: NDArray[np.bool_]) -> ClassTally:
+def _class_tally(
+    jobs: Jobs,
+    measured: Measured,
+    offered: NDArray[np.bool_],
+    taken_in: NDArray[np.bool_],
+    undecided: NDArray[np.bool_],
+) -> ClassTally:
+    """A good job is decided even before its deadline: all jobs have been sent, and only those under way have no outcome."""
     done = offered & (measured.outcome == COMPLETED)
+    counts = _outcome_counts(jobs, measured, offered, undecided)
+    decided = counts["offered"] - counts["undecided"]
     return ClassTally(
-        counts=_outcome_counts(jobs, measured, offered),
-        started=int(started.sum()),
-        wait=Times.of_values(measured.waited_s[started]),
-        latency=Times.of_values((measured.settled_s - jobs.arrival_s)[done]),
+        counts=counts,
+        wait=TimeSample.of_values(measured.waited_s[taken_in]),
+        latency=TimeSample.of_values((measured.settled_s - jobs.arrival_s)[done], decided),
+        decided=decided,
+        decided_good=counts["good"],
     )
 
 

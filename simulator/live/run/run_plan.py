@@ -1,13 +1,14 @@
 """Plans a live run: which part of the workload, how fast, for how long, and what it may spend at an external endpoint."""
 
 from dataclasses import dataclass, replace
-from math import ceil, floor, inf, log, log1p
+from math import ceil, floor, inf
 
 import numpy as np
 
 from core.errors import InvalidInput, Problem
 from core.numbers import count
 from simulator.arrivals import TraceArrivals
+from simulator.conclusions import jobs_for_verdict
 from simulator.deliveries import PollingDelivery
 from simulator.live.run.machine_capacity import SHARE, Capacity, current
 from simulator.live.run.window import Window, cut_window, simulate_window
@@ -39,7 +40,6 @@ TRIES = 8
 LONGEST_DEFAULT_S = 120.0
 """Real seconds over which jobs arrive, at most, unless the user chooses more."""
 FEWEST_SECONDS, MOST_SECONDS = 1.0, 86_400.0
-VERDICT_CONFIDENCE = 0.95
 LENGTH_RESERVE = 1.1
 """Arrivals and classes are random: longer than the mean rate asks for, by this factor."""
 
@@ -85,18 +85,6 @@ class LiveRunPlan:
         if self.verdict_jobs is None or self.window.jobs >= self.verdict_jobs or self.window.is_whole:
             return None
         return float(ceil(self.seconds * self.verdict_jobs / self.window.jobs))
-
-
-def jobs_for_verdict(scenario: Scenario) -> int | None:
-    """Jobs of which none may miss its deadline until a design is shown to keep it, at 95 %: of all classes together, as the verdict is.
-
-    None if there is no deadline, or if no miss is tolerated: no number of jobs shows that.
-    Source: the one-sided bound of Clopper and Pearson (1934) for no miss among n, 1 - 0.05^(1/n).
-    """
-    tolerated = scenario.tolerated_miss_percent / 100
-    if scenario.deadline_s is None or tolerated == 0:
-        return None
-    return 1 if tolerated == 1 else ceil(log(1 - VERDICT_CONFIDENCE) / log1p(-tolerated))
 
 
 def plan_live_run(

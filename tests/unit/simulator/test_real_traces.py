@@ -78,6 +78,6 @@ def test_under_the_burst_shedding_serves_the_impatient_and_the_queue_serves_the_
         assert result.synchronous.timed_out > 0
         assert result.synchronous.wasted_s > 0
         assert result.event_driven.completed == result.event_driven.offered
-    assert impatient.difference["good_share"].high < -0.2
+    assert impatient.difference["good_share"].high < 0, "of an hour like this one, too"
     assert patient.difference["good_share"].low > 0.2
     assert patient.verdict == "event_driven"

@@ -215,7 +215,7 @@ def test_a_deadline_a_class_counts_by_class() -> None:
     assert result.synchronous.classes["urgent"].offered == urgent.offered
 
 
-def test_automatic_replications_go_on_until_the_difference_is_known() -> None:
+def test_automatic_replications_go_on_until_shares_and_difference_are_known() -> None:
     assert run(None, deadline_s=60).replications == 10
     noisy = run(
         None, jobs=60, deadline_s=20, synchronous={"workers": 9, "client_timeout_s": 25}, event_driven={"consumers": 12}
@@ -231,7 +231,7 @@ def test_one_replication_has_an_interval_of_batch_means_for_the_good_share_alone
     assert set(result.difference) == {"good_share"}
 
 
-def test_a_trace_with_nothing_random_has_intervals_of_no_width() -> None:
+def test_a_trace_with_nothing_random_is_still_a_sample() -> None:
     trace = Trace(arrivals_s=np.array([0.0, 1.0, 1.5, 7.0]))
     result = simulate(
         scenario(
@@ -242,8 +242,9 @@ def test_a_trace_with_nothing_random_has_intervals_of_no_width() -> None:
         trace=trace,
     )
     assert result.synchronous.offered == 4 * result.replications
-    low, high = result.synchronous.intervals["latency_mean_s"]
-    assert low == high == 2
+    low, high = result.synchronous.intervals["good_share"]
+    assert low < high == 1
+    assert "one sample" in result.notes[0]
 
 
 def test_warm_up_is_left_out() -> None:

@@ -1,0 +1,60 @@
+"""Automatic replications: when enough have been run to conclude.
+
+They go on until each design's interval clears 1 - tolerated misses on one side and the paired difference is known to half a point, or
+until their budget is used up. To look at an interval again and again, and to stop as soon as it clears, would conclude wrongly more often
+than it says. So there are five looks, and at all but the last an interval of a higher confidence has to clear; what is shown is the usual one.
+Source: J. L. Haybittle, British Journal of Radiology 44 (1971), R. Peto et al., British Journal of Cancer 34 (1976): strict looks, a last
+one at the usual level. `tests/unit/simulator/test_conclusions.py` holds the share of wrong verdicts and the coverage.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from simulator.conclusions import ShareOfJobs, share_interval, wanted_share
+from simulator.scenario import Scenario
+from simulator.statistics import CONFIDENCE, HALF_WIDTH_WANTED, half_width
+from simulator.tally import Tally
+
+REPLICATION_LOOKS = (10, 15, 22, 33, 50)
+"""Numbers of replications after which is looked."""
+LOOK_CONFIDENCE = 0.99
+"""Of the interval that has to clear at every look but the last."""
+MOST_JOBS = 100_000_000
+"""Jobs through each design, replications together, beyond which none are added to the first look's."""
+
+
+def looks_of(jobs: int) -> tuple[int, ...]:
+    """The looks that the budget allows if a replication has that many jobs."""
+    return tuple(look for look in REPLICATION_LOOKS if look == REPLICATION_LOOKS[0] or look * jobs <= MOST_JOBS)
+
+
+def next_look(scenario: Scenario, tallies: Mapping[str, Sequence[Tally]], stable: Mapping[str, bool], jobs: int) -> int:
+    """The number of replications to go on to; that of those that were run, if they are enough or the budget is used up."""
+    finished = len(next(iter(tallies.values())))
+    later = [look for look in looks_of(jobs) if look > finished]
+    if not later or is_resolved(scenario, tallies, stable, LOOK_CONFIDENCE):
+        return finished
+    return later[0]
+
+
+def is_resolved(
+    scenario: Scenario,
+    tallies: Mapping[str, Sequence[Tally]],
+    stable: Mapping[str, bool],
+    confidence: float = CONFIDENCE,
+) -> bool:
+    synchronous, event_driven, *_ = tallies.values()
+    pairs = zip(event_driven, synchronous, strict=True)
+    if half_width([b.good_share - a.good_share for b, a in pairs]) >= HALF_WIDTH_WANTED:
+        return False
+    if scenario.deadline_s is None:
+        return True
+    wanted = wanted_share(scenario)
+    return all(
+        _share(each, stable[name], confidence).conclude(wanted) != "unresolved" for name, each in tallies.items()
+    )
+
+
+def _share(tallies: Sequence[Tally], stable: bool, confidence: float) -> ShareOfJobs:
+    good, decided = sum(tally.decided_good for tally in tallies), sum(tally.decided for tally in tallies)
+    spread = [tally.good_share for tally in tallies]
+    return ShareOfJobs(*share_interval(good, decided, spread, confidence=confidence), stable)
