@@ -86,7 +86,7 @@ class CallRate(Value):
 class LatencySeries(Value):
     """Latencies of the jobs that arrived in each step and have their result: their number, p95 and the longest; null if there are none.
 
-    A step is one bin or several, so that most have 20 jobs or more. The p95 is within 2.5 %.
+    A step is one bin or several, so that most have 50 jobs or more. The p95 is within 2.5 %.
     """
 
     width_s: float = 1.0

@@ -30,7 +30,7 @@ from simulator.tally import EDGES_S, MIDDLES_S, QUANTILES, ClassTally, FineTally
 MOST_POINTS = 400
 DIGITS = 12
 """Significant digits of a result. Those that follow depend on the C library and the processor: without them a seed gives the same everywhere."""
-JOBS_A_STEP = 20
+JOBS_A_STEP = 50
 GROUPS = (1, 2, 4, 5, 8, 10, 20, 25, 40, 50)
 """How many bins a step of the latency over time may have."""
 LATENCY_MIDDLES_S = MIDDLES_S[(1 << layout.LATENCY_SHIFT) // 2 :: 1 << layout.LATENCY_SHIFT]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-Dash = Literal["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"]
+Dash = Literal["solid", "dash", "dot"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class Palette:
     grid: str
     burst: str
     outage: str
+    page: str
+    """Behind a picture that leaves the page."""
 
     def of(self, style: str | None) -> str:
         return self.load if style is None else str(getattr(self, style))
@@ -36,6 +38,7 @@ LIGHT = Palette(
     grid="#E4E7EB",
     burst="#EEF1F4",
     outage="#DDE1E7",
+    page="#FFFFFF",
 )
 DARK = Palette(
     synchronous="#56B4E9",
@@ -47,8 +50,10 @@ DARK = Palette(
     grid="#333D4B",
     burst="#232D3A",
     outage="#303C4C",
+    page="#141B24",
 )
 
+# a dash is a design's: predictions are thinner and paler, compared runs have symbols, limits are thin and solid
 DASHES: Mapping[str | None, Dash] = MappingProxyType(
     {"synchronous": "dash", "event_driven": "solid", "hybrid": "dot", None: "solid"}
 )

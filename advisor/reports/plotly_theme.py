@@ -59,6 +59,11 @@ def upright(x: float, colour: str, width: float, dash: str) -> dict[str, Any]:
     return {"type": "line", "xref": "x", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1, "line": line}
 
 
+def level(y: float, colour: str) -> dict[str, Any]:
+    line = {"color": colour, "width": 1}
+    return {"type": "line", "xref": "paper", "yref": "y", "x0": 0, "x1": 1, "y0": y, "y1": y, "line": line}
+
+
 def packed_array(values: ArrayLike, kind: str = "f4") -> dict[str, str]:
     """As plotly.js unpacks it: little-endian numbers of a `kind`, base64, with a shape from two dimensions on."""
     array = np.ascontiguousarray(values, dtype=f"<{kind}")

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.http import content_disposition_header
 
-from advisor.reports.charts.model import Chart
+from advisor.reports.charts.csv_text import csv_of_chart
+from advisor.reports.charts.model import Chart, ChartView
 from advisor.reports.figure_plotly import chart_figure
 
 
@@ -18,6 +19,26 @@ def download(content: bytes | str, content_type: str, name: str) -> HttpResponse
 
 def is_dark(request: HttpRequest) -> bool:
     return request.GET.get("theme") == "dark"
+
+
+def wanted_csv(request: HttpRequest, charts: Iterable[Chart]) -> HttpResponse | None:
+    """The chart that `?csv=` names, as a file; None without it.
+
+    Raises:
+        Http404: there is no such chart.
+    """
+    name = request.GET.get("csv")
+    if name is None:
+        return None
+    chart = next((chart for chart in charts if chart.id == name), None)
+    if chart is None:
+        raise Http404
+    return download(csv_of_chart(chart), "text/csv; charset=utf-8", f"{chart.id}.csv")
+
+
+def views_of(charts: Iterable[Chart]) -> tuple[ChartView, ...]:
+    """The views that the charts over time share."""
+    return next((chart.views for chart in charts if chart.views), ())
 
 
 def figures_by_chart(request: HttpRequest, charts: Iterable[Chart]) -> dict[str, dict[str, Any]]:

@@ -1,5 +1,6 @@
 // Draws a run's charts once its result is on the page, and again when the theme changes; those of a live run every second while it runs.
 (() => {
+  const NARROW = 480;
   let drawn = "";
 
   const draw = async () => {
@@ -18,7 +19,10 @@
         const figure = figures[place.dataset.chart];
         if (!figure) continue;
         if (live) show(place, figure.title);
+        if (place.clientWidth < NARROW) chartTools.thinTicks(figure);
+        if (matchMedia("(pointer: coarse)").matches) figure.layout.dragmode = false;
         await Plotly.react(place, figure.data, figure.layout, figure.config);
+        await chartTools.adopt(place, figure);
       }
       if (live) again(box);
       sentence.hidden = true;

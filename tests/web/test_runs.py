@@ -116,6 +116,13 @@ def test_charts_come_as_json_in_both_themes(client: Client, run: Run) -> None:
     assert light.content != dark.content
 
 
+def test_a_charts_numbers_come_as_csv(client: Client, run: Run) -> None:
+    answer = client.get(reverse("run-charts", args=[run.pk]), {"csv": "latency"})
+    assert answer["Content-Disposition"] == 'attachment; filename="latency.csv"'
+    assert answer.content.decode().startswith("Latency")
+    assert client.get(reverse("run-charts", args=[run.pk]), {"csv": "none"}).status_code == 404
+
+
 def test_a_run_without_a_result_has_no_charts(client: Client, make_run: MakeRun) -> None:
     assert client.get(reverse("run-charts", args=[make_run().pk])).status_code == 404
 

@@ -1,3 +1,4 @@
+from advisor.reports.charts.composite import stretch_s
 from advisor.reports.charts.latency import latency
 from advisor.reports.charts.live import overlaid, predicted_of
 from advisor.reports.charts.model import Chart
@@ -6,9 +7,9 @@ from advisor.reports.charts.over_time import (
     Timeline,
     in_flight,
     lag,
+    latency_over_time,
     provider_calls,
     queue_depth,
-    stretch_s,
     throughput,
 )
 from advisor.reports.wording import designs_of
@@ -23,9 +24,9 @@ def charts_of(result: Result, scenario: Scenario) -> tuple[Chart, ...]:
     """
     designs = [design for _, design in designs_of(result)]
     if result.live is None:
-        return _charts_of(result, scenario, stretch_s(designs))
+        return _charts_of(result, scenario, stretch_s(design.call_rate for design in designs))
     window, predicted = result.live.scenario, predicted_of(result, result.live)
-    width_s = stretch_s([*designs, *(design for _, design in designs_of(predicted))])
+    width_s = stretch_s(design.call_rate for design in [*designs, *(design for _, design in designs_of(predicted))])
     return overlaid(_charts_of(result, window, width_s), _charts_of(predicted, window, width_s))
 
 
@@ -37,6 +38,7 @@ def _charts_of(result: Result, scenario: Scenario, width_s: float) -> tuple[Char
         return first
     return (
         *first,
+        *latency_over_time(timeline, scenario),
         queue_depth(timeline, scenario),
         lag(timeline),
         in_flight(timeline, scenario),

@@ -1,6 +1,6 @@
 """Latency as a cumulative curve over all offered jobs, with the percentiles and the deadline marked."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -34,7 +34,7 @@ def latency(result: Result, scenario: Scenario) -> Chart:
     every = tuple(wording.designs_of(result))
     drawn = tuple((style, design) for style, design in every if design.stable and len(design.curve.share) > 1)
     notes = tuple(wording.unstable_sentence(style, design) for style, design in every if not design.stable)
-    deadlines = _deadlines(scenario)
+    deadlines = scenario_deadlines(scenario)
     longest = max([design.curve.latency_s[-1] for _, design in drawn] + list(deadlines.values()), default=1.0)
     log = needs_log(drawn, longest)
     scale, unit = (1.0, "s") if log else time_unit(longest)
@@ -49,20 +49,20 @@ def latency(result: Result, scenario: Scenario) -> Chart:
         x=x,
         y=Axis("Results in hand (% of offered jobs)", "%", low=0.0, high=100.0),
         table=_table(every),
-        lines=labelled(lines, x, _words(marks, lines, log)),
+        lines=labelled(lines, x, [*_words(marks, lines, log), *upright_areas(deadlines.values(), scale, lines, log)]),
         marks=marks,
-        deadlines=tuple(Deadline(value / scale, _deadline_text(name, value)) for name, value in deadlines.items()),
+        deadlines=tuple(Deadline(value / scale, deadline_text(name, value)) for name, value in deadlines.items()),
         notes=notes,
     )
 
 
-def _deadlines(scenario: Scenario) -> Mapping[str, float]:
+def scenario_deadlines(scenario: Scenario) -> Mapping[str, float]:
     if scenario.deadline_s is None:
         return {}
     return scenario.deadline_s if isinstance(scenario.deadline_s, Mapping) else {"": scenario.deadline_s}
 
 
-def _deadline_text(name: str, value: float) -> str:
+def deadline_text(name: str, value: float) -> str:
     return f"{f'{name} ' if name else ''}deadline {duration(value)}"
 
 
@@ -153,6 +153,13 @@ def _words(marks: tuple[Mark, ...], lines: tuple[Line, ...], log: bool) -> Itera
             yield Area(along - width, height, width)
         elif mark.side == "right":
             yield Area(along, height - LABEL_HEIGHT, width)
+
+
+def upright_areas(deadlines_s: Iterable[float], scale: float, lines: tuple[Line, ...], log: bool) -> Iterator[Area]:
+    """What the upright lines of the deadlines take of the plot."""
+    for deadline_s in deadlines_s if lines else ():
+        along = _along(deadline_s / scale, lines, log)
+        yield from (Area(along - 0.005, bottom, 0.01) for bottom in np.arange(0, 1, LABEL_HEIGHT).tolist())
 
 
 def _along(x: float, lines: tuple[Line, ...], log: bool) -> float:

@@ -1,4 +1,4 @@
-"""The charts of a live run: measured with the prediction dashed over it, and measured so far."""
+"""The charts of a live run: measured with the prediction, thinner and paler, over it, and measured so far."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from advisor.reports import wording
-from advisor.reports.charts.labels import labelled
+from advisor.reports.charts.composite import ends_of, run_end_s, stretch_s
+from advisor.reports.charts.labels import fitted, labelled
 from advisor.reports.charts.model import Axis, Chart, Designs, Line, Table, Window
-from advisor.reports.charts.over_time import Timeline, call_lines, calls_title, ends_of, run_end_s, stretch_s
+from advisor.reports.charts.over_time import Timeline, call_lines, calls_title
 from core.numbers import count, duration, share, time_unit
 from simulator.result import LiveReport, Result, SoFar
 
@@ -38,27 +39,35 @@ def overlaid(measured: tuple[Chart, ...], predicted: tuple[Chart, ...]) -> tuple
 def _overlaid(chart: Chart, before: Chart) -> Chart:
     across, up = _factor(before.x, chart.x), _factor(before.y, chart.y)
     designs = [line for line in before.lines if line.style is not None]
-    dashed = tuple(
+    faint = tuple(
         replace(
             line,
             label=f"{line.label}, predicted",
             x=line.x * across,
             y=line.y * up,
-            dash="dash",
+            faint=True,
             short="predicted",
             spot=None,
         )
         for line in designs
     )
-    lines = tuple(replace(line, dash="solid") for line in chart.lines) + dashed
+    lines = chart.lines + faint
     ends = [float(line.x[-1]) for line in lines if len(line.x)]
     x = chart.x if chart.x.high is None else replace(chart.x, high=max([chart.x.high, *ends]))
-    return replace(
-        chart,
-        x=x,
-        lines=labelled(lines, x),
-        alt=f"{chart.alt} Solid: measured; dashed: as the kernel predicted it.",
-    )
+    alt = f"{chart.alt} Strong lines: measured; thin ones: as the kernel predicted it."
+    if chart.scale_s is None:
+        return replace(chart, x=x, lines=labelled(lines, x), alt=alt)
+    lines, y = spotted(lines, x, chart.y)
+    return replace(chart, x=x, y=y, lines=lines, alt=alt)
+
+
+def spotted(lines: tuple[Line, ...], x: Axis, y: Axis) -> tuple[tuple[Line, ...], Axis]:
+    """The lines with places for their labels, and the y axis with room for them."""
+    low, high = x.low or 0.0, x.high or 1.0
+    top = max([float(line.y.max()) for line in lines if len(line.y)] + [1.0 if y.whole else 0.0]) or 1.0
+    placed = fitted(lines, x, low, high, top)
+    pairs = zip(lines, placed.spots, strict=True)
+    return tuple(replace(line, spot=spot) for line, spot in pairs), replace(y, high=placed.top)
 
 
 def _factor(of: Axis, to: Axis) -> float:
@@ -71,7 +80,7 @@ def so_far_charts(so_far: SoFar) -> tuple[Chart, ...]:
     designs = tuple((style, design) for style, design in measured if design is not None and design.series.t_s)
     if not designs:
         return ()
-    end_s = max(run_end_s(design.series) for _, design in designs)
+    end_s = max(1.0, *(run_end_s(design.series) for _, design in designs))
     timeline = Timeline.until(end_s, designs, _outages(so_far, end_s))
     return (
         _level(timeline, "queue_depth", "Jobs waiting"),
@@ -101,17 +110,20 @@ def _so_far_chart(
     y: Axis,
     windows: tuple[Window, ...] = (),
     more: str = "",
+    scale_s: float | None = None,
 ) -> Chart:
     """`values` are those of the last instant, in words, by style; `more` ends the alternative text."""
     title = f"{words}: {wording.listed([f'{value} ({wording.design_name(style)})' for style, value in values.items()])}"
+    drawn, y = spotted(tuple(lines), x, y) if scale_s is not None else (labelled(tuple(lines), x), y)
     return Chart(
         id=name,
         title=title,
         alt=f"{title}, so far.{more}",
         x=x,
         y=y,
+        scale_s=scale_s,
         table=Table(("Design", column), tuple((wording.style_name(style), value) for style, value in values.items())),
-        lines=labelled(tuple(replace(line, dash="solid") for line in lines), x),
+        lines=drawn,
         windows=windows,
     )
 
@@ -126,20 +138,32 @@ def _level(timeline: Timeline, name: str, words: str) -> Chart:
     ]
     last = {line.style or "": float(line.y[-1] * unit_s) for line in lines}
     values = {style: duration(value) if is_time else count(round(value)) for style, value in last.items()}
-    y = Axis(f"{words} ({unit})" if is_time else words, unit, low=0.0)
-    return _so_far_chart(name, words, f"{words}, last", values, lines, timeline.axis, y, timeline.shaded)
+    y = Axis(f"{words} ({unit})" if is_time else words, unit, low=0.0, whole=not is_time)
+    return _so_far_chart(
+        name, words, f"{words}, last", values, lines, timeline.axis, y, timeline.shaded, scale_s=timeline.scale
+    )
 
 
 def _calls(timeline: Timeline) -> tuple[Chart, ...]:
     designs = tuple((style, design) for style, design in timeline.designs if design.call_rate.per_s)
     if not designs:
         return ()
-    width_s = stretch_s(design for _, design in designs)
+    width_s = stretch_s(design.call_rate for _, design in designs)
     most = {style: count(max(design.call_rate.per_s)) for style, design in designs}
-    words, y = "Calls to the provider a second, most", Axis(calls_title(width_s), "/s", low=0.0)
+    words, y = "Calls to the provider a second, most", Axis(calls_title(width_s), "/s", low=0.0, whole=True)
     lines = call_lines(designs, width_s, timeline.scale)
     return (
-        _so_far_chart("provider_calls", words, "Calls a second, most", most, lines, timeline.axis, y, timeline.shaded),
+        _so_far_chart(
+            "provider_calls",
+            words,
+            "Calls a second, most",
+            most,
+            lines,
+            timeline.axis,
+            y,
+            timeline.shaded,
+            scale_s=timeline.scale,
+        ),
     )
 
 

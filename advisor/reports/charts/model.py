@@ -1,12 +1,12 @@
 """A chart before it is drawn: neutral between plotly on a page and SVG in a document."""
 
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.reports.palette import Dash
 from simulator.result import DesignResult
 
 FloatArray = NDArray[np.float64]
@@ -14,6 +14,9 @@ Designs = tuple[tuple[str, DesignResult], ...]
 """Styles and their results."""
 HEADROOM = 1.06
 """The top of a y axis with a fixed range, by the range."""
+
+LINE_SAMPLES = {"synchronous": "– –", "event_driven": "—", "hybrid": "· · ·", None: "—"}
+"""Of the lines, by their style: dashes as in the palette."""
 
 Side = Literal["left", "right", "none"]
 
@@ -39,6 +42,8 @@ class Spot:
     y: float
     above: bool
     side: Literal["left", "centre", "right"]
+    apart: bool = False
+    """Not next to its line: the words come with a sample of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,14 +56,19 @@ class Line:
     y: FloatArray
     shape: Literal["line", "step"]
     spot: Spot | None = None
-    dash: Dash | None = None
-    """If several lines are of one design, what distinguishes them; else the design's own."""
+    symbol: str = ""
+    """Along the line, in a comparison of runs: the run's."""
+    faint: bool = False
+    """Predicted, over what was measured: thinner and paler. The dash is the design's, as everywhere."""
     short: str = ""
     """The text next to it, if that is shorter than its label."""
 
     @property
     def words(self) -> str:
         return self.short or self.label
+
+    def words_at(self, spot: Spot) -> str:
+        return f"{LINE_SAMPLES[self.style]} {self.words}" if spot.apart and not self.symbol else self.words
 
 
 @dataclass(frozen=True)
@@ -81,8 +91,21 @@ class Window:
 
 @dataclass(frozen=True)
 class Deadline:
+    """`x` is a latency: the place of an upright line, or the height of a level one."""
+
     x: float
     text: str
+
+
+@dataclass(frozen=True)
+class ChartView:
+    """A part of the x axis that the chart shows, in axis units, with its own top of the y axis and places of the lines' labels."""
+
+    label: str
+    low: float
+    high: float
+    top: float
+    spots: tuple[Spot, ...]
 
 
 @dataclass(frozen=True)
@@ -121,11 +144,21 @@ class Chart:
     windows: tuple[Window, ...] = ()
     deadlines: tuple[Deadline, ...] = ()
     notes: tuple[str, ...] = ()
+    limits: tuple[Deadline, ...] = ()
+    """Level lines across a chart of latency over time."""
+    views: tuple[ChartView, ...] = ()
+    """Of a chart over time with finer windows: it opens at the first; the last is the whole run."""
+    scale_s: float | None = None
+    """Seconds of a unit of the x axis, if that is time since the start."""
 
     @property
     def first_windows(self) -> tuple[Window, ...]:
         """The first of each kind: the one that carries the word for the shading."""
-        return tuple({window.kind: window for window in reversed(self.windows)}.values())
+        return self.first_windows_in(-inf, inf)
+
+    def first_windows_in(self, low: float, high: float) -> tuple[Window, ...]:
+        seen = [window for window in self.windows if window.end > low and window.start < high]
+        return tuple({window.kind: window for window in reversed(seen)}.values())
 
     @property
     def drawn(self) -> bool:

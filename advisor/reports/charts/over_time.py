@@ -1,17 +1,25 @@
 """The charts of the first replication over time: queue depth, in flight, lag, throughput and calls to the provider."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import ceil
 from typing import Self, assert_never
 
 import numpy as np
-from numpy.typing import NDArray
 
 from advisor.reports import wording
-from advisor.reports.charts.labels import labelled
-from advisor.reports.charts.model import Axis, Chart, Designs, FloatArray, Line, Table, Window
+from advisor.reports.charts.composite import (
+    bin_s,
+    call_points,
+    latency_points,
+    level_points,
+    rate_points,
+    run_end_s,
+    stretch_s,
+)
+from advisor.reports.charts.labels import clipped, fitted
+from advisor.reports.charts.latency import deadline_text, scenario_deadlines
+from advisor.reports.charts.model import Axis, Chart, ChartView, Deadline, Designs, FloatArray, Line, Table, Window
 from core.numbers import MISSING, count, duration, number, rate, time_unit
 from simulator.arrivals import (
     BacklogArrivals,
@@ -23,11 +31,17 @@ from simulator.arrivals import (
     RegularArrivals,
     TraceArrivals,
 )
-from simulator.result import CallRate, DesignResult, Result, Series
+from simulator.result import CallRate, DesignResult, FineWindow, Result, Series
 from simulator.scenario import Scenario
 
 TABLE_ROWS = 24
-RATE_BINS = 120
+WINDOW_ROWS = 12
+EDGE = 0.002
+"""A view ends this much of it before its window: there the coarse bins begin again."""
+ROOM_ABOVE = 1.1
+"""The top of the axis by a deadline near it, whose words are above its line."""
+MOST_ABOVE = 1.5
+"""A deadline up to this many times above the lines is on the chart."""
 MEAN_BINS = 200
 
 
@@ -40,10 +54,18 @@ class Timeline:
     end_s: float
     scale: float
     unit: str
+    parts: tuple[tuple[str, float, float], ...] = ()
+    """Windows with finer bins: their names, starts and ends in seconds. The charts open at the first."""
 
     @classmethod
-    def until(cls, end_s: float, designs: Designs, windows: tuple[Window, ...]) -> Self:
-        return cls(designs, windows, end_s, *time_unit(end_s))
+    def until(
+        cls,
+        end_s: float,
+        designs: Designs,
+        windows: tuple[Window, ...],
+        parts: tuple[tuple[str, float, float], ...] = (),
+    ) -> Self:
+        return cls(designs, windows, end_s, *time_unit(end_s), parts)
 
     @classmethod
     def from_result(cls, result: Result, scenario: Scenario) -> Self | None:
@@ -52,11 +74,12 @@ class Timeline:
         if not designs:
             return None
         longest = max((design.series for _, design in designs), key=run_end_s)
-        return cls.until(run_end_s(longest), designs, windows_of(scenario, longest))
+        return cls.until(run_end_s(longest), designs, windows_of(scenario, longest), parts_of(result))
 
     @property
     def axis(self) -> Axis:
-        return Axis(f"Time since the start ({self.unit})", self.unit, low=0.0, high=self.end_s / self.scale)
+        unit = "h:min" if self.parts else self.unit
+        return Axis(f"Time since the start ({unit})", self.unit, low=0.0, high=self.end_s / self.scale)
 
     @property
     def shaded(self) -> tuple[Window, ...]:
@@ -73,8 +96,16 @@ class Timeline:
         *,
         what: str = "",
         tabled: Sequence[Line] = (),
+        together: Sequence[Line] = (),
+        limits: tuple[Deadline, ...] = (),
     ) -> Chart:
-        """`tabled` are the lines behind the table if those are not the drawn ones, `how` they are summed up in it."""
+        """`tabled` are the lines behind the table if those are not the drawn ones, `how` they are summed up in it.
+
+        `together` are the lines of all charts that share the y axis.
+        """
+        views = tuple(self._view(part, tuple(lines), together or lines, y, limits) for part in self._parts)
+        whole = views[-1]
+        spotted = tuple(replace(line, spot=spot) for line, spot in zip(lines, whole.spots, strict=True))
         kinds = sorted({window.kind for window in self.windows})
         shading = f" Shaded: {wording.listed([f'{kind}s' for kind in kinds])}." if kinds else ""
         return Chart(
@@ -82,22 +113,57 @@ class Timeline:
             title=title,
             alt=f"{title}. {what or f'{y.title} over time, first replication'}.{shading}",
             x=self.axis,
-            y=y,
+            y=replace(y, high=whole.top),
             table=table_over_time(self, tabled or lines, words, how),
-            lines=labelled(tuple(lines), self.axis, high=y.high),
+            lines=spotted,
             windows=self.shaded,
+            limits=limits,
+            views=views if self.parts else (),
+            scale_s=self.scale,
         )
+
+    @property
+    def _parts(self) -> tuple[tuple[str, float, float], ...]:
+        return (*self.parts, ("Whole run", 0.0, self.end_s))
+
+    def _view(
+        self,
+        part: tuple[str, float, float],
+        lines: tuple[Line, ...],
+        together: Sequence[Line],
+        y: Axis,
+        limits: tuple[Deadline, ...],
+    ) -> ChartView:
+        name, low, high = part[0], part[1] / self.scale, part[2] / self.scale
+        high -= EDGE * (high - low) if part in self.parts else 0.0
+        top = max((float(clipped(line, low, high).y.max()) for line in together), default=0.0)
+        seen = [limit for limit in limits if limit.x < MOST_ABOVE * top]
+        top = max([top, 1.0 if y.whole else 0.0, *(ROOM_ABOVE * limit.x for limit in seen)]) or 1.0
+        placed = fitted(lines, self.axis, low, high, top, seen)
+        return ChartView(name, low, high, placed.top, placed.spots)
 
 
 def queue_depth(timeline: Timeline, scenario: Scenario) -> Chart:
     return _stepped(
         timeline, "queue_depth", _depth_finding(timeline, scenario), Axis("Jobs waiting", "jobs", low=0.0, whole=True),
-        lambda series: np.asarray(series.queue_depth), count,
+        _depths, count,
     )  # fmt: skip
 
 
+def _depths(series: Series) -> FloatArray:
+    return np.asarray(series.queue_depth, np.float64)
+
+
+def _lags(series: Series) -> FloatArray:
+    return np.asarray(series.lag_s, np.float64)
+
+
+def _in_flight(series: Series) -> FloatArray:
+    return np.asarray(series.in_flight, np.float64)
+
+
 def _depth_finding(timeline: Timeline, scenario: Scenario) -> str:
-    peaks = {style: max(design.series.queue_depth) for style, design in timeline.designs}
+    peaks = {style: float(level_points(design, _depths)[1].max()) for style, design in timeline.designs}
     if max(peaks.values()) < 1:
         return f"No queue forms in {'either design' if len(peaks) == 2 else 'any design'}"
     parts = []
@@ -115,25 +181,26 @@ def _depth_finding(timeline: Timeline, scenario: Scenario) -> str:
 
 
 def _drain(design: DesignResult, windows: tuple[Window, ...]) -> str:
-    ends, depth = ends_of(design.series), np.asarray(design.series.queue_depth)
+    ends, depth = level_points(design, _depths)
     drained = drained_after(ends, depth, windows) if design.stable else None
     if drained is None:
         return "" if design.stable else " and keeps growing"
     window, after = drained
-    return f" and drains {duration(after)} after the {window.kind}" if after >= bin_s(design.series) else ""
+    finest_s = min([bin_s(design.series), *(fine.width_s for fine in design.fine)])
+    return f" and drains {duration(after)} after the {window.kind}" if after >= finest_s else ""
 
 
 def in_flight(timeline: Timeline, scenario: Scenario) -> Chart:
     parts = []
     for style, design in timeline.designs:
-        peak, places = max(design.series.in_flight), _places(scenario, style)
+        peak, places = level_points(design, _in_flight)[1].max(), _places(scenario, style)
         nouns = "workers" if style == "synchronous" else "consumers"
         at = f"all {count(places)}" if peak >= places else f"{count(peak)} of {count(places)}"
         parts.append(f"{at} {wording.design_name(style)} {nouns}")
     title = f"At the busiest {wording.listed(parts)} are at work"
     return _stepped(
         timeline, "in_flight", title, Axis("Jobs in flight (average)", "jobs", low=0.0),
-        lambda series: np.asarray(series.in_flight), number, most=MEAN_BINS,
+        _in_flight, number, most=MEAN_BINS,
     )  # fmt: skip
 
 
@@ -144,7 +211,7 @@ def _places(scenario: Scenario, style: str) -> int:
 
 
 def lag(timeline: Timeline) -> Chart:
-    most = {style: max(design.series.lag_s) for style, design in timeline.designs}
+    most = {style: float(level_points(design, _lags)[1].max()) for style, design in timeline.designs}
     scale, unit = time_unit(max(most.values()))
     worst = [f"{duration(most[style])} in the {wording.design_name(style)} design" for style, _ in timeline.designs]
     title = (
@@ -154,34 +221,22 @@ def lag(timeline: Timeline) -> Chart:
     )
     return _stepped(
         timeline, "lag", title, Axis(f"Age of the oldest waiting job ({unit})", unit, low=0.0),
-        lambda series: np.asarray(series.lag_s) / scale, lambda value: duration(value * scale),
+        lambda series: _lags(series) / scale, lambda value: duration(value * scale),
     )  # fmt: skip
 
 
 def throughput(timeline: Timeline) -> Chart:
-    times, load = _rates(timeline.designs[0][1].series, "arrivals")
+    times, load = rate_points(timeline.designs[0][1], "arrivals")
     lines = [Line("Arrivals", None, times / timeline.scale, load, "step")]
     parts = [f"arrivals reach {rate(float(load.max()))}"]
     for style, design in timeline.designs:
-        at, done = _rates(design.series, "completed")
+        at, done = rate_points(design, "completed")
         lines.append(Line(wording.style_name(style), style, at / timeline.scale, done, "step"))
         parts.append(f"{wording.design_name(style)} completions {rate(float(done.max()))}")
     title = wording.capitalised("; ".join(parts))
     y = Axis("Jobs per second (/s)", "/s", low=0.0)
     what = "Rates over time, first replication"
     return timeline.chart("throughput", title, y, lines, rate, "Mean rate", what=what)
-
-
-def _rates(series: Series, name: str) -> tuple[FloatArray, FloatArray]:
-    """Rates per second over at most `RATE_BINS` bins; the last value is repeated at the run's end."""
-    counts, width = np.asarray(getattr(series, name), dtype=np.float64), bin_s(series)
-    group = -(-len(counts) // RATE_BINS)
-    padded = np.concatenate([counts, np.zeros(-len(counts) % group)]).reshape(-1, group).sum(axis=1)
-    spans = np.full(len(padded), group * width)
-    spans[-1] = width * (len(counts) - group * (len(padded) - 1))
-    times = np.arange(len(padded)) * group * width
-    rates = padded / spans
-    return np.append(times, len(counts) * width), np.append(rates, rates[-1])
 
 
 def _stepped(
@@ -196,49 +251,84 @@ def _stepped(
     """A figure at the bins' ends; averaged over `most` stretches if that is given."""
     lines = []
     for style, design in timeline.designs:
-        at_s, figures = ends_of(design.series), values(design.series)
-        group = -(-len(figures) // most) if most else 1
-        at_s, figures = at_s[_last_of(len(at_s), group)], _averaged(figures, group)
+        at_s, figures = level_points(design, values, most)
         lines.append(Line(wording.style_name(style), style, at_s / timeline.scale, figures, "step"))
     return timeline.chart(name, title, y, lines, words)
 
 
-def _last_of(length: int, group: int) -> NDArray[np.int64]:
-    return np.minimum(np.arange(group - 1, length + group - 1, group), length - 1)
-
-
-def _averaged(figures: FloatArray, group: int) -> FloatArray:
-    starts = np.arange(0, len(figures), group)
-    return np.add.reduceat(figures, starts) / np.diff(np.append(starts, len(figures)))
-
-
-def ends_of(series: Series) -> FloatArray:
-    """The ends of the bins, at which queue depth and lag are measured."""
-    return np.asarray(series.t_s, dtype=np.float64) + bin_s(series)
-
-
 def table_over_time(timeline: Timeline, lines: Sequence[Line], words: Callable[[float], str], how: str) -> Table:
-    """At most `TABLE_ROWS` equal stretches, each with the lines' largest or mean value in it."""
+    """Stretches, each with the lines' largest or mean value in it: `TABLE_ROWS` of the run, `WINDOW_ROWS` of a window in their place."""
     high = timeline.end_s / timeline.scale
     edges = np.linspace(0, high, min(TABLE_ROWS, max(len(line.x) for line in lines)) + 1)
+    for _, start_s, end_s in timeline.parts:
+        low, top = start_s / timeline.scale, end_s / timeline.scale
+        outside = edges[(edges < low) | (edges > top)]
+        edges = np.sort(np.concatenate([outside, np.linspace(low, top, WINDOW_ROWS + 1)]))
     rows = []
     for low, top in pairwise(edges):
-        inside = [line.y[(line.x > low) & (line.x <= top)] for line in lines]
+        inside = [line.y[(line.x > low) & (line.x <= top) & np.isfinite(line.y)] for line in lines]
         figures = [(part.mean() if how.startswith("Mean") else part.max()) if len(part) else None for part in inside]
         rows.append(
             (
-                f"{duration(low * timeline.scale)} to {duration(top * timeline.scale)}",
+                _stretch(low * timeline.scale, top * timeline.scale),
                 *(MISSING if figure is None else words(float(figure)) for figure in figures),
             )
         )
     return Table((f"Time ({how.lower()} in it)", *(line.label for line in lines)), tuple(rows))
 
 
+def _stretch(start_s: float, end_s: float) -> str:
+    """With as many digits as tell the ends apart."""
+    digits = next(
+        (digits for digits in range(3, 9) if duration(start_s, digits=digits) != duration(end_s, digits=digits)), 9
+    )
+    return f"{duration(start_s, digits=digits)} to {duration(end_s, digits=digits)}"
+
+
 CALLS_TITLE = "Calls to the provider (/s)"
-MOST_STRETCHES = 100
-"""Stretches of a line: more would be a comb. Each keeps its busiest second."""
+STEPS_TITLE = "Calls a second (highest in each step)"
 MORE = 1.2
 """The busiest second after an outage counts as a herd from this many times the calls of the busiest before it."""
+
+
+LATENCY_TITLE = "p95 latency by arrival"
+
+
+def latency_over_time(timeline: Timeline, scenario: Scenario) -> tuple[Chart, ...]:
+    """In the windows alone. Empty if there are none, or no job that arrived in them has a result."""
+    points = {style: _latencies(design) for style, design in timeline.designs}
+    worst = {style: float(np.nanmax(y)) for style, (_, y) in points.items() if np.isfinite(y).any()}
+    if not worst:
+        return ()
+    scale, unit = time_unit(max(worst.values()))
+    lines = [
+        Line(wording.style_name(style), style, x / timeline.scale, y / scale, "step")
+        for style, (x, y) in points.items()
+        if style in worst
+    ]
+    reached = wording.listed([f"{duration(most)} ({wording.design_name(style)})" for style, most in worst.items()])
+    limits = tuple(
+        Deadline(value / scale, deadline_text(name, value)) for name, value in scenario_deadlines(scenario).items()
+    )
+    what = "For each step, the latency that 95 % of the jobs that arrived in it and have a result do not exceed, first replication"
+    return (
+        timeline.chart(
+            "latency_over_time", f"The p95 latency, by time of arrival, reaches {reached}",
+            Axis(f"{LATENCY_TITLE} ({unit})", unit, low=0.0), lines, lambda value: duration(value * scale),
+            what=what, limits=limits,
+        ),
+    )  # fmt: skip
+
+
+def _latencies(design: DesignResult) -> tuple[FloatArray, FloatArray]:
+    """Of all windows, with a gap after each."""
+    pieces = [latency_points(fine) for fine in design.fine if fine.latency.p95_s]
+    if not pieces:
+        return np.array([]), np.array([])
+    return (
+        np.concatenate([np.append(x, x[-1]) for x, _ in pieces]),
+        np.concatenate([np.append(y, np.nan) for _, y in pieces]),
+    )
 
 
 def provider_calls(timeline: Timeline, width_s: float) -> tuple[Chart, ...]:
@@ -247,49 +337,48 @@ def provider_calls(timeline: Timeline, width_s: float) -> tuple[Chart, ...]:
     if not designs:
         return ()
     outage_s = min((window.start for window in timeline.windows if window.kind == "outage"), default=None)
-    lines = call_lines(designs, width_s, timeline.scale, timeline.end_s)
-    ends = [replace(line, x=np.minimum(line.x + width_s / timeline.scale, line.x[-1])) for line in lines]
-    y = Axis(calls_title(width_s), "/s", low=0.0)
+    window_widths_s = tuple(
+        stretch_s(design.fine[place].call_rate for _, design in designs) for place in range(len(designs[0][1].fine))
+    )
+    lines = call_lines(designs, width_s, timeline.scale, timeline.end_s, window_widths_s)
+    ends = [replace(line, x=np.append(line.x[1:], line.x[-1])) for line in lines]
+    y = Axis(STEPS_TITLE if timeline.parts else calls_title(width_s), "/s", low=0.0, whole=True)
     return (timeline.chart("provider_calls", _calls_finding(designs, outage_s), y, lines, count, tabled=ends),)
-
-
-def stretch_s(designs: Iterable[DesignResult]) -> float:
-    """Length of a step for all designs: at most `MOST_STRETCHES` steps, each of whole bins."""
-    rates = [design.call_rate for design in designs if design.call_rate.per_s]
-    widest = max((rate.width_s for rate in rates), default=1.0)
-    longest = max((len(rate.per_s) * rate.width_s for rate in rates), default=0.0)
-    return widest * max(1, ceil(longest / (MOST_STRETCHES * widest)))
 
 
 def calls_title(width_s: float) -> str:
     return CALLS_TITLE if width_s <= 1 else f"Calls a second (highest in each {duration(width_s)})"
 
 
-def call_lines(designs: Designs, width_s: float, scale: float, end_s: float | None = None) -> tuple[Line, ...]:
+def call_lines(
+    designs: Designs,
+    width_s: float,
+    scale: float,
+    end_s: float | None = None,
+    window_widths_s: tuple[float, ...] = (),
+) -> tuple[Line, ...]:
     """Up to the end of each design's own series if no `end_s` is given."""
     return tuple(
         Line(wording.style_name(style), style, x / scale, y, "step")
         for style, design in designs
-        for x, y in [call_steps(design.call_rate, width_s, run_end_s(design.series) if end_s is None else end_s)]
+        for x, y in [
+            call_points(design, width_s, run_end_s(design.series) if end_s is None else end_s, window_widths_s)
+        ]
     )
 
 
-def call_steps(rate: CallRate, width_s: float, end_s: float) -> tuple[FloatArray, FloatArray]:
-    """Return the steps' starts and busiest seconds, then zeros at the end of the calls and of the run."""
-    group = max(1, round(width_s / rate.width_s))
-    padded = np.concatenate([np.asarray(rate.per_s, np.float64), np.zeros(-len(rate.per_s) % group)])
-    most = padded.reshape(-1, group).max(axis=1) if len(padded) else padded
-    starts: FloatArray = np.arange(len(most), dtype=np.float64) * np.float64(width_s)
-    last_s = min(len(most) * width_s, max(end_s, float(starts[-1]) if len(starts) else 0.0))
-    return np.concatenate([starts, [last_s, max(end_s, last_s)]]), np.concatenate([most, [0.0, 0.0]])
-
-
 def _calls_finding(designs: Designs, outage_s: float | None) -> str:
-    peaks = [(style, max(design.call_rate.per_s)) for style, design in designs]
-    reached = wording.listed([f"{count(peak)} ({wording.design_name(style)})" for style, peak in peaks])
+    reached = wording.listed([_busiest(style, design.call_rate) for style, design in designs])
     title = f"Calls to the provider reach {reached} a second"
     herds = [] if outage_s is None else [herd for style, design in designs if (herd := _herd(style, design, outage_s))]
     return f"{title}: {wording.listed(herds)}" if herds else title
+
+
+def _busiest(style: str, rate: CallRate) -> str:
+    """The busiest second, and when it was if that is known."""
+    peak, at_s = max(rate.per_s), rate.busiest_at_s
+    when = "" if at_s is None else f" at {duration(at_s, digits=6)}"
+    return f"{count(peak)} ({wording.design_name(style)}{when})"
 
 
 def _herd(style: str, design: DesignResult, outage_s: float) -> str:
@@ -299,6 +388,29 @@ def _herd(style: str, design: DesignResult, outage_s: float) -> str:
         return ""
     times = number(max(after) / max(before))
     return f"{times} times as many as before the outage in the {wording.design_name(style)} design"
+
+
+def parts_of(result: Result) -> tuple[tuple[str, float, float], ...]:
+    """The windows with finer bins, named; the one that has most designs' peaks first, else in the order of time."""
+    designs = len(list(wording.designs_of(result)))
+    order = sorted(result.windows, key=lambda window: (-len(window.peaks), "event_driven" not in window.peaks))
+    first, rest = order[:1], [window for window in result.windows if window is not order[0]] if order else []
+    return tuple((_part_name(window, designs), window.start_s, window.end_s) for window in (*first, *rest))
+
+
+def _part_name(window: FineWindow, designs: int) -> str:
+    names = [wording.design_name(style) for style in window.peaks]
+    parts = []
+    if names:
+        of = (
+            f"peak of {'both' if designs == 2 else 'all'} designs"
+            if len(names) == designs
+            else f"{wording.listed(names)} peak"
+        )
+        parts.append(of if window.outages_s else f"{of} at {duration(window.start_s)}")
+    if window.outages_s:
+        parts.append(f"outage at {wording.listed([duration(start, digits=5) for start in window.outages_s])}")
+    return wording.capitalised(wording.listed(parts))
 
 
 MOST_WINDOWS = 60
@@ -320,15 +432,6 @@ def windows_of(scenario: Scenario, series: Series) -> tuple[Window, ...]:
     ]
     bursts = _bursts(scenario, series, end_s)
     return tuple(window for windows in (bursts, outages) if len(windows) <= MOST_WINDOWS for window in windows)
-
-
-def run_end_s(series: Series) -> float:
-    return series.t_s[-1] + bin_s(series) if series.t_s else 0.0
-
-
-def bin_s(series: Series) -> float:
-    """The width of a bin; a lone bin counts as a second."""
-    return series.t_s[1] - series.t_s[0] if len(series.t_s) > 1 else 1.0
 
 
 def _bursts(scenario: Scenario, series: Series, end_s: float) -> list[Window]:

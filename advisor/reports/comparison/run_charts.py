@@ -4,22 +4,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from tsdownsample import MinMaxLTTBDownsampler
 
 from advisor.reports import wording
+from advisor.reports.charts.composite import call_points, level_points, run_end_s, stretch_s
 from advisor.reports.charts.labels import labelled
-from advisor.reports.charts.latency import ROWS, latency_at, latency_axis, needs_log, quantile
+from advisor.reports.charts.latency import ROWS, latency_at, latency_axis, needs_log, quantile, upright_areas
 from advisor.reports.charts.model import Axis, Chart, Deadline, FloatArray, Line, Table, Window
 from advisor.reports.charts.outcomes import share_bars
-from advisor.reports.charts.over_time import (
-    Timeline,
-    call_steps,
-    calls_title,
-    ends_of,
-    run_end_s,
-    stretch_s,
-    windows_of,
-)
+from advisor.reports.charts.over_time import STEPS_TITLE, Timeline, calls_title, parts_of, windows_of
 from advisor.reports.comparison.runs import ComparedRun, styles_of, with_design
 from core.numbers import count, duration, percent, share, time_unit
 from simulator.result import DesignResult
@@ -42,7 +36,12 @@ def latencies(runs: Sequence[ComparedRun]) -> tuple[Chart, ...]:
     }
     x = latency_axis(tuple(line for each in lines.values() for line in each), unit, log)
     marks = tuple(Deadline(value / scale, words) for value, words in deadlines.items())
-    return tuple(_curve_chart(style, runs, labelled(lines[style], x, high=100.0), x, marks) for style in styles)
+    return tuple(
+        _curve_chart(
+            style, runs, labelled(lines[style], x, upright_areas(deadlines, scale, lines[style], log), 100.0), x, marks
+        )
+        for style in styles
+    )
 
 
 def _drawable(design: DesignResult) -> bool:
@@ -55,7 +54,7 @@ def _curve(run: ComparedRun, style: str, design: DesignResult, span: tuple[float
     own = np.asarray(design.curve.latency_s)
     instants = np.unique(np.concatenate([own[(own >= first) & (own <= longest)], [first, longest]]))
     shares = 100 * np.interp(instants, own, np.asarray(design.curve.share), left=0.0)
-    return Line(run.letter, style, instants / scale, shares, "line", dash=run.dash)
+    return Line(run.letter, style, instants / scale, shares, "line", symbol=run.symbol)
 
 
 def _curve_chart(
@@ -145,51 +144,73 @@ def charts_over_time(runs: Sequence[ComparedRun]) -> tuple[Chart, ...]:
     every = [design for style in styles_of(runs) for _, design in with_design(runs, style) if design.series.t_s]
     if not every:
         return ()
-    timeline = Timeline.until(max(run_end_s(design.series) for design in every), (), _windows(runs))
-    width_s = stretch_s(every)
+    end_s = max(run_end_s(design.series) for design in every)
+    timeline = Timeline.until(end_s, (), _windows(runs), _parts(runs))
+    width_s = stretch_s(design.call_rate for design in every)
     lag_scale, lag_unit = time_unit(max(max(design.series.lag_s) for design in every))
     lag_axis = Axis(f"Age of the oldest waiting job ({lag_unit})", lag_unit, low=0.0)
     measures = (
         _Measure("queue_depth", Axis("Jobs waiting", "jobs", low=0.0, whole=True), _levels("queue_depth"), count),
         _Measure("lag_s", lag_axis, _levels("lag_s", lag_scale), lambda value: duration(value * lag_scale)),
         _Measure(
-            "provider_calls", Axis(calls_title(width_s), "/s", low=0.0),
-            lambda design: call_steps(design.call_rate, width_s, run_end_s(design.series)), count,
+            "provider_calls",
+            Axis(STEPS_TITLE if timeline.parts else calls_title(width_s), "/s", low=0.0, whole=True),
+            lambda design: call_points(
+                design, width_s, run_end_s(design.series), tuple(stretch_s([fine.call_rate]) for fine in design.fine)
+            ),
+            count,
         ),
     )  # fmt: skip
     return tuple(chart for measure in measures for chart in _charts(measure, runs, timeline))
 
 
 def _levels(name: str, scale: float = 1.0) -> Callable[[DesignResult], tuple[FloatArray, FloatArray]]:
-    return lambda design: (ends_of(design.series), np.asarray(getattr(design.series, name), np.float64) / scale)
+    return lambda design: level_points(design, lambda series: np.asarray(getattr(series, name), np.float64) / scale)
 
 
 def _charts(measure: _Measure, runs: Sequence[ComparedRun], timeline: Timeline) -> Iterator[Chart]:
     lines = {
         style: [
-            Line(run.letter, style, at_s / timeline.scale, values, "step", dash=run.dash)
+            Line(run.letter, style, at_s / timeline.scale, values, "step", symbol=run.symbol)
             for run, design in with_design(runs, style)
             if measure.has(design)
             for at_s, values in [measure.points(design)]
         ]
         for style in styles_of(runs)
     }
-    high = max((float(line.y.max()) for each in lines.values() for line in each), default=0.0)
-    y = replace(measure.y, high=high or None)
+    y, together = measure.y, [line for each in lines.values() for line in each]
     what = f"{y.title} over time, first replication, a line a run"
     for style, each in lines.items():
         if each:
             title = f"{wording.style_name(style)}: {measure.finding(style, each)}"
-            drawn = [thinned(line) for line in each]
-            yield timeline.chart(f"{measure.name}-{style}", title, y, drawn, measure.words, what=what, tabled=each)
+            drawn = [thinned(line, [part[1] / timeline.scale for part in timeline.parts]) for line in each]
+            yield timeline.chart(
+                f"{measure.name}-{style}", title, y, drawn, measure.words, what=what, tabled=each, together=together
+            )
 
 
-def thinned(line: Line) -> Line:
-    """Keep at most `POINTS` points, peaks among them."""
-    if len(line.x) <= POINTS:
-        return line
-    kept = MinMaxLTTBDownsampler().downsample(line.x, line.y, n_out=POINTS)  # type: ignore[no-untyped-call]
+def thinned(line: Line, cuts: Sequence[float] = ()) -> Line:
+    """Keep at most `POINTS` points of each piece between the `cuts`, peaks among them."""
+    pieces = np.split(np.arange(len(line.x)), np.searchsorted(line.x, sorted(cuts)))
+    kept = np.concatenate([piece[_kept(line.x[piece], line.y[piece])] for piece in pieces])
     return replace(line, x=line.x[kept], y=line.y[kept])
+
+
+def _kept(x: FloatArray, y: FloatArray) -> NDArray[np.int64]:
+    if len(x) <= POINTS:
+        return np.arange(len(x))
+    places: NDArray[np.int64] = MinMaxLTTBDownsampler().downsample(x, y, n_out=POINTS)  # type: ignore[no-untyped-call]
+    return places
+
+
+def _parts(runs: Sequence[ComparedRun]) -> tuple[tuple[str, float, float], ...]:
+    """Every run's windows, each named once; those that overlap one before are left out."""
+    parts: list[tuple[str, float, float]] = []
+    for run in runs:
+        for name, start_s, end_s in parts_of(run.result):
+            if all(end_s <= other[1] or other[2] <= start_s for other in parts):
+                parts.append((f"{run.letter}: {name[0].lower()}{name[1:]}", start_s, end_s))
+    return tuple(parts)
 
 
 def _windows(runs: Sequence[ComparedRun]) -> tuple[Window, ...]:

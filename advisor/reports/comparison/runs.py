@@ -16,7 +16,6 @@ from advisor.reports.document.simulation import (
     results_table,
     value_of,
 )
-from advisor.reports.palette import Dash
 from advisor.reports.wording import designs_of, style_name
 from core.numbers import MISSING, count, duration, number, percent
 from simulator.result import DesignResult, Interval, Result
@@ -24,7 +23,15 @@ from simulator.scenario import Scenario
 
 LETTERS = "ABCDEF"
 FEWEST_RUNS, MOST_RUNS = 2, len(LETTERS)
-RUN_DASHES: tuple[Dash, ...] = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+RUN_SYMBOLS = {
+    "circle": "M28 6a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
+    "square": "M28 2h8v8h-8z",
+    "diamond": "M32 1l5 5-5 5-5-5z",
+    "triangle-up": "M32 1l5 9h-10z",
+    "cross": "M30.5 1h3v3.5h3.5v3h-3.5v3.5h-3v-3.5h-3.5v-3h3.5z",
+    "hourglass": "M27 1h10l-10 10h10z",
+}
+"""Along a run's lines, by plotly's names, with their outlines around 32, 6; the dash of a line is its design's."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +49,12 @@ class ComparedRun:
         return LETTERS[self.place]
 
     @property
-    def dash(self) -> Dash:
-        return RUN_DASHES[self.place]
+    def symbol(self) -> str:
+        return list(RUN_SYMBOLS)[self.place]
+
+    @property
+    def symbol_path(self) -> str:
+        return RUN_SYMBOLS[self.symbol]
 
     def design(self, style: str) -> DesignResult | None:
         return dict(wording.designs_of(self.result)).get(style)

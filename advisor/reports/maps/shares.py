@@ -58,7 +58,7 @@ def _uprights(sweep: SweepResult, border: AdvisedMap, here: float, palette: Pale
     for x, style in turns(border):
         yield x, f"advice: {design_name(style)} from here", palette.of(style), "solid"
     if sweep.x.values[0] <= here <= sweep.x.values[-1]:
-        yield here, "this workload", palette.muted, "dot"
+        yield here, "this workload", palette.muted, "solid"
 
 
 def _of(cell: Cell, design: str) -> GoodShare:
@@ -106,7 +106,7 @@ def _asked(sweep: SweepResult, palette: Palette) -> Iterator[dict[str, Any]]:
             "name": "asked for",
             "x": [x for x, _ in asked],
             "y": [share for _, share in asked],
-            "line": {"color": palette.ink, "dash": "longdash", "width": 1.2},
+            "line": {"color": palette.ink, "width": 1.2},
             "hovertemplate": "%{y:.4~g} %",
         }
 

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.gzip import gzip_page
@@ -32,7 +32,7 @@ from advisor.reports.comparison.runs import (
 from advisor.reports.document.classes import starved_sentences
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import find_run, workspace_of
-from advisor.web.responses import drawings, figures_by_chart
+from advisor.web.responses import drawings, figures_by_chart, views_of, wanted_csv
 from simulator.result import Result
 from simulator.scenario import Scenario
 
@@ -76,7 +76,8 @@ def show_comparison(request: MemberRequest) -> HttpResponseBase:
         "unfinished": [run for run in picked if run not in finished],
         "differing": [setting for setting in settings if setting.differs],
         "same": [setting for setting in settings if not setting.differs],
-        "charts": _charts(key),
+        "charts": (charts := _charts(key)),
+        "views": views_of(charts),
         "charts_address": f"{reverse('compare-charts')}?{_query(finished)}",
         "figures": [(style, figures_of(runs, style)) for style in styles_of(runs)],
         "between_designs": between_designs(runs),
@@ -88,13 +89,14 @@ def show_comparison(request: MemberRequest) -> HttpResponseBase:
 
 @require_safe
 @gzip_page
-def comparison_charts(request: MemberRequest) -> JsonResponse:
-    """The figures for plotly.js, by chart; `&theme=dark` for the dark colours. Results never change."""
+def comparison_charts(request: MemberRequest) -> HttpResponse:
+    """The figures for plotly.js, by chart, or with `&csv=` the numbers of one; `&theme=dark` for the dark colours. Results never change."""
     picked = [find_run(request, key, with_result=True) for key in _keys(request) or ()]
     finished = [run for run in picked if run.state == State.SUCCEEDED]
     if not FEWEST_RUNS <= len(finished) <= MOST_RUNS:
         raise Http404
-    return drawings(figures_by_chart(request, _charts(tuple(_key(run) for run in finished))))
+    charts = _charts(tuple(_key(run) for run in finished))
+    return wanted_csv(request, charts) or drawings(figures_by_chart(request, charts))
 
 
 def _keys(request: MemberRequest) -> list[UUID] | None:

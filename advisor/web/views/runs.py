@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.text import capfirst
@@ -51,7 +51,7 @@ from advisor.web.access import editable_decision, find_run, parse_id
 from advisor.web.decision_page import plan_of
 from advisor.web.forms.questions import sentence_of
 from advisor.web.forms.run_options import RUN_LABELS, RunOptions
-from advisor.web.responses import drawings, figures_by_chart
+from advisor.web.responses import drawings, figures_by_chart, views_of, wanted_csv
 from advisor.web.views.answers import QUEUE_IS_SILENT
 from core.errors import InvalidInput
 from core.numbers import count
@@ -106,12 +106,17 @@ def repeat_run(request: MemberRequest, run_id: UUID) -> HttpResponseBase:
 
 @require_safe
 @gzip_page
-def run_charts(request: MemberRequest, run_id: UUID) -> JsonResponse:
-    """The figures for plotly.js, by chart. A live run under way has more every second; one that was stopped keeps what it had."""
+def run_charts(request: MemberRequest, run_id: UUID) -> HttpResponse:
+    """The figures for plotly.js, by chart; `?csv=` gives the numbers of one.
+
+    A live run under way has more every second; one that was stopped keeps what it had.
+    """
     run = find_run(request, run_id)
     if run.state != State.SUCCEEDED and run.engine != EngineName.LIVE:
         raise Http404
     charts = _charts_of_result(run) if run.state == State.SUCCEEDED else _charts_so_far(run)
+    if file := wanted_csv(request, charts):
+        return file
     titles = {chart.id: {"title": wording.unbroken(chart.title)} for chart in charts}
     drawn = {name: figure | titles[name] for name, figure in figures_by_chart(request, charts).items()}
     return drawings(drawn, is_final=not run.active)
@@ -156,7 +161,8 @@ def _result_context(run: Run) -> dict[str, Any]:
         "starved": starved_sentences(result),
         "class_sentences": (*class_verdict_sentences(result, scenario), *worst_wait_sentences(result)),
         "classes": class_figures({wording.style_name(style): design for style, design in designs}, scenario),
-        "charts": _charts_of_result(run),
+        "charts": (charts := _charts_of_result(run)),
+        "views": views_of(charts),
         **(_live_context(result.live, simulate_command(scenario, result)) if result.live is not None else {}),
         **_tables(result),
     }

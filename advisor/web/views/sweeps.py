@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpResponse, HttpResponseBase, JsonResponse, QueryDict
+from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -22,6 +22,7 @@ from advisor.decisions.models import Decision, Sweep, SweepKind, SweepState
 from advisor.decisions.services.leases import WORKER_DIED
 from advisor.decisions.services.recordings import recording_of
 from advisor.decisions.services.sweeps import cancel_sweep, find_requirement, read_cells
+from advisor.reports.charts.csv_text import csv_of_table
 from advisor.reports.document.answers import QUESTIONS
 from advisor.reports.maps.capacity import needed_headline, needed_table, needed_words
 from advisor.reports.maps.figure import Here, map_figure, on_axis
@@ -47,7 +48,7 @@ from advisor.web.access import editable_decision, find_decision, find_sweep
 from advisor.web.forms.questions import sentence_of
 from advisor.web.forms.sweep_form import SweepForm
 from advisor.web.refusals import refusal
-from advisor.web.responses import drawings, is_dark
+from advisor.web.responses import download, drawings, is_dark
 from advisor.web.views.runs import UNTAKEN
 from core.errors import InvalidInput
 from core.numbers import count
@@ -118,8 +119,11 @@ def stop_sweep(request: MemberRequest, sweep_id: UUID, kind: SweepKind) -> HttpR
 
 @require_safe
 @gzip_page
-def sweep_figure(request: MemberRequest, sweep_id: UUID) -> JsonResponse:
+def sweep_figure(request: MemberRequest, sweep_id: UUID) -> HttpResponse:
+    """The figure for plotly.js; with `?csv` the cells as a file."""
     sweep = find_sweep(request, sweep_id, SweepKind.MAP)
+    if "csv" in request.GET:
+        return download(csv_of_table(map_table(read_cells(sweep))), "text/csv; charset=utf-8", "crossover-map.csv")
     drawn = map_figure(read_cells(sweep), _advised_map(sweep), _here(sweep), is_dark(request))
     return drawings(drawn, is_final=not sweep.active)
 

@@ -227,12 +227,12 @@ def test_a_burst_upon_a_backlog_drains_when_both_are_gone() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["latency", "queue_depth", "lag", "in_flight", "provider_calls"])
-def test_a_live_run_has_the_prediction_dashed_over_what_was_measured(name: str) -> None:
+def test_a_live_run_has_the_prediction_thinner_over_what_was_measured(name: str) -> None:
     chart = charts(results.live_result())[name]
-    lines = [(line.label, line.words, line.style, line.dash) for line in chart.lines]
+    lines = [(line.label, line.words, line.style, line.faint) for line in chart.lines]
     for style, word in (("synchronous", "Synchronous"), ("event_driven", "Event-driven")):
-        assert (word, word, style, "solid") in lines
-        assert (f"{word}, predicted", "predicted", style, "dash") in lines
+        assert (word, word, style, False) in lines
+        assert (f"{word}, predicted", "predicted", style, True) in lines
 
 
 def test_the_prediction_of_the_calls_is_that_of_the_kernel() -> None:

@@ -127,7 +127,7 @@ def test_the_charts_of_the_designs_share_their_axes() -> None:
     charts = latencies([runs[0], replace(runs[1], result=mixed)])
     assert charts[0].x == charts[1].x
     assert [line.label for line in charts[0].lines] == ["A", "B"]
-    assert charts[0].lines[0].dash != charts[0].lines[1].dash
+    assert charts[0].lines[0].symbol != charts[0].lines[1].symbol
     assert charts[1].lines[1].y[-1] == pytest.approx(90)
     assert charts[1].lines[1].x[-1] == charts[0].lines[0].x[-1]
 
