@@ -71,11 +71,12 @@ def joined(batches: Counts, count: int) -> Counts:
     return np.add.reduceat(batches, edges, axis=0)
 
 
-def batches_wanted(tally: Tally) -> int:
-    """How many batches are long enough to be taken for independent; at least one."""
+def batches_wanted(tally: Tally, batches: Counts | None = None) -> int:
+    """How many batches are long enough to be taken for independent; at least one. `batches` None: those of all jobs."""
     jobs = int(tally.batches[:, 0].sum())
-    count = int(min(MOST_BATCHES, len(tally.batches), jobs / (LENGTH * memory_in_jobs(tally))))
-    while count > FEWEST_BATCHES and _first_correlation(joined(tally.batches, count)) > 1 / sqrt(count):
+    batches = tally.batches if batches is None else batches
+    count = int(min(MOST_BATCHES, len(batches), jobs / (LENGTH * memory_in_jobs(tally))))
+    while count > FEWEST_BATCHES and _first_correlation(joined(batches, count)) > 1 / sqrt(count):
         count = max(FEWEST_BATCHES, count // 2)
     return max(1, count)
 
@@ -94,21 +95,23 @@ def paired_shares(less: Tally, more: Tally) -> list[float]:
     return [float(difference) for difference in first - second]
 
 
-def interval_of_one_run(tally: Tally) -> tuple[float, float]:
-    """The 95 % interval of the good share of the jobs of one replication."""
-    jobs, good = (int(count) for count in tally.batches.sum(axis=0)) if len(tally.batches) else (0, 0)
+def interval_of_one_run(tally: Tally, batches: Counts | None = None) -> tuple[float, float]:
+    """The 95 % interval of the good share of the jobs of one replication, or of those of a class, of which `batches` are."""
+    batches = tally.batches if batches is None else batches
+    jobs, good = (int(count) for count in batches.sum(axis=0)) if len(batches) else (0, 0)
     if not jobs:
         return 0.0, 1.0
-    return _exact(good / jobs, _effective_jobs(tally, good / jobs, jobs))
+    return _exact(good / jobs, _effective_jobs(tally, batches, good / jobs, jobs))
 
 
-def _effective_jobs(tally: Tally, share: float, jobs: int) -> float:
-    """How many independent jobs would be as sure."""
-    clumps = CLUMPS * jobs / memory_in_jobs(tally)
+def _effective_jobs(tally: Tally, batches: Counts, share: float, jobs: int) -> float:
+    """How many independent jobs would be as sure. A class's own batches last as long as the backlog's memory of all jobs."""
+    clumps = CLUMPS * int(tally.batches[:, 0].sum()) / memory_in_jobs(tally)
     most = min(jobs, clumps * max(1.0, clumps / ENOUGH_CLUMPS))
     if share in (0, 1):
         return most
-    batches = joined(tally.batches, batches_wanted(tally))
+    batches = joined(batches, batches_wanted(tally, batches))
+    batches = batches[batches[:, 0] > 0]
     if len(batches) < 2:
         return min(1.0, most)
     weights = batches[:, 0] / jobs

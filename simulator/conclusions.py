@@ -69,14 +69,23 @@ def share_interval(
     return max(0.0, low), min(1.0, high)
 
 
-def share_of_design(result: DesignResult) -> ShareOfJobs:
-    return ShareOfJobs(*result.intervals.get("good_share", (0.0, 1.0)), result.stable)
+def share_of_design(result: DesignResult, scenario: Scenario) -> ShareOfJobs:
+    """Of all its jobs; with a deadline a queue it is the worst of that and of each such class, because each has to meet its own."""
+    classes = [result.classes[name] for name in classes_with_deadline(scenario) if name in result.classes]
+    intervals = [result.intervals, *(one.intervals for one in classes if one.offered)]
+    bounds = [own.get("good_share", (0.0, 1.0)) for own in intervals]
+    return ShareOfJobs(min(low for low, _ in bounds), min(high for _, high in bounds), result.stable)
+
+
+def classes_with_deadline(scenario: Scenario) -> tuple[str, ...]:
+    """The queues that have a deadline of their own."""
+    return tuple(scenario.deadline_s) if isinstance(scenario.deadline_s, Mapping) else ()
 
 
 def with_conclusion(result: DesignResult, scenario: Scenario) -> DesignResult:
     if scenario.deadline_s is None:
         return result
-    return result.model_copy(update={"conclusion": share_of_design(result).conclude(wanted_share(scenario))})
+    return result.model_copy(update={"conclusion": share_of_design(result, scenario).conclude(wanted_share(scenario))})
 
 
 def wanted_share(scenario: Scenario) -> float:
@@ -97,14 +106,16 @@ def verdict_of(scenario: Scenario, shares: Mapping[str, ShareOfJobs]) -> str | l
 
 
 def jobs_for_verdict(scenario: Scenario) -> int | None:
-    """Jobs of which none may miss its deadline until a design is shown to keep it: of all classes together, as the verdict is.
+    """Jobs of which none may miss its deadline until a design is shown to keep it: enough of each class that has a deadline of its own.
 
     None if there is no deadline, or if no miss is tolerated: no number of jobs shows that. The bound is that of `exact_interval`.
     """
     tolerated = scenario.tolerated_miss_percent / 100
     if scenario.deadline_s is None or tolerated == 0:
         return None
-    return 1 if tolerated == 1 else ceil(log(1 - CONFIDENCE) / log1p(-tolerated))
+    of_each = 1 if tolerated == 1 else ceil(log(1 - CONFIDENCE) / log1p(-tolerated))
+    shares = [scenario.event_driven.queues[name] for name in classes_with_deadline(scenario)]
+    return ceil(of_each * 100 / min([share for share in shares if share > 0], default=100))
 
 
 def difference_floor(jobs: int) -> float:

@@ -9,10 +9,10 @@ one at the usual level. `tests/unit/simulator/test_conclusions.py` holds the sha
 
 from collections.abc import Mapping, Sequence
 
-from simulator.conclusions import ShareOfJobs, share_interval, wanted_share
+from simulator.conclusions import ShareOfJobs, classes_with_deadline, share_interval, wanted_share
 from simulator.scenario import Scenario
 from simulator.statistics import CONFIDENCE, HALF_WIDTH_WANTED, half_width
-from simulator.tally import Tally
+from simulator.tally import ClassTally, Tally
 
 REPLICATION_LOOKS = (10, 15, 22, 33, 50)
 """Numbers of replications after which is looked."""
@@ -50,11 +50,22 @@ def is_resolved(
         return True
     wanted = wanted_share(scenario)
     return all(
-        _share(each, stable[name], confidence).conclude(wanted) != "unresolved" for name, each in tallies.items()
+        _share(scenario, each, stable[name], confidence).conclude(wanted) != "unresolved"
+        for name, each in tallies.items()
     )
 
 
-def _share(tallies: Sequence[Tally], stable: bool, confidence: float) -> ShareOfJobs:
-    good, decided = sum(tally.decided_good for tally in tallies), sum(tally.decided for tally in tallies)
-    spread = [tally.good_share for tally in tallies]
-    return ShareOfJobs(*share_interval(good, decided, spread, confidence=confidence), stable)
+def _share(scenario: Scenario, tallies: Sequence[Tally], stable: bool, confidence: float) -> ShareOfJobs:
+    """The worst of all jobs' and of each class's that has a deadline of its own, as in `conclusions.share_of_design`."""
+    places = [
+        place for place, name in enumerate(scenario.event_driven.queues) if name in classes_with_deadline(scenario)
+    ]
+    groups: list[Sequence[Tally | ClassTally]] = [tallies]
+    groups += [[tally.classes[place] for tally in tallies] for place in places]
+    bounds = [_interval(group, confidence) for group in groups if any(one.counts["offered"] for one in group)]
+    return ShareOfJobs(min(low for low, _ in bounds), min(high for _, high in bounds), stable)
+
+
+def _interval(group: Sequence[Tally | ClassTally], confidence: float) -> tuple[float, float]:
+    good, decided = sum(one.decided_good for one in group), sum(one.decided for one in group)
+    return share_interval(good, decided, [one.good_share for one in group if one.decided], confidence=confidence)

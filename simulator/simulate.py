@@ -147,7 +147,7 @@ def _result(
         event_driven=results[EVENT_DRIVEN],
         hybrid=results.get(HYBRID),
         difference=difference,
-        verdict=verdict_of(scenario, {design: share_of_design(result) for design, result in results.items()}),
+        verdict=verdict_of(scenario, {design: share_of_design(result, scenario) for design, result in results.items()}),
         inequalities=tuple(inequalities_of(scenario)),
         notes=notes_of(scenario, runner, results, automatic=automatic),
         windows=shown,

@@ -251,16 +251,19 @@ def _classes(
             wait_mean_s=waits.sum_s / waits.total if waits.total else None,
             wait_s=_quantiles(waits) if stable else Quantiles(),
             latency_s=_quantiles(latencies) if stable else Quantiles(),
-            intervals=_class_intervals(each, again),
+            intervals=_class_intervals(tallies, each, again),
         )
     return results
 
 
-def _class_intervals(each: Sequence[ClassTally], resampled: Sequence[ClassTally]) -> dict[str, tuple[float, float]]:
-    """Of one replication, whose jobs of a class are not in batches, the exact interval, as if they were independent."""
+def _class_intervals(
+    tallies: Sequence[Tally], each: Sequence[ClassTally], resampled: Sequence[ClassTally]
+) -> dict[str, tuple[float, float]]:
     good, decided = sum(one.decided_good for one in each), sum(one.decided for one in each)
     if not decided:
         return {}
+    if len(each) == 1:
+        return {"good_share": interval_of_one_run(tallies[0], each[0].batches)}
     shares, again = ([one.good_share for one in some if one.decided] for some in (each, resampled))
     return {"good_share": share_interval(good, decided, half=combined_half_width(shares, again))}
 

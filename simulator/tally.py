@@ -168,6 +168,8 @@ class ClassTally:
     decided: int
     """The jobs that the good share is of: all offered, but for those whose deadline had not passed when the run was cut."""
     decided_good: int
+    batches: Counts
+    """As the Tally's, of this class's jobs."""
 
     @property
     def good_share(self) -> float:
@@ -292,11 +294,13 @@ class FineTally:
 def tally_of(m: Any) -> Tally:
     """The tally in a machine's record after its run (copied: the record may go)."""
     raw = m["counts"]
-    classes = tuple(_class_tally(m, place) for place in range(int(m["classes"])))
-    counts = {"accepted": int(raw[layout.C_ACCEPTED])} | _counts(raw, sum(one.counts["undecided"] for one in classes))
-    waits, latencies = (TimeSample.pooled([getattr(one, name) for one in classes]) for name in ("wait", "latency"))
     batches = _batches(m)
     kept = batches[:, 0] > 0
+    batches = batches[kept]
+    several = [m["class_batches"][place, : len(kept)][kept] for place in range(int(m["classes"]))]
+    classes = tuple(_class_tally(m, place, own) for place, own in enumerate(several if len(several) > 1 else [batches]))
+    counts = {"accepted": int(raw[layout.C_ACCEPTED])} | _counts(raw, sum(one.counts["undecided"] for one in classes))
+    waits, latencies = (TimeSample.pooled([getattr(one, name) for one in classes]) for name in ("wait", "latency"))
     observed = float(m["changed"]) - float(m["since"])
     subscribers = int(m["subscribers"])
     return Tally(
@@ -316,7 +320,7 @@ def tally_of(m: Any) -> Tally:
         wasted_s=float(m["wasted"]),
         growth_per_min=60 * int(m["in_system"]) / float(m["now"]) if m["now"] > 0 else 0.0,
         classes=classes,
-        batches=batches[kept],
+        batches=batches,
         fans=m["fans"][:subscribers].copy(),
         fan_sums_s=m["fan_sums"][:subscribers].copy(),
         fan_histograms=m["fan_histograms"][:subscribers].copy(),
@@ -331,7 +335,7 @@ def tally_of(m: Any) -> Tally:
     )
 
 
-def _class_tally(m: Any, place: int) -> ClassTally:
+def _class_tally(m: Any, place: int, batches: Counts) -> ClassTally:
     """A single class has the times of all jobs."""
     counted, alone = m["by_class"][place], int(m["classes"]) == 1
     wait = (m["wait_sum"], m["wait_max"]) if alone else m["class_times"][place][[layout.T_WAIT_SUM, layout.T_WAIT_MAX]]
@@ -358,6 +362,7 @@ def _class_tally(m: Any, place: int) -> ClassTally:
         ),
         decided=counts["offered"] - open_offered,
         decided_good=counts["good"] - open_good,
+        batches=batches,
     )
 
 

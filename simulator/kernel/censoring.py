@@ -25,7 +25,7 @@ def count_open(m: Machine, place: int, arrived: float, batch: int) -> None:
     if not is_decided(m, place, arrived):
         m.open_jobs[place, layout.O_UNDECIDED] += int(m.deadlines[place] < np.inf)
         m.open_jobs[place, layout.O_OFFERED] += 1
-        m.batches[batch, 0] -= 1
+        count_in_batch(m, place, batch, 0, -1)
 
 
 @compiled
@@ -37,9 +37,15 @@ def settle_open(m: Machine, place: int, arrived: float, at: float, outcome: int,
         return
     if m.deadlines[place] == np.inf:
         m.open_jobs[place, layout.O_OFFERED] -= 1
-        m.batches[batch, 0] += 1
+        count_in_batch(m, place, batch, 0, 1)
         return
     m.open_jobs[place, layout.O_UNDECIDED] -= 1
     if outcome == layout.C_COMPLETED and at - arrived <= m.deadlines[place] + layout.ROUNDING_S:
         m.open_jobs[place, layout.O_GOOD] += 1
-        m.batches[batch, 1] -= 1
+        count_in_batch(m, place, batch, 1, -1)
+
+
+@compiled
+def count_in_batch(m: Machine, place: int, batch: int, column: int, by: int) -> None:
+    m.batches[batch, column] += by
+    m.class_batches[place, batch, column] += by

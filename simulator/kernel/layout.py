@@ -253,6 +253,7 @@ TALLY = [
     ("by_class", _i, (MOST_CLASSES, COUNTS)),  # offered, waited, good and the outcomes
     ("open_jobs", _i, (MOST_CLASSES, OPEN_COUNTS)),
     ("class_times", _f, (MOST_CLASSES, CLASS_TIMES)),  # filled if there are several classes
+    ("class_batches", _i, (MOST_CLASSES, BATCHES, 2)),  # offered and good, if there are several classes
     ("batches", _i, (BATCHES, 2)),  # by consecutive jobs: correction of the number offered, and good
     ("levels", _f, (BATCHES, 2)),  # at each batch's first job: the instant, and the backlog without it
     ("bin", _i),

@@ -115,6 +115,8 @@ def count_offered(m: Machine, job: int, place: int, arrived: float, now: float) 
         if m.end < np.inf:
             count_open(m, place, arrived, batch_of(m, job))
         m.by_class[place, layout.C_OFFERED] += 1
+        if m.classes > 1:
+            m.class_batches[place, batch_of(m, job), 0] += 1
     if m.binned:
         count_in_bin(m, layout.B_ARRIVALS, arrived)
     m.last_arrival = arrived
@@ -377,6 +379,8 @@ def settle(m: Machine, s: int, outcome: int, at: float) -> None:
         if latency <= m.deadlines[place] + layout.ROUNDING_S:
             m.counts[layout.C_GOOD] += 1
             m.batches[batch_of(m, job), 1] += 1
+            if m.classes > 1:
+                m.class_batches[place, batch_of(m, job), 1] += 1
             m.by_class[place, layout.C_GOOD] += 1
     if m.end < np.inf:
         settle_open(m, place, record.arrived, at, outcome, batch_of(m, job))

@@ -54,6 +54,17 @@ def count_latency_in_bin(m: Machine, arrived: float, latency: float) -> None:
 
 
 @compiled
+def merge_class_batches(m: Machine, half: int) -> None:
+    for q in range(m.classes):
+        for pair in range(half):
+            for column in range(2):
+                m.class_batches[q, pair, column] = (
+                    m.class_batches[q, 2 * pair, column] + m.class_batches[q, 2 * pair + 1, column]
+                )
+        m.class_batches[q, half:, :] = 0
+
+
+@compiled
 def begin_batch(m: Machine, job: int, at: float, waiting: float) -> None:
     """Note the backlog at the first job of a batch. When all batches are in use, two become one."""
     place = (job - m.warmup) >> m.batch_shift
@@ -64,6 +75,8 @@ def begin_batch(m: Machine, job: int, at: float, waiting: float) -> None:
                 m.batches[pair, column] = m.batches[2 * pair, column] + m.batches[2 * pair + 1, column]
                 m.levels[pair, column] = m.levels[2 * pair, column]
         m.batches[place:, :] = 0
+        if m.classes > 1:
+            merge_class_batches(m, place)
         m.batch_shift += 1
     m.levels[place, 0] = at
     m.levels[place, 1] = waiting

@@ -50,10 +50,10 @@ def test_without_a_deadline_or_a_tolerated_miss_no_number_is_enough(given: dict[
     assert jobs_for_verdict(scenario(**given)) is None
 
 
-def test_a_verdict_is_on_all_classes_together() -> None:
-    queues = {"urgent": 20, "standard": 50, "batch": 30}
+def test_a_verdict_takes_enough_jobs_of_the_rarest_class_with_a_deadline() -> None:
+    queues = {"urgent": 20, "standard": 75, "batch": 5}
     classes = {"event_driven": {"queues": queues}, "deadline_s": {"urgent": 20, "standard": 60}}
-    assert jobs_for_verdict(scenario(**classes)) == 299
+    assert jobs_for_verdict(scenario(**classes)) == 299 / 0.2
 
 
 def test_by_default_it_is_as_long_as_a_verdict_takes() -> None:

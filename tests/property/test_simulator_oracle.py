@@ -140,6 +140,8 @@ def check(scenario: Scenario, design: str, drains: bool = True) -> set[str]:
     assert float(m["latency_sum"]) == pytest.approx(sum(oracle.latencies), abs=1e-2)
     assert int(m["counts"][layout.C_WAITED]) == len(oracle.waits)
     assert float(m["wasted"]) == pytest.approx(oracle.wasted, abs=1e-2)
+    tally = tally_of(m)
+    assert sum(one.batches for one in tally.classes).tolist() == tally.batches.tolist()
     for place, own in enumerate(oracle.classes):
         check_class(m, place, own, drained=scenario.duration_s is None and drains)
     if scenario.duration_s is not None:

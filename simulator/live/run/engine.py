@@ -258,7 +258,7 @@ def _result(
 ) -> Result:
     scenario, results = run.plan.window.scenario, run.results
     difference = differences([measured[SYNCHRONOUS]], [measured[EVENT_DRIVEN]], stable=True)
-    shares = {design: share_of_design(result) for design, result in results.items()}
+    shares = {design: share_of_design(result, scenario) for design, result in results.items()}
     result = Result(
         engine="live",
         seed=scenario.seed,

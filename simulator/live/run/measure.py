@@ -338,12 +338,13 @@ def _class_tally(
         latency=TimeSample.of_values((measured.settled_s - jobs.arrival_s)[done], decided),
         decided=decided,
         decided_good=counts["good"],
+        batches=_batches(jobs, measured, offered),
     )
 
 
 def _batches(jobs: Jobs, measured: Measured, offered: NDArray[np.bool_]) -> NDArray[np.int64]:
     batch = np.minimum((np.arange(len(jobs)) * (layout.BATCHES / max(1, len(jobs)))).astype(int), layout.BATCHES - 1)
-    columns = (offered, _good(jobs, measured))
+    columns = (offered, offered & _good(jobs, measured))
     return np.stack([np.bincount(batch[column], minlength=layout.BATCHES) for column in columns], axis=1)
 
 

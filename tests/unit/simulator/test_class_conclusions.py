@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from simulator.conclusions import exact_interval
 from simulator.result import Result
 from simulator.scenario import Scenario
 from simulator.simulate import simulate
@@ -71,6 +72,39 @@ def test_a_wait_of_several_deadlines_starves_a_class_whose_share_is_in_time() ->
 
 def test_without_a_deadline_no_class_is_starved() -> None:
     assert run(deadline_s=None).starved == ()
+
+
+def test_a_class_that_is_too_rare_for_the_share_of_all_still_has_to_meet_its_own_deadline() -> None:
+    """One job in two hundred: all others are in time, so that the share of all jobs is 99.5 %."""
+    queues = {"urgent": 99.5, "batch": 0.5}
+    result = run(
+        event_driven={"queues": queues, "consumers": 14}, synchronous={"workers": 14}, deadline_s={"batch": 0.001}
+    )
+    assert result.event_driven.good_share > 0.99
+    assert result.event_driven.conclusion == "misses"
+    assert result.verdict == "neither"
+    assert result.class_verdicts["batch"] == "neither"
+
+
+def test_the_interval_of_a_class_in_one_run_covers_its_share() -> None:
+    """Jobs of a starved class miss in clusters: as if they were independent, the interval would cover in less than half of the runs."""
+    given = {
+        "jobs": 20_000,
+        "deadline_s": {"urgent": 20.0, "batch": 20.0},
+        "arrivals": {"process": "poisson", "rate_per_s": 0.85},
+        "service": {"distribution": "exponential", "mean_s": 1.0},
+        "synchronous": {"workers": 1},
+        "event_driven": {"consumers": 1, "queues": {"urgent": 40.0, "batch": 60.0}},
+    }
+    classes = [
+        simulate(Scenario.parse(given | {"seed": seed}), replications=1, windows=False).event_driven.classes["batch"]
+        for seed in range(60)
+    ]
+    truth = sum(one.good for one in classes) / sum(one.offered for one in classes)
+    intervals = [one.intervals["good_share"] for one in classes]
+    assert sum(low <= truth <= high for low, high in intervals) >= 54
+    exact = [exact_interval(one.good, one.offered) for one in classes]
+    assert sum(low <= truth <= high for low, high in exact) < 30
 
 
 def test_a_result_of_before_has_no_times_of_classes() -> None:
