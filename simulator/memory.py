@@ -44,13 +44,11 @@ def _most_in_system(scenario: Scenario, design: str, trace: Trace | None) -> int
     if isinstance(scenario.arrivals, BacklogArrivals):
         calls = (
             1
-            if design != SYNCHRONOUS or scenario.synchronous.patience_s == inf
+            if design != SYNCHRONOUS or scenario.first_byte_limit_s == inf
             else 1 + scenario.synchronous.client_retries
         )
         return jobs * calls + 1000
-    if isinstance(scenario.arrivals, ClosedArrivals) and (
-        design != SYNCHRONOUS or scenario.synchronous.patience_s == inf
-    ):
+    if isinstance(scenario.arrivals, ClosedArrivals) and (design != SYNCHRONOUS or scenario.first_byte_limit_s == inf):
         return scenario.backlog_jobs + scenario.arrivals.clients + 1000
     service = saturated_service_s(scenario, design, trace, None)
     attempts = attempts_per_job(scenario, design)
@@ -75,7 +73,7 @@ def _most_in_system(scenario: Scenario, design: str, trace: Trace | None) -> int
 def _bounded(scenario: Scenario, piled: float, rate: float) -> float:
     synchronous = scenario.synchronous
     outside = (
-        rate * (synchronous.client_retries + 1) * min(synchronous.patience_s, 1e6)
+        rate * (synchronous.client_retries + 1) * min(scenario.first_byte_limit_s, 1e6)
         if synchronous.client_retries
         else 0.0
     )
@@ -89,7 +87,7 @@ def _connecting(scenario: Scenario, rate: float) -> float:
     synchronous = scenario.synchronous
     if synchronous.overflow == "refuse":
         return 0.0
-    longest_s = min(synchronous.patience_s, CONNECTION_FAILS_S + synchronous.syn_linear_timeouts)
+    longest_s = min(scenario.first_byte_limit_s, CONNECTION_FAILS_S + synchronous.syn_linear_timeouts)
     busiest, _ = scenario.arrivals.peak
     return rate * busiest * longest_s
 

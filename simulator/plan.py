@@ -283,6 +283,8 @@ def _begin(m: Any, slots: Array, scenario: Scenario, servers: int) -> None:
         "again_tail",
         "timing_head",
         "timing_tail",
+        "stream_head",
+        "stream_tail",
     ):
         m[head] = -1
     m["servers"] = m["idle"] = servers
@@ -487,7 +489,9 @@ def _set_synchronous(m: Any, scenario: Scenario) -> None:
     design = scenario.synchronous
     m["delivery"] = NONE
     m["places"] = UNBOUNDED if design.backlog is None else design.backlog
-    m["patience"] = design.patience_s
+    m["patience"] = min(scenario.first_byte_limit_s, scenario.answer_limit_s)
+    if scenario.counts_first_byte and m["patience"] < scenario.answer_limit_s:
+        m["streams"], m["first_token"], m["answer_limit"] = True, scenario.first_token_s, scenario.answer_limit_s
     m["client_retries"], m["client_backoff"] = design.client_retries, design.client_backoff_s
     m["drops_abandoned"] = design.drops_abandoned
     m["drops_connections"], m["syn_linear"] = _DROPS_CONNECTIONS[design.overflow], design.syn_linear_timeouts

@@ -131,6 +131,16 @@ class Synchronous(Value):
         return min([self.client_timeout_s or inf, *limits])
 
     @property
+    def total_limit_s(self) -> float:
+        """The tightest total limit of the hops."""
+        return min((hop.limit_s for hop in self.hops if hop.kind == "total"), default=inf)
+
+    @property
+    def silence_limit_s(self) -> float:
+        """How long the way and the client wait for a first byte."""
+        return min([self.client_timeout_s or inf, *(hop.limit_s for hop in self.hops)])
+
+    @property
     def syns_s(self) -> tuple[float, ...]:
         """When a connection is tried again that a full backlog dropped, after its first SYN; the last instant is that of its failure."""
         linear = self.syn_linear_timeouts
@@ -299,6 +309,13 @@ class Scenario(Value):
     service: Service
     service_by_queue: dict[Name, Service] = Field(default={})
     """Of the jobs of a queue, whose class they keep in the synchronous design too; a queue left out has `service`."""
+    first_token_s: NonNegative | None = None
+    """From the start of a call until its first byte, if `synchronous.streams_response`: part of its service time.
+
+    Until a request's first byte the client's timeout and every hop count its time; once the stream has begun, only total limits do, and the
+    gaps between its parts are shorter than any idle limit. An attempt that fails streams nothing. The deadline is of the whole result.
+    Null: the stream begins in time for every idle limit, and the client's timeout is for the whole answer.
+    """
     provider: Provider = Provider()
     failures: Failures = Failures()
     retries: Retries = Retries()
@@ -325,6 +342,20 @@ class Scenario(Value):
                 f" {len(design.queues)} dedicated queues"
             )
         return self
+
+    @property
+    def counts_first_byte(self) -> bool:
+        return self.synchronous.streams_response and self.first_token_s is not None
+
+    @property
+    def first_byte_limit_s(self) -> float:
+        """How long after its call a synchronous client gives up if nothing has come."""
+        return self.synchronous.silence_limit_s if self.counts_first_byte else self.synchronous.patience_s
+
+    @property
+    def answer_limit_s(self) -> float:
+        """How long after its call a synchronous client gives up if the answer is not whole."""
+        return self.synchronous.total_limit_s if self.counts_first_byte else self.synchronous.patience_s
 
     def mean_times_s(self, output_tokens: float, durations_s: Floats | None) -> list[float]:
         """The mean time at the model of the jobs of each queue; 0 if the durations to draw from are not read yet."""

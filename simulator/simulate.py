@@ -217,7 +217,23 @@ def estimate(scenario: Scenario, trace: Trace | None = None, replications: int |
     )
 
 
+def _hybrid_cut(scenario: Scenario) -> list[Problem]:
+    """A connection that is cut before the hybrid's 202 leaves its client without an answer and without the id of its job."""
+    hybrid, limit_s = scenario.hybrid, scenario.answer_limit_s
+    if hybrid is None or hybrid.inline_wait_s <= limit_s:
+        return []
+    return [
+        Problem(
+            "hybrid.inline_wait_s",
+            f"must be at most {duration(limit_s)}, the tightest limit of the client and of the hops on the way, not"
+            f" {duration(hybrid.inline_wait_s)}: the connection would be cut before the 202, and the client would not know its job",
+        )
+    ]
+
+
 def unsupported(scenario: Scenario) -> tuple[Problem, ...]:
+    if problems := _hybrid_cut(scenario):
+        return tuple(problems)
     if scenario.provider.slowdown is not None and scenario.event_driven.redelivers:
         path = "event_driven." + ("lease_s" if scenario.event_driven.lease_s else "max_deliveries")
         return (

@@ -116,7 +116,7 @@ def load_of(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats 
         held = attempts * service + mean_backoffs_s(scenario, retries_of(scenario, design))
         servers = rate * (held + answered * handling_s(scenario)) / most_servers_of(scenario, design)
         bounded = scenario.synchronous.backlog is not None or (
-            scenario.synchronous.drops_abandoned and scenario.synchronous.patience_s < inf
+            scenario.synchronous.drops_abandoned and scenario.first_byte_limit_s < inf
         )
     return Load(servers, provider, bounded or trace is not None or isinstance(scenario.arrivals, ClosedArrivals))
 
@@ -298,7 +298,7 @@ def longest_retrying_s(scenario: Scenario, design: str) -> float:
     retries, synchronous = scenario.retries, scenario.synchronous
     if design != SYNCHRONOUS:
         return 2 * sum(retries.mean_pauses_s(retries.max)) if _fails(scenario) else 0.0
-    patience = synchronous.patience_s if synchronous.patience_s < inf else 0.0
+    patience = scenario.first_byte_limit_s if scenario.first_byte_limit_s < inf else 0.0
     return synchronous.client_retries * (synchronous.client_backoff_s + patience)
 
 

@@ -84,7 +84,9 @@ def _of_deliveries(scenario: Scenario) -> Sequence[tuple[bool, str]]:
 def _of_clients(scenario: Scenario) -> Sequence[tuple[bool, str]]:
     synchronous, delivery_sentence = scenario.synchronous, scenario.event_driven.delivery.inequality
     event_driven, again = scenario.event_driven, client_retries_of(scenario, EVENT_DRIVEN)
-    patience = synchronous.patience_s
+    patience, answer_s = scenario.first_byte_limit_s, scenario.answer_limit_s
+    gives_up = f"after {patience:g} s" if patience == answer_s else f"if nothing has come after {patience:g} s"
+    whole = f", or if the answer is not whole after {answer_s:g} s" if patience < answer_s < inf else ""
     syns = ", ".join(f"{after_s:g}" for after_s in synchronous.syns_s[:3])
     return [
         (
@@ -94,7 +96,7 @@ def _of_clients(scenario: Scenario) -> Sequence[tuple[bool, str]]:
         ),
         (
             patience < inf,
-            f"Synchronous callers give up after {patience:g} s; event-driven callers wait for their result.",
+            f"Synchronous callers give up {gives_up}{whole}; event-driven callers wait for their result.",
         ),
         (
             synchronous.client_retries > 0 or (event_driven.max_queue is not None and again > 0),

@@ -59,6 +59,7 @@ def scenario_of(evaluation: Evaluation, recommendation: Recommendation) -> Scena
         service=LognormalService(
             distribution="lognormal", p50_s=answers.processing.p50_s, p95_s=answers.processing.p95_s
         ),
+        first_token_s=_first_token_s(answers),
         provider=_provider(answers),
         failures=Failures(transient_percent=failures.transient_percent, poison_percent=failures.poison_percent),
         retries=Retries(
@@ -162,6 +163,14 @@ def _provider(answers: Answers) -> Provider:
         output_tokens=float(answers.processing.output_tokens),
         failed_calls_count=profile.failed_calls_count if profile else True,
     )
+
+
+def _first_token_s(answers: Answers) -> float | None:
+    """The advice takes a first token of unknown time as in time, and says so; so does the simulation."""
+    caller = answers.caller
+    if caller.kind == "nobody" or not caller.streams_response:
+        return None
+    return 0.0 if caller.first_token_s is None else caller.first_token_s
 
 
 def _servers(answers: Answers) -> int:

@@ -148,7 +148,10 @@ PARAMETERS = [
     ("target_lag", _f),
     ("start_up", _f),
     ("places", _i),  # synchronous: of the backlog; event-driven: of the queues together
-    ("patience", _f),  # the client's, hops included
+    ("patience", _f),  # the client's, hops included; until the first byte if they go by it
+    ("streams", _i),  # synchronous: 1: the first byte counts
+    ("first_token", _f),  # from the start of a call until it
+    ("answer_limit", _f),  # of a stream that has begun, from the client's call on
     ("client_retries", _i),
     ("client_backoff", _f),
     ("drops_abandoned", _i),
@@ -230,6 +233,8 @@ STATE = [
     ("line_tail", _i),
     ("patient_head", _i),  # synchronous: clients by the end of their patience
     ("patient_tail", _i),
+    ("stream_head", _i),  # streams with a limit, by the client's call
+    ("stream_tail", _i),
     ("again_head", _i),  # synchronous: clients that will call again
     ("again_tail", _i),
 ]
@@ -364,8 +369,17 @@ U_CRASH, CRASH_DRAWS = U_TICK, 2
 
 # --- a slot's phase and flags
 P_WAITING, P_AT_LIMIT, P_CALLING, P_BACKING_OFF, P_HANDLING, P_AGAIN, P_SCALING, P_CONNECTING, P_DISPATCHING = range(9)
-F_STARTED, F_ABANDONED, F_ACCEPTED, F_NO_ANSWER, F_PROBE, F_FAILS_EARLY, F_LATE = 1, 2, 4, 8, 16, 32, 64
-P_LEASE_ENDS, P_CRASHES, P_LEASED = range(9, 12)
+F_STARTED, F_ABANDONED, F_ACCEPTED, F_NO_ANSWER, F_PROBE, F_FAILS_EARLY, F_LATE, F_STREAMING = (
+    1,
+    2,
+    4,
+    8,
+    16,
+    32,
+    64,
+    128,
+)
+P_LEASE_ENDS, P_CRASHES, P_LEASED, P_FIRST_BYTE = range(9, 13)
 
 PROBE_SHIFT = 30
 """Bits of a job's number: above them its draws are those after failed probes."""

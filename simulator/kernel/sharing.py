@@ -24,8 +24,13 @@ NOT_IN_FLIGHT = -2
 
 @compiled
 def start_at_model(m: Machine, s: int, now: float, at: float, attempt: int) -> None:
-    """Start a call that reaches the model at `at`, and plan its end. A call that an outage fails takes no part in the sharing."""
-    takes = begin_call(m, s, at, attempt)
+    """Start a call that reaches the model at `at`, and plan its end."""
+    plan_end_of_call(m, s, now, at, begin_call(m, s, at, attempt))
+
+
+@compiled
+def plan_end_of_call(m: Machine, s: int, now: float, at: float, takes: float) -> None:
+    """A call that an outage fails takes no part in the sharing."""
     slot(m.slots, s).phase = layout.P_CALLING
     if m.slows == 0:
         if m.leased:
@@ -56,25 +61,35 @@ def reach_model(m: Machine, s: int, now: float) -> None:
         return
     if m.call_timeout < np.inf:
         start_timing(m, s, now)
+    add_work(m, s, now, shared_call(m.shared_calls, s).work)
+
+
+@compiled
+def add_work(m: Machine, s: int, now: float, work: float) -> None:
+    """Give a call in flight that has no tag its tag. The progress is that of `now`."""
     m.serial += 1
     last = m.tags
     m.tags += 1
-    place_tag(m, last, m.progress + shared_call(m.shared_calls, s).work, (m.serial << SLOT_BITS) | s)
+    place_tag(m, last, m.progress + work, (m.serial << SLOT_BITS) | s)
     plan_finish(m, now)
 
 
 @compiled
 def take_finished(m: Machine, now: float) -> int:
-    """The call whose work is done, or that is given up, at `finish_at`."""
+    """The call that is given up, or whose work or part until the first byte is done, at `finish_at`."""
     if m.gives_up:
         s = m.timing_head
         slot(m.slots, s).flags |= layout.F_NO_ANSWER
+        slot(m.slots, s).phase = layout.P_CALLING
         leave_model(m, s, now)
         return s
     s = event(m.finishes, 0).key & SLOT_MASK
     advance(m, now)
     m.progress = event(m.finishes, 0).at
-    leave_model(m, s, now)
+    if slot(m.slots, s).phase == layout.P_FIRST_BYTE:
+        remove_tag(m, 0)  # the call stays in flight, and gets another tag at once
+    else:
+        leave_model(m, s, now)
     return s
 
 

@@ -38,6 +38,7 @@ from simulator.kernel.machine import (
 from simulator.kernel.random_numbers import uniform
 from simulator.kernel.scaling import autoscale, finish_start_up
 from simulator.kernel.sharing import count_shared_unfinished, leave_model, start_at_model, take_finished
+from simulator.kernel.streams import begin_stream, start_stream, start_waiting, stop_waiting
 
 
 @entry
@@ -45,7 +46,8 @@ def run_synchronous(machine: Any, budget: int) -> int:
     """Run on for about `budget` events. Returns DONE, MORE (call again) or GROW (call again with more slots)."""
     m = machine[0]
     limit, end = m.patience + layout.PATIENCE_GRACE_S, m.end
-    binned, slows = m.binned == 1, m.slows == 1
+    stream_limit = m.answer_limit + layout.PATIENCE_GRACE_S
+    binned, slows, streams = m.binned == 1, m.slows == 1, m.streams == 1
     last = m.events + budget
     while m.events < last:
         if m.free_count < 2:
@@ -54,6 +56,8 @@ def run_synchronous(machine: Any, budget: int) -> int:
         if slows:
             happens = min(happens, m.finish_at)
         patience = slot(m.slots, m.patient_head).sent + limit if m.patient_head >= 0 else np.inf
+        if streams and m.stream_head >= 0:
+            patience = min(patience, slot(m.slots, m.stream_head).sent + stream_limit)
         again = slot(m.slots, m.again_head).sent if m.again_head >= 0 else np.inf
         timer = m.timer
         now = min(min(m.arrival, happens), min(min(patience, again), timer))
@@ -73,7 +77,8 @@ def run_synchronous(machine: Any, budget: int) -> int:
             s = take_finished(m, now) if slows and m.finish_at <= now else take_event(m)
             worker_event(m, s, now)
         elif patience <= now:
-            end_patience(m, m.patient_head, now)
+            unbegun = m.patient_head >= 0 and slot(m.slots, m.patient_head).sent + limit <= now
+            end_patience(m, m.patient_head if unbegun else m.stream_head, now)
         elif again <= now:
             s = m.again_head
             m.again_head = slot(m.slots, s).next
@@ -112,6 +117,8 @@ def worker_event(m: Machine, s: int, now: float) -> None:
         try_call(m, s, now)
     elif phase == layout.P_HANDLING:
         respond(m, s, now, True)
+    elif phase == layout.P_FIRST_BYTE:
+        begin_stream(m, s, now)
     elif phase == layout.P_CONNECTING:
         connect_again(m, s, now)
     else:
@@ -174,37 +181,6 @@ def connect_again(m: Machine, s: int, now: float) -> None:
 
 
 @compiled
-def start_waiting(m: Machine, s: int) -> None:
-    """The client waits, for as long as its limit: at the end of the list of those who wait, since the limit is the same for all."""
-    record = slot(m.slots, s)
-    if m.patience == np.inf:
-        return
-    tail = m.patient_tail
-    record.before, record.after = tail, -1
-    if tail >= 0:
-        slot(m.slots, tail).after = s
-    else:
-        m.patient_head = s
-    m.patient_tail = s
-
-
-@compiled
-def stop_waiting(m: Machine, s: int) -> None:
-    record = slot(m.slots, s)
-    if m.patience == np.inf:
-        return
-    before, after = record.before, record.after
-    if before >= 0:
-        slot(m.slots, before).after = after
-    else:
-        m.patient_head = after
-    if after >= 0:
-        slot(m.slots, after).before = before
-    else:
-        m.patient_tail = before
-
-
-@compiled
 def end_patience(m: Machine, s: int, now: float) -> None:
     """The client's patience ends. The server, if the call had reached it, does not know, and works on."""
     record = slot(m.slots, s)
@@ -264,7 +240,7 @@ def attempt_of(m: Machine, s: int) -> int:
 def try_call(m: Machine, s: int, now: float) -> None:
     record = slot(m.slots, s)
     if m.limited == 0:
-        start_at_model(m, s, now, now, attempt_of(m, s))
+        call_model(m, s, now)
         return
     if m.line_head < 0 and provider_allows(m, s, now):
         start_call(m, s, now)
@@ -284,7 +260,15 @@ def try_call(m: Machine, s: int, now: float) -> None:
 def start_call(m: Machine, s: int, now: float) -> None:
     m.calls += 1
     charge(m, slot(m.slots, s).job, now, 1.0)
-    start_at_model(m, s, now, now, attempt_of(m, s))
+    call_model(m, s, now)
+
+
+@compiled
+def call_model(m: Machine, s: int, now: float) -> None:
+    if m.streams:
+        start_stream(m, s, now, attempt_of(m, s))
+    else:
+        start_at_model(m, s, now, now, attempt_of(m, s))
 
 
 @compiled

@@ -141,6 +141,10 @@ synchronous = st.fixed_dictionaries(
                 (),
                 ({"name": "gateway", "limit_s": 4.0, "kind": "idle"},),
                 ({"name": "router", "limit_s": 3.0, "kind": "total"},),
+                (
+                    {"name": "proxy", "limit_s": 1.7, "kind": "idle"},
+                    {"name": "router", "limit_s": 2.7, "kind": "total"},
+                ),
             ]
         ),
         "streams_response": st.booleans(),
@@ -247,10 +251,11 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         ),
         "deadline_s": draw(maybe(st.sampled_from([1.0, 5.0]))),
         "warmup_jobs": draw(st.sampled_from([0, 7])),
+        "first_token_s": draw(maybe(st.sampled_from([0.0, 0.3173, 1.2931]))),
     }
     if given["service"] == {"distribution": "empirical", "path": None}:
         given["arrivals"] = {"process": "trace", "trace": "durations"}
-    if given["arrivals"]["process"] in ("regular", "trace") and draw(st.integers(0, 3)) == 0:
+    if given["arrivals"]["process"] in ("regular", "trace") and draw(st.integers(0, 2)) == 0:
         given["arrivals"] = draw(closed | backlogs)
         given["service"] = (
             given["service"] if "path" not in given["service"] else given["service"] | {"path": "durations.csv"}
@@ -288,4 +293,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         given["warmup_jobs"] = 0
     else:
         given["jobs"] = draw(st.integers(8, 60))
+    if given["hybrid"] is not None:  # longer than a limit on the way, it is refused
+        longest_s = Scenario.parse(given).answer_limit_s
+        given["hybrid"] = {"inline_wait_s": min(given["hybrid"]["inline_wait_s"], longest_s)}
     return Scenario.parse(given)

@@ -38,6 +38,7 @@ class Job:
         self.waited = self.backoff = 0.0
         self.probes = 0
         self.started = self.accepted = self.probe = self.abandoned = False
+        self.streams = False
         self.gave_up = inf
         self.listening = True
         self.called_at, self.deliveries = arrived, 0
@@ -329,8 +330,15 @@ class Naive:
 
     # the tally
 
-    def start_call(self, job: Job, instant: float, fails: bool, ends: Callable[[bool], None]) -> None:
-        """The call reaches the model at `instant`. `ends` when it is done: with True if it has no answer."""
+    def start_call(
+        self,
+        job: Job,
+        instant: float,
+        fails: bool,
+        ends: Callable[[bool], None],
+        first: tuple[float, Callable[[], None]] | None = None,
+    ) -> None:
+        """The call reaches the model at `instant`. `ends` when it is done: with True if it has no answer. `first`: work and what it leads to."""
         provider, failure_s = self.scenario.provider, self.scenario.failures.failure_s
         timeout, outage = provider.call_timeout_s or inf, self.outage(instant)
         if outage is not None:
@@ -351,10 +359,12 @@ class Naive:
             if instant > self.now:
                 self.at(instant, WORK, lambda: self.share(seconds, fails_early, gives_up, ends))
             else:
-                self.share(seconds, fails_early, gives_up, ends)
+                self.share(seconds, fails_early, gives_up, ends, first)
             return
         if gives_up:
             self.saw("call timed out")
+        elif first is not None:
+            self.at(instant + min(first[0], seconds), WORK, first[1])
         self.plan_end(instant + min(seconds, timeout), ends, gives_up)
 
     def plan_end(self, instant: float, ends: Callable[[bool], None], silent: bool) -> None:
@@ -364,9 +374,17 @@ class Naive:
         self.calendar = [entry for entry in self.calendar if getattr(entry[3], "func", None) is not ends]
         heapq.heapify(self.calendar)
 
-    def share(self, seconds: float, fails_early: bool, gives_up: bool, ends: Callable[[bool], None]) -> None:
+    def share(
+        self,
+        seconds: float,
+        fails_early: bool,
+        gives_up: bool,
+        ends: Callable[[bool], None],
+        first: tuple[float, Callable[[], None]] | None = None,
+    ) -> None:
         self.work_on()
-        call = [inf if fails_early else seconds, ends, lambda: None]
+        until_byte, byte = first or (inf, None)
+        call = [inf if fails_early else seconds, ends, lambda: None, min(until_byte, seconds) if byte else inf, byte]
         self.shared.append(call)
         self.saw("shared the model" if len(self.shared) > 1 else "had the model alone")
         self.plan_first_end()
@@ -392,6 +410,7 @@ class Naive:
         self.worked_until = self.now
         for call in self.shared:
             call[0] -= done
+            call[3] -= done
 
     def slowness(self) -> float:
         slowdown, mean = self.scenario.provider.slowdown, self.draws.mean_service()
@@ -402,14 +421,21 @@ class Naive:
         self.calendar = [entry for entry in self.calendar if entry[3] is not self.first_end]
         heapq.heapify(self.calendar)
         if self.shared:
-            left = max(0.0, min(call[0] for call in self.shared))
+            left = max(0.0, min(min(call[0], call[3]) for call in self.shared))
             if left == inf:
                 return
             self.first_end = lambda: self.end_first()
             self.at(self.now + left * self.slowness(), WORK, self.first_end)
 
     def end_first(self) -> None:
-        self.leave(min(self.shared, key=lambda call: call[0]), False)
+        first = min(self.shared, key=lambda call: min(call[0], call[3]))
+        if first[3] > first[0]:
+            self.leave(first, False)
+            return
+        self.work_on()
+        first[3] = inf
+        self.plan_first_end()
+        first[4]()
 
     def settle(self, job: Job, outcome: str, instant: float, learns: float = -inf) -> None:
         """`learns`: when the client does, if later."""
@@ -948,8 +974,16 @@ class NaiveSynchronous(Naive):
         )
         self.design = design
         self.retries = scenario.retries.max if design.inline_retries is None else design.inline_retries
-        limits_s = [hop.limit_s for hop in design.hops if hop.kind == "total" or not design.streams_response]
-        self.patience = min([design.client_timeout_s or inf, *limits_s]) + 0.25e-9  # an answer at the limit is in time
+        totals_s = [hop.limit_s for hop in design.hops if hop.kind == "total"]
+        idle_s = [hop.limit_s for hop in design.hops if hop.kind == "idle"]
+        client_s, grace_s = design.client_timeout_s or inf, 0.25e-9  # what comes at the limit is in time
+        self.first_token_s = scenario.first_token_s if design.streams_response else None
+        if self.first_token_s is not None:
+            self.patience = min([client_s, *idle_s, *totals_s]) + grace_s
+            self.patience_for_all = min(totals_s, default=inf) + grace_s
+        else:
+            self.patience = min([client_s, *totals_s, *([] if design.streams_response else idle_s)]) + grace_s
+            self.patience_for_all = inf
         self.backlog: deque[tuple[Job, float]] = deque()
         self.line: deque[tuple[Job, float, float]] = deque()
 
@@ -972,7 +1006,9 @@ class NaiveSynchronous(Naive):
 
     def send(self, job: Job) -> None:
         if self.patience < inf:
-            self.at(self.now + self.patience, PATIENCE, lambda: self.give_up(job))
+            self.at(self.now + self.patience, PATIENCE, lambda: job.streams or self.give_up(job))
+        if self.patience_for_all < inf:
+            self.at(self.now + self.patience_for_all, PATIENCE, lambda: self.cut_stream(job))
         if self.takes_in(job):
             return
         if self.design.overflow == "refuse":
@@ -1017,6 +1053,10 @@ class NaiveSynchronous(Naive):
         self.outside.remove(job)
         job.listening = False
         self.refused(job, "timed_out")
+
+    def cut_stream(self, job: Job) -> None:
+        self.saw("stream cut" if job.listening else "stream in time")
+        self.give_up(job)
 
     def give_up(self, job: Job) -> None:
         if not job.listening:
@@ -1084,7 +1124,13 @@ class NaiveSynchronous(Naive):
         self.called_at.append(self.now)
         number = job.caller * (self.retries + 1) + job.attempt
         fails = self.draws.fails(job.number, number)
-        self.start_call(job, self.now, fails, lambda silent: self.ends(job, began, silent))
+
+        def first_byte() -> None:
+            self.saw("streamed to nobody" if job.abandoned else "streamed")
+            job.streams = True
+
+        first = None if self.first_token_s is None or fails else (self.first_token_s, first_byte)
+        self.start_call(job, self.now, fails, lambda silent: self.ends(job, began, silent), first)
 
     def ends(self, job: Job, began: float, out: bool) -> None:
         number = job.caller * (self.retries + 1) + job.attempt

@@ -57,6 +57,7 @@ FEATURES = {
     | {
         "gave up waiting", "gave up while worked on", "called again", "began abandoned", "dropped abandoned",
         "tried again in line", "handed on one_by_one", "handed on together",
+        "streamed", "streamed to nobody", "stream cut", "stream in time",
         "dropped the connection", "dropped again", "connected late", "gave up connecting",
     },
     EVENT_DRIVEN: QUEUED | LEASED,

@@ -84,6 +84,7 @@ def cut_window(scenario: Scenario, trace: Trace | None, durations_s: Floats | No
             "jobs": None,
             "duration_s": None,
             "warmup_jobs": 0,
+            "first_token_s": None,
             "arrivals": TraceArrivals(process="trace", trace=WINDOW_NAME),
             "provider": scenario.provider.model_copy(update={"outages": keep.outages(scenario.provider.outages)}),
         }
@@ -195,6 +196,8 @@ def _changes_in_words(scenario: Scenario, keep: WindowCut) -> str:
         words.append(f"{minutes(taken_s)} of {minutes(whole_s)} of outage")
     if scenario.warmup_jobs:
         words.append("from an empty start")
+    if scenario.counts_first_byte:
+        words.append("answers that are not streamed: the client's timeout is for the whole answer")
     return f" ({', '.join(words)})" if words else ""
 
 

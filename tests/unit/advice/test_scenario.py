@@ -13,6 +13,7 @@ from advisor.advice.templates import TEMPLATES
 from core.errors import InvalidInput
 from simulator.arrivals import BurstArrivals, TraceArrivals
 from simulator.scenario import Scenario
+from simulator.simulate import simulate
 
 
 def scenario(given: dict[str, Any]) -> Scenario:
@@ -125,6 +126,39 @@ def test_a_streamed_response_meets_the_streaming_limit_of_a_hop() -> None:
     plain = scenario({"synchronous": hops}).synchronous.hops[0].limit_s
     streamed = scenario({"synchronous": hops, "caller": {"streams_response": True}}).synchronous.hops[0].limit_s
     assert (plain, streamed) == (29, 900)
+
+
+@pytest.mark.parametrize(
+    ("first_token_s", "way", "cut"),
+    [
+        (1, {"client_timeout_s": 20, "hops": []}, False),
+        (21, {"client_timeout_s": 20, "hops": []}, True),
+        (110, {"client_timeout_s": None, "hops": [{"name": "proxy", "limit_s": 100, "kind": "idle"}]}, True),
+        (90, {"client_timeout_s": None, "hops": [{"name": "proxy", "limit_s": 100, "kind": "idle"}]}, False),
+        (1, {"client_timeout_s": None, "hops": [{"name": "proxy", "limit_s": 100, "kind": "total"}]}, True),
+        (None, {"client_timeout_s": 20, "hops": [{"name": "proxy", "limit_s": 100, "kind": "idle"}]}, False),
+    ],
+)
+def test_the_advice_and_the_simulation_agree_on_whether_a_stream_is_cut(
+    first_token_s: float | None, way: dict[str, Any], cut: bool
+) -> None:
+    """An answer of two minutes, and a limit on the way."""
+    answers = answers_from(
+        {
+            "template": "chat_assistant",
+            "caller": {"deadline_s": 300, "streams_response": True, "first_token_s": first_token_s},
+            "volume": {"mean_rate_per_s": 0.1, "peak_to_mean": 1, "peaks_per_day": 0},
+            "processing": {"p50_s": 130, "p95_s": 131},
+            "failures": {"transient_percent": 0, "poison_percent": 0},
+            "synchronous": {"client_retries": 0, "workers": 60, **way},
+            "operations": {"max_workers": 60},
+        }
+    )
+    recommendation = advise(answers, flips=False)
+    made = scenario_of(Evaluation.from_answers(answers), recommendation)
+    result = simulate(made.model_copy(update={"jobs": 500, "warmup_jobs": 0}), replications=1).synchronous
+    assert ("synchronous" in recommendation.infeasible) is cut
+    assert result.timed_out == (500 if cut else 0)
 
 
 def test_classes_become_queues_most_urgent_first() -> None:

@@ -570,6 +570,31 @@ BURST: dict[str, Any] = {
 }
 
 
+IDLE, TOTAL = ({"name": "proxy", "limit_s": 10, "kind": kind} for kind in ("idle", "total"))
+
+
+@pytest.mark.parametrize(
+    ("way", "first_token_s", "refused"),
+    [
+        ({"hops": [IDLE]}, None, True),
+        ({"hops": [TOTAL]}, None, True),
+        ({"client_timeout_s": 10}, None, True),
+        ({"hops": [TOTAL], "streams_response": True}, 1.0, True),
+        ({"hops": [IDLE], "client_timeout_s": 10, "streams_response": True}, 1.0, False),
+        ({"hops": [IDLE | {"limit_s": 15}]}, None, False),
+    ],
+)
+def test_a_hybrid_that_a_limit_cuts_before_its_202_is_refused(
+    way: dict[str, Any], first_token_s: float | None, refused: bool
+) -> None:
+    problems = unsupported(
+        scenario(hybrid={"inline_wait_s": 15}, first_token_s=first_token_s, synchronous={"workers": 14, **way})
+    )
+    paths, texts = [problem.path for problem in problems], [problem.reason for problem in problems]
+    assert paths == (["hybrid.inline_wait_s"] if refused else [])
+    assert not refused or "must be at most 10 s" in texts[0]
+
+
 def test_autoscaling_follows_a_burst_in_both_designs_and_costs_less_than_its_most_servers() -> None:
     fixed = run(4, **BURST)
     scaled = run(4, **BURST, autoscaling={"min": 4, "max": 50, "target_depth": 1, "start_up_s": 30})
