@@ -121,13 +121,13 @@ def _mean_tokens(scenario: Scenario, trace: Trace | None) -> float:
 
 
 def call_time_of(scenario: Scenario, trace: Trace | None, drawn: Floats | None) -> CallTime | None:
-    """How the time of a call grows with the calls in flight; None if it does not."""
-    slowdown = scenario.provider.slowdown
-    if slowdown is None:
+    """How the time of a call grows with the calls in flight; None if it does not, or if no durations have been read yet."""
+    slowdown, measured_s = scenario.provider.slowdown, mean_service_s(scenario, trace, drawn)
+    if slowdown is None or measured_s <= 0:
         return None
     return CallTime.from_points(
         slowdown.measured_in_flight,
-        mean_service_s(scenario, trace, drawn),
+        measured_s,
         slowdown.high_in_flight,
         slowdown.high_mean_s,
     )

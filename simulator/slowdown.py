@@ -1,6 +1,7 @@
 """The time of a call at a model that slows as more calls are in flight: a straight line through two measured points."""
 
 from dataclasses import dataclass
+from math import inf
 from typing import Self
 
 
@@ -25,8 +26,9 @@ class CallTime:
         return self.alone_s + self.each_s * in_flight
 
     def calls_per_s(self, in_flight: float) -> float:
-        """The throughput if that many calls are in flight all the time."""
-        return in_flight / self.mean_s(in_flight)
+        """The throughput if that many calls are in flight all the time; infinite where the line has no time left for them."""
+        mean_s = self.mean_s(in_flight)
+        return in_flight / mean_s if mean_s > 0 else inf
 
     def in_flight_of(self, servers: int, elsewhere_s: float) -> float:
         """Of `servers` that are never idle and spend `elsewhere_s` of each call elsewhere: how many are at the model on average.

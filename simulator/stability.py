@@ -109,7 +109,8 @@ def load_of(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats 
     provider = max(_provider_load(scenario, rate, attempts, service), _one_by_one_load(scenario, design, rate))
     if design != SYNCHRONOUS:
         times = mean_services_s(scenario, trace, drawn)
-        slower = service / mean_service_s(scenario, trace, drawn) if scenario.provider.slowdown is not None else 1.0
+        mean = mean_service_s(scenario, trace, drawn)
+        slower = service / mean if scenario.provider.slowdown is not None and mean > 0 else 1.0
         servers = _consumer_load(scenario, rate * attempts, service, [slower * mean for mean in times])
         bounded = scenario.event_driven.max_queue is not None or scenario.event_driven.expires_s is not None
     else:

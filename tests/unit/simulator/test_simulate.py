@@ -473,6 +473,13 @@ def test_a_slowdown_that_no_model_has_is_refused(given: dict[str, Any], complain
         run(provider={"slowdown": {"measured_in_flight": 4, **given}})
 
 
+@pytest.mark.parametrize("service", [{"distribution": "empirical", "path": "a.csv"}, BASE["service"]])
+def test_what_a_slowing_model_takes_is_estimated_before_it_is_checked(service: dict[str, Any]) -> None:
+    """The durations of a file are not read yet, and the line may be impossible."""
+    provider = {"slowdown": {"measured_in_flight": 4, "high_in_flight": 8, "high_mean_s": 30}}
+    assert estimate(scenario(service=service, provider=provider)).memory_bytes > 0
+
+
 BATCH = {"service_by_queue": {"batch": {"distribution": "empirical"}}, "event_driven": {"queues": {"batch": 100}}}
 
 
