@@ -24,8 +24,9 @@ from simulator.traces import Trace
 
 REPLICATIONS = 10
 HIGHEST = 1e15
-SUSTAINED = 0.1
-"""A queue is drained if it stays, on average, as short as it is without the trigger for this part of the time observed."""
+SUSTAINED, BRIEFLY = 0.1, 0.01
+"""A backlog is drained after the last hundredth of the time observed in which more jobs are in the system than without the trigger, on average,
+if as few are in the last tenth: a herd that returns after a pause counts, a single job that waits by chance does not."""
 TOLERANCE = 1e-9
 ENDINGS = ("failed", "timed_out", "rejected", "dead_lettered", "undelivered")
 
@@ -33,15 +34,16 @@ ENDINGS = ("failed", "timed_out", "rejected", "dead_lettered", "undelivered")
 class Recovery(Value):
     """What a trigger did to a design: means over replications with 95 % intervals.
 
-    Depths are of jobs waiting; amplification is the clients' calls an offered job, by those of a quiet run. Dead letters are all jobs that
-    end without a result (the synchronous design's are its failures, timeouts and refusals), beyond those of a quiet run.
+    The backlog is of all jobs and calls in the system, those that back off and those of callers who will call again included; depths are of jobs
+    waiting; amplification is the clients' calls an offered job, by those of a quiet run. Dead letters are all jobs that end without a result
+    (the synchronous design's are its failures, timeouts and refusals), beyond those of a quiet run.
     """
 
     replications: int
     recovered: int
-    """Replications in which the queue was drained, and was still at the end."""
+    """Replications in which the backlog was drained, and was still at the end."""
     drain_s: Interval | None
-    """From the end of the trigger until the queue was drained, if it was; None if it never was."""
+    """From the end of the trigger until the backlog was drained for good, if it was; None if it never was."""
     amplification: Interval
     peak_depth: Interval
     dead_letters: Interval
@@ -139,19 +141,20 @@ def _require_arrivals(scenario: Scenario, trigger: tuple[float, float], trace: T
 
 
 def _watch(disturbed: Tally, quiet: Tally, trigger: tuple[float, float]) -> _Replication:
-    """Drained is a queue that is as short as it is without the trigger; one as short as it usually is counts, too, and one of a single job."""
+    """Drained is a backlog as short as it is without the trigger; one as short as it usually is counts, too, and a single job."""
     start, end = trigger
     width = disturbed.bin_width_s
     ends = width * np.arange(1, BINS + 1)
-    depth, usual = (_whole(tally, layout.B_DEPTH) for tally in (disturbed, quiet))
+    there, usual = (_whole(tally, layout.B_IN_SYSTEM) for tally in (disturbed, quiet))
     lost = [sum(tally.counts[ending] for ending in ENDINGS) for tally in (disturbed, quiet)]
     lost_in_bin = _whole(disturbed, layout.B_WITHOUT_RESULT) - _whole(quiet, layout.B_WITHOUT_RESULT)
     allowed = np.maximum(usual, max(1.0, min(_high(usual[ends <= start]), _high(usual[ends >= end]))))
-    drained = drained_bin(depth[ends >= end], allowed[ends >= end])
+    by_chance = min(_excess_by_chance(part) for part in (usual[ends <= start], usual[ends >= end]) if len(part))
+    drained = drained_bin(there[ends >= end], allowed[ends >= end], by_chance)
     return _Replication(
         drain_s=None if drained is None else float(ends[ends >= end][drained] - end),
         amplification=_calls(disturbed) / _calls(quiet),
-        peak_depth=float(depth.max()),
+        peak_depth=float(_whole(disturbed, layout.B_DEPTH).max()),
         dead_letters=float(max(0, lost[0] - lost[1])),
         peak_dead_letters_per_min=max(0.0, _peak_per_min(lost_in_bin, width)),
     )
@@ -165,15 +168,29 @@ def _high(depth: Floats) -> float:
     return float(np.quantile(depth, 0.99)) if len(depth) else 0.0
 
 
-def drained_bin(depth: Floats, allowed: Floats | float) -> int | None:
-    """The first bin from which the queue stays as short as allowed, on average over a tenth of the time; and so it must be at the end."""
-    window = max(1, round(SUSTAINED * len(depth)))
-    if len(depth) < window:
+def _excess_by_chance(usual: Floats) -> float:
+    """How many jobs more than usual may be there for a while without a trigger: twice as many as ever are in a run without one hardly come."""
+    high = max(1.0, _high(usual))
+    return 2 * max(high, float(_averages(usual, BRIEFLY).max())) - high
+
+
+def _averages(values: Floats, share: float) -> Floats:
+    window = max(1, round(share * len(values)))
+    return np.convolve(values, np.full(window, 1 / window), mode="valid")
+
+
+def drained_bin(there: Floats, allowed: Floats | float, by_chance: float = 0.0) -> int | None:
+    """The first bin from which there are no more jobs than allowed, but for moments and what comes `by_chance`; None if there are at the end."""
+    if not len(there):
         return None
-    excess = depth - allowed
-    averages = np.convolve(excess, np.full(window, 1 / window), mode="valid")
-    short = np.flatnonzero((averages <= 0) & (excess[: len(averages)] <= 0))
-    return int(short[0]) if len(short) and averages[-1] <= 0 else None
+    excess = there - allowed
+    at_the_end = max(1, round(SUSTAINED * len(excess)))
+    if excess[-at_the_end:].mean() > 0:
+        return None
+    long = np.flatnonzero(_averages(excess, BRIEFLY) > by_chance)
+    since = int(long[-1]) + 1 if len(long) else 0
+    short = np.flatnonzero(excess[since:] <= 0)
+    return since + int(short[0]) if len(short) else None
 
 
 def _peak_per_min(each_bin: Floats, width_s: float) -> float:

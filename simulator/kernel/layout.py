@@ -58,7 +58,7 @@ O_UNDECIDED, O_OFFERED, O_GOOD, OPEN_COUNTS = range(4)
 T_WAIT_SUM, T_WAIT_MAX, T_LATENCY_SUM, T_LATENCY_MAX, CLASS_TIMES = range(5)
 
 # --- time bins, rows of Machine.bins
-B_ARRIVALS, B_COMPLETED, B_DEPTH, B_FLIGHT, B_LAG, B_WITHOUT_RESULT, BIN_ROWS = range(7)
+B_ARRIVALS, B_COMPLETED, B_DEPTH, B_FLIGHT, B_LAG, B_WITHOUT_RESULT, B_IN_SYSTEM, BIN_ROWS = range(8)
 
 ROUNDING_S = 1e-9
 """A tolerance, so that rounding cannot make a job late that takes exactly its deadline; the same for expiry and quotas."""

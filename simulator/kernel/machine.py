@@ -111,7 +111,7 @@ def count_offered(m: Machine, job: int, place: int, arrived: float, now: float) 
     if job >= m.warmup:
         m.counts[layout.C_OFFERED] += 1
         if job >= m.batch_ends:
-            begin_batch(m, job, arrived, waiting_at_arrival(m))
+            begin_batch(m, job, arrived, max(0.0, backlog_of(m) - 1.0))
         if m.end < np.inf:
             count_open(m, place, arrived, batch_of(m, job))
         m.by_class[place, layout.C_OFFERED] += 1
@@ -131,12 +131,9 @@ def batch_of(m: Machine, job: int) -> int:
 
 
 @compiled
-def waiting_at_arrival(m: Machine) -> float:
-    """The backlog that an arrival finds: calls and jobs that wait, back off or will call again.
-
-    They have slots, as have the arrival itself and what the servers at work are at.
-    """
-    return max(0.0, float(m.slot_count - m.free_count - (m.servers - m.idle) - 1))
+def backlog_of(m: Machine) -> float:
+    """Calls and jobs that wait, back off or will call again: they have slots, as has what the servers at work are at."""
+    return float(m.slot_count - m.free_count - (m.servers - m.idle))
 
 
 @compiled
@@ -414,6 +411,7 @@ def sample(m: Machine, now: float) -> None:
 @compiled
 def fill_bin(m: Machine, place: int, at: float) -> None:
     m.bins[layout.B_DEPTH, place] = m.queued
+    m.bins[layout.B_IN_SYSTEM, place] = m.slot_count - m.free_count
     m.bins[layout.B_FLIGHT, place] = m.servers - m.idle
     m.bins[layout.B_LAG, place] = oldest_wait(m, at)
 

@@ -31,7 +31,7 @@ def merge_bins(bins: Any) -> None:
     for place in range(layout.BINS // 2):
         for row in (layout.B_ARRIVALS, layout.B_COMPLETED, layout.B_WITHOUT_RESULT):
             bins[row, place] = bins[row, 2 * place] + bins[row, 2 * place + 1]
-        for row in (layout.B_DEPTH, layout.B_FLIGHT, layout.B_LAG):
+        for row in (layout.B_DEPTH, layout.B_FLIGHT, layout.B_LAG, layout.B_IN_SYSTEM):
             bins[row, place] = bins[row, 2 * place + 1]
     bins[:, layout.BINS // 2 :] = 0.0
 

@@ -93,6 +93,36 @@ def test_one_dip_is_no_recovery() -> None:
     assert drained_bin(depth, 3) is None
 
 
+def test_a_herd_that_returns_counts_and_a_few_jobs_by_chance_do_not() -> None:
+    there = np.full(1000, 500.0)
+    there[100:] = 2
+    there[400:420] = 300
+    assert drained_bin(there, 3, by_chance=5) == 420
+    there[400:420] = 6
+    assert drained_bin(there, 3, by_chance=5) == 100
+
+
+def test_jobs_that_back_off_in_line_or_in_the_queue_are_not_drained_before_they_return() -> None:
+    """All jobs of 15 minutes without a provider come again ten minutes after they failed, and take a minute: so drained 10 to 11 minutes after."""
+    quiet = Scenario.parse(
+        {
+            "duration_s": 7200,
+            "arrivals": {"process": "poisson", "rate_per_s": 0.05},
+            "service": {"distribution": "lognormal", "p50_s": 20, "p95_s": 60},
+            "provider": {"max_concurrency": 40},
+            "retries": {"max": 4, "flat_s": 600},
+            "synchronous": {"workers": 30},
+            "event_driven": {"consumers": 30},
+        }
+    )
+    recoveries = metastability(
+        with_outage(quiet, 1800, 900), quiet, trigger=(1800, 2700), observe_s=4500, replications=4
+    )
+    for recovery in recoveries.values():
+        assert recovery.recovers and recovery.drain_s is not None
+        assert 450 < recovery.drain_s.mean < 700
+
+
 def test_an_outage_of_the_provider_is_a_trigger_too() -> None:
     """Workers held by retries in line, and callers who call again, stay overloaded; dead letters stop with the outage."""
     given = scenario().model_dump(by_alias=True) | {
