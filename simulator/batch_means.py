@@ -58,7 +58,7 @@ def memory_in_jobs(tally: Tally) -> float:
     """
     if len(tally.levels) < 2:
         return 1.0
-    jobs, waiting = float(tally.batches[0, 0]), tally.levels[:, 1]
+    jobs, waiting = float(tally.batches[:, 0].max()), tally.levels[:, 1]
     steps = autocorrelation_time(waiting)
     if steps <= 1 + 2 * 2 / sqrt(len(waiting)):
         return max(1.0, jobs * float((waiting > 0).mean()))
@@ -115,7 +115,7 @@ def _effective_jobs(tally: Tally, batches: Counts, share: float, jobs: int) -> f
     if len(batches) < 2:
         return min(1.0, most)
     weights = batches[:, 0] / jobs
-    residues = batches[:, 1] / batches[:, 0] - share
+    residues = batches[:, 1] / np.maximum(1, batches[:, 0]) - share
     count = len(batches)
     variance = float((weights**2 * residues**2).sum()) * count / (count - 1)
     variance = max(variance, share * (1 - share) / jobs)

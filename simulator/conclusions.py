@@ -70,11 +70,15 @@ def share_interval(
 
 
 def share_of_design(result: DesignResult, scenario: Scenario) -> ShareOfJobs:
-    """Of all its jobs; with a deadline a queue it is the worst of that and of each such class, because each has to meet its own."""
+    """Of all its jobs; with a deadline a queue it is the worst of that and of each such class, because each has to meet its own.
+
+    A run too short to show the steady state flatters the design, since its backlog has not filled yet: it may show that it misses, no more.
+    """
     classes = [result.classes[name] for name in classes_with_deadline(scenario) if name in result.classes]
     intervals = [result.intervals, *(one.intervals for one in classes if one.offered)]
     bounds = [own.get("good_share", (0.0, 1.0)) for own in intervals]
-    return ShareOfJobs(min(low for low, _ in bounds), min(high for _, high in bounds), result.stable)
+    low = min(low for low, _ in bounds) if result.jobs_to_settle is None else 0.0
+    return ShareOfJobs(low, min(high for _, high in bounds), result.stable)
 
 
 def classes_with_deadline(scenario: Scenario) -> tuple[str, ...]:

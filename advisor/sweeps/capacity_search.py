@@ -117,6 +117,7 @@ class CapacitySearch:
         design = cell_run.scenario.event_driven
         self.least = len(design.queues) if design.discipline == "dedicated" else 1
         self.wanted = wanted
+        self.scenario = cell_run.scenario
         self.most = max(most, self.least)
         self.run = run
         self.results: dict[int, Result] = {}
@@ -135,7 +136,7 @@ class CapacitySearch:
     def good(self, design: str, servers: int) -> GoodShare:
         if servers not in self.results:
             self.results[servers] = self.run(servers)
-        return good_share(getattr(self.results[servers], design))
+        return good_share(getattr(self.results[servers], design), self.scenario)
 
     def _meets(self, design: str, servers: int) -> bool:
         good = self.good(design, servers)

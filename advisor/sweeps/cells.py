@@ -14,6 +14,7 @@ from advisor.advice.scenario import counts_every_job, scenario_of
 from advisor.sweeps.contract import Cell, GoodShare, SweepResult
 from advisor.sweeps.grid import Grid, GridPoint
 from simulator.arrivals import BacklogArrivals, TraceArrivals
+from simulator.conclusions import share_of_design
 from simulator.replications import OnProgress, Progress, warm
 from simulator.result import DesignResult, Result
 from simulator.scenario import Scenario
@@ -80,8 +81,8 @@ def simulate_cell(
         style=recommendation.style,
         verdict=result.verdict,
         margin=_margin(run.scenario, result.synchronous, result.event_driven),
-        synchronous=good_share(result.synchronous),
-        event_driven=good_share(result.event_driven),
+        synchronous=good_share(result.synchronous, run.scenario),
+        event_driven=good_share(result.event_driven, run.scenario),
     )
 
 
@@ -89,26 +90,24 @@ def simulate_until_resolved(
     run: CellRun, longest: int, trace: Trace | None = None, on_progress: OnProgress | None = None
 ) -> Result:
     """A run on this thread, repeated with more jobs while it leaves open whether a design meets the deadline; `longest` times them at most."""
-    wanted = 1 - run.scenario.tolerated_miss_percent / 100
     length = 1
     while True:
         result = simulate(
             run.scenario, trace=trace, replications=run.replications, threads=1, on_progress=on_progress, windows=False
         )
         length *= LONGER
-        if length > longest or run.scenario.deadline_s is None or not _is_unresolved(result, wanted):
+        if length > longest or run.scenario.deadline_s is None or not _is_unresolved(result):
             return result
         run = run.longer()
 
 
-def _is_unresolved(result: Result, wanted: float) -> bool:
-    shares = (good_share(result.synchronous), good_share(result.event_driven))
-    return any(share.stable and share.low < wanted <= share.high for share in shares)
+def _is_unresolved(result: Result) -> bool:
+    return "unresolved" in (result.synchronous.conclusion, result.event_driven.conclusion)
 
 
-def good_share(design: DesignResult) -> GoodShare:
-    low, high = design.intervals.get("good_share", (0.0, 1.0))
-    return GoodShare(good_share=design.good_share, low=low, high=high, stable=design.stable)
+def good_share(design: DesignResult, scenario: Scenario) -> GoodShare:
+    share = share_of_design(design, scenario)
+    return GoodShare(good_share=design.good_share, low=share.low, high=share.high, stable=design.stable)
 
 
 def _margin(scenario: Scenario, *designs: DesignResult) -> float | None:
