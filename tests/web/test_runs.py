@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from advisor.decisions import stored
 from advisor.decisions.models import Decision, Run, State
+from simulator.result import ChangedSetting, DesignRemedies, Remedy
 from tests.fakes.engines import a_result
 from tests.unit.reports import results
 from tests.web.conftest import MakeRun
@@ -144,6 +145,19 @@ def test_a_run_that_ends_while_it_is_watched_can_be_exported(htmx: Client, run: 
     ended = htmx.get(reverse("run-progress", args=[run.pk])).content.decode()
     actions = ended.split('id="run-actions"')[1]
     assert 'hx-swap-oob="true"' in actions[:80] and f"bundle.zip?revision=1&amp;run={run.pk}" in actions
+
+
+def test_a_run_that_no_design_meets_says_what_would(client: Client, make_run: MakeRun) -> None:
+    change = ChangedSetting(path="synchronous.workers", now=5, needed=54)
+    remedies = DesignRemedies(
+        limits=(change.path,), can_meet=True, remedies=(Remedy(changes=(change,), good_share=(0.99, 1)),)
+    )
+    result = results.starving(verdict="neither", remedies={"synchronous": remedies})
+    run = make_run(
+        State.SUCCEEDED, result_json=stored.dump(result), scenario_json=stored.dump(results.starving_scenario())
+    )
+    page = page_of(client, run).replace("\u00a0", " ")
+    assert "The synchronous design would meet it with 54 workers instead of 5 (99.5 % in time)." in page
 
 
 def test_a_run_of_several_classes_shows_each_and_warns_of_the_starved_one(client: Client, make_run: MakeRun) -> None:

@@ -29,6 +29,15 @@ def test_a_recording_says_what_was_read_and_the_advice_goes_by_it(htmx: Client, 
     assert volume.peak_to_mean == pytest.approx(1.75, rel=0.02)
 
 
+def test_a_recording_of_one_instant_has_no_rate_and_leaves_that_of_the_answers(
+    htmx: Client, decision: Decision
+) -> None:
+    before = decision.latest().answers.volume.mean_rate_per_s
+    page = upload(htmx, decision, b"time\n" + 1000 * b"0\n").content.decode()
+    assert "a backlog to be worked off, which has no rate" in page
+    assert decision.latest().answers.volume.mean_rate_per_s == before
+
+
 def test_back_to_a_rate(htmx: Client, decision: Decision) -> None:
     upload(htmx, decision, ROWS)
     decision.refresh_from_db()

@@ -112,7 +112,7 @@ def statistics_of(trace: traces.Trace) -> dict[str, float | None]:
         "interarrival_cv2": lambda: trace.interarrival_cv2,
         "busiest_10s": lambda: trace.busiest(10),
     } | {f"dispersion_{window}s": lambda window=window: trace.dispersion(window) for window in DISPERSION_WINDOWS_S}
-    return {name: _finite(figure) for name, figure in figures.items()}
+    return {name: _finite(figure) if trace.span_s > 0 else None for name, figure in figures.items()}
 
 
 def _finite(figure: Callable[[], float]) -> float | None:

@@ -153,6 +153,8 @@ def parameter(value: Any, name: str) -> str:
 @register.filter
 def burstiness(trace: Trace) -> str:
     """What the dispersion of a recording says of its shape, at three scales: 1 is what independent senders make."""
+    if trace.span_s <= 0:
+        return "All requests come at the same time: a backlog to be worked off, which has no rate."
     statistics = trace.statistics
     figures = {scale: statistics.get(f"dispersion_{scale}s") for scale in (1, 10, 60)}
     known = {scale: figure for scale, figure in figures.items() if figure is not None}
