@@ -131,7 +131,8 @@ def interval(mean: float | None, low: float, high: float, unit: str = "", missin
 
 def share_interval(mean: float, low: float, high: float) -> str:
     """A share (0 to 1) with its interval, in percent: 98.2 ± 0.4 %."""
-    return interval(100 * mean, 100 * low, 100 * high, "%")
+    words = interval(100 * mean, 100 * low, 100 * high, "%")
+    return f"{percent(100 * mean)}{words.removeprefix('100 %')}" if mean < 1 and words.startswith("100 % (") else words
 
 
 def plain(value: float, digits: int = DIGITS) -> str:

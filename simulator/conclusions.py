@@ -81,6 +81,12 @@ def share_of_design(result: DesignResult, scenario: Scenario) -> ShareOfJobs:
     return ShareOfJobs(low, min(high for _, high in bounds), result.stable)
 
 
+def least_share(result: DesignResult, scenario: Scenario) -> float:
+    """The share that has to be large enough if each class has a deadline of its own: the least of all jobs' and of each such class's."""
+    classes = [result.classes[name] for name in classes_with_deadline(scenario) if name in result.classes]
+    return min([result.good_share, *(one.good_share for one in classes if one.offered)])
+
+
 def classes_with_deadline(scenario: Scenario) -> tuple[str, ...]:
     """The queues that have a deadline of their own."""
     return tuple(scenario.deadline_s) if isinstance(scenario.deadline_s, Mapping) else ()

@@ -10,7 +10,7 @@ from math import ceil, floor, inf, log10
 from typing import Any
 
 from simulator.arrivals import BacklogArrivals, SteadyArrivals, TraceArrivals
-from simulator.conclusions import NEITHER
+from simulator.conclusions import NEITHER, least_share
 from simulator.plan import SYNCHRONOUS, designs_of, jobs_of, most_servers_of
 from simulator.replications import OnProgress, Progress
 from simulator.result import ChangedSetting, DesignName, DesignRemedies, DesignResult, Remedy, Result
@@ -254,7 +254,7 @@ class _Search:
         if self._is_overloaded(design, settings):
             return False
         tried = _design_of(self._tried(self.short, settings, TRIAL_REPLICATIONS), design)
-        return tried.stable and tried.good_share >= self.wanted
+        return tried.stable and least_share(tried, self.scenario) >= self.wanted
 
     def _is_overloaded(self, design: DesignName, settings: Settings) -> bool:
         """Known without a run."""

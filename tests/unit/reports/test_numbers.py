@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from core.numbers import count, duration, interval, number, percent, rate, share
+from core.numbers import count, duration, interval, number, percent, rate, share, share_interval
 
 
 @pytest.mark.parametrize(
@@ -91,3 +91,8 @@ def test_an_interval_is_printed_with_its_value(figure: str, words: str) -> None:
 )
 def test_counts_and_shares_read_well(figure: str, words: str) -> None:
     assert figure == words
+
+
+def test_a_share_below_all_is_not_rounded_up_to_it_however_wide_its_interval() -> None:
+    assert share_interval(0.99984, 0.92, 1.0) == "99.984 % (92 to 100)"
+    assert share_interval(1.0, 0.93, 1.0) == "100 % (93 to 100)"

@@ -1,21 +1,32 @@
 """What a run concludes about each class: whose deadline is met, and who is starved."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from simulator.conclusions import exact_interval
 from simulator.result import Result
 from simulator.scenario import Scenario
 from simulator.simulate import simulate
 
-EXAMPLE = Path(__file__).parents[3] / "examples" / "starved-batch.yaml"
+STARVING = {
+    "seed": 5,
+    "jobs": 25_000,
+    "deadline_s": {"urgent": 20.0, "batch": 900.0},
+    "arrivals": {"process": "bursts", "rate_per_s": 4.0, "peak_to_mean": 1.6, "peak_s": 2400, "every_s": 7200},
+    "service": {"distribution": "exponential", "mean_s": 2.0},
+    "synchronous": {"workers": 10},
+    "event_driven": {
+        "consumers": 10,
+        "queues": {"urgent": 70.0, "batch": 30.0},
+        "delivery": {"method": "polling", "interval_s": 2},
+    },
+}
+"""In the peak the urgent jobs leave the batch no consumer for 40 minutes."""
 
 
 def run(**changes: Any) -> Result:
-    given = yaml.safe_load(EXAMPLE.read_text()) | {"jobs": 25_000}
+    given: dict[str, Any] = {**STARVING}
     for name, change in changes.items():
         given[name] = given[name] | change if isinstance(change, dict) else change
     return simulate(Scenario.parse(given), replications=4)
