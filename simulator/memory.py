@@ -7,7 +7,16 @@ import numpy as np
 
 from core.units import DAY_S
 from simulator.arrivals import BacklogArrivals, ClosedArrivals
-from simulator.kernel.layout import CONNECTION_FAILS_S, DELIVERY, EVENT, MACHINE, RECORDED_ROW, SHARED_CALL, SLOT
+from simulator.kernel.layout import (
+    CONNECTION_FAILS_S,
+    DELIVERY,
+    EVENT,
+    MACHINE,
+    ORDERED,
+    RECORDED_ROW,
+    SHARED_CALL,
+    SLOT,
+)
 from simulator.plan import (
     EVENT_DRIVEN,
     FIRST_SLOTS,
@@ -15,6 +24,7 @@ from simulator.plan import (
     client_backoff_s_of,
     client_retries_of,
     jobs_of,
+    keys_of,
     most_servers_of,
     rate_of,
 )
@@ -32,8 +42,9 @@ def memory_bytes(scenario: Scenario, trace: Trace | None) -> int:
     slots = max(_most_in_system(scenario, design, trace) for design in (SYNCHRONOUS, EVENT_DRIVEN))
     slots = max(FIRST_SLOTS, GROWTH * slots)
     shared = 0 if scenario.provider.slowdown is None else SHARED_CALL.itemsize + EVENT.itemsize
+    order = ORDERED.itemsize + len(scenario.event_driven.queues) * EVENT.itemsize if keys_of(scenario) else 0
     deliveries = DELIVERY.itemsize if scenario.event_driven.redelivers else 0
-    machine = MACHINE.itemsize + slots * (SLOT.itemsize + EVENT.itemsize + shared + deliveries)
+    machine = MACHINE.itemsize + slots * (SLOT.itemsize + EVENT.itemsize + shared + deliveries + order)
     rows = trace.requests * (RECORDED_ROW.itemsize + 32) if trace is not None else 0
     return int(BASE_BYTES + rows + (os.cpu_count() or 1) * machine)
 

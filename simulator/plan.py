@@ -151,18 +151,38 @@ class KernelState:
     """Of the slots, and the heap of their tags, if the model slows: see simulator/kernel/sharing.py."""
     finishes: Array = field(init=False)
     deliveries: Array = field(init=False)
+    ordered: Array = field(init=False)
+    """Of the slots, of the keys, and a heap of each queue, if jobs have an order: see simulator/kernel/ordering.py."""
+    key_states: Array = field(init=False)
+    ready_jobs: Array = field(init=False)
 
     def __post_init__(self) -> None:
         self.clients = np.zeros(max(1, int(self.machine[0]["client_count"])), dtype=layout.EVENT)
         shared = len(self.slots) if self.machine[0]["slows"] else 1
         self.shared_calls = np.zeros(shared, dtype=layout.SHARED_CALL)
         self.finishes = np.zeros(shared, dtype=layout.EVENT)
+        keys, classes = int(self.machine[0]["keys"]), int(self.machine[0]["classes"])
+        self.ordered = np.zeros(len(self.slots) if keys else 1, dtype=layout.ORDERED)
+        self.key_states = np.zeros(max(1, keys), dtype=layout.KEY_STATE)
+        self.ready_jobs = np.zeros((classes, len(self.ordered)), dtype=layout.EVENT)
         self.deliveries = np.zeros(len(self.slots) if self.machine[0]["leased"] else 1, dtype=layout.DELIVERY)
         self.write_addresses()
 
     def write_addresses(self) -> None:
-        for name in ("slots", "heap", "trace", "clients", "shared_calls", "finishes", "deliveries"):
+        for name in (
+            "slots",
+            "heap",
+            "trace",
+            "clients",
+            "shared_calls",
+            "finishes",
+            "deliveries",
+            "ordered",
+            "key_states",
+            "ready_jobs",
+        ):
             self.machine[name] = getattr(self, name).ctypes.data
+        self.machine["ready_stride"] = self.ready_jobs.strides[0]
 
     def grow(self) -> None:
         """Twice the slots.
@@ -179,6 +199,9 @@ class KernelState:
         if self.machine[0]["slows"]:
             self.shared_calls = _longer(self.shared_calls, after)
             self.finishes = _longer(self.finishes, after)
+        if self.machine[0]["keys"]:
+            self.ordered = _longer(self.ordered, after)
+            self.ready_jobs = np.array([_longer(heap, after) for heap in self.ready_jobs])
         if self.machine[0]["leased"]:
             self.deliveries = _longer(self.deliveries, after)
         _link_free(self.machine[0], self.slots, before)
@@ -281,6 +304,8 @@ def _begin(m: Any, slots: Array, scenario: Scenario, servers: int) -> None:
         "patient_tail",
         "again_head",
         "again_tail",
+        "oldest",
+        "youngest",
         "timing_head",
         "timing_tail",
         "stream_head",
@@ -304,7 +329,7 @@ def is_single_station(m: Any) -> bool:
         m["patience"] in (0, inf) and m["expires"] in (0, inf) and m["places"] == UNBOUNDED and m["end"] == inf
     )
     costs_nothing = m["accept"] == 0 and m["dispatch_cost"] == 0 and m["limited"] == 0 and m["slows"] == 0
-    never_again = m["leased"] == 0
+    never_again = m["leased"] == 0 and m["keys"] == 0
     at_once = m["delivery"] == NONE or (m["delivery"] == POLLING and m["delivery_a"] == 0)
     counted = (
         m["jobs"] < UNBOUNDED
@@ -373,6 +398,12 @@ def client_backoff_s_of(scenario: Scenario) -> float:
     """The pause of a caller of the event-driven design whose queue was full."""
     own = scenario.event_driven.client_backoff_s
     return scenario.synchronous.client_backoff_s if own is None else own
+
+
+def keys_of(scenario: Scenario) -> int:
+    """The keys of jobs whose order the event-driven design keeps; 0 if it keeps none."""
+    ordering = scenario.event_driven.ordering
+    return scenario.event_driven.keys if ordering == "per_key" else int(ordering == "one_at_a_time")
 
 
 def called_subscribers(scenario: Scenario) -> int:
@@ -506,6 +537,7 @@ def _set_event_driven(m: Any, scenario: Scenario, *, hybrid: bool) -> None:
     m["dead_letter"] = design.dead_letter
     m["client_retries"], m["client_backoff"] = client_retries_of(scenario, EVENT_DRIVEN), client_backoff_s_of(scenario)
     m["leased"], m["lease"], m["lease_ends"] = design.redelivers, design.lease_s or inf, _LEASE_ENDS[design.lease_ends]
+    m["keys"] = keys_of(scenario)
     m["most_deliveries"] = design.max_deliveries or UNBOUNDED
     m["crash_rate"] = design.crashes_per_hour / HOUR_S
     m["acknowledges_early"] = _EARLY[design.acknowledges]

@@ -25,6 +25,7 @@ InlineCalls = Literal["together", "one_by_one"]
 OutageMode = Literal["refuse", "hang"]
 LeaseEnds = Literal["redelivers", "discards", "stops"]
 Acknowledges = Literal["late", "early"]
+Ordering = Literal["none", "one_at_a_time", "per_key"]
 
 
 class Outage(Value):
@@ -210,6 +211,16 @@ class EventDriven(Value):
     acknowledges: Acknowledges = "late"
     """`late`: when the work is done: the job of a crashed consumer is queued again when its lease ends, without a lease at once.
     `early`: when the job is taken: the job of a crashed consumer is lost."""
+
+    ordering: Ordering = "none"
+    """`one_at_a_time`: jobs are worked on one after the other, as they were accepted. `per_key`: those with the same key are.
+
+    The next job of a key is not begun before the one in front of it is settled, its retries and their pauses included. Consumers go on
+    with the first job whose key is free, so that a key holds up no other. (A partition holds up all of its keys: give as many keys as there
+    are partitions.) An older job of another queue goes first, if it has the same key.
+    """
+    keys: Count = 100
+    """With `per_key`: how many keys there are, each job's drawn with equal probabilities."""
 
     @property
     def redelivers(self) -> bool:

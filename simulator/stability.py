@@ -19,6 +19,7 @@ from simulator.plan import (
     called_subscribers,
     dedicated_bounds,
     dedicated_consumers,
+    keys_of,
     mean_service_s,
     mean_services_s,
     most_servers_of,
@@ -112,6 +113,9 @@ def load_of(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats 
         mean = mean_service_s(scenario, trace, drawn)
         slower = service / mean if scenario.provider.slowdown is not None and mean > 0 else 1.0
         servers = _consumer_load(scenario, rate * attempts, service, [slower * mean for mean in times])
+        if keys := keys_of(scenario):
+            work = attempts * (service + scenario.event_driven.dispatch_s)
+            servers = max(servers, rate * (work + mean_backoffs_s(scenario, scenario.retries.max)) / keys)
         bounded = scenario.event_driven.max_queue is not None or scenario.event_driven.expires_s is not None
     else:
         held = attempts * service + mean_backoffs_s(scenario, retries_of(scenario, design))

@@ -66,6 +66,16 @@ def _of_deliveries(scenario: Scenario) -> Sequence[tuple[bool, str]]:
     event_driven = scenario.event_driven
     return [
         (
+            event_driven.ordering != "none",
+            "Event-driven jobs are worked on in order"
+            + (
+                f" within each of {count(event_driven.keys, 'key')}"
+                if event_driven.ordering == "per_key"
+                else ", one at a time"
+            )
+            + "; synchronous calls in any order.",
+        ),
+        (
             event_driven.lease_s is not None,
             f"Event-driven jobs are queued again if their work takes longer than a lease of {event_driven.lease_s or 0:g} s; "
             "synchronous work has no lease.",

@@ -11,7 +11,17 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
-from simulator.kernel.layout import DELIVERY, EVENT, LATENCY_BIN, RECORDED_ROW, SHARED_CALL, SLOT, START
+from simulator.kernel.layout import (
+    DELIVERY,
+    EVENT,
+    KEY_STATE,
+    LATENCY_BIN,
+    ORDERED,
+    RECORDED_ROW,
+    SHARED_CALL,
+    SLOT,
+    START,
+)
 
 
 def _accessor(layout: np.dtype[Any]) -> Any:
@@ -34,6 +44,8 @@ start_at = _accessor(START)
 shared_call = _accessor(SHARED_CALL)
 latency_bin = _accessor(LATENCY_BIN)
 delivery = _accessor(DELIVERY)
+ordered = _accessor(ORDERED)
+key_state = _accessor(KEY_STATE)
 
 
 def _bits_of(typing_context: Any, value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from simulator.kernel import layout
-from simulator.kernel.access import slot
+from simulator.kernel.access import ordered, slot
 from simulator.kernel.breaker import CLOSED, OPEN, PROBING, circuit_allows, record_in_circuit
 from simulator.kernel.compiled import compiled, entry, inlined
 from simulator.kernel.deliver import called_at, deliver_result
@@ -37,8 +37,6 @@ from simulator.kernel.machine import (
     count_busy,
     count_offered,
     count_paced,
-    dequeue,
-    enqueue,
     finish,
     free_slot,
     provider_allows,
@@ -47,6 +45,7 @@ from simulator.kernel.machine import (
     schedule_last,
     settle,
 )
+from simulator.kernel.ordering import put_in_queue, release_key, take_from_queue
 from simulator.kernel.random_numbers import uniform
 from simulator.kernel.scaling import autoscale, finish_start_up
 from simulator.kernel.sharing import (
@@ -189,6 +188,7 @@ def rare_event(m: Machine, s: int, now: float) -> None:
         crash(m, s, now)
     else:
         deliver_again(m, s, now)
+        dispatch_rest(m, now, False)
 
 
 @compiled
@@ -204,6 +204,7 @@ def end_lease(m: Machine, s: int, now: float) -> None:
     again = copy_delivery(m, s)
     if again >= 0:
         deliver_again(m, again, now)
+        dispatch_rest(m, now, False)
 
 
 @compiled
@@ -261,37 +262,45 @@ def deliver_again(m: Machine, s: int, now: float) -> None:
 @inlined
 def offer(m: Machine, s: int, now: float) -> None:
     record = slot(m.slots, s)
-    alone = m.queued == 0 and m.idle > 0 and m.discipline == layout.STRICT and now <= called_at(m, s) + m.expires
+    alone = (
+        m.queued == 0
+        and m.idle > 0
+        and m.keys == 0
+        and m.discipline == layout.STRICT
+        and now <= called_at(m, s) + m.expires
+    )
     if alone and (m.limited == 0 or is_allowed(m, s, now)):
         record.queued = now
         begin_work(m, s, now)
         return
-    enqueue(m, record.place, s, now)
+    put_in_queue(m, record.place, s, now)
     dispatch(m, now, False)
 
 
 @compiled
 def dispatch(m: Machine, now: float, paced: bool) -> None:
     while m.queued > 0 and m.idle > 0:
+        if m.keys > 0 and m.ready == 0:
+            return
         q = chosen_queue(m)
         if q < 0:
             return
         s = m.q_head[q]
         if m.leased and is_settled(m, s):
-            dequeue(m, q, now)
+            take_from_queue(m, q, now)
             free_delivery(m, s, False)
             continue
         if now > called_at(m, s) + m.expires + layout.ROUNDING_S:
-            dequeue(m, q, now)
+            take_from_queue(m, q, now)
             slot(m.slots, s).waited += now - slot(m.slots, s).queued
             settle_without_result(m, s, layout.C_TIMED_OUT, now)
             continue
         if m.limited and not is_allowed(m, s, now):
             return
-        dequeue(m, q, now)
+        take_from_queue(m, q, now)
         if m.discipline == layout.WEIGHTED:
             m.turn += 1
-        if paced:
+        if paced and (m.keys == 0 or ordered(m.ordered, s).ready_at < now):
             count_paced(m, s)
         begin_work(m, s, now)
 
@@ -383,7 +392,7 @@ def end_call_of_consumer(m: Machine, s: int, now: float) -> None:
             fan_out(m, s, now, False)
         deliver_to_client(m, s, now)
     elif probe_failed and again:
-        enqueue(m, place, s, now)
+        put_in_queue(m, place, s, now)
     elif record.attempt < m.retries and again:
         back_off(m, s, now)
     else:
@@ -436,11 +445,13 @@ def settle_without_result(m: Machine, s: int, outcome: int, now: float) -> None:
         if slot(m.slots, s).job >= m.warmup:
             m.counts[layout.C_DELIVERY] += calls if at <= m.end else calls - 1
     settle(m, s, outcome, now)
-    free_settled(m, s)
+    free_settled(m, s, now)
 
 
 @compiled
-def free_settled(m: Machine, s: int) -> None:
+def free_settled(m: Machine, s: int, now: float) -> None:
+    if m.keys > 0:
+        release_key(m, s, now)
     if m.leased:
         free_delivery(m, s, True)
     else:
@@ -458,9 +469,9 @@ def deliver_to_client(m: Machine, s: int, now: float) -> None:
     if not waits_in_line(m, s, now):
         at, calls, arrives = deliver_result(m, s, now)
     if at > m.end:
-        free_settled(m, s)
+        free_settled(m, s, now)
         return
     if slot(m.slots, s).job >= m.warmup:
         m.counts[layout.C_DELIVERY] += calls
     settle(m, s, layout.C_COMPLETED if arrives else layout.C_UNDELIVERED, at)
-    free_settled(m, s)
+    free_settled(m, s, now)

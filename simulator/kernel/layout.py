@@ -81,6 +81,11 @@ PARAMETERS = [
     ("finishes", _i),
     ("clients", _i),
     ("deliveries", _i),
+    ("ordered", _i),  # addresses of what simulator/kernel/ordering.py works on
+    ("key_states", _i),
+    ("ready_jobs", _i),  # a heap of each queue
+    ("ready_stride", _i),  # bytes from one to the next
+    ("keys", _i),  # of which each job has one; 0: no order
     ("key", np.uint64),  # of the random numbers: seed and replication
     ("jobs", _i),  # arrivals at most
     ("warmup", _i),  # jobs left out of the tally
@@ -220,6 +225,9 @@ STATE = [
     ("q_servers", _i, MOST_CLASSES),  # those that are ready, and those that start up
     ("q_starting", _i, MOST_CLASSES),
     ("turn", _i),  # of the weighted discipline
+    ("ready", _i),  # with order: jobs that wait and hold their key
+    ("oldest", _i),  # with order: the jobs that wait, by age
+    ("youngest", _i),
     ("calls", _i),  # under way
     ("bucket_full", _f, BUCKETS),  # when each will be
     ("quota_day", _i),
@@ -326,6 +334,25 @@ DELIVERY = np.dtype(
     align=True,
 )
 """Of each slot, where jobs may be delivered more than once."""
+ORDERED = np.dtype(
+    [
+        ("serial", _i),  # of its queueing
+        ("ready_at", _f),
+        ("older", _i),  # slots of the jobs that wait, by age
+        ("younger", _i),
+    ],
+    align=True,
+)
+"""Of each slot, where jobs with the same key are served in order."""
+KEY_STATE = np.dtype(
+    [
+        ("held", _i),  # 1: by a job that is ready, in work or backing off
+        ("waiting", _i),  # jobs
+        ("head", _i),
+        ("tail", _i),
+    ],
+    align=True,
+)
 EVENT = np.dtype([("at", _f), ("key", _i)], align=True)
 SHARED_CALL = np.dtype(
     [
@@ -369,7 +396,7 @@ U_CRASH, CRASH_DRAWS = U_TICK, 2
 
 # --- a slot's phase and flags
 P_WAITING, P_AT_LIMIT, P_CALLING, P_BACKING_OFF, P_HANDLING, P_AGAIN, P_SCALING, P_CONNECTING, P_DISPATCHING = range(9)
-F_STARTED, F_ABANDONED, F_ACCEPTED, F_NO_ANSWER, F_PROBE, F_FAILS_EARLY, F_LATE, F_STREAMING = (
+F_STARTED, F_ABANDONED, F_ACCEPTED, F_NO_ANSWER, F_PROBE, F_FAILS_EARLY, F_LATE, F_STREAMING, F_HOLDS_KEY = (
     1,
     2,
     4,
@@ -378,6 +405,7 @@ F_STARTED, F_ABANDONED, F_ACCEPTED, F_NO_ANSWER, F_PROBE, F_FAILS_EARLY, F_LATE,
     32,
     64,
     128,
+    256,
 )
 P_LEASE_ENDS, P_CRASHES, P_LEASED, P_FIRST_BYTE = range(9, 13)
 

@@ -106,7 +106,7 @@ def copy_delivery(m: Machine, s: int) -> int:
     again = take_slot(m)
     copy_slot(m, s, again)
     source, target = slot(m.slots, s), slot(m.slots, again)
-    target.flags = source.flags & (layout.F_STARTED | layout.F_ACCEPTED)
+    target.flags = source.flags & (layout.F_STARTED | layout.F_ACCEPTED | layout.F_HOLDS_KEY)
     target.attempt = source.attempt
     target.backoff = source.backoff
     target.sent = source.sent

@@ -185,6 +185,8 @@ def dequeue(m: Machine, q: int, now: float) -> int:
 
 @compiled
 def oldest_wait(m: Machine, now: float) -> float:
+    if m.keys > 0:
+        return now - slot(m.slots, m.oldest).queued if m.oldest >= 0 else 0.0
     oldest = 0.0
     for q in range(m.classes):
         if m.q_length[q] > 0:

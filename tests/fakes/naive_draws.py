@@ -199,6 +199,9 @@ class Draws:
         transient = self.scenario.failures.transient_percent / 100
         return self.is_poison(job) or self.uniform(job + probes * 2**30, FAILURE, attempt) < transient
 
+    def key_of(self, job: int, keys: int) -> int:
+        return int(self.uniform(job, CLASS, 1) * keys)
+
     def crash(self, job: int, delivery: int, per_hour: float) -> float:
         """How long a consumer works from its taking of the job until it crashes."""
         return -log(self.uniform(job, TICK, 2 + delivery)) * 3600 / per_hour

@@ -172,6 +172,9 @@ event_driven = st.fixed_dictionaries(
         "client_backoff_s": maybe(st.sampled_from([0.0, 0.7123])),
     }
 )
+orders = st.sampled_from(
+    [{"ordering": "per_key", "keys": 3}, {"ordering": "one_at_a_time"}, {"ordering": "per_key", "keys": 1000}]
+)
 leases = st.one_of(
     st.fixed_dictionaries(
         {
@@ -275,6 +278,8 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         given["service_by_queue"] = draw(st.sampled_from([{}, {"batch": longer}, {"batch": longer, "urgent": short}]))
     if leased := draw(st.booleans()):
         given["event_driven"] = given["event_driven"] | draw(leases)
+    if draw(st.integers(0, 2)) == 0:
+        given["event_driven"] = given["event_driven"] | draw(orders)
     if not leased and (steepness := draw(st.sampled_from([None, (13, 26, 1.871), (11, 29, 1.313)]))):
         measured, high, times_slower = steepness
         # No round times at a model that slows: what is simultaneous would be so but for rounding, and in either order.

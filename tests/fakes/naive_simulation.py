@@ -549,6 +549,8 @@ class NaiveEventDriven(Naive):
         self.calls_again = synchronous.client_retries if design.client_retries is None else design.client_retries
         self.pause = synchronous.client_backoff_s if design.client_backoff_s is None else design.client_backoff_s
         self.backing_off = 0
+        self.orders: dict[int, deque[int]] = {}
+        self.ready_since: dict[int, float] = {}
         self.most = design.max_deliveries or inf
         self.lease = design.lease_s or inf
 
@@ -576,7 +578,8 @@ class NaiveEventDriven(Naive):
             self.look_at(place)
 
     def look_at(self, place: int) -> None:
-        scaling, line, (fewest, most) = self.scenario.autoscaling, self.lines[place], self.bounds[place]
+        scaling, (fewest, most) = self.scenario.autoscaling, self.bounds[place]
+        line = [entry for entry in self.lines[place] if self.has_its_turn(entry[0])]
         there = wanted = self.has[place] + self.comes[place]
         if not line:
             if self.own[place] and there > fewest:
@@ -626,12 +629,42 @@ class NaiveEventDriven(Naive):
             return
         self.count("accepted", job)
         job.accepted = True
+        order = self.orders.setdefault(self.key_of(job), deque())
+        order.append(job.number)
+        self.ready_since[job.number] = self.now
         self.offer(job)
 
     def arrive_again(self, job: Job) -> None:
         self.outside.remove(job)
         self.count("called_again", job)
         self.arrive(job)
+
+    def key_of(self, job: Job) -> int:
+        ordering = self.design.ordering
+        if ordering == "none":
+            return -1 - job.number
+        return self.draws.key_of(job.number, self.design.keys) if ordering == "per_key" else 0
+
+    def eligible(self, line: deque[tuple[Job, float]]) -> int | None:
+        """The place in the line of its first job that is the oldest of its key."""
+        return next((at for at, (job, _) in enumerate(line) if self.has_its_turn(job)), None)
+
+    def has_its_turn(self, job: Job) -> bool:
+        settled = job.life is not None and job.life.settled
+        return settled or self.orders[self.key_of(job)][0] == job.number
+
+    def settle(self, job: Job, outcome: str, instant: float, learns: float = -inf) -> None:
+        if outcome != "rejected":
+            self.leaves_order(job)
+        super().settle(job, outcome, instant, learns)
+
+    def leaves_order(self, job: Job) -> None:
+        order = self.orders[self.key_of(job)]
+        if job.number in order:
+            order.remove(job.number)
+            if order:
+                self.saw("held up by its key")
+                self.ready_since[order[0]] = self.now
 
     def try_again(self, job: Job) -> None:
         self.backing_off -= 1
@@ -646,9 +679,12 @@ class NaiveEventDriven(Naive):
         self.dispatch(False)
 
     def choose(self) -> int | None:
-        filled = [place for place, line in enumerate(self.lines) if line]
+        filled = [place for place, line in enumerate(self.lines) if self.eligible(line) is not None]
         if len(filled) > 1:
             self.saw(f"chose between queues, {self.design.discipline}")
+        if not filled:
+            self.saw("every key is held")
+            return None
         if self.design.discipline == "strict":
             return filled[0]
         if self.design.discipline == "dedicated":
@@ -659,7 +695,7 @@ class NaiveEventDriven(Naive):
         while True:
             turn += 1
             place = min(len(bin(turn)) - len(bin(turn).rstrip("0")), len(self.lines) - 1)
-            if self.lines[place]:
+            if place in filled:
                 self.turn = turn - 1
                 return place
 
@@ -668,24 +704,25 @@ class NaiveEventDriven(Naive):
             place = self.choose()
             if place is None:
                 return
-            job, since = self.lines[place][0]
+            first = self.eligible(self.lines[place])
+            job, since = self.lines[place][first or 0]
             if job.life is not None and job.life.settled:
                 self.saw("settled while queued")
-                self.lines[place].popleft()
+                del self.lines[place][first or 0]
                 self.leaves_queue(since)
                 continue
             if self.now > job.called_at + (self.design.expires_s or inf) + 1e-9:
-                self.lines[place].popleft()
+                del self.lines[place][first or 0]
                 self.leaves_queue(since)
                 job.waited += self.now - since
                 self.give_up(job, "timed_out")
                 continue
             if self.limited and not self.let_through(job):
                 return
-            self.lines[place].popleft()
+            del self.lines[place][first or 0]
             self.leaves_queue(since)
             self.turn += self.design.discipline == "weighted"
-            if paced:
+            if paced and (self.design.ordering == "none" or max(since, self.ready_since[job.number]) < self.now):
                 self.count("paced", job)
             job.waited += self.now - since
             self.begin(job)
@@ -772,7 +809,7 @@ class NaiveEventDriven(Naive):
                 job.probes,
             )
             again.waited, again.backoff, again.started = job.waited, job.backoff, job.started
-            again.deliveries, again.life = job.deliveries, job.life
+            again.deliveries, again.life, again.accepted = job.deliveries, job.life, job.accepted
             self.redeliver(again)
 
     def crashed_lease_ends(self, delivery: Delivery) -> None:

@@ -50,7 +50,7 @@ QUEUED = BOTH | {
 }  # fmt: skip
 LEASED = {
     "late result counts", "late result refused", "duplicate", "stopped", "redelivered", "delivered too often", "crashed",
-    "crashed late", "lost", "settled while queued", "probe abandoned",
+    "crashed late", "lost", "settled while queued", "probe abandoned", "held up by its key", "every key is held",
 }  # fmt: skip
 FEATURES = {
     SYNCHRONOUS: BOTH

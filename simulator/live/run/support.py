@@ -106,6 +106,9 @@ def _of_deliveries(scenario: Scenario) -> dict[str, str | None]:
     only_kernel = "a live run has no {}; use the kernel"
     return {
         "event_driven.lease_s": only_kernel.format("leases") if events.lease_s is not None else None,
+        "event_driven.ordering": only_kernel.format(f"order of jobs ({events.ordering})")
+        if events.ordering != "none"
+        else None,
         "event_driven.max_deliveries": only_kernel.format("limit on deliveries")
         if events.max_deliveries is not None
         else None,
