@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from math import inf
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.kernel import layout
 from simulator.replications import OnProgress, Runner
@@ -25,6 +26,8 @@ MARGIN = 0.15
 """What a window shows before and after, by its length."""
 WHOLE = 0.5
 """A longer part of the run has no window: the whole run is nearly as fine."""
+DISTINCT = 0.1
+"""A peak above what is usual has a window if it is at most this part of the run."""
 NARROW_BINS = 12
 """A peak within so few bins of the whole run is looked at in finer ones, to find where it begins and ends."""
 LONGEST_RECOVERY = 20.0
@@ -77,7 +80,6 @@ def _peaks(tallies: Mapping[str, Tally], runner: Runner, run_s: float, on_progre
         design: span
         for design, tally in tallies.items()
         if (span := _peak(design, tally, _depths(tally.bins), 0.0, tally.bin_width_s)) is not None
-        and span.length_s <= WHOLE * run_s
     }
     narrow = {
         design: [(span.padded(run_s).start_s, span.padded(run_s).end_s)]
@@ -112,16 +114,23 @@ def _depths(bins: Floats) -> Floats:
 
 
 def _peak(design: str, tally: Tally, depths: Floats, start_s: float, width_s: float) -> _Span | None:
-    """From the last bin's end before the deepest queue at which it was low until the first one after that."""
+    """Around the deepest queue, from drained to drained; where it hardly ever drains, down to what is usual, if that is a small part of the run."""
     if tally.depth_max < 1 or not len(depths):
         return None
+    run_s = tally.bins.shape[1] * tally.bin_width_s
     at = min(max(0, int((tally.depth_max_at_s - start_s) / width_s)), len(depths) - 1)
-    usual = min(float(np.median(tally.bins[layout.B_DEPTH])), tally.depth_max / 2)
-    low = depths <= max(LOW * tally.depth_max, usual)
+    usual = min(float(np.median(_depths(tally.bins))), tally.depth_max / 2)
+    for level, most in ((LOW * tally.depth_max, WHOLE), (usual, DISTINCT)):
+        first, last = _around(depths <= level, at)
+        if (last + 1 - first) * width_s <= most * run_s:
+            return _Span(start_s + first * width_s, start_s + (last + 1) * width_s, peaks=(design,))
+    return None
+
+
+def _around(low: NDArray[np.bool_], at: int) -> tuple[int, int]:
+    """From the bin after the last low end before the place until the first low end from there on."""
     before, after = np.flatnonzero(low[:at]), np.flatnonzero(low[at:])
-    first = int(before[-1]) + 1 if len(before) else 0
-    last = at + int(after[0]) if len(after) else len(depths) - 1
-    return _Span(start_s + first * width_s, start_s + (last + 1) * width_s, peaks=(design,))
+    return int(before[-1]) + 1 if len(before) else 0, at + int(after[0]) if len(after) else len(low) - 1
 
 
 def _outages(scenario: Scenario, tallies: Mapping[str, Tally], run_s: float) -> list[_Span]:

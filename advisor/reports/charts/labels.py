@@ -68,10 +68,14 @@ def labelled(
     taken = list(words)
     done = []
     for number, line in enumerate(lines):
-        best = min(
-            _candidates(heights[number], LETTER_WIDTH * max(FEWEST_LETTERS, len(line.words))),
-            key=lambda candidate: _cost(candidate, number, heights, reaches, taken),
-        )
+        width = LETTER_WIDTH * max(FEWEST_LETTERS, len(line.words))
+        candidates = tuple(_candidates(heights[number], width))
+        crossed = _crossings(candidates, reaches)
+        costs = [
+            _cost(candidate, part, number, heights, taken)
+            for candidate, part in zip(candidates, crossed.tolist(), strict=True)
+        ]
+        best = candidates[costs.index(min(costs))]
         taken.append(best.area)
         height = float(heights[number][best.place]) * top * HEADROOM
         done.append(replace(line, spot=Spot(float(places[best.place]), height, best.above, best.side)))
@@ -241,14 +245,23 @@ def _candidates(own: FloatArray, width: float) -> Iterator[_Candidate]:
                 yield _Candidate(place, above, side, Area(share - shift, bottom, width))
 
 
-def _cost(
-    candidate: _Candidate, number: int, heights: list[FloatArray], reaches: list[FloatArray], taken: list[Area]
-) -> float:
+def _crossings(candidates: Sequence[_Candidate], reaches: Sequence[FloatArray]) -> FloatArray:
+    """For each candidate the shares of its width in which lines run through it, summed over the lines."""
+    bottoms = np.array([[candidate.area.bottom] for candidate in candidates])
+    ends = np.array([(candidate.area.left, candidate.area.left + candidate.area.width) for candidate in candidates])
+    lows = np.clip(np.round(ends[:, 0] * (PLACES - 1)).astype(int) - 1, 0, PLACES)
+    highs = np.clip(np.round(ends[:, 1] * (PLACES - 1)).astype(int) + 2, 0, PLACES)
+    crossed: FloatArray = np.zeros(len(candidates))
+    for reach in reaches:
+        hit = np.pad(np.cumsum((reach[1] > bottoms) & (reach[0] < bottoms + LABEL_HEIGHT), axis=1), ((0, 0), (1, 0)))
+        rows = np.arange(len(candidates))
+        crossed += (hit[rows, highs] - hit[rows, lows]) / np.maximum(1, highs - lows)
+    return crossed
+
+
+def _cost(candidate: _Candidate, crossed: float, number: int, heights: list[FloatArray], taken: list[Area]) -> float:
     """Low is good: no line crossed, no label met, inside the plot, apart from other lines, at the end or high up."""
     area, place = candidate.area, candidate.place
-    low = max(0, round(area.left * (PLACES - 1)) - 1)
-    high = min(PLACES, round((area.left + area.width) * (PLACES - 1)) + 2)
-    crossed = sum(_crosses(line[:, low:high], area) for line in reaches)
     own = float(heights[number][place])
     others = [abs(own - float(line[place])) for other, line in enumerate(heights) if other != number]
     close = max(0.0, LABEL_HEIGHT - min(others, default=1.0)) / LABEL_HEIGHT
