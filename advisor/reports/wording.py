@@ -57,6 +57,11 @@ OUTCOMES: Mapping[str, str] = MappingProxyType(
 )
 """What may become of a job, best first: the fields of a DesignResult that sum to `offered`."""
 
+REPEATED: Mapping[str, str] = MappingProxyType(
+    {"redelivered": "Jobs delivered again after a lease or a crash", "duplicates": "Results computed more than once"}
+)
+"""What counts work that is done again: fields of a DesignResult, shown if there is any."""
+
 MOVES_ALONG: Mapping[str, str] = MappingProxyType(
     {
         P50: "The slower times in proportion",

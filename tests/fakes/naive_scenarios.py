@@ -173,7 +173,15 @@ event_driven = st.fixed_dictionaries(
     }
 )
 orders = st.sampled_from(
-    [{"ordering": "per_key", "keys": 3}, {"ordering": "one_at_a_time"}, {"ordering": "per_key", "keys": 1000}]
+    [
+        {},
+        {},
+        {},
+        {},
+        {"ordering": "per_key", "keys": 3},
+        {"ordering": "one_at_a_time"},
+        {"ordering": "per_key", "keys": 1000},
+    ]
 )
 leases = st.one_of(
     st.fixed_dictionaries(
@@ -276,10 +284,8 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         longer = {"distribution": "gamma", "mean_s": 3.3, "cv": 0.7}
         short = {"distribution": "deterministic", "mean_s": 0.2}
         given["service_by_queue"] = draw(st.sampled_from([{}, {"batch": longer}, {"batch": longer, "urgent": short}]))
-    if leased := draw(st.booleans()):
-        given["event_driven"] = given["event_driven"] | draw(leases)
-    if draw(st.integers(0, 2)) == 0:
-        given["event_driven"] = given["event_driven"] | draw(orders)
+    leased = draw(st.booleans())
+    given["event_driven"] = given["event_driven"] | draw(leases if leased else st.just({})) | draw(orders)
     if not leased and (steepness := draw(st.sampled_from([None, (13, 26, 1.871), (11, 29, 1.313)]))):
         measured, high, times_slower = steepness
         # No round times at a model that slows: what is simultaneous would be so but for rounding, and in either order.

@@ -1,9 +1,11 @@
 """Leases, crashes and limits on deliveries against what follows from their definitions."""
 
 from math import ceil, exp, log
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from scipy.stats import norm
 
 from simulator.result import DesignResult
@@ -159,3 +161,16 @@ def test_callers_of_a_full_queue_are_treated_as_those_of_a_full_backlog() -> Non
     scenario["event_driven"] |= {"client_retries": 0}  # type: ignore[operator]
     alone = simulate(Scenario.parse(scenario), replications=3).event_driven
     assert alone.client_calls == alone.offered and alone.rejected > 2 * result.event_driven.rejected
+
+
+def test_what_the_example_says_of_a_lease_that_is_too_short() -> None:
+    given = yaml.safe_load((Path(__file__).parents[2] / "examples" / "lease-too-short.yaml").read_text())
+    result = simulate(Scenario.parse(given | {"jobs": 4000}), replications=3)
+    longer = result.event_driven.dead_lettered / result.event_driven.offered
+    assert longer == pytest.approx(0.5, abs=0.03)
+    assert result.event_driven.utilisation == pytest.approx(0.33, abs=0.02)
+    assert result.event_driven.provider_calls == pytest.approx(2 * result.synchronous.provider_calls, rel=0.03)
+    assert (result.synchronous.good_share, result.verdict) == (1.0, "synchronous")
+    longer_lease = given["event_driven"] | {"lease_s": 900}
+    both = simulate(Scenario.parse(given | {"jobs": 4000, "event_driven": longer_lease}), replications=3)
+    assert both.event_driven.good == both.synchronous.good == both.synchronous.offered

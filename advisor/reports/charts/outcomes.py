@@ -5,6 +5,8 @@ from advisor.reports.charts.model import Axis, Bars, Chart, Designs, Table
 from core.numbers import count, share
 from simulator.result import DesignResult, Result
 
+NOT_MEASURED = {"kernel": ("undecided", "lost"), "live": ("undecided",)}
+"""Outcomes that, where there are none, most runs of that engine could not have had: left out then."""
 LOSSES = tuple(name for name in wording.OUTCOMES if name not in ("good", "undecided"))
 
 
@@ -20,7 +22,7 @@ def outcomes(result: Result) -> Chart:
         y=Axis("Outcome", ""),
         groups=tuple(wording.OUTCOMES[name] for name in seen),
         bars=tuple(share_bars(style, [_share(design, name) for name in seen]) for style, design in designs),
-        table=_table(designs),
+        table=_table(designs, frozenset(NOT_MEASURED[result.engine])),
     )
 
 
@@ -46,10 +48,10 @@ def _finding(designs: Designs) -> str:
     return f"Good: {good}; the largest loss: {share(part)} {wording.OUTCOMES[name]} ({wording.design_name(style)})"
 
 
-def _table(designs: Designs) -> Table:
+def _table(designs: Designs, not_measured: frozenset[str]) -> Table:
     rows = [("offered", *(count(design.offered) for _, design in designs))]
     for name, words in wording.OUTCOMES.items():
-        if name == "undecided" and not any(design.undecided for _, design in designs):
+        if name in not_measured and not any(getattr(design, name) for _, design in designs):
             continue
         figures = [f"{count(getattr(design, name))} ({share(_share(design, name))})" for _, design in designs]
         rows.append((words, *figures))

@@ -137,6 +137,11 @@ def _figures_table(named: Mapping[str, DesignResult]) -> Table:
         ("Calls held back by the provider's limits", *(count(design.provider_429) for design in designs)),
         ("Delivery calls", *(_delivery_calls(style, design) for style, design in named.items())),
     ]
+    rows += [
+        (title, *(count(getattr(design, name)) for design in designs))
+        for name, title in wording.REPEATED.items()
+        if any(getattr(design, name) for design in designs)
+    ]
     rows += _subscriber_rows(designs)
     return Table(("Figure", *named), tuple(tuple(cell(text) for text in row) for row in rows))
 
