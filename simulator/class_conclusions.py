@@ -48,7 +48,8 @@ def _class_verdicts(scenario: Scenario, designs: Mapping[DesignName, DesignResul
         own = {design: (result.classes[name], result.stable) for design, result in designs.items()}
         if all(one.offered for one, _ in own.values()):
             shares: dict[str, ShareOfJobs] = {
-                design: share_of(one, stable=stable) for design, (one, stable) in own.items()
+                design: share_of(one, stable=stable if one.stable is None else one.stable)
+                for design, (one, stable) in own.items()
             }
             verdicts[name] = verdict_of(scenario, shares)
     return verdicts

@@ -165,6 +165,8 @@ class ClassResult(Value):
     decided: int | None = None
     """As the design's."""
     decided_good: int | None = None
+    stable: bool | None = None
+    """Whether the class has a steady state: one may keep up in a design that does not. Null in results of before: as the design."""
     wait_mean_s: float | None = None
     wait_s: Quantiles = Quantiles()
     """As the design's. Results of before have neither it nor `latency_s`, nor outcomes of a class."""

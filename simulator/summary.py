@@ -28,6 +28,8 @@ from simulator.statistics import half_width
 from simulator.tally import EDGES_S, MIDDLES_S, QUANTILES, ClassTally, FineTally, Tally, TimeSample, quantile_s
 
 MOST_POINTS = 400
+KEEPS_UP = 0.1
+"""A class keeps up in a growing design if its share of jobs left is at most this part of the design's."""
 DIGITS = 12
 """Significant digits of a result. Those that follow depend on the C library and the processor: without them a seed gives the same everywhere."""
 JOBS_A_STEP = 50
@@ -244,16 +246,24 @@ def _classes(
         each, again = ([tally.classes[place] for tally in some] for some in (tallies, resampled))
         counts = {count: sum(one.counts[count] for one in each) for count in each[0].counts}
         waits, latencies = (TimeSample.pooled([getattr(one, of) for one in each]) for of in ("wait", "latency"))
+        steady = stable or _keeps_up(counts, tallies)
         results[name] = ClassResult(
             **counts,
+            stable=steady,
             decided=sum(one.decided for one in each),
             decided_good=sum(one.decided_good for one in each),
             wait_mean_s=waits.sum_s / waits.total if waits.total else None,
-            wait_s=_quantiles(waits) if stable else Quantiles(),
-            latency_s=_quantiles(latencies) if stable else Quantiles(),
+            wait_s=_quantiles(waits) if steady else Quantiles(),
+            latency_s=_quantiles(latencies) if steady else Quantiles(),
             intervals=_class_intervals(tallies, each, again),
         )
     return results
+
+
+def _keeps_up(of_class: Mapping[str, int], tallies: Sequence[Tally]) -> bool:
+    """Whether a class of a growing design has few jobs left when arrivals end: the others are the ones that grow."""
+    offered, left = (sum(tally.counts[name] for tally in tallies) for name in ("offered", "in_system"))
+    return left > 0 and of_class["in_system"] * offered <= KEEPS_UP * left * of_class["offered"]
 
 
 def _class_intervals(

@@ -313,8 +313,8 @@ def starved_sentence(starved: StarvedClass) -> str:
     own, others_s, deadline_s = starved.worst_wait_s, starved.others_worst_wait_s, starved.deadline_s
     design, name = design_name(starved.design), capitalised(starved.queue)
     is_starved = own is None or (others_s is not None and own > SEVERAL * others_s)
-    waits = "" if own is None else f" It waits at worst {duration(own)}"
-    if waits:
+    waits = " Its waits grow as long as jobs arrive." if own is None else f" It waits at worst {duration(own)}"
+    if own is not None:
         waits += "." if others_s is None or not is_starved else f", another class {duration(others_s)}."
     share_words = f"{share(starved.good_share)} of its jobs meet the deadline of {duration(deadline_s)}"
     if starved.others_meet:

@@ -44,7 +44,7 @@ def _deadline(scenario: Scenario, name: str) -> str:
 
 
 def _table(name: str, designs: Mapping[str, DesignResult]) -> Table:
-    own = [(design.classes[name], design.stable) for design in designs.values()]
+    own = [(design.classes[name], _is_stable(design, name)) for design in designs.values()]
     classes = [one for one, _ in own]
     rows = [("Jobs offered", *(count(one.offered) for one in classes)), *_outcome_rows(classes)]
     rows.append(("Good share", *map(_good_share, classes)))
@@ -57,6 +57,11 @@ def _table(name: str, designs: Mapping[str, DesignResult]) -> Table:
         elif of == "wait":
             rows.append(("Wait, mean", *(duration(one.wait_mean_s) for one in classes)))
     return Table(("Figure", *designs), tuple(tuple(cell(text) for text in row) for row in rows))
+
+
+def _is_stable(design: DesignResult, name: str) -> bool:
+    stable = design.classes[name].stable
+    return design.stable if stable is None else stable
 
 
 def _good_share(own: ClassResult) -> str:

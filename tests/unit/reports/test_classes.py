@@ -31,6 +31,12 @@ def test_a_starved_class_has_a_sentence_with_its_share_its_wait_and_the_others()
     )
 
 
+def test_a_class_that_grows_has_no_worst_wait() -> None:
+    growing = results.starving().starved[0].model_copy(update={"worst_wait_s": None, "others_worst_wait_s": 5.0})
+    (sentence,) = starved_sentences(results.starving(starved=(growing,)))
+    assert sentence.endswith("although every other class meets its own. Its waits grow as long as jobs arrive.")
+
+
 def test_a_class_that_waits_like_the_others_only_misses() -> None:
     missed = StarvedClass(
         design="synchronous",

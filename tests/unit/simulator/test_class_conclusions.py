@@ -118,6 +118,19 @@ def test_the_interval_of_a_class_in_one_run_covers_its_share() -> None:
     assert sum(low <= truth <= high for low, high in exact) < 30
 
 
+def test_the_urgent_class_keeps_up_where_the_batch_grows() -> None:
+    """More arrives than can be served, but in strict order it is the batch alone that is left waiting."""
+    growing = {"rate_per_s": 6.0, "peak_to_mean": 1.1}
+    result = run(arrivals=growing, event_driven={"queues": {"urgent": 60.0, "batch": 40.0}})
+    design, synchronous = result.event_driven, result.synchronous
+    assert not design.stable and not synchronous.stable
+    assert (design.classes["urgent"].stable, design.classes["batch"].stable) == (True, False)
+    assert (synchronous.classes["urgent"].stable, synchronous.classes["batch"].stable) == (False, False)
+    assert design.classes["urgent"].wait_s.max is not None and design.classes["batch"].wait_s.max is None
+    assert result.class_verdicts["urgent"] == "event_driven"
+    assert result.verdict == "neither"
+
+
 def test_a_result_of_before_has_no_times_of_classes() -> None:
     result = run(jobs=2000)
     stored = result.model_dump(mode="json", by_alias=True)
