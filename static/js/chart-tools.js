@@ -116,8 +116,13 @@ window.chartTools = (() => {
 
   const opening = (place) => (place.tools.views.length ? place.tools.views[0].range : place.opening.range);
 
+  // from then on the charts open as they are drawn: those of a live run go on growing
+  const reset = async (place) => {
+    await showAll(place, opening(place));
+    shared = null;
+  };
+
   const zoomed = (place, how) => {
-    if (how === "reset") return opening(place);
     const [least, most] = bounds(place);
     const [low, high] = place.layout.xaxis.range;
     let length = (high - low) * ({ in: 0.5, out: 2 }[how] ?? 1);
@@ -140,7 +145,7 @@ window.chartTools = (() => {
     place.on("plotly_relayout", (change) => {
       if (applying) return;
       const range = change["xaxis.range"] ?? [change["xaxis.range[0]"], change["xaxis.range[1]"]];
-      if (change["xaxis.autorange"]) showAll(place, opening(place));
+      if (change["xaxis.autorange"]) reset(place);
       else if (range.every((end) => Number.isFinite(end))) showAll(place, [...range]);
     });
     place.on("plotly_doubleclick", () => false);
@@ -173,6 +178,7 @@ window.chartTools = (() => {
     const place = button?.closest("figure, [data-map]")?.querySelector("[data-chart], #map-plot");
     if (!place?.layout) return;
     if (button.dataset.picture) picture(place, button.dataset.picture);
+    else if (button.dataset.zoom === "reset") reset(place);
     else showAll(place, zoomed(place, button.dataset.zoom));
   });
 
