@@ -13,7 +13,7 @@ from simulator.arrivals import BacklogArrivals, SteadyArrivals, TraceArrivals
 from simulator.conclusions import NEITHER, least_share
 from simulator.plan import SYNCHRONOUS, designs_of, jobs_of, most_servers_of
 from simulator.replications import OnProgress, Progress
-from simulator.result import ChangedSetting, DesignName, DesignRemedies, DesignResult, Remedy, Result
+from simulator.result import Bounds, ChangedSetting, DesignName, DesignRemedies, DesignResult, Remedy, Result
 from simulator.scenario import Scenario
 from simulator.simulate import simulate
 from simulator.stability import load_of
@@ -210,16 +210,19 @@ class _Search:
 
     def _verified(self, design: DesignName, tried: Mapping[Lever, int]) -> Remedy | None:
         """The steps, moved on until they meet in longer runs, and back as long as one step less meets there, too."""
-        steps, onwards = dict(tried), 1
+        steps, onwards, missing = dict(tried), 1, dict(tried)
         for _ in range(VERIFIED):
             if (share := self._holds(design, steps)) is not None:
                 break
+            missing = steps
             steps = {lever: self._moved(lever, number, onwards) for lever, number in steps.items()}
             onwards *= 2
         else:
             return None
         if onwards == 1 and len(steps) == 1:
             steps, share = self._back(design, steps, share)
+        elif len(steps) == 1:
+            steps, share = self._between(design, missing, steps, share)
         changes = tuple(
             ChangedSetting(path=lever.path, now=lever.now, needed=lever.after(n)) for lever, n in steps.items()
         )
@@ -230,9 +233,7 @@ class _Search:
             return min(steps + by, lever.most_steps)
         return max(steps - by, self.fewest - int(lever.now))
 
-    def _back(
-        self, design: DesignName, steps: dict[Lever, int], share: tuple[float, float]
-    ) -> tuple[dict[Lever, int], tuple[float, float]]:
+    def _back(self, design: DesignName, steps: dict[Lever, int], share: Bounds) -> tuple[dict[Lever, int], Bounds]:
         for _ in range(VERIFIED):
             fewer = {lever: number - (1 if number > 0 else -1) for lever, number in steps.items()}
             less = self._holds(design, fewer) if all(fewer.values()) else None
@@ -241,7 +242,21 @@ class _Search:
             steps, share = fewer, less
         return steps, share
 
-    def _holds(self, design: DesignName, steps: Mapping[Lever, int]) -> tuple[float, float] | None:
+    def _between(
+        self, design: DesignName, missing: dict[Lever, int], steps: dict[Lever, int], share: Bounds
+    ) -> tuple[dict[Lever, int], Bounds]:
+        """The steps of one lever, halved towards those that are known not to be enough."""
+        ((lever, above),), (below,) = steps.items(), missing.values()
+        while abs(above - below) > 1:
+            middle = int((above + below) / 2)
+            less = self._holds(design, {lever: middle})
+            if less is None:
+                below = middle
+            else:
+                above, share = middle, less
+        return {lever: above}, share
+
+    def _holds(self, design: DesignName, steps: Mapping[Lever, int]) -> Bounds | None:
         """The interval of the good share in longer runs, if the design meets the deadline in them."""
         settings = {lever: lever.after(number) for lever, number in steps.items()}
         if self._is_overloaded(design, settings):
