@@ -26,6 +26,8 @@ from simulator.scenario import (
     LeaseEnds,
     OutageMode,
     Overflow,
+    Pacing,
+    RetryAfter,
     Scenario,
 )
 from simulator.services import EmpiricalService
@@ -380,6 +382,8 @@ _LEASE_ENDS = complete_table(
     LeaseEnds, {"redelivers": layout.REDELIVERS, "discards": layout.DISCARDS, "stops": layout.STOPS}
 )
 _EARLY = complete_table(Acknowledges, {"late": False, "early": True})
+_UNPACED = complete_table(Pacing, {"paced": False, "none": True})
+_HEEDED = complete_table(RetryAfter, {"honoured": True, "ignored": False})
 _TOGETHER = complete_table(InlineCalls, {"together": True, "one_by_one": False})
 
 
@@ -462,12 +466,17 @@ def _set_classes(m: Any, scenario: Scenario) -> None:
 def _set_provider(m: Any, scenario: Scenario, trace: Trace | None) -> None:
     """Of tokens a minute's worth is a bucket's size; of requests `burst_requests`."""
     provider = scenario.provider
-    quotas = (provider.requests_per_minute, provider.input_tokens_per_minute, provider.output_tokens_per_minute)
+    own = provider.own_share
+    quotas = [
+        None if quota is None else quota * own
+        for quota in (provider.requests_per_minute, provider.input_tokens_per_minute, provider.output_tokens_per_minute)
+    ]
     m["concurrency"] = provider.max_concurrency or UNBOUNDED
     m["limited"] = provider.max_concurrency is not None or any(
         quota is not None for quota in (*quotas, provider.requests_per_day)
     )
-    m["day_quota"] = provider.requests_per_day or 0
+    m["day_quota"] = max(1, int(provider.requests_per_day * own)) if provider.requests_per_day else 0
+    m["unpaced"], m["heeds_retry_after"] = _UNPACED[provider.pacing], _HEEDED[provider.retry_after]
     m["failed_calls_count"] = provider.failed_calls_count
     m["bucket_time"][:] = [0 if quota is None else 60 / quota for quota in quotas]
     m["bucket_size"][:] = [provider.burst_requests, quotas[1] or 0, quotas[2] or 0]
@@ -484,7 +493,9 @@ def _set_failures(m: Any, scenario: Scenario, design: str) -> None:
     m["transient"] = scenario.failures.transient_percent / 100
     m["poison"] = scenario.failures.poison_percent / 100
     m["failure_time"] = -1 if scenario.failures.failure_s is None else scenario.failures.failure_s
-    m["special_calls"] = m["outage_count"] > 0 or m["failure_time"] >= 0 or m["call_timeout"] < inf
+    m["special_calls"] = (
+        m["outage_count"] > 0 or m["failure_time"] >= 0 or m["call_timeout"] < inf or (m["unpaced"] and m["limited"])
+    )
     m["retries"] = retries_of(scenario, design)
     listed = scenario.retries.listed_pauses_s(retries_of(scenario, design))
     m["jitter"] = list(PAUSES).index(scenario.retries.jitter) if listed is None else LISTED
@@ -532,6 +543,8 @@ def _set_event_driven(m: Any, scenario: Scenario, *, hybrid: bool) -> None:
     design = scenario.event_driven
     m["places"] = UNBOUNDED if design.max_queue is None else design.max_queue
     m["discipline"] = DISCIPLINES[design.discipline]
+    m["stride"][: len(design.queues)] = [100 / share if share > 0 else inf for share in design.queues.values()]
+    m["q_unasked"] = -1
     m["accept"], m["dispatch_cost"], m["tick"] = design.accept_s, design.dispatch_s, design.retry_tick_s
     m["expires"] = design.expires_s or inf
     m["dead_letter"] = design.dead_letter

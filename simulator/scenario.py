@@ -26,6 +26,8 @@ OutageMode = Literal["refuse", "hang"]
 LeaseEnds = Literal["redelivers", "discards", "stops"]
 Acknowledges = Literal["late", "early"]
 Ordering = Literal["none", "one_at_a_time", "per_key"]
+Pacing = Literal["paced", "none"]
+RetryAfter = Literal["honoured", "ignored"]
 
 
 class Outage(Value):
@@ -73,11 +75,24 @@ class Provider(Value):
     """Mean output tokens a job, where no trace says."""
     failed_calls_count: bool = True
     """Whether a failed call burns quota."""
+    pacing: Pacing = "paced"
+    """Whether calls wait for the limits. With `none` a call over a limit is answered 429 at once: it has failed, and the job goes on to its next
+    attempt, if it has one. If failed calls count, it takes what a call takes of each quota, down to an empty bucket."""
+    retry_after: RetryAfter = "honoured"
+    """With `pacing: none`: a 429 over a quota says when the quota admits a call; honoured: the retry's pause is not shorter. Over
+    `max_concurrency` nothing is known of when."""
+    others_percent: Annotated[float, Field(ge=0, lt=100)] = 0
+    """The share of each quota that other tenants use all the time; `max_concurrency` and `burst_requests` are not shared."""
     call_timeout_s: Positive | None = None
     """A call that would take longer is given up after this time, and has failed. A job takes the same time at each attempt: if it takes
     longer than this, every attempt fails."""
     outages: Annotated[tuple[Outage, ...], Field(strict=False, max_length=100)] = ()
     slowdown: Slowdown | None = None
+
+    @property
+    def own_share(self) -> float:
+        """Of each quota, 0 to 1."""
+        return 1 - self.others_percent / 100
 
 
 class Failures(Value):

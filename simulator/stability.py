@@ -168,7 +168,11 @@ def _provider_load(scenario: Scenario, rate: float, attempts: float, service: fl
         (provider.input_tokens_per_minute, tokens_in),
         (provider.output_tokens_per_minute, tokens_out),
     )
-    loads = [rate * counted * wanted * 60 / quota for quota, wanted in quotas if quota is not None]
+    if provider.pacing == "none":
+        return 0.0  # what is over a limit is refused, and waits for nothing
+    loads = [
+        rate * counted * wanted * 60 / (quota * provider.own_share) for quota, wanted in quotas if quota is not None
+    ]
     if provider.max_concurrency is not None:
         loads.append(rate * attempts * service / provider.max_concurrency)
     return max(loads, default=0.0)

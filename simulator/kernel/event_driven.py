@@ -13,6 +13,7 @@ from simulator.kernel.access import ordered, slot
 from simulator.kernel.breaker import CLOSED, OPEN, PROBING, circuit_allows, record_in_circuit
 from simulator.kernel.compiled import compiled, entry, inlined
 from simulator.kernel.deliver import called_at, deliver_result
+from simulator.kernel.disciplines import chosen_queue, find_job_to_ask_for, take_turn, wait_in_queue
 from simulator.kernel.draws import backoff_s, class_of
 from simulator.kernel.fanout import fan_out
 from simulator.kernel.heap import next_event_at, slot_of_event, take_event
@@ -32,20 +33,22 @@ from simulator.kernel.leases import (
 from simulator.kernel.machine import (
     admit_arrival,
     call_fails,
-    charge,
     count_accepted,
     count_busy,
     count_offered,
     count_paced,
+    enter_provider,
     finish,
     free_slot,
+    leave_provider,
+    pause_after_refusal_s,
     provider_allows,
     sample,
     schedule,
     schedule_last,
     settle,
 )
-from simulator.kernel.ordering import put_in_queue, release_key, take_from_queue
+from simulator.kernel.ordering import release_key, take_from_queue
 from simulator.kernel.random_numbers import uniform
 from simulator.kernel.scaling import autoscale, finish_start_up
 from simulator.kernel.sharing import (
@@ -111,7 +114,11 @@ def run_event_driven(machine: Any, budget: int) -> int:
             elif phase == layout.P_DISPATCHING:
                 reach_model(m, s, now)
             elif phase == layout.P_SCALING:
+                more, place = slot(m.slots, s).attempt, slot(m.slots, s).place
                 finish_start_up(m, s, now)
+                if m.discipline == layout.DEDICATED:
+                    for _ in range(more):
+                        find_job_to_ask_for(m, place, now)
                 dispatch(m, now, False)
             else:
                 rare_event(m, s, now)
@@ -236,8 +243,9 @@ def abandon_work(m: Machine, s: int, now: float) -> bool:
     if m.discipline == layout.DEDICATED:
         others_idle = m.q_idle[place] > 0
         m.q_idle[place] += 1
+        find_job_to_ask_for(m, place, now)
     if m.limited:
-        m.calls -= 1
+        leave_provider(m, s, False, now)
         if slot(m.slots, s).flags & layout.F_PROBE:
             slot(m.slots, s).flags |= layout.F_NO_ANSWER
             record_in_circuit(m, s, True, now)
@@ -273,7 +281,7 @@ def offer(m: Machine, s: int, now: float) -> None:
         record.queued = now
         begin_work(m, s, now)
         return
-    put_in_queue(m, record.place, s, now)
+    wait_in_queue(m, record.place, s, now)
     dispatch(m, now, False)
 
 
@@ -288,56 +296,25 @@ def dispatch(m: Machine, now: float, paced: bool) -> None:
         s = m.q_head[q]
         if m.leased and is_settled(m, s):
             take_from_queue(m, q, now)
+            if m.discipline == layout.DEDICATED:
+                find_job_to_ask_for(m, q, now)
             free_delivery(m, s, False)
             continue
         if now > called_at(m, s) + m.expires + layout.ROUNDING_S:
             take_from_queue(m, q, now)
             slot(m.slots, s).waited += now - slot(m.slots, s).queued
+            if m.discipline == layout.DEDICATED:
+                find_job_to_ask_for(m, q, now)
             settle_without_result(m, s, layout.C_TIMED_OUT, now)
             continue
         if m.limited and not is_allowed(m, s, now):
             return
         take_from_queue(m, q, now)
         if m.discipline == layout.WEIGHTED:
-            m.turn += 1
+            take_turn(m, q)
         if paced and (m.keys == 0 or ordered(m.ordered, s).ready_at < now):
             count_paced(m, s)
         begin_work(m, s, now)
-
-
-@compiled
-def chosen_queue(m: Machine) -> int:
-    """The queue whose turn it is, of those that have a job and a consumer for it; -1: none."""
-    count, discipline = m.classes, m.discipline
-    if discipline == layout.STRICT:
-        for q in range(count):
-            if m.q_length[q] > 0:
-                return q
-        return -1
-    if discipline == layout.DEDICATED:
-        for q in range(count):
-            if m.q_length[q] > 0 and m.q_idle[q] > 0:
-                return q
-        return -1
-    if discipline != layout.WEIGHTED:
-        raise NotImplementedError("add the discipline to chosen_queue in simulator/kernel/event_driven.py")
-    turn = m.turn
-    while True:
-        turn += 1
-        q = min(trailing_zeros(turn), count - 1)
-        if m.q_length[q] > 0:
-            m.turn = turn - 1
-            return q
-
-
-@compiled
-def trailing_zeros(turn: int) -> int:
-    """Zeros at the end of `turn`: every second turn is the first queue's, every second of the rest the next one's, and so on."""
-    zeros = 0
-    while turn & 1 == 0:
-        turn >>= 1
-        zeros += 1
-    return zeros
 
 
 @compiled
@@ -355,8 +332,7 @@ def begin_work(m: Machine, s: int, now: float) -> None:
     if m.discipline == layout.DEDICATED:
         m.q_idle[record.place] -= 1
     if m.limited:
-        m.calls += 1
-        charge(m, record.job, now, 1.0)
+        enter_provider(m, s, now)
         if m.breaker == OPEN:
             m.breaker = PROBING
             record.flags |= layout.F_PROBE
@@ -375,11 +351,10 @@ def end_call_of_consumer(m: Machine, s: int, now: float) -> None:
     if m.discipline == layout.DEDICATED:
         others_idle = m.q_idle[place] > 0
         m.q_idle[place] += 1
+        find_job_to_ask_for(m, place, now)
     probe_failed = False
     if m.limited:
-        m.calls -= 1
-        if fails and m.failed_calls_count == 0:
-            charge(m, record.job, now, -1.0)
+        leave_provider(m, s, fails, now)
         if m.breaks:
             probe_failed = record_in_circuit(m, s, fails, now)
     unused = m.leased == 1 and is_unused(m, s, fails)
@@ -392,7 +367,7 @@ def end_call_of_consumer(m: Machine, s: int, now: float) -> None:
             fan_out(m, s, now, False)
         deliver_to_client(m, s, now)
     elif probe_failed and again:
-        put_in_queue(m, place, s, now)
+        wait_in_queue(m, place, s, now)
     elif record.attempt < m.retries and again:
         back_off(m, s, now)
     else:
@@ -416,6 +391,8 @@ def back_off(m: Machine, s: int, now: float) -> None:
     pause = backoff_s(m, draw, attempt, record.backoff)
     record.backoff = pause
     record.attempt = attempt + 1
+    if m.unpaced:
+        pause = pause_after_refusal_s(m, s, pause, now)
     ready = now + pause
     if m.tick > 0.0 and pause > 0.0:
         ready = due_at_a_look(m, now, ready)

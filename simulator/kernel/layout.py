@@ -127,7 +127,9 @@ PARAMETERS = [
     ("output_tokens", _f),
     ("traced_input", _i),
     ("traced_output", _i),
-    ("special_calls", _i),  # 1: outages, a time to failure or a timeout of calls
+    ("unpaced", _i),  # 1: the provider refuses calls over its limits
+    ("heeds_retry_after", _i),  # 1: a retry comes no sooner than the refusal says
+    ("special_calls", _i),  # 1: outages, a time to failure, a timeout of calls, or refusals
     ("outage_count", _i),
     ("outages", _f, (MOST_OUTAGES, 3)),  # from, to, and 1 if calls hang
     ("failure_time", _f),  # of a failed call; negative: as long as the call would take, in an outage 0
@@ -163,6 +165,7 @@ PARAMETERS = [
     ("drops_connections", _i),  # synchronous: 1: a full backlog drops the SYN; 0: it refuses the call
     ("syn_linear", _f),  # seconds in which a SYN is sent again every second, before the intervals double
     ("discipline", _i),
+    ("stride", _f, MOST_CLASSES),  # weighted: between the tags of a queue's jobs
     ("accept", _f),
     ("dispatch_cost", _f),
     ("tick", _f),  # of the scheduler of retries: due times are cut down to whole ticks, and it looks once a tick
@@ -224,10 +227,12 @@ STATE = [
     ("q_idle", _i, MOST_CLASSES),  # dedicated consumers
     ("q_servers", _i, MOST_CLASSES),  # those that are ready, and those that start up
     ("q_starting", _i, MOST_CLASSES),
-    ("turn", _i),  # of the weighted discipline
     ("ready", _i),  # with order: jobs that wait and hold their key
     ("oldest", _i),  # with order: the jobs that wait, by age
     ("youngest", _i),
+    ("q_unasked", _i, MOST_CLASSES),  # dedicated: the first job for which no consumer is idle; -1: none
+    ("q_tag", _f, MOST_CLASSES),  # weighted: of the queue's next job
+    ("last_tag", _f),  # weighted: of the job that was taken last
     ("calls", _i),  # under way
     ("bucket_full", _f, BUCKETS),  # when each will be
     ("quota_day", _i),
@@ -296,12 +301,15 @@ MACHINE = np.dtype(PARAMETERS + STATE + TALLY, align=True)
 SLOT = np.dtype(
     [
         ("arrived", _f),  # the job, not this attempt
-        ("sent", _f),  # synchronous: this call (or when the next will be)
+        (
+            "sent",
+            _f,
+        ),  # synchronous: this call (or when the next will be)
         ("queued", _f),
         ("waited", _f),  # summed over attempts
         ("began", _f),  # its server's work
         ("backoff", _f),  # the last pause
-        ("gave_up", _f),
+        ("gave_up", _f),  # synchronous; dedicated queues: since when a consumer asks for the job
         ("job", _i),
         ("next", _i),  # in whatever list it is
         ("before", _i),  # synchronous: among those who wait
@@ -396,17 +404,8 @@ U_CRASH, CRASH_DRAWS = U_TICK, 2
 
 # --- a slot's phase and flags
 P_WAITING, P_AT_LIMIT, P_CALLING, P_BACKING_OFF, P_HANDLING, P_AGAIN, P_SCALING, P_CONNECTING, P_DISPATCHING = range(9)
-F_STARTED, F_ABANDONED, F_ACCEPTED, F_NO_ANSWER, F_PROBE, F_FAILS_EARLY, F_LATE, F_STREAMING, F_HOLDS_KEY = (
-    1,
-    2,
-    4,
-    8,
-    16,
-    32,
-    64,
-    128,
-    256,
-)
+F_STARTED, F_ABANDONED, F_ACCEPTED, F_NO_ANSWER, F_PROBE, F_FAILS_EARLY = 1, 2, 4, 8, 16, 32
+F_LATE, F_STREAMING, F_HOLDS_KEY, F_REFUSED = 64, 128, 256, 512
 P_LEASE_ENDS, P_CRASHES, P_LEASED, P_FIRST_BYTE = range(9, 13)
 
 PROBE_SHIFT = 30

@@ -221,7 +221,9 @@ def quotas_open_at(m: Machine, job: int) -> float:
 
 @compiled
 def provider_allows(m: Machine, s: int, now: float) -> bool:
-    """Whether the provider's limits let the job's call through; if time alone will, a timer is set."""
+    """Whether the provider's limits let the job's call through; if time alone will, a timer is set. Unpaced calls ask without waiting."""
+    if m.unpaced:
+        return True
     if m.calls >= m.concurrency:
         return False
     opens = quotas_open_at(m, slot(m.slots, s).job)
@@ -252,6 +254,61 @@ def charge(m: Machine, job: int, now: float, sign: float) -> None:
 
 
 @compiled
+def enter_provider(m: Machine, s: int, now: float) -> None:
+    """Take a place and quota for the job's call; an unpaced one that finds none is refused."""
+    record = slot(m.slots, s)
+    if m.unpaced:
+        if m.calls >= m.concurrency or quotas_open_at(m, record.job) > now + layout.ROUNDING_S:
+            record.flags |= layout.F_REFUSED
+            count_paced(m, s)
+            if m.failed_calls_count:
+                charge_refused(m, record.job, now)
+            return
+        record.flags &= ~layout.F_REFUSED
+    m.calls += 1
+    charge(m, record.job, now, 1.0)
+
+
+@compiled
+def leave_provider(m: Machine, s: int, fails: bool, now: float) -> None:
+    record = slot(m.slots, s)
+    if record.flags & layout.F_REFUSED:
+        return
+    m.calls -= 1
+    if fails and m.failed_calls_count == 0:
+        charge(m, record.job, now, -1.0)
+
+
+@compiled
+def charge_refused(m: Machine, job: int, now: float) -> None:
+    """Take what a refused call uses of the buckets, down to an empty one."""
+    tokens_in, tokens_out = tokens_of(m, job)
+    opens = -np.inf
+    for bucket in range(layout.BUCKETS):
+        unit, capacity = m.bucket_time[bucket], m.bucket_size[bucket]
+        if unit > 0.0:
+            wanted = 1.0 if bucket == 0 else (tokens_in if bucket == 1 else tokens_out)
+            full = max(m.bucket_full[bucket], now)
+            full = max(full, min(full + wanted * unit, now + capacity * unit))
+            m.bucket_full[bucket] = full
+            opens = max(opens, full - (capacity - min(wanted, capacity)) * unit)
+    if m.day_quota > 0:
+        if day_opens_at(m) <= now:
+            charge_day(m, now, 1)
+        opens = max(opens, day_opens_at(m))
+    m.quotas_open = opens
+
+
+@compiled
+def pause_after_refusal_s(m: Machine, s: int, pause: float, now: float) -> float:
+    """Return the pause before a retry of a call that may have been refused."""
+    record = slot(m.slots, s)
+    if record.flags & layout.F_REFUSED and m.heeds_retry_after:
+        return max(pause, quotas_open_at(m, record.job) - now)
+    return pause
+
+
+@compiled
 def begin_call(m: Machine, s: int, now: float, attempt: int) -> float:
     """Tally the start of a call; returns how long it will take."""
     record = slot(m.slots, s)
@@ -272,6 +329,9 @@ def special_call_s(m: Machine, s: int, now: float, attempt: int) -> float:
     """Return how long a call takes that may begin in an outage, time out, or fail after a time of its own. Marks one that gets no answer."""
     record = slot(m.slots, s)
     record.flags &= ~(layout.F_NO_ANSWER | layout.F_FAILS_EARLY)
+    if record.flags & layout.F_REFUSED:
+        record.flags |= layout.F_NO_ANSWER
+        return 0.0
     window = outage_at(m, now)
     if window >= 0:
         record.flags |= layout.F_NO_ANSWER

@@ -19,15 +19,17 @@ from simulator.kernel.layout import Machine
 from simulator.kernel.machine import (
     admit_arrival,
     call_fails,
-    charge,
     copy_slot,
     count_accepted,
     count_busy,
     count_paced,
     dequeue,
     enqueue,
+    enter_provider,
     finish,
     free_slot,
+    leave_provider,
+    pause_after_refusal_s,
     provider_allows,
     sample,
     schedule,
@@ -242,7 +244,7 @@ def try_call(m: Machine, s: int, now: float) -> None:
     if m.limited == 0:
         call_model(m, s, now)
         return
-    if m.line_head < 0 and provider_allows(m, s, now):
+    if m.line_head < 0 and provider_allows(m, s, now):  # always, if calls are not paced
         start_call(m, s, now)
         return
     count_paced(m, s)
@@ -258,8 +260,7 @@ def try_call(m: Machine, s: int, now: float) -> None:
 
 @compiled
 def start_call(m: Machine, s: int, now: float) -> None:
-    m.calls += 1
-    charge(m, slot(m.slots, s).job, now, 1.0)
+    enter_provider(m, s, now)
     call_model(m, s, now)
 
 
@@ -287,14 +288,14 @@ def end_call_of_worker(m: Machine, s: int, now: float) -> None:
     record = slot(m.slots, s)
     fails = call_fails(m, s, attempt_of(m, s))
     if m.limited:
-        m.calls -= 1
-        if fails and m.failed_calls_count == 0:
-            charge(m, record.job, now, -1.0)
+        leave_provider(m, s, fails, now)
     if fails and record.attempt < m.retries:
         draw = uniform(m.key, record.job, layout.U_JITTER, attempt_of(m, s))
         pause = backoff_s(m, draw, record.attempt, record.backoff)
         record.backoff = pause
         record.attempt += 1
+        if m.unpaced:
+            pause = pause_after_refusal_s(m, s, pause, now)
         slot(m.slots, s).phase = layout.P_BACKING_OFF
         schedule(m, s, now + pause)
     elif fails:

@@ -29,7 +29,8 @@ TRACES = {
     ),
     "durations": Trace(INSTANTS, service_s=np.tile([0.5137, 2.0391, 0.1123], ROWS // 3)),
 }
-DURATIONS_S = np.array([0.3, 0.5, 0.5, 1.0, 4.0])
+DURATIONS_S = 0.2 + 4 * (np.arange(1, 41) * 0.6180339887 % 1) ** 3
+"""Many, and not round: of few durations two consumers often get the same ones in another order, and end together but for rounding."""
 
 
 def trace_of(scenario: Scenario) -> Trace | None:
@@ -115,6 +116,9 @@ providers = st.one_of(
             "input_tokens": st.sampled_from([0.0, 500.0]),
             "output_tokens": st.sampled_from([0.0, 200.0]),
             "failed_calls_count": st.booleans(),
+            "pacing": st.sampled_from(["paced", "paced", "none"]),
+            "retry_after": st.sampled_from(["honoured", "ignored"]),
+            "others_percent": st.sampled_from([0.0, 0.0, 17.3]),
             "outages": st.sampled_from(
                 [
                     (),

@@ -37,6 +37,7 @@ class Job:
         self.attempt = self.caller = 0
         self.waited = self.backoff = 0.0
         self.probes = 0
+        self.refused = False
         self.started = self.accepted = self.probe = self.abandoned = False
         self.streams = False
         self.gave_up = inf
@@ -106,10 +107,19 @@ class Naive:
         self.shared: list[list[Any]] = []
         self.worked_until = 0.0
         self.first_end: Callable[[], None] | None = None
+        own = 1 - provider.others_percent / 100
+        requests, tokens_in, tokens_out = (
+            quota and quota * own
+            for quota in (
+                provider.requests_per_minute,
+                provider.input_tokens_per_minute,
+                provider.output_tokens_per_minute,
+            )
+        )
         self.buckets = [
-            [provider.requests_per_minute, float(provider.burst_requests), None],
-            [provider.input_tokens_per_minute, provider.input_tokens_per_minute, None],
-            [provider.output_tokens_per_minute, provider.output_tokens_per_minute, None],
+            [requests, float(provider.burst_requests), None],
+            [tokens_in, tokens_in, None],
+            [tokens_out, tokens_out, None],
         ]
         self.full = [-inf, -inf, -inf]
         self.calls_of_day: dict[int, int] = {}
@@ -280,7 +290,7 @@ class Naive:
 
     def opens(self, job: Job) -> float:
         wanted = (1.0, *self.draws.tokens(job.number))
-        if self.calls_of_day.get(self.day(), 0) >= (self.scenario.provider.requests_per_day or inf):
+        if self.calls_of_day.get(self.day(), 0) >= self.calls_a_day():
             self.saw("waited for the next day")
             return (self.day() + 1) * 86_400.0
         return max(
@@ -301,6 +311,49 @@ class Naive:
             if quota is not None:
                 base = max(self.full[place], self.now) if sign > 0 else self.full[place]
                 self.full[place] = base + sign * want / (quota / 60)
+
+    def calls_a_day(self) -> float:
+        provider = self.scenario.provider
+        if provider.requests_per_day is None:
+            return inf
+        return max(1, floor(provider.requests_per_day * (1 - provider.others_percent / 100)))
+
+    def ask(self, job: Job) -> None:
+        """A call reaches the provider's limits: it is let through, or (unpaced) refused."""
+        provider = self.scenario.provider
+        job.refused = provider.pacing == "none" and not (self.room() and self.opens(job) <= self.now + 1e-9)
+        if not job.refused:
+            self.calls_now += 1
+            self.charge(job, 1)
+            return
+        self.saw("refused")
+        self.count("paced", job)
+        if not provider.failed_calls_count:
+            return
+        if self.calls_of_day.get(self.day(), 0) < self.calls_a_day():
+            self.calls_of_day[self.day()] = self.calls_of_day.get(self.day(), 0) + 1
+        for place, want in enumerate((1.0, *self.draws.tokens(job.number))):
+            quota, size, _ = self.buckets[place]
+            if quota is not None:
+                left = (self.now - self.full[place]) * quota / 60 + size  # in the bucket, were it without bounds
+                left = min(left, size)
+                self.full[place] = self.now + (size - max(min(left, 0.0), left - want)) / (quota / 60)
+
+    def leave_provider(self, job: Job, fails: bool) -> None:
+        if not job.refused:
+            self.calls_now -= 1
+            if fails and not self.scenario.provider.failed_calls_count:
+                self.charge(job, -1)
+
+    def retry_pause(self, job: Job) -> float:
+        if (
+            job.refused
+            and self.scenario.provider.retry_after == "honoured"
+            and self.opens(job) > self.now + job.backoff
+        ):
+            self.saw("heeded retry-after")
+            return self.opens(job) - self.now
+        return job.backoff
 
     def day(self) -> int:
         return floor((self.now + 1e-9) / 86_400)
@@ -339,6 +392,9 @@ class Naive:
         first: tuple[float, Callable[[], None]] | None = None,
     ) -> None:
         """The call reaches the model at `instant`. `ends` when it is done: with True if it has no answer. `first`: work and what it leads to."""
+        if job.refused:
+            self.at(instant, WORK, lambda: ends(True))
+            return
         provider, failure_s = self.scenario.provider, self.scenario.failures.failure_s
         timeout, outage = provider.call_timeout_s or inf, self.outage(instant)
         if outage is not None:
@@ -544,7 +600,7 @@ class NaiveEventDriven(Naive):
         self.own = self.dedicated(design.consumers)
         if scenario.autoscaling is not None and design.discipline == "dedicated":
             self.scale_dedicated()
-        self.turn, self.streak, self.circuit, self.until = 0, 0, "closed", 0.0
+        self.streak, self.circuit, self.until = 0, "closed", 0.0
         synchronous = scenario.synchronous
         self.calls_again = synchronous.client_retries if design.client_retries is None else design.client_retries
         self.pause = synchronous.client_backoff_s if design.client_backoff_s is None else design.client_backoff_s
@@ -553,6 +609,8 @@ class NaiveEventDriven(Naive):
         self.ready_since: dict[int, float] = {}
         self.most = design.max_deliveries or inf
         self.lease = design.lease_s or inf
+        self.asks: list[tuple[float, int]] = []
+        self.tags, self.last_tag = [0.0 for _ in design.queues], 0.0
 
     def oldest(self) -> float:
         return max(self.now - line[0][1] for line in self.lines if line)
@@ -688,19 +746,32 @@ class NaiveEventDriven(Naive):
         if self.design.discipline == "strict":
             return filled[0]
         if self.design.discipline == "dedicated":
-            return next((place for place in filled if self.own[place] > 0), None)
+            if self.queue_of_asks():
+                return min(self.asks)[1] if self.asks else None
+            firsts = [(place, self.lines[place][self.eligible(self.lines[place]) or 0]) for place in filled]
+            ready = [
+                (max(since, self.ready_since[job.number]), place)
+                for place, (job, since) in firsts
+                if self.own[place] > 0
+            ]
+            return min(ready)[1] if ready else None
         if self.design.discipline != "weighted":
             raise NotImplementedError(f"add {self.design.discipline} to choose in tests/fakes/naive_simulation.py")
-        turn = self.turn
-        while True:
-            turn += 1
-            place = min(len(bin(turn)) - len(bin(turn).rstrip("0")), len(self.lines) - 1)
-            if place in filled:
-                self.turn = turn - 1
-                return place
+        return min(filled, key=lambda place: (max(self.tags[place], self.last_tag), place))
+
+    def queue_of_asks(self) -> bool:
+        return bool(self.design.discipline == "dedicated" and self.design.ordering == "none")
+
+    def consumers_ask(self) -> None:
+        """Each idle consumer that has a job to ask for asks once, in the order in which they come to."""
+        for place, line in enumerate(self.lines if self.queue_of_asks() else ()):
+            asking = sum(asked == place for _, asked in self.asks)
+            self.asks += [(self.now, place)] * (min(len(line), self.own[place]) - asking)
 
     def dispatch(self, paced: bool) -> None:
+        self.consumers_ask()
         while self.queued and self.idle:
+            self.consumers_ask()
             place = self.choose()
             if place is None:
                 return
@@ -710,22 +781,31 @@ class NaiveEventDriven(Naive):
                 self.saw("settled while queued")
                 del self.lines[place][first or 0]
                 self.leaves_queue(since)
+                self.served(place)
                 continue
             if self.now > job.called_at + (self.design.expires_s or inf) + 1e-9:
                 del self.lines[place][first or 0]
                 self.leaves_queue(since)
                 job.waited += self.now - since
+                self.served(place)
                 self.give_up(job, "timed_out")
                 continue
             if self.limited and not self.let_through(job):
                 return
             del self.lines[place][first or 0]
             self.leaves_queue(since)
-            self.turn += self.design.discipline == "weighted"
+            self.served(place)
+            if self.design.discipline == "weighted":
+                self.last_tag = max(self.tags[place], self.last_tag)
+                self.tags[place] = self.last_tag + 100 / list(self.design.queues.values())[place]
             if paced and (self.design.ordering == "none" or max(since, self.ready_since[job.number]) < self.now):
                 self.count("paced", job)
             job.waited += self.now - since
             self.begin(job)
+
+    def served(self, place: int) -> None:
+        if self.queue_of_asks():
+            self.asks.remove(min(ask for ask in self.asks if ask[1] == place))
 
     def let_through(self, job: Job) -> bool:
         if self.circuit == "probing":
@@ -733,6 +813,8 @@ class NaiveEventDriven(Naive):
         if self.circuit == "open" and self.now < self.until:
             self.wake(self.until, lambda: self.dispatch(True))
             return False
+        if self.scenario.provider.pacing == "none":
+            return True
         if not self.room():
             return False
         opens = self.opens(job)
@@ -745,8 +827,7 @@ class NaiveEventDriven(Naive):
         self.idle -= 1
         self.own[job.place] -= 1
         if self.limited:
-            self.calls_now += 1
-            self.charge(job, 1)
+            self.ask(job)
             if self.circuit == "open":
                 self.circuit, job.probe = "probing", True
                 self.saw("probed")
@@ -775,7 +856,7 @@ class NaiveEventDriven(Naive):
         self.idle += 1
         self.own[job.place] += 1
         if self.limited:
-            self.calls_now -= 1
+            self.leave_provider(job, False)
             if job.probe:
                 self.saw("probe abandoned")
                 self.hear(job, True, True)
@@ -862,9 +943,7 @@ class NaiveEventDriven(Naive):
         self.own[job.place] += 1
         unused = life is not None and self.is_unused(delivery, life, fails)
         if self.limited:
-            self.calls_now -= 1
-            if fails and not self.scenario.provider.failed_calls_count:
-                self.charge(job, -1)
+            self.leave_provider(job, fails)
             if self.design.breaker is not None:
                 free = self.hear(job, fails, out)
         expired = job.called_at + (self.design.expires_s or inf)
@@ -891,7 +970,7 @@ class NaiveEventDriven(Naive):
                 self.saw("backed off as listed" if len(listed) <= self.retries else "backed off as listed last")
             self.saw(f"backoff {self.scenario.retries.jitter}")
             self.backing_off += 1
-            self.at(self.found_due(job.backoff), WORK, lambda: self.try_again(job))
+            self.at(self.found_due(self.retry_pause(job)), WORK, lambda: self.try_again(job))
         else:
             self.give_up(job, "dead_lettered" if self.design.dead_letter else "failed")
         if self.queued:
@@ -1136,6 +1215,8 @@ class NaiveSynchronous(Naive):
             job.waiting_since = self.now  # type: ignore[attr-defined]
 
     def let_through(self, job: Job) -> bool:
+        if self.scenario.provider.pacing == "none":
+            return True
         if not self.room():
             return False
         opens = self.opens(job)
@@ -1154,8 +1235,7 @@ class NaiveSynchronous(Naive):
 
     def call(self, job: Job, began: float) -> None:
         if self.limited:
-            self.calls_now += 1
-            self.charge(job, 1)
+            self.ask(job)
         job.started = True
         self.count("calls", job)
         self.called_at.append(self.now)
@@ -1173,16 +1253,14 @@ class NaiveSynchronous(Naive):
         number = job.caller * (self.retries + 1) + job.attempt
         fails = out or self.draws.fails(job.number, number)
         if self.limited:
-            self.calls_now -= 1
-            if fails and not self.scenario.provider.failed_calls_count:
-                self.charge(job, -1)
+            self.leave_provider(job, fails)
         if fails and job.attempt < self.retries:
             self.saw("tried again in line")
             job.backoff = self.draws.backoff(
                 self.draws.uniform(job.number, JITTER, number), job.attempt, job.backoff, self.retries
             )
             job.attempt += 1
-            self.at(self.now + job.backoff, WORK, lambda: self.try_call(job, began))
+            self.at(self.now + self.retry_pause(job), WORK, lambda: self.try_call(job, began))
         elif fails:
             self.respond(job, began, False)
         elif self.fans:

@@ -129,7 +129,7 @@ def test_strict_order_is_rqs_own_list_of_queues(bench: Callable[..., Bench]) -> 
     assert started == sorted(started)
 
 
-def test_weighted_order_takes_every_second_job_from_the_first_queue_and_half_of_the_rest_from_the_next(
+def test_weighted_order_serves_the_queues_by_their_shares(
     bench: Callable[..., Bench],
 ) -> None:
     run = bench(jobs=140, event_driven={"queues": {"a": 60.0, "b": 25.0, "c": 15.0}, "discipline": "weighted"})
@@ -138,7 +138,7 @@ def test_weighted_order_takes_every_second_job_from_the_first_queue_and_half_of_
     started = run.classes_started()
     assert len(started) == 140
     contested = started[:40]  # no queue is empty yet
-    assert [contested.count(place) for place in range(3)] == [20, 10, 10]
+    assert [contested.count(place) for place in range(3)] == [24, 10, 6]
 
 
 def test_weighted_workers_take_turns_together(bench: Callable[..., Bench]) -> None:

@@ -35,7 +35,7 @@ BOTH = {
     "quota given back", "waited for other calls", "waited for the limits", "scaled up", "scaled down",
     "handled", "handled again", "handling given up", "shared the model", "had the model alone",
     "began with a backlog", "thought", "waited for the next day", "service of its queue",
-    "call timed out while it shared the model",
+    "refused",
     "left undecided", "settled before its deadline at the cut",
 }  # fmt: skip
 QUEUED = BOTH | {

@@ -6,7 +6,6 @@ each job. `scheduler` replaces two functions, but for the kind `stock`.
 
 import threading
 from collections.abc import Iterator, Mapping
-from itertools import count
 from math import ceil
 from typing import Any, assert_never
 
@@ -26,8 +25,8 @@ from simulator.live.system.queues import subscriber_queue
 from simulator.live.system.scheduler import schedule_at_tick, tick_s
 from simulator.result import WorkerKind
 
-TURN = "x:turn"
-"""In the broker: the last turn that was taken, if the discipline is weighted."""
+TAGS = "x:tags"
+"""In the broker, if the discipline is weighted: of each queue's next job by the queue's place, and of the job that was taken last."""
 THREAD_PROCESSES = 2
 """Processes that the consumers of the kind `threads` are dealt out to."""
 FEWEST_HANDLERS, MOST_HANDLERS = 2, 200
@@ -45,27 +44,30 @@ class ThreadWorker(SimpleWorker):
 
 
 class WeightedOrder(BaseWorker):
-    """Every second job comes from the first queue, every second of the others from the next, and so on; empty queues lose their turn.
+    """Queues are served by their shares, with start-time fair queueing as in the kernel (`kernel/disciplines.py`): the earliest tag is next.
 
-    The workers take turns together: the last one is in the broker.
+    The workers take turns together: the tags are in the broker.
     """
 
     def dequeue_job_and_maintain_ttl(self, timeout: int | None, max_idle_time: int | None = None) -> Any:
-        last = self._last_turn()
-        turns = range(last + 1, last + 1 + 2 ** len(self.queues))
-        self._ordered_queues = [self.queues[place] for place in dict.fromkeys(map(self._place, turns))]
+        tags = self._tags()
+        self._ordered_queues = [self.queues[place] for place in sorted(range(len(tags)), key=tags.__getitem__)]
         return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
 
     def reorder_queues(self, reference_queue: Queue) -> None:
         """A job of that queue was taken: those before it in turn had none."""
         taken = self.queues.index(reference_queue)
-        self.connection.set(TURN, next(turn for turn in count(self._last_turn() + 1) if self._place(turn) == taken))
+        tag, share = self._tags()[taken], list(tasks.application().config.scenario.event_driven.queues.values())[taken]
+        self.connection.hset(TAGS, mapping={"last": tag, str(taken): tag + 100 / share})
 
-    def _last_turn(self) -> int:
-        return int(self.connection.get(TURN) or 0)
-
-    def _place(self, turn: int) -> int:
-        return min((turn & -turn).bit_length() - 1, len(self.queues) - 1)
+    def _tags(self) -> list[float]:
+        """Those of each queue's next job; a queue that was empty gets no credit for it."""
+        stored = {
+            (key.decode() if isinstance(key, bytes) else key): float(tag)
+            for key, tag in self.connection.hgetall(TAGS).items()
+        }
+        last = stored.get("last", 0.0)
+        return [max(stored.get(str(place), 0.0), last) for place in range(len(self.queues))]
 
 
 class WeightedThreadWorker(WeightedOrder, ThreadWorker):
