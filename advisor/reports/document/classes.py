@@ -49,11 +49,13 @@ def _table(name: str, designs: Mapping[str, DesignResult]) -> Table:
     rows = [("Jobs offered", *(count(one.offered) for one in classes)), *_outcome_rows(classes)]
     rows.append(("Good share", *map(_good_share, classes)))
     for of, figures in TIMES:
-        if any(_times(one, of) for one in classes) or not all(stable for _, stable in own):
+        if any(_times(one, of) for one in classes):
             rows += [
                 (f"{wording.capitalised(of)}, {words}", *(_time(one, of, figure, stable=stable) for one, stable in own))
                 for figure, words in figures
             ]
+        elif not any(stable for _, stable in own):
+            rows.append((wording.capitalised(of), *("no steady state" for _ in own)))
         elif of == "wait":
             rows.append(("Wait, mean", *(duration(one.wait_mean_s) for one in classes)))
     return Table(("Figure", *designs), tuple(tuple(cell(text) for text in row) for row in rows))

@@ -11,7 +11,7 @@ from advisor.reports.document.classes import (
     worst_wait_sentences,
 )
 from advisor.reports.document.simulation import simulation
-from simulator.result import ClassResult, StarvedClass
+from simulator.result import ClassResult, Quantiles, StarvedClass
 from simulator.scenario import Scenario
 from tests.unit.reports import results
 
@@ -87,9 +87,24 @@ def test_one_class_has_no_table_of_its_own() -> None:
 
 
 def test_a_class_of_a_design_that_cannot_keep_up_has_no_percentiles() -> None:
-    growing = results.starving().event_driven.model_copy(update={"stable": False})
+    design = results.starving().event_driven
+    growing = design.model_copy(update={"stable": False})
+    _, batch = class_figures({"Synchronous": design, "Event-driven": growing}, SCENARIO)
+    rows = {row[0]: row[1:] for row in batch.table.rows}
+    assert rows["Latency, p95"][1] == "no steady state" != rows["Latency, p95"][0]
+
+
+def test_a_class_that_grows_in_every_design_has_one_row_for_its_waits() -> None:
+    design = results.starving().event_driven
+    grown = {
+        name: one.model_copy(update={"wait_s": Quantiles(), "latency_s": Quantiles()})
+        for name, one in design.classes.items()
+    }
+    growing = design.model_copy(update={"stable": False, "classes": grown})
     _, batch = class_figures({"Event-driven": growing}, SCENARIO)
-    assert dict(batch.table.rows)["Latency, p95"] == "no steady state"
+    rows = dict(batch.table.rows)
+    assert (rows["Wait"], rows["Latency"]) == ("no steady state", "no steady state")
+    assert "Wait, p95" not in rows
 
 
 def test_a_result_of_before_shows_the_figures_that_it_has() -> None:
