@@ -24,8 +24,37 @@ UNLIMITED = (
     "provider.output_tokens_per_minute",
     "synchronous.backlog",
     "synchronous.client_timeout_s",
+    "provider.requests_per_day",
+    "provider.call_timeout_s",
+    "subscribers.keys",
+    "operations.lease_s",
+    "operations.max_deliveries",
 )
 """Fields whose null means that there is no limit."""
+
+WITHOUT = frozenset(
+    {
+        "volume.clients",
+        "processing.high_mean_s",
+        *(f"priorities.{name}.{quantile}_s" for name in ("urgent", "standard", "batch") for quantile in ("p50", "p95")),
+    }
+)
+"""Fields whose null means that the workload has nothing of the kind; no number is near to that."""
+
+SIMULATED_ONLY = frozenset(
+    {
+        "volume.backlog_jobs",
+        "provider.call_timeout_s",
+        "failures.failure_s",
+        "resilience.outage_mode",
+        "operations.lease_s",
+        "operations.lease_ends",
+        "operations.max_deliveries",
+        "operations.crashes_per_hour",
+        "operations.acknowledges",
+    }
+)
+"""Answers that a simulation and the warnings take into account, but no rule: they flip nothing."""
 
 HOP_VECTORS = ("hops.total_s", "hops.streaming_total_s", "hops.idle_s")
 """The tightest limit of each kind: total, total for a streamed response, idle."""
@@ -87,4 +116,6 @@ ENCODED = tuple(
 def vectors_of(answers: Answers) -> dict[str, NumberVector]:
     vectors = {path: encoded(path, value_at(answers, path)) for path in ENCODED} | hop_limits(answers.synchronous.hops)
     vectors |= intervals(answers.failures.retry_intervals_s)
+    if not answers.volume.is_closed:
+        vectors["volume.clients"] = np.nan
     return {path: np.array([value], dtype=np.float64) for path, value in vectors.items()}

@@ -26,18 +26,22 @@ from advisor.advice.yaml_json import with_lines
 from core.errors import InvalidInput
 from core.values import Value, contradiction
 from simulator.scenario import Hop
+from simulator.theory import lognormal_mean_s
 
 Seconds = Annotated[float, Field(ge=0.001, le=31_536_000), Uncertain]
 """A millisecond to a year."""
 Pause = Annotated[float, Field(ge=0, le=31_536_000), Uncertain]
 Rate = Annotated[float, Field(ge=1e-6, le=1e6), Uncertain]
 Quota = Annotated[float, Field(ge=0.1, le=1e9), Uncertain]
+DailyQuota = Annotated[int, Field(ge=1, le=1_000_000_000), Uncertain]
 Percent = Annotated[float, Field(ge=0, le=100), Uncertain]
 Tokens = Annotated[int, Field(ge=0, le=10_000_000), Uncertain]
 Workers = Annotated[int, Field(ge=1, le=100_000), Uncertain]
 Tries = Annotated[int, Field(ge=0, le=20), Uncertain]
 Interval = Annotated[float, Field(ge=0, le=31_536_000)]
 Overhead = Annotated[float, Field(ge=0, le=60), Uncertain]
+Deliveries = Annotated[int, Field(ge=1, le=1000), Uncertain]
+Crashes = Annotated[float, Field(ge=0, le=3600), Uncertain]
 HopName = Annotated[str, Field(min_length=1, max_length=60)]
 
 
@@ -66,7 +70,11 @@ class Caller(Value):
 
 
 class Volume(Value):
-    """The load. The mean includes the peaks; `trace` is an uploaded trace's id, or a file's path on the command line."""
+    """The load. The mean includes the peaks; `trace` is an uploaded trace's id, or a file's path on the command line.
+
+    With `clients` there are that many clients, each with one request at a time and `think_s` between a result and its next request:
+    rate and peaks have no effect. `backlog_jobs` are there already when the run begins.
+    """
 
     mean_rate_per_s: Rate
     peak_minutes: Annotated[float, Field(ge=0.01, le=1440), Uncertain]
@@ -74,6 +82,9 @@ class Volume(Value):
     peak_to_mean: Annotated[float, Field(ge=1, le=10_000), Uncertain]
     interarrival_cv: Annotated[float, Field(ge=0, le=100), Uncertain]
     trace: Annotated[str, Field(min_length=1, max_length=4096)] | None
+    backlog_jobs: Annotated[int, Field(ge=0, le=10_000_000), Uncertain] = 0
+    clients: Workers | None = None
+    think_s: Pause = 0
 
     @field_validator("peak_to_mean")
     @classmethod
@@ -86,18 +97,47 @@ class Volume(Value):
         return value
 
     @property
+    def is_closed(self) -> bool:
+        return self.clients is not None and self.trace is None
+
+    @property
     def peaks(self) -> bool:
-        return self.peak_to_mean > 1 and self.peaks_per_day > 0
+        return not self.is_closed and self.peak_to_mean > 1 and self.peaks_per_day > 0
 
 
 class Processing(Value):
-    """Time and tokens that one attempt takes. `p99_s` null: from the lognormal through the other two."""
+    """Time and tokens that one attempt takes. `p99_s` null: from the lognormal through the other two.
+
+    The times were measured with `measured_in_flight` calls at once; with `high_in_flight` the mean is `high_mean_s`; null: they do not
+    depend on it.
+    """
 
     p50_s: Seconds
     p95_s: Annotated[Seconds, not_below("p50_s")]
     p99_s: Annotated[Seconds | None, not_below("p95_s")]
     input_tokens: Tokens
     output_tokens: Tokens
+    measured_in_flight: Workers = 1
+    high_in_flight: Workers = 64
+    high_mean_s: Seconds | None = None
+
+    @field_validator("high_mean_s")
+    @classmethod
+    def _with_more_calls(cls, value: float | None, info: ValidationInfo) -> float | None:
+        few, many = info.data.get("measured_in_flight"), info.data.get("high_in_flight")
+        if value is None or few is None or many is None:
+            return value
+        if many <= few:
+            reason = f"takes more calls at once than the {few:,} of the first times: high_in_flight is {many:,}"
+            raise contradiction(reason, {"measured_in_flight": few, "high_in_flight": many})
+        p50_s, p95_s = info.data.get("p50_s"), info.data.get("p95_s")
+        if few == 1 or p50_s is None or p95_s is None:
+            return value
+        steepest_s = lognormal_mean_s(p50_s, p95_s) * (many - 1) / (few - 1)
+        if value >= steepest_s:
+            reason = f"must be less than {steepest_s:.4g}: on a line through both measurements a call alone would take no time"
+            raise contradiction(reason, {"measured_in_flight": few, "high_in_flight": many})
+        return value
 
 
 class ProviderLimits(Value):
@@ -109,6 +149,9 @@ class ProviderLimits(Value):
     input_tokens_per_minute: Quota | None
     output_tokens_per_minute: Quota | None
     share_percent: Annotated[float, Field(ge=0.01, le=100), Uncertain]
+    requests_per_day: DailyQuota | None = None
+    call_timeout_s: Seconds | None = None
+    """When our own code gives up a call; null: never."""
 
     @field_validator("profile")
     @classmethod
@@ -129,6 +172,8 @@ class FailurePolicy(Value):
     """The pauses one by one, as a Scenario's `retries.intervals_s`; null: the backoff above."""
     dead_letter: bool
     idempotent: bool
+    failure_s: Pause | None = None
+    """How long a failing call takes until its failure is known; null: as long as one that succeeds."""
 
 
 class SynchronousDesign(Value):
@@ -155,11 +200,16 @@ class SubscriberAnswers(Value):
     independent_releases: bool
     ordering: Literal["none", "per_key", "global"]
     handling_p95_s: Pause
+    keys: Workers | None = None
 
 
 class Priority(Value):
+    """A class of requests. `p50_s` null: as long as `processing` says; `p95_s` null: in proportion to p50 as there."""
+
     share_percent: Percent
     max_wait_s: Seconds
+    p50_s: Seconds | None = None
+    p95_s: Annotated[Seconds | None, not_below("p50_s")] = None
 
 
 class Priorities(Value):
@@ -195,6 +245,7 @@ class Resilience(Value):
     recover_within_minutes: Annotated[float, Field(ge=0.1, le=10_080), Uncertain]
     max_lost_jobs: Annotated[int, Field(ge=0, le=1_000_000_000), Uncertain]
     result_retention_h: Annotated[float, Field(ge=0.001, le=87_600), Uncertain]
+    outage_mode: Literal["refuse", "hang"] = "refuse"
 
 
 class Operations(Value):
@@ -206,6 +257,12 @@ class Operations(Value):
     accept_s: Overhead | None = None
     dispatch_s: Overhead | None = None
     retry_tick_s: Overhead | None = None
+    lease_s: Seconds | None = None
+    """How long a consumer may keep a job before the broker offers it again; null: as long as it takes."""
+    lease_ends: Literal["redelivers", "discards", "stops"] = "redelivers"
+    max_deliveries: Deliveries | None = None
+    crashes_per_hour: Crashes = 0
+    acknowledges: Literal["late", "early"] = "late"
 
 
 class Answers(Value):

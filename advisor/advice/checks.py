@@ -92,6 +92,21 @@ def _impossible_deadline(case: Case) -> str:
     )
 
 
+SLOWER = 1.1
+"""A call that takes this many times as long when the model is busy is worth a word."""
+CALLS_THAT_MAY_SLOW = 8
+
+
+def _slows_down(case: Case) -> bool:
+    return case.answers.processing.high_mean_s is not None
+
+
+def _busy_mean_s(case: Case) -> float:
+    """The second measurement; infinite if there is none."""
+    measured_s = case.answers.processing.high_mean_s
+    return math.inf if measured_s is None else measured_s
+
+
 _CAPACITY: tuple[Check, ...] = (
     Check(
         "impossible_deadline",
@@ -147,6 +162,42 @@ _CAPACITY: tuple[Check, ...] = (
         "What gathers in the stated outage takes longer to drain than recovery may take.",
         lambda c: c.point.capacity.long_run_load < 1 and recovery.drain_after_outage_s(c.point) > _recover_within_s(c),
         _too_slow,
+    ),
+    Check(
+        "slows_down",
+        "The model slows down as calls are added",
+        "A model that batches its calls takes longer for each of them the more there are at once. Capacity counts the longer time.",
+        lambda c: _slows_down(c) and c.point.capacity.busy_call_s > SLOWER * c.point.work.mean_s,
+        lambda c: (
+            f"With {count(c.point.capacity.servers, 'call')} at once a call takes {duration(c.point.capacity.busy_call_s)} on average, "
+            f"not {duration(c.point.work.mean_s)}: {rate(c.point.capacity.servers / c.point.capacity.busy_call_s)} at the most."
+        ),
+    ),
+    Check(
+        "faster_when_busy",
+        "A busy model was measured to be faster",
+        "The second measurement, with more calls at once, is shorter than the first, so it counts for nothing: measure again.",
+        lambda c: _busy_mean_s(c) < c.point.work.mean_s,
+        lambda c: (
+            f"With {count(c.answers.processing.high_in_flight, 'call')} at once a call is said to take "
+            f"{apart(_busy_mean_s(c), c.point.work.mean_s)[0]} on average, less than the "
+            f"{apart(_busy_mean_s(c), c.point.work.mean_s)[1]} with {c.answers.processing.measured_in_flight:,}: "
+            "no slowdown is counted. Measure again."
+        ),
+    ),
+    Check(
+        "one_time_for_any_load",
+        "A self-hosted model has one time for any load",
+        "A server that batches slows down as calls are added; one constant time says several times its true capacity.",
+        lambda c: (
+            c.answers.provider.profile == "self_hosted"
+            and not _slows_down(c)
+            and c.point.capacity.servers > CALLS_THAT_MAY_SLOW
+        ),
+        lambda c: (
+            f"The model is self-hosted and takes {count(c.point.capacity.servers, 'call')} at once, but each is said to take as long as one alone. "
+            "Measure a call when the model is busy: its capacity may be a third of this."
+        ),
     ),
     Check(
         "global_order",
@@ -293,6 +344,10 @@ BURNT = 0.05
 """Failing calls that take this part of the quota are worth a word."""
 
 
+LEASE_MISSES = 0.001
+"""Jobs past their lease are worth a word if they are more than this part."""
+
+
 def _retries(case: Case) -> str:
     return count(case.point.failure.max_retries, "retry", "retries")
 
@@ -324,6 +379,49 @@ def _past_deadline(case: Case) -> str:
         f"{duration(p.work.p95_s)} that makes {takes}, {beyond} the "
         f"deadline of {deadline}, when nobody wants the result any more."
     )
+
+
+LEASE_ENDS = {
+    "redelivers": "another consumer does the same work again while the first goes on",
+    "discards": "their results are refused, and they are delivered again",
+    "stops": "they are stopped, and delivered again",
+}
+
+
+def _past_lease(case: Case) -> str:
+    operations, work = case.answers.operations, case.point.work
+    most = operations.max_deliveries
+    until = "without end" if most is None else f"until they are given up after {count(most, 'delivery', 'deliveries')}"
+    ends = "" if operations.lease_ends == "redelivers" else f" {until}"
+    return (
+        f"{percent(100 * work.past_lease)} of the jobs take longer than the {duration(operations.lease_s or 0)} that a consumer may keep them: "
+        f"{LEASE_ENDS[operations.lease_ends]}{ends}. Allow more time than the slowest job takes, or extend it while the work goes on."
+    )
+
+
+def _fills_s(case: Case) -> float:
+    """The time until calls that hang hold every worker."""
+    return case.point.capacity.servers / case.point.load.rate
+
+
+def _hangs(case: Case) -> bool:
+    resilience, timeout_s = case.answers.resilience, case.answers.provider.call_timeout_s
+    held_s = min(case.point.load.outage_s, timeout_s if timeout_s is not None else math.inf)
+    return resilience.outage_mode == "hang" and held_s > _fills_s(case)
+
+
+def _hanging(case: Case) -> str:
+    timeout_s = case.answers.provider.call_timeout_s
+    held = "as long as it lasts" if timeout_s is None else f"{duration(timeout_s)} each"
+    return (
+        f"In an outage calls hang for {held}: after {duration(_fills_s(case))} all {count(case.point.capacity.servers, 'worker')} wait for "
+        f"calls that bring nothing. A call timeout a little above p99 ({duration(case.point.work.p99_s)}) frees them."
+    )
+
+
+def _lost_a_day(case: Case) -> float:
+    busy = case.point.load.rate * case.point.work.mean_s * case.point.failure.attempts
+    return case.answers.operations.crashes_per_hour * 24 * busy
 
 
 def _too_few(case: Case) -> str:
@@ -379,6 +477,40 @@ _FAILURES: tuple[Check, ...] = (
             f"{apart(c.point.failure.retry_window_s, c.point.load.outage_s)[0]} at most, "
             f"an outage {apart(c.point.failure.retry_window_s, c.point.load.outage_s)[1]}: nearly everything that meets it {_is_lost(c)}. "
             "Pause the consumers while the provider is away (a circuit breaker)."
+        ),
+    ),
+    Check(
+        "outage_hangs",
+        "Hanging calls hold every worker",
+        "A provider that hangs, with no call timeout or a long one, takes a synchronous service down: every worker waits for it.",
+        _hangs,
+        _hanging,
+    ),
+    Check(
+        "call_timeout_too_short",
+        "The call timeout cuts off calls that would succeed",
+        "Calls that take longer than the call timeout fail, and fail again at each retry: their time is wasted.",
+        lambda c: c.point.work.past_call_timeout > c.point.caller.tolerated,
+        lambda c: (
+            f"{percent(100 * c.point.work.past_call_timeout)} of the calls take longer than the call timeout of "
+            f"{duration(c.answers.provider.call_timeout_s or 0)}, and so do their retries: the work is thrown away."
+        ),
+    ),
+    Check(
+        "lease_too_short",
+        "Jobs take longer than a consumer may keep them",
+        "A visibility timeout, acknowledgement deadline, poll interval or job timeout that is shorter than the work: jobs are delivered again "
+        "and again, and consumers are busy with copies.",
+        lambda c: c.style != "synchronous" and c.point.work.past_lease > LEASE_MISSES,
+        _past_lease,
+    ),
+    Check(
+        "acknowledged_early",
+        "A crash loses the jobs in hand",
+        "A job that is acknowledged when it is taken is gone if its consumer crashes.",
+        lambda c: c.style != "synchronous" and c.answers.operations.acknowledges == "early" and _lost_a_day(c) > 0,
+        lambda c: (
+            f"Jobs are acknowledged when they are taken, so crashes lose {a_day(_lost_a_day(c))}: acknowledge them when they are done."
         ),
     ),
     Check(

@@ -10,6 +10,7 @@ from advisor.advice.answer_vectors import INTERVAL_VECTORS, AnswerVectors, FlagV
 from advisor.advice.answers import Answers
 from advisor.advice.queueing import Z95, Wait, attempts_of, lognormal_p99, p99_through, waiting
 from advisor.advice.ranges import MINUTES_A_DAY
+from core.units import DAY_S
 
 ATTENTION_S = 10.0
 """Past this people turn to something else (J. Nielsen, Usability Engineering, 1993, chapter 5)."""
@@ -18,6 +19,9 @@ RARE = 0.01
 """Peaks that bring less than this share of the requests don't reach the 99th percentile."""
 UNLIMITED_RATE = 1e12
 """The value of a quota that does not exist."""
+SHORTEST_CALL = 0.01
+"""A call alone takes at least this part of its measured time, however the line falls."""
+CLASSES = ("urgent", "standard", "batch")
 MARGIN = 0.9
 """A hybrid answers in line for this part of the tightest limit."""
 
@@ -75,6 +79,10 @@ class WorkFacts(Generic[Number, Flag]):
     """Squared coefficient of variation."""
     late_share: Number
     """Share of the requests whose processing alone takes longer than the deadline."""
+    past_lease: Number
+    """Share of the attempts that take longer than a consumer may keep a job."""
+    past_call_timeout: Number
+    """Share of the calls that our own code gives up."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +121,8 @@ class CapacityFacts(Generic[Number, Flag]):
     input_cap: Number
     output_cap: Number
     """What each quota allows."""
+    busy_call_s: Number
+    """The mean time of a call while all of `servers` call."""
     sync_cap: Number
     """What the synchronous design can do."""
     cap: Number
@@ -197,11 +207,15 @@ def _caller(c: AnswerVectors) -> _Caller:
     )
 
 
-def _load(c: AnswerVectors) -> _Load:
-    rate, minutes, often = c["volume.mean_rate_per_s"], c["volume.peak_minutes"], c["volume.peaks_per_day"]
+def _load(c: AnswerVectors, work: _Work) -> _Load:
+    """A fixed number of clients sends at most one request each in think time and processing time, and has no peaks."""
+    minutes, often, clients = c["volume.peak_minutes"], c["volume.peaks_per_day"], c["volume.clients"]
+    closed = np.isfinite(clients)
+    rate = np.where(closed, clients / (c["volume.think_s"] + work.mean_s), c["volume.mean_rate_per_s"])
     time_share = minutes * often / MINUTES_A_DAY
     most = 1 / np.maximum(time_share, 1e-12)
-    peak_to_mean = np.where(often > 0, np.clip(c["volume.peak_to_mean"], 1.0, np.maximum(most, 1.0)), 1.0)
+    has_peaks = (often > 0) & ~closed
+    peak_to_mean = np.where(has_peaks, np.clip(c["volume.peak_to_mean"], 1.0, np.maximum(most, 1.0)), 1.0)
     peaks = peak_to_mean > 1
     outage_s = c["resilience.outage_minutes"] * 60
     return LoadFacts(
@@ -210,25 +224,55 @@ def _load(c: AnswerVectors) -> _Load:
         peak_rate=rate * peak_to_mean,
         peak_s=np.where(peaks, minutes * 60, 0.0),
         peak_share=np.where(peaks, np.minimum(1.0, peak_to_mean * time_share), 0.0),
-        arrival_cv=c["volume.interarrival_cv"],
+        arrival_cv=np.where(closed, 1.0, c["volume.interarrival_cv"]),
         arrives_in_outage=rate * outage_s,
         outage_s=outage_s,
     )
 
 
 def _work(c: AnswerVectors, caller: _Caller) -> _Work:
-    """Mean p50 exp(sigma^2 / 2), sigma = ln(p95 / p50) / 1.645."""
+    """Mean p50 exp(sigma^2 / 2), sigma = ln(p95 / p50) / 1.645; with times of classes the mixture by their shares."""
     p50, given = c["processing.p50_s"], c["processing.p99_s"]
     p95 = np.maximum(c["processing.p95_s"], p50)
     sigma = np.log(p95 / p50) / Z95
+    mean, cv2 = _mixture(c, p95 / p50, _lognormal_moments(p50, sigma))
     return WorkFacts(
         p50_s=p50,
         p95_s=p95,
         p99_s=np.where(np.isnan(given), p99_through(p50, p95), np.maximum(given, p95)),
-        mean_s=p50 * np.exp(sigma**2 / 2),
-        service_cv2=np.expm1(sigma**2),
+        mean_s=mean,
+        service_cv2=cv2,
         late_share=_beyond(caller.deadline_s, p50, sigma),
+        past_lease=_beyond(c["operations.lease_s"], p50, sigma),
+        past_call_timeout=_beyond(c["provider.call_timeout_s"], p50, sigma),
     )
+
+
+_Moments = tuple[NumberVector, NumberVector]
+"""Mean, and squared coefficient of variation."""
+
+
+def _lognormal_moments(p50_s: NumberVector, sigma: NumberVector) -> _Moments:
+    return p50_s * np.exp(sigma**2 / 2), np.expm1(sigma**2)
+
+
+def _mixture(c: AnswerVectors, p95_to_p50: NumberVector, usual: _Moments) -> _Moments:
+    """Of all requests; a class without times of its own has the usual ones, and without a p95 their p95 to p50."""
+    times = [(c[f"priorities.{name}.p50_s"], c[f"priorities.{name}.p95_s"]) for name in CLASSES]
+    given = [np.isfinite(p50) for p50, _ in times]
+    if not np.any(given):
+        return usual
+    total = sum(c[f"priorities.{name}.share_percent"] for name in CLASSES)
+    mean = second = np.zeros_like(usual[0])
+    for name, (p50, p95), own in zip(CLASSES, times, given, strict=True):
+        ratio = np.where(np.isfinite(p95), np.maximum(p95, p50) / p50, p95_to_p50)
+        moments = _lognormal_moments(p50, np.log(ratio) / Z95)
+        class_mean, class_cv2 = (np.where(own, its, all_) for its, all_ in zip(moments, usual, strict=True))
+        share = c[f"priorities.{name}.share_percent"] / total
+        mean = mean + share * class_mean
+        second = second + share * class_mean**2 * (1 + class_cv2)
+    any_given = np.any(given, axis=0)
+    return np.where(any_given, mean, usual[0]), np.where(any_given, second / mean**2 - 1, usual[1])
 
 
 def _beyond(deadline_s: NumberVector, p50_s: NumberVector, sigma: NumberVector) -> NumberVector:
@@ -301,7 +345,8 @@ def _capacity(c: AnswerVectors, load: _Load, work: _Work, failure: _Failure) -> 
         taken = 60 * each * failure.attempts
         return np.where(taken > 0, c[f"provider.{name}_per_minute"] * share / np.where(taken > 0, taken, 1.0), np.inf)
 
-    requests_cap = quota("requests", np.ones_like(share))
+    daily_cap = c["provider.requests_per_day"] * share / DAY_S / failure.attempts
+    requests_cap = np.minimum(quota("requests", np.ones_like(share)), daily_cap)
     input_cap = quota("input_tokens", c["processing.input_tokens"])
     output_cap = quota("output_tokens", c["processing.output_tokens"])
     quotas = np.minimum(np.minimum(requests_cap, input_cap), output_cap)
@@ -311,11 +356,13 @@ def _capacity(c: AnswerVectors, load: _Load, work: _Work, failure: _Failure) -> 
         c["provider.max_concurrency"],
     )
     ordered = is_choice(c, "subscribers.ordering", "global")
-    at_once = np.where(ordered, 1.0, concurrency)
-    held_s = work.mean_s * failure.attempts
+    keys = np.where(is_choice(c, "subscribers.ordering", "per_key"), c["subscribers.keys"], np.inf)
+    at_once = np.where(ordered, 1.0, np.minimum(concurrency, keys))
     servers = np.minimum(np.minimum(workers, consumers), at_once)
-    sync_cap = np.minimum(servers / held_s, quotas)
-    cap = np.minimum(np.minimum(consumers, at_once) / held_s, quotas)
+    most = np.minimum(consumers, at_once)
+    busy_call_s = _busy_call_s(c, work, servers)
+    sync_cap = np.minimum(servers / (busy_call_s * failure.attempts), quotas)
+    cap = np.minimum(most / (_busy_call_s(c, work, most) * failure.attempts), quotas)
     return CapacityFacts(
         workers=workers,
         consumers=consumers,
@@ -325,6 +372,7 @@ def _capacity(c: AnswerVectors, load: _Load, work: _Work, failure: _Failure) -> 
         requests_cap=requests_cap,
         input_cap=input_cap,
         output_cap=output_cap,
+        busy_call_s=busy_call_s,
         sync_cap=sync_cap,
         cap=cap,
         peak_load=load.peak_rate / sync_cap,
@@ -332,6 +380,13 @@ def _capacity(c: AnswerVectors, load: _Load, work: _Work, failure: _Failure) -> 
         gathers_s=np.maximum(0.0, load.peak_rate / cap - 1) * load.peak_s,
         ordered_globally=ordered,
     )
+
+
+def _busy_call_s(c: AnswerVectors, work: _Work, calls: NumberVector) -> NumberVector:
+    """The mean time of each of a number of calls at once: on the straight line through both measurements."""
+    few, many, busy_s = (c[f"processing.{name}"] for name in ("measured_in_flight", "high_in_flight", "high_mean_s"))
+    slope = np.where(np.isfinite(busy_s), (busy_s - work.mean_s) / np.maximum(many - few, 1.0), 0.0)
+    return np.maximum(work.mean_s + np.maximum(slope, 0.0) * (calls - few), SHORTEST_CALL * work.mean_s)
 
 
 def _coupling(c: AnswerVectors, caller: _Caller) -> _Coupling:
@@ -409,7 +464,7 @@ def _wait(
 ) -> Wait:
     rate = np.where(in_peak, load.peak_rate, load.rate)
     fullest_s = c["synchronous.backlog"] / capacity.sync_cap
-    held_s = work.mean_s * failure.attempts
+    held_s = capacity.busy_call_s * failure.attempts
     workers = waiting(
         rate=rate,
         cap=capacity.servers / held_s,
@@ -447,8 +502,8 @@ FactVectors = Facts[NumberVector, FlagVector]
 
 def facts_of(vectors: AnswerVectors) -> FactVectors:
     caller = _caller(vectors)
-    load = _load(vectors)
     work = _work(vectors, caller)
+    load = _load(vectors, work)
     failure = _failure(vectors, load)
     capacity = _capacity(vectors, load, work, failure)
     coupling = _coupling(vectors, caller)

@@ -7,7 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from advisor.advice.answer_vectors import ENCODED, HOP_VECTORS, AnswerVectors, NumberVector, encoded, hop_limits
+from advisor.advice.answer_vectors import (
+    ENCODED,
+    HOP_VECTORS,
+    SIMULATED_ONLY,
+    WITHOUT,
+    AnswerVectors,
+    NumberVector,
+    encoded,
+    hop_limits,
+)
 from advisor.advice.answers import LEAVES, Answers
 from advisor.advice.contract import Flip, FlipOutcome
 from advisor.advice.evaluation import Codes, Decisions, Evaluation, decide
@@ -61,8 +70,9 @@ class _DecidedProbe:
 def find_flips(evaluation: Evaluation) -> tuple[Flip, ...]:
     """Those of style come first, then those of delivery and of strength, the nearest of each first."""
     answers, base, now = evaluation.answers, evaluation.vectors, evaluation.decisions
-    numeric = [probe for path in ENCODED if LEAVES[path].numeric for probe in _directions(path, evaluation)]
-    listed = [_choices(answers, path) for path in ENCODED if not LEAVES[path].numeric] + [_hops(answers)]
+    weighed = [path for path in ENCODED if path not in SIMULATED_ONLY]
+    numeric = [probe for path in weighed if LEAVES[path].numeric for probe in _directions(path, evaluation)]
+    listed = [_choices(answers, path) for path in weighed if not LEAVES[path].numeric] + [_hops(answers)]
     decided = _decide_probes(base, [probe for probe in (*numeric, *listed) if len(probe.values)])
     flips = [
         _flip(answers, one.probe.path, one.probe.given[row], one.outcome(int(row)))
@@ -88,6 +98,8 @@ def _decide_probes(base: AnswerVectors, probes: list[_Probe]) -> list[_DecidedPr
 
 
 def _directions(path: str, evaluation: Evaluation) -> list[_Probe]:
+    if path in WITHOUT and value_at(evaluation.answers, path) is None:
+        return []
     low, high = reach(path, evaluation.vectors)
     now = starting_number(path, evaluation.answers)
     integer = LEAVES[path].kind == "integer"

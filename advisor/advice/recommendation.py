@@ -1,6 +1,7 @@
 """Advise: Answers in, Recommendation out."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from advisor.advice import delivery, recovery, sizing
 from advisor.advice.answers import Answers
@@ -16,6 +17,11 @@ from core.numbers import count, duration, exactly, number, percent, rate
 
 _SACRIFICES = ("provider.", "operations.", "synchronous.", "caller.", "processing.", "volume.")
 """Of remedies about as near as each other: capacity first, then patience, then the work and the load themselves."""
+
+
+def _class_time(name: str, quantile: str, value: float) -> str:
+    return f"{name} requests with a {quantile} of {exactly(value, duration)}"
+
 
 _NOUNS: Mapping[str, Callable[[float], str]] = {
     "provider.max_concurrency": lambda value: f"{count(value, 'call')} at once",
@@ -34,6 +40,18 @@ _NOUNS: Mapping[str, Callable[[float], str]] = {
     "processing.input_tokens": lambda value: f"{count(value, 'input token')} a request",
     "processing.output_tokens": lambda value: f"{count(value, 'output token')} a request",
     "volume.mean_rate_per_s": lambda value: f"an average of {exactly(value, rate)}",
+    "volume.clients": lambda value: count(value, "client"),
+    "volume.think_s": lambda value: f"{exactly(value, duration)} between a client's result and its next request",
+    "processing.high_mean_s": lambda value: f"calls of {exactly(value, duration)} when the model is busy",
+    "processing.high_in_flight": lambda value: f"the second measurement made with {count(value, 'call')} at once",
+    "processing.measured_in_flight": lambda value: f"the first measurement made with {count(value, 'call')} at once",
+    "provider.requests_per_day": lambda value: f"a quota of {exactly(value, number)} requests a day",
+    "subscribers.keys": lambda value: count(value, "key"),
+    **{
+        f"priorities.{name}.{quantile}_s": partial(_class_time, name, quantile)
+        for name in ("urgent", "standard", "batch")
+        for quantile in ("p50", "p95")
+    },
     "volume.peak_to_mean": lambda value: f"peaks of {exactly(value, number)}x the average",
     "volume.peak_minutes": lambda value: f"peaks of {exactly(60 * value, duration)}",
     "volume.peaks_per_day": lambda value: f"{exactly(value, number)} peaks a day",

@@ -30,8 +30,9 @@ from simulator.arrivals import (
 )
 from simulator.deliveries import Delivery, NoDelivery, PollingDelivery, PushDelivery, WebhookDelivery
 from simulator.retries import Retries
-from simulator.scenario import EventDriven, Failures, Hybrid, Provider, Scenario, Subscribers, Synchronous
-from simulator.services import LognormalService
+from simulator.scenario import EventDriven, Failures, Hybrid, Provider, Scenario, Slowdown, Subscribers, Synchronous
+from simulator.services import LognormalService, Service
+from simulator.theory import lognormal_mean_s
 
 SCENARIO_JOBS = 200_000
 """Jobs of a replication, rounded up to whole cycles of the peaks: a second or two for both designs."""
@@ -52,7 +53,8 @@ def scenario_of(evaluation: Evaluation, recommendation: Recommendation) -> Scena
     failures, retries = answers.failures, recommendation.retries
     return Scenario(
         jobs=None if isinstance(arrivals, TraceArrivals) else SCENARIO_JOBS,
-        warmup_jobs=0 if counts_every_job(arrivals) else WARMUP_JOBS,
+        backlog_jobs=answers.volume.backlog_jobs,
+        warmup_jobs=0 if answers.volume.backlog_jobs or counts_every_job(arrivals) else WARMUP_JOBS,
         deadline_s=answers.caller.deadline_s,
         tolerated_miss_percent=answers.caller.tolerated_miss_percent,
         arrivals=arrivals,
@@ -60,8 +62,13 @@ def scenario_of(evaluation: Evaluation, recommendation: Recommendation) -> Scena
             distribution="lognormal", p50_s=answers.processing.p50_s, p95_s=answers.processing.p95_s
         ),
         first_token_s=_first_token_s(answers),
+        service_by_queue=_service_of_classes(answers),
         provider=_provider(answers),
-        failures=Failures(transient_percent=failures.transient_percent, poison_percent=failures.poison_percent),
+        failures=Failures(
+            transient_percent=failures.transient_percent,
+            poison_percent=failures.poison_percent,
+            failure_s=failures.failure_s,
+        ),
         retries=Retries(
             max=retries.max,
             base_s=retries.base_s,
@@ -78,6 +85,16 @@ def scenario_of(evaluation: Evaluation, recommendation: Recommendation) -> Scena
             handling_p95_s=answers.subscribers.handling_p95_s,
         ),
     )
+
+
+def _service_of_classes(answers: Answers) -> dict[str, Service]:
+    """Of the classes whose times differ from the others'. Without a p95 of its own a class has theirs to p50."""
+    ratio = answers.processing.p95_s / answers.processing.p50_s
+    return {
+        name: LognormalService(distribution="lognormal", p50_s=p50_s, p95_s=priority.p95_s or p50_s * ratio)
+        for name, priority in answers.priorities.shares().items()
+        if (p50_s := priority.p50_s) is not None
+    }
 
 
 def counts_every_job(arrivals: Arrivals) -> bool:
@@ -130,6 +147,8 @@ def _arrivals(answers: Answers) -> Arrivals:
     if volume.trace is not None:
         key = "trace" if UUID.fullmatch(volume.trace) else "path"
         return TraceArrivals.model_validate({"process": "trace", key: volume.trace})
+    if volume.clients is not None:
+        return ClosedArrivals(process="closed", clients=volume.clients, think_s=volume.think_s)
     peak_s = volume.peak_minutes * 60
     every_s = MINUTES_A_DAY * 60 / volume.peaks_per_day if volume.peaks_per_day > 0 else np.inf
     if volume.peaks and peak_s < every_s <= LONGEST_CYCLE_S:
@@ -154,6 +173,7 @@ def _provider(answers: Answers) -> Provider:
     def ours(quota: float | None) -> float | None:
         return None if quota is None else quota * limits.share_percent / 100
 
+    a_day = ours(limits.requests_per_day)
     return Provider(
         max_concurrency=limits.max_concurrency,
         requests_per_minute=ours(limits.requests_per_minute),
@@ -162,6 +182,22 @@ def _provider(answers: Answers) -> Provider:
         input_tokens=float(answers.processing.input_tokens),
         output_tokens=float(answers.processing.output_tokens),
         failed_calls_count=profile.failed_calls_count if profile else True,
+        slowdown=_slowdown(answers),
+        requests_per_day=None if a_day is None else max(1, int(a_day)),
+        call_timeout_s=limits.call_timeout_s,
+    )
+
+
+def _slowdown(answers: Answers) -> Slowdown | None:
+    """A second measurement that is faster than the first counts for nothing; the advice warns of it."""
+    processing = answers.processing
+    mean_s = lognormal_mean_s(processing.p50_s, processing.p95_s)
+    if processing.high_mean_s is None or processing.high_mean_s <= mean_s:
+        return None
+    return Slowdown(
+        measured_in_flight=processing.measured_in_flight,
+        high_in_flight=processing.high_in_flight,
+        high_mean_s=processing.high_mean_s,
     )
 
 
@@ -209,8 +245,34 @@ def _event_driven(evaluation: Evaluation, recommendation: Recommendation) -> Eve
         dispatch_s=costs.dispatch_s,
         retry_tick_s=costs.retry_tick_s,
         dead_letter=answers.failures.dead_letter,
+        **_redelivery(answers),
+        **_ordering(answers),
         delivery=_delivery(evaluation, recommendation),
     )
+
+
+def _redelivery(answers: Answers) -> dict[str, Any]:
+    """A job that is acknowledged when it is taken has no lease that could end."""
+    operations = answers.operations
+    is_early = operations.crashes_per_hour > 0 and operations.acknowledges == "early"
+    return {
+        "lease_s": None if is_early else operations.lease_s,
+        "lease_ends": operations.lease_ends,
+        "max_deliveries": operations.max_deliveries,
+        "crashes_per_hour": operations.crashes_per_hour,
+        "acknowledges": "early" if is_early else "late",
+    }
+
+
+def _ordering(answers: Answers) -> dict[str, Any]:
+    subscribers = answers.subscribers
+    match subscribers.ordering:
+        case "global":
+            return {"ordering": "one_at_a_time"}
+        case "per_key" if subscribers.keys is not None:
+            return {"ordering": "per_key", "keys": subscribers.keys}
+        case _:
+            return {}
 
 
 def _delivery(evaluation: Evaluation, recommendation: Recommendation) -> Delivery:

@@ -1,4 +1,4 @@
-"""The eight templates: workloads that most people can start from, every value with its reason."""
+"""Templates: workloads that most people can start from, every value with its reason."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

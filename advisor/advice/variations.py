@@ -12,8 +12,10 @@ from advisor.advice.queueing import p99_through
 from advisor.advice.ranges import MINUTES_A_DAY
 from advisor.advice.template_merge import SHARE_PATHS, merge_mappings
 from core.paths import nested, value_at
+from simulator.theory import lognormal_mean_s
 
 P50, P95, P99 = "processing.p50_s", "processing.p95_s", "processing.p99_s"
+_BUSY, _FEW, _MANY = "processing.high_mean_s", "processing.measured_in_flight", "processing.high_in_flight"
 ALONE: Mapping[str, frozenset[str]] = MappingProxyType({P50: frozenset({P95, P99})})
 """What stays where it is where an answer is looked at by itself, such as a range of p50 under a given p95."""
 SHORTEST_PROCESSING_S = 0.001
@@ -24,7 +26,7 @@ def moved_along(
 ) -> dict[str, NumberVector]:
     """The columns of an answer's new values, and of what moves along unless it is `fixed`.
 
-    p50, p95 and a given p99 keep their ratios; the other shares fill up what one leaves.
+    p50, p95, a given p99 and a given time of a busy model keep their ratios; the other shares fill up what one leaves.
     """
     moved = {path: values, **_along(path, values, base)}
     return {other: column for other, column in moved.items() if other == path or other not in fixed}
@@ -33,11 +35,13 @@ def moved_along(
 def _along(path: str, values: NumberVector, base: AnswerVectors) -> dict[str, NumberVector]:
     if path in (P50, P95):
         scale = values / base[path]
-        p50, p95, p99 = (np.maximum(SHORTEST_PROCESSING_S, base[other] * scale) for other in (P50, P95, P99))
+        p50, p95, p99, busy = (
+            np.maximum(SHORTEST_PROCESSING_S, base[other] * scale) for other in (P50, P95, P99, _BUSY)
+        )
         return (
-            {P95: np.maximum(values, p95), P99: np.maximum(p95, p99)}
+            {P95: np.maximum(values, p95), P99: np.maximum(p95, p99), _BUSY: busy}
             if path == P50
-            else {P50: np.minimum(values, p50), P99: np.maximum(values, p99)}
+            else {P50: np.minimum(values, p50), P99: np.maximum(values, p99), _BUSY: busy}
         )
     if path in SHARE_PATHS:
         others = [share for share in SHARE_PATHS if share != path]
@@ -65,6 +69,7 @@ def reach(path: str, base: AnswerVectors) -> tuple[float, float]:
     bounds: Mapping[str, tuple[float, float]] = {
         P50: (low, high * float(base[P50][0] / base[P95][0])),
         P99: (float(base[P95][0]), high),
+        **_slowdown_bounds(base, low, high),
         "failures.backoff_base_s": (low, float(base["failures.backoff_cap_s"][0])),
         "failures.backoff_cap_s": (float(base["failures.backoff_base_s"][0]), high),
         "operations.min_workers": (low, float(base["operations.max_workers"][0])),
@@ -80,6 +85,23 @@ def reach(path: str, base: AnswerVectors) -> tuple[float, float]:
     if path == "volume.peak_to_mean":
         return low, min(high, max(1.0, MINUTES_A_DAY / max(1e-12, often * minutes)))
     return bounds.get(path, (low, high))
+
+
+INSIDE = 0.999
+"""A bound that must not be reached is kept this far away from."""
+
+
+def _slowdown_bounds(base: AnswerVectors, low: float, high: float) -> dict[str, tuple[float, float]]:
+    """Both measurements are in order, and a call alone takes some time on the line through them."""
+    few, many, busy_s = (float(base[path][0]) for path in (_FEW, _MANY, _BUSY))
+    mean_s = lognormal_mean_s(float(base[P50][0]), float(base[P95][0]))
+    busy_s = busy_s if np.isfinite(busy_s) else mean_s
+    most = mean_s * (many - 1) / (few - 1) if few > 1 else np.inf
+    return {
+        _FEW: (low, min(many - 1, 1 + INSIDE * mean_s * (many - 1) / busy_s)),
+        _MANY: (max(few + 1, 1 + busy_s * (few - 1) / mean_s / INSIDE), high),
+        _BUSY: (low, min(high, INSIDE * most)),
+    }
 
 
 def starting_number(path: str, answers: Answers) -> float:

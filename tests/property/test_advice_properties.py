@@ -35,6 +35,8 @@ ORDERED = (
     ("processing.p50_s", "processing.p95_s"),
     ("failures.backoff_base_s", "failures.backoff_cap_s"),
     ("operations.min_workers", "operations.max_workers"),
+    ("processing.measured_in_flight", "processing.high_in_flight"),
+    *((f"priorities.{name}.p50_s", f"priorities.{name}.p95_s") for name in ("urgent", "standard", "batch")),
 )
 
 
@@ -77,6 +79,8 @@ def answers(draw: st.DrawFn) -> Answers:
         least, most = flat.get(low, defaults[low].value), flat.get(high, defaults[high].value)
         if least is not None and most is not None and least > most:
             flat[low], flat[high] = most, least
+    if flat.get("processing.measured_in_flight") == flat.get("processing.high_in_flight"):
+        flat.pop("processing.high_mean_s", None)
     p95 = flat.get("processing.p95_s", max(defaults["processing.p95_s"].value, flat.get("processing.p50_s", 0)))
     flat["processing.p95_s"] = p95
     flat["processing.p99_s"] = draw(st.none() | st.floats(1, 3).map(lambda factor: max(p95, min(3.1e7, p95 * factor))))

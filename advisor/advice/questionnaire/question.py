@@ -130,17 +130,34 @@ def streams(answers: Answers) -> bool:
     return someone_waits(answers) and answers.caller.streams_response
 
 
-def peaks(answers: Answers) -> bool:
-    return answers.volume.trace is None and answers.volume.peak_to_mean > 1
-
-
 def rate_matters(answers: Answers) -> bool:
+    return answers.volume.trace is None and not answers.volume.is_closed
+
+
+def peaks(answers: Answers) -> bool:
+    return rate_matters(answers) and answers.volume.peak_to_mean > 1
+
+
+def has_no_trace(answers: Answers) -> bool:
     return answers.volume.trace is None
+
+
+def has_clients(answers: Answers) -> bool:
+    return answers.volume.is_closed
+
+
+def slows_down(answers: Answers) -> bool:
+    return answers.processing.high_mean_s is not None
 
 
 def has_quota(answers: Answers) -> bool:
     provider = answers.provider
-    quotas = (provider.requests_per_minute, provider.input_tokens_per_minute, provider.output_tokens_per_minute)
+    quotas = (
+        provider.requests_per_minute,
+        provider.input_tokens_per_minute,
+        provider.output_tokens_per_minute,
+        provider.requests_per_day,
+    )
     return any(quota is not None for quota in quotas)
 
 
@@ -168,5 +185,26 @@ def outage(answers: Answers) -> bool:
     return answers.resilience.outage_minutes > 0
 
 
+def orders_by_key(answers: Answers) -> bool:
+    return answers.subscribers.ordering == "per_key"
+
+
+def has_lease(answers: Answers) -> bool:
+    return answers.operations.lease_s is not None
+
+
+def crashes(answers: Answers) -> bool:
+    return answers.operations.crashes_per_hour > 0
+
+
+def delivers_again(answers: Answers) -> bool:
+    return has_lease(answers) or crashes(answers)
+
+
 def has_class(name: str) -> Callable[[Answers], bool]:
     return lambda answers: name in answers.priorities.shares()
+
+
+def class_differs(name: str) -> Callable[[Answers], bool]:
+    """Whether the class has a processing time of its own."""
+    return lambda answers: name in answers.priorities.shares() and getattr(answers.priorities, name).p50_s is not None

@@ -12,11 +12,16 @@ from advisor.advice.questionnaire.question import (
     Question,
     QuestionSection,
     a_service_waits,
+    class_differs,
     has_class,
+    has_clients,
+    has_no_trace,
     number_words,
+    orders_by_key,
     others_react,
     peaks,
     rate_matters,
+    slows_down,
     someone_waits,
     streams,
 )
@@ -85,7 +90,12 @@ CALLER_SECTION = QuestionSection(
 
 def _load_state(answers: Answers) -> str:
     volume = answers.volume
-    load = "a recording" if volume.trace else number_words(answers, "volume.mean_rate_per_s", rate)
+    if volume.trace:
+        load = "a recording"
+    elif volume.clients is not None:
+        load = number_words(answers, "volume.clients", lambda clients: count(clients, "client"))
+    else:
+        load = number_words(answers, "volume.mean_rate_per_s", rate)
     peaks = volume.trace is None and volume.peaks
     bursts = f", peaks of {number_words(answers, 'volume.peak_to_mean', times)}" if peaks else ""
     p50, p95 = (number_words(answers, f"processing.{name}", duration) for name in ("p50_s", "p95_s"))
@@ -140,6 +150,28 @@ LOAD_SECTION = QuestionSection(
             "",
         ),
         Question(
+            "volume.clients",
+            "Or is there a fixed number of clients, such as agents or test clients?",
+            "Each has one request at a time, so the load follows from how soon it is answered. It replaces rate and peaks. Empty: there is none.",
+            "clients",
+            example="40",
+            applies=has_no_trace,
+        ),
+        Question(
+            "volume.think_s",
+            "How long does a client wait from a result until its next request?",
+            "With the processing time it gives the rate at which so many clients send.",
+            "s",
+            applies=has_clients,
+            converters=(MILLISECONDS, MINUTES),
+        ),
+        Question(
+            "volume.backlog_jobs",
+            "How many requests are there already at the start?",
+            "A simulation begins with them: a nightly list, or dead letters that are fed again.",
+            "requests",
+        ),
+        Question(
             "processing.p50_s",
             "How long does processing take, typically?",
             "Half of the requests take no longer. It is the scale of every other time.",
@@ -160,6 +192,29 @@ LOAD_SECTION = QuestionSection(
             "s",
             example="35",
             converters=(MILLISECONDS, MINUTES),
+        ),
+        Question(
+            "processing.high_mean_s",
+            "How long does a call take, on average, when the model is busy?",
+            "A self-hosted model that batches slows down as calls are added, and its capacity is less than one call's time says. "
+            "Empty: the times above hold for any number of calls.",
+            "s",
+            example="5.8",
+            converters=(MILLISECONDS, MINUTES),
+        ),
+        Question(
+            "processing.high_in_flight",
+            "With how many calls at once was that measured?",
+            "The time in between and beyond follows a straight line through both measurements.",
+            "calls",
+            applies=slows_down,
+        ),
+        Question(
+            "processing.measured_in_flight",
+            "And with how many calls at once were the times above measured?",
+            "It is the first point of that line.",
+            "calls",
+            applies=slows_down,
         ),
         Question(
             "processing.input_tokens",
@@ -210,6 +265,14 @@ COUPLING_SECTION = QuestionSection(
             "Must results keep their order?",
             "Order for each key limits parallel work to the keys; one order for all leaves one consumer.",
             labels=ORDERINGS,
+        ),
+        Question(
+            "subscribers.keys",
+            "How many keys are there?",
+            "A key's requests are served one at a time, so there is never more work at once than there are keys. Empty: more than consumers.",
+            "keys",
+            example="200",
+            applies=orders_by_key,
         ),
         Question(
             "subscribers.handling_p95_s",
@@ -267,6 +330,24 @@ COUPLING_SECTION = QuestionSection(
             converters=(MILLISECONDS, MINUTES),
         ),
         Question(
+            "priorities.urgent.p50_s",
+            "How long does an urgent request take to process, typically?",
+            "Long work holds up short work that shares its consumers. Empty: as long as any other.",
+            "s",
+            example="2",
+            applies=has_class("urgent"),
+            converters=(MILLISECONDS, MINUTES),
+        ),
+        Question(
+            "priorities.urgent.p95_s",
+            "And the slowest one in twenty of them?",
+            "Empty: as many times the typical one as with all requests.",
+            "s",
+            example="6",
+            applies=class_differs("urgent"),
+            converters=(MILLISECONDS, MINUTES),
+        ),
+        Question(
             "priorities.standard.share_percent",
             "How many requests are ordinary?",
             "They get a queue of their own, behind the urgent one. 0: there is no such class.",
@@ -281,6 +362,24 @@ COUPLING_SECTION = QuestionSection(
             converters=(MINUTES, HOURS),
         ),
         Question(
+            "priorities.standard.p50_s",
+            "How long does an ordinary request take to process, typically?",
+            "Long work holds up short work that shares its consumers. Empty: as long as any other.",
+            "s",
+            example="8",
+            applies=has_class("standard"),
+            converters=(MILLISECONDS, MINUTES),
+        ),
+        Question(
+            "priorities.standard.p95_s",
+            "And the slowest one in twenty of them?",
+            "Empty: as many times the typical one as with all requests.",
+            "s",
+            example="20",
+            applies=class_differs("standard"),
+            converters=(MILLISECONDS, MINUTES),
+        ),
+        Question(
             "priorities.batch.share_percent",
             "How many requests are bulk work?",
             "They get a queue of their own, behind both others. 0: there is no such class.",
@@ -293,6 +392,24 @@ COUPLING_SECTION = QuestionSection(
             "s",
             applies=has_class("batch"),
             converters=(MINUTES, HOURS),
+        ),
+        Question(
+            "priorities.batch.p50_s",
+            "How long does bulk work take to process, typically?",
+            "Long work holds up short work that shares its consumers. Empty: as long as any other.",
+            "s",
+            example="60",
+            applies=has_class("batch"),
+            converters=(MILLISECONDS, MINUTES),
+        ),
+        Question(
+            "priorities.batch.p95_s",
+            "And the slowest one in twenty of them?",
+            "Empty: as many times the typical one as with all requests.",
+            "s",
+            example="240",
+            applies=class_differs("batch"),
+            converters=(MILLISECONDS, MINUTES),
         ),
         Question(
             "resilience.result_retention_h",

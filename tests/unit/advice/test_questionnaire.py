@@ -69,17 +69,22 @@ CALLER = "caller.needs_immediate_response caller.streams_response caller.bidirec
 SERVICE = "caller.accepts_webhooks caller.wants_live_updates"
 RETRIES = "failures.backoff_cap_s failures.jitter failures.retry_intervals_s operations.retry_tick_s"
 CLIENT = "synchronous.client_timeout_s synchronous.client_retries synchronous.hops resilience.result_retention_h"
-ARRIVALS = "volume.mean_rate_per_s volume.peak_to_mean volume.peak_minutes volume.peaks_per_day volume.interarrival_cv"
-HANDLING, FIRST = "subscribers.handling_p95_s", "caller.first_token_s"
+LOAD = "volume.mean_rate_per_s volume.peak_to_mean volume.peak_minutes volume.peaks_per_day volume.interarrival_cv"
+OTHERS, FIRST = "subscribers.handling_p95_s", "caller.first_token_s"
+CLASS_TIMES = {f"priorities.{name}.p95_s" for name in ("urgent", "standard", "batch")}
+USUALLY_NOT_ASKED = CLASS_TIMES | set(
+    f"{OTHERS} {FIRST} volume.think_s processing.high_in_flight processing.measured_in_flight subscribers.keys "
+    "operations.lease_ends operations.acknowledges operations.max_deliveries".split()
+)
 
 BRANCHES: list[tuple[str, dict[str, Any], str, str]] = [
     # name, what differs from the default template, what is asked no longer, what is asked in addition
-    ("nobody waits", {"caller": {"kind": "nobody"}}, f"{CALLER} {SERVICE} {CLIENT}", HANDLING),
+    ("nobody waits", {"caller": {"kind": "nobody"}}, f"{CALLER} {SERVICE} {CLIENT}", OTHERS),
     ("a person waits", {"caller": {"kind": "end_user"}}, SERVICE, ""),
     ("a person waits for a stream", {"caller": {"kind": "end_user", "streams_response": True}}, SERVICE, FIRST),
     ("a partner's service waits", {"caller": {"kind": "partner"}}, "", ""),
-    ("others react, too", {"subscribers": {"count": 2}}, "", HANDLING),
-    ("a recording", {"volume": {"trace": "march.csv"}}, ARRIVALS, ""),
+    ("others react, too", {"subscribers": {"count": 2}}, "", OTHERS),
+    ("a recording", {"volume": {"trace": "march.csv"}}, f"{LOAD} volume.clients", ""),
     ("no peaks", {"volume": {"peak_to_mean": 1}}, "volume.peak_minutes volume.peaks_per_day", ""),
     ("no retries", {"failures": {"max_retries": 0}},
      f"failures.backoff_base_s {RETRIES}", ""),
@@ -92,9 +97,15 @@ BRANCHES: list[tuple[str, dict[str, Any], str, str]] = [
     ("no quota", {"provider": {"requests_per_minute": None}}, "provider.share_percent", ""),
     ("an unbounded backlog", {"synchronous": {"backlog": None}}, "synchronous.overflow", ""),
     ("no outage", {"resilience": {"outage_minutes": 0}},
-     "resilience.recover_within_minutes resilience.max_lost_jobs", ""),
+     "resilience.recover_within_minutes resilience.max_lost_jobs resilience.outage_mode", ""),
     ("one class", {"priorities": {"urgent": {"share_percent": 0}, "batch": {"share_percent": 0}}},
-     "priorities.urgent.max_wait_s priorities.batch.max_wait_s", ""),
+     "priorities.urgent.max_wait_s priorities.urgent.p50_s priorities.batch.max_wait_s priorities.batch.p50_s", ""),
+    ("a fixed number of clients", {"volume": {"clients": 40, "peak_minutes": 0.01, "peaks_per_day": 0.03}}, LOAD, "volume.think_s"),
+    ("a model that slows down", {"processing": {"high_mean_s": 60}}, "", "processing.high_in_flight processing.measured_in_flight"),
+    ("order for each key", {"subscribers": {"ordering": "per_key"}}, "", "subscribers.keys"),
+    ("a class with times of its own", {"priorities": {"batch": {"p50_s": 60}}}, "", "priorities.batch.p95_s"),
+    ("a lease", {"operations": {"lease_s": 300}}, "", "operations.lease_ends operations.max_deliveries"),
+    ("crashes", {"operations": {"crashes_per_hour": 0.1}}, "", "operations.acknowledges operations.max_deliveries"),
 ]  # fmt: skip
 NAMES = [row[0] for row in BRANCHES]
 
@@ -106,7 +117,7 @@ def not_asked(answers: Answers) -> set[str]:
 @pytest.mark.parametrize(("given", "gone", "come"), [row[1:] for row in BRANCHES], ids=NAMES)
 def test_what_does_not_apply_is_not_asked(given: dict[str, Any], gone: str, come: str) -> None:
     usual = not_asked(answers_from({}))
-    assert usual == {HANDLING, FIRST}
+    assert usual == USUALLY_NOT_ASKED
     assert not_asked(answers_from(given)) == (usual | set(gone.split())) - set(come.split())
 
 

@@ -11,8 +11,10 @@ from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_from, scenario_of
 from advisor.advice.templates import TEMPLATES
 from core.errors import InvalidInput
+from core.paths import value_at
 from simulator.arrivals import BurstArrivals, TraceArrivals
-from simulator.scenario import Scenario
+from simulator.scenario import Scenario, Slowdown
+from simulator.services import LognormalService
 from simulator.simulate import simulate
 
 
@@ -188,3 +190,58 @@ def test_a_hand_written_scenario_names_its_hops() -> None:
     with pytest.raises(InvalidInput) as caught:
         scenario_from(given)
     assert caught.value.problems[0].path == "synchronous.hops.0"
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "expected"),
+    [
+        ({"volume": {"backlog_jobs": 500}}, "backlog_jobs", 500),
+        ({"volume": {"clients": 40, "think_s": 30}}, "arrivals.clients", 40),
+        ({"volume": {"clients": 40, "think_s": 30}}, "arrivals.think_s", 30),
+        (
+            {"processing": {"high_mean_s": 40, "high_in_flight": 32, "measured_in_flight": 2}},
+            "provider.slowdown",
+            Slowdown(measured_in_flight=2, high_in_flight=32, high_mean_s=40),
+        ),
+        ({"processing": {"high_mean_s": 2}}, "provider.slowdown", None),
+        ({"provider": {"call_timeout_s": 60}}, "provider.call_timeout_s", 60),
+        ({"failures": {"failure_s": 5}}, "failures.failure_s", 5),
+        ({"operations": {"lease_s": 300}}, "event_driven.lease_s", 300),
+        ({"operations": {"lease_s": 300, "lease_ends": "stops"}}, "event_driven.lease_ends", "stops"),
+        ({"operations": {"max_deliveries": 3}}, "event_driven.max_deliveries", 3),
+        ({"operations": {"crashes_per_hour": 0.5}}, "event_driven.crashes_per_hour", 0.5),
+        ({"operations": {"crashes_per_hour": 0.5, "acknowledges": "early"}}, "event_driven.acknowledges", "early"),
+        (
+            {"operations": {"crashes_per_hour": 0.5, "acknowledges": "early", "lease_s": 300}},
+            "event_driven.lease_s",
+            None,
+        ),
+        ({"operations": {"acknowledges": "early", "lease_s": 300}}, "event_driven.acknowledges", "late"),
+        ({"subscribers": {"ordering": "global"}}, "event_driven.ordering", "one_at_a_time"),
+        ({"subscribers": {"ordering": "per_key", "keys": 40}}, "event_driven.keys", 40),
+        ({"subscribers": {"ordering": "per_key"}}, "event_driven.ordering", "none"),
+        ({"provider": {"requests_per_day": 5000, "share_percent": 40}}, "provider.requests_per_day", 2000),
+        (
+            {"processing": {"p50_s": 10, "p95_s": 30}, "priorities": {"batch": {"p50_s": 60}}},
+            "service_by_queue",
+            {"batch": LognormalService(distribution="lognormal", p50_s=60, p95_s=180)},
+        ),
+    ],
+)
+def test_what_is_asked_of_load_and_model_is_simulated(given: dict[str, Any], path: str, expected: Any) -> None:
+    assert value_at(scenario(given), path) == expected
+
+
+def test_a_backlog_at_the_start_counts_from_the_first_request() -> None:
+    """A warm-up would leave the backlog out first."""
+    steady = {"volume": {"peak_to_mean": 1}}
+    assert scenario(steady).warmup_jobs > 0
+    assert scenario({"volume": {"peak_to_mean": 1, "backlog_jobs": 500}}).warmup_jobs == 0
+
+
+def test_a_recording_replaces_a_number_of_clients_too() -> None:
+    given = {"volume": {"clients": 40, "trace": "march.csv"}}
+    assert scenario(given).arrivals.process == "trace"
+    assert advise(answers_from(given), flips=False) == advise(
+        answers_from({"volume": {"trace": "march.csv"}}), flips=False
+    )
