@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from advisor.advice.answers import Answers
-from advisor.sweeps.cells import CellRun, advise_and_cut, good_share, simulate_until_resolved
+from advisor.sweeps.cells import CellRun, advise_and_cut, good_share, simulate_until_resolved, surer
 from advisor.sweeps.contract import GoodShare
 from advisor.sweeps.grid import JOBS, require_jobs
 from core.errors import InvalidInput, Problem
@@ -43,7 +43,7 @@ class DesignRequirement(Value):
     design: Literal["synchronous", "event_driven"]
     low: int
     high: int | None
-    """The answer: the fewest whose whole interval clears what is asked for. Null: not even the most that were tried."""
+    """The answer: the fewest whose whole interval, at a confidence of 99 %, clears what is asked for. Null: not even the most that were tried."""
     most: int
 
 
@@ -140,7 +140,7 @@ class CapacitySearch:
 
     def _meets(self, design: str, servers: int) -> bool:
         good = self.good(design, servers)
-        return good.stable and good.low >= self.wanted - EXACTLY
+        return good.stable and surer(good)[0] >= self.wanted - EXACTLY
 
     def _misses(self, design: str, servers: int) -> bool:
         good = self.good(design, servers)

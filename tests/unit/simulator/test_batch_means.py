@@ -1,49 +1,16 @@
 """The interval of one run covers what is true as often as it claims, however long the backlog's memory is."""
 
-from math import exp
-
 import numpy as np
 import pytest
 
+from benchmarks.coverage import deadline_of, queue, replicate, waiting_share
 from simulator.batch_means import autocorrelation_time, interval_of_one_run, joined, memory_in_jobs
-from simulator.kernel import layout
-from simulator.kernel.single_station import run_single_station
-from simulator.plan import SYNCHRONOUS, build_state, recorded_of
-from simulator.scenario import Scenario
-from simulator.tally import Tally, tally_of
+from simulator.tally import Tally
 from tests.theory.formulas import erlang_c
 
 
-def late(servers: int, load: float, within_s: float) -> float:
-    """The share of jobs of an M/M/c queue of mean service 1 s that take longer: waiting is exponential if there is any."""
-    spare = servers * (1 - load) - 1
-    waits = erlang_c(servers, servers * load)
-    return exp(-within_s) * (1 + waits * (1 - exp(-within_s * spare)) / spare)
-
-
-def deadline(servers: int, load: float, missed: float) -> float:
-    low, high = 0.0, 500.0
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (middle, high) if late(servers, load, middle) > missed else (low, middle)
-    return high
-
-
 def station(servers: int, load: float, missed: float, jobs: int, seed: int) -> Tally:
-    scenario = Scenario.parse(
-        {
-            "seed": seed,
-            "jobs": jobs,
-            "warmup_jobs": jobs // 20,
-            "deadline_s": deadline(servers, load, missed),
-            "arrivals": {"process": "poisson", "rate_per_s": servers * load},
-            "service": {"distribution": "exponential", "mean_s": 1.0},
-            "synchronous": {"workers": servers},
-        }
-    )
-    state = build_state(scenario, SYNCHRONOUS, 1, trace=None, drawn=None, rows=recorded_of(None, None), drains=True)
-    assert run_single_station(state.machine, 10**12) == layout.DONE
-    return tally_of(state.machine[0])
+    return replicate(queue(servers, load, jobs, deadline_of(servers, load, missed), seed))
 
 
 @pytest.mark.parametrize(("load", "jobs"), [(0.5, 20_000), (0.8, 20_000), (0.9, 50_000), (0.95, 200_000)])
@@ -91,3 +58,7 @@ def test_batches_are_joined_without_losing_a_job() -> None:
     batches = np.arange(40).reshape(20, 2)
     assert joined(batches, 7).sum(axis=0).tolist() == batches.sum(axis=0).tolist()
     assert len(joined(batches, 7)) == 7
+
+
+def test_the_study_of_coverage_waits_by_the_formula_of_erlang() -> None:
+    assert waiting_share(10, 0.75) == pytest.approx(erlang_c(10, 7.5))
