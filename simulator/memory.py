@@ -28,6 +28,7 @@ from simulator.plan import (
     most_servers_of,
     rate_of,
 )
+from simulator.resampling import MOST_RESAMPLES
 from simulator.scenario import Scenario
 from simulator.stability import attempts_per_job, load_of, mean_backoffs_s, saturated_service_s
 from simulator.traces import Trace
@@ -46,7 +47,9 @@ def memory_bytes(scenario: Scenario, trace: Trace | None) -> int:
     deliveries = DELIVERY.itemsize if scenario.event_driven.redelivers else 0
     machine = MACHINE.itemsize + slots * (SLOT.itemsize + EVENT.itemsize + shared + deliveries + order)
     rows = trace.requests * (RECORDED_ROW.itemsize + 32) if trace is not None else 0
-    return int(BASE_BYTES + rows + (os.cpu_count() or 1) * machine)
+    threads = os.cpu_count() or 1
+    resampled = rows * min(threads, 2 * MOST_RESAMPLES)
+    return int(BASE_BYTES + rows + resampled + threads * machine)
 
 
 def _most_in_system(scenario: Scenario, design: str, trace: Trace | None) -> int:

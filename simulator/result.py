@@ -393,6 +393,8 @@ class LiveReport(Value):
     scenario: Scenario
     """The window: what was run, its arrivals replayed from memory."""
     jobs: int
+    verdict_jobs: int | None = None
+    """How many a verdict takes of which none misses its deadline; null if there is no deadline, or if no number of jobs would show it."""
     real_s: float
     """How long all of it took."""
     costs: Costs
@@ -458,6 +460,8 @@ class Result(Value):
     difference: dict[str, Interval]
     verdict: str | Annotated[list[str], Field(min_length=2)]
     inequalities: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    resamples: int = 0
+    """Of what was recorded: runs that tell how sure the figures are, and count in none of them."""
     notes: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """What limits the conclusions, in sentences: jobs left undecided, a budget used up, a recording as one sample."""
     windows: Annotated[tuple[FineWindow, ...], Field(strict=False)] = ()

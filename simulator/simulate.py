@@ -149,6 +149,7 @@ def _result(
         difference=difference,
         verdict=verdict_of(scenario, {design: share_of_design(result, scenario) for design, result in results.items()}),
         inequalities=tuple(inequalities_of(scenario)),
+        resamples=len(runner.resampled[SYNCHRONOUS]),
         notes=notes_of(scenario, runner, results, automatic=automatic),
         windows=shown,
     )
@@ -211,10 +212,10 @@ def check(scenario: Scenario, trace: Trace | None, durations_s: Floats | None = 
 
 def estimate(scenario: Scenario, trace: Trace | None = None, replications: int | None = None) -> Estimate:
     trace = _used(scenario, trace)
-    jobs = jobs_of(scenario, trace)
-    return Estimate(
-        jobs * len(designs_of(scenario)) * (replications or REPLICATION_LOOKS[0]), memory_bytes(scenario, trace)
-    )
+    jobs, runs = jobs_of(scenario, trace), replications or REPLICATION_LOOKS[0]
+    if trace is not None or _draws(scenario):
+        runs += resamples_for(runs)
+    return Estimate(jobs * len(designs_of(scenario)) * runs, memory_bytes(scenario, trace))
 
 
 def _hybrid_cut(scenario: Scenario) -> list[Problem]:

@@ -12,14 +12,16 @@ from core.closed_sets import complete_table
 from core.numbers import (
     count,
     duration,
+    interval,
     number,
     percent,
     plural,
     rate,
     share,
+    share_interval,
 )
 from simulator.class_conclusions import SEVERAL
-from simulator.result import DesignResult, Result, StarvedClass
+from simulator.result import Conclusion, DesignResult, Result, StarvedClass
 
 NOT_FEASIBLE = "Not feasible with these answers."
 NOT_REACHED = "not reached"
@@ -40,6 +42,11 @@ METHODS: Mapping[str, str] = complete_table(
         "none": "none",
     },
 )
+
+CONCLUSIONS: Mapping[str, str] = complete_table(
+    Conclusion, {"meets": "meets it", "misses": "does not meet it", "unresolved": "may or may not meet it"}
+)
+"""Of a design, of the deadline."""
 
 OUTCOMES: Mapping[str, str] = MappingProxyType(
     {
@@ -257,11 +264,48 @@ def simulated_sentence(result: Result, deadline_s: float | Mapping[str, float] |
             none = "Neither" if result.hybrid is None else "No"
             return f"{none} design meets {within} {where}, {misses}."
         case "unresolved":
-            more = "Simulate it, with more replications." if live else "Run more replications."
-            return f"{found_by(result)} cannot tell yet whether {within} is met, {misses}: the interval straddles it. {more}"
+            return f"{found_by(result)} cannot tell yet whether {within} is met, {misses}: it is unresolved. {_what_would_tell(result)}"
         case "no_deadline":
             return f"There is no deadline, so {uncapitalised(found_by(result))} names no winner; compare latency and outcomes."
     return f"Only the {design_name(result.verdict)} design meets {within} {where}, {misses}."
+
+
+def _what_would_tell(result: Result) -> str:
+    if result.engine == "live":
+        return "Simulate it, with more replications."
+    if any(design.decided == 0 for _, design in designs_of(result)):
+        return "Let a run last longer than the deadline."
+    return "A longer recording would tell more." if result.resamples else "Run more replications."
+
+
+def conclusion_sentences(result: Result) -> tuple[str, ...]:
+    """Of each design, whether it meets the deadline by its own interval, and on how many jobs that rests; then which one is ahead."""
+    sentences = [
+        f"The {design_name(style)} design {CONCLUSIONS[design.conclusion]}{_in_time(design)}."
+        for style, design in designs_of(result)
+        if design.conclusion is not None
+    ]
+    return (*sentences, *_ahead(result)) if sentences else ()
+
+
+def _in_time(design: DesignResult) -> str:
+    if not design.stable:
+        return ", because it cannot keep up"
+    bounds, jobs = design.intervals.get("good_share"), design.offered if design.decided is None else design.decided
+    if bounds is None or not jobs:
+        return ": no job's deadline had passed when the run was cut"
+    return f": {share_interval(design.good_share, *bounds)} in time, of {count(jobs, 'job')}"
+
+
+def _ahead(result: Result) -> tuple[str, ...]:
+    """Of an unresolved verdict: being ahead does not decide it."""
+    by = result.difference.get("good_share")
+    if result.verdict != "unresolved" or by is None or by.low <= 0 <= by.high:
+        return ()
+    first = "event_driven" if by.low > 0 else "synchronous"
+    low, high = sorted((abs(by.low), abs(by.high)))
+    points = interval(100 * abs(by.mean), 100 * low, 100 * high, "points")
+    return (f"The {design_name(first)} design is ahead by {points}; that decides nothing about the deadline.",)
 
 
 def found_by(result: Result) -> str:

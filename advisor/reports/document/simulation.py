@@ -48,7 +48,9 @@ def title_of(result: Result) -> str:
 
 def findings(result: Result, scenario: Scenario) -> tuple[Block, ...]:
     remedies = remedy_sentences(result, scenario.tolerated_miss_percent)
-    blocks: list[Block] = [*(Paragraph(sentence) for sentence in remedies), Paragraph(_how(result))]
+    blocks: list[Block] = [Paragraph(sentence) for sentence in (*wording.conclusion_sentences(result), *remedies)]
+    blocks.append(Paragraph(_how(result)))
+    blocks += [Paragraph(sentence) for sentence in result.notes]
     blocks += [Paragraph(sentence, strong=True) for sentence in wording.stability_sentences(wording.designs_of(result))]
     blocks += [Paragraph(sentence, strong=True) for sentence in starved_sentences(result)]
     blocks += _unequal(result)

@@ -157,6 +157,7 @@ def _result_context(run: Run) -> dict[str, Any]:
         "finding": wording.simulated_sentence(result, scenario.deadline_s, scenario.tolerated_miss_percent),
         "designs": designs,
         "unstable": wording.stability_sentences(designs),
+        "concluded": wording.conclusion_sentences(result),
         "remedies": remedy_sentences(result, scenario.tolerated_miss_percent),
         "starved": starved_sentences(result),
         "class_sentences": (*class_verdict_sentences(result, scenario), *worst_wait_sentences(result)),

@@ -304,6 +304,7 @@ def _report(run: LiveRun, costs: Costs, predicted: dict[str, DesignResult], real
         window_s=window.length_s,
         scenario=window.scenario,
         jobs=window.jobs,
+        verdict_jobs=plan.verdict_jobs,
         real_s=real_s,
         costs=costs,
         predicted_synchronous=predicted[SYNCHRONOUS],

@@ -92,6 +92,37 @@ def test_a_verdict_says_whether_it_was_found_in_simulation_or_live(verdict: str 
     assert "live" in live and "simulation" not in live
 
 
+def concluded(verdict: str, **difference: float) -> tuple[str, ...]:
+    fields = results.result().model_dump(by_alias=True)
+    fields["synchronous"] |= {"conclusion": "unresolved", "decided": 900, "decided_good": 882, "stable": True}
+    fields["synchronous"]["intervals"] = {"good_share": (0.97, 0.99)}
+    fields["event_driven"] |= {"conclusion": "meets", "decided": 299, "decided_good": 299, "stable": True}
+    fields["event_driven"]["intervals"] = {"good_share": (0.99, 1.0)}
+    fields["difference"] = {"good_share": difference} if difference else {}
+    return wording.conclusion_sentences(Result.parse(fields | {"verdict": verdict}))
+
+
+def test_each_design_is_concluded_on_with_its_interval_and_its_jobs() -> None:
+    assert concluded("unresolved") == (
+        "The synchronous design may or may not meet it: 98.0 ± 1.0 % in time, of 900 jobs.",
+        "The event-driven design meets it: 100.0 % (99.0 to 100.0) in time, of 299 jobs.",
+    )
+
+
+def test_a_design_that_is_ahead_is_called_so_and_no_more() -> None:
+    *_, ahead = concluded("unresolved", mean=0.02, low=0.01, high=0.03)
+    assert ahead == "The event-driven design is ahead by 2.0 ± 1.0 points; that decides nothing about the deadline."
+    assert len(concluded("unresolved", mean=0.02, low=-0.01, high=0.05)) == 2
+
+
+def test_an_unresolved_verdict_names_what_would_resolve_it() -> None:
+    fields = results.result().model_dump(by_alias=True) | {"verdict": "unresolved"}
+    assert "more replications" in wording.simulated_sentence(Result.parse(fields), 120.0, 1.0)
+    assert "longer recording" in wording.simulated_sentence(Result.parse(fields | {"resamples": 4}), 120.0, 1.0)
+    fields["synchronous"] |= {"decided": 0}
+    assert "longer than the deadline" in wording.simulated_sentence(Result.parse(fields), 120.0, 1.0)
+
+
 def test_deadlines_a_class_are_all_named() -> None:
     sentence = wording.simulated_sentence(results.result(), {"urgent": 5.0, "batch": 3600.0}, 1.0)
     assert "urgent 5 s, batch 1 h" in sentence

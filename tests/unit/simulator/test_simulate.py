@@ -538,7 +538,7 @@ def test_an_empirical_service_draws_from_the_durations_it_is_given() -> None:
     assert result.event_driven.latency_s.p90 == pytest.approx(15, rel=0.005)
     with pytest.raises(InvalidInput, match="has to be read first"):
         simulate(given)
-    assert estimate(given).jobs == 400_000
+    assert estimate(given).jobs == 2 * 20_000 * (10 + 10), "ten replications, and ten resamples of the durations"
 
 
 def test_the_hybrid_answers_in_line_and_delivers_what_takes_longer() -> None:
