@@ -892,10 +892,16 @@ class NaiveEventDriven(Naive):
             again.waited, again.backoff, again.started = job.waited, job.backoff, job.started
             again.deliveries, again.life, again.accepted = job.deliveries, job.life, job.accepted
             self.redeliver(again)
+            self.dispatch_rest()
 
     def crashed_lease_ends(self, delivery: Delivery) -> None:
         self.leased.remove(delivery)
         self.redeliver(delivery.job)
+        self.dispatch_rest()
+
+    def dispatch_rest(self) -> None:
+        if self.queued:
+            self.dispatch(False)
 
     def redeliver(self, job: Job) -> None:
         if job.life is not None and job.life.settled:
