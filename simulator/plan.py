@@ -23,6 +23,7 @@ from simulator.scenario import (
     Autoscaling,
     Discipline,
     InlineCalls,
+    InlineFailure,
     LeaseEnds,
     OutageMode,
     Overflow,
@@ -155,6 +156,8 @@ class KernelState:
     deliveries: Array = field(init=False)
     ordered: Array = field(init=False)
     """Of the slots, of the keys, and a heap of each queue, if jobs have an order: see simulator/kernel/ordering.py."""
+    stations: Array = field(init=False)
+    """Of the subscribers' consumers, if they are finite: when each will be free."""
     key_states: Array = field(init=False)
     ready_jobs: Array = field(init=False)
 
@@ -165,6 +168,8 @@ class KernelState:
         self.finishes = np.zeros(shared, dtype=layout.EVENT)
         keys, classes = int(self.machine[0]["keys"]), int(self.machine[0]["classes"])
         self.ordered = np.zeros(len(self.slots) if keys else 1, dtype=layout.ORDERED)
+        finite = int(self.machine[0]["subscribers"] * self.machine[0]["station_consumers"])
+        self.stations = np.zeros(max(1, finite), dtype=layout.EVENT)
         self.key_states = np.zeros(max(1, keys), dtype=layout.KEY_STATE)
         self.ready_jobs = np.zeros((classes, len(self.ordered)), dtype=layout.EVENT)
         self.deliveries = np.zeros(len(self.slots) if self.machine[0]["leased"] else 1, dtype=layout.DELIVERY)
@@ -182,6 +187,7 @@ class KernelState:
             "ordered",
             "key_states",
             "ready_jobs",
+            "stations",
         ):
             self.machine[name] = getattr(self, name).ctypes.data
         self.machine["ready_stride"] = self.ready_jobs.strides[0]
@@ -270,7 +276,7 @@ def build_state(
     _set_classes(m, scenario)
     _set_provider(m, scenario, trace)
     _set_failures(m, scenario, design)
-    _set_subscribers(m, scenario)
+    _set_subscribers(m, scenario, synchronous=design == SYNCHRONOUS)
     _set_autoscaling(m, scenario)
     if design == SYNCHRONOUS:
         _set_synchronous(m, scenario)
@@ -381,6 +387,7 @@ _HANGS = complete_table(OutageMode, {"refuse": 0.0, "hang": 1.0})
 _LEASE_ENDS = complete_table(
     LeaseEnds, {"redelivers": layout.REDELIVERS, "discards": layout.DISCARDS, "stops": layout.STOPS}
 )
+_FAILS_THE_CALL = complete_table(InlineFailure, {"ignored": False, "fails_the_call": True})
 _EARLY = complete_table(Acknowledges, {"late": False, "early": True})
 _UNPACED = complete_table(Pacing, {"paced": False, "none": True})
 _HEEDED = complete_table(RetryAfter, {"honoured": True, "ignored": False})
@@ -514,7 +521,7 @@ def _set_autoscaling(m: Any, scenario: Scenario) -> None:
         m["q_min_servers"][: len(fewest)], m["q_max_servers"][: len(most)] = fewest, most
 
 
-def _set_subscribers(m: Any, scenario: Scenario) -> None:
+def _set_subscribers(m: Any, scenario: Scenario, *, synchronous: bool) -> None:
     """A lognormal through both quantiles; the 95th percentile alone is a constant time."""
     subscribers = scenario.subscribers
     p50 = subscribers.handling_p50_s or subscribers.handling_p95_s
@@ -525,6 +532,8 @@ def _set_subscribers(m: Any, scenario: Scenario) -> None:
         theory.lognormal_sigma(p50, subscribers.handling_p95_s) if subscribers.handling_p95_s > p50 > 0 else 0.0
     )
     m["handling_fails"] = subscribers.failure_percent / 100
+    m["station_consumers"] = subscribers.consumers or 0
+    m["inline_fails"] = synchronous and _FAILS_THE_CALL[subscribers.inline_failure]
 
 
 def _set_synchronous(m: Any, scenario: Scenario) -> None:

@@ -24,6 +24,7 @@ Discipline = Literal["dedicated", "strict", "weighted"]
 InlineCalls = Literal["together", "one_by_one"]
 OutageMode = Literal["refuse", "hang"]
 LeaseEnds = Literal["redelivers", "discards", "stops"]
+InlineFailure = Literal["ignored", "fails_the_call"]
 Acknowledges = Literal["late", "early"]
 Ordering = Literal["none", "one_at_a_time", "per_key"]
 Pacing = Literal["paced", "none"]
@@ -278,6 +279,13 @@ class Subscribers(Value):
     handling_p95_s: NonNegative = 0
     failure_percent: Percent = 0
     inline: InlineCalls = "together"
+    consumers: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Consumers of each subscriber, each of which has one result in hand, through retries and pauses; null: any number. Others wait in order.
+
+    Calls in line wait for one, too, and hold their worker meanwhile.
+    """
+    inline_failure: InlineFailure = "ignored"
+    """What becomes of a call in line if a subscriber gives up: the result is returned all the same, or the call fails (after all were called)."""
 
     @model_validator(mode="after")
     def _not_too_wide(self) -> Self:

@@ -233,6 +233,11 @@ def _hybrid_cut(scenario: Scenario) -> list[Problem]:
 
 
 def unsupported(scenario: Scenario) -> tuple[Problem, ...]:
+    subscribers = scenario.subscribers
+    if subscribers.consumers is not None and subscribers.inline == "one_by_one":
+        return (
+            Problem("subscribers.consumers", "cannot be simulated with calls one_by_one yet; say inline: together"),
+        )
     if problems := _hybrid_cut(scenario):
         return tuple(problems)
     if scenario.provider.slowdown is not None and scenario.event_driven.redelivers:

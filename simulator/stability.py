@@ -107,7 +107,11 @@ def load_of(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats 
     if design == SYNCHRONOUS:
         calls, answered = calls_of_client(scenario)
         rate *= calls
-    provider = max(_provider_load(scenario, rate, attempts, service), _one_by_one_load(scenario, design, rate))
+    provider = max(
+        _provider_load(scenario, rate, attempts, service),
+        _one_by_one_load(scenario, design, rate),
+        _subscribers_load(scenario, rate),
+    )
     if design != SYNCHRONOUS:
         times = mean_services_s(scenario, trace, drawn)
         mean = mean_service_s(scenario, trace, drawn)
@@ -217,6 +221,15 @@ def mean_longer_s(service: Service, gap_s: float) -> float:
             return gap_s * below(distance) + exp(mu + sigma**2 / 2) * below(sigma - distance)
         case _:
             return 0.0
+
+
+def _subscribers_load(scenario: Scenario, results_per_s: float) -> float:
+    """The load on the consumers of each subscriber."""
+    subscribers, called = scenario.subscribers, called_subscribers(scenario)
+    if subscribers.consumers is None or not called:
+        return 0.0
+    in_turn = scenario.model_copy(update={"subscribers": subscribers.model_copy(update={"inline": "one_by_one"})})
+    return results_per_s * handling_s(in_turn) / called / subscribers.consumers
 
 
 def handling_s(scenario: Scenario) -> float:

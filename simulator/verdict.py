@@ -66,6 +66,10 @@ def _of_deliveries(scenario: Scenario) -> Sequence[tuple[bool, str]]:
     event_driven = scenario.event_driven
     return [
         (
+            called_subscribers(scenario) > 0 and scenario.subscribers.inline_failure == "fails_the_call",
+            "A subscriber that gives up fails the synchronous call; the event-driven result does not depend on it.",
+        ),
+        (
             event_driven.ordering != "none",
             "Event-driven jobs are worked on in order"
             + (

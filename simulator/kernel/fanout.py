@@ -4,15 +4,17 @@
 import math
 
 from simulator.kernel import layout
-from simulator.kernel.access import slot
+from simulator.kernel.access import event, slot
 from simulator.kernel.compiled import compiled
 from simulator.kernel.draws import backoff_s
 from simulator.kernel.layout import Machine
 from simulator.kernel.random_numbers import normal_quantile, uniform
 from simulator.kernel.record import bucket_of
+from simulator.kernel.single_station import occupy
 
 OFFERED, HANDLED, GIVEN_UP = 0, 1, 2
 MOST_ATTEMPTS = 101
+BYTES_A_CONSUMER = layout.EVENT.itemsize
 
 
 @compiled
@@ -29,8 +31,9 @@ def fan_out(m: Machine, s: int, now: float, in_line: bool) -> float:
 
 @compiled
 def call_subscriber(m: Machine, s: int, subscriber: int, now: float) -> float:
-    """One subscriber's handling from the instant `now`, its retries and pauses included; returns its seconds."""
-    key, job = m.key, slot(m.slots, s).job
+    """One subscriber's handling from the instant `now`, its retries and pauses included; returns its seconds, the wait for a consumer too."""
+    key, number = m.key, slot(m.slots, s).job
+    job = number if m.inline_fails == 0 else number + (slot(m.slots, s).caller << layout.PROBE_SHIFT)
     once = 0.0
     if m.handling_mu > -math.inf:
         once = math.exp(
@@ -47,9 +50,33 @@ def call_subscriber(m: Machine, s: int, subscriber: int, now: float) -> float:
         if attempt < m.retries:
             pause = backoff_s(m, uniform(key, job, layout.U_SUBSCRIBER_JITTER, draw), attempt, pause)
             taken += pause
-    if job >= m.warmup:
+    if m.station_consumers > 0:
+        taken += wait_at_station(m, subscriber, now, taken)
+    if m.inline_fails and not handled:
+        slot(m.slots, s).flags |= layout.F_UNHANDLED
+    if number >= m.warmup:
         count_handling(m, s, subscriber, now + taken, handled)
     return taken
+
+
+@compiled
+def wait_at_station(m: Machine, subscriber: int, now: float, takes: float) -> float:
+    """The seconds until one of the subscriber's consumers begins what comes at `now`: no earlier than what came before.
+
+    Source: J. Kiefer, J. Wolfowitz, On the theory of queues with many servers, 1955.
+    """
+    heap = m.stations + subscriber * m.station_consumers * BYTES_A_CONSUMER
+    begins = max(now, event(heap, 0).at)
+    occupy(heap, m.station_consumers, begins + takes)
+    return begins - now
+
+
+@compiled
+def was_handled(m: Machine, s: int) -> bool:
+    """Whether every subscriber handled the result, if the call in line depends on it."""
+    handled = slot(m.slots, s).flags & layout.F_UNHANDLED == 0
+    slot(m.slots, s).flags &= ~layout.F_UNHANDLED
+    return handled
 
 
 @compiled

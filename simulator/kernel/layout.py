@@ -146,6 +146,9 @@ PARAMETERS = [
     ("handling_mu", _f),  # minus infinity: no time at all
     ("handling_sigma", _f),
     ("handling_fails", _f),
+    ("stations", _i),  # address: of each subscriber's consumers the instants at which they will be free, a heap each
+    ("station_consumers", _i),  # of each subscriber; 0: any number
+    ("inline_fails", _i),  # 1: a subscriber that gives up fails the call in line
     ("scaled", _i),  # 1: servers come and go
     ("min_servers", _i),
     ("max_servers", _i),
@@ -405,7 +408,7 @@ U_CRASH, CRASH_DRAWS = U_TICK, 2
 # --- a slot's phase and flags
 P_WAITING, P_AT_LIMIT, P_CALLING, P_BACKING_OFF, P_HANDLING, P_AGAIN, P_SCALING, P_CONNECTING, P_DISPATCHING = range(9)
 F_STARTED, F_ABANDONED, F_ACCEPTED, F_NO_ANSWER, F_PROBE, F_FAILS_EARLY = 1, 2, 4, 8, 16, 32
-F_LATE, F_STREAMING, F_HOLDS_KEY, F_REFUSED = 64, 128, 256, 512
+F_LATE, F_STREAMING, F_HOLDS_KEY, F_REFUSED, F_UNHANDLED = 64, 128, 256, 512, 1024
 P_LEASE_ENDS, P_CRASHES, P_LEASED, P_FIRST_BYTE = range(9, 13)
 
 PROBE_SHIFT = 30

@@ -13,7 +13,7 @@ from simulator.kernel import layout
 from simulator.kernel.access import slot
 from simulator.kernel.compiled import compiled, entry, inlined
 from simulator.kernel.draws import backoff_s
-from simulator.kernel.fanout import fan_out
+from simulator.kernel.fanout import fan_out, was_handled
 from simulator.kernel.heap import next_event_at, slot_of_event, take_event
 from simulator.kernel.layout import Machine
 from simulator.kernel.machine import (
@@ -118,7 +118,7 @@ def worker_event(m: Machine, s: int, now: float) -> None:
     elif phase == layout.P_BACKING_OFF:
         try_call(m, s, now)
     elif phase == layout.P_HANDLING:
-        respond(m, s, now, True)
+        respond(m, s, now, was_handled(m, s))
     elif phase == layout.P_FIRST_BYTE:
         begin_stream(m, s, now)
     elif phase == layout.P_CONNECTING:

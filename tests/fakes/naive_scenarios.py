@@ -250,6 +250,8 @@ def scenarios(draw: st.DrawFn) -> Scenario:
                         "inline": "one_by_one",
                     },
                     {"count": 2, "handling_p95_s": 0.2},
+                    {"count": 3, "handling_p50_s": 0.7, "handling_p95_s": 1.4, "failure_percent": 30.0, "consumers": 2},
+                    {"count": 2, "handling_p50_s": 0.3, "failure_percent": 60.0, "inline_failure": "fails_the_call"},
                 ]
             )
         ),

@@ -43,6 +43,7 @@ class Job:
         self.gave_up = inf
         self.listening = True
         self.called_at, self.deliveries = arrived, 0
+        self.unhandled = False
         self.life: Life | None = None
 
 
@@ -87,6 +88,7 @@ class Naive:
         self.sent: list[float] = []
         self.outside: set[Job] = set()
         self.leased: set[Delivery] = set()
+        self.free_at: dict[int, list[float]] = {}
         self.idle, self.queued, self.in_system, self.calls_now = servers, 0, 0, 0
         self.counts = dict.fromkeys(
             ("offered", "accepted", "good", "calls", "paced", "delivery", "called_again", *LEASED, *OUTCOMES), 0
@@ -553,23 +555,33 @@ class Naive:
 
     def handling(self, job: Job, subscriber: int) -> float:
         subscribers, retries = self.scenario.subscribers, self.retries
+        fails_the_call = self.in_line_fails and subscribers.inline_failure == "fails_the_call"
+        number = job.number + (job.caller * 2**30 if fails_the_call else 0)
         p50 = subscribers.handling_p50_s or subscribers.handling_p95_s
         once = 0.0
         if p50 > 0:
             sigma = (
                 log(subscribers.handling_p95_s / p50) / 1.6448536269514722 if subscribers.handling_p95_s > p50 else 0.0
             )
-            once = exp(log(p50) + sigma * float(ndtri(self.draws.uniform(job.number, HANDLING, subscriber))))
+            once = exp(log(p50) + sigma * float(ndtri(self.draws.uniform(number, HANDLING, subscriber))))
         taken, pause, handled = 0.0, 0.0, False
         for attempt in range(retries + 1):
             taken += once
             index = subscriber * 101 + attempt
-            if self.draws.uniform(job.number, REFUSAL, index) >= subscribers.failure_percent / 100:
+            if self.draws.uniform(number, REFUSAL, index) >= subscribers.failure_percent / 100:
                 handled = True
                 break
             if attempt < retries:
-                pause = self.draws.backoff(self.draws.uniform(job.number, SUB_JITTER, index), attempt, pause, retries)
+                pause = self.draws.backoff(self.draws.uniform(number, SUB_JITTER, index), attempt, pause, retries)
                 taken += pause
+        if subscribers.consumers is not None:
+            free = self.free_at.setdefault(subscriber, [0.0] * subscribers.consumers)
+            free.sort()
+            begins = max(self.now, free[0])
+            self.saw("waited for a subscriber" if begins > self.now else "subscriber was free")
+            free[0] = begins + taken
+            taken += begins - self.now
+        job.unhandled |= not handled
         if job.number >= self.scenario.warmup_jobs:
             tally = self.fans[subscriber]
             tally[0] += 1
@@ -578,6 +590,7 @@ class Naive:
         return taken
 
     retries = 0
+    in_line_fails = False
 
 
 class NaiveEventDriven(Naive):
@@ -1270,10 +1283,18 @@ class NaiveSynchronous(Naive):
         elif fails:
             self.respond(job, began, False)
         elif self.fans:
-            self.at(self.now + self.hand_on(job), WORK, lambda: self.respond(job, began, True))
+            self.at(self.now + self.hand_on(job), WORK, lambda: self.respond_if_handled(job, began))
         else:
             self.respond(job, began, True)
         self.serve()
+
+    def respond_if_handled(self, job: Job, began: float) -> None:
+        fails = job.unhandled and self.scenario.subscribers.inline_failure == "fails_the_call"
+        if fails:
+            self.saw("a subscriber failed the call")
+        self.respond(job, began, not fails)
+
+    in_line_fails = True
 
     def hand_on(self, job: Job) -> float:
         spent = [self.handling(job, subscriber) for subscriber in range(len(self.fans))]

@@ -56,7 +56,7 @@ FEATURES = {
     SYNCHRONOUS: BOTH
     | {
         "gave up waiting", "gave up while worked on", "called again", "began abandoned", "dropped abandoned",
-        "tried again in line", "handed on one_by_one", "handed on together",
+        "tried again in line", "handed on one_by_one", "handed on together", "a subscriber failed the call",
         "streamed", "streamed to nobody", "stream cut", "stream in time",
         "dropped the connection", "dropped again", "connected late", "gave up connecting",
     },

@@ -95,6 +95,12 @@ def find_unsupported(scenario: Scenario, workers: WorkerKind = "threads") -> tup
         else None,
         **_of_calls(scenario),
         **_of_deliveries(scenario),
+        "subscribers.consumers": "in a live run subscribers have any number of consumers; use the kernel"
+        if scenario.subscribers.consumers is not None
+        else None,
+        "subscribers.inline_failure": "in a live run no subscriber fails the call in line; use the kernel"
+        if scenario.subscribers.inline_failure != "ignored"
+        else None,
         "event_driven.discipline": "rq's own workers have no weighted order of their queues; use other workers"
         if stock and len(events.queues) > 1 and events.discipline == "weighted"
         else None,
