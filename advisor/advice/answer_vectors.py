@@ -44,6 +44,8 @@ WITHOUT = frozenset(
 SIMULATED_ONLY = frozenset(
     {
         "volume.backlog_jobs",
+        "provider.pacing",
+        "provider.retry_after",
         "provider.call_timeout_s",
         "failures.failure_s",
         "resilience.outage_mode",

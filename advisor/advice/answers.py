@@ -150,6 +150,8 @@ class ProviderLimits(Value):
     output_tokens_per_minute: Quota | None
     share_percent: Annotated[float, Field(ge=0.01, le=100), Uncertain]
     requests_per_day: DailyQuota | None = None
+    pacing: Literal["paced", "none"] = "paced"
+    retry_after: Literal["honoured", "ignored"] = "honoured"
     call_timeout_s: Seconds | None = None
     """When our own code gives up a call; null: never."""
 

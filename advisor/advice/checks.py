@@ -514,6 +514,17 @@ _FAILURES: tuple[Check, ...] = (
         ),
     ),
     Check(
+        "refused_calls",
+        "Refused calls use up retries",
+        "Callers that are not paced are refused with 429 in a peak; each refusal is a failed attempt, and all return together.",
+        lambda c: c.answers.provider.pacing == "none" and c.point.load.peak_rate > sizing.provider_cap(c.point),
+        lambda c: (
+            f"In a peak {rates(c.point.load.peak_rate, sizing.provider_cap(c.point))[0]} arrive and the provider takes "
+            f"{rates(c.point.load.peak_rate, sizing.provider_cap(c.point))[1]}: the rest is refused with 429, and each refusal uses up one of "
+            f"{_retries(c)}. Hold calls back until the limits allow them."
+        ),
+    ),
+    Check(
         "quota_burnt",
         "Failing calls use up quota",
         "Failed calls count against the quota, and each retry takes a place of its own.",

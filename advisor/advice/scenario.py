@@ -185,6 +185,8 @@ def _provider(answers: Answers) -> Provider:
         slowdown=_slowdown(answers),
         requests_per_day=None if a_day is None else max(1, int(a_day)),
         call_timeout_s=limits.call_timeout_s,
+        pacing=limits.pacing,
+        retry_after=limits.retry_after,
     )
 
 

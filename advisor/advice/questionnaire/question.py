@@ -161,6 +161,14 @@ def has_quota(answers: Answers) -> bool:
     return any(quota is not None for quota in quotas)
 
 
+def has_limit(answers: Answers) -> bool:
+    return has_quota(answers) or answers.provider.max_concurrency is not None
+
+
+def refuses_calls(answers: Answers) -> bool:
+    return has_limit(answers) and answers.provider.pacing == "none"
+
+
 def backlog_is_bounded(answers: Answers) -> bool:
     return answers.synchronous.backlog is not None
 

@@ -16,10 +16,12 @@ from advisor.advice.questionnaire.question import (
     delivers_again,
     either_side_backs_off,
     has_lease,
+    has_limit,
     has_quota,
     has_retries,
     number_words,
     outage,
+    refuses_calls,
     someone_waits,
 )
 from core.numbers import count, number, percent
@@ -85,6 +87,23 @@ LIMITS_SECTION = QuestionSection(
             "What comes after the day's last one waits until the next day. Empty: unlimited.",
             "a day",
             example="1000",
+        ),
+        Question(
+            "provider.pacing",
+            "What do callers do at these limits?",
+            "Callers that hold calls back lose none. Refused calls (429) use up retries, and return together.",
+            applies=has_limit,
+            labels=(
+                ("paced", "hold calls back until they are allowed"),
+                ("none", "call anyway, and are refused with 429"),
+            ),
+        ),
+        Question(
+            "provider.retry_after",
+            "Does a refused caller wait as long as the refusal asks?",
+            "A retry that comes sooner is refused again.",
+            applies=refuses_calls,
+            labels=(("honoured", "yes, for retry-after"), ("ignored", "no, it backs off as after any failure")),
         ),
         Question(
             "provider.call_timeout_s",

@@ -95,6 +95,7 @@ WARNED: Mapping[str, tuple[str, Mapping[str, Any], tuple[str, ...]]] = {
         {"operations.acknowledges": "early", "operations.crashes_per_hour": 0.1},
         ("a day", "when they are done"),
     ),
+    "refused_calls": ("document_extraction", {"provider.pacing": "none"}, ("4 /s", "2.09 /s", "4 retries")),
     "quota_burnt": ("document_extraction", {"failures.transient_percent": 20}, ("1.25 attempts", "20.2 %")),
     "too_few_retries": (
         "document_extraction",

@@ -73,7 +73,7 @@ LOAD = "volume.mean_rate_per_s volume.peak_to_mean volume.peak_minutes volume.pe
 OTHERS, FIRST = "subscribers.handling_p95_s", "caller.first_token_s"
 CLASS_TIMES = {f"priorities.{name}.p95_s" for name in ("urgent", "standard", "batch")}
 USUALLY_NOT_ASKED = CLASS_TIMES | set(
-    f"{OTHERS} {FIRST} volume.think_s processing.high_in_flight processing.measured_in_flight subscribers.keys "
+    f"{OTHERS} {FIRST} volume.think_s processing.high_in_flight processing.measured_in_flight provider.retry_after subscribers.keys "
     "operations.lease_ends operations.acknowledges operations.max_deliveries".split()
 )
 
@@ -102,6 +102,9 @@ BRANCHES: list[tuple[str, dict[str, Any], str, str]] = [
      "priorities.urgent.max_wait_s priorities.urgent.p50_s priorities.batch.max_wait_s priorities.batch.p50_s", ""),
     ("a fixed number of clients", {"volume": {"clients": 40, "peak_minutes": 0.01, "peaks_per_day": 0.03}}, LOAD, "volume.think_s"),
     ("a model that slows down", {"processing": {"high_mean_s": 60}}, "", "processing.high_in_flight processing.measured_in_flight"),
+    ("callers that are refused", {"provider": {"pacing": "none"}}, "", "provider.retry_after"),
+    ("no limit", {"provider": {"requests_per_minute": None, "max_concurrency": None}},
+     "provider.share_percent provider.pacing", ""),
     ("order for each key", {"subscribers": {"ordering": "per_key"}}, "", "subscribers.keys"),
     ("a class with times of its own", {"priorities": {"batch": {"p50_s": 60}}}, "", "priorities.batch.p95_s"),
     ("a lease", {"operations": {"lease_s": 300}}, "", "operations.lease_ends operations.max_deliveries"),

@@ -205,6 +205,8 @@ def test_a_hand_written_scenario_names_its_hops() -> None:
         ),
         ({"processing": {"high_mean_s": 2}}, "provider.slowdown", None),
         ({"provider": {"call_timeout_s": 60}}, "provider.call_timeout_s", 60),
+        ({"provider": {"pacing": "none", "retry_after": "ignored"}}, "provider.pacing", "none"),
+        ({"provider": {"pacing": "none", "retry_after": "ignored"}}, "provider.retry_after", "ignored"),
         ({"failures": {"failure_s": 5}}, "failures.failure_s", 5),
         ({"operations": {"lease_s": 300}}, "event_driven.lease_s", 300),
         ({"operations": {"lease_s": 300, "lease_ends": "stops"}}, "event_driven.lease_ends", "stops"),
