@@ -4,8 +4,11 @@ To add a jitter, name it in `Jitter` and in the table of each; imports and tests
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from math import ceil, log
 from typing import Annotated, Literal, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from core.closed_sets import complete_table
@@ -57,7 +60,25 @@ class Retries(Value):
 
 
 def mean_of_decorrelated_s(retries: Retries, attempt: int, before: float) -> float:
-    return min(retries.cap_s, (retries.base_s + 3 * max(retries.base_s, before)) / 2)
+    return _decorrelated_means_s(retries.base_s, retries.cap_s, attempt + 1)[attempt]
+
+
+@lru_cache(maxsize=256)
+def _decorrelated_means_s(base_s: float, cap_s: float, count: int) -> tuple[float, ...]:
+    """The mean of each pause in turn. The mean of what is cut at the cap is not the mean cut at the cap, so the distribution is carried along."""
+    if base_s <= 0 or cap_s <= base_s:
+        return (min(base_s, cap_s),) * count
+    steps = min(64 * count, ceil(64 * log(cap_s / base_s) / log(3)))
+    points = np.minimum(base_s * 3.0 ** (np.arange(steps + 1) / 64), cap_s)
+    before_s, weights, means = np.array([base_s]), np.array([1.0]), []
+    for _ in range(count):
+        reach = 3 * before_s - base_s
+        over = np.maximum(3 * before_s - cap_s, 0)
+        means.append(float(weights @ ((base_s + 3 * before_s) / 2 - over**2 / (2 * reach))))
+        below = np.minimum((points[:, None] - base_s) / reach, 1) @ weights
+        weights = np.append(np.diff(below), 1 - below[-1])
+        before_s = np.append((points[:-1] + points[1:]) / 2, cap_s)
+    return tuple(means)
 
 
 MEAN_PAUSES_S: Mapping[Jitter, Callable[[Retries, int, float], float]] = complete_table(

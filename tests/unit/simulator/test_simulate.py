@@ -722,4 +722,13 @@ def test_the_mean_of_decorrelated_pauses_grows_from_twice_base() -> None:
     retries = {"max": 3, "base_s": 8, "cap_s": 1000, "jitter": "decorrelated"}
     always = scenario(failures={"poison_percent": 100}, retries=retries)
     means = [mean_backoffs_s(always, count) for count in (1, 2, 3)]
-    assert np.diff([0, *means]).tolist() == [16, (8 + 3 * 16) / 2, (8 + 3 * 28) / 2]
+    assert np.diff([0, *means]).tolist() == pytest.approx([16, (8 + 3 * 16) / 2, (8 + 3 * 28) / 2], rel=1e-4)
+
+
+def test_the_mean_of_decorrelated_pauses_is_that_of_pauses_cut_at_the_cap() -> None:
+    generator = np.random.default_rng(5)
+    retries = scenario(retries={"max": 6, "base_s": 8, "cap_s": 60, "jitter": "decorrelated"}).retries
+    before = np.full(400_000, 8.0)
+    for mean in retries.mean_pauses_s(6):
+        before = np.minimum(60, generator.uniform(8, 3 * before))
+        assert mean == pytest.approx(before.mean(), rel=0.003)
