@@ -59,7 +59,7 @@ class Retries(Value):
         return means
 
 
-def mean_of_decorrelated_s(retries: Retries, attempt: int, before: float) -> float:
+def mean_of_decorrelated_s(retries: Retries, attempt: int, _: float) -> float:
     return _decorrelated_means_s(retries.base_s, retries.cap_s, attempt + 1)[attempt]
 
 
