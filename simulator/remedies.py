@@ -132,6 +132,9 @@ class _Search:
     def __post_init__(self) -> None:
         self.trace = self.trace if isinstance(self.scenario.arrivals, TraceArrivals) else None
         self.short = _shortened(self.scenario, self.trace, TRIAL_JOBS)
+        self.trials = max(
+            1, min(TRIAL_REPLICATIONS, TRIAL_REPLICATIONS * TRIAL_JOBS // jobs_of(self.short, self.trace))
+        )
         self.long = _shortened(self.scenario, self.trace, VERIFYING_JOBS)
         provider, design = self.scenario.provider, self.scenario.event_driven
         self.crowds = provider.slowdown is not None or getattr(provider, "pacing", "paced") == "none"
@@ -268,7 +271,7 @@ class _Search:
     def _meets(self, design: DesignName, settings: Settings) -> bool:
         if self._is_overloaded(design, settings):
             return False
-        tried = _design_of(self._tried(self.short, settings, TRIAL_REPLICATIONS), design)
+        tried = _design_of(self._tried(self.short, settings, self.trials), design)
         return tried.stable and least_share(tried, self.scenario) >= self.wanted
 
     def _is_overloaded(self, design: DesignName, settings: Settings) -> bool:
@@ -343,11 +346,12 @@ def _design_of(result: Result, design: DesignName) -> DesignResult:
 
 
 def _shortened(scenario: Scenario, trace: Trace | None, most_jobs: int) -> Scenario:
-    """Cut to `most_jobs`, if the arrivals are the same at all times and nothing else happens at a given one."""
+    """Cut to `most_jobs`, or to whole cycles with at least as many, if all times or cycles are alike and nothing else happens at a given one."""
     happens = scenario.provider.outages or scenario.provider.requests_per_day is not None or scenario.backlog_jobs
     jobs = jobs_of(scenario, trace)
     steady = isinstance(scenario.arrivals, SteadyArrivals) and not isinstance(scenario.arrivals, BacklogArrivals)
-    if not steady or happens or jobs <= most_jobs:
+    in_cycles = scenario.arrivals.period_s is not None and scenario.duration_s is None
+    if not (steady or in_cycles) or happens or jobs <= most_jobs:
         return scenario
     warmup = min(scenario.warmup_jobs, most_jobs // 10)
     return scenario.model_copy(update={"jobs": most_jobs, "duration_s": None, "warmup_jobs": warmup})
