@@ -954,6 +954,8 @@ class NaiveEventDriven(Naive):
         return unused
 
     def ends(self, delivery: Delivery, out: bool) -> None:
+        if delivery.over:
+            return
         delivery.over = True
         job, began, life = delivery.job, delivery.began, delivery.job.life
         others = self.idle > 0 if self.design.discipline != "dedicated" else self.own[job.place] > 0
