@@ -225,10 +225,6 @@ class Tally:
         return self.latencies.figures()
 
     @property
-    def latency_histogram(self) -> Counts:
-        return self.latencies.histogram
-
-    @property
     def decided(self) -> int:
         return sum(one.decided for one in self.classes)
 

@@ -237,9 +237,9 @@ def figures_of_the_kernel() -> list[dict[str, float]]:
             "timed out": tally.counts["timed_out"] / JOBS,
             "wait in the backlog": tally.wait["mean"],
             "latency of the completed": float(
-                (tally.latency_histogram * middles).sum() / tally.latency_histogram.sum()
+                (tally.latencies.histogram * middles).sum() / tally.latencies.histogram.sum()
             ),
-            "slow": float(tally.latency_histogram[middles > 4].sum() / JOBS),
+            "slow": float(tally.latencies.histogram[middles > 4].sum() / JOBS),
         }
         for tally in runner.tallies[SYNCHRONOUS]
     ]

@@ -184,7 +184,7 @@ def client_figures() -> list[Figures]:
         results.append(
             {
                 "completed": completed / offered,
-                "latency": float(tally.latency_histogram @ MIDDLES_S) / completed,
+                "latency": float(tally.latencies.histogram @ MIDDLES_S) / completed,
                 "calls": tally.client_calls / offered,
                 "attempts": tally.attempts_per_job,
             }

@@ -37,7 +37,7 @@ def kernel(design: str, given: dict[str, Any]) -> list[Tally]:
 
 
 def mean_latency(tally: Tally) -> float:
-    return float(tally.latency_histogram @ MIDDLES_S) / tally.counts["completed"]
+    return float(tally.latencies.histogram @ MIDDLES_S) / tally.counts["completed"]
 
 
 def mean(values: list[float]) -> float:

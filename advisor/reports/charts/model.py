@@ -1,7 +1,6 @@
 """A chart before it is drawn: neutral between plotly on a page and SVG in a document."""
 
 from dataclasses import dataclass
-from math import inf
 from typing import Literal
 
 import numpy as np
@@ -151,12 +150,8 @@ class Chart:
     scale_s: float | None = None
     """Seconds of a unit of the x axis, if that is time since the start."""
 
-    @property
-    def first_windows(self) -> tuple[Window, ...]:
-        """The first of each kind: the one that carries the word for the shading."""
-        return self.first_windows_in(-inf, inf)
-
     def first_windows_in(self, low: float, high: float) -> tuple[Window, ...]:
+        """The first of each kind: the one that carries the word for the shading."""
         seen = [window for window in self.windows if window.end > low and window.start < high]
         return tuple({window.kind: window for window in reversed(seen)}.values())
 

@@ -111,20 +111,11 @@ def find_unsupported(scenario: Scenario, workers: WorkerKind = "threads") -> tup
 def _of_calls(scenario: Scenario) -> dict[str, str | None]:
     provider = scenario.provider
     return {
-        "provider.outages": "a live run has no outages in which calls hang; use the kernel"
-        if any(outage.mode == "hang" for outage in provider.outages)
-        else None,
-        "provider.call_timeout_s": None
-        if provider.call_timeout_s is None
-        else "a live run gives no call up; use the kernel",
         "provider.pacing": "in a live run calls wait for the limits, and none is refused; use the kernel"
         if provider.pacing != "paced"
         else None,
         "provider.others_percent": "a live run has no other tenants; use the kernel, or give the quotas that are left"
         if provider.others_percent > 0
-        else None,
-        "failures.failure_s": "in a live run a failure is known when the call would have ended, in an outage at once; use the kernel"
-        if scenario.failures.failure_s is not None
         else None,
     }
 

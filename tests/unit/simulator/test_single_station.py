@@ -62,7 +62,7 @@ def test_the_loop_of_a_single_station_gives_the_same_tally(design: str, given: d
     assert fast.batches.tolist() == slow.batches.tolist()
     assert fast.batches.sum(axis=0).tolist() == [fast.counts["offered"], fast.counts["good"]]
     assert fast.levels.tolist() == slow.levels.tolist()
-    assert fast.latency_histogram.tolist() == slow.latency_histogram.tolist()
+    assert fast.latencies.histogram.tolist() == slow.latencies.histogram.tolist()
     quick, slower = fast.classes[0], slow.classes[0]
     assert (quick.counts, quick.wait.total) == (slower.counts, slower.wait.total)
     assert (quick.wait.sum_s, quick.wait.max_s) == pytest.approx((slower.wait.sum_s, slower.wait.max_s), rel=1e-9)
