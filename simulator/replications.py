@@ -51,6 +51,7 @@ SLICE_S = 0.08
 """A slice of the event loop, short enough that a run stops at once when it is cancelled."""
 FIRST_BUDGET = 2000
 """Events of the first slice, before the time of one is known: from 50 ns to 100 us, with a hundred subscribers that fail."""
+EVENTS_A_PROBE = 8
 EVENTS_A_JOB = 4
 """About as many as a plain job has: slices of a first replication end often enough for its checkpoints."""
 FASTER = 4
@@ -94,7 +95,9 @@ class _Bounds:
     jobs: float
     events_per_job: float
     may_be_endless: bool = False
-    """Whether jobs may be delivered again for ever: the system grows, and more events than that only make the run long."""
+    """Whether jobs may be delivered again, or be probes, for ever: the system grows, and more events than that only make the run long."""
+    probe_events: float = 0.0
+    """Of the circuit breaker's probes while the provider is out of service."""
 
     @classmethod
     def from_scenario(cls, scenario: Scenario, design: str, m: Any) -> "_Bounds":
@@ -106,10 +109,19 @@ class _Bounds:
         calls = client_retries_of(scenario, design) + 1
         attempts = retries_of(scenario, design) + 1
         events_per_job = calls * (4 + attempts * (8 + scenario.subscribers.count))
-        if design == SYNCHRONOUS or not scenario.event_driven.redelivers:
+        if design == SYNCHRONOUS:
             return cls(jobs, events_per_job)
-        most = scenario.event_driven.max_deliveries
-        return cls(jobs, events_per_job + 8 * (most or ENDLESS_DELIVERIES), may_be_endless=most is None)
+        breaker, most = scenario.event_driven.breaker, scenario.event_driven.max_deliveries
+        out_s = sum(outage.length_s for outage in scenario.provider.outages)
+        probe_events = 0.0 if breaker is None else EVENTS_A_PROBE * out_s / breaker.pause_s
+        if not scenario.event_driven.redelivers:
+            return cls(jobs, events_per_job, may_be_endless=breaker is not None, probe_events=probe_events)
+        return cls(
+            jobs,
+            events_per_job + 8 * (most or ENDLESS_DELIVERIES),
+            may_be_endless=most is None or breaker is not None,
+            probe_events=probe_events,
+        )
 
     def check(self, m: Any) -> None:
         """Cut the run here if jobs may be delivered for ever and the loop is beyond its bounds.
@@ -119,7 +131,7 @@ class _Bounds:
         """
         jobs, events = int(m["next_job"]), int(m["events"])
         looks = 2 * float(m["scale_at"]) / AUTOSCALER_LOOK_S if m["scaled"] else 0.0
-        if jobs > self.jobs or events > EVENTS_ALLOWED + self.events_per_job * jobs + looks:
+        if jobs > self.jobs or events > EVENTS_ALLOWED + self.events_per_job * jobs + looks + self.probe_events:
             if self.may_be_endless and jobs <= self.jobs:
                 m["end"] = min(m["end"], m["now"])
                 return

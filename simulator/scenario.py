@@ -95,6 +95,10 @@ class Provider(Value):
         """Of each quota, 0 to 1."""
         return 1 - self.others_percent / 100
 
+    def outage_at(self, at_s: float) -> Outage | None:
+        """Return the outage that decides on a call which begins at an instant."""
+        return next((out for out in self.outages if out.start_s <= at_s < out.start_s + out.length_s), None)
+
 
 class Failures(Value):
     """Failures that belong to the call (`transient_percent`, an attempt) and to the job (`poison_percent`, every attempt)."""
@@ -169,7 +173,8 @@ class CircuitBreaker(Value):
     """Opens after `failures` failed calls in a row (those of poison jobs apart). No call begins for `pause_s`; then a single one is the probe.
 
     If the probe fails, the circuit stays open for another pause, and the probe's job waits at the end of its queue: the probe is a call, but
-    no attempt of the job, and costs it no retry. (At the head, a job that always fails would keep the circuit open for good.)
+    no attempt of the job, and costs it no retry, unless it was given up (`provider.call_timeout_s`) while there was no outage. (At the head, a
+    job that always fails would keep the circuit open for good.)
     Calls that were under way when the circuit opened count as attempts, as ever.
     """
 

@@ -5,7 +5,7 @@ from simulator.kernel import layout
 from simulator.kernel.access import slot
 from simulator.kernel.compiled import compiled
 from simulator.kernel.layout import Machine
-from simulator.kernel.machine import is_poison
+from simulator.kernel.machine import is_poison, outage_at
 
 CLOSED, OPEN, PROBING = 0, 1, 2
 
@@ -23,7 +23,7 @@ def circuit_allows(m: Machine, now: float) -> bool:
 
 @compiled
 def record_in_circuit(m: Machine, s: int, fails: bool, now: float) -> bool:
-    """Record how a call ended. Returns whether it was a probe that failed, which is no attempt of the job."""
+    """Record how a call ended. Returns whether it was a probe whose failure is no attempt of the job."""
     record = slot(m.slots, s)
     if fails and record.flags & layout.F_NO_ANSWER == 0 and is_poison(m, record.job):
         fails = False
@@ -39,7 +39,14 @@ def record_in_circuit(m: Machine, s: int, fails: bool, now: float) -> bool:
     m.breaker = OPEN if opens else CLOSED
     if opens:
         m.breaker_until = now + m.breaker_pause
-    if probe and fails:
+    if probe and fails and not timed_out(m, s):
         record.caller += layout.PROBED
         return True
     return False
+
+
+@compiled
+def timed_out(m: Machine, s: int) -> bool:
+    """Whether a call without an answer was given up although the provider was in service: its job takes too long at every attempt."""
+    record = slot(m.slots, s)
+    return record.flags & layout.F_NO_ANSWER != 0 and outage_at(m, record.began + m.dispatch_cost) < 0

@@ -38,6 +38,7 @@ class Job:
         self.waited = self.backoff = 0.0
         self.probes = 0
         self.refused = False
+        self.met_outage = False
         self.started = self.accepted = self.probe = self.abandoned = False
         self.streams = False
         self.gave_up = inf
@@ -394,11 +395,12 @@ class Naive:
         first: tuple[float, Callable[[], None]] | None = None,
     ) -> None:
         """The call reaches the model at `instant`. `ends` when it is done: with True if it has no answer. `first`: work and what it leads to."""
+        provider, failure_s = self.scenario.provider, self.scenario.failures.failure_s
+        timeout, outage = provider.call_timeout_s or inf, self.outage(instant)
+        job.met_outage = outage is not None
         if job.refused:
             self.at(instant, WORK, lambda: ends(True))
             return
-        provider, failure_s = self.scenario.provider, self.scenario.failures.failure_s
-        timeout, outage = provider.call_timeout_s or inf, self.outage(instant)
         if outage is not None:
             hangs = outage.mode == "hang"
             self.saw("hung" if hangs else "outage")
@@ -1013,7 +1015,7 @@ class NaiveEventDriven(Naive):
         return max(self.now, pause_left)
 
     def hear(self, job: Job, fails: bool, out: bool) -> bool:
-        """Whether the job was a probe that failed."""
+        """Whether the job was a probe whose failure costs it no attempt."""
         if not out and self.draws.is_poison(job.number):
             fails = False
         probe, job.probe = job.probe, False
@@ -1025,8 +1027,9 @@ class NaiveEventDriven(Naive):
         self.saw("circuit opened" if opens else "circuit closed" if probe else "circuit heard")
         if opens:
             self.until = self.now + self.design.breaker.pause_s
-        job.probes += probe and fails
-        return probe and fails
+        free = probe and fails and (job.met_outage or not out)
+        job.probes += free
+        return free
 
     def give_up(self, job: Job, outcome: str) -> None:
         learns = self.now

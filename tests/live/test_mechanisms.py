@@ -1,10 +1,11 @@
 """A live run finds a kernel that is wrong: for each mechanism, the right prediction agrees and one without the mechanism differs.
 
-Each of four live runs exercises several mechanisms at once; the kernel then predicts the same jobs with one of them made wrong. The runs'
-journals are kept in `recorded_runs/`, so that every change of the kernel is held to them; `--full` runs all four anew.
-`python -m tests.live.test_mechanisms`, on a quiet machine, records them anew.
+Each of six live runs exercises several mechanisms at once; the kernel then predicts the same jobs with one of them made wrong. The runs'
+journals are kept in `recorded_runs/`, so that every change of the kernel is held to them; `--full` runs all of them anew.
+`python -m tests.live.test_mechanisms`, on a quiet machine, records them anew (or those that are named).
 """
 
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,33 @@ HOOKED: dict[str, Any] = {
     },
 }
 
+SLOWING: dict[str, Any] = {
+    "seed": 9,
+    "deadline_s": 20,
+    "service": {"distribution": "exponential", "mean_s": 2.0},
+    "provider": {
+        "slowdown": {"measured_in_flight": 2, "high_in_flight": 10, "high_mean_s": 5.0},
+        "call_timeout_s": 12,
+        "outages": [{"start_s": 25, "length_s": 15, "mode": "hang"}],
+    },
+    "failures": {"transient_percent": 20, "failure_s": 0.5},
+    "retries": {"max": 1, "base_s": 2, "cap_s": 8, "jitter": "full"},
+    "synchronous": {"workers": 10, "client_timeout_s": 30},
+}
+HANGING: dict[str, Any] = {
+    "seed": 10,
+    "deadline_s": 30,
+    "service": {"distribution": "exponential", "mean_s": 2.0},
+    "provider": {"call_timeout_s": 6, "outages": [{"start_s": 15, "length_s": 20, "mode": "hang"}]},
+    "failures": {"transient_percent": 10, "failure_s": 0.4},
+    "retries": {"max": 3, "base_s": 2, "cap_s": 8, "jitter": "full"},
+    "event_driven": {
+        "consumers": 8,
+        "circuit_breaker": {"failures": 4, "pause_s": 5},
+        "delivery": {"method": "none"},
+    },
+}
+
 
 def steady(rate_per_s: float, length_s: float, seed: int) -> Trace:
     draws = np.random.default_rng(seed)
@@ -108,12 +136,16 @@ TRACES = {
     "limited": steady(1.3, 60, 2),
     "calls": steady(2.6, 60, 3),
     "hooked": steady(1.9, 60, 4),
+    "slowing": steady(1.5, 60, 5),
+    "hanging": steady(2.2, 60, 6),
 }
 GIVEN: dict[str, tuple[Design, dict[str, Any]]] = {
     "events": (EVENT_DRIVEN, EVENTS),
     "limited": (EVENT_DRIVEN, LIMITED),
     "calls": (SYNCHRONOUS, CALLS),
     "hooked": (EVENT_DRIVEN, HOOKED),
+    "slowing": (SYNCHRONOUS, SLOWING),
+    "hanging": (EVENT_DRIVEN, HANGING),
 }
 
 
@@ -227,6 +259,19 @@ def test_the_right_kernel_agrees(name: str, source: str) -> None:
             {"event_driven": {"delivery": {"method": "webhook", "failure_percent": 0, "schedule": [0, 8, 24]}}},
             id="webhooks never fail",
         ),
+        pytest.param("slowing", {"provider": {"slowdown": None}}, id="no slowdown"),
+        pytest.param("slowing", {"provider": {"call_timeout_s": None}}, id="workers' calls never given up"),
+        pytest.param(
+            "slowing", {"provider": {"outages": [{"start_s": 25, "length_s": 15}]}}, id="workers' calls refused"
+        ),
+        pytest.param("slowing", {"failures": {"failure_s": None}}, id="failures known late"),
+        pytest.param("hanging", {"provider": {"call_timeout_s": None}}, id="calls never given up"),
+        pytest.param("hanging", {"event_driven": {"circuit_breaker": False}}, id="no circuit breaker"),
+        pytest.param(
+            "hanging",
+            {"event_driven": {"circuit_breaker": {"failures": 4, "pause_s": 25}}},
+            id="another pause of the circuit breaker",
+        ),
     ],
 )
 def test_a_kernel_without_the_mechanism_differs(name: str, source: str, wrong: dict[str, Any]) -> None:
@@ -235,5 +280,5 @@ def test_a_kernel_without_the_mechanism_differs(name: str, source: str, wrong: d
 
 
 if __name__ == "__main__":
-    for workload in GIVEN:
+    for workload in sys.argv[1:] or GIVEN:
         record(workload)

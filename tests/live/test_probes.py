@@ -9,6 +9,9 @@ import pytest
 
 from simulator.live.system import tasks
 from simulator.live.system.provider_client import Reply
+from simulator.scenario import Outage, Provider
+
+ALWAYS_OUT = (Outage(start_s=0.0, length_s=10.0),)
 
 
 class Limits:
@@ -27,7 +30,9 @@ class Limits:
         self.ended.append((failed, providers_fault))
 
 
-def called(statuses: list[int], probes: int, *, poison: bool = False) -> tuple[int, list[tuple[int, int]], Limits]:
+def called(
+    statuses: list[int], probes: int, *, poison: bool = False, outages: tuple[Outage, ...] = ALWAYS_OUT
+) -> tuple[int, list[tuple[int, int]], Limits]:
     """The status that an attempt comes to, its calls (attempt and failed probes before), and what the limits were told."""
     limits, calls, answers = Limits(probes), [], iter(statuses)
 
@@ -42,7 +47,8 @@ def called(statuses: list[int], probes: int, *, poison: bool = False) -> tuple[i
     app: Any = SimpleNamespace(
         journal=SimpleNamespace(write=lambda *_: None),
         jobs=SimpleNamespace(input_tokens=[0.0], output_tokens=[0.0], place=[0], poison=[poison]),
-        config=SimpleNamespace(priority_of=lambda _: 0),
+        config=SimpleNamespace(priority_of=lambda _: 0, scenario=SimpleNamespace(provider=Provider(outages=outages))),
+        clock=SimpleNamespace(now_s=lambda: 5.0),
         provider=SimpleNamespace(call=call),
         limiter=limiter,
     )
@@ -53,6 +59,12 @@ def test_after_failed_probes_the_same_attempt_calls_again_with_other_draws() -> 
     status, calls, limits = called([503, 0, 200], probes=2)
     assert (status, calls) == (200, [(3, 0), (3, 1), (3, 2)])
     assert limits.ended == [(True, True), (True, True), (False, False)]
+
+
+def test_a_probe_that_is_given_up_without_an_outage_ends_the_attempt() -> None:
+    """Its job takes too long at every attempt: another probe by it would be given up as well."""
+    status, calls, _ = called([0, 200], probes=2, outages=())
+    assert (status, calls) == (0, [(3, 0)])
 
 
 @pytest.mark.parametrize(("status", "probes", "poison"), [(503, 0, False), (500, 1, True)])

@@ -3,13 +3,14 @@
 import heapq
 from collections.abc import Callable
 from itertools import islice
-from math import inf
+from math import exp, inf
 from typing import Any
 
 import pytest
 
 from simulator.replications import Runner
 from simulator.scenario import Scenario
+from simulator.simulate import simulate
 from tests.fakes.naive_draws import Draws
 
 JOBS, WORKERS, DEADLINE_S = 12_000, 8, 30.0
@@ -82,3 +83,21 @@ def test_a_call_hangs_until_its_timeout_or_the_end_of_the_outage(timeout_s: floa
     scenario = scenario_of(0.0, call_timeout_s=timeout_s)
     plain = missed_by_queue(scenario, 0, lambda begins: OUTAGE_S[1] - begins, timeout_s or inf)
     assert missed_by_kernel(scenario, 1) == {"synchronous": [plain], "event_driven": [plain]}
+
+
+def test_jobs_that_time_out_at_every_attempt_do_not_keep_the_circuit_open_for_ever() -> None:
+    """Every tenth job takes longer than the timeout. As probes they would be free for ever, and the run would not end."""
+    scenario = Scenario.parse(
+        {
+            "jobs": 2000,
+            "arrivals": {"process": "poisson", "rate_per_s": 1},
+            "service": {"distribution": "exponential", "mean_s": 1},
+            "provider": {"call_timeout_s": 2.3},
+            "retries": {"max": 2, "base_s": 1},
+            "synchronous": {"workers": 8},
+            "event_driven": {"consumers": 8, "circuit_breaker": {"failures": 2, "pause_s": 5}},
+        }
+    )
+    result = simulate(scenario, replications=2).event_driven
+    assert result.completed + result.dead_lettered == result.offered
+    assert result.dead_lettered / result.offered == pytest.approx(exp(-2.3), abs=0.02)

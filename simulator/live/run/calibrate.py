@@ -11,6 +11,7 @@ from simulator.live.run.window import Window, simulate_window
 from simulator.live.system.clock import NS_PER_S
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import EventType
+from simulator.live.system.shared_model import slowing_of
 from simulator.plan import OWN_CONSUMERS, SYNCHRONOUS, mean_service_s
 from simulator.result import Costs, Design
 from simulator.scenario import Failures, Provider, Scenario, Subscribers
@@ -118,11 +119,15 @@ def predict(window: Window, costs: Costs, speed: float, jobs: Jobs, design: Desi
     """
     scenario, trace, drawn = window.scenario, window.trace, window.durations_s
     if design == SYNCHRONOUS:
-        trace = replace(trace, service_s=jobs.service_s + costs.synchronous_s * speed)
+        service_s = jobs.service_s + costs.synchronous_s * speed
         scenario = scenario.model_copy(
-            update={"service": EmpiricalService(distribution="empirical"), "service_by_queue": {}}
+            update={
+                "service": EmpiricalService(distribution="empirical"),
+                "service_by_queue": {},
+                "provider": _slowed_alike(scenario, jobs, float(service_s.mean())),
+            }
         )
-        return simulate_window(scenario, trace, None)[design]
+        return simulate_window(scenario, replace(trace, service_s=service_s), None)[design]
     own = scenario.event_driven
     with_costs = {
         "accept_s": own.accept_s + max(0.0, costs.accept_s - costs.release_s) * speed,
@@ -132,6 +137,15 @@ def predict(window: Window, costs: Costs, speed: float, jobs: Jobs, design: Desi
     scenario = scenario.model_copy(update={"event_driven": own.model_copy(update=with_costs)})
     tally = simulate_window(scenario, trace, drawn)[design]
     return _as_measured(tally, costs, speed, jobs, with_costs["dispatch_s"])
+
+
+def _slowed_alike(scenario: Scenario, jobs: Jobs, mean_s: float) -> Provider:
+    """The provider, its calls slowed by the same factor if the first point's mean is now `mean_s`."""
+    slowing, slowdown = slowing_of(scenario, jobs), scenario.provider.slowdown
+    if slowing is None or slowdown is None:
+        return scenario.provider
+    high_mean_s = slowdown.high_mean_s * mean_s / slowing.measured_s
+    return scenario.provider.model_copy(update={"slowdown": slowdown.model_copy(update={"high_mean_s": high_mean_s})})
 
 
 def _as_measured(tally: Tally, costs: Costs, speed: float, jobs: Jobs, dispatch_s: float) -> Tally:

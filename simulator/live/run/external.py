@@ -47,7 +47,11 @@ def with_answered_times(window: Window, jobs: Jobs, run: DesignRun) -> tuple[Win
         return window, jobs
     service_s = np.where(answered, took_s, float(took_s[answered].mean()))
     scenario = window.scenario.model_copy(
-        update={"service": EmpiricalService(distribution="empirical"), "service_by_queue": {}}
+        update={
+            "service": EmpiricalService(distribution="empirical"),
+            "service_by_queue": {},
+            "provider": window.scenario.provider.model_copy(update={"slowdown": None}),  # the times have it
+        }
     )
     trace = replace(window.trace, service_s=service_s)
     return replace(window, scenario=scenario, trace=trace, durations_s=None), replace(jobs, service_s=service_s)

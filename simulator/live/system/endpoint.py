@@ -96,7 +96,7 @@ class Endpoint:
         if refusal is not None:
             self._journal.write(EventType.PROVIDER_CALL, draws.job, draws.attempt, 429)
             return self._refuse(refusal, headers)
-        outage = self._outage_at(now_s)
+        outage = self._provider.outage_at(now_s)
         status = 503 if outage is not None else 500 if draws.fails else 200
         self._journal.write(EventType.PROVIDER_CALL, draws.job, draws.attempt, status)
         try:
@@ -174,10 +174,6 @@ class Endpoint:
         text = self._workload.answer(number, tokens)
         input_tokens = round(draws.input_tokens) or tokens_in(wanted.prompt)
         return Completion(f"{self._calls:012d}", text, input_tokens, tokens or tokens_in(text), tokens < whole)
-
-    def _outage_at(self, now_s: float) -> Outage | None:
-        windows = (out for out in self._provider.outages if out.start_s <= now_s < out.start_s + out.length_s)
-        return next(windows, None)
 
     async def _wait_in_outage(self, outage: Outage, now_s: float) -> None:
         """Until a call that begins in an outage has failed."""

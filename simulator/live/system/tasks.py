@@ -128,7 +128,10 @@ def _call(app: Application, job: int, number: int) -> Reply:
 
 
 def _call_once(app: Application, job: int, number: int, probes: int) -> tuple[Reply, bool]:
-    """Return what came of it, and whether it was a probe that failed by the provider's fault."""
+    """Return what came of it, and whether it was a probe that failed by the provider's fault.
+
+    One that was given up while there was no outage failed because the job takes too long, as it will at each attempt.
+    """
     journal, jobs = app.journal, app.jobs
     with app.limiter() as limiter:
         if limiter is not None:
@@ -137,6 +140,7 @@ def _call_once(app: Application, job: int, number: int, probes: int) -> tuple[Re
             if limiter.enter(*tokens, priority=app.config.priority_of(int(jobs.place[job]))):
                 journal.write(EventType.WAITED_FOR_PROVIDER, job, number, (time.monotonic_ns() - asked_ns) / NS_PER_S)
         journal.write(EventType.CALLED, job, number)
+        in_outage = app.config.scenario.provider.outage_at(app.clock.now_s()) is not None
         reply = app.provider.call(job, number, probes)
         journal.write(EventType.ANSWERED, job, number, reply.status)
         if limiter is None:
@@ -144,7 +148,8 @@ def _call_once(app: Application, job: int, number: int, probes: int) -> tuple[Re
         poisoned = bool(jobs.poison[job]) and reply.status not in (HTTPStatus.SERVICE_UNAVAILABLE, NO_ANSWER)
         providers_fault = not reply.succeeded and not poisoned
         limiter.leave(failed=not reply.succeeded, providers_fault=providers_fault)
-        return reply, providers_fault and limiter.is_probe
+        takes_too_long = reply.status == NO_ANSWER and not in_outage
+        return reply, providers_fault and limiter.is_probe and not takes_too_long
 
 
 def record_failure(
