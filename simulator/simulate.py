@@ -9,6 +9,7 @@ from simulator.arrivals import TraceArrivals
 from simulator.class_conclusions import with_class_conclusions
 from simulator.conclusions import share_of_design, verdict_of, with_conclusion
 from simulator.fine_windows import fine_windows
+from simulator.inequalities import inequalities_of
 from simulator.memory import memory_bytes
 from simulator.notes import notes_of
 from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, call_time_of, designs_of, jobs_of, rate_of
@@ -22,7 +23,6 @@ from simulator.stability import Load, load_of, stability_of
 from simulator.summary import DIGITS, design_result, differences
 from simulator.trace_columns import Floats
 from simulator.traces import Trace
-from simulator.verdict import inequalities_of
 
 MAX_JOBS = 1_000_000_000
 """Jobs of one replication, as `jobs` bounds them: whole cycles and durations keep to it as well."""

@@ -24,8 +24,8 @@ from advisor.reports.terminal_text import terminal_text
 from core.errors import InvalidInput
 from core.numbers import count, plural, singular_of
 from core.paths import nested
+from simulator.inequalities import inequalities_of
 from simulator.live.run.window import minutes
-from simulator.verdict import inequalities_of
 from tests.property.test_advice_properties import QUICK, THOROUGH, answers
 from tests.unit.reports import results
 

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from core.errors import CannotRun
 from simulator.class_conclusions import with_class_conclusions
 from simulator.conclusions import share_of_design, verdict_of, with_conclusion
+from simulator.inequalities import inequalities_of
 from simulator.live.errors import ProcessFailed, RunBroken, file_errors_explained
 from simulator.live.run import calibrate
 from simulator.live.run.calibrate import calibration_scenario, mean_costs
@@ -51,7 +52,6 @@ from simulator.summary import design_result, differences
 from simulator.tally import Tally
 from simulator.trace_columns import Floats
 from simulator.traces import Trace
-from simulator.verdict import inequalities_of
 
 DESIGNS: tuple[Design, Design] = (SYNCHRONOUS, EVENT_DRIVEN)
 SPANS = {
