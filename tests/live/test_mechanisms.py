@@ -220,7 +220,6 @@ def test_the_right_kernel_agrees(name: str, source: str) -> None:
     ("name", "wrong"),
     [
         pytest.param("events", {"event_driven": {"discipline": "strict"}}, id="strict for dedicated"),
-        pytest.param("events", {"event_driven": {"discipline": "weighted"}}, id="weighted for dedicated"),
         pytest.param("events", {"failures": {"transient_percent": 0}}, id="no failures"),
         pytest.param("events", {"retries": {"max": 0}}, id="no retries"),
         pytest.param("events", {"retries": {"jitter": "none"}}, id="no jitter"),
