@@ -57,7 +57,7 @@ class Load:
     provider: float
     bounded: bool
     endless: bool = False
-    """Whether some job is delivered again for ever."""
+    """Whether some job is delivered again, or is a probe, for ever."""
 
     @property
     def highest(self) -> float:
@@ -96,6 +96,8 @@ def load_of(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats 
     """The long-run load of a design. A trace is finite: it drains, and counts as bounded, as do closed clients."""
     rate, attempts = rate_of(scenario, trace), attempts_per_job(scenario, design)
     service = saturated_service_s(scenario, design, trace, drawn)
+    if design != SYNCHRONOUS and never_closes(scenario):
+        return Load(inf, 0.0, bounded=False, endless=True)
     if design != SYNCHRONOUS and scenario.event_driven.redelivers:
         deliveries = deliveries_of(scenario, trace, drawn)
         if deliveries.endless:
@@ -128,6 +130,13 @@ def load_of(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats 
             scenario.synchronous.drops_abandoned and scenario.first_byte_limit_s < inf
         )
     return Load(servers, provider, bounded or trace is not None or isinstance(scenario.arrivals, ClosedArrivals))
+
+
+def never_closes(scenario: Scenario) -> bool:
+    """Whether a circuit breaker, once open, stays so, because every probe fails and none costs its job an attempt or a delivery."""
+    design = scenario.event_driven
+    without_end = design.expires_s is None and design.max_deliveries is None
+    return design.breaker is not None and scenario.failures.transient_percent >= 100 and without_end
 
 
 def saturated_service_s(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats | None) -> float:

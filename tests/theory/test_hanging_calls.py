@@ -101,3 +101,19 @@ def test_jobs_that_time_out_at_every_attempt_do_not_keep_the_circuit_open_for_ev
     result = simulate(scenario, replications=2).event_driven
     assert result.completed + result.dead_lettered == result.offered
     assert result.dead_lettered / result.offered == pytest.approx(exp(-2.3), abs=0.02)
+
+
+def test_a_provider_that_always_fails_leaves_a_breaker_open_and_the_queue_growing() -> None:
+    """At one job a second the queue grows by 60 a minute, less the five whose failures opened the circuit."""
+    scenario = Scenario.parse(
+        {
+            "jobs": 2000,
+            "arrivals": {"process": "regular", "rate_per_s": 1},
+            "service": {"distribution": "deterministic", "mean_s": 0.5},
+            "failures": {"transient_percent": 100},
+            "event_driven": {"circuit_breaker": True},
+        }
+    )
+    result = simulate(scenario, replications=2).event_driven
+    assert not result.stable
+    assert result.growth_per_min == pytest.approx(60, rel=0.01)
