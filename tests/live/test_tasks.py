@@ -103,7 +103,7 @@ class Model:
     def __init__(self, config: ProcessConfig, *_: Any) -> None:
         self._jobs = Jobs.read(config.path / "jobs.npz")
 
-    def call(self, job: int, attempt: int) -> Reply:
+    def call(self, job: int, attempt: int, probes: int = 0) -> Reply:
         return Reply(500 if self._jobs.fails(job, attempt) else 200, f"result {job}")
 
 
@@ -155,10 +155,10 @@ def test_an_empty_queue_loses_its_turn_and_not_the_next_one(bench: Callable[...,
     late = iter(a[:1])
 
     class EnqueuingModel(Model):
-        def call(self, job: int, attempt: int) -> Reply:
+        def call(self, job: int, attempt: int, probes: int = 0) -> Reply:
             for urgent in late:
                 run.app.queues.enqueue(urgent)
-            return super().call(job, attempt)
+            return super().call(job, attempt, probes)
 
     run.app.provider = EnqueuingModel(run.config)  # type: ignore[assignment]
     for job in b[:4]:
@@ -285,10 +285,10 @@ def test_a_job_whose_worker_was_killed_is_held_by_rq_until_its_entry_expires(ben
 class TimesOutOnce(Model):
     """rq's time limit of a job ends the first call."""
 
-    def call(self, job: int, attempt: int) -> Reply:
+    def call(self, job: int, attempt: int, probes: int = 0) -> Reply:
         if job == 0:
             raise JobTimeoutException("the job took longer than its time limit")
-        return super().call(job, attempt)
+        return super().call(job, attempt, probes)
 
 
 def test_a_call_that_rq_breaks_off_gives_its_permit_back(
