@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from advisor.advice.variations import changed, reach, starting_number
 from advisor.reports.document.answers import flip_condition
 from core.paths import nested, value_at
 from simulator.scenario import Scenario
+from simulator.theory import lognormal_mean_s
 
 QUICK = settings(
     max_examples=60,
@@ -83,6 +85,7 @@ def answers(draw: st.DrawFn) -> Answers:
         flat.pop("processing.high_mean_s", None)
     p95 = flat.get("processing.p95_s", max(defaults["processing.p95_s"].value, flat.get("processing.p50_s", 0)))
     flat["processing.p95_s"] = p95
+    drop_times_too_steep(flat, defaults)
     flat["processing.p99_s"] = draw(st.none() | st.floats(1, 3).map(lambda factor: max(p95, min(3.1e7, p95 * factor))))
     time_share = flat.get("volume.peak_minutes", 15) * flat.get("volume.peaks_per_day", 1) / 1440
     flat["volume.peak_minutes"], flat["volume.peaks_per_day"] = (
@@ -91,6 +94,20 @@ def answers(draw: st.DrawFn) -> Answers:
     )
     flat["volume.peak_to_mean"] = max(1.0, min(flat.get("volume.peak_to_mean", 3), 1 / max(time_share, 1e-9)))
     return answers_from({"template": template, **nested(flat)})
+
+
+def drop_times_too_steep(flat: dict[str, Any], defaults: Mapping[str, Any]) -> None:
+    """A line through both measurements must leave a call alone some time."""
+    p50_s, p95_s, few, many, high_mean_s = (
+        flat.get(path, defaults[path].value)
+        for path in (
+            f"processing.{name}" for name in ("p50_s", "p95_s", "measured_in_flight", "high_in_flight", "high_mean_s")
+        )
+    )
+    if high_mean_s is None or few is None or many is None or few == 1:
+        return
+    if high_mean_s >= lognormal_mean_s(p50_s, p95_s) * (many - 1) / (few - 1):
+        flat.pop("processing.high_mean_s", None)
 
 
 def require_sound(advice: Recommendation) -> None:

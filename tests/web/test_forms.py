@@ -307,7 +307,9 @@ def test_a_hop_of_ones_own_is_added_once_it_is_whole() -> None:
 
 
 def test_numbers_and_units_stay_on_one_line() -> None:
-    assert words.glued("p95 28 s, past 29 s of 3 min 20 s") == "p95 28\u00a0s, past 29\u00a0s of 3\u00a0min 20\u00a0s"
+    assert (
+        words.glued("p95 28 s, past 29 s of 3 min 20 s") == "p95 28\u00a0s, past 29\u00a0s of 3\u00a0min\u00a020\u00a0s"
+    )
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_a_stranger_sees_what_it_is_for(client: Client, hosted: Configuration, d
 
 def test_every_template_is_offered_with_what_it_leads_to(client: Client, workspace: Workspace) -> None:
     page = client.get(reverse("new-decision")).content.decode()
-    assert page.count('class="template-card"') == 8
+    assert page.count('class="template-card"') == 10
     assert page.count("clearly.") >= 6
 
 

@@ -63,7 +63,7 @@ def test_two_revisions_are_compared_with_both_values_in_words(client: Client, de
     )
     shown = page(client, "compare-revisions", decision.pk, query="?from=1&to=2")
     row = shown.split("How long does the slowest one in twenty take?")[1][:300]
-    assert f">{before.processing.p95_s:g}\u00a0s<" in row and "1\u00a0min 40\u00a0s" in row
+    assert f">{before.processing.p95_s:g}\u00a0s<" in row and "1\u00a0min\u00a040\u00a0s" in row
     swapped = page(client, "compare-revisions", decision.pk, query="?from=2&to=1")
     assert swapped.split("How long does the slowest one in twenty take?")[1].index("1\u00a0min") < 100
     assert "Every answer is the same" in page(client, "compare-revisions", decision.pk, query="?from=2&to=2")

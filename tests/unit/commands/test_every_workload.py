@@ -67,7 +67,7 @@ def as_json(text: str) -> Any:
 
 
 def test_there_are_templates_and_examples() -> None:
-    assert len(TEMPLATES) == 8 and len(EXAMPLES) >= 11
+    assert len(TEMPLATES) == 10 and len(EXAMPLES) >= 11
 
 
 @pytest.mark.parametrize("name", WORKLOADS)
