@@ -53,13 +53,10 @@ class Retries(Value):
         """Return the mean pause before each of `count` retries."""
         if (listed := self.listed_pauses_s(count)) is not None:
             return list(listed)
-        means: list[float] = []
-        for attempt in range(count):
-            means.append(MEAN_PAUSES_S[self.jitter](self, attempt, means[-1] if means else 0.0))
-        return means
+        return [MEAN_PAUSES_S[self.jitter](self, attempt) for attempt in range(count)]
 
 
-def mean_of_decorrelated_s(retries: Retries, attempt: int, _: float) -> float:
+def mean_of_decorrelated_s(retries: Retries, attempt: int) -> float:
     return _decorrelated_means_s(retries.base_s, retries.cap_s, attempt + 1)[attempt]
 
 
@@ -81,13 +78,13 @@ def _decorrelated_means_s(base_s: float, cap_s: float, count: int) -> tuple[floa
     return tuple(means)
 
 
-MEAN_PAUSES_S: Mapping[Jitter, Callable[[Retries, int, float], float]] = complete_table(
+MEAN_PAUSES_S: Mapping[Jitter, Callable[[Retries, int], float]] = complete_table(
     Jitter,
     {
-        "none": lambda retries, attempt, _: retries.limit_s(attempt),
-        "full": lambda retries, attempt, _: retries.limit_s(attempt) * 0.5,
-        "equal": lambda retries, attempt, _: retries.limit_s(attempt) * 0.75,
+        "none": lambda retries, attempt: retries.limit_s(attempt),
+        "full": lambda retries, attempt: retries.limit_s(attempt) * 0.5,
+        "equal": lambda retries, attempt: retries.limit_s(attempt) * 0.75,
         "decorrelated": mean_of_decorrelated_s,
     },
 )
-"""Of the attempt (0 first) and the mean pause before it: the mean pause after it."""
+"""Of the attempt (0 first): the mean pause after it."""
