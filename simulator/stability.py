@@ -301,7 +301,7 @@ def stability_of(
         wanted = ceil(4 * MEMORIES_WANTED * _burstiness(scenario) / (1 - load.highest) ** 2)
         if wanted > longer / LONGER:
             return Stability(True, jobs_to_settle=wanted)
-    rises_still = _still_rises(rises) or (not load.bounded and _left_over(scenario, tallies))
+    rises_still = _still_rises(rises) or (not load.bounded and _left_over(scenario, load, tallies))
     return Stability(True, jobs_to_settle=longer if rises_still else None)
 
 
@@ -346,14 +346,18 @@ def _still_rises(rises: Sequence[Rise]) -> bool:
     return float(more.mean()) > max(STILL_RISING * error, 0.2 * earlier, 1.0)
 
 
-def _left_over(scenario: Scenario, tallies: Sequence[Tally]) -> bool:
-    """Whether a backlog is left when the whole cycles of a run end."""
-    if scenario.arrivals.period_s is None or scenario.duration_s is not None:
+def _left_over(scenario: Scenario, load: Load, tallies: Sequence[Tally]) -> bool:
+    """Whether a backlog is left when the whole cycles of a run end. Levels end with the last job: the rest of its cycle drains what is left."""
+    period_s = scenario.arrivals.period_s
+    if period_s is None or scenario.duration_s is not None:
         return False
-    levels = [tally.levels[:, 1] for tally in tallies if len(tally.levels)]
+    levels = [tally.levels for tally in tallies if len(tally.levels)]
     if not levels:
         return False
-    left, most = (
-        float(np.mean(figures)) for figures in ([each[-1] for each in levels], [each.max() for each in levels])
+    per_s = rate_of(scenario, None) / load.highest if load.highest > 0 else inf
+    rests_s = [period_s - (each[-1, 0] - each[0, 0]) % period_s for each in levels]
+    left = float(
+        np.mean([max(0.0, each[-1, 1] - per_s * rest_s) for each, rest_s in zip(levels, rests_s, strict=True)])
     )
+    most = float(np.mean([each[:, 1].max() for each in levels]))
     return left > max(1.0, LEFT_OVER * most)

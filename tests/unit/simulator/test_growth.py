@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from simulator.growth import Rise, growing, rise_of
+from simulator.scenario import Scenario
+from simulator.simulate import simulate
 from simulator.trace_columns import Floats
 
 SAMPLES = 1024
@@ -86,3 +88,20 @@ def test_peaks_are_compared_cycle_by_cycle() -> None:
     assert steady is not None and not growing([steady])
     assert growth is not None and growing([growth]) and growth.per_min == pytest.approx(60, rel=0.05)
     assert rise_of(levels_of(peaks), since_s=0, outages=[], period_s=300) is None
+
+
+@pytest.mark.parametrize(("peak_to_mean", "left"), [(50, False), (40, True)])
+def test_what_a_peak_leaves_has_the_rest_of_its_cycle_to_drain(peak_to_mean: float, left: bool) -> None:
+    """All jobs in the peak: the consumer is free again long before the next one. With jobs after it, the cycle ends with a backlog."""
+    peaks = {"process": "bursts", "rate_per_s": 2, "peak_to_mean": peak_to_mean, "peak_s": 20, "every_s": 1000}
+    scenario = Scenario.parse(
+        {
+            "jobs": 2000,
+            "arrivals": peaks,
+            "service": {"distribution": "exponential", "mean_s": 0.45},
+            "event_driven": {"consumers": 1, "queues": {"standard": 100}},
+        }
+    )
+    seen = simulate(scenario, replications=4, windows=False).event_driven
+    assert seen.stable
+    assert (seen.jobs_to_settle is not None) == left
