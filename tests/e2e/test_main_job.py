@@ -40,6 +40,31 @@ def visit(page: Page, site: str) -> Iterator[Page]:
     assert not complaints
 
 
+def each_page(page: Page) -> Iterator[None]:
+    """Shows the pages of the list of decisions in turn, from the shown one on: other tests may have filled the first."""
+    older = page.locator(".pages [rel=next]")
+    while True:
+        expect(page.locator(".decision-row").first).to_be_visible()
+        yield
+        if not older.count():
+            return
+        following = older.get_attribute("href") or ""
+        older.click()
+        page.wait_for_url(re.compile(f"{re.escape(following)}$"))
+
+
+def demos(page: Page) -> Locator:
+    """The rows, on this page of the list, of the decisions that a site begins with."""
+    return page.locator(".decision-row", has=page.get_by_text("Demo", exact=True))
+
+
+def demo(page: Page, title: str) -> Locator:
+    """The row of one of them, on whichever page of the list."""
+    row = demos(page).filter(has=page.get_by_role("link", name=title, exact=True))
+    assert any(row.count() for _ in each_page(page)), f"{title} is on no page of the list"
+    return row
+
+
 def begin(page: Page, template: str) -> None:
     page.get_by_role("link", name="New decision").click()
     page.get_by_role("button", name=template, exact=True).click()
@@ -98,10 +123,8 @@ def no_serious_finding(page: Page) -> None:
 
 
 def test_the_first_screen_shows_three_decisions_computed_here(visit: Page) -> None:
-    rows = visit.locator(".decision-row", has=visit.get_by_text("Demo", exact=True))
-    expect(rows).to_have_count(3)
-    for title in ("Document extraction", "Form classification", "Email triage"):
-        expect(rows.filter(has_text=re.compile(title, re.IGNORECASE))).to_have_count(1)
+    names = [name for _ in each_page(visit) for name in demos(visit).locator("h2 a").all_inner_texts()]
+    assert sorted(names) == ["Document extraction", "Email triage", "Form classification"]
     no_serious_finding(visit)
 
 
@@ -214,6 +237,6 @@ def test_the_first_load_with_its_charts_is_under_a_megabyte(visit: Page, site: s
     session.send("Network.setCacheDisabled", {"cacheDisabled": True})
     session.on("Network.loadingFinished", lambda event: sizes.update({event["requestId"]: event["encodedDataLength"]}))
     visit.goto(site)
-    visit.locator("a.run-succeeded").first.click()
+    demo(visit, "Document extraction").locator("a.run-succeeded").click()
     expect(visit.locator(".main-svg").first).to_be_visible(timeout=RUN_MS)
     assert sum(sizes.values()) < 1_000_000

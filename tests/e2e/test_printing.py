@@ -7,6 +7,8 @@ import pytest
 from playwright.sync_api import Page
 from pypdf import PdfReader
 
+from tests.e2e.test_main_job import demo
+
 A4 = (595, 842)
 
 
@@ -36,7 +38,7 @@ def background_and_text(page: Page) -> list[str]:
 
 
 def test_a_decision_prints_its_verdict_its_reasons_and_its_answers(dark: Page) -> None:
-    dark.get_by_role("link", name="Document extraction").first.click()
+    demo(dark, "Document extraction").get_by_role("link", name="Document extraction").click()
     dark.wait_for_selector("#advice")
     shown = [reason.inner_text() for reason in dark.locator(".reason-evidence").all()]
     folded = dark.locator("#why-not dd").first
@@ -57,7 +59,7 @@ def test_a_decision_prints_its_verdict_its_reasons_and_its_answers(dark: Page) -
 
 
 def test_a_simulation_and_the_library_print_without_the_frame_of_the_site(dark: Page) -> None:
-    dark.locator("a.run-succeeded").first.click()
+    demo(dark, "Document extraction").locator("a.run-succeeded").click()
     dark.wait_for_selector(".plot .main-svg")
     text = printed(dark)
     assert "What became of the requests" in text and "Calls to the provider" in text
