@@ -17,10 +17,13 @@ from core.errors import CannotRun, InvalidInput
 from simulator.live.errors import RunBroken
 from simulator.live.run import design_run, engine, folders, machine_capacity, run_plan
 from simulator.live.run.fork_server import ROOT
-from simulator.live.run.machine_capacity import Capacity
+from simulator.live.run.machine_capacity import CAUTIOUS, Capacity
 from simulator.live.run.processes import ProcessSpec
+from simulator.live.run.run_plan import plan_live_run
+from simulator.live.run.window import simulate_window
+from simulator.plan import EVENT_DRIVEN
 from simulator.replications import Progress
-from simulator.result import DesignResult, Result
+from simulator.result import Result
 from simulator.scenario import Scenario
 from tests.live import fakes_processes
 from tests.live.fakes_kills import KnownProcesses, kill
@@ -239,12 +242,26 @@ def test_a_speed_that_would_measure_the_machine_is_refused_with_the_reason() -> 
 
 @pytest.mark.parametrize(("jobs", "shown"), [(298, False), (299, True)])
 def test_a_run_without_a_miss_shows_99_percent_from_299_jobs_on(jobs: int, shown: bool) -> None:
-    """Its batches have no spread, and their interval no width: the exact bound is what so few jobs show."""
-    good = DesignResult.model_validate(
-        dict.fromkeys(DesignResult.model_fields, 0)
-        | {"offered": jobs, "good": jobs, "completed": jobs, "stable": True, "intervals": {"good_share": (1.0, 1.0)}}
-        | {name: {} for name in ("wait_s", "latency_s", "subscribers", "classes", "series", "call_rate", "curve")}
-        | {"queue_depth": {"mean": 0, "max": 0}, "lag_s": {"max": 0}, "growth_per_min": None}
+    """The exact bound is what so few jobs show."""
+    asked = Scenario.model_validate(
+        {
+            "jobs": jobs,
+            "deadline_s": 60,
+            "arrivals": {"process": "regular", "rate_per_s": 10},
+            "service": {"distribution": "deterministic", "mean_s": 1},
+        }
     )
-    share = engine._share(good)
-    assert (share.low >= 0.99) == shown
+    plan = plan_live_run(asked, seconds=60)
+    run = engine.LiveRun(
+        folder=Path(),
+        server=None,  # type: ignore[arg-type]  it starts nothing
+        plan=plan,
+        capacity=CAUTIOUS["threads"],
+        machine=engine.MachineState(load=0.0, other_runs=0),
+        workload="document_extraction",
+        key=None,
+        report=lambda _: None,
+    )
+    result = run.result_of(simulate_window(plan.window.scenario, plan.window.trace, None)[EVENT_DRIVEN])
+    assert result.good == result.offered == jobs
+    assert result.conclusion == ("meets" if shown else "unresolved")
