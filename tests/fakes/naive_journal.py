@@ -1,5 +1,6 @@
 """The slow oracle, writing the journal that the parts of a live run would write of the same history."""
 
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ from numpy.typing import NDArray
 
 from simulator.live.system.clock import RunClock
 from simulator.live.system.journal import ROW, EventType
-from tests.fakes.naive_simulation import Job, Naive, NaiveEventDriven, NaiveSynchronous
+from tests.fakes.naive_simulation import Delivery, Job, Naive, NaiveEventDriven, NaiveSynchronous
 
 CLOCK = RunClock(started_ns=0, speed=1.0)
 ENDS = {
@@ -86,9 +87,9 @@ class JournalledSynchronous(Journalled, NaiveSynchronous):
                 if job.abandoned:
                     self.write(EventType.ABANDONED, job, job.caller, 1.0)
 
-    def settle(self, job: Job, outcome: str, instant: float) -> None:
+    def settle(self, job: Job, outcome: str, instant: float, learns: float = -inf) -> None:
         self.write(ENDS[outcome], job, job.caller, 1.0, instant)
-        super().settle(job, outcome, instant)
+        super().settle(job, outcome, instant, learns)
 
 
 class JournalledEventDriven(Journalled, NaiveEventDriven):
@@ -121,19 +122,19 @@ class JournalledEventDriven(Journalled, NaiveEventDriven):
         self.write(EventType.CALLED, job, job.attempt, at_s=self.now + self.design.dispatch_s)
         super().begin(job)
 
-    def ends(self, job: Job, began: float, out: bool) -> None:
-        self.write(EventType.FREED, job, job.attempt)
-        super().ends(job, began, out)
+    def ends(self, delivery: Delivery, out: bool) -> None:
+        self.write(EventType.FREED, delivery.job, delivery.job.attempt)
+        super().ends(delivery, out)
 
     def deliver(self, job: Job) -> None:
         self.write(EventType.COMPUTED, job, job.attempt)
         super().deliver(job)
 
-    def settle(self, job: Job, outcome: str, instant: float) -> None:
+    def settle(self, job: Job, outcome: str, instant: float, learns: float = -inf) -> None:
         if outcome in ("dead_lettered", "failed"):
             self.write(EventType.GAVE_UP, job, job.attempt, float(outcome == "dead_lettered"), instant)
         elif outcome == "timed_out":
             self.write(EventType.EXPIRED, job, job.attempt, at_s=instant)
         else:
             self.write(ENDS[outcome], job, at_s=instant)
-        super().settle(job, outcome, instant)
+        super().settle(job, outcome, instant, learns)
