@@ -11,18 +11,8 @@ from advisor.advice.scenario import scenario_of
 from simulator.live.run import engine, run_plan
 from simulator.result import DesignResult, LiveReport
 from simulator.scenario import Scenario
+from tests.outcomes import OUTCOMES
 
-OUTCOMES = (
-    "completed",
-    "failed",
-    "timed_out",
-    "rejected",
-    "dead_lettered",
-    "undelivered",
-    "lost",
-    "in_system",
-    "undecided",
-)
 HELD = {"wait_s.mean", "latency_s.p95", "good_share", "queue_depth.max"}
 """The figures in which the kernel may not differ."""
 

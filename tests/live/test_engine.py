@@ -27,18 +27,7 @@ from simulator.result import Result
 from simulator.scenario import Scenario
 from tests.live import fakes_processes
 from tests.live.fakes_kills import KnownProcesses, kill
-
-OUTCOMES = (
-    "completed",
-    "failed",
-    "timed_out",
-    "rejected",
-    "dead_lettered",
-    "undelivered",
-    "lost",
-    "in_system",
-    "undecided",
-)
+from tests.outcomes import OUTCOMES
 
 
 @pytest.fixture(autouse=True)

@@ -14,18 +14,7 @@ from simulator.simulate import simulate
 from simulator.stability import load_of
 from simulator.tally import tally_of
 from tests.fakes.naive_scenarios import durations_of, scenarios, trace_of
-
-OUTCOMES = (
-    "completed",
-    "failed",
-    "timed_out",
-    "rejected",
-    "dead_lettered",
-    "undelivered",
-    "lost",
-    "in_system",
-    "undecided",
-)
+from tests.outcomes import OUTCOMES
 
 
 def designs(result: Result) -> Iterator[DesignResult]:
