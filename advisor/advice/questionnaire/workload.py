@@ -245,6 +245,46 @@ def _coupling_state(answers: Answers) -> str:
     return f"{count(subscribers.count, 'subscriber')}{apart}; {classes}"
 
 
+def _questions_of_class(
+    name: str, are_such: str, served: str, one: str, examples: tuple[str, str]
+) -> tuple[Question, ...]:
+    path = f"priorities.{name}"
+    return (
+        Question(
+            f"{path}.share_percent",
+            f"How many requests {are_such}?",
+            f"They get a queue of their own, {served}. 0: there is no such class.",
+            "%",
+        ),
+        Question(
+            f"{path}.max_wait_s",
+            f"How long may {one} wait?",
+            "It sets the consumers of that queue and where its alarm sounds.",
+            "s",
+            applies=has_class(name),
+            converters=(MILLISECONDS, MINUTES) if name == "urgent" else (MINUTES, HOURS),
+        ),
+        Question(
+            f"{path}.p50_s",
+            f"How long does {one} take to process, typically?",
+            "Long work holds up short work that shares its consumers. Empty: as long as any other.",
+            "s",
+            example=examples[0],
+            applies=has_class(name),
+            converters=(MILLISECONDS, MINUTES),
+        ),
+        Question(
+            f"{path}.p95_s",
+            "And the slowest one in twenty of them?",
+            "Empty: as many times the typical one as with all requests.",
+            "s",
+            example=examples[1],
+            applies=class_differs(name),
+            converters=(MILLISECONDS, MINUTES),
+        ),
+    )
+
+
 COUPLING_SECTION = QuestionSection(
     "coupling",
     "Coupling and delivery",
@@ -315,102 +355,9 @@ COUPLING_SECTION = QuestionSection(
             "That needs a WebSocket.",
             applies=someone_waits,
         ),
-        Question(
-            "priorities.urgent.share_percent",
-            "How many requests are urgent?",
-            "They get a queue of their own, served first. 0: there is no such class.",
-            "%",
-        ),
-        Question(
-            "priorities.urgent.max_wait_s",
-            "How long may an urgent request wait?",
-            "It sets the consumers of that queue and where its alarm sounds.",
-            "s",
-            applies=has_class("urgent"),
-            converters=(MILLISECONDS, MINUTES),
-        ),
-        Question(
-            "priorities.urgent.p50_s",
-            "How long does an urgent request take to process, typically?",
-            "Long work holds up short work that shares its consumers. Empty: as long as any other.",
-            "s",
-            example="2",
-            applies=has_class("urgent"),
-            converters=(MILLISECONDS, MINUTES),
-        ),
-        Question(
-            "priorities.urgent.p95_s",
-            "And the slowest one in twenty of them?",
-            "Empty: as many times the typical one as with all requests.",
-            "s",
-            example="6",
-            applies=class_differs("urgent"),
-            converters=(MILLISECONDS, MINUTES),
-        ),
-        Question(
-            "priorities.standard.share_percent",
-            "How many requests are ordinary?",
-            "They get a queue of their own, behind the urgent one. 0: there is no such class.",
-            "%",
-        ),
-        Question(
-            "priorities.standard.max_wait_s",
-            "How long may an ordinary request wait?",
-            "It sets the consumers of that queue and where its alarm sounds.",
-            "s",
-            applies=has_class("standard"),
-            converters=(MINUTES, HOURS),
-        ),
-        Question(
-            "priorities.standard.p50_s",
-            "How long does an ordinary request take to process, typically?",
-            "Long work holds up short work that shares its consumers. Empty: as long as any other.",
-            "s",
-            example="8",
-            applies=has_class("standard"),
-            converters=(MILLISECONDS, MINUTES),
-        ),
-        Question(
-            "priorities.standard.p95_s",
-            "And the slowest one in twenty of them?",
-            "Empty: as many times the typical one as with all requests.",
-            "s",
-            example="20",
-            applies=class_differs("standard"),
-            converters=(MILLISECONDS, MINUTES),
-        ),
-        Question(
-            "priorities.batch.share_percent",
-            "How many requests are bulk work?",
-            "They get a queue of their own, behind both others. 0: there is no such class.",
-            "%",
-        ),
-        Question(
-            "priorities.batch.max_wait_s",
-            "How long may bulk work wait?",
-            "It sets the consumers of that queue and where its alarm sounds.",
-            "s",
-            applies=has_class("batch"),
-            converters=(MINUTES, HOURS),
-        ),
-        Question(
-            "priorities.batch.p50_s",
-            "How long does bulk work take to process, typically?",
-            "Long work holds up short work that shares its consumers. Empty: as long as any other.",
-            "s",
-            example="60",
-            applies=has_class("batch"),
-            converters=(MILLISECONDS, MINUTES),
-        ),
-        Question(
-            "priorities.batch.p95_s",
-            "And the slowest one in twenty of them?",
-            "Empty: as many times the typical one as with all requests.",
-            "s",
-            example="240",
-            applies=class_differs("batch"),
-            converters=(MILLISECONDS, MINUTES),
-        ),
+        *_questions_of_class("urgent", "are urgent", "served first", "an urgent request", ("2", "6")),
+        *_questions_of_class("standard", "are ordinary", "behind the urgent one", "an ordinary request", ("8", "20")),
+        *_questions_of_class("batch", "are bulk work", "behind both others", "bulk work", ("60", "240")),
         Question(
             "resilience.result_retention_h",
             "How long is a result kept?",
