@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from advisor.advice import library
-from advisor.advice.answers import LEAVES, Answers
+from advisor.advice.answers import CLASSES, LEAVES, Answers
 from core.paths import value_at
 from simulator.scenario import Hop
 
@@ -36,7 +36,7 @@ WITHOUT = frozenset(
     {
         "volume.clients",
         "processing.high_mean_s",
-        *(f"priorities.{name}.{quantile}_s" for name in ("urgent", "standard", "batch") for quantile in ("p50", "p95")),
+        *(f"priorities.{name}.{quantile}_s" for name in CLASSES for quantile in ("p50", "p95")),
     }
 )
 """Fields whose null means that the workload has nothing of the kind; no number is near to that."""

@@ -242,6 +242,10 @@ class Priorities(Value):
         return {name: priority for name, priority in every.items() if priority.share_percent > 0}
 
 
+CLASSES = tuple(Priorities.model_fields)
+"""Classes of requests, the most urgent first."""
+
+
 class Resilience(Value):
     outage_minutes: Annotated[float, Field(ge=0, le=10_080), Uncertain]
     recover_within_minutes: Annotated[float, Field(ge=0.1, le=10_080), Uncertain]

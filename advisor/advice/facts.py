@@ -7,7 +7,7 @@ from typing import Any, Generic, Self, TypeVar
 import numpy as np
 
 from advisor.advice.answer_vectors import INTERVAL_VECTORS, AnswerVectors, FlagVector, NumberVector, is_choice
-from advisor.advice.answers import Answers
+from advisor.advice.answers import CLASSES, Answers
 from advisor.advice.queueing import Z95, Wait, attempts_of, lognormal_p99, p99_through, waiting
 from advisor.advice.ranges import MINUTES_A_DAY
 from core.units import DAY_S
@@ -21,7 +21,6 @@ UNLIMITED_RATE = 1e12
 """The value of a quota that does not exist."""
 SHORTEST_CALL = 0.01
 """A call alone takes at least this part of its measured time, however the line falls."""
-CLASSES = ("urgent", "standard", "batch")
 MARGIN = 0.9
 """A hybrid answers in line for this part of the tightest limit."""
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from advisor.advice import delivery, recovery, sizing
-from advisor.advice.answers import Answers
+from advisor.advice.answers import CLASSES, Answers
 from advisor.advice.checks import Case, find_warnings
 from advisor.advice.contract import Flip, Reason, Recommendation, Remedy, Style
 from advisor.advice.evaluation import Decisions, Evaluation
@@ -49,7 +49,7 @@ _NOUNS: Mapping[str, Callable[[float], str]] = {
     "subscribers.keys": lambda value: count(value, "key"),
     **{
         f"priorities.{name}.{quantile}_s": partial(_class_time, name, quantile)
-        for name in ("urgent", "standard", "batch")
+        for name in CLASSES
         for quantile in ("p50", "p95")
     },
     "volume.peak_to_mean": lambda value: f"peaks of {exactly(value, number)}x the average",
