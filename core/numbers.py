@@ -1,6 +1,7 @@
 """Numbers as people read them: three significant digits, then the unit, at a scale that fits. None and infinities become `missing`."""
 
 import math
+from collections.abc import Sequence
 from typing import Protocol
 
 from core.units import DAY_S, HOUR_S, MINUTE_S
@@ -197,3 +198,10 @@ def time_unit(seconds: float) -> tuple[float, str]:
     if seconds < 360_000:
         return 3600.0, "h"
     return 86_400.0, "d"
+
+
+def listed(items: Sequence[str], word: str = "and") -> str:
+    """one; one and two; one, two and three."""
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} {word} {items[-1]}"

@@ -1,7 +1,7 @@
 """Values as words: the same word for the same thing on every page, on the command line and in every file."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import assert_never
 
@@ -19,6 +19,9 @@ from core.numbers import (
     rate,
     share,
     share_interval,
+)
+from core.numbers import (
+    listed as listed,
 )
 from simulator.class_conclusions import SEVERAL
 from simulator.result import Conclusion, DesignResult, Result, StarvedClass
@@ -384,10 +387,3 @@ def unbroken(text: str) -> str:
 
 _BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:%|µs|ms|s|min|h|d|/s|/h|/d|/min|±)(?:[\s.,;:)]|$))")
 _INSIDE_DURATION = re.compile(r"(?<=\u00a0min) (?=\d+\u00a0s\b)|(?<=\u00a0h) (?=\d+\u00a0(?:min|s)\b)")
-
-
-def listed(items: Sequence[str], word: str = "and") -> str:
-    """one; one and two; one, two and three."""
-    if len(items) < 2:
-        return "".join(items)
-    return f"{', '.join(items[:-1])} {word} {items[-1]}"
