@@ -36,6 +36,7 @@ WITHOUT = frozenset(
     {
         "volume.clients",
         "processing.high_mean_s",
+        "processing.request_kb",
         *(f"priorities.{name}.{quantile}_s" for name in CLASSES for quantile in ("p50", "p95")),
     }
 )
@@ -57,6 +58,9 @@ SIMULATED_ONLY = frozenset(
     }
 )
 """Answers that a simulation and the warnings take into account, but no rule: they flip nothing."""
+
+OF_THE_BROKER = frozenset({"processing.request_kb", "subscribers.replays", "operations.broker"})
+"""Answers that only the choice of a broker takes into account: they flip nothing."""
 
 HOP_VECTORS = ("hops.total_s", "hops.streaming_total_s", "hops.idle_s")
 """The tightest limit of each kind: total, total for a streamed response, idle."""

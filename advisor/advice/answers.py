@@ -117,6 +117,8 @@ class Processing(Value):
     p99_s: Annotated[Seconds | None, not_below("p95_s")]
     input_tokens: Tokens
     output_tokens: Tokens
+    request_kb: Annotated[float, Field(ge=0.001, le=1_000_000), Uncertain] | None = None
+    """What a request carries, in units of 1,000 bytes; null: as its input tokens say."""
     measured_in_flight: Workers = 1
     high_in_flight: Workers = 64
     high_mean_s: Seconds | None = None
@@ -203,6 +205,8 @@ class SubscriberAnswers(Value):
     ordering: Literal["none", "per_key", "global"]
     handling_p95_s: Pause
     keys: Workers | None = None
+    replays: bool = False
+    """Whether past events must be read again."""
 
 
 class Priority(Value):
@@ -256,6 +260,8 @@ class Resilience(Value):
 
 class Operations(Value):
     runs_a_broker_today: bool
+    broker: Literal["unknown", "database", "rq", "sqs", "rabbitmq", "temporal", "kafka"] = "unknown"
+    """Which one the team runs; it weighs in the choice of one."""
     min_workers: Workers
     max_workers: Annotated[Workers, not_below("min_workers")]
     worker_kind: Literal["unknown", "forking", "simple", "threads"] = "unknown"

@@ -10,6 +10,7 @@ import numpy as np
 from advisor.advice.answer_vectors import (
     ENCODED,
     HOP_VECTORS,
+    OF_THE_BROKER,
     SIMULATED_ONLY,
     WITHOUT,
     AnswerVectors,
@@ -70,7 +71,7 @@ class _DecidedProbe:
 def find_flips(evaluation: Evaluation) -> tuple[Flip, ...]:
     """Those of style come first, then those of delivery and of strength, the nearest of each first."""
     answers, base, now = evaluation.answers, evaluation.vectors, evaluation.decisions
-    weighed = [path for path in ENCODED if path not in SIMULATED_ONLY]
+    weighed = [path for path in ENCODED if path not in SIMULATED_ONLY | OF_THE_BROKER]
     numeric = [probe for path in weighed if LEAVES[path].numeric for probe in _directions(path, evaluation)]
     listed = [_choices(answers, path) for path in weighed if not LEAVES[path].numeric] + [_hops(answers)]
     decided = _decide_probes(base, [probe for probe in (*numeric, *listed) if len(probe.values)])

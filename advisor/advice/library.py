@@ -80,6 +80,34 @@ class WorkerKind(DatedFact):
     retry_tick_s: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Broker(DatedFact):
+    """What a broker can do by its documentation; None is no limit. Rates are a second."""
+
+    running: int
+    """What it takes to run, in points: 0 for what is there anyway."""
+    per_second: float | None
+    longest_delay_s: float | None
+    lease_s: float | None
+    """How long a consumer may keep a job by default."""
+    longest_lease_s: float | None
+    retention_s: float | None
+    message_bytes: int
+    in_flight: int | None
+    ordered_per_second: float | None
+    order: Literal["per_key", "global"]
+    """The order that it keeps by itself."""
+    replays: bool
+    fans_out: bool
+    keeps_steps: bool
+    ready_made: bool
+    """Whether retries and failed jobs are built in."""
+    has_priorities: bool
+    in_memory: bool
+    near_hops: tuple[str, ...]
+    """Hops of the same vendor."""
+
+
 FactType = TypeVar("FactType", bound=DatedFact)
 
 
@@ -131,8 +159,14 @@ def worker_kinds() -> Mapping[str, WorkerKind]:
 
 
 @cache
+def brokers() -> Mapping[str, Broker]:
+    """The simplest to run first."""
+    return _facts("brokers", Broker)
+
+
+@cache
 def dates() -> Mapping[str, str]:
-    names = ("templates/index", "hops", "profiles", "workers", "delivery")
+    names = ("templates/index", "hops", "profiles", "workers", "delivery", "brokers")
     return MappingProxyType({name.partition("/")[0]: _read(f"{name}.json")["version"] for name in names})
 
 

@@ -201,6 +201,10 @@ def has_lease(answers: Answers) -> bool:
     return answers.operations.lease_s is not None
 
 
+def runs_a_broker(answers: Answers) -> bool:
+    return answers.operations.runs_a_broker_today
+
+
 def crashes(answers: Answers) -> bool:
     return answers.operations.crashes_per_hour > 0
 

@@ -22,6 +22,7 @@ from advisor.advice.questionnaire.question import (
     number_words,
     outage,
     refuses_calls,
+    runs_a_broker,
     someone_waits,
 )
 from core.numbers import count, number, percent
@@ -292,6 +293,16 @@ OPERATIONS_SECTION = QuestionSection(
             "operations.runs_a_broker_today",
             "Does the team run a message broker today?",
             "A first broker has a cost: queues, consumers and dead letters to watch.",
+        ),
+        Question(
+            "operations.broker",
+            "Which one?",
+            "What a team knows weighs most in the choice of a broker.",
+            applies=runs_a_broker,
+            labels=(
+                ("unknown", "Another one"),
+                *((broker.name, broker.title) for broker in library.brokers().values()),
+            ),
         ),
         Question(
             "operations.min_workers",

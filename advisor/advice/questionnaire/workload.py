@@ -228,6 +228,13 @@ LOAD_SECTION = QuestionSection(
             "It counts against the quota of output tokens.",
             "tokens",
         ),
+        Question(
+            "processing.request_kb",
+            "How large is a request, with its documents, pictures or sound?",
+            "A broker takes messages up to a size; larger inputs are kept elsewhere. Empty: as long as its text.",
+            "kB",
+            example="200",
+        ),
     ),
     _load_state,
 )
@@ -313,6 +320,11 @@ COUPLING_SECTION = QuestionSection(
             "keys",
             example="200",
             applies=orders_by_key,
+        ),
+        Question(
+            "subscribers.replays",
+            "Must past results be read again, by a new service or after a fault?",
+            "Only a log that keeps its events can give them again; most queues delete what is done.",
         ),
         Question(
             "subscribers.handling_p95_s",

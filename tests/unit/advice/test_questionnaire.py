@@ -74,7 +74,7 @@ OTHERS, FIRST = "subscribers.handling_p95_s", "caller.first_token_s"
 CLASS_TIMES = {f"priorities.{name}.p95_s" for name in ("urgent", "standard", "batch")}
 USUALLY_NOT_ASKED = CLASS_TIMES | set(
     f"{OTHERS} {FIRST} volume.think_s processing.high_in_flight processing.measured_in_flight provider.retry_after subscribers.keys "
-    "operations.lease_ends operations.acknowledges operations.max_deliveries".split()
+    "operations.lease_ends operations.acknowledges operations.max_deliveries operations.broker".split()
 )
 
 BRANCHES: list[tuple[str, dict[str, Any], str, str]] = [
@@ -108,6 +108,7 @@ BRANCHES: list[tuple[str, dict[str, Any], str, str]] = [
     ("order for each key", {"subscribers": {"ordering": "per_key"}}, "", "subscribers.keys"),
     ("a class with times of its own", {"priorities": {"batch": {"p50_s": 60}}}, "", "priorities.batch.p95_s"),
     ("a lease", {"operations": {"lease_s": 300}}, "", "operations.lease_ends operations.max_deliveries"),
+    ("a team that runs a broker", {"operations": {"runs_a_broker_today": True}}, "", "operations.broker"),
     ("crashes", {"operations": {"crashes_per_hour": 0.1}}, "", "operations.acknowledges operations.max_deliveries"),
 ]  # fmt: skip
 NAMES = [row[0] for row in BRANCHES]
