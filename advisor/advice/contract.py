@@ -11,6 +11,7 @@ Strength = Literal["clear", "lean", "close"]
 Method = Literal["inline", "polling", "webhook", "sse", "websocket", "none"]
 Jitter = Literal["none", "full", "equal", "decorrelated"]
 Favours = Literal["synchronous", "event_driven", "hybrid", "neither"]
+Texts = Annotated[tuple[str, ...], Field(strict=False)]
 
 
 class Delivery(Value):
@@ -84,11 +85,44 @@ class Monitor(Value):
     metric: str
     threshold: str
     text: str
+    runbook: str = ""
+    """What to look at first and what to do when it sounds."""
 
 
 class AdviceWarning(Value):
     code: str
     text: str
+    questions: Texts = ()
+    """The paths of the answers that contradict each other; empty for a warning of another kind."""
+
+
+class BrokerOption(Value):
+    name: str
+    title: str
+    reasons: Texts
+    limits: Texts
+    """What speaks against it, or has to be set."""
+    note: str
+    source: str
+    checked: str
+    wins_if: str = ""
+
+
+class BrokerChoice(Value):
+    """`others` has what speaks most against each of the rest, by title."""
+
+    first: BrokerOption
+    runner_up: BrokerOption
+    others: dict[str, str]
+
+
+class Practice(Value):
+    """Something to build along with the design, such as an outbox: what and why in these answers, and where it is described."""
+
+    id: str
+    title: str
+    text: str
+    source: str
 
 
 class Recommendation(Value):
@@ -106,7 +140,7 @@ class Recommendation(Value):
     strength: Strength
     score: float
     feasible: bool
-    infeasible: dict[Style, Annotated[tuple[str, ...], Field(strict=False)]]
+    infeasible: dict[Style, Texts]
     shortfall: str = ""
     remedy: Remedy | None = None
     probability: dict[Style, float] | None
@@ -121,3 +155,7 @@ class Recommendation(Value):
     dead_letter: bool
     monitors: Annotated[tuple[Monitor, ...], Field(strict=False)]
     warnings: Annotated[tuple[AdviceWarning, ...], Field(strict=False)]
+    broker: BrokerChoice | None = None
+    practices: Annotated[tuple[Practice, ...], Field(strict=False)] = ()
+    migration: str = ""
+    """How to start synchronous and what to move when, if a change that is near makes another style better."""

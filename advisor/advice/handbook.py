@@ -1,4 +1,4 @@
-"""Everything that the advice rests on, as entries to read: rules, cross-checks, templates, hops, profiles, workers. The same data that decides."""
+"""Everything that the advice rests on, as entries to read: rules, cross-checks, templates, and dated facts. The same data that decides."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -6,12 +6,13 @@ from typing import Literal
 
 from advisor.advice import library
 from advisor.advice.checks import CHECKS
+from advisor.advice.contradictions import CONTRADICTIONS
 from advisor.advice.library_overrides import SHIPPED, Library
 from advisor.advice.rules import RULES
 from advisor.advice.templates import TEMPLATES
 from core.numbers import duration, number, plural, singular_of
 
-HandbookKind = Literal["rule", "warning", "template", "hop", "profile", "worker"]
+HandbookKind = Literal["rule", "warning", "template", "hop", "profile", "worker", "broker"]
 
 FRESH_DAYS = 180
 """Vendors change their limits: what was checked longer ago is to be checked again."""
@@ -39,9 +40,10 @@ class Entry:
 
 
 def entries(own: Library = SHIPPED, today: date | None = None) -> tuple[Entry, ...]:
-    facts = (*own.hops.values(), *own.profiles.values(), *library.worker_kinds().values())
+    facts = (*own.hops.values(), *own.profiles.values(), *library.worker_kinds().values(), *library.brokers().values())
     return (
         *(Entry("rule", rule.id, rule.title, rule.about, rule.source) for rule in RULES),
+        *(Entry("warning", one.code, one.title, one.about) for one in CONTRADICTIONS),
         *(Entry("warning", check.code, check.title, check.about) for check in CHECKS),
         *(Entry("template", template.name, template.title, template.summary) for template in TEMPLATES.values()),
         *(entry_of(fact, today) for fact in facts),
@@ -62,6 +64,8 @@ def _described(fact: library.DatedFact) -> tuple[HandbookKind, str]:
             return "profile", _profile_text(fact)
         case library.WorkerKind():
             return "worker", _worker_text(fact)
+        case library.Broker():
+            return "broker", fact.note
         case _:
             raise TypeError(f"the handbook has no words for {type(fact).__name__}")
 

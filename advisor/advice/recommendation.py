@@ -5,13 +5,18 @@ from functools import partial
 
 from advisor.advice import delivery, recovery, sizing
 from advisor.advice.answers import CLASSES, Answers
+from advisor.advice.brokers import choose_broker
 from advisor.advice.checks import Case, find_warnings
 from advisor.advice.contract import Flip, Reason, Recommendation, Remedy, Style
+from advisor.advice.contradictions import find_contradictions
 from advisor.advice.evaluation import Decisions, Evaluation
 from advisor.advice.facts import FactVectors, PointFacts
 from advisor.advice.flips import distance, find_flips
+from advisor.advice.migration import migration_path
 from advisor.advice.monitors import plan_monitors
+from advisor.advice.practices import Design, advise_practices
 from advisor.advice.rules import CONSTRAINTS, RULES, Rule
+from advisor.advice.runbooks import with_runbooks
 from advisor.advice.uncertainty import probabilities, settling_flip
 from core.numbers import count, duration, exactly, number, percent, rate
 
@@ -78,6 +83,9 @@ def recommend(evaluation: Evaluation, *, flips: bool = True) -> Recommendation:
     retries = recovery.retry_plan(answers, point)
     found_flips = find_flips(evaluation) if flips else ()
     remedy = _remedy(found_flips, bool(decisions.feasible[0]))
+    broker = choose_broker(answers, point, style)
+    design = Design(answers, point, style, method, broker.first.name if broker else None)
+    watched = plan_monitors(point, style, queues, retries if answers.failures.dead_letter else None)
     probability, settle = probabilities(evaluation) or (None, settling_flip(strength, style, found_flips))
     return Recommendation(
         style=style,
@@ -97,8 +105,14 @@ def recommend(evaluation: Evaluation, *, flips: bool = True) -> Recommendation:
         concurrency=sizing.concurrency(point),
         retries=retries,
         dead_letter=style != "synchronous" and answers.failures.dead_letter,
-        monitors=plan_monitors(point, style, queues, retries if answers.failures.dead_letter else None),
-        warnings=find_warnings(Case(answers, point, style, method, plan)),
+        monitors=with_runbooks(watched, point),
+        warnings=(
+            *find_contradictions(answers, point, method),
+            *find_warnings(Case(answers, point, style, method, plan)),
+        ),
+        broker=broker,
+        practices=advise_practices(design),
+        migration=migration_path(style, bool(decisions.feasible[0]), int(point.coupling.others), found_flips),
     )
 
 

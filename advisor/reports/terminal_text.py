@@ -55,14 +55,14 @@ def _point(point: ListItem, mark: str) -> str:
 
 
 def _grid(block: TableBlock) -> Iterator[str]:
-    """Figures are right-aligned; a table that is too wide is wrapped in its widest column."""
+    """Figures are right-aligned; a table that is too wide is wrapped in its widest columns."""
     rows = [block.table.headers, *block.table.rows]
     columns = len(block.table.headers)
     widths = [max(len(row[column]) for row in rows) for column in range(columns)]
     excess = sum(widths) + 2 * (columns - 1) - TERMINAL_WIDTH
-    if excess > 0:
+    for _ in range(excess):
         widest = widths.index(max(widths))
-        widths[widest] = max(NARROWEST, widths[widest] - excess)
+        widths[widest] = max(min(NARROWEST, widths[widest]), widths[widest] - 1)
     yield _row(block.table.headers, widths, block.figures_from)[0]
     yield "  ".join("-" * width for width in widths)
     for row in block.table.rows:

@@ -45,6 +45,16 @@ def test_the_advice_follows_what_was_typed(htmx: Client, decision: Decision) -> 
     assert decision.latest().answers.processing.p95_s == 0.4
 
 
+def test_what_a_builder_needs_is_on_the_page(htmx: Client, decision: Decision) -> None:
+    changed = {"priorities.batch.max_wait_s": "21600", "synchronous.hops": ["nginx", "gunicorn"], "version": "1"}
+    page = htmx.post(reverse("save-answers", args=[decision.pk]), changed).content.decode()
+    assert "Which broker" in page and "It would be the first choice if" in page.replace("\xa0", " ")
+    assert "How to build it" in page and "Idempotency key" in page
+    assert 'class="runbook"' in page
+    warning = page.partition('data-mark="warning-class_waits_past_deadline"')[2].partition("</li>")[0]
+    assert "How long may bulk work wait?" in warning and "How soon must the result be there?" in warning
+
+
 def test_an_error_is_shown_next_to_its_field_and_nothing_is_saved(htmx: Client, decision: Decision) -> None:
     answer = post(htmx, decision, processing__p95_s="4,5", provider__max_concurrency="0")
     page = answer.content.decode()

@@ -1,20 +1,24 @@
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from advisor.advice.answers import Answers
 from advisor.advice.checks import CHECKS
-from advisor.advice.contract import Reason, Recommendation
+from advisor.advice.contract import BrokerOption, Reason, Recommendation
+from advisor.advice.contradictions import CONTRADICTIONS
 from advisor.advice.questionnaire import SECTIONS
 from advisor.advice.rules import RULES
 from advisor.reports import wording
 from advisor.reports.document.answers import LABELS, flip_condition
 from advisor.reports.document.blocks import ItemList, ListItem, Paragraph, Section, TableBlock, table_block
-from core.numbers import count, duration, number, percent, share
+from core.numbers import MISSING, count, duration, number, percent, share
 
 MOST_REASONS = 5
 
 RULE_TITLES: Mapping[str, str] = {rule.id: rule.title for rule in RULES}
-CHECK_TITLES: Mapping[str, str] = {check.code: check.title for check in CHECKS}
+CHECK_TITLES: Mapping[str, str] = {
+    **{contradiction.code: contradiction.title for contradiction in CONTRADICTIONS},
+    **{check.code: check.title for check in CHECKS},
+}
 
 
 def context_section(answers: Answers) -> Section:
@@ -103,10 +107,49 @@ def warnings_section(recommendation: Recommendation) -> Section | None:
     if not recommendation.warnings:
         return None
     items = (
-        ListItem(warning.text, f"{CHECK_TITLES.get(warning.code, 'Check')} ({warning.code}).")
+        ListItem(
+            warning.text,
+            f"{CHECK_TITLES.get(warning.code, 'Check')} ({warning.code}).{_of_questions(warning.questions)}",
+        )
         for warning in recommendation.warnings
     )
     return Section("warnings", "Warnings", (ItemList(tuple(items)),))
+
+
+def _of_questions(paths: Sequence[str]) -> str:
+    if not paths:
+        return ""
+    return f" Answers: {wording.listed([f'“{LABELS.get(path, path)}”' for path in paths])}"
+
+
+def practices_section(recommendation: Recommendation) -> Section | None:
+    """What to build along with the design, and how to get there."""
+    items = [ListItem(practice.text, f"{practice.title}.", practice.source) for practice in recommendation.practices]
+    start = [Paragraph(recommendation.migration)] if recommendation.migration else []
+    if not items and not start:
+        return None
+    return Section("practices", "How to build it", (*start, *([ItemList(tuple(items))] if items else [])))
+
+
+def broker_section(recommendation: Recommendation) -> Section | None:
+    choice = recommendation.broker
+    if choice is None:
+        return None
+    rows = [_broker_row("First choice", choice.first), _broker_row("Runner-up", choice.runner_up)]
+    table = table_block(("", "Broker", "For it", "Against it, or to set"), rows, "Choice of a broker", figures_from=4)
+    facts = ItemList(
+        tuple(
+            ListItem(f"{option.title}: {option.note}", f"Checked {option.checked}.", option.source)
+            for option in (choice.first, choice.runner_up)
+        )
+    )
+    others = ItemList(tuple(ListItem(f"Not {title}: {why}") for title, why in choice.others.items()))
+    wins = [Paragraph(choice.runner_up.wins_if)] if choice.runner_up.wins_if else []
+    return Section("broker", "Which broker", (table, *wins, facts, others))
+
+
+def _broker_row(place: str, option: BrokerOption) -> tuple[str, ...]:
+    return place, option.title, " ".join(option.reasons), " ".join(option.limits)
 
 
 def delivery_section(recommendation: Recommendation) -> Section:
@@ -178,8 +221,11 @@ def retries_section(recommendation: Recommendation) -> Section:
 def monitors_section(recommendation: Recommendation) -> Section | None:
     if not recommendation.monitors:
         return None
-    rows = [(monitor.metric, monitor.threshold, monitor.text) for monitor in recommendation.monitors]
-    table = table_block(("Watch", "Alarm at", "Because"), rows, "Alarms", figures_from=3)
+    rows = [
+        (monitor.metric, monitor.threshold, monitor.text, monitor.runbook or MISSING)
+        for monitor in recommendation.monitors
+    ]
+    table = table_block(("Watch", "Alarm at", "Because", "When it sounds"), rows, "Alarms", figures_from=4)
     return Section("monitors", "What to monitor", (table,))
 
 
@@ -189,7 +235,9 @@ def advice_sections(recommendation: Recommendation, answers: Answers) -> Iterato
         against_section(recommendation),
         flips_section(recommendation, answers),
         warnings_section(recommendation),
+        practices_section(recommendation),
         delivery_section(recommendation),
+        broker_section(recommendation),
         queues_section(recommendation),
         retries_section(recommendation),
         monitors_section(recommendation),

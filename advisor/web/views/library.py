@@ -129,6 +129,10 @@ HANDBOOK_PARTS = {
         "With 8 consumers at a load of 0.7, a dispatch of 21 ms turns a mean wait of 96 ms into 103 ms if jobs take 2 s, "
         "and one of 2.4 ms into 78 ms if they take 50 ms.",
     ),
+    "broker": (
+        "Brokers",
+        "What carries jobs and events, with its documented limits: the choice of a broker rests on them. They change: mind the date.",
+    ),
 }
 
 

@@ -24,7 +24,7 @@ WARNED: Mapping[str, tuple[str, Mapping[str, Any], tuple[str, ...]]] = {
         ("30 workers", "10"),
     ),
     "demand_past_provider": ("document_extraction", {}, ("4 /s", "2.09 /s", "more workers cannot help")),
-    "targets_need_more_consumers": ("document_extraction", {}, ("35 consumers", "20")),
+    "targets_need_more_consumers": ("document_extraction", {}, ("37 consumers", "20")),
     "recovery_too_slow": (
         "document_extraction",
         {"resilience.outage_minutes": 300},

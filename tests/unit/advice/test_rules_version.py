@@ -13,7 +13,19 @@ from advisor import advice
 from advisor.advice.rules import RULES_VERSION
 
 FOLDER = Path(advice.__file__).parent
-SOURCES = ("rules", "checks.py", "facts.py", "queueing.py", "evaluation.py", "delivery.py", "data")
+SOURCES = (
+    "rules",
+    "checks.py",
+    "facts.py",
+    "queueing.py",
+    "evaluation.py",
+    "delivery.py",
+    "data",
+    "contradictions.py",
+    "brokers.py",
+    "practices.py",
+    "few_jobs.py",
+)
 STORED = Path(__file__).with_name("rules_versions.json")
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from advisor.advice.answers import Answers, answers_from
+from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_from
 from advisor.advice.yaml_json import read_mapping
 from advisor.reports.document import Document, advice, file_name
@@ -220,3 +221,22 @@ def test_a_spreadsheet_takes_no_cell_for_a_formula(text: str) -> None:
         row for block in section(report, "assumptions") if isinstance(block, TableBlock) for row in block.table.rows
     ]
     assert ("What is this decision about?", f"'{text}", "given") in rows
+
+
+def test_what_a_builder_needs_is_in_the_report() -> None:
+    answers = answers_from({"template": "document_extraction", "priorities": {"batch": {"max_wait_s": 21_600}}})
+    given = advise(answers, flips=False)
+    sections = {section.id: str(section.blocks) for section in advice.advice_sections(given, answers)}
+    assert given.broker is not None
+    assert given.broker.first.title in sections["broker"] and given.broker.runner_up.wins_if in sections["broker"]
+    assert all(practice.text in sections["practices"] for practice in given.practices)
+    assert all(monitor.runbook in sections["monitors"] for monitor in given.monitors)
+    assert "“How long may bulk work wait?” and “How soon must the result be there?”" in sections["warnings"]
+
+
+def test_a_workload_that_starts_synchronous_has_its_migration_in_the_report() -> None:
+    answers = answers_from({"template": "form_classification"})
+    given = advise(answers)
+    sections = {section.id: str(section.blocks) for section in advice.advice_sections(given, answers)}
+    assert given.migration in sections["practices"]
+    assert "broker" not in sections

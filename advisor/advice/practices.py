@@ -1,0 +1,105 @@
+"""What to build along with the design: an outbox, an idempotency key, an early acknowledgement, durable execution, a table to start with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from advisor.advice.answers import Answers
+from advisor.advice.contract import Method, Practice, Style
+from advisor.advice.facts import PointFacts
+from advisor.advice.few_jobs import has_few_jobs, simple_sentence
+
+
+@dataclass(frozen=True)
+class Design:
+    answers: Answers
+    point: PointFacts
+    style: Style
+    method: Method
+    broker: str | None
+    """The first choice."""
+
+
+@dataclass(frozen=True)
+class PracticeRule:
+    id: str
+    title: str
+    when: Callable[[Design], bool]
+    sentence: Callable[[Design], str]
+    source: str
+
+
+def _publishes(design: Design) -> bool:
+    """Whether a stored request or result and an event about it must agree."""
+    others = design.point.coupling.others >= 1
+    return design.style == "hybrid" or (design.style == "event_driven" and (others or _loses_none(design)))
+
+
+def _loses_none(design: Design) -> bool:
+    return design.answers.resilience.max_lost_jobs == 0 and design.point.load.arrives_in_outage >= 1
+
+
+def _outbox(design: Design) -> str:
+    what = "The answer and its event" if design.style == "hybrid" else "What is stored and the event about it"
+    if design.broker == "database":
+        return f"{what} must agree: write the job's row in the same transaction as the data that it is about."
+    return (
+        f"{what} must agree, and a crash between the two writes would leave one without the other: write the event into a table (an outbox) in "
+        "the same transaction as the data, and let a relay send it and mark it as sent."
+    )
+
+
+def _repeats(design: Design) -> bool:
+    tries = design.answers.failures.max_retries + (
+        0 if design.point.caller.nobody else design.answers.synchronous.client_retries
+    )
+    return design.style != "synchronous" or (tries > 0 and not design.answers.failures.idempotent)
+
+
+def _idempotency_key(design: Design) -> str:
+    why = (
+        "Retries may process a request twice"
+        if design.style == "synchronous"
+        else "Queues deliver at least once, so a request or an event may come twice"
+    )
+    harm = (
+        "which is harmless here but pays for the model twice"
+        if design.answers.failures.idempotent
+        else "which does harm here"
+    )
+    return (
+        f"{why}, {harm}: give each a key when it is made, store the key with the result under a unique constraint, and return the stored "
+        "result the second time."
+    )
+
+
+PRACTICES: tuple[PracticeRule, ...] = (
+    PracticeRule(
+        "start_simple",
+        "Start simple",
+        lambda d: d.style != "synchronous" and has_few_jobs(d.answers, d.point),
+        lambda d: simple_sentence(d.answers, d.point),
+        "POSIX, crontab: the finest interval is a minute; PostgreSQL, SELECT: SKIP LOCKED for tables that serve as queues",
+    ),
+    PracticeRule(
+        "outbox",
+        "Transactional outbox",
+        _publishes,
+        _outbox,
+        "C. Richardson, Microservices Patterns, 2018, chapter 3: Transactional outbox",
+    ),
+    PracticeRule(
+        "idempotency_key",
+        "Idempotency key",
+        _repeats,
+        _idempotency_key,
+        "G. Hohpe and B. Woolf, Enterprise Integration Patterns, 2003: Idempotent Receiver",
+    ),
+)
+
+
+def advise_practices(design: Design) -> tuple[Practice, ...]:
+    return tuple(
+        Practice(id=rule.id, title=rule.title, text=rule.sentence(design), source=rule.source)
+        for rule in PRACTICES
+        if rule.when(design)
+    )
