@@ -243,7 +243,7 @@ def weigh(needs: BrokerNeeds) -> Mapping[str, tuple[Point, ...]]:
 
 
 def _ranked(needs: BrokerNeeds) -> list[str]:
-    """The best first; of equals the one that stands first in the data file, which is the simpler one."""
+    """The best first; of equals the one that is first in the data file, which is the simpler one."""
     weighed = weigh(needs)
     return sorted(weighed, key=lambda name: -sum(point.points for point in weighed[name]))
 
