@@ -17,7 +17,7 @@ from advisor.advice.library import Broker
 from core.numbers import count, duration, number, plural, rate
 from core.units import HOUR_S
 
-STEPS_S = 60.0
+WORTH_STEPS_S = 60.0
 """Work that takes longer than a minute is worth keeping step by step."""
 LONG_WORK_S = 600.0
 """What is tried as longer work."""
@@ -209,7 +209,7 @@ def _work(needs: BrokerNeeds, broker: Broker) -> Iterator[Point]:
             0,
             f"A consumer may keep a job for {duration(broker.lease_s)}, unless you raise it, and work takes {duration(needs.work_p99_s)} at p99.",
         )
-    if needs.work_p95_s < STEPS_S or not broker.keeps_steps or needs.few_jobs:
+    if needs.work_p95_s < WORTH_STEPS_S or not broker.keeps_steps or needs.few_jobs:
         return
     if broker.running:
         longer = f"Work of {duration(needs.work_p95_s)} goes on after its last step when a process ends"
