@@ -78,7 +78,7 @@ def _most_in_system(scenario: Scenario, design: str, trace: Trace | None) -> int
     if design == SYNCHRONOUS:
         piled = _bounded(scenario, piled, rate)
     if design == EVENT_DRIVEN and scenario.event_driven.max_queue is not None:
-        piled += rate * client_retries_of(scenario, EVENT_DRIVEN) * client_backoff_s_of(scenario)
+        piled += rate * client_retries_of(scenario, EVENT_DRIVEN) * client_backoff_s_of(scenario, EVENT_DRIVEN)
     backing_off = rate * mean_backoffs_s(scenario, scenario.retries.max)
     standing = most_servers_of(scenario, design) + 10 * rate * service * attempts / max(0.05, 1 - min(share, 0.95))
     return int(min(jobs * 1.1 + 1000, piled * 1.2 + backing_off * 2 + standing + 1000))

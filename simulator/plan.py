@@ -27,8 +27,6 @@ from simulator.scenario import (
     LeaseEnds,
     OutageMode,
     Overflow,
-    Pacing,
-    RetryAfter,
     Scenario,
 )
 from simulator.services import EmpiricalService
@@ -389,8 +387,6 @@ _LEASE_ENDS = complete_table(
 )
 _FAILS_THE_CALL = complete_table(InlineFailure, {"ignored": False, "fails_the_call": True})
 _EARLY = complete_table(Acknowledges, {"late": False, "early": True})
-_UNPACED = complete_table(Pacing, {"paced": False, "none": True})
-_HEEDED = complete_table(RetryAfter, {"honoured": True, "ignored": False})
 _TOGETHER = complete_table(InlineCalls, {"together": True, "one_by_one": False})
 
 
@@ -405,10 +401,9 @@ def client_retries_of(scenario: Scenario, design: str) -> int:
     return scenario.synchronous.client_retries if design == SYNCHRONOUS or own is None else own
 
 
-def client_backoff_s_of(scenario: Scenario) -> float:
-    """The pause of a caller of the event-driven design whose queue was full."""
+def client_backoff_s_of(scenario: Scenario, design: str) -> float:
     own = scenario.event_driven.client_backoff_s
-    return scenario.synchronous.client_backoff_s if own is None else own
+    return scenario.synchronous.client_backoff_s if design == SYNCHRONOUS or own is None else own
 
 
 def keys_of(scenario: Scenario) -> int:
@@ -471,22 +466,14 @@ def _set_classes(m: Any, scenario: Scenario) -> None:
 
 
 def _set_provider(m: Any, scenario: Scenario, trace: Trace | None) -> None:
-    """Of tokens a minute's worth is a bucket's size; of requests `burst_requests`."""
     provider = scenario.provider
-    own = provider.own_share
-    quotas = [
-        None if quota is None else quota * own
-        for quota in (provider.requests_per_minute, provider.input_tokens_per_minute, provider.output_tokens_per_minute)
-    ]
     m["concurrency"] = provider.max_concurrency or UNBOUNDED
-    m["limited"] = provider.max_concurrency is not None or any(
-        quota is not None for quota in (*quotas, provider.requests_per_day)
-    )
-    m["day_quota"] = max(1, int(provider.requests_per_day * own)) if provider.requests_per_day else 0
-    m["unpaced"], m["heeds_retry_after"] = _UNPACED[provider.pacing], _HEEDED[provider.retry_after]
+    m["limited"] = provider.is_limited
+    m["day_quota"] = provider.own_requests_per_day or 0
+    m["unpaced"], m["heeds_retry_after"] = provider.is_unpaced, provider.heeds_retry_after
     m["failed_calls_count"] = provider.failed_calls_count
-    m["bucket_time"][:] = [0 if quota is None else 60 / quota for quota in quotas]
-    m["bucket_size"][:] = [provider.burst_requests, quotas[1] or 0, quotas[2] or 0]
+    m["bucket_time"][:] = [0 if quota is None else 60 / quota[0] for quota in provider.own_quotas]
+    m["bucket_size"][:] = [0 if quota is None else quota[1] for quota in provider.own_quotas]
     m["input_tokens"], m["output_tokens"] = provider.input_tokens, provider.output_tokens
     m["traced_input"] = trace is not None and trace.input_tokens is not None
     m["traced_output"] = trace is not None and trace.output_tokens is not None
@@ -557,7 +544,10 @@ def _set_event_driven(m: Any, scenario: Scenario, *, hybrid: bool) -> None:
     m["accept"], m["dispatch_cost"], m["tick"] = design.accept_s, design.dispatch_s, design.retry_tick_s
     m["expires"] = design.expires_s or inf
     m["dead_letter"] = design.dead_letter
-    m["client_retries"], m["client_backoff"] = client_retries_of(scenario, EVENT_DRIVEN), client_backoff_s_of(scenario)
+    m["client_retries"], m["client_backoff"] = (
+        client_retries_of(scenario, EVENT_DRIVEN),
+        client_backoff_s_of(scenario, EVENT_DRIVEN),
+    )
     m["leased"], m["lease"], m["lease_ends"] = design.redelivers, design.lease_s or inf, _LEASE_ENDS[design.lease_ends]
     m["keys"] = keys_of(scenario)
     m["most_deliveries"] = design.max_deliveries or UNBOUNDED

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from core.closed_sets import complete_table
 from core.values import Count, NonNegative, Percent, Positive, Seed, Value
 from simulator.arrivals import Arrivals
 from simulator.deliveries import Delivery, PollingDelivery
@@ -29,6 +30,8 @@ Acknowledges = Literal["late", "early"]
 Ordering = Literal["none", "one_at_a_time", "per_key"]
 Pacing = Literal["paced", "none"]
 RetryAfter = Literal["honoured", "ignored"]
+_UNPACED: Mapping[Pacing, bool] = complete_table(Pacing, {"paced": False, "none": True})
+_HEEDED: Mapping[RetryAfter, bool] = complete_table(RetryAfter, {"honoured": True, "ignored": False})
 
 
 class Outage(Value):
@@ -94,6 +97,36 @@ class Provider(Value):
     def own_share(self) -> float:
         """Of each quota, 0 to 1."""
         return 1 - self.others_percent / 100
+
+    @property
+    def own_quotas(self) -> tuple[tuple[float, float] | None, ...]:
+        """Units a minute, and at most at once, of requests, input tokens and output tokens, without the others'; None is unlimited.
+
+        Of tokens a minute's worth may come at once.
+        """
+        given = (self.requests_per_minute, self.input_tokens_per_minute, self.output_tokens_per_minute)
+        requests, *tokens = [None if quota is None else quota * self.own_share for quota in given]
+        return (
+            None if requests is None else (requests, float(self.burst_requests)),
+            *(None if quota is None else (quota, quota) for quota in tokens),
+        )
+
+    @property
+    def own_requests_per_day(self) -> int | None:
+        return None if self.requests_per_day is None else max(1, int(self.requests_per_day * self.own_share))
+
+    @property
+    def is_limited(self) -> bool:
+        limits = (self.max_concurrency, self.requests_per_day, *self.own_quotas)
+        return any(limit is not None for limit in limits)
+
+    @property
+    def is_unpaced(self) -> bool:
+        return _UNPACED[self.pacing]
+
+    @property
+    def heeds_retry_after(self) -> bool:
+        return self.is_unpaced and _HEEDED[self.retry_after]
 
     def outage_at(self, at_s: float) -> Outage | None:
         """Return the outage that decides on a call which begins at an instant."""

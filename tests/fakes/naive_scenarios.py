@@ -208,7 +208,6 @@ leases = st.one_of(
 
 PLAYED_LIVE: dict[str, Any] = {
     "arrivals": {"process": "poisson", "rate_per_s": 1.0},
-    "event_driven.client_retries": 0,
 }
 """What takes the place of a case that no live run has, where the field's own default does not."""
 

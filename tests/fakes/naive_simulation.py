@@ -793,7 +793,7 @@ class NaiveEventDriven(Naive):
             first = self.eligible(self.lines[place])
             job, since = self.lines[place][first or 0]
             if job.life is not None and job.life.settled:
-                self.saw("settled while queued")
+                self.drop(job)
                 del self.lines[place][first or 0]
                 self.leaves_queue(since)
                 self.served(place)
@@ -817,6 +817,9 @@ class NaiveEventDriven(Naive):
                 self.count("paced", job)
             job.waited += self.now - since
             self.begin(job)
+
+    def drop(self, job: Job) -> None:
+        self.saw("settled while queued")
 
     def served(self, place: int) -> None:
         if self.queue_of_asks():

@@ -2,14 +2,16 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 
 from simulator.live.system.accept import Accept
-from simulator.live.system.http import authorization
+from simulator.live.system.callers import EventDrivenCaller
+from simulator.live.system.http import authorization, client_session
 from simulator.live.system.journal import EventType, Journal, Reader
-from tests.live.fakes_clients import TOKEN, a_plan, a_scenario, serving
+from simulator.live.system.outcomes import Outcomes
+from tests.live.fakes_clients import TOKEN, a_listener, a_plan, a_scenario, address_of, serving
 from tests.live.fakes_requests import Request, bad_requests, statuses_of
 
 
@@ -17,7 +19,7 @@ class SilentQueues:
     def waiting(self) -> int:
         return 0
 
-    def enqueue(self, job: int) -> None:
+    def enqueue(self, job: int, called_s: float | None) -> None:
         pass
 
 
@@ -66,3 +68,41 @@ def test_no_request_harms_it_or_is_written_down_unless_it_is_a_job_of_the_run_fo
     assert [pair for pair in zip(requests, bad, strict=True) if not 400 <= pair[1] < 500] == []
     assert (first, second) == (202, 409)
     assert list(Reader(tmp_path).more()["what"]) == [EventType.ACCEPTED, EventType.QUEUED]
+
+
+class FullQueues(SilentQueues):
+    """Full at first."""
+
+    def __init__(self) -> None:
+        self.free = [5, 5, 0]
+        self.called_s: list[float | None] = []
+
+    def waiting(self) -> int:
+        return self.free.pop(0)
+
+    def enqueue(self, job: int, called_s: float | None) -> None:
+        self.called_s.append(called_s)
+
+
+def test_a_caller_whom_a_full_queue_refuses_calls_again_and_its_job_is_as_old_as_that_call(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"event_driven": {"max_queue": 5, "client_retries": 2, "client_backoff_s": 0.05}}
+    scenario, queues = a_scenario(jobs=1, **given), FullQueues()
+
+    async def run() -> None:
+        listener = a_listener()
+        plan, jobs = a_plan(tmp_path, scenario, service=address_of(listener))
+        accept = Accept(plan, jobs, Journal(plan.journal("accept")), cast(Any, queues))
+        async with serving(accept.app(), listener), client_session(plan.token) as session:
+            outcomes = Outcomes(jobs, Journal(plan.journal("clients")))
+            caller = EventDrivenCaller(plan, jobs, plan.clock(), session, outcomes)
+            calling = asyncio.create_task(caller(0))
+            while not queues.called_s:
+                await asyncio.sleep(0.01)
+            calling.cancel()
+
+    asyncio.run(run())
+    rows = Reader(tmp_path).more()
+    assert rows["index"][rows["what"] == EventType.SENT].tolist() == [0, 1, 2]
+    assert len(rows[rows["what"] == EventType.REFUSED]) == 2
+    (called_s,) = queues.called_s
+    assert called_s is not None and called_s >= 2 * 0.05

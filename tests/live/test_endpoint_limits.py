@@ -79,3 +79,41 @@ def test_a_call_of_more_tokens_than_the_bucket_holds_passes_when_it_is_full() ->
     assert refusal is not None
     assert refusal.retry_after_s == pytest.approx(60.0)
     assert limits.admit(1200, 0, 120.0, 1.0) is None
+
+
+def test_a_refused_call_of_unpaced_callers_uses_up_what_there_is_of_a_quota() -> None:
+    """600 tokens a minute, ten a second: a call of 500 leaves 100, one of 300 is refused and takes them, and 300 are there 30 s later."""
+    for counts, wait_s in ((True, 30.0), (False, 20.0)):
+        given = {"input_tokens_per_minute": 600, "pacing": "none", "failed_calls_count": counts}
+        limits = EndpointLimits(Provider.model_validate(given))
+        assert limits.admit(500, 0, 0.0, 0.0) is None
+        refusal = limits.admit(300, 0, 0.0, 0.0)
+        assert refusal is not None
+        assert refusal.retry_after_s == pytest.approx(wait_s)
+        assert limits.admit(300, 0, wait_s, 0.0) is None
+
+
+def test_a_refusal_for_too_many_calls_at_once_does_not_say_when_to_come_again() -> None:
+    limits = EndpointLimits(Provider(max_concurrency=1, pacing="none"))
+    assert limits.admit(0, 0, 0.0, 0.0) is None
+    refusal = limits.admit(0, 0, 0.0, 0.0)
+    assert refusal is not None
+    assert (refusal.what, refusal.retry_after_s) == ("concurrent requests", 0.0)
+
+
+def test_other_tenants_have_their_share_of_each_quota() -> None:
+    """Half of 120 a minute is one a second; three fourths of eight a day are used."""
+    limits = EndpointLimits(Provider(requests_per_minute=120, others_percent=50))
+    passed = [limits.admit(0, 0, place * 0.5, 0.0) is None for place in range(8)]
+    assert passed == [True, False] * 4
+    daily = EndpointLimits(Provider(requests_per_day=8, others_percent=75))
+    assert [daily.admit(0, 0, 3600.0 * hour, 0.0) is None for hour in range(4)] == [True, True, False, False]
+
+
+def test_a_quota_of_the_day_is_whole_again_on_the_next() -> None:
+    limits = EndpointLimits(Provider(requests_per_day=2))
+    assert [limits.admit(0, 0, at_s, 0.0) is None for at_s in (100.0, 200.0, 400.0)] == [True, True, False]
+    refusal = limits.admit(0, 0, 400.0, 0.0)
+    assert refusal is not None
+    assert refusal.retry_after_s == 86_000.0
+    assert limits.admit(0, 0, 86_400.0, 0.0) is None

@@ -55,6 +55,11 @@ def called(
     return tasks._call(app, 0, 3).status, calls, limits
 
 
+def test_a_probe_that_is_refused_without_an_outage_ends_the_attempt() -> None:
+    status, calls, _ = called([429, 200], probes=2, outages=())
+    assert (status, calls) == (429, [(3, 0)])
+
+
 def test_after_failed_probes_the_same_attempt_calls_again_with_other_draws() -> None:
     status, calls, limits = called([503, 0, 200], probes=2)
     assert (status, calls) == (200, [(3, 0), (3, 1), (3, 2)])

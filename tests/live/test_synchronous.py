@@ -39,8 +39,8 @@ class HeldProvider:
 
 
 class Handed:
-    async def hand(self, job: int) -> None:
-        pass
+    async def hand(self, job: int, call: int) -> bool:
+        return True
 
 
 Play = Callable[[Callable[[int], Awaitable[int]], HeldProvider], Awaitable[None]]
@@ -232,15 +232,19 @@ class Guests:
         return web.Response(status=self._statuses.pop(0) if self._statuses else 200)
 
 
-def handed(folder: Path, guests: Guests, inline: str, **given: Any) -> NDArray[np.void]:
+def handed(
+    folder: Path, guests: Guests, inline: str, jobs_in_line: tuple[int, ...] = (3,), **given: Any
+) -> NDArray[np.void]:
     async def run() -> None:
         async with serving(guests.app()) as address:
-            scenario = a_scenario(**{"subscribers": {"count": 3, "inline": inline}} | given)
+            subscribing = {"count": 3, "inline": inline} | given.pop("subscribers", {})
+            scenario = a_scenario(subscribers=subscribing, **given)
             plan, jobs = a_plan(folder, scenario, "synchronous", clients=address)
             with Journal(plan.journal("service")) as journal:
                 async with client_session(plan.token) as session:
                     subscribers = SubscriberCalls(plan, jobs, RunClock(_now(), 1.0), journal, session)
-                    await asyncio.wait_for(subscribers.hand(3), 20)
+                    handing = (subscribers.hand(job, 0) for job in jobs_in_line)
+                    await asyncio.wait_for(asyncio.gather(*handing), 20)
 
     asyncio.run(run())
     return Reader(folder).more()
@@ -271,13 +275,50 @@ def test_a_subscriber_that_fails_is_tried_again_and_then_given_up(tmp_path: Path
     assert list(of(rows, EventType.UNHANDLED)["index"]) == [1]
 
 
+def test_a_subscribers_only_consumer_takes_one_call_at_a_time(tmp_path: Path) -> None:
+    """Three jobs at two subscribers, both called together: without the limit six calls would be under way."""
+    guests = Guests()
+    handed(tmp_path, guests, "together", (0, 1, 2), subscribers={"consumers": 1})
+    assert len(guests.called) == 6
+    assert guests.most <= 2
+
+
+@pytest.mark.parametrize(("inline_failure", "status"), [("ignored", 200), ("fails_the_call", 500)])
+def test_a_subscriber_that_gives_up_fails_the_call_if_the_scenario_says_so(
+    tmp_path: Path, inline_failure: str, status: int
+) -> None:
+    guests, answered = Guests(500, 200), []
+
+    async def run() -> None:
+        async with serving(guests.app()) as address:
+            scenario = a_scenario(subscribers={"count": 3, "inline": "one_by_one", "inline_failure": inline_failure})
+            plan, jobs = a_plan(tmp_path, scenario, "synchronous", clients=address)
+            with Journal(plan.journal("service")) as journal:
+                service, provider = SynchronousService(plan, jobs, journal), HeldProvider()
+                provider.open.set()
+                async with client_session(plan.token) as session, serving(service.app()) as own:
+                    clock = RunClock(_now(), 1.0)
+                    subscribers = SubscriberCalls(plan, jobs, clock, journal, session)
+                    work = asyncio.create_task(service.work(clock, provider, subscribers))  # type: ignore[arg-type]
+                    async with session.post(f"{own}/jobs", json={"job": 0, "call": 0}) as response:
+                        answered.append(response.status)
+                    work.cancel()
+                    await asyncio.gather(work, return_exceptions=True)
+
+    asyncio.run(run())
+    assert answered == [status]
+    assert len(of(Reader(tmp_path).more(), EventType.COMPUTED)) == (status == 200)
+    assert guests.called == [(0, 0), (1, 0)], "both are called all the same"
+
+
 def test_an_answer_waits_for_the_subscribers_and_so_does_the_worker(tmp_path: Path) -> None:
     handing, go_on = asyncio.Queue[int](), asyncio.Event()
 
     class Slow(Handed):
-        async def hand(self, job: int) -> None:
+        async def hand(self, job: int, call: int) -> bool:
             handing.put_nowait(job)
             await go_on.wait()
+            return True
 
     async def play(post: Any, provider: HeldProvider) -> None:
         provider.open.set()

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -340,3 +341,136 @@ def test_due_times_are_cut_down_to_the_scenarios_tick(bench: Callable[..., Bench
     assert all(
         6.7 < score - time.time() + (time.monotonic_ns() - min(failed_s.values())) / 1e9 < 7.9 for score in scores
     )
+
+
+class RefusesAtFirst(Model):
+    """Each job's first call, which is to come again 0.4 s later."""
+
+    def call(self, job: int, attempt: int, probes: int = 0) -> Reply:
+        return Reply(429, retry_after_s=0.4) if attempt == 0 else super().call(job, attempt)
+
+
+@pytest.mark.parametrize(("intervals_s", "pause_s"), [([0.1, 0.6], 0.4), ([0.6, 0.1], 0.6)])
+def test_a_retry_comes_no_sooner_than_a_refusal_asks_for(
+    bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, intervals_s: list[float], pause_s: float
+) -> None:
+    monkeypatch.setattr(tasks, "ProviderClient", RefusesAtFirst)
+    run = bench(jobs=8, retries={"max": 2, "intervals_s": intervals_s}, provider={"pacing": "none"})
+    run.enqueue_all()
+    run.work()
+    assert run.of_kind(EventType.BACKED_OFF)["value"].tolist() == [pause_s] * 8
+    run.schedule()
+    run.work()
+    assert run.of_kind(EventType.COMPUTED)["index"].tolist() == [1] * 8
+
+
+CUT = 0
+ENDED_TWICE = ["STARTED 0", "UNUSED 0", "REDELIVERED 0", "STARTED 1", "UNUSED 1", "GAVE_UP 1"]
+
+
+class TakesLong(Model):
+    """As long as a job's service time, unless the call is cut before; job 0 fails at first."""
+
+    def call(self, job: int, attempt: int, probes: int = 0, limit_s: float = inf) -> Reply:
+        takes_s = float(self._jobs.service_s[job])
+        time.sleep(min(takes_s, limit_s))
+        return super().call(job, attempt) if takes_s < limit_s else Reply(CUT)
+
+
+LEASED: dict[str, Any] = {
+    "jobs": 2,
+    "service": {"distribution": "deterministic", "mean_s": 0.3},
+    "provider": {"call_timeout_s": 60},
+}
+
+
+def kinds(run: Bench, job: int) -> list[str]:
+    """What happened to a job, without the waits and calls in between."""
+    named = {
+        EventType.STARTED,
+        EventType.REDELIVERED,
+        EventType.UNUSED,
+        EventType.DROPPED,
+        EventType.COMPUTED,
+        EventType.GAVE_UP,
+    }
+    mine = run.rows[(run.rows["job"] == job) & np.isin(run.rows["what"], list(named))]
+    return [f"{EventType(row['what']).name} {row['index']}" for row in mine[np.argsort(mine["at_ns"], kind="stable")]]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"lease_s": 0.1, "lease_ends": "stops", "max_deliveries": 2}, ENDED_TWICE),
+        ({"lease_s": 0.1}, ["STARTED 0", "REDELIVERED 0", "COMPUTED 0", "DROPPED 1"]),
+        ({"lease_s": 0.1, "lease_ends": "discards", "max_deliveries": 1}, ["STARTED 0", "GAVE_UP 0", "UNUSED 0"]),
+        ({"lease_s": 9.0}, ["STARTED 0", "COMPUTED 0"]),
+    ],
+)  # fmt: skip
+def test_a_lease_that_ends_before_the_work_ends_has_rq_deliver_the_job_again(
+    bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], expected: list[str]
+) -> None:
+    monkeypatch.setattr(tasks, "ProviderClient", TakesLong)
+    run = bench(**LEASED, event_driven=given)
+    run.app.queues.enqueue(0)
+    run.work()
+    assert kinds(run, 0) == expected
+    dead = [letter.job for letter in run.app.queues.read_dead_letters()]
+    assert dead == ([0] if given.get("lease_ends") == "stops" else [])
+
+
+@pytest.mark.parametrize(
+    ("given", "expected", "lost"),
+    [
+        ({"acknowledges": "early"}, ["STARTED 0", "UNUSED 0"], True),
+        ({"max_deliveries": 2}, ENDED_TWICE, False),
+    ],
+)
+def test_the_job_of_a_consumer_that_crashes_is_delivered_again_or_lost(
+    bench: Callable[..., Bench],
+    monkeypatch: pytest.MonkeyPatch,
+    given: dict[str, Any],
+    expected: list[str],
+    lost: bool,
+) -> None:
+    """At 360,000 crashes an hour, each delivery ends in one long before its 3 s are over."""
+    monkeypatch.setattr(tasks, "ProviderClient", TakesLong)
+    service = {"distribution": "deterministic", "mean_s": 3.0}
+    run = bench(**LEASED | {"service": service}, event_driven={"crashes_per_hour": 360_000, **given})
+    run.app.queues.enqueue(0)
+    run.work()
+    assert kinds(run, 0) == expected
+    assert len(run.of_kind(EventType.LOST)) == lost
+
+
+def test_after_a_crash_a_job_is_delivered_again_when_its_lease_ends(
+    bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "ProviderClient", TakesLong)
+    design = {"crashes_per_hour": 360_000, "lease_s": 2.0, "max_deliveries": 2}
+    run = bench(**LEASED | {"service": {"distribution": "deterministic", "mean_s": 3.0}}, event_driven=design)
+    run.app.queues.enqueue(0)
+    run.work()
+    (registry,) = (queue.scheduled_job_registry for queue in run.app.queues.classes)
+    ((_, due),) = registry.connection.zrange(registry.key, 0, -1, withscores=True)
+    taken_ns = int(run.of_kind(EventType.STARTED)["at_ns"][0])
+    assert due - time.time() + (time.monotonic_ns() - taken_ns) / 1e9 == pytest.approx(2.0, abs=0.5)
+
+
+def test_failed_attempts_use_up_retries_and_deliveries_that_a_lease_ended_do_not(
+    bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its work outlasts the lease twice; then the model, which has become fast, fails twice, and one retry is allowed."""
+
+    class BecomesFast(TakesLong):
+        def call(self, job: int, attempt: int, probes: int = 0, limit_s: float = inf) -> Reply:
+            return super().call(job, attempt, probes, limit_s) if attempt < 2 else Reply(500)
+
+    monkeypatch.setattr(tasks, "ProviderClient", BecomesFast)
+    design = {"lease_s": 0.1, "lease_ends": "stops"}
+    run = bench(**LEASED, event_driven=design, retries={"max": 1, "base_s": 0.0})
+    run.app.queues.enqueue(0)
+    run.work()
+    assert kinds(run, 0)[-3:] == ["STARTED 2", "STARTED 3", "GAVE_UP 3"]
+    assert run.of_kind(EventType.BACKED_OFF)["index"].tolist() == [2]
+    assert [letter.attempts for letter in run.app.queues.read_dead_letters()] == [4]

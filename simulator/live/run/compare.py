@@ -85,10 +85,15 @@ class Limits:
 
 
 def compare_figures(
-    design: Design, predicted: DesignResult, measured: DesignResult, resolution: Resolution
+    design: Design,
+    predicted: DesignResult,
+    measured: DesignResult,
+    resolution: Resolution,
+    *,
+    is_unpaced: bool = False,
 ) -> list[LiveFigure]:
     return [
-        *_design_figures(design, predicted, measured, resolution),
+        *_design_figures(design, predicted, measured, resolution, is_unpaced=is_unpaced),
         *_call_rate(design, predicted, measured, resolution),
         *_class_figures(design, predicted, measured, resolution),
         *_subscriber_figures(design, predicted, measured, resolution),
@@ -101,7 +106,7 @@ def compare_figures(
 
 
 def _design_figures(
-    design: Design, predicted: DesignResult, measured: DesignResult, resolution: Resolution
+    design: Design, predicted: DesignResult, measured: DesignResult, resolution: Resolution, *, is_unpaced: bool
 ) -> Iterator[LiveFigure]:
     times = Limits(resolution.time_s, resolution.time_s)
     few = Limits(JOBS, JOBS)
@@ -121,10 +126,14 @@ def _design_figures(
         "wasted_s": ("s", Limits(waste, waste)),
         "provider_calls": ("calls", few),
         "delivery_calls": ("calls", few),
+        "redelivered": ("jobs", few),
+        "duplicates": ("jobs", few),
     }
+    if is_unpaced:
+        figures["provider_429"] = "calls", few
     for name, (unit, limits) in figures.items():
         before, after = map(attrgetter(name), (predicted, measured))
-        absent = (None, 0) if unit == "calls" or name == "wasted_s" else (None,)
+        absent = (None, 0) if unit == "calls" or name in ("wasted_s", "redelivered", "duplicates") else (None,)
         if before not in absent or after not in absent:
             yield _figure(design, name, unit, before, after, limits, few_complete=few_complete)
     yield _good_share(design, predicted.good, measured.good, measured.offered)

@@ -39,7 +39,7 @@ from simulator.live.system.config import ExternalEndpoint, ProcessConfig
 from simulator.live.system.consumers import worker_count
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import ROW, EventType, Journal, Reader, unfinished_calls
-from simulator.live.system.queues import RunQueues, attempt_number, enqueued_ns, job_number, monotonic_ns
+from simulator.live.system.queues import RunQueues, enqueued_ns, job_number, monotonic_ns
 from simulator.live.system.tasks import worker_number
 from simulator.plan import DESIGN_WORDS, EVENT_DRIVEN, SYNCHRONOUS
 from simulator.result import Design, ProcessEnd, Series, WorkerKind
@@ -223,7 +223,7 @@ def _record_rqs_state(config: ProcessConfig, run: DesignRun) -> None:
         for job in missing:
             journal.write(EventType.LOST, job)
         for rq_job in queues.waiting_jobs():
-            number = attempt_number(rq_job, run.setup.jobs.retries)
+            number = queues.index_of(rq_job)
             if number > 0:
                 journal.write(EventType.QUEUED, job_number(rq_job.id), number, at_ns=enqueued_ns(rq_job))
     for worker in Worker.all(queues.connection):

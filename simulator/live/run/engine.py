@@ -295,7 +295,8 @@ def _report(run: LiveRun, costs: Costs, predicted: dict[str, DesignResult], real
             calls_per_s=carried[design],
             service_s=mean_s,
         )
-        figures += compare_figures(design, predicted[design], measured, resolution)
+        unpaced = window.scenario.provider.is_unpaced
+        figures += compare_figures(design, predicted[design], measured, resolution, is_unpaced=unpaced)
     return LiveReport(
         speed=plan.speed,
         seconds=plan.seconds,

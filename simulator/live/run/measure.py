@@ -4,7 +4,8 @@ Everything is in Scenario seconds. A job's arrival is the instant at which it wa
 generator makes no design look faster.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from http import HTTPStatus
 from math import inf
 
 import numpy as np
@@ -74,6 +75,17 @@ class Spells:
     start: Floats
     end: Floats
 
+    def joined(self, more: "Spells") -> "Spells":
+        return Spells(
+            *(np.concatenate([getattr(self, each.name), getattr(more, each.name)]) for each in fields(Spells))
+        )
+
+    def without(self, gaps: "Spells") -> "Spells":
+        """`gaps` lie in the spells of their jobs and attempts."""
+        ends = Spells(gaps.job, gaps.index, gaps.end, gaps.start).joined(self)
+        by_start, by_end = (np.lexsort((at, ends.index, ends.job)) for at in (ends.start, ends.end))
+        return Spells(ends.job[by_start], ends.index[by_start], ends.start[by_start], ends.end[by_end])
+
     def level(self, instants: Floats) -> Floats:
         starts, ends = np.sort(self.start), np.sort(self.end)
         return (np.searchsorted(starts, instants, "right") - np.searchsorted(ends, instants, "right")).astype(float)
@@ -104,6 +116,10 @@ class Measured:
     waiting: Spells
     working: Spells
     calls: int
+    unused: NDArray[np.bool_]
+    """Event-driven: jobs x deliveries, whose work changed nothing."""
+    called_s: Floats
+    """By job: its client's last call."""
     gave_up_s: Floats
     """Synchronous: jobs x calls, when the client gave up the call; infinite if it did not."""
 
@@ -130,6 +146,8 @@ def measure(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended: b
         waiting=waiting,
         working=_working(design, n, top, rows),
         calls=int(called.sum()),
+        unused=~np.isnan(rows.table(EventType.UNUSED, n, top)),
+        called_s=np.fmax(jobs.arrival_s, rows.last(EventType.SENT, n)),
         gave_up_s=gave_up_s,
     )
 
@@ -162,13 +180,33 @@ def _waiting(n: int, top: int, rows: Rows) -> tuple[Floats, Spells]:
     """Waiting by job, and the spells in the queue. What a consumer waits for the provider's limits counts as the queue's: the kernel hands
     out no job that the limits do not allow."""
     begins, starts = rows.table(EventType.QUEUED, n, top), rows.table(EventType.STARTED, n, top)
-    paced = rows.values(EventType.WAITED_FOR_PROVIDER, n, top)
-    dropped = rows.last(EventType.EXPIRED, n)
-    expired = ~np.isnan(dropped)[:, None] & np.isnan(starts) & ~np.isnan(begins)
-    ends = np.where(expired, dropped[:, None], starts + paced)
-    dropped_after = np.where(expired, np.maximum(dropped[:, None] - begins, 0.0), 0.0)
-    waited = np.nansum(np.maximum(starts - begins, 0.0) + paced, axis=1) + np.nansum(dropped_after, axis=1)
-    return waited, _spells(begins, ends, rows.now_s)
+    paced, after_probes = _waits_for_provider(n, top, rows)
+    dropped = np.fmax(rows.table(EventType.EXPIRED, n, top), rows.table(EventType.DROPPED, n, top))
+    ends = np.where(np.isnan(starts), dropped, starts + paced)
+    waits = np.maximum(np.where(np.isnan(starts), dropped, starts) - begins, 0.0) + paced
+    waited = np.nansum(np.where(np.arange(top) <= _settling_index(n, top, rows)[:, None], waits, 0.0), axis=1)
+    np.add.at(waited, after_probes.job, after_probes.end - after_probes.start)
+    return waited, _spells(begins, ends, rows.now_s).joined(after_probes)
+
+
+def _settling_index(n: int, top: int, rows: Rows) -> NDArray[np.int64]:
+    """By job: the attempt or delivery that settled it; later ones were queued and not needed."""
+    settles = np.isin(rows.rows["what"], (EventType.COMPUTED, EventType.GAVE_UP, EventType.EXPIRED, EventType.LOST))
+    index = np.full(n, top)
+    index[rows.rows["job"][settles]] = rows.rows["index"][settles]
+    return index
+
+
+def _waits_for_provider(n: int, top: int, rows: Rows) -> tuple[Floats, Spells]:
+    """Jobs x attempts: the wait for the limits before an attempt's first call. The spells are the waits after its failed probes."""
+    called, mine = rows.of_kind(EventType.CALLED), rows.of_kind(EventType.WAITED_FOR_PROVIDER)
+    first_call = np.full((n, top), inf)
+    np.minimum.at(first_call, (rows.rows["job"][called], rows.rows["index"][called]), rows.at_s[called])
+    job, index, end = rows.rows["job"][mine], rows.rows["index"][mine], rows.at_s[mine]
+    took, later = rows.rows["value"][mine] * rows.speed, end > first_call[job, index]
+    first_s = np.zeros((n, top))
+    np.add.at(first_s, (job[~later], index[~later]), took[~later])
+    return first_s, Spells(job[later], index[later], (end - took)[later], end[later])
 
 
 def _synchronous_waiting(gave_up_s: Floats, rows: Rows, jobs: Jobs) -> tuple[Floats, Spells]:
@@ -190,10 +228,12 @@ def _working(design: str, n: int, top: int, rows: Rows) -> Spells:
     """A synchronous worker is busy from start to answer; a consumer, as in the kernel, from when the limits allow its call."""
     starts, ends = rows.table(EventType.STARTED, n, top), rows.table(EventType.FREED, n, top)
     if design != SYNCHRONOUS:
-        starts = starts + rows.values(EventType.WAITED_FOR_PROVIDER, n, top)
+        paced, after_probes = _waits_for_provider(n, top, rows)
+        starts = starts + paced
         ends = np.where(
             np.isnan(ends) & _taken_up_again(starts, rows.last(EventType.GAVE_UP, n)), _last_seen(n, top, rows), ends
         )
+        return _spells(starts, ends, rows.now_s).without(after_probes)
     return _spells(starts, ends, rows.now_s)
 
 
@@ -245,9 +285,11 @@ def tally_run(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended:
     return Tally(
         counts=counts,
         provider_calls=measured.calls,
-        provider_429=rows.count(EventType.WAITED_FOR_PROVIDER),
+        provider_429=rows.count(EventType.WAITED_FOR_PROVIDER) + _refused_calls(scenario, rows),
         delivery_calls=rows.count(EventType.DELIVERY_CALL) if design != SYNCHRONOUS else 0,
         client_calls=rows.count(EventType.SENT),
+        redelivered=rows.count(EventType.REDELIVERED),
+        duplicates=_duplicates(len(jobs), rows),
         waits=TimeSample.of_values(measured.waited_s[taken_in]),
         latencies=TimeSample.of_values(latency, int(offered.sum() - undecided.sum())),
         depth_mean=area / observed if observed > 0 else 0.0,
@@ -271,6 +313,19 @@ def tally_run(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended:
         call_bins=call_bins,
         call_width_s=call_width,
     )
+
+
+def _refused_calls(scenario: Scenario, rows: Rows) -> int:
+    if not scenario.provider.is_unpaced:
+        return 0
+    return int((rows.rows["value"][rows.of_kind(EventType.ANSWERED)] == HTTPStatus.TOO_MANY_REQUESTS).sum())
+
+
+def _duplicates(n: int, rows: Rows) -> int:
+    """Results that were computed more than once."""
+    unused = rows.of_kind(EventType.UNUSED) & (rows.rows["value"] == 1.0)
+    results = np.bincount(rows.rows["job"][unused | rows.of_kind(EventType.COMPUTED)], minlength=n)
+    return int(np.maximum(results - 1, 0).sum())
 
 
 def _good(jobs: Jobs, measured: Measured) -> NDArray[np.bool_]:
@@ -312,12 +367,12 @@ def _outcome_counts(
 def _wasted_s(scenario: Scenario, design: str, jobs: Jobs, measured: Measured) -> float:
     """Server time spent on a call that its client had given up, or past the deadline (event-driven: or the expiry)."""
     job = measured.working.job
-    limit = jobs.deadlines_s[jobs.place[job]]
-    if design != SYNCHRONOUS:
-        limit = np.minimum(limit, scenario.event_driven.expires_s or inf)
-    vain = jobs.arrival_s[job] + limit
+    vain = (jobs.arrival_s + jobs.deadlines_s[jobs.place])[job]
     if design == SYNCHRONOUS:
         vain = np.minimum(vain, measured.gave_up_s[job, measured.working.index])
+    else:
+        vain = np.minimum(vain, measured.called_s[job] + (scenario.event_driven.expires_s or inf))
+        vain[measured.unused[job, measured.working.index]] = -inf
     return float(np.maximum(0.0, measured.working.end - np.maximum(measured.working.start, vain)).sum())
 
 

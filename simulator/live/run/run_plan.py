@@ -7,6 +7,7 @@ import numpy as np
 
 from core.errors import InvalidInput, Problem
 from core.numbers import count
+from core.units import DAY_S
 from simulator.arrivals import TraceArrivals
 from simulator.conclusions import jobs_for_verdict
 from simulator.deliveries import PollingDelivery
@@ -217,6 +218,7 @@ class Workload:
         mean_s = mean_service_s(scenario, window.trace, window.durations_s) / speed
         calibrating_s = CALIBRATING_S + (mean_s if external is None else min(1.0, mean_s))
         tallies = simulate_window(scenario, window.trace, window.durations_s).values()
+        self._require_one_day(window, max(window.done_s(tally) for tally in tallies))
         real_s = sum(ceil(window.done_s(tally) / speed) for tally in tallies) + 4 * STARTING_S + 2 * calibrating_s
         return LiveRunPlan(
             window=window,
@@ -230,6 +232,16 @@ class Workload:
             verdict_jobs=jobs_for_verdict(scenario),
             external=external,
         )
+
+    def _require_one_day(self, window: Window, done_s: float) -> None:
+        """Raises InvalidInput: calls would wait for the next day's quota."""
+        quota = self.scenario.provider.requests_per_day
+        if quota is not None and done_s >= DAY_S > window.trace.arrivals_s[-1]:
+            problem = (
+                f"should be above the calls of a live run, or left empty: {window.jobs:,} jobs arrive in {window.words}, their calls would use up"
+                f" the day's {quota:,}, and the rest would wait until the next day; use the kernel"
+            )
+            raise InvalidInput([Problem("provider.requests_per_day", problem)])
 
 
 def _long_enough(workload: Workload, time_limit_s: float) -> LiveRunPlan:

@@ -7,8 +7,9 @@ from core.errors import InvalidInput, Problem
 from simulator.arrivals import TraceArrivals
 from simulator.live.run.machine_capacity import current
 from simulator.live.run.run_plan import LONGEST_DEFAULT_S
+from simulator.live.system.config import MOST_HANDLERS
 from simulator.memory import memory_bytes
-from simulator.plan import EVENT_DRIVEN, client_retries_of
+from simulator.plan import called_subscribers
 from simulator.result import WorkerKind
 from simulator.scenario import Scenario
 from simulator.simulate import Estimate
@@ -80,9 +81,6 @@ def find_unsupported(scenario: Scenario, workers: WorkerKind = "threads") -> tup
     ]
     reasons: dict[str, str | None] = {
         "backlog_jobs": "a live run begins without a backlog; use the kernel" if scenario.backlog_jobs else None,
-        "provider.requests_per_day": "a live run is shorter than a day; use the kernel"
-        if scenario.provider.requests_per_day is not None
-        else None,
         "hybrid": "a live run has the two designs, and no hybrid; use the kernel" if scenario.hybrid else None,
         "autoscaling": "a live run has a fixed number of workers; use the kernel" if scenario.autoscaling else None,
         "synchronous.workers": f"a live run has at most {MOST_WORKERS} of them; use the kernel"
@@ -93,13 +91,9 @@ def find_unsupported(scenario: Scenario, workers: WorkerKind = "threads") -> tup
         f" not every {events.retry_tick_s:g} s; use other workers"
         if stock and events.retry_tick_s not in STOCK_TICKS_S
         else None,
-        **_of_calls(scenario),
         **_of_deliveries(scenario),
-        "subscribers.consumers": "in a live run subscribers have any number of consumers; use the kernel"
-        if scenario.subscribers.consumers is not None
-        else None,
-        "subscribers.inline_failure": "in a live run no subscriber fails the call in line; use the kernel"
-        if scenario.subscribers.inline_failure != "ignored"
+        "subscribers.consumers": f"a live run has at most {MOST_HANDLERS} consumers of all subscribers together; use the kernel"
+        if (scenario.subscribers.consumers or 0) * called_subscribers(scenario) > MOST_HANDLERS
         else None,
         "event_driven.discipline": "rq's own workers have no weighted order of their queues; use other workers"
         if stock and len(events.queues) > 1 and events.discipline == "weighted"
@@ -108,33 +102,11 @@ def find_unsupported(scenario: Scenario, workers: WorkerKind = "threads") -> tup
     return (*problems, *(Problem(path, reason) for path, reason in reasons.items() if reason is not None))
 
 
-def _of_calls(scenario: Scenario) -> dict[str, str | None]:
-    provider = scenario.provider
-    return {
-        "provider.pacing": "in a live run calls wait for the limits, and none is refused; use the kernel"
-        if provider.pacing != "paced"
-        else None,
-        "provider.others_percent": "a live run has no other tenants; use the kernel, or give the quotas that are left"
-        if provider.others_percent > 0
-        else None,
-    }
-
-
 def _of_deliveries(scenario: Scenario) -> dict[str, str | None]:
     events = scenario.event_driven
     only_kernel = "a live run has no {}; use the kernel"
     return {
-        "event_driven.lease_s": only_kernel.format("leases") if events.lease_s is not None else None,
         "event_driven.ordering": only_kernel.format(f"order of jobs ({events.ordering})")
         if events.ordering != "none"
         else None,
-        "event_driven.max_deliveries": only_kernel.format("limit on deliveries")
-        if events.max_deliveries is not None
-        else None,
-        "event_driven.crashes_per_hour": only_kernel.format("crashes that a Scenario plans")
-        if events.crashes_per_hour
-        else None,
-        "event_driven.client_retries": None
-        if events.max_queue is None or not client_retries_of(scenario, EVENT_DRIVEN)
-        else "in a live run callers of a full queue do not call again; use the kernel, or set it to 0",
     }

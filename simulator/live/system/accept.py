@@ -26,6 +26,7 @@ from simulator.live.system.http import (
     error_response,
     make_application,
     read_job,
+    read_number,
     read_object,
     serve,
 )
@@ -152,23 +153,28 @@ class Accept:
 
     async def _accept(self, request: web.Request) -> web.Response:
         """202 once the job is in its queue; 503 if the queues are full; 409 if it has come before."""
-        job = read_job(await read_object(request), len(self._jobs))
+        given = await read_object(request)
+        job, call = (
+            read_job(given, len(self._jobs)),
+            read_number({"call": 0} | given, "call", self._jobs.client_retries + 1),
+        )
+        called_s = self._config.clock().now_s() if call else None
         if job in self._events:
             return error_response(409, f"job {job} has been accepted before")
         self._events[job] = JobEvents()
         await asyncio.sleep(self._clock.real_s(self._design.accept_s))
-        if not await asyncio.get_running_loop().run_in_executor(self._enqueuing, self._enqueue, job):
+        if not await asyncio.get_running_loop().run_in_executor(self._enqueuing, self._enqueue, job, called_s):
             del self._events[job]
             self._journal.write(EventType.REFUSED, job)
             return error_response(503, "the queues are full", {"Retry-After": self._retry_after})
         headers = {"Location": f"/jobs/{job}", "Retry-After": self._retry_after}
         return web.json_response({"job": job, "state": "queued"}, status=202, headers=headers)
 
-    def _enqueue(self, job: int) -> bool:
+    def _enqueue(self, job: int, called_s: float | None) -> bool:
         if self._design.max_queue is not None and self._queues.waiting() >= self._design.max_queue:
             return False
         self._journal.write(EventType.ACCEPTED, job)
-        self._queues.enqueue(job)
+        self._queues.enqueue(job, called_s)
         self._journal.write(EventType.QUEUED, job)
         return True
 

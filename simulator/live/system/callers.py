@@ -29,6 +29,7 @@ class Caller:
         self._url = f"{config.service}/jobs"
         self._jobs, self._clock, self._session = jobs, clock, session
         self._outcomes, self._journal = outcomes, outcomes.journal
+        self._retries, self._backoff_s = jobs.client_retries, clock.real_s(jobs.client_backoff_s)
 
     async def __call__(self, job: int) -> None:
         raise NotImplementedError
@@ -50,9 +51,7 @@ class SynchronousCaller(Caller):
     def __init__(self, config: ProcessConfig, *given: Any) -> None:
         super().__init__(config, *given)
         design, real_s = config.scenario.synchronous, self._clock.real_s
-        self._retries = design.client_retries
         self._syns_s = tuple(map(real_s, design.syns_s)) if design.overflow == "drop" else None
-        self._backoff_s = real_s(design.client_backoff_s)
         self._patience_s = real_s(self._jobs.patience_s) if isfinite(self._jobs.patience_s) else None
 
     async def __call__(self, job: int) -> None:
@@ -136,8 +135,12 @@ class EventDrivenCaller(Caller):
                 assert_never(delivery.method)
 
     async def __call__(self, job: int) -> None:
-        self._journal.write(EventType.SENT, job)
-        status = await self._post(job)
+        for call in range(self._retries + 1):
+            self._journal.write(EventType.SENT, job, call)
+            status = await self._post(job, call)
+            if status != HTTPStatus.SERVICE_UNAVAILABLE or call == self._retries:
+                break
+            await asyncio.sleep(self._backoff_s)
         if status != HTTPStatus.ACCEPTED:
             self._outcomes.settle(
                 job, EventType.CLIENT_REFUSED if status == HTTPStatus.SERVICE_UNAVAILABLE else EventType.CLIENT_FAILED

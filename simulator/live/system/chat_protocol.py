@@ -10,6 +10,7 @@ from simulator.live.system.workloads import CHARACTERS_A_TOKEN
 MODEL = "sample"
 JOB, ATTEMPT, PROBES = "X-Crossover-Job", "X-Crossover-Attempt", "X-Crossover-Probes"
 """Headers of the run's own calls: whose call it is, so that it gets that job's draws. Failed probes of a circuit breaker are no attempts."""
+RETRY_AFTER_MS = "retry-after-ms"
 MODEL_OBJECT = {"id": MODEL, "object": "model", "created": 1_750_000_000, "owned_by": "crossover"}
 
 

@@ -25,7 +25,7 @@ from simulator.live.system.http import (
     serve,
 )
 from simulator.live.system.jobs import SUBSCRIBER_ATTEMPTS, Jobs
-from simulator.live.system.journal import EventType, Journal, Reader
+from simulator.live.system.journal import EventType, Journal, Reader, unfinished_calls, unfinished_deliveries
 from simulator.live.system.outcomes import NOT_REPORTED, Outcomes
 from simulator.live.system.process import ProcessContext
 
@@ -69,10 +69,11 @@ class Receiver:
         given = await read_object(request)
         job, subscriber = read_job(given, len(self._jobs)), int(request.match_info["subscriber"])
         attempt = read_number(given, "attempt", SUBSCRIBER_ATTEMPTS)
+        call = read_number({"call": 0} | given, "call", self._jobs.client_retries + 1)
         if subscriber >= self._jobs.subscribers:
             raise web.HTTPNotFound(text="the run has no such subscriber")
         await asyncio.sleep(float(self._jobs.handling_s[job, subscriber]) / self._speed)
-        refuses = self._jobs.refuses(job, subscriber, attempt)
+        refuses = self._jobs.refuses(job, subscriber, attempt, call)
         return web.Response(status=500 if refuses else 200)
 
 
@@ -117,8 +118,10 @@ async def call_all(config: ProcessConfig, jobs: Jobs, clock: RunClock, outcomes:
                 group.create_task(
                     outcomes.wait_for_subscribers(reader, jobs.subscribers)
                     if is_event_driven
-                    else outcomes.wait_for_service(reader)
+                    else outcomes.wait_for_work(reader, unfinished_calls)
                 )
+            if is_event_driven and config.scenario.event_driven.redelivers:  # work goes on after its lease
+                group.create_task(outcomes.wait_for_work(Reader(config.path), unfinished_deliveries))
             await _arrive(jobs, clock, outcomes.journal, class_(config, jobs, clock, session, outcomes), group)
 
 

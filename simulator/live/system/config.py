@@ -14,6 +14,10 @@ from simulator.scenario import Scenario
 Address = Annotated[str, Field(pattern=r"^http://127\.0\.0\.1:\d{1,5}$")]
 
 
+MOST_HANDLERS = 200
+"""Workers that handle results for subscribers, of all of them together."""
+
+
 class ExternalEndpoint(Value):
     """An OpenAI-compatible server that replaces the sample endpoint. Its key is sent to the processes that call it, and is in no file.
 
@@ -78,9 +82,9 @@ class ProcessConfig(Value):
 
     @property
     def limits_calls(self) -> bool:
-        names = ("max_concurrency", "requests_per_minute", "input_tokens_per_minute", "output_tokens_per_minute")
-        has_limit = any(getattr(self.scenario.provider, name) is not None for name in names)
-        return has_limit or self.scenario.event_driven.breaker is not None
+        provider = self.scenario.provider
+        paces = provider.is_limited and not provider.is_unpaced
+        return paces or self.scenario.event_driven.breaker is not None
 
     def priority_of(self, place: int) -> int:
         match self.scenario.event_driven.discipline:

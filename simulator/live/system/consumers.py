@@ -17,7 +17,7 @@ from rq.worker_pool import WorkerPool
 
 from core.closed_sets import complete_table
 from simulator.live.system import tasks
-from simulator.live.system.config import ProcessConfig
+from simulator.live.system.config import MOST_HANDLERS, ProcessConfig
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import Journal
 from simulator.live.system.process import ProcessContext
@@ -29,8 +29,8 @@ TAGS = "x:tags"
 """In the broker, if the discipline is weighted: of each queue's next job by the queue's place, and of the job that was taken last."""
 THREAD_PROCESSES = 2
 """Processes that the consumers of the kind `threads` are dealt out to."""
-FEWEST_HANDLERS, MOST_HANDLERS = 2, 200
-"""Workers of one subscriber's queue, and of all: enough that no result waits for its handling, which is so in the kernel, too."""
+FEWEST_HANDLERS = 2
+"""Workers of one subscriber's queue, if any number may handle results: enough that none waits, as in the kernel."""
 HANDLER_RESERVE = 3
 
 
@@ -129,7 +129,8 @@ def handlers(config: ProcessConfig, jobs: Jobs) -> Iterator[list[str]]:
     most = MOST_HANDLERS // max(1, jobs.subscribers)
     for subscriber in range(jobs.subscribers):
         wanted = ceil(HANDLER_RESERVE * results_per_s * _mean_handling_s(jobs, subscriber))
-        for _ in range(max(FEWEST_HANDLERS, min(most, wanted))):
+        unbounded = max(FEWEST_HANDLERS, min(most, wanted))
+        for _ in range(config.scenario.subscribers.consumers or unbounded):
             yield [subscriber_queue(subscriber)]
 
 

@@ -15,6 +15,7 @@ from simulator.live.system.chat_protocol import (
     MODEL,
     MODEL_OBJECT,
     PROBES,
+    RETRY_AFTER_MS,
     ChatRequest,
     Completion,
     Fault,
@@ -60,8 +61,9 @@ class Endpoint:
         self._workload = load(config.workload)
         self._shared_model = SharedModel(slowing_of(config.scenario, jobs))
         self._failure_s = config.scenario.failures.failure_s
-        self._limits = EndpointLimits(self._provider, EARLY_S * config.speed)
-        self._mean_s = float(jobs.service_s.mean()) if len(jobs) else 0.0
+        unpaced = self._provider.is_unpaced
+        self._limits = EndpointLimits(self._provider, 0.0 if unpaced else EARLY_S * config.speed)
+        self._usual_s = float(jobs.service_s.mean()) if len(jobs) and not unpaced else 0.0
         self._draws = Random(config.scenario.seed)  # noqa: S311  a simulation's draws
         self._calls = 0
 
@@ -91,7 +93,7 @@ class Endpoint:
         except Fault as fault:
             return _fault(fault)
         now_s = self.clock.now_s()
-        refusal = self._limits.admit(draws.input_tokens, draws.output_tokens, now_s, self._mean_s)
+        refusal = self._limits.admit(draws.input_tokens, draws.output_tokens, now_s, self._usual_s)
         headers = self._limits.headers(now_s, self.clock.speed)
         if refusal is not None:
             self._journal.write(EventType.PROVIDER_CALL, draws.job, draws.attempt, 429)
@@ -188,8 +190,10 @@ class Endpoint:
     def _refuse(self, refusal: Refusal, headers: dict[str, str]) -> web.Response:
         """429. When to call again is in real time, in whole seconds, rounded up, and in milliseconds in the second header."""
         real_s = self.clock.real_s(refusal.retry_after_s)
-        message = f"Rate limit reached for {MODEL} on {refusal.what}. Please try again in {real_s:.3f}s."
-        headers |= {"retry-after": str(ceil(real_s)), "retry-after-ms": str(ceil(real_s * 1000))}
+        message = f"Rate limit reached for {MODEL} on {refusal.what}."
+        if real_s > 0:
+            message += f" Please try again in {real_s:.3f}s."
+            headers |= {"retry-after": str(ceil(real_s)), RETRY_AFTER_MS: str(ceil(real_s * 1000))}
         return _fault(Fault(429, message, refusal.what.split()[-1], code=refusal.code), headers)
 
 

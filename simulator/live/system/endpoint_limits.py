@@ -1,9 +1,11 @@
 """The provider's limits in Scenario seconds, independent of the kernel's and the rate limiter's code, which a live run checks."""
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from math import inf
 
+from core.units import DAY_S
 from simulator.scenario import Provider
 
 EARLY_S = 0.25
@@ -48,35 +50,51 @@ class Refusal:
 class EndpointLimits:
     def __init__(self, provider: Provider, early_s: float = 0.0) -> None:
         self._most_calls, self._early_s = provider.max_concurrency, early_s
+        self._charges_refused = provider.is_unpaced and provider.failed_calls_count
+        self._calls_a_day, self._calls_of_day = provider.own_requests_per_day or inf, Counter[int]()
         self.calls = 0
-        quotas = (
-            ("requests", provider.requests_per_minute, provider.burst_requests),
-            ("tokens", provider.input_tokens_per_minute, provider.input_tokens_per_minute),
-            ("output-tokens", provider.output_tokens_per_minute, provider.output_tokens_per_minute),
-        )
+        names = ("requests", "tokens", "output-tokens")
         self._buckets = {
-            place: TokenBucket(name, per_minute / 60, float(size), float(size))
-            for place, (name, per_minute, size) in enumerate(quotas)
-            if per_minute is not None and size is not None
+            place: TokenBucket(name, quota[0] / 60, quota[1], quota[1])
+            for place, (name, quota) in enumerate(zip(names, provider.own_quotas, strict=True))
+            if quota is not None
         }
 
     def admit(self, input_tokens: float, output_tokens: float, now_s: float, usual_s: float) -> Refusal | None:
-        """Charge a call, or say why not; `usual_s` is how long to stay away if calls at once are the limit."""
-        if self._most_calls is not None and self.calls >= self._most_calls:
-            return Refusal("concurrent requests", "concurrency_limit_exceeded", usual_s)
+        """Charge a call, or say why not; `usual_s` is how long to stay away if calls at once are the limit.
+
+        A refused call of callers that do not pace their calls uses what there is of the quotas, if failed calls count.
+        """
         wanted = (1.0, input_tokens, output_tokens)
+        wait_s, name = self._wait_s(wanted, now_s)
+        is_full = self._most_calls is not None and self.calls >= self._most_calls
+        if not is_full and wait_s <= self._early_s:
+            for place, bucket in self._buckets.items():
+                bucket.add(-wanted[place], now_s)
+            self._calls_of_day[int(now_s // DAY_S)] += 1
+            self.calls += 1
+            return None
+        if self._charges_refused:
+            for place, bucket in self._buckets.items():
+                bucket.add(-min(wanted[place], max(0.0, bucket.level_at(now_s))), now_s)
+            self._calls_of_day[int(now_s // DAY_S)] += 1
+            wait_s, _ = self._wait_s(wanted, now_s)
+        if is_full:
+            return Refusal("concurrent requests", "concurrency_limit_exceeded", max(usual_s, wait_s))
+        return Refusal(name.replace("-", " "), "rate_limit_exceeded", wait_s)
+
+    def _wait_s(self, wanted: tuple[float, ...], now_s: float) -> tuple[float, str]:
+        """Until the quotas admit a call, and which of them admits it last."""
         waits = [(bucket.wait_s(wanted[place], now_s), bucket.name) for place, bucket in self._buckets.items()]
-        wait_s, name = max(waits, default=(0.0, ""))
-        if wait_s > self._early_s:
-            return Refusal(name.replace("-", " "), "rate_limit_exceeded", wait_s)
-        for place, bucket in self._buckets.items():
-            bucket.add(-wanted[place], now_s)
-        self.calls += 1
-        return None
+        day = int(now_s // DAY_S)
+        if self._calls_of_day[day] >= self._calls_a_day:
+            waits.append(((day + 1) * DAY_S - now_s, "requests per day"))
+        return max(waits, default=(0.0, ""))
 
     def release(self, input_tokens: float, output_tokens: float, now_s: float, *, refund: bool) -> None:
         self.calls -= 1
         if refund:
+            self._calls_of_day[int(now_s // DAY_S)] -= 1
             wanted = (1.0, input_tokens, output_tokens)
             for place, bucket in self._buckets.items():
                 bucket.add(wanted[place], now_s)

@@ -7,14 +7,23 @@ made by the generator that the kernel uses, in plain Python. All durations are S
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
-from math import isfinite
+from math import inf, isfinite, log
 from pathlib import Path
 from typing import Any, Self, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.kernel.layout import PROBE_SHIFT, U_FAILURE, U_JITTER, U_REFUSAL, U_SUBSCRIBER_JITTER
+from core.units import HOUR_S
+from simulator.kernel.layout import (
+    CRASH_DRAWS,
+    PROBE_SHIFT,
+    U_CRASH,
+    U_FAILURE,
+    U_JITTER,
+    U_REFUSAL,
+    U_SUBSCRIBER_JITTER,
+)
 from simulator.live.system.clock import RunClock
 from simulator.retries import Retries
 from simulator.trace_columns import Floats
@@ -59,6 +68,8 @@ class Jobs:
     webhook_pauses_s: Floats
     subscribers: int
     retries: int
+    client_retries: int
+    client_backoff_s: float
     patience_s: float
     """When a synchronous client gives up a call, hops included; may be infinite."""
     end_s: float
@@ -93,6 +104,13 @@ class Jobs:
         draws = job + (probes << PROBE_SHIFT)
         return self.transient > 0 and uniform_draw(self.key, draws, U_FAILURE, attempt) < self.transient
 
+    def crash_s(self, job: int, delivery: int, crashes_per_hour: float) -> float:
+        """When the consumer of a delivery crashes, after it has taken the job."""
+        if crashes_per_hour <= 0:
+            return inf
+        index = CRASH_DRAWS + delivery % (DRAWS_PER_PURPOSE - CRASH_DRAWS)
+        return -log(uniform_draw(self.key, job, U_CRASH, index)) * HOUR_S / crashes_per_hour
+
     def pauses_s(self, job: int, first_attempt: int = 0) -> list[float]:
         return pauses_s(self._retries, lambda attempt: uniform_draw(self.key, job, U_JITTER, first_attempt + attempt))
 
@@ -103,14 +121,15 @@ class Jobs:
         last_s = float(self.arrival_s[-1]) if len(self) else 0.0
         return clock.real_until_s(last_s) + drain_limit_s
 
-    def refuses(self, job: int, subscriber: int, attempt: int) -> bool:
-        draw = subscriber * SUBSCRIBER_ATTEMPTS + attempt
-        return self.refusing > 0 and uniform_draw(self.key, job, U_REFUSAL, draw) < self.refusing
+    def refuses(self, job: int, subscriber: int, attempt: int, call: int = 0) -> bool:
+        """`call`: the number of the client's call, if it depends on what the subscribers do; each has draws of its own."""
+        draws, draw = job + (call << PROBE_SHIFT), subscriber * SUBSCRIBER_ATTEMPTS + attempt
+        return self.refusing > 0 and uniform_draw(self.key, draws, U_REFUSAL, draw) < self.refusing
 
-    def subscriber_pauses_s(self, job: int, subscriber: int) -> list[float]:
-        first = subscriber * SUBSCRIBER_ATTEMPTS
+    def subscriber_pauses_s(self, job: int, subscriber: int, call: int = 0) -> list[float]:
+        draws, first = job + (call << PROBE_SHIFT), subscriber * SUBSCRIBER_ATTEMPTS
         return pauses_s(
-            self._retries, lambda attempt: uniform_draw(self.key, job, U_SUBSCRIBER_JITTER, first + attempt)
+            self._retries, lambda attempt: uniform_draw(self.key, draws, U_SUBSCRIBER_JITTER, first + attempt)
         )
 
     @cached_property

@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 
 
 class EventType(IntEnum):
-    """What happened to a job. `index` counts attempts, calls or subscribers from 0, `value` is as described here, else 0."""
+    """What happened to a job. `index` counts attempts, calls or subscribers from 0, `value` is as described here, else 0.
+
+    Of a Scenario whose jobs may be delivered again, `index` counts deliveries instead of attempts.
+    """
 
     ARRIVED = 1  # clients: sent for the first time; value: how late after its instant, in real seconds
     SENT = 2  # clients: call number `index` leaves (synchronous: the client's own retries count up)
@@ -44,7 +47,12 @@ class EventType(IntEnum):
     UNDELIVERED = 22  # the delivery's schedule is exhausted
     PROVIDER_CALL = 23  # endpoint: a call came in; value: the status that it is going to get
     ABANDONED = 24  # synchronous service: took a call whose client had disconnected; value 1: dropped unstarted
-    LOST = 25  # event-driven, at the end: the job was accepted and has no outcome, and rq does not hold it any more
+    LOST = 25  # event-driven: acknowledged early, and its consumer crashed; or at the end: accepted, without an outcome, and not with rq any more
+    REDELIVERED = (
+        26  # event-driven: the lease or the consumer of delivery `index` has ended, and the job is queued again
+    )
+    UNUSED = 27  # event-driven: the work of delivery `index` changes nothing for the job; value 1: it gave a result
+    DROPPED = 28  # event-driven: taken from its queue after the job had been settled, and not begun
 
 
 ROW = np.dtype([("at_ns", "<i8"), ("job", "<i4"), ("what", "<i2"), ("index", "<i2"), ("value", "<f8")])
@@ -106,3 +114,7 @@ def unfinished_calls(rows: NDArray[np.void]) -> int:
     what, value = rows["what"], rows["value"]
     dropped = (what == EventType.ABANDONED) & (value == 1.0)
     return int((what == EventType.ACCEPTED).sum() - (what == EventType.FREED).sum() - dropped.sum())
+
+
+def unfinished_deliveries(rows: NDArray[np.void]) -> int:
+    return int((rows["what"] == EventType.STARTED).sum() - (rows["what"] == EventType.FREED).sum())

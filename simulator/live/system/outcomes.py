@@ -1,14 +1,16 @@
 """What has become of each job, as its client knows it, and when the clients are done."""
 
 import asyncio
+from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.live.system.jobs import Jobs
-from simulator.live.system.journal import EventType, Journal, Reader, unfinished_calls
+from simulator.live.system.journal import EventType, Journal, Reader
 
 OUTCOMES_LOOK_S = 0.1
-NOT_REPORTED = (EventType.GAVE_UP, EventType.EXPIRED, EventType.UNDELIVERED)
+NOT_REPORTED = (EventType.GAVE_UP, EventType.EXPIRED, EventType.UNDELIVERED, EventType.LOST)
 """Outcomes that a client with a webhook never learns."""
 
 
@@ -52,9 +54,9 @@ class Outcomes:
                 return
             await asyncio.sleep(OUTCOMES_LOOK_S)
 
-    async def wait_for_service(self, reader: Reader) -> None:
+    async def wait_for_work(self, reader: Reader, count_unfinished: Callable[[NDArray[np.void]], int]) -> None:
         await self.all_known.wait()
-        unfinished = unfinished_calls(reader.more())
+        unfinished = count_unfinished(reader.more())
         while unfinished > 0:
             await asyncio.sleep(OUTCOMES_LOOK_S)
-            unfinished += unfinished_calls(reader.more())
+            unfinished += count_unfinished(reader.more())

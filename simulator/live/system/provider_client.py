@@ -6,9 +6,11 @@ stays in this module: it is in no file, journal or message, whatever the server 
 
 import logging
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
+from math import inf
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +18,7 @@ import openai
 from openai.types.chat import ChatCompletion
 
 from simulator.live.system.call_budget import CallBudget
-from simulator.live.system.chat_protocol import ATTEMPT, JOB, MODEL, PROBES
+from simulator.live.system.chat_protocol import ATTEMPT, JOB, MODEL, PROBES, RETRY_AFTER_MS
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.http import NO_ANSWER
 from simulator.live.system.workloads import load
@@ -42,6 +44,8 @@ class Reply:
     input_tokens: int = 0
     output_tokens: int = 0
     reason: str = ""
+    retry_after_s: float = 0.0
+    """Scenario seconds that a refusal asks to stay away, if the Scenario's callers heed it."""
 
     @property
     def succeeded(self) -> bool:
@@ -77,15 +81,18 @@ class _BaseClient:
     def _budget(self) -> CallBudget | None:
         return CallBudget(self._config, self._external) if self._external is not None else None
 
-    def _request(self, job: int, attempt: int, probes: int) -> dict[str, Any]:
-        """One call, as the library's `post` takes it; only the sample endpoint gets the job's number.
+    def _request(self, job: int, attempt: int, probes: int, limit_s: float) -> dict[str, Any]:
+        """One call, as the library's `post` takes it; only the sample endpoint gets the job's number. It is given up after `limit_s`, real.
 
         `chat.completions.create` makes the same request, but searches every message for what it might have to rewrite (a third of a call's cost).
         """
         options: dict[str, Any] = (
-            {"headers": {JOB: str(job), ATTEMPT: str(attempt), PROBES: str(probes)}}
+            {
+                "headers": {JOB: str(job), ATTEMPT: str(attempt), PROBES: str(probes)},
+                "timeout": min(limit_s, self._call_timeout_s),
+            }
             if self._budget is None
-            else {"timeout": max(0.001, min(EXTERNAL_TIMEOUT_S, self._call_timeout_s, self._budget.left_s()))}
+            else {"timeout": max(0.001, min(EXTERNAL_TIMEOUT_S, limit_s, self._call_timeout_s, self._budget.left_s()))}
         )
         body = self._arguments | {"messages": self._workload.messages(job)}
         return {"path": "/chat/completions", "cast_to": ChatCompletion, "body": body, "options": options}
@@ -108,7 +115,8 @@ class _BaseClient:
     def _read(self, answer: Any) -> Reply:
         if isinstance(answer, openai.APIError):
             status = answer.status_code if isinstance(answer, openai.APIStatusError) else NO_ANSWER
-            return Reply(status, reason=self._redact(answer.message)[:LONGEST_REASON])
+            asked_s = _asked_s(answer) * self._config.speed if self._config.scenario.provider.heeds_retry_after else 0.0
+            return Reply(status, reason=self._redact(answer.message)[:LONGEST_REASON], retry_after_s=asked_s)
         if not isinstance(answer, ChatCompletion) or not answer.choices:
             return Reply(NO_ANSWER, reason="the endpoint's answer is no chat completion")
         text, usage = self._redact(answer.choices[0].message.content or ""), answer.usage
@@ -128,13 +136,13 @@ class ProviderClient(_BaseClient):
         http_client = openai.DefaultHttpxClient(**self._http_settings)
         self._client = openai.OpenAI(**self._settings, http_client=http_client)
 
-    def call(self, job: int, attempt: int, probes: int = 0) -> Reply:
+    def call(self, job: int, attempt: int, probes: int = 0, limit_s: float = inf) -> Reply:
         refusal = self._refusal()
         if refusal is not None:
             return refusal
         answer: Any
         try:
-            answer = self._client.post(**self._request(job, attempt, probes))
+            answer = self._client.post(**self._request(job, attempt, probes, limit_s))
         except openai.APIError as error:
             answer = error
         return self._reply(answer)
@@ -154,7 +162,7 @@ class AsyncProviderClient(_BaseClient):
             return refusal
         answer: Any
         try:
-            answer = await self._client.post(**self._request(job, attempt, 0))
+            answer = await self._client.post(**self._request(job, attempt, 0, inf))
         except openai.APIError as error:
             answer = error
         return self._reply(answer)
@@ -174,6 +182,17 @@ def redact(text: str, *secrets: str) -> str:
             for place, (letter, seen) in enumerate(zip(text, shown, strict=True))
         )
     return text
+
+
+def _asked_s(error: openai.APIError) -> float:
+    """Real seconds that a refusal (429) asks to stay away; 0 if it asks for none, or not in seconds."""
+    if not isinstance(error, openai.RateLimitError):
+        return 0.0
+    for name, unit_s in ((RETRY_AFTER_MS, 0.001), ("retry-after", 1.0)):
+        with suppress(ValueError):
+            asked_s = float(error.response.headers.get(name, "")) * unit_s
+            return asked_s if 0 < asked_s < inf else 0.0
+    return 0.0
 
 
 def _tokens(count: Any) -> int:

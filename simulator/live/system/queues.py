@@ -19,6 +19,7 @@ from rq.serializers import JSONSerializer
 from simulator.live.system.clock import NS_PER_S
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.jobs import Jobs
+from simulator.live.system.redeliveries import JobDeliveries
 
 TASKS = "simulator.live.system.tasks"
 EVENTS = "x:events"
@@ -46,6 +47,8 @@ class RunQueues:
         )
         self.names = list(config.scenario.event_driven.queues)
         self._jobs, self._speed = jobs, config.speed
+        design = config.scenario.event_driven
+        self.deliveries = JobDeliveries(self.connection, design) if design.redelivers else None
         self._keeps_dead_letters = config.scenario.event_driven.dead_letter
         longest_s = float(jobs.service_s.max(initial=0.0)) / config.speed
         self._timeout_s = round(max(RQ_TIMEOUT_S, 4 * longest_s + config.drain_limit_s))
@@ -60,13 +63,14 @@ class RunQueues:
                 pipeline.llen(queue.key)
             return int(sum(pipeline.execute()))
 
-    def enqueue(self, job: int) -> None:
+    def enqueue(self, job: int, called_s: float | None = None, delivery: int = 0) -> None:
+        """`called_s`: when its client called, if not at its arrival. `delivery`: its number, if another one is still under way."""
         pauses_s = [pause_s / self._speed for pause_s in self._jobs.pauses_s(job)]
         intervals: Any = pauses_s  # rq asks for whole numbers, and takes others
         wanted = Queue.prepare_data(
             f"{TASKS}.attempt",
-            args=(job,),
-            job_id=rq_id(job),
+            args=(job, called_s),
+            job_id=rq_id(job) if delivery == 0 else f"{rq_id(job)}-{delivery}",
             timeout=self._timeout_s,
             retry=Retry(len(pauses_s), intervals) if pauses_s else None,
             failure_ttl=None if self._keeps_dead_letters else 0,
@@ -99,17 +103,27 @@ class RunQueues:
                 result = rq_job.latest_result()
                 error = (result.exc_string if result is not None else None) or "unknown"
                 reason = error.strip().splitlines()[-1].rpartition("AttemptFailed: ")[2]
-                attempts = attempt_number(rq_job, self._jobs.retries)
+                attempts = self.index_of(rq_job)
                 letters.append(DeadLetterEntry(job_number(rq_job.id), registry.name, attempts, reason, rq_job.ended_at))
         return tuple(sorted(letters, key=lambda letter: letter.job))
 
     def requeue_dead_letter(self, job: int) -> bool:
         """Let rq requeue it for one more attempt; False if it is none (any more)."""
+        if self.deliveries is not None:
+            self.deliveries.reopen(job)
         for registry in self._failed_registries:
-            with suppress(InvalidJobOperation, NoSuchJobError):
-                registry.requeue(rq_id(job))
-                return True
+            for name in registry.get_job_ids():
+                if job_number(name) == job:
+                    with suppress(InvalidJobOperation, NoSuchJobError):
+                        registry.requeue(name)
+                        return True
         return False
+
+    def index_of(self, rq_job: Job) -> int:
+        """The number of the job's next attempt, or of its next delivery; of a job that has ended how many there were."""
+        if self.deliveries is not None:
+            return self.deliveries.taken(job_number(rq_job.id))
+        return attempt_number(rq_job, self._jobs.retries)
 
     def delete_dead_letters(self) -> int:
         """Return how many there were."""

@@ -35,7 +35,7 @@ class RateLimitClient:
         waited, self.is_probe = json.loads(answer)
         return bool(waited)
 
-    def leave(self, *, failed: bool, providers_fault: bool) -> None:
+    def leave(self, *, failed: bool, providers_fault: bool | None) -> None:
         self._send([failed, providers_fault])
 
     def close(self) -> None:

@@ -4,9 +4,10 @@ import asyncio
 import heapq
 from dataclasses import dataclass, field
 from itertools import count
-from math import inf
+from math import floor, inf
 from typing import Literal
 
+from core.units import DAY_S
 from simulator.kernel.layout import ROUNDING_S
 from simulator.live.system.clock import RunClock
 from simulator.scenario import CircuitBreaker, Provider
@@ -50,8 +51,29 @@ class CallQuota:
     def take(self, wanted: float, now_s: float) -> None:
         self.full_s = max(self.full_s, now_s) + wanted * self.unit_s
 
-    def give_back(self, wanted: float) -> None:
+    def give_back(self, wanted: float, now_s: float) -> None:
         self.full_s -= wanted * self.unit_s
+
+
+@dataclass
+class DayQuota:
+    """Calls a day, in windows of 24 hours from the run's start."""
+
+    size: int
+    day: int = 0
+    used: float = 0.0
+
+    def opens_s(self, wanted: float) -> float:
+        return (self.day + 1) * DAY_S if self.used >= self.size else -inf
+
+    def take(self, wanted: float, now_s: float) -> None:
+        day = floor((now_s + ROUNDING_S) / DAY_S)
+        if day != self.day:
+            self.day, self.used = day, 0.0
+        self.used = max(0.0, self.used + wanted)
+
+    def give_back(self, wanted: float, now_s: float) -> None:
+        self.take(-wanted, now_s)
 
 
 @dataclass
@@ -89,20 +111,18 @@ class Circuit:
 
 
 class RateLimiter:
-    """The limits of one provider, kept by one event loop. Times are Scenario seconds."""
+    """The limits of one provider, kept by one event loop; of unpaced calls the circuit alone. Times are Scenario seconds."""
 
     def __init__(self, provider: Provider, clock: RunClock, circuit: Circuit | None = None) -> None:
+        provider = Provider() if provider.is_unpaced else provider
         self._most_calls, self._calls = provider.max_concurrency, 0
-        sizes = (
-            (provider.requests_per_minute, float(provider.burst_requests)),
-            (provider.input_tokens_per_minute, provider.input_tokens_per_minute),
-            (provider.output_tokens_per_minute, provider.output_tokens_per_minute),
-        )
-        self._quotas = {
-            place: CallQuota(60 / per_minute, size)
-            for place, (per_minute, size) in enumerate(sizes)
-            if per_minute is not None and size is not None
+        self._quotas: dict[int, CallQuota | DayQuota] = {
+            place: CallQuota(60 / quota[0], quota[1])
+            for place, quota in enumerate(provider.own_quotas)
+            if quota is not None
         }
+        if provider.own_requests_per_day is not None:
+            self._quotas[len(provider.own_quotas)] = DayQuota(provider.own_requests_per_day)
         self._clock, self._circuit = clock, circuit
         self._line: list[Waiter] = []
         self._numbers = count()
@@ -136,14 +156,14 @@ class RateLimiter:
             self._circuit.abandon_probe()
         self._calls -= 1
         if gives_back:
-            wanted = (1.0, call.input_tokens, call.output_tokens)
+            now_s, wanted = self._clock.now_s(), _wanted(call.input_tokens, call.output_tokens)
             for place, quota in self._quotas.items():
-                quota.give_back(wanted[place])
+                quota.give_back(wanted[place], now_s)
         self._serve()
 
     def _allow(self, input_tokens: float, output_tokens: float, *, waited: bool) -> Permit | None:
         """Charge the call if it may go; otherwise set a timer, if time alone will allow it."""
-        now_s, wanted = self._clock.now_s(), (1.0, input_tokens, output_tokens)
+        now_s, wanted = self._clock.now_s(), _wanted(input_tokens, output_tokens)
         wait_s = self._circuit.opens_in_s(now_s) if self._circuit is not None else 0.0
         if wait_s <= 0:
             if self._most_calls is not None and self._calls >= self._most_calls:
@@ -179,3 +199,8 @@ class RateLimiter:
             self._serve()
         else:
             self.leave(waiter.permit.result(), gives_back=True, providers_fault=None)
+
+
+def _wanted(input_tokens: float, output_tokens: float) -> tuple[float, ...]:
+    """What a call uses of each quota: requests, input tokens, output tokens, and requests of the day."""
+    return 1.0, input_tokens, output_tokens, 1.0

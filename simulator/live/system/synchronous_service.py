@@ -3,7 +3,9 @@
 import asyncio
 import time
 from collections import deque
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 import aiohttp
 from aiohttp import web
@@ -44,26 +46,34 @@ class SubscriberCalls:
         self, config: ProcessConfig, jobs: Jobs, clock: RunClock, journal: Journal, session: aiohttp.ClientSession
     ) -> None:
         self._url, self._session = f"{config.clients}/subscribers", session
-        self._together = config.scenario.subscribers.inline == "together"
+        design = config.scenario.subscribers
+        self._together, self._decide = design.inline == "together", design.inline_failure == "fails_the_call"
+        self._consumers = [
+            nullcontext() if design.consumers is None else asyncio.Semaphore(design.consumers)
+            for _ in range(jobs.subscribers)
+        ]
+        """Of each subscriber: a call in line waits for one, and has it until it is handled, through retries and pauses."""
         self._jobs, self._clock, self._journal = jobs, clock, journal
 
-    async def hand(self, job: int) -> None:
-        if self._together:
-            await asyncio.gather(*(self._hand(job, subscriber) for subscriber in range(self._jobs.subscribers)))
-            return
-        for subscriber in range(self._jobs.subscribers):
-            await self._hand(job, subscriber)
+    async def hand(self, job: int, call: int) -> bool:
+        """Call each subscriber. Returns whether the client's call succeeds."""
+        number = call if self._decide else 0
+        handing = [self._hand(job, subscriber, number) for subscriber in range(self._jobs.subscribers)]
+        handled = await asyncio.gather(*handing) if self._together else [await one for one in handing]
+        return all(handled) or not self._decide
 
-    async def _hand(self, job: int, subscriber: int) -> None:
-        for attempt, pause_s in enumerate([0.0, *self._jobs.subscriber_pauses_s(job, subscriber)]):
-            await asyncio.sleep(self._clock.real_s(pause_s))
-            body = {"job": job, "attempt": attempt}
-            async with self._session.post(f"{self._url}/{subscriber}", json=body) as response:
-                await response.read()
-                if response.status == 200:
-                    self._journal.write(EventType.HANDLED, job, subscriber)
-                    return
+    async def _hand(self, job: int, subscriber: int, call: int) -> bool:
+        async with self._consumers[subscriber]:
+            for attempt, pause_s in enumerate([0.0, *self._jobs.subscriber_pauses_s(job, subscriber, call)]):
+                await asyncio.sleep(self._clock.real_s(pause_s))
+                body = {"job": job, "attempt": attempt, "call": call}
+                async with self._session.post(f"{self._url}/{subscriber}", json=body) as response:
+                    await response.read()
+                    if response.status == HTTPStatus.OK:
+                        self._journal.write(EventType.HANDLED, job, subscriber)
+                        return True
         self._journal.write(EventType.UNHANDLED, job, subscriber)
+        return False
 
 
 class SynchronousService:
@@ -134,9 +144,10 @@ class SynchronousService:
             self._journal.write(EventType.STARTED, call.job, call.number, place, at_ns=call.taken_ns)
             reply = await self._serve(call)
             if reply.succeeded:
-                if self._jobs.subscribers:
-                    await self._subscribers.hand(call.job)
-                self._journal.write(EventType.COMPUTED, call.job, call.number)
+                if self._jobs.subscribers and not await self._subscribers.hand(call.job, call.number):
+                    reply = Reply(HTTPStatus.BAD_GATEWAY, reason="a subscriber gave up")
+                else:
+                    self._journal.write(EventType.COMPUTED, call.job, call.number)
             self._journal.write(EventType.FREED, call.job, call.number)
             self._idle += 1
             if not call.answer.done():
@@ -148,8 +159,9 @@ class SynchronousService:
         for attempt, pause_s in enumerate(self._jobs.pauses_s(call.job, first), start=first):
             if reply.succeeded:
                 break
-            self._journal.write(EventType.BACKED_OFF, call.job, attempt, self._clock.real_s(pause_s))
-            await asyncio.sleep(self._clock.real_s(pause_s))
+            pause_real_s = self._clock.real_s(max(pause_s, reply.retry_after_s))
+            self._journal.write(EventType.BACKED_OFF, call.job, attempt, pause_real_s)
+            await asyncio.sleep(pause_real_s)
             reply = await self._call(call.job, attempt + 1)
         return reply
 
