@@ -5,7 +5,7 @@ import time
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.test_main_job import NARROW, RUN_MS, WIDE, no_serious_finding, visit
+from tests.e2e.test_main_job import NARROW, RUN_MS, WIDE, demo, no_serious_finding, visit
 
 __all__ = ["visit"]
 
@@ -55,7 +55,6 @@ def test_runs_are_picked_shown_side_by_side_and_sent_as_an_address(visit: Page, 
 
 def test_a_run_leads_to_its_comparison(visit: Page) -> None:
     page = visit
-    expect(page.locator("a.run-succeeded").first).to_be_visible(timeout=RUN_MS)
-    page.locator("a.run-succeeded").first.click()
+    demo(page, "Document extraction").locator("a.run-succeeded").click(timeout=RUN_MS)
     page.get_by_role("link", name="Compare").click()
     expect(page.get_by_role("checkbox", checked=True)).to_have_count(1)
