@@ -77,6 +77,19 @@ def test_a_number_typed_digit_by_digit_is_one_step(htmx: Client, decision: Decis
     assert decision.latest().answers.volume.peak_to_mean == 4
 
 
+def test_a_change_after_undo_or_redo_is_a_step_of_its_own(htmx: Client, decision: Decision) -> None:
+    post(htmx, decision, "save-answers", **{"processing.p95_s": "30"})
+    post(htmx, decision, "save-answers", **{"volume.peak_to_mean": "4"})
+    post(htmx, decision, "undo-answers")
+    post(htmx, decision, "save-answers", **{"processing.p95_s": "40"})
+    post(htmx, decision, "undo-answers")
+    assert p95(decision) == 30
+    post(htmx, decision, "redo-answers")
+    post(htmx, decision, "save-answers", **{"processing.p95_s": "50"})
+    post(htmx, decision, "undo-answers")
+    assert p95(decision) == 40
+
+
 def test_typed_away_and_back_again_is_no_step(htmx: Client, decision: Decision) -> None:
     typed(htmx, decision, "volume.peak_to_mean", "4")
     typed(htmx, decision, "processing.p95_s", "30", after=AT_ONCE)

@@ -1,6 +1,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, TypedDict, assert_never
 
 from django.db import transaction
@@ -28,7 +28,7 @@ from core.paths import value_at
 FIRST_ANSWERS = "The first answers"
 Change = Literal["new", "undo", "redo"]
 TOGETHER = timedelta(seconds=3)
-"""Changes of the same field within this time are one step, so that undo does not restore a number digit by digit."""
+"""Changes of the same field within this time, without undo or redo between them, are one step: undo does not restore a number digit by digit."""
 UNDO_LIMIT = 100
 """Per direction and decision."""
 FIELDS = tuple(path for path in LEAVES if path != "schema")
@@ -165,15 +165,15 @@ def _record_step(decision: Decision, before: Answers, after: Answers, change: Ch
     paths = _changed_paths(before, after)
     match change:
         case "new":
-            Step.objects.filter(decision=decision, direction=Direction.REDO).delete()
-            if not _continues(decision, paths):
+            undone, _ = Step.objects.filter(decision=decision, direction=Direction.REDO).delete()
+            if undone or not _continues(decision, paths):
                 _push(decision, Direction.UNDO, before, paths)
         case "undo":
             _pop(decision, Direction.UNDO)
             _push(decision, Direction.REDO, before, paths)
         case "redo":
             _pop(decision, Direction.REDO)
-            _push(decision, Direction.UNDO, before, paths)
+            _push(decision, Direction.UNDO, before, paths, timezone.now() - TOGETHER)
         case _:
             assert_never(change)
 
@@ -196,10 +196,16 @@ def _continues(decision: Decision, paths: list[str]) -> bool:
     return True
 
 
-def _push(decision: Decision, direction: Direction, answers: Answers, paths: list[str]) -> None:
+def _push(
+    decision: Decision, direction: Direction, answers: Answers, paths: list[str], changed_at: datetime | None = None
+) -> None:
     text = stored.dump(answers)
     Step.objects.create(
-        decision=decision, direction=direction, answers_json=text, paths=paths, changed_at=timezone.now()
+        decision=decision,
+        direction=direction,
+        answers_json=text,
+        paths=paths,
+        changed_at=changed_at or timezone.now(),
     )
     kept = Step.objects.filter(decision=decision, direction=direction).order_by("-id").values_list("id", flat=True)
     oldest = kept[UNDO_LIMIT - 1 : UNDO_LIMIT].first()
