@@ -135,20 +135,6 @@
     if (focused >= 0 && buttons[focused].disabled) buttons[1 - focused].focus();
   };
 
-  // Requests about the answers go one at a time and in order. A save sends what is typed when its turn comes,
-  // so that one that waits last makes another superfluous; undo, redo and Simulate each keep their place.
-  const isAboutAnswers = (element) =>
-    element.id === "answers" || (element.getAttribute("hx-sync") ?? "").startsWith("#answers");
-  let isUnderWay = false;
-  let waiting = [];
-  document.addEventListener("htmx:confirm", (event) => {
-    const { elt } = event.detail;
-    if (!isAboutAnswers(elt)) return;
-    if (!isUnderWay) waiting.shift();
-    else if (elt.id === "answers" && waiting.at(-1) === elt) event.preventDefault();
-    else waiting.push(elt);
-  });
-
   // htmx sends a form's request to the address of the button that was last pressed in it, even long after: take this request's own.
   document.addEventListener("htmx:configRequest", (event) => {
     const { elt, triggeringEvent } = event.detail;
@@ -156,89 +142,11 @@
     event.detail.path = triggeringEvent?.submitter?.getAttribute("formaction") ?? elt.getAttribute("hx-post");
   });
 
-  // A field that was changed during a request keeps its value: it is saved next.
-  const changedAt = new WeakMap();
-  let clock = 0;
-  let sentAt = 0;
-  let savedAt = 0;
-  let lastChange = 0;
-  const noteChange = (event) => {
-    changedAt.set(event.target, ++clock);
-    if (event.target.form?.id === "answers") lastChange = clock;
-    isAskedFor = false;
-  };
-  document.addEventListener("input", noteChange, true);
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    if (!isAboutAnswers(event.detail.elt)) return;
-    isUnderWay = true;
-    sentAt = ++clock;
-  });
-  document.addEventListener("htmx:afterRequest", (event) => {
-    const { elt } = event.detail;
-    if (!isAboutAnswers(elt)) return;
-    isUnderWay = false;
-    if (event.detail.successful) savedAt = sentAt;
-    if (address && !waiting.length) {
-      if (event.detail.successful) location.assign(address);
-      else insistedOn = address;
-      address = "";
-    }
-    // A button that was disabled meanwhile has lost the focus.
+  document.addEventListener("input", () => (isAskedFor = false), true);
+
+  // A button that was disabled meanwhile has lost the focus.
+  document.addEventListener("htmx:afterRequest", ({ detail: { elt } }) => {
     if (elt.hasAttribute("hx-disabled-elt") && document.activeElement === document.body) elt.focus({ preventScroll: true });
-  });
-  // A link that is followed before the last change is saved waits for it: a map or a report uses what was typed.
-  // If it cannot be saved the page stays, and says so; the same link leads away when it is pressed again.
-  let address = "";
-  let insistedOn = "";
-  document.addEventListener("click", (event) => {
-    const link = event.target.closest("a[href]:not([href^='#'], [target])");
-    const isPlain = !event.button && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
-    if (!link || !isPlain || event.defaultPrevented || lastChange <= savedAt || link.href === insistedOn) return;
-    const form = document.getElementById("answers");
-    if (!form) return;
-    event.preventDefault();
-    address = link.href;
-    htmx.trigger(form, "save");
-  });
-
-  // Signed out meanwhile: what could not be saved waits in this tab for the page to come back.
-  const kept = () => `unsaved ${location.pathname}`;
-  document.addEventListener("htmx:beforeOnLoad", (event) => {
-    const { elt, xhr } = event.detail;
-    if (!isAboutAnswers(elt) || !xhr.getResponseHeader("HX-Refresh")) return;
-    const controls = [...document.getElementById("answers").elements];
-    const unsaved = controls.filter((control) => control.id && (changedAt.get(control) ?? 0) > savedAt);
-    sessionStorage.setItem(kept(), JSON.stringify(unsaved.map(({ id, value, checked }) => ({ id, value, checked }))));
-    lastChange = savedAt;
-  });
-  const putBack = () => {
-    const unsaved = JSON.parse(sessionStorage.getItem(kept()) ?? "[]");
-    if (!document.getElementById("answers")) return;
-    sessionStorage.removeItem(kept());
-    for (const { id, value, checked } of unsaved) {
-      const control = document.getElementById(id);
-      if (!control || control.disabled) continue;
-      if (["checkbox", "radio"].includes(control.type)) control.checked = checked;
-      else control.value = value;
-      control.dispatchEvent(new InputEvent("input", { bubbles: true }));
-    }
-  };
-  htmx.onLoad((element) => element === document.body && putBack());
-
-  // A page that is closed or left by other means sends what was typed last on its way out.
-  let hasLeftUnsaved = false;
-  window.addEventListener("pagehide", () => {
-    const form = document.getElementById("answers");
-    if (!form || lastChange <= savedAt) return;
-    hasLeftUnsaved = navigator.sendBeacon(form.getAttribute("hx-post"), new FormData(form));
-  });
-  window.addEventListener("pageshow", (event) => {
-    if (event.persisted && hasLeftUnsaved) location.reload();
-  });
-
-  document.addEventListener("htmx:oobBeforeSwap", (event) => {
-    const controls = [...event.detail.target.querySelectorAll("input, select, textarea")];
-    if (controls.some((control) => (changedAt.get(control) ?? 0) > sentAt)) event.detail.shouldSwap = false;
   });
 
   // Where the focus is in what is about to be replaced: htmx finds only elements with an id again.
