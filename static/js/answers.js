@@ -153,6 +153,7 @@
   window.addEventListener("pagehide", () => {
     if (isSignedOut || lastChange <= savedUpTo) return;
     const data = put(typed(), new FormData(form()));
+    if (current) data.set("under_way", "");
     hasLeftUnsaved = navigator.sendBeacon(form().getAttribute("hx-post"), data);
   });
   window.addEventListener("pageshow", (event) => {

@@ -256,6 +256,18 @@ def test_what_is_typed_before_the_scripts_have_arrived_is_saved(page: Page, site
     assert stored(page, "failures.dead_letter") is False
 
 
+def test_what_is_typed_is_kept_when_the_page_is_left_before_the_server_has_answered(
+    requests: HeldRequests, site: str
+) -> None:
+    page, address = requests.page, requests.page.url
+    requests.hold_from(lambda: fill(page, "processing.p95_s", "41"))
+    requests.release(lambda route: route.fetch() and None)
+    field(page, "processing.p50_s").fill("7")
+    page.goto(f"{site}/handbook")
+    eventually(lambda: stored_at(page, address, "processing.p50_s") == 7, 30)
+    assert stored_at(page, address, "processing.p95_s") == 41
+
+
 def test_what_is_shown_again_after_a_refusal_without_javascript_is_saved_with_its_correction(
     page: Page, site: str
 ) -> None:

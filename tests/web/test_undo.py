@@ -146,6 +146,19 @@ def test_another_users_change_is_not_undone_unseen(htmx: Client, user: User, dec
     assert p95(decision) == 44
 
 
+@pytest.mark.parametrize(("meanwhile", "status"), [(1, 302), (2, 302), (3, 409)])
+def test_a_page_that_is_left_saves_past_the_one_request_that_was_under_way(
+    client: Client, user: User, decision: Decision, meanwhile: int, status: int
+) -> None:
+    for number in range(meanwhile):
+        save_answers(decision, {"processing": {"p95_s": 41 + number}}, user, 1 + number)
+    fields = {"version": "1", "volume.peak_to_mean": "3"}
+    assert client.post(reverse("save-answers", args=[decision.pk]), fields).status_code == 409
+    assert client.post(reverse("save-answers", args=[decision.pk]), fields | {"under_way": ""}).status_code == status
+    saved = decision.latest().answers
+    assert (saved.processing.p95_s, saved.volume.peak_to_mean) == (40 + meanwhile, 3 if status == 302 else 8)
+
+
 def test_the_way_back_has_an_end(htmx: Client, decision: Decision) -> None:
     answers = decision.latest().answers.model_dump(mode="json", by_alias=True)
     now = timezone.now()

@@ -37,6 +37,10 @@ ADVISED = "advised"
 RECORDING_LOST = (
     "These answers used a recording that has been deleted since. They are back with its rate and peaks, without it."
 )
+UNDER_WAY = "under_way"
+"""In what a page sends on its way out, if it leaves without the response to a request before it."""
+VERSIONS_UNDER_WAY = 2
+"""Which that request may have made: undo saves what was typed, and takes one step."""
 QUEUE_IS_SILENT = "The run is saved. The queue does not answer right now; it starts by itself once the queue is back."
 
 
@@ -62,8 +66,18 @@ class AnswersEdit:
         return self.request.POST
 
     def save(self, post: QueryDict) -> Revision:
+        version = version_of(self.request)
+        try:
+            return self._save_on(version, post)
+        except StaleVersion as error:
+            if UNDER_WAY not in post or not 0 < error.current - version <= VERSIONS_UNDER_WAY:
+                raise
+            self.before = self.decision.latest()
+            return self._save_on(error.current, post)
+
+    def _save_on(self, version: int, post: QueryDict) -> Revision:
         given = given_from(post, self.before.answers, self.own)
-        return save_answers(self.decision, given, self.request.user, version_of(self.request), own=self.own)
+        return save_answers(self.decision, given, self.request.user, version, own=self.own)
 
     def saved(self, after: Revision, notice: str = "") -> HttpResponseBase:
         """The page with the saved answers; `notice` is a sentence next to them."""
