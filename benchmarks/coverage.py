@@ -11,7 +11,7 @@ from math import exp
 
 import numpy as np
 
-from advisor.sweeps.capacity_search import LONGEST_TRIAL, CapacitySearch, with_servers
+from advisor.sweeps.capacity_search import LONGEST_TRIAL, CapacitySearch
 from advisor.sweeps.cells import CellRun, simulate_until_resolved
 from simulator.batch_means import interval_of_one_run
 from simulator.growth import growing, rise_of
@@ -123,7 +123,7 @@ def search(seeds: int) -> tuple[int, int, int]:
 
 def _trial_runner(cell_run: CellRun) -> Callable[[int], Result]:
     return lambda servers: simulate_until_resolved(
-        CellRun(with_servers(cell_run.scenario, servers), cell_run.replications), LONGEST_TRIAL
+        CellRun(cell_run.scenario.with_servers(servers), cell_run.replications), LONGEST_TRIAL
     )
 
 

@@ -6,7 +6,7 @@ from math import inf
 from core.numbers import count
 from simulator.arrivals import ClosedArrivals
 from simulator.plan import EVENT_DRIVEN, called_subscribers, client_retries_of
-from simulator.scenario import Scenario
+from simulator.scenario import EventDriven, Scenario
 
 
 def inequalities_of(scenario: Scenario) -> list[str]:
@@ -25,7 +25,7 @@ def inequalities_of(scenario: Scenario) -> list[str]:
         ),
         (
             len(event_driven.queues) > 1,
-            f"Event-driven jobs wait in {len(event_driven.queues)} queues ({event_driven.discipline}); the synchronous backlog is a single one.",
+            f"Event-driven jobs wait in {len(event_driven.queues)} queues ({_discipline(event_driven)}); the synchronous backlog is a single one.",
         ),
         (
             synchronous.inline_retries is not None and synchronous.inline_retries != scenario.retries.max,
@@ -33,6 +33,12 @@ def inequalities_of(scenario: Scenario) -> list[str]:
         ),
     ]
     return [sentence for differs, sentence in sentences if differs]
+
+
+def _discipline(design: EventDriven) -> str:
+    if design.queue_consumers is None:
+        return design.discipline
+    return f"{design.discipline}: {', '.join(f'{name} {design.queue_consumers[name]}' for name in design.queues)}"
 
 
 def _of_capacity(scenario: Scenario) -> Sequence[tuple[bool, str]]:

@@ -351,7 +351,8 @@ def is_single_station(m: Any) -> bool:
 
 
 def dedicated_consumers(scenario: Scenario) -> list[int]:
-    given, scaling = apportioned(scenario, scenario.event_driven.consumers), scenario.autoscaling
+    """Consumers of each queue as the run begins."""
+    given, scaling = scenario.event_driven.apportioned(scenario.event_driven.consumers), scenario.autoscaling
     if scaling is None:
         return given
     bounds = zip(given, *dedicated_bounds(scenario, scaling), strict=True)
@@ -359,20 +360,8 @@ def dedicated_consumers(scenario: Scenario) -> list[int]:
 
 
 def dedicated_bounds(scenario: Scenario, scaling: Autoscaling) -> tuple[list[int], list[int]]:
-    fewest, most = apportioned(scenario, scaling.min), apportioned(scenario, scaling.max)
+    fewest, most = (scenario.event_driven.apportioned(servers) for servers in (scaling.min, scaling.max))
     return [min(pair) for pair in zip(fewest, most, strict=True)], most
-
-
-def apportioned(scenario: Scenario, servers: int) -> list[int]:
-    """Servers a queue: by share (largest remainders), one at the least."""
-    shares = [share / 100 for share in scenario.event_driven.queues.values()]
-    spare = max(0, servers - len(shares))
-    exact = [share * spare for share in shares]
-    given = [int(part) for part in exact]
-    order = sorted(range(len(shares)), key=lambda place: given[place] - exact[place])
-    for place in order[: spare - sum(given)]:
-        given[place] += 1
-    return [part + 1 for part in given]
 
 
 DISCIPLINES = complete_table(

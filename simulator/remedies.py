@@ -69,16 +69,10 @@ class Lever:
 
     def change(self, scenario: Scenario, value: float | None) -> Scenario:
         """`value` None lifts the limit."""
+        if self.name == SERVER_COUNT:
+            return scenario.with_servers(int(self.most if value is None else value))
         given = int(value) if value is not None and self.step == 1 else value
-        if self.name != SERVER_COUNT:
-            return scenario.model_copy(update={"provider": scenario.provider.model_copy(update={self.name: given})})
-        return scenario.model_copy(
-            update={
-                "autoscaling": None,
-                "synchronous": scenario.synchronous.model_copy(update={"workers": given}),
-                "event_driven": scenario.event_driven.model_copy(update={"consumers": given}),
-            }
-        )
+        return scenario.model_copy(update={"provider": scenario.provider.model_copy(update={self.name: given})})
 
 
 def simulate_with_remedies(

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from math import inf
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from core.closed_sets import complete_table
 from core.values import Count, NonNegative, Percent, Positive, Seed, Value
+from simulator.apportionment import apportion_as, apportion_by_share
 from simulator.arrivals import Arrivals
 from simulator.deliveries import Delivery, PollingDelivery
 from simulator.retries import Retries
@@ -228,6 +229,11 @@ class EventDriven(Value):
     queues: dict[Name, Percent] = Field(default={"standard": 100.0}, min_length=1, max_length=8)
     """Share of the jobs a queue, most urgent first."""
     discipline: Discipline = "strict"
+    queue_consumers: Annotated[dict[Name, Count], Field(min_length=1)] | None = None
+    """With `dedicated`: the consumers of each queue, whose sum `consumers` is; it may be left out. Null: `consumers` by shares.
+
+    Autoscaling shares out its `min` and `max` in the same proportion.
+    """
     accept_s: NonNegative = 0
     dispatch_s: NonNegative = 0
     retry_tick_s: NonNegative = 0
@@ -275,6 +281,38 @@ class EventDriven(Value):
     """
     keys: Count = 100
     """With `per_key`: how many keys there are, each job's drawn with equal probabilities."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _consumers_are_those_of_the_queues(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping) or "consumers" in data or not isinstance(data.get("queue_consumers"), Mapping):
+            return data
+        counts = list(data["queue_consumers"].values())
+        return {**data, "consumers": sum(counts)} if all(type(one) is int and one > 0 for one in counts) else data
+
+    @model_validator(mode="after")
+    def _every_queue_has_its_consumers(self) -> Self:
+        if self.queue_consumers is None:
+            return self
+        if self.discipline != "dedicated":
+            raise ValueError("queue_consumers needs discipline: dedicated, because other queues share their consumers")
+        if self.queue_consumers.keys() != self.queues.keys():
+            raise ValueError(f"queue_consumers must give the consumers of every queue: {', '.join(self.queues)}")
+        if (total := sum(self.queue_consumers.values())) != self.consumers:
+            raise ValueError(f"consumers ({self.consumers}) must be the sum of queue_consumers ({total}), or left out")
+        return self
+
+    def apportioned(self, servers: int) -> list[int]:
+        """Servers a queue, if each has its own: in proportion to `queue_consumers`, or by share, one at the least."""
+        if self.queue_consumers is None:
+            return apportion_by_share([share / 100 for share in self.queues.values()], servers)
+        return apportion_as([self.queue_consumers[name] for name in self.queues], servers)
+
+    def with_consumers(self, consumers: int) -> Self:
+        if self.queue_consumers is None:
+            return self.model_copy(update={"consumers": consumers})
+        own = dict(zip(self.queues, self.apportioned(consumers), strict=True))
+        return self.model_copy(update={"consumers": sum(own.values()), "queue_consumers": own})
 
     @property
     def redelivers(self) -> bool:
@@ -414,6 +452,12 @@ class Scenario(Value):
                 f" {len(design.queues)} dedicated queues"
             )
         return self
+
+    def with_servers(self, servers: int) -> Self:
+        """As many workers and consumers, without autoscaling."""
+        synchronous = self.synchronous.model_copy(update={"workers": servers})
+        event_driven = self.event_driven.with_consumers(servers)
+        return self.model_copy(update={"autoscaling": None, "synchronous": synchronous, "event_driven": event_driven})
 
     @property
     def counts_first_byte(self) -> bool:

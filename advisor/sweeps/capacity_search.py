@@ -14,7 +14,6 @@ from core.numbers import count
 from core.values import Value
 from simulator.replications import OnProgress, Progress
 from simulator.result import Result
-from simulator.scenario import Scenario
 from simulator.simulate import Estimate, estimate
 from simulator.traces import Trace
 
@@ -103,7 +102,7 @@ def most_of(answers: Answers) -> int:
 def estimate_of_trial(answers: Answers, jobs: int, trace: Trace | None) -> Estimate:
     """Of the largest trial."""
     _, cell_run = advise_and_cut(answers, jobs, 1)
-    return estimate(with_servers(cell_run.scenario, most_of(answers)), trace, cell_run.replications)
+    return estimate(cell_run.scenario.with_servers(most_of(answers)), trace, cell_run.replications)
 
 
 class CapacitySearch:
@@ -180,17 +179,7 @@ def _trial_runner(cell_run: CellRun, trace: Trace | None, on_progress: OnProgres
                 fraction = 1 - 0.9 ** (done + progress.fraction)
                 on_progress(Progress(f"Trying {count(servers, 'worker')} and {count(servers, 'consumer')}", fraction))
 
-        trial = CellRun(with_servers(cell_run.scenario, servers), cell_run.replications)
+        trial = CellRun(cell_run.scenario.with_servers(servers), cell_run.replications)
         return simulate_until_resolved(trial, LONGEST_TRIAL, trace, tell)
 
     return run
-
-
-def with_servers(scenario: Scenario, servers: int) -> Scenario:
-    return scenario.model_copy(
-        update={
-            "autoscaling": None,
-            "synchronous": scenario.synchronous.model_copy(update={"workers": servers}),
-            "event_driven": scenario.event_driven.model_copy(update={"consumers": servers}),
-        }
-    )

@@ -309,6 +309,9 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     elif given["autoscaling"] and given["event_driven"]["discipline"] == "dedicated":
         fewest = max(given["autoscaling"]["min"], len(given["event_driven"]["queues"]))
         given["autoscaling"] = given["autoscaling"] | {"min": fewest}
+    if given["event_driven"]["discipline"] == "dedicated" and draw(st.booleans()):
+        own = {name: draw(st.integers(1, 3)) for name in given["event_driven"]["queues"]}
+        given["event_driven"] = given["event_driven"] | {"queue_consumers": own, "consumers": sum(own.values())}
     if "batch" in given["event_driven"]["queues"]:
         longer = {"distribution": "gamma", "mean_s": 3.3, "cv": 0.7}
         short = {"distribution": "deterministic", "mean_s": 0.2}

@@ -681,6 +681,8 @@ class NaiveEventDriven(Naive):
         self.dispatch(False)
 
     def dedicated(self, consumers: int) -> list[int]:
+        if self.design.queue_consumers is not None:
+            return self.in_proportion([self.design.queue_consumers[name] for name in self.design.queues], consumers)
         shares = list(self.design.queues.values())
         spare = max(0, consumers - len(shares))
         exact = [share / 100 * spare for share in shares]
@@ -688,6 +690,13 @@ class NaiveEventDriven(Naive):
         for place in sorted(range(len(shares)), key=lambda place: given[place] - exact[place])[: spare - sum(given)]:
             given[place] += 1
         return [part + 1 for part in given]
+
+    def in_proportion(self, counts: list[int], consumers: int) -> list[int]:
+        """One by one: the next consumer goes to the queue that would have the most for each."""
+        given = [1 for _ in counts]
+        while sum(given) < consumers:
+            given[max(range(len(counts)), key=lambda place: (counts[place] / (given[place] + 1), -place))] += 1
+        return given
 
     def arrive(self, job: Job) -> None:
         if self.design.max_queue is not None and self.queued >= self.design.max_queue:

@@ -9,6 +9,7 @@ from simulator.replications import Runner
 from simulator.scenario import Scenario
 from simulator.tally import Tally
 from tests.fakes.naive_draws import Draws
+from tests.theory.formulas import mean_wait_s
 
 
 def event_driven(**given: Any) -> tuple[Scenario, Tally]:
@@ -58,3 +59,15 @@ def test_weighted_queues_that_are_never_empty_are_served_by_their_shares(
     assert sum(completed) == pytest.approx(2000 * (3 if limit else 5), rel=0.01)
     expected = [sum(completed) * share / 100 for share in shares.values()]
     assert completed == pytest.approx(expected, abs=12)  # until no queue is empty any more
+
+
+def test_queues_with_given_consumers_are_queues_of_poisson_arrivals_each_by_erlang_c() -> None:
+    """Poisson arrivals that are split are Poisson arrivals."""
+    _, tally = event_driven(
+        jobs=400_000,
+        arrivals={"process": "poisson", "rate_per_s": 2},
+        service={"distribution": "exponential", "mean_s": 1},
+        event_driven={"queues": {"a": 35, "b": 65}, "discipline": "dedicated", "queue_consumers": {"b": 2, "a": 1}},
+    )
+    waits = [one.wait.sum_s / one.wait.total for one in tally.classes]
+    assert waits == pytest.approx([mean_wait_s(0.7, 1, 1), mean_wait_s(1.3, 1, 2)], rel=0.06)

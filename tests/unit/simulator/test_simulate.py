@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import InvalidInput
 from core.values import rounded
-from simulator.plan import dedicated_bounds
+from simulator.plan import dedicated_bounds, dedicated_consumers
 from simulator.replications import Progress, warm
 from simulator.result import Result
 from simulator.scenario import Autoscaling, Scenario
@@ -450,6 +450,40 @@ def test_a_dedicated_queue_never_scales_past_its_share() -> None:
         scenario(event_driven={"discipline": "dedicated", "queues": shares}), Autoscaling(min=3, max=9, target_depth=1)
     )
     assert bounds == ([1, 1, 1], [7, 1, 1])
+
+
+OWN = {
+    "discipline": "dedicated",
+    "queues": {"a": 50.0, "b": 30.0, "c": 20.0},
+    "queue_consumers": {"c": 9, "a": 2, "b": 1},
+}
+
+
+def test_given_consumers_are_those_of_each_queue_and_scale_in_proportion() -> None:
+    given = scenario(event_driven=OWN, autoscaling={"min": 4, "max": 24, "target_depth": 1})
+    assert given.event_driven.consumers == 12
+    assert dedicated_consumers(given) == [2, 1, 9]
+    assert Scenario.parse(given.model_dump(by_alias=True)) == given
+    assert dedicated_bounds(given, Autoscaling(min=4, max=24, target_depth=1)) == ([1, 1, 2], [4, 2, 18])
+    numbers = [given.with_servers(servers).event_driven.queue_consumers or {} for servers in range(1, 40)]
+    assert [sum(each.values()) for each in numbers] == [3, 3, *range(3, 40)]
+    assert numbers[11] == OWN["queue_consumers"]
+    for fewer, more in itertools.pairwise(numbers):
+        assert all(fewer[name] <= more[name] for name in OWN["queues"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({"discipline": "strict"}, "queue_consumers needs discipline: dedicated"),
+        ({"queue_consumers": {"a": 2, "b": 1}}, "queue_consumers must give the consumers of every queue: a, b, c"),
+        ({"consumers": 13}, r"consumers \(13\) must be the sum of queue_consumers \(12\), or left out"),
+        ({"queue_consumers": {"a": 2, "b": 1, "c": 0}}, "must be at least 1, not 0"),
+    ],
+)
+def test_given_consumers_must_fit_the_queues(changed: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(InvalidInput, match=complaint):
+        scenario(event_driven=OWN | changed)
 
 
 def test_every_dedicated_queue_needs_a_consumer() -> None:

@@ -15,7 +15,6 @@ from advisor.sweeps.capacity_search import (
     DesignRequirement,
     ServerRequirement,
     search_capacity,
-    with_servers,
 )
 from advisor.sweeps.cells import CellRun, simulate_until_resolved
 from core.errors import InvalidInput
@@ -41,7 +40,7 @@ def requirement(steady: Answers) -> ServerRequirement:
 
 
 def shares(length: CellRun, servers: int) -> Result:
-    trial = CellRun(with_servers(length.scenario, servers), length.replications)
+    trial = CellRun(length.scenario.with_servers(servers), length.replications)
     return simulate_until_resolved(trial, LONGEST_TRIAL)
 
 
