@@ -1106,6 +1106,7 @@ class NaiveEventDriven(Naive):
         else:
             raise NotImplementedError(f"add {delivery.method} to deliver in tests/fakes/naive_simulation.py")
         if at > self.end:
+            self.leaves_order(job)
             return
         self.count("delivery", job, calls)
         self.settle(job, "completed" if arrives else "undelivered", at)
