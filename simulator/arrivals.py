@@ -17,8 +17,8 @@ from core.values import NonNegative, Positive, Value
 class ArrivalProcess(Value, ABC):
     @property
     @abstractmethod
-    def parameters(self) -> tuple[float, float, float]:
-        """For the draw: `arrival_a`, `arrival_b` and `arrival_c` of the machine."""
+    def parameters(self) -> tuple[float, float, float, float]:
+        """For the draw: `arrival_a` to `arrival_d` of the machine."""
 
     @property
     @abstractmethod
@@ -35,8 +35,8 @@ class SteadyArrivals(ArrivalProcess):
     """A process whose rate does not change."""
 
     @property
-    def parameters(self) -> tuple[float, float, float]:
-        return 0.0, 0.0, 0.0
+    def parameters(self) -> tuple[float, float, float, float]:
+        return 0.0, 0.0, 0.0, 0.0
 
     @property
     def period_s(self) -> None:
@@ -69,21 +69,24 @@ class GammaArrivals(SteadyArrivals):
     cv: Annotated[float, Field(gt=0, le=100)]
 
     @property
-    def parameters(self) -> tuple[float, float, float]:
+    def parameters(self) -> tuple[float, float, float, float]:
         """Shape and scale of the gaps."""
-        return 1 / self.cv**2, self.cv**2 / self.rate_per_s, 0.0
+        return 1 / self.cv**2, self.cv**2 / self.rate_per_s, 0.0, 0.0
 
 
 class BurstArrivals(ArrivalProcess):
-    """Poisson arrivals at `peak_to_mean` times the mean rate for `peak_s` out of every `every_s`, in its middle.
+    """Arrivals at `peak_to_mean` times the mean rate for `peak_s` out of every `every_s`, in its middle. The mean includes the bursts.
 
-    The mean includes the bursts."""
+    Poisson; with another coefficient of variation `cv` of the gaps a renewal process with gamma gaps whose time goes as fast as the rate
+    is high, inside the bursts and outside.
+    """
 
     process: Literal["bursts"]
     rate_per_s: Positive
     peak_to_mean: Annotated[float, Field(ge=1, le=10_000)]
     peak_s: Positive
     every_s: Positive
+    cv: Annotated[float, Field(ge=0, le=100)] = 1
 
     @model_validator(mode="after")
     def _the_mean_holds(self) -> Self:
@@ -94,8 +97,8 @@ class BurstArrivals(ArrivalProcess):
         return self
 
     @property
-    def parameters(self) -> tuple[float, float, float]:
-        return self.peak_to_mean, self.peak_s, self.every_s
+    def parameters(self) -> tuple[float, float, float, float]:
+        return self.peak_to_mean, self.peak_s, self.every_s, 1 / self.cv**2 if self.cv else math.inf
 
     @property
     def period_s(self) -> float:
@@ -114,8 +117,8 @@ class DailyArrivals(ArrivalProcess):
     peak_to_mean: Annotated[float, Field(ge=1, le=2)]
 
     @property
-    def parameters(self) -> tuple[float, float, float]:
-        return self.peak_to_mean, 0.0, 0.0
+    def parameters(self) -> tuple[float, float, float, float]:
+        return self.peak_to_mean, 0.0, 0.0, 0.0
 
     @property
     def period_s(self) -> float:
@@ -151,8 +154,8 @@ class ClosedArrivals(SteadyArrivals):
     think: Literal["exponential", "deterministic"] = "exponential"
 
     @property
-    def parameters(self) -> tuple[float, float, float]:
-        return self.think_s, float(self.think == "exponential"), 0.0
+    def parameters(self) -> tuple[float, float, float, float]:
+        return self.think_s, float(self.think == "exponential"), 0.0, 0.0
 
     @property
     def peak(self) -> tuple[float, float]:
@@ -175,8 +178,8 @@ class TraceArrivals(ArrivalProcess):
         return self
 
     @property
-    def parameters(self) -> tuple[float, float, float]:
-        return self.speed, 0.0, 0.0
+    def parameters(self) -> tuple[float, float, float, float]:
+        return self.speed, 0.0, 0.0, 0.0
 
     @property
     def period_s(self) -> None:

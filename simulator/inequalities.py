@@ -76,7 +76,7 @@ def _of_deliveries(scenario: Scenario) -> Sequence[tuple[bool, str]]:
             "A subscriber that gives up fails the synchronous call; the event-driven result does not depend on it.",
         ),
         (
-            event_driven.ordering != "none",
+            event_driven.ordering != "none" and not _keeps_one_order(scenario),
             "Event-driven jobs are worked on in order"
             + (
                 f" within each of {count(event_driven.keys, 'key')}"
@@ -99,6 +99,13 @@ def _of_deliveries(scenario: Scenario) -> Sequence[tuple[bool, str]]:
             f"Each event-driven consumer crashes {event_driven.crashes_per_hour:g} times in an hour of work; synchronous workers do not.",
         ),
     ]
+
+
+def _keeps_one_order(scenario: Scenario) -> bool:
+    """Whether a single worker serves synchronous calls as they came, as the event-driven design does."""
+    synchronous = scenario.synchronous
+    is_alone = synchronous.workers == 1 and scenario.autoscaling is None
+    return scenario.event_driven.ordering == "one_at_a_time" and is_alone and synchronous.overflow == "refuse"
 
 
 def _of_clients(scenario: Scenario) -> Sequence[tuple[bool, str]]:

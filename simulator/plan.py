@@ -425,19 +425,20 @@ def _set_arrivals(m: Any, scenario: Scenario, trace: Trace | None) -> None:
     m["backlog"] = scenario.backlog_jobs
     m["arrival_kind"] = AT_START if scenario.backlog_jobs else m["arrival_kind_after"]
     m["client_count"] = scenario.arrivals.clients if isinstance(scenario.arrivals, ClosedArrivals) else 0
-    m["arrival_a"], m["arrival_b"], m["arrival_c"] = scenario.arrivals.parameters
+    m["arrival_a"], m["arrival_b"], m["arrival_c"], m["arrival_d"] = scenario.arrivals.parameters
     m["rate"] = rate_of(scenario, trace)
     m["gap"] = 1 / (m["rate"] or inf)
 
 
 def _set_service(m: Any, scenario: Scenario, trace: Trace | None, drawn: Floats | None) -> None:
     m["service_kind"] = list(SERVICES).index(scenario.service.distribution)
-    m["service_a"], m["service_b"] = scenario.service.parameters
+    m["service_a"], m["service_b"], m["service_c"] = scenario.service.parameters
     if scenario.service_by_queue:
         m["service_kind"] = BY_CLASS
         for place, service in enumerate(scenario.services):
             m["class_services"][place] = list(SERVICES).index(service.distribution)
-            m["class_service_a"][place], m["class_service_b"][place] = service.parameters
+            for name, parameter in zip("abc", service.parameters, strict=True):
+                m[f"class_service_{name}"][place] = parameter
     m["drawn"] = 0 if drawn is None else len(drawn)
     if (line := call_time_of(scenario, trace, drawn)) is not None:
         m["slows"] = True

@@ -26,6 +26,7 @@ GAMMA_DRAWS = 100_000
 _EDGES = np.concatenate([np.linspace(1.0, 0.001, 800)[:-1], np.geomspace(0.001, 1e-12, 80)])
 _EXCEEDED, _WEIGHTS = (_EDGES[:-1] + _EDGES[1:]) / 2, -np.diff(_EDGES) / (_EDGES[0] - _EDGES[-1])
 """Probabilities that a time exceeds a quantile, finer towards the longest ones, and their weights."""
+_NORMALS = np.array([-NormalDist().inv_cdf(exceeded) for exceeded in _EXCEEDED])
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,9 @@ def _times_of(service: Service, scenario: Scenario, trace: Trace | None, drawn: 
         case ExponentialService():
             return -service.mean_s * np.log(_EXCEEDED), _WEIGHTS
         case LognormalService():
-            mu, sigma = service.parameters
-            return np.exp(mu + sigma * np.array([-NormalDist().inv_cdf(exceeded) for exceeded in _EXCEEDED])), _WEIGHTS
+            return service.through.quantile_s(_NORMALS), _WEIGHTS
         case GammaService():
-            times = np.random.default_rng(1).gamma(*service.parameters, GAMMA_DRAWS)
+            times = np.random.default_rng(1).gamma(*service.parameters[:2], GAMMA_DRAWS)
         case EmpiricalService():
             known = durations_of(trace, drawn)
             times = np.array([0.0]) if known is None else np.asarray(known)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from simulator import theory
-from simulator.arrivals import BacklogArrivals, ClosedArrivals, GammaArrivals, TraceArrivals
+from simulator.arrivals import BacklogArrivals, BurstArrivals, ClosedArrivals, GammaArrivals, TraceArrivals
 from simulator.growth import Rise, growing, rise_of
 from simulator.plan import (
     EVENT_DRIVEN,
@@ -223,8 +223,8 @@ def mean_longer_s(service: Service, gap_s: float) -> float:
             return gap_s + service.mean_s * exp(-gap_s / service.mean_s)
         case DeterministicService():
             return max(service.mean_s, gap_s)
-        case LognormalService() if service.p95_s > service.p50_s:
-            mu, sigma = service.parameters
+        case LognormalService() if service.p95_s > service.p50_s and service.p99_s is None:
+            mu, sigma, _ = service.parameters
             distance = (log(gap_s) - mu) / sigma
             below = NormalDist().cdf
             return gap_s * below(distance) + exp(mu + sigma**2 / 2) * below(sigma - distance)
@@ -312,7 +312,7 @@ def _endless(scenario: Scenario) -> bool:
 
 def _burstiness(scenario: Scenario) -> float:
     arrivals = scenario.arrivals
-    return (1 + arrivals.cv**2) / 2 if isinstance(arrivals, GammaArrivals) else 1.0
+    return (1 + arrivals.cv**2) / 2 if isinstance(arrivals, GammaArrivals | BurstArrivals) else 1.0
 
 
 def _rises(scenario: Scenario, design: str, tallies: Sequence[Tally]) -> list[Rise]:

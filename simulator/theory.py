@@ -33,4 +33,5 @@ def lognormal_mean_s(p50_s: float, p95_s: float) -> float:
     return p50_s * exp(lognormal_sigma(p50_s, p95_s) ** 2 / 2)
 
 
-NORMAL_P95 = 1.6448536269514722
+NORMAL_P95, NORMAL_P99 = 1.6448536269514722, 2.3263478740408408
+"""Standard normal quantiles."""

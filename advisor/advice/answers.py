@@ -25,8 +25,8 @@ from advisor.advice.template_merge import merge_template
 from advisor.advice.yaml_json import with_lines
 from core.errors import InvalidInput
 from core.values import Value, contradiction
+from simulator.lognormal import Lognormal
 from simulator.scenario import Hop
-from simulator.theory import lognormal_mean_s
 
 Seconds = Annotated[float, Field(ge=0.001, le=31_536_000), Uncertain]
 """A millisecond to a year."""
@@ -135,7 +135,7 @@ class Processing(Value):
         p50_s, p95_s = info.data.get("p50_s"), info.data.get("p95_s")
         if few == 1 or p50_s is None or p95_s is None:
             return value
-        steepest_s = lognormal_mean_s(p50_s, p95_s) * (many - 1) / (few - 1)
+        steepest_s = float(Lognormal.through(p50_s, p95_s, info.data.get("p99_s")).mean_s) * (many - 1) / (few - 1)
         if value >= steepest_s:
             reason = f"must be less than {steepest_s:.4g}: on a line through both measurements a call alone would take no time"
             raise contradiction(reason, {"measured_in_flight": few, "high_in_flight": many})

@@ -1,20 +1,19 @@
 """What the rules weigh, computed from the answers: times, loads, capacities, limits. Times are in seconds, rates per second."""
 
 from dataclasses import dataclass, fields
-from math import erfc, sqrt
 from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 
 from advisor.advice.answer_vectors import INTERVAL_VECTORS, AnswerVectors, FlagVector, NumberVector, is_choice
 from advisor.advice.answers import CLASSES, Answers
-from advisor.advice.queueing import Z95, Wait, attempts_of, lognormal_p99, p99_through, waiting
+from advisor.advice.queueing import Wait, attempts_of, lognormal_p99, p99_through, waiting
 from advisor.advice.ranges import MINUTES_A_DAY
 from core.units import DAY_S
+from simulator.lognormal import Lognormal
 
 ATTENTION_S = 10.0
 """Past this people turn to something else (J. Nielsen, Usability Engineering, 1993, chapter 5)."""
-_erfc = np.frompyfunc(erfc, 1, 1)
 RARE = 0.01
 """Peaks that bring less than this share of the requests don't reach the 99th percentile."""
 UNLIMITED_RATE = 1e12
@@ -230,54 +229,53 @@ def _load(c: AnswerVectors, work: _Work) -> _Load:
 
 
 def _work(c: AnswerVectors, caller: _Caller) -> _Work:
-    """Mean p50 exp(sigma^2 / 2), sigma = ln(p95 / p50) / 1.645; with times of classes the mixture by their shares."""
+    """The times that the Scenario draws; with times of classes the mixture by their shares."""
     p50, given = c["processing.p50_s"], c["processing.p99_s"]
     p95 = np.maximum(c["processing.p95_s"], p50)
-    sigma = np.log(p95 / p50) / Z95
-    mean, cv2 = _mixture(c, p95 / p50, _lognormal_moments(p50, sigma))
+    usual = Lognormal.through(p50, p95, given)
+    times = _times_of_classes(c, usual, p95 / p50, given / p95)
+    mean, cv2 = _moments(times, usual)
+
+    def share_beyond(limit_s: NumberVector) -> NumberVector:
+        return np.asarray(sum(share * each.share_beyond(limit_s) for share, each in times), dtype=np.float64)
+
     return WorkFacts(
         p50_s=p50,
         p95_s=p95,
         p99_s=np.where(np.isnan(given), p99_through(p50, p95), np.maximum(given, p95)),
         mean_s=mean,
         service_cv2=cv2,
-        late_share=_beyond(caller.deadline_s, p50, sigma),
-        past_lease=_beyond(c["operations.lease_s"], p50, sigma),
-        past_call_timeout=_beyond(c["provider.call_timeout_s"], p50, sigma),
+        late_share=share_beyond(caller.deadline_s),
+        past_lease=share_beyond(c["operations.lease_s"]),
+        past_call_timeout=share_beyond(c["provider.call_timeout_s"]),
     )
 
 
-_Moments = tuple[NumberVector, NumberVector]
-"""Mean, and squared coefficient of variation."""
+_Times = list[tuple[NumberVector, Lognormal]]
+"""Of each class its share, 0 to 1, and its times."""
 
 
-def _lognormal_moments(p50_s: NumberVector, sigma: NumberVector) -> _Moments:
-    return p50_s * np.exp(sigma**2 / 2), np.expm1(sigma**2)
-
-
-def _mixture(c: AnswerVectors, p95_to_p50: NumberVector, usual: _Moments) -> _Moments:
-    """Of all requests; a class without times of its own has the usual ones, and without a p95 their p95 to p50."""
-    times = [(c[f"priorities.{name}.p50_s"], c[f"priorities.{name}.p95_s"]) for name in CLASSES]
-    given = [np.isfinite(p50) for p50, _ in times]
-    if not np.any(given):
-        return usual
+def _times_of_classes(c: AnswerVectors, usual: Lognormal, p95_to_p50: NumberVector, p99_to_p95: NumberVector) -> _Times:
+    """A class without times of its own has the usual ones; without a p95 it has their p95 to p50, and always their p99 to p95, if one is given."""
+    own = [(c[f"priorities.{name}.p50_s"], c[f"priorities.{name}.p95_s"]) for name in CLASSES]
+    if not any(np.any(np.isfinite(p50)) for p50, _ in own):
+        return [(np.ones_like(usual.p50_s), usual)]
     total = sum(c[f"priorities.{name}.share_percent"] for name in CLASSES)
-    mean = second = np.zeros_like(usual[0])
-    for name, (p50, p95), own in zip(CLASSES, times, given, strict=True):
-        ratio = np.where(np.isfinite(p95), np.maximum(p95, p50) / p50, p95_to_p50)
-        moments = _lognormal_moments(p50, np.log(ratio) / Z95)
-        class_mean, class_cv2 = (np.where(own, its, all_) for its, all_ in zip(moments, usual, strict=True))
-        share = c[f"priorities.{name}.share_percent"] / total
-        mean = mean + share * class_mean
-        second = second + share * class_mean**2 * (1 + class_cv2)
-    any_given = np.any(given, axis=0)
-    return np.where(any_given, mean, usual[0]), np.where(any_given, second / mean**2 - 1, usual[1])
+    times: _Times = []
+    for name, (p50, p95) in zip(CLASSES, own, strict=True):
+        median = np.where(np.isfinite(p50), p50, usual.p50_s)
+        p95 = median * np.where(np.isfinite(p50) & np.isfinite(p95), np.maximum(p95, p50) / p50, p95_to_p50)
+        times.append((c[f"priorities.{name}.share_percent"] / total, Lognormal.through(median, p95, p95 * p99_to_p95)))
+    return times
 
 
-def _beyond(deadline_s: NumberVector, p50_s: NumberVector, sigma: NumberVector) -> NumberVector:
-    spread = np.where(sigma > 0, sigma, 1.0)
-    tail = np.asarray(_erfc(np.log(deadline_s / p50_s) / spread / sqrt(2)), dtype=np.float64) / 2
-    return np.where(sigma > 0, tail, np.where(deadline_s < p50_s, 1.0, 0.0))
+def _moments(times: _Times, usual: Lognormal) -> tuple[NumberVector, NumberVector]:
+    """The mean and the squared coefficient of variation of all requests."""
+    if len(times) == 1:
+        return usual.mean_s, usual.cv2
+    mean = sum(share * each.mean_s for share, each in times)
+    second = sum(share * each.mean_s**2 * (1 + each.cv2) for share, each in times)
+    return np.asarray(mean), np.asarray(second / mean**2 - 1)
 
 
 def _failure(c: AnswerVectors, load: _Load) -> _Failure:

@@ -9,7 +9,8 @@ import numpy as np
 from advisor.advice import recovery
 from advisor.advice.answer_vectors import NumberVector
 from advisor.advice.facts import PointFacts
-from advisor.advice.queueing import NEAR_CAPACITY, Z95, erlang_c
+from advisor.advice.queueing import NEAR_CAPACITY, erlang_c
+from simulator.lognormal import Lognormal
 
 SERVICE_PARTS, WAIT_PARTS = 200, 20
 """Into how many equally likely parts processing and a peak's wait are cut."""
@@ -36,13 +37,13 @@ class Latency:
 
 
 def latency_of(point: PointFacts) -> Latency:
-    """Processing (the lognormal through p50 and p95), retries, the stationary wait between peaks, and the backlog of a peak.
+    """Processing (the lognormal through p50, p95 and a given p99), retries, the stationary wait between peaks, and the backlog of a peak.
 
     The backlog of a peak rises evenly and drains evenly, so those who meet it wait evenly between nothing and all that was gathered.
     Where nothing serves the load in time, waiting is left out: capacity comes first, and with it the wait goes.
     """
-    sigma = np.log(max(point.work.p95_s, point.work.p50_s) / point.work.p50_s) / Z95
-    served = point.work.p50_s * np.exp(sigma * NORMAL_MIDDLES)
+    times = Lognormal.through(point.work.p50_s, point.work.p95_s, point.answers.processing.p99_s)
+    served = times.quantile_s(NORMAL_MIDDLES)
     typical = served + (point.failure.tries - 1) * point.work.mean_s + point.failure.pauses_s
     out_of_reach = (
         point.capacity.long_run_load >= 1 or point.capacity.gathers_s + point.work.p95_s > point.caller.deadline_s

@@ -6,9 +6,8 @@ import numpy as np
 
 from advisor.advice.answer_vectors import NumberVector
 from simulator.kernel.erlang import erlang_c_of_rows
+from simulator.theory import NORMAL_P95, NORMAL_P99
 
-Z95, Z99 = 1.6448536269514722, 2.3263478740408408
-"""Standard normal quantiles."""
 NEAR_CAPACITY = 0.98
 """Stationary formulas are read up to this utilisation; the load of a peak beyond capacity is counted as a backlog."""
 
@@ -40,8 +39,8 @@ def waiting(
 
 def lognormal_p99(mean: NumberVector, variance: NumberVector) -> NumberVector:
     """The 99th percentile of the lognormal with this mean and variance; its spread is held where the percentile would fall again."""
-    sigma = np.minimum(np.sqrt(np.log1p(variance / mean**2)), Z99)
-    return mean * np.exp(Z99 * sigma - sigma**2 / 2)
+    sigma = np.minimum(np.sqrt(np.log1p(variance / mean**2)), NORMAL_P99)
+    return mean * np.exp(NORMAL_P99 * sigma - sigma**2 / 2)
 
 
 def attempts_of(failure: NumberVector, retries: NumberVector) -> NumberVector:
@@ -53,4 +52,4 @@ def attempts_of(failure: NumberVector, retries: NumberVector) -> NumberVector:
 
 def p99_through(p50: NumberVector | float, p95: NumberVector | float) -> NumberVector:
     """The 99th percentile of the lognormal through p50 and p95: p50 exp(2.326 sigma), sigma = ln(p95 / p50) / 1.645."""
-    return np.asarray(p50 * np.exp(Z99 * (np.log(p95 / p50) / Z95)), dtype=np.float64)
+    return np.asarray(p50 * np.exp(NORMAL_P99 * (np.log(p95 / p50) / NORMAL_P95)), dtype=np.float64)

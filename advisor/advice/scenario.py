@@ -32,7 +32,6 @@ from simulator.deliveries import Delivery, NoDelivery, PollingDelivery, PushDeli
 from simulator.retries import Retries
 from simulator.scenario import EventDriven, Failures, Hybrid, Provider, Scenario, Slowdown, Subscribers, Synchronous
 from simulator.services import LognormalService, Service
-from simulator.theory import lognormal_mean_s
 
 SCENARIO_JOBS = 200_000
 """Jobs of a replication, rounded up to whole cycles of the peaks: a second or two for both designs."""
@@ -44,10 +43,7 @@ UUID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 
 
 def scenario_of(evaluation: Evaluation, recommendation: Recommendation) -> Scenario:
-    """The Scenario of answers, the same for both designs: as many consumers as workers, the same retries, the same limits.
-
-    A clumped renewal process (`interarrival_cv`) is simulated where there are no peaks; within peaks arrivals are Poisson.
-    """
+    """The Scenario of answers, the same for both designs: as many consumers as workers, the same retries, the same limits."""
     answers = evaluation.answers
     arrivals = _arrivals(answers)
     failures, retries = answers.failures, recommendation.retries
@@ -58,9 +54,7 @@ def scenario_of(evaluation: Evaluation, recommendation: Recommendation) -> Scena
         deadline_s=answers.caller.deadline_s,
         tolerated_miss_percent=answers.caller.tolerated_miss_percent,
         arrivals=arrivals,
-        service=LognormalService(
-            distribution="lognormal", p50_s=answers.processing.p50_s, p95_s=answers.processing.p95_s
-        ),
+        service=_service(answers),
         first_token_s=_first_token_s(answers),
         service_by_queue=_service_of_classes(answers),
         provider=_provider(answers),
@@ -87,14 +81,21 @@ def scenario_of(evaluation: Evaluation, recommendation: Recommendation) -> Scena
     )
 
 
+def _service(answers: Answers) -> LognormalService:
+    times = answers.processing
+    return LognormalService(distribution="lognormal", p50_s=times.p50_s, p95_s=times.p95_s, p99_s=times.p99_s)
+
+
 def _service_of_classes(answers: Answers) -> dict[str, Service]:
-    """Of the classes whose times differ from the others'. Without a p95 of its own a class has theirs to p50."""
-    ratio = answers.processing.p95_s / answers.processing.p50_s
-    return {
-        name: LognormalService(distribution="lognormal", p50_s=p50_s, p95_s=priority.p95_s or p50_s * ratio)
-        for name, priority in answers.priorities.shares().items()
-        if (p50_s := priority.p50_s) is not None
-    }
+    """Of the classes whose times differ from the others': in proportion to the usual ones but for what is given."""
+    usual = answers.processing
+    services: dict[str, Service] = {}
+    for name, priority in answers.priorities.shares().items():
+        if priority.p50_s is not None:
+            p95_s = priority.p95_s or priority.p50_s * usual.p95_s / usual.p50_s
+            p99_s = None if usual.p99_s is None else p95_s * (usual.p99_s / usual.p95_s)
+            services[name] = LognormalService(distribution="lognormal", p50_s=priority.p50_s, p95_s=p95_s, p99_s=p99_s)
+    return services
 
 
 def counts_every_job(arrivals: Arrivals) -> bool:
@@ -158,6 +159,7 @@ def _arrivals(answers: Answers) -> Arrivals:
             peak_to_mean=volume.peak_to_mean,
             peak_s=peak_s,
             every_s=every_s,
+            cv=volume.interarrival_cv,
         )
     if volume.interarrival_cv == 0:
         return RegularArrivals(process="regular", rate_per_s=volume.mean_rate_per_s)
@@ -193,7 +195,7 @@ def _provider(answers: Answers) -> Provider:
 def _slowdown(answers: Answers) -> Slowdown | None:
     """A second measurement that is faster than the first counts for nothing; the advice warns of it."""
     processing = answers.processing
-    mean_s = lognormal_mean_s(processing.p50_s, processing.p95_s)
+    mean_s = _service(answers).mean_time_s(0, None)
     if processing.high_mean_s is None or processing.high_mean_s <= mean_s:
         return None
     return Slowdown(
@@ -212,6 +214,9 @@ def _first_token_s(answers: Answers) -> float | None:
 
 
 def _servers(answers: Answers) -> int:
+    """One order of all results leaves one worker and one consumer: both work on one request after the other."""
+    if answers.subscribers.ordering == "global":
+        return 1
     return min(answers.synchronous.workers, answers.operations.max_workers)
 
 

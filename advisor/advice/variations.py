@@ -12,7 +12,7 @@ from advisor.advice.queueing import p99_through
 from advisor.advice.ranges import MINUTES_A_DAY
 from advisor.advice.template_merge import SHARE_PATHS, merge_mappings
 from core.paths import nested, value_at
-from simulator.theory import lognormal_mean_s
+from simulator.lognormal import Lognormal
 
 P50, P95, P99 = "processing.p50_s", "processing.p95_s", "processing.p99_s"
 _BUSY, _FEW, _MANY = "processing.high_mean_s", "processing.measured_in_flight", "processing.high_in_flight"
@@ -94,7 +94,7 @@ INSIDE = 0.999
 def _slowdown_bounds(base: AnswerVectors, low: float, high: float) -> dict[str, tuple[float, float]]:
     """Both measurements are in order, and a call alone takes some time on the line through them."""
     few, many, busy_s = (float(base[path][0]) for path in (_FEW, _MANY, _BUSY))
-    mean_s = lognormal_mean_s(float(base[P50][0]), float(base[P95][0]))
+    mean_s = float(Lognormal.through(base[P50], base[P95], base[P99]).mean_s[0])
     busy_s = busy_s if np.isfinite(busy_s) else mean_s
     most = mean_s * (many - 1) / (few - 1) if few > 1 else np.inf
     return {

@@ -18,6 +18,7 @@ from simulator.kernel.layout import U_CLASS, U_GAP, U_GAP_MORE, U_SERVICE, U_SER
 from simulator.kernel.random_numbers import exponential, gamma, normal_quantile, uniform
 from simulator.retries import Jitter
 from simulator.services import Service
+from simulator.theory import NORMAL_P95, NORMAL_P99
 
 
 @compiled
@@ -36,9 +37,19 @@ def gamma_instant(m: Machine, job: int) -> float:
 
 
 @compiled
+def unit_gap(m: Machine, job: int) -> float:
+    """Gamma of mean 1 and shape `arrival_d`: exponential if that is 1, constant if it is infinite."""
+    if m.arrival_d == 1.0:
+        return exponential(m.key, job, U_GAP, 0)
+    if m.arrival_d == np.inf:
+        return 1.0
+    return gamma(m.key, job, U_GAP_MORE, m.arrival_d) / m.arrival_d
+
+
+@compiled
 def burst_instant(m: Machine, job: int) -> float:
-    """When the intensity, with one peak in the middle of every period, has cumulated to an exponential more than at the arrival before."""
-    m.cumulated += exponential(m.key, job, U_GAP, 0)
+    """When the intensity, with one peak in the middle of every period, has cumulated to a gap more than at the arrival before."""
+    m.cumulated += unit_gap(m, job)
     rate, high, peak, period = m.rate, m.arrival_a, m.arrival_b, m.arrival_c
     low = (period - high * peak) / (period - peak)
     quiet = (period - peak) / 2.0
@@ -116,32 +127,37 @@ def next_arrival(m: Machine, job: int) -> float:
 
 
 @compiled
-def constant_s(m: Machine, job: int, output_tokens: float, a: float, b: float) -> float:
+def constant_s(m: Machine, job: int, output_tokens: float, a: float, b: float, c: float) -> float:
     return a
 
 
 @compiled
-def exponential_s(m: Machine, job: int, output_tokens: float, a: float, b: float) -> float:
+def exponential_s(m: Machine, job: int, output_tokens: float, a: float, b: float, c: float) -> float:
     return a * exponential(m.key, job, U_SERVICE, 0)
 
 
 @compiled
-def lognormal_s(m: Machine, job: int, output_tokens: float, a: float, b: float) -> float:
-    return math.exp(a + b * normal_quantile(uniform(m.key, job, U_SERVICE, 0)))
+def lognormal_s(m: Machine, job: int, output_tokens: float, a: float, b: float, c: float) -> float:
+    """With a slope of b + c from the 95th to the 99th percentile, and beyond it if that is less than b: see simulator/lognormal.py."""
+    z = normal_quantile(uniform(m.key, job, U_SERVICE, 0))
+    excess = max(0.0, z - NORMAL_P95)
+    if c > 0.0:
+        excess = min(excess, NORMAL_P99 - NORMAL_P95)
+    return math.exp(a + b * z + c * excess)
 
 
 @compiled
-def gamma_s(m: Machine, job: int, output_tokens: float, a: float, b: float) -> float:
+def gamma_s(m: Machine, job: int, output_tokens: float, a: float, b: float, c: float) -> float:
     return b * gamma(m.key, job, U_SERVICE_MORE, a)
 
 
 @compiled
-def tokens_s(m: Machine, job: int, output_tokens: float, a: float, b: float) -> float:
+def tokens_s(m: Machine, job: int, output_tokens: float, a: float, b: float, c: float) -> float:
     return a + b * output_tokens
 
 
 @compiled
-def recorded_s(m: Machine, job: int, output_tokens: float, a: float, b: float) -> float:
+def recorded_s(m: Machine, job: int, output_tokens: float, a: float, b: float, c: float) -> float:
     """A draw from `drawn` durations, or, if there are none, the trace's own of this job."""
     row = int(uniform(m.key, job, U_SERVICE, 0) * m.drawn) if m.drawn > 0 else job
     return recorded(m.trace, row).duration
@@ -168,7 +184,7 @@ draw_service = dispatched(list(SERVICES.values()))
 def service_s(m: Machine, job: int, output_tokens: float) -> float:
     """Return the job's time at the model, whatever attempt and design. Only the usual distribution is inlined."""
     if m.service_kind == EXPONENTIAL:
-        return exponential_s(m, job, output_tokens, m.service_a, m.service_b)
+        return exponential_s(m, job, output_tokens, m.service_a, m.service_b, m.service_c)
     return uncommon_service_s(m, job, output_tokens)
 
 
@@ -176,9 +192,9 @@ def service_s(m: Machine, job: int, output_tokens: float) -> float:
 def uncommon_service_s(m: Machine, job: int, output_tokens: float) -> float:
     if m.service_kind == BY_CLASS:
         place = class_of(m, job)
-        a, b = m.class_service_a[place], m.class_service_b[place]
-        return draw_service(m.class_services[place], m, job, output_tokens, a, b)
-    return draw_service(m.service_kind, m, job, output_tokens, m.service_a, m.service_b)
+        a, b, c = m.class_service_a[place], m.class_service_b[place], m.class_service_c[place]
+        return draw_service(m.class_services[place], m, job, output_tokens, a, b, c)
+    return draw_service(m.service_kind, m, job, output_tokens, m.service_a, m.service_b, m.service_c)
 
 
 @compiled

@@ -101,15 +101,18 @@ PARAMETERS = [
     ("arrival_a", _f),  # parameters: see simulator/arrivals.py
     ("arrival_b", _f),
     ("arrival_c", _f),
+    ("arrival_d", _f),
     ("backlog", _i),  # the first jobs, which are there at time 0
     ("arrival_kind_after", _i),  # of those after the backlog
     ("client_count", _i),  # closed: clients; 0: arrivals do not depend on answers
     ("service_kind", _i),
     ("service_a", _f),  # parameters: see simulator/services.py
     ("service_b", _f),
+    ("service_c", _f),
     ("class_services", _i, MOST_CLASSES),  # kinds and parameters by class, if the classes have their own
     ("class_service_a", _f, MOST_CLASSES),
     ("class_service_b", _f, MOST_CLASSES),
+    ("class_service_c", _f, MOST_CLASSES),
     ("drawn", _i),  # durations to draw from
     ("slows", _i),  # 1: a call's time depends on the calls in flight
     ("slow_base", _f),  # a call takes slow_base + slow_each n times its work with n in flight

@@ -3,6 +3,7 @@
 from math import exp, floor, log, pi, sin, sqrt
 from typing import Any
 
+from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.special import ndtri
 
@@ -70,7 +71,7 @@ class Draws:
         if arrivals.process == "trace":
             yield from (float(instant) / arrivals.speed for instant in self.trace.arrivals_s)
             return
-        rate, instant, cumulated, job = arrivals.rate_per_s, 0.0, 0.0, self.scenario.backlog_jobs
+        rate, instant, cumulated, bursts, job = arrivals.rate_per_s, 0.0, 0.0, 0.0, self.scenario.backlog_jobs
         while True:
             gap = -log(self.uniform(job, GAP))
             cumulated += gap
@@ -81,7 +82,10 @@ class Draws:
             elif arrivals.process == "gamma":
                 instant += self.gamma(job, GAP_MORE, 1 / arrivals.cv**2) * arrivals.cv**2 / rate
             elif arrivals.process == "bursts":
-                instant = self.in_bursts(cumulated)
+                if arrivals.cv != 1:
+                    gap = 1.0 if arrivals.cv == 0 else self.gamma(job, GAP_MORE, 1 / arrivals.cv**2) * arrivals.cv**2
+                bursts += gap
+                instant = self.in_bursts(bursts)
             elif arrivals.process == "daily":
                 instant = self.in_a_day(cumulated)
             else:
@@ -137,7 +141,8 @@ class Draws:
                 return float(service.mean_s * -log(self.uniform(job, SERVICE)))
             case "lognormal":
                 sigma = log(service.p95_s / service.p50_s) / 1.6448536269514722
-                return float(exp(log(service.p50_s) + sigma * ndtri(self.uniform(job, SERVICE))))
+                z = float(ndtri(self.uniform(job, SERVICE)))
+                return self.with_tail(service, z) if service.p99_s else float(exp(log(service.p50_s) + sigma * z))
             case "gamma":
                 return float(self.gamma(job, SERVICE_MORE, 1 / service.cv**2) * service.mean_s * service.cv**2)
             case "tokens":
@@ -149,6 +154,16 @@ class Draws:
             case other:
                 raise NotImplementedError(f"add {other} to Draws.service in tests/fakes/naive_draws.py")
 
+    def with_tail(self, service: Any, z: float) -> float:
+        """The logarithm is a line through the median and p95, and one through p95 and p99; after p99 the flatter of both."""
+        p95, p99 = float(ndtri(0.95)), float(ndtri(0.99))
+        body, tail = log(service.p95_s / service.p50_s) / p95, log(service.p99_s / service.p95_s) / (p99 - p95)
+        if z <= p95:
+            return float(service.p50_s * exp(body * z))
+        if z <= p99:
+            return float(service.p95_s * exp(tail * (z - p95)))
+        return float(service.p99_s * exp(min(body, tail) * (z - p99)))
+
     def mean_service(self) -> float:
         shares = enumerate(self.scenario.event_driven.queues.values())
         return sum(share / 100 * self.mean_of(self.service_of(place)) for place, share in shares)
@@ -157,6 +172,12 @@ class Draws:
         match service.distribution:
             case "deterministic" | "exponential" | "gamma":
                 return float(service.mean_s)
+            case "lognormal" if service.p99_s:
+                ends = (-14.0, float(ndtri(0.95)), float(ndtri(0.99)), 14.0)
+                parts = (
+                    quad(lambda z: self.with_tail(service, z) * exp(-z * z / 2), *ends[at : at + 2]) for at in range(3)
+                )
+                return float(sum(part for part, _ in parts) / sqrt(2 * pi))
             case "lognormal":
                 sigma = log(service.p95_s / service.p50_s) / 1.6448536269514722
                 return float(service.p50_s * exp(sigma**2 / 2))

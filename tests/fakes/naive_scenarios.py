@@ -61,6 +61,7 @@ arrivals = st.one_of(
             "peak_to_mean": st.sampled_from([1.0, 3.0, 5.0]),
             "peak_s": st.just(4.0),
             "every_s": st.just(20.0),
+            "cv": st.sampled_from([1.0, 1.0, 3.0, 0.0]),
         }
     ),
     st.fixed_dictionaries(
@@ -81,7 +82,14 @@ closed = st.fixed_dictionaries(
 backlogs = st.fixed_dictionaries({"process": st.just("backlog"), "jobs": st.sampled_from([1, 12, 40])})
 services = st.one_of(
     st.fixed_dictionaries({"distribution": st.sampled_from(["deterministic", "exponential"]), "mean_s": times}),
-    st.fixed_dictionaries({"distribution": st.just("lognormal"), "p50_s": times, "p95_s": st.just(4.0)}),
+    st.fixed_dictionaries(
+        {
+            "distribution": st.just("lognormal"),
+            "p50_s": times,
+            "p95_s": st.just(4.0),
+            "p99_s": maybe(st.sampled_from([4.3, 19.0])),
+        }
+    ),
     st.fixed_dictionaries({"distribution": st.just("gamma"), "mean_s": times, "cv": st.sampled_from([0.5, 1.5])}),
     st.fixed_dictionaries({"distribution": st.just("empirical"), "path": maybe(st.just("durations.csv"))}),
     st.fixed_dictionaries({"distribution": st.just("tokens"), "base_s": times, "per_output_token_s": st.just(0.001)}),

@@ -32,6 +32,7 @@ from simulator.kernel.draws import backoff_s, service_s
 from simulator.kernel.event_driven import run_event_driven
 from simulator.kernel.machine import draw_next_arrival
 from simulator.live.run.support import PLAYED, find_unsupported
+from simulator.lognormal import Lognormal
 from simulator.plan import EVENT_DRIVEN, build_state, mean_service_s, rate_of, recorded_of
 from simulator.retries import Jitter
 from simulator.scenario import Discipline, Scenario
@@ -207,6 +208,53 @@ def test_a_service_distribution_draws_what_it_claims(distribution: str) -> None:
     assert mean_service_s(scenario, None, drawn) == pytest.approx(example.mean), (
         f"mend the mean of {distribution!r} in simulator/services.py"
     )
+    del state
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("p99_s", [4.0, 4.6, 40.0])
+def test_a_given_p99_is_drawn_and_the_mean_and_spread_are_those_of_the_draws(p99_s: float) -> None:
+    service = {"distribution": "lognormal", "p50_s": 2.0, "p95_s": 4.0, "p99_s": p99_s}
+    scenario = Scenario.parse({**BASE, "service": service})
+    state, machine = machine_of(scenario)
+    samples = kernel_services(machine, SAMPLES)
+    draws = Draws(scenario, 0)
+    assert samples[:200] == pytest.approx([draws.service(job) for job in range(200)], abs=1e-9)
+    for limit_s, share in ((2.0, 0.5), (4.0, 0.05), (p99_s, 0.01)):
+        assert np.mean(samples > limit_s * (1 + 1e-12)) <= share + 5 * sqrt(share / SAMPLES)
+        assert np.mean(samples >= limit_s * (1 - 1e-12)) >= share - 5 * sqrt(share / SAMPLES)
+    through = Lognormal.through(2.0, 4.0, p99_s)
+    hold(
+        samples,
+        float(through.mean_s),
+        float(through.cv2 * through.mean_s**2),
+        f"p99 {p99_s:g} s",
+        "simulator/kernel/draws.py",
+    )
+    assert mean_service_s(scenario, None, None) == pytest.approx(draws.mean_service(), rel=1e-9)
+    for limit_s in (0.7, 3.9, 4.3, 39.0, 60.0):
+        share = float(through.share_beyond(limit_s))
+        assert np.mean(samples > limit_s) == pytest.approx(share, abs=5 * sqrt(share / SAMPLES) + 1e-6)
+    del state
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cv", [0.0, 2.0])
+def test_uneven_bursts_draw_what_they_claim(cv: float) -> None:
+    """In operational time a renewal process: of arrivals in many cycles the variance over the mean is the square of the gaps' variation."""
+    fields = {"process": "bursts", "rate_per_s": 2.5, "peak_to_mean": 3.0, "peak_s": 4.0, "every_s": 20.0, "cv": cv}
+    scenario = Scenario.parse({**BASE, "jobs": 45, "arrivals": fields})
+    state, machine = machine_of(scenario)
+    drawn = Draws(scenario, 0).arrivals()
+    assert kernel_arrivals(machine, 45) == pytest.approx([next(drawn) for _ in range(45)], abs=1e-5)
+    state, machine = machine_of(scenario)
+    machine["jobs"], machine["last"] = 4 * SAMPLES, np.inf
+    instants = kernel_arrivals(machine, 4 * SAMPLES)
+    counts = np.bincount((instants / 400).astype(int))[:-1]
+    assert counts.mean() == pytest.approx(1000, rel=5 * max(cv, 0.1) / sqrt(1000 * len(counts)))
+    assert counts.var() / 1000 == pytest.approx(cv**2, rel=6 * sqrt(2 / len(counts)), abs=0.01)
+    peak = (instants % 20 >= 8) & (instants % 20 < 12)
+    assert peak.mean() == pytest.approx(0.6, abs=0.01)
     del state
 
 

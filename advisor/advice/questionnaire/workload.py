@@ -138,7 +138,7 @@ LOAD_SECTION = QuestionSection(
         ),
         Question(
             "volume.interarrival_cv",
-            "How uneven are the gaps between requests, outside the peaks?",
+            "How uneven are the gaps between requests, in peaks and between them?",
             "1 is what many independent senders make; clumps make waits longer by the square of it.",
             "",
             applies=rate_matters,
