@@ -200,7 +200,7 @@ def end_patience(m: Machine, s: int, now: float) -> None:
         return
     mine = take_slot(m)
     copy_slot(m, s, mine)
-    slot(m.slots, mine).flags &= ~layout.F_ABANDONED
+    slot(m.slots, mine).flags &= ~(layout.F_ABANDONED | layout.F_UNHANDLED)
     slot(m.slots, mine).gave_up = np.inf
     call_again(m, mine, now)
 

@@ -233,3 +233,27 @@ def test_a_run_that_does_not_drain_stops_at_its_last_arrival(design: str) -> Non
         }
     )
     check(scenario, design, drains=False)
+
+
+def test_a_call_that_follows_one_given_up_during_handling_is_not_failed_by_that_one_s_subscriber() -> None:
+    fired = check(
+        Scenario.parse(
+            {
+                "seed": 40,
+                "duration_s": 30.0,
+                "arrivals": {"process": "gamma", "rate_per_s": 1.0, "cv": 0.4},
+                "service": {"distribution": "deterministic", "mean_s": 0.2},
+                "retries": {"max": 2, "intervals_s": (2.0, 0.7)},
+                "synchronous": {"workers": 1, "client_retries": 1, "client_timeout_s": 4.0},
+                "subscribers": {
+                    "count": 2,
+                    "handling_p50_s": 0.3,
+                    "failure_percent": 60.0,
+                    "inline_failure": "fails_the_call",
+                },
+                "autoscaling": {"min": 2, "max": 6, "target_depth": 0.5, "start_up_s": 3.0},
+            }
+        ),
+        SYNCHRONOUS,
+    )
+    assert "a subscriber failed the call" in fired
