@@ -5,12 +5,13 @@ imports and tests/unit/test_every_case.py say what it lacks.
 """
 
 from abc import ABC, abstractmethod
+from math import inf
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from core.closed_sets import cases_of
-from core.values import NonNegative, Percent, Value
+from core.values import NonNegative, Percent, Positive, Value
 
 
 class DeliveryMethod(Value, ABC):
@@ -30,15 +31,16 @@ class DeliveryMethod(Value, ABC):
 
 
 class PollingDelivery(DeliveryMethod):
-    """The client asks every `interval_s`, at a phase of its own."""
+    """The client asks every `interval_s`, at a phase of its own. A result that it asks for later than `retention_s` is gone: undelivered."""
 
     caller_waits: ClassVar[bool] = True
     learns_of_failure: ClassVar[bool] = True
     method: Literal["polling"]
     interval_s: NonNegative = 0
+    retention_s: Positive | None = None
 
     def encode(self, m: Any) -> None:
-        m["delivery_a"] = self.interval_s
+        m["delivery_a"], m["delivery_b"] = self.interval_s, self.retention_s or inf
 
     @property
     def inequality(self) -> str:

@@ -5,11 +5,9 @@ from math import erfc, pi, sqrt
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulator.theory import NORMAL_P95, NORMAL_P99
 
-Numbers = NDArray[np.float64] | np.float64 | float
 _erfc = np.frompyfunc(erfc, 1, 1)
 _POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 _BENT = NORMAL_P95 + (NORMAL_P99 - NORMAL_P95) * (_POINTS + 1) / 2

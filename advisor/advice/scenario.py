@@ -17,6 +17,7 @@ from advisor.advice.ranges import MINUTES_A_DAY
 from advisor.advice.sizing import worker_costs
 from advisor.advice.yaml_json import with_lines
 from core.errors import InvalidInput, Problem
+from core.units import HOUR_S
 from simulator.arrivals import (
     Arrivals,
     BacklogArrivals,
@@ -55,7 +56,7 @@ def scenario_of(evaluation: Evaluation, recommendation: Recommendation) -> Scena
         tolerated_miss_percent=answers.caller.tolerated_miss_percent,
         arrivals=arrivals,
         service=_service(answers),
-        first_token_s=_first_token_s(answers),
+        first_token_s=first_token_s(answers),
         service_by_queue=_service_of_classes(answers),
         provider=_provider(answers),
         failures=Failures(
@@ -184,7 +185,7 @@ def _provider(answers: Answers) -> Provider:
         input_tokens=float(answers.processing.input_tokens),
         output_tokens=float(answers.processing.output_tokens),
         failed_calls_count=profile.failed_calls_count if profile else True,
-        slowdown=_slowdown(answers),
+        slowdown=slowdown_of(answers),
         requests_per_day=None if a_day is None else max(1, int(a_day)),
         call_timeout_s=limits.call_timeout_s,
         pacing=limits.pacing,
@@ -192,7 +193,7 @@ def _provider(answers: Answers) -> Provider:
     )
 
 
-def _slowdown(answers: Answers) -> Slowdown | None:
+def slowdown_of(answers: Answers) -> Slowdown | None:
     """A second measurement that is faster than the first counts for nothing; the advice warns of it."""
     processing = answers.processing
     mean_s = _service(answers).mean_time_s(0, None)
@@ -205,7 +206,7 @@ def _slowdown(answers: Answers) -> Slowdown | None:
     )
 
 
-def _first_token_s(answers: Answers) -> float | None:
+def first_token_s(answers: Answers) -> float | None:
     """The advice takes a first token of unknown time as in time, and says so; so does the simulation."""
     caller = answers.caller
     if caller.kind == "nobody" or not caller.streams_response:
@@ -213,7 +214,7 @@ def _first_token_s(answers: Answers) -> float | None:
     return 0.0 if caller.first_token_s is None else caller.first_token_s
 
 
-def _servers(answers: Answers) -> int:
+def servers_of_answers(answers: Answers) -> int:
     """One order of all results leaves one worker and one consumer: both work on one request after the other."""
     if answers.subscribers.ordering == "global":
         return 1
@@ -225,7 +226,7 @@ def _synchronous(answers: Answers) -> Synchronous:
     waits = caller.kind != "nobody"
     streams = waits and caller.streams_response
     return Synchronous(
-        workers=_servers(answers),
+        workers=servers_of_answers(answers),
         backlog=design.backlog,
         overflow=design.overflow,
         client_timeout_s=design.client_timeout_s if waits else None,
@@ -245,7 +246,7 @@ def _event_driven(evaluation: Evaluation, recommendation: Recommendation) -> Eve
     classes, costs = answers.priorities.shares(), worker_costs(answers)
     total = sum(priority.share_percent for priority in classes.values())
     return EventDriven(
-        consumers=_servers(answers),
+        consumers=servers_of_answers(answers),
         queues={name: 100 * priority.share_percent / total for name, priority in classes.items()},
         discipline="strict",
         accept_s=costs.accept_s,
@@ -282,6 +283,17 @@ def _ordering(answers: Answers) -> dict[str, Any]:
             return {}
 
 
+def retention_s(answers: Answers) -> float:
+    return answers.resilience.result_retention_h * HOUR_S
+
+
+def _webhook_schedule_s(answers: Answers) -> tuple[float, ...]:
+    """The pauses before each repeated call, as long as the result is kept."""
+    pauses = [float(pause) for pause in library.delivery_standards()["webhook"]["schedule_s"][1:]]
+    made = np.cumsum(pauses) <= retention_s(answers)
+    return tuple(pause for pause, is_made in zip(pauses, made, strict=True) if is_made)
+
+
 def _delivery(evaluation: Evaluation, recommendation: Recommendation) -> Delivery:
     """The recommended delivery; for synchronous advice the one that the event-driven design would have."""
     method = recommendation.delivery.method
@@ -294,11 +306,13 @@ def _delivery(evaluation: Evaluation, recommendation: Recommendation) -> Deliver
         case "none":
             return NoDelivery(method="none")
         case "webhook":
-            schedule = library.delivery_standards()["webhook"]["schedule_s"]
-            return WebhookDelivery(method="webhook", schedule=tuple(float(pause) for pause in schedule[1:]))
+            return WebhookDelivery(method="webhook", schedule=_webhook_schedule_s(evaluation.answers))
         case "sse" | "websocket":
             return PushDelivery(method=method)
         case "polling":
-            return PollingDelivery(method="polling", interval_s=polling_interval_s(evaluation.point))
+            interval_s, kept_s = polling_interval_s(evaluation.point), retention_s(evaluation.answers)
+            return PollingDelivery(
+                method="polling", interval_s=interval_s, retention_s=kept_s if kept_s < interval_s else None
+            )
         case _:
             assert_never(method)

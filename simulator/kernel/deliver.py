@@ -9,7 +9,7 @@ from core.closed_sets import complete_table
 from simulator.deliveries import Delivery
 from simulator.kernel.access import slot
 from simulator.kernel.compiled import compiled, dispatched, inlined
-from simulator.kernel.layout import PROBED, U_PHASE, U_RECONNECT, U_WEBHOOK, Machine
+from simulator.kernel.layout import PROBED, ROUNDING_S, U_PHASE, U_RECONNECT, U_WEBHOOK, Machine
 from simulator.kernel.random_numbers import uniform
 
 MOST_POLLS = 1e9
@@ -31,7 +31,8 @@ def polled(m: Machine, s: int, now: float) -> Any:
         return now, 1, True
     first = called_at(m, s) + max(m.accept, m.inline_wait) + interval * uniform(m.key, job.job, U_PHASE, 0)
     more = max(0.0, np.ceil((now - first) / interval))
-    return first + more * interval, int(min(more, MOST_POLLS)) + 1, True
+    at = first + more * interval
+    return at, int(min(more, MOST_POLLS)) + 1, at - now <= m.delivery_b + ROUNDING_S
 
 
 @compiled

@@ -95,7 +95,13 @@ services = st.one_of(
     st.fixed_dictionaries({"distribution": st.just("tokens"), "base_s": times, "per_output_token_s": st.just(0.001)}),
 )
 deliveries = st.one_of(
-    st.fixed_dictionaries({"method": st.just("polling"), "interval_s": st.sampled_from([0.0, 0.7])}),
+    st.fixed_dictionaries(
+        {
+            "method": st.just("polling"),
+            "interval_s": st.sampled_from([0.0, 0.7]),
+            "retention_s": maybe(st.just(0.4193)),
+        }
+    ),
     st.fixed_dictionaries(
         {
             "method": st.just("webhook"),

@@ -1085,7 +1085,8 @@ class NaiveEventDriven(Naive):
             self.saw("answered in line")
         elif delivery.method == "polling":
             at, calls = self.poll(job)
-            self.saw("polled again" if calls > 1 else "polled once")
+            arrives = at - self.now <= (delivery.retention_s or inf) + 1e-9
+            self.saw("polled too late" if not arrives else "polled again" if calls > 1 else "polled once")
         elif delivery.method == "webhook":
             arrives = False
             pauses = delivery.schedule if delivery.schedule[:1] == (0,) else (0.0, *delivery.schedule)

@@ -45,7 +45,7 @@ QUEUED = BOTH | {
     *(f"chose between queues, {discipline}" for discipline in members_of(Discipline)),
     "dedicated scaled up", "dedicated scaled down", "dead_lettered", "undelivered",
     "circuit opened", "probed", "probe failed", "circuit heard", "circuit closed",
-    "polled once", "polled again", "polled for nothing", "webhook at once", "webhook again", "webhook in vain",
+    "polled once", "polled again", "polled too late", "polled for nothing", "webhook at once", "webhook again", "webhook in vain",
     "pushed", "reconnected", "connected for nothing", "reconnected for nothing", "nobody waits", "called again",
 }  # fmt: skip
 LEASED = {

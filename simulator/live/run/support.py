@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from core.closed_sets import complete_table
 from core.errors import InvalidInput, Problem
 from simulator.arrivals import TraceArrivals
+from simulator.deliveries import PollingDelivery
 from simulator.live.run.machine_capacity import current
 from simulator.live.run.run_plan import LONGEST_DEFAULT_S
 from simulator.live.system.config import MOST_HANDLERS
@@ -105,7 +106,9 @@ def find_unsupported(scenario: Scenario, workers: WorkerKind = "threads") -> tup
 def _of_deliveries(scenario: Scenario) -> dict[str, str | None]:
     events = scenario.event_driven
     only_kernel = "a live run has no {}; use the kernel"
+    expires = isinstance(events.delivery, PollingDelivery) and events.delivery.retention_s is not None
     return {
+        "event_driven.delivery.retention_s": only_kernel.format("results that expire") if expires else None,
         "event_driven.ordering": only_kernel.format(f"order of jobs ({events.ordering})")
         if events.ordering != "none"
         else None,
