@@ -1,6 +1,7 @@
 """What the rules weigh, computed from the answers: times, loads, capacities, limits. Times are in seconds, rates per second."""
 
 from dataclasses import dataclass, fields
+from statistics import NormalDist
 from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
@@ -121,6 +122,10 @@ class CapacityFacts(Generic[Number, Flag]):
     """What each quota allows."""
     busy_call_s: Number
     """The mean time of a call while all of `servers` call."""
+    worker_cap: Number
+    """Jobs a second that the workers can do, which in-line subscribers hold as well, and the calls at once."""
+    publishing_cap: Number
+    """The same if the subscribers get an event instead, as in a hybrid."""
     sync_cap: Number
     """What the synchronous design can do."""
     cap: Number
@@ -334,8 +339,8 @@ def _pauses(
     return longest, mean, variance
 
 
-def _capacity(c: AnswerVectors, load: _Load, work: _Work, failure: _Failure) -> _Capacity:
-    """The least of servers / S, and of our share of each quota over the attempts a job takes."""
+def _capacity(c: AnswerVectors, load: _Load, work: _Work, failure: _Failure, coupling: _Coupling) -> _Capacity:
+    """The least of servers / S, and of our share of each quota over the attempts a job takes. In line S has the subscribers' handling, too."""
     share = c["provider.share_percent"] / 100
 
     def quota(name: str, each: NumberVector) -> NumberVector:
@@ -358,7 +363,11 @@ def _capacity(c: AnswerVectors, load: _Load, work: _Work, failure: _Failure) -> 
     servers = np.minimum(np.minimum(workers, consumers), at_once)
     most = np.minimum(consumers, at_once)
     busy_call_s = _busy_call_s(c, work, servers)
-    sync_cap = np.minimum(servers / (busy_call_s * failure.attempts), quotas)
+    staff = np.minimum(np.minimum(workers, consumers), np.where(ordered, 1.0, keys))
+    called_s = busy_call_s * failure.attempts
+    publishing_cap = servers / called_s
+    worker_cap = np.minimum(staff / (called_s + _in_line_handling_s(coupling)), publishing_cap)
+    sync_cap = np.minimum(worker_cap, quotas)
     cap = np.minimum(most / (_busy_call_s(c, work, most) * failure.attempts), quotas)
     return CapacityFacts(
         workers=workers,
@@ -370,6 +379,8 @@ def _capacity(c: AnswerVectors, load: _Load, work: _Work, failure: _Failure) -> 
         input_cap=input_cap,
         output_cap=output_cap,
         busy_call_s=busy_call_s,
+        worker_cap=worker_cap,
+        publishing_cap=publishing_cap,
         sync_cap=sync_cap,
         cap=cap,
         peak_load=load.peak_rate / sync_cap,
@@ -377,6 +388,29 @@ def _capacity(c: AnswerVectors, load: _Load, work: _Work, failure: _Failure) -> 
         gathers_s=np.maximum(0.0, load.peak_rate / cap - 1) * load.peak_s,
         ordered_globally=ordered,
     )
+
+
+HANDLING_MEDIAN = 0.5
+"""The median of a subscriber's handling as a part of its 95th percentile, which is all that is asked for."""
+_MIDDLES = (np.arange(128) + 0.5) / 128
+_CALLED = np.array([1, 2, 3, 5, 10, 20, 50, 100])
+_LONGEST = np.array(
+    [
+        np.mean(
+            Lognormal.through(HANDLING_MEDIAN, 1.0).quantile_s(
+                np.array([NormalDist().inv_cdf(p ** (1 / n)) for p in _MIDDLES])
+            )
+        )
+        for n in _CALLED.tolist()
+    ]
+)
+"""The mean of the longest of that many handlings, as a part of the 95th percentile of one."""
+
+
+def _in_line_handling_s(coupling: _Coupling) -> NumberVector:
+    """How long the other subscribers, called at once, hold a worker on average."""
+    longest = np.interp(np.log(np.maximum(coupling.others, 1.0)), np.log(_CALLED), _LONGEST)
+    return np.where(coupling.others > 0, coupling.handling_s * longest, 0.0)
 
 
 def _busy_call_s(c: AnswerVectors, work: _Work, calls: NumberVector) -> NumberVector:
@@ -414,16 +448,20 @@ def _inline(
     """
     out_of_reach = (capacity.long_run_load >= 1) | (capacity.gathers_s + work.p95_s > caller.deadline_s)
     waits = np.where(out_of_reach, 0.0, 1.0)
-    peak = _wait(c, load, work, failure, capacity, load.peak_share >= RARE)
-    typical = _wait(c, load, work, failure, capacity, load.peak_share > 0.5)
+    holding = _wait(c, load, work, capacity, capacity.worker_cap, load.peak_share >= RARE)
+    publishing = _wait(c, load, work, capacity, capacity.publishing_cap, load.peak_share >= RARE)
+    typical = _wait(c, load, work, capacity, capacity.publishing_cap, load.peak_share > 0.5)
     handling_s = np.where(coupling.others > 0, coupling.handling_s, 0.0)
 
     spread = work.service_cv2 * work.mean_s**2
     retried = failure.transient * np.minimum(failure.max_retries, 1.0)
-    mean = work.mean_s * failure.tries + failure.pauses_s + waits * peak.mean_s
     retries_variance = retried * (1 + retried) * work.mean_s**2 + failure.pauses_variance
-    variance = spread * failure.tries + retries_variance + waits * peak.variance
-    beyond = np.maximum(0.0, lognormal_p99(mean, variance) - lognormal_p99(work.mean_s, spread))
+
+    def p99_with(wait: Wait) -> NumberVector:
+        mean = work.mean_s * failure.tries + failure.pauses_s + waits * wait.mean_s
+        variance = spread * failure.tries + retries_variance + waits * wait.variance
+        beyond = np.maximum(0.0, lognormal_p99(mean, variance) - lognormal_p99(work.mean_s, spread))
+        return work.p99_s + beyond + waits * wait.gathered_s
 
     total_s = np.where(caller.streams, c["hops.streaming_total_s"], c["hops.total_s"])
     timeout_s = np.where(caller.nobody, np.inf, c["synchronous.client_timeout_s"])
@@ -431,7 +469,7 @@ def _inline(
     hop_idle_s = np.where(caller.nobody, np.inf, c["hops.idle_s"])
     limit_s = np.minimum(hop_total_s, np.where(caller.streams, np.inf, np.minimum(hop_idle_s, timeout_s)))
     patience_s = np.where(caller.end_user & ~caller.streams, ATTENTION_S, np.inf)
-    p99_s = work.p99_s + beyond + waits * peak.gathered_s
+    p99_s = p99_with(publishing)
     p50_s = work.p50_s + waits * (typical.mean_s + typical.gathered_s)
     allowed_s = np.minimum(MARGIN * limit_s, caller.deadline_s)
     in_line_s = np.where(p50_s <= patience_s, np.minimum(allowed_s, patience_s), allowed_s)
@@ -442,8 +480,8 @@ def _inline(
         hop_idle_s=hop_idle_s,
         inline_limit_s=limit_s,
         counts_waits=~out_of_reach,
-        wait_s=waits * (peak.mean_s + peak.gathered_s),
-        inline_p99_s=p99_s + handling_s,
+        wait_s=waits * (holding.mean_s + holding.gathered_s),
+        inline_p99_s=p99_with(holding) + handling_s,
         answer_p50_s=p50_s,
         answer_p99_s=p99_s,
         patience_s=patience_s,
@@ -455,16 +493,15 @@ def _wait(
     c: AnswerVectors,
     load: _Load,
     work: _Work,
-    failure: _Failure,
     capacity: _Capacity,
+    worker_cap: NumberVector,
     in_peak: FlagVector,
 ) -> Wait:
-    rate = np.where(in_peak, load.peak_rate, load.rate)
-    fullest_s = c["synchronous.backlog"] / capacity.sync_cap
-    held_s = capacity.busy_call_s * failure.attempts
+    rate, served = np.where(in_peak, load.peak_rate, load.rate), np.minimum(worker_cap, capacity.quotas)
+    fullest_s = c["synchronous.backlog"] / served
     workers = waiting(
         rate=rate,
-        cap=capacity.servers / held_s,
+        cap=worker_cap,
         servers=capacity.servers,
         factor=(load.arrival_cv**2 + work.service_cv2) / 2,
         longest_s=fullest_s,
@@ -476,7 +513,7 @@ def _wait(
         factor=load.arrival_cv**2 / 2,
         longest_s=fullest_s,
     )
-    gathers_s = np.where(in_peak, np.maximum(0.0, capacity.peak_load - 1) * load.peak_s, 0.0)
+    gathers_s = np.where(in_peak, np.maximum(0.0, load.peak_rate / served - 1) * load.peak_s, 0.0)
     return Wait(workers.mean_s + quotas.mean_s, workers.variance + quotas.variance, np.minimum(gathers_s, fullest_s))
 
 
@@ -502,8 +539,8 @@ def facts_of(vectors: AnswerVectors) -> FactVectors:
     work = _work(vectors, caller)
     load = _load(vectors, work)
     failure = _failure(vectors, load)
-    capacity = _capacity(vectors, load, work, failure)
     coupling = _coupling(vectors, caller)
+    capacity = _capacity(vectors, load, work, failure, coupling)
     inline = _inline(vectors, caller, load, work, failure, capacity, coupling)
     return Facts(caller, load, work, failure, capacity, coupling, inline)
 

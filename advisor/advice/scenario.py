@@ -12,6 +12,7 @@ from advisor.advice.answers import Answers
 from advisor.advice.contract import Recommendation
 from advisor.advice.delivery import ALL_METHODS, method_of
 from advisor.advice.evaluation import Evaluation
+from advisor.advice.facts import HANDLING_MEDIAN
 from advisor.advice.polling import polling_interval_s
 from advisor.advice.ranges import MINUTES_A_DAY
 from advisor.advice.sizing import worker_costs
@@ -76,7 +77,7 @@ def scenario_of(evaluation: Evaluation, recommendation: Recommendation) -> Scena
         hybrid=_hybrid(recommendation),
         subscribers=Subscribers(
             count=answers.subscribers.count,
-            handling_p50_s=answers.subscribers.handling_p95_s / 2,
+            handling_p50_s=answers.subscribers.handling_p95_s * HANDLING_MEDIAN,
             handling_p95_s=answers.subscribers.handling_p95_s,
         ),
     )
