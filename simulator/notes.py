@@ -8,7 +8,7 @@ from simulator.replications import Runner
 from simulator.resampling import block_s
 from simulator.result import DesignResult
 from simulator.scenario import Scenario
-from simulator.sequential import REPLICATION_LOOKS, is_resolved, looks_of
+from simulator.sequential import FULL_LOOKS, REPLICATION_LOOKS, is_resolved
 
 
 def notes_of(
@@ -53,7 +53,7 @@ def _of_recording(runner: Runner) -> list[str]:
 
 
 def _of_budget(scenario: Scenario, runner: Runner) -> list[str]:
-    looks = looks_of(jobs_of(scenario, runner.trace))
+    looks = FULL_LOOKS.within_budget(jobs_of(scenario, runner.trace))
     if runner.finished < looks[-1] or is_resolved(scenario, runner.tallies, runner.drains):
         return []
     jobs = "" if looks[-1] == REPLICATION_LOOKS[-1] else ", which is bounded by the number of jobs"

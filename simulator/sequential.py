@@ -8,6 +8,7 @@ one at the usual level. `tests/unit/simulator/test_conclusions.py` holds the sha
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from simulator.conclusions import ShareOfJobs, classes_with_deadline, share_interval, wanted_share
 from simulator.scenario import Scenario
@@ -22,15 +23,35 @@ MOST_JOBS = 100_000_000
 """Jobs through each design, replications together, beyond which none are added to the first look's."""
 
 
-def looks_of(jobs: int) -> tuple[int, ...]:
-    """The looks that the budget allows if a replication has that many jobs."""
-    return tuple(look for look in REPLICATION_LOOKS if look == REPLICATION_LOOKS[0] or look * jobs <= MOST_JOBS)
+@dataclass(frozen=True)
+class Looks:
+    """Numbers of replications after which is looked, and the budget: jobs through each design beyond which none are added to the first look's."""
+
+    replications: tuple[int, ...] = REPLICATION_LOOKS
+    most_jobs: int = MOST_JOBS
+
+    @property
+    def first(self) -> int:
+        return self.replications[0]
+
+    def within_budget(self, jobs: int) -> tuple[int, ...]:
+        """The looks that the budget allows if a replication has that many jobs."""
+        return tuple(look for look in self.replications if look == self.first or look * jobs <= self.most_jobs)
 
 
-def next_look(scenario: Scenario, tallies: Mapping[str, Sequence[Tally]], stable: Mapping[str, bool], jobs: int) -> int:
+FULL_LOOKS = Looks()
+
+
+def next_look(
+    scenario: Scenario,
+    tallies: Mapping[str, Sequence[Tally]],
+    stable: Mapping[str, bool],
+    jobs: int,
+    looks: Looks = FULL_LOOKS,
+) -> int:
     """The number of replications to go on to; that of those that were run, if they are enough or the budget is used up."""
     finished = len(next(iter(tallies.values())))
-    later = [look for look in looks_of(jobs) if look > finished]
+    later = [look for look in looks.within_budget(jobs) if look > finished]
     if not later or is_resolved(scenario, tallies, stable, LOOK_CONFIDENCE):
         return finished
     return later[0]

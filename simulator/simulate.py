@@ -17,7 +17,7 @@ from simulator.replications import OnProgress, Progress, Runner, warm
 from simulator.resampling import resamples_for
 from simulator.result import Result
 from simulator.scenario import Scenario
-from simulator.sequential import REPLICATION_LOOKS, next_look
+from simulator.sequential import FULL_LOOKS, REPLICATION_LOOKS, Looks, next_look
 from simulator.services import EmpiricalService
 from simulator.stability import Load, load_of, stability_of
 from simulator.summary import DIGITS, design_result, differences
@@ -50,6 +50,7 @@ def simulate(
     threads: int | None = None,
     durations_s: Floats | None = None,
     windows: bool = True,
+    looks: Looks = FULL_LOOKS,
 ) -> Result:
     """Both designs on the same jobs.
 
@@ -57,6 +58,7 @@ def simulate(
     share is known to half a point, or the budget of 50 is used up (`simulator.sequential`). With one replication the intervals of good share
     are over batches of its consecutive jobs (`batch_means`), and other figures have none. Of a recording, the figures are those of its
     replay; resamples of it tell how sure they are (`simulator.resampling`).
+    `looks` are those numbers of replications and that budget, if they are to be others.
     `durations_s` are those that an empirical service with a path draws from (`traces.read_durations`).
     `windows`: also look closer at the peaks and outages of the first replication, which takes a part of a replication more.
     `on_progress` is called from this thread, at most 250 ms apart; what it raises stops the run and propagates.
@@ -70,7 +72,7 @@ def simulate(
     warm(on_progress)
     loads = {design: load_of(scenario, design, trace, drawn) for design in designs_of(scenario)}
     runner = Runner(scenario, trace, drawn, {design: load.stable for design, load in loads.items()}, threads)
-    _run(runner, replications, on_progress)
+    _run(runner, replications, on_progress, looks)
     if on_progress is not None:
         on_progress(Progress("Summarising", 1.0))
     return _result(
@@ -87,15 +89,16 @@ def _used(scenario: Scenario, trace: Trace | None) -> Trace | None:
     return trace if isinstance(scenario.arrivals, TraceArrivals) else None
 
 
-def _run(runner: Runner, replications: int | None, on_progress: OnProgress | None) -> None:
+def _run(runner: Runner, replications: int | None, on_progress: OnProgress | None, looks: Looks) -> None:
     end = RESAMPLES_FROM if runner.is_recorded else 1.0
     if replications is not None:
         runner.run(replications, on_progress, (0.0, end))
     else:
-        wanted, low, high = REPLICATION_LOOKS[0], 0.0, 0.8 * end
+        wanted, low, high = looks.first, 0.0, 0.8 * end
         while runner.finished < wanted:
             runner.run(wanted, on_progress, (low, high))
-            wanted = next_look(runner.scenario, runner.tallies, runner.drains, jobs_of(runner.scenario, runner.trace))
+            jobs = jobs_of(runner.scenario, runner.trace)
+            wanted = next_look(runner.scenario, runner.tallies, runner.drains, jobs, looks)
             low, high = high, (high + end) / 2
     if runner.is_recorded and (count := resamples_for(runner.finished)):
         runner.resample(count, on_progress, (end, 1.0))

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from core.values import Value
+from simulator.result import Conclusion, Quantiles
 
 Style = Literal["synchronous", "event_driven", "hybrid"]
 Strength = Literal["clear", "lean", "close"]
@@ -125,11 +126,68 @@ class Practice(Value):
     source: str
 
 
+class ClassEvidence(Value):
+    """One class of requests in one design: `wait_p95_s` of those that were taken in; null if none was, or without a steady state."""
+
+    good_share: float
+    low: float
+    high: float
+    wait_p95_s: float | None = None
+    wait_max_s: float | None = None
+
+
+class StyleEvidence(Value):
+    """What the kernel finds for one style. Shares are of the decided requests, with 95 % intervals; times in seconds, null without a steady state."""
+
+    conclusion: Conclusion
+    good_share: float
+    low: float
+    high: float
+    late_share: float = 0.0
+    refused_share: float = 0.0
+    timed_out_share: float = 0.0
+    failed_share: float = 0.0
+    """Failed for good, or dead-lettered."""
+    undelivered_share: float = 0.0
+    lost_share: float = 0.0
+    stable: bool = True
+    growth_per_min: float | None = None
+    latency_s: Quantiles = Quantiles()
+    wait_s: Quantiles = Quantiles()
+    reached_s: float | None = None
+    """The time within which all but the tolerated misses have their result; null if so many never have one."""
+    queue_depth_max: float = 0.0
+    lag_max_s: float | None = None
+    utilisation: float = 0.0
+    calls_per_job: float = 0.0
+    """To the provider."""
+    delivery_calls_per_job: float = 0.0
+    classes: dict[str, ClassEvidence] = Field(default={})
+
+
+class Evidence(Value):
+    """A short run of the workload through each style, with the same requests."""
+
+    jobs: int
+    """Of each style, replications together."""
+    replications: int
+    deadline_s: float
+    wanted_share: float
+    styles: dict[Style, StyleEvidence]
+
+
+class NotSimulated(Value):
+    """An answer that has no effect on the simulation, and why."""
+
+    field: str
+    reason: str
+
+
 class Recommendation(Value):
     """The advice. `score` runs from -1 (synchronous) to +1 (event-driven); lean from 0.15, clear from 0.5.
 
-    A hybrid's strength is that of its own case; its score still says where the other forces pull. `feasible` is false where nothing can be done
-    by any style: the reasons then begin with what is missing, `shortfall` says it in a sentence, and `remedy` is what would mend it, if a
+    A hybrid's strength is that of its own case; its score still says where the other forces pull. `feasible` is false if the evidence shows that
+    every style misses: the reasons then begin with what is missing, `shortfall` says it in a sentence, and `remedy` is what would mend it, if a
     single answer does and flips were searched for.
     """
 
@@ -153,6 +211,9 @@ class Recommendation(Value):
     concurrency: Concurrency
     retries: RetryPlan
     dead_letter: bool
+    evidence: Evidence | None = None
+    """Null while the simulator is not at hand: then the forces and formulas alone decide."""
+    not_simulated: Annotated[tuple[NotSimulated, ...], Field(strict=False)] = ()
     monitors: Annotated[tuple[Monitor, ...], Field(strict=False)]
     warnings: Annotated[tuple[AdviceWarning, ...], Field(strict=False)]
     broker: BrokerChoice | None = None

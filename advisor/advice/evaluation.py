@@ -35,6 +35,10 @@ class Decisions:
     strength: Codes
     method: Codes
     score: NumberVector
+    hybrid_case: NumberVector
+    """The strength of the case for a hybrid; 0 if there is none."""
+    pull: NumberVector
+    """The score of the forces alone, whatever is ruled out."""
     ruled_out: dict[Style, FlagVector]
 
     def outcome(self, row: int = 0) -> tuple[Style, Strength, Method]:
@@ -62,8 +66,8 @@ def decide_facts(facts: FactVectors) -> Decisions:
     still names the style that fits once it is mended.
     """
     ruled_out, no_inline = _ruled_out(facts)
-    score = np.clip(_pull(facts), -1.0, 1.0)
-    score = np.where(no_inline, np.maximum(score, CLEAR), score)
+    pull = np.clip(_pull(facts), -1.0, 1.0)
+    score = np.where(no_inline, np.maximum(pull, CLEAR), pull)
 
     case = _hybrid_case(facts)
     hybrid = case > 0
@@ -74,7 +78,8 @@ def decide_facts(facts: FactVectors) -> Decisions:
     )
     certainty = np.where(hybrid, case, np.abs(score))
     strength = np.searchsorted([LEAN, CLEAR], certainty, side="right")
-    return Decisions(style, strength, method_of(facts, style == ALL_STYLES.index("synchronous")), score, ruled_out)
+    method = method_of(facts, style == ALL_STYLES.index("synchronous"))
+    return Decisions(style, strength, method, score, case, pull, ruled_out)
 
 
 def _ruled_out(facts: FactVectors) -> tuple[dict[Style, FlagVector], FlagVector]:

@@ -3,13 +3,19 @@
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
+import numpy as np
+
 from advisor.advice import delivery, recovery, sizing
 from advisor.advice.answers import CLASSES, Answers
 from advisor.advice.brokers import choose_broker
 from advisor.advice.checks import Case, find_warnings
-from advisor.advice.contract import Flip, Reason, Recommendation, Remedy, Style
+from advisor.advice.contract import Evidence, Flip, Reason, Recommendation, Remedy, Style
 from advisor.advice.contradictions import find_contradictions
-from advisor.advice.evaluation import Decisions, Evaluation
+from advisor.advice.decision import Decision, decide_style
+from advisor.advice.delivery import ALL_METHODS, method_of
+from advisor.advice.evaluation import ALL_STYLES, Evaluation
+from advisor.advice.evidence import evidence_of
+from advisor.advice.evidence_sentences import evidence_shortfall, miss_sentence
 from advisor.advice.facts import FactVectors, PointFacts
 from advisor.advice.flips import distance, find_flips
 from advisor.advice.migration import migration_path
@@ -19,6 +25,7 @@ from advisor.advice.rules import CONSTRAINTS, RULES, Rule
 from advisor.advice.runbooks import with_runbooks
 from advisor.advice.uncertainty import probabilities, settling_flip
 from core.numbers import count, duration, exactly, number, percent, rate
+from simulator.traces import Trace
 
 _SACRIFICES = ("provider.", "operations.", "synchronous.", "caller.", "processing.", "volume.")
 """Of remedies about as near as each other: capacity first, then patience, then the work and the load themselves."""
@@ -67,22 +74,27 @@ _NOUNS: Mapping[str, Callable[[float], str]] = {
 """Each answer that can make a design feasible, as what would do."""
 
 
-def advise(answers: Answers, *, flips: bool = True) -> Recommendation:
-    return recommend(Evaluation.from_answers(answers), flips=flips)
+def advise(answers: Answers, *, flips: bool = True, trace: Trace | None = None) -> Recommendation:
+    """The whole advice. `trace` is the recording that the answers name; without it the formulas decide."""
+    evaluation = Evaluation.from_answers(answers)
+    return recommend(evaluation, evidence_of(evaluation, trace), flips=flips)
 
 
-def recommend(evaluation: Evaluation, *, flips: bool = True) -> Recommendation:
-    """The advice for these answers: decided by the table of rules, explained in their numbers.
+def recommend(evaluation: Evaluation, evidence: Evidence | None = None, *, flips: bool = True) -> Recommendation:
+    """The advice for these answers: decided by the evidence and the forces, explained in their numbers.
 
-    `flips` False omits the search for flips, and with it what would settle a close call. Ranges are sampled in any case.
+    Without evidence the formulas of the rules stand in for it, as while the simulator is compiled. `flips` False omits the search for flips,
+    and with it what would settle a close call. Ranges are sampled in any case.
     """
-    answers, facts, point, decisions = evaluation.answers, evaluation.facts, evaluation.point, evaluation.decisions
-    style, strength, method = decisions.outcome()
+    answers, facts, point = evaluation.answers, evaluation.facts, evaluation.point
+    decision = decide_style(evaluation, evidence)
+    style, strength = decision.style, decision.strength
+    method = ALL_METHODS[method_of(facts, np.full_like(facts.caller.nobody, style == "synchronous"))[0]]
     plan = sizing.plan(answers, point)
     queues = () if style == "synchronous" else plan.queues
     retries = recovery.retry_plan(answers, point)
     found_flips = find_flips(evaluation) if flips else ()
-    remedy = _remedy(found_flips, bool(decisions.feasible[0]))
+    remedy = _remedy(found_flips, decision.feasible)
     broker = choose_broker(answers, point, style)
     design = Design(answers, point, style, method, broker.first.name if broker else None)
     watched = plan_monitors(point, style, queues, retries if answers.failures.dead_letter else None)
@@ -90,21 +102,22 @@ def recommend(evaluation: Evaluation, *, flips: bool = True) -> Recommendation:
     return Recommendation(
         style=style,
         strength=strength,
-        score=round(float(decisions.score[0]), 6),
-        feasible=bool(decisions.feasible[0]),
-        infeasible=_infeasible(facts, point, decisions),
-        shortfall=_shortfall(facts, point, remedy),
+        score=round(decision.score, 6),
+        feasible=decision.feasible,
+        infeasible=_infeasible(facts, point, decision, evidence),
+        shortfall=_shortfall(facts, point, remedy, decision, evidence),
         remedy=remedy,
         probability=probability,
         settle=settle,
         inline_wait_s=round(point.inline.hybrid_wait_s, 3) if style == "hybrid" else None,
         delivery=delivery.explained(facts, point, method, hybrid=style == "hybrid"),
-        reasons=_reasons(facts, point),
+        reasons=_reasons(facts, point, decision),
         flips=found_flips,
         queues=queues,
         concurrency=sizing.concurrency(point),
         retries=retries,
         dead_letter=style != "synchronous" and answers.failures.dead_letter,
+        evidence=evidence,
         monitors=with_runbooks(watched, point),
         warnings=(
             *find_contradictions(answers, point, method),
@@ -112,7 +125,7 @@ def recommend(evaluation: Evaluation, *, flips: bool = True) -> Recommendation:
         ),
         broker=broker,
         practices=advise_practices(design),
-        migration=migration_path(style, bool(decisions.feasible[0]), int(point.coupling.others), found_flips),
+        migration=migration_path(style, decision.feasible, int(point.coupling.others), found_flips),
     )
 
 
@@ -120,26 +133,41 @@ def _fires(rule: Rule, facts: FactVectors) -> bool:
     return bool(rule.when(facts)[0])
 
 
-def _infeasible(facts: FactVectors, point: PointFacts, decisions: Decisions) -> dict[Style, tuple[str, ...]]:
-    fired = [rule for rule in CONSTRAINTS if _fires(rule, facts)]
+def _is_at_work(rule: Rule, facts: FactVectors, decision: Decision) -> bool:
+    """A hard constraint counts only if each of the styles that it rules out misses."""
+    return _fires(rule, facts) and decision.missing.issuperset(rule.rules_out)
+
+
+def _infeasible(
+    facts: FactVectors, point: PointFacts, decision: Decision, evidence: Evidence | None
+) -> dict[Style, tuple[str, ...]]:
+    found = evidence.styles if evidence is not None else {}
+    at_work = [rule for rule in CONSTRAINTS if _is_at_work(rule, facts, decision)]
     return {
-        style: tuple(rule.sentence(point) for rule in fired if style in rule.rules_out)
-        for style, flags in decisions.ruled_out.items()
-        if flags[0]
+        style: (
+            *((miss_sentence(style, evidence),) if evidence is not None and style in found else ()),
+            *(rule.sentence(point) for rule in at_work if style in rule.rules_out),
+        )
+        for style in ALL_STYLES
+        if style in decision.missing and (evidence is None or style in found)
     }
 
 
-def _shortfall(facts: FactVectors, point: PointFacts, remedy: Remedy | None) -> str:
+def _shortfall(
+    facts: FactVectors, point: PointFacts, remedy: Remedy | None, decision: Decision, evidence: Evidence | None
+) -> str:
+    if decision.feasible:
+        return ""
     for rule in CONSTRAINTS:
-        if rule.shortfall and _fires(rule, facts):
+        if rule.shortfall and _is_at_work(rule, facts, decision):
             mend = rule.mend(point) if rule.mend and remedy is None else ""
             return f"{rule.shortfall(point)} {mend}".rstrip()
-    return ""
+    return evidence_shortfall(evidence) if evidence is not None else ""
 
 
-def _reasons(facts: FactVectors, point: PointFacts) -> tuple[Reason, ...]:
+def _reasons(facts: FactVectors, point: PointFacts, decision: Decision) -> tuple[Reason, ...]:
     """Every rule that fired, hard constraints first, then the strongest."""
-    fired = [rule for rule in RULES if _fires(rule, facts)]
+    fired = [rule for rule in RULES if _is_at_work(rule, facts, decision)]
     weights = {rule.id: float(rule.weight(facts)[0]) for rule in fired}
     fired.sort(key=lambda rule: (not rule.rules_out, -weights[rule.id]))
     return tuple(

@@ -9,11 +9,9 @@ import numpy as np
 from advisor.advice import library
 from advisor.advice.answer_vectors import resolved_hops
 from advisor.advice.answers import Answers
-from advisor.advice.contract import Recommendation
-from advisor.advice.delivery import ALL_METHODS, method_of
+from advisor.advice.design_plan import DesignPlan
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.facts import HANDLING_MEDIAN
-from advisor.advice.polling import polling_interval_s
 from advisor.advice.ranges import MINUTES_A_DAY
 from advisor.advice.sizing import worker_costs
 from advisor.advice.yaml_json import with_lines
@@ -44,11 +42,11 @@ LONGEST_CYCLE_S = 1e9
 UUID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 
 
-def scenario_of(evaluation: Evaluation, recommendation: Recommendation) -> Scenario:
+def scenario_of(evaluation: Evaluation, plan: DesignPlan | None = None) -> Scenario:
     """The Scenario of answers, the same for both designs: as many consumers as workers, the same retries, the same limits."""
-    answers = evaluation.answers
+    answers, plan = evaluation.answers, plan or DesignPlan.from_evaluation(evaluation)
     arrivals = _arrivals(answers)
-    failures, retries = answers.failures, recommendation.retries
+    failures, retries = answers.failures, plan.retries
     return Scenario(
         jobs=None if isinstance(arrivals, TraceArrivals) else SCENARIO_JOBS,
         backlog_jobs=answers.volume.backlog_jobs,
@@ -73,8 +71,8 @@ def scenario_of(evaluation: Evaluation, recommendation: Recommendation) -> Scena
             intervals_s=retries.intervals_s,
         ),
         synchronous=_synchronous(answers),
-        event_driven=_event_driven(evaluation, recommendation),
-        hybrid=_hybrid(recommendation),
+        event_driven=_event_driven(answers, plan),
+        hybrid=_hybrid(plan),
         subscribers=Subscribers(
             count=answers.subscribers.count,
             handling_p50_s=answers.subscribers.handling_p95_s * HANDLING_MEDIAN,
@@ -238,12 +236,11 @@ def _synchronous(answers: Answers) -> Synchronous:
     )
 
 
-def _hybrid(recommendation: Recommendation) -> Hybrid | None:
-    return Hybrid(inline_wait_s=recommendation.inline_wait_s) if recommendation.inline_wait_s else None
+def _hybrid(plan: DesignPlan) -> Hybrid | None:
+    return Hybrid(inline_wait_s=plan.inline_wait_s) if plan.inline_wait_s else None
 
 
-def _event_driven(evaluation: Evaluation, recommendation: Recommendation) -> EventDriven:
-    answers = evaluation.answers
+def _event_driven(answers: Answers, plan: DesignPlan) -> EventDriven:
     classes, costs = answers.priorities.shares(), worker_costs(answers)
     total = sum(priority.share_percent for priority in classes.values())
     return EventDriven(
@@ -256,7 +253,7 @@ def _event_driven(evaluation: Evaluation, recommendation: Recommendation) -> Eve
         dead_letter=answers.failures.dead_letter,
         **_redelivery(answers),
         **_ordering(answers),
-        delivery=_delivery(evaluation, recommendation),
+        delivery=_delivery(answers, plan),
     )
 
 
@@ -295,25 +292,20 @@ def _webhook_schedule_s(answers: Answers) -> tuple[float, ...]:
     return tuple(pause for pause, is_made in zip(pauses, made, strict=True) if is_made)
 
 
-def _delivery(evaluation: Evaluation, recommendation: Recommendation) -> Delivery:
-    """The recommended delivery; for synchronous advice the one that the event-driven design would have."""
-    method = recommendation.delivery.method
-    if method == "inline":
-        facts = evaluation.facts
-        method = ALL_METHODS[method_of(facts, np.zeros_like(facts.caller.nobody))[0]]
-    match method:
+def _delivery(answers: Answers, plan: DesignPlan) -> Delivery:
+    match plan.delivery:
         case "inline":
             raise AssertionError("a result that is not in the response is delivered later")
         case "none":
             return NoDelivery(method="none")
         case "webhook":
-            return WebhookDelivery(method="webhook", schedule=_webhook_schedule_s(evaluation.answers))
+            return WebhookDelivery(method="webhook", schedule=_webhook_schedule_s(answers))
         case "sse" | "websocket":
-            return PushDelivery(method=method)
+            return PushDelivery(method=plan.delivery)
         case "polling":
-            interval_s, kept_s = polling_interval_s(evaluation.point), retention_s(evaluation.answers)
+            interval_s, kept_s = plan.polling_interval_s, retention_s(answers)
             return PollingDelivery(
                 method="polling", interval_s=interval_s, retention_s=kept_s if kept_s < interval_s else None
             )
         case _:
-            assert_never(method)
+            assert_never(plan.delivery)

@@ -70,7 +70,7 @@ class CellRun:
 def advise_and_cut(answers: Answers, jobs: int, seed: int) -> tuple[Recommendation, CellRun]:
     evaluation = Evaluation.from_answers(answers)
     recommendation = recommend(evaluation, flips=False)
-    return recommendation, CellRun.from_scenario(scenario_of(evaluation, recommendation), jobs, seed)
+    return recommendation, CellRun.from_scenario(scenario_of(evaluation), jobs, seed)
 
 
 def simulate_cell(

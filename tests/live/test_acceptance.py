@@ -6,7 +6,6 @@ import pytest
 
 from advisor.advice.answers import answers_from
 from advisor.advice.evaluation import Evaluation
-from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from simulator.live.run import engine, run_plan
 from simulator.result import DesignResult, LiveReport
@@ -37,7 +36,7 @@ def off(live: LiveReport) -> list[str]:
 def test_the_kernel_tells_what_a_seed_workload_does_live(template: str) -> None:
     answers = answers_from({"template": template})
     began = time.monotonic()
-    result = engine.simulate_live(scenario_of(Evaluation.from_answers(answers), advise(answers)), workload=template)
+    result = engine.simulate_live(scenario_of(Evaluation.from_answers(answers)), workload=template)
     assert time.monotonic() - began < 90
     assert result.live is not None
     assert not off(result.live)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from advisor.advice.answers import answers_from
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.library import sheets
-from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_from, scenario_of
 from advisor.advice.yaml_json import read_mapping
 from core.errors import InvalidInput
@@ -61,7 +60,7 @@ def require_window_as_written(asked: Scenario, window: Window) -> None:
 
 def template(name: str) -> Scenario:
     answers = answers_from({"template": name})
-    return scenario_of(Evaluation.from_answers(answers), advise(answers)).model_copy(update={"hybrid": None})
+    return scenario_of(Evaluation.from_answers(answers)).model_copy(update={"hybrid": None})
 
 
 def example(name: str) -> tuple[Scenario, Trace | None]:

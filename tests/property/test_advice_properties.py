@@ -16,7 +16,6 @@ from advisor.advice.answers import LEAVES, Answers, answers_from
 from advisor.advice.contract import FlipOutcome, Recommendation
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.fields import Leaf
-from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from advisor.advice.templates import TEMPLATES
 from advisor.advice.variations import changed, reach, starting_number
@@ -24,6 +23,7 @@ from advisor.reports.document.answers import flip_condition
 from core.paths import nested, value_at
 from simulator.scenario import Scenario
 from simulator.theory import lognormal_mean_s
+from tests.rules_alone import advise_by_rules
 
 QUICK = settings(
     max_examples=60,
@@ -132,9 +132,9 @@ def require_sound(advice: Recommendation) -> None:
 @QUICK
 @given(answers())
 def test_advice_is_total_and_keeps_its_contract(given_answers: Answers) -> None:
-    advice = advise(given_answers, flips=False)
+    advice = advise_by_rules(given_answers, flips=False)
     require_sound(advice)
-    scenario = scenario_of(Evaluation.from_answers(given_answers), advice)
+    scenario = scenario_of(Evaluation.from_answers(given_answers))
     assert scenario.event_driven.consumers == scenario.synchronous.workers
     require_one_number_of_retries(given_answers, advice, scenario)
 
@@ -151,11 +151,11 @@ def require_one_number_of_retries(given_answers: Answers, advice: Recommendation
 @QUICK
 @given(answers())
 def test_the_same_answers_get_the_same_advice(given_answers: Answers) -> None:
-    assert advise(given_answers) == advise(answers_from(given_answers.model_dump()))
+    assert advise_by_rules(given_answers) == advise_by_rules(answers_from(given_answers.model_dump()))
 
 
 def score(given_answers: Answers) -> float:
-    advice = advise(given_answers, flips=False)
+    advice = advise_by_rules(given_answers, flips=False)
     assume(advice.feasible)
     return advice.score
 
@@ -205,8 +205,10 @@ def test_a_burstier_load_never_speaks_for_synchronous(base: Answers, part: float
 @given(answers(), st.floats(0.01, 1))
 def test_a_faster_deadline_never_moves_delivery_towards_polling(base: Answers, factor: float) -> None:
     deadline = base.caller.deadline_s or 1e6
-    before = advise(given_with(base, {"caller.deadline_s": deadline}), flips=False).delivery.method
-    after = advise(given_with(base, {"caller.deadline_s": max(0.001, deadline * factor)}), flips=False).delivery.method
+    before = advise_by_rules(given_with(base, {"caller.deadline_s": deadline}), flips=False).delivery.method
+    after = advise_by_rules(
+        given_with(base, {"caller.deadline_s": max(0.001, deadline * factor)}), flips=False
+    ).delivery.method
     assert after != "polling" or before == "polling"
 
 
@@ -222,9 +224,9 @@ def differs(one: FlipOutcome, other: FlipOutcome) -> bool:
 
 
 def require_real_flips(base: Answers) -> None:
-    now = outcome(advise(base, flips=False))
-    for flip in advise(base).flips:
-        there = outcome(advise(changed(base, flip.field, flip.to), flips=False))
+    now = outcome(advise_by_rules(base, flips=False))
+    for flip in advise_by_rules(base).flips:
+        there = outcome(advise_by_rules(changed(base, flip.field, flip.to), flips=False))
         assert there == flip.becomes, flip
         assert differs(there, now), flip
         if not LEAVES[flip.field].numeric:
@@ -237,7 +239,10 @@ def require_real_flips(base: Answers) -> None:
         between = [start + part * (last - start) for part in (0.5, 0.9)] if math.isfinite(start) else []
         for value in (*(round(one) if LEAVES[flip.field].kind == "integer" else one for one in between), last):
             if value != start and value <= (LEAVES[flip.field].high or math.inf):  # an empty answer means its start
-                assert not differs(outcome(advise(changed(base, flip.field, value), flips=False)), now), (flip, value)
+                assert not differs(outcome(advise_by_rules(changed(base, flip.field, value), flips=False)), now), (
+                    flip,
+                    value,
+                )
 
 
 def just_before(path: str, start: float, to: float) -> float:
@@ -263,7 +268,7 @@ def test_every_flip_is_real(base: Answers) -> None:
 @QUICK
 @given(answers(), st.sampled_from([leaf for leaf in LEAVES.values() if leaf.numeric and "share_" not in leaf.path]))
 def test_the_probabilities_of_an_unknown_answer_are_whole(base: Answers, leaf: Leaf) -> None:
-    advice = advise(given_with(base, {leaf.path: {"unknown": True}}), flips=False)
+    advice = advise_by_rules(given_with(base, {leaf.path: {"unknown": True}}), flips=False)
     assert advice.probability is not None
     assert sum(advice.probability.values()) == pytest.approx(1)
     assert advice.settle in (None, leaf.path)
@@ -273,7 +278,7 @@ def test_the_probabilities_of_an_unknown_answer_are_whole(base: Answers, leaf: L
 @THOROUGH
 @given(answers())
 def test_advice_is_total_over_thousands(given_answers: Answers) -> None:
-    require_sound(advise(given_answers, flips=False))
+    require_sound(advise_by_rules(given_answers, flips=False))
 
 
 @pytest.mark.full

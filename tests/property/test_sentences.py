@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from advisor.advice.answers import LEAVES, Answers, answers_from
 from advisor.advice.contract import Recommendation
 from advisor.advice.questionnaire import SECTIONS
-from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_from
 from advisor.advice.templates import TEMPLATES
 from advisor.advice.variations import changed, starting_number
@@ -27,6 +26,7 @@ from core.paths import nested
 from simulator.inequalities import inequalities_of
 from simulator.live.run.window import minutes
 from tests.property.test_advice_properties import QUICK, THOROUGH, answers
+from tests.rules_alone import advise_by_rules
 from tests.unit.reports import results
 
 FIGURE = r"(?<![\w.,])(?<!\d d )(?<!\d h )(?<!\d min )(\d(?:[\d.,]*\d)?(?: (?:%|/s|/h|/d|µs\b|ms\b|s\b|min\b|h\b|d\b))?(?: \d+ (?:s|min|h)\b)*)"
@@ -55,7 +55,7 @@ def alike(words: str) -> list[str]:
 
 
 def require_figures_that_differ(answers_: Answers) -> None:
-    advice = advise(answers_, flips=False)
+    advice = advise_by_rules(answers_, flips=False)
     texts = [
         advice.shortfall,
         advice.retries.why,
@@ -75,7 +75,7 @@ HAIRS = (0.0, 1e-4, 1e-6)
 
 
 def at_the_edge(base: Answers, hair: float) -> Iterator[Answers]:
-    for flip in advise(base).flips:
+    for flip in advise_by_rules(base).flips:
         if not LEAVES[flip.field].numeric or LEAVES[flip.field].kind == "integer":
             continue
         for side in (1, -1):
@@ -174,7 +174,7 @@ def test_a_noun_and_its_verb_go_with_the_number(template: str, path: str) -> Non
             {"operations.max_workers": 1, "volume.mean_rate_per_s": 0.01},
         ):
             given_answers = answers_from({"template": template, **nested({**more, path: number})})
-            for words in sentences(given_answers, advise(given_answers)):
+            for words in sentences(given_answers, advise_by_rules(given_answers)):
                 assert not (match := WRONG.search(words)), words[max(0, match.start() - 60) : match.end() + 40]
 
 
@@ -229,7 +229,7 @@ def test_a_flips_value_is_written_to_its_last_digit(path: str, value: float) -> 
 def test_an_empty_p99_flips_upwards_from_where_the_lognormal_has_it() -> None:
     fast = answers_from(nested({"processing.p50_s": 0.6, "processing.p95_s": 1.5}))
     assert starting_number("processing.p99_s", fast) == pytest.approx(2.19, abs=0.01)
-    advice = advise(fast)
+    advice = advise_by_rules(fast)
     (flip,) = (flip for flip in advice.flips if flip.field == "processing.p99_s")
     assert 29.5 < flip.to < 30
     assert "How long does the slowest one in a hundred take?” If 29.85 s or more: Event-driven" in " ".join(
@@ -239,7 +239,7 @@ def test_an_empty_p99_flips_upwards_from_where_the_lognormal_has_it() -> None:
 
 def test_a_shortfall_is_reported_once_and_no_style_is_then_called_clear() -> None:
     heavy = answers_from(nested({"volume.mean_rate_per_s": 5.53}))
-    advice = advise(heavy)
+    advice = advise_by_rules(heavy)
     page = terminal_text("", wording.recommendation_sentence(advice), advice_sections(advice, heavy))
     text, _, flips = " ".join(page.split()).partition("WHAT WOULD CHANGE IT")
     assert text.startswith(
@@ -248,13 +248,13 @@ def test_a_shortfall_is_reported_once_and_no_style_is_then_called_clear() -> Non
     assert text.count("5.53 /s arrive and at most 2.09 /s can be served") == 1
     assert "clearly" not in text and "If 0.7778 /s or less: Event-driven, clearly." in flips
     assert advice.remedy is not None
-    mended = advise(changed(heavy, advice.remedy.field, advice.remedy.to), flips=False)
+    mended = advise_by_rules(changed(heavy, advice.remedy.field, advice.remedy.to), flips=False)
     assert mended.feasible and mended.shortfall == ""
 
 
 def advice_text(**differs: Any) -> tuple[Recommendation, str]:
     base = answers_from(nested({path.replace("__", "."): value for path, value in differs.items()}))
-    advice = advise(base)
+    advice = advise_by_rules(base)
     return advice, re.sub(
         r"\s+", " ", terminal_text("", wording.recommendation_sentence(advice), advice_sections(advice, base))
     )

@@ -39,7 +39,7 @@ def make_run(decision: Decision) -> MakeRun:
             "workspace": decision.workspace,
             "revision": revision,
             "idempotency_key": f"key-{Run.objects.count()}",
-            "scenario_json": stored.dump(scenario_of(revision.evaluation, revision.recommendation)),
+            "scenario_json": stored.dump(scenario_of(revision.evaluation)),
             "state": state,
             "finished_at": now if state in ENDED else None,
         }

@@ -8,10 +8,10 @@ from django.test import Client
 from django.urls import reverse
 
 from advisor.advice.answers import LEAVES, answers_from
-from advisor.advice.recommendation import advise
 from advisor.advice.templates import TEMPLATES
 from advisor.decisions.models import Decision
 from advisor.web.forms.thresholds import CHART_WIDTH, thresholds_by_path
+from tests.rules_alone import advise_by_rules
 
 GIVEN: dict[str, dict[str, Any]] = {name: {"template": name} for name in TEMPLATES} | {
     "a range": {"processing": {"p95_s": {"low": 4, "high": 60}}},
@@ -23,7 +23,7 @@ GIVEN: dict[str, dict[str, Any]] = {name: {"template": name} for name in TEMPLAT
 @pytest.mark.parametrize("name", GIVEN)
 def test_every_numeric_flip_is_on_its_field_and_on_its_side_of_the_answer(name: str) -> None:
     answers = answers_from(GIVEN[name])
-    recommendation = advise(answers)
+    recommendation = advise_by_rules(answers)
     thresholds = thresholds_by_path(answers, recommendation)
     assert {flip.field for flip in recommendation.flips if LEAVES[flip.field].numeric} <= set(thresholds)
     for path, turning_points in thresholds.items():

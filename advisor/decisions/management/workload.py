@@ -11,12 +11,10 @@ from django.core.management.base import CommandParser
 from numpy.typing import NDArray
 
 from advisor.advice.answers import Answers, answers_from
-from advisor.advice.contract import Recommendation
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.library import DEFAULT_TEMPLATE
 from advisor.advice.library_overrides import Library, apply_overrides, library_from_file
 from advisor.advice.measuring import measured
-from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_from, scenario_of
 from advisor.advice.yaml_json import LARGEST_BYTES, document_kind, read_mapping, with_lines
 from advisor.decisions.limits import TRACE_ROWS
@@ -124,12 +122,13 @@ def workload_in(source: Source) -> Workload:
             scenario = scenario_from(source.given)
             return Workload(scenario, _trace_of(source, scenario), durations_s=_durations_of(source, scenario))
     answers = answers_in(source)
-    return workload_of(source, answers, advise(answers))
+    return workload_of(source, answers)
 
 
-def workload_of(source: Source, answers: Answers, recommendation: Recommendation) -> Workload:
+def workload_of(source: Source, answers: Answers) -> Workload:
     """Build the workload that Answers lead to. Raise BadInput for what is wrong in the trace they name."""
-    scenario = scenario_of(Evaluation.from_answers(answers), recommendation)
+    evaluation = Evaluation.from_answers(answers)
+    scenario = scenario_of(evaluation)
     return Workload(scenario, _trace_of(source, scenario), answers.name, template=answers.template)
 
 

@@ -13,7 +13,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from advisor.advice.contract import Recommendation
-from advisor.advice.recommendation import advise
+from advisor.advice.evaluation import Evaluation
+from advisor.advice.recommendation import recommend
 from advisor.advice.templates import TEMPLATES
 from advisor.decisions.models import Comment, Decision, Revision, Run, Status
 from advisor.decisions.services.decisions import (
@@ -123,7 +124,7 @@ def _offers(request: MemberRequest, error: str = "", status: int = 200) -> HttpR
 
 @cache
 def typical(template: str) -> Recommendation:
-    return advise(TEMPLATES[template].answers, flips=False)
+    return recommend(Evaluation.from_answers(TEMPLATES[template].answers), flips=False)
 
 
 @require_safe

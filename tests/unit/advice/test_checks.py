@@ -7,8 +7,8 @@ import pytest
 
 from advisor.advice.answers import answers_from
 from advisor.advice.checks import CHECKS
-from advisor.advice.recommendation import advise
 from core.paths import nested
+from tests.rules_alone import advise_by_rules
 
 WARNED: Mapping[str, tuple[str, Mapping[str, Any], tuple[str, ...]]] = {
     "impossible_deadline": ("form_classification", {"caller.deadline_s": 1}, ("1 s", "1 %")),
@@ -108,7 +108,7 @@ WARNED: Mapping[str, tuple[str, Mapping[str, Any], tuple[str, ...]]] = {
 
 
 def warnings(template: str, differs: Mapping[str, Any]) -> dict[str, str]:
-    advice = advise(answers_from({"template": template, **nested(differs)}), flips=False)
+    advice = advise_by_rules(answers_from({"template": template, **nested(differs)}), flips=False)
     return {warning.code: warning.text for warning in advice.warnings}
 
 
@@ -139,7 +139,7 @@ def test_without_a_waiting_caller_no_client_retries() -> None:
 
 def test_a_list_of_pauses_brings_back_together_what_failed_together() -> None:
     """Whatever jitter was chosen before there was a list."""
-    advice = advise(answers_from({"failures": {"retry_intervals_s": [2, 5], "jitter": "full"}}), flips=False)
+    advice = advise_by_rules(answers_from({"failures": {"retry_intervals_s": [2, 5], "jitter": "full"}}), flips=False)
     assert (
         "A list of pauses is the same for everything"
         in {warning.code: warning.text for warning in advice.warnings}["no_jitter"]

@@ -9,16 +9,16 @@ import pytest
 from advisor.advice.answers import answers_from
 from advisor.advice.contract import Delivery, Method
 from advisor.advice.evaluation import Evaluation
-from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from core.numbers import duration
 from core.paths import nested
 from simulator import theory
 from simulator.deliveries import PollingDelivery
+from tests.rules_alone import advise_by_rules
 
 
 def delivery(differs: Mapping[str, Any], template: str = "document_extraction") -> Delivery:
-    return advise(answers_from({"template": template, **nested(differs)}), flips=False).delivery
+    return advise_by_rules(answers_from({"template": template, **nested(differs)}), flips=False).delivery
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_no_reason_against_a_method_denies_an_answer(template: str, kind: str) -
 
 def test_a_hybrid_says_what_it_answers_in_line() -> None:
     waits = {"caller.needs_immediate_response": True, "subscribers.count": 3, "subscribers.independent_releases": True}
-    advice = advise(answers_from({"template": "form_classification", **nested(waits)}), flips=False)
+    advice = advise_by_rules(answers_from({"template": "form_classification", **nested(waits)}), flips=False)
     assert advice.style == "hybrid" and advice.inline_wait_s is not None
     assert advice.delivery.why_not["inline"] == (
         f"Only what is there within {duration(advice.inline_wait_s)} is answered in the response."
@@ -103,12 +103,12 @@ def test_synchronous_advice_answers_in_line() -> None:
 
 def test_where_a_peak_makes_them_wait_callers_ask_less_often_and_the_run_asks_alike() -> None:
     answers = answers_from({"template": "document_extraction"})
-    advice = advise(answers, flips=False)
+    advice = advise_by_rules(answers, flips=False)
     calm = delivery({"volume.peak_to_mean": 2}).parameters
     peaks = advice.delivery.parameters
     assert peaks["interval_s"] > calm["interval_s"]
     assert peaks["calls_per_job"] < peaks["calls_per_job_p99"] < 200
-    simulated = scenario_of(Evaluation.from_answers(answers), advice).event_driven.delivery
+    simulated = scenario_of(Evaluation.from_answers(answers)).event_driven.delivery
     assert isinstance(simulated, PollingDelivery)
     assert simulated.interval_s == peaks["interval_s"]
 

@@ -9,9 +9,9 @@ from advisor.advice.answers import answers_from
 from advisor.advice.contract import Flip
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.flips import find_flips
-from advisor.advice.recommendation import advise
 from advisor.advice.variations import changed
 from core.paths import nested
+from tests.rules_alone import advise_by_rules
 
 
 def flips(differs: Mapping[str, Any], template: str = "document_extraction") -> dict[str, list[Flip]]:
@@ -88,11 +88,11 @@ def test_p50_moves_along_with_p95_and_the_other_shares_with_one() -> None:
 
 
 def test_a_close_call_names_what_would_settle_it() -> None:
-    advice = advise(answers_from(nested(CLOSE)))
+    advice = advise_by_rules(answers_from(nested(CLOSE)))
     assert advice.strength == "close"
     assert advice.settle is not None
     assert next(flip for flip in advice.flips if flip.field == advice.settle).becomes.style != advice.style
 
 
 def test_flips_are_left_out_where_they_are_not_wanted() -> None:
-    assert advise(answers_from({}), flips=False).flips == ()
+    assert advise_by_rules(answers_from({}), flips=False).flips == ()

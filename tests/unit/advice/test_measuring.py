@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from advisor.advice.answers import answers_from
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.measuring import measured
-from advisor.advice.recommendation import advise
 from simulator.traces import Trace
+from tests.rules_alone import advise_by_rules
 
 
 @given(gaps_us=st.lists(st.integers(0, 10**12), min_size=1, max_size=50), cap=st.floats(0, 100))
@@ -53,6 +53,8 @@ def test_the_advice_sees_a_burst_of_seconds_that_it_could_not_see_in_minutes() -
     )
     rules = {
         reason.rule
-        for reason in advise(answers_from({"caller": {"deadline_s": 30}, "volume": burst}), flips=False).reasons
+        for reason in advise_by_rules(
+            answers_from({"caller": {"deadline_s": 30}, "volume": burst}), flips=False
+        ).reasons
     }
     assert "burst_beyond_deadline" in rules

@@ -8,10 +8,10 @@ from advisor.advice import library
 from advisor.advice.answers import LEAVES, Answers, answers_from
 from advisor.advice.questionnaire import SECTIONS
 from advisor.advice.ranges import template_range
-from advisor.advice.recommendation import advise
 from advisor.advice.templates import TEMPLATES
 from advisor.advice.variations import changed
 from core.paths import value_at
+from tests.rules_alone import advise_by_rules
 
 QUESTIONNAIRE = {section.id: section for section in SECTIONS}
 QUESTIONS = {question.path: question for section in SECTIONS for question in section.questions}
@@ -130,10 +130,10 @@ def test_what_does_not_apply_is_not_asked(given: dict[str, Any], gone: str, come
 def test_what_is_not_asked_changes_nothing(name: str) -> None:
     """Another value for a hidden question leaves the advice as it is. (A recording fills in the answers that it hides.)"""
     answers = answers_from(next(row[1] for row in BRANCHES if row[0] == name))
-    before = advise(answers, flips=False)
+    before = advise_by_rules(answers, flips=False)
     for path in not_asked(answers):
         for value in [] if LEAVES[path].kind == "list" else others(path, value_at(answers, path)):
-            after = advise(changed(answers, path, value), flips=False)
+            after = advise_by_rules(changed(answers, path, value), flips=False)
             kept = ("style", "strength", "score", "delivery", "feasible")
             assert [getattr(after, name) for name in kept] == [getattr(before, name) for name in kept], (path, value)
 

@@ -5,10 +5,10 @@ import pytest
 from advisor.advice.answers import answers_from
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.questionnaire import SECTIONS
-from advisor.advice.recommendation import advise
 from advisor.advice.rule_inputs import MOST_INPUTS, rule_inputs
 from advisor.advice.rules import RULES
 from advisor.advice.templates import TEMPLATES
+from tests.rules_alone import advise_by_rules
 
 QUESTIONS = {question.path for section in SECTIONS for question in section.questions}
 
@@ -33,7 +33,7 @@ def test_the_answers_that_an_architect_would_name_are_among_them(rule: str, path
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_every_reason_has_answers_behind_it_each_of_which_is_asked(name: str) -> None:
     answers = answers_from({"template": name})
-    reasons = [reason.rule for reason in advise(answers, flips=False).reasons]
+    reasons = [reason.rule for reason in advise_by_rules(answers, flips=False).reasons]
     inputs = rule_inputs(Evaluation.from_answers(answers), reasons)
     assert set(inputs) == set(reasons)
     for paths in inputs.values():

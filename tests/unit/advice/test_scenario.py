@@ -7,7 +7,6 @@ import pytest
 from advisor.advice import library
 from advisor.advice.answers import Answers, answers_from
 from advisor.advice.evaluation import Evaluation
-from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_from, scenario_of
 from advisor.advice.templates import TEMPLATES
 from core.errors import InvalidInput
@@ -16,11 +15,12 @@ from simulator.arrivals import BurstArrivals, TraceArrivals
 from simulator.scenario import Scenario, Slowdown
 from simulator.services import LognormalService
 from simulator.simulate import simulate
+from tests.rules_alone import advise_by_rules
 
 
 def scenario(given: dict[str, Any]) -> Scenario:
     answers = answers_from(given)
-    return scenario_of(Evaluation.from_answers(answers), advise(answers, flips=False))
+    return scenario_of(Evaluation.from_answers(answers))
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -78,7 +78,7 @@ def test_what_a_full_backlog_does_is_simulated_and_watched() -> None:
 
     def watched(**synchronous: Any) -> list[str]:
         given = {"template": "form_classification", "synchronous": synchronous}
-        return [monitor.metric for monitor in advise(answers_from(given), flips=False).monitors]
+        return [monitor.metric for monitor in advise_by_rules(answers_from(given), flips=False).monitors]
 
     assert "dropped connections (ListenOverflows) and client timeouts" in watched(overflow="drop")
     assert "refused requests (503) and client timeouts" in watched(overflow="refuse")
@@ -97,7 +97,7 @@ def test_costs_are_those_of_the_kind_of_worker_unless_they_are_given(name: str) 
     for field in ("worker_kind", name):
         del before["operations"][field]
     old = Answers.parse(before)
-    assert getattr(scenario_of(Evaluation.from_answers(old), advise(old, flips=False)).event_driven, name) == 0
+    assert getattr(scenario_of(Evaluation.from_answers(old)).event_driven, name) == 0
 
 
 def test_a_list_of_pauses_is_simulated_as_it_is() -> None:
@@ -156,8 +156,8 @@ def test_the_advice_and_the_simulation_agree_on_whether_a_stream_is_cut(
             "operations": {"max_workers": 60},
         }
     )
-    recommendation = advise(answers, flips=False)
-    made = scenario_of(Evaluation.from_answers(answers), recommendation)
+    recommendation = advise_by_rules(answers, flips=False)
+    made = scenario_of(Evaluation.from_answers(answers))
     result = simulate(made.model_copy(update={"jobs": 500, "warmup_jobs": 0}), replications=1).synchronous
     assert ("synchronous" in recommendation.infeasible) is cut
     assert result.timed_out == (500 if cut else 0)
@@ -244,6 +244,6 @@ def test_a_backlog_at_the_start_counts_from_the_first_request() -> None:
 def test_a_recording_replaces_a_number_of_clients_too() -> None:
     given = {"volume": {"clients": 40, "trace": "march.csv"}}
     assert scenario(given).arrivals.process == "trace"
-    assert advise(answers_from(given), flips=False) == advise(
+    assert advise_by_rules(answers_from(given), flips=False) == advise_by_rules(
         answers_from({"volume": {"trace": "march.csv"}}), flips=False
     )

@@ -16,9 +16,9 @@ from advisor.advice.answer_vectors import vectors_of
 from advisor.advice.answers import Answers, answers_from
 from advisor.advice.facts import PointFacts, facts_of
 from advisor.advice.queueing import erlang_c, lognormal_p99
-from advisor.advice.recommendation import advise
 from core.paths import nested
 from simulator import theory
+from tests.rules_alone import advise_by_rules
 from tests.theory import formulas
 
 
@@ -153,7 +153,7 @@ def test_consumers_are_the_fewest_that_keep_the_target(target_s: float, peak: fl
 
 
 def test_the_plan_has_a_queue_a_class_and_shares_out_what_there_is() -> None:
-    advice = advise(answers_from({}), flips=False)
+    advice = advise_by_rules(answers_from({}), flips=False)
     assert [queue.name for queue in advice.queues] == ["urgent", "standard", "batch"]
     assert sum(queue.consumers for queue in advice.queues) == 20
     urgent = advice.queues[0]
@@ -162,13 +162,15 @@ def test_the_plan_has_a_queue_a_class_and_shares_out_what_there_is() -> None:
 
 
 def test_alarms_sound_before_a_class_waits_too_long() -> None:
-    for queue in advise(answers_from({}), flips=False).queues:
+    for queue in advise_by_rules(answers_from({}), flips=False).queues:
         assert queue.alarm_lag_s < queue.max_wait_s
         assert queue.alarm_depth * 9.5 / queue.consumers <= queue.max_wait_s or queue.alarm_depth == 1
 
 
 def test_one_order_for_all_leaves_one_consumer() -> None:
-    advice = advise(answers_with({"subscribers.ordering": "global", "volume.mean_rate_per_s": 0.01}), flips=False)
+    advice = advise_by_rules(
+        answers_with({"subscribers.ordering": "global", "volume.mean_rate_per_s": 0.01}), flips=False
+    )
     assert max(queue.consumers for queue in advice.queues) == 1
 
 
@@ -220,7 +222,7 @@ def test_recovery_in_time_takes_the_consumers_of_the_formula() -> None:
 def test_retries_are_the_users_own_and_the_sentence_says_what_fewer_would_come_to(
     differs: Mapping[str, Any], fewer: str
 ) -> None:
-    failures, plan = answers_with(differs).failures, advise(answers_with(differs), flips=False).retries
+    failures, plan = answers_with(differs).failures, advise_by_rules(answers_with(differs), flips=False).retries
     assert (plan.max, plan.jitter) == (failures.max_retries, failures.jitter)
     assert plan.all_fail_probability == pytest.approx((failures.transient_percent / 100) ** (plan.max + 1))
     assert plan.why.endswith(fewer)

@@ -7,21 +7,21 @@ import pytest
 
 from advisor.advice.answers import answers_from
 from advisor.advice.evaluation import Evaluation
-from advisor.advice.recommendation import advise
 from advisor.advice.uncertainty import sampled
+from tests.rules_alone import advise_by_rules
 
 BALANCED = {"volume": {"peak_to_mean": 1.5}, "processing": {"p50_s": 2.5, "p95_s": 5.0}}
 """A close call for synchronous, which 10 s of processing tip."""
 
 
 def test_numbers_alone_have_no_probability() -> None:
-    advice = advise(answers_from({}))
+    advice = advise_by_rules(answers_from({}))
     assert advice.probability is None
 
 
 def test_the_probability_is_the_part_of_the_range_in_which_a_style_wins() -> None:
     given = BALANCED | {"processing": {"p50_s": 2.5, "p95_s": {"low": 5.0, "high": 20.0}}}
-    advice = advise(answers_from(given))
+    advice = advise_by_rules(answers_from(given))
     assert advice.probability is not None
     beyond_10_s = math.log(20 / 10) / math.log(20 / 5)
     assert advice.probability["event_driven"] == pytest.approx(beyond_10_s, abs=0.002)
@@ -34,11 +34,11 @@ def test_the_answer_that_matters_most_is_named() -> None:
         "failures": {"transient_percent": {"low": 1, "high": 3}},
         "resilience": {"recover_within_minutes": {"unknown": True}},
     }
-    assert advise(answers_from(given)).settle == "processing.p95_s"
+    assert advise_by_rules(answers_from(given)).settle == "processing.p95_s"
 
 
 def test_what_does_not_matter_leaves_one_style_and_nothing_to_settle() -> None:
-    advice = advise(
+    advice = advise_by_rules(
         answers_from({"template": "form_classification", "resilience": {"outage_minutes": {"unknown": True}}})
     )
     assert advice.probability == {"synchronous": 1.0, "event_driven": 0.0, "hybrid": 0.0}
@@ -73,6 +73,6 @@ def test_a_whole_number_stays_whole() -> None:
 
 
 def test_the_point_advice_is_at_the_geometric_mean() -> None:
-    ranged = advise(answers_from({"processing": {"p95_s": {"low": 10, "high": 40}}}))
-    point = advise(answers_from({"processing": {"p95_s": 20.0}}))
+    ranged = advise_by_rules(answers_from({"processing": {"p95_s": {"low": 10, "high": 40}}}))
+    point = advise_by_rules(answers_from({"processing": {"p95_s": 20.0}}))
     assert (ranged.style, ranged.score) == (point.style, pytest.approx(point.score))

@@ -34,7 +34,7 @@ def requested(decision: Decision, user: User, key: str = "k", **options: Any) ->
 def test_it_is_queued_with_the_scenario_of_its_revision_which_it_freezes(decision: Decision, bob: User) -> None:
     run = requested(decision, bob, replications=4)
     revision = decision.latest()
-    assert run.scenario == scenario_of(revision.evaluation, revision.recommendation)
+    assert run.scenario == scenario_of(revision.evaluation)
     assert (run.state, run.replications, run.created_by, run.workspace) == ("queued", 4, bob, decision.workspace)
     assert revision.frozen
 

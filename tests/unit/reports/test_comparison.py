@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from advisor.advice.answers import answers_from
-from advisor.advice.recommendation import advise
 from advisor.reports.charts.labels import labelled
 from advisor.reports.charts.model import Axis, Line
 from advisor.reports.comparison.revisions import Comparison, compare, short_name
@@ -32,6 +31,7 @@ from simulator.result import CallRate, Curve, DesignResult, Interval, Series
 from simulator.scenario import Scenario
 from tests.fakes.engines import a_result
 from tests.rows import SCENARIO
+from tests.rules_alone import advise_by_rules
 
 CURVE = Curve(latency_s=(1.0, 2.0, 4.0), share=(0.0, 0.5, 1.0))
 
@@ -205,7 +205,7 @@ def revised(changes: dict[str, object]) -> Comparison:
     paths = [
         f"{part}.{name}" for part, fields in changes.items() if isinstance(fields, dict) for name in fields
     ]  # fmt: skip
-    return compare((before, advise(before, flips=False)), (after, advise(after, flips=False)), paths)
+    return compare((before, advise_by_rules(before, flips=False)), (after, advise_by_rules(after, flips=False)), paths)
 
 
 def test_a_change_is_one_sentence_with_both_values_and_what_became_of_the_advice() -> None:

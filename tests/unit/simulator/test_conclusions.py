@@ -14,7 +14,7 @@ from simulator.kernel import layout
 from simulator.resampling import resample_trace
 from simulator.result import DesignResult, Result
 from simulator.scenario import Scenario
-from simulator.sequential import LOOK_CONFIDENCE, REPLICATION_LOOKS, looks_of
+from simulator.sequential import FULL_LOOKS, LOOK_CONFIDENCE, REPLICATION_LOOKS
 from simulator.simulate import simulate
 from simulator.statistics import CONFIDENCE
 from simulator.tally import EDGES_S, MIDDLES_S, TimeSample
@@ -113,9 +113,9 @@ def test_to_stop_as_soon_as_an_interval_clears_neither_misleads_nor_costs_covera
 
 
 def test_runs_of_many_jobs_have_a_smaller_budget() -> None:
-    assert looks_of(2000) == REPLICATION_LOOKS
-    assert looks_of(3_000_000) == (10, 15, 22, 33)
-    assert looks_of(10**9) == (10,)
+    assert FULL_LOOKS.within_budget(2000) == REPLICATION_LOOKS
+    assert FULL_LOOKS.within_budget(3_000_000) == (10, 15, 22, 33)
+    assert FULL_LOOKS.within_budget(10**9) == (10,)
 
 
 def test_ahead_is_not_alone() -> None:

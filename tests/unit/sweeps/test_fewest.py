@@ -6,7 +6,6 @@ import pytest
 
 from advisor.advice.answers import Answers, answers_from
 from advisor.advice.evaluation import Evaluation
-from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from advisor.reports.maps.capacity import needed_headline, needed_sentence
 from advisor.sweeps.capacity_search import (
@@ -31,7 +30,7 @@ def steady() -> Answers:
 
 @pytest.fixture(scope="module")
 def length(steady: Answers) -> CellRun:
-    return CellRun.from_scenario(scenario_of(Evaluation.from_answers(steady), advise(steady, flips=False)), 10_000, 1)
+    return CellRun.from_scenario(scenario_of(Evaluation.from_answers(steady)), 10_000, 1)
 
 
 @pytest.fixture(scope="module")

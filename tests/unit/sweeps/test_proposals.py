@@ -4,18 +4,18 @@ import pytest
 
 from advisor.advice.answers import answers_from
 from advisor.advice.questionnaire import SECTIONS
-from advisor.advice.recommendation import advise
 from advisor.advice.templates import TEMPLATES
 from advisor.sweeps.contract import SweepAxis
 from advisor.sweeps.grid import build_grid
 from advisor.sweeps.proposals import proposals
+from tests.rules_alone import advise_by_rules
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_every_range_can_be_drawn_and_holds_the_answer_and_where_the_style_turns(template: str) -> None:
     answers = answers_from({"template": template})
-    advice = advise(answers)
+    advice = advise_by_rules(answers)
     offered = proposals(answers, advice)
     nearest = {
         flip.field: float(flip.to)
@@ -36,4 +36,4 @@ def test_an_answer_that_does_not_apply_is_not_offered(template: str) -> None:
     answers = answers_from({"template": template})
     silent = {question.path for section in SECTIONS for question in section.questions if not question.applies(answers)}
     assert silent
-    assert silent.isdisjoint(proposal.field for proposal in proposals(answers, advise(answers)))
+    assert silent.isdisjoint(proposal.field for proposal in proposals(answers, advise_by_rules(answers)))

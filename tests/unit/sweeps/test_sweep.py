@@ -5,7 +5,6 @@ import pytest
 
 from advisor.advice.answers import Answers, answers_from
 from advisor.advice.evaluation import Evaluation
-from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from advisor.sweeps.advised_map import ALL_STYLES, build_advised_map
 from advisor.sweeps.cells import CellRun, simulate_cell, sweep
@@ -14,6 +13,7 @@ from advisor.sweeps.grid import Grid, build_grid
 from core.errors import InvalidInput
 from simulator.replications import Progress
 from simulator.simulate import simulate
+from tests.rules_alone import advise_by_rules
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_every_cell_is_there_in_order_and_is_what_the_simulator_says(small: Grid
     assert [(cell.x, cell.y) for cell in result.cells] == list(small.points())
     last = result.cells[-1]
     answers = small.answers_at((80, 1))
-    scenario = CellRun.from_scenario(scenario_of(Evaluation.from_answers(answers), advise(answers)), 4_000, 1).scenario
+    scenario = CellRun.from_scenario(scenario_of(Evaluation.from_answers(answers)), 4_000, 1).scenario
     alone = simulate(scenario, replications=1)
     assert last.synchronous.good_share == alone.synchronous.good_share
     assert last.event_driven.good_share == alone.event_driven.good_share
@@ -56,7 +56,7 @@ def test_the_margin_is_the_better_designs_share_over_what_is_asked(small: Grid) 
 @pytest.mark.parametrize("template", ["form_classification", "image_moderation"])
 def test_the_border_runs_where_the_flip_says(template: str) -> None:
     answers = answers_from({"template": template})
-    advice = advise(answers)
+    advice = advise_by_rules(answers)
     flip = next(flip for flip in advice.flips if flip.becomes.style != advice.style and type(flip.to) in (int, float))
     low, high = sorted((float(flip.to) * 0.9, float(flip.to) * 1.1))
     result = build_advised_map(build_grid(answers, SweepAxis.from_steps(flip.field, low, high, 2)), fine=201)
@@ -83,9 +83,7 @@ def test_the_same_answer_twice_and_too_many_jobs_are_refused(steady: Answers) ->
 
 def test_peaks_are_run_in_whole_cycles_more_than_once() -> None:
     answers = answers_from({})
-    length = CellRun.from_scenario(
-        scenario_of(Evaluation.from_answers(answers), advise(answers, flips=False)), 20_000, 7
-    )
+    length = CellRun.from_scenario(scenario_of(Evaluation.from_answers(answers)), 20_000, 7)
     assert length.replications > 1 and length.scenario.warmup_jobs == 0 and length.scenario.seed == 7
 
 

@@ -4,7 +4,7 @@ from django.core.management.base import CommandParser
 
 from advisor.advice.recommendation import advise
 from advisor.decisions.management.console import Console, add_format
-from advisor.decisions.management.workload import add_library, answers_in, read
+from advisor.decisions.management.workload import add_library, answers_in, read, workload_of
 from advisor.reports.document.advice import advice_sections
 from advisor.reports.terminal_text import terminal_text
 from advisor.reports.wording import recommendation_sentence
@@ -19,8 +19,9 @@ class Command(Console):
         add_format(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        answers = answers_in(read(options["answers"], options["library"]))
-        recommendation = advise(answers)
+        source = read(options["answers"], options["library"])
+        answers = answers_in(source)
+        recommendation = advise(answers, trace=workload_of(source, answers).trace)
         if options["format"] == "json":
             self.print_json(recommendation.model_dump(mode="json", by_alias=True))
         else:

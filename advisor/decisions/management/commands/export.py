@@ -34,8 +34,8 @@ class Command(Console):
         chosen = _format_of(place)
         source = read(options["answers"], options["library"])
         answers = answers_in(source)
-        recommendation = advise(answers)
-        workload = workload_of(source, answers, recommendation)
+        workload = workload_of(source, answers)
+        recommendation = advise(answers, trace=workload.trace)
         result = run(self, workload, source.name) if options["simulate"] else None
         document = build(
             answers,

@@ -4,7 +4,6 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from advisor.advice.answers import Answers
-from advisor.advice.recommendation import advise
 from advisor.decisions.management.console import Console, add_format, whole_number
 from advisor.decisions.management.running import LARGEST_SEED, require_memory
 from advisor.decisions.management.workload import add_library, answers_in, read, workload_of
@@ -39,7 +38,7 @@ class Command(Console):
     def handle(self, *args: Any, **options: Any) -> None:
         source = read(options["answers"], options["library"])
         answers = answers_in(source)
-        trace = workload_of(source, answers, advise(answers, flips=False)).trace
+        trace = workload_of(source, answers).trace
         with self.simulating(source.name) as show:
             result = _result(answers, options, trace, show, source.name)
         if options["format"] == "json":
