@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from advisor.advice.contract import Evidence, Strength, Style
+from advisor.advice.contract import Evidence, Strength, Style, StyleEvidence
 from advisor.advice.evaluation import ALL_STYLES, CLEAR, LEAN, Evaluation
 from simulator.result import Conclusion
 
@@ -25,7 +25,7 @@ def decide_style(evaluation: Evaluation, evidence: Evidence | None) -> Decision:
         return _by_formulas(evaluation)
     concluded = {style: found.conclusion for style, found in evidence.styles.items()}
     pull, case = float(evaluation.decisions.pull[0]), float(evaluation.decisions.hybrid_case[0])
-    style = _chosen(preferences(pull, case), concluded)
+    style = _chosen(preferences(pull, case), evidence.styles)
     score = _score(pull, concluded)
     missing = frozenset(each for each in ALL_STYLES if concluded.get(each, "misses") == "misses")
     feasible = any(conclusion != "misses" for conclusion in concluded.values())
@@ -38,11 +38,11 @@ def preferences(pull: float, case: float) -> tuple[Style, ...]:
     return ("hybrid", *simple) if case > 0 else simple
 
 
-def _chosen(preferred: tuple[Style, ...], concluded: Mapping[Style, Conclusion]) -> Style:
-    """The first that meets; if none is shown to, the first that may; else the first."""
-    for wanted in ("meets", "unresolved", "misses"):
+def _chosen(preferred: tuple[Style, ...], found: Mapping[Style, StyleEvidence]) -> Style:
+    """The first that meets; if none is shown to, the first that may; if all miss, what the forces favour once one does."""
+    for wanted in ("meets", "unresolved"):
         for style in preferred:
-            if concluded.get(style) == wanted:
+            if style in found and found[style].conclusion == wanted:
                 return style
     return preferred[0]
 

@@ -1,4 +1,4 @@
-"""What an expert would advise, case by case: a name, the few answers that differ from a template, and style, strength and delivery.
+"""What an expert would advise, case by case: a name, the few answers that differ from a template, and style, strength, delivery, and whether no design meets the deadline.
 
 Read it as an architect: change a line if you would advise otherwise, and see what else moves.
 """
@@ -16,7 +16,13 @@ Case = tuple[str, str, Mapping[str, Any], str]
 
 STEADY = {"volume.peak_to_mean": 1.5}
 ROBUST = {"failures.max_retries": 4, "failures.dead_letter": True}
-FRAGILE = {"failures.max_retries": 0, "failures.dead_letter": False, "resilience.max_lost_jobs": 100_000}
+FRAGILE = {
+    "failures.max_retries": 0,
+    "failures.dead_letter": False,
+    "resilience.max_lost_jobs": 100_000,
+    "caller.tolerated_miss_percent": 3,
+}
+"""Without retries 2.1 % of the requests fail in any design: they have to be tolerated."""
 FAST = {"processing.p50_s": 0.4, "processing.p95_s": 1.0}
 MIDDLING = {"processing.p50_s": 2.5, "processing.p95_s": 5.0}
 PERSON = {"caller.kind": "end_user"}
@@ -36,7 +42,7 @@ CASES: tuple[Case, ...] = (
     # The seed: when event-driven.
     ("month end: high volume at a variable rate", "form_classification", {"caller.needs_immediate_response": False,
         "caller.deadline_s": 1800,
-        "volume.mean_rate_per_s": 3, "volume.peak_to_mean": 8, **ROBUST}, "event_driven clear sse"),
+        "volume.mean_rate_per_s": 2, "volume.peak_to_mean": 8, **ROBUST}, "event_driven clear sse"),
     ("10 to 30 s of processing block a synchronous caller", "document_extraction", {**STEADY, "processing.p50_s": 15,
         "processing.p95_s": 28},
         "event_driven clear polling"),
@@ -95,7 +101,7 @@ CASES: tuple[Case, ...] = (
     ("it streams, but a total limit cuts it", "chat_assistant", {"synchronous.hops": ["gcp_backend_service"], "processing.p95_s": 24},
         "hybrid clear sse"),
     ("it streams, but begins after the proxy gave up", "chat_assistant", {"caller.first_token_s": 65.0, "processing.p50_s": 80,
-        "processing.p95_s": 120, "caller.deadline_s": 600}, "event_driven clear sse"),
+        "processing.p95_s": 120, "caller.deadline_s": 600, "volume.mean_rate_per_s": 0.05}, "event_driven clear sse"),
     # Hybrid.
     ("an immediate answer, and three others react", "form_classification", {"subscribers.count": 4}, "hybrid clear sse"),
     ("an immediate answer, and two others react", "form_classification", {"subscribers.count": 3}, "hybrid lean sse"),
@@ -114,9 +120,9 @@ CASES: tuple[Case, ...] = (
         "caller.accepts_webhooks": True,
         "subscribers.count": 3, "subscribers.independent_releases": True}, "hybrid clear webhook"),
     # What no style can do: the advice says so, and still leans where the forces lean.
-    ("a peak that no queue serves by its deadline", "document_extraction", {"caller.deadline_s": 120}, "event_driven clear polling"),
-    ("more than the provider ever allows", "document_extraction", {"volume.mean_rate_per_s": 5}, "event_driven clear polling"),
-    ("a deadline shorter than the work", "form_classification", {"caller.deadline_s": 0.5}, "synchronous clear inline"),
+    ("a peak that no queue serves by its deadline", "document_extraction", {"caller.deadline_s": 120}, "event_driven close polling, not feasible"),
+    ("more than the provider ever allows", "document_extraction", {"volume.mean_rate_per_s": 5}, "event_driven close polling, not feasible"),
+    ("a deadline shorter than the work", "form_classification", {"caller.deadline_s": 0.5}, "synchronous close inline, not feasible"),
     # Who waits decides the delivery.
     ("an internal caller polls", "document_extraction", {}, "event_driven clear polling"),
     ("an internal caller polls, though it could be called back", "document_extraction", {"caller.accepts_webhooks": True},
@@ -142,9 +148,10 @@ CASES: tuple[Case, ...] = (
         "synchronous clear inline"),
     ("clumps without peaks, past capacity", "email_triage", {"volume.peak_to_mean": 1, "volume.interarrival_cv": 4,
         "volume.mean_rate_per_s": 5,
-        "caller.kind": "internal", "subscribers.count": 1, "subscribers.independent_releases": False}, "event_driven clear polling"),
+        "caller.kind": "internal", "subscribers.count": 1, "subscribers.independent_releases": False}, "event_driven close polling"),
     ("a night's batch at an even pace", "batch_enrichment", STEADY, "event_driven lean none"),
-    ("campaign replies in waves", "email_triage", {"volume.peak_to_mean": 12}, "event_driven clear none"),
+    ("campaign replies in waves, more than is served in a day", "email_triage", {"volume.peak_to_mean": 12},
+        "event_driven close none, not feasible"),
     # Extremes.
     ("four documents an hour, long and limited", "document_extraction", {"volume.mean_rate_per_s": 0.001, "volume.peak_to_mean": 1},
         "event_driven clear polling"),
@@ -180,7 +187,8 @@ CASES: tuple[Case, ...] = (
 @pytest.mark.parametrize(("name", "template", "differs", "expected"), CASES, ids=[case[0] for case in CASES])
 def test_an_expert_would_sign(name: str, template: str, differs: Mapping[str, Any], expected: str) -> None:
     advice = advise(answers_from({"template": template, **nested(differs)}), flips=False)
-    assert f"{advice.style} {advice.strength} {advice.delivery.method}" == expected, advice.score
+    feasible = "" if advice.feasible else ", not feasible"
+    assert f"{advice.style} {advice.strength} {advice.delivery.method}{feasible}" == expected, advice.evidence
 
 
 def test_the_table_is_long_enough_to_mean_something() -> None:
