@@ -1,4 +1,5 @@
-"""What an expert would advise, case by case: a name, the few answers that differ from a template, and style, strength, delivery, and whether no design meets the deadline.
+"""What an expert would advise, case by case: a name, the few answers that differ from a template, and style, strength and delivery,
+and "not feasible" if no design meets the deadline.
 
 Read it as an architect: change a line if you would advise otherwise, and see what else moves.
 """
