@@ -11,8 +11,8 @@ from advisor.advice.answers import LEAVES, answers_from
 from advisor.advice.brokers import BrokerNeeds, _changes, broker_needs, choose_broker, weigh
 from advisor.advice.contract import BrokerChoice
 from advisor.advice.evaluation import Evaluation
-from advisor.advice.recommendation import advise
 from core.paths import nested
+from tests.rules_alone import advise_by_rules
 
 
 def needs(differs: Mapping[str, Any]) -> BrokerNeeds:
@@ -110,7 +110,7 @@ def test_every_need_changes_the_weights_of_some_broker() -> None:
 
 
 def test_the_synchronous_style_needs_no_broker() -> None:
-    assert advise(answers_from({"template": "form_classification"}), flips=False).broker is None
+    assert advise_by_rules(answers_from({"template": "form_classification"}), flips=False).broker is None
 
 
 def test_a_question_offers_each_broker_of_the_data_file() -> None:

@@ -8,9 +8,9 @@ import pytest
 from advisor.advice.answers import LEAVES, answers_from
 from advisor.advice.contract import AdviceWarning
 from advisor.advice.contradictions import CONTRADICTIONS
-from advisor.advice.recommendation import advise
 from advisor.advice.templates import TEMPLATES
 from core.paths import nested
+from tests.rules_alone import advise_by_rules
 
 STREAM = {"caller.streams_response": True}
 PARTNER = {"caller.kind": "partner", "caller.accepts_webhooks": True}
@@ -124,7 +124,7 @@ NAMED: Mapping[str, Row] = {
 
 
 def contradictions(differs: Mapping[str, Any], template: str = "document_extraction") -> dict[str, AdviceWarning]:
-    advice = advise(answers_from({"template": template, **nested(differs)}), flips=False)
+    advice = advise_by_rules(answers_from({"template": template, **nested(differs)}), flips=False)
     return {warning.code: warning for warning in advice.warnings if warning.questions}
 
 

@@ -8,14 +8,14 @@ import pytest
 from advisor.advice.answers import answers_from
 from advisor.advice.contract import Flip, FlipOutcome, Recommendation
 from advisor.advice.migration import migration_path
-from advisor.advice.recommendation import advise
 from advisor.advice.templates import TEMPLATES
 from advisor.advice.variations import changed
 from core.paths import nested
+from tests.rules_alone import advise_by_rules
 
 
 def advised(differs: Mapping[str, Any], template: str = "document_extraction") -> Recommendation:
-    return advise(answers_from({"template": template, **nested(differs)}), flips=False)
+    return advise_by_rules(answers_from({"template": template, **nested(differs)}), flips=False)
 
 
 def practices(differs: Mapping[str, Any], template: str = "document_extraction") -> dict[str, str]:
@@ -99,10 +99,10 @@ def flip(field: str, old: Any, new: Any, style: str = "event_driven") -> Flip:
 
 def test_a_form_starts_synchronous_and_moves_at_the_rate_of_its_flip() -> None:
     answers = answers_from({"template": "form_classification"})
-    advice = advise(answers)
+    advice = advise_by_rules(answers)
     turn = next(one for one in advice.flips if one.field == "volume.mean_rate_per_s" and one.to > 2)
     assert f"at {turn.to:.3g} /s" in advice.migration
-    assert advise(changed(answers, turn.field, turn.to), flips=False).style != "synchronous"
+    assert advise_by_rules(changed(answers, turn.field, turn.to), flips=False).style != "synchronous"
 
 
 def test_the_nearest_growth_says_when_to_move() -> None:

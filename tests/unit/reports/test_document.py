@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from advisor.advice.answers import Answers, answers_from
-from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_from
 from advisor.advice.yaml_json import read_mapping
 from advisor.reports.document import Document, advice, file_name
 from advisor.reports.document.answers import QUESTIONS, value_words
 from advisor.reports.document.blocks import Drawing, ItemList, Listing, Paragraph, TableBlock, cell
+from tests.rules_alone import advise_by_rules
 from tests.unit.reports import results
 from tests.unit.reports.documents import RECORD, RECORDING, TRACE_ID, advice_alone, document, recorded
 
@@ -225,7 +225,7 @@ def test_a_spreadsheet_takes_no_cell_for_a_formula(text: str) -> None:
 
 def test_what_a_builder_needs_is_in_the_report() -> None:
     answers = answers_from({"template": "document_extraction", "priorities": {"batch": {"max_wait_s": 21_600}}})
-    given = advise(answers, flips=False)
+    given = advise_by_rules(answers, flips=False)
     sections = {section.id: str(section.blocks) for section in advice.advice_sections(given, answers)}
     assert given.broker is not None
     assert given.broker.first.title in sections["broker"] and given.broker.runner_up.wins_if in sections["broker"]
@@ -236,7 +236,7 @@ def test_what_a_builder_needs_is_in_the_report() -> None:
 
 def test_a_workload_that_starts_synchronous_has_its_migration_in_the_report() -> None:
     answers = answers_from({"template": "form_classification"})
-    given = advise(answers)
+    given = advise_by_rules(answers)
     sections = {section.id: str(section.blocks) for section in advice.advice_sections(given, answers)}
     assert given.migration in sections["practices"]
     assert "broker" not in sections
