@@ -4,17 +4,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from advisor.advice.answers import Answers
+from advisor.advice.contract import NotSimulated
 from advisor.advice.scenario import LONGEST_CYCLE_S, first_token_s, servers_of_answers, slowdown_of
 from core.numbers import duration
 from core.units import DAY_S
-from core.values import Value
-
-
-class NotSimulated(Value):
-    field: str
-    """The answer's path."""
-    reason: str
-
 
 _Reason = Callable[[Answers], str | None]
 

@@ -20,6 +20,7 @@ from advisor.advice.facts import FactVectors, PointFacts
 from advisor.advice.flips import distance, find_flips
 from advisor.advice.migration import migration_path
 from advisor.advice.monitors import plan_monitors
+from advisor.advice.not_simulated import not_simulated
 from advisor.advice.practices import Design, advise_practices
 from advisor.advice.rules import CONSTRAINTS, RULES, Rule
 from advisor.advice.runbooks import with_runbooks
@@ -118,6 +119,7 @@ def recommend(evaluation: Evaluation, evidence: Evidence | None = None, *, flips
         retries=retries,
         dead_letter=style != "synchronous" and answers.failures.dead_letter,
         evidence=evidence,
+        not_simulated=not_simulated(answers),
         monitors=with_runbooks(watched, point),
         warnings=(
             *find_contradictions(answers, point, method),

@@ -4,7 +4,6 @@ import pytest
 
 from advisor.advice.answers import answers_from
 from advisor.advice.evaluation import Evaluation
-from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from simulator.plan import SYNCHRONOUS
 from simulator.stability import load_of
@@ -26,6 +25,6 @@ def test_the_load_of_the_workers_is_that_of_the_simulated_workers(count: int) ->
         }
     )
     evaluation = Evaluation.from_answers(answers)
-    scenario = scenario_of(evaluation, advise(answers, flips=False))
+    scenario = scenario_of(evaluation)
     simulated = load_of(scenario, SYNCHRONOUS, None, None).servers
     assert evaluation.point.load.rate / evaluation.point.capacity.worker_cap == pytest.approx(simulated, rel=0.01)

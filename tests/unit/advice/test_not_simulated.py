@@ -8,7 +8,6 @@ from advisor.advice.answers import LEAVES, Answers, answers_from
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.not_simulated import REASONS_NOT_SIMULATED, not_simulated
 from advisor.advice.outage_scenario import build_outage_scenario
-from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from advisor.advice.template_merge import merge_mappings
 from core.paths import nested
@@ -87,7 +86,7 @@ def sheet(**more: Any) -> Answers:
 
 
 def simulated(answers: Answers) -> tuple[Scenario, Scenario | None]:
-    scenario = scenario_of(Evaluation.from_answers(answers), advise(answers, flips=False))
+    scenario = scenario_of(Evaluation.from_answers(answers))
     return scenario, build_outage_scenario(scenario, answers)
 
 

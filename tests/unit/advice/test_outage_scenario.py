@@ -7,7 +7,6 @@ import pytest
 from advisor.advice.answers import answers_from
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.outage_scenario import build_outage_scenario
-from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from advisor.advice.template_merge import merge_mappings
 from core.paths import nested
@@ -23,7 +22,7 @@ SHEET: dict[str, Any] = {
 
 def outage_of(**more: Any) -> tuple[Scenario, Scenario | None]:
     answers = answers_from(merge_mappings(SHEET, nested(more)))
-    scenario = scenario_of(Evaluation.from_answers(answers), advise(answers, flips=False))
+    scenario = scenario_of(Evaluation.from_answers(answers))
     return scenario, build_outage_scenario(scenario, answers)
 
 
