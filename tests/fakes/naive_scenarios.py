@@ -61,7 +61,7 @@ arrivals = st.one_of(
             "peak_to_mean": st.sampled_from([1.0, 3.0, 5.0]),
             "peak_s": st.just(4.0),
             "every_s": st.just(20.0),
-            "cv": st.sampled_from([1.0, 1.0, 3.0, 0.0]),
+            "cv": st.sampled_from([1.0, 1.0, 3.0, 0.4]),
         }
     ),
     st.fixed_dictionaries(
