@@ -21,8 +21,8 @@ from advisor.advice.templates import TEMPLATES
 from advisor.advice.variations import changed, reach, starting_number
 from advisor.reports.document.answers import flip_condition
 from core.paths import nested, value_at
+from simulator.lognormal import Lognormal
 from simulator.scenario import Scenario
-from simulator.theory import lognormal_mean_s
 from tests.rules_alone import advise_by_rules
 
 QUICK = settings(
@@ -61,6 +61,9 @@ def values(leaf: Leaf) -> st.SearchStrategy[Any]:
     return st.none() | plain if leaf.nullable else plain
 
 
+IN_FLIGHT = ("processing.measured_in_flight", "processing.high_in_flight")
+
+
 @st.composite
 def answers(draw: st.DrawFn) -> Answers:
     template = draw(st.sampled_from(list(TEMPLATES)))
@@ -81,12 +84,13 @@ def answers(draw: st.DrawFn) -> Answers:
         least, most = flat.get(low, defaults[low].value), flat.get(high, defaults[high].value)
         if least is not None and most is not None and least > most:
             flat[low], flat[high] = most, least
-    if flat.get("processing.measured_in_flight") == flat.get("processing.high_in_flight"):
-        flat.pop("processing.high_mean_s", None)
+    few, many = (flat.get(path, defaults[path].value) for path in IN_FLIGHT)
+    if few == many:
+        flat["processing.high_mean_s"] = None
     p95 = flat.get("processing.p95_s", max(defaults["processing.p95_s"].value, flat.get("processing.p50_s", 0)))
     flat["processing.p95_s"] = p95
-    drop_times_too_steep(flat, defaults)
     flat["processing.p99_s"] = draw(st.none() | st.floats(1, 3).map(lambda factor: max(p95, min(3.1e7, p95 * factor))))
+    drop_times_too_steep(flat, defaults)
     time_share = flat.get("volume.peak_minutes", 15) * flat.get("volume.peaks_per_day", 1) / 1440
     flat["volume.peak_minutes"], flat["volume.peaks_per_day"] = (
         flat.get("volume.peak_minutes", 15),
@@ -98,16 +102,15 @@ def answers(draw: st.DrawFn) -> Answers:
 
 def drop_times_too_steep(flat: dict[str, Any], defaults: Mapping[str, Any]) -> None:
     """A line through both measurements must leave a call alone some time."""
-    p50_s, p95_s, few, many, high_mean_s = (
+    few, many = (flat.get(path, defaults[path].value) for path in IN_FLIGHT)
+    p50_s, p95_s, p99_s, high_mean_s = (
         flat.get(path, defaults[path].value)
-        for path in (
-            f"processing.{name}" for name in ("p50_s", "p95_s", "measured_in_flight", "high_in_flight", "high_mean_s")
-        )
+        for path in (f"processing.{name}" for name in ("p50_s", "p95_s", "p99_s", "high_mean_s"))
     )
     if high_mean_s is None or few is None or many is None or few == 1:
         return
-    if high_mean_s >= lognormal_mean_s(p50_s, p95_s) * (many - 1) / (few - 1):
-        flat.pop("processing.high_mean_s", None)
+    if high_mean_s >= Lognormal.through(p50_s, p95_s, p99_s).mean_s * (many - 1) / (few - 1):
+        flat["processing.high_mean_s"] = None
 
 
 def require_sound(advice: Recommendation) -> None:
