@@ -15,7 +15,7 @@ from advisor.advice.facts import FactVectors, PointFacts
 from advisor.advice.polling import TIGHT_S, polling_of
 from advisor.advice.words import past, times_a_job
 from core.closed_sets import complete_table
-from core.numbers import duration
+from core.numbers import duration, number
 
 ALL_METHODS: tuple[Method, ...] = get_args(Method)
 
@@ -30,12 +30,20 @@ class DeliveryOption:
     fallback: Method | None
 
 
-def method_of(facts: FactVectors, synchronous: FlagVector) -> NDArray[np.int64]:
-    """Each row's method as its place in ALL_METHODS: inline for synchronous advice, else the first option that applies."""
+def method_of(facts: FactVectors, in_line: FlagVector) -> NDArray[np.int64]:
+    """Each row's method as its place in ALL_METHODS: inline if all answers are in the response, else the first option that applies.
+
+    A caller that sends more while the work runs has a connection for both ways, whatever the style.
+    """
     later = np.select(
         [option.when(facts) for option in LATER_OPTIONS], [ALL_METHODS.index(option.method) for option in LATER_OPTIONS]
     )
-    return np.where(synchronous, ALL_METHODS.index("inline"), later)
+    return np.where(in_line & ~facts.caller.bidirectional, ALL_METHODS.index("inline"), later)
+
+
+def answers_all_in_line(facts: FactVectors) -> FlagVector:
+    """Whether the in-line wait of a hybrid is so long that no more results come later than may be late."""
+    return np.asarray(facts.inline.answer_slow_s <= facts.inline.hybrid_wait_s, dtype=np.bool_)
 
 
 def explained(facts: FactVectors, point: PointFacts, method: Method, *, hybrid: bool) -> Delivery:
@@ -43,7 +51,7 @@ def explained(facts: FactVectors, point: PointFacts, method: Method, *, hybrid: 
     chosen = OPTIONS[method]
     others = [option for option in OPTIONS.values() if option.method != method]
     why_not = {option.method: _why_not(point, option, later if method == "inline" else None) for option in others}
-    if hybrid and method != "inline":
+    if hybrid and method != "inline" and not point.caller.bidirectional:
         why_not["inline"] = (
             f"Only what is there within {duration(point.inline.hybrid_wait_s)} is answered in the response."
         )
@@ -57,6 +65,8 @@ def explained(facts: FactVectors, point: PointFacts, method: Method, *, hybrid: 
 
 
 def _why_not(point: PointFacts, option: DeliveryOption, later: DeliveryOption | None) -> str:
+    if later is not None and point.caller.streams and option.method == "sse":
+        return "The response itself is the stream of events; a second connection would have nothing to carry."
     if option is later and option.method not in ("none", "polling"):
         return "The answer is in the response, so there is nothing to deliver later."
     return option.why_not(point)
@@ -64,6 +74,10 @@ def _why_not(point: PointFacts, option: DeliveryOption, later: DeliveryOption | 
 
 def _none(_: PointFacts) -> dict[str, Any]:
     return {}
+
+
+def _inline(point: PointFacts) -> dict[str, Any]:
+    return {"stream": "server-sent events (text/event-stream)"} if point.caller.streams else {}
 
 
 def _polling(point: PointFacts) -> dict[str, Any]:
@@ -111,6 +125,11 @@ def _websocket(point: PointFacts) -> dict[str, Any]:
 
 
 def _why_inline(point: PointFacts) -> str:
+    if point.caller.streams:
+        return (
+            "The answer streams in the response as server-sent events, and its end, "
+            f"{duration(point.inline.inline_p99_s)} after its request at p99, keeps the limits on the way."
+        )
     if not point.inline.counts_waits:
         return f"The answer takes {duration(point.inline.inline_p99_s)} at p99, waiting not counted."
     return f"The answer fits into the response: {duration(point.inline.inline_p99_s)} at p99."
@@ -119,9 +138,12 @@ def _why_inline(point: PointFacts) -> str:
 def _why_not_inline(point: PointFacts) -> str:
     if point.caller.nobody:
         return "Nobody waits for a response."
-    if point.inline.inline_p99_s > point.inline.inline_limit_s:
-        takes, beyond, limit = past(point.inline.inline_p99_s, point.inline.inline_limit_s)
-        return f"The answer takes {takes} at p99, {beyond} the {limit} limit on the way."
+    if point.caller.bidirectional:
+        return ONE_WAY
+    if point.inline.inline_slow_s > point.inline.inline_limit_s:
+        takes, beyond, limit = past(point.inline.inline_slow_s, point.inline.inline_limit_s)
+        quantile = number(100 - 100 * point.caller.tolerated)
+        return f"The answer takes {takes} at p{quantile}, {beyond} the {limit} limit on the way."
     return f"It would hold the caller for {duration(point.inline.inline_p99_s)} at p99."
 
 
@@ -151,6 +173,8 @@ def _why_not_webhook(point: PointFacts) -> str:
 def _why_not_polling(point: PointFacts) -> str:
     if point.caller.nobody:
         return "Nobody would ask."
+    if point.caller.bidirectional:
+        return ONE_WAY
     if point.caller.end_user:
         return "A person sees the result an interval late, and every open page asks again and again."
     return f"It would ask {times_a_job(polling_of(point).calls_mean)} a job, mostly for nothing."
@@ -161,7 +185,7 @@ INLINE = DeliveryOption(
     when=lambda f: np.zeros_like(f.caller.nobody),
     why=_why_inline,
     why_not=_why_not_inline,
-    parameters=_none,
+    parameters=_inline,
     fallback=None,
 )
 

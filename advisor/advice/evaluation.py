@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from advisor.advice.answer_vectors import AnswerVectors, FlagVector, NumberVector, vectors_of
 from advisor.advice.answers import Answers
 from advisor.advice.contract import Method, Strength, Style
-from advisor.advice.delivery import ALL_METHODS, method_of
+from advisor.advice.delivery import ALL_METHODS, answers_all_in_line, method_of
 from advisor.advice.facts import FactVectors, PointFacts, facts_of
 from advisor.advice.rules import CONSTRAINTS, FORCES, HYBRIDS
 from advisor.advice.rules.rule import ALL
@@ -78,8 +78,8 @@ def decide_facts(facts: FactVectors) -> Decisions:
     )
     certainty = np.where(hybrid, case, np.abs(score))
     strength = np.searchsorted([LEAN, CLEAR], certainty, side="right")
-    method = method_of(facts, style == ALL_STYLES.index("synchronous"))
-    return Decisions(style, strength, method, score, case, pull, ruled_out)
+    in_line = (style == ALL_STYLES.index("synchronous")) | (hybrid & answers_all_in_line(facts))
+    return Decisions(style, strength, method_of(facts, in_line), score, case, pull, ruled_out)
 
 
 def _ruled_out(facts: FactVectors) -> tuple[dict[Style, FlagVector], FlagVector]:

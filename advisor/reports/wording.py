@@ -179,7 +179,13 @@ def recommendation_sentence(recommendation: Recommendation) -> str:
         remedy = "" if recommendation.remedy is None else f" {recommendation.remedy.text}"
         return f"{recommendation.shortfall or NOT_FEASIBLE}{remedy}"
     verdict = headline(recommendation.style, recommendation.strength)
-    if recommendation.style == "hybrid" and recommendation.inline_wait_s is not None:
+    if recommendation.style == "hybrid" and recommendation.delivery.method == "inline":
+        verdict += " Answer in the response and publish an event for the other services."
+    elif (
+        recommendation.style == "hybrid"
+        and recommendation.inline_wait_s is not None
+        and recommendation.delivery.method != "websocket"
+    ):
         wait = duration(recommendation.inline_wait_s)
         verdict += f" Answer in the response within {wait}, later than that {_later(recommendation.delivery)}"
     else:

@@ -10,6 +10,7 @@ from advisor.advice.answers import answers_from
 from advisor.advice.contract import Delivery, Method
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.scenario import scenario_of
+from advisor.reports.wording import recommendation_sentence
 from core.numbers import duration
 from core.paths import nested
 from simulator import theory
@@ -55,9 +56,34 @@ def test_no_reason_against_a_method_denies_an_answer(template: str, kind: str) -
         assert not (kind != "nobody" and "Nobody waits" in text)
 
 
+def test_a_caller_that_sends_meanwhile_has_a_websocket_whatever_the_style() -> None:
+    """A voice agent: answers of 120 ms, streamed over one connection."""
+    for template in ("chat_assistant", "form_classification", "image_moderation", "agent_loops"):
+        chosen = delivery({"caller.bidirectional": True}, template)
+        assert chosen.method == "websocket"
+        assert "one way alone" in chosen.why_not["inline"] and "one way alone" in chosen.why_not["sse"]
+
+
+def test_an_answer_that_streams_in_the_response_is_a_stream_of_events() -> None:
+    chosen = delivery({}, "chat_assistant")
+    assert chosen.method == "inline"
+    assert "server-sent events" in chosen.why and "event-stream" in chosen.parameters["stream"]
+    assert "itself is the stream" in chosen.why_not["sse"]
+
+
+def test_a_hybrid_whose_answers_all_fit_in_line_delivers_nothing_later() -> None:
+    """A fraud check: 80 ms, half a second's time, and another service that has the event."""
+    check = {"subscribers.count": 2, "subscribers.independent_releases": True}
+    advice = advise_by_rules(answers_from({"template": "form_classification", **nested(check)}), flips=False)
+    assert (advice.style, advice.delivery.method) == ("hybrid", "inline")
+    assert recommendation_sentence(advice).endswith(
+        "Answer in the response and publish an event for the other services."
+    )
+
+
 def test_a_hybrid_says_what_it_answers_in_line() -> None:
-    waits = {"caller.needs_immediate_response": True, "subscribers.count": 3, "subscribers.independent_releases": True}
-    advice = advise_by_rules(answers_from({"template": "form_classification", **nested(waits)}), flips=False)
+    waits = {"caller.streams_response": False, "synchronous.hops": ["aws_api_gateway_rest"]}
+    advice = advise_by_rules(answers_from({"template": "chat_assistant", **nested(waits)}), flips=False)
     assert advice.style == "hybrid" and advice.inline_wait_s is not None
     assert advice.delivery.why_not["inline"] == (
         f"Only what is there within {duration(advice.inline_wait_s)} is answered in the response."
