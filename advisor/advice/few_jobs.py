@@ -2,7 +2,7 @@
 
 import math
 
-from advisor.advice.answers import Answers
+from advisor.advice.answers import Answers, Priority
 from advisor.advice.facts import PointFacts
 from core.numbers import duration, rate
 from core.units import HOUR_S, MINUTE_S
@@ -11,6 +11,7 @@ FEW_PER_HOUR = 60.0
 """One a minute, in the peak too: the finest interval of cron (POSIX, crontab), so that each look finds about one job."""
 BUSY_AT_MOST = 0.5
 """One process that is busy for half of the time at the most works the jobs off one by one."""
+ONE_QUEUE = "all"
 LOOKS_S = (60.0, 30.0, 20.0, 10.0, 5.0, 2.0, 1.0)
 
 
@@ -30,6 +31,20 @@ def look_s(answers: Answers, point: PointFacts) -> float | None:
     waits = [priority.max_wait_s for priority in answers.priorities.shares().values()]
     allowed = min(*waits, point.caller.deadline_s - point.work.p95_s, math.inf)
     return next((seconds for seconds in LOOKS_S if seconds <= allowed), None)
+
+
+def queue_classes(answers: Answers, point: PointFacts) -> dict[str, Priority]:
+    """The classes that have a queue each: one for all where one order or a few jobs leave nothing to tell apart.
+
+    Classes with times of their own keep their queues.
+    """
+    classes = answers.priorities.shares()
+    has_own_times = any(priority.p50_s is not None for priority in classes.values())
+    is_one = point.capacity.ordered_globally or has_few_jobs(answers, point)
+    if len(classes) < 2 or has_own_times or not is_one:
+        return classes
+    shortest_s = min(priority.max_wait_s for priority in classes.values())
+    return {ONE_QUEUE: Priority(share_percent=100.0, max_wait_s=shortest_s)}
 
 
 def simple_sentence(answers: Answers, point: PointFacts) -> str:

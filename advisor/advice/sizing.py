@@ -9,6 +9,7 @@ from advisor.advice import library
 from advisor.advice.answers import Answers, Priority
 from advisor.advice.contract import Concurrency, Queue
 from advisor.advice.facts import PointFacts
+from advisor.advice.few_jobs import queue_classes
 from advisor.advice.queueing import NEAR_CAPACITY, erlang_c
 
 
@@ -133,7 +134,7 @@ class Plan:
 
 def plan(answers: Answers, point: PointFacts) -> Plan:
     """A queue a class, the consumers shared out: first what keeps each queue up with its mean rate, then the most urgent's target."""
-    classes = answers.priorities.shares()
+    classes = queue_classes(answers, point)
     streams = {name: stream_of(point, priority.share_percent / 100) for name, priority in classes.items()}
     available = int(min(point.capacity.consumers, concurrency(point).useful))
     needs = {name: streams[name].consumers(priority.max_wait_s) for name, priority in classes.items()}
