@@ -149,6 +149,8 @@ class Hop(Value):
     name: Annotated[str, Field(min_length=1, max_length=60)]
     limit_s: Positive
     kind: Literal["total", "idle"]
+    adjustable: bool = False
+    """Whether a setting of one's own changes the limit. A run keeps it as it is."""
 
 
 class Synchronous(Value):

@@ -18,6 +18,7 @@ AnswerVectors = Mapping[str, NumberVector]
 
 UNLIMITED = (
     "caller.deadline_s",
+    "caller.acknowledge_within_s",
     "provider.max_concurrency",
     "provider.requests_per_minute",
     "provider.input_tokens_per_minute",
@@ -62,8 +63,15 @@ SIMULATED_ONLY = frozenset(
 OF_THE_BROKER = frozenset({"processing.request_kb", "subscribers.replays", "operations.broker"})
 """Answers that only the choice of a broker takes into account: they flip nothing."""
 
-HOP_VECTORS = ("hops.total_s", "hops.streaming_total_s", "hops.idle_s")
-"""The tightest limit of each kind: total, total for a streamed response, idle."""
+HOP_VECTORS = (
+    "hops.total_s",
+    "hops.streaming_total_s",
+    "hops.idle_s",
+    "hops.fixed_total_s",
+    "hops.fixed_streaming_total_s",
+    "hops.fixed_idle_s",
+)
+"""The tightest limit of each kind (total, total for a streamed response, idle), and the tightest that no setting changes."""
 
 
 INTERVAL_VECTORS = tuple(f"failures.retry_intervals_s.{place}" for place in range(20))
@@ -101,7 +109,12 @@ def hop_limits(hops: Sequence[str | Hop]) -> dict[str, float]:
         return min((hop.limit_s for hop in on_the_way if hop.kind == kind), default=np.inf)
 
     whole, streamed = resolved_hops(hops, False), resolved_hops(hops, True)
-    limits = (tightest(whole, "total"), tightest(streamed, "total"), tightest(whole, "idle"))
+    fixed, fixed_streamed = (tuple(hop for hop in each if not hop.adjustable) for each in (whole, streamed))
+    limits = [
+        limit
+        for plain, streams in ((whole, streamed), (fixed, fixed_streamed))
+        for limit in (tightest(plain, "total"), tightest(streams, "total"), tightest(plain, "idle"))
+    ]
     return dict(zip(HOP_VECTORS, limits, strict=True))
 
 

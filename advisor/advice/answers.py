@@ -67,6 +67,17 @@ class Caller(Value):
     accepts_webhooks: bool
     wants_live_updates: bool
     bidirectional: bool
+    acknowledge_within_s: Seconds | None = None
+    """When a sender that wants no result in the response must have its 2xx; null: it has no such limit."""
+
+    @property
+    def sends_and_forgets(self) -> bool:
+        """Whether it wants its result elsewhere or not at all, so that a 2xx is all that it waits for."""
+        return self.kind == "nobody" or (self.kind != "end_user" and self.accepts_webhooks)
+
+    @property
+    def acknowledgement_s(self) -> float | None:
+        return self.acknowledge_within_s if self.sends_and_forgets else None
 
 
 class Volume(Value):

@@ -291,7 +291,9 @@ _LIMITS: tuple[Check, ...] = (
         "timeout_under_p99",
         "The client gives up before the slowest answers",
         "A client timeout below p99 of processing: the work goes on for nobody.",
-        lambda c: not c.point.caller.streams and c.point.inline.client_timeout_s < c.point.work.p99_s,
+        lambda c: (
+            not c.point.caller.streams and c.point.work.p50_s <= c.point.inline.client_timeout_s < c.point.work.p99_s
+        ),
         _gives_up,
     ),
     Check(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from advisor.advice import library
 from advisor.advice.answers import Answers
-from advisor.advice.contract import AdviceWarning, Method
+from advisor.advice.contract import AdviceWarning, Method, Style
 from advisor.advice.facts import PointFacts
 from advisor.advice.words import apart
 from core.numbers import count, duration, listed, percent, plural
@@ -15,6 +15,7 @@ from core.numbers import count, duration, listed, percent, plural
 class GivenCase:
     answers: Answers
     point: PointFacts
+    style: Style
     method: Method
 
 
@@ -43,8 +44,8 @@ def _first_token_past_deadline(case: GivenCase) -> str:
 
 
 def _first_token_past_work(case: GivenCase) -> str:
-    first, typical = apart(case.point.caller.first_token_s, case.point.work.p50_s)
-    return f"The first part of an answer comes after {first}, but half of the answers are complete after {typical}: one of the two is wrong."
+    first, slow = apart(case.point.caller.first_token_s, case.point.work.p95_s)
+    return f"The first part of an answer comes after {first}, but nineteen in twenty answers are complete after {slow}: one of the two is wrong."
 
 
 def _one_order(case: GivenCase) -> str:
@@ -165,6 +166,14 @@ def _again_after_deadline(case: GivenCase) -> str:
     )
 
 
+def _acknowledged_before(case: GivenCase) -> str:
+    within, typical = apart(case.point.caller.acknowledge_s, case.point.work.p50_s)
+    return (
+        f"The sender must have its 2xx within {within} and cannot go on without the result, which typically takes {typical}: it cannot have both. "
+        "Answer 2xx at once and send the result later, or give the sender more time."
+    )
+
+
 def _call_outlives_lease(case: GivenCase) -> str:
     timeout, lease = apart(case.answers.provider.call_timeout_s or 0.0, case.answers.operations.lease_s or 0.0)
     return (
@@ -211,9 +220,9 @@ CONTRADICTIONS: tuple[Contradiction, ...] = (
     Contradiction(
         "first_token_past_work",
         "The first part of an answer comes after the last one",
-        "A stream that begins later than half of the answers are complete: one of the two times is wrong.",
-        _always("caller.first_token_s", "processing.p50_s"),
-        lambda c: c.point.caller.streams and c.point.caller.first_token_s > c.point.work.p50_s,
+        "A stream that begins later than nearly all answers are complete: one of the two times is wrong.",
+        _always("caller.first_token_s", "processing.p95_s"),
+        lambda c: c.point.caller.streams and c.point.caller.first_token_s > c.point.work.p95_s,
         _first_token_past_work,
     ),
     Contradiction(
@@ -251,7 +260,7 @@ CONTRADICTIONS: tuple[Contradiction, ...] = (
             *(f"priorities.{name}.max_wait_s" for name in _late_classes(answers)),
             "caller.deadline_s",
         ),
-        lambda c: bool(_late_classes(c.answers)),
+        lambda c: c.style == "event_driven" and bool(_late_classes(c.answers)),
         _waits_past_deadline,
     ),
     Contradiction(
@@ -259,7 +268,7 @@ CONTRADICTIONS: tuple[Contradiction, ...] = (
         "The more urgent class may wait longer",
         "A class that is served before another, and whose longest wait is longer.",
         lambda answers: tuple(f"priorities.{name}.max_wait_s" for name in _out_of_order(answers) or ()),
-        lambda c: _out_of_order(c.answers) is not None,
+        lambda c: c.style == "event_driven" and _out_of_order(c.answers) is not None,
         _less_urgent,
     ),
     Contradiction(
@@ -306,6 +315,14 @@ CONTRADICTIONS: tuple[Contradiction, ...] = (
             and c.answers.operations.lease_s + c.point.work.p50_s > c.point.caller.deadline_s
         ),
         _again_after_deadline,
+    ),
+    Contradiction(
+        "acknowledged_before_result",
+        "The 2xx must come before the result",
+        "A sender that must have its result before it goes on, and its 2xx before the result can be there.",
+        _always("caller.acknowledge_within_s", "caller.needs_immediate_response"),
+        lambda c: c.point.caller.immediate and c.point.caller.acknowledge_s < c.point.work.p50_s,
+        _acknowledged_before,
     ),
     Contradiction(
         "call_outlives_lease",
@@ -368,8 +385,8 @@ CONTRADICTIONS: tuple[Contradiction, ...] = (
 )
 
 
-def find_contradictions(answers: Answers, point: PointFacts, method: Method) -> tuple[AdviceWarning, ...]:
-    case = GivenCase(answers, point, method)
+def find_contradictions(answers: Answers, point: PointFacts, style: Style, method: Method) -> tuple[AdviceWarning, ...]:
+    case = GivenCase(answers, point, style, method)
     return tuple(
         AdviceWarning(code=one.code, text=one.sentence(case), questions=one.questions(answers))
         for one in CONTRADICTIONS

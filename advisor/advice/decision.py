@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from advisor.advice.contract import Evidence, Strength, Style, StyleEvidence
 from advisor.advice.evaluation import ALL_STYLES, CLEAR, LEAN, Evaluation
+from advisor.advice.rules.forces import reaches_adjustable
 from simulator.result import Conclusion
 
 
@@ -26,7 +27,8 @@ def decide_style(evaluation: Evaluation, evidence: Evidence | None) -> Decision:
     concluded = {style: found.conclusion for style, found in evidence.styles.items()}
     pull, case = float(evaluation.decisions.pull[0]), float(evaluation.decisions.hybrid_case[0])
     style = _chosen(preferences(pull, case), evidence.styles)
-    score = _score(pull, concluded)
+    raisable = bool(reaches_adjustable(evaluation.facts)[0]) and evaluation.point.capacity.peak_load < 1
+    score = _score(pull, concluded, raisable)
     missing = frozenset(each for each in ALL_STYLES if concluded.get(each, "misses") == "misses")
     feasible = any(conclusion != "misses" for conclusion in concluded.values())
     return Decision(style, _strength(style, score, case, concluded, feasible), score, feasible, missing)
@@ -47,11 +49,11 @@ def _chosen(preferred: tuple[Style, ...], found: Mapping[Style, StyleEvidence]) 
     return preferred[0]
 
 
-def _score(pull: float, concluded: Mapping[Style, Conclusion]) -> float:
-    """That of the forces, or clear if only one of the two simple styles meets."""
+def _score(pull: float, concluded: Mapping[Style, Conclusion], raisable: bool) -> float:
+    """That of the forces, or clear if only one of the two simple styles meets; a limit that may be raised makes nothing clear."""
     match concluded["synchronous"], concluded["event_driven"]:
         case "misses", "meets":
-            return max(pull, CLEAR)
+            return max(pull, LEAN if raisable else CLEAR)
         case "meets", "misses":
             return min(pull, -CLEAR)
         case _:

@@ -12,6 +12,7 @@ from advisor.advice.queueing import Wait, attempts_of, lognormal_p99, p99_throug
 from advisor.advice.ranges import MINUTES_A_DAY
 from core.units import DAY_S
 from simulator.lognormal import Lognormal
+from simulator.theory import NORMAL_P99
 
 ATTENTION_S = 10.0
 """Past this people turn to something else (J. Nielsen, Usability Engineering, 1993, chapter 5)."""
@@ -44,6 +45,8 @@ class CallerFacts(Generic[Number, Flag]):
     webhooks: Flag
     live_updates: Flag
     bidirectional: Flag
+    acknowledge_s: Number
+    """When a sender must have its 2xx, whether or not it waits for a result."""
     deadline_s: Number
     tolerated: Number
     """Share of results that may be late or missing."""
@@ -161,15 +164,24 @@ class InlineFacts(Generic[Number, Flag]):
     hop_idle_s: Number
     inline_limit_s: Number
     """What the in-line answer must keep: the tightest limit that can end it."""
+    fixed_limit_s: Number
+    """The tightest of these that no setting changes."""
+    silence_limit_s: Number
+    """How long something on the way waits for the first part of a stream."""
+    fixed_silence_limit_s: Number
+    """The same, as far as no setting changes it."""
     counts_waits: Flag
     """Whether waiting is counted: not if nothing serves the load in time."""
     wait_s: Number
     """Mean wait for a worker, in the peak where one request in a hundred or more arrives in it."""
     inline_p99_s: Number
     """The in-line answer at the 99th percentile: waiting, retries and in-line subscribers included."""
+    inline_slow_s: Number
+    """The same at the quantile that the tolerated misses imply: p99 for 1 %, p95 for 5 %."""
     answer_p50_s: Number
     answer_p99_s: Number
     """The same without the other subscribers: what the caller of a hybrid waits for, since the others get an event."""
+    answer_slow_s: Number
     patience_s: Number
     """How long a person looks at nothing; infinite for others, and where the answer streams."""
     hybrid_wait_s: Number
@@ -204,6 +216,9 @@ def _caller(c: AnswerVectors) -> _Caller:
         webhooks=flag("accepts_webhooks"),
         live_updates=flag("wants_live_updates"),
         bidirectional=flag("bidirectional"),
+        acknowledge_s=np.where(
+            nobody | (~end_user & flag("accepts_webhooks")), c["caller.acknowledge_within_s"], np.inf
+        ),
         deadline_s=c["caller.deadline_s"],
         tolerated=c["caller.tolerated_miss_percent"] / 100,
         first_token_s=c["caller.first_token_s"],
@@ -467,7 +482,11 @@ def _inline(
     timeout_s = np.where(caller.nobody, np.inf, c["synchronous.client_timeout_s"])
     hop_total_s = np.where(caller.nobody, np.inf, total_s)
     hop_idle_s = np.where(caller.nobody, np.inf, c["hops.idle_s"])
-    limit_s = np.minimum(hop_total_s, np.where(caller.streams, np.inf, np.minimum(hop_idle_s, timeout_s)))
+    fixed_total_s = np.where(caller.streams, c["hops.fixed_streaming_total_s"], c["hops.fixed_total_s"])
+    fixed_idle_s = np.where(caller.nobody, np.inf, c["hops.fixed_idle_s"])
+    fixed_s = np.minimum(np.where(caller.nobody, np.inf, fixed_total_s), np.where(caller.streams, np.inf, fixed_idle_s))
+    hop_limit_s = np.minimum(hop_total_s, np.where(caller.streams, np.inf, np.minimum(hop_idle_s, timeout_s)))
+    limit_s = np.minimum(hop_limit_s, caller.acknowledge_s)
     patience_s = np.where(caller.end_user & ~caller.streams, ATTENTION_S, np.inf)
     p99_s = p99_with(publishing)
     p50_s = work.p50_s + waits * (typical.mean_s + typical.gathered_s)
@@ -479,14 +498,30 @@ def _inline(
         hop_total_s=hop_total_s,
         hop_idle_s=hop_idle_s,
         inline_limit_s=limit_s,
+        fixed_limit_s=np.minimum(fixed_s, caller.acknowledge_s),
+        silence_limit_s=np.minimum(hop_idle_s, timeout_s),
+        fixed_silence_limit_s=fixed_idle_s,
         counts_waits=~out_of_reach,
         wait_s=waits * (holding.mean_s + holding.gathered_s),
         inline_p99_s=p99_with(holding) + handling_s,
+        inline_slow_s=_slow(caller, p50_s + handling_s, p99_with(holding) + handling_s),
         answer_p50_s=p50_s,
         answer_p99_s=p99_s,
+        answer_slow_s=_slow(caller, p50_s, p99_s),
         patience_s=patience_s,
         hybrid_wait_s=np.where(np.isfinite(in_line_s), in_line_s, p99_s),
     )
+
+
+LEAST_MISSES, MOST_MISSES = 1e-4, 0.5
+"""Between these the tolerated misses set the quantile that is held against a limit."""
+
+
+def _slow(caller: _Caller, p50_s: NumberVector, p99_s: NumberVector) -> NumberVector:
+    """The quantile that the tolerated misses leave, on the lognormal through median and 99th percentile."""
+    tolerated, row = np.unique(np.clip(caller.tolerated, LEAST_MISSES, MOST_MISSES), return_inverse=True)
+    deviations = np.array([NormalDist().inv_cdf(1 - share) for share in tolerated])[row]
+    return np.asarray(p99_s * (p99_s / p50_s) ** (deviations / NORMAL_P99 - 1), dtype=np.float64)
 
 
 def _wait(

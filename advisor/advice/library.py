@@ -64,7 +64,7 @@ class HopFact(DatedFact):
 
     def hop(self, streams: bool) -> Hop:
         limit_s = self.streaming_limit_s if streams and self.streaming_limit_s is not None else self.limit_s
-        return Hop(name=self.name, limit_s=limit_s, kind=self.kind)
+        return Hop(name=self.name, limit_s=limit_s, kind=self.kind, adjustable=self.adjustable)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,6 +31,8 @@ class HopEdit(Value):
     limit_s: Seconds
     kind: Literal["total", "idle"]
     streaming_limit_s: Seconds | None = None
+    adjustable: bool | None = None
+    """Whether a setting of one's own changes it; null, as in edits of before it was asked: as the shipped hop, else no."""
     note: Note = ""
     source: _Source
     checked: Day
@@ -97,12 +99,13 @@ def override_library(edits: Iterable[Override]) -> Library:
 
 
 def _hop(name: str, edit: HopEdit, shipped: HopFact | None) -> HopFact:
+    adjustable = edit.adjustable if edit.adjustable is not None else shipped is not None and shipped.adjustable
     return HopFact(
         name=name,
-        adjustable=shipped.adjustable if shipped else True,
+        adjustable=adjustable,
         aliases=shipped.aliases if shipped else (),
         unchecked=False,
-        **edit.model_dump(exclude={"schema_"}),
+        **edit.model_dump(exclude={"schema_", "adjustable"}),
     )
 
 
@@ -120,7 +123,7 @@ def edit_from_entry(fact: HopFact | Profile) -> HopEdit | ProfileEdit:
     about = {"title": fact.title, "note": fact.note[:400], "source": fact.source, "checked": fact.checked}
     if isinstance(fact, HopFact):
         limits = {"limit_s": fact.limit_s, "kind": fact.kind, "streaming_limit_s": fact.streaming_limit_s}
-        return HopEdit.parse(about | limits)
+        return HopEdit.parse(about | limits | {"adjustable": fact.adjustable})
     return ProfileEdit.parse(about | {limit: fact.limits.get(limit) for limit in PROFILE_LIMITS})
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from advisor.advice.contract import Flip, Style
 from core.numbers import count, duration, exactly, number, rate
 
-NEAR = math.log(3.0)
-"""A number that grows threefold is near enough to prepare for."""
+NEAR = math.log(4.0)
+"""A number that grows fourfold is near enough to prepare for."""
 AT_ONCE = math.log(1.02)
 """What is as near as this is no time to move at, but a close call today."""
 
@@ -29,7 +29,7 @@ def migration_path(style: Style, feasible: bool, others: int, flips: Iterable[Fl
     turns = [flip for flip in flips if _is_growth(flip)]
     if not turns:
         return ""
-    nearest = min(turns, key=_growth)
+    nearest = min(turns, key=lambda flip: (not flip.field.startswith("volume."), _growth(flip)))
     if _growth(nearest) < AT_ONCE:
         return ""
     part = _part(nearest, others)

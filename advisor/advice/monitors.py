@@ -64,7 +64,7 @@ def _in_line(point: PointFacts, style: Style) -> list[Monitor]:
     p99_s = point.inline.answer_p99_s if style == "hybrid" else point.inline.inline_p99_s
     workers = min(point.capacity.workers, point.capacity.consumers)
     knee = percent(100 * sizing.knee(point, workers))
-    limit = point.inline.inline_limit_s if math.isfinite(point.inline.inline_limit_s) else point.caller.deadline_s
+    limit = min(point.inline.inline_limit_s, point.caller.deadline_s)
     threshold = duration(0.9 * limit) if math.isfinite(limit) else duration(2 * p99_s)
     drops = point.answers.synchronous.overflow == "drop" and point.answers.synchronous.backlog is not None
     return [

@@ -3,10 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from advisor.advice import library
 from advisor.advice.answers import Answers
 from advisor.advice.contract import Method, Practice, Style
 from advisor.advice.facts import PointFacts
 from advisor.advice.few_jobs import has_few_jobs, simple_sentence
+from advisor.advice.limits import raise_sentence
+from advisor.advice.rules.forces import DEPLOYMENT_SOURCE, MINUTES_S
+from advisor.advice.rules.rule import HOPS_SOURCE
+from core.numbers import duration, listed
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,51 @@ def _outbox(design: Design) -> str:
     )
 
 
+def _acknowledges_first(design: Design) -> bool:
+    return design.answers.caller.acknowledgement_s is not None and design.style != "synchronous"
+
+
+def _acknowledge_first(design: Design) -> str:
+    return (
+        f"The sender must have its 2xx within {duration(design.answers.caller.acknowledgement_s)}: store the request, answer 2xx, and only then "
+        "work. A sender without its 2xx in time sends the request again, so recognise it by its key."
+    )
+
+
+def _is_interrupted(design: Design) -> bool:
+    return design.style != "synchronous" and design.point.work.p95_s >= MINUTES_S
+
+
+def _durable_execution(design: Design) -> str:
+    keepers = listed(
+        [broker.title for broker in library.brokers().values() if broker.keeps_steps and broker.running], "or"
+    )
+    progress = {
+        "websocket": "over the WebSocket",
+        "sse": "as server-sent events",
+        "polling": "at the address that it asks",
+    }
+    where = progress.get(design.method)
+    shown = f" Write progress next to them, so that a caller that connects again sees it {where}." if where else ""
+    return (
+        f"Work of {duration(design.point.work.p95_s)} will meet deployments and crashes: keep the result of each step ({keepers}, or a table of "
+        f"steps), so that the work goes on after the last one.{shown}"
+    )
+
+
+def _raises(design: Design) -> bool:
+    inline = design.point.inline
+    return design.style == "synchronous" and inline.inline_limit_s < inline.inline_slow_s <= inline.fixed_limit_s
+
+
+def _raise_limits(design: Design) -> str:
+    inline = design.point.inline
+    return (
+        f"The slowest answers that count take {duration(inline.inline_slow_s)}, more than the {duration(inline.inline_limit_s)} that the way allows "
+        f"today: {raise_sentence(design.point, inline.inline_slow_s)}."
+    )
+
+
 def _repeats(design: Design) -> bool:
     tries = design.answers.failures.max_retries + (
         0 if design.point.caller.nobody else design.answers.synchronous.client_retries
@@ -79,6 +129,27 @@ PRACTICES: tuple[PracticeRule, ...] = (
         lambda d: d.style != "synchronous" and has_few_jobs(d.answers, d.point),
         lambda d: simple_sentence(d.answers, d.point),
         "POSIX, crontab: the finest interval is a minute; PostgreSQL, SELECT: SKIP LOCKED for tables that serve as queues",
+    ),
+    PracticeRule(
+        "raise_limits",
+        "Raise the limits on the way",
+        _raises,
+        _raise_limits,
+        HOPS_SOURCE,
+    ),
+    PracticeRule(
+        "acknowledge_first",
+        "Acknowledge, then work",
+        _acknowledges_first,
+        _acknowledge_first,
+        "G. Hohpe and B. Woolf, Enterprise Integration Patterns, 2003: Guaranteed Delivery",
+    ),
+    PracticeRule(
+        "durable_execution",
+        "Durable execution",
+        _is_interrupted,
+        _durable_execution,
+        DEPLOYMENT_SOURCE,
     ),
     PracticeRule(
         "outbox",

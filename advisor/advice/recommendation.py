@@ -12,7 +12,7 @@ from advisor.advice.checks import Case, find_warnings
 from advisor.advice.contract import Evidence, Flip, Reason, Recommendation, Remedy, Style
 from advisor.advice.contradictions import find_contradictions
 from advisor.advice.decision import Decision, decide_style
-from advisor.advice.delivery import ALL_METHODS, method_of
+from advisor.advice.delivery import ALL_METHODS, answers_all_in_line, method_of
 from advisor.advice.evaluation import ALL_STYLES, Evaluation
 from advisor.advice.evidence import evidence_of
 from advisor.advice.evidence_sentences import evidence_shortfall, miss_sentence
@@ -90,7 +90,8 @@ def recommend(evaluation: Evaluation, evidence: Evidence | None = None, *, flips
     answers, facts, point = evaluation.answers, evaluation.facts, evaluation.point
     decision = decide_style(evaluation, evidence)
     style, strength = decision.style, decision.strength
-    method = ALL_METHODS[method_of(facts, np.full_like(facts.caller.nobody, style == "synchronous"))[0]]
+    in_line = style == "synchronous" or (style == "hybrid" and bool(answers_all_in_line(facts)[0]))
+    method = ALL_METHODS[method_of(facts, np.full_like(facts.caller.nobody, in_line))[0]]
     plan = sizing.plan(answers, point)
     queues = () if style == "synchronous" else plan.queues
     retries = recovery.retry_plan(answers, point)
@@ -122,7 +123,7 @@ def recommend(evaluation: Evaluation, evidence: Evidence | None = None, *, flips
         not_simulated=not_simulated(answers),
         monitors=with_runbooks(watched, point),
         warnings=(
-            *find_contradictions(answers, point, method),
+            *find_contradictions(answers, point, style, method),
             *find_warnings(Case(answers, point, style, method, plan)),
         ),
         broker=broker,

@@ -12,6 +12,7 @@ from advisor.advice.answers import Answers
 from advisor.advice.design_plan import DesignPlan
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.facts import HANDLING_MEDIAN
+from advisor.advice.few_jobs import queue_classes
 from advisor.advice.ranges import MINUTES_A_DAY
 from advisor.advice.sizing import worker_costs
 from advisor.advice.yaml_json import with_lines
@@ -71,7 +72,7 @@ def scenario_of(evaluation: Evaluation, plan: DesignPlan | None = None) -> Scena
             intervals_s=retries.intervals_s,
         ),
         synchronous=_synchronous(answers),
-        event_driven=_event_driven(answers, plan),
+        event_driven=_event_driven(evaluation, plan),
         hybrid=_hybrid(plan),
         subscribers=Subscribers(
             count=answers.subscribers.count,
@@ -220,6 +221,15 @@ def servers_of_answers(answers: Answers) -> int:
     return min(answers.synchronous.workers, answers.operations.max_workers)
 
 
+def _client_timeout_s(answers: Answers) -> float | None:
+    """When the caller gives up the call, or the sender that must have its 2xx."""
+    limits = [
+        answers.synchronous.client_timeout_s if answers.caller.kind != "nobody" else None,
+        answers.caller.acknowledgement_s,
+    ]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
 def _synchronous(answers: Answers) -> Synchronous:
     design, caller = answers.synchronous, answers.caller
     waits = caller.kind != "nobody"
@@ -228,7 +238,7 @@ def _synchronous(answers: Answers) -> Synchronous:
         workers=servers_of_answers(answers),
         backlog=design.backlog,
         overflow=design.overflow,
-        client_timeout_s=design.client_timeout_s if waits else None,
+        client_timeout_s=_client_timeout_s(answers),
         client_retries=design.client_retries if waits else 0,
         client_backoff_s=answers.failures.backoff_base_s if waits and design.client_retries else 0,
         hops=resolved_hops(design.hops, streams) if waits else (),
@@ -240,8 +250,9 @@ def _hybrid(plan: DesignPlan) -> Hybrid | None:
     return Hybrid(inline_wait_s=plan.inline_wait_s) if plan.inline_wait_s else None
 
 
-def _event_driven(answers: Answers, plan: DesignPlan) -> EventDriven:
-    classes, costs = answers.priorities.shares(), worker_costs(answers)
+def _event_driven(evaluation: Evaluation, plan: DesignPlan) -> EventDriven:
+    answers = evaluation.answers
+    classes, costs = queue_classes(answers, evaluation.point), worker_costs(answers)
     total = sum(priority.share_percent for priority in classes.values())
     return EventDriven(
         consumers=servers_of_answers(answers),

@@ -303,7 +303,10 @@ def test_a_hop_of_ones_own_is_added_once_it_is_whole() -> None:
     assert answers_from(given_from(post, before)).synchronous.hops == ("nginx",)
     post["own-hop:limit_s"] = "12.5"
     hops = answers_from(given_from(post, before)).model_dump()["synchronous"]["hops"]
-    assert hops[1] == {"name": "Our mesh", "limit_s": 12.5, "kind": "total"}
+    assert hops[1] == {"name": "Our mesh", "limit_s": 12.5, "kind": "total", "adjustable": False}
+    post["own-hop:adjustable"] = "on"
+    hops = answers_from(given_from(post, before)).model_dump()["synchronous"]["hops"]
+    assert hops[1]["adjustable"] is True
 
 
 def test_numbers_and_units_stay_on_one_line() -> None:

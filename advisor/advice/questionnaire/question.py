@@ -126,6 +126,10 @@ def a_service_waits(answers: Answers) -> bool:
     return answers.caller.kind in ("internal", "partner")
 
 
+def sender_acknowledged(answers: Answers) -> bool:
+    return answers.caller.sends_and_forgets
+
+
 def streams(answers: Answers) -> bool:
     return someone_waits(answers) and answers.caller.streams_response
 

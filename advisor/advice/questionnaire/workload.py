@@ -1,5 +1,6 @@
 """Questions about the caller, the load and who reacts to results."""
 
+from advisor.advice import library
 from advisor.advice.answers import Answers
 from advisor.advice.questionnaire.question import (
     DAYS,
@@ -21,6 +22,7 @@ from advisor.advice.questionnaire.question import (
     others_react,
     peaks,
     rate_matters,
+    sender_acknowledged,
     slows_down,
     someone_waits,
     streams,
@@ -240,6 +242,10 @@ LOAD_SECTION = QuestionSection(
 )
 
 
+SENDERS = ", ".join(
+    f"{sender['title']} after {duration(sender['acknowledge_within_s'])}"
+    for sender in library.delivery_standards()["senders"]
+)
 ORDERINGS = (("none", "No order"), ("per_key", "In order for each key"), ("global", "All in one order"))
 
 
@@ -354,6 +360,15 @@ COUPLING_SECTION = QuestionSection(
             "Can the caller be called back?",
             "If it has an address, results can go there; if not, it asks.",
             applies=a_service_waits,
+        ),
+        Question(
+            "caller.acknowledge_within_s",
+            "How soon must the sender have its acknowledgement (2xx)?",
+            f"A sender that wants no result in the response still waits for that, and sends again if it comes too late: {SENDERS}. Empty: no limit.",
+            "s",
+            example="10",
+            applies=sender_acknowledged,
+            converters=(MILLISECONDS, MINUTES),
         ),
         Question(
             "caller.wants_live_updates",

@@ -2,32 +2,15 @@
 
 import math
 
-import numpy as np
-
-from advisor.advice import library
-from advisor.advice.answer_vectors import resolved_hops
 from advisor.advice.facts import PointFacts
+from advisor.advice.limits import tightest
 from advisor.advice.rules.rule import ALL, HOPS_SOURCE, Rule, constant
 from advisor.advice.words import apart, past, rates
 from core.numbers import count, duration, number, percent, plural
 
 
-def _hop_title(p: PointFacts, kind: str, limit_s: float) -> str:
-    hops = resolved_hops(p.answers.synchronous.hops, bool(p.caller.streams))
-    name = next((hop.name for hop in hops if hop.kind == kind and hop.limit_s == limit_s), "a hop on the way")
-    fact = library.hop_named(name)
-    return fact.title if fact else name
-
-
-def _limit(p: PointFacts, limit: str) -> str:
-    if p.inline.hop_total_s <= p.inline.inline_limit_s:
-        return f"the {limit} total limit of {_hop_title(p, 'total', p.inline.hop_total_s)}"
-    if p.inline.hop_idle_s <= p.inline.inline_limit_s:
-        return f"the {limit} idle limit of {_hop_title(p, 'idle', p.inline.hop_idle_s)}, where nothing is streamed"
-    return f"the {limit} after which the client gives up"
-
-
-def _inline_limit(p: PointFacts) -> str:
+def slow_answer(p: PointFacts) -> str:
+    """How long the in-line answer takes at the quantile that the tolerated misses leave, and what that is made of."""
     besides = [f"waiting {duration(p.inline.wait_s)} on average"] if p.inline.wait_s > 0.05 * p.work.p99_s else []
     if p.failure.transient > 0 and p.failure.max_retries > 0:
         besides.append("retries")
@@ -35,22 +18,20 @@ def _inline_limit(p: PointFacts) -> str:
         besides.append(f"in-line subscribers {duration(p.coupling.handling_s)}")
     rest = "".join(f", {part}" for part in besides)
     waits = "" if p.inline.counts_waits else ", waiting not counted"
-    takes, beyond, limit = past(p.inline.inline_p99_s, p.inline.inline_limit_s)
-    return f"The in-line answer takes {takes} at p99 (processing {duration(p.work.p99_s)}{rest}{waits}), {beyond} {_limit(p, limit)}."
+    quantile = number(100 - 100 * p.caller.tolerated)
+    return f"at p{quantile} (processing {duration(p.work.p99_s)} at p99{rest}{waits})"
 
 
-def _inline_limit_also(p: PointFacts) -> tuple[str, ...]:
-    past_total, past_idle = (
-        p.inline.hop_total_s <= p.inline.inline_limit_s,
-        p.inline.hop_idle_s <= p.inline.inline_limit_s,
-    )
-    cases = {
-        "failure.max_retries": p.failure.transient > 0,
-        "coupling.handling_s": p.coupling.others > 0,
-        "inline.hop_idle_s": not past_total,
-        "caller.streams": past_total or past_idle,
-    }
+def slow_answer_also(p: PointFacts) -> tuple[str, ...]:
+    cases = {"failure.max_retries": p.failure.transient > 0, "coupling.handling_s": p.coupling.others > 0}
     return tuple(fact for fact, applies in cases.items() if applies)
+
+
+def _inline_limit(p: PointFacts) -> str:
+    takes, beyond, limit = past(p.inline.inline_slow_s, p.inline.fixed_limit_s)
+    named = tightest(p, adjustable=False)
+    which = named.title_words(limit) if named else limit
+    return f"The in-line answer takes {takes} {slow_answer(p)}, {beyond} {which}, which no setting changes."
 
 
 def _overload_shortfall(p: PointFacts) -> str:
@@ -127,12 +108,10 @@ def _late(p: PointFacts) -> tuple[str, str]:
 
 
 def _first_token(p: PointFacts) -> str:
-    comes, beyond, silence = past(
-        p.caller.first_token_s + p.inline.wait_s, min(p.inline.hop_idle_s, p.inline.client_timeout_s)
-    )
+    comes, beyond, silence = past(p.caller.first_token_s + p.inline.wait_s, p.inline.fixed_silence_limit_s)
     return (
-        f"The first token comes after {comes}, {beyond} the {silence} for which something on the way waits in silence: the stream is cut "
-        "before it begins."
+        f"The first token comes after {comes}, {beyond} the {silence} for which something on the way waits in silence, and no setting changes "
+        "that: the stream is cut before it begins."
     )
 
 
@@ -195,39 +174,37 @@ CONSTRAINTS: tuple[Rule, ...] = (
         id="inline_limit",
         title="The in-line answer outlasts a limit on the way",
         about=(
-            "p99 of the in-line answer (waiting, retries and in-line subscribers included) past a total limit, or past an idle limit or the "
-            "client's timeout where nothing streams: the caller gets an error for work that was done."
+            "The in-line answer (waiting, retries and in-line subscribers included), at the quantile that the tolerated misses leave, past a total "
+            "limit that no setting changes, past such an idle limit where nothing streams, or past the time in which a sender must have its 2xx: "
+            "the caller gets an error for work that was done."
         ),
         favours="event_driven",
-        when=lambda f: f.inline.inline_p99_s > f.inline.inline_limit_s,
+        when=lambda f: f.inline.inline_slow_s > f.inline.fixed_limit_s,
         weight=constant(1.0),
         sentence=_inline_limit,
         cites=(
             "inline.counts_waits",
-            "inline.hop_total_s",
-            "inline.inline_limit_s",
-            "inline.inline_p99_s",
+            "inline.fixed_limit_s",
+            "inline.inline_slow_s",
+            "caller.tolerated",
             "inline.wait_s",
             "work.p99_s",
             "failure.transient",
             "coupling.others",
         ),
-        cites_also=_inline_limit_also,
+        cites_also=slow_answer_also,
         source=HOPS_SOURCE,
         rules_out=("synchronous",),
     ),
     Rule(
         id="first_token_limit",
         title="The first token comes after an idle limit",
-        about="A stream keeps idle limits from firing only once it has begun.",
+        about="A stream keeps idle limits from firing only once it has begun. Of those that no setting changes.",
         favours="event_driven",
-        when=lambda f: (
-            f.caller.streams
-            & (f.caller.first_token_s + f.inline.wait_s > np.minimum(f.inline.hop_idle_s, f.inline.client_timeout_s))
-        ),
+        when=lambda f: f.caller.streams & (f.caller.first_token_s + f.inline.wait_s > f.inline.fixed_silence_limit_s),
         weight=constant(1.0),
         sentence=_first_token,
-        cites=("inline.client_timeout_s", "caller.first_token_s", "inline.hop_idle_s", "inline.wait_s"),
+        cites=("caller.first_token_s", "inline.fixed_silence_limit_s", "inline.wait_s"),
         source=HOPS_SOURCE,
         rules_out=("synchronous",),
     ),

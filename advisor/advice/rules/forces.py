@@ -2,12 +2,16 @@
 
 import numpy as np
 
+from advisor.advice import library
 from advisor.advice.answer_vectors import FlagVector, NumberVector
 from advisor.advice.facts import ATTENTION_S, FactVectors, PointFacts
+from advisor.advice.limits import raise_sentence, tightest
+from advisor.advice.rules.constraints import slow_answer, slow_answer_also
 from advisor.advice.rules.rule import HOPS_SOURCE, NIELSEN_SOURCE, PATTERNS_SOURCE, SEED_SOURCE, Rule, constant
 from advisor.advice.words import apart, past, rates, sentence, times
 from core.numbers import count, duration, number, percent, plural, rate
 
+DEPLOYMENT_SOURCE = "How long a deployment waits, from the dated data file"
 LONG_S, VERY_LONG_S = 10.0, 30.0
 """The seed's bounds of long processing; between its 2 s and these 10 s it says nothing, so nothing weighs."""
 LONG_PAUSES_S = 10.0
@@ -34,6 +38,61 @@ def _burst(p: PointFacts) -> str:
         f"{swings} bring {peak} at {duration(p.work.mean_s)} each, "
         f"{reached if p.capacity.peak_load >= 1 else 'close to'} the {served} that the synchronous "
         f"service can take ({load} of it). A queue holds what comes too fast."
+    )
+
+
+def _begins_late(f: FactVectors) -> FlagVector:
+    """Whether a stream's first part comes after something on the way has given it up."""
+    return f.caller.streams & (f.caller.first_token_s + f.inline.wait_s > f.inline.silence_limit_s)
+
+
+def reaches_adjustable(f: FactVectors) -> FlagVector:
+    """Whether the in-line answer reaches a limit that a setting changes, and none that no setting changes."""
+    slow = f.inline.inline_slow_s
+    late = f.caller.first_token_s + f.inline.wait_s
+    whole = (slow > f.inline.inline_limit_s) & (slow <= f.inline.fixed_limit_s)
+    begins = _begins_late(f) & (late <= f.inline.fixed_silence_limit_s)
+    return whole | begins
+
+
+def _adjustable_weight(f: FactVectors) -> NumberVector:
+    """The further a limit has to be raised, the longer workers and connections are held."""
+    late = np.where(f.caller.streams, f.caller.first_token_s + f.inline.wait_s, 0.0)
+    times_over = np.fmax(f.inline.inline_slow_s / f.inline.inline_limit_s, late / f.inline.silence_limit_s)
+    return np.interp(times_over, [1.0, 2.0, 8.0], [0.1, 0.2, 0.35])
+
+
+def _adjustable(p: PointFacts) -> str:
+    if p.inline.inline_slow_s > p.inline.inline_limit_s:
+        takes, beyond, limit = past(p.inline.inline_slow_s, p.inline.inline_limit_s)
+        named = tightest(p, adjustable=True)
+        which = named.title_words(limit) if named else limit
+        return (
+            f"The in-line answer takes {takes} {slow_answer(p)}, {beyond} {which}: {raise_sentence(p, p.inline.inline_slow_s)}, or answer "
+            "later."
+        )
+    late_s = p.caller.first_token_s + p.inline.wait_s
+    comes, beyond, silence = past(late_s, p.inline.silence_limit_s)
+    return (
+        f"The first token comes after {comes}, {beyond} the {silence} for which something on the way waits in silence: "
+        f"{raise_sentence(p, late_s, of_first_part=True)}, or answer later."
+    )
+
+
+def _adjustable_cites(p: PointFacts) -> tuple[str, ...]:
+    if p.inline.inline_slow_s <= p.inline.inline_limit_s:
+        return "caller.first_token_s", "inline.silence_limit_s", "caller.streams"
+    whole = ("inline.counts_waits", "caller.tolerated", "work.p99_s", "failure.transient", "coupling.others")
+    return (*whole, "caller.streams", *slow_answer_also(p))
+
+
+def _interruption(p: PointFacts) -> str:
+    takes, grace = apart(p.work.p95_s, float(library.delivery_standards()["deployment"]["grace_s"]))
+    how = "a WebSocket" if p.caller.bidirectional else "server-sent events"
+    shown = f", and show progress by {how}" if not p.caller.nobody else ""
+    return (
+        f"Work of minutes (p95 {takes}) is longer than a deployment waits for it ({grace} by default), and a connection that drops takes its answer "
+        f"with it: keep the result of each step, so that it goes on after the last one{shown}."
     )
 
 
@@ -79,7 +138,40 @@ def _durable(p: PointFacts) -> str:
     return f"An outage of {duration(p.load.outage_s)} meets {meets}, and {may} may be lost: they must be stored before they are acknowledged."
 
 
+MINUTES_S, MANY_MINUTES_S = 60.0, 300.0
+"""Work of a minute outlasts what a deployment waits for it twice over; from five on nothing speaks for holding a connection."""
+
 _FOR_EVENTS: tuple[Rule, ...] = (
+    Rule(
+        id="adjustable_limit",
+        title="The in-line answer reaches a limit that a setting changes",
+        about=(
+            "The in-line answer, at the quantile that the tolerated misses leave, past a limit of one's own (a server's, a proxy's, the client's): "
+            "raising it is an answer, and holds workers and connections for longer. The more, the further it has to be raised."
+        ),
+        favours="event_driven",
+        when=reaches_adjustable,
+        weight=_adjustable_weight,
+        sentence=_adjustable,
+        cites=("inline.inline_limit_s", "inline.inline_slow_s", "inline.wait_s"),
+        cites_also=_adjustable_cites,
+        source=HOPS_SOURCE,
+    ),
+    Rule(
+        id="survives_interruption",
+        title="Work of minutes outlasts deployments and connections",
+        about=(
+            "p95 of processing from a minute on: work that must survive a deployment or a dropped connection is kept step by step, outside of a "
+            "request."
+        ),
+        favours="event_driven",
+        when=lambda f: f.work.p95_s >= MINUTES_S,
+        weight=lambda f: np.interp(f.work.p95_s, [MINUTES_S, MANY_MINUTES_S], [0.2, 0.4]),
+        sentence=_interruption,
+        cites=("work.p95_s", "caller.nobody"),
+        cites_also=lambda p: () if p.caller.nobody else ("caller.bidirectional",),
+        source=DEPLOYMENT_SOURCE,
+    ),
     Rule(
         id="variable_volume",
         title="High volume at a variable rate",
@@ -279,7 +371,7 @@ _FOR_CALLS: tuple[Rule, ...] = (
         title="The answer streams",
         about="A streamed answer that no total limit on the way cuts short: long processing alone then needs no queue.",
         favours="synchronous",
-        when=lambda f: f.caller.streams & (f.inline.inline_p99_s <= f.inline.inline_limit_s),
+        when=lambda f: f.caller.streams & (f.inline.inline_slow_s <= f.inline.inline_limit_s) & ~_begins_late(f),
         weight=constant(0.1),
         sentence=lambda p: (
             f"The answer streams, and no total limit on the way is shorter than its {duration(p.inline.inline_p99_s)} at p99: its length alone needs "
@@ -306,20 +398,20 @@ def _fits_patience(f: FactVectors) -> FlagVector:
 
 
 def _fits_in_line(f: FactVectors) -> FlagVector:
-    return (f.inline.answer_p99_s <= f.inline.inline_limit_s) | _fits_patience(f)
+    return (f.inline.answer_slow_s <= f.inline.fixed_limit_s) | _fits_patience(f)
 
 
 def _others_outlast(f: FactVectors) -> FlagVector:
-    return (f.inline.answer_p99_s <= f.inline.inline_limit_s) & (f.inline.inline_p99_s > f.inline.inline_limit_s)
+    return (f.inline.answer_slow_s <= f.inline.inline_limit_s) & (f.inline.inline_slow_s > f.inline.inline_limit_s)
 
 
 def _publish(p: PointFacts) -> str:
     who = f"The caller wants its answer in line, and {count(p.coupling.others, 'other service')} {plural(p.coupling.others, 'reacts', 'react')} to it"
     called = ""
-    if p.inline.answer_p99_s <= p.inline.inline_limit_s < p.inline.inline_p99_s:
-        takes, beyond, limit = past(p.inline.inline_p99_s, p.inline.inline_limit_s)
+    if p.inline.answer_slow_s <= p.inline.inline_limit_s < p.inline.inline_slow_s:
+        takes, beyond, limit = past(p.inline.inline_slow_s, p.inline.inline_limit_s)
         called = (
-            f" Called in line, {plural(p.coupling.others, 'it', 'they')} would stretch the {duration(p.inline.answer_p99_s)} at p99 to {takes}, "
+            f" Called in line, {plural(p.coupling.others, 'it', 'they')} would stretch {duration(p.inline.answer_slow_s)} to {takes}, "
             f"{beyond} the {limit} limit on the way."
         )
     return f"{who}: answer in line and publish an event for the rest.{called}"
@@ -356,7 +448,7 @@ HYBRIDS: tuple[Rule, ...] = (
             + np.where(_others_outlast(f), 0.3, 0.0),
         ),
         sentence=_publish,
-        cites=("inline.answer_p99_s", "inline.inline_limit_s", "inline.inline_p99_s", "coupling.others"),
+        cites=("inline.answer_slow_s", "inline.inline_limit_s", "inline.inline_slow_s", "coupling.others"),
         source=SEED_SOURCE,
     ),
     Rule(
@@ -364,7 +456,7 @@ HYBRIDS: tuple[Rule, ...] = (
         title="A slow tail behind an immediate answer",
         about="An in-line answer that most requests can have and the slowest cannot: past the wait in line, 202 and a later delivery.",
         favours="hybrid",
-        when=lambda f: f.caller.wants_inline & (f.inline.answer_p99_s > f.inline.inline_limit_s) & _fits_patience(f),
+        when=lambda f: f.caller.wants_inline & (f.inline.answer_slow_s > f.inline.fixed_limit_s) & _fits_patience(f),
         weight=constant(0.6),
         sentence=_slow_tail,
         cites=("inline.answer_p50_s", "inline.answer_p99_s", "inline.hybrid_wait_s"),

@@ -14,7 +14,7 @@ from advisor.web.forms.questions import choice_reason
 from core.numbers import duration
 
 UNREADABLE_HOP = "holds a hop that cannot be read"
-OWN_HOP_NAMES = {key: f"own-hop:{key}" for key in ("name", "limit_s", "kind")}
+OWN_HOP_NAMES = {key: f"own-hop:{key}" for key in ("name", "limit_s", "kind", "adjustable")}
 """Of a hop that is described in the form, each key with the name of its field."""
 OWN_KINDS = {"total": "all of the answer", "idle": "pauses only"}
 LONGEST_HOP = 400
@@ -32,13 +32,13 @@ def hop_from(text: str) -> Any:
         hop = json.loads(text) if len(text) <= LONGEST_HOP else None
     except (ValueError, RecursionError):
         hop = None
-    if not isinstance(hop, dict) or hop.keys() != OWN_HOP_NAMES.keys():
+    if not isinstance(hop, dict) or hop.keys() | {"adjustable"} != OWN_HOP_NAMES.keys():
         raise ValueError(UNREADABLE_HOP)
     return hop
 
 
 def typed_hop(post: QueryDict) -> list[dict[str, Any]]:
-    """The hop that is described in the three fields below the list; none while its name or limit is missing.
+    """The hop that is described in the fields below the list; none while its name or limit is missing.
 
     Raises:
         ValueError: if the limit is no number, or what it counts is no choice.
@@ -49,7 +49,9 @@ def typed_hop(post: QueryDict) -> list[dict[str, Any]]:
     name, limit = (post.get(OWN_HOP_NAMES[key], "").strip() for key in ("name", "limit_s"))
     if not name or not limit:
         return []
-    return [{"name": name, "limit_s": float(typed_numbers.parse_number(limit, whole=False, unit="s")), "kind": kind}]
+    limit_s = float(typed_numbers.parse_number(limit, whole=False, unit="s"))
+    adjustable = bool(post.get(OWN_HOP_NAMES["adjustable"]))
+    return [{"name": name, "limit_s": limit_s, "kind": kind, "adjustable": adjustable}]
 
 
 def texts_of(hops: Iterable[Any], own: Library) -> tuple[str, ...]:

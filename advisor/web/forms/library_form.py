@@ -50,6 +50,13 @@ ENTRY_QUESTIONS: Mapping[str, tuple[EntryQuestion, ...]] = {
             choices=(("total", "the whole time"), ("idle", "silence between bytes")),
         ),
         EntryQuestion("streaming_limit_s", "And where the response streams?", "Empty: the same limit.", "s", "number"),
+        EntryQuestion(
+            "adjustable",
+            "Does a setting of yours change it?",
+            "If so, the advice says what to raise it to; if not, a slower answer in line is ruled out.",
+            kind="yes_or_no",
+            choices=(("no", "no"), ("yes", "yes")),
+        ),
         *ENTRY_ORIGIN,
     ),
     "profile": (
@@ -96,6 +103,8 @@ def edit_from(kind: str, post: QueryDict) -> dict[str, Any]:
 def _value(asked: EntryQuestion, text: str) -> Any:
     if asked.kind == "choice" and text not in dict(asked.choices):
         raise ValueError(choice_reason(text, tuple(dict(asked.choices).values())))
+    if asked.kind == "yes_or_no":
+        return {"yes": True, "no": False}.get(text)
     if asked.kind != "number":
         return text
     if not text:
@@ -118,6 +127,8 @@ def fill_entry(
         if post is not None:
             return post.get(asked.name, "")
         value = stored.get(asked.name, fresh.get(asked.name, ""))
+        if isinstance(value, bool):
+            return "yes" if value else "no"
         return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
     return tuple(FilledQuestion(asked, text(asked), errors.get(asked.name, "")) for asked in ENTRY_QUESTIONS[kind])

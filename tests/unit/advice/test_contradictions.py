@@ -25,10 +25,10 @@ NAMED: Mapping[str, Row] = {
         ("8 s", "5 s"),
     ),
     "first_token_past_work": (
-        {**STREAM, "caller.first_token_s": 9},
+        {**STREAM, "caller.first_token_s": 25},
         {"caller.first_token_s": 7},
-        ("caller.first_token_s", "processing.p50_s"),
-        ("9 s", "8 s"),
+        ("caller.first_token_s", "processing.p95_s"),
+        ("25 s", "20 s"),
     ),
     "one_order_with_classes": (
         {"subscribers.ordering": "global"},
@@ -89,6 +89,12 @@ NAMED: Mapping[str, Row] = {
         {"operations.lease_s": 600},
         ("operations.lease_s", "caller.deadline_s"),
         ("1 h", "30 min"),
+    ),
+    "acknowledged_before_result": (
+        {**PARTNER, "caller.needs_immediate_response": True, "caller.acknowledge_within_s": 3},
+        {"caller.needs_immediate_response": False},
+        ("caller.acknowledge_within_s", "caller.needs_immediate_response"),
+        ("3 s", "8 s"),
     ),
     "call_outlives_lease": (
         {"provider.call_timeout_s": 600, "operations.lease_s": 300},

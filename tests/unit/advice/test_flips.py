@@ -48,18 +48,18 @@ def test_choices_and_flags_take_any_other_value() -> None:
 
 
 def test_a_limit_that_was_not_set_is_found_from_above() -> None:
-    (timeout,) = flips({"volume.peak_to_mean": 1, "synchronous.hops": [], "synchronous.client_timeout_s": None, "failures.max_retries": 0,
-        "failures.dead_letter": False, "resilience.max_lost_jobs": 10_000})["synchronous.client_timeout_s"]  # fmt: skip
-    assert timeout.from_ is None
-    assert timeout.to == pytest.approx(29.5, rel=0.1)  # p99 of processing is 29.2 s
-    assert timeout.becomes.style == "event_driven"
+    (within,) = flips({"caller.kind": "nobody", "volume.peak_to_mean": 1, "failures.max_retries": 0, "failures.dead_letter": False,
+        "resilience.max_lost_jobs": 10_000})["caller.acknowledge_within_s"]  # fmt: skip
+    assert within.from_ is None
+    assert within.to == pytest.approx(29.5, rel=0.1)  # p99 of processing is 29.2 s
+    assert within.becomes.strength == "clear"
 
 
 def test_a_way_without_a_hop_is_tried() -> None:
-    (hops,) = flips({"volume.peak_to_mean": 1, "processing.p95_s": 22, "synchronous.client_timeout_s": None})[
-        "synchronous.hops"
-    ][:1]
-    assert hops.from_ == ["nginx", "gunicorn"]
+    way = ["nginx", "aws_api_gateway_rest"]
+    given = {"volume.peak_to_mean": 1, "processing.p95_s": 22, "synchronous.client_timeout_s": None}
+    (hops,) = flips({**given, "synchronous.hops": way})["synchronous.hops"][:1]
+    assert hops.from_ == way
     assert hops.to == ["nginx"]
     assert hops.becomes.strength == "lean"
 

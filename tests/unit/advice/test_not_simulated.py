@@ -45,6 +45,7 @@ BASE: dict[str, Any] = {
 }
 CONTEXTS: dict[str, dict[str, Any]] = {
     "caller.first_token_s": {"caller.streams_response": True, "caller.first_token_s": 1.0},
+    "caller.acknowledge_within_s": {"caller.kind": "nobody"},
     "volume.think_s": {"volume.clients": 5},
     "processing.measured_in_flight": {"processing.high_mean_s": 60.0, "processing.measured_in_flight": 2},
     "processing.high_in_flight": {"processing.high_mean_s": 60.0},

@@ -97,31 +97,27 @@ def flip(field: str, old: Any, new: Any, style: str = "event_driven") -> Flip:
     return Flip.model_validate({"field": field, "from": old, "to": new, "becomes": becomes})
 
 
-def test_a_form_starts_synchronous_and_moves_at_the_rate_of_its_flip() -> None:
-    answers = answers_from({"template": "form_classification"})
+def test_a_chat_starts_synchronous_and_moves_at_its_flip() -> None:
+    answers = answers_from({"template": "chat_assistant"})
     advice = advise_by_rules(answers)
-    turn = next(one for one in advice.flips if one.field == "volume.mean_rate_per_s" and one.to > 2)
-    assert f"at {turn.to:.3g} /s" in advice.migration
+    turn = next(one for one in advice.flips if one.field == "subscribers.count")
+    assert f"once {turn.to} services react, publish an event" in advice.migration
     assert advise_by_rules(changed(answers, turn.field, turn.to), flips=False).style != "synchronous"
 
 
 def test_the_nearest_growth_says_when_to_move() -> None:
-    flips = [
-        flip("volume.mean_rate_per_s", 2, 5.6),
-        flip("processing.p95_s", 1.4, 2.1),
-        flip("synchronous.workers", 8, 7),
-        flip("volume.peak_to_mean", 4, 2),
-    ]
-    assert "once the slowest one in twenty takes 2.1 s, move the processing behind a queue" in migration_path(
-        "synchronous", True, 0, flips
-    )
+    slower, shrinking = flip("processing.p95_s", 1.4, 2.1), flip("volume.peak_to_mean", 4, 2)
+    path = migration_path("synchronous", True, 0, [slower, flip("synchronous.workers", 8, 7), shrinking])
+    assert "once the slowest one in twenty takes 2.1 s, move the processing behind a queue" in path
+    busier = [slower, flip("volume.peak_to_mean", 2, 6), flip("volume.mean_rate_per_s", 2, 5.6)]
+    assert "Start synchronous; at 5.6 /s, move" in migration_path("synchronous", True, 0, busier)
 
 
 @pytest.mark.parametrize(
     "flips",
     [
         [],
-        [flip("volume.mean_rate_per_s", 2, 7)],  # not near
+        [flip("volume.mean_rate_per_s", 2, 9)],  # not near
         [flip("volume.mean_rate_per_s", 2, 2.01)],  # a close call today
         [flip("volume.mean_rate_per_s", 2, 4, "synchronous")],  # of strength alone
         [flip("operations.runs_a_broker_today", False, True)],  # does not grow

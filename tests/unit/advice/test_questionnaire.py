@@ -70,16 +70,17 @@ SERVICE = "caller.accepts_webhooks caller.wants_live_updates"
 RETRIES = "failures.backoff_cap_s failures.jitter failures.retry_intervals_s operations.retry_tick_s"
 CLIENT = "synchronous.client_timeout_s synchronous.client_retries synchronous.hops resilience.result_retention_h"
 LOAD = "volume.mean_rate_per_s volume.peak_to_mean volume.peak_minutes volume.peaks_per_day volume.interarrival_cv"
-OTHERS, FIRST = "subscribers.handling_p95_s", "caller.first_token_s"
+OTHERS, FIRST, SENDER = "subscribers.handling_p95_s", "caller.first_token_s", "caller.acknowledge_within_s"
 CLASS_TIMES = {f"priorities.{name}.p95_s" for name in ("urgent", "standard", "batch")}
 USUALLY_NOT_ASKED = CLASS_TIMES | set(
     f"{OTHERS} {FIRST} volume.think_s processing.high_in_flight processing.measured_in_flight provider.retry_after subscribers.keys "
-    "operations.lease_ends operations.acknowledges operations.max_deliveries operations.broker".split()
+    "operations.lease_ends operations.acknowledges operations.max_deliveries operations.broker caller.acknowledge_within_s".split()
 )
 
 BRANCHES: list[tuple[str, dict[str, Any], str, str]] = [
     # name, what differs from the default template, what is asked no longer, what is asked in addition
-    ("nobody waits", {"caller": {"kind": "nobody"}}, f"{CALLER} {SERVICE} {CLIENT}", OTHERS),
+    ("nobody waits", {"caller": {"kind": "nobody"}}, f"{CALLER} {SERVICE} {CLIENT}", f"{OTHERS} {SENDER}"),
+    ("a caller that can be called back", {"caller": {"accepts_webhooks": True}}, "", SENDER),
     ("a person waits", {"caller": {"kind": "end_user"}}, SERVICE, ""),
     ("a person waits for a stream", {"caller": {"kind": "end_user", "streams_response": True}}, SERVICE, FIRST),
     ("a partner's service waits", {"caller": {"kind": "partner"}}, "", ""),

@@ -25,7 +25,17 @@ FELT: Mapping[str, tuple[str, Mapping[str, Any], tuple[str, ...]]] = {
         {"synchronous.hops": ["aws_api_gateway_rest"], "volume.peak_to_mean": 1},
         ("29.2 s", "29 s", "AWS API Gateway"),
     ),
-    "first_token_limit": ("chat_assistant", {"caller.first_token_s": 61}, ("61 s", "60 s")),
+    "first_token_limit": (
+        "chat_assistant",
+        {"caller.first_token_s": 31, "synchronous.hops": ["heroku_router"]},
+        ("31 s", "30 s", "no setting changes"),
+    ),
+    "adjustable_limit": (
+        "document_extraction",
+        {},
+        ("30 s total limit", "gunicorn", "raise the 60 s of nginx", "the 30 s of the client", "2 min 30 s"),
+    ),
+    "survives_interruption": ("speech_transcription", {}, ("2 min 30 s", "30 s", "server-sent events")),
     "answer_and_publish": ("form_classification", {"subscribers.count": 3}, ("2 other services",)),
     "slow_tail": (
         "chat_assistant",
@@ -88,13 +98,20 @@ def reads(rule: Rule, point: PointFacts, fact: str) -> bool:
     return False
 
 
+LATE = {"caller.first_token_s": 61}
+"""A stream that begins after a proxy of one's own has given up: one sentence reads more facts then."""
+SENDER = {"caller.kind": "nobody", "processing.p50_s": 100, "processing.p95_s": 200}
 OUTLASTED = {"subscribers.count": 3, "subscribers.handling_p95_s": 40}
 """Others that are called in line take the answer past a limit: one sentence reads more facts then."""
 POINTS = [
     (rule, template, differs)
     for rule in (rule.id for rule in RULES if rule.id in FELT)
     for template, differs in [FELT[rule][:2], *((name, {}) for name in TEMPLATES)]
-] + [("answer_and_publish", "form_classification", OUTLASTED)]
+] + [
+    ("answer_and_publish", "form_classification", OUTLASTED),
+    ("adjustable_limit", "chat_assistant", LATE),
+    ("survives_interruption", "document_extraction", SENDER),
+]
 
 
 @pytest.mark.slow
@@ -159,10 +176,10 @@ def test_the_score_is_the_sum_of_the_forces() -> None:
 
 
 def test_reasons_come_with_hard_constraints_first_and_the_strongest_next() -> None:
-    rules = [reason.rule for reason in advised("document_extraction", {}).reasons]
+    rules = [reason.rule for reason in advised("speech_transcription", {}).reasons]
     hard = {rule.id for rule in CONSTRAINTS}
     assert rules[0] in hard
-    weights = [reason.weight for reason in advised("document_extraction", {}).reasons if reason.rule not in hard]
+    weights = [reason.weight for reason in advised("speech_transcription", {}).reasons if reason.rule not in hard]
     assert weights == sorted(weights, reverse=True)
 
 

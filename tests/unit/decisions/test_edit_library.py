@@ -31,8 +31,8 @@ def test_answers_copy_the_figures_and_the_advice_uses_them(decision: Decision, u
     save_entry(decision.workspace, user, "hop", "nginx", NGINX)
     given = {"processing": {"p50_s": 3, "p95_s": 8}, "synchronous": {"hops": ["nginx"]}}
     revision = save_answers(decision, given, user, decision.draft_version)
-    assert revision.answers.synchronous.hops == (Hop(name="nginx", limit_s=7, kind="idle"),)
-    assert "synchronous" in revision.recommendation.infeasible
+    assert revision.answers.synchronous.hops == (Hop(name="nginx", limit_s=7, kind="idle", adjustable=True),)
+    assert "the 7 s idle limit of nginx" in " ".join(reason.evidence for reason in revision.recommendation.reasons)
     assert revision.versions["library"].startswith("1 edited")
 
 
@@ -58,7 +58,7 @@ def test_a_hop_with_a_new_title_is_still_the_one_that_decisions_have(decision: D
         save_entry(workspace, user, "hop", name, GATEWAY | {"title": title, "limit_s": 90.0})
     again = first.answers.model_dump() | {"name": "Again"}
     hops = save_answers(decision, again, user, decision.draft_version).answers.synchronous.hops
-    assert hops == (Hop(name="Gateway of the EU", limit_s=90, kind="total"),)
+    assert hops == (Hop(name="Gateway of the EU", limit_s=90, kind="total", adjustable=name == "nginx"),)
 
 
 def test_a_title_that_a_hop_had_is_not_given_to_another_but_may_be_its_own_again(
