@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from playwright.sync_api import StorageState, StorageStateCookie
+from playwright.sync_api import StorageState, StorageStateCookie, expect
 
 from simulator.live.run import machine_capacity
 from tests.e2e import browser
@@ -16,6 +16,8 @@ from tests.fakes.machines import calm_machine
 from tests.sites import Site
 
 HERE = Path(__file__).parent
+expect.set_options(timeout=30_000)
+"""As long as Playwright waits for an element by default: its 5 s for what is expected are too few on a busy machine."""
 QUIET = (
     "--disable-gpu",
     "--disable-quic",

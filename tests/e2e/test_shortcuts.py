@@ -163,7 +163,7 @@ def test_what_is_typed_while_a_request_is_under_way_stays_and_is_saved(visit: Pa
     p95 = field(page, "processing.p95_s")
     p95.fill("41")
     eventually_stored(page, "processing.p95_s", 41)
-    expect(page.get_by_role("button", name="Undo")).to_be_enabled(timeout=20_000)
+    expect(page.get_by_role("button", name="Undo")).to_be_enabled()
     title(page)
     with held(page):
         with page.expect_request("**/undo"):

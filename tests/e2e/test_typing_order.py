@@ -52,7 +52,6 @@ class HeldRequests:
 @pytest.fixture
 def requests(page: Page, site: str) -> Iterator[HeldRequests]:
     """Before the page of a new decision, on which time passes by `pause` alone."""
-    page.set_default_timeout(30_000)
     page.clock.install(time=NOON)
     page.goto(site)
     begin(page, "Document extraction")

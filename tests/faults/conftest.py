@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.sites import ROOT, Site, eventually, is_alive, own_environment
+from tests.sites import END_S, ROOT, START_S, Site, eventually, is_alive, own_environment
 
 TERMINAL = {"succeeded", "failed", "cancelled", "timed_out"}
 StartSite = Callable[..., Site]
@@ -52,7 +52,7 @@ class RunConsole:
         eventually(lambda: self.look(run)["state"] in states, within_s, lambda: f"{run} is {self.look(run)}")
         return self.look(run)
 
-    def until_done(self, run: str, within_s: float = 60) -> dict[str, Any]:
+    def until_done(self, run: str, within_s: float = START_S) -> dict[str, Any]:
         """Wait for its end, whichever; the row then."""
         return self.until(run, within_s, *TERMINAL)
 
@@ -60,7 +60,7 @@ class RunConsole:
         """Close the task store."""
         assert self.process.stdin
         self.process.stdin.close()
-        self.process.wait(10)
+        self.process.wait(END_S)
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def start_site(data: Path) -> Iterator[StartSite]:
     for site in sites:
         left = site.children()
         site.kill()
-        eventually(lambda left=left: not any(map(is_alive, left)), 15, lambda left=left: f"Left over: {left}")
+        eventually(lambda left=left: not any(map(is_alive, left)), END_S, lambda left=left: f"Left over: {left}")
 
 
 @pytest.fixture

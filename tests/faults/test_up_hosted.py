@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.selection import IN_CI
-from tests.sites import START_S, Site, eventually
+from tests.sites import END_S, START_S, Site, eventually
 
 TRUSTED = "127.0.0.2"
 """The address that nginx calls from. Requests of the test itself come from 127.0.0.1, which is not trusted."""
@@ -64,7 +64,7 @@ class Visitor:
             data = urllib.parse.urlencode(posted | {"csrfmiddlewaretoken": match[1]}).encode()
         request = urllib.request.Request(address, data, headers={"Referer": address})  # noqa: S310
         try:
-            with self.opener.open(request, timeout=30) as answer:
+            with self.opener.open(request, timeout=START_S) as answer:
                 return answer.status, answer.url, answer.read().decode()
         except urllib.error.HTTPError as refused:
             return refused.code, refused.url or "", refused.read().decode()
@@ -106,13 +106,13 @@ class HostedSite:
         settings.write_text(NGINX.format(folder=folder, port=port, upstream=self.upstream, trusted=TRUSTED))
         folder.chmod(0o755)  # its workers run as another user
         self.nginx = subprocess.Popen(["nginx", "-e", "stderr", "-c", settings], stderr=subprocess.DEVNULL)
-        eventually(lambda: _listens(port), 20, lambda: "nginx does not listen")
+        eventually(lambda: _listens(port), START_S, lambda: "nginx does not listen")
 
     def end(self) -> None:
         """Both, by their process ids."""
         if self.nginx:
             self.nginx.terminate()
-            self.nginx.wait(10)
+            self.nginx.wait(END_S)
         self.up.end()
 
 
@@ -131,7 +131,7 @@ def hosted_site(data: Path, tmp_path: Path) -> Iterator[HostedSite]:
 
 
 def test_hosted_mode_behind_a_reverse_proxy(hosted_site: HostedSite) -> None:
-    link = hosted_site.up.until_printed(LINK, 10)[1]
+    link = hosted_site.up.until_printed(LINK, START_S)[1]
     ada, stranger, direct = Visitor(hosted_site.certificate), Visitor(hosted_site.certificate), Visitor()
 
     # Every page needs a sign-in; probes ask by address.
@@ -140,7 +140,7 @@ def test_hosted_mode_behind_a_reverse_proxy(hosted_site: HostedSite) -> None:
     eventually(lambda: direct.open(f"{hosted_site.upstream}/health/ready")[0] == 200, START_S)
 
     # Who is not a trusted proxy is not believed.
-    connection = http.client.HTTPConnection(hosted_site.upstream.removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection(hosted_site.upstream.removeprefix("http://"), timeout=START_S)
     spoofed = {"Host": hosted_site.url.removeprefix("https://"), "X-Forwarded-Proto": "https"}
     connection.request("HEAD", "/handbook", headers=spoofed)
     assert connection.getresponse().status == 301
@@ -177,13 +177,13 @@ def test_a_start_that_would_serve_the_wrong_people_is_refused(
 ) -> None:
     refused = Site(tmp_path / "data", "--port", "0", **environment)
     assert refused.until_printed(re.compile(sentence), 30)
-    assert refused.process.wait(10) == 1
+    assert refused.process.wait(END_S) == 1
 
 
 def test_local_mode_listens_on_this_machine_alone(tmp_path: Path) -> None:
     refused = Site(tmp_path / "data", "--port", "0", "--host", "0.0.0.0")  # noqa: S104
-    assert refused.until_printed(re.compile("local mode serves this machine alone"), 30)
-    assert refused.process.wait(10) == 1
+    assert refused.until_printed(re.compile("local mode serves this machine alone"), START_S)
+    assert refused.process.wait(END_S) == 1
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +203,7 @@ def test_the_printed_address_survives_a_restart(restarted: tuple[Site, Site]) ->
     first, second = restarted
     assert second.token == first.token
     assert second.let_in().value
-    assert second.until_printed(re.compile(r"^For another browser: .*\?token="), 10)
+    assert second.until_printed(re.compile(r"^For another browser: .*\?token="), START_S)
 
 
 def test_everything_in_the_data_folder_is_for_its_owner_alone(restarted: tuple[Site, Site]) -> None:

@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 
 from tests.faults.conftest import TERMINAL, RunConsole, StartSite, kill, pid_of
-from tests.sites import eventually, is_alive
+from tests.sites import START_S, eventually, is_alive
 
 LONG = {"jobs": 500_000, "replications": 40}
 """Several seconds of work, so that there is a middle to be killed in."""
-RETRIED_S = 30
 OpenConsole = Callable[..., RunConsole]
 EMBEDDED = {"REDIS_URL": ""}
 """Also where the other tests use an outside broker: this one is ours to kill."""
@@ -31,7 +30,7 @@ def begun(console: RunConsole, run: str, share: float = 0.0) -> dict[str, object
         assert row["state"] not in TERMINAL, row
         return row["state"] == "running" and float(str(row["progress_fraction"])) > share
 
-    eventually(is_so_far, 60, lambda: f"{run} is {row}")
+    eventually(is_so_far, START_S, lambda: f"{run} is {row}")
     return row
 
 
@@ -45,7 +44,7 @@ def test_a_killed_worker_comes_back_and_its_run_ends_once(
     worker = int(str(row["worker"]).rpartition(":")[2])
     kill(worker)
     eventually(
-        lambda: console.look(run)["attempt"] == 2, RETRIED_S, lambda: site.with_output(f"{run} is {console.look(run)}")
+        lambda: console.look(run)["attempt"] == 2, START_S, lambda: site.with_output(f"{run} is {console.look(run)}")
     )
     end = console.until_done(run)
     assert (end["state"], end["attempt"], end["lost_leases"], end["has_result"]) == ("succeeded", 2, 1, True)
@@ -64,7 +63,7 @@ def test_a_killed_broker_comes_back_and_loses_nothing(
     unqueued = console.start(notifies=False)  # as after a request while the broker is gone
     ends = [console.until_done(run) for run in [running, *queued, unqueued]]
     assert {(end["state"], end["attempt"], end["has_result"]) for end in ends} == {("succeeded", 1, True)}
-    site.until_ready(30)
+    site.until_ready()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -95,12 +94,12 @@ def test_a_worker_that_hangs_in_a_map_is_ended_and_the_map_is_drawn(
     def look() -> dict[str, Any]:
         return dict(console.ask("look_at_map", sweep=sweep))
 
-    eventually(lambda: look()["running"], 60, lambda: site.with_output(f"The map is {look()}"))
+    eventually(lambda: look()["running"], START_S, lambda: site.with_output(f"The map is {look()}"))
     hung = int(look()["running"][0]["worker"].rpartition(":")[2])
     os.kill(hung, signal.SIGSTOP)
-    eventually(lambda: look()["lost_leases"] == 1, RETRIED_S, lambda: site.with_output(f"The map is {look()}"))
-    eventually(lambda: look()["state"] == "succeeded", 60, lambda: site.with_output(f"The map is {look()}"))
-    eventually(lambda: not is_alive(hung), 60, lambda: site.with_output(f"{hung} still hangs"))
+    eventually(lambda: look()["lost_leases"] == 1, START_S, lambda: site.with_output(f"The map is {look()}"))
+    eventually(lambda: look()["state"] == "succeeded", START_S, lambda: site.with_output(f"The map is {look()}"))
+    eventually(lambda: not is_alive(hung), START_S, lambda: site.with_output(f"{hung} still hangs"))
     assert look()["lost_leases"] == 1
 
 
@@ -120,5 +119,5 @@ def test_a_run_past_its_limit_is_timed_out(start_site: StartSite, open_console: 
     console = open_console(CROSSOVER_RUN_TIME_LIMIT_S="5")
     run = console.start(**{**LONG, "replications": 900})
     begun(console, run)
-    end = console.until_done(run, 15)
+    end = console.until_done(run)
     assert (end["state"], end["has_result"]) == ("timed_out", False)

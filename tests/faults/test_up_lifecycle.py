@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import StartSite, kill, pid_of
-from tests.sites import END_S, Site, eventually, is_alive
+from tests.sites import END_S, START_S, Site, eventually, is_alive
 
 
 def test_sigterm_ends_it_cleanly_with_nothing_left(start_site: StartSite) -> None:
@@ -49,16 +49,16 @@ def running(prepared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 def test_a_second_one_on_the_same_data_is_refused(running: Site) -> None:
     second = Site(running.data, "--port", "0")
-    refusal = second.until_printed(re.compile("already runs"), 30)
+    refusal = second.until_printed(re.compile("already runs"), START_S)
     assert f"process {running.process.pid}" in refusal.string
-    assert second.process.wait(10) == 1
+    assert second.process.wait(END_S) == 1
     assert running.get("/health/live")[0] == 200
 
 
 def test_pages_that_die_come_back_at_the_same_address(running: Site) -> None:
     pages = pid_of(running, "run_pages")
     kill(pages)
-    eventually(lambda: not is_alive(pages), 10)
+    eventually(lambda: not is_alive(pages), END_S)
     assert (
         running.get("/health/live")[0] == 200
     )  # it waits in the socket, which `up` keeps, until the next web server takes it
@@ -71,5 +71,5 @@ def test_a_taken_port_is_a_sentence(data: Path) -> None:
         holder.listen()
         port = holder.getsockname()[1]
         refused = Site(data, "--port", str(port))
-        assert refused.until_printed(re.compile(f"Port {port} is taken"), 30)
-        assert refused.process.wait(10) == 1
+        assert refused.until_printed(re.compile(f"Port {port} is taken"), START_S)
+        assert refused.process.wait(END_S) == 1

@@ -52,7 +52,7 @@ def test_a_service_that_hangs_slows_no_arrival(tmp_path: Path) -> None:
     async def run() -> Any:
         async with serving(a_service(submit=hang)) as service:
             plan, jobs = a_plan(tmp_path, a_scenario(jobs=200), "synchronous", service=service)
-            return await asyncio.wait_for(call_all(plan, jobs), 30)
+            return await asyncio.wait_for(call_all(plan, jobs), 60)
 
     rows = asyncio.run(run())
     assert list(of(rows, EventType.ARRIVED)["job"]) == list(range(200))
@@ -89,7 +89,7 @@ def sync(folder: Path, handler: Any, **given: Any) -> Any:
     async def run() -> Any:
         async with serving(a_service(submit=handler), notices_leavers=True) as service:
             plan, jobs = a_plan(folder, a_scenario(**given), "synchronous", service=service)
-            return await asyncio.wait_for(call_all(plan, jobs), 30)
+            return await asyncio.wait_for(call_all(plan, jobs), 60)
 
     return asyncio.run(run())
 
@@ -158,7 +158,7 @@ def calling(folder: Path, handler: Any, speed: float, **synchronous: Any) -> Any
         async with serving(a_service(submit=handler), notices_leavers=True) as service:
             scenario = a_scenario(jobs=1, synchronous={"overflow": "drop", **synchronous})
             plan, jobs = a_plan(folder, scenario, "synchronous", service=service, speed=speed)
-            return await asyncio.wait_for(call_all(plan, jobs), 30)
+            return await asyncio.wait_for(call_all(plan, jobs), 60)
 
     return asyncio.run(run())
 
@@ -206,7 +206,7 @@ def test_a_run_that_does_not_drain_is_cut_at_its_limit(tmp_path: Path) -> None:
     async def run() -> Any:
         async with serving(a_service(submit=never), notices_leavers=True) as service:
             plan, jobs = a_plan(tmp_path, a_scenario(jobs=2), "synchronous", service=service, drain_limit_s=0.1)
-            return await asyncio.wait_for(call_all(plan, jobs), 30)
+            return await asyncio.wait_for(call_all(plan, jobs), 60)
 
     assert set(asyncio.run(run())["what"]) == {EventType.ARRIVED, EventType.SENT}
 
@@ -219,7 +219,7 @@ def event_driven(folder: Path, delivery: dict[str, Any], routes: dict[str, Any],
         async with serving(a_service(**({"submit": accept} | routes))) as service:
             scenario = a_scenario(event_driven={"delivery": delivery}, **given)
             plan, jobs = a_plan(folder, scenario, service=service)
-            return jobs, await asyncio.wait_for(call_all(plan, jobs), 30)
+            return jobs, await asyncio.wait_for(call_all(plan, jobs), 60)
 
     return asyncio.run(run())
 
@@ -432,7 +432,7 @@ def test_callers_who_are_called_back_end_when_all_have_their_results_or_never_wi
         async with serving(a_service(submit=submit)) as address:
             delivery = {"delivery": {"method": "webhook"}}
             plan, jobs = a_plan(tmp_path, a_scenario(jobs=5, event_driven=delivery), service=address)
-            return await asyncio.wait_for(call_all(plan, jobs, with_receiver=listener), 30)
+            return await asyncio.wait_for(call_all(plan, jobs, with_receiver=listener), 60)
 
     with Journal(tmp_path / "accept.journal") as service:
         rows = asyncio.run(run())

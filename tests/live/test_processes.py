@@ -21,7 +21,7 @@ from simulator.live.system.process import ProcessContext
 from tests.live import fakes_processes
 from tests.live.fakes_clients import a_plan, a_scenario
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 KEY = "sk-for-one-process-1234"
 
 

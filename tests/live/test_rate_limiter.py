@@ -26,7 +26,7 @@ def with_rate_limiter(
 ) -> None:
     async def run() -> None:
         clock = RunClock(time.monotonic_ns(), SPEED)
-        await asyncio.wait_for(play(RateLimiter(Provider.model_validate(limits), clock, circuit)), 20)
+        await asyncio.wait_for(play(RateLimiter(Provider.model_validate(limits), clock, circuit)), 60)
 
     asyncio.run(run())
 

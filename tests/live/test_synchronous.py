@@ -61,7 +61,7 @@ def a_service_under(folder: Path, play: Play, *statuses: int, hands_to: Any = No
                     async with session.post(f"{address}/jobs", json={"job": job, "call": 0}) as response:
                         return response.status
 
-                await asyncio.wait_for(play(post, provider), 20)
+                await asyncio.wait_for(play(post, provider), 60)
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
 
@@ -244,7 +244,7 @@ def handed(
                 async with client_session(plan.token) as session:
                     subscribers = SubscriberCalls(plan, jobs, RunClock(_now(), 1.0), journal, session)
                     handing = (subscribers.hand(job, 0) for job in jobs_in_line)
-                    await asyncio.wait_for(asyncio.gather(*handing), 20)
+                    await asyncio.wait_for(asyncio.gather(*handing), 60)
 
     asyncio.run(run())
     return Reader(folder).more()
