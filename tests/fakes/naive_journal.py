@@ -41,6 +41,11 @@ class Journalled(Naive):
     def attempt(self, job: Job) -> int:
         raise NotImplementedError
 
+    def arrive(self, job: Job) -> None:
+        if job.caller == 0:
+            self.write(EventType.ARRIVED, job, at_s=job.arrived)
+        super().arrive(job)
+
     def ask(self, job: Job) -> None:
         self.refusing = True
         super().ask(job)

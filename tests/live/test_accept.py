@@ -19,7 +19,7 @@ class SilentQueues:
     def waiting(self) -> int:
         return 0
 
-    def enqueue(self, job: int, called_s: float | None) -> None:
+    def accept(self, job: int, called_s: float | None) -> None:
         pass
 
 
@@ -80,7 +80,7 @@ class FullQueues(SilentQueues):
     def waiting(self) -> int:
         return self.free.pop(0)
 
-    def enqueue(self, job: int, called_s: float | None) -> None:
+    def accept(self, job: int, called_s: float | None) -> None:
         self.called_s.append(called_s)
 
 

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from simulator.arrivals import ClosedArrivals
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.measure import Rows, tally_run
 from simulator.live.system.journal import EventType
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, jobs_of, servers_of
 from simulator.scenario import Scenario
 from simulator.tally import Tally
+from simulator.traces import Trace
 from tests.fakes.naive_draws import Draws
 from tests.fakes.naive_journal import CLOCK, Journalled, JournalledEventDriven, JournalledSynchronous
 from tests.fakes.naive_scenarios import as_live_run_has_it, durations_of, scenarios, trace_of
@@ -43,7 +45,7 @@ def drained(scenario: Scenario) -> Scenario:
 
 def oracle_of(scenario: Scenario, design: str) -> Journalled:
     trace = trace_of(scenario)
-    jobs = scenario.jobs if trace is None else jobs_of(scenario, trace)
+    jobs = jobs_of(scenario, trace)
     draws = Draws(scenario, 0, trace, durations_of(scenario))
     oracle: Journalled = WRITERS[design](scenario, draws, jobs, inf, True)
     oracle.run(scenario.event_driven.accept_s if design == EVENT_DRIVEN else 0.0)
@@ -51,7 +53,10 @@ def oracle_of(scenario: Scenario, design: str) -> Journalled:
 
 
 def measured(scenario: Scenario, design: str, oracle: Journalled) -> Tally:
-    jobs = draw_jobs(scenario, design, trace=trace_of(scenario), durations_s=durations_of(scenario))
+    trace = trace_of(scenario)
+    if isinstance(scenario.arrivals, ClosedArrivals):
+        trace = Trace(np.zeros(jobs_of(scenario, None)))
+    jobs = draw_jobs(scenario, design, trace=trace, durations_s=durations_of(scenario))
     return tally_run(scenario, design, jobs, Rows.from_journal(oracle.rows(), CLOCK), ended=True)
 
 

@@ -1,6 +1,6 @@
 """A live run finds a kernel that is wrong: for each mechanism, the right prediction agrees and one without the mechanism differs.
 
-Each of six live runs exercises several mechanisms at once; the kernel then predicts the same jobs with one of them made wrong. The runs'
+Each live run exercises several mechanisms at once; the kernel then predicts the same jobs with one of them made wrong. The runs'
 journals are kept in `recorded_runs/`, so that every change of the kernel is held to them; `--full` runs all of them anew.
 `python -m tests.live.test_mechanisms`, on a quiet machine, records them anew (or those that are named).
 """
@@ -125,6 +125,53 @@ HANGING: dict[str, Any] = {
     },
 }
 
+ORDERED: dict[str, Any] = {
+    "seed": 13,
+    "deadline_s": 30,
+    "service": {"distribution": "exponential", "mean_s": 2.0},
+    "failures": {"transient_percent": 25},
+    "retries": {"max": 2, "base_s": 3, "cap_s": 8, "jitter": "full"},
+    "event_driven": {"consumers": 12, "ordering": "per_key", "keys": 8, "delivery": {"method": "sse"}},
+}
+FULL: dict[str, Any] = {
+    "seed": 16,
+    "deadline_s": 30,
+    "service": {"distribution": "exponential", "mean_s": 2.0},
+    "subscribers": {"count": 2, "handling_p50_s": 0.8, "handling_p95_s": 1.5, "consumers": 1},
+    "event_driven": {
+        "consumers": 4,
+        "max_queue": 6,
+        "client_retries": 2,
+        "client_backoff_s": 5,
+        "delivery": {"method": "sse"},
+    },
+}
+FAILING: dict[str, Any] = {
+    "seed": 14,
+    "deadline_s": 30,
+    "service": {"distribution": "exponential", "mean_s": 2.0},
+    "provider": {"max_concurrency": 4, "pacing": "none", "retry_after": "ignored"},
+    "retries": {"max": 2, "base_s": 1, "cap_s": 4, "jitter": "full"},
+    "subscribers": {
+        "count": 2,
+        "handling_p50_s": 0.6,
+        "handling_p95_s": 1.0,
+        "failure_percent": 60,
+        "consumers": 2,
+        "inline_failure": "fails_the_call",
+    },
+    "synchronous": {"workers": 10, "client_retries": 1, "client_backoff_s": 2},
+}
+CLIENTS: dict[str, Any] = {
+    "seed": 15,
+    "deadline_s": 10,
+    "arrivals": {"process": "closed", "clients": 12, "think_s": 3},
+    "service": {"distribution": "exponential", "mean_s": 2.0},
+    "failures": {"transient_percent": 10},
+    "retries": {"max": 1, "base_s": 2, "cap_s": 8, "jitter": "full"},
+    "event_driven": {"consumers": 4, "delivery": {"method": "sse"}},
+}
+
 
 def steady(rate_per_s: float, length_s: float, seed: int) -> Trace:
     draws = np.random.default_rng(seed)
@@ -138,6 +185,10 @@ TRACES = {
     "hooked": steady(1.9, 60, 4),
     "slowing": steady(1.5, 60, 5),
     "hanging": steady(2.2, 60, 6),
+    "ordered": steady(1.6, 60, 9),
+    "full": steady(2.4, 60, 11),
+    "failing": steady(1.4, 60, 10),
+    "clients": Trace(np.linspace(0, 60, 110)),
 }
 GIVEN: dict[str, tuple[Design, dict[str, Any]]] = {
     "events": (EVENT_DRIVEN, EVENTS),
@@ -146,11 +197,15 @@ GIVEN: dict[str, tuple[Design, dict[str, Any]]] = {
     "hooked": (EVENT_DRIVEN, HOOKED),
     "slowing": (SYNCHRONOUS, SLOWING),
     "hanging": (EVENT_DRIVEN, HANGING),
+    "ordered": (EVENT_DRIVEN, ORDERED),
+    "full": (EVENT_DRIVEN, FULL),
+    "failing": (SYNCHRONOUS, FAILING),
+    "clients": (EVENT_DRIVEN, CLIENTS),
 }
 
 
 def scenario_of(given: dict[str, Any]) -> Scenario:
-    return Scenario.model_validate(given | {"arrivals": TraceArrivals(process="trace", trace="steady")})
+    return Scenario.model_validate({"arrivals": TraceArrivals(process="trace", trace="steady")} | given)
 
 
 def result_of(scenario: Scenario, tally: Any) -> DesignResult:
@@ -196,7 +251,8 @@ def judge(name: str, source: str, wrong: dict[str, Any]) -> list[LiveFigure]:
     window = Window(scenario, TRACES[name], None, 60.0, "the whole workload")
     before = result_of(scenario, predict(window, COSTS, SPEED, jobs, design))
     resolution = Resolution.from_run(after, design, COSTS, LATE, speed=SPEED, calls_per_s=100.0, service_s=2.0)
-    return compare_figures(design, before, after, resolution)
+    unpaced = scenario_of(given).provider.is_unpaced
+    return compare_figures(design, before, after, resolution, is_unpaced=unpaced)
 
 
 def differing(figures: list[LiveFigure]) -> dict[str, str]:
@@ -271,6 +327,15 @@ def test_the_right_kernel_agrees(name: str, source: str) -> None:
             {"event_driven": {"circuit_breaker": {"failures": 4, "pause_s": 25}}},
             id="another pause of the circuit breaker",
         ),
+        pytest.param("full", {"event_driven": {"client_retries": 0}}, id="callers of a full queue call once"),
+        pytest.param("full", {"subscribers": {"consumers": None}}, id="any number of consumers of a subscriber"),
+        pytest.param("ordered", {"event_driven": {"ordering": "none"}}, id="no order"),
+        pytest.param("ordered", {"event_driven": {"keys": 16}}, id="more keys"),
+        pytest.param("failing", {"subscribers": {"inline_failure": "ignored"}}, id="subscribers fail no call"),
+        pytest.param("failing", {"subscribers": {"consumers": None}}, id="any number of consumers in line"),
+        pytest.param("failing", {"provider": {"pacing": "paced"}}, id="workers' calls wait for the limits"),
+        pytest.param("clients", {"arrivals": {"think_s": 6}}, id="clients think longer"),
+        pytest.param("clients", {"arrivals": {"clients": 6}}, id="fewer clients"),
     ],
 )
 def test_a_kernel_without_the_mechanism_differs(name: str, source: str, wrong: dict[str, Any]) -> None:

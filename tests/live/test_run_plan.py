@@ -131,3 +131,33 @@ def test_what_a_kind_of_worker_cannot_do_is_refused_by_name(
 def test_what_each_kind_of_worker_can_do_is_not_refused(workers: WorkerKind) -> None:
     events = {"consumers": 60, "discipline": "dedicated", "queues": {"a": 50, "b": 50}, "retry_tick_s": 1}
     assert not find_unsupported(scenario(event_driven=events, synchronous={"workers": 200}), workers)
+
+
+def test_jobs_that_wait_at_the_start_come_before_the_windows_arrivals() -> None:
+    window = plan_live_run(scenario(backlog_jobs=40), speed=1, seconds=60).window
+    assert window.trace.arrivals_s[:40].tolist() == [0.0] * 40
+    assert window.scenario.backlog_jobs == 0, "they are in the trace"
+    assert window.peak_rate_per_s(3.0) == pytest.approx(2, abs=0.5)
+
+
+def test_more_jobs_than_can_be_sent_at_once_are_refused() -> None:
+    assert [problem.path for problem in find_unsupported(scenario(backlog_jobs=2_001))] == ["backlog_jobs"]
+    assert not find_unsupported(scenario(arrivals={"process": "backlog", "jobs": 2_000}, jobs=None))
+
+
+def test_a_fixed_number_of_clients_sends_until_the_window_ends() -> None:
+    """5 clients, who think for 8 s about answers of 2 s: one request in two seconds."""
+    clients = {"process": "closed", "clients": 5, "think_s": 8, "think": "deterministic"}
+    plan = plan_live_run(scenario(arrivals=clients, jobs=None), speed=1, seconds=60)
+    assert plan.window.scenario.duration_s == 60
+    assert plan.window.jobs == pytest.approx(30, abs=5)
+    assert plan.window.trace.requests > plan.window.jobs, "no client runs out of jobs"
+    few = plan_live_run(scenario(arrivals=clients, jobs=12), speed=1, seconds=60)
+    assert (few.window.scenario.duration_s, few.window.jobs, few.window.is_whole) == (None, 12, True)
+
+
+def test_a_quota_a_day_that_the_run_uses_up_is_refused() -> None:
+    assert not find_unsupported(scenario(provider={"requests_per_day": 50}))
+    with pytest.raises(InvalidInput, match=r"^provider\.requests_per_day: should be above the calls of a live run"):
+        plan_live_run(scenario(provider={"requests_per_day": 50}), speed=1, seconds=60)
+    assert plan_live_run(scenario(provider={"requests_per_day": 500}), speed=1, seconds=60).window.jobs < 500

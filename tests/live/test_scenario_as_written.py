@@ -15,7 +15,7 @@ from advisor.advice.scenario import scenario_from, scenario_of
 from advisor.advice.yaml_json import read_mapping
 from core.errors import InvalidInput
 from core.units import DAY_S
-from simulator.arrivals import BurstArrivals, DailyArrivals, TraceArrivals
+from simulator.arrivals import BurstArrivals, ClosedArrivals, DailyArrivals, TraceArrivals
 from simulator.live.run import engine
 from simulator.live.run.design_run import DesignSetup
 from simulator.live.run.machine_capacity import CAUTIOUS
@@ -26,7 +26,7 @@ from simulator.traces import Trace, read_trace
 from tests.fakes.naive_scenarios import as_live_run_has_it, durations_of, scenarios, trace_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-LENGTH = {"arrivals", "jobs", "duration_s", "warmup_jobs"}
+LENGTH = {"arrivals", "backlog_jobs", "jobs", "duration_s", "warmup_jobs"}
 
 
 def fields(value: Any, path: str = "") -> dict[str, Any]:
@@ -50,7 +50,10 @@ def require_as_written(asked: Scenario, ran: Scenario) -> None:
     assert not others, {
         name: (fields(asked.model_dump()).get(name), fields(ran.model_dump()).get(name)) for name in others
     }
-    assert isinstance(ran.arrivals, TraceArrivals) and ran.arrivals.speed == 1
+    if isinstance(asked.arrivals, ClosedArrivals):
+        assert ran.arrivals == asked.arrivals
+    else:
+        assert isinstance(ran.arrivals, TraceArrivals) and ran.arrivals.speed == 1
 
 
 def require_window_as_written(asked: Scenario, window: Window) -> None:
@@ -103,6 +106,9 @@ def test_any_scenario_runs_as_written(scenario: Scenario, length_s: float) -> No
 
 
 def is_whole(scenario: Scenario) -> bool:
+    """Whether a window of a day holds all of it; clients who wait for the next day's quota take longer."""
+    if isinstance(scenario.arrivals, ClosedArrivals) and scenario.provider.requests_per_day is not None:
+        return False
     return not isinstance(scenario.arrivals, BurstArrivals | DailyArrivals) and scenario.duration_s is None
 
 

@@ -474,3 +474,50 @@ def test_failed_attempts_use_up_retries_and_deliveries_that_a_lease_ended_do_not
     assert kinds(run, 0)[-3:] == ["STARTED 2", "STARTED 3", "GAVE_UP 3"]
     assert run.of_kind(EventType.BACKED_OFF)["index"].tolist() == [2]
     assert [letter.attempts for letter in run.app.queues.read_dead_letters()] == [4]
+
+
+def started(run: Bench) -> list[int]:
+    rows = run.of_kind(EventType.STARTED)
+    return rows["job"][np.argsort(rows["at_ns"], kind="stable")].tolist()  # type: ignore[no-any-return]
+
+
+class FailsFirst(Model):
+    """The first attempt at job 0."""
+
+    def call(self, job: int, attempt: int, probes: int = 0) -> Reply:
+        return Reply(500 if (job, attempt) == (0, 0) else 200)
+
+
+def accept_all(run: Bench) -> None:
+    for job in range(len(run.jobs)):
+        run.app.queues.accept(job, None)
+
+
+@pytest.mark.parametrize(("ordering", "keys"), [("one_at_a_time", 1), ("per_key", 2)])
+def test_a_job_waits_until_the_one_with_its_key_before_it_is_settled(
+    bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, ordering: str, keys: int
+) -> None:
+    """While job 0 backs off, jobs with other keys are done, and those with its own wait."""
+    monkeypatch.setattr(tasks, "ProviderClient", FailsFirst)
+    design = {"ordering": ordering, "keys": keys}
+    run = bench(jobs=12, retries={"max": 1, "flat_s": 0.2}, event_driven=design)
+    mine = [job for job in range(12) if run.jobs.key_of_order(job) == run.jobs.key_of_order(0)]
+    others = [job for job in range(12) if job not in mine]
+    assert bool(others) == (keys > 1)
+    accept_all(run)
+    assert run.app.queues.waiting() == 12
+    run.work()
+    assert started(run) == [0, *others]
+    assert run.app.queues.held_jobs() >= set(mine)
+    run.schedule()
+    run.work()
+    assert started(run) == [0, *others, *mine]
+
+
+def test_a_single_consumer_takes_jobs_of_many_keys_as_they_were_accepted(bench: Callable[..., Bench]) -> None:
+    """The next job of a key goes before those that were accepted later, although it is enqueued after them."""
+    run = bench(jobs=24, event_driven={"ordering": "per_key", "keys": 6})
+    accept_all(run)
+    run.work()
+    assert started(run) == list(range(24))
+    assert run.app.queues.waiting() == 0

@@ -37,12 +37,14 @@ def calibration_scenario(window: Window, speed: float) -> Scenario:
         update={"backlog": None, "client_timeout_s": None, "hops": (), "client_retries": 0}
     )
     no_costs = {"accept_s": 0.0, "dispatch_s": 0.0, "retry_tick_s": 0.0}
-    quiet = scenario.event_driven.model_copy(update={"max_queue": None, "expires_s": None} | no_costs)
+    undisturbed = {"lease_s": None, "max_deliveries": None, "crashes_per_hour": 0.0, "ordering": "none"}
+    quiet = scenario.event_driven.model_copy(update={"max_queue": None, "expires_s": None} | undisturbed | no_costs)
     return scenario.model_copy(
         update={
             "seed": scenario.seed + 1,
             "jobs": max(20, round(rate * speed * SECONDS)),
             "arrivals": PoissonArrivals(process="poisson", rate_per_s=rate),
+            "backlog_jobs": 0,
             "service": DeterministicService(distribution="deterministic", mean_s=mean_s),
             "service_by_queue": {},
             "provider": Provider(

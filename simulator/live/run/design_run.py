@@ -39,6 +39,7 @@ from simulator.live.system.config import ExternalEndpoint, ProcessConfig
 from simulator.live.system.consumers import worker_count
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import ROW, EventType, Journal, Reader, unfinished_calls
+from simulator.live.system.key_order import HELD_BACK
 from simulator.live.system.queues import RunQueues, enqueued_ns, job_number, monotonic_ns
 from simulator.live.system.tasks import worker_number
 from simulator.plan import DESIGN_WORDS, EVENT_DRIVEN, SYNCHRONOUS
@@ -237,7 +238,8 @@ def _sample_queues(setup: DesignSetup, connection: redis.Redis, clock: RunClock)
     jobs = Job.fetch_many(heads, connection, serializer=JSONSerializer)
     since = [job.enqueued_at for job in jobs if job is not None and job.enqueued_at is not None]
     oldest_s = max(0.0, (now() - min(since)).total_seconds()) if since else 0.0
-    return Sample(clock.now_s(), sum(queue.count for queue in queues), oldest_s * clock.speed)
+    waiting = sum(queue.count for queue in queues) + connection.hlen(HELD_BACK)
+    return Sample(clock.now_s(), waiting, oldest_s * clock.speed)
 
 
 def _merged(before: NDArray[np.void], more: NDArray[np.void]) -> NDArray[np.void]:

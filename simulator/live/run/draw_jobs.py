@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import InvalidInput, Problem
-from simulator.arrivals import TraceArrivals
+from simulator.arrivals import ClosedArrivals, TraceArrivals
 from simulator.deliveries import WebhookDelivery
 from simulator.kernel import layout
 from simulator.kernel.compiled import entry
@@ -22,6 +22,7 @@ from simulator.plan import (
     client_backoff_s_of,
     client_retries_of,
     dedicated_consumers,
+    keys_of,
     recorded_of,
     retries_of,
 )
@@ -44,7 +45,8 @@ def draw_jobs(
     """
     state = _state(scenario, design, trace if isinstance(scenario.arrivals, TraceArrivals) else None, durations_s)
     m = state.machine[0]
-    arrivals = _arrivals(state.machine)
+    follow = isinstance(scenario.arrivals, ClosedArrivals)  # from the answers
+    arrivals = trace.arrivals_s if follow and trace is not None else _arrivals(state.machine)
     delivery = scenario.event_driven.delivery
     pauses = delivery.pauses_s if isinstance(delivery, WebhookDelivery) else ()
     own = np.zeros(len(arrivals), OWN)
@@ -63,6 +65,7 @@ def draw_jobs(
         webhook_pauses_s=np.array(pauses, dtype=np.float64),
         subscribers=called_subscribers(scenario),
         retries=retries,
+        keys=keys_of(scenario),
         client_retries=client_retries_of(scenario, design),
         client_backoff_s=client_backoff_s_of(scenario, design),
         patience_s=scenario.synchronous.patience_s,

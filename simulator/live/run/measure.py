@@ -4,13 +4,14 @@ Everything is in Scenario seconds. A job's arrival is the instant at which it wa
 generator makes no design look faster.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from http import HTTPStatus
 from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.arrivals import ClosedArrivals
 from simulator.kernel import layout
 from simulator.live.system.clock import RunClock
 from simulator.live.system.jobs import Jobs
@@ -263,8 +264,11 @@ def tally_run(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended:
     Raises:
         AssertionError: the outcomes do not add up to the jobs offered.
     """
+    closed = isinstance(scenario.arrivals, ClosedArrivals)
+    if closed:
+        jobs = replace(jobs, arrival_s=_arrivals_of_clients(jobs, rows))
     measured = measure(scenario, design, jobs, rows, ended=ended)
-    offered = np.ones(len(jobs), bool) if ended else jobs.arrival_s <= rows.now_s
+    offered = np.ones(len(jobs), bool) if ended and not closed else jobs.arrival_s <= rows.now_s
     undecided = _undecided(jobs, rows, measured, offered)
     counts = _counts(jobs, rows, measured, offered, undecided)
     if ended:
@@ -326,6 +330,12 @@ def _duplicates(n: int, rows: Rows) -> int:
     unused = rows.of_kind(EventType.UNUSED) & (rows.rows["value"] == 1.0)
     results = np.bincount(rows.rows["job"][unused | rows.of_kind(EventType.COMPUTED)], minlength=n)
     return int(np.maximum(results - 1, 0).sum())
+
+
+def _arrivals_of_clients(jobs: Jobs, rows: Rows) -> Floats:
+    """When each job was to be sent; infinite of those that were not."""
+    late_s = rows.values(EventType.ARRIVED, len(jobs), 1)[:, 0]
+    return np.nan_to_num(rows.last(EventType.ARRIVED, len(jobs)) - late_s, nan=inf)
 
 
 def _good(jobs: Jobs, measured: Measured) -> NDArray[np.bool_]:

@@ -214,7 +214,8 @@ class Workload:
     ) -> LiveRunPlan:
         scenario = window.scenario
         attempts = (scenario.retries.max + 1) * (scenario.synchronous.client_retries + 1)
-        calls = window.jobs * (attempts + scenario.retries.max + 1)
+        deliveries = scenario.event_driven.max_deliveries or scenario.retries.max + 1
+        calls = window.jobs * (attempts + deliveries)
         mean_s = mean_service_s(scenario, window.trace, window.durations_s) / speed
         calibrating_s = CALIBRATING_S + (mean_s if external is None else min(1.0, mean_s))
         tallies = simulate_window(scenario, window.trace, window.durations_s).values()

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 from core.closed_sets import complete_table
 from core.errors import InvalidInput, Problem
-from simulator.arrivals import TraceArrivals
+from simulator.arrivals import ClosedArrivals, TraceArrivals
 from simulator.deliveries import PollingDelivery
 from simulator.live.run.machine_capacity import current
 from simulator.live.run.run_plan import LONGEST_DEFAULT_S
+from simulator.live.run.window import backlog_of
 from simulator.live.system.config import MOST_HANDLERS
 from simulator.memory import memory_bytes
 from simulator.plan import called_subscribers
@@ -24,13 +25,15 @@ MOST_CONSUMERS: Mapping[WorkerKind, int] = complete_table(
 )
 """A process each, but for threads."""
 PLAYED: Mapping[str, tuple[str, ...]] = {
-    "arrivals": ("regular", "poisson", "gamma", "bursts", "daily", "trace"),
+    "arrivals": ("regular", "poisson", "gamma", "bursts", "daily", "trace", "backlog", "closed"),
     "service": ("deterministic", "exponential", "lognormal", "gamma", "tokens", "empirical"),
     "event_driven.delivery": ("none", "polling", "webhook", "sse", "websocket"),
     "event_driven.discipline": ("strict", "dedicated", "weighted"),
     "retries.jitter": ("none", "full", "equal", "decorrelated"),
 }
 """What a live run supports, by field. Every other case is refused by name."""
+MOST_BACKLOG = 2_000
+"""All of them are sent at once."""
 STOCK_TICKS_S = (0.0, 1.0)
 """rq's own scheduler looks once a second; 0 asks for no tick."""
 
@@ -81,7 +84,7 @@ def find_unsupported(scenario: Scenario, workers: WorkerKind = "threads") -> tup
         if case not in PLAYED[path]
     ]
     reasons: dict[str, str | None] = {
-        "backlog_jobs": "a live run begins without a backlog; use the kernel" if scenario.backlog_jobs else None,
+        "backlog_jobs": _reason_against_backlog(scenario),
         "hybrid": "a live run has the two designs, and no hybrid; use the kernel" if scenario.hybrid else None,
         "autoscaling": "a live run has a fixed number of workers; use the kernel" if scenario.autoscaling else None,
         "synchronous.workers": f"a live run has at most {MOST_WORKERS} of them; use the kernel"
@@ -92,9 +95,11 @@ def find_unsupported(scenario: Scenario, workers: WorkerKind = "threads") -> tup
         f" not every {events.retry_tick_s:g} s; use other workers"
         if stock and events.retry_tick_s not in STOCK_TICKS_S
         else None,
-        **_of_deliveries(scenario),
         "subscribers.consumers": f"a live run has at most {MOST_HANDLERS} consumers of all subscribers together; use the kernel"
         if (scenario.subscribers.consumers or 0) * called_subscribers(scenario) > MOST_HANDLERS
+        else None,
+        "event_driven.delivery.retention_s": "a live run has no results that expire; use the kernel"
+        if isinstance(events.delivery, PollingDelivery) and events.delivery.retention_s is not None
         else None,
         "event_driven.discipline": "rq's own workers have no weighted order of their queues; use other workers"
         if stock and len(events.queues) > 1 and events.discipline == "weighted"
@@ -103,13 +108,13 @@ def find_unsupported(scenario: Scenario, workers: WorkerKind = "threads") -> tup
     return (*problems, *(Problem(path, reason) for path, reason in reasons.items() if reason is not None))
 
 
-def _of_deliveries(scenario: Scenario) -> dict[str, str | None]:
-    events = scenario.event_driven
-    only_kernel = "a live run has no {}; use the kernel"
-    expires = isinstance(events.delivery, PollingDelivery) and events.delivery.retention_s is not None
-    return {
-        "event_driven.delivery.retention_s": only_kernel.format("results that expire") if expires else None,
-        "event_driven.ordering": only_kernel.format(f"order of jobs ({events.ordering})")
-        if events.ordering != "none"
-        else None,
-    }
+def _reason_against_backlog(scenario: Scenario) -> str | None:
+    if isinstance(scenario.arrivals, ClosedArrivals):
+        return (
+            "a live run's fixed number of clients begins without waiting jobs; use the kernel"
+            if scenario.backlog_jobs
+            else None
+        )
+    if backlog_of(scenario) > MOST_BACKLOG:
+        return f"a live run begins with at most {MOST_BACKLOG:,} jobs, which are all sent at once; use the kernel"
+    return None

@@ -6,6 +6,7 @@ the Scenario changes: it starts empty, counts every job and drains.
 """
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, assert_never
 
 import numpy as np
@@ -35,6 +36,8 @@ from simulator.traces import Trace
 
 LEAD, PEAK = 0.1, 0.4
 """Shares of a window that come before a burst or an outage and that it may take; the rest is for what follows."""
+SPARE = 1.5
+"""Jobs that clients may send, in relation to what the kernel expects."""
 WINDOW_NAME = "window"
 
 
@@ -45,21 +48,27 @@ class Window:
     durations_s: Floats | None
     length_s: float
     words: str
+    backlog_jobs: int = 0
+    """The first jobs, which are there at its start."""
     is_whole: bool = False
     """Whether a longer window has no more jobs: it holds the whole workload, or a whole cycle of it."""
 
     @property
     def jobs(self) -> int:
-        return self.trace.requests
+        """Of clients who wait for their answers: about."""
+        if not isinstance(self.scenario.arrivals, ClosedArrivals) or self.scenario.duration_s is None:
+            return self.trace.requests
+        return int((self.trace.arrivals_s < self.scenario.duration_s).sum())
 
     def done_s(self, tally: Tally) -> float:
-        return max(float(self.trace.arrivals_s[-1]), float(tally.bins.shape[1] * tally.bin_width_s))
+        ends_s = max(float(self.trace.arrivals_s[-1]), float(tally.bins.shape[1] * tally.bin_width_s))
+        return min(ends_s, self.scenario.duration_s or np.inf)
 
     def peak_rate_per_s(self, over_s: float) -> float:
-        """The busiest `over_s` Scenario seconds, a second."""
-        arrivals = self.trace.arrivals_s
+        """The busiest `over_s` Scenario seconds, a second, without the jobs that are there at the start."""
+        arrivals = self.trace.arrivals_s[self.backlog_jobs :]
         ends = np.searchsorted(arrivals, arrivals + over_s, "left")
-        return float((ends - np.arange(len(arrivals))).max()) / over_s
+        return float((ends - np.arange(len(arrivals))).max(initial=0)) / over_s
 
 
 def simulate_window(scenario: Scenario, trace: Trace | None, durations_s: Floats | None) -> dict[str, Tally]:
@@ -74,6 +83,8 @@ def cut_window(scenario: Scenario, trace: Trace | None, durations_s: Floats | No
     Raises:
         InvalidInput: nothing arrives in them.
     """
+    if isinstance(scenario.arrivals, ClosedArrivals):
+        return _window_of_clients(scenario, scenario.arrivals, durations_s, length_s)
     whole = _whole(scenario, trace, durations_s, length_s)
     keep, words, is_whole = _kept(scenario, whole.arrivals_s, length_s)
     arrivals, rows = keep.of(whole.arrivals_s)
@@ -85,13 +96,41 @@ def cut_window(scenario: Scenario, trace: Trace | None, durations_s: Floats | No
             "duration_s": None,
             "warmup_jobs": 0,
             "first_token_s": None,
+            "backlog_jobs": 0,
             "arrivals": TraceArrivals(process="trace", trace=WINDOW_NAME),
             "provider": scenario.provider.model_copy(update={"outages": keep.outages(scenario.provider.outages)}),
         }
     )
     drawn = durations_s if isinstance(scenario.service, EmpiricalService) and scenario.service.path else None
     words += _changes_in_words(scenario, keep)
-    return Window(explicit, _select(whole, rows, arrivals), drawn, keep.length_s, words, is_whole)
+    waiting = backlog_of(scenario) if keep.start_s == 0 else 0
+    return Window(explicit, _select(whole, rows, arrivals), drawn, keep.length_s, words, waiting, is_whole)
+
+
+def _window_of_clients(
+    scenario: Scenario, arrivals: ClosedArrivals, durations_s: Floats | None, length_s: float
+) -> Window:
+    """Requests follow from the answers. The trace has a row for each job that may come; its instants are evenly spread, and for plans alone."""
+    length_s = min(scenario.duration_s or np.inf, length_s)
+    plain = {"jobs": None, "duration_s": length_s, "warmup_jobs": 0, "first_token_s": None}
+    timed = scenario.model_copy(update=plain)
+    tallies = simulate_window(timed, None, durations_s).values()
+    expected = max(1, *(tally.counts["offered"] for tally in tallies))
+    is_whole = scenario.jobs is not None and scenario.jobs <= expected
+    rows = scenario.jobs if scenario.jobs is not None and is_whole else ceil(SPARE * expected) + arrivals.clients
+    explicit = timed.model_copy(update={"duration_s": None}) if is_whole else timed
+    words = "the whole workload" if is_whole else f"the first {minutes(length_s)}"
+    words += _changes_in_words(scenario, WindowCut(0.0, length_s))
+    drawn = durations_s if isinstance(scenario.service, EmpiricalService) and scenario.service.path else None
+    spread = Trace(np.arange(rows, dtype=np.float64) * (length_s / expected), name=WINDOW_NAME)
+    return Window(explicit, spread, drawn, length_s, words, is_whole=is_whole)
+
+
+def backlog_of(scenario: Scenario) -> int:
+    """The jobs that are there at the start."""
+    arrivals = scenario.arrivals
+    arriving = min(arrivals.jobs, scenario.jobs or arrivals.jobs) if isinstance(arrivals, BacklogArrivals) else 0
+    return scenario.backlog_jobs + arriving
 
 
 @dataclass(frozen=True)
@@ -133,7 +172,9 @@ def _whole(scenario: Scenario, trace: Trace | None, durations_s: Floats | None, 
         end = scenario.duration_s or np.inf
         sped = trace.arrivals_s / scenario.arrivals.speed
         taken = min(int(np.searchsorted(sped, end, "right")), scenario.jobs or len(sped))
-        return _select(trace, slice(taken), sped[:taken])
+        waiting = scenario.backlog_jobs
+        rows = np.concatenate([np.resize(np.arange(len(sped)), waiting), np.arange(taken)])
+        return _select(trace, rows, np.concatenate([np.zeros(waiting), sped[:taken]]))
     period = scenario.arrivals.period_s
     outage = _first_outage(scenario)
     needed = max(period or 0.0, length_s if outage is None else outage.start_s + outage.length_s + length_s)
@@ -143,7 +184,7 @@ def _whole(scenario: Scenario, trace: Trace | None, durations_s: Floats | None, 
     end_s = min(scenario.duration_s or np.inf, needed)
     shortened = scenario.model_copy(update={"jobs": None, "duration_s": end_s, "warmup_jobs": 0})
     arrivals = draw_arrivals(shortened, durations_s)
-    return Trace(arrivals[: asked or len(arrivals)])
+    return Trace(arrivals[: len(arrivals) if asked is None else asked + scenario.backlog_jobs])
 
 
 def _first_outage(scenario: Scenario) -> Outage | None:
@@ -156,7 +197,7 @@ def _kept(scenario: Scenario, arrivals: Floats, length_s: float) -> tuple[Window
     if last <= length_s:
         all_of_it = WindowCut(0.0, max(last, 1e-9))
         ends = (scenario.duration_s or np.inf) <= length_s or (scenario.jobs or np.inf) <= len(arrivals)
-        if ends or isinstance(kind, TraceArrivals):
+        if ends or isinstance(kind, TraceArrivals | BacklogArrivals):
             return all_of_it, "the whole workload", True
         if period_s is not None:
             return all_of_it, f"a whole cycle of {minutes(period_s)}", True
@@ -194,6 +235,8 @@ def _changes_in_words(scenario: Scenario, keep: WindowCut) -> str:
         words.append("without an outage")
     elif taken_s < whole_s * (1 - 1e-9):
         words.append(f"{minutes(taken_s)} of {minutes(whole_s)} of outage")
+    if backlog_of(scenario) and keep.start_s > 0:
+        words.append("without the jobs that wait at the start")
     if scenario.warmup_jobs:
         words.append("from an empty start")
     if scenario.counts_first_byte:

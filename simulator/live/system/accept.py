@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from http import HTTPStatus
 from math import ceil
 from typing import Any, assert_never
@@ -16,6 +17,7 @@ import redis.asyncio
 from aiohttp import web
 from standardwebhooks.webhooks import Webhook
 
+from simulator.arrivals import ClosedArrivals
 from simulator.deliveries import NoDelivery, PollingDelivery, PushDelivery, WebhookDelivery
 from simulator.live.system.clock import RunClock
 from simulator.live.system.config import ProcessConfig
@@ -122,7 +124,10 @@ READ_BLOCK_MS, READ_AT_ONCE = 1000, 500
 class Accept:
     def __init__(self, config: ProcessConfig, jobs: Jobs, journal: Journal, queues: RunQueues) -> None:
         self._config, self._jobs, self._journal, self._queues = config, jobs, journal, queues
-        self._design = config.scenario.event_driven
+        self._design, self._is_closed = (
+            config.scenario.event_driven,
+            isinstance(config.scenario.arrivals, ClosedArrivals),
+        )
         self._clock = RunClock(0, config.speed)  # for durations alone
         self._push, interval_s = PushDelivery(method="sse"), 1.0
         self._webhooks: Webhooks | None = None
@@ -143,6 +148,10 @@ class Accept:
         self._enqueuing = ThreadPoolExecutor(1, thread_name_prefix="enqueue")  # one: jobs are enqueued in order
         self._delivering: set[asyncio.Task[None]] = set()
 
+    @cached_property
+    def _run_clock(self) -> RunClock:
+        return self._config.clock()
+
     def app(self) -> web.Application:
         app = make_application(self._config.token)
         app.router.add_post("/jobs", self._accept)
@@ -158,7 +167,7 @@ class Accept:
             read_job(given, len(self._jobs)),
             read_number({"call": 0} | given, "call", self._jobs.client_retries + 1),
         )
-        called_s = self._config.clock().now_s() if call else None
+        called_s = self._run_clock.now_s() if call or self._is_closed else None
         if job in self._events:
             return error_response(409, f"job {job} has been accepted before")
         self._events[job] = JobEvents()
@@ -174,7 +183,7 @@ class Accept:
         if self._design.max_queue is not None and self._queues.waiting() >= self._design.max_queue:
             return False
         self._journal.write(EventType.ACCEPTED, job)
-        self._queues.enqueue(job, called_s)
+        self._queues.accept(job, called_s)
         self._journal.write(EventType.QUEUED, job)
         return True
 

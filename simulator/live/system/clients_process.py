@@ -4,13 +4,14 @@ import asyncio
 import re
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from aiohttp import web
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from core.closed_sets import complete_table
+from simulator.arrivals import ClosedArrivals
 from simulator.deliveries import Delivery, WebhookDelivery
 from simulator.live.system.callers import Caller, EventDrivenCaller, SynchronousCaller
 from simulator.live.system.clock import RunClock
@@ -30,6 +31,8 @@ from simulator.live.system.outcomes import NOT_REPORTED, Outcomes
 from simulator.live.system.process import ProcessContext
 
 LARGEST_WEBHOOK = 2**20
+LEAST_DISTANCE_S = 0.001
+"""Scenario seconds between two requests of a client that does not think."""
 MESSAGE = re.compile(r"job-(\d{1,9})")
 
 
@@ -122,7 +125,36 @@ async def call_all(config: ProcessConfig, jobs: Jobs, clock: RunClock, outcomes:
                 )
             if is_event_driven and config.scenario.event_driven.redelivers:  # work goes on after its lease
                 group.create_task(outcomes.wait_for_work(Reader(config.path), unfinished_deliveries))
-            await _arrive(jobs, clock, outcomes.journal, class_(config, jobs, clock, session, outcomes), group)
+            caller = class_(config, jobs, clock, session, outcomes)
+            arrivals = config.scenario.arrivals
+            if isinstance(arrivals, ClosedArrivals):
+                numbers = iter(range(len(jobs)))
+                for client in range(arrivals.clients):
+                    group.create_task(_send_one_by_one(client, numbers, arrivals, jobs, clock, outcomes, caller))
+            else:
+                await _arrive(jobs, clock, outcomes.journal, caller, group)
+
+
+async def _send_one_by_one(
+    client: int,
+    numbers: Iterator[int],
+    arrivals: ClosedArrivals,
+    jobs: Jobs,
+    clock: RunClock,
+    outcomes: Outcomes,
+    caller: Caller,
+) -> None:
+    """Closed-loop load: a client sends its next request after it has thought about the answer to the one before."""
+    sends_s = jobs.think_s(arrivals, client, first=True)
+    while True:
+        await asyncio.sleep(max(0.0, clock.real_until_s(sends_s)))
+        job = next(numbers, None)
+        if job is None:
+            return
+        outcomes.journal.write(EventType.ARRIVED, job, value=max(0.0, -clock.real_until_s(sends_s)))
+        await caller(job)
+        await outcomes.wait_for(job)
+        sends_s = max(clock.now_s() + jobs.think_s(arrivals, job), sends_s + LEAST_DISTANCE_S)
 
 
 async def _arrive(jobs: Jobs, clock: RunClock, journal: Journal, caller: Caller, group: asyncio.TaskGroup) -> None:

@@ -15,11 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.units import HOUR_S
+from simulator.arrivals import ClosedArrivals
 from simulator.kernel.layout import (
     CRASH_DRAWS,
     PROBE_SHIFT,
+    U_CLASS,
     U_CRASH,
     U_FAILURE,
+    U_GAP,
     U_JITTER,
     U_REFUSAL,
     U_SUBSCRIBER_JITTER,
@@ -68,6 +71,8 @@ class Jobs:
     webhook_pauses_s: Floats
     subscribers: int
     retries: int
+    keys: int
+    """Of jobs that keep an order; 0: they keep none."""
     client_retries: int
     client_backoff_s: float
     patience_s: float
@@ -103,6 +108,16 @@ class Jobs:
             return True
         draws = job + (probes << PROBE_SHIFT)
         return self.transient > 0 and uniform_draw(self.key, draws, U_FAILURE, attempt) < self.transient
+
+    def key_of_order(self, job: int) -> int:
+        return int(uniform_draw(self.key, job, U_CLASS, 1) * self.keys)
+
+    def think_s(self, arrivals: ClosedArrivals, number: int, *, first: bool = False) -> float:
+        """How long a client thinks after job `number`, or client `number` before its first request."""
+        draw = uniform_draw(self.key, number, U_GAP, int(first))
+        if arrivals.think == "exponential":
+            return -arrivals.think_s * log(draw)
+        return arrivals.think_s * draw if first else arrivals.think_s
 
     def crash_s(self, job: int, delivery: int, crashes_per_hour: float) -> float:
         """When the consumer of a delivery crashes, after it has taken the job."""

@@ -20,6 +20,7 @@ class Outcomes:
     def __init__(self, jobs: Jobs, journal: Journal) -> None:
         self.journal = journal
         self._open = set(range(len(jobs)))
+        self._awaited: dict[int, asyncio.Event] = {}
         self.all_known = asyncio.Event()
         if not self._open:
             self.all_known.set()
@@ -31,8 +32,14 @@ class Outcomes:
 
     def close(self, job: int) -> None:
         self._open.discard(job)
+        if job in self._awaited:
+            self._awaited.pop(job).set()
         if not self._open:
             self.all_known.set()
+
+    async def wait_for(self, job: int) -> None:
+        if job in self._open:
+            await self._awaited.setdefault(job, asyncio.Event()).wait()
 
     async def watch(self, reader: Reader, kinds: tuple[EventType, ...]) -> None:
         while not self.all_known.is_set():

@@ -19,6 +19,7 @@ from rq.serializers import JSONSerializer
 from simulator.live.system.clock import NS_PER_S
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.jobs import Jobs
+from simulator.live.system.key_order import KeyOrder
 from simulator.live.system.redeliveries import JobDeliveries
 
 TASKS = "simulator.live.system.tasks"
@@ -48,6 +49,7 @@ class RunQueues:
         self.names = list(config.scenario.event_driven.queues)
         self._jobs, self._speed = jobs, config.speed
         design = config.scenario.event_driven
+        self._order = KeyOrder(self.connection, jobs) if jobs.keys else None
         self.deliveries = JobDeliveries(self.connection, design) if design.redelivers else None
         self._keeps_dead_letters = config.scenario.event_driven.dead_letter
         longest_s = float(jobs.service_s.max(initial=0.0)) / config.speed
@@ -58,10 +60,25 @@ class RunQueues:
         return [self._queue(name) for name in self.names]
 
     def waiting(self) -> int:
+        """Jobs in the queues, or waiting for their key."""
+        held_back = 0 if self._order is None else len(self._order.held_back())
         with self.connection.pipeline(transaction=False) as pipeline:
             for queue in self.classes:
                 pipeline.llen(queue.key)
-            return int(sum(pipeline.execute()))
+            return int(sum(pipeline.execute())) + held_back
+
+    def accept(self, job: int, called_s: float | None) -> None:
+        """Queue a job, or let it wait for its key. `called_s` as in `enqueue`."""
+        if self._order is None or self._order.hold(job, called_s):
+            self.enqueue(job, called_s)
+
+    def release_key(self, job: int) -> None:
+        """The job is settled."""
+        following = None if self._order is None else self._order.release(job)
+        if self._order is not None and following is not None:
+            self.enqueue(*following)
+            queue = self.classes[self._jobs.place[following[0]]]
+            self._order.move_into_line(queue.key, rq_id(following[0]), following[0])
 
     def enqueue(self, job: int, called_s: float | None = None, delivery: int = 0) -> None:
         """`called_s`: when its client called, if not at its arrival. `delivery`: its number, if another one is still under way."""
@@ -141,13 +158,14 @@ class RunQueues:
     def held_jobs(self) -> set[int]:
         """The jobs that rq still has somewhere: in a queue, with a worker, scheduled for a retry, or in its registry of failed jobs."""
         held: set[str] = set()
+        waiting = set[int]() if self._order is None else self._order.held_back()
         for queue in self.classes:
             held.update(queue.get_job_ids())
             held.update(entry.decode() for entry in self.connection.lrange(queue.intermediate_queue_key, 0, -1))
             held.update(queue.started_job_registry.get_job_ids(cleanup=False))
             held.update(queue.scheduled_job_registry.get_job_ids())
             held.update(queue.failed_job_registry.get_job_ids())
-        return {job_number(name) for name in held}
+        return waiting | {job_number(name) for name in held}
 
     def waiting_jobs(self) -> list[Job]:
         return self.fetch(name for queue in self.classes for name in queue.get_job_ids())

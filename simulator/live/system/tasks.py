@@ -109,6 +109,7 @@ def attempt(job: int, called_s: float | None = None) -> str:
             deliveries.settle(job)
         app.journal.write(EventType.EXPIRED, job, number)
         app.queues.publish(job, "expired")
+        app.queues.release_key(job)
         return ""
     if deliveries is not None:
         return _Delivery(app, deliveries, rq_job, number, called_s).work()
@@ -128,6 +129,7 @@ def _finish(app: Application, job: int, number: int, reply: Reply) -> str:
     app.queues.publish(job, "done", reply.text)
     if app.jobs.subscribers:
         app.queues.fan_out(job)
+    app.queues.release_key(job)
     return reply.text
 
 
@@ -187,6 +189,7 @@ class _Delivery:
             self._deliveries.settle(job)
             app.journal.write(EventType.LOST, job, self._number)
             app.queues.publish(job, "failed")
+            app.queues.release_key(job)
             return ""
         if self._deliveries.may_be_taken(job):
             app.journal.write(EventType.REDELIVERED, job, self._number)
@@ -318,6 +321,7 @@ def _give_up(app: Application, job: int, number: int) -> None:
     keeps = app.design.dead_letter
     app.journal.write(EventType.GAVE_UP, job, number, float(keeps))
     app.queues.publish(job, "dead_lettered" if keeps else "failed")
+    app.queues.release_key(job)
 
 
 def handle_for_subscriber(job: int, subscriber: int) -> None:
