@@ -24,7 +24,8 @@ from typing import Any
 import pytest
 
 from simulator.kernel.compiled import is_cached
-from simulator.replications import warm
+from simulator.replications import LOOPS, Runner, warm
+from simulator.scenario import Scenario
 
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESS = re.compile(r"^Crossover is at (http://127\.0\.0\.1:(\d+))/\?token=([\w-]+)$")
@@ -32,6 +33,9 @@ ADDRESS = re.compile(r"^Crossover is at (http://127\.0\.0\.1:(\d+))/\?token=([\w
 START_S = 300.0
 """The first start on a machine compiles the kernel, on two cores that others may use, too. It only ends what hangs."""
 END_S = 60.0
+METRICS_TOKEN = "a-scraper-of-the-suite"
+TOKEN = "token"
+"""The file beside the prepared data folder which is there once that is ready."""
 
 
 class Site:
@@ -115,6 +119,19 @@ class Site:
     def until_ready(self, within_s: float = START_S) -> None:
         eventually(lambda: self.get("/health/ready")[0] == 200, within_s, lambda: self.with_output("It is not ready"))
 
+    def until_idle(self) -> None:
+        """No run waits or is under way. For a site with the suite's METRICS_TOKEN."""
+        opener = self._opener()
+        opener.addheaders = [("Authorization", f"Bearer {METRICS_TOKEN}")]
+
+        def is_idle() -> bool:
+            with opener.open(f"{self.url}/metrics", timeout=START_S) as answer:
+                runs = re.findall(r'^crossover_runs{state="(\w+)"} (\S+)$', answer.read().decode(), re.MULTILINE)
+            assert runs, self.with_output("It tells of no runs")
+            return not any(float(count) for state, count in runs if state in ("queued", "running"))
+
+        eventually(is_idle, START_S, lambda: self.with_output("It still works"))
+
     def children(self) -> dict[int, str]:
         """Process ids and command lines of everything that this `up` has started and that lives."""
         return descendants(self.process.pid)
@@ -147,27 +164,40 @@ def one_at_a_time(path: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _kernel_is_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Of the processes of the suite one compiles it, if it has changed; the others and all sites load it."""
-    if "PYTEST_XDIST_WORKER" in os.environ and not is_cached():
+    """If it has changed, the processes of the suite compile an event loop each, and load the other; all sites load both."""
+    process = os.environ.get("PYTEST_XDIST_WORKER")
+    if process and not is_cached():
+        service = {"distribution": "exponential", "mean_s": 1}
+        scenario = Scenario.parse({"jobs": 10, "arrivals": {"process": "regular", "rate_per_s": 1}, "service": service})
+        for design in sorted(LOOPS, reverse=process == "gw0"):
+            with one_at_a_time(shared_folder(tmp_path_factory) / f"{design}.lock"):
+                runner = Runner(scenario, None, None, dict.fromkeys(LOOPS, True))
+                LOOPS[design](runner.build_state(design, 0).machine, 1)
         with one_at_a_time(shared_folder(tmp_path_factory) / "kernel.lock"):
             warm()
 
 
 @pytest.fixture(scope="session")
 def prepared_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data folder of a site that has been up once: tables made, static files collected, kernel compiled. Copy it.
+    """The data folder of a site that has been up once: tables made, static files collected, kernel compiled, demo decisions simulated. Copy it.
 
-    The processes of the suite share it: the first makes it, the others wait.
+    The processes of the suite share it: the first makes it, the others wait. A site on a copy has nothing to simulate until it is asked.
     """
     folder = shared_folder(tmp_path_factory)
-    data, done = folder / "data", folder / "done"
+    data = folder / "data"
     with one_at_a_time(folder / "data.lock"):
-        if not done.exists():
-            site = Site.start(data, "--workers", "1")
+        if not (folder / TOKEN).exists():
+            site = Site.start(data, "--workers", "1", CROSSOVER_METRICS_TOKEN=METRICS_TOKEN)
             site.until_ready()
+            site.until_idle()
             assert site.end() == 0, site.with_output("It did not end well")
-            done.touch()
+            (folder / TOKEN).write_text(site.token)
     return data
+
+
+def token_of(prepared_data: Path) -> str:
+    """That of the address which the site printed when it was up."""
+    return (prepared_data.parent / TOKEN).read_text()
 
 
 def own_environment() -> dict[str, str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.selection import IN_CI
-from tests.sites import END_S, START_S, Site, eventually
+from tests.sites import END_S, START_S, Site, eventually, token_of
 
 TRUSTED = "127.0.0.2"
 """The address that nginx calls from. Requests of the test itself come from 127.0.0.1, which is not trusted."""
@@ -187,27 +187,24 @@ def test_local_mode_listens_on_this_machine_alone(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def restarted(prepared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Site]]:
-    """A site that has ended, and the next one on its data folder, which everybody could read in between."""
+def restarted(prepared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The second site on a data folder, which everybody could read in between."""
     data = Path(shutil.copytree(prepared_data, tmp_path_factory.mktemp("restarted") / "data"))
-    first = Site.start(data, "--workers", "1")
-    first.end()
     for path in [data, *data.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
-    second = Site.start(data, "--workers", "1")
-    yield first, second
-    second.end()
+    site = Site.start(data, "--workers", "1")
+    yield site
+    site.end()
 
 
-def test_the_printed_address_survives_a_restart(restarted: tuple[Site, Site]) -> None:
-    first, second = restarted
-    assert second.token == first.token
-    assert second.let_in().value
-    assert second.until_printed(re.compile(r"^For another browser: .*\?token="), START_S)
+def test_the_printed_address_survives_a_restart(restarted: Site, prepared_data: Path) -> None:
+    assert restarted.token == token_of(prepared_data)
+    assert restarted.let_in().value
+    assert restarted.until_printed(re.compile(r"^For another browser: .*\?token="), START_S)
 
 
-def test_everything_in_the_data_folder_is_for_its_owner_alone(restarted: tuple[Site, Site]) -> None:
-    site = restarted[1]
+def test_everything_in_the_data_folder_is_for_its_owner_alone(restarted: Site) -> None:
+    site = restarted
     site.until_ready()
     site.let_in()
     paths = [site.data, *site.data.rglob("*")]
