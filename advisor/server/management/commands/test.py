@@ -8,8 +8,9 @@ from django.core.management.base import BaseCommand
 
 from advisor.configuration import ROOT
 
-OURS = ("DJANGO_SETTINGS_MODULE", "CROSSOVER_DATA", "CROSSOVER_MODE")
-"""Set for this process or for the person's own Crossover: tests have a data folder of their own."""
+OURS = ("DJANGO_SETTINGS_MODULE", "CROSSOVER_DATA", "CROSSOVER_MODE", "PYTHONDONTWRITEBYTECODE")
+"""Set for this process or for the person's own Crossover: tests have a data folder of their own, and start more than a hundred
+processes, each of which would compile every module."""
 PROCESSES = ("-n", "2")
 ONE_PROCESS = ("-n", "--numprocesses", "--pdb", "--trace", "-s", "--capture=no", "--collect-only", "--co", "--fixtures")
 """Options that say how many processes, or that only one process can follow."""
