@@ -1,5 +1,6 @@
 """The bridge between fields and Answers."""
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -18,8 +19,9 @@ from advisor.web.templatetags import words
 from core.errors import InvalidInput, Problem
 
 
+@cache
 def posted(template: str) -> QueryDict:
-    """Every field of a page as a browser sends it when nothing was touched."""
+    """Every field of a page as a browser sends it when nothing was touched. Shared: copy it to change it."""
     post = QueryDict(mutable=True)
     for group in groups_of(TEMPLATES[template].answers):
         for field in group.fields:
