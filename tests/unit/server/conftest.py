@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 from django.conf import settings as django_settings
 from pytest_django import Settings
 
@@ -13,23 +14,36 @@ from advisor.server.broker import embedded_broker, wait_for_safe_broker
 from advisor.server.supervisor import Child
 
 
+def configured(data: Path) -> Configuration:
+    """As `up` would have it for the data folder."""
+    return django_settings.CONFIGURATION.model_copy(update={"data": data, "redis_url": None})
+
+
 @pytest.fixture
 def configuration(tmp_path: Path) -> Configuration:
-    """As `up` would have it for a data folder of its own."""
-    return django_settings.CONFIGURATION.model_copy(update={"data": tmp_path, "redis_url": None})
+    return configured(tmp_path)
 
 
-@pytest.fixture
-def queue_url(configuration: Configuration, settings: Settings) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def running_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Configuration]:
+    """The configuration of a broker that the tests of a file share."""
+    configuration = configured(tmp_path_factory.mktemp("broker"))
     child = embedded_broker(configuration, os.environ)
     child.start()
     try:
         wait_for_safe_broker(configuration.broker_url, 10, child.has_ended)
-        _use(settings, configuration)
-        yield configuration.broker_url
+        yield configuration
     finally:
         child.kill()
         reap(child)
+
+
+@pytest.fixture
+def queue_url(running_broker: Configuration, settings: Settings) -> str:
+    """The address of a broker that holds nothing."""
+    _use(settings, running_broker)
+    redis.Redis.from_url(running_broker.broker_url).flushall()
+    return running_broker.broker_url
 
 
 def reap(child: Child) -> None:

@@ -17,7 +17,7 @@ from tests.unit.server.conftest import reap
 
 
 @pytest.fixture
-def started(configuration: Configuration, queue_url: str) -> redis.Redis:
+def started(queue_url: str) -> redis.Redis:
     return redis.Redis.from_url(queue_url)
 
 
@@ -29,8 +29,8 @@ def wait_for(child: Child, configuration: Configuration) -> None:
     broker.wait_for_safe_broker(configuration.broker_url, 10, child.has_ended)
 
 
-def test_only_its_owner_reaches_it(configuration: Configuration, started: redis.Redis) -> None:
-    at = configuration.broker_socket
+def test_only_its_owner_reaches_it(running_broker: Configuration, started: redis.Redis) -> None:
+    at = running_broker.broker_socket
     assert stat.S_IMODE(at.parent.stat().st_mode) == 0o700
     assert stat.S_IMODE(at.stat().st_mode) == 0o700
     assert started.config_get("port")["port"] == "0"
@@ -127,6 +127,7 @@ def test_a_broker_that_may_drop_work_is_refused(policy: str, started: redis.Redi
     started.config_set("maxmemory-policy", policy)
     with pytest.raises(CannotRun, match=f"{policy}.*noeviction"):
         broker.wait_for_safe_broker(queue_url, 1)
+    started.config_set("maxmemory-policy", "noeviction")
 
 
 def test_a_broker_that_is_not_there_is_a_sentence(configuration: Configuration) -> None:
