@@ -16,6 +16,8 @@ IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 WAITING = ("tests/live/", "tests/faults/")
 """Tests that wait for processes most of the time."""
+LONG = ("tests/faults/test_up_", "tests/theory/", "tests/unit/commands/test_every_workload.py", "tests/property/")
+"""Few tests that take long: begun last, one of them would keep a single process busy."""
 IN_A_BROWSER = "tests/e2e/"
 """Last in their process: the browser keeps its thread's event loop for good."""
 
@@ -81,8 +83,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from xdist.scheduler import LoadScopeScheduling
 
     class Files(LoadScopeScheduling):
-        """Gives a process one file after the other. The first process waits while the others compute, so that no core is idle
-        and what is measured by the clock has a quiet machine."""
+        """Gives a process one file after the other. The first process waits while the others compute, so that no core is idle."""
 
         def _split_scope(self, nodeid: str) -> str:
             return nodeid.partition("::")[0]
@@ -95,6 +96,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Files(config, log)
 
 
-def rank(file: str, waits: bool) -> tuple[bool, bool]:
+def rank(file: str, waits: bool) -> tuple[bool, bool, bool]:
     """Files of a lower rank are run first by a process that runs those that wait, or those that compute, first."""
-    return file.startswith(IN_A_BROWSER), file.startswith(WAITING) != waits
+    return file.startswith(IN_A_BROWSER), file.startswith(WAITING) != waits, not file.startswith(LONG)

@@ -80,18 +80,25 @@ def test_a_mark_without_a_reason_is_refused(pytester: pytest.Pytester, monkeypat
 @pytest.mark.parametrize(
     ("options", "wanted"),
     [
-        ([], ("-n", "2")),
-        (["tests/unit/advice"], ("-n", "2")),
+        ([], ("-n", "3")),
+        (["tests/unit/advice"], ("-n", "3")),
         (["tests/unit/test_selection.py::test_full_runs_them"], ()),
         (["tests/web", "-n0"], ()),
         (["--pdb"], ()),
     ],
 )
-def test_two_processes_share_the_files_unless_one_is_asked_for(options: list[str], wanted: tuple[str, ...]) -> None:
+def test_processes_share_the_files_unless_one_is_asked_for(options: list[str], wanted: tuple[str, ...]) -> None:
     assert processes(options) == wanted
 
 
-def test_a_process_that_waits_and_one_that_computes_each_begin_with_their_own_files_and_end_in_the_browser() -> None:
-    files = ["tests/e2e/test_site.py", "tests/live/test_engine.py", "tests/unit/core/test_numbers.py"]
-    assert sorted(files, key=lambda file: rank(file, waits=True)) == [files[1], files[2], files[0]]
-    assert sorted(files, key=lambda file: rank(file, waits=False)) == [files[2], files[1], files[0]]
+def test_a_process_that_waits_and_one_that_computes_each_begin_with_their_own_long_files_and_end_in_the_browser() -> (
+    None
+):
+    files = [
+        "tests/e2e/test_site.py",
+        "tests/live/test_engine.py",
+        "tests/unit/core/test_numbers.py",
+        "tests/theory/test_peers.py",
+    ]
+    assert sorted(files, key=lambda file: rank(file, waits=True)) == [files[place] for place in (1, 3, 2, 0)]
+    assert sorted(files, key=lambda file: rank(file, waits=False)) == [files[place] for place in (3, 2, 1, 0)]

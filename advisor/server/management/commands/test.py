@@ -11,7 +11,8 @@ from advisor.configuration import ROOT
 OURS = ("DJANGO_SETTINGS_MODULE", "CROSSOVER_DATA", "CROSSOVER_MODE", "PYTHONDONTWRITEBYTECODE")
 """Set for this process or for the person's own Crossover: tests have a data folder of their own, and start more than a hundred
 processes, each of which would compile every module."""
-PROCESSES = ("-n", "2")
+PROCESSES = ("-n", "3")
+"""One of them waits for other processes most of the time, and two cores are busy."""
 ONE_PROCESS = ("-n", "--numprocesses", "--pdb", "--trace", "-s", "--capture=no", "--collect-only", "--co", "--fixtures")
 """Options that say how many processes, or that only one process can follow."""
 
@@ -32,7 +33,7 @@ class Command(BaseCommand):
 
 
 def processes(options: list[str]) -> tuple[str, ...]:
-    """Pytest's option for two processes, which share the files between them; none if the options choose one file or ask for one process."""
+    """Pytest's option for several processes, which share the files between them; none if the options choose one file or ask for one process."""
     chosen = [option.partition("::")[0] for option in options if option.startswith("tests")]
     is_one_file = len(set(chosen)) == 1 and chosen[0].endswith(".py")
     return () if is_one_file or any(option.startswith(ONE_PROCESS) for option in options) else PROCESSES
