@@ -35,7 +35,7 @@ START_S = 300.0
 END_S = 60.0
 METRICS_TOKEN = "a-scraper-of-the-suite"
 TOKEN = "token"
-"""The file beside the prepared data folder which is there once that is ready."""
+"""The file next to the prepared data folder that is there once that is ready."""
 
 
 class Site:
@@ -172,7 +172,8 @@ def _kernel_is_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> None:
         for design in sorted(LOOPS, reverse=process == "gw0"):
             with one_at_a_time(shared_folder(tmp_path_factory) / f"{design}.lock"):
                 runner = Runner(scenario, None, None, dict.fromkeys(LOOPS, True))
-                LOOPS[design](runner.build_state(design, 0).machine, 1)
+                state = runner.build_state(design, 0)
+                LOOPS[design](state.machine, 1)
         with one_at_a_time(shared_folder(tmp_path_factory) / "kernel.lock"):
             warm()
 

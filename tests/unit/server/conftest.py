@@ -41,7 +41,7 @@ def running_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Configu
 @pytest.fixture
 def queue_url(running_broker: Configuration, settings: Settings) -> str:
     """The address of a broker that holds nothing."""
-    _use(settings, running_broker)
+    _use(settings, configured(running_broker.data))
     redis.Redis.from_url(running_broker.broker_url).flushall()
     return running_broker.broker_url
 
