@@ -346,6 +346,11 @@ class Runner:
         return float(m["next_job"]) / self._jobs
 
 
+def is_warm() -> bool:
+    """Whether the event loops can run at once."""
+    return _warm.is_set()
+
+
 def warm(on_progress: OnProgress | None = None) -> None:
     """Load the compiled event loops from their cache, or compile them.
 

@@ -24,6 +24,13 @@ hypothesis.settings.load_profile("crossover")  # how long a draw takes is a matt
 pytest_plugins = ["tests.selection", "tests.sites"]
 
 
+@pytest.fixture(autouse=True)
+def unsimulated(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages and files show the advice of the forces and formulas, unless a test says that it is about the simulated advice."""
+    if request.node.get_closest_marker("simulated_advice") is None:
+        monkeypatch.setattr("advisor.decisions.services.simulated_advice.is_incomplete", lambda revision: False)
+
+
 @pytest.fixture
 def user(db: None) -> User:
     """The local user, whom local mode signs in by itself."""

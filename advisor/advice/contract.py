@@ -155,7 +155,7 @@ class StyleEvidence(Value):
     latency_s: Quantiles = Quantiles()
     wait_s: Quantiles = Quantiles()
     reached_s: float | None = None
-    """The time within which all but the tolerated misses have their result; null if so many never have one."""
+    """The time within which all but the tolerated misses have their result; null if fewer ever have one."""
     queue_depth_max: float = 0.0
     lag_max_s: float | None = None
     utilisation: float = 0.0
@@ -213,6 +213,8 @@ class Recommendation(Value):
     dead_letter: bool
     evidence: Evidence | None = None
     """Null while the simulator is not at hand: then the forces and formulas alone decide."""
+    unsimulated: str = ""
+    """Why there is no evidence, in a sentence; empty if there is some, or if nothing has been simulated yet."""
     not_simulated: Annotated[tuple[NotSimulated, ...], Field(strict=False)] = ()
     monitors: Annotated[tuple[Monitor, ...], Field(strict=False)]
     warnings: Annotated[tuple[AdviceWarning, ...], Field(strict=False)]

@@ -10,7 +10,7 @@ from simulator.result import Conclusion
 
 
 @dataclass(frozen=True)
-class Decision:
+class StyleDecision:
     style: Style
     strength: Strength
     score: float
@@ -20,18 +20,18 @@ class Decision:
     """Styles that miss the deadline, or are ruled out."""
 
 
-def decide_style(evaluation: Evaluation, evidence: Evidence | None) -> Decision:
+def decide_style(evaluation: Evaluation, evidence: Evidence | None) -> StyleDecision:
     """Without evidence the formulas of the rules rule styles out."""
     if evidence is None:
         return _by_formulas(evaluation)
-    concluded = {style: found.conclusion for style, found in evidence.styles.items()}
+    concluded = {style: outcome.conclusion for style, outcome in evidence.styles.items()}
     pull, case = float(evaluation.decisions.pull[0]), float(evaluation.decisions.hybrid_case[0])
     style = _chosen(preferences(pull, case), evidence.styles)
     raisable = bool(reaches_adjustable(evaluation.facts)[0]) and evaluation.point.capacity.peak_load < 1
     score = _score(pull, concluded, raisable)
     missing = frozenset(each for each in ALL_STYLES if concluded.get(each, "misses") == "misses")
     feasible = any(conclusion != "misses" for conclusion in concluded.values())
-    return Decision(style, _strength(style, score, case, concluded, feasible), score, feasible, missing)
+    return StyleDecision(style, _strength(style, score, case, concluded, feasible), score, feasible, missing)
 
 
 def preferences(pull: float, case: float) -> tuple[Style, ...]:
@@ -40,11 +40,11 @@ def preferences(pull: float, case: float) -> tuple[Style, ...]:
     return ("hybrid", *simple) if case > 0 else simple
 
 
-def _chosen(preferred: tuple[Style, ...], found: Mapping[Style, StyleEvidence]) -> Style:
+def _chosen(preferred: tuple[Style, ...], outcomes: Mapping[Style, StyleEvidence]) -> Style:
     """The first that meets; if none is shown to, the first that may; if all miss, what the forces favour once one does."""
     for wanted in ("meets", "unresolved"):
         for style in preferred:
-            if style in found and found[style].conclusion == wanted:
+            if style in outcomes and outcomes[style].conclusion == wanted:
                 return style
     return preferred[0]
 
@@ -70,8 +70,8 @@ def _strength(
     return "clear" if certainty >= CLEAR and "unresolved" not in concluded.values() else "lean"
 
 
-def _by_formulas(evaluation: Evaluation) -> Decision:
+def _by_formulas(evaluation: Evaluation) -> StyleDecision:
     decisions = evaluation.decisions
     style, strength, _ = decisions.outcome()
     missing = frozenset(each for each, flags in decisions.ruled_out.items() if flags[0])
-    return Decision(style, strength, float(decisions.score[0]), bool(decisions.feasible[0]), missing)
+    return StyleDecision(style, strength, float(decisions.score[0]), bool(decisions.feasible[0]), missing)

@@ -18,7 +18,7 @@ from simulator.traces import Trace
 EVIDENCE_JOBS = 20_000
 """Jobs of a replication, rounded up to whole cycles of the peaks."""
 EVIDENCE_LOOKS = Looks((3, 5, 8, 12), most_jobs=400_000)
-WARM_UP_SHARE = 20
+_WARM_UP_SHARE = 20
 
 
 def evidence_of(evaluation: Evaluation, trace: Trace | None = None) -> Evidence | None:
@@ -49,7 +49,7 @@ def shortened(scenario: Scenario) -> Scenario:
     """The Scenario with as few jobs as the evidence has in one replication."""
     if scenario.jobs is None or scenario.jobs <= EVIDENCE_JOBS:
         return scenario
-    warmup = min(scenario.warmup_jobs, EVIDENCE_JOBS // WARM_UP_SHARE)
+    warmup = min(scenario.warmup_jobs, EVIDENCE_JOBS // _WARM_UP_SHARE)
     return scenario.model_copy(update={"jobs": EVIDENCE_JOBS, "warmup_jobs": warmup})
 
 

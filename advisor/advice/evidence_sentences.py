@@ -2,6 +2,7 @@
 
 from advisor.advice.contract import Evidence, Style, StyleEvidence
 from advisor.advice.words import apart
+from core.errors import InvalidInput
 from core.numbers import count, duration, percent, rate
 
 STYLE_WORDS: dict[Style, str] = {
@@ -10,10 +11,13 @@ STYLE_WORDS: dict[Style, str] = {
     "hybrid": "hybrid",
 }
 
+NO_DEADLINE = "Not simulated: without a deadline no design meets or misses it."
+RECORDING_NOT_GIVEN = "Not simulated: the recording that these answers replay is not at hand."
+
 
 def evidence_sentence(evidence: Evidence) -> str:
     """What the advice rests on, for all styles."""
-    shares = [f"{_in_time(found)} of the {STYLE_WORDS[style]}" for style, found in evidence.styles.items()]
+    shares = [f"{_in_time(outcome)} of the {STYLE_WORDS[style]}" for style, outcome in evidence.styles.items()]
     *first, last = sorted(shares, key=lambda words: words.split(" of the ")[1])
     return (
         f"Simulated with your numbers: {', '.join(first)} and {last} requests are in time "
@@ -21,24 +25,32 @@ def evidence_sentence(evidence: Evidence) -> str:
     )
 
 
-def _in_time(found: StyleEvidence) -> str:
-    return percent(100 * found.good_share)
+def _in_time(outcome: StyleEvidence) -> str:
+    return percent(100 * outcome.good_share)
+
+
+def refusal_sentence(error: InvalidInput | MemoryError) -> str:
+    """Why there is no evidence."""
+    if isinstance(error, InvalidInput):
+        reasons = "; ".join(f"{problem.path} {problem.reason}".strip() for problem in error.problems)
+        return f"Not simulated: {reasons}."
+    return "Not simulated: more requests would be in the system at once than a run can hold."
 
 
 def miss_sentence(style: Style, evidence: Evidence) -> str:
     """Why a style that the evidence shows to miss does."""
-    found = evidence.styles[style]
-    if not found.stable:
-        grows = f", by {rate(found.growth_per_min / 60)}" if found.growth_per_min else ""
+    outcome = evidence.styles[style]
+    if not outcome.stable:
+        grows = f", by {rate(outcome.growth_per_min / 60)}" if outcome.growth_per_min else ""
         return f"The {STYLE_WORDS[style]} design does not keep up: its backlog grows as long as requests arrive{grows}."
-    good, wanted = apart(100 * found.good_share, 100 * evidence.wanted_share, percent)
+    good, wanted = apart(100 * outcome.good_share, 100 * evidence.wanted_share, percent)
     lost = {
-        "timed out": found.timed_out_share,
-        "refused": found.refused_share,
-        "late": found.late_share,
-        "failed for good": found.failed_share,
-        "computed but not delivered": found.undelivered_share,
-        "lost": found.lost_share,
+        "timed out": outcome.timed_out_share,
+        "refused": outcome.refused_share,
+        "late": outcome.late_share,
+        "failed for good": outcome.failed_share,
+        "computed but not delivered": outcome.undelivered_share,
+        "lost": outcome.lost_share,
     }
     worst = sorted((share, words) for words, share in lost.items() if share >= 0.0005)[::-1]
     parts = ", ".join(f"{percent(100 * share)} {words}" for share, words in worst)
@@ -50,8 +62,22 @@ def miss_sentence(style: Style, evidence: Evidence) -> str:
 
 def evidence_shortfall(evidence: Evidence) -> str:
     """What fails, as the headline of advice that is not feasible."""
-    shares = [f"{_in_time(found)} {STYLE_WORDS[style]}" for style, found in evidence.styles.items() if found.stable]
+    shares = [
+        f"{_in_time(outcome)} {STYLE_WORDS[style]}" for style, outcome in evidence.styles.items() if outcome.stable
+    ]
     wanted = percent(100 * evidence.wanted_share)
     if not shares:
         return "Neither design can keep up: the backlog of each grows as long as requests arrive."
     return f"No design has {wanted} of the results within {duration(evidence.deadline_s)}: {', '.join(shares)} are in time."
+
+
+def share_in_words(outcome: StyleEvidence, evidence: Evidence) -> str:
+    """One style's share in time with its interval, against the wanted one."""
+    low, high = percent(100 * outcome.low), percent(100 * outcome.high)
+    return f"{_in_time(outcome)} in time ({low} to {high}), {percent(100 * evidence.wanted_share)} wanted"
+
+
+def largest_queue(outcome: StyleEvidence) -> str:
+    if not outcome.stable:
+        return "backlog grows without end"
+    return f"at most {count(outcome.queue_depth_max, 'request')} waiting"

@@ -11,11 +11,17 @@ from advisor.advice.brokers import choose_broker
 from advisor.advice.checks import Case, find_warnings
 from advisor.advice.contract import Evidence, Flip, Reason, Recommendation, Remedy, Style
 from advisor.advice.contradictions import find_contradictions
-from advisor.advice.decision import Decision, decide_style
+from advisor.advice.decision import StyleDecision, decide_style
 from advisor.advice.delivery import ALL_METHODS, answers_all_in_line, method_of
 from advisor.advice.evaluation import ALL_STYLES, Evaluation
 from advisor.advice.evidence import evidence_of
-from advisor.advice.evidence_sentences import evidence_shortfall, miss_sentence
+from advisor.advice.evidence_sentences import (
+    NO_DEADLINE,
+    RECORDING_NOT_GIVEN,
+    evidence_shortfall,
+    miss_sentence,
+    refusal_sentence,
+)
 from advisor.advice.facts import FactVectors, PointFacts
 from advisor.advice.flips import distance, find_flips
 from advisor.advice.migration import migration_path
@@ -25,6 +31,7 @@ from advisor.advice.practices import Design, advise_practices
 from advisor.advice.rules import CONSTRAINTS, RULES, Rule
 from advisor.advice.runbooks import with_runbooks
 from advisor.advice.uncertainty import probabilities, settling_flip
+from core.errors import InvalidInput
 from core.numbers import count, duration, exactly, number, percent, rate
 from simulator.traces import Trace
 
@@ -77,8 +84,21 @@ _NOUNS: Mapping[str, Callable[[float], str]] = {
 
 def advise(answers: Answers, *, flips: bool = True, trace: Trace | None = None) -> Recommendation:
     """The whole advice. `trace` is the recording that the answers name; without it the formulas decide."""
-    evaluation = Evaluation.from_answers(answers)
-    return recommend(evaluation, evidence_of(evaluation, trace), flips=flips)
+    return recommend_simulated(Evaluation.from_answers(answers), trace, flips=flips)
+
+
+def recommend_simulated(evaluation: Evaluation, trace: Trace | None = None, *, flips: bool = True) -> Recommendation:
+    """The whole advice for these answers. If they cannot be simulated, the formulas decide, and it says why."""
+    evidence: Evidence | None = None
+    if evaluation.answers.caller.deadline_s is None:
+        why = NO_DEADLINE
+    else:
+        try:
+            evidence, why = evidence_of(evaluation, trace), RECORDING_NOT_GIVEN
+        except (InvalidInput, MemoryError) as error:
+            why = refusal_sentence(error)
+    recommendation = recommend(evaluation, evidence, flips=flips)
+    return recommendation if evidence is not None else recommendation.model_copy(update={"unsimulated": why})
 
 
 def recommend(evaluation: Evaluation, evidence: Evidence | None = None, *, flips: bool = True) -> Recommendation:
@@ -136,28 +156,28 @@ def _fires(rule: Rule, facts: FactVectors) -> bool:
     return bool(rule.when(facts)[0])
 
 
-def _is_at_work(rule: Rule, facts: FactVectors, decision: Decision) -> bool:
+def _is_at_work(rule: Rule, facts: FactVectors, decision: StyleDecision) -> bool:
     """A hard constraint counts only if each of the styles that it rules out misses."""
     return _fires(rule, facts) and decision.missing.issuperset(rule.rules_out)
 
 
 def _infeasible(
-    facts: FactVectors, point: PointFacts, decision: Decision, evidence: Evidence | None
+    facts: FactVectors, point: PointFacts, decision: StyleDecision, evidence: Evidence | None
 ) -> dict[Style, tuple[str, ...]]:
-    found = evidence.styles if evidence is not None else {}
+    outcomes = evidence.styles if evidence is not None else {}
     at_work = [rule for rule in CONSTRAINTS if _is_at_work(rule, facts, decision)]
     return {
         style: (
-            *((miss_sentence(style, evidence),) if evidence is not None and style in found else ()),
+            *((miss_sentence(style, evidence),) if evidence is not None and style in outcomes else ()),
             *(rule.sentence(point) for rule in at_work if style in rule.rules_out),
         )
         for style in ALL_STYLES
-        if style in decision.missing and (evidence is None or style in found)
+        if style in decision.missing and (evidence is None or style in outcomes)
     }
 
 
 def _shortfall(
-    facts: FactVectors, point: PointFacts, remedy: Remedy | None, decision: Decision, evidence: Evidence | None
+    facts: FactVectors, point: PointFacts, remedy: Remedy | None, decision: StyleDecision, evidence: Evidence | None
 ) -> str:
     if decision.feasible:
         return ""
@@ -168,7 +188,7 @@ def _shortfall(
     return evidence_shortfall(evidence) if evidence is not None else ""
 
 
-def _reasons(facts: FactVectors, point: PointFacts, decision: Decision) -> tuple[Reason, ...]:
+def _reasons(facts: FactVectors, point: PointFacts, decision: StyleDecision) -> tuple[Reason, ...]:
     """Every rule that fired, hard constraints first, then the strongest."""
     fired = [rule for rule in RULES if _is_at_work(rule, facts, decision)]
     weights = {rule.id: float(rule.weight(facts)[0]) for rule in fired}

@@ -174,6 +174,11 @@ def advice_headline(recommendation: Recommendation) -> str:
     return headline(recommendation.style, recommendation.strength)
 
 
+def forces_headline(recommendation: Recommendation) -> str:
+    """For advice without its evidence."""
+    return f"By the forces alone: {uncapitalised(advice_headline(recommendation))}"
+
+
 def recommendation_sentence(recommendation: Recommendation) -> str:
     if not recommendation.feasible:
         remedy = "" if recommendation.remedy is None else f" {recommendation.remedy.text}"

@@ -17,6 +17,7 @@ from advisor.decisions.services.library import library_of
 from advisor.decisions.services.recordings import recording_of
 from advisor.decisions.services.revisions import next_step
 from advisor.decisions.services.runs import plan_run, runs_left
+from advisor.decisions.services.simulated_advice import Awaited, advise_revision
 from advisor.reports.document.planned_run import endpoint_terms, plan_sentences
 from advisor.teams.access import may_edit
 from advisor.teams.middleware import MemberRequest
@@ -50,6 +51,8 @@ def _terms(words: str) -> str:
 
 
 TOP_REASONS = 5
+SAVE_PATIENCE_S = 0.1
+"""How long a page waits for the simulation of its answers before it shows the forces alone, and asks for the rest."""
 
 
 def decision_context(
@@ -71,11 +74,12 @@ def decision_context(
     is_page = not request.htmx  # a fragment leaves the plan of a live run unchanged
     own = own or library_of(decision.workspace)
     answers = revision.answers
+    advised = advise_revision(revision, SAVE_PATIENCE_S)
     return {
         "decision": decision,
         "revision": revision,
         "answers": answers,
-        "groups": groups_of(answers, post, problems, revision.recommendation, own),
+        "groups": groups_of(answers, post, problems, advised.recommendation, own),
         "problem": errors.get("", ""),
         "problems": problems,
         "faults": [path for path in errors if path],
@@ -88,19 +92,21 @@ def decision_context(
         "undo": next_step(decision, Direction.UNDO),
         "redo": next_step(decision, Direction.REDO),
         "stale": bool(problems),
-        "rule_inputs": rule_inputs(revision.evaluation, [reason.rule for reason in revision.recommendation.reasons]),
+        "rule_inputs": rule_inputs(revision.evaluation, [reason.rule for reason in advised.recommendation.reasons]),
         **(plan_of(revision, run_options) if is_page else {"run_options": run_options, "external": allowed_endpoint()}),
-        **advice_of(revision.recommendation),
+        **advice_of(*advised),
+        "asks_again": True,
     }
 
 
-def advice_of(recommendation: Recommendation) -> dict[str, Any]:
+def advice_of(recommendation: Recommendation, awaited: Awaited = "") -> dict[str, Any]:
     speaks = [reason for reason in recommendation.reasons if reason.favours == recommendation.style]
     against = [reason for reason in recommendation.reasons if reason not in speaks]
     neutral = [reason for reason in against if reason.favours == "neither"]
     as_reasons = {reason.rule for reason in neutral}
     return {
         "recommendation": recommendation,
+        "awaited": awaited,
         "reasons": speaks[:TOP_REASONS],
         "more_reasons": speaks[TOP_REASONS:],
         "against": [reason for reason in against if reason.favours != "neither"],

@@ -8,7 +8,7 @@
     500: "something broke on our side",
     503: "the database is busy",
   };
-  let before = new Map();
+  const before = new Map();
   let open = new Set();
 
   const text = (element) => element.textContent.replace(/\s+/g, " ").trim();
@@ -16,7 +16,7 @@
   const marked = () => [...advice().querySelectorAll("[data-mark]")];
 
   const recordAdvice = () => {
-    before = new Map(marked().map((element) => [element.dataset.mark, text(element)]));
+    for (const element of marked()) before.set(element.dataset.mark, text(element)); // the verdict's is missing while it is simulated
     open = new Set([...advice().querySelectorAll("details[open][id]")].map((element) => element.id));
   };
 
@@ -182,6 +182,11 @@
     announce();
     const unsaved = document.getElementById("unsaved");
     if (unsaved) unsaved.hidden = true;
+  });
+
+  // The advice on answers that have been changed since is not waited for.
+  document.addEventListener("htmx:beforeCleanupElement", ({ target }) => {
+    if (target.id === "awaiting") htmx.trigger(target, "htmx:abort");
   });
 
   const failed = (event) => {

@@ -44,6 +44,7 @@ TABLE: dict[str, Row] = {
     "new-decision": Row("GET", (LOGIN, 200, 200, 403, 200, 403)),
     "decision": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "advice": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "settled-advice": Row("GET", (LOGIN, 204, 204, 204, 404, 204)),
     "save-answers": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "undo-answers": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "redo-answers": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),

@@ -28,6 +28,8 @@ from tests.sites import own_environment
 from tests.unit.reports.results import live_result
 from tests.web.conftest import MakeRun
 
+pytestmark = pytest.mark.simulated_advice
+
 CSV = b"TIMESTAMP,ContextTokens\r\n" + b"".join(
     b"2026-11-02 09:%02d:%02d.%03d,%d\r\n" % (n // 60, n % 60, n * 37 % 1000, 1000 + n) for n in range(900)
 )

@@ -14,6 +14,7 @@ from advisor.decisions.models.run import RunQuerySet
 from advisor.decisions.services.decisions import summarize_status
 from advisor.decisions.services.library import library_of
 from advisor.decisions.services.recordings import copy_file, describe_recording, recording_of
+from advisor.decisions.services.simulated_advice import complete_recommendation
 from advisor.reports.bundle import Recorded, write_bundle
 from advisor.reports.document import Document, build
 from advisor.reports.document.record import Record
@@ -27,7 +28,7 @@ def make_report(revision: Revision, *, address: str, workspace_address: str, run
     trace = recording_of(revision)
     return build(
         revision.answers,
-        revision.recommendation,
+        complete_recommendation(revision),
         date=timezone.localdate(revision.updated_at),
         versions=revision.versions,
         scenario=run.scenario if run else None,

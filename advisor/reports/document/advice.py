@@ -3,8 +3,9 @@ from typing import Any
 
 from advisor.advice.answers import Answers
 from advisor.advice.checks import CHECKS
-from advisor.advice.contract import BrokerOption, Reason, Recommendation
+from advisor.advice.contract import BrokerOption, Evidence, Reason, Recommendation, Style, StyleEvidence
 from advisor.advice.contradictions import CONTRADICTIONS
+from advisor.advice.evidence_sentences import evidence_sentence
 from advisor.advice.questionnaire import SECTIONS
 from advisor.advice.rules import RULES
 from advisor.reports import wording
@@ -13,6 +14,7 @@ from advisor.reports.document.blocks import ItemList, ListItem, Paragraph, Secti
 from core.numbers import MISSING, count, duration, number, percent, share
 
 MOST_REASONS = 5
+EVIDENCE_TITLE = "What the advice rests on"
 
 RULE_TITLES: Mapping[str, str] = {rule.id: rule.title for rule in RULES}
 CHECK_TITLES: Mapping[str, str] = {
@@ -24,6 +26,68 @@ CHECK_TITLES: Mapping[str, str] = {
 def context_section(answers: Answers) -> Section:
     items = tuple(ListItem(f"{section.title}: {section.state(answers)}") for section in SECTIONS)
     return Section("context", "Context", (ItemList(items),))
+
+
+def evidence_section(recommendation: Recommendation) -> Section | None:
+    """What the verdict rests on."""
+    evidence = recommendation.evidence
+    unsimulated = [
+        ListItem(f"“{LABELS.get(one.field, one.field)}” is not simulated: {one.reason}")
+        for one in recommendation.not_simulated
+    ]
+    listed = [ItemList(tuple(unsimulated))] if unsimulated else []
+    if evidence is None:
+        why = [Paragraph(f"{recommendation.unsimulated} The forces and formulas decide.")]
+        return Section("evidence", EVIDENCE_TITLE, (*why, *listed)) if recommendation.unsimulated else None
+    wanted = f"{share(evidence.wanted_share)} wanted within {duration(evidence.deadline_s)}"
+    columns = [_figures_of(style, outcome) for style, outcome in evidence.styles.items()]
+    headers, *rows = zip(EVIDENCE_FIGURES, *columns, strict=True)
+    tables = [table_block(headers, rows, wording.capitalised(wanted)), *_classes_table(evidence)]
+    return Section("evidence", EVIDENCE_TITLE, (Paragraph(evidence_sentence(evidence)), *tables, *listed))
+
+
+EVIDENCE_FIGURES = (
+    "Design",
+    "In time",
+    "95 % interval",
+    "Latency p50",
+    "Latency p95",
+    "Latency p99",
+    "Latency of the share wanted",
+    "Largest queue",
+    "Provider calls a job",
+    "Delivery calls a job",
+)
+
+
+def _figures_of(style: Style, outcome: StyleEvidence) -> tuple[str, ...]:
+    return (
+        wording.style_name(style),
+        share(outcome.good_share),
+        f"{share(outcome.low)} to {share(outcome.high)}",
+        *(duration(value) for value in (outcome.latency_s.p50, outcome.latency_s.p95, outcome.latency_s.p99)),
+        duration(outcome.reached_s, wording.NOT_REACHED),
+        count(outcome.queue_depth_max) if outcome.stable else "grows",
+        number(outcome.calls_per_job),
+        number(outcome.delivery_calls_per_job),
+    )
+
+
+def _classes_table(evidence: Evidence) -> list[TableBlock]:
+    rows = [
+        (
+            wording.style_name(style),
+            name,
+            share(one.good_share),
+            f"{share(one.low)} to {share(one.high)}",
+            duration(one.wait_p95_s),
+            duration(one.wait_max_s),
+        )
+        for style, outcome in evidence.styles.items()
+        for name, one in outcome.classes.items()
+    ]
+    headers = ("Design", "Class", "In time", "Between", "Wait p95", "Longest wait")
+    return [table_block(headers, rows, "Classes of requests", figures_from=2)] if rows else []
 
 
 def reasons_section(recommendation: Recommendation) -> Section:
@@ -231,6 +295,7 @@ def monitors_section(recommendation: Recommendation) -> Section | None:
 
 def advice_sections(recommendation: Recommendation, answers: Answers) -> Iterator[Section]:
     every = (
+        evidence_section(recommendation),
         reasons_section(recommendation),
         against_section(recommendation),
         flips_section(recommendation, answers),

@@ -10,7 +10,8 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
 from advisor.advice.answers import Answers
-from advisor.advice.contract import Flip, Recommendation
+from advisor.advice.contract import Evidence, Flip, Recommendation, StyleEvidence
+from advisor.advice.evidence_sentences import evidence_sentence, largest_queue, share_in_words
 from advisor.decisions.models import Trace
 from advisor.reports import wording
 from advisor.reports.document.advice import RULE_TITLES, parameter_words
@@ -36,6 +37,9 @@ register.filter("method_name", wording.method_name)
 register.filter("run_state", wording.run_state)
 register.filter("recommendation_sentence", wording.recommendation_sentence)
 register.filter("advice_headline", wording.advice_headline)
+register.filter("forces_headline", wording.forces_headline)
+register.filter("evidence_sentence", evidence_sentence)
+register.filter("largest_queue", largest_queue)
 register.filter("shown_style", wording.shown_style)
 register.filter("concurrency_sentence", wording.concurrency_sentence)
 register.filter("dead_letter_sentence", wording.dead_letter_sentence)
@@ -126,6 +130,22 @@ def chance_bar(style: str, chance: float) -> SafeString:
         '<rect class="chance-all" width="100" height="6"/><rect class="chance-part" width="{}" height="6"/></svg>',
         style,
         f"{100 * chance:.1f}",
+    )
+
+
+@register.simple_tag
+def share_bar(style: str, outcome: StyleEvidence, evidence: Evidence) -> SafeString:
+    """The share that is in time from 0 to 100 %, its interval as a thin line, and the wanted share as an upright one."""
+    return format_html(
+        '<svg class="share-bar style-{}" viewBox="0 0 100 16" preserveAspectRatio="none" role="img" aria-label="{}">'
+        '<rect class="chance-all" y="4" width="100" height="8"/><rect class="chance-part" y="4" width="{}" height="8"/>'
+        '<path class="share-interval" d="M{} 8H{}"/><path class="share-wanted" d="M{} 0V16"/></svg>',
+        style,
+        share_in_words(outcome, evidence),
+        f"{100 * outcome.good_share:.2f}",
+        f"{100 * outcome.low:.2f}",
+        f"{100 * outcome.high:.2f}",
+        f"{100 * evidence.wanted_share:.2f}",
     )
 
 

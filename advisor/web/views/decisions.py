@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import reswap
 
 from advisor.advice.contract import Recommendation
 from advisor.advice.evaluation import Evaluation
@@ -26,6 +27,7 @@ from advisor.decisions.services.decisions import (
     delete_decision,
     summarize_statuses,
 )
+from advisor.decisions.services.simulated_advice import Awaited, advise_revision
 from advisor.teams.access import may_edit, require_editor, role_in
 from advisor.teams.middleware import MemberRequest
 from advisor.teams.models import Role, Workspace
@@ -36,6 +38,8 @@ from advisor.web.views.revisions import revision_page
 from core.errors import InvalidInput
 
 DECISIONS_PER_PAGE = 20
+POLL_S = 3.0
+"""How long a request for the whole advice waits for it, before the page asks again."""
 
 
 @login_not_required
@@ -61,7 +65,7 @@ def list_decisions(request: HttpRequest) -> HttpResponse:
         {
             "page": page,
             "rows": rows,
-            "under_way": any(row.run.active for row in rows if row.run),
+            "under_way": any(row.awaited or (row.run and row.run.active) for row in rows),
             "may_edit": may_edit(request.user, workspace),
             "workspace": workspace,
             "status": "" if wrong else status,
@@ -83,6 +87,7 @@ class DecisionRow:
     decision: Decision
     status: StatusSummary
     recommendation: Recommendation
+    awaited: Awaited
     run: Run | None
 
 
@@ -98,7 +103,7 @@ def _rows(decisions: list[Decision]) -> list[DecisionRow]:
         DecisionRow(
             decision,
             summaries[decision.pk],
-            summaries[decision.pk].latest.recommendation,
+            *advise_revision(summaries[decision.pk].latest),
             runs.get(decision.last_run_id),  # type: ignore[attr-defined]
         )
         for decision in decisions
@@ -137,6 +142,21 @@ def show_decision(request: MemberRequest, decision_id: UUID) -> HttpResponse:
 def show_advice(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     decision = find_decision(request, decision_id)
     return render(request, "decisions/_advice.html#advice", decision_context(request, decision, decision.latest()))
+
+
+@require_safe
+def settle_advice(request: MemberRequest, decision_id: UUID) -> HttpResponse:
+    """The whole advice on the answers of `?version=`, as soon as it is there; nothing once they have been changed."""
+    decision = find_decision(request, decision_id)
+    revision = decision.latest()
+    advise_revision(revision, POLL_S)
+    current = Decision.objects.filter(pk=decision.pk).values_list("draft_version", flat=True).first()
+    if request.GET.get("version") != str(current):
+        return HttpResponse(status=204)
+    context = decision_context(request, decision, revision)
+    if context["awaited"]:
+        return reswap(render(request, "decisions/_advice.html#awaiting", context | {"oob": True}), "none")
+    return render(request, "decisions/_settled.html", context)
 
 
 @require_POST

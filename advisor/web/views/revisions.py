@@ -15,6 +15,7 @@ from advisor.decisions.models import Decision, Revision, Run, Status, Trace
 from advisor.decisions.services.decisions import summarize_status
 from advisor.decisions.services.recordings import recording_of
 from advisor.decisions.services.revisions import compare_revisions, history, list_changes
+from advisor.decisions.services.simulated_advice import advise_revision
 from advisor.reports.document.answers import TRACE, value_words
 from advisor.reports.document.record import DELETED
 from advisor.teams.access import may_edit
@@ -25,6 +26,8 @@ from advisor.web.forms.questions import field_id
 from core.paths import value_at
 
 REVISIONS_PER_PAGE = 25
+REVISION_PATIENCE_S = 5.0
+"""How long the page of a revision waits for a simulation that is missing."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def show_revision(request: MemberRequest, decision_id: UUID, number: int) -> Htt
 def revision_page(
     request: MemberRequest, decision: Decision, revision: Revision, status_error: str = ""
 ) -> HttpResponse:
-    answers, recommendation = revision.answers, revision.recommendation
+    answers, (recommendation, awaited) = revision.answers, advise_revision(revision, REVISION_PATIENCE_S)
     context = {
         "decision": decision,
         "revision": revision,
@@ -71,7 +74,7 @@ def revision_page(
         "status_change": revision.status_changes.select_related("changed_by").last(),
         "run": {"revision": revision},
         "status_error": status_error,
-        **advice_of(recommendation),
+        **advice_of(recommendation, awaited),
     }
     return render(request, "revisions/show.html", context, status=422 if status_error else 200)
 

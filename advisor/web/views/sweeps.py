@@ -21,6 +21,7 @@ from advisor.decisions import jobs, stored
 from advisor.decisions.models import Decision, Sweep, SweepKind, SweepState
 from advisor.decisions.services.leases import WORKER_DIED
 from advisor.decisions.services.recordings import recording_of
+from advisor.decisions.services.simulated_advice import advise_revision
 from advisor.decisions.services.sweeps import cancel_sweep, find_requirement, read_cells
 from advisor.reports.charts.csv_text import csv_of_table
 from advisor.reports.document.answers import QUESTIONS
@@ -130,13 +131,13 @@ def sweep_figure(request: MemberRequest, sweep_id: UUID) -> HttpResponse:
 
 def _form(decision: Decision, given: QueryDict) -> SweepForm:
     revision = decision.latest()
-    offered = proposals(revision.answers, revision.recommendation)
+    offered = proposals(revision.answers, advise_revision(revision).recommendation)
     return SweepForm.from_query(given, offered, revision.answers, recording_of(revision))
 
 
 def _form_context(request: MemberRequest, decision: Decision, form: SweepForm) -> dict[str, Any]:
     revision = decision.latest()
-    offered = proposals(revision.answers, revision.recommendation)
+    offered = proposals(revision.answers, advise_revision(revision).recommendation)
     earlier = Sweep.objects.filter(revision__decision=decision).select_related("revision")
     return {
         "decision": decision,

@@ -6,6 +6,7 @@ import uvicorn
 from django.conf import settings
 
 from advisor.configuration import Configuration
+from advisor.decisions.services.simulated_advice import THREADS
 from advisor.server.management.child_command import ChildCommand
 
 RESPONSE_GRACE_S = 3
@@ -20,6 +21,7 @@ class Command(ChildCommand):
         parser.add_argument("--fd", type=int, required=True, help="the listening socket's file descriptor")
 
     def serve(self, options: dict[str, Any]) -> None:
+        THREADS.begin_warming()
         serve(socket.socket(fileno=options["fd"]), settings.CONFIGURATION)
 
 

@@ -1,0 +1,152 @@
+"""Advice with its evidence, simulated in threads of this process: the kernel releases the GIL, and what is saved waits for none of it.
+
+A save stores the advice of the forces and formulas. The whole advice follows in the background; the next request for
+it stores it, if the answers are still the same.
+"""
+
+import threading
+from collections import OrderedDict
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+import structlog
+
+from advisor import advice
+from advisor.advice.contract import Recommendation
+from advisor.advice.recommendation import recommend_simulated
+from advisor.decisions import stored
+from advisor.decisions.models import Revision
+from advisor.decisions.services.recordings import read_stored_trace, recording_of
+from simulator.replications import is_warm, warm
+from simulator.traces import Trace
+
+log = structlog.get_logger("advice")
+
+ADVICE_THREADS = 2
+MOST_ASKED = 64
+"""Of the advice that is kept until a request stores it."""
+Awaited = Literal["", "simulating", "loading"]
+
+
+class Advised(NamedTuple):
+    recommendation: Recommendation
+    awaited: Awaited = ""
+    """What the whole advice waits for; empty if this is it."""
+
+
+class _Asked(NamedTuple):
+    answers_json: str
+    future: Future[Recommendation]
+
+
+class AdviceThreads:
+    """At most one simulation for each revision: one of answers that have changed meanwhile does not start any more."""
+
+    def __init__(self, threads: int = ADVICE_THREADS) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="advice")
+        self._lock = threading.Lock()
+        self._asked: OrderedDict[UUID, _Asked] = OrderedDict()
+        self._warming: threading.Thread | None = None
+
+    def ask(self, revision: Revision) -> Future[Recommendation]:
+        with self._lock:
+            known = self._asked.get(revision.pk)
+            if known is not None and known.answers_json == revision.answers_json and not known.future.cancelled():
+                return known.future
+        trace = recording_of(revision)
+        future = self._pool.submit(_simulated, revision.answers_json, read_stored_trace(trace) if trace else None)
+        with self._lock:
+            replaced = self._asked.pop(revision.pk, None)
+            self._asked[revision.pk] = _Asked(revision.answers_json, future)
+            dropped = [replaced] if replaced else []
+            while len(self._asked) > MOST_ASKED:
+                dropped.append(self._asked.popitem(last=False)[1])
+        for one in dropped:
+            one.future.cancel()
+        return future
+
+    def forget(self, revision: Revision) -> None:
+        with self._lock:
+            known = self._asked.get(revision.pk)
+            if known is not None and known.answers_json == revision.answers_json:
+                del self._asked[revision.pk]
+
+    def begin_warming(self) -> None:
+        """Load or compile the simulator in the background, once."""
+        with self._lock:
+            if self._warming is None:
+                self._warming = threading.Thread(target=_warm_up, name="load simulator", daemon=True)
+                self._warming.start()
+
+
+def _warm_up() -> None:
+    try:
+        warm()
+    except Exception:
+        log.exception("The simulator cannot be loaded")
+
+
+def _simulated(answers_json: str, trace: Trace | None) -> Recommendation:
+    return recommend_simulated(stored.evaluation_of(answers_json), trace)
+
+
+THREADS = AdviceThreads()
+
+
+def is_incomplete(revision: Revision) -> bool:
+    """A frozen revision keeps what other rules than today's have said."""
+    recommendation = revision.recommendation
+    if recommendation.evidence is not None or recommendation.unsimulated:
+        return False
+    return not revision.frozen or advice.versions().items() <= revision.versions.items()
+
+
+def advise_revision(revision: Revision, patience_s: float = 0.0) -> Advised:
+    """The whole advice if it is there within that time, which is 0 while the simulator is loaded; else that of the forces and formulas."""
+    if not is_incomplete(revision):
+        return Advised(revision.recommendation)
+    if not is_warm():
+        THREADS.begin_warming()
+        return Advised(revision.recommendation, "loading")
+    try:
+        return Advised(_settled(revision, patience_s))
+    except (TimeoutError, CancelledError):
+        return Advised(revision.recommendation, "simulating")
+
+
+def complete_recommendation(revision: Revision) -> Recommendation:
+    """The whole advice, however long it takes: for files, which cannot be completed later."""
+    if not is_incomplete(revision):
+        return revision.recommendation
+    try:
+        return _settled(revision, None)
+    except CancelledError:  # its answers have been changed since it was read
+        trace = recording_of(revision)
+        return _simulated(revision.answers_json, read_stored_trace(trace) if trace else None)
+
+
+def _settled(revision: Revision, patience_s: float | None) -> Recommendation:
+    """Raises TimeoutError, and CancelledError if the answers have changed meanwhile."""
+    future = THREADS.ask(revision)
+    try:
+        recommendation = future.result(patience_s)
+    except (TimeoutError, CancelledError):
+        raise
+    except Exception:
+        log.exception("The simulation of answers failed")
+        return revision.recommendation.model_copy(update={"unsimulated": FAILED})
+    _store(revision, recommendation)
+    THREADS.forget(revision)
+    return recommendation
+
+
+FAILED = "Not simulated: the simulation stopped with an error, which is in the log."
+
+
+def _store(revision: Revision, recommendation: Recommendation) -> None:
+    """Nothing, if the revision's answers are others by now."""
+    text, versions = stored.dump(recommendation), revision.versions | advice.versions()
+    same = Revision.objects.filter(pk=revision.pk, answers_json=revision.answers_json)
+    same.update(recommendation_json=text, versions=versions)
+    revision.recommendation_json, revision.versions = text, versions

@@ -1,0 +1,88 @@
+"""The page of a decision while its answers are simulated."""
+
+import re
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from advisor.decisions.models import Decision
+from advisor.decisions.services import simulated_advice
+from advisor.web import decision_page
+from advisor.web.views import decisions
+from tests.fakes.held_simulations import HeldSimulations
+
+pytestmark = pytest.mark.simulated_advice
+
+
+@pytest.fixture(autouse=True)
+def simulations(monkeypatch: pytest.MonkeyPatch) -> HeldSimulations:
+    monkeypatch.setattr(decision_page, "SAVE_PATIENCE_S", 0)
+    monkeypatch.setattr(decisions, "POLL_S", 0)
+    return HeldSimulations(monkeypatch)
+
+
+def save(client: Client, decision: Decision, rate_per_s: str) -> str:
+    decision.refresh_from_db()
+    posted = {"version": str(decision.draft_version), "volume.mean_rate_per_s": rate_per_s}
+    return client.post(reverse("save-answers", args=[decision.pk]), posted).content.decode().replace("\xa0", " ")
+
+
+def address_of_the_rest(page: str) -> str:
+    match = re.search(r'hx-get="([^"]+/advice/settled\?version=\d+)"', page)
+    assert match
+    return match[1]
+
+
+def test_typing_shows_the_forces_first_and_then_what_was_simulated(
+    htmx: Client, decision: Decision, simulations: HeldSimulations
+) -> None:
+    page = save(htmx, decision, "0.4")
+    assert "Your numbers are being simulated" in page and "By the forces alone: event-driven" in page
+    assert 'data-mark="evidence"' not in page
+    simulations.release()
+    rest = htmx.get(address_of_the_rest(page)).content.decode().replace("\xa0", " ")
+    assert "Event-driven, clearly. Deliver by polling." in rest
+    assert "99.9 % of the event-driven and 90 % of the synchronous requests are in time" in rest
+    assert 'aria-label="90 % in time (90 % to 90 %), 99 % wanted"' in rest and "at most 40 requests waiting" in rest
+    assert "hx-get" not in rest
+
+
+def test_a_page_asks_again_until_the_simulation_has_ended(
+    htmx: Client, decision: Decision, simulations: HeldSimulations
+) -> None:
+    address = address_of_the_rest(save(htmx, decision, "0.4"))
+    answer = htmx.get(address)
+    assert answer["HX-Reswap"] == "none" and address_of_the_rest(answer.content.decode()) == address
+    assert "verdict" not in answer.content.decode()
+
+
+def test_evidence_of_older_answers_is_never_sent_to_a_page_with_newer_ones(
+    htmx: Client, decision: Decision, simulations: HeldSimulations
+) -> None:
+    older = address_of_the_rest(save(htmx, decision, "0.4"))
+    simulations.release()
+    newer = save(htmx, decision, "0.3")
+    assert "Your numbers are being simulated" in newer
+    assert htmx.get(older).status_code == 204
+    simulations.release()
+    assert "in time" in htmx.get(address_of_the_rest(newer)).content.decode()
+
+
+def test_while_the_simulator_is_loaded_the_forces_decide_and_the_page_says_so(
+    htmx: Client, decision: Decision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulated_advice, "is_warm", lambda: False)
+    monkeypatch.setattr(simulated_advice.THREADS, "begin_warming", lambda: None)
+    page = save(htmx, decision, "0.4")
+    assert "By the forces alone: event-driven" in page and "The simulator is being loaded" in page
+    assert address_of_the_rest(page)
+
+
+def test_the_list_says_that_answers_are_being_simulated(
+    client: Client, decision: Decision, simulations: HeldSimulations
+) -> None:
+    assert "Being simulated" in client.get(reverse("home")).content.decode()
+    simulations.release()
+    page = client.get(reverse("home")).content.decode()
+    assert "Being simulated" not in page and "Event-driven, clearly." in page
