@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from advisor.advice import library
 from advisor.advice.answer_vectors import FlagVector
-from advisor.advice.contract import Delivery, Method
+from advisor.advice.contract import Delivery, Method, Style
 from advisor.advice.facts import FactVectors, PointFacts
 from advisor.advice.polling import TIGHT_S, polling_of
 from advisor.advice.words import past, times_a_job
@@ -44,6 +44,12 @@ def method_of(facts: FactVectors, in_line: FlagVector) -> NDArray[np.int64]:
 def answers_all_in_line(facts: FactVectors) -> FlagVector:
     """Whether the in-line wait of a hybrid is so long that no more results come later than may be late."""
     return np.asarray(facts.inline.answer_slow_s <= facts.inline.hybrid_wait_s, dtype=np.bool_)
+
+
+def chosen_method(facts: FactVectors, style: Style) -> Method:
+    """The method of a style that is advised, for facts of one row."""
+    in_line = style == "synchronous" or (style == "hybrid" and bool(answers_all_in_line(facts)[0]))
+    return ALL_METHODS[method_of(facts, np.full_like(facts.caller.nobody, in_line))[0]]
 
 
 def explained(facts: FactVectors, point: PointFacts, method: Method, *, hybrid: bool) -> Delivery:

@@ -6,9 +6,10 @@ from functools import lru_cache
 from advisor.advice.contract import ClassEvidence, Evidence, Style, StyleEvidence
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.scenario import scenario_of
-from simulator.arrivals import TraceArrivals
+from core.errors import InvalidInput, Problem
+from simulator.arrivals import BurstArrivals, TraceArrivals
 from simulator.conclusions import share_of_design, wanted_share
-from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS
+from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, jobs_of
 from simulator.result import ClassResult, DesignResult, Result
 from simulator.scenario import Scenario
 from simulator.sequential import Looks
@@ -17,23 +18,35 @@ from simulator.traces import Trace
 
 EVIDENCE_JOBS = 20_000
 """Jobs of a replication, rounded up to whole cycles of the peaks."""
+SHORT_CYCLE, SHORTEST_PEAK_S = 3, 120.0
+"""Cycles are shortened to this many times the jobs of a replication, and peaks to this time: a minute's quota is used up in it."""
+KEEPS_UP = 0.8
+"""The peak's part of the capacity up to which no backlog gathers."""
+MOST_JOBS_A_REPLICATION = 4_000_000
+"""Whole cycles of the peaks with more jobs are left to the long run."""
 EVIDENCE_LOOKS = Looks((3, 5, 8, 12), most_jobs=400_000)
 _WARM_UP_SHARE = 20
 
 
 def evidence_of(evaluation: Evaluation, trace: Trace | None = None) -> Evidence | None:
-    """None if the answers replay a recording that is not given."""
+    """The evidence of answers with a deadline; None if they replay a recording that is not given.
+
+    Raises:
+        InvalidInput: as `simulate`, or because a cycle of the peaks has too many jobs for a short run.
+    """
     scenario = scenario_of(evaluation)
-    if isinstance(scenario.arrivals, TraceArrivals) and trace is None:
-        return None
-    return gather_evidence(scenario, trace)
+    if isinstance(scenario.arrivals, TraceArrivals):
+        return None if trace is None else _simulate(scenario, trace)
+    scenario = shortened(scenario, keeps_up=keeps_up(evaluation))
+    if (jobs := jobs_of(scenario, None)) > MOST_JOBS_A_REPLICATION:
+        raise InvalidInput(
+            [Problem("volume", f"one cycle of the peaks has {jobs:,} requests, too many for a short run")]
+        )
+    return _cached(scenario.model_dump_json(by_alias=True))
 
 
-def gather_evidence(scenario: Scenario, trace: Trace | None = None) -> Evidence:
-    """The evidence of a Scenario with a deadline. Raise as `simulate`."""
-    if trace is None:
-        return _cached(shortened(scenario).model_dump_json(by_alias=True))
-    return _simulate(scenario, trace)
+def keeps_up(evaluation: Evaluation) -> bool:
+    return evaluation.point.capacity.peak_load <= KEEPS_UP
 
 
 @lru_cache(maxsize=32)
@@ -45,12 +58,23 @@ def _simulate(scenario: Scenario, trace: Trace | None = None) -> Evidence:
     return summarize_evidence(scenario, simulate(scenario, trace=trace, windows=False, looks=EVIDENCE_LOOKS))
 
 
-def shortened(scenario: Scenario) -> Scenario:
-    """The Scenario with as few jobs as the evidence has in one replication."""
-    if scenario.jobs is None or scenario.jobs <= EVIDENCE_JOBS:
+def shortened(scenario: Scenario, jobs: int = EVIDENCE_JOBS, *, keeps_up: bool = False) -> Scenario:
+    """The Scenario with as few jobs as the evidence, or a trial, has in one replication.
+
+    `keeps_up`: no backlog gathers in a peak. Then a long cycle is run in fewer jobs: its peak and its pause are shortened alike.
+    """
+    if scenario.jobs is None or scenario.jobs <= jobs:
         return scenario
-    warmup = min(scenario.warmup_jobs, EVIDENCE_JOBS // _WARM_UP_SHARE)
-    return scenario.model_copy(update={"jobs": EVIDENCE_JOBS, "warmup_jobs": warmup})
+    warmup = min(scenario.warmup_jobs, jobs // _WARM_UP_SHARE)
+    short = scenario.model_copy(update={"jobs": jobs, "warmup_jobs": warmup})
+    arrivals = scenario.arrivals
+    if not keeps_up or not isinstance(arrivals, BurstArrivals):
+        return short
+    factor = min(arrivals.rate_per_s * arrivals.every_s / (SHORT_CYCLE * jobs), arrivals.peak_s / SHORTEST_PEAK_S)
+    if factor <= 1:
+        return short
+    cycle = {"peak_s": arrivals.peak_s / factor, "every_s": arrivals.every_s / factor}
+    return short.model_copy(update={"arrivals": arrivals.model_copy(update=cycle)})
 
 
 def summarize_evidence(scenario: Scenario, result: Result) -> Evidence:

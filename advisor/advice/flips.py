@@ -82,7 +82,7 @@ def find_flips(evaluation: Evaluation) -> tuple[Flip, ...]:
         for row in np.flatnonzero(one.keys != now.key[0])
     ]
     flips += _thresholds(evaluation, [one for one in decided if one.probe.given is None])
-    return tuple(sorted(flips, key=lambda flip: _rank(flip, now)))
+    return tuple(sorted(flips, key=lambda flip: rank(flip, _outcome_now(now))))
 
 
 def _decide_probes(base: AnswerVectors, probes: list[_Probe]) -> list[_DecidedProbe]:
@@ -230,11 +230,16 @@ def _flip(answers: Answers, path: str, to: Any, becomes: FlipOutcome) -> Flip:
     return Flip(field=path, from_=_written(now) if path == "synchronous.hops" else now, to=to, becomes=becomes)
 
 
-def _rank(flip: Flip, now: Decisions) -> tuple[int, float, str]:
-    style, _, method = now.outcome()
-    if flip.becomes.style != style or flip.becomes.feasible != bool(now.feasible[0]):
+def _outcome_now(now: Decisions) -> FlipOutcome:
+    style, strength, method = now.outcome()
+    return FlipOutcome(style=style, strength=strength, delivery=method, feasible=bool(now.feasible[0]))
+
+
+def rank(flip: Flip, now: FlipOutcome) -> tuple[int, float, str]:
+    """The order of flips: of style and feasibility, of delivery, of strength; the nearest of each first."""
+    if flip.becomes.style != now.style or flip.becomes.feasible != now.feasible:
         return 0, distance(flip), flip.field
-    return 1 if flip.becomes.delivery != method else 2, distance(flip), flip.field
+    return 1 if flip.becomes.delivery != now.delivery else 2, distance(flip), flip.field
 
 
 def distance(flip: Flip) -> float:

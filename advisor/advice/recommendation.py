@@ -1,18 +1,18 @@
 """Advise: Answers in, Recommendation out."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-
-import numpy as np
+from typing import Any
 
 from advisor.advice import delivery, recovery, sizing
 from advisor.advice.answers import CLASSES, Answers
 from advisor.advice.brokers import choose_broker
 from advisor.advice.checks import Case, find_warnings
-from advisor.advice.contract import Evidence, Flip, Reason, Recommendation, Remedy, Style
+from advisor.advice.contract import Evidence, Flip, Reason, Recommendation, Remedy, Strength, Style
 from advisor.advice.contradictions import find_contradictions
 from advisor.advice.decision import StyleDecision, decide_style
-from advisor.advice.delivery import ALL_METHODS, answers_all_in_line, method_of
+from advisor.advice.delivery import chosen_method
 from advisor.advice.evaluation import ALL_STYLES, Evaluation
 from advisor.advice.evidence import evidence_of
 from advisor.advice.evidence_sentences import (
@@ -30,11 +30,16 @@ from advisor.advice.not_simulated import not_simulated
 from advisor.advice.practices import Design, advise_practices
 from advisor.advice.rules import CONSTRAINTS, RULES, Rule
 from advisor.advice.runbooks import with_runbooks
+from advisor.advice.trials import simulated_flips
 from advisor.advice.uncertainty import probabilities, settling_flip
+from advisor.advice.variations import changed
 from core.errors import InvalidInput
 from core.numbers import count, duration, exactly, number, percent, rate
 from simulator.traces import Trace
 
+NEAR_FLIP = math.log(1.2)
+MOST_TRIED, MOVED_ON = 4, (1.0, 1.05, 1.2)
+"""Remedies that are tried, and the factors by which each is moved on."""
 _SACRIFICES = ("provider.", "operations.", "synchronous.", "caller.", "processing.", "volume.")
 """Of remedies about as near as each other: capacity first, then patience, then the work and the load themselves."""
 
@@ -109,14 +114,13 @@ def recommend(evaluation: Evaluation, evidence: Evidence | None = None, *, flips
     """
     answers, facts, point = evaluation.answers, evaluation.facts, evaluation.point
     decision = decide_style(evaluation, evidence)
-    style, strength = decision.style, decision.strength
-    in_line = style == "synchronous" or (style == "hybrid" and bool(answers_all_in_line(facts)[0]))
-    method = ALL_METHODS[method_of(facts, np.full_like(facts.caller.nobody, in_line))[0]]
+    found_flips = _flips(evaluation, evidence) if flips else ()
+    style, strength = decision.style, weaker_near_a_flip(decision, found_flips) if evidence else decision.strength
+    method = chosen_method(facts, style)
     plan = sizing.plan(answers, point)
     queues = () if style == "synchronous" else plan.queues
     retries = recovery.retry_plan(answers, point)
-    found_flips = find_flips(evaluation) if flips else ()
-    remedy = _remedy(found_flips, decision.feasible)
+    remedy = _remedy(evaluation, found_flips, decision.feasible, is_simulated=evidence is not None)
     broker = choose_broker(answers, point, style)
     design = Design(answers, point, style, method, broker.first.name if broker else None)
     watched = plan_monitors(point, style, queues, retries if answers.failures.dead_letter else None)
@@ -150,6 +154,16 @@ def recommend(evaluation: Evaluation, evidence: Evidence | None = None, *, flips
         practices=advise_practices(design),
         migration=migration_path(style, decision.feasible, int(point.coupling.others), found_flips),
     )
+
+
+def _flips(evaluation: Evaluation, evidence: Evidence | None) -> tuple[Flip, ...]:
+    return find_flips(evaluation) if evidence is None else simulated_flips(evaluation)
+
+
+def weaker_near_a_flip(decision: StyleDecision, flips: Iterable[Flip]) -> Strength:
+    """Clear advice only leans if a number that is off by 20 % leads to another style."""
+    is_near = any(flip.becomes.style != decision.style and distance(flip) <= NEAR_FLIP for flip in flips)
+    return "lean" if is_near and decision.strength == "clear" else decision.strength
 
 
 def _fires(rule: Rule, facts: FactVectors) -> bool:
@@ -205,16 +219,35 @@ def _reasons(facts: FactVectors, point: PointFacts, decision: StyleDecision) -> 
     )
 
 
-def _remedy(flips: Iterable[Flip], feasible: bool) -> Remedy | None:
+def _remedy(evaluation: Evaluation, flips: Iterable[Flip], feasible: bool, *, is_simulated: bool) -> Remedy | None:
+    """The nearest single answer with which a design meets the deadline; with evidence it is tried, and moved on if it is not quite enough."""
     if feasible:
         return None
     mends = [flip for flip in flips if flip.becomes.feasible and flip.field in _NOUNS]
-    nearest = min(mends, key=lambda flip: (round(distance(flip), 1), _sacrifice(flip.field)), default=None)
-    return None if nearest is None else Remedy(field=nearest.field, to=nearest.to, text=_remedy_text(nearest))
+    mends.sort(key=lambda flip: (round(distance(flip), 1), _sacrifice(flip.field)))
+    if not is_simulated:
+        text = "(by the rules, not simulated)"
+        return next((_remedy_of(flip.field, flip.to, f" {text}") for flip in mends), None)
+    tried = (_tried_remedy(evaluation.answers, flip) for flip in mends[:MOST_TRIED])
+    return next((remedy for remedy in tried if remedy is not None), None)
 
 
-def _remedy_text(flip: Flip) -> str:
-    return f"The nearest single change that helps: {_NOUNS[flip.field](flip.to)} (by the rules, not simulated)."
+def _tried_remedy(answers: Answers, flip: Flip) -> Remedy | None:
+    for factor in MOVED_ON:
+        to = flip.to * factor if flip.to > flip.from_ else flip.to / factor
+        to = (
+            (math.ceil(to) if flip.to > flip.from_ else math.floor(to))
+            if isinstance(flip.to, int)
+            else float(f"{to:.3g}")
+        )
+        evidence = evidence_of(Evaluation.from_answers(changed(answers, flip.field, to)))
+        if evidence is not None and any(found.conclusion == "meets" for found in evidence.styles.values()):
+            return _remedy_of(flip.field, to)
+    return None
+
+
+def _remedy_of(field: str, to: Any, note: str = "") -> Remedy:
+    return Remedy(field=field, to=to, text=f"The nearest single change that helps: {_NOUNS[field](to)}{note}.")
 
 
 def _sacrifice(path: str) -> int:
