@@ -10,7 +10,7 @@ import numpy as np
 
 from advisor.advice.answers import LEAVES
 from advisor.advice.contract import Evidence, Flip, FlipOutcome
-from advisor.advice.decision import Decision, decide_style
+from advisor.advice.decision import decide_style
 from advisor.advice.delivery import ALL_METHODS, method_of
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.evidence import keeps_up, shortened, summarize_evidence
@@ -165,7 +165,7 @@ def _run(scenario_json: str) -> Evidence:
 
 
 def _outcome(evaluation: Evaluation, evidence: Evidence) -> FlipOutcome:
-    decision: Decision = decide_style(evaluation, evidence)
+    decision = decide_style(evaluation, evidence)
     synchronous = np.full_like(evaluation.facts.caller.nobody, decision.style == "synchronous")
     return FlipOutcome(
         style=decision.style,
