@@ -85,6 +85,22 @@ def simulate(
     )
 
 
+def shares_of_one_run(scenario: Scenario) -> dict[str, tuple[float, bool]]:
+    """By design the good share of one replication, and whether it has a steady state: for searches that run many scenarios on this thread.
+
+    Raise as `simulate`.
+    """
+    check(scenario, None)
+    warm()
+    loads = {design: load_of(scenario, design, None, None) for design in designs_of(scenario)}
+    runner = Runner(scenario, None, None, {design: load.stable for design, load in loads.items()}, 1)
+    runner.run(1)
+    return {
+        design: (tallies[0].good_share, stability_of(scenario, design, loads[design], None, tallies).stable)
+        for design, tallies in runner.tallies.items()
+    }
+
+
 def _used(scenario: Scenario, trace: Trace | None) -> Trace | None:
     return trace if isinstance(scenario.arrivals, TraceArrivals) else None
 

@@ -207,6 +207,8 @@ class Recommendation(Value):
     delivery: Delivery
     reasons: Annotated[tuple[Reason, ...], Field(strict=False)]
     flips: Annotated[tuple[Flip, ...], Field(strict=False)]
+    flips_awaited: bool = False
+    """Whether flips were not searched for yet."""
     queues: Annotated[tuple[Queue, ...], Field(strict=False)]
     concurrency: Concurrency
     retries: RetryPlan

@@ -30,7 +30,7 @@ from advisor.advice.not_simulated import not_simulated
 from advisor.advice.practices import Design, advise_practices
 from advisor.advice.rules import CONSTRAINTS, RULES, Rule
 from advisor.advice.runbooks import with_runbooks
-from advisor.advice.trials import simulated_flips
+from advisor.advice.trials import IsWanted, simulated_flips
 from advisor.advice.uncertainty import probabilities, settling_flip
 from advisor.advice.variations import changed
 from core.errors import InvalidInput
@@ -92,8 +92,14 @@ def advise(answers: Answers, *, flips: bool = True, trace: Trace | None = None) 
     return recommend_simulated(Evaluation.from_answers(answers), trace, flips=flips)
 
 
-def recommend_simulated(evaluation: Evaluation, trace: Trace | None = None, *, flips: bool = True) -> Recommendation:
-    """The whole advice for these answers. If they cannot be simulated, the formulas decide, and it says why."""
+def recommend_simulated(
+    evaluation: Evaluation, trace: Trace | None = None, *, flips: bool = True, is_wanted: IsWanted = lambda: True
+) -> Recommendation:
+    """The whole advice for these answers. If they cannot be simulated, the formulas decide, and it says why.
+
+    Raises:
+        SearchStopped: once `is_wanted` says no, during the search for flips.
+    """
     evidence: Evidence | None = None
     if evaluation.answers.caller.deadline_s is None:
         why = NO_DEADLINE
@@ -102,25 +108,34 @@ def recommend_simulated(evaluation: Evaluation, trace: Trace | None = None, *, f
             evidence, why = evidence_of(evaluation, trace), RECORDING_NOT_GIVEN
         except (InvalidInput, MemoryError) as error:
             why = refusal_sentence(error)
-    recommendation = recommend(evaluation, evidence, flips=flips)
+    recommendation = recommend(evaluation, evidence, flips=flips, is_wanted=is_wanted)
     return recommendation if evidence is not None else recommendation.model_copy(update={"unsimulated": why})
 
 
-def recommend(evaluation: Evaluation, evidence: Evidence | None = None, *, flips: bool = True) -> Recommendation:
+def recommend(
+    evaluation: Evaluation,
+    evidence: Evidence | None = None,
+    *,
+    flips: bool = True,
+    is_wanted: IsWanted = lambda: True,
+) -> Recommendation:
     """The advice for these answers: decided by the evidence and the forces, explained in their numbers.
 
     Without evidence the formulas of the rules stand in for it, as while the simulator is compiled. `flips` False omits the search for flips,
-    and with it what would settle a close call. Ranges are sampled in any case.
+    and with it what would settle a close call, the remedy, and whether a flip is so near that clear advice only leans. Ranges are sampled
+    in any case. Raise as `recommend_simulated`.
     """
     answers, facts, point = evaluation.answers, evaluation.facts, evaluation.point
     decision = decide_style(evaluation, evidence)
-    found_flips = _flips(evaluation, evidence) if flips else ()
+    found_flips = _flips(evaluation, evidence, is_wanted) if flips else ()
     style, strength = decision.style, weaker_near_a_flip(decision, found_flips) if evidence else decision.strength
     method = chosen_method(facts, style)
     plan = sizing.plan(answers, point)
     queues = () if style == "synchronous" else plan.queues
     retries = recovery.retry_plan(answers, point)
-    remedy = _remedy(evaluation, found_flips, decision.feasible, is_simulated=evidence is not None)
+    remedy = _remedy(
+        evaluation, found_flips, decision.feasible, is_simulated=evidence is not None and answers.volume.trace is None
+    )
     broker = choose_broker(answers, point, style)
     design = Design(answers, point, style, method, broker.first.name if broker else None)
     watched = plan_monitors(point, style, queues, retries if answers.failures.dead_letter else None)
@@ -139,6 +154,7 @@ def recommend(evaluation: Evaluation, evidence: Evidence | None = None, *, flips
         delivery=delivery.explained(facts, point, method, hybrid=style == "hybrid"),
         reasons=_reasons(facts, point, decision),
         flips=found_flips,
+        flips_awaited=not flips,
         queues=queues,
         concurrency=sizing.concurrency(point),
         retries=retries,
@@ -156,8 +172,11 @@ def recommend(evaluation: Evaluation, evidence: Evidence | None = None, *, flips
     )
 
 
-def _flips(evaluation: Evaluation, evidence: Evidence | None) -> tuple[Flip, ...]:
-    return find_flips(evaluation) if evidence is None else simulated_flips(evaluation)
+def _flips(evaluation: Evaluation, evidence: Evidence | None, is_wanted: IsWanted) -> tuple[Flip, ...]:
+    """Of a recording the rules' alone: each trial would replay the whole of it."""
+    if evidence is None or evaluation.answers.volume.trace is not None:
+        return find_flips(evaluation)
+    return simulated_flips(evaluation, is_wanted)
 
 
 def weaker_near_a_flip(decision: StyleDecision, flips: Iterable[Flip]) -> Strength:
@@ -241,7 +260,7 @@ def _tried_remedy(answers: Answers, flip: Flip) -> Remedy | None:
             else float(f"{to:.3g}")
         )
         evidence = evidence_of(Evaluation.from_answers(changed(answers, flip.field, to)))
-        if evidence is not None and any(found.conclusion == "meets" for found in evidence.styles.values()):
+        if evidence is not None and any(style.conclusion == "meets" for style in evidence.styles.values()):
             return _remedy_of(flip.field, to)
     return None
 

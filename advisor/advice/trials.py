@@ -1,26 +1,28 @@
 """Answers tried with the kernel: what is advised at another value, and the nearest value at which that changes."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from advisor.advice.answers import LEAVES
-from advisor.advice.contract import Evidence, Flip, FlipOutcome
+from advisor.advice.contract import Evidence, Flip, FlipOutcome, Style, StyleEvidence
 from advisor.advice.decision import decide_style
 from advisor.advice.delivery import ALL_METHODS, method_of
 from advisor.advice.evaluation import Evaluation
-from advisor.advice.evidence import keeps_up, shortened, summarize_evidence
+from advisor.advice.evidence import keeps_up, shortened
 from advisor.advice.flips import find_flips, rank
 from advisor.advice.scenario import scenario_of
 from advisor.advice.variations import changed, reach, starting_number
-from core.errors import InvalidInput
+from core.errors import InvalidInput, Problem
 from core.paths import value_at
+from simulator.conclusions import wanted_share
+from simulator.plan import jobs_of
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
+from simulator.simulate import shares_of_one_run
 
 SEARCHED = (
     "volume.mean_rate_per_s",
@@ -46,7 +48,7 @@ MOVE_ALONG = ("processing.p50_s", "processing.p99_s")
 """p95 takes them along."""
 MOST_OTHERS = 12
 """Of flips of other answers that the rules find, the nearest are tried."""
-THREADS = 2
+_THREADS = 2
 FARTHEST = 32.0
 """A flip farther away than this factor is none."""
 STEPS = (1.02, 1.1, 1.3, 2.0, 5.0, FARTHEST)
@@ -56,15 +58,27 @@ BRIEF_JOBS = 10_000
 """Jobs of a trial, rounded up to whole cycles of the peaks."""
 
 
+IsWanted = Callable[[], bool]
+
+
+MOST_JOBS_OF_A_TRIAL = 1_000_000
+
+
+class SearchStopped(Exception):
+    pass
+
+
 class Trials:
     """Decisions at other values of one answer. A trial is one short run with the requests of the evidence; a style meets if its share does."""
 
-    def __init__(self, evaluation: Evaluation) -> None:
-        self.answers, self.vectors = evaluation.answers, evaluation.vectors
+    def __init__(self, evaluation: Evaluation, is_wanted: IsWanted = lambda: True) -> None:
+        self.answers, self.vectors, self.is_wanted = evaluation.answers, evaluation.vectors, is_wanted
         self.now = _outcome(evaluation, _trial(evaluation))
 
     def at(self, path: str, value: Any) -> FlipOutcome | None:
-        """None if the answers are not valid there."""
+        """None if the answers are not valid there. Raises SearchStopped once the search is no longer wanted."""
+        if not self.is_wanted():
+            raise SearchStopped
         try:
             evaluation = Evaluation.from_answers(changed(self.answers, path, value))
             return _outcome(evaluation, _trial(evaluation))
@@ -72,8 +86,8 @@ class Trials:
             return None
 
     def differs(self, path: str, value: Any) -> bool:
-        found = self.at(path, value)
-        return found is not None and found != self.now
+        outcome = self.at(path, value)
+        return outcome is not None and outcome != self.now
 
     def flips(self, path: str) -> Iterator[Flip]:
         """The nearest value in each direction at which anything changes, up to a factor of `FARTHEST`."""
@@ -129,15 +143,19 @@ class Trials:
         return None if becomes in (None, self.now) else flip.model_copy(update={"becomes": becomes})
 
 
-def simulated_flips(evaluation: Evaluation) -> tuple[Flip, ...]:
-    """Flips of style and feasibility first, then of delivery, then of strength; the nearest of each first."""
-    trials = Trials(evaluation)
+def simulated_flips(evaluation: Evaluation, is_wanted: IsWanted = lambda: True) -> tuple[Flip, ...]:
+    """Flips of style and feasibility first, then of delivery, then of strength; the nearest of each first.
+
+    Raises:
+        SearchStopped: once `is_wanted` says no; it is asked before each trial.
+    """
+    trials = Trials(evaluation, is_wanted)
     others = [flip for flip in find_flips(evaluation) if flip.field not in (*SEARCHED, *MOVE_ALONG)][:MOST_OTHERS]
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(_THREADS) as pool:
         searched = pool.map(lambda path: list(trials.flips(path)), SEARCHED)
         verified = pool.map(trials.verified, others)
-        found = [flip for flips in searched for flip in flips] + [flip for flip in verified if flip is not None]
-    return tuple(sorted(found, key=lambda flip: rank(flip, trials.now)))
+        flips = [flip for by_path in searched for flip in by_path] + [flip for flip in verified if flip is not None]
+    return tuple(sorted(flips, key=lambda flip: rank(flip, trials.now)))
 
 
 def _is_integer(path: str) -> bool:
@@ -145,23 +163,28 @@ def _is_integer(path: str) -> bool:
 
 
 def _trial(evaluation: Evaluation) -> Evidence:
-    return _run(
-        shortened(scenario_of(evaluation), BRIEF_JOBS, keeps_up=keeps_up(evaluation)).model_dump_json(by_alias=True)
-    )
+    scenario = shortened(scenario_of(evaluation), BRIEF_JOBS, keeps_up=keeps_up(evaluation))
+    if (jobs := jobs_of(scenario, None)) > MOST_JOBS_OF_A_TRIAL:
+        raise InvalidInput([Problem("volume", f"one cycle of the peaks has {jobs:,} requests, too many for a trial")])
+    return _run(scenario.model_dump_json(by_alias=True))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)
 def _run(scenario_json: str) -> Evidence:
     """The conclusions are those of the shares themselves: near the threshold a trial is no proof, only the nearest guess."""
     scenario = Scenario.model_validate_json(scenario_json)
-    found = summarize_evidence(scenario, simulate(scenario, replications=1, windows=False, threads=1))
-    styles = {
-        style: one.model_copy(
-            update={"conclusion": "meets" if one.stable and one.good_share >= found.wanted_share else "misses"}
+    wanted = wanted_share(scenario)
+    styles: dict[Style, StyleEvidence] = {
+        cast(Style, design): StyleEvidence(
+            conclusion="meets" if stable and share >= wanted else "misses",
+            good_share=share,
+            low=share,
+            high=share,
+            stable=stable,
         )
-        for style, one in found.styles.items()
+        for design, (share, stable) in shares_of_one_run(scenario).items()
     }
-    return found.model_copy(update={"styles": styles})
+    return Evidence(jobs=BRIEF_JOBS, replications=1, deadline_s=0.0, wanted_share=wanted, styles=styles)
 
 
 def _outcome(evaluation: Evaluation, evidence: Evidence) -> FlipOutcome:

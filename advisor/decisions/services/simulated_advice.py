@@ -15,6 +15,7 @@ import structlog
 from advisor import advice
 from advisor.advice.contract import Recommendation
 from advisor.advice.recommendation import recommend_simulated
+from advisor.advice.trials import SearchStopped
 from advisor.decisions import stored
 from advisor.decisions.models import Revision
 from advisor.decisions.services.recordings import read_stored_trace, recording_of
@@ -37,7 +38,16 @@ class Advised(NamedTuple):
 
 class _Asked(NamedTuple):
     answers_json: str
+    with_flips: bool
     future: Future[Recommendation]
+    unwanted: threading.Event
+
+    def is_for(self, revision: Revision, with_flips: bool) -> bool:
+        return self.answers_json == revision.answers_json and self.with_flips == with_flips
+
+    def stop(self) -> None:
+        self.unwanted.set()
+        self.future.cancel()
 
 
 class AdviceThreads:
@@ -49,27 +59,28 @@ class AdviceThreads:
         self._asked: OrderedDict[UUID, _Asked] = OrderedDict()
         self._warming: threading.Thread | None = None
 
-    def ask(self, revision: Revision) -> Future[Recommendation]:
+    def ask(self, revision: Revision, *, with_flips: bool) -> Future[Recommendation]:
         with self._lock:
             known = self._asked.get(revision.pk)
-            if known is not None and known.answers_json == revision.answers_json and not known.future.cancelled():
+            if known is not None and known.is_for(revision, with_flips) and not known.future.cancelled():
                 return known.future
-        trace = recording_of(revision)
-        future = self._pool.submit(_simulated, revision.answers_json, read_stored_trace(trace) if trace else None)
+        trace, unwanted = recording_of(revision), threading.Event()
+        recorded = read_stored_trace(trace) if trace else None
+        future = self._pool.submit(_simulated, revision.answers_json, recorded, with_flips, unwanted)
         with self._lock:
             replaced = self._asked.pop(revision.pk, None)
-            self._asked[revision.pk] = _Asked(revision.answers_json, future)
+            self._asked[revision.pk] = _Asked(revision.answers_json, with_flips, future, unwanted)
             dropped = [replaced] if replaced else []
             while len(self._asked) > MOST_ASKED:
                 dropped.append(self._asked.popitem(last=False)[1])
         for one in dropped:
-            one.future.cancel()
+            one.stop()
         return future
 
     def forget(self, revision: Revision) -> None:
         with self._lock:
             known = self._asked.get(revision.pk)
-            if known is not None and known.answers_json == revision.answers_json:
+            if known is not None and known.answers_json == revision.answers_json and known.future.done():
                 del self._asked[revision.pk]
 
     def begin_warming(self) -> None:
@@ -87,15 +98,25 @@ def _warm_up() -> None:
         log.exception("The simulator cannot be loaded")
 
 
-def _simulated(answers_json: str, trace: Trace | None) -> Recommendation:
-    return recommend_simulated(stored.evaluation_of(answers_json), trace)
+def _simulated(
+    answers_json: str, trace: Trace | None, with_flips: bool, unwanted: threading.Event | None = None
+) -> Recommendation:
+    """Raises CancelledError if the answers have changed during the search for flips."""
+
+    def is_wanted() -> bool:
+        return unwanted is None or not unwanted.is_set()
+
+    try:
+        return recommend_simulated(stored.evaluation_of(answers_json), trace, flips=with_flips, is_wanted=is_wanted)
+    except SearchStopped:
+        raise CancelledError from None
 
 
 THREADS = AdviceThreads()
 
 
 def is_incomplete(revision: Revision) -> bool:
-    """A frozen revision keeps what other rules than today's have said."""
+    """Without what a simulation shows. A frozen revision keeps what other rules than today's have said."""
     recommendation = revision.recommendation
     if recommendation.evidence is not None or recommendation.unsimulated:
         return False
@@ -103,39 +124,53 @@ def is_incomplete(revision: Revision) -> bool:
 
 
 def advise_revision(revision: Revision, patience_s: float = 0.0) -> Advised:
-    """The whole advice if it is there within that time, which is 0 while the simulator is loaded; else that of the forces and formulas."""
+    """The advice with its evidence if it is there within that time, which is 0 while the simulator is loaded; else that of the forces and formulas.
+
+    Flips may follow later (`find_flips_of`).
+    """
     if not is_incomplete(revision):
         return Advised(revision.recommendation)
     if not is_warm():
         THREADS.begin_warming()
         return Advised(revision.recommendation, "loading")
     try:
-        return Advised(_settled(revision, patience_s))
+        return Advised(_settled(revision, patience_s, with_flips=False))
     except (TimeoutError, CancelledError):
         return Advised(revision.recommendation, "simulating")
 
 
+def find_flips_of(revision: Revision, patience_s: float) -> bool:
+    """Whether the advice has its flips, after waiting that long for them at the most."""
+    if not revision.recommendation.flips_awaited:
+        return True
+    try:
+        _settled(revision, patience_s, with_flips=True)
+    except (TimeoutError, CancelledError):
+        return False
+    return True
+
+
 def complete_recommendation(revision: Revision) -> Recommendation:
     """The whole advice, however long it takes: for files, which cannot be completed later."""
-    if not is_incomplete(revision):
+    if not is_incomplete(revision) and not revision.recommendation.flips_awaited:
         return revision.recommendation
     try:
-        return _settled(revision, None)
+        return _settled(revision, None, with_flips=True)
     except CancelledError:  # its answers have been changed since it was read
         trace = recording_of(revision)
-        return _simulated(revision.answers_json, read_stored_trace(trace) if trace else None)
+        return _simulated(revision.answers_json, read_stored_trace(trace) if trace else None, with_flips=True)
 
 
-def _settled(revision: Revision, patience_s: float | None) -> Recommendation:
+def _settled(revision: Revision, patience_s: float | None, *, with_flips: bool) -> Recommendation:
     """Raises TimeoutError, and CancelledError if the answers have changed meanwhile."""
-    future = THREADS.ask(revision)
+    future = THREADS.ask(revision, with_flips=with_flips)
     try:
         recommendation = future.result(patience_s)
     except (TimeoutError, CancelledError):
         raise
     except Exception:
         log.exception("The simulation of answers failed")
-        return revision.recommendation.model_copy(update={"unsimulated": FAILED})
+        return revision.recommendation.model_copy(update={"unsimulated": FAILED, "flips_awaited": False})
     _store(revision, recommendation)
     THREADS.forget(revision)
     return recommendation

@@ -27,7 +27,7 @@ from advisor.decisions.services.decisions import (
     delete_decision,
     summarize_statuses,
 )
-from advisor.decisions.services.simulated_advice import Awaited, advise_revision
+from advisor.decisions.services.simulated_advice import Awaited, advise_revision, find_flips_of
 from advisor.teams.access import may_edit, require_editor, role_in
 from advisor.teams.middleware import MemberRequest
 from advisor.teams.models import Role, Workspace
@@ -150,8 +150,10 @@ def settle_advice(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     decision = find_decision(request, decision_id)
     revision = decision.latest()
     advise_revision(revision, POLL_S)
+    is_search = "flips" in request.GET
+    is_found = is_search and find_flips_of(revision, POLL_S)
     current = Decision.objects.filter(pk=decision.pk).values_list("draft_version", flat=True).first()
-    if request.GET.get("version") != str(current):
+    if request.GET.get("version") != str(current) or (is_search and not is_found):
         return HttpResponse(status=204)
     context = decision_context(request, decision, revision)
     if context["awaited"]:

@@ -46,14 +46,10 @@ def test_a_simulation_of_older_answers_is_neither_shown_nor_stored(
     simulations.release()
     newer = retyped(decision, user, 3.0)
     assert advise_revision(newer).awaited == "simulating"
-    assert complete_recommendation_of_ended(older, simulations).evidence is not None
-    assert decision.latest().recommendation.evidence is None
-
-
-def complete_recommendation_of_ended(revision: Revision, simulations: HeldSimulations) -> object:
-    advise_revision(revision)
+    advise_revision(older)
     simulations.release()
-    return complete_recommendation(revision)
+    assert advise_revision(older).recommendation.evidence is not None
+    assert decision.latest().recommendation.evidence is None
 
 
 def test_a_simulation_of_answers_that_have_changed_meanwhile_does_not_begin(
