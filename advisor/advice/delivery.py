@@ -49,7 +49,8 @@ def answers_all_in_line(facts: FactVectors) -> FlagVector:
 def chosen_method(facts: FactVectors, style: Style) -> Method:
     """The method of a style that is advised, for facts of one row."""
     in_line = style == "synchronous" or (style == "hybrid" and bool(answers_all_in_line(facts)[0]))
-    return ALL_METHODS[method_of(facts, np.full_like(facts.caller.nobody, in_line))[0]]
+    place = int(method_of(facts, np.full_like(facts.caller.nobody, in_line))[0])
+    return ALL_METHODS[place]
 
 
 def explained(facts: FactVectors, point: PointFacts, method: Method, *, hybrid: bool) -> Delivery:

@@ -11,7 +11,7 @@ from advisor.advice.answers import Answers
 from advisor.advice.facts import PointFacts
 from core.numbers import duration, listed
 
-SPARE = 1.1
+_HEADROOM = 1.1
 """A raised limit leaves a tenth more than the answer takes."""
 
 
@@ -78,7 +78,7 @@ def raise_sentence(point: PointFacts, takes_s: float, *, of_first_part: bool = F
 
 def raised_s(takes_s: float) -> float:
     """A tenth more, as two digits upwards."""
-    wanted = SPARE * takes_s
+    wanted = _HEADROOM * takes_s
     if not 0 < wanted < math.inf:
         return takes_s
     unit = 10.0 ** (math.floor(math.log10(wanted)) - 1)

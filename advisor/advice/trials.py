@@ -6,12 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, cast
 
-import numpy as np
-
 from advisor.advice.answers import LEAVES
 from advisor.advice.contract import Evidence, Flip, FlipOutcome, Style, StyleEvidence
 from advisor.advice.decision import decide_style
-from advisor.advice.delivery import ALL_METHODS, method_of
+from advisor.advice.delivery import chosen_method
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.evidence import keeps_up, shortened
 from advisor.advice.flips import find_flips, rank
@@ -189,10 +187,9 @@ def _run(scenario_json: str) -> Evidence:
 
 def _outcome(evaluation: Evaluation, evidence: Evidence) -> FlipOutcome:
     decision = decide_style(evaluation, evidence)
-    synchronous = np.full_like(evaluation.facts.caller.nobody, decision.style == "synchronous")
     return FlipOutcome(
         style=decision.style,
         strength=decision.strength,
-        delivery=ALL_METHODS[method_of(evaluation.facts, synchronous)[0]],
+        delivery=chosen_method(evaluation.facts, decision.style),
         feasible=decision.feasible,
     )

@@ -8,7 +8,7 @@ from simulator.arrivals import ClosedArrivals, TraceArrivals
 from simulator.deliveries import PollingDelivery
 from simulator.live.run.machine_capacity import current
 from simulator.live.run.run_plan import LONGEST_DEFAULT_S
-from simulator.live.run.window import backlog_of
+from simulator.live.run.window import starting_backlog_of
 from simulator.live.system.config import MOST_HANDLERS
 from simulator.memory import memory_bytes
 from simulator.plan import called_subscribers
@@ -115,6 +115,6 @@ def _reason_against_backlog(scenario: Scenario) -> str | None:
             if scenario.backlog_jobs
             else None
         )
-    if backlog_of(scenario) > MOST_BACKLOG:
+    if starting_backlog_of(scenario) > MOST_BACKLOG:
         return f"a live run begins with at most {MOST_BACKLOG:,} jobs, which are all sent at once; use the kernel"
     return None

@@ -103,7 +103,7 @@ def cut_window(scenario: Scenario, trace: Trace | None, durations_s: Floats | No
     )
     drawn = durations_s if isinstance(scenario.service, EmpiricalService) and scenario.service.path else None
     words += _changes_in_words(scenario, keep)
-    waiting = backlog_of(scenario) if keep.start_s == 0 else 0
+    waiting = starting_backlog_of(scenario) if keep.start_s == 0 else 0
     return Window(explicit, _select(whole, rows, arrivals), drawn, keep.length_s, words, waiting, is_whole)
 
 
@@ -126,7 +126,7 @@ def _window_of_clients(
     return Window(explicit, spread, drawn, length_s, words, is_whole=is_whole)
 
 
-def backlog_of(scenario: Scenario) -> int:
+def starting_backlog_of(scenario: Scenario) -> int:
     """The jobs that are there at the start."""
     arrivals = scenario.arrivals
     arriving = min(arrivals.jobs, scenario.jobs or arrivals.jobs) if isinstance(arrivals, BacklogArrivals) else 0
@@ -235,7 +235,7 @@ def _changes_in_words(scenario: Scenario, keep: WindowCut) -> str:
         words.append("without an outage")
     elif taken_s < whole_s * (1 - 1e-9):
         words.append(f"{minutes(taken_s)} of {minutes(whole_s)} of outage")
-    if backlog_of(scenario) and keep.start_s > 0:
+    if starting_backlog_of(scenario) and keep.start_s > 0:
         words.append("without the jobs that wait at the start")
     if scenario.warmup_jobs:
         words.append("from an empty start")
