@@ -30,8 +30,9 @@ from simulator.plan import (
 )
 from simulator.resampling import MOST_RESAMPLES
 from simulator.scenario import Scenario
-from simulator.stability import attempts_per_job, load_of, mean_backoffs_s, saturated_service_s
+from simulator.stability import load_of
 from simulator.traces import Trace
+from simulator.workload import work_of
 
 BASE_BYTES = 100 * 2**20
 """The interpreter with numpy, numba and the compiled loops."""
@@ -64,8 +65,7 @@ def _most_in_system(scenario: Scenario, design: str, trace: Trace | None) -> int
         return jobs * calls + 1000
     if isinstance(scenario.arrivals, ClosedArrivals) and (design != SYNCHRONOUS or scenario.first_byte_limit_s == inf):
         return scenario.backlog_jobs + scenario.arrivals.clients + 1000
-    service = saturated_service_s(scenario, design, trace, None)
-    attempts = attempts_per_job(scenario, design)
+    work = work_of(scenario, design, trace, None)
     load = load_of(scenario, design, None if trace is None else trace, None)
     share = max(load.servers, load.provider)
     out = rate / share if share > 0 else inf
@@ -79,8 +79,8 @@ def _most_in_system(scenario: Scenario, design: str, trace: Trace | None) -> int
         piled = _bounded(scenario, piled, rate)
     if design == EVENT_DRIVEN and scenario.event_driven.max_queue is not None:
         piled += rate * client_retries_of(scenario, EVENT_DRIVEN) * client_backoff_s_of(scenario, EVENT_DRIVEN)
-    backing_off = rate * mean_backoffs_s(scenario, scenario.retries.max)
-    standing = most_servers_of(scenario, design) + 10 * rate * service * attempts / max(0.05, 1 - min(share, 0.95))
+    backing_off = rate * work.pausing_s
+    standing = most_servers_of(scenario, design) + 10 * rate * work.at_model_s / max(0.05, 1 - min(share, 0.95))
     return int(min(jobs * 1.1 + 1000, piled * 1.2 + backing_off * 2 + standing + 1000))
 
 

@@ -108,15 +108,10 @@ def most_servers_of(scenario: Scenario, design: str) -> int:
 
 def mean_service_s(scenario: Scenario, trace: Trace | None, drawn: Floats | None) -> float:
     """The mean time of one attempt at the model; 0 where durations have not been read yet."""
-    return scenario.mean_time_s(_mean_tokens(scenario, trace), durations_of(trace, drawn))
+    return scenario.mean_time_s(mean_tokens(scenario, trace), durations_of(trace, drawn))
 
 
-def mean_services_s(scenario: Scenario, trace: Trace | None, drawn: Floats | None) -> list[float]:
-    """As `mean_service_s`, of the jobs of each queue."""
-    return scenario.mean_times_s(_mean_tokens(scenario, trace), durations_of(trace, drawn))
-
-
-def _mean_tokens(scenario: Scenario, trace: Trace | None) -> float:
+def mean_tokens(scenario: Scenario, trace: Trace | None) -> float:
     recorded = None if trace is None else trace.output_tokens
     return scenario.provider.output_tokens if recorded is None else float(recorded.mean())
 

@@ -45,12 +45,15 @@ class Deliveries:
 def service_times(scenario: Scenario, trace: Trace | None, drawn: Floats | None) -> tuple[Floats, Floats]:
     """Times of one attempt at the model, and their weights, which sum to 1."""
     shares = np.array(list(scenario.event_driven.queues.values()))
-    each = [_times_of(service, scenario, trace, drawn) for service in scenario.services]
+    each = [times_of_service(service, scenario, trace, drawn) for service in scenario.services]
     weights = [share * weights for share, (_, weights) in zip(shares / shares.sum(), each, strict=True)]
     return np.concatenate([times for times, _ in each]), np.concatenate(weights)
 
 
-def _times_of(service: Service, scenario: Scenario, trace: Trace | None, drawn: Floats | None) -> tuple[Floats, Floats]:
+def times_of_service(
+    service: Service, scenario: Scenario, trace: Trace | None, drawn: Floats | None
+) -> tuple[Floats, Floats]:
+    """Times of one attempt at the model, and their weights, which sum to 1."""
     match service:
         case ExponentialService():
             return -service.mean_s * np.log(_EXCEEDED), _WEIGHTS
@@ -69,14 +72,14 @@ def _times_of(service: Service, scenario: Scenario, trace: Trace | None, drawn: 
 
 
 def deliveries_of(scenario: Scenario, trace: Trace | None, drawn: Floats | None) -> Deliveries:
-    """Those of the event-driven design; infinite if some job is delivered for ever.
+    """Those of the event-driven design; infinite if some job is delivered for ever. Failed calls count as long as they would take to succeed.
 
     A copy of work that goes on after its lease, and whose result counts, is left out: it takes only consumers that would be idle, because
     it is dropped if the work ends before it begins.
     """
     design, most = scenario.event_driven, float(scenario.event_driven.max_deliveries or inf)
     times, weights = service_times(scenario, trace, drawn)
-    works = times + design.dispatch_s
+    works = np.minimum(times, scenario.provider.call_timeout_s or inf) + design.dispatch_s
     lease, crashes_per_s = design.lease_s or inf, design.crashes_per_hour / HOUR_S
     too_long = (works > lease) & (design.lease_ends != "redelivers")
     held = np.minimum(works, lease) if design.lease_ends == "stops" else works

@@ -1,7 +1,7 @@
 """Whether a design has a steady state: its long-run load against each capacity, and growth that only a run shows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, exp, inf, log, sqrt
 from statistics import NormalDist
 from typing import Any
@@ -20,8 +20,6 @@ from simulator.plan import (
     dedicated_bounds,
     dedicated_consumers,
     keys_of,
-    mean_service_s,
-    mean_services_s,
     most_servers_of,
     rate_of,
     retries_of,
@@ -32,6 +30,7 @@ from simulator.services import DeterministicService, ExponentialService, Lognorm
 from simulator.tally import Tally
 from simulator.trace_columns import Floats
 from simulator.traces import Trace
+from simulator.workload import JobWork, work_by_queue, work_of
 
 NEAR_SATURATION = 0.95
 MEMORIES_WANTED = 10
@@ -58,6 +57,8 @@ class Load:
     bounded: bool
     endless: bool = False
     """Whether some job is delivered again, or is a probe, for ever."""
+    is_exact: bool = True
+    """If not, only runs show whether there is a steady state."""
 
     @property
     def highest(self) -> float:
@@ -65,7 +66,7 @@ class Load:
 
     @property
     def stable(self) -> bool:
-        return not self.endless and (self.bounded or self.highest < 1)
+        return not self.endless and (self.bounded or not self.is_exact or self.highest < 1)
 
 
 @dataclass(frozen=True)
@@ -78,58 +79,50 @@ class Stability:
     """If a replication is too short to show the steady state: how many jobs it takes, about."""
 
 
-def attempts_per_job(scenario: Scenario, design: str) -> float:
-    retries = retries_of(scenario, design)
-    poison = scenario.failures.poison_percent / 100
-    usual = theory.retry_attempts(scenario.failures.transient_percent / 100, retries)
-    return (1 - poison) * usual + poison * (retries + 1)
-
-
-def mean_backoffs_s(scenario: Scenario, retries: int) -> float:
-    """The mean time a job spends backing off, over all its retries."""
-    poison, fails = scenario.failures.poison_percent / 100, scenario.failures.transient_percent / 100
-    pauses = enumerate(scenario.retries.mean_pauses_s(retries))
-    return sum(pause * (poison + (1 - poison) * fails ** (attempt + 1)) for attempt, pause in pauses)
-
-
 def load_of(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats | None) -> Load:
     """The long-run load of a design. A trace is finite: it drains, and counts as bounded, as do closed clients."""
-    rate, attempts = rate_of(scenario, trace), attempts_per_job(scenario, design)
-    service = saturated_service_s(scenario, design, trace, drawn)
-    if design != SYNCHRONOUS and never_closes(scenario):
-        return Load(inf, 0.0, bounded=False, endless=True)
-    if design != SYNCHRONOUS and scenario.event_driven.redelivers:
-        deliveries = deliveries_of(scenario, trace, drawn)
-        if deliveries.endless:
-            return Load(inf, 0.0, scenario.event_driven.expires_s is not None, scenario.event_driven.expires_s is None)
-        attempts, service = (
-            attempts * deliveries.number,
-            deliveries.busy_s / deliveries.number - scenario.event_driven.dispatch_s,
-        )
+    rate, work = rate_of(scenario, trace), work_of(scenario, design, trace, drawn)
+    bounded = trace is not None or isinstance(scenario.arrivals, ClosedArrivals)
     if design == SYNCHRONOUS:
-        calls, answered = calls_of_client(scenario)
-        rate *= calls
-    provider = max(
-        _provider_load(scenario, rate, attempts, service),
-        _one_by_one_load(scenario, design, rate),
-        _subscribers_load(scenario, rate),
-    )
-    if design != SYNCHRONOUS:
-        times = mean_services_s(scenario, trace, drawn)
-        mean = mean_service_s(scenario, trace, drawn)
-        slower = service / mean if scenario.provider.slowdown is not None and mean > 0 else 1.0
-        servers = _consumer_load(scenario, rate * attempts, service, [slower * mean for mean in times])
-        if keys := keys_of(scenario):
-            work = attempts * (service + scenario.event_driven.dispatch_s)
-            servers = max(servers, rate * (work + mean_backoffs_s(scenario, scenario.retries.max)) / keys)
-        bounded = scenario.event_driven.max_queue is not None or scenario.event_driven.expires_s is not None
-    else:
-        held = attempts * service + mean_backoffs_s(scenario, retries_of(scenario, design))
-        servers = rate * (held + answered * handling_s(scenario)) / most_servers_of(scenario, design)
-        bounded = scenario.synchronous.backlog is not None or (
+        slower = _slower(scenario, design, work, trace, drawn)
+        held_s = slower * work.at_model_s + work.pausing_s + work.results * handling_s(scenario)
+        servers = rate * held_s / most_servers_of(scenario, design)
+        bounded |= scenario.synchronous.backlog is not None or (
             scenario.synchronous.drops_abandoned and scenario.first_byte_limit_s < inf
         )
-    return Load(servers, provider, bounded or trace is not None or isinstance(scenario.arrivals, ClosedArrivals))
+    else:
+        bounded |= scenario.event_driven.max_queue is not None or scenario.event_driven.expires_s is not None
+        if never_closes(scenario):
+            return Load(inf, 0.0, bounded=False, endless=True)
+        if scenario.event_driven.redelivers:
+            deliveries = deliveries_of(scenario, trace, drawn)
+            if deliveries.endless:
+                without_end = scenario.event_driven.expires_s is None
+                return Load(inf, 0.0, bounded=not without_end, endless=without_end)
+            busy_s = deliveries.busy_s - deliveries.number * scenario.event_driven.dispatch_s
+            work = replace(work, at_model_s=work.attempts * busy_s, attempts=work.attempts * deliveries.number)
+        slower = _slower(scenario, design, work, trace, drawn)
+        servers = _consumer_load(scenario, rate, slower, work, work_by_queue(scenario, design, trace, drawn))
+    provider = max(
+        _provider_load(scenario, rate, slower, work),
+        _one_by_one_load(scenario, design, rate),
+        _subscribers_load(scenario, rate * work.results),
+    )
+    return Load(servers, provider, bounded, is_exact=_is_exact(scenario, design))
+
+
+def _is_exact(scenario: Scenario, design: str) -> bool:
+    """Whether the load is the true one, or less, if servers are never idle: it is not if attempts end early in ways that depend on each other."""
+    provider, failures, redelivers = (
+        scenario.provider,
+        scenario.failures,
+        design != SYNCHRONOUS and scenario.event_driven.redelivers,
+    )
+    early = provider.call_timeout_s is not None or (failures.failure_s is not None and _fails(scenario))
+    if provider.slowdown is not None or redelivers:
+        fails = _fails(scenario) or provider.call_timeout_s is not None
+        return not early and not (redelivers and scenario.event_driven.max_deliveries is not None and fails)
+    return True
 
 
 def never_closes(scenario: Scenario) -> bool:
@@ -139,41 +132,40 @@ def never_closes(scenario: Scenario) -> bool:
     return design.breaker is not None and scenario.failures.transient_percent >= 100 and without_end
 
 
-def saturated_service_s(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats | None) -> float:
-    """The mean time of a call while no server is idle: at a model that slows, with as many calls in flight as there then are."""
+def _slower(scenario: Scenario, design: str, work: JobWork, trace: Trace | None, drawn: Floats | None) -> float:
+    """How many times as long as measured a call takes while no server is idle: with as many calls in flight as there then are."""
     line = call_time_of(scenario, trace, drawn)
     if line is None:
-        return mean_service_s(scenario, trace, drawn)
-    in_flight = line.in_flight_of(most_servers_of(scenario, design), _elsewhere_s(scenario, design))
-    return line.mean_s(min(in_flight, scenario.provider.max_concurrency or inf))
-
-
-def _elsewhere_s(scenario: Scenario, design: str) -> float:
-    """The mean time that a call holds its server without being at the model."""
-    if design != SYNCHRONOUS:
-        return scenario.event_driven.dispatch_s
-    backoffs_s = mean_backoffs_s(scenario, retries_of(scenario, design))
-    _, answered = calls_of_client(scenario)
-    return (backoffs_s + answered * handling_s(scenario)) / attempts_per_job(scenario, design)
-
-
-def _consumer_load(scenario: Scenario, calls_per_s: float, mean_s: float, means_s: list[float]) -> float:
-    """`mean_s` is that of all calls, `means_s` those of each queue's."""
-    design = scenario.event_driven
-    if not OWN_CONSUMERS[design.discipline]:
-        return calls_per_s * (mean_s + design.dispatch_s) / most_servers_of(scenario, EVENT_DRIVEN)
-    shares = [share / 100 for share in design.queues.values()]
-    scaling = scenario.autoscaling
-    most = dedicated_consumers(scenario) if scaling is None else dedicated_bounds(scenario, scaling)[1]
-    return max(
-        calls_per_s * (mean + design.dispatch_s) * share / consumers
-        for mean, share, consumers in zip(means_s, shares, most, strict=True)
+        return 1.0
+    elsewhere_s = (
+        scenario.event_driven.dispatch_s
+        if design != SYNCHRONOUS
+        else (work.pausing_s + work.results * handling_s(scenario)) / work.attempts
     )
+    in_flight = line.in_flight_of(most_servers_of(scenario, design), elsewhere_s)
+    return line.mean_s(min(in_flight, scenario.provider.max_concurrency or inf)) / line.measured_s
 
 
-def _provider_load(scenario: Scenario, rate: float, attempts: float, service: float) -> float:
+def _consumer_load(scenario: Scenario, rate: float, slower: float, work: JobWork, by_queue: Sequence[JobWork]) -> float:
+    design, scaling, dispatch_s = scenario.event_driven, scenario.autoscaling, scenario.event_driven.dispatch_s
+    held_s = slower * work.at_model_s + work.attempts * dispatch_s
+    if OWN_CONSUMERS[design.discipline]:
+        most = dedicated_consumers(scenario) if scaling is None else dedicated_bounds(scenario, scaling)[1]
+        shares = [share / 100 for share in design.queues.values()]
+        load = max(
+            rate * share * (slower * own.at_model_s + own.attempts * dispatch_s) / consumers
+            for own, share, consumers in zip(by_queue, shares, most, strict=True)
+        )
+    else:
+        load = rate * held_s / most_servers_of(scenario, EVENT_DRIVEN)
+    if keys := keys_of(scenario):
+        load = max(load, rate * (held_s + work.pausing_s) / keys)
+    return load
+
+
+def _provider_load(scenario: Scenario, rate: float, slower: float, work: JobWork) -> float:
     provider = scenario.provider
-    counted = attempts if provider.failed_calls_count else min(attempts, 1.0)
+    counted = work.attempts if provider.failed_calls_count else work.results
     tokens_in, tokens_out = provider.input_tokens, provider.output_tokens
     quotas = (
         (provider.requests_per_minute, 1.0),
@@ -187,17 +179,8 @@ def _provider_load(scenario: Scenario, rate: float, attempts: float, service: fl
         rate * counted * wanted * 60 / (quota * provider.own_share) for quota, wanted in quotas if quota is not None
     ]
     if provider.max_concurrency is not None:
-        loads.append(rate * attempts * service / provider.max_concurrency)
+        loads.append(rate * slower * work.at_model_s / provider.max_concurrency)
     return max(loads, default=0.0)
-
-
-def calls_of_client(scenario: Scenario) -> tuple[float, float]:
-    """The mean calls that a synchronous caller sends for a job, and the share of them that have a result, if none is given up or refused."""
-    failures, times = scenario.failures, scenario.synchronous.client_retries + 1
-    poison, fails = failures.poison_percent / 100, failures.transient_percent / 100
-    fails = theory.all_attempts_fail(fails, retries_of(scenario, SYNCHRONOUS))
-    calls = poison * times + (1 - poison) * theory.retry_attempts(fails, times - 1)
-    return calls, (1 - poison) * (1 - fails**times) / calls
 
 
 def _one_by_one_load(scenario: Scenario, design: str, rate: float) -> float:
@@ -207,8 +190,8 @@ def _one_by_one_load(scenario: Scenario, design: str, rate: float) -> float:
     """
     provider, quota = scenario.provider, scenario.provider.requests_per_minute
     at_once = min(most_servers_of(scenario, design), provider.max_concurrency or most_servers_of(scenario, design))
-    plain = provider.slowdown is None and not scenario.service_by_queue and not scenario.failures.transient_percent
-    if at_once > 1 or quota is None or provider.burst_requests > 1 or not plain or scenario.failures.poison_percent:
+    plain = provider.slowdown is None and provider.call_timeout_s is None and not scenario.service_by_queue
+    if at_once > 1 or quota is None or provider.burst_requests > 1 or not plain or _fails(scenario):
         return 0.0
     extra_s = scenario.event_driven.dispatch_s if design != SYNCHRONOUS else 0.0
     if provider.max_concurrency == 1 or extra_s == 0:
@@ -328,7 +311,8 @@ def longest_retrying_s(scenario: Scenario, design: str) -> float:
     """How long the backlog of those who back off, or will call again, takes to fill at the start."""
     retries, synchronous = scenario.retries, scenario.synchronous
     if design != SYNCHRONOUS:
-        return 2 * sum(retries.mean_pauses_s(retries.max)) if _fails(scenario) else 0.0
+        fails = _fails(scenario) or scenario.provider.call_timeout_s is not None
+        return 2 * sum(retries.mean_pauses_s(retries.max)) if fails else 0.0
     patience = scenario.first_byte_limit_s if scenario.first_byte_limit_s < inf else 0.0
     return synchronous.client_retries * (synchronous.client_backoff_s + patience)
 

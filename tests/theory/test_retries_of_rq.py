@@ -21,8 +21,8 @@ from simulator.plan import EVENT_DRIVEN, build_state, recorded_of
 from simulator.retries import Retries
 from simulator.scenario import Scenario
 from simulator.simulate import simulate
-from simulator.stability import mean_backoffs_s
 from simulator.traces import Trace
+from simulator.workload import mean_pausing_s
 
 SERVICE_S = 0.7182
 LISTED = st.lists(st.integers(0, 60), min_size=1, max_size=12)
@@ -157,9 +157,9 @@ def test_jobs_are_tried_again_after_the_pauses_of_the_list(
 
 
 def test_the_mean_backoff_counts_the_pauses_of_the_list() -> None:
-    assert mean_backoffs_s(listed([2, 5]), 3) == 2 + 2 + 5
-    halved = listed([2, 5], failures={"transient_percent": 50})
-    assert mean_backoffs_s(halved, 3) == 2 / 2 + 2 / 4 + 5 / 8
+    pauses = listed([2, 5]).retries.mean_pauses_s(3)
+    assert mean_pausing_s(pauses, 1.0) == 2 + 2 + 5
+    assert mean_pausing_s(pauses, 0.5) == 2 / 2 + 2 / 4 + 5 / 8
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from simulator.result import DesignResult
 from simulator.scenario import Scenario
 from simulator.services import ExponentialService, LognormalService
 from simulator.simulate import simulate
-from simulator.stability import handling_s, mean_longer_s
+from simulator.stability import handling_s, load_of, mean_longer_s
 from tests.theory.formulas import erlang_c
 
 ONE_SECOND = {"distribution": "exponential", "mean_s": 1.0}
@@ -95,6 +95,45 @@ GROWING: dict[str, tuple[str, dict[str, Any], float]] = {
         1.0,
     ),
 }
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"failures": {"transient_percent": 30, "poison_percent": 5, "failure_s": 0.2}},
+        {"failures": {"transient_percent": 20, "poison_percent": 5}, "provider": {"call_timeout_s": 1.5}},
+        {"failures": {"transient_percent": 20, "failure_s": 9}, "provider": {"call_timeout_s": 1.5}},
+    ],
+    ids=["failures that are quick", "a call timeout", "failures that last until the call timeout"],
+)
+@pytest.mark.parametrize("design", ["synchronous", "event_driven"])
+def test_the_load_is_the_time_that_servers_were_seen_at_work(design: str, given: dict[str, Any]) -> None:
+    scenario = Scenario.parse(
+        {
+            "jobs": 60_000,
+            "arrivals": poisson(1),
+            "service": {"distribution": "exponential", "mean_s": 1.0},
+            "retries": {"max": 2, "base_s": 0.5, "jitter": "none"},
+            "synchronous": {"workers": 20, "client_retries": 1},
+            "event_driven": {"consumers": 20, "dispatch_s": 0.1},
+        }
+        | given
+    )
+    seen: DesignResult = getattr(simulate(scenario, replications=2, windows=False), design)
+    assert load_of(scenario, design, None, None).servers == pytest.approx(seen.utilisation, rel=0.02)
+
+
+@pytest.mark.parametrize(("failure_s", "stable"), [(0.1, True), (None, False)])
+def test_failures_that_are_known_early_leave_room_for_more(failure_s: float | None, stable: bool) -> None:
+    """Half of the calls fail: of .8 a second each takes 1.875 attempts of 1 s, of which .875 last only .1 s if failures are early."""
+    given = {
+        "arrivals": poisson(0.8),
+        "failures": {"transient_percent": 50, "failure_s": failure_s},
+        "retries": {"max": 3},
+        "event_driven": {"consumers": 1},
+        "synchronous": {"workers": 1, "backlog": 0},
+    }
+    assert run(given, "event_driven").stable is stable
 
 
 def starts_a_second(jobs: int = 400_000) -> float:

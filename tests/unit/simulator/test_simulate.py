@@ -16,9 +16,9 @@ from simulator.replications import Progress, warm
 from simulator.result import Result
 from simulator.scenario import Autoscaling, Scenario
 from simulator.simulate import estimate, simulate, unsupported
-from simulator.stability import mean_backoffs_s
 from simulator.tally import Tally
 from simulator.traces import Trace, read_durations
+from simulator.workload import mean_pausing_s
 
 BASE: dict[str, Any] = {
     "jobs": 20_000,
@@ -754,8 +754,8 @@ def test_the_first_pause_of_decorrelated_jitter_lies_evenly_between_base_and_thr
 
 def test_the_mean_of_decorrelated_pauses_grows_from_twice_base() -> None:
     retries = {"max": 3, "base_s": 8, "cap_s": 1000, "jitter": "decorrelated"}
-    always = scenario(failures={"poison_percent": 100}, retries=retries)
-    means = [mean_backoffs_s(always, count) for count in (1, 2, 3)]
+    pauses = scenario(retries=retries).retries.mean_pauses_s(3)
+    means = [mean_pausing_s(pauses[:count], 1.0) for count in (1, 2, 3)]
     assert np.diff([0, *means]).tolist() == pytest.approx([16, (8 + 3 * 16) / 2, (8 + 3 * 28) / 2], rel=1e-4)
 
 
