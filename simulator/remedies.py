@@ -1,7 +1,7 @@
 """What makes a design meet a deadline that no design of a run meets: the nearest number of servers, or quota, found with the kernel.
 
 Trials are short runs of the same jobs and draws. What they find is verified with longer runs, and moved on until it
-meets there. The search is bounded by the number of jobs simulated, so that a seed finds the same on every machine.
+meets there. The search is bounded by the jobs and calls that are simulated, so that a seed finds the same on every machine.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,8 +25,8 @@ LARGEST_SERVERS = 4_096
 TRIAL_JOBS, TRIAL_REPLICATIONS = 20_000, 3
 VERIFYING_JOBS, VERIFYING_REPLICATIONS = 80_000, 5
 """Arrivals that are alike at all times are cut to this length: a good share whose interval is clear there is clear in a longer run."""
-BUDGET_JOBS, BUDGET_RUNS = 16_000_000, 20
-"""Jobs of both designs that a search may simulate: this many, or those of this many replications of the scenario if that is more."""
+BUDGET_WORK = 40_000_000
+"""Jobs and calls of all designs that a search may simulate in addition to as many as the run itself had: about 2 s of the kernel."""
 MORE_FIRST, MORE_LAST = 1 / 16, 4
 """Of numbers that are raised together: the first share, which doubles, and the one that is not reached."""
 FEWER = 0.7
@@ -89,7 +89,7 @@ def simulate_with_remedies(
     )
     if result.verdict != NEITHER:
         return result
-    search = _Search(scenario, trace, durations_s, result.replications, on_progress)
+    search = _Search(scenario, trace, durations_s, result, on_progress)
     return result.model_copy(update={"remedies": search.run()})
 
 
@@ -115,12 +115,13 @@ class _Search:
     scenario: Scenario
     trace: Trace | None
     durations_s: Floats | None
-    replications: int
+    run_itself: Result
     on_progress: OnProgress | None
     crowds: bool = False
     """Whether more calls at once can make it worse: they slow each other down, or more of them are refused."""
     fewest: int = 1
-    spent: float = 0.0
+    left: float = 0.0
+    work_per_job: float = 0.0
     results: dict[tuple[Any, ...], Result] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -134,8 +135,9 @@ class _Search:
         self.crowds = provider.slowdown is not None or getattr(provider, "pacing", "paced") == "none"
         self.fewest = len(design.queues) if design.discipline == "dedicated" else 1
         self.wanted = 1 - self.scenario.tolerated_miss_percent / 100
-        own = BUDGET_RUNS * jobs_of(self.long, self.trace) * len(designs_of(self.scenario))
-        self.budget = max(BUDGET_JOBS, own)
+        work = _work_of(self.run_itself)
+        self.left = work + BUDGET_WORK
+        self.work_per_job = work / (jobs_of(self.scenario, self.trace) * self.run_itself.replications)
 
     def run(self) -> dict[DesignName, DesignRemedies]:
         """By design; one for which the budget did not last is left out."""
@@ -160,9 +162,16 @@ class _Search:
             return DesignRemedies(limits=limits, best_s=best_s)
         alone = [lever for lever in levers[self.crowds :] if self._meets(design, {lever: _lifted(lever)})]
         candidates += [{lever: self._nearest(design, lever, {})} for lever in alone]
-        verified = [self._verified(design, steps) for steps in candidates or [self._together(design, lifted)]]
-        remedies = tuple(remedy for remedy in verified if remedy is not None)
-        return DesignRemedies(limits=limits, remedies=remedies, can_meet=True)
+        remedies: list[Remedy] = []
+        for steps in candidates or [self._together(design, lifted)]:
+            try:
+                remedy = self._verified(design, steps)
+            except _Spent:
+                if not remedies:
+                    raise
+                break
+            remedies += [] if remedy is None else [remedy]
+        return DesignRemedies(limits=limits, remedies=tuple(remedies), can_meet=True)
 
     def _other_servers(self, design: DesignName, servers: Lever) -> list[dict[Lever, int]]:
         """More or fewer servers, if more of them may make it worse."""
@@ -258,7 +267,7 @@ class _Search:
         settings = {lever: lever.after(number) for lever, number in steps.items()}
         if self._is_overloaded(design, settings):
             return None
-        result = self._tried(self.long, settings, min(self.replications, VERIFYING_REPLICATIONS))
+        result = self._tried(self.long, settings, min(self.run_itself.replications, VERIFYING_REPLICATIONS))
         tried = _design_of(result, design)
         return tried.intervals["good_share"] if tried.conclusion == "meets" else None
 
@@ -280,8 +289,7 @@ class _Search:
         )
         if key not in self.results:
             changed = _changed(scenario, settings)
-            self.spent += jobs_of(changed, self.trace) * len(designs_of(changed)) * replications
-            if self.spent > self.budget:
+            if self.work_per_job * jobs_of(changed, self.trace) * replications > self.left:
                 raise _Spent
             self.results[key] = simulate(
                 changed,
@@ -291,6 +299,7 @@ class _Search:
                 on_progress=self._report,
                 windows=False,
             )
+            self.left -= _work_of(self.results[key])
         return self.results[key]
 
     def _report(self, progress: Progress) -> None:
@@ -322,6 +331,16 @@ def halved(holds: Callable[[int], bool], below: int, above: int) -> int:
         middle = (below + above) // 2
         below, above = (below, middle) if holds(middle) else (middle, above)
     return above
+
+
+def _work_of(result: Result) -> float:
+    """Jobs and calls of all designs, which take the kernel about the same time each."""
+    designs = (result.synchronous, result.event_driven, result.hybrid)
+    return sum(
+        float(one.offered + one.provider_calls + one.client_calls + one.delivery_calls)
+        for one in designs
+        if one is not None
+    )
 
 
 def _lifted(lever: Lever) -> float | None:

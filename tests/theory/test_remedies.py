@@ -111,9 +111,28 @@ def test_a_run_that_a_design_meets_is_not_searched() -> None:
 
 
 def test_a_design_whose_search_takes_too_long_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remedies, "BUDGET_JOBS", 1000)
-    monkeypatch.setattr(remedies, "BUDGET_RUNS", 1)
+    monkeypatch.setattr(remedies, "BUDGET_WORK", -1_000_000_000)
     assert remedies_of({"synchronous": {"workers": 5}, "event_driven": {"consumers": 3}}) == {}
+
+
+def test_a_search_simulates_no_more_than_the_run_itself_and_its_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One cycle of 200,000 jobs, which cannot be cut shorter."""
+    simulated: list[int] = []
+
+    def count_calls(*arguments: Any, **settings: Any) -> Result:
+        result = simulate(*arguments, **settings)
+        simulated.append(result.synchronous.provider_calls + result.event_driven.provider_calls)
+        return result
+
+    monkeypatch.setattr(remedies, "simulate", count_calls)
+    monkeypatch.setattr(remedies, "BUDGET_WORK", 1_000_000)
+    peaks = {"process": "bursts", "rate_per_s": 5, "peak_to_mean": 2, "peak_s": 4000, "every_s": 40_000}
+    simulate_with_remedies(
+        Scenario.parse(QUEUE | {"arrivals": peaks, "synchronous": {"workers": 6}, "event_driven": {"consumers": 6}}),
+        replications=2,
+    )
+    itself, *trials = simulated
+    assert sum(trials) <= itself + 1_000_000
 
 
 @pytest.mark.parametrize("first", [1, 2, 3, 7, 64, 100])
