@@ -15,6 +15,7 @@ from advisor.sweeps.contract import Cell, GoodShare, SweepResult
 from advisor.sweeps.grid import Grid, GridPoint
 from simulator.arrivals import BacklogArrivals, TraceArrivals
 from simulator.conclusions import share_of_design, wanted_share
+from simulator.plan import jobs_of
 from simulator.replications import OnProgress, Progress, warm
 from simulator.result import DesignResult, Result
 from simulator.scenario import Scenario
@@ -33,7 +34,7 @@ SURER = 1.54
 Source of the ratio: ln .01 / ln .05, the widths of the exact intervals without a miss; of normal ones it is 1.31.
 """
 LONGEST_CELL = 16
-"""At most this many times the jobs that were asked for."""
+"""At most this many times the jobs that were asked for, whole cycles of peaks included."""
 REPORT_S = 0.2
 
 
@@ -58,13 +59,18 @@ class CellRun:
         )
         return cls(length, WHOLE_CYCLES if every_job else 1)
 
-    def longer(self) -> "CellRun":
-        """More jobs, or more replications of what is run as a whole."""
+    def longer(self, trace: Trace | None, *, is_short: bool) -> "CellRun":
+        """More jobs; of what is run as a whole, more replications, unless one is too short to show the steady state."""
         jobs, warmup = self.scenario.jobs, self.scenario.warmup_jobs
-        if self.replications > 1 or jobs is None:
+        if jobs is None or (self.replications > 1 and not is_short):
             return CellRun(self.scenario, LONGER * self.replications)
-        length = {"jobs": LONGER * jobs, "warmup_jobs": LONGER * warmup}
+        cycles = jobs_of(self.scenario, trace) - self.scenario.backlog_jobs
+        length = {"jobs": LONGER * cycles, "warmup_jobs": LONGER * warmup}
         return CellRun(self.scenario.model_copy(update=length), self.replications)
+
+    def simulated_jobs(self, trace: Trace | None) -> int:
+        """Of each design."""
+        return self.replications * jobs_of(self.scenario, trace)
 
 
 def advise_and_cut(answers: Answers, jobs: int, seed: int) -> tuple[Recommendation, CellRun]:
@@ -94,16 +100,22 @@ def simulate_cell(
 def simulate_until_resolved(
     run: CellRun, longest: int, trace: Trace | None = None, on_progress: OnProgress | None = None
 ) -> Result:
-    """A run on this thread, repeated with more jobs while it leaves open whether a design meets the deadline; `longest` times them at most."""
-    length = 1
+    """A run on this thread, repeated with more jobs while it leaves open whether a design meets the deadline.
+
+    It is at most `longest` times as long as was asked for: a cycle of peaks may be that long by itself.
+    """
+    first = run
     while True:
         result = simulate(
             run.scenario, trace=trace, replications=run.replications, threads=1, on_progress=on_progress, windows=False
         )
-        length *= LONGER
-        if length > longest or run.scenario.deadline_s is None or not _is_unresolved(result, run.scenario):
+        if run.scenario.deadline_s is None or not _is_unresolved(result, run.scenario):
             return result
-        run = run.longer()
+        is_short = any(one.jobs_to_settle is not None for one in (result.synchronous, result.event_driven))
+        run = run.longer(trace, is_short=is_short)
+        asked = first.replications * first.scenario.jobs if first.scenario.jobs else first.simulated_jobs(trace)
+        if run.simulated_jobs(trace) > longest * asked:
+            return result
 
 
 def _is_unresolved(result: Result, scenario: Scenario) -> bool:

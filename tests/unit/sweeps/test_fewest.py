@@ -8,6 +8,7 @@ from advisor.advice.answers import Answers, answers_from
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.scenario import scenario_of
 from advisor.reports.maps.capacity import needed_headline, needed_sentence
+from advisor.sweeps import cells
 from advisor.sweeps.capacity_search import (
     LONGEST_TRIAL,
     CapacitySearch,
@@ -17,8 +18,11 @@ from advisor.sweeps.capacity_search import (
 )
 from advisor.sweeps.cells import CellRun, simulate_until_resolved
 from core.errors import InvalidInput
+from simulator.arrivals import BurstArrivals
+from simulator.plan import jobs_of
 from simulator.replications import Progress
 from simulator.result import DesignResult, Result
+from simulator.scenario import Scenario
 
 WANTED = 0.99
 
@@ -78,6 +82,27 @@ def test_it_finds_both_ends_from_wherever_it_begins_in_few_trials(
     )
     assert (answer.low, answer.high) == (misses_below, meets_from)
     assert len(calls) == len(set(calls)) <= 32
+
+
+@pytest.mark.parametrize(("settles", "lengths"), [(None, [(1, 4), (1, 16)]), (10**9, [(1, 4), (4, 4)])])
+def test_a_trial_of_whole_cycles_has_no_more_jobs_than_one_of_steady_arrivals(
+    length: CellRun, settles: int | None, lengths: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cycles of 10,000 jobs, where 64 x 4 x 1,000 are the most: more replications, or longer ones if one is too short."""
+    straddles = stepped(length, 10**9, 1, [])(20)
+    short = {"jobs_to_settle": settles}
+    result = straddles.model_copy(update={"synchronous": straddles.synchronous.model_copy(update=short)})
+    simulated = []
+
+    def simulate(scenario: Scenario, *, replications: int, **_: object) -> Result:
+        simulated.append((jobs_of(scenario, None) // 10_000, replications))
+        return result
+
+    monkeypatch.setattr(cells, "simulate", simulate)
+    peaks = BurstArrivals(process="bursts", rate_per_s=10, peak_to_mean=2, peak_s=100, every_s=1000)
+    scenario = length.scenario.model_copy(update={"arrivals": peaks, "deadline_s": 10, "tolerated_miss_percent": 1})
+    simulate_until_resolved(CellRun.from_scenario(scenario, 1000, 1), LONGEST_TRIAL)
+    assert simulated == lengths
 
 
 def test_where_no_number_meets_the_deadline_it_says_so(length: CellRun) -> None:
