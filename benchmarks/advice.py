@@ -1,9 +1,10 @@
-"""Milliseconds for one recommendation, and for the server's answer to a keystroke in the questionnaire.
+"""Milliseconds for one recommendation, and from a keystroke in the questionnaire to the advice with its evidence, as the server takes them.
 
 Run as a module it measures the keystroke on a database of its own, in the folder that CROSSOVER_DATA names, and prints the milliseconds.
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -20,8 +21,11 @@ from core.paths import nested
 ROUNDS, ROUNDS_WITH_FLIPS = 20, 3
 DONT_KNOW = {"unknown": True}
 UNKNOWN = ("volume.mean_rate_per_s", "processing.p95_s", "caller.deadline_s", "failures.transient_percent")
-KEYSTROKES = 30
+KEYSTROKES = 5
+"""On each template."""
 PATIENCE_S = 120
+SETTLED = re.compile(r"/decisions/[0-9a-f-]+/advice/settled\?version=\d+(?=")")
+"""Where a page asks for the advice with its evidence, if the answer to the keystroke has only that of the forces."""
 
 
 def advice_figures() -> dict[str, float]:
@@ -73,25 +77,29 @@ def _measured() -> float:
     from advisor.decisions.services.decisions import create_decision
     from advisor.teams.middleware import admit
     from advisor.teams.services.accounts import local_user_and_workspace
+    from simulator.replications import warm
 
     call_command("migrate", verbosity=0)
     user, workspace = local_user_and_workspace()
-    decision = create_decision(workspace, user, {})
-    client, address = (
-        Client(SERVER_NAME="localhost", headers={"HX-Request": "true"}),
-        reverse("save-answers", args=[decision.pk]),
-    )
+    warm()
+    client = Client(SERVER_NAME="localhost", headers={"HX-Request": "true"})
     admitted = HttpResponse()
     admit(admitted)
     client.cookies = admitted.cookies
     times = []
-    for stroke in range(KEYSTROKES):
-        decision.refresh_from_db()
-        begun = perf_counter()
-        answer = client.post(address, {"version": decision.draft_version, "processing.p95_s": f"{20 + stroke / 2:g}"})
-        times.append(1000 * (perf_counter() - begun))
-        if answer.status_code != 200 or not answer.content:  # a browser that is not admitted gets an empty answer
-            raise RuntimeError(f"the server answered {answer.status_code}, {len(answer.content)} bytes")
+    for template in TEMPLATES:
+        decision = create_decision(workspace, user, {"template": template})
+        address, p95_s = reverse("save-answers", args=[decision.pk]), decision.latest().answers.processing.p95_s
+        for stroke in range(1, KEYSTROKES + 1):
+            typed = {"version": decision.draft_version, "processing.p95_s": f"{p95_s * (1 + stroke / 100):.6g}"}
+            begun = perf_counter()
+            answer = client.post(address, typed)
+            while rest := SETTLED.search(answer.content.decode()):
+                answer = client.get(rest[0])
+            times.append(1000 * (perf_counter() - begun))
+            if answer.status_code != 200 or not answer.content:  # a browser that is not admitted gets an empty answer
+                raise RuntimeError(f"the server answered {answer.status_code}, {len(answer.content)} bytes")
+            decision.refresh_from_db()
     return median(times)
 
 

@@ -29,6 +29,7 @@ def unsimulated(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     """Pages and files show the advice of the forces and formulas, unless a test says that it is about the simulated advice."""
     if request.node.get_closest_marker("simulated_advice") is None:
         monkeypatch.setattr("advisor.decisions.services.simulated_advice.is_incomplete", lambda revision: False)
+        monkeypatch.setattr("advisor.decisions.services.simulated_advice.is_warm", lambda: False)
 
 
 @pytest.fixture

@@ -96,6 +96,13 @@ def summarize_evidence(scenario: Scenario, result: Result) -> Evidence:
     )
 
 
+def longer_evidence(result: Result, scenario: Scenario) -> Evidence | None:
+    """None for a live run, which measures a machine, and without a deadline."""
+    if result.engine == "live" or scenario.deadline_s is None:
+        return None
+    return summarize_evidence(scenario, result)
+
+
 def _of_design(design: DesignResult, scenario: Scenario) -> StyleEvidence:
     share = share_of_design(design, scenario)
     offered = max(1, design.offered)

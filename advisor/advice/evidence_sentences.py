@@ -4,6 +4,7 @@ from advisor.advice.contract import Evidence, Style, StyleEvidence
 from advisor.advice.words import apart
 from core.errors import InvalidInput
 from core.numbers import count, duration, percent, rate
+from simulator.result import Conclusion
 
 STYLE_WORDS: dict[Style, str] = {
     "synchronous": "synchronous",
@@ -81,3 +82,21 @@ def largest_queue(outcome: StyleEvidence) -> str:
     if not outcome.stable:
         return "backlog grows without end"
     return f"at most {count(outcome.queue_depth_max, 'request')} waiting"
+
+
+CONCLUSION_WORDS: dict[Conclusion, str] = {
+    "meets": "meets the deadline",
+    "misses": "misses the deadline",
+    "unresolved": "may or may not meet it",
+}
+
+
+def changed_conclusions(evidence: Evidence, longer: Evidence) -> str:
+    """What a longer simulation of the same answers concludes otherwise, in a sentence; empty if it agrees."""
+    changes = [
+        f"the {STYLE_WORDS[style]} design {CONCLUSION_WORDS[longer.styles[style].conclusion]}"
+        f" ({CONCLUSION_WORDS[outcome.conclusion]} in the short one)"
+        for style, outcome in evidence.styles.items()
+        if style in longer.styles and longer.styles[style].conclusion not in (outcome.conclusion, "unresolved")
+    ]
+    return f"The longer simulation says otherwise than the advice: {', '.join(changes)}." if changes else ""

@@ -264,6 +264,25 @@ def concurrency_sentence(concurrency: Concurrency) -> str:
     return f"More than {calls} at once {plural(concurrency.useful, 'brings', 'bring')} nothing: {why}."
 
 
+def run_sentence(result: Result) -> str:
+    """The verdict of a run in short, for a list."""
+    how = "Run live" if result.engine == "live" else "Simulated"
+    return f"{how} on {count(result.synchronous.offered, 'request')}: {_verdict_in_short(result)}"
+
+
+def _verdict_in_short(result: Result) -> str:
+    if isinstance(result.verdict, list):
+        return f"{listed([design_name(style) for style in result.verdict])} meet the deadline."
+    match result.verdict:
+        case "neither":
+            return "no design meets the deadline."
+        case "unresolved":
+            return "whether the deadline is met is unresolved."
+        case "no_deadline":
+            return "there is no deadline."
+    return f"{design_name(result.verdict)} alone meets the deadline."
+
+
 def simulated_sentence(result: Result, deadline_s: float | Mapping[str, float] | None, tolerated_percent: float) -> str:
     """`deadline_s` is one for all jobs or one a class."""
     within = _deadline(deadline_s)

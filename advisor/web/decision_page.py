@@ -16,6 +16,7 @@ from advisor.decisions.services.decisions import summarize_status
 from advisor.decisions.services.library import library_of
 from advisor.decisions.services.recordings import recording_of
 from advisor.decisions.services.revisions import next_step
+from advisor.decisions.services.run_verdicts import verdict_of_run
 from advisor.decisions.services.runs import plan_run, runs_left
 from advisor.decisions.services.simulated_advice import Awaited, advise_revision
 from advisor.reports.document.planned_run import endpoint_terms, plan_sentences
@@ -75,6 +76,7 @@ def decision_context(
     own = own or library_of(decision.workspace)
     answers = revision.answers
     advised = advise_revision(revision, SAVE_PATIENCE_S)
+    last_run = Run.objects.without_result().filter(revision__decision=decision).order_by("created_at").last()
     return {
         "decision": decision,
         "revision": revision,
@@ -88,7 +90,10 @@ def decision_context(
         "may_edit": may_edit(request.user, decision.workspace),
         "status_summary": summarize_status(decision, revision),
         "statuses": Status.choices,
-        "last_run": Run.objects.without_result().filter(revision__decision=decision).order_by("created_at").last(),
+        "last_run": last_run,
+        "run_verdict": verdict_of_run(
+            last_run, advised.recommendation if last_run and last_run.revision_id == revision.pk else None
+        ),
         "undo": next_step(decision, Direction.UNDO),
         "redo": next_step(decision, Direction.REDO),
         "stale": bool(problems),

@@ -37,7 +37,7 @@
   const announce = () => {
     const words = [...document.querySelectorAll("[data-announce]")].map(text).join(" ");
     const announcer = document.getElementById("announcer");
-    if (announcer && announcer.textContent !== words) announcer.textContent = words;
+    if (announcer && words && announcer.textContent !== words) announcer.textContent = words;
   };
 
   // Two answers that contradict each other are no error yet while one of them is typed into.

@@ -51,10 +51,15 @@ def test_the_list_says_of_which_revision_the_last_simulation_is(
     client: Client, decision: Decision, make_run: MakeRun, user: User
 ) -> None:
     make_run(State.SUCCEEDED)
-    assert "at revision" not in client.get("/").content.decode()
+    assert "At revision" not in client.get("/").content.decode()
     freeze_revision(decision.latest())
     save_answers(decision, {"template": "form_classification", "name": "Forms"}, user, decision.draft_version)
-    assert " ".join(client.get("/").content.decode().split()).count("Simulated at revision 1") == 1
+    assert (
+        " ".join(client.get("/").content.decode().replace("\xa0", " ").split()).count(
+            "At revision 1: Simulated on 10 requests"
+        )
+        == 1
+    )
 
 
 def test_the_list_says_verdict_and_last_run(client: Client, decision: Decision, run: Run) -> None:

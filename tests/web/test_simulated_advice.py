@@ -6,11 +6,15 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from advisor.decisions.models import Decision
+from advisor.decisions import stored
+from advisor.decisions.models import Decision, State
 from advisor.decisions.services import simulated_advice
+from advisor.teams.models import User, Workspace
 from advisor.web import decision_page
 from advisor.web.views import decisions
-from tests.fakes.held_simulations import HeldSimulations
+from tests.fakes.engines import a_result
+from tests.fakes.held_simulations import HeldSimulations, an_evidence
+from tests.web.conftest import MakeRun
 
 pytestmark = pytest.mark.simulated_advice
 
@@ -19,6 +23,7 @@ pytestmark = pytest.mark.simulated_advice
 def simulations(monkeypatch: pytest.MonkeyPatch) -> HeldSimulations:
     monkeypatch.setattr(decision_page, "SAVE_PATIENCE_S", 0)
     monkeypatch.setattr(decisions, "POLL_S", 0)
+    simulated_advice._typical.cache_clear()
     return HeldSimulations(monkeypatch)
 
 
@@ -86,3 +91,37 @@ def test_the_list_says_that_answers_are_being_simulated(
     simulations.release()
     page = client.get(reverse("home")).content.decode()
     assert "Being simulated" not in page and "Event-driven, clearly." in page
+
+
+def test_a_longer_simulation_that_concludes_otherwise_says_so_on_the_page_in_the_list_and_in_the_report(
+    client: Client, decision: Decision, simulations: HeldSimulations, make_run: MakeRun
+) -> None:
+    client.get(reverse("decision", args=[decision.pk]))
+    simulations.release()
+    intervals = {"good_share": (0.995, 0.999)}
+    design = a_result().synchronous.model_copy(update={"intervals": intervals})
+    longer = a_result().model_copy(
+        update={"synchronous": design, "event_driven": design, "verdict": ["synchronous", "event_driven"]}
+    )
+    make_run(State.SUCCEEDED, result_json=stored.dump(longer))
+    change = "The longer simulation says otherwise than the advice: the synchronous design meets the deadline"
+    for address in (
+        reverse("decision", args=[decision.pk]),
+        reverse("home"),
+        reverse("report", args=[decision.pk, "md"]),
+    ):
+        page = " ".join(client.get(address).content.decode().replace("\xa0", " ").split())
+        assert change in page, address
+        assert (
+            "Simulated on 10 requests: synchronous and event-driven meet the deadline." in page or "report" in address
+        )
+
+
+def test_a_card_of_a_new_decision_has_what_its_template_simulates_to(
+    client: Client, user: User, workspace: Workspace, simulations: HeldSimulations
+) -> None:
+    simulations.finding = an_evidence(0.999, 0.9)
+    first = client.get(reverse("new-decision")).content.decode()
+    assert "Event-driven, clearly." in first
+    simulations.release()
+    assert "Event-driven, clearly." not in client.get(reverse("new-decision")).content.decode()

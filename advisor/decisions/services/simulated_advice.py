@@ -6,7 +6,9 @@ it stores it, if the answers are still the same.
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from functools import cache, partial
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -14,7 +16,9 @@ import structlog
 
 from advisor import advice
 from advisor.advice.contract import Recommendation
+from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import recommend_simulated
+from advisor.advice.templates import TEMPLATES
 from advisor.advice.trials import SearchStopped
 from advisor.decisions import stored
 from advisor.decisions.models import Revision
@@ -77,6 +81,9 @@ class AdviceThreads:
             one.stop()
         return future
 
+    def submit(self, work: Callable[[], Recommendation]) -> Future[Recommendation]:
+        return self._pool.submit(work)
+
     def forget(self, revision: Revision) -> None:
         with self._lock:
             known = self._asked.get(revision.pk)
@@ -113,6 +120,19 @@ def _simulated(
 
 
 THREADS = AdviceThreads()
+
+
+@cache
+def _typical(template: str) -> Future[Recommendation]:
+    return THREADS.submit(
+        partial(recommend_simulated, Evaluation.from_answers(TEMPLATES[template].answers), flips=False)
+    )
+
+
+def find_typical(template: str) -> Recommendation | None:
+    """The advice on a template's own answers; None until they have been simulated."""
+    future = _typical(template) if is_warm() else None
+    return future.result() if future is not None and future.done() and future.exception() is None else None
 
 
 def is_incomplete(revision: Revision) -> bool:

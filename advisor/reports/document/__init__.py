@@ -9,6 +9,8 @@ from types import MappingProxyType
 
 from advisor.advice.answers import Answers
 from advisor.advice.contract import Recommendation
+from advisor.advice.evidence import longer_evidence
+from advisor.advice.evidence_sentences import changed_conclusions
 from advisor.reports import wording
 from advisor.reports.document import advice
 from advisor.reports.document.answers import assumptions
@@ -79,7 +81,7 @@ def build(
     simulated = () if result is None or scenario is None else (simulation(result, scenario),)
     sections = (
         advice.context_section(answers),
-        *advice.advice_sections(recommendation, answers),
+        *advice.advice_sections(recommendation, answers, _change(recommendation, scenario, result)),
         *simulated,
         *([recording_section(recording)] if recording else []),
         *([deleted_section()] if has_lost_recording else []),
@@ -100,6 +102,11 @@ def build(
         record=record,
         recording=recording,
     )
+
+
+def _change(recommendation: Recommendation, scenario: Scenario | None, result: Result | None) -> str:
+    longer = longer_evidence(result, scenario) if result is not None and scenario is not None else None
+    return changed_conclusions(recommendation.evidence, longer) if recommendation.evidence and longer else ""
 
 
 def file_name(document: Document, extension: str) -> str:

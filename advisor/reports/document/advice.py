@@ -28,7 +28,7 @@ def context_section(answers: Answers) -> Section:
     return Section("context", "Context", (ItemList(items),))
 
 
-def evidence_section(recommendation: Recommendation) -> Section | None:
+def evidence_section(recommendation: Recommendation, change: str = "") -> Section | None:
     """What the verdict rests on."""
     evidence = recommendation.evidence
     unsimulated = [
@@ -43,7 +43,8 @@ def evidence_section(recommendation: Recommendation) -> Section | None:
     columns = [_figures_of(style, outcome) for style, outcome in evidence.styles.items()]
     headers, *rows = zip(EVIDENCE_FIGURES, *columns, strict=True)
     tables = [table_block(headers, rows, wording.capitalised(wanted)), *_classes_table(evidence)]
-    return Section("evidence", EVIDENCE_TITLE, (Paragraph(evidence_sentence(evidence)), *tables, *listed))
+    longer = [Paragraph(change, strong=True)] if change else []
+    return Section("evidence", EVIDENCE_TITLE, (Paragraph(evidence_sentence(evidence)), *longer, *tables, *listed))
 
 
 EVIDENCE_FIGURES = (
@@ -293,9 +294,10 @@ def monitors_section(recommendation: Recommendation) -> Section | None:
     return Section("monitors", "What to monitor", (table,))
 
 
-def advice_sections(recommendation: Recommendation, answers: Answers) -> Iterator[Section]:
+def advice_sections(recommendation: Recommendation, answers: Answers, change: str = "") -> Iterator[Section]:
+    """`change` is what a longer simulation concludes otherwise, in a sentence."""
     every = (
-        evidence_section(recommendation),
+        evidence_section(recommendation, change),
         reasons_section(recommendation),
         against_section(recommendation),
         flips_section(recommendation, answers),

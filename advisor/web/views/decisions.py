@@ -27,7 +27,8 @@ from advisor.decisions.services.decisions import (
     delete_decision,
     summarize_statuses,
 )
-from advisor.decisions.services.simulated_advice import Awaited, advise_revision, find_flips_of
+from advisor.decisions.services.run_verdicts import RunVerdict, verdict_of_run
+from advisor.decisions.services.simulated_advice import Awaited, advise_revision, find_flips_of, find_typical
 from advisor.teams.access import may_edit, require_editor, role_in
 from advisor.teams.middleware import MemberRequest
 from advisor.teams.models import Role, Workspace
@@ -89,6 +90,14 @@ class DecisionRow:
     recommendation: Recommendation
     awaited: Awaited
     run: Run | None
+    verdict: RunVerdict
+
+
+def _row(decision: Decision, status: StatusSummary, run: Run | None) -> DecisionRow:
+    advised = advise_revision(status.latest)
+    is_of_latest = run is not None and run.revision_id == status.latest.pk
+    verdict = verdict_of_run(run, advised.recommendation if is_of_latest else None)
+    return DecisionRow(decision, status, *advised, run, verdict)
 
 
 def _rows(decisions: list[Decision]) -> list[DecisionRow]:
@@ -100,12 +109,7 @@ def _rows(decisions: list[Decision]) -> list[DecisionRow]:
         .in_bulk([pk for pk in wanted if pk])
     )
     return [
-        DecisionRow(
-            decision,
-            summaries[decision.pk],
-            *advise_revision(summaries[decision.pk].latest),
-            runs.get(decision.last_run_id),  # type: ignore[attr-defined]
-        )
+        _row(decision, summaries[decision.pk], runs.get(decision.last_run_id))  # type: ignore[attr-defined]
         for decision in decisions
     ]
 
@@ -128,8 +132,13 @@ def _offers(request: MemberRequest, error: str = "", status: int = 200) -> HttpR
 
 
 @cache
-def typical(template: str) -> Recommendation:
+def _typical_by_forces(template: str) -> Recommendation:
     return recommend(Evaluation.from_answers(TEMPLATES[template].answers), flips=False)
+
+
+def typical(template: str) -> Recommendation:
+    """The advice on a template's own answers, with its evidence as soon as they have been simulated in this process."""
+    return find_typical(template) or _typical_by_forces(template)
 
 
 @require_safe

@@ -1,0 +1,36 @@
+"""The advice while answers are typed: that of the forces, then what was simulated, and never what was simulated of other answers."""
+
+import re
+
+from playwright.sync_api import Page, Route, expect
+
+from tests.e2e.test_main_job import begin, field, visit
+
+__all__ = ["visit"]
+RATE = "volume.mean_rate_per_s"
+SIMULATED = "[data-mark=evidence]"
+
+
+def test_evidence_follows_the_answers_that_it_is_of(visit: Page) -> None:
+    held: list[Route] = []
+    begin(visit, "Image moderation")
+    verdict = visit.locator("#verdict")
+    expect(verdict.locator(SIMULATED)).to_contain_text("Simulated with your numbers")
+    expect(verdict.get_by_role("img").first).to_have_attribute("aria-label", re.compile("in time .* 99 % wanted"))
+
+    visit.route(re.compile("/advice/settled"), held.append)
+    for rate in ("5.1", "5.2"):
+        before = len(held)
+        field(visit, RATE).fill(rate)
+        expect(verdict).to_contain_text("Your numbers are being simulated")
+        expect(verdict).to_contain_text("By the forces alone")
+        expect(verdict.locator(SIMULATED)).to_have_count(0)
+        while len(held) == before:
+            visit.wait_for_timeout(50)
+    first, second = held
+    visit.unroute_all()
+    first.fulfill(status=200, content_type="text/html", body='<div id="advice-details">of older answers</div>')
+    expect(visit.locator("#advice-details")).not_to_contain_text("of older answers")
+    second.continue_()
+    expect(verdict.locator(SIMULATED)).to_contain_text("Simulated with your numbers")
+    expect(visit.locator("#advice-details")).not_to_contain_text("of older answers")
