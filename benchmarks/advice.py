@@ -24,7 +24,7 @@ UNKNOWN = ("volume.mean_rate_per_s", "processing.p95_s", "caller.deadline_s", "f
 KEYSTROKES = 5
 """On each template."""
 PATIENCE_S = 120
-SETTLED = re.compile(r"/decisions/[0-9a-f-]+/advice/settled\?version=\d+(?=")")
+SETTLED = re.compile(r'/decisions/[0-9a-f-]+/advice/settled\?version=\d+(?=")')
 """Where a page asks for the advice with its evidence, if the answer to the keystroke has only that of the forces."""
 
 
