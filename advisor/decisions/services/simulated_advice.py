@@ -5,6 +5,7 @@ it stores it, if the answers are still the same.
 """
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -23,12 +24,15 @@ from advisor.advice.trials import SearchStopped
 from advisor.decisions import stored
 from advisor.decisions.models import Revision
 from advisor.decisions.services.recordings import read_stored_trace, recording_of
+from simulator.kernel.compiled import is_cached
 from simulator.replications import is_warm, warm
 from simulator.traces import Trace
 
 log = structlog.get_logger("advice")
 
 ADVICE_THREADS = 2
+COMPILED_ELSEWHERE_S = 180.0
+"""How long the simulator is looked for in the cache, before this process compiles it."""
 MOST_ASKED = 64
 """Of the advice that is kept until a request stores it."""
 Awaited = Literal["", "simulating", "loading"]
@@ -99,6 +103,10 @@ class AdviceThreads:
 
 
 def _warm_up() -> None:
+    """A worker on this machine compiles the simulator as it starts: to compile it here as well would slow down every page meanwhile."""
+    end = time.monotonic() + COMPILED_ELSEWHERE_S
+    while not is_cached() and time.monotonic() < end:
+        time.sleep(1.0)
     try:
         warm()
     except Exception:
