@@ -167,7 +167,7 @@ def _trial(evaluation: Evaluation) -> Evidence:
     return _run(scenario.model_dump_json(by_alias=True))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _run(scenario_json: str) -> Evidence:
     """The conclusions are those of the shares themselves: near the threshold a trial is no proof, only the nearest guess."""
     scenario = Scenario.model_validate_json(scenario_json)

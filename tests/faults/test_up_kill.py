@@ -117,8 +117,8 @@ def test_a_run_that_was_cut_short_by_ctrl_c_starts_again_at_no_cost(
 
 
 def test_a_run_past_its_limit_is_timed_out(start_site: StartSite, open_console: OpenConsole) -> None:
-    start_site("--workers", "1", CROSSOVER_RUN_TIME_LIMIT_S="3")
-    console = open_console(CROSSOVER_RUN_TIME_LIMIT_S="3")
+    start_site("--workers", "1", CROSSOVER_RUN_TIME_LIMIT_S="5")
+    console = open_console(CROSSOVER_RUN_TIME_LIMIT_S="5")
     run = console.start(**{**LONG, "replications": 900})
     begun(console, run)
     end = console.until_done(run)
