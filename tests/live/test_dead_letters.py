@@ -4,6 +4,7 @@ import json
 import socket
 import time
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from simulator.live.run import folders
 from simulator.live.run.design_run import DesignRun, DesignSetup, run_design
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.run.engine import remaining_dead_letters
+from simulator.live.system.clock import RunClock
+from simulator.live.system.journal import EventType, Journal, Reader
 from simulator.scenario import Scenario
 from simulator.traces import Trace
 from tests.live.fakes_clients import a_plan, a_scenario
@@ -107,3 +110,21 @@ def test_a_broker_that_does_not_answer_counts_as_none(decision: Decision, user: 
         config.write()
         config.begin(time.monotonic_ns())
         assert dead_letters.list_dead_letters(run) == ((), False)
+
+
+def test_a_dead_letter_that_was_delivered_too_often_says_so(tmp_path: Path) -> None:
+    """The answer came after the last lease: the model is not at fault."""
+    scenario = a_scenario(jobs=2, event_driven={"lease_s": 0.001, "max_deliveries": 1})
+    history = [(EventType.STARTED, 0.0), (EventType.GAVE_UP, 1.0), (EventType.ANSWERED, 200.0), (EventType.UNUSED, 1.0)]
+    with Journal(tmp_path / "consumers-0.journal") as journal:
+        for what, value in history:
+            journal.write(what, 0, value=value)
+        for what, value in ((EventType.ANSWERED, 500.0), (EventType.GAVE_UP, 1.0)):
+            journal.write(what, 1, value=value)
+    setup = DesignSetup(scenario, "event_driven", draw_jobs(scenario, "event_driven"), 1.0, 1.0, "document_extraction")
+    run = DesignRun(setup, RunClock(0, 1.0), "", Reader(tmp_path).more())
+    reasons = [letter.reason for letter in remaining_dead_letters(run)]
+    assert reasons == [
+        "delivered too often: its lease or its consumer ended before the work did",
+        "the model answered 500",
+    ]

@@ -351,8 +351,11 @@ def remaining_dead_letters(run: DesignRun) -> tuple[DeadLetter, ...]:
 def _reason(run: DesignRun, job: int) -> str:
     if run.setup.jobs.poison[job]:
         return "poison: every attempt fails"
-    rows = run.rows
-    statuses = rows["value"][(rows["job"] == job) & (rows["what"] == EventType.ANSWERED)]
+    rows = run.rows[run.rows["job"] == job]
+    given_up, unused = (rows["index"][rows["what"] == what] for what in (EventType.GAVE_UP, EventType.UNUSED))
+    if given_up[-1] in unused:
+        return "delivered too often: its lease or its consumer ended before the work did"
+    statuses = rows["value"][rows["what"] == EventType.ANSWERED]
     if not len(statuses):
         return "no attempt was answered"
     return f"the model answered {int(statuses[-1])}" if statuses[-1] else "no answer came, or a cap forbade the call"
