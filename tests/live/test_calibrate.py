@@ -4,16 +4,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simulator.live.run.calibrate import mean_costs, predict
+from simulator.live.run.calibrate import calibration_scenario, mean_costs, predict
 from simulator.live.run.design_run import DesignRun, DesignSetup
 from simulator.live.run.draw_jobs import draw_jobs
-from simulator.live.run.window import Window
+from simulator.live.run.window import Window, cut_window
 from simulator.live.system.clock import RunClock
 from simulator.live.system.journal import ROW, EventType
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
 from simulator.result import Costs, Design
 from simulator.retries import Retries
 from simulator.scenario import Failures, Scenario
+from simulator.simulate import simulate
 from simulator.traces import Trace
 
 SPEED = 10.0
@@ -117,3 +118,27 @@ def test_a_result_is_there_before_its_consumer_is_released() -> None:
 def test_costs_that_were_stored_before_pick_ups_were_measured_still_load() -> None:
     stored = Costs(accept_s=0.1, dispatch_s=0.2, synchronous_s=0.3, retry_tick_s=0.01).model_dump(exclude={"pickup_s"})
     assert Costs.model_validate(stored).pickup_s == 0.0
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"arrivals": {"process": "closed", "clients": 4, "think_s": 2}},
+        {"backlog_jobs": 30},
+        {"event_driven": {"lease_s": 1, "max_deliveries": 1, "crashes_per_hour": 3600}},
+        {"event_driven": {"ordering": "one_at_a_time"}},
+        {"provider": {"max_concurrency": 1, "pacing": "none"}},
+    ],
+)
+def test_a_calibration_is_a_scenario_in_which_nothing_disturbs_a_job(given: dict[str, object]) -> None:
+    """By the kernel: each job is served once, at the rate at which the servers are 60 % busy, and none waits long."""
+    base = {
+        "arrivals": {"process": "poisson", "rate_per_s": 1},
+        "service": {"distribution": "deterministic", "mean_s": 2},
+    }
+    calibrating = calibration_scenario(cut_window(Scenario.model_validate(base | given), None, None, 60.0), SPEED)
+    assert Scenario.model_validate(calibrating.model_dump(by_alias=True)) == calibrating
+    result = simulate(calibrating, replications=1)
+    for design in (result.synchronous, result.event_driven):
+        assert design.completed == design.offered == design.provider_calls == calibrating.jobs
+        assert design.wait_s.mean is not None and design.wait_s.mean < 0.5

@@ -43,6 +43,7 @@ def calibration_scenario(window: Window, speed: float) -> Scenario:
         update={
             "seed": scenario.seed + 1,
             "jobs": max(20, round(rate * speed * SECONDS)),
+            "duration_s": None,
             "arrivals": PoissonArrivals(process="poisson", rate_per_s=rate),
             "backlog_jobs": 0,
             "service": DeterministicService(distribution="deterministic", mean_s=mean_s),

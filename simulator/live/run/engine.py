@@ -204,7 +204,7 @@ class LiveRun:
         plan, external = self.plan, self.plan.external
         last_s = float(plan.window.trace.arrivals_s[-1])
         expected_s = plan.window.done_s(prediction)
-        drain_s = min(max(MOST_DRAIN_S, plan.seconds), LEAST_DRAIN_S + 2 * (expected_s - last_s) / plan.speed)
+        drain_s = min(max(MOST_DRAIN_S, plan.seconds), LEAST_DRAIN_S + 2 * max(0.0, expected_s - last_s) / plan.speed)
         if external is not None:  # as long as calls may be under way
             drain_s = max(drain_s, external.seconds_a_design - last_s)
         scenario, jobs = plan.window.scenario, self.jobs[design]
