@@ -106,7 +106,7 @@ def test_work_that_is_done_within_the_acknowledgement_may_be_done_before_it() ->
 
 def test_a_sender_that_gives_up_gives_up_in_the_simulation_too() -> None:
     answers = answers_from(nested({**SENDER, "caller.acknowledge_within_s": 3}))
-    made = scenario_of(Evaluation.from_answers(answers), advise_by_rules(answers, flips=False))
+    made = scenario_of(Evaluation.from_answers(answers))
     assert made.synchronous.client_timeout_s == 3
     waits = answers_from(nested({"caller.kind": "end_user", "caller.acknowledge_within_s": 3}))
     assert Evaluation.from_answers(waits).point.caller.acknowledge_s == float("inf")
@@ -118,7 +118,7 @@ def test_one_order_or_a_few_jobs_have_one_queue_in_the_plan_and_in_the_simulatio
         answers = answers_from(nested(differs))
         advice = advise_by_rules(answers, flips=False)
         (queue,) = advice.queues
-        made = scenario_of(Evaluation.from_answers(answers), advice)
+        made = scenario_of(Evaluation.from_answers(answers))
         assert (queue.share_percent, queue.consumers, list(made.event_driven.queues)) == (100, 1, [queue.name])
 
 
