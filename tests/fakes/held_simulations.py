@@ -9,6 +9,7 @@ import pytest
 
 from advisor.advice.contract import Evidence, Style, StyleEvidence
 from advisor.advice.evaluation import Evaluation
+from advisor.advice.flips import find_flips
 from advisor.decisions.services import simulated_advice
 from simulator.result import Conclusion
 
@@ -47,6 +48,9 @@ class HeldSimulations:
         monkeypatch.setattr(simulated_advice, "THREADS", threads)
         monkeypatch.setattr(simulated_advice, "is_warm", lambda: True)
         monkeypatch.setattr("advisor.advice.recommendation.evidence_of", self._simulate)
+        monkeypatch.setattr(
+            "advisor.advice.recommendation.simulated_flips", lambda evaluation, _: find_flips(evaluation)
+        )
 
     def submit(self, work: Callable[..., Any], *given: object) -> Future[Any]:
         future: Future[Any] = Future()

@@ -1,5 +1,6 @@
 """The page of a decision while its answers are simulated."""
 
+import html
 import re
 
 import pytest
@@ -50,7 +51,14 @@ def test_typing_shows_the_forces_first_and_then_what_was_simulated(
     assert "Event-driven, clearly. Deliver by polling." in rest
     assert "99.9 % of the event-driven and 90 % of the synchronous requests are in time" in rest
     assert 'aria-label="90 % in time (90 % to 90 %), 99 % wanted"' in rest and "at most 40 requests waiting" in rest
-    assert "hx-get" not in rest
+    assert "What would change the advice is being simulated" in rest and "What would change it" not in rest
+    asked = html.unescape(re.findall(r'hx-get="([^"]+)"', rest)[0])
+    assert asked == f"{address_of_the_rest(page)}&flips"
+    assert htmx.get(asked).status_code == 204
+    simulations.release()
+    last = htmx.get(asked).content.decode().replace("\xa0", " ")
+    assert "What would change it" in last and "hx-get" not in last
+    assert "no design is feasible" in last[last.index('id="field-caller-deadline_s-thresholds"') :]
 
 
 def test_a_page_asks_again_until_the_simulation_has_ended(
