@@ -13,6 +13,7 @@ from advisor.web.forms import typed_numbers
 from advisor.web.forms.questions import choice_reason
 from core.numbers import duration
 
+NOT_YES_OR_NO = "must be yes or no: on, or empty"
 UNREADABLE_HOP = "holds a hop that cannot be read"
 OWN_HOP_NAMES = {key: f"own-hop:{key}" for key in ("name", "limit_s", "kind", "adjustable")}
 """Of a hop that is described in the form, each key with the name of its field."""
@@ -41,17 +42,19 @@ def typed_hop(post: QueryDict) -> list[dict[str, Any]]:
     """The hop that is described in the fields below the list; none while its name or limit is missing.
 
     Raises:
-        ValueError: if the limit is no number, or what it counts is no choice.
+        ValueError: if the limit is no number, what it counts is no choice, or whether a setting changes it is neither yes nor no.
     """
     kind = post.get(OWN_HOP_NAMES["kind"], "total")
     if kind not in OWN_KINDS:
         raise ValueError(choice_reason(kind, tuple(OWN_KINDS.values())))
+    adjustable = post.get(OWN_HOP_NAMES["adjustable"], "")
+    if adjustable not in ("on", ""):
+        raise ValueError(NOT_YES_OR_NO)
     name, limit = (post.get(OWN_HOP_NAMES[key], "").strip() for key in ("name", "limit_s"))
     if not name or not limit:
         return []
     limit_s = float(typed_numbers.parse_number(limit, whole=False, unit="s"))
-    adjustable = bool(post.get(OWN_HOP_NAMES["adjustable"]))
-    return [{"name": name, "limit_s": limit_s, "kind": kind, "adjustable": adjustable}]
+    return [{"name": name, "limit_s": limit_s, "kind": kind, "adjustable": adjustable == "on"}]
 
 
 def texts_of(hops: Iterable[Any], own: Library) -> tuple[str, ...]:

@@ -101,10 +101,10 @@ def edit_from(kind: str, post: QueryDict) -> dict[str, Any]:
 
 
 def _value(asked: EntryQuestion, text: str) -> Any:
-    if asked.kind == "choice" and text not in dict(asked.choices):
+    if (asked.kind == "choice" or text) and asked.choices and text not in dict(asked.choices):
         raise ValueError(choice_reason(text, tuple(dict(asked.choices).values())))
     if asked.kind == "yes_or_no":
-        return {"yes": True, "no": False}.get(text)
+        return text == "yes" if text else None
     if asked.kind != "number":
         return text
     if not text:

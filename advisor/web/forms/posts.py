@@ -14,7 +14,7 @@ from advisor.advice.questionnaire import Question
 from advisor.advice.ranges import UNKNOWN, Range, template_range
 from advisor.reports.document.answers import QUESTIONS, TRACE, value_words
 from advisor.web.forms import typed_numbers
-from advisor.web.forms.hops import hop_from, typed_hop
+from advisor.web.forms.hops import NOT_YES_OR_NO, hop_from, typed_hop
 from advisor.web.forms.questions import choice_reason, owner_of
 from core.errors import InvalidInput, Problem
 from core.paths import set_value, value_at
@@ -213,7 +213,7 @@ def _value(question: Question, post: QueryDict, before: Answers, own: Library) -
             return number_from(question, post)
         case "flag":
             if any(given not in ("on", "") for given in texts):
-                raise ValueError("must be yes or no: on, or empty")
+                raise ValueError(NOT_YES_OR_NO)
             return text == "on"
         case "hops":
             hops = (*(hop_from(name) for name in texts if name), *typed_hop(post))

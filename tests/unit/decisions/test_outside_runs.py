@@ -29,7 +29,7 @@ from simulator.result import Result
 from tests.fakes.engines import a_result, engine
 from tests.fakes.outside import HOST, KEY, MODEL, allow
 from tests.rows import a_run
-from tests.unit.server.conftest import configuration, queue_url  # noqa: F401  fixtures
+from tests.unit.server.conftest import configuration, queue_url, running_broker  # noqa: F401  fixtures
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
