@@ -10,6 +10,7 @@ from django.urls import reverse
 from advisor.decisions import stored
 from advisor.decisions.models import Decision, State
 from advisor.decisions.services import simulated_advice
+from advisor.decisions.services.simulated_advice import find_flips_of
 from advisor.teams.models import User, Workspace
 from advisor.web import decision_page
 from advisor.web.views import decisions
@@ -112,6 +113,8 @@ def test_a_longer_simulation_that_concludes_otherwise_says_so_on_the_page_in_the
         update={"synchronous": design, "event_driven": design, "verdict": ["synchronous", "event_driven"]}
     )
     make_run(State.SUCCEEDED, result_json=stored.dump(longer))
+    assert not find_flips_of(decision.latest(), 0)
+    simulations.release()
     change = "The longer simulation says otherwise than the advice: the synchronous design meets the deadline"
     for address in (
         reverse("decision", args=[decision.pk]),
