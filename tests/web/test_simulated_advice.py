@@ -113,6 +113,7 @@ def test_a_longer_simulation_that_concludes_otherwise_says_so_on_the_page_in_the
         update={"synchronous": design, "event_driven": design, "verdict": ["synchronous", "event_driven"]}
     )
     make_run(State.SUCCEEDED, result_json=stored.dump(longer))
+    client.get(reverse("decision", args=[decision.pk]))
     assert not find_flips_of(decision.latest(), 0)
     simulations.release()
     change = "The longer simulation says otherwise than the advice: the synchronous design meets the deadline"
