@@ -9,6 +9,7 @@
     503: "the database is busy",
   };
   const before = new Map();
+  const newUntil = new Map();
   let open = new Set();
 
   const text = (element) => element.textContent.replace(/\s+/g, " ").trim();
@@ -22,10 +23,14 @@
 
   const restoreAdvice = () => {
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+    const now = Date.now();
     for (const element of marked()) {
-      if (before.get(element.dataset.mark) === text(element)) continue;
+      const { mark } = element.dataset;
+      if (before.get(mark) !== text(element)) newUntil.set(mark, now + MARKED_MS);
+      const left = (newUntil.get(mark) ?? 0) - now; // more of it may have come while it was marked
+      if (left <= 0) continue;
       element.classList.add("is-new");
-      setTimeout(() => element.classList.remove("is-new"), MARKED_MS);
+      setTimeout(() => element.classList.remove("is-new"), left);
     }
   };
 
@@ -184,9 +189,24 @@
     if (unsaved) unsaved.hidden = true;
   });
 
-  // The advice on answers that have been changed since is not waited for.
-  document.addEventListener("htmx:beforeCleanupElement", ({ target }) => {
-    if (target.id === "awaiting") htmx.trigger(target, "htmx:abort");
+  // What a simulation finds comes by itself, next to what is being saved: its parts are put in place without a target of their own.
+  // If the answers have been saved anew since it was asked for, it is of older ones.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { pathInfo } = event.detail;
+    const asked = /\/advice\/settled\?version=(\d+)/.exec(pathInfo?.requestPath ?? "");
+    const isCurrent = asked?.[1] === document.getElementById("version")?.value && advice() !== null;
+    if (asked && !isCurrent) event.detail.shouldSwap = false;
+  });
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    if (event.detail.target.id !== "advice-details") return;
+    recordAdvice();
+    recordFocus();
+  });
+  document.addEventListener("htmx:oobAfterSwap", (event) => {
+    if (event.detail.target.id !== "advice-details") return;
+    restoreAdvice();
+    restoreFocus();
+    announce();
   });
 
   const failed = (event) => {

@@ -54,7 +54,7 @@ def test_a_decision_prints_its_verdict_its_reasons_and_its_answers(dark: Page) -
         "20 workers",
     ):
         assert answer in text, "the answers, folded sections and all"
-    assert not re.search(r"Simulate|Undo|Export|Replace the answers|one number|From the template", text)
+    assert not re.search(r"Simulate\b|Undo|Export|Replace the answers|one number|From the template", text)
     assert background_and_text(dark) == ["rgb(255, 255, 255)", "rgb(31, 41, 51)"]
 
 

@@ -176,7 +176,7 @@ def test_simulate_runs_what_was_typed_before_it_and_what_is_typed_after_it_is_sa
     page.wait_for_url(re.compile("/runs/"))
     assert stored_at(page, address, "processing.p50_s") == 7
     page.goto(address)
-    expect(page.locator("#last-run")).to_contain_text("on revision 1; the answers have changed since")
+    expect(page.locator("#last-run")).to_contain_text("Of revision 1; the answers have changed since")
     simulated = page.request.get(f"{address}/report.json?revision=1").json()["answers"]["processing"]
     assert (simulated["p95_s"], simulated["p50_s"]) == (41, 8)
 
