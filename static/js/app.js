@@ -190,11 +190,11 @@
   });
 
   // What a simulation finds comes by itself, next to what is being saved: its parts are put in place without a target of their own.
-  // If the answers have been saved anew since it was asked for, it is of older ones.
+  // If the answers have been saved anew since it was asked for, it is of older ones; if what asked is gone, another asks in its place.
   document.addEventListener("htmx:beforeSwap", (event) => {
-    const { pathInfo } = event.detail;
+    const { pathInfo, requestConfig } = event.detail;
     const asked = /\/advice\/settled\?version=(\d+)/.exec(pathInfo?.requestPath ?? "");
-    const isCurrent = asked?.[1] === document.getElementById("version")?.value && advice() !== null;
+    const isCurrent = asked?.[1] === document.getElementById("version")?.value && requestConfig.elt.isConnected;
     if (asked && !isCurrent) event.detail.shouldSwap = false;
   });
   document.addEventListener("htmx:oobBeforeSwap", (event) => {

@@ -28,9 +28,9 @@ def test_evidence_follows_the_answers_that_it_is_of(visit: Page) -> None:
         while len(held) == before:
             visit.wait_for_timeout(50)
     first, second = held
-    visit.unroute_all()
     first.fulfill(status=200, content_type="text/html", body='<div id="advice-details">of older answers</div>')
     expect(visit.locator("#advice-details")).not_to_contain_text("of older answers")
     second.continue_()
+    visit.unroute_all()
     expect(verdict.locator(SIMULATED)).to_contain_text("Simulated with your numbers")
     expect(visit.locator("#advice-details")).not_to_contain_text("of older answers")
