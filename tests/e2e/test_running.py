@@ -59,7 +59,8 @@ def test_too_high_a_speed_is_refused_next_to_its_field_and_nothing_is_lost(visit
     expect(error).to_contain_text("at most")
     expect(speed(visit)).to_have_attribute("aria-invalid", "true")
     address, words = visit.url, verdict(visit).inner_text()
-    visit.get_by_role("button", name="Simulate").click()
+    with visit.expect_response("**/simulate"):
+        visit.get_by_role("button", name="Simulate").click()
     expect(visit.get_by_role("button", name="Simulate")).to_be_enabled()
     assert visit.url == address
     expect(error).to_contain_text("at most")

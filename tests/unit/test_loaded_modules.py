@@ -23,7 +23,9 @@ MAY_BE_LOADED = {
     "system.clock",
     "system.config",
     "system.jobs",
+    "system.key_order",
     "system.queues",
+    "system.redeliveries",
 }
 """What plans a run, and reads the dead letters of one under way."""
 LOAD = """
