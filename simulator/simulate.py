@@ -68,10 +68,8 @@ def simulate(
         MemoryError: more jobs are in the system at once than a run can hold.
     """
     check(scenario, trace, durations_s)
-    trace, drawn = _used(scenario, trace), durations_s if _draws(scenario) else None
     warm(on_progress)
-    loads = {design: load_of(scenario, design, trace, drawn) for design in designs_of(scenario)}
-    runner = Runner(scenario, trace, drawn, {design: load.stable for design, load in loads.items()}, threads)
+    runner, loads = _prepared(scenario, _used(scenario, trace), durations_s if _draws(scenario) else None, threads)
     _run(runner, replications, on_progress, looks)
     if on_progress is not None:
         on_progress(Progress("Summarising", 1.0))
@@ -92,13 +90,19 @@ def shares_of_one_run(scenario: Scenario) -> dict[str, tuple[float, bool]]:
     """
     check(scenario, None)
     warm()
-    loads = {design: load_of(scenario, design, None, None) for design in designs_of(scenario)}
-    runner = Runner(scenario, None, None, {design: load.stable for design, load in loads.items()}, 1)
+    runner, loads = _prepared(scenario, threads=1)
     runner.run(1)
     return {
         design: (tallies[0].good_share, stability_of(scenario, design, loads[design], None, tallies).stable)
         for design, tallies in runner.tallies.items()
     }
+
+
+def _prepared(
+    scenario: Scenario, trace: Trace | None = None, drawn: Floats | None = None, threads: int | None = None
+) -> tuple[Runner, dict[str, Load]]:
+    loads = {design: load_of(scenario, design, trace, drawn) for design in designs_of(scenario)}
+    return Runner(scenario, trace, drawn, {design: load.stable for design, load in loads.items()}, threads), loads
 
 
 def _used(scenario: Scenario, trace: Trace | None) -> Trace | None:

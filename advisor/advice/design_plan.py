@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from typing import Self
 
-import numpy as np
-
 from advisor.advice import recovery
 from advisor.advice.contract import Method, RetryPlan
-from advisor.advice.delivery import ALL_METHODS, method_of
+from advisor.advice.delivery import chosen_method
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.polling import polling_interval_s
 
@@ -24,10 +22,9 @@ class DesignPlan:
     @classmethod
     def from_evaluation(cls, evaluation: Evaluation) -> Self:
         facts, point = evaluation.facts, evaluation.point
-        later = method_of(facts, np.zeros_like(facts.caller.nobody))
         return cls(
             retries=recovery.retry_plan(evaluation.answers, point),
-            delivery=ALL_METHODS[later[0]],
+            delivery=chosen_method(facts, "event_driven"),
             polling_interval_s=polling_interval_s(point),
             inline_wait_s=round(point.inline.hybrid_wait_s, 3) if evaluation.decisions.hybrid_case[0] > 0 else None,
         )

@@ -37,16 +37,18 @@ def evidence_of(evaluation: Evaluation, trace: Trace | None = None) -> Evidence 
     scenario = scenario_of(evaluation)
     if isinstance(scenario.arrivals, TraceArrivals):
         return None if trace is None else _simulate(scenario, trace)
-    scenario = shortened(scenario, keeps_up=keeps_up(evaluation))
-    if (jobs := jobs_of(scenario, None)) > MOST_JOBS_A_REPLICATION:
+    return _cached(brief_scenario_json(evaluation, EVIDENCE_JOBS, MOST_JOBS_A_REPLICATION))
+
+
+def brief_scenario_json(evaluation: Evaluation, jobs: int, most_jobs: int) -> str:
+    """The Scenario of a short run, as the key of a cache. Raises InvalidInput if a cycle of its peaks has more than `most_jobs`."""
+    keeps_up = evaluation.point.capacity.peak_load <= KEEPS_UP
+    scenario = shortened(scenario_of(evaluation), jobs, keeps_up=keeps_up)
+    if (in_cycle := jobs_of(scenario, None)) > most_jobs:
         raise InvalidInput(
-            [Problem("volume", f"one cycle of the peaks has {jobs:,} requests, too many for a short run")]
+            [Problem("volume", f"one cycle of the peaks has {in_cycle:,} requests, too many for a short run")]
         )
-    return _cached(scenario.model_dump_json(by_alias=True))
-
-
-def keeps_up(evaluation: Evaluation) -> bool:
-    return evaluation.point.capacity.peak_load <= KEEPS_UP
+    return scenario.model_dump_json(by_alias=True)
 
 
 @lru_cache(maxsize=32)

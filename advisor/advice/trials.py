@@ -11,14 +11,12 @@ from advisor.advice.contract import Evidence, Flip, FlipOutcome, Style, StyleEvi
 from advisor.advice.decision import decide_style
 from advisor.advice.delivery import chosen_method
 from advisor.advice.evaluation import Evaluation
-from advisor.advice.evidence import keeps_up, shortened
+from advisor.advice.evidence import brief_scenario_json
 from advisor.advice.flips import find_flips, rank
-from advisor.advice.scenario import scenario_of
 from advisor.advice.variations import changed, reach, starting_number
-from core.errors import InvalidInput, Problem
+from core.errors import InvalidInput
 from core.paths import value_at
 from simulator.conclusions import wanted_share
-from simulator.plan import jobs_of
 from simulator.scenario import Scenario
 from simulator.simulate import shares_of_one_run
 
@@ -161,10 +159,7 @@ def _is_integer(path: str) -> bool:
 
 
 def _trial(evaluation: Evaluation) -> Evidence:
-    scenario = shortened(scenario_of(evaluation), BRIEF_JOBS, keeps_up=keeps_up(evaluation))
-    if (jobs := jobs_of(scenario, None)) > MOST_JOBS_OF_A_TRIAL:
-        raise InvalidInput([Problem("volume", f"one cycle of the peaks has {jobs:,} requests, too many for a trial")])
-    return _run(scenario.model_dump_json(by_alias=True))
+    return _run(brief_scenario_json(evaluation, BRIEF_JOBS, MOST_JOBS_OF_A_TRIAL))
 
 
 @lru_cache(maxsize=4096)
