@@ -18,15 +18,12 @@ from simulator.trace_columns import Floats
 LENGTH = 5.0
 """Batches are this many autocorrelation times long."""
 MOST_BATCHES = 64
-CLUMPS = 2.0
-"""Rare congestion comes in clumps of random length; independent ones are this many times as many as autocorrelation times.
-
-Source: D. Aldous, Probability Approximations via the Poisson Clumping Heuristic, 1989: the clump of a queue above a high level lasts half as long.
-"""
+DEGREES_BEFORE = 5
+"""Degrees of freedom that the memory's variance, of as many independent jobs as there are memories, counts as next to that of the batches."""
 BIAS, LEAST_REMAINING = 5.0, 0.2
 """A short series varies less about its own mean than about the true one, so that its autocorrelations come out too low."""
-ENOUGH_CLUMPS = 500
-"""With this many, none of importance is likely to be missing from the run."""
+ENOUGH_MEMORIES = 300
+"""With this many, no congestion of importance is likely to be missing from the run."""
 FEWEST_BATCHES = 8
 """Batches are not joined below this many because their shares are correlated."""
 
@@ -105,21 +102,27 @@ def interval_of_one_run(tally: Tally, batches: Counts | None = None) -> tuple[fl
 
 
 def _effective_jobs(tally: Tally, batches: Counts, share: float, jobs: int) -> float:
-    """How many independent jobs would be as sure. A class's own batches last as long as the backlog's memory of all jobs."""
-    clumps = CLUMPS * int(tally.batches[:, 0].sum()) / memory_in_jobs(tally)
-    most = min(jobs, clumps * max(1.0, clumps / ENOUGH_CLUMPS))
+    """How many independent jobs would be as sure. A class's own batches last as long as the backlog's memory of all jobs.
+
+    Misses that all fell into a few batches tell little of how much batches vary: the degrees of freedom of their variance go by their kurtosis.
+    """
+    memories = int(tally.batches[:, 0].sum()) / memory_in_jobs(tally)
+    expected = min(jobs, memories * max(1.0, memories / ENOUGH_MEMORIES))
     if share in (0, 1):
-        return most
+        return expected
     batches = joined(batches, batches_wanted(tally, batches))
     batches = batches[batches[:, 0] > 0]
-    if len(batches) < 2:
-        return min(1.0, most)
-    weights = batches[:, 0] / jobs
-    residues = batches[:, 1] / np.maximum(1, batches[:, 0]) - share
     count = len(batches)
-    variance = float((weights**2 * residues**2).sum()) * count / (count - 1)
-    variance = max(variance, share * (1 - share) / jobs)
-    return min(most, share * (1 - share) / variance * (t_quantile(10**6) / t_quantile(count - 1)) ** 2)
+    squares = ((batches[:, 1] - share * batches[:, 0]) / jobs) ** 2
+    squared, degrees = float(squares.sum()), 0.0
+    variance = share * (1 - share) / expected
+    if count > 1 and squared > 0:
+        kurtosis = count * float((squares**2).sum()) / squared**2
+        degrees = min(count - 1, 2 * count / (kurtosis - 1)) if kurtosis > 1 else count - 1
+        batched = max(squared * count / (count - 1), share * (1 - share) / jobs)
+        variance = (degrees * batched + DEGREES_BEFORE * variance) / (degrees + DEGREES_BEFORE)
+    wider = t_quantile(int(degrees + DEGREES_BEFORE)) / t_quantile(10**6)
+    return min(jobs, share * (1 - share) / variance) / wider**2
 
 
 def _exact(share: float, of: float) -> tuple[float, float]:
