@@ -209,8 +209,8 @@ class CircuitBreaker(Value):
     """Opens after `failures` failed calls in a row (those of poison jobs apart). No call begins for `pause_s`; then a single one is the probe.
 
     If the probe fails, the circuit stays open for another pause, and the probe's job waits at the end of its queue: the probe is a call, but
-    no attempt of the job, and costs it no retry, unless it was given up (`provider.call_timeout_s`) while there was no outage. (At the head, a
-    job that always fails would keep the circuit open for good.)
+    no attempt of the job, and costs it no retry, unless it was given up (`provider.call_timeout_s`) or refused by
+    a quota (unpaced) while there was no outage. (At the head, a job that always fails would keep the circuit open for good.)
     Calls that were under way when the circuit opened count as attempts, as ever.
     """
 
