@@ -11,13 +11,13 @@ from advisor import advice
 from advisor.advice.answers import LEAVES, Answers, answers_from
 from advisor.advice.library_overrides import Library, apply_overrides
 from advisor.advice.measuring import measured
-from advisor.advice.recommendation import recommend
 from advisor.decisions import stored
 from advisor.decisions.cleaning import clean_name
 from advisor.decisions.errors import StaleVersion
 from advisor.decisions.models import Decision, Direction, Revision, Run, StatusChange, Step, Trace
 from advisor.decisions.services.library import library_of
 from advisor.decisions.services.recordings import lock_trace, read_stored_trace, recording_of, require_known_trace
+from advisor.decisions.services.simulated_advice import first_recommendation
 from advisor.reports.comparison.revisions import Comparison, compare
 from advisor.reports.document.answers import TRACE
 from advisor.teams.access import require_editor
@@ -50,7 +50,7 @@ def build_revision_fields(answers: Answers, own: Library) -> RevisionFields:
     answers_json = stored.dump(answers)
     return {
         "answers_json": answers_json,
-        "recommendation_json": stored.dump(recommend(stored.evaluation_of(answers_json))),
+        "recommendation_json": stored.dump(first_recommendation(stored.evaluation_of(answers_json))),
         "versions": advice.versions() | ({"library": own.version} if own.version else {}),
     }
 

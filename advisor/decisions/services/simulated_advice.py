@@ -18,7 +18,7 @@ import structlog
 from advisor import advice
 from advisor.advice.contract import Recommendation
 from advisor.advice.evaluation import Evaluation
-from advisor.advice.recommendation import recommend_simulated
+from advisor.advice.recommendation import recommend, recommend_simulated
 from advisor.advice.templates import TEMPLATES
 from advisor.advice.trials import SearchStopped
 from advisor.decisions import stored
@@ -141,6 +141,11 @@ def find_typical(template: str) -> Recommendation | None:
     """The advice on a template's own answers; None until they have been simulated."""
     future = _typical(template) if is_warm() else None
     return future.result() if future is not None and future.done() and future.exception() is None else None
+
+
+def first_recommendation(evaluation: Evaluation) -> Recommendation:
+    """The advice of the forces and formulas; without flips if they are about to be simulated, as formulas may find others."""
+    return recommend(evaluation, flips=not is_warm())
 
 
 def is_incomplete(revision: Revision) -> bool:
