@@ -154,6 +154,8 @@ class Runner:
     drains: dict[str, bool]
     threads: int | None = None
     shortcut: bool = True
+    only: str | None = None
+    """The only design that is run; None: all of the scenario's."""
     rows: Array = field(init=False)
     tallies: dict[str, list[Tally]] = field(init=False)
     resampled: dict[str, list[Tally]] = field(init=False)
@@ -162,7 +164,7 @@ class Runner:
 
     def __post_init__(self) -> None:
         self.rows = recorded_of(self.trace, self.drawn, self.scenario.backlog_jobs)
-        self.tallies = {design: [] for design in designs_of(self.scenario)}
+        self.tallies = {design: [] for design in designs_of(self.scenario) if self.only in (None, design)}
         self.resampled = {design: [] for design in self.tallies}
         self._stop = threading.Event()
         self._jobs = max(1, jobs_of(self.scenario, self.trace))
@@ -172,7 +174,7 @@ class Runner:
 
     @property
     def finished(self) -> int:
-        return len(self.tallies[SYNCHRONOUS])
+        return len(next(iter(self.tallies.values())))
 
     def run(self, until: int, on_progress: OnProgress | None = None, span: tuple[float, float] = (0.0, 1.0)) -> None:
         """Run replications up to the number `until`, reporting the part `span` of the whole.

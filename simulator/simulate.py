@@ -21,6 +21,7 @@ from simulator.sequential import FULL_LOOKS, REPLICATION_LOOKS, Looks, next_look
 from simulator.services import EmpiricalService
 from simulator.stability import Load, load_of, stability_of
 from simulator.summary import DIGITS, design_result, differences
+from simulator.tally import Tally
 from simulator.trace_columns import Floats
 from simulator.traces import Trace
 
@@ -96,6 +97,20 @@ def shares_of_one_run(scenario: Scenario) -> dict[str, tuple[float, bool]]:
         design: (tallies[0].good_share, stability_of(scenario, design, loads[design], None, tallies).stable)
         for design, tallies in runner.tallies.items()
     }
+
+
+def tally_of_one_run(scenario: Scenario, design: str, trace: Trace | None = None) -> tuple[Tally, bool]:
+    """The tally of one replication of one design alone, and whether it has a steady state: for searches that need no other design.
+
+    Raise as `simulate`.
+    """
+    check(scenario, trace)
+    warm()
+    load = load_of(scenario, design, trace, None)
+    runner = Runner(scenario, trace, None, {design: load.stable}, threads=1, only=design)
+    runner.run(1)
+    tallies = runner.tallies[design]
+    return tallies[0], stability_of(scenario, design, load, trace, tallies).stable
 
 
 def _prepared(

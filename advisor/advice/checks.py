@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from advisor.advice import library, recovery, sizing
 from advisor.advice.answers import Answers
-from advisor.advice.contract import AdviceWarning, Method, Style
+from advisor.advice.contract import AdviceWarning, Method, Queue, Style
 from advisor.advice.facts import ATTENTION_S, PointFacts
 from advisor.advice.polling import polling_interval_s
 from advisor.advice.sizing import Plan
@@ -21,6 +21,18 @@ class Case:
     style: Style
     method: Method
     plan: Plan
+    queues: tuple[Queue, ...] = ()
+    """Of the advice."""
+    is_simulated: bool = False
+
+    @property
+    def late_queues(self) -> list[Queue]:
+        """Those whose jobs wait longer in the simulation than they may; none without one."""
+        return [
+            queue
+            for queue in self.queues
+            if self.is_simulated and (queue.wait_p95_s is None or queue.wait_p95_s > queue.max_wait_s)
+        ]
 
 
 @dataclass(frozen=True)
@@ -81,6 +93,25 @@ def _too_slow(case: Case) -> str:
 
 def _recover_within_s(case: Case) -> float:
     return 60 * case.answers.resilience.recover_within_minutes
+
+
+def _late_queues(case: Case) -> str:
+    if not case.is_simulated:
+        return (
+            f"In a peak the wait targets of the classes take {count(case.plan.needed, 'consumer')}, and no more than "
+            f"{case.plan.available:,} can be put to use. The most urgent queue is served first; the others wait longer than they should."
+        )
+    waits = []
+    for queue in case.late_queues:
+        if queue.wait_p95_s is None:
+            waits.append(f"the wait of {queue.name} requests grows as long as requests arrive")
+        else:
+            waited, longer, allowed = past(queue.wait_p95_s, queue.max_wait_s)
+            waits.append(f"{queue.name} requests wait {waited} (p95), {longer} the {allowed} wanted")
+    return (
+        f"With {count(case.late_queues[0].consumers, 'consumer')}, as many as can be put to use, {'; '.join(waits)}. "
+        "Allow them more time, or more calls at once."
+    )
 
 
 def _impossible_deadline(case: Case) -> str:
@@ -150,11 +181,10 @@ _CAPACITY: tuple[Check, ...] = (
         "targets_need_more_consumers",
         "The wait targets need more consumers than there may be",
         "The classes' longest waits take more consumers in a peak than are allowed, or than the provider's limits leave of use.",
-        lambda c: c.style != "synchronous" and c.plan.needed > c.plan.available,
         lambda c: (
-            f"In a peak the wait targets of the classes take {count(c.plan.needed, 'consumer')}, and no more than "
-            f"{c.plan.available:,} can be put to use. The most urgent queue is served first; the others wait longer than they should."
+            bool(c.late_queues) if c.is_simulated else c.style != "synchronous" and c.plan.needed > c.plan.available
         ),
+        _late_queues,
     ),
     Check(
         "recovery_too_slow",

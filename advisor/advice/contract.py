@@ -59,14 +59,22 @@ class Queue(Value):
     name: str
     share_percent: float
     consumers: int
+    """Its own, or those that all queues share."""
     max_wait_s: float
+    """As answered, or what the deadline leaves, if that is shorter."""
     alarm_depth: int
     alarm_lag_s: float
+    wait_p95_s: float | None = None
+    """Of the evidence."""
 
 
 class Concurrency(Value):
     useful: int
     bound_by: str
+
+    @property
+    def is_quota(self) -> bool:
+        return self.bound_by.endswith("per minute")
 
 
 class RetryPlan(Value):
@@ -80,6 +88,21 @@ class RetryPlan(Value):
     """The pauses one by one, in place of base, cap and jitter."""
     all_fail_probability: float
     why: str = ""
+
+
+class DesignPlan(Value):
+    """What is advised to be built, and therefore simulated."""
+
+    retries: RetryPlan
+    delivery: Method
+    """Of results that are not in the response."""
+    polling_interval_s: float
+    inline_wait_s: float | None
+    """How long a hybrid answers in line; null if no force speaks for a hybrid."""
+    consumers: int | None = None
+    """Of all queues together, the most urgent served first; null: as many as there may be workers."""
+    queue_consumers: dict[str, int] | None = None
+    """Of each queue, if none of them is shared."""
 
 
 class Monitor(Value):
@@ -212,6 +235,8 @@ class Recommendation(Value):
     queues: Annotated[tuple[Queue, ...], Field(strict=False)]
     concurrency: Concurrency
     retries: RetryPlan
+    plan: DesignPlan | None = None
+    """What the evidence simulates; null in advice of before, and without evidence."""
     dead_letter: bool
     evidence: Evidence | None = None
     """Null while the simulator is not at hand: then the forces and formulas alone decide."""

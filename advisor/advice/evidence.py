@@ -2,10 +2,12 @@
 
 from bisect import bisect_left
 from functools import lru_cache
+from math import inf, sqrt
 
-from advisor.advice.contract import ClassEvidence, Evidence, Style, StyleEvidence
+from advisor.advice.contract import ClassEvidence, DesignPlan, Evidence, Style, StyleEvidence
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.scenario import scenario_of
+from advisor.advice.sizing import consumers_at_work
 from core.errors import InvalidInput, Problem
 from simulator.arrivals import BurstArrivals, TraceArrivals
 from simulator.conclusions import share_of_design, wanted_share
@@ -20,35 +22,43 @@ EVIDENCE_JOBS = 20_000
 """Jobs of a replication, rounded up to whole cycles of the peaks."""
 SHORT_CYCLE, SHORTEST_PEAK_S = 3, 120.0
 """Cycles are shortened to this many times the jobs of a replication, and peaks to this time: a minute's quota is used up in it."""
-KEEPS_UP = 0.8
+KEEPS_UP = 0.98
 """The peak's part of the capacity up to which no backlog gathers."""
+RELAXATIONS = 50
+"""A shortened peak is at least this many times the relaxation time of the queue."""
 MOST_JOBS_A_REPLICATION = 4_000_000
 """Whole cycles of the peaks with more jobs are left to the long run."""
 EVIDENCE_LOOKS = Looks((3, 5, 8, 12), most_jobs=400_000)
 _WARM_UP_SHARE = 20
 
 
-def evidence_of(evaluation: Evaluation, trace: Trace | None = None) -> Evidence | None:
+def evidence_of(evaluation: Evaluation, trace: Trace | None = None, plan: DesignPlan | None = None) -> Evidence | None:
     """The evidence of answers with a deadline; None if they replay a recording that is not given.
+
+    Without a plan as many consumers as are allowed: what they miss, every plan misses.
 
     Raises:
         InvalidInput: as `simulate`, or because a cycle of the peaks has too many jobs for a short run.
     """
-    scenario = scenario_of(evaluation)
+    scenario = scenario_of(evaluation, plan)
     if isinstance(scenario.arrivals, TraceArrivals):
         return None if trace is None else _simulate(scenario, trace)
-    return _cached(brief_scenario_json(evaluation, EVIDENCE_JOBS, MOST_JOBS_A_REPLICATION))
+    return _cached(brief_scenario_json(evaluation, EVIDENCE_JOBS, MOST_JOBS_A_REPLICATION, plan))
 
 
-def brief_scenario_json(evaluation: Evaluation, jobs: int, most_jobs: int) -> str:
+def brief_scenario_json(evaluation: Evaluation, jobs: int, most_jobs: int, plan: DesignPlan | None = None) -> str:
     """The Scenario of a short run, as the key of a cache. Raises InvalidInput if a cycle of its peaks has more than `most_jobs`."""
-    keeps_up = evaluation.point.capacity.peak_load <= KEEPS_UP
-    scenario = shortened(scenario_of(evaluation), jobs, keeps_up=keeps_up)
+    return brief_scenario(evaluation, jobs, most_jobs, plan).model_dump_json(by_alias=True)
+
+
+def brief_scenario(evaluation: Evaluation, jobs: int, most_jobs: int, plan: DesignPlan | None = None) -> Scenario:
+    scenario = scenario_of(evaluation, plan)
+    scenario = shortened(scenario, jobs, shortest_peak_s=_shortest_peak_s(evaluation, scenario))
     if (in_cycle := jobs_of(scenario, None)) > most_jobs:
         raise InvalidInput(
             [Problem("volume", f"one cycle of the peaks has {in_cycle:,} requests, too many for a short run")]
         )
-    return scenario.model_dump_json(by_alias=True)
+    return scenario
 
 
 @lru_cache(maxsize=32)
@@ -60,19 +70,36 @@ def _simulate(scenario: Scenario, trace: Trace | None = None) -> Evidence:
     return summarize_evidence(scenario, simulate(scenario, trace=trace, windows=False, looks=EVIDENCE_LOOKS))
 
 
-def shortened(scenario: Scenario, jobs: int = EVIDENCE_JOBS, *, keeps_up: bool = False) -> Scenario:
+def _shortest_peak_s(evaluation: Evaluation, scenario: Scenario) -> float:
+    """How short a peak may be made, because no backlog gathers in it; infinite if one does.
+
+    The relaxation time of M/M/c is 1 / (c mu (1 - sqrt(rho))^2).
+    Source: J. W. Cohen, The Single Server Queue, 2nd edition, 1982, for one server; c servers in heavy traffic are one that is c times as fast.
+    """
+    point, design = evaluation.point, scenario.event_driven
+    if design.discipline != "strict":
+        return inf
+    at_work = consumers_at_work(point)
+    load = max(at_work / design.consumers, point.capacity.peak_load)
+    if load > KEEPS_UP:
+        return inf
+    relaxation_s = load / (point.load.peak_rate * (1 - sqrt(load)) ** 2)
+    return max(SHORTEST_PEAK_S, RELAXATIONS * relaxation_s)
+
+
+def shortened(scenario: Scenario, jobs: int = EVIDENCE_JOBS, *, shortest_peak_s: float = inf) -> Scenario:
     """The Scenario with as few jobs as the evidence, or a trial, has in one replication.
 
-    `keeps_up`: no backlog gathers in a peak. Then a long cycle is run in fewer jobs: its peak and its pause are shortened alike.
+    A cycle is run in fewer jobs by shortening its peak and its pause alike, down to peaks of `shortest_peak_s`.
     """
     if scenario.jobs is None or scenario.jobs <= jobs:
         return scenario
     warmup = min(scenario.warmup_jobs, jobs // _WARM_UP_SHARE)
     short = scenario.model_copy(update={"jobs": jobs, "warmup_jobs": warmup})
     arrivals = scenario.arrivals
-    if not keeps_up or not isinstance(arrivals, BurstArrivals):
+    if not isinstance(arrivals, BurstArrivals):
         return short
-    factor = min(arrivals.rate_per_s * arrivals.every_s / (SHORT_CYCLE * jobs), arrivals.peak_s / SHORTEST_PEAK_S)
+    factor = min(arrivals.rate_per_s * arrivals.every_s / (SHORT_CYCLE * jobs), arrivals.peak_s / shortest_peak_s)
     if factor <= 1:
         return short
     cycle = {"peak_s": arrivals.peak_s / factor, "every_s": arrivals.every_s / factor}

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from advisor.advice.answers import Answers
 from advisor.advice.contract import NotSimulated
-from advisor.advice.scenario import LONGEST_CYCLE_S, first_token_s, servers_of_answers, slowdown_of
+from advisor.advice.scenario import LONGEST_CYCLE_S, consumers_allowed, first_token_s, slowdown_of
 from core.numbers import duration
 from core.units import DAY_S
 
@@ -34,7 +34,7 @@ def _order(answers: Answers) -> str | None:
 
 
 def _fewest_workers(answers: Answers) -> str | None:
-    if answers.operations.min_workers >= servers_of_answers(answers):
+    if answers.operations.min_workers >= consumers_allowed(answers):
         return None
     return "Every worker that is planned is up for the whole run: nothing says when their number would be scaled."
 

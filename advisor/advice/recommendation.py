@@ -9,7 +9,8 @@ from advisor.advice import delivery, recovery, sizing
 from advisor.advice.answers import CLASSES, Answers
 from advisor.advice.brokers import choose_broker
 from advisor.advice.checks import Case, find_warnings
-from advisor.advice.contract import Evidence, Flip, Reason, Recommendation, Remedy, Strength, Style
+from advisor.advice.consumer_search import planned_evidence
+from advisor.advice.contract import DesignPlan, Evidence, Flip, Reason, Recommendation, Remedy, Strength, Style
 from advisor.advice.contradictions import find_contradictions
 from advisor.advice.decision import StyleDecision, decide_style
 from advisor.advice.delivery import chosen_method
@@ -30,6 +31,8 @@ from advisor.advice.not_simulated import not_simulated
 from advisor.advice.practices import Design, advise_practices
 from advisor.advice.rules import CONSTRAINTS, RULES, Rule
 from advisor.advice.runbooks import with_runbooks
+from advisor.advice.scenario import consumers_allowed
+from advisor.advice.sizing import planned_queues
 from advisor.advice.trials import IsWanted, simulated_flips
 from advisor.advice.uncertainty import probabilities, settling_flip
 from advisor.advice.variations import changed
@@ -101,20 +104,22 @@ def recommend_simulated(
         SearchStopped: once `is_wanted` says no, during the search for flips.
     """
     evidence: Evidence | None = None
+    plan: DesignPlan | None = None
     if evaluation.answers.caller.deadline_s is None:
         why = NO_DEADLINE
     else:
         try:
-            evidence, why = evidence_of(evaluation, trace), RECORDING_NOT_GIVEN
+            (plan, evidence), why = planned_evidence(evaluation, trace), RECORDING_NOT_GIVEN
         except (InvalidInput, MemoryError) as error:
             why = refusal_sentence(error)
-    recommendation = recommend(evaluation, evidence, flips=flips, is_wanted=is_wanted)
+    recommendation = recommend(evaluation, evidence, plan, flips=flips, is_wanted=is_wanted)
     return recommendation if evidence is not None else recommendation.model_copy(update={"unsimulated": why})
 
 
 def recommend(
     evaluation: Evaluation,
     evidence: Evidence | None = None,
+    simulated: DesignPlan | None = None,
     *,
     flips: bool = True,
     is_wanted: IsWanted = lambda: True,
@@ -131,7 +136,8 @@ def recommend(
     style, strength = decision.style, weaker_near_a_flip(decision, found_flips) if evidence else decision.strength
     method = chosen_method(facts, style)
     plan = sizing.plan(answers, point)
-    queues = () if style == "synchronous" else plan.queues
+    outcome = evidence.styles.get(style) if evidence else None
+    queues = () if style == "synchronous" else planned_queues(plan, simulated, outcome, consumers_allowed(answers))
     retries = recovery.retry_plan(answers, point)
     remedy = _remedy(
         evaluation, found_flips, decision.feasible, is_simulated=evidence is not None and answers.volume.trace is None
@@ -158,13 +164,14 @@ def recommend(
         queues=queues,
         concurrency=sizing.concurrency(point),
         retries=retries,
+        plan=simulated,
         dead_letter=style != "synchronous" and answers.failures.dead_letter,
         evidence=evidence,
         not_simulated=not_simulated(answers),
         monitors=with_runbooks(watched, point),
         warnings=(
             *find_contradictions(answers, point, style, method),
-            *find_warnings(Case(answers, point, style, method, plan)),
+            *find_warnings(Case(answers, point, style, method, plan, queues, outcome is not None)),
         ),
         broker=broker,
         practices=advise_practices(design),

@@ -9,7 +9,8 @@ import numpy as np
 from advisor.advice import library
 from advisor.advice.answer_vectors import resolved_hops
 from advisor.advice.answers import Answers
-from advisor.advice.design_plan import DesignPlan
+from advisor.advice.contract import DesignPlan
+from advisor.advice.design_plan import plan_by_formulas
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.facts import HANDLING_MEDIAN
 from advisor.advice.few_jobs import queue_classes
@@ -44,8 +45,8 @@ UUID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 
 
 def scenario_of(evaluation: Evaluation, plan: DesignPlan | None = None) -> Scenario:
-    """The Scenario of answers, the same for both designs: as many consumers as workers, the same retries, the same limits."""
-    answers, plan = evaluation.answers, plan or DesignPlan.from_evaluation(evaluation)
+    """The Scenario of answers, with the same retries and limits for both designs, and the consumers of the plan."""
+    answers, plan = evaluation.answers, plan or plan_by_formulas(evaluation)
     arrivals = _arrivals(answers)
     failures, retries = answers.failures, plan.retries
     return Scenario(
@@ -214,11 +215,9 @@ def first_token_s(answers: Answers) -> float | None:
     return 0.0 if caller.first_token_s is None else caller.first_token_s
 
 
-def servers_of_answers(answers: Answers) -> int:
-    """One order of all results leaves one worker and one consumer: both work on one request after the other."""
-    if answers.subscribers.ordering == "global":
-        return 1
-    return min(answers.synchronous.workers, answers.operations.max_workers)
+def consumers_allowed(answers: Answers) -> int:
+    """One order of all results leaves one consumer, and one worker: both work on one request after the other."""
+    return 1 if answers.subscribers.ordering == "global" else answers.operations.max_workers
 
 
 def _client_timeout_s(answers: Answers) -> float | None:
@@ -235,7 +234,7 @@ def _synchronous(answers: Answers) -> Synchronous:
     waits = caller.kind != "nobody"
     streams = waits and caller.streams_response
     return Synchronous(
-        workers=servers_of_answers(answers),
+        workers=min(answers.synchronous.workers, consumers_allowed(answers)),
         backlog=design.backlog,
         overflow=design.overflow,
         client_timeout_s=_client_timeout_s(answers),
@@ -255,9 +254,8 @@ def _event_driven(evaluation: Evaluation, plan: DesignPlan) -> EventDriven:
     classes, costs = queue_classes(answers, evaluation.point), worker_costs(answers)
     total = sum(priority.share_percent for priority in classes.values())
     return EventDriven(
-        consumers=servers_of_answers(answers),
+        **_consumers(answers, plan),
         queues={name: 100 * priority.share_percent / total for name, priority in classes.items()},
-        discipline="strict",
         accept_s=costs.accept_s,
         dispatch_s=costs.dispatch_s,
         retry_tick_s=costs.retry_tick_s,
@@ -266,6 +264,12 @@ def _event_driven(evaluation: Evaluation, plan: DesignPlan) -> EventDriven:
         **_ordering(answers),
         delivery=_delivery(answers, plan),
     )
+
+
+def _consumers(answers: Answers, plan: DesignPlan) -> dict[str, Any]:
+    if plan.queue_consumers is not None:
+        return {"discipline": "dedicated", "queue_consumers": plan.queue_consumers}
+    return {"discipline": "strict", "consumers": plan.consumers or consumers_allowed(answers)}
 
 
 def _redelivery(answers: Answers) -> dict[str, Any]:

@@ -7,10 +7,11 @@ import numpy as np
 
 from advisor.advice import library
 from advisor.advice.answers import Answers, Priority
-from advisor.advice.contract import Concurrency, Queue
+from advisor.advice.contract import Concurrency, DesignPlan, Queue, StyleEvidence
 from advisor.advice.facts import PointFacts
 from advisor.advice.few_jobs import queue_classes
 from advisor.advice.queueing import NEAR_CAPACITY, erlang_c
+from simulator.lognormal import Lognormal
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,16 @@ def concurrency(point: PointFacts) -> Concurrency:
     return Concurrency(useful=useful, bound_by=binding if useful <= most else "workers")
 
 
+BEYOND_QUOTA = 1.5
+"""A quota that binds is used up by this many times the consumers that it keeps busy on average."""
+
+
+def most_consumers(point: PointFacts) -> int:
+    """More consumers bring nothing, or are not allowed."""
+    useful = concurrency(point)
+    return min(int(point.capacity.consumers), math.ceil(useful.useful * (BEYOND_QUOTA if useful.is_quota else 1)))
+
+
 def provider_cap(point: PointFacts) -> float:
     """Jobs a second that the provider's terms alone allow."""
     return min(
@@ -103,13 +114,24 @@ class Stream:
         return low
 
 
-def stream_of(point: PointFacts, share: float = 1.0) -> Stream:
+def consumers_at_work(point: PointFacts) -> float:
+    """How many consumers a peak keeps busy, if all of it is worked on as it comes."""
+    return point.load.peak_rate * stream_of(point).work_s
+
+
+def stream_of(point: PointFacts, share: float = 1.0, priority: Priority | None = None) -> Stream:
+    """Of a class, whose times may differ from the others'."""
+    usual = point.answers.processing
+    mean_s, cv2 = point.work.mean_s, point.work.service_cv2
+    if priority is not None and priority.p50_s is not None:
+        times = Lognormal.through(priority.p50_s, priority.p95_s or priority.p50_s * usual.p95_s / usual.p50_s)
+        mean_s, cv2 = float(times.mean_s), float(times.cv2)
     return Stream(
         rate=point.load.rate * share,
         peak_rate=point.load.peak_rate * share,
         peak_s=point.load.peak_s,
-        work_s=(point.work.mean_s + worker_costs(point.answers).dispatch_s) * point.failure.attempts,
-        factor=(point.load.arrival_cv**2 + point.work.service_cv2) / 2,
+        work_s=(mean_s + worker_costs(point.answers).dispatch_s) * point.failure.attempts,
+        factor=(point.load.arrival_cv**2 + cv2) / 2,
     )
 
 
@@ -130,17 +152,32 @@ class Plan:
     queues: tuple[Queue, ...]
     needed: int
     available: int
+    steady: int
+    """The consumers that keep up with the mean rate."""
+
+
+def allowed_waits_s(answers: Answers, point: PointFacts) -> dict[str, float]:
+    """How long 95 % of each class may wait: as answered, or what the deadline leaves after processing (p95), if that is shorter."""
+    usual = answers.processing
+    waits = {}
+    for name, priority in queue_classes(answers, point).items():
+        p95_s = usual.p95_s if priority.p50_s is None else priority.p95_s or priority.p50_s * usual.p95_s / usual.p50_s
+        left_s = point.caller.deadline_s - p95_s
+        waits[name] = min(priority.max_wait_s, left_s) if left_s > 0 else priority.max_wait_s
+    return waits
 
 
 def plan(answers: Answers, point: PointFacts) -> Plan:
     """A queue a class, the consumers shared out: first what keeps each queue up with its mean rate, then the most urgent's target."""
     classes = queue_classes(answers, point)
-    streams = {name: stream_of(point, priority.share_percent / 100) for name, priority in classes.items()}
+    streams = {name: stream_of(point, priority.share_percent / 100, priority) for name, priority in classes.items()}
     available = int(min(point.capacity.consumers, concurrency(point).useful))
-    needs = {name: streams[name].consumers(priority.max_wait_s) for name, priority in classes.items()}
-    given = _shared_out(needs, {name: stream.steady for name, stream in streams.items()}, available)
-    queues = tuple(_queue(name, classes[name], given[name], streams[name], point) for name in classes)
-    return Plan(queues, sum(needs.values()), available)
+    waits_s = allowed_waits_s(answers, point)
+    needs = {name: streams[name].consumers(waits_s[name]) for name in classes}
+    steady = {name: stream.steady for name, stream in streams.items()}
+    given = _shared_out(needs, steady, available)
+    queues = tuple(_queue(name, classes[name], given[name], streams[name], waits_s[name]) for name in classes)
+    return Plan(queues, sum(needs.values()), available, sum(steady.values()))
 
 
 def _shared_out(needs: dict[str, int], steady: dict[str, int], available: int) -> dict[str, int]:
@@ -156,13 +193,30 @@ def _shared_out(needs: dict[str, int], steady: dict[str, int], available: int) -
     return given
 
 
-def _queue(name: str, priority: Priority, consumers: int, stream: Stream, point: PointFacts) -> Queue:
-    allowed = max(0.0, min(priority.max_wait_s, point.caller.deadline_s - point.work.p95_s))
+def _queue(name: str, priority: Priority, consumers: int, stream: Stream, allowed: float) -> Queue:
     return Queue(
         name=name,
         share_percent=priority.share_percent,
         consumers=consumers,
-        max_wait_s=priority.max_wait_s,
+        max_wait_s=allowed,
         alarm_depth=max(1, math.floor(ALARM * allowed * consumers / stream.work_s)),
         alarm_lag_s=ALARM * allowed,
+    )
+
+
+def planned_queues(
+    formula: Plan, plan: DesignPlan | None, outcome: StyleEvidence | None, allowed: int
+) -> tuple[Queue, ...]:
+    """The queues with the consumers that are simulated, and the waits of the simulation; those of the formulas without one."""
+    if plan is None or outcome is None:
+        return formula.queues
+    shared = plan.consumers or allowed
+    return tuple(
+        queue.model_copy(
+            update={
+                "consumers": shared if plan.queue_consumers is None else plan.queue_consumers[queue.name],
+                "wait_p95_s": outcome.classes[queue.name].wait_p95_s if queue.name in outcome.classes else None,
+            }
+        )
+        for queue in formula.queues
     )

@@ -251,6 +251,20 @@ def dead_letter_sentence(recommendation: Recommendation) -> str:
     return "There is no dead-letter queue: what has failed for good is gone."
 
 
+def consumers_sentence(recommendation: Recommendation) -> str:
+    """Who takes the jobs of the queues; empty if there are none, or in advice of before."""
+    plan, queues = recommendation.plan, recommendation.queues
+    if plan is None or not queues:
+        return ""
+    if plan.queue_consumers is not None:
+        total = sum(plan.queue_consumers.values())
+        return f"Each queue has consumers of its own, {total:,} in all: shared ones would be held by the longer jobs."
+    consumers = count(queues[0].consumers, "consumer")
+    if len(queues) == 1:
+        return f"{consumers} in the simulation, too: the waits are those of it."
+    return f"The queues share {consumers}, in the simulation, too: each takes the most urgent job that waits."
+
+
 def concurrency_sentence(concurrency: Concurrency) -> str:
     calls, bound = count(concurrency.useful, "call"), concurrency.bound_by.replace("_", " ")
     if bound == "workers":

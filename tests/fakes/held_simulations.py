@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from advisor.advice.contract import Evidence, Style, StyleEvidence
+from advisor.advice.contract import DesignPlan, Evidence, Style, StyleEvidence
+from advisor.advice.design_plan import plan_by_formulas
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.flips import find_flips
 from advisor.decisions.services import simulated_advice
@@ -47,7 +48,7 @@ class HeldSimulations:
         monkeypatch.setattr(threads, "_pool", self)
         monkeypatch.setattr(simulated_advice, "THREADS", threads)
         monkeypatch.setattr(simulated_advice, "is_warm", lambda: True)
-        monkeypatch.setattr("advisor.advice.recommendation.evidence_of", self._simulate)
+        monkeypatch.setattr("advisor.advice.recommendation.planned_evidence", self._simulate)
         monkeypatch.setattr(
             "advisor.advice.recommendation.simulated_flips", lambda evaluation, _: find_flips(evaluation)
         )
@@ -57,11 +58,11 @@ class HeldSimulations:
         self.held.append((future, partial(work, *given)))
         return future
 
-    def _simulate(self, evaluation: Evaluation, trace: object) -> Evidence:
+    def _simulate(self, evaluation: Evaluation, trace: object) -> tuple[DesignPlan, Evidence]:
         self.simulated.append(evaluation.answers.volume.mean_rate_per_s)
         if isinstance(self.finding, Exception):
             raise self.finding
-        return self.finding
+        return plan_by_formulas(evaluation), self.finding
 
     def release(self) -> None:
         for future, work in self.held:

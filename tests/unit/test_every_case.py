@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import exp, log, sqrt
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from advisor.advice.answers import answers_from
 from advisor.advice.checks import CHECKS
 from advisor.advice.contract import Method
 from advisor.advice.delivery import OPTIONS
-from advisor.advice.design_plan import DesignPlan
+from advisor.advice.design_plan import plan_by_formulas
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.handbook import entries
 from advisor.advice.rules import RULES
@@ -405,7 +405,7 @@ def test_a_delivery_method_of_a_scenario_is_advised_and_has_words(method: str) -
 @pytest.mark.parametrize("method", [method for method in members_of(Method) if method != "inline"])
 def test_an_advised_delivery_method_has_a_sentence_and_is_simulated(method: Method) -> None:
     evaluation = Evaluation.from_answers(answers_from({}))
-    plan = replace(DesignPlan.from_evaluation(evaluation), delivery=method)
+    plan = plan_by_formulas(evaluation).model_copy(update={"delivery": method})
     try:
         assert delivery_sentence(method)
     except AssertionError:

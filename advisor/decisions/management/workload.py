@@ -11,6 +11,7 @@ from django.core.management.base import CommandParser
 from numpy.typing import NDArray
 
 from advisor.advice.answers import Answers, answers_from
+from advisor.advice.consumer_search import advised_scenario
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.library import DEFAULT_TEMPLATE
 from advisor.advice.library_overrides import Library, apply_overrides, library_from_file
@@ -122,7 +123,8 @@ def workload_in(source: Source) -> Workload:
             scenario = scenario_from(source.given)
             return Workload(scenario, _trace_of(source, scenario), durations_s=_durations_of(source, scenario))
     answers = answers_in(source)
-    return workload_of(source, answers)
+    scenario = advised_scenario(Evaluation.from_answers(answers))
+    return replace(workload_of(source, answers), scenario=scenario)
 
 
 def workload_of(source: Source, answers: Answers) -> Workload:

@@ -48,7 +48,7 @@ KERNEL_RUN = RunRequest()
 
 def plan_run(revision: Revision, request: RunRequest, engines: Mapping[str, Engine] = ENGINES) -> LiveRunPlan:
     """Raise InvalidInput if the live engine cannot do this run."""
-    scenario = scenario_of(revision.evaluation)
+    scenario = scenario_of(revision.evaluation, revision.recommendation.plan)
     outside, trace = endpoint_for(request.endpoint), find_scenario_trace(scenario, revision)
     recorded = read_stored_trace(trace) if trace else None
     return _plan(engines[EngineName.LIVE], scenario, recorded, request, outside)
@@ -123,7 +123,7 @@ def request_run(
     existing = find_requested(Run, revision, user, idempotency_key)
     if existing:
         return existing
-    scenario = scenario_of(revision.evaluation)
+    scenario = scenario_of(revision.evaluation, revision.recommendation.plan)
     trace = find_scenario_trace(scenario, revision)
     recorded = _require_runnable(scenario, trace, request, engines)
     outside = _require_live_options(engines[request.engine], scenario, recorded, request)

@@ -263,13 +263,16 @@ def queues_section(recommendation: Recommendation) -> Section:
             percent(queue.share_percent),
             count(queue.consumers),
             duration(queue.max_wait_s),
+            MISSING if queue.wait_p95_s is None else duration(queue.wait_p95_s),
             count(queue.alarm_depth, "job"),
             duration(queue.alarm_lag_s),
         )
         for queue in recommendation.queues
     ]
-    headers = ("Queue", "Share", "Consumers", "Longest wait", "Alarm at depth", "Alarm at lag")
-    return Section("queues", "Queue plan", (table_block(headers, rows, "Queues, the most urgent first"), useful))
+    headers = ("Queue", "Share", "Consumers", "Longest wait", "Simulated (p95)", "Alarm at depth", "Alarm at lag")
+    who = wording.consumers_sentence(recommendation)
+    blocks = (table_block(headers, rows, "Queues, the most urgent first"), *((Paragraph(who),) if who else ()), useful)
+    return Section("queues", "Queue plan", blocks)
 
 
 def retries_section(recommendation: Recommendation) -> Section:

@@ -30,9 +30,11 @@ def test_every_template_becomes_a_scenario_that_reads_back(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_both_designs_get_the_same(name: str) -> None:
+def test_without_a_plan_there_are_as_many_consumers_as_are_allowed_and_both_designs_have_the_same_retries(
+    name: str,
+) -> None:
     made = scenario({"template": name})
-    assert made.event_driven.consumers == made.synchronous.workers
+    assert made.event_driven.consumers == answers_from({"template": name}).operations.max_workers
     assert made.synchronous.inline_retries is None
 
 

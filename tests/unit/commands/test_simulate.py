@@ -13,8 +13,8 @@ from django.core.management.base import CommandError
 from pytest_django import Settings
 
 from advisor.advice.answers import answers_from
+from advisor.advice.consumer_search import advised_scenario
 from advisor.advice.evaluation import Evaluation
-from advisor.advice.scenario import scenario_of
 from advisor.decisions.engines import Engine
 from advisor.decisions.management import running
 from core.errors import Problem
@@ -60,7 +60,7 @@ def test_json_is_the_result_and_nothing_else(run_json: Callable[..., Any], engin
 def test_answers_are_run_as_the_scenario_they_lead_to(run: Run, engine: Recorder) -> None:
     run("simulate", "-", stdin="template: email_triage")
     answers = answers_from({"template": "email_triage"})
-    assert engine.scenario == scenario_of(Evaluation.from_answers(answers))
+    assert engine.scenario == advised_scenario(Evaluation.from_answers(answers))
 
 
 def test_seed_and_replications_can_be_set(run: Run, engine: Recorder) -> None:

@@ -1,13 +1,16 @@
 import datetime
 import hashlib
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
 from advisor import advice
+from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import advise
+from advisor.advice.scenario import scenario_of
 from advisor.decisions.management.console import FAILURE, BadInput, Console
 from advisor.decisions.management.running import run
 from advisor.decisions.management.workload import Source, add_library, answers_in, read, workload_of
@@ -36,6 +39,8 @@ class Command(Console):
         answers = answers_in(source)
         workload = workload_of(source, answers)
         recommendation = advise(answers, trace=workload.trace)
+        scenario = scenario_of(Evaluation.from_answers(answers), recommendation.plan)
+        workload = replace(workload, scenario=scenario)
         result = run(self, workload, source.name) if options["simulate"] else None
         document = build(
             answers,

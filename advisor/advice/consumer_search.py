@@ -1,0 +1,178 @@
+"""The consumers of the plan: the fewest with which short runs of the event-driven design keep the deadline and each class's longest wait."""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from advisor.advice import sizing
+from advisor.advice.contract import DesignPlan, Evidence
+from advisor.advice.decision import decide_style, preferences
+from advisor.advice.design_plan import plan_by_formulas
+from advisor.advice.evaluation import Evaluation
+from advisor.advice.evidence import MOST_JOBS_A_REPLICATION, brief_scenario, evidence_of
+from advisor.advice.scenario import scenario_of
+from core.errors import InvalidInput
+from simulator.plan import EVENT_DRIVEN, jobs_of
+from simulator.scenario import Scenario
+from simulator.simulate import tally_of_one_run
+from simulator.traces import Trace
+
+PROBE_JOBS = 10_000
+"""Jobs of a probe, rounded up to whole cycles of the peaks."""
+MOST_JOBS_OF_A_PROBE, MOST_JOBS_OF_PROBES = 100_000, 400_000
+"""Jobs. If a cycle has to be simulated whole (a backlog gathers in its peak) and has more, the number is passed over; once the probes of a
+search have simulated the second of these, it ends with the fewest consumers that were enough."""
+PROBE_HEADROOM = 0.9
+"""A probe is one run: waits and misses in it stay this far below what is promised."""
+_STEP = 0.05
+"""The first step away from the number that the formulas give; it doubles until the number is enclosed."""
+_MORE, _TIMES_MORE = 0.1, 2
+"""If the evidence does not bear out the number that the probes lead to, it is raised by this part, and at least by one, this often."""
+
+
+def planned_evidence(evaluation: Evaluation, trace: Trace | None = None) -> tuple[DesignPlan, Evidence | None]:
+    """The plan and its evidence.
+
+    Consumers are searched for if queues may be advised: not if the forces favour the synchronous design and it meets the deadline. A recording
+    is replayed once, with all consumers that are allowed. Without a deadline there is no evidence.
+
+    Raise as `evidence_of`.
+    """
+    plan = plan_by_formulas(evaluation)
+    if evaluation.answers.caller.deadline_s is None:
+        return plan, None
+    if evaluation.answers.volume.trace is not None:
+        return plan, evidence_of(evaluation, trace, plan)
+    preferred = preferences(float(evaluation.decisions.pull[0]), float(evaluation.decisions.hybrid_case[0]))[0]
+    if preferred == "synchronous":
+        evidence = evidence_of(evaluation, plan=plan)
+        if evidence is None or decide_style(evaluation, evidence).style == "synchronous":
+            return plan, evidence
+    return simulated_plan(evaluation, plan)
+
+
+def advised_scenario(evaluation: Evaluation) -> Scenario:
+    """The Scenario of the plan, as the advice simulates it."""
+    try:
+        plan, _ = planned_evidence(evaluation)
+    except (InvalidInput, MemoryError):
+        plan = plan_by_formulas(evaluation)
+    return scenario_of(evaluation, plan)
+
+
+def simulated_plan(evaluation: Evaluation, plan: DesignPlan) -> tuple[DesignPlan, Evidence | None]:
+    """The plan with its consumers, and its evidence. If no number keeps all promises, all consumers that can be put to use.
+
+    A hybrid's consumers answer in line as well: all that are allowed do.
+
+    Raise as `evidence_of`.
+    """
+    if plan.inline_wait_s is not None:
+        return plan, evidence_of(evaluation, plan=plan)
+    most = sizing.most_consumers(evaluation.point)
+    planned = _Search(evaluation, plan).planned(most)
+    for _ in range(_TIMES_MORE):
+        evidence = evidence_of(evaluation, plan=planned)
+        if planned.consumers is None or planned.consumers >= most or is_kept(evaluation, evidence):
+            return planned, evidence
+        more = min(most, planned.consumers + max(1, math.ceil(_MORE * planned.consumers)))
+        planned = plan.model_copy(update={"consumers": more})
+    planned = plan.model_copy(update={"consumers": most})
+    return planned, evidence_of(evaluation, plan=planned)
+
+
+def is_kept(evaluation: Evaluation, evidence: Evidence | None) -> bool:
+    """Whether the event-driven design meets the deadline, and each class its longest wait."""
+    if evidence is None:
+        return True
+    outcome = evidence.styles[EVENT_DRIVEN]
+    waits_s = {name: one.wait_p95_s for name, one in outcome.classes.items()}
+    allowed_s = sizing.allowed_waits_s(evaluation.answers, evaluation.point)
+    return outcome.conclusion == "meets" and all(
+        waited is not None and waited <= allowed_s[name] for name, waited in waits_s.items()
+    )
+
+
+@dataclass(frozen=True)
+class _Probe:
+    """One short run. Waits are p95 of each class."""
+
+    missed: float
+    is_stable: bool
+    waits_s: tuple[float, ...]
+
+
+class _Search:
+    def __init__(self, evaluation: Evaluation, plan: DesignPlan) -> None:
+        self._evaluation, self._plan = evaluation, plan
+        point = evaluation.point
+        self._formula = sizing.plan(evaluation.answers, point)
+        self._allowed_s = tuple(sizing.allowed_waits_s(evaluation.answers, point).values())
+        self._left = MOST_JOBS_OF_PROBES
+
+    def planned(self, most: int) -> DesignPlan:
+        """The fewest shared consumers; if all that are of use leave an urgent class waiting behind long jobs, consumers of its own."""
+        best = self._probe(consumers=most)
+        if best is None or not best.is_stable or best.missed > self._tolerated:
+            return self._with(consumers=most)
+        if late := self._late(best):
+            return (self._dedicated(late, most) if 0 in late else None) or self._with(consumers=most)
+        most_missed = best.missed + PROBE_HEADROOM * (self._tolerated - best.missed)
+        low, high = min(most, self._formula.steady), most
+        tried, step, sides = self._guess, max(1, round(_STEP * self._guess)), set[bool]()
+        while low < high and self._left > 0:
+            tried = min(high - 1, max(low, tried))
+            probe = self._probe(consumers=tried)
+            enough = probe is not None and probe.is_stable and probe.missed <= most_missed and not self._late(probe)
+            low, high = (low, tried) if enough else (tried + 1, high)
+            sides.add(enough)
+            tried, step = (low + high) // 2 if len(sides) > 1 else tried + (-step if enough else step), 2 * step
+        return self._with(consumers=high)
+
+    @property
+    def _guess(self) -> int:
+        """By the formulas, for the class that may wait longest: the others go first."""
+        return sizing.stream_of(self._evaluation.point).consumers(self._allowed_s[-1])
+
+    @property
+    def _tolerated(self) -> float:
+        return self._evaluation.point.caller.tolerated
+
+    def _late(self, probe: _Probe) -> list[int]:
+        """The places of the classes that wait too long."""
+        waits = zip(probe.waits_s, self._allowed_s, strict=True)
+        return [place for place, (waited, allowed) in enumerate(waits) if waited > PROBE_HEADROOM * allowed]
+
+    def _dedicated(self, late: list[int], most: int) -> DesignPlan | None:
+        """None if that leaves as many classes waiting too long."""
+        queues = {queue.name: queue.consumers for queue in self._formula.queues}
+        if len(queues) < 2 or sum(queues.values()) > most:
+            return None
+        probe = self._probe(queue_consumers=queues)
+        if (
+            probe is None
+            or not probe.is_stable
+            or probe.missed > self._tolerated
+            or len(self._late(probe)) >= len(late)
+        ):
+            return None
+        return self._with(queue_consumers=queues)
+
+    def _with(self, **consumers: Any) -> DesignPlan:
+        return self._plan.model_copy(update=consumers)
+
+    def _probe(self, **consumers: Any) -> _Probe | None:
+        """None if it would take too long."""
+        scenario = brief_scenario(self._evaluation, PROBE_JOBS, MOST_JOBS_A_REPLICATION, self._with(**consumers))
+        if (jobs := jobs_of(scenario, None)) > MOST_JOBS_OF_A_PROBE:
+            return None
+        self._left -= jobs
+        return _probed(scenario.model_dump_json(by_alias=True))
+
+
+@lru_cache(maxsize=1024)
+def _probed(scenario_json: str) -> _Probe:
+    tally, is_stable = tally_of_one_run(Scenario.model_validate_json(scenario_json), EVENT_DRIVEN)
+    waits_s = (one.wait.quantile_s(sizing.WAITS) if one.counts["offered"] else 0.0 for one in tally.classes)
+    return _Probe(1 - tally.good_share, is_stable, tuple(waits_s))
