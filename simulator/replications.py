@@ -145,7 +145,8 @@ class _Bounds:
 class Runner:
     """Runs replications of one scenario; collects their tallies by design, in the order of replications.
 
-    `shortcut`: a design that is a single station runs in its own, faster loop, to the same tally.
+    `shortcut`: a design that is a single station runs in its own, faster loop, to the same tally. `designs` are those that run, if not all.
+    `keeps_checkpoints`: the state of the first replication is kept now and then, to look closer at a part of it.
     """
 
     scenario: Scenario
@@ -154,8 +155,8 @@ class Runner:
     drains: dict[str, bool]
     threads: int | None = None
     shortcut: bool = True
-    only: str | None = None
-    """The only design that is run; None: all of the scenario's."""
+    designs: tuple[str, ...] | None = None
+    keeps_checkpoints: bool = True
     rows: Array = field(init=False)
     tallies: dict[str, list[Tally]] = field(init=False)
     resampled: dict[str, list[Tally]] = field(init=False)
@@ -164,7 +165,7 @@ class Runner:
 
     def __post_init__(self) -> None:
         self.rows = recorded_of(self.trace, self.drawn, self.scenario.backlog_jobs)
-        self.tallies = {design: [] for design in designs_of(self.scenario) if self.only in (None, design)}
+        self.tallies = {design: [] for design in self.designs or designs_of(self.scenario)}
         self.resampled = {design: [] for design in self.tallies}
         self._stop = threading.Event()
         self._jobs = max(1, jobs_of(self.scenario, self.trace))
@@ -202,6 +203,10 @@ class Runner:
     ) -> None:
         tasks = [(design, replication) for replication in range(first, until) for design in tallies]
         workers = max(1, min(len(tasks), self.threads or os.cpu_count() or 1))
+        if workers == 1 and on_progress is None:
+            for design, replication in tasks:
+                tallies[design].append(self._replicate(design, replication))
+            return
         with ThreadPoolExecutor(workers, thread_name_prefix="kernel") as pool:
             futures = {pool.submit(self._replicate, *task): task for task in tasks}
             try:
@@ -240,7 +245,7 @@ class Runner:
         fast = self.shortcut and is_single_station(state.machine[0])
         if not fast or not self._slices(design, replication, state, run_single_station):
             state = self.build_state(design, replication) if fast else state
-            keeps = self._checkpoints[design] if replication == 0 else None
+            keeps = self._checkpoints[design] if replication == 0 and self.keeps_checkpoints else None
             self._slices(design, replication, state, LOOPS.get(design, run_event_driven), keeps)
         if replication == 0:
             self._longest_s[design] = float(state.machine[0]["latency_max"])

@@ -63,20 +63,22 @@ def is_resolved(
     stable: Mapping[str, bool],
     confidence: float = CONFIDENCE,
 ) -> bool:
-    synchronous, event_driven, *_ = tallies.values()
-    pairs = zip(event_driven, synchronous, strict=True)
-    if half_width([b.good_share - a.good_share for b, a in pairs]) >= HALF_WIDTH_WANTED:
+    first, *others = tallies.values()
+    pairs = zip(others[0], first, strict=True) if others else ()
+    if others and half_width([b.good_share - a.good_share for b, a in pairs]) >= HALF_WIDTH_WANTED:
         return False
     if scenario.deadline_s is None:
         return True
     wanted = wanted_share(scenario)
     return all(
-        _share(scenario, each, stable[name], confidence).conclude(wanted) != "unresolved"
+        share_of_tallies(scenario, each, stable[name], confidence).conclude(wanted) != "unresolved"
         for name, each in tallies.items()
     )
 
 
-def _share(scenario: Scenario, tallies: Sequence[Tally], stable: bool, confidence: float) -> ShareOfJobs:
+def share_of_tallies(
+    scenario: Scenario, tallies: Sequence[Tally], stable: bool, confidence: float = CONFIDENCE
+) -> ShareOfJobs:
     """The worst of all jobs' and of each class's that has a deadline of its own, as in `conclusions.share_of_design`."""
     places = [
         place for place, name in enumerate(scenario.event_driven.queues) if name in classes_with_deadline(scenario)

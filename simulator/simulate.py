@@ -1,13 +1,14 @@
 """Runs a Scenario through both designs with common random numbers: replications, intervals, the paired difference and the verdict."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from core.errors import InvalidInput, Problem
 from core.numbers import duration
 from core.values import rounded
 from simulator.arrivals import TraceArrivals
 from simulator.class_conclusions import with_class_conclusions
-from simulator.conclusions import share_of_design, verdict_of, with_conclusion
+from simulator.conclusions import share_of_design, verdict_of, wanted_share, with_conclusion
 from simulator.fine_windows import fine_windows
 from simulator.inequalities import inequalities_of
 from simulator.memory import memory_bytes
@@ -15,9 +16,9 @@ from simulator.notes import notes_of
 from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, call_time_of, designs_of, jobs_of, rate_of
 from simulator.replications import OnProgress, Progress, Runner, warm
 from simulator.resampling import resamples_for
-from simulator.result import Result
+from simulator.result import Conclusion, Result
 from simulator.scenario import Scenario
-from simulator.sequential import FULL_LOOKS, REPLICATION_LOOKS, Looks, next_look
+from simulator.sequential import FULL_LOOKS, REPLICATION_LOOKS, Looks, next_look, share_of_tallies
 from simulator.services import EmpiricalService
 from simulator.stability import Load, load_of, stability_of
 from simulator.summary import DIGITS, design_result, differences
@@ -70,7 +71,10 @@ def simulate(
     """
     check(scenario, trace, durations_s)
     warm(on_progress)
-    runner, loads = _prepared(scenario, _used(scenario, trace), durations_s if _draws(scenario) else None, threads)
+    trace, drawn = _used(scenario, trace), durations_s if _draws(scenario) else None
+    loads = {design: load_of(scenario, design, trace, drawn) for design in designs_of(scenario)}
+    drains = {design: load.stable for design, load in loads.items()}
+    runner = Runner(scenario, trace, drawn, drains, threads, keeps_checkpoints=windows)
     _run(runner, replications, on_progress, looks)
     if on_progress is not None:
         on_progress(Progress("Summarising", 1.0))
@@ -84,19 +88,26 @@ def simulate(
     )
 
 
-def shares_of_one_run(scenario: Scenario) -> dict[str, tuple[float, bool]]:
-    """By design the good share of one replication, and whether it has a steady state: for searches that run many scenarios on this thread.
+class BriefShare(NamedTuple):
+    """A good share, whether there is a steady state, and whether the run was long enough to show that."""
 
-    Raise as `simulate`.
+    in_time: float
+    stable: bool
+    settled: bool = True
+
+
+def share_of_one_run(scenario: Scenario, design: str, load: Load) -> BriefShare:
+    """Of one replication of a design that has a steady state by its long-run load, of which the scenario may be only a part.
+
+    It is for searches that run many scenarios on this thread. Raise as `simulate`.
     """
     check(scenario, None)
     warm()
-    runner, loads = _prepared(scenario, threads=1)
+    runner = Runner(scenario, None, None, {design: True}, 1, designs=(design,), keeps_checkpoints=False)
     runner.run(1)
-    return {
-        design: (tallies[0].good_share, stability_of(scenario, design, loads[design], None, tallies).stable)
-        for design, tallies in runner.tallies.items()
-    }
+    (tally,) = runner.tallies[design]
+    stability = stability_of(scenario, design, load, None, [tally])
+    return BriefShare(tally.good_share, stability.stable, stability.jobs_to_settle is None)
 
 
 def tally_of_one_run(scenario: Scenario, design: str, trace: Trace | None = None) -> tuple[Tally, bool]:
@@ -107,17 +118,30 @@ def tally_of_one_run(scenario: Scenario, design: str, trace: Trace | None = None
     check(scenario, trace)
     warm()
     load = load_of(scenario, design, trace, None)
-    runner = Runner(scenario, trace, None, {design: load.stable}, threads=1, only=design)
+    runner = Runner(scenario, trace, None, {design: load.stable}, 1, designs=(design,), keeps_checkpoints=False)
     runner.run(1)
     tallies = runner.tallies[design]
     return tallies[0], stability_of(scenario, design, load, trace, tallies).stable
 
 
-def _prepared(
-    scenario: Scenario, trace: Trace | None = None, drawn: Floats | None = None, threads: int | None = None
-) -> tuple[Runner, dict[str, Load]]:
-    loads = {design: load_of(scenario, design, trace, drawn) for design in designs_of(scenario)}
-    return Runner(scenario, trace, drawn, {design: load.stable for design, load in loads.items()}, threads), loads
+def conclude_designs(
+    scenario: Scenario, looks: Looks = FULL_LOOKS, designs: tuple[str, ...] = ()
+) -> dict[str, Conclusion]:
+    """What `simulate` concludes of these designs (or of all), without the rest of its result. Raise as `simulate`."""
+    check(scenario, None)
+    warm()
+    designs = designs or designs_of(scenario)
+    loads = {design: load_of(scenario, design, None, None) for design in designs}
+    drains = {design: load.stable for design, load in loads.items()}
+    runner = Runner(scenario, None, None, drains, designs=designs, keeps_checkpoints=False)
+    _run(runner, None, None, looks)
+    concluded: dict[str, Conclusion] = {}
+    for design, tallies in runner.tallies.items():
+        stability = stability_of(scenario, design, loads[design], None, tallies)
+        share = share_of_tallies(scenario, tallies, stability.stable)
+        low = share.low if stability.jobs_to_settle is None else 0.0
+        concluded[design] = replace(share, low=low).conclude(wanted_share(scenario))
+    return concluded
 
 
 def _used(scenario: Scenario, trace: Trace | None) -> Trace | None:

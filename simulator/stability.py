@@ -11,6 +11,7 @@ import numpy as np
 from simulator import theory
 from simulator.arrivals import BacklogArrivals, BurstArrivals, ClosedArrivals, GammaArrivals, TraceArrivals
 from simulator.growth import Rise, growing, rise_of
+from simulator.lognormal import normal_share_below
 from simulator.plan import (
     EVENT_DRIVEN,
     OWN_CONSUMERS,
@@ -255,10 +256,12 @@ def _mean_of_longest_s(called: int, chances: Any, attempts: Any, waits: Any, mu:
     )
     below = np.zeros_like(instants)
     for chance, count, wait in zip(chances, attempts, waits, strict=True):
+        if chance == 0:
+            continue
         rest = np.maximum(instants - wait, 0.0) / count
         if sigma > 0:
             logs = np.log(np.maximum(rest, 1e-300))
-            below += chance * np.array([NormalDist().cdf(float(one)) for one in (logs - mu) / sigma])
+            below += chance * normal_share_below((logs - mu) / sigma)
         else:
             below += chance * (rest >= exp(mu) * (1 - 1e-12))
     return float(instants[0] + np.trapezoid(1 - below**called, instants))

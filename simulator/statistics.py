@@ -10,6 +10,8 @@ CONFIDENCE = 0.95
 HALF_WIDTH_WANTED = 0.005
 """Automatic replications do not end before the paired difference in good share is known to half a point."""
 TINY, PRECISION = 1e-300, 1e-15
+NEWTON_ENDS = 1e-9
+"""A step of Newton's method shorter than this part leaves an error of its square."""
 
 
 def beta_cdf(x: float, a: float, b: float) -> float:
@@ -44,6 +46,8 @@ def beta_quantile(p: float, a: float, b: float) -> float:
         low, high = (low, x) if excess > 0 else (x, high)
         slope = _beta_weight(x, a, b) / (x * (1 - x))
         following = x - excess / slope if slope > 0 else low
+        if low < following < high and abs(following - x) <= NEWTON_ENDS * min(x, 1 - x):
+            return following
         if not low < following < high:
             following = (low + high) / 2 if low > 0 else high / 16
         if abs(following - x) <= PRECISION * x or following in (low, high):

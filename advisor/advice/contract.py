@@ -47,6 +47,10 @@ class Flip(Value):
     from_: Any = Field(alias="from")
     to: Any
     becomes: FlipOutcome
+    still: Any = None
+    """The nearest value before `to` at which the evidence shows the advice of now; null if forces alone decide, or if it was not looked for."""
+    about: bool = False
+    """Whether the simulation does not resolve where between the two it changes, or not even whether it has changed at `to`."""
 
 
 class Remedy(Value):

@@ -1,12 +1,22 @@
 """The decision: the forces choose among the styles that the evidence shows to meet the deadline."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
-from advisor.advice.contract import Evidence, Strength, Style, StyleEvidence
-from advisor.advice.evaluation import ALL_STYLES, CLEAR, LEAN, Evaluation
+import numpy as np
+
+from advisor.advice.answer_vectors import AnswerVectors, FlagVector, NumberVector
+from advisor.advice.contract import Evidence, Strength, Style
+from advisor.advice.delivery import answers_all_in_line, method_of
+from advisor.advice.evaluation import ALL_STYLES, CLEAR, LEAN, STRENGTHS, Decisions, Evaluation, decide_facts
+from advisor.advice.facts import FactVectors, facts_of
 from advisor.advice.rules.forces import reaches_adjustable
 from simulator.result import Conclusion
+
+Conclusions = Mapping[Style, Conclusion]
+"""What is concluded of each style that was simulated."""
+_SYNCHRONOUS, _EVENT_DRIVEN, _HYBRID = (ALL_STYLES.index(style) for style in ("synchronous", "event_driven", "hybrid"))
 
 
 @dataclass(frozen=True)
@@ -22,16 +32,61 @@ class StyleDecision:
 
 def decide_style(evaluation: Evaluation, evidence: Evidence | None) -> StyleDecision:
     """Without evidence the formulas of the rules rule styles out."""
+    decisions = evaluation.decisions
     if evidence is None:
-        return _by_formulas(evaluation)
-    concluded = {style: outcome.conclusion for style, outcome in evidence.styles.items()}
-    pull, case = float(evaluation.decisions.pull[0]), float(evaluation.decisions.hybrid_case[0])
-    style = _chosen(preferences(pull, case), evidence.styles)
-    raisable = bool(reaches_adjustable(evaluation.facts)[0]) and evaluation.point.capacity.peak_load < 1
+        missing = frozenset(each for each, flags in decisions.ruled_out.items() if flags[0])
+    else:
+        concluded = {style: outcome.conclusion for style, outcome in evidence.styles.items()}
+        decisions = decide_concluded(evaluation.facts, decisions, concluded)
+        missing = missing_styles(concluded)
+    style, strength, _ = decisions.outcome()
+    return StyleDecision(style, strength, float(decisions.score[0]), bool(decisions.feasible[0]), missing)
+
+
+def missing_styles(concluded: Conclusions) -> frozenset[Style]:
+    """Those that miss, or were not simulated because no force speaks for them."""
+    return frozenset(each for each in ALL_STYLES if concluded.get(each, "misses") == "misses")
+
+
+def decide_vectors(vectors: AnswerVectors, concluded: Conclusions) -> Decisions:
+    """What the forces choose in each row if these are the conclusions there."""
+    facts = facts_of(vectors)
+    return decide_concluded(facts, decide_facts(facts), concluded)
+
+
+def decide_concluded(facts: FactVectors, decisions: Decisions, concluded: Conclusions) -> Decisions:
+    """The decisions by the same forces, with these conclusions of the simulation in place of the formulas."""
+    pull, case = decisions.pull, decisions.hybrid_case
+    style = _chosen_in_rows(pull, case, concluded)
+    raisable = reaches_adjustable(facts) & (facts.capacity.peak_load < 1)
     score = _score(pull, concluded, raisable)
-    missing = frozenset(each for each in ALL_STYLES if concluded.get(each, "misses") == "misses")
-    feasible = any(conclusion != "misses" for conclusion in concluded.values())
-    return StyleDecision(style, _strength(style, score, case, concluded, feasible), score, feasible, missing)
+    certainty = np.where(style == _HYBRID, case, np.where(style == _EVENT_DRIVEN, score, -score))
+    missing = missing_styles(concluded)
+    open_styles = [place for place, each in enumerate(ALL_STYLES) if concluded.get(each) == "unresolved"]
+    strength = np.searchsorted([LEAN, CLEAR], certainty, side="right")
+    if (
+        open_styles
+    ):  # close while it is open whether the style meets; at most lean while it is open whether another does
+        strength = np.where(np.isin(style, open_styles), 0, np.minimum(strength, STRENGTHS.index("lean")))
+    if len(missing) == len(ALL_STYLES):
+        strength = np.zeros_like(strength)
+    in_line = (style == _SYNCHRONOUS) | ((style == _HYBRID) & answers_all_in_line(facts))
+    return replace(
+        decisions,
+        style=style,
+        strength=strength,
+        method=method_of(facts, in_line),
+        score=score,
+        ruled_out={each: np.full_like(case, each in missing, dtype=np.bool_) for each in ALL_STYLES},
+    )
+
+
+def _chosen_in_rows(pull: NumberVector, case: NumberVector, concluded: Conclusions) -> np.ndarray:
+    style = np.zeros(len(pull), dtype=np.int64)
+    for pulls, speaks in product((False, True), repeat=2):
+        chosen = _chosen(preferences(float(pulls), float(speaks)), concluded)
+        style = np.where(((pull > 0) == pulls) & ((case > 0) == speaks), ALL_STYLES.index(chosen), style)
+    return style
 
 
 def preferences(pull: float, case: float) -> tuple[Style, ...]:
@@ -40,38 +95,21 @@ def preferences(pull: float, case: float) -> tuple[Style, ...]:
     return ("hybrid", *simple) if case > 0 else simple
 
 
-def _chosen(preferred: tuple[Style, ...], outcomes: Mapping[Style, StyleEvidence]) -> Style:
+def _chosen(preferred: tuple[Style, ...], concluded: Conclusions) -> Style:
     """The first that meets; if none is shown to, the first that may; if all miss, what the forces favour once one does."""
     for wanted in ("meets", "unresolved"):
         for style in preferred:
-            if style in outcomes and outcomes[style].conclusion == wanted:
+            if concluded.get(style) == wanted:
                 return style
     return preferred[0]
 
 
-def _score(pull: float, concluded: Mapping[Style, Conclusion], raisable: bool) -> float:
+def _score(pull: NumberVector, concluded: Conclusions, raisable: FlagVector) -> NumberVector:
     """That of the forces, or clear if only one of the two simple styles meets; a limit that may be raised makes nothing clear."""
     match concluded["synchronous"], concluded["event_driven"]:
         case "misses", "meets":
-            return max(pull, LEAN if raisable else CLEAR)
+            return np.maximum(pull, np.where(raisable, LEAN, CLEAR))
         case "meets", "misses":
-            return min(pull, -CLEAR)
+            return np.minimum(pull, -CLEAR)
         case _:
             return pull
-
-
-def _strength(
-    style: Style, score: float, case: float, concluded: Mapping[Style, Conclusion], feasible: bool
-) -> Strength:
-    """Close while it is open whether the style meets; at most lean while it is open whether another does."""
-    certainty = case if style == "hybrid" else score if style == "event_driven" else -score
-    if not feasible or concluded[style] == "unresolved" or certainty < LEAN:
-        return "close"
-    return "clear" if certainty >= CLEAR and "unresolved" not in concluded.values() else "lean"
-
-
-def _by_formulas(evaluation: Evaluation) -> StyleDecision:
-    decisions = evaluation.decisions
-    style, strength, _ = decisions.outcome()
-    missing = frozenset(each for each, flags in decisions.ruled_out.items() if flags[0])
-    return StyleDecision(style, strength, float(decisions.score[0]), bool(decisions.feasible[0]), missing)

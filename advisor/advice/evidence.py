@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from functools import lru_cache
 from math import inf, sqrt
+from typing import cast
 
 from advisor.advice.contract import ClassEvidence, DesignPlan, Evidence, Style, StyleEvidence
 from advisor.advice.evaluation import Evaluation
@@ -12,10 +13,10 @@ from core.errors import InvalidInput, Problem
 from simulator.arrivals import BurstArrivals, TraceArrivals
 from simulator.conclusions import share_of_design, wanted_share
 from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, jobs_of
-from simulator.result import ClassResult, DesignResult, Result
+from simulator.result import ClassResult, Conclusion, DesignResult, Result
 from simulator.scenario import Scenario
 from simulator.sequential import Looks
-from simulator.simulate import simulate
+from simulator.simulate import conclude_designs, simulate
 from simulator.traces import Trace
 
 EVIDENCE_JOBS = 20_000
@@ -51,9 +52,21 @@ def brief_scenario_json(evaluation: Evaluation, jobs: int, most_jobs: int, plan:
     return brief_scenario(evaluation, jobs, most_jobs, plan).model_dump_json(by_alias=True)
 
 
+def conclusions_of(evaluation: Evaluation, styles: tuple[Style, ...]) -> dict[Style, Conclusion]:
+    """The conclusions of the evidence for these styles, without the rest of it and without a plan. Raise as `evidence_of`."""
+    scenario_json = brief_scenario_json(evaluation, EVIDENCE_JOBS, MOST_JOBS_A_REPLICATION)
+    return _concluded(scenario_json, styles) if styles else {}
+
+
+@lru_cache(maxsize=256)
+def _concluded(scenario_json: str, styles: tuple[Style, ...]) -> dict[Style, Conclusion]:
+    concluded = conclude_designs(Scenario.model_validate_json(scenario_json), EVIDENCE_LOOKS, styles)
+    return {cast(Style, design): conclusion for design, conclusion in concluded.items()}
+
+
 def brief_scenario(evaluation: Evaluation, jobs: int, most_jobs: int, plan: DesignPlan | None = None) -> Scenario:
     scenario = scenario_of(evaluation, plan)
-    scenario = shortened(scenario, jobs, shortest_peak_s=_shortest_peak_s(evaluation, scenario))
+    scenario = shortened(scenario, jobs, shortest_peak_s=shortest_peak_s(evaluation, scenario))
     if (in_cycle := jobs_of(scenario, None)) > most_jobs:
         raise InvalidInput(
             [Problem("volume", f"one cycle of the peaks has {in_cycle:,} requests, too many for a short run")]
@@ -70,7 +83,7 @@ def _simulate(scenario: Scenario, trace: Trace | None = None) -> Evidence:
     return summarize_evidence(scenario, simulate(scenario, trace=trace, windows=False, looks=EVIDENCE_LOOKS))
 
 
-def _shortest_peak_s(evaluation: Evaluation, scenario: Scenario) -> float:
+def shortest_peak_s(evaluation: Evaluation, scenario: Scenario) -> float:
     """How short a peak may be made, because no backlog gathers in it; infinite if one does.
 
     The relaxation time of M/M/c is 1 / (c mu (1 - sqrt(rho))^2).

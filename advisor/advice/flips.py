@@ -1,7 +1,7 @@
 """Flips: for every answer, the nearest other value at which style, strength, delivery or feasibility changes. Found by search, one pass for all."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,25 +68,28 @@ class _DecidedProbe:
         return FlipOutcome(style=style, strength=strength, delivery=method, feasible=feasible)
 
 
-def find_flips(evaluation: Evaluation) -> tuple[Flip, ...]:
+Decide = Callable[[AnswerVectors], Decisions]
+
+
+def find_flips(evaluation: Evaluation, decide_rows: Decide = decide) -> tuple[Flip, ...]:
     """Those of style come first, then those of delivery and of strength, the nearest of each first."""
-    answers, base, now = evaluation.answers, evaluation.vectors, evaluation.decisions
+    answers, base, now = evaluation.answers, evaluation.vectors, decide_rows(evaluation.vectors)
     weighed = [path for path in ENCODED if path not in SIMULATED_ONLY | OF_THE_BROKER]
     numeric = [probe for path in weighed if LEAVES[path].numeric for probe in _directions(path, evaluation)]
     listed = [_choices(answers, path) for path in weighed if not LEAVES[path].numeric] + [_hops(answers)]
-    decided = _decide_probes(base, [probe for probe in (*numeric, *listed) if len(probe.values)])
+    decided = _decide_probes(base, [probe for probe in (*numeric, *listed) if len(probe.values)], decide_rows)
     flips = [
         _flip(answers, one.probe.path, one.probe.given[row], one.outcome(int(row)))
         for one in decided
         if one.probe.given is not None
         for row in np.flatnonzero(one.keys != now.key[0])
     ]
-    flips += _thresholds(evaluation, [one for one in decided if one.probe.given is None])
+    flips += _thresholds(evaluation, [one for one in decided if one.probe.given is None], int(now.key[0]), decide_rows)
     return tuple(sorted(flips, key=lambda flip: rank(flip, _outcome_now(now))))
 
 
-def _decide_probes(base: AnswerVectors, probes: list[_Probe]) -> list[_DecidedProbe]:
-    """One pass of `decide` over every value of every probe."""
+def _decide_probes(base: AnswerVectors, probes: list[_Probe], decide_rows: Decide) -> list[_DecidedProbe]:
+    """One pass over every value of every probe."""
     if not probes:
         return []
     starts = [int(start) for start in np.cumsum([0, *(len(probe.values) for probe in probes)])]
@@ -94,7 +97,7 @@ def _decide_probes(base: AnswerVectors, probes: list[_Probe]) -> list[_DecidedPr
     for start, probe in zip(starts, probes, strict=False):
         for path, values in (probe.vectors or moved_along(probe.path, probe.values, base)).items():
             vectors[path][start : start + len(probe.values)] = values
-    decisions = decide(vectors)
+    decisions = decide_rows(vectors)
     return [_DecidedProbe(probe, decisions, start) for start, probe in zip(starts, probes, strict=False)]
 
 
@@ -181,17 +184,17 @@ class _Bracket:
         return _Bracket(self.path, self.old if first == 0 else float(values[first - 1]), float(values[first]))
 
 
-def _thresholds(evaluation: Evaluation, decided: list[_DecidedProbe]) -> list[Flip]:
+def _thresholds(evaluation: Evaluation, decided: list[_DecidedProbe], key: int, decide_rows: Decide) -> list[Flip]:
     """The first change along each probe, narrowed to the threshold and rounded for reading."""
-    base, key = evaluation.vectors, evaluation.decisions.key[0]
+    base = evaluation.vectors
     brackets = [_first_bracket(one, evaluation.answers, key) for one in decided if np.any(one.keys != key)]
     for _ in range(_PASSES):
-        cuts = _decide_probes(base, [_Probe(bracket.path, bracket.cut()) for bracket in brackets])
+        cuts = _decide_probes(base, [_Probe(bracket.path, bracket.cut()) for bracket in brackets], decide_rows)
         brackets = [
             bracket.narrowed(cut.probe.values, cut.keys != key) for bracket, cut in zip(brackets, cuts, strict=True)
         ]
     rounded = [_Probe(bracket.path, np.array([bracket.beyond(), *_nice(bracket)])) for bracket in brackets]
-    return [_rounded(evaluation.answers, one) for one in _decide_probes(base, rounded)]
+    return [_rounded(evaluation.answers, one) for one in _decide_probes(base, rounded, decide_rows)]
 
 
 def _first_bracket(decided: _DecidedProbe, answers: Answers, key: int) -> _Bracket:

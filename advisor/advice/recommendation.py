@@ -134,6 +134,7 @@ def recommend(
     decision = decide_style(evaluation, evidence)
     found_flips = _flips(evaluation, evidence, is_wanted) if flips else ()
     style, strength = decision.style, weaker_near_a_flip(decision, found_flips) if evidence else decision.strength
+    found_flips = _as_strong_as(found_flips, decision, strength)
     method = chosen_method(facts, style)
     plan = sizing.plan(answers, point)
     outcome = evidence.styles.get(style) if evidence else None
@@ -183,13 +184,26 @@ def _flips(evaluation: Evaluation, evidence: Evidence | None, is_wanted: IsWante
     """Of a recording the rules' alone: each trial would replay the whole of it."""
     if evidence is None or evaluation.answers.volume.trace is not None:
         return find_flips(evaluation)
-    return simulated_flips(evaluation, is_wanted)
+    return simulated_flips(evaluation, evidence, is_wanted)
 
 
 def weaker_near_a_flip(decision: StyleDecision, flips: Iterable[Flip]) -> Strength:
     """Clear advice only leans if a number that is off by 20 % leads to another style."""
     is_near = any(flip.becomes.style != decision.style and distance(flip) <= NEAR_FLIP for flip in flips)
     return "lean" if is_near and decision.strength == "clear" else decision.strength
+
+
+def _as_strong_as(flips: Iterable[Flip], decision: StyleDecision, strength: Strength) -> tuple[Flip, ...]:
+    """Where nothing but the delivery changes, advice is as strong as it is now, near as the same flips are."""
+    if strength == decision.strength:
+        return tuple(flips)
+    same = {"style": decision.style, "strength": decision.strength, "feasible": decision.feasible}
+    return tuple(
+        flip.model_copy(update={"becomes": flip.becomes.model_copy(update={"strength": strength})})
+        if flip.becomes.model_dump(include=set(same)) == same
+        else flip
+        for flip in flips
+    )
 
 
 def _fires(rule: Rule, facts: FactVectors) -> bool:

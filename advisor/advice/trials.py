@@ -1,190 +1,444 @@
-"""Answers tried with the kernel: what is advised at another value, and the nearest value at which that changes."""
+"""Flips found with the kernel: the nearest value of each answer at which the advice changes, and what the evidence says there."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
-from typing import Any, cast
+from functools import partial
+from typing import Any, NamedTuple
 
 from advisor.advice.answers import LEAVES
-from advisor.advice.contract import Evidence, Flip, FlipOutcome, Style, StyleEvidence
-from advisor.advice.decision import decide_style
-from advisor.advice.delivery import chosen_method
-from advisor.advice.evaluation import Evaluation
-from advisor.advice.evidence import brief_scenario_json
+from advisor.advice.brief_runs import brief_shares
+from advisor.advice.contract import Evidence, Flip, FlipOutcome, Style
+from advisor.advice.decision import Conclusions, decide_concluded, decide_vectors
+from advisor.advice.evaluation import Decisions, Evaluation
+from advisor.advice.evidence import conclusions_of
 from advisor.advice.flips import find_flips, rank
+from advisor.advice.scenario import scenario_of
 from advisor.advice.variations import changed, reach, starting_number
 from core.errors import InvalidInput
 from core.paths import value_at
 from simulator.conclusions import wanted_share
-from simulator.scenario import Scenario
-from simulator.simulate import shares_of_one_run
+from simulator.result import Conclusion
+from simulator.simulate import BriefShare
 
-SEARCHED = (
-    "volume.mean_rate_per_s",
-    "volume.peak_to_mean",
-    "volume.clients",
-    "processing.p95_s",
-    "caller.deadline_s",
-    "caller.tolerated_miss_percent",
-    "synchronous.workers",
-    "synchronous.client_timeout_s",
-    "operations.max_workers",
-    "provider.max_concurrency",
-    "provider.requests_per_minute",
-    "provider.input_tokens_per_minute",
-    "provider.output_tokens_per_minute",
-    "provider.requests_per_day",
-    "failures.transient_percent",
-    "failures.poison_percent",
-    "failures.max_retries",
-)
-"""Numbers that the simulation depends on and that are given: both sides of each are searched."""
 MOVE_ALONG = ("processing.p50_s", "processing.p99_s")
 """p95 takes them along."""
-MOST_OTHERS = 12
-"""Of flips of other answers that the rules find, the nearest are tried."""
-_THREADS = 2
+NOT_SEARCHED = frozenset(
+    {
+        *MOVE_ALONG,
+        "caller.first_token_s",
+        "volume.backlog_jobs",
+        "processing.request_kb",
+        "resilience.outage_minutes",
+        "resilience.recover_within_minutes",
+        "resilience.max_lost_jobs",
+        "operations.accept_s",
+        "operations.dispatch_s",
+        "operations.retry_tick_s",
+        *(
+            f"priorities.{name}.{of}"
+            for name in ("urgent", "standard", "batch")
+            for of in ("max_wait_s", "share_percent")
+        ),
+    }
+)
+"""Numbers that the simulation of a short run hardly depends on, or that another takes along: their flips are those of the forces."""
+EASIER_WITH_MORE = frozenset(
+    {
+        "caller.deadline_s",
+        "caller.tolerated_miss_percent",
+        "volume.think_s",
+        "provider.requests_per_minute",
+        "provider.input_tokens_per_minute",
+        "provider.output_tokens_per_minute",
+        "provider.requests_per_day",
+        "provider.share_percent",
+        "synchronous.client_timeout_s",
+        "subscribers.keys",
+    }
+)
+EASIER_WITH_MORE_CAPACITY = frozenset({"provider.max_concurrency", "synchronous.workers", "operations.max_workers"})
+"""Easier with more unless calls slow each other down, or are refused."""
+EASIER_WITH_LESS = frozenset(
+    {
+        "volume.mean_rate_per_s",
+        "volume.peak_to_mean",
+        "volume.clients",
+        "volume.interarrival_cv",
+        "processing.p95_s",
+        "processing.input_tokens",
+        "processing.output_tokens",
+        "failures.transient_percent",
+        "failures.poison_percent",
+        "subscribers.handling_p95_s",
+    }
+)
 FARTHEST = 32.0
 """A flip farther away than this factor is none."""
-STEPS = (1.02, 1.1, 1.3, 2.0, 5.0, FARTHEST)
+LEAST_FAR = math.log(1.5)
+"""If the far end cannot be run, the middle is tried, and so on down to this factor."""
+FROM_ZERO = 1e-3
+"""From zero, the search begins at this part of the bound."""
 FINEST = 0.01
 """A threshold is narrowed down to this part of it, and rounded away from the answer."""
-BRIEF_JOBS = 10_000
-"""Jobs of a trial, rounded up to whole cycles of the peaks."""
-
+ROUGH = 0.05
+"""The same part for flips that are not among the nearest."""
+VERIFIED = 5
+"""The nearest flips, which are narrowed down and put through the evidence."""
+VERIFIED_AT = (1.03, 1.1)
+"""Factors by which a threshold is moved away from the answer until the evidence shows what the short runs did."""
+STEPPED_BACK = 1.04
+"""Before a threshold by this factor the evidence has to show the advice of now."""
+SURE = 3.0
+"""A share of misses this many times the tolerated one, or that part of it, needs no longer run to conclude."""
+FAR, NEAR_STEP = math.log(2.5), math.log(1.5)
+"""Flips are near more often than not: a bracket wider than the one factor is cut at the other."""
+MOST_BREAKS = 3
+_THREADS = 2
+_FLOOR = 1e-4
+"""Shares of missed requests are compared as logarithms from here on."""
 
 IsWanted = Callable[[], bool]
-
-
-MOST_JOBS_OF_A_TRIAL = 1_000_000
 
 
 class SearchStopped(Exception):
     pass
 
 
+class FlipTrial(NamedTuple):
+    """What short runs show at one value."""
+
+    missed: dict[Style, float]
+    concluded: Conclusions
+    outcome: FlipOutcome
+    is_sure: frozenset[Style] = frozenset()
+    """Styles of which a longer run concludes the same."""
+
+
+class _Bracket(NamedTuple):
+    """Two values of an answer between which something changes, and what is found at both."""
+
+    old: float
+    new: float
+    at_old: FlipTrial
+    at_new: FlipTrial
+
+
 class Trials:
-    """Decisions at other values of one answer. A trial is one short run with the requests of the evidence; a style meets if its share does."""
+    """Decisions at other values of one answer, by one short run of each design with the requests of the evidence.
 
-    def __init__(self, evaluation: Evaluation, is_wanted: IsWanted = lambda: True) -> None:
-        self.answers, self.vectors, self.is_wanted = evaluation.answers, evaluation.vectors, is_wanted
-        self.now = _outcome(evaluation, _trial(evaluation))
+    The event-driven design has all consumers that are allowed: what they miss, every plan misses. The share that the synchronous one misses is
+    corrected by what the evidence and the run of now differ by. A style meets if its share does; one that is unresolved now stays so within
+    the interval of the evidence.
+    """
 
-    def at(self, path: str, value: Any) -> FlipOutcome | None:
+    def __init__(self, evaluation: Evaluation, evidence: Evidence, is_wanted: IsWanted = lambda: True) -> None:
+        self.evaluation, self.answers, self.is_wanted = evaluation, evaluation.answers, is_wanted
+        self.concluded: Conclusions = {style: each.conclusion for style, each in evidence.styles.items()}
+        self.now = outcome_of(evaluation, self.concluded)
+        self._brief = brief_shares(evaluation)
+        self._correction = _correction(evidence.styles["synchronous"].good_share, self._brief["synchronous"])
+        self._margins = {
+            style: (each.high - each.low) / 2 if each.conclusion == "unresolved" else 0.0
+            for style, each in evidence.styles.items()
+        }
+        self._scenario = scenario_of(evaluation)
+        self._plain = self._scenario.provider.slowdown is None and self._scenario.provider.pacing == "paced"
+
+    def at(self, path: str, value: Any) -> FlipTrial | None:
         """None if the answers are not valid there. Raises SearchStopped once the search is no longer wanted."""
         if not self.is_wanted():
             raise SearchStopped
         try:
             evaluation = Evaluation.from_answers(changed(self.answers, path, value))
-            return _outcome(evaluation, _trial(evaluation))
+            shares = brief_shares(evaluation)
         except InvalidInput:
             return None
+        wanted = 1 - evaluation.answers.caller.tolerated_miss_percent / 100
+        missed = self._missed(shares)
+        concluded = {
+            style: self._conclude(style, missed[style], share.stable, wanted) for style, share in shares.items()
+        }
+        sure = {style for style, share in shares.items() if share.settled and _is_far(missed[style], 1 - wanted)}
+        return FlipTrial(missed, concluded, outcome_of(evaluation, concluded), frozenset(sure))
 
-    def differs(self, path: str, value: Any) -> bool:
-        outcome = self.at(path, value)
-        return outcome is not None and outcome != self.now
+    def _conclude(self, style: Style, missed: float, stable: bool, wanted: float) -> Conclusion:
+        margin = self._margins.get(style, 0.0)
+        if not stable or 1 - missed + margin < wanted:
+            return "misses"
+        return "meets" if 1 - missed - margin >= wanted else "unresolved"
 
-    def flips(self, path: str) -> Iterator[Flip]:
-        """The nearest value in each direction at which anything changes, up to a factor of `FARTHEST`."""
+    def flips(self, path: str, of_forces: list[Flip]) -> Iterator[Flip]:
+        """The nearest value in each direction at which anything changes, up to a factor of `FARTHEST`; `of_forces` if nothing does before it."""
         now = starting_number(path, self.answers)
-        if value_at(self.answers, path) is None or not math.isfinite(now) or now <= 0:
+        if value_at(self.answers, path) is None or not math.isfinite(now):
+            yield from of_forces
             return
-        low, high = reach(path, self.vectors)
-        for values in (self._tried(path, now, high), self._tried(path, now, low)):
-            if values and self.differs(path, values[-1]):
-                first = next(place for place, value in enumerate(values) if self.differs(path, value))
-                yield self._flip(path, self._narrowed(path, values[first - 1] if first else now, values[first]))
+        low, high = reach(path, self.evaluation.vectors)
+        for up in (True, False):
+            nearest = next((flip for flip in of_forces if (flip.to > now) == up), None)
+            bound = high if up else low
+            if bound == now or (not math.isfinite(bound) and now == 0):
+                continue
+            flip = self._first_change(path, now, self._limit(path, now, bound, nearest, up=up), nearest, up=up)
+            if flip is not None:
+                yield flip
 
-    def _tried(self, path: str, now: float, bound: float) -> list[float]:
-        """Values from the nearest on; none is a bound, unless that is within reach."""
-        up = bound > now
-        values = [min(bound, now * step) if up else max(bound, now / step) for step in STEPS]
+    def _limit(self, path: str, now: float, bound: float, nearest: Flip | None, *, up: bool) -> float:
+        if nearest is not None:
+            return float(nearest.to)
+        far = (min(bound, now * FARTHEST) if now > 0 else bound) if up else max(bound, now / FARTHEST)
         if _is_integer(path):
-            values = [float(math.ceil(value) if up else math.floor(value)) for value in values]
-        kept = [value for value in values if value != now and min(now, bound) <= value <= max(now, bound)]
-        return list(dict.fromkeys(kept))
+            far = float(min(bound, math.ceil(far)) if up else max(bound, math.floor(far)))
+        return far
 
-    def _narrowed(self, path: str, old: float, new: float) -> float:
-        while not self._is_narrow(path, old, new):
-            middle = math.sqrt(old * new) if min(old, new) > 0 else (old + new) / 2
-            if _is_integer(path):
-                middle = float(round(middle))
-                if middle in (old, new):
-                    break
-            old, new = (old, middle) if self.differs(path, middle) else (middle, new)
-        return new if _is_integer(path) else self._rounded(path, old, new)
+    def _cannot_change(self, path: str, *, up: bool) -> bool:
+        """Whether the styles that meet are in no danger that way, and those that miss have nothing to hope for."""
+        capacity = EASIER_WITH_MORE_CAPACITY if self._plain else frozenset()
+        more, less = path in EASIER_WITH_MORE | capacity, path in EASIER_WITH_LESS
+        if not more and not less:
+            return False
+        return set(self.concluded.values()) == {"meets"} if more == up else set(self.concluded.values()) == {"misses"}
 
-    @staticmethod
-    def _is_narrow(path: str, old: float, new: float) -> bool:
-        return abs(new - old) <= 1 if _is_integer(path) else abs(new - old) <= FINEST * max(old, new)
+    def _first_change(self, path: str, now: float, limit: float, nearest: Flip | None, *, up: bool) -> Flip | None:
+        if limit == now:
+            return nearest
+        if self._cannot_change(path, up=up):
+            return nearest
+        old, known, end = now, self._trial_now(), self.at(path, _as_given(path, limit))
+        while end is None and now > 0 and abs(math.log(limit / now)) > LEAST_FAR:
+            limit = _between(path, now, limit, 0.5, is_first=False)
+            end = self.at(path, _as_given(path, limit))
+        for _ in range(MOST_BREAKS):
+            if end is None or end.concluded == known.concluded:
+                break
+            bracket = self._narrowed(path, _Bracket(old, limit, known, end), ROUGH)
+            if bracket.at_new.outcome != self.now:
+                return self._flip(path, bracket.new, bracket.at_new.outcome, still=bracket.old)
+            if bracket.new == limit:
+                break
+            old, known = bracket.new, bracket.at_new
+        if end is not None and end.outcome != self.now:
+            return (
+                nearest.model_copy(update={"becomes": end.outcome}) if nearest else self._flip(path, limit, end.outcome)
+            )
+        return None
 
-    def _rounded(self, path: str, old: float, new: float) -> float:
-        away = math.ceil if new > old else math.floor
-        for digits in (2, 3):
-            unit = 10.0 ** (math.floor(math.log10(new)) + 1 - digits) if new > 0 else 1.0
-            value = float(f"{away(new / unit) * unit:.12g}")
-            if abs(value / new - 1) <= 2 * FINEST and self.differs(path, value):
-                return value
-        return new
+    def _missed(self, shares: Mapping[Style, BriefShare]) -> dict[Style, float]:
+        missed = {style: 1 - share.in_time for style, share in shares.items()}
+        return missed | {"synchronous": missed["synchronous"] * self._correction}
 
-    def _flip(self, path: str, to: float) -> Flip:
-        value = round(to) if _is_integer(path) else to
-        becomes = self.at(path, value) or self.now
-        return Flip(field=path, from_=value_at(self.answers, path), to=value, becomes=becomes)
+    def _trial_now(self) -> FlipTrial:
+        return FlipTrial(self._missed(self._brief), self.concluded, self.now)
+
+    def _narrowed(self, path: str, bracket: "_Bracket", finest: float) -> "_Bracket":
+        """The last value with the conclusions of `old` and the first with others."""
+        old, new, at_old, at_new = bracket
+        now, target, halve = old, 1 - wanted_share(self._scenario), False
+        if old == 0 and not _is_integer(path):
+            old = FROM_ZERO * new
+        while not _is_narrow(path, old, new, finest):
+            part = _crossing(at_old, at_new, target) if not halve else 0.5
+            middle = _between(path, old, new, part, is_first=old == now)
+            if middle in (old, new):
+                break
+            trial = self.at(path, _as_given(path, middle))
+            if trial is None or trial.concluded != at_old.concluded:
+                halve = part < 0.5
+                new, at_new = middle, trial or at_new
+            else:
+                halve = part > 0.5
+                old, at_old = middle, trial
+        return _Bracket(old, new, at_old, at_new)
+
+    def _flip(self, path: str, to: float, becomes: FlipOutcome, still: float | None = None) -> Flip:
+        """`about` if it was found by short runs, and not where forces alone decide."""
+        from_ = value_at(self.answers, path)
+        if still is None or _is_integer(path):
+            exact = _as_given(path, to)
+            known = None if still is None else _as_given(path, still)
+            return Flip(
+                field=path,
+                from_=from_,
+                to=exact,
+                becomes=becomes,
+                still=known,
+                about=still is not None and abs(to - still) > 1,
+            )
+        up = to > still
+        low, high = LEAVES[path].low or 0.0, LEAVES[path].high or math.inf
+        to = min(high, max(low, _to_digits(to, up=up)))
+        return Flip(field=path, from_=from_, to=to, becomes=becomes, still=_to_digits(still, up=not up), about=True)
+
+    def tried(self, flip: Flip) -> Flip | None:
+        """A flip of the forces, or another choice, with what short runs find there; None if nothing changes."""
+        trial = self.at(flip.field, flip.to)
+        return (
+            None if trial is None or trial.outcome == self.now else flip.model_copy(update={"becomes": trial.outcome})
+        )
+
+    def others(self, path: str) -> list[Flip]:
+        """The other choices of an answer, to be tried."""
+        given = value_at(self.answers, path)
+        return [
+            Flip(field=path, from_=given, to=choice, becomes=self.now)
+            for choice in LEAVES[path].choices or (False, True)
+            if choice != given
+        ]
 
     def verified(self, flip: Flip) -> Flip | None:
-        """A flip of the rules with what the trial finds there; None if nothing changes."""
-        becomes = self.at(flip.field, flip.to)
-        return None if becomes in (None, self.now) else flip.model_copy(update={"becomes": becomes})
+        """The flip where the evidence says so: narrowed, moved away from the answer until it does, and `about` if not just before it.
+
+        None if nothing changes there.
+        """
+        if flip.still is None or not _is_number(flip.still) or not _is_number(flip.from_):
+            becomes = self._by_evidence(flip.field, flip.to, unresolved=True)
+            return None if becomes in (None, self.now) else flip.model_copy(update={"becomes": becomes})
+        path, whole = flip.field, _is_integer(flip.field)
+        ends = [self.at(path, value) for value in (flip.still, flip.to)]
+        to = float(flip.to)
+        if ends[0] is not None and ends[1] is not None:
+            to = self._narrowed(path, _Bracket(float(flip.still), to, ends[0], ends[1]), FINEST).new
+        for factor in (1.0, *VERIFIED_AT) if whole else VERIFIED_AT:
+            moved = _moved(flip, to, factor)
+            becomes = self._by_evidence(path, moved)
+            if becomes is not None and becomes != self.now:
+                break
+        else:
+            return flip.model_copy(update={"about": True})
+        still = _moved(flip, to, 1 / STEPPED_BACK)
+        still = flip.from_ if (still - flip.from_) * (flip.to - flip.from_) <= 0 else still
+        is_still = self._by_evidence(path, still) == self.now
+        return flip.model_copy(
+            update={"to": moved, "becomes": becomes, "still": still if is_still else None, "about": not is_still}
+        )
+
+    def _by_evidence(self, path: str, value: Any, *, unresolved: bool = False) -> FlipOutcome | None:
+        """None if the answers are not valid there, or if a style is unresolved that is not so now, and that counts for nothing."""
+        if not self.is_wanted():
+            raise SearchStopped
+        try:
+            evaluation = Evaluation.from_answers(changed(self.answers, path, value))
+            same = scenario_of(evaluation) == self._scenario
+            concluded = self.concluded if same else self._concluded(path, value, evaluation)
+        except InvalidInput:
+            return None
+        if not unresolved and "unresolved" in set(concluded.values()) - set(self.concluded.values()):
+            return None
+        return outcome_of(evaluation, concluded)
+
+    def _concluded(self, path: str, value: Any, evaluation: Evaluation) -> Conclusions:
+        """By the evidence, of the styles of which a short run is not sure."""
+        trial = self.at(path, value)
+        if trial is None:
+            raise InvalidInput([])
+        unsure = tuple(style for style in trial.concluded if style not in trial.is_sure)
+        return {**trial.concluded, **conclusions_of(evaluation, unsure)}
 
 
-def simulated_flips(evaluation: Evaluation, is_wanted: IsWanted = lambda: True) -> tuple[Flip, ...]:
+def simulated_flips(evaluation: Evaluation, evidence: Evidence, is_wanted: IsWanted = lambda: True) -> tuple[Flip, ...]:
     """Flips of style and feasibility first, then of delivery, then of strength; the nearest of each first.
 
     Raises:
         SearchStopped: once `is_wanted` says no; it is asked before each trial.
     """
-    trials = Trials(evaluation, is_wanted)
-    others = [flip for flip in find_flips(evaluation) if flip.field not in (*SEARCHED, *MOVE_ALONG)][:MOST_OTHERS]
-    with ThreadPoolExecutor(_THREADS) as pool:
-        searched = pool.map(lambda path: list(trials.flips(path)), SEARCHED)
-        verified = pool.map(trials.verified, others)
-        flips = [flip for by_path in searched for flip in by_path] + [flip for flip in verified if flip is not None]
+    trials = Trials(evaluation, evidence, is_wanted)
+    of_forces = find_flips(evaluation, partial(decide_vectors, concluded=_with_hybrid(trials.concluded)))
+    numbers = [path for path, leaf in LEAVES.items() if leaf.numeric and path not in NOT_SEARCHED]
+    choices = [path for path, leaf in LEAVES.items() if leaf.kind in ("choice", "flag") and path != "schema"]
+    by_path = {path: [flip for flip in of_forces if flip.field == path] for path in numbers}
+    others = [flip for flip in of_forces if flip.field not in (*numbers, *choices, *MOVE_ALONG)]
+    others += [flip for path in choices for flip in trials.others(path)]
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="flips") as pool:
+        tried = pool.map(trials.tried, others)
+        searched = pool.map(lambda path: list(trials.flips(path, by_path[path])), numbers)
+        flips = [flip for of_path in searched for flip in of_path] + [flip for flip in tried if flip is not None]
+        flips.sort(key=lambda flip: rank(flip, trials.now))
+        nearest = [flip for flip in pool.map(trials.verified, flips[:VERIFIED]) if flip is not None]
+        flips[:VERIFIED] = nearest
     return tuple(sorted(flips, key=lambda flip: rank(flip, trials.now)))
+
+
+def _with_hybrid(concluded: Conclusions) -> Conclusions:
+    """A hybrid that is not simulated, since no force speaks for it now, is taken to do as well as the better of the others; it is tried."""
+    if "hybrid" in concluded:
+        return concluded
+    best = min(concluded.values(), key=("meets", "unresolved", "misses").index)
+    return {**concluded, "hybrid": best}
+
+
+def outcome_of(evaluation: Evaluation, concluded: Conclusions) -> FlipOutcome:
+    decisions: Decisions = decide_concluded(evaluation.facts, evaluation.decisions, concluded)
+    style, strength, method = decisions.outcome()
+    return FlipOutcome(style=style, strength=strength, delivery=method, feasible=bool(decisions.feasible[0]))
+
+
+def _correction(in_time: float, brief: BriefShare) -> float:
+    missed, of_run = 1 - in_time, 1 - brief.in_time
+    return min(2.0, max(0.5, missed / of_run)) if missed > 0 and of_run > 0 else 1.0
+
+
+def _crossing(at_old: FlipTrial, at_new: FlipTrial, target: float) -> float:
+    """Where between two values the missed share of the style whose conclusion changes crosses the tolerated one: the secant of logarithms."""
+    changing = [style for style in at_old.concluded if at_new.concluded.get(style) != at_old.concluded[style]]
+    parts = []
+    for style in changing:
+        old, new = (math.log(at.missed.get(style, 1.0) + _FLOOR) for at in (at_old, at_new))
+        wanted = math.log(target + _FLOOR)
+        if (old - wanted) * (new - wanted) < 0:
+            parts.append((wanted - old) / (new - old))
+    return min(0.9, max(0.1, min(parts))) if parts else 0.5
+
+
+def _is_far(missed: float, tolerated: float) -> bool:
+    return missed > SURE * tolerated or missed * SURE < tolerated
+
+
+def _between(path: str, old: float, new: float, part: float, *, is_first: bool) -> float:
+    if min(old, new) > 0:
+        ratio = abs(math.log(new / old))
+        value = old * (new / old) ** (NEAR_STEP / ratio if is_first and ratio > FAR else part)
+    else:
+        value = old + (new - old) * part
+    return float(round(value)) if _is_integer(path) else value
+
+
+def _is_narrow(path: str, old: float, new: float, finest: float) -> bool:
+    return abs(new - old) <= max(1.0 if _is_integer(path) else 0.0, finest * max(old, new))
+
+
+def _moved(flip: Flip, to: float, factor: float) -> Any:
+    """A value near a threshold, moved away from the answer by a factor, or towards it by one below 1; integers by one at least."""
+    up = flip.to > flip.from_
+    value = to * factor if up else to / factor
+    if _is_integer(flip.field):
+        if factor < 1:
+            return min(round(to) - 1, math.floor(value)) if up else max(round(to) + 1, math.ceil(value))
+        return (
+            round(to)
+            if factor == 1
+            else max(round(to) + 1, math.floor(value))
+            if up
+            else min(round(to) - 1, math.ceil(value))
+        )
+    return _to_digits(value, up=up == (factor >= 1))
+
+
+def _to_digits(value: float, *, up: bool) -> float:
+    """Rounded to three digits, upwards or downwards."""
+    if value <= 0:
+        return value
+    unit = 10.0 ** (math.floor(math.log10(value)) - 2)
+    return float(f"{(math.ceil if up else math.floor)(value / unit - (1e-9 if up else -1e-9)) * unit:.12g}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _as_given(path: str, value: float) -> Any:
+    return round(value) if _is_integer(path) else value
 
 
 def _is_integer(path: str) -> bool:
     return LEAVES[path].kind == "integer"
-
-
-def _trial(evaluation: Evaluation) -> Evidence:
-    return _run(brief_scenario_json(evaluation, BRIEF_JOBS, MOST_JOBS_OF_A_TRIAL))
-
-
-@lru_cache(maxsize=4096)
-def _run(scenario_json: str) -> Evidence:
-    """The conclusions are those of the shares themselves: near the threshold a trial is no proof, only the nearest guess."""
-    scenario = Scenario.model_validate_json(scenario_json)
-    wanted = wanted_share(scenario)
-    styles: dict[Style, StyleEvidence] = {
-        cast(Style, design): StyleEvidence(
-            conclusion="meets" if stable and share >= wanted else "misses",
-            good_share=share,
-            low=share,
-            high=share,
-            stable=stable,
-        )
-        for design, (share, stable) in shares_of_one_run(scenario).items()
-    }
-    return Evidence(jobs=BRIEF_JOBS, replications=1, deadline_s=0.0, wanted_share=wanted, styles=styles)
-
-
-def _outcome(evaluation: Evaluation, evidence: Evidence) -> FlipOutcome:
-    decision = decide_style(evaluation, evidence)
-    return FlipOutcome(
-        style=decision.style,
-        strength=decision.strength,
-        delivery=chosen_method(evaluation.facts, decision.style),
-        feasible=decision.feasible,
-    )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import assert_never
 
-from advisor.advice.contract import Concurrency, Delivery, Flip, Method, Recommendation, RetryPlan, Style
+from advisor.advice.contract import Concurrency, Delivery, Flip, FlipOutcome, Method, Recommendation, RetryPlan, Style
 from advisor.advice.template_merge import SHARE_PATHS
 from advisor.advice.variations import P50, P95
 from core.closed_sets import complete_table
@@ -225,10 +225,18 @@ def flip_outcome(flip: Flip, recommendation: Recommendation) -> str:
         recommendation.style,
         recommendation.strength,
     ):
-        changes.append(headline(becomes.style, becomes.strength))
+        changes.append(_headline_there(flip, becomes, recommendation))
     if becomes.delivery != recommendation.delivery.method:
         changes.append(delivery_sentence(becomes.delivery))
     return " ".join(changes) or "the same."
+
+
+def _headline_there(flip: Flip, becomes: FlipOutcome, recommendation: Recommendation) -> str:
+    """A number past which the style changes is near to the one before it: the advice there is never clear."""
+    is_number = isinstance(flip.to, int | float) and not isinstance(flip.to, bool)
+    if is_number and becomes.style != recommendation.style and becomes.strength == "clear":
+        return f"{STYLES[becomes.style]}."
+    return headline(becomes.style, becomes.strength)
 
 
 def retries_sentence(plan: RetryPlan) -> str:

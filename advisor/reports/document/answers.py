@@ -118,7 +118,7 @@ def flip_condition(flip: Flip, answers: Answers) -> str:
     if LEAVES[path].numeric:
         more = to > starting_number(path, answers)
         words = exact_words(path, to) + (" or more" if more else " or less" if to else "")
-        return f"If {words}"
+        return f"If {'about ' if flip.about else ''}{words}"
     if isinstance(to, list | tuple):
         return f"With only {value_words(path, to)}" if to else "With none of them"
     return IF_CHOSEN.get(path, {}).get(to) or f"If {answered(path, to)}"

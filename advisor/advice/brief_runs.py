@@ -1,0 +1,146 @@
+"""The share in time of each design from one short run: the peak with the pauses around it, and a steady run for the rest of the cycle."""
+
+from functools import lru_cache
+from typing import NamedTuple, cast
+
+from advisor.advice.contract import Style
+from advisor.advice.evaluation import Evaluation
+from advisor.advice.evidence import shortened, shortest_peak_s
+from advisor.advice.scenario import scenario_of
+from core.errors import InvalidInput, Problem
+from simulator.arrivals import Arrivals, BurstArrivals, GammaArrivals, PoissonArrivals, RegularArrivals
+from simulator.deliveries import NoDelivery
+from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, designs_of, jobs_of
+from simulator.scenario import Scenario
+from simulator.simulate import BriefShare, share_of_one_run
+from simulator.stability import Load, load_of
+
+BRIEF_JOBS = 10_000
+"""Requests of a short run, rounded up to whole cycles of the peaks."""
+PEAK_JOBS, STEADY_JOBS = 5_000, 5_000
+"""Requests of a shortened peak, and of the steady run for the rest of its cycle."""
+MOST_JOBS_OF_A_BRIEF_RUN = 1_000_000
+DRAINS_OVER = 3.0
+"""The pause after a peak is this many times as long as its backlog takes to drain."""
+PAUSE_JOBS = 500
+"""Requests that come before the peak at the least, and after it."""
+WORTHWHILE = 0.7
+"""Above this part of the cycle's requests the whole cycle is run."""
+
+
+def brief_shares(evaluation: Evaluation) -> dict[Style, BriefShare]:
+    """Raise as `simulate`; also InvalidInput if a cycle of the peaks has too many requests."""
+    scenario = scenario_of(evaluation)
+    loads = {design: load_of(scenario, design, None, None) for design in designs_of(scenario)}
+    parts = _parts(scenario, evaluation) if any(load.stable for load in loads.values()) else []
+    return {cast(Style, design): _of_design(parts, design, load) for design, load in loads.items()}
+
+
+class _Part(NamedTuple):
+    """A run, and how many times each of its requests counts in a whole cycle."""
+
+    scenario: Scenario
+    weight: float
+
+
+def _of_design(parts: list[_Part], design: str, load: Load) -> BriefShare:
+    if not load.stable:
+        return BriefShare(0.0, False)
+    runs = [_run_design(_alone(part.scenario, design).model_dump_json(by_alias=True), design, load) for part in parts]
+    weights = [part.weight for part in parts]
+    missed = sum(weight * (1 - run.in_time) for weight, run in zip(weights, runs, strict=True)) / sum(weights)
+    return BriefShare(min(1.0, max(0.0, 1 - missed)), all(run.stable for run in runs), all(run.settled for run in runs))
+
+
+def _alone(scenario: Scenario, design: str) -> Scenario:
+    """The Scenario without what concerns other designs alone, so that a run is not repeated if only that changes."""
+    synchronous, events = scenario.synchronous, scenario.event_driven
+    if design != SYNCHRONOUS:
+        lone = {"workers": 1, "backlog": None, "client_timeout_s": None, "hops": ()}
+        synchronous = synchronous if design != EVENT_DRIVEN else synchronous.model_copy(update=lone)
+    else:
+        events = events.model_copy(update={"consumers": 1, "delivery": NoDelivery(method="none")})
+    hybrid = scenario.hybrid if design not in (SYNCHRONOUS, EVENT_DRIVEN) else None
+    return scenario.model_copy(
+        update={
+            "synchronous": synchronous,
+            "event_driven": events,
+            "hybrid": hybrid,
+            "tolerated_miss_percent": Scenario.model_fields["tolerated_miss_percent"].default,
+        }
+    )
+
+
+@lru_cache(maxsize=4096)
+def _run_design(scenario_json: str, design: str, load: Load) -> BriefShare:
+    return share_of_one_run(Scenario.model_validate_json(scenario_json), design, load)
+
+
+def _parts(scenario: Scenario, evaluation: Evaluation) -> list[_Part]:
+    arrivals, shortest_s = scenario.arrivals, shortest_peak_s(evaluation, scenario)
+    if isinstance(arrivals, BurstArrivals) and scenario.provider.requests_per_day is None and not scenario.backlog_jobs:
+        parts = _around_the_peak(scenario, arrivals, evaluation, shortest_s)
+        if parts:
+            return parts
+    whole = shortened(scenario, BRIEF_JOBS, shortest_peak_s=shortest_s)
+    if (in_cycle := jobs_of(whole, None)) > MOST_JOBS_OF_A_BRIEF_RUN:
+        raise InvalidInput([Problem("volume", f"one cycle of the peaks has {in_cycle:,} requests")])
+    return [_Part(whole, 1.0)]
+
+
+def _around_the_peak(
+    scenario: Scenario, arrivals: BurstArrivals, evaluation: Evaluation, shortest_s: float
+) -> list[_Part]:
+    """The peak with as much of the cycle as its backlog takes to drain, and a steady run of the rest; nothing if that saves little.
+
+    Misses of the peak with its pauses are m = m_peak n_peak + m_pause n_pause; the steady run tells m_pause.
+    """
+    peak_rate = arrivals.rate_per_s * arrivals.peak_to_mean
+    peak_jobs, cycle_jobs = peak_rate * arrivals.peak_s, arrivals.rate_per_s * arrivals.every_s
+    pause_s = arrivals.every_s - arrivals.peak_s
+    pause_rate = max(0.0, (cycle_jobs - peak_jobs) / pause_s)
+    capacity = evaluation.point.capacity
+    served = min(capacity.sync_cap, capacity.cap)
+    if pause_rate * arrivals.every_s < 1 or served <= pause_rate * (1 + 1e-9):
+        return []
+    backlog = max(0.0, (peak_rate - served) * arrivals.peak_s)
+    work = evaluation.point.work
+    settles_s = 10 * work.p99_s + DRAINS_OVER * backlog / (served - pause_rate)
+    brief_pause_s = 2 * max(settles_s, PAUSE_JOBS / pause_rate)
+    peak_s = min(arrivals.peak_s, max(shortest_s, 10 * work.p99_s, PEAK_JOBS / peak_rate))
+    jobs = peak_rate * peak_s + pause_rate * brief_pause_s
+    if jobs > MOST_JOBS_OF_A_BRIEF_RUN or jobs + STEADY_JOBS > WORTHWHILE * cycle_jobs or brief_pause_s >= pause_s:
+        return []
+    every_s = peak_s + brief_pause_s
+    mean_rate = jobs / every_s
+    brief = BurstArrivals(
+        process="bursts",
+        rate_per_s=mean_rate,
+        peak_to_mean=min(peak_rate / mean_rate, every_s / peak_s),
+        peak_s=peak_s,
+        every_s=every_s,
+        cv=arrivals.cv,
+    )
+    times = peak_jobs / (peak_rate * peak_s)
+    rest = cycle_jobs - peak_jobs - times * pause_rate * brief_pause_s
+    return [
+        _Part(scenario.model_copy(update={"arrivals": brief, "jobs": 1, "warmup_jobs": 0}), times * jobs),
+        _Part(
+            scenario.model_copy(
+                update={
+                    "arrivals": _steady(pause_rate, arrivals.cv),
+                    "jobs": STEADY_JOBS,
+                    "warmup_jobs": STEADY_JOBS // 20,
+                }
+            ),
+            rest,
+        ),
+    ]
+
+
+def _steady(rate_per_s: float, cv: float) -> Arrivals:
+    if cv == 0:
+        return RegularArrivals(process="regular", rate_per_s=rate_per_s)
+    if cv == 1:
+        return PoissonArrivals(process="poisson", rate_per_s=rate_per_s)
+    return GammaArrivals(process="gamma", rate_per_s=rate_per_s, cv=cv)

@@ -1,0 +1,153 @@
+"""Flips as the evidence shows them: each is put through the advice, and held against brute force."""
+
+import math
+
+import numpy as np
+import pytest
+
+from advisor.advice.answers import LEAVES, Answers, answers_from
+from advisor.advice.brief_runs import brief_shares
+from advisor.advice.consumer_search import planned_evidence
+from advisor.advice.contract import Flip, FlipOutcome, Recommendation
+from advisor.advice.decision import decide_vectors
+from advisor.advice.evaluation import Evaluation
+from advisor.advice.evidence import shortened
+from advisor.advice.recommendation import advise
+from advisor.advice.scenario import scenario_of
+from advisor.advice.templates import TEMPLATES
+from advisor.advice.trials import VERIFIED, Trials, outcome_of, simulated_flips
+from advisor.advice.variations import changed, moved_along, reach, starting_number
+from core.paths import value_at
+from simulator.simulate import simulate
+
+SHEETS = {
+    "document_extraction": TEMPLATES["document_extraction"].answers,
+    "speech_transcription": TEMPLATES["speech_transcription"].answers,
+    "agent_loops": TEMPLATES["agent_loops"].answers,
+    "a fraud check": answers_from(
+        {
+            "template": "form_classification",
+            "caller": {"deadline_s": 2},
+            "volume": {"mean_rate_per_s": 6, "peak_to_mean": 1},
+            "synchronous": {"workers": 10},
+            "operations": {"max_workers": 10},
+        }
+    ),
+}
+
+FULL = {"speech_transcription", "agent_loops"}
+
+
+def flips_of(answers: Answers) -> tuple[Flip, ...]:
+    evaluation = Evaluation.from_answers(answers)
+    _, evidence = planned_evidence(evaluation)
+    assert evidence is not None
+    return simulated_flips(evaluation, evidence)
+
+
+def outcome(advice: Recommendation) -> FlipOutcome:
+    return FlipOutcome(
+        style=advice.style, strength=advice.strength, delivery=advice.delivery.method, feasible=advice.feasible
+    )
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.full if name in FULL else ()) for name in SHEETS]
+)
+def test_the_nearest_flips_are_what_is_advised_there_and_not_just_before(name: str) -> None:
+    answers = SHEETS[name]
+    now = outcome(advise(answers, flips=False))
+    flips = flips_of(answers)
+    assert flips
+    for flip in flips[:VERIFIED]:
+        there = outcome(advise(changed(answers, flip.field, flip.to), flips=False))
+        assert there == flip.becomes or flip.about, flip
+        assert flip.becomes != now, flip
+        if flip.still is not None and not flip.about:
+            assert outcome(advise(changed(answers, flip.field, flip.still), flips=False)) == now, flip
+            assert abs(math.log(flip.to / flip.still)) < 0.2 or abs(flip.to - flip.still) <= 2, flip
+
+
+@pytest.mark.parametrize("path", ["volume.mean_rate_per_s", "processing.p95_s"])
+@pytest.mark.parametrize("name", ["document_extraction", "speech_transcription"])
+def test_no_nearer_flip_is_found_by_trying_values_one_by_one(name: str, path: str) -> None:
+    answers = SHEETS[name]
+    evaluation = Evaluation.from_answers(answers)
+    _, evidence = planned_evidence(evaluation)
+    assert evidence is not None
+    trials = Trials(evaluation, evidence)
+    now, flips = starting_number(path, answers), [flip for flip in flips_of(answers) if flip.field == path]
+    for up in (True, False):
+        nearest = next((flip.to for flip in flips if (flip.to > now) == up), None)
+        end = nearest / 1.15 if nearest and up else nearest * 1.15 if nearest else now * (8 if up else 1 / 8)
+        for value in np.geomspace(now, end, 12)[1:] if (end > now) == up else ():
+            trial = trials.at(path, float(value))
+            assert trial is None or trial.outcome == trials.now, (path, value, trial)
+
+
+def random_sheets(count: int) -> list[Answers]:
+    """In the ranges of the templates, with a fixed seed."""
+    random, sheets, names = np.random.default_rng(14), [], list(TEMPLATES)
+    while len(sheets) < count:
+        answers = TEMPLATES[names[len(sheets) % len(names)]].answers
+        for path in ("volume.mean_rate_per_s", "processing.p95_s", "provider.max_concurrency"):
+            if value_at(answers, path) is not None:
+                value = value_at(answers, path) * 4 ** random.uniform(-1, 1)
+                answers = changed(answers, path, round(value) if LEAVES[path].kind == "integer" else value)
+        sheets.append(answers)
+    return sheets
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("place", range(20))
+def test_no_nearer_flip_of_the_forces_is_found_by_6000_values_of_each_number(place: int) -> None:
+    answers = random_sheets(20)[place]
+    evaluation = Evaluation.from_answers(answers)
+    _, evidence = planned_evidence(evaluation)
+    assert evidence is not None
+    trials = Trials(evaluation, evidence)
+    flips = simulated_flips(evaluation, evidence)
+    for path in (path for path, leaf in LEAVES.items() if leaf.numeric and value_at(answers, path)):
+        now = starting_number(path, answers)
+        low, high = reach(path, evaluation.vectors)
+        for bound in (max(low, now / 32), min(high, now * 32)):
+            nearest = next(
+                (flip.to for flip in flips if flip.field == path and (flip.to > now) == (bound > now)), bound
+            )
+            values = np.geomspace(now, nearest, 6000)[1:-60]
+            vectors = {name: np.repeat(one, len(values)) for name, one in evaluation.vectors.items()}
+            vectors |= moved_along(path, values, evaluation.vectors)
+            keys = decide_vectors(vectors, trials.concluded).key
+            assert LEAVES[path].kind == "integer" or (keys == keys[0]).all(), (path, nearest)
+            for value in np.geomspace(now, nearest, 40)[1:-4] if LEAVES[path].kind != "integer" else ():
+                trial = trials.at(path, float(value))
+                assert trial is None or trial.outcome == trials.now, (path, value)
+
+
+def test_the_search_starts_from_the_answer_and_never_from_a_bound() -> None:
+    """A deadline of a year is a bound; the flip is at what the evidence shows, and not at a part of the year."""
+    flips = {flip.field: flip for flip in flips_of(TEMPLATES["chat_assistant"].answers)}
+    assert 20 < flips["caller.deadline_s"].to < 40
+
+
+@pytest.mark.parametrize("name", ["document_extraction", "image_moderation"])
+def test_a_brief_run_has_the_share_in_time_of_the_whole_cycle(name: str) -> None:
+    """Up to a point of what two whole cycles show."""
+    for rate in (1.0, 2.0):
+        base = TEMPLATES[name].answers
+        answers = changed(base, "volume.mean_rate_per_s", base.volume.mean_rate_per_s * rate)
+        evaluation = Evaluation.from_answers(answers)
+        whole = simulate(shortened(scenario_of(evaluation), 1), replications=2, windows=False)
+        brief = brief_shares(evaluation)
+        assert brief["synchronous"].in_time == pytest.approx(whole.synchronous.good_share, abs=0.01)
+        assert brief["event_driven"].in_time == pytest.approx(whole.event_driven.good_share, abs=0.01)
+
+
+def test_what_is_concluded_of_each_style_decides() -> None:
+    evaluation = Evaluation.from_answers(TEMPLATES["document_extraction"].answers)
+    only_synchronous = outcome_of(evaluation, {"synchronous": "meets", "event_driven": "misses"})
+    assert (only_synchronous.style, only_synchronous.strength) == ("synchronous", "clear")
+    neither = outcome_of(evaluation, {"synchronous": "misses", "event_driven": "misses"})
+    assert (neither.feasible, neither.strength) == (False, "close")
+    unsure = outcome_of(evaluation, {"synchronous": "unresolved", "event_driven": "meets"})
+    assert (unsure.style, unsure.strength) == ("event_driven", "lean")
