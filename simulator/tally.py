@@ -240,6 +240,12 @@ class Tally:
     def attempts_per_job(self) -> float:
         return self.provider_calls / self.counts["offered"] if self.counts["offered"] else 0.0
 
+    def queue_depths(self) -> tuple[Floats, Floats]:
+        """The ends of the time bins, and the jobs that wait then."""
+        depths = np.asarray(self.bins[layout.B_DEPTH], dtype=np.float64)
+        ends_s: Floats = np.arange(1.0, len(depths) + 1) * self.bin_width_s
+        return ends_s, depths
+
     def metrics(self) -> dict[str, float]:
         offered = self.counts["offered"]
         return {

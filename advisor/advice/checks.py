@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from advisor.advice import library, recovery, sizing
 from advisor.advice.answers import Answers
-from advisor.advice.contract import AdviceWarning, Method, Queue, Style
+from advisor.advice.contract import AdviceWarning, Evidence, Method, OutageEvidence, Queue, Style, StyleEvidence
 from advisor.advice.facts import ATTENTION_S, PointFacts
 from advisor.advice.polling import polling_interval_s
 from advisor.advice.sizing import Plan
@@ -23,7 +23,22 @@ class Case:
     plan: Plan
     queues: tuple[Queue, ...] = ()
     """Of the advice."""
-    is_simulated: bool = False
+    evidence: Evidence | None = None
+    breaker: bool = False
+    """Whether one is planned."""
+
+    @property
+    def outcome(self) -> StyleEvidence | None:
+        """Of the style that is advised."""
+        return None if self.evidence is None else self.evidence.styles.get(self.style)
+
+    @property
+    def is_simulated(self) -> bool:
+        return self.outcome is not None
+
+    @property
+    def outage(self) -> OutageEvidence | None:
+        return None if self.evidence is None else self.evidence.outage
 
     @property
     def late_queues(self) -> list[Queue]:
@@ -78,15 +93,26 @@ def _past_provider(case: Case) -> str:
     return f"Peak demand of {peak} is past the {allowed} that the model provider allows{by}: more workers cannot help."
 
 
+def _is_too_slow(case: Case) -> bool:
+    if case.is_simulated:
+        outage = case.outage
+        if case.style == "synchronous" or outage is None:
+            return False
+        return outage.recovery_s is None or outage.recovery_s > _recover_within_s(case)
+    return case.point.capacity.long_run_load < 1 and recovery.drain_after_outage_s(case.point) > _recover_within_s(case)
+
+
 def _too_slow(case: Case) -> str:
     p, within_s = case.point, _recover_within_s(case)
+    outage = case.outage if case.is_simulated else None
+    takes_s = recovery.drain_after_outage_s(p) if outage is None else outage.recovery_s or math.inf
     needed, useful = recovery.consumers_to_recover(p, within_s), sizing.concurrency(p).useful
     but = f", and more than {useful:,} {plural(useful, 'brings', 'bring')} nothing" if needed > useful else ""
-    takes_s = recovery.drain_after_outage_s(p)
     takes, within = apart(takes_s, within_s)
+    unseen = "never clears" if outage is None else "takes longer than that to clear in the simulation"
     return (
         f"After an outage of {duration(p.load.outage_s)} the backlog "
-        f"{f'takes {takes} to clear' if math.isfinite(takes_s) else 'never clears'}, and it "
+        f"{f'takes {takes} to clear' if math.isfinite(takes_s) else unseen}, and it "
         f"may take {within}: recovery in time takes {count(needed, 'consumer')}{but}."
     )
 
@@ -190,7 +216,7 @@ _CAPACITY: tuple[Check, ...] = (
         "recovery_too_slow",
         "The outage's backlog is not gone in time",
         "What gathers in the stated outage takes longer to drain than recovery may take.",
-        lambda c: c.point.capacity.long_run_load < 1 and recovery.drain_after_outage_s(c.point) > _recover_within_s(c),
+        _is_too_slow,
         _too_slow,
     ),
     Check(

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from advisor.advice import sizing
+from advisor.advice import polling, sizing
 from advisor.advice.contract import DesignPlan, Evidence
 from advisor.advice.decision import decide_style, preferences
 from advisor.advice.design_plan import plan_by_formulas
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.evidence import MOST_JOBS_A_REPLICATION, brief_scenario, evidence_of
+from advisor.advice.peak_and_outage import outage_of, peak_drain_s, with_breaker
 from advisor.advice.scenario import scenario_of
 from core.errors import InvalidInput
 from simulator.plan import EVENT_DRIVEN, jobs_of
@@ -68,17 +69,27 @@ def simulated_plan(evaluation: Evaluation, plan: DesignPlan) -> tuple[DesignPlan
 
     Raise as `evidence_of`.
     """
+    planned, evidence = _planned(evaluation, plan)
+    if evidence is None:
+        return planned, None
+    drains_s = peak_drain_s(evaluation, planned)
+    peak = {"drain_after_peak_s": drains_s if drains_s is not None and math.isfinite(drains_s) else None}
+    return planned, evidence.model_copy(update=peak | {"outage": outage_of(evaluation, planned)})
+
+
+def _planned(evaluation: Evaluation, plan: DesignPlan) -> tuple[DesignPlan, Evidence | None]:
     if plan.inline_wait_s is not None:
-        return plan, evidence_of(evaluation, plan=plan)
+        planned = with_breaker(evaluation, plan)
+        return planned, evidence_of(evaluation, plan=planned)
     most = sizing.most_consumers(evaluation.point)
-    planned = _Search(evaluation, plan).planned(most)
+    planned = with_breaker(evaluation, _Search(evaluation, plan).planned(most))
     for _ in range(_TIMES_MORE):
         evidence = evidence_of(evaluation, plan=planned)
         if planned.consumers is None or planned.consumers >= most or is_kept(evaluation, evidence):
             return planned, evidence
         more = min(most, planned.consumers + max(1, math.ceil(_MORE * planned.consumers)))
-        planned = plan.model_copy(update={"consumers": more})
-    planned = plan.model_copy(update={"consumers": most})
+        planned = planned.model_copy(update={"consumers": more})
+    planned = planned.model_copy(update={"consumers": most})
     return planned, evidence_of(evaluation, plan=planned)
 
 
@@ -101,6 +112,9 @@ class _Probe:
     missed: float
     is_stable: bool
     waits_s: tuple[float, ...]
+    latency_mean_s: float
+    """Of the jobs that have a result."""
+    latency_p99_s: float
 
 
 class _Search:
@@ -112,6 +126,14 @@ class _Search:
         self._left = MOST_JOBS_OF_PROBES
 
     def planned(self, most: int) -> DesignPlan:
+        plan = self._with_consumers(most)
+        probe = self._probe(consumers=plan.consumers, queue_consumers=plan.queue_consumers)
+        if plan.delivery != "polling" or probe is None or not math.isfinite(probe.latency_p99_s):
+            return plan
+        interval_s = polling.interval_s(self._evaluation.point, probe.latency_mean_s, probe.latency_p99_s)
+        return plan.model_copy(update={"polling_interval_s": interval_s})
+
+    def _with_consumers(self, most: int) -> DesignPlan:
         """The fewest shared consumers; if all that are of use leave an urgent class waiting behind long jobs, consumers of its own."""
         best = self._probe(consumers=most)
         if best is None or not best.is_stable or best.missed > self._tolerated:
@@ -175,4 +197,5 @@ class _Search:
 def _probed(scenario_json: str) -> _Probe:
     tally, is_stable = tally_of_one_run(Scenario.model_validate_json(scenario_json), EVENT_DRIVEN)
     waits_s = (one.wait.quantile_s(sizing.WAITS) if one.counts["offered"] else 0.0 for one in tally.classes)
-    return _Probe(1 - tally.good_share, is_stable, tuple(waits_s))
+    mean_s = tally.latencies.sum_s / max(1, int(tally.latencies.histogram.sum()))
+    return _Probe(1 - tally.good_share, is_stable, tuple(waits_s), mean_s, tally.latency["p99"])

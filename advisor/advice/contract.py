@@ -94,6 +94,13 @@ class RetryPlan(Value):
     why: str = ""
 
 
+class CircuitBreakerPlan(Value):
+    """Opens after `failures` failed calls in a row; then a single call each `pause_s` tries whether the provider is back."""
+
+    failures: int
+    pause_s: float
+
+
 class DesignPlan(Value):
     """What is advised to be built, and therefore simulated."""
 
@@ -107,6 +114,7 @@ class DesignPlan(Value):
     """Of all queues together, the most urgent served first; null: as many as there may be workers."""
     queue_consumers: dict[str, int] | None = None
     """Of each queue, if none of them is shared."""
+    breaker: CircuitBreakerPlan | None = None
 
 
 class Monitor(Value):
@@ -185,11 +193,27 @@ class StyleEvidence(Value):
     """The time within which all but the tolerated misses have their result; null if fewer ever have one."""
     queue_depth_max: float = 0.0
     lag_max_s: float | None = None
+    in_flight_max: float = 0.0
+    """Requests in service at once."""
     utilisation: float = 0.0
     calls_per_job: float = 0.0
     """To the provider."""
     delivery_calls_per_job: float = 0.0
     classes: dict[str, ClassEvidence] = Field(default={})
+
+
+class OutageEvidence(Value):
+    """The event-driven design of the plan in the stated outage, which begins with a peak; shares are of all requests of that run."""
+
+    length_s: float
+    good_share: float
+    given_up_share: float
+    """Dead-lettered, or failed for good."""
+    queue_depth_max: float
+    drain_s: float | None
+    """From the end of the outage until the queue is as short as before; null if it is not within the run."""
+    recovery_s: float | None
+    """The part of it by which the outage outlasts what an ordinary peak takes to drain."""
 
 
 class Evidence(Value):
@@ -201,6 +225,9 @@ class Evidence(Value):
     deadline_s: float
     wanted_share: float
     styles: dict[Style, StyleEvidence]
+    drain_after_peak_s: float | None = None
+    """Of the event-driven design of the plan; null if there are no peaks, or if it was not simulated, or does not clear."""
+    outage: OutageEvidence | None = None
 
 
 class NotSimulated(Value):

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from advisor.advice import library
 from advisor.advice.answer_vectors import FlagVector
-from advisor.advice.contract import Delivery, Method, Style
+from advisor.advice.contract import Delivery, Method, Style, StyleEvidence
 from advisor.advice.facts import FactVectors, PointFacts
-from advisor.advice.polling import TIGHT_S, polling_of
+from advisor.advice.polling import TIGHT_S, polling_of, simulated_polling
 from advisor.advice.words import past, times_a_job
 from core.closed_sets import complete_table
 from core.numbers import duration, number
@@ -69,6 +69,17 @@ def explained(facts: FactVectors, point: PointFacts, method: Method, *, hybrid: 
         parameters=chosen.parameters(point),
         fallback=chosen.fallback,
     )
+
+
+def simulated_delivery(of_formulas: Delivery, interval_s: float, outcome: StyleEvidence) -> Delivery:
+    """With the figures of the simulation in place of those of the formulas."""
+    figures: dict[str, Any] = {}
+    if of_formulas.method == "polling":
+        figures = simulated_polling(interval_s, outcome) | {"accepted": of_formulas.parameters["accepted"]}
+        return of_formulas.model_copy(update={"parameters": figures})
+    if "open_connections_at_peak" in of_formulas.parameters:
+        figures = {"open_connections_at_peak": math.ceil(outcome.queue_depth_max + outcome.in_flight_max)}
+    return of_formulas.model_copy(update={"parameters": of_formulas.parameters | figures})
 
 
 def _why_not(point: PointFacts, option: DeliveryOption, later: DeliveryOption | None) -> str:

@@ -166,6 +166,7 @@ def _of_design(design: DesignResult, scenario: Scenario) -> StyleEvidence:
         reached_s=_reached_s(design, wanted_share(scenario)),
         queue_depth_max=design.queue_depth.max,
         lag_max_s=design.lag_s.max,
+        in_flight_max=max(design.series.in_flight, default=0.0),
         utilisation=design.utilisation,
         calls_per_job=design.provider_calls / offered,
         delivery_calls_per_job=design.delivery_calls / offered,

@@ -3,18 +3,27 @@
 import math
 
 from advisor.advice import recovery, sizing
-from advisor.advice.contract import Monitor, Queue, RetryPlan, Style
+from advisor.advice.contract import Evidence, Monitor, Queue, RetryPlan, Style, StyleEvidence
 from advisor.advice.facts import PointFacts
 from advisor.advice.words import a_day
 from core.numbers import count, duration, number, percent, plural, rate
 
+P99_ALARM = 0.9
+"""The part of the tightest limit at which the alarm for the in-line answer sounds."""
+
 
 def plan_monitors(
-    point: PointFacts, style: Style, queues: tuple[Queue, ...], kept: RetryPlan | None
+    point: PointFacts,
+    style: Style,
+    queues: tuple[Queue, ...],
+    kept: RetryPlan | None,
+    evidence: Evidence | None = None,
 ) -> tuple[Monitor, ...]:
-    watched = [] if style == "event_driven" else _in_line(point, style)
+    outcome = evidence.styles.get(style) if evidence else None
+    watched = [] if style == "event_driven" else _in_line(point, style, outcome)
     if style != "synchronous":
-        watched = [*_queues(queues), *_drains(point), *_dead_letters(point, kept), *watched]
+        drains = _drains(point) if evidence is None else _simulated_drains(evidence)
+        watched = [*_queues(queues), *drains, *_dead_letters(point, kept), *watched]
     return (*watched, *_provider(point))
 
 
@@ -42,6 +51,22 @@ def _drains(point: PointFacts) -> list[Monitor]:
     return watched
 
 
+def _simulated_drains(evidence: Evidence) -> list[Monitor]:
+    after_peak, outage = evidence.drain_after_peak_s, evidence.outage
+    watched = []
+    if after_peak:
+        text = (
+            "It takes that long in the simulation. A queue that is not empty by then has lost consumers or gained load."
+        )
+        watched.append(_drain("time to drain after a peak", after_peak, text))
+    if outage is not None and outage.queue_depth_max >= 1:
+        depth = count(math.ceil(outage.queue_depth_max), "job")
+        text = f"In the simulation {duration(outage.length_s)} of outage in a peak leave up to {depth} waiting."
+        drains_s = math.inf if outage.drain_s is None else outage.drain_s
+        watched.append(_drain("time to drain after the stated outage", drains_s, text))
+    return watched
+
+
 def _drain(metric: str, duration_s: float, text: str) -> Monitor:
     threshold = duration(duration_s) if math.isfinite(duration_s) else "it never clears"
     return Monitor(metric=metric, threshold=threshold, text=text)
@@ -60,18 +85,21 @@ def _dead_letters(point: PointFacts, kept: RetryPlan | None) -> list[Monitor]:
     ]
 
 
-def _in_line(point: PointFacts, style: Style) -> list[Monitor]:
+def _in_line(point: PointFacts, style: Style, outcome: StyleEvidence | None) -> list[Monitor]:
     p99_s = point.inline.answer_p99_s if style == "hybrid" else point.inline.inline_p99_s
+    by = "by these answers"
+    if style == "synchronous" and outcome is not None and outcome.latency_s.p99 is not None:
+        p99_s, by = outcome.latency_s.p99, "in the simulation"
     workers = min(point.capacity.workers, point.capacity.consumers)
     knee = percent(100 * sizing.knee(point, workers))
     limit = min(point.inline.inline_limit_s, point.caller.deadline_s)
-    threshold = duration(0.9 * limit) if math.isfinite(limit) else duration(2 * p99_s)
+    threshold = duration(_p99_alarm_s(p99_s, limit))
     drops = point.answers.synchronous.overflow == "drop" and point.answers.synchronous.backlog is not None
     return [
         Monitor(
             metric="p99 of the in-line answer",
             threshold=threshold,
-            text=f"It is {duration(p99_s)} by these answers; past the limits on the way, callers get errors for work that was done.",
+            text=f"It is {duration(p99_s)} {by}; past the limits on the way, callers get errors for work that was done.",
         ),
         Monitor(
             metric="busy workers",
@@ -88,6 +116,13 @@ def _in_line(point: PointFacts, style: Style) -> list[Monitor]:
             text="More of them miss the objective.",
         ),
     ]
+
+
+def _p99_alarm_s(p99_s: float, limit_s: float) -> float:
+    """A tenth before the limit, or halfway from the usual value to it, if that is later; twice the usual value if nothing limits it."""
+    if not math.isfinite(limit_s):
+        return 2 * p99_s
+    return max(P99_ALARM * limit_s, (p99_s + limit_s) / 2) if p99_s < limit_s else P99_ALARM * limit_s
 
 
 def _provider(point: PointFacts) -> list[Monitor]:

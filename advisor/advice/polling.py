@@ -3,11 +3,13 @@
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 
 from advisor.advice import recovery
 from advisor.advice.answer_vectors import NumberVector
+from advisor.advice.contract import StyleEvidence
 from advisor.advice.facts import PointFacts
 from advisor.advice.queueing import NEAR_CAPACITY, erlang_c
 from simulator.lognormal import Lognormal
@@ -112,17 +114,10 @@ class Polling:
 
 
 def polling_of(point: PointFacts) -> Polling:
-    """The plan for a point.
-
-    The interval is a tenth of the mean latency, or more where the slowest would ask too often; it never takes more than a tenth of what the
-    deadline leaves after p99 (of p50, where it leaves nothing); then down to 1, 2 or 5 x 10^n.
-    """
+    """The plan for a point by the formulas."""
     latency = latency_of(point)
     p99_s = latency.quantile_s(0.99)
-    slack_s = point.caller.deadline_s - p99_s if point.caller.deadline_s > p99_s else point.work.p50_s
-    wanted = max(latency.mean_s / CALLS_ON_AVERAGE, p99_s / CALLS_OF_THE_SLOWEST)
-    shortest = SHORTEST_INTERVAL_S if point.caller.deadline_s > TIGHT_S else SHORTEST_TIGHT_S
-    interval = max(shortest, _round_down(min(wanted, PART_OF_SLACK * slack_s, LONGEST_INTERVAL_S)))
+    interval = interval_s(point, latency.mean_s, p99_s)
     first = max(interval, _round_down(latency.quantile_s(SELDOM_EARLIER)))
     calls = 1 + np.ceil(np.maximum(0.0, latency.values_s - first) / interval)
     return Polling(
@@ -132,6 +127,39 @@ def polling_of(point: PointFacts) -> Polling:
         calls_p99=1 + math.ceil(max(0.0, p99_s - first) / interval),
         latency=latency,
     )
+
+
+def interval_s(point: PointFacts, mean_s: float, p99_s: float) -> float:
+    """How often to ask, for latencies with this mean and 99th percentile.
+
+    A tenth of the mean latency, or more if the slowest would ask too often; never more than a tenth of what the deadline leaves after p99 (of
+    p50, if it leaves nothing); then down to 1, 2 or 5 x 10^n.
+    """
+    slack_s = point.caller.deadline_s - p99_s if point.caller.deadline_s > p99_s else point.work.p50_s
+    wanted = max(mean_s / CALLS_ON_AVERAGE, p99_s / CALLS_OF_THE_SLOWEST)
+    shortest = SHORTEST_INTERVAL_S if point.caller.deadline_s > TIGHT_S else SHORTEST_TIGHT_S
+    return max(shortest, _round_down(min(wanted, PART_OF_SLACK * slack_s, LONGEST_INTERVAL_S)))
+
+
+OFTEN_PER_JOB, SELDOM_S = 10, 60.0
+"""A caller with jobs that are asked for this often, at such intervals, has many of them: one call can ask for all."""
+
+
+def simulated_polling(interval: float, outcome: StyleEvidence) -> dict[str, Any]:
+    """What is simulated: the first call an interval after the 202, and the calls that it takes."""
+    p99_s = outcome.latency_s.p99
+    return {
+        "interval_s": interval,
+        "calls_per_job": round(outcome.delivery_calls_per_job, 1),
+        **({} if p99_s is None else {"calls_per_job_p99": max(1, math.ceil(p99_s / interval - 1e-6))}),
+        "added_delay_mean_s": interval / 2,
+        "added_delay_max_s": interval,
+        **({"each_call_asks_for": "all open jobs"} if _asks_for_all(interval, outcome) else {}),
+    }
+
+
+def _asks_for_all(interval: float, outcome: StyleEvidence) -> bool:
+    return interval >= SELDOM_S and outcome.delivery_calls_per_job > OFTEN_PER_JOB
 
 
 def polling_interval_s(point: PointFacts) -> float:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from advisor.advice import delivery, recovery, sizing
+from advisor.advice.alarms import planned_queues
 from advisor.advice.answers import CLASSES, Answers
 from advisor.advice.brokers import choose_broker
 from advisor.advice.checks import Case, find_warnings
@@ -31,8 +32,6 @@ from advisor.advice.not_simulated import not_simulated
 from advisor.advice.practices import Design, advise_practices
 from advisor.advice.rules import CONSTRAINTS, RULES, Rule
 from advisor.advice.runbooks import with_runbooks
-from advisor.advice.scenario import consumers_allowed
-from advisor.advice.sizing import planned_queues
 from advisor.advice.trials import IsWanted, simulated_flips
 from advisor.advice.uncertainty import probabilities, settling_flip
 from advisor.advice.variations import changed
@@ -138,14 +137,19 @@ def recommend(
     method = chosen_method(facts, style)
     plan = sizing.plan(answers, point)
     outcome = evidence.styles.get(style) if evidence else None
-    queues = () if style == "synchronous" else planned_queues(plan, simulated, outcome, consumers_allowed(answers))
+    queues = () if style == "synchronous" else planned_queues(plan.queues, simulated, outcome, point)
     retries = recovery.retry_plan(answers, point)
     remedy = _remedy(
         evaluation, found_flips, decision.feasible, is_simulated=evidence is not None and answers.volume.trace is None
     )
     broker = choose_broker(answers, point, style)
     design = Design(answers, point, style, method, broker.first.name if broker else None)
-    watched = plan_monitors(point, style, queues, retries if answers.failures.dead_letter else None)
+    watched = plan_monitors(point, style, queues, retries if answers.failures.dead_letter else None, evidence)
+    delivered = delivery.explained(facts, point, method, hybrid=style == "hybrid")
+    if simulated is not None and outcome is not None:
+        delivered = delivery.simulated_delivery(delivered, simulated.polling_interval_s, outcome)
+    breaks = simulated is not None and simulated.breaker is not None
+    case = Case(answers, point, style, method, plan, queues, evidence, breaks)
     probability, settle = probabilities(evaluation) or (None, settling_flip(strength, style, found_flips))
     return Recommendation(
         style=style,
@@ -158,7 +162,7 @@ def recommend(
         probability=probability,
         settle=settle,
         inline_wait_s=round(point.inline.hybrid_wait_s, 3) if style == "hybrid" else None,
-        delivery=delivery.explained(facts, point, method, hybrid=style == "hybrid"),
+        delivery=delivered,
         reasons=_reasons(facts, point, decision),
         flips=found_flips,
         flips_awaited=not flips,
@@ -172,7 +176,7 @@ def recommend(
         monitors=with_runbooks(watched, point),
         warnings=(
             *find_contradictions(answers, point, style, method),
-            *find_warnings(Case(answers, point, style, method, plan, queues, outcome is not None)),
+            *find_warnings(case),
         ),
         broker=broker,
         practices=advise_practices(design),

@@ -32,7 +32,17 @@ from simulator.arrivals import (
 )
 from simulator.deliveries import Delivery, NoDelivery, PollingDelivery, PushDelivery, WebhookDelivery
 from simulator.retries import Retries
-from simulator.scenario import EventDriven, Failures, Hybrid, Provider, Scenario, Slowdown, Subscribers, Synchronous
+from simulator.scenario import (
+    CircuitBreaker,
+    EventDriven,
+    Failures,
+    Hybrid,
+    Provider,
+    Scenario,
+    Slowdown,
+    Subscribers,
+    Synchronous,
+)
 from simulator.services import LognormalService, Service
 
 SCENARIO_JOBS = 200_000
@@ -260,6 +270,7 @@ def _event_driven(evaluation: Evaluation, plan: DesignPlan) -> EventDriven:
         dispatch_s=costs.dispatch_s,
         retry_tick_s=costs.retry_tick_s,
         dead_letter=answers.failures.dead_letter,
+        circuit_breaker=CircuitBreaker(**plan.breaker.model_dump()) if plan.breaker else False,
         **_redelivery(answers),
         **_ordering(answers),
         delivery=_delivery(answers, plan),

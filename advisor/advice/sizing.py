@@ -7,7 +7,7 @@ import numpy as np
 
 from advisor.advice import library
 from advisor.advice.answers import Answers, Priority
-from advisor.advice.contract import Concurrency, DesignPlan, Queue, StyleEvidence
+from advisor.advice.contract import Concurrency, Queue
 from advisor.advice.facts import PointFacts
 from advisor.advice.few_jobs import queue_classes
 from advisor.advice.queueing import NEAR_CAPACITY, erlang_c
@@ -201,22 +201,4 @@ def _queue(name: str, priority: Priority, consumers: int, stream: Stream, allowe
         max_wait_s=allowed,
         alarm_depth=max(1, math.floor(ALARM * allowed * consumers / stream.work_s)),
         alarm_lag_s=ALARM * allowed,
-    )
-
-
-def planned_queues(
-    formula: Plan, plan: DesignPlan | None, outcome: StyleEvidence | None, allowed: int
-) -> tuple[Queue, ...]:
-    """The queues with the consumers that are simulated, and the waits of the simulation; those of the formulas without one."""
-    if plan is None or outcome is None:
-        return formula.queues
-    shared = plan.consumers or allowed
-    return tuple(
-        queue.model_copy(
-            update={
-                "consumers": shared if plan.queue_consumers is None else plan.queue_consumers[queue.name],
-                "wait_p95_s": outcome.classes[queue.name].wait_p95_s if queue.name in outcome.classes else None,
-            }
-        )
-        for queue in formula.queues
     )
