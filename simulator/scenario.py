@@ -70,7 +70,7 @@ class Provider(Value):
     max_concurrency: Count | None = None
     requests_per_minute: Positive | None = None
     burst_requests: Count = 1
-    requests_per_day: Count | None = None
+    requests_per_day: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
     """In fixed windows of 24 hours from the run's start: what a window's quota does not allow waits for the next one."""
     input_tokens_per_minute: Positive | None = None
     output_tokens_per_minute: Positive | None = None

@@ -36,6 +36,13 @@ def brief_shares(evaluation: Evaluation) -> dict[Style, BriefShare]:
     return {cast(Style, design): _of_design(parts, design, load) for design, load in loads.items()}
 
 
+def brief_jobs(evaluation: Evaluation) -> int:
+    """How many requests the short runs of all designs have together; none if nothing is run. Raise as `brief_shares`."""
+    scenario = scenario_of(evaluation)
+    stable = [design for design in designs_of(scenario) if load_of(scenario, design, None, None).stable]
+    return len(stable) * sum(jobs_of(part.scenario, None) for part in _parts(scenario, evaluation)) if stable else 0
+
+
 class _Part(NamedTuple):
     """A run, and how many times each of its requests counts in a whole cycle."""
 

@@ -53,6 +53,17 @@ class Flip(Value):
     """Whether the simulation does not resolve where between the two it changes, or not even whether it has changed at `to`."""
 
 
+class Doubt(Value):
+    """Why advice that would be clear only leans.
+
+    `near`: a number that is off by a fifth leads to another style; `default`: the number is the template's, and another in its range does;
+    `range`: in more than a tenth of the ranges that were given another style is better.
+    """
+
+    why: Literal["near", "default", "range"]
+    field: str | None = None
+
+
 class Remedy(Value):
     field: str
     to: Any
@@ -250,6 +261,8 @@ class Recommendation(Value):
     schema_: Literal["crossover/recommendation@1"] = Field(default="crossover/recommendation@1", alias="schema")
     style: Style
     strength: Strength
+    doubts: Annotated[tuple[Doubt, ...], Field(strict=False)] = ()
+    """Empty unless the forces and the evidence alone would make it clear."""
     score: float
     feasible: bool
     infeasible: dict[Style, Texts]

@@ -58,6 +58,12 @@ def conclusions_of(evaluation: Evaluation, styles: tuple[Style, ...]) -> dict[St
     return _concluded(scenario_json, styles) if styles else {}
 
 
+def evidence_jobs(evaluation: Evaluation) -> int:
+    """How many requests the evidence simulates of each style at the least. Raise as `evidence_of`."""
+    scenario = brief_scenario(evaluation, EVIDENCE_JOBS, MOST_JOBS_A_REPLICATION)
+    return EVIDENCE_LOOKS.first * jobs_of(scenario, None)
+
+
 @lru_cache(maxsize=256)
 def _concluded(scenario_json: str, styles: tuple[Style, ...]) -> dict[Style, Conclusion]:
     concluded = conclude_designs(Scenario.model_validate_json(scenario_json), EVIDENCE_LOOKS, styles)

@@ -15,6 +15,7 @@ from advisor.advice.contract import DesignPlan, Evidence, Flip, Reason, Recommen
 from advisor.advice.contradictions import find_contradictions
 from advisor.advice.decision import StyleDecision, decide_style
 from advisor.advice.delivery import chosen_method
+from advisor.advice.doubts import find_doubts
 from advisor.advice.evaluation import ALL_STYLES, Evaluation
 from advisor.advice.evidence import evidence_of
 from advisor.advice.evidence_sentences import (
@@ -39,7 +40,6 @@ from core.errors import InvalidInput
 from core.numbers import count, duration, exactly, number, percent, rate
 from simulator.traces import Trace
 
-NEAR_FLIP = math.log(1.2)
 MOST_TRIED, MOVED_ON = 4, (1.0, 1.05, 1.2)
 """Remedies that are tried, and the factors by which each is moved on."""
 _SACRIFICES = ("provider.", "operations.", "synchronous.", "caller.", "processing.", "volume.")
@@ -132,7 +132,9 @@ def recommend(
     answers, facts, point = evaluation.answers, evaluation.facts, evaluation.point
     decision = decide_style(evaluation, evidence)
     found_flips = _flips(evaluation, evidence, is_wanted) if flips else ()
-    style, strength = decision.style, weaker_near_a_flip(decision, found_flips) if evidence else decision.strength
+    sampled = probabilities(evaluation)
+    doubts = find_doubts(answers, decision, found_flips, sampled[0] if sampled else None) if evidence else ()
+    style, strength = decision.style, "lean" if doubts else decision.strength
     found_flips = _as_strong_as(found_flips, decision, strength)
     method = chosen_method(facts, style)
     plan = sizing.plan(answers, point)
@@ -150,10 +152,11 @@ def recommend(
         delivered = delivery.simulated_delivery(delivered, simulated.polling_interval_s, outcome)
     breaks = simulated is not None and simulated.breaker is not None
     case = Case(answers, point, style, method, plan, queues, evidence, breaks)
-    probability, settle = probabilities(evaluation) or (None, settling_flip(strength, style, found_flips))
+    probability, settle = sampled or (None, settling_flip(strength, style, found_flips))
     return Recommendation(
         style=style,
         strength=strength,
+        doubts=doubts,
         score=round(decision.score, 6),
         feasible=decision.feasible,
         infeasible=_infeasible(facts, point, decision, evidence),
@@ -189,12 +192,6 @@ def _flips(evaluation: Evaluation, evidence: Evidence | None, is_wanted: IsWante
     if evidence is None or evaluation.answers.volume.trace is not None:
         return find_flips(evaluation)
     return simulated_flips(evaluation, evidence, is_wanted)
-
-
-def weaker_near_a_flip(decision: StyleDecision, flips: Iterable[Flip]) -> Strength:
-    """Clear advice only leans if a number that is off by 20 % leads to another style."""
-    is_near = any(flip.becomes.style != decision.style and distance(flip) <= NEAR_FLIP for flip in flips)
-    return "lean" if is_near and decision.strength == "clear" else decision.strength
 
 
 def _as_strong_as(flips: Iterable[Flip], decision: StyleDecision, strength: Strength) -> tuple[Flip, ...]:

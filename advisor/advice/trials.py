@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
 
-from advisor.advice.answers import LEAVES
-from advisor.advice.brief_runs import brief_shares
+from advisor.advice.answers import CLASSES, LEAVES
+from advisor.advice.brief_runs import brief_jobs, brief_shares
 from advisor.advice.contract import Evidence, Flip, FlipOutcome, Style
 from advisor.advice.decision import Conclusions, decide_concluded, decide_vectors
 from advisor.advice.evaluation import Decisions, Evaluation
-from advisor.advice.evidence import conclusions_of
+from advisor.advice.evidence import conclusions_of, evidence_jobs
 from advisor.advice.flips import find_flips, rank
 from advisor.advice.scenario import scenario_of
 from advisor.advice.variations import changed, reach, starting_number
@@ -23,26 +23,54 @@ from simulator.simulate import BriefShare
 
 MOVE_ALONG = ("processing.p50_s", "processing.p99_s")
 """p95 takes them along."""
-NOT_SEARCHED = frozenset(
-    {
-        *MOVE_ALONG,
-        "caller.first_token_s",
-        "volume.backlog_jobs",
-        "processing.request_kb",
-        "resilience.outage_minutes",
-        "resilience.recover_within_minutes",
-        "resilience.max_lost_jobs",
-        "operations.accept_s",
-        "operations.dispatch_s",
-        "operations.retry_tick_s",
-        *(
-            f"priorities.{name}.{of}"
-            for name in ("urgent", "standard", "batch")
-            for of in ("max_wait_s", "share_percent")
-        ),
-    }
+SEARCHED = (
+    "volume.mean_rate_per_s",
+    "processing.p95_s",
+    "caller.deadline_s",
+    "operations.max_workers",
+    "provider.max_concurrency",
+    "provider.requests_per_minute",
+    "volume.peak_to_mean",
+    "synchronous.workers",
+    "volume.clients",
+    "volume.peak_minutes",
+    "synchronous.client_timeout_s",
+    "caller.tolerated_miss_percent",
+    "failures.poison_percent",
+    "failures.transient_percent",
+    "failures.max_retries",
+    "subscribers.count",
+    "provider.share_percent",
+    "provider.input_tokens_per_minute",
+    "provider.output_tokens_per_minute",
+    "provider.requests_per_day",
+    "provider.call_timeout_s",
+    "processing.high_mean_s",
+    "processing.input_tokens",
+    "processing.output_tokens",
+    "subscribers.handling_p95_s",
+    "volume.interarrival_cv",
+    "volume.peaks_per_day",
+    "volume.think_s",
+    "processing.high_in_flight",
+    "processing.measured_in_flight",
+    "caller.acknowledge_within_s",
+    "synchronous.backlog",
+    "synchronous.client_retries",
+    "subscribers.keys",
+    "operations.lease_s",
+    "operations.max_deliveries",
+    "operations.crashes_per_hour",
+    "failures.failure_s",
+    "failures.backoff_base_s",
+    "failures.backoff_cap_s",
+    "operations.min_workers",
+    "resilience.result_retention_h",
+    *(f"priorities.{name}.{quantile}_s" for name in CLASSES for quantile in ("p50", "p95")),
 )
-"""Numbers that the simulation of a short run hardly depends on, or that another takes along: their flips are those of the forces."""
+"""Numbers that the simulation depends on, those that change it most first. Flips of the others are those of the forces."""
+MOST_JOBS_TO_SEARCH, TRIALS_A_NUMBER = 25_000_000, 6
+"""If short runs have many requests, as many of these numbers are searched as that allows."""
 EASIER_WITH_MORE = frozenset(
     {
         "caller.deadline_s",
@@ -73,6 +101,7 @@ EASIER_WITH_LESS = frozenset(
         "subscribers.handling_p95_s",
     }
 )
+SEARCHED_FROM_ZERO = frozenset({"failures.transient_percent", "failures.poison_percent", "failures.max_retries"})
 FARTHEST = 32.0
 """A flip farther away than this factor is none."""
 LEAST_FAR = math.log(1.5)
@@ -81,10 +110,12 @@ FROM_ZERO = 1e-3
 """From zero, the search begins at this part of the bound."""
 FINEST = 0.01
 """A threshold is narrowed down to this part of it, and rounded away from the answer."""
-ROUGH = 0.05
-"""The same part for flips that are not among the nearest."""
+ROUGH, ROUGH_FAR = 0.05, 0.2
+"""The same part for flips that are not among the nearest, and for those farther away than the factor `FAR`."""
 VERIFIED = 5
 """The nearest flips, which are narrowed down and put through the evidence."""
+MOST_JOBS_TO_VERIFY = 4_000_000
+"""Once the evidence at other values has simulated that many, further flips are about what the short runs show."""
 VERIFIED_AT = (1.03, 1.1)
 """Factors by which a threshold is moved away from the answer until the evidence shows what the short runs did."""
 STEPPED_BACK = 1.04
@@ -143,6 +174,7 @@ class Trials:
             for style, each in evidence.styles.items()
         }
         self._scenario = scenario_of(evaluation)
+        self._jobs_left = MOST_JOBS_TO_VERIFY
         self._plain = self._scenario.provider.slowdown is None and self._scenario.provider.pacing == "paced"
 
     def at(self, path: str, value: Any) -> FlipTrial | None:
@@ -178,7 +210,10 @@ class Trials:
         for up in (True, False):
             nearest = next((flip for flip in of_forces if (flip.to > now) == up), None)
             bound = high if up else low
-            if bound == now or (not math.isfinite(bound) and now == 0):
+            if bound == now:
+                continue
+            if now == 0 and path not in SEARCHED_FROM_ZERO:
+                yield from () if nearest is None else (nearest,)
                 continue
             flip = self._first_change(path, now, self._limit(path, now, bound, nearest, up=up), nearest, up=up)
             if flip is not None:
@@ -237,7 +272,7 @@ class Trials:
         now, target, halve = old, 1 - wanted_share(self._scenario), False
         if old == 0 and not _is_integer(path):
             old = FROM_ZERO * new
-        while not _is_narrow(path, old, new, finest):
+        while not _is_narrow(path, old, new, max(finest, ROUGH_FAR) if _is_beyond(now, old, FAR) else finest):
             part = _crossing(at_old, at_new, target) if not halve else 0.5
             middle = _between(path, old, new, part, is_first=old == now)
             if middle in (old, new):
@@ -294,6 +329,8 @@ class Trials:
         if flip.still is None or not _is_number(flip.still) or not _is_number(flip.from_):
             becomes = self._by_evidence(flip.field, flip.to, unresolved=True)
             return None if becomes in (None, self.now) else flip.model_copy(update={"becomes": becomes})
+        if self._jobs_left <= 0:
+            return flip
         path, whole = flip.field, _is_integer(flip.field)
         ends = [self.at(path, value) for value in (flip.still, flip.to)]
         to = float(flip.to)
@@ -333,19 +370,26 @@ class Trials:
         if trial is None:
             raise InvalidInput([])
         unsure = tuple(style for style in trial.concluded if style not in trial.is_sure)
+        if unsure:
+            self._jobs_left -= len(unsure) * evidence_jobs(evaluation)
         return {**trial.concluded, **conclusions_of(evaluation, unsure)}
 
 
 def simulated_flips(evaluation: Evaluation, evidence: Evidence, is_wanted: IsWanted = lambda: True) -> tuple[Flip, ...]:
-    """Flips of style and feasibility first, then of delivery, then of strength; the nearest of each first.
+    """Flips of style and feasibility first, then of delivery, then of strength; the nearest of each first. None if a cycle is too long to try.
 
     Raises:
         SearchStopped: once `is_wanted` says no; it is asked before each trial.
     """
-    trials = Trials(evaluation, evidence, is_wanted)
+    try:
+        trials, jobs = Trials(evaluation, evidence, is_wanted), brief_jobs(evaluation)
+    except InvalidInput:
+        return ()
     of_forces = find_flips(evaluation, partial(decide_vectors, concluded=_with_hybrid(trials.concluded)))
-    numbers = [path for path, leaf in LEAVES.items() if leaf.numeric and path not in NOT_SEARCHED]
+    affordable = MOST_JOBS_TO_SEARCH // (TRIALS_A_NUMBER * max(1, jobs))
+    numbers = SEARCHED[:affordable]
     choices = [path for path, leaf in LEAVES.items() if leaf.kind in ("choice", "flag") and path != "schema"]
+    choices = choices if affordable >= len(SEARCHED) // 2 else []
     by_path = {path: [flip for flip in of_forces if flip.field == path] for path in numbers}
     others = [flip for flip in of_forces if flip.field not in (*numbers, *choices, *MOVE_ALONG)]
     others += [flip for path in choices for flip in trials.others(path)]
@@ -401,6 +445,10 @@ def _between(path: str, old: float, new: float, part: float, *, is_first: bool) 
     else:
         value = old + (new - old) * part
     return float(round(value)) if _is_integer(path) else value
+
+
+def _is_beyond(now: float, value: float, factor: float) -> bool:
+    return min(now, value) > 0 and abs(math.log(value / now)) > factor
 
 
 def _is_narrow(path: str, old: float, new: float, finest: float) -> bool:

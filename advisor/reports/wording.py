@@ -5,7 +5,17 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import assert_never
 
-from advisor.advice.contract import Concurrency, Delivery, Flip, FlipOutcome, Method, Recommendation, RetryPlan, Style
+from advisor.advice.contract import (
+    Concurrency,
+    Delivery,
+    Doubt,
+    Flip,
+    FlipOutcome,
+    Method,
+    Recommendation,
+    RetryPlan,
+    Style,
+)
 from advisor.advice.template_merge import SHARE_PATHS
 from advisor.advice.variations import P50, P95
 from core.closed_sets import complete_table
@@ -237,6 +247,17 @@ def _headline_there(flip: Flip, becomes: FlipOutcome, recommendation: Recommenda
     if is_number and becomes.style != recommendation.style and becomes.strength == "clear":
         return f"{STYLES[becomes.style]}."
     return headline(becomes.style, becomes.strength)
+
+
+DOUBTS: Mapping[str, str] = {
+    "near": "Not clear, because another style is better if this answer is off by a fifth:",
+    "default": "Not clear yet: this answer is still the template's, and another style is better for other usual values:",
+    "range": "Not clear, because another style is better in more than a tenth of the ranges given.",
+}
+
+
+def doubt_sentence(doubt: Doubt) -> str:
+    return DOUBTS[doubt.why]
 
 
 def retries_sentence(plan: RetryPlan) -> str:

@@ -151,6 +151,9 @@ def flips_section(recommendation: Recommendation, answers: Answers) -> Section |
             if part
         ]
         blocks.append(Paragraph(f"Over the ranges given, the advice is {wording.listed(parts)} of the cases."))
+    for doubt in recommendation.doubts:
+        label = f" {LABELS.get(doubt.field, doubt.field)}" if doubt.field else ""
+        blocks.append(Paragraph(f"{wording.doubt_sentence(doubt)}{label}"))
     if recommendation.settle is not None:
         field = LABELS.get(recommendation.settle, recommendation.settle)
         blocks.append(Paragraph(f"What would settle it: {field}"))
