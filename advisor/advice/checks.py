@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from advisor.advice import library, recovery, sizing
 from advisor.advice.answers import Answers
-from advisor.advice.contract import AdviceWarning, Evidence, Method, OutageEvidence, Queue, Style, StyleEvidence
+from advisor.advice.contract import Evidence, Method, OutageEvidence, Queue, Style, StyleEvidence
 from advisor.advice.facts import ATTENTION_S, PointFacts
 from advisor.advice.polling import polling_interval_s
 from advisor.advice.sizing import Plan
@@ -109,10 +109,15 @@ def _too_slow(case: Case) -> str:
     needed, useful = recovery.consumers_to_recover(p, within_s), sizing.concurrency(p).useful
     but = f", and more than {useful:,} {plural(useful, 'brings', 'bring')} nothing" if needed > useful else ""
     takes, within = apart(takes_s, within_s)
-    unseen = "never clears" if outage is None else "takes longer than that to clear in the simulation"
+    clears = (
+        f"takes {takes} to clear"
+        if math.isfinite(takes_s)
+        else "is not cleared in the simulation"
+        if outage
+        else "never clears"
+    )
     return (
-        f"After an outage of {duration(p.load.outage_s)} the backlog "
-        f"{f'takes {takes} to clear' if math.isfinite(takes_s) else unseen}, and it "
+        f"After an outage of {duration(p.load.outage_s)} the backlog {clears}, and it "
         f"may take {within}: recovery in time takes {count(needed, 'consumer')}{but}."
     )
 
@@ -628,7 +633,3 @@ _FAILURES: tuple[Check, ...] = (
 
 
 CHECKS: tuple[Check, ...] = _CAPACITY + _LIMITS + _FAILURES
-
-
-def find_warnings(case: Case) -> tuple[AdviceWarning, ...]:
-    return tuple(AdviceWarning(code=check.code, text=check.sentence(case)) for check in CHECKS if check.when(case))

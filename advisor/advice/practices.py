@@ -159,6 +159,16 @@ PRACTICES: tuple[PracticeRule, ...] = (
         "C. Richardson, Microservices Patterns, 2018, chapter 3: Transactional outbox",
     ),
     PracticeRule(
+        "partition_by_key",
+        "Partition by key",
+        lambda d: d.style != "synchronous" and bool(d.point.coupling.ordered_by_key),
+        lambda d: (
+            "Competing consumers mix up the order of a key: put the requests of a key into one partition, and let one consumer take each "
+            "partition. A retry then holds back its own key alone."
+        ),
+        "G. Hohpe and B. Woolf, Enterprise Integration Patterns, 2003: Competing Consumers, Resequencer",
+    ),
+    PracticeRule(
         "idempotency_key",
         "Idempotency key",
         _repeats,

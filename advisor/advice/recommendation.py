@@ -9,7 +9,7 @@ from advisor.advice import delivery, recovery, sizing
 from advisor.advice.alarms import planned_queues
 from advisor.advice.answers import CLASSES, Answers
 from advisor.advice.brokers import choose_broker
-from advisor.advice.checks import Case, find_warnings
+from advisor.advice.checks import Case
 from advisor.advice.consumer_search import planned_evidence
 from advisor.advice.contract import DesignPlan, Evidence, Flip, Reason, Recommendation, Remedy, Strength, Style
 from advisor.advice.contradictions import find_contradictions
@@ -36,6 +36,7 @@ from advisor.advice.runbooks import with_runbooks
 from advisor.advice.trials import IsWanted, simulated_flips
 from advisor.advice.uncertainty import probabilities, settling_flip
 from advisor.advice.variations import changed
+from advisor.advice.warning_effects import find_warnings
 from core.errors import InvalidInput
 from core.numbers import count, duration, exactly, number, percent, rate
 from simulator.traces import Trace

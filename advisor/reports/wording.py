@@ -272,6 +272,25 @@ def retries_sentence(plan: RetryPlan) -> str:
     )
 
 
+def breaker_sentence(recommendation: Recommendation) -> str:
+    """Empty if no circuit breaker is planned."""
+    plan, evidence = recommendation.plan, recommendation.evidence
+    if plan is None or plan.breaker is None or recommendation.style == "synchronous":
+        return ""
+    failures, pause_s = plan.breaker.failures, plan.breaker.pause_s
+    outage = evidence.outage if evidence else None
+    effect = (
+        ""
+        if outage is None
+        else f" With it {percent(100 * outage.given_up_share)} of the requests are given up in the simulated peak with its outage of "
+        f"{duration(outage.length_s)}, and {percent(100 * outage.good_share)} are in time."
+    )
+    return (
+        f"A circuit breaker pauses the consumers after {count(failures, 'failed call')} in a row and tries again with one call every "
+        f"{duration(pause_s)}, so that an outage does not use up the retries.{effect}"
+    )
+
+
 def dead_letter_sentence(recommendation: Recommendation) -> str:
     if recommendation.style == "synchronous":
         return "In line there is no dead-letter queue: what has failed for good goes back to the caller as an error."

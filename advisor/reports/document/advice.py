@@ -284,6 +284,7 @@ def retries_section(recommendation: Recommendation) -> Section:
         "Retries and dead letters",
         (
             Paragraph(wording.retries_sentence(recommendation.retries)),
+            *((Paragraph(breaker),) if (breaker := wording.breaker_sentence(recommendation)) else ()),
             Paragraph(wording.dead_letter_sentence(recommendation)),
         ),
     )
