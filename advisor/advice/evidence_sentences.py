@@ -81,7 +81,8 @@ def share_in_words(outcome: StyleEvidence, evidence: Evidence) -> str:
 def largest_queue(outcome: StyleEvidence) -> str:
     if not outcome.stable:
         return "backlog grows without end"
-    return f"at most {count(outcome.queue_depth_max, 'request')} waiting"
+    most = round(outcome.queue_depth_max)
+    return f"at most {count(most, 'request')} waiting" if most else "no request waits"
 
 
 CONCLUSION_WORDS: dict[Conclusion, str] = {
