@@ -64,6 +64,14 @@ class Doubt(Value):
     field: str | None = None
 
 
+class RaisedLimits(Value):
+    """What raising the limits that a setting changes does for a synchronous design that they make miss."""
+
+    to_s: float | None = None
+    """The time with which it meets the deadline; null if none is shown to do."""
+    text: str
+
+
 class Remedy(Value):
     field: str
     to: Any
@@ -268,6 +276,8 @@ class Recommendation(Value):
     infeasible: dict[Style, Texts]
     shortfall: str = ""
     remedy: Remedy | None = None
+    raised_limits: RaisedLimits | None = None
+    """Null unless such a limit makes the synchronous design miss."""
     probability: dict[Style, float] | None
     settle: str | None
     inline_wait_s: float | None

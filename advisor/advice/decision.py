@@ -30,14 +30,14 @@ class StyleDecision:
     """Styles that miss the deadline, or are ruled out."""
 
 
-def decide_style(evaluation: Evaluation, evidence: Evidence | None) -> StyleDecision:
-    """Without evidence the formulas of the rules rule styles out."""
+def decide_style(evaluation: Evaluation, evidence: Evidence | None, *, raisable: bool | None = None) -> StyleDecision:
+    """Without evidence the formulas of the rules rule styles out. `raisable` as in `decide_concluded`."""
     decisions = evaluation.decisions
     if evidence is None:
         missing = frozenset(each for each, flags in decisions.ruled_out.items() if flags[0])
     else:
         concluded = {style: outcome.conclusion for style, outcome in evidence.styles.items()}
-        decisions = decide_concluded(evaluation.facts, decisions, concluded)
+        decisions = decide_concluded(evaluation.facts, decisions, concluded, raisable=raisable)
         missing = missing_styles(concluded)
     style, strength, _ = decisions.outcome()
     return StyleDecision(style, strength, float(decisions.score[0]), bool(decisions.feasible[0]), missing)
@@ -48,18 +48,24 @@ def missing_styles(concluded: Conclusions) -> frozenset[Style]:
     return frozenset(each for each in ALL_STYLES if concluded.get(each, "misses") == "misses")
 
 
-def decide_vectors(vectors: AnswerVectors, concluded: Conclusions) -> Decisions:
+def decide_vectors(vectors: AnswerVectors, concluded: Conclusions, *, raisable: bool | None = None) -> Decisions:
     """What the forces choose in each row if these are the conclusions there."""
     facts = facts_of(vectors)
-    return decide_concluded(facts, decide_facts(facts), concluded)
+    return decide_concluded(facts, decide_facts(facts), concluded, raisable=raisable)
 
 
-def decide_concluded(facts: FactVectors, decisions: Decisions, concluded: Conclusions) -> Decisions:
-    """The decisions by the same forces, with these conclusions of the simulation in place of the formulas."""
+def decide_concluded(
+    facts: FactVectors, decisions: Decisions, concluded: Conclusions, *, raisable: bool | None = None
+) -> Decisions:
+    """The decisions by the same forces, with these conclusions of the simulation in place of the formulas.
+
+    `raisable`: whether the simulation shows that the synchronous design meets the deadline once limits are raised that a setting changes;
+    None: by the formulas.
+    """
     pull, case = decisions.pull, decisions.hybrid_case
     style = _chosen_in_rows(pull, case, concluded)
-    raisable = reaches_adjustable(facts) & (facts.capacity.peak_load < 1)
-    score = _score(pull, concluded, raisable)
+    by_formulas = reaches_adjustable(facts) & (facts.capacity.peak_load < 1)
+    score = _score(pull, concluded, by_formulas if raisable is None else np.full_like(by_formulas, raisable))
     certainty = np.where(style == _HYBRID, case, np.where(style == _EVENT_DRIVEN, score, -score))
     missing = missing_styles(concluded)
     open_styles = [place for place, each in enumerate(ALL_STYLES) if concluded.get(each) == "unresolved"]

@@ -11,7 +11,17 @@ from advisor.advice.answers import CLASSES, Answers
 from advisor.advice.brokers import choose_broker
 from advisor.advice.checks import Case
 from advisor.advice.consumer_search import planned_evidence
-from advisor.advice.contract import DesignPlan, Evidence, Flip, Reason, Recommendation, Remedy, Strength, Style
+from advisor.advice.contract import (
+    DesignPlan,
+    Evidence,
+    Flip,
+    RaisedLimits,
+    Reason,
+    Recommendation,
+    Remedy,
+    Strength,
+    Style,
+)
 from advisor.advice.contradictions import find_contradictions
 from advisor.advice.decision import StyleDecision, decide_style
 from advisor.advice.delivery import chosen_method
@@ -31,6 +41,7 @@ from advisor.advice.migration import migration_path
 from advisor.advice.monitors import plan_monitors
 from advisor.advice.not_simulated import not_simulated
 from advisor.advice.practices import Design, advise_practices
+from advisor.advice.raised_limits import find_raised_limits
 from advisor.advice.rules import CONSTRAINTS, RULES, Rule
 from advisor.advice.runbooks import with_runbooks
 from advisor.advice.trials import IsWanted, simulated_flips
@@ -112,7 +123,8 @@ def recommend_simulated(
             (plan, evidence), why = planned_evidence(evaluation, trace), RECORDING_NOT_GIVEN
         except (InvalidInput, MemoryError) as error:
             why = refusal_sentence(error)
-    recommendation = recommend(evaluation, evidence, plan, flips=flips, is_wanted=is_wanted)
+    raised = find_raised_limits(evaluation, evidence) if evidence is not None else None
+    recommendation = recommend(evaluation, evidence, plan, flips=flips, is_wanted=is_wanted, raised=raised)
     return recommendation if evidence is not None else recommendation.model_copy(update={"unsimulated": why})
 
 
@@ -123,6 +135,7 @@ def recommend(
     *,
     flips: bool = True,
     is_wanted: IsWanted = lambda: True,
+    raised: RaisedLimits | None = None,
 ) -> Recommendation:
     """The advice for these answers: decided by the evidence and the forces, explained in their numbers.
 
@@ -131,8 +144,9 @@ def recommend(
     in any case. Raise as `recommend_simulated`.
     """
     answers, facts, point = evaluation.answers, evaluation.facts, evaluation.point
-    decision = decide_style(evaluation, evidence)
-    found_flips = _flips(evaluation, evidence, is_wanted) if flips else ()
+    raisable = None if raised is None else raised.to_s is not None
+    decision = decide_style(evaluation, evidence, raisable=raisable)
+    found_flips = _flips(evaluation, evidence, is_wanted, raisable) if flips else ()
     sampled = probabilities(evaluation)
     doubts = find_doubts(answers, decision, found_flips, sampled[0] if sampled else None) if evidence else ()
     style, strength = decision.style, "lean" if doubts else decision.strength
@@ -142,9 +156,11 @@ def recommend(
     outcome = evidence.styles.get(style) if evidence else None
     queues = () if style == "synchronous" else planned_queues(plan.queues, simulated, outcome, point)
     retries = recovery.retry_plan(answers, point)
-    remedy = _remedy(
-        evaluation, found_flips, decision.feasible, is_simulated=evidence is not None and answers.volume.trace is None
-    )
+    if raised is not None and raised.to_s is not None and not decision.feasible:
+        remedy: Remedy | None = Remedy(field="synchronous.hops", to=raised.to_s, text=raised.text)
+    else:
+        is_simulated = evidence is not None and answers.volume.trace is None
+        remedy = _remedy(evaluation, found_flips, decision.feasible, is_simulated=is_simulated)
     broker = choose_broker(answers, point, style)
     design = Design(answers, point, style, method, broker.first.name if broker else None)
     watched = plan_monitors(point, style, queues, retries if answers.failures.dead_letter else None, evidence)
@@ -160,7 +176,8 @@ def recommend(
         doubts=doubts,
         score=round(decision.score, 6),
         feasible=decision.feasible,
-        infeasible=_infeasible(facts, point, decision, evidence),
+        infeasible=_infeasible(facts, point, decision, evidence, raised),
+        raised_limits=raised,
         shortfall=_shortfall(facts, point, remedy, decision, evidence),
         remedy=remedy,
         probability=probability,
@@ -188,11 +205,13 @@ def recommend(
     )
 
 
-def _flips(evaluation: Evaluation, evidence: Evidence | None, is_wanted: IsWanted) -> tuple[Flip, ...]:
+def _flips(
+    evaluation: Evaluation, evidence: Evidence | None, is_wanted: IsWanted, raisable: bool | None
+) -> tuple[Flip, ...]:
     """Of a recording the rules' alone: each trial would replay the whole of it."""
     if evidence is None or evaluation.answers.volume.trace is not None:
         return find_flips(evaluation)
-    return simulated_flips(evaluation, evidence, is_wanted)
+    return simulated_flips(evaluation, evidence, is_wanted, raisable=raisable)
 
 
 def _as_strong_as(flips: Iterable[Flip], decision: StyleDecision, strength: Strength) -> tuple[Flip, ...]:
@@ -218,13 +237,18 @@ def _is_at_work(rule: Rule, facts: FactVectors, decision: StyleDecision) -> bool
 
 
 def _infeasible(
-    facts: FactVectors, point: PointFacts, decision: StyleDecision, evidence: Evidence | None
+    facts: FactVectors,
+    point: PointFacts,
+    decision: StyleDecision,
+    evidence: Evidence | None,
+    raised: RaisedLimits | None,
 ) -> dict[Style, tuple[str, ...]]:
     outcomes = evidence.styles if evidence is not None else {}
     at_work = [rule for rule in CONSTRAINTS if _is_at_work(rule, facts, decision)]
     return {
         style: (
             *((miss_sentence(style, evidence),) if evidence is not None and style in outcomes else ()),
+            *((raised.text,) if raised is not None and style == "synchronous" else ()),
             *(rule.sentence(point) for rule in at_work if style in rule.rules_out),
         )
         for style in ALL_STYLES

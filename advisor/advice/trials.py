@@ -163,10 +163,18 @@ class Trials:
     the interval of the evidence.
     """
 
-    def __init__(self, evaluation: Evaluation, evidence: Evidence, is_wanted: IsWanted = lambda: True) -> None:
+    def __init__(
+        self,
+        evaluation: Evaluation,
+        evidence: Evidence,
+        is_wanted: IsWanted = lambda: True,
+        *,
+        raisable: bool | None = None,
+    ) -> None:
         self.evaluation, self.answers, self.is_wanted = evaluation, evaluation.answers, is_wanted
         self.concluded: Conclusions = {style: each.conclusion for style, each in evidence.styles.items()}
-        self.now = outcome_of(evaluation, self.concluded)
+        self.raisable = raisable
+        self.now = outcome_of(evaluation, self.concluded, raisable=raisable)
         self._brief = brief_shares(evaluation)
         self._correction = _correction(evidence.styles["synchronous"].good_share, self._brief["synchronous"])
         self._margins = {
@@ -192,7 +200,7 @@ class Trials:
             style: self._conclude(style, missed[style], share.stable, wanted) for style, share in shares.items()
         }
         sure = {style for style, share in shares.items() if share.settled and _is_far(missed[style], 1 - wanted)}
-        return FlipTrial(missed, concluded, outcome_of(evaluation, concluded), frozenset(sure))
+        return FlipTrial(missed, concluded, outcome_of(evaluation, concluded, raisable=self.raisable), frozenset(sure))
 
     def _conclude(self, style: Style, missed: float, stable: bool, wanted: float) -> Conclusion:
         margin = self._margins.get(style, 0.0)
@@ -362,7 +370,7 @@ class Trials:
             return None
         if not unresolved and "unresolved" in set(concluded.values()) - set(self.concluded.values()):
             return None
-        return outcome_of(evaluation, concluded)
+        return outcome_of(evaluation, concluded, raisable=self.raisable)
 
     def _concluded(self, path: str, value: Any, evaluation: Evaluation) -> Conclusions:
         """By the evidence, of the styles of which a short run is not sure."""
@@ -375,17 +383,21 @@ class Trials:
         return {**trial.concluded, **conclusions_of(evaluation, unsure)}
 
 
-def simulated_flips(evaluation: Evaluation, evidence: Evidence, is_wanted: IsWanted = lambda: True) -> tuple[Flip, ...]:
+def simulated_flips(
+    evaluation: Evaluation, evidence: Evidence, is_wanted: IsWanted = lambda: True, *, raisable: bool | None = None
+) -> tuple[Flip, ...]:
     """Flips of style and feasibility first, then of delivery, then of strength; the nearest of each first. None if a cycle is too long to try.
 
     Raises:
         SearchStopped: once `is_wanted` says no; it is asked before each trial.
     """
     try:
-        trials, jobs = Trials(evaluation, evidence, is_wanted), brief_jobs(evaluation)
+        trials, jobs = Trials(evaluation, evidence, is_wanted, raisable=raisable), brief_jobs(evaluation)
     except InvalidInput:
         return ()
-    of_forces = find_flips(evaluation, partial(decide_vectors, concluded=_with_hybrid(trials.concluded)))
+    of_forces = find_flips(
+        evaluation, partial(decide_vectors, concluded=_with_hybrid(trials.concluded), raisable=raisable)
+    )
     affordable = MOST_JOBS_TO_SEARCH // (TRIALS_A_NUMBER * max(1, jobs))
     numbers = SEARCHED[:affordable]
     choices = [path for path, leaf in LEAVES.items() if leaf.kind in ("choice", "flag") and path != "schema"]
@@ -411,8 +423,8 @@ def _with_hybrid(concluded: Conclusions) -> Conclusions:
     return {**concluded, "hybrid": best}
 
 
-def outcome_of(evaluation: Evaluation, concluded: Conclusions) -> FlipOutcome:
-    decisions: Decisions = decide_concluded(evaluation.facts, evaluation.decisions, concluded)
+def outcome_of(evaluation: Evaluation, concluded: Conclusions, *, raisable: bool | None = None) -> FlipOutcome:
+    decisions: Decisions = decide_concluded(evaluation.facts, evaluation.decisions, concluded, raisable=raisable)
     style, strength, method = decisions.outcome()
     return FlipOutcome(style=style, strength=strength, delivery=method, feasible=bool(decisions.feasible[0]))
 

@@ -50,7 +50,7 @@ class HeldSimulations:
         monkeypatch.setattr(simulated_advice, "is_warm", lambda: True)
         monkeypatch.setattr("advisor.advice.recommendation.planned_evidence", self._simulate)
         monkeypatch.setattr(
-            "advisor.advice.recommendation.simulated_flips", lambda evaluation, *_: find_flips(evaluation)
+            "advisor.advice.recommendation.simulated_flips", lambda evaluation, *_, **__: find_flips(evaluation)
         )
 
     def submit(self, work: Callable[..., Any], *given: object) -> Future[Any]:

@@ -146,7 +146,7 @@ CASES: tuple[Case, ...] = (
     ("agent loops of minutes over a stream", "chat_assistant", {"caller.needs_immediate_response": False, "caller.deadline_s": 900,
         "processing.p50_s": 150, "processing.p95_s": 420, "failures.max_retries": 2, "failures.dead_letter": True, "caller.bidirectional": True,
         "provider.max_concurrency": None, "synchronous.workers": 200, "operations.max_workers": 200, "volume.mean_rate_per_s": 0.1},
-        "event_driven clear websocket"),
+        "event_driven lean websocket"),
     ("a person comes back to a page", "document_extraction", PERSON, "event_driven clear sse"),
     ("a person talks back while it runs", "document_extraction", {**PERSON, "caller.bidirectional": True}, "event_driven clear websocket"),
     ("a dashboard of ours watches the work", "document_extraction", {"caller.wants_live_updates": True}, "event_driven clear sse"),
