@@ -6,7 +6,7 @@ from advisor.advice.contract import DesignPlan, Queue, StyleEvidence
 from advisor.advice.facts import PointFacts
 from advisor.advice.recovery import between_peaks
 from advisor.advice.scenario import consumers_allowed
-from advisor.advice.sizing import ALARM, stream_of
+from advisor.advice.sizing import ALARM, EVENTS, stream_of
 
 PAST_ORDINARY = 2.0
 """An alarm sounds at this multiple of the longest wait of an ordinary day at the earliest."""
@@ -44,7 +44,7 @@ def planned_queues(
     queues: tuple[Queue, ...], plan: DesignPlan | None, outcome: StyleEvidence | None, point: PointFacts
 ) -> tuple[Queue, ...]:
     """The queues with the consumers, waits and alarms of the simulation; as the formulas have them without one."""
-    if plan is None or outcome is None:
+    if plan is None or outcome is None or [queue.name for queue in queues] == [EVENTS]:
         return queues
     own, shared = plan.queue_consumers, plan.consumers or consumers_allowed(point.answers)
     planned, more_urgent = [], 0.0

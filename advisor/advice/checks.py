@@ -46,7 +46,9 @@ class Case:
         return [
             queue
             for queue in self.queues
-            if self.is_simulated and (queue.wait_p95_s is None or queue.wait_p95_s > queue.max_wait_s)
+            if self.is_simulated
+            and queue.name != sizing.EVENTS
+            and (queue.wait_p95_s is None or queue.wait_p95_s > queue.max_wait_s)
         ]
 
 
@@ -213,7 +215,7 @@ _CAPACITY: tuple[Check, ...] = (
         "The wait targets need more consumers than there may be",
         "The classes' longest waits take more consumers in a peak than are allowed, or than the provider's limits leave of use.",
         lambda c: (
-            bool(c.late_queues) if c.is_simulated else c.style != "synchronous" and c.plan.needed > c.plan.available
+            bool(c.late_queues) if c.is_simulated else c.style == "event_driven" and c.plan.needed > c.plan.available
         ),
         _late_queues,
     ),

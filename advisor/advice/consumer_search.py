@@ -8,6 +8,7 @@ from typing import Any
 from advisor.advice import polling, sizing
 from advisor.advice.contract import DesignPlan, Evidence
 from advisor.advice.decision import decide_style, preferences
+from advisor.advice.delivery import answers_all_in_line
 from advisor.advice.design_plan import plan_by_formulas
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.evidence import MOST_JOBS_A_REPLICATION, brief_scenario, evidence_of
@@ -80,6 +81,9 @@ def simulated_plan(evaluation: Evaluation, plan: DesignPlan) -> tuple[DesignPlan
 def _planned(evaluation: Evaluation, plan: DesignPlan) -> tuple[DesignPlan, Evidence | None]:
     if plan.inline_wait_s is not None:
         planned = with_breaker(evaluation, plan)
+        if answers_all_in_line(evaluation.facts)[0]:
+            consumers = sizing.events_queue(evaluation.answers, evaluation.point).consumers
+            planned = planned.model_copy(update={"subscriber_consumers": consumers})
         return planned, evidence_of(evaluation, plan=planned)
     most = sizing.most_consumers(evaluation.point)
     planned = with_breaker(evaluation, _Search(evaluation, plan).planned(most))

@@ -134,6 +134,8 @@ class DesignPlan(Value):
     queue_consumers: dict[str, int] | None = None
     """Of each queue, if none of them is shared."""
     breaker: CircuitBreakerPlan | None = None
+    subscriber_consumers: int | None = None
+    """Of each subscriber, for the events of a hybrid that answers everything in line; null: any number."""
 
 
 class Monitor(Value):
@@ -214,6 +216,8 @@ class StyleEvidence(Value):
     lag_max_s: float | None = None
     in_flight_max: float = 0.0
     """Requests in service at once."""
+    subscribers_p95_s: float | None = None
+    """Until the slowest subscriber has handled a result, from the request on."""
     utilisation: float = 0.0
     calls_per_job: float = 0.0
     """To the provider."""

@@ -173,6 +173,9 @@ def _of_design(design: DesignResult, scenario: Scenario) -> StyleEvidence:
         queue_depth_max=design.queue_depth.max,
         lag_max_s=design.lag_s.max,
         in_flight_max=max(design.series.in_flight, default=0.0),
+        subscribers_p95_s=max(
+            (one.latency_s.p95 for one in design.subscribers.values() if one.latency_s.p95 is not None), default=None
+        ),
         utilisation=design.utilisation,
         calls_per_job=design.provider_calls / offered,
         delivery_calls_per_job=design.delivery_calls / offered,

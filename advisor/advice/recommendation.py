@@ -154,7 +154,8 @@ def recommend(
     method = chosen_method(facts, style)
     plan = sizing.plan(answers, point)
     outcome = evidence.styles.get(style) if evidence else None
-    queues = () if style == "synchronous" else planned_queues(plan.queues, simulated, outcome, point)
+    by_formulas = (sizing.events_queue(answers, point),) if method == "inline" else plan.queues
+    queues = () if style == "synchronous" else planned_queues(by_formulas, simulated, outcome, point)
     retries = recovery.retry_plan(answers, point)
     if raised is not None and raised.to_s is not None and not decision.feasible:
         remedy: Remedy | None = Remedy(field="synchronous.hops", to=raised.to_s, text=raised.text)

@@ -89,6 +89,7 @@ def scenario_of(evaluation: Evaluation, plan: DesignPlan | None = None) -> Scena
             count=answers.subscribers.count,
             handling_p50_s=answers.subscribers.handling_p95_s * HANDLING_MEDIAN,
             handling_p95_s=answers.subscribers.handling_p95_s,
+            consumers=plan.subscriber_consumers,
         ),
     )
 

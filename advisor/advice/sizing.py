@@ -8,7 +8,7 @@ import numpy as np
 from advisor.advice import library
 from advisor.advice.answers import Answers, Priority
 from advisor.advice.contract import Concurrency, Queue
-from advisor.advice.facts import PointFacts
+from advisor.advice.facts import HANDLING_MEDIAN, PointFacts
 from advisor.advice.few_jobs import queue_classes
 from advisor.advice.queueing import NEAR_CAPACITY, erlang_c
 from simulator.lognormal import Lognormal
@@ -135,6 +135,40 @@ def stream_of(point: PointFacts, share: float = 1.0, priority: Priority | None =
     )
 
 
+EVENTS = "events"
+"""The queue of a hybrid that answers everything in line: each result goes to the subscribers, as an event."""
+MOST_OF_A_SUBSCRIBER = 10_000
+SHORTEST_WAIT_S = 0.01
+"""No wait for a subscriber is planned to be shorter."""
+
+
+def events_queue(answers: Answers, point: PointFacts) -> Queue:
+    """The consumers of each subscriber, by its handling of events; the model's work is done in line.
+
+    An event waits no longer than it takes to be handled (p95): the same consumers answer the calls of a synchronous design.
+    """
+    p95_s = answers.subscribers.handling_p95_s
+    handling = Lognormal.through(p95_s * HANDLING_MEDIAN, p95_s) if p95_s > 0 else None
+    stream = Stream(
+        rate=point.load.rate,
+        peak_rate=point.load.peak_rate,
+        peak_s=point.load.peak_s,
+        work_s=max(1e-6, (float(handling.mean_s) if handling else 0.0) + worker_costs(answers).dispatch_s),
+        factor=(point.load.arrival_cv**2 + (float(handling.cv2) if handling else 0.0)) / 2,
+    )
+    longest_s = min(priority.max_wait_s for priority in answers.priorities.shares().values())
+    max_wait_s = min(longest_s, max(p95_s, SHORTEST_WAIT_S))
+    consumers = min(MOST_OF_A_SUBSCRIBER, stream.consumers(max_wait_s))
+    return Queue(
+        name=EVENTS,
+        share_percent=100.0,
+        consumers=consumers,
+        max_wait_s=max_wait_s,
+        alarm_depth=_alarm_depth(longest_s, consumers, stream),
+        alarm_lag_s=ALARM * longest_s,
+    )
+
+
 def knee(point: PointFacts, servers: float) -> float:
     """The utilisation past which the mean wait is longer than half of processing (Erlang C, Allen-Cunneen): .33 for one worker, .9 for ten.
 
@@ -199,6 +233,11 @@ def _queue(name: str, priority: Priority, consumers: int, stream: Stream, allowe
         share_percent=priority.share_percent,
         consumers=consumers,
         max_wait_s=allowed,
-        alarm_depth=max(1, math.floor(ALARM * allowed * consumers / stream.work_s)),
+        alarm_depth=_alarm_depth(allowed, consumers, stream),
         alarm_lag_s=ALARM * allowed,
     )
+
+
+def _alarm_depth(allowed_s: float, consumers: int, stream: Stream) -> int:
+    """One job that waits is no cause for alarm."""
+    return max(2, math.floor(ALARM * allowed_s * consumers / stream.work_s))

@@ -304,6 +304,18 @@ def consumers_sentence(recommendation: Recommendation) -> str:
     plan, queues = recommendation.plan, recommendation.queues
     if plan is None or not queues:
         return ""
+    if plan.subscriber_consumers is not None and recommendation.style == "hybrid":
+        outcome = recommendation.evidence.styles.get("hybrid") if recommendation.evidence else None
+        p95_s = outcome.subscribers_p95_s if outcome else None
+        handled = (
+            f" In the simulation 95 % of the results are handled {duration(p95_s)} after their request."
+            if p95_s
+            else ""
+        )
+        return (
+            f"The answer is given in line; the queue carries each result to the subscribers, each of which has "
+            f"{count(plan.subscriber_consumers, 'consumer')}.{handled}"
+        )
     if plan.queue_consumers is not None:
         total = sum(plan.queue_consumers.values())
         return f"Each queue has consumers of its own, {total:,} in all: shared ones would be held by the longer jobs."

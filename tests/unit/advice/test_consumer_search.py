@@ -104,3 +104,46 @@ def test_the_scenario_of_answers_has_the_consumers_of_the_advice() -> None:
     advice, scenario = advise(answers, flips=False), advised_scenario(Evaluation.from_answers(answers))
     assert {queue.consumers for queue in advice.queues} == {scenario.event_driven.consumers}
     assert scenario.event_driven.consumers < answers.operations.max_workers
+
+
+def test_a_hybrid_that_answers_in_line_plans_the_consumers_of_its_events_and_not_of_the_models_work() -> None:
+    """In the peak 320 /s come; an event takes 28 ms (lognormal, median 25 ms, p95 50 ms), so 9 of 64 are busy with it."""
+    given = {
+        "template": "form_classification",
+        "caller": {
+            "kind": "internal",
+            "deadline_s": 0.5,
+            "tolerated_miss_percent": 0.1,
+            "needs_immediate_response": True,
+        },
+        "volume": {
+            "mean_rate_per_s": 80,
+            "peak_to_mean": 4,
+            "peak_minutes": 60,
+            "peaks_per_day": 2,
+            "interarrival_cv": 1.2,
+        },
+        "processing": {"p50_s": 0.08, "p95_s": 0.16, "input_tokens": 0, "output_tokens": 0},
+        "provider": {"profile": "self_hosted", "max_concurrency": 64},
+        "failures": {
+            "transient_percent": 0.1,
+            "poison_percent": 0,
+            "max_retries": 1,
+            "backoff_base_s": 0.01,
+            "backoff_cap_s": 0.05,
+        },
+        "synchronous": {"workers": 64, "backlog": 200, "client_timeout_s": 0.5, "hops": ["aws_alb"]},
+        "subscribers": {"count": 2, "independent_releases": True, "handling_p95_s": 0.05},
+        "operations": {"runs_a_broker_today": True, "min_workers": 16, "max_workers": 64},
+    }
+    evaluation = Evaluation.from_answers(answers_from(given))
+    advice = advise(evaluation.answers, flips=False)
+    assert (advice.style, advice.delivery.method) == ("hybrid", "inline")
+    (queue,) = advice.queues
+    assert queue.name == "events" and 9 <= queue.consumers <= 12
+    scenario = scenario_of(evaluation, advice.plan)
+    assert scenario.subscribers.consumers == queue.consumers
+    assert scenario.event_driven.consumers == 64
+    assert advice.evidence is not None
+    handled_s = advice.evidence.styles["hybrid"].subscribers_p95_s
+    assert handled_s is not None and handled_s < 0.16 + 0.05 + 0.05
