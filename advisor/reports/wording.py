@@ -12,6 +12,7 @@ from advisor.advice.contract import (
     Flip,
     FlipOutcome,
     Method,
+    Queue,
     Recommendation,
     RetryPlan,
     Style,
@@ -323,6 +324,14 @@ def consumers_sentence(recommendation: Recommendation) -> str:
     if len(queues) == 1:
         return f"{consumers} in the simulation, too: the waits are those of it."
     return f"The queues share {consumers}, in the simulation, too: each takes the most urgent job that waits."
+
+
+def consumers_of_queue(recommendation: Recommendation, queue: Queue) -> str:
+    """How many consumers a queue has; those of several queues may be the same ones."""
+    plan = recommendation.plan
+    is_pool = plan is not None and plan.queue_consumers is None and plan.subscriber_consumers is None
+    shared = ", shared" if is_pool and len(recommendation.queues) > 1 else ""
+    return f"{count(queue.consumers)}{shared}"
 
 
 def concurrency_sentence(concurrency: Concurrency) -> str:

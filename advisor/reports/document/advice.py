@@ -264,7 +264,7 @@ def queues_section(recommendation: Recommendation) -> Section:
         (
             queue.name,
             percent(queue.share_percent),
-            count(queue.consumers),
+            wording.consumers_of_queue(recommendation, queue),
             duration(queue.max_wait_s),
             MISSING if queue.wait_p95_s is None else duration(queue.wait_p95_s),
             count(queue.alarm_depth, "job"),
@@ -272,7 +272,7 @@ def queues_section(recommendation: Recommendation) -> Section:
         )
         for queue in recommendation.queues
     ]
-    headers = ("Queue", "Share", "Consumers", "Longest wait", "Simulated (p95)", "Alarm at depth", "Alarm at lag")
+    headers = ("Queue", "Share", "Consumers", "Wait at most", "Wait, p95", "Alarm at depth", "Alarm at lag")
     who = wording.consumers_sentence(recommendation)
     blocks = (table_block(headers, rows, "Queues, the most urgent first"), *((Paragraph(who),) if who else ()), useful)
     return Section("queues", "Queue plan", blocks)
