@@ -3,7 +3,7 @@
 from advisor.advice.contract import Evidence, Style, StyleEvidence
 from advisor.advice.words import apart
 from core.errors import InvalidInput
-from core.numbers import count, duration, percent, rate
+from core.numbers import count, duration, listed, percent, rate
 from simulator.result import Conclusion
 
 STYLE_WORDS: dict[Style, str] = {
@@ -45,15 +45,7 @@ def miss_sentence(style: Style, evidence: Evidence) -> str:
         grows = f", by {rate(outcome.growth_per_min / 60)}" if outcome.growth_per_min else ""
         return f"The {STYLE_WORDS[style]} design does not keep up: its backlog grows as long as requests arrive{grows}."
     good, wanted = apart(100 * outcome.good_share, 100 * evidence.wanted_share, percent)
-    lost = {
-        "timed out": outcome.timed_out_share,
-        "refused": outcome.refused_share,
-        "late": outcome.late_share,
-        "failed for good": outcome.failed_share,
-        "computed but not delivered": outcome.undelivered_share,
-        "lost": outcome.lost_share,
-    }
-    worst = sorted((share, words) for words, share in lost.items() if share >= 0.0005)[::-1]
+    worst = missed_parts(outcome)
     parts = ", ".join(f"{percent(100 * share)} {words}" for share, words in worst)
     return (
         f"{good} of the {STYLE_WORDS[style]} requests have their result within {duration(evidence.deadline_s)}, "
@@ -63,13 +55,31 @@ def miss_sentence(style: Style, evidence: Evidence) -> str:
 
 def evidence_shortfall(evidence: Evidence) -> str:
     """What fails, as the headline of advice that is not feasible."""
-    shares = [
-        f"{_in_time(outcome)} {STYLE_WORDS[style]}" for style, outcome in evidence.styles.items() if outcome.stable
-    ]
-    wanted = percent(100 * evidence.wanted_share)
-    if not shares:
+    stable = {style: outcome for style, outcome in evidence.styles.items() if outcome.stable}
+    if not stable:
         return "Neither design can keep up: the backlog of each grows as long as requests arrive."
-    return f"No design has {wanted} of the results within {duration(evidence.deadline_s)}: {', '.join(shares)} are in time."
+    shares = ", ".join(f"{_in_time(outcome)} {STYLE_WORDS[style]}" for style, outcome in stable.items())
+    best = max(stable, key=lambda style: stable[style].good_share)
+    missed, tolerated = apart(100 * (1 - stable[best].good_share), 100 * (1 - evidence.wanted_share), percent)
+    parts = listed([f"{percent(100 * share)} {words}" for share, words in missed_parts(stable[best])])
+    of_best = f" Of the {STYLE_WORDS[best]} {missed} are missed ({parts}); {tolerated} may be." if parts else ""
+    wanted = percent(100 * evidence.wanted_share)
+    return (
+        f"No design has {wanted} of the results within {duration(evidence.deadline_s)}: {shares} are in time.{of_best}"
+    )
+
+
+def missed_parts(outcome: StyleEvidence) -> list[tuple[float, str]]:
+    """What becomes of the requests that are not in time, with the share of each, the largest first."""
+    lost = {
+        "timed out": outcome.timed_out_share,
+        "refused": outcome.refused_share,
+        "late": outcome.late_share,
+        "failed for good": outcome.failed_share,
+        "computed but not delivered": outcome.undelivered_share,
+        "lost": outcome.lost_share,
+    }
+    return sorted((share, words) for words, share in lost.items() if share >= 0.0005)[::-1]
 
 
 def share_in_words(outcome: StyleEvidence, evidence: Evidence) -> str:

@@ -54,6 +54,7 @@ from simulator.traces import Trace
 
 MOST_TRIED, MOVED_ON = 4, (1.0, 1.05, 1.2)
 """Remedies that are tried, and the factors by which each is moved on."""
+NO_REMEDY = " No change of a single answer is shown to be enough."
 _SACRIFICES = ("provider.", "operations.", "synchronous.", "caller.", "processing.", "volume.")
 """Of remedies about as near as each other: capacity first, then patience, then the work and the load themselves."""
 
@@ -179,7 +180,8 @@ def recommend(
         feasible=decision.feasible,
         infeasible=_infeasible(facts, point, decision, evidence, raised),
         raised_limits=raised,
-        shortfall=_shortfall(facts, point, remedy, decision, evidence),
+        shortfall=_shortfall(facts, point, remedy, decision, evidence)
+        + (NO_REMEDY if flips and evidence is not None and remedy is None and not decision.feasible else ""),
         remedy=remedy,
         probability=probability,
         settle=settle,
@@ -308,8 +310,10 @@ def _tried_remedy(answers: Answers, flip: Flip) -> Remedy | None:
             else float(f"{to:.3g}")
         )
         evidence = evidence_of(Evaluation.from_answers(changed(answers, flip.field, to)))
-        if evidence is not None and any(style.conclusion == "meets" for style in evidence.styles.values()):
-            return _remedy_of(flip.field, to)
+        meeting = [style for style in evidence.styles.values() if style.conclusion == "meets"] if evidence else []
+        if meeting:
+            missed = percent(100 * (1 - max(style.good_share for style in meeting)))
+            return _remedy_of(flip.field, to, f", with which {missed} would be missed")
     return None
 
 

@@ -69,7 +69,7 @@ SEARCHED = (
     *(f"priorities.{name}.{quantile}_s" for name in CLASSES for quantile in ("p50", "p95")),
 )
 """Numbers that the simulation depends on, those that change it most first. Flips of the others are those of the forces."""
-MOST_JOBS_TO_SEARCH, TRIALS_A_NUMBER = 25_000_000, 6
+MOST_JOBS_TO_SEARCH, TRIALS_A_NUMBER = 15_000_000, 6
 """If short runs have many requests, as many of these numbers are searched as that allows."""
 EASIER_WITH_MORE = frozenset(
     {
@@ -114,8 +114,8 @@ ROUGH, ROUGH_FAR = 0.05, 0.2
 """The same part for flips that are not among the nearest, and for those farther away than the factor `FAR`."""
 VERIFIED = 5
 """The nearest flips, which are narrowed down and put through the evidence."""
-MOST_JOBS_TO_VERIFY = 4_000_000
-"""Once the evidence at other values has simulated that many, further flips are about what the short runs show."""
+MOST_JOBS_TO_VERIFY, RUNS_TO_VERIFY = 12_000_000, 6
+"""If the evidence at other values has more requests than that, further flips are about what the short runs show."""
 VERIFIED_AT = (1.03, 1.1)
 """Factors by which a threshold is moved away from the answer until the evidence shows what the short runs did."""
 STEPPED_BACK = 1.04
@@ -182,7 +182,6 @@ class Trials:
             for style, each in evidence.styles.items()
         }
         self._scenario = scenario_of(evaluation)
-        self._jobs_left = MOST_JOBS_TO_VERIFY
         self._plain = self._scenario.provider.slowdown is None and self._scenario.provider.pacing == "paced"
 
     def at(self, path: str, value: Any) -> FlipTrial | None:
@@ -329,6 +328,19 @@ class Trials:
             if choice != given
         ]
 
+    def affordable(self, flips: list[Flip]) -> int:
+        """How many of these flips, from the first on, the evidence is asked about."""
+        left = MOST_JOBS_TO_VERIFY
+        for place, flip in enumerate(flips):
+            try:
+                jobs = evidence_jobs(Evaluation.from_answers(changed(self.answers, flip.field, flip.to)))
+            except InvalidInput:
+                return place
+            left -= RUNS_TO_VERIFY * jobs
+            if left < 0:
+                return place
+        return len(flips)
+
     def verified(self, flip: Flip) -> Flip | None:
         """The flip where the evidence says so: narrowed, moved away from the answer until it does, and `about` if not just before it.
 
@@ -337,8 +349,6 @@ class Trials:
         if flip.still is None or not _is_number(flip.still) or not _is_number(flip.from_):
             becomes = self._by_evidence(flip.field, flip.to, unresolved=True)
             return None if becomes in (None, self.now) else flip.model_copy(update={"becomes": becomes})
-        if self._jobs_left <= 0:
-            return flip
         path, whole = flip.field, _is_integer(flip.field)
         ends = [self.at(path, value) for value in (flip.still, flip.to)]
         to = float(flip.to)
@@ -378,8 +388,6 @@ class Trials:
         if trial is None:
             raise InvalidInput([])
         unsure = tuple(style for style in trial.concluded if style not in trial.is_sure)
-        if unsure:
-            self._jobs_left -= len(unsure) * evidence_jobs(evaluation)
         return {**trial.concluded, **conclusions_of(evaluation, unsure)}
 
 
@@ -410,8 +418,8 @@ def simulated_flips(
         searched = pool.map(lambda path: list(trials.flips(path, by_path[path])), numbers)
         flips = [flip for of_path in searched for flip in of_path] + [flip for flip in tried if flip is not None]
         flips.sort(key=lambda flip: rank(flip, trials.now))
-        nearest = [flip for flip in pool.map(trials.verified, flips[:VERIFIED]) if flip is not None]
-        flips[:VERIFIED] = nearest
+        count = trials.affordable(flips[:VERIFIED])
+        flips[:count] = [flip for flip in pool.map(trials.verified, flips[:count]) if flip is not None]
     return tuple(sorted(flips, key=lambda flip: rank(flip, trials.now)))
 
 
