@@ -541,7 +541,11 @@ _FAILURES: tuple[Check, ...] = (
             f"{_retries(c)} {plural(c.point.failure.max_retries, 'spans', 'span')} "
             f"{apart(c.point.failure.retry_window_s, c.point.load.outage_s)[0]} at most, "
             f"an outage {apart(c.point.failure.retry_window_s, c.point.load.outage_s)[1]}: nearly everything that meets it {_is_lost(c)}. "
-            "Pause the consumers while the provider is away (a circuit breaker)."
+            + (
+                "Pauses that span the outage would keep it, and make later requests wait."
+                if c.is_simulated
+                else "Pause the consumers while the provider is away (a circuit breaker)."
+            )
         ),
     ),
     Check(

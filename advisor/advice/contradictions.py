@@ -89,8 +89,8 @@ def _waits_past_deadline(case: GivenCase) -> str:
     shares, late = case.answers.priorities.shares(), _late_classes(case.answers)
     waits = listed([f"{name} requests may wait {duration(shares[name].max_wait_s)}" for name in late])
     return (
-        f"{waits[0].upper()}{waits[1:]}, but every result must be there in {duration(case.point.caller.deadline_s)}: the deadline counts. "
-        "Shorten the wait, or allow these requests more time."
+        f"{waits[0].upper()}{waits[1:]}, but every result must be there in {duration(case.point.caller.deadline_s)}: the deadline counts, "
+        "and the plan leaves them what remains of it. Shorten the wait, or allow these requests more time."
     )
 
 

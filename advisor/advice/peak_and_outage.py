@@ -23,6 +23,8 @@ FEWEST_FAILURES, PAUSE_S = 5, 10.0
 BY_CHANCE = 1e-9
 """How likely a run of failures may be to open the circuit while there is no outage, at each call."""
 MOST_FAILURES = 20
+MOST_LATER = 0.05
+"""The share of the requests that may miss their deadline for others to be kept."""
 
 
 def breaker_of(evaluation: Evaluation) -> CircuitBreakerPlan | None:
@@ -42,34 +44,49 @@ def breaker_of(evaluation: Evaluation) -> CircuitBreakerPlan | None:
 
 
 def with_breaker(evaluation: Evaluation, plan: DesignPlan) -> DesignPlan:
-    """The plan with a circuit breaker, if more of the requests that meet the stated outage are in time with it, or fewer are given up."""
+    """The plan with a circuit breaker, if more requests are in time with it in the stated outage, or fewer are given up.
+
+    What is kept until the provider is back makes what comes later wait: if that costs too many of them their deadline, and some may be lost,
+    it is better given up.
+    """
     breaker = breaker_of(evaluation)
     if breaker is None:
         return plan
     other = plan.model_copy(update={"breaker": breaker})
-    without, having = outage_of(evaluation, plan), outage_of(evaluation, other)
+    without, having = _outage_run(evaluation, plan), _outage_run(evaluation, other)
     if without is None or having is None:
         return plan
-    is_better = (having.good_share, -having.given_up_share) > (without.good_share, -without.given_up_share)
-    return other if is_better or having.given_up_share < without.given_up_share else plan
+    more_in_time = having[1].good_share - without[1].good_share
+    may_be_late = more_in_time >= -MOST_LATER or evaluation.answers.resilience.max_lost_jobs == 0
+    keeps_more = _given_up(having[1]) < _given_up(without[1])
+    return other if more_in_time > 0 or (keeps_more and may_be_late) else plan
+
+
+def _given_up(tally: Tally) -> float:
+    return (tally.counts["dead_lettered"] + tally.counts["failed"]) / max(1, tally.counts["offered"])
+
+
+def _outage_run(evaluation: Evaluation, plan: DesignPlan) -> tuple[Scenario, Tally] | None:
+    scenario = build_outage_scenario(_one_peak(evaluation, plan), evaluation.answers)
+    tally = None if scenario is None else _tally_of(scenario)
+    return None if scenario is None or tally is None else (scenario, tally)
 
 
 def outage_of(evaluation: Evaluation, plan: DesignPlan) -> OutageEvidence | None:
     """None if no outage is stated, or the run would take too long, or cannot be made."""
-    ordinary = _one_peak(evaluation, plan)
-    scenario = build_outage_scenario(ordinary, evaluation.answers)
-    tally = None if scenario is None else _tally_of(scenario)
-    if scenario is None or tally is None:
+    run = _outage_run(evaluation, plan)
+    if run is None:
         return None
-    outage, offered = scenario.provider.outages[-1], max(1, tally.counts["offered"])
+    scenario, tally = run
+    outage = scenario.provider.outages[-1]
     end_s = outage.start_s + outage.length_s
     drains_s = _drained_s(tally, outage.start_s, end_s, _last_arrival_s(scenario))
-    without_s = _peak_drained_at_s(ordinary)
+    without_s = _peak_drained_at_s(_one_peak(evaluation, plan))
     recovers_s = end_s + drains_s - max(end_s, without_s or 0.0)
     return OutageEvidence(
         length_s=outage.length_s,
         good_share=tally.good_share,
-        given_up_share=(tally.counts["dead_lettered"] + tally.counts["failed"]) / offered,
+        given_up_share=_given_up(tally),
         queue_depth_max=tally.depth_max,
         drain_s=drains_s if math.isfinite(drains_s) else None,
         recovery_s=max(0.0, recovers_s) if math.isfinite(recovers_s) else None,

@@ -337,7 +337,7 @@ def consumers_of_queue(recommendation: Recommendation, queue: Queue) -> str:
 def concurrency_sentence(concurrency: Concurrency) -> str:
     calls, bound = count(concurrency.useful, "call"), concurrency.bound_by.replace("_", " ")
     if bound == "workers":
-        return f"Up to {calls} at once can be put to use, if there are as many workers."
+        return f"Up to {calls} at once can be put to use: operations allow no more workers."
     if bound == "order":
         why = "all results keep one order"
     elif bound.endswith("concurrency"):

@@ -298,7 +298,7 @@ def test_advice_that_is_not_feasible_says_for_when_its_delivery_is() -> None:
         ),
         (
             {"provider__max_concurrency": 60, "operations__max_workers": 21},
-            "Up to 60 calls at once can be put to use, if there are as many workers.",
+            "Up to 60 calls at once can be put to use: operations allow no more workers.",
         ),
     ],
 )
