@@ -284,6 +284,8 @@ class Recommendation(Value):
     """Null unless such a limit makes the synchronous design miss."""
     probability: dict[Style, float] | None
     settle: str | None
+    regret: dict[Style, float] | None = None
+    """Under ranges, by simulation: the share in time that a style has less than the best one of each sample, on average."""
     inline_wait_s: float | None
     delivery: Delivery
     reasons: Annotated[tuple[Reason, ...], Field(strict=False)]

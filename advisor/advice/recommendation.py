@@ -44,6 +44,7 @@ from advisor.advice.practices import Design, advise_practices
 from advisor.advice.raised_limits import find_raised_limits
 from advisor.advice.rules import CONSTRAINTS, RULES, Rule
 from advisor.advice.runbooks import with_runbooks
+from advisor.advice.simulated_samples import simulate_samples
 from advisor.advice.trials import IsWanted, simulated_flips
 from advisor.advice.uncertainty import probabilities, settling_flip
 from advisor.advice.variations import changed
@@ -148,7 +149,11 @@ def recommend(
     raisable = None if raised is None else raised.to_s is not None
     decision = decide_style(evaluation, evidence, raisable=raisable)
     found_flips = _flips(evaluation, evidence, is_wanted, raisable) if flips else ()
-    sampled = probabilities(evaluation)
+    sampled, regret = probabilities(evaluation), None
+    if flips and evidence is not None and answers.volume.trace is None:
+        simulated_styles = simulate_samples(evaluation, is_wanted)
+        if simulated_styles is not None:
+            sampled, regret = simulated_styles[:2], simulated_styles.regret
     doubts = find_doubts(answers, decision, found_flips, sampled[0] if sampled else None) if evidence else ()
     style, strength = decision.style, "lean" if doubts else decision.strength
     found_flips = _as_strong_as(found_flips, decision, strength)
@@ -185,6 +190,7 @@ def recommend(
         remedy=remedy,
         probability=probability,
         settle=settle,
+        regret=regret,
         inline_wait_s=round(point.inline.hybrid_wait_s, 3) if style == "hybrid" else None,
         delivery=delivered,
         reasons=_reasons(facts, point, decision),

@@ -42,7 +42,7 @@ def probabilities(evaluation: Evaluation) -> tuple[dict[Style, float], str | Non
     vectors, quantiles = sampled(evaluation)
     styles = decide(vectors).style
     shares: dict[Style, float] = {style: float(np.mean(styles == place)) for place, style in enumerate(ALL_STYLES)}
-    return shares, _matters_most(styles, quantiles)
+    return shares, matters_most(styles, quantiles)
 
 
 def settling_flip(strength: Strength, style: Style, flips: tuple[Flip, ...]) -> str | None:
@@ -75,7 +75,7 @@ def _ordered(vectors: dict[str, NumberVector]) -> dict[str, NumberVector]:
     return ordered
 
 
-def _matters_most(styles: Codes, quantiles: Mapping[str, NumberVector]) -> str | None:
+def matters_most(styles: Codes, quantiles: Mapping[str, NumberVector]) -> str | None:
     """The answer between the parts of whose range the styles' shares vary most; None where one style wins everywhere."""
     if len(np.unique(styles)) == 1:
         return None

@@ -261,6 +261,14 @@ def doubt_sentence(doubt: Doubt) -> str:
     return DOUBTS[doubt.why]
 
 
+def regret_sentence(regret: Mapping[Style, float]) -> str:
+    """Of the style that loses least over the ranges, and of the others."""
+    (least, lost), *others = sorted(regret.items(), key=lambda item: item[1])
+    more = listed([f"{STYLES[style].lower()} {percent(100 * share)}" for style, share in others])
+    fewer = f"{percent(100 * lost)} fewer of the requests in time than the best style of each case"
+    return f"Least regretted: {STYLES[least].lower()}, with {fewer}, on average ({more})."
+
+
 def retries_sentence(plan: RetryPlan) -> str:
     if plan.why:
         return plan.why

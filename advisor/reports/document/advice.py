@@ -151,6 +151,8 @@ def flips_section(recommendation: Recommendation, answers: Answers) -> Section |
             if part
         ]
         blocks.append(Paragraph(f"Over the ranges given, the advice is {wording.listed(parts)} of the cases."))
+    if recommendation.regret:
+        blocks.append(Paragraph(wording.regret_sentence(recommendation.regret)))
     for doubt in recommendation.doubts:
         label = f" {LABELS.get(doubt.field, doubt.field)}" if doubt.field else ""
         blocks.append(Paragraph(f"{wording.doubt_sentence(doubt)}{label}"))

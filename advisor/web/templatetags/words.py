@@ -49,6 +49,7 @@ register.filter("dead_letter_sentence", wording.dead_letter_sentence)
 register.filter("delivery_sentences", wording.delivery_sentences)
 register.filter("retries_sentence", wording.retries_sentence)
 register.filter("doubt_sentence", wording.doubt_sentence)
+register.filter("regret_sentence", wording.regret_sentence)
 register.filter("person", person_name)
 
 

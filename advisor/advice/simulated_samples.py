@@ -1,0 +1,118 @@
+"""Ranges and "don't know" by simulation: a short run of each design for each sample, with the same requests."""
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from advisor.advice.answer_vectors import AnswerVectors
+from advisor.advice.answers import LEAVES, Answers, answers_from
+from advisor.advice.brief_runs import brief_jobs, brief_shares
+from advisor.advice.contract import Style
+from advisor.advice.decision import Conclusions
+from advisor.advice.evaluation import ALL_STYLES, Evaluation, decide
+from advisor.advice.template_merge import merge_mappings
+from advisor.advice.trials import SearchStopped, outcome_of
+from advisor.advice.uncertainty import matters_most, sampled
+from core.errors import InvalidInput
+from core.paths import nested, value_at
+
+MOST_SAMPLES, FEWEST_SAMPLES = 100, 20
+MOST_JOBS_OF_SAMPLES = 5_000_000
+"""With more requests in a short run there are fewer samples."""
+_THREADS = 2
+
+
+class SampledStyles(NamedTuple):
+    probability: dict[Style, float]
+    settle: str | None
+    """The answer that matters most; None if one style is best in every sample."""
+    regret: dict[Style, float]
+    """Of each style that was simulated in every sample: what it has less in time than the best one of the sample, on average."""
+
+
+class _Sample(NamedTuple):
+    style: Style | None
+    in_time: dict[Style, float]
+
+
+def simulate_samples(evaluation: Evaluation, is_wanted: Callable[[], bool]) -> SampledStyles | None:
+    """None without ranges, or if the runs would take too long.
+
+    Raises:
+        SearchStopped: once `is_wanted` says no; it is asked before each sample.
+    """
+    if not evaluation.answers.uncertain:
+        return None
+    try:
+        count = min(MOST_SAMPLES, MOST_JOBS_OF_SAMPLES // max(1, brief_jobs(evaluation)))
+    except InvalidInput:
+        return None
+    if count < FEWEST_SAMPLES:
+        return None
+    vectors, quantiles = sampled(evaluation, count)
+    by_formulas = decide(vectors).style
+
+    def run(row: int) -> _Sample:
+        if not is_wanted():
+            raise SearchStopped
+        return _simulated(evaluation.answers, evaluation.vectors, vectors, row)
+
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="samples") as pool:
+        samples = list(pool.map(run, range(count)))
+    styles = np.array(
+        [
+            by_formulas[row] if sample.style is None else ALL_STYLES.index(sample.style)
+            for row, sample in enumerate(samples)
+        ]
+    )
+    shares: dict[Style, float] = {style: float(np.mean(styles == place)) for place, style in enumerate(ALL_STYLES)}
+    return SampledStyles(shares, matters_most(styles, quantiles), _regrets([one for one in samples if one.in_time]))
+
+
+def _regrets(samples: list[_Sample]) -> dict[Style, float]:
+    everywhere = [style for style in ALL_STYLES if samples and all(style in sample.in_time for sample in samples)]
+    return {
+        style: float(np.mean([max(one.in_time.values()) - one.in_time[style] for one in samples]))
+        for style in everywhere
+    }
+
+
+def _simulated(answers: Answers, base: AnswerVectors, vectors: AnswerVectors, row: int) -> _Sample:
+    """Nothing, if the answers of a sample are not valid together or take too long."""
+    differs = {
+        path: _written(path, float(vectors[path][row]))
+        for path in LEAVES
+        if path in base and (path in answers.uncertain or not _is_same(base[path][0], vectors[path][row]))
+    }
+    try:
+        evaluation = Evaluation.from_answers(
+            answers_from(merge_mappings(answers.model_dump(), nested(_known(answers, differs))))
+        )
+        shares = brief_shares(evaluation)
+    except InvalidInput:
+        return _Sample(None, {})
+    wanted = 1 - evaluation.answers.caller.tolerated_miss_percent / 100
+    concluded: Conclusions = {
+        style: "meets" if share.stable and share.in_time >= wanted else "misses" for style, share in shares.items()
+    }
+    return _Sample(outcome_of(evaluation, concluded).style, {style: share.in_time for style, share in shares.items()})
+
+
+def _known(answers: Answers, differs: dict[str, Any]) -> dict[str, Any]:
+    """What moves along and is not given, such as a p99 of the lognormal, stays so."""
+    return {
+        path: value
+        for path, value in differs.items()
+        if value_at(answers, path) is not None or path in answers.uncertain
+    }
+
+
+def _is_same(one: float, other: float) -> bool:
+    return one == other or (math.isnan(one) and math.isnan(other))
+
+
+def _written(path: str, value: float) -> Any:
+    return round(value) if LEAVES[path].kind == "integer" else value
