@@ -9,7 +9,6 @@ from advisor.advice.evidence import shortened, shortest_peak_s
 from advisor.advice.scenario import scenario_of
 from core.errors import InvalidInput, Problem
 from simulator.arrivals import Arrivals, BurstArrivals, GammaArrivals, PoissonArrivals, RegularArrivals
-from simulator.deliveries import NoDelivery
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, designs_of, jobs_of
 from simulator.scenario import Scenario
 from simulator.simulate import BriefShare, share_of_one_run
@@ -53,20 +52,20 @@ class _Part(NamedTuple):
 def _of_design(parts: list[_Part], design: str, load: Load) -> BriefShare:
     if not load.stable:
         return BriefShare(0.0, False)
-    runs = [_run_design(_alone(part.scenario, design).model_dump_json(by_alias=True), design, load) for part in parts]
+    runs = [_run_design(alone(part.scenario, design).model_dump_json(by_alias=True), design, load) for part in parts]
     weights = [part.weight for part in parts]
     missed = sum(weight * (1 - run.in_time) for weight, run in zip(weights, runs, strict=True)) / sum(weights)
     return BriefShare(min(1.0, max(0.0, 1 - missed)), all(run.stable for run in runs), all(run.settled for run in runs))
 
 
-def _alone(scenario: Scenario, design: str) -> Scenario:
+def alone(scenario: Scenario, design: str) -> Scenario:
     """The Scenario without what concerns other designs alone, so that a run is not repeated if only that changes."""
     synchronous, events = scenario.synchronous, scenario.event_driven
     if design != SYNCHRONOUS:
         lone = {"workers": 1, "backlog": None, "client_timeout_s": None, "hops": ()}
         synchronous = synchronous if design != EVENT_DRIVEN else synchronous.model_copy(update=lone)
     else:
-        events = events.model_copy(update={"consumers": 1, "delivery": NoDelivery(method="none")})
+        events = events.model_copy(update={"consumers": 1, "queue_consumers": None, "discipline": "strict"})
     hybrid = scenario.hybrid if design not in (SYNCHRONOUS, EVENT_DRIVEN) else None
     return scenario.model_copy(
         update={

@@ -110,7 +110,7 @@ FROM_ZERO = 1e-3
 """From zero, the search begins at this part of the bound."""
 FINEST = 0.01
 """A threshold is narrowed down to this part of it, and rounded away from the answer."""
-ROUGH, ROUGH_FAR = 0.05, 0.2
+ROUGH, ROUGH_FAR = 0.05, 0.1
 """The same part for flips that are not among the nearest, and for those farther away than the factor `FAR`."""
 VERIFIED = 5
 """The nearest flips, which are narrowed down and put through the evidence."""
@@ -260,11 +260,26 @@ class Trials:
             if bracket.new == limit:
                 break
             old, known = bracket.new, bracket.at_new
+        if end is not None and end.outcome != self.now and old != now:
+            return self._changed_by_forces(path, old, limit, end)
         if end is not None and end.outcome != self.now:
             return (
                 nearest.model_copy(update={"becomes": end.outcome}) if nearest else self._flip(path, limit, end.outcome)
             )
         return None
+
+    def _changed_by_forces(self, path: str, old: float, new: float, at_new: FlipTrial) -> Flip:
+        """Where the advice changes beyond a value at which conclusions have changed, but it has not."""
+        while not _is_narrow(path, old, new, ROUGH):
+            middle = _between(path, old, new, 0.5, is_first=False)
+            if middle in (old, new):
+                break
+            trial = self.at(path, _as_given(path, middle))
+            if trial is None or trial.outcome != self.now:
+                new, at_new = middle, trial or at_new
+            else:
+                old = middle
+        return self._flip(path, new, at_new.outcome, still=old)
 
     def _missed(self, shares: Mapping[Style, BriefShare]) -> dict[Style, float]:
         missed = {style: 1 - share.in_time for style, share in shares.items()}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from advisor.advice.answers import LEAVES, Answers, answers_from
-from advisor.advice.brief_runs import brief_shares
+from advisor.advice.brief_runs import alone, brief_shares
 from advisor.advice.consumer_search import planned_evidence
 from advisor.advice.contract import Flip, FlipOutcome, Recommendation
 from advisor.advice.decision import decide_vectors
@@ -18,7 +18,9 @@ from advisor.advice.templates import TEMPLATES
 from advisor.advice.trials import VERIFIED, Trials, outcome_of, simulated_flips
 from advisor.advice.variations import changed, moved_along, reach, starting_number
 from core.paths import value_at
-from simulator.simulate import simulate
+from simulator.arrivals import PoissonArrivals
+from simulator.simulate import share_of_one_run, simulate
+from simulator.stability import load_of
 
 SHEETS = {
     "document_extraction": TEMPLATES["document_extraction"].answers,
@@ -35,6 +37,7 @@ SHEETS = {
     ),
 }
 
+STEADY = PoissonArrivals(process="poisson", rate_per_s=18.0)
 FULL = {"speech_transcription", "agent_loops"}
 
 
@@ -141,6 +144,21 @@ def test_a_brief_run_has_the_share_in_time_of_the_whole_cycle(name: str) -> None
         brief = brief_shares(evaluation)
         assert brief["synchronous"].in_time == pytest.approx(whole.synchronous.good_share, abs=0.01)
         assert brief["event_driven"].in_time == pytest.approx(whole.event_driven.good_share, abs=0.01)
+
+
+@pytest.mark.parametrize("subscribers", [1, 3])
+@pytest.mark.parametrize("name", ["form_classification", "image_moderation"])
+def test_a_design_that_runs_alone_does_what_it_does_with_the_others(name: str, subscribers: int) -> None:
+    """The other design has another number of consumers, or of workers, and that changes nothing."""
+    answers = changed(TEMPLATES[name].answers, "subscribers.count", subscribers)
+    scenario = scenario_of(Evaluation.from_answers(answers)).model_copy(update={"jobs": 2000, "arrivals": STEADY})
+    both = simulate(scenario, replications=1, windows=False)
+    for design, result in (("synchronous", both.synchronous), ("event_driven", both.event_driven)):
+        lone = alone(scenario, design)
+        assert lone != scenario
+        assert share_of_one_run(lone, design, load_of(scenario, design, None, None)).in_time == pytest.approx(
+            result.good_share, abs=1e-9
+        )
 
 
 def test_what_is_concluded_of_each_style_decides() -> None:
