@@ -16,10 +16,10 @@ from advisor.reports.charts.over_time import Timeline, queue_depth  # noqa: E402
 from advisor.reports.document.simulation import difference_rows, results_table  # noqa: E402
 from advisor.reports.figure_svg import svg  # noqa: E402
 from simulator.arrivals import TraceArrivals  # noqa: E402
+from simulator.recordings.reader import read_recording  # noqa: E402
 from simulator.result import Result  # noqa: E402
 from simulator.scenario import Scenario  # noqa: E402
 from simulator.simulate import simulate  # noqa: E402
-from simulator.traces import read_trace  # noqa: E402
 
 EXAMPLES = ("azure-code", "azure-code-patient", "azure-conversation", "azure-conversation-patient")
 DRAWN = ("azure-code", "azure-conversation")
@@ -56,7 +56,7 @@ def run(name: str, folder: Path) -> Example:
     assert isinstance(scenario.arrivals, TraceArrivals)  # noqa: S101
     path = folder / (scenario.arrivals.path or "")
     with path.open("rb") as stream:
-        return Example(name, scenario, simulate(scenario, trace=read_trace(stream, path.name)))
+        return Example(name, scenario, simulate(scenario, trace=read_recording(stream, path.name).trace))
 
 
 def renewed(page: str, example: Example) -> str:

@@ -9,7 +9,9 @@ from core.units import DAY_S
 from simulator.traces import Trace
 
 WINDOWS_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
-"""The lengths of peak that are looked for."""
+"""The lengths of peak that are looked for; of counts per interval, the interval and longer ones."""
+HALF_OF_PEAK = 0.5
+"""A window is another peak if it exceeds the mean by this part of what the highest one does."""
 BEYOND_CHANCE = 5.0
 """A window is a peak if its count exceeds the mean by this many standard deviations of a Poisson count: more than chance gives."""
 HIGHEST_CV = 100.0
@@ -20,7 +22,7 @@ RATES = (1e-6, 1e6)
 def measured(trace: Trace, cap_per_s: float = math.inf) -> dict[str, Any]:
     """A recording's volume: its mean rate, and as its peak the window with the most requests.
 
-    Where some window brings more than `cap_per_s` gets through, the peak is the one that gathers the largest backlog against it, be it of
+    If the mean gets through, and some window brings more than `cap_per_s`, the peak is the one that gathers the largest backlog against it, be it of
     seconds or of an hour; else the one that gathers most above the mean. The unevenness is that of the gaps, peaks included. A recording
     with no length says nothing.
     """
@@ -34,7 +36,9 @@ def measured(trace: Trace, cap_per_s: float = math.inf) -> dict[str, Any]:
         "mean_rate_per_s": _three(min(RATES[1], max(RATES[0], mean))),
         "peak_to_mean": _three(ratio),
         "peak_minutes": _three(min(1440.0, minutes)),
-        "peaks_per_day": _three(min(MOST_PEAKS, DAY_S / trace.span_s, 0.98 * 1440 / (minutes * ratio))),
+        "peaks_per_day": _three(
+            min(MOST_PEAKS, _peaks(trace, peak_s) * DAY_S / trace.span_s, 0.98 * 1440 / (minutes * ratio))
+        ),
         "interarrival_cv": _three(min(HIGHEST_CV, trace.interarrival_cv2**0.5)),
     }
 
@@ -42,15 +46,26 @@ def measured(trace: Trace, cap_per_s: float = math.inf) -> dict[str, Any]:
 def _peak_s(trace: Trace, cap_per_s: float) -> float:
     """The window that binds. Shorter windows than there are peaks in are chance, and left out."""
     mean = trace.mean_rate_per_s
-    windows = np.array([window for window in WINDOWS_S if window <= trace.span_s / 2] or [trace.span_s])
+    lengths = sorted({trace.interval_s, *WINDOWS_S} - {0.0})
+    windows = np.array([one for one in lengths if trace.interval_s <= one <= trace.span_s / 2] or [trace.span_s])
     counts = np.array([trace.busiest(window) * mean * window for window in windows])
     expected = mean * windows
     telling = counts > expected + BEYOND_CHANCE * np.sqrt(expected) + BEYOND_CHANCE
     gathered = np.where(telling, counts - cap_per_s * windows, -math.inf)
-    if gathered.max() > 0:
+    if mean < cap_per_s and gathered.max() > 0:
         return float(windows[np.argmax(gathered)])
     long = windows >= min(10.0, windows[-1])
     return float(windows[np.argmax(np.where(long, counts - expected, -math.inf))])
+
+
+def _peaks(trace: Trace, peak_s: float) -> int:
+    """How often the windows rise to a peak; one that lasts longer than a window is one peak."""
+    counts, expected = trace.following(peak_s), trace.mean_rate_per_s * peak_s
+    excess = counts.max() - expected
+    if excess <= BEYOND_CHANCE * np.sqrt(expected):
+        return 1
+    starts = trace.arrivals_s[counts >= expected + HALF_OF_PEAK * excess]
+    return 1 + int((np.diff(starts) > peak_s).sum())
 
 
 def _three(value: float) -> float:

@@ -21,8 +21,9 @@ from simulator.live.run.design_run import DesignSetup
 from simulator.live.run.machine_capacity import CAUTIOUS
 from simulator.live.run.run_plan import plan_live_run
 from simulator.live.run.window import Window, cut_window, simulate_window
+from simulator.recordings.reader import read_recording
 from simulator.scenario import Scenario
-from simulator.traces import Trace, read_trace
+from simulator.traces import Trace
 from tests.fakes.naive_scenarios import as_live_run_has_it, durations_of, scenarios, trace_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -72,7 +73,7 @@ def example(name: str) -> tuple[Scenario, Trace | None]:
     trace = None
     if isinstance(scenario.arrivals, TraceArrivals):
         with (EXAMPLES / "bursty-hour.csv").open("rb") as stream:
-            trace = read_trace(stream)
+            trace = read_recording(stream).trace
     return scenario.model_copy(update={"hybrid": None, "autoscaling": None}), trace
 
 

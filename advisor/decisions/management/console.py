@@ -75,6 +75,10 @@ class Console(BaseCommand):
     def print_json(self, value: Any) -> None:
         self.stdout.write(json.dumps(value, indent=2, allow_nan=False))
 
+    def report(self, line: str) -> None:
+        """Write a line that is no error to standard error."""
+        self.stderr.write(line, style_func=str)
+
     @contextmanager
     def simulating(self, name: str, *, steps: bool = False) -> Iterator[ShowProgress]:
         """Show a line of progress on a terminal, and report why a simulation of `name` stopped.

@@ -20,11 +20,14 @@ from advisor.advice.scenario import scenario_from, scenario_of
 from advisor.advice.yaml_json import LARGEST_BYTES, document_kind, read_mapping, with_lines
 from advisor.decisions.limits import TRACE_ROWS
 from advisor.decisions.management.console import BadInput, problems_in
+from advisor.decisions.management.recording_options import option_of
+from advisor.reports.understood import understood
 from core.errors import InvalidInput
 from simulator.arrivals import TraceArrivals
+from simulator.recordings.understanding import Corrections, RecordingQuestion
 from simulator.scenario import Scenario
 from simulator.services import EmpiricalService
-from simulator.traces import Trace, read_durations, read_trace
+from simulator.traces import Trace
 
 STANDARD_INPUT = "-"
 Read = TypeVar("Read")
@@ -51,6 +54,10 @@ class Source:
     given: Mapping[str, Any]
     name: str
     folder: Path
+    corrections: Corrections = field(default_factory=Corrections)
+    """Of how a recording is read."""
+    report: Callable[[str], Any] = lambda _: None
+    """Called with a line for each thing that was understood of a recording."""
     traces: dict[Path, Trace] = field(default_factory=dict)
 
 
@@ -58,7 +65,12 @@ def add_library(parser: CommandParser) -> None:
     parser.add_argument("--library", metavar="FILE", help="hops and provider profiles to lay over the shipped ones")
 
 
-def read(file: str, library: str | None = None) -> Source:
+def read(
+    file: str,
+    library: str | None = None,
+    corrections: Corrections | None = None,
+    report: Callable[[str], Any] = lambda _: None,
+) -> Source:
     """Read the mapping in a YAML or JSON file (`-`: standard input), and merge the figures of a library file.
 
     Raises BadInput, with the file and if possible the line.
@@ -69,7 +81,7 @@ def read(file: str, library: str | None = None) -> Source:
         given = read_mapping(_bytes(file), name if file == STANDARD_INPUT else Path(file).name)
     if library is not None:
         given.update(apply_overrides(given, _library_in(library)))
-    return Source(given, name, folder)
+    return Source(given, name, folder, corrections or Corrections(), report)
 
 
 def _library_in(file: str) -> Library:
@@ -147,22 +159,37 @@ def _durations_of(source: Source, scenario: Scenario) -> NDArray[np.float64] | N
     service = scenario.service
     if not isinstance(service, EmpiricalService) or service.path is None:
         return None
+    from simulator.recordings.reader import read_durations  # it loads polars, which takes a while
+
     return _parsed(source.folder / service.path, f"{source.name}: service.path", read_durations)
 
 
 def _read_trace(source: Source, path: str, named_by: str) -> Trace:
+    from simulator.recordings.reader import read_recording  # it loads polars, which takes a while
+
     place = source.folder / path
     if place not in source.traces:
-        source.traces[place] = _parsed(
-            place, f"{source.name}: {named_by}", lambda stream: read_trace(stream, place.name, TRACE_ROWS)
+        recording = _parsed(
+            place,
+            f"{source.name}: {named_by}",
+            lambda stream: read_recording(stream, place.name, TRACE_ROWS, source.corrections),
         )
+        for title, words in understood(recording.understanding, recording.trace):
+            source.report(f"{place.name}: {title}: {words}")
+        for note in recording.understanding.notes:
+            source.report(f"{place.name}: {note}")
+        source.traces[place] = recording.trace
     return source.traces[place]
 
 
 def _parsed(place: Path, named_by: str, parse: Callable[[BinaryIO], Read]) -> Read:
     try:
         with place.open("rb") as stream, problems_in(str(place)):
-            return parse(stream)
+            try:
+                return parse(stream)
+            except RecordingQuestion as error:
+                options = [f"  {option_of(choice)}: {choice.text}" for choice in error.choices]
+                raise BadInput(f"{place}: {error.question} Give one of:", *options) from error
     except FileNotFoundError as error:
         raise BadInput(f"{named_by}: there is no file {place}") from error
     except (OSError, ValueError) as error:

@@ -26,6 +26,7 @@ from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput, Problem
 from core.values import shown
 from simulator import traces
+from simulator.recordings.reader import read_recording
 
 COLUMNS = ("arrivals_s", "input_tokens", "output_tokens", "service_s")
 SPOOLED_BYTES = 1 << 20
@@ -55,7 +56,7 @@ def upload_trace(workspace: Workspace, user: User, name: str, chunks: Iterable[b
         if Trace.objects.filter(workspace=workspace).count() >= limits.TRACES_CAP:
             reason = f"this workspace has {limits.TRACES_CAP} recordings already; delete one first, on the page of its recordings"
             raise InvalidInput([Problem("trace", reason)])
-        recorded = traces.read_trace(cast(BinaryIO, file), shown, max_rows=limits.TRACE_ROWS)
+        recorded = read_recording(cast(BinaryIO, file), shown, limits.TRACE_ROWS).trace
         csv_gz = _compressed(cast(BinaryIO, file))
     values = {
         "size_bytes": size_bytes,

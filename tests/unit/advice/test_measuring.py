@@ -1,5 +1,7 @@
 """A recording's volume: always answers that the questionnaire takes, and the peak that binds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -36,6 +38,25 @@ def test_seconds_long_bursts_are_the_peak_where_they_are_what_passes_capacity() 
 def test_a_long_swell_past_capacity_outweighs_a_short_burst() -> None:
     volume = measured(hour((600, 60, 2), (1200, 1500, 600)), cap_per_s=1)
     assert volume["peak_minutes"] in (5, 15)
+
+
+def test_peaks_are_found_where_even_the_mean_is_past_capacity() -> None:
+    """A backlog that grows all the time has no window that gathers most of it but the longest."""
+    bursts = hour(*((start, 300, 60) for start in range(300, 3600, 600)))
+    assert measured(bursts, cap_per_s=0.1)["peak_minutes"] == 1
+
+
+def test_peaks_are_counted() -> None:
+    """Six bursts in an hour are 144 a day; one that lasts longer than the window is one."""
+    assert measured(hour(*((start, 300, 60) for start in range(300, 3600, 600))))["peaks_per_day"] == pytest.approx(
+        144, rel=0.01
+    )
+    assert measured(hour((600, 900, 600)))["peaks_per_day"] == pytest.approx(24, rel=0.01)
+
+
+def test_counts_have_no_peak_shorter_than_their_interval() -> None:
+    bursts = hour((600, 200, 4), (2000, 200, 4))
+    assert measured(replace(bursts, interval_s=60.0), cap_per_s=10)["peak_minutes"] >= 1
 
 
 def test_chance_is_no_peak() -> None:

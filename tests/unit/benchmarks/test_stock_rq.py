@@ -17,8 +17,8 @@ from benchmarks.stock_rq import analysis, page, workloads
 from benchmarks.stock_rq.prediction import Predicted, describe, replay, write_trace
 from benchmarks.stock_rq.processes import CannotMeasure, Processes, listen_queue
 from simulator.arrivals import BurstArrivals
+from simulator.recordings.reader import read_recording
 from simulator.scenario import Scenario
-from simulator.traces import read_trace
 
 ROOT = Path(__file__).parents[3]
 BURST = workloads.Workload("burst", 200, 0.45, burst_load=1.5, burst_s=60)
@@ -158,7 +158,7 @@ def test_recorded_jobs_are_replayed_as_they_were(tmp_path: Path) -> None:
     trace = tmp_path / "trace.csv"
     write_trace(jobs_of_a_queue(), 1, trace)
     with trace.open("rb") as stream:
-        parsed = read_trace(stream, trace.name)
+        parsed = read_recording(stream, trace.name).trace
     assert parsed.arrivals_s.tolist() == [0, 1, 2, 3]
     assert parsed.service_s is not None
     drawn_s = workloads.draw_call(1, 3, 0).sleep_s

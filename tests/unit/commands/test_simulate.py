@@ -94,8 +94,8 @@ def test_a_trace_of_standard_input_is_in_the_current_folder(
 
 
 def test_a_bad_row_of_a_trace_is_named(run: Run, engine: Recorder, write: Write) -> None:
-    write("arrivals.csv", "timestamp\n0\n5\n4\n")
-    with pytest.raises(CommandError, match=r"arrivals\.csv: .*line 4") as refused:
+    write("arrivals.csv", "timestamp\n0\n5\nsoon\n")
+    with pytest.raises(CommandError, match=r"arrivals\.csv \(line 4\): the time 'soon'") as refused:
         run("simulate", write("scenario.yaml", TRACED))
     assert refused.value.returncode == 2
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from simulator.recordings.reader import read_recording
 from simulator.result import Result
 from simulator.scenario import Scenario
 from simulator.simulate import simulate
-from simulator.traces import Trace, read_trace
+from simulator.traces import Trace
 
 FOLDER = Path(os.environ.get("CROSSOVER_TRACES", Path(__file__).parents[3] / "../shared/traces"))
 SERVICE_S, WORKERS, LOAD = 8.0, 40, 0.79
@@ -22,7 +23,7 @@ def trace_of(name: str) -> Trace:
             pytest.fail(reason)
         pytest.skip(reason)
     with path.open("rb") as stream:
-        return read_trace(stream, name)
+        return read_recording(stream, name).trace
 
 
 def run(trace: Trace, deadline_s: float = 60, **synchronous: object) -> Result:
@@ -48,7 +49,10 @@ def test_the_files_have_the_shape_that_was_measured() -> None:
     assert conversation.interarrival_cv2 == pytest.approx(1.2, rel=0.01)
     assert [code.dispersion(window) for window in (1, 10, 60)] == pytest.approx([13, 72, 164], rel=0.02)
     assert [conversation.dispersion(window) for window in (1, 10, 60)] == pytest.approx([1.4, 3.9, 16], rel=0.02)
-    assert (code.busiest(10), conversation.busiest(10)) == (pytest.approx(12.8, rel=0.01), pytest.approx(1.8, rel=0.02))
+    assert (code.busiest(10), conversation.busiest(10)) == (
+        pytest.approx(16.17, rel=0.01),
+        pytest.approx(2.025, rel=0.02),
+    )
     assert code.output_tokens is not None and float(code.output_tokens.mean()) == pytest.approx(28, abs=0.5)
 
 

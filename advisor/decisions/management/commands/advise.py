@@ -4,6 +4,7 @@ from django.core.management.base import CommandParser
 
 from advisor.advice.recommendation import advise
 from advisor.decisions.management.console import Console, add_format
+from advisor.decisions.management.recording_options import add_recording_options, corrections_from
 from advisor.decisions.management.workload import add_library, answers_in, read, workload_of
 from advisor.reports.document.advice import advice_sections
 from advisor.reports.terminal_text import terminal_text
@@ -16,10 +17,11 @@ class Command(Console):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("answers", metavar="ANSWERS", help="a YAML or JSON file; - for standard input")
         add_library(parser)
+        add_recording_options(parser)
         add_format(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        source = read(options["answers"], options["library"])
+        source = read(options["answers"], options["library"], corrections_from(options), self.report)
         answers = answers_in(source)
         recommendation = advise(answers, trace=workload_of(source, answers).trace)
         if options["format"] == "json":

@@ -12,6 +12,7 @@ from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from advisor.decisions.management.console import FAILURE, BadInput, Console
+from advisor.decisions.management.recording_options import add_recording_options, corrections_from
 from advisor.decisions.management.running import run
 from advisor.decisions.management.workload import Source, add_library, answers_in, read, workload_of
 from advisor.reports.document import build
@@ -31,11 +32,12 @@ class Command(Console):
         parser.add_argument("--to", required=True, metavar="REPORT", help=f"report{listed(ENDINGS, 'or')}")
         parser.add_argument("--simulate", action="store_true", help="with a simulation of both designs in it")
         add_library(parser)
+        add_recording_options(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         place = Path(options["to"])
         chosen = _format_of(place)
-        source = read(options["answers"], options["library"])
+        source = read(options["answers"], options["library"], corrections_from(options), self.report)
         answers = answers_in(source)
         workload = workload_of(source, answers)
         recommendation = advise(answers, trace=workload.trace)

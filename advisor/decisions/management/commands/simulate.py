@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from advisor.decisions.management.console import BadInput, Console, add_format
+from advisor.decisions.management.recording_options import add_recording_options, corrections_from
 from advisor.decisions.management.running import StoppedRun, add_engine, request_from, require_memory, run
 from advisor.decisions.management.workload import Workload, add_library, read, workload_in
 from advisor.decisions.models import EngineName
@@ -34,10 +35,11 @@ class Command(Console):
             help="seconds: an outage of the provider, and whether each design recovers from it",
         )
         add_library(parser)
+        add_recording_options(parser)
         add_format(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        source = read(options["file"], options["library"])
+        source = read(options["file"], options["library"], corrections_from(options), self.report)
         workload = workload_in(source).seeded(options["seed"])
         if options["trigger"] is not None:
             self._recover(workload, source.name, options)

@@ -5,6 +5,7 @@ from django.core.management.base import CommandParser
 
 from advisor.advice.answers import Answers
 from advisor.decisions.management.console import Console, add_format, whole_number
+from advisor.decisions.management.recording_options import add_recording_options, corrections_from
 from advisor.decisions.management.running import LARGEST_SEED, require_memory
 from advisor.decisions.management.workload import add_library, answers_in, read, workload_of
 from advisor.reports.maps.capacity import needed_text
@@ -33,10 +34,11 @@ class Command(Console):
         parser.add_argument("--jobs", type=int, default=JOBS, metavar="N", help="jobs a cell and design")
         parser.add_argument("--seed", type=whole_number(0, LARGEST_SEED), default=1, metavar="N", help="of all cells")
         add_library(parser)
+        add_recording_options(parser)
         add_format(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        source = read(options["answers"], options["library"])
+        source = read(options["answers"], options["library"], corrections_from(options), self.report)
         answers = answers_in(source)
         trace = workload_of(source, answers).trace
         with self.simulating(source.name) as show:
