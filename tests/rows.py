@@ -1,11 +1,13 @@
 """Rows made directly, for tests of what happens to them later."""
 
+from collections.abc import Iterable
 from itertools import count
 from typing import Any
 
 from advisor.decisions import stored
 from advisor.decisions.models import Decision, Revision, Run, Sweep, SweepPart, Trace
-from advisor.teams.models import Workspace
+from advisor.decisions.services.recordings import accept_upload, keep_upload
+from advisor.teams.models import User, Workspace
 from simulator.arrivals import PoissonArrivals
 from simulator.scenario import Scenario
 from simulator.services import ExponentialService
@@ -29,6 +31,11 @@ def recordings(workspace: Workspace, count: int) -> None:
     """As many recordings of other files, without their data."""
     rows = ({"name": f"{n}.csv", "sha256": f"{n:064x}", "size_bytes": 20} for n in range(count))
     Trace.objects.bulk_create(Trace(workspace=workspace, requests=3, span_s=2.0, **row) for row in rows)
+
+
+def upload_trace(workspace: Workspace, user: User, name: str, chunks: Iterable[bytes]) -> Trace:
+    """A recording of a file, read as it is understood."""
+    return accept_upload(keep_upload(workspace, user, name, chunks), user)
 
 
 def a_sweep(revision: Revision, **fields: Any) -> Sweep:

@@ -34,6 +34,8 @@ LOOK_EVERY_S = 0.5
 TRACE_BYTES = 64 << 20
 """A million rows take about 45 MB."""
 TRACE_ROWS = 1_000_000
+UPLOADS_KEPT = timedelta(days=1)
+"""How long a file may wait for a person to check how it was understood."""
 TRACES_CAP = 200
 """A million rows take about 10 MB of the database."""
 

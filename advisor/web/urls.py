@@ -12,6 +12,7 @@ from advisor.web.views import (
     exports,
     library,
     members,
+    recordings,
     revisions,
     runs,
     sweeps,
@@ -38,6 +39,9 @@ urlpatterns = [
     path("decisions/<uuid:decision_id>/answers/file", answers.replace_answers, name="replace-answers"),
     path("decisions/<uuid:decision_id>/answers.<str:extension>", exports.download_answers, name="answers-file"),
     path("decisions/<uuid:decision_id>/trace", answers.upload_recording, name="upload-trace"),
+    path(
+        "decisions/<uuid:decision_id>/recordings/<uuid:upload_id>", recordings.review_recording, name="review-recording"
+    ),
     path("decisions/<uuid:decision_id>/trace/forget", answers.forget_recording, name="forget-trace"),
     path("decisions/<uuid:decision_id>/simulate", answers.simulate, name="simulate"),
     path("decisions/<uuid:decision_id>/live-plan", runs.show_live_plan, name="live-plan"),

@@ -27,6 +27,7 @@ def run_live(page: Page, speed: str) -> None:
     field(page, "volume.mean_rate_per_s")
     recording = {"name": "short.csv", "mimeType": "text/csv", "buffer": ARRIVALS.encode()}
     page.locator("#trace-file").set_input_files(recording)  # type: ignore[arg-type]
+    page.get_by_role("button", name="Use this recording").click()
     expect(page.locator(".field-trace")).to_contain_text("short")
     for path, value in POISONED.items():
         field(page, path).fill(value)

@@ -7,7 +7,6 @@ from advisor.decisions.engines import ENGINES, Engine
 from advisor.decisions.jobs import run_simulation
 from advisor.decisions.models import Decision, EngineName, Run, State
 from advisor.decisions.services.decisions import ensure_demo
-from advisor.decisions.services.recordings import upload_trace
 from advisor.decisions.services.revisions import save_answers
 from advisor.decisions.services.runs import RunRequest, cancel_run, request_run
 from advisor.teams.models import User, Workspace
@@ -15,6 +14,7 @@ from simulator.replications import Progress
 from simulator.result import Result
 from simulator.simulate import simulate
 from tests.fakes.engines import Report
+from tests.rows import upload_trace
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,12 +13,12 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from advisor.configuration import Configuration
 from advisor.decisions.models import Comment, Decision, EngineName, Revision, Run, Trace
-from advisor.decisions.services.recordings import upload_trace
+from advisor.decisions.services.recordings import keep_upload
 from advisor.teams.models import Invitation, Membership, Role, SignedInSession, User, Workspace
 from advisor.teams.services.accounts import make_reset
 from advisor.teams.services.workspaces import create_invitation
 from tests.conftest import local_client, member
-from tests.rows import a_sweep
+from tests.rows import a_sweep, upload_trace
 
 WHO = ("anonymous", "owner", "editor", "viewer", "outsider", "admin")
 LOGIN = 302
@@ -51,6 +51,7 @@ TABLE: dict[str, Row] = {
     "replace-answers": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "answers-file": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "upload-trace": Row("POST", (LOGIN, 422, 422, 403, 404, 403)),
+    "review-recording": Row("GET", (LOGIN, 200, 200, 403, 404, 403)),
     "forget-trace": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "simulate": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "live-plan": Row("GET", (LOGIN, 200, 200, 403, 404, 403)),
@@ -208,12 +209,21 @@ def compare_address(name: str, run: Run) -> str:
     return f"{reverse(name)}?run={run.pk}&run={other.pk}"
 
 
+def review_address(name: str, decision: Decision) -> str:
+    """That of an upload which waits to be checked; empty for any other name."""
+    if name != "review-recording":
+        return ""
+    olga = member("olga", decision.workspace, Role.OWNER)
+    upload = keep_upload(decision.workspace, olga, "a.csv", [b"time_s\n0\n1\n"])
+    return reverse(name, args=[decision.pk, upload.pk])
+
+
 def address(name: str, decision: Decision, run: Run) -> str:
     if name in SWEEPS:
         return reverse(name, args=[a_sweep(decision.latest(), kind=SWEEPS[name]).pk])
     if name in ("compare", "compare-charts"):
         return compare_address(name, run)
-    if of_team := teams_address(name, decision.workspace):
+    if of_team := teams_address(name, decision.workspace) or review_address(name, decision):
         return of_team
     match name:
         case "report" | "revision" | "answers-file":

@@ -10,9 +10,9 @@ from django.urls import reverse
 
 from advisor.decisions.models import Decision
 from advisor.decisions.services.decisions import create_decision
-from advisor.decisions.services.recordings import upload_trace
 from advisor.decisions.services.revisions import drop_trace, freeze_revision, use_trace
 from advisor.teams.models import User, Workspace
+from tests.rows import upload_trace
 
 
 def replace(client: Client, decision: Decision, **fields: Any) -> Any:

@@ -20,10 +20,11 @@ from advisor.decisions import stored
 from advisor.decisions.engines import ENGINES
 from advisor.decisions.models import Decision, Run, State, Trace, TraceData
 from advisor.decisions.services.library import save_entry
-from advisor.decisions.services.recordings import read_stored_trace, upload_trace
+from advisor.decisions.services.recordings import read_stored_trace
 from advisor.decisions.services.revisions import save_answers, use_trace
 from advisor.decisions.services.runs import request_run
 from advisor.teams.models import User
+from tests.rows import upload_trace
 from tests.sites import own_environment
 from tests.unit.reports.results import live_result
 from tests.web.conftest import MakeRun

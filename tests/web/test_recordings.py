@@ -7,11 +7,10 @@ from django.urls import reverse
 
 from advisor.decisions import limits
 from advisor.decisions.models import Decision, Trace
-from advisor.decisions.services.recordings import upload_trace
 from advisor.decisions.services.revisions import drop_trace, use_trace
 from advisor.decisions.services.runs import request_run
 from advisor.teams.models import User, Workspace
-from tests.rows import recordings
+from tests.rows import recordings, upload_trace
 
 
 @pytest.fixture

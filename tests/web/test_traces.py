@@ -8,7 +8,8 @@ from django.test import Client
 from django.urls import reverse
 
 from advisor.decisions import limits
-from advisor.decisions.models import Decision, Trace
+from advisor.decisions.models import Decision, RecordingUpload, Trace
+from advisor.decisions.services.recordings import read_stored_trace
 
 ROWS = b"time\n" + b"".join(b"%d\n" % (1_700_000_000 + second + second // 60 * 50) for second in range(600))
 
@@ -19,8 +20,23 @@ def upload(client: Client, decision: Decision, content: bytes, name: str = "arri
     return client.post(reverse("upload-trace", args=[decision.pk]), data)
 
 
+def review(client: Client, decision: Decision, content: bytes, name: str = "arrivals.csv") -> tuple[str, str]:
+    """The address of the page that shows how the file is understood, and the page."""
+    answer = upload(client, decision, content, name)
+    address = answer.headers.get("HX-Redirect") or answer.headers["Location"]
+    return address, " ".join(client.get(address).content.decode().split())
+
+
+def use(client: Client, decision: Decision, content: bytes, name: str = "arrivals.csv", **corrections: str) -> str:
+    """The decision's page, with the recording in use."""
+    address, _ = review(client, decision, content, name)
+    answer = client.post(address, corrections)
+    assert (answer.status_code, answer.headers["Location"]) == (302, reverse("decision", args=[decision.pk]))
+    return client.get(reverse("decision", args=[decision.pk])).content.decode()
+
+
 def test_a_recording_says_what_was_read_and_the_advice_goes_by_it(htmx: Client, decision: Decision) -> None:
-    page = upload(htmx, decision, ROWS).content.decode()
+    page = use(htmx, decision, ROWS)
     volume = decision.latest().answers.volume
     assert "Arrivals come from arrivals.csv" in page
     assert "600" in page
@@ -33,13 +49,13 @@ def test_a_recording_of_one_instant_has_no_rate_and_leaves_that_of_the_answers(
     htmx: Client, decision: Decision
 ) -> None:
     before = decision.latest().answers.volume.mean_rate_per_s
-    page = upload(htmx, decision, b"time\n" + 1000 * b"0\n").content.decode()
+    page = use(htmx, decision, b"time\n" + 1000 * b"0\n")
     assert "a backlog to be worked off, which has no rate" in page
     assert decision.latest().answers.volume.mean_rate_per_s == before
 
 
 def test_back_to_a_rate(htmx: Client, decision: Decision) -> None:
-    upload(htmx, decision, ROWS)
+    use(htmx, decision, ROWS)
     decision.refresh_from_db()
     answer = htmx.post(reverse("forget-trace", args=[decision.pk]), {"version": str(decision.draft_version)})
     assert answer.status_code == 200
@@ -50,13 +66,13 @@ def test_back_to_a_rate(htmx: Client, decision: Decision) -> None:
 def test_the_row_that_is_wrong_is_named_next_to_the_field(htmx: Client, decision: Decision) -> None:
     answer = upload(htmx, decision, b"time\n10\n20\nsoon\n")
     assert answer.status_code == 422
-    assert "Row 4" in answer.content.decode()
+    assert "Line 4" in answer.content.decode()
     assert not Trace.objects.exists()
 
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"time\n", "time\n1\n2\n".encode("utf-16"), b"PK\x03\x04\x00\x00zip", b"time\n\x00\n", b"\xff\xfe\xff"],
+    [b"", b"time\n", b"PK\x03\x04\x00\x00zip", b"time\n\x00\n", b"\xff\xfe\xff"],
 )
 def test_what_is_no_recording_is_refused(content: bytes, client: Client, decision: Decision) -> None:
     answer = upload(client, decision, content)
@@ -67,7 +83,7 @@ def test_what_is_no_recording_is_refused(content: bytes, client: Client, decisio
 def test_no_file_at_all_is_refused(client: Client, decision: Decision) -> None:
     answer = client.post(reverse("upload-trace", args=[decision.pk]), {"version": "1"})
     assert answer.status_code == 422
-    assert "Choose a CSV file first" in answer.content.decode()
+    assert "Choose a file first" in answer.content.decode()
 
 
 def test_an_upload_that_announces_too_much_is_refused_unread(client: Client, decision: Decision) -> None:
@@ -85,6 +101,83 @@ def test_an_upload_that_turns_out_too_large_is_refused_while_it_is_read(client: 
 
 
 def test_a_name_is_shown_as_text_and_never_as_a_path(htmx: Client, decision: Decision) -> None:
-    page = upload(htmx, decision, ROWS, "../../<b>x</b>.csv").content.decode()
+    _, page = review(htmx, decision, ROWS, "../../<b>x</b>.csv")
     assert "&lt;b&gt;" in page or "b&gt;.csv" in page
     assert "<b>x" not in page
+
+
+COUNTS = b"time,requests\n" + b"".join(
+    b"2025-05-12T10:%02d:00Z,%d\n" % (minute, 60 + minute % 7) for minute in range(60)
+)
+EITHER = b"time\n" + b"".join(b"%d/5/2025 10:00:00\n" % day for day in range(1, 12))
+
+
+def test_nothing_is_computed_before_the_person_has_seen_how_the_file_is_understood(
+    htmx: Client, decision: Decision
+) -> None:
+    before = decision.latest().answers
+    _, page = review(htmx, decision, COUNTS, "counts.csv")
+    assert not Trace.objects.exists() and decision.latest().answers == before
+    for words in (
+        "a number of requests per interval, column requests, every 60 s",
+        "column time, such as 2025-05-12T10:00:00Z: dates",
+        "60 rows, none left out",
+        "bursts shorter than 60 s cannot be seen",
+        "in 150 parts of 24 s: 1.05 /s on average",
+    ):
+        assert words in page
+
+
+def test_a_person_corrects_how_a_file_is_read(htmx: Client, decision: Decision) -> None:
+    address, _ = review(htmx, decision, COUNTS)
+    corrected = htmx.get(f"{address}?rows=requests").content.decode()
+    assert "one request a row" in corrected
+    assert '<input type="hidden" name="rows" value="requests">' in corrected
+    htmx.post(address, {"rows": "requests"})
+    recording = Trace.objects.get()
+    assert (recording.requests, recording.corrections) == (60, '{"rows":"requests"}')
+    use(htmx, decision, COUNTS)
+    assert sorted(Trace.objects.values_list("requests", flat=True)) == [
+        60,
+        sum(60 + minute % 7 for minute in range(60)),
+    ]
+
+
+def test_counts_keep_the_width_of_their_interval(htmx: Client, decision: Decision) -> None:
+    page = use(htmx, decision, COUNTS)
+    assert "shorter bursts cannot be seen" in page
+    assert read_stored_trace(Trace.objects.get()).interval_s == 60
+    assert decision.latest().answers.volume.peak_minutes >= 1
+
+
+def test_a_question_is_answered_by_a_link(htmx: Client, decision: Decision) -> None:
+    address, page = review(htmx, decision, EITHER)
+    assert "can be read in two ways. Which is meant?" in page and "Use this recording" not in page
+    assert "month/day, from 2025-01-05 to 2025-11-05" in page
+    answered = " ".join(htmx.get(f"{address}?day_first=false").content.decode().split())
+    assert "2025-11-05T10:00:00Z" in answered and "Use this recording" in answered
+    assert htmx.post(address).status_code == 200 and not Trace.objects.exists(), "it asks again"
+
+
+def test_a_column_that_is_not_found_is_picked_by_hand(htmx: Client, decision: Decision) -> None:
+    address, page = review(htmx, decision, b"when,what\nsoon,1\nlater,5\n")
+    assert "Correct how it is read" in page
+    assert "what" in page
+    assert "Use this recording" in htmx.get(f"{address}?column=what").content.decode()
+
+
+@pytest.mark.parametrize("query", ["rows=all", "interval_s=long", "column=none", "time_zone=Berlin"])
+def test_a_correction_that_does_not_fit_says_so(query: str, htmx: Client, decision: Decision) -> None:
+    address, _ = review(htmx, decision, b"time\n2025-05-12 10:00:00\n2025-05-12 10:00:09\n")
+    answer = htmx.get(f"{address}?{query}")
+    assert answer.status_code == 422 and 'role="alert"' in answer.content.decode()
+
+
+def test_a_file_that_was_used_or_left_leads_back_to_the_decision(htmx: Client, decision: Decision) -> None:
+    first, _ = review(htmx, decision, ROWS)
+    second, _ = review(htmx, decision, COUNTS)
+    assert RecordingUpload.objects.count() == 1, "a new file replaces the one that was left"
+    assert htmx.get(first).headers["Location"] == reverse("decision", args=[decision.pk])
+    htmx.post(second)
+    assert not RecordingUpload.objects.exists()
+    assert htmx.post(second).headers["Location"] == reverse("decision", args=[decision.pk])

@@ -13,9 +13,10 @@ from django.utils import timezone
 from advisor.advice.answers import Answers
 from advisor.decisions import stored
 from advisor.decisions.models import Decision, Step
-from advisor.decisions.services.recordings import delete_trace, upload_trace
+from advisor.decisions.services.recordings import delete_trace
 from advisor.decisions.services.revisions import UNDO_LIMIT, freeze_revision, save_answers, use_trace
 from advisor.teams.models import User
+from tests.rows import upload_trace
 
 AT_ONCE = timedelta(0)
 

@@ -2,7 +2,7 @@ from advisor.decisions.models.decision import Comment, Decision, Direction, Revi
 from advisor.decisions.models.library import LibraryEntry
 from advisor.decisions.models.run import ACTIVE, TERMINAL, EngineName, Run, State
 from advisor.decisions.models.sweep import UNFINISHED, PartState, Sweep, SweepKind, SweepPart, SweepState
-from advisor.decisions.models.trace import Trace, TraceData
+from advisor.decisions.models.trace import RecordingUpload, Trace, TraceData
 
 __all__ = [
     "ACTIVE",
@@ -14,6 +14,7 @@ __all__ = [
     "EngineName",
     "LibraryEntry",
     "PartState",
+    "RecordingUpload",
     "Revision",
     "Run",
     "State",

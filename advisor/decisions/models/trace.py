@@ -8,6 +8,10 @@ from advisor.decisions.limits import TITLE_LENGTH
 from advisor.teams.models import Workspace, WorkspaceQuerySet
 
 
+def busiest_window_s(interval_s: float) -> float:
+    return max(10.0, interval_s)
+
+
 class Trace(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="traces")
@@ -23,6 +27,10 @@ class Trace(models.Model):
     last_instant = models.CharField(max_length=40, blank=True, default="")
     statistics = models.JSONField(default=dict)
     """mean_rate_per_s, interarrival_cv2, dispersion_1s, _10s, _60s, busiest_10s; null if it has no meaning."""
+    corrections = models.TextField(blank=True, default="")
+    """What a person corrected of how the file was understood: JSON of `Corrections`; empty if nothing."""
+    understanding = models.JSONField(default=dict)
+    """An `Understanding`; empty for uploads of an older version."""
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
@@ -34,13 +42,18 @@ class Trace(models.Model):
         verbose_name = "recording"
         ordering: ClassVar = ["-created_at", "id"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["workspace", "sha256", "name"], name="trace_is_uploaded_once"),
+            models.UniqueConstraint(fields=["workspace", "sha256", "name", "corrections"], name="trace_is_read_once"),
             models.CheckConstraint(condition=models.Q(requests__gte=1), name="trace_has_requests"),
             models.CheckConstraint(condition=models.Q(span_s__gte=0), name="trace_span_is_not_negative"),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def busiest_window_s(self) -> float:
+        """Of the figure `busiest_10s`: a recording of counts has nothing shorter than its intervals."""
+        return busiest_window_s(float(self.understanding.get("interval_s", 0.0)))
 
 
 class TraceData(models.Model):
@@ -58,3 +71,21 @@ class TraceData(models.Model):
 
     def __str__(self) -> str:
         return f"data of {self.trace_id}"
+
+
+class RecordingUpload(models.Model):
+    """A file that was uploaded to a decision, while a person checks how it was understood. Using it makes a Trace of it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=TITLE_LENGTH)
+    sha256 = models.CharField(max_length=64)
+    size_bytes = models.PositiveBigIntegerField()
+    file_gz = models.BinaryField()
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = WorkspaceQuerySet["RecordingUpload"].as_manager()
+
+    def __str__(self) -> str:
+        return self.name

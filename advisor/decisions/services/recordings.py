@@ -12,13 +12,15 @@ from uuid import UUID
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, Q
+from django.utils import timezone
 
 from advisor.advice.answers import Answers
 from advisor.decisions import limits
 from advisor.decisions.cleaning import clean_file_name
 from advisor.decisions.errors import UploadTooLarge
-from advisor.decisions.models import Decision, Revision, Run, Sweep, Trace, TraceData
+from advisor.decisions.models import Decision, RecordingUpload, Revision, Run, Sweep, Trace, TraceData
+from advisor.decisions.models.trace import busiest_window_s
 from advisor.reports.document.record import Recording
 from advisor.reports.wording import listed
 from advisor.teams.access import require_editor
@@ -26,7 +28,7 @@ from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput, Problem
 from core.values import shown
 from simulator import traces
-from simulator.recordings.reader import read_recording
+from simulator.recordings.understanding import Corrections, ReadRecording
 
 COLUMNS = ("arrivals_s", "input_tokens", "output_tokens", "service_s")
 SPOOLED_BYTES = 1 << 20
@@ -37,54 +39,94 @@ TRACE_MARKER = '"trace":"'
 """Part of stored answers that name a trace."""
 
 
-def upload_trace(workspace: Workspace, user: User, name: str, chunks: Iterable[bytes]) -> Trace:
-    """Store the trace of a CSV that arrives in chunks. The same file under the same name is the same trace.
+def keep_upload(workspace: Workspace, user: User, name: str, chunks: Iterable[bytes]) -> RecordingUpload:
+    """Keep a file that arrives in chunks, for a person to check how it is understood. Earlier files that were left are deleted.
 
     Raises:
         PermissionDenied: unless the user may edit in the workspace.
-        InvalidInput: the workspace has as many traces as it may have.
+        InvalidInput: the workspace has as many recordings as it may have.
         UploadTooLarge: as soon as it is, without reading on.
-        TraceError: with the row that is wrong.
     """
     require_editor(user, workspace)
     shown = clean_file_name(name, fallback="trace.csv")
     with tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES) as file:
         sha256, size_bytes = _spool(chunks, cast(BinaryIO, file))
-        existing = Trace.objects.filter(workspace=workspace, sha256=sha256, name=shown).first()
-        if existing:
-            return existing
-        if Trace.objects.filter(workspace=workspace).count() >= limits.TRACES_CAP:
+        is_known = Trace.objects.filter(workspace=workspace, sha256=sha256, name=shown).exists()
+        if not is_known and Trace.objects.filter(workspace=workspace).count() >= limits.TRACES_CAP:
             reason = f"this workspace has {limits.TRACES_CAP} recordings already; delete one first, on the page of its recordings"
             raise InvalidInput([Problem("trace", reason)])
-        recorded = read_recording(cast(BinaryIO, file), shown, limits.TRACE_ROWS).trace
-        csv_gz = _compressed(cast(BinaryIO, file))
+        file_gz = _compressed(cast(BinaryIO, file))
+    uploads = RecordingUpload.objects.filter(workspace=workspace)
+    uploads.filter(Q(created_by=user) | Q(created_at__lt=timezone.now() - limits.UPLOADS_KEPT)).delete()
+    return RecordingUpload.objects.create(
+        workspace=workspace, created_by=user, name=shown, sha256=sha256, size_bytes=size_bytes, file_gz=file_gz
+    )
+
+
+def read_upload(upload: RecordingUpload, corrections: Corrections) -> ReadRecording:
+    """Raise as `read_recording`."""
+    from simulator.recordings.reader import read_recording  # it loads polars, which workers do not need
+
+    with gzip.open(io.BytesIO(bytes(upload.file_gz))) as file:
+        return read_recording(cast(BinaryIO, file), upload.name, limits.TRACE_ROWS, corrections)
+
+
+def columns_of_upload(upload: RecordingUpload) -> tuple[str, ...]:
+    """Raise TraceError if it is no table."""
+    from simulator.recordings.reader import columns_in
+
+    with gzip.open(io.BytesIO(bytes(upload.file_gz))) as file:
+        return columns_in(cast(BinaryIO, file))
+
+
+def accept_upload(upload: RecordingUpload, user: User, corrections: Corrections | None = None) -> Trace:
+    """Make a recording of an upload. The same file under the same name, read in the same way, is the same recording.
+
+    Raises as `read_recording`, and PermissionDenied unless the user may edit in the workspace.
+    """
+    require_editor(user, upload.workspace)
+    corrections = corrections or Corrections()
+    corrected = corrections.model_dump_json(exclude_defaults=True) if corrections != Corrections() else ""
+    identity = {"sha256": upload.sha256, "name": upload.name, "corrections": corrected}
+    existing = Trace.objects.filter(workspace=upload.workspace, **identity).first()
+    recording = None if existing else read_upload(upload, corrections)
+    with transaction.atomic():
+        trace = existing or _store(upload, user, cast(ReadRecording, recording), identity)
+        upload.delete()
+    return trace
+
+
+def _store(upload: RecordingUpload, user: User, recording: ReadRecording, identity: Mapping[str, str]) -> Trace:
+    recorded = recording.trace
     values = {
-        "size_bytes": size_bytes,
+        "size_bytes": upload.size_bytes,
         "requests": recorded.requests,
         "span_s": recorded.span_s,
         "first_instant": recorded.first,
         "last_instant": recorded.last,
         "statistics": statistics_of(recorded),
+        "understanding": recording.understanding.model_dump(mode="json"),
         "created_by": user,
     }
-    npz = _packed(recorded)
-    with transaction.atomic():
-        trace, created = Trace.objects.get_or_create(workspace=workspace, sha256=sha256, name=shown, defaults=values)
-        if created:
-            TraceData.objects.create(trace=trace, npz=npz, csv_gz=csv_gz)
+    trace, created = Trace.objects.get_or_create(workspace=upload.workspace, **identity, defaults=values)
+    if created:
+        TraceData.objects.create(trace=trace, npz=_packed(recorded), csv_gz=upload.file_gz)
     return trace
 
 
 def read_stored_trace(trace: Trace) -> traces.Trace:
     npz = bytes(TraceData.objects.values_list("npz", flat=True).get(trace=trace))
     with np.load(io.BytesIO(npz), allow_pickle=False) as columns:
-        return traces.Trace(name=trace.name, **{column: columns[column] for column in columns.files})
+        interval_s = trace.understanding.get("interval_s", 0.0)
+        return traces.Trace(
+            name=trace.name, interval_s=interval_s, **{column: columns[column] for column in columns.files}
+        )
 
 
 def copy_file(trace: Trace, to: BinaryIO) -> None:
-    """Write the recording as a CSV: as it was uploaded, or with equal numbers if the file was not kept."""
+    """Write the recording as a CSV: as it was uploaded, or with equal numbers if the file was not kept or is read with corrections."""
     csv_gz = TraceData.objects.values_list("csv_gz", flat=True).get(trace=trace)
-    if csv_gz is None:
+    if csv_gz is None or trace.corrections:
         traces.write_trace(read_stored_trace(trace), to)
         return
     with gzip.open(io.BytesIO(csv_gz)) as file:
@@ -92,7 +134,6 @@ def copy_file(trace: Trace, to: BinaryIO) -> None:
 
 
 def _compressed(file: BinaryIO) -> bytes:
-    file.seek(0)
     buffer = io.BytesIO()
     with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=GZIP_LEVEL, mtime=0) as to:
         shutil.copyfileobj(file, to)
@@ -111,7 +152,7 @@ def statistics_of(trace: traces.Trace) -> dict[str, float | None]:
     figures: dict[str, Callable[[], float]] = {
         "mean_rate_per_s": lambda: trace.mean_rate_per_s,
         "interarrival_cv2": lambda: trace.interarrival_cv2,
-        "busiest_10s": lambda: trace.busiest(10),
+        "busiest_10s": lambda: trace.busiest(busiest_window_s(trace.interval_s)),
     } | {f"dispersion_{window}s": lambda window=window: trace.dispersion(window) for window in DISPERSION_WINDOWS_S}
     return {name: _finite(figure) if trace.span_s > 0 else None for name, figure in figures.items()}
 

@@ -17,11 +17,11 @@ from advisor.advice.library_overrides import Library
 from advisor.advice.yaml_json import LARGEST_BYTES, document_kind, read_mapping
 from advisor.decisions import jobs
 from advisor.decisions.errors import StaleVersion, UploadTooLarge
-from advisor.decisions.models import Decision, Revision, Run
+from advisor.decisions.models import Decision, RecordingUpload, Revision, Run
 from advisor.decisions.services.library import library_of
-from advisor.decisions.services.recordings import replace_recording_name, upload_trace
+from advisor.decisions.services.recordings import columns_of_upload, keep_upload, read_upload, replace_recording_name
 from advisor.decisions.services.requests import IDEMPOTENCY_KEY
-from advisor.decisions.services.revisions import drop_trace, save_answers, step_answers, use_trace
+from advisor.decisions.services.revisions import drop_trace, save_answers, step_answers
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision
 from advisor.web.decision_page import Changes, changes, decision_context, version_of
@@ -31,6 +31,8 @@ from advisor.web.forms.questions import sentence_of
 from advisor.web.forms.run_options import RunOptions, save_run_options
 from advisor.web.request_limits import limit_upload
 from core.errors import InvalidInput, Problem
+from simulator.recordings.understanding import Corrections, RecordingQuestion
+from simulator.traces import TraceError
 
 ADVISED = "advised"
 """An event: a page whose choice is a live run fetches its plan again."""
@@ -214,20 +216,32 @@ def _upload(request: MemberRequest, edit: AnswersEdit) -> HttpResponseBase:
     file = request.FILES.get("trace")
     try:
         if not isinstance(file, UploadedFile):
-            raise InvalidInput([Problem("volume.trace", "choose a CSV file first")])
-        trace = upload_trace(edit.decision.workspace, request.user, file.name or "", file.chunks())
-        return edit.saved(use_trace(edit.decision, trace, request.user, version_of(request), own=edit.own))
+            raise InvalidInput([Problem("volume.trace", "choose a file first")])
+        upload = keep_upload(edit.decision.workspace, request.user, file.name or "", file.chunks())
+        _require_readable(upload)
+        response = redirect("review-recording", edit.decision.pk, upload.pk)
+        return HttpResponseClientRedirect(response.url) if request.htmx else response
     except InvalidInput as error:
-        return edit.refused([_trace_problem(problem) for problem in error.problems])
-    except StaleVersion as error:
-        return edit.conflict(error)
+        return edit.refused([trace_problem(problem) for problem in error.problems])
 
 
-def _trace_problem(problem: Problem) -> Problem:
+def _require_readable(upload: RecordingUpload) -> None:
+    """Raise TraceError for a file that no choice of a person would make a recording."""
+    try:
+        read_upload(upload, Corrections())
+    except RecordingQuestion:
+        pass
+    except TraceError:
+        if len(columns_of_upload(upload)) == 1:
+            upload.delete()
+            raise
+
+
+def trace_problem(problem: Problem) -> Problem:
     if problem.path.startswith("volume."):
         return problem
     reason = sentence_of(problem.reason, "The file")
-    row = f"Row {problem.line:,}: " if problem.line else ""
+    row = f"Line {problem.line:,}: " if problem.line else ""
     return Problem("volume.trace", f"{row}{reason[:1].lower()}{reason[1:]}" if row else reason)
 
 

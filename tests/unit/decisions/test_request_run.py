@@ -14,13 +14,12 @@ from advisor.decisions.engines import Engine
 from advisor.decisions.errors import StaleVersion, TooManyTasks
 from advisor.decisions.models import Decision, EngineName, Run
 from advisor.decisions.services.decisions import create_decision
-from advisor.decisions.services.recordings import upload_trace
 from advisor.decisions.services.revisions import save_answers
 from advisor.decisions.services.runs import RunRequest, request_run
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput, Problem
 from tests.fakes.engines import engine
-from tests.rows import a_run
+from tests.rows import a_run, upload_trace
 
 ENGINES = {EngineName.KERNEL: engine()}
 CSV = b"TIMESTAMP\n2023-11-16 18:00:00\n2023-11-16 18:00:01\n2023-11-16 18:00:04\n"

@@ -12,11 +12,11 @@ from advisor.decisions import limits
 from advisor.decisions.errors import UploadTooLarge
 from advisor.decisions.models import Trace, TraceData
 from advisor.decisions.services.decisions import delete_decision
-from advisor.decisions.services.recordings import copy_file, delete_trace, read_stored_trace, upload_trace
+from advisor.decisions.services.recordings import copy_file, delete_trace, read_stored_trace
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput
 from simulator.traces import TraceError
-from tests.rows import a_run, recordings
+from tests.rows import a_run, recordings, upload_trace
 
 HEADER = b"TIMESTAMP,ContextTokens,GeneratedTokens\n"
 ROWS = [b"2023-11-16 18:00:00.0,10,1\n", b"2023-11-16 18:00:02.5,20,2\n", b"2023-11-16 18:00:10.0,30,3\n"]
@@ -71,9 +71,7 @@ def test_it_stops_reading_where_it_is_too_large(workspace: Workspace, bob: User)
     assert not Trace.objects.exists()
 
 
-@pytest.mark.parametrize(
-    "data", [b"", HEADER, CSV + ROWS[0], b"PK\x03\x04zip", CSV.decode().encode("utf-16"), HEADER + b"soon,1,1\n"]
-)
+@pytest.mark.parametrize("data", [b"", HEADER, b"PK\x03\x04zip", HEADER + ROWS[0] + b"soon,1,1\n"])
 def test_an_invalid_trace_stores_nothing(workspace: Workspace, bob: User, data: bytes) -> None:
     with pytest.raises(TraceError):
         upload_trace(workspace, bob, "hour.csv", [data])

@@ -3,10 +3,11 @@
 import pytest
 
 from advisor.decisions.models import Decision
-from advisor.decisions.services.recordings import delete_trace, upload_trace
+from advisor.decisions.services.recordings import delete_trace
 from advisor.decisions.services.revisions import drop_trace, save_answers, step_answers, use_trace
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput
+from tests.rows import upload_trace
 
 
 def test_the_rate_and_the_peak_are_those_of_the_recording(decision: Decision, workspace: Workspace, user: User) -> None:

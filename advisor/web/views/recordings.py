@@ -1,0 +1,87 @@
+"""An uploaded recording, as it was understood: it is checked, corrected and then used by a decision."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from advisor.advice.measuring import measured
+from advisor.decisions.errors import StaleVersion
+from advisor.decisions.models import Decision, RecordingUpload
+from advisor.decisions.services.recordings import accept_upload, columns_of_upload, read_upload
+from advisor.decisions.services.revisions import use_trace
+from advisor.reports.understood import understood
+from advisor.teams.middleware import MemberRequest
+from advisor.web.access import editable_decision
+from advisor.web.arrivals_picture import draw_arrivals
+from advisor.web.forms.recording_form import corrections_from_query, query_of, query_with, recording_fields
+from advisor.web.views.answers import trace_problem
+from core.errors import InvalidInput
+from core.numbers import duration, number, rate
+from simulator.recordings.understanding import Corrections, RecordingQuestion
+
+
+@require_http_methods(["GET", "POST"])
+def review_recording(request: MemberRequest, decision_id: UUID, upload_id: UUID) -> HttpResponseBase:
+    """GET shows the file as it is understood, with the corrections of the query; POST makes it the decision's recording."""
+    decision = editable_decision(request, decision_id)
+    upload = RecordingUpload.objects.for_workspace(decision.workspace).filter(pk=upload_id).first()
+    if upload is None:  # it is used already, or was left for too long
+        return redirect("decision", decision.pk)
+    corrections = Corrections()
+    try:
+        corrections = corrections_from_query(request.POST if request.method == "POST" else request.GET)
+        if request.method == "POST":
+            trace = accept_upload(upload, request.user, corrections)
+            use_trace(decision, trace, request.user, decision.draft_version)
+            return redirect("decision", decision.pk)
+    except (InvalidInput, StaleVersion) as error:
+        return _review(request, decision, upload, corrections, error)
+    return _review(request, decision, upload, corrections)
+
+
+def _proposed(volume: Mapping[str, float]) -> str:
+    if not volume:
+        return ""
+    mean = f"{rate(volume['mean_rate_per_s'])} on average"
+    if volume["peak_to_mean"] <= 1:
+        return f"{mean}, without peaks"
+    peaks = f"{number(volume['peak_to_mean'])} times that for {duration(60 * volume['peak_minutes'])}"
+    return f"{mean}; peaks of {peaks}, {number(volume['peaks_per_day'])} a day"
+
+
+def _review(
+    request: MemberRequest,
+    decision: Decision,
+    upload: RecordingUpload,
+    corrections: Corrections,
+    error: Exception | None = None,
+) -> HttpResponse:
+    context: dict[str, Any] = {"decision": decision, "upload": upload, "corrections": query_of(corrections)}
+    understanding = None
+    try:
+        if error is not None:
+            raise error
+        recording = read_upload(upload, corrections)
+        understanding = recording.understanding
+        context |= {
+            "understood": list(understood(understanding, recording.trace)),
+            "notes": understanding.notes,
+            "picture": draw_arrivals(recording.trace),
+            "proposed": _proposed(measured(recording.trace, decision.latest().evaluation.point.capacity.cap)),
+        }
+    except RecordingQuestion as question:
+        context["question"] = question.question
+        context["choices"] = [
+            (choice.text, f"?{urlencode(query_with(corrections, choice))}") for choice in question.choices
+        ]
+    except InvalidInput as problems:
+        context["problems"] = [trace_problem(problem).reason for problem in problems.problems]
+    except StaleVersion as stale:
+        context["problems"] = [str(stale)]
+    context["fields"] = recording_fields(corrections, columns_of_upload(upload), understanding)
+    return render(request, "decisions/recording.html", context, status=422 if "problems" in context else 200)
