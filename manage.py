@@ -251,12 +251,13 @@ def main(arguments: list[str]) -> None:
             python = str(environment.python)
             os.execv(python, [python, str(ROOT / "manage.py"), *arguments])  # noqa: S606
     prepare_settings(arguments)
+    command = [word.replace("-", "_") for word in arguments[:1] if not word.startswith("-")]
     from django.core.management import execute_from_command_line
 
     from advisor.configuration import Misconfigured
 
     try:
-        execute_from_command_line([sys.argv[0], *arguments])
+        execute_from_command_line([sys.argv[0], *command, *arguments[len(command) :]])
     except Misconfigured as wrong:
         raise CannotStart(str(wrong)) from None
 

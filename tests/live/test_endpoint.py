@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from simulator.live.system.clock import RunClock
-from simulator.live.system.endpoint import Endpoint
+from simulator.live.system.endpoint import Endpoint, endpoint_of_run
 from simulator.live.system.endpoint_limits import duration
 from simulator.live.system.http import authorization
 from simulator.live.system.journal import EventType, Journal, Reader
@@ -31,7 +31,7 @@ def with_client(folder: Path, scenario: Scenario, use: Use, speed: float = 1.0) 
 
     async def run() -> Any:
         with Journal(plan.journal("endpoint")) as journal:
-            endpoint = Endpoint(plan, jobs, journal)
+            endpoint = endpoint_of_run(plan, jobs, journal)
             async with (
                 serving(endpoint.app()) as address,
                 openai.AsyncOpenAI(api_key=TOKEN, base_url=f"{address}/v1", max_retries=0) as client,
@@ -147,7 +147,7 @@ def test_without_the_runs_token_as_its_key_it_is_401_and_elsewhere_404(tmp_path:
         with pytest.raises(openai.AuthenticationError) as anonymous:
             await client.with_options(api_key="any").chat.completions.create(**of_job(0))
         with pytest.raises(openai.NotFoundError) as elsewhere:
-            await client.embeddings.create(model="sample", input="x")
+            await client.images.generate(model="sample", prompt="x")
         async with (
             aiohttp.ClientSession() as session,
             session.post(f"{client.base_url}chat/completions", data=b"{", headers=authorization(TOKEN)) as response,

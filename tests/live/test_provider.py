@@ -12,7 +12,7 @@ from aiohttp import web
 
 from simulator.live.system.call_budget import CallBudget, Cut
 from simulator.live.system.config import ExternalEndpoint, ProcessConfig
-from simulator.live.system.endpoint import Endpoint
+from simulator.live.system.endpoint import endpoint_of_run
 from simulator.live.system.journal import Journal
 from simulator.live.system.provider_client import AsyncProviderClient, KeyMissing, ProviderClient, Reply, redact
 from tests.live.fakes_clients import a_plan, a_scenario, in_a_thread
@@ -42,7 +42,10 @@ def test_the_sample_endpoint_knows_whose_call_it_is(tmp_path: Path, how: str) ->
         provider={"input_tokens": 300, "output_tokens": 200}, failures={"transient_percent": 50.0}, retries={"max": 3}
     )
     plan, jobs = a_plan(tmp_path, scenario)
-    with Journal(tmp_path / "endpoint.journal") as journal, in_a_thread(Endpoint(plan, jobs, journal).app) as address:
+    with (
+        Journal(tmp_path / "endpoint.journal") as journal,
+        in_a_thread(endpoint_of_run(plan, jobs, journal).app) as address,
+    ):
         plan = plan.model_copy(update={"endpoint": address})
         replies = [called(plan, job, attempt, how) for job in range(3) for attempt in range(3)]
     expected = [500 if jobs.fails(job, attempt) else 200 for job in range(3) for attempt in range(3)]
@@ -78,7 +81,10 @@ def test_a_call_that_takes_longer_than_the_timeout_is_given_up(tmp_path: Path, h
     """The endpoint would answer after ten thousand seconds."""
     slow = {"distribution": "deterministic", "mean_s": 1e7}
     plan, jobs = a_plan(tmp_path, a_scenario(service=slow, provider={"call_timeout_s": 100.0}), speed=1000.0)
-    with Journal(tmp_path / "endpoint.journal") as journal, in_a_thread(Endpoint(plan, jobs, journal).app) as address:
+    with (
+        Journal(tmp_path / "endpoint.journal") as journal,
+        in_a_thread(endpoint_of_run(plan, jobs, journal).app) as address,
+    ):
         reply = called(plan.model_copy(update={"endpoint": address}), 0, how=how)
     assert reply.status == 0
     assert "timed out" in reply.reason

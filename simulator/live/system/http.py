@@ -42,18 +42,18 @@ def _unauthorized() -> web.Response:
 
 
 def make_application(
-    token: str, *, unauthorized: Callable[[], web.Response] = _unauthorized, **options: Any
+    token: str | None, *, unauthorized: Callable[[], web.Response] = _unauthorized, **options: Any
 ) -> web.Application:
-    """An application that answers `unauthorized` unless a request has the token, and all other HTTP errors as JSON.
+    """An application that answers `unauthorized` unless a request has the token, if there is one, and all other HTTP errors as JSON.
 
     `options` are those of `web.Application`.
     """
-    expected = authorization(token)["Authorization"].encode()
+    expected = None if token is None else authorization(token)["Authorization"].encode()
 
     @web.middleware
     async def check_token(request: web.Request, handler: Handler) -> web.StreamResponse:
         given = request.headers.get("Authorization", "").encode(errors="surrogateescape")
-        if not hmac.compare_digest(given, expected):
+        if expected is not None and not hmac.compare_digest(given, expected):
             return unauthorized()
         try:
             return await handler(request)

@@ -18,9 +18,9 @@ import openai
 from openai.types.chat import ChatCompletion
 
 from simulator.live.system.call_budget import CallBudget
-from simulator.live.system.chat_protocol import ATTEMPT, JOB, MODEL, PROBES, RETRY_AFTER_MS
 from simulator.live.system.config import ProcessConfig
 from simulator.live.system.http import NO_ANSWER
+from simulator.live.system.openai_api import ATTEMPT, JOB, MODEL, PROBES, RETRY_AFTER_MS
 from simulator.live.system.workloads import load
 
 EXTERNAL_TIMEOUT_S = 120.0
