@@ -16,7 +16,7 @@ from core.values import Value
 from simulator.arrivals import PoissonArrivals, TraceArrivals
 from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.system.clock import RunClock
-from simulator.live.system.endpoint import NO_JOB, CallDraws, CallEnd, Endpoint
+from simulator.live.system.endpoint import NO_JOB, CallDraws, CallOutcome, Endpoint
 from simulator.live.system.http import serve
 from simulator.live.system.jobs import Jobs
 from simulator.live.system.openai_api import ModelRequest, tokens_in
@@ -29,7 +29,7 @@ from simulator.traces import Trace
 
 DRAWN_TOGETHER = 4096
 MOST_TIMES = 1_000_000
-"""The summary's percentiles are of the last calls, so many at most."""
+"""The summary's percentiles are of the last calls."""
 
 
 class EndlessCalls:
@@ -61,14 +61,14 @@ class EndlessCalls:
         return CallDraws(NO_JOB, 0, float(tokens_in(wanted.prompt)), output_tokens, service_s, fails)
 
 
-class Spread(Value):
+class CallTimes(Value):
     """Real seconds; of no call at all, 0."""
 
     p50_s: float
     p95_s: float
 
     @classmethod
-    def of(cls, times_s: list[float]) -> "Spread":
+    def of(cls, times_s: list[float]) -> "CallTimes":
         p50_s, p95_s = np.percentile(times_s, (50, 95)) if times_s else (0.0, 0.0)
         return cls(p50_s=float(p50_s), p95_s=float(p95_s))
 
@@ -80,9 +80,9 @@ class EndpointSummary(Value):
     seconds: float
     """From the first call until the end of the last one, real seconds."""
     most_at_once: int
-    latency: Spread
+    latency: CallTimes
     """Of the calls that were answered with 200."""
-    first_token: Spread | None
+    first_token: CallTimes | None
     """Of the answers that were streamed."""
     input_tokens: int
     output_tokens: int
@@ -105,7 +105,7 @@ class CallLog:
         self.under_way += 1
         self.most_at_once = max(self.most_at_once, self.under_way)
 
-    def end(self, end: CallEnd) -> None:
+    def end(self, end: CallOutcome) -> None:
         self.under_way -= 1
         self.last_ns = time.monotonic_ns()
         self.statuses[end.status] += 1
@@ -125,8 +125,8 @@ class CallLog:
             statuses={str(status): number for status, number in sorted(self.statuses.items())},
             seconds=0.0 if self.first_ns is None else max(0, self.last_ns - self.first_ns) / 1e9,
             most_at_once=self.most_at_once,
-            latency=Spread.of(self._times_s),
-            first_token=Spread.of(self._first_tokens_s) if self._first_tokens_s else None,
+            latency=CallTimes.of(self._times_s),
+            first_token=CallTimes.of(self._first_tokens_s) if self._first_tokens_s else None,
             input_tokens=round(self.input_tokens),
             output_tokens=round(self.output_tokens),
         )

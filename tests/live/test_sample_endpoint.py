@@ -36,10 +36,10 @@ def with_client(
         await ready.wait()
         await asyncio.sleep(wait_s)
         async with openai.AsyncOpenAI(base_url=f"{address_of(listener)}/v1", api_key="any", max_retries=0) as client:
-            found = await use(client)
+            outcome = await use(client)
         stopped.set()
         await serving
-        return found
+        return outcome
 
     return asyncio.run(run()), endpoint.log.summary()
 
@@ -123,7 +123,7 @@ def test_the_first_token_comes_when_the_scenario_says_and_the_others_at_equal_di
 
 
 def test_its_clock_begins_with_the_first_call() -> None:
-    """An outage of the first 10 s at 20 times the speed lasts half a second, however long nobody has called."""
+    """An outage of the first 10 s at 20 times the speed lasts half a second, however long no one has called."""
     outage = {"start_s": 0.0, "length_s": 10.0}
 
     async def use(client: openai.AsyncOpenAI) -> Any:
@@ -149,8 +149,8 @@ def test_calls_over_the_limit_are_refused_and_counted() -> None:
         calls = (client.chat.completions.create(model="m", messages=MESSAGES) for _ in range(3))
         return await asyncio.gather(*calls, return_exceptions=True)
 
-    found, summary = with_client(scenario, use)
-    assert sorted(type(one).__name__ for one in found) == ["ChatCompletion", "RateLimitError", "RateLimitError"]
+    outcome, summary = with_client(scenario, use)
+    assert sorted(type(one).__name__ for one in outcome) == ["ChatCompletion", "RateLimitError", "RateLimitError"]
     assert summary.statuses == {"200": 1, "429": 2}
 
 
@@ -194,10 +194,10 @@ def test_the_command_says_where_it_is_and_at_the_end_what_was_called(tmp_path: P
         [*command, "--format", "json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:
         assert process.stderr is not None
-        said = process.stderr.readline()
-        address = said.split()[4].rstrip(".")
+        text = process.stderr.readline()
+        address = text.split()[4].rstrip(".")
         openai.OpenAI(base_url=address, api_key="any").chat.completions.create(model="m", messages=MESSAGES)
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, said
+    assert process.returncode == 0, text
     assert json.loads(output)["statuses"] == {"200": 1}

@@ -58,7 +58,7 @@ DrawsOf = Callable[[web.Request, ModelRequest], CallDraws]
 
 
 @dataclass(frozen=True)
-class CallEnd:
+class CallOutcome:
     """How a call ended: the HTTP status (0: the caller gave up), and real seconds since it came in."""
 
     status: int
@@ -89,7 +89,7 @@ class Endpoint:
         token: str | None = None,
         models: tuple[str, ...] = (MODEL,),
         on_begin: Callable[[CallDraws, int], None] = lambda draws, status: None,
-        on_end: Callable[[CallEnd], None] = lambda end: None,
+        on_end: Callable[[CallOutcome], None] = lambda end: None,
     ) -> None:
         self.clock = RunClock(time.monotonic_ns(), speed)
         self._provider, self._first_token_s = scenario.provider, scenario.first_token_s
@@ -255,8 +255,10 @@ class _Call:
     def processing_ms(self) -> str:
         return str(round(1000 * self._since()))
 
-    def end(self, status: int) -> CallEnd:
-        return CallEnd(status, self._since(), self._first_token_s, self.draws.input_tokens, self.draws.output_tokens)
+    def end(self, status: int) -> CallOutcome:
+        return CallOutcome(
+            status, self._since(), self._first_token_s, self.draws.input_tokens, self.draws.output_tokens
+        )
 
     def _since(self) -> float:
         return time.monotonic() - self.came_in

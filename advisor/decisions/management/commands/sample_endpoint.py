@@ -13,7 +13,7 @@ from core.numbers import count, duration
 from core.values import rounded
 from simulator.live.sample_endpoint import EndpointSummary, SampleEndpoint
 
-DESCRIPTION = """
+_DESCRIPTION = """
 Answers OpenAI's protocols (chat completions, responses, completions, embeddings) as the workload says: with its limits, its times, its outages
 and its failures, so that a service or a load generator can be tried against them. Any model name and any key will do. Time begins at the first
 call. Ctrl-C ends it, and prints what was called.
@@ -22,7 +22,7 @@ MEANINGS = {"0": "given up by the caller", "200": "answered", "429": "refused", 
 
 
 class Command(Console):
-    help = DESCRIPTION
+    help = _DESCRIPTION
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

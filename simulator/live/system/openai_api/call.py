@@ -145,14 +145,14 @@ def wants_usage(given: dict[str, Any]) -> bool:
     return isinstance(options, dict) and options.get("include_usage") is True
 
 
-def event(data: Any, name: str = "") -> bytes:
+def server_event(data: Any, name: str = "") -> bytes:
     return (f"event: {name}\n" if name else "").encode() + f"data: {json.dumps(data)}\n\n".encode()
 
 
-DONE = b"data: [DONE]\n\n"
+STREAM_END = b"data: [DONE]\n\n"
 
 
-def joined(opening: list[bytes], tokens: list[bytes], closing: list[bytes]) -> list[bytes]:
+def stream_of(opening: list[bytes], tokens: list[bytes], closing: list[bytes]) -> list[bytes]:
     """One part for each token, with what begins and ends the stream."""
     parts = list(tokens)
     parts[0] = b"".join([*opening, parts[0]])

@@ -1,17 +1,17 @@
 from typing import Any
 
 from simulator.live.system.openai_api.call import (
-    DONE,
+    STREAM_END,
     Answer,
     Fault,
     ModelRequest,
     Protocol,
-    event,
-    joined,
     read_body,
     read_limit,
     read_parts,
     refuse_several,
+    server_event,
+    stream_of,
     wants_usage,
 )
 
@@ -37,13 +37,15 @@ class ChatCompletions(Protocol):
             head["usage"] = None
 
         def chunk(delta: dict[str, str], finish: str | None = None) -> bytes:
-            return event(head | {"choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]})
+            return server_event(
+                head | {"choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]}
+            )
 
         closing = [chunk({}, answer.finish_reason)]
         if answer.request.usage_wanted:
-            closing.append(event(head | {"choices": [], "usage": answer.usage}))
+            closing.append(server_event(head | {"choices": [], "usage": answer.usage}))
         opening = [chunk({"role": "assistant", "content": ""})]
-        return joined(opening, [chunk({"content": text}) for text in answer.tokens()], [*closing, DONE])
+        return stream_of(opening, [chunk({"content": text}) for text in answer.tokens()], [*closing, STREAM_END])
 
 
 def _texts(messages: Any) -> list[str]:

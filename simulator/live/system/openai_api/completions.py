@@ -3,16 +3,16 @@
 from typing import Any
 
 from simulator.live.system.openai_api.call import (
-    DONE,
+    STREAM_END,
     Answer,
     Fault,
     ModelRequest,
     Protocol,
-    event,
-    joined,
     read_body,
     read_limit,
     refuse_several,
+    server_event,
+    stream_of,
     wants_usage,
 )
 
@@ -37,10 +37,12 @@ class Completions(Protocol):
 
     def events(self, answer: Answer) -> list[bytes]:
         head = answer.head("cmpl", "text_completion")
-        closing = [event(head | {"choices": [_choice("", answer.finish_reason)]})]
+        closing = [server_event(head | {"choices": [_choice("", answer.finish_reason)]})]
         if answer.request.usage_wanted:
-            closing.append(event(head | {"choices": [], "usage": answer.usage}))
-        return joined([], [event(head | {"choices": [_choice(text)]}) for text in answer.tokens()], [*closing, DONE])
+            closing.append(server_event(head | {"choices": [], "usage": answer.usage}))
+        return stream_of(
+            [], [server_event(head | {"choices": [_choice(text)]}) for text in answer.tokens()], [*closing, STREAM_END]
+        )
 
 
 def _choice(text: str, finish: str | None = None) -> dict[str, Any]:

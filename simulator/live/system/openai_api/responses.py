@@ -7,11 +7,11 @@ from simulator.live.system.openai_api.call import (
     Fault,
     ModelRequest,
     Protocol,
-    event,
-    joined,
     read_body,
     read_limit,
     read_parts,
+    server_event,
+    stream_of,
 )
 
 
@@ -34,7 +34,7 @@ class Responses(Protocol):
         numbers = count()
 
         def named(kind: str, **data: Any) -> bytes:
-            return event({"type": kind, "sequence_number": next(numbers)} | data, kind)
+            return server_event({"type": kind, "sequence_number": next(numbers)} | data, kind)
 
         place = {"item_id": f"msg_{answer.number}", "output_index": 0, "content_index": 0}
         begun = _response(answer, "in_progress", [], None)
@@ -52,7 +52,7 @@ class Responses(Protocol):
             named("response.output_item.done", output_index=0, item=whole["output"][0]),
             named(f"response.{whole['status']}", response=whole),
         ]
-        return joined(opening, tokens, closing)
+        return stream_of(opening, tokens, closing)
 
 
 def _texts(given: Any) -> list[str]:
