@@ -7,7 +7,7 @@ import pytest
 from django.core.management.base import CommandError
 
 from advisor.decisions.management.commands import bench
-from benchmarks.advice import keystroke_ms
+from benchmarks.advice import advice_figures, keystroke_ms
 from benchmarks.kernel import FULL, kernel_figures, scale_figures
 from benchmarks.simpy_peer import peer_figures
 from tests.unit.commands.conftest import Run
@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "kernel_figures", lambda: kernel_figures(millions=0.002))
     monkeypatch.setattr(bench, "scale_figures", lambda: scale_figures((1000, 2000)))
+    monkeypatch.setattr(bench, "advice_figures", lambda: advice_figures(("form_classification",), rounds=1))
     monkeypatch.setattr(bench, "keystroke_ms", lambda: 40.0)
 
 
@@ -64,9 +65,8 @@ def test_a_keystroke_is_answered_by_the_real_page() -> None:
     assert 0 < keystroke_ms() < 10_000
 
 
+@pytest.mark.usefixtures("short")
 def test_a_kernel_that_counts_wrong_is_a_failure(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "keystroke_ms", lambda: 40.0)
-
     def wrong() -> dict[str, Any]:
         raise AssertionError("plain: 3 events, not two a job")
 
