@@ -44,6 +44,8 @@ class HeldSimulations:
         self.simulated: list[float] = []
         """The rate of each workload that was simulated."""
         self.finding: Evidence | Exception = an_evidence(0.9, 0.999)
+        self.consumers: int | None = None
+        """Of the plan."""
         threads = simulated_advice.AdviceThreads()
         monkeypatch.setattr(threads, "_pool", self)
         monkeypatch.setattr(simulated_advice, "THREADS", threads)
@@ -58,11 +60,16 @@ class HeldSimulations:
         self.held.append((future, partial(work, *given)))
         return future
 
+    def run_at_once(self, work: Callable[..., Any], *given: object) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(work(*given))
+        return future
+
     def _simulate(self, evaluation: Evaluation, trace: object) -> tuple[DesignPlan, Evidence]:
         self.simulated.append(evaluation.answers.volume.mean_rate_per_s)
         if isinstance(self.finding, Exception):
             raise self.finding
-        return plan_by_formulas(evaluation), self.finding
+        return plan_by_formulas(evaluation).model_copy(update={"consumers": self.consumers}), self.finding
 
     def release(self) -> None:
         for future, work in self.held:

@@ -2,18 +2,19 @@
 
 import html
 import re
+from uuid import uuid4
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from advisor.decisions import stored
-from advisor.decisions.models import Decision, State
+from advisor.decisions.models import Decision, Run, State
 from advisor.decisions.services import simulated_advice
 from advisor.decisions.services.simulated_advice import find_flips_of
 from advisor.teams.models import User, Workspace
 from advisor.web import decision_page
-from advisor.web.views import decisions
+from advisor.web.views import answers, decisions
 from tests.fakes.engines import a_result
 from tests.fakes.held_simulations import HeldSimulations, an_evidence
 from tests.web.conftest import MakeRun
@@ -28,6 +29,7 @@ FLIP = "no design is feasible"
 def simulations(monkeypatch: pytest.MonkeyPatch) -> HeldSimulations:
     monkeypatch.setattr(decision_page, "SAVE_PATIENCE_S", 0)
     monkeypatch.setattr(decisions, "POLL_S", 0)
+    monkeypatch.setattr(answers, "PLAN_PATIENCE_S", 0)
     simulated_advice._typical.cache_clear()
     return HeldSimulations(monkeypatch)
 
@@ -131,6 +133,18 @@ def test_a_longer_simulation_that_concludes_otherwise_says_so_on_the_page_in_the
         assert (
             "Simulated on 10 requests: synchronous and event-driven meet the deadline." in page or "report" in address
         )
+
+
+def test_a_simulation_that_is_asked_for_right_after_typing_has_the_consumers_of_the_plan(
+    htmx: Client, decision: Decision, simulations: HeldSimulations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulations.consumers = 3
+    save(htmx, decision, "0.4")
+    monkeypatch.setattr(simulations, "submit", simulations.run_at_once)
+    decision.refresh_from_db()
+    posted = {"version": str(decision.draft_version), "volume.mean_rate_per_s": "0.3", "idempotency_key": str(uuid4())}
+    htmx.post(reverse("simulate", args=[decision.pk]), posted)
+    assert Run.objects.get().scenario.event_driven.consumers == 3
 
 
 def test_a_card_of_a_new_decision_has_what_its_template_simulates_to(

@@ -22,6 +22,7 @@ from advisor.decisions.services.library import library_of
 from advisor.decisions.services.recordings import columns_of_upload, keep_upload, read_upload, replace_recording_name
 from advisor.decisions.services.requests import IDEMPOTENCY_KEY
 from advisor.decisions.services.revisions import drop_trace, save_answers, step_answers
+from advisor.decisions.services.simulated_advice import advise_revision
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision
 from advisor.web.decision_page import Changes, changes, decision_context, version_of
@@ -43,6 +44,8 @@ UNDER_WAY = "under_way"
 """In what a page sends on its way out, if it leaves without the response to a request before it."""
 VERSIONS_UNDER_WAY = 2
 """Which that request may have made: undo saves what was typed, and takes one step."""
+PLAN_PATIENCE_S = 2.0
+"""How long a simulation that is asked for right after typing waits for the plan; without one it has all consumers that are allowed."""
 QUEUE_IS_SILENT = "The run is saved. The queue does not answer right now; it starts by itself once the queue is back."
 
 
@@ -159,6 +162,7 @@ def simulate(edit: AnswersEdit) -> HttpResponseBase:
     options = RunOptions.from_mapping(request.POST)
     if options.errors:
         return edit.not_started(revision, options)
+    advise_revision(revision, PLAN_PATIENCE_S)  # its plan is what is simulated
     try:
         started = jobs.start_run(revision, request.user, options.run_request, idempotency_key=key)
     except InvalidInput as error:
