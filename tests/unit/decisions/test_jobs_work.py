@@ -12,9 +12,9 @@ from rq.timeouts import JobTimeoutException
 
 from advisor.decisions import limits
 from advisor.decisions.jobs import run_simulation
-from advisor.decisions.models import EngineName, Run, State
+from advisor.decisions.models import Decision, EngineName, Run, State
 from advisor.decisions.services.leases import reconcile_runs
-from advisor.decisions.services.runs import cancel_run
+from advisor.decisions.services.runs import cancel_run, request_run
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput, Problem
 from simulator.replications import Progress
@@ -44,6 +44,19 @@ def test_it_stores_what_the_engine_found(run: Run) -> None:
     row = Run.objects.get()
     assert (row.state, row.result, row.attempt) == (State.SUCCEEDED, a_result(SCENARIO.seed), 1)
     assert seen == [(SCENARIO, None, 3)]
+
+
+@pytest.mark.parametrize("simulated_before", [False, True])
+def test_a_run_that_was_asked_for_before_there_was_a_plan_gets_its_consumers(
+    decision: Decision, user: User, simulated_before: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = request_run(decision.latest(), user, "key")
+    asked, planned, seen = run.scenario, run.scenario.with_servers(3), []
+    monkeypatch.setattr("advisor.decisions.jobs.tasks.lacks_plan", lambda revision: not simulated_before)
+    monkeypatch.setattr("advisor.decisions.jobs.tasks.advised_scenario", lambda evaluation: planned)
+    run_simulation(str(run.id), {EngineName.KERNEL: engine(seen=seen)})
+    assert seen == [(asked if simulated_before else planned, None, None)]
+    assert Run.objects.get().scenario == seen[0][0]
 
 
 def test_it_writes_progress_while_it_works(run: Run) -> None:
