@@ -30,6 +30,7 @@ def unsimulated(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     if request.node.get_closest_marker("simulated_advice") is None:
         monkeypatch.setattr("advisor.decisions.services.simulated_advice.is_incomplete", lambda revision: False)
         monkeypatch.setattr("advisor.decisions.services.simulated_advice.is_warm", lambda: False)
+        monkeypatch.setattr("advisor.decisions.services.runs.is_incomplete", lambda revision: False)
 
 
 @pytest.fixture

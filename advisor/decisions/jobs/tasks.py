@@ -19,7 +19,6 @@ from advisor.decisions.jobs.leased_work import LeasedWork, persist
 from advisor.decisions.models import Run, SweepKind, SweepPart
 from advisor.decisions.services.leases import Lease, PartLease, RunLease, claim_part, claim_run, worker_name
 from advisor.decisions.services.recordings import read_stored_trace
-from advisor.decisions.services.simulated_advice import lacks_plan
 from advisor.decisions.services.sweeps import CELLS
 from advisor.sweeps.capacity_search import search_capacity
 from advisor.sweeps.cells import simulate_cell
@@ -67,8 +66,9 @@ def _simulate(lease: RunLease, engines: Mapping[str, Engine], on_progress: OnPro
     run = Run.objects.get(pk=lease.task_id)
     trace = read_stored_trace(run.trace) if run.trace else None
     engine = engines[run.engine]
-    if not engine.is_live and run.trace is None:
-        _complete_scenario(run, lease)
+    if run.awaits_plan:
+        run.scenario_json = stored.dump(advised_scenario(run.revision.evaluation))
+        persist(lambda: lease.record_scenario(run.scenario_json))
     try:
         return engine.simulate(
             run.scenario,
@@ -81,13 +81,6 @@ def _simulate(lease: RunLease, engines: Mapping[str, Engine], on_progress: OnPro
         so_far = error.so_far
         persist(lambda: lease.record_so_far(so_far))
         raise
-
-
-def _complete_scenario(run: Run, lease: RunLease) -> None:
-    """Give the run the consumers of the plan, if it was asked for before its revision's answers had been simulated."""
-    if lacks_plan(run.revision):
-        run.scenario_json = stored.dump(advised_scenario(run.revision.evaluation))
-        persist(lambda: lease.record_scenario(run.scenario_json))
 
 
 def _simulate_part(lease: PartLease, on_progress: OnProgress) -> str:

@@ -95,6 +95,8 @@ class Run(LeasedTask):
     finished_at = models.DateTimeField(null=True, blank=True)
 
     scenario_json = models.TextField()
+    awaits_plan = models.BooleanField(default=False)
+    """Whether it was asked for before its revision's plan was simulated: then its worker puts the plan into the scenario."""
     so_far_json = models.TextField(blank=True, default="")
     """Measurements of a live run under way, written once a second; empty before and after."""
     result_json = models.TextField(null=True, blank=True)  # noqa: DJ001 - a constraint distinguishes absent from empty

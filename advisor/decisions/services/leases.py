@@ -118,7 +118,7 @@ class RunLease(Lease[Result]):
         return bool(held.update(so_far_json=so_far.model_dump_json(by_alias=True)))
 
     def record_scenario(self, scenario_json: str) -> bool:
-        return bool(Run.objects.held(self.task_id, self.attempt).update(scenario_json=scenario_json))
+        return bool(Run.objects.held(self.task_id, self.attempt).update(scenario_json=scenario_json, awaits_plan=False))
 
     def finish(self, now: datetime, outcome: Result) -> bool:
         return self._end(

@@ -15,6 +15,7 @@ from advisor.decisions.models import ACTIVE, EngineName, Revision, Run, State, T
 from advisor.decisions.models.run import WORKER_KINDS, RunQuerySet
 from advisor.decisions.services.recordings import find_trace, read_stored_trace
 from advisor.decisions.services.requests import find_requested, new_request, require_same_revision
+from advisor.decisions.services.simulated_advice import is_incomplete
 from advisor.reports.document.planned_run import coarse_s
 from advisor.teams.access import require_editor
 from advisor.teams.models import User
@@ -145,6 +146,7 @@ def request_run(
                 "endpoint_host": outside.host if outside is not None else "",
                 "endpoint_model": outside.model if outside is not None else "",
                 "scenario_json": stored.dump(scenario),
+                "awaits_plan": trace is None and not engines[request.engine].is_live and is_incomplete(revision),
                 "created_by": user,
             },
         )

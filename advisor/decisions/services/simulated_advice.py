@@ -156,11 +156,6 @@ def is_incomplete(revision: Revision) -> bool:
     return not revision.frozen or advice.versions().items() <= revision.versions.items()
 
 
-def lacks_plan(revision: Revision) -> bool:
-    """Whether the revision's plan is not simulated yet, and this process can do it."""
-    return is_warm() and is_incomplete(revision)
-
-
 def advise_revision(revision: Revision, patience_s: float = 0.0) -> Advised:
     """The advice with its evidence if it is there within that time, which is 0 while the simulator is loaded; else that of the forces and formulas.
 

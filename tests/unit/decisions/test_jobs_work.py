@@ -50,13 +50,14 @@ def test_it_stores_what_the_engine_found(run: Run) -> None:
 def test_a_run_that_was_asked_for_before_there_was_a_plan_gets_its_consumers(
     decision: Decision, user: User, simulated_before: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("advisor.decisions.services.runs.is_incomplete", lambda revision: not simulated_before)
     run = request_run(decision.latest(), user, "key")
     asked, planned, seen = run.scenario, run.scenario.with_servers(3), []
-    monkeypatch.setattr("advisor.decisions.jobs.tasks.lacks_plan", lambda revision: not simulated_before)
     monkeypatch.setattr("advisor.decisions.jobs.tasks.advised_scenario", lambda evaluation: planned)
     run_simulation(str(run.id), {EngineName.KERNEL: engine(seen=seen)})
     assert seen == [(asked if simulated_before else planned, None, None)]
-    assert Run.objects.get().scenario == seen[0][0]
+    row = Run.objects.get()
+    assert (row.scenario, row.awaits_plan) == (seen[0][0], False)
 
 
 def test_it_writes_progress_while_it_works(run: Run) -> None:
