@@ -177,6 +177,7 @@ def test_the_advice_follows_an_answer_and_both_designs_run_and_the_report_says_s
 
 def test_a_wrong_answer_is_named_next_to_its_field_and_nothing_of_it_is_saved(visit: Page) -> None:
     begin(visit, "Form classification")
+    expect(visit.get_by_role("heading", name="What would change it")).to_be_attached()  # the advice has settled
     before = verdict(visit).inner_text()
     field(visit, "processing.p95_s").fill("fast")
     error = visit.locator(".field", has=visit.locator('[name="processing.p95_s"]')).locator(".field-error")
