@@ -1,23 +1,20 @@
 import argparse
-import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from advisor.decisions.management.broker_option import add_redis, broker_in
 from advisor.decisions.management.console import FAILURE, BadInput, Console, add_format, whole_number
 from core.numbers import count, duration, plural
 from core.values import rounded
 from simulator.live.measure_rq import (
     BURST_JOB_S,
     RETRY_PAUSE_S,
-    BadAddress,
-    CannotMeasure,
     RqCosts,
     Spread,
     UnknownSerializer,
-    connected,
     measure_rq,
     shown_address,
 )
@@ -44,12 +41,7 @@ class Command(Console):
     help = DESCRIPTION
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--redis",
-            metavar="URL",
-            default=os.environ.get("RQ_REDIS_URL"),
-            help="redis://HOST:PORT/DB, rediss:// or unix://; left out: the variable RQ_REDIS_URL, which keeps a password off the command line",
-        )
+        add_redis(parser)
         parser.add_argument(
             "--queue",
             type=_queue_name,
@@ -76,11 +68,9 @@ class Command(Console):
         add_format(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not options["redis"]:
-            raise BadInput("--redis: give the broker's URL, or set RQ_REDIS_URL")
         steps = iter((0.0, 0.1, 0.7))
         try:
-            with connected(options["redis"]) as broker, self.simulating("measure_rq", steps=True) as show:
+            with broker_in(options, "measure_rq") as broker, self.simulating("measure_rq", steps=True) as show:
                 costs = measure_rq(
                     broker,
                     options["queue"],
@@ -89,12 +79,8 @@ class Command(Console):
                     serializer=options["serializer"],
                     say=lambda step: show(Progress(step, next(steps))),
                 )
-        except BadAddress as error:
-            raise BadInput(f"--redis: {error}") from error
         except UnknownSerializer as error:
             raise BadInput(f"--serializer: {error}") from error
-        except CannotMeasure as error:
-            raise CommandError(f"measure_rq: {error}", returncode=FAILURE) from error
         if options["format"] == "json":
             self.print_json(_data(costs))
         else:

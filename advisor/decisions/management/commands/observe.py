@@ -1,5 +1,4 @@
 import argparse
-import os
 from collections.abc import Iterator, Sequence
 from math import inf, isfinite
 from pathlib import Path
@@ -10,11 +9,12 @@ from django.core.management.base import CommandError, CommandParser
 
 from advisor.advice.answers import answers_from
 from advisor.advice.yaml_json import as_json, as_yaml
-from advisor.decisions.management.console import FAILURE, BadInput, Console, add_format, number_that
+from advisor.decisions.management.broker_option import add_redis, broker_in
+from advisor.decisions.management.console import FAILURE, Console, add_format, number_that
 from core.numbers import count, duration, exactly, number, percent, rate
 from core.values import rounded
-from simulator.live.measure_rq import BadAddress, CannotMeasure, connected, shown_address
-from simulator.live.observe_rq import FOUND, CannotObserve, QueueObservation, observe, workers_for_wait
+from simulator.live.measure_rq import shown_address
+from simulator.live.observe_rq import FOUND, QueueObservation, observe, workers_for_wait
 
 _DESCRIPTION = """
 Looks at a running rq and changes nothing: what arrives in each queue, how long it waits and takes, what fails, and how loaded the workers are.
@@ -29,12 +29,7 @@ class Command(Console):
     help = _DESCRIPTION
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--redis",
-            metavar="URL",
-            default=os.environ.get("RQ_REDIS_URL"),
-            help="redis://HOST:PORT/DB, rediss:// or unix://; left out: the variable RQ_REDIS_URL, which keeps a password off the command line",
-        )
+        add_redis(parser)
         parser.add_argument(
             "--queue", action="append", metavar="NAME", default=[], help="one queue; may be repeated; all unless given"
         )
@@ -58,16 +53,9 @@ class Command(Console):
         add_format(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not options["redis"]:
-            raise BadInput("--redis: give the broker's URL, or set RQ_REDIS_URL")
-        try:
-            with connected(options["redis"]) as broker, self.simulating("observe") as show:
-                observed = observe(broker, options["queue"], 60 * options["minutes"], show)
-                needed = [workers_for_wait(one, options["wait"]) for one in observed]
-        except BadAddress as error:
-            raise BadInput(f"--redis: {error}") from error
-        except (CannotMeasure, CannotObserve) as error:
-            raise CommandError(f"observe: {error}", returncode=FAILURE) from error
+        with broker_in(options, "observe") as broker, self.simulating("observe") as show:
+            observed = observe(broker, options["queue"], 60 * options["minutes"], show)
+            needed = [workers_for_wait(one, options["wait"]) for one in observed]
         if options["to"] is not None:
             self._write(options["to"], observed)
         if options["format"] == "json":
@@ -101,10 +89,10 @@ def given_by(observed: Sequence[QueueObservation]) -> dict[str, Any]:
     times_s = np.array([attempt.service_s for attempt in attempts if attempt.service_s > 0])
     answers: dict[str, Any] = {
         "name": f"rq, {', '.join(one.name for one in observed)}"[:100],
-        "volume": {"mean_rate_per_s": _three(max(1e-6, sum(one.arrivals for one in observed) / seconds))},
+        "volume": {"mean_rate_per_s": _four_digits(max(1e-6, sum(one.arrivals for one in observed) / seconds))},
         "operations": {"runs_a_broker_today": True, "broker": "rq"},
         "failures": {
-            "transient_percent": _three(100 * float(np.mean([float(one.failed) for one in attempts] or [0.0])))
+            "transient_percent": _four_digits(100 * float(np.mean([float(one.failed) for one in attempts] or [0.0])))
         },
     }
     if workers := max(one.workers for one in observed):
@@ -112,16 +100,16 @@ def given_by(observed: Sequence[QueueObservation]) -> dict[str, Any]:
     if retries := max(one.most_retries for one in observed):
         answers["failures"]["max_retries"] = retries
     if len(observed) == 1 and observed[0].interarrival_cv is not None:
-        answers["volume"]["interarrival_cv"] = _three(min(20.0, max(0.1, observed[0].interarrival_cv)))
+        answers["volume"]["interarrival_cv"] = _four_digits(min(20.0, max(0.1, observed[0].interarrival_cv)))
     if len(times_s):
         p50_s, p95_s, p99_s = (max(0.001, float(value)) for value in np.percentile(times_s, (50, 95, 99)))
-        answers["processing"] = {"p50_s": _three(p50_s), "p95_s": _three(max(p95_s, 1.001 * p50_s))}
+        answers["processing"] = {"p50_s": _four_digits(p50_s), "p95_s": _four_digits(max(p95_s, 1.001 * p50_s))}
         if len(times_s) >= ENOUGH_FOR_P99:
-            answers["processing"]["p99_s"] = _three(max(p99_s, 1.001 * p95_s))
+            answers["processing"]["p99_s"] = _four_digits(max(p99_s, 1.001 * p95_s))
     return answers
 
 
-def _three(value: float) -> float:
+def _four_digits(value: float) -> float:
     return float(f"{value:.4g}")
 
 
