@@ -16,10 +16,10 @@ from advisor.reports.charts.over_time import Timeline, queue_depth  # noqa: E402
 from advisor.reports.document.simulation import difference_rows, results_table  # noqa: E402
 from advisor.reports.figure_svg import svg  # noqa: E402
 from simulator.arrivals import TraceArrivals  # noqa: E402
+from simulator.experiment import simulate  # noqa: E402
 from simulator.recordings.reader import read_recording  # noqa: E402
 from simulator.result import Result  # noqa: E402
 from simulator.scenario import Scenario  # noqa: E402
-from simulator.simulate import simulate  # noqa: E402
 
 EXAMPLES = ("azure-code", "azure-code-patient", "azure-conversation", "azure-conversation-patient")
 DRAWN = ("azure-code", "azure-conversation")

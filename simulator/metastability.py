@@ -10,13 +10,13 @@ import numpy as np
 from core.errors import InvalidInput, Problem
 from core.values import Value
 from simulator.arrivals import BurstArrivals, TraceArrivals
+from simulator.experiment import check
 from simulator.kernel import layout
 from simulator.kernel.layout import BINS, MOST_OUTAGES
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
 from simulator.replications import LOOPS, OnProgress, Runner, warm
 from simulator.result import Interval
 from simulator.scenario import Outage, Scenario
-from simulator.simulate import check
 from simulator.statistics import half_width
 from simulator.tally import Tally
 from simulator.trace_columns import Floats

@@ -11,11 +11,11 @@ from typing import Any
 
 from simulator.arrivals import BacklogArrivals, SteadyArrivals, TraceArrivals
 from simulator.conclusions import NEITHER, least_share
+from simulator.experiment import simulate
 from simulator.plan import SYNCHRONOUS, designs_of, jobs_of, most_servers_of
 from simulator.replications import OnProgress, Progress
 from simulator.result import Bounds, ChangedSetting, DesignName, DesignRemedies, DesignResult, Remedy, Result
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 from simulator.stability import load_of
 from simulator.trace_columns import Floats
 from simulator.traces import Trace

@@ -9,9 +9,9 @@ from advisor.advice.evidence import shortened, shortest_peak_s
 from advisor.advice.scenario import scenario_of
 from core.errors import InvalidInput, Problem
 from simulator.arrivals import Arrivals, BurstArrivals, GammaArrivals, PoissonArrivals, RegularArrivals
+from simulator.experiment import BriefShare, share_of_one_run
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, designs_of, jobs_of
 from simulator.scenario import Scenario
-from simulator.simulate import BriefShare, share_of_one_run
 from simulator.stability import Load, load_of
 
 BRIEF_JOBS = 10_000

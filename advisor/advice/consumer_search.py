@@ -15,9 +15,9 @@ from advisor.advice.evidence import MOST_JOBS_A_REPLICATION, brief_scenario, evi
 from advisor.advice.peak_and_outage import outage_of, peak_drain_s, with_breaker
 from advisor.advice.scenario import scenario_of
 from core.errors import InvalidInput
+from simulator.experiment import tally_of_one_run
 from simulator.plan import EVENT_DRIVEN, jobs_of
 from simulator.scenario import Scenario
-from simulator.simulate import tally_of_one_run
 from simulator.traces import Trace
 
 PROBE_JOBS = 10_000

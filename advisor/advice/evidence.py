@@ -12,11 +12,11 @@ from advisor.advice.sizing import consumers_at_work
 from core.errors import InvalidInput, Problem
 from simulator.arrivals import BurstArrivals, TraceArrivals
 from simulator.conclusions import share_of_design, wanted_share
+from simulator.experiment import conclude_designs, simulate
 from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, jobs_of
 from simulator.result import ClassResult, Conclusion, DesignResult, Result
 from simulator.scenario import Scenario
 from simulator.sequential import Looks
-from simulator.simulate import conclude_designs, simulate
 from simulator.traces import Trace
 
 EVIDENCE_JOBS = 20_000

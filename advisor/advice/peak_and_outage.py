@@ -10,9 +10,9 @@ from advisor.advice.outage_scenario import JOBS_BEFORE, build_outage_scenario, o
 from advisor.advice.scenario import scenario_of
 from core.errors import InvalidInput
 from simulator.arrivals import BurstArrivals, TraceArrivals
+from simulator.experiment import tally_of_one_run
 from simulator.plan import EVENT_DRIVEN, jobs_of, rate_of
 from simulator.scenario import Scenario
-from simulator.simulate import tally_of_one_run
 from simulator.tally import Tally
 
 MOST_JOBS_OF_A_PEAK = 200_000

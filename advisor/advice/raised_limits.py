@@ -12,8 +12,8 @@ from advisor.advice.limits import limits_on_the_way, raised_s
 from advisor.advice.variations import changed
 from core.errors import InvalidInput
 from core.numbers import duration, listed
+from simulator.experiment import tally_of_one_run
 from simulator.plan import SYNCHRONOUS, jobs_of
-from simulator.simulate import tally_of_one_run
 
 HIGHER = (1.0, 1.5)
 """Factors of the raised limit that are tried, because requests that are no longer cut off hold their workers for longer."""

@@ -18,8 +18,8 @@ from advisor.advice.variations import changed, reach, starting_number
 from core.errors import InvalidInput
 from core.paths import value_at
 from simulator.conclusions import wanted_share
+from simulator.experiment import BriefShare
 from simulator.result import Conclusion
-from simulator.simulate import BriefShare
 
 MOVE_ALONG = ("processing.p50_s", "processing.p99_s")
 """p95 takes them along."""

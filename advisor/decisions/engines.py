@@ -4,13 +4,13 @@ from typing import Any
 
 from advisor.decisions.models import EngineName
 from core.errors import Problem
-from simulator import simulate as kernel
+from simulator import experiment as kernel
+from simulator.experiment import Estimate
 from simulator.live.run.run_plan import LiveRunPlan, plan_live_run
 from simulator.live.run.support import estimate_live, find_unsupported
 from simulator.remedies import simulate_with_remedies
 from simulator.result import Result
 from simulator.scenario import Scenario
-from simulator.simulate import Estimate
 from simulator.traces import Trace
 
 Simulate = Callable[..., Result]

@@ -12,9 +12,9 @@ from advisor.sweeps.grid import JOBS, require_jobs
 from core.errors import InvalidInput, Problem
 from core.numbers import count
 from core.values import Value
+from simulator.experiment import Estimate, estimate
 from simulator.replications import OnProgress, Progress
 from simulator.result import Result
-from simulator.simulate import Estimate, estimate
 from simulator.traces import Trace
 
 MOST_SERVERS = 4_096

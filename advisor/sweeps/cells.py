@@ -15,11 +15,11 @@ from advisor.sweeps.contract import Cell, GoodShare, SweepResult
 from advisor.sweeps.grid import Grid, GridPoint
 from simulator.arrivals import BacklogArrivals, TraceArrivals
 from simulator.conclusions import share_of_design, wanted_share
+from simulator.experiment import estimate, simulate
 from simulator.plan import jobs_of
 from simulator.replications import OnProgress, Progress, warm
 from simulator.result import DesignResult, Result
 from simulator.scenario import Scenario
-from simulator.simulate import estimate, simulate
 from simulator.traces import Trace
 
 WARM_UP_SHARE = 20

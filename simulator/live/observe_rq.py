@@ -18,9 +18,9 @@ from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from core.errors import CannotRun
 from core.numbers import count
+from simulator.experiment import simulate
 from simulator.replications import OnProgress, Progress
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 from simulator.trace_columns import Floats
 
 LOOK_S = 0.5

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from advisor.decisions.engines import Engine
+from simulator.experiment import Estimate
 from simulator.replications import Progress
 from simulator.result import Depth, DesignResult, Lag, Quantiles, Result
 from simulator.scenario import Scenario
-from simulator.simulate import Estimate
 from simulator.traces import Trace
 
 Report = Callable[[Progress], None]

@@ -10,9 +10,9 @@ from advisor.decisions.services.decisions import ensure_demo
 from advisor.decisions.services.revisions import save_answers
 from advisor.decisions.services.runs import RunRequest, cancel_run, request_run
 from advisor.teams.models import User, Workspace
+from simulator.experiment import simulate
 from simulator.replications import Progress
 from simulator.result import Result
-from simulator.simulate import simulate
 from tests.fakes.engines import Report
 from tests.rows import upload_trace
 

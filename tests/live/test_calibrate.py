@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from simulator.experiment import simulate
 from simulator.live.run.calibrate import calibration_scenario, mean_costs, predict
 from simulator.live.run.design_run import DesignRun, DesignSetup
 from simulator.live.run.draw_jobs import draw_jobs
@@ -14,7 +15,6 @@ from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
 from simulator.result import Costs, Design
 from simulator.retries import Retries
 from simulator.scenario import Failures, Scenario
-from simulator.simulate import simulate
 from simulator.traces import Trace
 
 SPEED = 10.0

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from advisor.advice.yaml_json import read_mapping
+from simulator.experiment import simulate
 from simulator.live.run import engine
 from simulator.result import DesignResult, Result
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 EMPTIES_S = 6

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numba import njit
 
+from simulator.experiment import simulate
 from simulator.kernel.draws import backoff_s
 from simulator.kernel.layout import U_FAILURE, U_REFUSAL
 from simulator.kernel.random_numbers import key_of, normal_quantile
@@ -17,7 +18,6 @@ from simulator.live.run.draw_jobs import draw_jobs
 from simulator.live.system.jobs import Jobs, uniform_draw
 from simulator.plan import build_state, recorded_of
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 from simulator.traces import Trace
 from tests.fakes.naive_draws import HANDLING, PHASE, RECONNECT, SUB_JITTER, WEBHOOK, Draws
 

@@ -19,8 +19,8 @@ from advisor.advice.templates import TEMPLATES
 from advisor.advice.variations import changed
 from core.errors import InvalidInput
 from core.paths import nested, value_at
+from simulator.experiment import simulate
 from simulator.sequential import Looks
-from simulator.simulate import simulate
 
 LONG = Looks((5, 10, 20), most_jobs=4_000_000)
 CASES = Path(os.environ.get("CROSSOVER_CASES", Path(__file__).parents[3] / "shared" / "cases")) / "advice"

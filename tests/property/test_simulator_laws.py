@@ -6,12 +6,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from simulator.arrivals import ClosedArrivals
+from simulator.experiment import simulate
 from simulator.kernel import layout
 from simulator.plan import build_state, recorded_of
 from simulator.replications import LOOPS
 from simulator.result import DesignResult, Result
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 from simulator.stability import load_of
 from simulator.tally import tally_of
 from tests.fakes.naive_scenarios import durations_of, scenarios, trace_of

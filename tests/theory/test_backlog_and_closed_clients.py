@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from simulator.experiment import simulate
 from simulator.replications import LOOPS, Runner
 from simulator.result import DesignResult, Result
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 from simulator.statistics import half_width
 from simulator.traces import Trace
 

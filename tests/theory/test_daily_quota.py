@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from core.units import DAY_S
+from simulator.experiment import simulate
 from simulator.result import DesignResult
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 
 
 def run(given: dict[str, Any]) -> list[DesignResult]:

@@ -5,9 +5,9 @@ from math import exp
 import pytest
 from scipy.integrate import quad
 
+from simulator.experiment import simulate
 from simulator.plan import SYNCHRONOUS
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 from tests.theory.test_simulator_theory import exponential, inside, poisson, tallies
 
 RATE, MEAN_S, FIRST_S, LIMIT_S = 0.7, 1.0, 0.8, 4.0

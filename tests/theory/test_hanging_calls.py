@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from simulator.experiment import simulate
 from simulator.replications import Runner
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 from tests.fakes.naive_draws import Draws
 
 JOBS, WORKERS, DEADLINE_S = 12_000, 8, 30.0

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from simulator.experiment import simulate
 from simulator.kernel import layout
 from simulator.kernel.layout import EVENT, SLOT
 from simulator.memory import memory_bytes
 from simulator.plan import SYNCHRONOUS, build_state, recorded_of
 from simulator.replications import LOOPS, Runner
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 from simulator.statistics import half_width
 from simulator.tally import MIDDLES_S
 from simulator.traces import Trace

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from core.errors import InvalidInput
+from simulator.experiment import simulate
 from simulator.metastability import Recovery, drained_bin, metastability, with_outage
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 from simulator.traces import Trace
 
 EVERY_S, PEAK_S, RATE = 4000.0, 60.0, 6.0

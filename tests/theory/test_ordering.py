@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from simulator.experiment import simulate
 from simulator.result import DesignResult
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 
 
 def event_driven(rate: float, jobs: int = 30_000, **fields: Any) -> DesignResult:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
+from simulator.experiment import simulate
 from simulator.result import Result
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -8,9 +8,9 @@ import pytest
 import yaml
 from scipy.stats import norm
 
+from simulator.experiment import simulate
 from simulator.result import DesignResult
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 from tests.property.test_simulator_oracle import check
 
 MANY = 400

@@ -7,10 +7,10 @@ import pytest
 
 from advisor.reports.remedies import remedy_sentences
 from simulator import remedies
+from simulator.experiment import simulate
 from simulator.remedies import first_that_holds, simulate_with_remedies
 from simulator.result import DesignRemedies, Result
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 from tests.theory.formulas import erlang_c
 
 QUEUE: dict[str, Any] = {

@@ -2,8 +2,8 @@
 
 import pytest
 
+from simulator.experiment import simulate
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 
 
 @pytest.mark.parametrize(("kept_s", "share"), [(None, 1.0), (7.5, 0.75), (1.0, 0.1), (10.0, 1.0)])

@@ -15,12 +15,12 @@ from rq.registry import ScheduledJobRegistry
 from scipy.stats import kstest, triang
 
 from core.errors import InvalidInput
+from simulator.experiment import simulate
 from simulator.kernel import layout
 from simulator.kernel.event_driven import run_event_driven
 from simulator.plan import EVENT_DRIVEN, build_state, recorded_of
 from simulator.retries import Retries
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 from simulator.traces import Trace
 from simulator.workload import mean_pausing_s
 

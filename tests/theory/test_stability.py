@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from simulator.experiment import simulate
 from simulator.result import DesignResult
 from simulator.scenario import Scenario
 from simulator.services import ExponentialService, LognormalService
-from simulator.simulate import simulate
 from simulator.stability import handling_s, load_of, mean_longer_s
 from tests.theory.formulas import erlang_c
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from simulator.experiment import simulate
 from simulator.result import Result
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 from tests.theory.formulas import erlang_c
 
 

@@ -17,10 +17,10 @@ from advisor.decisions.services.leases import RunLease, claim_run
 from advisor.decisions.services.runs import RunRequest, request_run
 from advisor.teams.models import User
 from core.errors import InvalidInput
+from simulator.experiment import Estimate
 from simulator.live.errors import RunBroken
 from simulator.result import Costs, DeadLetter, DesignResult, Lateness, LiveFigure, LiveReport, Series, SoFar
 from simulator.scenario import Scenario
-from simulator.simulate import Estimate
 from tests.fakes.engines import a_result
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

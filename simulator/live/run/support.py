@@ -6,6 +6,8 @@ from core.closed_sets import complete_table
 from core.errors import InvalidInput, Problem
 from simulator.arrivals import ClosedArrivals, TraceArrivals
 from simulator.deliveries import PollingDelivery
+from simulator.experiment import Estimate
+from simulator.experiment import check as check_for_kernel
 from simulator.live.run.machine_capacity import current
 from simulator.live.run.run_plan import LONGEST_DEFAULT_S
 from simulator.live.run.window import starting_backlog_of
@@ -14,8 +16,6 @@ from simulator.memory import memory_bytes
 from simulator.plan import called_subscribers
 from simulator.result import WorkerKind
 from simulator.scenario import Scenario
-from simulator.simulate import Estimate
-from simulator.simulate import check as check_for_kernel
 from simulator.trace_columns import Floats
 from simulator.traces import Trace
 

@@ -11,8 +11,8 @@ from advisor.advice.contract import Recommendation
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
+from simulator.experiment import simulate
 from simulator.result import ClassResult
-from simulator.simulate import simulate
 
 BATCH_EVALUATIONS: Mapping[str, Any] = {
     "template": "batch_enrichment",

@@ -10,8 +10,8 @@ from advisor.advice.outage_scenario import build_outage_scenario
 from advisor.advice.scenario import scenario_of
 from advisor.advice.template_merge import merge_mappings
 from core.paths import nested
+from simulator.experiment import simulate
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 
 SHEET: dict[str, Any] = {
     "volume": {"mean_rate_per_s": 0.5, "peak_to_mean": 4, "peak_minutes": 60, "peaks_per_day": 2},

@@ -13,9 +13,9 @@ from advisor.advice.outage_scenario import build_outage_scenario
 from advisor.advice.peak_and_outage import outage_of
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
+from simulator.experiment import simulate
 from simulator.result import DesignResult
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 from tests.unit.advice.test_consumer_search import BATCH_EVALUATIONS, TRANSLATION
 
 VIDEO: Mapping[str, Any] = {

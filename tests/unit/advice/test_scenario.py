@@ -12,9 +12,9 @@ from advisor.advice.templates import TEMPLATES
 from core.errors import InvalidInput
 from core.paths import value_at
 from simulator.arrivals import BurstArrivals, TraceArrivals
+from simulator.experiment import simulate
 from simulator.scenario import Scenario, Slowdown
 from simulator.services import LognormalService
-from simulator.simulate import simulate
 from tests.rules_alone import advise_by_rules
 
 

@@ -19,7 +19,7 @@ from advisor.advice.trials import VERIFIED, Trials, outcome_of, simulated_flips
 from advisor.advice.variations import changed, moved_along, reach, starting_number
 from core.paths import value_at
 from simulator.arrivals import PoissonArrivals
-from simulator.simulate import share_of_one_run, simulate
+from simulator.experiment import share_of_one_run, simulate
 from simulator.stability import load_of
 
 SHEETS = {

@@ -13,9 +13,9 @@ from django.core.management import call_command
 from advisor.decisions.engines import Engine
 from advisor.decisions.management import running
 from core.errors import Problem
+from simulator.experiment import Estimate
 from simulator.result import Result
 from simulator.scenario import Scenario
-from simulator.simulate import Estimate
 from simulator.traces import Trace
 from tests.unit.reports import results
 

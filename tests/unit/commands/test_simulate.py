@@ -18,10 +18,10 @@ from advisor.advice.evaluation import Evaluation
 from advisor.decisions.engines import Engine
 from advisor.decisions.management import running
 from core.errors import Problem
+from simulator.experiment import Estimate
 from simulator.live.errors import RunBroken
 from simulator.replications import OnProgress, Progress
 from simulator.result import Result, SoFar
-from simulator.simulate import Estimate
 from tests.fakes.outside import HOST, KEY, allow
 from tests.unit.commands.conftest import Recorder, Run
 from tests.unit.reports import results

@@ -18,9 +18,9 @@ from advisor.reports.figure_plotly import chart_figure
 from advisor.reports.figure_svg import svg
 from advisor.reports.palette import DASHES
 from core.numbers import count, duration
+from simulator.experiment import simulate
 from simulator.result import Result
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 from tests.unit.reports import results
 
 OVER_TIME = ("latency_over_time", "queue_depth", "lag", "in_flight", "throughput", "provider_calls")

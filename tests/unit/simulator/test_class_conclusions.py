@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from simulator.conclusions import exact_interval
+from simulator.experiment import simulate
 from simulator.result import Result
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 
 STARVING = {
     "seed": 5,

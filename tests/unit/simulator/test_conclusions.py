@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from scipy.stats import beta, norm
 
 from simulator.conclusions import ShareOfJobs, exact_interval, jobs_for_verdict, share_interval, verdict_of
+from simulator.experiment import simulate
 from simulator.kernel import layout
 from simulator.resampling import resample_trace
 from simulator.result import DesignResult, Result
 from simulator.scenario import Scenario
 from simulator.sequential import FULL_LOOKS, LOOK_CONFIDENCE, REPLICATION_LOOKS
-from simulator.simulate import simulate
 from simulator.statistics import CONFIDENCE
 from simulator.tally import EDGES_S, MIDDLES_S, TimeSample
 from simulator.traces import Trace

@@ -7,11 +7,11 @@ import pytest
 
 from core.errors import InvalidInput
 from simulator import replications
+from simulator.experiment import simulate, unsupported
 from simulator.kernel.layout import MORE
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
 from simulator.replications import LOOPS, EndlessRun, Runner
 from simulator.scenario import Scenario
-from simulator.simulate import simulate, unsupported
 
 
 def scenario(**given: Any) -> Scenario:

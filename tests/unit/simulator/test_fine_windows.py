@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from simulator.checkpoints import Checkpoints
+from simulator.experiment import simulate
 from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS
 from simulator.replications import LOOPS, Runner
 from simulator.result import Result
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 
 DAYS = 5
 BURST_S = 900.0

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from simulator.experiment import simulate
 from simulator.growth import Rise, growing, rise_of
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 from simulator.trace_columns import Floats
 
 SAMPLES = 1024

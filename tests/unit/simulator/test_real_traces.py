@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from simulator.experiment import simulate
 from simulator.recordings.reader import read_recording
 from simulator.result import Result
 from simulator.scenario import Scenario
-from simulator.simulate import simulate
 from simulator.traces import Trace
 
 FOLDER = Path(os.environ.get("CROSSOVER_TRACES", Path(__file__).parents[3] / "../shared/traces"))

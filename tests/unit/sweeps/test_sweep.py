@@ -11,8 +11,8 @@ from advisor.sweeps.cells import CellRun, simulate_cell, sweep
 from advisor.sweeps.contract import Cell, GoodShare, SweepAxis
 from advisor.sweeps.grid import Grid, build_grid
 from core.errors import InvalidInput
+from simulator.experiment import simulate
 from simulator.replications import Progress
-from simulator.simulate import simulate
 from tests.rules_alone import advise_by_rules
 
 

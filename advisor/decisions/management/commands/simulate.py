@@ -14,8 +14,8 @@ from advisor.reports.document.simulation import findings, recovery_section, reco
 from advisor.reports.terminal_text import terminal_text
 from advisor.reports.wording import simulated_sentence
 from core.units import DAY_S
+from simulator.experiment import estimate
 from simulator.metastability import REPLICATIONS, Recovery, metastability, watched, with_outage
-from simulator.simulate import estimate
 
 SHORTEST_OUTAGE_S, LONGEST_OUTAGE_S = 1.0, 7.0 * DAY_S
 OBSERVED, LEAST_OBSERVED_S = 10.0, 600.0

@@ -11,12 +11,12 @@ import pytest
 
 from core.errors import InvalidInput
 from core.values import rounded
+from simulator.experiment import estimate, simulate, unsupported
 from simulator.plan import dedicated_bounds, dedicated_consumers
 from simulator.recordings.reader import read_durations
 from simulator.replications import Progress, warm
 from simulator.result import Result
 from simulator.scenario import Autoscaling, Scenario
-from simulator.simulate import estimate, simulate, unsupported
 from simulator.tally import Tally
 from simulator.traces import Trace
 from simulator.workload import mean_pausing_s
