@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.test_main_job import NARROW, begin, field, no_serious_finding, verdict, visit
+from tests.e2e.test_main_job import NARROW, begin, field, no_serious_finding, settled_verdict, verdict, visit
 
 __all__ = ["visit"]
 
@@ -68,7 +68,7 @@ def test_a_unit_is_typed_and_put_plainly_once_the_field_is_left(extraction: Page
 
 def test_changes_are_taken_back_and_brought_back_with_the_keyboard(extraction: Page) -> None:
     page = extraction
-    before = verdict(page).inner_text()
+    before = settled_verdict(page)
     expect(page.get_by_role("button", name="Undo")).to_be_disabled()
     field(page, "subscribers.count").fill("6")
     expect(page.locator("#state-coupling")).to_contain_text("6 subscribers")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.e2e.test_main_job import NARROW, begin, field, no_serious_finding, verdict, visit
+from tests.e2e.test_main_job import NARROW, begin, field, no_serious_finding, settled_verdict, verdict, visit
 
 __all__ = ["visit"]
 
@@ -58,7 +58,7 @@ def test_too_high_a_speed_is_refused_next_to_its_field_and_nothing_is_lost(visit
     error = visit.locator("#run-speed-error")
     expect(error).to_contain_text("at most")
     expect(speed(visit)).to_have_attribute("aria-invalid", "true")
-    address, words = visit.url, verdict(visit).inner_text()
+    address, words = visit.url, settled_verdict(visit)
     with visit.expect_response("**/simulate"):
         visit.get_by_role("button", name="Simulate").click()
     expect(visit.get_by_role("button", name="Simulate")).to_be_enabled()

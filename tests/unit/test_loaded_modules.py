@@ -35,7 +35,7 @@ django.setup()
 import advisor.decisions, advisor.web, advisor.web.urls
 for package in (advisor.decisions, advisor.web):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        if ".migrations" not in module.name and ".management.commands." not in module.name:
+        if ".migrations" not in module.name and ".management." not in module.name:
             __import__(module.name)
 print(*sys.modules)
 """
