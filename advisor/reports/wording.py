@@ -1,7 +1,7 @@
 """Values as words: the same word for the same thing on every page, on the command line and in every file."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import assert_never
 
@@ -250,15 +250,34 @@ def _headline_there(flip: Flip, becomes: FlipOutcome, recommendation: Recommenda
     return headline(becomes.style, becomes.strength)
 
 
-DOUBTS: Mapping[str, str] = {
-    "near": "Not clear, because another style is better if this answer is off by a fifth:",
-    "default": "Not clear yet: this answer is still the template's, and another style is better for other usual values:",
-    "range": "Not clear, because another style is better in more than a tenth of the ranges given.",
+FLIPS_SHOWN_FIRST = 5
+
+
+def nearest_and_further(flips: Sequence[Flip]) -> tuple[Sequence[Flip], Sequence[Flip]]:
+    """What is shown first, and the rest."""
+    return flips[:FLIPS_SHOWN_FIRST], flips[FLIPS_SHOWN_FIRST:]
+
+
+DOUBTS: Mapping[str, tuple[str, str]] = {
+    "near": (
+        "Not clear, because another style is better if this answer is off by a fifth:",
+        "Not clear, because another style is better if one of these answers is off by a fifth:",
+    ),
+    "default": (
+        "Not clear yet: this answer is still the template's, and another style is better for other usual values:",
+        "Not clear yet: these answers are still the template's, and another style is better for other usual values of each:",
+    ),
+    "range": ("Not clear, because another style is better in more than a tenth of the ranges given.",) * 2,
 }
+"""Of one answer, and of several."""
 
 
-def doubt_sentence(doubt: Doubt) -> str:
-    return DOUBTS[doubt.why]
+def doubt_sentences(doubts: Iterable[Doubt]) -> list[tuple[str, list[str]]]:
+    """Each kind of doubt in a sentence, with the answers that it is about."""
+    fields: dict[str, list[str]] = {}
+    for doubt in doubts:
+        fields.setdefault(doubt.why, []).extend([doubt.field] if doubt.field else [])
+    return [(DOUBTS[why][len(paths) > 1], paths) for why, paths in fields.items()]
 
 
 def regret_sentence(regret: Mapping[Style, float]) -> str:

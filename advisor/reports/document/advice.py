@@ -1,9 +1,9 @@
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from advisor.advice.answers import Answers
 from advisor.advice.checks import CHECKS
-from advisor.advice.contract import BrokerOption, Evidence, Reason, Recommendation, Style, StyleEvidence
+from advisor.advice.contract import BrokerOption, Evidence, Flip, Reason, Recommendation, Style, StyleEvidence
 from advisor.advice.contradictions import CONTRADICTIONS
 from advisor.advice.evidence_sentences import evidence_sentence
 from advisor.advice.questionnaire import SECTIONS
@@ -105,7 +105,9 @@ def reasons_section(recommendation: Recommendation) -> Section:
             *([Paragraph(favoured), *blocks] if speaking_for else []),
         ]
     elif recommendation.infeasible:
-        blocks += [Paragraph("Ruled out, whatever else speaks for it:"), ItemList(_ruled_out(recommendation))]
+        is_set = recommendation.raised_limits is not None and recommendation.raised_limits.to_s is not None
+        ruled_out = "Ruled out as it is set today:" if is_set else "Ruled out, whatever else speaks for it:"
+        blocks += [Paragraph(ruled_out), ItemList(_ruled_out(recommendation))]
     return Section("why", "Why", tuple(blocks))
 
 
@@ -153,24 +155,30 @@ def flips_section(recommendation: Recommendation, answers: Answers) -> Section |
         blocks.append(Paragraph(f"Over the ranges given, the advice is {wording.listed(parts)} of the cases."))
     if recommendation.regret:
         blocks.append(Paragraph(wording.regret_sentence(recommendation.regret)))
-    for doubt in recommendation.doubts:
-        label = f" {LABELS.get(doubt.field, doubt.field)}" if doubt.field else ""
-        blocks.append(Paragraph(f"{wording.doubt_sentence(doubt)}{label}"))
+    for sentence, fields in wording.doubt_sentences(recommendation.doubts):
+        blocks.append(Paragraph(" ".join([sentence, *(LABELS.get(field, field) for field in fields)])))
     if recommendation.settle is not None:
         field = LABELS.get(recommendation.settle, recommendation.settle)
         blocks.append(Paragraph(f"What would settle it: {field}"))
     if recommendation.flips:
-        items = (
-            wording.flip_sentence(
-                flip,
-                recommendation,
-                f"“{LABELS.get(flip.field, flip.field)}”",
-                flip_condition(flip, answers),
-            )
-            for flip in recommendation.flips
-        )
-        blocks.append(ItemList(tuple(ListItem(item) for item in items)))
+        nearest, further = wording.nearest_and_further(recommendation.flips)
+        blocks.append(_flips_list(nearest, recommendation, answers))
+        if further:
+            blocks += [
+                Paragraph(f"{count(len(further), 'further answer')} would, too:"),
+                _flips_list(further, recommendation, answers),
+            ]
     return Section("flips", "What would change it", tuple(blocks)) if blocks else None
+
+
+def _flips_list(flips: Iterable[Flip], recommendation: Recommendation, answers: Answers) -> ItemList:
+    sentences = (
+        wording.flip_sentence(
+            flip, recommendation, f"“{LABELS.get(flip.field, flip.field)}”", flip_condition(flip, answers)
+        )
+        for flip in flips
+    )
+    return ItemList(tuple(ListItem(sentence) for sentence in sentences))
 
 
 def warnings_section(recommendation: Recommendation) -> Section | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from advisor.advice.contract import Flip, Recommendation
+from advisor.advice.contract import Doubt, Flip, Recommendation
 from advisor.reports import wording
 from simulator.result import Result
 from tests.unit.reports import results
@@ -151,6 +151,16 @@ def test_a_flip_says_what_becomes_of_the_advice() -> None:
         "“How long does the slowest one in twenty take?” If 1.9 s or less: Synchronous, on balance. Answer in the response. "
         "(The typical time in proportion.)"
     )
+
+
+def test_doubts_of_a_kind_are_one_sentence_with_all_its_answers() -> None:
+    rate, peak = "volume.mean_rate_per_s", "volume.peak_to_mean"
+    near = [Doubt(why="near", field=rate), Doubt(why="near", field=peak)]
+    (both, paths), (ranges, none) = wording.doubt_sentences([*near, Doubt(why="range")])
+    assert "one of these answers is off by a fifth" in both and paths == [rate, peak]
+    assert "a tenth of the ranges" in ranges and not none
+    ((one, _),) = wording.doubt_sentences(near[:1])
+    assert "this answer is off by a fifth" in one
 
 
 def test_a_number_stays_with_its_unit() -> None:
