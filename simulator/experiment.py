@@ -71,7 +71,7 @@ def simulate(
     """
     check(scenario, trace, durations_s)
     warm(on_progress)
-    trace, drawn = _used(scenario, trace), durations_s if _draws(scenario) else None
+    trace, drawn = used_recordings(scenario, trace, durations_s)
     loads = {design: load_of(scenario, design, trace, drawn) for design in designs_of(scenario)}
     drains = {design: load.stable for design, load in loads.items()}
     runner = Runner(scenario, trace, drawn, drains, threads, keeps_checkpoints=windows)
@@ -142,6 +142,13 @@ def conclude_designs(
         low = share.low if stability.jobs_to_settle is None else 0.0
         concluded[design] = replace(share, low=low).conclude(wanted_share(scenario))
     return concluded
+
+
+def used_recordings(
+    scenario: Scenario, trace: Trace | None, durations_s: Floats | None
+) -> tuple[Trace | None, Floats | None]:
+    """Those of a recording's arrivals and durations that the scenario draws from."""
+    return _used(scenario, trace), durations_s if _draws(scenario) else None
 
 
 def _used(scenario: Scenario, trace: Trace | None) -> Trace | None:

@@ -442,12 +442,9 @@ def _set_service(m: Any, scenario: Scenario, trace: Trace | None, drawn: Floats 
 
 def _set_classes(m: Any, scenario: Scenario) -> None:
     names = list(scenario.event_driven.queues)
-    deadline = scenario.deadline_s
     m["classes"] = len(names)
     m["shares"][: len(names)] = np.cumsum(list(scenario.event_driven.queues.values())) / 100
-    m["deadlines"][: len(names)] = [
-        deadline.get(name, inf) if isinstance(deadline, dict) else (deadline or inf) for name in names
-    ]
+    m["deadlines"][: len(names)] = scenario.deadlines_s
 
 
 def _set_provider(m: Any, scenario: Scenario, trace: Trace | None) -> None:

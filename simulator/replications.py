@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil, floor, inf
 from typing import Any
 
@@ -245,12 +245,28 @@ class Runner:
         fast = self.shortcut and is_single_station(state.machine[0])
         if not fast or not self._slices(design, replication, state, run_single_station):
             state = self.build_state(design, replication) if fast else state
-            keeps = self._checkpoints[design] if replication == 0 and self.keeps_checkpoints else None
-            self._slices(design, replication, state, LOOPS.get(design, run_event_driven), keeps)
-        if replication == 0:
-            self._longest_s[design] = float(state.machine[0]["latency_max"])
+            if replication == 0 and self.keeps_checkpoints:
+                return self._replicate_first(design, state)
+            self._slices(design, replication, state, LOOPS.get(design, run_event_driven))
         self.peak_slots = max(self.peak_slots, len(state.slots))
         return tally_of(state.machine[0])
+
+    def _replicate_first(self, design: str, state: KernelState) -> Tally:
+        """Also keep checkpoints, and latencies by the bin of the arrival."""
+        m, latencies = state.machine[0], np.zeros(layout.BINS, dtype=layout.LATENCY_BIN)
+        m["latency_bins"] = latencies.ctypes.data
+        self._slices(design, 0, state, LOOPS.get(design, run_event_driven), self._checkpoints[design])
+        self._longest_s[design] = float(m["latency_max"])
+        self.peak_slots = max(self.peak_slots, len(state.slots))
+        return replace(tally_of(m), latency_counts=latencies["counts"][: int(m["bin"])])
+
+    def run_with_rows(self, design: str, most: int) -> tuple[Array, float]:
+        """Run the first replication, and keep what became of its first jobs: a JOB_ROW each, at most `most`, and when the run was cut, if it was."""
+        state = self.build_state(design, 0)
+        m, rows = state.machine[0], np.zeros(most, dtype=layout.JOB_ROW)
+        m["job_rows"], m["job_row_count"] = rows.ctypes.data, most
+        self._slices(design, 0, state, LOOPS.get(design, run_event_driven))
+        return rows[: int(m["next_job"])], float(m["end"])
 
     def look_closer(
         self, windows: Mapping[str, Sequence[tuple[float, float]]], on_progress: OnProgress | None = None

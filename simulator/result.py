@@ -65,6 +65,9 @@ class Series(Value):
     in_flight: Numbers = ()
     lag_s: Numbers = ()
     completed: Numbers = ()
+    latency_p50_s: Gaps = ()
+    """Of the jobs that arrived in the bin and have their result, within 2.5 %; null if there are none. Empty of live runs and in older results."""
+    latency_p95_s: Gaps = ()
 
 
 class CallRate(Value):
@@ -253,11 +256,35 @@ class DesignResult(Value):
     curve: Curve = Curve()
     fine: Annotated[tuple[FineSeries, ...], Field(strict=False)] = ()
     """Of each of the result's windows."""
+    by_replication: dict[str, Gaps] = Field(default={})
+    """Each replication's own figures, by their names in `intervals`, and its counts; null where infinite. Empty in results of before."""
 
     @property
     def good_share(self) -> float:
         """The share of the decided jobs whose result was in hand by the deadline."""
         return _good_share(self)
+
+    @property
+    def completed_share(self) -> float:
+        return self.completed / self.offered if self.offered else 0.0
+
+    def figure(self, name: str) -> float | None:
+        """A figure by the name that its interval has; null as in the result."""
+        for of, figures in (("latency", self.latency_s), ("wait", self.wait_s)):
+            if name.startswith(f"{of}_"):
+                value: float | None = getattr(figures, name.removeprefix(f"{of}_").removesuffix("_s"))
+                return value
+        match name:
+            case "completed_share":
+                return self.completed_share
+            case "queue_depth_mean":
+                return self.queue_depth.mean
+            case "queue_depth_max":
+                return self.queue_depth.max
+            case "lag_max_s":
+                return self.lag_s.max
+        figure = getattr(self, name)
+        return None if figure is None else float(figure)
 
 
 def _good_share(result: ClassResult | DesignResult) -> float:
@@ -473,3 +500,8 @@ class Result(Value):
     """If no design meets the deadline, what would make each meet it; a design whose search took too long is left out. Null: not looked for."""
     live: LiveReport | None = None
     """Of a live run."""
+
+    @property
+    def designs(self) -> dict[DesignName, DesignResult]:
+        both: dict[DesignName, DesignResult] = {"synchronous": self.synchronous, "event_driven": self.event_driven}
+        return both if self.hybrid is None else both | {"hybrid": self.hybrid}

@@ -462,6 +462,13 @@ class Scenario(Value):
         return self.model_copy(update={"autoscaling": None, "synchronous": synchronous, "event_driven": event_driven})
 
     @property
+    def deadlines_s(self) -> tuple[float, ...]:
+        """Of each queue, in their order; infinite if it has none."""
+        given = self.deadline_s
+        of_queue = given if isinstance(given, Mapping) else dict.fromkeys(self.event_driven.queues, given or inf)
+        return tuple(of_queue.get(name, inf) for name in self.event_driven.queues)
+
+    @property
     def counts_first_byte(self) -> bool:
         return self.synchronous.streams_response and self.first_token_s is not None
 

@@ -35,8 +35,8 @@ DIGITS = 12
 JOBS_A_STEP = 50
 GROUPS = (1, 2, 4, 5, 8, 10, 20, 25, 40, 50)
 """How many bins a step of the latency over time may have."""
-LATENCY_MIDDLES_S = MIDDLES_S[(1 << layout.LATENCY_SHIFT) // 2 :: 1 << layout.LATENCY_SHIFT]
-"""The value of a coarser bucket of latencies."""
+LATENCY_MIDDLES_S = np.append(MIDDLES_S[(1 << layout.LATENCY_SHIFT) // 2 :: 1 << layout.LATENCY_SHIFT], np.inf)
+"""The value of a coarser bucket of latencies; the last one has no end."""
 TIME_METRICS = ("wait_", "latency_")
 SHARES = {"good_share", "completed_share", "utilisation"}
 POOLED_NAMES = {f"{of}_{name}_s" for of in ("wait", "latency") for name in QUANTILES}
@@ -88,7 +88,18 @@ def design_result(
         call_rate=_call_rate(tallies[0]),
         curve=_curve(tallies),
         fine=tuple(_fine_series(tally) for tally in fine),
+        by_replication=_by_replication(tallies, stable=stable),
     )
+
+
+def _by_replication(tallies: Sequence[Tally], *, stable: bool) -> dict[str, tuple[float | None, ...]]:
+    totals = ("provider_calls", "provider_429", "delivery_calls", "client_calls", "redelivered", "duplicates")
+    each = [{**tally.counts, **_figures(tally), **{name: getattr(tally, name) for name in totals}} for tally in tallies]
+    return {
+        name: tuple(float(figures[name]) if isfinite(figures[name]) else None for figures in each)
+        for name in each[0]
+        if stable or not name.startswith(TIME_METRICS)
+    }
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -287,7 +298,20 @@ def _series(tally: Tally) -> Series:
         in_flight=_rounded(bins[layout.B_FLIGHT]),
         lag_s=_rounded(bins[layout.B_LAG]),
         completed=_rounded(bins[layout.B_COMPLETED]),
+        latency_p50_s=_quantiles_in_bins(tally.latency_counts, 0.5),
+        latency_p95_s=_quantiles_in_bins(tally.latency_counts, 0.95),
     )
+
+
+def _quantiles_in_bins(counts: Any, q: float) -> tuple[float | None, ...]:
+    if counts is None:
+        return ()
+    values_s = LATENCY_MIDDLES_S[_buckets_of_quantile(counts, counts.sum(axis=1), q)]
+    return _gaps(values_s, (values_s < np.inf) & counts.any(axis=1))
+
+
+def _buckets_of_quantile(counts: Any, totals: Any, q: float) -> Any:
+    return (np.cumsum(counts, axis=1) >= q * totals[:, None]).argmax(axis=1)
 
 
 def _call_rate(tally: Tally | FineTally, start_s: float = 0.0) -> CallRate:
@@ -325,8 +349,7 @@ def _latency_series(tally: FineTally) -> LatencySeries:
     grouped = counts.reshape(-1, group, counts.shape[1]).sum(axis=1)
     longest = tally.longest_s.reshape(-1, group).max(axis=1)
     totals = grouped.sum(axis=1)
-    buckets = (np.cumsum(grouped, axis=1) >= 0.95 * totals[:, None]).argmax(axis=1)
-    p95 = np.minimum(LATENCY_MIDDLES_S[buckets], longest)
+    p95 = np.minimum(LATENCY_MIDDLES_S[_buckets_of_quantile(grouped, totals, 0.95)], longest)
     return LatencySeries(
         width_s=group * tally.bin_width_s,
         completed=_rounded(totals),

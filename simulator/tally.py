@@ -215,6 +215,8 @@ class Tally:
     """At the first job of each batch: the instant, and the backlog (jobs and calls that wait, back off or will call again)."""
     redelivered: int = 0
     duplicates: int = 0
+    latency_counts: Counts | None = None
+    """Of a first replication: the latencies of the jobs that arrived in each bin, in the coarser buckets of a FineTally."""
 
     @cached_property
     def wait(self) -> dict[str, float]:

@@ -11,12 +11,10 @@ from typing import Any, BinaryIO
 from advisor.reports.document import Document
 from advisor.reports.document.method import answers_json, scenario_json, simulate_command
 from advisor.reports.formats import html, markdown
+from advisor.reports.zip_entries import zip_entry
 
 Write = Callable[[BinaryIO], None]
 
-EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The time of every entry: the earliest that a zip can hold."""
-MODE = 0o644 << 16
 ROUNDING = (
     "They have 12 digits, so that a processor or C library that rounds a logarithm differently hardly ever changes one."
 )
@@ -51,21 +49,14 @@ def write_bundle(
     sums = {}
     with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name, content in _files(document, recorded, library):
-            with bundle.open(_entry(name), "w") as entry:
+            with bundle.open(zip_entry(name), "w") as entry:
                 hashed = Hashed(entry)
                 if callable(content):
                     content(hashed)  # type: ignore[arg-type]
                 else:
                     hashed.write(content.encode() if isinstance(content, str) else content)
             sums[name] = hashed.digest.hexdigest()
-        bundle.writestr(_entry(CHECKSUMS), "".join(f"{digest}  {name}\n" for name, digest in sums.items()))
-
-
-def _entry(name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name, EPOCH)
-    entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, MODE
-    entry.create_system = 3  # Unix, wherever it is made
-    return entry
+        bundle.writestr(zip_entry(CHECKSUMS), "".join(f"{digest}  {name}\n" for name, digest in sums.items()))
 
 
 def _files(

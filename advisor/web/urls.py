@@ -62,6 +62,7 @@ urlpatterns = [
     path("compare", compare.show_comparison, name="compare"),
     path("compare/charts", compare.comparison_charts, name="compare-charts"),
     path("runs/<uuid:run_id>", runs.show_run, name="run"),
+    path("runs/<uuid:run_id>/tables.<str:extension>", exports.run_tables, name="run-tables"),
     path("runs/<uuid:run_id>/progress", runs.run_progress, name="run-progress"),
     path("runs/<uuid:run_id>/cancel", runs.stop_run, name="cancel-run"),
     path("runs/<uuid:run_id>/again", runs.repeat_run, name="run-again"),

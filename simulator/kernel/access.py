@@ -14,6 +14,7 @@ from numba.extending import intrinsic
 from simulator.kernel.layout import (
     DELIVERY,
     EVENT,
+    JOB_ROW,
     KEY_STATE,
     LATENCY_BIN,
     ORDERED,
@@ -43,6 +44,7 @@ recorded = _accessor(RECORDED_ROW)
 start_at = _accessor(START)
 shared_call = _accessor(SHARED_CALL)
 latency_bin = _accessor(LATENCY_BIN)
+job_row = _accessor(JOB_ROW)
 delivery = _accessor(DELIVERY)
 ordered = _accessor(ORDERED)
 key_state = _accessor(KEY_STATE)

@@ -93,6 +93,8 @@ PARAMETERS = [
     ("binned", _i),  # 1: fill the time bins
     ("windowed", _i),  # 1: the bins are those of a window, and keep their width
     ("latency_bins", _i),  # address of a LATENCY_BIN for each bin; 0: none
+    ("job_rows", _i),  # address of a JOB_ROW of each of the first jobs
+    ("job_row_count", _i),  # how many they are, if time bins are filled
     ("end", _f),  # when the run is cut, or infinity
     ("last", _f),  # no arrivals from here on (whole cycles), or infinity
     ("arrival_kind", _i),
@@ -335,6 +337,19 @@ LATENCY_SHIFT = 3
 """Latencies of a time bin are counted in buckets of this power of two of a histogram's."""
 LATENCY_BIN = np.dtype([("longest", _f), ("counts", np.int32, (BUCKETS_OF_HISTOGRAM >> LATENCY_SHIFT) + 1)], align=True)
 """The latencies of the jobs that arrived in a time bin and have their result."""
+JOB_ROW = np.dtype(
+    [
+        ("arrived", _f),
+        ("settled", _f),  # as its client has it
+        ("waited", _f),  # summed over attempts
+        ("calls", np.int32),  # at the provider
+        ("place", np.int16),  # class
+        ("outcome", np.int8),  # an index of counts; C_OFFERED: not settled
+        ("is_accepted", np.int8),
+    ],
+    align=True,
+)
+"""What became of a job, by its number."""
 DELIVERY = np.dtype(
     [
         ("ends", _f),  # its work

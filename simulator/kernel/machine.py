@@ -22,7 +22,11 @@ from simulator.kernel.record import (
     count_call_in_second,
     count_in_bin,
     count_latency_in_bin,
+    keep_arrival,
+    keep_call,
+    keep_outcome,
     merge_bins,
+    merge_latency_bins,
 )
 
 MOST_PROBES = 2**15 - 1
@@ -119,6 +123,7 @@ def count_offered(m: Machine, job: int, place: int, arrived: float, now: float) 
             m.class_batches[place, batch_of(m, job), 0] += 1
     if m.binned:
         count_in_bin(m, layout.B_ARRIVALS, arrived)
+        keep_arrival(m, job, place, arrived)
     m.last_arrival = arrived
     m.next_job = job + 1
     draw_next_arrival(m)
@@ -317,6 +322,7 @@ def begin_call(m: Machine, s: int, now: float, attempt: int) -> float:
         m.counts[layout.C_CALLS] += 1
     if m.binned:
         count_call_in_second(m, now)
+        keep_call(m, job)
     record.flags |= layout.F_STARTED
     if m.special_calls:
         return special_call_s(m, s, now, attempt)
@@ -413,6 +419,7 @@ def settle(m: Machine, s: int, outcome: int, at: float) -> None:
         count_in_bin(m, layout.B_COMPLETED if outcome == layout.C_COMPLETED else layout.B_WITHOUT_RESULT, at)
         if m.latency_bins != 0 and outcome == layout.C_COMPLETED:
             count_latency_in_bin(m, record.arrived, at - record.arrived)
+        keep_outcome(m, job, outcome, at, record.waited, record.flags & layout.F_ACCEPTED != 0)
     if m.client_count > 0:
         resume_thinking(m, job, record.arrived, at)
     if job < m.warmup:
@@ -460,6 +467,8 @@ def sample(m: Machine, now: float) -> None:
             return
         if place == layout.BINS:
             merge_bins(m.bins)
+            if m.latency_bins != 0:
+                merge_latency_bins(m)
             m.bin_width *= 2.0
             place = layout.BINS // 2
             m.bin = place

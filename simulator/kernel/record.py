@@ -4,7 +4,7 @@
 from typing import Any
 
 from simulator.kernel import layout
-from simulator.kernel.access import bits_of, latency_bin
+from simulator.kernel.access import bits_of, job_row, latency_bin
 from simulator.kernel.compiled import compiled
 from simulator.kernel.layout import Machine
 
@@ -51,6 +51,44 @@ def count_latency_in_bin(m: Machine, arrived: float, latency: float) -> None:
         record = latency_bin(m.latency_bins, min(int(since / m.bin_width), layout.BINS - 1))
         record.longest = max(record.longest, latency)
         record.counts[bucket_of(latency) >> layout.LATENCY_SHIFT] += 1
+
+
+@compiled
+def merge_latency_bins(m: Machine) -> None:
+    for place in range(layout.BINS):
+        target = latency_bin(m.latency_bins, place)
+        if place >= layout.BINS // 2:
+            target.longest = 0.0
+            target.counts[:] = 0
+            continue
+        first, second = latency_bin(m.latency_bins, 2 * place), latency_bin(m.latency_bins, 2 * place + 1)
+        target.longest = max(first.longest, second.longest)
+        for bucket in range(len(target.counts)):
+            target.counts[bucket] = first.counts[bucket] + second.counts[bucket]
+
+
+@compiled
+def keep_arrival(m: Machine, job: int, place: int, arrived: float) -> None:
+    if job < m.job_row_count:
+        row = job_row(m.job_rows, job)
+        row.arrived = arrived
+        row.place = place
+
+
+@compiled
+def keep_outcome(m: Machine, job: int, outcome: int, at: float, waited: float, is_accepted: bool) -> None:
+    if job < m.job_row_count:
+        row = job_row(m.job_rows, job)
+        row.outcome = outcome
+        row.settled = at
+        row.waited = waited
+        row.is_accepted = int(is_accepted)
+
+
+@compiled
+def keep_call(m: Machine, job: int) -> None:
+    if job < m.job_row_count:
+        job_row(m.job_rows, job).calls += 1
 
 
 @compiled

@@ -14,7 +14,6 @@ from advisor.reports.document.simulation import (
     difference_words,
     figure_words,
     results_table,
-    value_of,
 )
 from advisor.reports.wording import designs_of, style_name
 from core.numbers import MISSING, count, duration, number, percent
@@ -257,7 +256,7 @@ def difference(name: str, less: DesignResult, more: DesignResult) -> Interval | 
     The bounds are recovered from those of the two parts, so that a lopsided interval stays one (MOVER: Zou and Donner,
     Statistics in Medicine 27, 2008).
     """
-    a, b = value_of(less, name), value_of(more, name)
+    a, b = less.figure(name), more.figure(name)
     if a is None or b is None or name not in less.intervals or name not in more.intervals:
         return None
     (low_a, high_a), (low_b, high_b) = less.intervals[name], more.intervals[name]
@@ -277,7 +276,7 @@ def _cell_between(name: str, less: DesignResult, more: DesignResult) -> Differen
     interval = difference(name, less, more)
     if interval is not None:
         return _cell(name, interval)
-    a, b = value_of(less, name), value_of(more, name)
+    a, b = less.figure(name), more.figure(name)
     return DifferenceCell(MISSING if a is None or b is None else _alone(name, b - a))
 
 

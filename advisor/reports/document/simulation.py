@@ -159,26 +159,8 @@ def _outcome(design: DesignResult, name: str) -> str:
     return f"{count(jobs)} ({share(jobs / design.offered if design.offered else 0.0)})"
 
 
-def value_of(design: DesignResult, name: str) -> float | None:
-    """A design's figure by the name that its interval has."""
-    for of, figures in (("latency", design.latency_s), ("wait", design.wait_s)):
-        if name.startswith(f"{of}_"):
-            value: float | None = getattr(figures, name.removeprefix(f"{of}_").removesuffix("_s"))
-            return value
-    match name:
-        case "completed_share":
-            return design.completed / design.offered if design.offered else 0.0
-        case "queue_depth_mean":
-            return design.queue_depth.mean
-        case "queue_depth_max":
-            return design.queue_depth.max
-        case "lag_max_s":
-            return design.lag_s.max
-    return float(getattr(design, name))
-
-
 def _value_words(name: str, design: DesignResult) -> str:
-    value, bounds = value_of(design, name), design.intervals.get(name)
+    value, bounds = design.figure(name), design.intervals.get(name)
     if value is None or bounds is None:
         return MISSING if value is None else figure_words(name, value)
     return interval_words(name, Interval(mean=value, low=bounds[0], high=bounds[1]))

@@ -10,15 +10,16 @@ from django.utils.text import slugify
 from django.views.decorators.http import require_safe
 
 from advisor.advice.yaml_json import as_json, as_yaml
-from advisor.decisions.models import Revision, Run
+from advisor.decisions.models import Revision, Run, State
 from advisor.decisions.services.recordings import describe_recording, recording_of
 from advisor.decisions.services.reports import finished_runs, make_bundle, make_report
+from advisor.reports.data_files import DATA_ENDINGS, zip_of_tables
 from advisor.reports.document import Document, file_name
 from advisor.reports.document.record import answers_on_file
 from advisor.reports.formats import FORMATS
 from advisor.teams.links import absolute_link
 from advisor.teams.middleware import MemberRequest
-from advisor.web.access import find_decision, revision_numbered
+from advisor.web.access import find_decision, find_run, revision_numbered
 from advisor.web.responses import download
 
 WRITERS = {"yaml": (as_yaml, "application/yaml"), "json": (as_json, "application/json")}
@@ -58,6 +59,18 @@ def bundle(request: MemberRequest, decision_id: UUID) -> HttpResponse:
         make_bundle(revision, document, cast(BinaryIO, file))
         file.seek(0)
         return download(file.read(), "application/zip", file_name(document, "zip"))
+
+
+@require_safe
+def run_tables(request: MemberRequest, run_id: UUID, extension: str) -> HttpResponse:
+    """The run's tables, a file each, in a zip."""
+    from simulator.result_tables import tabulate  # it loads polars, which takes a while
+
+    run = find_run(request, run_id, with_result=True)
+    if f".{extension}" not in DATA_ENDINGS or run.state != State.SUCCEEDED or run.result is None:
+        raise Http404
+    name = f"{slugify(run.revision.answers.name)[:60] or 'run'}-{extension}.zip"
+    return download(zip_of_tables(tabulate(run.result), f".{extension}"), "application/zip", name)
 
 
 def _revision(request: MemberRequest, decision_id: UUID) -> Revision:

@@ -1,26 +1,28 @@
 import datetime
 import hashlib
-import secrets
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from advisor import advice
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
-from advisor.decisions.management.console import FAILURE, BadInput, Console
+from advisor.decisions.management.console import BadInput, Console
 from advisor.decisions.management.recording_options import add_recording_options, corrections_from
 from advisor.decisions.management.running import run
+from advisor.decisions.management.whole_files import is_data_file, require_folder, write_tables, write_whole
 from advisor.decisions.management.workload import Source, add_library, answers_in, read, workload_of
+from advisor.reports.data_files import DATA_ENDINGS
 from advisor.reports.document import build
 from advisor.reports.document.record import Recording
 from advisor.reports.formats import FORMATS, Format
 from advisor.reports.wording import listed
 
 TITLES = listed([format_.title for format_ in FORMATS.values()], "or")
+_TABLES = listed(DATA_ENDINGS, "or")
 ENDINGS = tuple(f".{format_.extension}" for format_ in FORMATS.values())
 
 
@@ -29,20 +31,30 @@ class Command(Console):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("answers", metavar="ANSWERS", help="a YAML or JSON file; - for standard input")
-        parser.add_argument("--to", required=True, metavar="REPORT", help=f"report{listed(ENDINGS, 'or')}")
+        parser.add_argument(
+            "--to",
+            required=True,
+            metavar="REPORT",
+            help=f"report{listed(ENDINGS, 'or')}; the figures of a simulation as {_TABLES}",
+        )
         parser.add_argument("--simulate", action="store_true", help="with a simulation of both designs in it")
         add_library(parser)
         add_recording_options(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         place = Path(options["to"])
-        chosen = _format_of(place)
+        chosen = None if is_data_file(place) else _format_of(place)
+        require_folder(place)
         source = read(options["answers"], options["library"], corrections_from(options), self.report)
         answers = answers_in(source)
         workload = workload_of(source, answers)
         recommendation = advise(answers, trace=workload.trace)
         scenario = scenario_of(Evaluation.from_answers(answers), recommendation.plan)
         workload = replace(workload, scenario=scenario)
+        if chosen is None:
+            write_tables(self, run(self, workload, source.name), place)
+            self.stdout.write(str(place))
+            return
         result = run(self, workload, source.name) if options["simulate"] else None
         document = build(
             answers,
@@ -53,7 +65,7 @@ class Command(Console):
             result=result,
             recording=_recording_in(source),
         )
-        _write(place, chosen.render(document))
+        write_whole(place, chosen.render(document))
         self.stdout.write(str(place))
 
 
@@ -61,7 +73,7 @@ def _format_of(place: Path) -> Format:
     for chosen in FORMATS.values():
         if place.suffix.lower() == f".{chosen.extension}":
             return chosen
-    raise BadInput(f"--to {place}: the ending must be one of {', '.join(ENDINGS)}")
+    raise BadInput(f"--to {place}: the ending must be one of {', '.join((*ENDINGS, *DATA_ENDINGS))}")
 
 
 def _recording_in(source: Source) -> Recording | None:
@@ -71,17 +83,3 @@ def _recording_in(source: Source) -> Recording | None:
             size_bytes = stream.tell()
         return Recording(place.name, trace.requests, size_bytes, sha256, trace.first, trace.last, trace.span_s)
     return None
-
-
-def _write(place: Path, content: bytes) -> None:
-    """Write the whole file or nothing: next to its place, then moved there."""
-    if not place.parent.is_dir():
-        raise BadInput(f"--to {place}: there is no folder {place.parent}")
-    fresh = place.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        fresh.write_bytes(content)
-        fresh.replace(place)
-    except OSError as error:
-        raise CommandError(f"{place}: cannot be written: {error.strerror}", returncode=FAILURE) from error
-    finally:
-        fresh.unlink(missing_ok=True)

@@ -1,21 +1,31 @@
 import argparse
+import json
 from math import inf
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandParser
 
 from advisor.decisions.management.console import BadInput, Console, add_format
 from advisor.decisions.management.recording_options import add_recording_options, corrections_from
 from advisor.decisions.management.running import StoppedRun, add_engine, request_from, require_memory, run
+from advisor.decisions.management.whole_files import is_data_file, require_folder, write_tables
 from advisor.decisions.management.workload import Workload, add_library, read, workload_in
 from advisor.decisions.models import EngineName
+from advisor.reports.brief_results import brief_result
+from advisor.reports.data_files import DATA_ENDINGS
 from advisor.reports.document.blocks import Section
 from advisor.reports.document.simulation import findings, recovery_section, recovery_sentence, so_far_section, title_of
 from advisor.reports.terminal_text import terminal_text
-from advisor.reports.wording import simulated_sentence
+from advisor.reports.wording import listed, simulated_sentence
 from core.units import DAY_S
 from simulator.experiment import estimate
+from simulator.job_rows import MOST_JOB_ROWS, simulate_jobs
 from simulator.metastability import REPLICATIONS, Recovery, metastability, watched, with_outage
+from simulator.plan import jobs_of
+
+if TYPE_CHECKING:
+    import polars
 
 SHORTEST_OUTAGE_S, LONGEST_OUTAGE_S = 1.0, 7.0 * DAY_S
 OBSERVED, LEAST_OBSERVED_S = 10.0, 600.0
@@ -37,10 +47,23 @@ class Command(Console):
         add_library(parser)
         add_recording_options(parser)
         add_format(parser)
+        parser.add_argument("--brief", action="store_true", help="of json: only the figures that decide, under 4 kB")
+        parser.add_argument(
+            "--to",
+            metavar="FILE",
+            type=_data_file,
+            help=f"also write the tables of the run: {listed(DATA_ENDINGS, 'or')}",
+        )
+        parser.add_argument(
+            "--jobs",
+            action="store_true",
+            help=f"with --to: also a row a job of the first replication, of up to {MOST_JOB_ROWS:,} jobs",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         source = read(options["file"], options["library"], corrections_from(options), self.report)
         workload = workload_in(source).seeded(options["seed"])
+        _check_outputs(options)
         if options["trigger"] is not None:
             self._recover(workload, source.name, options)
             return
@@ -49,12 +72,27 @@ class Command(Console):
         except StoppedRun as stopped:
             self._print_so_far(workload.title, stopped, options["format"])
             raise
+        if options["to"] is not None:
+            jobs = self._jobs(workload, source.name) if options["jobs"] else None
+            write_tables(self, result, options["to"], jobs)
+        scenario = workload.scenario
+        if options["brief"]:
+            self.stdout.write(json.dumps(brief_result(result, scenario), allow_nan=False, separators=(",", ":")))
+            return
         if options["format"] == "json":
             self.print_json(result.model_dump(mode="json", by_alias=True))
             return
-        scenario = workload.scenario
         verdict = simulated_sentence(result, scenario.deadline_s, scenario.tolerated_miss_percent)
         self._print(workload.title, verdict, Section("simulation", title_of(result), findings(result, scenario)))
+
+    def _jobs(self, workload: Workload, name: str) -> "polars.DataFrame":
+        jobs = jobs_of(workload.scenario, workload.trace)
+        if jobs > MOST_JOB_ROWS:
+            self.report(f"--jobs: the first {MOST_JOB_ROWS:,} of {jobs:,} jobs of a replication have a row.")
+        with self.simulating(name) as show:
+            return simulate_jobs(
+                workload.scenario, trace=workload.trace, durations_s=workload.durations_s, on_progress=show
+            )
 
     def _print(self, title: str, verdict: str, section: Section) -> None:
         self.stdout.write(terminal_text(title, verdict, [section]), ending="")
@@ -104,6 +142,28 @@ class Command(Console):
                 durations_s=workload.durations_s,
                 on_progress=show,
             )
+
+
+def _data_file(text: str) -> Path:
+    if not is_data_file(Path(text)):
+        raise argparse.ArgumentTypeError(
+            f"the ending must be {listed(DATA_ENDINGS, 'or')}, as in run{DATA_ENDINGS[0]}, not {text[-30:]!r}; `export` writes reports"
+        )
+    return Path(text)
+
+
+def _check_outputs(options: dict[str, Any]) -> None:
+    """Refuse what cannot be printed or written, before anything is simulated."""
+    if options["brief"] and options["format"] != "json":
+        raise BadInput("--brief: is for --format json")
+    if options["jobs"] and options["to"] is None:
+        raise BadInput("--jobs: is for --to FILE, which says where the rows go")
+    if options["jobs"] and options["engine"] != EngineName.KERNEL.value:
+        raise BadInput("--jobs: is for --engine kernel; a live run keeps no row a job")
+    if options["trigger"] is not None and (options["brief"] or options["to"] is not None):
+        raise BadInput("--trigger: has figures of its own, without --brief and --to")
+    if options["to"] is not None:
+        require_folder(options["to"])
 
 
 def _outage(text: str) -> tuple[float, float]:
