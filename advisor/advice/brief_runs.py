@@ -1,6 +1,8 @@
 """The share in time of each design from one short run: the peak with the pauses around it, and a steady run for the rest of the cycle."""
 
+from collections.abc import Collection
 from functools import lru_cache
+from math import inf
 from typing import NamedTuple, cast
 
 from advisor.advice.contract import Style
@@ -27,12 +29,20 @@ WORTHWHILE = 0.7
 """Above this part of the cycle's requests the whole cycle is run."""
 
 
-def brief_shares(evaluation: Evaluation) -> dict[Style, BriefShare]:
-    """Raise as `simulate`; also InvalidInput if a cycle of the peaks has too many requests."""
+ENOUGH_MISSES = 4.0
+"""The rest of a cycle is not run if its peak alone misses this many times what may be missed, where the exact share is not asked for."""
+
+
+def brief_shares(
+    evaluation: Evaluation, without: Collection[str] = (), *, is_exact: bool = True
+) -> dict[Style, BriefShare]:
+    """Of each design but those. Raise as `simulate`; also InvalidInput if a cycle of the peaks has too many requests."""
     scenario = scenario_of(evaluation)
-    loads = {design: load_of(scenario, design, None, None) for design in designs_of(scenario)}
+    designs = [design for design in designs_of(scenario) if design not in without]
+    loads = {design: load_of(scenario, design, None, None) for design in designs}
     parts = _parts(scenario, evaluation) if any(load.stable for load in loads.values()) else []
-    return {cast(Style, design): _of_design(parts, design, load) for design, load in loads.items()}
+    enough = inf if is_exact else ENOUGH_MISSES * evaluation.point.caller.tolerated
+    return {cast(Style, design): _of_design(parts, design, load, enough) for design, load in loads.items()}
 
 
 def brief_jobs(evaluation: Evaluation) -> int:
@@ -49,12 +59,17 @@ class _Part(NamedTuple):
     weight: float
 
 
-def _of_design(parts: list[_Part], design: str, load: Load) -> BriefShare:
+def _of_design(parts: list[_Part], design: str, load: Load, enough: float) -> BriefShare:
+    """Parts are run until `enough` is missed."""
     if not load.stable:
         return BriefShare(0.0, False)
-    runs = [_run_design(alone(part.scenario, design).model_dump_json(by_alias=True), design, load) for part in parts]
-    weights = [part.weight for part in parts]
-    missed = sum(weight * (1 - run.in_time) for weight, run in zip(weights, runs, strict=True)) / sum(weights)
+    all_jobs, missed, runs = sum(part.weight for part in parts), 0.0, list[BriefShare]()
+    for part in parts:
+        run = _run_design(alone(part.scenario, design).model_dump_json(by_alias=True), design, load)
+        missed += part.weight * (1 - run.in_time) / all_jobs
+        runs.append(run)
+        if missed > enough:
+            break
     return BriefShare(min(1.0, max(0.0, 1 - missed)), all(run.stable for run in runs), all(run.settled for run in runs))
 
 
@@ -84,7 +99,9 @@ def _run_design(scenario_json: str, design: str, load: Load) -> BriefShare:
 
 def _parts(scenario: Scenario, evaluation: Evaluation) -> list[_Part]:
     arrivals, shortest_s = scenario.arrivals, shortest_peak_s(evaluation, scenario)
-    if isinstance(arrivals, BurstArrivals) and scenario.provider.requests_per_day is None and not scenario.backlog_jobs:
+    if scenario.backlog_jobs:
+        return _after_the_backlog(scenario, evaluation, shortest_s)
+    if isinstance(arrivals, BurstArrivals) and scenario.provider.requests_per_day is None:
         parts = _around_the_peak(scenario, arrivals, evaluation, shortest_s)
         if parts:
             return parts
@@ -92,6 +109,17 @@ def _parts(scenario: Scenario, evaluation: Evaluation) -> list[_Part]:
     if (in_cycle := jobs_of(whole, None)) > MOST_JOBS_OF_A_BRIEF_RUN:
         raise InvalidInput([Problem("volume", f"one cycle of the peaks has {in_cycle:,} requests")])
     return [_Part(whole, 1.0)]
+
+
+def _after_the_backlog(scenario: Scenario, evaluation: Evaluation, shortest_s: float) -> list[_Part]:
+    """A short run with the jobs that are there at the start, and the rest of a run as it is without them."""
+    ordinary = scenario.model_copy(update={"backlog_jobs": 0})
+    started = shortened(ordinary, BRIEF_JOBS, shortest_peak_s=shortest_s)
+    started = started.model_copy(update={"backlog_jobs": scenario.backlog_jobs, "warmup_jobs": 0})
+    jobs = jobs_of(started, None)
+    later = _parts(ordinary, evaluation)
+    each = max(0.0, jobs_of(scenario, None) - jobs) / sum(part.weight for part in later)
+    return [_Part(started, jobs), *(part._replace(weight=part.weight * each) for part in later)]
 
 
 def _around_the_peak(

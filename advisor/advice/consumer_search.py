@@ -22,9 +22,9 @@ from simulator.traces import Trace
 
 PROBE_JOBS = 10_000
 """Jobs of a probe, rounded up to whole cycles of the peaks."""
-MOST_JOBS_OF_A_PROBE, MOST_JOBS_OF_PROBES = 100_000, 400_000
-"""Jobs. If a cycle has to be simulated whole (a backlog gathers in its peak) and has more, the number is passed over; once the probes of a
-search have simulated the second of these, it ends with the fewest consumers that were enough."""
+MOST_JOBS_OF_A_PROBE, MOST_JOBS_OF_PROBES = 400_000, 1_000_000
+"""Jobs. If a run has to be simulated whole (a backlog gathers in its peak, or is there at its start) and has more, the number is passed
+over; once the probes of a search have simulated the second of these, it ends with the fewest consumers that were enough."""
 PROBE_HEADROOM = 0.9
 """A probe is one run: waits and misses in it stay this far below what is promised."""
 _STEP = 0.05

@@ -10,6 +10,7 @@ from advisor.advice.evaluation import Evaluation
 from advisor.advice.scenario import scenario_of
 from advisor.advice.sizing import consumers_at_work
 from core.errors import InvalidInput, Problem
+from core.units import DAY_S
 from simulator.arrivals import BurstArrivals, TraceArrivals
 from simulator.conclusions import share_of_design, wanted_share
 from simulator.experiment import conclude_designs, simulate
@@ -21,8 +22,8 @@ from simulator.traces import Trace
 
 EVIDENCE_JOBS = 20_000
 """Jobs of a replication, rounded up to whole cycles of the peaks."""
-SHORT_CYCLE, SHORTEST_PEAK_S = 3, 120.0
-"""Cycles are shortened to this many times the jobs of a replication, and peaks to this time: a minute's quota is used up in it."""
+SHORTEST_PEAK_S = 120.0
+"""Cycles are shortened to the jobs of a replication, and peaks to this time: a minute's quota is used up in it."""
 KEEPS_UP = 0.98
 """The peak's part of the capacity up to which no backlog gathers."""
 RELAXATIONS = 50
@@ -109,16 +110,19 @@ def shortest_peak_s(evaluation: Evaluation, scenario: Scenario) -> float:
 def shortened(scenario: Scenario, jobs: int = EVIDENCE_JOBS, *, shortest_peak_s: float = inf) -> Scenario:
     """The Scenario with as few jobs as the evidence, or a trial, has in one replication.
 
-    A cycle is run in fewer jobs by shortening its peak and its pause alike, down to peaks of `shortest_peak_s`.
+    A cycle is run in fewer jobs by shortening its peak and its pause alike, down to peaks of `shortest_peak_s`. What happens once in a run,
+    jobs that are there at its start, would count for more in a shorter one; a day's quota is used up only in a peak of its own length.
     """
-    if scenario.jobs is None or scenario.jobs <= jobs:
+    if scenario.jobs is None or scenario.jobs <= jobs or scenario.backlog_jobs:
         return scenario
     warmup = min(scenario.warmup_jobs, jobs // _WARM_UP_SHARE)
     short = scenario.model_copy(update={"jobs": jobs, "warmup_jobs": warmup})
     arrivals = scenario.arrivals
     if not isinstance(arrivals, BurstArrivals):
         return short
-    factor = min(arrivals.rate_per_s * arrivals.every_s / (SHORT_CYCLE * jobs), arrivals.peak_s / shortest_peak_s)
+    if scenario.provider.requests_per_day is not None and arrivals.every_s > DAY_S:
+        return short
+    factor = min(arrivals.rate_per_s * arrivals.every_s / jobs, arrivals.peak_s / shortest_peak_s)
     if factor <= 1:
         return short
     cycle = {"peak_s": arrivals.peak_s / factor, "every_s": arrivals.every_s / factor}
